@@ -1,0 +1,105 @@
+//! Who is acting, as the shell established it before it read a single byte of the body.
+
+use crate::person::PersonId;
+use std::collections::BTreeSet;
+
+/// What kind of being acts. Only humans decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A person.
+    Human,
+    /// An AI agent or other program with an e-mail of its own, known by its group.
+    Agent,
+    /// A program without an e-mail.
+    Service,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Human, Self::Agent, Self::Service];
+
+    /// The name in audit events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Agent => "agent",
+            Self::Service => "service",
+        }
+    }
+
+    /// Reads a name back.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// By which door the actor came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// API Gateway, with a token that its authorizer and the function verified.
+    Api,
+    /// A direct Lambda invocation: whoever may invoke the function vouches for the person.
+    Direct,
+    /// `countersign serve`, with a token that it verified, or a sweep inside it.
+    Local,
+}
+
+impl Channel {
+    /// Every channel.
+    pub const ALL: [Self; 3] = [Self::Api, Self::Direct, Self::Local];
+
+    /// The name in audit events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Direct => "direct",
+            Self::Local => "local",
+        }
+    }
+
+    /// Reads a name back.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|channel| channel.as_str() == text)
+    }
+}
+
+/// The group that makes an identity an agent.
+pub const AGENT_GROUP: &str = "agent";
+
+/// Who is acting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The person, service or part of the system.
+    pub person: PersonId,
+    /// Human, agent or service.
+    pub kind: Kind,
+    /// Group names as the token has them; only names that policy knows mean anything.
+    pub groups: BTreeSet<String>,
+    /// By which door they came.
+    pub channel: Channel,
+    /// The service that asks on this person's behalf, if one does.
+    pub filed_by: Option<PersonId>,
+}
+
+impl Actor {
+    /// Somebody who acts for themselves. Whoever is in the `agent` group is an agent, whatever
+    /// else is said of them.
+    pub fn new<'a>(
+        person: PersonId,
+        kind: Kind,
+        channel: Channel,
+        groups: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let groups: BTreeSet<String> = groups.into_iter().map(str::to_owned).collect();
+        let kind = match kind {
+            Kind::Human if groups.contains(AGENT_GROUP) => Kind::Agent,
+            Kind::Human | Kind::Agent | Kind::Service => kind,
+        };
+        Self { person, kind, groups, channel, filed_by: None }
+    }
+
+    /// The sweep that writes down passed deadlines.
+    pub fn expiry(channel: Channel) -> Self {
+        Self::new(PersonId::expiry(), Kind::Service, channel, [])
+    }
+}

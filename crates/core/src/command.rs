@@ -1,0 +1,278 @@
+//! What can be asked of a request.
+
+use crate::canonical::CanonicalJson;
+use crate::digest::Digest;
+use crate::ids::ExecutionId;
+use crate::risk::{Cost, Environment, RiskLevel};
+use crate::text::{CommentText, DurationText, Identifier, InvalidText, Justification};
+use serde_json::Value;
+
+/// The largest parameters, in bytes of canonical JSON.
+pub const MAX_PARAMETERS_BYTES: usize = 64 * 1024;
+/// The largest execution result, in bytes of canonical JSON.
+pub const MAX_RESULT_BYTES: usize = 16 * 1024;
+
+/// A request as its requester describes it, before policy has said what it demands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    /// What is to be done, such as `modify_instance_class`.
+    pub operation_type: Identifier,
+    /// To what, such as `production-db-01`.
+    pub instance_id: Identifier,
+    /// Exactly how: the object that is digested, shown and handed to whoever executes.
+    pub parameters: CanonicalJson,
+    /// The environment the requester believes it is; may raise what policy says.
+    pub declared_environment: Environment,
+    /// The risk the requester believes it has; may raise what policy says.
+    pub declared_risk: Option<RiskLevel>,
+    /// Why.
+    pub justification: Justification,
+    /// What it is expected to cost.
+    pub estimated_cost: Option<Cost>,
+    /// How long it is expected to take.
+    pub estimated_duration: Option<DurationText>,
+}
+
+/// A draft's field breaks a rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidDraft {
+    /// A text or identifier.
+    #[error(transparent)]
+    Text(#[from] InvalidText),
+    /// The parameters.
+    #[error(transparent)]
+    Document(#[from] InvalidDocument),
+    /// The environment.
+    #[error("environment must be production or non-production")]
+    Environment,
+}
+
+impl Draft {
+    /// A draft with the required fields only.
+    ///
+    /// # Errors
+    /// The first field that breaks its rule.
+    pub fn new(
+        operation_type: &str,
+        instance_id: &str,
+        parameters: Value,
+        environment: &str,
+        justification: &str,
+    ) -> Result<Self, InvalidDraft> {
+        Ok(Self {
+            operation_type: Identifier::parse(operation_type)?,
+            instance_id: Identifier::parse(instance_id)?,
+            parameters: parameters_document(&parameters)?,
+            declared_environment: Environment::parse(environment).ok_or(InvalidDraft::Environment)?,
+            declared_risk: None,
+            justification: Justification::parse(justification)?,
+            estimated_cost: None,
+            estimated_duration: None,
+        })
+    }
+}
+
+/// A JSON document does not fit where it is meant to go.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidDocument {
+    /// Parameters that are not an object.
+    #[error("must be an object")]
+    NotAnObject,
+    /// A result that says nothing.
+    #[error("must not be null")]
+    Null,
+    /// Too many bytes of canonical JSON.
+    #[error("must be at most {limit} bytes as canonical JSON, not {size}")]
+    TooLarge {
+        /// Its size in bytes.
+        size: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
+
+/// Checks a request's parameters: an object of at most [`MAX_PARAMETERS_BYTES`].
+pub fn parameters_document(value: &Value) -> Result<CanonicalJson, InvalidDocument> {
+    if !value.is_object() {
+        return Err(InvalidDocument::NotAnObject);
+    }
+    document_within(value, MAX_PARAMETERS_BYTES)
+}
+
+/// Checks an execution's result: anything but null, at most [`MAX_RESULT_BYTES`].
+pub fn result_document(value: &Value) -> Result<CanonicalJson, InvalidDocument> {
+    if value.is_null() {
+        return Err(InvalidDocument::Null);
+    }
+    document_within(value, MAX_RESULT_BYTES)
+}
+
+fn document_within(value: &Value, limit: usize) -> Result<CanonicalJson, InvalidDocument> {
+    let document = CanonicalJson::of(value);
+    let size = document.as_str().len();
+    if size > limit {
+        return Err(InvalidDocument::TooLarge { size, limit });
+    }
+    Ok(document)
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecutionOutcome {
+    /// It did what was approved.
+    Succeeded,
+    /// It did not, or not wholly.
+    Failed,
+}
+
+impl ExecutionOutcome {
+    /// Both outcomes.
+    pub const ALL: [Self; 2] = [Self::Succeeded, Self::Failed];
+
+    /// The name in requests and items.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Reads exactly one of the two names.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == text)
+    }
+}
+
+/// What is asked of an existing request.
+///
+/// `parameters_digest` is the digest of what the actor was shown; it is compared as text, so that
+/// any other spelling is a mismatch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Agree.
+    Approve {
+        /// What the approver has to say.
+        comment: Option<CommentText>,
+        /// What the approver was shown.
+        parameters_digest: Option<String>,
+    },
+    /// Refuse.
+    Reject {
+        /// Why.
+        reason: CommentText,
+    },
+    /// Withdraw.
+    Cancel {
+        /// Why.
+        reason: Option<CommentText>,
+    },
+    /// Say something.
+    Comment {
+        /// What.
+        text: CommentText,
+    },
+    /// Spend the approval.
+    Start {
+        /// What is about to be run.
+        parameters_digest: Option<String>,
+    },
+    /// Report what came of it.
+    Finish {
+        /// The execution that [`Command::Start`] began.
+        execution_id: ExecutionId,
+        /// How it ended.
+        outcome: ExecutionOutcome,
+        /// What it gave.
+        result: Option<CanonicalJson>,
+        /// What it cost.
+        actual_cost: Option<Cost>,
+    },
+    /// Write down that a deadline has passed. Only the sweep asks for it.
+    Expire,
+}
+
+impl Command {
+    /// Which command it is.
+    pub fn name(&self) -> CommandName {
+        match self {
+            Self::Approve { .. } => CommandName::Approve,
+            Self::Reject { .. } => CommandName::Reject,
+            Self::Cancel { .. } => CommandName::Cancel,
+            Self::Comment { .. } => CommandName::Comment,
+            Self::Start { .. } => CommandName::Start,
+            Self::Finish { .. } => CommandName::Finish,
+            Self::Expire => CommandName::Expire,
+        }
+    }
+
+    pub(crate) fn parameters_digest(&self) -> Option<&str> {
+        match self {
+            Self::Approve { parameters_digest, .. } | Self::Start { parameters_digest } => {
+                parameters_digest.as_deref()
+            }
+            Self::Reject { .. }
+            | Self::Cancel { .. }
+            | Self::Comment { .. }
+            | Self::Finish { .. }
+            | Self::Expire => None,
+        }
+    }
+
+    pub(crate) fn names_digest(&self, digest: Digest) -> bool {
+        self.parameters_digest().is_none_or(|shown| shown == digest.to_string())
+    }
+}
+
+/// The names of all commands, creation included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommandName {
+    /// Make a request.
+    Create,
+    /// See [`Command::Approve`].
+    Approve,
+    /// See [`Command::Reject`].
+    Reject,
+    /// See [`Command::Cancel`].
+    Cancel,
+    /// See [`Command::Comment`].
+    Comment,
+    /// See [`Command::Start`].
+    Start,
+    /// See [`Command::Finish`].
+    Finish,
+    /// See [`Command::Expire`].
+    Expire,
+}
+
+impl CommandName {
+    /// Every command.
+    pub const ALL: [Self; 8] = [
+        Self::Create,
+        Self::Approve,
+        Self::Reject,
+        Self::Cancel,
+        Self::Comment,
+        Self::Start,
+        Self::Finish,
+        Self::Expire,
+    ];
+
+    /// The name in items.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+            Self::Cancel => "cancel",
+            Self::Comment => "comment",
+            Self::Start => "start",
+            Self::Finish => "finish",
+            Self::Expire => "expire",
+        }
+    }
+
+    /// Reads a name back.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|name| name.as_str() == text)
+    }
+}

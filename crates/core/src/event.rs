@@ -1,0 +1,196 @@
+//! What happened: the one event that each accepted command yields.
+
+use crate::actor::{Channel, Kind};
+use crate::canonical::CanonicalJson;
+use crate::command::ExecutionOutcome;
+use crate::digest::Digest;
+use crate::idempotency::IdempotencyRecord;
+use crate::ids::{EventId, ExecutionId, RequestId};
+use crate::person::PersonId;
+use crate::request::Status;
+use crate::risk::{Cost, Environment, RiskLevel};
+use crate::text::{CommentText, DurationText, Identifier, Justification};
+use crate::timestamp::Timestamp;
+
+/// One accepted command.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Names the event.
+    pub id: EventId,
+    /// The request it happened to.
+    pub request_id: RequestId,
+    /// 1 for the creation, then one more each; equals the request's version after the event.
+    pub sequence: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub user: PersonId,
+    /// What kind of being.
+    pub kind: Kind,
+    /// By which door.
+    pub channel: Channel,
+    /// The request's status after the event.
+    pub status: Status,
+    /// What changed.
+    pub change: Change,
+    /// What the request is to remember of the command's idempotency key.
+    pub idempotency: Option<IdempotencyRecord>,
+}
+
+/// What an event changed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// The request was made.
+    Created(Box<Opening>),
+    /// One person agreed; when they were the last one needed, the approval has a deadline.
+    Granted {
+        /// What they said.
+        comment: Option<CommentText>,
+        /// By when it must be started, if this made it approved.
+        execute_by: Option<Timestamp>,
+    },
+    /// One person refused.
+    Rejected {
+        /// Why.
+        reason: CommentText,
+    },
+    /// The requester withdrew it.
+    Cancelled {
+        /// Why.
+        reason: Option<CommentText>,
+    },
+    /// Its deadline passed.
+    Expired,
+    /// The approval was spent.
+    Started {
+        /// The execution.
+        execution_id: ExecutionId,
+    },
+    /// The execution ended.
+    Finished {
+        /// How.
+        outcome: ExecutionOutcome,
+        /// What it gave.
+        result: Option<CanonicalJson>,
+        /// What it cost.
+        actual_cost: Option<Cost>,
+    },
+    /// Somebody said something.
+    Commented {
+        /// What.
+        text: CommentText,
+    },
+}
+
+/// Everything that is fixed when a request is made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opening {
+    /// What is to be done.
+    pub operation_type: Identifier,
+    /// To what.
+    pub instance_id: Identifier,
+    /// Exactly how.
+    pub parameters: CanonicalJson,
+    /// Who asks.
+    pub requested_by: PersonId,
+    /// The service that asks for them.
+    pub filed_by: Option<PersonId>,
+    /// The effective risk.
+    pub risk_level: RiskLevel,
+    /// The effective environment.
+    pub environment: Environment,
+    /// Why.
+    pub justification: Justification,
+    /// What it is expected to cost.
+    pub estimated_cost: Option<Cost>,
+    /// How long it is expected to take.
+    pub estimated_duration: Option<DurationText>,
+    /// How many distinct people must agree.
+    pub approvals_required: u8,
+    /// The policy that said so.
+    pub policy_version: Digest,
+    /// When it expires if it is still pending.
+    pub expires_at: Timestamp,
+    /// How long an approval of it lasts, in seconds.
+    pub execute_within_seconds: u32,
+}
+
+/// The names of events in the audit trail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventType {
+    /// See [`Change::Created`].
+    ApprovalRequestCreated,
+    /// See [`Change::Granted`].
+    ApprovalGranted,
+    /// See [`Change::Rejected`].
+    ApprovalRejected,
+    /// See [`Change::Cancelled`].
+    ApprovalCancelled,
+    /// See [`Change::Expired`].
+    ApprovalExpired,
+    /// See [`Change::Started`].
+    ExecutionStarted,
+    /// See [`Change::Finished`].
+    ExecutionSucceeded,
+    /// See [`Change::Finished`].
+    ExecutionFailed,
+    /// See [`Change::Commented`].
+    CommentAdded,
+}
+
+impl EventType {
+    /// Every type.
+    pub const ALL: [Self; 9] = [
+        Self::ApprovalRequestCreated,
+        Self::ApprovalGranted,
+        Self::ApprovalRejected,
+        Self::ApprovalCancelled,
+        Self::ApprovalExpired,
+        Self::ExecutionStarted,
+        Self::ExecutionSucceeded,
+        Self::ExecutionFailed,
+        Self::CommentAdded,
+    ];
+
+    /// The name in audit events and messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ApprovalRequestCreated => "APPROVAL_REQUEST_CREATED",
+            Self::ApprovalGranted => "APPROVAL_GRANTED",
+            Self::ApprovalRejected => "APPROVAL_REJECTED",
+            Self::ApprovalCancelled => "APPROVAL_CANCELLED",
+            Self::ApprovalExpired => "APPROVAL_EXPIRED",
+            Self::ExecutionStarted => "EXECUTION_STARTED",
+            Self::ExecutionSucceeded => "EXECUTION_SUCCEEDED",
+            Self::ExecutionFailed => "EXECUTION_FAILED",
+            Self::CommentAdded => "COMMENT_ADDED",
+        }
+    }
+
+    /// Reads a name back.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event_type| event_type.as_str() == text)
+    }
+
+    /// Whether the event is somebody's decision on the request.
+    pub fn is_decision(self) -> bool {
+        matches!(self, Self::ApprovalGranted | Self::ApprovalRejected)
+    }
+}
+
+impl Change {
+    /// The type of the event that carries this change.
+    pub fn event_type(&self) -> EventType {
+        match self {
+            Self::Created(_) => EventType::ApprovalRequestCreated,
+            Self::Granted { .. } => EventType::ApprovalGranted,
+            Self::Rejected { .. } => EventType::ApprovalRejected,
+            Self::Cancelled { .. } => EventType::ApprovalCancelled,
+            Self::Expired => EventType::ApprovalExpired,
+            Self::Started { .. } => EventType::ExecutionStarted,
+            Self::Finished { outcome: ExecutionOutcome::Succeeded, .. } => EventType::ExecutionSucceeded,
+            Self::Finished { outcome: ExecutionOutcome::Failed, .. } => EventType::ExecutionFailed,
+            Self::Commented { .. } => EventType::CommentAdded,
+        }
+    }
+}

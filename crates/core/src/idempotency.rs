@@ -1,0 +1,79 @@
+//! Telling a retry from a second wish.
+
+use crate::command::CommandName;
+use crate::digest::Digest;
+use crate::person::PersonId;
+
+/// The key a client sends with a command so that it may safely send it again
+/// (`Idempotency-Key`, draft-ietf-httpapi-idempotency-key-header).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+/// Names the key's rule in a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1 to 128 printable ASCII characters")]
+pub struct InvalidIdempotencyKey;
+
+impl IdempotencyKey {
+    /// Checks the length and the character set.
+    pub fn parse(text: &str) -> Result<Self, InvalidIdempotencyKey> {
+        if text.is_empty() || text.len() > 128 || !text.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
+            return Err(InvalidIdempotencyKey);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The key as sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A key together with the digest of the body it came with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The client's key.
+    pub key: IdempotencyKey,
+    /// SHA-256 of the canonical arguments of the command.
+    pub body_digest: Digest,
+}
+
+/// What a request remembers of a command that carried a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyRecord {
+    /// Who sent the command. A key means nothing without its sender.
+    pub person: PersonId,
+    /// Which command.
+    pub command: CommandName,
+    /// The key and the body's digest.
+    pub idempotency: Idempotency,
+}
+
+/// What a request's memory says of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// This key was never used by this person for this command.
+    Never,
+    /// The same command with the same body: a retry.
+    Before,
+    /// The same key with another body.
+    WithAnotherBody,
+}
+
+/// Looks a command up in a request's memory.
+pub fn seen(
+    records: &[IdempotencyRecord],
+    person: &PersonId,
+    command: CommandName,
+    idempotency: Option<&Idempotency>,
+) -> Seen {
+    let Some(idempotency) = idempotency else { return Seen::Never };
+    let record = records.iter().find(|record| {
+        record.person == *person && record.command == command && record.idempotency.key == idempotency.key
+    });
+    match record {
+        None => Seen::Never,
+        Some(record) if record.idempotency.body_digest == idempotency.body_digest => Seen::Before,
+        Some(_) => Seen::WithAnotherBody,
+    }
+}

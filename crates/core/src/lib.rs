@@ -1,0 +1,57 @@
+//! The rules of Countersign, as values and functions of values.
+//!
+//! Everything that decides whether an operation may go ahead is here: the lifecycle
+//! ([`decide`], [`request`]), what policy demands ([`policy`]), who may act ([`access`]), what a
+//! person id is ([`person`]) and the audit chain ([`audit`]). Nothing here reads a clock, a random
+//! source, the environment, a file or a network: time and fresh ids are arguments.
+//!
+//! ```
+//! use countersign_core::{actor::{Actor, Channel, Kind}, command::{Command, Draft}, decide::{self, Outcome},
+//!     ids::{EventId, RequestId}, person::PersonId, policy::Policy, request::Status, stamp::Stamp,
+//!     timestamp::Timestamp};
+//!
+//! let policy = Policy::bundled()?;
+//! let person = |email: &str, groups: &[&str]| PersonId::from_email(email)
+//!     .map(|id| Actor::new(id, Kind::Human, Channel::Local, groups.iter().copied()));
+//! let stamp = Stamp { now: Timestamp::parse("2026-01-01T00:00:00.000Z")?, event_id: EventId::parse("01930000-0000-7000-8000-000000000001")?,
+//!     execution_id: "0193aaaa-0000-7000-8000-000000000001".parse()? };
+//!
+//! let draft = Draft::new("modify_instance_class", "production-db-01", serde_json::json!({"target": "db.r6g.xlarge"}),
+//!     "production", "CPU is at 95 % since Monday")?;
+//! let id = RequestId::parse("01930000-0000-7000-8000-0000000000aa")?;
+//! let created = decide::create(id, draft, &person("ann@example.com", &["developer"])?, &stamp, &policy, None)?;
+//! let mut request = created.first_state()?;
+//! assert_eq!((request.status, request.approvals_required), (Status::Pending, 2));
+//!
+//! let approve = Command::Approve { comment: None, parameters_digest: None };
+//! let bob = person("bob@example.com", &["approver"])?;
+//! let Outcome::Event(granted) = decide::decide(&request, &approve, &bob, &stamp, None)? else { return Ok(()) };
+//! request.apply(&granted);
+//! assert_eq!((request.status, request.approvals_received()), (Status::Pending, 1));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![warn(missing_docs)]
+#![deny(clippy::wildcard_enum_match_arm)]
+
+pub mod command;
+pub mod decide;
+pub mod event;
+pub mod refusal;
+pub mod request;
+pub mod stamp;
+
+pub mod access;
+pub mod actor;
+pub mod person;
+pub mod policy;
+
+pub mod audit;
+pub mod notification;
+
+pub mod canonical;
+pub mod digest;
+pub mod idempotency;
+pub mod ids;
+pub mod risk;
+pub mod text;
+pub mod timestamp;

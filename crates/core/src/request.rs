@@ -1,0 +1,402 @@
+//! The state of a request, and how events change it.
+
+use crate::canonical::CanonicalJson;
+use crate::command::ExecutionOutcome;
+use crate::digest::Digest;
+use crate::event::{Change, Event};
+use crate::idempotency::IdempotencyRecord;
+use crate::ids::{EventId, ExecutionId, RequestId};
+use crate::person::PersonId;
+use crate::risk::{Cost, Environment, RiskLevel};
+use crate::text::{CommentText, DurationText, Identifier, Justification};
+use crate::timestamp::Timestamp;
+use std::fmt;
+
+/// The most comments a request holds, besides those that come with decisions.
+///
+/// With 64 KiB of parameters, 16 KB of justification, 32 KiB of comment text, 16 KiB of result,
+/// eleven decisions with a full comment each and the idempotency keys of all of them, a request
+/// stays under 320 KB: a decision always fits into `DynamoDB`'s 400 KB.
+pub const MAX_COMMENTS: usize = 100;
+/// The most bytes of comment text a request holds, besides those that come with decisions.
+pub const MAX_COMMENT_BYTES: usize = 32 * 1024;
+
+/// Where a request is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Waits for people.
+    Pending,
+    /// May be started, once.
+    Approved,
+    /// Started, and not reported on.
+    Executing,
+    /// Refused.
+    Rejected,
+    /// A deadline passed.
+    Expired,
+    /// Withdrawn.
+    Cancelled,
+    /// Done.
+    Executed,
+    /// Started, and did not work.
+    Failed,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 8] = [
+        Self::Pending,
+        Self::Approved,
+        Self::Executing,
+        Self::Rejected,
+        Self::Expired,
+        Self::Cancelled,
+        Self::Executed,
+        Self::Failed,
+    ];
+
+    /// The name in requests and items.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Executing => "executing",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Executed => "executed",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Reads exactly one of the names.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+
+    /// Whether anything can still happen to the operation.
+    pub fn is_open(self) -> bool {
+        match self {
+            Self::Pending | Self::Approved | Self::Executing => true,
+            Self::Rejected | Self::Expired | Self::Cancelled | Self::Executed | Self::Failed => false,
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What somebody decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// They agreed.
+    Approved,
+    /// They refused.
+    Rejected,
+}
+
+impl Verdict {
+    /// Both verdicts.
+    pub const ALL: [Self; 2] = [Self::Approved, Self::Rejected];
+
+    /// The name in requests and items.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+        }
+    }
+
+    /// Reads a name back.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verdict| verdict.as_str() == text)
+    }
+}
+
+/// One person's decision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// Who.
+    pub person: PersonId,
+    /// What.
+    pub verdict: Verdict,
+    /// When.
+    pub at: Timestamp,
+    /// What they said; the reason, if they refused.
+    pub comment: Option<CommentText>,
+    /// The event that records it.
+    pub event_id: EventId,
+}
+
+/// Something somebody said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comment {
+    /// Who.
+    pub person: PersonId,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub text: CommentText,
+    /// The event that records it.
+    pub event_id: EventId,
+}
+
+/// The withdrawal of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cancellation {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: Option<CommentText>,
+}
+
+/// The one execution of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Execution {
+    /// Names it.
+    pub id: ExecutionId,
+    /// Who started it.
+    pub started_by: PersonId,
+    /// When.
+    pub started_at: Timestamp,
+    /// How it ended, once it has.
+    pub finish: Option<Finish>,
+}
+
+/// The end of an execution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finish {
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub outcome: ExecutionOutcome,
+    /// What it gave.
+    pub result: Option<CanonicalJson>,
+    /// What it cost.
+    pub actual_cost: Option<Cost>,
+}
+
+/// A request for approval, as its events have made it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// Names it.
+    pub id: RequestId,
+    /// What is to be done.
+    pub operation_type: Identifier,
+    /// To what.
+    pub instance_id: Identifier,
+    /// Exactly how. Nothing changes it after creation.
+    pub parameters: CanonicalJson,
+    /// SHA-256 of the canonical bytes of `parameters`.
+    pub parameters_digest: Digest,
+    /// Who asks.
+    pub requested_by: PersonId,
+    /// The service that asks for them.
+    pub filed_by: Option<PersonId>,
+    /// When it was made.
+    pub requested_at: Timestamp,
+    /// The effective risk.
+    pub risk_level: RiskLevel,
+    /// The effective environment.
+    pub environment: Environment,
+    /// Why.
+    pub justification: Justification,
+    /// What it is expected to cost.
+    pub estimated_cost: Option<Cost>,
+    /// How long it is expected to take.
+    pub estimated_duration: Option<DurationText>,
+    /// How many distinct people must agree.
+    pub approvals_required: u8,
+    /// The policy that said so.
+    pub policy_version: Digest,
+    /// When it expires if it is still pending.
+    pub expires_at: Timestamp,
+    /// How long an approval of it lasts, in seconds.
+    pub execute_within_seconds: u32,
+    /// Where it is in its life, as last written down; see [`Request::status_at`].
+    pub status: Status,
+    /// Who has decided what. At most one decision per person.
+    pub decisions: Vec<Decision>,
+    /// When it became approved.
+    pub approved_at: Option<Timestamp>,
+    /// By when it must be started, once approved.
+    pub execute_by: Option<Timestamp>,
+    /// Its withdrawal.
+    pub cancellation: Option<Cancellation>,
+    /// Its execution.
+    pub execution: Option<Execution>,
+    /// What people said, besides what came with decisions.
+    pub comments: Vec<Comment>,
+    /// The commands that carried an idempotency key.
+    pub idempotency: Vec<IdempotencyRecord>,
+    /// How many events have happened: the sequence of the last one.
+    pub version: u64,
+    /// The hash of the last audit event.
+    pub audit_head: Digest,
+}
+
+/// The event is not the creation of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a request begins with its creation")]
+pub struct NotACreation;
+
+impl Event {
+    /// The request as this event created it.
+    ///
+    /// # Errors
+    /// When the event is not a creation.
+    pub fn first_state(&self) -> Result<Request, NotACreation> {
+        let Change::Created(opening) = &self.change else { return Err(NotACreation) };
+        let approved = self.status == Status::Approved;
+        Ok(Request {
+            id: self.request_id,
+            operation_type: opening.operation_type.clone(),
+            instance_id: opening.instance_id.clone(),
+            parameters_digest: opening.parameters.digest(),
+            parameters: opening.parameters.clone(),
+            requested_by: opening.requested_by.clone(),
+            filed_by: opening.filed_by.clone(),
+            requested_at: self.at,
+            risk_level: opening.risk_level,
+            environment: opening.environment,
+            justification: opening.justification.clone(),
+            estimated_cost: opening.estimated_cost,
+            estimated_duration: opening.estimated_duration.clone(),
+            approvals_required: opening.approvals_required,
+            policy_version: opening.policy_version,
+            expires_at: opening.expires_at,
+            execute_within_seconds: opening.execute_within_seconds,
+            status: self.status,
+            decisions: Vec::new(),
+            approved_at: approved.then_some(self.at),
+            execute_by: approved.then(|| self.at.plus_seconds(opening.execute_within_seconds)),
+            cancellation: None,
+            execution: None,
+            comments: Vec::new(),
+            idempotency: self.idempotency.clone().into_iter().collect(),
+            version: self.sequence,
+            audit_head: Digest::ZERO,
+        })
+    }
+}
+
+impl Request {
+    /// The status at a time: past its deadline a request is expired, whether or not a sweep has
+    /// written that down.
+    pub fn status_at(&self, now: Timestamp) -> Status {
+        match self.deadline() {
+            Some(deadline) if now >= deadline => Status::Expired,
+            Some(_) | None => self.status,
+        }
+    }
+
+    /// By when something must happen to the request as it stands.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match self.status {
+            Status::Pending => Some(self.expires_at),
+            // INVARIANT: an approved request has `execute_by`. One without could never be
+            // started: its deadline is in the past.
+            Status::Approved => Some(self.execute_by.unwrap_or(Timestamp::EARLIEST)),
+            Status::Executing
+            | Status::Rejected
+            | Status::Expired
+            | Status::Cancelled
+            | Status::Executed
+            | Status::Failed => None,
+        }
+    }
+
+    /// When it closed. An expired request closed at the deadline it missed.
+    pub fn closed_at(&self) -> Option<Timestamp> {
+        match self.status {
+            Status::Pending | Status::Approved | Status::Executing => None,
+            Status::Rejected => self.rejection().map(|decision| decision.at),
+            Status::Cancelled => self.cancellation.as_ref().map(|cancellation| cancellation.at),
+            Status::Expired => Some(self.execute_by.unwrap_or(self.expires_at)),
+            Status::Executed | Status::Failed => self.finish().map(|finish| finish.at),
+        }
+    }
+
+    /// Who has approved, in order.
+    pub fn approved_by(&self) -> impl Iterator<Item = &PersonId> {
+        self.decisions
+            .iter()
+            .filter(|decision| decision.verdict == Verdict::Approved)
+            .map(|decision| &decision.person)
+    }
+
+    /// How many distinct people have approved.
+    pub fn approvals_received(&self) -> usize {
+        self.approved_by().count()
+    }
+
+    /// The decision that ended it.
+    pub fn rejection(&self) -> Option<&Decision> {
+        self.decisions.iter().find(|decision| decision.verdict == Verdict::Rejected)
+    }
+
+    /// The end of its execution.
+    pub fn finish(&self) -> Option<&Finish> {
+        self.execution.as_ref().and_then(|execution| execution.finish.as_ref())
+    }
+
+    /// Whether this person has decided.
+    pub fn is_decided_by(&self, person: &PersonId) -> bool {
+        self.decisions.iter().any(|decision| decision.person == *person)
+    }
+
+    /// Changes the state as an event says. Decides nothing: an event is a fact.
+    pub fn apply(&mut self, event: &Event) {
+        self.status = event.status;
+        self.version = event.sequence;
+        self.idempotency.extend(event.idempotency.clone());
+        match &event.change {
+            // INVARIANT: a request's first state is made by `Event::first_state`.
+            Change::Created(_) | Change::Expired => {}
+            Change::Granted { comment, execute_by } => {
+                self.decisions.push(decision(event, Verdict::Approved, comment.clone()));
+                if execute_by.is_some() {
+                    self.approved_at = Some(event.at);
+                    self.execute_by = *execute_by;
+                }
+            }
+            Change::Rejected { reason } => {
+                self.decisions.push(decision(event, Verdict::Rejected, Some(reason.clone())));
+            }
+            Change::Cancelled { reason } => {
+                self.cancellation = Some(Cancellation { at: event.at, reason: reason.clone() });
+            }
+            Change::Started { execution_id } => {
+                self.execution = Some(Execution {
+                    id: *execution_id,
+                    started_by: event.user.clone(),
+                    started_at: event.at,
+                    finish: None,
+                });
+            }
+            Change::Finished { outcome, result, actual_cost } => {
+                if let Some(execution) = &mut self.execution {
+                    execution.finish = Some(Finish {
+                        at: event.at,
+                        outcome: *outcome,
+                        result: result.clone(),
+                        actual_cost: *actual_cost,
+                    });
+                }
+            }
+            Change::Commented { text } => self.comments.push(Comment {
+                person: event.user.clone(),
+                at: event.at,
+                text: text.clone(),
+                event_id: event.id,
+            }),
+        }
+    }
+}
+
+fn decision(event: &Event, verdict: Verdict, comment: Option<CommentText>) -> Decision {
+    Decision { person: event.user.clone(), verdict, at: event.at, comment, event_id: event.id }
+}

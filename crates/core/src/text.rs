@@ -1,0 +1,111 @@
+//! Text that people write and identifiers they choose, each with its limit.
+
+use std::fmt;
+
+/// The text breaks a rule; the message says which.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidText(String);
+
+/// Free text of 1 to `MAX` characters, not only white space.
+///
+/// Kept as sent, control and bidirectional characters included: escaping is the business of
+/// whoever prints it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FreeText<const MAX: usize>(String);
+
+/// Why an operation is asked for.
+pub type Justification = FreeText<4000>;
+/// A comment, or the reason of a rejection or cancellation.
+pub type CommentText = FreeText<2000>;
+/// How long the operation is expected to take, in the requester's words.
+pub type DurationText = FreeText<200>;
+
+impl<const MAX: usize> FreeText<MAX> {
+    /// Checks the length and that there is something to read.
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
+        let length = text.chars().count();
+        if length > MAX {
+            return Err(InvalidText(format!("must be at most {MAX} characters, not {length}")));
+        }
+        if text.trim().is_empty() {
+            return Err(InvalidText("must not be empty".to_owned()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text as sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An identifier of 1 to 128 letters, digits and `- _ . : / @`, starting with a letter or digit:
+/// enough for instance names and ARNs, and nothing that can be mistaken on a screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identifier(String);
+
+impl Identifier {
+    /// The longest identifier, in bytes.
+    pub const MAX: usize = 128;
+
+    /// Checks the character set and the length.
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/@".contains(&b);
+        let starts_well = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+        if text.len() > Self::MAX || !starts_well || !text.bytes().all(allowed) {
+            return Err(InvalidText(
+                "must be 1 to 128 of the letters, digits and - _ . : / @, starting with a letter or digit"
+                    .to_owned(),
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The identifier as sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Identifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_text_is_measured_in_characters() {
+        assert!(CommentText::parse(&"é".repeat(2000)).is_ok());
+        assert!(CommentText::parse(&"é".repeat(2001)).is_err());
+        assert!(CommentText::parse("").is_err());
+        assert!(CommentText::parse(" \n\t").is_err());
+        assert_eq!(CommentText::parse("a\u{202e}b").unwrap().as_str(), "a\u{202e}b");
+    }
+
+    #[test]
+    fn identifiers_hold_nothing_that_can_be_mistaken() {
+        for text in ["dev-db-01", "arn:aws:rds:eu-west-1:123456789012:db:orders", "a", &"a".repeat(128)] {
+            assert!(Identifier::parse(text).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            " ",
+            "a b",
+            "a\n",
+            "-a",
+            "dev\u{202e}",
+            "d\u{200b}ev",
+            "деv",
+            "a\u{1b}[2J",
+            "a\0",
+            &"a".repeat(129),
+        ] {
+            assert!(Identifier::parse(text).is_err(), "{text:?}");
+        }
+    }
+}
