@@ -55,14 +55,14 @@ impl Draft {
     pub fn new(
         operation_type: &str,
         instance_id: &str,
-        parameters: Value,
+        parameters: &Value,
         environment: &str,
         justification: &str,
     ) -> Result<Self, InvalidDraft> {
         Ok(Self {
             operation_type: Identifier::parse(operation_type)?,
             instance_id: Identifier::parse(instance_id)?,
-            parameters: parameters_document(&parameters)?,
+            parameters: parameters_document(parameters)?,
             declared_environment: Environment::parse(environment).ok_or(InvalidDraft::Environment)?,
             declared_risk: None,
             justification: Justification::parse(justification)?,

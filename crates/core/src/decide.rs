@@ -170,7 +170,8 @@ fn permitted(request: &Request, command: &Command, actor: &Actor) -> Result<(), 
             let clears_a_stuck_one = access::allows(actor, Action::Administer)
                 && !access::is_own(actor, request)
                 && *outcome == ExecutionOutcome::Failed;
-            if !(may_finish && access::allows(actor, Action::ExecuteOwn)) && !clears_a_stuck_one {
+            let finishes_own = may_finish && access::allows(actor, Action::ExecuteOwn);
+            if !finishes_own && !clears_a_stuck_one {
                 return Err(Refusal::NotPermitted(
                     "whoever started an execution finishes it; an admin other than the requester may finish it as failed",
                 ));

@@ -16,7 +16,7 @@
 //! let stamp = Stamp { now: Timestamp::parse("2026-01-01T00:00:00.000Z")?, event_id: EventId::parse("01930000-0000-7000-8000-000000000001")?,
 //!     execution_id: "0193aaaa-0000-7000-8000-000000000001".parse()? };
 //!
-//! let draft = Draft::new("modify_instance_class", "production-db-01", serde_json::json!({"target": "db.r6g.xlarge"}),
+//! let draft = Draft::new("modify_instance_class", "production-db-01", &serde_json::json!({"target": "db.r6g.xlarge"}),
 //!     "production", "CPU is at 95 % since Monday")?;
 //! let id = RequestId::parse("01930000-0000-7000-8000-0000000000aa")?;
 //! let created = decide::create(id, draft, &person("ann@example.com", &["developer"])?, &stamp, &policy, None)?;
