@@ -1,1 +1,21 @@
-//! Countersign.
+//! The use cases of Countersign: load, decide, commit.
+//!
+//! Each file is one use case. What they need from the world are the traits of [`ports`] and
+//! [`host`]; which technology stands behind them is not known here. The rules are in
+//! `countersign-core`: a use case never decides anything itself.
+#![warn(missing_docs)]
+#![deny(clippy::wildcard_enum_match_arm)]
+
+pub mod command;
+pub mod create;
+pub mod deliver;
+pub mod events;
+pub mod expire;
+pub mod get;
+pub mod list;
+
+pub mod dependencies;
+pub mod failure;
+pub mod host;
+pub mod ports;
+pub mod retry;

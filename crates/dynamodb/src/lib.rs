@@ -1,1 +1,19 @@
-//! Countersign.
+//! Countersign's store: the ports of `countersign-app` on `DynamoDB`.
+//!
+//! One implementation for AWS and for the embedded engine; the difference is the SDK client it is
+//! given. What an item looks like is in [`item`], every expression in [`expression`], the tables
+//! in [`table`]. Knows nothing of HTTP, Lambda or the environment.
+#![warn(missing_docs)]
+#![deny(clippy::wildcard_enum_match_arm)]
+
+mod audit_item;
+mod cursor;
+mod error;
+mod expression;
+pub mod item;
+pub mod keys;
+mod listing;
+mod outbox;
+mod outbox_item;
+pub mod store;
+pub mod table;

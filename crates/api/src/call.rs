@@ -1,0 +1,77 @@
+//! A call as a shell hands it over, and the reply it gets back.
+
+use countersign_core::actor::Actor;
+
+/// The largest body that is read, in bytes.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// A call that is routed and whose sender is established; nothing of its body has been looked at.
+#[derive(Debug)]
+pub struct Call {
+    /// Names the call in logs and problems. Made by the shell.
+    pub correlation_id: String,
+    /// Who calls, or why that is not known.
+    pub identity: Result<Actor, Unauthenticated>,
+    /// What they send.
+    pub input: Input,
+}
+
+/// Why nobody knows who calls. The text is for the log; the caller learns only that they must
+/// authenticate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unauthenticated(pub String);
+
+/// What a call carries.
+#[derive(Debug)]
+pub enum Input {
+    /// An HTTP request.
+    Http {
+        /// The `{id}` of the path, if the route has one.
+        request_id: Option<String>,
+        /// The query string, without `?`.
+        query: String,
+        /// The body's bytes. A shell that stopped reading at the limit says so by a body that is
+        /// over it.
+        body: Vec<u8>,
+        /// The `Idempotency-Key` header.
+        idempotency_key: Option<String>,
+    },
+    /// A payload that names everything itself: `request_id` and `idempotency_key` are members.
+    Direct {
+        /// The payload's bytes.
+        payload: Vec<u8>,
+    },
+}
+
+/// The answer to a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The media type of the body.
+    pub content_type: &'static str,
+    /// Further headers, names in lower case.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body, a JSON text.
+    pub body: String,
+}
+
+/// The media type of every answer that is not a problem.
+pub const JSON: &str = "application/json";
+
+impl Reply {
+    /// An answer with a JSON body.
+    pub fn json(status: u16, body: &impl serde::Serialize) -> Self {
+        // INVARIANT: wire types serialise to JSON; a body that did not would be `null`, never half
+        // an answer.
+        let body = serde_json::to_string(body).unwrap_or_else(|_| "null".to_owned());
+        Self { status, content_type: JSON, headers: Vec::new(), body }
+    }
+
+    /// The answer with one more header.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}

@@ -1,0 +1,246 @@
+//! Reading a call's fields: every rule that is broken is found at once, and what nobody asked for
+//! is refused.
+
+use crate::call::{Input, MAX_BODY_BYTES};
+use crate::problem::{Code, Problem};
+use crate::wire::FieldError;
+use countersign_core::actor::Actor;
+use countersign_core::canonical::{self, CanonicalJson};
+use countersign_core::idempotency::{Idempotency, IdempotencyKey};
+use countersign_core::ids::RequestId;
+use countersign_core::person::PersonId;
+use countersign_core::text::{FreeText, Identifier};
+use serde_json::{Map, Value};
+use std::fmt::Display;
+
+/// The members of a call's body, payload or query, on their way to becoming values.
+#[derive(Debug)]
+pub struct Fields {
+    object: Map<String, Value>,
+    /// The canonical form of everything that was sent, for recognising a retry.
+    sent: CanonicalJson,
+    path_id: Option<RequestId>,
+    idempotency_key: Option<Value>,
+    errors: Vec<FieldError>,
+    malformed_id: bool,
+    mismatch: Option<&'static str>,
+}
+
+impl Fields {
+    /// Reads what a call carries, as far as it can be read at all.
+    ///
+    /// # Errors
+    /// `payload_too_large`, `malformed_json`, `malformed_id`, and `validation_failed` for a body
+    /// that is not an object.
+    pub fn read(input: Input, reads_query: bool) -> Result<Self, Problem> {
+        match input {
+            Input::Direct { payload } => {
+                let mut object = read_object(&payload)?;
+                let idempotency_key = object.remove("idempotency_key");
+                Ok(Self::new(object, None, idempotency_key))
+            }
+            Input::Http { request_id, query, body, idempotency_key } => {
+                let object = if reads_query { read_query(&query)? } else { read_object(&body)? };
+                let path_id = match request_id {
+                    None => None,
+                    Some(id) => Some(RequestId::parse(&id).map_err(|_| malformed_id())?),
+                };
+                Ok(Self::new(object, path_id, idempotency_key.map(Value::String)))
+            }
+        }
+    }
+
+    fn new(object: Map<String, Value>, path_id: Option<RequestId>, idempotency_key: Option<Value>) -> Self {
+        let everything = serde_json::json!({
+            "request_id": path_id.map(|id| id.to_string()),
+            "fields": &object,
+        });
+        Self {
+            sent: CanonicalJson::of(&everything),
+            object,
+            path_id,
+            idempotency_key,
+            errors: Vec::new(),
+            malformed_id: false,
+            mismatch: None,
+        }
+    }
+
+    /// The id of the path, for the log.
+    pub fn path_id(&self) -> Option<RequestId> {
+        self.path_id
+    }
+
+    /// Takes a member out, whatever it is.
+    pub fn take(&mut self, name: &str) -> Option<Value> {
+        self.object.remove(name)
+    }
+
+    /// A field that must be there. `None` if a rule is broken, which is then on the list.
+    pub fn required<T, E: Display>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&Value) -> Result<T, E>,
+    ) -> Option<T> {
+        match self.take(name) {
+            Some(value) => self.parse(name, &value, parse),
+            None => {
+                self.refuse(name, "is required");
+                None
+            }
+        }
+    }
+
+    /// A field that may be absent. The outer `None` is a broken rule. `null` is not absence.
+    pub fn optional<T, E: Display>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&Value) -> Result<T, E>,
+    ) -> Option<Option<T>> {
+        match self.take(name) {
+            Some(value) => self.parse(name, &value, parse).map(Some),
+            None => Some(None),
+        }
+    }
+
+    fn parse<T, E: Display>(
+        &mut self,
+        name: &str,
+        value: &Value,
+        parse: impl FnOnce(&Value) -> Result<T, E>,
+    ) -> Option<T> {
+        parse(value).map_err(|error| self.refuse(name, &error.to_string())).ok()
+    }
+
+    /// Puts a broken rule on the list.
+    pub fn refuse(&mut self, name: &str, message: &str) {
+        self.errors.push(FieldError::new(&pointer(name), message));
+    }
+
+    /// The request that the call is about: of the path, or the member `request_id`.
+    pub fn request_id(&mut self) -> Option<RequestId> {
+        if self.path_id.is_some() {
+            return self.path_id;
+        }
+        let text = self.required("request_id", string)?;
+        let id = RequestId::parse(&text).ok();
+        self.malformed_id = id.is_none();
+        id
+    }
+
+    /// A member that may name the caller and nobody else.
+    pub fn caller(&mut self, name: &'static str, actor: &Actor) {
+        let Some(Some(text)) = self.optional(name, string) else { return };
+        if !actor.person.is_named_by(&text) {
+            self.mismatch = Some(name);
+        }
+    }
+
+    /// Ends the reading: the values, or everything that is wrong, in the documented order.
+    ///
+    /// # Errors
+    /// `malformed_id`, then `identity_mismatch`, then `validation_failed`.
+    pub fn finish<T>(mut self, values: Option<T>) -> Result<(T, Option<Idempotency>), Problem> {
+        let idempotency = self.idempotency();
+        let unknown: Vec<String> = self.object.keys().cloned().collect();
+        for name in unknown {
+            self.refuse(&name, "is not a field of this operation");
+        }
+        if self.malformed_id {
+            return Err(malformed_id());
+        }
+        if let Some(name) = self.mismatch {
+            let detail = format!("`{name}` must be left out or name you, whose token this is");
+            return Err(Problem::new(Code::IdentityMismatch, detail));
+        }
+        match values {
+            Some(values) if self.errors.is_empty() => Ok((values, idempotency)),
+            Some(_) | None if self.errors.is_empty() => {
+                Err(Problem::internal("a field is missing without an error"))
+            }
+            Some(_) | None => {
+                self.errors.sort_by(|a, b| a.pointer.cmp(&b.pointer));
+                Err(Problem::validation(self.errors))
+            }
+        }
+    }
+
+    fn idempotency(&mut self) -> Option<Idempotency> {
+        let key = self.idempotency_key.take()?;
+        let key = self.parse("idempotency_key", &key, |value| {
+            let text = string(value)?;
+            IdempotencyKey::parse(&text).map_err(|error| error.to_string())
+        })?;
+        Some(Idempotency { key, body_digest: self.sent.digest() })
+    }
+}
+
+fn malformed_id() -> Problem {
+    Problem::new(Code::MalformedId, "a request id is a UUID in lower-case hyphenated form")
+}
+
+/// The JSON pointer (RFC 6901) of a member of the body.
+fn pointer(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+fn read_object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
+    if body.len() > MAX_BODY_BYTES {
+        let detail = format!("a body is at most {MAX_BODY_BYTES} bytes");
+        return Err(Problem::new(Code::PayloadTooLarge, detail));
+    }
+    // Nothing at all is an object without members: what is required is then missing by name.
+    if body.trim_ascii().is_empty() {
+        return Ok(Map::new());
+    }
+    match canonical::read(body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(Problem::validation(vec![FieldError::new("", "the body must be a JSON object")])),
+        Err(error) => Err(Problem::new(Code::MalformedJson, error.to_string())),
+    }
+}
+
+fn read_query(query: &str) -> Result<Map<String, Value>, Problem> {
+    let mut object = Map::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if object.insert(name.to_string(), Value::String(value.into_owned())).is_some() {
+            return Err(Problem::validation(vec![FieldError::new(&pointer(&name), "is given twice")]));
+        }
+    }
+    Ok(object)
+}
+
+/// A string.
+pub fn string(value: &Value) -> Result<String, String> {
+    value.as_str().map(str::to_owned).ok_or_else(|| "must be a string".to_owned())
+}
+
+/// A string of which there are only a few.
+pub fn one_of<T: Copy>(
+    all: &[T],
+    name: impl Fn(T) -> &'static str,
+) -> impl FnOnce(&Value) -> Result<T, String> {
+    move |value| {
+        let text = string(value)?;
+        all.iter().copied().find(|candidate| name(*candidate) == text).ok_or_else(|| {
+            let names: Vec<_> = all.iter().map(|candidate| name(*candidate)).collect();
+            format!("must be one of {}", names.join(", "))
+        })
+    }
+}
+
+/// Free text.
+pub fn free_text<const MAX: usize>(value: &Value) -> Result<FreeText<MAX>, String> {
+    FreeText::parse(&string(value)?).map_err(|error| error.to_string())
+}
+
+/// An identifier.
+pub fn identifier(value: &Value) -> Result<Identifier, String> {
+    Identifier::parse(&string(value)?).map_err(|error| error.to_string())
+}
+
+/// A person, by e-mail or by stored id.
+pub fn person(value: &Value) -> Result<PersonId, String> {
+    let text = string(value)?;
+    PersonId::from_stored(&text).or_else(|_| PersonId::from_email(&text)).map_err(|error| error.to_string())
+}

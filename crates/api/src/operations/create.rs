@@ -1,0 +1,66 @@
+//! POST /v1/approvals
+
+use super::{CommandStore, reply};
+use crate::call::Reply;
+use crate::fields::{Fields, free_text, identifier, one_of, string};
+use crate::problem::Problem;
+use crate::routes::{self, Route};
+use crate::run::Operation;
+use countersign_app::dependencies::Dependencies;
+use countersign_app::ports::CountPending;
+use countersign_core::actor::Actor;
+use countersign_core::command::{self, Draft};
+use countersign_core::risk::{Cost, Environment, RiskLevel};
+use countersign_core::text::DurationText;
+use serde_json::Value;
+
+/// Makes a request: 201, or 200 for a retry.
+#[derive(Debug)]
+pub struct Create;
+
+impl<S: CommandStore + CountPending> Operation<S> for Create {
+    const ROUTE: Route = routes::CREATE;
+
+    async fn execute(
+        dependencies: &Dependencies<S>,
+        actor: &Actor,
+        mut fields: Fields,
+    ) -> Result<Reply, Problem> {
+        fields.caller("requested_by", actor);
+        let draft = draft(&mut fields);
+        let (draft, idempotency) = fields.finish(draft)?;
+        let done = countersign_app::create::create(dependencies, &draft, actor, idempotency.as_ref()).await?;
+        let status = if done.is_replay() { 200 } else { 201 };
+        let location = format!("/v1/approvals/{}", done.request.id);
+        Ok(reply(dependencies, actor, &done, "create", status).with_header("location", location))
+    }
+}
+
+fn draft(fields: &mut Fields) -> Option<Draft> {
+    let operation_type = fields.required("operation_type", identifier);
+    let instance_id = fields.required("instance_id", identifier);
+    let parameters = fields.required("parameters", command::parameters_document);
+    let environment = fields.required("environment", one_of(&Environment::ALL, Environment::as_str));
+    let risk_level = fields.optional("risk_level", one_of(&RiskLevel::ALL, RiskLevel::as_str));
+    let justification = fields.required("justification", free_text);
+    let estimated_cost = fields.optional("estimated_cost", cost);
+    let estimated_duration = fields.optional("estimated_duration", |value| {
+        DurationText::parse(&string(value)?).map_err(|error| error.to_string())
+    });
+    Some(Draft {
+        operation_type: operation_type?,
+        instance_id: instance_id?,
+        parameters: parameters?,
+        declared_environment: environment?,
+        declared_risk: risk_level?,
+        justification: justification?,
+        estimated_cost: estimated_cost?,
+        estimated_duration: estimated_duration?,
+    })
+}
+
+/// An amount of money.
+pub(super) fn cost(value: &Value) -> Result<Cost, String> {
+    let amount = value.as_f64().ok_or_else(|| "must be a number".to_owned())?;
+    Cost::new(amount).map_err(|error| error.to_string())
+}

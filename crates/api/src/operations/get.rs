@@ -1,0 +1,30 @@
+//! GET /v1/approvals/{id}
+
+use crate::call::Reply;
+use crate::fields::Fields;
+use crate::problem::Problem;
+use crate::routes::{self, Route};
+use crate::run::Operation;
+use crate::wire::RequestBody;
+use countersign_app::dependencies::Dependencies;
+use countersign_app::ports::LoadRequest;
+use countersign_core::actor::Actor;
+
+/// Reads a request.
+#[derive(Debug)]
+pub struct Get;
+
+impl<S: LoadRequest> Operation<S> for Get {
+    const ROUTE: Route = routes::GET;
+
+    async fn execute(
+        dependencies: &Dependencies<S>,
+        actor: &Actor,
+        mut fields: Fields,
+    ) -> Result<Reply, Problem> {
+        let id = fields.request_id();
+        let (id, _) = fields.finish(id)?;
+        let request = countersign_app::get::get(dependencies, id, actor).await?;
+        Ok(Reply::json(200, &RequestBody::of(&request, actor, dependencies.host.now())))
+    }
+}

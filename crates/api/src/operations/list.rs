@@ -1,0 +1,163 @@
+//! GET /v1/approvals, and the three lists of the original endpoint.
+
+use crate::call::Reply;
+use crate::fields::{Fields, identifier, one_of, person, string};
+use crate::problem::Problem;
+use crate::routes::{self, Route};
+use crate::run::Operation;
+use crate::wire::ListBody;
+use countersign_app::dependencies::Dependencies;
+use countersign_app::ports::{ListQuery, ListRequests};
+use countersign_core::actor::Actor;
+use countersign_core::request::Status;
+use countersign_core::timestamp::Timestamp;
+use serde_json::Value;
+
+/// How many requests a page holds unless told.
+const DEFAULT_LIMIT: usize = 50;
+/// How many requests a page holds at most.
+const MAX_LIMIT: usize = 100;
+/// The longest range of time that is read at once: 366 days.
+const MAX_RANGE_MILLISECONDS: i64 = 366 * 24 * 60 * 60 * 1000;
+
+/// Lists requests.
+#[derive(Debug)]
+pub struct List;
+
+impl<S: ListRequests> Operation<S> for List {
+    const ROUTE: Route = routes::LIST;
+
+    async fn execute(
+        dependencies: &Dependencies<S>,
+        actor: &Actor,
+        mut fields: Fields,
+    ) -> Result<Reply, Problem> {
+        let now = dependencies.host.now();
+        let status = fields.optional("status", status);
+        let requested_by = fields.optional("requested_by", person);
+        let instance_id = fields.optional("instance_id", identifier);
+        let (from, to) = range(&mut fields, now);
+        let page = page(&mut fields, now);
+        let query = (|| {
+            let mut query = ListQuery {
+                status: status?,
+                requested_by: requested_by?,
+                instance_id: instance_id?,
+                from: from?,
+                to: to?,
+                ..page?
+            };
+            if query.requested_by.is_none() && query.instance_id.is_none() {
+                query.status = query.status.or(Some(Status::Pending));
+            }
+            Some(query)
+        })();
+        answer(dependencies, actor, fields, query).await
+    }
+}
+
+/// `get_pending_approvals`: what is pending; with `user_email`, what that person could still
+/// decide.
+pub(super) async fn pending<S: ListRequests>(
+    dependencies: &Dependencies<S>,
+    actor: &Actor,
+    mut fields: Fields,
+) -> Result<Reply, Problem> {
+    let undecided_by = fields.optional("user_email", person);
+    let page = page(&mut fields, dependencies.host.now());
+    let query =
+        (|| Some(ListQuery { status: Some(Status::Pending), undecided_by: undecided_by?, ..page? }))();
+    answer(dependencies, actor, fields, query).await
+}
+
+/// `get_user_requests`: what one person made.
+pub(super) async fn of_user<S: ListRequests>(
+    dependencies: &Dependencies<S>,
+    actor: &Actor,
+    mut fields: Fields,
+) -> Result<Reply, Problem> {
+    let requested_by = fields.required("user_email", person);
+    let status = fields.optional("status", status);
+    let page = page(&mut fields, dependencies.host.now());
+    let query = (|| Some(ListQuery { status: status?, requested_by: Some(requested_by?), ..page? }))();
+    answer(dependencies, actor, fields, query).await
+}
+
+/// `get_instance_requests`: what was asked of one instance.
+pub(super) async fn of_instance<S: ListRequests>(
+    dependencies: &Dependencies<S>,
+    actor: &Actor,
+    mut fields: Fields,
+) -> Result<Reply, Problem> {
+    let instance_id = fields.required("instance_id", identifier);
+    let status = fields.optional("status", status);
+    let page = page(&mut fields, dependencies.host.now());
+    let query = (|| Some(ListQuery { status: status?, instance_id: Some(instance_id?), ..page? }))();
+    answer(dependencies, actor, fields, query).await
+}
+
+async fn answer<S: ListRequests>(
+    dependencies: &Dependencies<S>,
+    actor: &Actor,
+    fields: Fields,
+    query: Option<ListQuery>,
+) -> Result<Reply, Problem> {
+    let (query, _) = fields.finish(query)?;
+    let page = countersign_app::list::list(dependencies, query, actor).await?;
+    Ok(Reply::json(200, &ListBody::from(page)))
+}
+
+fn status(value: &Value) -> Result<Status, String> {
+    one_of(&Status::ALL, Status::as_str)(value)
+}
+
+/// A query without filters, of the page that is asked for.
+fn page(fields: &mut Fields, now: Timestamp) -> Option<ListQuery> {
+    let limit = fields.optional("limit", limit);
+    let cursor = fields.optional("cursor", string);
+    Some(ListQuery {
+        status: None,
+        requested_by: None,
+        instance_id: None,
+        undecided_by: None,
+        from: None,
+        to: None,
+        limit: limit?.unwrap_or(DEFAULT_LIMIT),
+        cursor: cursor?,
+        now,
+    })
+}
+
+/// A whole number, or its decimal digits: a query string has only text.
+fn limit(value: &Value) -> Result<usize, String> {
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let from_text = value.as_str().filter(|text| digits(text)).and_then(|text| text.parse().ok());
+    let from_number = value.as_u64().and_then(|number| usize::try_from(number).ok());
+    from_text
+        .or(from_number)
+        .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+        .ok_or_else(|| format!("must be a whole number from 1 to {MAX_LIMIT}"))
+}
+
+/// `from` and `to`; each outer `None` is a broken rule.
+fn range(fields: &mut Fields, now: Timestamp) -> (Option<Option<Timestamp>>, Option<Option<Timestamp>>) {
+    let from = fields.optional("from", time);
+    let to = fields.optional("to", time);
+    if let (Some(Some(from)), Some(to)) = (from, to) {
+        let end = to.unwrap_or(now);
+        if from > end {
+            fields.refuse("from", "must not be after `to`, or in the future");
+        } else if end.as_millisecond() - from.as_millisecond() > MAX_RANGE_MILLISECONDS {
+            fields.refuse("from", "must be at most 366 days before `to`, or before now");
+        }
+    }
+    (from, to)
+}
+
+/// A date and time, or a day, which begins at midnight UTC.
+fn time(value: &Value) -> Result<Timestamp, String> {
+    let text = string(value)?;
+    Timestamp::parse(&text)
+        .or_else(|_| Timestamp::parse(&format!("{text}T00:00:00Z")))
+        .map_err(|error| error.to_string())
+}

@@ -1,0 +1,437 @@
+//! The bodies of requests and answers, apart from the states they show.
+
+use countersign_app::command::Done;
+use countersign_app::ports::{Page, RequestSummary};
+use countersign_core::access;
+use countersign_core::actor::Actor;
+use countersign_core::audit::{self, AuditEvent};
+use countersign_core::person::PersonId;
+use countersign_core::request::{Request, Verdict};
+use countersign_core::risk::Cost;
+use countersign_core::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A request, as whoever may see it sees it. Absent members do not apply, or not yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RequestBody {
+    /// Names it.
+    pub request_id: String,
+    /// Where it is in its life, deadlines included.
+    pub status: String,
+    /// What is to be done.
+    pub operation_type: String,
+    /// To what.
+    pub instance_id: String,
+    /// Exactly how. Absent for those who see requests without parameters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Value>,
+    /// SHA-256 of the parameters' canonical JSON (RFC 8785). Absent together with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameters_digest: Option<String>,
+    /// Where.
+    pub environment: String,
+    /// How dangerous.
+    pub risk_level: String,
+    /// Who asks.
+    pub requested_by: String,
+    /// The service that asks for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filed_by: Option<String>,
+    /// When it was made.
+    pub requested_at: String,
+    /// Why.
+    pub justification: String,
+    /// What it is expected to cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimated_cost: Option<f64>,
+    /// How long it is expected to take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimated_duration: Option<String>,
+    /// How many distinct people must agree.
+    pub approvals_required: u8,
+    /// How many have.
+    pub approvals_received: usize,
+    /// Who has.
+    pub approved_by: Vec<String>,
+    /// When it became approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved_at: Option<String>,
+    /// Who refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejected_by: Option<String>,
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejected_at: Option<String>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejection_reason: Option<String>,
+    /// When its requester withdrew it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancelled_at: Option<String>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancellation_reason: Option<String>,
+    /// When it expires if it is still pending.
+    pub expires_at: String,
+    /// By when it must be started, once approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execute_by: Option<String>,
+    /// Names its execution.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execution_id: Option<String>,
+    /// When it was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execution_started_at: Option<String>,
+    /// By whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execution_started_by: Option<String>,
+    /// When it was executed, or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executed_at: Option<String>,
+    /// What came of it. Absent for those who see requests without parameters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execution_result: Option<Value>,
+    /// What it cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actual_cost: Option<f64>,
+    /// What people said, decisions included, in order.
+    pub comments: Vec<CommentBody>,
+    /// Who decided what.
+    pub decisions: Vec<DecisionBody>,
+    /// How many events have happened to it.
+    pub version: u64,
+    /// SHA-256 of the policy that set its terms.
+    pub policy_version: String,
+    /// The hash of its last audit event.
+    pub audit_head: String,
+}
+
+/// Something somebody said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CommentBody {
+    /// Who.
+    pub user: String,
+    /// When.
+    pub timestamp: String,
+    /// With what: `commented`, `approved` or `rejected`.
+    pub action: String,
+    /// What.
+    pub comment: String,
+}
+
+/// One person's decision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DecisionBody {
+    /// Who.
+    pub person: String,
+    /// `approved` or `rejected`.
+    pub decision: String,
+    /// When.
+    pub at: String,
+    /// What they said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// The event that records it.
+    pub event_id: String,
+}
+
+/// A request in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SummaryBody {
+    /// Names it.
+    pub request_id: String,
+    /// Where it is in its life, deadlines included.
+    pub status: String,
+    /// What is to be done.
+    pub operation_type: String,
+    /// To what.
+    pub instance_id: String,
+    /// Where.
+    pub environment: String,
+    /// How dangerous.
+    pub risk_level: String,
+    /// Who asks.
+    pub requested_by: String,
+    /// When it was made.
+    pub requested_at: String,
+    /// What it is expected to cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimated_cost: Option<f64>,
+    /// How many distinct people must agree.
+    pub approvals_required: u8,
+    /// How many have.
+    pub approvals_received: usize,
+    /// Who has.
+    pub approved_by: Vec<String>,
+    /// When it expires if it is still pending.
+    pub expires_at: String,
+    /// By when it must be started, once approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execute_by: Option<String>,
+    /// When its execution was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execution_started_at: Option<String>,
+    /// When it was executed, or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executed_at: Option<String>,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ListBody {
+    /// The requests.
+    pub items: Vec<SummaryBody>,
+    /// Send it as `cursor` for the next page; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// A request's audit trail.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventsBody {
+    /// Its events, oldest first.
+    pub items: Vec<EventBody>,
+}
+
+/// An audit event. `hash` is SHA-256 over the canonical JSON (RFC 8785) of all other members.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventBody {
+    /// Names the set of members that is hashed.
+    pub format: String,
+    /// Names the event.
+    pub event_id: String,
+    /// The request it happened to.
+    pub request_id: String,
+    /// Its place in the trail, from 1.
+    pub sequence: u64,
+    /// When.
+    pub timestamp: String,
+    /// What happened.
+    pub event_type: String,
+    /// Who.
+    pub user: String,
+    /// `human`, `agent` or `service`.
+    pub kind: String,
+    /// `api`, `direct` or `local`.
+    pub channel: String,
+    /// To what.
+    pub instance_id: String,
+    /// What was asked for.
+    pub operation_type: String,
+    /// Where.
+    pub environment: String,
+    /// How dangerous.
+    pub risk_level: String,
+    /// Who asked.
+    pub requested_by: String,
+    /// The request's status after the event.
+    pub status: String,
+    /// Digests, numbers, times and ids that belong to the event.
+    pub details: Value,
+    /// The hash of the event before; zeros for the first.
+    pub prev_hash: String,
+    /// Binds the event.
+    pub hash: String,
+}
+
+/// The answer to whether the service is there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HealthBody {
+    /// `healthy`.
+    pub status: String,
+    /// The release.
+    pub version: String,
+    /// SHA-256 of the policy in force.
+    pub policy_version: String,
+}
+
+/// A problem (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProblemBody {
+    /// A URN for the code.
+    #[serde(rename = "type")]
+    pub problem_type: String,
+    /// The same for every problem of the code.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened this time.
+    pub detail: String,
+    /// Names this problem in the log.
+    pub instance: String,
+    /// Stable name.
+    pub code: String,
+    /// The request's status, where the refusal comes from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_status: Option<String>,
+    /// The fields that break rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+/// A field that breaks a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldError {
+    /// Where: a JSON pointer (RFC 6901) into the body, or `/` and the name of a query parameter.
+    pub pointer: String,
+    /// The rule.
+    pub message: String,
+}
+
+impl FieldError {
+    /// A field that breaks a rule.
+    pub fn new(pointer: &str, message: &str) -> Self {
+        Self { pointer: pointer.to_owned(), message: message.to_owned() }
+    }
+}
+
+fn text(value: Option<impl ToString>) -> Option<String> {
+    value.map(|value| value.to_string())
+}
+
+impl RequestBody {
+    /// The request as `actor` may see it at `now`.
+    pub fn of(request: &Request, actor: &Actor, now: Timestamp) -> Self {
+        let sees_parameters = access::may_view_parameters(actor, request);
+        let rejection = request.rejection();
+        let execution = request.execution.as_ref();
+        let finish = request.finish();
+        let cancellation = request.cancellation.as_ref();
+        Self {
+            request_id: request.id.to_string(),
+            status: request.status_at(now).to_string(),
+            operation_type: request.operation_type.to_string(),
+            instance_id: request.instance_id.to_string(),
+            parameters: sees_parameters.then(|| request.parameters.to_value()),
+            parameters_digest: sees_parameters.then(|| request.parameters_digest.to_string()),
+            environment: request.environment.as_str().to_owned(),
+            risk_level: request.risk_level.as_str().to_owned(),
+            requested_by: request.requested_by.to_string(),
+            filed_by: text(request.filed_by.as_ref()),
+            requested_at: request.requested_at.to_string(),
+            justification: request.justification.as_str().to_owned(),
+            estimated_cost: request.estimated_cost.map(Cost::amount),
+            estimated_duration: request.estimated_duration.as_ref().map(|text| text.as_str().to_owned()),
+            approvals_required: request.approvals_required,
+            approvals_received: request.approvals_received(),
+            approved_by: request.approved_by().map(PersonId::to_string).collect(),
+            approved_at: text(request.approved_at),
+            rejected_by: text(rejection.map(|decision| &decision.person)),
+            rejected_at: text(rejection.map(|decision| decision.at)),
+            rejection_reason: rejection
+                .and_then(|decision| decision.comment.as_ref())
+                .map(|reason| reason.as_str().to_owned()),
+            cancelled_at: text(cancellation.map(|cancellation| cancellation.at)),
+            cancellation_reason: cancellation
+                .and_then(|cancellation| cancellation.reason.as_ref())
+                .map(|reason| reason.as_str().to_owned()),
+            expires_at: request.expires_at.to_string(),
+            execute_by: text(request.execute_by),
+            execution_id: text(execution.map(|execution| execution.id)),
+            execution_started_at: text(execution.map(|execution| execution.started_at)),
+            execution_started_by: text(execution.map(|execution| &execution.started_by)),
+            executed_at: text(finish.map(|finish| finish.at)),
+            execution_result: finish
+                .and_then(|finish| finish.result.as_ref())
+                .filter(|_| sees_parameters)
+                .map(|result| result.to_value()),
+            actual_cost: finish.and_then(|finish| finish.actual_cost).map(Cost::amount),
+            comments: comments(request),
+            decisions: request
+                .decisions
+                .iter()
+                .map(|decision| DecisionBody {
+                    person: decision.person.to_string(),
+                    decision: decision.verdict.as_str().to_owned(),
+                    at: decision.at.to_string(),
+                    comment: decision.comment.as_ref().map(|comment| comment.as_str().to_owned()),
+                    event_id: decision.event_id.to_string(),
+                })
+                .collect(),
+            version: request.version,
+            policy_version: request.policy_version.to_string(),
+            audit_head: request.audit_head.to_string(),
+        }
+    }
+
+    /// The request that a command left.
+    pub fn done(done: &Done, actor: &Actor, now: Timestamp) -> Self {
+        Self::of(&done.request, actor, now)
+    }
+}
+
+fn comments(request: &Request) -> Vec<CommentBody> {
+    let said =
+        request.comments.iter().map(|comment| (comment.at, &comment.person, "commented", &comment.text));
+    let decided = request.decisions.iter().filter_map(|decision| {
+        let action = match decision.verdict {
+            Verdict::Approved => "approved",
+            Verdict::Rejected => "rejected",
+        };
+        decision.comment.as_ref().map(|text| (decision.at, &decision.person, action, text))
+    });
+    let mut all: Vec<_> = said.chain(decided).collect();
+    all.sort_by_key(|(at, ..)| *at);
+    all.into_iter()
+        .map(|(at, person, action, text)| CommentBody {
+            user: person.to_string(),
+            timestamp: at.to_string(),
+            action: action.to_owned(),
+            comment: text.as_str().to_owned(),
+        })
+        .collect()
+}
+
+impl From<&RequestSummary> for SummaryBody {
+    fn from(summary: &RequestSummary) -> Self {
+        Self {
+            request_id: summary.id.to_string(),
+            status: summary.status.to_string(),
+            operation_type: summary.operation_type.to_string(),
+            instance_id: summary.instance_id.to_string(),
+            environment: summary.environment.as_str().to_owned(),
+            risk_level: summary.risk_level.as_str().to_owned(),
+            requested_by: summary.requested_by.to_string(),
+            requested_at: summary.requested_at.to_string(),
+            estimated_cost: summary.estimated_cost.map(Cost::amount),
+            approvals_required: summary.approvals_required,
+            approvals_received: summary.approved_by.len(),
+            approved_by: summary.approved_by.iter().map(PersonId::to_string).collect(),
+            expires_at: summary.expires_at.to_string(),
+            execute_by: text(summary.execute_by),
+            execution_started_at: text(summary.execution_started_at),
+            executed_at: text(summary.executed_at),
+        }
+    }
+}
+
+impl From<Page> for ListBody {
+    fn from(page: Page) -> Self {
+        Self { items: page.items.iter().map(SummaryBody::from).collect(), next_cursor: page.next_cursor }
+    }
+}
+
+impl From<&AuditEvent> for EventBody {
+    fn from(event: &AuditEvent) -> Self {
+        Self {
+            format: audit::FORMAT.to_owned(),
+            event_id: event.event_id.to_string(),
+            request_id: event.request_id.to_string(),
+            sequence: event.sequence,
+            timestamp: event.timestamp.to_string(),
+            event_type: event.event_type.as_str().to_owned(),
+            user: event.user.to_string(),
+            kind: event.kind.as_str().to_owned(),
+            channel: event.channel.as_str().to_owned(),
+            instance_id: event.instance_id.to_string(),
+            operation_type: event.operation_type.to_string(),
+            environment: event.environment.as_str().to_owned(),
+            risk_level: event.risk_level.as_str().to_owned(),
+            requested_by: event.requested_by.to_string(),
+            status: event.status.to_string(),
+            details: event.details.to_value(),
+            prev_hash: event.prev_hash.to_string(),
+            hash: event.hash.to_string(),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Making a request: count what is pending, ask policy, write it down.
+
+use crate::command::Done;
+use crate::dependencies::Dependencies;
+use crate::failure::Failure;
+use crate::ports::{CommitChange, CommitError, CountPending, FindEvent, LoadRequest, Recorded, StoreError};
+use crate::retry::Attempts;
+use countersign_core::actor::Actor;
+use countersign_core::command::{CommandName, Draft};
+use countersign_core::decide;
+use countersign_core::idempotency::{self, Idempotency, Seen};
+use countersign_core::ids::{EventId, RequestId};
+use countersign_core::refusal::Refusal;
+use countersign_core::stamp::Stamp;
+
+/// How many pending requests one requester may have.
+pub const MAX_PENDING: usize = 50;
+
+/// Makes a request.
+///
+/// With an idempotency key the request's id follows from the requester and the key, so a retry
+/// meets its own request, even a retry that races with the first.
+///
+/// # Errors
+/// A refusal of the rules, [`Failure::TooManyPending`], or [`Failure::Unavailable`].
+pub async fn create<S>(
+    dependencies: &Dependencies<S>,
+    draft: &Draft,
+    actor: &Actor,
+    idempotency: Option<&Idempotency>,
+) -> Result<Done, Failure>
+where
+    S: LoadRequest + CommitChange + FindEvent + CountPending,
+{
+    let host = dependencies.host.as_ref();
+    let fresh = host.stamp();
+    let id = match idempotency {
+        Some(idempotency) => RequestId::derived(&actor.person, idempotency.key.as_str()),
+        None => host.request_id(),
+    };
+    let found = Existing { id, own_event: fresh.event_id, actor, idempotency };
+    let mut attempts = Attempts::begin(host);
+    loop {
+        let failure = match attempt(dependencies, id, draft, actor, fresh, idempotency).await {
+            Ok(done) => return Ok(done),
+            Err(Attempt::Final(failure)) => {
+                // A retry is answered like its first, even where a new request would be refused.
+                return match (idempotency, found.look(dependencies).await) {
+                    (Some(_), Ok(Some(done))) => Ok(done),
+                    (Some(_), Err(conflict @ Failure::Refused(_))) => Err(conflict),
+                    (Some(_) | None, _) => Err(failure),
+                };
+            }
+            Err(Attempt::Again(reason)) => reason,
+        };
+        match found.look(dependencies).await {
+            Ok(Some(done)) => return Ok(done),
+            Ok(None) | Err(Failure::Unavailable(_)) => {}
+            Err(failure) => return Err(failure),
+        }
+        if !attempts.again().await {
+            return Err(Failure::Unavailable(failure));
+        }
+    }
+}
+
+enum Attempt {
+    Again(String),
+    Final(Failure),
+}
+
+impl From<StoreError> for Attempt {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(reason) => Self::Again(reason),
+            StoreError::Inconsistent(_) | StoreError::MalformedCursor => Self::Final(error.into()),
+        }
+    }
+}
+
+async fn attempt<S: CommitChange + CountPending>(
+    dependencies: &Dependencies<S>,
+    id: RequestId,
+    draft: &Draft,
+    actor: &Actor,
+    fresh: Stamp,
+    idempotency: Option<&Idempotency>,
+) -> Result<Done, Attempt> {
+    let stamp = Stamp { now: dependencies.host.now(), ..fresh };
+    let event = decide::create(id, draft.clone(), actor, &stamp, &dependencies.policy, idempotency)
+        .map_err(|refusal| Attempt::Final(refusal.into()))?;
+    let since = stamp.now.minus_seconds(dependencies.policy.longest_pending_seconds());
+    let pending = dependencies.store.count_pending(&actor.person, since, stamp.now, MAX_PENDING).await?;
+    if pending >= MAX_PENDING {
+        return Err(Attempt::Final(Failure::TooManyPending { limit: MAX_PENDING }));
+    }
+    let first =
+        event.first_state().map_err(|error| Attempt::Final(Failure::Inconsistent(error.to_string())))?;
+    let recorded = Recorded::of(&event, first, &dependencies.digest_key);
+    match dependencies.store.commit(recorded.change_set(None)).await {
+        Ok(()) => Ok(Done { request: recorded.after, event_id: Some(event.id) }),
+        Err(CommitError::Conflict) => Err(Attempt::Again("conflict".to_owned())),
+        Err(CommitError::Store(error)) => Err(error.into()),
+    }
+}
+
+/// What may already stand under the id that a creation wants.
+struct Existing<'a> {
+    id: RequestId,
+    own_event: EventId,
+    actor: &'a Actor,
+    idempotency: Option<&'a Idempotency>,
+}
+
+impl Existing<'_> {
+    /// `None` if nothing stands there; else what the creation is to answer.
+    async fn look<S: LoadRequest + FindEvent>(
+        &self,
+        dependencies: &Dependencies<S>,
+    ) -> Result<Option<Done>, Failure> {
+        let Some(request) = dependencies.store.load(self.id).await? else { return Ok(None) };
+        if dependencies.store.find_event(self.id, 1).await? == Some(self.own_event) {
+            return Ok(Some(Done { request, event_id: Some(self.own_event) }));
+        }
+        let records = &request.idempotency;
+        match idempotency::seen(records, &self.actor.person, CommandName::Create, self.idempotency) {
+            Seen::Before => Ok(Some(Done { request, event_id: None })),
+            Seen::Never | Seen::WithAnotherBody => {
+                let status = request.status_at(dependencies.host.now());
+                Err(Refusal::IdempotencyConflict(status).into())
+            }
+        }
+    }
+}

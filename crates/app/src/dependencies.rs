@@ -1,0 +1,19 @@
+//! What every use case is given.
+
+use crate::host::Host;
+use countersign_core::digest::DigestKey;
+use countersign_core::policy::Policy;
+
+/// The store and everything else a use case works with. `S` implements the ports that the use
+/// case asks for, and no others need exist.
+#[derive(Debug)]
+pub struct Dependencies<S> {
+    /// The store.
+    pub store: S,
+    /// What operations demand.
+    pub policy: Policy,
+    /// The key of the digests of free text in the audit trail.
+    pub digest_key: DigestKey,
+    /// Time, ids and pauses.
+    pub host: Box<dyn Host>,
+}

@@ -1,0 +1,38 @@
+//! Why a use case did not do what it was asked.
+
+use crate::ports::StoreError;
+use countersign_core::refusal::Refusal;
+
+/// Why a use case did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The rules say no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The requester has as many pending requests as one may have.
+    #[error("you have {limit} pending requests; wait for decisions or cancel some")]
+    TooManyPending {
+        /// The limit.
+        limit: usize,
+    },
+    /// The cursor was not given out for this list.
+    #[error("the cursor was not given out for this list")]
+    MalformedCursor,
+    /// The store did not answer, or others were faster too often. Either nothing was changed, or
+    /// asking again shows what was.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// The store holds something that cannot be, or refuses what must be accepted.
+    #[error("the store is inconsistent: {0}")]
+    Inconsistent(String),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(reason) => Self::Unavailable(reason),
+            StoreError::Inconsistent(reason) => Self::Inconsistent(reason),
+            StoreError::MalformedCursor => Self::MalformedCursor,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! What the shell lends to the use cases: time, fresh ids and a pause.
+
+use countersign_core::ids::{EventId, RequestId};
+use countersign_core::stamp::Stamp;
+use countersign_core::timestamp::Timestamp;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+/// A future that a trait object can return.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The shell's clock, its source of ids and its timer.
+pub trait Host: Send + Sync + fmt::Debug {
+    /// The time of day.
+    fn now(&self) -> Timestamp;
+
+    /// The time since some fixed moment; never goes back.
+    fn elapsed(&self) -> Duration;
+
+    /// A fresh event id.
+    fn event_id(&self) -> EventId;
+
+    /// A fresh request id.
+    fn request_id(&self) -> RequestId;
+
+    /// The time and fresh ids for one command.
+    fn stamp(&self) -> Stamp;
+
+    /// Waits for a random time of at most `at_most`, so that those who collided come back apart.
+    fn pause(&self, at_most: Duration) -> BoxFuture<'_, ()>;
+}

@@ -1,0 +1,278 @@
+//! What the use cases need of a store and of a publisher, one capability per trait.
+//!
+//! A function that only reads is built from something that only reads: the bounds of an operation
+//! are the least privilege of its function, in types.
+
+use countersign_core::audit::AuditEvent;
+use countersign_core::event::Event;
+use countersign_core::ids::{EventId, RequestId};
+use countersign_core::notification::Notification;
+use countersign_core::person::PersonId;
+use countersign_core::request::{Request, Status};
+use countersign_core::risk::{Cost, Environment, RiskLevel};
+use countersign_core::text::Identifier;
+use countersign_core::timestamp::Timestamp;
+use std::future::Future;
+
+/// Why the store did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Throttled, timed out or out of reach. A write may or may not have happened.
+    #[error("{0}")]
+    Unavailable(String),
+    /// An item cannot be read, or a call is refused as invalid.
+    #[error("{0}")]
+    Inconsistent(String),
+    /// A list's cursor was not given out for that list.
+    #[error("malformed cursor")]
+    MalformedCursor,
+}
+
+/// Why a change was not committed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// Somebody else was faster: the condition failed, or their transaction was under way.
+    #[error("conflict")]
+    Conflict,
+    /// As for reads, see [`StoreError`].
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Everything that one event writes, in one transaction or not at all.
+#[derive(Debug, Clone)]
+pub struct ChangeSet<'a> {
+    /// The request as it was read; `None` if the event creates it.
+    pub before: Option<&'a Request>,
+    /// The request as the event leaves it.
+    pub after: &'a Request,
+    /// The event's audit record.
+    pub audit: &'a AuditEvent,
+    /// What is to be published.
+    pub notification: &'a Notification,
+}
+
+/// Reads one request, strongly consistent.
+pub trait LoadRequest: Send + Sync {
+    /// The request of this id, if there is one.
+    fn load(&self, id: RequestId) -> impl Future<Output = Result<Option<Request>, StoreError>> + Send;
+}
+
+/// Writes a change with its audit event and its outbox entry.
+pub trait CommitChange: Send + Sync {
+    /// All of it, or none.
+    fn commit(&self, change: ChangeSet<'_>) -> impl Future<Output = Result<(), CommitError>> + Send;
+}
+
+/// Finds out which event stands at a place of a request's trail.
+pub trait FindEvent: Send + Sync {
+    /// The id of the event at `sequence`, if there is one; strongly consistent.
+    fn find_event(
+        &self,
+        request_id: RequestId,
+        sequence: u64,
+    ) -> impl Future<Output = Result<Option<EventId>, StoreError>> + Send;
+}
+
+/// Counts a requester's pending requests.
+pub trait CountPending: Send + Sync {
+    /// How many requests of `person`, made since `since`, are pending at `now`; stops counting at
+    /// `at_most`. May lag behind.
+    fn count_pending(
+        &self,
+        person: &PersonId,
+        since: Timestamp,
+        now: Timestamp,
+        at_most: usize,
+    ) -> impl Future<Output = Result<usize, StoreError>> + Send;
+}
+
+/// Reads a request's audit trail.
+pub trait LoadEvents: Send + Sync {
+    /// The whole trail, first event first; strongly consistent.
+    fn load_events(
+        &self,
+        request_id: RequestId,
+    ) -> impl Future<Output = Result<Vec<AuditEvent>, StoreError>> + Send;
+}
+
+/// Lists requests.
+pub trait ListRequests: Send + Sync {
+    /// One page. May lag behind, but a request that matches throughout a walk is on one of its
+    /// pages.
+    fn list(&self, query: &ListQuery) -> impl Future<Output = Result<Page, StoreError>> + Send;
+}
+
+/// Which requests to list. All filters hold together; at least one of the first three is set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListQuery {
+    /// Their status at `now`.
+    pub status: Option<Status>,
+    /// Who made them.
+    pub requested_by: Option<PersonId>,
+    /// Their target.
+    pub instance_id: Option<Identifier>,
+    /// Leave out what this person made or has decided. For lists of an open status.
+    pub undecided_by: Option<PersonId>,
+    /// Not before: the time it closed for a closed status, else the time it was made.
+    pub from: Option<Timestamp>,
+    /// Not after; of the same time as `from`.
+    pub to: Option<Timestamp>,
+    /// At most so many, and so many unless it is the last page.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+    /// The time of asking.
+    pub now: Timestamp,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The requests.
+    pub items: Vec<RequestSummary>,
+    /// Where the next page begins; `None` on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// What a list shows of a request: neither parameters nor free text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RequestSummary {
+    /// Names it.
+    pub id: RequestId,
+    /// What is to be done.
+    pub operation_type: Identifier,
+    /// To what.
+    pub instance_id: Identifier,
+    /// Who asks.
+    pub requested_by: PersonId,
+    /// When it was made.
+    pub requested_at: Timestamp,
+    /// The effective risk.
+    pub risk_level: RiskLevel,
+    /// The effective environment.
+    pub environment: Environment,
+    /// What it is expected to cost.
+    pub estimated_cost: Option<Cost>,
+    /// Its status at the time of asking.
+    pub status: Status,
+    /// How many must agree.
+    pub approvals_required: u8,
+    /// Who has agreed.
+    pub approved_by: Vec<PersonId>,
+    /// When it expires if it is still pending.
+    pub expires_at: Timestamp,
+    /// By when it must be started, once approved.
+    pub execute_by: Option<Timestamp>,
+    /// When its execution was started.
+    pub execution_started_at: Option<Timestamp>,
+    /// When it was executed, or failed.
+    pub executed_at: Option<Timestamp>,
+}
+
+/// Finds requests whose deadline has passed.
+pub trait FindDue: Send + Sync {
+    /// Ids of requests written down as `status` whose deadline is at or before `now`, the oldest
+    /// first, at most `limit`, from after `cursor`. May lag behind.
+    fn find_due(
+        &self,
+        status: Status,
+        now: Timestamp,
+        limit: usize,
+        cursor: Option<String>,
+    ) -> impl Future<Output = Result<DuePage, StoreError>> + Send;
+}
+
+/// One page of overdue requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DuePage {
+    /// Their ids.
+    pub ids: Vec<RequestId>,
+    /// Where the next page begins; `None` on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// A message that waits for delivery.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutboxEntry {
+    /// Where it is.
+    pub key: OutboxKey,
+    /// How often its delivery has failed.
+    pub attempts: u32,
+    /// The message, or why it cannot be read.
+    pub notification: Result<Notification, String>,
+}
+
+/// The place of an outbox entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxKey {
+    /// Its partition.
+    pub shard: String,
+    /// Its event, as stored.
+    pub event_id: String,
+}
+
+/// The outbox: what is committed and not yet delivered.
+pub trait Outbox: Send + Sync {
+    /// The names of the partitions that hold undelivered entries.
+    fn shards(&self) -> Vec<String>;
+
+    /// Entries of one shard made before `before`, the oldest first, at most `limit`, from after
+    /// `after`.
+    fn undelivered(
+        &self,
+        shard: &str,
+        before: Timestamp,
+        limit: usize,
+        after: Option<&OutboxKey>,
+    ) -> impl Future<Output = Result<Vec<OutboxEntry>, StoreError>> + Send;
+
+    /// Forgets an entry: it is delivered. Nothing happens if it is gone already.
+    fn remove(&self, key: &OutboxKey) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Counts a failed delivery.
+    fn count_failure(&self, key: &OutboxKey) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Moves an entry to the dead letters.
+    fn bury(&self, key: &OutboxKey) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The dead letters, the oldest first, at most `limit`.
+    fn dead(&self, limit: usize) -> impl Future<Output = Result<Vec<OutboxEntry>, StoreError>> + Send;
+
+    /// Puts a dead letter back for delivery, with no failures counted. `false` if there is none
+    /// of that event.
+    fn replay(&self, event_id: EventId) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}
+
+/// Tells the world.
+pub trait Publish: Send + Sync {
+    /// Delivers one message, at least once.
+    fn publish(&self, notification: &Notification) -> impl Future<Output = Result<(), PublishError>> + Send;
+}
+
+/// Why a message was not delivered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PublishError(pub String);
+
+/// An event and what follows from it: what a commit writes.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    pub(crate) after: Request,
+    pub(crate) audit: AuditEvent,
+    pub(crate) notification: Notification,
+}
+
+impl Recorded {
+    /// The consequences of an event. `after` is the state it leaves, with the old chain head.
+    pub(crate) fn of(event: &Event, mut after: Request, key: &countersign_core::digest::DigestKey) -> Self {
+        let audit = AuditEvent::record(event, &after, key);
+        after.audit_head = audit.hash;
+        let notification = Notification::of(event, &after);
+        Self { after, audit, notification }
+    }
+
+    pub(crate) fn change_set<'a>(&'a self, before: Option<&'a Request>) -> ChangeSet<'a> {
+        ChangeSet { before, after: &self.after, audit: &self.audit, notification: &self.notification }
+    }
+}

@@ -1,0 +1,413 @@
+//! The audit chain: whatever is edited, removed, added or moved is found, and no free text is in it.
+
+use crate::fixture::{
+    HIGH, LOW, Trail, ann, approve, bob, canonical, carol, comment, digest_key, draft, human, person, policy,
+    start, text,
+};
+use countersign_core::actor::{Channel, Kind};
+use countersign_core::audit::{AuditEvent, BrokenChain, verify};
+use countersign_core::canonical::CanonicalJson;
+use countersign_core::command::{Command, ExecutionOutcome};
+use countersign_core::digest::{Digest, DigestKey};
+use countersign_core::event::EventType;
+use countersign_core::ids::{EventId, RequestId};
+use countersign_core::person::PersonId;
+use countersign_core::request::Status;
+use countersign_core::risk::{Cost, Environment, RiskLevel};
+use countersign_core::text::{DurationText, Identifier, Justification};
+use serde_json::{Value, json};
+
+/// A whole life with everything said that can be said.
+fn full_life(outcome: ExecutionOutcome) -> Trail {
+    let mut draft = draft(HIGH);
+    draft.justification = Justification::parse("secret justification").unwrap();
+    draft.estimated_duration = Some(DurationText::parse("secret duration").unwrap());
+    draft.estimated_cost = Some(Cost::new(99.5).unwrap());
+    draft.parameters = canonical(r#"{"password": "secret parameter"}"#);
+    let mut requester = ann();
+    requester.filed_by = Some(PersonId::service("pipeline").unwrap());
+    let said = || Some(text("secret approval"));
+    let trail = Trail::open_as(draft, &requester, &policy(2), None)
+        .then(&ann(), &Command::Comment { text: text("secret comment") })
+        .then(&bob(), &Command::Approve { comment: said(), parameters_digest: None })
+        .then(&carol(), &Command::Approve { comment: said(), parameters_digest: None })
+        .then(&ann(), &start());
+    let command = Command::Finish {
+        execution_id: trail.request.execution.as_ref().unwrap().id,
+        outcome,
+        result: Some(canonical(r#"{"log": "secret result"}"#)),
+        actual_cost: Some(Cost::new(101.0).unwrap()),
+    };
+    trail.then(&ann(), &command).then(&bob(), &Command::Comment { text: text("secret comment") })
+}
+
+/// Every kind of event is in one of these.
+fn lives() -> Vec<Trail> {
+    vec![
+        full_life(ExecutionOutcome::Succeeded),
+        full_life(ExecutionOutcome::Failed),
+        Trail::open(HIGH).then(&bob(), &Command::Reject { reason: text("secret reason") }),
+        Trail::open(HIGH).then(&ann(), &Command::Cancel { reason: Some(text("secret reason")) }),
+        Trail::in_status(Status::Expired),
+        Trail::open(LOW),
+    ]
+}
+
+fn check(trail: &Trail, events: &[AuditEvent]) -> Result<(), BrokenChain> {
+    verify(trail.request.id, events, trail.request.audit_head)
+}
+
+/// What a forger does who knows how hashes are made but cannot write the request.
+fn rechain(events: &mut [AuditEvent]) {
+    let mut last = Digest::ZERO;
+    for event in events {
+        event.prev_hash = last;
+        event.hash = event.compute_hash();
+        last = event.hash;
+    }
+}
+
+/// One edit of each field, and of each member of the details.
+fn edits(event: &AuditEvent) -> Vec<(String, AuditEvent)> {
+    // A field that is added to the event does not compile here until it is edited below.
+    let AuditEvent {
+        event_id: _,
+        request_id: _,
+        sequence,
+        timestamp,
+        event_type,
+        user: _,
+        kind,
+        channel,
+        instance_id: _,
+        operation_type: _,
+        environment,
+        risk_level,
+        requested_by: _,
+        status,
+        details,
+        prev_hash,
+        hash,
+    } = event;
+    let another_digest = |digest: &Digest| Digest::of(digest.to_string());
+    let other = |all: &[EventType]| all.iter().copied().find(|other| other != event_type).unwrap();
+    let edit = |name: &str, change: &dyn Fn(&mut AuditEvent)| {
+        let mut edited = event.clone();
+        change(&mut edited);
+        assert_ne!(edited, *event, "{name} was not edited");
+        (name.to_owned(), edited)
+    };
+    let another_id = "01930000-0000-7000-8000-00000000beef";
+    let mut edits = vec![
+        edit("event_id", &|e| e.event_id = EventId::parse(another_id).unwrap()),
+        edit("request_id", &|e| e.request_id = RequestId::parse(another_id).unwrap()),
+        edit("sequence", &|e| e.sequence = sequence + 1),
+        edit("sequence", &|e| e.sequence = sequence - 1),
+        edit("timestamp", &|e| e.timestamp = timestamp.plus_seconds(1)),
+        edit("event_type", &|e| e.event_type = other(&EventType::ALL)),
+        edit("user", &|e| e.user = person("mallory")),
+        edit("kind", &|e| e.kind = if *kind == Kind::Human { Kind::Agent } else { Kind::Human }),
+        edit("channel", &|e| {
+            e.channel = if *channel == Channel::Direct { Channel::Api } else { Channel::Direct };
+        }),
+        edit("instance_id", &|e| e.instance_id = Identifier::parse("dev-db-01").unwrap()),
+        edit("operation_type", &|e| e.operation_type = Identifier::parse("read_file").unwrap()),
+        edit("environment", &|e| {
+            e.environment = Environment::ALL.into_iter().find(|other| other != environment).unwrap();
+        }),
+        edit("risk_level", &|e| {
+            e.risk_level = RiskLevel::ALL.into_iter().find(|other| other != risk_level).unwrap();
+        }),
+        edit("requested_by", &|e| e.requested_by = person("mallory")),
+        edit("status", &|e| e.status = Status::ALL.into_iter().find(|other| other != status).unwrap()),
+        edit("prev_hash", &|e| e.prev_hash = another_digest(prev_hash)),
+        edit("hash", &|e| e.hash = another_digest(hash)),
+        edit("details", &|e| e.details = canonical("{}")),
+    ];
+    let details = details.to_value();
+    let members = details.as_object().unwrap();
+    for name in members.keys() {
+        let mut without = members.clone();
+        without.remove(name);
+        edits.push(edit(&format!("details without {name}"), &|e| {
+            e.details = CanonicalJson::of(&Value::Object(without.clone()));
+        }));
+        let mut altered = members.clone();
+        altered.insert(name.clone(), json!("edited"));
+        edits.push(edit(&format!("details.{name}"), &|e| {
+            e.details = CanonicalJson::of(&Value::Object(altered.clone()));
+        }));
+    }
+    let mut more = members.to_owned();
+    more.insert("approved_by_the_board".to_owned(), json!(true));
+    edits.push(edit("details with one more", &|e| {
+        e.details = CanonicalJson::of(&Value::Object(more.clone()));
+    }));
+    edits
+}
+
+#[test]
+fn every_trail_verifies_as_it_was_written() {
+    for trail in lives() {
+        assert_eq!(check(&trail, &trail.audit), Ok(()));
+        assert_eq!(trail.audit.len(), trail.events.len());
+        assert_eq!(trail.audit[0].prev_hash, Digest::ZERO);
+        for (event, record) in trail.events.iter().zip(&trail.audit) {
+            assert_eq!(record.event_id, event.id);
+            assert_eq!((record.sequence, record.timestamp), (event.sequence, event.at));
+            assert_eq!((&record.user, record.kind, record.channel), (&event.user, event.kind, event.channel));
+            assert_eq!((record.event_type, record.status), (event.change.event_type(), event.status));
+            assert_eq!(record.requested_by, trail.request.requested_by);
+        }
+    }
+}
+
+#[test]
+fn these_lives_hold_every_type_of_event() {
+    let lives = lives();
+    for event_type in EventType::ALL {
+        let held = lives.iter().flat_map(|trail| &trail.audit).any(|event| event.event_type == event_type);
+        assert!(held, "{event_type:?} is in no trail that these tests try to forge");
+    }
+}
+
+#[test]
+fn any_edit_of_any_event_is_found_where_it_was_made() {
+    for trail in lives() {
+        for place in 0..trail.audit.len() {
+            for (name, edited) in edits(&trail.audit[place]) {
+                let mut events = trail.audit.clone();
+                events[place] = edited;
+                let expected = u64::try_from(place + 1).unwrap();
+                let found = match check(&trail, &events) {
+                    Err(BrokenChain::Edited { sequence }) => sequence,
+                    Err(BrokenChain::OutOfPlace { expected }) => expected,
+                    other => panic!("event {expected}, {name}: {other:?}"),
+                };
+                assert_eq!(found, expected, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_edit_with_a_matching_hash_is_found_by_what_follows_it() {
+    for trail in lives() {
+        for place in 0..trail.audit.len() {
+            for (name, mut edited) in edits(&trail.audit[place]) {
+                if name == "hash" {
+                    continue;
+                }
+                edited.hash = edited.compute_hash();
+                let mut events = trail.audit.clone();
+                events[place] = edited;
+                assert!(check(&trail, &events).is_err(), "event {}, {name}", place + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_trail_that_is_forged_from_an_edit_to_its_end_does_not_reach_the_head() {
+    for trail in lives() {
+        for place in 0..trail.audit.len() {
+            for (name, edited) in edits(&trail.audit[place]) {
+                let mut events = trail.audit.clone();
+                events[place] = edited;
+                rechain(&mut events);
+                let found = check(&trail, &events);
+                match name.as_str() {
+                    // Written anew with the chain, so that nothing is edited any more.
+                    "prev_hash" | "hash" => assert_eq!(found, Ok(()), "{name}"),
+                    "sequence" | "request_id" => {
+                        let expected = u64::try_from(place + 1).unwrap();
+                        assert_eq!(found, Err(BrokenChain::OutOfPlace { expected }), "{name}");
+                    }
+                    _ => assert_eq!(found, Err(BrokenChain::WrongHead), "event {}, {name}", place + 1),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_missing_event_is_found() {
+    for trail in lives() {
+        for place in 0..trail.audit.len() {
+            let mut events = trail.audit.clone();
+            events.remove(place);
+            let expected = u64::try_from(place + 1).unwrap();
+            let last = place == events.len();
+            let broken = if last { BrokenChain::WrongHead } else { BrokenChain::OutOfPlace { expected } };
+            assert_eq!(check(&trail, &events), Err(broken));
+
+            // Numbered and chained again as if it had never been.
+            for (sequence, event) in (1..).zip(&mut events) {
+                event.sequence = sequence;
+            }
+            rechain(&mut events);
+            assert_eq!(check(&trail, &events), Err(BrokenChain::WrongHead));
+        }
+    }
+}
+
+#[test]
+fn a_cut_tail_is_found() {
+    for trail in lives() {
+        for length in 0..trail.audit.len() {
+            assert_eq!(check(&trail, &trail.audit[..length]), Err(BrokenChain::WrongHead), "cut to {length}");
+        }
+    }
+}
+
+#[test]
+fn swapped_events_are_found() {
+    for trail in lives() {
+        for first in 0..trail.audit.len() {
+            for second in first + 1..trail.audit.len() {
+                let mut events = trail.audit.clone();
+                events.swap(first, second);
+                let expected = u64::try_from(first + 1).unwrap();
+                assert_eq!(check(&trail, &events), Err(BrokenChain::OutOfPlace { expected }));
+
+                // Even when they swap their numbers, too.
+                let sequence = events[first].sequence;
+                events[first].sequence = events[second].sequence;
+                events[second].sequence = sequence;
+                assert_eq!(check(&trail, &events), Err(BrokenChain::Edited { sequence: expected }));
+                rechain(&mut events);
+                assert_eq!(check(&trail, &events), Err(BrokenChain::WrongHead));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_added_event_is_found() {
+    for trail in lives() {
+        for place in 0..trail.audit.len() {
+            let mut events = trail.audit.clone();
+            events.insert(place, events[place].clone());
+            let expected = u64::try_from(place + 2).unwrap();
+            assert_eq!(check(&trail, &events), Err(BrokenChain::OutOfPlace { expected }));
+        }
+        let mut events = trail.audit.clone();
+        let mut another = events.last().unwrap().clone();
+        another.sequence += 1;
+        another.prev_hash = another.hash;
+        another.hash = another.compute_hash();
+        events.push(another);
+        assert_eq!(check(&trail, &events), Err(BrokenChain::WrongHead));
+    }
+}
+
+#[test]
+fn a_trail_proves_nothing_about_another_request() {
+    let trail = full_life(ExecutionOutcome::Succeeded);
+    let another = RequestId::parse("01930000-0000-7000-8000-00000000beef").unwrap();
+    assert_eq!(
+        verify(another, &trail.audit, trail.request.audit_head),
+        Err(BrokenChain::OutOfPlace { expected: 1 })
+    );
+    let head = Trail::in_status(Status::Rejected).request.audit_head;
+    assert_eq!(verify(trail.request.id, &trail.audit, head), Err(BrokenChain::WrongHead));
+    assert_eq!(verify(trail.request.id, &[], trail.request.audit_head), Err(BrokenChain::WrongHead));
+}
+
+#[test]
+fn free_text_and_parameters_are_never_in_the_trail() {
+    for trail in lives() {
+        let said = format!("{:?}", trail.events);
+        let trail_text = format!("{:?}", trail.audit);
+        for word in ["secret", "password"] {
+            assert!(!trail_text.contains(word), "{trail_text}");
+        }
+        for event in &trail.audit {
+            assert!(!event.details.as_str().contains("secret"), "{}", event.details.as_str());
+        }
+        let told_something = trail.events.len() > 1 && trail.request.status != Status::Expired;
+        assert_eq!(said.contains("secret"), told_something, "the events themselves do hold it");
+    }
+}
+
+#[test]
+fn the_details_of_each_event_hold_what_the_design_names() {
+    let names = |trail: &Trail, place: usize| -> Vec<String> {
+        let Value::Object(members) = trail.audit[place].details.to_value() else { panic!("not an object") };
+        members.keys().cloned().collect()
+    };
+    let lives = lives();
+    let full = &lives[0];
+    let created = [
+        "approvals_required",
+        "estimated_cost",
+        "estimated_duration_digest",
+        "expires_at",
+        "filed_by",
+        "justification_digest",
+        "parameters_digest",
+        "policy_version",
+    ];
+    assert_eq!(names(full, 0), created);
+    assert_eq!(names(full, 1), ["text_digest"]);
+    let granted = ["approvals_received", "approvals_required", "comment_digest", "parameters_digest"];
+    assert_eq!(names(full, 2), granted);
+    assert_eq!(
+        names(full, 3),
+        ["approvals_received", "approvals_required", "comment_digest", "execute_by", "parameters_digest"]
+    );
+    assert_eq!(names(full, 4), ["execution_id", "parameters_digest"]);
+    assert_eq!(names(full, 5), ["actual_cost", "execution_id", "result_digest"]);
+    assert_eq!(names(&lives[2], 1), ["parameters_digest", "reason_digest"]);
+    assert_eq!(names(&lives[3], 1), ["reason_digest"]);
+    assert_eq!(names(&lives[4], 2), ["deadline"]);
+    let approved_at_once = names(&lives[5], 0);
+    assert!(approved_at_once.contains(&"execute_by".to_owned()), "{approved_at_once:?}");
+
+    for trail in &lives {
+        let digest = json!(trail.request.parameters_digest.to_string());
+        for event in &trail.audit {
+            let found = event.details.to_value().get("parameters_digest").cloned();
+            assert!(found.is_none() || found == Some(digest.clone()), "{:?}", event.event_type);
+        }
+    }
+}
+
+/// Who holds the key can show that a text belongs to an event; who does not cannot guess it.
+#[test]
+fn the_digest_of_a_free_text_is_keyed_and_of_its_event() {
+    let trail = full_life(ExecutionOutcome::Succeeded);
+    let detail = |place: usize, name: &str| trail.audit[place].details.to_value()[name].clone();
+    let keyed = |place: usize, field: &str, text: &str| {
+        let context = format!("{}:{field}", trail.audit[place].event_id);
+        json!(digest_key().digest(&context, text).to_string())
+    };
+    assert_eq!(detail(0, "justification_digest"), keyed(0, "justification", "secret justification"));
+    assert_eq!(detail(0, "estimated_duration_digest"), keyed(0, "estimated_duration", "secret duration"));
+    assert_eq!(detail(1, "text_digest"), keyed(1, "text", "secret comment"));
+    assert_eq!(detail(2, "comment_digest"), keyed(2, "comment", "secret approval"));
+    assert_eq!(detail(5, "result_digest"), keyed(5, "result", r#"{"log":"secret result"}"#));
+
+    assert_ne!(detail(1, "text_digest"), detail(6, "text_digest"), "the same words said twice");
+    assert_ne!(detail(2, "comment_digest"), detail(3, "comment_digest"));
+    assert_ne!(detail(1, "text_digest"), json!(Digest::of("secret comment").to_string()));
+
+    let another_key = DigestKey::new([8; 32]);
+    let record = AuditEvent::record(&trail.events[1], &trail.request, &another_key);
+    assert_ne!(record.details, trail.audit[1].details);
+}
+
+#[test]
+fn trails_of_equal_commands_by_different_people_differ() {
+    let by = |name: &str| Trail::open(HIGH).then(&human(name, &["approver"]), &approve()).request.audit_head;
+    assert_ne!(by("bob"), by("carol"));
+    let heads = [
+        Trail::open(HIGH).request.audit_head,
+        Trail::open(LOW).request.audit_head,
+        Trail::open(HIGH).then(&ann(), &comment()).request.audit_head,
+        Trail::open(HIGH).at(1).then(&ann(), &comment()).request.audit_head,
+    ];
+    for (i, head) in heads.iter().enumerate() {
+        assert!(!heads[..i].contains(head), "{head}");
+    }
+}

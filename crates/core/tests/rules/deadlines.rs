@@ -1,0 +1,163 @@
+//! Both deadlines, a millisecond before, exactly at and a millisecond after, with no sweep and
+//! with one.
+
+use crate::fixture::{
+    APPROVED_MS, HIGH, LOW, PENDING_MS, Trail, after, ann, approve, bob, carol, every_command, finish,
+    result, start, whoever_may,
+};
+use countersign_core::actor::{Actor, Channel};
+use countersign_core::command::{Command, ExecutionOutcome};
+use countersign_core::event::Change;
+use countersign_core::refusal::Refusal;
+use countersign_core::request::{Request, Status};
+use countersign_core::timestamp::Timestamp;
+
+use Refusal::{ExecutionMismatch, NotApproved, NotDue, NotPending};
+use Status::{Approved, Cancelled, Executing, Expired, Pending, Rejected};
+
+const TEN_YEARS_MS: i64 = 10 * 365 * 86_400_000;
+
+/// Every command a moment before the deadline gets `before`, and from it on `expired`: all but
+/// the sweep's own, which writes that down.
+fn check(request: &Request, deadline: Timestamp, before: [Result<Status, Refusal>; 8]) {
+    let moment = |offset: i64| Timestamp::from_millisecond(deadline.as_millisecond() + offset);
+    for (command, before) in every_command(request).iter().zip(before) {
+        let actor = whoever_may(command);
+        for offset in [-1, 0, 1, 3_600_000, TEN_YEARS_MS] {
+            let expected = match (offset < 0, command) {
+                (true, _) => before,
+                (false, Command::Expire) => Ok(Expired),
+                (false, _) => Err(Refusal::Expired),
+            };
+            let found = result(request, command, &actor, moment(offset));
+            assert_eq!(found, expected, "{command:?} at the deadline {offset:+} ms");
+        }
+    }
+    assert_eq!(request.deadline(), Some(deadline));
+    assert_eq!(request.status_at(moment(-1)), request.status);
+    assert_eq!(request.status_at(moment(0)), Expired);
+    assert_eq!(request.status_at(moment(1)), Expired);
+}
+
+#[test]
+fn a_pending_request_answers_until_the_millisecond_it_expires() {
+    let trail = Trail::in_status(Pending);
+    let before = [
+        Ok(Approved),
+        Ok(Rejected),
+        Ok(Cancelled),
+        Ok(Pending),
+        Err(NotApproved(Pending)),
+        Err(NotApproved(Pending)),
+        Err(NotApproved(Pending)),
+        Err(NotDue),
+    ];
+    check(&trail.request, after(PENDING_MS), before);
+}
+
+const BEFORE_EXECUTE_BY: [Result<Status, Refusal>; 8] = [
+    Err(NotPending(Approved)),
+    Err(NotPending(Approved)),
+    Ok(Cancelled),
+    Ok(Approved),
+    Ok(Executing),
+    Err(ExecutionMismatch(Approved)),
+    Err(ExecutionMismatch(Approved)),
+    Err(NotDue),
+];
+
+#[test]
+fn an_approval_lasts_until_the_millisecond_of_execute_by() {
+    let trail = Trail::in_status(Approved);
+    let execute_by = after(trail.clock + APPROVED_MS);
+    assert_eq!(trail.request.execute_by, Some(execute_by));
+    check(&trail.request, execute_by, BEFORE_EXECUTE_BY);
+}
+
+#[test]
+fn an_approval_by_policy_lasts_no_longer_than_one_by_people() {
+    check(&Trail::open(LOW).request, after(APPROVED_MS), BEFORE_EXECUTE_BY);
+}
+
+/// The first deadline is over once the request is approved; the second runs from the approval.
+#[test]
+fn an_approval_in_the_last_millisecond_has_its_full_time_to_start() {
+    let mut trail = Trail::open(HIGH).then(&bob(), &approve()).at(PENDING_MS - 1);
+    assert!(trail.give(&carol(), &approve(), None).is_ok());
+    assert_eq!(trail.request.execute_by, Some(after(PENDING_MS - 1 + APPROVED_MS)));
+    assert_eq!(trail.request.status_at(after(PENDING_MS + 1)), Approved);
+    check(&trail.request, after(PENDING_MS - 1 + APPROVED_MS), BEFORE_EXECUTE_BY);
+}
+
+/// An item without `execute_by` is damaged, and doubt is refused.
+#[test]
+fn an_approved_request_without_a_deadline_cannot_be_started() {
+    let mut request = Trail::in_status(Approved).request;
+    request.execute_by = None;
+    assert_eq!(request.status_at(after(0)), Expired);
+    assert_eq!(result(&request, &start(), &ann(), after(0)), Err(Refusal::Expired));
+}
+
+#[test]
+fn the_sweep_writes_an_expiry_down_once() {
+    for (trail, deadline) in [
+        (Trail::in_status(Pending), PENDING_MS),
+        (Trail::in_status(Approved), APPROVED_MS + 2000),
+        (Trail::open(LOW), APPROVED_MS),
+    ] {
+        let mut trail = trail.at(deadline + 5000);
+        let sweep = Actor::expiry(Channel::Local);
+        let version = trail.request.version;
+        assert!(trail.give(&sweep, &Command::Expire, None).is_ok());
+        assert_eq!((trail.request.status, trail.request.version), (Expired, version + 1));
+        let event = trail.events.last().unwrap();
+        assert_eq!((&event.change, event.status, &event.user), (&Change::Expired, Expired, &sweep.person));
+        assert_eq!(
+            trail.request.closed_at(),
+            Some(after(deadline)),
+            "it closed when it expired, not when swept"
+        );
+
+        assert_eq!(trail.give(&sweep, &Command::Expire, None), Err(NotDue));
+        assert_eq!(trail.request.version, version + 1);
+    }
+}
+
+#[test]
+fn a_written_expiry_holds_even_if_the_clock_goes_back() {
+    let request = Trail::in_status(Expired).request;
+    for now in [after(0), after(PENDING_MS - 1), after(PENDING_MS), after(TEN_YEARS_MS)] {
+        assert_eq!(request.status_at(now), Expired);
+        for command in every_command(&request) {
+            let expected = if command == Command::Expire { NotDue } else { Refusal::Expired };
+            assert_eq!(result(&request, &command, &whoever_may(&command), now), Err(expected), "{command:?}");
+        }
+    }
+}
+
+#[test]
+fn the_sweep_leads_to_expired_and_to_nothing_else() {
+    let sweep = Actor::expiry(Channel::Local);
+    for status in Status::ALL {
+        let request = Trail::in_status(status).request;
+        let due = matches!(status, Pending | Approved);
+        for ms in [0, APPROVED_MS, PENDING_MS, PENDING_MS + APPROVED_MS, TEN_YEARS_MS] {
+            let found = result(&request, &Command::Expire, &sweep, after(ms));
+            let passed = request.deadline().is_some_and(|deadline| after(ms) >= deadline);
+            let expected = if due && passed { Ok(Expired) } else { Err(NotDue) };
+            assert_eq!(found, expected, "{status} after {ms} ms");
+        }
+    }
+}
+
+#[test]
+fn what_runs_or_is_over_never_expires() {
+    for status in Status::ALL.into_iter().filter(|status| !matches!(status, Pending | Approved)) {
+        let request = Trail::in_status(status).request;
+        assert_eq!(request.deadline(), None, "{status}");
+        assert_eq!(request.status_at(after(TEN_YEARS_MS)), status);
+    }
+    let trail = Trail::in_status(Executing).at(TEN_YEARS_MS);
+    let command = finish(&trail.request, ExecutionOutcome::Succeeded);
+    assert_eq!(trail.then(&ann(), &command).request.status, Status::Executed);
+}

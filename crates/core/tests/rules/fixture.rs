@@ -1,0 +1,346 @@
+//! People, requests and commands with defaults, and a request that keeps its whole trail.
+
+use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::audit::AuditEvent;
+use countersign_core::canonical::CanonicalJson;
+use countersign_core::command::{Command, Draft, ExecutionOutcome};
+use countersign_core::decide::{self, Outcome};
+use countersign_core::digest::{Digest, DigestKey};
+use countersign_core::event::Event;
+use countersign_core::idempotency::{Idempotency, IdempotencyKey};
+use countersign_core::ids::{EventId, ExecutionId, RequestId};
+use countersign_core::person::PersonId;
+use countersign_core::policy::Policy;
+use countersign_core::refusal::Refusal;
+use countersign_core::request::{Request, Status};
+use countersign_core::stamp::Stamp;
+use countersign_core::text::CommentText;
+use countersign_core::timestamp::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+
+/// Needs no approval under [`policy`].
+pub(crate) const LOW: &str = "enable_enhanced_monitoring";
+/// Needs one approval under [`policy`].
+pub(crate) const MEDIUM: &str = "create_snapshot";
+/// Needs two approvals under [`policy`], unless it is told otherwise.
+pub(crate) const HIGH: &str = "modify_instance_class";
+
+/// How long a request of [`policy`] stays pending.
+pub(crate) const PENDING_MS: i64 = 3_600_000;
+/// How long a request of [`policy`] stays approved.
+pub(crate) const APPROVED_MS: i64 = 600_000;
+
+pub(crate) const ALL_GROUPS: [&str; 6] = ["developer", "approver", "auditor", "admin", "guest", "agent"];
+
+/// An execution that no stamp of this fixture ever begins.
+pub(crate) const NO_EXECUTION: &str = "0193aaaa-0000-7000-8000-00000000dead";
+
+/// A time, in milliseconds after the creation of every request of this fixture.
+pub(crate) fn after(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(1_767_225_600_000 + ms)
+}
+
+pub(crate) fn policy(high: u8) -> Policy {
+    let text = format!(
+        r#"
+        [defaults]
+        pending_seconds = {}
+        execute_within_seconds = {}
+        [approvals]
+        low = 0
+        medium = 1
+        high = {high}
+        [environments]
+        non_production_instances = ["dev-*"]
+        [operations.{LOW}]
+        production = "low"
+        non_production = "low"
+        [operations.{MEDIUM}]
+        production = "medium"
+        non_production = "low"
+        [operations.{HIGH}]
+        production = "high"
+        non_production = "medium"
+        "#,
+        PENDING_MS / 1000,
+        APPROVED_MS / 1000,
+    );
+    Policy::parse(&text).unwrap()
+}
+
+pub(crate) fn person(name: &str) -> PersonId {
+    PersonId::from_email(&format!("{name}@example.com")).unwrap()
+}
+
+pub(crate) fn human(name: &str, groups: &[&str]) -> Actor {
+    Actor::new(person(name), Kind::Human, Channel::Api, groups.iter().copied())
+}
+
+pub(crate) fn service(name: &str, groups: &[&str]) -> Actor {
+    Actor::new(PersonId::service(name).unwrap(), Kind::Service, Channel::Direct, groups.iter().copied())
+}
+
+/// Who asks, unless a test says otherwise.
+pub(crate) fn ann() -> Actor {
+    human("ann", &["developer"])
+}
+
+/// The first approver.
+pub(crate) fn bob() -> Actor {
+    human("bob", &["approver"])
+}
+
+/// The second approver.
+pub(crate) fn carol() -> Actor {
+    human("carol", &["approver"])
+}
+
+pub(crate) fn stamp(number: u64, now: Timestamp) -> Stamp {
+    Stamp {
+        now,
+        event_id: EventId::new(Uuid::from_u128(
+            0x0193_0000_0000_7000_8000_0000_0000_0000 + u128::from(number),
+        )),
+        execution_id: ExecutionId::new(Uuid::from_u128(
+            0x0193_aaaa_0000_7000_8000_0000_0000_0000 + u128::from(number),
+        )),
+    }
+}
+
+pub(crate) fn request_id() -> RequestId {
+    RequestId::parse("01930000-0000-7000-8000-0000000000aa").unwrap()
+}
+
+pub(crate) fn digest_key() -> DigestKey {
+    DigestKey::new([7; 32])
+}
+
+pub(crate) fn draft(operation: &str) -> Draft {
+    let parameters = json!({"target": "db.r6g.xlarge", "count": 2});
+    Draft::new(operation, "orders-db", &parameters, "production", "CPU is at 95 % since Monday").unwrap()
+}
+
+pub(crate) fn text(text: &str) -> CommentText {
+    CommentText::parse(text).unwrap()
+}
+
+pub(crate) fn approve() -> Command {
+    Command::Approve { comment: None, parameters_digest: None }
+}
+
+pub(crate) fn reject() -> Command {
+    Command::Reject { reason: text("not during the sale") }
+}
+
+pub(crate) fn cancel() -> Command {
+    Command::Cancel { reason: None }
+}
+
+pub(crate) fn comment() -> Command {
+    Command::Comment { text: text("which window?") }
+}
+
+pub(crate) fn start() -> Command {
+    Command::Start { parameters_digest: None }
+}
+
+/// Finishes the request's execution, or one that is none when it has none.
+pub(crate) fn finish(request: &Request, outcome: ExecutionOutcome) -> Command {
+    let execution_id = match &request.execution {
+        Some(execution) => execution.id,
+        None => ExecutionId::parse(NO_EXECUTION).unwrap(),
+    };
+    Command::Finish { execution_id, outcome, result: None, actual_cost: None }
+}
+
+/// One command of each kind, `Finish` with both outcomes.
+pub(crate) fn every_command(request: &Request) -> [Command; 8] {
+    [
+        approve(),
+        reject(),
+        cancel(),
+        comment(),
+        start(),
+        finish(request, ExecutionOutcome::Succeeded),
+        finish(request, ExecutionOutcome::Failed),
+        Command::Expire,
+    ]
+}
+
+/// Somebody no rule about people keeps from giving this command to a request that ann made.
+pub(crate) fn whoever_may(command: &Command) -> Actor {
+    match command {
+        Command::Approve { .. } | Command::Reject { .. } => human("dan", &["approver"]),
+        Command::Cancel { .. } | Command::Comment { .. } | Command::Start { .. } | Command::Finish { .. } => {
+            ann()
+        }
+        Command::Expire => Actor::expiry(Channel::Local),
+    }
+}
+
+pub(crate) fn key(name: &str, body: &str) -> Idempotency {
+    Idempotency { key: IdempotencyKey::parse(name).unwrap(), body_digest: Digest::of(body) }
+}
+
+/// The API's name of a refusal, so that a test can tell classes apart without their wording.
+pub(crate) fn code(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::NotVisible => "not_found",
+        Refusal::AgentCannotApprove => "agent_cannot_approve",
+        Refusal::SelfApproval => "self_approval",
+        Refusal::NotPermitted(_) => "not_permitted",
+        Refusal::Expired => "expired",
+        Refusal::NotPending(_) => "not_pending",
+        Refusal::NotApproved(_) => "not_approved",
+        Refusal::AlreadyDecided(_) => "already_decided",
+        Refusal::DigestMismatch(_) => "digest_mismatch",
+        Refusal::ExecutionMismatch(_) => "execution_mismatch",
+        Refusal::IdempotencyConflict(_) => "idempotency_conflict",
+        Refusal::CommentsFull => "comments_full",
+        Refusal::NotDue => "not_due",
+    }
+}
+
+/// What came of a command: the status after it or `replayed`, or the refusal's code.
+pub(crate) fn classed(answer: &Result<Outcome, Refusal>) -> Result<&'static str, &'static str> {
+    match answer {
+        Ok(Outcome::Event(event)) => Ok(event.status.as_str()),
+        Ok(Outcome::Replayed) => Ok("replayed"),
+        Err(refusal) => Err(code(*refusal)),
+    }
+}
+
+/// The same in a word, where it cannot be mistaken.
+pub(crate) fn word(answer: &Result<Outcome, Refusal>) -> &'static str {
+    classed(answer).unwrap_or_else(|code| code)
+}
+
+/// The status a command leads to, or why it does not.
+pub(crate) fn result(
+    request: &Request,
+    command: &Command,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Status, Refusal> {
+    match decide::decide(request, command, actor, &stamp(request.version + 1, now), None)? {
+        Outcome::Event(event) => Ok(event.status),
+        Outcome::Replayed => Ok(request.status),
+    }
+}
+
+/// The same, in a word.
+pub(crate) fn answer(request: &Request, command: &Command, actor: &Actor, now: Timestamp) -> &'static str {
+    word(&decide::decide(request, command, actor, &stamp(request.version + 1, now), None))
+}
+
+/// A request with everything that ever happened to it.
+#[derive(Clone)]
+pub(crate) struct Trail {
+    pub(crate) request: Request,
+    pub(crate) events: Vec<Event>,
+    pub(crate) audit: Vec<AuditEvent>,
+    /// Milliseconds after the creation.
+    pub(crate) clock: i64,
+}
+
+impl Trail {
+    /// A request for an operation, made by ann.
+    pub(crate) fn open(operation: &str) -> Self {
+        Self::open_as(draft(operation), &ann(), &policy(2), None)
+    }
+
+    pub(crate) fn open_as(
+        draft: Draft,
+        requester: &Actor,
+        policy: &Policy,
+        idempotency: Option<&Idempotency>,
+    ) -> Self {
+        let created =
+            decide::create(request_id(), draft, requester, &stamp(1, after(0)), policy, idempotency).unwrap();
+        let request = created.first_state().unwrap();
+        let mut trail = Self { request, events: Vec::new(), audit: Vec::new(), clock: 0 };
+        trail.write_down(created);
+        trail
+    }
+
+    /// A request of high risk in some status, the way it really gets there. Pending is one
+    /// approval, bob's, short of approved.
+    pub(crate) fn in_status(status: Status) -> Self {
+        let pending = || Self::open(HIGH).then(&bob(), &approve());
+        let approved = || pending().then(&carol(), &approve());
+        let executing = || approved().then(&ann(), &start());
+        let finished = |outcome| {
+            let trail = executing();
+            let command = finish(&trail.request, outcome);
+            trail.then(&ann(), &command)
+        };
+        match status {
+            Status::Pending => pending(),
+            Status::Approved => approved(),
+            Status::Executing => executing(),
+            Status::Rejected => pending().then(&carol(), &reject()),
+            Status::Expired => {
+                pending().at(PENDING_MS).then(&Actor::expiry(Channel::Local), &Command::Expire)
+            }
+            Status::Cancelled => pending().then(&ann(), &cancel()),
+            Status::Executed => finished(ExecutionOutcome::Succeeded),
+            Status::Failed => finished(ExecutionOutcome::Failed),
+        }
+    }
+
+    /// Moves the clock.
+    pub(crate) fn at(mut self, clock: i64) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        after(self.clock)
+    }
+
+    /// Gives a command that has to be accepted, a second later.
+    pub(crate) fn then(self, actor: &Actor, command: &Command) -> Self {
+        self.then_with(actor, command, None)
+    }
+
+    pub(crate) fn then_with(
+        mut self,
+        actor: &Actor,
+        command: &Command,
+        idempotency: Option<&Idempotency>,
+    ) -> Self {
+        self.clock += 1000;
+        let answer = self.give(actor, command, idempotency);
+        assert!(matches!(answer, Ok(Outcome::Event(_))), "{command:?} came to {answer:?}");
+        self
+    }
+
+    /// Gives a command now, and writes down what comes of it.
+    pub(crate) fn give(
+        &mut self,
+        actor: &Actor,
+        command: &Command,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Outcome, Refusal> {
+        let stamp = stamp(self.request.version + 1, self.now());
+        let outcome = decide::decide(&self.request, command, actor, &stamp, idempotency)?;
+        if let Outcome::Event(event) = &outcome {
+            self.request.apply(event);
+            self.write_down(event.as_ref().clone());
+        }
+        Ok(outcome)
+    }
+
+    fn write_down(&mut self, event: Event) {
+        let record = AuditEvent::record(&event, &self.request, &digest_key());
+        self.request.audit_head = record.hash;
+        self.audit.push(record);
+        self.events.push(event);
+    }
+}
+
+/// Canonical JSON from JSON text.
+pub(crate) fn canonical(json: &str) -> CanonicalJson {
+    CanonicalJson::of(&serde_json::from_str(json).unwrap())
+}

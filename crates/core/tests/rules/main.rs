@@ -1,0 +1,15 @@
+//! The rules of the core as behaviour: what each command does to a request in every status, at
+//! every edge of time, by everybody who may try, and that the audit trail shows it.
+#![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
+
+mod audit;
+mod creation;
+mod deadlines;
+mod digest;
+mod fixture;
+mod idempotency;
+mod lifecycle;
+mod model;
+mod order;
+mod people;
+mod properties;

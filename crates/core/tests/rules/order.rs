@@ -1,0 +1,217 @@
+//! Refusals are found in the documented order: not visible, replay of the same key, agent,
+//! self, not permitted, expired or wrong status, already decided, digest.
+
+use crate::fixture::{
+    HIGH, NO_EXECUTION, PENDING_MS, Trail, after, ann, approve, bob, cancel, carol, code, human, key, stamp,
+    text, word,
+};
+use countersign_core::actor::{Actor, Kind};
+use countersign_core::command::{Command, CommandName, ExecutionOutcome};
+use countersign_core::decide::decide;
+use countersign_core::idempotency::IdempotencyRecord;
+use countersign_core::ids::ExecutionId;
+use countersign_core::refusal::Refusal;
+use countersign_core::request::{Request, Status};
+
+/// What can be wrong with a command, in the order in which it has to be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fault {
+    Hidden,
+    UsedKey,
+    Agent,
+    Own,
+    NotPermitted,
+    Late,
+    Closed,
+    Decided,
+    Digest,
+    Execution,
+}
+
+impl Fault {
+    const ALL: [Self; 10] = [
+        Self::Hidden,
+        Self::UsedKey,
+        Self::Agent,
+        Self::Own,
+        Self::NotPermitted,
+        Self::Late,
+        Self::Closed,
+        Self::Decided,
+        Self::Digest,
+        Self::Execution,
+    ];
+}
+
+fn subsets(of: &[Fault]) -> Vec<Vec<Fault>> {
+    of.iter().fold(vec![Vec::new()], |sets, fault| {
+        let with = sets.iter().map(|set| [&set[..], &[*fault]].concat());
+        sets.iter().cloned().chain(with).collect()
+    })
+}
+
+/// Gives a command with some faults to a request that is otherwise in order.
+fn found(command: CommandName, open: Status, faults: &[Fault]) -> &'static str {
+    let has = |fault| faults.contains(&fault);
+    let decides = matches!(command, CommandName::Approve | CommandName::Reject);
+    let mut request: Request = if open == Status::Pending && decides {
+        Trail::open(HIGH).request
+    } else {
+        Trail::in_status(open).request
+    };
+    let mut actor: Actor =
+        if decides { human("dan", &["approver"]) } else { human("ann", &["developer", "guest"]) };
+    if has(Fault::Own) {
+        request.requested_by = actor.person.clone();
+    }
+    if has(Fault::Agent) {
+        actor.kind = Kind::Agent;
+    }
+    if has(Fault::NotPermitted) {
+        actor.groups = ["guest".to_owned()].into();
+    }
+    if has(Fault::Hidden) {
+        actor.groups.clear();
+    }
+    if has(Fault::Decided) {
+        let trail = Trail::open(HIGH).then(&bob(), &approve());
+        request.decisions = trail.request.decisions;
+        for decision in &mut request.decisions {
+            decision.person = actor.person.clone();
+        }
+    }
+    if has(Fault::Closed) {
+        request.status = Status::Cancelled;
+    }
+    if has(Fault::UsedKey) {
+        request.idempotency.push(IdempotencyRecord {
+            person: actor.person.clone(),
+            command,
+            idempotency: key("k", "another body"),
+        });
+    }
+    let now = if has(Fault::Late) { after(PENDING_MS * 2) } else { after(10_000) };
+    let parameters_digest = has(Fault::Digest).then(|| "0".repeat(64));
+    let execution_id = match &request.execution {
+        Some(execution) if !has(Fault::Execution) => execution.id,
+        Some(_) | None => ExecutionId::parse(NO_EXECUTION).unwrap(),
+    };
+    let command = match command {
+        CommandName::Approve => Command::Approve { comment: None, parameters_digest },
+        CommandName::Reject => Command::Reject { reason: text("no") },
+        CommandName::Cancel => Command::Cancel { reason: None },
+        CommandName::Start => Command::Start { parameters_digest },
+        CommandName::Finish => Command::Finish {
+            execution_id,
+            outcome: ExecutionOutcome::Succeeded,
+            result: None,
+            actual_cost: None,
+        },
+        CommandName::Create | CommandName::Comment | CommandName::Expire => {
+            Command::Comment { text: text("hm") }
+        }
+    };
+    word(&decide(&request, &command, &actor, &stamp(9, now), Some(&key("k", "this body"))))
+}
+
+/// Every set of faults is answered with its first. A closed request has no deadline, so the two
+/// faults of the state never come together.
+fn check(command: CommandName, open: Status, possible: &[Fault], closed: &str, accepted: &str) {
+    assert!(possible.is_sorted(), "the faults of a case stand in the documented order");
+    for faults in subsets(possible) {
+        if faults.contains(&Fault::Late) && faults.contains(&Fault::Closed) {
+            continue;
+        }
+        let expected = match faults.first() {
+            None => accepted,
+            Some(Fault::Hidden) => code(Refusal::NotVisible),
+            Some(Fault::UsedKey) => "idempotency_conflict",
+            Some(Fault::Agent) => "agent_cannot_approve",
+            Some(Fault::Own) => "self_approval",
+            Some(Fault::NotPermitted) => "not_permitted",
+            Some(Fault::Late) => "expired",
+            Some(Fault::Closed) => closed,
+            Some(Fault::Decided) => "already_decided",
+            Some(Fault::Digest) => "digest_mismatch",
+            Some(Fault::Execution) => "execution_mismatch",
+        };
+        assert_eq!(found(command, open, &faults), expected, "{command:?} with {faults:?}");
+    }
+}
+
+#[test]
+fn an_approval_is_refused_for_the_first_reason_of_the_documented_order() {
+    let possible = &Fault::ALL[..9];
+    check(CommandName::Approve, Status::Pending, possible, "not_pending", "pending");
+}
+
+#[test]
+fn a_rejection_is_refused_for_the_first_reason_of_the_documented_order() {
+    let possible = &Fault::ALL[..8];
+    check(CommandName::Reject, Status::Pending, possible, "not_pending", "rejected");
+}
+
+#[test]
+fn a_start_is_refused_for_the_first_reason_of_the_documented_order() {
+    let possible =
+        [Fault::Hidden, Fault::UsedKey, Fault::NotPermitted, Fault::Late, Fault::Closed, Fault::Digest];
+    check(CommandName::Start, Status::Approved, &possible, "not_approved", "executing");
+}
+
+#[test]
+fn a_cancellation_is_refused_for_the_first_reason_of_the_documented_order() {
+    let possible = [Fault::Hidden, Fault::UsedKey, Fault::NotPermitted, Fault::Late, Fault::Closed];
+    check(CommandName::Cancel, Status::Pending, &possible, "not_pending", "cancelled");
+    check(CommandName::Cancel, Status::Approved, &possible, "not_pending", "cancelled");
+}
+
+#[test]
+fn a_finish_is_refused_for_the_first_reason_of_the_documented_order() {
+    let possible = [Fault::Hidden, Fault::UsedKey, Fault::NotPermitted, Fault::Closed, Fault::Execution];
+    check(CommandName::Finish, Status::Executing, &possible, "not_approved", "executed");
+}
+
+#[test]
+fn a_comment_is_refused_for_the_first_reason_of_the_documented_order() {
+    let possible = [Fault::Hidden, Fault::UsedKey, Fault::NotPermitted, Fault::Late];
+    check(CommandName::Comment, Status::Pending, &possible, "", "pending");
+}
+
+/// A retry asks what came of the first try; whatever has changed since then is not an answer.
+#[test]
+fn a_retry_is_recognised_before_any_rule_about_people_or_state() {
+    let first = key("k", "body");
+    let approve = approve();
+    let trail = Trail::open(HIGH).then_with(&bob(), &approve, Some(&first));
+    let trail = trail.then(&carol(), &approve).then(&ann(), &cancel());
+    let mut request = trail.request;
+    request.requested_by = bob().person;
+    let mut guest = human("bob", &["guest"]);
+    guest.kind = Kind::Agent;
+    let now = after(PENDING_MS * 2);
+    assert_eq!(word(&decide(&request, &approve, &guest, &stamp(9, now), Some(&first))), "replayed");
+    assert_eq!(word(&decide(&request, &approve, &guest, &stamp(9, now), None)), "agent_cannot_approve");
+    // Visibility comes first even so: who lost sight of a request learns nothing by retrying.
+    guest.groups.clear();
+    assert_eq!(word(&decide(&request, &approve, &guest, &stamp(9, now), Some(&first))), "not_found");
+}
+
+#[test]
+fn a_refusal_for_the_state_names_the_state_it_found() {
+    for status in Status::ALL {
+        for refusal in [
+            Refusal::NotPending(status),
+            Refusal::NotApproved(status),
+            Refusal::AlreadyDecided(status),
+            Refusal::DigestMismatch(status),
+            Refusal::ExecutionMismatch(status),
+            Refusal::IdempotencyConflict(status),
+        ] {
+            assert_eq!(refusal.current_status(), Some(status), "{refusal:?}");
+        }
+    }
+    assert_eq!(Refusal::Expired.current_status(), Some(Status::Expired));
+    for refusal in [Refusal::NotVisible, Refusal::SelfApproval, Refusal::AgentCannotApprove] {
+        assert_eq!(refusal.current_status(), None, "{refusal:?}");
+    }
+}

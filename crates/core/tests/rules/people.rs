@@ -1,0 +1,338 @@
+//! Who may do what: nobody decides their own request, only people decide, each person counts once,
+//! and what each group allows.
+
+use crate::fixture::{
+    ALL_GROUPS, HIGH, Trail, after, ann, answer, approve, bob, cancel, carol, comment, draft, every_command,
+    finish, human, person, policy, reject, service, start,
+};
+use countersign_core::access;
+use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::command::{Command, ExecutionOutcome};
+use countersign_core::person::PersonId;
+use countersign_core::request::{Request, Status};
+
+use ExecutionOutcome::{Failed, Succeeded};
+
+/// Groups of people: whoever is in `agent` is none.
+fn groups_of_people() -> impl Iterator<Item = &'static str> {
+    ALL_GROUPS.into_iter().filter(|group| *group != "agent")
+}
+
+fn open(requester: &Actor) -> Request {
+    let mut request = Trail::open(HIGH).request;
+    request.requested_by = requester.person.clone();
+    request
+}
+
+/// Both ways to decide get the same refusal.
+fn check_cannot_decide(request: &Request, actor: &Actor, expected: &str) {
+    for command in [approve(), reject()] {
+        let found = answer(request, &command, actor, after(5000));
+        assert_eq!(found, expected, "{command:?} by {} in {:?}", actor.person, actor.groups);
+    }
+}
+
+#[test]
+fn requester_cannot_decide_own_request() {
+    for group in groups_of_people() {
+        let requester = human("ann", &[group]);
+        check_cannot_decide(&open(&requester), &requester, "self_approval");
+    }
+    let everything: Vec<_> = groups_of_people().collect();
+    let requester = human("ann", &everything);
+    check_cannot_decide(&open(&requester), &requester, "self_approval");
+}
+
+/// With groups, a door or a kind of being that the request was not made with.
+#[test]
+fn requester_cannot_come_back_as_somebody_else() {
+    let request = Trail::open(HIGH).request;
+    for channel in Channel::ALL {
+        let returned = Actor::new(person("ann"), Kind::Human, channel, ["admin"]);
+        check_cannot_decide(&request, &returned, "self_approval");
+    }
+    let mut on_behalf = human("ann", &["approver", "admin"]);
+    on_behalf.filed_by = Some(PersonId::service("pipeline").unwrap());
+    check_cannot_decide(&request, &on_behalf, "self_approval");
+}
+
+#[test]
+fn requester_cannot_decide_under_another_spelling() {
+    let request = Trail::open(HIGH).request;
+    for spelling in [
+        "ANN@EXAMPLE.COM",
+        "Ann@Example.com",
+        " ann@example.com",
+        "ann@example.com\r\n",
+        "\tann@example.COM ",
+    ] {
+        let same = PersonId::from_email(spelling).unwrap();
+        let actor = Actor::new(same, Kind::Human, Channel::Api, ["approver"]);
+        check_cannot_decide(&request, &actor, "self_approval");
+    }
+    for disguise in [
+        "ａｎｎ@example.com",
+        "аnn@example.com",
+        "ann＠example.com",
+        "ann\u{200b}@example.com",
+        "a\u{ad}nn@example.com",
+        "ann@example.com.",
+        "ann(x)@example.com",
+        "\"ann\"@example.com",
+        "\u{a0}ann@example.com",
+        "ann@\u{212a}example.com",
+    ] {
+        assert!(PersonId::from_email(disguise).is_err(), "{disguise:?} is nobody, so it decides nothing");
+    }
+}
+
+/// The other half of case 4: spelling must not keep a true approver out, nor count them twice.
+#[test]
+fn an_approver_is_one_person_in_every_spelling() {
+    let spelled = |email: &str| {
+        Actor::new(PersonId::from_email(email).unwrap(), Kind::Human, Channel::Api, ["approver"])
+    };
+    let trail = Trail::open(HIGH).then(&spelled("BOB@Example.COM"), &approve());
+    assert_eq!(trail.request.decisions[0].person, person("bob"));
+    for again in ["bob@example.com", " Bob@example.com", "bOb@EXAMPLE.com\n"] {
+        check_cannot_decide(&trail.request, &spelled(again), "already_decided");
+    }
+    assert_eq!(trail.then(&spelled("Carol@Example.com"), &approve()).request.status, Status::Approved);
+}
+
+#[test]
+fn whoever_filed_a_request_counts_as_its_requester() {
+    let mut requester = ann();
+    requester.filed_by = Some(PersonId::service("pipeline").unwrap());
+    let mut request = Trail::open_as(draft(HIGH), &requester, &policy(2), None).request;
+    check_cannot_decide(&request, &human("ann", &["approver", "admin"]), "self_approval");
+    // A service never decides, and would not decide this one if it did.
+    check_cannot_decide(&request, &service("pipeline", &["approver", "admin"]), "agent_cannot_approve");
+    let mut disguised = service("pipeline", &["approver", "admin"]);
+    disguised.kind = Kind::Human;
+    check_cannot_decide(&request, &disguised, "self_approval");
+
+    request.filed_by = Some(person("bob"));
+    for group in ["approver", "admin"] {
+        check_cannot_decide(&request, &human("bob", &[group]), "self_approval");
+    }
+    assert_eq!(answer(&request, &approve(), &carol(), after(5000)), "pending");
+}
+
+#[test]
+fn agents_and_services_never_decide() {
+    let request = Trail::open(HIGH).request;
+    for group in ["approver", "admin"] {
+        for groups in [vec!["agent", group], ALL_GROUPS.to_vec()] {
+            for kind in Kind::ALL {
+                let actor = Actor::new(person("robo"), kind, Channel::Api, groups.iter().copied());
+                assert_ne!(actor.kind, Kind::Human, "whoever is in the agent group is no human");
+                check_cannot_decide(&request, &actor, "agent_cannot_approve");
+            }
+        }
+        for kind in [Kind::Agent, Kind::Service] {
+            for channel in Channel::ALL {
+                let actor = Actor::new(person("robo"), kind, channel, [group]);
+                check_cannot_decide(&request, &actor, "agent_cannot_approve");
+            }
+        }
+        check_cannot_decide(&request, &service("pipeline", &[group]), "agent_cannot_approve");
+    }
+}
+
+#[test]
+fn an_agent_cannot_decide_its_own_request_either() {
+    let robo = human("robo", &["agent", "approver"]);
+    check_cannot_decide(&open(&robo), &robo, "agent_cannot_approve");
+}
+
+#[test]
+fn one_person_in_many_groups_counts_once() {
+    for groups in
+        [vec!["approver", "admin"], groups_of_people().collect(), vec!["approver", "dba", "security"]]
+    {
+        let trail = Trail::open(HIGH).then(&human("bob", &groups), &approve());
+        assert_eq!(
+            (trail.request.status, trail.request.approvals_received()),
+            (Status::Pending, 1),
+            "{groups:?}"
+        );
+        check_cannot_decide(&trail.request, &human("bob", &groups), "already_decided");
+        // Nor with one group at a time.
+        for group in ["approver", "admin"] {
+            check_cannot_decide(&trail.request, &human("bob", &[group]), "already_decided");
+        }
+    }
+}
+
+#[test]
+fn two_people_of_one_group_count_as_two() {
+    let trail = Trail::open(HIGH).then(&bob(), &approve()).then(&carol(), &approve());
+    assert_eq!(trail.request.status, Status::Approved);
+    assert!(trail.request.approved_by().eq([&bob().person, &carol().person]));
+}
+
+#[test]
+fn an_approval_is_not_taken_back_by_rejecting() {
+    let trail = Trail::in_status(Status::Pending);
+    assert_eq!(answer(&trail.request, &reject(), &bob(), trail.now()), "already_decided");
+    assert_eq!(answer(&trail.request, &reject(), &carol(), trail.now()), "rejected");
+}
+
+/// Columns: somebody else's request, pending unless it is to be finished: approve, reject, comment,
+/// finish as failed. Own request: cancel, comment, start, finish as succeeded.
+#[test]
+fn each_group_allows_what_the_design_says_and_no_more() {
+    const HIDDEN: &str = "not_found";
+    const NO: &str = "not_permitted";
+    let nothing = [HIDDEN; 8];
+    for (group, expected) in [
+        ("developer", [HIDDEN, HIDDEN, HIDDEN, HIDDEN, "cancelled", "pending", "executing", "executed"]),
+        ("approver", ["pending", "rejected", "pending", NO, NO, "pending", NO, NO]),
+        ("auditor", [NO; 8]),
+        (
+            "admin",
+            ["pending", "rejected", "pending", "failed", "cancelled", "pending", "executing", "executed"],
+        ),
+        ("guest", [NO; 8]),
+        ("agent", [HIDDEN, HIDDEN, HIDDEN, HIDDEN, NO, NO, "executing", "executed"]),
+        ("Approver", nothing),
+        ("approver ", nothing),
+        ("ADMIN", nothing),
+        ("approvers", nothing),
+        ("admin,approver", nothing),
+        ("[admin approver]", nothing),
+        ("*", nothing),
+        ("", nothing),
+    ] {
+        let actor = human("sam", &[group]);
+        let others = |status| Trail::in_status(status).request;
+        let own = |status| {
+            let mut request = Trail::in_status(status).request;
+            request.requested_by = actor.person.clone();
+            if let Some(execution) = &mut request.execution {
+                execution.started_by = actor.person.clone();
+            }
+            request
+        };
+        let (running, own_running) = (others(Status::Executing), own(Status::Executing));
+        let pending = Trail::open(HIGH).request;
+        let found = [
+            answer(&pending, &approve(), &actor, after(9000)),
+            answer(&pending, &reject(), &actor, after(9000)),
+            answer(&pending, &comment(), &actor, after(9000)),
+            answer(&running, &finish(&running, Failed), &actor, after(9000)),
+            answer(&own(Status::Pending), &cancel(), &actor, after(9000)),
+            answer(&own(Status::Pending), &comment(), &actor, after(9000)),
+            answer(&own(Status::Approved), &start(), &actor, after(9000)),
+            answer(&own_running, &finish(&own_running, Succeeded), &actor, after(9000)),
+        ];
+        assert_eq!(found, expected, "{group:?}");
+    }
+}
+
+#[test]
+fn somebody_in_no_group_sees_and_does_nothing() {
+    for request in [Trail::open(HIGH).request, open(&human("sam", &[]))] {
+        let nobody = human("sam", &[]);
+        assert!(!access::may_view(&nobody, &request));
+        for command in every_command(&request).iter().filter(|command| **command != Command::Expire) {
+            assert_eq!(answer(&request, command, &nobody, after(1)), "not_found", "{command:?}");
+        }
+    }
+}
+
+/// Columns: own request, own parameters, another's request, another's parameters.
+#[test]
+fn each_group_sees_what_the_design_says() {
+    let others = Trail::open(HIGH).request;
+    let own = open(&human("sam", &[]));
+    for (group, expected) in [
+        ("developer", [true, true, false, false]),
+        ("approver", [true, true, true, true]),
+        ("auditor", [true, true, true, true]),
+        ("admin", [true, true, true, true]),
+        ("guest", [true, true, true, false]),
+        ("agent", [true, true, false, false]),
+    ] {
+        let actor = human("sam", &[group]);
+        let sees = |request| {
+            let sees = access::may_view(&actor, request);
+            [sees, sees && access::may_view_parameters(&actor, request)]
+        };
+        assert_eq!([sees(&own), sees(&others)].concat(), expected, "{group}");
+    }
+}
+
+#[test]
+fn the_service_that_filed_a_request_sees_it() {
+    let mut request = Trail::open(HIGH).request;
+    let pipeline = service("pipeline", &["developer"]);
+    assert!(!access::may_view(&pipeline, &request));
+    request.filed_by = Some(pipeline.person.clone());
+    assert!(access::may_view(&pipeline, &request));
+}
+
+#[test]
+fn only_the_requester_cancels() {
+    for status in [Status::Pending, Status::Approved] {
+        let request = Trail::in_status(status).request;
+        for actor in [bob(), human("dave", &["admin"]), human("dave", &["admin", "developer"])] {
+            assert_eq!(answer(&request, &cancel(), &actor, after(9000)), "not_permitted", "{}", actor.person);
+        }
+        assert_eq!(answer(&request, &cancel(), &ann(), after(9000)), "cancelled");
+    }
+}
+
+#[test]
+fn only_the_requester_starts() {
+    let request = Trail::in_status(Status::Approved).request;
+    for actor in [bob(), carol(), human("dave", &["admin"]), human("bob", &["approver", "developer"])] {
+        assert_eq!(answer(&request, &start(), &actor, after(9000)), "not_permitted", "{}", actor.person);
+    }
+    assert_eq!(answer(&request, &start(), &ann(), after(9000)), "executing");
+}
+
+#[test]
+fn whoever_started_finishes() {
+    let mut request = Trail::in_status(Status::Executing).request;
+    for outcome in [Succeeded, Failed] {
+        let command = finish(&request, outcome);
+        for actor in [bob(), human("dan", &["developer", "guest"]), human("dave", &["auditor"])] {
+            assert_eq!(answer(&request, &command, &actor, after(9000)), "not_permitted", "{}", actor.person);
+        }
+    }
+    // As a later executor service will: then the requester does not report on its work.
+    let executor = service("executor", &["developer", "auditor"]);
+    request.execution.as_mut().unwrap().started_by = executor.person.clone();
+    assert_eq!(answer(&request, &finish(&request, Succeeded), &executor, after(9000)), "executed");
+    assert_eq!(answer(&request, &finish(&request, Succeeded), &ann(), after(9000)), "not_permitted");
+}
+
+#[test]
+fn an_admin_clears_a_stuck_execution_of_somebody_else_as_failed_only() {
+    let mut request = Trail::in_status(Status::Executing).request;
+    let dave = human("dave", &["admin"]);
+    assert_eq!(answer(&request, &finish(&request, Succeeded), &dave, after(9000)), "not_permitted");
+    assert_eq!(answer(&request, &finish(&request, Failed), &dave, after(9000)), "failed");
+
+    // The requester is not "an admin other than the requester", whoever started it.
+    request.execution.as_mut().unwrap().started_by = PersonId::service("executor").unwrap();
+    let admin_requester = human("ann", &["admin", "developer"]);
+    for outcome in [Succeeded, Failed] {
+        let command = finish(&request, outcome);
+        assert_eq!(answer(&request, &command, &admin_requester, after(9000)), "not_permitted", "{outcome:?}");
+    }
+}
+
+#[test]
+fn an_agent_asks_sees_and_executes_but_cannot_withdraw() {
+    let robo = human("robo", &["agent"]);
+    let trail = Trail::open_as(draft(HIGH), &robo, &policy(2), None);
+    assert_eq!(trail.events[0].kind, Kind::Agent);
+    assert_eq!(answer(&trail.request, &cancel(), &robo, trail.now()), "not_permitted");
+    assert_eq!(answer(&trail.request, &comment(), &robo, trail.now()), "not_permitted");
+    let trail = trail.then(&bob(), &approve()).then(&carol(), &approve()).then(&robo, &start());
+    let command = finish(&trail.request, Succeeded);
+    assert_eq!(trail.then(&robo, &command).request.status, Status::Executed);
+}

@@ -1,0 +1,73 @@
+//! What the SDK's errors mean to us: try again, somebody was faster, or a bug.
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use countersign_app::ports::{CommitError, StoreError};
+use std::error::Error;
+use std::fmt::Debug;
+
+/// Codes of answers that say nothing about the request, only about the moment.
+const TRANSIENT: &[&str] = &[
+    "ThrottlingException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "InternalServerError",
+    "InternalFailure",
+    "ServiceUnavailable",
+    "TransactionInProgressException",
+    "IdempotentParameterMismatchException",
+];
+
+/// Sorts an error of any call but a transaction. The message names the code, never the request:
+/// the SDK's own text may hold parts of an item.
+pub(crate) fn store_error<E, R>(error: SdkError<E, R>) -> StoreError
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    R: Debug + Send + Sync + 'static,
+{
+    match &error {
+        SdkError::ServiceError(service) => {
+            let code = service.err().code().unwrap_or("unknown error");
+            if TRANSIENT.contains(&code) {
+                StoreError::Unavailable(code.to_owned())
+            } else {
+                let message = service.err().message().unwrap_or("no message");
+                StoreError::Inconsistent(format!("{code}: {message}"))
+            }
+        }
+        SdkError::TimeoutError(_) => {
+            StoreError::Unavailable("the database did not answer in time".to_owned())
+        }
+        SdkError::DispatchFailure(_) => StoreError::Unavailable("the database cannot be reached".to_owned()),
+        SdkError::ResponseError(_) => StoreError::Unavailable("the database's answer was cut off".to_owned()),
+        SdkError::ConstructionFailure(_) | _ => {
+            StoreError::Inconsistent("the call to the database could not be built".to_owned())
+        }
+    }
+}
+
+/// Sorts an error of a transaction by the reasons of its actions.
+pub(crate) fn commit_error<R>(error: SdkError<TransactWriteItemsError, R>) -> CommitError
+where
+    R: Debug + Send + Sync + 'static,
+{
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
+    else {
+        return store_error(error).into();
+    };
+    let codes: Vec<&str> =
+        cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect();
+    let has = |wanted: &[&str]| codes.iter().any(|code| wanted.contains(code));
+    if has(&["ValidationError", "ItemCollectionSizeLimitExceeded"]) {
+        return StoreError::Inconsistent(format!("transaction cancelled: {}", codes.join(", "))).into();
+    }
+    if has(&["ThrottlingError", "ProvisionedThroughputExceeded"]) {
+        return StoreError::Unavailable("throttled".to_owned()).into();
+    }
+    CommitError::Conflict
+}
+
+/// An item that should be there in this shape and is not.
+pub(crate) fn unreadable(what: &str, error: impl std::fmt::Display) -> StoreError {
+    StoreError::Inconsistent(format!("{what} cannot be read: {error}"))
+}

@@ -1,0 +1,137 @@
+//! Every update and condition expression.
+//!
+//! A condition guards the race: the request is as it was read. It restates only the two rules the
+//! product stands on, not the requester and not a second time; how many must agree stays in the
+//! core.
+
+use crate::keys::REQUEST_ID;
+use aws_sdk_dynamodb::types::AttributeValue;
+use countersign_core::person::PersonId;
+use std::collections::{BTreeMap, HashMap};
+
+/// An item as the SDK knows it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// An expression with its names and values.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Expression {
+    pub(crate) text: String,
+    pub(crate) names: HashMap<String, String>,
+    pub(crate) values: HashMap<String, AttributeValue>,
+}
+
+impl Expression {
+    /// The placeholder of an attribute name. All names go through here: many are reserved words.
+    pub(crate) fn name(&mut self, attribute: &str) -> String {
+        let placeholder = format!("#{attribute}");
+        self.names.insert(placeholder.clone(), attribute.to_owned());
+        placeholder
+    }
+
+    /// The placeholder of a value.
+    pub(crate) fn value(&mut self, placeholder: &str, value: AttributeValue) -> String {
+        let placeholder = format!(":{placeholder}");
+        self.values.insert(placeholder.clone(), value);
+        placeholder
+    }
+
+    /// The placeholder of a string.
+    pub(crate) fn string(&mut self, placeholder: &str, value: impl ToString) -> String {
+        self.value(placeholder, AttributeValue::S(value.to_string()))
+    }
+}
+
+/// `SET` what is new or different, `REMOVE` what is gone. What neither item knows, such as an
+/// attribute of a newer release, is left alone.
+pub(crate) fn update(before: &Item, after: &Item) -> Expression {
+    let mut expression = Expression::default();
+    let after: BTreeMap<_, _> = after.iter().collect();
+    let mut set = Vec::new();
+    for (attribute, value) in &after {
+        if before.get(*attribute) != Some(value) {
+            let name = expression.name(attribute);
+            let value = expression.value(attribute, (*value).clone());
+            set.push(format!("{name} = {value}"));
+        }
+    }
+    let gone: std::collections::BTreeSet<_> =
+        before.keys().filter(|attribute| !after.contains_key(attribute)).collect();
+    let remove: Vec<_> = gone.into_iter().map(|attribute| expression.name(attribute)).collect();
+    let clauses = [("SET", set), ("REMOVE", remove)];
+    expression.text = clauses
+        .into_iter()
+        .filter(|(_, actions)| !actions.is_empty())
+        .map(|(keyword, actions)| format!("{keyword} {}", actions.join(", ")))
+        .collect::<Vec<_>>()
+        .join(" ");
+    expression
+}
+
+/// Adds to an update the condition under which it may happen, and returns it.
+pub(crate) fn update_condition(
+    expression: &mut Expression,
+    seen_version: u64,
+    deciding: Option<&PersonId>,
+) -> String {
+    let version = expression.name("version");
+    let seen = expression.value("seen", AttributeValue::N(seen_version.to_string()));
+    let mut condition = format!("{version} = {seen}");
+    if let Some(person) = deciding {
+        condition.push_str(" AND ");
+        condition.push_str(&not_made_or_approved_by(expression, person));
+    }
+    condition
+}
+
+/// The request was not made by or for this person, and they have not approved it.
+pub(crate) fn not_made_or_approved_by(expression: &mut Expression, person: &PersonId) -> String {
+    let requested_by = expression.name("requested_by");
+    let filed_by = expression.name("filed_by");
+    let approved_by = expression.name("approved_by");
+    let person = expression.string("person", person);
+    format!(
+        "{requested_by} <> {person} AND (attribute_not_exists({filed_by}) OR {filed_by} <> {person}) \
+         AND NOT contains({approved_by}, {person})"
+    )
+}
+
+/// Nothing stands under this key yet.
+pub(crate) fn absent() -> String {
+    // Either key attribute will do: an item has both or does not exist.
+    format!("attribute_not_exists({REQUEST_ID})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(attributes: &[(&str, &str)]) -> Item {
+        attributes
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), AttributeValue::S((*value).to_owned())))
+            .collect()
+    }
+
+    #[test]
+    fn an_update_touches_only_what_differs() {
+        let before = item(&[("same", "1"), ("changed", "1"), ("gone", "1")]);
+        let after = item(&[("same", "1"), ("changed", "2"), ("new", "1")]);
+        let expression = update(&before, &after);
+        assert_eq!(expression.text, "SET #changed = :changed, #new = :new REMOVE #gone");
+        assert_eq!(expression.names.len(), 3);
+        assert_eq!(expression.values.len(), 2);
+    }
+
+    #[test]
+    fn a_decision_is_conditional_on_version_requester_and_approvers() {
+        let person = PersonId::from_email("bob@example.com").unwrap();
+        let mut expression = Expression::default();
+        assert_eq!(
+            update_condition(&mut expression, 3, Some(&person)),
+            "#version = :seen AND #requested_by <> :person AND (attribute_not_exists(#filed_by) OR \
+             #filed_by <> :person) AND NOT contains(#approved_by, :person)"
+        );
+        assert_eq!(expression.values.get(":seen"), Some(&AttributeValue::N("3".to_owned())));
+        assert_eq!(update_condition(&mut Expression::default(), 3, None), "#version = :seen");
+    }
+}

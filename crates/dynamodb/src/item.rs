@@ -1,0 +1,487 @@
+//! A request as an item of the approvals table.
+//!
+//! `parameters` and `execution_result` are one canonical JSON string each: the digest is over the
+//! stored bytes, and `DynamoDB`'s own rules for numbers and nesting do not touch them. What follows
+//! from the decisions (`approved_by`, `rejected_by` …) is written out for readers and indexes, and
+//! checked against them when an item is read.
+
+use crate::error::unreadable;
+use crate::expression::Item;
+use crate::keys;
+use countersign_app::ports::{RequestSummary, StoreError};
+use countersign_core::canonical::CanonicalJson;
+use countersign_core::command::{CommandName, ExecutionOutcome};
+use countersign_core::digest::Digest;
+use countersign_core::idempotency::{Idempotency, IdempotencyKey, IdempotencyRecord};
+use countersign_core::ids::{EventId, ExecutionId, RequestId};
+use countersign_core::person::PersonId;
+use countersign_core::request::{
+    Cancellation, Comment, Decision, Execution, Finish, Request, Status, Verdict,
+};
+use countersign_core::risk::{Cost, Environment, RiskLevel};
+use countersign_core::text::{CommentText, DurationText, Identifier, Justification};
+use countersign_core::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct RequestItem {
+    request_id: String,
+    operation_type: String,
+    instance_id: String,
+    parameters: String,
+    parameters_digest: String,
+    requested_by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filed_by: Option<String>,
+    requested_at: String,
+    risk_level: String,
+    environment: String,
+    justification: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated_cost: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated_duration: Option<String>,
+    status: String,
+    approvals_required: u8,
+    approvals_received: usize,
+    approved_by: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approved_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejection_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancelled_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancellation_reason: Option<String>,
+    expires_at: String,
+    execute_within_seconds: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execute_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution_started_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution_started_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    executed_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution_result: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actual_cost: Option<f64>,
+    comments: Vec<CommentItem>,
+    decisions: Vec<DecisionItem>,
+    idempotency: Vec<IdempotencyItem>,
+    policy_version: String,
+    version: u64,
+    audit_head: String,
+    status_key: String,
+    status_at: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct CommentItem {
+    person: String,
+    at: String,
+    text: String,
+    event_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct DecisionItem {
+    person: String,
+    decision: String,
+    at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment: Option<String>,
+    event_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct IdempotencyItem {
+    person: String,
+    command: String,
+    key: String,
+    body_digest: String,
+}
+
+/// What an index projects.
+#[derive(Debug, Clone, Deserialize)]
+struct SummaryItem {
+    request_id: String,
+    operation_type: String,
+    instance_id: String,
+    requested_by: String,
+    requested_at: String,
+    risk_level: String,
+    environment: String,
+    estimated_cost: Option<f64>,
+    status: String,
+    approvals_required: u8,
+    approved_by: Vec<String>,
+    expires_at: String,
+    execute_by: Option<String>,
+    execution_started_at: Option<String>,
+    executed_at: Option<String>,
+}
+
+impl From<&Request> for RequestItem {
+    fn from(request: &Request) -> Self {
+        let rejection = request.rejection();
+        let execution = request.execution.as_ref();
+        let finish = request.finish();
+        let cancellation = request.cancellation.as_ref();
+        Self {
+            request_id: request.id.to_string(),
+            operation_type: request.operation_type.to_string(),
+            instance_id: request.instance_id.to_string(),
+            parameters: request.parameters.as_str().to_owned(),
+            parameters_digest: request.parameters_digest.to_string(),
+            requested_by: request.requested_by.to_string(),
+            filed_by: text(request.filed_by.as_ref()),
+            requested_at: request.requested_at.to_string(),
+            risk_level: request.risk_level.as_str().to_owned(),
+            environment: request.environment.as_str().to_owned(),
+            justification: request.justification.as_str().to_owned(),
+            estimated_cost: request.estimated_cost.map(Cost::amount),
+            estimated_duration: request.estimated_duration.as_ref().map(|text| text.as_str().to_owned()),
+            status: request.status.to_string(),
+            approvals_required: request.approvals_required,
+            approvals_received: request.approvals_received(),
+            approved_by: request.approved_by().map(PersonId::to_string).collect(),
+            approved_at: text(request.approved_at),
+            rejected_by: text(rejection.map(|decision| &decision.person)),
+            rejected_at: text(rejection.map(|decision| decision.at)),
+            rejection_reason: comment_text(rejection.and_then(|decision| decision.comment.as_ref())),
+            cancelled_at: text(cancellation.map(|cancellation| cancellation.at)),
+            cancellation_reason: comment_text(
+                cancellation.and_then(|cancellation| cancellation.reason.as_ref()),
+            ),
+            expires_at: request.expires_at.to_string(),
+            execute_within_seconds: request.execute_within_seconds,
+            execute_by: text(request.execute_by),
+            execution_id: text(execution.map(|execution| execution.id)),
+            execution_started_at: text(execution.map(|execution| execution.started_at)),
+            execution_started_by: text(execution.map(|execution| &execution.started_by)),
+            executed_at: text(finish.map(|finish| finish.at)),
+            execution_result: finish
+                .and_then(|finish| finish.result.as_ref())
+                .map(|result| result.as_str().to_owned()),
+            actual_cost: finish.and_then(|finish| finish.actual_cost).map(Cost::amount),
+            comments: request.comments.iter().map(CommentItem::from).collect(),
+            decisions: request.decisions.iter().map(DecisionItem::from).collect(),
+            idempotency: request.idempotency.iter().map(IdempotencyItem::from).collect(),
+            policy_version: request.policy_version.to_string(),
+            version: request.version,
+            audit_head: request.audit_head.to_string(),
+            status_key: keys::status_key(request),
+            status_at: keys::status_at(request).to_string(),
+        }
+    }
+}
+
+fn text(value: Option<impl ToString>) -> Option<String> {
+    value.map(|value| value.to_string())
+}
+
+fn comment_text(comment: Option<&CommentText>) -> Option<String> {
+    comment.map(|comment| comment.as_str().to_owned())
+}
+
+impl From<&Comment> for CommentItem {
+    fn from(comment: &Comment) -> Self {
+        Self {
+            person: comment.person.to_string(),
+            at: comment.at.to_string(),
+            text: comment.text.as_str().to_owned(),
+            event_id: comment.event_id.to_string(),
+        }
+    }
+}
+
+impl From<&Decision> for DecisionItem {
+    fn from(decision: &Decision) -> Self {
+        Self {
+            person: decision.person.to_string(),
+            decision: decision.verdict.as_str().to_owned(),
+            at: decision.at.to_string(),
+            comment: comment_text(decision.comment.as_ref()),
+            event_id: decision.event_id.to_string(),
+        }
+    }
+}
+
+impl From<&IdempotencyRecord> for IdempotencyItem {
+    fn from(record: &IdempotencyRecord) -> Self {
+        Self {
+            person: record.person.to_string(),
+            command: record.command.as_str().to_owned(),
+            key: record.idempotency.key.as_str().to_owned(),
+            body_digest: record.idempotency.body_digest.to_string(),
+        }
+    }
+}
+
+/// An attribute holds what it cannot hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InvalidAttribute {
+    /// Its value is not of its kind.
+    #[error("attribute `{0}` has an impossible value")]
+    Value(&'static str),
+    /// Attributes contradict each other.
+    #[error("attributes contradict each other: {0}")]
+    Contradiction(&'static str),
+}
+
+/// Reads an attribute with its own parser; the value itself never enters the error.
+fn read<T, E>(
+    attribute: &'static str,
+    value: &str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, InvalidAttribute> {
+    parse(value).map_err(|_| InvalidAttribute::Value(attribute))
+}
+
+fn read_option<T, E>(
+    attribute: &'static str,
+    value: Option<&String>,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<Option<T>, InvalidAttribute> {
+    value.map(|value| read(attribute, value, parse)).transpose()
+}
+
+fn read_name<T>(
+    attribute: &'static str,
+    value: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, InvalidAttribute> {
+    parse(value).ok_or(InvalidAttribute::Value(attribute))
+}
+
+fn read_cost(attribute: &'static str, value: Option<f64>) -> Result<Option<Cost>, InvalidAttribute> {
+    value.map(Cost::new).transpose().map_err(|_| InvalidAttribute::Value(attribute))
+}
+
+impl TryFrom<&RequestItem> for Request {
+    type Error = InvalidAttribute;
+
+    fn try_from(item: &RequestItem) -> Result<Self, InvalidAttribute> {
+        let status = read_name("status", &item.status, Status::parse)?;
+        let parameters = read("parameters", &item.parameters, CanonicalJson::from_stored)?;
+        let request = Self {
+            id: read("request_id", &item.request_id, RequestId::parse)?,
+            operation_type: read("operation_type", &item.operation_type, Identifier::parse)?,
+            instance_id: read("instance_id", &item.instance_id, Identifier::parse)?,
+            parameters_digest: parameters.digest(),
+            parameters,
+            requested_by: read("requested_by", &item.requested_by, PersonId::from_stored)?,
+            filed_by: read_option("filed_by", item.filed_by.as_ref(), PersonId::from_stored)?,
+            requested_at: read("requested_at", &item.requested_at, Timestamp::parse)?,
+            risk_level: read_name("risk_level", &item.risk_level, RiskLevel::parse)?,
+            environment: read_name("environment", &item.environment, Environment::parse)?,
+            justification: read("justification", &item.justification, Justification::parse)?,
+            estimated_cost: read_cost("estimated_cost", item.estimated_cost)?,
+            estimated_duration: read_option(
+                "estimated_duration",
+                item.estimated_duration.as_ref(),
+                DurationText::parse,
+            )?,
+            approvals_required: item.approvals_required,
+            policy_version: read("policy_version", &item.policy_version, Digest::parse)?,
+            expires_at: read("expires_at", &item.expires_at, Timestamp::parse)?,
+            execute_within_seconds: item.execute_within_seconds,
+            status,
+            decisions: item.decisions.iter().map(Decision::try_from).collect::<Result<_, _>>()?,
+            approved_at: read_option("approved_at", item.approved_at.as_ref(), Timestamp::parse)?,
+            execute_by: read_option("execute_by", item.execute_by.as_ref(), Timestamp::parse)?,
+            cancellation: cancellation(item)?,
+            execution: execution(item, status)?,
+            comments: item.comments.iter().map(Comment::try_from).collect::<Result<_, _>>()?,
+            idempotency: item
+                .idempotency
+                .iter()
+                .map(IdempotencyRecord::try_from)
+                .collect::<Result<_, _>>()?,
+            version: item.version,
+            audit_head: read("audit_head", &item.audit_head, Digest::parse)?,
+        };
+        check(&request, item)?;
+        Ok(request)
+    }
+}
+
+/// What is written out twice must agree, and a status must follow from its decisions: an item
+/// that was edited by hand into `approved` is not approved.
+fn check(request: &Request, item: &RequestItem) -> Result<(), InvalidAttribute> {
+    let enough = request.approvals_received() >= usize::from(request.approvals_required);
+    let needs_approvals = match request.status {
+        Status::Approved | Status::Executing | Status::Executed | Status::Failed => true,
+        Status::Pending | Status::Rejected | Status::Expired | Status::Cancelled => false,
+    };
+    if needs_approvals && !enough {
+        return Err(InvalidAttribute::Contradiction("status and decisions"));
+    }
+    if request.status == Status::Pending && enough {
+        return Err(InvalidAttribute::Contradiction("pending and decisions"));
+    }
+    if RequestItem::from(request) != *item {
+        return Err(InvalidAttribute::Contradiction("an attribute and what it is derived from"));
+    }
+    Ok(())
+}
+
+fn cancellation(item: &RequestItem) -> Result<Option<Cancellation>, InvalidAttribute> {
+    let Some(at) = read_option("cancelled_at", item.cancelled_at.as_ref(), Timestamp::parse)? else {
+        return Ok(None);
+    };
+    let reason = read_option("cancellation_reason", item.cancellation_reason.as_ref(), CommentText::parse)?;
+    Ok(Some(Cancellation { at, reason }))
+}
+
+fn execution(item: &RequestItem, status: Status) -> Result<Option<Execution>, InvalidAttribute> {
+    let Some(id) = read_option("execution_id", item.execution_id.as_ref(), ExecutionId::parse)? else {
+        return Ok(None);
+    };
+    let missing = |attribute| InvalidAttribute::Value(attribute);
+    let started_by = item.execution_started_by.as_ref().ok_or(missing("execution_started_by"))?;
+    let started_at = item.execution_started_at.as_ref().ok_or(missing("execution_started_at"))?;
+    let finished_at = read_option("executed_at", item.executed_at.as_ref(), Timestamp::parse)?;
+    let finish = match finished_at {
+        None => None,
+        Some(at) => Some(Finish {
+            at,
+            outcome: if status == Status::Executed {
+                ExecutionOutcome::Succeeded
+            } else {
+                ExecutionOutcome::Failed
+            },
+            result: read_option(
+                "execution_result",
+                item.execution_result.as_ref(),
+                CanonicalJson::from_stored,
+            )?,
+            actual_cost: read_cost("actual_cost", item.actual_cost)?,
+        }),
+    };
+    Ok(Some(Execution {
+        id,
+        started_by: read("execution_started_by", started_by, PersonId::from_stored)?,
+        started_at: read("execution_started_at", started_at, Timestamp::parse)?,
+        finish,
+    }))
+}
+
+impl TryFrom<&CommentItem> for Comment {
+    type Error = InvalidAttribute;
+
+    fn try_from(item: &CommentItem) -> Result<Self, InvalidAttribute> {
+        Ok(Self {
+            person: read("comments.person", &item.person, PersonId::from_stored)?,
+            at: read("comments.at", &item.at, Timestamp::parse)?,
+            text: read("comments.text", &item.text, CommentText::parse)?,
+            event_id: read("comments.event_id", &item.event_id, EventId::parse)?,
+        })
+    }
+}
+
+impl TryFrom<&DecisionItem> for Decision {
+    type Error = InvalidAttribute;
+
+    fn try_from(item: &DecisionItem) -> Result<Self, InvalidAttribute> {
+        Ok(Self {
+            person: read("decisions.person", &item.person, PersonId::from_stored)?,
+            verdict: read_name("decisions.decision", &item.decision, Verdict::parse)?,
+            at: read("decisions.at", &item.at, Timestamp::parse)?,
+            comment: read_option("decisions.comment", item.comment.as_ref(), CommentText::parse)?,
+            event_id: read("decisions.event_id", &item.event_id, EventId::parse)?,
+        })
+    }
+}
+
+impl TryFrom<&IdempotencyItem> for IdempotencyRecord {
+    type Error = InvalidAttribute;
+
+    fn try_from(item: &IdempotencyItem) -> Result<Self, InvalidAttribute> {
+        Ok(Self {
+            person: read("idempotency.person", &item.person, PersonId::from_stored)?,
+            command: read_name("idempotency.command", &item.command, CommandName::parse)?,
+            idempotency: Idempotency {
+                key: read("idempotency.key", &item.key, IdempotencyKey::parse)?,
+                body_digest: read("idempotency.body_digest", &item.body_digest, Digest::parse)?,
+            },
+        })
+    }
+}
+
+/// The item of a request.
+///
+/// # Errors
+/// None for a request made by the core.
+pub fn request_item(request: &Request) -> Result<Item, StoreError> {
+    to_item(RequestItem::from(request)).map_err(|error| unreadable("request", error))
+}
+
+/// The request of an item.
+///
+/// # Errors
+/// [`StoreError::Inconsistent`] if an attribute is missing, impossible or contradicts another.
+pub fn request(item: Item) -> Result<Request, StoreError> {
+    let item: RequestItem = from_item(item).map_err(|error| unreadable("request", error))?;
+    Request::try_from(&item)
+        .map_err(|error| unreadable(&format!("request {}", item.request_id.escape_debug()), error))
+}
+
+/// The summary of an index's item, with the status as it is at `now`.
+///
+/// # Errors
+/// As for [`request`].
+pub(crate) fn summary(item: Item, now: Timestamp) -> Result<RequestSummary, StoreError> {
+    let item: SummaryItem = from_item(item).map_err(|error| unreadable("list entry", error))?;
+    read_summary(&item, now).map_err(|error| unreadable("list entry", error))
+}
+
+fn read_summary(item: &SummaryItem, now: Timestamp) -> Result<RequestSummary, InvalidAttribute> {
+    let written_status = read_name("status", &item.status, Status::parse)?;
+    let expires_at = read("expires_at", &item.expires_at, Timestamp::parse)?;
+    let execute_by = read_option("execute_by", item.execute_by.as_ref(), Timestamp::parse)?;
+    let is_overdue = match written_status {
+        Status::Pending => expires_at <= now,
+        Status::Approved => execute_by.is_none_or(|deadline| deadline <= now),
+        Status::Executing
+        | Status::Rejected
+        | Status::Expired
+        | Status::Cancelled
+        | Status::Executed
+        | Status::Failed => false,
+    };
+    Ok(RequestSummary {
+        id: read("request_id", &item.request_id, RequestId::parse)?,
+        operation_type: read("operation_type", &item.operation_type, Identifier::parse)?,
+        instance_id: read("instance_id", &item.instance_id, Identifier::parse)?,
+        requested_by: read("requested_by", &item.requested_by, PersonId::from_stored)?,
+        requested_at: read("requested_at", &item.requested_at, Timestamp::parse)?,
+        risk_level: read_name("risk_level", &item.risk_level, RiskLevel::parse)?,
+        environment: read_name("environment", &item.environment, Environment::parse)?,
+        estimated_cost: read_cost("estimated_cost", item.estimated_cost)?,
+        status: if is_overdue { Status::Expired } else { written_status },
+        approvals_required: item.approvals_required,
+        approved_by: item
+            .approved_by
+            .iter()
+            .map(|person| read("approved_by", person, PersonId::from_stored))
+            .collect::<Result<_, _>>()?,
+        expires_at,
+        execute_by,
+        execution_started_at: read_option(
+            "execution_started_at",
+            item.execution_started_at.as_ref(),
+            Timestamp::parse,
+        )?,
+        executed_at: read_option("executed_at", item.executed_at.as_ref(), Timestamp::parse)?,
+    })
+}

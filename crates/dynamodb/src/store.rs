@@ -1,0 +1,327 @@
+//! The store: every port of the use cases, one SDK call after another.
+
+use crate::audit_item::{audit_event, audit_item};
+use crate::cursor;
+use crate::error::{commit_error, store_error, unreadable};
+use crate::expression::{self, Expression, Item};
+use crate::item;
+use crate::keys::{EVENT_ID, REQUEST_ID, REQUESTED_AT, REQUESTED_BY, REQUESTER_INDEX, SEQUENCE};
+use crate::listing::{self, Segment};
+use crate::outbox_item::outbox_item;
+use crate::table::TableNames;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, Select, TransactWriteItem, Update};
+use countersign_app::ports::{
+    ChangeSet, CommitChange, CommitError, CountPending, DuePage, FindDue, FindEvent, ListQuery, ListRequests,
+    LoadEvents, LoadRequest, Page, StoreError,
+};
+use countersign_core::audit::AuditEvent;
+use countersign_core::ids::{EventId, RequestId};
+use countersign_core::person::PersonId;
+use countersign_core::request::{Request, Status};
+use countersign_core::timestamp::Timestamp;
+
+/// How many items one query reads when a filter may leave some of them out.
+const FILTERED_PAGE: usize = 200;
+
+/// The store on `DynamoDB`.
+#[derive(Debug, Clone)]
+pub struct DynamoStore {
+    pub(crate) client: Client,
+    pub(crate) tables: TableNames,
+}
+
+impl DynamoStore {
+    /// A store on these tables, through a client that the shell has built.
+    pub fn new(client: Client, tables: TableNames) -> Self {
+        Self { client, tables }
+    }
+}
+
+pub(crate) fn invalid(error: BuildError) -> StoreError {
+    StoreError::Inconsistent(error.to_string())
+}
+
+fn request_key(id: RequestId) -> Item {
+    Item::from([(REQUEST_ID.to_owned(), AttributeValue::S(id.to_string()))])
+}
+
+impl LoadRequest for DynamoStore {
+    async fn load(&self, id: RequestId) -> Result<Option<Request>, StoreError> {
+        let found = self
+            .client
+            .get_item()
+            .table_name(&self.tables.approvals)
+            .set_key(Some(request_key(id)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(store_error)?;
+        found.item.map(item::request).transpose()
+    }
+}
+
+impl CommitChange for DynamoStore {
+    async fn commit(&self, change: ChangeSet<'_>) -> Result<(), CommitError> {
+        let request = match change.before {
+            None => self.put_request(change.after)?,
+            Some(before) => self.update_request(before, &change)?,
+        };
+        let audit = Put::builder()
+            .table_name(&self.tables.audit)
+            .set_item(Some(audit_item(change.audit)?))
+            .condition_expression(expression::absent())
+            .build()
+            .map_err(invalid)?;
+        let outbox = Put::builder()
+            .table_name(&self.tables.outbox)
+            .set_item(Some(outbox_item(change.notification)?))
+            .build()
+            .map_err(invalid)?;
+        self.client
+            .transact_write_items()
+            .transact_items(request)
+            .transact_items(TransactWriteItem::builder().put(audit).build())
+            .transact_items(TransactWriteItem::builder().put(outbox).build())
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(commit_error)
+    }
+}
+
+impl DynamoStore {
+    fn put_request(&self, request: &Request) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.tables.approvals)
+            .set_item(Some(item::request_item(request)?))
+            .condition_expression(expression::absent())
+            .build()
+            .map_err(invalid)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    fn update_request(
+        &self,
+        before: &Request,
+        change: &ChangeSet<'_>,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let deciding = change.audit.event_type.is_decision().then_some(&change.audit.user);
+        let mut update = expression::update(&item::request_item(before)?, &item::request_item(change.after)?);
+        let condition = expression::update_condition(&mut update, before.version, deciding);
+        let update = Update::builder()
+            .table_name(&self.tables.approvals)
+            .set_key(Some(request_key(before.id)))
+            .update_expression(update.text)
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values(Some(update.values))
+            .build()
+            .map_err(invalid)?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+impl FindEvent for DynamoStore {
+    async fn find_event(&self, request_id: RequestId, sequence: u64) -> Result<Option<EventId>, StoreError> {
+        let mut condition = Expression::default();
+        let id_name = condition.name(REQUEST_ID);
+        let id = condition.string("request_id", request_id);
+        let sequence_name = condition.name(SEQUENCE);
+        let sequence = condition.value("sequence", AttributeValue::N(sequence.to_string()));
+        let event_id = condition.name(EVENT_ID);
+        let found = self
+            .client
+            .query()
+            .table_name(&self.tables.audit)
+            .consistent_read(true)
+            .key_condition_expression(format!("{id_name} = {id} AND {sequence_name} = {sequence}"))
+            .projection_expression(event_id)
+            .set_expression_attribute_names(Some(condition.names))
+            .set_expression_attribute_values(Some(condition.values))
+            .send()
+            .await
+            .map_err(store_error)?;
+        let Some(item) = found.items.unwrap_or_default().into_iter().next() else { return Ok(None) };
+        let text = item.get(EVENT_ID).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+        EventId::parse(&text).map(Some).map_err(|error| unreadable("audit event", error))
+    }
+}
+
+impl LoadEvents for DynamoStore {
+    async fn load_events(&self, request_id: RequestId) -> Result<Vec<AuditEvent>, StoreError> {
+        let mut events = Vec::new();
+        let mut start = None;
+        loop {
+            let page = self
+                .client
+                .query()
+                .table_name(&self.tables.audit)
+                .consistent_read(true)
+                .key_condition_expression(format!("{REQUEST_ID} = :request_id"))
+                .expression_attribute_values(":request_id", AttributeValue::S(request_id.to_string()))
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(store_error)?;
+            for item in page.items.unwrap_or_default() {
+                events.push(audit_event(item)?);
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(events);
+            }
+        }
+    }
+}
+
+impl CountPending for DynamoStore {
+    async fn count_pending(
+        &self,
+        person: &PersonId,
+        since: Timestamp,
+        now: Timestamp,
+        at_most: usize,
+    ) -> Result<usize, StoreError> {
+        let mut condition = Expression::default();
+        let requested_by = condition.name(REQUESTED_BY);
+        let person = condition.string("person", person);
+        let requested_at = condition.name(REQUESTED_AT);
+        let since = condition.string("since", since);
+        let pending = listing::status_condition(Status::Pending, now, &mut condition);
+        let mut count = 0;
+        let mut start = None;
+        loop {
+            let page = self
+                .client
+                .query()
+                .table_name(&self.tables.approvals)
+                .index_name(REQUESTER_INDEX)
+                .select(Select::Count)
+                .key_condition_expression(format!("{requested_by} = {person} AND {requested_at} >= {since}"))
+                .filter_expression(&pending)
+                .set_expression_attribute_names(Some(condition.names.clone()))
+                .set_expression_attribute_values(Some(condition.values.clone()))
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(store_error)?;
+            count += usize::try_from(page.count).unwrap_or(0);
+            start = page.last_evaluated_key;
+            if start.is_none() || count >= at_most {
+                return Ok(count);
+            }
+        }
+    }
+}
+
+/// Items of a walk over segments, each with the segment it came from.
+struct Walked {
+    items: Vec<(Segment, Item)>,
+    has_more: bool,
+}
+
+impl DynamoStore {
+    /// Reads `limit` items, or all there are. Whether there are more is found by looking for one
+    /// more than asked for, so that the last page says that it is the last.
+    async fn walk(
+        &self,
+        segments: Vec<Segment>,
+        mut start: Option<Item>,
+        limit: usize,
+        filter: impl Fn(&Segment, &mut Expression) -> Option<String>,
+    ) -> Result<Walked, StoreError> {
+        let mut items = Vec::new();
+        for segment in segments {
+            loop {
+                let wanted = limit + 1 - items.len();
+                let mut condition = Expression::default();
+                let key_condition = segment.condition(&mut condition);
+                let filter = filter(&segment, &mut condition);
+                let page_size = if filter.is_some() { wanted.max(FILTERED_PAGE) } else { wanted };
+                let page = self
+                    .client
+                    .query()
+                    .table_name(&self.tables.approvals)
+                    .index_name(segment.index)
+                    .key_condition_expression(key_condition)
+                    .set_filter_expression(filter)
+                    .set_expression_attribute_names(Some(condition.names))
+                    .set_expression_attribute_values(Some(condition.values))
+                    .scan_index_forward(segment.ascending)
+                    .limit(i32::try_from(page_size).unwrap_or(i32::MAX))
+                    .set_exclusive_start_key(start.take())
+                    .send()
+                    .await
+                    .map_err(store_error)?;
+                for item in page.items.unwrap_or_default() {
+                    if items.len() == limit {
+                        return Ok(Walked { items, has_more: true });
+                    }
+                    items.push((segment.clone(), item));
+                }
+                start = page.last_evaluated_key;
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(Walked { items, has_more: false })
+    }
+}
+
+fn next_cursor(walked: &Walked, description: &str) -> Result<Option<String>, StoreError> {
+    match walked.items.last() {
+        Some((segment, item)) if walked.has_more => {
+            cursor::encode(&segment.position(item)?, description).map(Some)
+        }
+        Some(_) | None => Ok(None),
+    }
+}
+
+fn start_key(segments: &[Segment], position: Option<&cursor::Position>) -> Option<Item> {
+    segments.first().zip(position).map(|(segment, position)| segment.start_key(position))
+}
+
+impl ListRequests for DynamoStore {
+    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        let description = listing::description(query);
+        let (segments, position) =
+            listing::remaining(listing::segments(query), query.cursor.as_deref(), &description)?;
+        let start = start_key(&segments, position.as_ref());
+        let filter =
+            |segment: &Segment, expression: &mut Expression| listing::filter(query, segment, expression);
+        let walked = self.walk(segments, start, query.limit, filter).await?;
+        let next_cursor = next_cursor(&walked, &description)?;
+        let items = walked
+            .items
+            .into_iter()
+            .map(|(_, item)| item::summary(item, query.now))
+            .collect::<Result<_, _>>()?;
+        Ok(Page { items, next_cursor })
+    }
+}
+
+impl FindDue for DynamoStore {
+    async fn find_due(
+        &self,
+        status: Status,
+        now: Timestamp,
+        limit: usize,
+        cursor: Option<String>,
+    ) -> Result<DuePage, StoreError> {
+        let description = format!("due {status}");
+        let due = vec![Segment::overdue(status, (Timestamp::EARLIEST, now))];
+        let (segments, position) = listing::remaining(due, cursor.as_deref(), &description)?;
+        let start = start_key(&segments, position.as_ref());
+        let walked = self.walk(segments, start, limit, |_, _| None).await?;
+        let next_cursor = next_cursor(&walked, &description)?;
+        let ids = walked
+            .items
+            .iter()
+            .map(|(segment, item)| segment.position(item).map(|position| position.request_id))
+            .collect::<Result<_, _>>()?;
+        Ok(DuePage { ids, next_cursor })
+    }
+}

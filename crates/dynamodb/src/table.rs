@@ -1,0 +1,251 @@
+//! The three tables: the one definition that the embedded mode creates and that the
+//! infrastructure template is checked against.
+
+use crate::error::store_error;
+use crate::keys::{
+    DAY, DAY_INDEX, EVENT_ID, INSTANCE_ID, INSTANCE_INDEX, REQUEST_ID, REQUESTED_AT, REQUESTED_BY,
+    REQUESTER_INDEX, SEQUENCE, SHARD, STATUS_AT, STATUS_INDEX, STATUS_KEY, TIMESTAMP, USER, USER_INDEX,
+};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
+};
+use countersign_app::ports::StoreError;
+use std::collections::BTreeMap;
+
+/// A key attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it is a number; else it is a string.
+    pub is_number: bool,
+}
+
+const fn string(name: &'static str) -> Key {
+    Key { name, is_number: false }
+}
+
+const fn number(name: &'static str) -> Key {
+    Key { name, is_number: true }
+}
+
+/// A table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableDefinition {
+    /// The environment variable that holds its name.
+    pub name_variable: &'static str,
+    /// Its partition key.
+    pub partition_key: Key,
+    /// Its sort key.
+    pub sort_key: Option<Key>,
+    /// Its global secondary indexes.
+    pub indexes: &'static [IndexDefinition],
+}
+
+/// A global secondary index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexDefinition {
+    /// Its name.
+    pub name: &'static str,
+    /// Its partition key.
+    pub partition_key: Key,
+    /// Its sort key.
+    pub sort_key: Key,
+    /// The attributes it holds besides keys; `None` for all.
+    pub include: Option<&'static [&'static str]>,
+}
+
+/// What a list shows: at most 20 attributes, neither parameters nor free text.
+const LISTED: &[&str] = &[
+    "operation_type",
+    INSTANCE_ID,
+    REQUESTED_BY,
+    REQUESTED_AT,
+    "filed_by",
+    "risk_level",
+    "environment",
+    "estimated_cost",
+    "status",
+    "approvals_required",
+    "approvals_received",
+    "approved_by",
+    "expires_at",
+    "execute_by",
+    "execution_started_at",
+    "executed_at",
+    STATUS_KEY,
+    STATUS_AT,
+];
+
+/// The requests.
+pub const APPROVALS: TableDefinition = TableDefinition {
+    name_variable: "APPROVALS_TABLE",
+    partition_key: string(REQUEST_ID),
+    sort_key: None,
+    indexes: &[
+        IndexDefinition {
+            name: STATUS_INDEX,
+            partition_key: string(STATUS_KEY),
+            sort_key: string(STATUS_AT),
+            include: Some(LISTED),
+        },
+        IndexDefinition {
+            name: REQUESTER_INDEX,
+            partition_key: string(REQUESTED_BY),
+            sort_key: string(REQUESTED_AT),
+            include: Some(LISTED),
+        },
+        IndexDefinition {
+            name: INSTANCE_INDEX,
+            partition_key: string(INSTANCE_ID),
+            sort_key: string(REQUESTED_AT),
+            include: Some(LISTED),
+        },
+    ],
+};
+
+/// The audit trail.
+pub const AUDIT: TableDefinition = TableDefinition {
+    name_variable: "AUDIT_LOG_TABLE",
+    partition_key: string(REQUEST_ID),
+    sort_key: Some(number(SEQUENCE)),
+    indexes: &[
+        IndexDefinition {
+            name: USER_INDEX,
+            partition_key: string(USER),
+            sort_key: string(TIMESTAMP),
+            include: None,
+        },
+        IndexDefinition {
+            name: DAY_INDEX,
+            partition_key: string(DAY),
+            sort_key: string(TIMESTAMP),
+            include: None,
+        },
+    ],
+};
+
+/// The messages that wait for delivery.
+pub const OUTBOX: TableDefinition = TableDefinition {
+    name_variable: "OUTBOX_TABLE",
+    partition_key: string(SHARD),
+    sort_key: Some(string(EVENT_ID)),
+    indexes: &[],
+};
+
+impl IndexDefinition {
+    /// The attributes it holds besides its own keys and the table's.
+    pub fn non_key_attributes(&self) -> Vec<&'static str> {
+        let keys = [REQUEST_ID, self.partition_key.name, self.sort_key.name];
+        self.include.unwrap_or_default().iter().copied().filter(|name| !keys.contains(name)).collect()
+    }
+}
+
+/// What the tables are called in a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableNames {
+    /// [`APPROVALS`].
+    pub approvals: String,
+    /// [`AUDIT`].
+    pub audit: String,
+    /// [`OUTBOX`].
+    pub outbox: String,
+}
+
+impl TableNames {
+    /// The default names of an environment such as `prod`.
+    pub fn of_environment(environment: &str) -> Self {
+        Self {
+            approvals: format!("rds-approvals-{environment}"),
+            audit: format!("audit-log-{environment}"),
+            outbox: format!("approvals-outbox-{environment}"),
+        }
+    }
+}
+
+/// Creates the tables that are not there yet.
+///
+/// # Errors
+/// What the database says.
+pub async fn create_missing(client: &Client, names: &TableNames) -> Result<(), StoreError> {
+    for (definition, name) in [(APPROVALS, &names.approvals), (AUDIT, &names.audit), (OUTBOX, &names.outbox)]
+    {
+        match client.describe_table().table_name(name).send().await {
+            Ok(_) => continue,
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {}
+            Err(error) => return Err(store_error(error)),
+        }
+        create(client, &definition, name).await?;
+    }
+    Ok(())
+}
+
+async fn create(client: &Client, definition: &TableDefinition, name: &str) -> Result<(), StoreError> {
+    let invalid = |error: BuildError| StoreError::Inconsistent(error.to_string());
+    let mut request = client
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_key_schema(Some(key_schema(definition.partition_key, definition.sort_key).map_err(invalid)?))
+        .set_attribute_definitions(Some(attribute_definitions(definition).map_err(invalid)?));
+    for index in definition.indexes {
+        request = request.global_secondary_indexes(secondary_index(index).map_err(invalid)?);
+    }
+    request.send().await.map(|_| ()).map_err(store_error)
+}
+
+fn key_schema(partition: Key, sort: Option<Key>) -> Result<Vec<KeySchemaElement>, BuildError> {
+    let element =
+        |key: Key, key_type| KeySchemaElement::builder().attribute_name(key.name).key_type(key_type).build();
+    let mut schema = vec![element(partition, KeyType::Hash)?];
+    if let Some(sort) = sort {
+        schema.push(element(sort, KeyType::Range)?);
+    }
+    Ok(schema)
+}
+
+fn attribute_definitions(definition: &TableDefinition) -> Result<Vec<AttributeDefinition>, BuildError> {
+    let own = [Some(definition.partition_key), definition.sort_key];
+    let of_indexes = definition.indexes.iter().flat_map(|index| [index.partition_key, index.sort_key]);
+    let keys: BTreeMap<&str, Key> =
+        own.into_iter().flatten().chain(of_indexes).map(|key| (key.name, key)).collect();
+    keys.into_values()
+        .map(|key| {
+            let kind = if key.is_number { ScalarAttributeType::N } else { ScalarAttributeType::S };
+            AttributeDefinition::builder().attribute_name(key.name).attribute_type(kind).build()
+        })
+        .collect()
+}
+
+fn secondary_index(index: &IndexDefinition) -> Result<GlobalSecondaryIndex, BuildError> {
+    let projection = match index.include {
+        None => Projection::builder().projection_type(ProjectionType::All),
+        Some(_) => Projection::builder().projection_type(ProjectionType::Include).set_non_key_attributes(
+            Some(index.non_key_attributes().into_iter().map(str::to_owned).collect()),
+        ),
+    };
+    GlobalSecondaryIndex::builder()
+        .index_name(index.name)
+        .set_key_schema(Some(key_schema(index.partition_key, Some(index.sort_key))?))
+        .projection(projection.build())
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_includes_at_most_twenty_attributes_and_no_free_text() {
+        for index in APPROVALS.indexes {
+            let attributes = index.non_key_attributes();
+            assert!(attributes.len() <= 20, "{}: {}", index.name, attributes.len());
+            for secret in ["parameters", "justification", "comments", "execution_result", "decisions"] {
+                assert!(!attributes.contains(&secret), "{}: {secret}", index.name);
+            }
+        }
+    }
+}
