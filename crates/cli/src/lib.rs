@@ -1,1 +1,21 @@
-//! Countersign.
+//! `countersign`: the service in one process, and its commands.
+//!
+//! [`serve`] puts the same operations that run on AWS behind a local HTTP server, on the embedded
+//! store. This crate is a shell: it alone reads the environment, the clock and random bytes, and
+//! hands them inward.
+#![warn(missing_docs)]
+
+pub mod arguments;
+pub mod serve;
+pub mod token;
+
+pub mod application;
+pub mod http;
+pub mod outbox_log;
+pub mod sweeps;
+
+pub mod authentication;
+pub mod data_directory;
+pub mod host;
+pub mod issuer;
+pub mod logging;

@@ -1,2 +1,22 @@
-//! Countersign.
-fn main() {}
+//! The `countersign` binary: one arm per command.
+
+use clap::Parser as _;
+use countersign::arguments::{Arguments, Command};
+use countersign::{serve, token};
+use std::io::Write as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Serve(arguments) => serve::run(*arguments),
+        Command::Token(arguments) => token::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            // Nothing is left to do if even this cannot be written.
+            let _ = writeln!(std::io::stderr(), "countersign: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

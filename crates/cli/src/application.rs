@@ -1,0 +1,51 @@
+//! Everything the server works with, put together.
+
+use crate::authentication::Authenticator;
+use aws_sdk_dynamodb::Client;
+use countersign_app::dependencies::Dependencies;
+use countersign_app::host::Host;
+use countersign_core::digest::DigestKey;
+use countersign_core::policy::Policy;
+use countersign_dynamodb::store::DynamoStore;
+use countersign_dynamodb::table::{self, TableNames};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// The environment in the names of embedded tables.
+const ENVIRONMENT: &str = "local";
+
+/// The parts that handlers and sweeps share.
+#[derive(Debug, Clone)]
+pub struct Application {
+    /// The store, the policy, the clock.
+    pub dependencies: Arc<Dependencies<DynamoStore>>,
+    /// Who may call.
+    pub authenticator: Arc<Authenticator>,
+    /// Rung after a write: there is something to deliver.
+    pub outbox_bell: Arc<Notify>,
+}
+
+impl Application {
+    /// Puts the parts together and makes sure that the tables are there.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn new(
+        client: Client,
+        policy: Policy,
+        digest_key: DigestKey,
+        authenticator: Authenticator,
+        host: Box<dyn Host>,
+    ) -> Result<Self, String> {
+        let tables = TableNames::of_environment(ENVIRONMENT);
+        table::create_missing(&client, &tables)
+            .await
+            .map_err(|error| format!("the tables cannot be created: {error}"))?;
+        let store = DynamoStore::new(client, tables);
+        Ok(Self {
+            dependencies: Arc::new(Dependencies { store, policy, digest_key, host }),
+            authenticator: Arc::new(authenticator),
+            outbox_bell: Arc::new(Notify::new()),
+        })
+    }
+}

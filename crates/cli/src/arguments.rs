@@ -1,0 +1,162 @@
+//! The command line and the environment variables behind it.
+
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Approvals for high-risk operations: who asks, who agrees, what ran, and an audit trail of it.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, propagate_version = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the service on this machine
+    Serve(Box<ServeArguments>),
+    /// Issue a token for a person, signed with the data directory's key
+    Token(TokenArguments),
+}
+
+/// Where everything of one service is kept.
+#[derive(Debug, Clone, Args)]
+pub struct DataDirectoryArgument {
+    /// The directory with the database and the keys; created if it is not there
+    #[arg(long, value_name = "DIR", env = "COUNTERSIGN_DATA_DIR", default_value = "./countersign-data")]
+    pub data_dir: PathBuf,
+}
+
+/// `countersign serve`.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArguments {
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", env = "COUNTERSIGN_LISTEN", default_value = "127.0.0.1:9000")]
+    pub listen: SocketAddr,
+
+    /// Where everything is kept.
+    #[command(flatten)]
+    pub data: DataDirectoryArgument,
+
+    /// A directory with operations.toml, in place of the policy that comes with the program
+    #[arg(long, value_name = "DIR", env = "POLICY_DIR")]
+    pub policy_dir: Option<PathBuf>,
+
+    /// The server's certificate chain, PEM
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_TLS_CERT", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The server's private key, PEM
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_TLS_KEY", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// A proxy in front of this address does TLS, and nothing else can reach it
+    #[arg(long, env = "COUNTERSIGN_BEHIND_TLS_PROXY")]
+    pub behind_tls_proxy: bool,
+
+    /// Tokens of an `OpenID` Connect issuer, instead of `countersign token`.
+    #[command(flatten)]
+    pub issuer: IssuerArguments,
+
+    /// What to log: error, warn, info, debug, or a filter such as countersign=debug
+    #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
+    pub log: String,
+}
+
+/// An `OpenID` Connect issuer whose tokens are accepted.
+#[derive(Debug, Clone, Default, Args)]
+pub struct IssuerArguments {
+    /// Accept tokens of this `OpenID` Connect issuer, and no others
+    #[arg(long, value_name = "URL", env = "OIDC_ISSUER", requires = "oidc_audience")]
+    pub oidc_issuer: Option<String>,
+
+    /// The audience (or client id) that its tokens must be for
+    #[arg(long, value_name = "AUDIENCE", env = "OIDC_AUDIENCE", requires = "oidc_issuer")]
+    pub oidc_audience: Option<String>,
+
+    /// The issuer's keys: a file, or an https URL; found through the issuer if left out
+    #[arg(long, value_name = "FILE|URL", env = "JWKS", requires = "oidc_issuer")]
+    pub jwks: Option<String>,
+
+    /// The claim with the e-mail
+    #[arg(long, value_name = "NAME", env = "EMAIL_CLAIM", default_value = "email")]
+    pub email_claim: String,
+
+    /// The claims with the groups
+    #[arg(
+        long,
+        value_name = "NAMES",
+        env = "GROUPS_CLAIM",
+        value_delimiter = ',',
+        default_value = "cognito:groups,groups"
+    )]
+    pub groups_claim: Vec<String>,
+
+    /// The issuer vouches for every e-mail: do not ask for `email_verified`
+    #[arg(long, env = "OIDC_EMAIL_TRUSTED")]
+    pub oidc_email_trusted: bool,
+}
+
+/// `countersign token`.
+#[derive(Debug, Clone, Args)]
+pub struct TokenArguments {
+    /// Whose token: their e-mail address
+    pub email: String,
+
+    /// The groups: developer, approver, auditor, admin, guest, agent
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "developer")]
+    pub groups: Vec<String>,
+
+    /// How long it is valid: a number and s, m, h or d
+    #[arg(long, value_name = "TIME", default_value = "8h", value_parser = seconds)]
+    pub ttl: u32,
+
+    /// Where the key is.
+    #[command(flatten)]
+    pub data: DataDirectoryArgument,
+}
+
+/// The longest a token may be valid: 366 days.
+const MAX_TTL_SECONDS: u32 = 366 * 24 * 60 * 60;
+
+/// `90s`, `15m`, `8h` or `30d` in seconds.
+fn seconds(text: &str) -> Result<u32, String> {
+    let rule = || "must be a number and s, m, h or d, such as 8h; at most 366d".to_owned();
+    let unit = text.chars().next_back().ok_or_else(rule)?;
+    let unit_seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return Err(rule()),
+    };
+    let number: u32 = text.trim_end_matches(unit).parse().map_err(|_| rule())?;
+    number
+        .checked_mul(unit_seconds)
+        .filter(|seconds| (1..=MAX_TTL_SECONDS).contains(seconds))
+        .ok_or_else(rule)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_to_live_has_a_unit_and_a_limit() {
+        for (text, expected) in [("90s", 90), ("15m", 900), ("8h", 28_800), ("366d", 31_622_400)] {
+            assert_eq!(seconds(text), Ok(expected), "{text}");
+        }
+        for text in ["", "8", "h", "0h", "-1h", "8w", "367d", "99999999999h", "8hh", "1.5h"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The operations behind axum: an HTTP request becomes a [`Call`], a [`Reply`] becomes a response.
+//!
+//! Who calls is established from the headers before the body is read.
+
+use crate::application::Application;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::routing::{self, MethodFilter, MethodRouter};
+use countersign_api::call::{Call, Input, MAX_BODY_BYTES, Reply};
+use countersign_api::operations::approve::Approve;
+use countersign_api::operations::cancel::Cancel;
+use countersign_api::operations::comment::Comment;
+use countersign_api::operations::create::Create;
+use countersign_api::operations::dispatch::Dispatch;
+use countersign_api::operations::events::Events;
+use countersign_api::operations::finish::Finish;
+use countersign_api::operations::get::Get;
+use countersign_api::operations::health;
+use countersign_api::operations::list::List;
+use countersign_api::operations::reject::Reject;
+use countersign_api::operations::start::Start;
+use countersign_api::problem::{Code, Problem};
+use countersign_api::routes::{self, Method};
+use countersign_api::run::{self, Operation};
+use countersign_dynamodb::store::DynamoStore;
+use std::time::Duration;
+
+/// How much of a body that is too large is still taken in, so that its sender gets to read the
+/// answer: whoever writes into a closed connection sees only that it is closed.
+const DRAINED_BYTES: usize = 4 * 1024 * 1024;
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// All routes.
+pub fn router(application: Application) -> Router {
+    let router = Router::new()
+        .route(routes::HEALTH.path, public(routes::HEALTH.method, |app| health::health(&app.dependencies)))
+        .route(routes::OPENAPI.path, public(routes::OPENAPI.method, |_| health::description()));
+    let router = mount::<Create>(router);
+    let router = mount::<List>(router);
+    let router = mount::<Get>(router);
+    let router = mount::<Approve>(router);
+    let router = mount::<Reject>(router);
+    let router = mount::<Cancel>(router);
+    let router = mount::<Comment>(router);
+    let router = mount::<Events>(router);
+    let router = mount::<Start>(router);
+    let router = mount::<Finish>(router);
+    let router = mount::<Dispatch>(router);
+    router
+        .fallback(|State(app): State<Application>| async move {
+            refuse(&app, Code::RouteNotFound, "see GET /openapi.json for the routes there are")
+        })
+        .method_not_allowed_fallback(|State(app): State<Application>| async move {
+            refuse(&app, Code::MethodNotAllowed, "this path has other methods; see the Allow header")
+        })
+        .with_state(application)
+}
+
+fn filter(method: Method) -> MethodFilter {
+    match method {
+        Method::Get => MethodFilter::GET,
+        Method::Post => MethodFilter::POST,
+        Method::Put => MethodFilter::PUT,
+    }
+}
+
+fn mount<O>(router: Router<Application>) -> Router<Application>
+where
+    O: Operation<DynamoStore> + 'static,
+{
+    router.route(O::ROUTE.path, routing::on(filter(O::ROUTE.method), handle::<O>))
+}
+
+fn public(
+    method: Method,
+    answer: impl Fn(&Application) -> Reply + Clone + Send + Sync + 'static,
+) -> MethodRouter<Application> {
+    routing::on(filter(method), async move |State(app): State<Application>| {
+        respond(answer(&app), &correlation_id(&app))
+    })
+}
+
+async fn handle<O: Operation<DynamoStore> + 'static>(
+    State(app): State<Application>,
+    path: RawPathParams,
+    request: Request,
+) -> Response {
+    let correlation_id = correlation_id(&app);
+    let (parts, body) = request.into_parts();
+    let authorization = texts(&parts.headers, header::AUTHORIZATION.as_str());
+    let identity = app.authenticator.authenticate(&authorization, app.dependencies.host.as_ref()).await;
+    let call = Call {
+        correlation_id: correlation_id.clone(),
+        identity,
+        input: Input::Http {
+            request_id: path.iter().next().map(|(_, id)| id.to_owned()),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            idempotency_key: idempotency_key(&parts.headers),
+            body: match tokio::time::timeout(BODY_TIMEOUT, read_body(body)).await {
+                Ok(body) => body,
+                Err(_) => {
+                    let detail = "the body did not arrive in time";
+                    return respond(
+                        Problem::new(Code::MalformedJson, detail).into_reply(&correlation_id),
+                        &correlation_id,
+                    );
+                }
+            },
+        },
+    };
+    // A task of its own: a caller who goes away does not stop half-way what they began, and a
+    // panic ends in an answer.
+    let application = app.clone();
+    let outcome = tokio::spawn(async move { run::run::<O, _>(&application.dependencies, call).await }).await;
+    let result = outcome.unwrap_or_else(|_| {
+        tracing::error!(correlation_id, operation = O::ROUTE.operation, "panicked");
+        Err(Problem::internal("panic"))
+    });
+    if O::ROUTE.method != Method::Get && result.is_ok() {
+        app.outbox_bell.notify_one();
+    }
+    respond(result.unwrap_or_else(|problem| problem.into_reply(&correlation_id)), &correlation_id)
+}
+
+fn correlation_id(app: &Application) -> String {
+    app.dependencies.host.event_id().to_string()
+}
+
+/// Every value of a header that is text; one that is not is in the list as one nobody accepts.
+fn texts<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
+    headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("\u{fffd}")).collect()
+}
+
+/// The key, or something that no key is if there are several.
+fn idempotency_key(headers: &HeaderMap) -> Option<String> {
+    let keys = texts(headers, "idempotency-key");
+    (!keys.is_empty()).then(|| keys.join("\n"))
+}
+
+/// The body, or one that is over the limit. A body that breaks off is no JSON either.
+async fn read_body(body: Body) -> Vec<u8> {
+    let over_the_limit = || vec![b' '; MAX_BODY_BYTES + 1];
+    match to_bytes(body, DRAINED_BYTES).await {
+        Ok(bytes) => bytes.into(),
+        Err(_) => over_the_limit(),
+    }
+}
+
+fn refuse(app: &Application, code: Code, detail: &str) -> Response {
+    let correlation_id = correlation_id(app);
+    respond(Problem::new(code, detail).into_reply(&correlation_id), &correlation_id)
+}
+
+fn respond(reply: Reply, correlation_id: &str) -> Response {
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    // What is shown depends on who asks and on when.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let correlation = ("x-correlation-id", correlation_id.to_owned());
+    for (name, value) in reply.headers.into_iter().chain([correlation]) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}

@@ -1,0 +1,117 @@
+//! An issuer's keys: from a file or over https, and again when a token names a key we do not have.
+
+use crate::arguments::IssuerArguments;
+use countersign_core::actor::Channel;
+use countersign_identity::claims::ClaimNames;
+use countersign_identity::token::{JwkSet, Keys, Verifier};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// The most that is read of an issuer's answer, in bytes.
+const MAX_ANSWER_BYTES: u64 = 1024 * 1024;
+/// How long an issuer may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where an issuer's keys come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// A file.
+    File(String),
+    /// A URL.
+    Url(String),
+    /// The `jwks_uri` of the issuer's own description (`OpenID` Connect Discovery 1.0).
+    Discovery(String),
+}
+
+/// The issuer that is configured, if one is.
+///
+/// # Errors
+/// When its keys cannot be read.
+pub fn configured(arguments: &IssuerArguments) -> Result<Option<(Verifier, KeySource)>, String> {
+    let (Some(issuer), Some(audience)) = (&arguments.oidc_issuer, &arguments.oidc_audience) else {
+        return Ok(None);
+    };
+    let source = match &arguments.jwks {
+        Some(url) if url.contains("://") => KeySource::Url(url.clone()),
+        Some(file) => KeySource::File(file.clone()),
+        None => KeySource::Discovery(issuer.clone()),
+    };
+    let verifier = Verifier {
+        keys: Keys::Issuer(source.read()?),
+        issuer: issuer.clone(),
+        audience: audience.clone(),
+        claim_names: ClaimNames {
+            email: arguments.email_claim.clone(),
+            groups: arguments.groups_claim.clone(),
+            email_is_trusted: arguments.oidc_email_trusted,
+        },
+        channel: Channel::Local,
+    };
+    Ok(Some((verifier, source)))
+}
+
+impl KeySource {
+    /// Reads the keys now.
+    ///
+    /// # Errors
+    /// When they cannot be fetched, or are none.
+    pub fn read(&self) -> Result<JwkSet, String> {
+        let text = match self {
+            Self::File(path) => {
+                std::fs::read_to_string(path).map_err(|error| format!("--jwks {path}: {error}"))?
+            }
+            Self::Url(url) => fetch(url)?,
+            Self::Discovery(issuer) => {
+                let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+                let description: serde_json::Value =
+                    serde_json::from_str(&fetch(&url)?).map_err(|error| format!("{url}: {error}"))?;
+                let keys = description.get("jwks_uri").and_then(serde_json::Value::as_str);
+                fetch(keys.ok_or_else(|| format!("{url} names no jwks_uri"))?)?
+            }
+        };
+        serde_json::from_str(&text).map_err(|error| format!("the issuer's keys cannot be read: {error}"))
+    }
+}
+
+/// Gets a document over https. Plain http is for this machine only: whoever can change the keys
+/// on their way can be anybody.
+fn fetch(url: &str) -> Result<String, String> {
+    if !url.starts_with("https://") && !is_loopback(url) {
+        return Err(format!("{url}: keys are fetched over https"));
+    }
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).max_redirects(0).build().into();
+    agent
+        .get(url)
+        .call()
+        .and_then(|mut answer| answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string())
+        .map_err(|error| format!("{url}: {error}"))
+}
+
+fn is_loopback(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("http://") else { return false };
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    address.is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_this_machine_only() {
+        for url in ["http://127.0.0.1:8080/keys", "http://[::1]:1/keys", "http://127.0.0.1"] {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in [
+            "http://example.com/",
+            "http://127.0.0.1.example.com/",
+            "http://127.0.0.1@example.com/",
+            "ftp://127.0.0.1/",
+        ] {
+            assert!(!is_loopback(url), "{url}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! `countersign serve`: the API, the embedded store and both sweeps in one process.
+
+use crate::application::Application;
+use crate::arguments::ServeArguments;
+use crate::authentication::Authenticator;
+use crate::data_directory::DataDirectory;
+use crate::host::SystemHost;
+use crate::outbox_log::OutboxLog;
+use crate::sweeps::Sweeps;
+use crate::{http, issuer, logging};
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use countersign_core::policy::Policy;
+use countersign_embedded::Embedded;
+use countersign_identity::token::Verifier;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How long calls under way may still take once the server is told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// A message for the person at the terminal: nothing is served then.
+pub fn run(arguments: ServeArguments) -> Result<(), String> {
+    logging::start(&arguments.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime does not start: {error}"))?;
+    runtime.block_on(serve(arguments))
+}
+
+async fn serve(arguments: ServeArguments) -> Result<(), String> {
+    // Everything that can be wrong with the configuration is found before anything is opened.
+    let tls = tls(&arguments)?;
+    check_reach(&arguments)?;
+    let policy = policy(arguments.policy_dir.as_deref())?;
+    let issuer = issuer::configured(&arguments.issuer)?;
+
+    let directory = DataDirectory::open(&arguments.data.data_dir).map_err(|error| error.to_string())?;
+    let _lock = directory.lock().map_err(|error| error.to_string())?;
+    let authenticator = match issuer {
+        Some((verifier, source)) => Authenticator::of_issuer(verifier, source),
+        None => {
+            let key = directory.token_key().map_err(|error| error.to_string())?;
+            Authenticator::fixed(Verifier::local(key))
+        }
+    };
+    let audit_key = directory.audit_key().map_err(|error| error.to_string())?;
+    let embedded = Embedded::open(&directory.database()).map_err(|error| error.to_string())?;
+    let client = countersign_embedded::client(embedded);
+    let host = Box::new(SystemHost::default());
+    let application = Application::new(client, policy, audit_key, authenticator, host).await?;
+
+    let (listener, address) = bind(arguments.listen)?;
+    let mut stop = StopSignals::listen()?;
+    let sweeps = Sweeps::start(&application, OutboxLog::new(std::io::stderr()));
+    let handle = Handle::new();
+    let server = tokio::spawn(listen(listener, tls.clone(), application, handle.clone()));
+
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    announce(&format!("listening on {scheme}://{address}"))?;
+    stop.received().await;
+    tracing::info!("stopping");
+    handle.graceful_shutdown(Some(GRACE));
+    let served = server.await.map_err(|error| format!("the server failed: {error}"))?;
+    sweeps.stop().await;
+    tracing::info!("stopped");
+    served
+}
+
+async fn listen(
+    listener: TcpListener,
+    tls: Option<RustlsConfig>,
+    application: Application,
+    handle: Handle<SocketAddr>,
+) -> Result<(), String> {
+    let service = http::router(application).into_make_service();
+    let served = match tls {
+        Some(tls) => match axum_server::from_tcp_rustls(listener, tls) {
+            Ok(server) => server.handle(handle).serve(service).await,
+            Err(error) => Err(error),
+        },
+        None => match axum_server::from_tcp(listener) {
+            Ok(server) => server.handle(handle).serve(service).await,
+            Err(error) => Err(error),
+        },
+    };
+    served.map_err(|error| format!("the server failed: {error}"))
+}
+
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {
+    let bound = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    });
+    bound.map_err(|error| format!("--listen {address}: {error}"))
+}
+
+/// The one line on stdout: whoever started us reads the port from it.
+fn announce(line: &str) -> Result<(), String> {
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).map_err(|error| format!("stdout: {error}"))
+}
+
+/// Tokens must not travel in the clear: an address that others can reach needs TLS, here or in
+/// front of us.
+fn check_reach(arguments: &ServeArguments) -> Result<(), String> {
+    let address = arguments.listen;
+    if address.ip().is_loopback() || arguments.tls_cert.is_some() || arguments.behind_tls_proxy {
+        return Ok(());
+    }
+    Err(format!(
+        "--listen {address} can be reached by others, and tokens would travel in the clear: \
+         give --tls-cert and --tls-key, or --behind-tls-proxy if a proxy does TLS"
+    ))
+}
+
+fn policy(directory: Option<&Path>) -> Result<Policy, String> {
+    let Some(directory) = directory else {
+        return Policy::bundled().map_err(|error| error.to_string());
+    };
+    let path = directory.join("operations.toml");
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Policy::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn tls(arguments: &ServeArguments) -> Result<Option<RustlsConfig>, String> {
+    let (Some(chain_path), Some(key_path)) = (&arguments.tls_cert, &arguments.tls_key) else {
+        return Ok(None);
+    };
+    let at = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let chain = CertificateDer::pem_file_iter(chain_path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| at(chain_path, &error))?;
+    let key = PrivateKeyDer::from_pem_file(key_path).map_err(|error| at(key_path, &error))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut configuration = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("TLS: {error}"))?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|error| at(chain_path, &error))?;
+    configuration.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Some(RustlsConfig::from_config(Arc::new(configuration))))
+}
+
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> Result<Self, String> {
+        let on = |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
+        Ok(Self { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
+    }
+
+    async fn received(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

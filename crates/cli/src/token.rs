@@ -1,0 +1,24 @@
+//! `countersign token`: a token for a person, signed with the data directory's key.
+
+use crate::arguments::TokenArguments;
+use crate::data_directory::DataDirectory;
+use crate::host::SystemHost;
+use countersign_app::host::Host as _;
+use countersign_core::person::PersonId;
+use std::io::Write as _;
+
+/// Prints the token on stdout, and nothing else.
+///
+/// # Errors
+/// A message for the person at the terminal.
+pub fn run(arguments: &TokenArguments) -> Result<(), String> {
+    let person = PersonId::from_email(&arguments.email)
+        .map_err(|error| format!("`{}` {error}", arguments.email.escape_debug()))?;
+    let directory = DataDirectory::open(&arguments.data.data_dir).map_err(|error| error.to_string())?;
+    let key = directory.token_key().map_err(|error| error.to_string())?;
+    let groups: Vec<_> = arguments.groups.iter().map(|group| group.trim().to_owned()).collect();
+    let token = key
+        .issue(&person, &groups, SystemHost::default().now(), arguments.ttl)
+        .map_err(|error| format!("the token cannot be signed: {error}"))?;
+    writeln!(std::io::stdout(), "{token}").map_err(|error| format!("stdout: {error}"))
+}

@@ -1,0 +1,147 @@
+//! What the claims of a verified token say about who calls.
+
+use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::person::PersonId;
+use serde_json::{Map, Value};
+
+/// A token's claims.
+pub type Claims = Map<String, Value>;
+
+/// Which claims are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimNames {
+    /// The claim with the e-mail.
+    pub email: String,
+    /// The claims with group names; all that are there count.
+    pub groups: Vec<String>,
+    /// Whether the issuer vouches for every e-mail it names, so that `email_verified` is not asked.
+    pub email_is_trusted: bool,
+}
+
+impl Default for ClaimNames {
+    fn default() -> Self {
+        Self {
+            email: "email".to_owned(),
+            groups: vec!["cognito:groups".to_owned(), "groups".to_owned()],
+            email_is_trusted: false,
+        }
+    }
+}
+
+/// Why the claims name nobody. For the log; the values themselves are not in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidClaims {
+    /// The e-mail claim is no text, or no address that can be one person's only.
+    #[error("the e-mail claim is not an e-mail address in ASCII")]
+    Email,
+    /// Nobody has checked that the e-mail is the caller's.
+    #[error("the e-mail is not verified")]
+    UnverifiedEmail,
+    /// There is neither an e-mail nor a usable subject.
+    #[error("the token has neither an e-mail nor a usable subject")]
+    Nobody,
+    /// A group claim is neither a list of names nor one name.
+    #[error("the groups claim is not a list of names")]
+    Groups,
+}
+
+/// The actor that a verified token's claims describe.
+///
+/// With an e-mail, a person (or an agent, by group); without one, a service named by the subject.
+///
+/// # Errors
+/// Claims that could mean more than one caller, or none.
+pub fn actor(claims: &Claims, names: &ClaimNames, channel: Channel) -> Result<Actor, InvalidClaims> {
+    let groups = groups(claims, names)?;
+    let groups = groups.iter().map(String::as_str);
+    match claims.get(&names.email) {
+        Some(Value::String(email)) => {
+            let person = PersonId::from_email(email).map_err(|_| InvalidClaims::Email)?;
+            if !names.email_is_trusted && !is_verified(claims) {
+                return Err(InvalidClaims::UnverifiedEmail);
+            }
+            Ok(Actor::new(person, Kind::Human, channel, groups))
+        }
+        Some(_) => Err(InvalidClaims::Email),
+        None => {
+            let subject = claims.get("sub").and_then(Value::as_str).ok_or(InvalidClaims::Nobody)?;
+            let service = PersonId::service(subject).map_err(|_| InvalidClaims::Nobody)?;
+            Ok(Actor::new(service, Kind::Service, channel, groups))
+        }
+    }
+}
+
+/// `true`, or the text `true`: some user pools write it so.
+fn is_verified(claims: &Claims) -> bool {
+    match claims.get("email_verified") {
+        Some(Value::Bool(verified)) => *verified,
+        Some(Value::String(verified)) => verified == "true",
+        Some(_) | None => false,
+    }
+}
+
+fn groups(claims: &Claims, names: &ClaimNames) -> Result<Vec<String>, InvalidClaims> {
+    let mut groups = Vec::new();
+    for name in &names.groups {
+        match claims.get(name) {
+            None => {}
+            Some(Value::String(group)) => groups.push(group.clone()),
+            Some(Value::Array(listed)) => {
+                for group in listed {
+                    groups.push(group.as_str().ok_or(InvalidClaims::Groups)?.to_owned());
+                }
+            }
+            Some(_) => return Err(InvalidClaims::Groups),
+        }
+    }
+    Ok(groups)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(claims: Value) -> Result<Actor, InvalidClaims> {
+        let Value::Object(claims) = claims else { unreachable!() };
+        actor(&claims, &ClaimNames::default(), Channel::Local)
+    }
+
+    #[test]
+    fn an_email_is_a_person_and_a_group_can_make_it_an_agent() {
+        let ann =
+            check(json!({"email": " Ann@Example.com", "email_verified": true, "groups": ["developer"]}))
+                .unwrap();
+        assert_eq!((ann.person.as_str(), ann.kind), ("ann@example.com", Kind::Human));
+        let bot = check(json!({"email": "bot@example.com", "email_verified": "true",
+            "cognito:groups": ["agent"], "groups": "approver"}))
+        .unwrap();
+        assert_eq!(bot.kind, Kind::Agent);
+        assert_eq!(bot.groups.len(), 2);
+    }
+
+    #[test]
+    fn without_an_email_it_is_a_service() {
+        let service = check(json!({"sub": "deployer", "groups": ["approver"]})).unwrap();
+        assert_eq!((service.person.as_str(), service.kind), ("service:deployer", Kind::Service));
+    }
+
+    #[test]
+    fn doubt_is_nobody() {
+        for (claims, error) in [
+            (json!({"email": "ann@example.com"}), InvalidClaims::UnverifiedEmail),
+            (json!({"email": "ann@example.com", "email_verified": false}), InvalidClaims::UnverifiedEmail),
+            (json!({"email": "ann@example.com", "email_verified": 1}), InvalidClaims::UnverifiedEmail),
+            (json!({"email": "аnn@example.com", "email_verified": true}), InvalidClaims::Email),
+            (json!({"email": null, "sub": "x", "email_verified": true}), InvalidClaims::Email),
+            (json!({"email": ["ann@example.com"], "email_verified": true}), InvalidClaims::Email),
+            (json!({}), InvalidClaims::Nobody),
+            (json!({"sub": ""}), InvalidClaims::Nobody),
+            (json!({"sub": "a b"}), InvalidClaims::Nobody),
+            (json!({"sub": "x", "groups": {"admin": true}}), InvalidClaims::Groups),
+            (json!({"sub": "x", "groups": [["admin"]]}), InvalidClaims::Groups),
+        ] {
+            assert_eq!(check(claims.clone()), Err(error), "{claims}");
+        }
+    }
+}
