@@ -183,7 +183,7 @@ fn each_accepted_command_is_one_event_with_the_status_after_it() {
         ApprovalCancelled, ApprovalExpired, ApprovalGranted, ApprovalRejected, ApprovalRequestCreated,
         CommentAdded, ExecutionFailed, ExecutionStarted, ExecutionSucceeded,
     };
-    let granted = [(ApprovalRequestCreated, Pending), (ApprovalGranted, Pending)];
+    let opened = [(ApprovalRequestCreated, Pending), (ApprovalGranted, Pending)];
     let started = [(ApprovalGranted, Approved), (ExecutionStarted, Executing)];
     for (status, rest) in [
         (Pending, vec![]),
@@ -197,7 +197,7 @@ fn each_accepted_command_is_one_event_with_the_status_after_it() {
     ] {
         let trail = Trail::in_status(status);
         let trail = if status == Expired { trail } else { trail.then(&ann(), &comment()) };
-        let mut expected = [&granted[..], &rest].concat();
+        let mut expected = [&opened[..], &rest].concat();
         if status != Expired {
             expected.push((CommentAdded, status));
         }
@@ -360,5 +360,22 @@ fn a_request_begins_with_its_creation_only() {
     for event in Trail::in_status(Executed).events.iter().skip(1) {
         assert!(!matches!(event.change, Change::Created(_)));
         assert!(event.first_state().is_err(), "{:?}", event.change);
+    }
+}
+
+/// Subscribers and stored items hold these names: a rename is a break.
+#[test]
+fn statuses_and_events_have_the_names_of_the_design() {
+    let statuses = "pending approved executing rejected expired cancelled executed failed";
+    assert_eq!(Status::ALL.map(Status::as_str).join(" "), statuses);
+    let events = "APPROVAL_REQUEST_CREATED APPROVAL_GRANTED APPROVAL_REJECTED APPROVAL_CANCELLED \
+                  APPROVAL_EXPIRED EXECUTION_STARTED EXECUTION_SUCCEEDED EXECUTION_FAILED COMMENT_ADDED";
+    assert_eq!(EventType::ALL.map(EventType::as_str).join(" "), events);
+    for status in Status::ALL {
+        assert_eq!(Status::parse(status.as_str()), Some(status));
+        assert_eq!(Status::parse(&status.as_str().to_uppercase()), None);
+    }
+    for event_type in EventType::ALL {
+        assert_eq!(EventType::parse(event_type.as_str()), Some(event_type));
     }
 }

@@ -1,0 +1,112 @@
+//! A caller of the API.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Somebody who calls, with or without a token.
+#[derive(Debug, Clone)]
+pub struct Client {
+    base: String,
+    token: Option<String>,
+    agent: ureq::Agent,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers, names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body; null if it is no JSON.
+    pub body: Value,
+}
+
+impl Answer {
+    /// Fails unless the status is this one. Gives the body.
+    ///
+    /// # Panics
+    /// With the whole answer, when the status is another.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.body);
+        self.body
+    }
+
+    /// Fails unless it is a problem of this status and code. Gives the body.
+    ///
+    /// # Panics
+    /// With the whole answer, when it is anything else.
+    #[track_caller]
+    pub fn expect_problem(self, status: u16, code: &str) -> Value {
+        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{}", self.body);
+        assert_eq!(self.headers.get("content-type").map(String::as_str), Some("application/problem+json"));
+        assert_eq!(self.body["status"], status);
+        self.body
+    }
+}
+
+impl Client {
+    /// A caller of the service at `base`, such as `http://127.0.0.1:9000`.
+    pub fn new(base: &str, token: Option<String>) -> Self {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(60)))
+            .build()
+            .into();
+        Self { base: base.to_owned(), token, agent }
+    }
+
+    /// GET.
+    pub fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], b"").expect("an answer")
+    }
+
+    /// POST with a JSON body.
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, &[], body.to_string().as_bytes()).expect("an answer")
+    }
+
+    /// PUT with a JSON body.
+    pub fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send("PUT", path, &[], body.to_string().as_bytes()).expect("an answer")
+    }
+
+    /// POST with a JSON body and an idempotency key.
+    pub fn post_with_key(&self, path: &str, body: &Value, key: &str) -> Answer {
+        self.send("POST", path, &[("idempotency-key", key)], body.to_string().as_bytes()).expect("an answer")
+    }
+
+    /// Any request at all; the token is added unless the headers name another authorization.
+    ///
+    /// # Errors
+    /// When no answer comes back.
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, ureq::Error> {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let has_own = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        if let Some(token) = self.token.as_ref().filter(|_| !has_own) {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.body(body).expect("a well-formed request");
+        let agent = self.agent.configure_request(request).allow_non_standard_methods(true).build();
+        let mut response = self.agent.run(agent)?;
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+            .collect();
+        let text = response.body_mut().read_to_string()?;
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Ok(Answer { status: response.status().as_u16(), headers, body })
+    }
+}

@@ -1,0 +1,103 @@
+//! A check of everything in a store: state, trail and outbox belong together.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use countersign_app::ports::{LoadEvents, LoadRequest};
+use countersign_core::audit;
+use countersign_core::ids::RequestId;
+use countersign_core::request::{Request, Status};
+use countersign_dynamodb::store::DynamoStore;
+use countersign_dynamodb::table::TableNames;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// The tables that the program makes for itself.
+pub fn tables() -> TableNames {
+    TableNames::of_environment("local")
+}
+
+/// Every item of a table.
+pub async fn scan(client: &Client, table: &str) -> Vec<HashMap<String, AttributeValue>> {
+    let mut items = Vec::new();
+    let mut start = None;
+    loop {
+        let page = client.scan().table_name(table).set_exclusive_start_key(start).send().await.expect("scan");
+        items.extend(page.items.unwrap_or_default());
+        start = page.last_evaluated_key;
+        if start.is_none() {
+            return items;
+        }
+    }
+}
+
+/// Reads the whole store and fails unless every request has exactly the events that made it what
+/// it is. Gives the requests back.
+///
+/// # Panics
+/// When anything does not belong together.
+pub async fn check(client: &Client) -> Vec<Request> {
+    let store = DynamoStore::new(client.clone(), tables());
+    let mut trails: BTreeMap<String, usize> = BTreeMap::new();
+    for item in scan(client, &tables().audit).await {
+        *trails.entry(string(&item, "request_id")).or_default() += 1;
+    }
+    let mut requests = Vec::new();
+    for item in scan(client, &tables().approvals).await {
+        let id = string(&item, "request_id");
+        let events_written = trails.remove(&id).unwrap_or_default();
+        let id = RequestId::parse(&id).unwrap();
+        // Loading checks that no attribute contradicts another.
+        let request = store.load(id).await.unwrap().expect("it was just there");
+        check_trail(&store, &request, events_written).await;
+        check_rules(&request);
+        requests.push(request);
+    }
+    assert!(trails.is_empty(), "events without a request: {trails:?}");
+    requests
+}
+
+async fn check_trail(store: &DynamoStore, request: &Request, events_written: usize) {
+    let id = request.id;
+    let events = store.load_events(id).await.unwrap();
+    audit::verify(id, &events, request.audit_head).unwrap_or_else(|broken| panic!("{id}: {broken}"));
+    assert_eq!(events.len(), events_written, "{id}");
+    assert_eq!(events.len() as u64, request.version, "{id}: as many changes as events");
+    assert_eq!(events.last().unwrap().status, request.status, "{id}: the last event's status");
+    let decisions: Vec<_> =
+        events.iter().filter(|event| event.event_type.is_decision()).map(|event| event.event_id).collect();
+    let recorded: Vec<_> = request.decisions.iter().map(|decision| decision.event_id).collect();
+    assert_eq!(decisions, recorded, "{id}: every decision has its event");
+    // A comment may follow the end; nothing else does.
+    let statuses: Vec<_> = events.iter().map(|event| event.status).collect();
+    if let Some(end) = statuses.iter().position(|status| !status.is_open()) {
+        assert!(statuses.iter().skip(end).all(|status| *status == statuses[end]), "{id}: {statuses:?}");
+    }
+}
+
+fn check_rules(request: &Request) {
+    let id = request.id;
+    let people: BTreeSet<_> = request.decisions.iter().map(|decision| &decision.person).collect();
+    assert_eq!(people.len(), request.decisions.len(), "{id}: one decision per person");
+    assert!(!people.contains(&request.requested_by), "{id}: nobody decides their own");
+    let enough = request.approvals_received() >= usize::from(request.approvals_required);
+    match request.status {
+        Status::Approved | Status::Executing | Status::Executed | Status::Failed => {
+            assert!(enough, "{id}: {} with too few approvals", request.status);
+        }
+        Status::Pending => assert!(!enough, "{id}: stuck in pending"),
+        Status::Rejected | Status::Expired | Status::Cancelled => {}
+    }
+}
+
+/// The ids of the events that wait in the outbox or are dead letters.
+pub async fn outbox(client: &Client) -> BTreeSet<String> {
+    scan(client, &tables().outbox).await.iter().map(|item| string(item, "event_id")).collect()
+}
+
+/// The ids of all audit events.
+pub async fn events(client: &Client) -> BTreeSet<String> {
+    scan(client, &tables().audit).await.iter().map(|item| string(item, "event_id")).collect()
+}
+
+fn string(item: &HashMap<String, AttributeValue>, name: &str) -> String {
+    item.get(name).and_then(|value| value.as_s().ok()).expect("a string").clone()
+}

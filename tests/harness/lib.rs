@@ -1,0 +1,15 @@
+//! What the end-to-end tests run on: a service in this process with a clock that tests set, the
+//! real program as a child process, a client, injected faults, and a check of the whole store.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a harness fails by panicking: that is what fails the test"
+)]
+
+pub mod client;
+pub mod inspection;
+pub mod manual_host;
+pub mod program;
+pub mod service;
+pub mod transport;

@@ -1,0 +1,112 @@
+//! The real program as a child process, on a data directory of its own.
+
+use crate::client::Client;
+use crate::inspection;
+use countersign_core::request::Request;
+use countersign_embedded::Embedded;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+/// A running `countersign serve`.
+#[derive(Debug)]
+pub struct Program {
+    binary: String,
+    child: Child,
+    data_directory: String,
+    base: String,
+    log: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+/// Runs a command of the program to its end.
+pub fn run(binary: &str, arguments: &[&str]) -> Output {
+    Command::new(binary).args(arguments).env_remove("RUST_LOG").output().expect("the program runs")
+}
+
+impl Program {
+    /// Starts it and waits until it says where it listens.
+    pub fn start(binary: &str, data_directory: &Path) -> Self {
+        Self::start_with(binary, data_directory, &[])
+    }
+
+    /// The same, with further arguments.
+    pub fn start_with(binary: &str, data_directory: &Path, arguments: &[&str]) -> Self {
+        let data_directory = data_directory.to_str().unwrap().to_owned();
+        let mut child = Command::new(binary)
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir", &data_directory])
+            .args(arguments)
+            .env_remove("RUST_LOG")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let log = Arc::new(Mutex::new(String::new()));
+        let written = Arc::clone(&log);
+        let reader = std::thread::spawn(move || {
+            let mut line = String::new();
+            while stderr.read_line(&mut line).is_ok_and(|length| length > 0) {
+                written.lock().unwrap().push_str(&line);
+                line.clear();
+            }
+        });
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let base = line.trim().strip_prefix("listening on ").map(str::to_owned);
+        let base = base.unwrap_or_else(|| panic!("it does not listen: {line}{}", log.lock().unwrap()));
+        Self { binary: binary.to_owned(), child, data_directory, base, log, reader: Some(reader) }
+    }
+
+    /// Where it listens.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// `name@example.com` in some groups, with a token from `countersign token`.
+    pub fn person(&self, name: &str, groups: &str) -> Client {
+        let email = format!("{name}@example.com");
+        let output =
+            run(&self.binary, &["token", &email, "--groups", groups, "--data-dir", &self.data_directory]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let token = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        Client::new(&self.base, Some(token))
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Sends a signal by name, such as `TERM` or `KILL`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits until it has ended, however it does.
+    pub fn wait(&mut self) -> ExitStatus {
+        let status = self.child.wait().unwrap();
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        status
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Opens the database of a program that has ended and checks all of it.
+pub fn inspect(data_directory: &Path) -> Vec<Request> {
+    let embedded = Embedded::open(&data_directory.join("countersign.db")).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(inspection::check(&countersign_embedded::client(embedded)))
+}

@@ -1,0 +1,200 @@
+//! A service in this process, on a free port, with a clock that the test sets and no sweeps but
+//! those that it asks for.
+
+use crate::client::{Answer, Client};
+use crate::inspection;
+use crate::manual_host::ManualHost;
+use crate::transport::FaultyTransport;
+use axum_server::Handle;
+use countersign::application::Application;
+use countersign::authentication::Authenticator;
+use countersign::http;
+use countersign_app::deliver::{DeliveryReport, deliver};
+use countersign_app::expire::{ExpiryReport, expire};
+use countersign_app::host::Host as _;
+use countersign_app::ports::Publish;
+use countersign_core::actor::Channel;
+use countersign_core::digest::DigestKey;
+use countersign_core::person::PersonId;
+use countersign_core::policy::Policy;
+use countersign_core::request::Request;
+use countersign_embedded::Embedded;
+use countersign_identity::token::{LocalKey, Verifier};
+use serde_json::{Value, json};
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+/// How long the tokens of a test are valid, in seconds: longer than any test moves its clock.
+const TOKEN_SECONDS: u32 = 400 * 24 * 60 * 60;
+
+/// A running service.
+#[derive(Debug)]
+pub struct Service {
+    /// The clock.
+    pub host: ManualHost,
+    /// The way to the database.
+    pub transport: FaultyTransport,
+    /// The database, past all faults.
+    pub database: aws_sdk_dynamodb::Client,
+    application: Application,
+    key: LocalKey,
+    base: String,
+    handle: Handle<SocketAddr>,
+    runtime: Runtime,
+}
+
+impl Service {
+    /// Starts one on an empty store.
+    pub fn start() -> Self {
+        let host = ManualHost::default();
+        let key = LocalKey::new([7; 32]);
+        let embedded = Embedded::in_memory().unwrap();
+        let transport = FaultyTransport::new(embedded.clone());
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let application = runtime
+            .block_on(Application::new(
+                countersign_embedded::client(transport.clone()),
+                Policy::bundled().unwrap(),
+                DigestKey::new([9; 32]),
+                Authenticator::fixed(Verifier::local(key.clone())),
+                Box::new(host.clone()),
+            ))
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let handle = Handle::new();
+        let router = http::router(application.clone());
+        let server_handle = handle.clone();
+        runtime.spawn(async move {
+            let server = axum_server::from_tcp(listener).unwrap().handle(server_handle);
+            server.serve(router.into_make_service()).await.unwrap();
+        });
+        transport.take_calls();
+        let database = countersign_embedded::client(embedded);
+        Self { host, transport, database, application, key, base, handle, runtime }
+    }
+
+    /// Where it listens.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Somebody without a token.
+    pub fn anonymous(&self) -> Client {
+        Client::new(&self.base, None)
+    }
+
+    /// `name@example.com` in some groups.
+    pub fn person(&self, name: &str, groups: &[&str]) -> Client {
+        Client::new(&self.base, Some(self.token(&format!("{name}@example.com"), groups)))
+    }
+
+    /// A token for an address.
+    pub fn token(&self, email: &str, groups: &[&str]) -> String {
+        let groups: Vec<_> = groups.iter().map(|group| (*group).to_owned()).collect();
+        let person = PersonId::from_email(email).unwrap();
+        self.key.issue(&person, &groups, self.host.now(), TOKEN_SECONDS).unwrap()
+    }
+
+    /// A developer.
+    pub fn requester(&self, name: &str) -> Client {
+        self.person(name, &["developer"])
+    }
+
+    /// An approver.
+    pub fn approver(&self, name: &str) -> Client {
+        self.person(name, &["approver"])
+    }
+
+    /// The body of a request that needs two approvals.
+    pub fn high() -> Value {
+        json!({
+            "operation_type": "modify_instance_class",
+            "instance_id": "production-db-01",
+            "parameters": { "target_instance_class": "db.r6g.xlarge", "apply_immediately": true },
+            "environment": "production",
+            "justification": "CPU has been at 95 % since Monday",
+            "estimated_cost": 250.5,
+            "estimated_duration": "15 minutes",
+        })
+    }
+
+    /// The body of a request that needs one approval.
+    pub fn medium() -> Value {
+        json!({
+            "operation_type": "modify_storage",
+            "instance_id": "dev-db-01",
+            "parameters": { "allocated_storage": 200 },
+            "environment": "non-production",
+            "justification": "The disk is nearly full",
+        })
+    }
+
+    /// The body of a request that policy approves at once.
+    pub fn low() -> Value {
+        json!({
+            "operation_type": "enable_enhanced_monitoring",
+            "instance_id": "dev-db-01",
+            "parameters": { "interval": 60 },
+            "environment": "non-production",
+            "justification": "We want to see more",
+        })
+    }
+
+    /// Makes a request and gives its path.
+    #[track_caller]
+    pub fn create(requester: &Client, body: &Value) -> String {
+        let created = requester.post("/v1/approvals", body).expect(201);
+        format!("/v1/approvals/{}", created["request_id"].as_str().unwrap())
+    }
+
+    /// Approves, with an empty body.
+    pub fn approve(approver: &Client, path: &str) -> Answer {
+        approver.post(&format!("{path}/approve"), &json!({}))
+    }
+
+    /// Makes a request that needs one approval, has it approved by `bob`, and gives its path.
+    #[track_caller]
+    pub fn approved(&self, requester: &Client) -> String {
+        let path = Self::create(requester, &Self::medium());
+        Self::approve(&self.approver("bob"), &path).expect(200);
+        path
+    }
+
+    /// Runs the expiry sweep once.
+    pub fn expire(&self) -> ExpiryReport {
+        let budget = Duration::from_secs(60);
+        self.runtime.block_on(expire(&self.application.dependencies, Channel::Local, budget)).unwrap()
+    }
+
+    /// Runs the delivery sweep once.
+    pub fn deliver(&self, publisher: &impl Publish) -> DeliveryReport {
+        let before = self.host.now().plus_seconds(1);
+        let budget = Duration::from_secs(60);
+        self.runtime.block_on(deliver(&self.application.dependencies, publisher, before, budget)).unwrap()
+    }
+
+    /// Checks the whole store, see [`inspection::check`].
+    pub fn inspect(&self) -> Vec<Request> {
+        self.runtime.block_on(inspection::check(&self.database))
+    }
+
+    /// Runs something on the service's runtime.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.handle.shutdown();
+        // A test that failed has said why; a second panic would only hide it.
+        if !std::thread::panicking() {
+            self.transport.heal();
+            self.inspect();
+        }
+    }
+}
