@@ -6,4 +6,14 @@
     reason = "tests fail by panicking"
 )]
 
+mod approve;
+mod cancel;
+mod comment;
 mod create;
+mod events;
+mod finish;
+mod get;
+mod health;
+mod list;
+mod reject;
+mod start;

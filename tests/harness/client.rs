@@ -1,7 +1,7 @@
 //! A caller of the API.
 
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Somebody who calls, with or without a token.
@@ -76,6 +76,49 @@ impl Client {
     /// POST with a JSON body and an idempotency key.
     pub fn post_with_key(&self, path: &str, body: &Value, key: &str) -> Answer {
         self.send("POST", path, &[("idempotency-key", key)], body.to_string().as_bytes()).expect("an answer")
+    }
+
+    /// Walks a list from its first page to its last. `list` is a path, with or without a query.
+    ///
+    /// # Panics
+    /// When a page that is not the last is not full, or an item comes twice.
+    #[track_caller]
+    pub fn pages(&self, list: &str, limit: usize) -> Vec<Vec<Value>> {
+        let (mut pages, mut seen) = (Vec::new(), BTreeSet::new());
+        let mut cursor = None;
+        loop {
+            let (items, next) = self.page(list, limit, cursor.as_deref());
+            assert!(
+                items.len() == limit || (items.len() < limit && next.is_none()),
+                "{list}: {}",
+                items.len()
+            );
+            for item in &items {
+                assert!(seen.insert(item["request_id"].to_string()), "{list}: {item} comes twice");
+            }
+            pages.push(items);
+            cursor = next;
+            if cursor.is_none() {
+                return pages;
+            }
+        }
+    }
+
+    /// One page of a list and the cursor of the next.
+    #[track_caller]
+    pub fn page(&self, list: &str, limit: usize, cursor: Option<&str>) -> (Vec<Value>, Option<String>) {
+        let separator = if list.contains('?') { '&' } else { '?' };
+        let cursor = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+        let mut body = self.get(&format!("{list}{separator}limit={limit}{cursor}")).expect(200);
+        let Value::Array(items) = body["items"].take() else { panic!("{list}: {body}") };
+        (items, body["next_cursor"].as_str().map(str::to_owned))
+    }
+
+    /// The ids of everything in a list, page by page of 100.
+    #[track_caller]
+    pub fn ids(&self, list: &str) -> Vec<String> {
+        let items = self.pages(list, 100).into_iter().flatten();
+        items.map(|item| item["request_id"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Any request at all; the token is added unless the headers name another authorization.

@@ -47,19 +47,23 @@ pub async fn check(client: &Client) -> Vec<Request> {
         let id = RequestId::parse(&id).unwrap();
         // Loading checks that no attribute contradicts another.
         let request = store.load(id).await.unwrap().expect("it was just there");
-        check_trail(&store, &request, events_written).await;
-        check_rules(&request);
+        check_request(&store, &request).await;
+        assert_eq!(events_written as u64, request.version, "{id}: as many events as changes");
         requests.push(request);
     }
     assert!(trails.is_empty(), "events without a request: {trails:?}");
     requests
 }
 
-async fn check_trail(store: &DynamoStore, request: &Request, events_written: usize) {
+/// Fails unless a request has exactly the events that made it what it is.
+///
+/// # Panics
+/// When anything does not belong together.
+pub async fn check_request(store: &DynamoStore, request: &Request) {
+    check_rules(request);
     let id = request.id;
     let events = store.load_events(id).await.unwrap();
     audit::verify(id, &events, request.audit_head).unwrap_or_else(|broken| panic!("{id}: {broken}"));
-    assert_eq!(events.len(), events_written, "{id}");
     assert_eq!(events.len() as u64, request.version, "{id}: as many changes as events");
     assert_eq!(events.last().unwrap().status, request.status, "{id}: the last event's status");
     let decisions: Vec<_> =
@@ -88,6 +92,27 @@ fn check_rules(request: &Request) {
     }
 }
 
+/// One request, past the API.
+///
+/// # Panics
+/// When there is none of this id.
+pub async fn load(client: &Client, id: &str) -> Request {
+    let store = DynamoStore::new(client.clone(), tables());
+    store.load(RequestId::parse(id).unwrap()).await.unwrap().expect("a request")
+}
+
+/// Every item of every table, as text: equal if and only if nothing was written in between.
+pub async fn snapshot(client: &Client) -> BTreeSet<String> {
+    let tables = tables();
+    let mut items = BTreeSet::new();
+    for table in [&tables.approvals, &tables.audit, &tables.outbox] {
+        for item in scan(client, table).await {
+            items.insert(format!("{table}: {:?}", item.into_iter().collect::<BTreeMap<_, _>>()));
+        }
+    }
+    items
+}
+
 /// The ids of the events that wait in the outbox or are dead letters.
 pub async fn outbox(client: &Client) -> BTreeSet<String> {
     scan(client, &tables().outbox).await.iter().map(|item| string(item, "event_id")).collect()
@@ -100,4 +125,26 @@ pub async fn events(client: &Client) -> BTreeSet<String> {
 
 fn string(item: &HashMap<String, AttributeValue>, name: &str) -> String {
     item.get(name).and_then(|value| value.as_s().ok()).expect("a string").clone()
+}
+
+/// Writes or removes one attribute of a request past every rule, and gives what stood there.
+///
+/// # Panics
+/// When there is no such request.
+pub async fn replace_attribute(
+    client: &Client,
+    id: &str,
+    attribute: &str,
+    value: Option<AttributeValue>,
+) -> Option<AttributeValue> {
+    let key = AttributeValue::S(id.to_owned());
+    let table = tables().approvals;
+    let found = client.get_item().table_name(&table).key("request_id", key).send().await.unwrap();
+    let mut item = found.item.expect("a request");
+    let before = match value {
+        Some(value) => item.insert(attribute.to_owned(), value),
+        None => item.remove(attribute),
+    };
+    client.put_item().table_name(&table).set_item(Some(item)).send().await.unwrap();
+    before
 }

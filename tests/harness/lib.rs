@@ -12,4 +12,5 @@ pub mod inspection;
 pub mod manual_host;
 pub mod program;
 pub mod service;
+pub mod signature;
 pub mod transport;

@@ -110,3 +110,10 @@ pub fn inspect(data_directory: &Path) -> Vec<Request> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(inspection::check(&countersign_embedded::client(embedded)))
 }
+
+/// The ids of all events in the database of a program that has ended.
+pub fn event_ids(data_directory: &Path) -> std::collections::BTreeSet<String> {
+    let embedded = Embedded::open(&data_directory.join("countersign.db")).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(inspection::events(&countersign_embedded::client(embedded)))
+}

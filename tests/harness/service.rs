@@ -4,6 +4,7 @@
 use crate::client::{Answer, Client};
 use crate::inspection;
 use crate::manual_host::ManualHost;
+use crate::signature;
 use crate::transport::FaultyTransport;
 use axum_server::Handle;
 use countersign::application::Application;
@@ -19,14 +20,17 @@ use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::request::Request;
 use countersign_embedded::Embedded;
-use countersign_identity::token::{LocalKey, Verifier};
+use countersign_identity::token::{LOCAL_ISSUER, LOCAL_TYPE, LocalKey, Verifier};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// How long the tokens of a test are valid, in seconds: longer than any test moves its clock.
 const TOKEN_SECONDS: u32 = 400 * 24 * 60 * 60;
+/// The key of the service's tokens.
+const TOKEN_KEY: [u8; 32] = [7; 32];
 
 /// A running service.
 #[derive(Debug)]
@@ -48,7 +52,7 @@ impl Service {
     /// Starts one on an empty store.
     pub fn start() -> Self {
         let host = ManualHost::default();
-        let key = LocalKey::new([7; 32]);
+        let key = LocalKey::new(TOKEN_KEY);
         let embedded = Embedded::in_memory().unwrap();
         let transport = FaultyTransport::new(embedded.clone());
         let runtime =
@@ -97,6 +101,25 @@ impl Service {
         let groups: Vec<_> = groups.iter().map(|group| (*group).to_owned()).collect();
         let person = PersonId::from_email(email).unwrap();
         self.key.issue(&person, &groups, self.host.now(), TOKEN_SECONDS).unwrap()
+    }
+
+    /// A token with any claims at all, signed with the service's key: what `countersign token`
+    /// would not issue. What is missing of `iss`, `aud` and `exp` is added.
+    pub fn token_of(&self, claims: &Value) -> String {
+        let mut all = json!({
+            "iss": LOCAL_ISSUER,
+            "aud": LOCAL_ISSUER,
+            "exp": self.host.now().as_millisecond() / 1000 + i64::from(TOKEN_SECONDS),
+        });
+        for (name, value) in claims.as_object().unwrap() {
+            all[name] = value.clone();
+        }
+        signature::sign(&json!({ "alg": "HS256", "typ": LOCAL_TYPE }), &all, &TOKEN_KEY)
+    }
+
+    /// A program without an e-mail, in some groups.
+    pub fn program(&self, subject: &str, groups: &[&str]) -> Client {
+        Client::new(&self.base, Some(self.token_of(&json!({ "sub": subject, "groups": groups }))))
     }
 
     /// A developer.
@@ -164,6 +187,18 @@ impl Service {
         path
     }
 
+    /// Starts an approved request and gives the id of its execution.
+    #[track_caller]
+    pub fn started(requester: &Client, path: &str) -> String {
+        let started = requester.post(&format!("{path}/execution"), &json!({})).expect(200);
+        started["execution_id"].as_str().unwrap().to_owned()
+    }
+
+    /// The id at the end of a request's path.
+    pub fn id(path: &str) -> &str {
+        path.rsplit('/').next().unwrap_or_default()
+    }
+
     /// Runs the expiry sweep once.
     pub fn expire(&self) -> ExpiryReport {
         let budget = Duration::from_secs(60);
@@ -175,6 +210,11 @@ impl Service {
         let before = self.host.now().plus_seconds(1);
         let budget = Duration::from_secs(60);
         self.runtime.block_on(deliver(&self.application.dependencies, publisher, before, budget)).unwrap()
+    }
+
+    /// Everything in the store, see [`inspection::snapshot`].
+    pub fn snapshot(&self) -> BTreeSet<String> {
+        self.runtime.block_on(inspection::snapshot(&self.database))
     }
 
     /// Checks the whole store, see [`inspection::check`].

@@ -1,0 +1,59 @@
+//! GET /health and GET /openapi.json
+
+use countersign_api::routes;
+use countersign_e2e::service::Service;
+
+#[test]
+fn both_answer_without_a_token_and_without_the_database() {
+    let service = Service::start();
+    let health = service.anonymous().get("/health").expect(200);
+    assert_eq!(health["status"], "healthy");
+    assert_eq!(health["policy_version"].as_str().unwrap().len(), 64);
+    assert_eq!(service.anonymous().get("/openapi.json").expect(200)["openapi"], "3.1.0");
+    assert_eq!(service.transport.take_calls(), Vec::<String>::new());
+}
+
+#[test]
+fn the_description_names_every_route_and_no_other() {
+    let service = Service::start();
+    let document = service.anonymous().get("/openapi.json").expect(200);
+    let mut described: Vec<_> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, methods)| {
+            methods.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase()))
+        })
+        .collect();
+    let mut served: Vec<_> =
+        routes::ALL.iter().map(|route| format!("{} {}", route.method.as_str(), route.path)).collect();
+    described.sort();
+    served.sort();
+    assert_eq!(described, served);
+}
+
+#[test]
+fn every_route_but_these_asks_who_calls() {
+    let service = Service::start();
+    let id = "01930000-0000-7000-8000-000000000000";
+    for route in routes::ALL {
+        let path = route.path.replace("{id}", id);
+        let answer = service.anonymous().send(route.method.as_str(), &path, &[], b"").unwrap();
+        if route.operation == "health" {
+            answer.expect(200);
+        } else {
+            assert_eq!(answer.headers["www-authenticate"], "Bearer", "{path}");
+            answer.expect_problem(401, "unauthenticated");
+        }
+    }
+}
+
+#[test]
+fn no_answer_is_kept_by_a_cache() {
+    let service = Service::start();
+    for path in ["/health", "/v1/approvals", "/nowhere"] {
+        let answer = service.requester("ann").get(path);
+        assert_eq!(answer.headers["cache-control"], "no-store", "{path}");
+        assert!(answer.headers.contains_key("x-correlation-id"), "{path}");
+    }
+}

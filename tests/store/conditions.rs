@@ -1,0 +1,171 @@
+//! The database itself refuses what must never be written, even from code that decided wrongly:
+//! these changes go around the core.
+
+use countersign_app::host::Host as _;
+use countersign_app::ports::{ChangeSet, CommitChange, CommitError, LoadRequest};
+use countersign_core::actor::{Channel, Kind};
+use countersign_core::audit::AuditEvent;
+use countersign_core::digest::DigestKey;
+use countersign_core::event::{Change, Event};
+use countersign_core::ids::RequestId;
+use countersign_core::notification::Notification;
+use countersign_core::person::PersonId;
+use countersign_core::request::{Request, Status};
+use countersign_core::text::CommentText;
+use countersign_dynamodb::store::DynamoStore;
+use countersign_e2e::inspection;
+use countersign_e2e::service::Service;
+
+/// A request that `bob` has approved and that waits for one more.
+fn half_approved(service: &Service) -> (DynamoStore, Request) {
+    let path = Service::create(&service.requester("ann"), &Service::high());
+    Service::approve(&service.approver("bob"), &path).expect(200);
+    let store = DynamoStore::new(service.database.clone(), inspection::tables());
+    let id = RequestId::parse(path.rsplit('/').next().unwrap()).unwrap();
+    let request = service.block_on(store.load(id)).unwrap().unwrap();
+    (store, request)
+}
+
+/// Writes a change as if the core had decided it.
+fn commit(
+    service: &Service,
+    store: &DynamoStore,
+    before: &Request,
+    user: &str,
+    sequence: u64,
+    change: Change,
+) -> Result<(), CommitError> {
+    let event = Event {
+        id: service.host.event_id(),
+        request_id: before.id,
+        sequence,
+        at: service.host.now(),
+        user: PersonId::from_email(user).unwrap(),
+        kind: Kind::Human,
+        channel: Channel::Local,
+        status: Status::Pending,
+        change,
+        idempotency: None,
+    };
+    let mut after = before.clone();
+    after.apply(&event);
+    let audit = AuditEvent::record(&event, &after, &DigestKey::new([9; 32]));
+    after.audit_head = audit.hash;
+    let notification = Notification::of(&event, &after);
+    let change_set =
+        ChangeSet { before: Some(before), after: &after, audit: &audit, notification: &notification };
+    service.block_on(store.commit(change_set))
+}
+
+fn granted() -> Change {
+    Change::Granted { comment: None, execute_by: None }
+}
+
+fn commented() -> Change {
+    Change::Commented { text: CommentText::parse("hello").unwrap() }
+}
+
+#[test]
+fn the_requester_is_refused_by_the_database() {
+    let service = Service::start();
+    let (store, request) = half_approved(&service);
+    let version = request.version + 1;
+    let result = commit(&service, &store, &request, "ann@example.com", version, granted());
+    assert_eq!(result, Err(CommitError::Conflict));
+}
+
+#[test]
+fn a_second_approval_of_one_person_is_refused_by_the_database() {
+    let service = Service::start();
+    let (store, request) = half_approved(&service);
+    let version = request.version + 1;
+    let result = commit(&service, &store, &request, "bob@example.com", version, granted());
+    assert_eq!(result, Err(CommitError::Conflict));
+}
+
+#[test]
+fn a_stale_change_is_refused_even_where_its_place_in_the_trail_is_free() {
+    let service = Service::start();
+    let (store, stale) = half_approved(&service);
+    let version = stale.version + 1;
+    commit(&service, &store, &stale, "dan@example.com", version, commented()).unwrap();
+    let result = commit(&service, &store, &stale, "eve@example.com", version + 7, commented());
+    assert_eq!(result, Err(CommitError::Conflict));
+}
+
+#[test]
+fn an_audit_event_is_never_written_over() {
+    let service = Service::start();
+    let (store, request) = half_approved(&service);
+    // The version is right; the place in the trail is taken.
+    let result = commit(&service, &store, &request, "dan@example.com", request.version, commented());
+    assert_eq!(result, Err(CommitError::Conflict));
+}
+
+#[test]
+fn what_is_refused_leaves_nothing_behind() {
+    let service = Service::start();
+    let (store, request) = half_approved(&service);
+    let everything = |service: &Service| {
+        service.block_on(async {
+            (
+                inspection::scan(&service.database, &inspection::tables().approvals).await,
+                inspection::events(&service.database).await,
+                inspection::outbox(&service.database).await,
+            )
+        })
+    };
+    let before = everything(&service);
+    let version = request.version + 1;
+    commit(&service, &store, &request, "bob@example.com", version, granted()).unwrap_err();
+    assert_eq!(everything(&service), before);
+}
+
+/// An item that was edited by hand is not believed: neither shown nor acted on.
+#[test]
+fn an_item_edited_by_hand_is_refused() {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    for (attribute, value) in [
+        ("status", text("approved")),
+        ("status", text("executed")),
+        ("status", text("nonsense")),
+        ("approvals_required", AttributeValue::N("1".to_owned())),
+        ("approvals_received", AttributeValue::N("2".to_owned())),
+        ("approved_by", AttributeValue::L(vec![text("bob@example.com"), text("cat@example.com")])),
+        ("parameters", text("{\"target_instance_class\":\"db.r6g.16xlarge\"}")),
+        ("parameters", text("{ }")),
+        ("parameters_digest", text(&"0".repeat(64))),
+        ("requested_by", text("Bob@example.com")),
+        ("rejected_by", text("cat@example.com")),
+        ("status_key", text("approved")),
+        ("status_at", text("2030-01-01T00:00:00.000Z")),
+        ("expires_at", text("2030-01-01T00:00:00.000Z")),
+        ("version", AttributeValue::N("-1".to_owned())),
+        ("audit_head", text("short")),
+    ] {
+        let service = Service::start();
+        let (_, request) = half_approved(&service);
+        let path = format!("/v1/approvals/{}", request.id);
+        let original = service.block_on(inspection::replace_attribute(
+            &service.database,
+            &request.id.to_string(),
+            attribute,
+            Some(value.clone()),
+        ));
+        let context = format!("{attribute}: {value:?}");
+        for answer in [
+            service.requester("ann").get(&path),
+            Service::approve(&service.approver("cat"), &path),
+            service.requester("ann").post(&format!("{path}/execution"), &serde_json::json!({})),
+        ] {
+            assert_eq!((answer.status, &answer.body["code"]), (500, &"internal".into()), "{context}");
+        }
+        service.block_on(inspection::replace_attribute(
+            &service.database,
+            &request.id.to_string(),
+            attribute,
+            original,
+        ));
+    }
+}

@@ -1,0 +1,186 @@
+//! The program as its operator meets it: starting, stopping, refusing, logging, tokens.
+
+use countersign_e2e::program::{Program, run};
+use countersign_e2e::service::Service;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_countersign-under-test");
+
+/// Runs `serve` with arguments that it must refuse; gives what it says.
+fn refused(directory: &Path, arguments: &[&str]) -> String {
+    let data = directory.to_str().unwrap();
+    let mut all = vec!["serve", "--data-dir", data];
+    all.extend(arguments);
+    let output = run(BINARY, &all);
+    assert!(!output.status.success(), "{arguments:?}");
+    assert!(output.stdout.is_empty(), "{arguments:?}: nothing listens");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn it_stops_cleanly_on_sigterm_and_keeps_what_it_had() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let mut program = Program::start(BINARY, &data);
+    let path = Service::create(&program.person("ann", "developer"), &Service::high());
+    program.signal("TERM");
+    assert_eq!(program.wait().code(), Some(0));
+    assert!(program.log().contains("\"outbox\""), "what was committed is delivered before it ends");
+
+    let program = Program::start(BINARY, &data);
+    let request = program.person("ann", "developer").get(&path).expect(200);
+    assert_eq!(request["status"], "pending");
+}
+
+#[test]
+fn a_second_server_on_the_same_directory_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(BINARY, directory.path());
+    let message = refused(directory.path(), &["--listen", "127.0.0.1:0"]);
+    assert!(message.contains("in use by another"), "{message}");
+    assert!(message.contains("--data-dir"), "{message}");
+    program.person("ann", "developer").get("/v1/approvals").expect(200);
+}
+
+#[test]
+fn an_address_that_others_can_reach_needs_tls() {
+    let directory = tempfile::tempdir().unwrap();
+    let message = refused(directory.path(), &["--listen", "0.0.0.0:0"]);
+    assert!(message.contains("--tls-cert") && message.contains("--behind-tls-proxy"), "{message}");
+    Program::start_with(BINARY, directory.path(), &["--behind-tls-proxy"]);
+}
+
+#[test]
+fn a_policy_that_cannot_be_used_is_refused_with_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let policy = directory.path().join("policy");
+    fs::create_dir(&policy).unwrap();
+    let arguments = ["--listen", "127.0.0.1:0", "--policy-dir", policy.to_str().unwrap()];
+    let message = refused(&directory.path().join("data"), &arguments);
+    assert!(message.contains("operations.toml"), "{message}");
+    let bundled = include_str!("../../policy/operations.toml");
+    fs::write(policy.join("operations.toml"), bundled.replace("high = 2", "high = 1")).unwrap();
+    let message = refused(&directory.path().join("data"), &arguments);
+    assert!(message.contains("approvals.high") && message.contains("at least 2"), "{message}");
+}
+
+#[test]
+fn the_log_names_ids_and_never_words_tokens_or_people() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut program = Program::start(BINARY, directory.path());
+    let (ann, bob) = (program.person("ann", "developer"), program.person("bob", "approver"));
+    let secret = "hunter2-\u{1b}[31m-secret";
+    let body = json!({
+        "operation_type": "modify_storage", "instance_id": "dev-db-01", "environment": "non-production",
+        "parameters": { "password": secret }, "justification": secret, "estimated_duration": secret,
+    });
+    let path = Service::create(&ann, &body);
+    let id = path.rsplit('/').next().unwrap().to_owned();
+    let created = ann.get(&path).expect(200);
+    bob.post(&format!("{path}/comments"), &json!({ "text": secret })).expect(200);
+    Service::approve(&ann, &path).expect_problem(403, "self_approval");
+    bob.post(&format!("{path}/approve"), &json!({ "comments": secret, secret: 1 })).expect(422);
+    bob.post(&format!("{path}/approve"), &json!({ "comments": secret })).expect(200);
+    let forged = ann.send("GET", &path, &[("authorization", "Bearer hunter2")], b"").unwrap();
+    forged.expect_problem(401, "unauthenticated");
+    ann.send("POST", "/v1/approvals", &[], b"{\"hunter2\": hunter2").unwrap().expect(400);
+    program.signal("TERM");
+    program.wait();
+    let log = program.log();
+    for secret in ["hunter2", "\u{1b}", "eyJ", "ann@example.com", "bob@example.com"] {
+        assert!(!log.contains(secret), "{secret}: {log}");
+    }
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let with = |name: &str, value: &str| lines.iter().filter(|line| line[name] == value).count();
+    assert_eq!(with("target", "outbox"), 3);
+    assert_eq!(with("request_id", &id), 3 + 3 + 3, "deliveries, changes and refusals name the request");
+    assert_eq!(with("code", "self_approval"), 1, "one line per failure");
+    assert_eq!(with("code", "unauthenticated"), 1);
+    let refusal = lines.iter().find(|line| line["code"] == "self_approval").unwrap();
+    assert!(refusal["correlation_id"].is_string());
+    let first_event = lines.iter().find(|line| line["target"] == "outbox").unwrap();
+    assert_eq!(first_event["event_type"], "APPROVAL_REQUEST_CREATED");
+    assert_eq!(first_event["request_id"], created["request_id"]);
+}
+
+#[test]
+fn a_token_is_all_that_the_token_command_prints() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let data = data.to_str().unwrap();
+    let output = run(BINARY, &["token", " Ann@Example.com", "--data-dir", data]);
+    assert!(output.status.success() && output.stderr.is_empty());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.trim().split('.').count(), 3);
+    assert_eq!(text.lines().count(), 1);
+    for (arguments, says) in [
+        (vec!["token", "ann", "--data-dir", data], "e-mail"),
+        (vec!["token", "\u{430}nn@example.com", "--data-dir", data], "ASCII"),
+        (vec!["token", "ann@example.com", "--ttl", "8x", "--data-dir", data], "such as 8h"),
+        (vec!["token", "--data-dir", data], "EMAIL"),
+    ] {
+        let output = run(BINARY, &arguments);
+        assert!(!output.status.success() && output.stdout.is_empty(), "{arguments:?}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.contains(says), "{arguments:?}: {message}");
+    }
+}
+
+/// RFC 8037 appendix A: an Ed25519 key pair.
+const ISSUER_KEY_PKCS8: &str = "302e020100300506032b6570042204209d61b19deffd5a60ba844af492ec2cc4\
+    4449c5697b326919703bac031cae7f60";
+const ISSUER_JWKS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"one","use":"sig","alg":"EdDSA",
+    "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
+fn issuer_token(claims: &Value) -> String {
+    use jsonwebtoken::{Algorithm, EncodingKey, Header};
+    let header = Header { kid: Some("one".to_owned()), ..Header::new(Algorithm::EdDSA) };
+    let key = EncodingKey::from_ed_der(&hex::decode(ISSUER_KEY_PKCS8).unwrap());
+    jsonwebtoken::encode(&header, claims, &key).unwrap()
+}
+
+#[test]
+fn tokens_of_an_issuer_are_accepted_and_then_no_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let jwks = directory.path().join("jwks.json");
+    fs::write(&jwks, ISSUER_JWKS).unwrap();
+    let arguments = [
+        "--oidc-issuer",
+        "https://id.example.com",
+        "--oidc-audience",
+        "countersign-app",
+        "--jwks",
+        jwks.to_str().unwrap(),
+    ];
+    let data = directory.path().join("data");
+    let program = Program::start_with(BINARY, &data, &arguments);
+    let caller = program.person("ann", "developer");
+    let far = 4_000_000_000_u64;
+    let good = json!({ "iss": "https://id.example.com", "aud": "countersign-app", "exp": far,
+        "email": "Ann@Example.com", "email_verified": true, "cognito:groups": ["developer"] });
+    let with = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        claims
+    };
+    let create = |token: &str| {
+        let authorization = format!("Bearer {token}");
+        let headers = [("authorization", authorization.as_str())];
+        caller.send("POST", "/v1/approvals", &headers, Service::high().to_string().as_bytes()).unwrap()
+    };
+    let created = create(&issuer_token(&good)).expect(201);
+    assert_eq!(created["requested_by"], "ann@example.com");
+    for claims in [
+        with("iss", json!("https://elsewhere.example.com")),
+        with("aud", json!("another-app")),
+        with("exp", json!(1)),
+        with("email_verified", json!(false)),
+        with("email", json!("\u{430}nn@example.com")),
+    ] {
+        create(&issuer_token(&claims)).expect_problem(401, "unauthenticated");
+    }
+    // The data directory's own key is not a key of this server.
+    caller.get("/v1/approvals").expect_problem(401, "unauthenticated");
+}

@@ -1,0 +1,67 @@
+//! The budget: which calls to the database each operation makes.
+
+use countersign_e2e::client::Answer;
+use countersign_e2e::service::Service;
+use serde_json::json;
+
+const READ: &str = "GetItem";
+const QUERY: &str = "Query";
+const TRANSACTION: &str = "TransactWriteItems";
+
+/// Fails unless the call made exactly these calls to the database.
+#[track_caller]
+fn check(
+    service: &Service,
+    expected: &[&str],
+    status: u16,
+    call: impl FnOnce() -> Answer,
+) -> serde_json::Value {
+    service.transport.take_calls();
+    let body = call().expect(status);
+    assert_eq!(service.transport.take_calls(), expected);
+    body
+}
+
+#[test]
+fn every_operation_stays_within_its_round_trips() {
+    let service = Service::start();
+    let (ann, bob, cat) = (service.requester("ann"), service.approver("bob"), service.approver("cat"));
+    let create = || ann.post("/v1/approvals", &Service::high());
+    let created = check(&service, &[QUERY, TRANSACTION], 201, create);
+    let path = format!("/v1/approvals/{}", created["request_id"].as_str().unwrap());
+    let at = |suffix: &str| format!("{path}{suffix}");
+
+    check(&service, &[READ], 200, || ann.get(&path));
+    check(&service, &[QUERY], 200, || bob.get("/v1/approvals"));
+    check(&service, &[QUERY], 200, || bob.get("/v1/approvals?status=pending&limit=1"));
+    check(&service, &[QUERY], 200, || ann.get("/v1/approvals"));
+    check(&service, &[QUERY], 200, || bob.get("/v1/approvals?requested_by=ann@example.com"));
+    check(&service, &[QUERY], 200, || bob.get("/v1/approvals?instance_id=production-db-01"));
+    check(&service, &[READ, QUERY], 200, || bob.get(&at("/events")));
+    check(&service, &[READ, TRANSACTION], 200, || ann.post(&at("/comments"), &json!({ "text": "soon?" })));
+    check(&service, &[READ, TRANSACTION], 200, || Service::approve(&bob, &path));
+    check(&service, &[READ, TRANSACTION], 200, || Service::approve(&cat, &path));
+    let started = check(&service, &[READ, TRANSACTION], 200, || ann.post(&at("/execution"), &json!({})));
+    let finish = json!({ "execution_id": started["execution_id"], "outcome": "succeeded" });
+    check(&service, &[READ, TRANSACTION], 200, || ann.put(&at("/execution"), &finish));
+
+    let rejected = Service::create(&ann, &Service::medium());
+    let reject = || bob.post(&format!("{rejected}/reject"), &json!({ "reason": "not now" }));
+    check(&service, &[READ, TRANSACTION], 200, reject);
+    let cancelled = Service::create(&ann, &Service::medium());
+    check(&service, &[READ, TRANSACTION], 200, || ann.post(&format!("{cancelled}/cancel"), &json!({})));
+}
+
+#[test]
+fn a_refusal_writes_nothing_and_a_replay_reads_once() {
+    let service = Service::start();
+    let (ann, bob) = (service.requester("ann"), service.approver("bob"));
+    let path = Service::create(&ann, &Service::high());
+    check(&service, &[READ], 403, || Service::approve(&ann, &path));
+    let approve = || bob.post_with_key(&format!("{path}/approve"), &json!({}), "key");
+    check(&service, &[READ, TRANSACTION], 200, approve);
+    check(&service, &[READ], 200, approve);
+    check(&service, &[], 401, || service.anonymous().get(&path));
+    check(&service, &[], 422, || ann.post("/v1/approvals", &json!({})));
+    check(&service, &[], 200, || service.anonymous().get("/health"));
+}
