@@ -1,1 +1,188 @@
-//! Tidy.
+//! The shape of the repository: what depends on what, what files are called and how they begin.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+use countersign_api::openapi;
+use countersign_api::routes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+/// Every file of the repository with one of these endings, outside of build and data folders.
+fn files(endings: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if !["target", ".git", "countersign-data"].contains(&name.as_str()) {
+                    folders.push(path);
+                }
+            } else if endings.iter().any(|ending| name.ends_with(ending)) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap().display().to_string()
+}
+
+/// The workspace crates that each crate depends on, tests not included.
+fn edges() -> BTreeMap<String, BTreeSet<String>> {
+    let mut edges = BTreeMap::new();
+    for entry in fs::read_dir(root().join("crates")).unwrap() {
+        let manifest = entry.unwrap().path().join("Cargo.toml");
+        let manifest: toml::Table = fs::read_to_string(manifest).unwrap().parse().unwrap();
+        let name = manifest["package"]["name"].as_str().unwrap().to_owned();
+        let dependencies = manifest["dependencies"].as_table().unwrap().keys();
+        let own = dependencies.filter(|name| name.starts_with("countersign"));
+        edges.insert(name, own.cloned().collect());
+    }
+    edges
+}
+
+#[test]
+fn dependencies_point_inward_only() {
+    let allowed = BTreeMap::from([
+        ("countersign-core", vec![]),
+        ("countersign-app", vec!["countersign-core"]),
+        ("countersign-identity", vec!["countersign-core"]),
+        ("countersign-embedded", vec![]),
+        ("countersign-dynamodb", vec!["countersign-app", "countersign-core"]),
+        ("countersign-api", vec!["countersign-app", "countersign-core"]),
+        (
+            "countersign",
+            vec![
+                "countersign-api",
+                "countersign-app",
+                "countersign-core",
+                "countersign-dynamodb",
+                "countersign-embedded",
+                "countersign-identity",
+            ],
+        ),
+    ]);
+    for (name, dependencies) in edges() {
+        let allowed = allowed.get(name.as_str()).unwrap_or_else(|| panic!("{name} is not on the map"));
+        for dependency in dependencies {
+            assert!(allowed.contains(&dependency.as_str()), "{name} must not depend on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn inner_crates_know_no_technology_of_the_outer_ones() {
+    for (name, forbidden) in [
+        ("core", ["tokio", "aws-", "axum", "http", "tracing"].as_slice()),
+        ("app", &["tokio", "aws-", "axum", "http", "serde"]),
+        ("api", &["tokio", "aws-", "axum", "lambda", "jsonwebtoken"]),
+        ("identity", &["tokio", "aws-", "axum", "lambda"]),
+        ("dynamodb", &["axum", "lambda", "dynoxide", "tokio"]),
+    ] {
+        let manifest = fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).unwrap();
+        let manifest: toml::Table = manifest.parse().unwrap();
+        for dependency in manifest["dependencies"].as_table().unwrap().keys() {
+            let breach = forbidden.iter().any(|prefix| {
+                dependency == prefix || (prefix.ends_with('-') && dependency.starts_with(prefix))
+            }) && !(name == "dynamodb" && dependency.starts_with("aws-"));
+            assert!(!breach, "{name} must not know {dependency}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_a_drawer() {
+    let drawers =
+        ["common", "utils", "util", "helpers", "helper", "shared", "types", "misc", "manager", "lib_utils"];
+    for path in files(&[".rs", ".toml", ".md"]) {
+        for part in path.strip_prefix(root()).unwrap().components() {
+            let part = part.as_os_str().to_string_lossy();
+            let stem = part.split('.').next().unwrap();
+            assert!(!drawers.contains(&stem), "{}: a thing lives with the owner of its noun", shown(&path));
+        }
+    }
+}
+
+#[test]
+fn every_source_file_says_what_it_owns_and_stays_readable() {
+    for path in files(&[".rs"]) {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("//! "), "{} does not open with //!", shown(&path));
+        let lines = text.lines().count();
+        assert!(lines <= 600, "{} has {lines} lines: is it one room or two?", shown(&path));
+    }
+}
+
+#[test]
+fn the_repository_names_no_machine() {
+    let forbidden = ["/work/", "/root/", "/home/", "/tmp/"];
+    for path in files(&[".rs", ".toml", ".md", ".yaml", ".json", ".patch"]) {
+        if path.ends_with("tests/tidy/main.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        for place in forbidden {
+            assert!(!text.contains(place), "{} names {place}", shown(&path));
+        }
+    }
+}
+
+#[test]
+fn the_release_profile_is_written_out() {
+    let manifest: toml::Table = fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
+    let release = manifest["profile"]["release"].as_table().unwrap();
+    for key in ["opt-level", "lto", "codegen-units", "strip", "panic", "overflow-checks"] {
+        assert!(release.contains_key(key), "{key}");
+    }
+    assert_eq!(release["panic"].as_str(), Some("unwind"), "the runtime's net under a panic");
+}
+
+#[test]
+fn no_crate_brings_in_aws_lc() {
+    let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    for name in ["aws-lc-rs", "aws-lc-sys", "openssl-sys"] {
+        assert!(!lock.contains(&format!("name = \"{name}\"")), "{name}: see [workspace.dependencies]");
+    }
+}
+
+#[test]
+fn every_operation_has_its_end_to_end_module_and_its_place_in_the_document() {
+    let document = openapi::document();
+    let modules = fs::read_to_string(root().join("tests/e2e/main.rs")).unwrap();
+    for route in routes::ALL {
+        let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
+        assert!(operation.is_object(), "{} {}", route.method.as_str(), route.path);
+        let module = format!("mod {};", route.operation);
+        assert!(modules.contains(&module), "tests/e2e/main.rs has no `{module}`");
+    }
+}
+
+#[test]
+fn every_file_that_a_guide_names_exists() {
+    for guide in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root().join(guide)).unwrap();
+        let quoted = text.split('`').skip(1).step_by(2);
+        let looks_like_a_file = |name: &&str| {
+            let known = ["crates/", "tests/", "policy/", "docs/", ".ci/"];
+            known.iter().any(|folder| name.starts_with(folder))
+                && !name.contains(['*', '<', '{', ' ', '…'])
+                && !name.contains("::")
+        };
+        for name in quoted.filter(looks_like_a_file) {
+            assert!(root().join(name).exists(), "{guide} names {name}, which is not there");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 use crate::call::{Input, MAX_BODY_BYTES};
 use crate::problem::{Code, Problem};
+use crate::routes::Body;
 use crate::wire::FieldError;
 use countersign_core::actor::Actor;
 use countersign_core::canonical::{self, CanonicalJson};
@@ -32,15 +33,18 @@ impl Fields {
     /// # Errors
     /// `payload_too_large`, `malformed_json`, `malformed_id`, and `validation_failed` for a body
     /// that is not an object.
-    pub fn read(input: Input, reads_query: bool) -> Result<Self, Problem> {
+    pub fn read(input: Input, expected: Body) -> Result<Self, Problem> {
         match input {
             Input::Direct { payload } => {
-                let mut object = read_object(&payload)?;
+                let mut object = read_object(&payload, Body::Required)?;
                 let idempotency_key = object.remove("idempotency_key");
                 Ok(Self::new(object, None, idempotency_key))
             }
             Input::Http { request_id, query, body, idempotency_key } => {
-                let object = if reads_query { read_query(&query)? } else { read_object(&body)? };
+                let object = match expected {
+                    Body::None => read_query(&query)?,
+                    Body::Optional | Body::Required => read_object(&body, expected)?,
+                };
                 let path_id = match request_id {
                     None => None,
                     Some(id) => Some(RequestId::parse(&id).map_err(|_| malformed_id())?),
@@ -184,13 +188,12 @@ fn pointer(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
-fn read_object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
+fn read_object(body: &[u8], expected: Body) -> Result<Map<String, Value>, Problem> {
     if body.len() > MAX_BODY_BYTES {
         let detail = format!("a body is at most {MAX_BODY_BYTES} bytes");
         return Err(Problem::new(Code::PayloadTooLarge, detail));
     }
-    // Nothing at all is an object without members: what is required is then missing by name.
-    if body.trim_ascii().is_empty() {
+    if expected == Body::Optional && body.is_empty() {
         return Ok(Map::new());
     }
     match canonical::read(body) {

@@ -3,7 +3,7 @@
 use crate::call::JSON;
 use crate::operations::dispatch;
 use crate::problem::{Code, PROBLEM_JSON};
-use crate::routes::{self, Method, Route};
+use crate::routes::{self, Body, Method, Route};
 use countersign_core::command::ExecutionOutcome;
 use countersign_core::request::Status;
 use countersign_core::risk::{Environment, RiskLevel};
@@ -79,7 +79,7 @@ fn operation(route: Route) -> Value {
         ("responses".to_owned(), json!(responses)),
     ]);
     if let Some(schema) = body {
-        let required = route != routes::APPROVE && route != routes::CANCEL && route != routes::START;
+        let required = route.body == Body::Required;
         let content = json!({ JSON: { "schema": schema } });
         operation.insert("requestBody".to_owned(), json!({ "required": required, "content": content }));
     }

@@ -23,6 +23,17 @@ impl Method {
     }
 }
 
+/// What a request of a route carries in its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    /// Nothing that is looked at; fields come from the query string.
+    None,
+    /// A JSON object, or nothing at all: every field may be left out.
+    Optional,
+    /// A JSON object.
+    Required,
+}
+
 /// One route. The path is in the syntax that API Gateway and axum share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
@@ -32,38 +43,44 @@ pub struct Route {
     pub method: Method,
     /// Its path.
     pub path: &'static str,
+    /// Its body.
+    pub body: Body,
 }
 
-const fn route(operation: &'static str, method: Method, path: &'static str) -> Route {
-    Route { operation, method, path }
+const fn read(operation: &'static str, path: &'static str) -> Route {
+    Route { operation, method: Method::Get, path, body: Body::None }
+}
+
+const fn write(operation: &'static str, method: Method, path: &'static str, body: Body) -> Route {
+    Route { operation, method, path, body }
 }
 
 /// Make a request.
-pub const CREATE: Route = route("create", Method::Post, "/v1/approvals");
+pub const CREATE: Route = write("create", Method::Post, "/v1/approvals", Body::Required);
 /// List requests.
-pub const LIST: Route = route("list", Method::Get, "/v1/approvals");
+pub const LIST: Route = read("list", "/v1/approvals");
 /// Read a request.
-pub const GET: Route = route("get", Method::Get, "/v1/approvals/{id}");
+pub const GET: Route = read("get", "/v1/approvals/{id}");
 /// Agree.
-pub const APPROVE: Route = route("approve", Method::Post, "/v1/approvals/{id}/approve");
+pub const APPROVE: Route = write("approve", Method::Post, "/v1/approvals/{id}/approve", Body::Optional);
 /// Refuse.
-pub const REJECT: Route = route("reject", Method::Post, "/v1/approvals/{id}/reject");
+pub const REJECT: Route = write("reject", Method::Post, "/v1/approvals/{id}/reject", Body::Required);
 /// Withdraw.
-pub const CANCEL: Route = route("cancel", Method::Post, "/v1/approvals/{id}/cancel");
+pub const CANCEL: Route = write("cancel", Method::Post, "/v1/approvals/{id}/cancel", Body::Optional);
 /// Say something.
-pub const COMMENT: Route = route("comment", Method::Post, "/v1/approvals/{id}/comments");
+pub const COMMENT: Route = write("comment", Method::Post, "/v1/approvals/{id}/comments", Body::Required);
 /// Read a request's audit trail.
-pub const EVENTS: Route = route("events", Method::Get, "/v1/approvals/{id}/events");
+pub const EVENTS: Route = read("events", "/v1/approvals/{id}/events");
 /// Spend the approval.
-pub const START: Route = route("start", Method::Post, "/v1/approvals/{id}/execution");
+pub const START: Route = write("start", Method::Post, "/v1/approvals/{id}/execution", Body::Optional);
 /// Report what came of it.
-pub const FINISH: Route = route("finish", Method::Put, "/v1/approvals/{id}/execution");
+pub const FINISH: Route = write("finish", Method::Put, "/v1/approvals/{id}/execution", Body::Required);
 /// All of them through the original single endpoint.
-pub const DISPATCH: Route = route("dispatch", Method::Post, "/approvals");
+pub const DISPATCH: Route = write("dispatch", Method::Post, "/approvals", Body::Required);
 /// Whether the service is there.
-pub const HEALTH: Route = route("health", Method::Get, "/health");
+pub const HEALTH: Route = read("health", "/health");
 /// The description of all of this.
-pub const OPENAPI: Route = route("health", Method::Get, "/openapi.json");
+pub const OPENAPI: Route = read("health", "/openapi.json");
 
 /// Every route.
 pub const ALL: [Route; 13] =

@@ -3,7 +3,7 @@
 use crate::call::{Call, Input, Reply};
 use crate::fields::Fields;
 use crate::problem::{Code, Problem};
-use crate::routes::{Method, Route};
+use crate::routes::Route;
 use countersign_app::dependencies::Dependencies;
 use countersign_core::actor::Actor;
 use std::future::Future;
@@ -47,7 +47,7 @@ async fn attempt<O: Operation<S>, S: Sync>(
     dependencies: &Dependencies<S>,
     call: Call,
 ) -> Result<Reply, Problem> {
-    let fields = Fields::read(call.input, O::ROUTE.method == Method::Get)?;
+    let fields = Fields::read(call.input, O::ROUTE.body)?;
     let actor = call.identity.map_err(|reason| Problem {
         cause: Some(reason.0),
         ..Problem::new(Code::Unauthenticated, "send a valid bearer token")

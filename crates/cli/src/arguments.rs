@@ -1,6 +1,7 @@
 //! The command line and the environment variables behind it.
 
 use clap::{Args, Parser, Subcommand};
+use countersign_core::person::PersonId;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -104,7 +105,8 @@ pub struct IssuerArguments {
 #[derive(Debug, Clone, Args)]
 pub struct TokenArguments {
     /// Whose token: their e-mail address
-    pub email: String,
+    #[arg(value_parser = PersonId::from_email)]
+    pub email: PersonId,
 
     /// The groups: developer, approver, auditor, admin, guest, agent
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "developer")]

@@ -5,6 +5,7 @@
 use crate::application::Application;
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -86,7 +87,7 @@ fn public(
 
 async fn handle<O: Operation<DynamoStore> + 'static>(
     State(app): State<Application>,
-    path: RawPathParams,
+    path: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
 ) -> Response {
     let correlation_id = correlation_id(&app);
@@ -97,7 +98,7 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
         correlation_id: correlation_id.clone(),
         identity,
         input: Input::Http {
-            request_id: path.iter().next().map(|(_, id)| id.to_owned()),
+            request_id: path_id(path),
             query: parts.uri.query().unwrap_or_default().to_owned(),
             idempotency_key: idempotency_key(&parts.headers),
             body: match tokio::time::timeout(BODY_TIMEOUT, read_body(body)).await {
@@ -124,6 +125,14 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
         app.outbox_bell.notify_one();
     }
     respond(result.unwrap_or_else(|problem| problem.into_reply(&correlation_id)), &correlation_id)
+}
+
+/// The `{id}` of the path; something that no id is if it is no text.
+fn path_id(path: Result<RawPathParams, RawPathParamsRejection>) -> Option<String> {
+    match path {
+        Ok(path) => path.iter().next().map(|(_, id)| id.to_owned()),
+        Err(_) => Some(String::new()),
+    }
 }
 
 fn correlation_id(app: &Application) -> String {

@@ -60,6 +60,11 @@ fn group_allows(group: &str, action: Action) -> bool {
     allowed.contains(&action)
 }
 
+/// Whether being in a group of this name means anything.
+pub fn is_known_group(group: &str) -> bool {
+    group_allows(group, Action::ViewOwn)
+}
+
 /// Whether any of the actor's groups allows an action.
 pub fn allows(actor: &Actor, action: Action) -> bool {
     actor.groups.iter().any(|group| group_allows(group, action))
