@@ -69,9 +69,8 @@ fn an_approver_may_name_the_digest_they_saw() {
     let path = Service::create(&service.requester("ann"), &Service::high());
     let bob = service.approver("bob");
     let digest = bob.get(&path).expect(200)["parameters_digest"].as_str().unwrap().to_owned();
-    let approve = |digest: &str| {
-        bob.post(&format!("{path}/approve"), &json!({ "parameters_digest": digest }))
-    };
+    let approve =
+        |digest: &str| bob.post(&format!("{path}/approve"), &json!({ "parameters_digest": digest }));
     for wrong in [
         "",
         "0",

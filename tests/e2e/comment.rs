@@ -70,7 +70,8 @@ fn whoever_only_looks_on_does_not_comment() {
         (["developer"], 404, "not_found"),
         (["agent"], 404, "not_found"),
     ] {
-        let answer = service.person("eve", &groups).post(&format!("{path}/comments"), &json!({ "text": "x" }));
+        let answer =
+            service.person("eve", &groups).post(&format!("{path}/comments"), &json!({ "text": "x" }));
         answer.expect_problem(status, code);
     }
 }

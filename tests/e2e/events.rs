@@ -96,7 +96,8 @@ fn an_event_says_who_did_it_and_through_which_door() {
     let bob = service.approver("bob");
     Service::approve(&bob, &path).expect(200);
     let trail = events(&bob, &path);
-    let who: Vec<_> = trail.iter().map(|event| ["user", "kind", "channel"].map(|name| &event[name])).collect();
+    let who: Vec<_> =
+        trail.iter().map(|event| ["user", "kind", "channel"].map(|name| &event[name])).collect();
     assert_eq!(who, [["bot@example.com", "agent", "local"], ["bob@example.com", "human", "local"]]);
     for event in &trail {
         assert_eq!(event["requested_by"], "bot@example.com");

@@ -78,7 +78,10 @@ fn an_admin_clears_a_stuck_execution_as_failed_and_in_no_other_way() {
     finish("eve", &["auditor"], "failed").expect_problem(403, "not_permitted");
     finish("eve", &["developer"], "failed").expect_problem(404, "not_found");
     let finished = finish("eve", &["admin"], "failed").expect(200);
-    assert_eq!((&finished["status"], &finished["execution_started_by"]), (&json!("failed"), &json!("ann@example.com")));
+    assert_eq!(
+        (&finished["status"], &finished["execution_started_by"]),
+        (&json!("failed"), &json!("ann@example.com"))
+    );
     finish("ann", &["admin"], "succeeded").expect_problem(409, "execution_mismatch");
 }
 

@@ -34,7 +34,8 @@ fn one_rejection_ends_a_request_even_a_half_approved_one() {
 fn a_reason_is_required() {
     let service = Service::start();
     let path = Service::create(&service.requester("ann"), &Service::medium());
-    for body in [json!({}), json!({ "reason": "" }), json!({ "reason": " \n\t" }), json!({ "reason": null })] {
+    for body in [json!({}), json!({ "reason": "" }), json!({ "reason": " \n\t" }), json!({ "reason": null })]
+    {
         let answer = service.approver("bob").post(&format!("{path}/reject"), &body);
         let problem = answer.expect_problem(422, "validation_failed");
         assert_eq!(problem["errors"][0]["pointer"], "/reason", "{body}");

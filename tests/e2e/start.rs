@@ -42,9 +42,8 @@ fn only_what_is_approved_is_started() {
 fn only_the_requester_starts() {
     let service = Service::start();
     let path = service.approved(&service.requester("ann"));
-    let start = |groups: &[&str]| {
-        service.person("eve", groups).post(&format!("{path}/execution"), &json!({}))
-    };
+    let start =
+        |groups: &[&str]| service.person("eve", groups).post(&format!("{path}/execution"), &json!({}));
     start(&["admin"]).expect_problem(403, "not_permitted");
     start(&["approver"]).expect_problem(403, "not_permitted");
     start(&["developer"]).expect_problem(404, "not_found");

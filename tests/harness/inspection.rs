@@ -107,10 +107,22 @@ pub async fn snapshot(client: &Client) -> BTreeSet<String> {
     let mut items = BTreeSet::new();
     for table in [&tables.approvals, &tables.audit, &tables.outbox] {
         for item in scan(client, table).await {
-            items.insert(format!("{table}: {:?}", item.into_iter().collect::<BTreeMap<_, _>>()));
+            items.insert(format!("{table}: {}", text(&AttributeValue::M(item))));
         }
     }
     items
+}
+
+/// An attribute in one spelling: the members of a map in order.
+fn text(value: &AttributeValue) -> String {
+    match value {
+        AttributeValue::M(members) => {
+            let members: BTreeMap<_, _> = members.iter().map(|(name, value)| (name, text(value))).collect();
+            format!("{members:?}")
+        }
+        AttributeValue::L(elements) => format!("{:?}", elements.iter().map(text).collect::<Vec<_>>()),
+        scalar => format!("{scalar:?}"),
+    }
 }
 
 /// The ids of the events that wait in the outbox or are dead letters.

@@ -217,6 +217,20 @@ impl Service {
         self.runtime.block_on(inspection::snapshot(&self.database))
     }
 
+    /// Runs something that must change nothing.
+    ///
+    /// # Panics
+    /// With the items that were written or removed, when it does change something.
+    #[track_caller]
+    pub fn untouched<T>(&self, run: impl FnOnce() -> T) -> T {
+        let before = self.snapshot();
+        let result = run();
+        let after = self.snapshot();
+        let differences: Vec<_> = after.symmetric_difference(&before).collect();
+        assert!(differences.is_empty(), "something was written: {differences:#?}");
+        result
+    }
+
     /// Checks the whole store, see [`inspection::check`].
     pub fn inspect(&self) -> Vec<Request> {
         self.runtime.block_on(inspection::check(&self.database))

@@ -135,7 +135,8 @@ fn seconds(text: &str) -> Result<u32, String> {
         'd' => 24 * 60 * 60,
         _ => return Err(rule()),
     };
-    let number: u32 = text.trim_end_matches(unit).parse().map_err(|_| rule())?;
+    let digits = text.strip_suffix(unit).unwrap_or_default();
+    let number: u32 = digits.parse().map_err(|_| rule())?;
     number
         .checked_mul(unit_seconds)
         .filter(|seconds| (1..=MAX_TTL_SECONDS).contains(seconds))
