@@ -32,8 +32,17 @@ impl Program {
         Self::start_with(binary, data_directory, &[])
     }
 
+    /// The same, and nobody reads its stderr.
+    pub fn start_unread(binary: &str, data_directory: &Path) -> Self {
+        Self::spawn(binary, data_directory, &[], false)
+    }
+
     /// The same, with further arguments.
     pub fn start_with(binary: &str, data_directory: &Path, arguments: &[&str]) -> Self {
+        Self::spawn(binary, data_directory, arguments, true)
+    }
+
+    fn spawn(binary: &str, data_directory: &Path, arguments: &[&str], reads_log: bool) -> Self {
         let data_directory = data_directory.to_str().unwrap().to_owned();
         let mut child = Command::new(binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir", &data_directory])
@@ -43,10 +52,12 @@ impl Program {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let log = Arc::new(Mutex::new(String::new()));
         let written = Arc::clone(&log);
+        let stderr = if reads_log { child.stderr.take() } else { None };
         let reader = std::thread::spawn(move || {
+            let Some(stderr) = stderr else { return };
+            let mut stderr = BufReader::new(stderr);
             let mut line = String::new();
             while stderr.read_line(&mut line).is_ok_and(|length| length > 0) {
                 written.lock().unwrap().push_str(&line);

@@ -1,6 +1,6 @@
 //! The program as its operator meets it: starting, stopping, refusing, logging, tokens.
 
-use countersign_e2e::program::{Program, run};
+use countersign_e2e::program::{self, Program, run};
 use countersign_e2e::service::Service;
 use serde_json::{Value, json};
 use std::fs;
@@ -32,6 +32,22 @@ fn it_stops_cleanly_on_sigterm_and_keeps_what_it_had() {
     let program = Program::start(BINARY, &data);
     let request = program.person("ann", "developer").get(&path).expect(200);
     assert_eq!(request["status"], "pending");
+}
+
+#[test]
+fn a_reader_of_stderr_who_stops_reading_stops_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut program = Program::start_unread(BINARY, directory.path());
+    let (ann, bob) = (program.person("ann", "developer"), program.person("bob", "approver"));
+    // Far more lines than a pipe holds.
+    for _ in 0..150 {
+        let path = Service::create(&ann, &Service::medium());
+        Service::approve(&ann, &path).expect_problem(403, "self_approval");
+        Service::approve(&bob, &path).expect(200);
+    }
+    program.signal("TERM");
+    assert_eq!(program.wait().code(), Some(0));
+    assert_eq!(program::inspect(directory.path()).len(), 150);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! A call as a shell hands it over, and the reply it gets back.
 
 use countersign_core::actor::Actor;
+use countersign_core::ids::{EventId, RequestId};
+use countersign_core::request::Status;
 
 /// The largest body that is read, in bytes.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -54,6 +56,19 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     /// The body, a JSON text.
     pub body: String,
+    /// What was changed, for the log.
+    pub change: Option<ChangeMade>,
+}
+
+/// What a call changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChangeMade {
+    /// The request.
+    pub request_id: RequestId,
+    /// The event; `None` for a retry of a command that had been done before.
+    pub event_id: Option<EventId>,
+    /// The request's status after it.
+    pub status: Status,
 }
 
 /// The media type of every answer that is not a problem.
@@ -65,7 +80,7 @@ impl Reply {
         // INVARIANT: wire types serialise to JSON; a body that did not would be `null`, never half
         // an answer.
         let body = serde_json::to_string(body).unwrap_or_else(|_| "null".to_owned());
-        Self { status, content_type: JSON, headers: Vec::new(), body }
+        Self { status, content_type: JSON, headers: Vec::new(), body, change: None }
     }
 
     /// The answer with one more header.

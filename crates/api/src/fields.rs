@@ -31,48 +31,51 @@ impl Fields {
     /// Reads what a call carries, as far as it can be read at all.
     ///
     /// # Errors
-    /// `payload_too_large`, `malformed_json`, `malformed_id`, and `validation_failed` for a body
-    /// that is not an object.
+    /// `payload_too_large`, `malformed_json` and `malformed_id`. What else is wrong is found by
+    /// [`Fields::finish`].
     pub fn read(input: Input, expected: Body) -> Result<Self, Problem> {
         match input {
             Input::Direct { payload } => {
-                let mut object = read_object(&payload, Body::Required)?;
+                let (mut object, errors) = read_object(&payload, Body::Required)?;
                 let idempotency_key = object.remove("idempotency_key");
-                Ok(Self::new(object, None, idempotency_key))
+                Ok(Self::new(object, errors, None, idempotency_key))
             }
             Input::Http { request_id, query, body, idempotency_key } => {
-                let object = match expected {
-                    Body::None => read_query(&query)?,
+                let (object, errors) = match expected {
+                    Body::None => read_query(&query),
                     Body::Optional | Body::Required => read_object(&body, expected)?,
                 };
                 let path_id = match request_id {
                     None => None,
                     Some(id) => Some(RequestId::parse(&id).map_err(|_| malformed_id())?),
                 };
-                Ok(Self::new(object, path_id, idempotency_key.map(Value::String)))
+                Ok(Self::new(object, errors, path_id, idempotency_key.map(Value::String)))
             }
         }
     }
 
-    fn new(object: Map<String, Value>, path_id: Option<RequestId>, idempotency_key: Option<Value>) -> Self {
-        let everything = serde_json::json!({
-            "request_id": path_id.map(|id| id.to_string()),
-            "fields": &object,
-        });
+    fn new(
+        object: Map<String, Value>,
+        errors: Vec<FieldError>,
+        path_id: Option<RequestId>,
+        idempotency_key: Option<Value>,
+    ) -> Self {
+        // The same command is the same by every path: the original endpoint names in the body what
+        // the others name in the path.
+        let mut sent = object.clone();
+        sent.remove("operation");
+        if let Some(id) = path_id {
+            sent.insert("request_id".to_owned(), Value::String(id.to_string()));
+        }
         Self {
-            sent: CanonicalJson::of(&everything),
+            sent: CanonicalJson::of(&Value::Object(sent)),
             object,
             path_id,
             idempotency_key,
-            errors: Vec::new(),
+            errors,
             malformed_id: false,
             mismatch: None,
         }
-    }
-
-    /// The id of the path, for the log.
-    pub fn path_id(&self) -> Option<RequestId> {
-        self.path_id
     }
 
     /// Takes a member out, whatever it is.
@@ -188,29 +191,32 @@ fn pointer(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
-fn read_object(body: &[u8], expected: Body) -> Result<Map<String, Value>, Problem> {
+/// The members of a body, and what is wrong with them already.
+fn read_object(body: &[u8], expected: Body) -> Result<(Map<String, Value>, Vec<FieldError>), Problem> {
     if body.len() > MAX_BODY_BYTES {
         let detail = format!("a body is at most {MAX_BODY_BYTES} bytes");
         return Err(Problem::new(Code::PayloadTooLarge, detail));
     }
     if expected == Body::Optional && body.is_empty() {
-        return Ok(Map::new());
+        return Ok((Map::new(), Vec::new()));
     }
     match canonical::read(body) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(Problem::validation(vec![FieldError::new("", "the body must be a JSON object")])),
+        Ok(Value::Object(object)) => Ok((object, Vec::new())),
+        Ok(_) => Ok((Map::new(), vec![FieldError::new("", "the body must be a JSON object")])),
         Err(error) => Err(Problem::new(Code::MalformedJson, error.to_string())),
     }
 }
 
-fn read_query(query: &str) -> Result<Map<String, Value>, Problem> {
+/// The parameters of a query string, and which of them are given twice.
+fn read_query(query: &str) -> (Map<String, Value>, Vec<FieldError>) {
     let mut object = Map::new();
+    let mut errors = Vec::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if object.insert(name.to_string(), Value::String(value.into_owned())).is_some() {
-            return Err(Problem::validation(vec![FieldError::new(&pointer(&name), "is given twice")]));
+            errors.push(FieldError::new(&pointer(&name), "is given twice"));
         }
     }
-    Ok(object)
+    (object, errors)
 }
 
 /// A string.

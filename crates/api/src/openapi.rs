@@ -64,6 +64,9 @@ fn operation(route: Route) -> Value {
     let mut answers = |status: &str, description: &str| {
         responses.insert(status.to_owned(), json!({ "description": description, "content": content }));
     };
+    if route == routes::DISPATCH {
+        answers("201", "A new request.");
+    }
     if route == routes::CREATE {
         answers("201", "A new request.");
         answers("200", "A retry: the request that the first one made.");

@@ -1,11 +1,12 @@
-//! Carrying out a call: the one place where a failure is logged.
+//! Carrying out a call: the one place where a change or a failure is logged.
 
-use crate::call::{Call, Input, Reply};
+use crate::call::{Call, ChangeMade, Input, Reply};
 use crate::fields::Fields;
 use crate::problem::{Code, Problem};
 use crate::routes::Route;
 use countersign_app::dependencies::Dependencies;
 use countersign_core::actor::Actor;
+use countersign_core::ids::RequestId;
 use std::future::Future;
 
 /// One operation of the API over a store `S`. The bounds of an implementation on `S` are what the
@@ -32,13 +33,16 @@ pub async fn run<O: Operation<S>, S: Sync>(
     call: Call,
 ) -> Result<Reply, Problem> {
     let path_id = match &call.input {
-        Input::Http { request_id, .. } => request_id.clone(),
+        // What is no id is anything at all, and does not belong into a log.
+        Input::Http { request_id, .. } => request_id.as_deref().and_then(|id| RequestId::parse(id).ok()),
         Input::Direct { .. } => None,
     };
     let correlation_id = call.correlation_id.clone();
     let result = attempt::<O, S>(dependencies, call).await;
-    if let Err(problem) = &result {
-        log(problem, O::ROUTE, &correlation_id, path_id.as_deref());
+    match &result {
+        Ok(Reply { change: Some(change), .. }) => log_change(*change, O::ROUTE, &correlation_id),
+        Ok(_) => {}
+        Err(problem) => log_problem(problem, O::ROUTE, &correlation_id, path_id),
     }
     result
 }
@@ -55,8 +59,22 @@ async fn attempt<O: Operation<S>, S: Sync>(
     O::execute(dependencies, &actor, fields).await
 }
 
+/// One line per change: which event happened to which request. Nobody's name, nobody's words.
+fn log_change(change: ChangeMade, route: Route, correlation_id: &str) {
+    let operation = route.operation;
+    let request_id = change.request_id.to_string();
+    let request_status = change.status.as_str();
+    match change.event_id.map(|id| id.to_string()) {
+        Some(event_id) => {
+            tracing::info!(correlation_id, operation, request_id, event_id, request_status, "done");
+        }
+        None => tracing::info!(correlation_id, operation, request_id, request_status, "replayed"),
+    }
+}
+
 /// One line per failure. No body, token, e-mail or free text: `detail` may quote none of them.
-fn log(problem: &Problem, route: Route, correlation_id: &str, request_id: Option<&str>) {
+fn log_problem(problem: &Problem, route: Route, correlation_id: &str, request_id: Option<RequestId>) {
+    let request_id = request_id.map(|id| id.to_string());
     let code = problem.code.as_str();
     let status = problem.code.status();
     let operation = route.operation;

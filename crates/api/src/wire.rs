@@ -1,6 +1,5 @@
 //! The bodies of requests and answers, apart from the states they show.
 
-use countersign_app::command::Done;
 use countersign_app::ports::{Page, RequestSummary};
 use countersign_core::access;
 use countersign_core::actor::Actor;
@@ -352,11 +351,6 @@ impl RequestBody {
             policy_version: request.policy_version.to_string(),
             audit_head: request.audit_head.to_string(),
         }
-    }
-
-    /// The request that a command left.
-    pub fn done(done: &Done, actor: &Actor, now: Timestamp) -> Self {
-        Self::of(&done.request, actor, now)
     }
 }
 

@@ -11,6 +11,7 @@ use countersign_core::decide;
 use countersign_core::idempotency::{self, Idempotency, Seen};
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::refusal::Refusal;
+use countersign_core::request::Status;
 use countersign_core::stamp::Stamp;
 
 /// How many pending requests one requester may have.
@@ -89,10 +90,13 @@ async fn attempt<S: CommitChange + CountPending>(
     let stamp = Stamp { now: dependencies.host.now(), ..fresh };
     let event = decide::create(id, draft.clone(), actor, &stamp, &dependencies.policy, idempotency)
         .map_err(|refusal| Attempt::Final(refusal.into()))?;
-    let since = stamp.now.minus_seconds(dependencies.policy.longest_pending_seconds());
-    let pending = dependencies.store.count_pending(&actor.person, since, stamp.now, MAX_PENDING).await?;
-    if pending >= MAX_PENDING {
-        return Err(Attempt::Final(Failure::TooManyPending { limit: MAX_PENDING }));
+    // What policy approves at once never waits for anybody.
+    if event.status == Status::Pending {
+        let since = stamp.now.minus_seconds(dependencies.policy.longest_pending_seconds());
+        let pending = dependencies.store.count_pending(&actor.person, since, stamp.now, MAX_PENDING).await?;
+        if pending >= MAX_PENDING {
+            return Err(Attempt::Final(Failure::TooManyPending { limit: MAX_PENDING }));
+        }
     }
     let first =
         event.first_state().map_err(|error| Attempt::Final(Failure::Inconsistent(error.to_string())))?;

@@ -9,9 +9,6 @@ use std::time::Duration;
 /// How often a delivery may fail before the entry becomes a dead letter.
 pub const MAX_ATTEMPTS: u32 = 10;
 
-/// How many entries are read at once.
-const PAGE: usize = 100;
-
 /// What a delivery sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DeliveryReport {
@@ -44,17 +41,16 @@ pub async fn deliver<S: Outbox, P: Publish>(
     for shard in dependencies.store.shards() {
         let mut after = None;
         loop {
-            let entries = dependencies.store.undelivered(&shard, before, PAGE, after.as_ref()).await?;
-            let is_last = entries.len() < PAGE;
-            for entry in entries {
+            let page = dependencies.store.undelivered(&shard, before, after.as_ref()).await?;
+            for entry in page.entries {
                 if host.elapsed().saturating_sub(began) >= budget {
                     report.cut_short = true;
                     return Ok(report);
                 }
                 deliver_one(&dependencies.store, publisher, &entry, &mut report).await?;
-                after = Some(entry.key);
             }
-            if is_last {
+            after = page.next;
+            if after.is_none() {
                 break;
             }
         }

@@ -203,6 +203,16 @@ pub struct OutboxEntry {
     pub notification: Result<Notification, String>,
 }
 
+/// Some entries of one partition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutboxPage {
+    /// The entries, the oldest first.
+    pub entries: Vec<OutboxEntry>,
+    /// After which entry the next page begins; `None` on the last. A page may be short, or empty,
+    /// and not the last.
+    pub next: Option<OutboxKey>,
+}
+
 /// The place of an outbox entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxKey {
@@ -217,15 +227,14 @@ pub trait Outbox: Send + Sync {
     /// The names of the partitions that hold undelivered entries.
     fn shards(&self) -> Vec<String>;
 
-    /// Entries of one shard made before `before`, the oldest first, at most `limit`, from after
+    /// A page of the entries of one shard made before `before`, the oldest first, from after
     /// `after`.
     fn undelivered(
         &self,
         shard: &str,
         before: Timestamp,
-        limit: usize,
         after: Option<&OutboxKey>,
-    ) -> impl Future<Output = Result<Vec<OutboxEntry>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<OutboxPage, StoreError>> + Send;
 
     /// Forgets an entry: it is delivered. Nothing happens if it is gone already.
     fn remove(&self, key: &OutboxKey) -> impl Future<Output = Result<(), StoreError>> + Send;
@@ -233,11 +242,11 @@ pub trait Outbox: Send + Sync {
     /// Counts a failed delivery.
     fn count_failure(&self, key: &OutboxKey) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Moves an entry to the dead letters.
+    /// Moves an entry to the dead letters. Nothing happens if it is gone already.
     fn bury(&self, key: &OutboxKey) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The dead letters, the oldest first, at most `limit`.
-    fn dead(&self, limit: usize) -> impl Future<Output = Result<Vec<OutboxEntry>, StoreError>> + Send;
+    /// A page of the dead letters, the oldest first, from after `after`.
+    fn dead(&self, after: Option<&OutboxKey>) -> impl Future<Output = Result<OutboxPage, StoreError>> + Send;
 
     /// Puts a dead letter back for delivery, with no failures counted. `false` if there is none
     /// of that event.

@@ -6,8 +6,8 @@ use std::time::Duration;
 /// How often a command is decided again after a conflict or a failure of the store.
 pub const MAX_RETRIES: u32 = 7;
 
-/// No further attempt begins after this time, so that with one more read and one more write of
-/// at most 2.5 s each the answer comes within 10 s.
+/// No further attempt begins after this time. What may follow is an attempt and a last look, five
+/// calls at most: with a client that gives up a call after a second the answer comes within 10 s.
 const MAX_ELAPSED: Duration = Duration::from_secs(5);
 
 /// The first pause is at most this long; each further one at most twice the one before …

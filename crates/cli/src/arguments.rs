@@ -58,7 +58,7 @@ pub struct ServeArguments {
     #[arg(long, env = "COUNTERSIGN_BEHIND_TLS_PROXY")]
     pub behind_tls_proxy: bool,
 
-    /// Tokens of an `OpenID` Connect issuer, instead of `countersign token`.
+    /// Tokens of an OpenID Connect issuer, instead of `countersign token`.
     #[command(flatten)]
     pub issuer: IssuerArguments,
 
@@ -67,10 +67,10 @@ pub struct ServeArguments {
     pub log: String,
 }
 
-/// An `OpenID` Connect issuer whose tokens are accepted.
+/// An OpenID Connect issuer whose tokens are accepted.
 #[derive(Debug, Clone, Default, Args)]
 pub struct IssuerArguments {
-    /// Accept tokens of this `OpenID` Connect issuer, and no others
+    /// Accept tokens of this OpenID Connect issuer, and no others
     #[arg(long, value_name = "URL", env = "OIDC_ISSUER", requires = "oidc_audience")]
     pub oidc_issuer: Option<String>,
 
@@ -96,7 +96,7 @@ pub struct IssuerArguments {
     )]
     pub groups_claim: Vec<String>,
 
-    /// The issuer vouches for every e-mail: do not ask for `email_verified`
+    /// The issuer vouches for every e-mail: do not ask whether it is verified
     #[arg(long, env = "OIDC_EMAIL_TRUSTED")]
     pub oidc_email_trusted: bool,
 }

@@ -5,25 +5,32 @@ use countersign_api::call::Unauthenticated;
 use countersign_app::host::Host;
 use countersign_core::actor::Actor;
 use countersign_identity::token::{InvalidToken, Keys, Verifier};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// How long after fetching an issuer's keys they are fetched again at the earliest: tokens that
 /// name unknown keys must not make us a burden to it.
 const KEYS_MIN_AGE: Duration = Duration::from_secs(30);
+/// After which time they are fetched again in any case: a key that was withdrawn is then gone.
+const KEYS_MAX_AGE: Duration = Duration::from_secs(60 * 60);
 
 /// Verifies bearer tokens.
 #[derive(Debug)]
 pub struct Authenticator {
     verifier: RwLock<Arc<Verifier>>,
     source: Option<Arc<KeySource>>,
-    fetched_at: Mutex<Duration>,
+    /// When the keys were fetched. Held while they are, so that all wait for the one answer.
+    fetched_at: tokio::sync::Mutex<Duration>,
 }
 
 impl Authenticator {
     /// For tokens of one verifier's keys, which never change.
     pub fn fixed(verifier: Verifier) -> Self {
-        Self { verifier: RwLock::new(Arc::new(verifier)), source: None, fetched_at: Mutex::default() }
+        Self {
+            verifier: RwLock::new(Arc::new(verifier)),
+            source: None,
+            fetched_at: tokio::sync::Mutex::default(),
+        }
     }
 
     /// For tokens of an issuer, whose keys are read again when one is not known.
@@ -48,8 +55,10 @@ impl Authenticator {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(refuse("not a bearer token"));
         }
+        self.fetch_keys_older_than(KEYS_MAX_AGE, host).await;
         let result = match self.current().verify(token.trim(), host.now()) {
-            Err(InvalidToken::UnknownKey) if self.fetch_keys(host).await => {
+            Err(InvalidToken::UnknownKey) => {
+                self.fetch_keys_older_than(KEYS_MIN_AGE, host).await;
                 self.current().verify(token.trim(), host.now())
             }
             result => result,
@@ -58,31 +67,25 @@ impl Authenticator {
     }
 
     fn current(&self) -> Arc<Verifier> {
-        Arc::clone(&self.verifier.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+        Arc::clone(&self.verifier.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the issuer's keys again, unless that was done just now. Whether there are new ones.
-    async fn fetch_keys(&self, host: &dyn Host) -> bool {
-        let Some(source) = self.source.clone() else { return false };
-        {
-            let mut fetched_at = self.fetched_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if host.elapsed().saturating_sub(*fetched_at) < KEYS_MIN_AGE {
-                return false;
-            }
-            *fetched_at = host.elapsed();
+    /// Reads the issuer's keys again if they are older than that. Keys that cannot be fetched stay
+    /// as they are: an issuer that is away for a moment locks nobody out.
+    async fn fetch_keys_older_than(&self, age: Duration, host: &dyn Host) {
+        let Some(source) = self.source.clone() else { return };
+        let mut fetched_at = self.fetched_at.lock().await;
+        if host.elapsed().saturating_sub(*fetched_at) < age {
+            return;
         }
+        *fetched_at = host.elapsed();
         match tokio::task::spawn_blocking(move || source.read()).await {
             Ok(Ok(keys)) => {
                 let verifier = Verifier { keys: Keys::Issuer(keys), ..(*self.current()).clone() };
-                *self.verifier.write().unwrap_or_else(std::sync::PoisonError::into_inner) =
-                    Arc::new(verifier);
-                true
+                *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(verifier);
             }
-            Ok(Err(error)) => {
-                tracing::error!(error, "the issuer's keys cannot be fetched");
-                false
-            }
-            Err(_) => false,
+            Ok(Err(error)) => tracing::error!(error, "the issuer's keys cannot be fetched"),
+            Err(error) => tracing::error!(%error, "the issuer's keys cannot be fetched"),
         }
     }
 }

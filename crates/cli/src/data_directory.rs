@@ -24,6 +24,12 @@ pub enum DataDirectoryError {
         /// Why.
         source: io::Error,
     },
+    /// Everybody keeps files there.
+    #[error("{} is everybody's; choose a directory of its own with --data-dir", path.display())]
+    Unsuitable {
+        /// Which.
+        path: PathBuf,
+    },
     /// Another server has it.
     #[error(
         "{} is in use by another `countersign serve`; stop that one or choose another --data-dir",
@@ -49,6 +55,8 @@ pub struct Lock {
     _file: File,
 }
 
+/// The bit of directories that everybody writes to.
+const STICKY: u32 = 0o1000;
 const OWNER_ONLY_DIRECTORY: u32 = 0o700;
 const OWNER_ONLY_FILE: u32 = 0o600;
 
@@ -61,6 +69,9 @@ impl DataDirectory {
         let at = |source| DataDirectoryError::Io { path: path.to_owned(), source };
         DirBuilder::new().recursive(true).mode(OWNER_ONLY_DIRECTORY).create(path).map_err(at)?;
         let mode = fs::metadata(path).map_err(at)?.permissions().mode();
+        if mode & STICKY != 0 {
+            return Err(DataDirectoryError::Unsuitable { path: path.to_owned() });
+        }
         if mode & 0o077 != 0 {
             fs::set_permissions(path, Permissions::from_mode(OWNER_ONLY_DIRECTORY)).map_err(at)?;
         }
@@ -87,9 +98,19 @@ impl DataDirectory {
         }
     }
 
-    /// The database file.
-    pub fn database(&self) -> PathBuf {
-        self.path.join("countersign.db")
+    /// The database file; made if it is not there, for the owner alone. What the engine puts
+    /// beside it takes its mode from it.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn database(&self) -> Result<PathBuf, DataDirectoryError> {
+        let path = self.path.join("countersign.db");
+        let made =
+            OpenOptions::new().create(true).truncate(false).write(true).mode(OWNER_ONLY_FILE).open(&path);
+        match made {
+            Ok(_) => Ok(path),
+            Err(source) => Err(DataDirectoryError::Io { path, source }),
+        }
     }
 
     /// The key that signs tokens; made on first use.
@@ -134,7 +155,8 @@ impl DataDirectory {
     fn make_key(&self, path: &Path) -> io::Result<()> {
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(io::Error::other)?;
-        let temporary = path.with_extension(format!("new-{}", std::process::id()));
+        let suffix = getrandom::u64().map_err(io::Error::other)?;
+        let temporary = path.with_extension(format!("new-{suffix:016x}"));
         let mut file =
             OpenOptions::new().create_new(true).write(true).mode(OWNER_ONLY_FILE).open(&temporary)?;
         let written = file.write_all(&key).and_then(|()| file.sync_all());
@@ -185,6 +207,14 @@ mod tests {
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, "short").unwrap();
         assert!(directory.token_key().unwrap_err().to_string().contains("32 bytes"));
+    }
+
+    #[test]
+    fn a_directory_of_everybody_is_left_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        fs::set_permissions(parent.path(), Permissions::from_mode(0o1777)).unwrap();
+        assert!(matches!(DataDirectory::open(parent.path()), Err(DataDirectoryError::Unsuitable { .. })));
+        assert_eq!(fs::metadata(parent.path()).unwrap().permissions().mode() & 0o7777, 0o1777);
     }
 
     #[test]

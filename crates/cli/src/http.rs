@@ -4,7 +4,7 @@
 
 use crate::application::Application;
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -27,6 +27,7 @@ use countersign_api::problem::{Code, Problem};
 use countersign_api::routes::{self, Method};
 use countersign_api::run::{self, Operation};
 use countersign_dynamodb::store::DynamoStore;
+use http_body_util::BodyExt as _;
 use std::time::Duration;
 
 /// How much of a body that is too large is still taken in, so that its sender gets to read the
@@ -102,7 +103,11 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
             query: parts.uri.query().unwrap_or_default().to_owned(),
             idempotency_key: idempotency_key(&parts.headers),
             body: match tokio::time::timeout(BODY_TIMEOUT, read_body(body)).await {
-                Ok(body) => body,
+                Ok(Ok(body)) => body,
+                Ok(Err(_)) => {
+                    let problem = Problem::new(Code::MalformedJson, "the body broke off");
+                    return respond(problem.into_reply(&correlation_id), &correlation_id);
+                }
                 Err(_) => {
                     let detail = "the body did not arrive in time";
                     return respond(
@@ -150,13 +155,23 @@ fn idempotency_key(headers: &HeaderMap) -> Option<String> {
     (!keys.is_empty()).then(|| keys.join("\n"))
 }
 
-/// The body, or one that is over the limit. A body that breaks off is no JSON either.
-async fn read_body(body: Body) -> Vec<u8> {
-    let over_the_limit = || vec![b' '; MAX_BODY_BYTES + 1];
-    match to_bytes(body, DRAINED_BYTES).await {
-        Ok(bytes) => bytes.into(),
-        Err(_) => over_the_limit(),
+/// The body, or as much of it as shows that it is over the limit; the rest is taken in and let go.
+///
+/// # Errors
+/// When the body breaks off.
+async fn read_body(mut body: Body) -> Result<Vec<u8>, axum::Error> {
+    let mut kept = Vec::new();
+    let mut taken = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        taken += data.len();
+        let room = (MAX_BODY_BYTES + 1).saturating_sub(kept.len());
+        kept.extend(data.iter().take(room));
+        if taken > DRAINED_BYTES {
+            break;
+        }
     }
+    Ok(kept)
 }
 
 fn refuse(app: &Application, code: Code, detail: &str) -> Response {

@@ -19,7 +19,7 @@ pub enum KeySource {
     File(String),
     /// A URL.
     Url(String),
-    /// The `jwks_uri` of the issuer's own description (`OpenID` Connect Discovery 1.0).
+    /// The `jwks_uri` of the issuer's own description (OpenID Connect Discovery 1.0).
     Discovery(String),
 }
 

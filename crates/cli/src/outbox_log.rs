@@ -3,23 +3,13 @@
 use countersign_app::ports::{Publish, PublishError};
 use countersign_core::notification::Notification;
 use serde_json::json;
-use std::io::Write;
-use std::sync::Mutex;
+use std::io::Write as _;
 
 /// Writes each message as one line, without anybody's words.
-#[derive(Debug)]
-pub struct OutboxLog<W> {
-    writer: Mutex<W>,
-}
+#[derive(Debug, Clone, Copy)]
+pub struct OutboxLog;
 
-impl<W: Write + Send> OutboxLog<W> {
-    /// Delivers to a writer.
-    pub fn new(writer: W) -> Self {
-        Self { writer: Mutex::new(writer) }
-    }
-}
-
-impl<W: Write + Send> Publish for OutboxLog<W> {
+impl Publish for OutboxLog {
     async fn publish(&self, notification: &Notification) -> Result<(), PublishError> {
         let line = json!({
             "timestamp": notification.timestamp.to_string(),
@@ -34,11 +24,16 @@ impl<W: Write + Send> Publish for OutboxLog<W> {
             "environment": notification.environment.as_str(),
             "operation_type": notification.operation_type.as_str(),
         });
-        let mut writer = self.writer.lock().map_err(|_| PublishError("the log is gone".to_owned()))?;
-        // One write, so that no other line ends up inside this one.
-        writer
-            .write_all(format!("{line}\n").as_bytes())
-            .and_then(|()| writer.flush())
-            .map_err(|error| PublishError(error.to_string()))
+        // Whoever reads stderr may be slow, or gone: the write waits on a thread of its own.
+        let written = tokio::task::spawn_blocking(move || {
+            let mut stderr = std::io::stderr().lock();
+            // One write, so that no other line ends up inside this one.
+            stderr.write_all(format!("{line}\n").as_bytes())
+        });
+        match written.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(PublishError(error.to_string())),
+            Err(error) => Err(PublishError(error.to_string())),
+        }
     }
 }

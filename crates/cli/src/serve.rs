@@ -6,13 +6,14 @@ use crate::authentication::Authenticator;
 use crate::data_directory::DataDirectory;
 use crate::host::SystemHost;
 use crate::outbox_log::OutboxLog;
-use crate::sweeps::Sweeps;
+use crate::sweeps::Sweep;
 use crate::{http, issuer, logging};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use countersign_core::policy::Policy;
 use countersign_embedded::Embedded;
 use countersign_identity::token::Verifier;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::io::Write as _;
@@ -24,18 +25,23 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long calls under way may still take once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long a connection may be silent before its next request.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// A message for the person at the terminal: nothing is served then.
 pub fn run(arguments: ServeArguments) -> Result<(), String> {
-    logging::start(&arguments.log)?;
+    let _log = logging::start(&arguments.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime does not start: {error}"))?;
-    runtime.block_on(serve(arguments))
+    let result = runtime.block_on(serve(arguments));
+    // A thread that waits for a reader of stderr must not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
 }
 
 async fn serve(arguments: ServeArguments) -> Result<(), String> {
@@ -55,24 +61,33 @@ async fn serve(arguments: ServeArguments) -> Result<(), String> {
         }
     };
     let audit_key = directory.audit_key().map_err(|error| error.to_string())?;
-    let embedded = Embedded::open(&directory.database()).map_err(|error| error.to_string())?;
+    let database = directory.database().map_err(|error| error.to_string())?;
+    let embedded = Embedded::open(&database).map_err(|error| error.to_string())?;
     let client = countersign_embedded::client(embedded);
     let host = Box::new(SystemHost::default());
     let application = Application::new(client, policy, audit_key, authenticator, host).await?;
 
     let (listener, address) = bind(arguments.listen)?;
     let mut stop = StopSignals::listen()?;
-    let sweeps = Sweeps::start(&application, OutboxLog::new(std::io::stderr()));
+    let mut expiry = Sweep::expire(application.clone());
+    let mut delivery = Sweep::deliver(application.clone(), OutboxLog);
     let handle = Handle::new();
-    let server = tokio::spawn(listen(listener, tls.clone(), application, handle.clone()));
+    let mut server = tokio::spawn(listen(listener, tls.clone(), application, handle.clone()));
 
     let scheme = if tls.is_some() { "https" } else { "http" };
     announce(&format!("listening on {scheme}://{address}"))?;
-    stop.received().await;
+    // A part that ends by itself takes the whole down, for somebody to notice and start again.
+    tokio::select! {
+        () = stop.received() => {}
+        ended = &mut server => return Err(format!("the server ended: {ended:?}")),
+        ended = expiry.ended() => return Err(ended),
+        ended = delivery.ended() => return Err(ended),
+    }
     tracing::info!("stopping");
     handle.graceful_shutdown(Some(GRACE));
     let served = server.await.map_err(|error| format!("the server failed: {error}"))?;
-    sweeps.stop().await;
+    expiry.stop().await;
+    delivery.stop().await;
     tracing::info!("stopped");
     served
 }
@@ -84,17 +99,29 @@ async fn listen(
     handle: Handle<SocketAddr>,
 ) -> Result<(), String> {
     let service = http::router(application).into_make_service();
-    let served = match tls {
-        Some(tls) => match axum_server::from_tcp_rustls(listener, tls) {
-            Ok(server) => server.handle(handle).serve(service).await,
-            Err(error) => Err(error),
-        },
-        None => match axum_server::from_tcp(listener) {
-            Ok(server) => server.handle(handle).serve(service).await,
-            Err(error) => Err(error),
-        },
-    };
-    served.map_err(|error| format!("the server failed: {error}"))
+    let failed = |error| format!("the server failed: {error}");
+    match tls {
+        Some(tls) => {
+            let mut server = axum_server::from_tcp_rustls(listener, tls).map_err(failed)?.handle(handle);
+            limit_time(server.http_builder());
+            server.serve(service).await.map_err(failed)
+        }
+        None => {
+            let mut server = axum_server::from_tcp(listener).map_err(failed)?.handle(handle);
+            limit_time(server.http_builder());
+            server.serve(service).await.map_err(failed)
+        }
+    }
+}
+
+/// Whoever connects and then says nothing does not keep the connection.
+fn limit_time(builder: &mut hyper_util::server::conn::auto::Builder<TokioExecutor>) {
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(IDLE_TIMEOUT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(IDLE_TIMEOUT)
+        .keep_alive_timeout(IDLE_TIMEOUT);
 }
 
 fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {

@@ -4,60 +4,96 @@ use crate::application::Application;
 use countersign_app::ports::Publish;
 use countersign_app::{deliver, expire};
 use countersign_core::actor::Channel;
-use std::sync::Arc;
+use countersign_core::timestamp::Timestamp;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 
-/// How long after the last sweep the outbox is swept again, if nothing rings.
+/// How long after the last pass the outbox is swept again, if nothing rings.
 const DELIVERY_INTERVAL: Duration = Duration::from_secs(1);
+/// How long deliveries rest at most while they fail. Ten failures, after which an entry becomes a
+/// dead letter, then take some minutes.
+const LONGEST_REST: Duration = Duration::from_secs(60);
 /// How often passed deadlines are written down.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(5);
-/// How long one sweep may take before the next begins.
-const BUDGET: Duration = Duration::from_secs(60);
+/// How long one pass may take. The next one carries on.
+const BUDGET: Duration = Duration::from_secs(2);
+/// How long a sweep may take to stop: a pass, and one more for what it left.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The running sweeps.
+/// A running sweep.
 #[derive(Debug)]
-pub struct Sweeps {
+pub struct Sweep {
+    name: &'static str,
     stop: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<()>>,
+    task: JoinHandle<()>,
 }
 
-impl Sweeps {
-    /// Starts both.
-    pub fn start<P: Publish + 'static>(application: &Application, publisher: P) -> Self {
+impl Sweep {
+    /// Starts to deliver what is in the outbox.
+    pub fn deliver<P: Publish + 'static>(application: Application, publisher: P) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let delivery = tokio::spawn(deliver_until(application.clone(), Arc::new(publisher), stopped.clone()));
-        let expiry = tokio::spawn(expire_until(application.clone(), stopped));
-        Self { stop, tasks: vec![delivery, expiry] }
+        let task = tokio::spawn(deliver_until(application, publisher, stopped));
+        Self { name: "delivery", stop, task }
     }
 
-    /// Stops both. What is committed by then is delivered first.
+    /// Starts to write down what has expired.
+    pub fn expire(application: Application) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(expire_until(application, stopped));
+        Self { name: "expiry", stop, task }
+    }
+
+    /// Waits until the sweep ends by itself, which it never should.
+    pub async fn ended(&mut self) -> String {
+        match (&mut self.task).await {
+            Ok(()) => format!("the {} sweep ended", self.name),
+            Err(error) => format!("the {} sweep failed: {error}", self.name),
+        }
+    }
+
+    /// Stops after the pass under way; delivery makes one more, for what is committed by now.
     pub async fn stop(self) {
-        // The tasks hold receivers, so this arrives unless they are gone already.
+        // The task holds a receiver, so this arrives unless it is gone already.
         let _ = self.stop.send(true);
-        for task in self.tasks {
-            if task.await.is_err() {
-                tracing::error!("a sweep panicked");
-            }
+        match timeout(STOP_TIMEOUT, self.task).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(sweep = self.name, %error, "failed"),
+            Err(_) => tracing::warn!(sweep = self.name, "stopped before its end"),
         }
     }
 }
 
-async fn deliver_until<P: Publish>(app: Application, publisher: Arc<P>, mut stopped: watch::Receiver<bool>) {
+async fn deliver_until<P: Publish>(app: Application, publisher: P, mut stopped: watch::Receiver<bool>) {
+    let mut rest = DELIVERY_INTERVAL;
     loop {
         let is_last = *stopped.borrow();
         // There is no stream to be faster than, so nothing is too young.
-        let before = app.dependencies.host.now().plus_seconds(1);
-        if let Err(error) = deliver::deliver(&app.dependencies, publisher.as_ref(), before, BUDGET).await {
+        let swept = deliver::deliver(&app.dependencies, &publisher, Timestamp::LATEST, BUDGET).await;
+        if let Err(error) = &swept {
             tracing::error!(%error, "the outbox cannot be swept");
         }
         if is_last {
             return;
         }
+        let has_failed = swept.as_ref().map_or(true, |report| report.failed > 0);
+        if has_failed {
+            // New events do not make a sick subscriber well: the bell is not heard.
+            rest = rest.saturating_mul(2).min(LONGEST_REST);
+            tokio::select! {
+                () = sleep(rest) => {}
+                _ = stopped.changed() => {}
+            }
+            continue;
+        }
+        rest = DELIVERY_INTERVAL;
+        if swept.is_ok_and(|report| report.cut_short) {
+            continue;
+        }
         tokio::select! {
             () = app.outbox_bell.notified() => {}
-            () = tokio::time::sleep(DELIVERY_INTERVAL) => {}
+            () = sleep(rest) => {}
             _ = stopped.changed() => {}
         }
     }
@@ -66,15 +102,19 @@ async fn deliver_until<P: Publish>(app: Application, publisher: Arc<P>, mut stop
 async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         match expire::expire(&app.dependencies, Channel::Local, BUDGET).await {
-            Ok(report) if report.expired > 0 => {
-                tracing::info!(expired = report.expired, failed = report.failed, "expired");
-                app.outbox_bell.notify_one();
+            Ok(report) => {
+                if report.expired > 0 {
+                    tracing::info!(expired = report.expired, failed = report.failed, "expired");
+                    app.outbox_bell.notify_one();
+                }
+                if report.cut_short {
+                    continue;
+                }
             }
-            Ok(_) => {}
             Err(error) => tracing::error!(%error, "the expiry sweep failed"),
         }
         tokio::select! {
-            () = tokio::time::sleep(EXPIRY_INTERVAL) => {}
+            () = sleep(EXPIRY_INTERVAL) => {}
             _ = stopped.changed() => {}
         }
     }

@@ -136,11 +136,6 @@ impl ExecutionOutcome {
             Self::Failed => "failed",
         }
     }
-
-    /// Reads exactly one of the two names.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.as_str() == text)
-    }
 }
 
 /// What is asked of an existing request.

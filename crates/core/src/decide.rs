@@ -9,6 +9,7 @@ use crate::command::{Command, CommandName, Draft, ExecutionOutcome};
 use crate::event::{Change, Event, Opening};
 use crate::idempotency::{self, Idempotency, IdempotencyRecord, Seen};
 use crate::ids::{ExecutionId, RequestId};
+use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::request::{Execution, MAX_COMMENT_BYTES, MAX_COMMENTS, Request, Status};
@@ -88,7 +89,12 @@ pub fn decide(
     idempotency: Option<&Idempotency>,
 ) -> Result<Outcome, Refusal> {
     let status = request.status_at(stamp.now);
-    if *command != Command::Expire {
+    if *command == Command::Expire {
+        // No door leads here: only the sweep says that a deadline has passed.
+        if actor.person != PersonId::expiry() {
+            return Err(Refusal::NotPermitted("only the system writes down that a deadline has passed"));
+        }
+    } else {
         if !access::may_view(actor, request) {
             return Err(Refusal::NotVisible);
         }

@@ -202,11 +202,14 @@ impl Policy {
 
 /// The floors of the design. They hold whatever a file says.
 fn check_approvals(approvals: &Approvals) -> Result<(), PolicyError> {
-    if approvals.medium < 1 {
-        return refuse("approvals.medium", "must be at least 1");
-    }
-    if approvals.high < 2 {
-        return refuse("approvals.high", "must be at least 2");
+    for (name, approvals, level) in [
+        ("approvals.medium", approvals.medium, RiskLevel::Medium),
+        ("approvals.high", approvals.high, RiskLevel::High),
+    ] {
+        let fewest = level.fewest_approvals();
+        if approvals < fewest {
+            return refuse(name, &format!("must be at least {fewest}"));
+        }
     }
     if approvals.low > approvals.medium || approvals.medium > approvals.high {
         return refuse("approvals", "a higher risk must not need fewer approvals");

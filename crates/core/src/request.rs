@@ -74,6 +74,30 @@ impl Status {
         Self::ALL.into_iter().find(|status| status.as_str() == text)
     }
 
+    /// The status at a time of a request that was written down with this one: past its deadline a
+    /// request is expired, whether or not a sweep has written that down.
+    pub fn at(self, now: Timestamp, expires_at: Timestamp, execute_by: Option<Timestamp>) -> Self {
+        match self.deadline(expires_at, execute_by) {
+            Some(deadline) if now >= deadline => Self::Expired,
+            Some(_) | None => self,
+        }
+    }
+
+    fn deadline(self, expires_at: Timestamp, execute_by: Option<Timestamp>) -> Option<Timestamp> {
+        match self {
+            Self::Pending => Some(expires_at),
+            // INVARIANT: an approved request has `execute_by`. One without could never be
+            // started: its deadline is in the past.
+            Self::Approved => Some(execute_by.unwrap_or(Timestamp::EARLIEST)),
+            Self::Executing
+            | Self::Rejected
+            | Self::Expired
+            | Self::Cancelled
+            | Self::Executed
+            | Self::Failed => None,
+        }
+    }
+
     /// Whether anything can still happen to the operation.
     pub fn is_open(self) -> bool {
         match self {
@@ -284,29 +308,14 @@ impl Event {
 }
 
 impl Request {
-    /// The status at a time: past its deadline a request is expired, whether or not a sweep has
-    /// written that down.
+    /// The status at a time, see [`Status::at`].
     pub fn status_at(&self, now: Timestamp) -> Status {
-        match self.deadline() {
-            Some(deadline) if now >= deadline => Status::Expired,
-            Some(_) | None => self.status,
-        }
+        self.status.at(now, self.expires_at, self.execute_by)
     }
 
     /// By when something must happen to the request as it stands.
     pub fn deadline(&self) -> Option<Timestamp> {
-        match self.status {
-            Status::Pending => Some(self.expires_at),
-            // INVARIANT: an approved request has `execute_by`. One without could never be
-            // started: its deadline is in the past.
-            Status::Approved => Some(self.execute_by.unwrap_or(Timestamp::EARLIEST)),
-            Status::Executing
-            | Status::Rejected
-            | Status::Expired
-            | Status::Cancelled
-            | Status::Executed
-            | Status::Failed => None,
-        }
+        self.status.deadline(self.expires_at, self.execute_by)
     }
 
     /// When it closed. An expired request closed at the deadline it missed.

@@ -18,6 +18,15 @@ impl RiskLevel {
     /// Every level, lowest first.
     pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
 
+    /// How many distinct people must agree at least, whatever a policy says.
+    pub fn fewest_approvals(self) -> u8 {
+        match self {
+            Self::Low => 0,
+            Self::Medium => 1,
+            Self::High => 2,
+        }
+    }
+
     /// The name in requests and items.
     pub fn as_str(self) -> &'static str {
         match self {

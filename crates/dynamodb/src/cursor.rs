@@ -24,6 +24,8 @@ pub(crate) struct Position {
     pub(crate) sort: Timestamp,
     /// The item.
     pub(crate) request_id: RequestId,
+    /// When the walk began: ranges that depend on the time are the same on every page.
+    pub(crate) as_of: Timestamp,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,6 +36,7 @@ struct Wire {
     partition: String,
     sort: String,
     request_id: String,
+    as_of: String,
 }
 
 /// Writes a cursor for a list described by `list`.
@@ -43,6 +46,7 @@ pub(crate) fn encode(position: &Position, list: &str) -> Result<String, StoreErr
         partition: position.partition.clone(),
         sort: position.sort.to_string(),
         request_id: position.request_id.to_string(),
+        as_of: position.as_of.to_string(),
     };
     let json = serde_json::to_vec(&wire).map_err(|error| StoreError::Inconsistent(error.to_string()))?;
     Ok(URL_SAFE_NO_PAD.encode(json))
@@ -61,6 +65,7 @@ pub(crate) fn decode(cursor: &str, list: &str) -> Result<Position, StoreError> {
         Some(Position {
             sort: Timestamp::parse(&wire.sort).ok().filter(|sort| sort.to_string() == wire.sort)?,
             request_id: RequestId::parse(&wire.request_id).ok()?,
+            as_of: Timestamp::parse(&wire.as_of).ok()?,
             partition: wire.partition,
         })
     };
@@ -77,6 +82,7 @@ mod tests {
             partition: "pending".to_owned(),
             sort: Timestamp::from_millisecond(1_700_000_000_123),
             request_id: RequestId::parse("01930000-0000-7000-8000-0000000000aa").unwrap(),
+            as_of: Timestamp::from_millisecond(1_700_000_000_456),
         };
         let cursor = encode(&position, "list a").unwrap();
         assert_eq!(decode(&cursor, "list a"), Ok(position));
@@ -86,7 +92,7 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         let forged = URL_SAFE_NO_PAD.encode(format!(
-            r#"{{"list":"{}","partition":"p","sort":"2026","request_id":"x"}}"#,
+            r#"{{"list":"{}","partition":"p","sort":"2026","request_id":"x","as_of":"2026"}}"#,
             Digest::of("a")
         ));
         let long = "A".repeat(MAX_LENGTH + 1);

@@ -1,10 +1,10 @@
 //! What the SDK's errors mean to us: try again, somebody was faster, or a bug.
 
+use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use countersign_app::ports::{CommitError, StoreError};
 use std::error::Error;
-use std::fmt::Debug;
 
 /// Codes of answers that say nothing about the request, only about the moment.
 const TRANSIENT: &[&str] = &[
@@ -16,23 +16,24 @@ const TRANSIENT: &[&str] = &[
     "ServiceUnavailable",
     "TransactionInProgressException",
     "IdempotentParameterMismatchException",
+    "TransactionConflictException",
 ];
 
-/// Sorts an error of any call but a transaction. The message names the code, never the request:
-/// the SDK's own text may hold parts of an item.
-pub(crate) fn store_error<E, R>(error: SdkError<E, R>) -> StoreError
+/// Sorts an error of any call but a transaction. The message names the code alone: the database's
+/// own words may quote values of the request.
+pub(crate) fn store_error<E>(error: SdkError<E, HttpResponse>) -> StoreError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-    R: Debug + Send + Sync + 'static,
 {
     match &error {
         SdkError::ServiceError(service) => {
-            let code = service.err().code().unwrap_or("unknown error");
-            if TRANSIENT.contains(&code) {
-                StoreError::Unavailable(code.to_owned())
+            let code = service.err().code().unwrap_or("an error without a code").to_owned();
+            // A 5xx says nothing about whether the work was done, whoever on the way answered it.
+            let is_server_fault = service.raw().status().is_server_error();
+            if is_server_fault || TRANSIENT.contains(&code.as_str()) {
+                StoreError::Unavailable(code)
             } else {
-                let message = service.err().message().unwrap_or("no message");
-                StoreError::Inconsistent(format!("{code}: {message}"))
+                StoreError::Inconsistent(format!("the database answered {code}"))
             }
         }
         SdkError::TimeoutError(_) => {
@@ -47,10 +48,7 @@ where
 }
 
 /// Sorts an error of a transaction by the reasons of its actions.
-pub(crate) fn commit_error<R>(error: SdkError<TransactWriteItemsError, R>) -> CommitError
-where
-    R: Debug + Send + Sync + 'static,
-{
+pub(crate) fn commit_error(error: SdkError<TransactWriteItemsError, HttpResponse>) -> CommitError {
     let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
     else {
         return store_error(error).into();

@@ -21,7 +21,7 @@ pub(crate) struct Expression {
 }
 
 impl Expression {
-    /// The placeholder of an attribute name. All names go through here: many are reserved words.
+    /// The placeholder of an attribute name: many names are reserved words.
     pub(crate) fn name(&mut self, attribute: &str) -> String {
         let placeholder = format!("#{attribute}");
         self.names.insert(placeholder.clone(), attribute.to_owned());

@@ -23,6 +23,7 @@ use countersign_core::text::{CommentText, DurationText, Identifier, Justificatio
 use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
+use std::collections::BTreeSet;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct RequestItem {
@@ -318,6 +319,18 @@ impl TryFrom<&RequestItem> for Request {
 /// What is written out twice must agree, and a status must follow from its decisions: an item
 /// that was edited by hand into `approved` is not approved.
 fn check(request: &Request, item: &RequestItem) -> Result<(), InvalidAttribute> {
+    let people: BTreeSet<_> = request.decisions.iter().map(|decision| &decision.person).collect();
+    if people.len() != request.decisions.len() {
+        return Err(InvalidAttribute::Contradiction("one person decided twice"));
+    }
+    if people.contains(&request.requested_by)
+        || request.filed_by.as_ref().is_some_and(|person| people.contains(person))
+    {
+        return Err(InvalidAttribute::Contradiction("somebody decided on their own request"));
+    }
+    if request.approvals_required < request.risk_level.fewest_approvals() {
+        return Err(InvalidAttribute::Contradiction("fewer approvals than the risk needs"));
+    }
     let enough = request.approvals_received() >= usize::from(request.approvals_required);
     let needs_approvals = match request.status {
         Status::Approved | Status::Executing | Status::Executed | Status::Failed => true,
@@ -449,16 +462,6 @@ fn read_summary(item: &SummaryItem, now: Timestamp) -> Result<RequestSummary, In
     let written_status = read_name("status", &item.status, Status::parse)?;
     let expires_at = read("expires_at", &item.expires_at, Timestamp::parse)?;
     let execute_by = read_option("execute_by", item.execute_by.as_ref(), Timestamp::parse)?;
-    let is_overdue = match written_status {
-        Status::Pending => expires_at <= now,
-        Status::Approved => execute_by.is_none_or(|deadline| deadline <= now),
-        Status::Executing
-        | Status::Rejected
-        | Status::Expired
-        | Status::Cancelled
-        | Status::Executed
-        | Status::Failed => false,
-    };
     Ok(RequestSummary {
         id: read("request_id", &item.request_id, RequestId::parse)?,
         operation_type: read("operation_type", &item.operation_type, Identifier::parse)?,
@@ -468,7 +471,7 @@ fn read_summary(item: &SummaryItem, now: Timestamp) -> Result<RequestSummary, In
         risk_level: read_name("risk_level", &item.risk_level, RiskLevel::parse)?,
         environment: read_name("environment", &item.environment, Environment::parse)?,
         estimated_cost: read_cost("estimated_cost", item.estimated_cost)?,
-        status: if is_overdue { Status::Expired } else { written_status },
+        status: written_status.at(now, expires_at, execute_by),
         approvals_required: item.approvals_required,
         approved_by: item
             .approved_by

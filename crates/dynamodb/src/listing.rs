@@ -3,7 +3,7 @@
 //! A list is a walk over segments: ranges of one index partition each. An open status is one
 //! segment; a closed one is a segment a month; a requester or an instance is one.
 
-use crate::cursor::{self, Position};
+use crate::cursor::Position;
 use crate::expression::{Expression, Item, not_made_or_approved_by};
 use crate::keys::{
     self, INSTANCE_ID, INSTANCE_INDEX, REQUEST_ID, REQUESTED_AT, REQUESTED_BY, REQUESTER_INDEX, STATUS_AT,
@@ -58,13 +58,13 @@ impl Segment {
     }
 
     /// Where an item of this segment is.
-    pub(crate) fn position(&self, item: &Item) -> Result<Position, StoreError> {
+    pub(crate) fn position(&self, item: &Item, as_of: Timestamp) -> Result<Position, StoreError> {
         let string = |attribute: &str| item.get(attribute).and_then(|value| value.as_s().ok());
         let sort = string(self.sort_attribute).and_then(|text| Timestamp::parse(text).ok());
         let request_id = string(REQUEST_ID).and_then(|text| RequestId::parse(text).ok());
         match (sort, request_id) {
             (Some(sort), Some(request_id)) => {
-                Ok(Position { partition: self.partition.clone(), sort, request_id })
+                Ok(Position { partition: self.partition.clone(), sort, request_id, as_of })
             }
             _ => Err(StoreError::Inconsistent("list entry without its keys".to_owned())),
         }
@@ -85,13 +85,13 @@ impl Segment {
 }
 
 /// The segments of a list, in order. None is an empty range: the database refuses those.
-pub(crate) fn segments(query: &ListQuery) -> Vec<Segment> {
-    let mut segments = all_segments(query);
+pub(crate) fn segments(query: &ListQuery, as_of: Timestamp) -> Vec<Segment> {
+    let mut segments = all_segments(query, as_of);
     segments.retain(Segment::is_range);
     segments
 }
 
-fn all_segments(query: &ListQuery) -> Vec<Segment> {
+fn all_segments(query: &ListQuery, as_of: Timestamp) -> Vec<Segment> {
     let by_requester =
         query.requested_by.as_ref().map(|person| (REQUESTER_INDEX, REQUESTED_BY, person.to_string()));
     let by_instance =
@@ -112,7 +112,7 @@ fn all_segments(query: &ListQuery) -> Vec<Segment> {
         ) => {
             let range = match query.status {
                 // `from` and `to` mean the time it closed, see `filter`; it was made before that.
-                Some(_) => (Timestamp::EARLIEST, closed_range(query).1),
+                Some(_) => (Timestamp::EARLIEST, closed_range(query, as_of).1),
                 None => (query.from.unwrap_or(all_times.0), query.to.unwrap_or(all_times.1)),
             };
             vec![Segment {
@@ -124,23 +124,23 @@ fn all_segments(query: &ListQuery) -> Vec<Segment> {
                 ascending: false,
             }]
         }
-        (Some(status), None) => closed_segments(status, query),
+        (Some(status), None) => closed_segments(status, query, as_of),
         (None, None) => Vec::new(),
     }
 }
 
-fn closed_range(query: &ListQuery) -> (Timestamp, Timestamp) {
-    let to = query.to.unwrap_or(query.now);
+fn closed_range(query: &ListQuery, as_of: Timestamp) -> (Timestamp, Timestamp) {
+    let to = query.to.unwrap_or(as_of);
     (query.from.unwrap_or_else(|| to.minus_seconds(DEFAULT_RANGE_SECONDS)), to)
 }
 
 /// A closed status: what is overdue and not yet written down, then month by month, newest first.
-fn closed_segments(status: Status, query: &ListQuery) -> Vec<Segment> {
-    let (from, to) = closed_range(query);
+fn closed_segments(status: Status, query: &ListQuery, as_of: Timestamp) -> Vec<Segment> {
+    let (from, to) = closed_range(query, as_of);
     let mut segments = Vec::new();
     if status == Status::Expired {
         for open in [Status::Pending, Status::Approved] {
-            segments.push(Segment::of_status(open.to_string(), (from, to.min(query.now)), false));
+            segments.push(Segment::of_status(open.to_string(), (from, to.min(as_of)), false));
         }
     }
     for month in months_between(from, to).into_iter().rev() {
@@ -165,7 +165,12 @@ fn months_between(from: Timestamp, to: Timestamp) -> Vec<String> {
 }
 
 /// What a segment's items must also satisfy; `None` if nothing.
-pub(crate) fn filter(query: &ListQuery, segment: &Segment, expression: &mut Expression) -> Option<String> {
+pub(crate) fn filter(
+    query: &ListQuery,
+    as_of: Timestamp,
+    segment: &Segment,
+    expression: &mut Expression,
+) -> Option<String> {
     let mut conditions = Vec::new();
     if segment.index != REQUESTER_INDEX
         && let Some(person) = &query.requested_by
@@ -190,7 +195,7 @@ pub(crate) fn filter(query: &ListQuery, segment: &Segment, expression: &mut Expr
     if let Some(status) = query.status {
         if segment.index != STATUS_INDEX {
             conditions.push(status_condition(status, query.now, expression));
-            let (from, to) = closed_range(query);
+            let (from, to) = closed_range(query, as_of);
             conditions.push(between(STATUS_AT, from, to, expression));
         } else if status.is_open() && (query.from.is_some() || query.to.is_some()) {
             let from = query.from.unwrap_or(Timestamp::EARLIEST);
@@ -244,21 +249,18 @@ pub(crate) fn description(query: &ListQuery) -> String {
     format!("{status:?} {requested_by:?} {instance_id:?} {undecided_by:?} {from:?} {to:?}")
 }
 
-/// The segments that are left after a cursor, and where to begin in the first of them.
+/// The segments that are left after a position, and where to begin in the first of them.
 pub(crate) fn remaining(
-    segments: Vec<Segment>,
-    cursor: Option<&str>,
-    description: &str,
+    mut segments: Vec<Segment>,
+    position: Option<Position>,
 ) -> Result<(Vec<Segment>, Option<Position>), StoreError> {
-    let Some(cursor) = cursor else { return Ok((segments, None)) };
-    let position = cursor::decode(cursor, description)?;
-    let mut segments = segments;
+    let Some(position) = position else { return Ok((segments, None)) };
     let Some(current) = segments.iter().position(|segment| segment.partition == position.partition) else {
         return Err(StoreError::MalformedCursor);
     };
     let mut segments = segments.split_off(current);
-    // An entry may have left the range since: a deadline passed, or the month's 90 days moved on.
-    // The walk goes on from there all the same, if the database can begin there.
+    // An entry may have left the range since: its deadline passed. The walk goes on from there all
+    // the same.
     let begins_inside = segments.first().is_some_and(|segment| segment.holds(&position));
     if !begins_inside && let Some(segment) = segments.first_mut() {
         segment.clamp_after(&position);
@@ -306,7 +308,7 @@ mod tests {
     }
 
     fn partitions(query: &ListQuery) -> Vec<String> {
-        segments(query).into_iter().map(|segment| segment.partition).collect()
+        segments(query, query.now).into_iter().map(|segment| segment.partition).collect()
     }
 
     #[test]

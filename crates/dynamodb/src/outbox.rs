@@ -3,12 +3,15 @@
 use crate::error::{commit_error, store_error};
 use crate::expression::{Expression, Item};
 use crate::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, SHARD, first_event_id_at};
-use crate::outbox_item::{self, outbox_entry};
+use crate::outbox_item::{self, outbox_entry, outbox_key};
 use crate::store::{DynamoStore, invalid};
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
-use countersign_app::ports::{CommitError, Outbox, OutboxEntry, OutboxKey, StoreError};
+use countersign_app::ports::{CommitError, Outbox, OutboxKey, OutboxPage, StoreError};
 use countersign_core::ids::EventId;
 use countersign_core::timestamp::Timestamp;
+
+/// How many entries are read at once.
+const PAGE: i32 = 100;
 
 fn key_item(key: &OutboxKey) -> Item {
     Item::from([
@@ -22,9 +25,8 @@ impl DynamoStore {
         &self,
         shard: &str,
         before: Option<Timestamp>,
-        limit: usize,
         after: Option<&OutboxKey>,
-    ) -> Result<Vec<OutboxEntry>, StoreError> {
+    ) -> Result<OutboxPage, StoreError> {
         let mut condition = Expression::default();
         let name = condition.name(SHARD);
         let value = condition.string("shard", shard);
@@ -42,16 +44,24 @@ impl DynamoStore {
             .key_condition_expression(condition.text)
             .set_expression_attribute_names(Some(condition.names))
             .set_expression_attribute_values(Some(condition.values))
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .limit(PAGE)
             .set_exclusive_start_key(after.map(key_item))
             .send()
             .await
             .map_err(store_error)?;
-        page.items.unwrap_or_default().into_iter().map(outbox_entry).collect()
+        let entries: Vec<_> =
+            page.items.unwrap_or_default().into_iter().map(outbox_entry).collect::<Result<_, _>>()?;
+        let next = page.last_evaluated_key.as_ref().map(outbox_key).transpose()?;
+        Ok(OutboxPage { entries, next })
     }
 
-    /// Moves an entry to another partition, with no failures counted. `false` if it is not there.
-    async fn move_entry(&self, key: &OutboxKey, to_shard: String) -> Result<bool, StoreError> {
+    /// Moves an entry to another partition. `false` if it is not there.
+    async fn move_entry(
+        &self,
+        key: &OutboxKey,
+        to_shard: String,
+        forgets_failures: bool,
+    ) -> Result<bool, StoreError> {
         let found = self
             .client
             .get_item()
@@ -63,7 +73,9 @@ impl DynamoStore {
             .map_err(store_error)?;
         let Some(mut item) = found.item else { return Ok(false) };
         item.insert(SHARD.to_owned(), AttributeValue::S(to_shard));
-        item.insert("attempts".to_owned(), AttributeValue::N("0".to_owned()));
+        if forgets_failures {
+            item.insert("attempts".to_owned(), AttributeValue::N("0".to_owned()));
+        }
         let put =
             Put::builder().table_name(&self.tables.outbox).set_item(Some(item)).build().map_err(invalid)?;
         let delete = Delete::builder()
@@ -81,8 +93,8 @@ impl DynamoStore {
             .await;
         match moved.map_err(commit_error) {
             Ok(_) => Ok(true),
-            // Somebody else moved or delivered it.
-            Err(CommitError::Conflict) => Ok(false),
+            // Somebody else is at it, or was: looking again tells.
+            Err(CommitError::Conflict) => Err(StoreError::Unavailable("conflict".to_owned())),
             Err(CommitError::Store(error)) => Err(error),
         }
     }
@@ -97,10 +109,9 @@ impl Outbox for DynamoStore {
         &self,
         shard: &str,
         before: Timestamp,
-        limit: usize,
         after: Option<&OutboxKey>,
-    ) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.query_outbox(shard, Some(before), limit, after).await
+    ) -> Result<OutboxPage, StoreError> {
+        self.query_outbox(shard, Some(before), after).await
     }
 
     async fn remove(&self, key: &OutboxKey) -> Result<(), StoreError> {
@@ -138,15 +149,15 @@ impl Outbox for DynamoStore {
     }
 
     async fn bury(&self, key: &OutboxKey) -> Result<(), StoreError> {
-        self.move_entry(key, DEAD.to_owned()).await.map(|_| ())
+        self.move_entry(key, DEAD.to_owned(), false).await.map(|_| ())
     }
 
-    async fn dead(&self, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.query_outbox(DEAD, None, limit, None).await
+    async fn dead(&self, after: Option<&OutboxKey>) -> Result<OutboxPage, StoreError> {
+        self.query_outbox(DEAD, None, after).await
     }
 
     async fn replay(&self, event_id: EventId) -> Result<bool, StoreError> {
         let key = OutboxKey { shard: DEAD.to_owned(), event_id: event_id.to_string() };
-        self.move_entry(&key, outbox_item::shard(event_id)).await
+        self.move_entry(&key, outbox_item::shard(event_id), true).await
     }
 }

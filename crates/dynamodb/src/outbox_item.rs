@@ -3,7 +3,7 @@
 
 use crate::error::unreadable;
 use crate::expression::Item;
-use crate::keys::OUTBOX_SHARDS;
+use crate::keys::{EVENT_ID, OUTBOX_SHARDS, SHARD};
 use countersign_app::ports::{OutboxEntry, OutboxKey, StoreError};
 use countersign_core::event::EventType;
 use countersign_core::ids::{EventId, RequestId};
@@ -93,17 +93,22 @@ pub(crate) fn outbox_item(notification: &Notification) -> Result<Item, StoreErro
 /// If the item has not even a key. A message that cannot be read is not an error of the outbox:
 /// the entry says so.
 pub(crate) fn outbox_entry(item: Item) -> Result<OutboxEntry, StoreError> {
-    let string = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
-    let (Some(shard), Some(event_id)) = (string("shard"), string("event_id")) else {
-        return Err(StoreError::Inconsistent("outbox entry without its keys".to_owned()));
-    };
-    let key = OutboxKey { shard, event_id };
+    let key = outbox_key(&item)?;
     Ok(match from_item::<OutboxItem>(item) {
         Ok(entry) => {
             OutboxEntry { key, attempts: entry.attempts, notification: notification(&entry.message) }
         }
         Err(error) => OutboxEntry { key, attempts: 0, notification: Err(error.to_string()) },
     })
+}
+
+/// The key of an item, or of the end of a page.
+pub(crate) fn outbox_key(item: &Item) -> Result<OutboxKey, StoreError> {
+    let string = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+    match (string(SHARD), string(EVENT_ID)) {
+        (Some(shard), Some(event_id)) => Ok(OutboxKey { shard, event_id }),
+        _ => Err(StoreError::Inconsistent("outbox entry without its keys".to_owned())),
+    }
 }
 
 fn notification(message: &str) -> Result<Notification, String> {

@@ -271,13 +271,17 @@ impl DynamoStore {
     }
 }
 
-fn next_cursor(walked: &Walked, description: &str) -> Result<Option<String>, StoreError> {
+fn next_cursor(walked: &Walked, as_of: Timestamp, list: &str) -> Result<Option<String>, StoreError> {
     match walked.items.last() {
         Some((segment, item)) if walked.has_more => {
-            cursor::encode(&segment.position(item)?, description).map(Some)
+            cursor::encode(&segment.position(item, as_of)?, list).map(Some)
         }
         Some(_) | None => Ok(None),
     }
+}
+
+fn position(cursor: Option<&str>, list: &str) -> Result<Option<cursor::Position>, StoreError> {
+    cursor.map(|cursor| cursor::decode(cursor, list)).transpose()
 }
 
 fn start_key(segments: &[Segment], position: Option<&cursor::Position>) -> Option<Item> {
@@ -287,13 +291,15 @@ fn start_key(segments: &[Segment], position: Option<&cursor::Position>) -> Optio
 impl ListRequests for DynamoStore {
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         let description = listing::description(query);
-        let (segments, position) =
-            listing::remaining(listing::segments(query), query.cursor.as_deref(), &description)?;
+        let position = position(query.cursor.as_deref(), &description)?;
+        let as_of = position.as_ref().map_or(query.now, |position| position.as_of.min(query.now));
+        let (segments, position) = listing::remaining(listing::segments(query, as_of), position)?;
         let start = start_key(&segments, position.as_ref());
-        let filter =
-            |segment: &Segment, expression: &mut Expression| listing::filter(query, segment, expression);
+        let filter = |segment: &Segment, expression: &mut Expression| {
+            listing::filter(query, as_of, segment, expression)
+        };
         let walked = self.walk(segments, start, query.limit, filter).await?;
-        let next_cursor = next_cursor(&walked, &description)?;
+        let next_cursor = next_cursor(&walked, as_of, &description)?;
         let items = walked
             .items
             .into_iter()
@@ -313,14 +319,15 @@ impl FindDue for DynamoStore {
     ) -> Result<DuePage, StoreError> {
         let description = format!("due {status}");
         let due = vec![Segment::overdue(status, (Timestamp::EARLIEST, now))];
-        let (segments, position) = listing::remaining(due, cursor.as_deref(), &description)?;
+        let position = position(cursor.as_deref(), &description)?;
+        let (segments, position) = listing::remaining(due, position)?;
         let start = start_key(&segments, position.as_ref());
         let walked = self.walk(segments, start, limit, |_, _| None).await?;
-        let next_cursor = next_cursor(&walked, &description)?;
+        let next_cursor = next_cursor(&walked, now, &description)?;
         let ids = walked
             .items
             .iter()
-            .map(|(segment, item)| segment.position(item).map(|position| position.request_id))
+            .map(|(segment, item)| segment.position(item, now).map(|position| position.request_id))
             .collect::<Result<_, _>>()?;
         Ok(DuePage { ids, next_cursor })
     }

@@ -57,27 +57,41 @@ pub fn actor(claims: &Claims, names: &ClaimNames, channel: Channel) -> Result<Ac
     match claims.get(&names.email) {
         Some(Value::String(email)) => {
             let person = PersonId::from_email(email).map_err(|_| InvalidClaims::Email)?;
-            if !names.email_is_trusted && !is_verified(claims) {
+            if !names.email_is_trusted && !is_verified(claims, names) {
                 return Err(InvalidClaims::UnverifiedEmail);
             }
             Ok(Actor::new(person, Kind::Human, channel, groups))
         }
         Some(_) => Err(InvalidClaims::Email),
         None => {
-            let subject = claims.get("sub").and_then(Value::as_str).ok_or(InvalidClaims::Nobody)?;
+            let subject = client_subject(claims).ok_or(InvalidClaims::Nobody)?;
             let service = PersonId::service(subject).map_err(|_| InvalidClaims::Nobody)?;
             Ok(Actor::new(service, Kind::Service, channel, groups))
         }
     }
 }
 
-/// `true`, or the text `true`: some user pools write it so.
-fn is_verified(claims: &Claims) -> bool {
+/// `true`, or the text `true`: some user pools write it so. It speaks of the claim `email` alone.
+fn is_verified(claims: &Claims, names: &ClaimNames) -> bool {
+    if names.email != "email" {
+        return false;
+    }
     match claims.get("email_verified") {
         Some(Value::Bool(verified)) => *verified,
         Some(Value::String(verified)) => verified == "true",
         Some(_) | None => false,
     }
+}
+
+/// The subject of a token that a client got for itself (RFC 9068 section 2.2: `sub` is then the
+/// client). A person's access token without an e-mail is not one: taken for a service, it would
+/// make the same person somebody else.
+fn client_subject(claims: &Claims) -> Option<&str> {
+    let subject = claims.get("sub").and_then(Value::as_str)?;
+    let is_client =
+        ["client_id", "azp"].iter().filter_map(|name| claims.get(*name)).any(|client| client == subject);
+    let names_a_person = ["username", "cognito:username"].iter().any(|name| claims.contains_key(*name));
+    (is_client && !names_a_person).then_some(subject)
 }
 
 fn groups(claims: &Claims, names: &ClaimNames) -> Result<Vec<String>, InvalidClaims> {
@@ -102,18 +116,17 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn check(claims: Value) -> Result<Actor, InvalidClaims> {
-        let Value::Object(claims) = claims else { unreachable!() };
-        actor(&claims, &ClaimNames::default(), Channel::Local)
+    fn check(claims: &Value) -> Result<Actor, InvalidClaims> {
+        actor(claims.as_object().unwrap(), &ClaimNames::default(), Channel::Local)
     }
 
     #[test]
     fn an_email_is_a_person_and_a_group_can_make_it_an_agent() {
         let ann =
-            check(json!({"email": " Ann@Example.com", "email_verified": true, "groups": ["developer"]}))
+            check(&json!({"email": " Ann@Example.com", "email_verified": true, "groups": ["developer"]}))
                 .unwrap();
         assert_eq!((ann.person.as_str(), ann.kind), ("ann@example.com", Kind::Human));
-        let bot = check(json!({"email": "bot@example.com", "email_verified": "true",
+        let bot = check(&json!({"email": "bot@example.com", "email_verified": "true",
             "cognito:groups": ["agent"], "groups": "approver"}))
         .unwrap();
         assert_eq!(bot.kind, Kind::Agent);
@@ -121,8 +134,19 @@ mod tests {
     }
 
     #[test]
+    fn email_verified_speaks_of_the_claim_email_alone() {
+        let names = ClaimNames { email: "upn".to_owned(), ..ClaimNames::default() };
+        let claims = json!({"upn": "boss@example.com", "email_verified": true});
+        let claims = claims.as_object().unwrap();
+        assert_eq!(actor(claims, &names, Channel::Local), Err(InvalidClaims::UnverifiedEmail));
+        let names = ClaimNames { email_is_trusted: true, ..names };
+        assert!(actor(claims, &names, Channel::Local).is_ok());
+    }
+
+    #[test]
     fn without_an_email_it_is_a_service() {
-        let service = check(json!({"sub": "deployer", "groups": ["approver"]})).unwrap();
+        let service =
+            check(&json!({"sub": "deployer", "client_id": "deployer", "groups": ["approver"]})).unwrap();
         assert_eq!((service.person.as_str(), service.kind), ("service:deployer", Kind::Service));
     }
 
@@ -136,12 +160,17 @@ mod tests {
             (json!({"email": null, "sub": "x", "email_verified": true}), InvalidClaims::Email),
             (json!({"email": ["ann@example.com"], "email_verified": true}), InvalidClaims::Email),
             (json!({}), InvalidClaims::Nobody),
-            (json!({"sub": ""}), InvalidClaims::Nobody),
-            (json!({"sub": "a b"}), InvalidClaims::Nobody),
+            (json!({"sub": "", "azp": ""}), InvalidClaims::Nobody),
+            (json!({"sub": "a b", "azp": "a b"}), InvalidClaims::Nobody),
+            // An access token of a person, who has an e-mail elsewhere.
+            (json!({"sub": "7e1c", "client_id": "app", "username": "ann"}), InvalidClaims::Nobody),
+            (json!({"sub": "7e1c", "azp": "app"}), InvalidClaims::Nobody),
+            (json!({"sub": "7e1c"}), InvalidClaims::Nobody),
+            (json!({"sub": "x", "client_id": "x", "username": "x"}), InvalidClaims::Nobody),
             (json!({"sub": "x", "groups": {"admin": true}}), InvalidClaims::Groups),
             (json!({"sub": "x", "groups": [["admin"]]}), InvalidClaims::Groups),
         ] {
-            assert_eq!(check(claims.clone()), Err(error), "{claims}");
+            assert_eq!(check(&claims), Err(error), "{claims}");
         }
     }
 }

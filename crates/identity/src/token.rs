@@ -17,8 +17,8 @@ pub const LOCAL_ISSUER: &str = "countersign";
 
 /// The longest token that is looked at, in bytes.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
-/// How far the issuer's clock may be ahead or behind, in milliseconds.
-const LEEWAY_MILLISECONDS: i64 = 30_000;
+/// How far an issuer's clock may be ahead or behind, in milliseconds. Our own is neither.
+const ISSUER_LEEWAY_MILLISECONDS: u32 = 30_000;
 
 /// Why a token is refused. For the log only.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -144,7 +144,11 @@ impl Verifier {
         if !self.is_for_us(&data.claims) {
             return Err(InvalidToken::Untrusted);
         }
-        check_times(&data.claims, now)?;
+        let leeway = match self.keys {
+            Keys::Local(_) => 0,
+            Keys::Issuer(_) => ISSUER_LEEWAY_MILLISECONDS,
+        };
+        check_times(&data.claims, now, leeway)?;
         Ok(claims::actor(&data.claims, &self.claim_names, self.channel)?)
     }
 
@@ -202,13 +206,17 @@ fn is_public_key_algorithm(algorithm: Algorithm) -> bool {
     )
 }
 
-fn check_times(claims: &Claims, now: Timestamp) -> Result<(), InvalidToken> {
-    let millisecond = |name: &str| claims.get(name).and_then(Value::as_f64).map(|seconds| seconds * 1000.0);
+fn check_times(claims: &Claims, now: Timestamp, leeway_milliseconds: u32) -> Result<(), InvalidToken> {
+    let millisecond = |time: &Value| time.as_f64().map(|seconds| seconds * 1000.0);
     let now = now.as_millisecond() as f64;
-    let leeway = LEEWAY_MILLISECONDS as f64;
-    let ends = millisecond("exp").ok_or(InvalidToken::OutOfTime)?;
+    let leeway = f64::from(leeway_milliseconds);
+    let ends = claims.get("exp").and_then(millisecond).ok_or(InvalidToken::OutOfTime)?;
+    let begins = match claims.get("nbf") {
+        Some(time) => millisecond(time).ok_or(InvalidToken::OutOfTime)?,
+        None => f64::NEG_INFINITY,
+    };
     let has_ended = now >= ends + leeway;
-    let has_not_begun = millisecond("nbf").is_some_and(|begins| now < begins - leeway);
+    let has_not_begun = now < begins - leeway;
     if has_ended || has_not_begun {
         return Err(InvalidToken::OutOfTime);
     }
@@ -246,8 +254,8 @@ mod tests {
         let verifier = Verifier::local(key);
         let actor = verifier.verify(&token, now()).unwrap();
         assert_eq!((actor.person, actor.channel), (ann, Channel::Local));
-        assert!(verifier.verify(&token, now().plus_seconds(HOUR + 29)).is_ok());
-        assert_eq!(verifier.verify(&token, now().plus_seconds(HOUR + 30)), Err(InvalidToken::OutOfTime));
+        assert!(verifier.verify(&token, now().plus_seconds(HOUR - 1)).is_ok());
+        assert_eq!(verifier.verify(&token, now().plus_seconds(HOUR)), Err(InvalidToken::OutOfTime));
     }
 
     #[test]
@@ -291,6 +299,7 @@ mod tests {
             ("an end in words", with("exp", json!("tomorrow"))),
             ("ended", with("exp", json!(1))),
             ("not begun", with("nbf", json!(4_000_000_000_u64))),
+            ("a beginning in words", with("nbf", json!("yesterday"))),
             ("unverified e-mail", with("email_verified", json!(false))),
             ("long", "a".repeat(MAX_TOKEN_BYTES + 1)),
         ] {

@@ -32,7 +32,7 @@ impl<S: CommandStore + CountPending> Operation<S> for Create {
         let done = countersign_app::create::create(dependencies, &draft, actor, idempotency.as_ref()).await?;
         let status = if done.is_replay() { 200 } else { 201 };
         let location = format!("/v1/approvals/{}", done.request.id);
-        Ok(reply(dependencies, actor, &done, "create", status).with_header("location", location))
+        Ok(reply(dependencies, actor, &done, status).with_header("location", location))
     }
 }
 

@@ -4,6 +4,7 @@ use crate::call::Reply;
 use crate::openapi;
 use crate::wire::HealthBody;
 use countersign_app::dependencies::Dependencies;
+use std::sync::OnceLock;
 
 /// Whether the service is there, and which one it is.
 pub fn health<S>(dependencies: &Dependencies<S>) -> Reply {
@@ -19,5 +20,7 @@ pub fn health<S>(dependencies: &Dependencies<S>) -> Reply {
 
 /// The description of the API.
 pub fn description() -> Reply {
-    Reply::json(200, &openapi::document())
+    // It never changes while the program runs, and anybody may ask for it as often as they like.
+    static DESCRIPTION: OnceLock<Reply> = OnceLock::new();
+    DESCRIPTION.get_or_init(|| Reply::json(200, &openapi::document())).clone()
 }

@@ -13,7 +13,7 @@ pub mod list;
 pub mod reject;
 pub mod start;
 
-use crate::call::Reply;
+use crate::call::{ChangeMade, Reply};
 use crate::problem::Problem;
 use crate::wire::RequestBody;
 use countersign_app::command::{self, Done};
@@ -28,7 +28,7 @@ use countersign_core::ids::RequestId;
 pub trait CommandStore: LoadRequest + CommitChange + FindEvent {}
 impl<S: LoadRequest + CommitChange + FindEvent> CommandStore for S {}
 
-/// Runs a command and logs what it came to.
+/// Runs a command and answers with the request.
 async fn execute_command<S: CommandStore>(
     dependencies: &Dependencies<S>,
     actor: &Actor,
@@ -37,23 +37,14 @@ async fn execute_command<S: CommandStore>(
     idempotency: Option<&Idempotency>,
 ) -> Result<Reply, Problem> {
     let done = command::command(dependencies, id, command, actor, idempotency).await?;
-    Ok(reply(dependencies, actor, &done, command.name().as_str(), 200))
+    Ok(reply(dependencies, actor, &done, 200))
 }
 
-/// One line per change: which event happened to which request. Nobody's name, nobody's words.
-fn reply<S>(
-    dependencies: &Dependencies<S>,
-    actor: &Actor,
-    done: &Done,
-    operation: &'static str,
-    status: u16,
-) -> Reply {
-    let request_id = done.request.id;
-    match done.event_id {
-        Some(event_id) => {
-            tracing::info!(operation, %request_id, %event_id, request_status = %done.request.status, "done");
-        }
-        None => tracing::info!(operation, %request_id, "replayed"),
-    }
-    Reply::json(status, &RequestBody::done(done, actor, dependencies.host.now()))
+/// The request as a command left it.
+fn reply<S>(dependencies: &Dependencies<S>, actor: &Actor, done: &Done, status: u16) -> Reply {
+    let request = &done.request;
+    let now = dependencies.host.now();
+    let change =
+        ChangeMade { request_id: request.id, event_id: done.event_id, status: request.status_at(now) };
+    Reply { change: Some(change), ..Reply::json(status, &RequestBody::of(request, actor, now)) }
 }
