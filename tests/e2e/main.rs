@@ -2,7 +2,9 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "tests fail by panicking"
 )]
 
@@ -11,15 +13,24 @@ mod cancel;
 mod comment;
 mod create;
 mod deadlines;
+mod delivery;
+mod dispatch;
 mod events;
 mod finish;
 mod get;
 mod health;
+mod hostile_text;
 mod idempotency;
+mod identity;
+mod limits;
 mod list;
 mod malformed;
-mod not_yet;
 mod paging;
+mod pending_limit;
 mod races;
+mod refusal_order;
 mod reject;
+mod routes;
 mod start;
+mod visibility;
+mod wire;

@@ -21,6 +21,8 @@ pub struct Answer {
     pub headers: BTreeMap<String, String>,
     /// The body; null if it is no JSON.
     pub body: Value,
+    /// The body as it came.
+    pub text: String,
 }
 
 impl Answer {
@@ -150,6 +152,6 @@ impl Client {
             .collect();
         let text = response.body_mut().read_to_string()?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Ok(Answer { status: response.status().as_u16(), headers, body })
+        Ok(Answer { status: response.status().as_u16(), headers, body, text })
     }
 }

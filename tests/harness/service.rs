@@ -119,7 +119,8 @@ impl Service {
 
     /// A program without an e-mail, in some groups.
     pub fn program(&self, subject: &str, groups: &[&str]) -> Client {
-        Client::new(&self.base, Some(self.token_of(&json!({ "sub": subject, "groups": groups }))))
+        let claims = json!({ "sub": subject, "client_id": subject, "groups": groups });
+        Client::new(&self.base, Some(self.token_of(&claims)))
     }
 
     /// A developer.
