@@ -1,7 +1,6 @@
 //! The product over HTTP, as a user would use it: one binary, one module per subject.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,

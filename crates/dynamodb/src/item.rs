@@ -435,7 +435,7 @@ impl TryFrom<&IdempotencyItem> for IdempotencyRecord {
 ///
 /// # Errors
 /// None for a request made by the core.
-pub fn request_item(request: &Request) -> Result<Item, StoreError> {
+pub(crate) fn request_item(request: &Request) -> Result<Item, StoreError> {
     to_item(RequestItem::from(request)).map_err(|error| unreadable("request", error))
 }
 
@@ -443,7 +443,7 @@ pub fn request_item(request: &Request) -> Result<Item, StoreError> {
 ///
 /// # Errors
 /// [`StoreError::Inconsistent`] if an attribute is missing, impossible or contradicts another.
-pub fn request(item: Item) -> Result<Request, StoreError> {
+pub(crate) fn request(item: Item) -> Result<Request, StoreError> {
     let item: RequestItem = from_item(item).map_err(|error| unreadable("request", error))?;
     Request::try_from(&item)
         .map_err(|error| unreadable(&format!("request {}", item.request_id.escape_debug()), error))

@@ -10,7 +10,7 @@ mod audit_item;
 mod cursor;
 mod error;
 mod expression;
-pub mod item;
+mod item;
 pub mod keys;
 mod listing;
 mod outbox;

@@ -2,7 +2,7 @@
 //!
 //! The store talks to it with the SDK that talks to AWS; only the transport differs. Requests are
 //! handed to the library as function calls, so no database port is ever open. Which requests are
-//! understood is listed in [`dispatch`].
+//! understood is listed in `dispatch`.
 //!
 //! The engine commits with `synchronous = FULL`: what is acknowledged has been written through to
 //! the disk. It calls itself an engine for development and tests, and is no replacement for
