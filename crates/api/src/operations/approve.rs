@@ -1,12 +1,8 @@
 //! POST /v1/approvals/{id}/approve
 
-use super::{CommandStore, execute_command};
-use crate::call::Reply;
+use super::CommandOperation;
 use crate::fields::{Fields, free_text, string};
-use crate::problem::Problem;
 use crate::routes::{self, Route};
-use crate::run::Operation;
-use countersign_app::dependencies::Dependencies;
 use countersign_core::actor::Actor;
 use countersign_core::command::Command;
 
@@ -14,23 +10,13 @@ use countersign_core::command::Command;
 #[derive(Debug)]
 pub struct Approve;
 
-impl<S: CommandStore> Operation<S> for Approve {
+impl CommandOperation for Approve {
     const ROUTE: Route = routes::APPROVE;
 
-    async fn execute(
-        dependencies: &Dependencies<S>,
-        actor: &Actor,
-        mut fields: Fields,
-    ) -> Result<Reply, Problem> {
-        let id = fields.request_id();
+    fn read(fields: &mut Fields, actor: &Actor) -> Option<Command> {
         fields.caller("approved_by", actor);
         let comment = fields.optional("comments", free_text);
         let parameters_digest = fields.optional("parameters_digest", string);
-        let values = (|| {
-            let (comment, parameters_digest) = (comment?, parameters_digest?);
-            Some((id?, Command::Approve { comment, parameters_digest }))
-        })();
-        let ((id, command), idempotency) = fields.finish(values)?;
-        execute_command(dependencies, actor, id, &command, idempotency.as_ref()).await
+        Some(Command::Approve { comment: comment?, parameters_digest: parameters_digest? })
     }
 }

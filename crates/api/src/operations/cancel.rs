@@ -1,12 +1,8 @@
 //! POST /v1/approvals/{id}/cancel
 
-use super::{CommandStore, execute_command};
-use crate::call::Reply;
+use super::CommandOperation;
 use crate::fields::{Fields, free_text};
-use crate::problem::Problem;
 use crate::routes::{self, Route};
-use crate::run::Operation;
-use countersign_app::dependencies::Dependencies;
 use countersign_core::actor::Actor;
 use countersign_core::command::Command;
 
@@ -14,19 +10,12 @@ use countersign_core::command::Command;
 #[derive(Debug)]
 pub struct Cancel;
 
-impl<S: CommandStore> Operation<S> for Cancel {
+impl CommandOperation for Cancel {
     const ROUTE: Route = routes::CANCEL;
 
-    async fn execute(
-        dependencies: &Dependencies<S>,
-        actor: &Actor,
-        mut fields: Fields,
-    ) -> Result<Reply, Problem> {
-        let id = fields.request_id();
+    fn read(fields: &mut Fields, actor: &Actor) -> Option<Command> {
         fields.caller("cancelled_by", actor);
         let reason = fields.optional("reason", free_text);
-        let values = (|| Some((id?, Command::Cancel { reason: reason? })))();
-        let ((id, command), idempotency) = fields.finish(values)?;
-        execute_command(dependencies, actor, id, &command, idempotency.as_ref()).await
+        Some(Command::Cancel { reason: reason? })
     }
 }

@@ -14,7 +14,10 @@ pub mod reject;
 pub mod start;
 
 use crate::call::{ChangeMade, Reply};
+use crate::fields::Fields;
 use crate::problem::Problem;
+use crate::routes::Route;
+use crate::run::Operation;
 use crate::wire::RequestBody;
 use countersign_app::command::{self, Done};
 use countersign_app::dependencies::Dependencies;
@@ -27,6 +30,30 @@ use countersign_core::ids::RequestId;
 /// What every command on an existing request may do to the store.
 pub trait CommandStore: LoadRequest + CommitChange + FindEvent {}
 impl<S: LoadRequest + CommitChange + FindEvent> CommandStore for S {}
+
+/// An operation that is one command on an existing request.
+pub trait CommandOperation {
+    /// Where it is.
+    const ROUTE: Route;
+
+    /// Reads the command from the fields, the request's id excepted. `None` if a rule is broken.
+    fn read(fields: &mut Fields, actor: &Actor) -> Option<Command>;
+}
+
+impl<O: CommandOperation, S: CommandStore> Operation<S> for O {
+    const ROUTE: Route = <O as CommandOperation>::ROUTE;
+
+    async fn execute(
+        dependencies: &Dependencies<S>,
+        actor: &Actor,
+        mut fields: Fields,
+    ) -> Result<Reply, Problem> {
+        let id = fields.request_id();
+        let command = O::read(&mut fields, actor);
+        let ((id, command), idempotency) = fields.finish(id.zip(command))?;
+        execute_command(dependencies, actor, id, &command, idempotency.as_ref()).await
+    }
+}
 
 /// Runs a command and answers with the request.
 async fn execute_command<S: CommandStore>(

@@ -1,12 +1,8 @@
 //! POST /v1/approvals/{id}/execution
 
-use super::{CommandStore, execute_command};
-use crate::call::Reply;
+use super::CommandOperation;
 use crate::fields::{Fields, string};
-use crate::problem::Problem;
 use crate::routes::{self, Route};
-use crate::run::Operation;
-use countersign_app::dependencies::Dependencies;
 use countersign_core::actor::Actor;
 use countersign_core::command::Command;
 
@@ -14,19 +10,12 @@ use countersign_core::command::Command;
 #[derive(Debug)]
 pub struct Start;
 
-impl<S: CommandStore> Operation<S> for Start {
+impl CommandOperation for Start {
     const ROUTE: Route = routes::START;
 
-    async fn execute(
-        dependencies: &Dependencies<S>,
-        actor: &Actor,
-        mut fields: Fields,
-    ) -> Result<Reply, Problem> {
-        let id = fields.request_id();
+    fn read(fields: &mut Fields, actor: &Actor) -> Option<Command> {
         fields.caller("executed_by", actor);
         let parameters_digest = fields.optional("parameters_digest", string);
-        let values = (|| Some((id?, Command::Start { parameters_digest: parameters_digest? })))();
-        let ((id, command), idempotency) = fields.finish(values)?;
-        execute_command(dependencies, actor, id, &command, idempotency.as_ref()).await
+        Some(Command::Start { parameters_digest: parameters_digest? })
     }
 }
