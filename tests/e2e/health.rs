@@ -57,3 +57,12 @@ fn no_answer_is_kept_by_a_cache() {
         assert!(answer.headers.contains_key("x-correlation-id"), "{path}");
     }
 }
+
+/// `create_request` through the original endpoint is a 201, too.
+#[test]
+fn the_description_knows_that_the_original_endpoint_creates() {
+    let service = Service::start();
+    service.requester("ann").post("/approvals", &Service::low()).expect(201);
+    let document = service.anonymous().get("/openapi.json").expect(200);
+    assert!(document["paths"]["/approvals"]["post"]["responses"]["201"].is_object());
+}

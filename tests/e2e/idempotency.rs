@@ -275,3 +275,22 @@ fn a_retry_after_a_failure_makes_one_request() {
         assert_eq!(ann.ids("/v1/approvals").len(), 1, "{fault:?}");
     }
 }
+
+/// The original endpoint names in the body what the others name in the path: it is one command.
+#[test]
+fn a_retry_may_take_the_other_endpoint() {
+    let service = Service::start();
+    let (ann, bob) = (service.requester("ann"), service.approver("bob"));
+    let created = ann.post_with_key("/v1/approvals", &Service::high(), "one").expect(201);
+    let mut again = Service::high();
+    again["operation"] = json!("create_request");
+    assert_eq!(ann.post_with_key("/approvals", &again, "one").expect(200), created);
+
+    let id = &created["request_id"];
+    let path = format!("/v1/approvals/{}/approve", id.as_str().unwrap());
+    let approved = bob.post_with_key(&path, &json!({ "comments": "fine" }), "two").expect(200);
+    let again = json!({ "operation": "approve_request", "request_id": id, "comments": "fine" });
+    assert_eq!(bob.post_with_key("/approvals", &again, "two").expect(200), approved);
+    let other = json!({ "operation": "approve_request", "request_id": id, "comments": "no" });
+    bob.post_with_key("/approvals", &other, "two").expect_problem(409, "idempotency_conflict");
+}

@@ -326,3 +326,24 @@ fn a_walk_over_expired_requests_misses_none_when_the_sweep_runs() {
     }
     assert_eq!(seen, ids(&all));
 }
+
+/// The last 90 days are those before the first page, however long the walk takes.
+#[test]
+fn a_walk_keeps_the_range_that_it_began_with() {
+    let service = Service::start();
+    let (ann, bob) = (service.requester("ann"), service.approver("bob"));
+    service.host.advance_milliseconds(30 * 24 * 60 * 60 * 1000 + 23 * 60 * 60 * 1000);
+    for _ in 0..3 {
+        let path = Service::create(&ann, &Service::medium());
+        bob.post(&format!("{path}/reject"), &json!({ "reason": "no" })).expect(200);
+    }
+    // 31 January 23:00 is just inside the last 90 days of 1 May, and a day later it is not.
+    service.host.advance_milliseconds(90 * 24 * 60 * 60 * 1000 - 60_000);
+    let (_, cursor) = bob.page("/v1/approvals?status=rejected", 1, None);
+    service.host.advance_milliseconds(24 * 60 * 60 * 1000);
+    let (second, cursor) = bob.page("/v1/approvals?status=rejected", 1, cursor.as_deref());
+    let (third, cursor) = bob.page("/v1/approvals?status=rejected", 1, cursor.as_deref());
+    assert_eq!((second.len(), third.len(), cursor), (1, 1, None));
+    let (from_now, _) = bob.page("/v1/approvals?status=rejected", 1, None);
+    assert!(from_now.is_empty(), "a new walk has a new range");
+}
