@@ -69,6 +69,32 @@ fn an_address_that_others_can_reach_needs_tls() {
 }
 
 #[test]
+fn with_a_certificate_it_speaks_tls_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let (certificate, key) = (directory.path().join("tls.pem"), directory.path().join("tls.key"));
+    fs::write(&certificate, made.cert.pem()).unwrap();
+    fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let arguments = ["--tls-cert", certificate.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+    let data = directory.path().join("data");
+    let program = Program::start_with(BINARY, &data, &arguments);
+    assert!(program.base().starts_with("https://"), "{}", program.base());
+
+    let root = ureq::tls::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap().to_owned();
+    let tls = ureq::tls::TlsConfig::builder().root_certs(vec![root].into()).build();
+    let agent: ureq::Agent = ureq::Agent::config_builder().tls_config(tls).build().into();
+    let health = agent.get(format!("{}/health", program.base())).call().unwrap();
+    assert_eq!(health.status().as_u16(), 200);
+    let plain = program.base().replace("https://", "http://");
+    assert!(ureq::get(format!("{plain}/health")).call().is_err());
+    drop(program);
+
+    let swapped = ["--tls-cert", key.to_str().unwrap(), "--tls-key", certificate.to_str().unwrap()];
+    let message = refused(&data, &swapped);
+    assert!(message.contains("tls.key: holds no certificate"), "the file that is wrong is named: {message}");
+}
+
+#[test]
 fn a_policy_that_cannot_be_used_is_refused_with_its_place() {
     let directory = tempfile::tempdir().unwrap();
     let policy = directory.path().join("policy");

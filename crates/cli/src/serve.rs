@@ -169,7 +169,11 @@ fn tls(arguments: &ServeArguments) -> Result<Option<RustlsConfig>, String> {
     let chain = CertificateDer::pem_file_iter(chain_path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| at(chain_path, &error))?;
-    let key = PrivateKeyDer::from_pem_file(key_path).map_err(|error| at(key_path, &error))?;
+    if chain.is_empty() {
+        return Err(at(chain_path, &"holds no certificate in PEM"));
+    }
+    let key = PrivateKeyDer::from_pem_file(key_path)
+        .map_err(|error| at(key_path, &format!("holds no private key in PEM: {error}")))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut configuration = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
