@@ -5,5 +5,6 @@ mod conditions;
 mod crash;
 mod faults;
 mod interleavings;
+mod outbox;
 mod program;
 mod round_trips;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 /// The environment in the names of embedded tables.
-const ENVIRONMENT: &str = "local";
+pub(crate) const TABLES_ENVIRONMENT: &str = "local";
 
 /// The parts that handlers and sweeps share.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ impl Application {
         authenticator: Authenticator,
         host: Box<dyn Host>,
     ) -> Result<Self, String> {
-        let tables = TableNames::of_environment(ENVIRONMENT);
+        let tables = TableNames::of_environment(TABLES_ENVIRONMENT);
         table::create_missing(&client, &tables)
             .await
             .map_err(|error| format!("the tables cannot be created: {error}"))?;

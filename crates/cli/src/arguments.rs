@@ -1,6 +1,7 @@
 //! The command line and the environment variables behind it.
 
 use clap::{Args, Parser, Subcommand};
+use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,13 +22,21 @@ pub enum Command {
     Serve(Box<ServeArguments>),
     /// Issue a token for a person, signed with the data directory's key
     Token(TokenArguments),
+    /// Look after events that could not be delivered, while the service is stopped
+    Outbox(OutboxArguments),
 }
 
 /// Where everything of one service is kept.
 #[derive(Debug, Clone, Args)]
 pub struct DataDirectoryArgument {
     /// The directory with the database and the keys; created if it is not there
-    #[arg(long, value_name = "DIR", env = "COUNTERSIGN_DATA_DIR", default_value = "./countersign-data")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "COUNTERSIGN_DATA_DIR",
+        default_value = "./countersign-data",
+        global = true
+    )]
     pub data_dir: PathBuf,
 }
 
@@ -119,6 +128,39 @@ pub struct TokenArguments {
     /// Where the key is.
     #[command(flatten)]
     pub data: DataDirectoryArgument,
+}
+
+/// `countersign outbox`.
+#[derive(Debug, Clone, Args)]
+pub struct OutboxArguments {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub command: OutboxCommand,
+
+    /// Where the outbox is.
+    #[command(flatten)]
+    pub data: DataDirectoryArgument,
+}
+
+/// The commands of `countersign outbox`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum OutboxCommand {
+    /// List the dead letters: events whose delivery failed too often
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put dead letters back for delivery
+    #[command(group = clap::ArgGroup::new("which").required(true))]
+    Replay {
+        /// The event, as `list` shows it
+        #[arg(group = "which", value_parser = EventId::parse)]
+        event_id: Option<EventId>,
+        /// All that can be read
+        #[arg(long, group = "which")]
+        all: bool,
+    },
 }
 
 /// The longest a token may be valid: 366 days.

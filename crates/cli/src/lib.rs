@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod arguments;
+pub mod outbox;
 pub mod serve;
 pub mod token;
 
@@ -16,6 +17,7 @@ pub mod sweeps;
 
 pub mod authentication;
 pub mod data_directory;
+pub mod exit;
 pub mod host;
 pub mod issuer;
 pub mod logging;
