@@ -5,6 +5,7 @@ mod conditions;
 mod crash;
 mod faults;
 mod interleavings;
+mod issuer;
 mod outbox;
 mod program;
 mod round_trips;
