@@ -3,6 +3,20 @@
 use countersign_e2e::service::Service;
 use serde_json::json;
 
+/// Whoever puts the digest into the query string must not believe that it was checked.
+#[test]
+fn a_field_in_the_query_string_is_refused_and_not_ignored() {
+    let service = Service::start();
+    let (ann, bob) = (service.requester("ann"), service.approver("bob"));
+    let path = Service::create(&ann, &Service::high());
+    let body = bob
+        .post(&format!("{path}/approve?parameters_digest=0"), &serde_json::json!({}))
+        .expect_problem(422, "validation_failed");
+    assert_eq!(body["errors"][0]["pointer"], "/parameters_digest");
+    assert_eq!(ann.get(&path).expect(200)["approvals_received"], 0);
+    ann.post("/v1/approvals?risk_level=low", &Service::high()).expect_problem(422, "validation_failed");
+}
+
 #[test]
 fn a_high_risk_takes_two_people() {
     let service = Service::start();

@@ -43,7 +43,11 @@ impl Fields {
             Input::Http { request_id, query, body, idempotency_key } => {
                 let (object, errors) = match expected {
                     Body::None => read_query(&query),
-                    Body::Optional | Body::Required => read_object(&body, expected)?,
+                    Body::Optional | Body::Required => {
+                        let (object, mut errors) = read_object(&body, expected)?;
+                        errors.extend(misplaced(&query));
+                        (object, errors)
+                    }
                 };
                 let path_id = match request_id {
                     None => None,
@@ -205,6 +209,14 @@ fn read_object(body: &[u8], expected: Body) -> Result<(Map<String, Value>, Vec<F
         Ok(_) => Ok((Map::new(), vec![FieldError::new("", "the body must be a JSON object")])),
         Err(error) => Err(Problem::new(Code::MalformedJson, error.to_string())),
     }
+}
+
+/// Every parameter of a query string where fields belong into the body. Ignoring one, such as
+/// `parameters_digest`, would let its sender believe that it was checked.
+fn misplaced(query: &str) -> Vec<FieldError> {
+    form_urlencoded::parse(query.as_bytes())
+        .map(|(name, _)| FieldError::new(&pointer(&name), "belongs into the body, not the query string"))
+        .collect()
 }
 
 /// The parameters of a query string, and which of them are given twice.

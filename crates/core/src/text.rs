@@ -7,7 +7,7 @@ use std::fmt;
 #[error("{0}")]
 pub struct InvalidText(String);
 
-/// Free text of 1 to `MAX` characters, not only white space.
+/// Free text of 1 to `MAX` characters, of which at least one can be seen.
 ///
 /// Kept as sent, control and bidirectional characters included: escaping is the business of
 /// whoever prints it.
@@ -28,7 +28,7 @@ impl<const MAX: usize> FreeText<MAX> {
         if length > MAX {
             return Err(InvalidText(format!("must be at most {MAX} characters, not {length}")));
         }
-        if text.trim().is_empty() {
+        if !text.chars().any(is_visible) {
             return Err(InvalidText("must not be empty".to_owned()));
         }
         Ok(Self(text.to_owned()))
@@ -38,6 +38,19 @@ impl<const MAX: usize> FreeText<MAX> {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a character leaves anything on a screen: neither white space nor a control, nor one of
+/// the format and filler characters of Unicode (default-ignorable code points, UAX #44) that make
+/// an empty reason look written.
+fn is_visible(c: char) -> bool {
+    let is_ignorable = matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
+    !c.is_whitespace() && !c.is_control() && !is_ignorable
 }
 
 /// An identifier of 1 to 128 letters, digits and `- _ . : / @`, starting with a letter or digit:
@@ -84,6 +97,10 @@ mod tests {
         assert!(CommentText::parse(&"é".repeat(2001)).is_err());
         assert!(CommentText::parse("").is_err());
         assert!(CommentText::parse(" \n\t").is_err());
+        for nothing_to_see in ["\u{200b}\u{2060}", "\u{202e} \u{feff}", "\u{ad}", "\u{3164}", "\u{1b}\u{0}"] {
+            assert!(CommentText::parse(nothing_to_see).is_err(), "{nothing_to_see:?}");
+        }
+        assert!(CommentText::parse("\u{200b}a").is_ok());
         assert_eq!(CommentText::parse("a\u{202e}b").unwrap().as_str(), "a\u{202e}b");
     }
 
