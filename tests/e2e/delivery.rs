@@ -5,7 +5,7 @@ use countersign_app::deliver::{DeliveryReport, MAX_ATTEMPTS};
 use countersign_app::ports::{Outbox as _, Publish, PublishError};
 use countersign_core::ids::EventId;
 use countersign_core::notification::Notification;
-use countersign_dynamodb::store::DynamoStore;
+use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_e2e::inspection::{self, tables};
 use countersign_e2e::service::Service;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ impl<F: Fn(&Notification) -> bool + Send + Sync> Publish for Scripted<F> {
             assert!(committed.contains(&notification.event_id.to_string()), "told before it was committed");
         }
         if (self.fails)(notification) {
-            return Err(PublishError("scripted".to_owned()));
+            return Err(PublishError::Refused("scripted".to_owned()));
         }
         self.published.lock().unwrap().push(notification.clone());
         Ok(())
@@ -66,8 +66,8 @@ fn outbox(service: &Service) -> BTreeSet<String> {
     service.block_on(inspection::outbox(&service.database))
 }
 
-fn store(service: &Service) -> DynamoStore {
-    DynamoStore::new(service.database.clone(), tables())
+fn store(service: &Service) -> DynamoOutbox {
+    DynamoOutbox::new(service.database.clone(), tables().outbox)
 }
 
 /// The dead letters' event ids.

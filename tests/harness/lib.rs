@@ -9,9 +9,15 @@
 )]
 
 pub mod client;
+pub mod deployment;
+pub mod functions;
+pub mod gateway;
+pub mod grants;
 pub mod inspection;
 pub mod manual_host;
+pub mod moto;
 pub mod program;
+pub mod runtime_api;
 pub mod service;
 pub mod signature;
 pub mod transport;

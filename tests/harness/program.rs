@@ -4,6 +4,7 @@ use crate::client::Client;
 use crate::inspection;
 use countersign_core::request::Request;
 use countersign_embedded::Embedded;
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -24,6 +25,11 @@ pub struct Program {
 /// Runs a command of the program to its end.
 pub fn run(binary: &str, arguments: &[&str]) -> Output {
     Command::new(binary).args(arguments).env_remove("RUST_LOG").output().expect("the program runs")
+}
+
+/// The same, with these variables and no others.
+pub fn run_with(binary: &str, arguments: &[&str], variables: &BTreeMap<String, String>) -> Output {
+    Command::new(binary).args(arguments).env_clear().envs(variables).output().expect("the program runs")
 }
 
 impl Program {

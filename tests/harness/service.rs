@@ -51,6 +51,11 @@ pub struct Service {
 impl Service {
     /// Starts one on an empty store.
     pub fn start() -> Self {
+        Self::start_as(Channel::Local)
+    }
+
+    /// The same; events say that their actors came by this door.
+    pub fn start_as(channel: Channel) -> Self {
         let host = ManualHost::default();
         let key = LocalKey::new(TOKEN_KEY);
         let embedded = Embedded::in_memory().unwrap();
@@ -62,7 +67,7 @@ impl Service {
                 countersign_embedded::client(transport.clone()),
                 Policy::bundled().unwrap(),
                 DigestKey::new([9; 32]),
-                Authenticator::fixed(Verifier::local(key.clone())),
+                Authenticator::fixed(Verifier { channel, ..Verifier::local(key.clone()) }),
                 Box::new(host.clone()),
             ))
             .unwrap();
@@ -115,6 +120,11 @@ impl Service {
             all[name] = value.clone();
         }
         signature::sign(&json!({ "alg": "HS256", "typ": LOCAL_TYPE }), &all, &TOKEN_KEY)
+    }
+
+    /// The claims that a token of [`Self::token_of`] carries.
+    pub fn claims_of(&self, token: &str) -> serde_json::Map<String, Value> {
+        signature::claims(token)
     }
 
     /// A program without an e-mail, in some groups.
@@ -210,7 +220,8 @@ impl Service {
     pub fn deliver(&self, publisher: &impl Publish) -> DeliveryReport {
         let before = self.host.now().plus_seconds(1);
         let budget = Duration::from_secs(60);
-        self.runtime.block_on(deliver(&self.application.dependencies, publisher, before, budget)).unwrap()
+        let outbox = &self.application.outbox;
+        self.runtime.block_on(deliver(outbox, publisher, &self.host, before, budget)).unwrap()
     }
 
     /// Everything in the store, see [`inspection::snapshot`].

@@ -9,6 +9,7 @@ use countersign_core::digest::DigestKey;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::timestamp::Timestamp;
+use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::create_missing;
 use countersign_e2e::inspection;
@@ -27,7 +28,7 @@ fn with_a_dead_letter(data: &Path) -> String {
         let client = countersign_embedded::client(Embedded::open(&data.join("countersign.db")).unwrap());
         create_missing(&client, &inspection::tables()).await.unwrap();
         let dependencies = Dependencies {
-            store: DynamoStore::new(client, inspection::tables()),
+            store: DynamoStore::new(client.clone(), inspection::tables()),
             policy: Policy::bundled().unwrap(),
             digest_key: DigestKey::new([9; 32]),
             host: Box::new(ManualHost::default()),
@@ -36,10 +37,10 @@ fn with_a_dead_letter(data: &Path) -> String {
         let ann = Actor::new(ann, Kind::Human, Channel::Local, ["developer"]);
         let draft = Draft::new("reboot", "production-db-01", &json!({}), "production", "why").unwrap();
         let done = create(&dependencies, &draft, &ann, None).await.unwrap();
-        let store = &dependencies.store;
-        for shard in store.shards() {
-            for entry in store.undelivered(&shard, Timestamp::LATEST, None).await.unwrap().entries {
-                store.bury(&entry.key).await.unwrap();
+        let outbox = DynamoOutbox::new(client, inspection::tables().outbox);
+        for shard in outbox.shards() {
+            for entry in outbox.undelivered(&shard, Timestamp::LATEST, None).await.unwrap().entries {
+                outbox.bury(&entry.key).await.unwrap();
             }
         }
         done.event_id.unwrap().to_string()

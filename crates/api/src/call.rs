@@ -1,5 +1,6 @@
 //! A call as a shell hands it over, and the reply it gets back.
 
+use crate::problem::Problem;
 use countersign_core::actor::Actor;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::request::Status;
@@ -12,16 +13,12 @@ pub const MAX_BODY_BYTES: usize = 256 * 1024;
 pub struct Call {
     /// Names the call in logs and problems. Made by the shell.
     pub correlation_id: String,
-    /// Who calls, or why that is not known.
-    pub identity: Result<Actor, Unauthenticated>,
+    /// Who calls, or the problem to answer with, because that is not known or nobody may call
+    /// this way.
+    pub identity: Result<Actor, Problem>,
     /// What they send.
     pub input: Input,
 }
-
-/// Why nobody knows who calls. The text is for the log; the caller learns only that they must
-/// authenticate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unauthenticated(pub String);
 
 /// What a call carries.
 #[derive(Debug)]

@@ -207,6 +207,12 @@ impl Problem {
         Self { code, detail: detail.into(), errors: Vec::new(), current_status: None, cause: None }
     }
 
+    /// Nobody knows who calls. The cause is for the log; the caller learns only that they must
+    /// authenticate.
+    pub fn unauthenticated(cause: impl Into<String>) -> Self {
+        Self { cause: Some(cause.into()), ..Self::new(Code::Unauthenticated, "send a valid bearer token") }
+    }
+
     /// A bug. The cause goes to the log only.
     pub fn internal(cause: impl Into<String>) -> Self {
         Self { cause: Some(cause.into()), ..Self::new(Code::Internal, INTERNAL_DETAIL) }

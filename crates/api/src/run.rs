@@ -2,7 +2,7 @@
 
 use crate::call::{Call, ChangeMade, Input, Reply};
 use crate::fields::Fields;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::routes::Route;
 use countersign_app::dependencies::Dependencies;
 use countersign_core::actor::Actor;
@@ -52,10 +52,7 @@ async fn attempt<O: Operation<S>, S: Sync>(
     call: Call,
 ) -> Result<Reply, Problem> {
     let fields = Fields::read(call.input, O::ROUTE.body)?;
-    let actor = call.identity.map_err(|reason| Problem {
-        cause: Some(reason.0),
-        ..Problem::new(Code::Unauthenticated, "send a valid bearer token")
-    })?;
+    let actor = call.identity?;
     O::execute(dependencies, &actor, fields).await
 }
 

@@ -2,6 +2,7 @@
 
 use crate::dependencies::Dependencies;
 use crate::failure::Failure;
+use crate::host::Host;
 use crate::ports::{CommitChange, CommitError, FindEvent, LoadRequest, Recorded, StoreError};
 use crate::retry::Attempts;
 use countersign_core::actor::Actor;
@@ -49,10 +50,10 @@ where
     // One event id for all attempts: whichever of them commits, it is this event.
     let fresh = host.stamp();
     let mut attempts = Attempts::begin(host);
-    let mut attempted_version = None;
+    let mut attempted: Option<Box<Event>> = None;
     loop {
-        let failure = match read(&dependencies.store, id, fresh.event_id, attempted_version).await {
-            Ok(Read::OwnEventCommitted(request)) => return Ok(done(request, fresh.event_id)),
+        let failure = match read(&dependencies.store, id, attempted.as_deref()).await {
+            Ok(Read::OwnEventCommitted(request, event)) => return Ok(done(host, *request, event)),
             Ok(Read::Current(request)) => {
                 let stamp = Stamp { now: host.now(), ..fresh };
                 let event = match decide::decide(&request, command, actor, &stamp, idempotency)? {
@@ -60,12 +61,12 @@ where
                     Outcome::Event(event) => event,
                 };
                 match commit(dependencies, &request, &event).await {
-                    Ok(after) => return Ok(done(Box::new(after), event.id)),
+                    Ok(after) => return Ok(done(host, after, &event)),
                     Err(CommitError::Store(StoreError::Inconsistent(reason))) => {
                         return Err(Failure::Inconsistent(reason));
                     }
                     Err(error @ (CommitError::Conflict | CommitError::Store(_))) => {
-                        attempted_version = Some(request.version);
+                        attempted = Some(event);
                         error.to_string()
                     }
                 }
@@ -75,39 +76,39 @@ where
         };
         if !attempts.again().await {
             // The last attempt may have committed and only its answer was lost.
-            return match read(&dependencies.store, id, fresh.event_id, attempted_version).await {
-                Ok(Read::OwnEventCommitted(request)) => Ok(done(request, fresh.event_id)),
+            return match read(&dependencies.store, id, attempted.as_deref()).await {
+                Ok(Read::OwnEventCommitted(request, event)) => Ok(done(host, *request, event)),
                 Ok(Read::Current(_)) | Err(_) => Err(Failure::Unavailable(failure)),
             };
         }
     }
 }
 
-fn done(request: Box<Request>, event_id: EventId) -> Done {
-    Done { request: *request, event_id: Some(event_id) }
+fn done(host: &dyn Host, request: Request, event: &Event) -> Done {
+    host.committed(event, &request);
+    Done { request, event_id: Some(event.id) }
 }
 
-enum Read {
+enum Read<'a> {
     /// Decide on this.
     Current(Box<Request>),
-    /// An earlier attempt had been committed after all; this is the request now.
-    OwnEventCommitted(Box<Request>),
+    /// The earlier attempt at this event had been committed after all; this is the request now.
+    OwnEventCommitted(Box<Request>, &'a Event),
 }
 
-/// Reads the request, and whether an earlier attempt at `attempted_version` went through although
-/// it seemed to fail: a time-out says nothing about the transaction.
-async fn read<S: LoadRequest + FindEvent>(
+/// Reads the request, and whether an earlier attempt went through although it seemed to fail: a
+/// time-out says nothing about the transaction.
+async fn read<'a, S: LoadRequest + FindEvent>(
     store: &S,
     id: RequestId,
-    own_event: EventId,
-    attempted_version: Option<u64>,
-) -> Result<Read, Failure> {
+    attempted: Option<&'a Event>,
+) -> Result<Read<'a>, Failure> {
     let request = Box::new(store.load(id).await?.ok_or(Refusal::NotVisible)?);
-    if let Some(version) = attempted_version
-        && request.version > version
-        && store.find_event(id, version + 1).await? == Some(own_event)
+    if let Some(event) = attempted
+        && request.version >= event.sequence
+        && store.find_event(id, event.sequence).await? == Some(event.id)
     {
-        return Ok(Read::OwnEventCommitted(request));
+        return Ok(Read::OwnEventCommitted(request, event));
     }
     Ok(Read::Current(request))
 }

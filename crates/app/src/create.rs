@@ -3,11 +3,13 @@
 use crate::command::Done;
 use crate::dependencies::Dependencies;
 use crate::failure::Failure;
+use crate::host::Host;
 use crate::ports::{CommitChange, CommitError, CountPending, FindEvent, LoadRequest, Recorded, StoreError};
 use crate::retry::Attempts;
 use countersign_core::actor::Actor;
 use countersign_core::command::{CommandName, Draft};
 use countersign_core::decide;
+use countersign_core::event::Event;
 use countersign_core::idempotency::{self, Idempotency, Seen};
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::refusal::Refusal;
@@ -41,13 +43,15 @@ where
     };
     let found = Existing { id, own_event: fresh.event_id, actor, idempotency };
     let mut attempts = Attempts::begin(host);
+    let mut attempted = None;
     loop {
-        let failure = match attempt(dependencies, id, draft, actor, fresh, idempotency).await {
-            Ok(done) => return Ok(done),
+        let tried = attempt(dependencies, id, draft, actor, fresh, idempotency, &mut attempted).await;
+        let failure = match tried {
+            Ok(done) => return Ok(heard(host, done, attempted.as_ref())),
             Err(Attempt::Final(failure)) => {
                 // A retry is answered like its first, even where a new request would be refused.
                 return match (idempotency, found.look(dependencies).await) {
-                    (Some(_), Ok(Some(done))) => Ok(done),
+                    (Some(_), Ok(Some(done))) => Ok(heard(host, done, attempted.as_ref())),
                     (Some(_), Err(conflict @ Failure::Refused(_))) => Err(conflict),
                     (Some(_) | None, _) => Err(failure),
                 };
@@ -55,7 +59,7 @@ where
             Err(Attempt::Again(reason)) => reason,
         };
         match found.look(dependencies).await {
-            Ok(Some(done)) => return Ok(done),
+            Ok(Some(done)) => return Ok(heard(host, done, attempted.as_ref())),
             Ok(None) | Err(Failure::Unavailable(_)) => {}
             Err(failure) => return Err(failure),
         }
@@ -63,6 +67,14 @@ where
             return Err(Failure::Unavailable(failure));
         }
     }
+}
+
+/// Lets the host hear of a creation, unless it was a retry of one.
+fn heard(host: &dyn Host, done: Done, attempted: Option<&Event>) -> Done {
+    if let Some(event) = attempted.filter(|_| !done.is_replay()) {
+        host.committed(event, &done.request);
+    }
+    done
 }
 
 enum Attempt {
@@ -86,6 +98,7 @@ async fn attempt<S: CommitChange + CountPending>(
     actor: &Actor,
     fresh: Stamp,
     idempotency: Option<&Idempotency>,
+    attempted: &mut Option<Event>,
 ) -> Result<Done, Attempt> {
     let stamp = Stamp { now: dependencies.host.now(), ..fresh };
     let event = decide::create(id, draft.clone(), actor, &stamp, &dependencies.policy, idempotency)
@@ -101,8 +114,9 @@ async fn attempt<S: CommitChange + CountPending>(
     let first =
         event.first_state().map_err(|error| Attempt::Final(Failure::Inconsistent(error.to_string())))?;
     let recorded = Recorded::of(&event, first, &dependencies.digest_key);
+    let event_id = Some(attempted.insert(event).id);
     match dependencies.store.commit(recorded.change_set(None)).await {
-        Ok(()) => Ok(Done { request: recorded.after, event_id: Some(event.id) }),
+        Ok(()) => Ok(Done { request: recorded.after, event_id }),
         Err(CommitError::Conflict) => Err(Attempt::Again("conflict".to_owned())),
         Err(CommitError::Store(error)) => Err(error.into()),
     }

@@ -1,8 +1,8 @@
 //! Delivering what is committed: every event at least once, or visibly dead.
 
-use crate::dependencies::Dependencies;
 use crate::failure::Failure;
-use crate::ports::{Outbox, OutboxEntry, Publish, StoreError};
+use crate::host::Host;
+use crate::ports::{Outbox, OutboxEntry, OutboxKey, Publish, PublishError, StoreError};
 use countersign_core::timestamp::Timestamp;
 use std::time::Duration;
 
@@ -25,29 +25,31 @@ pub struct DeliveryReport {
 /// Delivers everything in the outbox that was made before `before`, for at most `budget`.
 ///
 /// An entry that fails stays, is counted, and holds up no other; after [`MAX_ATTEMPTS`] failures,
-/// or at once if it cannot be read, it becomes a dead letter.
+/// or at once if it cannot be read, it becomes a dead letter. A failure to reach the other side is
+/// counted only if something else got through in the same sweep: an outage of days kills no
+/// message, and is over when it is over.
 ///
 /// # Errors
 /// [`Failure::Unavailable`] when the outbox cannot be read or written.
 pub async fn deliver<S: Outbox, P: Publish>(
-    dependencies: &Dependencies<S>,
+    outbox: &S,
     publisher: &P,
+    host: &dyn Host,
     before: Timestamp,
     budget: Duration,
 ) -> Result<DeliveryReport, Failure> {
-    let host = dependencies.host.as_ref();
     let began = host.elapsed();
-    let mut report = DeliveryReport::default();
-    for shard in dependencies.store.shards() {
+    let mut pass = Pass::begin(outbox, publisher);
+    for shard in outbox.shards() {
         let mut after = None;
         loop {
-            let page = dependencies.store.undelivered(&shard, before, after.as_ref()).await?;
+            let page = outbox.undelivered(&shard, before, after.as_ref()).await?;
             for entry in page.entries {
                 if host.elapsed().saturating_sub(began) >= budget {
-                    report.cut_short = true;
-                    return Ok(report);
+                    pass.report.cut_short = true;
+                    return Ok(pass.end().await?);
                 }
-                deliver_one(&dependencies.store, publisher, &entry, &mut report).await?;
+                pass.deliver(entry).await?;
             }
             after = page.next;
             if after.is_none() {
@@ -55,38 +57,97 @@ pub async fn deliver<S: Outbox, P: Publish>(
             }
         }
     }
-    Ok(report)
+    Ok(pass.end().await?)
 }
 
-/// Delivers one entry and settles it in the outbox.
-///
-/// # Errors
-/// When the outbox cannot be written. The entry then stays and is delivered again.
-pub async fn deliver_one<S: Outbox, P: Publish>(
-    store: &S,
-    publisher: &P,
-    entry: &OutboxEntry,
-    report: &mut DeliveryReport,
-) -> Result<(), StoreError> {
-    let error = match &entry.notification {
-        Ok(notification) => match publisher.publish(notification).await {
-            Ok(()) => {
-                store.remove(&entry.key).await?;
-                report.published += 1;
-                return Ok(());
-            }
-            Err(error) => error.to_string(),
-        },
-        Err(unreadable) => unreadable.clone(),
-    };
-    let is_dead = entry.notification.is_err() || entry.attempts + 1 >= MAX_ATTEMPTS;
-    tracing::warn!(event_id = %entry.key.event_id, attempts = entry.attempts + 1, is_dead, error, "delivery failed");
-    if is_dead {
-        store.bury(&entry.key).await?;
-        report.buried += 1;
-    } else {
-        store.count_failure(&entry.key).await?;
-        report.failed += 1;
+/// Delivers the entries of these keys, which somebody has just heard of; tells for each whether it
+/// is settled: delivered, dead, or gone already. What is not stays for the sweep.
+pub async fn deliver_each<S: Outbox, P: Publish>(outbox: &S, publisher: &P, keys: &[OutboxKey]) -> Vec<bool> {
+    let mut pass = Pass::begin(outbox, publisher);
+    let mut settled = Vec::with_capacity(keys.len());
+    for key in keys {
+        settled.push(pass.deliver_key(key).await.unwrap_or_else(|error| {
+            tracing::warn!(event_id = %key.event_id, error = %error, "the outbox does not answer");
+            false
+        }));
     }
-    Ok(())
+    if let Err(error) = pass.end().await {
+        tracing::warn!(error = %error, "the outbox does not answer");
+    }
+    settled
+}
+
+/// One walk over some entries.
+struct Pass<'a, S, P> {
+    outbox: &'a S,
+    publisher: &'a P,
+    report: DeliveryReport,
+    /// Keys and earlier failures of what could not be delivered because nobody was there.
+    unreached: Vec<(OutboxKey, u32)>,
+}
+
+impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
+    fn begin(outbox: &'a S, publisher: &'a P) -> Self {
+        Self { outbox, publisher, report: DeliveryReport::default(), unreached: Vec::new() }
+    }
+
+    async fn deliver_key(&mut self, key: &OutboxKey) -> Result<bool, StoreError> {
+        match self.outbox.entry(key).await? {
+            None => Ok(true),
+            Some(entry) => self.deliver(entry).await,
+        }
+    }
+
+    /// Delivers one entry and settles it in the outbox. `false` if it is to be tried again.
+    async fn deliver(&mut self, entry: OutboxEntry) -> Result<bool, StoreError> {
+        let OutboxEntry { key, attempts, notification } = entry;
+        let notification = match notification {
+            Ok(notification) => notification,
+            Err(unreadable) => return self.bury(&key, attempts + 1, &unreadable).await,
+        };
+        match self.publisher.publish(&notification).await {
+            Ok(()) => {
+                self.outbox.remove(&key).await?;
+                self.report.published += 1;
+                Ok(true)
+            }
+            Err(PublishError::Refused(error)) => self.count(&key, attempts, &error).await,
+            Err(PublishError::Unreachable(error)) => {
+                tracing::warn!(event_id = %key.event_id, attempts, error, "delivery failed");
+                self.unreached.push((key, attempts));
+                self.report.failed += 1;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Counts a failure; the last one makes a dead letter.
+    async fn count(&mut self, key: &OutboxKey, attempts: u32, error: &str) -> Result<bool, StoreError> {
+        let attempts = attempts + 1;
+        if attempts >= MAX_ATTEMPTS {
+            return self.bury(key, attempts, error).await;
+        }
+        tracing::warn!(event_id = %key.event_id, attempts, is_dead = false, error, "delivery failed");
+        self.outbox.count_failure(key).await?;
+        self.report.failed += 1;
+        Ok(false)
+    }
+
+    async fn bury(&mut self, key: &OutboxKey, attempts: u32, error: &str) -> Result<bool, StoreError> {
+        tracing::warn!(event_id = %key.event_id, attempts, is_dead = true, error, "delivery failed");
+        self.outbox.bury(key).await?;
+        self.report.buried += 1;
+        Ok(true)
+    }
+
+    /// Now it is known whether the other side was there at all.
+    async fn end(mut self) -> Result<DeliveryReport, StoreError> {
+        if self.report.published > 0 {
+            for (key, attempts) in std::mem::take(&mut self.unreached) {
+                self.report.failed -= 1;
+                self.count(&key, attempts, "others were delivered meanwhile").await?;
+            }
+        }
+        Ok(self.report)
+    }
 }

@@ -1,6 +1,8 @@
-//! What the shell lends to the use cases: time, fresh ids and a pause.
+//! What the shell lends to the use cases: time, fresh ids, a pause, and an ear for what happened.
 
+use countersign_core::event::Event;
 use countersign_core::ids::{EventId, RequestId};
+use countersign_core::request::Request;
 use countersign_core::stamp::Stamp;
 use countersign_core::timestamp::Timestamp;
 use std::fmt;
@@ -30,4 +32,8 @@ pub trait Host: Send + Sync + fmt::Debug {
 
     /// Waits for a random time of at most `at_most`, so that those who collided come back apart.
     fn pause(&self, at_most: Duration) -> BoxFuture<'_, ()>;
+
+    /// Hears of an event once it is committed, and of the request as the event left it. For
+    /// metrics: nothing may depend on it, and after a crash an event may go unheard.
+    fn committed(&self, _event: &Event, _after: &Request) {}
 }

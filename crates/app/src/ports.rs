@@ -236,6 +236,9 @@ pub trait Outbox: Send + Sync {
         after: Option<&OutboxKey>,
     ) -> impl Future<Output = Result<OutboxPage, StoreError>> + Send;
 
+    /// One entry, strongly consistent; `None` if it is delivered or dead.
+    fn entry(&self, key: &OutboxKey) -> impl Future<Output = Result<Option<OutboxEntry>, StoreError>> + Send;
+
     /// Forgets an entry: it is delivered. Nothing happens if it is gone already.
     fn remove(&self, key: &OutboxKey) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -251,6 +254,18 @@ pub trait Outbox: Send + Sync {
     /// Puts a dead letter back for delivery, with no failures counted. `false` if there is none
     /// of that event.
     fn replay(&self, event_id: EventId) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// How much is left to do.
+    fn backlog(&self) -> impl Future<Output = Result<Backlog, StoreError>> + Send;
+}
+
+/// What an outbox holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    /// When the oldest undelivered entry was made.
+    pub oldest: Option<Timestamp>,
+    /// How many dead letters there are.
+    pub dead: usize,
 }
 
 /// Tells the world.
@@ -261,8 +276,15 @@ pub trait Publish: Send + Sync {
 
 /// Why a message was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct PublishError(pub String);
+pub enum PublishError {
+    /// The other side answered that it does not take the message.
+    #[error("{0}")]
+    Refused(String),
+    /// The other side did not answer, or only that it cannot answer now. This says nothing about
+    /// the message, unless others get through meanwhile.
+    #[error("{0}")]
+    Unreachable(String),
+}
 
 /// An event and what follows from it: what a commit writes.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use countersign_app::dependencies::Dependencies;
 use countersign_app::host::Host;
 use countersign_core::digest::DigestKey;
 use countersign_core::policy::Policy;
+use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::{self, TableNames};
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub(crate) const TABLES_ENVIRONMENT: &str = "local";
 pub struct Application {
     /// The store, the policy, the clock.
     pub dependencies: Arc<Dependencies<DynamoStore>>,
+    /// What is to be delivered.
+    pub outbox: DynamoOutbox,
     /// Who may call.
     pub authenticator: Arc<Authenticator>,
     /// Rung after a write: there is something to deliver.
@@ -41,8 +44,10 @@ impl Application {
         table::create_missing(&client, &tables)
             .await
             .map_err(|error| format!("the tables cannot be created: {error}"))?;
+        let outbox = DynamoOutbox::new(client.clone(), tables.outbox.clone());
         let store = DynamoStore::new(client, tables);
         Ok(Self {
+            outbox,
             dependencies: Arc::new(Dependencies { store, policy, digest_key, host }),
             authenticator: Arc::new(authenticator),
             outbox_bell: Arc::new(Notify::new()),

@@ -22,7 +22,7 @@ pub enum Command {
     Serve(Box<ServeArguments>),
     /// Issue a token for a person, signed with the data directory's key
     Token(TokenArguments),
-    /// Look after events that could not be delivered, while the service is stopped
+    /// Look after events that could not be delivered: of a stopped service, or of a deployed table
     Outbox(OutboxArguments),
 }
 
@@ -140,6 +140,15 @@ pub struct OutboxArguments {
     /// Where the outbox is.
     #[command(flatten)]
     pub data: DataDirectoryArgument,
+
+    /// A deployed outbox table, such as approvals-outbox-prod, in place of the data directory; with
+    /// your AWS region and credentials
+    #[arg(long, value_name = "NAME", global = true)]
+    pub table: Option<String>,
+
+    /// Further certificates to trust on the way to AWS, PEM
+    #[arg(long, value_name = "FILE", env = "AWS_CA_BUNDLE", global = true)]
+    pub ca_bundle: Option<PathBuf>,
 }
 
 /// The commands of `countersign outbox`.

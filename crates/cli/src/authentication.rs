@@ -1,10 +1,10 @@
 //! From the `Authorization` header to an actor.
 
 use crate::issuer::KeySource;
-use countersign_api::call::Unauthenticated;
+use countersign_api::problem::Problem;
 use countersign_app::host::Host;
 use countersign_core::actor::Actor;
-use countersign_identity::token::{InvalidToken, Keys, Verifier};
+use countersign_identity::token::{self, InvalidToken, Keys, Verifier};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -42,28 +42,17 @@ impl Authenticator {
     ///
     /// # Errors
     /// When there is not exactly one, or its token is refused.
-    pub async fn authenticate(&self, headers: &[&str], host: &dyn Host) -> Result<Actor, Unauthenticated> {
-        let refuse = |reason: &str| Unauthenticated(reason.to_owned());
-        let [header] = headers else {
-            return Err(refuse(if headers.is_empty() {
-                "no token"
-            } else {
-                "several Authorization headers"
-            }));
-        };
-        let (scheme, token) = header.split_once(' ').ok_or_else(|| refuse("not a bearer token"))?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(refuse("not a bearer token"));
-        }
+    pub async fn authenticate(&self, headers: &[&str], host: &dyn Host) -> Result<Actor, Problem> {
+        let token = token::bearer(headers).map_err(Problem::unauthenticated)?;
         self.fetch_keys_older_than(KEYS_MAX_AGE, host).await;
-        let result = match self.current().verify(token.trim(), host.now()) {
+        let result = match self.current().verify(token, host.now()) {
             Err(InvalidToken::UnknownKey) => {
                 self.fetch_keys_older_than(KEYS_MIN_AGE, host).await;
-                self.current().verify(token.trim(), host.now())
+                self.current().verify(token, host.now())
             }
             result => result,
         };
-        result.map_err(|error| Unauthenticated(error.to_string()))
+        result.map_err(|error| Problem::unauthenticated(error.to_string()))
     }
 
     fn current(&self) -> Arc<Verifier> {

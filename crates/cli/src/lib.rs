@@ -16,8 +16,8 @@ pub mod outbox_log;
 pub mod sweeps;
 
 pub mod authentication;
+mod aws;
 pub mod data_directory;
 pub mod exit;
-pub mod host;
 pub mod issuer;
 pub mod logging;

@@ -2,41 +2,61 @@
 
 use crate::application::TABLES_ENVIRONMENT;
 use crate::arguments::{OutboxArguments, OutboxCommand};
-use crate::data_directory::DataDirectory;
+use crate::aws;
+use crate::data_directory::{DataDirectory, Lock};
 use crate::exit::Exit;
 use countersign_app::ports::{Outbox as _, OutboxEntry, OutboxKey, StoreError};
 use countersign_core::ids::EventId;
-use countersign_dynamodb::store::DynamoStore;
+use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::table::TableNames;
 use countersign_embedded::Embedded;
 use serde_json::json;
 use std::io::Write as _;
+use std::path::Path;
 
-/// Lists dead letters, or puts them back for delivery by the next `countersign serve`.
+/// Lists dead letters, or puts them back for delivery by the next sweep.
 ///
 /// # Errors
-/// When the data directory is not there or in use, or there is no such dead letter.
+/// When the outbox cannot be reached, or there is no such dead letter.
 pub fn run(arguments: &OutboxArguments) -> Result<(), Exit> {
-    let path = &arguments.data.data_dir;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime does not start: {error}"))?;
+    match &arguments.table {
+        Some(table) => runtime.block_on(async {
+            let aws = aws::configuration(arguments.ca_bundle.as_deref()).await?;
+            let outbox = DynamoOutbox::connect(&aws, table.clone());
+            carry_out(&arguments.command, &outbox, "the deployed sweep").await
+        }),
+        None => {
+            let (outbox, _lock) = stopped_service(&arguments.data.data_dir)?;
+            runtime.block_on(carry_out(&arguments.command, &outbox, "the next `countersign serve`"))
+        }
+    }
+}
+
+/// The outbox of a service on this machine, and the lock that keeps the service from starting.
+fn stopped_service(path: &Path) -> Result<(DynamoOutbox, Lock), Exit> {
     if !path.join("countersign.db").exists() {
         return Err(Exit::not_found(format!("{} holds no countersign database", path.display())));
     }
     let directory = DataDirectory::open(path).map_err(|error| error.to_string())?;
     // The embedded database belongs to one process at a time.
-    let _lock = directory.lock().map_err(|error| error.to_string())?;
+    let lock = directory.lock().map_err(|error| error.to_string())?;
     let database = directory.database().map_err(|error| error.to_string())?;
     let embedded = Embedded::open(&database).map_err(|error| error.to_string())?;
-    let tables = TableNames::of_environment(TABLES_ENVIRONMENT);
-    let store = DynamoStore::new(countersign_embedded::client(embedded), tables);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the runtime does not start: {error}"))?;
-    match &arguments.command {
-        OutboxCommand::List { json } => runtime.block_on(list(&store, *json)),
-        OutboxCommand::Replay { event_id: Some(event_id), .. } => runtime.block_on(replay(&store, event_id)),
-        OutboxCommand::Replay { event_id: None, .. } => runtime.block_on(replay_all(&store)),
-    }
+    let table = TableNames::of_environment(TABLES_ENVIRONMENT).outbox;
+    Ok((DynamoOutbox::new(countersign_embedded::client(embedded), table), lock))
+}
+
+async fn carry_out(command: &OutboxCommand, outbox: &DynamoOutbox, deliverer: &str) -> Result<(), Exit> {
+    let count = match command {
+        OutboxCommand::List { json } => return list(outbox, *json).await,
+        OutboxCommand::Replay { event_id: Some(event_id), .. } => replay(outbox, event_id).await?,
+        OutboxCommand::Replay { event_id: None, .. } => replay_all(outbox).await?,
+    };
+    print(&format!("{count} back for delivery by {deliverer}"))
 }
 
 fn failed(error: StoreError) -> Exit {
@@ -47,11 +67,11 @@ fn print(line: &str) -> Result<(), Exit> {
     writeln!(std::io::stdout(), "{line}").map_err(|error| Exit::from(format!("stdout: {error}")))
 }
 
-async fn dead(store: &DynamoStore) -> Result<Vec<OutboxEntry>, Exit> {
+async fn dead(outbox: &DynamoOutbox) -> Result<Vec<OutboxEntry>, Exit> {
     let mut entries = Vec::new();
     let mut after: Option<OutboxKey> = None;
     loop {
-        let page = store.dead(after.as_ref()).await.map_err(failed)?;
+        let page = outbox.dead(after.as_ref()).await.map_err(failed)?;
         entries.extend(page.entries);
         after = page.next;
         if after.is_none() {
@@ -60,8 +80,8 @@ async fn dead(store: &DynamoStore) -> Result<Vec<OutboxEntry>, Exit> {
     }
 }
 
-async fn list(store: &DynamoStore, as_json: bool) -> Result<(), Exit> {
-    let entries = dead(store).await?;
+async fn list(outbox: &DynamoOutbox, as_json: bool) -> Result<(), Exit> {
+    let entries = dead(outbox).await?;
     if entries.is_empty() && !as_json {
         return print("no dead letters");
     }
@@ -102,22 +122,22 @@ fn text_line(entry: &OutboxEntry) -> String {
     }
 }
 
-async fn replay(store: &DynamoStore, event_id: &EventId) -> Result<(), Exit> {
-    if !store.replay(*event_id).await.map_err(failed)? {
+async fn replay(outbox: &DynamoOutbox, event_id: &EventId) -> Result<usize, Exit> {
+    if !outbox.replay(*event_id).await.map_err(failed)? {
         return Err(Exit::not_found(format!("there is no dead letter of event {event_id}")));
     }
-    print("1 back for delivery by the next `countersign serve`")
+    Ok(1)
 }
 
-async fn replay_all(store: &DynamoStore) -> Result<(), Exit> {
+async fn replay_all(outbox: &DynamoOutbox) -> Result<usize, Exit> {
     let mut count = 0;
-    for entry in dead(store).await? {
+    for entry in dead(outbox).await? {
         // What cannot be read would die again at once.
         if let Ok(notification) = &entry.notification
-            && store.replay(notification.event_id).await.map_err(failed)?
+            && outbox.replay(notification.event_id).await.map_err(failed)?
         {
             count += 1;
         }
     }
-    print(&format!("{count} back for delivery by the next `countersign serve`"))
+    Ok(count)
 }

@@ -32,8 +32,8 @@ impl Publish for OutboxLog {
         });
         match written.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(PublishError(error.to_string())),
-            Err(error) => Err(PublishError(error.to_string())),
+            Ok(Err(error)) => Err(PublishError::Refused(error.to_string())),
+            Err(error) => Err(PublishError::Refused(error.to_string())),
         }
     }
 }

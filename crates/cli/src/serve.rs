@@ -4,14 +4,14 @@ use crate::application::Application;
 use crate::arguments::ServeArguments;
 use crate::authentication::Authenticator;
 use crate::data_directory::DataDirectory;
-use crate::host::SystemHost;
 use crate::outbox_log::OutboxLog;
 use crate::sweeps::Sweep;
 use crate::{http, issuer, logging};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
-use countersign_core::policy::Policy;
 use countersign_embedded::Embedded;
+use countersign_host::policy;
+use countersign_host::system::SystemHost;
 use countersign_identity::token::Verifier;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::pem::PemObject as _;
@@ -48,7 +48,7 @@ async fn serve(arguments: ServeArguments) -> Result<(), String> {
     // Everything that can be wrong with the configuration is found before anything is opened.
     let tls = tls(&arguments)?;
     check_reach(&arguments)?;
-    let policy = policy(arguments.policy_dir.as_deref())?;
+    let policy = policy::load(arguments.policy_dir.as_deref())?;
     let issuer = issuer::configured(&arguments.issuer)?;
 
     let directory = DataDirectory::open(&arguments.data.data_dir).map_err(|error| error.to_string())?;
@@ -150,15 +150,6 @@ fn check_reach(arguments: &ServeArguments) -> Result<(), String> {
         "--listen {address} can be reached by others, and tokens would travel in the clear: \
          give --tls-cert and --tls-key, or --behind-tls-proxy if a proxy does TLS"
     ))
-}
-
-fn policy(directory: Option<&Path>) -> Result<Policy, String> {
-    let Some(directory) = directory else {
-        return Policy::bundled().map_err(|error| error.to_string());
-    };
-    let path = directory.join("operations.toml");
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    Policy::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn tls(arguments: &ServeArguments) -> Result<Option<RustlsConfig>, String> {

@@ -70,7 +70,8 @@ async fn deliver_until<P: Publish>(app: Application, publisher: P, mut stopped: 
     loop {
         let is_last = *stopped.borrow();
         // There is no stream to be faster than, so nothing is too young.
-        let swept = deliver::deliver(&app.dependencies, &publisher, Timestamp::LATEST, BUDGET).await;
+        let host = app.dependencies.host.as_ref();
+        let swept = deliver::deliver(&app.outbox, &publisher, host, Timestamp::LATEST, BUDGET).await;
         if let Err(error) = &swept {
             tracing::error!(%error, "the outbox cannot be swept");
         }

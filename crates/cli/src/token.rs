@@ -2,9 +2,9 @@
 
 use crate::arguments::TokenArguments;
 use crate::data_directory::DataDirectory;
-use crate::host::SystemHost;
 use countersign_app::host::Host as _;
 use countersign_core::access;
+use countersign_host::system::SystemHost;
 use std::io::Write as _;
 
 /// Prints the token on stdout and nothing else there; a group that means nothing is worth a

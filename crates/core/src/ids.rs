@@ -2,6 +2,7 @@
 
 use crate::digest::Digest;
 use crate::person::PersonId;
+use crate::timestamp::Timestamp;
 use std::fmt;
 use std::str::FromStr;
 use uuid::{Builder, Uuid};
@@ -77,6 +78,12 @@ impl RequestId {
 }
 
 impl EventId {
+    /// When the id was made: the first 48 bits of a UUIDv7 (RFC 9562 section 5.7).
+    pub fn made_at(&self) -> Timestamp {
+        let millisecond = self.0.as_u64_pair().0 >> 16;
+        Timestamp::from_millisecond(i64::try_from(millisecond).unwrap_or(i64::MAX))
+    }
+
     /// Which of `shards` outbox partitions this event belongs to.
     pub fn shard(&self, shards: u8) -> u8 {
         // The last byte of a UUIDv7 is random.

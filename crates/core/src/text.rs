@@ -44,13 +44,37 @@ impl<const MAX: usize> FreeText<MAX> {
 /// the format and filler characters of Unicode (default-ignorable code points, UAX #44) that make
 /// an empty reason look written.
 fn is_visible(c: char) -> bool {
-    let is_ignorable = matches!(c,
+    !c.is_whitespace() && !c.is_control() && !is_ignorable(c)
+}
+
+fn is_ignorable(c: char) -> bool {
+    matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
         | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
-        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
-    !c.is_whitespace() && !c.is_control() && !is_ignorable
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Text as it may be printed on one line: what would move the cursor, hide or reorder other text is
+/// shown as its escape, line breaks included.
+pub fn escaped_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        // Line and paragraph separators are white space and no controls.
+        let breaks_lines = matches!(c, '\u{2028}' | '\u{2029}');
+        if c.is_control() || is_ignorable(c) || breaks_lines {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+/// Text as it may be printed, line by line; see [`escaped_line`].
+pub fn escaped_lines(text: &str) -> impl Iterator<Item = String> {
+    text.lines().map(escaped_line)
 }
 
 /// An identifier of 1 to 128 letters, digits and `- _ . : / @`, starting with a letter or digit:
@@ -102,6 +126,15 @@ mod tests {
         }
         assert!(CommentText::parse("\u{200b}a").is_ok());
         assert_eq!(CommentText::parse("a\u{202e}b").unwrap().as_str(), "a\u{202e}b");
+    }
+
+    #[test]
+    fn what_is_printed_moves_no_cursor_and_hides_nothing() {
+        assert_eq!(
+            escaped_line("a\u{1b}[2J\u{202e}b\nc\té\u{2028}"),
+            "a\\u{1b}[2J\\u{202e}b\\nc\\té\\u{2028}"
+        );
+        assert_eq!(escaped_lines("a\r\nb\rc\n\nd").collect::<Vec<_>>(), ["a", "b\\rc", "", "d"]);
     }
 
     #[test]

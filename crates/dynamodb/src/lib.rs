@@ -13,7 +13,7 @@ mod expression;
 mod item;
 pub mod keys;
 mod listing;
-mod outbox;
+pub mod outbox;
 mod outbox_item;
 pub mod store;
 pub mod table;

@@ -1,12 +1,14 @@
-//! The outbox port on the outbox table.
+//! The outbox: what is committed and not yet delivered.
 
 use crate::error::{commit_error, store_error};
 use crate::expression::{Expression, Item};
 use crate::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, SHARD, first_event_id_at};
 use crate::outbox_item::{self, outbox_entry, outbox_key};
-use crate::store::{DynamoStore, invalid};
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
-use countersign_app::ports::{CommitError, Outbox, OutboxKey, OutboxPage, StoreError};
+use crate::store::invalid;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, Select, TransactWriteItem};
+use aws_types::SdkConfig;
+use countersign_app::ports::{Backlog, CommitError, Outbox, OutboxEntry, OutboxKey, OutboxPage, StoreError};
 use countersign_core::ids::EventId;
 use countersign_core::timestamp::Timestamp;
 
@@ -20,17 +22,104 @@ fn key_item(key: &OutboxKey) -> Item {
     ])
 }
 
-impl DynamoStore {
+/// The entries of one partition.
+fn partition(shard: &str) -> Expression {
+    let mut condition = Expression::default();
+    let name = condition.name(SHARD);
+    let value = condition.string("shard", shard);
+    condition.text = format!("{name} = {value}");
+    condition
+}
+
+/// The outbox table, for those who deliver from it. Entries are written by the store, in the
+/// transaction of the event.
+#[derive(Debug, Clone)]
+pub struct DynamoOutbox {
+    client: Client,
+    table: String,
+}
+
+impl DynamoOutbox {
+    /// The outbox in a table, through a client that the shell has built.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// The same, with a client of its own.
+    pub fn connect(aws: &SdkConfig, table: String) -> Self {
+        Self::new(Client::new(aws), table)
+    }
+
+    async fn get(&self, key: &OutboxKey) -> Result<Option<Item>, StoreError> {
+        let found = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .set_key(Some(key_item(key)))
+            .send()
+            .await
+            .map_err(store_error)?;
+        Ok(found.item)
+    }
+
+    /// When the first entry of a partition was made, if its id says so.
+    async fn oldest(&self, shard: &str) -> Result<Option<Timestamp>, StoreError> {
+        let mut condition = partition(shard);
+        let keys = [condition.name(SHARD), condition.name(EVENT_ID)].join(", ");
+        let page = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression(condition.text)
+            .projection_expression(keys)
+            .set_expression_attribute_names(Some(condition.names))
+            .set_expression_attribute_values(Some(condition.values))
+            .limit(1)
+            .send()
+            .await
+            .map_err(store_error)?;
+        let first = page.items.unwrap_or_default().into_iter().next();
+        let Some(key) = first.as_ref().map(outbox_key).transpose()? else { return Ok(None) };
+        // An entry whose id is none has no age; it must not look like an empty outbox.
+        Ok(Some(EventId::parse(&key.event_id).map_or(Timestamp::EARLIEST, |id| id.made_at())))
+    }
+
+    /// How many entries a partition holds.
+    async fn count(&self, shard: &str) -> Result<usize, StoreError> {
+        let condition = partition(shard);
+        let mut count = 0;
+        let mut start = None;
+        loop {
+            let page = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .consistent_read(true)
+                .key_condition_expression(&condition.text)
+                .set_expression_attribute_names(Some(condition.names.clone()))
+                .set_expression_attribute_values(Some(condition.values.clone()))
+                .select(Select::Count)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(store_error)?;
+            count += usize::try_from(page.count).unwrap_or_default();
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(count);
+            }
+        }
+    }
+
     async fn query_outbox(
         &self,
         shard: &str,
         before: Option<Timestamp>,
         after: Option<&OutboxKey>,
     ) -> Result<OutboxPage, StoreError> {
-        let mut condition = Expression::default();
-        let name = condition.name(SHARD);
-        let value = condition.string("shard", shard);
-        condition.text = format!("{name} = {value}");
+        let mut condition = partition(shard);
         if let Some(before) = before {
             let event_id = condition.name(EVENT_ID);
             let bound = condition.string("before", first_event_id_at(before));
@@ -39,7 +128,7 @@ impl DynamoStore {
         let page = self
             .client
             .query()
-            .table_name(&self.tables.outbox)
+            .table_name(&self.table)
             .consistent_read(true)
             .key_condition_expression(condition.text)
             .set_expression_attribute_names(Some(condition.names))
@@ -62,24 +151,14 @@ impl DynamoStore {
         to_shard: String,
         forgets_failures: bool,
     ) -> Result<bool, StoreError> {
-        let found = self
-            .client
-            .get_item()
-            .table_name(&self.tables.outbox)
-            .consistent_read(true)
-            .set_key(Some(key_item(key)))
-            .send()
-            .await
-            .map_err(store_error)?;
-        let Some(mut item) = found.item else { return Ok(false) };
+        let Some(mut item) = self.get(key).await? else { return Ok(false) };
         item.insert(SHARD.to_owned(), AttributeValue::S(to_shard));
         if forgets_failures {
             item.insert("attempts".to_owned(), AttributeValue::N("0".to_owned()));
         }
-        let put =
-            Put::builder().table_name(&self.tables.outbox).set_item(Some(item)).build().map_err(invalid)?;
+        let put = Put::builder().table_name(&self.table).set_item(Some(item)).build().map_err(invalid)?;
         let delete = Delete::builder()
-            .table_name(&self.tables.outbox)
+            .table_name(&self.table)
             .set_key(Some(key_item(key)))
             .condition_expression(format!("attribute_exists({EVENT_ID})"))
             .build()
@@ -100,7 +179,7 @@ impl DynamoStore {
     }
 }
 
-impl Outbox for DynamoStore {
+impl Outbox for DynamoOutbox {
     fn shards(&self) -> Vec<String> {
         (0..OUTBOX_SHARDS).map(|shard| shard.to_string()).collect()
     }
@@ -114,14 +193,13 @@ impl Outbox for DynamoStore {
         self.query_outbox(shard, Some(before), after).await
     }
 
+    async fn entry(&self, key: &OutboxKey) -> Result<Option<OutboxEntry>, StoreError> {
+        self.get(key).await?.map(outbox_entry).transpose()
+    }
+
     async fn remove(&self, key: &OutboxKey) -> Result<(), StoreError> {
-        let deleted = self
-            .client
-            .delete_item()
-            .table_name(&self.tables.outbox)
-            .set_key(Some(key_item(key)))
-            .send()
-            .await;
+        let deleted =
+            self.client.delete_item().table_name(&self.table).set_key(Some(key_item(key))).send().await;
         deleted.map(|_| ()).map_err(store_error)
     }
 
@@ -129,7 +207,7 @@ impl Outbox for DynamoStore {
         let counted = self
             .client
             .update_item()
-            .table_name(&self.tables.outbox)
+            .table_name(&self.table)
             .set_key(Some(key_item(key)))
             .update_expression("ADD attempts :one")
             .condition_expression(format!("attribute_exists({EVENT_ID})"))
@@ -159,5 +237,14 @@ impl Outbox for DynamoStore {
     async fn replay(&self, event_id: EventId) -> Result<bool, StoreError> {
         let key = OutboxKey { shard: DEAD.to_owned(), event_id: event_id.to_string() };
         self.move_entry(&key, outbox_item::shard(event_id), true).await
+    }
+
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        let mut oldest: Option<Timestamp> = None;
+        for shard in self.shards() {
+            let first = self.oldest(&shard).await?;
+            oldest = oldest.into_iter().chain(first).min();
+        }
+        Ok(Backlog { oldest, dead: self.count(DEAD).await? })
     }
 }

@@ -12,6 +12,7 @@ use crate::table::TableNames;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, Select, TransactWriteItem, Update};
+use aws_types::SdkConfig;
 use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountPending, DuePage, FindDue, FindEvent, ListQuery, ListRequests,
     LoadEvents, LoadRequest, Page, StoreError,
@@ -28,14 +29,19 @@ const FILTERED_PAGE: usize = 200;
 /// The store on `DynamoDB`.
 #[derive(Debug, Clone)]
 pub struct DynamoStore {
-    pub(crate) client: Client,
-    pub(crate) tables: TableNames,
+    client: Client,
+    tables: TableNames,
 }
 
 impl DynamoStore {
     /// A store on these tables, through a client that the shell has built.
     pub fn new(client: Client, tables: TableNames) -> Self {
         Self { client, tables }
+    }
+
+    /// The same, with a client of its own.
+    pub fn connect(aws: &SdkConfig, tables: TableNames) -> Self {
+        Self::new(Client::new(aws), tables)
     }
 }
 

@@ -156,6 +156,18 @@ pub struct TableNames {
 }
 
 impl TableNames {
+    /// The names that the variables of the definitions hold.
+    ///
+    /// # Errors
+    /// What `value_of` says of a variable that it cannot give.
+    pub fn read<E>(value_of: impl Fn(&str) -> Result<String, E>) -> Result<Self, E> {
+        Ok(Self {
+            approvals: value_of(APPROVALS.name_variable)?,
+            audit: value_of(AUDIT.name_variable)?,
+            outbox: value_of(OUTBOX.name_variable)?,
+        })
+    }
+
     /// The default names of an environment such as `prod`.
     pub fn of_environment(environment: &str) -> Self {
         Self {

@@ -8,4 +8,5 @@
 #![warn(missing_docs)]
 
 pub mod claims;
+pub mod gateway;
 pub mod token;

@@ -16,9 +16,9 @@ pub const LOCAL_TYPE: &str = "countersign-token+jwt";
 pub const LOCAL_ISSUER: &str = "countersign";
 
 /// The longest token that is looked at, in bytes.
-const MAX_TOKEN_BYTES: usize = 16 * 1024;
+pub(crate) const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// How far an issuer's clock may be ahead or behind, in milliseconds. Our own is neither.
-const ISSUER_LEEWAY_MILLISECONDS: u32 = 30_000;
+pub(crate) const ISSUER_LEEWAY_MILLISECONDS: u32 = 30_000;
 
 /// Why a token is refused. For the log only.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +41,20 @@ pub enum InvalidToken {
     /// The claims name nobody.
     #[error(transparent)]
     Claims(#[from] claims::InvalidClaims),
+}
+
+/// The one token of a call's `Authorization` headers (RFC 6750 section 2.1).
+///
+/// # Errors
+/// Why there is none, for the log.
+pub fn bearer<'a>(authorization: &[&'a str]) -> Result<&'a str, &'static str> {
+    let [header] = authorization else {
+        return Err(if authorization.is_empty() { "no token" } else { "several Authorization headers" });
+    };
+    match header.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        Some(_) | None => Err("not a bearer token"),
+    }
 }
 
 /// The secret that signs and verifies local tokens.
@@ -135,13 +149,12 @@ impl Verifier {
         let mut validation = Validation::new(header.alg);
         validation.set_issuer(&[&self.issuer]);
         validation.set_required_spec_claims(&["exp", "iss"]);
-        // Checked below: times against the clock we are given, the audience also under the name
-        // that access tokens of Amazon Cognito have for it.
+        // Checked below: times against the clock we are given, the audience under all its names.
         validation.validate_exp = false;
         validation.validate_aud = false;
         let data =
             jsonwebtoken::decode::<Claims>(token, &key, &validation).map_err(|_| InvalidToken::Untrusted)?;
-        if !self.is_for_us(&data.claims) {
+        if !is_for(&data.claims, &self.audience) {
             return Err(InvalidToken::Untrusted);
         }
         let leeway = match self.keys {
@@ -180,14 +193,16 @@ impl Verifier {
             }
         }
     }
+}
 
-    fn is_for_us(&self, claims: &Claims) -> bool {
-        match claims.get("aud") {
-            Some(Value::String(audience)) => *audience == self.audience,
-            Some(Value::Array(audiences)) => audiences.iter().any(|audience| audience == &self.audience),
-            Some(_) => false,
-            None => claims.get("client_id").is_some_and(|client| client == &self.audience),
-        }
+/// Whether a token with these claims is meant for `audience`. Access tokens of Amazon Cognito name
+/// it `client_id`.
+pub(crate) fn is_for(claims: &Claims, audience: &str) -> bool {
+    match claims.get("aud") {
+        Some(Value::String(only)) => only == audience,
+        Some(Value::Array(audiences)) => audiences.iter().any(|one| one == audience),
+        Some(_) => false,
+        None => claims.get("client_id").is_some_and(|client| client == audience),
     }
 }
 
@@ -206,7 +221,11 @@ fn is_public_key_algorithm(algorithm: Algorithm) -> bool {
     )
 }
 
-fn check_times(claims: &Claims, now: Timestamp, leeway_milliseconds: u32) -> Result<(), InvalidToken> {
+pub(crate) fn check_times(
+    claims: &Claims,
+    now: Timestamp,
+    leeway_milliseconds: u32,
+) -> Result<(), InvalidToken> {
     let millisecond = |time: &Value| time.as_f64().map(|seconds| seconds * 1000.0);
     let now = now.as_millisecond() as f64;
     let leeway = f64::from(leeway_milliseconds);

@@ -1,0 +1,54 @@
+//! Structured logs: one JSON object a line.
+//!
+//! What may be logged is decided where it is logged: ids, codes, counts. Never a body, a token,
+//! an e-mail, parameters or anybody's words. See docs/logging.md.
+
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, Targets, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Libraries whose finer levels print requests and answers whole, parameters and all.
+const TALKATIVE: [&str; 10] = [
+    "aws_config",
+    "aws_runtime",
+    "aws_sdk_dynamodb",
+    "aws_sdk_sns",
+    "aws_smithy_http_client",
+    "aws_smithy_runtime",
+    "aws_smithy_runtime_api",
+    "dynoxide",
+    "lambda_runtime",
+    "ureq",
+];
+
+/// A layer of the Lambda runtime that prints every error a function answers with: ours have been
+/// logged where they were found.
+const REPEATS: &str = "lambda_runtime::layers::panic";
+
+/// Starts logging with a filter: a level such as `info`, or targets with levels.
+///
+/// # Errors
+/// When the filter cannot be read, or logging has been started before.
+pub fn start<W>(filter: &str, writer: W) -> Result<(), String>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let targets: Targets = filter.parse().map_err(|error| format!("{filter}: {error}"))?;
+    let discretion = filter_fn(|metadata| {
+        let is_of = |name: &str| metadata.target().split("::").next() == Some(name);
+        metadata.target() != REPEATS
+            && (*metadata.level() <= LevelFilter::WARN || !TALKATIVE.into_iter().any(is_of))
+    });
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(writer);
+    tracing_subscriber::registry()
+        .with(lines.with_filter(targets.and(discretion)))
+        .try_init()
+        .map_err(|error| format!("logging does not start: {error}"))?;
+    // A panic's own words may quote values: where it happened is enough to find it.
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string);
+        tracing::error!(location, "panicked");
+    }));
+    Ok(())
+}

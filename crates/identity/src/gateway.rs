@@ -1,0 +1,241 @@
+//! Tokens that API Gateway's JWT authorizer has verified.
+//!
+//! The gateway hands over the claims it found, but with every list flattened to a text such as
+//! `[a b]`, in which a group called `a b` and two groups look the same. So the claims are read from
+//! the token itself, and the gateway's are what they are checked against: a token that the gateway
+//! has not seen names nobody.
+
+use crate::claims::{self, ClaimNames, Claims};
+use crate::token::{ISSUER_LEEWAY_MILLISECONDS, InvalidToken, MAX_TOKEN_BYTES, check_times, is_for};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign_core::actor::{Actor, Channel};
+use countersign_core::canonical;
+use countersign_core::timestamp::Timestamp;
+use serde_json::Value;
+
+/// What is expected of a token that the gateway has verified.
+#[derive(Debug, Clone, Default)]
+pub struct Gateway {
+    /// The one issuer, if it is known here; the authorizer has its own opinion.
+    pub issuer: Option<String>,
+    /// The one audience, likewise.
+    pub audience: Option<String>,
+    /// Which claims are read.
+    pub claim_names: ClaimNames,
+}
+
+/// The claims that say who calls and what the token is good for. Each stands in the token and in
+/// the gateway's claims, or in neither.
+const DECIDING: [&str; 9] =
+    ["sub", "iss", "aud", "client_id", "azp", "username", "cognito:username", "email_verified", "exp"];
+
+impl Gateway {
+    /// Who the bearer of a token is at `now`. `described` is what the gateway says of the token.
+    ///
+    /// # Errors
+    /// The first reason to refuse it.
+    pub fn verify(&self, token: &str, described: &Claims, now: Timestamp) -> Result<Actor, InvalidToken> {
+        let claims = payload(token)?;
+        self.compare(&claims, described)?;
+        let is_known = |name: &str, expected: &Option<String>| {
+            expected.is_none() || claims.get(name).and_then(Value::as_str) == expected.as_deref()
+        };
+        let is_for_us = self.audience.as_deref().is_none_or(|audience| is_for(&claims, audience));
+        if !is_known("iss", &self.issuer) || !is_for_us {
+            return Err(InvalidToken::Untrusted);
+        }
+        check_times(&claims, now, ISSUER_LEEWAY_MILLISECONDS)?;
+        Ok(claims::actor(&claims, &self.claim_names, Channel::Api)?)
+    }
+
+    /// Whether the gateway has described the token with this payload, and no other.
+    ///
+    /// # Errors
+    /// [`InvalidToken::Untrusted`] if it has not.
+    pub fn describes(&self, token: &str, described: &Claims) -> Result<(), InvalidToken> {
+        self.compare(&payload(token)?, described)
+    }
+
+    fn compare(&self, claims: &Claims, described: &Claims) -> Result<(), InvalidToken> {
+        let deciding = DECIDING.into_iter().chain([self.claim_names.email.as_str()]);
+        let mut deciding = deciding.chain(self.claim_names.groups.iter().map(String::as_str));
+        let stands_in_both = |name: &str| claims.contains_key(name) == described.contains_key(name);
+        let says_the_same = |(name, text): (&String, &Value)| {
+            let text = text.as_str().unwrap_or_default();
+            claims.get(name).is_some_and(|claim| is_flattened(claim, text))
+        };
+        if described.is_empty() || !deciding.all(stands_in_both) || !described.iter().all(says_the_same) {
+            return Err(InvalidToken::Untrusted);
+        }
+        Ok(())
+    }
+}
+
+/// The claims of a token whose signature somebody else has verified.
+fn payload(token: &str) -> Result<Claims, InvalidToken> {
+    if token.len() > MAX_TOKEN_BYTES {
+        return Err(InvalidToken::Malformed);
+    }
+    let parts: Vec<_> = token.split('.').collect();
+    let [_, payload, _] = parts.as_slice() else { return Err(InvalidToken::Malformed) };
+    let bytes = URL_SAFE_NO_PAD.decode(payload).map_err(|_| InvalidToken::Malformed)?;
+    // A name that stands there twice could mean one thing to the gateway and another to us.
+    match canonical::read(&bytes) {
+        Ok(Value::Object(claims)) => Ok(claims),
+        Ok(_) | Err(_) => Err(InvalidToken::Malformed),
+    }
+}
+
+/// Whether `text` is what the gateway makes of a claim. Numbers are compared as numbers: it may
+/// write them with an exponent. What it makes of an object is not documented, so nothing is read
+/// from one, and any text will do.
+fn is_flattened(claim: &Value, text: &str) -> bool {
+    match claim {
+        Value::String(string) => string == text,
+        Value::Bool(bool) => text == if *bool { "true" } else { "false" },
+        Value::Number(number) => {
+            text.parse::<f64>().is_ok_and(|described| number.as_f64() == Some(described))
+        }
+        Value::Array(elements) => {
+            let elements: Vec<_> = elements.iter().map(element).collect();
+            text == format!("[{}]", elements.join(" "))
+        }
+        Value::Null | Value::Object(_) => true,
+    }
+}
+
+/// An element of a flattened list.
+fn element(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use countersign_core::actor::Kind;
+    use serde_json::json;
+
+    fn now() -> Timestamp {
+        Timestamp::parse("2026-01-01T00:00:00Z").unwrap()
+    }
+
+    fn token(claims: &Value) -> String {
+        format!("e30.{}.c2lnbmF0dXJl", URL_SAFE_NO_PAD.encode(claims.to_string()))
+    }
+
+    fn good() -> Value {
+        json!({"iss": "https://issuer.example", "aud": "countersign", "sub": "7e1c",
+            "email": "Ann@example.com", "email_verified": true, "groups": ["developer", "approver"],
+            "exp": now().as_millisecond() / 1000 + 60, "address": {"country": "IS"}})
+    }
+
+    fn described() -> Value {
+        json!({"iss": "https://issuer.example", "aud": "countersign", "sub": "7e1c",
+            "email": "Ann@example.com", "email_verified": "true", "groups": "[developer approver]",
+            "exp": (now().as_millisecond() / 1000 + 60).to_string(), "address": "map[country:IS]"})
+    }
+
+    fn check(claims: &Value, described: &Value) -> Result<Actor, InvalidToken> {
+        let gateway = Gateway {
+            issuer: Some("https://issuer.example".to_owned()),
+            audience: Some("countersign".to_owned()),
+            ..Gateway::default()
+        };
+        gateway.verify(&token(claims), described.as_object().unwrap(), now())
+    }
+
+    #[test]
+    fn the_token_that_the_gateway_describes_names_the_caller() {
+        let ann = check(&good(), &described()).unwrap();
+        assert_eq!(
+            (ann.person.as_str(), ann.kind, ann.channel),
+            ("ann@example.com", Kind::Human, Channel::Api)
+        );
+        assert!(ann.groups.contains("approver") && ann.groups.len() == 2);
+        let mut exponent = described();
+        exponent["exp"] = json!("1.76722566e9");
+        assert!(check(&good(), &exponent).is_ok(), "the gateway may write numbers so");
+    }
+
+    #[test]
+    fn a_token_that_the_gateway_has_not_seen_names_nobody() {
+        for (name, value) in [
+            ("email", json!("boss@example.com")),
+            ("email", json!(["Ann@example.com"])),
+            ("groups", json!(["developer", "approver", "admin"])),
+            ("groups", json!(["developer approver admin"])),
+            ("groups", json!([])),
+            ("sub", json!("7e1d")),
+            ("email_verified", json!(false)),
+            ("email_verified", json!("yes")),
+            ("exp", json!(4_000_000_000_u64)),
+            ("aud", json!(["countersign", "other"])),
+            ("iss", json!("https://other.example")),
+            ("client_id", json!("7e1c")),
+            ("cognito:groups", json!(["admin"])),
+        ] {
+            let mut claims = good();
+            claims[name] = value;
+            assert_eq!(check(&claims, &described()), Err(InvalidToken::Untrusted), "{name}");
+        }
+        for name in ["email", "groups", "sub", "email_verified", "exp", "aud", "iss"] {
+            let mut claims = good();
+            claims.as_object_mut().unwrap().remove(name);
+            assert_eq!(check(&claims, &described()), Err(InvalidToken::Untrusted), "{name} gone");
+            let mut less = described();
+            less.as_object_mut().unwrap().remove(name);
+            assert_eq!(check(&good(), &less), Err(InvalidToken::Untrusted), "{name} not described");
+        }
+        assert_eq!(check(&good(), &json!({})), Err(InvalidToken::Untrusted));
+    }
+
+    #[test]
+    fn a_group_with_a_space_is_not_two_groups() {
+        let mut claims = good();
+        claims["groups"] = json!(["developer approver"]);
+        let actor = check(&claims, &described()).unwrap();
+        assert!(!actor.groups.contains("approver"), "the token itself says what the groups are");
+    }
+
+    #[test]
+    fn what_the_gateway_should_not_have_let_through_is_refused() {
+        let mut both = [good(), described()];
+        for claims in &mut both {
+            claims["iss"] = json!("https://other.example");
+        }
+        assert_eq!(check(&both[0], &both[1]), Err(InvalidToken::Untrusted));
+        let mut both = [good(), described()];
+        for claims in &mut both {
+            claims["aud"] = json!("other");
+        }
+        assert_eq!(check(&both[0], &both[1]), Err(InvalidToken::Untrusted));
+        let (mut late, mut described_late) = (good(), described());
+        late["exp"] = json!(1_000);
+        described_late["exp"] = json!("1000");
+        assert_eq!(check(&late, &described_late), Err(InvalidToken::OutOfTime));
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        let gateway = Gateway::default();
+        let described = described();
+        let described = described.as_object().unwrap();
+        let twice = URL_SAFE_NO_PAD.encode(r#"{"email":"a@example.com","email":"b@example.com"}"#);
+        for token in ["", "a.b", "a.b.c.d", "e30.!!!.x", "e30.W10.x", &format!("e30.{twice}.x")] {
+            assert_eq!(gateway.verify(token, described, now()), Err(InvalidToken::Malformed), "{token}");
+        }
+        let long = format!("e30.{}.x", "A".repeat(MAX_TOKEN_BYTES));
+        assert_eq!(gateway.verify(&long, described, now()), Err(InvalidToken::Malformed));
+    }
+
+    #[test]
+    fn one_bearer_token_and_no_other_header_counts() {
+        use crate::token::bearer;
+        assert_eq!(bearer(&["Bearer abc"]), Ok("abc"));
+        assert_eq!(bearer(&["bearer  abc "]), Ok("abc"));
+        for headers in [&[][..], &["abc"], &["Basic abc"], &["Bearer a", "Bearer b"], &[""]] {
+            assert!(bearer(headers).is_err(), "{headers:?}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Starting a function: logging, environment and AWS once, then the runtime's loop.
+
+use crate::direct::DirectAccess;
+use crate::environment::{Environment, InvalidVariable};
+use crate::expire;
+use crate::function::Function;
+use crate::gateway::Authentication;
+use crate::metrics::{MeteredHost, Metrics};
+use crate::notify::{Notify, OUTBOX_MIN_AGE_SECONDS};
+use crate::time;
+use aws_types::SdkConfig;
+use countersign_api::routes::Method;
+use countersign_api::run::Operation;
+use countersign_app::dependencies::Dependencies;
+use countersign_app::ports::{CommitChange, FindDue, FindEvent, ListRequests, LoadRequest, Outbox, Publish};
+use countersign_aws::Access;
+use countersign_core::digest::{Digest, DigestKey};
+use countersign_host::{logging, policy};
+pub use lambda_runtime::Error;
+use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::path::Path;
+use std::pin::Pin;
+
+/// The shortest `AUDIT_KEY`, in characters.
+const MIN_AUDIT_KEY: usize = 32;
+
+/// What a function has before it knows what it is for.
+#[derive(Debug)]
+pub struct Boot {
+    environment: Environment,
+    /// What its clients are built from.
+    pub aws: SdkConfig,
+}
+
+impl Boot {
+    /// Starts logging and reads what every function needs.
+    ///
+    /// # Errors
+    /// A variable that is missing or wrong. The function does not start then.
+    pub fn begin() -> Result<Self, Error> {
+        let environment = Environment::of_process();
+        logging::start(environment.optional("RUST_LOG").unwrap_or("info"), std::io::stdout)?;
+        let aws = aws(&environment).inspect_err(|error| not_started(error))?;
+        Ok(Self { environment, aws })
+    }
+
+    /// A variable that the function needs.
+    ///
+    /// # Errors
+    /// When it is not set. It has been logged.
+    pub fn required(&self, name: &str) -> Result<String, Error> {
+        Ok(self.environment.required(name).inspect_err(|error| not_started(error))?)
+    }
+
+    /// A variable that the function can do without.
+    pub fn optional(&self, name: &str) -> Option<String> {
+        self.environment.optional(name).map(str::to_owned)
+    }
+
+    /// Serves one operation of the API.
+    ///
+    /// # Errors
+    /// As for [`Boot::begin`], or when the runtime's interface fails.
+    pub async fn serve<O, S>(&self, store: S) -> Result<(), Error>
+    where
+        O: Operation<S>,
+        S: Send + Sync,
+    {
+        let changes = O::ROUTE.method != Method::Get;
+        let function = self.function(store, changes).inspect_err(|error| not_started(error))?;
+        let function = &function;
+        run(async move |event| function.handle::<O>(event.payload.get()).await).await
+    }
+
+    /// Serves `GET /health` and `GET /openapi.json`.
+    ///
+    /// # Errors
+    /// As for [`Boot::serve`].
+    pub async fn serve_health(&self) -> Result<(), Error> {
+        let function = self.function((), false).inspect_err(|error| not_started(error))?;
+        let function = &function;
+        run(async move |event| function.handle_health(event.payload.get())).await
+    }
+
+    /// Serves the schedule of expiry.
+    ///
+    /// # Errors
+    /// As for [`Boot::serve`].
+    pub async fn serve_expire<S>(&self, store: S) -> Result<(), Error>
+    where
+        S: LoadRequest + CommitChange + FindEvent + FindDue + ListRequests,
+    {
+        let Function { dependencies, metrics, .. } =
+            &self.function(store, true).inspect_err(|error| not_started(error))?;
+        run(async move |event| {
+            let budget = time::budget(dependencies.host.now(), event.context.deadline);
+            expire::handle(dependencies, metrics, budget).await
+        })
+        .await
+    }
+
+    /// Serves the outbox's stream and the schedule of its sweep.
+    ///
+    /// # Errors
+    /// As for [`Boot::serve`].
+    pub async fn serve_notify<S: Outbox, P: Publish>(&self, outbox: S, publisher: P) -> Result<(), Error> {
+        let notify = &self.notify(outbox, publisher).inspect_err(|error| not_started(error))?;
+        run(async move |event| {
+            let budget = time::budget(notify.host.now(), event.context.deadline);
+            notify.handle(event.payload.get(), budget).await
+        })
+        .await
+    }
+
+    fn notify<S, P>(&self, outbox: S, publisher: P) -> Result<Notify<S, P>, Error> {
+        let metrics = self.metrics()?;
+        Ok(Notify {
+            outbox,
+            publisher,
+            host: Box::new(MeteredHost::new(metrics.clone())),
+            metrics,
+            min_age_seconds: self.environment.number("OUTBOX_MIN_AGE_SECONDS", OUTBOX_MIN_AGE_SECONDS)?,
+        })
+    }
+
+    fn function<S>(&self, store: S, changes: bool) -> Result<Function<S>, Error> {
+        let environment = &self.environment;
+        let metrics = self.metrics()?;
+        let dependencies = Dependencies {
+            store,
+            policy: policy::load(environment.optional("POLICY_DIR").map(Path::new))?,
+            digest_key: if changes { audit_key(environment)? } else { no_audit_key()? },
+            host: Box::new(MeteredHost::new(metrics.clone())),
+        };
+        Ok(Function {
+            dependencies,
+            authentication: Authentication::read(environment)?,
+            direct: DirectAccess::read(environment)?,
+            metrics,
+        })
+    }
+
+    fn metrics(&self) -> Result<Metrics, InvalidVariable> {
+        Ok(Metrics::new(self.environment.required("ENVIRONMENT")?))
+    }
+}
+
+/// The one line that tells why: what `main` prints of an error is not for people.
+fn not_started(error: &impl std::fmt::Display) {
+    tracing::error!(%error, "does not start");
+}
+
+/// The deployment's key for digests of free text: a text of at least 32 characters.
+fn audit_key(environment: &Environment) -> Result<DigestKey, InvalidVariable> {
+    let secret = environment.required("AUDIT_KEY")?;
+    if secret.len() < MIN_AUDIT_KEY {
+        return Err(Environment::invalid(
+            "AUDIT_KEY",
+            format!("must have at least {MIN_AUDIT_KEY} characters"),
+        ));
+    }
+    Ok(DigestKey::new(*Digest::of(secret).as_bytes()))
+}
+
+/// A function that writes no events is not told the deployment's key. It gets one that nobody
+/// knows.
+fn no_audit_key() -> Result<DigestKey, getrandom::Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(DigestKey::new(bytes))
+}
+
+/// AWS as the Lambda service describes it to a function.
+fn aws(environment: &Environment) -> Result<SdkConfig, Error> {
+    let bundle = match environment.optional("AWS_CA_BUNDLE") {
+        None => None,
+        Some(path) => Some(std::fs::read(path).map_err(|error| {
+            Environment::invalid("AWS_CA_BUNDLE", format!("names a file that cannot be read: {error}"))
+        })?),
+    };
+    let access = Access {
+        region: environment.required("AWS_REGION")?,
+        credentials: countersign_aws::credentials(
+            environment.required("AWS_ACCESS_KEY_ID")?,
+            environment.required("AWS_SECRET_ACCESS_KEY")?,
+            environment.optional("AWS_SESSION_TOKEN").map(str::to_owned),
+        ),
+        endpoint_url: environment.optional("AWS_ENDPOINT_URL").map(str::to_owned),
+    };
+    let transport = countersign_aws::transport(bundle.as_deref())?;
+    Ok(countersign_aws::configuration(access, transport))
+}
+
+/// The runtime's loop: one invocation after another, for as long as the sandbox lives.
+async fn run<A: Serialize>(
+    handle: impl AsyncFn(LambdaEvent<Box<RawValue>>) -> Result<A, Diagnostic>,
+) -> Result<(), Error> {
+    let handle = &handle;
+    // A future behind a pointer: its own type is nested so deeply that the compiler gives up.
+    let boxed = move |event| -> Pin<Box<dyn Future<Output = _>>> { Box::pin(handle(event)) };
+    Runtime::new(service_fn(boxed)).run().await
+}

@@ -1,0 +1,187 @@
+//! Direct invocations: `lambda:InvokeFunction` is the trust boundary, and the payload names the
+//! person it acts for.
+
+use crate::environment::{Environment, InvalidVariable};
+use countersign_api::problem::{Code, Problem};
+use countersign_core::access;
+use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::person::PersonId;
+use lambda_runtime::Diagnostic;
+use serde_json::Value;
+
+/// What direct invocations may do.
+#[derive(Debug, Clone)]
+pub struct DirectAccess {
+    groups: Vec<String>,
+    read_groups: Vec<String>,
+    may_decide: bool,
+}
+
+/// The name of those who read without naming anybody.
+const READER: &str = "direct";
+
+impl DirectAccess {
+    /// From `DIRECT_GROUPS` (developer), `DIRECT_READ_GROUPS` (auditor) and `DIRECT_DECISIONS`
+    /// (false).
+    ///
+    /// # Errors
+    /// An unknown group, or a switch that is neither on nor off.
+    pub fn read(environment: &Environment) -> Result<Self, InvalidVariable> {
+        let groups = |variable: &str, default: &str| {
+            let groups = environment.names(variable, &[default]);
+            match groups.iter().find(|group| !access::is_known_group(group)) {
+                Some(_) => Err(Environment::invalid(variable, "names a group that does not exist")),
+                None => Ok(groups),
+            }
+        };
+        Ok(Self {
+            groups: groups("DIRECT_GROUPS", "developer")?,
+            read_groups: groups("DIRECT_READ_GROUPS", "auditor")?,
+            may_decide: environment.switch("DIRECT_DECISIONS")?,
+        })
+    }
+
+    /// For whom a payload of an operation acts.
+    ///
+    /// # Errors
+    /// 401 if it has to say and does not, 403 if it decides and may not.
+    pub fn actor(&self, operation: &str, payload: &[u8]) -> Result<Actor, Problem> {
+        // What this cannot read, the operation refuses before it asks who calls.
+        let payload: Value = serde_json::from_slice(payload).unwrap_or_default();
+        let command = match operation {
+            "dispatch" => payload.get("operation").and_then(Value::as_str).unwrap_or("create_request"),
+            operation => operation,
+        };
+        let Some(field) = person_field(command) else { return self.reader() };
+        let decides = ["approved_by", "rejected_by"].contains(&field);
+        if decides && !self.may_decide {
+            let detail = "a direct invocation does not decide: people approve and reject over the HTTP API";
+            return Err(Problem::new(Code::NotPermitted, detail));
+        }
+        let named = payload.get(field).and_then(Value::as_str);
+        let person = named.and_then(|email| PersonId::from_email(email).ok()).ok_or_else(|| {
+            let detail = format!("`{field}` must be the e-mail address of the person you act for");
+            Problem::new(Code::Unauthenticated, detail)
+        })?;
+        let groups = self.groups.iter().map(String::as_str);
+        Ok(Actor::new(person, Kind::Human, Channel::Direct, groups))
+    }
+
+    /// Whoever reads names nobody. Who may invoke could name anybody, so this shows them nothing
+    /// that they could not see anyway.
+    fn reader(&self) -> Result<Actor, Problem> {
+        let service = PersonId::service(READER).map_err(|error| Problem::internal(error.to_string()))?;
+        let groups = self.read_groups.iter().map(String::as_str);
+        Ok(Actor::new(service, Kind::Service, Channel::Direct, groups))
+    }
+}
+
+/// The field that names the person an operation acts for; `None` for those that only read.
+fn person_field(operation: &str) -> Option<&'static str> {
+    match operation {
+        "create" | "create_request" => Some("requested_by"),
+        "approve" | "approve_request" => Some("approved_by"),
+        "reject" | "reject_request" => Some("rejected_by"),
+        "cancel" | "cancel_request" => Some("cancelled_by"),
+        "comment" | "add_comment" => Some("comment_by"),
+        "start" | "finish" | "start_execution" | "finish_execution" | "mark_executed" => Some("executed_by"),
+        _ => None,
+    }
+}
+
+/// A problem as a Lambda error: its type is the code, for `Catch` clauses of state machines.
+pub fn error(problem: Problem, correlation_id: &str) -> Diagnostic {
+    let mut message = problem.detail;
+    for error in &problem.errors {
+        message.push_str(&format!("; {} {}", error.pointer, error.message));
+    }
+    if let Some(status) = problem.current_status {
+        message.push_str(&format!(" (the request is {status})"));
+    }
+    if problem.code.status() >= 500 {
+        message.push_str(&format!(" (correlation id {correlation_id})"));
+    }
+    Diagnostic { error_type: problem.code.as_str().to_owned(), error_message: message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use countersign_api::operations::dispatch;
+    use countersign_api::routes;
+    use countersign_core::access::Action;
+    use serde_json::json;
+
+    fn access(variables: &'static [(&str, &str)]) -> DirectAccess {
+        DirectAccess::read(&Environment::of(variables.iter().copied())).unwrap()
+    }
+
+    fn actor(access: &DirectAccess, operation: &str, payload: &Value) -> Result<Actor, Problem> {
+        access.actor(operation, payload.to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_command_acts_for_the_person_it_names() {
+        let access = access(&[]);
+        let ann = actor(&access, "create", &json!({"requested_by": "Ann@example.com"})).unwrap();
+        assert_eq!(
+            (ann.person.as_str(), ann.kind, ann.channel),
+            ("ann@example.com", Kind::Human, Channel::Direct)
+        );
+        assert_eq!(ann.groups.into_iter().collect::<Vec<_>>(), ["developer"]);
+        for payload in
+            [json!({}), json!({"requested_by": "аnn@example.com"}), json!({"requested_by": 1}), json!([])]
+        {
+            let problem = actor(&access, "create", &payload).unwrap_err();
+            assert_eq!(problem.code, Code::Unauthenticated, "{payload}");
+            assert!(problem.detail.contains("`requested_by`"), "{}", problem.detail);
+        }
+    }
+
+    #[test]
+    fn a_direct_invocation_decides_only_where_it_is_switched_on() {
+        let bob = json!({"operation": "reject_request", "approved_by": "bob@example.com", "rejected_by": "bob@example.com"});
+        for off in
+            [access(&[]), access(&[("DIRECT_GROUPS", "admin")]), access(&[("DIRECT_DECISIONS", "false")])]
+        {
+            for operation in ["approve", "reject", "dispatch"] {
+                assert_eq!(actor(&off, operation, &bob).unwrap_err().code, Code::NotPermitted, "{operation}");
+            }
+        }
+        let on = access(&[("DIRECT_DECISIONS", "true"), ("DIRECT_GROUPS", "developer,approver")]);
+        assert_eq!(actor(&on, "approve", &bob).unwrap().person.as_str(), "bob@example.com");
+        let wrong = Environment::of([("DIRECT_DECISIONS", "yes")]);
+        assert!(DirectAccess::read(&wrong).is_err(), "a misspelt switch is an error");
+        assert!(DirectAccess::read(&Environment::of([("DIRECT_GROUPS", "developers")])).is_err());
+    }
+
+    #[test]
+    fn a_reader_sees_and_changes_nothing() {
+        let reader =
+            actor(&access(&[]), "get", &json!({"request_id": "x", "requested_by": "ann@example.com"}))
+                .unwrap();
+        assert_eq!((reader.person.as_str(), reader.kind), ("service:direct", Kind::Service));
+        assert!(access::allows(&reader, Action::ViewAllParameters));
+        for action in [
+            Action::Create,
+            Action::Decide,
+            Action::CancelOwn,
+            Action::CommentAll,
+            Action::ExecuteOwn,
+            Action::Administer,
+        ] {
+            assert!(!access::allows(&reader, action), "{action:?}");
+        }
+    }
+
+    #[test]
+    fn every_operation_that_changes_something_names_a_person() {
+        for route in routes::ALL {
+            let changes = route.method != routes::Method::Get && route.operation != "dispatch";
+            assert_eq!(person_field(route.operation).is_some(), changes, "{}", route.operation);
+        }
+        for operation in dispatch::OPERATIONS {
+            assert_eq!(person_field(operation).is_some(), !operation.starts_with("get_"), "{operation}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The environment variables of a function. Nothing else reads them; an empty one counts as unset,
+//! because a template cannot leave one out on condition.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A variable is missing or has an impossible value. Its value is not told: it may be a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name} {rule}")]
+pub struct InvalidVariable {
+    name: String,
+    rule: String,
+}
+
+/// What the process was started with.
+#[derive(Clone)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The variables of this process.
+    pub fn of_process() -> Self {
+        let text = |variable: std::ffi::OsString| variable.into_string().ok();
+        Self(std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect())
+    }
+
+    /// These variables.
+    pub fn of(variables: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
+    /// A variable that may be unset.
+    pub fn optional(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// A variable that must be set.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn required(&self, name: &str) -> Result<String, InvalidVariable> {
+        self.optional(name).map(str::to_owned).ok_or_else(|| Self::invalid(name, "is not set"))
+    }
+
+    /// `true` or `false`; unset is `false`.
+    ///
+    /// # Errors
+    /// When it is anything else: a switch that is misspelt is not off by accident.
+    pub fn switch(&self, name: &str) -> Result<bool, InvalidVariable> {
+        match self.optional(name) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Self::invalid(name, "must be true or false")),
+        }
+    }
+
+    /// Names separated by commas; `default` if unset.
+    pub fn names(&self, name: &str, default: &[&str]) -> Vec<String> {
+        match self.optional(name) {
+            None => default.iter().map(|name| (*name).to_owned()).collect(),
+            Some(list) => list.split(',').map(|name| name.trim().to_owned()).collect(),
+        }
+    }
+
+    /// A whole number; `default` if unset.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn number(&self, name: &str, default: u32) -> Result<u32, InvalidVariable> {
+        match self.optional(name) {
+            None => Ok(default),
+            Some(text) => text.parse().map_err(|_| Self::invalid(name, "must be a whole number")),
+        }
+    }
+
+    /// The error of a variable that breaks a rule.
+    pub fn invalid(name: &str, rule: impl fmt::Display) -> InvalidVariable {
+        InvalidVariable { name: name.to_owned(), rule: rule.to_string() }
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Names only: credentials are among the values.
+        f.debug_tuple("Environment").field(&self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubt_is_an_error_that_names_the_variable_and_not_its_value() {
+        let environment = Environment::of([("EMPTY", ""), ("ON", "true"), ("ODD", "TRUE"), ("N", "6o")]);
+        assert_eq!(environment.required("EMPTY").unwrap_err().to_string(), "EMPTY is not set");
+        assert_eq!(environment.switch("ON"), Ok(true));
+        assert_eq!(environment.switch("EMPTY"), Ok(false));
+        assert_eq!(environment.switch("ODD").unwrap_err().to_string(), "ODD must be true or false");
+        assert_eq!(environment.number("N", 1).unwrap_err().to_string(), "N must be a whole number");
+        assert_eq!(environment.names("NONE", &["developer"]), ["developer"]);
+        assert!(!format!("{environment:?}").contains("6o"));
+    }
+}

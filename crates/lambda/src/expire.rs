@@ -1,0 +1,57 @@
+//! The scheduled function that writes down passed deadlines.
+
+use crate::metrics::Metrics;
+use countersign_app::dependencies::Dependencies;
+use countersign_app::expire::{self, ExpiryReport};
+use countersign_app::failure::Failure;
+use countersign_app::ports::{CommitChange, FindDue, FindEvent, ListQuery, ListRequests, LoadRequest};
+use countersign_core::actor::Channel;
+use countersign_core::request::Status;
+use lambda_runtime::Diagnostic;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Expires what is due, and measures what has been executing for longest. What invoked it says
+/// nothing that would be needed.
+///
+/// # Errors
+/// When what is due cannot be read, so that the run counts as failed; the next one does its work.
+pub async fn handle<S>(
+    dependencies: &Dependencies<S>,
+    metrics: &Metrics,
+    budget: Duration,
+) -> Result<Value, Diagnostic>
+where
+    S: LoadRequest + CommitChange + FindEvent + FindDue + ListRequests,
+{
+    let report =
+        expire::expire(dependencies, Channel::Direct, budget).await.map_err(|error| failed(&error))?;
+    let ExpiryReport { expired, failed: not_written, cut_short } = report;
+    tracing::info!(expired, failed = not_written, cut_short, "expired");
+    measure(dependencies, metrics).await.map_err(|error| failed(&error))?;
+    Ok(json!({ "expired": expired, "failed": not_written, "cut_short": cut_short }))
+}
+
+/// The first of those that are executing is the one that began first.
+async fn measure<S: ListRequests>(dependencies: &Dependencies<S>, metrics: &Metrics) -> Result<(), Failure> {
+    let now = dependencies.host.now();
+    let query = ListQuery {
+        status: Some(Status::Executing),
+        requested_by: None,
+        instance_id: None,
+        undecided_by: None,
+        from: None,
+        to: None,
+        limit: 1,
+        cursor: None,
+        now,
+    };
+    let page = dependencies.store.list(&query).await?;
+    metrics.oldest_execution(page.items.first().and_then(|oldest| oldest.execution_started_at), now);
+    Ok(())
+}
+
+fn failed(error: &Failure) -> Diagnostic {
+    tracing::error!(%error, "the expiry sweep failed");
+    Diagnostic { error_type: "store_unavailable".to_owned(), error_message: error.to_string() }
+}

@@ -1,0 +1,109 @@
+//! One operation of the API as a function: a payload in, an answer out, whatever its shape.
+
+use crate::direct::{self, DirectAccess};
+use crate::gateway::{self, Authentication, HttpAnswer};
+use crate::invocation::{self, Invocation, UnsupportedEvent};
+use crate::metrics::Metrics;
+use countersign_api::call::{Call, Input, Reply};
+use countersign_api::operations::health;
+use countersign_api::problem::Problem;
+use countersign_api::routes;
+use countersign_api::run::{self, Operation};
+use countersign_app::dependencies::Dependencies;
+use futures_util::FutureExt as _;
+use lambda_runtime::Diagnostic;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::panic::AssertUnwindSafe;
+
+/// Everything that a function is put together from.
+#[derive(Debug)]
+pub struct Function<S> {
+    /// The store, the policy, the clock.
+    pub dependencies: Dependencies<S>,
+    /// Who may call through the gateway.
+    pub authentication: Authentication,
+    /// What direct invocations may do.
+    pub direct: DirectAccess,
+    /// Where faults are counted.
+    pub metrics: Metrics,
+}
+
+/// What a function answers.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To the gateway.
+    Http(HttpAnswer),
+    /// To whoever invoked it: the body alone.
+    Direct(Box<RawValue>),
+}
+
+impl<S: Sync> Function<S> {
+    /// Carries out an operation.
+    ///
+    /// # Errors
+    /// For direct payloads, the refusal; for events of the wrong gateway, that they are. A call
+    /// through the gateway is always answered.
+    pub async fn handle<O: Operation<S>>(&self, payload: &str) -> Result<Answer, Diagnostic> {
+        let host = self.dependencies.host.as_ref();
+        let correlation_id = host.event_id().to_string();
+        let (identity, input, is_direct) = match invocation::read(payload).map_err(unsupported)? {
+            Invocation::Gateway(event) => {
+                (self.authentication.actor(&event, host.now()), gateway::input(&event), false)
+            }
+            Invocation::Direct(payload) => {
+                let identity = self.direct.actor(O::ROUTE.operation, &payload);
+                (identity, Input::Direct { payload }, true)
+            }
+        };
+        let call = Call { correlation_id: correlation_id.clone(), identity, input };
+        // A panic ends in an answer, as it does on a server.
+        let outcome = AssertUnwindSafe(run::run::<O, S>(&self.dependencies, call)).catch_unwind().await;
+        let result = outcome.unwrap_or_else(|_| {
+            tracing::error!(correlation_id, operation = O::ROUTE.operation, "panicked");
+            Err(Problem::internal("panic"))
+        });
+        if let Err(problem) = &result
+            && problem.code.status() >= 500
+        {
+            self.metrics.fault(O::ROUTE.operation, problem.code.as_str(), host.now());
+        }
+        if is_direct {
+            result.map_err(|problem| direct::error(problem, &correlation_id)).and_then(direct_answer)
+        } else {
+            let reply = result.unwrap_or_else(|problem| problem.into_reply(&correlation_id));
+            Ok(Answer::Http(gateway::answer(reply, &correlation_id)))
+        }
+    }
+
+    /// Says that the service is there, or describes the API. Nobody has to say who they are.
+    ///
+    /// # Errors
+    /// For events of the wrong gateway.
+    pub fn handle_health(&self, payload: &str) -> Result<Answer, Diagnostic> {
+        match invocation::read(payload).map_err(unsupported)? {
+            Invocation::Gateway(event) => {
+                let reply = if event.path().ends_with(routes::OPENAPI.path) {
+                    health::description()
+                } else {
+                    health::health(&self.dependencies)
+                };
+                let correlation_id = self.dependencies.host.event_id().to_string();
+                Ok(Answer::Http(gateway::answer(reply, &correlation_id)))
+            }
+            Invocation::Direct(_) => direct_answer(health::health(&self.dependencies)),
+        }
+    }
+}
+
+fn direct_answer(reply: Reply) -> Result<Answer, Diagnostic> {
+    let body = RawValue::from_string(reply.body)
+        .map_err(|_| direct::error(Problem::internal("an answer is not JSON"), ""))?;
+    Ok(Answer::Direct(body))
+}
+
+fn unsupported(error: UnsupportedEvent) -> Diagnostic {
+    tracing::error!(%error, "refused");
+    Diagnostic { error_type: "unsupported_event".to_owned(), error_message: error.to_string() }
+}

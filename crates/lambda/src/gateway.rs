@@ -1,0 +1,126 @@
+//! Calls through API Gateway: who calls, and the answer as the gateway wants it.
+
+use crate::environment::{Environment, InvalidVariable};
+use crate::invocation::HttpEvent;
+use countersign_api::call::{Input, Reply};
+use countersign_api::problem::Problem;
+use countersign_core::actor::{Actor, Channel};
+use countersign_core::timestamp::Timestamp;
+use countersign_identity::claims::ClaimNames;
+use countersign_identity::gateway::Gateway;
+use countersign_identity::token::{self, InvalidToken, JwkSet, Keys, Verifier};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What is expected of a bearer token.
+#[derive(Debug, Clone, Default)]
+pub struct Authentication {
+    gateway: Gateway,
+    /// Verifies the signature here as well, whatever the gateway says.
+    verifier: Option<Verifier>,
+}
+
+impl Authentication {
+    /// From `EMAIL_CLAIM`, `GROUPS_CLAIM`, `OIDC_EMAIL_TRUSTED`, `OIDC_ISSUER`, `OIDC_AUDIENCE` and
+    /// `JWKS`, which is a key set (RFC 7517) itself or the path of one.
+    ///
+    /// # Errors
+    /// A variable that cannot be used; a key set without issuer and audience.
+    pub fn read(environment: &Environment) -> Result<Self, InvalidVariable> {
+        let defaults = ClaimNames::default();
+        let groups: Vec<_> = defaults.groups.iter().map(String::as_str).collect();
+        let claim_names = ClaimNames {
+            email: environment.optional("EMAIL_CLAIM").unwrap_or(&defaults.email).to_owned(),
+            groups: environment.names("GROUPS_CLAIM", &groups),
+            email_is_trusted: environment.switch("OIDC_EMAIL_TRUSTED")?,
+        };
+        let verifier = match environment.optional("JWKS") {
+            None => None,
+            Some(keys) => Some(Verifier {
+                keys: Keys::Issuer(key_set(keys)?),
+                issuer: environment.required("OIDC_ISSUER")?,
+                audience: environment.required("OIDC_AUDIENCE")?,
+                claim_names: claim_names.clone(),
+                channel: Channel::Api,
+            }),
+        };
+        let gateway = Gateway {
+            issuer: environment.optional("OIDC_ISSUER").map(str::to_owned),
+            audience: environment.optional("OIDC_AUDIENCE").map(str::to_owned),
+            claim_names,
+        };
+        Ok(Self { gateway, verifier })
+    }
+
+    /// Who calls. Nothing of the body is looked at.
+    ///
+    /// # Errors
+    /// 401, with the reason for the log.
+    pub fn actor(&self, event: &HttpEvent, now: Timestamp) -> Result<Actor, Problem> {
+        let token = token::bearer(&event.header("authorization")).map_err(Problem::unauthenticated)?;
+        self.verify(token, event, now).map_err(|error| Problem::unauthenticated(error.to_string()))
+    }
+
+    fn verify(&self, token: &str, event: &HttpEvent, now: Timestamp) -> Result<Actor, InvalidToken> {
+        match (&self.verifier, event.claims()) {
+            (Some(verifier), Some(claims)) => {
+                self.gateway.describes(token, claims)?;
+                verifier.verify(token, now)
+            }
+            // No authorizer has seen it, as on a developer's machine; the signature is enough.
+            (Some(verifier), None) => verifier.verify(token, now),
+            (None, Some(claims)) => self.gateway.verify(token, claims, now),
+            (None, None) => Err(InvalidToken::Untrusted),
+        }
+    }
+}
+
+fn key_set(text: &str) -> Result<JwkSet, InvalidVariable> {
+    let invalid = |rule: &str| Environment::invalid("JWKS", rule);
+    let keys = if text.trim_start().starts_with('{') {
+        text.to_owned()
+    } else {
+        std::fs::read_to_string(text)
+            .map_err(|_| invalid("is neither a key set nor a file that can be read"))?
+    };
+    let keys: JwkSet = serde_json::from_str(&keys).map_err(|_| invalid("holds no key set (RFC 7517)"))?;
+    if keys.keys.is_empty() {
+        return Err(invalid("holds no key"));
+    }
+    Ok(keys)
+}
+
+/// What the call carries.
+pub fn input(event: &HttpEvent) -> Input {
+    let keys = event.header("idempotency-key");
+    Input::Http {
+        request_id: event.path_id().map(str::to_owned),
+        query: event.query().to_owned(),
+        body: event.body(),
+        // Several are something that no key is.
+        idempotency_key: (!keys.is_empty()).then(|| keys.join("\n")),
+    }
+}
+
+/// An answer in payload format 2.0.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpAnswer {
+    status_code: u16,
+    headers: BTreeMap<&'static str, String>,
+    body: String,
+    is_base64_encoded: bool,
+}
+
+/// A reply as the gateway wants it.
+pub fn answer(reply: Reply, correlation_id: &str) -> HttpAnswer {
+    let mut headers = BTreeMap::from([
+        ("content-type", reply.content_type.to_owned()),
+        // What is shown depends on who asks and on when.
+        ("cache-control", "no-store".to_owned()),
+        ("x-content-type-options", "nosniff".to_owned()),
+        ("x-correlation-id", correlation_id.to_owned()),
+    ]);
+    headers.extend(reply.headers);
+    HttpAnswer { status_code: reply.status, headers, body: reply.body, is_base64_encoded: false }
+}

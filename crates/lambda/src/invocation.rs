@@ -1,0 +1,176 @@
+//! What a function is invoked with: an event of an HTTP API, or a payload of somebody's own.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use countersign_identity::claims::Claims;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use std::collections::BTreeMap;
+
+/// A payload of an operation of the API.
+#[derive(Debug)]
+pub enum Invocation {
+    /// An event of API Gateway.
+    Gateway(Box<HttpEvent>),
+    /// Anything else: the operation's own fields.
+    Direct(Vec<u8>),
+}
+
+/// The payload has `requestContext` and is no event of an HTTP API in format 2.0: an authorizer,
+/// an identity or a body would be looked for where it is not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an event with requestContext must be one of an HTTP API in payload format 2.0: {0}")]
+pub struct UnsupportedEvent(String);
+
+/// What is read of an HTTP API's event
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpEvent {
+    version: String,
+    raw_path: String,
+    #[serde(default)]
+    raw_query_string: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    path_parameters: Option<BTreeMap<String, String>>,
+    request_context: RequestContext,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct RequestContext {
+    #[serde(default)]
+    authorizer: Option<Authorizer>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Authorizer {
+    #[serde(default)]
+    jwt: Option<Jwt>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Jwt {
+    #[serde(default)]
+    claims: Option<Claims>,
+}
+
+/// Only whether it is there.
+#[derive(Deserialize)]
+struct Marked {
+    #[serde(rename = "requestContext")]
+    request_context: Option<IgnoredAny>,
+}
+
+/// Tells the two kinds of payload apart.
+///
+/// # Errors
+/// For events of other gateways and formats.
+pub fn read(payload: &str) -> Result<Invocation, UnsupportedEvent> {
+    // What cannot be read even for this is no event; as a direct payload it is refused in detail.
+    let is_event =
+        serde_json::from_str::<Marked>(payload).is_ok_and(|marked| marked.request_context.is_some());
+    if !is_event {
+        return Ok(Invocation::Direct(payload.as_bytes().to_vec()));
+    }
+    let unsupported = |reason: &str| UnsupportedEvent(reason.to_owned());
+    let event: HttpEvent = serde_json::from_str(payload).map_err(|error| {
+        // Its text may quote the payload: only the position is told.
+        unsupported(&format!("cannot be read at line {}, column {}", error.line(), error.column()))
+    })?;
+    if event.version != "2.0" {
+        return Err(unsupported("another version"));
+    }
+    Ok(Invocation::Gateway(Box::new(event)))
+}
+
+impl HttpEvent {
+    /// Every value of a header. The gateway joins several with a comma, and spells names in lower
+    /// case; others who speak its format may not.
+    pub fn header(&self, name: &str) -> Vec<&str> {
+        self.headers
+            .iter()
+            .filter(|(given, _)| given.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+            .collect()
+    }
+
+    /// The `{id}` of the path.
+    pub fn path_id(&self) -> Option<&str> {
+        self.path_parameters.as_ref().and_then(|parameters| parameters.get("id")).map(String::as_str)
+    }
+
+    /// The path, with the stage before it if the API has one.
+    pub fn path(&self) -> &str {
+        &self.raw_path
+    }
+
+    /// The query string, without `?`.
+    pub fn query(&self) -> &str {
+        &self.raw_query_string
+    }
+
+    /// The body's bytes; what is said to be base64 and is not, is no JSON either.
+    pub fn body(&self) -> Vec<u8> {
+        let body = self.body.as_deref().unwrap_or_default().as_bytes();
+        if self.is_base64_encoded { STANDARD.decode(body).unwrap_or(b"\xff".to_vec()) } else { body.to_vec() }
+    }
+
+    /// The claims that the JWT authorizer has found, flattened to texts.
+    pub fn claims(&self) -> Option<&Claims> {
+        self.request_context.authorizer.as_ref()?.jwt.as_ref()?.claims.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_payload_with_a_request_context_is_an_http_event_or_refused() {
+        let event =
+            json!({"version": "2.0", "rawPath": "/health", "requestContext": {"http": {"method": "GET"}}});
+        assert!(matches!(read(&event.to_string()), Ok(Invocation::Gateway(_))));
+        for (name, event) in [
+            (
+                "REST API",
+                json!({"httpMethod": "GET", "path": "/", "requestContext": {"authorizer": {"claims": {}}}}),
+            ),
+            ("format 1.0", json!({"version": "1.0", "rawPath": "/", "requestContext": {}})),
+            ("load balancer", json!({"requestContext": {"elb": {}}, "path": "/", "httpMethod": "GET"})),
+            ("WebSocket", json!({"requestContext": {"connectionId": "x", "eventType": "CONNECT"}})),
+            ("a forged one", json!({"request_id": "x", "requestContext": {"authorizer": {"jwt": 1}}})),
+        ] {
+            assert!(read(&event.to_string()).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_a_direct_payload() {
+        for payload in ["{}", r#"{"request_id":"x"}"#, "[]", "1", "null", r#"{"requestContext":null}"#] {
+            assert!(
+                matches!(read(payload), Ok(Invocation::Direct(bytes)) if bytes == payload.as_bytes()),
+                "{payload}"
+            );
+        }
+        // Twice: neither reading is taken; the operation refuses the payload as one that can be
+        // read in two ways.
+        let twice = r#"{"requestContext":{},"requestContext":{}}"#;
+        assert!(matches!(read(twice), Ok(Invocation::Direct(_))));
+    }
+
+    #[test]
+    fn headers_and_bodies_are_found_however_they_are_written() {
+        let event = json!({"version": "2.0", "rawPath": "/", "requestContext": {}, "body": "e30=",
+            "isBase64Encoded": true, "headers": {"Authorization": "Bearer a", "authorization": "Bearer b"}});
+        let Ok(Invocation::Gateway(event)) = read(&event.to_string()) else { panic!("an event") };
+        assert_eq!(event.body(), b"{}");
+        assert_eq!(event.header("authorization").len(), 2, "two are two, whatever their case");
+    }
+}

@@ -1,0 +1,177 @@
+//! Metrics in CloudWatch's embedded format: one JSON line on stdout each, from which CloudWatch makes
+//! the metrics (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
+//!
+//! A line names no person and quotes nobody. Refusals are not faults and have no metric.
+
+use countersign_app::host::{BoxFuture, Host};
+use countersign_app::ports::Backlog;
+use countersign_core::event::{Event, EventType};
+use countersign_core::ids::{EventId, RequestId};
+use countersign_core::request::{Request, Status};
+use countersign_core::stamp::Stamp;
+use countersign_core::timestamp::Timestamp;
+use countersign_host::system::SystemHost;
+use serde_json::{Map, Value, json};
+use std::io::Write as _;
+use std::time::Duration;
+
+/// The namespace of all metrics.
+pub const NAMESPACE: &str = "Countersign";
+
+/// One value of one metric: name, unit, value.
+type Measurement = (&'static str, &'static str, f64);
+
+/// Writes metrics for one deployment.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    environment: String,
+}
+
+impl Metrics {
+    /// For a deployment such as `prod`: the value of the dimension `Environment`.
+    pub fn new(environment: String) -> Self {
+        Self { environment }
+    }
+
+    /// A bug or an unavailable store, as the answer to one call.
+    pub fn fault(&self, operation: &str, code: &str, now: Timestamp) {
+        let properties = json!({ "Operation": operation, "code": code });
+        self.write(self.line(&[("Faults", "Count", 1.0)], &properties, &[&[], &["Operation"]], now));
+    }
+
+    /// What is left to deliver.
+    pub fn backlog(&self, backlog: Backlog, now: Timestamp) {
+        let age = backlog.oldest.map_or(0.0, |oldest| seconds(oldest, now));
+        let measurements =
+            [("OutboxOldestAge", "Seconds", age), ("OutboxDeadLetters", "Count", backlog.dead as f64)];
+        self.write(self.line(&measurements, &json!({}), &[&[]], now));
+    }
+
+    /// For how long the longest execution has been under way.
+    pub fn oldest_execution(&self, started_at: Option<Timestamp>, now: Timestamp) {
+        let age = started_at.map_or(0.0, |started_at| seconds(started_at, now));
+        self.write(self.line(&[("ExecutingOldestAge", "Seconds", age)], &json!({}), &[&[]], now));
+    }
+
+    fn event(&self, event: &Event, after: &Request) -> Value {
+        let properties = json!({
+            "event_id": event.id.to_string(),
+            "event_type": event.change.event_type().as_str(),
+            "request_id": event.request_id.to_string(),
+            "sequence": event.sequence,
+            "request_status": event.status.as_str(),
+            "risk_level": after.risk_level.as_str(),
+            "operation_type": after.operation_type.as_str(),
+            "channel": event.channel.as_str(),
+        });
+        self.line(&measurements(event, after), &properties, &[&[]], event.at)
+    }
+
+    /// A line with these measurements and properties, under each set of dimensions. Every set has
+    /// `Environment`; a further dimension is the name of a property.
+    fn line(
+        &self,
+        measurements: &[Measurement],
+        properties: &Value,
+        dimensions: &[&[&str]],
+        at: Timestamp,
+    ) -> Value {
+        let dimensions: Vec<_> =
+            dimensions.iter().map(|set| ["Environment"].iter().chain(*set).collect::<Vec<_>>()).collect();
+        let definitions: Vec<_> =
+            measurements.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
+        let mut line = Map::new();
+        line.insert(
+            "_aws".to_owned(),
+            json!({
+                "Timestamp": at.as_millisecond(),
+                "CloudWatchMetrics":
+                    [{ "Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": definitions }],
+            }),
+        );
+        line.insert("Environment".to_owned(), json!(self.environment));
+        if let Value::Object(properties) = properties {
+            line.extend(properties.clone());
+        }
+        line.extend(measurements.iter().map(|(name, _, value)| ((*name).to_owned(), json!(value))));
+        Value::Object(line)
+    }
+
+    /// One write, so that no other line ends up inside this one. Nobody depends on a metric.
+    fn write(&self, line: Value) {
+        let _ = std::io::stdout().lock().write_all(format!("{line}\n").as_bytes());
+    }
+}
+
+fn seconds(from: Timestamp, to: Timestamp) -> f64 {
+    (to.as_millisecond().saturating_sub(from.as_millisecond())).max(0) as f64 / 1000.0
+}
+
+/// What an event counts as.
+fn measurements(event: &Event, after: &Request) -> Vec<Measurement> {
+    let counted = |name| (name, "Count", 1.0);
+    let decided_after = ("TimeToDecision", "Seconds", seconds(after.requested_at, event.at));
+    match event.change.event_type() {
+        EventType::ApprovalRequestCreated => vec![counted("Created")],
+        EventType::ApprovalGranted if event.status == Status::Approved => {
+            vec![counted("Granted"), counted("Approved"), decided_after]
+        }
+        EventType::ApprovalGranted => vec![counted("Granted")],
+        EventType::ApprovalRejected => vec![counted("Rejected"), decided_after],
+        EventType::ApprovalCancelled => vec![counted("Cancelled")],
+        EventType::ApprovalExpired => vec![counted("Expired")],
+        EventType::ExecutionStarted => vec![counted("ExecutionStarted")],
+        EventType::ExecutionSucceeded => vec![counted("ExecutionSucceeded"), executed_for(event, after)],
+        EventType::ExecutionFailed => vec![counted("ExecutionFailed"), executed_for(event, after)],
+        EventType::CommentAdded => vec![counted("CommentAdded")],
+    }
+}
+
+fn executed_for(event: &Event, after: &Request) -> Measurement {
+    let started_at = after.execution.as_ref().map_or(event.at, |execution| execution.started_at);
+    ("ExecutionTime", "Seconds", seconds(started_at, event.at))
+}
+
+/// The machine's clock and ids, and a line for every event that is committed.
+#[derive(Debug)]
+pub struct MeteredHost {
+    machine: SystemHost,
+    metrics: Metrics,
+}
+
+impl MeteredHost {
+    /// A host that writes events to these metrics.
+    pub fn new(metrics: Metrics) -> Self {
+        Self { machine: SystemHost::default(), metrics }
+    }
+}
+
+impl Host for MeteredHost {
+    fn now(&self) -> Timestamp {
+        self.machine.now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.machine.elapsed()
+    }
+
+    fn event_id(&self) -> EventId {
+        self.machine.event_id()
+    }
+
+    fn request_id(&self) -> RequestId {
+        self.machine.request_id()
+    }
+
+    fn stamp(&self) -> Stamp {
+        self.machine.stamp()
+    }
+
+    fn pause(&self, at_most: Duration) -> BoxFuture<'_, ()> {
+        self.machine.pause(at_most)
+    }
+
+    fn committed(&self, event: &Event, after: &Request) {
+        self.metrics.write(self.metrics.event(event, after));
+    }
+}

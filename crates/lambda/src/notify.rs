@@ -1,0 +1,124 @@
+//! The function that tells the world: records of the outbox table's stream as they come, and a
+//! scheduled sweep for whatever they missed.
+
+use crate::metrics::Metrics;
+use countersign_app::deliver::{self, DeliveryReport};
+use countersign_app::failure::Failure;
+use countersign_app::host::Host;
+use countersign_app::ports::{Outbox, OutboxKey, Publish};
+use lambda_runtime::Diagnostic;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// What the sweep leaves to the stream, in seconds, unless `OUTBOX_MIN_AGE_SECONDS` says otherwise.
+pub const OUTBOX_MIN_AGE_SECONDS: u32 = 60;
+
+/// The function's parts.
+#[derive(Debug)]
+pub struct Notify<S, P> {
+    /// What is to be delivered.
+    pub outbox: S,
+    /// To whom.
+    pub publisher: P,
+    /// The clock.
+    pub host: Box<dyn Host>,
+    /// Where the backlog is measured.
+    pub metrics: Metrics,
+    /// The age from which the sweep delivers an entry.
+    pub min_age_seconds: u32,
+}
+
+/// A stream's event: records, each read by itself.
+#[derive(Deserialize)]
+struct StreamEvent {
+    #[serde(rename = "Records")]
+    records: Option<Vec<Box<RawValue>>>,
+}
+
+/// What is read of a record. The stream says that there is an entry; the table says what it is.
+#[derive(Deserialize)]
+struct Record {
+    dynamodb: Change,
+}
+
+#[derive(Deserialize)]
+struct Change {
+    #[serde(rename = "SequenceNumber")]
+    sequence_number: String,
+    #[serde(rename = "Keys")]
+    keys: Keys,
+}
+
+#[derive(Deserialize)]
+struct Keys {
+    shard: Text,
+    event_id: Text,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    #[serde(rename = "S")]
+    value: String,
+}
+
+impl<S: Outbox, P: Publish> Notify<S, P> {
+    /// Delivers what a stream's records tell of, or, invoked by anything else, sweeps the outbox.
+    ///
+    /// # Errors
+    /// When the outbox cannot be swept, so that the run counts as failed; the next one does its
+    /// work.
+    pub async fn handle(&self, payload: &str, budget: Duration) -> Result<Value, Diagnostic> {
+        match serde_json::from_str::<StreamEvent>(payload) {
+            Ok(StreamEvent { records: Some(records) }) => Ok(self.deliver_records(&records).await),
+            Ok(StreamEvent { records: None }) | Err(_) => self.sweep(budget).await,
+        }
+    }
+
+    /// Answers which records are to come again
+    /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>).
+    ///
+    /// A record that cannot be read would come again for ever and hold up its shard: it is let go.
+    /// The entry it should have told of is in the table all the same, for the sweep.
+    async fn deliver_records(&self, records: &[Box<RawValue>]) -> Value {
+        let mut sequence_numbers = Vec::with_capacity(records.len());
+        let mut keys = Vec::with_capacity(records.len());
+        for record in records {
+            match serde_json::from_str::<Record>(record.get()) {
+                Ok(Record { dynamodb: Change { sequence_number, keys: Keys { shard, event_id } } }) => {
+                    sequence_numbers.push(sequence_number);
+                    keys.push(OutboxKey { shard: shard.value, event_id: event_id.value });
+                }
+                Err(error) => {
+                    let (line, column) = (error.line(), error.column());
+                    tracing::error!(line, column, "a stream record cannot be read");
+                }
+            }
+        }
+        let settled = deliver::deliver_each(&self.outbox, &self.publisher, &keys).await;
+        let again = sequence_numbers.into_iter().zip(settled).filter(|(_, is_settled)| !is_settled);
+        let failures: Vec<_> =
+            again.map(|(sequence_number, _)| json!({ "itemIdentifier": sequence_number })).collect();
+        json!({ "batchItemFailures": failures })
+    }
+
+    async fn sweep(&self, budget: Duration) -> Result<Value, Diagnostic> {
+        let host = self.host.as_ref();
+        let before = host.now().minus_seconds(self.min_age_seconds);
+        let swept = deliver::deliver(&self.outbox, &self.publisher, host, before, budget).await;
+        let backlog = self.outbox.backlog().await.map_err(|error| failed(&error.into()))?;
+        self.metrics.backlog(backlog, host.now());
+        let DeliveryReport { published, failed: not_delivered, buried, cut_short } =
+            swept.map_err(|error| failed(&error))?;
+        tracing::info!(published, failed = not_delivered, buried, cut_short, "swept");
+        Ok(json!({
+            "published": published, "failed": not_delivered, "buried": buried, "cut_short": cut_short,
+        }))
+    }
+}
+
+fn failed(error: &Failure) -> Diagnostic {
+    tracing::error!(%error, "the outbox cannot be swept");
+    Diagnostic { error_type: "store_unavailable".to_owned(), error_message: error.to_string() }
+}

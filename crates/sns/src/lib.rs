@@ -1,0 +1,8 @@
+//! What subscribers are told of an event, and the publisher on Amazon SNS.
+//!
+//! [`message`] shapes texts and calls nobody; [`publisher`] sends them. The parameters of a request
+//! are never part of a message: they are shown where people sign in.
+#![warn(missing_docs)]
+
+pub mod message;
+pub mod publisher;

@@ -1,0 +1,15 @@
+//! The outbox to SNS, by stream and by schedule. The only function that publishes; knows no request.
+
+use countersign_dynamodb::outbox::DynamoOutbox;
+use countersign_dynamodb::table::OUTBOX;
+use countersign_lambda::boot::{Boot, Error};
+use countersign_sns::publisher::SnsPublisher;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let boot = Boot::begin()?;
+    let outbox = DynamoOutbox::connect(&boot.aws, boot.required(OUTBOX.name_variable)?);
+    let topic_arn = boot.required("SNS_TOPIC_ARN")?;
+    let dashboard_url = boot.optional("DASHBOARD_URL");
+    boot.serve_notify(outbox, SnsPublisher::connect(&boot.aws, topic_arn, dashboard_url)).await
+}

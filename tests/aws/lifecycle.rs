@@ -1,0 +1,290 @@
+//! The built functions in their runtime, on an implementation of AWS that is not ours.
+
+use crate::binary;
+use countersign_e2e::deployment::Deployment;
+use countersign_e2e::inspection;
+use countersign_e2e::program::run_with;
+use countersign_e2e::service::Service;
+use serde_json::{Value, json};
+
+const APPROVER: &[&str] = &["approver"];
+const DEVELOPER: &[&str] = &["developer"];
+
+/// Makes a request as ann and gives its path.
+fn create(deployment: &Deployment) -> String {
+    let (status, created) = deployment.send("ann", DEVELOPER, "POST", "/v1/approvals", &Service::high());
+    assert_eq!(status, 201, "{created}");
+    format!("/v1/approvals/{}", created["request_id"].as_str().unwrap())
+}
+
+fn execute(deployment: &Deployment, path: &str) {
+    for name in ["bob", "carol"] {
+        let (status, body) =
+            deployment.send(name, APPROVER, "POST", &format!("{path}/approve"), &Value::Null);
+        assert_eq!(status, 200, "{body}");
+    }
+    let execution = format!("{path}/execution");
+    let (status, started) = deployment.send("ann", DEVELOPER, "POST", &execution, &json!({}));
+    assert_eq!(status, 200, "{started}");
+    let outcome =
+        json!({ "execution_id": started["execution_id"], "outcome": "succeeded", "result": { "ok": true } });
+    let (status, finished) = deployment.send("ann", DEVELOPER, "PUT", &execution, &outcome);
+    assert_eq!((status, finished["status"].as_str()), (200, Some("executed")), "{finished}");
+}
+
+/// The event types of some messages, in the order of the trail.
+fn event_types(messages: &[Value]) -> Vec<String> {
+    let mut events: Vec<_> = messages
+        .iter()
+        .map(|message| {
+            let told = &message["Message"];
+            (told["sequence"].as_u64().unwrap(), told["event_type"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    events.sort();
+    events.into_iter().map(|(_, event_type)| event_type).collect()
+}
+
+#[test]
+fn a_request_is_made_approved_executed_and_told_of() {
+    let deployment = Deployment::start(binary);
+    deployment.subscribe("all", &Value::Null);
+    deployment
+        .subscribe("to-execute", &json!({ "event_type": ["APPROVAL_GRANTED"], "status": ["approved"] }));
+    deployment.subscribe("nothing", &json!({ "environment": ["non-production"] }));
+    let path = create(&deployment);
+    execute(&deployment, &path);
+    let id = Service::id(&path);
+
+    let (status, events) = deployment.send("bob", APPROVER, "GET", &format!("{path}/events"), &Value::Null);
+    assert_eq!((status, events["items"].as_array().map(Vec::len)), (200, Some(5)), "{events}");
+    let settled = deployment.invoke("notify", &deployment.stream_event()).unwrap();
+    assert_eq!(settled, json!({ "batchItemFailures": [] }));
+
+    let messages = deployment.received("all");
+    assert_eq!(
+        event_types(&messages),
+        [
+            "APPROVAL_REQUEST_CREATED",
+            "APPROVAL_GRANTED",
+            "APPROVAL_GRANTED",
+            "EXECUTION_STARTED",
+            "EXECUTION_SUCCEEDED"
+        ]
+    );
+    for message in &messages {
+        let (told, attributes) = (&message["Message"], &message["MessageAttributes"]);
+        for name in [
+            "event_type",
+            "status",
+            "risk_level",
+            "environment",
+            "operation_type",
+            "requested_by",
+            "event_id",
+        ] {
+            assert_eq!(attributes[name]["Value"], told[name], "{name}");
+        }
+        assert_eq!(told["request_id"], id);
+        assert_eq!(told["link"], format!("https://countersign.example.com/approvals/{id}"));
+        assert!(!message.to_string().contains("db.r6g.xlarge"), "parameters are never told");
+    }
+    let to_execute = deployment.received("to-execute");
+    assert_eq!(to_execute.len(), 1, "{to_execute:?}");
+    assert_eq!(to_execute[0]["Message"]["approved_by"], json!(["bob@example.com", "carol@example.com"]));
+    assert_eq!(deployment.received("nothing"), Vec::<Value>::new());
+
+    deployment.block_on(inspection::check(&deployment.database));
+    assert!(deployment.block_on(inspection::outbox(&deployment.database)).is_empty());
+    // The same records once more: nobody is told twice.
+    let again = json!({ "Records": [countersign_e2e::deployment::stream_record(1, "0", "01930000-0000-7000-8000-000000000000")] });
+    assert_eq!(deployment.invoke("notify", &again).unwrap(), json!({ "batchItemFailures": [] }));
+    assert_eq!(deployment.received("all"), Vec::<Value>::new());
+}
+
+#[test]
+fn a_topic_that_fails_loses_nothing() {
+    let deployment = Deployment::start(binary);
+    deployment.subscribe("all", &Value::Null);
+    let path = create(&deployment);
+    deployment.delete_topic();
+    let failed = deployment.invoke("notify", &deployment.stream_event()).unwrap();
+    assert_eq!(failed, json!({ "batchItemFailures": [{ "itemIdentifier": "1" }] }));
+    for _ in 0..2 {
+        let swept = deployment.invoke("notify", &json!({ "sweep": "outbox" })).unwrap();
+        assert_eq!(swept, json!({ "published": 0, "failed": 1, "buried": 0, "cut_short": false }));
+    }
+    deployment.make_topic();
+    deployment.subscribe("all", &Value::Null);
+    let swept = deployment.invoke("notify", &json!({ "sweep": "outbox" })).unwrap();
+    assert_eq!(swept, json!({ "published": 1, "failed": 0, "buried": 0, "cut_short": false }));
+    let messages = deployment.received("all");
+    assert_eq!(event_types(&messages), ["APPROVAL_REQUEST_CREATED"]);
+    assert_eq!(messages[0]["Message"]["request_id"], Service::id(&path));
+    let log = deployment.sandbox("notify").log();
+    assert!(log.contains("the topic answered NotFound"), "{log}");
+    assert!(log.contains("\"OutboxOldestAge\"") && log.contains("\"OutboxDeadLetters\""), "{log}");
+}
+
+#[test]
+fn the_dead_letters_of_a_deployed_table_are_listed_and_replayed() {
+    let deployment = Deployment::start(binary);
+    deployment.subscribe("all", &Value::Null);
+    create(&deployment);
+    deployment.delete_topic();
+    for _ in 0..10 {
+        deployment.invoke("notify", &json!({ "sweep": "outbox" })).unwrap();
+    }
+    deployment.make_topic();
+    deployment.subscribe("all", &Value::Null);
+    let variables = deployment.variables();
+    let outbox = |arguments: &[&str]| {
+        let table = variables["OUTBOX_TABLE"].as_str();
+        let all = [&["outbox", "--table", table], arguments].concat();
+        let output = run_with(env!("CARGO_BIN_EXE_countersign-under-test"), &all, variables);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        assert!(output.status.success(), "{}", text(output.stderr));
+        text(output.stdout)
+    };
+    let listed = outbox(&["list"]);
+    assert!(listed.contains("APPROVAL_REQUEST_CREATED") && listed.contains("after 9 failures"), "{listed}");
+    assert_eq!(outbox(&["replay", "--all"]), "1 back for delivery by the deployed sweep\n");
+    assert_eq!(outbox(&["list"]), "no dead letters\n");
+    deployment.invoke("notify", &json!({ "sweep": "outbox" })).unwrap();
+    assert_eq!(deployment.received("all").len(), 1);
+}
+
+#[test]
+fn without_region_or_credentials_the_operator_is_told_what_to_do() {
+    let run = |variables: &[(&str, &str)]| {
+        let variables =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let arguments = ["outbox", "--table", "approvals-outbox-prod", "list"];
+        let output = run_with(env!("CARGO_BIN_EXE_countersign-under-test"), &arguments, &variables);
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let nowhere = [("AWS_EC2_METADATA_DISABLED", "true"), ("HOME", "/nonexistent")];
+    let (code, message) = run(&nowhere);
+    assert_eq!(code, Some(1));
+    assert!(message.contains("no AWS region: set AWS_REGION"), "{message}");
+    let (code, message) = run(&[nowhere[0], nowhere[1], ("AWS_REGION", "eu-central-1")]);
+    assert_eq!(code, Some(1));
+    assert!(message.contains("no AWS credentials") && message.contains("AWS_PROFILE"), "{message}");
+}
+
+#[test]
+fn a_direct_invocation_answers_with_the_body_or_fails_with_the_code() {
+    let deployment = Deployment::start(binary);
+    let mut body = Service::high();
+    body["requested_by"] = json!("ann@example.com");
+    body["idempotency_key"] = json!("once");
+    let created = deployment.invoke("create", &body).unwrap();
+    assert_eq!(created["requested_by"], "ann@example.com");
+    assert_eq!(deployment.invoke("create", &body).unwrap(), created, "a state machine may try again");
+    let id = &created["request_id"];
+
+    let refused = |function: &str, payload: Value| deployment.invoke(function, &payload).unwrap_err();
+    let (code, message) = refused("approve", json!({ "request_id": id, "approved_by": "bob@example.com" }));
+    assert_eq!(code, "not_permitted", "{message}");
+    let (code, message) = refused("start", json!({ "request_id": id, "executed_by": "ann@example.com" }));
+    assert_eq!(code, "not_approved");
+    assert!(message.contains("(the request is pending)"), "{message}");
+    let (code, message) = refused("cancel", json!({ "request_id": id }));
+    assert_eq!(code, "unauthenticated");
+    assert!(message.contains("`cancelled_by`"), "{message}");
+    let (code, message) = refused("create", json!({ "requested_by": "ann@example.com", "colour": "red" }));
+    assert_eq!(code, "validation_failed");
+    assert!(
+        message.contains("/colour is not a field") && message.contains("/justification is required"),
+        "{message}"
+    );
+    let (code, _) = refused("get", json!({ "request_id": "01930000-0000-4000-8000-0000000000aa" }));
+    assert_eq!(code, "not_found");
+    let (code, _) = refused("get", json!({ "requestContext": { "elb": {} } }));
+    assert_eq!(code, "unsupported_event");
+
+    let got = deployment.invoke("get", &json!({ "request_id": id })).unwrap();
+    assert_eq!((&got["request_id"], &got["parameters"]), (id, &Service::high()["parameters"]));
+    let listed = deployment.invoke("list", &json!({ "requested_by": "ann@example.com" })).unwrap();
+    assert_eq!(listed["items"][0]["request_id"], *id);
+    let pending = json!({ "operation": "get_pending_approvals", "user_email": "ann@example.com" });
+    assert_eq!(deployment.invoke("dispatch", &pending).unwrap()["items"], json!([]), "not one's own");
+    let events = deployment.invoke("events", &json!({ "request_id": id })).unwrap();
+    assert_eq!(events["items"][0]["channel"], "direct");
+    assert_eq!(deployment.invoke("health", &json!({})).unwrap()["status"], "healthy");
+}
+
+#[test]
+fn metrics_are_written_once_for_each_event_and_logs_name_nobody() {
+    let deployment = Deployment::start(binary);
+    let path = create(&deployment);
+    execute(&deployment, &path);
+    let (status, _) = deployment.send("ann", DEVELOPER, "POST", &format!("{path}/approve"), &Value::Null);
+    assert_eq!(status, 403, "a refusal is no fault");
+    let mut metrics = Vec::new();
+    for function in ["create", "approve", "start", "finish"] {
+        let log = deployment.sandbox(function).log();
+        for line in log.lines() {
+            let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{function}: {line}"));
+            if line["_aws"].is_object() {
+                assert_eq!(line["Environment"], "test");
+                let defined = &line["_aws"]["CloudWatchMetrics"][0];
+                assert_eq!(
+                    (&defined["Namespace"], &defined["Dimensions"]),
+                    (&json!("Countersign"), &json!([["Environment"]]))
+                );
+                for metric in defined["Metrics"].as_array().unwrap() {
+                    let name = metric["Name"].as_str().unwrap();
+                    assert!(line[name].is_number(), "{line}");
+                    metrics.push(name.to_owned());
+                }
+            }
+        }
+        for secret in ["ann@", "bob@", "carol@", "db.r6g.xlarge", "95 %", "Bearer", "eyJ"] {
+            assert!(!log.contains(secret), "{function}: {secret}: {log}");
+        }
+    }
+    metrics.sort();
+    assert_eq!(
+        metrics,
+        [
+            "Approved",
+            "Created",
+            "ExecutionStarted",
+            "ExecutionSucceeded",
+            "ExecutionTime",
+            "Granted",
+            "Granted",
+            "TimeToDecision"
+        ]
+    );
+}
+
+#[test]
+fn an_unreachable_store_is_a_fault_and_says_nothing_of_itself() {
+    let deployment = Deployment::start(binary).with("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    let (status, problem) = deployment.send("ann", DEVELOPER, "POST", "/v1/approvals", &Service::high());
+    assert_eq!((status, problem["code"].as_str()), (503, Some("store_unavailable")), "{problem}");
+    assert!(!problem.to_string().contains("127.0.0.1"), "{problem}");
+    let log = deployment.sandbox("create").log();
+    assert!(log.contains("\"Faults\":1.0") && log.contains("[\"Environment\",\"Operation\"]"), "{log}");
+    let refused = deployment.invoke("get", &json!({ "request_id": "01930000-0000-4000-8000-0000000000aa" }));
+    assert_eq!(refused.unwrap_err().0, "store_unavailable");
+}
+
+#[test]
+fn a_function_without_its_variables_says_which_and_does_not_start() {
+    let deployment = Deployment::start(binary);
+    for (function, missing) in [
+        ("create", "AUDIT_KEY"),
+        ("get", "APPROVALS_TABLE"),
+        ("list", "ENVIRONMENT"),
+        ("notify", "SNS_TOPIC_ARN"),
+        ("expire", "AWS_ACCESS_KEY_ID"),
+    ] {
+        let log = deployment.start_without(function, missing);
+        assert!(log.contains(&format!("{missing} is not set")), "{function}: {log}");
+    }
+    // Whoever writes no audit event is not told the key.
+    assert_eq!(deployment.with("AUDIT_KEY", "").invoke("health", &json!({})).unwrap()["status"], "healthy");
+}

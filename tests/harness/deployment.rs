@@ -1,0 +1,236 @@
+//! A whole deployment on this machine: tables, topic and queues in moto, and the built functions,
+//! each in a process of its own.
+
+use crate::gateway::{self, Request};
+use crate::inspection::{scan, tables};
+use crate::moto::{Moto, REGION};
+use crate::runtime_api::{Outcome, Sandbox};
+use crate::signature;
+use aws_sdk_dynamodb::Client;
+use countersign_dynamodb::table::create_missing;
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use tokio::runtime::Runtime;
+
+/// The account of everything in moto.
+const ACCOUNT: &str = "123456789012";
+/// The name of the topic.
+const TOPIC: &str = "countersign-test-events";
+
+/// A deployment.
+#[derive(Debug)]
+pub struct Deployment {
+    /// The database, past all functions.
+    pub database: Client,
+    moto: Moto,
+    binary: fn(&str) -> &'static str,
+    variables: BTreeMap<String, String>,
+    sandboxes: RefCell<BTreeMap<String, Rc<Sandbox>>>,
+    runtime: Runtime,
+}
+
+impl Deployment {
+    /// Makes tables and topic; functions start when they are first invoked. `binary` gives the path
+    /// of each.
+    pub fn start(binary: fn(&str) -> &'static str) -> Self {
+        let moto = Moto::start();
+        let access = countersign_aws::Access {
+            region: REGION.to_owned(),
+            credentials: countersign_aws::credentials("test".to_owned(), "test".to_owned(), None),
+            endpoint_url: Some(moto.url()),
+        };
+        let transport = countersign_aws::transport(None).unwrap();
+        let database = Client::new(&countersign_aws::configuration(access, transport));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(create_missing(&database, &tables())).unwrap();
+        let names = tables();
+        let topic_arn = format!("arn:aws:sns:{REGION}:{ACCOUNT}:{TOPIC}");
+        let variables = [
+            ("APPROVALS_TABLE", names.approvals.as_str()),
+            ("AUDIT_LOG_TABLE", &names.audit),
+            ("OUTBOX_TABLE", &names.outbox),
+            ("SNS_TOPIC_ARN", &topic_arn),
+            ("ENVIRONMENT", "test"),
+            ("AUDIT_KEY", "a key of a deployment that is none, long enough"),
+            ("OIDC_ISSUER", "https://issuer.example"),
+            ("OIDC_AUDIENCE", "countersign"),
+            ("DASHBOARD_URL", "https://countersign.example.com/"),
+            ("OUTBOX_MIN_AGE_SECONDS", "0"),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_ENDPOINT_URL", &moto.url()),
+            // As a template leaves them that has no value for them.
+            ("JWKS", ""),
+            ("DIRECT_DECISIONS", "false"),
+        ];
+        let variables =
+            variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let deployment = Self { database, moto, binary, variables, sandboxes: RefCell::default(), runtime };
+        deployment.make_topic();
+        deployment
+    }
+
+    /// The same, with one variable changed for all functions that have not started yet.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// What its functions are started with.
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
+    }
+
+    /// Starts a function without some of its variables, and gives the log of its end.
+    pub fn start_without(&self, function: &str, missing: &str) -> String {
+        let variables: Vec<_> =
+            self.variables.clone().into_iter().filter(|(name, _)| name != missing).collect();
+        Sandbox::start((self.binary)(function), &variables).ended()
+    }
+
+    /// The sandbox of a function.
+    pub fn sandbox(&self, function: &str) -> Rc<Sandbox> {
+        let mut sandboxes = self.sandboxes.borrow_mut();
+        let sandbox = sandboxes.entry(function.to_owned()).or_insert_with(|| {
+            let variables: Vec<_> = self.variables.clone().into_iter().collect();
+            Rc::new(Sandbox::start((self.binary)(function), &variables))
+        });
+        Rc::clone(sandbox)
+    }
+
+    /// Invokes a function directly.
+    ///
+    /// # Errors
+    /// What the function reports as an error.
+    pub fn invoke(&self, function: &str, payload: &Value) -> Outcome {
+        self.sandbox(function).invoke(&payload.to_string())
+    }
+
+    /// Sends a request through the gateway, as `name@example.com` in some groups; gives status and
+    /// body.
+    pub fn send(&self, name: &str, groups: &[&str], method: &str, path: &str, body: &Value) -> (u64, Value) {
+        let claims = json!({
+            "iss": "https://issuer.example", "aud": "countersign", "sub": name, "exp": 4_102_444_800_u64,
+            "email": format!("{name}@example.com"), "email_verified": true, "cognito:groups": groups,
+        });
+        let header = json!({ "alg": "RS256", "kid": "k", "typ": "JWT" });
+        // The gateway has verified the signature.
+        let token = format!("{}.c2lnbmF0dXJl", signature::unsigned(&header, &claims));
+        let request = Request {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: String::new(),
+            headers: BTreeMap::from([("authorization".to_owned(), format!("Bearer {token}"))]),
+            body: if body.is_null() { Vec::new() } else { body.to_string().into_bytes() },
+        };
+        self.send_event(&gateway::event(&request, claims.as_object()))
+    }
+
+    /// Hands an event to the function of its route.
+    pub fn send_event(&self, event: &Value) -> (u64, Value) {
+        let http = &event["requestContext"]["http"];
+        let (route, _) = gateway::matched(http["method"].as_str().unwrap(), http["path"].as_str().unwrap());
+        let answer = self.invoke(route.operation, event).expect("the gateway is always answered");
+        let body = answer["body"].as_str().unwrap();
+        (answer["statusCode"].as_u64().unwrap(), serde_json::from_str(body).unwrap())
+    }
+
+    /// Makes the topic.
+    pub fn make_topic(&self) {
+        self.moto.query("sns", "CreateTopic", &[("Name", TOPIC)]);
+    }
+
+    /// Takes the topic away: publishing fails.
+    pub fn delete_topic(&self) {
+        let topic_arn = &self.variables["SNS_TOPIC_ARN"];
+        self.moto.query("sns", "DeleteTopic", &[("TopicArn", topic_arn)]);
+    }
+
+    /// A queue that gets what its filter policy lets through.
+    pub fn subscribe(&self, queue: &str, filter: &Value) {
+        self.moto.json("AmazonSQS.CreateQueue", &json!({ "QueueName": queue }));
+        let endpoint = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}");
+        let filter = filter.to_string();
+        let mut parameters = vec![
+            ("TopicArn", self.variables["SNS_TOPIC_ARN"].as_str()),
+            ("Protocol", "sqs"),
+            ("Endpoint", &endpoint),
+        ];
+        if filter != "null" {
+            parameters.extend([
+                ("Attributes.entry.1.key", "FilterPolicy"),
+                ("Attributes.entry.1.value", filter.as_str()),
+            ]);
+        }
+        self.moto.query("sns", "Subscribe", &parameters);
+    }
+
+    /// Takes everything out of a queue: what SNS has wrapped around each message, with the message
+    /// itself read as JSON under `Message`.
+    pub fn received(&self, queue: &str) -> Vec<Value> {
+        let url = format!("{}/{ACCOUNT}/{queue}", self.moto.url());
+        let mut messages = Vec::new();
+        loop {
+            let batch = self
+                .moto
+                .json("AmazonSQS.ReceiveMessage", &json!({ "QueueUrl": url, "MaxNumberOfMessages": 10 }));
+            let Some(batch) = batch["Messages"].as_array().filter(|batch| !batch.is_empty()) else {
+                return messages;
+            };
+            for message in batch {
+                let mut body: Value = serde_json::from_str(message["Body"].as_str().unwrap()).unwrap();
+                body["Message"] = serde_json::from_str(body["Message"].as_str().unwrap()).unwrap();
+                messages.push(body);
+                let receipt = &message["ReceiptHandle"];
+                self.moto
+                    .json("AmazonSQS.DeleteMessage", &json!({ "QueueUrl": url, "ReceiptHandle": receipt }));
+            }
+        }
+    }
+
+    /// The event of the outbox's stream that tells of everything which is in it now.
+    pub fn stream_event(&self) -> Value {
+        let items = self.block_on(scan(&self.database, &tables().outbox));
+        stream_event(items.iter().map(|item| {
+            let text = |name: &str| item[name].as_s().unwrap().clone();
+            (text("shard"), text("event_id"))
+        }))
+    }
+
+    /// Runs something on the deployment's runtime.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+}
+
+/// An event of a stream with a record for each of these keys; the sequence numbers are 1, 2, 3 …
+pub fn stream_event(keys: impl IntoIterator<Item = (String, String)>) -> Value {
+    let records = keys
+        .into_iter()
+        .enumerate()
+        .map(|(index, (shard, event_id))| stream_record(index + 1, &shard, &event_id));
+    json!({ "Records": records.collect::<Vec<_>>() })
+}
+
+/// One record of a stream with the view type `KEYS_ONLY`.
+pub fn stream_record(sequence_number: usize, shard: &str, event_id: &str) -> Value {
+    json!({
+        "eventID": format!("{sequence_number:032x}"),
+        "eventName": "INSERT",
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": REGION,
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1_767_225_600,
+            "Keys": { "shard": { "S": shard }, "event_id": { "S": event_id } },
+            "SequenceNumber": sequence_number.to_string(),
+            "SizeBytes": 50,
+            "StreamViewType": "KEYS_ONLY",
+        },
+        "eventSourceARN": "arn:aws:dynamodb:eu-central-1:123456789012:table/outbox/stream/2026-01-01T00:00:00.000",
+    })
+}

@@ -1,0 +1,112 @@
+//! API Gateway, as far as a function can tell: an HTTP request becomes an event of payload format
+//! 2.0, with the claims of a token that its authorizer accepts.
+
+use countersign_api::routes::{self, Route};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// An HTTP request on its way through the gateway.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// GET, POST or PUT.
+    pub method: String,
+    /// The path, without query.
+    pub path: String,
+    /// The query string.
+    pub query: String,
+    /// Headers, without those that every client sends.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// The route that a request matches, and the value of `{id}` in its path.
+///
+/// # Panics
+/// When there is none: such a request reaches no function.
+pub fn matched(method: &str, path: &str) -> (Route, Option<String>) {
+    let found = routes::ALL.into_iter().find_map(|route| {
+        let id = parameter(route.path, path)?;
+        (route.method.as_str() == method).then_some((route, id))
+    });
+    found.unwrap_or_else(|| panic!("no route for {method} {path}"))
+}
+
+/// `None` if the path is of another shape, else the value of its one parameter, if it has one.
+#[expect(clippy::option_option, reason = "no match, no parameter and a parameter are three things")]
+fn parameter(shape: &str, path: &str) -> Option<Option<String>> {
+    let (shape, path): (Vec<_>, Vec<_>) = (shape.split('/').collect(), path.split('/').collect());
+    let mut id = None;
+    for (wanted, given) in shape.iter().zip(&path) {
+        if *wanted == "{id}" && !given.is_empty() {
+            id = Some((*given).to_owned());
+        } else if wanted != given {
+            return None;
+        }
+    }
+    (shape.len() == path.len()).then_some(id)
+}
+
+/// The event of a request. `claims` are those of its token, if the authorizer accepts it.
+pub fn event(request: &Request, claims: Option<&Map<String, Value>>) -> Value {
+    let (route, id) = matched(&request.method, &request.path);
+    let route_key = format!("{} {}", route.method.as_str(), route.path);
+    let (body, is_base64) = match String::from_utf8(request.body.clone()) {
+        Ok(text) => (text, false),
+        Err(_) => (base64(&request.body), true),
+    };
+    let mut event = json!({
+        "version": "2.0",
+        "routeKey": route_key,
+        "rawPath": request.path,
+        "rawQueryString": request.query,
+        "headers": request.headers,
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "api",
+            "http": {
+                "method": request.method,
+                "path": request.path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "192.0.2.1",
+                "userAgent": "test",
+            },
+            "requestId": "id",
+            "routeKey": route_key,
+            "stage": "$default",
+        },
+        "isBase64Encoded": is_base64,
+    });
+    if !body.is_empty() {
+        event["body"] = json!(body);
+    }
+    if let Some(id) = id {
+        event["pathParameters"] = json!({ "id": id });
+    }
+    if let Some(claims) = claims {
+        let claims: Map<_, _> =
+            claims.iter().map(|(name, claim)| (name.clone(), json!(flattened(claim)))).collect();
+        event["requestContext"]["authorizer"] = json!({ "jwt": { "claims": claims, "scopes": null } });
+    }
+    event
+}
+
+/// A claim as the authorizer hands it over.
+fn flattened(claim: &Value) -> String {
+    match claim {
+        Value::String(text) => text.clone(),
+        Value::Array(elements) => {
+            format!("[{}]", elements.iter().map(flattened).collect::<Vec<_>>().join(" "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// RFC 4648 section 4.
+pub fn base64(bytes: &[u8]) -> String {
+    let mut text = crate::signature::base64url(bytes).replace('-', "+").replace('_', "/");
+    while !text.len().is_multiple_of(4) {
+        text.push('=');
+    }
+    text
+}

@@ -1,0 +1,143 @@
+//! `moto_server` (<https://docs.getmoto.org/>): an implementation of DynamoDB, SNS and SQS that is not
+//! ours and not the embedded engine's.
+//!
+//! It is a Python program. If `MOTO_SERVER` does not name one, it is installed from PyPI into a
+//! virtual environment under `target/`, once.
+
+use crate::grants::root;
+use serde_json::Value;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// The region of everything in it.
+pub const REGION: &str = "eu-central-1";
+
+/// The release that is installed.
+const PACKAGE: &str = "moto[server]==5.2.*";
+
+/// A running server, gone when dropped.
+#[derive(Debug)]
+pub struct Moto {
+    child: Child,
+    port: u16,
+    agent: ureq::Agent,
+}
+
+impl Moto {
+    /// Starts one on a free port.
+    pub fn start() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(30)))
+            .build()
+            .into();
+        let mut moto = Self { child: spawn(port), port, agent };
+        moto.await_start();
+        moto
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn await_start(&mut self) {
+        let mut reached = false;
+        for _ in 0..600 {
+            assert!(self.child.try_wait().unwrap().is_none(), "moto_server ended at once");
+            reached = self.agent.get(format!("{}/moto-api/", self.url())).call().is_ok();
+            if reached {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert!(reached, "moto_server does not start");
+    }
+
+    /// A call of the query protocol, as SNS has it; gives the answer's JSON.
+    ///
+    /// # Panics
+    /// When the answer is an error.
+    pub fn query(&self, service: &str, action: &str, parameters: &[(&str, &str)]) -> Value {
+        let mut form = vec![("Action", action), ("ContentType", "JSON")];
+        form.extend(parameters);
+        let request = self.agent.post(format!("{}/", self.url()));
+        json_of(request.header("authorization", authorization(service)).send_form(form).unwrap())
+    }
+
+    /// A call of the JSON protocol, as SQS has it.
+    ///
+    /// # Panics
+    /// When the answer is an error.
+    pub fn json(&self, target: &str, body: &Value) -> Value {
+        let request = self
+            .agent
+            .post(format!("{}/", self.url()))
+            .header("authorization", authorization("sqs"))
+            .header("x-amz-target", target)
+            .header("content-type", "application/x-amz-json-1.0");
+        json_of(request.send(body.to_string()).unwrap())
+    }
+}
+
+/// The service is found by the scope of a signature that nobody checks.
+fn authorization(service: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    )
+}
+
+fn json_of(mut answer: ureq::http::Response<ureq::Body>) -> Value {
+    let text = answer.body_mut().read_to_string().unwrap();
+    assert_eq!(answer.status(), 200, "{text}");
+    if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(port: u16) -> Child {
+    Command::new(program())
+        .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+        .env("AWS_DEFAULT_REGION", REGION)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("moto_server starts")
+}
+
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        if let Some(path) = std::env::var_os("MOTO_SERVER") {
+            return path.into();
+        }
+        let environment = root().join("target/moto");
+        let program = environment.join("bin/moto_server");
+        if !program.exists() {
+            install(&environment);
+        }
+        program
+    })
+}
+
+fn install(environment: &Path) {
+    let run = |program: &Path, arguments: &[&str]| {
+        let status = Command::new(program).args(arguments).status();
+        assert!(
+            status.as_ref().is_ok_and(std::process::ExitStatus::success),
+            "{} {arguments:?}: {status:?}; these tests need Python 3 with venv, and PyPI once",
+            program.display()
+        );
+    };
+    run(Path::new("python3"), &["-m", "venv", environment.to_str().unwrap()]);
+    run(&environment.join("bin/pip"), &["install", "--quiet", "--disable-pip-version-check", PACKAGE]);
+}
