@@ -2,7 +2,9 @@
 //! that are not ours.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+mod delivery;
 mod equality;
+mod expiry;
 mod lifecycle;
 
 /// The built function of a name.

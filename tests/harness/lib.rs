@@ -17,6 +17,7 @@ pub mod inspection;
 pub mod manual_host;
 pub mod moto;
 pub mod program;
+pub mod random;
 pub mod runtime_api;
 pub mod service;
 pub mod signature;

@@ -23,6 +23,7 @@ use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::create_missing;
 use countersign_e2e::inspection::{self, check_request};
 use countersign_e2e::manual_host::ManualHost;
+use countersign_e2e::random::Random;
 use countersign_embedded::Embedded;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -92,19 +93,6 @@ impl CountPending for PausingStore {
         at_most: usize,
     ) -> Result<usize, StoreError> {
         self.inner.count_pending(person, since, now, at_most).await
-    }
-}
-
-/// `SplitMix64`: small, and the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).unwrap()
     }
 }
 

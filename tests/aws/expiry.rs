@@ -1,0 +1,137 @@
+//! The expire function: each overdue request is written down once, with its event, however often a run
+//! is cut off.
+
+use countersign_app::create::create;
+use countersign_app::dependencies::Dependencies;
+use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::command::Draft;
+use countersign_core::digest::DigestKey;
+use countersign_core::event::EventType;
+use countersign_core::person::PersonId;
+use countersign_core::policy::Policy;
+use countersign_core::request::Status;
+use countersign_dynamodb::store::DynamoStore;
+use countersign_dynamodb::table::create_missing;
+use countersign_e2e::grants::{Granted, granted};
+use countersign_e2e::inspection::{self, scan, tables};
+use countersign_e2e::manual_host::ManualHost;
+use countersign_e2e::transport::{Fault, FaultyTransport};
+use countersign_embedded::Embedded;
+use countersign_lambda::expire;
+use countersign_lambda::metrics::Metrics;
+use serde_json::json;
+use std::time::Duration;
+
+/// The expire function on a store in memory, with no more than its grants, and `count` requests that
+/// are overdue: half of them pending, half approved and never started.
+async fn overdue(
+    count: usize,
+) -> (
+    Dependencies<DynamoStore>,
+    FaultyTransport,
+    Granted<FaultyTransport>,
+    aws_sdk_dynamodb::Client,
+    ManualHost,
+) {
+    let host = ManualHost::default();
+    let embedded = Embedded::in_memory().unwrap();
+    let database = countersign_embedded::client(embedded.clone());
+    create_missing(&database, &tables()).await.unwrap();
+    let dependencies = |store| Dependencies {
+        store,
+        policy: Policy::bundled().unwrap(),
+        digest_key: DigestKey::new([9; 32]),
+        host: Box::new(host.clone()),
+    };
+    let all = dependencies(DynamoStore::new(database.clone(), tables()));
+    for number in 0..count {
+        let person = PersonId::from_email(&format!("ann{}@example.com", number / 40)).unwrap();
+        let ann = Actor::new(person, Kind::Human, Channel::Direct, ["developer"]);
+        let (operation, environment) =
+            [("reboot", "production"), ("enable_enhanced_monitoring", "non-production")][number % 2];
+        let draft = Draft::new(operation, "dev-db-01", &json!({}), environment, "why").unwrap();
+        create(&all, &draft, &ann, None).await.unwrap();
+    }
+    host.advance_milliseconds(100 * 60 * 60 * 1000);
+    let transport = FaultyTransport::new(embedded);
+    let grants = Granted::new(transport.clone(), tables(), granted("expire"));
+    let store = DynamoStore::new(countersign_embedded::client(grants.clone()), tables());
+    (dependencies(store), transport, grants, database, host)
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+#[test]
+fn ten_thousand_overdue_requests_are_each_expired_once_although_runs_are_cut_off() {
+    block_on(async {
+        let (dependencies, transport, grants, database, host) = overdue(10_000).await;
+        // Every transaction takes 10 ms of a function's time; a run has 30 s.
+        let clock = host.clone();
+        transport.set_plan(move |operation| {
+            if operation == "TransactWriteItems" {
+                clock.advance_elapsed(Duration::from_millis(10));
+            }
+            None
+        });
+        let (mut expired, mut runs) = (0, Vec::new());
+        loop {
+            let answer =
+                expire::handle(&dependencies, &Metrics::new("test".to_owned()), Duration::from_secs(30))
+                    .await
+                    .unwrap();
+            expired += answer["expired"].as_u64().unwrap();
+            assert_eq!(answer["failed"], 0);
+            runs.push(answer["expired"].as_u64().unwrap());
+            if answer["cut_short"] == false {
+                break;
+            }
+        }
+        assert_eq!((expired, runs), (10_000, vec![3_000, 3_000, 3_000, 1_000]));
+        // The inspection finds exactly one event for every change.
+        for request in inspection::check(&database).await {
+            assert_eq!((request.status, request.version), (Status::Expired, 2));
+        }
+        let events = scan(&database, &tables().audit).await;
+        let is_expiry = |event: &&std::collections::HashMap<_, _>| {
+            event
+                .get("event_type")
+                .and_then(|value: &aws_sdk_dynamodb::types::AttributeValue| value.as_s().ok())
+                .map(String::as_str)
+                == Some(EventType::ApprovalExpired.as_str())
+        };
+        assert_eq!(events.iter().filter(is_expiry).count(), 10_000);
+        assert_eq!(grants.denied(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_run_over_a_store_that_fails_now_and_then_expires_what_it_can() {
+    block_on(async {
+        let (dependencies, transport, _, database, _) = overdue(200).await;
+        let mut random = countersign_e2e::random::Random(7);
+        transport.set_plan(move |_| (random.below(5) == 0).then(|| Fault::ALL[random.below(6)]));
+        let metrics = Metrics::new("test".to_owned());
+        for _ in 0..20 {
+            // A run that cannot even read fails as a whole, and the next one does its work.
+            let _ = expire::handle(&dependencies, &metrics, Duration::from_secs(60)).await;
+        }
+        transport.heal();
+        expire::handle(&dependencies, &metrics, Duration::from_secs(60)).await.unwrap();
+        for request in inspection::check(&database).await {
+            assert_eq!((request.status, request.version), (Status::Expired, 2));
+        }
+    });
+}
+
+#[test]
+fn a_run_that_cannot_read_what_is_due_is_a_failed_invocation() {
+    block_on(async {
+        let (dependencies, transport, ..) = overdue(1).await;
+        transport.set_plan(|_| Some(Fault::ServerError));
+        let error =
+            expire::handle(&dependencies, &Metrics::new("test".to_owned()), Duration::from_secs(60)).await;
+        assert_eq!(error.unwrap_err().error_type, "store_unavailable");
+    });
+}
