@@ -77,10 +77,13 @@ fn ten_thousand_overdue_requests_are_each_expired_once_although_runs_are_cut_off
         });
         let (mut expired, mut runs) = (0, Vec::new());
         loop {
-            let answer =
-                expire::handle(&dependencies, &Metrics::new("test".to_owned()), Duration::from_secs(30))
-                    .await
-                    .unwrap();
+            let answer = expire::handle(
+                &dependencies,
+                &Metrics::new("test".to_owned(), |_| {}),
+                Duration::from_secs(30),
+            )
+            .await
+            .unwrap();
             expired += answer["expired"].as_u64().unwrap();
             assert_eq!(answer["failed"], 0);
             runs.push(answer["expired"].as_u64().unwrap());
@@ -112,7 +115,7 @@ fn a_run_over_a_store_that_fails_now_and_then_expires_what_it_can() {
         let (dependencies, transport, _, database, _) = overdue(200).await;
         let mut random = countersign_e2e::random::Random(7);
         transport.set_plan(move |_| (random.below(5) == 0).then(|| Fault::ALL[random.below(6)]));
-        let metrics = Metrics::new("test".to_owned());
+        let metrics = Metrics::new("test".to_owned(), |_| {});
         for _ in 0..20 {
             // A run that cannot even read fails as a whole, and the next one does its work.
             let _ = expire::handle(&dependencies, &metrics, Duration::from_secs(60)).await;
@@ -131,7 +134,8 @@ fn a_run_that_cannot_read_what_is_due_is_a_failed_invocation() {
         let (dependencies, transport, ..) = overdue(1).await;
         transport.set_plan(|_| Some(Fault::ServerError));
         let error =
-            expire::handle(&dependencies, &Metrics::new("test".to_owned()), Duration::from_secs(60)).await;
+            expire::handle(&dependencies, &Metrics::new("test".to_owned(), |_| {}), Duration::from_secs(60))
+                .await;
         assert_eq!(error.unwrap_err().error_type, "store_unavailable");
     });
 }

@@ -6,6 +6,7 @@ mod delivery;
 mod equality;
 mod expiry;
 mod lifecycle;
+mod samples;
 
 /// The built function of a name.
 fn binary(function: &str) -> &'static str {

@@ -74,7 +74,7 @@ impl Functions {
                 },
                 authentication: Authentication::read(&environment).unwrap(),
                 direct: DirectAccess::read(&environment).unwrap(),
-                metrics: Metrics::new("test".to_owned()),
+                metrics: Metrics::new("test".to_owned(), |_| {}),
             };
             functions.insert(name.to_owned(), function);
             grants.insert(name.to_owned(), transport);

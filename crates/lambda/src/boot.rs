@@ -5,7 +5,7 @@ use crate::environment::{Environment, InvalidVariable};
 use crate::expire;
 use crate::function::Function;
 use crate::gateway::Authentication;
-use crate::metrics::{MeteredHost, Metrics};
+use crate::metrics::{self, MeteredHost, Metrics};
 use crate::notify::{Notify, OUTBOX_MIN_AGE_SECONDS};
 use crate::time;
 use aws_types::SdkConfig;
@@ -143,7 +143,7 @@ impl Boot {
     }
 
     fn metrics(&self) -> Result<Metrics, InvalidVariable> {
-        Ok(Metrics::new(self.environment.required("ENVIRONMENT")?))
+        Ok(Metrics::new(self.environment.required("ENVIRONMENT")?, metrics::to_stdout))
     }
 }
 

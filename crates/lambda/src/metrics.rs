@@ -25,12 +25,14 @@ type Measurement = (&'static str, &'static str, f64);
 #[derive(Debug, Clone)]
 pub struct Metrics {
     environment: String,
+    write: fn(&str),
 }
 
 impl Metrics {
-    /// For a deployment such as `prod`: the value of the dimension `Environment`.
-    pub fn new(environment: String) -> Self {
-        Self { environment }
+    /// For a deployment such as `prod`, the value of the dimension `Environment`; each line goes to
+    /// `write`, as to [`to_stdout`].
+    pub fn new(environment: String, write: fn(&str)) -> Self {
+        Self { environment, write }
     }
 
     /// A bug or an unavailable store, as the answer to one call.
@@ -97,10 +99,14 @@ impl Metrics {
         Value::Object(line)
     }
 
-    /// One write, so that no other line ends up inside this one. Nobody depends on a metric.
     fn write(&self, line: Value) {
-        let _ = std::io::stdout().lock().write_all(format!("{line}\n").as_bytes());
+        (self.write)(&format!("{line}\n"));
     }
+}
+
+/// One write, so that no other line ends up inside this one. Nobody depends on a metric.
+pub fn to_stdout(line: &str) {
+    let _ = std::io::stdout().lock().write_all(line.as_bytes());
 }
 
 fn seconds(from: Timestamp, to: Timestamp) -> f64 {

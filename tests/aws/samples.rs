@@ -1,0 +1,69 @@
+//! Every sample in `events/` goes to its function, in the function's own process and runtime loop, with
+//! the variables of `events/env.json`.
+
+use crate::binary;
+use countersign_e2e::deployment::Deployment;
+use countersign_e2e::grants::root;
+use countersign_e2e::service::Service;
+use serde_json::{Value, json};
+
+/// What stands in the samples for a request that is there, and for its execution.
+const REQUEST_ID: &str = "5d3e7c1a-9f42-4b8e-8a31-0c6d2e9b7f10";
+const EXECUTION_ID: &str = "0b9f6d24-1c7e-4f53-9a80-3e5d7c2b6a19";
+
+/// Variables that say where something is: here it is elsewhere.
+const OF_THE_PLACE: [&str; 5] =
+    ["APPROVALS_TABLE", "AUDIT_LOG_TABLE", "OUTBOX_TABLE", "SNS_TOPIC_ARN", "AWS_ENDPOINT_URL"];
+
+/// A request in the state that a sample of this function needs: its id and its execution's.
+fn prepared(deployment: &Deployment, function: &str) -> (String, String) {
+    let mut body = Service::high();
+    body["requested_by"] = json!("ann@example.com");
+    let created = deployment.invoke("create", &body).unwrap();
+    let id = created["request_id"].as_str().unwrap().to_owned();
+    let (mut execution_id, needs_start) = (EXECUTION_ID.to_owned(), function == "finish");
+    if needs_start || function == "start" {
+        for person in ["dave@example.com", "erin@example.com"] {
+            deployment.invoke("approve", &json!({ "request_id": id, "approved_by": person })).unwrap();
+        }
+    }
+    if needs_start {
+        let start = json!({ "request_id": id, "executed_by": "ann@example.com" });
+        execution_id =
+            deployment.invoke("start", &start).unwrap()["execution_id"].as_str().unwrap().to_owned();
+    }
+    (id, execution_id)
+}
+
+#[test]
+fn every_sample_does_what_it_says() {
+    let environment = std::fs::read_to_string(root().join("events/env.json")).unwrap();
+    let environment: Value = serde_json::from_str(&environment).unwrap();
+    let mut deployment = Deployment::start(binary);
+    for (name, value) in environment["Parameters"].as_object().unwrap() {
+        if !OF_THE_PLACE.contains(&name.as_str()) {
+            deployment = deployment.with(name, value.as_str().unwrap());
+        }
+    }
+    let (mut api, mut direct) = (0, 0);
+    for function in countersign_e2e::grants::functions() {
+        for sample in std::fs::read_dir(root().join("events").join(&function)).unwrap() {
+            let path = sample.unwrap().path();
+            let name = format!("{function}/{}", path.file_name().unwrap().display());
+            let (id, execution_id) = prepared(&deployment, &function);
+            let payload = std::fs::read_to_string(&path).unwrap();
+            let payload = payload.replace(REQUEST_ID, &id).replace(EXECUTION_ID, &execution_id);
+            let answer = deployment.sandbox(&function).invoke(&payload);
+            let answer = answer.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            if payload.contains("\"requestContext\"") {
+                let status = answer["statusCode"].as_u64().unwrap();
+                assert!((200..300).contains(&status), "{name}: {answer}");
+                api += 1;
+            } else {
+                assert!(answer.is_object() && answer["statusCode"].is_null(), "{name}: {answer}");
+                direct += 1;
+            }
+        }
+    }
+    assert!(api >= 12 && direct >= 14, "{api} through the gateway, {direct} direct");
+}
