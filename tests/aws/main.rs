@@ -5,8 +5,10 @@
 mod delivery;
 mod equality;
 mod expiry;
+mod identity;
 mod lifecycle;
 mod samples;
+mod tls;
 
 /// The built function of a name.
 fn binary(function: &str) -> &'static str {

@@ -6,7 +6,7 @@
 
 use crate::grants::root;
 use serde_json::Value;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -22,6 +22,7 @@ const PACKAGE: &str = "moto[server]==5.2.*";
 #[derive(Debug)]
 pub struct Moto {
     child: Child,
+    scheme: &'static str,
     port: u16,
     agent: ureq::Agent,
 }
@@ -29,27 +30,37 @@ pub struct Moto {
 impl Moto {
     /// Starts one on a free port.
     pub fn start() -> Self {
+        Self::start_with("http", &[])
+    }
+
+    /// The same, behind TLS, with a certificate and its key in PEM.
+    pub fn start_tls(certificate: &Path, key: &Path) -> Self {
+        let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
+        Self::start_with("https", &["--ssl", "--ssl-cert", certificate, "--ssl-key", key])
+    }
+
+    fn start_with(scheme: &'static str, arguments: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(30)))
             .build()
             .into();
-        let mut moto = Self { child: spawn(port), port, agent };
+        let mut moto = Self { child: spawn(port, arguments), scheme, port, agent };
         moto.await_start();
         moto
     }
 
     /// Where it listens.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
     }
 
     fn await_start(&mut self) {
         let mut reached = false;
         for _ in 0..600 {
             assert!(self.child.try_wait().unwrap().is_none(), "moto_server ended at once");
-            reached = self.agent.get(format!("{}/moto-api/", self.url())).call().is_ok();
+            reached = TcpStream::connect(("127.0.0.1", self.port)).is_ok();
             if reached {
                 break;
             }
@@ -104,9 +115,10 @@ impl Drop for Moto {
     }
 }
 
-fn spawn(port: u16) -> Child {
+fn spawn(port: u16, arguments: &[&str]) -> Child {
     Command::new(program())
         .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+        .args(arguments)
         .env("AWS_DEFAULT_REGION", REGION)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

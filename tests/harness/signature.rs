@@ -1,7 +1,29 @@
 //! Tokens with any header and any claims: what a forger would send.
 
 use countersign_core::digest::Digest;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::Value;
+
+/// An issuer's key pair, of RFC 8037 appendix A: Ed25519 …
+const ISSUER_KEY_PKCS8: &str = "302e020100300506032b6570042204209d61b19deffd5a60ba844af492ec2cc4\
+    4449c5697b326919703bac031cae7f60";
+/// … and its public part as a key set.
+pub const ISSUER_JWKS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"one","use":"sig","alg":"EdDSA",
+    "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
+/// A token of the issuer.
+pub fn issuer_token(claims: &Value) -> String {
+    issuer_token_with("one", 0, claims)
+}
+
+/// A token that names this key, signed with the issuer's key after its last byte was changed by
+/// `flip`.
+pub fn issuer_token_with(key_id: &str, flip: u8, claims: &Value) -> String {
+    let header = Header { kid: Some(key_id.to_owned()), ..Header::new(Algorithm::EdDSA) };
+    let mut key = hex::decode(ISSUER_KEY_PKCS8).unwrap();
+    *key.last_mut().unwrap() ^= flip;
+    jsonwebtoken::encode(&header, claims, &EncodingKey::from_ed_der(&key)).unwrap()
+}
 
 /// A JSON Web Token signed with HMAC-SHA-256, whatever its header says.
 pub fn sign(header: &Value, claims: &Value, key: &[u8; 32]) -> String {

@@ -8,6 +8,7 @@ use countersign_core::actor::Channel;
 use countersign_e2e::manual_host::ManualHost;
 use countersign_e2e::program::Program;
 use countersign_e2e::service::Service;
+use countersign_e2e::signature::{ISSUER_JWKS, issuer_token};
 use countersign_identity::claims::ClaimNames;
 use countersign_identity::token::{Keys, Verifier};
 use serde_json::{Value, json};
@@ -17,19 +18,6 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_countersign-under-test");
-
-/// RFC 8037 appendix A: an Ed25519 key pair.
-const ISSUER_KEY_PKCS8: &str = "302e020100300506032b6570042204209d61b19deffd5a60ba844af492ec2cc4\
-    4449c5697b326919703bac031cae7f60";
-const ISSUER_JWKS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"one","use":"sig","alg":"EdDSA",
-    "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
-
-fn issuer_token(claims: &Value) -> String {
-    use jsonwebtoken::{Algorithm, EncodingKey, Header};
-    let header = Header { kid: Some("one".to_owned()), ..Header::new(Algorithm::EdDSA) };
-    let key = EncodingKey::from_ed_der(&hex::decode(ISSUER_KEY_PKCS8).unwrap());
-    jsonwebtoken::encode(&header, claims, &key).unwrap()
-}
 
 #[test]
 fn tokens_of_an_issuer_are_accepted_and_then_no_others() {

@@ -16,6 +16,9 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use std::time::Duration;
 
 /// The roots that AWS endpoints are signed under: Amazon Root CA 1 to 4, and Starfield Services
@@ -33,7 +36,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 /// The SDK's tries at one call. Further ones are made by those who know what was tried.
 const MAX_ATTEMPTS: u32 = 2;
 
-/// The transport cannot be built: a root certificate is none.
+/// The transport cannot be built: what should be a root certificate is none.
 #[derive(Debug, thiserror::Error)]
 #[error("TLS cannot be set up: {0}")]
 pub struct TransportError(String);
@@ -61,10 +64,11 @@ pub fn credentials(
 /// An HTTPS client that trusts Amazon's roots, and those of a bundle in PEM.
 ///
 /// # Errors
-/// When the bundle holds something else.
+/// When the bundle holds no certificate, or one that cannot be used.
 pub fn transport(additional_roots: Option<&[u8]>) -> Result<SharedHttpClient, TransportError> {
     let mut trusted = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
     if let Some(bundle) = additional_roots {
+        check(bundle)?;
         trusted = trusted.with_pem_certificate(bundle);
     }
     let context = TlsContext::builder()
@@ -75,6 +79,20 @@ pub fn transport(additional_roots: Option<&[u8]>) -> Result<SharedHttpClient, Tr
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .tls_context(context)
         .build_https())
+}
+
+/// The SDK's client reads a bundle at the first connection: it takes one without certificates for
+/// an empty one, and panics at a broken certificate.
+fn check(bundle: &[u8]) -> Result<(), TransportError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(bundle) {
+        let certificate = certificate.map_err(|error| TransportError(error.to_string()))?;
+        roots.add(certificate).map_err(|error| TransportError(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(TransportError("the bundle holds no certificate".to_owned()));
+    }
+    Ok(())
 }
 
 /// What every client is built from.
@@ -102,4 +120,62 @@ pub fn timeouts() -> TimeoutConfig {
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT)
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use countersign_core::digest::Digest;
+
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    const END: &str = "-----END CERTIFICATE-----";
+
+    /// The DER of every certificate in a bundle, without the library that is to be trusted with it.
+    fn certificates(bundle: &[u8]) -> Vec<Vec<u8>> {
+        let text = std::str::from_utf8(bundle).unwrap();
+        let encoded = text.split(BEGIN).skip(1).map(|rest| rest.split(END).next().unwrap());
+        encoded.map(|lines| STANDARD.decode(lines.split_whitespace().collect::<String>()).unwrap()).collect()
+    }
+
+    /// The fingerprints that <https://www.amazontrust.com/repository/> publishes.
+    #[test]
+    fn the_roots_are_those_of_amazon_and_no_others() {
+        let mut fingerprints: Vec<_> =
+            certificates(AMAZON_ROOTS).iter().map(|der| Digest::of(der).to_string()).collect();
+        fingerprints.sort();
+        assert_eq!(
+            fingerprints,
+            [
+                // CA 3, CA 2, Starfield Services G2, CA 1, CA 4.
+                "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4",
+                "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",
+                "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5",
+                "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
+                "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092",
+            ]
+        );
+        assert!(transport(None).is_ok());
+    }
+
+    #[test]
+    fn a_bundle_holds_certificates_and_nothing_that_looks_like_one() {
+        assert!(transport(Some(AMAZON_ROOTS)).is_ok());
+        let no_base64 = format!("{BEGIN}\n!!!!\n{END}\n");
+        let no_certificate = format!("{BEGIN}\n{}\n{END}\n", STANDARD.encode("rubbish"));
+        let torn = format!("{BEGIN}\nAAAA\n");
+        let one_of_two = [AMAZON_ROOTS, no_certificate.as_bytes()].concat();
+        for bundle in [
+            "".as_bytes(),
+            b"rubbish",
+            no_base64.as_bytes(),
+            no_certificate.as_bytes(),
+            torn.as_bytes(),
+            &one_of_two,
+        ] {
+            let refused = transport(Some(bundle)).is_err();
+            assert!(refused, "accepted: {}", String::from_utf8_lossy(bundle));
+        }
+    }
 }
