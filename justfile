@@ -15,6 +15,14 @@ test:
 check:
     .ci/run
 
+# The template, by its linters
+infrastructure:
+    infra/check
+
+# All functions for AWS, as `sam build` does it
+functions:
+    sam build
+
 # Break guarantees on purpose and see the tests notice
 breakages:
     tests/breakages/run
