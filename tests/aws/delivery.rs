@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::create::create;
 use countersign_app::deliver::MAX_ATTEMPTS;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::ports::{Outbox as _, Publish, PublishError};
+use countersign_app::ports::{Outbox as _, OutboxKey, Publish, PublishError};
 use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::command::Draft;
 use countersign_core::digest::DigestKey;
@@ -221,6 +221,19 @@ fn a_poison_entry_dies_alone_at_every_place_of_a_batch() {
             assert_eq!(world.left().await, (BTreeSet::new(), BTreeSet::from([poison])), "place {place}");
             assert_eq!(events.len(), 10);
         }
+    });
+}
+
+#[test]
+fn hearing_of_a_burial_raises_no_dead() {
+    block_on(async {
+        let world = World::start().await;
+        let event_id = world.commit(1).await.remove(0);
+        let key = OutboxKey { shard: text(&world.entries().await[0], "shard"), event_id: event_id.clone() };
+        world.notify.outbox.bury(&key).await.unwrap();
+        assert_eq!(world.batch(&[stream_record(1, "dead", &event_id)]).await, Vec::<String>::new());
+        assert_eq!(world.arrived(), BTreeSet::new());
+        assert_eq!(world.left().await.1.len(), 1);
     });
 }
 

@@ -30,20 +30,26 @@ const MIN_AUDIT_KEY: usize = 32;
 #[derive(Debug)]
 pub struct Boot {
     environment: Environment,
-    /// What its clients are built from.
-    pub aws: SdkConfig,
 }
 
 impl Boot {
-    /// Starts logging and reads what every function needs.
+    /// Reads the environment and starts logging.
     ///
     /// # Errors
-    /// A variable that is missing or wrong. The function does not start then.
+    /// When `RUST_LOG` cannot be read. The function does not start then.
     pub fn begin() -> Result<Self, Error> {
         let environment = Environment::of_process();
         logging::start(environment.optional("RUST_LOG").unwrap_or("info"), std::io::stdout)?;
-        let aws = aws(&environment).inspect_err(|error| not_started(error))?;
-        Ok(Self { environment, aws })
+        Ok(Self { environment })
+    }
+
+    /// What clients are built from.
+    ///
+    /// # Errors
+    /// When something is missing of region and credentials, or the bundle of roots is none. It has
+    /// been logged.
+    pub fn aws(&self) -> Result<SdkConfig, Error> {
+        aws(&self.environment).inspect_err(|error| not_started(error))
     }
 
     /// A variable that the function needs.

@@ -9,5 +9,5 @@ use countersign_lambda::boot::{Boot, Error};
 async fn main() -> Result<(), Error> {
     let boot = Boot::begin()?;
     let tables = TableNames::read(|name| boot.required(name))?;
-    boot.serve::<Events, _>(DynamoStore::connect(&boot.aws, tables)).await
+    boot.serve::<Events, _>(DynamoStore::connect(&boot.aws()?, tables)).await
 }

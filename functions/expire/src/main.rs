@@ -8,5 +8,5 @@ use countersign_lambda::boot::{Boot, Error};
 async fn main() -> Result<(), Error> {
     let boot = Boot::begin()?;
     let tables = TableNames::read(|name| boot.required(name))?;
-    boot.serve_expire(DynamoStore::connect(&boot.aws, tables)).await
+    boot.serve_expire(DynamoStore::connect(&boot.aws()?, tables)).await
 }

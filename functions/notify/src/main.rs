@@ -8,8 +8,9 @@ use countersign_sns::publisher::SnsPublisher;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let boot = Boot::begin()?;
-    let outbox = DynamoOutbox::connect(&boot.aws, boot.required(OUTBOX.name_variable)?);
+    let aws = boot.aws()?;
+    let outbox = DynamoOutbox::connect(&aws, boot.required(OUTBOX.name_variable)?);
     let topic_arn = boot.required("SNS_TOPIC_ARN")?;
     let dashboard_url = boot.optional("DASHBOARD_URL");
-    boot.serve_notify(outbox, SnsPublisher::connect(&boot.aws, topic_arn, dashboard_url)).await
+    boot.serve_notify(outbox, SnsPublisher::connect(&aws, topic_arn, dashboard_url)).await
 }
