@@ -16,7 +16,7 @@ fn filled(text: &str, kept: &BTreeMap<String, Value>) -> String {
     let mut text = text.to_owned();
     for (label, answer) in kept {
         while let Some(begin) = text.find(&format!("{{{label}.")) {
-            let end = begin + text.get(begin..).and_then(|rest| rest.find('}')).expect("a closing brace");
+            let end = begin + text.get(begin..).and_then(|rest| rest.find('}')).unwrap();
             let path = text.get(begin + label.len() + 2..end).unwrap().replace('.', "/");
             let value =
                 answer.pointer(&format!("/{path}")).unwrap_or_else(|| panic!("{label}: {path}: {answer}"));

@@ -1,7 +1,7 @@
 //! `moto_server` (<https://docs.getmoto.org/>): an implementation of DynamoDB, SNS and SQS that is not
 //! ours and not the embedded engine's.
 //!
-//! It is a Python program. If `MOTO_SERVER` does not name one, it is installed from PyPI into a
+//! It is a Python program. If `MOTO_SERVER` does not name one, it is installed from `PyPI` into a
 //! virtual environment under `target/`, once.
 
 use crate::grants::root;

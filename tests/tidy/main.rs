@@ -2,12 +2,17 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "tests fail by panicking"
 )]
 
+mod template;
+
 use countersign_api::openapi;
 use countersign_api::routes;
+use countersign_e2e::grants::functions;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,45 +45,52 @@ fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap().display().to_string()
 }
 
-/// The workspace crates that each crate depends on, tests not included.
+/// The workspace crates that each crate and each function depends on, tests not included.
 fn edges() -> BTreeMap<String, BTreeSet<String>> {
     let mut edges = BTreeMap::new();
-    for entry in fs::read_dir(root().join("crates")).unwrap() {
-        let manifest = entry.unwrap().path().join("Cargo.toml");
-        let manifest: toml::Table = fs::read_to_string(manifest).unwrap().parse().unwrap();
-        let name = manifest["package"]["name"].as_str().unwrap().to_owned();
-        let dependencies = manifest["dependencies"].as_table().unwrap().keys();
-        let own = dependencies.filter(|name| name.starts_with("countersign"));
-        edges.insert(name, own.cloned().collect());
+    for folder in ["crates", "functions"] {
+        for entry in fs::read_dir(root().join(folder)).unwrap() {
+            let package = entry.unwrap().path();
+            let manifest: toml::Table =
+                fs::read_to_string(package.join("Cargo.toml")).unwrap().parse().unwrap();
+            let name = manifest["package"]["name"].as_str().unwrap().to_owned();
+            if folder == "functions" {
+                assert!(package.ends_with(&name), "{} is called {name}", shown(&package));
+            }
+            let dependencies = manifest["dependencies"].as_table().unwrap().keys();
+            let own = dependencies.filter(|name| name.starts_with("countersign"));
+            edges.insert(name, own.cloned().collect());
+        }
     }
     edges
 }
 
 #[test]
 fn dependencies_point_inward_only() {
-    let allowed = BTreeMap::from([
-        ("countersign-core", vec![]),
-        ("countersign-app", vec!["countersign-core"]),
-        ("countersign-identity", vec!["countersign-core"]),
-        ("countersign-embedded", vec![]),
-        ("countersign-dynamodb", vec!["countersign-app", "countersign-core"]),
-        ("countersign-api", vec!["countersign-app", "countersign-core"]),
-        (
-            "countersign",
-            vec![
-                "countersign-api",
-                "countersign-app",
-                "countersign-core",
-                "countersign-dynamodb",
-                "countersign-embedded",
-                "countersign-identity",
-            ],
-        ),
-    ]);
+    let mut allowed: BTreeMap<String, &[&str]> = [
+        ("core", [].as_slice()),
+        ("app", &["core"]),
+        ("identity", &["core"]),
+        ("host", &["app", "core"]),
+        ("embedded", &[]),
+        ("aws", &[]),
+        ("dynamodb", &["app", "core"]),
+        ("sns", &["app", "core"]),
+        ("api", &["app", "core"]),
+        ("lambda", &["api", "app", "aws", "core", "host", "identity"]),
+    ]
+    .map(|(name, dependencies)| (format!("countersign-{name}"), dependencies))
+    .into();
+    let shell = ["api", "app", "aws", "core", "dynamodb", "embedded", "host", "identity"];
+    allowed.insert("countersign".to_owned(), &shell);
+    for function in functions() {
+        allowed.insert(function, &["api", "dynamodb", "lambda", "sns"]);
+    }
     for (name, dependencies) in edges() {
-        let allowed = allowed.get(name.as_str()).unwrap_or_else(|| panic!("{name} is not on the map"));
+        let allowed = allowed.get(&name).unwrap_or_else(|| panic!("{name} is not on the map"));
         for dependency in dependencies {
-            assert!(allowed.contains(&dependency.as_str()), "{name} must not depend on {dependency}");
+            let short = dependency.strip_prefix("countersign-").unwrap_or(&dependency);
+            assert!(allowed.contains(&short), "{name} must not depend on {dependency}");
         }
     }
 }
@@ -88,16 +100,20 @@ fn inner_crates_know_no_technology_of_the_outer_ones() {
     for (name, forbidden) in [
         ("core", ["tokio", "aws-", "axum", "http", "tracing"].as_slice()),
         ("app", &["tokio", "aws-", "axum", "http", "serde"]),
-        ("api", &["tokio", "aws-", "axum", "lambda", "jsonwebtoken"]),
-        ("identity", &["tokio", "aws-", "axum", "lambda"]),
-        ("dynamodb", &["axum", "lambda", "dynoxide", "tokio"]),
+        ("api", &["tokio", "aws-", "axum", "lambda_runtime", "jsonwebtoken"]),
+        ("identity", &["tokio", "aws-", "axum", "lambda_runtime"]),
+        ("dynamodb", &["axum", "lambda_runtime", "dynoxide-rs", "tokio"]),
+        ("sns", &["axum", "lambda_runtime", "tokio"]),
+        ("aws", &["aws-sdk-", "axum", "lambda_runtime", "tokio"]),
+        ("host", &["aws-", "axum", "lambda_runtime"]),
+        ("lambda", &["axum", "aws-sdk-"]),
     ] {
         let manifest = fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).unwrap();
         let manifest: toml::Table = manifest.parse().unwrap();
         for dependency in manifest["dependencies"].as_table().unwrap().keys() {
             let breach = forbidden.iter().any(|prefix| {
                 dependency == prefix || (prefix.ends_with('-') && dependency.starts_with(prefix))
-            }) && !(name == "dynamodb" && dependency.starts_with("aws-"));
+            });
             assert!(!breach, "{name} must not know {dependency}");
         }
     }
@@ -171,12 +187,42 @@ fn every_operation_has_its_end_to_end_module_and_its_place_in_the_document() {
 }
 
 #[test]
+fn every_function_is_an_operation_or_a_sweep_and_says_little() {
+    let operations = routes::ALL.map(|route| route.operation);
+    for function in functions() {
+        let is_sweep = ["expire", "notify"].contains(&function.as_str());
+        assert!(is_sweep || operations.contains(&function.as_str()), "{function}");
+        let main = root().join("functions").join(&function).join("src/main.rs");
+        let lines = fs::read_to_string(main).unwrap().lines().count();
+        assert!(lines <= 30, "{function} has {lines} lines: what of it belongs into crates/lambda?");
+    }
+}
+
+#[test]
+fn every_function_has_samples_of_what_it_is_invoked_with() {
+    for function in functions() {
+        let folder = root().join("events").join(&function);
+        let samples = fs::read_dir(folder).unwrap_or_else(|_| panic!("no events/{function}"));
+        let from_the_gateway: BTreeSet<_> = samples
+            .map(|sample| {
+                let sample: Value =
+                    serde_json::from_str(&fs::read_to_string(sample.unwrap().path()).unwrap()).unwrap();
+                sample.get("requestContext").is_some()
+            })
+            .collect();
+        let is_sweep = ["expire", "notify"].contains(&function.as_str());
+        let expected = if is_sweep { [false].into() } else { [false, true].into() };
+        assert_eq!(from_the_gateway, expected, "events/{function}");
+    }
+}
+
+#[test]
 fn every_file_that_a_guide_names_exists() {
-    for guide in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
+    for guide in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/deploy.md"] {
         let text = fs::read_to_string(root().join(guide)).unwrap();
         let quoted = text.split('`').skip(1).step_by(2);
         let looks_like_a_file = |name: &&str| {
-            let known = ["crates/", "tests/", "policy/", "docs/", ".ci/"];
+            let known = ["crates/", "tests/", "policy/", "docs/", ".ci/", "functions/", "infra/", "events/"];
             known.iter().any(|folder| name.starts_with(folder))
                 && !name.contains(['*', '<', '{', ' ', '…'])
                 && !name.contains("::")

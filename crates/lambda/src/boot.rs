@@ -49,7 +49,7 @@ impl Boot {
     /// When something is missing of region and credentials, or the bundle of roots is none. It has
     /// been logged.
     pub fn aws(&self) -> Result<SdkConfig, Error> {
-        aws(&self.environment).inspect_err(|error| not_started(error))
+        aws(&self.environment).inspect_err(not_started)
     }
 
     /// A variable that the function needs.
@@ -57,7 +57,7 @@ impl Boot {
     /// # Errors
     /// When it is not set. It has been logged.
     pub fn required(&self, name: &str) -> Result<String, Error> {
-        Ok(self.environment.required(name).inspect_err(|error| not_started(error))?)
+        Ok(self.environment.required(name).inspect_err(not_started)?)
     }
 
     /// A variable that the function can do without.
@@ -75,7 +75,7 @@ impl Boot {
         S: Send + Sync,
     {
         let changes = O::ROUTE.method != Method::Get;
-        let function = self.function(store, changes).inspect_err(|error| not_started(error))?;
+        let function = self.function(store, changes).inspect_err(not_started)?;
         let function = &function;
         run(async move |event| function.handle::<O>(event.payload.get()).await).await
     }
@@ -85,7 +85,7 @@ impl Boot {
     /// # Errors
     /// As for [`Boot::serve`].
     pub async fn serve_health(&self) -> Result<(), Error> {
-        let function = self.function((), false).inspect_err(|error| not_started(error))?;
+        let function = self.function((), false).inspect_err(not_started)?;
         let function = &function;
         run(async move |event| function.handle_health(event.payload.get())).await
     }
@@ -98,8 +98,7 @@ impl Boot {
     where
         S: LoadRequest + CommitChange + FindEvent + FindDue + ListRequests,
     {
-        let Function { dependencies, metrics, .. } =
-            &self.function(store, true).inspect_err(|error| not_started(error))?;
+        let Function { dependencies, metrics, .. } = &self.function(store, true).inspect_err(not_started)?;
         run(async move |event| {
             let budget = time::budget(dependencies.host.now(), event.context.deadline);
             expire::handle(dependencies, metrics, budget).await
@@ -112,7 +111,7 @@ impl Boot {
     /// # Errors
     /// As for [`Boot::serve`].
     pub async fn serve_notify<S: Outbox, P: Publish>(&self, outbox: S, publisher: P) -> Result<(), Error> {
-        let notify = &self.notify(outbox, publisher).inspect_err(|error| not_started(error))?;
+        let notify = &self.notify(outbox, publisher).inspect_err(not_started)?;
         run(async move |event| {
             let budget = time::budget(notify.host.now(), event.context.deadline);
             notify.handle(event.payload.get(), budget).await

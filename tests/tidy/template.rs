@@ -1,0 +1,486 @@
+//! The infrastructure template says what the code says: tables, routes, permissions, variables,
+//! metrics. Whether AWS would take the template is not asked here, but by `infra/check`.
+
+use super::{files, root};
+use countersign_api::routes;
+use countersign_dynamodb::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, SHARD};
+use countersign_dynamodb::table::{APPROVALS, AUDIT, Key, OUTBOX, TableDefinition, TableNames};
+use countersign_e2e::grants::{Grants, functions, granted};
+use countersign_lambda::metrics::NAMESPACE;
+use serde_json::{Value, json};
+use serde_yaml_ng::Value as Yaml;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+/// The template, with tags as objects: `!Ref Api` is `{"!Ref": "Api"}`.
+fn template() -> Value {
+    plain(serde_yaml_ng::from_str(&fs::read_to_string(root().join("infra/template.yaml")).unwrap()).unwrap())
+}
+
+fn plain(yaml: Yaml) -> Value {
+    match yaml {
+        Yaml::Tagged(tagged) => json!({ tagged.tag.to_string(): plain(tagged.value) }),
+        Yaml::Mapping(members) => members
+            .into_iter()
+            .map(|(name, value)| (name.as_str().unwrap().to_owned(), plain(value)))
+            .collect(),
+        Yaml::Sequence(items) => items.into_iter().map(plain).collect(),
+        scalar => serde_json::to_value(scalar).unwrap(),
+    }
+}
+
+/// One value, or each of a list; none if there is nothing.
+fn each(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Null => vec![],
+        Value::Array(items) => items.iter().collect(),
+        one => vec![one],
+    }
+}
+
+/// The members of an object; none if there is nothing.
+fn members(value: &Value) -> BTreeMap<&str, &Value> {
+    value.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value)).collect()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("not a text: {value}"))
+}
+
+/// The properties of the resources whose type starts like this, by logical id.
+fn resources<'a>(template: &'a Value, kind: &str) -> BTreeMap<&'a str, &'a Value> {
+    let resources = members(&template["Resources"]).into_iter();
+    resources
+        .filter(|(_, resource)| text(&resource["Type"]).starts_with(kind))
+        .map(|(id, resource)| (id, &resource["Properties"]))
+        .collect()
+}
+
+/// `create` is `CreateFunction`.
+fn logical_id(slug: &str) -> String {
+    let (first, rest) = slug.split_at(1);
+    format!("{}{rest}Function", first.to_uppercase())
+}
+
+/// The properties of a function.
+fn function<'a>(template: &'a Value, slug: &str) -> &'a Value {
+    &template["Resources"][logical_id(slug)]["Properties"]
+}
+
+/// The properties of a function's events of one type.
+fn events<'a>(function: &'a Value, kind: &str) -> Vec<&'a Value> {
+    let of_kind = members(&function["Events"]).into_values().filter(|event| event["Type"] == kind);
+    of_kind.map(|event| &event["Properties"]).collect()
+}
+
+/// Logical id, name in manifests, definition and name of each table.
+fn tables() -> [(&'static str, &'static str, TableDefinition, String); 3] {
+    let names = TableNames::of_environment("${Environment}");
+    [
+        ("ApprovalsTable", "approvals", APPROVALS, names.approvals),
+        ("AuditTable", "audit", AUDIT, names.audit),
+        ("OutboxTable", "outbox", OUTBOX, names.outbox),
+    ]
+}
+
+fn key_schema(partition: Key, sort: Option<Key>) -> Value {
+    let keys = [Some((partition, "HASH")), sort.map(|sort| (sort, "RANGE"))].into_iter().flatten();
+    keys.map(|(key, kind)| json!({ "AttributeName": key.name, "KeyType": kind })).collect()
+}
+
+/// A list whose order means nothing, in some order.
+fn sorted(list: &Value) -> Vec<String> {
+    let mut items: Vec<_> = each(list).into_iter().map(Value::to_string).collect();
+    items.sort();
+    items
+}
+
+#[test]
+fn tables_have_the_keys_of_the_code() {
+    let template = template();
+    for (id, _, definition, name) in tables() {
+        let table = &template["Resources"][id]["Properties"];
+        assert_eq!(table["TableName"], json!({ "!Sub": name }));
+        assert_eq!(table["BillingMode"], "PAY_PER_REQUEST", "{id}");
+        assert_eq!(table["KeySchema"], key_schema(definition.partition_key, definition.sort_key), "{id}");
+        let own = [Some(definition.partition_key), definition.sort_key].into_iter().flatten();
+        let of_indexes = definition.indexes.iter().flat_map(|index| [index.partition_key, index.sort_key]);
+        let keys: BTreeMap<_, _> = own.chain(of_indexes).map(|key| (key.name, key.is_number)).collect();
+        let attributes: Value = keys
+            .into_iter()
+            .map(|(name, number)| json!({ "AttributeName": name, "AttributeType": if number { "N" } else { "S" } }))
+            .collect();
+        assert_eq!(sorted(&table["AttributeDefinitions"]), sorted(&attributes), "{id}");
+    }
+}
+
+#[test]
+fn tables_have_the_indexes_of_the_code_and_no_others() {
+    let template = template();
+    for (id, _, definition, _) in tables() {
+        let table = &template["Resources"][id]["Properties"];
+        assert_eq!(table["LocalSecondaryIndexes"], Value::Null, "{id}");
+        let indexes = each(&table["GlobalSecondaryIndexes"]);
+        let names: Vec<_> = indexes.iter().map(|index| text(&index["IndexName"])).collect();
+        assert_eq!(names, definition.indexes.iter().map(|index| index.name).collect::<Vec<_>>(), "{id}");
+        for (found, index) in indexes.into_iter().zip(definition.indexes) {
+            let members: Vec<_> = members(found).into_keys().collect();
+            assert_eq!(members, ["IndexName", "KeySchema", "Projection"], "{}", index.name);
+            let keys = key_schema(index.partition_key, Some(index.sort_key));
+            assert_eq!(found["KeySchema"], keys, "{}", index.name);
+            let (kind, included) = match index.include {
+                None => ("ALL", Value::Null),
+                Some(_) => ("INCLUDE", json!(index.non_key_attributes())),
+            };
+            assert_eq!(found["Projection"]["ProjectionType"], kind, "{}", index.name);
+            let held = &found["Projection"]["NonKeyAttributes"];
+            assert_eq!(sorted(held), sorted(&included), "{}", index.name);
+        }
+    }
+}
+
+#[test]
+fn tables_outlive_the_stack_and_lose_nothing_by_themselves() {
+    let template = template();
+    let ids: Vec<_> = tables().into_iter().map(|(id, ..)| id).collect();
+    assert_eq!(resources(&template, "AWS::DynamoDB::").into_keys().collect::<Vec<_>>(), ids);
+    assert!(resources(&template, "AWS::Serverless::SimpleTable").is_empty());
+    for id in ids {
+        let table = &template["Resources"][id];
+        assert_eq!(table["DeletionPolicy"], "Retain", "{id}");
+        assert_eq!(table["UpdateReplacePolicy"], "Retain", "{id}");
+        let properties = &table["Properties"];
+        let recovery = json!({ "PointInTimeRecoveryEnabled": true });
+        assert_eq!(properties["PointInTimeRecoverySpecification"], recovery, "{id}");
+        assert_eq!(properties["SSESpecification"]["SSEEnabled"], true, "{id}");
+        assert_eq!(properties["DeletionProtectionEnabled"], json!({ "!Ref": "DeletionProtection" }), "{id}");
+        let stream = if id == "OutboxTable" { json!({ "StreamViewType": "KEYS_ONLY" }) } else { Value::Null };
+        assert_eq!(properties["StreamSpecification"], stream, "{id}");
+    }
+    assert_eq!(template["Parameters"]["DeletionProtection"]["Default"], "true");
+    assert!(!template.to_string().contains("TimeToLive"), "a table has a time to live");
+}
+
+#[test]
+fn functions_are_those_of_the_folders() {
+    let template = template();
+    let mut ids: Vec<_> = functions().iter().map(|slug| logical_id(slug)).collect();
+    ids.sort();
+    assert_eq!(resources(&template, "AWS::Serverless::Function").into_keys().collect::<Vec<_>>(), ids);
+    for slug in functions() {
+        let properties = function(&template, &slug);
+        assert_eq!(properties["CodeUri"], format!("../functions/{slug}"));
+        assert_eq!(
+            properties["FunctionName"],
+            json!({ "!Sub": format!("countersign-${{Environment}}-{slug}") })
+        );
+    }
+}
+
+#[test]
+fn routes_are_those_of_the_code_and_all_but_health_ask_for_a_token() {
+    let template = template();
+    let mut found = Vec::new();
+    for slug in functions() {
+        for event in events(function(&template, &slug), "HttpApi") {
+            let (method, path) = (text(&event["Method"]).to_owned(), text(&event["Path"]).to_owned());
+            assert_eq!(event["ApiId"], json!({ "!Ref": "Api" }), "{path}");
+            assert_eq!(event["PayloadFormatVersion"], "2.0", "{path}");
+            let authorizer = if slug == "health" { json!({ "Authorizer": "NONE" }) } else { Value::Null };
+            assert_eq!(event["Auth"], authorizer, "{path}");
+            found.push((slug.clone(), method, path));
+        }
+    }
+    let route = |route: &routes::Route| {
+        (route.operation.to_owned(), route.method.as_str().to_owned(), route.path.to_owned())
+    };
+    let mut expected: Vec<_> = routes::ALL.iter().map(route).collect();
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+
+    let auth = &template["Resources"]["Api"]["Properties"]["Auth"];
+    let authorizer = &auth["Authorizers"][text(&auth["DefaultAuthorizer"])];
+    let token = json!({ "issuer": { "!Ref": "OidcIssuer" }, "audience": [{ "!Ref": "OidcAudience" }] });
+    assert_eq!(authorizer["JwtConfiguration"], token);
+    assert_eq!(authorizer["IdentitySource"], "$request.header.Authorization");
+}
+
+#[test]
+fn functions_have_no_other_door_and_no_other_role() {
+    let template = template();
+    for kind in ["AWS::Lambda::", "AWS::IAM::", "AWS::ApiGateway", "AWS::Serverless::Api", "AWS::Events::"] {
+        let others = resources(&template, kind).into_keys().collect::<Vec<_>>();
+        assert!(others.is_empty(), "{others:?}");
+    }
+    for slug in functions() {
+        let properties = function(&template, &slug);
+        assert_eq!(properties["FunctionUrlConfig"], Value::Null, "{slug}");
+        assert_eq!(properties["Role"], Value::Null, "{slug}");
+        let mut kinds: Vec<_> =
+            members(&properties["Events"]).into_values().map(|event| text(&event["Type"])).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let expected: &[_] = match slug.as_str() {
+            "expire" => &["ScheduleV2"],
+            "notify" => &["DynamoDB", "ScheduleV2"],
+            _ => &["HttpApi"],
+        };
+        assert_eq!(kinds, expected, "{slug}");
+    }
+}
+
+/// What a role grants, in the words of the manifests; the topic's key is `key`.
+fn statements(template: &Value, slug: &str) -> Grants {
+    let mut known = BTreeMap::from([
+        (json!({ "!Ref": "NotificationsTopic" }).to_string(), ("topic", "sns")),
+        (json!({ "!GetAtt": "NotificationsKey.Arn" }).to_string(), ("key", "kms")),
+    ]);
+    for (id, name, definition, _) in tables() {
+        known.insert(json!({ "!GetAtt": format!("{id}.Arn") }).to_string(), (name, "dynamodb"));
+        for index in definition.indexes {
+            let arn = format!("${{{id}.Arn}}/index/{}", index.name);
+            known.insert(json!({ "!Sub": arn }).to_string(), (index.name, "dynamodb"));
+        }
+    }
+    let mut grants = Grants::new();
+    for policy in each(&function(template, slug)["Policies"]) {
+        let parts: Vec<_> = members(policy).into_keys().collect();
+        assert_eq!(parts, ["Statement", "Version"], "{slug}: {policy}");
+        for statement in each(&policy["Statement"]) {
+            let parts: Vec<_> = members(statement).into_keys().collect();
+            assert_eq!(parts, ["Action", "Effect", "Resource"], "{slug}: {statement}");
+            assert_eq!(statement["Effect"], "Allow", "{slug}");
+            for resource in each(&statement["Resource"]) {
+                let (name, service) = known
+                    .get(&resource.to_string())
+                    .unwrap_or_else(|| panic!("{slug} is granted something on {resource}"));
+                for action in each(&statement["Action"]) {
+                    let (of_service, action) = text(action).split_once(':').unwrap();
+                    assert_eq!(of_service, *service, "{slug}: {statement}");
+                    let is_new = grants.entry((*name).to_owned()).or_default().insert(action.to_owned());
+                    assert!(is_new, "{slug} is granted {action} on {name} twice");
+                }
+            }
+        }
+    }
+    grants
+}
+
+#[test]
+fn roles_grant_what_the_manifests_say_and_nothing_else() {
+    let template = template();
+    for slug in functions() {
+        let mut expected = granted(&slug);
+        if expected.contains_key("topic") {
+            // Publishing to an encrypted topic takes its key.
+            expected.insert("key".to_owned(), ["Decrypt", "GenerateDataKey"].map(str::to_owned).into());
+        }
+        assert_eq!(statements(&template, &slug), expected, "{slug}");
+    }
+    let topic = &template["Resources"]["NotificationsTopic"]["Properties"];
+    assert_eq!(topic["KmsMasterKeyId"], json!({ "!Ref": "NotificationsKey" }));
+}
+
+#[test]
+fn roles_have_no_wildcard_and_audit_events_are_only_put_and_queried() {
+    let template = template();
+    for slug in functions() {
+        let policies = &function(&template, &slug)["Policies"];
+        assert!(!policies.to_string().contains('*'), "{slug}: {policies}");
+        let grants = statements(&template, &slug);
+        let on_audit = grants.get("audit").into_iter().flatten();
+        for action in on_audit {
+            assert!(["PutItem", "Query"].contains(&action.as_str()), "{slug} may {action} audit events");
+        }
+        assert_eq!(grants.contains_key("topic"), slug == "notify", "{slug}");
+    }
+}
+
+/// The code of a file, without its tests.
+fn code(path: &std::path::Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    text.split("#[cfg(test)]").next().unwrap().to_owned()
+}
+
+/// The environment variables that the functions know: every literal in capitals.
+fn known_variables() -> BTreeSet<String> {
+    let in_capitals = |text: &&str| {
+        let mut bytes = text.bytes();
+        text.len() > 1
+            && bytes.next().is_some_and(|b| b.is_ascii_uppercase())
+            && bytes.all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    };
+    let mut known: BTreeSet<String> =
+        tables().iter().map(|(_, _, definition, _)| definition.name_variable.to_owned()).collect();
+    for path in files(&[".rs"]) {
+        let place = path.strip_prefix(root()).unwrap();
+        if place.starts_with("functions") || place.starts_with("crates/lambda/src") {
+            known.extend(code(&path).split('"').filter(in_capitals).map(str::to_owned));
+        }
+    }
+    known
+}
+
+/// Set by the Lambda service itself, or by an operator who has changed the package.
+const NOT_IN_THE_TEMPLATE: [&str; 6] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CA_BUNDLE",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "POLICY_DIR",
+];
+
+/// Set at the functions that need them; all others are set for all.
+const NOT_FOR_ALL: [&str; 3] = ["AUDIT_KEY", "OUTBOX_MIN_AGE_SECONDS", "SNS_TOPIC_ARN"];
+
+#[test]
+fn variables_are_those_that_the_code_reads() {
+    let template = template();
+    let mut for_all = known_variables();
+    for name in NOT_IN_THE_TEMPLATE.into_iter().chain(NOT_FOR_ALL) {
+        assert!(for_all.remove(name), "nothing reads {name}");
+    }
+    let globals = &template["Globals"]["Function"]["Environment"]["Variables"];
+    let found: BTreeSet<_> = members(globals).into_keys().map(str::to_owned).collect();
+    assert_eq!(found, for_all);
+
+    assert_eq!(globals["ENVIRONMENT"], json!({ "!Ref": "Environment" }));
+    for (id, _, definition, _) in tables() {
+        assert_eq!(globals[definition.name_variable], json!({ "!Ref": id }));
+    }
+    assert_eq!(globals["DIRECT_DECISIONS"], "false", "no deployment lets a payload say who approved");
+    assert_eq!(template["Parameters"]["DirectDecisions"], Value::Null);
+}
+
+#[test]
+fn functions_are_told_only_what_they_need() {
+    let template = template();
+    for slug in functions() {
+        let records_events = granted(&slug).get("audit").is_some_and(|actions| actions.contains("PutItem"));
+        let mut expected = BTreeMap::new();
+        if records_events {
+            expected.insert("AUDIT_KEY", json!({ "!Sub": "{{resolve:secretsmanager:${AuditKeySecret}}}" }));
+        }
+        if slug == "notify" {
+            expected.insert("SNS_TOPIC_ARN", json!({ "!Ref": "NotificationsTopic" }));
+            expected.insert("OUTBOX_MIN_AGE_SECONDS", json!("60"));
+        }
+        let found = members(&function(&template, &slug)["Environment"]["Variables"]);
+        assert_eq!(found, expected.iter().map(|(name, value)| (*name, value)).collect(), "{slug}");
+    }
+}
+
+/// `sam local invoke` drops a variable that the template does not name.
+#[test]
+fn sample_variables_are_named_by_the_template() {
+    let template = template();
+    let sample: Value =
+        serde_json::from_str(&fs::read_to_string(root().join("events/env.json")).unwrap()).unwrap();
+    let globals = members(&template["Globals"]["Function"]["Environment"]["Variables"]);
+    for name in members(&sample["Parameters"]).into_keys() {
+        assert!(globals.contains_key(name) || NOT_FOR_ALL.contains(&name), "{name}");
+    }
+}
+
+/// Whether an event pattern lets a record through, as far as the template uses patterns.
+fn lets_through(pattern: &Value, record: &Value) -> bool {
+    match pattern {
+        Value::Object(members) => {
+            members.iter().all(|(name, pattern)| lets_through(pattern, &record[name.as_str()]))
+        }
+        Value::Array(alternatives) => alternatives.iter().any(|alternative| {
+            let excluded = &alternative["anything-but"];
+            if alternative.is_string() {
+                alternative == record
+            } else {
+                assert!(excluded.is_array() && members(alternative).len() == 1, "unknown: {alternative}");
+                !each(excluded).contains(&record)
+            }
+        }),
+        other => panic!("no event pattern: {other}"),
+    }
+}
+
+#[test]
+fn notify_takes_new_entries_from_the_stream_and_no_dead_letters() {
+    let template = template();
+    let sources = events(function(&template, "notify"), "DynamoDB");
+    assert_eq!(sources.len(), 1);
+    let source = sources[0];
+    assert_eq!(source["Stream"], json!({ "!GetAtt": "OutboxTable.StreamArn" }));
+    assert_ne!(source["Enabled"], false);
+    assert_eq!(source["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
+
+    let filters: Vec<Value> = each(&source["FilterCriteria"]["Filters"])
+        .iter()
+        .map(|filter| serde_json::from_str(text(&filter["Pattern"])).unwrap())
+        .collect();
+    let passes = |event: &str, shard: &str| {
+        let keys =
+            json!({ SHARD: { "S": shard }, EVENT_ID: { "S": "01930000-0000-7000-8000-0000000000aa" } });
+        let record = json!({ "eventName": event, "dynamodb": { "Keys": keys } });
+        filters.iter().any(|filter| lets_through(filter, &record))
+    };
+    for shard in (0..OUTBOX_SHARDS).map(|shard| shard.to_string()) {
+        assert!(passes("INSERT", &shard), "{shard}");
+        for event in ["MODIFY", "REMOVE"] {
+            assert!(!passes(event, &shard), "{event} {shard}");
+        }
+    }
+    assert!(!passes("INSERT", DEAD));
+}
+
+#[test]
+fn both_sweeps_are_scheduled() {
+    let template = template();
+    for slug in ["expire", "notify"] {
+        let schedules = events(function(&template, slug), "ScheduleV2");
+        assert_eq!(schedules.len(), 1, "{slug}");
+        assert!(text(&schedules[0]["ScheduleExpression"]).starts_with("rate("), "{slug}");
+        assert_ne!(schedules[0]["State"], "DISABLED", "{slug}");
+    }
+}
+
+/// The metrics of ours that alarms and the dashboard look at.
+fn watched(template: &Value) -> BTreeSet<String> {
+    let mut watched = BTreeSet::new();
+    for (id, alarm) in resources(template, "AWS::CloudWatch::Alarm") {
+        let in_expressions =
+            each(&alarm["Metrics"]).into_iter().map(|metric| &metric["MetricStat"]["Metric"]);
+        for metric in in_expressions.chain([alarm]).filter(|metric| metric["Namespace"].is_string()) {
+            if metric["Namespace"] == NAMESPACE {
+                let environment = json!([{ "Name": "Environment", "Value": { "!Ref": "Environment" } }]);
+                assert_eq!(metric["Dimensions"], environment, "{id}");
+                watched.insert(text(&metric["MetricName"]).to_owned());
+            } else {
+                assert!(text(&metric["Namespace"]).starts_with("AWS/"), "{id}: {metric}");
+            }
+        }
+    }
+    for dashboard in resources(template, "AWS::CloudWatch::Dashboard").into_values() {
+        let body: Value = serde_json::from_str(text(&dashboard["DashboardBody"]["!Sub"])).unwrap();
+        let widgets = each(&body["widgets"]).into_iter();
+        for metric in widgets.flat_map(|widget| each(&widget["properties"]["metrics"])) {
+            if metric[0] == NAMESPACE {
+                assert_eq!([&metric[2], &metric[3]], ["Environment", "${Environment}"], "{metric}");
+                watched.insert(text(&metric[1]).to_owned());
+            }
+            let search = metric[0]["expression"].as_str().unwrap_or_default();
+            let searched = search.split("MetricName=\"").skip(1);
+            watched.extend(searched.map(|rest| rest.split('"').next().unwrap().to_owned()));
+        }
+    }
+    watched
+}
+
+#[test]
+fn alarms_and_dashboard_watch_metrics_that_functions_write() {
+    let written = code(&root().join("crates/lambda/src/metrics.rs"));
+    let watched = watched(&template());
+    for name in &watched {
+        assert!(written.contains(&format!("\"{name}\"")), "nothing writes {name}");
+    }
+    assert!(watched.contains("Faults") && watched.contains("OutboxDeadLetters"), "{watched:?}");
+}
