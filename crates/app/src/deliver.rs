@@ -40,7 +40,13 @@ pub async fn deliver<S: Outbox, P: Publish>(
 ) -> Result<DeliveryReport, Failure> {
     let began = host.elapsed();
     let mut pass = Pass::begin(outbox, publisher);
-    for shard in outbox.shards() {
+    // Another shard is the first in each minute: one whose entries take all the time starves no other
+    // for long.
+    let mut shards = outbox.shards();
+    let minute = usize::try_from(host.now().as_millisecond() / 60_000).unwrap_or_default();
+    let first = minute % shards.len().max(1);
+    shards.rotate_left(first);
+    for shard in shards {
         let mut after = None;
         loop {
             let page = outbox.undelivered(&shard, before, after.as_ref()).await?;

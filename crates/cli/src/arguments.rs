@@ -1,5 +1,9 @@
 //! The command line and the environment variables behind it.
 
+use crate::client::arguments::{
+    ApproveArguments, CancelArguments, CommentArguments, CreateArguments, FinishArguments, GetArguments,
+    ListArguments, RejectArguments, RequestArguments, StartArguments, WhoamiArguments,
+};
 use clap::{Args, Parser, Subcommand};
 use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;
@@ -22,6 +26,28 @@ pub enum Command {
     Serve(Box<ServeArguments>),
     /// Issue a token for a person, signed with the data directory's key
     Token(TokenArguments),
+    /// Ask for an operation
+    Create(Box<CreateArguments>),
+    /// List requests; pending ones unless filtered
+    List(Box<ListArguments>),
+    /// Show a request, all of it
+    Get(GetArguments),
+    /// Agree, after being shown everything
+    Approve(ApproveArguments),
+    /// Refuse, with a reason
+    Reject(RejectArguments),
+    /// Withdraw your own request
+    Cancel(CancelArguments),
+    /// Say something about a request
+    Comment(CommentArguments),
+    /// Show a request's audit trail
+    Events(RequestArguments),
+    /// Spend an approval: begin to execute what was approved
+    Start(StartArguments),
+    /// Report what came of an execution
+    Finish(Box<FinishArguments>),
+    /// Show who you are to the service
+    Whoami(WhoamiArguments),
     /// Look after events that could not be delivered: of a stopped service, or of a deployed table
     Outbox(OutboxArguments),
 }
@@ -176,7 +202,7 @@ pub enum OutboxCommand {
 const MAX_TTL_SECONDS: u32 = 366 * 24 * 60 * 60;
 
 /// `90s`, `15m`, `8h` or `30d` in seconds.
-fn seconds(text: &str) -> Result<u32, String> {
+pub(crate) fn seconds(text: &str) -> Result<u32, String> {
     let rule = || "must be a number and s, m, h or d, such as 8h; at most 366d".to_owned();
     let unit = text.chars().next_back().ok_or_else(rule)?;
     let unit_seconds = match unit {

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod arguments;
+pub mod client;
 pub mod outbox;
 pub mod serve;
 pub mod token;

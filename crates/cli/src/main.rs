@@ -2,6 +2,7 @@
 
 use clap::Parser as _;
 use countersign::arguments::{Arguments, Command};
+use countersign::client::{command, decide};
 use countersign::exit::Exit;
 use countersign::{outbox, serve, token};
 use std::io::Write as _;
@@ -12,6 +13,17 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(*arguments).map_err(Exit::from),
         Command::Token(arguments) => token::run(&arguments).map_err(Exit::from),
         Command::Outbox(arguments) => outbox::run(&arguments),
+        Command::Create(arguments) => command::create(&arguments),
+        Command::List(arguments) => command::list(&arguments),
+        Command::Get(arguments) => command::get(&arguments),
+        Command::Approve(arguments) => decide::approve(&arguments),
+        Command::Reject(arguments) => decide::reject(&arguments),
+        Command::Cancel(arguments) => command::cancel(&arguments),
+        Command::Comment(arguments) => command::comment(&arguments),
+        Command::Events(arguments) => command::events(&arguments),
+        Command::Start(arguments) => command::start(&arguments),
+        Command::Finish(arguments) => command::finish(&arguments),
+        Command::Whoami(arguments) => command::whoami(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,6 +15,18 @@ use countersign_core::timestamp::Timestamp;
 /// How many entries are read at once.
 const PAGE: i32 = 100;
 
+/// How often the delivery of an entry has failed.
+const ATTEMPTS: &str = "attempts";
+
+/// What becomes of the failures that are counted when an entry moves.
+#[derive(Debug, Clone, Copy)]
+enum Failures {
+    /// This one is counted too.
+    OneMore,
+    /// It begins anew.
+    Forgotten,
+}
+
 fn key_item(key: &OutboxKey) -> Item {
     Item::from([
         (SHARD.to_owned(), AttributeValue::S(key.shard.clone())),
@@ -149,13 +161,17 @@ impl DynamoOutbox {
         &self,
         key: &OutboxKey,
         to_shard: String,
-        forgets_failures: bool,
+        failures: Failures,
     ) -> Result<bool, StoreError> {
         let Some(mut item) = self.get(key).await? else { return Ok(false) };
         item.insert(SHARD.to_owned(), AttributeValue::S(to_shard));
-        if forgets_failures {
-            item.insert("attempts".to_owned(), AttributeValue::N("0".to_owned()));
-        }
+        let counted =
+            item.get(ATTEMPTS).and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok());
+        let attempts: u32 = match failures {
+            Failures::OneMore => counted.unwrap_or(0_u32).saturating_add(1),
+            Failures::Forgotten => 0,
+        };
+        item.insert(ATTEMPTS.to_owned(), AttributeValue::N(attempts.to_string()));
         let put = Put::builder().table_name(&self.table).set_item(Some(item)).build().map_err(invalid)?;
         let delete = Delete::builder()
             .table_name(&self.table)
@@ -209,7 +225,7 @@ impl Outbox for DynamoOutbox {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key_item(key)))
-            .update_expression("ADD attempts :one")
+            .update_expression(format!("ADD {ATTEMPTS} :one"))
             .condition_expression(format!("attribute_exists({EVENT_ID})"))
             .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
             .send()
@@ -227,7 +243,7 @@ impl Outbox for DynamoOutbox {
     }
 
     async fn bury(&self, key: &OutboxKey) -> Result<(), StoreError> {
-        self.move_entry(key, DEAD.to_owned(), false).await.map(|_| ())
+        self.move_entry(key, DEAD.to_owned(), Failures::OneMore).await.map(|_| ())
     }
 
     async fn dead(&self, after: Option<&OutboxKey>) -> Result<OutboxPage, StoreError> {
@@ -236,7 +252,7 @@ impl Outbox for DynamoOutbox {
 
     async fn replay(&self, event_id: EventId) -> Result<bool, StoreError> {
         let key = OutboxKey { shard: DEAD.to_owned(), event_id: event_id.to_string() };
-        self.move_entry(&key, outbox_item::shard(event_id), true).await
+        self.move_entry(&key, outbox_item::shard(event_id), Failures::Forgotten).await
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {

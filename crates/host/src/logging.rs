@@ -26,6 +26,19 @@ const TALKATIVE: [&str; 10] = [
 /// logged where they were found.
 const REPEATS: &str = "lambda_runtime::layers::panic";
 
+/// Reads a filter. A word that is neither a level nor says one is a misspelt level, and would mean
+/// no log at all.
+fn targets(filter: &str) -> Result<Targets, String> {
+    for part in filter.split(',') {
+        let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
+        if level.trim().parse::<LevelFilter>().is_err() {
+            let rule = "is neither a level (error, warn, info, debug, trace, off) nor target=level";
+            return Err(format!("`{}` {rule}", part.escape_debug()));
+        }
+    }
+    filter.parse().map_err(|error| format!("`{}`: {error}", filter.escape_debug()))
+}
+
 /// Starts logging with a filter: a level such as `info`, or targets with levels.
 ///
 /// # Errors
@@ -34,7 +47,7 @@ pub fn start<W>(filter: &str, writer: W) -> Result<(), String>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let targets: Targets = filter.parse().map_err(|error| format!("{filter}: {error}"))?;
+    let targets = targets(filter)?;
     let discretion = filter_fn(|metadata| {
         let is_of = |name: &str| metadata.target().split("::").next() == Some(name);
         metadata.target() != REPEATS
@@ -51,4 +64,19 @@ where
         tracing::error!(location, "panicked");
     }));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_level_is_an_error_and_not_silence() {
+        for filter in ["info", "warn,countersign_api=debug", "OFF", "countersign=trace"] {
+            assert!(targets(filter).is_ok(), "{filter}");
+        }
+        for filter in ["", "inof", "info,", "countersign=loud", "countersign"] {
+            assert!(targets(filter).is_err(), "{filter}");
+        }
+    }
 }

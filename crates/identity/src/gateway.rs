@@ -52,7 +52,7 @@ impl Gateway {
     /// Whether the gateway has described the token with this payload, and no other.
     ///
     /// # Errors
-    /// [`InvalidToken::Untrusted`] if it has not.
+    /// [`InvalidToken::NotDescribed`] if it has not.
     pub fn describes(&self, token: &str, described: &Claims) -> Result<(), InvalidToken> {
         self.compare(&payload(token)?, described)
     }
@@ -66,14 +66,17 @@ impl Gateway {
             claims.get(name).is_some_and(|claim| is_flattened(claim, text))
         };
         if described.is_empty() || !deciding.all(stands_in_both) || !described.iter().all(says_the_same) {
-            return Err(InvalidToken::Untrusted);
+            return Err(InvalidToken::NotDescribed);
         }
         Ok(())
     }
 }
 
-/// The claims of a token whose signature somebody else has verified.
-fn payload(token: &str) -> Result<Claims, InvalidToken> {
+/// The claims of a token whose signature somebody else has verified, or will.
+///
+/// # Errors
+/// [`InvalidToken::Malformed`] if it is none.
+pub fn payload(token: &str) -> Result<Claims, InvalidToken> {
     if token.len() > MAX_TOKEN_BYTES {
         return Err(InvalidToken::Malformed);
     }
@@ -177,17 +180,17 @@ mod tests {
         ] {
             let mut claims = good();
             claims[name] = value;
-            assert_eq!(check(&claims, &described()), Err(InvalidToken::Untrusted), "{name}");
+            assert_eq!(check(&claims, &described()), Err(InvalidToken::NotDescribed), "{name}");
         }
         for name in ["email", "groups", "sub", "email_verified", "exp", "aud", "iss"] {
             let mut claims = good();
             claims.as_object_mut().unwrap().remove(name);
-            assert_eq!(check(&claims, &described()), Err(InvalidToken::Untrusted), "{name} gone");
+            assert_eq!(check(&claims, &described()), Err(InvalidToken::NotDescribed), "{name} gone");
             let mut less = described();
             less.as_object_mut().unwrap().remove(name);
-            assert_eq!(check(&good(), &less), Err(InvalidToken::Untrusted), "{name} not described");
+            assert_eq!(check(&good(), &less), Err(InvalidToken::NotDescribed), "{name} not described");
         }
-        assert_eq!(check(&good(), &json!({})), Err(InvalidToken::Untrusted));
+        assert_eq!(check(&good(), &json!({})), Err(InvalidToken::NotDescribed));
     }
 
     #[test]

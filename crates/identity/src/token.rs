@@ -35,6 +35,9 @@ pub enum InvalidToken {
     /// The signature, issuer or audience is wrong.
     #[error("the token's signature, issuer or audience is wrong")]
     Untrusted,
+    /// Not the token that the gateway says it has verified.
+    #[error("the token is not the one that the gateway describes")]
+    NotDescribed,
     /// Expired, not valid yet, or valid for ever.
     #[error("the token has expired, is not valid yet or has no end")]
     OutOfTime,

@@ -98,7 +98,8 @@ impl Boot {
     where
         S: LoadRequest + CommitChange + FindEvent + FindDue + ListRequests,
     {
-        let Function { dependencies, metrics, .. } = &self.function(store, true).inspect_err(not_started)?;
+        let metrics = &self.metrics().inspect_err(not_started)?;
+        let dependencies = &self.dependencies(store, true).inspect_err(not_started)?;
         run(async move |event| {
             let budget = time::budget(dependencies.host.now(), event.context.deadline);
             expire::handle(dependencies, metrics, budget).await
@@ -131,19 +132,21 @@ impl Boot {
     }
 
     fn function<S>(&self, store: S, changes: bool) -> Result<Function<S>, Error> {
+        Ok(Function {
+            dependencies: self.dependencies(store, changes)?,
+            authentication: Authentication::read(&self.environment)?,
+            direct: DirectAccess::read(&self.environment)?,
+            metrics: self.metrics()?,
+        })
+    }
+
+    fn dependencies<S>(&self, store: S, changes: bool) -> Result<Dependencies<S>, Error> {
         let environment = &self.environment;
-        let metrics = self.metrics()?;
-        let dependencies = Dependencies {
+        Ok(Dependencies {
             store,
             policy: policy::load(environment.optional("POLICY_DIR").map(Path::new))?,
             digest_key: if changes { audit_key(environment)? } else { no_audit_key()? },
-            host: Box::new(MeteredHost::new(metrics.clone())),
-        };
-        Ok(Function {
-            dependencies,
-            authentication: Authentication::read(environment)?,
-            direct: DirectAccess::read(environment)?,
-            metrics,
+            host: Box::new(MeteredHost::new(self.metrics()?)),
         })
     }
 

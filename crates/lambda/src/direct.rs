@@ -95,7 +95,9 @@ pub fn error(problem: Problem, correlation_id: &str) -> Diagnostic {
     for error in &problem.errors {
         message.push_str(&format!("; {} {}", error.pointer, error.message));
     }
-    if let Some(status) = problem.current_status {
+    if let Some(status) = problem.current_status
+        && !message.contains(status.as_str())
+    {
         message.push_str(&format!(" (the request is {status})"));
     }
     if problem.code.status() >= 500 {

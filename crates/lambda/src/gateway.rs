@@ -70,7 +70,7 @@ impl Authentication {
             // No authorizer has seen it, as on a developer's machine; the signature is enough.
             (Some(verifier), None) => verifier.verify(token, now),
             (None, Some(claims)) => self.gateway.verify(token, claims, now),
-            (None, None) => Err(InvalidToken::Untrusted),
+            (None, None) => Err(InvalidToken::NotDescribed),
         }
     }
 }

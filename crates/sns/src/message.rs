@@ -12,9 +12,9 @@ use serde::Serialize;
 use serde_json::json;
 use std::fmt::Write as _;
 
-/// The longest subject that SNS takes, in ASCII characters
+/// The longest subject that SNS takes, in ASCII characters: less than 100
 /// (<https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>).
-pub const MAX_SUBJECT: usize = 100;
+pub const MAX_SUBJECT: usize = 99;
 
 /// The largest message that every kind of subscriber takes, in bytes, attributes included.
 pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;

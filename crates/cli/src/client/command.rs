@@ -1,0 +1,300 @@
+//! The commands that ask the service one thing and show the answer.
+
+use crate::client::arguments::{
+    CancelArguments, CommentArguments, ConnectionArguments, CreateArguments, FinishArguments, GetArguments,
+    ListArguments, RequestArguments, StartArguments, WhoamiArguments,
+};
+use crate::client::connection::Connection;
+use crate::client::moment::Moment;
+use crate::client::show::View;
+use crate::client::terminal::Terminal;
+use crate::exit::Exit;
+use countersign_api::wire::{EventsBody, RequestBody};
+use countersign_app::host::Host as _;
+use countersign_core::access;
+use countersign_core::canonical;
+use countersign_core::text::escaped_line;
+use countersign_host::system::SystemHost;
+use countersign_identity::{claims::ClaimNames, gateway};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::io::Read as _;
+use std::time::Duration;
+
+/// How often a waiting command asks.
+const WAIT_INTERVAL: Duration = Duration::from_secs(2);
+
+/// A connection, and how its answers are shown.
+#[derive(Debug)]
+pub struct Session {
+    /// The service.
+    pub connection: Connection,
+    /// The terminal.
+    pub terminal: Terminal,
+    /// The clock, and fresh keys.
+    pub host: SystemHost,
+    json: bool,
+    utc: bool,
+}
+
+impl Session {
+    /// Opens one.
+    ///
+    /// # Errors
+    /// As for [`Connection::open`].
+    pub fn open(arguments: &ConnectionArguments) -> Result<Self, Exit> {
+        Ok(Self {
+            connection: Connection::open(arguments)?,
+            terminal: Terminal::of_process(),
+            host: SystemHost::default(),
+            json: arguments.json,
+            utc: arguments.utc,
+        })
+    }
+
+    /// How things are shown now.
+    pub fn view(&self) -> View {
+        View { terminal: self.terminal, moment: Moment { now: self.host.now(), utc: self.utc } }
+    }
+
+    /// A key that names one change.
+    pub fn fresh_key(&self) -> String {
+        self.host.request_id().to_string()
+    }
+
+    /// Prints an answer: as it came, or as people read it.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn show<T: Serialize>(&self, answer: &T, text: impl FnOnce(&View) -> String) -> Result<(), Exit> {
+        if self.json {
+            let json = serde_json::to_string_pretty(answer).map_err(|error| error.to_string())?;
+            return Terminal::plain().print(&json);
+        }
+        self.terminal.print(&text(&self.view()))
+    }
+
+    fn show_request(&self, request: &RequestBody) -> Result<(), Exit> {
+        self.show(request, |view| view.request(request))
+    }
+
+    /// Carries out a command on the request that somebody names, and shows what became of it.
+    fn change(&self, name: &str, method: &str, path: &str, body: Map<String, Value>) -> Result<(), Exit> {
+        let id = self.connection.find(name)?.request_id;
+        let path = format!("/v1/approvals/{id}/{path}");
+        let after = self.connection.change(method, &path, &Value::Object(body), &self.fresh_key())?;
+        self.show_request(&after)
+    }
+
+    /// Asks until the request is decided.
+    fn wait(&self, mut request: RequestBody, seconds: u32) -> Result<RequestBody, Exit> {
+        let end = self.host.elapsed() + Duration::from_secs(u64::from(seconds));
+        while request.status == "pending" {
+            if self.host.elapsed() >= end {
+                self.show_request(&request)?;
+                return Err(Exit::timed_out(format!("{} is still pending", request.request_id)));
+            }
+            std::thread::sleep(WAIT_INTERVAL);
+            request = self.connection.get(&format!("/v1/approvals/{}", request.request_id), &[])?;
+        }
+        Ok(request)
+    }
+
+    /// Shows what was waited for; what did not become approved is a refusal.
+    fn show_decided(&self, request: &RequestBody) -> Result<(), Exit> {
+        self.show_request(request)?;
+        match request.status.as_str() {
+            "rejected" | "expired" | "cancelled" => {
+                Err(Exit::refused(format!("{} is {}", request.request_id, escaped_line(&request.status))))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// JSON of an argument, of a file, or of stdin; strict, as the service is.
+fn document(option: &str, argument: &str) -> Result<Value, Exit> {
+    let at = |error: &dyn std::fmt::Display| Exit::usage(format!("--{option}: {error}"));
+    let text = match argument.strip_prefix('@') {
+        Some(path) => std::fs::read(path).map_err(|error| at(&format!("{path}: {error}")))?,
+        None if argument == "-" => {
+            let mut text = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut text).map_err(|error| at(&error))?;
+            text
+        }
+        None => argument.as_bytes().to_vec(),
+    };
+    canonical::read(&text).map_err(|error| at(&error))
+}
+
+/// The members that are there.
+fn members<const N: usize>(members: [(&str, Option<Value>); N]) -> Map<String, Value> {
+    members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// `countersign create`.
+///
+/// # Errors
+/// What is wrong, and what to do about it; see [`Exit`].
+pub fn create(arguments: &CreateArguments) -> Result<(), Exit> {
+    let session = Session::open(&arguments.connection)?;
+    let body = members([
+        ("operation_type", Some(json!(arguments.operation_type))),
+        ("instance_id", Some(json!(arguments.instance_id))),
+        ("parameters", Some(document("parameters", &arguments.parameters)?)),
+        ("environment", Some(json!(arguments.environment.as_str()))),
+        ("justification", Some(json!(arguments.justification))),
+        ("risk_level", arguments.risk_level.map(|level| json!(level.as_str()))),
+        ("estimated_cost", arguments.estimated_cost.map(|cost| json!(cost))),
+        ("estimated_duration", arguments.estimated_duration.as_ref().map(|text| json!(text))),
+    ]);
+    let key = arguments.idempotency_key.clone().unwrap_or_else(|| session.fresh_key());
+    let request: RequestBody =
+        session.connection.change("POST", "/v1/approvals", &Value::Object(body), &key)?;
+    match arguments.wait {
+        None => session.show_request(&request),
+        Some(seconds) => session.show_decided(&session.wait(request, seconds)?),
+    }
+}
+
+/// `countersign list`.
+///
+/// # Errors
+/// See [`Exit`].
+pub fn list(arguments: &ListArguments) -> Result<(), Exit> {
+    let session = Session::open(&arguments.connection)?;
+    let limit = if arguments.all { "100".to_owned() } else { arguments.limit.to_string() };
+    let filters = [
+        ("status", arguments.status.map(|status| status.as_str())),
+        ("requested_by", arguments.requested_by.as_deref()),
+        ("instance_id", arguments.instance_id.as_deref()),
+        ("from", arguments.from.as_deref()),
+        ("to", arguments.to.as_deref()),
+        ("cursor", arguments.cursor.as_deref()),
+        ("limit", Some(limit.as_str())),
+    ];
+    let query: Vec<_> = filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let list = session.connection.list(&query, arguments.all)?;
+    session.show(&list, |view| view.list(&list))
+}
+
+/// `countersign get`.
+///
+/// # Errors
+/// See [`Exit`].
+pub fn get(arguments: &GetArguments) -> Result<(), Exit> {
+    let session = Session::open(&arguments.request.connection)?;
+    let request = session.connection.find(&arguments.request.id)?;
+    match arguments.wait {
+        None => session.show_request(&request),
+        Some(seconds) => session.show_decided(&session.wait(request, seconds)?),
+    }
+}
+
+/// `countersign events`.
+///
+/// # Errors
+/// See [`Exit`].
+pub fn events(arguments: &RequestArguments) -> Result<(), Exit> {
+    let session = Session::open(&arguments.connection)?;
+    let id = session.connection.find(&arguments.id)?.request_id;
+    let events: EventsBody = session.connection.get(&format!("/v1/approvals/{id}/events"), &[])?;
+    session.show(&events, |view| view.events(&events.items))
+}
+
+/// `countersign cancel`.
+///
+/// # Errors
+/// See [`Exit`].
+pub fn cancel(arguments: &CancelArguments) -> Result<(), Exit> {
+    let session = Session::open(&arguments.request.connection)?;
+    let body = members([("reason", arguments.reason.as_ref().map(|reason| json!(reason)))]);
+    session.change(&arguments.request.id, "POST", "cancel", body)
+}
+
+/// `countersign comment`.
+///
+/// # Errors
+/// See [`Exit`].
+pub fn comment(arguments: &CommentArguments) -> Result<(), Exit> {
+    let session = Session::open(&arguments.connection)?;
+    session.change(&arguments.id, "POST", "comments", members([("text", Some(json!(arguments.text)))]))
+}
+
+/// `countersign start`.
+///
+/// # Errors
+/// See [`Exit`].
+pub fn start(arguments: &StartArguments) -> Result<(), Exit> {
+    let session = Session::open(&arguments.request.connection)?;
+    let digest = arguments.parameters_digest.as_ref().map(|digest| json!(digest));
+    session.change(&arguments.request.id, "POST", "execution", members([("parameters_digest", digest)]))
+}
+
+/// `countersign finish`.
+///
+/// # Errors
+/// See [`Exit`].
+pub fn finish(arguments: &FinishArguments) -> Result<(), Exit> {
+    let session = Session::open(&arguments.connection)?;
+    let result = arguments.result.as_ref().map(|result| document("result", result)).transpose()?;
+    let body = members([
+        ("execution_id", Some(json!(arguments.execution_id.to_string()))),
+        ("outcome", Some(json!(arguments.outcome.as_str()))),
+        ("result", result),
+        ("actual_cost", arguments.actual_cost.map(|cost| json!(cost))),
+    ]);
+    session.change(&arguments.id, "PUT", "execution", body)
+}
+
+/// What a token says of its bearer.
+#[derive(Debug, Serialize)]
+struct Whoami {
+    url: String,
+    person: String,
+    groups: Vec<String>,
+    expires_at: Option<String>,
+}
+
+/// `countersign whoami`: what the token says, and that the service accepts it.
+///
+/// # Errors
+/// See [`Exit`].
+pub fn whoami(arguments: &WhoamiArguments) -> Result<(), Exit> {
+    let session = Session::open(&arguments.connection)?;
+    let Some(token) = session.connection.token() else {
+        return Err(Exit::refused("nobody: set COUNTERSIGN_TOKEN to a token".to_owned()));
+    };
+    // Who bears the token is the service's business: it is asked for anything at all.
+    session.connection.list(&[("limit", "1")], false)?;
+    let claims = gateway::payload(token).map_err(|_| {
+        Exit::from("the service accepts your token, but it does not say who you are".to_owned())
+    })?;
+    let names = ClaimNames::default();
+    let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
+    let groups = names.groups.iter().filter_map(|name| claims.get(name)).flat_map(|groups| match groups {
+        Value::Array(groups) => groups.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Value::String(group) => vec![group.clone()],
+        _ => Vec::new(),
+    });
+    let expires_at = claims.get("exp").and_then(Value::as_i64).map(|seconds| {
+        countersign_core::timestamp::Timestamp::from_millisecond(seconds.saturating_mul(1000)).to_string()
+    });
+    let whoami = Whoami {
+        url: arguments.connection.url.clone(),
+        person: text("email").or_else(|| text("sub")).unwrap_or_default(),
+        groups: groups.collect(),
+        expires_at,
+    };
+    session.show(&whoami, |view| {
+        let mut text = format!("{} at {}\n", escaped_line(&whoami.person), escaped_line(&whoami.url));
+        for group in &whoami.groups {
+            let known = if access::is_known_group(group) { "" } else { " (no rule knows it)" };
+            text.push_str(&format!("  group {}{known}\n", escaped_line(group)));
+        }
+        if let Some(expires_at) = &whoami.expires_at {
+            text.push_str(&format!("  token: {}\n", view.moment.deadline(expires_at)));
+        }
+        text
+    })
+}

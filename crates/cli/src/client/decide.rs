@@ -1,0 +1,106 @@
+//! Approving and rejecting: nobody decides what they have not been shown.
+
+use crate::client::arguments::{ApproveArguments, RejectArguments};
+use crate::client::command::Session;
+use crate::client::terminal::Tone;
+use crate::exit::Exit;
+use countersign_api::wire::RequestBody;
+use countersign_core::canonical::CanonicalJson;
+use countersign_core::text::escaped_line;
+use serde_json::{Value, json};
+use std::io::Write as _;
+
+/// `countersign approve`.
+///
+/// # Errors
+/// The last thing that went wrong; the other requests are gone through all the same.
+pub fn approve(arguments: &ApproveArguments) -> Result<(), Exit> {
+    let session = Session::open(&arguments.connection)?;
+    each(&arguments.ids, |name| {
+        let request = session.connection.find(name)?;
+        let digest = shown(&session, &request)?;
+        if !arguments.yes && !session.terminal.confirm("Approve exactly this?")? {
+            return skipped(&request);
+        }
+        let mut body = json!({ "parameters_digest": digest });
+        if let Some(comment) = &arguments.comment {
+            body["comments"] = json!(comment);
+        }
+        decided(&session, &request, "approve", &body)
+    })
+}
+
+/// `countersign reject`.
+///
+/// # Errors
+/// As for [`approve`].
+pub fn reject(arguments: &RejectArguments) -> Result<(), Exit> {
+    let session = Session::open(&arguments.connection)?;
+    each(&arguments.ids, |name| {
+        let request = session.connection.find(name)?;
+        shown(&session, &request)?;
+        let reason = match &arguments.reason {
+            Some(reason) => reason.clone(),
+            None => session.terminal.ask("Why? (nothing leaves it undecided) ")?.trim().to_owned(),
+        };
+        if reason.is_empty() || (!arguments.yes && !session.terminal.confirm("Reject this?")?) {
+            return skipped(&request);
+        }
+        decided(&session, &request, "reject", &json!({ "reason": reason }))
+    })
+}
+
+/// Goes through all of them, and tells of each that fails; the last failure is the end.
+fn each(names: &[String], mut decide: impl FnMut(&str) -> Result<(), Exit>) -> Result<(), Exit> {
+    let mut end = Ok(());
+    for name in names {
+        if let Err(exit) = decide(name) {
+            if let Err(earlier) = std::mem::replace(&mut end, Err(exit)) {
+                tell(&format!("countersign: {earlier}"))?;
+            }
+        }
+    }
+    end
+}
+
+/// Shows all of a request; gives the digest of the parameters as they were shown, computed here: a
+/// service that shows one thing and names another is found out.
+///
+/// # Errors
+/// When the parameters are not shown to this person, or are not what their digest says.
+fn shown(session: &Session, request: &RequestBody) -> Result<String, Exit> {
+    session.terminal.print(&session.view().request(request))?;
+    let Some(parameters) = &request.parameters else {
+        return Err(Exit::refused(
+            "you are not shown the parameters, so there is nothing to decide".to_owned(),
+        ));
+    };
+    let digest = CanonicalJson::of(parameters).digest().to_string();
+    if request.parameters_digest.as_deref() != Some(digest.as_str()) {
+        return Err(Exit::from(
+            "the service shows other parameters than those it names by their digest; decide nothing, and \
+             tell the operator"
+                .to_owned(),
+        ));
+    }
+    Ok(digest)
+}
+
+fn skipped(request: &RequestBody) -> Result<(), Exit> {
+    tell(&format!("{} is left undecided", escaped_line(&request.request_id)))
+}
+
+fn decided(session: &Session, request: &RequestBody, verb: &str, body: &Value) -> Result<(), Exit> {
+    let path = format!("/v1/approvals/{}/{verb}", request.request_id);
+    let after: RequestBody = session.connection.change("POST", &path, body, &session.fresh_key())?;
+    session.show(&after, |_| {
+        let status = session.terminal.paint(Tone::Strong, &escaped_line(&after.status));
+        let (received, required) = (after.approvals_received, after.approvals_required);
+        format!("{status}: {received} of {required} approvals")
+    })
+}
+
+/// To stderr: stdout may be read by a program.
+fn tell(line: &str) -> Result<(), Exit> {
+    writeln!(std::io::stderr(), "{line}").map_err(|error| Exit::from(format!("stderr: {error}")))
+}

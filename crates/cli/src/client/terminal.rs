@@ -1,0 +1,123 @@
+//! The terminal: whether there is one, colour, questions, and pages.
+
+use crate::exit::Exit;
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+
+/// Where the answer goes, and who can be asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Terminal {
+    has_colour: bool,
+    is_interactive: bool,
+    rows: usize,
+}
+
+/// What a text is, for its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// The name of something.
+    Quiet,
+    /// What the eye should find first.
+    Strong,
+    /// What went well.
+    Good,
+    /// What needs a decision, or has a limit.
+    Warning,
+    /// What is dangerous, or went wrong.
+    Danger,
+}
+
+impl Terminal {
+    /// The terminal of this process. `NO_COLOR` (<https://no-color.org>) is honoured.
+    #[expect(clippy::disallowed_methods, reason = "what the terminal can do is in the environment")]
+    pub fn of_process() -> Self {
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
+        let is_terminal = std::io::stdout().is_terminal();
+        let rows = terminal_size::terminal_size().map_or(usize::MAX, |(_, rows)| usize::from(rows.0));
+        Self {
+            has_colour: is_terminal && !is_set("NO_COLOR") && !is_dumb,
+            is_interactive: is_terminal && std::io::stdin().is_terminal(),
+            rows: if is_terminal { rows } else { usize::MAX },
+        }
+    }
+
+    /// One without colours and without anybody: what tests and files see.
+    pub fn plain() -> Self {
+        Self { has_colour: false, is_interactive: false, rows: usize::MAX }
+    }
+
+    /// Whether somebody can be asked.
+    pub fn is_interactive(self) -> bool {
+        self.is_interactive
+    }
+
+    /// A text in its colour. It must have been escaped before.
+    pub fn paint(self, tone: Tone, text: &str) -> String {
+        if !self.has_colour {
+            return text.to_owned();
+        }
+        let code = match tone {
+            Tone::Quiet => "2",
+            Tone::Strong => "1",
+            Tone::Good => "32",
+            Tone::Warning => "33",
+            Tone::Danger => "1;31",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+
+    /// Prints a text, a screen at a time if somebody is there and it is longer than one.
+    ///
+    /// # Errors
+    /// When stdout cannot be written, or whoever reads has had enough.
+    pub fn print(self, text: &str) -> Result<(), Exit> {
+        let failed = |error: std::io::Error| Exit::from(format!("stdout: {error}"));
+        let mut stdout = std::io::stdout().lock();
+        let page = self.rows.saturating_sub(1).max(1);
+        let lines: Vec<_> = text.lines().collect();
+        let mut pages = lines.chunks(if self.is_interactive { page } else { usize::MAX }).peekable();
+        while let Some(lines) = pages.next() {
+            for line in lines {
+                writeln!(stdout, "{line}").map_err(failed)?;
+            }
+            if pages.peek().is_some() {
+                write!(stdout, "-- Enter for more --").and_then(|()| stdout.flush()).map_err(failed)?;
+                answer()?;
+            }
+        }
+        stdout.flush().map_err(failed)
+    }
+
+    /// Asks a question that is answered by `y` or not at all.
+    ///
+    /// # Errors
+    /// When there is nobody to ask.
+    pub fn confirm(self, question: &str) -> Result<bool, Exit> {
+        let answer = self.ask(&format!("{question} [y/N] "))?;
+        Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+    }
+
+    /// Asks for a line.
+    ///
+    /// # Errors
+    /// When there is nobody to ask.
+    pub fn ask(self, question: &str) -> Result<String, Exit> {
+        if !self.is_interactive {
+            return Err(Exit::usage(
+                "there is nobody to ask here: add --yes, and --reason to reject".to_owned(),
+            ));
+        }
+        let mut stdout = std::io::stdout().lock();
+        write!(stdout, "{question}")
+            .and_then(|()| stdout.flush())
+            .map_err(|error| Exit::from(format!("stdout: {error}")))?;
+        answer()
+    }
+}
+
+/// A line from the keyboard; its end is an answer too.
+fn answer() -> Result<String, Exit> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(|error| Exit::from(format!("stdin: {error}")))?;
+    Ok(line)
+}
