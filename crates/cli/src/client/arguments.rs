@@ -43,7 +43,7 @@ impl ConnectionArguments {
 /// `countersign create`.
 #[derive(Debug, Clone, Args)]
 pub struct CreateArguments {
-    /// What is to be done, such as modify_instance_class
+    /// What is to be done, such as reboot
     #[arg(value_name = "OPERATION")]
     pub operation_type: String,
 

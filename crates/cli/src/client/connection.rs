@@ -264,7 +264,7 @@ fn refusal(status: u16, text: &str) -> Exit {
 
 fn gateway_refusal(status: u16, text: &str) -> Exit {
     let body: Value = serde_json::from_str(text).unwrap_or_default();
-    let said = body["message"].as_str().map(escaped_line).unwrap_or_default();
+    let said = body.get("message").and_then(Value::as_str).map(escaped_line).unwrap_or_default();
     let advice = match status {
         401 | 403 => "the gateway does not accept your token; set COUNTERSIGN_TOKEN to a valid one",
         404 => "there is no such route; is the URL right?",

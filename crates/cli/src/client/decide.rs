@@ -22,10 +22,10 @@ pub fn approve(arguments: &ApproveArguments) -> Result<(), Exit> {
         if !arguments.yes && !session.terminal.confirm("Approve exactly this?")? {
             return skipped(&request);
         }
-        let mut body = json!({ "parameters_digest": digest });
-        if let Some(comment) = &arguments.comment {
-            body["comments"] = json!(comment);
-        }
+        let body = match &arguments.comment {
+            Some(comment) => json!({ "parameters_digest": digest, "comments": comment }),
+            None => json!({ "parameters_digest": digest }),
+        };
         decided(&session, &request, "approve", &body)
     })
 }
@@ -54,10 +54,10 @@ pub fn reject(arguments: &RejectArguments) -> Result<(), Exit> {
 fn each(names: &[String], mut decide: impl FnMut(&str) -> Result<(), Exit>) -> Result<(), Exit> {
     let mut end = Ok(());
     for name in names {
-        if let Err(exit) = decide(name) {
-            if let Err(earlier) = std::mem::replace(&mut end, Err(exit)) {
-                tell(&format!("countersign: {earlier}"))?;
-            }
+        if let Err(exit) = decide(name)
+            && let Err(earlier) = std::mem::replace(&mut end, Err(exit))
+        {
+            tell(&format!("countersign: {earlier}"))?;
         }
     }
     end
