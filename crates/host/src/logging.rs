@@ -31,7 +31,8 @@ const REPEATS: &str = "lambda_runtime::layers::panic";
 fn targets(filter: &str) -> Result<Targets, String> {
     for part in filter.split(',') {
         let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
-        if level.trim().parse::<LevelFilter>().is_err() {
+        // An empty level would be read as `error`.
+        if level.trim().is_empty() || level.trim().parse::<LevelFilter>().is_err() {
             let rule = "is neither a level (error, warn, info, debug, trace, off) nor target=level";
             return Err(format!("`{}` {rule}", part.escape_debug()));
         }
