@@ -11,13 +11,17 @@ serve *arguments:
 test:
     cargo test --workspace
 
-# Formatting, lints, documentation, tests, deliberate breakages
+# Formatting, lints, documentation, tests, the API, deliberate breakages
 check:
     .ci/run
 
 # The template, by its linters
 infrastructure:
     infra/check
+
+# The API, held against its description
+api:
+    tests/api/check
 
 # All functions for AWS, as `sam build` does it
 functions:

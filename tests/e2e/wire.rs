@@ -1,6 +1,7 @@
 //! What goes over the wire is what GET /openapi.json describes, and a failure tells nothing else.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use countersign_api::openapi;
 use countersign_api::problem::Code;
 use countersign_e2e::client::{Answer, Client};
 use countersign_e2e::inspection::tables;
@@ -44,6 +45,10 @@ impl Description {
                     self.fits(self.0.pointer(pointer).unwrap_or(&Value::Null), value, place)?;
                     true
                 }
+                "oneOf" => {
+                    let rules = rule.as_array().unwrap().iter();
+                    rules.filter(|rule| self.fits(rule, value, place).is_ok()).count() == 1
+                }
                 "anyOf" => rule.as_array().unwrap().iter().any(|rule| self.fits(rule, value, place).is_ok()),
                 "type" if rule.is_array() => {
                     rule.as_array().unwrap().iter().any(|rule| is_of_type(rule.as_str().unwrap(), value))
@@ -67,19 +72,22 @@ impl Description {
                     true
                 }
                 "items" => {
-                    for element in value.as_array().unwrap() {
+                    for element in value.as_array().into_iter().flatten() {
                         self.fits(rule, element, &format!("{place}[]"))?;
                     }
                     true
                 }
-                "minimum" => value.as_f64().unwrap() >= rule.as_f64().unwrap(),
-                "maximum" => value.as_f64().unwrap() <= rule.as_f64().unwrap(),
-                "minLength" => value.as_str().unwrap().chars().count() as u64 >= rule.as_u64().unwrap(),
-                "maxLength" => value.as_str().unwrap().chars().count() as u64 <= rule.as_u64().unwrap(),
+                // A keyword about numbers or texts says nothing of anything else.
+                "minimum" => value.as_f64().is_none_or(|number| number >= rule.as_f64().unwrap()),
+                "maximum" => value.as_f64().is_none_or(|number| number <= rule.as_f64().unwrap()),
+                "exclusiveMinimum" => value.as_f64().is_none_or(|number| number > rule.as_f64().unwrap()),
+                "exclusiveMaximum" => value.as_f64().is_none_or(|number| number < rule.as_f64().unwrap()),
+                "minLength" => length(value).is_none_or(|length| length >= rule.as_u64().unwrap()),
+                "maxLength" => length(value).is_none_or(|length| length <= rule.as_u64().unwrap()),
                 "not" => self.fits(rule, value, place).is_err(),
-                "format" => is_of_format(rule.as_str().unwrap(), value.as_str().unwrap()),
-                "pattern" => !value.as_str().unwrap().is_empty(),
-                "default" => true,
+                "format" => value.as_str().is_none_or(|text| is_of_format(rule.as_str().unwrap(), text)),
+                "pattern" => value.as_str().is_none_or(|text| !text.is_empty()),
+                "default" | "description" => true,
                 other => return Err(format!("{place}: `{other}` is not checked")),
             };
             if !holds {
@@ -88,6 +96,10 @@ impl Description {
         }
         Ok(())
     }
+}
+
+fn length(value: &Value) -> Option<u64> {
+    value.as_str().map(|text| text.chars().count() as u64)
 }
 
 fn is_of_type(name: &str, value: &Value) -> bool {
@@ -203,9 +215,71 @@ fn the_bodies_that_are_accepted_are_as_described() {
     check("Start", json!({ "parameters_digest": "a", "executed_by": "b" }));
     let id = "01930000-0000-7000-8000-000000000000";
     check("Finish", json!({ "execution_id": id, "outcome": "failed", "result": 1, "actual_cost": 1.5 }));
-    for operation in ["create_request", "mark_executed", "get_pending_approvals"] {
-        check("Dispatch", json!({ "operation": operation }));
+    check("Dispatch", Service::low());
+    check("Dispatch", json!({ "operation": "mark_executed", "request_id": id, "execution_result": [1] }));
+    check("Dispatch", json!({ "operation": "get_pending_approvals", "limit": "7" }));
+    let dispatch = description.schema("Dispatch");
+    for body in [
+        json!({}),
+        json!({ "operation": "approve" }),
+        json!({ "operation": "get_request" }),
+        json!({ "operation": "get_request", "request_id": id, "reason": "a" }),
+        json!({ "operation": "mark_executed", "request_id": id, "execution_result": null }),
+    ] {
+        assert!(description.fits(dispatch, &body, "Dispatch").is_err(), "{body}");
     }
+}
+
+#[test]
+fn every_example_is_as_described() {
+    let description = Description(openapi::document());
+    let mut checked = 0;
+    for (path, methods) in description.0["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let answers = operation["responses"].as_object().unwrap().iter();
+            let bodies = operation.get("requestBody").map(|body| ("body", body));
+            for (part, described) in answers.map(|(status, answer)| (status.as_str(), answer)).chain(bodies) {
+                let described = match described["$ref"].as_str() {
+                    Some(reference) => description.0.pointer(&reference[1..]).unwrap(),
+                    None => described,
+                };
+                for media in described["content"].as_object().unwrap().values() {
+                    for (name, example) in media["examples"].as_object().unwrap() {
+                        let example = match example["$ref"].as_str() {
+                            Some(reference) => description.0.pointer(&reference[1..]).unwrap(),
+                            None => example,
+                        };
+                        let place = format!("{method} {path} {part} {name}");
+                        description.check(&media["schema"], &example["value"], &place);
+                        checked += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(checked > 200, "{checked}");
+}
+
+/// The examples of bodies are not only well formed: they do what they say.
+#[test]
+fn the_examples_can_be_sent() {
+    let service = Service::start();
+    let document = openapi::document();
+    let example = |method: &str, path: &str, name: &str| {
+        let content = &document["paths"][path][method]["requestBody"]["content"]["application/json"];
+        content["examples"][name]["value"].clone()
+    };
+    let (ann, bob, cleo) = (service.requester("ann"), service.approver("bob"), service.approver("cleo"));
+    let path = Service::create(&ann, &example("post", "/v1/approvals", "everything"));
+    let shown = example("post", "/v1/approvals/{id}/approve", "as_shown");
+    bob.post(&format!("{path}/approve"), &shown).expect(200);
+    cleo.post(&format!("{path}/approve"), &shown).expect(200);
+    let start = example("post", "/v1/approvals/{id}/execution", "as_shown");
+    let started = ann.post(&format!("{path}/execution"), &start).expect(200);
+    let mut finish = example("put", "/v1/approvals/{id}/execution", "succeeded");
+    finish["execution_id"] = started["execution_id"].clone();
+    assert_eq!(ann.put(&format!("{path}/execution"), &finish).expect(200)["status"], "executed");
+    Service::create(&ann, &example("post", "/v1/approvals", "what_is_required"));
 }
 
 /// Sets an attribute of a request by hand and gives the value it had.

@@ -84,12 +84,16 @@ impl Program {
 
     /// `name@example.com` in some groups, with a token from `countersign token`.
     pub fn person(&self, name: &str, groups: &str) -> Client {
+        Client::new(&self.base, Some(self.token(name, groups)))
+    }
+
+    /// A token for `name@example.com`, from `countersign token`.
+    pub fn token(&self, name: &str, groups: &str) -> String {
         let email = format!("{name}@example.com");
         let output =
             run(&self.binary, &["token", &email, "--groups", groups, "--data-dir", &self.data_directory]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let token = String::from_utf8(output.stdout).unwrap().trim().to_owned();
-        Client::new(&self.base, Some(token))
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
     /// What it has logged so far.

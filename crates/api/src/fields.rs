@@ -186,7 +186,7 @@ impl Fields {
     }
 }
 
-fn malformed_id() -> Problem {
+pub(crate) fn malformed_id() -> Problem {
     Problem::new(Code::MalformedId, "a request id is a UUID in lower-case hyphenated form")
 }
 

@@ -1,13 +1,37 @@
-//! The `OpenAPI` 3.1 description of the API, built from the list of routes and the list of codes.
+//! The `OpenAPI` 3.1 description of the API, built from the list of routes, the list of codes, and
+//! examples that the code itself has answered.
+//!
+//! Knows nothing of what a shell adds or keeps away, but that API Gateway answers some calls by
+//! itself. `docs/openapi.json` is a copy.
+
+mod examples;
+mod parameters;
+mod problems;
+mod schemas;
+mod values;
 
 use crate::call::JSON;
 use crate::operations::dispatch;
-use crate::problem::{Code, PROBLEM_JSON};
+use crate::problem::PROBLEM_JSON;
 use crate::routes::{self, Body, Method, Route};
-use countersign_core::command::ExecutionOutcome;
-use countersign_core::request::Status;
-use countersign_core::risk::{Environment, RiskLevel};
+use examples::{answers, bodies};
+use parameters::{header_references, headers, list_parameters, parameters};
 use serde_json::{Map, Value, json};
+use values::{one_of, reference};
+
+/// What holds for every call.
+const ABOUT: &str = "\
+Approvals for high-risk operations: who asks, who agrees, what ran, and an audit trail of it.
+
+Who acts comes from the bearer token alone. A field such as `approved_by` is optional and may name \
+nobody but the caller.
+
+A body is a JSON object in UTF-8 of at most 256 KiB, whatever its Content-Type says. `null` is a value, \
+not absence: an optional field is left out. Unknown fields are refused, and so are a key given twice, \
+nesting deeper than 32, whole numbers beyond ±(2^53 - 1) and query parameters where fields belong into \
+the body. Text is counted in characters (code points) and must hold one that can be seen.
+
+A refusal is `application/problem+json` with a stable `code`, and has changed nothing.";
 
 /// The document.
 pub fn document() -> Value {
@@ -23,272 +47,314 @@ pub fn document() -> Value {
         "info": {
             "title": "Countersign",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Approvals for high-risk operations.",
+            "summary": "Approvals for high-risk operations.",
+            "description": ABOUT,
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
+        // Wherever the document was found.
+        "servers": [{ "url": "/" }],
+        "tags": [
+            { "name": "approvals", "description": "Requests and what is done to them." },
+            { "name": "original", "description": "The original single endpoint." },
+            { "name": "service", "description": "The service itself; no token needed." },
+        ],
         "paths": paths,
         "security": [{ "bearer": [] }],
         "components": {
-            "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" } },
-            "schemas": schemas(),
-            "responses": {
-                "Problem": {
-                    "description": "A refusal or failure (RFC 9457); `code` is stable.",
-                    "content": { PROBLEM_JSON: { "schema": reference("Problem") } },
-                },
-            },
+            "securitySchemes": { "bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "`countersign token`, or a token of the OpenID Connect issuer.",
+            } },
+            "schemas": schemas::all(),
+            "parameters": parameters(),
+            "headers": headers(),
+            "examples": components_examples(),
+            "responses": { "Problem": default_response() },
         },
     })
 }
 
-fn reference(schema: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{schema}") })
+fn is_public(route: Route) -> bool {
+    route == routes::HEALTH || route == routes::OPENAPI
+}
+
+/// Whether the route is about one request.
+fn is_on_one(route: Route) -> bool {
+    route.path.contains("{id}")
+}
+
+fn operation_id(route: Route) -> &'static str {
+    if route == routes::OPENAPI { "openapi" } else { route.operation }
 }
 
 fn operation(route: Route) -> Value {
-    let (summary, body, answer) = describe(route);
+    let (summary, description) = describe(route);
     let mut parameters = Vec::new();
-    if route.path.contains("{id}") {
-        let schema = json!({ "type": "string", "format": "uuid" });
-        parameters.push(json!({ "name": "id", "in": "path", "required": true, "schema": schema }));
+    if is_on_one(route) {
+        parameters.push(json!({ "$ref": "#/components/parameters/id" }));
     }
     if route == routes::LIST {
         parameters.extend(list_parameters());
     }
     if route.method != Method::Get {
-        let schema = json!({ "type": "string", "minLength": 1, "maxLength": 128 });
-        parameters.push(json!({ "name": "Idempotency-Key", "in": "header", "schema": schema }));
+        parameters.push(json!({ "$ref": "#/components/parameters/idempotency_key" }));
     }
-    let content = json!({ JSON: { "schema": answer } });
-    let mut responses = Map::new();
-    let mut answers = |status: &str, description: &str| {
-        responses.insert(status.to_owned(), json!({ "description": description, "content": content }));
+    let tag = match route {
+        routes::DISPATCH => "original",
+        _ if is_public(route) => "service",
+        _ => "approvals",
     };
-    if route == routes::DISPATCH {
-        answers("201", "A new request.");
-    }
-    if route == routes::CREATE {
-        answers("201", "A new request.");
-        answers("200", "A retry: the request that the first one made.");
-    } else {
-        answers("200", summary);
-    }
-    responses.insert("default".to_owned(), json!({ "$ref": "#/components/responses/Problem" }));
-    let name = if route == routes::OPENAPI { "openapi" } else { route.operation };
     let mut operation = Map::from_iter([
-        ("operationId".to_owned(), json!(name)),
+        ("operationId".to_owned(), json!(operation_id(route))),
         ("summary".to_owned(), json!(summary)),
+        ("description".to_owned(), json!(description)),
+        ("tags".to_owned(), json!([tag])),
         ("parameters".to_owned(), json!(parameters)),
-        ("responses".to_owned(), json!(responses)),
+        ("responses".to_owned(), Value::Object(responses(route))),
     ]);
-    if let Some(schema) = body {
-        let required = route.body == Body::Required;
-        let content = json!({ JSON: { "schema": schema } });
-        operation.insert("requestBody".to_owned(), json!({ "required": required, "content": content }));
+    if route.body != Body::None {
+        let schema = body_schema(route);
+        let content = json!({ "schema": reference(schema), "examples": named(bodies(schema)) });
+        let body = json!({ "required": route.body == Body::Required, "content": { JSON: content } });
+        operation.insert("requestBody".to_owned(), body);
     }
-    if route == routes::HEALTH || route == routes::OPENAPI {
+    if is_public(route) {
         operation.insert("security".to_owned(), json!([]));
     }
     Value::Object(operation)
 }
 
-/// Summary, body and answer of a route.
-fn describe(route: Route) -> (&'static str, Option<Value>, Value) {
-    let request = reference("Request");
+/// Summary and description of a route.
+fn describe(route: Route) -> (&'static str, &'static str) {
     match route {
-        routes::CREATE => ("Ask for an operation.", Some(reference("Create")), request),
-        routes::LIST => ("List requests; pending ones unless filtered.", None, reference("List")),
-        routes::GET => ("Read a request.", None, request),
-        routes::APPROVE => ("Agree.", Some(reference("Approve")), request),
-        routes::REJECT => ("Refuse.", Some(reference("Reject")), request),
-        routes::CANCEL => ("Withdraw.", Some(reference("Cancel")), request),
-        routes::COMMENT => ("Comment.", Some(reference("Comment")), request),
-        routes::EVENTS => ("Read a request's audit trail.", None, reference("Events")),
-        routes::START => ("Spend the approval.", Some(reference("Start")), request),
-        routes::FINISH => ("Report what came of the execution.", Some(reference("Finish")), request),
-        routes::DISPATCH => (
-            "The original single endpoint: the operation is named in the body.",
-            Some(reference("Dispatch")),
-            json!({ "anyOf": [request, reference("List"), reference("Events")] }),
+        routes::CREATE => (
+            "Ask for an operation",
+            "The answer shows the effective risk and environment: what is declared raises what policy says, \
+             and never lowers it. Low risk is approved at once.",
         ),
-        routes::HEALTH => ("Whether the service is there.", None, reference("Health")),
-        _ => ("This document.", None, json!({ "type": "object" })),
+        routes::LIST => (
+            "List requests; pending ones unless filtered",
+            "Filters hold together. Without `status`, `requested_by` and `instance_id` the list is of what is \
+             pending. Whoever may see only their own requests gets only their own. A page is full unless it \
+             is the last, and a list may lag behind the latest change.",
+        ),
+        routes::GET => ("Read a request", "As far as the caller may see it: guests see no parameters."),
+        routes::APPROVE => (
+            "Agree",
+            "Send the `parameters_digest` of what was shown to the person who approves: if the stored \
+             parameters have another, the approval is refused.",
+        ),
+        routes::REJECT => ("Refuse", "One rejection ends a pending request."),
+        routes::CANCEL => ("Withdraw", "For the requester, while the request is pending or approved."),
+        routes::COMMENT => ("Comment", "Also after the end of a request, but not once it has expired."),
+        routes::EVENTS => (
+            "Read a request's audit trail",
+            "Oldest first, for whoever sees the request's parameters. Each event is bound to the one before \
+             by its hash.",
+        ),
+        routes::START => (
+            "Spend the approval",
+            "For the requester, once, before `execute_by`. The answer's `execution_id` is needed to finish.",
+        ),
+        routes::FINISH => (
+            "Report what came of the execution",
+            "For whoever started it. An admin other than the requester may finish it as failed.",
+        ),
+        routes::DISPATCH => (
+            "Any operation, by its original name",
+            "The operation is named by `operation` in the body; without it, it is `create_request`. \
+             `mark_executed` starts and finishes in one call: two events.",
+        ),
+        routes::HEALTH => ("Whether the service is there", "And which one. Asks no database."),
+        _ => ("This document", "It describes the API of the service that gives it."),
     }
 }
 
-fn list_parameters() -> Vec<Value> {
-    let parameter = |name: &str, schema: Value| json!({ "name": name, "in": "query", "schema": schema });
-    vec![
-        parameter("status", reference("Status")),
-        parameter("requested_by", json!({ "type": "string" })),
-        parameter("instance_id", json!({ "type": "string", "minLength": 1, "maxLength": 128 })),
-        parameter("from", json!({ "type": "string", "format": "date-time" })),
-        parameter("to", json!({ "type": "string", "format": "date-time" })),
-        parameter("limit", json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 50 })),
-        parameter("cursor", json!({ "type": "string" })),
-    ]
+/// The schema of a route's body.
+fn body_schema(route: Route) -> &'static str {
+    match route {
+        routes::CREATE => "Create",
+        routes::APPROVE => "Approve",
+        routes::REJECT => "Reject",
+        routes::CANCEL => "Cancel",
+        routes::COMMENT => "Comment",
+        routes::START => "Start",
+        routes::FINISH => "Finish",
+        _ => "Dispatch",
+    }
 }
 
-/// An object of which the fields marked `*` are required, and nothing else is allowed.
-fn object(fields: &[(&str, Value)]) -> Value {
-    let required: Vec<_> = fields.iter().filter_map(|(name, _)| name.strip_suffix('*')).collect();
-    let properties: Map<String, Value> =
-        fields.iter().map(|(name, schema)| (name.trim_end_matches('*').to_owned(), schema.clone())).collect();
-    // An empty `required` says the same as none (JSON Schema 2020-12 section 6.5.3).
-    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+/// The schema of a route's answer.
+fn answer_schema(route: Route) -> Value {
+    match route {
+        routes::LIST => reference("List"),
+        routes::EVENTS => reference("Events"),
+        routes::DISPATCH => {
+            let answers = ["Request", "List", "Events"].map(reference);
+            json!({ "anyOf": answers })
+        }
+        routes::HEALTH => reference("Health"),
+        routes::OPENAPI => json!({ "type": "object", "required": ["openapi"] }),
+        _ => reference("Request"),
+    }
 }
 
-fn names<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> Value {
-    let names: Vec<_> = all.iter().map(|candidate| name(*candidate)).collect();
-    json!({ "type": "string", "enum": names })
+fn responses(route: Route) -> Map<String, Value> {
+    let mut responses = Map::new();
+    let mut answer = |status: &str, description: &str, schema: Value, names: &[&str]| {
+        let examples: Map<_, _> = names.iter().map(|name| ((*name).to_owned(), example(name))).collect();
+        let mut response = json!({
+            "description": description,
+            "headers": header_references(&["x-correlation-id"]),
+            "content": { JSON: { "schema": schema, "examples": examples } },
+        });
+        if let Some(response) = response.as_object_mut() {
+            if status == "201" || route == routes::CREATE {
+                let names = ["x-correlation-id", "location"];
+                response.insert("headers".to_owned(), header_references(&names));
+            }
+            let links = links(route);
+            if !links.is_empty() {
+                response.insert("links".to_owned(), Value::Object(links));
+            }
+        }
+        responses.insert(status.to_owned(), response);
+    };
+    let schema = answer_schema(route);
+    match route {
+        routes::CREATE => {
+            answer("201", "A new request.", schema.clone(), &["pending"]);
+            answer("200", "A retry: the request that the first call made.", schema, &["half_approved"]);
+        }
+        routes::DISPATCH => {
+            answer("201", "A new request.", reference("Request"), &["pending"]);
+            answer("200", "What the operation answers.", schema, &["approved", "list", "events"]);
+        }
+        routes::LIST => answer("200", "A page.", schema, &["list"]),
+        routes::EVENTS => answer("200", "The trail.", schema, &["events"]),
+        routes::APPROVE => answer("200", "The request.", schema, &["half_approved", "approved"]),
+        routes::REJECT => answer("200", "The request.", schema, &["rejected"]),
+        routes::CANCEL => answer("200", "The request.", schema, &["cancelled"]),
+        routes::COMMENT => answer("200", "The request.", schema, &["commented"]),
+        routes::START => answer("200", "The request.", schema, &["executing"]),
+        routes::FINISH => answer("200", "The request.", schema, &["executed", "failed"]),
+        routes::HEALTH => answer("200", "It is.", schema, &["health"]),
+        routes::OPENAPI => answer("200", "The document.", schema, &["openapi"]),
+        _ => answer("200", "The request.", schema, &["pending", "executed"]),
+    }
+    responses.extend(problems::responses(route));
+    responses.insert("default".to_owned(), json!({ "$ref": "#/components/responses/Problem" }));
+    responses
 }
 
-fn schemas() -> Value {
-    let string = || json!({ "type": "string" });
-    let text = |max: usize| json!({ "type": "string", "minLength": 1, "maxLength": max });
-    let identifier = || json!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,127}$" });
-    let cost = || json!({ "type": "number", "minimum": 0, "maximum": 1e15 });
-    let uuid = || json!({ "type": "string", "format": "uuid" });
-    let time = || json!({ "type": "string", "format": "date-time" });
-    let digest = || json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" });
-    let count = || json!({ "type": "integer", "minimum": 0 });
-    let list = |items: Value| json!({ "type": "array", "items": items });
-    let environment = || names(&Environment::ALL, Environment::as_str);
-    let risk_level = || names(&RiskLevel::ALL, RiskLevel::as_str);
-    let summary = [
-        ("request_id*", uuid()),
-        ("status*", reference("Status")),
-        ("operation_type*", identifier()),
-        ("instance_id*", identifier()),
-        ("environment*", environment()),
-        ("risk_level*", risk_level()),
-        ("requested_by*", string()),
-        ("requested_at*", time()),
-        ("estimated_cost", cost()),
-        ("approvals_required*", count()),
-        ("approvals_received*", count()),
-        ("approved_by*", list(string())),
-        ("expires_at*", time()),
-        ("execute_by", time()),
-        ("execution_started_at", time()),
-        ("executed_at", time()),
-    ];
-    let whole = [
-        ("parameters", json!({ "type": "object" })),
-        ("parameters_digest", digest()),
-        ("filed_by", string()),
-        ("justification*", text(4000)),
-        ("estimated_duration", text(200)),
-        ("approved_at", time()),
-        ("rejected_by", string()),
-        ("rejected_at", time()),
-        ("rejection_reason", text(2000)),
-        ("cancelled_at", time()),
-        ("cancellation_reason", text(2000)),
-        ("execution_id", uuid()),
-        ("execution_started_by", string()),
-        ("execution_result", json!({})),
-        ("actual_cost", cost()),
-        ("comments*", list(reference("CommentOf"))),
-        ("decisions*", list(reference("Decision"))),
-        ("version*", count()),
-        ("policy_version*", digest()),
-        ("audit_head*", digest()),
-    ];
-    let request: Vec<_> = summary.iter().chain(&whole).cloned().collect();
+/// Where a request's id leads to.
+fn links(route: Route) -> Map<String, Value> {
+    let to = |targets: &[Route], id: &str| {
+        let link = |target: &Route| {
+            let link = json!({ "operationId": operation_id(*target), "parameters": { "id": id } });
+            (operation_id(*target).to_owned(), link)
+        };
+        targets.iter().map(link).collect()
+    };
+    match route {
+        routes::CREATE => {
+            let on_one: Vec<_> = routes::ALL.into_iter().filter(|route| is_on_one(*route)).collect();
+            to(&on_one, "$response.body#/request_id")
+        }
+        routes::LIST => to(
+            &[routes::GET, routes::APPROVE, routes::REJECT, routes::COMMENT, routes::EVENTS],
+            "$response.body#/items/0/request_id",
+        ),
+        routes::START => to(&[routes::FINISH], "$response.body#/request_id"),
+        _ => Map::new(),
+    }
+}
+
+/// What no operation answers: the router, and on AWS the gateway.
+fn default_response() -> Value {
     json!({
-        "Status": names(&Status::ALL, Status::as_str),
-        "Create": object(&[
-            ("operation_type*", identifier()),
-            ("instance_id*", identifier()),
-            ("parameters*", json!({ "type": "object" })),
-            ("environment*", environment()),
-            ("justification*", text(4000)),
-            ("risk_level", risk_level()),
-            ("estimated_cost", cost()),
-            ("estimated_duration", text(200)),
-            ("requested_by", string()),
-        ]),
-        "Approve": object(&[
-            ("comments", text(2000)),
-            ("parameters_digest", string()),
-            ("approved_by", string()),
-        ]),
-        "Reject": object(&[("reason*", text(2000)), ("rejected_by", string())]),
-        "Cancel": object(&[("reason", text(2000)), ("cancelled_by", string())]),
-        "Comment": object(&[("text*", text(2000)), ("comment_by", string())]),
-        "Start": object(&[("parameters_digest", string()), ("executed_by", string())]),
-        "Finish": object(&[
-            ("execution_id*", uuid()),
-            ("outcome*", names(&ExecutionOutcome::ALL, ExecutionOutcome::as_str)),
-            ("result", json!({ "not": { "type": "null" } })),
-            ("actual_cost", cost()),
-            ("executed_by", string()),
-        ]),
-        "Dispatch": {
-            "type": "object",
-            "properties": {
-                "operation": {
-                    "type": "string",
-                    "enum": dispatch::OPERATIONS,
-                    "default": "create_request",
+        "description": "What did not reach the operation. No such path or method: a problem. Behind API \
+                        Gateway, the gateway's own answer: `{\"message\": …}`, without `code` and \
+                        `x-correlation-id`.",
+        "content": {
+            PROBLEM_JSON: {
+                "schema": reference("Problem"),
+                "examples": {
+                    "route_not_found": example("route_not_found"),
+                    "method_not_allowed": example("method_not_allowed"),
                 },
             },
+            JSON: {
+                "schema": reference("GatewayMessage"),
+                "examples": { "gateway": { "value": { "message": "Not Found" } } },
+            },
         },
-        "Request": object(&request),
-        "Summary": object(&summary),
-        "List": object(&[
-            ("items*", list(reference("Summary"))),
-            ("next_cursor*", json!({ "type": ["string", "null"] })),
-        ]),
-        "CommentOf": object(&[
-            ("user*", string()),
-            ("timestamp*", time()),
-            ("action*", json!({ "type": "string", "enum": ["commented", "approved", "rejected"] })),
-            ("comment*", text(2000)),
-        ]),
-        "Decision": object(&[
-            ("person*", string()),
-            ("decision*", json!({ "type": "string", "enum": ["approved", "rejected"] })),
-            ("at*", time()),
-            ("comment", text(2000)),
-            ("event_id*", uuid()),
-        ]),
-        "Events": object(&[("items*", list(reference("Event")))]),
-        "Event": object(&[
-            ("format*", string()),
-            ("event_id*", uuid()),
-            ("request_id*", uuid()),
-            ("sequence*", count()),
-            ("timestamp*", time()),
-            ("event_type*", string()),
-            ("user*", string()),
-            ("kind*", string()),
-            ("channel*", string()),
-            ("instance_id*", identifier()),
-            ("operation_type*", identifier()),
-            ("environment*", environment()),
-            ("risk_level*", risk_level()),
-            ("requested_by*", string()),
-            ("status*", reference("Status")),
-            ("details*", json!({ "type": "object" })),
-            ("prev_hash*", digest()),
-            ("hash*", digest()),
-        ]),
-        "Health": object(&[
-            ("status*", json!({ "type": "string", "const": "healthy" })),
-            ("version*", string()),
-            ("policy_version*", digest()),
-        ]),
-        "Problem": object(&[
-            ("type*", json!({ "type": "string", "format": "uri" })),
-            ("title*", string()),
-            ("status*", json!({ "type": "integer", "minimum": 400, "maximum": 599 })),
-            ("detail*", string()),
-            ("instance*", string()),
-            ("code*", names(&Code::ALL, Code::as_str)),
-            ("current_status", reference("Status")),
-            ("errors", list(object(&[("pointer*", string()), ("message*", string())]))),
-        ]),
     })
+}
+
+fn example(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/examples/{name}") })
+}
+
+/// Examples by name, as `OpenAPI` has them.
+fn named(values: Vec<(&'static str, Value)>) -> Map<String, Value> {
+    values.into_iter().map(|(name, value)| (name.to_owned(), json!({ "value": value }))).collect()
+}
+
+fn components_examples() -> Map<String, Value> {
+    let mut all = named(answers());
+    all.extend(named(problems::examples()));
+    all
+}
+
+/// The names of the original operations, as their schemas have them.
+fn original_schema(operation: &str) -> String {
+    operation
+        .split('_')
+        .flat_map(|word| {
+            let (first, rest) = word.split_at(word.len().min(1));
+            [first.to_uppercase(), rest.to_owned()]
+        })
+        .collect()
+}
+
+fn original_schemas() -> Value {
+    one_of(dispatch::OPERATIONS.iter().map(|name| reference(&original_schema(name))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    #[test]
+    fn the_committed_copy_is_what_is_served() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let served = format!("{}\n", serde_json::to_string_pretty(&document()).unwrap());
+        let committed = fs::read_to_string(root.join("docs/openapi.json")).unwrap_or_default();
+        if committed != served {
+            fs::create_dir_all(root.join("target")).unwrap();
+            fs::write(root.join("target/openapi.json"), served).unwrap();
+            panic!("docs/openapi.json is out of date: cp target/openapi.json docs/openapi.json");
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere_and_everything_is_referred_to() {
+        let document = document();
+        let text = document.to_string();
+        let parts = text.split("\"$ref\":\"#").skip(1).map(|part| part.split('"').next().unwrap());
+        let references: std::collections::BTreeSet<_> = parts.collect();
+        for reference in &references {
+            assert!(document.pointer(reference).is_some(), "{reference}");
+        }
+        for kind in ["schemas", "parameters", "headers", "examples", "responses"] {
+            for name in document["components"][kind].as_object().unwrap().keys() {
+                assert!(references.contains(format!("/components/{kind}/{name}").as_str()), "{kind}/{name}");
+            }
+        }
+    }
 }

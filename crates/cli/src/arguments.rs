@@ -1,8 +1,9 @@
 //! The command line and the environment variables behind it.
 
 use crate::client::arguments::{
-    ApproveArguments, CancelArguments, CommentArguments, CreateArguments, FinishArguments, GetArguments,
-    ListArguments, RejectArguments, RequestArguments, StartArguments, WhoamiArguments,
+    ApproveArguments, CancelArguments, CommentArguments, CompletionsArguments, ConfigArguments,
+    CreateArguments, DoctorArguments, FinishArguments, GetArguments, InboxArguments, ListArguments,
+    LoginArguments, ManArguments, RejectArguments, RequestArguments, StartArguments, WhoamiArguments,
 };
 use clap::{Args, Parser, Subcommand};
 use countersign_core::ids::EventId;
@@ -36,6 +37,8 @@ pub enum Command {
     Approve(ApproveArguments),
     /// Refuse, with a reason
     Reject(RejectArguments),
+    /// Go through what waits for your decision, on a screen
+    Inbox(InboxArguments),
     /// Withdraw your own request
     Cancel(CancelArguments),
     /// Say something about a request
@@ -48,8 +51,20 @@ pub enum Command {
     Finish(Box<FinishArguments>),
     /// Show who you are to the service
     Whoami(WhoamiArguments),
+    /// Get a token from the profile's OpenID Connect issuer, with a browser on any device
+    Login(LoginArguments),
+    /// Forget the token that `login` got
+    Logout(LoginArguments),
+    /// Look at and change the configuration file of the client commands
+    Config(ConfigArguments),
+    /// Check the way to the service and your token, and say what to do
+    Doctor(Box<DoctorArguments>),
     /// Look after events that could not be delivered: of a stopped service, or of a deployed table
     Outbox(OutboxArguments),
+    /// Print what makes a shell complete these commands
+    Completions(CompletionsArguments),
+    /// Print the manual page, or write all of them
+    Man(ManArguments),
 }
 
 /// Where everything of one service is kept.

@@ -8,9 +8,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// The most that is read of an issuer's answer, in bytes.
-const MAX_ANSWER_BYTES: u64 = 1024 * 1024;
+pub(crate) const MAX_ANSWER_BYTES: u64 = 1024 * 1024;
 /// How long an issuer may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where an issuer's keys come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl KeySource {
             }
             Self::Url(url) => fetch(url)?,
             Self::Discovery(issuer) => {
-                let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+                let url = discovery_url(issuer);
                 let description: serde_json::Value =
                     serde_json::from_str(&fetch(&url)?).map_err(|error| format!("{url}: {error}"))?;
                 let keys = description.get("jwks_uri").and_then(serde_json::Value::as_str);
@@ -76,7 +76,7 @@ impl KeySource {
 /// Gets a document over https. Plain http is for this machine only: whoever can change the keys
 /// on their way can be anybody.
 fn fetch(url: &str) -> Result<String, String> {
-    if !url.starts_with("https://") && !is_loopback(url) {
+    if !is_private_way(url) {
         return Err(format!("{url}: keys are fetched over https"));
     }
     let agent: ureq::Agent =
@@ -88,9 +88,23 @@ fn fetch(url: &str) -> Result<String, String> {
         .map_err(|error| format!("{url}: {error}"))
 }
 
+/// Where an issuer describes itself (OpenID Connect Discovery 1.0 section 4).
+pub(crate) fn discovery_url(issuer: &str) -> String {
+    format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'))
+}
+
+/// Whether nobody on the way can read or change what goes there: https, or this machine.
+pub(crate) fn is_private_way(url: &str) -> bool {
+    url.starts_with("https://") || is_loopback(url)
+}
+
 fn is_loopback(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("http://") else { return false };
-    let authority = rest.split('/').next().unwrap_or_default();
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // `http://127.0.0.1:80@example.com` is a way to example.com.
+    if authority.contains('@') {
+        return false;
+    }
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     address.is_ok_and(|address| address.is_loopback())
@@ -109,6 +123,7 @@ mod tests {
             "http://example.com/",
             "http://127.0.0.1.example.com/",
             "http://127.0.0.1@example.com/",
+            "http://127.0.0.1:80@example.com/",
             "ftp://127.0.0.1/",
         ] {
             assert!(!is_loopback(url), "{url}");

@@ -2,7 +2,7 @@
 
 use clap::Parser as _;
 use countersign::arguments::{Arguments, Command};
-use countersign::client::{command, decide};
+use countersign::client::{command, config, decide, doctor, inbox, login, manual};
 use countersign::exit::Exit;
 use countersign::{outbox, serve, token};
 use std::io::Write as _;
@@ -18,12 +18,19 @@ fn main() -> ExitCode {
         Command::Get(arguments) => command::get(&arguments),
         Command::Approve(arguments) => decide::approve(&arguments),
         Command::Reject(arguments) => decide::reject(&arguments),
+        Command::Inbox(arguments) => inbox::run(&arguments),
         Command::Cancel(arguments) => command::cancel(&arguments),
         Command::Comment(arguments) => command::comment(&arguments),
         Command::Events(arguments) => command::events(&arguments),
         Command::Start(arguments) => command::start(&arguments),
         Command::Finish(arguments) => command::finish(&arguments),
         Command::Whoami(arguments) => command::whoami(&arguments),
+        Command::Login(arguments) => login::login(&arguments),
+        Command::Logout(arguments) => login::logout(&arguments),
+        Command::Config(arguments) => config::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Completions(arguments) => manual::completions(&arguments),
+        Command::Man(arguments) => manual::pages(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

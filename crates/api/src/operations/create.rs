@@ -36,7 +36,8 @@ impl<S: CommandStore + CountPending> Operation<S> for Create {
     }
 }
 
-fn draft(fields: &mut Fields) -> Option<Draft> {
+/// The request as the fields describe it.
+pub(crate) fn draft(fields: &mut Fields) -> Option<Draft> {
     let operation_type = fields.required("operation_type", identifier);
     let instance_id = fields.required("instance_id", identifier);
     let parameters = fields.required("parameters", command::parameters_document);

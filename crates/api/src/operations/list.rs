@@ -14,9 +14,9 @@ use countersign_core::timestamp::Timestamp;
 use serde_json::Value;
 
 /// How many requests a page holds unless told.
-const DEFAULT_LIMIT: usize = 50;
+pub(crate) const DEFAULT_LIMIT: usize = 50;
 /// How many requests a page holds at most.
-const MAX_LIMIT: usize = 100;
+pub(crate) const MAX_LIMIT: usize = 100;
 /// The longest range of time that is read at once: 366 days.
 const MAX_RANGE_MILLISECONDS: i64 = 366 * 24 * 60 * 60 * 1000;
 

@@ -1,25 +1,42 @@
 //! The command line of the client commands.
 
-use clap::Args;
+use crate::client::config::ProfileName;
+use clap::{Args, Subcommand};
 use countersign_core::command::ExecutionOutcome;
 use countersign_core::ids::{ExecutionId, RequestId};
 use countersign_core::request::Status;
 use countersign_core::risk::{Environment, RiskLevel};
 use std::path::PathBuf;
 
-/// Which service, as whom, and how the answer is shown.
-#[derive(Debug, Clone, Args)]
-pub struct ConnectionArguments {
-    /// Where the service is
-    #[arg(long, value_name = "URL", env = "COUNTERSIGN_URL", default_value = "http://127.0.0.1:9000")]
-    pub url: String,
+/// Which of the configured services.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ProfileArgument {
+    /// The profile of the configuration file; or `COUNTERSIGN_PROFILE`, or the default profile
+    #[arg(long, value_name = "NAME", value_parser = ProfileName::parse)]
+    pub profile: Option<ProfileName>,
+}
 
-    /// A file that holds your token, if `COUNTERSIGN_TOKEN` does not
-    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_TOKEN_FILE")]
+/// Which service, as whom, and how the answer is shown.
+///
+/// The environment and the profile are read where they are weighed against these, in
+/// [`super::profile`].
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConnectionArguments {
+    /// Where the service is; or `COUNTERSIGN_URL`, or the profile's; else `http://127.0.0.1:9000`
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+
+    /// The profile.
+    #[command(flatten)]
+    pub profile: ProfileArgument,
+
+    /// A file that holds your token; or `COUNTERSIGN_TOKEN` with the token, or
+    /// `COUNTERSIGN_TOKEN_FILE`
+    #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 
-    /// Certificates to trust besides the public ones, PEM
-    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_CA_BUNDLE")]
+    /// Certificates to trust besides the public ones, PEM; or `COUNTERSIGN_CA_BUNDLE`
+    #[arg(long, value_name = "FILE")]
     pub ca_bundle: Option<PathBuf>,
 
     /// The answer as JSON, for scripts
@@ -29,15 +46,6 @@ pub struct ConnectionArguments {
     /// Times as dates in UTC, not as "4h 12m left"
     #[arg(long)]
     pub utc: bool,
-}
-
-impl ConnectionArguments {
-    /// The token of the environment. There is no option for it: everybody on a machine can read the
-    /// arguments of its programs.
-    #[expect(clippy::disallowed_methods, reason = "this is the argument parser")]
-    pub fn token(&self) -> Option<String> {
-        std::env::var("COUNTERSIGN_TOKEN").ok().filter(|token| !token.is_empty())
-    }
 }
 
 /// `countersign create`.
@@ -193,6 +201,31 @@ pub struct RejectArguments {
     pub connection: ConnectionArguments,
 }
 
+/// `countersign inbox`.
+#[derive(Debug, Clone, Args)]
+pub struct InboxArguments {
+    /// Only requests whose operation, instance, requester, environment or risk contains this; may be
+    /// given more than once
+    #[arg(long = "filter", value_name = "TEXT")]
+    pub filters: Vec<String>,
+
+    /// How often to look for new requests, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub refresh: u32,
+
+    /// Decide one request, then end
+    #[arg(long)]
+    pub once: bool,
+
+    /// When nothing is left, wait for more
+    #[arg(long, conflicts_with = "once")]
+    pub continuous: bool,
+
+    /// The service.
+    #[command(flatten)]
+    pub connection: ConnectionArguments,
+}
+
 /// `countersign cancel`.
 #[derive(Debug, Clone, Args)]
 pub struct CancelArguments {
@@ -267,6 +300,103 @@ pub struct WhoamiArguments {
     /// The service.
     #[command(flatten)]
     pub connection: ConnectionArguments,
+}
+
+/// `countersign doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArguments {
+    /// The service.
+    #[command(flatten)]
+    pub connection: ConnectionArguments,
+}
+
+/// `countersign config`.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArguments {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// The commands of `countersign config`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ConfigCommand {
+    /// Print the configuration file
+    Show,
+    /// Print where the configuration file is, or would be
+    Path,
+    /// Make a profile, or change what is given of it; an empty value takes a setting out
+    SetProfile(Box<SetProfileArguments>),
+    /// Make a profile the default one
+    Use {
+        /// The profile
+        #[arg(value_name = "NAME", value_parser = ProfileName::parse)]
+        name: ProfileName,
+    },
+}
+
+/// `countersign config set-profile`.
+#[derive(Debug, Clone, Args)]
+pub struct SetProfileArguments {
+    /// The profile
+    #[arg(value_name = "NAME", value_parser = ProfileName::parse)]
+    pub name: ProfileName,
+
+    /// Where the service is
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+
+    /// Certificates to trust besides the public ones, PEM
+    #[arg(long, value_name = "FILE")]
+    pub ca_bundle: Option<String>,
+
+    /// A file that holds your token
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<String>,
+
+    /// The OpenID Connect issuer that `countersign login` asks for a token
+    #[arg(long, value_name = "URL")]
+    pub oidc_issuer: Option<String>,
+
+    /// The client id of this program at the issuer: a public client with the device grant
+    #[arg(long, value_name = "ID")]
+    pub oidc_client_id: Option<String>,
+
+    /// The audience to ask for, if the issuer wants to be told
+    #[arg(long, value_name = "AUDIENCE")]
+    pub oidc_audience: Option<String>,
+
+    /// The scopes to ask for, in place of `openid email offline_access`
+    #[arg(long, value_name = "SCOPES")]
+    pub oidc_scope: Option<String>,
+}
+
+/// `countersign login` and `countersign logout`.
+#[derive(Debug, Clone, Args)]
+pub struct LoginArguments {
+    /// Where to.
+    #[command(flatten)]
+    pub profile: ProfileArgument,
+
+    /// Certificates to trust besides the public ones, PEM; or `COUNTERSIGN_CA_BUNDLE`
+    #[arg(long, value_name = "FILE")]
+    pub ca_bundle: Option<PathBuf>,
+}
+
+/// `countersign completions`.
+#[derive(Debug, Clone, Args)]
+pub struct CompletionsArguments {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// `countersign man`.
+#[derive(Debug, Clone, Args)]
+pub struct ManArguments {
+    /// Write the pages of all commands into this directory
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 fn one_of<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str, text: &str) -> Result<T, String> {

@@ -6,16 +6,18 @@ use crate::client::arguments::{
 };
 use crate::client::connection::Connection;
 use crate::client::moment::Moment;
-use crate::client::show::View;
+use crate::client::show::{self, View};
 use crate::client::terminal::Terminal;
 use crate::exit::Exit;
 use countersign_api::wire::{EventsBody, RequestBody};
 use countersign_app::host::Host as _;
 use countersign_core::access;
 use countersign_core::canonical;
+use countersign_core::person::PersonId;
 use countersign_core::text::escaped_line;
 use countersign_host::system::SystemHost;
-use countersign_identity::{claims::ClaimNames, gateway};
+use countersign_identity::claims::{ClaimNames, Claims};
+use countersign_identity::gateway;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::io::Read as _;
@@ -54,7 +56,11 @@ impl Session {
 
     /// How things are shown now.
     pub fn view(&self) -> View {
-        View { terminal: self.terminal, moment: Moment { now: self.host.now(), utc: self.utc } }
+        View {
+            terminal: self.terminal,
+            moment: Moment { now: self.host.now(), utc: self.utc },
+            width: show::WIDTH,
+        }
     }
 
     /// A key that names one change.
@@ -72,6 +78,25 @@ impl Session {
             return Terminal::plain().print(&json);
         }
         self.terminal.print(&text(&self.view()))
+    }
+
+    /// The caller, as answers name them; empty if their token does not say.
+    ///
+    /// # Errors
+    /// When there is no token.
+    pub fn person(&self) -> Result<String, Exit> {
+        let Some(token) = self.connection.token()? else {
+            return Err(Exit::refused(
+                "nobody: set COUNTERSIGN_TOKEN to a token, or run `countersign login`".to_owned(),
+            ));
+        };
+        let person = gateway::payload(token.expose()).map(|claims| person(&claims)).unwrap_or_default();
+        Ok(PersonId::from_email(&person).map_or(person, |person| person.to_string()))
+    }
+
+    /// Whether answers are for a program: nothing else is printed on stdout then.
+    pub fn is_json(&self) -> bool {
+        self.json
     }
 
     fn show_request(&self, request: &RequestBody) -> Result<(), Exit> {
@@ -256,22 +281,29 @@ struct Whoami {
     expires_at: Option<String>,
 }
 
+/// Whom a token names; nobody if it does not say.
+pub(crate) fn person(claims: &Claims) -> String {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
+    text("email").or_else(|| text("sub")).unwrap_or_default()
+}
+
 /// `countersign whoami`: what the token says, and that the service accepts it.
 ///
 /// # Errors
 /// See [`Exit`].
 pub fn whoami(arguments: &WhoamiArguments) -> Result<(), Exit> {
     let session = Session::open(&arguments.connection)?;
-    let Some(token) = session.connection.token() else {
-        return Err(Exit::refused("nobody: set COUNTERSIGN_TOKEN to a token".to_owned()));
+    let Some(token) = session.connection.token()? else {
+        return Err(Exit::refused(
+            "nobody: set COUNTERSIGN_TOKEN to a token, or run `countersign login`".to_owned(),
+        ));
     };
     // Who bears the token is the service's business: it is asked for anything at all.
     session.connection.list(&[("limit", "1")], false)?;
-    let claims = gateway::payload(token).map_err(|_| {
+    let claims = gateway::payload(token.expose()).map_err(|_| {
         Exit::from("the service accepts your token, but it does not say who you are".to_owned())
     })?;
     let names = ClaimNames::default();
-    let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
     let groups = names.groups.iter().filter_map(|name| claims.get(name)).flat_map(|groups| match groups {
         Value::Array(groups) => groups.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         Value::String(group) => vec![group.clone()],
@@ -281,8 +313,8 @@ pub fn whoami(arguments: &WhoamiArguments) -> Result<(), Exit> {
         countersign_core::timestamp::Timestamp::from_millisecond(seconds.saturating_mul(1000)).to_string()
     });
     let whoami = Whoami {
-        url: arguments.connection.url.clone(),
-        person: text("email").or_else(|| text("sub")).unwrap_or_default(),
+        url: session.connection.url().to_owned(),
+        person: person(&claims),
         groups: groups.collect(),
         expires_at,
     };

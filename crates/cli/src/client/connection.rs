@@ -1,13 +1,20 @@
 //! A connection to the service: requests out, answers or exits in.
 
 use crate::client::arguments::{ConnectionArguments, Name};
+use crate::client::credential::Credential;
+use crate::client::profile::{self, Settings};
+use crate::client::secret::Secret;
 use crate::exit::Exit;
-use countersign_api::wire::{ListBody, ProblemBody, RequestBody, SummaryBody};
+use countersign_api::wire::{HealthBody, ListBody, ProblemBody, RequestBody, SummaryBody};
 use countersign_core::text::escaped_line;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
+use ureq::http::Uri;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 
 /// How long one call may take: longer than a service with an unwilling store needs to say so.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -20,7 +27,7 @@ const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Connection {
     base: String,
-    token: Option<String>,
+    credential: Credential,
     agent: ureq::Agent,
 }
 
@@ -30,44 +37,54 @@ impl Connection {
     /// # Errors
     /// When the URL would send the token in the clear to another machine, or a file cannot be read.
     pub fn open(arguments: &ConnectionArguments) -> Result<Self, Exit> {
-        let base = arguments.url.trim_end_matches('/').to_owned();
-        check(&base)?;
-        let token = match (arguments.token(), &arguments.token_file) {
-            (Some(token), _) => Some(token),
-            (None, Some(path)) => {
-                let text = std::fs::read_to_string(path);
-                Some(text.map_err(|error| Exit::from(format!("--token-file {}: {error}", path.display())))?)
-            }
-            (None, None) => None,
-        };
-        let mut builder = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(TIMEOUT))
-            // A redirect could carry the token elsewhere.
-            .max_redirects(0);
-        if let Some(path) = &arguments.ca_bundle {
-            let at = |error: &dyn std::fmt::Display| {
-                Exit::from(format!("--ca-bundle {}: {error}", path.display()))
-            };
-            let pem = std::fs::read(path).map_err(|error| at(&error))?;
-            let certificates = parse_pem(&pem)
-                .filter_map(|item| match item {
-                    Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
-                    Ok(_) => None,
-                    Err(error) => Some(Err(error)),
-                })
-                .collect::<Result<Vec<Certificate<'static>>, _>>()
-                .map_err(|error| at(&error))?;
-            let roots = RootCerts::Specific(std::sync::Arc::new(certificates));
-            builder = builder.tls_config(TlsConfig::builder().root_certs(roots).build());
-        }
-        let token = token.map(|token| token.trim().to_owned());
-        Ok(Self { base, token, agent: builder.build().into() })
+        let settings = profile::settings(arguments)?;
+        let connection = Self::to(&settings)?;
+        Ok(Self { credential: Credential::of(&settings)?, ..connection })
     }
 
-    /// The token, if there is one.
-    pub fn token(&self) -> Option<&str> {
-        self.token.as_deref()
+    /// Gets ready to call the service as nobody.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub fn to(settings: &Settings) -> Result<Self, Exit> {
+        check(&settings.url)?;
+        let agent = agent(settings.ca_bundle.as_deref(), TIMEOUT)?;
+        Ok(Self { base: settings.url.clone(), credential: Credential::Nobody, agent })
+    }
+
+    /// The same service, called by somebody.
+    pub fn with(self, credential: Credential) -> Self {
+        Self { credential, ..self }
+    }
+
+    /// Where the service is.
+    pub fn url(&self) -> &str {
+        &self.base
+    }
+
+    /// The token that the next call is sent with, if there is one.
+    ///
+    /// # Errors
+    /// When a login has ended and cannot be renewed.
+    pub fn token(&self) -> Result<Option<Secret>, Exit> {
+        self.credential.token()
+    }
+
+    /// Whether the service is there, and what time it believes it is: its `Date` header. No token is
+    /// sent.
+    ///
+    /// # Errors
+    /// As for [`Self::get`].
+    pub fn health(&self) -> Result<(HealthBody, Option<String>), Exit> {
+        let request = ureq::http::Request::get(format!("{}/health", self.base)).body(());
+        let answer = request.map_err(ureq::Error::from).and_then(|request| self.agent.run(request));
+        let mut date = None;
+        let answer = answer.and_then(|mut answer| {
+            date = answer.headers().get("date").and_then(|date| date.to_str().ok()).map(str::to_owned);
+            let text = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string()?;
+            Ok((answer.status().as_u16(), text))
+        });
+        Ok((self.understood(answer)?, date))
     }
 
     /// Reads something.
@@ -102,9 +119,11 @@ impl Connection {
         body: Option<&Value>,
         key: Option<&str>,
     ) -> Result<T, Exit> {
+        let token = self.token()?;
+        let token = token.as_ref();
         let mut pause = Duration::from_millis(250);
         for _ in 0..RETRIES {
-            match self.attempt(method, target, body, key) {
+            match self.attempt(method, target, body, key, token) {
                 // Nothing was changed, or the same key finds what was.
                 Ok((503, _)) | Err(ureq::Error::ConnectionFailed) => {}
                 result => return self.understood(result),
@@ -112,7 +131,7 @@ impl Connection {
             std::thread::sleep(pause);
             pause *= 2;
         }
-        self.understood(self.attempt(method, target, body, key))
+        self.understood(self.attempt(method, target, body, key, token))
     }
 
     fn attempt(
@@ -121,10 +140,11 @@ impl Connection {
         target: &str,
         body: Option<&Value>,
         key: Option<&str>,
+        token: Option<&Secret>,
     ) -> Result<(u16, String), ureq::Error> {
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{target}", self.base));
-        if let Some(token) = &self.token {
-            request = request.header("authorization", format!("Bearer {token}"));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {}", token.expose()));
         }
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
@@ -213,25 +233,53 @@ impl Connection {
     }
 }
 
+/// What calls: it trusts the public certificates and those of a file.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn agent(ca_bundle: Option<&Path>, timeout: Duration) -> Result<ureq::Agent, Exit> {
+    let builder = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(timeout))
+        // A redirect could carry the token elsewhere.
+        .max_redirects(0);
+    let Some(path) = ca_bundle else { return Ok(builder.build().into()) };
+    let at = |error: &dyn std::fmt::Display| Exit::from(format!("--ca-bundle {}: {error}", path.display()));
+    let pem = std::fs::read(path).map_err(|error| at(&error))?;
+    let mut certificates = parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        })
+        .collect::<Result<Vec<Certificate<'static>>, _>>()
+        .map_err(|error| at(&error))?;
+    if certificates.is_empty() {
+        return Err(at(&"there is no certificate in it"));
+    }
+    // The service may have a certificate of its own while the issuer has a public one.
+    certificates.extend(TLS_SERVER_ROOT_CERTS.iter().map(|root| Certificate::from_der(root.as_ref())));
+    let roots = RootCerts::Specific(Arc::new(certificates));
+    Ok(builder.tls_config(TlsConfig::builder().root_certs(roots).build()).build().into())
+}
+
 /// A token must not travel in the clear beyond this machine.
-fn check(base: &str) -> Result<(), Exit> {
-    let Some((scheme, rest)) = base.split_once("://") else {
-        return Err(Exit::usage(format!(
-            "--url {}: must begin with https:// or http://",
-            escaped_line(base)
-        )));
-    };
-    let authority = rest.split('/').next().unwrap_or_default();
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    let is_here = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
-    match scheme {
-        "https" => Ok(()),
-        "http" if is_here => Ok(()),
-        "http" => Err(Exit::usage(format!(
-            "--url {}: your token would travel in the clear; use https",
-            escaped_line(base)
-        ))),
-        _ => Err(Exit::usage(format!("--url {}: must begin with https:// or http://", escaped_line(base)))),
+///
+/// # Errors
+/// When it would.
+pub(crate) fn check(base: &str) -> Result<(), Exit> {
+    let refuse = |rule: &str| Err(Exit::usage(format!("--url {}: {rule}", escaped_line(base))));
+    let Ok(uri) = base.parse::<Uri>() else { return refuse("is no URL") };
+    // `http://127.0.0.1:80@example.com` is a way to example.com.
+    if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) || uri.query().is_some() {
+        return refuse("must be https://HOST or http://localhost, and no more than a path after it");
+    }
+    let is_here = ["localhost", "127.0.0.1", "[::1]"].contains(&uri.host().unwrap_or_default());
+    match uri.scheme_str() {
+        Some("https") => Ok(()),
+        Some("http") if is_here => Ok(()),
+        Some("http") => refuse("your token would travel in the clear; use https"),
+        _ => refuse("must begin with https://, or http:// on this machine"),
     }
 }
 
@@ -241,25 +289,30 @@ fn refusal(status: u16, text: &str) -> Exit {
     let Ok(problem) = serde_json::from_str::<ProblemBody>(text) else {
         return gateway_refusal(status, text);
     };
-    let mut message = escaped_line(&problem.detail);
+    let detail = if problem.errors.is_empty() { problem.detail.as_str() } else { "fields break rules" };
+    let mut message = format!("{} ({})", escaped_line(detail), escaped_line(&problem.code));
     for error in &problem.errors {
         let (pointer, rule) =
             (escaped_line(error.pointer.trim_start_matches('/')), escaped_line(&error.message));
         message.push_str(&format!("\n  {pointer}: {rule}"));
     }
     let advice = match problem.code.as_str() {
-        "unauthenticated" => "set COUNTERSIGN_TOKEN to a valid token",
+        "unauthenticated" => {
+            "set COUNTERSIGN_TOKEN to a valid token, or run `countersign login`; `countersign doctor` says more"
+        }
         "expired" | "not_pending" | "not_approved" => "see `countersign get` for what has become of it",
         "digest_mismatch" => "the parameters are not the ones that were shown; look again",
         "idempotency_conflict" => "that key was used for something else; choose another",
         "internal" | "store_unavailable" => "ask the operator, and name the instance",
         _ => "",
     };
-    let title = escaped_line(&problem.title);
-    let instance =
-        if status >= 500 { format!(" ({})", escaped_line(&problem.instance)) } else { String::new() };
-    let advice = if advice.is_empty() { String::new() } else { format!("\n  {advice}") };
-    Exit::of_status(status, format!("{title}: {message}{instance}{advice}"))
+    if status >= 500 {
+        message.push_str(&format!("\n  {}", escaped_line(&problem.instance)));
+    }
+    if !advice.is_empty() {
+        message.push_str(&format!("\n  {advice}"));
+    }
+    Exit::of_status(status, message)
 }
 
 fn gateway_refusal(status: u16, text: &str) -> Exit {

@@ -1,6 +1,6 @@
 //! Approving and rejecting: nobody decides what they have not been shown.
 
-use crate::client::arguments::{ApproveArguments, RejectArguments};
+use crate::client::arguments::{ApproveArguments, ConnectionArguments, RejectArguments};
 use crate::client::command::Session;
 use crate::client::terminal::Tone;
 use crate::exit::Exit;
@@ -15,7 +15,7 @@ use std::io::Write as _;
 /// # Errors
 /// The last thing that went wrong; the other requests are gone through all the same.
 pub fn approve(arguments: &ApproveArguments) -> Result<(), Exit> {
-    let session = Session::open(&arguments.connection)?;
+    let session = session(&arguments.connection, arguments.yes)?;
     each(&arguments.ids, |name| {
         let request = session.connection.find(name)?;
         let digest = shown(&session, &request)?;
@@ -35,7 +35,7 @@ pub fn approve(arguments: &ApproveArguments) -> Result<(), Exit> {
 /// # Errors
 /// As for [`approve`].
 pub fn reject(arguments: &RejectArguments) -> Result<(), Exit> {
-    let session = Session::open(&arguments.connection)?;
+    let session = session(&arguments.connection, arguments.yes)?;
     each(&arguments.ids, |name| {
         let request = session.connection.find(name)?;
         shown(&session, &request)?;
@@ -48,6 +48,15 @@ pub fn reject(arguments: &RejectArguments) -> Result<(), Exit> {
         }
         decided(&session, &request, "reject", &json!({ "reason": reason }))
     })
+}
+
+/// A session in which nobody is asked about what they are not shown.
+fn session(connection: &ConnectionArguments, yes: bool) -> Result<Session, Exit> {
+    let session = Session::open(connection)?;
+    if session.is_json() && !yes {
+        return Err(Exit::usage("--json shows nothing to a person: add --yes, or leave it out".to_owned()));
+    }
+    Ok(session)
 }
 
 /// Goes through all of them, and tells of each that fails; the last failure is the end.
@@ -63,13 +72,21 @@ fn each(names: &[String], mut decide: impl FnMut(&str) -> Result<(), Exit>) -> R
     end
 }
 
-/// Shows all of a request; gives the digest of the parameters as they were shown, computed here: a
-/// service that shows one thing and names another is found out.
+/// Shows all of a request; gives the digest of the parameters as they were shown.
+///
+/// # Errors
+/// As for [`digest_of_shown`].
+fn shown(session: &Session, request: &RequestBody) -> Result<String, Exit> {
+    session.terminal.print(&session.view().request(request))?;
+    digest_of_shown(request)
+}
+
+/// The digest of the parameters that a request shows, computed here: a service that shows one thing
+/// and names another is found out.
 ///
 /// # Errors
 /// When the parameters are not shown to this person, or are not what their digest says.
-fn shown(session: &Session, request: &RequestBody) -> Result<String, Exit> {
-    session.terminal.print(&session.view().request(request))?;
+pub fn digest_of_shown(request: &RequestBody) -> Result<String, Exit> {
     let Some(parameters) = &request.parameters else {
         return Err(Exit::refused(
             "you are not shown the parameters, so there is nothing to decide".to_owned(),

@@ -5,8 +5,20 @@
 
 pub mod arguments;
 pub mod command;
+pub mod config;
 pub mod connection;
+pub mod credential;
 pub mod decide;
+pub mod doctor;
+pub mod environment;
+pub mod inbox;
+pub mod login;
+pub mod manual;
 pub mod moment;
+pub mod oidc;
+pub mod private_file;
+pub mod profile;
+pub mod secret;
 pub mod show;
 pub mod terminal;
+pub mod token_store;

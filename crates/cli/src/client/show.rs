@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthChar as _;
 
-/// The width that everything fits into.
-const WIDTH: usize = 80;
+/// The width that everything fits into, unless the screen is narrower.
+pub(crate) const WIDTH: usize = 80;
 /// How many characters of an id are shown at least.
 const SHORT_ID: usize = 8;
 
@@ -22,6 +22,8 @@ pub struct View {
     pub terminal: Terminal,
     /// Now.
     pub moment: Moment,
+    /// The width that everything fits into.
+    pub width: usize,
 }
 
 impl View {
@@ -30,7 +32,7 @@ impl View {
         let mut text = String::new();
         let title =
             format!("{} on {}", escaped_line(&request.operation_type), escaped_line(&request.instance_id));
-        for line in wrapped(&title, WIDTH) {
+        for line in wrapped(&title, self.width) {
             let _ = writeln!(text, "{}", self.terminal.paint(Tone::Strong, &line));
         }
         let _ = writeln!(text, "{}\n", self.standing(request));
@@ -142,7 +144,7 @@ impl View {
             escaped_line(&item.instance_id),
             escaped_line(&item.requested_by)
         );
-        for line in wrapped(&what, WIDTH - 4) {
+        for line in wrapped(&what, self.width.saturating_sub(4)) {
             let _ = writeln!(text, "    {line}");
         }
     }
@@ -165,7 +167,7 @@ impl View {
                 escaped_line(&event.channel),
                 self.moment.past(&event.timestamp)
             );
-            for line in wrapped(&who, WIDTH - 5) {
+            for line in wrapped(&who, self.width.saturating_sub(5)) {
                 let _ = writeln!(text, "     {line}");
             }
             let _ = writeln!(text, "     {}", self.terminal.paint(Tone::Quiet, &escaped_line(&event.hash)));
@@ -175,7 +177,7 @@ impl View {
 
     fn line(&self, text: &mut String, name: &str, value: &str, tone: Option<Tone>) {
         let value = escaped_line(value);
-        let mut lines = wrapped(&value, WIDTH - 14).into_iter();
+        let mut lines = wrapped(&value, self.width.saturating_sub(14)).into_iter();
         let first = lines.next().unwrap_or_default();
         let first = tone.map_or(first.clone(), |tone| self.terminal.paint(tone, &first));
         let _ = writeln!(text, "{}{first}", self.terminal.paint(Tone::Quiet, &format!("{name:<14}")));
@@ -192,9 +194,11 @@ impl View {
 
     /// What somebody wrote.
     fn quote(&self, text: &mut String, title: &str, words: &str) {
-        let _ = writeln!(text, "{}", self.terminal.paint(Tone::Quiet, &escaped_line(title)));
+        for line in wrapped(&escaped_line(title), self.width) {
+            let _ = writeln!(text, "{}", self.terminal.paint(Tone::Quiet, &line));
+        }
         for line in escaped_lines(words) {
-            for line in wrapped(&line, WIDTH - 4) {
+            for line in wrapped(&line, self.width.saturating_sub(4)) {
                 let _ = writeln!(text, "  | {line}");
             }
         }
@@ -207,7 +211,7 @@ impl View {
 }
 
 /// The length at which all of these ids differ.
-fn short_length<'a>(ids: impl Iterator<Item = &'a str> + Clone) -> usize {
+pub(crate) fn short_length<'a>(ids: impl Iterator<Item = &'a str> + Clone) -> usize {
     let all = ids.clone().collect::<BTreeSet<_>>().len();
     let differ = |length: usize| {
         let short: BTreeSet<String> = ids.clone().map(|id| id.chars().take(length).collect()).collect();
@@ -216,7 +220,7 @@ fn short_length<'a>(ids: impl Iterator<Item = &'a str> + Clone) -> usize {
     (SHORT_ID..36).find(|length| differ(*length)).unwrap_or(36)
 }
 
-fn risk_tone(risk_level: &str) -> Option<Tone> {
+pub(crate) fn risk_tone(risk_level: &str) -> Option<Tone> {
     match risk_level {
         "high" => Some(Tone::Danger),
         "medium" => Some(Tone::Warning),
@@ -224,7 +228,7 @@ fn risk_tone(risk_level: &str) -> Option<Tone> {
     }
 }
 
-fn environment_tone(environment: &str) -> Option<Tone> {
+pub(crate) fn environment_tone(environment: &str) -> Option<Tone> {
     (environment == "production").then_some(Tone::Warning)
 }
 
@@ -238,7 +242,7 @@ fn status_tone(status: &str) -> Tone {
 }
 
 /// A line of escaped text in pieces that fit. Nothing is left out; it breaks at spaces where it can.
-fn wrapped(line: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(line: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut current = String::new();
     let mut used = 0;

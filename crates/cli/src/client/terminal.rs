@@ -8,6 +8,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 pub struct Terminal {
     has_colour: bool,
     is_interactive: bool,
+    has_screen: bool,
     rows: usize,
 }
 
@@ -26,6 +27,22 @@ pub enum Tone {
     Danger,
 }
 
+impl Tone {
+    /// All of them.
+    const ALL: [Self; 5] = [Self::Quiet, Self::Strong, Self::Good, Self::Warning, Self::Danger];
+
+    /// The parameters of its escape sequence (ECMA-48, SGR).
+    fn code(self) -> &'static str {
+        match self {
+            Self::Quiet => "2",
+            Self::Strong => "1",
+            Self::Good => "32",
+            Self::Warning => "33",
+            Self::Danger => "1;31",
+        }
+    }
+}
+
 impl Terminal {
     /// The terminal of this process. `NO_COLOR` (<https://no-color.org>) is honoured.
     #[expect(clippy::disallowed_methods, reason = "what the terminal can do is in the environment")]
@@ -37,13 +54,20 @@ impl Terminal {
         Self {
             has_colour: is_terminal && !is_set("NO_COLOR") && !is_dumb,
             is_interactive: is_terminal && std::io::stdin().is_terminal(),
+            has_screen: is_terminal && std::io::stdin().is_terminal() && !is_dumb,
             rows: if is_terminal { rows } else { usize::MAX },
         }
     }
 
     /// One without colours and without anybody: what tests and files see.
     pub fn plain() -> Self {
-        Self { has_colour: false, is_interactive: false, rows: usize::MAX }
+        Self { has_colour: false, is_interactive: false, has_screen: false, rows: usize::MAX }
+    }
+
+    /// One with colours and nobody: what a test of colours sees.
+    #[cfg(test)]
+    pub(crate) fn coloured() -> Self {
+        Self { has_colour: true, ..Self::plain() }
     }
 
     /// Whether somebody can be asked.
@@ -51,19 +75,35 @@ impl Terminal {
         self.is_interactive
     }
 
+    /// Whether there is somebody, and a screen on which anything can be drawn anywhere.
+    pub fn has_screen(self) -> bool {
+        self.has_screen
+    }
+
     /// A text in its colour. It must have been escaped before.
     pub fn paint(self, tone: Tone, text: &str) -> String {
         if !self.has_colour {
             return text.to_owned();
         }
-        let code = match tone {
-            Tone::Quiet => "2",
-            Tone::Strong => "1",
-            Tone::Good => "32",
-            Tone::Warning => "33",
-            Tone::Danger => "1;31",
-        };
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        format!("\u{1b}[{}m{text}\u{1b}[0m", tone.code())
+    }
+
+    /// A painted text in pieces, each with its colour: for a screen that paints in its own way.
+    pub fn unpainted(text: &str) -> Vec<(Option<Tone>, String)> {
+        let mut pieces = Vec::new();
+        let mut tone = None;
+        for (index, piece) in text.split("\u{1b}[").enumerate() {
+            let mut piece = piece;
+            // INVARIANT: what others have written is escaped, so every sequence is one of `paint`.
+            if let (1.., Some((code, rest))) = (index, piece.split_once('m')) {
+                tone = Tone::ALL.into_iter().find(|tone| tone.code() == code);
+                piece = rest;
+            }
+            if !piece.is_empty() {
+                pieces.push((tone, piece.to_owned()));
+            }
+        }
+        pieces
     }
 
     /// Prints a text, a screen at a time if somebody is there and it is longer than one.

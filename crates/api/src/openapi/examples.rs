@@ -1,0 +1,319 @@
+//! Examples of bodies, and the answers that the code itself gives to them.
+//!
+//! One request is played through: its bodies are read like those of a caller, decided by the core
+//! and shown by the wire types. So no example has a member that does not exist, and digests and
+//! hashes are those of what is shown.
+
+use crate::call::Input;
+use crate::fields::Fields;
+use crate::operations::CommandOperation;
+use crate::operations::approve::Approve;
+use crate::operations::cancel::Cancel;
+use crate::operations::comment::Comment;
+use crate::operations::create::draft;
+use crate::operations::finish::Finish;
+use crate::operations::reject::Reject;
+use crate::operations::start::Start;
+use crate::routes::Body;
+use crate::wire::{EventBody, EventsBody, HealthBody, ListBody, RequestBody};
+use countersign_app::ports::{Page, RequestSummary};
+use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::audit::AuditEvent;
+use countersign_core::decide::{self, Outcome};
+use countersign_core::digest::DigestKey;
+use countersign_core::event::Event;
+use countersign_core::ids::{EventId, ExecutionId, RequestId};
+use countersign_core::person::PersonId;
+use countersign_core::policy::Policy;
+use countersign_core::request::Request;
+use countersign_core::stamp::Stamp;
+use countersign_core::timestamp::Timestamp;
+use serde_json::{Map, Value, json};
+
+/// The request of the examples.
+pub(super) const REQUEST_ID: &str = "019c1339-a5c0-7000-8000-000000000001";
+/// Its execution.
+const EXECUTION_ID: &str = "019c1339-a5c0-7000-8000-0000000000e1";
+/// Who asks.
+pub(super) const REQUESTER: &str = "ann@example.com";
+/// A cursor is opaque: this one was given out for no list.
+pub(super) const CURSOR: &str = "eyJhZnRlciI6IjAxOWMxMzM5In0";
+
+/// A policy of its own: the examples do not change with the one that comes with the program.
+const POLICY: &str = "\
+[defaults]
+pending_seconds = 259200
+execute_within_seconds = 86400
+[approvals]
+low = 0
+medium = 1
+high = 2
+[environments]
+";
+
+fn create() -> Value {
+    json!({
+        "operation_type": "modify_instance_class",
+        "instance_id": "production-db-01",
+        "parameters": { "target_instance_class": "db.r6g.xlarge", "apply_immediately": true },
+        "environment": "production",
+        "risk_level": "high",
+        "justification": "CPU has been at 95 % since Monday",
+        "estimated_cost": 250.5,
+        "estimated_duration": "15 minutes",
+        "requested_by": REQUESTER,
+    })
+}
+
+fn approve() -> Value {
+    let draft = fields(&create()).and_then(|mut fields| draft(&mut fields));
+    let digest = draft.map(|draft| draft.parameters.digest().to_string());
+    json!({ "comments": "Capacity planning agrees", "parameters_digest": digest })
+}
+
+fn finish() -> Value {
+    json!({
+        "execution_id": EXECUTION_ID,
+        "outcome": "succeeded",
+        "result": { "instance_class": "db.r6g.xlarge" },
+        "actual_cost": 248.1,
+    })
+}
+
+/// Examples of a body, by the name of its schema.
+pub(super) fn bodies(schema: &str) -> Vec<(&'static str, Value)> {
+    match schema {
+        "Create" => vec![
+            ("everything", create()),
+            (
+                "what_is_required",
+                json!({
+                    "operation_type": "modify_storage",
+                    "instance_id": "dev-db-01",
+                    "parameters": { "allocated_storage": 200 },
+                    "environment": "non-production",
+                    "justification": "The disk is nearly full",
+                }),
+            ),
+        ],
+        "Approve" => vec![("as_shown", approve()), ("nothing", json!({}))],
+        "Reject" => vec![("reason", json!({ "reason": "Not during the sale" }))],
+        "Cancel" => vec![("reason", json!({ "reason": "Solved otherwise" })), ("nothing", json!({}))],
+        "Comment" => vec![("text", json!({ "text": "The maintenance window is at 22:00 UTC" }))],
+        "Start" => {
+            let digest = approve().get("parameters_digest").cloned();
+            vec![("as_shown", json!({ "parameters_digest": digest })), ("nothing", json!({}))]
+        }
+        "Finish" => vec![
+            ("succeeded", finish()),
+            ("failed", json!({ "execution_id": EXECUTION_ID, "outcome": "failed", "result": "timed out" })),
+        ],
+        _ => originals(),
+    }
+}
+
+fn originals() -> Vec<(&'static str, Value)> {
+    let of_one = |operation: &str, fields: Value| {
+        let mut body = Map::from_iter([
+            ("operation".to_owned(), json!(operation)),
+            ("request_id".to_owned(), json!(REQUEST_ID)),
+        ]);
+        body.extend(fields.as_object().cloned().unwrap_or_default());
+        Value::Object(body)
+    };
+    let first = |schema| bodies(schema).into_iter().next().map(|(_, body)| body).unwrap_or_default();
+    vec![
+        ("create_request", create()),
+        ("approve_request", of_one("approve_request", first("Approve"))),
+        ("reject_request", of_one("reject_request", first("Reject"))),
+        ("cancel_request", of_one("cancel_request", first("Cancel"))),
+        ("add_comment", of_one("add_comment", first("Comment"))),
+        ("get_request", of_one("get_request", json!({}))),
+        ("get_request_events", of_one("get_request_events", json!({}))),
+        (
+            "get_pending_approvals",
+            json!({ "operation": "get_pending_approvals", "user_email": "bob@example.com", "limit": 50 }),
+        ),
+        (
+            "get_user_requests",
+            json!({ "operation": "get_user_requests", "user_email": REQUESTER, "status": "pending" }),
+        ),
+        (
+            "get_instance_requests",
+            json!({ "operation": "get_instance_requests", "instance_id": "production-db-01" }),
+        ),
+        ("start_execution", of_one("start_execution", first("Start"))),
+        ("finish_execution", of_one("finish_execution", first("Finish"))),
+        ("mark_executed", of_one("mark_executed", json!({ "execution_result": { "done": true } }))),
+    ]
+}
+
+fn fields(body: &Value) -> Option<Fields> {
+    let input = Input::Http {
+        request_id: None,
+        query: String::new(),
+        body: body.to_string().into_bytes(),
+        idempotency_key: None,
+    };
+    Fields::read(input, Body::Required).ok()
+}
+
+/// A request, played through.
+#[derive(Debug, Clone)]
+struct Story {
+    request: Request,
+    events: Vec<AuditEvent>,
+    at: Timestamp,
+}
+
+impl Story {
+    fn actor(email: &str, group: &str) -> Option<Actor> {
+        Some(Actor::new(PersonId::from_email(email).ok()?, Kind::Human, Channel::Local, [group]))
+    }
+
+    fn stamp(at: Timestamp, number: usize) -> Option<Stamp> {
+        let event_id = EventId::parse(&format!("019c1339-a5c0-7000-8000-0000000001{number:02}")).ok()?;
+        Some(Stamp { now: at, event_id, execution_id: ExecutionId::parse(EXECUTION_ID).ok()? })
+    }
+
+    fn begin() -> Option<Self> {
+        let at = Timestamp::parse("2026-01-31T09:30:00Z").ok()?;
+        let (id, ann) = (RequestId::parse(REQUEST_ID).ok()?, Self::actor(REQUESTER, "developer")?);
+        let mut fields = fields(&create())?;
+        fields.caller("requested_by", &ann);
+        let draft = draft(&mut fields);
+        let (draft, _) = fields.finish(draft).ok()?;
+        let policy = Policy::parse(POLICY).ok()?;
+        let event = decide::create(id, draft, &ann, &Self::stamp(at, 1)?, &policy, None).ok()?;
+        let request = event.first_state().ok()?;
+        Some(Self { request, events: Vec::new(), at }.with(&event))
+    }
+
+    /// Writes down what an event did; the request is as the event left it.
+    fn with(mut self, event: &Event) -> Self {
+        let record = AuditEvent::record(event, &self.request, &DigestKey::new([0; 32]));
+        self.request.audit_head = record.hash;
+        self.events.push(record);
+        self
+    }
+
+    /// The story with one more command, ten minutes later.
+    fn then<O: CommandOperation>(&self, email: &str, group: &str, body: &Value) -> Option<Self> {
+        let actor = Self::actor(email, group)?;
+        let mut fields = fields(body)?;
+        let command = O::read(&mut fields, &actor);
+        let (command, _) = fields.finish(command).ok()?;
+        let mut story = self.clone();
+        story.at = self.at.plus_seconds(600);
+        let stamp = Self::stamp(story.at, self.events.len() + 1)?;
+        match decide::decide(&self.request, &command, &actor, &stamp, None).ok()? {
+            Outcome::Event(event) => {
+                story.request.apply(&event);
+                Some(story.with(&event))
+            }
+            Outcome::Replayed => None,
+        }
+    }
+
+    fn shown(&self) -> Option<Value> {
+        let reader = Self::actor("bob@example.com", "approver")?;
+        serde_json::to_value(RequestBody::of(&self.request, &reader, self.at)).ok()
+    }
+
+    fn trail(&self) -> Option<Value> {
+        serde_json::to_value(EventsBody { items: self.events.iter().map(EventBody::from).collect() }).ok()
+    }
+
+    fn listed(&self) -> Option<Value> {
+        let request = &self.request;
+        let summary = RequestSummary {
+            id: request.id,
+            operation_type: request.operation_type.clone(),
+            instance_id: request.instance_id.clone(),
+            requested_by: request.requested_by.clone(),
+            requested_at: request.requested_at,
+            risk_level: request.risk_level,
+            environment: request.environment,
+            estimated_cost: request.estimated_cost,
+            status: request.status_at(self.at),
+            approvals_required: request.approvals_required,
+            approved_by: request.approved_by().cloned().collect(),
+            expires_at: request.expires_at,
+            execute_by: request.execute_by,
+            execution_started_at: None,
+            executed_at: None,
+        };
+        let page = Page { items: vec![summary], next_cursor: Some(CURSOR.to_owned()) };
+        serde_json::to_value(ListBody::from(page)).ok()
+    }
+}
+
+/// Examples of answers, by name.
+pub(super) fn answers() -> Vec<(&'static str, Value)> {
+    // INVARIANT: the story is legal; the test below fails if it is not.
+    let mut answers = stories().unwrap_or_default();
+    let health = HealthBody {
+        status: "healthy".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        policy_version: Policy::parse(POLICY).map(|policy| policy.version().to_string()).unwrap_or_default(),
+    };
+    answers.push(("health", json!(health)));
+    let info = json!({ "title": "Countersign", "version": env!("CARGO_PKG_VERSION") });
+    answers.push(("openapi", json!({ "openapi": "3.1.0", "info": info, "paths": {} })));
+    answers
+}
+
+fn stories() -> Option<Vec<(&'static str, Value)>> {
+    let body = |schema: &str, name: &str| {
+        bodies(schema).into_iter().find(|(candidate, _)| *candidate == name).map(|(_, body)| body)
+    };
+    let (bob, cleo) = ("bob@example.com", "cleo@example.com");
+    let pending = Story::begin()?;
+    let half = pending.then::<Approve>(bob, "approver", &body("Approve", "as_shown")?)?;
+    let approved = half.then::<Approve>(cleo, "approver", &body("Approve", "nothing")?)?;
+    let executing = approved.then::<Start>(REQUESTER, "developer", &body("Start", "as_shown")?)?;
+    let executed = executing.then::<Finish>(REQUESTER, "developer", &body("Finish", "succeeded")?)?;
+    let failed = executing.then::<Finish>(REQUESTER, "developer", &body("Finish", "failed")?)?;
+    let rejected = half.then::<Reject>(cleo, "approver", &body("Reject", "reason")?)?;
+    let cancelled = pending.then::<Cancel>(REQUESTER, "developer", &body("Cancel", "reason")?)?;
+    let commented = pending.then::<Comment>(bob, "approver", &body("Comment", "text")?)?;
+    Some(vec![
+        ("pending", pending.shown()?),
+        ("half_approved", half.shown()?),
+        ("approved", approved.shown()?),
+        ("executing", executing.shown()?),
+        ("executed", executed.shown()?),
+        ("failed", failed.shown()?),
+        ("rejected", rejected.shown()?),
+        ("cancelled", cancelled.shown()?),
+        ("commented", commented.shown()?),
+        ("list", half.listed()?),
+        ("events", executed.trail()?),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::dispatch;
+
+    #[test]
+    fn the_story_is_legal_and_every_answer_is_what_its_name_says() {
+        let answers = stories().unwrap();
+        for (name, answer) in answers {
+            match name {
+                "list" => assert_eq!(answer["items"][0]["approvals_received"], 1),
+                "events" => assert_eq!(answer["items"].as_array().unwrap().len(), 5),
+                "half_approved" => assert_eq!(answer["approvals_received"], 1),
+                "commented" => assert_eq!(answer["comments"][0]["user"], "bob@example.com"),
+                status => assert_eq!(answer["status"], status),
+            }
+        }
+    }
+
+    #[test]
+    fn every_original_operation_has_an_example() {
+        let named: Vec<_> = originals().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(named, dispatch::OPERATIONS);
+    }
+}

@@ -1,0 +1,102 @@
+//! What travels beside the bodies: path and query parameters, and headers both ways.
+
+use super::examples;
+use super::values::{self, reference};
+use countersign_core::request::Status;
+use serde_json::{Value, json};
+
+const KEY: &str = "\
+Names the call, so that sending it again has no second effect and answers with the request as it is now. \
+1 to 128 printable ASCII characters, one header. A key belongs to the caller: one creation per person and \
+key, one command per person, command, request and key. With another body it is `idempotency_conflict`. A \
+refused call is not remembered.";
+
+pub(super) fn parameters() -> Value {
+    json!({
+        "id": {
+            "name": "id",
+            "in": "path",
+            "required": true,
+            "description": "The request. One spelling only: a UUID in lower-case hyphenated form.",
+            "schema": values::uuid(),
+            "example": examples::REQUEST_ID,
+        },
+        "idempotency_key": {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": KEY,
+            // White space around a header's value is no part of it (RFC 9110 section 5.5).
+            "schema": { "type": "string", "pattern": "^[!-~]([ -~]{0,126}[!-~])?$" },
+            "example": "deploy-4711/resize",
+        },
+    })
+}
+
+pub(super) fn list_parameters() -> Vec<Value> {
+    let parameter = |name: &str, description: &str, schema: Value, example: &str| {
+        json!({
+            "name": name,
+            "in": "query",
+            "description": format!("{description} May be given once."),
+            "schema": schema,
+            "example": example,
+        })
+    };
+    let time = || json!({ "anyOf": [values::time(), { "type": "string", "format": "date" }] });
+    let mut limit = parameter("limit", "The size of a page.", json!({ "type": "integer", "minimum": 1 }), "");
+    if let Some(limit) = limit.as_object_mut() {
+        limit.insert("schema".to_owned(), values::limit());
+        limit.insert("example".to_owned(), json!(50));
+    }
+    vec![
+        parameter("status", "One status.", reference("Status"), Status::Pending.as_str()),
+        parameter("requested_by", "A person's e-mail.", values::person(), examples::REQUESTER),
+        parameter("instance_id", "A target.", values::identifier(), "production-db-01"),
+        parameter(
+            "from",
+            "The first time; a day begins at midnight UTC. About when a request was made, or closed if \
+             `status` is a closed one, which lists 90 days unless told.",
+            time(),
+            "2026-01-01",
+        ),
+        parameter("to", "The last time, at most 366 days after `from`.", time(), "2026-01-31T23:59:59Z"),
+        limit,
+        parameter(
+            "cursor",
+            "The `next_cursor` of the page before, with the same filters.",
+            json!({ "type": "string" }),
+            examples::CURSOR,
+        ),
+    ]
+}
+
+pub(super) fn headers() -> Value {
+    json!({
+        "x-correlation-id": {
+            "description": "Names the call in the log.",
+            "required": true,
+            "schema": values::uuid(),
+        },
+        "location": {
+            "description": "The path of the request.",
+            "required": true,
+            "schema": { "type": "string", "format": "uri-reference" },
+        },
+        "retry-after": {
+            "description": "How many seconds to wait before asking again.",
+            "required": true,
+            "schema": { "type": "integer", "minimum": 1 },
+        },
+        "www-authenticate": {
+            "description": "How to say who calls.",
+            "required": true,
+            "schema": { "type": "string", "const": "Bearer" },
+        },
+    })
+}
+
+pub(super) fn header_references(names: &[&str]) -> Value {
+    let reference =
+        |name: &&str| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }));
+    Value::Object(names.iter().map(reference).collect())
+}

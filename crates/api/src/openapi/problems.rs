@@ -1,0 +1,176 @@
+//! Which operation can answer with which problems, and what they look like.
+//!
+//! The match over the codes is exhaustive: a new code has to say where it can occur.
+
+use super::values::{names, reference};
+use super::{example, header_references, is_on_one, is_public};
+use crate::problem::{Code, PROBLEM_JSON, Problem};
+use crate::routes::{self, Body, Method, Route};
+use crate::wire::FieldError;
+use countersign_app::create::MAX_PENDING;
+use countersign_app::failure::Failure;
+use countersign_core::refusal::Refusal;
+use countersign_core::request::Status;
+use serde_json::{Map, Value, json};
+
+/// The correlation id of the examples.
+const CORRELATION_ID: &str = "019c1339-a5c0-7000-8000-0000000000ff";
+
+/// Whether an operation itself can answer with a code.
+pub(super) fn may_answer(route: Route, code: Code) -> bool {
+    let is_one_of = |routes: &[Route]| route == routes::DISPATCH || routes.contains(&route);
+    match code {
+        Code::MalformedJson | Code::PayloadTooLarge => route.body != Body::None,
+        Code::MalformedId | Code::NotFound => is_one_of(&[]) || is_on_one(route),
+        Code::MalformedCursor => is_one_of(&[routes::LIST]),
+        Code::Unauthenticated | Code::ValidationFailed | Code::Internal | Code::StoreUnavailable => {
+            !is_public(route)
+        }
+        Code::IdentityMismatch | Code::IdempotencyConflict => route.method != Method::Get,
+        Code::AgentCannotApprove | Code::SelfApproval | Code::AlreadyDecided => {
+            is_one_of(&[routes::APPROVE, routes::REJECT])
+        }
+        // What may not be read does not exist.
+        Code::NotPermitted => !is_public(route) && route != routes::GET,
+        Code::RouteNotFound | Code::MethodNotAllowed => false,
+        Code::Expired => is_one_of(&[]) || (is_on_one(route) && route.method != Method::Get),
+        Code::NotPending => is_one_of(&[routes::APPROVE, routes::REJECT, routes::CANCEL]),
+        Code::NotApproved => is_one_of(&[routes::START, routes::FINISH]),
+        Code::DigestMismatch => is_one_of(&[routes::APPROVE, routes::START]),
+        Code::ExecutionMismatch => is_one_of(&[routes::FINISH]),
+        Code::TooManyPending => is_one_of(&[routes::CREATE]),
+    }
+}
+
+fn when(code: Code) -> &'static str {
+    match code {
+        Code::MalformedJson => "the body is not JSON with one reading",
+        Code::MalformedId => "the request id is not a UUID in lower-case hyphenated form",
+        Code::MalformedCursor => "the cursor was not given out for this list",
+        Code::Unauthenticated => "no token, several, or one that is not accepted",
+        Code::IdentityMismatch => "a field such as `approved_by` names somebody else",
+        Code::AgentCannotApprove => "agents and services never decide",
+        Code::SelfApproval => "nobody decides their own request",
+        Code::NotPermitted => "no group of the caller allows it",
+        Code::NotFound => "no such request, or not visible to the caller",
+        Code::RouteNotFound => "no such path",
+        Code::MethodNotAllowed => "the path has other methods",
+        Code::Expired => "a deadline has passed",
+        Code::NotPending => "the request is not pending any more",
+        Code::NotApproved => "the request is not approved, or was started already",
+        Code::AlreadyDecided => "this person has decided; each counts once",
+        Code::DigestMismatch => "`parameters_digest` is not that of the stored parameters",
+        Code::ExecutionMismatch => "no execution of this id is running",
+        Code::IdempotencyConflict => "the key was used with another body",
+        Code::PayloadTooLarge => "the body is over 256 KiB",
+        Code::ValidationFailed => "fields break rules: `errors` has all of them",
+        Code::TooManyPending => "the requester has 50 pending requests",
+        Code::Internal => "a bug, or a stored item that contradicts itself; `instance` names it in the log",
+        Code::StoreUnavailable => "the database did not answer: ask again, with an Idempotency-Key",
+    }
+}
+
+/// A problem as the code makes it.
+fn sample(code: Code) -> Problem {
+    match code {
+        Code::MalformedJson => Problem::new(code, "expected value at line 1 column 1"),
+        Code::MalformedId => crate::fields::malformed_id(),
+        Code::MalformedCursor => Failure::MalformedCursor.into(),
+        Code::Unauthenticated => Problem::unauthenticated(""),
+        Code::IdentityMismatch => {
+            Problem::new(code, "`approved_by` must be left out or name you, whose token this is")
+        }
+        Code::AgentCannotApprove => Refusal::AgentCannotApprove.into(),
+        Code::SelfApproval => Refusal::SelfApproval.into(),
+        Code::NotPermitted => Refusal::NotPermitted("none of your groups may approve or reject").into(),
+        Code::NotFound => Refusal::NotVisible.into(),
+        Code::RouteNotFound => Problem::new(code, "see GET /openapi.json for the routes there are"),
+        Code::MethodNotAllowed => Problem::new(code, "this path has other methods; see the Allow header"),
+        Code::Expired => Refusal::Expired.into(),
+        Code::NotPending => Refusal::NotPending(Status::Approved).into(),
+        Code::NotApproved => Refusal::NotApproved(Status::Pending).into(),
+        Code::AlreadyDecided => Refusal::AlreadyDecided(Status::Pending).into(),
+        Code::DigestMismatch => Refusal::DigestMismatch(Status::Pending).into(),
+        Code::ExecutionMismatch => Refusal::ExecutionMismatch(Status::Executed).into(),
+        Code::IdempotencyConflict => Refusal::IdempotencyConflict(Status::Pending).into(),
+        Code::PayloadTooLarge => Problem::new(code, "a body is at most 262144 bytes"),
+        Code::ValidationFailed => Problem::validation(vec![
+            FieldError::new("/justification", "is required"),
+            FieldError::new("/price", "is not a field of this operation"),
+        ]),
+        Code::TooManyPending => Failure::TooManyPending { limit: MAX_PENDING }.into(),
+        Code::Internal => Problem::internal(""),
+        Code::StoreUnavailable => Failure::Unavailable(String::new()).into(),
+    }
+}
+
+/// An example of every problem, by its code.
+pub(super) fn examples() -> Vec<(&'static str, Value)> {
+    let body = |code| serde_json::from_str(&sample(code).into_reply(CORRELATION_ID).body).unwrap_or_default();
+    Code::ALL.into_iter().map(|code| (code.as_str(), body(code))).collect()
+}
+
+/// The problems of an operation, by HTTP status.
+pub(super) fn responses(route: Route) -> Map<String, Value> {
+    let mut by_status: Map<String, Value> = Map::new();
+    let codes: Vec<_> = Code::ALL.into_iter().filter(|code| may_answer(route, *code)).collect();
+    for status in codes.iter().map(|code| code.status()) {
+        let codes: Vec<_> = codes.iter().copied().filter(|code| code.status() == status).collect();
+        by_status.insert(status.to_string(), response(status, &codes));
+    }
+    by_status
+}
+
+fn response(status: u16, codes: &[Code]) -> Value {
+    let lines: Vec<_> = codes.iter().map(|code| format!("- `{}`: {}", code.as_str(), when(*code))).collect();
+    let mut headers = vec!["x-correlation-id"];
+    for code in codes {
+        headers.extend(sample(*code).into_reply(CORRELATION_ID).headers.iter().map(|(name, _)| name));
+    }
+    // What stands beside `$ref` narrows it (JSON Schema 2020-12 section 8.2.3.1).
+    let mut schema = reference("Problem");
+    if let Some(schema) = schema.as_object_mut() {
+        let code = names(codes, Code::as_str);
+        schema.insert("properties".to_owned(), json!({ "code": code, "status": { "const": status } }));
+    }
+    let examples: Map<_, _> =
+        codes.iter().map(|code| (code.as_str().to_owned(), example(code.as_str()))).collect();
+    json!({
+        "description": lines.join("\n"),
+        "headers": header_references(&headers),
+        "content": { PROBLEM_JSON: { "schema": schema, "examples": examples } },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_answered_by_some_operation_or_by_the_router() {
+        for code in Code::ALL {
+            let by_the_router = matches!(code, Code::RouteNotFound | Code::MethodNotAllowed);
+            let by_an_operation = routes::ALL.into_iter().any(|route| may_answer(route, code));
+            assert_eq!(by_an_operation, !by_the_router, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn every_sample_is_of_its_code() {
+        for code in Code::ALL {
+            assert_eq!(sample(code).code, code);
+        }
+        for (name, body) in examples() {
+            assert_eq!(body["code"], name);
+        }
+    }
+
+    /// The original endpoint runs all operations, so it answers with all of their problems.
+    #[test]
+    fn the_original_endpoint_answers_with_what_the_others_do() {
+        for code in Code::ALL {
+            let others = routes::ALL.into_iter().any(|route| may_answer(route, code));
+            assert_eq!(may_answer(routes::DISPATCH, code), others, "{code:?}");
+        }
+    }
+}

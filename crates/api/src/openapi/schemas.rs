@@ -1,0 +1,510 @@
+//! The schemas of bodies and answers. Closed sets come from the code's enums; the tests hold the
+//! members against the wire types, and the limits against what reads them.
+
+use super::values::{
+    caller, cost, count, digest, environment, identifier, limit, list, names, parameters, person, reference,
+    result, risk_level, shown_digest, string, text, time, told, uuid,
+};
+use super::{original_schema, original_schemas};
+use crate::operations::dispatch;
+use crate::problem::Code;
+use countersign_core::actor::{Channel, Kind};
+use countersign_core::audit;
+use countersign_core::command::ExecutionOutcome;
+use countersign_core::event::EventType;
+use countersign_core::request::{Status, Verdict};
+use countersign_core::risk::{Environment, RiskLevel};
+use serde_json::{Map, Value, json};
+
+/// The name of a member, with `*` at its end if it is required, and its schema.
+type Member = (&'static str, Value);
+
+/// An object of which the members marked `*` are required, and nothing else is allowed.
+fn object(description: &str, members: &[Member]) -> Value {
+    let required: Vec<_> = members.iter().filter_map(|(name, _)| name.strip_suffix('*')).collect();
+    let properties: Map<String, Value> = members
+        .iter()
+        .map(|(name, schema)| (name.trim_end_matches('*').to_owned(), schema.clone()))
+        .collect();
+    // An empty `required` says the same as none (JSON Schema 2020-12 validation, section 6.5.3).
+    json!({
+        "type": "object",
+        "description": description,
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+fn create() -> Vec<Member> {
+    vec![
+        ("operation_type*", told(identifier(), "What is to be done.")),
+        ("instance_id*", told(identifier(), "To what.")),
+        ("parameters*", parameters()),
+        ("environment*", told(environment(), "Raises what policy says of the instance, never lowers it.")),
+        ("justification*", told(text(4000), "Why.")),
+        ("risk_level", told(risk_level(), "Raises what policy says of the operation, never lowers it.")),
+        ("estimated_cost", cost()),
+        ("estimated_duration", told(text(200), "How long it is expected to take, in words.")),
+        ("requested_by", caller()),
+    ]
+}
+
+fn approve() -> Vec<Member> {
+    vec![("comments", text(2000)), ("parameters_digest", shown_digest()), ("approved_by", caller())]
+}
+
+fn reject() -> Vec<Member> {
+    vec![("reason*", text(2000)), ("rejected_by", caller())]
+}
+
+fn cancel() -> Vec<Member> {
+    vec![("reason", text(2000)), ("cancelled_by", caller())]
+}
+
+fn comment() -> Vec<Member> {
+    vec![("text*", text(2000)), ("comment_by", caller())]
+}
+
+fn start() -> Vec<Member> {
+    vec![("parameters_digest", shown_digest()), ("executed_by", caller())]
+}
+
+fn finish() -> Vec<Member> {
+    vec![
+        ("execution_id*", told(uuid(), "As the start of the execution answered.")),
+        ("outcome*", names(&ExecutionOutcome::ALL, ExecutionOutcome::as_str)),
+        ("result", result()),
+        ("actual_cost", cost()),
+        ("executed_by", caller()),
+    ]
+}
+
+/// The fields of an original operation, `operation` itself excepted.
+fn original(operation: &str) -> Vec<Member> {
+    let of_one = |members: Vec<Member>| [vec![("request_id*", uuid())], members].concat();
+    // A query string has only text, and some clients treat a body likewise.
+    let digits = json!({ "type": "string", "pattern": "^0*([1-9][0-9]?|100)$" });
+    let page = || vec![("limit", json!({ "anyOf": [limit(), digits.clone()] })), ("cursor", string())];
+    let filtered = |member: Member| [vec![member, ("status", reference("Status"))], page()].concat();
+    match operation {
+        "create_request" => create(),
+        "approve_request" => of_one(approve()),
+        "reject_request" => of_one(reject()),
+        "cancel_request" => of_one(cancel()),
+        "add_comment" => of_one(comment()),
+        "get_pending_approvals" => {
+            let hides = "Leaves out what this person made or has approved.";
+            [vec![("user_email", told(string(), hides))], page()].concat()
+        }
+        "get_user_requests" => filtered(("user_email*", person())),
+        "get_instance_requests" => filtered(("instance_id*", identifier())),
+        "start_execution" => of_one(start()),
+        "finish_execution" => of_one(finish()),
+        "mark_executed" => {
+            of_one(vec![("executed_by", caller()), ("execution_result", result()), ("actual_cost", cost())])
+        }
+        // `get_request` and `get_request_events`.
+        _ => of_one(Vec::new()),
+    }
+}
+
+fn original_object(operation: &'static str) -> Value {
+    let name = if operation == "create_request" { "operation" } else { "operation*" };
+    let mut members = vec![(name, json!({ "type": "string", "const": operation }))];
+    members.extend(original(operation));
+    object(&format!("`{operation}` on the original endpoint."), &members)
+}
+
+fn summary() -> Vec<Member> {
+    vec![
+        ("request_id*", uuid()),
+        ("status*", reference("Status")),
+        ("operation_type*", identifier()),
+        ("instance_id*", identifier()),
+        ("environment*", told(environment(), "The effective one.")),
+        ("risk_level*", told(risk_level(), "The effective one.")),
+        ("requested_by*", string()),
+        ("requested_at*", time()),
+        ("estimated_cost", cost()),
+        ("approvals_required*", told(count(), "How many distinct people must agree.")),
+        ("approvals_received*", count()),
+        ("approved_by*", list(string())),
+        ("expires_at*", told(time(), "By when it must be decided.")),
+        ("execute_by", told(time(), "By when it must be started, once approved.")),
+        ("execution_started_at", time()),
+        ("executed_at", told(time(), "When it was executed, or failed.")),
+    ]
+}
+
+fn request() -> Vec<Member> {
+    let whole = vec![
+        ("parameters", told(json!({ "type": "object" }), "Exactly how. Absent for guests.")),
+        (
+            "parameters_digest",
+            told(digest(), "SHA-256 of the parameters' canonical JSON (RFC 8785). Absent for guests."),
+        ),
+        ("filed_by", told(string(), "The service that asks for the requester.")),
+        ("justification*", text(4000)),
+        ("estimated_duration", text(200)),
+        ("approved_at", time()),
+        ("rejected_by", string()),
+        ("rejected_at", time()),
+        ("rejection_reason", text(2000)),
+        ("cancelled_at", time()),
+        ("cancellation_reason", text(2000)),
+        ("execution_id", uuid()),
+        ("execution_started_by", string()),
+        ("execution_result", told(result(), "What came of it. Absent for guests.")),
+        ("actual_cost", cost()),
+        ("comments*", list(reference("CommentOf"))),
+        ("decisions*", list(reference("Decision"))),
+        ("version*", told(count(), "How many events have happened to it.")),
+        ("policy_version*", told(digest(), "SHA-256 of the policy that set its terms.")),
+        ("audit_head*", told(digest(), "The hash of its last audit event.")),
+    ];
+    [summary(), whole].concat()
+}
+
+fn event() -> Vec<Member> {
+    vec![
+        ("format*", json!({ "type": "string", "const": audit::FORMAT })),
+        ("event_id*", uuid()),
+        ("request_id*", uuid()),
+        ("sequence*", json!({ "type": "integer", "minimum": 1 })),
+        ("timestamp*", time()),
+        ("event_type*", names(&EventType::ALL, EventType::as_str)),
+        ("user*", told(string(), "Who acted, or `system:expiry`.")),
+        ("kind*", names(&Kind::ALL, Kind::as_str)),
+        ("channel*", names(&Channel::ALL, Channel::as_str)),
+        ("instance_id*", identifier()),
+        ("operation_type*", identifier()),
+        ("environment*", environment()),
+        ("risk_level*", risk_level()),
+        ("requested_by*", string()),
+        ("status*", told(reference("Status"), "The status after the event.")),
+        ("details*", told(json!({ "type": "object" }), "Digests, numbers, times and ids.")),
+        ("prev_hash*", told(digest(), "The hash of the event before; zeros for the first.")),
+        ("hash*", told(digest(), "SHA-256 of the canonical JSON of all other members.")),
+    ]
+}
+
+fn problem() -> Vec<Member> {
+    vec![
+        (
+            "type*",
+            told(json!({ "type": "string", "format": "uri" }), "`urn:countersign:problem:` and the code."),
+        ),
+        ("title*", told(string(), "The same for every problem of the code.")),
+        ("status*", json!({ "type": "integer", "minimum": 400, "maximum": 599 })),
+        ("detail*", told(string(), "What happened this time, for people.")),
+        (
+            "instance*",
+            told(json!({ "type": "string", "format": "uri" }), "`urn:uuid:` and the correlation id."),
+        ),
+        ("code*", told(names(&Code::ALL, Code::as_str), "Stable; what a program looks at.")),
+        ("current_status", told(reference("Status"), "Where the refusal comes from the status.")),
+        ("errors", told(list(reference("FieldError")), "All that is wrong at once; `validation_failed`.")),
+    ]
+}
+
+fn members(schema: &str) -> Vec<Member> {
+    match schema {
+        "Create" => create(),
+        "Approve" => approve(),
+        "Reject" => reject(),
+        "Cancel" => cancel(),
+        "Comment" => comment(),
+        "Start" => start(),
+        "Finish" => finish(),
+        "Request" => request(),
+        "Summary" => summary(),
+        "List" => vec![
+            ("items*", list(reference("Summary"))),
+            (
+                "next_cursor*",
+                json!({
+                    "type": ["string", "null"],
+                    "description": "Send it as `cursor` for the next page; null on the last.",
+                }),
+            ),
+        ],
+        "CommentOf" => vec![
+            ("user*", string()),
+            ("timestamp*", time()),
+            ("action*", json!({ "type": "string", "enum": ["commented", "approved", "rejected"] })),
+            ("comment*", text(2000)),
+        ],
+        "Decision" => vec![
+            ("person*", string()),
+            ("decision*", names(&Verdict::ALL, Verdict::as_str)),
+            ("at*", time()),
+            ("comment", text(2000)),
+            ("event_id*", told(uuid(), "The event that records it.")),
+        ],
+        "Events" => vec![("items*", list(reference("Event")))],
+        "Event" => event(),
+        "Health" => vec![
+            ("status*", json!({ "type": "string", "const": "healthy" })),
+            ("version*", told(string(), "The release.")),
+            ("policy_version*", told(digest(), "SHA-256 of the policy in force.")),
+        ],
+        "FieldError" => vec![
+            (
+                "pointer*",
+                told(string(), "A JSON pointer (RFC 6901) into the body, or `/` and a query parameter."),
+            ),
+            ("message*", told(string(), "The rule.")),
+        ],
+        _ => problem(),
+    }
+}
+
+/// The schemas that are objects, with what they are.
+const OBJECTS: [(&str, &str); 17] = [
+    ("Create", "An operation that is asked for."),
+    ("Approve", "An approval."),
+    ("Reject", "A rejection."),
+    ("Cancel", "A withdrawal."),
+    ("Comment", "A comment."),
+    ("Start", "The start of an execution."),
+    ("Finish", "The end of an execution."),
+    ("Request", "A request. Members that do not apply, or not yet, are absent."),
+    ("Summary", "A request in a list: no parameters, no free text."),
+    ("List", "A page of requests."),
+    ("CommentOf", "Something somebody said, with a decision or without."),
+    ("Decision", "One person's decision."),
+    ("Events", "A request's audit trail, oldest first."),
+    ("Event", "An audit event."),
+    ("Health", "That the service is there."),
+    ("FieldError", "A field that breaks a rule."),
+    ("Problem", "A refusal or failure (RFC 9457)."),
+];
+
+/// Every schema, by name.
+pub(super) fn all() -> Map<String, Value> {
+    let objects = OBJECTS.iter().map(|(name, about)| ((*name).to_owned(), object(about, &members(name))));
+    let originals = dispatch::OPERATIONS.iter().map(|name| (original_schema(name), original_object(name)));
+    let status = told(
+        names(&Status::ALL, Status::as_str),
+        "Where a request is in its life. Past its deadline it is `expired`, written down or not.",
+    );
+    let dispatch = told(original_schemas(), "One of the original operations, named by `operation`.");
+    // Not ours, and it may get further members.
+    let gateway = json!({
+        "type": "object",
+        "description": "What API Gateway answers by itself.",
+        "properties": { "message": string() },
+        "required": ["message"],
+    });
+    let named = [
+        ("Status", status),
+        ("Environment", names(&Environment::ALL, Environment::as_str)),
+        ("RiskLevel", names(&RiskLevel::ALL, RiskLevel::as_str)),
+        ("Dispatch", dispatch),
+        ("GatewayMessage", gateway),
+    ];
+    let named = named.into_iter().map(|(name, schema)| (name.to_owned(), schema));
+    objects.chain(originals).chain(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{
+        CommentBody, DecisionBody, EventBody, EventsBody, FieldError, HealthBody, ListBody, ProblemBody,
+        RequestBody, SummaryBody,
+    };
+    use countersign_core::idempotency::IdempotencyKey;
+    use countersign_core::risk::Cost;
+    use countersign_core::text::{CommentText, DurationText, Identifier, Justification};
+    use serde::Serialize;
+    use std::collections::BTreeSet;
+
+    fn request_body() -> RequestBody {
+        let some = || Some(String::new());
+        RequestBody {
+            request_id: String::new(),
+            status: String::new(),
+            operation_type: String::new(),
+            instance_id: String::new(),
+            parameters: Some(json!({})),
+            parameters_digest: some(),
+            environment: String::new(),
+            risk_level: String::new(),
+            requested_by: String::new(),
+            filed_by: some(),
+            requested_at: String::new(),
+            justification: String::new(),
+            estimated_cost: Some(1.0),
+            estimated_duration: some(),
+            approvals_required: 0,
+            approvals_received: 0,
+            approved_by: Vec::new(),
+            approved_at: some(),
+            rejected_by: some(),
+            rejected_at: some(),
+            rejection_reason: some(),
+            cancelled_at: some(),
+            cancellation_reason: some(),
+            expires_at: String::new(),
+            execute_by: some(),
+            execution_id: some(),
+            execution_started_at: some(),
+            execution_started_by: some(),
+            executed_at: some(),
+            execution_result: Some(json!(1)),
+            actual_cost: Some(1.0),
+            comments: Vec::new(),
+            decisions: Vec::new(),
+            version: 1,
+            policy_version: String::new(),
+            audit_head: String::new(),
+        }
+    }
+
+    fn summary_body() -> SummaryBody {
+        let some = || Some(String::new());
+        SummaryBody {
+            request_id: String::new(),
+            status: String::new(),
+            operation_type: String::new(),
+            instance_id: String::new(),
+            environment: String::new(),
+            risk_level: String::new(),
+            requested_by: String::new(),
+            requested_at: String::new(),
+            estimated_cost: Some(1.0),
+            approvals_required: 0,
+            approvals_received: 0,
+            approved_by: Vec::new(),
+            expires_at: String::new(),
+            execute_by: some(),
+            execution_started_at: some(),
+            executed_at: some(),
+        }
+    }
+
+    fn event_body() -> EventBody {
+        EventBody {
+            format: String::new(),
+            event_id: String::new(),
+            request_id: String::new(),
+            sequence: 1,
+            timestamp: String::new(),
+            event_type: String::new(),
+            user: String::new(),
+            kind: String::new(),
+            channel: String::new(),
+            instance_id: String::new(),
+            operation_type: String::new(),
+            environment: String::new(),
+            risk_level: String::new(),
+            requested_by: String::new(),
+            status: String::new(),
+            details: json!({}),
+            prev_hash: String::new(),
+            hash: String::new(),
+        }
+    }
+
+    fn problem_body() -> ProblemBody {
+        ProblemBody {
+            problem_type: String::new(),
+            title: String::new(),
+            status: 400,
+            detail: String::new(),
+            instance: String::new(),
+            code: String::new(),
+            current_status: Some(String::new()),
+            errors: vec![FieldError::new("", "")],
+        }
+    }
+
+    /// `full` has every member. The schema has the same, and requires those that the type always
+    /// writes.
+    #[track_caller]
+    fn is_described<T: Serialize + serde::de::DeserializeOwned>(schema: &str, full: &T) {
+        let described = object("", &members(schema));
+        let full = serde_json::to_value(full).unwrap();
+        let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(names(&described["properties"]), names(&full), "{schema}");
+        let required = described["required"].as_array().unwrap();
+        for name in names(&full) {
+            // What may be absent stays absent when it is read without it and written again.
+            let mut without = full.clone();
+            without.as_object_mut().unwrap().remove(&name);
+            let again = serde_json::from_value::<T>(without).map(|body| serde_json::to_value(body).unwrap());
+            let optional = again.is_ok_and(|again| again.get(&name).is_none());
+            assert_eq!(required.contains(&json!(name)), !optional, "{schema}.{name}");
+        }
+    }
+
+    #[test]
+    fn the_schemas_have_the_members_of_the_wire_types() {
+        is_described("Request", &request_body());
+        is_described("Summary", &summary_body());
+        is_described("List", &ListBody { items: Vec::new(), next_cursor: None });
+        is_described("Events", &EventsBody { items: Vec::new() });
+        is_described("Event", &event_body());
+        is_described("Problem", &problem_body());
+        is_described("FieldError", &FieldError::new("", ""));
+        let text = String::new;
+        is_described(
+            "CommentOf",
+            &CommentBody { user: text(), timestamp: text(), action: text(), comment: text() },
+        );
+        is_described("Health", &HealthBody { status: text(), version: text(), policy_version: text() });
+        let decision = DecisionBody {
+            person: text(),
+            decision: text(),
+            at: text(),
+            comment: Some(text()),
+            event_id: text(),
+        };
+        is_described("Decision", &decision);
+    }
+
+    #[test]
+    fn lengths_are_what_the_code_allows() {
+        let all = all();
+        let longest = |schema: &str, name: &str| {
+            usize::try_from(all[schema]["properties"][name]["maxLength"].as_u64().unwrap()).unwrap()
+        };
+        for extra in [0, 1] {
+            let sent = |schema: &str, name: &str| "é".repeat(longest(schema, name) + extra);
+            let fits = extra == 0;
+            assert_eq!(Justification::parse(&sent("Create", "justification")).is_ok(), fits);
+            assert_eq!(DurationText::parse(&sent("Create", "estimated_duration")).is_ok(), fits);
+            for (schema, name) in
+                [("Approve", "comments"), ("Reject", "reason"), ("Cancel", "reason"), ("Comment", "text")]
+            {
+                assert_eq!(CommentText::parse(&sent(schema, name)).is_ok(), fits, "{schema}");
+            }
+            // The patterns of identifiers and keys.
+            assert_eq!(Identifier::parse(&"a".repeat(128 + extra)).is_ok(), fits);
+            assert_eq!(IdempotencyKey::parse(&"a".repeat(128 + extra)).is_ok(), fits);
+        }
+    }
+
+    #[test]
+    fn costs_are_what_the_code_allows() {
+        let cost = cost();
+        let least = cost["not"]["exclusiveMaximum"].as_f64().unwrap();
+        let most = cost["maximum"].as_f64().unwrap();
+        for (amount, fits) in
+            [(0.0, true), (least, true), (least / 2.0, false), (most, true), (most * 2.0, false)]
+        {
+            assert_eq!(Cost::new(amount).is_ok(), fits, "{amount}");
+        }
+    }
+
+    #[test]
+    fn every_schema_has_a_name_and_members_of_its_own() {
+        let all = all();
+        assert_eq!(all.len(), OBJECTS.len() + dispatch::OPERATIONS.len() + 5, "a name is taken twice");
+        for (name, _) in OBJECTS {
+            assert_eq!(name == "Problem", members(name) == problem(), "{name}");
+        }
+    }
+}

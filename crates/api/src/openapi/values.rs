@@ -1,0 +1,109 @@
+//! The schemas of single values: identifiers, texts, amounts, times, and what refers to a schema.
+
+use crate::operations::list::{DEFAULT_LIMIT, MAX_LIMIT};
+use serde_json::{Value, json};
+
+pub(super) fn reference(schema: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{schema}") })
+}
+
+pub(super) fn one_of(schemas: impl Iterator<Item = Value>) -> Value {
+    json!({ "oneOf": schemas.collect::<Vec<_>>() })
+}
+
+pub(super) fn names<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> Value {
+    let names: Vec<_> = all.iter().map(|candidate| name(*candidate)).collect();
+    json!({ "type": "string", "enum": names })
+}
+
+pub(super) fn told(mut schema: Value, description: &str) -> Value {
+    if let Some(schema) = schema.as_object_mut() {
+        schema.insert("description".to_owned(), json!(description));
+    }
+    schema
+}
+
+pub(super) fn string() -> Value {
+    json!({ "type": "string" })
+}
+
+/// Free text. `\S` is as much of "can be seen" as a pattern can say.
+pub(super) fn text(max: usize) -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": max, "pattern": r"\S" })
+}
+
+pub(super) fn identifier() -> Value {
+    json!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,127}$" })
+}
+
+pub(super) fn cost() -> Value {
+    json!({
+        "type": "number",
+        "description": "An amount in the organisation's currency: 0, or 0.000001 to 10^15.",
+        "minimum": 0,
+        "maximum": 1e15,
+        "not": { "exclusiveMinimum": 0, "exclusiveMaximum": 1e-6 },
+    })
+}
+
+/// One id has one text, so `format` is not enough: it allows capitals.
+pub(super) fn uuid() -> Value {
+    json!({
+        "type": "string",
+        "format": "uuid",
+        "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+    })
+}
+
+pub(super) fn time() -> Value {
+    json!({ "type": "string", "format": "date-time" })
+}
+
+pub(super) fn digest() -> Value {
+    json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" })
+}
+
+pub(super) fn person() -> Value {
+    told(string(), "An e-mail address in ASCII; case and white space around it do not matter.")
+}
+
+pub(super) fn caller() -> Value {
+    told(string(), "Leave it out, or name the caller: who acts comes from the token.")
+}
+
+pub(super) fn count() -> Value {
+    json!({ "type": "integer", "minimum": 0 })
+}
+
+pub(super) fn limit() -> Value {
+    json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT })
+}
+
+pub(super) fn list(items: Value) -> Value {
+    json!({ "type": "array", "items": items })
+}
+
+pub(super) fn environment() -> Value {
+    reference("Environment")
+}
+
+pub(super) fn risk_level() -> Value {
+    reference("RiskLevel")
+}
+
+pub(super) fn parameters() -> Value {
+    told(json!({ "type": "object" }), "Exactly how. At most 64 KiB as canonical JSON (RFC 8785).")
+}
+
+/// Any JSON but `null`.
+pub(super) fn result() -> Value {
+    json!({
+        "type": ["object", "array", "string", "number", "boolean"],
+        "description": "What came of it: any JSON but null, at most 16 KiB as canonical JSON (RFC 8785).",
+        "items": {},
+    })
+}
+
+pub(super) fn shown_digest() -> Value {
+    told(digest(), "The `parameters_digest` of what was shown; another one is `digest_mismatch`.")
+}

@@ -1,0 +1,364 @@
+//! The configuration file of the client commands: profiles, each a service and how to get a token
+//! for it. Reading it, and `countersign config`.
+//!
+//! It holds no secret, only where one is. What a profile means beside options and environment is
+//! `profile.rs`.
+
+use crate::client::arguments::{ConfigArguments, ConfigCommand, SetProfileArguments};
+use crate::client::connection::check;
+use crate::client::environment::Environment;
+use crate::client::private_file;
+use crate::client::terminal::Terminal;
+use crate::exit::Exit;
+use crate::issuer::is_private_way;
+use countersign_core::text::{escaped_line, escaped_lines};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use toml_edit::{DocumentMut, Item, Table};
+
+/// The longest name of a profile.
+const MAX_NAME_BYTES: usize = 64;
+
+/// The name of a profile. It is the name of a file too.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ProfileName(String);
+
+impl ProfileName {
+    /// Reads a name.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        if text.is_empty() || text.len() > MAX_NAME_BYTES || text.starts_with(['.', '-']) {
+            return Err(format!("a profile's name has 1 to {MAX_NAME_BYTES} characters, none of - . first"));
+        }
+        if !text.bytes().all(is_allowed) {
+            return Err("a profile's name has letters, digits and - _ . in it, nothing else".to_owned());
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ProfileName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl fmt::Display for ProfileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A service, and how to get a token for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// Where the service is.
+    pub url: Option<String>,
+    /// Certificates to trust besides the public ones.
+    pub ca_bundle: Option<PathBuf>,
+    /// A file that holds the token.
+    pub token_file: Option<PathBuf>,
+    /// Who `countersign login` asks for a token.
+    pub oidc_issuer: Option<String>,
+    /// This program's name there.
+    pub oidc_client_id: Option<String>,
+    /// What the token is to be for.
+    pub oidc_audience: Option<String>,
+    /// What it is to say.
+    pub oidc_scope: Option<String>,
+}
+
+/// The configuration file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The profile that is taken when none is named.
+    pub default_profile: Option<ProfileName>,
+    /// The profiles.
+    #[serde(default)]
+    pub profiles: BTreeMap<ProfileName, Profile>,
+}
+
+impl Config {
+    /// Reads the file; one that is not there says nothing.
+    ///
+    /// # Errors
+    /// When it cannot be read, or says what nobody understands.
+    pub fn read(path: &Path) -> Result<Self, Exit> {
+        Self::parse(path, &text_of(path)?)
+    }
+
+    /// Understands the text of a file.
+    ///
+    /// # Errors
+    /// With file and line.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Exit> {
+        let config: Self =
+            toml::from_str(text).map_err(|error| refused(path, text, error.span(), error.message()))?;
+        match &config.default_profile {
+            Some(name) if !config.profiles.contains_key(name) => {
+                let at = text.find("default_profile").map(|at| at..at);
+                Err(refused(path, text, at, &format!("there is no profile `{name}` to be the default one")))
+            }
+            _ => Ok(config),
+        }
+    }
+}
+
+fn text_of(path: &Path) -> Result<String, Exit> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(Exit::usage(format!("{}: {error}", path.display()))),
+    }
+}
+
+fn refused(path: &Path, text: &str, span: Option<std::ops::Range<usize>>, message: &str) -> Exit {
+    let before = span.and_then(|span| text.as_bytes().get(..span.start));
+    let line = 1 + before.map_or(0, |before| before.iter().filter(|b| **b == b'\n').count());
+    Exit::usage(format!("{}:{line}: {}", path.display(), escaped_line(message)))
+}
+
+/// `countersign config`.
+///
+/// # Errors
+/// What is wrong, and what to do about it.
+pub fn run(arguments: &ConfigArguments) -> Result<(), Exit> {
+    let environment = Environment::of_process();
+    let path = environment.config_path().ok_or_else(|| {
+        Exit::usage("there is no home: set HOME, XDG_CONFIG_HOME or COUNTERSIGN_CONFIG".to_owned())
+    })?;
+    match &arguments.command {
+        ConfigCommand::Path => Terminal::plain().print(&path.display().to_string()),
+        ConfigCommand::Show => {
+            let text = text_of(&path)?;
+            Config::parse(&path, &text)?;
+            let lines: Vec<_> = escaped_lines(&text).collect();
+            Terminal::plain().print(&lines.join("\n"))
+        }
+        ConfigCommand::SetProfile(arguments) => {
+            edit(&path, |document| set_profile(document, arguments))?;
+            Terminal::plain().print(&format!("profile {} is in {}", arguments.name, path.display()))
+        }
+        ConfigCommand::Use { name } => {
+            edit(&path, |document| {
+                document.insert("default_profile", toml_edit::value(name.as_str()));
+                Ok(())
+            })?;
+            Terminal::plain().print(&format!("profile {name} is the default one"))
+        }
+    }
+}
+
+/// Changes the file. What it says besides, and its comments, stay.
+///
+/// # Errors
+/// When the file cannot be understood before or after the change; it is then as it was.
+pub fn edit(path: &Path, change: impl FnOnce(&mut DocumentMut) -> Result<(), Exit>) -> Result<(), Exit> {
+    let at = |error: std::io::Error| Exit::from(format!("{}: {error}", path.display()));
+    // Two commands at once must not undo each other's change.
+    let _lock = private_file::lock(&path.with_extension("lock")).map_err(at)?;
+    let text = text_of(path)?;
+    Config::parse(path, &text)?;
+    let mut document: DocumentMut =
+        text.parse().map_err(|error: toml_edit::TomlError| refused(path, &text, None, error.message()))?;
+    change(&mut document)?;
+    let text = document.to_string();
+    Config::parse(path, &text)?;
+    private_file::write(path, text.as_bytes()).map_err(at)
+}
+
+/// Makes a profile, or changes what is given of it.
+///
+/// # Errors
+/// When a URL would send a token in the clear, or a client id has no issuer.
+pub fn set_profile(document: &mut DocumentMut, arguments: &SetProfileArguments) -> Result<(), Exit> {
+    if let Some(url) = arguments.url.as_deref().filter(|url| !url.is_empty()) {
+        check(url)?;
+    }
+    if let Some(issuer) =
+        arguments.oidc_issuer.as_deref().filter(|issuer| !issuer.is_empty() && !is_private_way(issuer))
+    {
+        return Err(Exit::usage(format!("--oidc-issuer {}: must begin with https://", escaped_line(issuer))));
+    }
+    let path = |path: &Option<String>| path.as_deref().map(absolute).transpose();
+    let settings = [
+        ("url", arguments.url.clone()),
+        ("ca_bundle", path(&arguments.ca_bundle)?),
+        ("token_file", path(&arguments.token_file)?),
+        ("oidc_issuer", arguments.oidc_issuer.clone()),
+        ("oidc_client_id", arguments.oidc_client_id.clone()),
+        ("oidc_audience", arguments.oidc_audience.clone()),
+        ("oidc_scope", arguments.oidc_scope.clone()),
+    ];
+    // `[profiles]` has no line of its own in the file.
+    let mut profiles = Table::new();
+    profiles.set_implicit(true);
+    let odd = |_| Exit::usage("`profiles` must be tables: [profiles.NAME]".to_owned());
+    let profiles = document.entry("profiles").or_insert(Item::Table(profiles));
+    let profiles = profiles.as_table_like_mut().ok_or(()).map_err(odd)?;
+    let profile = profiles.entry(arguments.name.as_str()).or_insert(Item::Table(Table::new()));
+    let profile = profile.as_table_like_mut().ok_or(()).map_err(odd)?;
+    for (name, value) in settings.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))) {
+        if value.is_empty() {
+            profile.remove(name);
+        } else if let Some(item) = profile.get_mut(name) {
+            *item = toml_edit::value(value);
+        } else {
+            profile.insert(name, toml_edit::value(value));
+        }
+    }
+    Ok(())
+}
+
+/// A path of the command line is relative to where the command is run; in the file it would be
+/// relative to something else.
+fn absolute(path: &str) -> Result<String, Exit> {
+    if path.is_empty() {
+        return Ok(String::new());
+    }
+    let at = |reason: &str| Exit::usage(format!("{}: {reason}", escaped_line(path)));
+    let absolute = std::path::absolute(path).map_err(|error| at(&error.to_string()))?;
+    absolute.into_os_string().into_string().map_err(|_| at("is not UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn parse(text: &str) -> Result<Config, Exit> {
+        Config::parse(Path::new("/c.toml"), text)
+    }
+
+    fn settings(name: &str) -> SetProfileArguments {
+        SetProfileArguments {
+            name: ProfileName::parse(name).unwrap(),
+            url: None,
+            ca_bundle: None,
+            token_file: None,
+            oidc_issuer: None,
+            oidc_client_id: None,
+            oidc_audience: None,
+            oidc_scope: None,
+        }
+    }
+
+    #[test]
+    fn a_file_is_read() {
+        let config = parse(
+            "default_profile = \"prod\"\n[profiles.prod]\nurl = \"https://c.example.com\"\nca_bundle = \
+             \"ca.pem\"\n[profiles.dev]\n",
+        )
+        .unwrap();
+        assert_eq!(config.default_profile, Some(ProfileName("prod".to_owned())));
+        let prod = config.profiles.get(&ProfileName("prod".to_owned())).unwrap();
+        assert_eq!(prod.url.as_deref(), Some("https://c.example.com"));
+        assert_eq!(config.profiles.len(), 2);
+        assert_eq!(parse("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_with_file_and_line() {
+        for (text, start, contains) in [
+            ("\n[profiles.a]\nulr = \"x\"\n", "/c.toml:3: ", "unknown field `ulr`"),
+            ("# x\ncolour = 1\n", "/c.toml:2: ", "unknown field `colour`"),
+            ("[profiles.a]\nurl = 1\n", "/c.toml:2: ", "string"),
+            ("[profiles.a]\nurl = \"x\n", "/c.toml:2: ", ""),
+            ("[profiles.\"../a\"]\n", "/c.toml:1: ", "a profile's name"),
+            ("\ndefault_profile = \"b\"\n[profiles.a]\n", "/c.toml:2: ", "no profile `b`"),
+        ] {
+            let exit = parse(text).unwrap_err();
+            assert_eq!(exit.code, 2);
+            assert!(exit.message.starts_with(start) && exit.message.contains(contains), "{}", exit.message);
+        }
+    }
+
+    #[test]
+    fn names_are_names_of_files() {
+        for name in ["prod", "eu-west_1.b", "0"] {
+            assert!(ProfileName::parse(name).is_ok(), "{name}");
+        }
+        for name in ["", ".", "..", ".a", "-a", "a/b", "a b", "é", &"a".repeat(65)] {
+            assert!(ProfileName::parse(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_profile_is_set_and_changed_and_the_rest_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("countersign/config.toml");
+        let set = |arguments: &SetProfileArguments| edit(&path, |document| set_profile(document, arguments));
+        set(&SetProfileArguments { url: Some("https://c.example.com".to_owned()), ..settings("prod") })
+            .unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "[profiles.prod]\nurl = \"https://c.example.com\"\n");
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+
+        fs::write(&path, "# mine\n[profiles.prod] # the one\nurl = \"https://old\" # why\n").unwrap();
+        set(&SetProfileArguments {
+            token_file: Some("/run/token".to_owned()),
+            oidc_issuer: Some("https://id.example.com".to_owned()),
+            ..settings("prod")
+        })
+        .unwrap();
+        set(&SetProfileArguments {
+            url: Some(String::new()),
+            oidc_client_id: Some("cli".to_owned()),
+            ..settings("prod")
+        })
+        .unwrap();
+        edit(&path, |document| {
+            document.insert("default_profile", toml_edit::value("prod"));
+            Ok(())
+        })
+        .unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains("# mine") && text.contains("# the one"), "{text}");
+        let config = Config::read(&path).unwrap();
+        assert_eq!(config.default_profile, Some(ProfileName("prod".to_owned())));
+        let prod = config.profiles.get(&ProfileName("prod".to_owned())).unwrap();
+        assert_eq!(prod.url, None);
+        assert_eq!(prod.token_file, Some(PathBuf::from("/run/token")));
+        assert_eq!(prod.oidc_client_id.as_deref(), Some("cli"));
+    }
+
+    #[test]
+    fn what_would_be_wrong_is_not_written() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("config.toml");
+        let set = |arguments: &SetProfileArguments| edit(&path, |document| set_profile(document, arguments));
+        for wrong in [
+            SetProfileArguments { url: Some("http://c.example.com".to_owned()), ..settings("a") },
+            SetProfileArguments { oidc_issuer: Some("http://c.example.com".to_owned()), ..settings("a") },
+        ] {
+            assert_eq!(set(&wrong).unwrap_err().code, 2);
+        }
+        assert_eq!(set_default(&path, "nobody").unwrap_err().code, 2);
+        assert!(!path.exists());
+        assert_eq!(Config::read(&path).unwrap(), Config::default());
+    }
+
+    fn set_default(path: &Path, name: &str) -> Result<(), Exit> {
+        edit(path, |document| {
+            document.insert("default_profile", toml_edit::value(name));
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,273 @@
+//! `countersign doctor`: is the way to the service open, and does it know who you are?
+//!
+//! Looks at everything even if something is wrong, and says of each what to do.
+
+use crate::client::arguments::DoctorArguments;
+use crate::client::connection::{Connection, check};
+use crate::client::credential::Credential;
+use crate::client::moment::Moment;
+use crate::client::private_file;
+use crate::client::profile::{self, Settings, TokenSource};
+use crate::client::terminal::{Terminal, Tone};
+use crate::exit::Exit;
+use countersign_app::host::Host as _;
+use countersign_core::access;
+use countersign_core::text::escaped_line;
+use countersign_core::timestamp::Timestamp;
+use countersign_host::system::SystemHost;
+use countersign_identity::claims::{ClaimNames, Claims};
+use countersign_identity::gateway;
+use serde::Serialize;
+use serde_json::Value;
+
+/// How far the clocks may be apart, in milliseconds: a service allows an issuer no more.
+const MAX_SKEW_MILLISECONDS: i64 = 30_000;
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    /// Whether all is well.
+    pub ok: bool,
+    /// Check by check.
+    pub checks: Vec<Check>,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+pub struct Check {
+    /// What.
+    pub name: &'static str,
+    /// Whether it is well.
+    pub ok: bool,
+    /// What was found.
+    pub found: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<&'static str>,
+}
+
+impl Report {
+    fn well(&mut self, name: &'static str, found: String) {
+        self.checks.push(Check { name, ok: true, found, advice: None });
+    }
+
+    fn problem(&mut self, name: &'static str, found: String, advice: &'static str) {
+        self.checks.push(Check { name, ok: false, found, advice: Some(advice) });
+    }
+
+    fn text(&self, terminal: Terminal) -> String {
+        let mut text = String::new();
+        for check in &self.checks {
+            let (word, tone) = if check.ok { ("ok     ", Tone::Good) } else { ("problem", Tone::Danger) };
+            let found = escaped_line(&check.found);
+            text.push_str(&format!("{} {:<8} {found}\n", terminal.paint(tone, word), check.name));
+            if let Some(advice) = check.advice {
+                text.push_str(&format!("                 -> {advice}\n"));
+            }
+        }
+        text
+    }
+}
+
+/// `countersign doctor`.
+///
+/// # Errors
+/// When something is wrong, after all of it was printed.
+pub fn run(arguments: &DoctorArguments) -> Result<(), Exit> {
+    let host = SystemHost::default();
+    let report = match profile::settings(&arguments.connection) {
+        Ok(settings) => examine(&settings, &|| host.now()),
+        Err(exit) => {
+            let mut report = Report::default();
+            report.problem("config", exit.message, "correct the file, or name another profile");
+            report
+        }
+    };
+    if arguments.connection.json {
+        let json = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
+        Terminal::plain().print(&json)?;
+    } else {
+        let terminal = Terminal::of_process();
+        terminal.print(&report.text(terminal))?;
+    }
+    let problems = report.checks.iter().filter(|check| !check.ok).count();
+    if report.ok { Ok(()) } else { Err(Exit::from(format!("problems found: {problems}"))) }
+}
+
+/// Looks at everything.
+pub fn examine(settings: &Settings, now: &dyn Fn() -> Timestamp) -> Report {
+    let mut report = Report::default();
+    if let Some((name, _)) = &settings.profile {
+        report.well("profile", name.to_string());
+    }
+    match check(&settings.url) {
+        Ok(()) => report.well("url", settings.url.clone()),
+        Err(exit) => report.problem("url", exit.message, "set --url, COUNTERSIGN_URL or the profile's url"),
+    }
+    let is_there = service(settings, now, &mut report);
+    if let Some(credential) = credential(settings, &mut report) {
+        token(settings, credential, is_there, now, &mut report);
+    }
+    report.ok = report.checks.iter().all(|check| check.ok);
+    report
+}
+
+/// Whether the service answers, and has the same time as we do.
+fn service(settings: &Settings, now: &dyn Fn() -> Timestamp, report: &mut Report) -> bool {
+    let before = now();
+    let (health, date) = match Connection::to(settings).and_then(|connection| connection.health()) {
+        Ok(answer) => answer,
+        Err(exit) => {
+            report.problem("service", exit.message, "start the service, or correct the URL or certificates");
+            return false;
+        }
+    };
+    report.well("service", format!("version {}, policy {}", health.version, health.policy_version));
+    let date = date.and_then(|date| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(&date).ok());
+    let Some(date) = date else {
+        report.well("clock", "the service does not say what time it is".to_owned());
+        return true;
+    };
+    // The header was written between asking and now, and has no fractions of a second.
+    let (earliest, latest) = (before.as_millisecond() - 1000, now().as_millisecond());
+    let date = date.as_millisecond();
+    let skew = if date < earliest { date - earliest } else { (date - latest).max(0) };
+    let seconds = skew.abs() / 1000;
+    if skew.abs() > MAX_SKEW_MILLISECONDS {
+        let direction = if skew > 0 { "behind" } else { "ahead of" };
+        report.problem(
+            "clock",
+            format!("this machine is {seconds} s {direction} the service"),
+            "set this machine's clock (or the service's); tokens are refused when clocks differ",
+        );
+    } else {
+        report.well("clock", format!("within {} s of the service", seconds + 1));
+    }
+    true
+}
+
+fn credential(settings: &Settings, report: &mut Report) -> Option<Credential> {
+    if let TokenSource::File { path, .. } = &settings.token
+        && private_file::is_open_to_others(path).unwrap_or(false)
+    {
+        let found = format!("{}: others can read this file", path.display());
+        report.problem("file", found, "run chmod 600 on it");
+    }
+    match Credential::of(settings) {
+        Ok(Credential::Nobody) => {
+            let advice =
+                "set COUNTERSIGN_TOKEN, name a --token-file, or set up a profile and `countersign login`";
+            report.problem("token", "there is none".to_owned(), advice);
+            None
+        }
+        Ok(credential) => Some(credential),
+        Err(exit) => {
+            report.problem("token", exit.message, "correct what names the token");
+            None
+        }
+    }
+}
+
+/// What the token says, and whether the service accepts it.
+fn token(
+    settings: &Settings,
+    credential: Credential,
+    is_there: bool,
+    now: &dyn Fn() -> Timestamp,
+    report: &mut Report,
+) {
+    let token = match credential.token() {
+        Ok(Some(token)) => token,
+        Ok(None) => return,
+        Err(exit) => return report.problem("token", exit.message, "run `countersign login`"),
+    };
+    // Asked before the claims are looked at: where the service is content, so are we.
+    let accepted = is_there.then(|| {
+        let connection = Connection::to(settings)?.with(Credential::Token(token.clone()));
+        connection.list(&[("limit", "1")], false)
+    });
+    let is_accepted = matches!(accepted, Some(Ok(_)));
+    match gateway::payload(token.expose()) {
+        Ok(claims) => {
+            expiry(&claims, now(), report);
+            person(&claims, is_accepted, report);
+            groups(&claims, report);
+        }
+        Err(_) => report.problem("token", "this is not a token".to_owned(), "get another one"),
+    }
+    match accepted {
+        Some(Ok(_)) => report.well("accepted", "the service accepts the token".to_owned()),
+        Some(Err(exit)) => report.problem(
+            "accepted",
+            format!("the service does not: {}", exit.message),
+            "get a token from the issuer, and for the audience, that the service is set up for",
+        ),
+        None => {}
+    }
+}
+
+fn expiry(claims: &Claims, now: Timestamp, report: &mut Report) {
+    let Some(seconds) = claims.get("exp").and_then(Value::as_i64) else {
+        return report.problem("expiry", "the token has no end".to_owned(), "get another one");
+    };
+    let end = Timestamp::from_millisecond(seconds.saturating_mul(1000));
+    let told = Moment { now, utc: false }.deadline(&end.to_string());
+    if end > now {
+        report.well("expiry", format!("the token is good: {told}"));
+    } else {
+        report.problem("expiry", format!("the token ended {told}"), "get a new one, or `countersign login`");
+    }
+}
+
+/// The service may trust its issuer, or read another claim: if it accepts the token, that is that.
+fn person(claims: &Claims, is_accepted: bool, report: &mut Report) {
+    let is_verified = match claims.get("email_verified") {
+        Some(Value::Bool(verified)) => *verified,
+        Some(Value::String(verified)) => verified == "true",
+        _ => false,
+    };
+    match claims.get("email").and_then(Value::as_str) {
+        Some(email) if is_verified => report.well("e-mail", format!("{email}, verified")),
+        Some(email) if is_accepted => report.well("e-mail", format!("{email}, as the service accepts")),
+        Some(email) => report.problem(
+            "e-mail",
+            format!("{email} is not verified"),
+            "have the issuer verify it, or the operator set OIDC_EMAIL_TRUSTED",
+        ),
+        None if is_accepted => {
+            report.well("e-mail", "none; the service accepts the token all the same".to_owned());
+        }
+        None => report.problem(
+            "e-mail",
+            "the token names none".to_owned(),
+            "send an ID token, with the scope email; an access token has none at most issuers",
+        ),
+    }
+}
+
+fn groups(claims: &Claims, report: &mut Report) {
+    let names = ClaimNames::default();
+    let groups: Vec<&str> = names
+        .groups
+        .iter()
+        .filter_map(|name| claims.get(name))
+        .flat_map(|groups| match groups {
+            Value::Array(groups) => groups.iter().filter_map(Value::as_str).collect(),
+            Value::String(group) => vec![group.as_str()],
+            _ => Vec::new(),
+        })
+        .collect();
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        groups.into_iter().partition(|group| access::is_known_group(group));
+    let rest =
+        if unknown.is_empty() { String::new() } else { format!("; no rule knows {}", unknown.join(", ")) };
+    if known.is_empty() {
+        report.problem(
+            "groups",
+            format!("none that a rule knows{rest}"),
+            "ask to be put into developer, approver, auditor, admin, guest or agent",
+        );
+    } else {
+        report.well("groups", format!("{}{rest}", known.join(", ")));
+    }
+}

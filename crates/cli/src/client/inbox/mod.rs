@@ -1,0 +1,252 @@
+//! `countersign inbox`: what waits for a decision, on a screen that keeps itself up to date.
+//!
+//! `state` and `open` hold what happens, `screen` draws it, `worker` makes the calls; this file
+//! connects them to the keyboard, the clock and the terminal, and gives the terminal back.
+
+pub mod event;
+pub mod input;
+pub mod open;
+pub mod screen;
+pub mod state;
+#[cfg(test)]
+mod tests;
+pub mod worker;
+
+use crate::client::arguments::InboxArguments;
+use crate::client::command::Session;
+use crate::client::terminal::Terminal;
+use crate::exit::Exit;
+use countersign_api::wire::ListBody;
+use countersign_app::host::Host as _;
+use countersign_core::text::{escaped_line, escaped_lines};
+use event::{Effect, Event, Given, Key};
+use open::Page;
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event::{
+    DisableBracketedPaste, EnableBracketedPaste, Event as Input, KeyCode, KeyEvent, KeyEventKind,
+    KeyModifiers, poll, read,
+};
+use ratatui::crossterm::execute;
+use screen::Screen;
+use state::{Settings, State};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use worker::Workers;
+
+/// How long the keyboard is listened to before the answers are looked at.
+const KEYBOARD: Duration = Duration::from_millis(50);
+/// How often the screen is drawn when nothing happens: deadlines come nearer.
+const REDRAW: Duration = Duration::from_secs(1);
+/// How long the end may take once a signal has come.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// `countersign inbox`.
+///
+/// # Errors
+/// When there is no terminal and the service does not answer, or the terminal is lost. See [`Exit`].
+pub fn run(arguments: &InboxArguments) -> Result<(), Exit> {
+    let session = Session::open(&arguments.connection)?;
+    let settings = Settings {
+        person: session.person()?,
+        filters: arguments.filters.iter().map(|filter| filter.to_lowercase()).collect(),
+        refresh_seconds: arguments.refresh,
+        is_once: arguments.once,
+        is_continuous: arguments.continuous,
+    };
+    if session.is_json() || !session.terminal.has_screen() {
+        return print(&session, &settings);
+    }
+    on_screen(session, settings, arguments.connection.utc)
+}
+
+/// What there is, as `list` prints it.
+fn print(session: &Session, settings: &Settings) -> Result<(), Exit> {
+    let mut items = worker::pending(session)?;
+    items.retain(|item| settings.is_decidable(item) && settings.is_wanted(item));
+    let list = ListBody { items, next_cursor: None };
+    session.show(&list, |view| view.list(&list))
+}
+
+fn on_screen(session: Session, settings: Settings, utc: bool) -> Result<(), Exit> {
+    let (sender, events) = channel();
+    let terminal = session.terminal;
+    let session = Arc::new(session);
+    let workers = Workers::start(&session, &sender)?;
+    listen_for_signals(sender)?;
+    let mut state = State::new(settings, session.host.now());
+    let end = {
+        let mut window = Window::open()?;
+        play(&mut window, &mut state, Screen { terminal, utc }, &session, &workers, &events)
+    };
+    end.and(last_words(terminal, &state))
+}
+
+/// What has been decided and what has not, once the screen is gone.
+fn last_words(terminal: Terminal, state: &State) -> Result<(), Exit> {
+    if let Some(failure) = &state.failure {
+        return Err(failure.clone());
+    }
+    let mut text = String::new();
+    for (tone, line) in &state.log {
+        for line in escaped_lines(line) {
+            text.push_str(&format!("{}\n", terminal.paint(*tone, &line)));
+        }
+    }
+    for (id, words) in state.unsent() {
+        text.push_str(&format!("not sent, about {}: {}\n", escaped_line(&id), escaped_line(&words)));
+    }
+    if state.is_sending() {
+        text.push_str("a decision was on its way: `countersign get` shows whether it has arrived\n");
+    }
+    if state.log.is_empty() && state.items.as_ref().is_some_and(Vec::is_empty) {
+        text.push_str("nothing waits for you\n");
+    }
+    terminal.print(&text)
+}
+
+/// Takes events and draws until the state says that it is over.
+fn play(
+    window: &mut Window,
+    state: &mut State,
+    screen: Screen,
+    session: &Session,
+    workers: &Workers,
+    events: &Receiver<Event>,
+) -> Result<(), Exit> {
+    let failed = |error: std::io::Error| Exit::from(format!("terminal: {error}"));
+    let mut drawn_at = None;
+    loop {
+        if workers.is_broken() || WAS_GIVEN_BACK.load(Ordering::SeqCst) {
+            // It may still be writing what it has to say.
+            std::thread::sleep(KEYBOARD);
+            return Err(Exit::from("a thread of the inbox has ended; this is a bug".to_owned()));
+        }
+        if drawn_at.is_none_or(|time| session.host.elapsed() >= time + REDRAW) {
+            let mut page = Page::default();
+            window.terminal.draw(|frame| page = screen.draw(frame, state)).map_err(failed)?;
+            state.drawn(page);
+            drawn_at = Some(session.host.elapsed());
+        }
+        // One key, then a look at what it did: nothing is scrolled past without having been shown.
+        let key = if poll(KEYBOARD).map_err(failed)? { pressed(read().map_err(failed)?) } else { None };
+        for event in key.into_iter().chain(events.try_iter()).chain([Event::Tick]) {
+            if !matches!(event, Event::Tick) {
+                drawn_at = None;
+            }
+            let given = Given { now: session.host.now(), key: session.fresh_key() };
+            for effect in state.apply(event, &given) {
+                match effect {
+                    Effect::List => workers.list(),
+                    Effect::Load(id) => workers.load(id),
+                    Effect::Decide(decision) => workers.decide(decision),
+                    Effect::Quit => return Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// What was done at the keyboard or to the window.
+fn pressed(input: Input) -> Option<Event> {
+    match input {
+        Input::Key(key) if key.kind != KeyEventKind::Release => key_of(key).map(Event::Key),
+        Input::Paste(text) => Some(Event::Pasted(text)),
+        // Drawn again in another size.
+        Input::Resize(..) => Some(Event::Resized),
+        _ => None,
+    }
+}
+
+fn key_of(key: KeyEvent) -> Option<Key> {
+    let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
+    let is_plain = key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
+    match key.code {
+        KeyCode::Char(c) if is_control => Some(Key::Control(c.to_ascii_lowercase())),
+        KeyCode::Char(c) if is_plain => Some(Key::Char(c)),
+        KeyCode::Enter => Some(Key::Enter),
+        KeyCode::Esc => Some(Key::Escape),
+        KeyCode::Backspace => Some(Key::Backspace),
+        KeyCode::Delete => Some(Key::Delete),
+        KeyCode::Left => Some(Key::Left),
+        KeyCode::Right => Some(Key::Right),
+        KeyCode::Up => Some(Key::Up),
+        KeyCode::Down => Some(Key::Down),
+        KeyCode::PageUp => Some(Key::PageUp),
+        KeyCode::PageDown => Some(Key::PageDown),
+        KeyCode::Home => Some(Key::Home),
+        KeyCode::End => Some(Key::End),
+        _ => None,
+    }
+}
+
+/// Whether a panic has given the terminal back: a second time would hide what it wrote.
+static WAS_GIVEN_BACK: AtomicBool = AtomicBool::new(false);
+
+/// The terminal while it is ours. It is given back when this is dropped, and by the hook that
+/// `try_init` sets when something panics.
+#[derive(Debug)]
+struct Window {
+    terminal: DefaultTerminal,
+}
+
+impl Window {
+    fn open() -> Result<Self, Exit> {
+        let opened = ratatui::try_init().and_then(|terminal| {
+            let window = Self { terminal };
+            let hook = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                WAS_GIVEN_BACK.store(true, Ordering::SeqCst);
+                hook(panic);
+            }));
+            // What is pasted must not press keys.
+            execute!(std::io::stdout(), EnableBracketedPaste)?;
+            Ok(window)
+        });
+        opened.map_err(|error| {
+            let _ = ratatui::try_restore();
+            Exit::from(format!("terminal: {error}"))
+        })
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        // Nothing is left to do if even this fails.
+        let _ = execute!(std::io::stdout(), DisableBracketedPaste);
+        let _ = self.terminal.show_cursor();
+        if !WAS_GIVEN_BACK.load(Ordering::SeqCst) {
+            let _ = ratatui::try_restore();
+        }
+    }
+}
+
+/// Turns signals that end the process into an event, so that the terminal is given back first.
+fn listen_for_signals(events: Sender<Event>) -> Result<(), Exit> {
+    let failed = |error: std::io::Error| Exit::from(format!("signals cannot be received: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let guard = runtime.enter();
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    drop(guard);
+    let listen = move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+        });
+        // Nobody listens once the inbox is over.
+        let _ = events.send(Event::Interrupted);
+        // A window that was closed keeps the keyboard's thread busy for ever.
+        std::thread::sleep(PATIENCE);
+        let _ = ratatui::try_restore();
+        std::process::exit(1);
+    };
+    std::thread::Builder::new().name("inbox-signals".to_owned()).spawn(listen).map_err(failed)?;
+    Ok(())
+}

@@ -1,0 +1,229 @@
+//! The request that somebody has in front of them: what of it was on the screen, what they are about
+//! to do, and what they have typed. Knows no list and no clock.
+
+use super::input::Input;
+use crate::client::decide;
+use crate::exit::Exit;
+use countersign_api::wire::RequestBody;
+use countersign_core::text::CommentText;
+use countersign_core::timestamp::Timestamp;
+
+/// Which way a decision goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Agree.
+    Approve,
+    /// Refuse.
+    Reject,
+}
+
+impl Verb {
+    /// Its route, and what the person does.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+        }
+    }
+
+    /// What has become of the request when the service has taken it.
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::Approve => "approved",
+            Self::Reject => "rejected",
+        }
+    }
+}
+
+/// A decision that somebody has made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// About this request.
+    pub id: String,
+    /// Which way.
+    pub verb: Verb,
+    /// The reason or comment; empty if there is none.
+    pub text: String,
+    /// The digest of the parameters that were on the screen.
+    pub digest: String,
+    /// Names the decision: the same for every try.
+    pub key: String,
+}
+
+/// What somebody is doing with the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mode {
+    /// Reading it.
+    Reading,
+    /// Being asked whether they approve it.
+    Confirming,
+    /// Writing a comment (to approve) or a reason (to reject).
+    Writing(Verb),
+    /// Waiting until the service has taken the decision.
+    Sending {
+        /// What was decided.
+        decision: Decision,
+        /// When it is tried again; unset while a try is under way.
+        retry_at: Option<Timestamp>,
+    },
+}
+
+/// What somebody has begun and the service has not taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Draft {
+    /// Why it would be rejected.
+    pub reason: Input,
+    /// What would be said when approving.
+    pub comment: Input,
+    /// What was sent last: sending the same again is a retry.
+    pub attempt: Option<Decision>,
+}
+
+/// What of the request was on the screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The first line on the screen, from 0.
+    pub top: usize,
+    /// How many lines are on the screen.
+    pub rows: usize,
+    /// How many there are.
+    pub lines: usize,
+    /// How wide they are.
+    pub width: usize,
+}
+
+/// A request in front of somebody.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Open {
+    /// Which.
+    pub id: String,
+    /// All of it, once the service has answered.
+    pub request: Option<RequestBody>,
+    /// The digest of what it shows, or why it cannot be decided.
+    pub digest: Result<String, Exit>,
+    /// What is done with it.
+    pub mode: Mode,
+    /// What was typed.
+    pub draft: Draft,
+    /// Whether the service has been asked for it and has not answered yet.
+    pub is_loading: bool,
+    /// Whether it no longer waits for a decision.
+    pub is_gone: bool,
+    /// What is on the screen.
+    pub page: Page,
+    /// Whether every line has been on the screen.
+    pub is_read: bool,
+    /// How many lines from the first have been on the screen.
+    seen: usize,
+}
+
+impl Open {
+    /// One that the service is being asked for.
+    pub fn new(id: String, draft: Draft) -> Self {
+        Self {
+            id,
+            request: None,
+            digest: Err(Exit::from("it is not here yet".to_owned())),
+            mode: Mode::Reading,
+            draft,
+            is_loading: true,
+            is_gone: false,
+            page: Page::default(),
+            is_read: false,
+            seen: 0,
+        }
+    }
+
+    /// Takes the request as it is now. Whether somebody who was about to approve has to look again.
+    pub fn take(&mut self, request: RequestBody) -> bool {
+        let digest = if request.request_id == self.id {
+            decide::digest_of_shown(&request)
+        } else {
+            Err(Exit::from("the service answers with another request; decide nothing".to_owned()))
+        };
+        let is_same = self.request.as_ref() == Some(&request);
+        if self.digest != digest {
+            self.seen = 0;
+            self.page.top = 0;
+        }
+        self.is_read &= is_same;
+        self.is_gone = request.status != "pending";
+        self.digest = digest;
+        self.request = Some(request);
+        let must_look_again = !is_same && self.mode == Mode::Confirming;
+        if must_look_again {
+            self.mode = Mode::Reading;
+        }
+        must_look_again
+    }
+
+    /// Whether its deadline has passed by the clock of this machine. The service's clock decides.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        let deadline = self.request.as_ref().and_then(|request| Timestamp::parse(&request.expires_at).ok());
+        deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// What has been on the screen.
+    pub fn drawn(&mut self, page: Page) {
+        // Lines break elsewhere now: those that were counted are not those that are there.
+        if self.page.width != page.width && !self.is_read && self.seen > 0 {
+            self.seen = 0;
+            self.page = Page { top: 0, ..page };
+            return;
+        }
+        self.page = page;
+        if page.top <= self.seen {
+            self.seen = self.seen.max(page.top + page.rows);
+        }
+        self.is_read |= self.request.is_some() && self.seen >= page.lines;
+    }
+
+    /// Moves down by a number of lines; the last stays at the end of the screen.
+    pub fn down(&mut self, lines: usize) {
+        let last = self.page.lines.saturating_sub(self.page.rows);
+        self.page.top = (self.page.top + lines).min(last);
+    }
+
+    /// Moves up by a number of lines.
+    pub fn up(&mut self, lines: usize) {
+        self.page.top = self.page.top.saturating_sub(lines);
+    }
+
+    /// Why it cannot be approved now.
+    pub fn hindrance(&self) -> Option<String> {
+        if let Err(exit) = &self.digest {
+            return Some(exit.message.clone());
+        }
+        (!self.is_read).then(|| "the end has not been shown yet: Space shows more".to_owned())
+    }
+
+    /// What is typed in a field.
+    pub fn field(&mut self, verb: Verb) -> &mut Input {
+        match verb {
+            Verb::Approve => &mut self.draft.comment,
+            Verb::Reject => &mut self.draft.reason,
+        }
+    }
+
+    /// The decision that has been made, under the key of its first try if this is another.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn decision(&mut self, verb: Verb, fresh_key: &str) -> Result<Decision, String> {
+        let digest = self.digest.clone().map_err(|exit| exit.message)?;
+        let text = self.field(verb).text();
+        if verb == Verb::Reject || !text.is_empty() {
+            let what = if verb == Verb::Reject { "the reason" } else { "the comment" };
+            CommentText::parse(&text).map_err(|error| format!("{what} {error}"))?;
+        }
+        let earlier = self
+            .draft
+            .attempt
+            .take()
+            .filter(|earlier| (earlier.verb, &earlier.text, &earlier.digest) == (verb, &text, &digest));
+        let key = earlier.map_or_else(|| fresh_key.to_owned(), |earlier| earlier.key);
+        let decision = Decision { id: self.id.clone(), verb, text, digest, key };
+        self.draft.attempt = Some(decision.clone());
+        Ok(decision)
+    }
+}

@@ -1,0 +1,314 @@
+//! The inbox on a screen: drawn from the state, at any size. Changes nothing.
+//!
+//! What others have written is escaped before it gets here or while it is drawn; what is too long for
+//! a line goes on in the next.
+
+use super::input::Rows;
+use super::open::{Mode, Open, Page, Verb};
+use super::state::State;
+use crate::client::moment::Moment;
+use crate::client::show::{self, View, environment_tone, risk_tone, short_length, wrapped};
+use crate::client::terminal::{Terminal, Tone};
+use countersign_api::wire::SummaryBody;
+use countersign_core::text::{escaped_line, escaped_lines};
+use countersign_core::timestamp::Timestamp;
+use ratatui::Frame;
+use ratatui::layout::Position;
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+use unicode_width::UnicodeWidthStr as _;
+
+/// How many rows a message may take: the request matters more.
+const MESSAGE_ROWS: usize = 4;
+/// How many rows a lost connection may take: when, and the beginning of why.
+const TROUBLE_ROWS: usize = 2;
+/// How many rows of a text that is being typed are on the screen.
+const INPUT_ROWS: usize = 4;
+
+/// How the screen is drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct Screen {
+    /// Colours, or none.
+    pub terminal: Terminal,
+    /// Whether times are told as dates.
+    pub utc: bool,
+}
+
+/// What stands below the request or the list.
+#[derive(Debug, Default)]
+struct Bottom {
+    lines: Vec<String>,
+    /// Line and column.
+    cursor: Option<(usize, usize)>,
+}
+
+impl Screen {
+    /// Draws the state; says what of the request in front is on the screen.
+    pub fn draw(self, frame: &mut Frame<'_>, state: &State) -> Page {
+        let area = frame.area();
+        let (width, height) = (usize::from(area.width), usize::from(area.height));
+        let view = View {
+            terminal: self.terminal,
+            moment: Moment { now: state.now, utc: self.utc },
+            width: width.min(show::WIDTH),
+        };
+        let top = self.top(state, width);
+        let bottom = self.bottom(state, width);
+        let rows = height.saturating_sub(top.len() + bottom.lines.len() + 1);
+        let (body, page) = match &state.open {
+            Some(open) => page_of(&view, open, rows),
+            None => (self.list(&view, state, rows), Page::default()),
+        };
+        let rule = match &state.open {
+            Some(open) if open.request.is_some() => {
+                format!("── lines {}-{} of {} ", page.top + 1, page.top + body.len(), page.lines)
+            }
+            _ => String::new(),
+        };
+        let rule = format!("{rule}{}", "─".repeat(width.saturating_sub(rule.width())));
+        let below = height.saturating_sub(bottom.lines.len());
+        if let Some((line, column)) = bottom.cursor {
+            let (x, y) = (column.min(width.saturating_sub(1)), below + line);
+            frame.set_cursor_position(Position::new(small(x), small(y)));
+        }
+        let filling = rows.saturating_sub(body.len());
+        let lines = top
+            .into_iter()
+            .chain(body)
+            .chain(std::iter::repeat_n(String::new(), filling))
+            .chain([self.terminal.paint(Tone::Quiet, &rule)])
+            .chain(bottom.lines);
+        let lines: Vec<_> = lines.map(|line| styled(&line)).collect();
+        frame.render_widget(Paragraph::new(lines), area);
+        page
+    }
+
+    fn paint(self, tone: Tone, text: &str) -> String {
+        self.terminal.paint(tone, text)
+    }
+
+    fn top(self, state: &State, width: usize) -> Vec<String> {
+        let name = "Countersign inbox";
+        let person = escaped_line(&state.settings.person);
+        let count =
+            state.items.as_ref().map_or("…".to_owned(), |items| format!("{} to decide", items.len()));
+        let filters = state.settings.filters.join(" ");
+        let filters = if filters.is_empty() { filters } else { format!(", with {}", escaped_line(&filters)) };
+        let (left, right) = (format!("{name}  {person}"), format!("{count}{filters}"));
+        let gap = width.saturating_sub(left.width() + right.width());
+        let mut lines = if gap > 1 {
+            vec![format!(
+                "{}  {}{}{}",
+                self.paint(Tone::Strong, name),
+                self.paint(Tone::Quiet, &person),
+                " ".repeat(gap),
+                self.paint(Tone::Strong, &right)
+            )]
+        } else {
+            wrapped(&format!("{left}  {right}"), width)
+        };
+        if let Some(trouble) = &state.trouble {
+            let since = clock(trouble.since);
+            let what = if trouble.is_refusal {
+                format!("since {since}: {}", trouble.message)
+            } else {
+                format!("no connection since {since}, trying again\n{}", trouble.message)
+            };
+            let rows = if trouble.is_refusal { MESSAGE_ROWS } else { TROUBLE_ROWS };
+            lines.extend(self.message(Tone::Danger, &what, width).into_iter().take(rows));
+        }
+        lines.push(self.paint(Tone::Quiet, &"─".repeat(width)));
+        lines
+    }
+
+    /// Something worth saying, in a few rows.
+    fn message(self, tone: Tone, text: &str, width: usize) -> Vec<String> {
+        let lines = escaped_lines(text).flat_map(|line| wrapped(&line, width));
+        lines.take(MESSAGE_ROWS).map(|line| self.paint(tone, &line)).collect()
+    }
+
+    fn list(self, view: &View, state: &State, rows: usize) -> Vec<String> {
+        let Some(items) = &state.items else { return vec!["Asking the service…".to_owned()] };
+        if items.is_empty() {
+            return vec!["Nothing waits for you.".to_owned()];
+        }
+        let length = short_length(items.iter().map(|item| item.request_id.as_str()));
+        let (mut lines, mut first, mut end) = (Vec::new(), 0, 0);
+        for item in items {
+            let is_selected = state.selected.as_ref() == Some(&item.request_id);
+            if is_selected {
+                first = lines.len();
+            }
+            let is_skipped = state.skipped.contains(&item.request_id);
+            lines.extend(self.item(view, item, length, is_selected, is_skipped));
+            if is_selected {
+                end = lines.len();
+            }
+        }
+        // As little is scrolled as shows all of what is selected.
+        let skip = end.saturating_sub(rows).min(first);
+        lines.into_iter().skip(skip).take(rows).collect()
+    }
+
+    fn item(
+        self,
+        view: &View,
+        item: &SummaryBody,
+        length: usize,
+        is_selected: bool,
+        is_skipped: bool,
+    ) -> Vec<String> {
+        let id: String = item.request_id.chars().take(length).collect();
+        let risk = format!("{:<6}", escaped_line(&item.risk_level));
+        let environment = format!("{:<14}", escaped_line(&item.environment));
+        let when = if is_skipped { "skipped".to_owned() } else { view.moment.deadline(&item.expires_at) };
+        let tone = |tone: Option<Tone>| if is_skipped { Tone::Quiet } else { tone.unwrap_or(Tone::Quiet) };
+        let head = format!(
+            "{} {}  {} {}  {}/{}  {when}",
+            if is_selected { ">" } else { " " },
+            self.paint(tone(Some(Tone::Strong)), &escaped_line(&id)),
+            self.paint(tone(risk_tone(&item.risk_level)), &risk),
+            self.paint(tone(environment_tone(&item.environment)), &environment),
+            item.approvals_received,
+            item.approvals_required,
+        );
+        let what = format!(
+            "{} on {}, by {}",
+            escaped_line(&item.operation_type),
+            escaped_line(&item.instance_id),
+            escaped_line(&item.requested_by)
+        );
+        let what = wrapped(&what, view.width.saturating_sub(4)).into_iter().map(|line| {
+            let marker = if is_selected { ">" } else { " " };
+            let line = match (is_skipped, is_selected) {
+                (true, _) => self.paint(Tone::Quiet, &line),
+                (false, true) => self.paint(Tone::Strong, &line),
+                (false, false) => line,
+            };
+            format!("{marker}   {line}")
+        });
+        std::iter::once(head).chain(what).collect()
+    }
+
+    fn bottom(self, state: &State, width: usize) -> Bottom {
+        let mut bottom = Bottom::default();
+        let standing = state.open.as_ref().and_then(|open| standing(open, state.now));
+        bottom.lines.extend(standing.iter().flat_map(|line| self.message(Tone::Warning, line, width)));
+        if let Some((tone, text)) = &state.notice {
+            bottom.lines.extend(self.message(*tone, text, width));
+        }
+        let keys = match &state.open {
+            None => "↑↓ choose  Enter open  s skip  q quit",
+            Some(open) => self.prompt(&mut bottom, open, state.now, width),
+        };
+        bottom.lines.extend(wrapped(keys, width).iter().map(|line| self.paint(Tone::Quiet, line)));
+        bottom
+    }
+
+    /// What is asked of somebody, or waited for; gives the keys.
+    fn prompt(self, bottom: &mut Bottom, open: &Open, now: Timestamp, width: usize) -> &'static str {
+        let strong = |text: &str| self.paint(Tone::Strong, text);
+        match &open.mode {
+            Mode::Reading if open.request.is_none() => "Esc back",
+            Mode::Reading => "a approve  r reject  c comment  s skip  Space more  Esc back",
+            Mode::Confirming => {
+                bottom.lines.push(strong("Approve exactly this?"));
+                bottom.lines.extend(quoted(&open.draft.comment.text(), width));
+                "y yes  c comment  Esc no"
+            }
+            Mode::Writing(verb) => {
+                let (title, input, keys) = match verb {
+                    Verb::Approve => (
+                        "A comment, should you approve:",
+                        &open.draft.comment,
+                        "Enter go on  Esc back (the text stays)",
+                    ),
+                    Verb::Reject => {
+                        ("Reject it? Say why:", &open.draft.reason, "Enter reject  Esc back (the text stays)")
+                    }
+                };
+                bottom.lines.push(strong(title));
+                let Rows { rows, row, column } = input.rows(width.saturating_sub(2).max(1));
+                let skip = (row + 1).saturating_sub(INPUT_ROWS);
+                bottom.cursor = Some((bottom.lines.len() + row - skip, column + 2));
+                let rows = rows.into_iter().skip(skip).take(INPUT_ROWS);
+                bottom.lines.extend(rows.map(|row| format!("> {row}")));
+                keys
+            }
+            Mode::Sending { decision, retry_at } => {
+                let verb = decision.verb.as_str();
+                let line = match retry_at {
+                    None => format!("Sending: {verb}…"),
+                    Some(time) => {
+                        let left = (time.as_millisecond() - now.as_millisecond()).max(0) / 1000;
+                        format!("Not sent yet: {verb}; trying again in {} s", left + 1)
+                    }
+                };
+                bottom.lines.push(strong(&line));
+                bottom.lines.extend(quoted(&decision.text, width));
+                "Esc stop trying (the text stays)"
+            }
+        }
+    }
+}
+
+/// Why the request in front can hardly be decided any more.
+fn standing(open: &Open, now: Timestamp) -> Option<String> {
+    let status = open.request.as_ref().map(|request| request.status.as_str());
+    match status {
+        Some(status) if status != "pending" => {
+            Some(format!("it no longer waits for a decision: it is {}", escaped_line(status)))
+        }
+        _ if open.is_gone => Some("it no longer waits for a decision".to_owned()),
+        _ if open.is_expired(now) => Some("its deadline has passed: the service will refuse".to_owned()),
+        _ => None,
+    }
+}
+
+/// What somebody has typed, when it is not being edited.
+fn quoted(text: &str, width: usize) -> Vec<String> {
+    if text.is_empty() {
+        return Vec::new();
+    }
+    let lines = wrapped(&escaped_line(text), width.saturating_sub(4));
+    lines.into_iter().take(INPUT_ROWS).map(|line| format!("  | {line}")).collect()
+}
+
+fn page_of(view: &View, open: &Open, rows: usize) -> (Vec<String>, Page) {
+    let Some(request) = &open.request else {
+        return (vec!["Asking the service…".to_owned()], Page::default());
+    };
+    let text = view.request(request);
+    let all: Vec<_> = text.lines().map(str::to_owned).collect();
+    let lines = all.len();
+    let top = open.page.top.min(lines.saturating_sub(rows));
+    let shown = all.into_iter().skip(top).take(rows).collect();
+    (shown, Page { top, rows, lines, width: view.width })
+}
+
+/// `09:30:00 UTC`.
+fn clock(time: Timestamp) -> String {
+    let time: String = time.to_string().chars().skip(11).take(8).collect();
+    format!("{time} UTC")
+}
+
+fn small(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}
+
+/// A painted line in the screen's own colours.
+fn styled(line: &str) -> Line<'static> {
+    let spans = Terminal::unpainted(line).into_iter().map(|(tone, text)| {
+        let style = match tone {
+            None => Style::new(),
+            Some(Tone::Quiet) => Style::new().add_modifier(Modifier::DIM),
+            Some(Tone::Strong) => Style::new().add_modifier(Modifier::BOLD),
+            Some(Tone::Good) => Style::new().fg(Color::Green),
+            Some(Tone::Warning) => Style::new().fg(Color::Yellow),
+            Some(Tone::Danger) => Style::new().fg(Color::Red).add_modifier(Modifier::BOLD),
+        };
+        Span::styled(text, style)
+    });
+    Line::from_iter(spans)
+}

@@ -1,0 +1,161 @@
+//! `countersign login` and `countersign logout`.
+
+use crate::client::arguments::LoginArguments;
+use crate::client::config::{Config, Profile, ProfileName};
+use crate::client::connection::agent;
+use crate::client::environment::Environment;
+use crate::client::moment::Moment;
+use crate::client::oidc::{Client, Login, Pace};
+use crate::client::profile;
+use crate::client::token_store::TokenStore;
+use crate::exit::Exit;
+use crate::issuer;
+use countersign_app::host::Host as _;
+use countersign_core::text::escaped_line;
+use countersign_core::timestamp::Timestamp;
+use countersign_host::system::SystemHost;
+use countersign_identity::gateway;
+use std::io::Write;
+use std::time::Duration;
+
+/// What both commands work on.
+struct Place {
+    name: ProfileName,
+    profile: Profile,
+    store: TokenStore,
+    agent: ureq::Agent,
+}
+
+impl Place {
+    fn of(arguments: &LoginArguments) -> Result<Self, Exit> {
+        let environment = Environment::of_process();
+        let config = environment.config_path().map_or(Ok(Config::default()), |path| Config::read(&path))?;
+        let selected = profile::selected(arguments.profile.profile.as_ref(), &environment, &config)?;
+        let (name, profile) = selected.ok_or_else(|| {
+            Exit::usage(
+                "no profile is selected: name one with --profile, or make one with `countersign config \
+                 set-profile NAME --url URL --oidc-issuer URL --oidc-client-id ID` and `config use NAME`"
+                    .to_owned(),
+            )
+        })?;
+        let ca_bundle = arguments.ca_bundle.as_ref().or(environment.ca_bundle.as_ref());
+        let ca_bundle = ca_bundle.or(profile.ca_bundle.as_ref());
+        let agent = agent(ca_bundle.map(std::path::PathBuf::as_path), issuer::TIMEOUT)?;
+        Ok(Self { name, store: TokenStore::at(&environment.token_directory()?), agent, profile })
+    }
+}
+
+/// The machine's time.
+struct RealPace(SystemHost);
+
+impl Pace for RealPace {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn pause(&self, length: Duration) {
+        std::thread::sleep(length);
+    }
+}
+
+/// `countersign login`.
+///
+/// # Errors
+/// See [`device_login`].
+pub fn login(arguments: &LoginArguments) -> Result<(), Exit> {
+    let Place { name, profile, store, agent } = Place::of(arguments)?;
+    let client = Client::new(&profile, agent)?;
+    let mut stdout = std::io::stdout().lock();
+    device_login(&client, &store, &name, &RealPace(SystemHost::default()), &mut stdout)?;
+    // A token that the person has given elsewhere wins: they should know why the login is not used.
+    let environment = Environment::of_process();
+    if environment.token.is_some() || environment.token_file.is_some() || profile.token_file.is_some() {
+        let note = "the login is not used while COUNTERSIGN_TOKEN, COUNTERSIGN_TOKEN_FILE or the profile's \
+                    token_file is set";
+        writeln!(stdout, "{note}").map_err(|error| Exit::from(format!("stdout: {error}")))?;
+    }
+    Ok(())
+}
+
+/// Logs somebody in by the device authorization grant: tells them where to enter which code, waits
+/// until they have, and keeps the login.
+///
+/// # Errors
+/// Refused (3) when they said no, timed out (7) when they said nothing, failed (1) when the issuer
+/// cannot be asked or understood.
+pub fn device_login(
+    client: &Client,
+    store: &TokenStore,
+    name: &ProfileName,
+    pace: &dyn Pace,
+    out: &mut dyn Write,
+) -> Result<Login, Exit> {
+    let mut tell = |line: String| {
+        writeln!(out, "{line}")
+            .and_then(|()| out.flush())
+            .map_err(|error| Exit::from(format!("stdout: {error}")))
+    };
+    let description = client.describe()?;
+    let code = client.begin(&description)?;
+    tell(format!("Open {} and enter the code", escaped_line(&code.verification_uri)))?;
+    tell(format!("\n    {}\n", escaped_line(&code.user_code)))?;
+    if let Some(uri) = &code.verification_uri_complete {
+        tell(format!("or open {} and compare the code.", escaped_line(uri)))?;
+    }
+    tell(format!("Waiting; the code is good for {} min.", code.expires_in.div_ceil(60)))?;
+    let login = client.wait(&description, &code, pace)?;
+    store.write(name, &login)?;
+    let claims = gateway::payload(login.token.expose()).unwrap_or_default();
+    let person = crate::client::command::person(&claims);
+    let ends = Timestamp::from_millisecond(login.expires_at_seconds.saturating_mul(1000)).to_string();
+    let left = Moment { now: pace.now(), utc: false }.deadline(&ends);
+    let renewed = if login.refresh_token.is_some() { "and then renewed" } else { "and not renewed" };
+    tell(format!(
+        "Logged in as {} at profile {name}; the token is good for {left}, {renewed}.",
+        escaped_line(&person)
+    ))?;
+    Ok(login)
+}
+
+/// `countersign logout`: the login is gone from this machine in any case; the issuer is told if it
+/// wants to be.
+///
+/// # Errors
+/// When the file cannot be removed, or the issuer could not be told.
+pub fn logout(arguments: &LoginArguments) -> Result<(), Exit> {
+    let Place { name, profile, store, agent } = Place::of(arguments)?;
+    let mut stdout = std::io::stdout().lock();
+    let client = Client::new(&profile, agent);
+    forget(client.as_ref().ok(), &store, &name, &mut stdout)
+}
+
+/// Forgets a login, and tells the issuer.
+///
+/// # Errors
+/// As for [`logout`].
+pub fn forget(
+    client: Option<&Client>,
+    store: &TokenStore,
+    name: &ProfileName,
+    out: &mut dyn Write,
+) -> Result<(), Exit> {
+    // One that cannot be read is removed all the same.
+    let login = store.read(name).ok().flatten();
+    let was_there = store.remove(name)?;
+    let line = if was_there { "Logged out of" } else { "Nobody was logged in at" };
+    writeln!(out, "{line} profile {name}.").map_err(|error| Exit::from(format!("stdout: {error}")))?;
+    if let (Some(login), Some(client)) = (login, client)
+        && was_there
+        && client.is_of(&login)
+    {
+        let not_told = |exit: Exit| Exit {
+            message: format!(
+                "the login is gone from this machine, but the issuer was not told: {}",
+                exit.message
+            ),
+            ..exit
+        };
+        client.revoke(&login).map_err(not_told)?;
+    }
+    Ok(())
+}

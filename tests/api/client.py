@@ -1,0 +1,57 @@
+"""Creates a request and approves it, with the client that was generated from docs/openapi.json."""
+
+import os
+
+from countersign_client import AuthenticatedClient
+from countersign_client.api.approvals import approve, create, events, finish, get, list_, start
+from countersign_client.models import Approve, Create, CreateParameters, Environment, Finish
+from countersign_client.models import FinishOutcome, Problem, Request, Start, Status
+
+
+def client(name):
+    return AuthenticatedClient(base_url=os.environ["URL"], token=os.environ[name])
+
+
+def request(answer):
+    assert isinstance(answer, Request), answer
+    return answer
+
+
+ann, bob, carol = client("ANN"), client("BOB"), client("CAROL")
+parameters = CreateParameters.from_dict({"target_instance_class": "db.r6g.xlarge"})
+draft = Create(
+    operation_type="modify_instance_class",
+    instance_id="production-db-01",
+    parameters=parameters,
+    environment=Environment.PRODUCTION,
+    justification="CPU has been at 95 % since Monday",
+    estimated_cost=250.5,
+)
+made = create.sync_detailed(client=ann, body=draft, idempotency_key="client.py")
+assert made.status_code == 201, made
+created = request(made.parsed)
+assert created.status == Status.PENDING and created.approvals_required == 2
+assert made.headers["location"] == f"/v1/approvals/{created.request_id}"
+again = create.sync_detailed(client=ann, body=draft, idempotency_key="client.py")
+assert again.status_code == 200 and request(again.parsed).request_id == created.request_id
+
+own = approve.sync(created.request_id, client=ann, body=Approve())
+assert isinstance(own, Problem) and own.code == "self_approval", own
+
+pending = list_.sync(client=bob, status=Status.PENDING)
+assert [item.request_id for item in pending.items] == [created.request_id]
+shown = request(get.sync(created.request_id, client=bob))
+assert shown.parameters.to_dict() == parameters.to_dict()
+
+agreed = Approve(parameters_digest=shown.parameters_digest, comments="fine")
+half = request(approve.sync(created.request_id, client=bob, body=agreed))
+assert half.status == Status.PENDING and half.approvals_received == 1
+whole = request(approve.sync(created.request_id, client=carol, body=agreed))
+assert whole.status == Status.APPROVED and whole.approved_by == ["bob@example.com", "carol@example.com"]
+
+started = request(start.sync(created.request_id, client=ann, body=Start()))
+done = Finish(execution_id=started.execution_id, outcome=FinishOutcome.SUCCEEDED, actual_cost=248.1)
+assert request(finish.sync(created.request_id, client=ann, body=done)).status == Status.EXECUTED
+trail = events.sync(created.request_id, client=ann).items
+assert [event.status for event in trail] == ["pending", "pending", "approved", "executing", "executed"]
+print("the generated client has created, approved and executed a request")

@@ -1,0 +1,107 @@
+//! Services that are not Countersign, or not well.
+
+use crate::Person;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
+/// A server that answers everything alike, and remembers what it was asked.
+pub(crate) struct Stranger {
+    port: u16,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Stranger {
+    pub(crate) fn answering(status: u16, body: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let requests: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (seen, body) = (Arc::clone(&requests), body.to_owned());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(mut stream) = stream else { return };
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let (mut line, mut length) = (String::new(), 0);
+                if reader.read_line(&mut line).is_err() {
+                    continue;
+                }
+                seen.lock().unwrap().push(line.trim().to_owned());
+                loop {
+                    let mut header = String::new();
+                    if reader.read_line(&mut header).unwrap_or(0) <= 2 {
+                        break;
+                    }
+                    if let Some(value) = header.to_lowercase().strip_prefix("content-length:") {
+                        length = value.trim().parse().unwrap();
+                    }
+                }
+                let _ = reader.take(length).read_to_end(&mut Vec::new());
+                let answer = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\nlocation: http://127.0.0.1:1/\r\n\
+                     content-length: {}\r\nconnection: close\r\n\r\n{body}",
+                    body.len()
+                );
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        Self { port, requests }
+    }
+
+    pub(crate) fn base(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+#[test]
+fn whoever_answers_is_not_believed_and_cannot_paint_the_screen() {
+    for (status, body, code, said) in [
+        (200, "<html>hello</html>", 1, "does not answer as Countersign does"),
+        (200, "{}", 1, "does not answer as Countersign does"),
+        (302, "", 1, "status 302"),
+        (401, r#"{"message":"Unauthorized"}"#, 3, "the gateway does not accept your token"),
+        (403, r#"{"message":"\u001b[2JForbidden"}"#, 3, "\\u{1b}[2JForbidden"),
+        (404, r#"{"message":"Not Found"}"#, 4, "there is no such route"),
+        (429, r#"{"message":"Too Many Requests"}"#, 3, "wait a moment"),
+        (502, "<html>Bad Gateway</html>", 1, "status 502"),
+        (504, "", 7, "status 504"),
+    ] {
+        let stranger = Stranger::answering(status, body);
+        let ended = Person::at(&stranger.base(), Some("token".to_owned())).run(&["list"]);
+        ended.expect(code, said);
+        assert!(!ended.stderr.contains('\u{1b}') && !ended.stdout.contains('\u{1b}'), "{ended:?}");
+        assert_eq!(stranger.requests().len(), 1, "a redirect is not followed: {status}");
+    }
+}
+
+#[test]
+fn a_service_that_is_not_ready_is_asked_again_with_the_same_key() {
+    let problem = r#"{"type":"urn:countersign:problem:store_unavailable","title":"Temporarily unavailable","status":503,
+        "detail":"ask again","instance":"urn:uuid:0","code":"store_unavailable"}"#;
+    let stranger = Stranger::answering(503, problem);
+    let ann = Person::at(&stranger.base(), Some("token".to_owned()));
+    let ended = ann.run(&["create", "reboot", "x", "-e", "production", "-m", "why"]);
+    ended.expect(1, "(store_unavailable)");
+    ended.expect(1, "urn:uuid:0");
+    assert_eq!(stranger.requests().len(), 4);
+}
+
+#[test]
+fn a_token_does_not_travel_in_the_clear() {
+    for url in [
+        "http://example.com",
+        "http://127.0.0.1.example.com",
+        "ftp://x",
+        "example.com",
+        "http://127.0.0.1@example.com",
+        "http://127.0.0.1:80@example.com",
+        "http://127.0.0.1?@example.com",
+    ] {
+        let ended = Person::at(url, Some("token".to_owned())).run(&["list"]);
+        assert_eq!(ended.code, 2, "{url}: {ended:?}");
+        assert!(!ended.stderr.contains("token\n"), "{ended:?}");
+    }
+}
