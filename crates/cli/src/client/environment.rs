@@ -95,9 +95,9 @@ mod tests {
     #[test]
     fn files_are_where_the_base_directory_specification_says() {
         let path = |text: &str| Some(PathBuf::from(text));
-        let at_home = Environment { home: path("/home/ann"), ..Environment::default() };
-        assert_eq!(at_home.config_path(), path("/home/ann/.config/countersign/config.toml"));
-        assert_eq!(at_home.token_directory().ok(), path("/home/ann/.local/state/countersign/tokens"));
+        let at_home = Environment { home: path("/people/ann"), ..Environment::default() };
+        assert_eq!(at_home.config_path(), path("/people/ann/.config/countersign/config.toml"));
+        assert_eq!(at_home.token_directory().ok(), path("/people/ann/.local/state/countersign/tokens"));
         let elsewhere =
             Environment { config_home: path("/cfg"), state_home: path("/state"), ..at_home.clone() };
         assert_eq!(elsewhere.config_path(), path("/cfg/countersign/config.toml"));
@@ -112,11 +112,11 @@ mod tests {
 
     #[test]
     fn paths_of_the_file_do_not_depend_on_where_a_command_is_run() {
-        let environment = Environment { home: Some("/home/ann".into()), ..Environment::default() };
+        let environment = Environment { home: Some("/people/ann".into()), ..Environment::default() };
         for (written, meant) in [
             ("/etc/ca.pem", "/etc/ca.pem"),
-            ("~/ca.pem", "/home/ann/ca.pem"),
-            ("ca.pem", "/home/ann/.config/countersign/ca.pem"),
+            ("~/ca.pem", "/people/ann/ca.pem"),
+            ("ca.pem", "/people/ann/.config/countersign/ca.pem"),
         ] {
             assert_eq!(environment.resolved(Path::new(written)), Path::new(meant), "{written}");
         }

@@ -139,11 +139,11 @@ mod tests {
         oidc_client_id = \"cli\"\n[profiles.empty]\n";
 
     fn config() -> Config {
-        Config::parse(Path::new("/home/ann/.config/countersign/config.toml"), FILE).unwrap()
+        Config::parse(Path::new("/people/ann/.config/countersign/config.toml"), FILE).unwrap()
     }
 
     fn environment() -> Environment {
-        Environment { home: Some("/home/ann".into()), ..Environment::default() }
+        Environment { home: Some("/people/ann".into()), ..Environment::default() }
     }
 
     fn named(name: &str) -> ConnectionArguments {
@@ -164,7 +164,7 @@ mod tests {
 
         let of_profile = weigh(&nothing, &environment(), &config()).unwrap();
         assert_eq!(of_profile.url, "http://localhost:1");
-        assert_eq!(of_profile.ca_bundle, Some("/home/ann/.config/countersign/dev.pem".into()));
+        assert_eq!(of_profile.ca_bundle, Some("/people/ann/.config/countersign/dev.pem".into()));
         assert_eq!(of_profile.token, file("the profile's token_file", "/dev.token"));
 
         let variables = Environment {
