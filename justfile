@@ -27,6 +27,10 @@ api:
 functions:
     sam build
 
+# What is claimed of the cost of policy, measured
+bench:
+    cargo run --release --package countersign-bench -- policy
+
 # Break guarantees on purpose and see the tests notice
 breakages:
     tests/breakages/run

@@ -3,9 +3,10 @@
 import os
 
 from countersign_client import AuthenticatedClient
-from countersign_client.api.approvals import approve, create, events, finish, get, list_, start
-from countersign_client.models import Approve, Create, CreateParameters, Environment, Finish
-from countersign_client.models import FinishOutcome, Problem, Request, Start, Status
+from countersign_client.api.approvals import approve, create, events, explain, finish, get, list_, simulate
+from countersign_client.api.approvals import start
+from countersign_client.models import Approve, Create, CreateParameters, Environment, Explanation, Finish
+from countersign_client.models import FinishOutcome, Problem, Request, Simulation, Start, Status
 
 
 def client(name):
@@ -26,17 +27,23 @@ draft = Create(
     environment=Environment.PRODUCTION,
     justification="CPU has been at 95 % since Monday",
     estimated_cost=250.5,
+    ticket="OPS-1234",
+    rollback_plan="Change it back",
 )
+tried = simulate.sync(client=ann, body=draft)
+assert isinstance(tried, Simulation) and tried.permitted and tried.satisfiable, tried
+assert list_.sync(client=ann).items == []
 made = create.sync_detailed(client=ann, body=draft, idempotency_key="client.py")
 assert made.status_code == 201, made
 created = request(made.parsed)
-assert created.status == Status.PENDING and created.approvals_required == 2
+assert created.status == Status.PENDING and created.approvals_required == tried.approvals_required == 2
+assert created.ticket == draft.ticket and created.rollback_plan == draft.rollback_plan
 assert made.headers["location"] == f"/v1/approvals/{created.request_id}"
 again = create.sync_detailed(client=ann, body=draft, idempotency_key="client.py")
 assert again.status_code == 200 and request(again.parsed).request_id == created.request_id
 
 own = approve.sync(created.request_id, client=ann, body=Approve())
-assert isinstance(own, Problem) and own.code == "self_approval", own
+assert isinstance(own, Problem) and own.code == "self_approval" and own.reasons == [own.detail], own
 
 pending = list_.sync(client=bob, status=Status.PENDING)
 assert [item.request_id for item in pending.items] == [created.request_id]
@@ -46,6 +53,10 @@ assert shown.parameters.to_dict() == parameters.to_dict()
 agreed = Approve(parameters_digest=shown.parameters_digest, comments="fine")
 half = request(approve.sync(created.request_id, client=bob, body=agreed))
 assert half.status == Status.PENDING and half.approvals_received == 1
+explained = explain.sync(created.request_id, client=bob)
+assert isinstance(explained, Explanation) and explained.missing.from_anybody == 1, explained
+refused = {action.action: action.code for action in explained.actions if not action.permitted}
+assert refused["approve"] == "already_decided" and "comment" not in refused, refused
 whole = request(approve.sync(created.request_id, client=carol, body=agreed))
 assert whole.status == Status.APPROVED and whole.approved_by == ["bob@example.com", "carol@example.com"]
 

@@ -13,7 +13,6 @@ use countersign_core::digest::DigestKey;
 use countersign_core::ids::EventId;
 use countersign_core::notification::Notification;
 use countersign_core::person::PersonId;
-use countersign_core::policy::Policy;
 use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::create_missing;
@@ -96,7 +95,7 @@ impl World {
     async fn commit(&self, count: usize) -> Vec<String> {
         let dependencies = Dependencies {
             store: DynamoStore::new(self.database.clone(), tables()),
-            policy: Policy::bundled().unwrap(),
+            policy: countersign_host::policy::bundled().unwrap(),
             digest_key: DigestKey::new([9; 32]),
             host: Box::new(self.host.clone()),
         };

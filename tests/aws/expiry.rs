@@ -8,7 +8,6 @@ use countersign_core::command::Draft;
 use countersign_core::digest::DigestKey;
 use countersign_core::event::EventType;
 use countersign_core::person::PersonId;
-use countersign_core::policy::Policy;
 use countersign_core::request::Status;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::create_missing;
@@ -39,7 +38,7 @@ async fn overdue(
     create_missing(&database, &tables()).await.unwrap();
     let dependencies = |store| Dependencies {
         store,
-        policy: Policy::bundled().unwrap(),
+        policy: countersign_host::policy::bundled().unwrap(),
         digest_key: DigestKey::new([9; 32]),
         host: Box::new(host.clone()),
     };

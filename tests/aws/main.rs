@@ -7,6 +7,7 @@ mod equality;
 mod expiry;
 mod identity;
 mod lifecycle;
+mod policy;
 mod samples;
 mod tls;
 
@@ -19,6 +20,7 @@ fn binary(function: &str) -> &'static str {
         "create" => env!("CARGO_BIN_EXE_create-under-test"),
         "dispatch" => env!("CARGO_BIN_EXE_dispatch-under-test"),
         "events" => env!("CARGO_BIN_EXE_events-under-test"),
+        "explain" => env!("CARGO_BIN_EXE_explain-under-test"),
         "expire" => env!("CARGO_BIN_EXE_expire-under-test"),
         "finish" => env!("CARGO_BIN_EXE_finish-under-test"),
         "get" => env!("CARGO_BIN_EXE_get-under-test"),
@@ -26,6 +28,7 @@ fn binary(function: &str) -> &'static str {
         "list" => env!("CARGO_BIN_EXE_list-under-test"),
         "notify" => env!("CARGO_BIN_EXE_notify-under-test"),
         "reject" => env!("CARGO_BIN_EXE_reject-under-test"),
+        "simulate" => env!("CARGO_BIN_EXE_simulate-under-test"),
         "start" => env!("CARGO_BIN_EXE_start-under-test"),
         other => panic!("no function {other}"),
     }

@@ -65,5 +65,5 @@ fn every_sample_does_what_it_says() {
             }
         }
     }
-    assert!(api >= 12 && direct >= 14, "{api} through the gateway, {direct} direct");
+    assert!(api >= 14 && direct >= 16, "{api} through the gateway, {direct} direct");
 }

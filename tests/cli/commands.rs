@@ -65,8 +65,7 @@ fn every_exit_code_means_one_thing() {
     bob.run(&["approve", &id]).expect(2, "add --yes");
     bob.run(&["approve", &id, "--json"]).expect(2, "add --yes");
     // 3: a rule says no.
-    ann.run(&["approve", &id, "--yes"])
-        .expect(3, "nobody decides on their own request; another approver has to (self_approval)");
+    ann.run(&["approve", &id, "--yes"]).expect(3, "another approver has to (self_approval)");
     ann.run(&["create", "x y", "z", "-e", "production", "-m", "why"])
         .expect(3, "operation_type: must be 1 to 128");
     Person::at(program.base(), None).run(&["list"]).expect(3, "set COUNTERSIGN_TOKEN");

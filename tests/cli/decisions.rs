@@ -41,8 +41,9 @@ fn lie() -> Value {
         "instance_id": "dev-db-01", "parameters": { "force": false },
         "parameters_digest": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
         "environment": "non-production", "risk_level": "low", "requested_by": "ann@example.com",
-        "requested_at": "2026-01-01T00:00:00.000Z", "justification": "why", "approvals_required": 1,
-        "approvals_received": 0, "approved_by": [], "expires_at": "2099-01-01T00:00:00.000Z", "comments": [],
+        "requested_at": "2026-01-01T00:00:00.000Z", "justification": "why", "requester_groups": ["developer"],
+        "approvals_required": 1, "slots": [], "digest_required": false, "rules": [], "approvals_received": 0,
+        "approved_by": [], "expires_at": "2099-01-01T00:00:00.000Z", "comments": [],
         "decisions": [], "version": 1, "policy_version": "", "audit_head": "",
     })
 }

@@ -8,6 +8,7 @@
 
 mod commands;
 mod decisions;
+mod demands;
 mod strangers;
 
 use countersign_e2e::program::{Program, run_with};

@@ -294,6 +294,22 @@ fn edit(service: &Service, path: &str, name: &str, value: AttributeValue) -> Att
     })
 }
 
+/// The decisions of a request, by people in no group.
+fn decisions_without_groups(service: &Service, path: &str) -> AttributeValue {
+    service.block_on(async {
+        let key = AttributeValue::S(Service::id(path).to_owned());
+        let get = service.database.get_item().table_name(tables().approvals).key("request_id", key);
+        let item = get.send().await.unwrap().item.unwrap();
+        let mut decisions = item["decisions"].as_l().unwrap().clone();
+        for decision in &mut decisions {
+            if let AttributeValue::M(members) = decision {
+                members.remove("groups");
+            }
+        }
+        AttributeValue::L(decisions)
+    })
+}
+
 #[test]
 fn every_code_is_described_and_every_problem_has_its_shape() {
     let service = Service::start();
@@ -327,6 +343,11 @@ fn every_code_is_described_and_every_problem_has_its_shape() {
         ann.send("POST", "/v1/approvals", &[], &vec![b' '; 256 * 1024 + 1]).unwrap(),
         ann.post("/v1/approvals", &json!({})),
     ];
+    // An approver whom policy lets approve no more: as if their groups had never let them.
+    let decisions = decisions_without_groups(&service, &approved);
+    let decisions = edit(&service, &approved, "decisions", decisions);
+    answers.push(ann.post(&execution, &json!({})));
+    edit(&service, &approved, "decisions", decisions);
     for _ in 0..48 {
         Service::create(&ann, &Service::medium());
     }

@@ -10,14 +10,15 @@ use countersign_api::operations::comment::Comment;
 use countersign_api::operations::create::Create;
 use countersign_api::operations::dispatch::Dispatch;
 use countersign_api::operations::events::Events;
+use countersign_api::operations::explain::Explain;
 use countersign_api::operations::finish::Finish;
 use countersign_api::operations::get::Get;
 use countersign_api::operations::list::List;
 use countersign_api::operations::reject::Reject;
+use countersign_api::operations::simulate::Simulate;
 use countersign_api::operations::start::Start;
 use countersign_app::dependencies::Dependencies;
 use countersign_core::digest::DigestKey;
-use countersign_core::policy::Policy;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::create_missing;
 use countersign_embedded::Embedded;
@@ -47,9 +48,9 @@ pub struct Functions {
 }
 
 /// The names of the functions behind the gateway.
-const NAMES: [&str; 12] = [
-    "approve", "cancel", "comment", "create", "dispatch", "events", "finish", "get", "health", "list",
-    "reject", "start",
+const NAMES: [&str; 14] = [
+    "approve", "cancel", "comment", "create", "dispatch", "events", "explain", "finish", "get", "health",
+    "list", "reject", "simulate", "start",
 ];
 
 impl Functions {
@@ -61,6 +62,7 @@ impl Functions {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(create_missing(&database, &tables())).unwrap();
         let environment = Environment::of(variables.iter().copied());
+        let policy = countersign_host::policy::bundled().unwrap();
         let (mut functions, mut grants) = (BTreeMap::new(), BTreeMap::new());
         for name in NAMES {
             let transport = Granted::new(embedded.clone(), tables(), granted(name));
@@ -68,12 +70,12 @@ impl Functions {
             let function = Function {
                 dependencies: Dependencies {
                     store: DynamoStore::new(client, tables()),
-                    policy: Policy::bundled().unwrap(),
+                    policy: policy.clone(),
                     digest_key: DigestKey::new([9; 32]),
                     host: Box::new(host.clone()),
                 },
                 authentication: Authentication::read(&environment).unwrap(),
-                direct: DirectAccess::read(&environment).unwrap(),
+                direct: DirectAccess::read(&environment, policy.people()).unwrap(),
                 metrics: Metrics::new("test".to_owned(), |_| {}),
             };
             functions.insert(name.to_owned(), function);
@@ -96,11 +98,13 @@ impl Functions {
                 "create" => function.handle::<Create>(payload).await,
                 "dispatch" => function.handle::<Dispatch>(payload).await,
                 "events" => function.handle::<Events>(payload).await,
+                "explain" => function.handle::<Explain>(payload).await,
                 "finish" => function.handle::<Finish>(payload).await,
                 "get" => function.handle::<Get>(payload).await,
                 "health" => function.handle_health(payload),
                 "list" => function.handle::<List>(payload).await,
                 "reject" => function.handle::<Reject>(payload).await,
+                "simulate" => function.handle::<Simulate>(payload).await,
                 "start" => function.handle::<Start>(payload).await,
                 other => panic!("no function {other}"),
             }

@@ -68,7 +68,7 @@ pub fn event(request: &Request, claims: Option<&Map<String, Value>>) -> Value {
                 "method": request.method,
                 "path": request.path,
                 "protocol": "HTTP/1.1",
-                "sourceIp": "192.0.2.1",
+                "sourceIp": "127.0.0.1",
                 "userAgent": "test",
             },
             "requestId": "id",

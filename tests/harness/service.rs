@@ -10,6 +10,7 @@ use axum_server::Handle;
 use countersign::application::Application;
 use countersign::authentication::Authenticator;
 use countersign::http;
+use countersign::source_address::TrustedProxies;
 use countersign_app::deliver::{DeliveryReport, deliver};
 use countersign_app::expire::{ExpiryReport, expire};
 use countersign_app::host::Host as _;
@@ -20,7 +21,9 @@ use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::request::Request;
 use countersign_embedded::Embedded;
+use countersign_host::policy;
 use countersign_identity::token::{LOCAL_ISSUER, LOCAL_TYPE, LocalKey, Verifier};
+use ipnet::IpNet;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
@@ -42,6 +45,7 @@ pub struct Service {
     /// The database, past all faults.
     pub database: aws_sdk_dynamodb::Client,
     application: Application,
+    embedded: Embedded,
     key: LocalKey,
     base: String,
     handle: Handle<SocketAddr>,
@@ -56,18 +60,48 @@ impl Service {
 
     /// The same; events say that their actors came by this door.
     pub fn start_as(channel: Channel) -> Self {
-        let host = ManualHost::default();
-        let key = LocalKey::new(TOKEN_KEY);
+        Self::start_with(channel, policy::bundled().unwrap(), Vec::new())
+    }
+
+    /// One under a policy of the test's own.
+    pub fn under(policy: Policy) -> Self {
+        Self::start_with(Channel::Local, policy, Vec::new())
+    }
+
+    /// One that takes the word of these proxies for where a call comes from.
+    pub fn behind(proxies: Vec<IpNet>, policy: Policy) -> Self {
+        Self::start_with(Channel::Local, policy, proxies)
+    }
+
+    /// A second one on the same store and by the same clock, under another policy: what a new release
+    /// of the policy finds. Tokens are good at both.
+    pub fn again_under(&self, policy: Policy) -> Self {
+        Self::start_on(self.embedded.clone(), self.host.clone(), Channel::Local, policy, Vec::new())
+    }
+
+    fn start_with(channel: Channel, policy: Policy, proxies: Vec<IpNet>) -> Self {
         let embedded = Embedded::in_memory().unwrap();
+        Self::start_on(embedded, ManualHost::default(), channel, policy, proxies)
+    }
+
+    fn start_on(
+        embedded: Embedded,
+        host: ManualHost,
+        channel: Channel,
+        policy: Policy,
+        proxies: Vec<IpNet>,
+    ) -> Self {
+        let key = LocalKey::new(TOKEN_KEY);
         let transport = FaultyTransport::new(embedded.clone());
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let application = runtime
             .block_on(Application::new(
                 countersign_embedded::client(transport.clone()),
-                Policy::bundled().unwrap(),
+                policy,
                 DigestKey::new([9; 32]),
                 Authenticator::fixed(Verifier { channel, ..Verifier::local(key.clone()) }),
+                TrustedProxies::new(proxies),
                 Box::new(host.clone()),
             ))
             .unwrap();
@@ -79,11 +113,12 @@ impl Service {
         let server_handle = handle.clone();
         runtime.spawn(async move {
             let server = axum_server::from_tcp(listener).unwrap().handle(server_handle);
-            server.serve(router.into_make_service()).await.unwrap();
+            let service = router.into_make_service_with_connect_info::<SocketAddr>();
+            server.serve(service).await.unwrap();
         });
         transport.take_calls();
-        let database = countersign_embedded::client(embedded);
-        Self { host, transport, database, application, key, base, handle, runtime }
+        let database = countersign_embedded::client(embedded.clone());
+        Self { host, transport, database, application, embedded, key, base, handle, runtime }
     }
 
     /// Where it listens.

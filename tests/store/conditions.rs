@@ -11,6 +11,7 @@ use countersign_core::ids::RequestId;
 use countersign_core::notification::Notification;
 use countersign_core::person::PersonId;
 use countersign_core::request::{Request, Status};
+use countersign_core::slots::Groups;
 use countersign_core::text::CommentText;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_e2e::inspection;
@@ -35,14 +36,28 @@ fn commit(
     sequence: u64,
     change: Change,
 ) -> Result<(), CommitError> {
+    commit_as(service, store, before, &[user], sequence, change)
+}
+
+/// The same, by somebody with several addresses; the first is the one they are known by.
+fn commit_as(
+    service: &Service,
+    store: &DynamoStore,
+    before: &Request,
+    addresses: &[&str],
+    sequence: u64,
+    change: Change,
+) -> Result<(), CommitError> {
+    let addresses: Vec<_> = addresses.iter().map(|address| PersonId::from_email(address).unwrap()).collect();
     let event = Event {
         id: service.host.event_id(),
         request_id: before.id,
         sequence,
         at: service.host.now(),
-        user: PersonId::from_email(user).unwrap(),
+        user: addresses[0].clone(),
         kind: Kind::Human,
         channel: Channel::Local,
+        source_ip: None,
         status: Status::Pending,
         change,
         idempotency: None,
@@ -52,13 +67,18 @@ fn commit(
     let audit = AuditEvent::record(&event, &after, &DigestKey::new([9; 32]));
     after.audit_head = audit.hash;
     let notification = Notification::of(&event, &after);
-    let change_set =
-        ChangeSet { before: Some(before), after: &after, audit: &audit, notification: &notification };
+    let change_set = ChangeSet {
+        before: Some(before),
+        after: &after,
+        audit: &audit,
+        addresses: &addresses.into_iter().collect(),
+        notification: &notification,
+    };
     service.block_on(store.commit(change_set))
 }
 
 fn granted() -> Change {
-    Change::Granted { comment: None, execute_by: None }
+    Change::Granted { comment: None, execute_by: None, groups: Groups::new() }
 }
 
 fn commented() -> Change {
@@ -81,6 +101,34 @@ fn a_second_approval_of_one_person_is_refused_by_the_database() {
     let version = request.version + 1;
     let result = commit(&service, &store, &request, "bob@example.com", version, granted());
     assert_eq!(result, Err(CommitError::Conflict));
+}
+
+/// THREATS 5: whichever of somebody's addresses stands on the request.
+#[test]
+fn another_address_of_the_requester_or_an_approver_is_refused_by_the_database() {
+    let service = Service::start();
+    let (store, request) = half_approved(&service);
+    let version = request.version + 1;
+    for known in ["ann@example.com", "bob@example.com"] {
+        let addresses = ["annabel@example.com", known];
+        let result = commit_as(&service, &store, &request, &addresses, version, granted());
+        assert_eq!(result, Err(CommitError::Conflict), "{known}");
+    }
+}
+
+/// THREATS 6: whoever answers for the agent that asks.
+#[test]
+fn the_owner_of_an_agent_is_refused_by_the_database() {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    let service = Service::start();
+    let (store, request) = half_approved(&service);
+    let owner = Some(AttributeValue::S("carol@example.com".to_owned()));
+    let id = request.id.to_string();
+    service.block_on(inspection::replace_attribute(&service.database, &id, "owner", owner));
+    let version = request.version + 1;
+    let result = commit(&service, &store, &request, "carol@example.com", version, granted());
+    assert_eq!(result, Err(CommitError::Conflict));
+    service.block_on(inspection::replace_attribute(&service.database, &id, "owner", None));
 }
 
 #[test]

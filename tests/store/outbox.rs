@@ -7,7 +7,6 @@ use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::command::Draft;
 use countersign_core::digest::DigestKey;
 use countersign_core::person::PersonId;
-use countersign_core::policy::Policy;
 use countersign_core::timestamp::Timestamp;
 use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
@@ -29,7 +28,7 @@ fn with_a_dead_letter(data: &Path) -> String {
         create_missing(&client, &inspection::tables()).await.unwrap();
         let dependencies = Dependencies {
             store: DynamoStore::new(client.clone(), inspection::tables()),
-            policy: Policy::bundled().unwrap(),
+            policy: countersign_host::policy::bundled().unwrap(),
             digest_key: DigestKey::new([9; 32]),
             host: Box::new(ManualHost::default()),
         };

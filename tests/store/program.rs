@@ -100,12 +100,34 @@ fn a_policy_that_cannot_be_used_is_refused_with_its_place() {
     let policy = directory.path().join("policy");
     fs::create_dir(&policy).unwrap();
     let arguments = ["--listen", "127.0.0.1:0", "--policy-dir", policy.to_str().unwrap()];
-    let message = refused(&directory.path().join("data"), &arguments);
-    assert!(message.contains("operations.toml"), "{message}");
-    let bundled = include_str!("../../policy/operations.toml");
-    fs::write(policy.join("operations.toml"), bundled.replace("high = 2", "high = 1")).unwrap();
-    let message = refused(&directory.path().join("data"), &arguments);
-    assert!(message.contains("approvals.high") && message.contains("at least 2"), "{message}");
+    let data = directory.path().join("data");
+    let (operations, people) =
+        (include_str!("../../policy/operations.toml"), include_str!("../../policy/people.toml"));
+    let access = include_str!("../../policy/access.cedar");
+    // Each file is needed; nothing that comes with the program takes the place of one.
+    for (file, text) in [("operations.toml", operations), ("people.toml", people), ("access.cedar", access)] {
+        let message = refused(&data, &arguments);
+        assert!(message.contains(file), "{message}");
+        fs::write(policy.join(file), text).unwrap();
+    }
+    for (file, text, place, reason) in [
+        ("operations.toml", operations.replace("high = 2", "high = 1"), "operations.toml:17: ", "at least 2"),
+        ("people.toml", people.replace("\"admin\"", "\"the admins\""), "people.toml:8: ", "groups must be names"),
+        (
+            "access.cedar",
+            access.replace("Group::\"approver\"", "Group::\"aprover\""),
+            "access.cedar:36:16: ",
+            "aprover",
+        ),
+        ("access.cedar", access.replace(");", ")"), "access.cedar:", "unexpected"),
+    ] {
+        fs::write(policy.join(file), text).unwrap();
+        let message = refused(&data, &arguments);
+        assert!(message.contains(place) && message.contains(reason), "{message}");
+        for (file, text) in [("operations.toml", operations), ("people.toml", people), ("access.cedar", access)] {
+            fs::write(policy.join(file), text).unwrap();
+        }
+    }
 }
 
 #[test]

@@ -323,14 +323,8 @@ fn known_variables() -> BTreeSet<String> {
 }
 
 /// Set by the Lambda service itself, or by an operator who has changed the package.
-const NOT_IN_THE_TEMPLATE: [&str; 6] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_CA_BUNDLE",
-    "AWS_REGION",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "POLICY_DIR",
-];
+const NOT_IN_THE_TEMPLATE: [&str; 5] =
+    ["AWS_ACCESS_KEY_ID", "AWS_CA_BUNDLE", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
 /// Set at the functions that need them; all others are set for all.
 const NOT_FOR_ALL: [&str; 3] = ["AUDIT_KEY", "OUTBOX_MIN_AGE_SECONDS", "SNS_TOPIC_ARN"];
@@ -352,6 +346,22 @@ fn variables_are_those_that_the_code_reads() {
     }
     assert_eq!(globals["DIRECT_DECISIONS"], "false", "no deployment lets a payload say who approved");
     assert_eq!(template["Parameters"]["DirectDecisions"], Value::Null);
+}
+
+#[test]
+fn a_policy_of_ones_own_is_that_of_every_function() {
+    let template = template();
+    let globals = &template["Globals"]["Function"];
+    assert_eq!(globals["Environment"]["Variables"]["POLICY_DIR"], json!({ "!Ref": "PolicyDir" }));
+    let no_layer = json!({ "!Ref": "AWS::NoValue" });
+    let layer = json!({ "!If": ["HasPolicyLayer", { "!Ref": "PolicyLayerArn" }, no_layer] });
+    assert_eq!(globals["Layers"], json!([layer]));
+    for parameter in ["PolicyDir", "PolicyLayerArn"] {
+        assert_eq!(template["Parameters"][parameter]["Default"], "", "{parameter}");
+    }
+    for slug in functions() {
+        assert_eq!(function(&template, &slug)["Layers"], Value::Null, "{slug}");
+    }
 }
 
 #[test]

@@ -142,7 +142,7 @@ impl Fields {
     /// A member that may name the caller and nobody else.
     pub fn caller(&mut self, name: &'static str, actor: &Actor) {
         let Some(Some(text)) = self.optional(name, string) else { return };
-        if !actor.person.is_named_by(&text) {
+        if !actor.addresses.iter().any(|address| address.is_named_by(&text)) {
             self.mismatch = Some(name);
         }
     }

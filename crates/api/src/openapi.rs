@@ -13,7 +13,7 @@ mod values;
 use crate::call::JSON;
 use crate::operations::dispatch;
 use crate::problem::PROBLEM_JSON;
-use crate::routes::{self, Body, Method, Route};
+use crate::routes::{self, Body, Route};
 use examples::{answers, bodies};
 use parameters::{header_references, headers, list_parameters, parameters};
 use serde_json::{Map, Value, json};
@@ -31,7 +31,8 @@ not absence: an optional field is left out. Unknown fields are refused, and so a
 nesting deeper than 32, whole numbers beyond ±(2^53 - 1) and query parameters where fields belong into \
 the body. Text is counted in characters (code points) and must hold one that can be seen.
 
-A refusal is `application/problem+json` with a stable `code`, and has changed nothing.";
+A refusal is `application/problem+json` with a stable `code`, and has changed nothing. Where a rule or a \
+policy refuses, `reasons` says why.";
 
 /// The document.
 pub fn document() -> Value {
@@ -98,7 +99,7 @@ fn operation(route: Route) -> Value {
     if route == routes::LIST {
         parameters.extend(list_parameters());
     }
-    if route.method != Method::Get {
+    if route.changes {
         parameters.push(json!({ "$ref": "#/components/parameters/idempotency_key" }));
     }
     let tag = match route {
@@ -132,31 +133,47 @@ fn describe(route: Route) -> (&'static str, &'static str) {
         routes::CREATE => (
             "Ask for an operation",
             "The answer shows the effective risk and environment: what is declared raises what policy says, \
-             and never lowers it. Low risk is approved at once.",
+             and never lowers it. What needs nobody's approval is approved at once.",
+        ),
+        routes::SIMULATE => (
+            "Try out what would come of asking",
+            "Takes the body of a creation and changes nothing. The answer says what policy would demand, and \
+             part by part why. What policy would refuse is answered with 200 too, in `refusals`.",
         ),
         routes::LIST => (
             "List requests; pending ones unless filtered",
             "Filters hold together. Without `status`, `requested_by` and `instance_id` the list is of what is \
              pending. Whoever may see only their own requests gets only their own. A page is full unless it \
-             is the last, and a list may lag behind the latest change.",
+             is the last or policy hides some requests, and a list may lag behind the latest change.",
         ),
-        routes::GET => ("Read a request", "As far as the caller may see it: guests see no parameters."),
+        routes::GET => (
+            "Read a request",
+            "As far as policy lets the caller see it. While it is pending or approved, the stricter holds and \
+             is shown: what was demanded when it was made, or what policy demands now.",
+        ),
         routes::APPROVE => (
             "Agree",
             "Send the `parameters_digest` of what was shown to the person who approves: if the stored \
-             parameters have another, the approval is refused.",
+             parameters have another, the approval is refused. Policy may demand it. An approval that \
+             would fill no open slot is not permitted.",
         ),
         routes::REJECT => ("Refuse", "One rejection ends a pending request."),
         routes::CANCEL => ("Withdraw", "For the requester, while the request is pending or approved."),
         routes::COMMENT => ("Comment", "Also after the end of a request, but not once it has expired."),
         routes::EVENTS => (
             "Read a request's audit trail",
-            "Oldest first, for whoever sees the request's parameters. Each event is bound to the one before \
-             by its hash.",
+            "Oldest first, for whom policy lets read it. Each event is bound to the one before by its hash.",
+        ),
+        routes::EXPLAIN => (
+            "Explain where a request stands",
+            "For whoever sees the request. What is demanded of it and by which part of the policy, which \
+             approvals count, what is missing and who can still give it, what the caller may do and why not \
+             the rest, and what happens if nobody does anything.",
         ),
         routes::START => (
             "Spend the approval",
-            "For the requester, once, before `execute_by`. The answer's `execution_id` is needed to finish.",
+            "For the requester, once, before `execute_by`, if the approvals on record still count under the \
+             policy of now. The answer's `execution_id` is needed to finish.",
         ),
         routes::FINISH => (
             "Report what came of the execution",
@@ -175,7 +192,7 @@ fn describe(route: Route) -> (&'static str, &'static str) {
 /// The schema of a route's body.
 fn body_schema(route: Route) -> &'static str {
     match route {
-        routes::CREATE => "Create",
+        routes::CREATE | routes::SIMULATE => "Create",
         routes::APPROVE => "Approve",
         routes::REJECT => "Reject",
         routes::CANCEL => "Cancel",
@@ -191,6 +208,8 @@ fn answer_schema(route: Route) -> Value {
     match route {
         routes::LIST => reference("List"),
         routes::EVENTS => reference("Events"),
+        routes::EXPLAIN => reference("Explanation"),
+        routes::SIMULATE => reference("Simulation"),
         routes::DISPATCH => {
             let answers = ["Request", "List", "Events"].map(reference);
             json!({ "anyOf": answers })
@@ -234,6 +253,13 @@ fn responses(route: Route) -> Map<String, Value> {
         }
         routes::LIST => answer("200", "A page.", schema, &["list"]),
         routes::EVENTS => answer("200", "The trail.", schema, &["events"]),
+        routes::EXPLAIN => {
+            answer("200", "The explanation.", schema, &["explained", "half_approved_explained"]);
+        }
+        routes::SIMULATE => {
+            let examples = ["simulated", "simulated_refusal"];
+            answer("200", "What would come of it, be it a refusal of policy.", schema, &examples);
+        }
         routes::APPROVE => answer("200", "The request.", schema, &["half_approved", "approved"]),
         routes::REJECT => answer("200", "The request.", schema, &["rejected"]),
         routes::CANCEL => answer("200", "The request.", schema, &["cancelled"]),
@@ -264,7 +290,7 @@ fn links(route: Route) -> Map<String, Value> {
             to(&on_one, "$response.body#/request_id")
         }
         routes::LIST => to(
-            &[routes::GET, routes::APPROVE, routes::REJECT, routes::COMMENT, routes::EVENTS],
+            &[routes::GET, routes::APPROVE, routes::REJECT, routes::COMMENT, routes::EVENTS, routes::EXPLAIN],
             "$response.body#/items/0/request_id",
         ),
         routes::START => to(&[routes::FINISH], "$response.body#/request_id"),

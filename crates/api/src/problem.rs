@@ -8,6 +8,7 @@ use crate::wire::{FieldError, ProblemBody};
 use countersign_app::failure::Failure;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
+use countersign_core::terms::Unmet;
 
 /// The media type of problems.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -47,6 +48,8 @@ pub enum Code {
     AlreadyDecided,
     /// Not the digest of the stored parameters.
     DigestMismatch,
+    /// The approvals on record are not enough under the policy of now.
+    ApprovalsInsufficient,
     /// No such execution is running.
     ExecutionMismatch,
     /// The key was used with another body.
@@ -65,7 +68,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::MalformedJson,
         Self::MalformedId,
         Self::MalformedCursor,
@@ -81,6 +84,7 @@ impl Code {
         Self::NotPending,
         Self::NotApproved,
         Self::AlreadyDecided,
+        Self::ApprovalsInsufficient,
         Self::DigestMismatch,
         Self::ExecutionMismatch,
         Self::IdempotencyConflict,
@@ -109,6 +113,7 @@ impl Code {
             Self::NotPending => "not_pending",
             Self::NotApproved => "not_approved",
             Self::AlreadyDecided => "already_decided",
+            Self::ApprovalsInsufficient => "approvals_insufficient",
             Self::DigestMismatch => "digest_mismatch",
             Self::ExecutionMismatch => "execution_mismatch",
             Self::IdempotencyConflict => "idempotency_conflict",
@@ -134,6 +139,7 @@ impl Code {
             | Self::NotPending
             | Self::NotApproved
             | Self::AlreadyDecided
+            | Self::ApprovalsInsufficient
             | Self::DigestMismatch
             | Self::ExecutionMismatch
             | Self::IdempotencyConflict => 409,
@@ -163,6 +169,7 @@ impl Code {
             Self::NotPending => "The request is not pending",
             Self::NotApproved => "The request is not approved",
             Self::AlreadyDecided => "Already decided",
+            Self::ApprovalsInsufficient => "The approvals are not enough any more",
             Self::DigestMismatch => "The parameters are not what was shown",
             Self::ExecutionMismatch => "No such execution is running",
             Self::IdempotencyConflict => "The idempotency key was used for something else",
@@ -193,6 +200,8 @@ pub struct Problem {
     pub code: Code,
     /// What the caller is told.
     pub detail: String,
+    /// Why, one sentence each: of every 403, 409, 422 and 429.
+    pub reasons: Vec<String>,
     /// The fields that break rules.
     pub errors: Vec<FieldError>,
     /// The request's status, where the refusal comes from it.
@@ -204,7 +213,12 @@ pub struct Problem {
 impl Problem {
     /// A problem with a detail that is safe for the caller.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), current_status: None, cause: None }
+        let detail = detail.into();
+        let reasons = match code.status() {
+            403 | 409 | 422 | 429 => vec![detail.clone()],
+            _ => Vec::new(),
+        };
+        Self { code, detail, reasons, errors: Vec::new(), current_status: None, cause: None }
     }
 
     /// Nobody knows who calls. The cause is for the log; the caller learns only that they must
@@ -225,7 +239,15 @@ impl Problem {
             [] | [""] => "the body breaks a rule, see errors".to_owned(),
             names => format!("see errors: {}", names.join(", ")),
         };
-        Self { errors, ..Self::new(Code::ValidationFailed, detail) }
+        let reason = |error: &FieldError| match error.pointer.trim_start_matches('/') {
+            "" => error.message.clone(),
+            name => format!("{name} {}", error.message),
+        };
+        Self {
+            reasons: errors.iter().map(reason).collect(),
+            errors,
+            ..Self::new(Code::ValidationFailed, detail)
+        }
     }
 
     /// The reply, as `application/problem+json`.
@@ -239,6 +261,7 @@ impl Problem {
             instance: format!("urn:uuid:{correlation_id}"),
             code: self.code.as_str().to_owned(),
             current_status: self.current_status.map(|status| status.as_str().to_owned()),
+            reasons: self.reasons,
             errors: self.errors,
         };
         let mut reply = Reply { content_type: PROBLEM_JSON, ..Reply::json(status, &body) };
@@ -262,6 +285,7 @@ impl Problem {
             | Code::NotPending
             | Code::NotApproved
             | Code::AlreadyDecided
+            | Code::ApprovalsInsufficient
             | Code::DigestMismatch
             | Code::ExecutionMismatch
             | Code::IdempotencyConflict
@@ -275,8 +299,8 @@ impl Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        let code = match refusal {
-            Refusal::NotVisible => Code::NotFound,
+        let code = match &refusal {
+            Refusal::NotVisible => return Self::new(Code::NotFound, refusal.to_string()),
             Refusal::AgentCannotApprove => Code::AgentCannotApprove,
             Refusal::SelfApproval => Code::SelfApproval,
             Refusal::NotPermitted(_) => Code::NotPermitted,
@@ -284,6 +308,11 @@ impl From<Refusal> for Problem {
             Refusal::NotPending(_) => Code::NotPending,
             Refusal::NotApproved(_) => Code::NotApproved,
             Refusal::AlreadyDecided(_) => Code::AlreadyDecided,
+            Refusal::ApprovalsInsufficient(_) => Code::ApprovalsInsufficient,
+            Refusal::Unmet(unmet) => {
+                let error = |unmet: &Unmet| FieldError::new(&format!("/{}", unmet.field), &unmet.rule);
+                return Self::validation(unmet.iter().map(error).collect());
+            }
             Refusal::DigestMismatch(_) => Code::DigestMismatch,
             Refusal::ExecutionMismatch(_) => Code::ExecutionMismatch,
             Refusal::IdempotencyConflict(_) => Code::IdempotencyConflict,
@@ -293,7 +322,11 @@ impl From<Refusal> for Problem {
             // Only the expiry sweep can meet it, and it does not answer anybody.
             Refusal::NotDue => return Self::internal(refusal.to_string()),
         };
-        Self { current_status: refusal.current_status(), ..Self::new(code, refusal.to_string()) }
+        Self {
+            current_status: refusal.current_status(),
+            reasons: refusal.reasons(),
+            ..Self::new(code, refusal.to_string())
+        }
     }
 }
 

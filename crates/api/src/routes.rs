@@ -6,7 +6,7 @@
 pub enum Method {
     /// Never changes anything.
     Get,
-    /// Changes something, once per idempotency key.
+    /// Changes something, once per idempotency key; or takes a body that no query string holds.
     Post,
     /// Changes something, once.
     Put,
@@ -45,18 +45,28 @@ pub struct Route {
     pub path: &'static str,
     /// Its body.
     pub body: Body,
+    /// Whether it may change anything.
+    pub changes: bool,
 }
 
 const fn read(operation: &'static str, path: &'static str) -> Route {
-    Route { operation, method: Method::Get, path, body: Body::None }
+    Route { operation, method: Method::Get, path, body: Body::None, changes: false }
 }
 
 const fn write(operation: &'static str, method: Method, path: &'static str, body: Body) -> Route {
-    Route { operation, method, path, body }
+    Route { operation, method, path, body, changes: true }
 }
 
 /// Make a request.
 pub const CREATE: Route = write("create", Method::Post, "/v1/approvals", Body::Required);
+/// Say what would come of making a request.
+pub const SIMULATE: Route = Route {
+    operation: "simulate",
+    method: Method::Post,
+    path: "/v1/approvals/simulate",
+    body: Body::Required,
+    changes: false,
+};
 /// List requests.
 pub const LIST: Route = read("list", "/v1/approvals");
 /// Read a request.
@@ -71,6 +81,8 @@ pub const CANCEL: Route = write("cancel", Method::Post, "/v1/approvals/{id}/canc
 pub const COMMENT: Route = write("comment", Method::Post, "/v1/approvals/{id}/comments", Body::Required);
 /// Read a request's audit trail.
 pub const EVENTS: Route = read("events", "/v1/approvals/{id}/events");
+/// Explain a request.
+pub const EXPLAIN: Route = read("explain", "/v1/approvals/{id}/explain");
 /// Spend the approval.
 pub const START: Route = write("start", Method::Post, "/v1/approvals/{id}/execution", Body::Optional);
 /// Report what came of it.
@@ -83,5 +95,7 @@ pub const HEALTH: Route = read("health", "/health");
 pub const OPENAPI: Route = read("health", "/openapi.json");
 
 /// Every route.
-pub const ALL: [Route; 13] =
-    [CREATE, LIST, GET, APPROVE, REJECT, CANCEL, COMMENT, EVENTS, START, FINISH, DISPATCH, HEALTH, OPENAPI];
+pub const ALL: [Route; 15] = [
+    CREATE, SIMULATE, LIST, GET, APPROVE, REJECT, CANCEL, COMMENT, EVENTS, EXPLAIN, START, FINISH, DISPATCH,
+    HEALTH, OPENAPI,
+];

@@ -52,7 +52,9 @@ async fn attempt<O: Operation<S>, S: Sync>(
     call: Call,
 ) -> Result<Reply, Problem> {
     let fields = Fields::read(call.input, O::ROUTE.body)?;
-    let actor = call.identity?;
+    // The one door: from here on the caller has one id, whatever address they came with, and whoever
+    // may no longer act does not.
+    let actor = dependencies.policy.people().identify(call.identity?)?;
     O::execute(dependencies, &actor, fields).await
 }
 

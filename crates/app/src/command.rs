@@ -56,11 +56,18 @@ where
             Ok(Read::OwnEventCommitted(request, event)) => return Ok(done(host, *request, event)),
             Ok(Read::Current(request)) => {
                 let stamp = Stamp { now: host.now(), ..fresh };
-                let event = match decide::decide(&request, command, actor, &stamp, idempotency)? {
+                let event = match decide::decide(
+                    &request,
+                    command,
+                    actor,
+                    &stamp,
+                    &dependencies.policy,
+                    idempotency,
+                )? {
                     Outcome::Replayed => return Ok(Done { request: *request, event_id: None }),
                     Outcome::Event(event) => event,
                 };
-                match commit(dependencies, &request, &event).await {
+                match commit(dependencies, &request, &event, actor).await {
                     Ok(after) => return Ok(done(host, after, &event)),
                     Err(CommitError::Store(StoreError::Inconsistent(reason))) => {
                         return Err(Failure::Inconsistent(reason));
@@ -117,10 +124,11 @@ async fn commit<S: CommitChange>(
     dependencies: &Dependencies<S>,
     before: &Request,
     event: &Event,
+    actor: &Actor,
 ) -> Result<Request, CommitError> {
     let mut after = before.clone();
     after.apply(event);
     let recorded = Recorded::of(event, after, &dependencies.digest_key);
-    dependencies.store.commit(recorded.change_set(Some(before))).await?;
+    dependencies.store.commit(recorded.change_set(Some(before), actor)).await?;
     Ok(recorded.after)
 }

@@ -15,9 +15,7 @@ use countersign_core::ids::{EventId, RequestId};
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
 use countersign_core::stamp::Stamp;
-
-/// How many pending requests one requester may have.
-pub const MAX_PENDING: usize = 50;
+use countersign_core::timestamp::Timestamp;
 
 /// Makes a request.
 ///
@@ -105,21 +103,32 @@ async fn attempt<S: CommitChange + CountPending>(
         .map_err(|refusal| Attempt::Final(refusal.into()))?;
     // What policy approves at once never waits for anybody.
     if event.status == Status::Pending {
-        let since = stamp.now.minus_seconds(dependencies.policy.longest_pending_seconds());
-        let pending = dependencies.store.count_pending(&actor.person, since, stamp.now, MAX_PENDING).await?;
-        if pending >= MAX_PENDING {
-            return Err(Attempt::Final(Failure::TooManyPending { limit: MAX_PENDING }));
+        let terms = decide::assess(draft, actor, &dependencies.policy).terms;
+        let limit = usize::from(terms.pending_limit);
+        if pending(dependencies, actor, stamp.now, limit).await? >= limit {
+            return Err(Attempt::Final(Failure::TooManyPending { limit }));
         }
     }
     let first =
         event.first_state().map_err(|error| Attempt::Final(Failure::Inconsistent(error.to_string())))?;
     let recorded = Recorded::of(&event, first, &dependencies.digest_key);
     let event_id = Some(attempted.insert(event).id);
-    match dependencies.store.commit(recorded.change_set(None)).await {
+    match dependencies.store.commit(recorded.change_set(None, actor)).await {
         Ok(()) => Ok(Done { request: recorded.after, event_id }),
         Err(CommitError::Conflict) => Err(Attempt::Again("conflict".to_owned())),
         Err(CommitError::Store(error)) => Err(error.into()),
     }
+}
+
+/// How many of the actor's requests are pending; counts no further than the limit.
+pub(crate) async fn pending<S: CountPending>(
+    dependencies: &Dependencies<S>,
+    actor: &Actor,
+    now: Timestamp,
+    limit: usize,
+) -> Result<usize, StoreError> {
+    let since = now.minus_seconds(dependencies.policy.rules().longest_pending_seconds());
+    dependencies.store.count_pending(&actor.person, since, now, limit).await
 }
 
 /// What may already stand under the id that a creation wants.
@@ -141,7 +150,7 @@ impl Existing<'_> {
             return Ok(Some(Done { request, event_id: Some(self.own_event) }));
         }
         let records = &request.idempotency;
-        match idempotency::seen(records, &self.actor.person, CommandName::Create, self.idempotency) {
+        match idempotency::seen(records, self.actor, CommandName::Create, self.idempotency) {
             Seen::Before => Ok(Some(Done { request, event_id: None })),
             Seen::Never | Seen::WithAnotherBody => {
                 let status = request.status_at(dependencies.host.now());

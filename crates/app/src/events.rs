@@ -4,7 +4,7 @@ use crate::dependencies::Dependencies;
 use crate::failure::Failure;
 use crate::get::get;
 use crate::ports::{LoadEvents, LoadRequest};
-use countersign_core::access;
+use countersign_core::access::{Action, Answer};
 use countersign_core::actor::Actor;
 use countersign_core::audit::AuditEvent;
 use countersign_core::ids::RequestId;
@@ -21,8 +21,8 @@ pub async fn events<S: LoadRequest + LoadEvents>(
     actor: &Actor,
 ) -> Result<Vec<AuditEvent>, Failure> {
     let request = get(dependencies, id, actor).await?;
-    if !access::may_view_parameters(actor, &request) {
-        return Err(Refusal::NotPermitted("none of your groups may read this audit trail").into());
+    match dependencies.policy.may(Action::Audit, actor, &request, dependencies.host.now()) {
+        Answer::Permitted => Ok(dependencies.store.load_events(id).await?),
+        Answer::Denied(reasons) => Err(Refusal::NotPermitted(reasons).into()),
     }
-    Ok(dependencies.store.load_events(id).await?)
 }

@@ -3,7 +3,7 @@
 use crate::dependencies::Dependencies;
 use crate::failure::Failure;
 use crate::ports::LoadRequest;
-use countersign_core::access;
+use countersign_core::access::Action;
 use countersign_core::actor::Actor;
 use countersign_core::ids::RequestId;
 use countersign_core::refusal::Refusal;
@@ -18,6 +18,7 @@ pub async fn get<S: LoadRequest>(
     id: RequestId,
     actor: &Actor,
 ) -> Result<Request, Failure> {
-    let request = dependencies.store.load(id).await?;
-    Ok(request.filter(|request| access::may_view(actor, request)).ok_or(Refusal::NotVisible)?)
+    let request = dependencies.store.load(id).await?.ok_or(Refusal::NotVisible)?;
+    let answer = dependencies.policy.may(Action::View, actor, &request, dependencies.host.now());
+    if answer.is_permitted() { Ok(request) } else { Err(Refusal::NotVisible.into()) }
 }

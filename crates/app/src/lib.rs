@@ -11,8 +11,10 @@ pub mod create;
 pub mod deliver;
 pub mod events;
 pub mod expire;
+pub mod explain;
 pub mod get;
 pub mod list;
+pub mod simulate;
 
 pub mod dependencies;
 pub mod failure;

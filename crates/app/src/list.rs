@@ -2,10 +2,17 @@
 
 use crate::dependencies::Dependencies;
 use crate::failure::Failure;
-use crate::ports::{ListQuery, ListRequests, Page};
-use countersign_core::access::{self, Action};
+use crate::ports::{ListQuery, ListRequests, Page, RequestSummary};
+use countersign_core::access::{Action, Answer, Target};
 use countersign_core::actor::Actor;
+use countersign_core::policy::Policy;
 use countersign_core::refusal::Refusal;
+use countersign_core::timestamp::Timestamp;
+use std::collections::HashMap;
+
+/// How often a page is filled up after policy has left out some of its entries. A page may then be
+/// short, and not the last.
+const MAX_ROUNDS: usize = 10;
 
 /// One page of the requests that match and that the actor may see.
 ///
@@ -16,16 +23,64 @@ pub async fn list<S: ListRequests>(
     mut query: ListQuery,
     actor: &Actor,
 ) -> Result<Page, Failure> {
-    if !access::allows(actor, Action::ViewAll) {
-        if !access::allows(actor, Action::ViewOwn) {
-            return Err(Refusal::NotPermitted("none of your groups may see requests").into());
+    let policy = &dependencies.policy;
+    if !policy.may_list(actor, false, query.now).is_permitted() {
+        if let Answer::Denied(reasons) = policy.may_list(actor, true, query.now) {
+            return Err(Refusal::NotPermitted(reasons).into());
         }
         match &query.requested_by {
-            Some(person) if *person != actor.person => {
+            Some(person) if !policy.is_actor(actor, person) => {
+                // Whether others have requests is not told; whether the cursor is one, is.
+                dependencies.store.list(&ListQuery { limit: 1, ..query }).await?;
                 return Ok(Page { items: Vec::new(), next_cursor: None });
             }
-            Some(_) | None => query.requested_by = Some(actor.person.clone()),
+            Some(_) => {}
+            None => query.requested_by = Some(actor.person.clone()),
         }
     }
-    Ok(dependencies.store.list(&query).await?)
+    let mut view = View { policy, actor, now: query.now, known: HashMap::new() };
+    let limit = query.limit;
+    let mut seen = Page { items: Vec::new(), next_cursor: None };
+    for _ in 0..MAX_ROUNDS {
+        query.limit = limit - seen.items.len();
+        let page = dependencies.store.list(&query).await?;
+        seen.items.extend(page.items.into_iter().filter(|entry| view.permits(entry)));
+        seen.next_cursor.clone_from(&page.next_cursor);
+        query.cursor = page.next_cursor;
+        if query.cursor.is_none() || seen.items.len() >= limit {
+            break;
+        }
+    }
+    Ok(seen)
+}
+
+/// Which entries the actor may see.
+struct View<'a> {
+    policy: &'a Policy,
+    actor: &'a Actor,
+    now: Timestamp,
+    /// Answers by whether an entry is the actor's own, where policy looks at nothing else.
+    known: HashMap<bool, bool>,
+}
+
+impl View<'_> {
+    fn permits(&mut self, entry: &RequestSummary) -> bool {
+        let is_own = self.policy.is_made_by(self.actor, &entry.requested_by);
+        if let Some(known) = self.known.get(&is_own) {
+            return *known;
+        }
+        let target = Target {
+            operation_type: entry.operation_type.as_str(),
+            instance_id: entry.instance_id.as_str(),
+            environment: entry.environment,
+            risk_level: entry.risk_level,
+            estimated_cost: entry.estimated_cost,
+            requested_by: &entry.requested_by,
+        };
+        let permits = self.policy.ask(Action::View, self.actor, target, is_own, self.now).is_permitted();
+        if !self.policy.tells_requests_apart(Action::View) {
+            self.known.insert(is_own, permits);
+        }
+        permits
+    }
 }

@@ -3,6 +3,7 @@
 //! A function that only reads is built from something that only reads: the bounds of an operation
 //! are the least privilege of its function, in types.
 
+use countersign_core::actor::Actor;
 use countersign_core::audit::AuditEvent;
 use countersign_core::event::Event;
 use countersign_core::ids::{EventId, RequestId};
@@ -12,6 +13,7 @@ use countersign_core::request::{Request, Status};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::text::Identifier;
 use countersign_core::timestamp::Timestamp;
+use std::collections::BTreeSet;
 use std::future::Future;
 
 /// Why the store did not answer.
@@ -48,6 +50,9 @@ pub struct ChangeSet<'a> {
     pub after: &'a Request,
     /// The event's audit record.
     pub audit: &'a AuditEvent,
+    /// All ids of whoever acts. If the event is a decision, none of them may have made or approved
+    /// the request.
+    pub addresses: &'a BTreeSet<PersonId>,
     /// What is to be published.
     pub notification: &'a Notification,
 }
@@ -112,8 +117,9 @@ pub struct ListQuery {
     pub requested_by: Option<PersonId>,
     /// Their target.
     pub instance_id: Option<Identifier>,
-    /// Leave out what this person made or has decided. For lists of an open status.
-    pub undecided_by: Option<PersonId>,
+    /// Leave out what whoever has these addresses made or has approved; nothing is left out for
+    /// none. For lists of an open status.
+    pub undecided_by: BTreeSet<PersonId>,
     /// Not before: the time it closed for a closed status, else the time it was made.
     pub from: Option<Timestamp>,
     /// Not after; of the same time as `from`.
@@ -303,7 +309,13 @@ impl Recorded {
         Self { after, audit, notification }
     }
 
-    pub(crate) fn change_set<'a>(&'a self, before: Option<&'a Request>) -> ChangeSet<'a> {
-        ChangeSet { before, after: &self.after, audit: &self.audit, notification: &self.notification }
+    pub(crate) fn change_set<'a>(&'a self, before: Option<&'a Request>, actor: &'a Actor) -> ChangeSet<'a> {
+        ChangeSet {
+            before,
+            after: &self.after,
+            audit: &self.audit,
+            addresses: &actor.addresses,
+            notification: &self.notification,
+        }
     }
 }

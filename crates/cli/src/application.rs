@@ -1,6 +1,7 @@
 //! Everything the server works with, put together.
 
 use crate::authentication::Authenticator;
+use crate::source_address::TrustedProxies;
 use aws_sdk_dynamodb::Client;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::Host;
@@ -24,6 +25,8 @@ pub struct Application {
     pub outbox: DynamoOutbox,
     /// Who may call.
     pub authenticator: Arc<Authenticator>,
+    /// The proxies whose word for where a call comes from is taken.
+    pub trusted_proxies: TrustedProxies,
     /// Rung after a write: there is something to deliver.
     pub outbox_bell: Arc<Notify>,
 }
@@ -38,6 +41,7 @@ impl Application {
         policy: Policy,
         digest_key: DigestKey,
         authenticator: Authenticator,
+        trusted_proxies: TrustedProxies,
         host: Box<dyn Host>,
     ) -> Result<Self, String> {
         let tables = TableNames::of_environment(TABLES_ENVIRONMENT);
@@ -50,6 +54,7 @@ impl Application {
             outbox,
             dependencies: Arc::new(Dependencies { store, policy, digest_key, host }),
             authenticator: Arc::new(authenticator),
+            trusted_proxies,
             outbox_bell: Arc::new(Notify::new()),
         })
     }

@@ -3,11 +3,14 @@
 use crate::client::arguments::{
     ApproveArguments, CancelArguments, CommentArguments, CompletionsArguments, ConfigArguments,
     CreateArguments, DoctorArguments, FinishArguments, GetArguments, InboxArguments, ListArguments,
-    LoginArguments, ManArguments, RejectArguments, RequestArguments, StartArguments, WhoamiArguments,
+    LoginArguments, ManArguments, RejectArguments, RequestArguments, SimulateArguments, StartArguments,
+    WhoamiArguments,
 };
+use crate::policy::PolicyArguments;
 use clap::{Args, Parser, Subcommand};
 use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;
+use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -29,10 +32,14 @@ pub enum Command {
     Token(TokenArguments),
     /// Ask for an operation
     Create(Box<CreateArguments>),
+    /// Show what would come of asking for an operation, and ask for nothing
+    Simulate(Box<SimulateArguments>),
     /// List requests; pending ones unless filtered
     List(Box<ListArguments>),
     /// Show a request, all of it
     Get(GetArguments),
+    /// Show why a request stands where it stands: what is missing, who can give it, what you may do
+    Explain(RequestArguments),
     /// Agree, after being shown everything
     Approve(ApproveArguments),
     /// Refuse, with a reason
@@ -59,6 +66,8 @@ pub enum Command {
     Config(ConfigArguments),
     /// Check the way to the service and your token, and say what to do
     Doctor(Box<DoctorArguments>),
+    /// Look at a policy before it bites: what is odd, whether its cases hold, what it would change
+    Policy(PolicyArguments),
     /// Look after events that could not be delivered: of a stopped service, or of a deployed table
     Outbox(OutboxArguments),
     /// Print what makes a shell complete these commands
@@ -92,7 +101,7 @@ pub struct ServeArguments {
     #[command(flatten)]
     pub data: DataDirectoryArgument,
 
-    /// A directory with operations.toml, in place of the policy that comes with the program
+    /// A directory with operations.toml, people.toml and access.cedar, in place of the policy that comes with the program
     #[arg(long, value_name = "DIR", env = "POLICY_DIR")]
     pub policy_dir: Option<PathBuf>,
 
@@ -107,6 +116,10 @@ pub struct ServeArguments {
     /// A proxy in front of this address does TLS, and nothing else can reach it
     #[arg(long, env = "COUNTERSIGN_BEHIND_TLS_PROXY")]
     pub behind_tls_proxy: bool,
+
+    /// The networks of proxies whose X-Forwarded-For says where a call comes from
+    #[arg(long, value_name = "CIDRS", env = "COUNTERSIGN_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpNet>,
 
     /// Tokens of an OpenID Connect issuer, instead of `countersign token`.
     #[command(flatten)]
@@ -158,13 +171,18 @@ pub struct TokenArguments {
     #[arg(value_parser = PersonId::from_email)]
     pub email: PersonId,
 
-    /// The groups: developer, approver, auditor, admin, guest, agent
+    /// The groups, such as developer,approver: those that people.toml of the policy names
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "developer")]
     pub groups: Vec<String>,
 
     /// How long it is valid: a number and s, m, h or d
     #[arg(long, value_name = "TIME", default_value = "8h", value_parser = seconds)]
     pub ttl: u32,
+
+    /// The directory of the policy that the service runs with, in place of the one that comes with the
+    /// program: a group that it does not name is worth a warning
+    #[arg(long, value_name = "DIR", env = "POLICY_DIR")]
+    pub policy_dir: Option<PathBuf>,
 
     /// Where the key is.
     #[command(flatten)]

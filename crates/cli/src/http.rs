@@ -3,10 +3,11 @@
 //! Who calls is established from the headers before the body is read.
 
 use crate::application::Application;
+use crate::source_address::FORWARDED_FOR;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
-use axum::extract::{RawPathParams, Request, State};
+use axum::extract::{ConnectInfo, RawPathParams, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{self, MethodFilter, MethodRouter};
@@ -17,17 +18,20 @@ use countersign_api::operations::comment::Comment;
 use countersign_api::operations::create::Create;
 use countersign_api::operations::dispatch::Dispatch;
 use countersign_api::operations::events::Events;
+use countersign_api::operations::explain::Explain;
 use countersign_api::operations::finish::Finish;
 use countersign_api::operations::get::Get;
 use countersign_api::operations::health;
 use countersign_api::operations::list::List;
 use countersign_api::operations::reject::Reject;
+use countersign_api::operations::simulate::Simulate;
 use countersign_api::operations::start::Start;
 use countersign_api::problem::{Code, Problem};
 use countersign_api::routes::{self, Method};
 use countersign_api::run::{self, Operation};
 use countersign_dynamodb::store::DynamoStore;
 use http_body_util::BodyExt as _;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How much of a body that is too large is still taken in, so that its sender gets to read the
@@ -42,6 +46,7 @@ pub fn router(application: Application) -> Router {
         .route(routes::HEALTH.path, public(routes::HEALTH.method, |app| health::health(&app.dependencies)))
         .route(routes::OPENAPI.path, public(routes::OPENAPI.method, |_| health::description()));
     let router = mount::<Create>(router);
+    let router = mount::<Simulate>(router);
     let router = mount::<List>(router);
     let router = mount::<Get>(router);
     let router = mount::<Approve>(router);
@@ -49,6 +54,7 @@ pub fn router(application: Application) -> Router {
     let router = mount::<Cancel>(router);
     let router = mount::<Comment>(router);
     let router = mount::<Events>(router);
+    let router = mount::<Explain>(router);
     let router = mount::<Start>(router);
     let router = mount::<Finish>(router);
     let router = mount::<Dispatch>(router);
@@ -94,7 +100,12 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
     let correlation_id = correlation_id(&app);
     let (parts, body) = request.into_parts();
     let authorization = texts(&parts.headers, header::AUTHORIZATION.as_str());
-    let identity = app.authenticator.authenticate(&authorization, app.dependencies.host.as_ref()).await;
+    let mut identity = app.authenticator.authenticate(&authorization, app.dependencies.host.as_ref()).await;
+    if let (Ok(actor), Some(ConnectInfo(peer))) =
+        (&mut identity, parts.extensions.get::<ConnectInfo<SocketAddr>>())
+    {
+        actor.source_ip = app.trusted_proxies.source(peer.ip(), &texts(&parts.headers, FORWARDED_FOR));
+    }
     let call = Call {
         correlation_id: correlation_id.clone(),
         identity,
@@ -126,7 +137,7 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
         tracing::error!(correlation_id, operation = O::ROUTE.operation, "panicked");
         Err(Problem::internal("panic"))
     });
-    if O::ROUTE.method != Method::Get && result.is_ok() {
+    if O::ROUTE.changes && result.is_ok() {
         app.outbox_bell.notify_one();
     }
     respond(result.unwrap_or_else(|problem| problem.into_reply(&correlation_id)), &correlation_id)

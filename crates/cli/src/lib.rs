@@ -8,6 +8,7 @@
 pub mod arguments;
 pub mod client;
 pub mod outbox;
+pub mod policy;
 pub mod serve;
 pub mod token;
 
@@ -22,3 +23,4 @@ pub mod data_directory;
 pub mod exit;
 pub mod issuer;
 pub mod logging;
+pub mod source_address;

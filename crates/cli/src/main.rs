@@ -2,9 +2,9 @@
 
 use clap::Parser as _;
 use countersign::arguments::{Arguments, Command};
-use countersign::client::{command, config, decide, doctor, inbox, login, manual};
+use countersign::client::{command, config, decide, doctor, explain, inbox, login, manual, simulate};
 use countersign::exit::Exit;
-use countersign::{outbox, serve, token};
+use countersign::{outbox, policy, serve, token};
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -12,10 +12,13 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(*arguments).map_err(Exit::from),
         Command::Token(arguments) => token::run(&arguments).map_err(Exit::from),
+        Command::Policy(arguments) => policy::run(&arguments),
         Command::Outbox(arguments) => outbox::run(&arguments),
         Command::Create(arguments) => command::create(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::List(arguments) => command::list(&arguments),
         Command::Get(arguments) => command::get(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Approve(arguments) => decide::approve(&arguments),
         Command::Reject(arguments) => decide::reject(&arguments),
         Command::Inbox(arguments) => inbox::run(&arguments),

@@ -5,6 +5,7 @@ use crate::arguments::ServeArguments;
 use crate::authentication::Authenticator;
 use crate::data_directory::DataDirectory;
 use crate::outbox_log::OutboxLog;
+use crate::source_address::TrustedProxies;
 use crate::sweeps::Sweep;
 use crate::{http, issuer, logging};
 use axum_server::Handle;
@@ -65,7 +66,8 @@ async fn serve(arguments: ServeArguments) -> Result<(), String> {
     let embedded = Embedded::open(&database).map_err(|error| error.to_string())?;
     let client = countersign_embedded::client(embedded);
     let host = Box::new(SystemHost::default());
-    let application = Application::new(client, policy, audit_key, authenticator, host).await?;
+    let proxies = TrustedProxies::new(arguments.trusted_proxies.clone());
+    let application = Application::new(client, policy, audit_key, authenticator, proxies, host).await?;
 
     let (listener, address) = bind(arguments.listen)?;
     let mut stop = StopSignals::listen()?;
@@ -98,7 +100,7 @@ async fn listen(
     application: Application,
     handle: Handle<SocketAddr>,
 ) -> Result<(), String> {
-    let service = http::router(application).into_make_service();
+    let service = http::router(application).into_make_service_with_connect_info::<SocketAddr>();
     let failed = |error| format!("the server failed: {error}");
     match tls {
         Some(tls) => {

@@ -1,91 +1,144 @@
-//! Who may do what, by group: the default groups of the design.
+//! Who may do what: the question that is put to policy, and its answer.
 //!
 //! These are permissions only. That nobody decides their own request, that only humans decide and
-//! that each person counts once are rules of [`crate::decide`], and no group is exempt from them.
+//! that each person counts once are rules of [`crate::decide`], and no policy is asked about them.
 
-use crate::actor::{AGENT_GROUP, Actor};
-use crate::request::Request;
+use crate::actor::Actor;
+use crate::person::PersonId;
+use crate::risk::{Cost, Environment, RiskLevel};
+use crate::timestamp::Timestamp;
+use std::fmt;
+use std::net::IpAddr;
 
-/// Something a group may be allowed to do.
+/// Something that policy may permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Ask for an operation.
     Create,
-    /// See one's own requests.
-    ViewOwn,
-    /// See everybody's requests.
-    ViewAll,
-    /// See what exactly is to be run, and what came of it, in everybody's requests.
-    ViewAllParameters,
-    /// Approve or reject.
-    Decide,
-    /// Withdraw one's own request.
-    CancelOwn,
-    /// Comment on one's own request.
-    CommentOwn,
-    /// Comment on everybody's requests.
-    CommentAll,
-    /// Start and finish one's own approved request.
-    ExecuteOwn,
+    /// Know of a request, and see it without its parameters.
+    View,
+    /// See what exactly is to be run, and what came of it.
+    ViewParameters,
+    /// Read a request's audit trail.
+    Audit,
+    /// Say something about a request.
+    Comment,
+    /// Agree.
+    Approve,
+    /// Refuse.
+    Reject,
+    /// Withdraw a request. Asked for its requester only.
+    Cancel,
+    /// Start and finish an approved request. Asked for its requester, or whoever started it.
+    Execute,
     /// Finish somebody else's stuck execution as failed.
     Administer,
+    /// List requests; each entry needs [`Action::View`] as well.
+    List,
 }
 
-/// Whether a group of this name allows an action. A name that is not listed allows nothing.
-fn group_allows(group: &str, action: Action) -> bool {
-    use Action::{
-        Administer, CancelOwn, CommentAll, CommentOwn, Create, Decide, ExecuteOwn, ViewAll,
-        ViewAllParameters, ViewOwn,
-    };
-    let allowed: &[Action] = match group {
-        "developer" => &[Create, ViewOwn, CancelOwn, CommentOwn, ExecuteOwn],
-        "approver" => &[ViewOwn, ViewAll, ViewAllParameters, Decide, CommentOwn, CommentAll],
-        "auditor" => &[ViewOwn, ViewAll, ViewAllParameters],
-        "admin" => &[
-            Create,
-            ViewOwn,
-            ViewAll,
-            ViewAllParameters,
-            Decide,
-            CancelOwn,
-            CommentOwn,
-            CommentAll,
-            ExecuteOwn,
-            Administer,
-        ],
-        "guest" => &[ViewOwn, ViewAll],
-        AGENT_GROUP => &[Create, ViewOwn, ExecuteOwn],
-        _ => &[],
-    };
-    allowed.contains(&action)
+impl Action {
+    /// Every action.
+    pub const ALL: [Self; 11] = [
+        Self::Create,
+        Self::View,
+        Self::ViewParameters,
+        Self::Audit,
+        Self::Comment,
+        Self::Approve,
+        Self::Reject,
+        Self::Cancel,
+        Self::Execute,
+        Self::Administer,
+        Self::List,
+    ];
+
+    /// The name in policies and reasons.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::View => "view",
+            Self::ViewParameters => "view_parameters",
+            Self::Audit => "audit",
+            Self::Comment => "comment",
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+            Self::Cancel => "cancel",
+            Self::Execute => "execute",
+            Self::Administer => "administer",
+            Self::List => "list",
+        }
+    }
 }
 
-/// Whether being in a group of this name means anything.
-pub fn is_known_group(group: &str) -> bool {
-    group_allows(group, Action::ViewOwn)
+/// One question to policy.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// What somebody wants to do.
+    pub action: Action,
+    /// Who.
+    pub actor: &'a Actor,
+    /// To what; `None` for [`Action::List`] alone.
+    pub target: Option<Target<'a>>,
+    /// Whether it was made by, for, or by an agent of the actor; for a list, whether it is of
+    /// nothing else.
+    pub is_own: bool,
+    /// When.
+    pub now: Timestamp,
 }
 
-/// Whether any of the actor's groups allows an action.
-pub fn allows(actor: &Actor, action: Action) -> bool {
-    actor.groups.iter().any(|group| group_allows(group, action))
+/// What policy may know of a request, or of one that is about to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// What is to be done.
+    pub operation_type: &'a str,
+    /// To what.
+    pub instance_id: &'a str,
+    /// The effective environment.
+    pub environment: Environment,
+    /// The effective risk.
+    pub risk_level: RiskLevel,
+    /// What it is expected to cost; nobody having said counts as above every amount.
+    pub estimated_cost: Option<Cost>,
+    /// Who asks.
+    pub requested_by: &'a PersonId,
 }
 
-/// Whether the request was made by or for this actor.
-pub fn is_own(actor: &Actor, request: &Request) -> bool {
-    request.requested_by == actor.person || request.filed_by.as_ref() == Some(&actor.person)
+/// What policy says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes.
+    Permitted,
+    /// No, and why: sentences for whoever asked, at least one.
+    Denied(Vec<String>),
 }
 
-/// Whether the actor may know that the request exists.
-pub fn may_view(actor: &Actor, request: &Request) -> bool {
-    allows(actor, Action::ViewAll) || (allows(actor, Action::ViewOwn) && is_own(actor, request))
+impl Answer {
+    /// Whether it is a yes.
+    pub fn is_permitted(&self) -> bool {
+        *self == Self::Permitted
+    }
 }
 
-/// Whether the actor may see the request's parameters, its execution result and its audit events.
-pub fn may_view_parameters(actor: &Actor, request: &Request) -> bool {
-    allows(actor, Action::ViewAllParameters) || is_own(actor, request)
-}
+/// Answers questions. What it cannot answer is denied.
+pub trait Access: fmt::Debug + Send + Sync {
+    /// Whether the question's action is permitted.
+    fn answer(&self, question: &Question<'_>) -> Answer;
 
-/// Whether the actor may comment on the request.
-pub fn may_comment(actor: &Actor, request: &Request) -> bool {
-    allows(actor, Action::CommentAll) || (allows(actor, Action::CommentOwn) && is_own(actor, request))
+    /// Whether the answer about an action may differ between requests, besides by whose they are.
+    fn tells_requests_apart(&self, action: Action) -> bool {
+        let _ = action;
+        true
+    }
+
+    /// Whether it says anything of a group by name.
+    fn names_group(&self, group: &str) -> bool {
+        let _ = group;
+        true
+    }
+
+    /// Addresses that it asks for, one of each network, for trying out who could do something.
+    fn addresses(&self) -> Vec<IpAddr> {
+        Vec::new()
+    }
 }

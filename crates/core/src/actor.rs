@@ -2,6 +2,7 @@
 
 use crate::person::PersonId;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// What kind of being acts. Only humans decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,14 +72,20 @@ pub const AGENT_GROUP: &str = "agent";
 pub struct Actor {
     /// The person, service or part of the system.
     pub person: PersonId,
+    /// All ids that are known to be this person's, `person` included.
+    pub addresses: BTreeSet<PersonId>,
     /// Human, agent or service.
     pub kind: Kind,
-    /// Group names as the token has them; only names that policy knows mean anything.
+    /// Group names: as the token has them at the door, and from there on those that policy knows.
     pub groups: BTreeSet<String>,
     /// By which door they came.
     pub channel: Channel,
     /// The service that asks on this person's behalf, if one does.
     pub filed_by: Option<PersonId>,
+    /// Who answers for this agent or service, where policy says so.
+    pub owner: Option<PersonId>,
+    /// Where the call comes from, as far as the shell can vouch for it.
+    pub source_ip: Option<IpAddr>,
 }
 
 impl Actor {
@@ -95,7 +102,13 @@ impl Actor {
             Kind::Human if groups.contains(AGENT_GROUP) => Kind::Agent,
             Kind::Human | Kind::Agent | Kind::Service => kind,
         };
-        Self { person, kind, groups, channel, filed_by: None }
+        let addresses = BTreeSet::from([person.clone()]);
+        Self { person, addresses, kind, groups, channel, filed_by: None, owner: None, source_ip: None }
+    }
+
+    /// Whether an id is this person's.
+    pub fn is(&self, person: &PersonId) -> bool {
+        self.addresses.contains(person)
     }
 
     /// The sweep that writes down passed deadlines.

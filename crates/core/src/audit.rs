@@ -117,11 +117,18 @@ fn details(event: &Event, after: &Request, key: &DigestKey) -> Map<String, Value
             details.insert(name.to_owned(), value);
         }
     };
+    let text = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
+    put("source_ip", json!(event.source_ip.map(|address| address.to_string())));
     match &event.change {
         Change::Created(opening) => {
             put("parameters_digest", json!(after.parameters_digest.to_string()));
             put("justification_digest", json!(keyed("justification", opening.justification.as_str())));
             put("approvals_required", json!(opening.approvals_required));
+            put("slots", text(&opening.slots.to_string()));
+            put("owner", json!(opening.owner.as_ref().map(PersonId::as_str)));
+            put("ticket", json!(opening.ticket.as_ref().map(Identifier::as_str)));
+            let plan = opening.rollback_plan.as_ref();
+            put("rollback_plan_digest", json!(plan.map(|text| keyed("rollback_plan", text.as_str()))));
             put("policy_version", json!(opening.policy_version.to_string()));
             put("expires_at", json!(opening.expires_at.to_string()));
             put("execute_by", json!(after.execute_by.map(|time| time.to_string())));
@@ -133,7 +140,9 @@ fn details(event: &Event, after: &Request, key: &DigestKey) -> Map<String, Value
                 json!(duration.map(|text| keyed("estimated_duration", text.as_str()))),
             );
         }
-        Change::Granted { comment, execute_by } => {
+        Change::Granted { comment, execute_by, groups } => {
+            let groups: Vec<_> = groups.iter().map(String::as_str).collect();
+            put("groups", text(&groups.join(" ")));
             put("parameters_digest", json!(after.parameters_digest.to_string()));
             put("approvals_received", json!(after.approvals_received()));
             put("approvals_required", json!(after.approvals_required));

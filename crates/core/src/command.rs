@@ -4,7 +4,8 @@ use crate::canonical::CanonicalJson;
 use crate::digest::Digest;
 use crate::ids::ExecutionId;
 use crate::risk::{Cost, Environment, RiskLevel};
-use crate::text::{CommentText, DurationText, Identifier, InvalidText, Justification};
+use crate::terms::Stated;
+use crate::text::{CommentText, DurationText, Identifier, InvalidText, Justification, RollbackPlan};
 use serde_json::Value;
 
 /// The largest parameters, in bytes of canonical JSON.
@@ -31,6 +32,10 @@ pub struct Draft {
     pub estimated_cost: Option<Cost>,
     /// How long it is expected to take.
     pub estimated_duration: Option<DurationText>,
+    /// The ticket it belongs to, in some other system.
+    pub ticket: Option<Identifier>,
+    /// How to go back.
+    pub rollback_plan: Option<RollbackPlan>,
 }
 
 /// A draft's field breaks a rule.
@@ -68,7 +73,21 @@ impl Draft {
             justification: Justification::parse(justification)?,
             estimated_cost: None,
             estimated_duration: None,
+            ticket: None,
+            rollback_plan: None,
         })
+    }
+}
+
+impl Draft {
+    /// What it says of itself, for demands that it do.
+    pub fn stated(&self) -> Stated {
+        Stated {
+            ticket: self.ticket.is_some(),
+            rollback_plan: self.rollback_plan.is_some(),
+            estimated_cost: self.estimated_cost,
+            estimated_duration: self.estimated_duration.is_some(),
+        }
     }
 }
 

@@ -1,10 +1,15 @@
 //! The decision: may this actor do this to this request now, and what happens if so.
 //!
 //! A function of values. Refusals are found in the order that the API documents: visible, retry,
-//! kind of actor, own request, permission, state and deadline, already decided, digest.
+//! kind of actor, own request, permission, state and deadline, already decided, what policy demands
+//! of approvals, digest.
+//!
+//! What is demanded of a request was pinned to it when it was made. At each decision and at the
+//! start the stricter of that and of the policy of now holds ([`Policy::terms_in_force`]).
 
-use crate::access::{self, Action};
+use crate::access::{Action, Answer, Target};
 use crate::actor::{Actor, Kind};
+use crate::approvals::Approvals;
 use crate::command::{Command, CommandName, Draft, ExecutionOutcome};
 use crate::event::{Change, Event, Opening};
 use crate::idempotency::{self, Idempotency, IdempotencyRecord, Seen};
@@ -12,9 +17,12 @@ use crate::ids::{ExecutionId, RequestId};
 use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
-use crate::request::{Execution, MAX_COMMENT_BYTES, MAX_COMMENTS, Request, Status};
+use crate::request::{Execution, MAX_COMMENT_BYTES, MAX_COMMENTS, MAX_DECISIONS, Request, Status};
+use crate::rules::{Assessment, MAX_APPROVALS, MAX_MATCHED_RULES, Proposal};
 use crate::stamp::Stamp;
+use crate::terms::{Terms, Unmet};
 use crate::text::CommentText;
+use crate::timestamp::Timestamp;
 
 /// What an accepted command comes to.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,10 +33,61 @@ pub enum Outcome {
     Replayed,
 }
 
+/// What policy demands of a request that is about to be made.
+pub fn assess(draft: &Draft, actor: &Actor, policy: &Policy) -> Assessment {
+    policy.assess(&Proposal {
+        operation_type: draft.operation_type.as_str(),
+        instance_id: draft.instance_id.as_str(),
+        declared_risk: draft.declared_risk,
+        declared_environment: draft.declared_environment,
+        estimated_cost: draft.estimated_cost,
+        requester_groups: &actor.groups,
+    })
+}
+
+/// Everything that speaks against making a request; nothing if it may be made.
+pub fn objections(
+    draft: &Draft,
+    actor: &Actor,
+    now: Timestamp,
+    policy: &Policy,
+    assessment: &Assessment,
+) -> Vec<Refusal> {
+    let terms = &assessment.terms;
+    let target = Target {
+        operation_type: draft.operation_type.as_str(),
+        instance_id: draft.instance_id.as_str(),
+        environment: terms.environment,
+        risk_level: terms.risk_level,
+        estimated_cost: draft.estimated_cost,
+        requested_by: &actor.person,
+    };
+    let mut objections = Vec::new();
+    if let Answer::Denied(reasons) = policy.ask(Action::Create, actor, target, true, now) {
+        objections.push(Refusal::NotPermitted(reasons));
+    }
+    if terms.approvals_required > MAX_APPROVALS {
+        let demanded = terms.approvals_required;
+        objections.push(Refusal::not_permitted(format!(
+            "policy demands {demanded} approvals, and a request holds at most {MAX_APPROVALS}: it could never be approved"
+        )));
+    }
+    if assessment.rules.len() > MAX_MATCHED_RULES {
+        objections.push(Refusal::not_permitted(format!(
+            "more than {MAX_MATCHED_RULES} rules of the policy match this request"
+        )));
+    }
+    let unmet = terms.unmet(draft.stated());
+    if !unmet.is_empty() {
+        objections.push(Refusal::Unmet(unmet));
+    }
+    objections
+}
+
 /// Decides whether a request may be made, and what policy demands of it.
 ///
 /// # Errors
-/// [`Refusal::NotPermitted`] when none of the actor's groups may create requests.
+/// The first of its [`objections`].
 pub fn create(
     id: RequestId,
     draft: Draft,
@@ -37,15 +96,11 @@ pub fn create(
     policy: &Policy,
     idempotency: Option<&Idempotency>,
 ) -> Result<Event, Refusal> {
-    if !access::allows(actor, Action::Create) {
-        return Err(Refusal::NotPermitted("none of your groups may create requests"));
+    let assessment = assess(&draft, actor, policy);
+    if let Some(objection) = objections(&draft, actor, stamp.now, policy, &assessment).into_iter().next() {
+        return Err(objection);
     }
-    let terms = policy.assess(
-        draft.operation_type.as_str(),
-        draft.instance_id.as_str(),
-        draft.declared_risk,
-        draft.declared_environment,
-    );
+    let Assessment { terms, rules } = assessment;
     let status = if terms.approvals_required == 0 { Status::Approved } else { Status::Pending };
     let opening = Opening {
         operation_type: draft.operation_type,
@@ -53,12 +108,19 @@ pub fn create(
         parameters: draft.parameters,
         requested_by: actor.person.clone(),
         filed_by: actor.filed_by.clone(),
+        owner: actor.owner.clone(),
+        requester_groups: actor.groups.clone(),
         risk_level: terms.risk_level,
         environment: terms.environment,
         justification: draft.justification,
         estimated_cost: draft.estimated_cost,
         estimated_duration: draft.estimated_duration,
+        ticket: draft.ticket,
+        rollback_plan: draft.rollback_plan,
         approvals_required: terms.approvals_required,
+        slots: terms.slots,
+        digest_required: terms.digest_required,
+        rules,
         policy_version: policy.version(),
         expires_at: stamp.now.plus_seconds(terms.pending_seconds),
         execute_within_seconds: terms.execute_within_seconds,
@@ -71,6 +133,7 @@ pub fn create(
         user: actor.person.clone(),
         kind: actor.kind,
         channel: actor.channel,
+        source_ip: actor.source_ip,
         status,
         change: Change::Created(Box::new(opening)),
         idempotency: remembered(actor, CommandName::Create, idempotency),
@@ -86,26 +149,38 @@ pub fn decide(
     command: &Command,
     actor: &Actor,
     stamp: &Stamp,
+    policy: &Policy,
     idempotency: Option<&Idempotency>,
 ) -> Result<Outcome, Refusal> {
-    let status = request.status_at(stamp.now);
+    let terms = policy.terms_in_force(request);
+    let status = match command {
+        // The sweep writes down the deadlines that are on record.
+        Command::Expire => request.status_at(stamp.now),
+        Command::Approve { .. }
+        | Command::Reject { .. }
+        | Command::Cancel { .. }
+        | Command::Comment { .. }
+        | Command::Start { .. }
+        | Command::Finish { .. } => request.status_under(&terms, stamp.now),
+    };
     if *command == Command::Expire {
         // No door leads here: only the sweep says that a deadline has passed.
         if actor.person != PersonId::expiry() {
-            return Err(Refusal::NotPermitted("only the system writes down that a deadline has passed"));
+            return Err(Refusal::not_permitted("only the system writes down that a deadline has passed"));
         }
     } else {
-        if !access::may_view(actor, request) {
+        if !policy.may(Action::View, actor, request, stamp.now).is_permitted() {
             return Err(Refusal::NotVisible);
         }
-        match idempotency::seen(&request.idempotency, &actor.person, command.name(), idempotency) {
+        match idempotency::seen(&request.idempotency, actor, command.name(), idempotency) {
             Seen::Never => {}
             Seen::Before => return Ok(Outcome::Replayed),
             Seen::WithAnotherBody => return Err(Refusal::IdempotencyConflict(status)),
         }
-        permitted(request, command, actor)?;
+        permitted(request, command, actor, stamp.now, policy)?;
     }
-    let (status, change) = transition(request, status, command, actor, stamp)?;
+    let deciding = Deciding { request, command, actor, stamp, policy, terms: &terms };
+    let (status, change) = deciding.transition(status)?;
     Ok(Outcome::Event(Box::new(Event {
         id: stamp.event_id,
         request_id: request.id,
@@ -114,6 +189,7 @@ pub fn decide(
         user: actor.person.clone(),
         kind: actor.kind,
         channel: actor.channel,
+        source_ip: actor.source_ip,
         status,
         change,
         idempotency: remembered(actor, command.name(), idempotency),
@@ -133,161 +209,210 @@ fn remembered(
 }
 
 /// Whether this actor may give this command at all, whatever the request's state.
-fn permitted(request: &Request, command: &Command, actor: &Actor) -> Result<(), Refusal> {
-    let is_requester = request.requested_by == actor.person;
+fn permitted(
+    request: &Request,
+    command: &Command,
+    actor: &Actor,
+    now: Timestamp,
+    policy: &Policy,
+) -> Result<(), Refusal> {
+    let is_requester = actor.is(&request.requested_by);
+    let permit = |action| policy.permit(action, actor, request, now);
     match command {
         Command::Approve { .. } | Command::Reject { .. } => {
             if actor.kind != Kind::Human {
                 return Err(Refusal::AgentCannotApprove);
             }
-            if access::is_own(actor, request) {
+            if policy.is_own(actor, request) {
                 return Err(Refusal::SelfApproval);
             }
-            if !access::allows(actor, Action::Decide) {
-                return Err(Refusal::NotPermitted("none of your groups may approve or reject"));
-            }
+            let approves = matches!(command, Command::Approve { .. });
+            permit(if approves { Action::Approve } else { Action::Reject })
         }
         Command::Cancel { .. } => {
             if !is_requester {
-                return Err(Refusal::NotPermitted("only the requester cancels a request"));
+                return Err(Refusal::not_permitted("only the requester cancels a request"));
             }
-            if !access::allows(actor, Action::CancelOwn) {
-                return Err(Refusal::NotPermitted("none of your groups may cancel requests"));
-            }
+            permit(Action::Cancel)
         }
-        Command::Comment { .. } => {
-            if !access::may_comment(actor, request) {
-                return Err(Refusal::NotPermitted("none of your groups may comment on this request"));
-            }
-        }
+        Command::Comment { .. } => permit(Action::Comment),
         Command::Start { .. } => {
             if !is_requester {
-                return Err(Refusal::NotPermitted("only the requester starts the execution"));
+                return Err(Refusal::not_permitted("only the requester starts the execution"));
             }
-            if !access::allows(actor, Action::ExecuteOwn) {
-                return Err(Refusal::NotPermitted("none of your groups may execute requests"));
-            }
+            permit(Action::Execute)
         }
         Command::Finish { outcome, .. } => {
             let may_finish = match &request.execution {
-                Some(execution) => execution.started_by == actor.person,
+                Some(execution) => actor.is(&execution.started_by),
                 None => is_requester,
             };
-            let clears_a_stuck_one = access::allows(actor, Action::Administer)
-                && !access::is_own(actor, request)
-                && *outcome == ExecutionOutcome::Failed;
-            let finishes_own = may_finish && access::allows(actor, Action::ExecuteOwn);
-            if !finishes_own && !clears_a_stuck_one {
-                return Err(Refusal::NotPermitted(
-                    "whoever started an execution finishes it; an admin other than the requester may finish it as failed",
-                ));
+            if may_finish && policy.may_with_own_execution(actor, request, now).is_permitted() {
+                return Ok(());
             }
-        }
-        Command::Expire => {}
-    }
-    Ok(())
-}
-
-/// The lifecycle: one arm for every status and command.
-///
-/// `status` is the effective one: a request past its deadline is expired here.
-fn transition(
-    request: &Request,
-    status: Status,
-    command: &Command,
-    actor: &Actor,
-    stamp: &Stamp,
-) -> Result<(Status, Change), Refusal> {
-    use Status::{Approved, Cancelled, Executed, Executing, Expired, Failed, Pending, Rejected};
-    match (status, command) {
-        (Expired, Command::Expire) if request.status != Expired => Ok((Expired, Change::Expired)),
-        (
-            Pending | Approved | Executing | Rejected | Expired | Cancelled | Executed | Failed,
-            Command::Expire,
-        ) => Err(Refusal::NotDue),
-
-        (
-            Expired,
-            Command::Approve { .. }
-            | Command::Reject { .. }
-            | Command::Cancel { .. }
-            | Command::Comment { .. }
-            | Command::Start { .. }
-            | Command::Finish { .. },
-        ) => Err(Refusal::Expired),
-
-        (Pending, Command::Approve { comment, .. }) => {
-            approve(request, command, actor, stamp, comment.as_ref())
-        }
-        (Pending, Command::Reject { reason }) => {
-            if request.is_decided_by(&actor.person) {
-                return Err(Refusal::AlreadyDecided(status));
+            let clears_a_stuck_one = *outcome == ExecutionOutcome::Failed && !policy.is_own(actor, request);
+            if clears_a_stuck_one && permit(Action::Administer).is_ok() {
+                return Ok(());
             }
-            Ok((Rejected, Change::Rejected { reason: reason.clone() }))
+            Err(Refusal::not_permitted(
+                "whoever started an execution finishes it; an admin other than the requester may finish it as failed",
+            ))
         }
-        (
-            Approved | Executing | Rejected | Cancelled | Executed | Failed,
-            Command::Approve { .. } | Command::Reject { .. },
-        ) => Err(Refusal::NotPending(status)),
-
-        (Pending | Approved, Command::Cancel { reason }) => {
-            Ok((Cancelled, Change::Cancelled { reason: reason.clone() }))
-        }
-        (Executing | Rejected | Cancelled | Executed | Failed, Command::Cancel { .. }) => {
-            Err(Refusal::NotPending(status))
-        }
-
-        (
-            Pending | Approved | Executing | Rejected | Cancelled | Executed | Failed,
-            Command::Comment { text },
-        ) => comment(request, status, text),
-
-        (Approved, Command::Start { .. }) => {
-            if !command.names_digest(request.parameters_digest) {
-                return Err(Refusal::DigestMismatch(status));
-            }
-            Ok((Executing, Change::Started { execution_id: stamp.execution_id }))
-        }
-        (Pending | Executing | Rejected | Cancelled | Executed | Failed, Command::Start { .. }) => {
-            Err(Refusal::NotApproved(status))
-        }
-
-        (Executing, Command::Finish { execution_id, outcome, result, actual_cost }) => {
-            if !is_running(request.execution.as_ref(), *execution_id) {
-                return Err(Refusal::ExecutionMismatch(status));
-            }
-            let after = match outcome {
-                ExecutionOutcome::Succeeded => Executed,
-                ExecutionOutcome::Failed => Failed,
-            };
-            let change =
-                Change::Finished { outcome: *outcome, result: result.clone(), actual_cost: *actual_cost };
-            Ok((after, change))
-        }
-        (Pending | Rejected | Cancelled, Command::Finish { .. }) => Err(Refusal::NotApproved(status)),
-        (Approved | Executed | Failed, Command::Finish { .. }) => Err(Refusal::ExecutionMismatch(status)),
+        Command::Expire => Ok(()),
     }
 }
 
-fn approve(
-    request: &Request,
-    command: &Command,
-    actor: &Actor,
-    stamp: &Stamp,
-    comment: Option<&CommentText>,
-) -> Result<(Status, Change), Refusal> {
-    if request.is_decided_by(&actor.person) {
-        return Err(Refusal::AlreadyDecided(Status::Pending));
+/// A command that may be given, and all that its outcome follows from.
+struct Deciding<'a> {
+    request: &'a Request,
+    command: &'a Command,
+    actor: &'a Actor,
+    stamp: &'a Stamp,
+    policy: &'a Policy,
+    terms: &'a Terms,
+}
+
+impl Deciding<'_> {
+    /// The lifecycle: one arm for every status and command.
+    ///
+    /// `status` is the effective one: a request past its deadline is expired here.
+    fn transition(&self, status: Status) -> Result<(Status, Change), Refusal> {
+        use Status::{Approved, Cancelled, Executed, Executing, Expired, Failed, Pending, Rejected};
+        let request = self.request;
+        match (status, self.command) {
+            (Expired, Command::Expire) if request.status != Expired => Ok((Expired, Change::Expired)),
+            (
+                Pending | Approved | Executing | Rejected | Expired | Cancelled | Executed | Failed,
+                Command::Expire,
+            ) => Err(Refusal::NotDue),
+
+            (
+                Expired,
+                Command::Approve { .. }
+                | Command::Reject { .. }
+                | Command::Cancel { .. }
+                | Command::Comment { .. }
+                | Command::Start { .. }
+                | Command::Finish { .. },
+            ) => Err(Refusal::Expired),
+
+            (Pending, Command::Approve { comment, parameters_digest }) => {
+                self.approve(comment.as_ref(), parameters_digest.is_some())
+            }
+            (Pending, Command::Reject { reason }) => {
+                if self.has_decided() {
+                    return Err(Refusal::AlreadyDecided(status));
+                }
+                Ok((Rejected, Change::Rejected { reason: reason.clone() }))
+            }
+            (
+                Approved | Executing | Rejected | Cancelled | Executed | Failed,
+                Command::Approve { .. } | Command::Reject { .. },
+            ) => Err(Refusal::NotPending(status)),
+
+            (Pending | Approved, Command::Cancel { reason }) => {
+                Ok((Cancelled, Change::Cancelled { reason: reason.clone() }))
+            }
+            (Executing | Rejected | Cancelled | Executed | Failed, Command::Cancel { .. }) => {
+                Err(Refusal::NotPending(status))
+            }
+
+            (
+                Pending | Approved | Executing | Rejected | Cancelled | Executed | Failed,
+                Command::Comment { text },
+            ) => comment(request, status, text),
+
+            (Approved, Command::Start { .. }) => self.start(),
+            (Pending | Executing | Rejected | Cancelled | Executed | Failed, Command::Start { .. }) => {
+                Err(Refusal::NotApproved(status))
+            }
+
+            (Executing, Command::Finish { execution_id, outcome, result, actual_cost }) => {
+                if !is_running(request.execution.as_ref(), *execution_id) {
+                    return Err(Refusal::ExecutionMismatch(status));
+                }
+                let after = match outcome {
+                    ExecutionOutcome::Succeeded => Executed,
+                    ExecutionOutcome::Failed => Failed,
+                };
+                let change =
+                    Change::Finished { outcome: *outcome, result: result.clone(), actual_cost: *actual_cost };
+                Ok((after, change))
+            }
+            (Pending | Rejected | Cancelled, Command::Finish { .. }) => Err(Refusal::NotApproved(status)),
+            (Approved | Executed | Failed, Command::Finish { .. }) => Err(Refusal::ExecutionMismatch(status)),
+        }
     }
-    if !command.names_digest(request.parameters_digest) {
-        return Err(Refusal::DigestMismatch(Status::Pending));
+
+    fn has_decided(&self) -> bool {
+        self.request.decisions.iter().any(|decision| self.policy.is_actor(self.actor, &decision.person))
     }
-    // INVARIANT: decisions hold one entry per person, so this counts distinct people.
-    let received = request.approvals_received() + 1;
-    let enough = received >= usize::from(request.approvals_required);
-    let status = if enough { Status::Approved } else { Status::Pending };
-    let execute_by = enough.then(|| stamp.now.plus_seconds(request.execute_within_seconds));
-    Ok((status, Change::Granted { comment: comment.cloned(), execute_by }))
+
+    fn approve(
+        &self,
+        comment: Option<&CommentText>,
+        names_a_digest: bool,
+    ) -> Result<(Status, Change), Refusal> {
+        let Self { request, terms, .. } = self;
+        if self.has_decided() {
+            return Err(Refusal::AlreadyDecided(Status::Pending));
+        }
+        self.check_demands()?;
+        let groups = &self.actor.groups;
+        let approvals = Approvals::of(request, self.policy);
+        let before = approvals.filling(terms, None);
+        let after = approvals.filling(terms, Some(groups));
+        // Nobody's approval is spent on a slot that it cannot fill. Where nothing is missing any
+        // more, because policy asks for less again, any further approval says so.
+        if after.filled == before.filled && !before.is_complete() {
+            return Err(Refusal::not_permitted(format!(
+                "your approval would fill no open slot; missing: {before}"
+            )));
+        }
+        if request.decisions.len() >= MAX_DECISIONS {
+            return Err(Refusal::not_permitted(
+                "the request holds as many decisions as it can; make a new one",
+            ));
+        }
+        if !self.command.names_digest(request.parameters_digest) {
+            return Err(Refusal::DigestMismatch(Status::Pending));
+        }
+        if terms.digest_required && !names_a_digest {
+            let rule = "is required by policy: name the digest of what you were shown".to_owned();
+            return Err(Refusal::Unmet(vec![Unmet { field: "parameters_digest", rule }]));
+        }
+        // INVARIANT: `Approvals` holds one approval for each person, and the actor is none of
+        // them, so what is filled is filled by distinct people.
+        let enough = after.is_complete();
+        let status = if enough { Status::Approved } else { Status::Pending };
+        let execute_by = enough.then(|| self.stamp.now.plus_seconds(terms.execute_within_seconds));
+        Ok((status, Change::Granted { comment: comment.cloned(), execute_by, groups: groups.clone() }))
+    }
+
+    /// Spends the approval, if it still is one.
+    fn start(&self) -> Result<(Status, Change), Refusal> {
+        self.check_demands()?;
+        let shortfall = Approvals::of(self.request, self.policy).shortfall(self.terms);
+        if !shortfall.is_empty() {
+            return Err(Refusal::ApprovalsInsufficient(shortfall));
+        }
+        if !self.command.names_digest(self.request.parameters_digest) {
+            return Err(Refusal::DigestMismatch(Status::Approved));
+        }
+        Ok((Status::Executing, Change::Started { execution_id: self.stamp.execution_id }))
+    }
+
+    /// What policy has come to demand of the request's own fields, which nobody can change any more.
+    fn check_demands(&self) -> Result<(), Refusal> {
+        let unmet = self.terms.unmet(self.request.stated());
+        if unmet.is_empty() {
+            return Ok(());
+        }
+        let reasons = unmet.into_iter().map(|unmet| {
+            format!("{} {}, and cannot be changed; make a new request", unmet.field, unmet.rule)
+        });
+        Err(Refusal::NotPermitted(reasons.collect()))
+    }
 }
 
 fn comment(request: &Request, status: Status, text: &CommentText) -> Result<(Status, Change), Refusal> {

@@ -9,8 +9,11 @@ use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::person::PersonId;
 use crate::request::Status;
 use crate::risk::{Cost, Environment, RiskLevel};
-use crate::text::{CommentText, DurationText, Identifier, Justification};
+use crate::rules::MatchedRule;
+use crate::slots::{Groups, Slots};
+use crate::text::{CommentText, DurationText, Identifier, Justification, RollbackPlan};
 use crate::timestamp::Timestamp;
+use std::net::IpAddr;
 
 /// One accepted command.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +32,8 @@ pub struct Event {
     pub kind: Kind,
     /// By which door.
     pub channel: Channel,
+    /// From where, as far as the shell can vouch for it.
+    pub source_ip: Option<IpAddr>,
     /// The request's status after the event.
     pub status: Status,
     /// What changed.
@@ -48,6 +53,8 @@ pub enum Change {
         comment: Option<CommentText>,
         /// By when it must be started, if this made it approved.
         execute_by: Option<Timestamp>,
+        /// The groups that they were in: what they come to be in later does not matter.
+        groups: Groups,
     },
     /// One person refused.
     Rejected {
@@ -105,8 +112,22 @@ pub struct Opening {
     pub estimated_cost: Option<Cost>,
     /// How long it is expected to take.
     pub estimated_duration: Option<DurationText>,
-    /// How many distinct people must agree.
+    /// The ticket it belongs to.
+    pub ticket: Option<Identifier>,
+    /// How to go back.
+    pub rollback_plan: Option<RollbackPlan>,
+    /// Who answers for the agent or service that asks.
+    pub owner: Option<PersonId>,
+    /// The groups of whoever asks.
+    pub requester_groups: Groups,
+    /// How many distinct people must agree, those in `slots` included.
     pub approvals_required: u8,
+    /// Which groups some of them must come from.
+    pub slots: Slots,
+    /// Whether an approver must name the digest of what they were shown.
+    pub digest_required: bool,
+    /// The parts of the policy that said so.
+    pub rules: Vec<MatchedRule>,
     /// The policy that said so.
     pub policy_version: Digest,
     /// When it expires if it is still pending.

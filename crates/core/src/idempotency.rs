@@ -1,5 +1,6 @@
 //! Telling a retry from a second wish.
 
+use crate::actor::Actor;
 use crate::command::CommandName;
 use crate::digest::Digest;
 use crate::person::PersonId;
@@ -63,13 +64,13 @@ pub enum Seen {
 /// Looks a command up in a request's memory.
 pub fn seen(
     records: &[IdempotencyRecord],
-    person: &PersonId,
+    actor: &Actor,
     command: CommandName,
     idempotency: Option<&Idempotency>,
 ) -> Seen {
     let Some(idempotency) = idempotency else { return Seen::Never };
     let record = records.iter().find(|record| {
-        record.person == *person && record.command == command && record.idempotency.key == idempotency.key
+        actor.is(&record.person) && record.command == command && record.idempotency.key == idempotency.key
     });
     match record {
         None => Seen::Never,

@@ -1,16 +1,15 @@
 //! The rules of Countersign, as values and functions of values.
 //!
 //! Everything that decides whether an operation may go ahead is here: the lifecycle
-//! ([`decide`], [`request`]), what policy demands ([`policy`]), who may act ([`access`]), what a
-//! person id is ([`person`]) and the audit chain ([`audit`]). Nothing here reads a clock, a random
+//! ([`decide`], [`request`]), what policy demands ([`policy`], [`rules`], [`slots`]), who may act
+//! ([`access`]), who is who ([`people`], [`person`]) and the audit chain ([`audit`]). Nothing here reads a clock, a random
 //! source, the environment, a file or a network: time and fresh ids are arguments.
 //!
 //! ```
 //! use countersign_core::{actor::{Actor, Channel, Kind}, command::{Command, Draft}, decide::{self, Outcome},
-//!     ids::{EventId, RequestId}, person::PersonId, policy::Policy, request::Status, stamp::Stamp,
-//!     timestamp::Timestamp};
+//!     ids::{EventId, RequestId}, person::PersonId, request::Status, stamp::Stamp, timestamp::Timestamp};
 //!
-//! let policy = Policy::bundled()?;
+//! let policy = countersign_host::policy::bundled()?;
 //! let person = |email: &str, groups: &[&str]| PersonId::from_email(email)
 //!     .map(|id| Actor::new(id, Kind::Human, Channel::Local, groups.iter().copied()));
 //! let stamp = Stamp { now: Timestamp::parse("2026-01-01T00:00:00.000Z")?, event_id: EventId::parse("01930000-0000-7000-8000-000000000001")?,
@@ -25,7 +24,7 @@
 //!
 //! let approve = Command::Approve { comment: None, parameters_digest: None };
 //! let bob = person("bob@example.com", &["approver"])?;
-//! let Outcome::Event(granted) = decide::decide(&request, &approve, &bob, &stamp, None)? else { return Ok(()) };
+//! let Outcome::Event(granted) = decide::decide(&request, &approve, &bob, &stamp, &policy, None)? else { return Ok(()) };
 //! request.apply(&granted);
 //! assert_eq!((request.status, request.approvals_received()), (Status::Pending, 1));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -42,8 +41,18 @@ pub mod stamp;
 
 pub mod access;
 pub mod actor;
+pub mod approvals;
+pub mod cases;
+pub mod explain;
+pub mod lint;
+pub mod people;
 pub mod person;
 pub mod policy;
+mod rehearsal;
+pub mod replay;
+pub mod rules;
+pub mod slots;
+pub mod terms;
 
 pub mod audit;
 pub mod notification;

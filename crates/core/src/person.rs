@@ -61,6 +61,11 @@ impl PersonId {
         Self(format!("{SYSTEM_PREFIX}expiry"))
     }
 
+    /// Somebody who is nobody in particular, for asking what policy would let them do.
+    pub fn somebody() -> Self {
+        Self(format!("{SYSTEM_PREFIX}somebody"))
+    }
+
     /// Takes a stored id back.
     pub fn from_stored(text: &str) -> Result<Self, InvalidPersonId> {
         if text == Self::expiry().0 {

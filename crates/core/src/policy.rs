@@ -1,337 +1,318 @@
-//! What policy demands of a request: its risk, its environment, how many must agree, how long it
-//! lives. Reads `operations.toml` from text; where the text comes from is the shell's business.
+//! The policy of an organisation: what it demands ([`crate::rules`]), who is who
+//! ([`crate::people`]) and who may do what ([`crate::access`]).
+//!
+//! Policies are read from text; where the text comes from is the shell's business.
 
+use crate::access::{Access, Action, Answer, Question, Target};
+use crate::actor::Actor;
 use crate::digest::Digest;
-use crate::risk::{Environment, RiskLevel};
-use serde::Deserialize;
-use std::collections::BTreeMap;
-use wildmatch::WildMatch;
+use crate::people::People;
+use crate::person::PersonId;
+use crate::refusal::Refusal;
+use crate::request::{Request, Status};
+use crate::rules::{Assessment, Proposal, Rules};
+use crate::terms::Terms;
+use crate::timestamp::Timestamp;
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use toml::de::{DeTable, DeValue};
 
-/// The text of the policy that comes with Countersign.
-const BUNDLED: &str = include_str!("../../../policy/operations.toml");
+/// The texts of a policy.
+#[derive(Debug, Clone, Copy)]
+pub struct PolicyText<'a> {
+    /// `operations.toml`: what operations demand.
+    pub operations: &'a str,
+    /// `people.toml`: who is who.
+    pub people: &'a str,
+    /// `access.cedar`: who may do what.
+    pub access: &'a str,
+}
 
-/// The longest lifetime a policy may give, pending or approved: 30 days.
-pub const MAX_LIFETIME_SECONDS: u32 = 30 * 24 * 60 * 60;
+/// What comes with Countersign, access excepted: that is the business of whoever reads Cedar.
+pub const BUNDLED_OPERATIONS: &str = include_str!("../../../policy/operations.toml");
+/// See [`BUNDLED_OPERATIONS`].
+pub const BUNDLED_PEOPLE: &str = include_str!("../../../policy/people.toml");
 
-/// The most approvals a policy may ask for. Bounds a request's size, see
-/// [`crate::request::MAX_COMMENTS`].
-pub const MAX_APPROVALS: u8 = 10;
+impl PolicyText<'_> {
+    /// Names the policy: the SHA-256 of what `sha256sum access.cedar operations.toml people.toml`
+    /// prints, so that anybody can compute it from the files.
+    pub fn version(&self) -> Digest {
+        let files = [
+            ("access.cedar", self.access),
+            ("operations.toml", self.operations),
+            ("people.toml", self.people),
+        ];
+        let lines: String =
+            files.iter().map(|(name, text)| format!("{}  {name}\n", Digest::of(text))).collect();
+        Digest::of(lines)
+    }
+}
+
+impl PolicyText<'_> {
+    /// The line of a table or key of a file, or of the innermost table around it that is there.
+    pub fn line_of(&self, file: &'static str, path: &[String]) -> Option<usize> {
+        let text = match file {
+            crate::rules::FILE => self.operations,
+            crate::people::FILE => self.people,
+            _ => return None,
+        };
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        Source { file, text }.line_of(&path)
+    }
+}
 
 /// A checked policy.
 #[derive(Debug, Clone)]
 pub struct Policy {
     version: Digest,
-    defaults: Defaults,
-    approvals: Approvals,
-    non_production: Vec<WildMatch>,
-    operations: BTreeMap<String, OperationRule>,
+    rules: Rules,
+    people: People,
+    access: Arc<dyn Access>,
 }
 
-/// What policy demands of one request. Pinned to it when it is created.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
-    /// The effective risk.
-    pub risk_level: RiskLevel,
-    /// The effective environment.
-    pub environment: Environment,
-    /// How many distinct people must agree.
-    pub approvals_required: u8,
-    /// How long it may stay pending, in seconds.
-    pub pending_seconds: u32,
-    /// How long it may stay approved without being started, in seconds.
-    pub execute_within_seconds: u32,
+impl Policy {
+    /// A policy of parts that have been checked.
+    pub fn new(version: Digest, rules: Rules, people: People, access: Arc<dyn Access>) -> Self {
+        Self { version, rules, people, access }
+    }
+
+    /// Names this policy, see [`PolicyText::version`].
+    pub fn version(&self) -> Digest {
+        self.version
+    }
+
+    /// What operations demand.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Who is who.
+    pub fn people(&self) -> &People {
+        &self.people
+    }
+
+    /// What this policy demands of a request that does not exist yet.
+    pub fn assess(&self, proposal: &Proposal<'_>) -> Assessment {
+        self.rules.assess(proposal)
+    }
+
+    /// What this policy would demand of a request if it were made as it stands.
+    pub fn reassess(&self, request: &Request) -> Assessment {
+        self.rules.assess(&Proposal {
+            operation_type: request.operation_type.as_str(),
+            instance_id: request.instance_id.as_str(),
+            declared_risk: Some(request.risk_level),
+            declared_environment: request.environment,
+            estimated_cost: request.estimated_cost,
+            requester_groups: &request.requester_groups,
+        })
+    }
+
+    /// What holds for a request now: while it is undecided or waits for its start, the stricter of
+    /// what was demanded when it was made and of what this policy demands.
+    pub fn terms_in_force(&self, request: &Request) -> Terms {
+        match request.status {
+            Status::Pending | Status::Approved => request.terms().stricter(&self.reassess(request).terms),
+            Status::Executing
+            | Status::Rejected
+            | Status::Expired
+            | Status::Cancelled
+            | Status::Executed
+            | Status::Failed => request.terms(),
+        }
+    }
+
+    /// Whether an actor may list requests: their own, or everybody's.
+    pub fn may_list(&self, actor: &Actor, is_own: bool, now: Timestamp) -> Answer {
+        self.access.answer(&Question { action: Action::List, actor, target: None, is_own, now })
+    }
+
+    /// Whether an actor may do something to a request.
+    pub fn may(&self, action: Action, actor: &Actor, request: &Request, now: Timestamp) -> Answer {
+        self.may_with(action, actor, request, self.is_own(actor, request), now)
+    }
+
+    /// The same of an execution that the actor has started: it is theirs, whose request it may be.
+    pub(crate) fn may_with_own_execution(&self, actor: &Actor, request: &Request, now: Timestamp) -> Answer {
+        self.may_with(Action::Execute, actor, request, true, now)
+    }
+
+    fn may_with(
+        &self,
+        action: Action,
+        actor: &Actor,
+        request: &Request,
+        is_own: bool,
+        now: Timestamp,
+    ) -> Answer {
+        let target = Target {
+            operation_type: request.operation_type.as_str(),
+            instance_id: request.instance_id.as_str(),
+            environment: request.environment,
+            risk_level: request.risk_level,
+            estimated_cost: request.estimated_cost,
+            requested_by: &request.requested_by,
+        };
+        self.ask(action, actor, target, is_own, now)
+    }
+
+    /// Whether an actor may do something to what the target describes.
+    pub fn ask(
+        &self,
+        action: Action,
+        actor: &Actor,
+        target: Target<'_>,
+        is_own: bool,
+        now: Timestamp,
+    ) -> Answer {
+        self.access.answer(&Question { action, actor, target: Some(target), is_own, now })
+    }
+
+    /// Whether the answer about an action may differ between requests, besides by whose they are.
+    pub fn tells_requests_apart(&self, action: Action) -> bool {
+        self.access.tells_requests_apart(action)
+    }
+
+    /// Whether who may do what says anything of a group by name.
+    pub fn names_group(&self, group: &str) -> bool {
+        self.access.names_group(group)
+    }
+
+    /// Addresses that policy itself names, for trying out who could do something.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        self.access.addresses()
+    }
+
+    /// The same, as a refusal.
+    pub(crate) fn permit(
+        &self,
+        action: Action,
+        actor: &Actor,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        match self.may(action, actor, request, now) {
+            Answer::Permitted => Ok(()),
+            Answer::Denied(reasons) => Err(Refusal::NotPermitted(reasons)),
+        }
+    }
+
+    /// Whether the request was made by this actor, for them, or by an agent or service that they
+    /// answer for.
+    pub fn is_own(&self, actor: &Actor, request: &Request) -> bool {
+        let filed_by = request.filed_by.as_ref();
+        self.is_made_by(actor, &request.requested_by)
+            || filed_by.is_some_and(|person| self.is_made_by(actor, person))
+            || request.owner.as_ref().is_some_and(|owner| self.is_actor(actor, owner))
+    }
+
+    /// Whether the maker is this actor, or an agent or service that they answer for.
+    pub fn is_made_by(&self, actor: &Actor, maker: &PersonId) -> bool {
+        self.is_actor(actor, maker)
+            || self.people.owner(maker).is_some_and(|owner| self.is_actor(actor, owner))
+    }
+
+    /// Whether an id is this actor's: by what the actor is known by, or by what policy says now.
+    pub fn is_actor(&self, actor: &Actor, person: &PersonId) -> bool {
+        actor.is(person) || self.people.is_same(person, &actor.person)
+    }
 }
 
 /// The text is not a policy that may be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
-    /// Not TOML, or not of the shape of a policy.
-    #[error("operations.toml cannot be read: {0}")]
-    Unreadable(String),
+    /// Not TOML, or not of the shape of the file.
+    #[error("{file}{}: {reason}", Line(*line))]
+    Unreadable {
+        /// The file.
+        file: &'static str,
+        /// The line, from 1, where it is known.
+        line: Option<usize>,
+        /// What is wrong.
+        reason: String,
+    },
     /// A rule asks for less than the floor, or contradicts another.
-    #[error("operations.toml, {place}: {rule}")]
+    #[error("{file}{}: {place} {rule}", Line(*line))]
     Refused {
+        /// The file.
+        file: &'static str,
+        /// The line, from 1, where it is known.
+        line: Option<usize>,
         /// The table or key.
         place: String,
         /// The rule it breaks.
         rule: String,
     },
+    /// Who may do what cannot be read.
+    #[error("{0}")]
+    Access(String),
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OperationsFile {
-    defaults: Defaults,
-    approvals: Approvals,
-    environments: Environments,
-    #[serde(default)]
-    operations: BTreeMap<String, OperationRule>,
-}
+struct Line(Option<usize>);
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Defaults {
-    pending_seconds: u32,
-    execute_within_seconds: u32,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Approvals {
-    low: u8,
-    medium: u8,
-    high: u8,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Environments {
-    #[serde(default)]
-    non_production_instances: Vec<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OperationRule {
-    production: RiskLevel,
-    non_production: RiskLevel,
-    pending_seconds: Option<u32>,
-    execute_within_seconds: Option<u32>,
-}
-
-impl Policy {
-    /// The policy that comes with Countersign.
-    ///
-    /// # Errors
-    /// None in a build that passed its tests.
-    pub fn bundled() -> Result<Self, PolicyError> {
-        Self::parse(BUNDLED)
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(line) => write!(f, ":{line}"),
+            None => Ok(()),
+        }
     }
+}
 
-    /// Reads and checks the text of `operations.toml`.
-    ///
-    /// # Errors
-    /// Text that is not TOML, unknown keys, and every rule that asks for less than the floors:
-    /// medium needs one approval or more, high two or more; a higher risk never needs fewer; an
-    /// operation is never less risky in production than outside it.
-    pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        let file: OperationsFile =
-            toml::from_str(text).map_err(|error| PolicyError::Unreadable(error.to_string()))?;
-        check_approvals(&file.approvals)?;
-        check_lifetime("defaults", file.defaults.pending_seconds)?;
-        check_lifetime("defaults", file.defaults.execute_within_seconds)?;
-        for (name, rule) in &file.operations {
-            let place = format!("operations.{name}");
-            if rule.production < rule.non_production {
-                return refuse(&place, "production must not be less risky than non_production");
-            }
-            for seconds in [rule.pending_seconds, rule.execute_within_seconds].into_iter().flatten() {
-                check_lifetime(&place, seconds)?;
-            }
-        }
-        let globs = file.environments.non_production_instances;
-        if let Some(glob) = globs.iter().find(|glob| glob.chars().all(|c| c == '*' || c == '?')) {
-            return refuse(
-                "environments.non_production_instances",
-                &format!("`{glob}` would make every instance non-production"),
-            );
-        }
-        Ok(Self {
-            version: Digest::of(text),
-            defaults: file.defaults,
-            approvals: file.approvals,
-            non_production: globs.iter().map(|glob| WildMatch::new(glob)).collect(),
-            operations: file.operations,
+/// The text of a file in TOML, for messages that name the line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) file: &'static str,
+    pub(crate) text: &'a str,
+}
+
+impl Source<'_> {
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, PolicyError> {
+        toml::from_str(self.text).map_err(|error| PolicyError::Unreadable {
+            file: self.file,
+            line: error.span().map(|span| self.line(span.start)),
+            reason: error.message().replace('\n', ", "),
         })
     }
 
-    /// Names this policy: the SHA-256 of its text.
-    pub fn version(&self) -> Digest {
-        self.version
-    }
-
-    /// What this policy demands of an operation on an instance. Declarations raise, never lower.
-    pub fn assess(
-        &self,
-        operation_type: &str,
-        instance_id: &str,
-        declared_risk: Option<RiskLevel>,
-        declared_environment: Environment,
-    ) -> Terms {
-        let environment = self.environment_of(instance_id).max(declared_environment);
-        let rule = self.operations.get(operation_type);
-        let listed_risk = match (rule, environment) {
-            (None, _) => RiskLevel::High,
-            (Some(rule), Environment::Production) => rule.production,
-            (Some(rule), Environment::NonProduction) => rule.non_production,
-        };
-        let risk_level = listed_risk.max(declared_risk.unwrap_or(listed_risk));
-        Terms {
-            risk_level,
-            environment,
-            approvals_required: match risk_level {
-                RiskLevel::Low => self.approvals.low,
-                RiskLevel::Medium => self.approvals.medium,
-                RiskLevel::High => self.approvals.high,
-            },
-            pending_seconds: rule
-                .and_then(|rule| rule.pending_seconds)
-                .unwrap_or(self.defaults.pending_seconds),
-            execute_within_seconds: rule
-                .and_then(|rule| rule.execute_within_seconds)
-                .unwrap_or(self.defaults.execute_within_seconds),
+    /// The error of a table or key that breaks a rule.
+    pub(crate) fn refused(&self, path: &[&str], rule: impl fmt::Display) -> PolicyError {
+        PolicyError::Refused {
+            file: self.file,
+            line: self.line_of(path),
+            place: path.join("."),
+            rule: rule.to_string(),
         }
     }
 
-    /// The longest time a request may stay pending under this policy, in seconds.
-    pub fn longest_pending_seconds(&self) -> u32 {
-        self.operations
-            .values()
-            .filter_map(|rule| rule.pending_seconds)
-            .fold(self.defaults.pending_seconds, u32::max)
+    pub(crate) fn refuse<T>(&self, path: &[&str], rule: impl fmt::Display) -> Result<T, PolicyError> {
+        Err(self.refused(path, rule))
     }
 
-    fn environment_of(&self, instance_id: &str) -> Environment {
-        if self.non_production.iter().any(|glob| glob.matches(instance_id)) {
-            Environment::NonProduction
-        } else {
-            Environment::Production
-        }
-    }
-}
-
-/// The floors of the design. They hold whatever a file says.
-fn check_approvals(approvals: &Approvals) -> Result<(), PolicyError> {
-    for (name, approvals, level) in [
-        ("approvals.medium", approvals.medium, RiskLevel::Medium),
-        ("approvals.high", approvals.high, RiskLevel::High),
-    ] {
-        let fewest = level.fewest_approvals();
-        if approvals < fewest {
-            return refuse(name, &format!("must be at least {fewest}"));
-        }
-    }
-    if approvals.low > approvals.medium || approvals.medium > approvals.high {
-        return refuse("approvals", "a higher risk must not need fewer approvals");
-    }
-    if approvals.high > MAX_APPROVALS {
-        return refuse("approvals.high", &format!("must be at most {MAX_APPROVALS}"));
-    }
-    Ok(())
-}
-
-fn check_lifetime(place: &str, seconds: u32) -> Result<(), PolicyError> {
-    if (1..=MAX_LIFETIME_SECONDS).contains(&seconds) {
-        return Ok(());
-    }
-    refuse(place, &format!("a lifetime must be from 1 to {MAX_LIFETIME_SECONDS} seconds"))
-}
-
-fn refuse<T>(place: &str, rule: &str) -> Result<T, PolicyError> {
-    Err(PolicyError::Refused { place: place.to_owned(), rule: rule.to_owned() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use Environment::{NonProduction, Production};
-    use RiskLevel::{High, Low, Medium};
-
-    #[test]
-    fn the_bundled_policy_as_a_table() {
-        let policy = Policy::bundled().unwrap();
-        for (operation, instance, risk, environment, expected, approvals, pending) in [
-            ("modify_instance_class", "production-db-01", None, Production, (High, Production), 2, 259_200),
-            ("modify_instance_class", "dev-db-01", None, NonProduction, (Medium, NonProduction), 1, 259_200),
-            ("modify_storage", "dev-db-01", None, NonProduction, (Medium, NonProduction), 1, 259_200),
-            (
-                "enable_enhanced_monitoring",
-                "production-db-01",
-                None,
-                Production,
-                (Low, Production),
-                0,
-                259_200,
-            ),
-            ("delete_instance", "dev-db-01", None, NonProduction, (High, NonProduction), 2, 259_200),
-            ("execute_bash", "dev-host", None, NonProduction, (High, NonProduction), 2, 300),
-            ("read_file", "dev-host", None, NonProduction, (Low, NonProduction), 0, 300),
-            ("write_file", "dev-host", None, NonProduction, (Medium, NonProduction), 1, 300),
-            // A declared environment or risk raises …
-            ("modify_storage", "dev-db-01", None, Production, (High, Production), 2, 259_200),
-            (
-                "enable_enhanced_monitoring",
-                "dev-db-01",
-                Some(High),
-                NonProduction,
-                (High, NonProduction),
-                2,
-                259_200,
-            ),
-            // … and never lowers.
-            ("modify_storage", "orders-db", None, NonProduction, (High, Production), 2, 259_200),
-            (
-                "modify_instance_class",
-                "production-db-01",
-                Some(Low),
-                Production,
-                (High, Production),
-                2,
-                259_200,
-            ),
-            // Globs are for whole names, in one case.
-            ("modify_storage", "DEV-db-01", None, NonProduction, (High, Production), 2, 259_200),
-            ("modify_storage", "x-dev-db-01", None, NonProduction, (High, Production), 2, 259_200),
-            // What is not listed is high.
-            ("drop_everything", "dev-db-01", Some(Low), NonProduction, (High, NonProduction), 2, 259_200),
-            ("Read_File", "dev-host", None, NonProduction, (High, NonProduction), 2, 259_200),
-        ] {
-            let terms = policy.assess(operation, instance, risk, environment);
-            assert_eq!((terms.risk_level, terms.environment), expected, "{operation} on {instance}");
-            assert_eq!(
-                (terms.approvals_required, terms.pending_seconds),
-                (approvals, pending),
-                "{operation} on {instance}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_policy_below_the_floors_is_refused() {
-        for (from, to, place) in [
-            ("medium = 1", "medium = 0", "approvals.medium"),
-            ("high = 2", "high = 1", "approvals.high"),
-            ("high = 2", "high = 0", "approvals.high"),
-            ("medium = 1", "medium = 3", "approvals"),
-            ("high = 2", "high = 11", "approvals.high"),
-            ("high = 2", "high = -2", "cannot be read"),
-            ("pending_seconds = 259_200", "pending_seconds = 0", "lifetime"),
-            ("\"dev-*\"", "\"*\"", "non_production_instances"),
-            (
-                "production = \"medium\"\nnon_production = \"low\"",
-                "production = \"low\"\nnon_production = \"medium\"",
-                "create_snapshot",
-            ),
-            ("production = \"high\"", "production = \"HIGH\"", "cannot be read"),
-            ("production = \"high\"", "prodution = \"high\"", "cannot be read"),
-            ("[approvals]", "[approval]", "cannot be read"),
-        ] {
-            let text = BUNDLED.replacen(from, to, 1);
-            assert_ne!(text, BUNDLED, "{from}");
-            let error = Policy::parse(&text).unwrap_err().to_string();
-            assert!(error.contains(place), "{to}: {error}");
-        }
-        assert!(Policy::parse("").is_err());
-    }
-
-    #[test]
-    fn every_cut_of_the_file_is_refused_or_keeps_high_at_two() {
-        for end in (0..BUNDLED.len()).filter(|end| BUNDLED.is_char_boundary(*end)) {
-            let Some(text) = BUNDLED.get(..end) else { continue };
-            if let Ok(policy) = Policy::parse(text) {
-                let terms = policy.assess("modify_instance_class", "production-db-01", None, Production);
-                assert!(terms.approvals_required >= 2, "cut at {end}");
+    /// The line of a key, or of the innermost table around it that is there.
+    fn line_of(&self, path: &[&str]) -> Option<usize> {
+        let document = DeTable::parse(self.text).ok()?;
+        let mut table = document.get_ref();
+        let mut line = None;
+        for name in path {
+            let Some((key, value)) = table.iter().find(|(key, _)| key.get_ref() == name) else { break };
+            line = Some(self.line(key.span().start));
+            match value.get_ref() {
+                DeValue::Table(inner) => table = inner,
+                DeValue::String(_)
+                | DeValue::Integer(_)
+                | DeValue::Float(_)
+                | DeValue::Boolean(_)
+                | DeValue::Datetime(_)
+                | DeValue::Array(_) => break,
             }
         }
+        line
+    }
+
+    pub(crate) fn line(&self, offset: usize) -> usize {
+        self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
     }
 }

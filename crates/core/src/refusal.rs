@@ -1,9 +1,10 @@
 //! Why a command is refused.
 
 use crate::request::Status;
+use crate::terms::Unmet;
 
 /// The reason of a refusal. State reasons carry the status they found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The actor may not know that the request exists.
     #[error("no such request, or it is not visible to you")]
@@ -11,12 +12,17 @@ pub enum Refusal {
     /// An agent or a service tried to decide.
     #[error("only people approve and reject; agents and services never do")]
     AgentCannotApprove,
-    /// The actor made the request, or it was filed for them.
-    #[error("nobody decides on their own request; another approver has to")]
+    /// The actor made the request, it was filed for them, or they answer for whoever made it.
+    #[error(
+        "nobody decides on their own request, nor on one of an agent or service they answer for; another approver has to"
+    )]
     SelfApproval,
-    /// None of the actor's groups allows it.
-    #[error("{0}")]
-    NotPermitted(&'static str),
+    /// Policy does not permit it, or the request is not theirs. At least one reason.
+    #[error("{}", .0.join("; "))]
+    NotPermitted(Vec<String>),
+    /// Policy demands something of the fields that they do not meet.
+    #[error("{}", in_words(.0))]
+    Unmet(Vec<Unmet>),
     /// A deadline has passed.
     #[error("the request has expired; make a new one")]
     Expired,
@@ -29,6 +35,9 @@ pub enum Refusal {
     /// This person has decided already.
     #[error("you have already decided on this request; each person counts once")]
     AlreadyDecided(Status),
+    /// The approvals on record are not enough under the policy of now. At least one reason.
+    #[error("the approvals on record are not enough any more: {}; make a new request", .0.join("; "))]
+    ApprovalsInsufficient(Vec<String>),
     /// The digest is not that of the stored parameters.
     #[error("parameters_digest is not the digest of this request's parameters; look at it again")]
     DigestMismatch(Status),
@@ -46,21 +55,75 @@ pub enum Refusal {
     NotDue,
 }
 
+fn in_words(unmet: &[Unmet]) -> String {
+    let words: Vec<_> = unmet.iter().map(|unmet| format!("{} {}", unmet.field, unmet.rule)).collect();
+    words.join("; ")
+}
+
 impl Refusal {
+    /// Not permitted, for one reason.
+    pub fn not_permitted(reason: impl Into<String>) -> Self {
+        Self::NotPermitted(vec![reason.into()])
+    }
+
+    /// Why, one sentence each.
+    pub fn reasons(&self) -> Vec<String> {
+        match self {
+            Self::NotPermitted(reasons) | Self::ApprovalsInsufficient(reasons) => reasons.clone(),
+            Self::Unmet(unmet) => {
+                unmet.iter().map(|unmet| format!("{} {}", unmet.field, unmet.rule)).collect()
+            }
+            Self::NotVisible
+            | Self::AgentCannotApprove
+            | Self::SelfApproval
+            | Self::Expired
+            | Self::NotPending(_)
+            | Self::NotApproved(_)
+            | Self::AlreadyDecided(_)
+            | Self::DigestMismatch(_)
+            | Self::ExecutionMismatch(_)
+            | Self::IdempotencyConflict(_)
+            | Self::CommentsFull
+            | Self::NotDue => vec![self.to_string()],
+        }
+    }
+
+    /// The name that the API gives it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotVisible => "not_found",
+            Self::AgentCannotApprove => "agent_cannot_approve",
+            Self::SelfApproval => "self_approval",
+            Self::NotPermitted(_) => "not_permitted",
+            Self::Unmet(_) | Self::CommentsFull => "validation_failed",
+            Self::Expired => "expired",
+            Self::NotPending(_) => "not_pending",
+            Self::NotApproved(_) => "not_approved",
+            Self::AlreadyDecided(_) => "already_decided",
+            Self::ApprovalsInsufficient(_) => "approvals_insufficient",
+            Self::DigestMismatch(_) => "digest_mismatch",
+            Self::ExecutionMismatch(_) => "execution_mismatch",
+            Self::IdempotencyConflict(_) => "idempotency_conflict",
+            Self::NotDue => "internal",
+        }
+    }
+
     /// The status the refusal found, when the reason is the request's state.
-    pub fn current_status(self) -> Option<Status> {
+    pub fn current_status(&self) -> Option<Status> {
         match self {
             Self::Expired => Some(Status::Expired),
+            Self::ApprovalsInsufficient(_) => Some(Status::Approved),
             Self::NotPending(status)
             | Self::NotApproved(status)
             | Self::AlreadyDecided(status)
             | Self::DigestMismatch(status)
             | Self::ExecutionMismatch(status)
-            | Self::IdempotencyConflict(status) => Some(status),
+            | Self::IdempotencyConflict(status) => Some(*status),
             Self::NotVisible
             | Self::AgentCannotApprove
             | Self::SelfApproval
             | Self::NotPermitted(_)
+            | Self::Unmet(_)
             | Self::CommentsFull
             | Self::NotDue => None,
         }

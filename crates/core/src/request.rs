@@ -1,5 +1,6 @@
 //! The state of a request, and how events change it.
 
+use crate::actor::Channel;
 use crate::canonical::CanonicalJson;
 use crate::command::ExecutionOutcome;
 use crate::digest::Digest;
@@ -8,18 +9,28 @@ use crate::idempotency::IdempotencyRecord;
 use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::person::PersonId;
 use crate::risk::{Cost, Environment, RiskLevel};
-use crate::text::{CommentText, DurationText, Identifier, Justification};
+use crate::rules::{MAX_PENDING_LIMIT, MatchedRule};
+use crate::slots::{Groups, Slots};
+use crate::terms::{Stated, Terms};
+use crate::text::{CommentText, DurationText, Identifier, Justification, RollbackPlan};
 use crate::timestamp::Timestamp;
+use std::collections::BTreeSet;
 use std::fmt;
+use std::net::IpAddr;
 
 /// The most comments a request holds, besides those that come with decisions.
 ///
-/// With 64 KiB of parameters, 16 KB of justification, 32 KiB of comment text, 16 KiB of result,
-/// eleven decisions with a full comment each and the idempotency keys of all of them, a request
-/// stays under 320 KB: a decision always fits into `DynamoDB`'s 400 KB.
+/// With 64 KiB of parameters, 16 KB each of justification and rollback plan, 32 KiB of comment text,
+/// 16 KiB of result, twelve decisions with a full comment and every group there may be, 32 matched
+/// rules and the idempotency keys of all of them, a request stays under 380 KB: a decision always
+/// fits into `DynamoDB`'s 400 KB.
 pub const MAX_COMMENTS: usize = 100;
 /// The most bytes of comment text a request holds, besides those that come with decisions.
 pub const MAX_COMMENT_BYTES: usize = 32 * 1024;
+
+/// The most decisions a request holds: [`crate::rules::MAX_APPROVALS`], a rejection, and one more
+/// in place of an approval that no longer counts.
+pub const MAX_DECISIONS: usize = 12;
 
 /// Where a request is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -151,6 +162,12 @@ pub struct Decision {
     pub at: Timestamp,
     /// What they said; the reason, if they refused.
     pub comment: Option<CommentText>,
+    /// The groups that they were in, if they agreed.
+    pub groups: Groups,
+    /// By which door they came.
+    pub channel: Channel,
+    /// From where.
+    pub source_ip: Option<IpAddr>,
     /// The event that records it.
     pub event_id: EventId,
 }
@@ -232,8 +249,22 @@ pub struct Request {
     pub estimated_cost: Option<Cost>,
     /// How long it is expected to take.
     pub estimated_duration: Option<DurationText>,
-    /// How many distinct people must agree.
+    /// The ticket it belongs to.
+    pub ticket: Option<Identifier>,
+    /// How to go back.
+    pub rollback_plan: Option<RollbackPlan>,
+    /// Who answers for the agent or service that asks.
+    pub owner: Option<PersonId>,
+    /// The groups of whoever asks, when it was made.
+    pub requester_groups: Groups,
+    /// How many distinct people must agree, those in `slots` included.
     pub approvals_required: u8,
+    /// Which groups some of them must come from.
+    pub slots: Slots,
+    /// Whether an approver must name the digest of what they were shown.
+    pub digest_required: bool,
+    /// The parts of the policy that said so.
+    pub rules: Vec<MatchedRule>,
     /// The policy that said so.
     pub policy_version: Digest,
     /// When it expires if it is still pending.
@@ -289,7 +320,14 @@ impl Event {
             justification: opening.justification.clone(),
             estimated_cost: opening.estimated_cost,
             estimated_duration: opening.estimated_duration.clone(),
+            ticket: opening.ticket.clone(),
+            rollback_plan: opening.rollback_plan.clone(),
+            owner: opening.owner.clone(),
+            requester_groups: opening.requester_groups.clone(),
             approvals_required: opening.approvals_required,
+            slots: opening.slots.clone(),
+            digest_required: opening.digest_required,
+            rules: opening.rules.clone(),
             policy_version: opening.policy_version,
             expires_at: opening.expires_at,
             execute_within_seconds: opening.execute_within_seconds,
@@ -331,10 +369,7 @@ impl Request {
 
     /// Who has approved, in order.
     pub fn approved_by(&self) -> impl Iterator<Item = &PersonId> {
-        self.decisions
-            .iter()
-            .filter(|decision| decision.verdict == Verdict::Approved)
-            .map(|decision| &decision.person)
+        self.approvals().map(|decision| &decision.person)
     }
 
     /// How many distinct people have approved.
@@ -352,9 +387,53 @@ impl Request {
         self.execution.as_ref().and_then(|execution| execution.finish.as_ref())
     }
 
-    /// Whether this person has decided.
-    pub fn is_decided_by(&self, person: &PersonId) -> bool {
-        self.decisions.iter().any(|decision| decision.person == *person)
+    /// The decisions of those who agreed.
+    pub fn approvals(&self) -> impl Iterator<Item = &Decision> {
+        self.decisions.iter().filter(|decision| decision.verdict == Verdict::Approved)
+    }
+
+    /// What was demanded of it when it was made. Demands that were met then are no part of it.
+    pub fn terms(&self) -> Terms {
+        let pending = self.expires_at.as_millisecond() - self.requested_at.as_millisecond();
+        Terms {
+            risk_level: self.risk_level,
+            environment: self.environment,
+            approvals_required: self.approvals_required,
+            slots: self.slots.clone(),
+            pending_seconds: u32::try_from(pending / 1000).unwrap_or(0),
+            execute_within_seconds: self.execute_within_seconds,
+            digest_required: self.digest_required,
+            cost_limit: None,
+            required_fields: BTreeSet::new(),
+            pending_limit: MAX_PENDING_LIMIT,
+        }
+    }
+
+    /// What it says of itself, for demands that it do.
+    pub fn stated(&self) -> Stated {
+        Stated {
+            ticket: self.ticket.is_some(),
+            rollback_plan: self.rollback_plan.is_some(),
+            estimated_cost: self.estimated_cost,
+            estimated_duration: self.estimated_duration.is_some(),
+        }
+    }
+
+    /// The deadlines under some terms: [`Request::expires_at`] and [`Request::execute_by`], or
+    /// sooner.
+    pub fn deadlines_under(&self, terms: &Terms) -> (Timestamp, Option<Timestamp>) {
+        let expires_at = self.expires_at.min(self.requested_at.plus_seconds(terms.pending_seconds));
+        let execute_by = self.execute_by.map(|execute_by| match self.approved_at {
+            Some(approved_at) => execute_by.min(approved_at.plus_seconds(terms.execute_within_seconds)),
+            None => execute_by,
+        });
+        (expires_at, execute_by)
+    }
+
+    /// The status at a time under some terms, see [`Status::at`].
+    pub fn status_under(&self, terms: &Terms, now: Timestamp) -> Status {
+        let (expires_at, execute_by) = self.deadlines_under(terms);
+        self.status.at(now, expires_at, execute_by)
     }
 
     /// Changes the state as an event says. Decides nothing: an event is a fact.
@@ -365,15 +444,15 @@ impl Request {
         match &event.change {
             // INVARIANT: a request's first state is made by `Event::first_state`.
             Change::Created(_) | Change::Expired => {}
-            Change::Granted { comment, execute_by } => {
-                self.decisions.push(decision(event, Verdict::Approved, comment.clone()));
+            Change::Granted { comment, execute_by, groups } => {
+                self.decisions.push(decision(event, Verdict::Approved, comment.clone(), groups.clone()));
                 if execute_by.is_some() {
                     self.approved_at = Some(event.at);
                     self.execute_by = *execute_by;
                 }
             }
             Change::Rejected { reason } => {
-                self.decisions.push(decision(event, Verdict::Rejected, Some(reason.clone())));
+                self.decisions.push(decision(event, Verdict::Rejected, Some(reason.clone()), Groups::new()));
             }
             Change::Cancelled { reason } => {
                 self.cancellation = Some(Cancellation { at: event.at, reason: reason.clone() });
@@ -406,6 +485,15 @@ impl Request {
     }
 }
 
-fn decision(event: &Event, verdict: Verdict, comment: Option<CommentText>) -> Decision {
-    Decision { person: event.user.clone(), verdict, at: event.at, comment, event_id: event.id }
+fn decision(event: &Event, verdict: Verdict, comment: Option<CommentText>, groups: Groups) -> Decision {
+    Decision {
+        person: event.user.clone(),
+        verdict,
+        at: event.at,
+        comment,
+        groups,
+        channel: event.channel,
+        source_ip: event.source_ip,
+        event_id: event.id,
+    }
 }

@@ -43,7 +43,8 @@ impl RiskLevel {
 }
 
 /// Where the target lives. Ordered: production asks for more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Environment {
     /// Anything policy names as non-production.
     NonProduction,

@@ -16,6 +16,8 @@ pub struct FreeText<const MAX: usize>(String);
 
 /// Why an operation is asked for.
 pub type Justification = FreeText<4000>;
+/// How to go back, should the operation not do what it is meant to.
+pub type RollbackPlan = FreeText<4000>;
 /// A comment, or the reason of a rejection or cancellation.
 pub type CommentText = FreeText<2000>;
 /// How long the operation is expected to take, in the requester's words.

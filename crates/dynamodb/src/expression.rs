@@ -7,7 +7,7 @@
 use crate::keys::REQUEST_ID;
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_core::person::PersonId;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// An item as the SDK knows it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -71,27 +71,38 @@ pub(crate) fn update(before: &Item, after: &Item) -> Expression {
 pub(crate) fn update_condition(
     expression: &mut Expression,
     seen_version: u64,
-    deciding: Option<&PersonId>,
+    deciding: Option<&BTreeSet<PersonId>>,
 ) -> String {
     let version = expression.name("version");
     let seen = expression.value("seen", AttributeValue::N(seen_version.to_string()));
     let mut condition = format!("{version} = {seen}");
-    if let Some(person) = deciding {
+    if let Some(addresses) = deciding {
         condition.push_str(" AND ");
-        condition.push_str(&not_made_or_approved_by(expression, person));
+        condition.push_str(&not_made_or_approved_by(expression, addresses));
     }
     condition
 }
 
-/// The request was not made by or for this person, and they have not approved it.
-pub(crate) fn not_made_or_approved_by(expression: &mut Expression, person: &PersonId) -> String {
+/// The request was not made by, for or by an agent of whoever has these addresses, and none of them
+/// has approved it.
+pub(crate) fn not_made_or_approved_by(expression: &mut Expression, addresses: &BTreeSet<PersonId>) -> String {
     let requested_by = expression.name("requested_by");
     let filed_by = expression.name("filed_by");
+    let owner = expression.name("owner");
     let approved_by = expression.name("approved_by");
-    let person = expression.string("person", person);
+    let placeholders: Vec<_> = addresses
+        .iter()
+        .enumerate()
+        .map(|(place, address)| expression.string(&format!("person{place}"), address))
+        .collect();
+    let anybody = placeholders.join(", ");
+    let not_approved =
+        placeholders.iter().map(|person| format!(" AND NOT contains({approved_by}, {person})"));
     format!(
-        "{requested_by} <> {person} AND (attribute_not_exists({filed_by}) OR {filed_by} <> {person}) \
-         AND NOT contains({approved_by}, {person})"
+        "NOT {requested_by} IN ({anybody}) \
+         AND (attribute_not_exists({filed_by}) OR NOT {filed_by} IN ({anybody})) \
+         AND (attribute_not_exists({owner}) OR NOT {owner} IN ({anybody})){}",
+        not_approved.collect::<String>()
     )
 }
 
@@ -124,12 +135,15 @@ mod tests {
 
     #[test]
     fn a_decision_is_conditional_on_version_requester_and_approvers() {
-        let person = PersonId::from_email("bob@example.com").unwrap();
+        let addresses =
+            ["bob@example.com", "robert@example.com"].map(|address| PersonId::from_email(address).unwrap());
         let mut expression = Expression::default();
         assert_eq!(
-            update_condition(&mut expression, 3, Some(&person)),
-            "#version = :seen AND #requested_by <> :person AND (attribute_not_exists(#filed_by) OR \
-             #filed_by <> :person) AND NOT contains(#approved_by, :person)"
+            update_condition(&mut expression, 3, Some(&BTreeSet::from(addresses))),
+            "#version = :seen AND NOT #requested_by IN (:person0, :person1) \
+             AND (attribute_not_exists(#filed_by) OR NOT #filed_by IN (:person0, :person1)) \
+             AND (attribute_not_exists(#owner) OR NOT #owner IN (:person0, :person1)) \
+             AND NOT contains(#approved_by, :person0) AND NOT contains(#approved_by, :person1)"
         );
         assert_eq!(expression.values.get(":seen"), Some(&AttributeValue::N("3".to_owned())));
         assert_eq!(update_condition(&mut Expression::default(), 3, None), "#version = :seen");

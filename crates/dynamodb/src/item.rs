@@ -9,6 +9,7 @@ use crate::error::unreadable;
 use crate::expression::Item;
 use crate::keys;
 use countersign_app::ports::{RequestSummary, StoreError};
+use countersign_core::actor::Channel;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{CommandName, ExecutionOutcome};
 use countersign_core::digest::Digest;
@@ -19,11 +20,14 @@ use countersign_core::request::{
     Cancellation, Comment, Decision, Execution, Finish, Request, Status, Verdict,
 };
 use countersign_core::risk::{Cost, Environment, RiskLevel};
-use countersign_core::text::{CommentText, DurationText, Identifier, Justification};
+use countersign_core::rules::MatchedRule;
+use countersign_core::slots::Slots;
+use countersign_core::text::{CommentText, DurationText, Identifier, Justification, RollbackPlan};
 use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct RequestItem {
@@ -43,8 +47,22 @@ struct RequestItem {
     estimated_cost: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     estimated_duration: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollback_plan: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    requester_groups: Vec<String>,
     status: String,
     approvals_required: u8,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    slots: Vec<SlotItem>,
+    #[serde(default)]
+    digest_required: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    rules: Vec<RuleItem>,
     approvals_received: usize,
     approved_by: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,10 +112,27 @@ struct CommentItem {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct SlotItem {
+    groups: Vec<String>,
+    people: u8,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct RuleItem {
+    name: String,
+    demands: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct DecisionItem {
     person: String,
     decision: String,
     at: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<String>,
+    channel: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_ip: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     comment: Option<String>,
     event_id: String,
@@ -151,8 +186,19 @@ impl From<&Request> for RequestItem {
             justification: request.justification.as_str().to_owned(),
             estimated_cost: request.estimated_cost.map(Cost::amount),
             estimated_duration: request.estimated_duration.as_ref().map(|text| text.as_str().to_owned()),
+            ticket: text(request.ticket.as_ref()),
+            rollback_plan: request.rollback_plan.as_ref().map(|text| text.as_str().to_owned()),
+            owner: text(request.owner.as_ref()),
+            requester_groups: request.requester_groups.iter().cloned().collect(),
             status: request.status.to_string(),
             approvals_required: request.approvals_required,
+            slots: request
+                .slots
+                .iter()
+                .map(|(groups, people)| SlotItem { groups: groups.iter().cloned().collect(), people })
+                .collect(),
+            digest_required: request.digest_required,
+            rules: request.rules.iter().map(RuleItem::from).collect(),
             approvals_received: request.approvals_received(),
             approved_by: request.approved_by().map(PersonId::to_string).collect(),
             approved_at: text(request.approved_at),
@@ -205,12 +251,21 @@ impl From<&Comment> for CommentItem {
     }
 }
 
+impl From<&MatchedRule> for RuleItem {
+    fn from(rule: &MatchedRule) -> Self {
+        Self { name: rule.name.clone(), demands: rule.demands.clone() }
+    }
+}
+
 impl From<&Decision> for DecisionItem {
     fn from(decision: &Decision) -> Self {
         Self {
             person: decision.person.to_string(),
             decision: decision.verdict.as_str().to_owned(),
             at: decision.at.to_string(),
+            groups: decision.groups.iter().cloned().collect(),
+            channel: decision.channel.as_str().to_owned(),
+            source_ip: text(decision.source_ip),
             comment: comment_text(decision.comment.as_ref()),
             event_id: decision.event_id.to_string(),
         }
@@ -292,7 +347,20 @@ impl TryFrom<&RequestItem> for Request {
                 item.estimated_duration.as_ref(),
                 DurationText::parse,
             )?,
+            ticket: read_option("ticket", item.ticket.as_ref(), Identifier::parse)?,
+            rollback_plan: read_option("rollback_plan", item.rollback_plan.as_ref(), RollbackPlan::parse)?,
+            owner: read_option("owner", item.owner.as_ref(), PersonId::from_stored)?,
+            requester_groups: item.requester_groups.iter().cloned().collect(),
             approvals_required: item.approvals_required,
+            slots: Slots::new(
+                item.slots.iter().map(|slot| (slot.groups.iter().cloned().collect(), slot.people)),
+            ),
+            digest_required: item.digest_required,
+            rules: item
+                .rules
+                .iter()
+                .map(|rule| MatchedRule { name: rule.name.clone(), demands: rule.demands.clone() })
+                .collect(),
             policy_version: read("policy_version", &item.policy_version, Digest::parse)?,
             expires_at: read("expires_at", &item.expires_at, Timestamp::parse)?,
             execute_within_seconds: item.execute_within_seconds,
@@ -325,22 +393,21 @@ fn check(request: &Request, item: &RequestItem) -> Result<(), InvalidAttribute> 
     }
     if people.contains(&request.requested_by)
         || request.filed_by.as_ref().is_some_and(|person| people.contains(person))
+        || request.owner.as_ref().is_some_and(|person| people.contains(person))
     {
         return Err(InvalidAttribute::Contradiction("somebody decided on their own request"));
     }
-    if request.approvals_required < request.risk_level.fewest_approvals() {
+    if request.approvals_required < request.risk_level.fewest_approvals().max(request.slots.total()) {
         return Err(InvalidAttribute::Contradiction("fewer approvals than the risk needs"));
     }
-    let enough = request.approvals_received() >= usize::from(request.approvals_required);
+    let groups: Vec<_> = request.approvals().map(|decision| &decision.groups).collect();
+    let enough = request.slots.fill(request.approvals_required, &groups).is_complete();
     let needs_approvals = match request.status {
         Status::Approved | Status::Executing | Status::Executed | Status::Failed => true,
         Status::Pending | Status::Rejected | Status::Expired | Status::Cancelled => false,
     };
     if needs_approvals && !enough {
         return Err(InvalidAttribute::Contradiction("status and decisions"));
-    }
-    if request.status == Status::Pending && enough {
-        return Err(InvalidAttribute::Contradiction("pending and decisions"));
     }
     if RequestItem::from(request) != *item {
         return Err(InvalidAttribute::Contradiction("an attribute and what it is derived from"));
@@ -410,6 +477,11 @@ impl TryFrom<&DecisionItem> for Decision {
             person: read("decisions.person", &item.person, PersonId::from_stored)?,
             verdict: read_name("decisions.decision", &item.decision, Verdict::parse)?,
             at: read("decisions.at", &item.at, Timestamp::parse)?,
+            groups: item.groups.iter().cloned().collect(),
+            channel: read_name("decisions.channel", &item.channel, Channel::parse)?,
+            source_ip: read_option("decisions.source_ip", item.source_ip.as_ref(), |text| {
+                text.parse::<IpAddr>()
+            })?,
             comment: read_option("decisions.comment", item.comment.as_ref(), CommentText::parse)?,
             event_id: read("decisions.event_id", &item.event_id, EventId::parse)?,
         })

@@ -187,10 +187,8 @@ pub(crate) fn filter(
         conditions.push(format!("{name} = {value}"));
     }
     // A filter must not name a key of its own index.
-    if segment.index != REQUESTER_INDEX
-        && let Some(person) = &query.undecided_by
-    {
-        conditions.push(not_made_or_approved_by(expression, person));
+    if segment.index != REQUESTER_INDEX && !query.undecided_by.is_empty() {
+        conditions.push(not_made_or_approved_by(expression, &query.undecided_by));
     }
     if let Some(status) = query.status {
         if segment.index != STATUS_INDEX {
@@ -288,6 +286,7 @@ impl Segment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     fn time(text: &str) -> Timestamp {
         Timestamp::parse(text).unwrap()
@@ -298,7 +297,7 @@ mod tests {
             status,
             requested_by: None,
             instance_id: None,
-            undecided_by: None,
+            undecided_by: BTreeSet::new(),
             from: None,
             to: None,
             limit: 50,

@@ -113,7 +113,7 @@ impl DynamoStore {
         before: &Request,
         change: &ChangeSet<'_>,
     ) -> Result<TransactWriteItem, StoreError> {
-        let deciding = change.audit.event_type.is_decision().then_some(&change.audit.user);
+        let deciding = change.audit.event_type.is_decision().then_some(change.addresses);
         let mut update = expression::update(&item::request_item(before)?, &item::request_item(change.after)?);
         let condition = expression::update_condition(&mut update, before.version, deciding);
         let update = Update::builder()

@@ -9,7 +9,6 @@ use crate::metrics::{self, MeteredHost, Metrics};
 use crate::notify::{Notify, OUTBOX_MIN_AGE_SECONDS};
 use crate::time;
 use aws_types::SdkConfig;
-use countersign_api::routes::Method;
 use countersign_api::run::Operation;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{CommitChange, FindDue, FindEvent, ListRequests, LoadRequest, Outbox, Publish};
@@ -74,8 +73,7 @@ impl Boot {
         O: Operation<S>,
         S: Send + Sync,
     {
-        let changes = O::ROUTE.method != Method::Get;
-        let function = self.function(store, changes).inspect_err(not_started)?;
+        let function = self.function(store, O::ROUTE.changes).inspect_err(not_started)?;
         let function = &function;
         run(async move |event| function.handle::<O>(event.payload.get()).await).await
     }
@@ -132,11 +130,12 @@ impl Boot {
     }
 
     fn function<S>(&self, store: S, changes: bool) -> Result<Function<S>, Error> {
+        let dependencies = self.dependencies(store, changes)?;
         Ok(Function {
-            dependencies: self.dependencies(store, changes)?,
             authentication: Authentication::read(&self.environment)?,
-            direct: DirectAccess::read(&self.environment)?,
+            direct: DirectAccess::read(&self.environment, dependencies.policy.people())?,
             metrics: self.metrics()?,
+            dependencies,
         })
     }
 

@@ -3,8 +3,8 @@
 
 use crate::environment::{Environment, InvalidVariable};
 use countersign_api::problem::{Code, Problem};
-use countersign_core::access;
 use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::people::People;
 use countersign_core::person::PersonId;
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
@@ -25,13 +25,14 @@ impl DirectAccess {
     /// (false).
     ///
     /// # Errors
-    /// An unknown group, or a switch that is neither on nor off.
-    pub fn read(environment: &Environment) -> Result<Self, InvalidVariable> {
+    /// A group that policy does not know, or a switch that is neither on nor off.
+    pub fn read(environment: &Environment, people: &People) -> Result<Self, InvalidVariable> {
         let groups = |variable: &str, default: &str| {
             let groups = environment.names(variable, &[default]);
-            match groups.iter().find(|group| !access::is_known_group(group)) {
-                Some(_) => Err(Environment::invalid(variable, "names a group that does not exist")),
-                None => Ok(groups),
+            if groups.iter().all(|group| people.groups().contains(group)) {
+                Ok(groups)
+            } else {
+                Err(Environment::invalid(variable, "names a group that policy does not know"))
             }
         };
         Ok(Self {
@@ -76,10 +77,11 @@ impl DirectAccess {
     }
 }
 
-/// The field that names the person an operation acts for; `None` for those that only read.
+/// The field that names the person an operation acts for; `None` for those that only read. What
+/// would come of making a request depends on who makes it.
 fn person_field(operation: &str) -> Option<&'static str> {
     match operation {
-        "create" | "create_request" => Some("requested_by"),
+        "create" | "create_request" | "simulate" => Some("requested_by"),
         "approve" | "approve_request" => Some("approved_by"),
         "reject" | "reject_request" => Some("rejected_by"),
         "cancel" | "cancel_request" => Some("cancelled_by"),
@@ -111,11 +113,22 @@ mod tests {
     use super::*;
     use countersign_api::operations::dispatch;
     use countersign_api::routes;
-    use countersign_core::access::Action;
+    use countersign_core::access::{Action, Target};
+    use countersign_core::policy::Policy;
+    use countersign_core::risk::{self, RiskLevel};
+    use countersign_core::timestamp::Timestamp;
     use serde_json::json;
 
+    fn policy() -> Policy {
+        countersign_host::policy::bundled().unwrap()
+    }
+
+    fn read(variables: &'static [(&str, &str)]) -> Result<DirectAccess, InvalidVariable> {
+        DirectAccess::read(&Environment::of(variables.iter().copied()), policy().people())
+    }
+
     fn access(variables: &'static [(&str, &str)]) -> DirectAccess {
-        DirectAccess::read(&Environment::of(variables.iter().copied())).unwrap()
+        read(variables).unwrap()
     }
 
     fn actor(access: &DirectAccess, operation: &str, payload: &Value) -> Result<Actor, Problem> {
@@ -130,7 +143,8 @@ mod tests {
             (ann.person.as_str(), ann.kind, ann.channel),
             ("ann@example.com", Kind::Human, Channel::Direct)
         );
-        assert_eq!(ann.groups.into_iter().collect::<Vec<_>>(), ["developer"]);
+        assert_eq!(ann.groups.iter().collect::<Vec<_>>(), ["developer"]);
+        assert_eq!(actor(&access, "simulate", &json!({"requested_by": "ann@example.com"})).unwrap(), ann);
         for payload in
             [json!({}), json!({"requested_by": "аnn@example.com"}), json!({"requested_by": 1}), json!([])]
         {
@@ -152,9 +166,8 @@ mod tests {
         }
         let on = access(&[("DIRECT_DECISIONS", "true"), ("DIRECT_GROUPS", "developer,approver")]);
         assert_eq!(actor(&on, "approve", &bob).unwrap().person.as_str(), "bob@example.com");
-        let wrong = Environment::of([("DIRECT_DECISIONS", "yes")]);
-        assert!(DirectAccess::read(&wrong).is_err(), "a misspelt switch is an error");
-        assert!(DirectAccess::read(&Environment::of([("DIRECT_GROUPS", "developers")])).is_err());
+        assert!(read(&[("DIRECT_DECISIONS", "yes")]).is_err(), "a misspelt switch is an error");
+        assert!(read(&[("DIRECT_GROUPS", "developers")]).is_err());
     }
 
     #[test]
@@ -163,24 +176,30 @@ mod tests {
             actor(&access(&[]), "get", &json!({"request_id": "x", "requested_by": "ann@example.com"}))
                 .unwrap();
         assert_eq!((reader.person.as_str(), reader.kind), ("service:direct", Kind::Service));
-        assert!(access::allows(&reader, Action::ViewAllParameters));
-        for action in [
-            Action::Create,
-            Action::Decide,
-            Action::CancelOwn,
-            Action::CommentAll,
-            Action::ExecuteOwn,
-            Action::Administer,
-        ] {
-            assert!(!access::allows(&reader, action), "{action:?}");
+        let (policy, now) = (policy(), Timestamp::EARLIEST);
+        let reader = policy.people().identify(reader).unwrap();
+        assert!(policy.may_list(&reader, false, now).is_permitted());
+        let ann = PersonId::from_email("ann@example.com").unwrap();
+        let target = Target {
+            operation_type: "reboot",
+            instance_id: "production-db-01",
+            environment: risk::Environment::Production,
+            risk_level: RiskLevel::High,
+            estimated_cost: None,
+            requested_by: &ann,
+        };
+        for action in Action::ALL.into_iter().filter(|action| *action != Action::List) {
+            let reads = [Action::View, Action::ViewParameters, Action::Audit].contains(&action);
+            let answer = policy.ask(action, &reader, target, false, now);
+            assert_eq!(answer.is_permitted(), reads, "{action:?}");
         }
     }
 
     #[test]
     fn every_operation_that_changes_something_names_a_person() {
-        for route in routes::ALL {
-            let changes = route.method != routes::Method::Get && route.operation != "dispatch";
-            assert_eq!(person_field(route.operation).is_some(), changes, "{}", route.operation);
+        for route in routes::ALL.iter().filter(|route| route.operation != "dispatch") {
+            let acts = route.changes || route.operation == "simulate";
+            assert_eq!(person_field(route.operation).is_some(), acts, "{}", route.operation);
         }
         for operation in dispatch::OPERATIONS {
             assert_eq!(person_field(operation).is_some(), !operation.starts_with("get_"), "{operation}");

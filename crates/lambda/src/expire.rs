@@ -9,6 +9,7 @@ use countersign_core::actor::Channel;
 use countersign_core::request::Status;
 use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Expires what is due, and measures what has been executing for longest. What invoked it says
@@ -42,7 +43,7 @@ async fn measure<S: ListRequests>(dependencies: &Dependencies<S>, metrics: &Metr
         status: Some(Status::Executing),
         requested_by: None,
         instance_id: None,
-        undecided_by: None,
+        undecided_by: BTreeSet::new(),
         from: None,
         to: None,
         limit: 1,

@@ -58,7 +58,9 @@ impl Authentication {
     /// 401, with the reason for the log.
     pub fn actor(&self, event: &HttpEvent, now: Timestamp) -> Result<Actor, Problem> {
         let token = token::bearer(&event.header("authorization")).map_err(Problem::unauthenticated)?;
-        self.verify(token, event, now).map_err(|error| Problem::unauthenticated(error.to_string()))
+        let actor =
+            self.verify(token, event, now).map_err(|error| Problem::unauthenticated(error.to_string()))?;
+        Ok(Actor { source_ip: event.source_ip(), ..actor })
     }
 
     fn verify(&self, token: &str, event: &HttpEvent, now: Timestamp) -> Result<Actor, InvalidToken> {

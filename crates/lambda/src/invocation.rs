@@ -6,6 +6,7 @@ use countersign_identity::claims::Claims;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// A payload of an operation of the API.
 #[derive(Debug)]
@@ -46,6 +47,15 @@ pub struct HttpEvent {
 struct RequestContext {
     #[serde(default)]
     authorizer: Option<Authorizer>,
+    #[serde(default)]
+    http: Option<Http>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Http {
+    #[serde(default)]
+    source_ip: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -119,6 +129,12 @@ impl HttpEvent {
     pub fn body(&self) -> Vec<u8> {
         let body = self.body.as_deref().unwrap_or_default().as_bytes();
         if self.is_base64_encoded { STANDARD.decode(body).unwrap_or(b"\xff".to_vec()) } else { body.to_vec() }
+    }
+
+    /// The address that the gateway was called from. Headers are not asked: anybody can send them.
+    pub fn source_ip(&self) -> Option<IpAddr> {
+        let address: IpAddr = self.request_context.http.as_ref()?.source_ip.as_deref()?.parse().ok()?;
+        Some(address.to_canonical())
     }
 
     /// The claims that the JWT authorizer has found, flattened to texts.

@@ -15,20 +15,28 @@ use crate::operations::finish::Finish;
 use crate::operations::reject::Reject;
 use crate::operations::start::Start;
 use crate::routes::Body;
-use crate::wire::{EventBody, EventsBody, HealthBody, ListBody, RequestBody};
+use crate::wire::{EventBody, EventsBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody};
+use countersign_app::failure::Failure;
 use countersign_app::ports::{Page, RequestSummary};
+use countersign_app::simulate::Simulation;
+use countersign_core::access::{Access, Action, Answer, Question, Target};
 use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::audit::AuditEvent;
+use countersign_core::command::Draft;
 use countersign_core::decide::{self, Outcome};
 use countersign_core::digest::DigestKey;
 use countersign_core::event::Event;
+use countersign_core::explain;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
+use countersign_core::people::People;
 use countersign_core::person::PersonId;
-use countersign_core::policy::Policy;
+use countersign_core::policy::{Policy, PolicyText};
 use countersign_core::request::Request;
+use countersign_core::rules::Rules;
 use countersign_core::stamp::Stamp;
 use countersign_core::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 /// The request of the examples.
 pub(super) const REQUEST_ID: &str = "019c1339-a5c0-7000-8000-000000000001";
@@ -40,7 +48,7 @@ pub(super) const REQUESTER: &str = "ann@example.com";
 pub(super) const CURSOR: &str = "eyJhZnRlciI6IjAxOWMxMzM5In0";
 
 /// A policy of its own: the examples do not change with the one that comes with the program.
-const POLICY: &str = "\
+const OPERATIONS: &str = "\
 [defaults]
 pending_seconds = 259200
 execute_within_seconds = 86400
@@ -49,7 +57,59 @@ low = 0
 medium = 1
 high = 2
 [environments]
+non_production_instances = ['dev-*']
+[operations.modify_instance_class]
+production = 'high'
+non_production = 'medium'
+[rules.databases]
+operations = ['modify_*']
+environment = 'production'
+slots = { dba = 1 }
+required_fields = ['rollback_plan']
+digest_required = true
 ";
+
+/// The groups of its people.
+const PEOPLE: &str = "groups = ['approver', 'dba', 'developer']";
+
+/// The groups that approve.
+const APPROVERS: [&str; 2] = ["approver", "dba"];
+
+/// Who may do what: some approve, nobody administers, and the rest is permitted.
+#[derive(Debug)]
+struct Permissions;
+
+impl Access for Permissions {
+    fn answer(&self, question: &Question<'_>) -> Answer {
+        let groups = &question.actor.groups;
+        let approves = APPROVERS.iter().any(|group| groups.contains(*group));
+        let is_permitted = match question.action {
+            Action::Approve | Action::Reject => approves,
+            Action::Administer => false,
+            Action::Create
+            | Action::View
+            | Action::ViewParameters
+            | Action::Audit
+            | Action::Comment
+            | Action::Cancel
+            | Action::Execute
+            | Action::List => true,
+        };
+        if is_permitted {
+            return Answer::Permitted;
+        }
+        let groups: Vec<_> = groups.iter().map(String::as_str).collect();
+        let action = question.action.as_str();
+        Answer::Denied(vec![format!("no policy permits `{action}` to group {}", groups.join(", "))])
+    }
+}
+
+fn policy() -> Option<Policy> {
+    let text = PolicyText { operations: OPERATIONS, people: PEOPLE, access: "" };
+    let people = People::parse(text.people).ok()?;
+    let rules = Rules::parse(text.operations, people.groups()).ok()?;
+    Some(Policy::new(text.version(), rules, people, Arc::new(Permissions)))
+}
 
 fn create() -> Value {
     json!({
@@ -61,8 +121,19 @@ fn create() -> Value {
         "justification": "CPU has been at 95 % since Monday",
         "estimated_cost": 250.5,
         "estimated_duration": "15 minutes",
+        "ticket": "OPS-1234",
+        "rollback_plan": "Change it back to db.r6g.large",
         "requested_by": REQUESTER,
     })
+}
+
+/// The same, without what policy demands of it.
+fn create_without_rollback_plan() -> Value {
+    let mut body = create();
+    if let Some(body) = body.as_object_mut() {
+        body.remove("rollback_plan");
+    }
+    body
 }
 
 fn approve() -> Value {
@@ -176,14 +247,41 @@ impl Story {
         Some(Stamp { now: at, event_id, execution_id: ExecutionId::parse(EXECUTION_ID).ok()? })
     }
 
-    fn begin() -> Option<Self> {
+    /// When it begins, who asks, and what for.
+    fn opening(body: &Value) -> Option<(Timestamp, Actor, Draft)> {
         let at = Timestamp::parse("2026-01-31T09:30:00Z").ok()?;
-        let (id, ann) = (RequestId::parse(REQUEST_ID).ok()?, Self::actor(REQUESTER, "developer")?);
-        let mut fields = fields(&create())?;
+        let ann = Self::actor(REQUESTER, "developer")?;
+        let mut fields = fields(body)?;
         fields.caller("requested_by", &ann);
         let draft = draft(&mut fields);
         let (draft, _) = fields.finish(draft).ok()?;
-        let policy = Policy::parse(POLICY).ok()?;
+        Some((at, ann, draft))
+    }
+
+    /// What would come of it.
+    fn simulated(body: &Value) -> Option<Value> {
+        let (now, ann, draft) = Self::opening(body)?;
+        let policy = policy()?;
+        let assessment = decide::assess(&draft, &ann, &policy);
+        let objections = decide::objections(&draft, &ann, now, &policy, &assessment);
+        let target = Target {
+            operation_type: draft.operation_type.as_str(),
+            instance_id: draft.instance_id.as_str(),
+            environment: assessment.terms.environment,
+            risk_level: assessment.terms.risk_level,
+            estimated_cost: draft.estimated_cost,
+            requested_by: &ann.person,
+        };
+        let satisfiable = explain::could_be_satisfied(&assessment.terms, &target, &ann, now, &policy);
+        let objections = objections.into_iter().map(Failure::from).collect();
+        let simulation = Simulation { now, assessment, objections, satisfiable };
+        serde_json::to_value(SimulateBody::of(&draft, &ann, simulation, policy.version())).ok()
+    }
+
+    fn begin() -> Option<Self> {
+        let (at, ann, draft) = Self::opening(&create())?;
+        let id = RequestId::parse(REQUEST_ID).ok()?;
+        let policy = policy()?;
         let event = decide::create(id, draft, &ann, &Self::stamp(at, 1)?, &policy, None).ok()?;
         let request = event.first_state().ok()?;
         Some(Self { request, events: Vec::new(), at }.with(&event))
@@ -206,7 +304,7 @@ impl Story {
         let mut story = self.clone();
         story.at = self.at.plus_seconds(600);
         let stamp = Self::stamp(story.at, self.events.len() + 1)?;
-        match decide::decide(&self.request, &command, &actor, &stamp, None).ok()? {
+        match decide::decide(&self.request, &command, &actor, &stamp, &policy()?, None).ok()? {
             Outcome::Event(event) => {
                 story.request.apply(&event);
                 Some(story.with(&event))
@@ -217,7 +315,16 @@ impl Story {
 
     fn shown(&self) -> Option<Value> {
         let reader = Self::actor("bob@example.com", "approver")?;
-        serde_json::to_value(RequestBody::of(&self.request, &reader, self.at)).ok()
+        serde_json::to_value(RequestBody::of(&self.request, &reader, &policy()?, self.at)).ok()
+    }
+
+    /// Explained to somebody who may approve it, or has.
+    fn explained(&self) -> Option<Value> {
+        let reader = Self::actor("bob@example.com", "approver")?;
+        let policy = policy()?;
+        let stamp = Self::stamp(self.at, self.events.len() + 1)?;
+        let explanation = explain::explain(&self.request, &reader, &stamp, &policy);
+        serde_json::to_value(ExplainBody::of(&self.request, &explanation, policy.version())).ok()
     }
 
     fn trail(&self) -> Option<Value> {
@@ -255,7 +362,7 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
     let health = HealthBody {
         status: "healthy".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        policy_version: Policy::parse(POLICY).map(|policy| policy.version().to_string()).unwrap_or_default(),
+        policy_version: policy().map(|policy| policy.version().to_string()).unwrap_or_default(),
     };
     answers.push(("health", json!(health)));
     let info = json!({ "title": "Countersign", "version": env!("CARGO_PKG_VERSION") });
@@ -270,11 +377,11 @@ fn stories() -> Option<Vec<(&'static str, Value)>> {
     let (bob, cleo) = ("bob@example.com", "cleo@example.com");
     let pending = Story::begin()?;
     let half = pending.then::<Approve>(bob, "approver", &body("Approve", "as_shown")?)?;
-    let approved = half.then::<Approve>(cleo, "approver", &body("Approve", "nothing")?)?;
+    let approved = half.then::<Approve>(cleo, "dba", &body("Approve", "as_shown")?)?;
     let executing = approved.then::<Start>(REQUESTER, "developer", &body("Start", "as_shown")?)?;
     let executed = executing.then::<Finish>(REQUESTER, "developer", &body("Finish", "succeeded")?)?;
     let failed = executing.then::<Finish>(REQUESTER, "developer", &body("Finish", "failed")?)?;
-    let rejected = half.then::<Reject>(cleo, "approver", &body("Reject", "reason")?)?;
+    let rejected = half.then::<Reject>(cleo, "dba", &body("Reject", "reason")?)?;
     let cancelled = pending.then::<Cancel>(REQUESTER, "developer", &body("Cancel", "reason")?)?;
     let commented = pending.then::<Comment>(bob, "approver", &body("Comment", "text")?)?;
     Some(vec![
@@ -289,6 +396,10 @@ fn stories() -> Option<Vec<(&'static str, Value)>> {
         ("commented", commented.shown()?),
         ("list", half.listed()?),
         ("events", executed.trail()?),
+        ("explained", pending.explained()?),
+        ("half_approved_explained", half.explained()?),
+        ("simulated", Story::simulated(&create())?),
+        ("simulated_refusal", Story::simulated(&create_without_rollback_plan())?),
     ])
 }
 
@@ -305,9 +416,26 @@ mod tests {
                 "list" => assert_eq!(answer["items"][0]["approvals_received"], 1),
                 "events" => assert_eq!(answer["items"].as_array().unwrap().len(), 5),
                 "half_approved" => assert_eq!(answer["approvals_received"], 1),
+                "explained" => assert_eq!(answer["actions"][0]["permitted"], true),
+                "half_approved_explained" => {
+                    assert_eq!(answer["missing"]["slots"][0]["groups"], json!(["dba"]))
+                }
+                "simulated" => assert_eq!(answer["permitted"], true),
+                "simulated_refusal" => assert_eq!(answer["refusals"][0]["code"], "validation_failed"),
                 "commented" => assert_eq!(answer["comments"][0]["user"], "bob@example.com"),
                 status => assert_eq!(answer["status"], status),
             }
+        }
+    }
+
+    #[test]
+    fn what_is_simulated_is_what_a_request_then_says_of_itself() {
+        let answers: std::collections::BTreeMap<_, _> = stories().unwrap().into_iter().collect();
+        let (simulated, made) = (&answers["simulated"], &answers["pending"]);
+        let shared = simulated.as_object().unwrap().iter().filter(|(name, _)| made.get(name).is_some());
+        assert!(shared.clone().count() > 10);
+        for (name, value) in shared {
+            assert_eq!(*value, made[name], "{name}");
         }
     }
 

@@ -5,12 +5,12 @@
 use super::values::{names, reference};
 use super::{example, header_references, is_on_one, is_public};
 use crate::problem::{Code, PROBLEM_JSON, Problem};
-use crate::routes::{self, Body, Method, Route};
+use crate::routes::{self, Body, Route};
 use crate::wire::FieldError;
-use countersign_app::create::MAX_PENDING;
 use countersign_app::failure::Failure;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
+use countersign_core::rules::DEFAULT_PENDING_LIMIT;
 use serde_json::{Map, Value, json};
 
 /// The correlation id of the examples.
@@ -26,16 +26,17 @@ pub(super) fn may_answer(route: Route, code: Code) -> bool {
         Code::Unauthenticated | Code::ValidationFailed | Code::Internal | Code::StoreUnavailable => {
             !is_public(route)
         }
-        Code::IdentityMismatch | Code::IdempotencyConflict => route.method != Method::Get,
+        Code::IdentityMismatch => route.body != Body::None,
+        Code::IdempotencyConflict => route.changes,
         Code::AgentCannotApprove | Code::SelfApproval | Code::AlreadyDecided => {
             is_one_of(&[routes::APPROVE, routes::REJECT])
         }
-        // What may not be read does not exist.
-        Code::NotPermitted => !is_public(route) && route != routes::GET,
+        Code::NotPermitted => !is_public(route),
         Code::RouteNotFound | Code::MethodNotAllowed => false,
-        Code::Expired => is_one_of(&[]) || (is_on_one(route) && route.method != Method::Get),
+        Code::Expired => is_one_of(&[]) || (is_on_one(route) && route.changes),
         Code::NotPending => is_one_of(&[routes::APPROVE, routes::REJECT, routes::CANCEL]),
         Code::NotApproved => is_one_of(&[routes::START, routes::FINISH]),
+        Code::ApprovalsInsufficient => is_one_of(&[routes::START]),
         Code::DigestMismatch => is_one_of(&[routes::APPROVE, routes::START]),
         Code::ExecutionMismatch => is_one_of(&[routes::FINISH]),
         Code::TooManyPending => is_one_of(&[routes::CREATE]),
@@ -51,7 +52,7 @@ fn when(code: Code) -> &'static str {
         Code::IdentityMismatch => "a field such as `approved_by` names somebody else",
         Code::AgentCannotApprove => "agents and services never decide",
         Code::SelfApproval => "nobody decides their own request",
-        Code::NotPermitted => "no group of the caller allows it",
+        Code::NotPermitted => "policy does not permit it to the caller, or has disabled them",
         Code::NotFound => "no such request, or not visible to the caller",
         Code::RouteNotFound => "no such path",
         Code::MethodNotAllowed => "the path has other methods",
@@ -59,12 +60,13 @@ fn when(code: Code) -> &'static str {
         Code::NotPending => "the request is not pending any more",
         Code::NotApproved => "the request is not approved, or was started already",
         Code::AlreadyDecided => "this person has decided; each counts once",
+        Code::ApprovalsInsufficient => "approvals on record count no more under the policy of now",
         Code::DigestMismatch => "`parameters_digest` is not that of the stored parameters",
         Code::ExecutionMismatch => "no execution of this id is running",
         Code::IdempotencyConflict => "the key was used with another body",
         Code::PayloadTooLarge => "the body is over 256 KiB",
         Code::ValidationFailed => "fields break rules: `errors` has all of them",
-        Code::TooManyPending => "the requester has 50 pending requests",
+        Code::TooManyPending => "the requester has as many pending requests as policy allows",
         Code::Internal => "a bug, or a stored item that contradicts itself; `instance` names it in the log",
         Code::StoreUnavailable => "the database did not answer: ask again, with an Idempotency-Key",
     }
@@ -82,7 +84,7 @@ fn sample(code: Code) -> Problem {
         }
         Code::AgentCannotApprove => Refusal::AgentCannotApprove.into(),
         Code::SelfApproval => Refusal::SelfApproval.into(),
-        Code::NotPermitted => Refusal::NotPermitted("none of your groups may approve or reject").into(),
+        Code::NotPermitted => Refusal::not_permitted("no policy permits `approve` to group developer").into(),
         Code::NotFound => Refusal::NotVisible.into(),
         Code::RouteNotFound => Problem::new(code, "see GET /openapi.json for the routes there are"),
         Code::MethodNotAllowed => Problem::new(code, "this path has other methods; see the Allow header"),
@@ -90,6 +92,11 @@ fn sample(code: Code) -> Problem {
         Code::NotPending => Refusal::NotPending(Status::Approved).into(),
         Code::NotApproved => Refusal::NotApproved(Status::Pending).into(),
         Code::AlreadyDecided => Refusal::AlreadyDecided(Status::Pending).into(),
+        Code::ApprovalsInsufficient => Refusal::ApprovalsInsufficient(vec![
+            "`bob@example.com` has been disabled".to_owned(),
+            "missing: 1 of anybody who may approve".to_owned(),
+        ])
+        .into(),
         Code::DigestMismatch => Refusal::DigestMismatch(Status::Pending).into(),
         Code::ExecutionMismatch => Refusal::ExecutionMismatch(Status::Executed).into(),
         Code::IdempotencyConflict => Refusal::IdempotencyConflict(Status::Pending).into(),
@@ -98,7 +105,7 @@ fn sample(code: Code) -> Problem {
             FieldError::new("/justification", "is required"),
             FieldError::new("/price", "is not a field of this operation"),
         ]),
-        Code::TooManyPending => Failure::TooManyPending { limit: MAX_PENDING }.into(),
+        Code::TooManyPending => Failure::TooManyPending { limit: usize::from(DEFAULT_PENDING_LIMIT) }.into(),
         Code::Internal => Problem::internal(""),
         Code::StoreUnavailable => Failure::Unavailable(String::new()).into(),
     }

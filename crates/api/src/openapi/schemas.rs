@@ -2,18 +2,19 @@
 //! members against the wire types, and the limits against what reads them.
 
 use super::values::{
-    caller, cost, count, digest, environment, identifier, limit, list, names, parameters, person, reference,
-    result, risk_level, shown_digest, string, text, time, told, uuid,
+    boolean, caller, cost, count, digest, environment, identifier, limit, list, names, parameters, person,
+    positive, reference, result, risk_level, shown_digest, string, text, time, told, uuid,
 };
 use super::{original_schema, original_schemas};
 use crate::operations::dispatch;
 use crate::problem::Code;
 use countersign_core::actor::{Channel, Kind};
 use countersign_core::audit;
-use countersign_core::command::ExecutionOutcome;
+use countersign_core::command::{CommandName, ExecutionOutcome};
 use countersign_core::event::EventType;
 use countersign_core::request::{Status, Verdict};
 use countersign_core::risk::{Environment, RiskLevel};
+use countersign_core::terms::RequiredField;
 use serde_json::{Map, Value, json};
 
 /// The name of a member, with `*` at its end if it is required, and its schema.
@@ -46,6 +47,8 @@ fn create() -> Vec<Member> {
         ("risk_level", told(risk_level(), "Raises what policy says of the operation, never lowers it.")),
         ("estimated_cost", cost()),
         ("estimated_duration", told(text(200), "How long it is expected to take, in words.")),
+        ("ticket", told(identifier(), "The ticket it belongs to, in some other system.")),
+        ("rollback_plan", told(text(4000), "How to go back.")),
         ("requested_by", caller()),
     ]
 }
@@ -116,6 +119,21 @@ fn original_object(operation: &'static str) -> Value {
     object(&format!("`{operation}` on the original endpoint."), &members)
 }
 
+/// What policy demands of approvals, besides their number.
+fn slots() -> Vec<Member> {
+    vec![
+        ("slots*", told(list(reference("Slot")), "Which groups some of them must come from.")),
+        (
+            "digest_required*",
+            told(boolean(), "Whether an approval must name the `parameters_digest` of what was shown."),
+        ),
+    ]
+}
+
+fn approvals_required() -> Member {
+    ("approvals_required*", told(count(), "How many distinct people must agree, those in `slots` included."))
+}
+
 fn summary() -> Vec<Member> {
     vec![
         ("request_id*", uuid()),
@@ -127,8 +145,8 @@ fn summary() -> Vec<Member> {
         ("requested_by*", string()),
         ("requested_at*", time()),
         ("estimated_cost", cost()),
-        ("approvals_required*", told(count(), "How many distinct people must agree.")),
-        ("approvals_received*", count()),
+        approvals_required(),
+        ("approvals_received*", told(count(), "How many have.")),
         ("approved_by*", list(string())),
         ("expires_at*", told(time(), "By when it must be decided.")),
         ("execute_by", told(time(), "By when it must be started, once approved.")),
@@ -139,14 +157,25 @@ fn summary() -> Vec<Member> {
 
 fn request() -> Vec<Member> {
     let whole = vec![
-        ("parameters", told(json!({ "type": "object" }), "Exactly how. Absent for guests.")),
+        ("parameters", told(json!({ "type": "object" }), "Exactly how. Absent where policy hides it.")),
         (
             "parameters_digest",
-            told(digest(), "SHA-256 of the parameters' canonical JSON (RFC 8785). Absent for guests."),
+            told(
+                digest(),
+                "SHA-256 of the parameters' canonical JSON (RFC 8785). Absent together with them.",
+            ),
         ),
         ("filed_by", told(string(), "The service that asks for the requester.")),
+        ("owner", told(string(), "Who answers for the agent or service that asks.")),
+        ("requester_groups*", told(list(string()), "The requester's groups, when it was made.")),
         ("justification*", text(4000)),
         ("estimated_duration", text(200)),
+        ("ticket", identifier()),
+        ("rollback_plan", text(4000)),
+        (
+            "rules*",
+            told(list(reference("Rule")), "The parts of the policy that demanded this, when it was made."),
+        ),
         ("approved_at", time()),
         ("rejected_by", string()),
         ("rejected_at", time()),
@@ -155,7 +184,7 @@ fn request() -> Vec<Member> {
         ("cancellation_reason", text(2000)),
         ("execution_id", uuid()),
         ("execution_started_by", string()),
-        ("execution_result", told(result(), "What came of it. Absent for guests.")),
+        ("execution_result", told(result(), "What came of it. Absent where policy hides it.")),
         ("actual_cost", cost()),
         ("comments*", list(reference("CommentOf"))),
         ("decisions*", list(reference("Decision"))),
@@ -163,7 +192,104 @@ fn request() -> Vec<Member> {
         ("policy_version*", told(digest(), "SHA-256 of the policy that set its terms.")),
         ("audit_head*", told(digest(), "The hash of its last audit event.")),
     ];
-    [summary(), whole].concat()
+    [summary(), slots(), whole].concat()
+}
+
+fn explanation() -> Vec<Member> {
+    let head = vec![
+        ("request_id*", uuid()),
+        ("status*", reference("Status")),
+        ("risk_level*", told(risk_level(), "The effective one.")),
+        ("environment*", told(environment(), "The effective one.")),
+        approvals_required(),
+    ];
+    let who = "Who can still give what is missing: whoever is in all groups of one of these. Empty unless it \
+               is pending.";
+    let rest = vec![
+        ("policy_version*", told(digest(), "SHA-256 of the policy that it was made under.")),
+        ("rules*", told(list(reference("Rule")), "What each part of that policy demanded.")),
+        ("current_policy_version*", told(digest(), "SHA-256 of the policy of now.")),
+        (
+            "current_rules*",
+            told(
+                list(reference("Rule")),
+                "What each part of the policy of now would demand. While the request is pending or approved, \
+                 the stricter of both holds.",
+            ),
+        ),
+        ("approvals*", told(list(reference("Approval")), "Those on record.")),
+        ("missing*", reference("Missing")),
+        ("approvers*", told(list(list(string())), who)),
+        ("actions*", told(list(reference("Action")), "What the caller may do to it.")),
+        ("otherwise*", told(string(), "What happens if nobody does anything.")),
+        ("deadline", told(time(), "When that happens. Absent where nothing happens by itself.")),
+    ];
+    [head, slots(), rest].concat()
+}
+
+/// The commands that an explanation is about: those of people on a request.
+const ACTIONS: [CommandName; 6] = [
+    CommandName::Approve,
+    CommandName::Reject,
+    CommandName::Cancel,
+    CommandName::Comment,
+    CommandName::Start,
+    CommandName::Finish,
+];
+
+/// The fields that policy may demand.
+const REQUIRED_FIELDS: [RequiredField; 4] = [
+    RequiredField::Ticket,
+    RequiredField::RollbackPlan,
+    RequiredField::EstimatedCost,
+    RequiredField::EstimatedDuration,
+];
+
+fn simulation() -> Vec<Member> {
+    let head = vec![
+        ("permitted*", told(boolean(), "Whether it could be made.")),
+        (
+            "refusals*",
+            told(
+                list(reference("Refusal")),
+                "The problems that it would meet; the first would be the answer. Empty if it could be made.",
+            ),
+        ),
+        ("satisfiable*", told(boolean(), "Whether policy lets people approve it who fill what is demanded.")),
+        (
+            "status*",
+            told(
+                names(&[Status::Pending, Status::Approved], Status::as_str),
+                "The status that it would begin with.",
+            ),
+        ),
+        ("operation_type*", identifier()),
+        ("instance_id*", identifier()),
+        ("environment*", told(environment(), "The effective one.")),
+        ("risk_level*", told(risk_level(), "The effective one.")),
+        ("requested_by*", string()),
+        ("requester_groups*", list(string())),
+        ("requested_at*", told(time(), "When it would be made.")),
+        ("parameters_digest*", told(digest(), "SHA-256 of the parameters' canonical JSON (RFC 8785).")),
+        approvals_required(),
+    ];
+    let rest = vec![
+        ("expires_at*", told(time(), "By when it would have to be decided.")),
+        ("execute_by", told(time(), "By when it would have to be started, if it is approved at once.")),
+        ("execute_within_seconds*", told(positive(), "How long an approval of it would last.")),
+        (
+            "required_fields*",
+            told(list(names(&REQUIRED_FIELDS, RequiredField::as_str)), "The fields that policy demands."),
+        ),
+        ("cost_limit", told(cost(), "The most it may be expected to cost.")),
+        (
+            "pending_limit*",
+            told(positive(), "How many pending requests its requester may have, this one included."),
+        ),
+        ("policy_version*", told(digest(), "SHA-256 of the policy.")),
+        ("rules*", told(list(reference("Rule")), "What each part of it demands.")),
+    ];
+    [head, slots(), rest].concat()
 }
 
 fn event() -> Vec<Member> {
@@ -183,7 +309,13 @@ fn event() -> Vec<Member> {
         ("risk_level*", risk_level()),
         ("requested_by*", string()),
         ("status*", told(reference("Status"), "The status after the event.")),
-        ("details*", told(json!({ "type": "object" }), "Digests, numbers, times and ids.")),
+        (
+            "details*",
+            told(
+                json!({ "type": "object" }),
+                "Digests, numbers, times, ids, groups and the caller's address.",
+            ),
+        ),
         ("prev_hash*", told(digest(), "The hash of the event before; zeros for the first.")),
         ("hash*", told(digest(), "SHA-256 of the canonical JSON of all other members.")),
     ]
@@ -204,6 +336,13 @@ fn problem() -> Vec<Member> {
         ),
         ("code*", told(names(&Code::ALL, Code::as_str), "Stable; what a program looks at.")),
         ("current_status", told(reference("Status"), "Where the refusal comes from the status.")),
+        (
+            "reasons",
+            told(
+                list(string()),
+                "Why, one sentence each: of every 403, 409, 422 and 429, as `explain` gives them.",
+            ),
+        ),
         ("errors", told(list(reference("FieldError")), "All that is wrong at once; `validation_failed`.")),
     ]
 }
@@ -239,8 +378,45 @@ fn members(schema: &str) -> Vec<Member> {
             ("person*", string()),
             ("decision*", names(&Verdict::ALL, Verdict::as_str)),
             ("at*", time()),
+            ("groups*", told(list(string()), "The groups that they were in, if they approved.")),
+            ("channel*", told(names(&Channel::ALL, Channel::as_str), "By which door they came.")),
             ("comment", text(2000)),
             ("event_id*", told(uuid(), "The event that records it.")),
+        ],
+        "Slot" => vec![
+            ("groups*", told(list(string()), "Each of them is in at least one of these.")),
+            ("approvals*", told(positive(), "How many: other people than those of other slots.")),
+        ],
+        "Rule" => vec![
+            (
+                "name*",
+                told(string(), "Its place in `operations.toml`; or `declared`, for what the requester said."),
+            ),
+            ("demands*", told(list(string()), "What it demanded, in words.")),
+        ],
+        "Explanation" => explanation(),
+        "Approval" => vec![
+            ("person*", string()),
+            ("groups*", told(list(string()), "The groups that they were in.")),
+            ("counts*", told(boolean(), "Whether it counts under the policy of now.")),
+            ("reason", told(string(), "Why not.")),
+        ],
+        "Missing" => vec![
+            ("slots*", told(list(reference("Slot")), "Those that are open.")),
+            ("from_anybody*", told(count(), "How many more, from anybody who may approve.")),
+        ],
+        "Action" => vec![
+            ("action*", names(&ACTIONS, CommandName::as_str)),
+            ("permitted*", told(boolean(), "Whether it would be accepted now.")),
+            ("code", told(names(&Code::ALL, Code::as_str), "Of the problem that would be the answer.")),
+            ("reasons", told(list(string()), "Why not: the `reasons` of that problem.")),
+        ],
+        "Simulation" => simulation(),
+        "Refusal" => vec![
+            ("code*", names(&Code::ALL, Code::as_str)),
+            ("detail*", string()),
+            ("reasons*", told(list(string()), "Why, one sentence each.")),
+            ("errors", list(reference("FieldError"))),
         ],
         "Events" => vec![("items*", list(reference("Event")))],
         "Event" => event(),
@@ -261,7 +437,7 @@ fn members(schema: &str) -> Vec<Member> {
 }
 
 /// The schemas that are objects, with what they are.
-const OBJECTS: [(&str, &str); 17] = [
+const OBJECTS: [(&str, &str); 25] = [
     ("Create", "An operation that is asked for."),
     ("Approve", "An approval."),
     ("Reject", "A rejection."),
@@ -274,6 +450,14 @@ const OBJECTS: [(&str, &str); 17] = [
     ("List", "A page of requests."),
     ("CommentOf", "Something somebody said, with a decision or without."),
     ("Decision", "One person's decision."),
+    ("Slot", "People who must be among those who agree."),
+    ("Rule", "A part of a policy that matched a request."),
+    ("Explanation", "Why a request stands where it stands, under the policy of now."),
+    ("Approval", "An approval on record."),
+    ("Missing", "The approvals that are missing."),
+    ("Action", "Whether the caller may do something to a request."),
+    ("Simulation", "What would come of making a request."),
+    ("Refusal", "A problem that a request would meet."),
     ("Events", "A request's audit trail, oldest first."),
     ("Event", "An audit event."),
     ("Health", "That the service is there."),
@@ -312,12 +496,13 @@ pub(super) fn all() -> Map<String, Value> {
 mod tests {
     use super::*;
     use crate::wire::{
-        CommentBody, DecisionBody, EventBody, EventsBody, FieldError, HealthBody, ListBody, ProblemBody,
-        RequestBody, SummaryBody,
+        ActionBody, ApprovalBody, CommentBody, DecisionBody, EventBody, EventsBody, ExplainBody, FieldError,
+        HealthBody, ListBody, MissingBody, ProblemBody, RefusalBody, RequestBody, RuleBody, SimulateBody,
+        SlotBody, SummaryBody,
     };
     use countersign_core::idempotency::IdempotencyKey;
     use countersign_core::risk::Cost;
-    use countersign_core::text::{CommentText, DurationText, Identifier, Justification};
+    use countersign_core::text::{CommentText, DurationText, Identifier, Justification, RollbackPlan};
     use serde::Serialize;
     use std::collections::BTreeSet;
 
@@ -338,7 +523,14 @@ mod tests {
             justification: String::new(),
             estimated_cost: Some(1.0),
             estimated_duration: some(),
+            ticket: some(),
+            rollback_plan: some(),
+            owner: some(),
+            requester_groups: Vec::new(),
             approvals_required: 0,
+            slots: Vec::new(),
+            digest_required: false,
+            rules: Vec::new(),
             approvals_received: 0,
             approved_by: Vec::new(),
             approved_at: some(),
@@ -417,7 +609,58 @@ mod tests {
             instance: String::new(),
             code: String::new(),
             current_status: Some(String::new()),
+            reasons: vec![String::new()],
             errors: vec![FieldError::new("", "")],
+        }
+    }
+
+    fn explain_body() -> ExplainBody {
+        ExplainBody {
+            request_id: String::new(),
+            status: String::new(),
+            risk_level: String::new(),
+            environment: String::new(),
+            approvals_required: 0,
+            slots: Vec::new(),
+            digest_required: false,
+            policy_version: String::new(),
+            rules: Vec::new(),
+            current_policy_version: String::new(),
+            current_rules: Vec::new(),
+            approvals: Vec::new(),
+            missing: MissingBody { slots: Vec::new(), from_anybody: 0 },
+            approvers: Vec::new(),
+            actions: Vec::new(),
+            otherwise: String::new(),
+            deadline: Some(String::new()),
+        }
+    }
+
+    fn simulate_body() -> SimulateBody {
+        SimulateBody {
+            permitted: false,
+            refusals: Vec::new(),
+            satisfiable: false,
+            status: String::new(),
+            operation_type: String::new(),
+            instance_id: String::new(),
+            environment: String::new(),
+            risk_level: String::new(),
+            requested_by: String::new(),
+            requester_groups: Vec::new(),
+            requested_at: String::new(),
+            parameters_digest: String::new(),
+            approvals_required: 0,
+            slots: Vec::new(),
+            digest_required: false,
+            expires_at: String::new(),
+            execute_by: Some(String::new()),
+            execute_within_seconds: 1,
+            required_fields: Vec::new(),
+            cost_limit: Some(1.0),
+            pending_limit: 1,
+            policy_version: String::new(),
+            rules: Vec::new(),
         }
     }
 
@@ -459,10 +702,37 @@ mod tests {
             person: text(),
             decision: text(),
             at: text(),
+            groups: Vec::new(),
+            channel: text(),
             comment: Some(text()),
             event_id: text(),
         };
         is_described("Decision", &decision);
+        is_described("Slot", &SlotBody { groups: Vec::new(), approvals: 1 });
+        is_described("Rule", &RuleBody { name: text(), demands: Vec::new() });
+    }
+
+    #[test]
+    fn explanations_and_simulations_are_described_too() {
+        let text = String::new;
+        is_described("Explanation", &explain_body());
+        is_described("Missing", &MissingBody { slots: Vec::new(), from_anybody: 0 });
+        let approval =
+            ApprovalBody { person: text(), groups: Vec::new(), counts: false, reason: Some(text()) };
+        is_described("Approval", &approval);
+        let action =
+            ActionBody { action: text(), permitted: false, code: Some(text()), reasons: vec![text()] };
+        is_described("Action", &action);
+        is_described("Simulation", &simulate_body());
+        let errors = vec![FieldError::new("", "")];
+        is_described("Refusal", &RefusalBody { code: text(), detail: text(), reasons: Vec::new(), errors });
+    }
+
+    #[test]
+    fn every_field_that_policy_may_demand_is_described() {
+        let refused = serde_json::from_value::<RequiredField>(json!("")).unwrap_err().to_string();
+        let described: Vec<_> = REQUIRED_FIELDS.map(|field| format!("`{field}`")).to_vec();
+        assert!(refused.ends_with(&described.join(", ")), "{refused}");
     }
 
     #[test]
@@ -475,6 +745,7 @@ mod tests {
             let sent = |schema: &str, name: &str| "é".repeat(longest(schema, name) + extra);
             let fits = extra == 0;
             assert_eq!(Justification::parse(&sent("Create", "justification")).is_ok(), fits);
+            assert_eq!(RollbackPlan::parse(&sent("Create", "rollback_plan")).is_ok(), fits);
             assert_eq!(DurationText::parse(&sent("Create", "estimated_duration")).is_ok(), fits);
             for (schema, name) in
                 [("Approve", "comments"), ("Reject", "reason"), ("Cancel", "reason"), ("Comment", "text")]

@@ -75,6 +75,15 @@ pub(super) fn count() -> Value {
     json!({ "type": "integer", "minimum": 0 })
 }
 
+/// A whole number from 1.
+pub(super) fn positive() -> Value {
+    json!({ "type": "integer", "minimum": 1 })
+}
+
+pub(super) fn boolean() -> Value {
+    json!({ "type": "boolean" })
+}
+
 pub(super) fn limit() -> Value {
     json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT })
 }

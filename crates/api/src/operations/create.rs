@@ -48,6 +48,8 @@ pub(crate) fn draft(fields: &mut Fields) -> Option<Draft> {
     let estimated_duration = fields.optional("estimated_duration", |value| {
         DurationText::parse(&string(value)?).map_err(|error| error.to_string())
     });
+    let ticket = fields.optional("ticket", identifier);
+    let rollback_plan = fields.optional("rollback_plan", free_text);
     Some(Draft {
         operation_type: operation_type?,
         instance_id: instance_id?,
@@ -57,6 +59,8 @@ pub(crate) fn draft(fields: &mut Fields) -> Option<Draft> {
         justification: justification?,
         estimated_cost: estimated_cost?,
         estimated_duration: estimated_duration?,
+        ticket: ticket?,
+        rollback_plan: rollback_plan?,
     })
 }
 

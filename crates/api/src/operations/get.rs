@@ -25,6 +25,7 @@ impl<S: LoadRequest> Operation<S> for Get {
         let id = fields.request_id();
         let (id, _) = fields.finish(id)?;
         let request = countersign_app::get::get(dependencies, id, actor).await?;
-        Ok(Reply::json(200, &RequestBody::of(&request, actor, dependencies.host.now())))
+        let body = RequestBody::of(&request, actor, &dependencies.policy, dependencies.host.now());
+        Ok(Reply::json(200, &body))
     }
 }

@@ -9,9 +9,11 @@ use crate::wire::ListBody;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{ListQuery, ListRequests};
 use countersign_core::actor::Actor;
+use countersign_core::person::PersonId;
 use countersign_core::request::Status;
 use countersign_core::timestamp::Timestamp;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// How many requests a page holds unless told.
 pub(crate) const DEFAULT_LIMIT: usize = 50;
@@ -65,8 +67,12 @@ pub(super) async fn pending<S: ListRequests>(
 ) -> Result<Reply, Problem> {
     let undecided_by = fields.optional("user_email", person);
     let page = page(&mut fields, dependencies.host.now());
-    let query =
-        (|| Some(ListQuery { status: Some(Status::Pending), undecided_by: undecided_by?, ..page? }))();
+    let people = dependencies.policy.people();
+    let addresses = |person: PersonId| people.addresses(&person);
+    let query = (|| {
+        let undecided_by = undecided_by?.map(addresses).unwrap_or_default();
+        Some(ListQuery { status: Some(Status::Pending), undecided_by, ..page? })
+    })();
     answer(dependencies, actor, fields, query).await
 }
 
@@ -119,7 +125,7 @@ fn page(fields: &mut Fields, now: Timestamp) -> Option<ListQuery> {
         status: None,
         requested_by: None,
         instance_id: None,
-        undecided_by: None,
+        undecided_by: BTreeSet::new(),
         from: None,
         to: None,
         limit: limit?.unwrap_or(DEFAULT_LIMIT),

@@ -6,11 +6,13 @@ pub mod comment;
 pub mod create;
 pub mod dispatch;
 pub mod events;
+pub mod explain;
 pub mod finish;
 pub mod get;
 pub mod health;
 pub mod list;
 pub mod reject;
+pub mod simulate;
 pub mod start;
 
 use crate::call::{ChangeMade, Reply};
@@ -73,5 +75,8 @@ fn reply<S>(dependencies: &Dependencies<S>, actor: &Actor, done: &Done, status: 
     let now = dependencies.host.now();
     let change =
         ChangeMade { request_id: request.id, event_id: done.event_id, status: request.status_at(now) };
-    Reply { change: Some(change), ..Reply::json(status, &RequestBody::of(request, actor, now)) }
+    Reply {
+        change: Some(change),
+        ..Reply::json(status, &RequestBody::of(request, actor, &dependencies.policy, now))
+    }
 }

@@ -48,9 +48,9 @@ pub struct ConnectionArguments {
     pub utc: bool,
 }
 
-/// `countersign create`.
+/// What is asked for.
 #[derive(Debug, Clone, Args)]
-pub struct CreateArguments {
+pub struct DraftArguments {
     /// What is to be done, such as reboot
     #[arg(value_name = "OPERATION")]
     pub operation_type: String,
@@ -83,6 +83,22 @@ pub struct CreateArguments {
     #[arg(long, value_name = "TEXT")]
     pub estimated_duration: Option<String>,
 
+    /// The ticket it belongs to, such as CHG-1234
+    #[arg(long, value_name = "NAME")]
+    pub ticket: Option<String>,
+
+    /// How to go back, should it not do what it is meant to
+    #[arg(long, value_name = "TEXT")]
+    pub rollback_plan: Option<String>,
+}
+
+/// `countersign create`.
+#[derive(Debug, Clone, Args)]
+pub struct CreateArguments {
+    /// What is asked for.
+    #[command(flatten)]
+    pub draft: DraftArguments,
+
     /// The same key makes the same request, however often it is sent
     #[arg(long, value_name = "KEY")]
     pub idempotency_key: Option<String>,
@@ -90,6 +106,18 @@ pub struct CreateArguments {
     /// Wait for the decision, at most so long: a number and s, m, h or d
     #[arg(long, value_name = "TIME", value_parser = crate::arguments::seconds)]
     pub wait: Option<u32>,
+
+    /// The service.
+    #[command(flatten)]
+    pub connection: ConnectionArguments,
+}
+
+/// `countersign simulate`.
+#[derive(Debug, Clone, Args)]
+pub struct SimulateArguments {
+    /// What would be asked for.
+    #[command(flatten)]
+    pub draft: DraftArguments,
 
     /// The service.
     #[command(flatten)]

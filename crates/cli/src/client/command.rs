@@ -1,8 +1,8 @@
 //! The commands that ask the service one thing and show the answer.
 
 use crate::client::arguments::{
-    CancelArguments, CommentArguments, ConnectionArguments, CreateArguments, FinishArguments, GetArguments,
-    ListArguments, RequestArguments, StartArguments, WhoamiArguments,
+    CancelArguments, CommentArguments, ConnectionArguments, CreateArguments, DraftArguments, FinishArguments,
+    GetArguments, ListArguments, RequestArguments, StartArguments, WhoamiArguments,
 };
 use crate::client::connection::Connection;
 use crate::client::moment::Moment;
@@ -11,7 +11,6 @@ use crate::client::terminal::Terminal;
 use crate::exit::Exit;
 use countersign_api::wire::{EventsBody, RequestBody};
 use countersign_app::host::Host as _;
-use countersign_core::access;
 use countersign_core::canonical;
 use countersign_core::person::PersonId;
 use countersign_core::text::escaped_line;
@@ -157,12 +156,12 @@ fn members<const N: usize>(members: [(&str, Option<Value>); N]) -> Map<String, V
     members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
-/// `countersign create`.
+/// What is asked for, as the service is sent it.
 ///
 /// # Errors
-/// What is wrong, and what to do about it; see [`Exit`].
-pub fn create(arguments: &CreateArguments) -> Result<(), Exit> {
-    let session = Session::open(&arguments.connection)?;
+/// When the parameters cannot be read.
+pub(crate) fn draft(arguments: &DraftArguments) -> Result<Value, Exit> {
+    let text = |text: &Option<String>| text.as_ref().map(|text| json!(text));
     let body = members([
         ("operation_type", Some(json!(arguments.operation_type))),
         ("instance_id", Some(json!(arguments.instance_id))),
@@ -171,11 +170,22 @@ pub fn create(arguments: &CreateArguments) -> Result<(), Exit> {
         ("justification", Some(json!(arguments.justification))),
         ("risk_level", arguments.risk_level.map(|level| json!(level.as_str()))),
         ("estimated_cost", arguments.estimated_cost.map(|cost| json!(cost))),
-        ("estimated_duration", arguments.estimated_duration.as_ref().map(|text| json!(text))),
+        ("estimated_duration", text(&arguments.estimated_duration)),
+        ("ticket", text(&arguments.ticket)),
+        ("rollback_plan", text(&arguments.rollback_plan)),
     ]);
+    Ok(Value::Object(body))
+}
+
+/// `countersign create`.
+///
+/// # Errors
+/// What is wrong, and what to do about it; see [`Exit`].
+pub fn create(arguments: &CreateArguments) -> Result<(), Exit> {
+    let session = Session::open(&arguments.connection)?;
+    let body = draft(&arguments.draft)?;
     let key = arguments.idempotency_key.clone().unwrap_or_else(|| session.fresh_key());
-    let request: RequestBody =
-        session.connection.change("POST", "/v1/approvals", &Value::Object(body), &key)?;
+    let request: RequestBody = session.connection.change("POST", "/v1/approvals", &body, &key)?;
     match arguments.wait {
         None => session.show_request(&request),
         Some(seconds) => session.show_decided(&session.wait(request, seconds)?),
@@ -321,9 +331,13 @@ pub fn whoami(arguments: &WhoamiArguments) -> Result<(), Exit> {
     session.show(&whoami, |view| {
         let mut text = format!("{} at {}\n", escaped_line(&whoami.person), escaped_line(&whoami.url));
         for group in &whoami.groups {
-            let known = if access::is_known_group(group) { "" } else { " (no rule knows it)" };
-            text.push_str(&format!("  group {}{known}\n", escaped_line(group)));
+            text.push_str(&format!("  group {}\n", escaped_line(group)));
         }
+        // Only the service has its policy.
+        text.push_str(match whoami.groups.as_slice() {
+            [] => "  no group\n",
+            _ => "  (which groups count is for the policy of the service to say)\n",
+        });
         if let Some(expires_at) = &whoami.expires_at {
             text.push_str(&format!("  token: {}\n", view.moment.deadline(expires_at)));
         }

@@ -5,7 +5,7 @@ use crate::client::credential::Credential;
 use crate::client::profile::{self, Settings};
 use crate::client::secret::Secret;
 use crate::exit::Exit;
-use countersign_api::wire::{HealthBody, ListBody, ProblemBody, RequestBody, SummaryBody};
+use countersign_api::wire::{FieldError, HealthBody, ListBody, ProblemBody, RequestBody, SummaryBody};
 use countersign_core::text::escaped_line;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -110,6 +110,14 @@ impl Connection {
         key: &str,
     ) -> Result<T, Exit> {
         self.call(method, path, Some(body), Some(key))
+    }
+
+    /// Asks something that takes a body. Nothing is changed, so no key is sent.
+    ///
+    /// # Errors
+    /// As for [`Self::get`].
+    pub fn ask<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Exit> {
+        self.call("POST", path, Some(body), None)
     }
 
     fn call<T: DeserializeOwned>(
@@ -289,18 +297,14 @@ fn refusal(status: u16, text: &str) -> Exit {
     let Ok(problem) = serde_json::from_str::<ProblemBody>(text) else {
         return gateway_refusal(status, text);
     };
-    let detail = if problem.errors.is_empty() { problem.detail.as_str() } else { "fields break rules" };
-    let mut message = format!("{} ({})", escaped_line(detail), escaped_line(&problem.code));
-    for error in &problem.errors {
-        let (pointer, rule) =
-            (escaped_line(error.pointer.trim_start_matches('/')), escaped_line(&error.message));
-        message.push_str(&format!("\n  {pointer}: {rule}"));
-    }
+    let mut message =
+        problem_in_lines(&problem.detail, &problem.code, &problem.reasons, &problem.errors).join("\n  ");
     let advice = match problem.code.as_str() {
         "unauthenticated" => {
             "set COUNTERSIGN_TOKEN to a valid token, or run `countersign login`; `countersign doctor` says more"
         }
         "expired" | "not_pending" | "not_approved" => "see `countersign get` for what has become of it",
+        "approvals_insufficient" => "`countersign explain` says which approvals count, and what is missing",
         "digest_mismatch" => "the parameters are not the ones that were shown; look again",
         "idempotency_conflict" => "that key was used for something else; choose another",
         "internal" | "store_unavailable" => "ask the operator, and name the instance",
@@ -313,6 +317,38 @@ fn refusal(status: u16, text: &str) -> Exit {
         message.push_str(&format!("\n  {advice}"));
     }
     Exit::of_status(status, message)
+}
+
+/// A problem in lines: the detail with its code, each field that breaks a rule, and each reason if
+/// there is more than one or the detail does not say it. All of it is escaped.
+pub(crate) fn problem_in_lines(
+    detail: &str,
+    code: &str,
+    reasons: &[String],
+    errors: &[FieldError],
+) -> Vec<String> {
+    let name = |error: &FieldError| error.pointer.trim_start_matches('/').to_owned();
+    let of_field = |error: &FieldError| format!("{} {}", name(error), error.message).trim().to_owned();
+    let of_fields: Vec<_> = errors.iter().map(of_field).collect();
+    let reasons: Vec<&str> = reasons
+        .iter()
+        .map(String::as_str)
+        .filter(|reason| !of_fields.iter().any(|field| field == reason))
+        .collect();
+    let detail = match (errors.len(), reasons.len()) {
+        (1.., _) => "fields break rules".to_owned(),
+        // Each of them gets a line of its own.
+        (0, count @ 2..) if detail == reasons.join("; ") => format!("refused for {count} reasons"),
+        _ => detail.to_owned(),
+    };
+    let mut lines = vec![format!("{} ({})", escaped_line(&detail), escaped_line(code))];
+    let rule =
+        |error: &FieldError| format!("{}: {}", escaped_line(&name(error)), escaped_line(&error.message));
+    lines.extend(errors.iter().map(rule));
+    if reasons.len() > 1 || reasons.iter().any(|reason| !detail.contains(reason)) {
+        lines.extend(reasons.iter().map(|reason| format!("why: {}", escaped_line(reason))));
+    }
+    lines
 }
 
 fn gateway_refusal(status: u16, text: &str) -> Exit {
@@ -338,4 +374,58 @@ fn percent_encoded(text: &str) -> String {
         }
     }
     encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(problem: serde_json::Value) -> String {
+        let mut whole = serde_json::json!({
+            "type": "urn:countersign:problem:x", "title": "X", "status": 403, "instance": "urn:uuid:0",
+        });
+        let members = problem.as_object().unwrap().clone();
+        whole.as_object_mut().unwrap().extend(members);
+        refusal(403, &whole.to_string()).message
+    }
+
+    #[test]
+    fn a_reason_is_said_once() {
+        let said = message(serde_json::json!({
+            "code": "not_permitted", "detail": "guests may not create", "reasons": ["guests may not create"],
+        }));
+        assert_eq!(said, "guests may not create (not_permitted)");
+        let said = message(serde_json::json!({ "code": "not_permitted", "detail": "no" }));
+        assert_eq!(said, "no (not_permitted)", "an older service gives no reasons");
+        let said = message(serde_json::json!({
+            "code": "validation_failed", "detail": "see errors: ticket",
+            "reasons": ["ticket is required", "and more"],
+            "errors": [{ "pointer": "/ticket", "message": "is required" }],
+        }));
+        assert_eq!(said, "fields break rules (validation_failed)\n  ticket: is required\n  why: and more");
+    }
+
+    #[test]
+    fn every_reason_beyond_the_detail_has_its_line() {
+        let said = message(serde_json::json!({
+            "code": "not_permitted", "detail": "guests may not; nobody may at night",
+            "reasons": ["guests may not", "nobody may at night"],
+        }));
+        assert_eq!(
+            said,
+            "refused for 2 reasons (not_permitted)\n  why: guests may not\n  why: nobody may at night"
+        );
+        let said = message(serde_json::json!({
+            "code": "approvals_insufficient", "detail": "not enough: one; two; make a new request",
+            "reasons": ["one", "two"],
+        }));
+        assert!(
+            said.contains("make a new request (approvals_insufficient)\n  why: one\n  why: two\n"),
+            "{said}"
+        );
+        let said = message(serde_json::json!({
+            "code": "not_permitted", "detail": "no", "reasons": ["because\u{1b}[2J\nwhy: of that\u{202e}"],
+        }));
+        assert_eq!(said, "no (not_permitted)\n  why: because\\u{1b}[2J\\nwhy: of that\\u{202e}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::client::arguments::{ApproveArguments, ConnectionArguments, RejectArguments};
 use crate::client::command::Session;
+use crate::client::show::{WIDTH, needs, wrapped};
 use crate::client::terminal::Tone;
 use crate::exit::Exit;
 use countersign_api::wire::RequestBody;
@@ -113,7 +114,17 @@ fn decided(session: &Session, request: &RequestBody, verb: &str, body: &Value) -
     session.show(&after, |_| {
         let status = session.terminal.paint(Tone::Strong, &escaped_line(&after.status));
         let (received, required) = (after.approvals_received, after.approvals_required);
-        format!("{status}: {received} of {required} approvals")
+        // So many may have agreed, and somebody of a group still be missing.
+        let needs = match (after.status.as_str(), after.slots.as_slice()) {
+            ("pending", [_, ..]) => {
+                wrapped(&escaped_line(&format!("needs: {}", needs(required, &after.slots))), WIDTH)
+            }
+            _ => Vec::new(),
+        };
+        std::iter::once(format!("{status}: {received} of {required} approvals"))
+            .chain(needs)
+            .collect::<Vec<_>>()
+            .join("\n")
     })
 }
 

@@ -11,7 +11,6 @@ use crate::client::profile::{self, Settings, TokenSource};
 use crate::client::terminal::{Terminal, Tone};
 use crate::exit::Exit;
 use countersign_app::host::Host as _;
-use countersign_core::access;
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
 use countersign_host::system::SystemHost;
@@ -257,17 +256,14 @@ fn groups(claims: &Claims, report: &mut Report) {
             _ => Vec::new(),
         })
         .collect();
-    let (known, unknown): (Vec<_>, Vec<_>) =
-        groups.into_iter().partition(|group| access::is_known_group(group));
-    let rest =
-        if unknown.is_empty() { String::new() } else { format!("; no rule knows {}", unknown.join(", ")) };
-    if known.is_empty() {
+    if groups.is_empty() {
         report.problem(
             "groups",
-            format!("none that a rule knows{rest}"),
-            "ask to be put into developer, approver, auditor, admin, guest or agent",
+            format!("the token names none in {}", names.groups.join(" or ")),
+            "ask to be put into a group that the service's policy names",
         );
     } else {
-        report.well("groups", format!("{}{rest}", known.join(", ")));
+        let groups = groups.join(", ");
+        report.well("groups", format!("{groups}; which count is for the service's policy to say"));
     }
 }

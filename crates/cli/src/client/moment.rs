@@ -25,6 +25,11 @@ impl Moment {
         self.told(time, |milliseconds| format!("{} ago", length(-milliseconds)))
     }
 
+    /// How long something lasts: `1d 0h`.
+    pub fn lasting(seconds: u32) -> String {
+        length(i64::from(seconds) * 1000)
+    }
+
     fn told(&self, text: &str, tell: impl Fn(i64) -> String) -> String {
         match Timestamp::parse(text) {
             Ok(time) if self.utc => date(time),

@@ -4,7 +4,9 @@
 
 use crate::client::moment::Moment;
 use crate::client::terminal::{Terminal, Tone};
-use countersign_api::wire::{EventBody, ListBody, RequestBody, SummaryBody};
+use countersign_api::wire::{
+    DecisionBody, EventBody, ListBody, RequestBody, RuleBody, SlotBody, SummaryBody,
+};
 use countersign_core::text::{escaped_line, escaped_lines};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -14,6 +16,9 @@ use unicode_width::UnicodeWidthChar as _;
 pub(crate) const WIDTH: usize = 80;
 /// How many characters of an id are shown at least.
 const SHORT_ID: usize = 8;
+
+/// That an approver must name what they were shown.
+pub(crate) const DIGEST_REQUIRED: &str = "an approver must name the one of the parameters they were shown";
 
 /// How things are shown.
 #[derive(Debug, Clone, Copy)]
@@ -29,31 +34,37 @@ pub struct View {
 impl View {
     /// A request, all of it.
     pub fn request(&self, request: &RequestBody) -> String {
-        let mut text = String::new();
-        let title =
-            format!("{} on {}", escaped_line(&request.operation_type), escaped_line(&request.instance_id));
-        for line in wrapped(&title, self.width) {
-            let _ = writeln!(text, "{}", self.terminal.paint(Tone::Strong, &line));
-        }
+        let mut text = self.title(&request.operation_type, &request.instance_id);
         let _ = writeln!(text, "{}\n", self.standing(request));
         self.line(&mut text, "Request", &request.request_id, None);
         self.line(&mut text, "Risk", &request.risk_level, risk_tone(&request.risk_level));
         self.line(&mut text, "Environment", &request.environment, environment_tone(&request.environment));
-        self.line(&mut text, "Requester", &request.requested_by, None);
+        let requester = in_groups(&request.requested_by, &request.requester_groups);
+        self.line(&mut text, "Requester", &requester, None);
         self.optional(&mut text, "Filed by", request.filed_by.as_deref());
+        self.optional(&mut text, "Owner", request.owner.as_deref());
         self.line(&mut text, "Requested", &self.moment.past(&request.requested_at), None);
         let cost = request.estimated_cost.map_or("not given".to_owned(), |cost| cost.to_string());
         self.line(&mut text, "Cost", &cost, None);
         self.optional(&mut text, "Duration", request.estimated_duration.as_deref());
-        let approved_by = request.approved_by.join(", ");
-        self.line(
-            &mut text,
-            "Approved by",
-            if approved_by.is_empty() { "nobody yet" } else { &approved_by },
-            None,
-        );
+        self.optional(&mut text, "Ticket", request.ticket.as_deref());
+        if !request.slots.is_empty() {
+            // Whether those who have agreed fill them is for the service to say: see `explain`.
+            let (received, required) = (request.approvals_received, request.approvals_required);
+            let verb = if request.status == "pending" { "needs" } else { "needed" };
+            let needs = format!("{received} of {required}; {verb}: {}", needs(required, &request.slots));
+            self.line(&mut text, "Approvals", &needs, None);
+        }
+        if request.approved_by.is_empty() {
+            self.line(&mut text, "Approved by", "nobody yet", None);
+        }
+        let approved_by = request.approved_by.iter().map(|person| self.decided(request, person, "approved"));
+        self.lines(&mut text, "Approved by", approved_by);
         self.execution(&mut text, request);
         self.quote(&mut text, "Justification", &request.justification);
+        if let Some(plan) = &request.rollback_plan {
+            self.quote(&mut text, "Rollback plan", plan);
+        }
         match &request.parameters {
             Some(parameters) => {
                 let json = serde_json::to_string_pretty(parameters).unwrap_or_default();
@@ -74,6 +85,30 @@ impl View {
         text
     }
 
+    /// What is to be done, to what.
+    pub(crate) fn title(&self, operation_type: &str, instance_id: &str) -> String {
+        let mut text = String::new();
+        let title = format!("{} on {}", escaped_line(operation_type), escaped_line(instance_id));
+        for line in wrapped(&title, self.width) {
+            let _ = writeln!(text, "{}", self.terminal.paint(Tone::Strong, &line));
+        }
+        text
+    }
+
+    /// Somebody's decision: who, in which groups, by which door, when.
+    fn decided(&self, request: &RequestBody, person: &str, verdict: &str) -> String {
+        let is_it = |decision: &&DecisionBody| decision.person == person && decision.decision == verdict;
+        match request.decisions.iter().find(is_it) {
+            Some(decision) => format!(
+                "{} through {}, {}",
+                in_groups(person, &decision.groups),
+                decision.channel,
+                self.moment.past(&decision.at)
+            ),
+            None => person.to_owned(),
+        }
+    }
+
     /// Where a request stands: one line.
     fn standing(&self, request: &RequestBody) -> String {
         let approvals = format!("{} of {} approvals", request.approvals_received, request.approvals_required);
@@ -82,8 +117,17 @@ impl View {
             ("approved", Some(time)) => format!("{approvals}, {} to start", self.moment.deadline(time)),
             _ => approvals,
         };
-        let status = escaped_line(&request.status);
-        format!("{}, {rest}", self.terminal.paint(status_tone(&request.status), &status))
+        self.status(&request.status, &format!(", {rest}"))
+    }
+
+    /// A status, and what is said with it.
+    pub(crate) fn status(&self, status: &str, rest: &str) -> String {
+        let (status, rest) = (escaped_line(status), escaped_line(rest));
+        match wrapped(&format!("{status}{rest}"), self.width.saturating_sub(2)).as_slice() {
+            [_] => format!("{}{rest}", self.terminal.paint(status_tone(&status), &status)),
+            // A service that is not ours may say anything.
+            lines => lines.join("\n  "),
+        }
     }
 
     fn execution(&self, text: &mut String, request: &RequestBody) {
@@ -93,7 +137,8 @@ impl View {
         self.optional(text, "Started", past(&request.execution_started_at).as_deref());
         self.optional(text, "Ended", past(&request.executed_at).as_deref());
         self.optional(text, "Actual cost", request.actual_cost.map(|cost| cost.to_string()).as_deref());
-        self.optional(text, "Rejected by", request.rejected_by.as_deref());
+        let rejected_by = request.rejected_by.iter().map(|person| self.decided(request, person, "rejected"));
+        self.lines(text, "Rejected by", rejected_by);
         self.optional(text, "Cancelled", past(&request.cancelled_at).as_deref());
         if let Some(reason) = &request.cancellation_reason {
             self.quote(text, "Cancelled because", reason);
@@ -175,7 +220,7 @@ impl View {
         text
     }
 
-    fn line(&self, text: &mut String, name: &str, value: &str, tone: Option<Tone>) {
+    pub(crate) fn line(&self, text: &mut String, name: &str, value: &str, tone: Option<Tone>) {
         let value = escaped_line(value);
         let mut lines = wrapped(&value, self.width.saturating_sub(14)).into_iter();
         let first = lines.next().unwrap_or_default();
@@ -183,6 +228,21 @@ impl View {
         let _ = writeln!(text, "{}{first}", self.terminal.paint(Tone::Quiet, &format!("{name:<14}")));
         for line in lines {
             let _ = writeln!(text, "{:14}{line}", "");
+        }
+    }
+
+    /// Values under one name, each on a line of its own. What does not fit goes on further in, so that
+    /// it cannot look like another value.
+    pub(crate) fn lines(&self, text: &mut String, name: &str, values: impl IntoIterator<Item = String>) {
+        let mut name = name;
+        for value in values {
+            let label = self.terminal.paint(Tone::Quiet, &format!("{name:<14}"));
+            let mut pieces = wrapped(&escaped_line(&value), self.width.saturating_sub(16)).into_iter();
+            let _ = writeln!(text, "{label}{}", pieces.next().unwrap_or_default());
+            for piece in pieces {
+                let _ = writeln!(text, "{:16}{piece}", "");
+            }
+            name = "";
         }
     }
 
@@ -210,6 +270,42 @@ impl View {
     }
 }
 
+/// `bob@example.com (approver, dba)`.
+pub(crate) fn in_groups(person: &str, groups: &[String]) -> String {
+    if groups.is_empty() { person.to_owned() } else { format!("{person} ({})", groups.join(", ")) }
+}
+
+/// Approvals by whom they must come from: `1 of dba`, `2 of finance or controlling`, `1 of anybody
+/// who may approve`.
+pub(crate) fn seats(slots: &[SlotBody], from_anybody: usize) -> Vec<String> {
+    let mut seats: Vec<_> =
+        slots.iter().map(|slot| format!("{} of {}", slot.approvals, slot.groups.join(" or "))).collect();
+    if from_anybody > 0 {
+        seats.push(format!("{from_anybody} of anybody who may approve"));
+    }
+    seats
+}
+
+/// `1 of dba, 1 of anybody who may approve`.
+pub(crate) fn needs(approvals_required: u8, slots: &[SlotBody]) -> String {
+    let from_slots: usize = slots.iter().map(|slot| usize::from(slot.approvals)).sum();
+    seats(slots, usize::from(approvals_required).saturating_sub(from_slots)).join(", ")
+}
+
+/// `2 approvals: 1 of dba, 1 of anybody who may approve`.
+pub(crate) fn demanded(approvals_required: u8, slots: &[SlotBody]) -> String {
+    match approvals_required {
+        0 if slots.is_empty() => "none".to_owned(),
+        1 => format!("1 approval: {}", needs(1, slots)),
+        required => format!("{required} approvals: {}", needs(required, slots)),
+    }
+}
+
+/// `rules.databases: 1 of dba; must be started within 3600 seconds`.
+pub(crate) fn rules(rules: &[RuleBody]) -> impl Iterator<Item = String> {
+    rules.iter().map(|rule| format!("{}: {}", rule.name, rule.demands.join("; ")))
+}
+
 /// The length at which all of these ids differ.
 pub(crate) fn short_length<'a>(ids: impl Iterator<Item = &'a str> + Clone) -> usize {
     let all = ids.clone().collect::<BTreeSet<_>>().len();
@@ -232,7 +328,7 @@ pub(crate) fn environment_tone(environment: &str) -> Option<Tone> {
     (environment == "production").then_some(Tone::Warning)
 }
 
-fn status_tone(status: &str) -> Tone {
+pub(crate) fn status_tone(status: &str) -> Tone {
     match status {
         "approved" | "executed" => Tone::Good,
         "pending" | "executing" => Tone::Warning,
@@ -259,4 +355,118 @@ pub(crate) fn wrapped(line: &str, width: usize) -> Vec<String> {
     }
     lines.push(current);
     lines
+}
+
+/// A request as the service shows it; `changes` are members that are different.
+#[cfg(test)]
+pub(crate) fn example(changes: serde_json::Value) -> RequestBody {
+    let mut body = serde_json::json!({
+        "request_id": "01930000-0000-4000-8000-0000000000aa", "status": "pending",
+        "operation_type": "reboot", "instance_id": "production-db-01", "parameters": { "force": true },
+        "parameters_digest": "d".repeat(64), "environment": "production", "risk_level": "high",
+        "requested_by": "ann@example.com", "requested_at": "2026-01-31T09:00:00.000Z",
+        "justification": "it hangs", "requester_groups": ["developer"], "approvals_required": 2, "slots": [],
+        "digest_required": false, "rules": [], "approvals_received": 0, "approved_by": [],
+        "expires_at": "2026-01-31T13:30:00.000Z", "comments": [], "decisions": [], "version": 1,
+        "policy_version": "a".repeat(64), "audit_head": "b".repeat(64),
+    });
+    body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    serde_json::from_value(body).unwrap()
+}
+
+/// Fails unless every line fits and holds nothing but text.
+#[cfg(test)]
+#[track_caller]
+pub(crate) fn check_fits(text: &str) {
+    let is_harmful =
+        |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}');
+    for line in text.lines() {
+        let width: usize = line.chars().map(|c| c.width().unwrap_or(1)).sum();
+        assert!(width <= WIDTH, "{width} columns: {line}");
+        assert!(!line.contains(is_harmful), "{line:?}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use countersign_core::timestamp::Timestamp;
+    use serde_json::json;
+
+    fn shown(changes: serde_json::Value) -> String {
+        let now = Timestamp::parse("2026-01-31T09:30:00Z").unwrap();
+        let moment = Moment { now, utc: false };
+        View { terminal: Terminal::plain(), moment, width: WIDTH }.request(&example(changes))
+    }
+
+    #[test]
+    fn an_approver_sees_whose_approval_it_takes_and_who_has_agreed_as_what() {
+        let text = shown(json!({
+            "owner": "olga@example.com", "ticket": "CHG-1234", "approvals_received": 2,
+            "slots": [
+                { "groups": ["dba"], "approvals": 1 }, { "groups": ["finance", "controlling"], "approvals": 1 },
+            ],
+            "approvals_required": 3, "approved_by": ["bob@example.com", "carol@example.com"],
+            "decisions": [{ "person": "bob@example.com", "decision": "approved",
+                            "at": "2026-01-31T09:27:00.000Z", "groups": ["approver", "dba"], "channel": "api", "event_id": "0" }],
+        }));
+        for line in [
+            "Requester     ann@example.com (developer)",
+            "Owner         olga@example.com",
+            "Ticket        CHG-1234",
+            "Approvals     2 of 3; needs: 1 of dba, 1 of finance or controlling, 1 of",
+            "              anybody who may approve",
+            "Approved by   bob@example.com (approver, dba) through api, 3m ago",
+            "              carol@example.com",
+        ] {
+            assert!(text.lines().any(|shown| shown.trim_end() == line), "no `{line}` in\n{text}");
+        }
+        check_fits(&text);
+        let plain = shown(json!({}));
+        for name in ["Owner", "Ticket", "Approvals ", "Rollback plan"] {
+            assert!(!plain.contains(name), "{plain}");
+        }
+        assert!(plain.contains("Approved by   nobody yet\n"), "{plain}");
+        let rejected = shown(json!({
+            "status": "rejected", "rejected_by": "bob@example.com",
+            "decisions": [{ "person": "bob@example.com", "decision": "rejected",
+                            "at": "2026-01-31T09:27:00.000Z", "groups": [], "channel": "direct", "event_id": "0" }],
+        }));
+        assert!(rejected.contains("Rejected by   bob@example.com through direct, 3m ago\n"), "{rejected}");
+    }
+
+    #[test]
+    fn a_rollback_plan_is_shown_whole_and_behind_a_bar() {
+        let words: Vec<_> = (0..400).map(|n| format!("step{n}")).collect();
+        let plan = format!("{}\nApproved by   boss@example.com\u{1b}[2J\u{202e}", words.join(" "));
+        let text = shown(json!({ "rollback_plan": plan, "ticket": "T\u{1b}]0;x\u{7}" }));
+        check_fits(&text);
+        let (_, shown) = text.split_once("\nRollback plan\n").unwrap();
+        let quoted: String =
+            shown.lines().map_while(|line| line.strip_prefix("  | ")).collect::<Vec<_>>().concat();
+        assert_eq!(
+            quoted,
+            format!("{}Approved by   boss@example.com\\u{{1b}}[2J\\u{{202e}}", words.join(" "))
+        );
+    }
+
+    #[test]
+    fn a_value_that_goes_on_looks_like_no_other_value() {
+        let evil = format!("bob@example.com {}eve@example.com (dba) through api, 1m ago", " ".repeat(60));
+        let text = shown(json!({ "approvals_received": 1, "approved_by": [evil] }));
+        assert!(!text.lines().any(|line| line.starts_with("              eve@")), "{text}");
+        check_fits(&text);
+    }
+
+    #[test]
+    fn demands_are_told_in_words() {
+        let slot = |groups: &[&str], approvals| SlotBody {
+            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+            approvals,
+        };
+        assert_eq!(demanded(0, &[]), "none");
+        assert_eq!(demanded(1, &[]), "1 approval: 1 of anybody who may approve");
+        assert_eq!(demanded(2, &[slot(&["dba"], 1)]), "2 approvals: 1 of dba, 1 of anybody who may approve");
+        assert_eq!(demanded(2, &[slot(&["dba", "sre"], 2)]), "2 approvals: 2 of dba or sre");
+    }
 }

@@ -350,11 +350,19 @@ fn the_details_of_each_event_hold_what_the_design_names() {
     ];
     assert_eq!(names(full, 0), created);
     assert_eq!(names(full, 1), ["text_digest"]);
-    let granted = ["approvals_received", "approvals_required", "comment_digest", "parameters_digest"];
+    let granted =
+        ["approvals_received", "approvals_required", "comment_digest", "groups", "parameters_digest"];
     assert_eq!(names(full, 2), granted);
     assert_eq!(
         names(full, 3),
-        ["approvals_received", "approvals_required", "comment_digest", "execute_by", "parameters_digest"]
+        [
+            "approvals_received",
+            "approvals_required",
+            "comment_digest",
+            "execute_by",
+            "groups",
+            "parameters_digest"
+        ]
     );
     assert_eq!(names(full, 4), ["execution_id", "parameters_digest"]);
     assert_eq!(names(full, 5), ["actual_cost", "execution_id", "result_digest"]);

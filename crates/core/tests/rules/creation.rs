@@ -9,15 +9,15 @@ use countersign_core::command::Draft;
 use countersign_core::decide;
 use countersign_core::event::EventType;
 use countersign_core::person::PersonId;
-use countersign_core::policy::Policy;
 use countersign_core::request::Status;
 use countersign_core::risk::{Environment, RiskLevel};
+use countersign_core::rules::Rules;
 use serde_json::json;
 
 fn made_by(actor: &Actor) -> Result<Status, &'static str> {
     decide::create(request_id(), draft(HIGH), actor, &stamp(1, after(0)), &policy(2), None)
         .map(|event| event.status)
-        .map_err(code)
+        .map_err(|refusal| code(&refusal))
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn the_demand_of_the_day_is_pinned_to_the_request() {
 
 #[test]
 fn the_bundled_policy_gives_three_days_to_decide_and_one_to_start() {
-    let policy = Policy::bundled().unwrap();
+    let policy = countersign_host::policy::bundled().unwrap();
     let request = Trail::open_as(draft(HIGH), &ann(), &policy, None).request;
     assert_eq!(request.expires_at, after(72 * 3_600_000));
     assert_eq!(request.execute_within_seconds, 24 * 3600);
@@ -120,7 +120,7 @@ fn no_policy_asks_for_less_than_the_floors() {
         (0, 1, 0, false),
         (0, 0, 0, false),
     ] {
-        let found = Policy::parse(&text(low, medium, high));
+        let found = Rules::parse(&text(low, medium, high), policy(2).people().groups());
         assert_eq!(found.is_ok(), usable, "low {low}, medium {medium}, high {high}");
     }
 }

@@ -25,7 +25,7 @@ fn check(request: &Request, deadline: Timestamp, before: [Result<Status, Refusal
         let actor = whoever_may(command);
         for offset in [-1, 0, 1, 3_600_000, TEN_YEARS_MS] {
             let expected = match (offset < 0, command) {
-                (true, _) => before,
+                (true, _) => before.clone(),
                 (false, Command::Expire) => Ok(Expired),
                 (false, _) => Err(Refusal::Expired),
             };

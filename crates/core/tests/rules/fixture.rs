@@ -10,13 +10,14 @@ use countersign_core::event::Event;
 use countersign_core::idempotency::{Idempotency, IdempotencyKey};
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
-use countersign_core::policy::Policy;
+use countersign_core::policy::{BUNDLED_PEOPLE, Policy, PolicyText};
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::stamp::Stamp;
 use countersign_core::text::CommentText;
 use countersign_core::timestamp::Timestamp;
 use serde_json::json;
+use std::sync::LazyLock;
 use uuid::Uuid;
 
 /// Needs no approval under [`policy`].
@@ -66,7 +67,15 @@ pub(crate) fn policy(high: u8) -> Policy {
         PENDING_MS / 1000,
         APPROVED_MS / 1000,
     );
-    Policy::parse(&text).unwrap()
+    let text = PolicyText { operations: &text, people: BUNDLED_PEOPLE, access: countersign_cedar::BUNDLED };
+    countersign_host::policy::parse(&text).unwrap()
+}
+
+/// The policy of the time of decisions. It asks for as little as a policy may: what a request was
+/// made under is at least as strict.
+pub(crate) fn in_force() -> &'static Policy {
+    static POLICY: LazyLock<Policy> = LazyLock::new(|| policy(2));
+    &POLICY
 }
 
 pub(crate) fn person(name: &str) -> PersonId {
@@ -184,12 +193,14 @@ pub(crate) fn key(name: &str, body: &str) -> Idempotency {
 }
 
 /// The API's name of a refusal, so that a test can tell classes apart without their wording.
-pub(crate) fn code(refusal: Refusal) -> &'static str {
+pub(crate) fn code(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::NotVisible => "not_found",
         Refusal::AgentCannotApprove => "agent_cannot_approve",
         Refusal::SelfApproval => "self_approval",
         Refusal::NotPermitted(_) => "not_permitted",
+        Refusal::Unmet(_) => "validation_failed",
+        Refusal::ApprovalsInsufficient(_) => "approvals_insufficient",
         Refusal::Expired => "expired",
         Refusal::NotPending(_) => "not_pending",
         Refusal::NotApproved(_) => "not_approved",
@@ -207,7 +218,7 @@ pub(crate) fn classed(answer: &Result<Outcome, Refusal>) -> Result<&'static str,
     match answer {
         Ok(Outcome::Event(event)) => Ok(event.status.as_str()),
         Ok(Outcome::Replayed) => Ok("replayed"),
-        Err(refusal) => Err(code(*refusal)),
+        Err(refusal) => Err(code(refusal)),
     }
 }
 
@@ -223,7 +234,7 @@ pub(crate) fn result(
     actor: &Actor,
     now: Timestamp,
 ) -> Result<Status, Refusal> {
-    match decide::decide(request, command, actor, &stamp(request.version + 1, now), None)? {
+    match decide::decide(request, command, actor, &stamp(request.version + 1, now), in_force(), None)? {
         Outcome::Event(event) => Ok(event.status),
         Outcome::Replayed => Ok(request.status),
     }
@@ -231,7 +242,7 @@ pub(crate) fn result(
 
 /// The same, in a word.
 pub(crate) fn answer(request: &Request, command: &Command, actor: &Actor, now: Timestamp) -> &'static str {
-    word(&decide::decide(request, command, actor, &stamp(request.version + 1, now), None))
+    word(&decide::decide(request, command, actor, &stamp(request.version + 1, now), in_force(), None))
 }
 
 /// A request with everything that ever happened to it.
@@ -323,8 +334,19 @@ impl Trail {
         command: &Command,
         idempotency: Option<&Idempotency>,
     ) -> Result<Outcome, Refusal> {
+        self.give_under(in_force(), actor, command, idempotency)
+    }
+
+    /// The same under another policy than the one in force.
+    pub(crate) fn give_under(
+        &mut self,
+        policy: &Policy,
+        actor: &Actor,
+        command: &Command,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Outcome, Refusal> {
         let stamp = stamp(self.request.version + 1, self.now());
-        let outcome = decide::decide(&self.request, command, actor, &stamp, idempotency)?;
+        let outcome = decide::decide(&self.request, command, actor, &stamp, policy, idempotency)?;
         if let Outcome::Event(event) = &outcome {
             self.request.apply(event);
             self.write_down(event.as_ref().clone());

@@ -127,7 +127,7 @@ fn a_request_remembers_the_key_of_its_creation() {
         ("bob", Some(key("k", "body")), Seen::Never),
         ("ann", None, Seen::Never),
     ] {
-        let found = seen(&request.idempotency, &person(who), CommandName::Create, sent.as_ref());
+        let found = seen(&request.idempotency, &human(who, &[]), CommandName::Create, sent.as_ref());
         assert_eq!(found, expected, "{who} with {sent:?}");
     }
 }

@@ -28,7 +28,7 @@ fn check(status: Status, expected: [Result<Status, Refusal>; 8]) {
 /// Columns: approve, reject, cancel, comment, start, finish as succeeded, finish as failed, expire.
 #[test]
 fn every_command_in_every_status_does_what_the_lifecycle_says() {
-    let late = Err(Refusal::Expired);
+    let late = || Err(Refusal::Expired);
     let rows = [
         (
             Pending,
@@ -82,7 +82,7 @@ fn every_command_in_every_status_does_what_the_lifecycle_says() {
                 Err(NotDue),
             ],
         ),
-        (Expired, [late, late, late, late, late, late, late, Err(NotDue)]),
+        (Expired, [late(), late(), late(), late(), late(), late(), late(), Err(NotDue)]),
         (
             Cancelled,
             [

@@ -2,14 +2,19 @@
 //! every edge of time, by everybody who may try, and that the audit trail shows it.
 #![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
 
+mod approval_policy;
 mod audit;
 mod creation;
 mod deadlines;
+mod demands;
 mod digest;
 mod fixture;
 mod idempotency;
 mod lifecycle;
 mod model;
+mod mutations;
 mod order;
 mod people;
+mod people_file;
 mod properties;
+mod slots;

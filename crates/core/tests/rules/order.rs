@@ -2,8 +2,8 @@
 //! self, not permitted, expired or wrong status, already decided, digest.
 
 use crate::fixture::{
-    HIGH, NO_EXECUTION, PENDING_MS, Trail, after, ann, approve, bob, cancel, carol, code, human, key, stamp,
-    text, word,
+    HIGH, NO_EXECUTION, PENDING_MS, Trail, after, ann, approve, bob, cancel, carol, code, human, in_force,
+    key, stamp, text, word,
 };
 use countersign_core::actor::{Actor, Kind};
 use countersign_core::command::{Command, CommandName, ExecutionOutcome};
@@ -111,7 +111,7 @@ fn found(command: CommandName, open: Status, faults: &[Fault]) -> &'static str {
             Command::Comment { text: text("hm") }
         }
     };
-    word(&decide(&request, &command, &actor, &stamp(9, now), Some(&key("k", "this body"))))
+    word(&decide(&request, &command, &actor, &stamp(9, now), in_force(), Some(&key("k", "this body"))))
 }
 
 /// Every set of faults is answered with its first. A closed request has no deadline, so the two
@@ -124,7 +124,7 @@ fn check(command: CommandName, open: Status, possible: &[Fault], closed: &str, a
         }
         let expected = match faults.first() {
             None => accepted,
-            Some(Fault::Hidden) => code(Refusal::NotVisible),
+            Some(Fault::Hidden) => code(&Refusal::NotVisible),
             Some(Fault::UsedKey) => "idempotency_conflict",
             Some(Fault::Agent) => "agent_cannot_approve",
             Some(Fault::Own) => "self_approval",
@@ -189,11 +189,20 @@ fn a_retry_is_recognised_before_any_rule_about_people_or_state() {
     let mut guest = human("bob", &["guest"]);
     guest.kind = Kind::Agent;
     let now = after(PENDING_MS * 2);
-    assert_eq!(word(&decide(&request, &approve, &guest, &stamp(9, now), Some(&first))), "replayed");
-    assert_eq!(word(&decide(&request, &approve, &guest, &stamp(9, now), None)), "agent_cannot_approve");
+    assert_eq!(
+        word(&decide(&request, &approve, &guest, &stamp(9, now), in_force(), Some(&first))),
+        "replayed"
+    );
+    assert_eq!(
+        word(&decide(&request, &approve, &guest, &stamp(9, now), in_force(), None)),
+        "agent_cannot_approve"
+    );
     // Visibility comes first even so: who lost sight of a request learns nothing by retrying.
     guest.groups.clear();
-    assert_eq!(word(&decide(&request, &approve, &guest, &stamp(9, now), Some(&first))), "not_found");
+    assert_eq!(
+        word(&decide(&request, &approve, &guest, &stamp(9, now), in_force(), Some(&first))),
+        "not_found"
+    );
 }
 
 #[test]

@@ -23,7 +23,8 @@ fn request(id: &str, parameters: Value) -> RequestBody {
         "instance_id": "production-db-01", "parameters": parameters, "parameters_digest": digest,
         "environment": "production", "risk_level": "high", "requested_by": "ann@example.com",
         "requested_at": "2026-01-31T09:00:00.000Z", "justification": "it costs too much",
-        "approvals_required": 2, "approvals_received": 0, "approved_by": [],
+        "requester_groups": ["developer"], "approvals_required": 2, "slots": [], "digest_required": false,
+        "rules": [], "approvals_received": 0, "approved_by": [],
         "expires_at": "2026-01-31T13:30:00.000Z", "comments": [], "decisions": [], "version": 1,
         "policy_version": "0", "audit_head": "0",
     }))
@@ -390,6 +391,33 @@ fn every_line_of_a_request_can_be_reached_on_a_small_screen() {
         }
         assert!(inbox.state.open.as_ref().unwrap().is_read);
     }
+}
+
+#[test]
+fn nothing_is_approved_before_the_end_of_a_rollback_plan_was_on_the_screen() {
+    let mut inbox = Inbox::new(Settings::default());
+    inbox.listed(vec![summary(ID)]);
+    inbox.press(&[Key::Enter]);
+    let slot = json!({ "groups": ["dba"], "approvals": 1 });
+    let request = RequestBody {
+        rollback_plan: Some(format!("{}the end of it\u{1b}[2J", "word ".repeat(600))),
+        ticket: Some("CHG-1234".to_owned()),
+        owner: Some("olga@example.com".to_owned()),
+        slots: vec![serde_json::from_value(slot).unwrap()],
+        ..request(ID, json!({}))
+    };
+    inbox.apply(Event::Loaded(ID.to_owned(), Ok(Box::new(request))));
+    for word in ["olga@example.com", "CHG-1234", "0 of 2; needs: 1 of dba, 1 of anybody"] {
+        assert!(inbox.shows(word), "{word}");
+    }
+    assert_eq!(inbox.press(&[A, Y]), []);
+    assert!(inbox.shows("the end has not been shown yet"));
+    while !inbox.shows("SHA-256") {
+        inbox.press(&[Key::Char(' ')]);
+    }
+    assert!(inbox.shows("| ") && inbox.state.open.as_ref().unwrap().is_read);
+    inbox.press(&[A]);
+    decision(&inbox.press(&[Y]));
 }
 
 #[test]

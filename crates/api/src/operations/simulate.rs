@@ -1,0 +1,33 @@
+//! POST /v1/approvals/simulate
+
+use super::create::draft;
+use crate::call::Reply;
+use crate::fields::Fields;
+use crate::problem::Problem;
+use crate::routes::{self, Route};
+use crate::run::Operation;
+use crate::wire::SimulateBody;
+use countersign_app::dependencies::Dependencies;
+use countersign_app::ports::CountPending;
+use countersign_core::actor::Actor;
+
+/// Says what would come of making a request. Takes the body of a creation, and writes nothing.
+#[derive(Debug)]
+pub struct Simulate;
+
+impl<S: CountPending> Operation<S> for Simulate {
+    const ROUTE: Route = routes::SIMULATE;
+
+    async fn execute(
+        dependencies: &Dependencies<S>,
+        actor: &Actor,
+        mut fields: Fields,
+    ) -> Result<Reply, Problem> {
+        fields.caller("requested_by", actor);
+        let draft = draft(&mut fields);
+        let (draft, _) = fields.finish(draft)?;
+        let simulation = countersign_app::simulate::simulate(dependencies, &draft, actor).await?;
+        let version = dependencies.policy.version();
+        Ok(Reply::json(200, &SimulateBody::of(&draft, actor, simulation, version)))
+    }
+}

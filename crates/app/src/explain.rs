@@ -1,0 +1,26 @@
+//! Explaining a request.
+
+use crate::dependencies::Dependencies;
+use crate::failure::Failure;
+use crate::get::get;
+use crate::ports::LoadRequest;
+use countersign_core::actor::Actor;
+use countersign_core::explain::{self, Explanation};
+use countersign_core::ids::RequestId;
+use countersign_core::request::Request;
+
+/// Hands an explanation of the request to `show`.
+///
+/// # Errors
+/// As for [`get`].
+pub async fn explain<S: LoadRequest, T>(
+    dependencies: &Dependencies<S>,
+    id: RequestId,
+    actor: &Actor,
+    show: impl FnOnce(&Request, &Explanation<'_>) -> T,
+) -> Result<T, Failure> {
+    let request = get(dependencies, id, actor).await?;
+    let stamp = dependencies.host.stamp();
+    let explanation = explain::explain(&request, actor, &stamp, &dependencies.policy);
+    Ok(show(&request, &explanation))
+}

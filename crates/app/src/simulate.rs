@@ -1,0 +1,59 @@
+//! What would come of making a request. Reads how many are pending, and writes nothing.
+
+use crate::create::pending;
+use crate::dependencies::Dependencies;
+use crate::failure::Failure;
+use crate::ports::CountPending;
+use countersign_core::access::Target;
+use countersign_core::actor::Actor;
+use countersign_core::command::Draft;
+use countersign_core::decide;
+use countersign_core::explain;
+use countersign_core::rules::Assessment;
+use countersign_core::timestamp::Timestamp;
+
+/// What would come of making a request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Simulation {
+    /// When it would be made.
+    pub now: Timestamp,
+    /// What policy would demand of it.
+    pub assessment: Assessment,
+    /// Everything that speaks against it; nothing if it could be made.
+    pub objections: Vec<Failure>,
+    /// Whether people could be found to approve it.
+    pub satisfiable: bool,
+}
+
+/// Simulates the creation of a request.
+///
+/// # Errors
+/// [`Failure::Unavailable`] when the pending requests cannot be counted.
+pub async fn simulate<S: CountPending>(
+    dependencies: &Dependencies<S>,
+    draft: &Draft,
+    actor: &Actor,
+) -> Result<Simulation, Failure> {
+    let policy = &dependencies.policy;
+    let now = dependencies.host.now();
+    let assessment = decide::assess(draft, actor, policy);
+    let terms = &assessment.terms;
+    let refusals = decide::objections(draft, actor, now, policy, &assessment);
+    let mut objections: Vec<Failure> = refusals.into_iter().map(Failure::from).collect();
+    if terms.approvals_required > 0 {
+        let limit = usize::from(terms.pending_limit);
+        if pending(dependencies, actor, now, limit).await? >= limit {
+            objections.push(Failure::TooManyPending { limit });
+        }
+    }
+    let target = Target {
+        operation_type: draft.operation_type.as_str(),
+        instance_id: draft.instance_id.as_str(),
+        environment: terms.environment,
+        risk_level: terms.risk_level,
+        estimated_cost: draft.estimated_cost,
+        requested_by: &actor.person,
+    };
+    let satisfiable = explain::could_be_satisfied(terms, &target, actor, now, policy);
+    Ok(Simulation { now, assessment, objections, satisfiable })
+}

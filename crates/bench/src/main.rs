@@ -1,0 +1,49 @@
+//! What is claimed of Countersign's cost, measured: `cargo run --release -p countersign-bench -- policy`.
+//!
+//! Prints one line for each claim, and ends with 1 if one does not hold. Time is CPU time of the
+//! process, so that a busy machine does not count; it still makes caches cold.
+
+mod claims;
+mod cpu;
+mod requests;
+mod start;
+
+use claims::Claim;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: countersign-bench policy";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match arguments.as_slice() {
+        ["policy"] => policy().map(|claims| (claims::table(&claims), claims.iter().all(Claim::holds))),
+        // One of the processes that the measurement itself starts.
+        [start::CHILD, stage] => start::child(stage).map(|line| (line, true)),
+        _ => Err(USAGE.to_owned()),
+    };
+    let (output, code) = match result {
+        Ok((output, holds)) => (output, if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        Err(message) => {
+            // Nothing is left to do if even this cannot be written.
+            let _ = writeln!(std::io::stderr(), "countersign-bench: {message}");
+            return ExitCode::from(2);
+        }
+    };
+    match std::io::stdout().lock().write_all(output.as_bytes()) {
+        Ok(()) => code,
+        Err(_) => ExitCode::from(2),
+    }
+}
+
+/// What a policy costs: when a process starts, and with every call.
+fn policy() -> Result<Vec<Claim>, String> {
+    if cfg!(debug_assertions) {
+        let warning = "countersign-bench: this is a debug build, and its figures mean nothing";
+        writeln!(std::io::stderr(), "{warning}").map_err(|error| error.to_string())?;
+    }
+    let mut claims = start::measure()?;
+    claims.extend(requests::measure()?);
+    Ok(claims)
+}

@@ -1,0 +1,334 @@
+//! What a policy costs each call: calls of the API on a store that costs nothing, once under a
+//! policy, and once under the same with an access that permits everything.
+//!
+//! Whole calls are compared, so that it is the code of the service that says what is asked.
+
+use crate::claims::Claim;
+use crate::cpu;
+use countersign_api::call::{Call, Input};
+use countersign_api::operations::approve::Approve;
+use countersign_api::operations::create::Create;
+use countersign_api::operations::get::Get;
+use countersign_api::operations::list::List;
+use countersign_api::run::{Operation, run};
+use countersign_app::dependencies::Dependencies;
+use countersign_app::host::{BoxFuture, Host};
+use countersign_app::ports::{
+    ChangeSet, CommitChange, CommitError, CountPending, FindEvent, ListQuery, ListRequests, LoadRequest,
+    Page, RequestSummary, StoreError,
+};
+use countersign_core::access::{Access, Action, Answer, Question};
+use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::command::{Command, Draft};
+use countersign_core::decide::{self, Outcome};
+use countersign_core::digest::DigestKey;
+use countersign_core::ids::{EventId, ExecutionId, RequestId};
+use countersign_core::person::PersonId;
+use countersign_core::policy::{Policy, PolicyText};
+use countersign_core::request::Request;
+use countersign_core::risk::Cost;
+use countersign_core::stamp::Stamp;
+use countersign_core::timestamp::Timestamp;
+use countersign_host::policy;
+use serde_json::json;
+use std::fmt::Display;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// What policy may add to a call.
+const CLAIM: f64 = 100.0;
+
+/// The newcomer's policy: who, from where and when.
+const OFFICE_HOURS: PolicyText<'static> = PolicyText {
+    operations: include_str!("../../../policy/examples/office-hours/operations.toml"),
+    people: include_str!("../../../policy/examples/office-hours/people.toml"),
+    access: include_str!("../../../policy/examples/office-hours/access.cedar"),
+};
+
+/// Ten in the morning of a Monday in New York, from the example's network.
+const NOW: &str = "2026-03-09T14:00:00.000Z";
+const SOURCE_IP: &str = "192.0.2.10";
+
+const REQUEST: &str = "019cd2f0-0000-7000-8000-000000000001";
+const EVENT: &str = "019cd2f0-0000-7000-8000-000000000002";
+const EXECUTION: &str = "019cd2f0-0000-7000-8000-000000000003";
+
+/// Measures what each policy adds to each call.
+pub(crate) fn measure() -> Result<Vec<Claim>, String> {
+    let mut claims = Vec::new();
+    for (name, text, groups) in [
+        ("default", policy::BUNDLED, ["approver", "approver"]),
+        ("office-hours", OFFICE_HOURS, ["dba", "finance"]),
+    ] {
+        let scene = Scene::of(&text, groups)?;
+        for (call, spread) in [
+            ("approve, the second", scene.approve()?),
+            ("get", scene.get()?),
+            ("create", scene.create()?),
+            ("list page of 50", scene.list(50)?),
+            ("list page of 100", scene.list(100)?),
+        ] {
+            claims.push(Claim { what: format!("{name}: {call}"), at_most: Some(CLAIM), measured: spread });
+        }
+    }
+    // A question about each entry of a page, where the answer may differ from one to the next.
+    let apart = format!("{}\n{TELLS_APART}", policy::BUNDLED.access);
+    let text = PolicyText { access: &apart, ..policy::BUNDLED };
+    let measured = Scene::of(&text, ["approver", "approver"])?.list(100)?;
+    let what = "list page of 100, where who sees a request depends on it".to_owned();
+    claims.push(Claim { what, at_most: None, measured });
+    Ok(claims)
+}
+
+const TELLS_APART: &str = r#"
+@id("auditors-see-no-deletions")
+forbid (
+  principal in Group::"auditor",
+  action == Action::"view",
+  resource == Operation::"delete_instance"
+);
+"#;
+
+/// A request with one approval on record, and who gives the second.
+struct Scene {
+    asked: Dependencies<Store>,
+    free: Dependencies<Store>,
+    requester: Actor,
+    approver: Actor,
+}
+
+impl Scene {
+    fn of(text: &PolicyText<'_>, groups: [&str; 2]) -> Result<Self, String> {
+        let policy = policy::check(text).map_err(text_of)?.0;
+        let free = Policy::new(
+            policy.version(),
+            policy.rules().clone(),
+            policy.people().clone(),
+            Arc::new(PermitsEverything),
+        );
+        let [first, second] = groups;
+        let requester = person("ann@example.com", "developer")?;
+        let approver = person("carol@example.com", second)?;
+        let request = request(&policy, &requester, &person("bob@example.com", first)?)?;
+        let store = Store { page: page(&request, &approver)?, request };
+        Ok(Self {
+            asked: dependencies(store.clone(), policy)?,
+            free: dependencies(store, free)?,
+            requester,
+            approver,
+        })
+    }
+
+    fn approve(&self) -> Result<cpu::Spread, String> {
+        let body = json!({"comments": "Agreed, the metrics show it"}).to_string();
+        self.compare::<Approve>(&self.approver, &Sent { has_id: true, query: "", body })
+    }
+
+    fn get(&self) -> Result<cpu::Spread, String> {
+        self.compare::<Get>(&self.approver, &Sent { has_id: true, query: "", body: String::new() })
+    }
+
+    fn create(&self) -> Result<cpu::Spread, String> {
+        let body = json!({
+            "operation_type": "modify_storage",
+            "instance_id": "production-db-01",
+            "parameters": {"allocated_storage": 200},
+            "environment": "production",
+            "justification": "The disk is nearly full",
+            "estimated_cost": 750.5,
+        });
+        self.compare::<Create>(&self.requester, &Sent { has_id: false, query: "", body: body.to_string() })
+    }
+
+    fn list(&self, limit: usize) -> Result<cpu::Spread, String> {
+        let query = format!("limit={limit}");
+        self.compare::<List>(&self.approver, &Sent { has_id: false, query: &query, body: String::new() })
+    }
+
+    fn compare<O: Operation<Store>>(&self, actor: &Actor, sent: &Sent<'_>) -> Result<cpu::Spread, String> {
+        cpu::difference(|| call::<O>(&self.asked, actor, sent), || call::<O>(&self.free, actor, sent))
+    }
+}
+
+/// What a call carries.
+struct Sent<'a> {
+    has_id: bool,
+    query: &'a str,
+    body: String,
+}
+
+fn call<O: Operation<Store>>(
+    dependencies: &Dependencies<Store>,
+    actor: &Actor,
+    sent: &Sent<'_>,
+) -> Result<(), String> {
+    let input = Input::Http {
+        request_id: sent.has_id.then(|| REQUEST.to_owned()),
+        query: sent.query.to_owned(),
+        body: sent.body.clone().into_bytes(),
+        idempotency_key: None,
+    };
+    let call = Call { correlation_id: String::new(), identity: Ok(actor.clone()), input };
+    // Nothing here ever waits: the store is in memory and answers at once.
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(run::<O, Store>(dependencies, call)).poll(&mut context) {
+        Poll::Ready(Ok(_)) => Ok(()),
+        Poll::Ready(Err(problem)) => Err(format!("{}: {problem:?}", O::ROUTE.operation)),
+        Poll::Pending => Err(format!("{} waits for something", O::ROUTE.operation)),
+    }
+}
+
+fn dependencies(store: Store, policy: Policy) -> Result<Dependencies<Store>, String> {
+    let host = Box::new(StandingHost { stamp: stamp()? });
+    Ok(Dependencies { store, policy, digest_key: DigestKey::new([7; 32]), host })
+}
+
+fn stamp() -> Result<Stamp, String> {
+    Ok(Stamp {
+        now: Timestamp::parse(NOW).map_err(text_of)?,
+        event_id: EventId::parse(EVENT).map_err(text_of)?,
+        execution_id: ExecutionId::parse(EXECUTION).map_err(text_of)?,
+    })
+}
+
+fn person(email: &str, group: &str) -> Result<Actor, String> {
+    let person = PersonId::from_email(email).map_err(text_of)?;
+    let mut actor = Actor::new(person, Kind::Human, Channel::Api, [group]);
+    actor.source_ip = Some(SOURCE_IP.parse().map_err(text_of)?);
+    Ok(actor)
+}
+
+/// What the requester has asked for and somebody has approved.
+fn request(policy: &Policy, requester: &Actor, approver: &Actor) -> Result<Request, String> {
+    let parameters = json!({"allocated_storage": 200, "apply_immediately": true});
+    let draft = Draft::new("modify_storage", "production-db-01", &parameters, "production", "Nearly full")
+        .map_err(text_of)?;
+    let draft = Draft { estimated_cost: Some(Cost::new(750.5).map_err(text_of)?), ..draft };
+    let id = RequestId::parse(REQUEST).map_err(text_of)?;
+    let created = decide::create(id, draft, requester, &stamp()?, policy, None).map_err(text_of)?;
+    let mut request = created.first_state().map_err(text_of)?;
+    let command = Command::Approve { comment: None, parameters_digest: None };
+    match decide::decide(&request, &command, approver, &stamp()?, policy, None).map_err(text_of)? {
+        Outcome::Event(event) => request.apply(&event),
+        Outcome::Replayed => return Err("the first approval was one before".to_owned()),
+    }
+    Ok(request)
+}
+
+/// Entries of the requester and of the one who lists.
+fn page(request: &Request, lists: &Actor) -> Result<Vec<RequestSummary>, String> {
+    let entry = RequestSummary {
+        id: request.id,
+        operation_type: request.operation_type.clone(),
+        instance_id: request.instance_id.clone(),
+        requested_by: request.requested_by.clone(),
+        requested_at: request.requested_at,
+        risk_level: request.risk_level,
+        environment: request.environment,
+        estimated_cost: request.estimated_cost,
+        status: request.status,
+        approvals_required: request.approvals_required,
+        approved_by: request.approved_by().cloned().collect(),
+        expires_at: request.expires_at,
+        execute_by: request.execute_by,
+        execution_started_at: None,
+        executed_at: None,
+    };
+    let own = RequestSummary { requested_by: lists.person.clone(), ..entry.clone() };
+    Ok([entry, own].into_iter().cycle().take(100).collect())
+}
+
+fn text_of(error: impl Display) -> String {
+    error.to_string()
+}
+
+/// Costs nothing.
+#[derive(Debug)]
+struct PermitsEverything;
+
+impl Access for PermitsEverything {
+    fn answer(&self, _question: &Question<'_>) -> Answer {
+        Answer::Permitted
+    }
+
+    fn tells_requests_apart(&self, _action: Action) -> bool {
+        false
+    }
+}
+
+/// Holds one request, and forgets what is written.
+#[derive(Debug, Clone)]
+struct Store {
+    request: Request,
+    page: Vec<RequestSummary>,
+}
+
+impl LoadRequest for Store {
+    async fn load(&self, _id: RequestId) -> Result<Option<Request>, StoreError> {
+        Ok(Some(self.request.clone()))
+    }
+}
+
+impl CommitChange for Store {
+    async fn commit(&self, _change: ChangeSet<'_>) -> Result<(), CommitError> {
+        Ok(())
+    }
+}
+
+impl FindEvent for Store {
+    async fn find_event(&self, _id: RequestId, _sequence: u64) -> Result<Option<EventId>, StoreError> {
+        Ok(None)
+    }
+}
+
+impl CountPending for Store {
+    async fn count_pending(
+        &self,
+        _person: &PersonId,
+        _since: Timestamp,
+        _now: Timestamp,
+        _at_most: usize,
+    ) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+}
+
+impl ListRequests for Store {
+    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        Ok(Page { items: self.page.iter().take(query.limit).cloned().collect(), next_cursor: None })
+    }
+}
+
+/// A clock that stands still.
+#[derive(Debug)]
+struct StandingHost {
+    stamp: Stamp,
+}
+
+impl Host for StandingHost {
+    fn now(&self) -> Timestamp {
+        self.stamp.now
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn event_id(&self) -> EventId {
+        self.stamp.event_id
+    }
+
+    fn request_id(&self) -> RequestId {
+        RequestId::derived(&PersonId::somebody(), "bench")
+    }
+
+    fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    fn pause(&self, _at_most: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}

@@ -1,0 +1,260 @@
+//! A question, put the way Cedar asks it: who, what, about what, in which context.
+//!
+//! Everything that does not change from question to question is made once. Of the context only
+//! those attributes are made that a policy about the action may ask for: an address, an amount and a
+//! time are texts that Cedar has to parse, and most policies want none of them.
+
+use crate::decimal::decimal;
+use crate::source::Code;
+use cedar_policy::{
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicySet, Request,
+    RestrictedExpression,
+};
+use countersign_core::access::{Action, Question};
+use countersign_core::actor::Actor;
+use jiff::tz::TimeZone;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the context can hold. The schema says of what type each is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Attribute {
+    Operation,
+    Instance,
+    Environment,
+    Risk,
+    EstimatedCost,
+    Requester,
+    Own,
+    Groups,
+    Kind,
+    Channel,
+    SourceIp,
+    Time,
+    Weekday,
+    Hour,
+    Minute,
+}
+
+impl Attribute {
+    pub(crate) const ALL: [Self; 15] = [
+        Self::Operation,
+        Self::Instance,
+        Self::Environment,
+        Self::Risk,
+        Self::EstimatedCost,
+        Self::Requester,
+        Self::Own,
+        Self::Groups,
+        Self::Kind,
+        Self::Channel,
+        Self::SourceIp,
+        Self::Time,
+        Self::Weekday,
+        Self::Hour,
+        Self::Minute,
+    ];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Operation => "operation",
+            Self::Instance => "instance",
+            Self::Environment => "environment",
+            Self::Risk => "risk",
+            Self::EstimatedCost => "estimated_cost",
+            Self::Requester => "requester",
+            Self::Own => "own",
+            Self::Groups => "groups",
+            Self::Kind => "kind",
+            Self::Channel => "channel",
+            Self::SourceIp => "source_ip",
+            Self::Time => "time",
+            Self::Weekday => "weekday",
+            Self::Hour => "hour",
+            Self::Minute => "minute",
+        }
+    }
+
+    /// Whether it is of one request, and not of who asks, when, and whether the request is theirs.
+    pub(crate) fn is_of_request(self) -> bool {
+        match self {
+            Self::Operation
+            | Self::Instance
+            | Self::Environment
+            | Self::Risk
+            | Self::EstimatedCost
+            | Self::Requester => true,
+            Self::Own
+            | Self::Groups
+            | Self::Kind
+            | Self::Channel
+            | Self::SourceIp
+            | Self::Time
+            | Self::Weekday
+            | Self::Hour
+            | Self::Minute => false,
+        }
+    }
+
+    /// Those that a policy may ask for.
+    pub(crate) fn wanted_by(policy: &Code) -> BTreeSet<Self> {
+        let all = policy.may_ask_for_anything();
+        Self::ALL.into_iter().filter(|attribute| all || policy.may_ask_for(attribute.as_str())).collect()
+    }
+}
+
+/// A text with the name of every type. Cedar's parser of single names would take a fifth of a
+/// millisecond to get ready; the one for policies is so already.
+const TYPES: &str = r#"permit (principal, action, resource) when {
+    [Action::"", Person::"", Group::"", Operation::"", Risk::"", Environment::"", Kind::"", Channel::"", Weekday::"", Service::""]
+};"#;
+
+/// The question cannot be put to Cedar. Nothing a caller sends leads here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unaskable;
+
+/// What is the same in every question.
+#[derive(Debug)]
+pub(crate) struct Vocabulary {
+    action: EntityTypeName,
+    person: EntityTypeName,
+    operation: EntityTypeName,
+    risk: EntityTypeName,
+    environment: EntityTypeName,
+    kind: EntityTypeName,
+    channel: EntityTypeName,
+    weekday: EntityTypeName,
+    /// What `list` is asked about.
+    service: EntityUid,
+    /// The configured groups.
+    groups: BTreeMap<String, EntityUid>,
+    time_zone: TimeZone,
+}
+
+impl Vocabulary {
+    /// `None` if Cedar should not know the types by their names, which it does.
+    pub(crate) fn new(groups: &BTreeSet<String>, time_zone: TimeZone) -> Option<Self> {
+        let types: PolicySet = TYPES.parse().ok()?;
+        let literals: Vec<EntityUid> = types.policies().flat_map(Policy::entity_literals).collect();
+        let entity_type =
+            |name| literals.iter().map(EntityUid::type_name).find(|known| known.basename() == name).cloned();
+        let group = entity_type("Group")?;
+        let groups = groups.iter().map(|name| (name.clone(), entity(&group, name))).collect();
+        Some(Self {
+            action: entity_type("Action")?,
+            person: entity_type("Person")?,
+            operation: entity_type("Operation")?,
+            risk: entity_type("Risk")?,
+            environment: entity_type("Environment")?,
+            kind: entity_type("Kind")?,
+            channel: entity_type("Channel")?,
+            weekday: entity_type("Weekday")?,
+            service: entity(&entity_type("Service")?, "countersign"),
+            groups,
+            time_zone,
+        })
+    }
+
+    /// The name of an action in policies.
+    pub(crate) fn action(&self, action: Action) -> EntityUid {
+        entity(&self.action, action.as_str())
+    }
+
+    /// The groups of an actor that are configured; no others mean anything.
+    pub(crate) fn groups_of<'a>(&'a self, actor: &Actor) -> impl Iterator<Item = (&'a str, &'a EntityUid)> {
+        actor
+            .groups
+            .iter()
+            .filter_map(|name| self.groups.get_key_value(name))
+            .map(|(name, uid)| (name.as_str(), uid))
+    }
+
+    /// The question, with those attributes that are wanted, and the entities that it is about.
+    pub(crate) fn put(
+        &self,
+        question: &Question<'_>,
+        action: EntityUid,
+        wanted: &BTreeSet<Attribute>,
+    ) -> Result<(Request, Entities), Unaskable> {
+        let principal = entity(&self.person, question.actor.person.as_str());
+        let resource = match (&question.target, question.action == Action::List) {
+            (Some(target), false) => entity(&self.operation, target.operation_type),
+            (None, true) => self.service.clone(),
+            // A policy without conditions might permit what nobody has described.
+            (Some(_), true) | (None, false) => return Err(Unaskable),
+        };
+        let groups = self.groups_of(question.actor).map(|(_, uid)| uid.clone()).collect();
+        let person = Entity::new_no_attrs(principal.clone(), groups);
+        let entities = Entities::from_entities([person], None).map_err(|_| Unaskable)?;
+        let request = Request::new(principal, action, resource, self.context(question, wanted)?, None)
+            .map_err(|_| Unaskable)?;
+        Ok((request, entities))
+    }
+
+    fn context(&self, question: &Question<'_>, wanted: &BTreeSet<Attribute>) -> Result<Context, Unaskable> {
+        let mut pairs = Vec::with_capacity(wanted.len());
+        for &attribute in wanted {
+            if let Some(value) = self.value(attribute, question)? {
+                pairs.push((attribute.as_str().to_owned(), value));
+            }
+        }
+        Context::from_pairs(pairs).map_err(|_| Unaskable)
+    }
+
+    /// `None` where the question has no such attribute.
+    fn value(
+        &self,
+        attribute: Attribute,
+        question: &Question<'_>,
+    ) -> Result<Option<RestrictedExpression>, Unaskable> {
+        let of = |entity_type, name| RestrictedExpression::new_entity_uid(entity(entity_type, name));
+        let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+        let target = question.target.as_ref();
+        let actor = question.actor;
+        Ok(match attribute {
+            Attribute::Operation => target.map(|target| text(target.operation_type)),
+            Attribute::Instance => target.map(|target| text(target.instance_id)),
+            Attribute::Environment => target.map(|target| of(&self.environment, target.environment.as_str())),
+            Attribute::Risk => target.map(|target| of(&self.risk, target.risk_level.as_str())),
+            Attribute::EstimatedCost => {
+                target.map(|target| RestrictedExpression::new_decimal(decimal(target.estimated_cost)))
+            }
+            Attribute::Requester => target.map(|target| of(&self.person, target.requested_by.as_str())),
+            Attribute::Own => Some(RestrictedExpression::new_bool(question.is_own)),
+            Attribute::Groups => {
+                Some(RestrictedExpression::new_set(self.groups_of(actor).map(|(name, _)| text(name))))
+            }
+            Attribute::Kind => Some(of(&self.kind, actor.kind.as_str())),
+            Attribute::Channel => Some(of(&self.channel, actor.channel.as_str())),
+            // An IPv4 address may arrive in the clothes of IPv6, where no IPv4 range has it.
+            Attribute::SourceIp => actor
+                .source_ip
+                .map(|address| RestrictedExpression::new_ip(address.to_canonical().to_string())),
+            Attribute::Time => Some(RestrictedExpression::new_datetime(question.now.to_string())),
+            Attribute::Weekday => Some(of(&self.weekday, weekday(self.local(question)?.weekday()))),
+            Attribute::Hour => Some(RestrictedExpression::new_long(self.local(question)?.hour().into())),
+            Attribute::Minute => Some(RestrictedExpression::new_long(self.local(question)?.minute().into())),
+        })
+    }
+
+    fn local(&self, question: &Question<'_>) -> Result<jiff::civil::DateTime, Unaskable> {
+        let now = jiff::Timestamp::from_millisecond(question.now.as_millisecond()).map_err(|_| Unaskable)?;
+        Ok(self.time_zone.to_datetime(now))
+    }
+}
+
+/// Any text can be an id: it is never parsed.
+fn entity(entity_type: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(entity_type.clone(), EntityId::new(id))
+}
+
+fn weekday(weekday: jiff::civil::Weekday) -> &'static str {
+    match weekday {
+        jiff::civil::Weekday::Monday => "monday",
+        jiff::civil::Weekday::Tuesday => "tuesday",
+        jiff::civil::Weekday::Wednesday => "wednesday",
+        jiff::civil::Weekday::Thursday => "thursday",
+        jiff::civil::Weekday::Friday => "friday",
+        jiff::civil::Weekday::Saturday => "saturday",
+        jiff::civil::Weekday::Sunday => "sunday",
+    }
+}

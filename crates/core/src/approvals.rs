@@ -1,0 +1,98 @@
+//! Which of the approvals on record count now, and what they fill.
+//!
+//! An approval is a fact that stays on record. Whether it counts is asked again at every decision
+//! and at the start: its giver may have been disabled, have turned out to be the requester by
+//! another address, or no longer be somebody whom policy lets approve.
+
+use crate::access::{Action, Answer};
+use crate::actor::{Actor, Kind};
+use crate::people;
+use crate::person::PersonId;
+use crate::policy::Policy;
+use crate::request::{Decision, Request};
+use crate::slots::{Filling, Groups};
+use crate::terms::Terms;
+use std::collections::BTreeSet;
+
+/// The approvals of a request, by whether they count.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Approvals<'a> {
+    /// Those that do: one for each person.
+    pub counting: Vec<&'a Decision>,
+    /// Those that do not, and why.
+    pub discounted: Vec<(&'a Decision, String)>,
+}
+
+impl<'a> Approvals<'a> {
+    /// Asks of each approval on record whether it counts under a policy.
+    pub fn of(request: &'a Request, policy: &Policy) -> Self {
+        let mut people = BTreeSet::new();
+        let mut approvals = Self { counting: Vec::new(), discounted: Vec::new() };
+        for decision in request.approvals() {
+            let person = policy.people().person(&decision.person);
+            match reason_against(request, decision, person, policy) {
+                Some(reason) => approvals.discounted.push((decision, reason)),
+                None if people.insert(person) => approvals.counting.push(decision),
+                None => {
+                    let reason = format!("`{}` has approved by another address already", decision.person);
+                    approvals.discounted.push((decision, reason));
+                }
+            }
+        }
+        approvals
+    }
+
+    /// How far they fill what is demanded, together with somebody in these groups.
+    pub fn filling(&self, terms: &Terms, additional: Option<&Groups>) -> Filling {
+        let people: Vec<&Groups> =
+            self.counting.iter().map(|decision| &decision.groups).chain(additional).collect();
+        terms.slots.fill(terms.approvals_required, &people)
+    }
+
+    /// Why approvals on record do not count, and what is missing: sentences, if anything is.
+    pub fn shortfall(&self, terms: &Terms) -> Vec<String> {
+        let filling = self.filling(terms, None);
+        if filling.is_complete() {
+            return Vec::new();
+        }
+        let discounted = self.discounted.iter().map(|(_, reason)| reason.clone());
+        discounted.chain([format!("missing: {filling}")]).collect()
+    }
+}
+
+/// Why an approval does not count, if so. `person` is the one id of whoever gave it.
+fn reason_against(
+    request: &Request,
+    decision: &Decision,
+    person: &PersonId,
+    policy: &Policy,
+) -> Option<String> {
+    let people = policy.people();
+    if people.is_disabled(person) {
+        return Some(format!("`{person}` has been disabled"));
+    }
+    if people.is_stranger(person) {
+        return Some(format!("`{person}` is not listed in {}", people::FILE));
+    }
+    if people.is_machine(person) {
+        return Some(format!("`{person}` is no human"));
+    }
+    let groups = decision.groups.iter().map(String::as_str);
+    let mut approver = Actor::new(person.clone(), Kind::Human, decision.channel, groups);
+    approver.addresses.insert(decision.person.clone());
+    approver.source_ip = decision.source_ip;
+    if approver.kind != Kind::Human {
+        return Some(format!("`{person}` is no human"));
+    }
+    if policy.is_own(&approver, request) {
+        return Some(format!("the request is one of `{person}`'s own"));
+    }
+    // With the groups and at the time of the approval: a later change of groups does not matter,
+    // and office hours are those of the approval.
+    match policy.may(Action::Approve, &approver, request, decision.at) {
+        Answer::Permitted => None,
+        Answer::Denied(reasons) => {
+            Some(format!("policy no longer lets `{person}` approve: {}", reasons.join("; ")))
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What is odd about a policy that may be used: rules that never hold or change nothing, demands that
+//! nobody could meet, operations that run without a second pair of eyes.
+//!
+//! Found by trying the policy out on proposals that stand for all others, not by looking at how it is
+//! written: what is said here is what [`crate::decide`] would do.
+
+mod approvers;
+mod automatic;
+
+use crate::people;
+use crate::policy::Policy;
+use crate::risk::Cost;
+use crate::rules::representatives::Space;
+use crate::rules::{self, Assessment, MAX_MATCHED_RULES, Proposal, Rule};
+use crate::terms::Terms;
+use crate::timestamp::Timestamp;
+use std::fmt;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Some requests could never be approved.
+    Error,
+    /// Hardly what was meant.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+impl Severity {
+    /// Every severity, the worst first.
+    pub const ALL: [Self; 3] = [Self::Error, Self::Warning, Self::Note];
+
+    /// The name in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// Something odd.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lint {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The file.
+    pub file: &'static str,
+    /// The table or key in it.
+    pub path: Vec<String>,
+    /// What is odd, and what to do about it.
+    pub message: String,
+}
+
+impl Lint {
+    fn new(severity: Severity, path: &[&str], message: impl Into<String>) -> Self {
+        let path = path.iter().map(|name| (*name).to_owned()).collect();
+        Self { severity, file: rules::FILE, path, message: message.into() }
+    }
+
+    fn of_rule(severity: Severity, rule: &Rule, message: impl Into<String>) -> Self {
+        Self::new(severity, &["rules", rule.name()], message)
+    }
+}
+
+/// `operations.toml: rules.expensive: …`.
+impl fmt::Display for Lint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.file, self.path.join("."), self.message)
+    }
+}
+
+/// The most proposals that are tried.
+const MAX_PROPOSALS: usize = 200_000;
+
+/// Everything that is odd about a policy, the worst first. `now` matters where policies ask for the
+/// time: a week from then on is tried.
+pub fn lint(policy: &Policy, now: Timestamp) -> Vec<Lint> {
+    let space = policy.rules().space();
+    let mut lints = Vec::new();
+    if space.len() > MAX_PROPOSALS {
+        lints.push(Lint::new(
+            Severity::Warning,
+            &["rules"],
+            format!(
+                "there are {} combinations of what these rules tell apart, and only the first {MAX_PROPOSALS} were tried: rules that never hold or change nothing are not found",
+                space.len()
+            ),
+        ));
+    }
+    for rule in policy.rules().rules() {
+        lints.extend(idle_globs(policy, rule));
+        if space.len() <= MAX_PROPOSALS {
+            lints.extend(idle_rule(policy, rule, &space));
+        }
+        lints.extend(hole_at_the_top(policy, rule, &space));
+    }
+    lints.extend(too_much(policy, &space));
+    lints.extend(approvers::lint(policy, &space, now));
+    lints.extend(automatic::lint(policy, &space, now));
+    lints.extend(names_of_nothing(policy));
+    lints.extend(idle_groups(policy));
+    lints.sort();
+    lints.dedup();
+    lints
+}
+
+/// The proposals of a space, as many as are tried, with what is demanded of each.
+fn tried<'a>(policy: &'a Policy, space: &'a Space) -> impl Iterator<Item = (Proposal<'a>, Assessment)> {
+    space.proposals().take(MAX_PROPOSALS).map(|proposal| (proposal, policy.assess(&proposal)))
+}
+
+/// Whether a request would be refused for what it costs, whoever approves it.
+fn is_too_expensive(terms: &Terms, cost: Option<Cost>) -> bool {
+    terms.cost_limit.is_some_and(|limit| cost.is_none_or(|cost| cost > limit))
+}
+
+/// `reboot on prod-z in production, at a cost of 501, asked for by contractor`.
+fn in_words(proposal: &Proposal<'_>, terms: &Terms) -> String {
+    let cost = proposal.estimated_cost.map_or(String::new(), |cost| format!(", at a cost of {cost}"));
+    let groups: Vec<_> = proposal.requester_groups.iter().map(String::as_str).collect();
+    let by = if groups.is_empty() { String::new() } else { format!(", asked for by {}", groups.join(" and ")) };
+    format!(
+        "{} on {} in {}{cost}{by}",
+        proposal.operation_type,
+        proposal.instance_id,
+        terms.environment.as_str()
+    )
+}
+
+fn idle_globs(policy: &Policy, rule: &Rule) -> impl Iterator<Item = Lint> {
+    rule.idle_operation_globs(policy.rules()).into_iter().map(move |glob| {
+        let message =
+            format!("`{glob}` matches no operation of the catalogue; what is not listed there is high");
+        Lint::new(Severity::Warning, &["rules", rule.name(), "operations"], message)
+    })
+}
+
+/// A rule that never holds, or only for requests that are refused, or that changes nothing.
+fn idle_rule(policy: &Policy, rule: &Rule, space: &Space) -> Option<Lint> {
+    let warning = |message: String| Some(Lint::of_rule(Severity::Warning, rule, message));
+    let rules = policy.rules();
+    let without = rules.without(rule);
+    let concerned = || space.proposals().filter(|proposal| rules.concerns(rule, proposal));
+    let Some(first) = concerned().next() else {
+        return warning("never holds: no request can meet all of its conditions".to_owned());
+    };
+    let exceeded = |proposal: &Proposal<'_>| {
+        let terms = rules.assess(proposal).terms;
+        terms.cost_limit.filter(|_| is_too_expensive(&terms, proposal.estimated_cost))
+    };
+    if let Some(limit) = exceeded(&first)
+        && concerned().all(|proposal| exceeded(&proposal).is_some())
+    {
+        return warning(format!(
+            "changes nothing: every request that it is about is refused, for costing more than {limit} or for naming no cost"
+        ));
+    }
+    if concerned().any(|proposal| rules.assess(&proposal).terms != without.assess(&proposal).terms) {
+        return None;
+    }
+    let covers = |other: &&Rule| {
+        other.name() != rule.name()
+            && other.demands_all_of(rule)
+            && concerned().all(|proposal| rules.concerns(other, &proposal))
+    };
+    if let Some(other) = rules.rules().iter().find(covers) {
+        return warning(format!(
+            "taking it out changes nothing: {} demands as much, wherever this one holds",
+            other.place()
+        ));
+    }
+    let Assessment { terms, rules: parts } = without.assess(&first);
+    let parts: Vec<_> = parts.into_iter().map(|part| part.name).collect();
+    warning(format!(
+        "taking it out changes nothing: other parts of the policy demand as much, wherever it holds; of {} these do: {}",
+        in_words(&first, &terms),
+        parts.join(", ")
+    ))
+}
+
+/// Costs above the range of a rule for which fewer people, or other ones, are asked than within.
+fn hole_at_the_top(policy: &Policy, rule: &Rule, space: &Space) -> Option<Lint> {
+    let limit = rule.cost_at_most()?;
+    let is_above = |cost: &Option<Cost>| cost.is_none_or(|cost| cost > limit);
+    let concerned = space.proposals().take(MAX_PROPOSALS);
+    let concerned = concerned.filter(|proposal| policy.rules().concerns(rule, proposal));
+    for within in concerned {
+        // A cost that somebody names makes the better example.
+        for cost in space.costs.iter().rev().filter(|cost| is_above(cost)) {
+            let above = Proposal { estimated_cost: *cost, ..within };
+            let terms = policy.assess(&above).terms;
+            if !is_too_expensive(&terms, *cost) && rule.asks_more_people_than(&terms) {
+                let demands = rule.demands_in_words();
+                return Some(Lint::of_rule(
+                    Severity::Warning,
+                    rule,
+                    format!(
+                        "a request that costs more than {limit}, or names no cost, gets off with less: nothing demands as much of {} ({demands}); leave cost_at_most out, or add a rule for what is above",
+                        in_words(&above, &terms)
+                    ),
+                ));
+            }
+        }
+    }
+    None
+}
+
+/// Requests for which so many rules hold that they are refused.
+fn too_much(policy: &Policy, space: &Space) -> Option<Lint> {
+    let (proposal, assessment) =
+        tried(policy, space).find(|(_, assessment)| assessment.rules.len() > MAX_MATCHED_RULES)?;
+    let what = in_words(&proposal, &assessment.terms);
+    let count = assessment.rules.len();
+    Some(Lint::new(
+        Severity::Error,
+        &["rules"],
+        format!("could never be made: {what}; {count} rules hold for it, and a request remembers at most {MAX_MATCHED_RULES}"),
+    ))
+}
+
+/// Names that no request can have.
+fn names_of_nothing(policy: &Policy) -> Vec<Lint> {
+    let is_impossible = |name: &&str| crate::text::Identifier::parse(name).is_err();
+    let operations = policy.rules().operations().filter(is_impossible).map(|name| {
+        let message = "no request can name this operation: letters, digits and - _ . : / @ alone, beginning with a letter or digit";
+        Lint::new(Severity::Warning, &["operations", name], message)
+    });
+    let globs = policy.rules().idle_instance_globs().into_iter().map(|glob| {
+        let message = format!("`{glob}` matches no name that an instance may have");
+        Lint::new(Severity::Warning, &["environments", "non_production_instances"], message)
+    });
+    operations.chain(globs).collect()
+}
+
+/// Groups that mean nothing.
+fn idle_groups(policy: &Policy) -> impl Iterator<Item = Lint> {
+    let rules = policy.rules().rules();
+    let is_named_by_a_rule = move |group: &String| rules.iter().any(|rule| rule.names_group(group));
+    let groups = policy.people().groups().iter();
+    let idle = groups.filter(move |group| !policy.names_group(group) && !is_named_by_a_rule(group));
+    idle.map(|group| Lint {
+        severity: Severity::Note,
+        file: people::FILE,
+        path: vec!["groups".to_owned()],
+        message: format!("`{group}` means nothing: neither access.cedar nor any rule names it"),
+    })
+}

@@ -1,0 +1,289 @@
+//! Who is who: which addresses are one person's, who answers for an agent or a service, who may no
+//! longer act, and which group names mean anything. Reads `people.toml` from text.
+
+use crate::actor::{Actor, Kind};
+use crate::person::PersonId;
+use crate::policy::{PolicyError, Source};
+use crate::refusal::Refusal;
+use crate::slots::Groups;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The name of the file, in messages.
+pub const FILE: &str = "people.toml";
+
+/// The most groups that may be configured. With [`MAX_GROUP_NAME`] it bounds what a request
+/// remembers of each approver.
+pub const MAX_GROUPS: usize = 64;
+/// The longest group name, in bytes.
+pub const MAX_GROUP_NAME: usize = 64;
+/// The most addresses of one person: a condition of the store names each of them.
+pub const MAX_ADDRESSES: usize = 10;
+
+/// The people, agents and services that an organisation has written down.
+#[derive(Debug, Clone)]
+pub struct People {
+    groups: Groups,
+    owner_required: bool,
+    unlisted_refused: bool,
+    /// Whom each address that is listed belongs to.
+    person_of: BTreeMap<PersonId, PersonId>,
+    entries: BTreeMap<PersonId, Entry>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    kind: Kind,
+    addresses: BTreeSet<PersonId>,
+    owner: Option<PersonId>,
+    disabled: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PeopleFile {
+    groups: Vec<String>,
+    #[serde(default)]
+    owner_required: bool,
+    #[serde(default)]
+    unlisted_refused: bool,
+    #[serde(default)]
+    people: BTreeMap<String, PersonEntry>,
+    #[serde(default)]
+    agents: BTreeMap<String, OwnedEntry>,
+    #[serde(default)]
+    services: BTreeMap<String, OwnedEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PersonEntry {
+    #[serde(default)]
+    addresses: Vec<String>,
+    #[serde(default)]
+    disabled: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OwnedEntry {
+    owner: String,
+    #[serde(default)]
+    disabled: bool,
+}
+
+impl People {
+    /// Reads and checks the text of `people.toml`.
+    ///
+    /// # Errors
+    /// Text that is not TOML, unknown keys, no or odd group names, an id that is none, an address
+    /// of two people, an owner that is no person or is not there.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        let source = Source { file: FILE, text };
+        let file: PeopleFile = source.read()?;
+        let mut people = Self {
+            groups: groups(source, file.groups)?,
+            owner_required: file.owner_required,
+            unlisted_refused: file.unlisted_refused,
+            person_of: BTreeMap::new(),
+            entries: BTreeMap::new(),
+        };
+        for (name, entry) in file.people {
+            let listed = Listed { source, table: "people", name: &name };
+            let addresses =
+                entry.addresses.iter().map(|text| listed.email(text)).collect::<Result<_, _>>()?;
+            people.add(listed, listed.email(&name)?, Kind::Human, addresses, None, entry.disabled)?;
+        }
+        for (name, entry) in file.agents {
+            let listed = Listed { source, table: "agents", name: &name };
+            let owner = Some(listed.email(&entry.owner)?);
+            people.add(listed, listed.email(&name)?, Kind::Agent, BTreeSet::new(), owner, entry.disabled)?;
+        }
+        for (name, entry) in file.services {
+            let listed = Listed { source, table: "services", name: &name };
+            let owner = Some(listed.email(&entry.owner)?);
+            let Ok(id) = PersonId::service(&name) else {
+                return listed.refuse("is not the subject of a service");
+            };
+            people.add(listed, id, Kind::Service, BTreeSet::new(), owner, entry.disabled)?;
+        }
+        people.check_owners(source)?;
+        Ok(people)
+    }
+
+    fn add(
+        &mut self,
+        listed: Listed<'_>,
+        id: PersonId,
+        kind: Kind,
+        mut addresses: BTreeSet<PersonId>,
+        owner: Option<PersonId>,
+        disabled: bool,
+    ) -> Result<(), PolicyError> {
+        addresses.insert(id.clone());
+        if addresses.len() > MAX_ADDRESSES {
+            return listed.refuse(format!("has more than {MAX_ADDRESSES} addresses"));
+        }
+        for address in &addresses {
+            if let Some(other) = self.person_of.insert(address.clone(), id.clone()) {
+                return listed.refuse(format!("`{address}` is an address of `{other}` already"));
+            }
+        }
+        self.entries.insert(id, Entry { kind, addresses, owner, disabled });
+        Ok(())
+    }
+
+    /// An owner is a human: by any of their addresses, listed or not.
+    fn check_owners(&mut self, source: Source<'_>) -> Result<(), PolicyError> {
+        let owners: Vec<_> =
+            self.entries.iter().filter_map(|(id, entry)| Some((id.clone(), entry.owner.clone()?))).collect();
+        for (id, owner) in owners {
+            let owner = self.person(&owner).clone();
+            if self.entries.get(&owner).is_some_and(|entry| entry.kind != Kind::Human) {
+                let (table, name) = match id.as_str().split_once("service:") {
+                    Some(("", subject)) => ("services", subject),
+                    Some(_) | None => ("agents", id.as_str()),
+                };
+                return source.refuse(&[table, name], "must have a person for its owner");
+            }
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.owner = Some(owner);
+            }
+        }
+        Ok(())
+    }
+
+    /// The group names that mean anything.
+    pub fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    /// The one id of whoever has this address.
+    pub fn person<'a>(&'a self, address: &'a PersonId) -> &'a PersonId {
+        self.person_of.get(address).unwrap_or(address)
+    }
+
+    /// All addresses of whoever has this one.
+    pub fn addresses(&self, address: &PersonId) -> BTreeSet<PersonId> {
+        match self.entry(address) {
+            Some(entry) => entry.addresses.clone(),
+            None => BTreeSet::from([address.clone()]),
+        }
+    }
+
+    /// Whether two addresses are one person's.
+    pub fn is_same(&self, one: &PersonId, other: &PersonId) -> bool {
+        self.person(one) == self.person(other)
+    }
+
+    /// Who answers for an agent or a service.
+    pub fn owner(&self, id: &PersonId) -> Option<&PersonId> {
+        self.entry(id)?.owner.as_ref()
+    }
+
+    /// Whether this person, agent or service may no longer act.
+    pub fn is_disabled(&self, id: &PersonId) -> bool {
+        self.entry(id).is_some_and(|entry| entry.disabled)
+    }
+
+    /// Whether only those who are listed may act, and this id is not.
+    pub fn is_stranger(&self, id: &PersonId) -> bool {
+        self.unlisted_refused && self.entry(id).is_none()
+    }
+
+    /// Whether this id is listed as something that is no human.
+    pub fn is_machine(&self, id: &PersonId) -> bool {
+        self.entry(id).is_some_and(|entry| entry.kind != Kind::Human)
+    }
+
+    /// Everybody who is listed, by their one id.
+    pub fn listed(&self) -> impl Iterator<Item = &PersonId> {
+        self.entries.keys()
+    }
+
+    fn entry(&self, id: &PersonId) -> Option<&Entry> {
+        self.entries.get(self.person(id))
+    }
+
+    /// The caller as policy knows them: one id for all of their addresses, the kind they are
+    /// listed as, their owner, and of their groups those that mean anything.
+    ///
+    /// # Errors
+    /// [`Refusal::NotPermitted`] for whoever is disabled, has no owner and needs one, or is not
+    /// listed where only those who are may act.
+    pub fn identify(&self, actor: Actor) -> Result<Actor, Refusal> {
+        let person = self.person(&actor.person).clone();
+        let entry = self.entries.get(&person);
+        if self.is_stranger(&person) {
+            return Err(Refusal::not_permitted(format!("`{person}` is not listed in {FILE}")));
+        }
+        if entry.is_some_and(|entry| entry.disabled) {
+            return Err(Refusal::not_permitted(format!("`{person}` is disabled in {FILE}")));
+        }
+        let kind = match entry {
+            // INVARIANT: a file makes nobody human whose token does not.
+            Some(entry) if entry.kind != Kind::Human => entry.kind,
+            Some(_) | None => actor.kind,
+        };
+        let owner = entry.and_then(|entry| entry.owner.clone());
+        if kind != Kind::Human && owner.is_none() && self.owner_required {
+            let reason = format!("`{person}` is no human, and {FILE} does not say who answers for it");
+            return Err(Refusal::not_permitted(reason));
+        }
+        if owner.as_ref().is_some_and(|owner| self.is_disabled(owner)) {
+            return Err(Refusal::not_permitted(format!(
+                "whoever answers for `{person}` is disabled in {FILE}"
+            )));
+        }
+        let mut addresses = actor.addresses;
+        addresses.extend(entry.into_iter().flat_map(|entry| entry.addresses.iter().cloned()));
+        addresses.insert(person.clone());
+        let groups = actor.groups.intersection(&self.groups).cloned().collect();
+        Ok(Actor { person, addresses, kind, groups, owner, ..actor })
+    }
+}
+
+/// Names that can stand in a policy without being mistaken for anything else.
+pub(crate) fn is_group_name(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_.:/-".contains(&b);
+    (1..=MAX_GROUP_NAME).contains(&name.len()) && name.bytes().all(allowed)
+}
+
+fn groups(source: Source<'_>, names: Vec<String>) -> Result<Groups, PolicyError> {
+    let refuse = |rule: String| source.refuse(&["groups"], rule);
+    if names.is_empty() || names.len() > MAX_GROUPS {
+        return refuse(format!("must name 1 to {MAX_GROUPS} groups"));
+    }
+    let mut groups = Groups::new();
+    for name in names {
+        if !is_group_name(&name) {
+            return refuse(format!(
+                "must be names of 1 to {MAX_GROUP_NAME} of the letters, digits and _ . : / -"
+            ));
+        }
+        if let Some(name) = groups.replace(name) {
+            return refuse(format!("must not name `{name}` twice"));
+        }
+    }
+    Ok(groups)
+}
+
+/// An entry of the file, for messages.
+#[derive(Clone, Copy)]
+struct Listed<'a> {
+    source: Source<'a>,
+    table: &'static str,
+    name: &'a str,
+}
+
+impl Listed<'_> {
+    fn email(&self, text: &str) -> Result<PersonId, PolicyError> {
+        PersonId::from_email(text).map_err(|error| {
+            self.source.refused(&[self.table, self.name], format!("`{}` {error}", text.escape_debug()))
+        })
+    }
+
+    fn refuse<T>(&self, rule: impl std::fmt::Display) -> Result<T, PolicyError> {
+        self.source.refuse(&[self.table, self.name], rule)
+    }
+}

@@ -1,0 +1,73 @@
+//! A request that is made and decided on under a policy without anything being stored: what tables of
+//! cases and replays are made of.
+//!
+//! Nothing is decided here: people are identified and commands decided by the functions that the
+//! service itself uses.
+
+use crate::actor::Actor;
+use crate::command::{Command, Draft};
+use crate::decide::{self, Outcome};
+use crate::ids::{EventId, ExecutionId, RequestId};
+use crate::policy::Policy;
+use crate::refusal::Refusal;
+use crate::request::{Request, Status};
+use crate::stamp::Stamp;
+use crate::timestamp::Timestamp;
+use uuid::Uuid;
+
+/// A request, and the policy that it lives under.
+#[derive(Debug, Clone)]
+pub(crate) struct Rehearsal<'a> {
+    policy: &'a Policy,
+    request: Request,
+}
+
+impl<'a> Rehearsal<'a> {
+    /// Makes the request, if it may be made.
+    pub(crate) fn begin(
+        draft: Draft,
+        actor: Actor,
+        at: Timestamp,
+        policy: &'a Policy,
+    ) -> Result<Self, Refusal> {
+        let actor = policy.people().identify(actor)?;
+        let id = RequestId::derived(&actor.person, "rehearsal");
+        let created = decide::create(id, draft, &actor, &stamp(1, at), policy, None)?;
+        // INVARIANT: what `create` yields is a creation.
+        let request = created.first_state().map_err(|error| Refusal::not_permitted(error.to_string()))?;
+        Ok(Self { policy, request })
+    }
+
+    /// Gives a command, and tells the status that it leads to.
+    pub(crate) fn give(&mut self, command: &Command, actor: Actor, at: Timestamp) -> Result<Status, Refusal> {
+        let actor = self.policy.people().identify(actor)?;
+        let stamp = stamp(self.request.version + 1, at);
+        match decide::decide(&self.request, command, &actor, &stamp, self.policy, None)? {
+            Outcome::Event(event) => self.request.apply(&event),
+            // INVARIANT: without a key nothing is told for a retry.
+            Outcome::Replayed => {}
+        }
+        Ok(self.status_at(at))
+    }
+
+    /// The request as it stands.
+    pub(crate) fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// What somebody is shown names the parameters by this.
+    pub(crate) fn digest(&self) -> Option<String> {
+        Some(self.request.parameters_digest.to_string())
+    }
+
+    /// The status at a time, deadlines included.
+    pub(crate) fn status_at(&self, at: Timestamp) -> Status {
+        self.request.status_under(&self.policy.terms_in_force(&self.request), at)
+    }
+}
+
+/// Ids that differ: nobody else sees them.
+fn stamp(number: u64, now: Timestamp) -> Stamp {
+    let id = Uuid::from_u128(u128::from(number));
+    Stamp { now, event_id: EventId::new(id), execution_id: ExecutionId::new(id) }
+}

@@ -1,0 +1,589 @@
+//! What operations demand: their risk, and rules that raise the demand. Reads `operations.toml`
+//! from text.
+//!
+//! The catalogue (`[operations.NAME]`) says how risky an operation is; what is not in it is high.
+//! Rules (`[rules.NAME]`) only ever add to that: whatever a rule says, adding it makes no request
+//! easier. The floors of [`RiskLevel::fewest_approvals`] hold whatever a file says.
+
+use crate::policy::{PolicyError, Source};
+use crate::risk::{Cost, Environment, RiskLevel};
+use crate::slots::{Groups, Slots};
+use crate::terms::{RequiredField, Terms, lower};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use wildmatch::WildMatch;
+
+pub(crate) mod representatives;
+
+/// The name of the file, in messages.
+pub const FILE: &str = "operations.toml";
+
+/// The longest lifetime a policy may give, pending or approved: 30 days.
+pub const MAX_LIFETIME_SECONDS: u32 = 30 * 24 * 60 * 60;
+
+/// The most approvals a policy may ask for. Bounds a request's size, see
+/// [`crate::request::MAX_COMMENTS`].
+pub const MAX_APPROVALS: u8 = 10;
+
+/// The most rules a policy may have.
+pub const MAX_RULES: usize = 200;
+/// The most rules that may match one request, which remembers them.
+pub const MAX_MATCHED_RULES: usize = 32;
+/// The longest name of a rule, in bytes.
+const MAX_RULE_NAME: usize = 64;
+/// How many pending requests one requester may have, unless policy says otherwise.
+pub const DEFAULT_PENDING_LIMIT: u16 = 50;
+/// The most pending requests that a policy may let one requester have: the count reads them all.
+pub const MAX_PENDING_LIMIT: u16 = 1000;
+
+/// What operations demand.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    time_zone: String,
+    defaults: Defaults,
+    approvals: Approvals,
+    non_production: Vec<WildMatch>,
+    operations: BTreeMap<String, Operation>,
+    rules: Vec<Rule>,
+}
+
+/// What is to be done, as far as rules look at it.
+#[derive(Debug, Clone, Copy)]
+pub struct Proposal<'a> {
+    /// What is to be done.
+    pub operation_type: &'a str,
+    /// To what.
+    pub instance_id: &'a str,
+    /// The risk the requester believes it has; may raise what policy says.
+    pub declared_risk: Option<RiskLevel>,
+    /// The environment the requester believes it is; may raise what policy says.
+    pub declared_environment: Environment,
+    /// What it is expected to cost; nobody having said counts as above every range.
+    pub estimated_cost: Option<Cost>,
+    /// The groups of whoever asks.
+    pub requester_groups: &'a Groups,
+}
+
+/// What policy demands of a proposal, and which parts of it said so.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assessment {
+    /// The demands, put together.
+    pub terms: Terms,
+    /// What each part of the policy demanded.
+    pub rules: Vec<MatchedRule>,
+}
+
+/// A part of a policy that matched a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatchedRule {
+    /// Its place in `operations.toml`, such as `rules.expensive`; or `declared`, for what the
+    /// requester said.
+    pub name: String,
+    /// What it demanded, in words.
+    pub demands: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OperationsFile {
+    #[serde(default = "utc")]
+    time_zone: String,
+    defaults: Defaults,
+    approvals: Approvals,
+    environments: Environments,
+    #[serde(default)]
+    operations: BTreeMap<String, Operation>,
+    #[serde(default)]
+    rules: BTreeMap<String, RuleTable>,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+fn default_pending_limit() -> u16 {
+    DEFAULT_PENDING_LIMIT
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Defaults {
+    pending_seconds: u32,
+    execute_within_seconds: u32,
+    #[serde(default = "default_pending_limit")]
+    pending_limit: u16,
+    #[serde(default)]
+    digest_required: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Approvals {
+    low: u8,
+    medium: u8,
+    high: u8,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Environments {
+    #[serde(default)]
+    non_production_instances: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Operation {
+    production: RiskLevel,
+    non_production: RiskLevel,
+    pending_seconds: Option<u32>,
+    execute_within_seconds: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleTable {
+    operations: Option<Vec<String>>,
+    environment: Option<Environment>,
+    instances: Option<Vec<String>>,
+    cost_above: Option<f64>,
+    cost_at_most: Option<f64>,
+    requester_groups: Option<Vec<String>>,
+
+    risk: Option<RiskLevel>,
+    approvals: Option<u8>,
+    #[serde(default)]
+    slots: BTreeMap<String, u8>,
+    pending_seconds: Option<u32>,
+    execute_within_seconds: Option<u32>,
+    pending_limit: Option<u16>,
+    cost_limit: Option<f64>,
+    #[serde(default)]
+    required_fields: BTreeSet<RequiredField>,
+    #[serde(default)]
+    digest_required: bool,
+}
+
+/// A rule: which requests it is about, and what it demands of them.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    name: String,
+    conditions: Conditions,
+    demands: Demands,
+}
+
+/// All of them hold together; what is not said holds always.
+#[derive(Debug, Clone)]
+struct Conditions {
+    operations: Option<Vec<WildMatch>>,
+    environment: Option<Environment>,
+    instances: Option<Vec<WildMatch>>,
+    cost_above: Option<Cost>,
+    cost_at_most: Option<Cost>,
+    requester_groups: Option<Groups>,
+}
+
+/// What a rule adds; what is not said adds nothing.
+#[derive(Debug, Clone, Default)]
+struct Demands {
+    risk: Option<RiskLevel>,
+    approvals: Option<u8>,
+    slots: Slots,
+    pending_seconds: Option<u32>,
+    execute_within_seconds: Option<u32>,
+    pending_limit: Option<u16>,
+    cost_limit: Option<Cost>,
+    required_fields: BTreeSet<RequiredField>,
+    digest_required: bool,
+}
+
+impl Rules {
+    /// Reads and checks the text of `operations.toml`. `groups` are the names that mean anything.
+    ///
+    /// # Errors
+    /// Text that is not TOML, unknown keys, and every rule that asks for less than the floors:
+    /// medium needs one approval or more, high two or more; a higher risk never needs fewer; an
+    /// operation is never less risky in production than outside it.
+    pub fn parse(text: &str, groups: &Groups) -> Result<Self, PolicyError> {
+        let source = Source { file: FILE, text };
+        let file: OperationsFile = source.read()?;
+        check_approvals(source, &file.approvals)?;
+        check_lifetime(source, &["defaults", "pending_seconds"], file.defaults.pending_seconds)?;
+        check_lifetime(
+            source,
+            &["defaults", "execute_within_seconds"],
+            file.defaults.execute_within_seconds,
+        )?;
+        check_pending_limit(source, &["defaults", "pending_limit"], file.defaults.pending_limit)?;
+        for (name, operation) in &file.operations {
+            check_operation(source, name, operation)?;
+        }
+        let globs = file.environments.non_production_instances;
+        if let Some(glob) = globs.iter().find(|glob| glob.chars().all(|c| c == '*' || c == '?')) {
+            return source.refuse(
+                &["environments", "non_production_instances"],
+                format!("must not hold `{glob}`, which would make every instance non-production"),
+            );
+        }
+        if file.rules.len() > MAX_RULES {
+            return source.refuse(&["rules"], format!("must be at most {MAX_RULES}"));
+        }
+        let rules = file
+            .rules
+            .into_iter()
+            .map(|(name, table)| Rule::read(source, name, table, groups))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            time_zone: file.time_zone,
+            defaults: file.defaults,
+            approvals: file.approvals,
+            non_production: globs.iter().map(|glob| WildMatch::new(glob)).collect(),
+            operations: file.operations,
+            rules,
+        })
+    }
+
+    /// The time zone in which access policies read the clock: a name of the IANA database.
+    pub fn time_zone(&self) -> &str {
+        &self.time_zone
+    }
+
+    /// The names of the operations in the catalogue.
+    pub fn operations(&self) -> impl Iterator<Item = &str> {
+        self.operations.keys().map(String::as_str)
+    }
+
+    /// The rules, by name.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// What is demanded of an operation on an instance. Declarations raise, never lower.
+    pub fn assess(&self, proposal: &Proposal<'_>) -> Assessment {
+        let environment = self.environment_of(proposal.instance_id).max(proposal.declared_environment);
+        let mut matched = vec![];
+        let operation = self.operations.get(proposal.operation_type);
+        let mut terms = self.listed(proposal.operation_type, operation, environment, &mut matched);
+        if let Some(declared) = proposal.declared_risk.filter(|declared| *declared > terms.risk_level) {
+            terms.risk_level = declared;
+            let demands = vec![format!("risk {}", declared.as_str())];
+            matched.push(MatchedRule { name: "declared".to_owned(), demands });
+        }
+        for rule in self.rules.iter().filter(|rule| rule.conditions.hold(proposal, environment)) {
+            terms = rule.demands.add_to(terms);
+            matched.push(MatchedRule { name: rule.place(), demands: rule.demands.in_words() });
+        }
+        let by_risk = self.approvals.of(terms.risk_level);
+        if by_risk > 0 {
+            let name = format!("approvals.{}", terms.risk_level.as_str());
+            matched.push(MatchedRule { name, demands: vec![approvals_in_words(by_risk)] });
+        }
+        terms.approvals_required = terms.approvals_required.max(by_risk).max(terms.slots.total());
+        Assessment { terms, rules: matched }
+    }
+
+    /// What the catalogue says of an operation.
+    fn listed(
+        &self,
+        operation_type: &str,
+        operation: Option<&Operation>,
+        environment: Environment,
+        matched: &mut Vec<MatchedRule>,
+    ) -> Terms {
+        let risk_level = operation.map_or(RiskLevel::High, |operation| operation.risk(environment));
+        let pending_seconds = operation.and_then(|operation| operation.pending_seconds);
+        let execute_within_seconds = operation.and_then(|operation| operation.execute_within_seconds);
+        let (name, risk) = match operation {
+            Some(_) => (
+                format!("operations.{operation_type}"),
+                format!("risk {} in {}", risk_level.as_str(), environment.as_str()),
+            ),
+            None => ("operations".to_owned(), "risk high, because the operation is not listed".to_owned()),
+        };
+        let lifetimes = lifetimes_in_words(pending_seconds, execute_within_seconds);
+        matched.push(MatchedRule { name, demands: std::iter::once(risk).chain(lifetimes).collect() });
+        let defaults = &self.defaults;
+        Terms {
+            risk_level,
+            environment,
+            approvals_required: 0,
+            slots: Slots::default(),
+            pending_seconds: pending_seconds.unwrap_or(defaults.pending_seconds),
+            execute_within_seconds: execute_within_seconds.unwrap_or(defaults.execute_within_seconds),
+            digest_required: defaults.digest_required,
+            cost_limit: None,
+            required_fields: BTreeSet::new(),
+            pending_limit: defaults.pending_limit,
+        }
+    }
+
+    /// The longest time a request may stay pending under this policy, in seconds.
+    pub fn longest_pending_seconds(&self) -> u32 {
+        self.operations
+            .values()
+            .filter_map(|operation| operation.pending_seconds)
+            .fold(self.defaults.pending_seconds, u32::max)
+    }
+
+    fn environment_of(&self, instance_id: &str) -> Environment {
+        if self.non_production.iter().any(|glob| glob.matches(instance_id)) {
+            Environment::NonProduction
+        } else {
+            Environment::Production
+        }
+    }
+}
+
+impl Operation {
+    fn risk(&self, environment: Environment) -> RiskLevel {
+        match environment {
+            Environment::Production => self.production,
+            Environment::NonProduction => self.non_production,
+        }
+    }
+}
+
+impl Approvals {
+    fn of(&self, risk_level: RiskLevel) -> u8 {
+        match risk_level {
+            RiskLevel::Low => self.low,
+            RiskLevel::Medium => self.medium,
+            RiskLevel::High => self.high,
+        }
+    }
+}
+
+impl Rule {
+    fn read(source: Source<'_>, name: String, table: RuleTable, known: &Groups) -> Result<Self, PolicyError> {
+        let at = |key: &'static str| ["rules".to_owned(), name.clone(), key.to_owned()];
+        let refused = |key: &'static str, rule: &dyn fmt::Display| {
+            let path = at(key);
+            source.refused(&path.each_ref().map(String::as_str), rule)
+        };
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+        if name.is_empty() || name.len() > MAX_RULE_NAME || !name.bytes().all(allowed) {
+            let rule = format!("must have a name of 1 to {MAX_RULE_NAME} letters, digits, - and _");
+            return source.refuse(&["rules", &name], rule);
+        }
+        let globs = |key, globs: Option<Vec<String>>| -> Result<Option<Vec<WildMatch>>, PolicyError> {
+            let Some(globs) = globs else { return Ok(None) };
+            if globs.is_empty() || globs.iter().any(String::is_empty) {
+                return Err(refused(key, &"must not be empty: leave it out if the rule is about all"));
+            }
+            Ok(Some(globs.iter().map(|glob| WildMatch::new(glob)).collect()))
+        };
+        let cost = |key, amount: Option<f64>| -> Result<Option<Cost>, PolicyError> {
+            amount.map(Cost::new).transpose().map_err(|error| refused(key, &error))
+        };
+        let known_group = |key, group: &str| -> Result<String, PolicyError> {
+            if known.contains(group) {
+                return Ok(group.to_owned());
+            }
+            Err(refused(key, &format!("names `{group}`, which is not one of the groups in people.toml")))
+        };
+        let requester_groups = match table.requester_groups {
+            None => None,
+            Some(groups) if groups.is_empty() => {
+                return Err(refused(
+                    "requester_groups",
+                    &"must not be empty: leave it out if the rule is about all",
+                ));
+            }
+            Some(groups) => Some(
+                groups
+                    .iter()
+                    .map(|group| known_group("requester_groups", group))
+                    .collect::<Result<_, _>>()?,
+            ),
+        };
+        let mut slots = Vec::new();
+        for (alternatives, people) in &table.slots {
+            let groups: Groups = alternatives
+                .split('|')
+                .map(|group| known_group("slots", group.trim()))
+                .collect::<Result<_, _>>()?;
+            if *people == 0 {
+                return Err(refused("slots", &format!("must take at least one person of `{alternatives}`")));
+            }
+            slots.push((groups, *people));
+        }
+        let slots = Slots::new(slots);
+        if slots.total() > MAX_APPROVALS {
+            return Err(refused("slots", &format!("must take at most {MAX_APPROVALS} people together")));
+        }
+        if table.approvals.is_some_and(|approvals| approvals > MAX_APPROVALS) {
+            return Err(refused("approvals", &format!("must be at most {MAX_APPROVALS}")));
+        }
+        for (key, seconds) in [
+            ("pending_seconds", table.pending_seconds),
+            ("execute_within_seconds", table.execute_within_seconds),
+        ] {
+            let path = at(key);
+            seconds
+                .map(|seconds| check_lifetime(source, &path.each_ref().map(String::as_str), seconds))
+                .transpose()?;
+        }
+        if let Some(limit) = table.pending_limit {
+            let path = at("pending_limit");
+            check_pending_limit(source, &path.each_ref().map(String::as_str), limit)?;
+        }
+        let conditions = Conditions {
+            operations: globs("operations", table.operations)?,
+            environment: table.environment,
+            instances: globs("instances", table.instances)?,
+            cost_above: cost("cost_above", table.cost_above)?,
+            cost_at_most: cost("cost_at_most", table.cost_at_most)?,
+            requester_groups,
+        };
+        if let (Some(above), Some(at_most)) = (conditions.cost_above, conditions.cost_at_most)
+            && at_most <= above
+        {
+            return Err(refused("cost_at_most", &"must be more than cost_above"));
+        }
+        let demands = Demands {
+            risk: table.risk,
+            approvals: table.approvals,
+            slots,
+            pending_seconds: table.pending_seconds,
+            execute_within_seconds: table.execute_within_seconds,
+            pending_limit: table.pending_limit,
+            cost_limit: cost("cost_limit", table.cost_limit)?,
+            required_fields: table.required_fields,
+            digest_required: table.digest_required,
+        };
+        if demands.in_words().is_empty() {
+            return source.refuse(&["rules", &name], "demands nothing");
+        }
+        Ok(Self { name, conditions, demands })
+    }
+
+    /// Its place in the file.
+    pub fn place(&self) -> String {
+        format!("rules.{}", self.name)
+    }
+
+    /// The slots it demands.
+    pub fn slots(&self) -> &Slots {
+        &self.demands.slots
+    }
+}
+
+impl Conditions {
+    fn hold(&self, proposal: &Proposal<'_>, environment: Environment) -> bool {
+        let matches = |globs: &Option<Vec<WildMatch>>, name: &str| {
+            globs.as_ref().is_none_or(|globs| globs.iter().any(|glob| glob.matches(name)))
+        };
+        // A cost that nobody has named is above every amount.
+        let is_above = |limit: Cost| proposal.estimated_cost.is_none_or(|cost| cost > limit);
+        matches(&self.operations, proposal.operation_type)
+            && matches(&self.instances, proposal.instance_id)
+            && self.environment.is_none_or(|wanted| wanted == environment)
+            && self.cost_above.is_none_or(is_above)
+            && self.cost_at_most.is_none_or(|limit| !is_above(limit))
+            && self
+                .requester_groups
+                .as_ref()
+                .is_none_or(|groups| !groups.is_disjoint(proposal.requester_groups))
+    }
+}
+
+impl Demands {
+    fn add_to(&self, terms: Terms) -> Terms {
+        Terms {
+            risk_level: self.risk.map_or(terms.risk_level, |risk| risk.max(terms.risk_level)),
+            environment: terms.environment,
+            approvals_required: terms.approvals_required.max(self.approvals.unwrap_or(0)),
+            slots: terms.slots.join(&self.slots),
+            pending_seconds: self
+                .pending_seconds
+                .map_or(terms.pending_seconds, |s| s.min(terms.pending_seconds)),
+            execute_within_seconds: self
+                .execute_within_seconds
+                .map_or(terms.execute_within_seconds, |s| s.min(terms.execute_within_seconds)),
+            digest_required: terms.digest_required || self.digest_required,
+            cost_limit: lower(terms.cost_limit, self.cost_limit),
+            required_fields: terms.required_fields.union(&self.required_fields).copied().collect(),
+            pending_limit: self
+                .pending_limit
+                .map_or(terms.pending_limit, |limit| limit.min(terms.pending_limit)),
+        }
+    }
+
+    fn in_words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        words.extend(self.risk.map(|risk| format!("risk {}", risk.as_str())));
+        words.extend(self.approvals.map(approvals_in_words));
+        if !self.slots.is_empty() {
+            words.push(self.slots.to_string());
+        }
+        words.extend(lifetimes_in_words(self.pending_seconds, self.execute_within_seconds));
+        words.extend(
+            self.pending_limit.map(|limit| format!("at most {limit} pending requests of one requester")),
+        );
+        words.extend(self.cost_limit.map(|limit| format!("a cost of at most {limit}")));
+        words.extend(self.required_fields.iter().map(|field| format!("a {field}")));
+        if self.digest_required {
+            words.push("approvers name the digest they were shown".to_owned());
+        }
+        words
+    }
+}
+
+fn approvals_in_words(approvals: u8) -> String {
+    match approvals {
+        1 => "1 approval".to_owned(),
+        approvals => format!("{approvals} approvals"),
+    }
+}
+
+fn lifetimes_in_words(pending: Option<u32>, execute_within: Option<u32>) -> impl Iterator<Item = String> {
+    let pending = pending.map(|seconds| format!("expires after {seconds} seconds"));
+    let start = execute_within.map(|seconds| format!("must be started within {seconds} seconds"));
+    pending.into_iter().chain(start)
+}
+
+/// The floors of the design. They hold whatever a file says.
+fn check_approvals(source: Source<'_>, approvals: &Approvals) -> Result<(), PolicyError> {
+    for level in RiskLevel::ALL {
+        let fewest = level.fewest_approvals();
+        if approvals.of(level) < fewest {
+            return source.refuse(&["approvals", level.as_str()], format!("must be at least {fewest}"));
+        }
+    }
+    if approvals.low > approvals.medium || approvals.medium > approvals.high {
+        return source.refuse(&["approvals"], "must not ask for fewer where the risk is higher");
+    }
+    if approvals.high > MAX_APPROVALS {
+        return source.refuse(&["approvals", "high"], format!("must be at most {MAX_APPROVALS}"));
+    }
+    Ok(())
+}
+
+fn check_operation(source: Source<'_>, name: &str, operation: &Operation) -> Result<(), PolicyError> {
+    if operation.production < operation.non_production {
+        return source
+            .refuse(&["operations", name], "must not be less risky in production than outside of it");
+    }
+    for (key, seconds) in [
+        ("pending_seconds", operation.pending_seconds),
+        ("execute_within_seconds", operation.execute_within_seconds),
+    ] {
+        seconds.map(|seconds| check_lifetime(source, &["operations", name, key], seconds)).transpose()?;
+    }
+    Ok(())
+}
+
+fn check_lifetime(source: Source<'_>, path: &[&str], seconds: u32) -> Result<(), PolicyError> {
+    if (1..=MAX_LIFETIME_SECONDS).contains(&seconds) {
+        return Ok(());
+    }
+    source.refuse(path, format!("must be a lifetime from 1 to {MAX_LIFETIME_SECONDS} seconds"))
+}
+
+fn check_pending_limit(source: Source<'_>, path: &[&str], limit: u16) -> Result<(), PolicyError> {
+    if (1..=MAX_PENDING_LIMIT).contains(&limit) {
+        return Ok(());
+    }
+    source.refuse(path, format!("must be from 1 to {MAX_PENDING_LIMIT}"))
+}

@@ -1,0 +1,307 @@
+//! Proposals that stand for all others: whatever the catalogue and the rules tell apart differs in one
+//! of these. For trying a policy out, see [`crate::lint`].
+//!
+//! Names are made from globs. A letter that no glob has stands for what is not written out, so that a
+//! name made from one glob is matched by another only if that one matches nearly all of them.
+
+use super::{Proposal, Rule, Rules};
+use crate::risk::{Cost, Environment, RiskLevel};
+use crate::slots::{Groups, Slots};
+use crate::terms::Terms;
+use crate::text::Identifier;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use wildmatch::WildMatch;
+
+/// The most pairs of globs for which a name is looked for that both match.
+const MAX_PAIRS: usize = 20_000;
+
+/// Proposals, by what they are made of: all combinations.
+#[derive(Debug, Clone)]
+pub(crate) struct Space {
+    pub(crate) operations: Vec<String>,
+    pub(crate) instances: Vec<String>,
+    pub(crate) costs: Vec<Option<Cost>>,
+    pub(crate) groups: Vec<Groups>,
+}
+
+impl Space {
+    /// How many proposals there are.
+    pub(crate) fn len(&self) -> usize {
+        [self.instances.len(), Environment::ALL.len(), self.costs.len(), self.groups.len()]
+            .into_iter()
+            .fold(self.operations.len(), usize::saturating_mul)
+    }
+
+    /// The proposals.
+    pub(crate) fn proposals(&self) -> impl Iterator<Item = Proposal<'_>> {
+        let of_operation = move |operation_type| {
+            let of_instance = move |instance_id| {
+                let of_environment = move |declared_environment| {
+                    let of_cost = move |estimated_cost: &Option<Cost>| {
+                        let estimated_cost = *estimated_cost;
+                        self.groups.iter().map(move |requester_groups| Proposal {
+                            operation_type,
+                            instance_id,
+                            declared_risk: None,
+                            declared_environment,
+                            estimated_cost,
+                            requester_groups,
+                        })
+                    };
+                    self.costs.iter().flat_map(of_cost)
+                };
+                Environment::ALL.into_iter().flat_map(of_environment)
+            };
+            self.instances.iter().map(String::as_str).flat_map(of_instance)
+        };
+        self.operations.iter().map(String::as_str).flat_map(of_operation)
+    }
+}
+
+impl Rules {
+    /// Proposals that stand for all others.
+    pub(crate) fn space(&self) -> Space {
+        let conditions = || self.rules.iter().map(|rule| &rule.conditions);
+        let operation_globs = texts(conditions().filter_map(|all| all.operations.as_ref()).flatten());
+        // Those that make an environment come first: the number of pairs is limited.
+        let mut instance_globs = texts(self.non_production.iter());
+        instance_globs.extend(texts(conditions().filter_map(|all| all.instances.as_ref()).flatten()));
+        let filler = filler(operation_globs.iter().chain(&instance_globs));
+
+        let mut operations: Vec<String> = self.operations.keys().cloned().collect();
+        operations.push("an-unlisted-operation".to_owned());
+        operations.extend(names(&operation_globs, filler));
+        let operations = one_of_each_kind(operations, |name| {
+            let listed = self.operations.get(name);
+            let listed = listed.map(|operation| {
+                let risks = Environment::ALL.map(|environment| operation.risk(environment));
+                (risks, operation.pending_seconds, operation.execute_within_seconds)
+            });
+            (listed, self.matching(name, |rule| rule.conditions.operations.as_deref()))
+        });
+
+        let mut instances = vec!["an-instance".to_owned()];
+        instances.extend(names(&instance_globs, filler));
+        let instances = one_of_each_kind(instances, |name| {
+            (self.environment_of(name), self.matching(name, |rule| rule.conditions.instances.as_deref()))
+        });
+
+        let groups = conditions().filter_map(|all| all.requester_groups.as_ref()).flatten();
+        let groups: BTreeSet<Groups> = groups.map(|group| Groups::from([group.clone()])).collect();
+        let groups = std::iter::once(Groups::new()).chain(groups).collect();
+        Space { operations, instances, costs: self.costs(), groups }
+    }
+
+    /// One cost of each range between the amounts that rules name: the amount at its end. Nobody
+    /// having said is above every range.
+    fn costs(&self) -> Vec<Option<Cost>> {
+        let conditions = self.rules.iter().map(|rule| &rule.conditions);
+        let mut amounts: Vec<f64> = conditions
+            .flat_map(|all| [all.cost_above, all.cost_at_most])
+            .chain(self.rules.iter().map(|rule| rule.demands.cost_limit))
+            .flatten()
+            .map(Cost::amount)
+            .chain([0.0])
+            .collect();
+        amounts.sort_by(f64::total_cmp);
+        amounts.dedup();
+        if let Some(highest) = amounts.last().filter(|highest| **highest > 0.0) {
+            amounts.push(highest + 1.0);
+        }
+        std::iter::once(None).chain(amounts.into_iter().filter_map(|amount| Cost::new(amount).ok()).map(Some)).collect()
+    }
+
+    fn matching<'a>(&'a self, name: &str, globs: impl Fn(&'a Rule) -> Option<&'a [WildMatch]>) -> Vec<bool> {
+        let matches = |rule| globs(rule).is_none_or(|globs| globs.iter().any(|glob| glob.matches(name)));
+        self.rules.iter().map(matches).collect()
+    }
+
+    /// These rules without one of them.
+    pub(crate) fn without(&self, rule: &Rule) -> Self {
+        let rules = self.rules.iter().filter(|other| other.name != rule.name).cloned().collect();
+        Self { rules, ..self.clone() }
+    }
+
+    /// Whether a rule is about a proposal.
+    pub(crate) fn concerns(&self, rule: &Rule, proposal: &Proposal<'_>) -> bool {
+        let environment = self.environment_of(proposal.instance_id).max(proposal.declared_environment);
+        rule.conditions.hold(proposal, environment)
+    }
+
+    /// Globs of non-production instances that match no name an instance may have.
+    pub(crate) fn idle_instance_globs(&self) -> Vec<String> {
+        let filler = filler(&texts(self.non_production.iter()));
+        let is_idle = |glob: &String| !could_be_named(glob, filler);
+        texts(self.non_production.iter()).into_iter().filter(is_idle).collect()
+    }
+}
+
+impl Rule {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it demands, in words.
+    pub(crate) fn demands_in_words(&self) -> String {
+        self.demands.in_words().join("; ")
+    }
+
+    /// Its operation globs that match nothing in the catalogue.
+    pub(crate) fn idle_operation_globs(&self, rules: &Rules) -> Vec<String> {
+        let globs = self.conditions.operations.iter().flatten();
+        let is_idle = |glob: &&WildMatch| !rules.operations.keys().any(|name| glob.matches(name));
+        globs.filter(is_idle).map(WildMatch::pattern).collect()
+    }
+
+    /// Whether it says anything of a group.
+    pub(crate) fn names_group(&self, group: &str) -> bool {
+        let requesters = self.conditions.requester_groups.iter();
+        requesters.chain(self.demands.slots.iter().map(|(groups, _)| groups)).any(|groups| groups.contains(group))
+    }
+
+    /// The end of the range of costs that it is about.
+    pub(crate) fn cost_at_most(&self) -> Option<Cost> {
+        self.conditions.cost_at_most
+    }
+
+    /// Whether it demands more people than these terms, or others.
+    pub(crate) fn asks_more_people_than(&self, terms: &Terms) -> bool {
+        let demands = &self.demands;
+        demands.risk.is_some_and(|risk| risk > terms.risk_level)
+            || demands.approvals.is_some_and(|approvals| approvals > terms.approvals_required)
+            || terms.slots.join(&demands.slots) != terms.slots
+    }
+
+    /// Whether whatever another rule demands is demanded by this one.
+    pub(crate) fn demands_all_of(&self, other: &Self) -> bool {
+        let own = self.demands.add_to(no_demands());
+        let own = Terms { approvals_required: own.approvals_required.max(own.slots.total()), ..own };
+        other.demands.add_to(own.clone()) == own
+    }
+}
+
+fn no_demands() -> Terms {
+    Terms {
+        risk_level: RiskLevel::Low,
+        environment: Environment::NonProduction,
+        approvals_required: 0,
+        slots: Slots::default(),
+        pending_seconds: u32::MAX,
+        execute_within_seconds: u32::MAX,
+        digest_required: false,
+        cost_limit: None,
+        required_fields: BTreeSet::new(),
+        pending_limit: u16::MAX,
+    }
+}
+
+fn texts<'a>(globs: impl Iterator<Item = &'a WildMatch>) -> Vec<String> {
+    let mut known = BTreeSet::new();
+    globs.map(WildMatch::pattern).filter(|glob| known.insert(glob.clone())).collect()
+}
+
+/// A letter that none of the globs has.
+fn filler<'a>(globs: impl IntoIterator<Item = &'a String>) -> char {
+    let used: BTreeSet<char> = globs.into_iter().flat_map(|glob| glob.chars()).collect();
+    ('a'..='z').rev().chain('0'..='9').find(|letter| !used.contains(letter)).unwrap_or('z')
+}
+
+/// Names that globs match: each of them, and each two together.
+fn names(globs: &[String], filler: char) -> Vec<String> {
+    let mut names: Vec<String> =
+        globs.iter().flat_map(|glob| [2, 13].map(|length| named(glob, filler, length))).collect();
+    let pairs = globs.iter().enumerate().flat_map(|(at, one)| {
+        globs.iter().skip(at + 1).map(move |other| (one, other))
+    });
+    for (one, other) in pairs.take(MAX_PAIRS) {
+        let padded = |glob: &str| glob.replace('*', &format!("*{filler}*"));
+        names.extend(common(&padded(one), &padded(other), filler));
+        names.extend(common(one, other, filler));
+    }
+    names
+}
+
+/// A name that a glob matches, with so many letters in place of each `*`.
+fn named(glob: &str, filler: char, length: usize) -> String {
+    let letters = filler.to_string().repeat(length);
+    glob.replace('*', &letters).replace('?', &filler.to_string())
+}
+
+/// Whether a glob matches a name that a request may have.
+fn could_be_named(glob: &str, filler: char) -> bool {
+    // With nothing in place of `*` as well: names have a longest length.
+    [0, 1].iter().any(|length| Identifier::parse(&named(glob, filler, *length)).is_ok())
+}
+
+/// The shortest name that two globs match, if there is one: a walk over the places in both.
+fn common(one: &str, other: &str, filler: char) -> Option<String> {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let is_any = |c: char| c == '*' || c == '?';
+    let mut seen = BTreeSet::from([(0, 0)]);
+    let mut places = VecDeque::from([((0, 0), String::new())]);
+    while let Some(((i, j), name)) = places.pop_front() {
+        let (a, b) = (one.get(i).copied(), other.get(j).copied());
+        if a.is_none() && b.is_none() {
+            return Some(name);
+        }
+        let mut next = Vec::new();
+        // A `*` stands for nothing …
+        if a == Some('*') {
+            next.push(((i + 1, j), name.clone()));
+        }
+        if b == Some('*') {
+            next.push(((i, j + 1), name.clone()));
+        }
+        // … or for another letter, and everything else for one.
+        if let (Some(a), Some(b)) = (a, b)
+            && (a == b || is_any(a) || is_any(b))
+        {
+            let letter = [a, b].into_iter().find(|c| !is_any(*c)).unwrap_or(filler);
+            let after = |at, c| if c == '*' { at } else { at + 1 };
+            next.push(((after(i, a), after(j, b)), format!("{name}{letter}")));
+        }
+        places.extend(next.into_iter().filter(|(place, _)| seen.insert(*place)));
+    }
+    None
+}
+
+/// The first name of each kind that a request may have.
+fn one_of_each_kind<K: Ord>(names: Vec<String>, kind: impl Fn(&str) -> K) -> Vec<String> {
+    let mut kinds = BTreeMap::new();
+    for (place, name) in names.into_iter().enumerate() {
+        if Identifier::parse(&name).is_ok() {
+            kinds.entry(kind(&name)).or_insert((place, name));
+        }
+    }
+    let mut names: Vec<_> = kinds.into_values().collect();
+    names.sort();
+    names.into_iter().map(|(_, name)| name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_globs_have_a_name_in_common_or_none() {
+        for (one, other, expected) in [
+            ("dev-*", "*-orders", Some("dev-orders")),
+            ("dev-*", "prod-*", None),
+            ("dev-?", "dev-??", None),
+            ("*", "dev-*", Some("dev-")),
+            ("a*b", "a?c*b", Some("azcb")),
+            ("abc", "a*c", Some("abc")),
+            ("", "*", Some("")),
+        ] {
+            let name = common(one, other, 'z');
+            assert_eq!(name.as_deref(), expected, "{one} and {other}");
+            for name in name {
+                assert!(WildMatch::new(one).matches(&name) && WildMatch::new(other).matches(&name));
+            }
+        }
+        // With the letters that stand for anything, the name is not one of a third glob by accident.
+        let names = names(&["dev-*".to_owned(), "*-orders".to_owned()], 'z');
+        assert!(names.contains(&"dev-z-orders".to_owned()), "{names:?}");
+    }
+}

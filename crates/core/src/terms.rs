@@ -1,0 +1,152 @@
+//! What policy demands of a request, and how demands from several sides become one: the strictest
+//! of each dimension holds.
+
+use crate::risk::{Cost, Environment, RiskLevel};
+use crate::slots::Slots;
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// A field that a request may leave out unless policy demands it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequiredField {
+    /// The name of a ticket in another system.
+    Ticket,
+    /// How to go back.
+    RollbackPlan,
+    /// What it is expected to cost.
+    EstimatedCost,
+    /// How long it is expected to take.
+    EstimatedDuration,
+}
+
+impl RequiredField {
+    /// The name in requests and policies.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ticket => "ticket",
+            Self::RollbackPlan => "rollback_plan",
+            Self::EstimatedCost => "estimated_cost",
+            Self::EstimatedDuration => "estimated_duration",
+        }
+    }
+}
+
+/// What policy demands of one request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Terms {
+    /// The effective risk.
+    pub risk_level: RiskLevel,
+    /// The effective environment.
+    pub environment: Environment,
+    /// How many distinct people must agree, those in `slots` included.
+    pub approvals_required: u8,
+    /// Which groups some of them must come from.
+    pub slots: Slots,
+    /// How long it may stay pending, in seconds.
+    pub pending_seconds: u32,
+    /// How long it may stay approved without being started, in seconds.
+    pub execute_within_seconds: u32,
+    /// Whether an approver must name the digest of what they were shown.
+    pub digest_required: bool,
+    /// The most it may be expected to cost.
+    pub cost_limit: Option<Cost>,
+    /// What its requester must not leave out.
+    pub required_fields: BTreeSet<RequiredField>,
+    /// How many pending requests its requester may have, this one included.
+    pub pending_limit: u16,
+}
+
+impl Terms {
+    /// The stricter of both in each dimension. Commutative, associative and idempotent: the order
+    /// and the number of times that demands are put together do not matter.
+    #[must_use]
+    pub fn stricter(&self, other: &Self) -> Self {
+        let slots = self.slots.join(&other.slots);
+        Self {
+            risk_level: self.risk_level.max(other.risk_level),
+            environment: self.environment.max(other.environment),
+            approvals_required: self.approvals_required.max(other.approvals_required).max(slots.total()),
+            slots,
+            pending_seconds: self.pending_seconds.min(other.pending_seconds),
+            execute_within_seconds: self.execute_within_seconds.min(other.execute_within_seconds),
+            digest_required: self.digest_required || other.digest_required,
+            cost_limit: lower(self.cost_limit, other.cost_limit),
+            required_fields: self.required_fields.union(&other.required_fields).copied().collect(),
+            pending_limit: self.pending_limit.min(other.pending_limit),
+        }
+    }
+
+    /// Whether these terms are nowhere easier than others.
+    pub fn is_at_least_as_strict_as(&self, other: &Self) -> bool {
+        self.stricter(other) == *self
+    }
+}
+
+/// What a request says of itself, as far as policy may demand that it be said.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stated {
+    /// Whether it names a ticket.
+    pub ticket: bool,
+    /// Whether it says how to go back.
+    pub rollback_plan: bool,
+    /// What it is expected to cost.
+    pub estimated_cost: Option<Cost>,
+    /// Whether it says how long it is expected to take.
+    pub estimated_duration: bool,
+}
+
+/// A field that does not meet a demand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmet {
+    /// The field's name in requests.
+    pub field: &'static str,
+    /// What policy demands of it.
+    pub rule: String,
+}
+
+impl Terms {
+    /// The demands that a request does not meet.
+    pub fn unmet(&self, stated: Stated) -> Vec<Unmet> {
+        let is_missing = |field: &RequiredField| match field {
+            RequiredField::Ticket => !stated.ticket,
+            RequiredField::RollbackPlan => !stated.rollback_plan,
+            RequiredField::EstimatedCost => stated.estimated_cost.is_none(),
+            RequiredField::EstimatedDuration => !stated.estimated_duration,
+        };
+        let missing = self.required_fields.iter().filter(|field| is_missing(field));
+        let mut unmet: Vec<_> = missing
+            .map(|field| Unmet { field: field.as_str(), rule: "is required by policy".to_owned() })
+            .collect();
+        if let Some(limit) = self.cost_limit {
+            let field = RequiredField::EstimatedCost.as_str();
+            match stated.estimated_cost {
+                // A cost that nobody has named is above every amount.
+                None if self.required_fields.contains(&RequiredField::EstimatedCost) => {}
+                None => {
+                    let rule = format!("is required: policy allows a cost of at most {limit}");
+                    unmet.push(Unmet { field, rule });
+                }
+                Some(cost) if cost > limit => {
+                    unmet.push(Unmet { field, rule: format!("must be at most {limit} by policy") });
+                }
+                Some(_) => {}
+            }
+        }
+        unmet
+    }
+}
+
+/// The lower of two limits; none is no limit.
+pub(crate) fn lower(one: Option<Cost>, other: Option<Cost>) -> Option<Cost> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(if other < one { other } else { one }),
+        (one, other) => one.or(other),
+    }
+}
+
+impl fmt::Display for RequiredField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,439 @@
+//! What policy demands: the strictest of each dimension, never less than the floors, and more with
+//! every rule.
+
+use crate::fixture::{in_force, person};
+use countersign_core::people::People;
+use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE};
+use countersign_core::risk::Cost;
+use countersign_core::risk::Environment::{self, NonProduction, Production};
+use countersign_core::risk::RiskLevel::{self, High, Low, Medium};
+use countersign_core::rules::{Assessment, Proposal, Rules};
+use countersign_core::slots::Groups;
+use countersign_core::terms::Terms;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+const GROUPS: [&str; 5] = ["developer", "approver", "dba", "security", "finance"];
+
+fn known() -> Groups {
+    GROUPS.iter().map(|group| (*group).to_owned()).collect()
+}
+
+fn bundled() -> Rules {
+    Rules::parse(BUNDLED_OPERATIONS, People::parse(BUNDLED_PEOPLE).unwrap().groups()).unwrap()
+}
+
+fn proposal<'a>(operation: &'a str, instance: &'a str, groups: &'a Groups) -> Proposal<'a> {
+    Proposal {
+        operation_type: operation,
+        instance_id: instance,
+        declared_risk: None,
+        declared_environment: Production,
+        estimated_cost: None,
+        requester_groups: groups,
+    }
+}
+
+/// A policy with these rules, on top of some operations.
+fn with_rules(rules: &str) -> Rules {
+    let text = format!(
+        "
+        [defaults]
+        pending_seconds = 3600
+        execute_within_seconds = 600
+        [approvals]
+        low = 0
+        medium = 1
+        high = 2
+        [environments]
+        non_production_instances = [\"dev-*\"]
+        [operations.read]
+        production = \"low\"
+        non_production = \"low\"
+        [operations.modify]
+        production = \"high\"
+        non_production = \"medium\"
+        {rules}"
+    );
+    Rules::parse(&text, &known()).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+fn terms(rules: &Rules, proposal: &Proposal<'_>) -> Terms {
+    rules.assess(proposal).terms
+}
+
+#[test]
+fn the_bundled_policy_as_a_table() {
+    let policy = bundled();
+    let nobody = Groups::new();
+    for (operation, instance, risk, environment, expected, approvals, pending) in [
+        ("modify_instance_class", "production-db-01", None, Production, (High, Production), 2, 259_200),
+        ("modify_instance_class", "dev-db-01", None, NonProduction, (Medium, NonProduction), 1, 259_200),
+        ("modify_storage", "dev-db-01", None, NonProduction, (Medium, NonProduction), 1, 259_200),
+        ("enable_enhanced_monitoring", "production-db-01", None, Production, (Low, Production), 0, 259_200),
+        ("delete_instance", "dev-db-01", None, NonProduction, (High, NonProduction), 2, 259_200),
+        ("execute_bash", "dev-host", None, NonProduction, (High, NonProduction), 2, 300),
+        ("read_file", "dev-host", None, NonProduction, (Low, NonProduction), 0, 300),
+        ("write_file", "dev-host", None, NonProduction, (Medium, NonProduction), 1, 300),
+        // A declared environment or risk raises …
+        ("modify_storage", "dev-db-01", None, Production, (High, Production), 2, 259_200),
+        (
+            "enable_enhanced_monitoring",
+            "dev-db-01",
+            Some(High),
+            NonProduction,
+            (High, NonProduction),
+            2,
+            259_200,
+        ),
+        // … and never lowers.
+        ("modify_storage", "orders-db", None, NonProduction, (High, Production), 2, 259_200),
+        ("modify_instance_class", "production-db-01", Some(Low), Production, (High, Production), 2, 259_200),
+        // Globs are for whole names, in one case.
+        ("modify_storage", "DEV-db-01", None, NonProduction, (High, Production), 2, 259_200),
+        ("modify_storage", "x-dev-db-01", None, NonProduction, (High, Production), 2, 259_200),
+        // What is not listed is high.
+        ("drop_everything", "dev-db-01", Some(Low), NonProduction, (High, NonProduction), 2, 259_200),
+        ("Read_File", "dev-host", None, NonProduction, (High, NonProduction), 2, 259_200),
+    ] {
+        let proposal = Proposal {
+            declared_risk: risk,
+            declared_environment: environment,
+            ..proposal(operation, instance, &nobody)
+        };
+        let terms = terms(&policy, &proposal);
+        assert_eq!((terms.risk_level, terms.environment), expected, "{operation} on {instance}");
+        let demanded = (terms.approvals_required, terms.pending_seconds);
+        assert_eq!(demanded, (approvals, pending), "{operation} on {instance}");
+    }
+}
+
+#[test]
+fn a_policy_below_the_floors_is_refused_with_its_line() {
+    for (from, to, place) in [
+        ("medium = 1", "medium = 0", "approvals.medium"),
+        ("high = 2", "high = 1", "approvals.high"),
+        ("high = 2", "high = 0", "approvals.high"),
+        ("medium = 1", "medium = 3", "approvals"),
+        ("high = 2", "high = 11", "approvals.high"),
+        ("high = 2", "high = -2", "-2"),
+        ("pending_seconds = 259_200", "pending_seconds = 0", "lifetime"),
+        ("\"dev-*\"", "\"*\"", "non_production_instances"),
+        (
+            "production = \"medium\"\nnon_production = \"low\"",
+            "production = \"low\"\nnon_production = \"medium\"",
+            "create_snapshot",
+        ),
+        ("production = \"high\"", "production = \"HIGH\"", "HIGH"),
+        ("production = \"high\"", "prodution = \"high\"", "prodution"),
+        ("[approvals]", "[approval]", "approval"),
+    ] {
+        let text = BUNDLED_OPERATIONS.replacen(from, to, 1);
+        assert_ne!(text, BUNDLED_OPERATIONS, "{from}");
+        let error = Rules::parse(&text, &known()).unwrap_err().to_string();
+        assert!(error.contains(place) && error.starts_with("operations.toml:"), "{to}: {error}");
+    }
+    let empty = Rules::parse("", &known()).unwrap_err().to_string();
+    assert!(empty.contains("defaults"), "{empty}");
+}
+
+#[test]
+fn a_rule_that_cannot_be_meant_is_refused_with_its_line() {
+    for (rule, reason) in [
+        ("[rules.empty]", "demands nothing"),
+        ("[rules.\"a b\"]\nrisk = \"high\"", "must have a name"),
+        ("[rules.x]\noperations = []\nrisk = \"high\"", "rules.x.operations must not be empty"),
+        ("[rules.x]\ninstances = [\"\"]\nrisk = \"high\"", "rules.x.instances must not be empty"),
+        ("[rules.x]\nslots = { dbas = 1 }", "names `dbas`"),
+        ("[rules.x]\nslots = { dba = 0 }", "at least one person"),
+        ("[rules.x]\nslots = { dba = 6, security = 5 }", "at most 10"),
+        ("[rules.x]\nrequester_groups = [\"contractors\"]\nrisk = \"high\"", "names `contractors`"),
+        ("[rules.x]\ncost_above = 500\ncost_at_most = 500\nrisk = \"high\"", "more than cost_above"),
+        ("[rules.x]\ncost_above = -1\nrisk = \"high\"", "rules.x.cost_above must be 0"),
+        ("[rules.x]\ncost_limit = nan", "rules.x.cost_limit must be 0"),
+        ("[rules.x]\napprovals = 11", "at most 10"),
+        ("[rules.x]\npending_seconds = 2592001", "lifetime"),
+        ("[rules.x]\npending_limit = 0", "from 1 to 1000"),
+        ("[rules.x]\nrequired_fields = [\"price\"]", "unknown variant"),
+        ("[rules.x]\nrisk = \"none\"", "unknown variant"),
+        ("[rules.x]\napproval = 3", "unknown field"),
+        ("[rules.x]\nenvironment = \"prod\"\nrisk = \"high\"", "unknown variant"),
+    ] {
+        let text = format!("{BUNDLED_OPERATIONS}\n{rule}\n");
+        let error = Rules::parse(&text, &known()).unwrap_err().to_string();
+        assert!(error.contains(reason) && error.starts_with("operations.toml:"), "{rule}: {error}");
+    }
+}
+
+#[test]
+fn every_cut_of_the_file_is_refused_or_keeps_high_at_two() {
+    let nobody = Groups::new();
+    for end in 0..BUNDLED_OPERATIONS.len() {
+        let Some(text) = BUNDLED_OPERATIONS.get(..end) else { continue };
+        if let Ok(rules) = Rules::parse(text, &known()) {
+            let terms = terms(&rules, &proposal("modify_instance_class", "production-db-01", &nobody));
+            assert!(terms.approvals_required >= 2, "cut at {end}");
+        }
+    }
+}
+
+/// FIELD, integrity failure 9: where nothing matches, the answer is the strictest default.
+#[test]
+fn what_no_rule_matches_needs_two_people() {
+    let rules = with_rules("[rules.only-read]\noperations = [\"read\"]\nrisk = \"medium\"");
+    let nobody = Groups::new();
+    let terms = terms(&rules, &proposal("drop_everything", "dev-x", &nobody));
+    assert_eq!((terms.risk_level, terms.approvals_required), (High, 2));
+}
+
+/// FIELD, integrity failure 10: the lax rule never wins over the strict one.
+#[test]
+fn of_several_rules_the_strictest_of_each_dimension_holds() {
+    let rules = with_rules(
+        "
+        [rules.lax]
+        operations = [\"mod*\"]
+        risk = \"low\"
+        approvals = 0
+        pending_seconds = 3000
+        cost_limit = 900
+        [rules.strict]
+        environment = \"production\"
+        approvals = 3
+        slots = { dba = 1 }
+        pending_seconds = 60
+        pending_limit = 3
+        [rules.expensive]
+        cost_above = 500
+        slots = { \"finance|security\" = 1, dba = 2 }
+        cost_limit = 800
+        required_fields = [\"ticket\"]
+        digest_required = true",
+    );
+    let nobody = Groups::new();
+    let cheap =
+        Proposal { estimated_cost: Some(Cost::new(500.0).unwrap()), ..proposal("modify", "orders", &nobody) };
+    let Assessment { terms, rules: matched } = rules.assess(&cheap);
+    assert_eq!((terms.risk_level, terms.approvals_required), (High, 3));
+    assert_eq!((terms.pending_seconds, terms.pending_limit), (60, 3));
+    assert_eq!((terms.slots.to_string().as_str(), terms.digest_required), ("1 of dba", false));
+    let names: Vec<_> = matched.iter().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(names, ["operations.modify", "rules.lax", "rules.strict", "approvals.high"]);
+
+    // A cost that nobody has named is above every range.
+    let terms = self::terms(&rules, &proposal("modify", "orders", &nobody));
+    assert_eq!(terms.slots.to_string(), "2 of dba, 1 of finance or security");
+    assert_eq!(
+        (terms.approvals_required, terms.cost_limit, terms.digest_required),
+        (3, Cost::new(800.0).ok(), true)
+    );
+}
+
+#[test]
+fn a_range_of_costs_has_edges() {
+    let rules = with_rules(
+        "
+        [rules.middle]
+        cost_above = 100
+        cost_at_most = 500
+        approvals = 3
+        [rules.cheap]
+        cost_at_most = 100
+        approvals = 4",
+    );
+    let nobody = Groups::new();
+    for (cost, approvals) in
+        [(Some(0.0), 4), (Some(100.0), 4), (Some(100.01), 3), (Some(500.0), 3), (Some(500.01), 2), (None, 2)]
+    {
+        let estimated_cost = cost.map(|cost| Cost::new(cost).unwrap());
+        let proposal = Proposal { estimated_cost, ..proposal("modify", "orders", &nobody) };
+        assert_eq!(terms(&rules, &proposal).approvals_required, approvals, "{cost:?}");
+    }
+}
+
+#[test]
+fn a_rule_about_requesters_matches_by_their_groups() {
+    let rules =
+        with_rules("[rules.outsiders]\nrequester_groups = [\"finance\", \"security\"]\napprovals = 4");
+    let (outsider, insider): (Groups, Groups) =
+        (["developer", "finance"].map(str::to_owned).into(), ["developer".to_owned()].into());
+    assert_eq!(terms(&rules, &proposal("read", "x", &outsider)).approvals_required, 4);
+    assert_eq!(terms(&rules, &proposal("read", "x", &insider)).approvals_required, 0);
+}
+
+/// A rule as TOML, by its lines.
+#[derive(Debug, Clone)]
+struct AnyRule(BTreeMap<&'static str, String>);
+
+fn any_rule() -> impl Strategy<Value = AnyRule> {
+    let list = |names: &'static [&'static str]| {
+        prop::collection::btree_set(prop::sample::select(names), 1..3)
+            .prop_map(|names| format!("{names:?}").replace('{', "[").replace('}', "]"))
+    };
+    let number = |range: std::ops::Range<u32>| range.prop_map(|number| number.to_string());
+    let name =
+        |names: &'static [&'static str]| prop::sample::select(names).prop_map(|name| format!("\"{name}\""));
+    let slots = prop::collection::btree_map(
+        prop::sample::select(&["dba", "security", "dba|finance"][..]),
+        1..3u8,
+        1..3,
+    )
+    .prop_map(|slots| {
+        let slots: Vec<_> = slots.iter().map(|(groups, people)| format!("\"{groups}\" = {people}")).collect();
+        format!("{{ {} }}", slots.join(", "))
+    });
+    let conditions = (
+        prop::option::of(list(&["modify", "read", "mod*", "*", "drop"])),
+        prop::option::of(name(&["production", "non-production"])),
+        prop::option::of(list(&["dev-*", "orders", "?*"])),
+        prop::option::of(number(0..1000)),
+        prop::option::of(number(1000..2000)),
+        prop::option::of(list(&GROUPS)),
+    );
+    let demands = (
+        prop::option::of(name(&["low", "medium", "high"])),
+        number(0..6),
+        prop::option::of(slots),
+        prop::option::of(number(1..10_000)),
+        prop::option::of(number(1..10_000)),
+        prop::option::of(number(1..100)),
+        prop::option::of(number(1..3000)),
+        prop::option::of(list(&["ticket", "rollback_plan", "estimated_cost", "estimated_duration"])),
+        any::<bool>(),
+    );
+    (conditions, demands).prop_map(|(conditions, demands)| {
+        let (operations, environment, instances, above, at_most, requesters) = conditions;
+        let (risk, approvals, slots, pending, execute, pending_limit, cost_limit, fields, digest) = demands;
+        let lines = [
+            ("operations", operations),
+            ("environment", environment),
+            ("instances", instances),
+            ("cost_above", above),
+            ("cost_at_most", at_most),
+            ("requester_groups", requesters),
+            ("risk", risk),
+            ("approvals", Some(approvals)),
+            ("slots", slots),
+            ("pending_seconds", pending),
+            ("execute_within_seconds", execute),
+            ("pending_limit", pending_limit),
+            ("cost_limit", cost_limit),
+            ("required_fields", fields),
+            ("digest_required", Some(digest.to_string())),
+        ];
+        AnyRule(lines.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
+    })
+}
+
+fn written(rules: &[AnyRule]) -> String {
+    let mut text = String::new();
+    for (number, rule) in rules.iter().enumerate() {
+        writeln!(text, "[rules.r{number}]").unwrap();
+        for (key, value) in &rule.0 {
+            writeln!(text, "{key} = {value}").unwrap();
+        }
+    }
+    text
+}
+
+#[derive(Debug, Clone)]
+struct AnyProposal {
+    operation: &'static str,
+    instance: &'static str,
+    risk: Option<RiskLevel>,
+    environment: Environment,
+    cost: Option<u32>,
+    groups: Groups,
+}
+
+impl AnyProposal {
+    fn get(&self) -> Proposal<'_> {
+        Proposal {
+            operation_type: self.operation,
+            instance_id: self.instance,
+            declared_risk: self.risk,
+            declared_environment: self.environment,
+            estimated_cost: self.cost.map(|cost| Cost::new(f64::from(cost)).unwrap()),
+            requester_groups: &self.groups,
+        }
+    }
+}
+
+fn any_proposal() -> impl Strategy<Value = AnyProposal> {
+    let groups = prop::collection::btree_set(prop::sample::select(&GROUPS[..]).prop_map(str::to_owned), 0..3);
+    (
+        prop::sample::select(&["modify", "read", "drop"][..]),
+        prop::sample::select(&["dev-1", "orders"][..]),
+        prop::option::of(prop::sample::select(&RiskLevel::ALL[..])),
+        prop::sample::select(&Environment::ALL[..]),
+        prop::option::of(0..2500u32),
+        groups,
+    )
+        .prop_map(|(operation, instance, risk, environment, cost, groups)| AnyProposal {
+            operation,
+            instance,
+            risk,
+            environment,
+            cost,
+            groups,
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn adding_a_rule_never_makes_a_request_easier(
+        rules in prop::collection::vec(any_rule(), 1..6),
+        proposal in any_proposal(),
+    ) {
+        let all = terms(&with_rules(&written(&rules)), &proposal.get());
+        let (_, fewer) = rules.split_last().unwrap();
+        let before = terms(&with_rules(&written(fewer)), &proposal.get());
+        prop_assert!(all.is_at_least_as_strict_as(&before), "{before:?} became {all:?}");
+    }
+
+    /// The floors, whatever rules say.
+    #[test]
+    fn no_rules_go_below_the_floors(
+        rules in prop::collection::vec(any_rule(), 0..6),
+        proposal in any_proposal(),
+    ) {
+        let terms = terms(&with_rules(&written(&rules)), &proposal.get());
+        prop_assert!(terms.approvals_required >= terms.risk_level.fewest_approvals());
+        prop_assert!(terms.approvals_required >= terms.slots.total());
+        prop_assert!(terms.risk_level >= proposal.risk.unwrap_or(Low));
+        prop_assert!(terms.environment >= proposal.environment);
+        if proposal.operation == "drop" || proposal.operation == "modify" && terms.environment == Production {
+            prop_assert!(terms.approvals_required >= 2);
+        }
+    }
+
+    /// Declaring more never makes a request easier.
+    #[test]
+    fn declaring_more_never_makes_a_request_easier(proposal in any_proposal(), risk in prop::sample::select(&RiskLevel::ALL[..])) {
+        let rules = with_rules("");
+        let before = terms(&rules, &proposal.get());
+        let more = AnyProposal { risk: proposal.risk.max(Some(risk)), environment: Production, ..proposal };
+        prop_assert!(terms(&rules, &more.get()).is_at_least_as_strict_as(&before));
+    }
+
+    /// The stricter of both is stricter than each, whatever their order.
+    #[test]
+    fn terms_join(one in prop::collection::vec(any_rule(), 0..4), other in prop::collection::vec(any_rule(), 0..4), proposal in any_proposal()) {
+        let one = terms(&with_rules(&written(&one)), &proposal.get());
+        let other = terms(&with_rules(&written(&other)), &proposal.get());
+        let joined = one.stricter(&other);
+        prop_assert_eq!(&joined, &other.stricter(&one));
+        prop_assert_eq!(&joined.stricter(&one), &joined);
+        prop_assert!(joined.is_at_least_as_strict_as(&one) && joined.is_at_least_as_strict_as(&other));
+    }
+}
+
+#[test]
+fn the_version_is_what_sha256sum_says() {
+    let version = in_force().version().to_string();
+    assert_eq!(version.len(), 64);
+    assert!(!in_force().people().is_disabled(&person("ann")));
+}

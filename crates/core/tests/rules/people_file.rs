@@ -1,0 +1,312 @@
+//! `people.toml`: what it makes of a caller, and every way in which it is refused, with its line.
+
+use crate::fixture::{human, person, service};
+use countersign_core::actor::{Actor, Kind};
+use countersign_core::people::{MAX_ADDRESSES, MAX_GROUP_NAME, MAX_GROUPS, People};
+use countersign_core::person::PersonId;
+use countersign_core::policy::BUNDLED_PEOPLE;
+use countersign_core::refusal::Refusal;
+
+const GROUPS: &str = "groups = [\"developer\", \"approver\", \"agent\"]\n";
+
+fn people(text: &str) -> People {
+    let text = format!("{GROUPS}{text}");
+    People::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+fn identified(people: &People, actor: Actor) -> Result<Actor, String> {
+    people.identify(actor).map_err(|refusal| {
+        assert!(matches!(refusal, Refusal::NotPermitted(_)), "{refusal:?}");
+        assert!(!refusal.reasons().is_empty());
+        refusal.to_string()
+    })
+}
+
+/// A text that is refused, where, and with which words.
+fn check_refused(cases: &[(&str, usize, &str)]) {
+    for (text, line, words) in cases {
+        let error = People::parse(text).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("people.toml:{line}: ")), "{text}\n{error}");
+        assert!(error.contains(words) && !error.contains('\n'), "{text}\n{error}");
+    }
+}
+
+#[test]
+fn groups_that_cannot_be_meant_are_refused_with_their_line() {
+    let long = format!("# x\ngroups = [\"{}\"]", "g".repeat(MAX_GROUP_NAME + 1));
+    let many: Vec<_> = (0..=MAX_GROUPS).map(|number| format!("g{number}")).collect();
+    let many = format!("\n\ngroups = {many:?}");
+    check_refused(&[
+        ("", 1, "missing field `groups`"),
+        ("groups = []", 1, "must name 1 to 64 groups"),
+        ("# x\ngroups = [\"a\", \"b\", \"a\"]", 2, "must not name `a` twice"),
+        ("groups = [\"\"]", 1, "must be names of 1 to 64"),
+        ("groups = [\"a b\"]", 1, "must be names of"),
+        ("groups = [\" approver\"]", 1, "must be names of"),
+        ("groups = [\"approver\\n\"]", 1, "must be names of"),
+        ("groups = [\"аpprover\"]", 1, "must be names of"),
+        ("groups = [\"dba|security\"]", 1, "must be names of"),
+        ("groups = [\"a\\\"b\"]", 1, "must be names of"),
+        ("groups = [1]", 1, "invalid type"),
+        ("groups = \"approver\"", 1, "invalid type"),
+        ("group = [\"approver\"]", 1, "unknown field `group`"),
+        ("groups = [\"a\"]\ngroups = [\"b\"]", 2, "duplicate key"),
+        (&long, 2, "must be names of"),
+        (&many, 3, "must name 1 to 64 groups"),
+    ]);
+}
+
+#[test]
+fn an_entry_that_cannot_be_meant_is_refused_with_its_line() {
+    let crowd: Vec<_> = (0..MAX_ADDRESSES).map(|number| format!("a{number}@example.com")).collect();
+    let crowd = format!("groups = [\"a\"]\n[people.\"ann@example.com\"]\naddresses = {crowd:?}");
+    check_refused(&[
+        // What is no address, and what may be a disguise of one.
+        ("groups = [\"a\"]\n[people.ann]", 2, "people.ann `ann` must be an e-mail address"),
+        ("groups = [\"a\"]\n[people.\"аnn@example.com\"]", 2, "must be an e-mail address"),
+        ("groups = [\"a\"]\n[people.\"\"]", 2, "must be an e-mail address"),
+        ("groups = [\"a\"]\n\n[people.\"a@x.org\"]\naddresses = [\"b\"]", 3, "`b` must be an e-mail address"),
+        ("groups = [\"a\"]\n[people.\"a@x.org\"]\naddresses = [\"a\\u200b@x.org\"]", 2, "\\u{200b}"),
+        ("groups = [\"a\"]\n[agents.bot]\nowner = \"a@x.org\"", 2, "must be an e-mail address"),
+        ("groups = [\"a\"]\n[agents.\"bot@x.org\"]\nowner = \"ann\"", 2, "`ann` must be an e-mail address"),
+        ("groups = [\"a\"]\n[services.ci]\nowner = \"service:other\"", 2, "must be an e-mail address"),
+        ("groups = [\"a\"]\n[services.\"c i\"]\nowner = \"a@x.org\"", 2, "is not the subject of a service"),
+        ("groups = [\"a\"]\n[services.\"\"]\nowner = \"a@x.org\"", 2, "is not the subject of a service"),
+        // Unknown and missing keys.
+        ("groups = [\"a\"]\n[people.\"a@x.org\"]\nalias = []", 3, "unknown field `alias`"),
+        ("groups = [\"a\"]\n[people.\"a@x.org\"]\ndisable = true", 3, "unknown field `disable`"),
+        ("groups = [\"a\"]\n[people.\"a@x.org\"]\ndisabled = \"yes\"", 3, "invalid type"),
+        ("groups = [\"a\"]\n[people.\"a@x.org\"]\nowner = \"b@x.org\"", 3, "unknown field `owner`"),
+        ("groups = [\"a\"]\n[agents.\"bot@x.org\"]", 2, "missing field `owner`"),
+        ("groups = [\"a\"]\n[agents.\"bot@x.org\"]\nowner = \"a@x.org\"\naddresses = []", 4, "unknown field"),
+        ("groups = [\"a\"]\n[services.ci]\ndisabled = true", 2, "missing field `owner`"),
+        ("groups = [\"a\"]\n[persons.\"a@x.org\"]", 2, "unknown field `persons`"),
+        ("groups = [\"a\"]\nunlisted_refused = 1", 2, "invalid type"),
+        ("groups = [\"a\"]\n[people.\"a@x.org\"]\n[people.\"a@x.org\"]", 3, "duplicate key"),
+        (&crowd, 2, "has more than 10 addresses"),
+    ]);
+}
+
+#[test]
+fn an_address_of_two_is_refused_whichever_way_they_name_each_other() {
+    check_refused(&[
+        // Each the other's alias.
+        (
+            "groups = [\"a\"]\n[people.\"a@x.org\"]\naddresses = [\"b@x.org\"]\n\
+             [people.\"b@x.org\"]\naddresses = [\"a@x.org\"]",
+            4,
+            "is an address of `a@x.org` already",
+        ),
+        // A chain: a is b, and b is c.
+        (
+            "groups = [\"a\"]\n[people.\"a@x.org\"]\naddresses = [\"b@x.org\"]\n\
+             [people.\"b@x.org\"]\naddresses = [\"c@x.org\"]",
+            4,
+            "`b@x.org` is an address of `a@x.org` already",
+        ),
+        // One alias of two.
+        (
+            "groups = [\"a\"]\n[people.\"a@x.org\"]\naddresses = [\"c@x.org\"]\n\
+             [people.\"b@x.org\"]\naddresses = [\"c@x.org\"]",
+            4,
+            "`c@x.org` is an address of `a@x.org` already",
+        ),
+        // The same in another spelling.
+        ("groups = [\"a\"]\n[people.\"a@x.org\"]\n[people.\" A@X.ORG\"]", 2, "address of `a@x.org` already"),
+        // A person and an agent.
+        (
+            "groups = [\"a\"]\n[people.\"a@x.org\"]\n[agents.\"A@x.org\"]\nowner = \"b@x.org\"",
+            3,
+            "is an address of `a@x.org` already",
+        ),
+        (
+            "groups = [\"a\"]\n[people.\"a@x.org\"]\naddresses = [\"bot@x.org\"]\n\n\
+             [agents.\"bot@x.org\"]\nowner = \"b@x.org\"",
+            5,
+            "is an address of `a@x.org` already",
+        ),
+    ]);
+}
+
+#[test]
+fn whoever_answers_for_a_machine_is_a_person_and_no_chain_leads_to_one() {
+    check_refused(&[
+        (
+            "groups = [\"a\"]\n[agents.\"r@x.org\"]\nowner = \"r@x.org\"",
+            2,
+            "must have a person for its owner",
+        ),
+        (
+            "groups = [\"a\"]\n[agents.\"r@x.org\"]\nowner = \"s@x.org\"\n[agents.\"s@x.org\"]\nowner = \"r@x.org\"",
+            2,
+            "must have a person for its owner",
+        ),
+        (
+            "groups = [\"a\"]\n[agents.\"r@x.org\"]\nowner = \"h@x.org\"\n[agents.\"s@x.org\"]\nowner = \"R@x.org\"",
+            4,
+            "must have a person for its owner",
+        ),
+        (
+            "groups = [\"a\"]\n[agents.\"r@x.org\"]\nowner = \"h@x.org\"\n[services.ci]\nowner = \"r@x.org\"",
+            4,
+            "must have a person for its owner",
+        ),
+    ]);
+    // By any address of theirs, and by one that nobody has listed.
+    let people = people(
+        "[people.\"ann@example.com\"]\naddresses = [\"ann.smith@example.com\"]\n\
+         [agents.\"robo@example.com\"]\nowner = \" Ann.Smith@example.com\"\n\
+         [services.ci]\nowner = \"dan@example.com\"",
+    );
+    assert_eq!(people.owner(&person("robo")), Some(&person("ann")));
+    assert_eq!(people.owner(&PersonId::service("ci").unwrap()), Some(&person("dan")));
+    assert_eq!(people.owner(&person("ann")), None);
+}
+
+/// THREATS 4 and 5: every spelling and every address is the one person.
+#[test]
+fn a_caller_is_one_person_by_every_address_in_every_spelling() {
+    let people = people(
+        "[people.\"Ann@Example.com \"]\naddresses = [\"A.Smith@example.com\", \"ann@example.com\"]\n\
+         [people.\"bob@example.com\"]",
+    );
+    for spelling in ["ann@example.com", "ANN@example.com", " a.smith@EXAMPLE.com"] {
+        let email = PersonId::from_email(spelling).unwrap();
+        let actor = Actor::new(email, Kind::Human, human("x", &[]).channel, ["approver", "Approver", "root"]);
+        let actor = people.identify(actor).unwrap();
+        assert_eq!(actor.person, person("ann"), "{spelling}");
+        assert!(actor.is(&person("a.smith")) && actor.is(&person("ann")) && !actor.is(&person("bob")));
+        // Group names mean something in one spelling only.
+        assert_eq!(actor.groups, ["approver".to_owned()].into());
+    }
+    assert!(people.is_same(&person("a.smith"), &person("ann")));
+    assert!(!people.is_same(&person("bob"), &person("ann")));
+    assert_eq!(people.addresses(&person("a.smith")), [person("a.smith"), person("ann")].into());
+    assert_eq!(people.addresses(&person("eve")), [person("eve")].into());
+    // A person listed with nothing but a name is who they were.
+    assert_eq!(people.identify(human("bob", &[])).unwrap().addresses, [person("bob")].into());
+}
+
+/// THREATS 31: whatever the token says.
+#[test]
+fn whoever_is_disabled_is_refused_by_every_address_and_in_every_group() {
+    let people = people(
+        "[people.\"mallory@example.com\"]\naddresses = [\"mal@example.com\"]\ndisabled = true\n\
+         [agents.\"robo@example.com\"]\nowner = \"ann@example.com\"\ndisabled = true\n\
+         [services.ci]\nowner = \"ann@example.com\"\ndisabled = true",
+    );
+    for actor in [
+        human("mallory", &["approver"]),
+        human("mal", &["approver", "developer"]),
+        human("mal", &["agent"]),
+        human("mal", &[]),
+        human("robo", &["agent"]),
+        human("robo", &["approver"]),
+        service("ci", &["developer"]),
+    ] {
+        let refused = identified(&people, actor).unwrap_err();
+        assert!(refused.ends_with("is disabled in people.toml"), "{refused}");
+    }
+    assert!(people.is_disabled(&person("mal")) && !people.is_disabled(&person("ann")));
+}
+
+#[test]
+fn a_machine_whose_owner_is_disabled_is_refused() {
+    let people = people(
+        "[people.\"ann@example.com\"]\naddresses = [\"a@example.com\"]\ndisabled = true\n\
+         [agents.\"robo@example.com\"]\nowner = \"a@example.com\"\n\
+         [services.ci]\nowner = \"ann@example.com\"",
+    );
+    for actor in [human("robo", &["agent"]), human("robo", &["developer"]), service("ci", &["developer"])] {
+        let refused = identified(&people, actor).unwrap_err();
+        assert!(refused.starts_with("whoever answers for"), "{refused}");
+    }
+}
+
+/// What is listed as an agent is one, in whichever groups; and nothing makes a human of what is none.
+#[test]
+fn a_file_makes_an_agent_of_a_caller_and_never_a_human() {
+    let people = people(
+        "[people.\"tool@example.com\"]\n\
+         [agents.\"robo@example.com\"]\nowner = \"ann@example.com\"\n\
+         [services.ci]\nowner = \"ann@example.com\"",
+    );
+    for (actor, kind, owner) in [
+        (human("robo", &["approver"]), Kind::Agent, Some("ann")),
+        (human("robo", &["agent"]), Kind::Agent, Some("ann")),
+        (human("robo", &[]), Kind::Agent, Some("ann")),
+        (service("ci", &["approver"]), Kind::Service, Some("ann")),
+        (service("other", &["approver"]), Kind::Service, None),
+        // In the group and in `[people]`.
+        (human("tool", &["agent", "approver"]), Kind::Agent, None),
+        (human("tool", &["approver"]), Kind::Human, None),
+        (human("ann", &["approver"]), Kind::Human, None),
+        // A service that has the name of a person is not that person.
+        (service("tool@example.com", &["approver"]), Kind::Service, None),
+    ] {
+        let found = people.identify(actor.clone()).unwrap();
+        assert_eq!((found.kind, found.owner), (kind, owner.map(person)), "{actor:?}");
+    }
+}
+
+/// Whoever is in the `agent` group is an agent, even where policy does not know the group.
+#[test]
+fn an_agent_stays_one_under_a_policy_that_does_not_know_the_group() {
+    let people = People::parse("groups = [\"approver\"]").unwrap();
+    let found = people.identify(human("robo", &["agent", "approver"])).unwrap();
+    assert_eq!((found.kind, found.groups), (Kind::Agent, ["approver".to_owned()].into()));
+}
+
+#[test]
+fn machines_without_an_owner_are_refused_where_one_is_required() {
+    let people = people(
+        "owner_required = true\n[people.\"tool@example.com\"]\n\
+         [agents.\"robo@example.com\"]\nowner = \"ann@example.com\"",
+    );
+    for actor in [human("bot", &["agent"]), human("tool", &["agent"]), service("ci", &["developer"])] {
+        let refused = identified(&people, actor).unwrap_err();
+        assert!(refused.contains("does not say who answers for it"), "{refused}");
+    }
+    for actor in [human("robo", &["agent"]), human("tool", &["approver"]), human("eve", &[])] {
+        assert!(people.identify(actor).is_ok());
+    }
+}
+
+#[test]
+fn only_whoever_is_listed_may_act_where_the_others_are_refused() {
+    let people = people(
+        "unlisted_refused = true\n[people.\"ann@example.com\"]\naddresses = [\"a@example.com\"]\n\
+         [services.ci]\nowner = \"ann@example.com\"",
+    );
+    for actor in [human("eve", &["approver"]), human("bot", &["agent"]), service("cd", &["developer"])] {
+        let refused = identified(&people, actor).unwrap_err();
+        assert!(refused.ends_with("is not listed in people.toml"), "{refused}");
+    }
+    for actor in [human("ann", &[]), human("a", &["approver"]), service("ci", &["developer"])] {
+        assert!(people.identify(actor).is_ok());
+    }
+}
+
+#[test]
+fn the_file_that_comes_with_countersign_lists_nobody() {
+    let people = People::parse(BUNDLED_PEOPLE).unwrap();
+    assert_eq!(people.listed().count(), 0);
+    let eve = people.identify(human("eve", &["approver", "wheel"])).unwrap();
+    assert_eq!((eve.kind, eve.groups), (Kind::Human, ["approver".to_owned()].into()));
+}
+
+/// Every cut of a full file is refused, or lists nobody who was disabled as if they were not.
+#[test]
+fn no_cut_of_the_file_gives_somebody_back_what_it_took() {
+    let full = format!(
+        "{GROUPS}unlisted_refused = true\n[people.\"mallory@example.com\"]\ndisabled = true\n\
+         [people.\"ann@example.com\"]\naddresses = [\"mal@example.com\"]\n"
+    );
+    for end in 0..=full.len() {
+        let Ok(people) = People::parse(&full[..end]) else { continue };
+        let line = full[..end].lines().count();
+        let may_act = people.identify(human("mallory", &["approver"])).is_ok();
+        // The entry alone, before its `disabled`, or before anything is said of strangers.
+        assert!(!may_act || line <= 4, "cut at {end}:\n{}", &full[..end]);
+    }
+}
