@@ -9,6 +9,7 @@
 mod commands;
 mod decisions;
 mod demands;
+mod policy;
 mod strangers;
 
 use countersign_e2e::program::{Program, run_with};

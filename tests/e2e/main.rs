@@ -9,6 +9,7 @@
 
 mod approve;
 mod cancel;
+mod circumstances;
 mod comment;
 mod create;
 mod deadlines;
@@ -26,8 +27,8 @@ mod limits;
 mod list;
 mod malformed;
 mod paging;
-mod people;
 mod pending_limit;
+mod people;
 mod policy;
 mod races;
 mod refusal_order;

@@ -112,7 +112,12 @@ fn a_policy_that_cannot_be_used_is_refused_with_its_place() {
     }
     for (file, text, place, reason) in [
         ("operations.toml", operations.replace("high = 2", "high = 1"), "operations.toml:17: ", "at least 2"),
-        ("people.toml", people.replace("\"admin\"", "\"the admins\""), "people.toml:8: ", "groups must be names"),
+        (
+            "people.toml",
+            people.replace("\"admin\"", "\"the admins\""),
+            "people.toml:8: ",
+            "groups must be names",
+        ),
         (
             "access.cedar",
             access.replace("Group::\"approver\"", "Group::\"aprover\""),
@@ -124,7 +129,9 @@ fn a_policy_that_cannot_be_used_is_refused_with_its_place() {
         fs::write(policy.join(file), text).unwrap();
         let message = refused(&data, &arguments);
         assert!(message.contains(place) && message.contains(reason), "{message}");
-        for (file, text) in [("operations.toml", operations), ("people.toml", people), ("access.cedar", access)] {
+        for (file, text) in
+            [("operations.toml", operations), ("people.toml", people), ("access.cedar", access)]
+        {
             fs::write(policy.join(file), text).unwrap();
         }
     }

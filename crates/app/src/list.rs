@@ -28,14 +28,12 @@ pub async fn list<S: ListRequests>(
         if let Answer::Denied(reasons) = policy.may_list(actor, true, query.now) {
             return Err(Refusal::NotPermitted(reasons).into());
         }
-        match &query.requested_by {
-            Some(person) if !policy.is_actor(actor, person) => {
-                // Whether others have requests is not told; whether the cursor is one, is.
-                dependencies.store.list(&ListQuery { limit: 1, ..query }).await?;
-                return Ok(Page { items: Vec::new(), next_cursor: None });
-            }
-            Some(_) => {}
-            None => query.requested_by = Some(actor.person.clone()),
+        if query.requested_by.is_empty() {
+            query.requested_by.clone_from(&actor.addresses);
+        } else if !query.requested_by.iter().any(|person| policy.is_actor(actor, person)) {
+            // Whether others have requests is not told; whether the cursor is one, is.
+            dependencies.store.list(&ListQuery { limit: 1, ..query }).await?;
+            return Ok(Page { items: Vec::new(), next_cursor: None });
         }
     }
     let mut view = View { policy, actor, now: query.now, known: HashMap::new() };

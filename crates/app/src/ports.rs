@@ -113,8 +113,8 @@ pub trait ListRequests: Send + Sync {
 pub struct ListQuery {
     /// Their status at `now`.
     pub status: Option<Status>,
-    /// Who made them.
-    pub requested_by: Option<PersonId>,
+    /// Who made them: one of these, which are all ids of one person. Empty for anybody.
+    pub requested_by: BTreeSet<PersonId>,
     /// Their target.
     pub instance_id: Option<Identifier>,
     /// Leave out what whoever has these addresses made or has approved; nothing is left out for

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{ConnectInfo, RawPathParams, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 use axum::routing::{self, MethodFilter, MethodRouter};
 use countersign_api::call::{Call, Input, MAX_BODY_BYTES, Reply};
@@ -27,7 +27,7 @@ use countersign_api::operations::reject::Reject;
 use countersign_api::operations::simulate::Simulate;
 use countersign_api::operations::start::Start;
 use countersign_api::problem::{Code, Problem};
-use countersign_api::routes::{self, Method};
+use countersign_api::routes::{self, Method, Route};
 use countersign_api::run::{self, Operation};
 use countersign_dynamodb::store::DynamoStore;
 use http_body_util::BodyExt as _;
@@ -47,6 +47,8 @@ pub fn router(application: Application) -> Router {
         .route(routes::OPENAPI.path, public(routes::OPENAPI.method, |_| health::description()));
     let router = mount::<Create>(router);
     let router = mount::<Simulate>(router);
+    // The gateway has no route for this but that of any id, and `simulate` is none.
+    let router = router.route(routes::SIMULATE.path, routing::on(filter(routes::GET.method), handle::<Get>));
     let router = mount::<List>(router);
     let router = mount::<Get>(router);
     let router = mount::<Approve>(router);
@@ -110,7 +112,7 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
         correlation_id: correlation_id.clone(),
         identity,
         input: Input::Http {
-            request_id: path_id(path),
+            request_id: path_id(O::ROUTE, path, &parts.uri),
             query: parts.uri.query().unwrap_or_default().to_owned(),
             idempotency_key: idempotency_key(&parts.headers),
             body: match tokio::time::timeout(BODY_TIMEOUT, read_body(body)).await {
@@ -144,8 +146,11 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
 }
 
 /// The `{id}` of the path; something that no id is if it is no text.
-fn path_id(path: Result<RawPathParams, RawPathParamsRejection>) -> Option<String> {
+fn path_id(route: Route, path: Result<RawPathParams, RawPathParamsRejection>, uri: &Uri) -> Option<String> {
     match path {
+        Ok(path) if path.iter().next().is_none() && route.path.contains("{id}") => {
+            uri.path().rsplit('/').next().map(str::to_owned)
+        }
         Ok(path) => path.iter().next().map(|(_, id)| id.to_owned()),
         Err(_) => Some(String::new()),
     }

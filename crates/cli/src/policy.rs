@@ -10,8 +10,7 @@ use countersign_app::host::Host as _;
 use countersign_core::cases::{self, Case, Failure};
 use countersign_core::digest::Digest;
 use countersign_core::lint::{Severity, lint};
-use countersign_core::policy::{Policy, PolicyError};
-use countersign_core::rules;
+use countersign_core::policy::{Policy, PolicyError, PolicyText};
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
 use countersign_host::policy::{ACCESS_FILE, BUNDLED, PolicyFiles, check, in_directory};
@@ -124,7 +123,7 @@ fn findings(directory: Option<&Path>, now: Timestamp) -> Result<Findings, Exit> 
     let (policy, warnings) = match check(&text) {
         Ok(checked) => checked,
         Err(error) => {
-            let findings = unusable(&error, in_directory);
+            let findings = unusable(&error, &text, in_directory);
             return Ok(Findings { policy_version: None, findings });
         }
     };
@@ -140,12 +139,18 @@ fn findings(directory: Option<&Path>, now: Timestamp) -> Result<Findings, Exit> 
         })
         .chain(of_access)
         .collect();
-    findings.sort_by_key(|finding| Severity::ALL.map(Severity::as_str).iter().position(|name| *name == finding.severity));
+    findings.sort_by_key(|finding| {
+        Severity::ALL.map(Severity::as_str).iter().position(|name| *name == finding.severity)
+    });
     Ok(Findings { policy_version: Some(policy.version().to_string()), findings })
 }
 
 /// A policy that cannot be used is one error, or for `access.cedar` one for each line.
-fn unusable(error: &PolicyError, in_directory: impl Fn(&str) -> String) -> Vec<Finding> {
+fn unusable(
+    error: &PolicyError,
+    text: &PolicyText<'_>,
+    in_directory: impl Fn(&str) -> String,
+) -> Vec<Finding> {
     let finding = |file: String, line: Option<usize>, place: Option<String>, message: String| Finding {
         severity: Severity::Error.as_str(),
         file,
@@ -158,7 +163,8 @@ fn unusable(error: &PolicyError, in_directory: impl Fn(&str) -> String) -> Vec<F
             vec![finding(in_directory(file), *line, None, reason.clone())]
         }
         PolicyError::Refused { file, line, place, rule } => {
-            vec![finding(in_directory(file), *line, Some(place.clone()), rule.clone())]
+            let line = line.or_else(|| text.line_of(file, std::slice::from_ref(place)));
+            vec![finding(in_directory(file), line, Some(place.clone()), rule.clone())]
         }
         PolicyError::Access(reasons) => {
             reasons.lines().map(|reason| of_access(Severity::Error, reason, &in_directory)).collect()
@@ -166,8 +172,7 @@ fn unusable(error: &PolicyError, in_directory: impl Fn(&str) -> String) -> Vec<F
     }
 }
 
-/// `access.cedar:12:3: …`, taken apart. What names no place is about the time zone, which stands in
-/// another file.
+/// `access.cedar:12:3: …`, taken apart.
 fn of_access(severity: Severity, reason: &str, in_directory: impl Fn(&str) -> String) -> Finding {
     let placed = || {
         let rest = reason.strip_prefix(ACCESS_FILE)?.strip_prefix(':')?;
@@ -175,11 +180,14 @@ fn of_access(severity: Severity, reason: &str, in_directory: impl Fn(&str) -> St
         let (_column, message) = rest.split_once(": ")?;
         Some((line.parse().ok()?, message.to_owned()))
     };
-    let (file, line, message) = match placed() {
-        Some((line, message)) => (ACCESS_FILE, Some(line), message),
-        None => (rules::FILE, None, reason.to_owned()),
-    };
-    Finding { severity: severity.as_str(), file: in_directory(file), line, place: None, message }
+    let (line, message) = placed().unzip();
+    Finding {
+        severity: severity.as_str(),
+        file: in_directory(ACCESS_FILE),
+        line,
+        place: None,
+        message: message.unwrap_or_else(|| reason.to_owned()),
+    }
 }
 
 impl Findings {
@@ -208,6 +216,7 @@ impl Findings {
             let line = finding.line.map_or(String::new(), |line| format!(":{line}"));
             let place = escaped_line(&format!("{}{line}{place}", finding.file));
             let lines = show::wrapped(&place, show::WIDTH - "warning: ".len());
+            let lines: Vec<_> = lines.iter().map(|line| line.trim_end()).collect();
             let _ = writeln!(
                 text,
                 "{}: {}",
@@ -255,8 +264,8 @@ fn run_test(arguments: &TestArguments) -> Result<(), Exit> {
     let path = directory.join(cases::FILE);
     let text = std::fs::read_to_string(&path)
         .map_err(|error| Exit::from(format!("{}: {error}; it holds the cases to run", shown(&path))))?;
-    let cases = cases::parse(&text)
-        .map_err(|error| Exit::from(escaped_line(&in_directory(directory, &error))))?;
+    let cases =
+        cases::parse(&text).map_err(|error| Exit::from(escaped_line(&in_directory(directory, &error))))?;
     let results = Results::of(policy.version(), &policy, &cases);
     if arguments.json {
         print_json(&results)?;
@@ -302,9 +311,9 @@ impl Results {
                 false => terminal.paint(Tone::Danger, "FAILED"),
             };
             let mut lines = show::wrapped(&escaped_line(&case.name), show::WIDTH - 8).into_iter();
-            let _ = writeln!(text, "{verdict}  {}", lines.next().unwrap_or_default());
+            let _ = writeln!(text, "{verdict}  {}", lines.next().unwrap_or_default().trim_end());
             for line in lines {
-                let _ = writeln!(text, "        {line}");
+                let _ = writeln!(text, "        {}", line.trim_end());
             }
             if !case.passed {
                 indented(&mut text, 8, &format!("{path}:{}", case.line));
@@ -340,7 +349,7 @@ fn counted(cases: usize) -> String {
 /// A text on lines of its own, so far in.
 fn indented(text: &mut String, columns: usize, message: &str) {
     for line in show::wrapped(&escaped_line(message), show::WIDTH - columns) {
-        let _ = writeln!(text, "{:columns$}{line}", "");
+        let _ = writeln!(text, "{:columns$}{}", "", line.trim_end());
     }
 }
 

@@ -36,7 +36,8 @@
 //!
 //! Whoever is in no group has `groups = []`; whoever has no groups at all is a mistake. Without `at` a
 //! request is made on Monday, 2026-03-02 at 10:00 UTC, and each step is a minute after what came
-//! before it, so that a table comes to the same on every day.
+//! before it, so that a table comes to the same on every day. How many requests of somebody are pending
+//! is not looked at.
 
 mod expectation;
 mod table;

@@ -14,11 +14,12 @@ use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::request::{Request, Status};
 use crate::rules::{MAX_APPROVALS, MatchedRule};
-use crate::slots::{Filling, Groups};
+use crate::slots::{Filling, Groups, Slots};
 use crate::stamp::Stamp;
 use crate::terms::Terms;
 use crate::text::CommentText;
 use crate::timestamp::Timestamp;
+use std::ops::Range;
 
 /// Why a request stands where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +35,7 @@ pub struct Explanation<'a> {
     /// How far they fill what is demanded.
     pub filling: Filling,
     /// Whoever is in all groups of one of these could give an approval that is missing. Empty
-    /// unless the request is pending.
+    /// unless the request is pending, and where it cannot be approved any more.
     pub approvers: Vec<Groups>,
     /// What the asker may do to it, or why not.
     pub actions: Vec<(CommandName, Result<(), Refusal>)>,
@@ -48,10 +49,11 @@ pub fn explain<'a>(request: &'a Request, actor: &Actor, stamp: &Stamp, policy: &
     let status = request.status_under(&terms, stamp.now);
     let approvals = Approvals::of(request, policy);
     let filling = approvals.filling(&terms, None);
-    let approvers = if status == Status::Pending {
+    let approvers = if status == Status::Pending && terms.unmet(request.stated()).is_empty() {
         let circumstances = Circumstances::of(actor, stamp.now);
-        approvers(policy, &target(request), &circumstances, &filling, |groups| {
-            approvals.filling(&terms, Some(groups)).filled > filling.filled
+        approvers(policy, &target(request), &circumstances, &terms.slots, |groups| {
+            // What has enough since policy asks for less again waits for one more, of anybody.
+            filling.is_complete() || approvals.filling(&terms, Some(groups)).filled > filling.filled
         })
     } else {
         Vec::new()
@@ -128,7 +130,10 @@ impl Circumstances {
 
     fn permits(&self, policy: &Policy, target: &Target<'_>, groups: &Groups) -> bool {
         let actor = Actor { groups: groups.clone(), ..self.actor.clone() };
-        policy.ask(Action::Approve, &actor, *target, false, self.now).is_permitted()
+        // Nobody approves what they may not see.
+        [Action::Approve, Action::View]
+            .into_iter()
+            .all(|action| policy.ask(action, &actor, *target, false, self.now).is_permitted())
     }
 }
 
@@ -149,14 +154,15 @@ fn approvers(
     policy: &Policy,
     target: &Target<'_>,
     circumstances: &Circumstances,
-    filling: &Filling,
+    slots: &Slots,
     counts: impl Fn(&Groups) -> bool,
 ) -> Vec<Groups> {
     let known = policy.people().groups();
     let could = |groups: &Groups| counts(groups) && circumstances.permits(policy, target, groups);
     let set = |names: &[&String]| -> Groups { names.iter().map(|name| (*name).clone()).collect() };
     let mut found: Vec<Groups> = known.iter().map(|group| set(&[group])).filter(could).collect();
-    for (slot, _) in filling.missing_slots.iter() {
+    // Of all slots: whoever fills one that is taken may leave another to whoever is on it.
+    for (slot, _) in slots.iter() {
         for group in slot {
             if found.contains(&set(&[group])) {
                 continue;
@@ -191,32 +197,39 @@ pub fn could_be_satisfied(
     }
     let nobody = terms.slots.fill(terms.approvals_required, &[]);
     let known = policy.people().groups();
+    let sources: Vec<_> =
+        std::iter::once(asker.source_ip).chain(policy.addresses().into_iter().map(Some)).collect();
     let mut questions = 0;
-    let mut somebody_could = |wanted: Option<&Groups>| {
-        let sources = std::iter::once(asker.source_ip).chain(policy.addresses().into_iter().map(Some));
-        for source_ip in sources {
-            for hour in 0..HOURS {
+    let mut one_could = |candidates: &[Groups], hours: Range<u32>| {
+        for hour in hours {
+            for source_ip in &sources {
                 let mut circumstances = Circumstances::of(asker, now.plus_seconds(hour * 60 * 60));
-                circumstances.actor.source_ip = source_ip;
-                for group in wanted.unwrap_or(known) {
-                    for other in known {
-                        questions += 1;
-                        if circumstances.permits(
-                            policy,
-                            target,
-                            &Groups::from([group.clone(), other.clone()]),
-                        ) {
-                            return true;
-                        }
-                        if questions > MAX_QUESTIONS {
-                            return false;
-                        }
+                circumstances.actor.source_ip = *source_ip;
+                for groups in candidates {
+                    questions += 1;
+                    if questions > MAX_QUESTIONS {
+                        return false;
+                    }
+                    if circumstances.permits(policy, target, groups) {
+                        return true;
                     }
                 }
             }
         }
         false
     };
-    let slots_can = nobody.missing_slots.iter().all(|(groups, _)| somebody_could(Some(groups)));
-    slots_can && (nobody.missing_from_anybody == 0 || somebody_could(None))
+    // What is likely comes first: now, and at other hours whoever is in one group.
+    let mut somebody_could = |wanted: &Groups| {
+        let in_one: Vec<_> = wanted.iter().map(|group| Groups::from([group.clone()])).collect();
+        let in_two: Vec<_> = wanted
+            .iter()
+            .flat_map(|group| known.iter().map(move |other| Groups::from([group.clone(), other.clone()])))
+            .collect();
+        one_could(&in_one, 0..1)
+            || one_could(&in_two, 0..1)
+            || one_could(&in_one, 1..HOURS)
+            || one_could(&in_two, 1..HOURS)
+    };
+    let slots_can = nobody.missing_slots.iter().all(|(groups, _)| somebody_could(groups));
+    slots_can && (nobody.missing_from_anybody == 0 || somebody_could(known))
 }

@@ -73,7 +73,7 @@ impl fmt::Display for Lint {
 }
 
 /// The most proposals that are tried.
-const MAX_PROPOSALS: usize = 200_000;
+const MAX_PROPOSALS: usize = 50_000;
 
 /// Everything that is odd about a policy, the worst first. `now` matters where policies ask for the
 /// time: a week from then on is tried.
@@ -85,7 +85,7 @@ pub fn lint(policy: &Policy, now: Timestamp) -> Vec<Lint> {
             Severity::Warning,
             &["rules"],
             format!(
-                "there are {} combinations of what these rules tell apart, and only the first {MAX_PROPOSALS} were tried: rules that never hold or change nothing are not found",
+                "there are {} combinations of what these rules tell apart, and only the first {MAX_PROPOSALS} were tried: some of what is odd may not be found",
                 space.len()
             ),
         ));
@@ -121,7 +121,8 @@ fn is_too_expensive(terms: &Terms, cost: Option<Cost>) -> bool {
 fn in_words(proposal: &Proposal<'_>, terms: &Terms) -> String {
     let cost = proposal.estimated_cost.map_or(String::new(), |cost| format!(", at a cost of {cost}"));
     let groups: Vec<_> = proposal.requester_groups.iter().map(String::as_str).collect();
-    let by = if groups.is_empty() { String::new() } else { format!(", asked for by {}", groups.join(" and ")) };
+    let by =
+        if groups.is_empty() { String::new() } else { format!(", asked for by {}", groups.join(" and ")) };
     format!(
         "{} on {} in {}{cost}{by}",
         proposal.operation_type,
@@ -217,7 +218,9 @@ fn too_much(policy: &Policy, space: &Space) -> Option<Lint> {
     Some(Lint::new(
         Severity::Error,
         &["rules"],
-        format!("could never be made: {what}; {count} rules hold for it, and a request remembers at most {MAX_MATCHED_RULES}"),
+        format!(
+            "could never be made: {what}; {count} rules hold for it, and a request remembers at most {MAX_MATCHED_RULES}"
+        ),
     ))
 }
 

@@ -1,7 +1,7 @@
 //! Which index partitions a list reads, in which order, and what it leaves out.
 //!
 //! A list is a walk over segments: ranges of one index partition each. An open status is one
-//! segment; a closed one is a segment a month; a requester or an instance is one.
+//! segment; a closed one is a segment a month; an instance is one, and so is each id of a requester.
 
 use crate::cursor::Position;
 use crate::expression::{Expression, Item, not_made_or_approved_by};
@@ -92,13 +92,15 @@ pub(crate) fn segments(query: &ListQuery, as_of: Timestamp) -> Vec<Segment> {
 }
 
 fn all_segments(query: &ListQuery, as_of: Timestamp) -> Vec<Segment> {
-    let by_requester =
-        query.requested_by.as_ref().map(|person| (REQUESTER_INDEX, REQUESTED_BY, person.to_string()));
-    let by_instance =
-        query.instance_id.as_ref().map(|instance| (INSTANCE_INDEX, INSTANCE_ID, instance.to_string()));
+    // One partition for each id of the requester, or that of the instance.
+    let mut partitions: Vec<_> =
+        query.requested_by.iter().map(|person| (REQUESTER_INDEX, REQUESTED_BY, person.to_string())).collect();
+    if let (true, Some(instance)) = (partitions.is_empty(), &query.instance_id) {
+        partitions.push((INSTANCE_INDEX, INSTANCE_ID, instance.to_string()));
+    }
     let all_times = (Timestamp::EARLIEST, Timestamp::LATEST);
     let not_yet = Timestamp::from_millisecond(query.now.as_millisecond() + 1);
-    match (query.status, by_requester.or(by_instance)) {
+    match (query.status, partitions.as_slice()) {
         (Some(status @ (Status::Pending | Status::Approved)), _) => {
             vec![Segment::of_status(status.to_string(), (not_yet, Timestamp::LATEST), true)]
         }
@@ -108,24 +110,27 @@ fn all_segments(query: &ListQuery, as_of: Timestamp) -> Vec<Segment> {
         (
             Some(Status::Rejected | Status::Expired | Status::Cancelled | Status::Executed | Status::Failed)
             | None,
-            Some((index, partition_attribute, partition)),
+            partitions @ [_, ..],
         ) => {
             let range = match query.status {
                 // `from` and `to` mean the time it closed, see `filter`; it was made before that.
                 Some(_) => (Timestamp::EARLIEST, closed_range(query, as_of).1),
                 None => (query.from.unwrap_or(all_times.0), query.to.unwrap_or(all_times.1)),
             };
-            vec![Segment {
-                index,
-                partition_attribute,
-                partition,
-                sort_attribute: REQUESTED_AT,
-                range,
-                ascending: false,
-            }]
+            partitions
+                .iter()
+                .map(|(index, partition_attribute, partition)| Segment {
+                    index,
+                    partition_attribute,
+                    partition: partition.clone(),
+                    sort_attribute: REQUESTED_AT,
+                    range,
+                    ascending: false,
+                })
+                .collect()
         }
-        (Some(status), None) => closed_segments(status, query, as_of),
-        (None, None) => Vec::new(),
+        (Some(status), []) => closed_segments(status, query, as_of),
+        (None, []) => Vec::new(),
     }
 }
 
@@ -172,12 +177,13 @@ pub(crate) fn filter(
     expression: &mut Expression,
 ) -> Option<String> {
     let mut conditions = Vec::new();
-    if segment.index != REQUESTER_INDEX
-        && let Some(person) = &query.requested_by
-    {
+    if segment.index != REQUESTER_INDEX && !query.requested_by.is_empty() {
         let name = expression.name(REQUESTED_BY);
-        let value = expression.string("requested_by", person);
-        conditions.push(format!("{name} = {value}"));
+        let people = query.requested_by.iter().enumerate();
+        let values: Vec<_> = people
+            .map(|(place, person)| expression.string(&format!("requested_by{place}"), person))
+            .collect();
+        conditions.push(format!("{name} IN ({})", values.join(", ")));
     }
     if segment.index != INSTANCE_INDEX
         && let Some(instance) = &query.instance_id
@@ -295,7 +301,7 @@ mod tests {
     fn query(status: Option<Status>) -> ListQuery {
         ListQuery {
             status,
-            requested_by: None,
+            requested_by: BTreeSet::new(),
             instance_id: None,
             undecided_by: BTreeSet::new(),
             from: None,

@@ -1,6 +1,6 @@
 //! The policy in force: what comes with the program, or a directory in its place.
 
-use countersign_cedar::CedarAccess;
+use countersign_cedar::{CedarAccess, InvalidAccess};
 use countersign_core::people::{self, People};
 use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE, Policy, PolicyError, PolicyText};
 use countersign_core::rules::{self, Rules};
@@ -45,7 +45,16 @@ fn read(text: &PolicyText<'_>) -> Result<(Policy, Arc<CedarAccess>), PolicyError
     let people = People::parse(text.people)?;
     let rules = Rules::parse(text.operations, people.groups())?;
     let access = CedarAccess::parse(ACCESS_FILE, text.access, people.groups(), rules.time_zone());
-    let access = Arc::new(access.map_err(in_access)?);
+    let access = Arc::new(access.map_err(|error| match error {
+        // Cedar is told of the time zone, and operations.toml is where it stands.
+        InvalidAccess::TimeZone(_) => PolicyError::Refused {
+            file: rules::FILE,
+            line: None,
+            place: "time_zone".to_owned(),
+            rule: "must be the name of a time zone, such as Europe/Vienna".to_owned(),
+        },
+        InvalidAccess::Policies(_) | InvalidAccess::Schema(_) => in_access(error),
+    })?);
     let policy = Policy::new(text.version(), rules, people, Arc::<CedarAccess>::clone(&access));
     Ok((policy, access))
 }

@@ -41,7 +41,7 @@ async fn measure<S: ListRequests>(dependencies: &Dependencies<S>, metrics: &Metr
     let now = dependencies.host.now();
     let query = ListQuery {
         status: Some(Status::Executing),
-        requested_by: None,
+        requested_by: BTreeSet::new(),
         instance_id: None,
         undecided_by: BTreeSet::new(),
         from: None,

@@ -43,13 +43,13 @@ impl<S: ListRequests> Operation<S> for List {
         let query = (|| {
             let mut query = ListQuery {
                 status: status?,
-                requested_by: requested_by?,
+                requested_by: addresses(dependencies, requested_by?),
                 instance_id: instance_id?,
                 from: from?,
                 to: to?,
                 ..page?
             };
-            if query.requested_by.is_none() && query.instance_id.is_none() {
+            if query.requested_by.is_empty() && query.instance_id.is_none() {
                 query.status = query.status.or(Some(Status::Pending));
             }
             Some(query)
@@ -67,10 +67,8 @@ pub(super) async fn pending<S: ListRequests>(
 ) -> Result<Reply, Problem> {
     let undecided_by = fields.optional("user_email", person);
     let page = page(&mut fields, dependencies.host.now());
-    let people = dependencies.policy.people();
-    let addresses = |person: PersonId| people.addresses(&person);
     let query = (|| {
-        let undecided_by = undecided_by?.map(addresses).unwrap_or_default();
+        let undecided_by = addresses(dependencies, undecided_by?);
         Some(ListQuery { status: Some(Status::Pending), undecided_by, ..page? })
     })();
     answer(dependencies, actor, fields, query).await
@@ -85,7 +83,10 @@ pub(super) async fn of_user<S: ListRequests>(
     let requested_by = fields.required("user_email", person);
     let status = fields.optional("status", status);
     let page = page(&mut fields, dependencies.host.now());
-    let query = (|| Some(ListQuery { status: status?, requested_by: Some(requested_by?), ..page? }))();
+    let query = (|| {
+        let requested_by = addresses(dependencies, Some(requested_by?));
+        Some(ListQuery { status: status?, requested_by, ..page? })
+    })();
     answer(dependencies, actor, fields, query).await
 }
 
@@ -113,6 +114,11 @@ async fn answer<S: ListRequests>(
     Ok(Reply::json(200, &ListBody::from(page)))
 }
 
+/// Whoever has this address, by all of theirs; nobody in particular without one.
+fn addresses<S>(dependencies: &Dependencies<S>, person: Option<PersonId>) -> BTreeSet<PersonId> {
+    person.map(|person| dependencies.policy.people().addresses(&person)).unwrap_or_default()
+}
+
 fn status(value: &Value) -> Result<Status, String> {
     one_of(&Status::ALL, Status::as_str)(value)
 }
@@ -123,7 +129,7 @@ fn page(fields: &mut Fields, now: Timestamp) -> Option<ListQuery> {
     let cursor = fields.optional("cursor", string);
     Some(ListQuery {
         status: None,
-        requested_by: None,
+        requested_by: BTreeSet::new(),
         instance_id: None,
         undecided_by: BTreeSet::new(),
         from: None,

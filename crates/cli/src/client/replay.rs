@@ -25,6 +25,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 /// The longest time back: a service reads at most 366 days at once, and its clock is another.
@@ -116,7 +117,16 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Exit> {
     let me = session.person().unwrap_or_default();
     let mut others = 0;
     for id in ids(&session, &report.since)? {
-        let body: RequestBody = session.connection.get(&format!("/v1/approvals/{id}"), &[])?;
+        session.progress(report.requests);
+        let body: RequestBody = match session.connection.get(&format!("/v1/approvals/{id}"), &[]) {
+            Ok(body) => body,
+            // It was on the list, and a policy may hide it from one moment to the next.
+            Err(exit) if exit.code == 4 => {
+                report.unreadable.push(Unreadable { request_id: id, reason: exit.message });
+                continue;
+            }
+            Err(exit) => return Err(exit),
+        };
         report.requests += 1;
         others += usize::from(body.requested_by != me);
         match replayed(&session, &body, &policy) {
@@ -132,6 +142,16 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Exit> {
     match report.ending_differently() {
         1.. if arguments.fail_on_change => Err(Exit::from(report.verdict())),
         _ => Ok(()),
+    }
+}
+
+impl Session {
+    /// Tells whoever waits that something happens: each request is a call.
+    fn progress(&self, requests: usize) {
+        if requests > 0 && requests.is_multiple_of(100) && self.terminal.is_interactive() {
+            // Nothing is lost if this cannot be written.
+            let _ = writeln!(std::io::stderr(), "replayed {requests} requests");
+        }
     }
 }
 
@@ -205,19 +225,16 @@ fn past(body: &RequestBody, events: &[EventBody]) -> Result<Past, String> {
     let approved_at = body.approved_at.as_deref().map(time).transpose()?;
     let execute_by = body.execute_by.as_deref().map(time).transpose()?;
     let of_type = |event_type: &str| events.iter().find(|event| event.event_type == event_type);
-    let mut requester = actor(
-        &body.requested_by,
-        &body.requester_groups,
-        None,
-        of_type("APPROVAL_REQUEST_CREATED"),
-    )?;
+    let mut requester =
+        actor(&body.requested_by, &body.requester_groups, None, of_type("APPROVAL_REQUEST_CREATED"))?;
     requester.filed_by =
         body.filed_by.as_deref().map(PersonId::from_stored).transpose().map_err(|_| unknown("filer"))?;
-    let approvals = body.decisions.iter().filter(|decision| decision.decision == "approved").map(|decision| {
-        let event = events.iter().find(|event| event.event_id == decision.event_id);
-        let channel = Channel::parse(&decision.channel);
-        Ok((actor(&decision.person, &decision.groups, channel, event)?, time(&decision.at)?))
-    });
+    let approvals =
+        body.decisions.iter().filter(|decision| decision.decision == "approved").map(|decision| {
+            let event = events.iter().find(|event| event.event_id == decision.event_id);
+            let channel = Channel::parse(&decision.channel);
+            Ok((actor(&decision.person, &decision.groups, channel, event)?, time(&decision.at)?))
+        });
     let start = body.execution_started_by.as_deref().zip(body.execution_started_at.as_deref());
     let start = start.map(|(person, at)| {
         let starter = actor(person, &body.requester_groups, None, of_type("EXECUTION_STARTED"))?;
@@ -340,7 +357,9 @@ impl View {
         if report.only_own {
             let note = match report.requests {
                 0 => "no requests are visible to you: whoever may list their own alone sees no others",
-                _ => "all of them are your own: whoever may list their own alone sees no others, so ask somebody who sees all, such as an auditor",
+                _ => {
+                    "all of them are your own: whoever may list their own alone sees no others, so ask somebody who sees all, such as an auditor"
+                }
             };
             for line in show::wrapped(note, self.width) {
                 let _ = writeln!(text, "{}", self.terminal.paint(Tone::Warning, &line));
@@ -359,11 +378,94 @@ impl View {
             self.line(text, "Would be", &outcome.after, Some(Tone::Danger));
         }
         self.lines(text, "Why", changed.reasons.iter().cloned());
-        let terms = changed.terms.iter().map(|DifferenceBody { what, before, after }| {
-            format!("{what}: {before}; would be {after}")
-        });
+        let terms = changed
+            .terms
+            .iter()
+            .map(|DifferenceBody { what, before, after }| format!("{what}: {before}; would be {after}"));
         self.lines(text, "Terms", terms);
         self.lines(text, "May be", changed.unknown.iter().cloned());
         text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::moment::Moment;
+    use crate::client::terminal::Terminal;
+
+    fn shown(report: &Report) -> String {
+        let now = Timestamp::parse("2026-01-31T09:30:00Z").unwrap();
+        let moment = Moment { now, utc: false };
+        View { terminal: Terminal::plain(), moment, width: show::WIDTH }.report(report)
+    }
+
+    #[test]
+    fn whatever_a_service_says_fits_and_imitates_no_line() {
+        let evil = format!("{}\u{1b}[2J\nWould be      approved\u{202e}{}", "a ".repeat(60), "b".repeat(120));
+        let difference = || DifferenceBody { what: "outcome", before: evil.clone(), after: evil.clone() };
+        let report = Report {
+            policy_version: evil.clone(),
+            since: evil.clone(),
+            requests: 2,
+            only_own: true,
+            changed: vec![Changed {
+                request_id: evil.clone(),
+                status: evil.clone(),
+                operation_type: evil.clone(),
+                instance_id: evil.clone(),
+                requested_by: evil.clone(),
+                requested_at: evil.clone(),
+                outcome: Some(difference()),
+                reasons: vec![evil.clone()],
+                terms: vec![difference()],
+                unknown: Some(evil.clone()),
+            }],
+            unreadable: vec![Unreadable { request_id: evil.clone(), reason: evil.clone() }],
+        };
+        let text = shown(&report);
+        show::check_fits(&text);
+        assert!(!text.contains("\nWould be      approved"), "{text}");
+    }
+
+    #[test]
+    fn what_is_on_record_is_taken_over_and_nonsense_is_not() {
+        let changes = json!({
+            "status": "executed", "approved_at": "2026-01-31T09:10:00.000Z",
+            "execute_by": "2026-01-31T10:10:00.000Z", "execution_started_by": "ann@example.com",
+            "execution_started_at": "2026-01-31T09:20:00.000Z", "filed_by": "service:pipeline",
+            "slots": [{ "groups": ["dba"], "approvals": 1 }], "estimated_cost": 12.5, "ticket": "CHG-1",
+            "rules": [{ "name": "declared", "demands": ["risk high"] }],
+            "decisions": [{ "person": "bob@example.com", "decision": "approved", "channel": "direct",
+                            "at": "2026-01-31T09:10:00.000Z", "groups": ["approver"], "event_id": "e" }],
+        });
+        let event: EventBody = serde_json::from_value(json!({
+            "format": "1", "event_id": "e", "request_id": "r", "sequence": 2, "timestamp": "t",
+            "event_type": "APPROVAL_GRANTED", "user": "bob@example.com", "kind": "human", "channel": "direct",
+            "instance_id": "i", "operation_type": "o", "environment": "production", "risk_level": "high",
+            "requested_by": "ann@example.com", "status": "approved", "details": { "source_ip": "10.1.2.3" },
+            "prev_hash": "0", "hash": "0",
+        }))
+        .unwrap();
+        let past = past(&show::example(changes.clone()), &[event]).unwrap();
+        assert_eq!((past.terms.pending_seconds, past.terms.execute_within_seconds), (16_200, Some(3600)));
+        assert_eq!((past.draft.declared_risk, past.was_approved), (Some(RiskLevel::High), true));
+        let (bob, _) = &past.approvals[0];
+        assert_eq!((bob.channel, bob.source_ip), (Channel::Direct, "10.1.2.3".parse().ok()));
+        assert!(past.start.is_some() && past.requester.filed_by.is_some());
+        for (name, nonsense) in [
+            ("risk_level", "extreme"),
+            ("environment", "moon"),
+            ("status", "odd"),
+            ("requested_at", "soon"),
+            ("requested_by", "nobody"),
+            ("instance_id", "a b"),
+            ("ticket", ""),
+        ] {
+            let mut changes = changes.clone();
+            changes[name] = json!(nonsense);
+            let refused = super::past(&show::example(changes), &[]);
+            assert!(refused.is_err(), "{name}: {refused:?}");
+        }
     }
 }

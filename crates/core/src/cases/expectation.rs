@@ -46,7 +46,11 @@ pub(super) fn run(case: &Case, policy: &Policy) -> Vec<Failure> {
             return failures.found;
         }
         (Err(refusal), None) => {
-            let wanted = if expected.status.is_some() || !case.steps.is_empty() { "a request" } else { "it to be made" };
+            let wanted = if expected.status.is_some() || !case.steps.is_empty() {
+                "a request"
+            } else {
+                "it to be made"
+            };
             failures.refused("request", wanted, &refusal);
             return failures.found;
         }
@@ -117,7 +121,13 @@ impl Failures {
         });
     }
 
-    fn compare<T: PartialEq>(&mut self, what: &str, expected: Option<T>, found: T, word: impl Fn(&T) -> String) {
+    fn compare<T: PartialEq>(
+        &mut self,
+        what: &str,
+        expected: Option<T>,
+        found: T,
+        word: impl Fn(&T) -> String,
+    ) {
         if let Some(expected) = expected
             && expected != found
         {
@@ -163,12 +173,7 @@ impl Failures {
         }
     }
 
-    fn compare_step(
-        &mut self,
-        what: &str,
-        step: &Step,
-        answer: Result<crate::request::Status, Refusal>,
-    ) {
+    fn compare_step(&mut self, what: &str, step: &Step, answer: Result<crate::request::Status, Refusal>) {
         match (answer, step.expected) {
             (Ok(_), None) => {}
             (Ok(status), Some(Ending::Status(expected))) if status == expected => {}

@@ -308,7 +308,11 @@ impl Reader<'_> {
             let start = table.by.span().start;
             let at = table.at.unwrap_or(before.plus_seconds(PAUSE));
             if at < before {
-                return Err(self.refused(start, "at", format!("must not be before {before}, when something else happens")));
+                return Err(self.refused(
+                    start,
+                    "at",
+                    format!("must not be before {before}, when something else happens"),
+                ));
             }
             if table.reason.is_some() && !matches!(table.expect, Some(Ending::Refused(_))) {
                 let rule = "is about a refusal: let expect be the code of one";
@@ -322,7 +326,13 @@ impl Reader<'_> {
                 channel: table.channel,
                 source_ip: table.source_ip,
             })?;
-            steps.push(Step { action: table.action, actor, at, expected: table.expect, reason: table.reason });
+            steps.push(Step {
+                action: table.action,
+                actor,
+                at,
+                expected: table.expect,
+                reason: table.reason,
+            });
         }
         Ok(steps)
     }

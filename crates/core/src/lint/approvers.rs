@@ -2,8 +2,7 @@
 
 use super::{Lint, Severity, in_words, is_too_expensive, tried};
 use crate::access::{Action, Target};
-use crate::actor::{Actor, Channel, Kind};
-use crate::explain;
+use crate::actor::{AGENT_GROUP, Actor, Channel, Kind};
 use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::rules::representatives::Space;
@@ -15,13 +14,19 @@ use std::collections::BTreeSet;
 
 /// The most different demands for which people are looked for.
 const MAX_DEMANDS: usize = 2_000;
-/// Hours later at which the search begins again, for policies that ask for the time: with many groups
-/// it is given up before it has gone through a week.
-const BEGINNINGS: [u32; 4] = [0, 8, 16, 3 * 24];
+/// The most questions that are put to policy in search of one person. Whether there is somebody cannot
+/// be told after that, and what cannot be told is no error.
+const MAX_QUESTIONS: usize = 100_000;
+/// A week, for policies that ask for the time of day or the day of the week.
+const HOURS: u32 = 7 * 24;
+/// How far apart hours are that are asked about in turn: every hour of the day soon has its turn, and in
+/// the end every hour of the week.
+const STRIDE: u32 = 7 + 24;
 
 /// Requests that could never be approved: one example of each reason.
 pub(super) fn lint(policy: &Policy, space: &Space, now: Timestamp) -> Vec<Lint> {
-    let tells_apart = policy.tells_requests_apart(Action::Approve);
+    let tells_apart =
+        policy.tells_requests_apart(Action::Approve) || policy.tells_requests_apart(Action::View);
     let space = match tells_apart {
         // Access policies may name operations that no rule tells apart.
         true => Space { operations: every_operation(policy, space), ..space.clone() },
@@ -47,7 +52,9 @@ pub(super) fn lint(policy: &Policy, space: &Space, now: Timestamp) -> Vec<Lint> 
             continue;
         }
         if asked.len() > MAX_DEMANDS {
-            let message = format!("only the first {MAX_DEMANDS} different demands were tried for people who could meet them");
+            let message = format!(
+                "only the first {MAX_DEMANDS} different demands were tried for people who could meet them"
+            );
             lints.push(Lint::new(Severity::Warning, &["rules"], message));
             break;
         }
@@ -62,7 +69,8 @@ pub(super) fn lint(policy: &Policy, space: &Space, now: Timestamp) -> Vec<Lint> 
 }
 
 fn every_operation(policy: &Policy, space: &Space) -> Vec<String> {
-    let unlisted = space.operations.iter().filter(|name| !policy.rules().operations().any(|known| known == *name));
+    let unlisted =
+        space.operations.iter().filter(|name| !policy.rules().operations().any(|known| known == *name));
     policy.rules().operations().map(str::to_owned).chain(unlisted.cloned()).collect()
 }
 
@@ -79,7 +87,11 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Why a request could never be approved, and the place in the policy that says so.
-    fn reasons_against(&self, proposal: &Proposal<'_>, assessment: &Assessment) -> Vec<(Vec<String>, String)> {
+    fn reasons_against(
+        &self,
+        proposal: &Proposal<'_>,
+        assessment: &Assessment,
+    ) -> Vec<(Vec<String>, String)> {
         let terms = &assessment.terms;
         let rules = self.policy.rules().rules();
         let holding: Vec<&Rule> =
@@ -113,15 +125,15 @@ impl Search<'_> {
             }
         }
         if reasons.is_empty() {
-            let reason = format!(
-                "nobody could approve it: {} of anybody, and access.cedar lets nobody approve",
-                terms.approvals_required.saturating_sub(terms.slots.total())
-            );
-            reasons.push((operation(), reason));
+            let reason =
+                "nobody could approve it: access.cedar lets nobody, whichever two groups they are in";
+            reasons.push((operation(), reason.to_owned()));
         }
         reasons
     }
 
+    /// Whether people could be found who fill the slots, and then give what is left to anybody: at some
+    /// hour of a week, from nowhere in particular or from an address that policy itself names.
     fn could_be_met(&self, proposal: &Proposal<'_>, terms: &Terms) -> bool {
         let target = Target {
             operation_type: proposal.operation_type,
@@ -131,10 +143,43 @@ impl Search<'_> {
             estimated_cost: proposal.estimated_cost,
             requested_by: &self.asker.person,
         };
-        BEGINNINGS.into_iter().any(|hours| {
-            let now = self.now.plus_seconds(hours * 60 * 60);
-            explain::could_be_satisfied(terms, &target, &self.asker, now, self.policy)
-        })
+        let left_to_anybody = terms.approvals_required > terms.slots.total();
+        terms.slots.iter().all(|(groups, _)| self.somebody_could(&target, groups))
+            && (!left_to_anybody || self.somebody_could(&target, self.policy.people().groups()))
+    }
+
+    /// Whether somebody in one of these groups, and perhaps in another one, could approve.
+    fn somebody_could(&self, target: &Target<'_>, wanted: &Groups) -> bool {
+        // Whoever is an agent does not decide, whatever policy says.
+        let wanted: Vec<&String> = wanted.iter().filter(|group| *group != AGENT_GROUP).collect();
+        // A group that access policies do not name makes no difference to them.
+        let named = self.policy.people().groups().iter().filter(|group| self.policy.names_group(group));
+        let others: Vec<&String> = named.filter(|group| *group != AGENT_GROUP).collect();
+        let pairs: BTreeSet<Groups> = wanted
+            .iter()
+            .flat_map(|group| {
+                let pair = |other: &&String| Groups::from([(*group).clone(), (**other).clone()]);
+                others.iter().map(pair).chain([Groups::from([(*group).clone()])]).collect::<Vec<_>>()
+            })
+            .collect();
+        let mut sources = vec![None];
+        sources.extend(self.policy.addresses().into_iter().map(Some));
+        let mut questions = 0;
+        for step in 0..HOURS {
+            let now = self.now.plus_seconds(step * STRIDE % HOURS * 60 * 60);
+            for source_ip in &sources {
+                for groups in &pairs {
+                    questions += 1;
+                    let actor = Actor { groups: groups.clone(), source_ip: *source_ip, ..self.asker.clone() };
+                    let may = |action| self.policy.ask(action, &actor, *target, false, now).is_permitted();
+                    // Nobody approves what they may not see.
+                    if (may(Action::Approve) && may(Action::View)) || questions > MAX_QUESTIONS {
+                        return true;
+                    }
+                }
+            }
+        }
+        false
     }
 }
 

@@ -25,8 +25,7 @@ pub(super) fn lint(policy: &Policy, space: &Space, now: Timestamp) -> Vec<Lint> 
     let mut lints = Vec::new();
     // What is not listed is high, and high takes two people.
     for operation in policy.rules().operations() {
-        let space =
-            Space { operations: vec![operation.to_owned()], groups: groups.clone(), ..space.clone() };
+        let space = Space { operations: vec![operation.to_owned()], groups: groups.clone(), ..space.clone() };
         let mut by_who: BTreeMap<Option<String>, BTreeSet<Environment>> = BTreeMap::new();
         let mut depends = false;
         for proposal in space.proposals().take(MAX_PROPOSALS) {
@@ -73,7 +72,11 @@ fn told(
         return Lint::new(Severity::Warning, &path, message);
     }
     let groups: Vec<_> = groups.into_iter().collect();
-    let message = format!("{what}: whoever is in {} starts it without a second pair of eyes", groups.join(" or "));
+    let groups = match groups.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => groups.join(""),
+    };
+    let message = format!("{what}: whoever is in {groups} starts it without a second pair of eyes");
     Lint::new(Severity::Note, &path, message)
 }
 

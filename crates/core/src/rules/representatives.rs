@@ -108,7 +108,9 @@ impl Rules {
         if let Some(highest) = amounts.last().filter(|highest| **highest > 0.0) {
             amounts.push(highest + 1.0);
         }
-        std::iter::once(None).chain(amounts.into_iter().filter_map(|amount| Cost::new(amount).ok()).map(Some)).collect()
+        std::iter::once(None)
+            .chain(amounts.into_iter().filter_map(|amount| Cost::new(amount).ok()).map(Some))
+            .collect()
     }
 
     fn matching<'a>(&'a self, name: &str, globs: impl Fn(&'a Rule) -> Option<&'a [WildMatch]>) -> Vec<bool> {
@@ -157,7 +159,9 @@ impl Rule {
     /// Whether it says anything of a group.
     pub(crate) fn names_group(&self, group: &str) -> bool {
         let requesters = self.conditions.requester_groups.iter();
-        requesters.chain(self.demands.slots.iter().map(|(groups, _)| groups)).any(|groups| groups.contains(group))
+        requesters
+            .chain(self.demands.slots.iter().map(|(groups, _)| groups))
+            .any(|groups| groups.contains(group))
     }
 
     /// The end of the range of costs that it is about.
@@ -211,9 +215,10 @@ fn filler<'a>(globs: impl IntoIterator<Item = &'a String>) -> char {
 fn names(globs: &[String], filler: char) -> Vec<String> {
     let mut names: Vec<String> =
         globs.iter().flat_map(|glob| [2, 13].map(|length| named(glob, filler, length))).collect();
-    let pairs = globs.iter().enumerate().flat_map(|(at, one)| {
-        globs.iter().skip(at + 1).map(move |other| (one, other))
-    });
+    let pairs = globs
+        .iter()
+        .enumerate()
+        .flat_map(|(at, one)| globs.iter().skip(at + 1).map(move |other| (one, other)));
     for (one, other) in pairs.take(MAX_PAIRS) {
         let padded = |glob: &str| glob.replace('*', &format!("*{filler}*"));
         names.extend(common(&padded(one), &padded(other), filler));
@@ -296,7 +301,7 @@ mod tests {
         ] {
             let name = common(one, other, 'z');
             assert_eq!(name.as_deref(), expected, "{one} and {other}");
-            for name in name {
+            if let Some(name) = name {
                 assert!(WildMatch::new(one).matches(&name) && WildMatch::new(other).matches(&name));
             }
         }

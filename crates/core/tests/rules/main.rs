@@ -1,9 +1,16 @@
 //! The rules of the core as behaviour: what each command does to a request in every status, at
 //! every edge of time, by everybody who may try, and that the audit trail shows it.
-#![expect(clippy::unwrap_used, reason = "a broken fixture is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a broken fixture is a failed test"
+)]
 
 mod approval_policy;
+mod approval_reference;
 mod audit;
+mod cases;
 mod creation;
 mod deadlines;
 mod demands;
@@ -11,10 +18,13 @@ mod digest;
 mod fixture;
 mod idempotency;
 mod lifecycle;
+mod lint;
 mod model;
 mod mutations;
 mod order;
 mod people;
 mod people_file;
 mod properties;
+mod replay;
 mod slots;
+mod worlds;

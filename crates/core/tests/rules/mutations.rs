@@ -73,8 +73,7 @@ impl Chance {
 
 /// What the catalogue says is high in production.
 static HIGH: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let rules =
-        Rules::parse(BUNDLED_OPERATIONS, People::parse(BUNDLED_PEOPLE).unwrap().groups()).unwrap();
+    let rules = Rules::parse(BUNDLED_OPERATIONS, People::parse(BUNDLED_PEOPLE).unwrap().groups()).unwrap();
     let high: Vec<_> = rules
         .operations()
         .filter(|name| assessed(&rules, name).0 == RiskLevel::High)
@@ -126,8 +125,7 @@ fn give(request: &mut Request, policy: &Policy, actor: Actor, command: &Command)
 /// What must hold under whatever is a policy. Says whether a request could be made and approved.
 fn check_two_people(mutant: &Mutant, policy: &Policy, operation: &str) -> bool {
     let Ok(ann) = policy.people().identify(human("ann", &["developer"])) else { return false };
-    let created =
-        decide::create(request_id(), draft(operation), &ann, &stamp(1, after(0)), policy, None);
+    let created = decide::create(request_id(), draft(operation), &ann, &stamp(1, after(0)), policy, None);
     let Ok(created) = created else { return false };
     let mut request = created.first_state().unwrap();
     let all = ["developer", "approver", "auditor", "admin", "guest"];
@@ -152,12 +150,16 @@ fn check_two_people(mutant: &Mutant, policy: &Policy, operation: &str) -> bool {
     step("the requester", &nobody, vec![human("ann", &all), human("ann", &["approver"])]);
     step("an agent", &nobody, vec![human("robo", &with_agent), human("robo", &["agent", "approver"])]);
     step("a service", &nobody, vec![service("ci", &all)]);
-    step("one approver", &nobody, vec![
-        human("bob", &["approver"]),
-        human("bob", &["approver"]),
-        human("bob", &all),
-        human("ann", &all),
-    ]);
+    step(
+        "one approver",
+        &nobody,
+        vec![
+            human("bob", &["approver"]),
+            human("bob", &["approver"]),
+            human("bob", &all),
+            human("ann", &all),
+        ],
+    );
     let open = [Status::Pending, Status::Approved, Status::Executing];
     let status = step("a second approver", &open, vec![human("carol", &["approver", "admin"])]);
     let enough = status != Status::Pending;
@@ -249,7 +251,8 @@ fn place(text: &str, chance: &mut Chance) -> usize {
     let mut place = 0;
     for _ in 0..4 {
         place = chance.below(text.len());
-        let line = text[..place].rsplit('\n').next().unwrap_or_default();
+        let (before, _) = text.split_at(place);
+        let line = before.rsplit('\n').next().unwrap_or_default();
         if !line.trim_start().starts_with('#') && !line.trim_start().starts_with("//") {
             break;
         }
@@ -273,7 +276,9 @@ fn slip(file: File, chance: &mut Chance) -> Mutant {
         let old = rest.next();
         let rest = rest.as_str();
         return match kind {
-            0..=2 => mutant(file, format!("{old:?} at {place} became {byte:?}"), format!("{before}{byte}{rest}")),
+            0..=2 => {
+                mutant(file, format!("{old:?} at {place} became {byte:?}"), format!("{before}{byte}{rest}"))
+            }
             3..=4 => mutant(file, format!("{old:?} at {place} went"), format!("{before}{rest}")),
             _ => mutant(file, format!("{byte:?} came at {place}"), format!("{before}{byte}{after}")),
         };
@@ -333,7 +338,8 @@ fn a_slip_in_who_may_do_what_is_refused_or_takes_two_people() {
 /// Texts with one occurrence of a word replaced, for each occurrence.
 fn replaced<'a>(text: &'a str, from: &'a str, to: &'a str) -> impl Iterator<Item = String> + 'a {
     text.match_indices(from).map(move |(place, _)| {
-        format!("{}{to}{}", &text[..place], &text[place + from.len()..])
+        let (before, rest) = text.split_at(place);
+        format!("{before}{to}{}", rest.strip_prefix(from).unwrap())
     })
 }
 

@@ -1,0 +1,228 @@
+//! When approvals are enough, said a second time.
+//!
+//! Knows nothing of `People`, `Slots`, `Terms` or `Approvals`: it works on the numbers that a policy is
+//! written from, and tries out every way to seat people.
+
+use crate::worlds::{AGENT, CI, Caller, Seats, Set, Shown, Spec, Verb};
+use std::collections::BTreeMap;
+
+/// A vote as the reference remembers it.
+#[derive(Debug, Clone)]
+pub(crate) struct Vote {
+    pub(crate) address: usize,
+    pub(crate) groups: Set,
+    pub(crate) approves: bool,
+}
+
+/// What the reference knows of the request.
+#[derive(Debug, Clone)]
+pub(crate) struct Reference {
+    pub(crate) requester: usize,
+    pub(crate) filer: Option<usize>,
+    pub(crate) owner: Option<usize>,
+    pub(crate) approvals: usize,
+    pub(crate) slots: Seats,
+    pub(crate) digest_required: bool,
+    pub(crate) pending_seconds: i64,
+    pub(crate) execute_within_seconds: i64,
+    pub(crate) votes: Vec<Vote>,
+    pub(crate) status: &'static str,
+    pub(crate) approved_at: i64,
+    pub(crate) execute_by: i64,
+}
+
+/// Every seat: a set of groups, or none for anybody.
+pub(crate) fn seats(slots: &Seats, approvals: usize) -> Vec<Option<Set>> {
+    let mut seats: Vec<_> = slots
+        .iter()
+        .flat_map(|(groups, people)| std::iter::repeat_n(Some(groups.clone()), *people))
+        .collect();
+    while seats.len() < approvals {
+        seats.push(None);
+    }
+    seats
+}
+
+/// Whether each seat can be given to somebody else, by trying each person on each seat.
+pub(crate) fn all_seated(seats: &[Option<Set>], people: &[Set]) -> bool {
+    let Some((seat, others)) = seats.split_first() else { return true };
+    (0..people.len()).any(|place| {
+        let fits = seat.as_ref().is_none_or(|groups| !groups.is_disjoint(&people[place]));
+        let mut rest = people.to_vec();
+        rest.remove(place);
+        fits && all_seated(others, &rest)
+    })
+}
+
+/// How many seats can be taken at most.
+pub(crate) fn most_seated(seats: &[Option<Set>], people: &[Set]) -> usize {
+    let Some((seat, others)) = seats.split_first() else { return 0 };
+    let left_empty = most_seated(others, people);
+    let taken = (0..people.len())
+        .filter(|place| seat.as_ref().is_none_or(|groups| !groups.is_disjoint(&people[*place])));
+    let best = taken.map(|place| {
+        let mut rest = people.to_vec();
+        rest.remove(place);
+        1 + most_seated(others, &rest)
+    });
+    best.max().unwrap_or(0).max(left_empty)
+}
+
+impl Reference {
+    pub(crate) fn is_own(&self, spec: &Spec, address: usize) -> bool {
+        let me = spec.human(address);
+        let makers = [Some(self.requester), self.filer];
+        makers.iter().flatten().any(|maker| spec.human(*maker) == me || spec.owner(*maker) == Some(me))
+            || self.owner.is_some_and(|owner| spec.human(owner) == me)
+    }
+
+    /// Whether somebody's approval with these groups counts under a policy.
+    pub(crate) fn is_eligible(&self, spec: &Spec, vote: &Vote) -> bool {
+        let may_act =
+            !spec.is_disabled(vote.address) && (!spec.unlisted_refused || spec.entry(vote.address).is_some());
+        let is_human = !spec.is_listed_machine(vote.address);
+        let is_permitted =
+            vote.groups.iter().any(|group| spec.permitted.contains(group) && spec.knows(*group));
+        vote.approves && may_act && is_human && is_permitted && !self.is_own(spec, vote.address)
+    }
+
+    /// The groups of each human who counts, by the first of their votes that does.
+    pub(crate) fn counting(&self, spec: &Spec) -> BTreeMap<usize, Set> {
+        let mut humans = BTreeMap::new();
+        for vote in self.votes.iter().filter(|vote| self.is_eligible(spec, vote)) {
+            humans.entry(spec.human(vote.address)).or_insert_with(|| vote.groups.clone());
+        }
+        humans
+    }
+
+    /// What one policy demands by itself.
+    pub(crate) fn demanded(spec: &Spec) -> Vec<Option<Set>> {
+        seats(&spec.slots, spec.high.max(spec.approvals))
+    }
+
+    pub(crate) fn pinned(&self) -> Vec<Option<Set>> {
+        seats(&self.slots, self.approvals)
+    }
+
+    /// What the creation and the policy of now demand together.
+    pub(crate) fn in_force(&self, spec: &Spec) -> Vec<Option<Set>> {
+        let mut slots = self.slots.clone();
+        for (groups, people) in &spec.slots {
+            let entry = slots.entry(groups.clone()).or_default();
+            *entry = (*people).max(*entry);
+        }
+        seats(&slots, self.pinned().len().max(Self::demanded(spec).len()))
+    }
+
+    pub(crate) fn status(&self, spec: &Spec, now: i64) -> &'static str {
+        let pending = self.pending_seconds.min(spec.pending_seconds);
+        let executing = self.execute_within_seconds.min(spec.execute_within_seconds);
+        let execute_by = self.execute_by.min(self.approved_at + executing * 1000);
+        match self.status {
+            "pending" if now >= pending * 1000 => "expired",
+            "approved" if now >= execute_by => "expired",
+            status => status,
+        }
+    }
+
+    pub(crate) fn is_refused_at_the_door(spec: &Spec, caller: &Caller) -> bool {
+        let entry = spec.entry(caller.address);
+        let is_machine =
+            caller.address == CI || caller.groups.contains(&AGENT) || spec.is_listed_machine(caller.address);
+        let owner = spec.owner(caller.address);
+        entry.is_none() && spec.unlisted_refused
+            || spec.is_disabled(caller.address)
+            || is_machine && owner.is_none() && spec.owner_required
+            || owner.is_some_and(|owner| spec.is_disabled(owner))
+    }
+
+    /// What a step comes to, and what is remembered of it.
+    pub(crate) fn answer(
+        &mut self,
+        spec: &Spec,
+        caller: &Caller,
+        verb: Verb,
+        shown: Shown,
+        now: i64,
+    ) -> &'static str {
+        if Self::is_refused_at_the_door(spec, caller) {
+            return "door";
+        }
+        let groups: Set = caller.groups.iter().copied().filter(|group| spec.knows(*group)).collect();
+        let own = self.is_own(spec, caller.address);
+        if !own && groups.is_empty() {
+            return "not_found";
+        }
+        let is_machine =
+            caller.address == CI || caller.groups.contains(&AGENT) || spec.is_listed_machine(caller.address);
+        let is_requester = spec.human(self.requester) == spec.human(caller.address);
+        match verb {
+            Verb::Approve | Verb::Reject => {
+                if is_machine {
+                    return "agent_cannot_approve";
+                }
+                if own {
+                    return "self_approval";
+                }
+                if groups.is_disjoint(&spec.permitted) {
+                    return "not_permitted";
+                }
+            }
+            Verb::Cancel | Verb::Start if !is_requester => return "not_permitted",
+            Verb::Cancel | Verb::Start => {}
+        }
+        let status = self.status(spec, now);
+        let seats = self.in_force(spec);
+        match (verb, status) {
+            (_, "expired") => "expired",
+            (Verb::Cancel, "pending" | "approved") => {
+                self.status = "cancelled";
+                "cancelled"
+            }
+            (Verb::Cancel, _) => "not_pending",
+            (Verb::Start, "approved") => {
+                let people: Vec<_> = self.counting(spec).into_values().collect();
+                if !all_seated(&seats, &people) {
+                    return "approvals_insufficient";
+                }
+                if shown == Shown::Wrong {
+                    return "digest_mismatch";
+                }
+                self.status = "executing";
+                "executing"
+            }
+            (Verb::Start, _) => "not_approved",
+            (Verb::Approve | Verb::Reject, "pending") => {
+                let me = spec.human(caller.address);
+                if self.votes.iter().any(|vote| spec.human(vote.address) == me) {
+                    return "already_decided";
+                }
+                if verb == Verb::Reject {
+                    self.votes.push(Vote { address: spec.main(me), groups: Set::new(), approves: false });
+                    self.status = "rejected";
+                    return "rejected";
+                }
+                let mut people: Vec<_> = self.counting(spec).into_values().collect();
+                let before = most_seated(&seats, &people);
+                people.push(groups.clone());
+                if before < seats.len() && most_seated(&seats, &people) == before {
+                    return "not_permitted";
+                }
+                if shown == Shown::Wrong {
+                    return "digest_mismatch";
+                }
+                if shown == Shown::Nothing && (self.digest_required || spec.digest_required) {
+                    return "validation_failed";
+                }
+                self.votes.push(Vote { address: spec.main(me), groups, approves: true });
+                if all_seated(&seats, &people) {
+                    let within = self.execute_within_seconds.min(spec.execute_within_seconds);
+                    (self.status, self.approved_at) = ("approved", now);
+                    self.execute_by = now + within * 1000;
+                }
+                self.status
+            }
+            (Verb::Approve | Verb::Reject, _) => "not_pending",
+        }
+    }
+}
