@@ -1,17 +1,18 @@
 //! The bodies of requests and answers, apart from the states they show.
 
-use crate::problem::Problem;
+mod explanation;
+mod simulation;
+
+pub use explanation::{ActionBody, ApprovalBody, ExplainBody, MissingBody};
+pub use simulation::{RefusalBody, SimulateBody};
+
 use countersign_app::ports::{Page, RequestSummary};
-use countersign_app::simulate::Simulation;
 use countersign_core::access::Action;
 use countersign_core::actor::Actor;
 use countersign_core::audit::{self, AuditEvent};
-use countersign_core::command::Draft;
-use countersign_core::digest::Digest;
-use countersign_core::explain::Explanation;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
-use countersign_core::request::{Request, Status, Verdict};
+use countersign_core::request::{Request, Verdict};
 use countersign_core::risk::Cost;
 use countersign_core::rules::MatchedRule;
 use countersign_core::slots::Slots;
@@ -151,152 +152,6 @@ pub struct RuleBody {
     pub name: String,
     /// What it demanded, in words.
     pub demands: Vec<String>,
-}
-
-/// Why a request stands where it stands, under the policy of now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ExplainBody {
-    /// Names the request.
-    pub request_id: String,
-    /// Where it is in its life.
-    pub status: String,
-    /// How dangerous.
-    pub risk_level: String,
-    /// Where.
-    pub environment: String,
-    /// How many distinct people must agree.
-    pub approvals_required: u8,
-    /// Which groups some of them must come from.
-    pub slots: Vec<SlotBody>,
-    /// Whether an approver must name the digest of what they were shown.
-    pub digest_required: bool,
-    /// SHA-256 of the policy that it was made under.
-    pub policy_version: String,
-    /// What each part of that policy demanded.
-    pub rules: Vec<RuleBody>,
-    /// SHA-256 of the policy of now.
-    pub current_policy_version: String,
-    /// What each part of the policy of now would demand. While the request is pending or approved,
-    /// the stricter of both holds.
-    pub current_rules: Vec<RuleBody>,
-    /// The approvals on record, and whether they count.
-    pub approvals: Vec<ApprovalBody>,
-    /// What is missing.
-    pub missing: MissingBody,
-    /// Who can still give it: whoever is in all groups of one of these. Empty unless it is pending.
-    pub approvers: Vec<Vec<String>>,
-    /// What the caller may do to it.
-    pub actions: Vec<ActionBody>,
-    /// What happens if nobody does anything.
-    pub otherwise: String,
-    /// When. Absent where nothing happens by itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub deadline: Option<String>,
-}
-
-/// An approval on record.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ApprovalBody {
-    /// Whose.
-    pub person: String,
-    /// The groups that they were in.
-    pub groups: Vec<String>,
-    /// Whether it counts.
-    pub counts: bool,
-    /// Why not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-/// The approvals that are missing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MissingBody {
-    /// Slots that are open.
-    pub slots: Vec<SlotBody>,
-    /// How many more, which anybody may give who may approve.
-    pub from_anybody: usize,
-}
-
-/// Whether the caller may do something to a request.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ActionBody {
-    /// The command.
-    pub action: String,
-    /// Whether it would be accepted now.
-    pub permitted: bool,
-    /// The code of the problem that it would be answered with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// Why not: the `reasons` of that problem.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub reasons: Vec<String>,
-}
-
-/// What would come of making a request, in the names of a request's own fields.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SimulateBody {
-    /// Whether it could be made.
-    pub permitted: bool,
-    /// The problems that it would meet, the first of which would be the answer.
-    pub refusals: Vec<RefusalBody>,
-    /// Whether people could be found to approve it.
-    pub satisfiable: bool,
-    /// The status that it would begin with: `pending`, or `approved`.
-    pub status: String,
-    /// What is to be done.
-    pub operation_type: String,
-    /// To what.
-    pub instance_id: String,
-    /// Where, as policy sees it.
-    pub environment: String,
-    /// How dangerous.
-    pub risk_level: String,
-    /// Who asks.
-    pub requested_by: String,
-    /// The groups of whoever asks.
-    pub requester_groups: Vec<String>,
-    /// When it would be made.
-    pub requested_at: String,
-    /// SHA-256 of the parameters' canonical JSON (RFC 8785).
-    pub parameters_digest: String,
-    /// How many distinct people must agree, those in `slots` included.
-    pub approvals_required: u8,
-    /// Which groups some of them must come from.
-    pub slots: Vec<SlotBody>,
-    /// Whether an approver must name the digest of what they were shown.
-    pub digest_required: bool,
-    /// When it would expire if it were still pending.
-    pub expires_at: String,
-    /// By when it must be started, if it would be approved at once.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub execute_by: Option<String>,
-    /// How long an approval of it would last, in seconds.
-    pub execute_within_seconds: u32,
-    /// The fields that policy demands.
-    pub required_fields: Vec<String>,
-    /// The most it may be expected to cost.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cost_limit: Option<f64>,
-    /// How many pending requests its requester may have, this one included.
-    pub pending_limit: u16,
-    /// SHA-256 of the policy.
-    pub policy_version: String,
-    /// What each part of it demands.
-    pub rules: Vec<RuleBody>,
-}
-
-/// A problem that a request would meet.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RefusalBody {
-    /// The problem's code.
-    pub code: String,
-    /// What it is, in a sentence.
-    pub detail: String,
-    /// Why, one sentence each.
-    pub reasons: Vec<String>,
-    /// The fields that break rules.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<FieldError>,
 }
 
 /// Something somebody said.
@@ -576,116 +431,6 @@ fn slots(slots: &Slots) -> Vec<SlotBody> {
 
 fn rules(rules: &[MatchedRule]) -> Vec<RuleBody> {
     rules.iter().map(|rule| RuleBody { name: rule.name.clone(), demands: rule.demands.clone() }).collect()
-}
-
-impl ExplainBody {
-    /// The explanation of a request under the policy of this version.
-    pub fn of(request: &Request, explanation: &Explanation<'_>, current: Digest) -> Self {
-        let terms = &explanation.terms;
-        let approvals = &explanation.approvals;
-        let counting = approvals.counting.iter().map(|decision| (*decision, None));
-        let discounted =
-            approvals.discounted.iter().map(|(decision, reason)| (*decision, Some(reason.clone())));
-        Self {
-            request_id: request.id.to_string(),
-            status: explanation.status.to_string(),
-            risk_level: terms.risk_level.as_str().to_owned(),
-            environment: terms.environment.as_str().to_owned(),
-            approvals_required: terms.approvals_required,
-            slots: slots(&terms.slots),
-            digest_required: terms.digest_required,
-            policy_version: request.policy_version.to_string(),
-            rules: rules(&request.rules),
-            current_policy_version: current.to_string(),
-            current_rules: rules(&explanation.current_rules),
-            approvals: counting
-                .chain(discounted)
-                .map(|(decision, reason)| ApprovalBody {
-                    person: decision.person.to_string(),
-                    groups: decision.groups.iter().cloned().collect(),
-                    counts: reason.is_none(),
-                    reason,
-                })
-                .collect(),
-            missing: MissingBody {
-                slots: slots(&explanation.filling.missing_slots),
-                from_anybody: explanation.filling.missing_from_anybody,
-            },
-            approvers: explanation.approvers.iter().map(|groups| groups.iter().cloned().collect()).collect(),
-            actions: explanation
-                .actions
-                .iter()
-                .map(|(command, outcome)| {
-                    let problem = outcome.clone().err().map(Problem::from);
-                    ActionBody {
-                        action: command.as_str().to_owned(),
-                        permitted: problem.is_none(),
-                        code: problem.as_ref().map(|problem| problem.code.as_str().to_owned()),
-                        reasons: problem.map(|problem| problem.reasons).unwrap_or_default(),
-                    }
-                })
-                .collect(),
-            otherwise: otherwise(explanation.status).to_owned(),
-            deadline: text(explanation.deadline),
-        }
-    }
-}
-
-/// What happens to a request of this status if nobody does anything.
-fn otherwise(status: Status) -> &'static str {
-    match status {
-        Status::Pending => "it expires, and nothing is run",
-        Status::Approved => "it expires, and would have to be asked for again",
-        Status::Executing => "it stays executing until somebody reports what came of it",
-        Status::Rejected | Status::Expired | Status::Cancelled | Status::Executed | Status::Failed => {
-            "nothing: it is closed"
-        }
-    }
-}
-
-impl SimulateBody {
-    /// What would come of a draft, under the policy of this version.
-    pub fn of(draft: &Draft, actor: &Actor, simulation: Simulation, version: Digest) -> Self {
-        let Simulation { now, assessment, objections, satisfiable } = simulation;
-        let terms = &assessment.terms;
-        let is_approved = terms.approvals_required == 0;
-        let status = if is_approved { Status::Approved } else { Status::Pending };
-        let refusals: Vec<_> = objections
-            .into_iter()
-            .map(Problem::from)
-            .map(|problem| RefusalBody {
-                code: problem.code.as_str().to_owned(),
-                detail: problem.detail,
-                reasons: problem.reasons,
-                errors: problem.errors,
-            })
-            .collect();
-        Self {
-            permitted: refusals.is_empty(),
-            refusals,
-            satisfiable,
-            status: status.to_string(),
-            operation_type: draft.operation_type.to_string(),
-            instance_id: draft.instance_id.to_string(),
-            environment: terms.environment.as_str().to_owned(),
-            risk_level: terms.risk_level.as_str().to_owned(),
-            requested_by: actor.person.to_string(),
-            requester_groups: actor.groups.iter().cloned().collect(),
-            requested_at: now.to_string(),
-            parameters_digest: draft.parameters.digest().to_string(),
-            approvals_required: terms.approvals_required,
-            slots: slots(&terms.slots),
-            digest_required: terms.digest_required,
-            expires_at: now.plus_seconds(terms.pending_seconds).to_string(),
-            execute_by: is_approved.then(|| now.plus_seconds(terms.execute_within_seconds).to_string()),
-            execute_within_seconds: terms.execute_within_seconds,
-            required_fields: terms.required_fields.iter().map(ToString::to_string).collect(),
-            cost_limit: terms.cost_limit.map(Cost::amount),
-            pending_limit: terms.pending_limit,
-            policy_version: version.to_string(),
-            rules: rules(&assessment.rules),
-        }
-    }
 }
 
 fn comments(request: &Request) -> Vec<CommentBody> {

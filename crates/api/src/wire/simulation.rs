@@ -1,0 +1,123 @@
+//! The body that says what would come of making a request.
+
+use super::{FieldError, RuleBody, SlotBody, rules, slots};
+use crate::problem::Problem;
+use countersign_app::simulate::Simulation;
+use countersign_core::actor::Actor;
+use countersign_core::command::Draft;
+use countersign_core::digest::Digest;
+use countersign_core::request::Status;
+use countersign_core::risk::Cost;
+use serde::{Deserialize, Serialize};
+
+/// What would come of making a request, in the names of a request's own fields.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SimulateBody {
+    /// Whether it could be made.
+    pub permitted: bool,
+    /// The problems that it would meet, the first of which would be the answer.
+    pub refusals: Vec<RefusalBody>,
+    /// Whether people could be found to approve it.
+    pub satisfiable: bool,
+    /// The status that it would begin with: `pending`, or `approved`.
+    pub status: String,
+    /// What is to be done.
+    pub operation_type: String,
+    /// To what.
+    pub instance_id: String,
+    /// Where, as policy sees it.
+    pub environment: String,
+    /// How dangerous.
+    pub risk_level: String,
+    /// Who asks.
+    pub requested_by: String,
+    /// The groups of whoever asks.
+    pub requester_groups: Vec<String>,
+    /// When it would be made.
+    pub requested_at: String,
+    /// SHA-256 of the parameters' canonical JSON (RFC 8785).
+    pub parameters_digest: String,
+    /// How many distinct people must agree, those in `slots` included.
+    pub approvals_required: u8,
+    /// Which groups some of them must come from.
+    pub slots: Vec<SlotBody>,
+    /// Whether an approver must name the digest of what they were shown.
+    pub digest_required: bool,
+    /// When it would expire if it were still pending.
+    pub expires_at: String,
+    /// By when it must be started, if it would be approved at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execute_by: Option<String>,
+    /// How long an approval of it would last, in seconds.
+    pub execute_within_seconds: u32,
+    /// The fields that policy demands.
+    pub required_fields: Vec<String>,
+    /// The most it may be expected to cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_limit: Option<f64>,
+    /// How many pending requests its requester may have, this one included.
+    pub pending_limit: u16,
+    /// SHA-256 of the policy.
+    pub policy_version: String,
+    /// What each part of it demands.
+    pub rules: Vec<RuleBody>,
+}
+
+/// A problem that a request would meet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RefusalBody {
+    /// The problem's code.
+    pub code: String,
+    /// What it is, in a sentence.
+    pub detail: String,
+    /// Why, one sentence each.
+    pub reasons: Vec<String>,
+    /// The fields that break rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+impl SimulateBody {
+    /// What would come of a draft, under the policy of this version.
+    pub fn of(draft: &Draft, actor: &Actor, simulation: Simulation, version: Digest) -> Self {
+        let Simulation { now, assessment, objections, satisfiable } = simulation;
+        let terms = &assessment.terms;
+        let is_approved = terms.approvals_required == 0;
+        let status = if is_approved { Status::Approved } else { Status::Pending };
+        let refusals: Vec<_> = objections
+            .into_iter()
+            .map(Problem::from)
+            .map(|problem| RefusalBody {
+                code: problem.code.as_str().to_owned(),
+                detail: problem.detail,
+                reasons: problem.reasons,
+                errors: problem.errors,
+            })
+            .collect();
+        Self {
+            permitted: refusals.is_empty(),
+            refusals,
+            satisfiable,
+            status: status.to_string(),
+            operation_type: draft.operation_type.to_string(),
+            instance_id: draft.instance_id.to_string(),
+            environment: terms.environment.as_str().to_owned(),
+            risk_level: terms.risk_level.as_str().to_owned(),
+            requested_by: actor.person.to_string(),
+            requester_groups: actor.groups.iter().cloned().collect(),
+            requested_at: now.to_string(),
+            parameters_digest: draft.parameters.digest().to_string(),
+            approvals_required: terms.approvals_required,
+            slots: slots(&terms.slots),
+            digest_required: terms.digest_required,
+            expires_at: now.plus_seconds(terms.pending_seconds).to_string(),
+            execute_by: is_approved.then(|| now.plus_seconds(terms.execute_within_seconds).to_string()),
+            execute_within_seconds: terms.execute_within_seconds,
+            required_fields: terms.required_fields.iter().map(ToString::to_string).collect(),
+            cost_limit: terms.cost_limit.map(Cost::amount),
+            pending_limit: terms.pending_limit,
+            policy_version: version.to_string(),
+            rules: rules(&assessment.rules),
+        }
+    }
+}
