@@ -31,7 +31,9 @@ pub struct CedarAccess {
     policies: Vec<NamedPolicy>,
     matters: Vec<Matter>,
     vocabulary: Vocabulary,
-    authorizer: Authorizer,
+    /// Made for the first question: it costs a third of reading the policies, and a function that
+    /// reports health or expires requests puts none.
+    authorizer: OnceLock<Authorizer>,
     groups: BTreeSet<String>,
     addresses: Vec<IpAddr>,
 }
@@ -85,7 +87,7 @@ impl CedarAccess {
             policies,
             matters: Action::ALL.into_iter().map(|action| Matter::new(action, &vocabulary)).collect(),
             vocabulary,
-            authorizer: Authorizer::new(),
+            authorizer: OnceLock::new(),
             groups: groups.clone(),
             addresses: addresses(text),
         })
@@ -141,7 +143,8 @@ impl CedarAccess {
         let matter = self.matters.iter().find(|matter| matter.action == question.action)?;
         let relevant = matter.relevant(&self.policies);
         let (request, entities) = self.vocabulary.put(question, matter.uid.clone(), &relevant.wanted).ok()?;
-        Some(self.authorizer.is_authorized(&request, &relevant.policies, &entities))
+        let authorizer = self.authorizer.get_or_init(Authorizer::new);
+        Some(authorizer.is_authorized(&request, &relevant.policies, &entities))
     }
 
     fn refusal(&self, question: &Question<'_>, response: &Response) -> Vec<String> {
