@@ -145,6 +145,7 @@ fn commit_grant(
         user: actor.person.clone(),
         kind: actor.kind,
         channel: actor.channel,
+        addresses: actor.addresses.clone(),
         source_ip: None,
         status: Status::Pending,
         change: Change::Granted { comment: None, execute_by: None, groups: actor.groups.clone() },

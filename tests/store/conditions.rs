@@ -57,6 +57,7 @@ fn commit_as(
         user: addresses[0].clone(),
         kind: Kind::Human,
         channel: Channel::Local,
+        addresses: addresses.iter().cloned().collect(),
         source_ip: None,
         status: Status::Pending,
         change,
@@ -114,6 +115,21 @@ fn another_address_of_the_requester_or_an_approver_is_refused_by_the_database() 
         let result = commit_as(&service, &store, &request, &addresses, version, granted());
         assert_eq!(result, Err(CommitError::Conflict), "{known}");
     }
+}
+
+/// THREATS 5: an address that was the requester's when they asked, whatever policy says of it since.
+#[test]
+fn an_address_that_the_requester_had_is_refused_by_the_database() {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    let service = Service::start();
+    let (store, request) = half_approved(&service);
+    let addresses = Some(AttributeValue::L(vec![AttributeValue::S("anna@example.com".to_owned())]));
+    let id = request.id.to_string();
+    service.block_on(inspection::replace_attribute(&service.database, &id, "requester_addresses", addresses));
+    let version = request.version + 1;
+    let result = commit(&service, &store, &request, "anna@example.com", version, granted());
+    assert_eq!(result, Err(CommitError::Conflict));
+    service.block_on(inspection::replace_attribute(&service.database, &id, "requester_addresses", None));
 }
 
 /// THREATS 6: whoever answers for the agent that asks.

@@ -26,13 +26,16 @@ pub struct Approvals<'a> {
 impl<'a> Approvals<'a> {
     /// Asks of each approval on record whether it counts under a policy.
     pub fn of(request: &'a Request, policy: &Policy) -> Self {
-        let mut people = BTreeSet::new();
+        let mut people: BTreeSet<&PersonId> = BTreeSet::new();
         let mut approvals = Self { counting: Vec::new(), discounted: Vec::new() };
         for decision in request.approvals() {
             let person = policy.people().person(&decision.person);
             match reason_against(request, decision, person, policy) {
                 Some(reason) => approvals.discounted.push((decision, reason)),
-                None if people.insert(person) => approvals.counting.push(decision),
+                None if decision.addresses.iter().chain([person]).all(|id| !people.contains(id)) => {
+                    people.extend(decision.addresses.iter().chain([person]));
+                    approvals.counting.push(decision);
+                }
                 None => {
                     let reason = format!("`{}` has approved by another address already", decision.person);
                     approvals.discounted.push((decision, reason));
@@ -68,7 +71,7 @@ fn reason_against(
     policy: &Policy,
 ) -> Option<String> {
     let people = policy.people();
-    if people.is_disabled(person) {
+    if decision.addresses.iter().chain([person]).any(|address| people.is_disabled(address)) {
         return Some(format!("`{person}` has been disabled"));
     }
     if people.is_stranger(person) {
@@ -79,7 +82,7 @@ fn reason_against(
     }
     let groups = decision.groups.iter().map(String::as_str);
     let mut approver = Actor::new(person.clone(), Kind::Human, decision.channel, groups);
-    approver.addresses.insert(decision.person.clone());
+    approver.addresses.extend(decision.addresses.iter().chain([&decision.person]).cloned());
     approver.source_ip = decision.source_ip;
     if approver.kind != Kind::Human {
         return Some(format!("`{person}` is no human"));

@@ -17,7 +17,7 @@ use crate::ids::{ExecutionId, RequestId};
 use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
-use crate::request::{Execution, MAX_COMMENT_BYTES, MAX_COMMENTS, MAX_DECISIONS, Request, Status};
+use crate::request::{Decision, Execution, MAX_COMMENT_BYTES, MAX_COMMENTS, MAX_DECISIONS, Request, Status};
 use crate::rules::{Assessment, MAX_APPROVALS, MAX_MATCHED_RULES, Proposal};
 use crate::stamp::Stamp;
 use crate::terms::{Terms, Unmet};
@@ -133,6 +133,7 @@ pub fn create(
         user: actor.person.clone(),
         kind: actor.kind,
         channel: actor.channel,
+        addresses: actor.addresses.clone(),
         source_ip: actor.source_ip,
         status,
         change: Change::Created(Box::new(opening)),
@@ -189,6 +190,7 @@ pub fn decide(
         user: actor.person.clone(),
         kind: actor.kind,
         channel: actor.channel,
+        addresses: actor.addresses.clone(),
         source_ip: actor.source_ip,
         status,
         change,
@@ -216,7 +218,7 @@ fn permitted(
     now: Timestamp,
     policy: &Policy,
 ) -> Result<(), Refusal> {
-    let is_requester = actor.is(&request.requested_by);
+    let is_requester = policy.is_requester(actor, request);
     let permit = |action| policy.permit(action, actor, request, now);
     match command {
         Command::Approve { .. } | Command::Reject { .. } => {
@@ -345,7 +347,11 @@ impl Deciding<'_> {
     }
 
     fn has_decided(&self) -> bool {
-        self.request.decisions.iter().any(|decision| self.policy.is_actor(self.actor, &decision.person))
+        let is_theirs = |decision: &Decision| {
+            self.policy.is_actor(self.actor, &decision.person)
+                || decision.addresses.iter().any(|address| self.actor.is(address))
+        };
+        self.request.decisions.iter().any(is_theirs)
     }
 
     fn approve(

@@ -13,6 +13,7 @@ use crate::rules::MatchedRule;
 use crate::slots::{Groups, Slots};
 use crate::text::{CommentText, DurationText, Identifier, Justification, RollbackPlan};
 use crate::timestamp::Timestamp;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// One accepted command.
@@ -32,6 +33,8 @@ pub struct Event {
     pub kind: Kind,
     /// By which door.
     pub channel: Channel,
+    /// All ids that are known to be theirs, `user` included.
+    pub addresses: BTreeSet<PersonId>,
     /// From where, as far as the shell can vouch for it.
     pub source_ip: Option<IpAddr>,
     /// The request's status after the event.

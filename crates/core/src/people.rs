@@ -14,11 +14,12 @@ pub const FILE: &str = "people.toml";
 
 /// The most groups that may be configured. With [`MAX_GROUP_NAME`] it bounds what a request
 /// remembers of each approver.
-pub const MAX_GROUPS: usize = 64;
+pub const MAX_GROUPS: usize = 40;
 /// The longest group name, in bytes.
-pub const MAX_GROUP_NAME: usize = 64;
-/// The most addresses of one person: a condition of the store names each of them.
-pub const MAX_ADDRESSES: usize = 10;
+pub const MAX_GROUP_NAME: usize = 48;
+/// The most addresses of one person: a condition of the store names each of them, and each decision
+/// remembers them.
+pub const MAX_ADDRESSES: usize = 6;
 
 /// The people, agents and services that an organisation has written down.
 #[derive(Debug, Clone)]
@@ -230,10 +231,12 @@ impl People {
             let reason = format!("`{person}` is no human, and {FILE} does not say who answers for it");
             return Err(Refusal::not_permitted(reason));
         }
-        if owner.as_ref().is_some_and(|owner| self.is_disabled(owner)) {
-            return Err(Refusal::not_permitted(format!(
-                "whoever answers for `{person}` is disabled in {FILE}"
-            )));
+        if let Some(owner) = owner.as_ref().filter(|owner| self.is_disabled(owner) || self.is_stranger(owner))
+        {
+            let reason = format!(
+                "`{owner}`, who answers for `{person}`, is disabled in {FILE}, or not listed where one must be"
+            );
+            return Err(Refusal::not_permitted(reason));
         }
         let mut addresses = actor.addresses;
         addresses.extend(entry.into_iter().flat_map(|entry| entry.addresses.iter().cloned()));

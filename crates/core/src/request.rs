@@ -21,9 +21,9 @@ use std::net::IpAddr;
 /// The most comments a request holds, besides those that come with decisions.
 ///
 /// With 64 KiB of parameters, 16 KB each of justification and rollback plan, 32 KiB of comment text,
-/// 16 KiB of result, twelve decisions with a full comment and every group there may be, 32 matched
-/// rules and the idempotency keys of all of them, a request stays under 380 KB: a decision always
-/// fits into `DynamoDB`'s 400 KB.
+/// 16 KiB of result, twelve decisions with a full comment, every group and every address there may
+/// be, 16 matched rules and the idempotency keys of all of them, a request stays under 400,000 bytes:
+/// a decision always fits into `DynamoDB`'s 409,600.
 pub const MAX_COMMENTS: usize = 100;
 /// The most bytes of comment text a request holds, besides those that come with decisions.
 pub const MAX_COMMENT_BYTES: usize = 32 * 1024;
@@ -156,6 +156,8 @@ impl Verdict {
 pub struct Decision {
     /// Who.
     pub person: PersonId,
+    /// All ids that were known to be theirs then: a policy that forgets one makes nobody two people.
+    pub addresses: BTreeSet<PersonId>,
     /// What.
     pub verdict: Verdict,
     /// When.
@@ -235,6 +237,8 @@ pub struct Request {
     pub parameters_digest: Digest,
     /// Who asks.
     pub requested_by: PersonId,
+    /// All ids that were known to be theirs when it was made.
+    pub requester_addresses: BTreeSet<PersonId>,
     /// The service that asks for them.
     pub filed_by: Option<PersonId>,
     /// When it was made.
@@ -313,6 +317,7 @@ impl Event {
             parameters_digest: opening.parameters.digest(),
             parameters: opening.parameters.clone(),
             requested_by: opening.requested_by.clone(),
+            requester_addresses: self.addresses.clone(),
             filed_by: opening.filed_by.clone(),
             requested_at: self.at,
             risk_level: opening.risk_level,
@@ -488,6 +493,7 @@ impl Request {
 fn decision(event: &Event, verdict: Verdict, comment: Option<CommentText>, groups: Groups) -> Decision {
     Decision {
         person: event.user.clone(),
+        addresses: event.addresses.clone(),
         verdict,
         at: event.at,
         comment,

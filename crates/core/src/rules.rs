@@ -29,7 +29,7 @@ pub const MAX_APPROVALS: u8 = 10;
 /// The most rules a policy may have.
 pub const MAX_RULES: usize = 200;
 /// The most rules that may match one request, which remembers them.
-pub const MAX_MATCHED_RULES: usize = 32;
+pub const MAX_MATCHED_RULES: usize = 16;
 /// The longest name of a rule, in bytes.
 const MAX_RULE_NAME: usize = 64;
 /// How many pending requests one requester may have, unless policy says otherwise.

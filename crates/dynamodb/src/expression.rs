@@ -87,6 +87,7 @@ pub(crate) fn update_condition(
 /// has approved it.
 pub(crate) fn not_made_or_approved_by(expression: &mut Expression, addresses: &BTreeSet<PersonId>) -> String {
     let requested_by = expression.name("requested_by");
+    let requester_addresses = expression.name("requester_addresses");
     let filed_by = expression.name("filed_by");
     let owner = expression.name("owner");
     let approved_by = expression.name("approved_by");
@@ -96,13 +97,17 @@ pub(crate) fn not_made_or_approved_by(expression: &mut Expression, addresses: &B
         .map(|(place, address)| expression.string(&format!("person{place}"), address))
         .collect();
     let anybody = placeholders.join(", ");
-    let not_approved =
-        placeholders.iter().map(|person| format!(" AND NOT contains({approved_by}, {person})"));
+    // A list that is not there contains nothing.
+    let not_theirs = placeholders.iter().map(|person| {
+        format!(
+            " AND NOT contains({requester_addresses}, {person}) AND NOT contains({approved_by}, {person})"
+        )
+    });
     format!(
         "NOT {requested_by} IN ({anybody}) \
          AND (attribute_not_exists({filed_by}) OR NOT {filed_by} IN ({anybody})) \
          AND (attribute_not_exists({owner}) OR NOT {owner} IN ({anybody})){}",
-        not_approved.collect::<String>()
+        not_theirs.collect::<String>()
     )
 }
 
@@ -143,7 +148,8 @@ mod tests {
             "#version = :seen AND NOT #requested_by IN (:person0, :person1) \
              AND (attribute_not_exists(#filed_by) OR NOT #filed_by IN (:person0, :person1)) \
              AND (attribute_not_exists(#owner) OR NOT #owner IN (:person0, :person1)) \
-             AND NOT contains(#approved_by, :person0) AND NOT contains(#approved_by, :person1)"
+             AND NOT contains(#requester_addresses, :person0) AND NOT contains(#approved_by, :person0) \
+             AND NOT contains(#requester_addresses, :person1) AND NOT contains(#approved_by, :person1)"
         );
         assert_eq!(expression.values.get(":seen"), Some(&AttributeValue::N("3".to_owned())));
         assert_eq!(update_condition(&mut Expression::default(), 3, None), "#version = :seen");

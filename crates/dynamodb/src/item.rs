@@ -37,6 +37,9 @@ struct RequestItem {
     parameters: String,
     parameters_digest: String,
     requested_by: String,
+    /// Besides `requested_by`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    requester_addresses: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     filed_by: Option<String>,
     requested_at: String,
@@ -126,6 +129,9 @@ struct RuleItem {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct DecisionItem {
     person: String,
+    /// Besides `person`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    addresses: Vec<String>,
     decision: String,
     at: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -179,6 +185,7 @@ impl From<&Request> for RequestItem {
             parameters: request.parameters.as_str().to_owned(),
             parameters_digest: request.parameters_digest.to_string(),
             requested_by: request.requested_by.to_string(),
+            requester_addresses: other_addresses(&request.requester_addresses, &request.requested_by),
             filed_by: text(request.filed_by.as_ref()),
             requested_at: request.requested_at.to_string(),
             risk_level: request.risk_level.as_str().to_owned(),
@@ -232,6 +239,21 @@ impl From<&Request> for RequestItem {
     }
 }
 
+/// The addresses of somebody besides the one they are known by.
+fn other_addresses(addresses: &BTreeSet<PersonId>, person: &PersonId) -> Vec<String> {
+    addresses.iter().filter(|address| *address != person).map(PersonId::to_string).collect()
+}
+
+/// All addresses of somebody, from those that are stored.
+fn all_addresses(
+    attribute: &'static str,
+    others: &[String],
+    person: &str,
+) -> Result<BTreeSet<PersonId>, InvalidAttribute> {
+    let others = others.iter().map(String::as_str);
+    others.chain([person]).map(|address| read(attribute, address, PersonId::from_stored)).collect()
+}
+
 fn text(value: Option<impl ToString>) -> Option<String> {
     value.map(|value| value.to_string())
 }
@@ -261,6 +283,7 @@ impl From<&Decision> for DecisionItem {
     fn from(decision: &Decision) -> Self {
         Self {
             person: decision.person.to_string(),
+            addresses: other_addresses(&decision.addresses, &decision.person),
             decision: decision.verdict.as_str().to_owned(),
             at: decision.at.to_string(),
             groups: decision.groups.iter().cloned().collect(),
@@ -336,6 +359,11 @@ impl TryFrom<&RequestItem> for Request {
             parameters_digest: parameters.digest(),
             parameters,
             requested_by: read("requested_by", &item.requested_by, PersonId::from_stored)?,
+            requester_addresses: all_addresses(
+                "requester_addresses",
+                &item.requester_addresses,
+                &item.requested_by,
+            )?,
             filed_by: read_option("filed_by", item.filed_by.as_ref(), PersonId::from_stored)?,
             requested_at: read("requested_at", &item.requested_at, Timestamp::parse)?,
             risk_level: read_name("risk_level", &item.risk_level, RiskLevel::parse)?,
@@ -475,6 +503,7 @@ impl TryFrom<&DecisionItem> for Decision {
     fn try_from(item: &DecisionItem) -> Result<Self, InvalidAttribute> {
         Ok(Self {
             person: read("decisions.person", &item.person, PersonId::from_stored)?,
+            addresses: all_addresses("decisions.addresses", &item.addresses, &item.person)?,
             verdict: read_name("decisions.decision", &item.decision, Verdict::parse)?,
             at: read("decisions.at", &item.at, Timestamp::parse)?,
             groups: item.groups.iter().cloned().collect(),

@@ -29,6 +29,7 @@ fn open(world: &World) -> Option<(Trail, Reference)> {
     let trail = Trail::open_as(draft("unlisted"), &actor, &policy, None);
     let reference = Reference {
         requester: spec.main(world.requester.address),
+        requester_known: spec.addresses(world.requester.address),
         filer: world.filer,
         owner: spec.owner(world.requester.address).map(|owner| spec.main(owner)),
         approvals: Reference::demanded(spec).len(),
@@ -141,8 +142,10 @@ proptest! {
             other.clock = trail.clock;
             let caller = step.caller.as_ref().unwrap_or(&world.requester);
             let address = id(caller.address);
-            let is_theirs = |person: &PersonId| policy.people().is_same(person, &address);
-            let has_decided = trail.request.decisions.iter().any(|decision| is_theirs(&decision.person));
+            let mine = policy.people().addresses(&address);
+            let is_theirs = |person: &PersonId| policy.people().is_same(person, &address) || mine.contains(person);
+            let has_decided =
+                trail.request.decisions.iter().any(|decision| decision.addresses.iter().any(is_theirs));
             let mut promoted = caller.clone();
             if has_decided {
                 promoted.groups.extend(&more);
@@ -226,6 +229,34 @@ fn plain() -> Spec {
 
 fn caller(address: usize, groups: &[usize]) -> Caller {
     Caller { address, groups: groups.iter().copied().collect() }
+}
+
+/// THREATS 5: a policy that forgets an address makes nobody two people, whether what they did was
+/// asking or approving.
+#[test]
+fn an_address_that_is_unlinked_is_nobody_new() {
+    let mut linked = plain();
+    linked.entry_of = [Some(0), Some(1), Some(1), Some(3), Some(0), None];
+    let (linked, unlinked) = (linked.policy(), plain().policy());
+    let opened = || {
+        let actor = linked.people().identify(caller(0, &[0]).actor()).unwrap();
+        Trail::open_as(draft("unlisted"), &actor, &linked, None)
+    };
+    let mut trail = opened();
+    assert_eq!(give(&mut trail, &linked, &caller(1, &[0]), &approve()), "pending");
+    for address in [1, 2] {
+        assert_eq!(give(&mut trail, &unlinked, &caller(address, &[0]), &approve()), "already_decided");
+    }
+    let mut trail = opened();
+    for address in [0, 4] {
+        assert_eq!(give(&mut trail, &unlinked, &caller(address, &[0]), &approve()), "self_approval");
+        assert_eq!(give(&mut trail, &unlinked, &caller(address, &[0]), &start()), "not_approved");
+    }
+    // Linked only later, they were two people who both approved: one of them counts.
+    let mut trail = opened();
+    assert_eq!(give(&mut trail, &unlinked, &caller(1, &[0]), &approve()), "pending");
+    assert_eq!(give(&mut trail, &unlinked, &caller(2, &[0]), &approve()), "approved");
+    assert_eq!(give(&mut trail, &linked, &caller(0, &[0]), &start()), "approvals_insufficient");
 }
 
 /// A request of p0's, made under a policy and approved there by p1 as dba and p2 as security, and

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone)]
 pub(crate) struct Vote {
     pub(crate) address: usize,
+    /// All addresses that were one human's then.
+    pub(crate) known: Set,
     pub(crate) groups: Set,
     pub(crate) approves: bool,
 }
@@ -18,6 +20,8 @@ pub(crate) struct Vote {
 #[derive(Debug, Clone)]
 pub(crate) struct Reference {
     pub(crate) requester: usize,
+    /// All addresses that were the requester's when they asked.
+    pub(crate) requester_known: Set,
     pub(crate) filer: Option<usize>,
     pub(crate) owner: Option<usize>,
     pub(crate) approvals: usize,
@@ -69,28 +73,42 @@ pub(crate) fn most_seated(seats: &[Option<Set>], people: &[Set]) -> usize {
 }
 
 impl Reference {
-    pub(crate) fn is_own(&self, spec: &Spec, address: usize) -> bool {
-        let me = spec.human(address);
+    /// Whether the request is one of whoever has these addresses.
+    pub(crate) fn is_own(&self, spec: &Spec, mine: &Set) -> bool {
         let makers = [Some(self.requester), self.filer];
-        makers.iter().flatten().any(|maker| spec.human(*maker) == me || spec.owner(*maker) == Some(me))
-            || self.owner.is_some_and(|owner| spec.human(owner) == me)
+        !self.requester_known.is_disjoint(mine)
+            || self.owner.is_some_and(|owner| mine.contains(&owner))
+            || makers.iter().flatten().any(|maker| {
+                mine.contains(maker)
+                    || spec.owner(*maker).is_some_and(|owner| mine.contains(&spec.main(owner)))
+            })
+    }
+
+    /// What is known of whoever voted: what was then, and what is now.
+    fn known(spec: &Spec, vote: &Vote) -> Set {
+        &vote.known | &spec.addresses(vote.address)
     }
 
     /// Whether somebody's approval with these groups counts under a policy.
     pub(crate) fn is_eligible(&self, spec: &Spec, vote: &Vote) -> bool {
-        let may_act =
-            !spec.is_disabled(vote.address) && (!spec.unlisted_refused || spec.entry(vote.address).is_some());
+        let is_disabled = vote.known.iter().chain([&vote.address]).any(|address| spec.is_disabled(*address));
+        let may_act = !is_disabled && (!spec.unlisted_refused || spec.entry(vote.address).is_some());
         let is_human = !spec.is_listed_machine(vote.address);
         let is_permitted =
             vote.groups.iter().any(|group| spec.permitted.contains(group) && spec.knows(*group));
-        vote.approves && may_act && is_human && is_permitted && !self.is_own(spec, vote.address)
+        vote.approves && may_act && is_human && is_permitted && !self.is_own(spec, &Self::known(spec, vote))
     }
 
     /// The groups of each human who counts, by the first of their votes that does.
     pub(crate) fn counting(&self, spec: &Spec) -> BTreeMap<usize, Set> {
         let mut humans = BTreeMap::new();
+        let mut counted = Set::new();
         for vote in self.votes.iter().filter(|vote| self.is_eligible(spec, vote)) {
-            humans.entry(spec.human(vote.address)).or_insert_with(|| vote.groups.clone());
+            let known = &vote.known | &Set::from([spec.main(vote.address)]);
+            if known.is_disjoint(&counted) {
+                humans.insert(vote.address, vote.groups.clone());
+                counted.extend(known);
+            }
         }
         humans
     }
@@ -133,7 +151,9 @@ impl Reference {
         entry.is_none() && spec.unlisted_refused
             || spec.is_disabled(caller.address)
             || is_machine && owner.is_none() && spec.owner_required
-            || owner.is_some_and(|owner| spec.is_disabled(owner))
+            || owner.is_some_and(|owner| {
+                spec.is_disabled(owner) || spec.unlisted_refused && spec.entry(owner).is_none()
+            })
     }
 
     /// What a step comes to, and what is remembered of it.
@@ -149,13 +169,14 @@ impl Reference {
             return "door";
         }
         let groups: Set = caller.groups.iter().copied().filter(|group| spec.knows(*group)).collect();
-        let own = self.is_own(spec, caller.address);
+        let mine = spec.addresses(caller.address);
+        let own = self.is_own(spec, &mine);
         if !own && groups.is_empty() {
             return "not_found";
         }
         let is_machine =
             caller.address == CI || caller.groups.contains(&AGENT) || spec.is_listed_machine(caller.address);
-        let is_requester = spec.human(self.requester) == spec.human(caller.address);
+        let is_requester = !self.requester_known.is_disjoint(&mine) || mine.contains(&self.requester);
         match verb {
             Verb::Approve | Verb::Reject => {
                 if is_machine {
@@ -194,11 +215,16 @@ impl Reference {
             (Verb::Start, _) => "not_approved",
             (Verb::Approve | Verb::Reject, "pending") => {
                 let me = spec.human(caller.address);
-                if self.votes.iter().any(|vote| spec.human(vote.address) == me) {
+                if self
+                    .votes
+                    .iter()
+                    .any(|vote| mine.contains(&vote.address) || !vote.known.is_disjoint(&mine))
+                {
                     return "already_decided";
                 }
                 if verb == Verb::Reject {
-                    self.votes.push(Vote { address: spec.main(me), groups: Set::new(), approves: false });
+                    let groups = Set::new();
+                    self.votes.push(Vote { address: spec.main(me), known: mine, groups, approves: false });
                     self.status = "rejected";
                     return "rejected";
                 }
@@ -214,7 +240,7 @@ impl Reference {
                 if shown == Shown::Nothing && (self.digest_required || spec.digest_required) {
                     return "validation_failed";
                 }
-                self.votes.push(Vote { address: spec.main(me), groups, approves: true });
+                self.votes.push(Vote { address: spec.main(me), known: mine, groups, approves: true });
                 if all_seated(&seats, &people) {
                     let within = self.execute_within_seconds.min(spec.execute_within_seconds);
                     (self.status, self.approved_at) = ("approved", now);

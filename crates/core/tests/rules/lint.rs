@@ -213,7 +213,7 @@ fn a_slot_that_nobody_could_fill_is_an_error() {
         assert!(odd[0].starts_with(expected), "{odd:?}");
     }
     // With many groups as well, a network and an hour of one day are found.
-    let groups: Vec<_> = (0..40).map(|n| format!("\"group{n}\"")).collect();
+    let groups: Vec<_> = (0..30).map(|n| format!("\"group{n}\"")).collect();
     let people = GROUPS.replace("[\"developer\"", &format!("[{}, \"developer\"", groups.join(", ")));
     let hours = format!(
         "{ACCESS}@id(\"hours\") forbid (principal, action == Action::\"approve\", resource) unless {{

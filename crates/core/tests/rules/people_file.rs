@@ -38,9 +38,9 @@ fn groups_that_cannot_be_meant_are_refused_with_their_line() {
     let many = format!("\n\ngroups = {many:?}");
     check_refused(&[
         ("", 1, "missing field `groups`"),
-        ("groups = []", 1, "must name 1 to 64 groups"),
+        ("groups = []", 1, "must name 1 to 40 groups"),
         ("# x\ngroups = [\"a\", \"b\", \"a\"]", 2, "must not name `a` twice"),
-        ("groups = [\"\"]", 1, "must be names of 1 to 64"),
+        ("groups = [\"\"]", 1, "must be names of 1 to 48"),
         ("groups = [\"a b\"]", 1, "must be names of"),
         ("groups = [\" approver\"]", 1, "must be names of"),
         ("groups = [\"approver\\n\"]", 1, "must be names of"),
@@ -52,7 +52,7 @@ fn groups_that_cannot_be_meant_are_refused_with_their_line() {
         ("group = [\"approver\"]", 1, "unknown field `group`"),
         ("groups = [\"a\"]\ngroups = [\"b\"]", 2, "duplicate key"),
         (&long, 2, "must be names of"),
-        (&many, 3, "must name 1 to 64 groups"),
+        (&many, 3, "must name 1 to 40 groups"),
     ]);
 }
 
@@ -83,7 +83,7 @@ fn an_entry_that_cannot_be_meant_is_refused_with_its_line() {
         ("groups = [\"a\"]\n[persons.\"a@x.org\"]", 2, "unknown field `persons`"),
         ("groups = [\"a\"]\nunlisted_refused = 1", 2, "invalid type"),
         ("groups = [\"a\"]\n[people.\"a@x.org\"]\n[people.\"a@x.org\"]", 3, "duplicate key"),
-        (&crowd, 2, "has more than 10 addresses"),
+        (&crowd, 2, "has more than 6 addresses"),
     ]);
 }
 
@@ -219,7 +219,7 @@ fn a_machine_whose_owner_is_disabled_is_refused() {
     );
     for actor in [human("robo", &["agent"]), human("robo", &["developer"]), service("ci", &["developer"])] {
         let refused = identified(&people, actor).unwrap_err();
-        assert!(refused.starts_with("whoever answers for"), "{refused}");
+        assert!(refused.contains("who answers for"), "{refused}");
     }
 }
 

@@ -94,6 +94,11 @@ impl Spec {
         }
     }
 
+    /// All addresses of the same human.
+    pub(crate) fn addresses(&self, address: usize) -> Set {
+        (0..=CI).filter(|other| self.human(*other) == self.human(address)).collect()
+    }
+
     pub(crate) fn owner(&self, address: usize) -> Option<usize> {
         match address {
             ROBO => self.owner_of_robo,

@@ -1,0 +1,284 @@
+//! The schemas against the code that they describe.
+
+use super::*;
+use crate::wire::{
+    ActionBody, ApprovalBody, CommentBody, DecisionBody, EventBody, EventsBody, ExplainBody, FieldError,
+    HealthBody, ListBody, MissingBody, ProblemBody, RefusalBody, RequestBody, RuleBody, SimulateBody,
+    SlotBody, SummaryBody,
+};
+use countersign_core::idempotency::IdempotencyKey;
+use countersign_core::risk::Cost;
+use countersign_core::text::{CommentText, DurationText, Identifier, Justification, RollbackPlan};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+fn request_body() -> RequestBody {
+    let some = || Some(String::new());
+    RequestBody {
+        request_id: String::new(),
+        status: String::new(),
+        operation_type: String::new(),
+        instance_id: String::new(),
+        parameters: Some(json!({})),
+        parameters_digest: some(),
+        environment: String::new(),
+        risk_level: String::new(),
+        requested_by: String::new(),
+        filed_by: some(),
+        requested_at: String::new(),
+        justification: String::new(),
+        estimated_cost: Some(1.0),
+        estimated_duration: some(),
+        ticket: some(),
+        rollback_plan: some(),
+        owner: some(),
+        requester_groups: Vec::new(),
+        approvals_required: 0,
+        slots: Vec::new(),
+        digest_required: false,
+        rules: Vec::new(),
+        approvals_received: 0,
+        approved_by: Vec::new(),
+        approved_at: some(),
+        rejected_by: some(),
+        rejected_at: some(),
+        rejection_reason: some(),
+        cancelled_at: some(),
+        cancellation_reason: some(),
+        expires_at: String::new(),
+        execute_by: some(),
+        execution_id: some(),
+        execution_started_at: some(),
+        execution_started_by: some(),
+        executed_at: some(),
+        execution_result: Some(json!(1)),
+        actual_cost: Some(1.0),
+        comments: Vec::new(),
+        decisions: Vec::new(),
+        version: 1,
+        policy_version: String::new(),
+        audit_head: String::new(),
+    }
+}
+
+fn summary_body() -> SummaryBody {
+    let some = || Some(String::new());
+    SummaryBody {
+        request_id: String::new(),
+        status: String::new(),
+        operation_type: String::new(),
+        instance_id: String::new(),
+        environment: String::new(),
+        risk_level: String::new(),
+        requested_by: String::new(),
+        requested_at: String::new(),
+        estimated_cost: Some(1.0),
+        approvals_required: 0,
+        approvals_received: 0,
+        approved_by: Vec::new(),
+        expires_at: String::new(),
+        execute_by: some(),
+        execution_started_at: some(),
+        executed_at: some(),
+    }
+}
+
+fn event_body() -> EventBody {
+    EventBody {
+        format: String::new(),
+        event_id: String::new(),
+        request_id: String::new(),
+        sequence: 1,
+        timestamp: String::new(),
+        event_type: String::new(),
+        user: String::new(),
+        kind: String::new(),
+        channel: String::new(),
+        instance_id: String::new(),
+        operation_type: String::new(),
+        environment: String::new(),
+        risk_level: String::new(),
+        requested_by: String::new(),
+        status: String::new(),
+        details: json!({}),
+        prev_hash: String::new(),
+        hash: String::new(),
+    }
+}
+
+fn problem_body() -> ProblemBody {
+    ProblemBody {
+        problem_type: String::new(),
+        title: String::new(),
+        status: 400,
+        detail: String::new(),
+        instance: String::new(),
+        code: String::new(),
+        current_status: Some(String::new()),
+        reasons: vec![String::new()],
+        errors: vec![FieldError::new("", "")],
+    }
+}
+
+fn explain_body() -> ExplainBody {
+    ExplainBody {
+        request_id: String::new(),
+        status: String::new(),
+        risk_level: String::new(),
+        environment: String::new(),
+        approvals_required: 0,
+        slots: Vec::new(),
+        digest_required: false,
+        policy_version: String::new(),
+        rules: Vec::new(),
+        current_policy_version: String::new(),
+        current_rules: Vec::new(),
+        approvals: Vec::new(),
+        missing: MissingBody { slots: Vec::new(), from_anybody: 0 },
+        approvers: Vec::new(),
+        actions: Vec::new(),
+        otherwise: String::new(),
+        deadline: Some(String::new()),
+    }
+}
+
+fn simulate_body() -> SimulateBody {
+    SimulateBody {
+        permitted: false,
+        refusals: Vec::new(),
+        satisfiable: false,
+        status: String::new(),
+        operation_type: String::new(),
+        instance_id: String::new(),
+        environment: String::new(),
+        risk_level: String::new(),
+        requested_by: String::new(),
+        requester_groups: Vec::new(),
+        requested_at: String::new(),
+        parameters_digest: String::new(),
+        approvals_required: 0,
+        slots: Vec::new(),
+        digest_required: false,
+        expires_at: String::new(),
+        execute_by: Some(String::new()),
+        execute_within_seconds: 1,
+        required_fields: Vec::new(),
+        cost_limit: Some(1.0),
+        pending_limit: 1,
+        policy_version: String::new(),
+        rules: Vec::new(),
+    }
+}
+
+/// `full` has every member. The schema has the same, and requires those that the type always
+/// writes.
+#[track_caller]
+fn is_described<T: Serialize + serde::de::DeserializeOwned>(schema: &str, full: &T) {
+    let described = object("", &members(schema));
+    let full = serde_json::to_value(full).unwrap();
+    let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(names(&described["properties"]), names(&full), "{schema}");
+    let required = described["required"].as_array().unwrap();
+    for name in names(&full) {
+        // What may be absent stays absent when it is read without it and written again.
+        let mut without = full.clone();
+        without.as_object_mut().unwrap().remove(&name);
+        let again = serde_json::from_value::<T>(without).map(|body| serde_json::to_value(body).unwrap());
+        let optional = again.is_ok_and(|again| again.get(&name).is_none());
+        assert_eq!(required.contains(&json!(name)), !optional, "{schema}.{name}");
+    }
+}
+
+#[test]
+fn the_schemas_have_the_members_of_the_wire_types() {
+    is_described("Request", &request_body());
+    is_described("Summary", &summary_body());
+    is_described("List", &ListBody { items: Vec::new(), next_cursor: None });
+    is_described("Events", &EventsBody { items: Vec::new() });
+    is_described("Event", &event_body());
+    is_described("Problem", &problem_body());
+    is_described("FieldError", &FieldError::new("", ""));
+    let text = String::new;
+    is_described(
+        "CommentOf",
+        &CommentBody { user: text(), timestamp: text(), action: text(), comment: text() },
+    );
+    is_described("Health", &HealthBody { status: text(), version: text(), policy_version: text() });
+    let decision = DecisionBody {
+        person: text(),
+        decision: text(),
+        at: text(),
+        groups: Vec::new(),
+        channel: text(),
+        comment: Some(text()),
+        event_id: text(),
+    };
+    is_described("Decision", &decision);
+    is_described("Slot", &SlotBody { groups: Vec::new(), approvals: 1 });
+    is_described("Rule", &RuleBody { name: text(), demands: Vec::new() });
+}
+
+#[test]
+fn explanations_and_simulations_are_described_too() {
+    let text = String::new;
+    is_described("Explanation", &explain_body());
+    is_described("Missing", &MissingBody { slots: Vec::new(), from_anybody: 0 });
+    let approval = ApprovalBody { person: text(), groups: Vec::new(), counts: false, reason: Some(text()) };
+    is_described("Approval", &approval);
+    let action = ActionBody { action: text(), permitted: false, code: Some(text()), reasons: vec![text()] };
+    is_described("Action", &action);
+    is_described("Simulation", &simulate_body());
+    let errors = vec![FieldError::new("", "")];
+    is_described("Refusal", &RefusalBody { code: text(), detail: text(), reasons: Vec::new(), errors });
+}
+
+#[test]
+fn every_field_that_policy_may_demand_is_described() {
+    let refused = serde_json::from_value::<RequiredField>(json!("")).unwrap_err().to_string();
+    let described: Vec<_> = REQUIRED_FIELDS.map(|field| format!("`{field}`")).to_vec();
+    assert!(refused.ends_with(&described.join(", ")), "{refused}");
+}
+
+#[test]
+fn lengths_are_what_the_code_allows() {
+    let all = all();
+    let longest = |schema: &str, name: &str| {
+        usize::try_from(all[schema]["properties"][name]["maxLength"].as_u64().unwrap()).unwrap()
+    };
+    for extra in [0, 1] {
+        let sent = |schema: &str, name: &str| "é".repeat(longest(schema, name) + extra);
+        let fits = extra == 0;
+        assert_eq!(Justification::parse(&sent("Create", "justification")).is_ok(), fits);
+        assert_eq!(RollbackPlan::parse(&sent("Create", "rollback_plan")).is_ok(), fits);
+        assert_eq!(DurationText::parse(&sent("Create", "estimated_duration")).is_ok(), fits);
+        for (schema, name) in
+            [("Approve", "comments"), ("Reject", "reason"), ("Cancel", "reason"), ("Comment", "text")]
+        {
+            assert_eq!(CommentText::parse(&sent(schema, name)).is_ok(), fits, "{schema}");
+        }
+        // The patterns of identifiers and keys.
+        assert_eq!(Identifier::parse(&"a".repeat(128 + extra)).is_ok(), fits);
+        assert_eq!(IdempotencyKey::parse(&"a".repeat(128 + extra)).is_ok(), fits);
+    }
+}
+
+#[test]
+fn costs_are_what_the_code_allows() {
+    let cost = cost();
+    let least = cost["not"]["exclusiveMaximum"].as_f64().unwrap();
+    let most = cost["maximum"].as_f64().unwrap();
+    for (amount, fits) in
+        [(0.0, true), (least, true), (least / 2.0, false), (most, true), (most * 2.0, false)]
+    {
+        assert_eq!(Cost::new(amount).is_ok(), fits, "{amount}");
+    }
+}
+
+#[test]
+fn every_schema_has_a_name_and_members_of_its_own() {
+    let all = all();
+    assert_eq!(all.len(), OBJECTS.len() + dispatch::OPERATIONS.len() + 5, "a name is taken twice");
+    for (name, _) in OBJECTS {
+        assert_eq!(name == "Problem", members(name) == problem(), "{name}");
+    }
+}
