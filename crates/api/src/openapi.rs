@@ -43,7 +43,7 @@ pub fn document() -> Value {
             path.insert(route.method.as_str().to_lowercase(), operation(route));
         }
     }
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Countersign",
@@ -74,7 +74,11 @@ pub fn document() -> Value {
             "examples": components_examples(),
             "responses": { "Problem": default_response() },
         },
-    })
+    });
+    // Whether a map keeps the order in which it was filled depends on what else is linked: the document
+    // is the same in every binary.
+    document.sort_all_objects();
+    document
 }
 
 fn is_public(route: Route) -> bool {

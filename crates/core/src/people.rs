@@ -231,11 +231,12 @@ impl People {
             let reason = format!("`{person}` is no human, and {FILE} does not say who answers for it");
             return Err(Refusal::not_permitted(reason));
         }
-        if let Some(owner) = owner.as_ref().filter(|owner| self.is_disabled(owner) || self.is_stranger(owner))
-        {
-            let reason = format!(
-                "`{owner}`, who answers for `{person}`, is disabled in {FILE}, or not listed where one must be"
-            );
+        if owner.as_ref().is_some_and(|owner| self.is_disabled(owner)) {
+            let reason = format!("whoever answers for `{person}` is disabled in {FILE}");
+            return Err(Refusal::not_permitted(reason));
+        }
+        if owner.as_ref().is_some_and(|owner| self.is_stranger(owner)) {
+            let reason = format!("whoever answers for `{person}` is not listed in {FILE}");
             return Err(Refusal::not_permitted(reason));
         }
         let mut addresses = actor.addresses;
