@@ -2,19 +2,17 @@
 //! people who may no longer act. THREATS cases are named where a test is one of them.
 
 use crate::policy::{policy_with, reasons, refused, reject, start, status};
-use countersign_app::ports::{ChangeSet, CommitChange as _, CommitError};
+use countersign_app::ports::CommitError;
 use countersign_core::actor::{Actor, Channel, Kind};
-use countersign_core::audit::AuditEvent;
-use countersign_core::digest::DigestKey;
-use countersign_core::event::{Change, Event};
-use countersign_core::notification::Notification;
+use countersign_core::event::Change;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
-use countersign_core::request::Status;
+use countersign_core::request::Request;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_e2e::client::{Answer, Client};
 use countersign_e2e::inspection;
 use countersign_e2e::service::Service;
+use countersign_e2e::undecided;
 use serde_json::{Value, json};
 
 const BOB: &str = "[people.\"bob@example.com\"]\naddresses = [\"robert@example.com\", \"bob@example.org\"]";
@@ -133,37 +131,11 @@ fn an_address_that_is_listed_later_is_that_persons_from_then_on() {
 fn commit_grant(
     service: &Service,
     store: &DynamoStore,
-    before: &countersign_core::request::Request,
+    before: &Request,
     actor: &Actor,
 ) -> Result<(), CommitError> {
-    use countersign_app::host::Host as _;
-    let event = Event {
-        id: service.host.event_id(),
-        request_id: before.id,
-        sequence: before.version + 1,
-        at: service.host.now(),
-        user: actor.person.clone(),
-        kind: actor.kind,
-        channel: actor.channel,
-        addresses: actor.addresses.clone(),
-        source_ip: None,
-        status: Status::Pending,
-        change: Change::Granted { comment: None, execute_by: None, groups: actor.groups.clone() },
-        idempotency: None,
-    };
-    let mut after = before.clone();
-    after.apply(&event);
-    let audit = AuditEvent::record(&event, &after, &DigestKey::new([9; 32]));
-    after.audit_head = audit.hash;
-    let notification = Notification::of(&event, &after);
-    let change = ChangeSet {
-        before: Some(before),
-        after: &after,
-        audit: &audit,
-        addresses: &actor.addresses,
-        notification: &notification,
-    };
-    service.block_on(store.commit(change))
+    let change = Change::Granted { comment: None, execute_by: None, groups: actor.groups.clone() };
+    undecided::commit(service, store, before, actor, before.version + 1, change)
 }
 
 /// THREATS 5: two approvals that turn out to be one person's are one.

@@ -22,3 +22,4 @@ pub mod runtime_api;
 pub mod service;
 pub mod signature;
 pub mod transport;
+pub mod undecided;

@@ -1,21 +1,18 @@
 //! The database itself refuses what must never be written, even from code that decided wrongly:
 //! these changes go around the core.
 
-use countersign_app::host::Host as _;
-use countersign_app::ports::{ChangeSet, CommitChange, CommitError, LoadRequest};
-use countersign_core::actor::{Channel, Kind};
-use countersign_core::audit::AuditEvent;
-use countersign_core::digest::DigestKey;
-use countersign_core::event::{Change, Event};
+use countersign_app::ports::{CommitError, LoadRequest};
+use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::event::Change;
 use countersign_core::ids::RequestId;
-use countersign_core::notification::Notification;
 use countersign_core::person::PersonId;
-use countersign_core::request::{Request, Status};
+use countersign_core::request::Request;
 use countersign_core::slots::Groups;
 use countersign_core::text::CommentText;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_e2e::inspection;
 use countersign_e2e::service::Service;
+use countersign_e2e::undecided;
 
 /// A request that `bob` has approved and that waits for one more.
 fn half_approved(service: &Service) -> (DynamoStore, Request) {
@@ -48,34 +45,10 @@ fn commit_as(
     sequence: u64,
     change: Change,
 ) -> Result<(), CommitError> {
-    let addresses: Vec<_> = addresses.iter().map(|address| PersonId::from_email(address).unwrap()).collect();
-    let event = Event {
-        id: service.host.event_id(),
-        request_id: before.id,
-        sequence,
-        at: service.host.now(),
-        user: addresses[0].clone(),
-        kind: Kind::Human,
-        channel: Channel::Local,
-        addresses: addresses.iter().cloned().collect(),
-        source_ip: None,
-        status: Status::Pending,
-        change,
-        idempotency: None,
-    };
-    let mut after = before.clone();
-    after.apply(&event);
-    let audit = AuditEvent::record(&event, &after, &DigestKey::new([9; 32]));
-    after.audit_head = audit.hash;
-    let notification = Notification::of(&event, &after);
-    let change_set = ChangeSet {
-        before: Some(before),
-        after: &after,
-        audit: &audit,
-        addresses: &addresses.into_iter().collect(),
-        notification: &notification,
-    };
-    service.block_on(store.commit(change_set))
+    let mut ids = addresses.iter().map(|address| PersonId::from_email(address).unwrap());
+    let mut actor = Actor::new(ids.next().unwrap(), Kind::Human, Channel::Local, []);
+    actor.addresses.extend(ids);
+    undecided::commit(service, store, before, &actor, sequence, change)
 }
 
 fn granted() -> Change {

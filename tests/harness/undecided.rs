@@ -1,0 +1,50 @@
+//! Changes that go around the core, as if it had decided wrongly: what the database itself refuses.
+
+use crate::service::Service;
+use countersign_app::host::Host as _;
+use countersign_app::ports::{ChangeSet, CommitChange as _, CommitError};
+use countersign_core::actor::Actor;
+use countersign_core::audit::AuditEvent;
+use countersign_core::digest::DigestKey;
+use countersign_core::event::{Change, Event};
+use countersign_core::notification::Notification;
+use countersign_core::request::{Request, Status};
+use countersign_dynamodb::store::DynamoStore;
+
+/// Writes a change that nobody has decided, at a place of the request's trail.
+pub fn commit(
+    service: &Service,
+    store: &DynamoStore,
+    before: &Request,
+    actor: &Actor,
+    sequence: u64,
+    change: Change,
+) -> Result<(), CommitError> {
+    let event = Event {
+        id: service.host.event_id(),
+        request_id: before.id,
+        sequence,
+        at: service.host.now(),
+        user: actor.person.clone(),
+        kind: actor.kind,
+        channel: actor.channel,
+        addresses: actor.addresses.clone(),
+        source_ip: actor.source_ip,
+        status: Status::Pending,
+        change,
+        idempotency: None,
+    };
+    let mut after = before.clone();
+    after.apply(&event);
+    let audit = AuditEvent::record(&event, &after, &DigestKey::new([9; 32]));
+    after.audit_head = audit.hash;
+    let notification = Notification::of(&event, &after);
+    let change = ChangeSet {
+        before: Some(before),
+        after: &after,
+        audit: &audit,
+        addresses: &actor.addresses,
+        notification: &notification,
+    };
+    service.block_on(store.commit(change))
+}
