@@ -26,14 +26,17 @@ pub struct Approvals<'a> {
 impl<'a> Approvals<'a> {
     /// Asks of each approval on record whether it counts under a policy.
     pub fn of(request: &'a Request, policy: &Policy) -> Self {
-        let mut people: BTreeSet<&PersonId> = BTreeSet::new();
+        let mut counted: BTreeSet<PersonId> = BTreeSet::new();
         let mut approvals = Self { counting: Vec::new(), discounted: Vec::new() };
         for decision in request.approvals() {
-            let person = policy.people().person(&decision.person);
-            match reason_against(request, decision, person, policy) {
+            // INVARIANT: all that was known of its giver then, and all that is known now. An address
+            // that has gone from one person to another makes them one.
+            let mut known = policy.people().addresses(&decision.person);
+            known.extend(decision.addresses.iter().cloned());
+            match reason_against(request, decision, &known, policy) {
                 Some(reason) => approvals.discounted.push((decision, reason)),
-                None if decision.addresses.iter().chain([person]).all(|id| !people.contains(id)) => {
-                    people.extend(decision.addresses.iter().chain([person]));
+                None if known.is_disjoint(&counted) => {
+                    counted.extend(known);
                     approvals.counting.push(decision);
                 }
                 None => {
@@ -63,15 +66,16 @@ impl<'a> Approvals<'a> {
     }
 }
 
-/// Why an approval does not count, if so. `person` is the one id of whoever gave it.
+/// Why an approval does not count, if so. `known` is every address of whoever gave it.
 fn reason_against(
     request: &Request,
     decision: &Decision,
-    person: &PersonId,
+    known: &BTreeSet<PersonId>,
     policy: &Policy,
 ) -> Option<String> {
     let people = policy.people();
-    if decision.addresses.iter().chain([person]).any(|address| people.is_disabled(address)) {
+    let person = people.person(&decision.person);
+    if known.iter().any(|address| people.is_disabled(address)) {
         return Some(format!("`{person}` has been disabled"));
     }
     if people.is_stranger(person) {
@@ -82,7 +86,7 @@ fn reason_against(
     }
     let groups = decision.groups.iter().map(String::as_str);
     let mut approver = Actor::new(person.clone(), Kind::Human, decision.channel, groups);
-    approver.addresses.extend(decision.addresses.iter().chain([&decision.person]).cloned());
+    approver.addresses.extend(known.iter().cloned());
     approver.source_ip = decision.source_ip;
     if approver.kind != Kind::Human {
         return Some(format!("`{person}` is no human"));

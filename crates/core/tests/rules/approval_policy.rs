@@ -259,6 +259,42 @@ fn an_address_that_is_unlinked_is_nobody_new() {
     assert_eq!(give(&mut trail, &linked, &caller(0, &[0]), &start()), "approvals_insufficient");
 }
 
+/// THREATS 5: an address that was the requester's and is now an approver's makes them one human, and
+/// an address that went from one approver to another makes those one. Whichever is the main address.
+#[test]
+fn an_address_that_moves_to_somebody_else_makes_them_one_human() {
+    let policy_of = |entry_of| Spec { entry_of, ..plain() }.policy();
+    // p4 asked while `moved` was theirs; p2 has approved; now `moved` is p2's.
+    for moved in [1, 3] {
+        let mut entries = [None; 6];
+        (entries[4], entries[moved]) = (Some(4), Some(4));
+        let then = policy_of(entries);
+        (entries[2], entries[moved]) = (Some(2), Some(2));
+        let now = policy_of(entries);
+        let actor = then.people().identify(caller(4, &[0]).actor()).unwrap();
+        let mut trail = Trail::open_as(draft("unlisted"), &actor, &then, None);
+        assert_eq!(give(&mut trail, &then, &caller(2, &[0]), &approve()), "pending");
+        assert!(Approvals::of(&trail.request, &now).counting.is_empty(), "p2 is p{moved} now, who asked");
+        assert_eq!(give(&mut trail, &now, &caller(0, &[0]), &approve()), "pending");
+        assert_eq!(give(&mut trail, &now, &caller(5, &[0]), &approve()), "approved");
+    }
+    // p1 approved while `moved` was theirs, p2 on their own; now `moved` is p2's.
+    for moved in [3, 1] {
+        let first = if moved == 1 { 3 } else { 1 };
+        let mut entries = [Some(0), None, None, None, None, None];
+        (entries[first], entries[moved]) = (Some(1), Some(1));
+        let then = policy_of(entries);
+        (entries[moved], entries[2]) = (Some(2), Some(2));
+        let now = policy_of(entries);
+        let actor = then.people().identify(caller(0, &[0]).actor()).unwrap();
+        let mut trail = Trail::open_as(draft("unlisted"), &actor, &then, None);
+        assert_eq!(give(&mut trail, &then, &caller(first, &[0]), &approve()), "pending");
+        assert_eq!(give(&mut trail, &then, &caller(2, &[0]), &approve()), "approved");
+        assert_eq!(Approvals::of(&trail.request, &now).counting.len(), 1, "p{moved} was p{first}'s, is p2's");
+        assert_eq!(give(&mut trail, &now, &caller(0, &[0]), &start()), "approvals_insufficient");
+    }
+}
+
 /// A request of p0's, made under a policy and approved there by p1 as dba and p2 as security, and
 /// what a start under another policy comes to.
 fn started_under(made: &Spec, later: &Spec) -> (Trail, &'static str) {

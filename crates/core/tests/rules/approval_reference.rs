@@ -104,7 +104,7 @@ impl Reference {
         let mut humans = BTreeMap::new();
         let mut counted = Set::new();
         for vote in self.votes.iter().filter(|vote| self.is_eligible(spec, vote)) {
-            let known = &vote.known | &Set::from([spec.main(vote.address)]);
+            let known = Self::known(spec, vote);
             if known.is_disjoint(&counted) {
                 humans.insert(vote.address, vote.groups.clone());
                 counted.extend(known);
