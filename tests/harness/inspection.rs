@@ -82,7 +82,10 @@ fn check_rules(request: &Request) {
     let people: BTreeSet<_> = request.decisions.iter().map(|decision| &decision.person).collect();
     assert_eq!(people.len(), request.decisions.len(), "{id}: one decision per person");
     assert!(!people.contains(&request.requested_by), "{id}: nobody decides their own");
-    assert!(request.owner.as_ref().is_none_or(|owner| !people.contains(owner)), "{id}: nor one's agent's");
+    assert!(
+        request.owner.as_ref().is_none_or(|owner| !people.contains(&owner.person)),
+        "{id}: nor one's agent's"
+    );
     let groups: Vec<_> = request.approvals().map(|decision| &decision.groups).collect();
     let enough = request.slots.fill(request.approvals_required, &groups).is_complete();
     match request.status {

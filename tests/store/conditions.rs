@@ -105,19 +105,22 @@ fn an_address_that_the_requester_had_is_refused_by_the_database() {
     service.block_on(inspection::replace_attribute(&service.database, &id, "requester_addresses", None));
 }
 
-/// THREATS 6: whoever answers for the agent that asks.
+/// THREATS 6: whoever answers for the agent that asks, by any address that was theirs.
 #[test]
 fn the_owner_of_an_agent_is_refused_by_the_database() {
     use aws_sdk_dynamodb::types::AttributeValue;
     let service = Service::start();
     let (store, request) = half_approved(&service);
-    let owner = Some(AttributeValue::S("carol@example.com".to_owned()));
     let id = request.id.to_string();
-    service.block_on(inspection::replace_attribute(&service.database, &id, "owner", owner));
     let version = request.version + 1;
-    let result = commit(&service, &store, &request, "carol@example.com", version, granted());
-    assert_eq!(result, Err(CommitError::Conflict));
-    service.block_on(inspection::replace_attribute(&service.database, &id, "owner", None));
+    let carol = AttributeValue::S("carol@example.com".to_owned());
+    for (attribute, value) in [("owner", carol.clone()), ("owner_addresses", AttributeValue::L(vec![carol]))]
+    {
+        service.block_on(inspection::replace_attribute(&service.database, &id, attribute, Some(value)));
+        let result = commit(&service, &store, &request, "carol@example.com", version, granted());
+        assert_eq!(result, Err(CommitError::Conflict), "{attribute}");
+        service.block_on(inspection::replace_attribute(&service.database, &id, attribute, None));
+    }
 }
 
 #[test]

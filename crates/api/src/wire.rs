@@ -372,7 +372,7 @@ impl RequestBody {
             estimated_duration: request.estimated_duration.as_ref().map(|text| text.as_str().to_owned()),
             ticket: text(request.ticket.as_ref()),
             rollback_plan: request.rollback_plan.as_ref().map(|text| text.as_str().to_owned()),
-            owner: text(request.owner.as_ref()),
+            owner: text(request.owner.as_ref().map(|owner| &owner.person)),
             requester_groups: request.requester_groups.iter().cloned().collect(),
             approvals_required: terms.approvals_required,
             slots: slots(&terms.slots),

@@ -67,6 +67,15 @@ impl Channel {
 /// The group that makes an identity an agent.
 pub const AGENT_GROUP: &str = "agent";
 
+/// Who answers for an agent or a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// Their one id.
+    pub person: PersonId,
+    /// All ids that are known to be theirs, `person` included.
+    pub addresses: BTreeSet<PersonId>,
+}
+
 /// Who is acting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
@@ -83,7 +92,7 @@ pub struct Actor {
     /// The service that asks on this person's behalf, if one does.
     pub filed_by: Option<PersonId>,
     /// Who answers for this agent or service, where policy says so.
-    pub owner: Option<PersonId>,
+    pub owner: Option<Owner>,
     /// Where the call comes from, as far as the shell can vouch for it.
     pub source_ip: Option<IpAddr>,
 }

@@ -125,7 +125,7 @@ fn details(event: &Event, after: &Request, key: &DigestKey) -> Map<String, Value
             put("justification_digest", json!(keyed("justification", opening.justification.as_str())));
             put("approvals_required", json!(opening.approvals_required));
             put("slots", text(&opening.slots.to_string()));
-            put("owner", json!(opening.owner.as_ref().map(PersonId::as_str)));
+            put("owner", json!(opening.owner.as_ref().map(|owner| owner.person.as_str())));
             put("ticket", json!(opening.ticket.as_ref().map(Identifier::as_str)));
             let plan = opening.rollback_plan.as_ref();
             put("rollback_plan_digest", json!(plan.map(|text| keyed("rollback_plan", text.as_str()))));

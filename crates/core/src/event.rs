@@ -1,6 +1,6 @@
 //! What happened: the one event that each accepted command yields.
 
-use crate::actor::{Channel, Kind};
+use crate::actor::{Channel, Kind, Owner};
 use crate::canonical::CanonicalJson;
 use crate::command::ExecutionOutcome;
 use crate::digest::Digest;
@@ -119,8 +119,8 @@ pub struct Opening {
     pub ticket: Option<Identifier>,
     /// How to go back.
     pub rollback_plan: Option<RollbackPlan>,
-    /// Who answers for the agent or service that asks.
-    pub owner: Option<PersonId>,
+    /// Who answers for the agent or service that asks, as it is known now.
+    pub owner: Option<Owner>,
     /// The groups of whoever asks.
     pub requester_groups: Groups,
     /// How many distinct people must agree, those in `slots` included.

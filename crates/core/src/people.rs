@@ -1,7 +1,7 @@
 //! Who is who: which addresses are one person's, who answers for an agent or a service, who may no
 //! longer act, and which group names mean anything. Reads `people.toml` from text.
 
-use crate::actor::{Actor, Kind};
+use crate::actor::{Actor, Kind, Owner};
 use crate::person::PersonId;
 use crate::policy::{PolicyError, Source};
 use crate::refusal::Refusal;
@@ -243,6 +243,7 @@ impl People {
         addresses.extend(entry.into_iter().flat_map(|entry| entry.addresses.iter().cloned()));
         addresses.insert(person.clone());
         let groups = actor.groups.intersection(&self.groups).cloned().collect();
+        let owner = owner.map(|person| Owner { addresses: self.addresses(&person), person });
         Ok(Actor { person, addresses, kind, groups, owner, ..actor })
     }
 }

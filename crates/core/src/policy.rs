@@ -206,13 +206,15 @@ impl Policy {
         self.is_requester(actor, request)
             || self.is_made_by(actor, &request.requested_by)
             || filed_by.is_some_and(|person| self.is_made_by(actor, person))
-            || request.owner.as_ref().is_some_and(|owner| self.is_actor(actor, owner))
+            || request.owner.as_ref().is_some_and(|owner| {
+                self.is_actor(actor, &owner.person) || !owner.addresses.is_disjoint(&actor.addresses)
+            })
     }
 
     /// Whether this actor made the request, by any id that was theirs then or is now.
     pub fn is_requester(&self, actor: &Actor, request: &Request) -> bool {
         self.is_actor(actor, &request.requested_by)
-            || request.requester_addresses.iter().any(|address| actor.is(address))
+            || !request.requester_addresses.is_disjoint(&actor.addresses)
     }
 
     /// Whether the maker is this actor, or an agent or service that they answer for.

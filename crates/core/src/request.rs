@@ -1,6 +1,6 @@
 //! The state of a request, and how events change it.
 
-use crate::actor::Channel;
+use crate::actor::{Channel, Owner};
 use crate::canonical::CanonicalJson;
 use crate::command::ExecutionOutcome;
 use crate::digest::Digest;
@@ -257,8 +257,8 @@ pub struct Request {
     pub ticket: Option<Identifier>,
     /// How to go back.
     pub rollback_plan: Option<RollbackPlan>,
-    /// Who answers for the agent or service that asks.
-    pub owner: Option<PersonId>,
+    /// Who answers for the agent or service that asks, as it was known when it was made.
+    pub owner: Option<Owner>,
     /// The groups of whoever asks, when it was made.
     pub requester_groups: Groups,
     /// How many distinct people must agree, those in `slots` included.

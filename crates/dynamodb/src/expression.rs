@@ -90,6 +90,7 @@ pub(crate) fn not_made_or_approved_by(expression: &mut Expression, addresses: &B
     let requester_addresses = expression.name("requester_addresses");
     let filed_by = expression.name("filed_by");
     let owner = expression.name("owner");
+    let owner_addresses = expression.name("owner_addresses");
     let approved_by = expression.name("approved_by");
     let placeholders: Vec<_> = addresses
         .iter()
@@ -100,7 +101,8 @@ pub(crate) fn not_made_or_approved_by(expression: &mut Expression, addresses: &B
     // A list that is not there contains nothing.
     let not_theirs = placeholders.iter().map(|person| {
         format!(
-            " AND NOT contains({requester_addresses}, {person}) AND NOT contains({approved_by}, {person})"
+            " AND NOT contains({requester_addresses}, {person}) AND NOT contains({owner_addresses}, {person}) \
+             AND NOT contains({approved_by}, {person})"
         )
     });
     format!(
@@ -148,8 +150,10 @@ mod tests {
             "#version = :seen AND NOT #requested_by IN (:person0, :person1) \
              AND (attribute_not_exists(#filed_by) OR NOT #filed_by IN (:person0, :person1)) \
              AND (attribute_not_exists(#owner) OR NOT #owner IN (:person0, :person1)) \
-             AND NOT contains(#requester_addresses, :person0) AND NOT contains(#approved_by, :person0) \
-             AND NOT contains(#requester_addresses, :person1) AND NOT contains(#approved_by, :person1)"
+             AND NOT contains(#requester_addresses, :person0) AND NOT contains(#owner_addresses, :person0) \
+             AND NOT contains(#approved_by, :person0) \
+             AND NOT contains(#requester_addresses, :person1) AND NOT contains(#owner_addresses, :person1) \
+             AND NOT contains(#approved_by, :person1)"
         );
         assert_eq!(expression.values.get(":seen"), Some(&AttributeValue::N("3".to_owned())));
         assert_eq!(update_condition(&mut Expression::default(), 3, None), "#version = :seen");

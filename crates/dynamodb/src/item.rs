@@ -5,11 +5,12 @@
 //! from the decisions (`approved_by`, `rejected_by` …) is written out for readers and indexes, and
 //! checked against them when an item is read.
 
+use crate::attribute::{InvalidAttribute, read, read_cost, read_name, read_option};
 use crate::error::unreadable;
 use crate::expression::Item;
 use crate::keys;
-use countersign_app::ports::{RequestSummary, StoreError};
-use countersign_core::actor::Channel;
+use countersign_app::ports::StoreError;
+use countersign_core::actor::{Channel, Owner};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{CommandName, ExecutionOutcome};
 use countersign_core::digest::Digest;
@@ -56,6 +57,9 @@ struct RequestItem {
     rollback_plan: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
+    /// Besides `owner`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    owner_addresses: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     requester_groups: Vec<String>,
     status: String,
@@ -152,26 +156,6 @@ struct IdempotencyItem {
     body_digest: String,
 }
 
-/// What an index projects.
-#[derive(Debug, Clone, Deserialize)]
-struct SummaryItem {
-    request_id: String,
-    operation_type: String,
-    instance_id: String,
-    requested_by: String,
-    requested_at: String,
-    risk_level: String,
-    environment: String,
-    estimated_cost: Option<f64>,
-    status: String,
-    approvals_required: u8,
-    approved_by: Vec<String>,
-    expires_at: String,
-    execute_by: Option<String>,
-    execution_started_at: Option<String>,
-    executed_at: Option<String>,
-}
-
 impl From<&Request> for RequestItem {
     fn from(request: &Request) -> Self {
         let rejection = request.rejection();
@@ -195,7 +179,11 @@ impl From<&Request> for RequestItem {
             estimated_duration: request.estimated_duration.as_ref().map(|text| text.as_str().to_owned()),
             ticket: text(request.ticket.as_ref()),
             rollback_plan: request.rollback_plan.as_ref().map(|text| text.as_str().to_owned()),
-            owner: text(request.owner.as_ref()),
+            owner: text(request.owner.as_ref().map(|owner| &owner.person)),
+            owner_addresses: match &request.owner {
+                Some(owner) => other_addresses(&owner.addresses, &owner.person),
+                None => Vec::new(),
+            },
             requester_groups: request.requester_groups.iter().cloned().collect(),
             status: request.status.to_string(),
             approvals_required: request.approvals_required,
@@ -254,6 +242,11 @@ fn all_addresses(
     others.chain([person]).map(|address| read(attribute, address, PersonId::from_stored)).collect()
 }
 
+fn read_owner(person: &str, others: &[String]) -> Result<Owner, InvalidAttribute> {
+    let addresses = all_addresses("owner_addresses", others, person)?;
+    Ok(Owner { person: read("owner", person, PersonId::from_stored)?, addresses })
+}
+
 fn text(value: Option<impl ToString>) -> Option<String> {
     value.map(|value| value.to_string())
 }
@@ -306,46 +299,6 @@ impl From<&IdempotencyRecord> for IdempotencyItem {
     }
 }
 
-/// An attribute holds what it cannot hold.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum InvalidAttribute {
-    /// Its value is not of its kind.
-    #[error("attribute `{0}` has an impossible value")]
-    Value(&'static str),
-    /// Attributes contradict each other.
-    #[error("attributes contradict each other: {0}")]
-    Contradiction(&'static str),
-}
-
-/// Reads an attribute with its own parser; the value itself never enters the error.
-fn read<T, E>(
-    attribute: &'static str,
-    value: &str,
-    parse: impl FnOnce(&str) -> Result<T, E>,
-) -> Result<T, InvalidAttribute> {
-    parse(value).map_err(|_| InvalidAttribute::Value(attribute))
-}
-
-fn read_option<T, E>(
-    attribute: &'static str,
-    value: Option<&String>,
-    parse: impl FnOnce(&str) -> Result<T, E>,
-) -> Result<Option<T>, InvalidAttribute> {
-    value.map(|value| read(attribute, value, parse)).transpose()
-}
-
-fn read_name<T>(
-    attribute: &'static str,
-    value: &str,
-    parse: impl FnOnce(&str) -> Option<T>,
-) -> Result<T, InvalidAttribute> {
-    parse(value).ok_or(InvalidAttribute::Value(attribute))
-}
-
-fn read_cost(attribute: &'static str, value: Option<f64>) -> Result<Option<Cost>, InvalidAttribute> {
-    value.map(Cost::new).transpose().map_err(|_| InvalidAttribute::Value(attribute))
-}
-
 impl TryFrom<&RequestItem> for Request {
     type Error = InvalidAttribute;
 
@@ -377,7 +330,7 @@ impl TryFrom<&RequestItem> for Request {
             )?,
             ticket: read_option("ticket", item.ticket.as_ref(), Identifier::parse)?,
             rollback_plan: read_option("rollback_plan", item.rollback_plan.as_ref(), RollbackPlan::parse)?,
-            owner: read_option("owner", item.owner.as_ref(), PersonId::from_stored)?,
+            owner: item.owner.as_ref().map(|owner| read_owner(owner, &item.owner_addresses)).transpose()?,
             requester_groups: item.requester_groups.iter().cloned().collect(),
             approvals_required: item.approvals_required,
             slots: Slots::new(
@@ -415,13 +368,12 @@ impl TryFrom<&RequestItem> for Request {
 /// What is written out twice must agree, and a status must follow from its decisions: an item
 /// that was edited by hand into `approved` is not approved.
 fn check(request: &Request, item: &RequestItem) -> Result<(), InvalidAttribute> {
-    let people: BTreeSet<_> = request.decisions.iter().map(|decision| &decision.person).collect();
-    if people.len() != request.decisions.len() {
+    let mut people = BTreeSet::new();
+    if !request.decisions.iter().flat_map(|decision| &decision.addresses).all(|id| people.insert(id)) {
         return Err(InvalidAttribute::Contradiction("one person decided twice"));
     }
-    if people.contains(&request.requested_by)
-        || request.filed_by.as_ref().is_some_and(|person| people.contains(person))
-        || request.owner.as_ref().is_some_and(|person| people.contains(person))
+    let owner = request.owner.iter().flat_map(|owner| &owner.addresses);
+    if request.requester_addresses.iter().chain(&request.filed_by).chain(owner).any(|id| people.contains(id))
     {
         return Err(InvalidAttribute::Contradiction("somebody decided on their own request"));
     }
@@ -548,44 +500,4 @@ pub(crate) fn request(item: Item) -> Result<Request, StoreError> {
     let item: RequestItem = from_item(item).map_err(|error| unreadable("request", error))?;
     Request::try_from(&item)
         .map_err(|error| unreadable(&format!("request {}", item.request_id.escape_debug()), error))
-}
-
-/// The summary of an index's item, with the status as it is at `now`.
-///
-/// # Errors
-/// As for [`request`].
-pub(crate) fn summary(item: Item, now: Timestamp) -> Result<RequestSummary, StoreError> {
-    let item: SummaryItem = from_item(item).map_err(|error| unreadable("list entry", error))?;
-    read_summary(&item, now).map_err(|error| unreadable("list entry", error))
-}
-
-fn read_summary(item: &SummaryItem, now: Timestamp) -> Result<RequestSummary, InvalidAttribute> {
-    let written_status = read_name("status", &item.status, Status::parse)?;
-    let expires_at = read("expires_at", &item.expires_at, Timestamp::parse)?;
-    let execute_by = read_option("execute_by", item.execute_by.as_ref(), Timestamp::parse)?;
-    Ok(RequestSummary {
-        id: read("request_id", &item.request_id, RequestId::parse)?,
-        operation_type: read("operation_type", &item.operation_type, Identifier::parse)?,
-        instance_id: read("instance_id", &item.instance_id, Identifier::parse)?,
-        requested_by: read("requested_by", &item.requested_by, PersonId::from_stored)?,
-        requested_at: read("requested_at", &item.requested_at, Timestamp::parse)?,
-        risk_level: read_name("risk_level", &item.risk_level, RiskLevel::parse)?,
-        environment: read_name("environment", &item.environment, Environment::parse)?,
-        estimated_cost: read_cost("estimated_cost", item.estimated_cost)?,
-        status: written_status.at(now, expires_at, execute_by),
-        approvals_required: item.approvals_required,
-        approved_by: item
-            .approved_by
-            .iter()
-            .map(|person| read("approved_by", person, PersonId::from_stored))
-            .collect::<Result<_, _>>()?,
-        expires_at,
-        execute_by,
-        execution_started_at: read_option(
-            "execution_started_at",
-            item.execution_started_at.as_ref(),
-            Timestamp::parse,
-        )?,
-        executed_at: read_option("executed_at", item.executed_at.as_ref(), Timestamp::parse)?,
-    })
 }

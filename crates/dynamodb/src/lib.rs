@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod attribute;
 mod audit_item;
 mod cursor;
 mod error;
@@ -16,4 +17,5 @@ mod listing;
 pub mod outbox;
 mod outbox_item;
 pub mod store;
+mod summary_item;
 pub mod table;

@@ -8,6 +8,7 @@ use crate::item;
 use crate::keys::{EVENT_ID, REQUEST_ID, REQUESTED_AT, REQUESTED_BY, REQUESTER_INDEX, SEQUENCE};
 use crate::listing::{self, Segment};
 use crate::outbox_item::outbox_item;
+use crate::summary_item;
 use crate::table::TableNames;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
@@ -309,7 +310,7 @@ impl ListRequests for DynamoStore {
         let items = walked
             .items
             .into_iter()
-            .map(|(_, item)| item::summary(item, query.now))
+            .map(|(_, item)| summary_item::summary(item, query.now))
             .collect::<Result<_, _>>()?;
         Ok(Page { items, next_cursor })
     }

@@ -31,7 +31,7 @@ fn open(world: &World) -> Option<(Trail, Reference)> {
         requester: spec.main(world.requester.address),
         requester_known: spec.addresses(world.requester.address),
         filer: world.filer,
-        owner: spec.owner(world.requester.address).map(|owner| spec.main(owner)),
+        owner: spec.owner(world.requester.address).map(|owner| spec.addresses(owner)).unwrap_or_default(),
         approvals: Reference::demanded(spec).len(),
         slots: spec.slots.clone(),
         digest_required: spec.digest_required,
@@ -83,7 +83,7 @@ fn check_counted(trail: &Trail, reference: &Reference, spec: &Spec, policy: &Pol
         assert!(!spec.is_disabled(address), "somebody disabled counts");
         assert!(!spec.is_listed_machine(address), "a machine counts");
         assert_ne!(spec.human(address), spec.human(reference.requester), "the requester counts");
-        for involved in [reference.filer, reference.owner].into_iter().flatten() {
+        for involved in reference.filer.iter().chain(&reference.owner).copied() {
             assert_ne!(spec.human(address), spec.human(involved), "the filer or the owner counts");
         }
         let groups =
@@ -457,5 +457,16 @@ fn the_owner_of_an_agent_never_approves_for_it() {
         assert_eq!(give(&mut trail, &policy, &caller(ROBO, &[0]), &approve()), itself);
         assert_eq!(give(&mut trail, &policy, &caller(3, &[0]), &approve()), "pending");
         assert_eq!(give(&mut trail, &policy, &caller(4, &[0]), &approve()), "approved");
+    }
+    // By whichever address, and where the file has forgotten that it was theirs.
+    let linked = Spec { entry_of: [Some(0), Some(1), Some(1), None, None, None], ..owned(Some(1)) };
+    let policy = linked.policy();
+    let robo = policy.people().identify(caller(ROBO, &[0, AGENT]).actor()).unwrap();
+    for later in [linked, owned(Some(1)), owned(Some(3)), owned(None)] {
+        let mut trail = Trail::open_as(draft("unlisted"), &robo, &policy, None);
+        for address in [1, 2] {
+            let found = give(&mut trail, &later.policy(), &caller(address, &[0]), &approve());
+            assert_eq!(found, "self_approval", "p{address} under {later:?}");
+        }
     }
 }

@@ -23,7 +23,8 @@ pub(crate) struct Reference {
     /// All addresses that were the requester's when they asked.
     pub(crate) requester_known: Set,
     pub(crate) filer: Option<usize>,
-    pub(crate) owner: Option<usize>,
+    /// All addresses that were the owner's then.
+    pub(crate) owner: Set,
     pub(crate) approvals: usize,
     pub(crate) slots: Seats,
     pub(crate) digest_required: bool,
@@ -77,7 +78,7 @@ impl Reference {
     pub(crate) fn is_own(&self, spec: &Spec, mine: &Set) -> bool {
         let makers = [Some(self.requester), self.filer];
         !self.requester_known.is_disjoint(mine)
-            || self.owner.is_some_and(|owner| mine.contains(&owner))
+            || !self.owner.is_disjoint(mine)
             || makers.iter().flatten().any(|maker| {
                 mine.contains(maker)
                     || spec.owner(*maker).is_some_and(|owner| mine.contains(&spec.main(owner)))

@@ -245,7 +245,11 @@ fn a_file_makes_an_agent_of_a_caller_and_never_a_human() {
         (service("tool@example.com", &["approver"]), Kind::Service, None),
     ] {
         let found = people.identify(actor.clone()).unwrap();
-        assert_eq!((found.kind, found.owner), (kind, owner.map(person)), "{actor:?}");
+        assert_eq!(
+            (found.kind, found.owner.map(|owner| owner.person)),
+            (kind, owner.map(person)),
+            "{actor:?}"
+        );
     }
 }
 
