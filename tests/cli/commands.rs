@@ -3,6 +3,7 @@
 use crate::{BINARY, Person};
 use countersign_e2e::program::Program;
 use serde_json::json;
+use std::process::Command;
 
 /// Characters that would move the cursor, hide or reorder text.
 const HOSTILE: &str =
@@ -61,8 +62,13 @@ fn every_exit_code_means_one_thing() {
     ann.run(&["get", "../../etc/passwd"]).expect(2, "neither an id nor the beginning of one");
     ann.run(&["create", "x", "y", "-e", "production", "-m", "why", "-p", r#"{"a":1,"a":2}"#])
         .expect(2, "twice");
+    ann.run(&["create", "x", "y", "-e", "production", "-m", "why", "-p", "{bad"])
+        .expect(2, "--parameters: not valid JSON (line 1, ");
+    ann.run(&["config", "use", "nope"]).expect(2, "countersign: there is no profile `nope` in /nonexistent/");
     ann.run(&["list", "--status", "open"]).expect(2, "must be one of pending, approved");
-    bob.run(&["approve", &id]).expect(2, "add --yes");
+    bob.run(&["approve", &id]).expect(2, "nobody to ask here: add --yes\n");
+    bob.run(&["reject", &id]).expect(2, "nobody to ask here: add --reason and --yes\n");
+    bob.run(&["reject", &id, "-m", "no"]).expect(2, "nobody to ask here: add --yes\n");
     bob.run(&["approve", &id, "--json"]).expect(2, "add --yes");
     // 3: a rule says no.
     ann.run(&["approve", &id, "--yes"]).expect(3, "another approver has to (self_approval)");
@@ -194,4 +200,21 @@ fn a_token_is_read_from_a_file_and_never_from_the_arguments() {
     nobody.run(&["whoami", "--token-file", file.to_str().unwrap()]).expect(0, "ann@example.com");
     nobody.run(&["whoami", "--token-file", "/nonexistent"]).expect(1, "--token-file /nonexistent");
     nobody.run(&["whoami", "--token", "abc"]).expect(2, "unexpected argument '--token'");
+}
+
+/// As `| head` does.
+#[test]
+fn whoever_has_read_enough_is_told_nothing() {
+    for arguments in [&["policy", "check", "--json"][..], &["completions", "bash"], &["config", "path"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = Command::new(BINARY)
+            .args(arguments)
+            .env_clear()
+            .env("HOME", "/nonexistent")
+            .stdout(writer)
+            .output()
+            .unwrap();
+        assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(141), &b""[..]), "{arguments:?}");
+    }
 }

@@ -4,6 +4,7 @@ use crate::strangers::Stranger;
 use crate::{BINARY, Person};
 use countersign_e2e::program::Program;
 use serde_json::{Value, json};
+use std::process::Command;
 
 #[test]
 fn several_requests_are_decided_and_one_that_fails_holds_up_no_other() {
@@ -32,6 +33,24 @@ fn a_decision_names_what_was_shown() {
     let approved = bob.run(&["approve", &id, "--yes"]);
     let digest = request["parameters_digest"].as_str().unwrap();
     assert!(approved.stdout.contains(digest), "{approved:?}");
+}
+
+/// As `| head -1` does: nothing is decided that was not shown whole.
+#[test]
+fn what_nobody_reads_is_left_undecided() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(BINARY, directory.path());
+    let (ann, bob) = (Person::of(&program, "ann", "developer"), Person::of(&program, "bob", "approver"));
+    let id = ann.create();
+    for arguments in [&["approve", &id, "--yes"][..], &["reject", &id, "-m", "no", "--yes"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(BINARY);
+        let ended = command.args(arguments).env_clear().envs(&bob.variables).stdout(writer).output().unwrap();
+        assert_eq!(ended.status.code(), Some(141), "{ended:?}");
+        assert_eq!(String::from_utf8(ended.stderr).unwrap(), format!("{id} is left undecided\n"));
+    }
+    assert_eq!(bob.json(&["get", &id])["decisions"], json!([]));
 }
 
 /// What a service would answer that shows harmless parameters and stores others.

@@ -145,7 +145,7 @@ fn what_nobody_can_approve_can_be_made_and_is_told_so() {
     let request = ann.json(&failover("create"));
     let explained = ann.run(&["explain", request["request_id"].as_str().unwrap()]);
     fits(&explained.stdout);
-    explained.expect(0, "Who can       nobody whom policy would let approve it now");
+    explained.expect(0, "Who can       nobody now, from where you are\n");
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn an_explanation_follows_a_request_through_its_approvals() {
     second.expect(0, "approve (already_decided)");
     assert!(!second.stdout.contains("somebody in approver\n"), "{second:?}");
     dora.run(&["approve", id, "--yes"]).expect(0, "approved: 2 of 2 approvals");
-    ann.run(&["get", id]).expect(0, "dora@example.com (approver, dba) through local, ");
+    ann.run(&["get", id]).expect(0, "dora@example.com (approver, dba), ");
     ann.run(&["get", id]).expect(0, "Approvals     2 of 2; needed: 1 of dba, 1 of anybody who may approve\n");
     let third = ann.run(&["explain", id]);
     third.expect(0, "Missing       nothing\n");
@@ -247,23 +247,42 @@ fn whoever_issues_a_token_hears_of_groups_that_policy_does_not_name() {
     let directory = tempfile::tempdir().unwrap();
     let policy = policy(directory.path());
     let data = directory.path().join("data");
-    let issue = |more: &[&str]| {
+    let issue = |groups: &str, more: &[&str]| {
         let data = data.to_str().unwrap();
-        run(
-            BINARY,
-            &[&["token", "ann@example.com", "--groups", "dba,Developer", "--data-dir", data], more].concat(),
-        )
+        run(BINARY, &[&["token", "ann@example.com", "--groups", groups, "--data-dir", data], more].concat())
     };
     let said = |output: std::process::Output| {
         assert!(output.status.success(), "{output:?}");
         assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 1, "the token alone");
         String::from_utf8(output.stderr).unwrap()
     };
-    let bundled = said(issue(&[]));
-    assert!(bundled.contains("the policy names no group `dba`"), "{bundled}");
-    let own = said(issue(&["--policy-dir", &policy]));
-    assert!(!own.contains("`dba`") && own.contains("the policy names no group `Developer`"), "{own}");
-    assert_eq!(issue(&["--policy-dir", "/nonexistent"]).status.code(), Some(1));
+    let bundled = said(issue("dba, Developer", &[]));
+    assert!(bundled.contains("the policy that comes with the program names no group `dba`; if"), "{bundled}");
+    assert!(bundled.contains("give it with --policy-dir"), "{bundled}");
+    let own = said(issue("dba,Developer", &["--policy-dir", &policy]));
+    assert!(!own.contains("`dba`"), "{own}");
+    assert!(own.contains(&format!("the policy in {policy} names no group `Developer`")), "{own}");
+    let nameless = issue("", &[]);
+    assert_eq!(nameless.status.code(), Some(2), "{nameless:?}");
+    let nameless = String::from_utf8(nameless.stderr).unwrap();
+    assert!(nameless.contains("must be names of groups with commas between them"), "{nameless}");
+    assert_eq!(issue("dba", &["--policy-dir", "/nonexistent"]).status.code(), Some(1));
+}
+
+/// A data directory that is mistyped is made, with a key that no service has.
+#[test]
+fn whoever_issues_a_token_hears_of_a_key_that_was_made_for_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let mistyped = directory.path().join("mistyped");
+    let issue = || {
+        let output = run(BINARY, &["token", "ann@example.com", "--data-dir", mistyped.to_str().unwrap()]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let first = issue();
+    assert!(first.contains(&format!("made a new key in {}", mistyped.display())), "{first}");
+    assert!(first.contains("with the same --data-dir"), "{first}");
+    assert_eq!(issue(), "");
 }
 
 #[test]

@@ -237,7 +237,7 @@ fn whoever_is_said_to_be_able_to_approve_is() {
     };
     // Those who see as well: an approval of what one does not see is a 404.
     let dba = "@id(\"dba\") permit (principal in Group::\"dba\", \
-               action in [Action::\"view\", Action::\"approve\"], resource);";
+               action in [Action::\"view\", Action::\"view_parameters\", Action::\"approve\"], resource);";
     assert_eq!(check_approvers(made("", "", &[])), [set(&["admin"]), set(&["approver"])]);
     assert_eq!(check_approvers(made("", dba, &[])), [set(&["admin"]), set(&["approver"]), set(&["dba"])]);
     let slots = "[rules.x]\nslots = { dba = 1, security = 1 }";
@@ -257,14 +257,17 @@ fn whoever_is_said_to_be_able_to_approve_is() {
 /// An approver must see what they approve.
 #[test]
 fn whoever_cannot_see_a_request_is_not_said_to_be_able_to_approve_it() {
-    let access =
-        "@id(\"blind\") permit (principal in Group::\"dba\", action == Action::\"approve\", resource);";
-    let found = check_approvers(|| {
-        let service = Service::under(policy_with("", "", access));
-        let path = Service::create(&service.requester("ann"), &Service::high());
-        (vec![service], path)
-    });
-    assert_eq!(found, [set(&["admin"]), set(&["approver"])]);
+    for seen in ["", "Action::\"view\",", "Action::\"view_parameters\","] {
+        let access = format!(
+            "@id(\"blind\") permit (principal in Group::\"dba\", action in [{seen} Action::\"approve\"], resource);"
+        );
+        let found = check_approvers(|| {
+            let service = Service::under(policy_with("", "", &access));
+            let path = Service::create(&service.requester("ann"), &Service::high());
+            (vec![service], path)
+        });
+        assert_eq!(found, [set(&["admin"]), set(&["approver"])], "{seen}");
+    }
 }
 
 /// Nobody can approve what does not meet a demand that came later.

@@ -70,6 +70,26 @@ fn a_retry_by_another_address_is_the_same_request() {
     refused(annabel.post("/v1/approvals", &Service::medium()), 429, "too_many_pending");
 }
 
+/// What was made by an address before it was known to be theirs takes room as well.
+#[test]
+fn a_person_has_one_limit_whichever_address_their_requests_were_made_by() {
+    let service = Service::under(policy(""));
+    for (email, count) in [("ann@example.com", 20), ("annabel@example.com", 30)] {
+        let client = by(&service, email, &["developer"]);
+        (0..count).for_each(|_| drop(Service::create(&client, &Service::medium())));
+    }
+    let later = service.again_under(policy(ANN));
+    later.untouched(|| {
+        for email in ["ann@example.com", "annabel@example.com"] {
+            let client = by(&later, email, &["developer"]);
+            refused(client.post("/v1/approvals", &Service::medium()), 429, "too_many_pending");
+            let simulation = client.post("/v1/approvals/simulate", &Service::medium()).expect(200);
+            assert_eq!(simulation["refusals"][0]["code"], "too_many_pending", "{email}");
+        }
+    });
+    Service::create(&later.requester("ben"), &Service::medium());
+}
+
 /// THREATS 1: a body may name the caller, by any of their addresses, and nobody else.
 #[test]
 fn a_body_names_the_caller_by_their_own_addresses_only() {
@@ -134,7 +154,8 @@ fn commit_grant(
     before: &Request,
     actor: &Actor,
 ) -> Result<(), CommitError> {
-    let change = Change::Granted { comment: None, execute_by: None, groups: actor.groups.clone() };
+    let groups = actor.groups.clone();
+    let change = Change::Granted { comment: None, execute_by: None, groups, digest_presented: false };
     undecided::commit(service, store, before, actor, before.version + 1, change)
 }
 
@@ -322,6 +343,32 @@ fn whoever_answers_for_an_agent_does_not_approve_what_it_asks_for() {
         assert_eq!(status(&by(&service, "h@example.com", &["developer"]), &path), "pending");
         Service::approve(&service.approver("bob"), &path).expect(200);
         assert_eq!(Service::approve(&service.approver("carol"), &path).expect(200)["status"], "approved");
+    }
+}
+
+/// Nor is it among what they are told that they can decide, under a policy that knows nothing of it
+/// any more either.
+#[test]
+fn what_an_agent_asks_for_is_not_offered_to_whoever_answers_for_it() {
+    let owned = "[people.\"henry@example.com\"]\naddresses = [\"h@example.com\"]\n\
+                 [people.\"ann@example.com\"]\naddresses = [\"annabel@example.com\"]\n\
+                 [agents.\"robo@example.com\"]\nowner = \"henry@example.com\"";
+    let service = Service::under(policy(owned));
+    Service::create(&service.person("robo", &["agent"]), &Service::high());
+    let of_ann = Service::create(&service.requester("ann"), &Service::high());
+    let later = service.again_under(policy(""));
+    let offered = |service: &Service, email: &str| -> Vec<String> {
+        let body = json!({ "operation": "get_pending_approvals", "user_email": email });
+        let list = service.approver("cleo").post("/approvals", &body).expect(200);
+        let items = list["items"].as_array().unwrap().iter();
+        items.map(|item| item["request_id"].as_str().unwrap().to_owned()).collect()
+    };
+    for service in [&service, &later] {
+        for email in ["henry@example.com", "h@example.com"] {
+            assert_eq!(offered(service, email), [Service::id(&of_ann)], "{email}");
+        }
+        assert_eq!(offered(service, "annabel@example.com").len(), 1);
+        assert_eq!(offered(service, "bob@example.com").len(), 2);
     }
 }
 

@@ -179,7 +179,7 @@ fn one_person_in_two_groups_fills_one_slot() {
 fn an_approver_of_another_scope_is_refused() {
     let access = "@id(\"dba-storage\") permit (\
                     principal in Group::\"dba\", \
-                    action in [Action::\"view\", Action::\"approve\"], \
+                    action in [Action::\"view\", Action::\"view_parameters\", Action::\"approve\"], \
                     resource == Operation::\"modify_storage\"\
                   ) when { context.environment == Environment::\"non-production\" };\n\
                   @id(\"security-sees\") permit (\
@@ -464,4 +464,25 @@ fn a_list_leaves_out_what_policy_hides_and_is_complete() {
     }
     assert_eq!(dba.ids("/v1/approvals?requested_by=ann1@example.com"), Vec::<String>::new());
     assert_eq!(dba.ids("/v1/approvals?requested_by=ann3@example.com").len(), 1);
+}
+
+/// What has become production since is hidden from whoever sees what is outside of it, in lists as
+/// everywhere.
+#[test]
+fn who_sees_a_request_follows_the_environment_of_now() {
+    let access = "@id(\"dba-outside\") permit (principal in Group::\"dba\", action == Action::\"view\", resource) \
+                    when { context.environment == Environment::\"non-production\" };\n\
+                  @id(\"dba-lists\") permit (principal in Group::\"dba\", action == Action::\"list\", resource);";
+    let outside = Service::under(policy_with("", "", access));
+    let path = Service::create(&outside.requester("ann"), &Service::medium());
+    let dba = outside.person("dora", &["dba"]);
+    assert_eq!(dba.get(&path).expect(200)["environment"], "non-production");
+    assert_eq!(dba.ids("/v1/approvals"), [Service::id(&path)]);
+    let operations = BUNDLED_OPERATIONS.replace("\"dev-*\"", "\"devoted-*\"");
+    assert_ne!(operations, BUNDLED_OPERATIONS);
+    let inside = outside.again_under(policy_of(&operations, "", access));
+    let dba = inside.person("dora", &["dba"]);
+    refused(dba.get(&path), 404, "not_found");
+    assert_eq!(dba.ids("/v1/approvals"), Vec::<String>::new());
+    assert_eq!(inside.approver("bob").get(&path).expect(200)["environment"], "production");
 }

@@ -52,7 +52,7 @@ fn commit_as(
 }
 
 fn granted() -> Change {
-    Change::Granted { comment: None, execute_by: None, groups: Groups::new() }
+    Change::Granted { comment: None, execute_by: None, groups: Groups::new(), digest_presented: false }
 }
 
 fn commented() -> Change {

@@ -181,7 +181,11 @@ fn a_token_is_all_that_the_token_command_prints() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     let data = data.to_str().unwrap();
-    let output = run(BINARY, &["token", " Ann@Example.com", "--data-dir", data]);
+    let token = || run(BINARY, &["token", " Ann@Example.com", "--data-dir", data]);
+    let first = token();
+    assert!(first.status.success());
+    assert!(String::from_utf8(first.stderr).unwrap().contains("made a new key in "));
+    let output = token();
     assert!(output.status.success() && output.stderr.is_empty());
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(text.trim().split('.').count(), 3);

@@ -179,6 +179,9 @@ pub struct DecisionBody {
     /// The groups that they were in, if they approved.
     #[serde(default)]
     pub groups: Vec<String>,
+    /// Whether they named the digest of what they were shown, if they approved.
+    #[serde(default)]
+    pub digest_presented: bool,
     /// By which door they came: `api`, `direct` or `local`.
     #[serde(default)]
     pub channel: String,
@@ -410,6 +413,7 @@ impl RequestBody {
                     decision: decision.verdict.as_str().to_owned(),
                     at: decision.at.to_string(),
                     groups: decision.groups.iter().cloned().collect(),
+                    digest_presented: decision.digest_presented,
                     channel: decision.channel.as_str().to_owned(),
                     comment: decision.comment.as_ref().map(|comment| comment.as_str().to_owned()),
                     event_id: decision.event_id.to_string(),

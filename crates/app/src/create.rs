@@ -120,7 +120,8 @@ async fn attempt<S: CommitChange + CountPending>(
     }
 }
 
-/// How many of the actor's requests are pending; counts no further than the limit.
+/// How many of the actor's requests are pending, by whichever of their addresses they were made:
+/// one that was linked later is no second limit. Counts no further than the limit.
 pub(crate) async fn pending<S: CountPending>(
     dependencies: &Dependencies<S>,
     actor: &Actor,
@@ -128,7 +129,14 @@ pub(crate) async fn pending<S: CountPending>(
     limit: usize,
 ) -> Result<usize, StoreError> {
     let since = now.minus_seconds(dependencies.policy.rules().longest_pending_seconds());
-    dependencies.store.count_pending(&actor.person, since, now, limit).await
+    let mut count = 0;
+    for address in &actor.addresses {
+        if count >= limit {
+            break;
+        }
+        count += dependencies.store.count_pending(address, since, now, limit - count).await?;
+    }
+    Ok(count)
 }
 
 /// What may already stand under the id that a creation wants.

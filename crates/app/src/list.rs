@@ -7,6 +7,10 @@ use countersign_core::access::{Action, Answer, Target};
 use countersign_core::actor::Actor;
 use countersign_core::policy::Policy;
 use countersign_core::refusal::Refusal;
+use countersign_core::request::Status;
+use countersign_core::risk::{Environment, RiskLevel};
+use countersign_core::rules::Proposal;
+use countersign_core::slots::Groups;
 use countersign_core::timestamp::Timestamp;
 use std::collections::HashMap;
 
@@ -67,11 +71,12 @@ impl View<'_> {
         if let Some(known) = self.known.get(&is_own) {
             return *known;
         }
+        let (environment, risk_level) = self.in_force(entry);
         let target = Target {
             operation_type: entry.operation_type.as_str(),
             instance_id: entry.instance_id.as_str(),
-            environment: entry.environment,
-            risk_level: entry.risk_level,
+            environment,
+            risk_level,
             estimated_cost: entry.estimated_cost,
             requested_by: &entry.requested_by,
         };
@@ -80,5 +85,22 @@ impl View<'_> {
             self.known.insert(is_own, permits);
         }
         permits
+    }
+
+    /// The environment and the risk that an entry has now, as far as they follow from what an index
+    /// holds of it: which groups its requester was in is not there.
+    fn in_force(&self, entry: &RequestSummary) -> (Environment, RiskLevel) {
+        if !matches!(entry.status, Status::Pending | Status::Approved) {
+            return (entry.environment, entry.risk_level);
+        }
+        let assessment = self.policy.assess(&Proposal {
+            operation_type: entry.operation_type.as_str(),
+            instance_id: entry.instance_id.as_str(),
+            declared_risk: Some(entry.risk_level),
+            declared_environment: entry.environment,
+            estimated_cost: entry.estimated_cost,
+            requester_groups: &Groups::new(),
+        });
+        (assessment.terms.environment, assessment.terms.risk_level)
     }
 }

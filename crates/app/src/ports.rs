@@ -79,7 +79,7 @@ pub trait FindEvent: Send + Sync {
     ) -> impl Future<Output = Result<Option<EventId>, StoreError>> + Send;
 }
 
-/// Counts a requester's pending requests.
+/// Counts the pending requests of an address.
 pub trait CountPending: Send + Sync {
     /// How many requests of `person`, made since `since`, are pending at `now`; stops counting at
     /// `at_most`. May lag behind.
@@ -117,8 +117,9 @@ pub struct ListQuery {
     pub requested_by: BTreeSet<PersonId>,
     /// Their target.
     pub instance_id: Option<Identifier>,
-    /// Leave out what whoever has these addresses made or has approved; nothing is left out for
-    /// none. For lists of an open status.
+    /// Leave out what whoever has these addresses made, what was filed for them, what an agent or a
+    /// service of theirs made, and what they have approved, as far as it is written on the request;
+    /// nothing is left out for none. For lists of an open status.
     pub undecided_by: BTreeSet<PersonId>,
     /// Not before: the time it closed for a closed status, else the time it was made.
     pub from: Option<Timestamp>,

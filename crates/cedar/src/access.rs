@@ -4,10 +4,11 @@ use crate::context::{Attribute, Vocabulary};
 use crate::problem::{self, InvalidAccess, Problem, Reason, Warning};
 use crate::source::{Code, Source};
 use cedar_policy::{
-    ActionConstraint, AuthorizationError, Authorizer, Decision, EntityUid, Policy, PolicyId, PolicySet,
-    Response, Schema, ValidationMode, Validator,
+    ActionConstraint, AuthorizationError, Authorizer, Decision, Effect, EntityUid, Policy, PolicyId,
+    PolicySet, PrincipalConstraint, Response, Schema, ValidationMode, Validator,
 };
-use countersign_core::access::{Access, Action, Answer, Question};
+use countersign_core::access::{Access, Action, Answer, Naming, Part, Question};
+use countersign_core::person::PersonId;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use miette::Diagnostic;
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,8 +43,12 @@ pub struct CedarAccess {
 struct NamedPolicy {
     policy: Policy,
     wanted: BTreeSet<Attribute>,
+    /// Whether it may be about some people only, leaving aside what it wants to know of them.
+    names_principal: bool,
     /// Whether it may be about some resources only.
     names_resource: bool,
+    /// Line and column.
+    place: (usize, usize),
 }
 
 /// One action, and what policies have to say about it.
@@ -52,6 +57,8 @@ struct Matter {
     uid: EntityUid,
     /// Made when it is first asked about: most processes see few of the actions.
     relevant: OnceLock<Relevant>,
+    /// The permits among them, made for the first refusal.
+    permits: OnceLock<PolicySet>,
 }
 
 /// Those policies that an action concerns. Any other policy is about other actions only, and has
@@ -104,10 +111,10 @@ impl CedarAccess {
         let policies = PolicySet::from_policies(self.policies.iter().map(|named| named.policy.clone()))
             .map_err(|error| InvalidAccess::Schema(problem::message(&error)))?;
         let found = Validator::new(schema).validate(&policies, ValidationMode::Strict);
-        if !found.validation_passed() {
-            let problems = found
-                .validation_errors()
-                .map(|error| located(&self.file, &self.source, error, Reason::Schema));
+        let misfits =
+            found.validation_errors().map(|error| located(&self.file, &self.source, error, Reason::Schema));
+        let problems: Vec<Problem> = misfits.chain(self.misspelt_people()).collect();
+        if !problems.is_empty() {
             return Err(InvalidAccess::policies(problems));
         }
         let warnings: BTreeSet<Warning> = found
@@ -118,6 +125,43 @@ impl CedarAccess {
             })
             .collect();
         Ok(warnings.into_iter().collect())
+    }
+
+    /// People by ids that nobody can have. Cedar takes any text, and a `forbid` about nobody would
+    /// never hold, in silence.
+    fn misspelt_people(&self) -> impl Iterator<Item = Problem> {
+        self.policies.iter().flat_map(|named| {
+            let literals = named.policy.entity_literals().into_iter();
+            let people = literals.filter(|literal| self.vocabulary.is_person(literal));
+            let misspelt = people.filter(|literal| PersonId::from_stored(literal.id().unescaped()).is_err());
+            misspelt.map(|literal| {
+                let (line, column) = named.place;
+                let advice = match PersonId::from_email(literal.id().unescaped()) {
+                    Ok(id) => format!("write `Person::\"{id}\"`"),
+                    Err(_) => {
+                        "people are e-mail addresses, services `service:` and the subject of their token"
+                            .to_owned()
+                    }
+                };
+                let id = named.policy.id();
+                let reason = Reason::Schema(format!("for policy `{id}`: `{literal}` is nobody ({advice})"));
+                Problem { file: self.file.clone(), line, column, reason }
+            })
+        })
+    }
+
+    /// The names of entities in policies.
+    fn named(&self, is_wanted: impl Fn(&EntityUid) -> bool) -> Vec<Naming> {
+        let of_policy = |named: &NamedPolicy| {
+            let literals = named.policy.entity_literals().into_iter();
+            let names = literals.filter(&is_wanted).map(|literal| literal.id().unescaped().to_owned());
+            names.map(|name| Naming { policy: named.policy.id().to_string(), name }).collect::<Vec<_>>()
+        };
+        self.policies.iter().flat_map(of_policy).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    fn matter(&self, action: Action) -> Option<&Matter> {
+        self.matters.iter().find(|matter| matter.action == action)
     }
 
     /// Holds a question against the schema, as it would be put.
@@ -140,11 +184,35 @@ impl CedarAccess {
     }
 
     fn ask(&self, question: &Question<'_>) -> Option<Response> {
-        let matter = self.matters.iter().find(|matter| matter.action == question.action)?;
-        let relevant = matter.relevant(&self.policies);
-        let (request, entities) = self.vocabulary.put(question, matter.uid.clone(), &relevant.wanted).ok()?;
+        let matter = self.matter(question.action)?;
+        self.ask_of(&matter.relevant(&self.policies).policies, matter, question)
+    }
+
+    fn ask_of(&self, policies: &PolicySet, matter: &Matter, question: &Question<'_>) -> Option<Response> {
+        let wanted = &matter.relevant(&self.policies).wanted;
+        let (request, entities) = self.vocabulary.put(question, matter.uid.clone(), wanted).ok()?;
         let authorizer = self.authorizer.get_or_init(Authorizer::new);
-        Some(authorizer.is_authorized(&request, &relevant.policies, &entities))
+        Some(authorizer.is_authorized(&request, policies, &entities))
+    }
+
+    /// Whether no permit holds, nor could one if some parts of the question were others.
+    fn is_never_permitted(&self, matter: &Matter, question: &Question<'_>, open: &[Part]) -> Option<bool> {
+        let could_hold = |named: &NamedPolicy| {
+            named.looks_at(open)
+                && (open.contains(&Part::Person)
+                    || open.contains(&Part::Operation)
+                    || self.vocabulary.is_in_scope(question, &named.policy))
+        };
+        if matter.permits(&self.policies).any(could_hold) {
+            return Some(false);
+        }
+        Some(!self.is_permitted_but_for_forbids(matter, question)?)
+    }
+
+    fn is_permitted_but_for_forbids(&self, matter: &Matter, question: &Question<'_>) -> Option<bool> {
+        let permits =
+            matter.permits.get_or_init(|| policy_set(matter.permits(&self.policies)).unwrap_or_default());
+        Some(self.ask_of(permits, matter, question)?.decision() == Decision::Allow)
     }
 
     fn refusal(&self, question: &Question<'_>, response: &Response) -> Vec<String> {
@@ -157,8 +225,17 @@ impl CedarAccess {
             Decision::Deny => response.diagnostics().reason().collect(),
         };
         let forbidding = forbidding.into_iter().map(|id| format!("forbidden by policy `{id}`"));
-        let reasons: Vec<String> = failed.chain(forbidding).collect();
-        if reasons.is_empty() { vec![self.unpermitted(question)] } else { reasons }
+        let mut reasons: Vec<String> = failed.collect();
+        // Whoever comes back when nothing forbids it any more is not to learn only then that nothing
+        // permits it.
+        let matter = self.matter(question.action);
+        if reasons.is_empty()
+            && !matter.and_then(|matter| self.is_permitted_but_for_forbids(matter, question)).unwrap_or(false)
+        {
+            reasons.push(self.unpermitted(question));
+        }
+        reasons.extend(forbidding);
+        reasons
     }
 
     fn unpermitted(&self, question: &Question<'_>) -> String {
@@ -174,27 +251,50 @@ impl CedarAccess {
 
 impl Matter {
     fn new(action: Action, vocabulary: &Vocabulary) -> Self {
-        Self { action, uid: vocabulary.action(action), relevant: OnceLock::new() }
+        let uid = vocabulary.action(action);
+        Self { action, uid, relevant: OnceLock::new(), permits: OnceLock::new() }
+    }
+
+    fn permits<'a>(&'a self, policies: &'a [NamedPolicy]) -> impl Iterator<Item = &'a NamedPolicy> {
+        policies.iter().filter(|named| named.policy.effect() == Effect::Permit && named.concerns(&self.uid))
     }
 
     fn relevant(&self, policies: &[NamedPolicy]) -> &Relevant {
         self.relevant.get_or_init(|| {
-            // There are no groups of actions in the schema, so `in` means one of the list.
-            let is_relevant = |named: &&NamedPolicy| match named.policy.action_constraint() {
-                ActionConstraint::Any => true,
-                ActionConstraint::Eq(one) => one == self.uid,
-                ActionConstraint::In(several) => several.contains(&self.uid),
-            };
-            let relevant: Vec<&NamedPolicy> = policies.iter().filter(is_relevant).collect();
+            let relevant: Vec<&NamedPolicy> =
+                policies.iter().filter(|named| named.concerns(&self.uid)).collect();
             let wanted = relevant.iter().flat_map(|named| named.wanted.iter().copied()).collect();
             let names_resource = relevant.iter().any(|named| named.names_resource);
-            // Names differ, which is all that could fail. Without policies nothing is permitted.
-            let policies = PolicySet::from_policies(relevant.into_iter().map(|named| named.policy.clone()));
-            policies.map_or_else(
-                |_| Relevant::default(),
-                |policies| Relevant { policies, wanted, names_resource },
-            )
+            // Without policies nothing is permitted.
+            policy_set(relevant).map_or_else(Relevant::default, |policies| Relevant {
+                policies,
+                wanted,
+                names_resource,
+            })
         })
+    }
+}
+
+/// `None` if two had one name, which they have not.
+fn policy_set<'a>(policies: impl IntoIterator<Item = &'a NamedPolicy>) -> Option<PolicySet> {
+    PolicySet::from_policies(policies.into_iter().map(|named| named.policy.clone())).ok()
+}
+
+impl NamedPolicy {
+    fn concerns(&self, action: &EntityUid) -> bool {
+        // There are no groups of actions in the schema, so `in` means one of the list.
+        match self.policy.action_constraint() {
+            ActionConstraint::Any => true,
+            ActionConstraint::Eq(one) => one == *action,
+            ActionConstraint::In(several) => several.contains(action),
+        }
+    }
+
+    /// Whether what it says may differ with one of these parts of a question.
+    fn looks_at(&self, parts: &[Part]) -> bool {
+        self.wanted.iter().any(|attribute| parts.contains(&attribute.part()))
+            || (self.names_principal && parts.contains(&Part::Person))
+            || (self.names_resource && parts.contains(&Part::Operation))
     }
 }
 
@@ -210,9 +310,38 @@ impl fmt::Debug for CedarAccess {
 
 impl Access for CedarAccess {
     fn tells_requests_apart(&self, action: Action) -> bool {
-        let Some(matter) = self.matters.iter().find(|matter| matter.action == action) else { return true };
+        let Some(matter) = self.matter(action) else { return true };
         let relevant = matter.relevant(&self.policies);
         relevant.names_resource || relevant.wanted.iter().any(|attribute| attribute.is_of_request())
+    }
+
+    fn turns_on(&self, action: Action, part: Part) -> bool {
+        self.matter(action).is_none_or(|matter| {
+            let mut relevant = self.policies.iter().filter(|named| named.concerns(&matter.uid));
+            relevant.any(|named| named.looks_at(&[part]))
+        })
+    }
+
+    fn denies_whatever(&self, question: &Question<'_>, open: &[Part]) -> bool {
+        let Some(matter) = self.matter(question.action) else { return false };
+        let Some(response) = self.ask(question) else { return false };
+        if response.decision() == Decision::Allow {
+            return false;
+        }
+        // A denial rests on the forbids that hold.
+        let mut forbidding = response.diagnostics().reason();
+        let would_hold = |id: &PolicyId| {
+            self.policies.iter().any(|named| named.policy.id() == id && !named.looks_at(open))
+        };
+        forbidding.any(would_hold) || self.is_never_permitted(matter, question, open).unwrap_or(false)
+    }
+
+    fn named_people(&self) -> Vec<Naming> {
+        self.named(|entity| self.vocabulary.is_person(entity))
+    }
+
+    fn named_operations(&self) -> Vec<Naming> {
+        self.named(|entity| self.vocabulary.is_operation(entity))
     }
 
     fn names_group(&self, group: &str) -> bool {
@@ -270,11 +399,14 @@ fn named_policies(file: &str, source: &Source, text: &str) -> Result<Vec<NamedPo
                 Some(&line) => problem_at(place, Reason::RepeatedId { id: id.to_owned(), line }),
                 None => {
                     lines.insert(id, place.0);
-                    let code = Code::read(&policy.to_string());
+                    let text = policy.to_string();
+                    let code = Code::read(&text);
                     named.push(NamedPolicy {
                         policy: policy.new_id(PolicyId::new(id)),
                         wanted: Attribute::wanted_by(&code),
+                        names_principal: may_name_the_principal(policy, &text),
                         names_resource: code.may_name_the_resource(),
+                        place,
                     });
                 }
             },
@@ -284,6 +416,11 @@ fn named_policies(file: &str, source: &Source, text: &str) -> Result<Vec<NamedPo
         problem_at((1, 1), Reason::NoPolicy);
     }
     if problems.is_empty() { Ok(named) } else { Err(InvalidAccess::policies(problems)) }
+}
+
+/// Every policy has the word once, in its scope.
+fn may_name_the_principal(policy: &Policy, text: &str) -> bool {
+    policy.principal_constraint() != PrincipalConstraint::Any || text.matches("principal").count() > 1
 }
 
 /// Cedar calls the policies of a text `policy0`, `policy1` and so on.

@@ -7,10 +7,10 @@
 use crate::decimal::decimal;
 use crate::source::Code;
 use cedar_policy::{
-    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicySet, Request,
-    RestrictedExpression,
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicySet, PrincipalConstraint,
+    Request, ResourceConstraint, RestrictedExpression,
 };
-use countersign_core::access::{Action, Question};
+use countersign_core::access::{Action, Part, Question};
 use countersign_core::actor::Actor;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,24 +74,33 @@ impl Attribute {
         }
     }
 
+    /// The part of a question that it is made from.
+    pub(crate) fn part(self) -> Part {
+        match self {
+            Self::Operation => Part::Operation,
+            Self::Instance => Part::Instance,
+            Self::Environment => Part::Environment,
+            Self::Risk => Part::Risk,
+            Self::EstimatedCost => Part::Cost,
+            Self::Requester => Part::Requester,
+            Self::Own => Part::Own,
+            Self::Groups | Self::Kind => Part::Person,
+            Self::Channel => Part::Channel,
+            Self::SourceIp => Part::Address,
+            Self::Time | Self::Weekday | Self::Hour | Self::Minute => Part::Time,
+        }
+    }
+
     /// Whether it is of one request, and not of who asks, when, and whether the request is theirs.
     pub(crate) fn is_of_request(self) -> bool {
-        match self {
-            Self::Operation
-            | Self::Instance
-            | Self::Environment
-            | Self::Risk
-            | Self::EstimatedCost
-            | Self::Requester => true,
-            Self::Own
-            | Self::Groups
-            | Self::Kind
-            | Self::Channel
-            | Self::SourceIp
-            | Self::Time
-            | Self::Weekday
-            | Self::Hour
-            | Self::Minute => false,
+        match self.part() {
+            Part::Operation
+            | Part::Instance
+            | Part::Environment
+            | Part::Risk
+            | Part::Cost
+            | Part::Requester => true,
+            Part::Person | Part::Own | Part::Channel | Part::Address | Part::Time => false,
         }
     }
 
@@ -166,6 +175,41 @@ impl Vocabulary {
             .iter()
             .filter_map(|name| self.groups.get_key_value(name))
             .map(|(name, uid)| (name.as_str(), uid))
+    }
+
+    /// Whether policies mean a person, an agent or a service by this.
+    pub(crate) fn is_person(&self, entity: &EntityUid) -> bool {
+        *entity.type_name() == self.person
+    }
+
+    /// Whether policies mean a type of operation by this.
+    pub(crate) fn is_operation(&self, entity: &EntityUid) -> bool {
+        *entity.type_name() == self.operation
+    }
+
+    /// Whether the question is about what a policy's scope is about, as far as the scope says.
+    pub(crate) fn is_in_scope(&self, question: &Question<'_>, policy: &Policy) -> bool {
+        let is_principal = |one: &EntityUid| *one == entity(&self.person, question.actor.person.as_str());
+        let is_in = |one: &EntityUid| {
+            is_principal(one) || self.groups_of(question.actor).any(|(_, group)| group == one)
+        };
+        let is_about = match policy.principal_constraint() {
+            PrincipalConstraint::Any | PrincipalConstraint::Is(_) => true,
+            PrincipalConstraint::Eq(one) => is_principal(&one),
+            PrincipalConstraint::In(one) | PrincipalConstraint::IsIn(_, one) => is_in(&one),
+        };
+        let is_resource = |one: &EntityUid| match &question.target {
+            Some(target) => *one == entity(&self.operation, target.operation_type),
+            None => *one == self.service,
+        };
+        is_about
+            && match policy.resource_constraint() {
+                ResourceConstraint::Any | ResourceConstraint::Is(_) => true,
+                // Nothing is in an operation but itself.
+                ResourceConstraint::Eq(one)
+                | ResourceConstraint::In(one)
+                | ResourceConstraint::IsIn(_, one) => is_resource(&one),
+            }
     }
 
     /// The question, with those attributes that are wanted, and the entities that it is about.

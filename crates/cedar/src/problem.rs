@@ -1,9 +1,13 @@
 //! What is wrong with a set of policies, and where.
 
+use crate::context::Attribute;
 use crate::source::Source;
 use miette::Diagnostic;
 use std::collections::BTreeSet;
 use std::fmt;
+
+/// The most tokens that a message names as what might follow.
+const MAX_TOKENS: usize = 5;
 
 /// The policies cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,18 +111,58 @@ pub(crate) fn place(source: &Source, diagnostic: &dyn Diagnostic) -> (usize, usi
     source.line_and_column(offset)
 }
 
-/// Cedar's message in the manner of ours: one line, lower case, no final period, its advice in
-/// parentheses.
+/// Cedar's message in the manner of ours: one line, lower case, no final period, its advice and ours
+/// in parentheses.
 pub(crate) fn message(diagnostic: &dyn Diagnostic) -> String {
     let said = one_line(&diagnostic.to_string());
     let labelled = diagnostic.labels().and_then(|mut labels| labels.next());
-    let expected = labelled.as_ref().and_then(|label| label.label()).map(one_line).unwrap_or_default();
-    let advice = diagnostic.help().map(|help| one_line(&help.to_string())).unwrap_or_default();
-    match (expected.as_str(), advice.as_str()) {
-        ("", "") => said,
-        (hint, "") | ("", hint) => format!("{said} ({hint})"),
-        (expected, advice) => format!("{said} ({expected}; {advice})"),
+    let label = labelled.as_ref().and_then(|label| label.label()).map(one_line);
+    let advice = diagnostic.help().map(|help| one_line(&help.to_string()));
+    let hint = hint(&said, label.as_deref());
+    let advice = about_list(&said).or(advice);
+    let label = label.map(|label| without_most_operators(&label).unwrap_or(label));
+    let details: Vec<String> = [label, advice, hint].into_iter().flatten().collect();
+    if details.is_empty() { said } else { format!("{said} ({})", details.join("; ")) }
+}
+
+/// What Cedar cannot know: how amounts are written here, and where the names of groups come from.
+fn hint(said: &str, label: Option<&str>) -> Option<String> {
+    let is_part_of_a_number = |token: &str| token.bytes().all(|byte| byte.is_ascii_digit());
+    let token = said.strip_prefix("unexpected token `").and_then(|rest| rest.strip_suffix('`'));
+    if said.contains("decimal") && said.contains("Long") {
+        Some(
+            "compare amounts with `.greaterThan(decimal(\"500.0\"))`, `.lessThan(…)` and the like".to_owned(),
+        )
+    } else if token.is_some_and(is_part_of_a_number) && label == Some("expected identifier") {
+        Some("a number with a point is written `decimal(\"500.5\")`".to_owned())
+    } else if said.contains("entity `Group::") {
+        Some("groups are listed in people.toml".to_owned())
+    } else {
+        None
     }
+}
+
+/// Whoever forgets that a policy about all actions is about `list` is told that an attribute is not
+/// there, and by Cedar that another one is.
+fn about_list(said: &str) -> Option<String> {
+    let (_, rest) = said.split_once("attribute `")?;
+    let (name, _) = rest.split_once("` in context for Action::\"list\" not found")?;
+    Attribute::ALL.into_iter().find(|attribute| attribute.is_of_request() && attribute.as_str() == name)?;
+    Some("`list` is about no request; a policy with `resource is Operation` is not about `list`".to_owned())
+}
+
+/// Cedar's parser names every token that might follow, and nearly everywhere all operators might. The
+/// brackets and separators are what somebody has forgotten.
+fn without_most_operators(label: &str) -> Option<String> {
+    let tokens: Vec<&str> = label.strip_prefix("expected ")?.split(", ").collect();
+    if tokens.len() <= MAX_TOKENS {
+        return None;
+    }
+    let ends = ["`,`", "`;`", "`)`", "`]`", "`}`"];
+    let kept = tokens.iter().copied().filter(|token| ends.contains(token));
+    let operator = if tokens.contains(&"`&&`") { "an operator such as `&&`" } else { "an operator" };
+    let kept: Vec<&str> = kept.chain([operator]).collect();
+    Some(format!("expected {}", kept.join(" or ")))
 }
 
 fn one_line(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! What the policies of this crate and small ones of these tests answer.
 
 mod refused;
+mod survey;
 
 use crate::context::Attribute;
 use crate::{BUNDLED, CedarAccess, InvalidAccess};
@@ -181,7 +182,7 @@ fn the_examples_in_the_bundled_policies_are_valid() {
         }
         is_policy &= !line.ends_with(';');
     }
-    assert_eq!(text.matches("@id").count(), 4);
+    assert_eq!(text.matches("@id").count(), 5);
     let groups = groups().into_iter().chain(["finance".to_owned()]).collect();
     let access =
         CedarAccess::parse("examples", &format!("{BUNDLED}{text}"), &groups, "Europe/Vienna").unwrap();
@@ -189,6 +190,10 @@ fn the_examples_in_the_bundled_policies_are_valid() {
     assert!(Situation::usual().is_permitted_by(&access));
     let at_night = Situation::usual().with(|it| it.now = at("2026-01-30T20:00:00Z"));
     assert_eq!(at_night.put_to(&access), denied("forbidden by policy `office-hours`"));
+    // Whoever may not even by day is told so at night.
+    let reasons = ["no policy permits `approve` to group guest", "forbidden by policy `office-hours`"];
+    let guest = at_night.in_groups(&["guest"]);
+    assert_eq!(guest.put_to(&access), Answer::Denied(reasons.map(str::to_owned).into()));
     let from_elsewhere =
         Situation::usual().with(|it| it.actor.source_ip = Some("192.0.2.1".parse().unwrap()));
     assert_eq!(from_elsewhere.put_to(&access), denied("forbidden by policy `company-networks`"));

@@ -172,7 +172,7 @@ pub struct TokenArguments {
     pub email: PersonId,
 
     /// The groups, such as developer,approver: those that people.toml of the policy names
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "developer")]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "developer", value_parser = group)]
     pub groups: Vec<String>,
 
     /// How long it is valid: a number and s, m, h or d
@@ -231,25 +231,39 @@ pub enum OutboxCommand {
     },
 }
 
-/// The longest a token may be valid: 366 days.
-const MAX_TTL_SECONDS: u32 = 366 * 24 * 60 * 60;
+fn group(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    if name.is_empty() {
+        return Err("must be names of groups with commas between them, such as developer,approver".to_owned());
+    }
+    Ok(name.to_owned())
+}
+
+/// The longest a token may be valid, and anything may be waited for.
+const MAX_DAYS: u32 = 366;
+const SECONDS_A_DAY: u32 = 24 * 60 * 60;
 
 /// `90s`, `15m`, `8h` or `30d` in seconds.
 pub(crate) fn seconds(text: &str) -> Result<u32, String> {
-    let rule = || "must be a number and s, m, h or d, such as 8h; at most 366d".to_owned();
+    seconds_of_days(MAX_DAYS, text)
+}
+
+/// The same, of a time that may be at most so many days.
+pub(crate) fn seconds_of_days(max_days: u32, text: &str) -> Result<u32, String> {
+    let rule = || format!("must be a number and s, m, h or d, such as 8h; at most {max_days}d");
     let unit = text.chars().next_back().ok_or_else(rule)?;
     let unit_seconds = match unit {
         's' => 1,
         'm' => 60,
         'h' => 60 * 60,
-        'd' => 24 * 60 * 60,
+        'd' => SECONDS_A_DAY,
         _ => return Err(rule()),
     };
     let digits = text.strip_suffix(unit).unwrap_or_default();
     let number: u32 = digits.parse().map_err(|_| rule())?;
     number
         .checked_mul(unit_seconds)
-        .filter(|seconds| (1..=MAX_TTL_SECONDS).contains(seconds))
+        .filter(|seconds| (1..=max_days.saturating_mul(SECONDS_A_DAY)).contains(seconds))
         .ok_or_else(rule)
 }
 
@@ -271,5 +285,14 @@ mod tests {
         for text in ["", "8", "h", "0h", "-1h", "8w", "367d", "99999999999h", "8hh", "1.5h"] {
             assert!(seconds(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_that_is_too_long_is_told_the_limit_that_holds() {
+        for (max_days, text) in [(365, "366d"), (365, "400d"), (366, "367d")] {
+            let refused = seconds_of_days(max_days, text).unwrap_err();
+            assert!(refused.ends_with(&format!("at most {max_days}d")), "{refused}");
+        }
+        assert_eq!(seconds_of_days(365, "365d"), Ok(31_536_000));
     }
 }

@@ -57,6 +57,7 @@ pub struct Lock {
 
 /// The bit of directories that everybody writes to.
 const STICKY: u32 = 0o1000;
+const TOKEN_KEY: &str = "token.key";
 const OWNER_ONLY_DIRECTORY: u32 = 0o700;
 const OWNER_ONLY_FILE: u32 = 0o600;
 
@@ -113,12 +114,17 @@ impl DataDirectory {
         }
     }
 
+    /// Whether there is a key that signs tokens already.
+    pub fn has_token_key(&self) -> bool {
+        self.path.join(TOKEN_KEY).exists()
+    }
+
     /// The key that signs tokens; made on first use.
     ///
     /// # Errors
     /// When the file cannot be read or written, or is not a key that only we can read.
     pub fn token_key(&self) -> Result<LocalKey, DataDirectoryError> {
-        self.key("token.key").map(LocalKey::new)
+        self.key(TOKEN_KEY).map(LocalKey::new)
     }
 
     /// The key of the digests of free text in the audit trail; made on first use.
@@ -197,7 +203,9 @@ mod tests {
     fn a_key_is_made_once_and_a_bad_one_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         let directory = DataDirectory::open(parent.path()).unwrap();
+        assert!(!directory.has_token_key());
         directory.token_key().unwrap();
+        assert!(directory.has_token_key());
         let path = parent.path().join("token.key");
         let key = fs::read(&path).unwrap();
         directory.token_key().unwrap();

@@ -1,35 +1,59 @@
 //! How a command ends when it does not do what it was asked.
 
-use std::fmt;
+use countersign_api::problem::Code;
+use std::{fmt, io};
+
+/// What a shell says of a program that was stopped because nobody reads its output: 128 and SIGPIPE.
+const NOBODY_READS: u8 = 141;
 
 /// A message for the person at the terminal, and the exit code that tells scripts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exit {
-    /// 1 failed, 2 wrong usage, 3 refused by a rule, 4 not found, 5 conflict, 7 timed out.
+    /// 1 failed, 2 wrong usage, 3 refused by a rule, 4 not found, 5 conflict, 7 timed out, 141 nobody
+    /// reads the output.
     pub code: u8,
-    /// What is wrong, and what to do about it.
+    /// What is wrong, and what to do about it. Empty if nothing is left to say.
     pub message: String,
+    /// Which refusal of the service it was, if it was one.
+    pub problem: Option<Code>,
 }
 
 impl Exit {
+    fn new(code: u8, message: String) -> Self {
+        Self { code, message, problem: None }
+    }
+
     /// The command line does not say what to do.
     pub fn usage(message: String) -> Self {
-        Self { code: 2, message }
+        Self::new(2, message)
     }
 
     /// A rule says no.
     pub fn refused(message: String) -> Self {
-        Self { code: 3, message }
+        Self::new(3, message)
     }
 
     /// What was named is not there.
     pub fn not_found(message: String) -> Self {
-        Self { code: 4, message }
+        Self::new(4, message)
     }
 
     /// It did not happen, or nobody answered, in time.
     pub fn timed_out(message: String) -> Self {
-        Self { code: 7, message }
+        Self::new(7, message)
+    }
+
+    /// It failed, and stdout says already how.
+    pub fn told() -> Self {
+        Self::new(1, String::new())
+    }
+
+    /// Stdout cannot be written. A reader who has had enough, such as `head`, needs no message.
+    pub fn of_stdout(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::new(NOBODY_READS, String::new()),
+            _ => Self::from(format!("stdout: {error}")),
+        }
     }
 
     /// The end of a call that was answered with this HTTP status.
@@ -42,13 +66,13 @@ impl Exit {
             401..=499 => 3,
             _ => 1,
         };
-        Self { code, message }
+        Self::new(code, message)
     }
 }
 
 impl From<String> for Exit {
     fn from(message: String) -> Self {
-        Self { code: 1, message }
+        Self::new(1, message)
     }
 }
 

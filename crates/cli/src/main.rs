@@ -11,7 +11,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(*arguments).map_err(Exit::from),
-        Command::Token(arguments) => token::run(&arguments).map_err(Exit::from),
+        Command::Token(arguments) => token::run(&arguments),
         Command::Policy(arguments) => policy::run(&arguments),
         Command::Outbox(arguments) => outbox::run(&arguments),
         Command::Create(arguments) => command::create(&arguments),
@@ -38,8 +38,10 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(exit) => {
-            // Nothing is left to do if even this cannot be written.
-            let _ = writeln!(std::io::stderr(), "countersign: {exit}");
+            if !exit.message.is_empty() {
+                // Nothing is left to do if even this cannot be written.
+                let _ = writeln!(std::io::stderr(), "countersign: {exit}");
+            }
             ExitCode::from(exit.code)
         }
     }

@@ -64,7 +64,7 @@ fn failed(error: StoreError) -> Exit {
 }
 
 fn print(line: &str) -> Result<(), Exit> {
-    writeln!(std::io::stdout(), "{line}").map_err(|error| Exit::from(format!("stdout: {error}")))
+    writeln!(std::io::stdout(), "{line}").map_err(|error| Exit::of_stdout(&error))
 }
 
 async fn dead(outbox: &DynamoOutbox) -> Result<Vec<OutboxEntry>, Exit> {

@@ -8,12 +8,12 @@ use crate::exit::Exit;
 use clap::{Args, Subcommand};
 use countersign_app::host::Host as _;
 use countersign_core::cases::{self, Case, Failure};
-use countersign_core::digest::Digest;
 use countersign_core::lint::{Severity, lint};
 use countersign_core::policy::{Policy, PolicyError, PolicyText};
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
-use countersign_host::policy::{ACCESS_FILE, BUNDLED, PolicyFiles, check, in_directory};
+use countersign_core::{people, rules};
+use countersign_host::policy::{ACCESS_FILE, BUNDLED, PolicyFiles, check, read_cases};
 use countersign_host::system::SystemHost;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -42,8 +42,8 @@ pub enum PolicyCommand {
 #[derive(Debug, Clone, Args)]
 pub struct CheckArguments {
     /// The directory with operations.toml, people.toml and access.cedar; the policy that comes with
-    /// the program if it is left out
-    #[arg(value_name = "DIR")]
+    /// the program if neither this nor `POLICY_DIR` is given
+    #[arg(value_name = "DIR", env = "POLICY_DIR")]
     pub directory: Option<PathBuf>,
 
     /// End with code 1 if there are warnings, too
@@ -59,7 +59,7 @@ pub struct CheckArguments {
 #[derive(Debug, Clone, Args)]
 pub struct TestArguments {
     /// The directory with operations.toml, people.toml, access.cedar and tests.toml
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "DIR", env = "POLICY_DIR")]
     pub directory: PathBuf,
 
     /// The answer as JSON, for scripts
@@ -91,9 +91,12 @@ struct Finding {
     message: String,
 }
 
-/// What `policy check` has found.
+/// What was found out about a policy, or about the cases beside it.
 #[derive(Debug, Serialize)]
 struct Findings {
+    /// Where the policy is; nothing for the one that comes with the program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    directory: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     policy_version: Option<String>,
     findings: Vec<Finding>,
@@ -101,40 +104,31 @@ struct Findings {
 
 fn run_check(arguments: &CheckArguments) -> Result<(), Exit> {
     let directory = arguments.directory.as_deref();
-    let findings = findings(directory, SystemHost::default().now())?;
-    if arguments.json {
-        print_json(&findings)?;
-    } else {
-        let name = directory.map_or("the policy that comes with the program".to_owned(), shown);
-        Terminal::of_process().print(&findings.in_words(Terminal::of_process(), &name))?;
-    }
-    let fails = findings.count(Severity::Error) > 0
+    let findings = checked(directory, SystemHost::default().now())
+        .unwrap_or_else(|findings| Findings::of_unusable(directory, findings));
+    findings.show(arguments.json)?;
+    let fails = findings.policy_version.is_none()
+        || findings.count(Severity::Error) > 0
         || (arguments.deny_warnings && findings.count(Severity::Warning) > 0);
-    if fails { Err(Exit::from(findings.summary())) } else { Ok(()) }
+    if fails { Err(failed(arguments.json, findings.summary())) } else { Ok(()) }
 }
 
-fn findings(directory: Option<&Path>, now: Timestamp) -> Result<Findings, Exit> {
-    let files = directory.map(PolicyFiles::read).transpose()?;
+/// Everything that is odd about a policy.
+///
+/// # Errors
+/// What is wrong with it, if it cannot be used.
+fn checked(directory: Option<&Path>, now: Timestamp) -> Result<Findings, Vec<Finding>> {
+    let files = directory.map(files).transpose()?;
     let text = files.as_ref().map_or(BUNDLED, PolicyFiles::text);
-    let in_directory = |file: &str| match directory {
-        Some(directory) => directory.join(file).display().to_string(),
-        None => file.to_owned(),
-    };
-    let (policy, warnings) = match check(&text) {
-        Ok(checked) => checked,
-        Err(error) => {
-            let findings = unusable(&error, &text, in_directory);
-            return Ok(Findings { policy_version: None, findings });
-        }
-    };
-    let of_access = warnings.iter().map(|warning| of_access(Severity::Warning, warning, in_directory));
+    let (policy, warnings) = check(&text).map_err(|error| unusable(&error, &text, directory))?;
+    let of_access = warnings.iter().map(|warning| of_access(Severity::Warning, warning, directory));
     let mut findings: Vec<Finding> = lint(&policy, now)
         .into_iter()
         .map(|lint| Finding {
             severity: lint.severity.as_str(),
-            file: in_directory(lint.file),
+            file: path_of(directory, lint.file),
             line: text.line_of(lint.file, &lint.path),
-            place: Some(lint.path.join(".")),
+            place: Some(lint.place()),
             message: lint.message,
         })
         .chain(of_access)
@@ -142,38 +136,44 @@ fn findings(directory: Option<&Path>, now: Timestamp) -> Result<Findings, Exit> 
     findings.sort_by_key(|finding| {
         Severity::ALL.map(Severity::as_str).iter().position(|name| *name == finding.severity)
     });
-    Ok(Findings { policy_version: Some(policy.version().to_string()), findings })
+    let policy_version = Some(policy.version().to_string());
+    Ok(Findings { directory: directory.map(text_of), policy_version, findings })
+}
+
+fn files(directory: &Path) -> Result<PolicyFiles, Vec<Finding>> {
+    PolicyFiles::read(directory).map_err(|reason| unreadable(directory, &reason))
+}
+
+/// `DIR/people.toml: …` or `DIR/people.toml:2: …`, taken apart.
+fn unreadable(directory: &Path, reason: &str) -> Vec<Finding> {
+    let of_file = |file: &str| {
+        let path = path_of(Some(directory), file);
+        let (line, message) = reason.strip_prefix(&path)?.split_once(": ")?;
+        let line = line.strip_prefix(':').and_then(|line| line.parse().ok());
+        Some(Finding::error(path, line, None, message.to_owned()))
+    };
+    let found = [rules::FILE, people::FILE, ACCESS_FILE, cases::FILE].into_iter().find_map(of_file);
+    vec![found.unwrap_or_else(|| Finding::error(text_of(directory), None, None, reason.to_owned()))]
 }
 
 /// A policy that cannot be used is one error, or for `access.cedar` one for each line.
-fn unusable(
-    error: &PolicyError,
-    text: &PolicyText<'_>,
-    in_directory: impl Fn(&str) -> String,
-) -> Vec<Finding> {
-    let finding = |file: String, line: Option<usize>, place: Option<String>, message: String| Finding {
-        severity: Severity::Error.as_str(),
-        file,
-        line,
-        place,
-        message,
-    };
+fn unusable(error: &PolicyError, text: &PolicyText<'_>, directory: Option<&Path>) -> Vec<Finding> {
     match error {
         PolicyError::Unreadable { file, line, reason } => {
-            vec![finding(in_directory(file), *line, None, reason.clone())]
+            vec![Finding::error(path_of(directory, file), *line, None, reason.clone())]
         }
         PolicyError::Refused { file, line, place, rule } => {
             let line = line.or_else(|| text.line_of(file, std::slice::from_ref(place)));
-            vec![finding(in_directory(file), line, Some(place.clone()), rule.clone())]
+            vec![Finding::error(path_of(directory, file), line, Some(place.clone()), rule.clone())]
         }
         PolicyError::Access(reasons) => {
-            reasons.lines().map(|reason| of_access(Severity::Error, reason, &in_directory)).collect()
+            reasons.lines().map(|reason| of_access(Severity::Error, reason, directory)).collect()
         }
     }
 }
 
 /// `access.cedar:12:3: …`, taken apart.
-fn of_access(severity: Severity, reason: &str, in_directory: impl Fn(&str) -> String) -> Finding {
+fn of_access(severity: Severity, reason: &str, directory: Option<&Path>) -> Finding {
     let placed = || {
         let rest = reason.strip_prefix(ACCESS_FILE)?.strip_prefix(':')?;
         let (line, rest) = rest.split_once(':')?;
@@ -183,14 +183,32 @@ fn of_access(severity: Severity, reason: &str, in_directory: impl Fn(&str) -> St
     let (line, message) = placed().unzip();
     Finding {
         severity: severity.as_str(),
-        file: in_directory(ACCESS_FILE),
+        file: path_of(directory, ACCESS_FILE),
         line,
         place: None,
         message: message.unwrap_or_else(|| reason.to_owned()),
     }
 }
 
+impl Finding {
+    fn error(file: String, line: Option<usize>, place: Option<String>, message: String) -> Self {
+        Self { severity: Severity::Error.as_str(), file, line, place, message }
+    }
+}
+
 impl Findings {
+    fn of_unusable(directory: Option<&Path>, findings: Vec<Finding>) -> Self {
+        Self { directory: directory.map(text_of), policy_version: None, findings }
+    }
+
+    fn show(&self, as_json: bool) -> Result<(), Exit> {
+        if as_json {
+            return print_json(self);
+        }
+        let terminal = Terminal::of_process();
+        terminal.print(&self.in_words(terminal, terminal.columns()))
+    }
+
     fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity == severity.as_str()).count()
     }
@@ -204,7 +222,8 @@ impl Findings {
         counted.join(", ")
     }
 
-    fn in_words(&self, terminal: Terminal, name: &str) -> String {
+    /// Each with a line of its own that says where, whatever its length: others look for it there.
+    fn in_words(&self, terminal: Terminal, columns: usize) -> String {
         let mut text = String::new();
         for finding in &self.findings {
             let tone = match finding.severity {
@@ -215,20 +234,12 @@ impl Findings {
             let place = finding.place.as_ref().map_or(String::new(), |place| format!(" {place}"));
             let line = finding.line.map_or(String::new(), |line| format!(":{line}"));
             let place = escaped_line(&format!("{}{line}{place}", finding.file));
-            let lines = show::wrapped(&place, show::WIDTH - "warning: ".len());
-            let lines: Vec<_> = lines.iter().map(|line| line.trim_end()).collect();
-            let _ = writeln!(
-                text,
-                "{}: {}",
-                terminal.paint(tone, finding.severity),
-                terminal.paint(Tone::Strong, &lines.join("\n  "))
-            );
-            indented(&mut text, 2, &finding.message);
+            let severity = terminal.paint(tone, finding.severity);
+            let _ = writeln!(text, "{severity}: {}", terminal.paint(Tone::Strong, &place));
+            indented(&mut text, 2, columns, &finding.message);
         }
-        let end = format!("{}: {}", escaped_line(name), self.summary());
-        for line in show::wrapped(&end, show::WIDTH) {
-            let _ = writeln!(text, "{line}");
-        }
+        let name = self.directory.as_deref().unwrap_or("the policy that comes with the program");
+        indented(&mut text, 0, columns, &format!("{name}: {}", self.summary()));
         text
     }
 }
@@ -236,6 +247,7 @@ impl Findings {
 /// What `policy test` has found.
 #[derive(Debug, Serialize)]
 struct Results {
+    directory: String,
     policy_version: String,
     cases: Vec<CaseResult>,
 }
@@ -260,23 +272,44 @@ struct FailureBody {
 
 fn run_test(arguments: &TestArguments) -> Result<(), Exit> {
     let directory = &arguments.directory;
-    let policy = usable(directory)?;
-    let path = directory.join(cases::FILE);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| Exit::from(format!("{}: {error}; it holds the cases to run", shown(&path))))?;
-    let cases =
-        cases::parse(&text).map_err(|error| Exit::from(escaped_line(&in_directory(directory, &error))))?;
-    let results = Results::of(policy.version(), &policy, &cases);
+    let results = match tested(directory) {
+        Ok(results) => results,
+        Err(findings) => {
+            let findings = Findings::of_unusable(Some(directory), findings);
+            findings.show(arguments.json)?;
+            return Err(failed(arguments.json, findings.summary()));
+        }
+    };
     if arguments.json {
         print_json(&results)?;
     } else {
         let terminal = Terminal::of_process();
-        terminal.print(&results.in_words(terminal, &shown(&path)))?;
+        let path = path_of(Some(directory), cases::FILE);
+        terminal.print(&results.in_words(terminal, terminal.columns(), &path))?;
     }
     match results.failed() {
         0 => Ok(()),
-        failed => Err(Exit::from(format!("{failed} of {} failed", counted(results.cases.len())))),
+        count => Err(failed(arguments.json, format!("{count} of {} failed", counted(results.cases.len())))),
     }
+}
+
+/// Runs the cases beside a policy.
+///
+/// # Errors
+/// What is wrong with the policy or with the table of cases.
+fn tested(directory: &Path) -> Result<Results, Vec<Finding>> {
+    let files = files(directory)?;
+    let text = files.text();
+    let unusable = |error: PolicyError| unusable(&error, &text, Some(directory));
+    let (policy, _) = check(&text).map_err(unusable)?;
+    let table = read_cases(directory).map_err(|reason| unreadable(directory, &reason))?;
+    let cases = cases::parse(&table).map_err(unusable)?;
+    Ok(Results::of(text_of(directory), &policy, &cases))
+}
+
+/// The end of what failed. Whoever reads words has read it; a program's stdout is JSON alone.
+fn failed(as_json: bool, summary: String) -> Exit {
+    if as_json { Exit::from(summary) } else { Exit::told() }
 }
 
 /// The policy of a directory.
@@ -291,46 +324,47 @@ pub(crate) fn usable(directory: &Path) -> Result<Policy, Exit> {
 }
 
 impl Results {
-    fn of(version: Digest, policy: &Policy, cases: &[Case]) -> Self {
+    fn of(directory: String, policy: &Policy, cases: &[Case]) -> Self {
         let result = |case: &Case| {
             let failures: Vec<_> = cases::run(case, policy).into_iter().map(FailureBody::from).collect();
             CaseResult { name: case.name.clone(), line: case.line, passed: failures.is_empty(), failures }
         };
-        Self { policy_version: version.to_string(), cases: cases.iter().map(result).collect() }
+        let policy_version = policy.version().to_string();
+        Self { directory, policy_version, cases: cases.iter().map(result).collect() }
     }
 
     fn failed(&self) -> usize {
         self.cases.iter().filter(|case| !case.passed).count()
     }
 
-    fn in_words(&self, terminal: Terminal, path: &str) -> String {
+    fn in_words(&self, terminal: Terminal, columns: usize, path: &str) -> String {
         let mut text = String::new();
         for case in &self.cases {
             let verdict = match case.passed {
                 true => terminal.paint(Tone::Good, "ok    "),
                 false => terminal.paint(Tone::Danger, "FAILED"),
             };
-            let mut lines = show::wrapped(&escaped_line(&case.name), show::WIDTH - 8).into_iter();
-            let _ = writeln!(text, "{verdict}  {}", lines.next().unwrap_or_default().trim_end());
+            let mut lines = show::wrapped(&escaped_line(&case.name), columns.saturating_sub(8)).into_iter();
+            let _ = writeln!(text, "{verdict}  {}", lines.next().unwrap_or_default());
             for line in lines {
-                let _ = writeln!(text, "        {}", line.trim_end());
+                let _ = writeln!(text, "        {line}");
             }
             if !case.passed {
-                indented(&mut text, 8, &format!("{path}:{}", case.line));
+                let _ = writeln!(text, "        {}:{}", escaped_line(path), case.line);
             }
             let mut told: &[String] = &[];
             for failure in &case.failures {
                 let FailureBody { what, expected, found, reasons } = failure;
-                indented(&mut text, 8, &format!("{what}: expected {expected}, found {found}"));
+                indented(&mut text, 8, columns, &format!("{what}: expected {expected}, found {found}"));
                 // The same reasons again tell nothing new.
                 if told != reasons.as_slice() {
-                    reasons.iter().for_each(|reason| indented(&mut text, 10, reason));
+                    reasons.iter().for_each(|reason| indented(&mut text, 10, columns, reason));
                     told = reasons;
                 }
             }
         }
         let passed = self.cases.len() - self.failed();
-        let _ = writeln!(text, "{passed} of {} passed", counted(self.cases.len()));
+        indented(&mut text, 0, columns, &format!("{path}: {passed} of {} passed", counted(self.cases.len())));
         text
     }
 }
@@ -347,17 +381,39 @@ fn counted(cases: usize) -> String {
 }
 
 /// A text on lines of its own, so far in.
-fn indented(text: &mut String, columns: usize, message: &str) {
-    for line in show::wrapped(&escaped_line(message), show::WIDTH - columns) {
-        let _ = writeln!(text, "{:columns$}{}", "", line.trim_end());
+fn indented(text: &mut String, indent: usize, columns: usize, message: &str) {
+    for line in show::wrapped(&escaped_line(message), columns.saturating_sub(indent)) {
+        let _ = writeln!(text, "{:indent$}{line}", "");
     }
 }
 
-fn shown(path: &Path) -> String {
-    escaped_line(&path.display().to_string())
+fn text_of(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// A file of a policy, as findings name it.
+fn path_of(directory: Option<&Path>, file: &str) -> String {
+    directory.map_or(file.to_owned(), |directory| text_of(&directory.join(file)))
 }
 
 fn print_json(answer: &impl Serialize) -> Result<(), Exit> {
     let json = serde_json::to_string_pretty(answer).map_err(|error| error.to_string())?;
     Terminal::plain().print(&json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_something_is_wrong_is_one_line_on_a_screen_too() {
+        let place = format!("/{}/operations.toml", "a long directory/".repeat(8));
+        let finding = Finding::error(place.clone(), Some(7), Some("rules.x".to_owned()), "no ".repeat(50));
+        let findings = Findings::of_unusable(Some(Path::new("/policy")), vec![finding]);
+        let text = findings.in_words(Terminal::plain(), show::WIDTH);
+        assert!(text.starts_with(&format!("error: {place}:7 rules.x\n  no no")), "{text}");
+        assert!(text.lines().skip(1).all(|line| line.len() <= show::WIDTH && !line.ends_with(' ')), "{text}");
+        let whole = findings.in_words(Terminal::plain(), usize::MAX);
+        assert_eq!(whole.lines().count(), 3, "{whole}");
+    }
 }

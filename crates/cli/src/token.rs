@@ -2,29 +2,49 @@
 
 use crate::arguments::TokenArguments;
 use crate::data_directory::DataDirectory;
+use crate::exit::Exit;
 use countersign_app::host::Host as _;
 use countersign_core::text::escaped_line;
 use countersign_host::policy;
 use countersign_host::system::SystemHost;
 use std::io::Write as _;
 
-/// Prints the token on stdout and nothing else there; a group that the policy does not name means
-/// nothing, which is worth a warning.
+/// Prints the token on stdout and nothing else there. What is told on stderr: a group that the policy
+/// does not name means nothing, and no running service takes tokens of a key that was just made.
 ///
 /// # Errors
 /// A message for the person at the terminal.
-pub fn run(arguments: &TokenArguments) -> Result<(), String> {
-    let directory = DataDirectory::open(&arguments.data.data_dir).map_err(|error| error.to_string())?;
-    let key = directory.token_key().map_err(|error| error.to_string())?;
+pub fn run(arguments: &TokenArguments) -> Result<(), Exit> {
     let policy = policy::load(arguments.policy_dir.as_deref())?;
+    let directory = DataDirectory::open(&arguments.data.data_dir).map_err(|error| error.to_string())?;
+    let is_new = !directory.has_token_key();
+    let key = directory.token_key().map_err(|error| error.to_string())?;
+    if is_new {
+        let place = escaped_line(&arguments.data.data_dir.display().to_string());
+        warn(&format!(
+            "made a new key in {place}; the token is good for a `countersign serve` with the same --data-dir"
+        ))?;
+    }
     let known = policy.people().groups();
-    let groups: Vec<_> = arguments.groups.iter().map(|group| group.trim().to_owned()).collect();
-    for unknown in groups.iter().filter(|group| !known.contains(*group)) {
-        let warning = format!("countersign: the policy names no group `{}`", escaped_line(unknown));
-        writeln!(std::io::stderr(), "{warning}").map_err(|error| format!("stderr: {error}"))?;
+    for unknown in arguments.groups.iter().filter(|group| !known.contains(*group)) {
+        let unknown = escaped_line(unknown);
+        warn(&match &arguments.policy_dir {
+            Some(directory) => {
+                let directory = escaped_line(&directory.display().to_string());
+                format!("the policy in {directory} names no group `{unknown}`")
+            }
+            None => format!(
+                "the policy that comes with the program names no group `{unknown}`; if the service has \
+                 another, give it with --policy-dir"
+            ),
+        })?;
     }
     let token = key
-        .issue(&arguments.email, &groups, SystemHost::default().now(), arguments.ttl)
+        .issue(&arguments.email, &arguments.groups, SystemHost::default().now(), arguments.ttl)
         .map_err(|error| format!("the token cannot be signed: {error}"))?;
-    writeln!(std::io::stdout(), "{token}").map_err(|error| format!("stdout: {error}"))
+    writeln!(std::io::stdout(), "{token}").map_err(|error| Exit::of_stdout(&error))
+}
+
+fn warn(message: &str) -> Result<(), String> {
+    writeln!(std::io::stderr(), "countersign: {message}").map_err(|error| format!("stderr: {error}"))
 }

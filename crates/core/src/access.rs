@@ -5,6 +5,7 @@
 
 use crate::actor::Actor;
 use crate::person::PersonId;
+use crate::refusal::Refusal;
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::timestamp::Timestamp;
 use std::fmt;
@@ -71,6 +72,9 @@ impl Action {
     }
 }
 
+/// What an approval takes: nobody approves what they are not shown.
+pub const TO_APPROVE: [Action; 3] = [Action::Approve, Action::View, Action::ViewParameters];
+
 /// One question to policy.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
@@ -118,6 +122,50 @@ impl Answer {
     pub fn is_permitted(&self) -> bool {
         *self == Self::Permitted
     }
+
+    /// The same, as a refusal.
+    pub(crate) fn or_refused(self) -> Result<(), Refusal> {
+        match self {
+            Self::Permitted => Ok(()),
+            Self::Denied(reasons) => Err(Refusal::NotPermitted(reasons)),
+        }
+    }
+}
+
+/// A part of a question that an answer may turn on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Who asks: their id, their groups and what kind of being they are.
+    Person,
+    /// Whether it is their own.
+    Own,
+    /// By which door they came.
+    Channel,
+    /// From where.
+    Address,
+    /// When.
+    Time,
+    /// The type of operation.
+    Operation,
+    /// The instance.
+    Instance,
+    /// The environment.
+    Environment,
+    /// The risk.
+    Risk,
+    /// The cost.
+    Cost,
+    /// Who asked for it.
+    Requester,
+}
+
+/// A name that a policy has for somebody or something.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Naming {
+    /// The policy.
+    pub policy: String,
+    /// The name.
+    pub name: String,
 }
 
 /// Answers questions. What it cannot answer is denied.
@@ -129,6 +177,29 @@ pub trait Access: fmt::Debug + Send + Sync {
     fn tells_requests_apart(&self, action: Action) -> bool {
         let _ = action;
         true
+    }
+
+    /// Whether the answer about an action may differ with a part of the question.
+    fn turns_on(&self, action: Action, part: Part) -> bool {
+        let _ = (action, part);
+        true
+    }
+
+    /// Whether the question is denied, whatever is put in place of some of its parts. `false` where
+    /// that cannot be told without asking.
+    fn denies_whatever(&self, question: &Question<'_>, open: &[Part]) -> bool {
+        let _ = (question, open);
+        false
+    }
+
+    /// The people, agents and services that it names.
+    fn named_people(&self) -> Vec<Naming> {
+        Vec::new()
+    }
+
+    /// The types of operation that it names, as far as they can be told from other texts.
+    fn named_operations(&self) -> Vec<Naming> {
+        Vec::new()
     }
 
     /// Whether it says anything of a group by name.

@@ -24,16 +24,17 @@ pub struct Approvals<'a> {
 }
 
 impl<'a> Approvals<'a> {
-    /// Asks of each approval on record whether it counts under a policy.
-    pub fn of(request: &'a Request, policy: &Policy) -> Self {
+    /// Asks of each approval on record whether it counts under a policy and what it demands now.
+    pub fn of(request: &'a Request, terms: &Terms, policy: &Policy) -> Self {
+        let people = policy.people();
         let mut counted: BTreeSet<PersonId> = BTreeSet::new();
         let mut approvals = Self { counting: Vec::new(), discounted: Vec::new() };
         for decision in request.approvals() {
-            // INVARIANT: all that was known of its giver then, and all that is known now. An address
-            // that has gone from one person to another makes them one.
-            let mut known = policy.people().addresses(&decision.person);
-            known.extend(decision.addresses.iter().cloned());
-            match reason_against(request, decision, &known, policy) {
+            // INVARIANT: all that was known of its giver then, and whoever has any of it now. An
+            // address that has gone from one person to another makes them one.
+            let mut known = decision.addresses.clone();
+            known.extend(decision.addresses.iter().flat_map(|address| people.addresses(address)));
+            match reason_against(request, decision, &known, terms, policy) {
                 Some(reason) => approvals.discounted.push((decision, reason)),
                 None if known.is_disjoint(&counted) => {
                     counted.extend(known);
@@ -71,6 +72,7 @@ fn reason_against(
     request: &Request,
     decision: &Decision,
     known: &BTreeSet<PersonId>,
+    terms: &Terms,
     policy: &Policy,
 ) -> Option<String> {
     let people = policy.people();
@@ -81,7 +83,7 @@ fn reason_against(
     if people.is_stranger(person) {
         return Some(format!("`{person}` is not listed in {}", people::FILE));
     }
-    if people.is_machine(person) {
+    if known.iter().any(|address| people.is_machine(address)) {
         return Some(format!("`{person}` is no human"));
     }
     let groups = decision.groups.iter().map(String::as_str);
@@ -91,11 +93,16 @@ fn reason_against(
     if approver.kind != Kind::Human {
         return Some(format!("`{person}` is no human"));
     }
-    if policy.is_own(&approver, request) {
+    if policy.has_conflict_of_interest(&approver, request) {
         return Some(format!("the request is one of `{person}`'s own"));
     }
+    if terms.digest_required && !decision.digest_presented {
+        return Some(format!(
+            "`{person}` did not name the digest of what they were shown, which policy requires"
+        ));
+    }
     // With the groups and at the time of the approval: a later change of groups does not matter,
-    // and office hours are those of the approval.
+    // and office hours are those of the approval. What they were shown then, they were shown.
     match policy.may(Action::Approve, &approver, request, decision.at) {
         Answer::Permitted => None,
         Answer::Denied(reasons) => {

@@ -140,9 +140,10 @@ fn details(event: &Event, after: &Request, key: &DigestKey) -> Map<String, Value
                 json!(duration.map(|text| keyed("estimated_duration", text.as_str()))),
             );
         }
-        Change::Granted { comment, execute_by, groups } => {
+        Change::Granted { comment, execute_by, groups, digest_presented } => {
             let groups: Vec<_> = groups.iter().map(String::as_str).collect();
             put("groups", text(&groups.join(" ")));
+            put("digest_presented", json!(digest_presented));
             put("parameters_digest", json!(after.parameters_digest.to_string()));
             put("approvals_received", json!(after.approvals_received()));
             put("approvals_required", json!(after.approvals_required));

@@ -34,16 +34,16 @@
 //!   hold. A request that must be refused has `refused`, the code, and perhaps `reason`, which must be
 //!   part of one of the reasons. One key at least, unless a step expects something.
 //!
-//! Whoever is in no group has `groups = []`; whoever has no groups at all is a mistake. Without `at` a
-//! request is made on Monday, 2026-03-02 at 10:00 UTC, and each step is a minute after what came
-//! before it, so that a table comes to the same on every day. How many requests of somebody are pending
-//! is not looked at.
+//! Whoever is in no group has `groups = []`; whoever has no groups at all is a mistake, and so is a group
+//! in `[people]` that policy does not know. Without `at` a request is made on Monday, 2026-03-02 at 10:00
+//! UTC, and each step is a minute after what came before it, so that a table comes to the same on every
+//! day. How many requests of somebody are pending is not looked at.
 
 mod expectation;
 mod table;
 
 pub use expectation::Failure;
-pub use table::{Case, FILE, parse};
+pub use table::{Case, FILE, parse, parse_for};
 
 use crate::policy::Policy;
 

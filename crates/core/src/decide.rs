@@ -219,17 +219,20 @@ fn permitted(
     policy: &Policy,
 ) -> Result<(), Refusal> {
     let is_requester = policy.is_requester(actor, request);
-    let permit = |action| policy.permit(action, actor, request, now);
+    let permit = |action| policy.may(action, actor, request, now).or_refused();
     match command {
         Command::Approve { .. } | Command::Reject { .. } => {
             if actor.kind != Kind::Human {
                 return Err(Refusal::AgentCannotApprove);
             }
-            if policy.is_own(actor, request) {
+            if policy.has_conflict_of_interest(actor, request) {
                 return Err(Refusal::SelfApproval);
             }
-            let approves = matches!(command, Command::Approve { .. });
-            permit(if approves { Action::Approve } else { Action::Reject })
+            if matches!(command, Command::Approve { .. }) {
+                permit(Action::Approve)?;
+                return permit(Action::ViewParameters).map_err(not_shown);
+            }
+            permit(Action::Reject)
         }
         Command::Cancel { .. } => {
             if !is_requester {
@@ -252,7 +255,8 @@ fn permitted(
             if may_finish && policy.may_with_own_execution(actor, request, now).is_permitted() {
                 return Ok(());
             }
-            let clears_a_stuck_one = *outcome == ExecutionOutcome::Failed && !policy.is_own(actor, request);
+            let clears_a_stuck_one =
+                *outcome == ExecutionOutcome::Failed && !policy.has_conflict_of_interest(actor, request);
             if clears_a_stuck_one && permit(Action::Administer).is_ok() {
                 return Ok(());
             }
@@ -262,6 +266,12 @@ fn permitted(
         }
         Command::Expire => Ok(()),
     }
+}
+
+/// Nobody approves what they are not shown.
+fn not_shown(refusal: Refusal) -> Refusal {
+    let reasons = std::iter::once("only who may see the parameters may approve".to_owned());
+    Refusal::NotPermitted(reasons.chain(refusal.reasons()).collect())
 }
 
 /// A command that may be given, and all that its outcome follows from.
@@ -357,7 +367,7 @@ impl Deciding<'_> {
     fn approve(
         &self,
         comment: Option<&CommentText>,
-        names_a_digest: bool,
+        presents_digest: bool,
     ) -> Result<(Status, Change), Refusal> {
         let Self { request, terms, .. } = self;
         if self.has_decided() {
@@ -365,7 +375,7 @@ impl Deciding<'_> {
         }
         self.check_demands()?;
         let groups = &self.actor.groups;
-        let approvals = Approvals::of(request, self.policy);
+        let approvals = Approvals::of(request, terms, self.policy);
         let before = approvals.filling(terms, None);
         let after = approvals.filling(terms, Some(groups));
         // Nobody's approval is spent on a slot that it cannot fill. Where nothing is missing any
@@ -383,7 +393,7 @@ impl Deciding<'_> {
         if !self.command.names_digest(request.parameters_digest) {
             return Err(Refusal::DigestMismatch(Status::Pending));
         }
-        if terms.digest_required && !names_a_digest {
+        if terms.digest_required && !presents_digest {
             let rule = "is required by policy: name the digest of what you were shown".to_owned();
             return Err(Refusal::Unmet(vec![Unmet { field: "parameters_digest", rule }]));
         }
@@ -392,13 +402,14 @@ impl Deciding<'_> {
         let enough = after.is_complete();
         let status = if enough { Status::Approved } else { Status::Pending };
         let execute_by = enough.then(|| self.stamp.now.plus_seconds(terms.execute_within_seconds));
-        Ok((status, Change::Granted { comment: comment.cloned(), execute_by, groups: groups.clone() }))
+        let (comment, groups) = (comment.cloned(), groups.clone());
+        Ok((status, Change::Granted { comment, execute_by, groups, digest_presented: presents_digest }))
     }
 
     /// Spends the approval, if it still is one.
     fn start(&self) -> Result<(Status, Change), Refusal> {
         self.check_demands()?;
-        let shortfall = Approvals::of(self.request, self.policy).shortfall(self.terms);
+        let shortfall = Approvals::of(self.request, self.terms, self.policy).shortfall(self.terms);
         if !shortfall.is_empty() {
             return Err(Refusal::ApprovalsInsufficient(shortfall));
         }

@@ -58,6 +58,8 @@ pub enum Change {
         execute_by: Option<Timestamp>,
         /// The groups that they were in: what they come to be in later does not matter.
         groups: Groups,
+        /// Whether they named the digest of what they were shown.
+        digest_presented: bool,
     },
     /// One person refused.
     Rejected {

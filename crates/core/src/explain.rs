@@ -3,8 +3,11 @@
 //!
 //! Nothing is decided here a second time: what the asker may do is asked of [`decide::decide`].
 
-use crate::access::{Action, Target};
-use crate::actor::{Actor, Kind};
+pub(crate) mod search;
+pub(crate) mod survey;
+
+use crate::access::Target;
+use crate::actor::{AGENT_GROUP, Actor, Kind};
 use crate::approvals::Approvals;
 use crate::command::{Command, CommandName, ExecutionOutcome};
 use crate::decide;
@@ -13,13 +16,13 @@ use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::request::{Request, Status};
-use crate::rules::{MAX_APPROVALS, MatchedRule};
+use crate::rules::MatchedRule;
 use crate::slots::{Filling, Groups, Slots};
 use crate::stamp::Stamp;
 use crate::terms::Terms;
 use crate::text::CommentText;
 use crate::timestamp::Timestamp;
-use std::ops::Range;
+use search::{Deed, Search};
 
 /// Why a request stands where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,13 +50,15 @@ pub struct Explanation<'a> {
 pub fn explain<'a>(request: &'a Request, actor: &Actor, stamp: &Stamp, policy: &Policy) -> Explanation<'a> {
     let terms = policy.terms_in_force(request);
     let status = request.status_under(&terms, stamp.now);
-    let approvals = Approvals::of(request, policy);
+    let approvals = Approvals::of(request, &terms, policy);
     let filling = approvals.filling(&terms, None);
     let approvers = if status == Status::Pending && terms.unmet(request.stated()).is_empty() {
-        let circumstances = Circumstances::of(actor, stamp.now);
-        approvers(policy, &target(request), &circumstances, &terms.slots, |groups| {
+        let deed = Deed::approval(policy.target(request));
+        approvers(policy, &terms.slots, |groups| {
             // What has enough since policy asks for less again waits for one more, of anybody.
-            filling.is_complete() || approvals.filling(&terms, Some(groups)).filled > filling.filled
+            let counts =
+                || filling.is_complete() || approvals.filling(&terms, Some(groups)).filled > filling.filled;
+            counts() && deed.is_permitted(policy, &in_place_of(actor, groups), stamp.now)
         })
     } else {
         Vec::new()
@@ -113,57 +118,24 @@ fn finish(execution_id: ExecutionId) -> Command {
     Command::Finish { execution_id, outcome: ExecutionOutcome::Failed, result: None, actual_cost: None }
 }
 
-/// Where and when somebody would approve.
-#[derive(Debug, Clone)]
-pub struct Circumstances {
-    actor: Actor,
-    now: Timestamp,
+/// Somebody in some groups who comes from where the asker comes from.
+fn in_place_of(asker: &Actor, groups: &Groups) -> Actor {
+    let groups = groups.iter().map(String::as_str);
+    let mut somebody = Actor::new(PersonId::somebody(), Kind::Human, asker.channel, groups);
+    somebody.source_ip = asker.source_ip;
+    somebody
 }
 
-impl Circumstances {
-    /// Where the asker is, at some time.
-    pub fn of(asker: &Actor, now: Timestamp) -> Self {
-        let mut actor = Actor::new(PersonId::somebody(), Kind::Human, asker.channel, []);
-        actor.source_ip = asker.source_ip;
-        Self { actor, now }
-    }
-
-    fn permits(&self, policy: &Policy, target: &Target<'_>, groups: &Groups) -> bool {
-        let actor = Actor { groups: groups.clone(), ..self.actor.clone() };
-        // Nobody approves what they may not see.
-        [Action::Approve, Action::View]
-            .into_iter()
-            .all(|action| policy.ask(action, &actor, *target, false, self.now).is_permitted())
-    }
-}
-
-fn target(request: &Request) -> Target<'_> {
-    Target {
-        operation_type: request.operation_type.as_str(),
-        instance_id: request.instance_id.as_str(),
-        environment: request.environment,
-        risk_level: request.risk_level,
-        estimated_cost: request.estimated_cost,
-        requested_by: &request.requested_by,
-    }
-}
-
-/// The smallest sets of groups whose members policy lets approve and whose approval would count:
-/// single groups, and for slots whose group alone may not approve, that group with another.
-fn approvers(
-    policy: &Policy,
-    target: &Target<'_>,
-    circumstances: &Circumstances,
-    slots: &Slots,
-    counts: impl Fn(&Groups) -> bool,
-) -> Vec<Groups> {
-    let known = policy.people().groups();
-    let could = |groups: &Groups| counts(groups) && circumstances.permits(policy, target, groups);
+/// The smallest sets of groups whose members could give an approval: single groups, and for slots whose
+/// group alone does not do, that group with another. Of groups that somebody can be in and decide.
+fn approvers(policy: &Policy, slots: &Slots, could: impl Fn(&Groups) -> bool) -> Vec<Groups> {
+    let mut known = policy.people().groups().clone();
+    known.remove(AGENT_GROUP);
     let set = |names: &[&String]| -> Groups { names.iter().map(|name| (*name).clone()).collect() };
-    let mut found: Vec<Groups> = known.iter().map(|group| set(&[group])).filter(could).collect();
+    let mut found: Vec<Groups> = known.iter().map(|group| set(&[group])).filter(&could).collect();
     // Of all slots: whoever fills one that is taken may leave another to whoever is on it.
     for (slot, _) in slots.iter() {
-        for group in slot {
+        for group in slot.intersection(&known) {
             if found.contains(&set(&[group])) {
                 continue;
             }
@@ -178,13 +150,11 @@ fn approvers(
     found
 }
 
-/// How many questions are put to policy before giving up on finding who could approve.
+/// How many questions are put to policy before giving up on finding out who could approve.
 const MAX_QUESTIONS: usize = 5_000;
-/// A week of hours: policies that ask for the time of day or the day of the week.
-const HOURS: u32 = 7 * 24;
 
-/// Whether people could be found who fill what is demanded: at any hour of the coming week, from
-/// the asker's address or from one that policy itself names.
+/// Whether people could be found who fill what is demanded: at any hour of the coming week, from the
+/// asker's address or from one that policy itself names. What cannot be told may be.
 pub fn could_be_satisfied(
     terms: &Terms,
     target: &Target<'_>,
@@ -192,44 +162,5 @@ pub fn could_be_satisfied(
     now: Timestamp,
     policy: &Policy,
 ) -> bool {
-    if terms.approvals_required > MAX_APPROVALS {
-        return false;
-    }
-    let nobody = terms.slots.fill(terms.approvals_required, &[]);
-    let known = policy.people().groups();
-    let sources: Vec<_> =
-        std::iter::once(asker.source_ip).chain(policy.addresses().into_iter().map(Some)).collect();
-    let mut questions = 0;
-    let mut one_could = |candidates: &[Groups], hours: Range<u32>| {
-        for hour in hours {
-            for source_ip in &sources {
-                let mut circumstances = Circumstances::of(asker, now.plus_seconds(hour * 60 * 60));
-                circumstances.actor.source_ip = *source_ip;
-                for groups in candidates {
-                    questions += 1;
-                    if questions > MAX_QUESTIONS {
-                        return false;
-                    }
-                    if circumstances.permits(policy, target, groups) {
-                        return true;
-                    }
-                }
-            }
-        }
-        false
-    };
-    // What is likely comes first: now, and at other hours whoever is in one group.
-    let mut somebody_could = |wanted: &Groups| {
-        let in_one: Vec<_> = wanted.iter().map(|group| Groups::from([group.clone()])).collect();
-        let in_two: Vec<_> = wanted
-            .iter()
-            .flat_map(|group| known.iter().map(move |other| Groups::from([group.clone(), other.clone()])))
-            .collect();
-        one_could(&in_one, 0..1)
-            || one_could(&in_two, 0..1)
-            || one_could(&in_one, 1..HOURS)
-            || one_could(&in_two, 1..HOURS)
-    };
-    let slots_can = nobody.missing_slots.iter().all(|(groups, _)| somebody_could(groups));
-    slots_can && (nobody.missing_from_anybody == 0 || somebody_could(known))
+    Search::new(policy, now, asker.source_ip, MAX_QUESTIONS).could_meet(*target, terms)
 }

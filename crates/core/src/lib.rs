@@ -52,6 +52,7 @@ mod rehearsal;
 pub mod replay;
 pub mod rules;
 pub mod slots;
+mod source;
 pub mod terms;
 
 pub mod audit;

@@ -6,8 +6,9 @@
 
 mod approvers;
 mod automatic;
+mod names;
 
-use crate::people;
+use crate::explain::search::Search;
 use crate::policy::Policy;
 use crate::risk::Cost;
 use crate::rules::representatives::Space;
@@ -65,15 +66,29 @@ impl Lint {
     }
 }
 
+impl Lint {
+    /// The table or key as the file has it: `operations."rds:ModifyDBInstance"`.
+    pub fn place(&self) -> String {
+        let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let key = |name: &String| match !name.is_empty() && name.chars().all(is_bare) {
+            true => name.clone(),
+            false => format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"")),
+        };
+        self.path.iter().map(key).collect::<Vec<_>>().join(".")
+    }
+}
+
 /// `operations.toml: rules.expensive: …`.
 impl fmt::Display for Lint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}", self.file, self.path.join("."), self.message)
+        write!(f, "{}: {}: {}", self.file, self.place(), self.message)
     }
 }
 
 /// The most proposals that are tried.
 const MAX_PROPOSALS: usize = 50_000;
+/// The most questions that are put to policy in search of approvers, and of requesters.
+const MAX_QUESTIONS: usize = 10_000;
 
 /// Everything that is odd about a policy, the worst first. `now` matters where policies ask for the
 /// time: a week from then on is tried.
@@ -98,10 +113,20 @@ pub fn lint(policy: &Policy, now: Timestamp) -> Vec<Lint> {
         lints.extend(hole_at_the_top(policy, rule, &space));
     }
     lints.extend(too_much(policy, &space));
-    lints.extend(approvers::lint(policy, &space, now));
-    lints.extend(automatic::lint(policy, &space, now));
-    lints.extend(names_of_nothing(policy));
-    lints.extend(idle_groups(policy));
+    let search = || Search::new(policy, now, None, MAX_QUESTIONS);
+    let (mut approvers, mut requesters) = (search(), search());
+    lints.extend(approvers::lint(policy, &space, &mut approvers));
+    lints.extend(automatic::lint(policy, &space, &mut requesters));
+    if approvers.is_exhausted() || requesters.is_exhausted() {
+        lints.push(Lint::new(
+            Severity::Note,
+            &["rules"],
+            format!(
+                "{MAX_QUESTIONS} questions to access.cedar did not tell of everything who could ask for it or approve it: some of what is odd may not be found"
+            ),
+        ));
+    }
+    lints.extend(names::lint(policy));
     lints.sort();
     lints.dedup();
     lints
@@ -222,32 +247,4 @@ fn too_much(policy: &Policy, space: &Space) -> Option<Lint> {
             "could never be made: {what}; {count} rules hold for it, and a request remembers at most {MAX_MATCHED_RULES}"
         ),
     ))
-}
-
-/// Names that no request can have.
-fn names_of_nothing(policy: &Policy) -> Vec<Lint> {
-    let is_impossible = |name: &&str| crate::text::Identifier::parse(name).is_err();
-    let operations = policy.rules().operations().filter(is_impossible).map(|name| {
-        let message = "no request can name this operation: letters, digits and - _ . : / @ alone, beginning with a letter or digit";
-        Lint::new(Severity::Warning, &["operations", name], message)
-    });
-    let globs = policy.rules().idle_instance_globs().into_iter().map(|glob| {
-        let message = format!("`{glob}` matches no name that an instance may have");
-        Lint::new(Severity::Warning, &["environments", "non_production_instances"], message)
-    });
-    operations.chain(globs).collect()
-}
-
-/// Groups that mean nothing.
-fn idle_groups(policy: &Policy) -> impl Iterator<Item = Lint> {
-    let rules = policy.rules().rules();
-    let is_named_by_a_rule = move |group: &String| rules.iter().any(|rule| rule.names_group(group));
-    let groups = policy.people().groups().iter();
-    let idle = groups.filter(move |group| !policy.names_group(group) && !is_named_by_a_rule(group));
-    idle.map(|group| Lint {
-        severity: Severity::Note,
-        file: people::FILE,
-        path: vec!["groups".to_owned()],
-        message: format!("`{group}` means nothing: neither access.cedar nor any rule names it"),
-    })
 }

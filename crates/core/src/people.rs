@@ -3,9 +3,10 @@
 
 use crate::actor::{Actor, Kind, Owner};
 use crate::person::PersonId;
-use crate::policy::{PolicyError, Source};
+use crate::policy::PolicyError;
 use crate::refusal::Refusal;
 use crate::slots::Groups;
+use crate::source::Source;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -140,12 +141,14 @@ impl People {
             self.entries.iter().filter_map(|(id, entry)| Some((id.clone(), entry.owner.clone()?))).collect();
         for (id, owner) in owners {
             let owner = self.person(&owner).clone();
+            // A service has no address, so no owner is one.
             if self.entries.get(&owner).is_some_and(|entry| entry.kind != Kind::Human) {
                 let (table, name) = match id.as_str().split_once("service:") {
                     Some(("", subject)) => ("services", subject),
                     Some(_) | None => ("agents", id.as_str()),
                 };
-                return source.refuse(&[table, name], "must have a person for its owner");
+                let rule = format!("must have a person for its owner: `{owner}` is listed under agents");
+                return source.refuse(&[table, name], rule);
             }
             if let Some(entry) = self.entries.get_mut(&id) {
                 entry.owner = Some(owner);

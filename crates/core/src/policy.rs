@@ -8,16 +8,14 @@ use crate::actor::Actor;
 use crate::digest::Digest;
 use crate::people::People;
 use crate::person::PersonId;
-use crate::refusal::Refusal;
 use crate::request::{Request, Status};
 use crate::rules::{Assessment, Proposal, Rules};
+use crate::source::Source;
 use crate::terms::Terms;
 use crate::timestamp::Timestamp;
-use serde::de::DeserializeOwned;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use toml::de::{DeTable, DeValue};
 
 /// The texts of a policy.
 #[derive(Debug, Clone, Copy)]
@@ -131,31 +129,25 @@ impl Policy {
 
     /// Whether an actor may do something to a request.
     pub fn may(&self, action: Action, actor: &Actor, request: &Request, now: Timestamp) -> Answer {
-        self.may_with(action, actor, request, self.is_own(actor, request), now)
+        self.ask(action, actor, self.target(request), self.is_own(actor, request), now)
     }
 
     /// The same of an execution that the actor has started: it is theirs, whose request it may be.
     pub(crate) fn may_with_own_execution(&self, actor: &Actor, request: &Request, now: Timestamp) -> Answer {
-        self.may_with(Action::Execute, actor, request, true, now)
+        self.ask(Action::Execute, actor, self.target(request), true, now)
     }
 
-    fn may_with(
-        &self,
-        action: Action,
-        actor: &Actor,
-        request: &Request,
-        is_own: bool,
-        now: Timestamp,
-    ) -> Answer {
-        let target = Target {
+    /// A request as access policies see it: with the environment and the risk that it has now.
+    pub(crate) fn target<'a>(&self, request: &'a Request) -> Target<'a> {
+        let terms = self.terms_in_force(request);
+        Target {
             operation_type: request.operation_type.as_str(),
             instance_id: request.instance_id.as_str(),
-            environment: request.environment,
-            risk_level: request.risk_level,
+            environment: terms.environment,
+            risk_level: terms.risk_level,
             estimated_cost: request.estimated_cost,
             requested_by: &request.requested_by,
-        };
-        self.ask(action, actor, target, is_own, now)
+        }
     }
 
     /// Whether an actor may do something to what the target describes.
@@ -168,6 +160,11 @@ impl Policy {
         now: Timestamp,
     ) -> Answer {
         self.access.answer(&Question { action, actor, target: Some(target), is_own, now })
+    }
+
+    /// Who may do what, for those who look at more than single answers.
+    pub(crate) fn access(&self) -> &dyn Access {
+        self.access.as_ref()
     }
 
     /// Whether the answer about an action may differ between requests, besides by whose they are.
@@ -185,36 +182,26 @@ impl Policy {
         self.access.addresses()
     }
 
-    /// The same, as a refusal.
-    pub(crate) fn permit(
-        &self,
-        action: Action,
-        actor: &Actor,
-        request: &Request,
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
-        match self.may(action, actor, request, now) {
-            Answer::Permitted => Ok(()),
-            Answer::Denied(reasons) => Err(Refusal::NotPermitted(reasons)),
-        }
-    }
-
-    /// Whether the request was made by this actor, for them, or by an agent or service that they
-    /// answer for.
+    /// Whether the request is this actor's, who may do with it what policy lets people do with their
+    /// own: made by them, for them, or by an agent or service that they answer for.
+    ///
+    /// As policy has it now: whoever is given an address inherits nothing from whoever had it.
     pub fn is_own(&self, actor: &Actor, request: &Request) -> bool {
-        let filed_by = request.filed_by.as_ref();
-        self.is_requester(actor, request)
-            || self.is_made_by(actor, &request.requested_by)
-            || filed_by.is_some_and(|person| self.is_made_by(actor, person))
-            || request.owner.as_ref().is_some_and(|owner| {
-                self.is_actor(actor, &owner.person) || !owner.addresses.is_disjoint(&actor.addresses)
-            })
+        self.is_made_by(actor, &request.requested_by)
+            || request.filed_by.as_ref().is_some_and(|person| self.is_made_by(actor, person))
     }
 
-    /// Whether this actor made the request, by any id that was theirs then or is now.
+    /// Whether this actor is too close to the request to decide on it: it is their own, or it was
+    /// when it was made, by any address that was its requester's or owner's then.
+    pub fn has_conflict_of_interest(&self, actor: &Actor, request: &Request) -> bool {
+        let owner = request.owner.iter().flat_map(|owner| &owner.addresses);
+        self.is_own(actor, request)
+            || request.requester_addresses.iter().chain(owner).any(|address| self.is_actor(actor, address))
+    }
+
+    /// Whether this actor is who asks.
     pub fn is_requester(&self, actor: &Actor, request: &Request) -> bool {
         self.is_actor(actor, &request.requested_by)
-            || !request.requester_addresses.is_disjoint(&actor.addresses)
     }
 
     /// Whether the maker is this actor, or an agent or service that they answer for.
@@ -267,61 +254,5 @@ impl fmt::Display for Line {
             Some(line) => write!(f, ":{line}"),
             None => Ok(()),
         }
-    }
-}
-
-/// The text of a file in TOML, for messages that name the line.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Source<'a> {
-    pub(crate) file: &'static str,
-    pub(crate) text: &'a str,
-}
-
-impl Source<'_> {
-    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, PolicyError> {
-        toml::from_str(self.text).map_err(|error| PolicyError::Unreadable {
-            file: self.file,
-            line: error.span().map(|span| self.line(span.start)),
-            reason: error.message().replace('\n', ", "),
-        })
-    }
-
-    /// The error of a table or key that breaks a rule.
-    pub(crate) fn refused(&self, path: &[&str], rule: impl fmt::Display) -> PolicyError {
-        PolicyError::Refused {
-            file: self.file,
-            line: self.line_of(path),
-            place: path.join("."),
-            rule: rule.to_string(),
-        }
-    }
-
-    pub(crate) fn refuse<T>(&self, path: &[&str], rule: impl fmt::Display) -> Result<T, PolicyError> {
-        Err(self.refused(path, rule))
-    }
-
-    /// The line of a key, or of the innermost table around it that is there.
-    fn line_of(&self, path: &[&str]) -> Option<usize> {
-        let document = DeTable::parse(self.text).ok()?;
-        let mut table = document.get_ref();
-        let mut line = None;
-        for name in path {
-            let Some((key, value)) = table.iter().find(|(key, _)| key.get_ref() == name) else { break };
-            line = Some(self.line(key.span().start));
-            match value.get_ref() {
-                DeValue::Table(inner) => table = inner,
-                DeValue::String(_)
-                | DeValue::Integer(_)
-                | DeValue::Float(_)
-                | DeValue::Boolean(_)
-                | DeValue::Datetime(_)
-                | DeValue::Array(_) => break,
-            }
-        }
-        line
-    }
-
-    pub(crate) fn line(&self, offset: usize) -> usize {
-        self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
     }
 }

@@ -190,7 +190,7 @@ fn relive(
     if rehearsal.request().status != Status::Approved {
         let request = rehearsal.request();
         let terms = policy.terms_in_force(request);
-        let filling = Approvals::of(request, policy).filling(&terms, None);
+        let filling = Approvals::of(request, &terms, policy).filling(&terms, None);
         return (Reached::Made, format!("not approved; missing: {filling}"));
     }
     let is_automatic = rehearsal.request().decisions.is_empty();

@@ -166,6 +166,8 @@ pub struct Decision {
     pub comment: Option<CommentText>,
     /// The groups that they were in, if they agreed.
     pub groups: Groups,
+    /// Whether they named the digest of what they were shown, if they agreed.
+    pub digest_presented: bool,
     /// By which door they came.
     pub channel: Channel,
     /// From where.
@@ -449,15 +451,21 @@ impl Request {
         match &event.change {
             // INVARIANT: a request's first state is made by `Event::first_state`.
             Change::Created(_) | Change::Expired => {}
-            Change::Granted { comment, execute_by, groups } => {
-                self.decisions.push(decision(event, Verdict::Approved, comment.clone(), groups.clone()));
+            Change::Granted { comment, execute_by, groups, digest_presented } => {
+                self.decisions.push(Decision {
+                    comment: comment.clone(),
+                    groups: groups.clone(),
+                    digest_presented: *digest_presented,
+                    ..decision(event, Verdict::Approved)
+                });
                 if execute_by.is_some() {
                     self.approved_at = Some(event.at);
                     self.execute_by = *execute_by;
                 }
             }
             Change::Rejected { reason } => {
-                self.decisions.push(decision(event, Verdict::Rejected, Some(reason.clone()), Groups::new()));
+                self.decisions
+                    .push(Decision { comment: Some(reason.clone()), ..decision(event, Verdict::Rejected) });
             }
             Change::Cancelled { reason } => {
                 self.cancellation = Some(Cancellation { at: event.at, reason: reason.clone() });
@@ -490,14 +498,16 @@ impl Request {
     }
 }
 
-fn decision(event: &Event, verdict: Verdict, comment: Option<CommentText>, groups: Groups) -> Decision {
+/// What any decision says of itself.
+fn decision(event: &Event, verdict: Verdict) -> Decision {
     Decision {
         person: event.user.clone(),
         addresses: event.addresses.clone(),
         verdict,
         at: event.at,
-        comment,
-        groups,
+        comment: None,
+        groups: Groups::new(),
+        digest_presented: false,
         channel: event.channel,
         source_ip: event.source_ip,
         event_id: event.id,

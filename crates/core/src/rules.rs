@@ -5,16 +5,20 @@
 //! Rules (`[rules.NAME]`) only ever add to that: whatever a rule says, adding it makes no request
 //! easier. The floors of [`RiskLevel::fewest_approvals`] hold whatever a file says.
 
-use crate::policy::{PolicyError, Source};
+use crate::policy::PolicyError;
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::slots::{Groups, Slots};
-use crate::terms::{RequiredField, Terms, lower};
+use crate::source::Source;
+use crate::terms::{RequiredField, Terms};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use wildmatch::WildMatch;
 
+mod demands;
 pub(crate) mod representatives;
+
+use demands::{Demands, approvals_in_words, lifetimes_in_words};
 
 /// The name of the file, in messages.
 pub const FILE: &str = "operations.toml";
@@ -184,20 +188,6 @@ struct Conditions {
     requester_groups: Option<Groups>,
 }
 
-/// What a rule adds; what is not said adds nothing.
-#[derive(Debug, Clone, Default)]
-struct Demands {
-    risk: Option<RiskLevel>,
-    approvals: Option<u8>,
-    slots: Slots,
-    pending_seconds: Option<u32>,
-    execute_within_seconds: Option<u32>,
-    pending_limit: Option<u16>,
-    cost_limit: Option<Cost>,
-    required_fields: BTreeSet<RequiredField>,
-    digest_required: bool,
-}
-
 impl Rules {
     /// Reads and checks the text of `operations.toml`. `groups` are the names that mean anything.
     ///
@@ -227,7 +217,8 @@ impl Rules {
             );
         }
         if file.rules.len() > MAX_RULES {
-            return source.refuse(&["rules"], format!("must be at most {MAX_RULES}"));
+            let count = file.rules.len();
+            return source.refuse(&["rules"], format!("must be at most {MAX_RULES}: there are {count}"));
         }
         let rules = file
             .rules
@@ -261,10 +252,11 @@ impl Rules {
 
     /// What is demanded of an operation on an instance. Declarations raise, never lower.
     pub fn assess(&self, proposal: &Proposal<'_>) -> Assessment {
-        let environment = self.environment_of(proposal.instance_id).max(proposal.declared_environment);
+        let environment = self.environment_of(proposal.instance_id);
+        let effective = environment.max(proposal.declared_environment);
         let mut matched = vec![];
         let operation = self.operations.get(proposal.operation_type);
-        let mut terms = self.listed(proposal.operation_type, operation, environment, &mut matched);
+        let mut terms = self.listed(proposal.operation_type, operation, effective, &mut matched);
         if let Some(declared) = proposal.declared_risk.filter(|declared| *declared > terms.risk_level) {
             terms.risk_level = declared;
             let demands = vec![format!("risk {}", declared.as_str())];
@@ -371,14 +363,15 @@ impl Rule {
             if globs.is_empty() || globs.iter().any(String::is_empty) {
                 return Err(refused(key, &"must not be empty: leave it out if the rule is about all"));
             }
-            Ok(Some(globs.iter().map(|glob| WildMatch::new(glob)).collect()))
+            // A rule only raises: where somebody writes a name in another way it is to hold.
+            Ok(Some(globs.iter().map(|glob| WildMatch::new_case_insensitive(glob)).collect()))
         };
         let cost = |key, amount: Option<f64>| -> Result<Option<Cost>, PolicyError> {
             amount.map(Cost::new).transpose().map_err(|error| refused(key, &error))
         };
-        let known_group = |key, group: &str| -> Result<String, PolicyError> {
+        let known_group = |key, group: &String| -> Result<String, PolicyError> {
             if known.contains(group) {
-                return Ok(group.to_owned());
+                return Ok(group.clone());
             }
             Err(refused(key, &format!("names `{group}`, which is not one of the groups in people.toml")))
         };
@@ -397,16 +390,12 @@ impl Rule {
                     .collect::<Result<_, _>>()?,
             ),
         };
-        let mut slots = Vec::new();
-        for (alternatives, people) in &table.slots {
-            let groups: Groups = alternatives
-                .split('|')
-                .map(|group| known_group("slots", group.trim()))
-                .collect::<Result<_, _>>()?;
-            if *people == 0 {
-                return Err(refused("slots", &format!("must take at least one person of `{alternatives}`")));
-            }
-            slots.push((groups, *people));
+        let slots = read_slots(&table.slots).map_err(|rule| refused("slots", &rule))?;
+        for group in slots.keys().flatten() {
+            known_group("slots", group)?;
+        }
+        if let Some((alternatives, _)) = table.slots.iter().find(|(_, people)| **people == 0) {
+            return Err(refused("slots", &format!("must take at least one person of `{alternatives}`")));
         }
         let slots = Slots::new(slots);
         if slots.total() > MAX_APPROVALS {
@@ -470,15 +459,19 @@ impl Rule {
 }
 
 impl Conditions {
+    /// Whether they hold for a proposal, on an instance that policy says is in this environment.
     fn hold(&self, proposal: &Proposal<'_>, environment: Environment) -> bool {
         let matches = |globs: &Option<Vec<WildMatch>>, name: &str| {
             globs.as_ref().is_none_or(|globs| globs.iter().any(|glob| glob.matches(name)))
         };
         // A cost that nobody has named is above every amount.
         let is_above = |limit: Cost| proposal.estimated_cost.is_none_or(|cost| cost > limit);
+        // Whoever declares production is held to what is demanded there, and gets rid of nothing that
+        // is demanded where the instance is.
+        let environments = [environment, environment.max(proposal.declared_environment)];
         matches(&self.operations, proposal.operation_type)
             && matches(&self.instances, proposal.instance_id)
-            && self.environment.is_none_or(|wanted| wanted == environment)
+            && self.environment.is_none_or(|wanted| environments.contains(&wanted))
             && self.cost_above.is_none_or(is_above)
             && self.cost_at_most.is_none_or(|limit| !is_above(limit))
             && self
@@ -488,59 +481,21 @@ impl Conditions {
     }
 }
 
-impl Demands {
-    fn add_to(&self, terms: Terms) -> Terms {
-        Terms {
-            risk_level: self.risk.map_or(terms.risk_level, |risk| risk.max(terms.risk_level)),
-            environment: terms.environment,
-            approvals_required: terms.approvals_required.max(self.approvals.unwrap_or(0)),
-            slots: terms.slots.join(&self.slots),
-            pending_seconds: self
-                .pending_seconds
-                .map_or(terms.pending_seconds, |s| s.min(terms.pending_seconds)),
-            execute_within_seconds: self
-                .execute_within_seconds
-                .map_or(terms.execute_within_seconds, |s| s.min(terms.execute_within_seconds)),
-            digest_required: terms.digest_required || self.digest_required,
-            cost_limit: lower(terms.cost_limit, self.cost_limit),
-            required_fields: terms.required_fields.union(&self.required_fields).copied().collect(),
-            pending_limit: self
-                .pending_limit
-                .map_or(terms.pending_limit, |limit| limit.min(terms.pending_limit)),
+/// Slots as they are written, `{ dba = 1, "finance | controlling" = 2 }`, by their groups.
+///
+/// # Errors
+/// The same groups twice, written in two ways: whoever writes that means two people, and gets one.
+pub(crate) fn read_slots(written: &BTreeMap<String, u8>) -> Result<BTreeMap<Groups, u8>, String> {
+    let mut texts = BTreeMap::<Groups, &str>::new();
+    let mut slots = BTreeMap::new();
+    for (text, people) in written {
+        let groups: Groups = text.split('|').map(|group| group.trim().to_owned()).collect();
+        if let Some(other) = texts.insert(groups.clone(), text) {
+            return Err(format!("must name the same groups once: `{other}` and `{text}` are one slot"));
         }
+        slots.insert(groups, *people);
     }
-
-    fn in_words(&self) -> Vec<String> {
-        let mut words = Vec::new();
-        words.extend(self.risk.map(|risk| format!("risk {}", risk.as_str())));
-        words.extend(self.approvals.map(approvals_in_words));
-        if !self.slots.is_empty() {
-            words.push(self.slots.to_string());
-        }
-        words.extend(lifetimes_in_words(self.pending_seconds, self.execute_within_seconds));
-        words.extend(
-            self.pending_limit.map(|limit| format!("at most {limit} pending requests of one requester")),
-        );
-        words.extend(self.cost_limit.map(|limit| format!("a cost of at most {limit}")));
-        words.extend(self.required_fields.iter().map(|field| format!("a {field}")));
-        if self.digest_required {
-            words.push("approvers name the digest they were shown".to_owned());
-        }
-        words
-    }
-}
-
-fn approvals_in_words(approvals: u8) -> String {
-    match approvals {
-        1 => "1 approval".to_owned(),
-        approvals => format!("{approvals} approvals"),
-    }
-}
-
-fn lifetimes_in_words(pending: Option<u32>, execute_within: Option<u32>) -> impl Iterator<Item = String> {
-    let pending = pending.map(|seconds| format!("expires after {seconds} seconds"));
-    let start = execute_within.map(|seconds| format!("must be started within {seconds} seconds"));
-    pending.into_iter().chain(start)
+    Ok(slots)
 }
 
 /// The floors of the design. They hold whatever a file says.

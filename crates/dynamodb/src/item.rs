@@ -140,6 +140,8 @@ struct DecisionItem {
     at: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     groups: Vec<String>,
+    #[serde(default)]
+    digest_presented: bool,
     channel: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     source_ip: Option<String>,
@@ -280,6 +282,7 @@ impl From<&Decision> for DecisionItem {
             decision: decision.verdict.as_str().to_owned(),
             at: decision.at.to_string(),
             groups: decision.groups.iter().cloned().collect(),
+            digest_presented: decision.digest_presented,
             channel: decision.channel.as_str().to_owned(),
             source_ip: text(decision.source_ip),
             comment: comment_text(decision.comment.as_ref()),
@@ -459,6 +462,7 @@ impl TryFrom<&DecisionItem> for Decision {
             verdict: read_name("decisions.decision", &item.decision, Verdict::parse)?,
             at: read("decisions.at", &item.at, Timestamp::parse)?,
             groups: item.groups.iter().cloned().collect(),
+            digest_presented: item.digest_presented,
             channel: read_name("decisions.channel", &item.channel, Channel::parse)?,
             source_ip: read_option("decisions.source_ip", item.source_ip.as_ref(), |text| {
                 text.parse::<IpAddr>()

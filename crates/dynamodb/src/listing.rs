@@ -292,6 +292,9 @@ impl Segment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::APPROVALS;
+    use countersign_core::person::PersonId;
+    use countersign_core::text::Identifier;
     use std::collections::BTreeSet;
 
     fn time(text: &str) -> Timestamp {
@@ -339,6 +342,30 @@ mod tests {
     fn expired_includes_what_no_sweep_has_written_down() {
         assert_eq!(partitions(&query(Some(Status::Expired))).first().unwrap(), "pending");
         assert_eq!(partitions(&query(Some(Status::Expired))).len(), 6);
+    }
+
+    /// An attribute that the index does not hold is missing in every item, and so leaves nothing out.
+    #[test]
+    fn a_list_filters_by_nothing_that_its_index_does_not_hold() {
+        let ann = BTreeSet::from([PersonId::from_email("ann@example.com").unwrap()]);
+        for status in std::iter::once(None).chain(Status::ALL.map(Some)) {
+            for (requested_by, instance_id) in
+                [(BTreeSet::new(), None), (ann.clone(), None), (BTreeSet::new(), Some("dev-db-01"))]
+            {
+                let instance_id = instance_id.map(|instance| Identifier::parse(instance).unwrap());
+                let undecided_by = ann.clone();
+                let query = ListQuery { requested_by, instance_id, undecided_by, ..query(status) };
+                for segment in segments(&query, query.now) {
+                    let mut expression = Expression::default();
+                    filter(&query, query.now, &segment, &mut expression);
+                    let index = APPROVALS.indexes.iter().find(|index| index.name == segment.index).unwrap();
+                    let held = index.non_key_attributes();
+                    for name in expression.names.values() {
+                        assert!(held.contains(&name.as_str()), "{}: {name}", segment.index);
+                    }
+                }
+            }
+        }
     }
 
     #[test]

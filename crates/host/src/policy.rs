@@ -1,15 +1,22 @@
 //! The policy in force: what comes with the program, or a directory in its place.
 
 use countersign_cedar::{CedarAccess, InvalidAccess};
+use countersign_core::cases;
 use countersign_core::people::{self, People};
 use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE, Policy, PolicyError, PolicyText};
 use countersign_core::rules::{self, Rules};
 use std::fmt;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
 /// The name of the file that says who may do what.
 pub const ACCESS_FILE: &str = "access.cedar";
+
+/// The longest file that is read. Ten thousand people with their addresses fit; what is longer was not
+/// meant, and is not to fill the memory of a function before it is refused.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// The texts that come with the program.
 pub const BUNDLED: PolicyText<'static> =
@@ -75,12 +82,10 @@ impl PolicyFiles {
     /// Reads the three files of a directory.
     ///
     /// # Errors
-    /// A file that is not there or cannot be read.
+    /// A directory or file that is not there or cannot be read, or a file that is not one of text.
     pub fn read(directory: &Path) -> Result<Self, String> {
-        let text = |name: &str| {
-            let path = directory.join(name);
-            std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
-        };
+        check_directory(directory)?;
+        let text = |name: &str| read_text(&directory.join(name));
         Ok(Self { operations: text(rules::FILE)?, people: text(people::FILE)?, access: text(ACCESS_FILE)? })
     }
 
@@ -88,6 +93,66 @@ impl PolicyFiles {
     pub fn text(&self) -> PolicyText<'_> {
         PolicyText { operations: &self.operations, people: &self.people, access: &self.access }
     }
+}
+
+/// The text of the cases beside a policy.
+///
+/// # Errors
+/// As for [`PolicyFiles::read`].
+pub fn read_cases(directory: &Path) -> Result<String, String> {
+    check_directory(directory)?;
+    let path = directory.join(cases::FILE);
+    let hint = if path.exists() { "" } else { "; it holds the cases to run" };
+    read_text(&path).map_err(|error| error + hint)
+}
+
+fn check_directory(directory: &Path) -> Result<(), String> {
+    let shown = directory.display();
+    match std::fs::metadata(directory) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(format!("{shown} is not a directory")),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(format!("the directory {shown} is not there"))
+        }
+        Err(error) => Err(format!("{shown}: {error}")),
+    }
+}
+
+/// The text of a file, as it is: its bytes name the policy.
+fn read_text(path: &Path) -> Result<String, String> {
+    let refused = |rule: &dyn fmt::Display| format!("{}: {rule}", path.display());
+    let unreadable = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => refused(&"is not there"),
+        _ => refused(&error),
+    };
+    // A pipe that nobody writes to would keep a start waiting for ever.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(refused(&"is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(refused(&format!("must be at most {MAX_FILE_BYTES} bytes long")));
+    }
+    let at = |before: &[u8], rule: &str| {
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        format!("{}:{line}: {rule}", path.display())
+    };
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let (before, _) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
+        at(before, "is not UTF-8: save it as UTF-8")
+    })?;
+    // What is UTF-16 may pass for UTF-8 with zeros in it.
+    if let Some((before, _)) = text.split_once('\0') {
+        return Err(at(before.as_bytes(), "has a zero byte, as in UTF-16: save it as UTF-8"));
+    }
+    // TOML takes no notice of a mark and Cedar takes it for a mistake.
+    if text.starts_with('\u{feff}') {
+        return Err(at(b"", "begins with a byte order mark: save it as UTF-8 without one"));
+    }
+    Ok(text)
 }
 
 /// An error of a policy's texts, with the paths of a directory's files.

@@ -25,8 +25,9 @@ fn examples_do_what_their_cases_say() {
         let files = PolicyFiles::read(&directory).unwrap();
         let (policy, warnings) = policy::check(&files.text()).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(warnings, Vec::<String>::new(), "{}", directory.display());
-        let table = std::fs::read_to_string(directory.join(cases::FILE)).unwrap();
-        for case in cases::parse(&table).unwrap_or_else(|error| panic!("{error}")) {
+        let table = policy::read_cases(&directory).unwrap();
+        let groups = policy.people().groups();
+        for case in cases::parse_for(&table, groups).unwrap_or_else(|error| panic!("{error}")) {
             let failures = cases::run(&case, &policy);
             assert_eq!(failures, Vec::new(), "{}, line {}: {}", cases::FILE, case.line, case.name);
         }
@@ -92,7 +93,8 @@ fn what_the_guide_quotes_can_be_used() {
     let example = PolicyFiles::read(&bundled().join("examples/office-hours")).unwrap();
     let policy = checked(&example.text(), "the example");
     for quotation in quoted(cases::FILE) {
-        for case in cases::parse(&quotation).unwrap_or_else(|error| panic!("{error}\n{quotation}")) {
+        let cases = cases::parse_for(&quotation, policy.people().groups());
+        for case in cases.unwrap_or_else(|error| panic!("{error}\n{quotation}")) {
             assert_eq!(cases::run(&case, &policy), Vec::new(), "{}", case.name);
         }
     }

@@ -97,7 +97,7 @@ fn original(operation: &str) -> Vec<Member> {
         "cancel_request" => of_one(cancel()),
         "add_comment" => of_one(comment()),
         "get_pending_approvals" => {
-            let hides = "Leaves out what this person made or has approved.";
+            let hides = "Leaves out what this person made or has approved, what was filed for them, and what their agents and services made.";
             [vec![("user_email", told(string(), hides))], page()].concat()
         }
         "get_user_requests" => filtered(("user_email*", person())),
@@ -379,6 +379,10 @@ fn members(schema: &str) -> Vec<Member> {
             ("decision*", names(&Verdict::ALL, Verdict::as_str)),
             ("at*", time()),
             ("groups*", told(list(string()), "The groups that they were in, if they approved.")),
+            (
+                "digest_presented*",
+                told(boolean(), "Whether they named the digest of what they were shown, if they approved."),
+            ),
             ("channel*", told(names(&Channel::ALL, Channel::as_str), "By which door they came.")),
             ("comment", text(2000)),
             ("event_id*", told(uuid(), "The event that records it.")),

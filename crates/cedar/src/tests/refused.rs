@@ -66,6 +66,64 @@ fn comparisons_that_make_no_sense_are_refused() {
     );
 }
 
+/// Cedar says what is wrong; what to write instead depends on what is ours.
+#[test]
+fn common_mistakes_are_told_with_what_to_write_instead() {
+    let amounts = "(compare amounts with `.greaterThan(decimal(\"500.0\"))`, `.lessThan(…)` and the like)";
+    for condition in [
+        "context.estimated_cost < 500",
+        "context.estimated_cost > decimal(\"500.0\")",
+        "context.estimated_cost.greaterThan(500)",
+    ] {
+        for line in invalid(&approve_when(condition)).lines() {
+            assert!(line.starts_with("access.cedar:1:") && line.ends_with(amounts), "{line}");
+        }
+    }
+    let equal = invalid(&approve_when("context.estimated_cost == 500"));
+    assert!(equal.contains("; compare amounts with `.greaterThan("), "{equal}");
+    let point = refused(&approve_when("context.estimated_cost >= 500.5"));
+    assert!(point.ends_with("; a number with a point is written `decimal(\"500.5\")`)"), "{point}");
+
+    let group = invalid("@id(\"a\") permit (principal in Group::\"aprover\", action, resource);");
+    assert!(group.starts_with("access.cedar:1:31: ") && group.contains("\"approver\""), "{group}");
+    assert!(group.ends_with("; groups are listed in people.toml)"), "{group}");
+
+    let all = "@id(\"a\")\nforbid (principal, action, resource)\nwhen { context.risk == Risk::\"high\" };";
+    assert_eq!(
+        invalid(all),
+        "access.cedar:3:8: for policy `a`, attribute `risk` in context for Action::\"list\" not found \
+         (`list` is about no request; a policy with `resource is Operation` is not about `list`)"
+    );
+    valid(&all.replace("resource)", "resource is Operation)"));
+    // What is there for no action is another mistake.
+    let misspelt = invalid(&all.replace("context.risk", "context.rsik"));
+    assert!(!misspelt.contains("is about no request"), "{misspelt}");
+}
+
+#[test]
+fn what_might_follow_is_told_in_few_words() {
+    for (text, said) in [
+        (
+            "@id(\"a\") permit (principal, action resource);",
+            "access.cedar:1:36: unexpected token `resource` (expected `)` or `,` or an operator)",
+        ),
+        (
+            "@id(\"a\") permit (principal, action in [Action::\"view\" Action::\"list\"], resource);",
+            "access.cedar:1:55: unexpected token `Action` (expected `,` or `]` or an operator such as `&&`)",
+        ),
+        (
+            "@id(\"a\") permit (principal, action, resource) when { context.own and context.own };",
+            "access.cedar:1:66: unexpected token `and` (expected `}` or an operator such as `&&`)",
+        ),
+        (
+            "@id(\"a\") permit (principal, action, resource)",
+            "access.cedar:1:46: unexpected end of input (expected `;` or identifier)",
+        ),
+    ] {
+        assert_eq!(refused(text), said);
+    }
+}
+
 #[test]
 fn what_cannot_matter_is_warned_of() {
     let access =

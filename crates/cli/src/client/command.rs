@@ -148,7 +148,11 @@ fn document(option: &str, argument: &str) -> Result<Value, Exit> {
         }
         None => argument.as_bytes().to_vec(),
     };
-    canonical::read(&text).map_err(|error| at(&error))
+    // To the service it is a body that is read; here it is what the option holds.
+    canonical::read(&text).map_err(|error| {
+        let reason = error.to_string();
+        at(&reason.strip_prefix("the body is ").unwrap_or(&reason))
+    })
 }
 
 /// The members that are there.

@@ -157,10 +157,7 @@ pub fn run(arguments: &ConfigArguments) -> Result<(), Exit> {
             Terminal::plain().print(&format!("profile {} is in {}", arguments.name, path.display()))
         }
         ConfigCommand::Use { name } => {
-            edit(&path, |document| {
-                document.insert("default_profile", toml_edit::value(name.as_str()));
-                Ok(())
-            })?;
+            edit(&path, |document| use_profile(document, &path, name))?;
             Terminal::plain().print(&format!("profile {name} is the default one"))
         }
     }
@@ -182,6 +179,22 @@ pub fn edit(path: &Path, change: impl FnOnce(&mut DocumentMut) -> Result<(), Exi
     let text = document.to_string();
     Config::parse(path, &text)?;
     private_file::write(path, text.as_bytes()).map_err(at)
+}
+
+/// Makes a profile the default one.
+///
+/// # Errors
+/// When there is no such profile.
+fn use_profile(document: &mut DocumentMut, path: &Path, name: &ProfileName) -> Result<(), Exit> {
+    let profiles = document.get("profiles").and_then(Item::as_table_like);
+    if !profiles.is_some_and(|profiles| profiles.contains_key(name.as_str())) {
+        return Err(Exit::usage(format!(
+            "there is no profile `{name}` in {}; make it with `countersign config set-profile {name} --url URL`",
+            escaped_line(&path.display().to_string())
+        )));
+    }
+    document.insert("default_profile", toml_edit::value(name.as_str()));
+    Ok(())
 }
 
 /// Makes a profile, or changes what is given of it.

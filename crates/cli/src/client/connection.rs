@@ -5,6 +5,7 @@ use crate::client::credential::Credential;
 use crate::client::profile::{self, Settings};
 use crate::client::secret::Secret;
 use crate::exit::Exit;
+use countersign_api::problem::Code;
 use countersign_api::wire::{FieldError, HealthBody, ListBody, ProblemBody, RequestBody, SummaryBody};
 use countersign_core::text::escaped_line;
 use serde::de::DeserializeOwned;
@@ -305,8 +306,6 @@ fn refusal(status: u16, text: &str) -> Exit {
         }
         "expired" | "not_pending" | "not_approved" => "see `countersign get` for what has become of it",
         "approvals_insufficient" => "`countersign explain` says which approvals count, and what is missing",
-        "digest_mismatch" => "the parameters are not the ones that were shown; look again",
-        "idempotency_conflict" => "that key was used for something else; choose another",
         "internal" | "store_unavailable" => "ask the operator, and name the instance",
         _ => "",
     };
@@ -316,11 +315,12 @@ fn refusal(status: u16, text: &str) -> Exit {
     if !advice.is_empty() {
         message.push_str(&format!("\n  {advice}"));
     }
-    Exit::of_status(status, message)
+    let known = Code::ALL.into_iter().find(|known| known.as_str() == problem.code);
+    Exit { problem: known, ..Exit::of_status(status, message) }
 }
 
 /// A problem in lines: the detail with its code, each field that breaks a rule, and each reason if
-/// there is more than one or the detail does not say it. All of it is escaped.
+/// there is more than one or the detail does not say it. Nothing is said twice. All of it is escaped.
 pub(crate) fn problem_in_lines(
     detail: &str,
     code: &str,
@@ -335,10 +335,12 @@ pub(crate) fn problem_in_lines(
         .map(String::as_str)
         .filter(|reason| !of_fields.iter().any(|field| field == reason))
         .collect();
+    let all = reasons.join("; ");
     let detail = match (errors.len(), reasons.len()) {
         (1.., _) => "fields break rules".to_owned(),
         // Each of them gets a line of its own.
-        (0, count @ 2..) if detail == reasons.join("; ") => format!("refused for {count} reasons"),
+        (0, count @ 2..) if detail == all => format!("refused for {count} reasons"),
+        (0, count @ 2..) => detail.replacen(&all, &format!("{count} reasons"), 1),
         _ => detail.to_owned(),
     };
     let mut lines = vec![format!("{} ({})", escaped_line(&detail), escaped_line(code))];
@@ -406,6 +408,14 @@ mod tests {
     }
 
     #[test]
+    fn what_the_service_advises_is_not_advised_again() {
+        for code in ["digest_mismatch", "idempotency_conflict"] {
+            let said = message(serde_json::json!({ "code": code, "detail": "no; do something else" }));
+            assert_eq!(said, format!("no; do something else ({code})"));
+        }
+    }
+
+    #[test]
     fn every_reason_beyond_the_detail_has_its_line() {
         let said = message(serde_json::json!({
             "code": "not_permitted", "detail": "guests may not; nobody may at night",
@@ -419,10 +429,9 @@ mod tests {
             "code": "approvals_insufficient", "detail": "not enough: one; two; make a new request",
             "reasons": ["one", "two"],
         }));
-        assert!(
-            said.contains("make a new request (approvals_insufficient)\n  why: one\n  why: two\n"),
-            "{said}"
-        );
+        let expected = "not enough: 2 reasons; make a new request (approvals_insufficient)\n  \
+                        why: one\n  why: two\n  `countersign explain` says";
+        assert!(said.starts_with(expected), "{said}");
         let said = message(serde_json::json!({
             "code": "not_permitted", "detail": "no", "reasons": ["because\u{1b}[2J\nwhy: of that\u{202e}"],
         }));

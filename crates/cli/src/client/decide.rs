@@ -20,7 +20,7 @@ pub fn approve(arguments: &ApproveArguments) -> Result<(), Exit> {
     each(&arguments.ids, |name| {
         let request = session.connection.find(name)?;
         let digest = shown(&session, &request)?;
-        if !arguments.yes && !session.terminal.confirm("Approve exactly this?")? {
+        if !arguments.yes && !session.terminal.confirm("Approve exactly this?", "--yes")? {
             return skipped(&request);
         }
         let body = match &arguments.comment {
@@ -42,9 +42,12 @@ pub fn reject(arguments: &RejectArguments) -> Result<(), Exit> {
         shown(&session, &request)?;
         let reason = match &arguments.reason {
             Some(reason) => reason.clone(),
-            None => session.terminal.ask("Why? (nothing leaves it undecided) ")?.trim().to_owned(),
+            None => {
+                let question = "Why? (nothing leaves it undecided) ";
+                session.terminal.ask(question, "--reason and --yes")?.trim().to_owned()
+            }
         };
-        if reason.is_empty() || (!arguments.yes && !session.terminal.confirm("Reject this?")?) {
+        if reason.is_empty() || (!arguments.yes && !session.terminal.confirm("Reject this?", "--yes")?) {
             return skipped(&request);
         }
         decided(&session, &request, "reject", &json!({ "reason": reason }))
@@ -66,6 +69,7 @@ fn each(names: &[String], mut decide: impl FnMut(&str) -> Result<(), Exit>) -> R
     for name in names {
         if let Err(exit) = decide(name)
             && let Err(earlier) = std::mem::replace(&mut end, Err(exit))
+            && !earlier.message.is_empty()
         {
             tell(&format!("countersign: {earlier}"))?;
         }
@@ -78,7 +82,10 @@ fn each(names: &[String], mut decide: impl FnMut(&str) -> Result<(), Exit>) -> R
 /// # Errors
 /// As for [`digest_of_shown`].
 fn shown(session: &Session, request: &RequestBody) -> Result<String, Exit> {
-    session.terminal.print(&session.view().request(request))?;
+    if let Err(unread) = session.terminal.print(&session.view().request(request)) {
+        skipped(request)?;
+        return Err(unread);
+    }
     digest_of_shown(request)
 }
 

@@ -10,6 +10,7 @@ use crate::client::private_file;
 use crate::client::profile::{self, Settings, TokenSource};
 use crate::client::terminal::{Terminal, Tone};
 use crate::exit::Exit;
+use countersign_api::problem::Code;
 use countersign_app::host::Host as _;
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
@@ -196,11 +197,16 @@ fn token(
     }
     match accepted {
         Some(Ok(_)) => report.well("accepted", "the service accepts the token".to_owned()),
-        Some(Err(exit)) => report.problem(
-            "accepted",
-            format!("the service does not: {}", exit.message),
-            "get a token from the issuer, and for the audience, that the service is set up for",
-        ),
+        Some(Err(exit)) => {
+            let advice = match exit.problem {
+                // No other token helps whoever is disabled, or not listed where everybody has to be.
+                Some(Code::NotPermitted) => {
+                    "the token is good, but policy refuses you: ask whoever keeps the service's people.toml"
+                }
+                _ => "get a token from the issuer, and for the audience, that the service is set up for",
+            };
+            report.problem("accepted", format!("the service does not: {}", exit.message), advice);
+        }
         None => {}
     }
 }

@@ -72,7 +72,7 @@ pub fn login(arguments: &LoginArguments) -> Result<(), Exit> {
     if environment.token.is_some() || environment.token_file.is_some() || profile.token_file.is_some() {
         let note = "the login is not used while COUNTERSIGN_TOKEN, COUNTERSIGN_TOKEN_FILE or the profile's \
                     token_file is set";
-        writeln!(stdout, "{note}").map_err(|error| Exit::from(format!("stdout: {error}")))?;
+        writeln!(stdout, "{note}").map_err(|error| Exit::of_stdout(&error))?;
     }
     Ok(())
 }
@@ -91,9 +91,7 @@ pub fn device_login(
     out: &mut dyn Write,
 ) -> Result<Login, Exit> {
     let mut tell = |line: String| {
-        writeln!(out, "{line}")
-            .and_then(|()| out.flush())
-            .map_err(|error| Exit::from(format!("stdout: {error}")))
+        writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|error| Exit::of_stdout(&error))
     };
     let description = client.describe()?;
     let code = client.begin(&description)?;
@@ -143,7 +141,7 @@ pub fn forget(
     let login = store.read(name).ok().flatten();
     let was_there = store.remove(name)?;
     let line = if was_there { "Logged out of" } else { "Nobody was logged in at" };
-    writeln!(out, "{line} profile {name}.").map_err(|error| Exit::from(format!("stdout: {error}")))?;
+    writeln!(out, "{line} profile {name}.").map_err(|error| Exit::of_stdout(&error))?;
     if let (Some(login), Some(client)) = (login, client)
         && was_there
         && client.is_of(&login)

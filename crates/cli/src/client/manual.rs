@@ -41,7 +41,7 @@ pub fn pages(arguments: &ManArguments) -> Result<(), Exit> {
 fn print(bytes: &[u8]) -> Result<(), Exit> {
     let mut stdout = std::io::stdout().lock();
     let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
-    written.map_err(|error| Exit::from(format!("stdout: {error}")))
+    written.map_err(|error| Exit::of_stdout(&error))
 }
 
 #[cfg(test)]

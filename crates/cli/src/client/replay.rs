@@ -2,6 +2,7 @@
 //!
 //! The requests come from the service, and the policy from a directory; nothing is changed anywhere.
 
+use crate::arguments::seconds_of_days;
 use crate::client::arguments::ConnectionArguments;
 use crate::client::command::Session;
 use crate::client::show::{self, View};
@@ -29,13 +30,13 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 /// The longest time back: a service reads at most 366 days at once, and its clock is another.
-const MAX_SINCE_SECONDS: u32 = 365 * 24 * 60 * 60;
+const MAX_SINCE_DAYS: u32 = 365;
 
 /// `countersign policy replay`.
 #[derive(Debug, Clone, Args)]
 pub struct ReplayArguments {
     /// The directory with the new operations.toml, people.toml and access.cedar
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "DIR", env = "POLICY_DIR")]
     pub directory: PathBuf,
 
     /// How far back: a number and s, m, h or d, at most 365d. Open requests count from when they were
@@ -53,16 +54,13 @@ pub struct ReplayArguments {
 }
 
 fn since(text: &str) -> Result<u32, String> {
-    let seconds = crate::arguments::seconds(text)?;
-    if seconds > MAX_SINCE_SECONDS {
-        return Err("must be at most 365d".to_owned());
-    }
-    Ok(seconds)
+    seconds_of_days(MAX_SINCE_DAYS, text)
 }
 
 /// What a replay has found.
 #[derive(Debug, Default, Serialize)]
 struct Report {
+    directory: String,
     policy_version: String,
     since: String,
     requests: usize,
@@ -113,7 +111,9 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Exit> {
     let policy = crate::policy::usable(&arguments.directory)?;
     let session = Session::open(&arguments.connection)?;
     let since = session.host.now().minus_seconds(arguments.since).to_string();
-    let mut report = Report { policy_version: policy.version().to_string(), since, ..Report::default() };
+    let directory = arguments.directory.display().to_string();
+    let policy_version = policy.version().to_string();
+    let mut report = Report { directory, policy_version, since, ..Report::default() };
     let me = session.person().unwrap_or_default();
     let mut others = 0;
     for id in ids(&session, &report.since)? {
@@ -140,7 +140,8 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Exit> {
     report.changed.sort_by_key(|changed| (changed.outcome.is_none(), changed.terms.is_empty()));
     session.show(&report, |view| view.report(&report))?;
     match report.ending_differently() {
-        1.. if arguments.fail_on_change => Err(Exit::from(report.verdict())),
+        1.. if arguments.fail_on_change && session.is_json() => Err(Exit::from(report.verdict())),
+        1.. if arguments.fail_on_change => Err(Exit::told()),
         _ => Ok(()),
     }
 }
@@ -350,6 +351,7 @@ impl View {
             let Unreadable { request_id, reason } = unreadable;
             self.lines(&mut text, "Unreadable", [format!("{request_id}: {reason}")]);
         }
+        self.line(&mut text, "Policy", &report.directory, None);
         let verdict = format!("{}; since {}", report.verdict(), self.moment.past(&report.since));
         for line in show::wrapped(&escaped_line(&verdict), self.width) {
             let _ = writeln!(text, "{}", self.terminal.paint(Tone::Strong, &line));
@@ -405,6 +407,7 @@ mod tests {
         let evil = format!("{}\u{1b}[2J\nWould be      approved\u{202e}{}", "a ".repeat(60), "b".repeat(120));
         let difference = || DifferenceBody { what: "outcome", before: evil.clone(), after: evil.clone() };
         let report = Report {
+            directory: evil.clone(),
             policy_version: evil.clone(),
             since: evil.clone(),
             requests: 2,

@@ -95,16 +95,13 @@ impl View {
         text
     }
 
-    /// Somebody's decision: who, in which groups, by which door, when.
+    /// Somebody's decision: who, in which groups, when.
     fn decided(&self, request: &RequestBody, person: &str, verdict: &str) -> String {
         let is_it = |decision: &&DecisionBody| decision.person == person && decision.decision == verdict;
         match request.decisions.iter().find(is_it) {
-            Some(decision) => format!(
-                "{} through {}, {}",
-                in_groups(person, &decision.groups),
-                decision.channel,
-                self.moment.past(&decision.at)
-            ),
+            Some(decision) => {
+                format!("{}, {}", in_groups(person, &decision.groups), self.moment.past(&decision.at))
+            }
             None => person.to_owned(),
         }
     }
@@ -258,7 +255,7 @@ impl View {
             let _ = writeln!(text, "{}", self.terminal.paint(Tone::Quiet, &line));
         }
         for line in escaped_lines(words) {
-            for line in wrapped(&line, self.width.saturating_sub(4)) {
+            for line in broken(&line, self.width.saturating_sub(4)) {
                 let _ = writeln!(text, "  | {line}");
             }
         }
@@ -337,8 +334,16 @@ pub(crate) fn status_tone(status: &str) -> Tone {
     }
 }
 
-/// A line of escaped text in pieces that fit. Nothing is left out; it breaks at spaces where it can.
+/// A line of ours in pieces that fit, none of which ends in a blank.
 pub(crate) fn wrapped(line: &str, width: usize) -> Vec<String> {
+    let mut pieces: Vec<_> =
+        broken(line, width).iter().map(|piece| piece.trim_end_matches(' ').to_owned()).collect();
+    pieces.retain(|piece| !piece.is_empty());
+    if pieces.is_empty() { vec![String::new()] } else { pieces }
+}
+
+/// A line of escaped text in pieces that fit. Nothing is left out; it breaks at spaces where it can.
+pub(crate) fn broken(line: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut current = String::new();
     let mut used = 0;
@@ -416,7 +421,7 @@ mod tests {
             "Ticket        CHG-1234",
             "Approvals     2 of 3; needs: 1 of dba, 1 of finance or controlling, 1 of",
             "              anybody who may approve",
-            "Approved by   bob@example.com (approver, dba) through api, 3m ago",
+            "Approved by   bob@example.com (approver, dba), 3m ago",
             "              carol@example.com",
         ] {
             assert!(text.lines().any(|shown| shown.trim_end() == line), "no `{line}` in\n{text}");
@@ -432,7 +437,7 @@ mod tests {
             "decisions": [{ "person": "bob@example.com", "decision": "rejected",
                             "at": "2026-01-31T09:27:00.000Z", "groups": [], "channel": "direct", "event_id": "0" }],
         }));
-        assert!(rejected.contains("Rejected by   bob@example.com through direct, 3m ago\n"), "{rejected}");
+        assert!(rejected.contains("Rejected by   bob@example.com, 3m ago\n"), "{rejected}");
     }
 
     #[test]
@@ -452,10 +457,21 @@ mod tests {
 
     #[test]
     fn a_value_that_goes_on_looks_like_no_other_value() {
-        let evil = format!("bob@example.com {}eve@example.com (dba) through api, 1m ago", " ".repeat(60));
+        let evil = format!("bob@example.com {}eve@example.com (dba), 1m ago", " ".repeat(60));
         let text = shown(json!({ "approvals_received": 1, "approved_by": [evil] }));
         assert!(!text.lines().any(|line| line.starts_with("              eve@")), "{text}");
         check_fits(&text);
+    }
+
+    #[test]
+    fn a_line_that_goes_on_ends_in_no_blank_and_what_others_wrote_is_whole() {
+        for line in ["one two three four five", "one two       three four", "        ", "", "onetwothreefour"]
+        {
+            let pieces = wrapped(line, 10);
+            assert!(!pieces.is_empty() && pieces.iter().all(|piece| !piece.ends_with(' ')), "{pieces:?}");
+            assert_eq!(pieces.concat().replace(' ', ""), line.replace(' ', ""));
+            assert_eq!(broken(line, 10).concat(), line);
+        }
     }
 
     #[test]

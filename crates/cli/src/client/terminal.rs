@@ -1,5 +1,6 @@
 //! The terminal: whether there is one, colour, questions, and pages.
 
+use crate::client::show::WIDTH;
 use crate::exit::Exit;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
@@ -9,6 +10,7 @@ pub struct Terminal {
     has_colour: bool,
     is_interactive: bool,
     has_screen: bool,
+    is_terminal: bool,
     rows: usize,
 }
 
@@ -55,13 +57,20 @@ impl Terminal {
             has_colour: is_terminal && !is_set("NO_COLOR") && !is_dumb,
             is_interactive: is_terminal && std::io::stdin().is_terminal(),
             has_screen: is_terminal && std::io::stdin().is_terminal() && !is_dumb,
+            is_terminal,
             rows: if is_terminal { rows } else { usize::MAX },
         }
     }
 
     /// One without colours and without anybody: what tests and files see.
     pub fn plain() -> Self {
-        Self { has_colour: false, is_interactive: false, has_screen: false, rows: usize::MAX }
+        Self {
+            has_colour: false,
+            is_interactive: false,
+            has_screen: false,
+            is_terminal: false,
+            rows: usize::MAX,
+        }
     }
 
     /// One with colours and nobody: what a test of colours sees.
@@ -78,6 +87,11 @@ impl Terminal {
     /// Whether there is somebody, and a screen on which anything can be drawn anywhere.
     pub fn has_screen(self) -> bool {
         self.has_screen
+    }
+
+    /// How many columns a message may take: a program that reads it looks for whole lines.
+    pub fn columns(self) -> usize {
+        if self.is_terminal { WIDTH } else { usize::MAX }
     }
 
     /// A text in its colour. It must have been escaped before.
@@ -111,7 +125,7 @@ impl Terminal {
     /// # Errors
     /// When stdout cannot be written, or whoever reads has had enough.
     pub fn print(self, text: &str) -> Result<(), Exit> {
-        let failed = |error: std::io::Error| Exit::from(format!("stdout: {error}"));
+        let failed = |error: std::io::Error| Exit::of_stdout(&error);
         let mut stdout = std::io::stdout().lock();
         let page = self.rows.saturating_sub(1).max(1);
         let lines: Vec<_> = text.lines().collect();
@@ -128,29 +142,27 @@ impl Terminal {
         stdout.flush().map_err(failed)
     }
 
-    /// Asks a question that is answered by `y` or not at all.
+    /// Asks a question that is answered by `y` or not at all; `options` answer it beforehand.
     ///
     /// # Errors
     /// When there is nobody to ask.
-    pub fn confirm(self, question: &str) -> Result<bool, Exit> {
-        let answer = self.ask(&format!("{question} [y/N] "))?;
+    pub fn confirm(self, question: &str, options: &str) -> Result<bool, Exit> {
+        let answer = self.ask(&format!("{question} [y/N] "), options)?;
         Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
     }
 
-    /// Asks for a line.
+    /// Asks for a line; with `options` on the command line there is no question.
     ///
     /// # Errors
     /// When there is nobody to ask.
-    pub fn ask(self, question: &str) -> Result<String, Exit> {
+    pub fn ask(self, question: &str, options: &str) -> Result<String, Exit> {
         if !self.is_interactive {
-            return Err(Exit::usage(
-                "there is nobody to ask here: add --yes, and --reason to reject".to_owned(),
-            ));
+            return Err(Exit::usage(format!("there is nobody to ask here: add {options}")));
         }
         let mut stdout = std::io::stdout().lock();
         write!(stdout, "{question}")
             .and_then(|()| stdout.flush())
-            .map_err(|error| Exit::from(format!("stdout: {error}")))?;
+            .map_err(|error| Exit::of_stdout(&error))?;
         answer()
     }
 }

@@ -3,10 +3,12 @@
 use crate::actor::{Actor, Channel, Kind};
 use crate::command::Draft;
 use crate::person::PersonId;
-use crate::policy::{PolicyError, Source};
+use crate::policy::PolicyError;
 use crate::request::Status;
 use crate::risk::{Cost, Environment, RiskLevel};
+use crate::rules::read_slots;
 use crate::slots::{Groups, Slots};
+use crate::source::Source;
 use crate::terms::RequiredField;
 use crate::text::{DurationText, Identifier, RollbackPlan};
 use crate::timestamp::Timestamp;
@@ -24,6 +26,8 @@ pub const FILE: &str = "tests.toml";
 const MADE_AT: i64 = 1_772_445_600_000;
 /// How long after what came before it a step is taken, in seconds.
 const PAUSE: u32 = 60;
+/// How much of a text a message shows, in characters.
+const MAX_SHOWN: usize = 60;
 /// The codes that a refusal may have.
 const CODES: [&str; 13] = [
     "not_found",
@@ -132,7 +136,7 @@ pub(super) struct Expected {
 #[serde(deny_unknown_fields)]
 struct TestsFile {
     #[serde(default)]
-    people: BTreeMap<Person, Groups>,
+    people: BTreeMap<Person, BTreeSet<Spanned<String>>>,
     cases: Vec<CaseTable>,
 }
 
@@ -156,6 +160,7 @@ struct RequestTable {
     kind: Option<Kind>,
     #[serde(default, deserialize_with = "channel")]
     channel: Option<Channel>,
+    #[serde(default, deserialize_with = "address")]
     source_ip: Option<IpAddr>,
     #[serde(default, deserialize_with = "time")]
     at: Option<Timestamp>,
@@ -184,6 +189,7 @@ struct StepTable {
     kind: Option<Kind>,
     #[serde(default, deserialize_with = "channel")]
     channel: Option<Channel>,
+    #[serde(default, deserialize_with = "address")]
     source_ip: Option<IpAddr>,
     #[serde(default, deserialize_with = "time")]
     at: Option<Timestamp>,
@@ -205,19 +211,43 @@ impl TryFrom<String> for Person {
             Some(subject) => PersonId::service(subject),
             None => PersonId::from_email(&text),
         };
-        id.map(Self).map_err(|error| format!("{error}, or service: and the subject of a token"))
+        let shown = text.escape_debug();
+        id.map(Self).map_err(|error| format!("`{shown}` {error}, or service: and the subject of a token"))
     }
 }
 
-/// Reads and checks the text of `tests.toml`.
+/// Reads and checks the text of `tests.toml`. Whether the groups in it mean anything is not looked at:
+/// see [`parse_for`].
 ///
 /// # Errors
 /// Text that is not TOML, unknown keys, names and times that are none, somebody without groups, a
 /// case that expects nothing: each with its line.
 pub fn parse(text: &str) -> Result<Vec<Case>, PolicyError> {
+    read(text, |_| true)
+}
+
+/// The same, for a policy with these groups. A person in `[people]` is in no other: they would be in
+/// none, and every case with them would fail with another reason. A request or a step may name others,
+/// as a token may.
+///
+/// # Errors
+/// As for [`parse`], and a group that is not one of them.
+pub fn parse_for(text: &str, groups: &Groups) -> Result<Vec<Case>, PolicyError> {
+    read(text, |group| groups.contains(group))
+}
+
+fn read(text: &str, is_known: impl Fn(&str) -> bool) -> Result<Vec<Case>, PolicyError> {
     let source = Source { file: FILE, text };
     let file: TestsFile = source.read()?;
-    let reader = Reader { source, people: file.people };
+    let mut reader = Reader { source, people: BTreeMap::new() };
+    for (person, groups) in file.people {
+        if let Some(unknown) = groups.iter().find(|group| !is_known(group.get_ref())) {
+            let name = unknown.get_ref().escape_debug();
+            let rule = format!("names `{name}`, which is not one of the groups in people.toml");
+            return Err(reader.refused(unknown.span().start, &format!("people.{}", person.0), rule));
+        }
+        reader.people.insert(person, groups.into_iter().map(Spanned::into_inner).collect());
+    }
     if file.cases.is_empty() {
         return Err(reader.refused(0, "cases", "must not be empty"));
     }
@@ -359,7 +389,10 @@ fn text<'de, D: Deserializer<'de>, T>(
     read: impl Fn(&str) -> Result<T, String>,
 ) -> Result<Option<T>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    read(&text).map(Some).map_err(D::Error::custom)
+    read(&text).map(Some).map_err(|rule| {
+        let shown: String = text.chars().take(MAX_SHOWN).collect();
+        D::Error::custom(format!("`{}` {rule}", shown.escape_debug()))
+    })
 }
 
 fn one_of<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str, text: &str) -> Result<T, String> {
@@ -400,6 +433,10 @@ fn channel<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Channel>
     text(deserializer, |text| one_of(&Channel::ALL, Channel::as_str, text))
 }
 
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IpAddr>, D::Error> {
+    text(deserializer, |text| text.parse().map_err(|_| "must be an IP address".to_owned()))
+}
+
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     text(deserializer, |text| Timestamp::parse(text).map_err(|error| error.to_string()))
 }
@@ -424,6 +461,5 @@ fn cost<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cost>, D::E
 /// `{ dba = 1, "finance|controlling" = 1 }`, as rules demand them.
 fn slots<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Slots>, D::Error> {
     let slots = BTreeMap::<String, u8>::deserialize(deserializer)?;
-    let groups = |text: &str| text.split('|').map(|group| group.trim().to_owned()).collect();
-    Ok(Some(Slots::new(slots.iter().map(|(text, people)| (groups(text), *people)))))
+    read_slots(&slots).map(|slots| Some(Slots::new(slots))).map_err(D::Error::custom)
 }

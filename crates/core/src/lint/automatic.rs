@@ -3,6 +3,7 @@
 use super::{Lint, MAX_PROPOSALS, Severity, is_too_expensive};
 use crate::access::{Action, Target};
 use crate::actor::{Actor, Channel, Kind};
+use crate::explain::search::{Deed, Found, Search, kind_of};
 use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::risk::Environment;
@@ -10,121 +11,137 @@ use crate::rules::Proposal;
 use crate::rules::representatives::Space;
 use crate::slots::Groups;
 use crate::terms::Terms;
-use crate::timestamp::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Hours of a week at which is asked who may ask for an operation: every hour of the day is among them.
-const EVERY_HOURS: u32 = 7;
+/// Who may ask for something.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    Anybody,
+    Group(String),
+    Agents,
+    Services,
+    Named(PersonId),
+}
+
+impl Who {
+    /// The groups that they are in.
+    fn groups(&self) -> Groups {
+        match self {
+            Self::Group(group) => Groups::from([group.clone()]),
+            Self::Anybody | Self::Agents | Self::Services | Self::Named(_) => Groups::new(),
+        }
+    }
+
+    /// People, agents and services who are that.
+    fn actors(&self, policy: &Policy) -> Vec<Actor> {
+        let actor = |person: PersonId, kind: Kind| {
+            let groups = self.groups();
+            Actor::new(person, kind, Channel::Api, groups.iter().map(String::as_str))
+        };
+        match self {
+            Self::Anybody => vec![actor(PersonId::somebody(), Kind::Human)],
+            Self::Group(_) => Kind::ALL.into_iter().map(|kind| actor(PersonId::somebody(), kind)).collect(),
+            Self::Agents => vec![actor(PersonId::somebody(), Kind::Agent)],
+            Self::Services => vec![actor(PersonId::somebody(), Kind::Service)],
+            Self::Named(person) => vec![actor(person.clone(), kind_of(policy, person))],
+        }
+    }
+}
+
+/// In which environments who may have it run at once.
+type Unwatched = BTreeMap<Who, BTreeSet<Environment>>;
 
 /// What needs no approval, and who may ask for it.
-pub(super) fn lint(policy: &Policy, space: &Space, now: Timestamp) -> Vec<Lint> {
+pub(super) fn lint(policy: &Policy, space: &Space, search: &mut Search<'_>) -> Vec<Lint> {
     let known = policy.people().groups();
     let single = known.iter().map(|group| Groups::from([group.clone()]));
     let groups: Vec<Groups> = std::iter::once(Groups::new()).chain(single).collect();
-    let mut askers = Askers { policy, now, known: BTreeMap::new() };
     let mut lints = Vec::new();
     // What is not listed is high, and high takes two people.
     for operation in policy.rules().operations() {
         let space = Space { operations: vec![operation.to_owned()], groups: groups.clone(), ..space.clone() };
-        let mut by_who: BTreeMap<Option<String>, BTreeSet<Environment>> = BTreeMap::new();
-        let mut depends = false;
+        let mut unwatched = Unwatched::new();
         for proposal in space.proposals().take(MAX_PROPOSALS) {
             let terms = policy.assess(&proposal).terms;
             if terms.approvals_required > 0 || is_too_expensive(&terms, proposal.estimated_cost) {
                 continue;
             }
-            if askers.may_ask(&proposal, &terms) {
-                let who = proposal.requester_groups.first().cloned();
-                by_who.entry(who).or_default().insert(terms.environment);
+            for who in who_may_ask(policy, search, &proposal, &terms) {
+                unwatched.entry(who).or_default().insert(terms.environment);
             }
         }
-        for proposal in space.proposals().take(MAX_PROPOSALS) {
+        let takes_somebody = |proposal: Proposal<'_>| {
             let terms = policy.assess(&proposal).terms;
-            let who = proposal.requester_groups.first().cloned();
-            let is_automatic = by_who.get(&who).is_some_and(|all| all.contains(&terms.environment));
-            depends |= is_automatic && terms.approvals_required > 0;
-        }
-        if !by_who.is_empty() {
-            lints.push(told(operation, &by_who, known, depends));
+            let is_unwatched = |(who, environments): (&Who, &BTreeSet<Environment>)| {
+                who.groups() == *proposal.requester_groups && environments.contains(&terms.environment)
+            };
+            terms.approvals_required > 0 && unwatched.iter().any(is_unwatched)
+        };
+        if !unwatched.is_empty() {
+            let depends = space.proposals().take(MAX_PROPOSALS).any(takes_somebody);
+            lints.push(told(operation, &unwatched, known, depends));
         }
     }
     lints
 }
 
-fn told(
-    operation: &str,
-    by_who: &BTreeMap<Option<String>, BTreeSet<Environment>>,
-    known: &Groups,
-    depends: bool,
-) -> Lint {
-    let environments: BTreeSet<Environment> = by_who.values().flatten().copied().collect();
+/// Who in the proposal's groups may ask for it. If anybody may, nobody else is of interest.
+fn who_may_ask(policy: &Policy, search: &mut Search<'_>, proposal: &Proposal<'_>, terms: &Terms) -> Vec<Who> {
+    let named: Vec<Who> = search.people().iter().cloned().map(Who::Named).collect();
+    let mut may = |who: &Who| {
+        who.actors(policy).into_iter().any(|actor| {
+            let target = Target {
+                operation_type: proposal.operation_type,
+                instance_id: proposal.instance_id,
+                environment: terms.environment,
+                risk_level: terms.risk_level,
+                estimated_cost: proposal.estimated_cost,
+                requested_by: &actor.person,
+            };
+            let deed = Deed { actions: &[Action::Create], target, is_own: true };
+            search.ever(&deed, std::slice::from_ref(&actor)) == Found::Somebody
+        })
+    };
+    let candidates = match proposal.requester_groups.first() {
+        Some(group) => vec![Who::Group(group.clone())],
+        None if may(&Who::Anybody) => return vec![Who::Anybody],
+        None => [Who::Agents, Who::Services].into_iter().chain(named).collect(),
+    };
+    candidates.into_iter().filter(|who| may(who)).collect()
+}
+
+fn told(operation: &str, unwatched: &Unwatched, known: &Groups, depends: bool) -> Lint {
+    let environments: BTreeSet<Environment> = unwatched.values().flatten().copied().collect();
     let environments: Vec<_> = environments.iter().rev().map(|environment| environment.as_str()).collect();
     let at_times = if depends { ", for some instances or costs" } else { "" };
     let what = format!("needs no approval in {}{at_times}", environments.join(" and "));
     let path = ["operations", operation];
-    if by_who.contains_key(&None) {
+    if unwatched.contains_key(&Who::Anybody) {
         let message = format!("{what}, and anybody may ask for it: even somebody in no group");
         return Lint::new(Severity::Warning, &path, message);
     }
-    let groups: Groups = by_who.keys().flatten().cloned().collect();
+    let groups: Groups = unwatched.keys().flat_map(Who::groups).collect();
     if groups == *known {
         let message = format!("{what}, and anybody may ask for it who is in any group");
         return Lint::new(Severity::Warning, &path, message);
     }
-    let groups: Vec<_> = groups.into_iter().collect();
-    let groups = match groups.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        _ => groups.join(""),
-    };
-    let message = format!("{what}: whoever is in {groups} starts it without a second pair of eyes");
+    let in_groups = (!groups.is_empty()).then(|| format!("whoever is in {}", one_of(groups)));
+    let others = unwatched.keys().filter_map(|who| match who {
+        Who::Anybody | Who::Group(_) => None,
+        Who::Agents => Some("any agent".to_owned()),
+        Who::Services => Some("any service".to_owned()),
+        Who::Named(person) => Some(format!("`{person}`")),
+    });
+    let who = one_of(in_groups.into_iter().chain(others));
+    let message = format!("{what}: {who} starts it without a second pair of eyes");
     Lint::new(Severity::Note, &path, message)
 }
 
-/// Who may ask for what, with the answers that are known.
-struct Askers<'a> {
-    policy: &'a Policy,
-    now: Timestamp,
-    known: BTreeMap<(Option<String>, String), bool>,
-}
-
-impl Askers<'_> {
-    /// Whether somebody in the proposal's groups may ask for it: at some hour of a week, from
-    /// nowhere in particular or from an address that policy itself names.
-    fn may_ask(&mut self, proposal: &Proposal<'_>, terms: &Terms) -> bool {
-        let what = match self.policy.tells_requests_apart(Action::Create) {
-            true => super::in_words(proposal, terms),
-            false => String::new(),
-        };
-        let question = (proposal.requester_groups.first().cloned(), what);
-        if let Some(known) = self.known.get(&question) {
-            return *known;
-        }
-        let answer = self.find(proposal, terms);
-        self.known.insert(question, answer);
-        answer
-    }
-
-    fn find(&self, proposal: &Proposal<'_>, terms: &Terms) -> bool {
-        let groups = proposal.requester_groups.iter().map(String::as_str);
-        let mut actor = Actor::new(PersonId::somebody(), Kind::Human, Channel::Api, groups);
-        let target = Target {
-            operation_type: proposal.operation_type,
-            instance_id: proposal.instance_id,
-            environment: terms.environment,
-            risk_level: terms.risk_level,
-            estimated_cost: proposal.estimated_cost,
-            requested_by: &PersonId::somebody(),
-        };
-        let sources = std::iter::once(None).chain(self.policy.addresses().into_iter().map(Some));
-        for source_ip in sources {
-            actor.source_ip = source_ip;
-            for hour in 0..24 {
-                let now = self.now.plus_seconds(hour * EVERY_HOURS * 60 * 60);
-                if self.policy.ask(Action::Create, &actor, target, true, now).is_permitted() {
-                    return true;
-                }
-            }
-        }
-        false
+/// `a, b or c`.
+fn one_of(names: impl IntoIterator<Item = String>) -> String {
+    let names: Vec<String> = names.into_iter().collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => names.join(""),
     }
 }

@@ -126,8 +126,7 @@ impl Rules {
 
     /// Whether a rule is about a proposal.
     pub(crate) fn concerns(&self, rule: &Rule, proposal: &Proposal<'_>) -> bool {
-        let environment = self.environment_of(proposal.instance_id).max(proposal.declared_environment);
-        rule.conditions.hold(proposal, environment)
+        rule.conditions.hold(proposal, self.environment_of(proposal.instance_id))
     }
 
     /// Globs of non-production instances that match no name an instance may have.
@@ -205,16 +204,24 @@ fn texts<'a>(globs: impl Iterator<Item = &'a WildMatch>) -> Vec<String> {
     globs.map(WildMatch::pattern).filter(|glob| known.insert(glob.clone())).collect()
 }
 
-/// A letter that none of the globs has.
+/// A letter that none of the globs has, small or capital.
 fn filler<'a>(globs: impl IntoIterator<Item = &'a String>) -> char {
-    let used: BTreeSet<char> = globs.into_iter().flat_map(|glob| glob.chars()).collect();
+    let letters = globs.into_iter().flat_map(|glob| glob.chars());
+    let used: BTreeSet<char> = letters.map(|letter| letter.to_ascii_lowercase()).collect();
     ('a'..='z').rev().chain('0'..='9').find(|letter| !used.contains(letter)).unwrap_or('z')
 }
 
-/// Names that globs match: each of them, and each two together.
+/// Names that globs match: each of them, and each two together. Each in capitals and in small letters as
+/// well: only rules match those of another case, and neither the catalogue nor what is non-production.
 fn names(globs: &[String], filler: char) -> Vec<String> {
     let mut names: Vec<String> =
         globs.iter().flat_map(|glob| [2, 13].map(|length| named(glob, filler, length))).collect();
+    names.extend(
+        globs
+            .iter()
+            .map(|glob| named(glob, filler, 2))
+            .flat_map(|name| [name.to_ascii_uppercase(), name.to_ascii_lowercase()]),
+    );
     let pairs = globs
         .iter()
         .enumerate()
@@ -239,7 +246,8 @@ fn could_be_named(glob: &str, filler: char) -> bool {
     [0, 1].iter().any(|length| Identifier::parse(&named(glob, filler, *length)).is_ok())
 }
 
-/// The shortest name that two globs match, if there is one: a walk over the places in both.
+/// The shortest name that two globs match, if there is one: a walk over the places in both. Its letters
+/// are those of the first: the second may be a rule's, and take no notice of capitals.
 fn common(one: &str, other: &str, filler: char) -> Option<String> {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let is_any = |c: char| c == '*' || c == '?';
@@ -260,7 +268,7 @@ fn common(one: &str, other: &str, filler: char) -> Option<String> {
         }
         // … or for another letter, and everything else for one.
         if let (Some(a), Some(b)) = (a, b)
-            && (a == b || is_any(a) || is_any(b))
+            && (a.eq_ignore_ascii_case(&b) || is_any(a) || is_any(b))
         {
             let letter = [a, b].into_iter().find(|c| !is_any(*c)).unwrap_or(filler);
             let after = |at, c| if c == '*' { at } else { at + 1 };
@@ -298,15 +306,21 @@ mod tests {
             ("a*b", "a?c*b", Some("azcb")),
             ("abc", "a*c", Some("abc")),
             ("", "*", Some("")),
+            ("dev-*", "*-ORDERS", Some("dev-ORDERS")),
+            ("dev-a*", "DEV-*", Some("dev-a")),
         ] {
             let name = common(one, other, 'z');
             assert_eq!(name.as_deref(), expected, "{one} and {other}");
             if let Some(name) = name {
-                assert!(WildMatch::new(one).matches(&name) && WildMatch::new(other).matches(&name));
+                assert!(WildMatch::new(one).matches(&name), "{one} and {other}");
+                assert!(WildMatch::new_case_insensitive(other).matches(&name), "{one} and {other}");
             }
         }
         // With the letters that stand for anything, the name is not one of a third glob by accident.
         let names = names(&["dev-*".to_owned(), "*-orders".to_owned()], 'z');
         assert!(names.contains(&"dev-z-orders".to_owned()), "{names:?}");
+        // In capitals it is not the same to what is non-production, and is to rules.
+        assert!(names.contains(&"DEV-ZZ".to_owned()), "{names:?}");
+        assert_ne!(filler([&"*Z*".to_owned()]), 'z');
     }
 }

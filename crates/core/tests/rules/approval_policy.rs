@@ -7,12 +7,13 @@ use crate::worlds::{
     AGENT, CI, Caller, GROUPS, ROBO, Seats, Set, Shown, Spec, Step, Verb, World, any_groups, any_world, id,
 };
 use countersign_core::approvals::Approvals;
-use countersign_core::command::Command;
+use countersign_core::command::{Command, Draft};
 use countersign_core::decide;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::request::Status;
 use proptest::prelude::*;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The request of a world, and the reference's idea of it; none if its requester may not ask.
@@ -26,12 +27,14 @@ fn open(world: &World) -> Option<(Trail, Reference)> {
     let mut actor = world.requester.actor();
     actor.filed_by = world.filer.map(id);
     let actor = policy.people().identify(actor).unwrap();
-    let trail = Trail::open_as(draft("unlisted"), &actor, &policy, None);
+    let draft = Draft::new("unlisted", "orders-db", &json!({}), "non-production", "it is full").unwrap();
+    let trail = Trail::open_as(draft, &actor, &policy, None);
     let reference = Reference {
         requester: spec.main(world.requester.address),
         requester_known: spec.addresses(world.requester.address),
         filer: world.filer,
         owner: spec.owner(world.requester.address).map(|owner| spec.addresses(owner)).unwrap_or_default(),
+        in_production: !spec.non_production,
         approvals: Reference::demanded(spec).len(),
         slots: spec.slots.clone(),
         digest_required: spec.digest_required,
@@ -72,19 +75,24 @@ fn number(person: &PersonId) -> usize {
     (0..=CI).find(|address| id(*address) == *person).unwrap()
 }
 
+fn approvals_of<'a>(trail: &'a Trail, policy: &Policy) -> Approvals<'a> {
+    Approvals::of(&trail.request, &policy.terms_in_force(&trail.request), policy)
+}
+
 /// What must hold of whoever's approvals count under a policy.
 fn check_counted(trail: &Trail, reference: &Reference, spec: &Spec, policy: &Policy) -> Vec<Set> {
-    let approvals = Approvals::of(&trail.request, policy);
+    let approvals = approvals_of(trail, policy);
     let mut humans = BTreeSet::new();
     let mut people = Vec::new();
     for decision in &approvals.counting {
-        let address = number(&decision.person);
-        assert!(humans.insert(spec.human(address)), "one human counts twice");
-        assert!(!spec.is_disabled(address), "somebody disabled counts");
-        assert!(!spec.is_listed_machine(address), "a machine counts");
-        assert_ne!(spec.human(address), spec.human(reference.requester), "the requester counts");
-        for involved in reference.filer.iter().chain(&reference.owner).copied() {
-            assert_ne!(spec.human(address), spec.human(involved), "the filer or the owner counts");
+        let theirs: BTreeSet<_> =
+            decision.addresses.iter().map(|address| spec.human(number(address))).collect();
+        assert!(theirs.iter().all(|human| humans.insert(*human)), "one human counts twice");
+        assert!(!theirs.iter().any(|human| spec.is_disabled(*human)), "somebody disabled counts");
+        assert!(!theirs.iter().any(|human| spec.is_listed_machine(*human)), "a machine counts");
+        let makers = reference.requester_known.iter().chain(&reference.filer).chain(&reference.owner);
+        for involved in makers.copied() {
+            assert!(!theirs.contains(&spec.human(involved)), "the requester, filer or owner counts");
         }
         let groups =
             decision.groups.iter().map(|name| GROUPS.iter().position(|group| group == name).unwrap());
@@ -216,6 +224,9 @@ fn plain() -> Spec {
         pending_seconds: 3600,
         execute_within_seconds: 3600,
         permitted: Set::from([0, 1, 2]),
+        juniors: None,
+        blind: None,
+        non_production: false,
         forgotten: None,
         entry_of: [Some(0), Some(1), Some(2), Some(3), Some(4), None],
         disabled: Set::new(),
@@ -250,7 +261,13 @@ fn an_address_that_is_unlinked_is_nobody_new() {
     let mut trail = opened();
     for address in [0, 4] {
         assert_eq!(give(&mut trail, &unlinked, &caller(address, &[0]), &approve()), "self_approval");
-        assert_eq!(give(&mut trail, &unlinked, &caller(address, &[0]), &start()), "not_approved");
+    }
+    // They asked as p4. Whoever has p0 now inherits nothing but that.
+    for (address, to_start, to_cancel) in
+        [(0, "not_permitted", "not_permitted"), (4, "not_approved", "cancelled")]
+    {
+        assert_eq!(give(&mut trail, &unlinked, &caller(address, &[0]), &start()), to_start);
+        assert_eq!(give(&mut trail, &unlinked, &caller(address, &[0]), &cancel()), to_cancel);
     }
     // Linked only later, they were two people who both approved: one of them counts.
     let mut trail = opened();
@@ -274,7 +291,7 @@ fn an_address_that_moves_to_somebody_else_makes_them_one_human() {
         let actor = then.people().identify(caller(4, &[0]).actor()).unwrap();
         let mut trail = Trail::open_as(draft("unlisted"), &actor, &then, None);
         assert_eq!(give(&mut trail, &then, &caller(2, &[0]), &approve()), "pending");
-        assert!(Approvals::of(&trail.request, &now).counting.is_empty(), "p2 is p{moved} now, who asked");
+        assert!(approvals_of(&trail, &now).counting.is_empty(), "p2 is p{moved} now, who asked");
         assert_eq!(give(&mut trail, &now, &caller(0, &[0]), &approve()), "pending");
         assert_eq!(give(&mut trail, &now, &caller(5, &[0]), &approve()), "approved");
     }
@@ -290,9 +307,93 @@ fn an_address_that_moves_to_somebody_else_makes_them_one_human() {
         let mut trail = Trail::open_as(draft("unlisted"), &actor, &then, None);
         assert_eq!(give(&mut trail, &then, &caller(first, &[0]), &approve()), "pending");
         assert_eq!(give(&mut trail, &then, &caller(2, &[0]), &approve()), "approved");
-        assert_eq!(Approvals::of(&trail.request, &now).counting.len(), 1, "p{moved} was p{first}'s, is p2's");
+        assert_eq!(approvals_of(&trail, &now).counting.len(), 1, "p{moved} was p{first}'s, is p2's");
         assert_eq!(give(&mut trail, &now, &caller(0, &[0]), &start()), "approvals_insufficient");
     }
+}
+
+/// THREATS 5: an address under which somebody approved, and which turns out to be the requester's, the
+/// owner's or a machine's, makes the approval theirs. Whichever is the main address.
+#[test]
+fn an_approval_counts_for_whoever_has_its_address_now() {
+    let owned = || Spec { owner_of_robo: Some(4), ..plain() };
+    for moved in [1, 3] {
+        let mut then = owned();
+        then.entry_of = [None; 6];
+        (then.entry_of[2], then.entry_of[moved]) = (Some(2), Some(2));
+        let mut of_requester = owned();
+        of_requester.entry_of = [None; 6];
+        (of_requester.entry_of[0], of_requester.entry_of[moved]) = (Some(0), Some(0));
+        let mut of_owner = owned();
+        of_owner.entry_of = [None; 6];
+        (of_owner.entry_of[4], of_owner.entry_of[moved]) = (Some(4), Some(4));
+        let mut of_machine = Spec { demoted: Some(moved), owner_of_robo: None, ..plain() };
+        of_machine.entry_of = [None; 6];
+        for (now, requester) in [(of_requester, 0), (of_owner, ROBO), (of_machine, 0)] {
+            let (then, now) = (then.policy(), now.policy());
+            let actor = then.people().identify(caller(requester, &[0]).actor()).unwrap();
+            let mut trail = Trail::open_as(draft("unlisted"), &actor, &then, None);
+            assert_eq!(give(&mut trail, &then, &caller(moved, &[0]), &approve()), "pending");
+            assert_eq!(give(&mut trail, &then, &caller(5, &[0]), &approve()), "approved");
+            assert_eq!(approvals_of(&trail, &now).counting.len(), 1, "p{moved} approved as p2's");
+            let found = give(&mut trail, &now, &caller(requester, &[0]), &start());
+            assert_eq!(found, "approvals_insufficient", "p{moved} approved as p2's");
+        }
+    }
+}
+
+/// An access policy that tells environments apart is asked about the environment of now, while the
+/// request is open: what has become production since is production.
+#[test]
+fn who_may_approve_follows_the_environment_of_now() {
+    let outside = Spec { juniors: Some(3), non_production: true, ..plain() };
+    let inside = Spec { non_production: false, ..outside.clone() };
+    let (outside, inside) = (outside.policy(), inside.policy());
+    let open = || {
+        let actor = outside.people().identify(caller(0, &[0]).actor()).unwrap();
+        let draft = Draft::new("unlisted", "orders-db", &json!({}), "non-production", "it is full").unwrap();
+        Trail::open_as(draft, &actor, &outside, None)
+    };
+    let mut trail = open();
+    assert_eq!(give(&mut trail, &inside, &caller(1, &[3]), &approve()), "not_permitted");
+    assert_eq!(give(&mut trail, &outside, &caller(1, &[3]), &approve()), "pending");
+    assert_eq!(give(&mut trail, &outside, &caller(2, &[3]), &approve()), "approved");
+    assert!(approvals_of(&trail, &inside).counting.is_empty());
+    assert_eq!(give(&mut trail, &inside, &caller(0, &[0]), &start()), "approvals_insufficient");
+    assert_eq!(give(&mut trail, &outside, &caller(0, &[0]), &start()), "executing");
+}
+
+/// G4: nobody approves what they are not shown, whatever policy permits; to refuse needs no look.
+#[test]
+fn whoever_may_not_see_the_parameters_does_not_approve() {
+    let (seeing, blind) = (plain().policy(), Spec { blind: Some(2), ..plain() }.policy());
+    let open = || {
+        let actor = seeing.people().identify(caller(0, &[0]).actor()).unwrap();
+        Trail::open_as(draft("unlisted"), &actor, &seeing, None)
+    };
+    let mut trail = open();
+    assert_eq!(give(&mut trail, &blind, &caller(1, &[2]), &approve()), "not_permitted");
+    assert_eq!(give(&mut trail, &blind, &caller(1, &[1, 2]), &approve()), "pending");
+    assert_eq!(give(&mut trail, &seeing, &caller(2, &[2]), &approve()), "approved");
+    // What they were shown then, they were shown.
+    assert_eq!(give(&mut trail, &blind, &caller(0, &[0]), &start()), "executing");
+    assert_eq!(give(&mut open(), &blind, &caller(1, &[2]), &reject()), "rejected");
+}
+
+/// What policy comes to require of approvals, it requires of those on record.
+#[test]
+fn an_approval_without_the_digest_does_not_count_once_policy_requires_it() {
+    let (lax, strict) = (plain().policy(), Spec { digest_required: true, ..plain() }.policy());
+    let actor = lax.people().identify(caller(0, &[0]).actor()).unwrap();
+    let mut trail = Trail::open_as(draft("unlisted"), &actor, &lax, None);
+    let digest = trail.request.parameters_digest.to_string();
+    let shown = Command::Approve { comment: None, parameters_digest: Some(digest) };
+    assert_eq!(give(&mut trail, &lax, &caller(1, &[0]), &approve()), "pending");
+    assert_eq!(give(&mut trail, &strict, &caller(2, &[0]), &shown), "pending");
+    assert_eq!(give(&mut trail, &strict, &caller(3, &[0]), &shown), "approved");
+    assert_eq!(give(&mut trail, &strict, &caller(0, &[0]), &start()), "executing");
+    let named: Vec<_> = trail.request.decisions.iter().map(|decision| decision.digest_presented).collect();
+    assert_eq!(named, [false, true, true]);
 }
 
 /// A request of p0's, made under a policy and approved there by p1 as dba and p2 as security, and

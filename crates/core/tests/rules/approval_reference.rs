@@ -14,6 +14,8 @@ pub(crate) struct Vote {
     pub(crate) known: Set,
     pub(crate) groups: Set,
     pub(crate) approves: bool,
+    /// Whether they named the digest.
+    pub(crate) named: bool,
 }
 
 /// What the reference knows of the request.
@@ -25,6 +27,7 @@ pub(crate) struct Reference {
     pub(crate) filer: Option<usize>,
     /// All addresses that were the owner's then.
     pub(crate) owner: Set,
+    pub(crate) in_production: bool,
     pub(crate) approvals: usize,
     pub(crate) slots: Seats,
     pub(crate) digest_required: bool,
@@ -74,30 +77,54 @@ pub(crate) fn most_seated(seats: &[Option<Set>], people: &[Set]) -> usize {
 }
 
 impl Reference {
-    /// Whether the request is one of whoever has these addresses.
+    /// Whether the request is one of whoever has these addresses, as a policy has it.
     pub(crate) fn is_own(&self, spec: &Spec, mine: &Set) -> bool {
-        let makers = [Some(self.requester), self.filer];
-        !self.requester_known.is_disjoint(mine)
-            || !self.owner.is_disjoint(mine)
-            || makers.iter().flatten().any(|maker| {
-                mine.contains(maker)
-                    || spec.owner(*maker).is_some_and(|owner| mine.contains(&spec.main(owner)))
-            })
+        [Some(self.requester), self.filer].iter().flatten().any(|maker| {
+            mine.contains(maker) || spec.owner(*maker).is_some_and(|owner| mine.contains(&spec.main(owner)))
+        })
     }
 
-    /// What is known of whoever voted: what was then, and what is now.
+    /// Whether it is, or was one when it was made.
+    pub(crate) fn is_or_was_own(&self, spec: &Spec, mine: &Set) -> bool {
+        let then = &self.requester_known | &self.owner;
+        self.is_own(spec, mine)
+            || then.iter().any(|address| !spec.addresses(*address).is_disjoint(mine))
+            || !then.is_disjoint(mine)
+    }
+
+    /// What is known of whoever voted: what was theirs then, and all that is now of whoever has any of it.
     fn known(spec: &Spec, vote: &Vote) -> Set {
-        &vote.known | &spec.addresses(vote.address)
+        vote.known.iter().flat_map(|address| spec.addresses(*address)).chain(vote.known.clone()).collect()
+    }
+
+    /// What it has become while it is open; what has ended stays what it was.
+    fn is_in_production(&self, spec: &Spec) -> bool {
+        let is_open = ["pending", "approved"].contains(&self.status);
+        self.in_production || is_open && !spec.non_production
+    }
+
+    /// Whether a policy lets people in these groups decide on it.
+    fn is_permitted(&self, spec: &Spec, groups: &Set) -> bool {
+        let in_production = self.is_in_production(spec);
+        groups
+            .iter()
+            .filter(|group| spec.knows(**group))
+            .any(|group| spec.permitted.contains(group) || !in_production && spec.juniors == Some(*group))
     }
 
     /// Whether somebody's approval with these groups counts under a policy.
     pub(crate) fn is_eligible(&self, spec: &Spec, vote: &Vote) -> bool {
-        let is_disabled = vote.known.iter().chain([&vote.address]).any(|address| spec.is_disabled(*address));
-        let may_act = !is_disabled && (!spec.unlisted_refused || spec.entry(vote.address).is_some());
-        let is_human = !spec.is_listed_machine(vote.address);
-        let is_permitted =
-            vote.groups.iter().any(|group| spec.permitted.contains(group) && spec.knows(*group));
-        vote.approves && may_act && is_human && is_permitted && !self.is_own(spec, &Self::known(spec, vote))
+        let known = Self::known(spec, vote);
+        let may_act = !known.iter().any(|address| spec.is_disabled(*address))
+            && (!spec.unlisted_refused || spec.entry(vote.address).is_some());
+        let is_human = !known.iter().any(|address| spec.is_listed_machine(*address));
+        let is_shown = vote.named || !(self.digest_required || spec.digest_required);
+        vote.approves
+            && may_act
+            && is_human
+            && is_shown
+            && self.is_permitted(spec, &vote.groups)
+            && !self.is_or_was_own(spec, &known)
     }
 
     /// The groups of each human who counts, by the first of their votes that does.
@@ -177,16 +204,17 @@ impl Reference {
         }
         let is_machine =
             caller.address == CI || caller.groups.contains(&AGENT) || spec.is_listed_machine(caller.address);
-        let is_requester = !self.requester_known.is_disjoint(&mine) || mine.contains(&self.requester);
+        let is_requester = mine.contains(&self.requester);
         match verb {
             Verb::Approve | Verb::Reject => {
                 if is_machine {
                     return "agent_cannot_approve";
                 }
-                if own {
+                if self.is_or_was_own(spec, &mine) {
                     return "self_approval";
                 }
-                if groups.is_disjoint(&spec.permitted) {
+                let is_shown = groups.iter().any(|group| spec.blind != Some(*group));
+                if !self.is_permitted(spec, &groups) || verb == Verb::Approve && !is_shown {
                     return "not_permitted";
                 }
             }
@@ -225,7 +253,13 @@ impl Reference {
                 }
                 if verb == Verb::Reject {
                     let groups = Set::new();
-                    self.votes.push(Vote { address: spec.main(me), known: mine, groups, approves: false });
+                    self.votes.push(Vote {
+                        address: spec.main(me),
+                        known: mine,
+                        groups,
+                        approves: false,
+                        named: false,
+                    });
                     self.status = "rejected";
                     return "rejected";
                 }
@@ -241,7 +275,13 @@ impl Reference {
                 if shown == Shown::Nothing && (self.digest_required || spec.digest_required) {
                     return "validation_failed";
                 }
-                self.votes.push(Vote { address: spec.main(me), known: mine, groups, approves: true });
+                self.votes.push(Vote {
+                    address: spec.main(me),
+                    known: mine,
+                    groups,
+                    approves: true,
+                    named: shown == Shown::Right,
+                });
                 if all_seated(&seats, &people) {
                     let within = self.execute_within_seconds.min(spec.execute_within_seconds);
                     (self.status, self.approved_at) = ("approved", now);

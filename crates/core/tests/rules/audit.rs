@@ -350,8 +350,14 @@ fn the_details_of_each_event_hold_what_the_design_names() {
     ];
     assert_eq!(names(full, 0), created);
     assert_eq!(names(full, 1), ["text_digest"]);
-    let granted =
-        ["approvals_received", "approvals_required", "comment_digest", "groups", "parameters_digest"];
+    let granted = [
+        "approvals_received",
+        "approvals_required",
+        "comment_digest",
+        "digest_presented",
+        "groups",
+        "parameters_digest",
+    ];
     assert_eq!(names(full, 2), granted);
     assert_eq!(
         names(full, 3),
@@ -359,6 +365,7 @@ fn the_details_of_each_event_hold_what_the_design_names() {
             "approvals_received",
             "approvals_required",
             "comment_digest",
+            "digest_presented",
             "execute_by",
             "groups",
             "parameters_digest"

@@ -47,7 +47,8 @@ const PEOPLE: &str = r#"
 "#;
 
 fn run(table: &str, policy: &Policy) -> Vec<Vec<Failure>> {
-    let cases = cases::parse(&format!("{PEOPLE}\n{table}")).unwrap_or_else(|error| panic!("{error}"));
+    let cases = cases::parse_for(&format!("{PEOPLE}\n{table}"), policy.people().groups());
+    let cases = cases.unwrap_or_else(|error| panic!("{error}"));
     cases.iter().map(|case| cases::run(case, policy)).collect()
 }
 
@@ -55,7 +56,7 @@ fn run(table: &str, policy: &Policy) -> Vec<Vec<Failure>> {
 fn the_table_of_the_bundled_policy_holds() {
     let text = include_str!("../../../../policy/tests.toml");
     let policy = countersign_host::policy::bundled().unwrap();
-    let cases = cases::parse(text).unwrap();
+    let cases = cases::parse_for(text, policy.people().groups()).unwrap();
     assert!(cases.len() >= 15);
     for case in &cases {
         assert_eq!(cases::run(case, &policy), Vec::new(), "{}", case.name);
@@ -265,33 +266,68 @@ fn a_table_that_cannot_be_meant_is_refused_with_its_line() {
     let case = "[[cases]]\nname = \"x\"\nrequest = { by = \"ann@example.com\", operation_type = \"reboot\", instance_id = \"orders-db\", environment = \"production\" }\nexpect = { status = \"pending\" }\n";
     assert_eq!(cases::parse(&format!("{PEOPLE}{case}")).unwrap()[0].line, 7);
     for (from, to, line, said) in [
-        ("status = \"pending\"", "state = \"pending\"", 4, "unknown field `state`"),
-        ("status = \"pending\"", "status = \"open\"", 4, "must be one of pending, approved"),
+        ("status = \"pending\"", "state = \"pending\"", 4, "cases.expect has an unknown field `state`"),
+        (
+            "status = \"pending\"",
+            "status = \"open\"",
+            4,
+            "cases.expect.status `open` must be one of pending, approved",
+        ),
         ("status = \"pending\"", "refused = \"forbidden\"", 4, "must be one of not_found"),
-        ("status = \"pending\"", "slots = { dba = -1 }", 4, "-1"),
+        (
+            "status = \"pending\"",
+            "slots = { dba = -1 }",
+            4,
+            "cases.expect.slots.dba must be a whole number from 0 to 255, not `-1`",
+        ),
         ("status = \"pending\"", "cost_limit = -1", 4, "must be 0 or a number"),
-        ("status = \"pending\"", "required_fields = [\"price\"]", 4, "unknown variant"),
+        (
+            "status = \"pending\"",
+            "required_fields = [\"price\"]",
+            4,
+            "cases.expect.required_fields has an element that must be one of",
+        ),
         ("status = \"pending\"", "reason = \"x\"", 2, "expect.reason is about a refusal"),
         ("status = \"pending\"", "status = \"pending\", refused = \"not_permitted\"", 2, "leaves no request"),
         ("expect = { status = \"pending\" }", "", 2, "this case can never fail"),
         ("expect = { status = \"pending\" }", "expect = {}", 2, "this case can never fail"),
         ("name = \"x\"", "name = \" \"", 2, "name must not be empty"),
-        ("name = \"x\"", "", 1, "missing field `name`"),
-        ("ann@example.com", "ann", 3, "must be an e-mail address"),
+        ("name = \"x\"", "", 1, "cases lacks `name`"),
+        ("ann@example.com", "ann", 3, "cases.request.by `ann` must be an e-mail address"),
         ("ann@example.com", "zoe@example.com", 3, "zoe@example.com has no groups"),
         ("\"reboot\"", "\"re boot\"", 3, "operation_type must be 1 to 128"),
         ("\"orders-db\"", "\"\"", 3, "instance_id must be 1 to 128"),
-        ("\"production\"", "\"prod\"", 3, "unknown variant"),
-        ("\"production\" }", "\"production\", at = \"monday\" }", 3, "must be an RFC 3339"),
+        ("\"production\"", "\"prod\"", 3, "cases.request.environment must be "),
+        (
+            "\"production\" }",
+            "\"production\", at = \"monday\" }",
+            3,
+            "cases.request.at `monday` must be an RFC 3339",
+        ),
         ("\"production\" }", "\"production\", cost = 1 }", 3, "unknown field `cost`"),
-        ("\"production\" }", "\"production\", source_ip = \"10.0.0\" }", 3, "IP address"),
-        ("\"production\" }", "\"production\", kind = \"robot\" }", 3, "must be one of human, agent, service"),
-        ("\"production\" }", "\"production\", estimated_cost = \"much\" }", 3, "invalid type"),
+        (
+            "\"production\" }",
+            "\"production\", source_ip = \"10.0.0\" }",
+            3,
+            "cases.request.source_ip `10.0.0` must be an IP address",
+        ),
+        (
+            "\"production\" }",
+            "\"production\", kind = \"robot\" }",
+            3,
+            "`robot` must be one of human, agent, service",
+        ),
+        (
+            "\"production\" }",
+            "\"production\", estimated_cost = \"much\" }",
+            3,
+            "cases.request.estimated_cost must be a number, not \"much\"",
+        ),
         (
             "expect =",
             "steps = [{ by = \"dan@example.com\", expects = \"pending\" }]\nexpect =",
             4,
-            "unknown field `expects`",
+            "cases.steps has an unknown field `expects`",
         ),
         (
             "expect =",
@@ -303,7 +339,7 @@ fn a_table_that_cannot_be_meant_is_refused_with_its_line() {
             "expect =",
             "steps = [{ by = \"dan@example.com\", action = \"veto\" }]\nexpect =",
             4,
-            "unknown variant",
+            "cases.steps.action must be one of `approve`, ",
         ),
         (
             "expect =",
@@ -316,6 +352,12 @@ fn a_table_that_cannot_be_meant_is_refused_with_its_line() {
             "steps = [{ by = \"dan@example.com\", reason = \"x\" }]\nexpect =",
             4,
             "reason is about a refusal",
+        ),
+        (
+            "status = \"pending\"",
+            "slots = { \"dba | finance\" = 1, \"finance|dba\" = 1 }",
+            4,
+            "cases.expect.slots must name the same groups once: `dba | finance` and `finance|dba` are one slot",
         ),
         ("[[cases]]", "[[case]]", 1, "unknown field `case`"),
     ] {
@@ -330,6 +372,24 @@ fn a_table_that_cannot_be_meant_is_refused_with_its_line() {
     for text in ["", "cases = []", "[[cases]", "\u{feff}\0"] {
         assert!(cases::parse(text).is_err(), "{text:?}");
     }
+}
+
+/// Else they would be in no group, and each case with them would fail as if nothing were there.
+#[test]
+fn a_person_in_a_group_that_policy_does_not_know_is_refused_with_the_line() {
+    let case = "[[cases]]\nname = \"x\"\nrequest = { by = \"ann@example.com\", groups = [\"wheel\"], operation_type = \"reboot\", instance_id = \"orders-db\", environment = \"production\" }\nexpect = { refused = \"not_permitted\" }\n";
+    let policy = policy();
+    let known = policy.people().groups();
+    let text = format!("{PEOPLE}{case}");
+    // What a token says besides is nobody's mistake.
+    assert_eq!(cases::parse_for(&text, known).unwrap().len(), 1);
+    let text = text.replace("\"approver\", \"finance\"", "\"approver\",\n \"finances\"");
+    let error = cases::parse_for(&text, known).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "tests.toml:6: people.fay@example.com names `finances`, which is not one of the groups in people.toml"
+    );
+    assert_eq!(cases::parse(&text).unwrap().len(), 1);
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod creation;
 mod deadlines;
 mod demands;
 mod digest;
+mod explain;
 mod fixture;
 mod idempotency;
 mod lifecycle;

@@ -47,10 +47,10 @@ fn groups_that_cannot_be_meant_are_refused_with_their_line() {
         ("groups = [\"аpprover\"]", 1, "must be names of"),
         ("groups = [\"dba|security\"]", 1, "must be names of"),
         ("groups = [\"a\\\"b\"]", 1, "must be names of"),
-        ("groups = [1]", 1, "invalid type"),
-        ("groups = \"approver\"", 1, "invalid type"),
+        ("groups = [1]", 1, "groups has an element that must be text, not `1`"),
+        ("groups = \"approver\"", 1, "groups must be a list, not \"approver\""),
         ("group = [\"approver\"]", 1, "unknown field `group`"),
-        ("groups = [\"a\"]\ngroups = [\"b\"]", 2, "duplicate key"),
+        ("groups = [\"a\"]\ngroups = [\"b\"]", 2, "duplicate key `groups`"),
         (&long, 2, "must be names of"),
         (&many, 3, "must name 1 to 40 groups"),
     ]);
@@ -73,16 +73,40 @@ fn an_entry_that_cannot_be_meant_is_refused_with_its_line() {
         ("groups = [\"a\"]\n[services.\"c i\"]\nowner = \"a@x.org\"", 2, "is not the subject of a service"),
         ("groups = [\"a\"]\n[services.\"\"]\nowner = \"a@x.org\"", 2, "is not the subject of a service"),
         // Unknown and missing keys.
-        ("groups = [\"a\"]\n[people.\"a@x.org\"]\nalias = []", 3, "unknown field `alias`"),
+        (
+            "groups = [\"a\"]\n[people.\"a@x.org\"]\nalias = []",
+            3,
+            "people.a@x.org has an unknown field `alias`",
+        ),
         ("groups = [\"a\"]\n[people.\"a@x.org\"]\ndisable = true", 3, "unknown field `disable`"),
-        ("groups = [\"a\"]\n[people.\"a@x.org\"]\ndisabled = \"yes\"", 3, "invalid type"),
+        (
+            "groups = [\"a\"]\n[people.\"a@x.org\"]\ndisabled = \"yes\"",
+            3,
+            "people.a@x.org.disabled must be `true` or `false`, not \"yes\"",
+        ),
         ("groups = [\"a\"]\n[people.\"a@x.org\"]\nowner = \"b@x.org\"", 3, "unknown field `owner`"),
-        ("groups = [\"a\"]\n[agents.\"bot@x.org\"]", 2, "missing field `owner`"),
+        ("groups = [\"a\"]\n[agents.\"bot@x.org\"]", 2, "agents.bot@x.org lacks `owner`"),
         ("groups = [\"a\"]\n[agents.\"bot@x.org\"]\nowner = \"a@x.org\"\naddresses = []", 4, "unknown field"),
-        ("groups = [\"a\"]\n[services.ci]\ndisabled = true", 2, "missing field `owner`"),
+        ("groups = [\"a\"]\n[services.ci]\ndisabled = true", 2, "services.ci lacks `owner`"),
         ("groups = [\"a\"]\n[persons.\"a@x.org\"]", 2, "unknown field `persons`"),
-        ("groups = [\"a\"]\nunlisted_refused = 1", 2, "invalid type"),
-        ("groups = [\"a\"]\n[people.\"a@x.org\"]\n[people.\"a@x.org\"]", 3, "duplicate key"),
+        ("groups = [\"a\"]\nunlisted_refused = 1", 2, "unlisted_refused must be `true` or `false`, not `1`"),
+        ("groups = [\"a\"]\n[people.\"a@x.org\"]\n[people.\"a@x.org\"]", 3, "duplicate key `\"a@x.org\"`"),
+        // What stands behind the name of a table is in that table.
+        (
+            "[people.\"a@x.org\"]\ngroups = [\"a\"]",
+            2,
+            "people.a@x.org has `groups`, which belongs to no table: put it before the first",
+        ),
+        (
+            "groups = [\"a\"]\n[people]\nowner_required = true",
+            3,
+            "people.owner_required belongs to no table: put it before the first",
+        ),
+        (
+            "groups = [\"a\"]\n[services.ci]\nowner = \"a@x.org\"\nunlisted_refused = 1",
+            4,
+            "services.ci has an unknown field `unlisted_refused`",
+        ),
         (&crowd, 2, "has more than 6 addresses"),
     ]);
 }
@@ -134,22 +158,22 @@ fn whoever_answers_for_a_machine_is_a_person_and_no_chain_leads_to_one() {
         (
             "groups = [\"a\"]\n[agents.\"r@x.org\"]\nowner = \"r@x.org\"",
             2,
-            "must have a person for its owner",
+            "must have a person for its owner: `r@x.org` is listed under agents",
         ),
         (
             "groups = [\"a\"]\n[agents.\"r@x.org\"]\nowner = \"s@x.org\"\n[agents.\"s@x.org\"]\nowner = \"r@x.org\"",
             2,
-            "must have a person for its owner",
+            "must have a person for its owner: `s@x.org` is listed under agents",
         ),
         (
             "groups = [\"a\"]\n[agents.\"r@x.org\"]\nowner = \"h@x.org\"\n[agents.\"s@x.org\"]\nowner = \"R@x.org\"",
             4,
-            "must have a person for its owner",
+            "must have a person for its owner: `r@x.org` is listed under agents",
         ),
         (
             "groups = [\"a\"]\n[agents.\"r@x.org\"]\nowner = \"h@x.org\"\n[services.ci]\nowner = \"r@x.org\"",
             4,
-            "must have a person for its owner",
+            "must have a person for its owner: `r@x.org` is listed under agents",
         ),
     ]);
     // By any address of theirs, and by one that nobody has listed.

@@ -7,6 +7,7 @@ use countersign_core::digest::Digest;
 use countersign_core::people::People;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
+use countersign_core::risk::Environment;
 use countersign_core::rules::Rules;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +51,12 @@ pub(crate) struct Spec {
     pub(crate) execute_within_seconds: i64,
     /// Who may approve.
     pub(crate) permitted: Set,
+    /// Who may approve as well, but outside of production only.
+    pub(crate) juniors: Option<usize>,
+    /// Whoever is in no other group is not shown what is to be run.
+    pub(crate) blind: Option<usize>,
+    /// Whether the instance is listed as one outside of production.
+    pub(crate) non_production: bool,
     /// A group that this policy does not know.
     pub(crate) forgotten: Option<usize>,
     /// For each human's address, which entry it belongs to; none if it is not listed.
@@ -158,11 +165,13 @@ impl Spec {
             .collect();
         let rules = format!(
             "[defaults]\npending_seconds = {}\nexecute_within_seconds = {}\n\
-             [approvals]\nlow = 0\nmedium = 1\nhigh = {}\n[environments]\n\
+             [approvals]\nlow = 0\nmedium = 1\nhigh = {}\n\
+             [environments]\nnon_production_instances = {:?}\n\
              [rules.r]\napprovals = {}\nslots = {{ {} }}\ndigest_required = {}\n",
             self.pending_seconds,
             self.execute_within_seconds,
             self.high,
+            if self.non_production { &["orders-db"][..] } else { &[] },
             self.approvals,
             slots.join(", "),
             self.digest_required,
@@ -170,6 +179,8 @@ impl Spec {
         let rules = Rules::parse(&rules, people.groups()).unwrap_or_else(|error| panic!("{error}\n{rules}"));
         let access = Groupwise {
             permitted: names(&self.permitted).into_iter().map(str::to_owned).collect(),
+            juniors: self.juniors.map(|group| GROUPS[group].to_owned()),
+            blind: self.blind.map(|group| GROUPS[group].to_owned()),
             known: people.groups().clone(),
         };
         let version = Digest::of(format!("{text}{rules:?}{access:?}"));
@@ -181,21 +192,25 @@ impl Spec {
 #[derive(Debug)]
 pub(crate) struct Groupwise {
     pub(crate) permitted: BTreeSet<String>,
+    pub(crate) juniors: Option<String>,
+    pub(crate) blind: Option<String>,
     pub(crate) known: BTreeSet<String>,
 }
 
 impl Access for Groupwise {
     fn answer(&self, question: &Question<'_>) -> Answer {
-        let groups = &question.actor.groups;
+        let mut groups = question.actor.groups.iter().filter(|group| self.known.contains(*group));
+        let in_production =
+            question.target.is_none_or(|target| target.environment == Environment::Production);
         let permitted = match question.action {
-            Action::Approve | Action::Reject => {
-                groups.iter().any(|group| self.permitted.contains(group) && self.known.contains(group))
-            }
-            Action::View | Action::Comment => {
-                question.is_own || groups.iter().any(|group| self.known.contains(group))
+            Action::Approve | Action::Reject => groups.any(|group| {
+                self.permitted.contains(group) || !in_production && self.juniors.as_ref() == Some(group)
+            }),
+            Action::View | Action::Comment => question.is_own || groups.next().is_some(),
+            Action::ViewParameters => {
+                question.is_own || groups.any(|group| self.blind.as_ref() != Some(group))
             }
             Action::Create
-            | Action::ViewParameters
             | Action::Audit
             | Action::Cancel
             | Action::Execute
@@ -279,7 +294,13 @@ pub(crate) fn any_spec() -> impl Strategy<Value = Spec> {
     );
     let times =
         (prop::sample::select(&[60i64, 3600, 3600][..]), prop::sample::select(&[60i64, 3600, 3600][..]));
-    let access = (prop::collection::btree_set(0..4usize, 2..5), prop::option::weighted(0.15, 0..4usize));
+    let access = (
+        prop::collection::btree_set(0..4usize, 2..5),
+        prop::option::weighted(0.15, 0..4usize),
+        prop::option::weighted(0.3, 0..4usize),
+        prop::option::weighted(0.2, 0..4usize),
+        prop::bool::weighted(0.4),
+    );
     let entry = prop::option::weighted(0.7, 0..PEOPLE);
     let people = (
         prop::array::uniform6(entry),
@@ -292,7 +313,7 @@ pub(crate) fn any_spec() -> impl Strategy<Value = Spec> {
     );
     (demands, times, access, people).prop_map(|(demands, times, access, people)| {
         let (high, approvals, mut slots, digest_required) = demands;
-        let (permitted, forgotten) = access;
+        let (permitted, forgotten, juniors, blind, non_production) = access;
         let (entry_of, disabled, demoted, mut owner_of_robo, mut owner_of_ci, owner_required, unlisted) =
             people;
         slots.retain(|groups, _| forgotten.is_none_or(|group| !groups.contains(&group)));
@@ -310,6 +331,9 @@ pub(crate) fn any_spec() -> impl Strategy<Value = Spec> {
             pending_seconds: times.0,
             execute_within_seconds: times.1,
             permitted,
+            juniors,
+            blind,
+            non_production,
             forgotten,
             entry_of,
             disabled,
@@ -338,6 +362,8 @@ pub(crate) fn any_later(first: Spec) -> impl Strategy<Value = Spec> {
         }
         if access {
             (spec.permitted, spec.forgotten) = (other.permitted.clone(), other.forgotten);
+            (spec.juniors, spec.blind, spec.non_production) =
+                (other.juniors, other.blind, other.non_production);
         }
         if merge {
             spec.entry_of = other.entry_of;

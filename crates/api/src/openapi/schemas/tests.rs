@@ -209,6 +209,7 @@ fn the_schemas_have_the_members_of_the_wire_types() {
         decision: text(),
         at: text(),
         groups: Vec::new(),
+        digest_presented: false,
         channel: text(),
         comment: Some(text()),
         event_id: text(),

@@ -7,7 +7,7 @@ use super::input::Rows;
 use super::open::{Mode, Open, Page, Verb};
 use super::state::State;
 use crate::client::moment::Moment;
-use crate::client::show::{self, View, environment_tone, risk_tone, short_length, wrapped};
+use crate::client::show::{self, View, broken, environment_tone, risk_tone, short_length, wrapped};
 use crate::client::terminal::{Terminal, Tone};
 use countersign_api::wire::SummaryBody;
 use countersign_core::text::{escaped_line, escaped_lines};
@@ -271,7 +271,7 @@ fn quoted(text: &str, width: usize) -> Vec<String> {
     if text.is_empty() {
         return Vec::new();
     }
-    let lines = wrapped(&escaped_line(text), width.saturating_sub(4));
+    let lines = broken(&escaped_line(text), width.saturating_sub(4));
     lines.into_iter().take(INPUT_ROWS).map(|line| format!("  | {line}")).collect()
 }
 

@@ -1,0 +1,296 @@
+//! Whether people can be thought of who may do something, at some time and from somewhere: for saying
+//! of a demand that somebody could meet it.
+//!
+//! People are made up: whether there is anybody in a group is not known here. Nothing is decided, policy
+//! is asked. What cannot be told within so many questions is no "no".
+
+use super::survey;
+use crate::access::{Action, Part, Question, TO_APPROVE, Target};
+use crate::actor::{AGENT_GROUP, Actor, Channel, Kind};
+use crate::person::PersonId;
+use crate::policy::Policy;
+use crate::rules::MAX_APPROVALS;
+use crate::slots::Groups;
+use crate::terms::Terms;
+use crate::timestamp::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// A week, for policies that ask for the time of day or the day of the week.
+const HOURS: u32 = 7 * 24;
+/// How far apart hours are that are asked about in turn: every hour of the day soon has its turn, and in
+/// the end every hour of the week.
+const STRIDE: u32 = 7 + 24;
+
+/// What a search has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Somebody could.
+    Somebody,
+    /// Nobody could.
+    Nobody,
+    /// There were no questions left.
+    CannotTell,
+}
+
+/// What somebody would do: all of the actions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deed<'a> {
+    pub(crate) actions: &'a [Action],
+    pub(crate) target: Target<'a>,
+    pub(crate) is_own: bool,
+}
+
+impl<'a> Deed<'a> {
+    /// To approve what somebody else has asked for.
+    pub(crate) fn approval(target: Target<'a>) -> Self {
+        Self { actions: &TO_APPROVE, target, is_own: false }
+    }
+
+    /// Whether policy lets somebody.
+    pub(crate) fn is_permitted(&self, policy: &Policy, actor: &Actor, now: Timestamp) -> bool {
+        let permits = |action: &Action| policy.ask(*action, actor, self.target, self.is_own, now);
+        self.actions.iter().all(|action| permits(action).is_permitted())
+    }
+
+    /// Whether it may matter to policy.
+    fn turns_on(&self, policy: &Policy, part: Part) -> bool {
+        self.actions.iter().any(|action| survey::turns_on(policy, *action, part))
+    }
+
+    /// Whether policy would not let somebody, whatever is put in place of some parts.
+    fn is_denied_whatever(&self, policy: &Policy, actor: &Actor, now: Timestamp, open: &[Part]) -> bool {
+        let Self { target, is_own, .. } = *self;
+        self.actions.iter().any(|action| {
+            let question = Question { action: *action, actor, target: Some(target), is_own, now };
+            survey::denies_whatever(policy, &question, open)
+        })
+    }
+}
+
+/// When, from where and through which door.
+#[derive(Debug, Clone, Copy)]
+struct Circumstances {
+    now: Timestamp,
+    source_ip: Option<IpAddr>,
+    channel: Channel,
+}
+
+/// All that decides what a search comes to: the actions, what matters of the target, and the people.
+type Searched = (Vec<&'static str>, Vec<String>, Vec<(PersonId, &'static str, Groups)>);
+
+/// A search, with what it has found so far.
+#[derive(Debug)]
+pub(crate) struct Search<'a> {
+    policy: &'a Policy,
+    now: Timestamp,
+    sources: Vec<Option<IpAddr>>,
+    /// Where somebody was found last: they are likely to be found there again.
+    likely: Circumstances,
+    /// Whom access policies name, by the ids that they act under.
+    people: Vec<PersonId>,
+    /// Groups that make a difference to access policies. Whoever is an agent does not decide.
+    named_groups: Groups,
+    questions_left: usize,
+    found: BTreeMap<Searched, Found>,
+}
+
+impl<'a> Search<'a> {
+    /// A search in the week from `now` on: from an address, and from those that policy names.
+    pub(crate) fn new(
+        policy: &'a Policy,
+        now: Timestamp,
+        source_ip: Option<IpAddr>,
+        max_questions: usize,
+    ) -> Self {
+        let people = policy.people();
+        let could_act = |id: &PersonId| people.person(id) == id && !people.is_disabled(id);
+        let makes_a_difference = |group: &&String| *group != AGENT_GROUP && policy.names_group(group);
+        let named = survey::named_people(policy);
+        let named = named.iter().filter_map(|naming| PersonId::from_stored(&naming.name).ok());
+        Self {
+            policy,
+            now,
+            likely: Circumstances { now, source_ip, channel: Channel::Api },
+            sources: std::iter::once(source_ip).chain(policy.addresses().into_iter().map(Some)).collect(),
+            people: named.filter(could_act).collect::<BTreeSet<_>>().into_iter().collect(),
+            named_groups: people.groups().iter().filter(makes_a_difference).cloned().collect(),
+            questions_left: max_questions,
+            found: BTreeMap::new(),
+        }
+    }
+
+    /// Whom access policies name.
+    pub(crate) fn people(&self) -> &[PersonId] {
+        &self.people
+    }
+
+    /// Whether it was given up somewhere.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.questions_left == 0
+    }
+
+    /// Whether people could be found who fill the slots, and then give what is left to anybody.
+    pub(crate) fn could_meet(&mut self, target: Target<'_>, terms: &Terms) -> bool {
+        let left_to_anybody = terms.approvals_required > terms.slots.total();
+        terms.approvals_required <= MAX_APPROVALS
+            && terms.slots.iter().all(|(groups, _)| self.somebody(target, groups) != Found::Nobody)
+            && (!left_to_anybody || self.anybody(target) != Found::Nobody)
+    }
+
+    /// Whether somebody in one of these groups could approve, in no other group or in another one.
+    pub(crate) fn somebody(&mut self, target: Target<'_>, wanted: &Groups) -> Found {
+        match self.alone(target, wanted) {
+            Found::Nobody => {
+                let pairs = self.named_groups.iter().flat_map(|other| pairs(wanted, other)).collect();
+                self.approver(target, pairs)
+            }
+            found @ (Found::Somebody | Found::CannotTell) => found,
+        }
+    }
+
+    /// Whether somebody could approve who is in one of these groups and in no other.
+    pub(crate) fn alone(&mut self, target: Target<'_>, wanted: &Groups) -> Found {
+        self.approver(target, wanted.iter().map(|group| Groups::from([group.clone()])).collect())
+    }
+
+    /// The groups that somebody could be in besides one of these, and then approve.
+    pub(crate) fn helping(&mut self, target: Target<'_>, wanted: &Groups) -> Vec<String> {
+        let named = self.named_groups.clone();
+        let helps = |other: &String| self.approver(target, pairs(wanted, other)) == Found::Somebody;
+        named.into_iter().filter(helps).collect()
+    }
+
+    /// Whether there is anybody who could approve.
+    pub(crate) fn anybody(&mut self, target: Target<'_>) -> Found {
+        match self.approver(target, BTreeSet::from([Groups::new()])) {
+            Found::Nobody => self.somebody(target, self.policy.people().groups()),
+            found @ (Found::Somebody | Found::CannotTell) => found,
+        }
+    }
+
+    /// Whether somebody could approve who is in one of these sets of groups.
+    fn approver(&mut self, target: Target<'_>, sets: BTreeSet<Groups>) -> Found {
+        let deed = Deed::approval(target);
+        // Groups that nobody names make no difference, and groups that are not configured nobody has.
+        let known = self.policy.people().groups();
+        let could_be = |set: &&Groups| set.is_subset(known) && !set.contains(AGENT_GROUP);
+        let sets: BTreeSet<Groups> = sets
+            .iter()
+            .filter(could_be)
+            .map(|set| set.intersection(&self.named_groups).cloned().collect())
+            .collect();
+        let somebody = PersonId::somebody();
+        let could_decide =
+            |id: &&PersonId| *id != target.requested_by && kind_of(self.policy, id) == Kind::Human;
+        let people = std::iter::once(&somebody).chain(self.people.iter().filter(could_decide));
+        let mut actors: Vec<Actor> = people
+            .flat_map(|person| {
+                let actor = |set: &Groups| {
+                    Actor::new(person.clone(), Kind::Human, Channel::Api, set.iter().map(String::as_str))
+                };
+                sets.iter().map(actor).collect::<Vec<_>>()
+            })
+            .collect();
+        if !deed.turns_on(self.policy, Part::Person) {
+            actors.truncate(1);
+        }
+        self.ever(&deed, &actors)
+    }
+
+    /// Whether one of these people could do it at some time, from somewhere and through some door.
+    pub(crate) fn ever(&mut self, deed: &Deed<'_>, actors: &[Actor]) -> Found {
+        let key = self.key(deed, actors);
+        if let Some(found) = self.found.get(&key) {
+            return *found;
+        }
+        let found = self.look(deed, actors);
+        self.found.insert(key, found);
+        found
+    }
+
+    fn look(&mut self, deed: &Deed<'_>, actors: &[Actor]) -> Found {
+        const CIRCUMSTANCES: [Part; 3] = [Part::Channel, Part::Address, Part::Time];
+        const ALL: [Part; 4] = [Part::Person, Part::Channel, Part::Address, Part::Time];
+        let policy = self.policy;
+        // Most searches end at once: with somebody who may, or with what nobody may.
+        if let Some(found) = self.look_at(self.likely, deed, actors) {
+            return found;
+        }
+        let now = self.likely.now;
+        if actors.first().is_none_or(|actor| deed.is_denied_whatever(policy, actor, now, &ALL)) {
+            return Found::Nobody;
+        }
+        let could = |actor: &&Actor| !deed.is_denied_whatever(policy, actor, now, &CIRCUMSTANCES);
+        let actors: Vec<Actor> = actors.iter().filter(could).cloned().collect();
+        let hours = if deed.turns_on(policy, Part::Time) { HOURS } else { 1 };
+        let doors = if deed.turns_on(policy, Part::Channel) { &Channel::ALL[..] } else { &[Channel::Api] };
+        let sources = if deed.turns_on(policy, Part::Address) { self.sources.clone() } else { vec![None] };
+        for step in 0..hours {
+            let now = self.now.plus_seconds(step * STRIDE % HOURS * 60 * 60);
+            for source_ip in &sources {
+                for channel in doors {
+                    let here = Circumstances { now, source_ip: *source_ip, channel: *channel };
+                    if let Some(found) = self.look_at(here, deed, &actors) {
+                        return found;
+                    }
+                }
+            }
+        }
+        Found::Nobody
+    }
+
+    /// `None` if nobody was found there.
+    fn look_at(&mut self, here: Circumstances, deed: &Deed<'_>, actors: &[Actor]) -> Option<Found> {
+        let Circumstances { now, source_ip, channel } = here;
+        for actor in actors {
+            if self.questions_left == 0 {
+                return Some(Found::CannotTell);
+            }
+            self.questions_left -= 1;
+            let actor = Actor { source_ip, channel, ..actor.clone() };
+            if deed.is_permitted(self.policy, &actor, now) {
+                self.likely = here;
+                return Some(Found::Somebody);
+            }
+        }
+        None
+    }
+
+    fn key(&self, deed: &Deed<'_>, actors: &[Actor]) -> Searched {
+        let Target { operation_type, instance_id, environment, risk_level, estimated_cost, requested_by } =
+            deed.target;
+        let parts = [
+            (Part::Operation, operation_type.to_owned()),
+            (Part::Instance, instance_id.to_owned()),
+            (Part::Environment, environment.as_str().to_owned()),
+            (Part::Risk, risk_level.as_str().to_owned()),
+            (Part::Cost, estimated_cost.map_or(String::new(), |cost| cost.to_string())),
+            (Part::Requester, requested_by.to_string()),
+        ];
+        let matters = parts.into_iter().filter(|(part, _)| deed.turns_on(self.policy, *part));
+        (
+            deed.actions.iter().map(|action| action.as_str()).collect(),
+            matters.map(|(part, value)| format!("{part:?} {value}")).collect(),
+            actors
+                .iter()
+                .map(|actor| (actor.person.clone(), actor.kind.as_str(), actor.groups.clone()))
+                .collect(),
+        )
+    }
+}
+
+/// What somebody who is named is.
+pub(crate) fn kind_of(policy: &Policy, id: &PersonId) -> Kind {
+    match id.as_str().starts_with("service:") {
+        true => Kind::Service,
+        false if policy.people().is_machine(id) => Kind::Agent,
+        false => Kind::Human,
+    }
+}
+
+/// Each of these groups together with another one.
+fn pairs(groups: &Groups, other: &str) -> BTreeSet<Groups> {
+    let others = groups.iter().filter(|group| *group != other);
+    others.map(|group| Groups::from([group.clone(), other.to_owned()])).collect()
+}

@@ -1,0 +1,79 @@
+//! What a rule demands: how it is added to what others demand, and how it is told. When it holds is not
+//! known here.
+
+use crate::risk::{Cost, RiskLevel};
+use crate::slots::Slots;
+use crate::terms::{RequiredField, Terms, lower};
+use std::collections::BTreeSet;
+
+/// What a rule adds; what is not said adds nothing.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Demands {
+    pub(super) risk: Option<RiskLevel>,
+    pub(super) approvals: Option<u8>,
+    pub(super) slots: Slots,
+    pub(super) pending_seconds: Option<u32>,
+    pub(super) execute_within_seconds: Option<u32>,
+    pub(super) pending_limit: Option<u16>,
+    pub(super) cost_limit: Option<Cost>,
+    pub(super) required_fields: BTreeSet<RequiredField>,
+    pub(super) digest_required: bool,
+}
+
+impl Demands {
+    pub(super) fn add_to(&self, terms: Terms) -> Terms {
+        Terms {
+            risk_level: self.risk.map_or(terms.risk_level, |risk| risk.max(terms.risk_level)),
+            environment: terms.environment,
+            approvals_required: terms.approvals_required.max(self.approvals.unwrap_or(0)),
+            slots: terms.slots.join(&self.slots),
+            pending_seconds: self
+                .pending_seconds
+                .map_or(terms.pending_seconds, |s| s.min(terms.pending_seconds)),
+            execute_within_seconds: self
+                .execute_within_seconds
+                .map_or(terms.execute_within_seconds, |s| s.min(terms.execute_within_seconds)),
+            digest_required: terms.digest_required || self.digest_required,
+            cost_limit: lower(terms.cost_limit, self.cost_limit),
+            required_fields: terms.required_fields.union(&self.required_fields).copied().collect(),
+            pending_limit: self
+                .pending_limit
+                .map_or(terms.pending_limit, |limit| limit.min(terms.pending_limit)),
+        }
+    }
+
+    pub(super) fn in_words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        words.extend(self.risk.map(|risk| format!("risk {}", risk.as_str())));
+        words.extend(self.approvals.map(approvals_in_words));
+        if !self.slots.is_empty() {
+            words.push(self.slots.to_string());
+        }
+        words.extend(lifetimes_in_words(self.pending_seconds, self.execute_within_seconds));
+        words.extend(
+            self.pending_limit.map(|limit| format!("at most {limit} pending requests of one requester")),
+        );
+        words.extend(self.cost_limit.map(|limit| format!("a cost of at most {limit}")));
+        words.extend(self.required_fields.iter().map(|field| format!("a {field}")));
+        if self.digest_required {
+            words.push("approvers name the digest they were shown".to_owned());
+        }
+        words
+    }
+}
+
+pub(super) fn approvals_in_words(approvals: u8) -> String {
+    match approvals {
+        1 => "1 approval".to_owned(),
+        approvals => format!("{approvals} approvals"),
+    }
+}
+
+pub(super) fn lifetimes_in_words(
+    pending: Option<u32>,
+    execute_within: Option<u32>,
+) -> impl Iterator<Item = String> {
+    let pending = pending.map(|seconds| format!("expires after {seconds} seconds"));
+    let start = execute_within.map(|seconds| format!("must be started within {seconds} seconds"));
+    pending.into_iter().chain(start)
+}

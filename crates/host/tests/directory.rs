@@ -1,0 +1,124 @@
+//! What a directory must hold to be read as a policy: three files of text, of which each is named that
+//! is none.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use countersign_core::cases;
+use countersign_core::rules;
+use countersign_host::policy::{self, ACCESS_FILE, BUNDLED, PolicyFiles};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A directory of its own for a test, with the policy that comes with the program.
+fn directory(name: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if directory.exists() {
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("operations.toml"), BUNDLED.operations).unwrap();
+    std::fs::write(directory.join("people.toml"), BUNDLED.people).unwrap();
+    std::fs::write(directory.join(ACCESS_FILE), BUNDLED.access).unwrap();
+    std::fs::write(directory.join(cases::FILE), "cases = []\n").unwrap();
+    directory
+}
+
+/// What is said of a file, by whichever function reads it, without its path.
+#[track_caller]
+fn refused(directory: &Path, file: &str) -> String {
+    let said = match file {
+        cases::FILE => policy::read_cases(directory).unwrap_err(),
+        _ => {
+            let said = policy::load(Some(directory)).unwrap_err();
+            assert_eq!(said, PolicyFiles::read(directory).unwrap_err());
+            said
+        }
+    };
+    said.strip_prefix(directory.join(file).to_str().unwrap()).unwrap().to_owned()
+}
+
+const FILES: [&str; 4] = ["operations.toml", "people.toml", ACCESS_FILE, cases::FILE];
+
+#[test]
+fn files_are_read_as_they_are() {
+    let directory = directory("usual");
+    let files = PolicyFiles::read(&directory).unwrap();
+    assert_eq!(files.text().version(), BUNDLED.version());
+    assert_eq!(policy::load(Some(&directory)).unwrap().version(), BUNDLED.version());
+    assert_eq!(policy::read_cases(&directory).unwrap(), "cases = []\n");
+    // A link is followed: that is how files are mounted.
+    std::fs::rename(directory.join("people.toml"), directory.join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink("elsewhere", directory.join("people.toml")).unwrap();
+    assert_eq!(policy::load(Some(&directory)).unwrap().version(), BUNDLED.version());
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_named_itself() {
+    let missing = Path::new(env!("CARGO_TARGET_TMPDIR")).join("there-is-none");
+    let said = format!("the directory {} is not there", missing.display());
+    assert_eq!(policy::load(Some(&missing)).unwrap_err(), said);
+    assert_eq!(policy::read_cases(&missing).unwrap_err(), said);
+    let file = directory("a-file").join("people.toml");
+    assert_eq!(policy::load(Some(&file)).unwrap_err(), format!("{} is not a directory", file.display()));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    for file in FILES {
+        let directory = directory("incomplete");
+        std::fs::remove_file(directory.join(file)).unwrap();
+        let hint = if file == cases::FILE { "; it holds the cases to run" } else { "" };
+        assert_eq!(refused(&directory, file), format!(": is not there{hint}"));
+    }
+}
+
+#[test]
+fn what_is_no_file_is_refused_and_not_waited_for() {
+    let path = directory("pipe").join("people.toml");
+    std::fs::remove_file(&path).unwrap();
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    assert_eq!(refused(path.parent().unwrap(), "people.toml"), ": is not a regular file");
+    for file in FILES {
+        let directory = directory("endless");
+        std::fs::remove_file(directory.join(file)).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", directory.join(file)).unwrap();
+        assert_eq!(refused(&directory, file), ": is not a regular file");
+        std::fs::remove_file(directory.join(file)).unwrap();
+        std::fs::create_dir(directory.join(file)).unwrap();
+        assert_eq!(refused(&directory, file), ": is not a regular file");
+    }
+}
+
+#[test]
+fn a_file_of_more_than_a_mebibyte_is_refused() {
+    for file in FILES {
+        let directory = directory("long");
+        std::fs::File::create(directory.join(file)).unwrap().set_len(200 * 1024 * 1024).unwrap();
+        assert_eq!(refused(&directory, file), ": must be at most 1048576 bytes long");
+    }
+    let directory = directory("just-fits");
+    let comment = "#".repeat(1024 * 1024 - BUNDLED.people.len());
+    std::fs::write(directory.join("people.toml"), format!("{}{comment}", BUNDLED.people)).unwrap();
+    assert!(policy::load(Some(&directory)).is_ok());
+}
+
+#[test]
+fn what_is_not_utf_8_is_refused_with_its_line() {
+    let utf_16 = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    for file in FILES {
+        let directory = directory("encodings");
+        for (bytes, said) in [
+            (b"# one\n# caf\xe9\n".to_vec(), ":2: is not UTF-8: save it as UTF-8"),
+            (utf_16("\u{feff}# one\n"), ":1: is not UTF-8: save it as UTF-8"),
+            (utf_16("# one\n"), ":1: has a zero byte, as in UTF-16: save it as UTF-8"),
+            (b"# one\n\n\0".to_vec(), ":3: has a zero byte, as in UTF-16: save it as UTF-8"),
+            ("\u{feff}# one\n".into(), ":1: begins with a byte order mark: save it as UTF-8 without one"),
+        ] {
+            std::fs::write(directory.join(file), bytes).unwrap();
+            assert_eq!(refused(&directory, file), said, "{file}");
+        }
+    }
+    // A mark anywhere else is a character like others.
+    let directory = directory("inner-mark");
+    std::fs::write(directory.join(rules::FILE), format!("# \u{feff}\n{}", BUNDLED.operations)).unwrap();
+    assert!(policy::load(Some(&directory)).is_ok());
+}
