@@ -90,6 +90,29 @@ fn a_person_has_one_limit_whichever_address_their_requests_were_made_by() {
     Service::create(&later.requester("ben"), &Service::medium());
 }
 
+/// THREATS 5: a retry is one, whichever address its sender is known by when it comes.
+#[test]
+fn a_retry_is_recognised_after_its_senders_address_was_joined_to_another() {
+    let service = Service::under(policy(""));
+    let create = |client: &Client, body: &Value| client.post_with_key("/v1/approvals", body, "k");
+    let by_alias =
+        create(&by(&service, "annabel@example.com", &["developer"]), &Service::medium()).expect(201);
+    let later = service.again_under(policy(ANN));
+    later.untouched(|| {
+        for email in ["annabel@example.com", "ann@example.com"] {
+            let client = by(&later, email, &["developer"]);
+            assert_eq!(
+                create(&client, &Service::medium()).body["request_id"],
+                by_alias["request_id"],
+                "{email}"
+            );
+            refused(create(&client, &Service::high()), 409, "idempotency_conflict");
+        }
+    });
+    let other = create(&later.requester("ben"), &Service::medium()).expect(201);
+    assert_ne!(other["request_id"], by_alias["request_id"]);
+}
+
 /// THREATS 1: a body may name the caller, by any of their addresses, and nobody else.
 #[test]
 fn a_body_names_the_caller_by_their_own_addresses_only() {

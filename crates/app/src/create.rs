@@ -20,7 +20,8 @@ use countersign_core::timestamp::Timestamp;
 /// Makes a request.
 ///
 /// With an idempotency key the request's id follows from the requester and the key, so a retry
-/// meets its own request, even a retry that races with the first.
+/// meets its own request, even a retry that races with the first, and one of somebody whose address
+/// has been joined to another since.
 ///
 /// # Errors
 /// A refusal of the rules, [`Failure::TooManyPending`], or [`Failure::Unavailable`].
@@ -43,7 +44,12 @@ where
     let mut attempts = Attempts::begin(host);
     let mut attempted = None;
     loop {
-        let tried = attempt(dependencies, id, draft, actor, fresh, idempotency, &mut attempted).await;
+        let tried = match found.by_another_address(dependencies).await {
+            Ok(None) => attempt(dependencies, id, draft, actor, fresh, idempotency, &mut attempted).await,
+            Ok(Some(done)) => return Ok(done),
+            Err(Failure::Unavailable(reason)) => Err(Attempt::Again(reason)),
+            Err(failure) => return Err(failure),
+        };
         let failure = match tried {
             Ok(done) => return Ok(heard(host, done, attempted.as_ref())),
             Err(Attempt::Final(failure)) => {
@@ -140,6 +146,7 @@ pub(crate) async fn pending<S: CountPending>(
 }
 
 /// What may already stand under the id that a creation wants.
+#[derive(Clone, Copy)]
 struct Existing<'a> {
     id: RequestId,
     own_event: EventId,
@@ -148,6 +155,21 @@ struct Existing<'a> {
 }
 
 impl Existing<'_> {
+    /// What was made with the same key before the sender's address was joined to others.
+    async fn by_another_address<S: LoadRequest + FindEvent>(
+        &self,
+        dependencies: &Dependencies<S>,
+    ) -> Result<Option<Done>, Failure> {
+        let Some(idempotency) = self.idempotency else { return Ok(None) };
+        for address in self.actor.addresses.iter().filter(|address| **address != self.actor.person) {
+            let id = RequestId::derived(address, idempotency.key.as_str());
+            if let Some(done) = (Self { id, ..*self }).look(dependencies).await? {
+                return Ok(Some(done));
+            }
+        }
+        Ok(None)
+    }
+
     /// `None` if nothing stands there; else what the creation is to answer.
     async fn look<S: LoadRequest + FindEvent>(
         &self,
