@@ -280,6 +280,8 @@ fn what_cannot_be_read_is_a_finding_with_its_file() {
     check(&["test"], "tests.toml", None, "it holds the cases to run");
     write("tests.toml", b"[[case]]\n");
     check(&["test"], "tests.toml", Some(1), "unknown field `case`");
+    write("tests.toml", b"cases = []\n[people]\n\"ann@example.com\" = [\"developers\"]\n");
+    check(&["test"], "tests.toml", Some(3), "names `developers`, which is not one of the groups");
     write("tests.toml", &cases);
     write("access.cedar", b"permit (");
     check(&["check", "test"], "access.cedar", Some(1), "unexpected end of input");

@@ -43,7 +43,7 @@ mod expectation;
 mod table;
 
 pub use expectation::Failure;
-pub use table::{Case, FILE, parse, parse_for};
+pub use table::{Case, FILE, parse};
 
 use crate::policy::Policy;
 

@@ -27,7 +27,7 @@ fn examples_do_what_their_cases_say() {
         assert_eq!(warnings, Vec::<String>::new(), "{}", directory.display());
         let table = policy::read_cases(&directory).unwrap();
         let groups = policy.people().groups();
-        for case in cases::parse_for(&table, groups).unwrap_or_else(|error| panic!("{error}")) {
+        for case in cases::parse(&table, groups).unwrap_or_else(|error| panic!("{error}")) {
             let failures = cases::run(&case, &policy);
             assert_eq!(failures, Vec::new(), "{}, line {}: {}", cases::FILE, case.line, case.name);
         }
@@ -93,7 +93,7 @@ fn what_the_guide_quotes_can_be_used() {
     let example = PolicyFiles::read(&bundled().join("examples/office-hours")).unwrap();
     let policy = checked(&example.text(), "the example");
     for quotation in quoted(cases::FILE) {
-        let cases = cases::parse_for(&quotation, policy.people().groups());
+        let cases = cases::parse(&quotation, policy.people().groups());
         for case in cases.unwrap_or_else(|error| panic!("{error}\n{quotation}")) {
             assert_eq!(cases::run(&case, &policy), Vec::new(), "{}", case.name);
         }

@@ -216,32 +216,19 @@ impl TryFrom<String> for Person {
     }
 }
 
-/// Reads and checks the text of `tests.toml`. Whether the groups in it mean anything is not looked at:
-/// see [`parse_for`].
+/// Reads and checks the text of `tests.toml`, for a policy with these groups. A person in `[people]` is in
+/// no other: they would be in none, and every case with them would fail with another reason. A request or
+/// a step may name others, as a token may.
 ///
 /// # Errors
-/// Text that is not TOML, unknown keys, names and times that are none, somebody without groups, a
-/// case that expects nothing: each with its line.
-pub fn parse(text: &str) -> Result<Vec<Case>, PolicyError> {
-    read(text, |_| true)
-}
-
-/// The same, for a policy with these groups. A person in `[people]` is in no other: they would be in
-/// none, and every case with them would fail with another reason. A request or a step may name others,
-/// as a token may.
-///
-/// # Errors
-/// As for [`parse`], and a group that is not one of them.
-pub fn parse_for(text: &str, groups: &Groups) -> Result<Vec<Case>, PolicyError> {
-    read(text, |group| groups.contains(group))
-}
-
-fn read(text: &str, is_known: impl Fn(&str) -> bool) -> Result<Vec<Case>, PolicyError> {
+/// Text that is not TOML, unknown keys, names and times that are none, somebody without groups or in one
+/// that is not of the policy, a case that expects nothing: each with its line.
+pub fn parse(text: &str, known: &Groups) -> Result<Vec<Case>, PolicyError> {
     let source = Source { file: FILE, text };
     let file: TestsFile = source.read()?;
     let mut reader = Reader { source, people: BTreeMap::new() };
     for (person, groups) in file.people {
-        if let Some(unknown) = groups.iter().find(|group| !is_known(group.get_ref())) {
+        if let Some(unknown) = groups.iter().find(|group| !known.contains(group.get_ref())) {
             let name = unknown.get_ref().escape_debug();
             let rule = format!("names `{name}`, which is not one of the groups in people.toml");
             return Err(reader.refused(unknown.span().start, &format!("people.{}", person.0), rule));
