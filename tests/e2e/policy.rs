@@ -486,3 +486,18 @@ fn who_sees_a_request_follows_the_environment_of_now() {
     assert_eq!(dba.ids("/v1/approvals"), Vec::<String>::new());
     assert_eq!(inside.approver("bob").get(&path).expect(200)["environment"], "production");
 }
+
+/// What has become high since is approved by whoever may approve what is high.
+#[test]
+fn who_may_approve_follows_the_risk_of_now() {
+    let access = "@id(\"high-needs-security\") forbid (principal, action == Action::\"approve\", resource) \
+                    when { context.risk == Risk::\"high\" } unless { principal in Group::\"security\" };";
+    let before = Service::under(policy_with("", "", access));
+    let path = Service::create(&before.requester("ann"), &Service::medium());
+    let now = before.again_under(policy_with("[rules.x]\nrisk = \"high\"", "", access));
+    let problem = refused(Service::approve(&now.approver("bob"), &path), 403, "not_permitted");
+    assert_eq!(reasons(&problem), "forbidden by policy `high-needs-security`");
+    let security = |name| now.person(name, &["approver", "security"]);
+    assert_eq!(Service::approve(&security("carol"), &path).expect(200)["status"], "pending");
+    assert_eq!(Service::approve(&security("dan"), &path).expect(200)["status"], "approved");
+}
