@@ -9,7 +9,7 @@ use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{Outbox as _, OutboxKey, Publish, PublishError};
 use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::command::Draft;
-use countersign_core::digest::DigestKey;
+use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::EventId;
 use countersign_core::notification::Notification;
 use countersign_core::person::PersonId;
@@ -96,7 +96,7 @@ impl World {
         let dependencies = Dependencies {
             store: DynamoStore::new(self.database.clone(), tables()),
             policy: countersign_host::policy::bundled().unwrap(),
-            digest_key: DigestKey::new([9; 32]),
+            deployment_key: DeploymentKey::new([9; 32]),
             host: Box::new(self.host.clone()),
         };
         let ann = PersonId::from_email("ann@example.com").unwrap();

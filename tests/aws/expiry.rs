@@ -5,7 +5,7 @@ use countersign_app::create::create;
 use countersign_app::dependencies::Dependencies;
 use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::command::Draft;
-use countersign_core::digest::DigestKey;
+use countersign_core::digest::DeploymentKey;
 use countersign_core::event::EventType;
 use countersign_core::person::PersonId;
 use countersign_core::request::Status;
@@ -39,7 +39,7 @@ async fn overdue(
     let dependencies = |store| Dependencies {
         store,
         policy: countersign_host::policy::bundled().unwrap(),
-        digest_key: DigestKey::new([9; 32]),
+        deployment_key: DeploymentKey::new([9; 32]),
         host: Box::new(host.clone()),
     };
     let all = dependencies(DynamoStore::new(database.clone(), tables()));

@@ -276,7 +276,7 @@ fn an_unreachable_store_is_a_fault_and_says_nothing_of_itself() {
 fn a_function_without_its_variables_says_which_and_does_not_start() {
     let deployment = Deployment::start(binary);
     for (function, missing) in [
-        ("create", "AUDIT_KEY"),
+        ("create", "DEPLOYMENT_KEY"),
         ("get", "APPROVALS_TABLE"),
         ("list", "ENVIRONMENT"),
         ("notify", "SNS_TOPIC_ARN"),
@@ -286,5 +286,8 @@ fn a_function_without_its_variables_says_which_and_does_not_start() {
         assert!(log.contains(&format!("{missing} is not set")), "{function}: {log}");
     }
     // Whoever writes no audit event is not told the key.
-    assert_eq!(deployment.with("AUDIT_KEY", "").invoke("health", &json!({})).unwrap()["status"], "healthy");
+    assert_eq!(
+        deployment.with("DEPLOYMENT_KEY", "").invoke("health", &json!({})).unwrap()["status"],
+        "healthy"
+    );
 }

@@ -53,7 +53,7 @@ impl Deployment {
             ("OUTBOX_TABLE", &names.outbox),
             ("SNS_TOPIC_ARN", &topic_arn),
             ("ENVIRONMENT", "test"),
-            ("AUDIT_KEY", "a key of a deployment that is none, long enough"),
+            ("DEPLOYMENT_KEY", "a key of a deployment that is none, long enough"),
             ("OIDC_ISSUER", "https://issuer.example"),
             ("OIDC_AUDIENCE", "countersign"),
             ("DASHBOARD_URL", "https://countersign.example.com/"),

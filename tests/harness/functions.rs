@@ -18,7 +18,7 @@ use countersign_api::operations::reject::Reject;
 use countersign_api::operations::simulate::Simulate;
 use countersign_api::operations::start::Start;
 use countersign_app::dependencies::Dependencies;
-use countersign_core::digest::DigestKey;
+use countersign_core::digest::DeploymentKey;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::create_missing;
 use countersign_embedded::Embedded;
@@ -71,7 +71,7 @@ impl Functions {
                 dependencies: Dependencies {
                     store: DynamoStore::new(client, tables()),
                     policy: policy.clone(),
-                    digest_key: DigestKey::new([9; 32]),
+                    deployment_key: DeploymentKey::new([9; 32]),
                     host: Box::new(host.clone()),
                 },
                 authentication: Authentication::read(&environment).unwrap(),

@@ -16,7 +16,7 @@ use countersign_app::expire::{ExpiryReport, expire};
 use countersign_app::host::Host as _;
 use countersign_app::ports::Publish;
 use countersign_core::actor::Channel;
-use countersign_core::digest::DigestKey;
+use countersign_core::digest::DeploymentKey;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::request::Request;
@@ -99,7 +99,7 @@ impl Service {
             .block_on(Application::new(
                 countersign_embedded::client(transport.clone()),
                 policy,
-                DigestKey::new([9; 32]),
+                DeploymentKey::new([9; 32]),
                 Authenticator::fixed(Verifier { channel, ..Verifier::local(key.clone()) }),
                 TrustedProxies::new(proxies),
                 Box::new(host.clone()),

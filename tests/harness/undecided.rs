@@ -5,7 +5,7 @@ use countersign_app::host::Host as _;
 use countersign_app::ports::{ChangeSet, CommitChange as _, CommitError};
 use countersign_core::actor::Actor;
 use countersign_core::audit::AuditEvent;
-use countersign_core::digest::DigestKey;
+use countersign_core::digest::DeploymentKey;
 use countersign_core::event::{Change, Event};
 use countersign_core::notification::Notification;
 use countersign_core::request::{Request, Status};
@@ -36,7 +36,7 @@ pub fn commit(
     };
     let mut after = before.clone();
     after.apply(&event);
-    let audit = AuditEvent::record(&event, &after, &DigestKey::new([9; 32]));
+    let audit = AuditEvent::record(&event, &after, &DeploymentKey::new([9; 32]));
     after.audit_head = audit.hash;
     let notification = Notification::of(&event, &after);
     let change = ChangeSet {

@@ -11,7 +11,7 @@ use countersign_app::ports::{
 };
 use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::command::{Command, Draft};
-use countersign_core::digest::DigestKey;
+use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
@@ -157,7 +157,7 @@ impl World {
         Dependencies {
             store: PausingStore { inner: self.store.clone(), gate },
             policy: self.policy.clone(),
-            digest_key: DigestKey::new([9; 32]),
+            deployment_key: DeploymentKey::new([9; 32]),
             host: Box::new(self.host.clone()),
         }
     }

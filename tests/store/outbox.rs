@@ -5,7 +5,7 @@ use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::Outbox as _;
 use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::command::Draft;
-use countersign_core::digest::DigestKey;
+use countersign_core::digest::DeploymentKey;
 use countersign_core::person::PersonId;
 use countersign_core::timestamp::Timestamp;
 use countersign_dynamodb::outbox::DynamoOutbox;
@@ -29,7 +29,7 @@ fn with_a_dead_letter(data: &Path) -> String {
         let dependencies = Dependencies {
             store: DynamoStore::new(client.clone(), inspection::tables()),
             policy: countersign_host::policy::bundled().unwrap(),
-            digest_key: DigestKey::new([9; 32]),
+            deployment_key: DeploymentKey::new([9; 32]),
             host: Box::new(ManualHost::default()),
         };
         let ann = PersonId::from_email("ann@example.com").unwrap();

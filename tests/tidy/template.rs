@@ -327,7 +327,7 @@ const NOT_IN_THE_TEMPLATE: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_CA_BUNDLE", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
 /// Set at the functions that need them; all others are set for all.
-const NOT_FOR_ALL: [&str; 3] = ["AUDIT_KEY", "OUTBOX_MIN_AGE_SECONDS", "SNS_TOPIC_ARN"];
+const NOT_FOR_ALL: [&str; 3] = ["DEPLOYMENT_KEY", "OUTBOX_MIN_AGE_SECONDS", "SNS_TOPIC_ARN"];
 
 #[test]
 fn variables_are_those_that_the_code_reads() {
@@ -371,7 +371,10 @@ fn functions_are_told_only_what_they_need() {
         let records_events = granted(&slug).get("audit").is_some_and(|actions| actions.contains("PutItem"));
         let mut expected = BTreeMap::new();
         if records_events {
-            expected.insert("AUDIT_KEY", json!({ "!Sub": "{{resolve:secretsmanager:${AuditKeySecret}}}" }));
+            expected.insert(
+                "DEPLOYMENT_KEY",
+                json!({ "!Sub": "{{resolve:secretsmanager:${DeploymentKeySecret}}}" }),
+            );
         }
         if slug == "notify" {
             expected.insert("SNS_TOPIC_ARN", json!({ "!Ref": "NotificationsTopic" }));

@@ -128,7 +128,7 @@ async fn commit<S: CommitChange>(
 ) -> Result<Request, CommitError> {
     let mut after = before.clone();
     after.apply(event);
-    let recorded = Recorded::of(event, after, &dependencies.digest_key);
+    let recorded = Recorded::of(event, after, &dependencies.deployment_key);
     dependencies.store.commit(recorded.change_set(Some(before), actor)).await?;
     Ok(recorded.after)
 }

@@ -117,7 +117,7 @@ async fn attempt<S: CommitChange + CountPending>(
     }
     let first =
         event.first_state().map_err(|error| Attempt::Final(Failure::Inconsistent(error.to_string())))?;
-    let recorded = Recorded::of(&event, first, &dependencies.digest_key);
+    let recorded = Recorded::of(&event, first, &dependencies.deployment_key);
     let event_id = Some(attempted.insert(event).id);
     match dependencies.store.commit(recorded.change_set(None, actor)).await {
         Ok(()) => Ok(Done { request: recorded.after, event_id }),

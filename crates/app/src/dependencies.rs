@@ -1,7 +1,7 @@
 //! What every use case is given.
 
 use crate::host::Host;
-use countersign_core::digest::DigestKey;
+use countersign_core::digest::DeploymentKey;
 use countersign_core::policy::Policy;
 
 /// The store and everything else a use case works with. `S` implements the ports that the use
@@ -13,7 +13,7 @@ pub struct Dependencies<S> {
     /// What operations demand.
     pub policy: Policy,
     /// The key of the digests of free text in the audit trail.
-    pub digest_key: DigestKey,
+    pub deployment_key: DeploymentKey,
     /// Time, ids and pauses.
     pub host: Box<dyn Host>,
 }

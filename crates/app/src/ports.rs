@@ -303,7 +303,11 @@ pub(crate) struct Recorded {
 
 impl Recorded {
     /// The consequences of an event. `after` is the state it leaves, with the old chain head.
-    pub(crate) fn of(event: &Event, mut after: Request, key: &countersign_core::digest::DigestKey) -> Self {
+    pub(crate) fn of(
+        event: &Event,
+        mut after: Request,
+        key: &countersign_core::digest::DeploymentKey,
+    ) -> Self {
         let audit = AuditEvent::record(event, &after, key);
         after.audit_head = audit.hash;
         let notification = Notification::of(event, &after);

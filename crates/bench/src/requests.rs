@@ -21,7 +21,7 @@ use countersign_core::access::{Access, Action, Answer, Question};
 use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::command::{Command, Draft};
 use countersign_core::decide::{self, Outcome};
-use countersign_core::digest::DigestKey;
+use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::policy::{Policy, PolicyText};
@@ -183,7 +183,7 @@ fn call<O: Operation<Store>>(
 
 fn dependencies(store: Store, policy: Policy) -> Result<Dependencies<Store>, String> {
     let host = Box::new(StandingHost { stamp: stamp()? });
-    Ok(Dependencies { store, policy, digest_key: DigestKey::new([7; 32]), host })
+    Ok(Dependencies { store, policy, deployment_key: DeploymentKey::new([7; 32]), host })
 }
 
 fn stamp() -> Result<Stamp, String> {

@@ -5,7 +5,7 @@ use crate::source_address::TrustedProxies;
 use aws_sdk_dynamodb::Client;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::Host;
-use countersign_core::digest::DigestKey;
+use countersign_core::digest::DeploymentKey;
 use countersign_core::policy::Policy;
 use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
@@ -39,7 +39,7 @@ impl Application {
     pub async fn new(
         client: Client,
         policy: Policy,
-        digest_key: DigestKey,
+        deployment_key: DeploymentKey,
         authenticator: Authenticator,
         trusted_proxies: TrustedProxies,
         host: Box<dyn Host>,
@@ -52,7 +52,7 @@ impl Application {
         let store = DynamoStore::new(client, tables);
         Ok(Self {
             outbox,
-            dependencies: Arc::new(Dependencies { store, policy, digest_key, host }),
+            dependencies: Arc::new(Dependencies { store, policy, deployment_key, host }),
             authenticator: Arc::new(authenticator),
             trusted_proxies,
             outbox_bell: Arc::new(Notify::new()),

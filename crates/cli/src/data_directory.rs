@@ -1,6 +1,6 @@
 //! The data directory: the database, the keys, and the lock that keeps a second server out.
 
-use countersign_core::digest::DigestKey;
+use countersign_core::digest::DeploymentKey;
 use countersign_identity::token::LocalKey;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -131,8 +131,8 @@ impl DataDirectory {
     ///
     /// # Errors
     /// As for [`DataDirectory::token_key`].
-    pub fn audit_key(&self) -> Result<DigestKey, DataDirectoryError> {
-        self.key("audit.key").map(DigestKey::new)
+    pub fn deployment_key(&self) -> Result<DeploymentKey, DataDirectoryError> {
+        self.key("deployment.key").map(DeploymentKey::new)
     }
 
     fn key(&self, name: &str) -> Result<[u8; 32], DataDirectoryError> {
@@ -188,7 +188,7 @@ mod tests {
         fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
         let directory = DataDirectory::open(&path).unwrap();
         directory.token_key().unwrap();
-        directory.audit_key().unwrap();
+        directory.deployment_key().unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o700);
         let files: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -61,13 +61,13 @@ async fn serve(arguments: ServeArguments) -> Result<(), String> {
             Authenticator::fixed(Verifier::local(key))
         }
     };
-    let audit_key = directory.audit_key().map_err(|error| error.to_string())?;
+    let deployment_key = directory.deployment_key().map_err(|error| error.to_string())?;
     let database = directory.database().map_err(|error| error.to_string())?;
     let embedded = Embedded::open(&database).map_err(|error| error.to_string())?;
     let client = countersign_embedded::client(embedded);
     let host = Box::new(SystemHost::default());
     let proxies = TrustedProxies::new(arguments.trusted_proxies.clone());
-    let application = Application::new(client, policy, audit_key, authenticator, proxies, host).await?;
+    let application = Application::new(client, policy, deployment_key, authenticator, proxies, host).await?;
 
     let (listener, address) = bind(arguments.listen)?;
     let mut stop = StopSignals::listen()?;

@@ -5,7 +5,7 @@
 
 use crate::actor::{Channel, Kind};
 use crate::canonical::CanonicalJson;
-use crate::digest::{Digest, DigestKey};
+use crate::digest::{DeploymentKey, Digest};
 use crate::event::{Change, Event, EventType};
 use crate::ids::{EventId, RequestId};
 use crate::person::PersonId;
@@ -60,7 +60,7 @@ pub struct AuditEvent {
 impl AuditEvent {
     /// The record of an event. `after` is the request as the event left it, with the chain's head
     /// as it was before.
-    pub fn record(event: &Event, after: &Request, key: &DigestKey) -> Self {
+    pub fn record(event: &Event, after: &Request, key: &DeploymentKey) -> Self {
         let mut record = Self {
             event_id: event.id,
             request_id: event.request_id,
@@ -109,7 +109,7 @@ impl AuditEvent {
     }
 }
 
-fn details(event: &Event, after: &Request, key: &DigestKey) -> Map<String, Value> {
+fn details(event: &Event, after: &Request, key: &DeploymentKey) -> Map<String, Value> {
     let keyed = |field: &str, text: &str| key.digest(&format!("{}:{field}", event.id), text).to_string();
     let mut details = Map::new();
     let mut put = |name: &str, value: Value| {

@@ -55,9 +55,9 @@ impl fmt::Debug for Digest {
 /// A plain digest of a short text can be guessed by trying texts; a keyed one only by who holds
 /// the key. Who has both text and key can still show that they belong together.
 #[derive(Clone)]
-pub struct DigestKey([u8; 32]);
+pub struct DeploymentKey([u8; 32]);
 
-impl DigestKey {
+impl DeploymentKey {
     /// A key of 32 secret bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -78,9 +78,9 @@ impl DigestKey {
     }
 }
 
-impl fmt::Debug for DigestKey {
+impl fmt::Debug for DeploymentKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DigestKey(secret)")
+        f.write_str("DeploymentKey(secret)")
     }
 }
 
@@ -95,9 +95,9 @@ mod tests {
             Digest::of("abc").to_string(),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
-        let key = DigestKey::new([7; 32]);
+        let key = DeploymentKey::new([7; 32]);
         assert_ne!(key.digest("a", "text"), key.digest("b", "text"));
-        assert_ne!(key.digest("a", "text"), DigestKey::new([8; 32]).digest("a", "text"));
+        assert_ne!(key.digest("a", "text"), DeploymentKey::new([8; 32]).digest("a", "text"));
         assert_eq!(key.digest("a", "text"), key.digest("a", "text"));
     }
 

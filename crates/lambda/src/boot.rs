@@ -13,7 +13,7 @@ use countersign_api::run::Operation;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{CommitChange, FindDue, FindEvent, ListRequests, LoadRequest, Outbox, Publish};
 use countersign_aws::Access;
-use countersign_core::digest::{Digest, DigestKey};
+use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_host::{logging, policy};
 pub use lambda_runtime::Error;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
@@ -22,8 +22,8 @@ use serde_json::value::RawValue;
 use std::path::Path;
 use std::pin::Pin;
 
-/// The shortest `AUDIT_KEY`, in characters.
-const MIN_AUDIT_KEY: usize = 32;
+/// The shortest `DEPLOYMENT_KEY`, in characters.
+const MIN_DEPLOYMENT_KEY: usize = 32;
 
 /// What a function has before it knows what it is for.
 #[derive(Debug)]
@@ -144,7 +144,7 @@ impl Boot {
         Ok(Dependencies {
             store,
             policy: policy::load(environment.optional("POLICY_DIR").map(Path::new))?,
-            digest_key: if changes { audit_key(environment)? } else { no_audit_key()? },
+            deployment_key: if changes { deployment_key(environment)? } else { no_deployment_key()? },
             host: Box::new(MeteredHost::new(self.metrics()?)),
         })
     }
@@ -160,23 +160,23 @@ fn not_started(error: &impl std::fmt::Display) {
 }
 
 /// The deployment's key for digests of free text: a text of at least 32 characters.
-fn audit_key(environment: &Environment) -> Result<DigestKey, InvalidVariable> {
-    let secret = environment.required("AUDIT_KEY")?;
-    if secret.len() < MIN_AUDIT_KEY {
+fn deployment_key(environment: &Environment) -> Result<DeploymentKey, InvalidVariable> {
+    let secret = environment.required("DEPLOYMENT_KEY")?;
+    if secret.len() < MIN_DEPLOYMENT_KEY {
         return Err(Environment::invalid(
-            "AUDIT_KEY",
-            format!("must have at least {MIN_AUDIT_KEY} characters"),
+            "DEPLOYMENT_KEY",
+            format!("must have at least {MIN_DEPLOYMENT_KEY} characters"),
         ));
     }
-    Ok(DigestKey::new(*Digest::of(secret).as_bytes()))
+    Ok(DeploymentKey::new(*Digest::of(secret).as_bytes()))
 }
 
 /// A function that writes no events is not told the deployment's key. It gets one that nobody
 /// knows.
-fn no_audit_key() -> Result<DigestKey, getrandom::Error> {
+fn no_deployment_key() -> Result<DeploymentKey, getrandom::Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
-    Ok(DigestKey::new(bytes))
+    Ok(DeploymentKey::new(bytes))
 }
 
 /// AWS as the Lambda service describes it to a function.

@@ -24,7 +24,7 @@ use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::audit::AuditEvent;
 use countersign_core::command::Draft;
 use countersign_core::decide::{self, Outcome};
-use countersign_core::digest::DigestKey;
+use countersign_core::digest::DeploymentKey;
 use countersign_core::event::Event;
 use countersign_core::explain;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
@@ -289,7 +289,7 @@ impl Story {
 
     /// Writes down what an event did; the request is as the event left it.
     fn with(mut self, event: &Event) -> Self {
-        let record = AuditEvent::record(event, &self.request, &DigestKey::new([0; 32]));
+        let record = AuditEvent::record(event, &self.request, &DeploymentKey::new([0; 32]));
         self.request.audit_head = record.hash;
         self.events.push(record);
         self

@@ -1,14 +1,14 @@
 //! The audit chain: whatever is edited, removed, added or moved is found, and no free text is in it.
 
 use crate::fixture::{
-    HIGH, LOW, Trail, ann, approve, bob, canonical, carol, comment, digest_key, draft, human, person, policy,
-    start, text,
+    HIGH, LOW, Trail, ann, approve, bob, canonical, carol, comment, deployment_key, draft, human, person,
+    policy, start, text,
 };
 use countersign_core::actor::{Channel, Kind};
 use countersign_core::audit::{AuditEvent, BrokenChain, verify};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{Command, ExecutionOutcome};
-use countersign_core::digest::{Digest, DigestKey};
+use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::EventType;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::person::PersonId;
@@ -395,7 +395,7 @@ fn the_digest_of_a_free_text_is_keyed_and_of_its_event() {
     let detail = |place: usize, name: &str| trail.audit[place].details.to_value()[name].clone();
     let keyed = |place: usize, field: &str, text: &str| {
         let context = format!("{}:{field}", trail.audit[place].event_id);
-        json!(digest_key().digest(&context, text).to_string())
+        json!(deployment_key().digest(&context, text).to_string())
     };
     assert_eq!(detail(0, "justification_digest"), keyed(0, "justification", "secret justification"));
     assert_eq!(detail(0, "estimated_duration_digest"), keyed(0, "estimated_duration", "secret duration"));
@@ -407,7 +407,7 @@ fn the_digest_of_a_free_text_is_keyed_and_of_its_event() {
     assert_ne!(detail(2, "comment_digest"), detail(3, "comment_digest"));
     assert_ne!(detail(1, "text_digest"), json!(Digest::of("secret comment").to_string()));
 
-    let another_key = DigestKey::new([8; 32]);
+    let another_key = DeploymentKey::new([8; 32]);
     let record = AuditEvent::record(&trail.events[1], &trail.request, &another_key);
     assert_ne!(record.details, trail.audit[1].details);
 }

@@ -5,7 +5,7 @@ use countersign_core::audit::AuditEvent;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{Command, Draft, ExecutionOutcome};
 use countersign_core::decide::{self, Outcome};
-use countersign_core::digest::{Digest, DigestKey};
+use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::Event;
 use countersign_core::idempotency::{Idempotency, IdempotencyKey};
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
@@ -121,8 +121,8 @@ pub(crate) fn request_id() -> RequestId {
     RequestId::parse("01930000-0000-7000-8000-0000000000aa").unwrap()
 }
 
-pub(crate) fn digest_key() -> DigestKey {
-    DigestKey::new([7; 32])
+pub(crate) fn deployment_key() -> DeploymentKey {
+    DeploymentKey::new([7; 32])
 }
 
 pub(crate) fn draft(operation: &str) -> Draft {
@@ -355,7 +355,7 @@ impl Trail {
     }
 
     fn write_down(&mut self, event: Event) {
-        let record = AuditEvent::record(&event, &self.request, &digest_key());
+        let record = AuditEvent::record(&event, &self.request, &deployment_key());
         self.request.audit_head = record.hash;
         self.audit.push(record);
         self.events.push(event);

@@ -2,8 +2,8 @@
 //! `model.rs` answer alike.
 
 use crate::fixture::{
-    APPROVED_MS, HIGH, LOW, MEDIUM, NO_EXECUTION, PENDING_MS, Trail, after, canonical, classed, digest_key,
-    draft, human, key, person, policy, service, stamp, text,
+    APPROVED_MS, HIGH, LOW, MEDIUM, NO_EXECUTION, PENDING_MS, Trail, after, canonical, classed,
+    deployment_key, draft, human, key, person, policy, service, stamp, text,
 };
 use crate::model::{Attempt, Model};
 use countersign_core::actor::{Actor, Channel, Kind};
@@ -351,7 +351,7 @@ proptest! {
             if nth > 0 {
                 replayed.apply(event);
             }
-            let record = AuditEvent::record(event, &replayed, &digest_key());
+            let record = AuditEvent::record(event, &replayed, &deployment_key());
             prop_assert_eq!(&record, &trail.audit[nth]);
             replayed.audit_head = record.hash;
         }
