@@ -11,7 +11,7 @@ use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::command::Draft;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::EventId;
-use countersign_core::notification::Notification;
+use countersign_core::notification::{Notice, Notification};
 use countersign_core::person::PersonId;
 use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
@@ -47,7 +47,8 @@ impl Topic {
 }
 
 impl Publish for Topic {
-    async fn publish(&self, notification: &Notification) -> Result<(), PublishError> {
+    async fn publish(&self, notice: &Notice) -> Result<(), PublishError> {
+        let Notice::Event(notification) = notice else { panic!("nothing here is damaged: {notice:?}") };
         (self.weather.lock().unwrap())(notification)?;
         *self.arrived.lock().unwrap().entry(notification.event_id.to_string()).or_default() += 1;
         Ok(())

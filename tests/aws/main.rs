@@ -30,6 +30,7 @@ fn binary(function: &str) -> &'static str {
         "reject" => env!("CARGO_BIN_EXE_reject-under-test"),
         "simulate" => env!("CARGO_BIN_EXE_simulate-under-test"),
         "start" => env!("CARGO_BIN_EXE_start-under-test"),
+        "withdraw" => env!("CARGO_BIN_EXE_withdraw-under-test"),
         other => panic!("no function {other}"),
     }
 }

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::deliver::{DeliveryReport, MAX_ATTEMPTS};
 use countersign_app::ports::{Outbox as _, Publish, PublishError};
 use countersign_core::ids::EventId;
-use countersign_core::notification::Notification;
+use countersign_core::notification::{Notice, Notification};
 use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_e2e::inspection::{self, tables};
 use countersign_e2e::service::Service;
@@ -31,7 +31,8 @@ impl<F: Fn(&Notification) -> bool> Scripted<F> {
 }
 
 impl<F: Fn(&Notification) -> bool + Send + Sync> Publish for Scripted<F> {
-    async fn publish(&self, notification: &Notification) -> Result<(), PublishError> {
+    async fn publish(&self, notice: &Notice) -> Result<(), PublishError> {
+        let Notice::Event(notification) = notice else { panic!("nothing here is damaged: {notice:?}") };
         if let Some(database) = &self.database {
             let committed = inspection::events(database).await;
             assert!(committed.contains(&notification.event_id.to_string()), "told before it was committed");

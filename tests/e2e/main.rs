@@ -38,3 +38,4 @@ mod simulate;
 mod start;
 mod visibility;
 mod wire;
+mod withdraw;

@@ -4,6 +4,7 @@
 use crate::policy::{policy_with, reasons, refused, reject, start, status};
 use countersign_app::ports::CommitError;
 use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::digest::Digest;
 use countersign_core::event::Change;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
@@ -178,7 +179,14 @@ fn commit_grant(
     actor: &Actor,
 ) -> Result<(), CommitError> {
     let groups = actor.groups.clone();
-    let change = Change::Granted { comment: None, execute_by: None, groups, digest_presented: false };
+    let change = Change::Granted {
+        comment: None,
+        execute_by: None,
+        groups,
+        digest_presented: false,
+        policy_version: Digest::ZERO,
+        replaces: Vec::new(),
+    };
     undecided::commit(service, store, before, actor, before.version + 1, change)
 }
 

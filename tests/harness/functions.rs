@@ -17,6 +17,7 @@ use countersign_api::operations::list::List;
 use countersign_api::operations::reject::Reject;
 use countersign_api::operations::simulate::Simulate;
 use countersign_api::operations::start::Start;
+use countersign_api::operations::withdraw::Withdraw;
 use countersign_app::dependencies::Dependencies;
 use countersign_core::digest::DeploymentKey;
 use countersign_dynamodb::store::DynamoStore;
@@ -48,9 +49,9 @@ pub struct Functions {
 }
 
 /// The names of the functions behind the gateway.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "approve", "cancel", "comment", "create", "dispatch", "events", "explain", "finish", "get", "health",
-    "list", "reject", "simulate", "start",
+    "list", "reject", "simulate", "start", "withdraw",
 ];
 
 impl Functions {
@@ -106,6 +107,7 @@ impl Functions {
                 "reject" => function.handle::<Reject>(payload).await,
                 "simulate" => function.handle::<Simulate>(payload).await,
                 "start" => function.handle::<Start>(payload).await,
+                "withdraw" => function.handle::<Withdraw>(payload).await,
                 other => panic!("no function {other}"),
             }
         });

@@ -16,10 +16,10 @@ use countersign_app::expire::{ExpiryReport, expire};
 use countersign_app::host::Host as _;
 use countersign_app::ports::Publish;
 use countersign_core::actor::Channel;
-use countersign_core::digest::DeploymentKey;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::request::Request;
+use countersign_core::timestamp::Timestamp;
 use countersign_embedded::Embedded;
 use countersign_host::policy;
 use countersign_identity::token::{LOCAL_ISSUER, LOCAL_TYPE, LocalKey, Verifier};
@@ -99,7 +99,7 @@ impl Service {
             .block_on(Application::new(
                 countersign_embedded::client(transport.clone()),
                 policy,
-                DeploymentKey::new([9; 32]),
+                inspection::deployment_key(),
                 Authenticator::fixed(Verifier { channel, ..Verifier::local(key.clone()) }),
                 TrustedProxies::new(proxies),
                 Box::new(host.clone()),
@@ -248,7 +248,8 @@ impl Service {
     /// Runs the expiry sweep once.
     pub fn expire(&self) -> ExpiryReport {
         let budget = Duration::from_secs(60);
-        self.runtime.block_on(expire(&self.application.dependencies, Channel::Local, budget)).unwrap()
+        let since = Timestamp::EARLIEST;
+        self.runtime.block_on(expire(&self.application.dependencies, Channel::Local, since, budget)).unwrap()
     }
 
     /// Runs the delivery sweep once.

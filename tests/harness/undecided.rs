@@ -1,13 +1,13 @@
 //! Changes that go around the core, as if it had decided wrongly: what the database itself refuses.
 
+use crate::inspection::deployment_key;
 use crate::service::Service;
 use countersign_app::host::Host as _;
 use countersign_app::ports::{ChangeSet, CommitChange as _, CommitError};
 use countersign_core::actor::Actor;
-use countersign_core::audit::AuditEvent;
-use countersign_core::digest::DeploymentKey;
+use countersign_core::audit::{self, AuditEvent};
 use countersign_core::event::{Change, Event};
-use countersign_core::notification::Notification;
+use countersign_core::notification::{Message, Notice, Notification};
 use countersign_core::request::{Request, Status};
 use countersign_dynamodb::store::DynamoStore;
 
@@ -36,15 +36,17 @@ pub fn commit(
     };
     let mut after = before.clone();
     after.apply(&event);
-    let audit = AuditEvent::record(&event, &after, &DeploymentKey::new([9; 32]));
+    let key = deployment_key();
+    let audit = AuditEvent::record(&event, &after, &key);
     after.audit_head = audit.hash;
-    let notification = Notification::of(&event, &after);
+    after.seal = audit::seal(&after, &key);
+    let message = Message::of(&Notice::Event(Notification::of(&event, &after)), &key);
     let change = ChangeSet {
         before: Some(before),
         after: &after,
         audit: &audit,
         addresses: &actor.addresses,
-        notification: &notification,
+        message: &message,
     };
     service.block_on(store.commit(change))
 }

@@ -3,6 +3,7 @@
 
 use countersign_app::ports::{CommitError, LoadRequest};
 use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::digest::Digest;
 use countersign_core::event::Change;
 use countersign_core::ids::RequestId;
 use countersign_core::person::PersonId;
@@ -52,7 +53,14 @@ fn commit_as(
 }
 
 fn granted() -> Change {
-    Change::Granted { comment: None, execute_by: None, groups: Groups::new(), digest_presented: false }
+    Change::Granted {
+        comment: None,
+        execute_by: None,
+        groups: Groups::new(),
+        digest_presented: false,
+        policy_version: Digest::ZERO,
+        replaces: Vec::new(),
+    }
 }
 
 fn commented() -> Change {

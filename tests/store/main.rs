@@ -4,6 +4,7 @@
 mod conditions;
 mod crash;
 mod faults;
+mod integrity;
 mod interleavings;
 mod issuer;
 mod outbox;

@@ -68,6 +68,10 @@ pub struct ChangeMade {
     pub status: Status,
 }
 
+/// The header of an answer to a retry: what it shows was done by an earlier call with the same key. A
+/// direct invocation has the member `idempotent_replayed` in its place.
+pub const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
+
 /// The media type of every answer that is not a problem.
 pub const JSON: &str = "application/json";
 

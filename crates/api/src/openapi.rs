@@ -10,7 +10,7 @@ mod problems;
 mod schemas;
 mod values;
 
-use crate::call::JSON;
+use crate::call::{IDEMPOTENT_REPLAYED, JSON};
 use crate::operations::dispatch;
 use crate::problem::PROBLEM_JSON;
 use crate::routes::{self, Body, Route};
@@ -153,20 +153,37 @@ fn describe(route: Route) -> (&'static str, &'static str) {
         routes::GET => (
             "Read a request",
             "As far as policy lets the caller see it. While it is pending or approved, the stricter holds and \
-             is shown: what was demanded when it was made, or what policy demands now.",
+             is shown: what was demanded when it was made, or what policy demands now. Its deadlines are \
+             those on record; `explain` has a sooner one that policy has come to set.",
         ),
         routes::APPROVE => (
             "Agree",
-            "Send the `parameters_digest` of what was shown to the person who approves: if the stored \
-             parameters have another, the approval is refused. Policy may demand it. An approval that \
-             would fill no open slot is not permitted.",
+            "Send the `content_digest` of what was shown to the approver: if the stored request has another, \
+             the approval is refused. Policy may demand it. An approval that would fill no open slot is not \
+             permitted. An approver whose approval counts no more may give it again, also once the request \
+             is approved.",
         ),
-        routes::REJECT => ("Refuse", "One rejection ends a pending request."),
-        routes::CANCEL => ("Withdraw", "For the requester, while the request is pending or approved."),
+        routes::REJECT => (
+            "Refuse",
+            "One rejection ends a request that is pending, or that is approved by approvals of which too few \
+             count now.",
+        ),
+        routes::WITHDRAW => (
+            "Take an approval back",
+            "For an approver who has approved, while the request is pending or approved. If too few approvals \
+             remain, the request is pending again; past `expires_at` it is expired. The approver may approve \
+             again.",
+        ),
+        routes::CANCEL => (
+            "Give a request up",
+            "For the requester, the owner of the agent or service that asks, and an admin, while the request \
+             is pending or approved.",
+        ),
         routes::COMMENT => ("Comment", "Also after the end of a request, but not once it has expired."),
         routes::EVENTS => (
             "Read a request's audit trail",
-            "Oldest first, for whom policy lets read it. Each event is bound to the one before by its hash.",
+            "Oldest first, for whom policy lets read it. Each event is bound to the one before by its hash. \
+             `verified` says whether the trail is whole and has made the request what it is.",
         ),
         routes::EXPLAIN => (
             "Explain where a request stands",
@@ -199,6 +216,7 @@ fn body_schema(route: Route) -> &'static str {
         routes::CREATE | routes::SIMULATE => "Create",
         routes::APPROVE => "Approve",
         routes::REJECT => "Reject",
+        routes::WITHDRAW => "Withdraw",
         routes::CANCEL => "Cancel",
         routes::COMMENT => "Comment",
         routes::START => "Start",
@@ -228,20 +246,23 @@ fn responses(route: Route) -> Map<String, Value> {
     let mut responses = Map::new();
     let mut answer = |status: &str, description: &str, schema: Value, names: &[&str]| {
         let examples: Map<_, _> = names.iter().map(|name| ((*name).to_owned(), example(name))).collect();
+        let mut headers = vec!["x-correlation-id"];
+        if status == "201" || route == routes::CREATE {
+            headers.push("location");
+        }
+        if status == "200" && route.changes {
+            headers.push(IDEMPOTENT_REPLAYED);
+        }
         let mut response = json!({
             "description": description,
-            "headers": header_references(&["x-correlation-id"]),
+            "headers": header_references(&headers),
             "content": { JSON: { "schema": schema, "examples": examples } },
         });
-        if let Some(response) = response.as_object_mut() {
-            if status == "201" || route == routes::CREATE {
-                let names = ["x-correlation-id", "location"];
-                response.insert("headers".to_owned(), header_references(&names));
-            }
-            let links = links(route);
-            if !links.is_empty() {
-                response.insert("links".to_owned(), Value::Object(links));
-            }
+        let links = links(route);
+        if let Some(response) = response.as_object_mut()
+            && !links.is_empty()
+        {
+            response.insert("links".to_owned(), Value::Object(links));
         }
         responses.insert(status.to_owned(), response);
     };
@@ -266,6 +287,7 @@ fn responses(route: Route) -> Map<String, Value> {
         }
         routes::APPROVE => answer("200", "The request.", schema, &["half_approved", "approved"]),
         routes::REJECT => answer("200", "The request.", schema, &["rejected"]),
+        routes::WITHDRAW => answer("200", "The request.", schema, &["withdrawn"]),
         routes::CANCEL => answer("200", "The request.", schema, &["cancelled"]),
         routes::COMMENT => answer("200", "The request.", schema, &["commented"]),
         routes::START => answer("200", "The request.", schema, &["executing"]),
@@ -297,6 +319,7 @@ fn links(route: Route) -> Map<String, Value> {
             &[routes::GET, routes::APPROVE, routes::REJECT, routes::COMMENT, routes::EVENTS, routes::EXPLAIN],
             "$response.body#/items/0/request_id",
         ),
+        routes::APPROVE => to(&[routes::WITHDRAW], "$response.body#/request_id"),
         routes::START => to(&[routes::FINISH], "$response.body#/request_id"),
         _ => Map::new(),
     }

@@ -46,7 +46,11 @@ pub enum Code {
     NotApproved,
     /// Each person counts once.
     AlreadyDecided,
-    /// Not the digest of the stored parameters.
+    /// The caller has no approval to withdraw.
+    NotDecided,
+    /// The stored request is not what its events have made it.
+    Integrity,
+    /// Not a digest of the stored request.
     DigestMismatch,
     /// The approvals on record are not enough under the policy of now.
     ApprovalsInsufficient,
@@ -64,11 +68,13 @@ pub enum Code {
     Internal,
     /// Try again.
     StoreUnavailable,
+    /// The clock of the service is behind the last event of the request.
+    ClockSkew,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::MalformedJson,
         Self::MalformedId,
         Self::MalformedCursor,
@@ -84,6 +90,8 @@ impl Code {
         Self::NotPending,
         Self::NotApproved,
         Self::AlreadyDecided,
+        Self::NotDecided,
+        Self::Integrity,
         Self::ApprovalsInsufficient,
         Self::DigestMismatch,
         Self::ExecutionMismatch,
@@ -93,6 +101,7 @@ impl Code {
         Self::TooManyPending,
         Self::Internal,
         Self::StoreUnavailable,
+        Self::ClockSkew,
     ];
 
     /// The name in answers, logs and Lambda errors.
@@ -113,6 +122,8 @@ impl Code {
             Self::NotPending => "not_pending",
             Self::NotApproved => "not_approved",
             Self::AlreadyDecided => "already_decided",
+            Self::NotDecided => "not_decided",
+            Self::Integrity => "integrity",
             Self::ApprovalsInsufficient => "approvals_insufficient",
             Self::DigestMismatch => "digest_mismatch",
             Self::ExecutionMismatch => "execution_mismatch",
@@ -122,6 +133,7 @@ impl Code {
             Self::TooManyPending => "too_many_pending",
             Self::Internal => "internal",
             Self::StoreUnavailable => "store_unavailable",
+            Self::ClockSkew => "clock_skew",
         }
     }
 
@@ -139,6 +151,8 @@ impl Code {
             | Self::NotPending
             | Self::NotApproved
             | Self::AlreadyDecided
+            | Self::NotDecided
+            | Self::Integrity
             | Self::ApprovalsInsufficient
             | Self::DigestMismatch
             | Self::ExecutionMismatch
@@ -147,7 +161,7 @@ impl Code {
             Self::ValidationFailed => 422,
             Self::TooManyPending => 429,
             Self::Internal => 500,
-            Self::StoreUnavailable => 503,
+            Self::StoreUnavailable | Self::ClockSkew => 503,
         }
     }
 
@@ -169,8 +183,10 @@ impl Code {
             Self::NotPending => "The request is not pending",
             Self::NotApproved => "The request is not approved",
             Self::AlreadyDecided => "Already decided",
+            Self::NotDecided => "No approval to withdraw",
+            Self::Integrity => "The stored request is damaged",
             Self::ApprovalsInsufficient => "The approvals are not enough any more",
-            Self::DigestMismatch => "The parameters are not what was shown",
+            Self::DigestMismatch => "The request is not what was shown",
             Self::ExecutionMismatch => "No such execution is running",
             Self::IdempotencyConflict => "The idempotency key was used for something else",
             Self::PayloadTooLarge => "The body is too large",
@@ -178,6 +194,7 @@ impl Code {
             Self::TooManyPending => "Too many pending requests",
             Self::Internal => "Internal error",
             Self::StoreUnavailable => "Temporarily unavailable",
+            Self::ClockSkew => "The clock of the service is wrong",
         }
     }
 }
@@ -267,7 +284,7 @@ impl Problem {
         let mut reply = Reply { content_type: PROBLEM_JSON, ..Reply::json(status, &body) };
         match self.code {
             Code::Unauthenticated => reply.headers.push(("www-authenticate", "Bearer".to_owned())),
-            Code::StoreUnavailable => {
+            Code::StoreUnavailable | Code::ClockSkew => {
                 reply.headers.push(("retry-after", RETRY_AFTER_UNAVAILABLE.to_string()))
             }
             Code::TooManyPending => reply.headers.push(("retry-after", RETRY_AFTER_TOO_MANY.to_string())),
@@ -285,6 +302,8 @@ impl Problem {
             | Code::NotPending
             | Code::NotApproved
             | Code::AlreadyDecided
+            | Code::NotDecided
+            | Code::Integrity
             | Code::ApprovalsInsufficient
             | Code::DigestMismatch
             | Code::ExecutionMismatch
@@ -308,6 +327,13 @@ impl From<Refusal> for Problem {
             Refusal::NotPending(_) => Code::NotPending,
             Refusal::NotApproved(_) => Code::NotApproved,
             Refusal::AlreadyDecided(_) => Code::AlreadyDecided,
+            Refusal::NotDecided(_) => Code::NotDecided,
+            Refusal::ClockSkew => return Self::new(Code::ClockSkew, refusal.to_string()),
+            // What exactly is damaged is for operators: it is in the log.
+            Refusal::Integrity(finding) => {
+                let cause = Some(finding.to_string());
+                return Self { cause, ..Self::new(Code::Integrity, refusal.to_string()) };
+            }
             Refusal::ApprovalsInsufficient(_) => Code::ApprovalsInsufficient,
             Refusal::Unmet(unmet) => {
                 let error = |unmet: &Unmet| FieldError::new(&format!("/{}", unmet.field), &unmet.rule);

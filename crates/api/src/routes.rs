@@ -75,7 +75,9 @@ pub const GET: Route = read("get", "/v1/approvals/{id}");
 pub const APPROVE: Route = write("approve", Method::Post, "/v1/approvals/{id}/approve", Body::Optional);
 /// Refuse.
 pub const REJECT: Route = write("reject", Method::Post, "/v1/approvals/{id}/reject", Body::Required);
-/// Withdraw.
+/// Take an approval back.
+pub const WITHDRAW: Route = write("withdraw", Method::Post, "/v1/approvals/{id}/withdraw", Body::Optional);
+/// Give a request up.
 pub const CANCEL: Route = write("cancel", Method::Post, "/v1/approvals/{id}/cancel", Body::Optional);
 /// Say something.
 pub const COMMENT: Route = write("comment", Method::Post, "/v1/approvals/{id}/comments", Body::Required);
@@ -95,7 +97,7 @@ pub const HEALTH: Route = read("health", "/health");
 pub const OPENAPI: Route = read("health", "/openapi.json");
 
 /// Every route.
-pub const ALL: [Route; 15] = [
-    CREATE, SIMULATE, LIST, GET, APPROVE, REJECT, CANCEL, COMMENT, EVENTS, EXPLAIN, START, FINISH, DISPATCH,
-    HEALTH, OPENAPI,
+pub const ALL: [Route; 16] = [
+    CREATE, SIMULATE, LIST, GET, APPROVE, REJECT, WITHDRAW, CANCEL, COMMENT, EVENTS, EXPLAIN, START, FINISH,
+    DISPATCH, HEALTH, OPENAPI,
 ];

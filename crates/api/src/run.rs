@@ -2,7 +2,7 @@
 
 use crate::call::{Call, ChangeMade, Input, Reply};
 use crate::fields::Fields;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::routes::Route;
 use countersign_app::dependencies::Dependencies;
 use countersign_core::actor::Actor;
@@ -79,6 +79,9 @@ fn log_problem(problem: &Problem, route: Route, correlation_id: &str, request_id
     let operation = route.operation;
     let cause = problem.cause.as_deref();
     match problem.code.status() {
+        _ if problem.code == Code::Integrity => {
+            tracing::error!(correlation_id, operation, request_id, code, status, cause, "refused");
+        }
         500.. => tracing::error!(correlation_id, operation, request_id, code, status, cause, "failed"),
         401 | 403 => tracing::warn!(correlation_id, operation, request_id, code, status, cause, "refused"),
         _ => tracing::info!(correlation_id, operation, request_id, code, status, "refused"),

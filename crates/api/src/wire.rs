@@ -2,23 +2,28 @@
 
 mod explanation;
 mod simulation;
+mod trail;
 
 pub use explanation::{ActionBody, ApprovalBody, ExplainBody, MissingBody};
 pub use simulation::{RefusalBody, SimulateBody};
+pub use trail::{EventBody, EventsBody};
 
 use countersign_app::ports::{Page, RequestSummary};
 use countersign_core::access::Action;
 use countersign_core::actor::Actor;
-use countersign_core::audit::{self, AuditEvent};
+use countersign_core::approvals::Approvals;
+use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
-use countersign_core::request::{Request, Verdict};
+use countersign_core::request::{Decision, Request, Verdict};
 use countersign_core::risk::Cost;
 use countersign_core::rules::MatchedRule;
 use countersign_core::slots::Slots;
+use countersign_core::terms::Terms;
 use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// A request, as whoever may see it sees it. Absent members do not apply, or not yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +42,13 @@ pub struct RequestBody {
     /// SHA-256 of the parameters' canonical JSON (RFC 8785). Absent together with them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters_digest: Option<String>,
+    /// SHA-256 of the canonical JSON (RFC 8785) of `content`: what a decision and a start may name.
+    /// Absent together with the parameters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_digest: Option<String>,
+    /// All that the request was made with, the parameters by their digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<Value>,
     /// Where.
     pub environment: String,
     /// How dangerous.
@@ -79,10 +91,13 @@ pub struct RequestBody {
     /// The parts of the policy that demanded this, when it was made.
     #[serde(default)]
     pub rules: Vec<RuleBody>,
-    /// How many have.
+    /// How many of those on record count: while it is pending or approved, under the policy of now.
     pub approvals_received: usize,
-    /// Who has.
+    /// Who has approved; `decisions` says whose approval counts.
     pub approved_by: Vec<String>,
+    /// Why nobody can go ahead with it, whoever approves: its requester or their owner is disabled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked_by: Vec<String>,
     /// When it became approved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approved_at: Option<String>,
@@ -95,9 +110,12 @@ pub struct RequestBody {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejection_reason: Option<String>,
-    /// When its requester withdrew it.
+    /// When it was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancelled_at: Option<String>,
+    /// By the requester, by the owner of the requester, or by an admin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancelled_by: Option<String>,
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancellation_reason: Option<String>,
@@ -106,6 +124,9 @@ pub struct RequestBody {
     /// By when it must be started, once approved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execute_by: Option<String>,
+    /// When it closed; of an expired request the deadline that it missed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<String>,
     /// Names its execution.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_id: Option<String>,
@@ -128,6 +149,9 @@ pub struct RequestBody {
     pub comments: Vec<CommentBody>,
     /// Who decided what.
     pub decisions: Vec<DecisionBody>,
+    /// Who took an approval back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawals: Vec<WithdrawalBody>,
     /// How many events have happened to it.
     pub version: u64,
     /// SHA-256 of the policy that set its terms.
@@ -167,6 +191,17 @@ pub struct CommentBody {
     pub comment: String,
 }
 
+/// An approval that was taken back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WithdrawalBody {
+    /// The approver.
+    pub person: String,
+    /// When.
+    pub at: String,
+    /// The event that records it.
+    pub event_id: String,
+}
+
 /// One person's decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DecisionBody {
@@ -182,6 +217,15 @@ pub struct DecisionBody {
     /// Whether they named the digest of what they were shown, if they approved.
     #[serde(default)]
     pub digest_presented: bool,
+    /// Of an approval, whether it counts: under the policy of now while that can change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<bool>,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// SHA-256 of the policy that it was made under.
+    #[serde(default)]
+    pub policy_version: String,
     /// By which door they came: `api`, `direct` or `local`.
     #[serde(default)]
     pub channel: String,
@@ -240,54 +284,6 @@ pub struct ListBody {
     pub items: Vec<SummaryBody>,
     /// Send it as `cursor` for the next page; null on the last.
     pub next_cursor: Option<String>,
-}
-
-/// A request's audit trail.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EventsBody {
-    /// Its events, oldest first.
-    pub items: Vec<EventBody>,
-}
-
-/// An audit event. `hash` is SHA-256 over the canonical JSON (RFC 8785) of all other members.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EventBody {
-    /// Names the set of members that is hashed.
-    pub format: String,
-    /// Names the event.
-    pub event_id: String,
-    /// The request it happened to.
-    pub request_id: String,
-    /// Its place in the trail, from 1.
-    pub sequence: u64,
-    /// When.
-    pub timestamp: String,
-    /// What happened.
-    pub event_type: String,
-    /// Who.
-    pub user: String,
-    /// `human`, `agent` or `service`.
-    pub kind: String,
-    /// `api`, `direct` or `local`.
-    pub channel: String,
-    /// To what.
-    pub instance_id: String,
-    /// What was asked for.
-    pub operation_type: String,
-    /// Where.
-    pub environment: String,
-    /// How dangerous.
-    pub risk_level: String,
-    /// Who asked.
-    pub requested_by: String,
-    /// The request's status after the event.
-    pub status: String,
-    /// Digests, numbers, times and ids that belong to the event.
-    pub details: Value,
-    /// The hash of the event before; zeros for the first.
-    pub prev_hash: String,
-    /// Binds the event.
-    pub hash: String,
 }
 
 /// The answer to whether the service is there.
@@ -353,18 +349,21 @@ impl RequestBody {
     pub fn of(request: &Request, actor: &Actor, policy: &Policy, now: Timestamp) -> Self {
         let sees_parameters = policy.may(Action::ViewParameters, actor, request, now).is_permitted();
         let terms = policy.terms_in_force(request);
-        let (expires_at, execute_by) = request.deadlines_under(&terms);
+        let status = request.status_at(now);
+        let counting = Counting::of(request, &terms, policy);
         let rejection = request.rejection();
         let execution = request.execution.as_ref();
         let finish = request.finish();
         let cancellation = request.cancellation.as_ref();
         Self {
             request_id: request.id.to_string(),
-            status: request.status_under(&terms, now).to_string(),
+            status: status.to_string(),
             operation_type: request.operation_type.to_string(),
             instance_id: request.instance_id.to_string(),
             parameters: sees_parameters.then(|| request.parameters.to_value()),
             parameters_digest: sees_parameters.then(|| request.parameters_digest.to_string()),
+            content_digest: sees_parameters.then(|| request.content_digest().to_string()),
+            content: sees_parameters.then(|| request.content().to_value()),
             environment: terms.environment.as_str().to_owned(),
             risk_level: terms.risk_level.as_str().to_owned(),
             requested_by: request.requested_by.to_string(),
@@ -381,8 +380,9 @@ impl RequestBody {
             slots: slots(&terms.slots),
             digest_required: terms.digest_required,
             rules: rules(&request.rules),
-            approvals_received: request.approvals_received(),
+            approvals_received: counting.received,
             approved_by: request.approved_by().map(PersonId::to_string).collect(),
+            blocked_by: if status.is_decidable() { policy.blocked_by(request) } else { Vec::new() },
             approved_at: text(request.approved_at),
             rejected_by: text(rejection.map(|decision| &decision.person)),
             rejected_at: text(rejection.map(|decision| decision.at)),
@@ -390,11 +390,13 @@ impl RequestBody {
                 .and_then(|decision| decision.comment.as_ref())
                 .map(|reason| reason.as_str().to_owned()),
             cancelled_at: text(cancellation.map(|cancellation| cancellation.at)),
+            cancelled_by: text(cancellation.map(|cancellation| &cancellation.by)),
             cancellation_reason: cancellation
                 .and_then(|cancellation| cancellation.reason.as_ref())
                 .map(|reason| reason.as_str().to_owned()),
-            expires_at: expires_at.to_string(),
-            execute_by: text(execute_by),
+            expires_at: request.expires_at.to_string(),
+            execute_by: text(request.execute_by),
+            closed_at: text(request.closed_by(now)),
             execution_id: text(execution.map(|execution| execution.id)),
             execution_started_at: text(execution.map(|execution| execution.started_at)),
             execution_started_by: text(execution.map(|execution| &execution.started_by)),
@@ -405,23 +407,58 @@ impl RequestBody {
                 .map(|result| result.to_value()),
             actual_cost: finish.and_then(|finish| finish.actual_cost).map(Cost::amount),
             comments: comments(request),
-            decisions: request
-                .decisions
+            decisions: request.decisions.iter().map(|decision| counting.decision(decision)).collect(),
+            withdrawals: request
+                .withdrawals
                 .iter()
-                .map(|decision| DecisionBody {
-                    person: decision.person.to_string(),
-                    decision: decision.verdict.as_str().to_owned(),
-                    at: decision.at.to_string(),
-                    groups: decision.groups.iter().cloned().collect(),
-                    digest_presented: decision.digest_presented,
-                    channel: decision.channel.as_str().to_owned(),
-                    comment: decision.comment.as_ref().map(|comment| comment.as_str().to_owned()),
-                    event_id: decision.event_id.to_string(),
+                .map(|withdrawal| WithdrawalBody {
+                    person: withdrawal.person.to_string(),
+                    at: withdrawal.at.to_string(),
+                    event_id: withdrawal.event_id.to_string(),
                 })
                 .collect(),
             version: request.version,
             policy_version: request.policy_version.to_string(),
             audit_head: request.audit_head.to_string(),
+        }
+    }
+}
+
+/// Which approvals count: while a request is pending or approved, those that do under the policy of
+/// now; after that, those that did.
+struct Counting {
+    received: usize,
+    /// The events of the approvals that do not count, and why.
+    discounted: HashMap<EventId, String>,
+}
+
+impl Counting {
+    fn of(request: &Request, terms: &Terms, policy: &Policy) -> Self {
+        if !request.status.is_decidable() {
+            return Self { received: request.approvals_received(), discounted: HashMap::new() };
+        }
+        let approvals = Approvals::of(request, terms, policy);
+        let discounted = approvals.discounted.into_iter();
+        Self {
+            received: approvals.counting.len(),
+            discounted: discounted.map(|(decision, reason)| (decision.event_id, reason)).collect(),
+        }
+    }
+
+    fn decision(&self, decision: &Decision) -> DecisionBody {
+        let reason = self.discounted.get(&decision.event_id).cloned();
+        DecisionBody {
+            person: decision.person.to_string(),
+            decision: decision.verdict.as_str().to_owned(),
+            at: decision.at.to_string(),
+            groups: decision.groups.iter().cloned().collect(),
+            digest_presented: decision.digest_presented,
+            counts: (decision.verdict == Verdict::Approved).then_some(reason.is_none()),
+            reason,
+            policy_version: decision.policy_version.to_string(),
+            channel: decision.channel.as_str().to_owned(),
+            comment: decision.comment.as_ref().map(|comment| comment.as_str().to_owned()),
+            event_id: decision.event_id.to_string(),
         }
     }
 }
@@ -485,30 +522,5 @@ impl From<&RequestSummary> for SummaryBody {
 impl From<Page> for ListBody {
     fn from(page: Page) -> Self {
         Self { items: page.items.iter().map(SummaryBody::from).collect(), next_cursor: page.next_cursor }
-    }
-}
-
-impl From<&AuditEvent> for EventBody {
-    fn from(event: &AuditEvent) -> Self {
-        Self {
-            format: audit::FORMAT.to_owned(),
-            event_id: event.event_id.to_string(),
-            request_id: event.request_id.to_string(),
-            sequence: event.sequence,
-            timestamp: event.timestamp.to_string(),
-            event_type: event.event_type.as_str().to_owned(),
-            user: event.user.to_string(),
-            kind: event.kind.as_str().to_owned(),
-            channel: event.channel.as_str().to_owned(),
-            instance_id: event.instance_id.to_string(),
-            operation_type: event.operation_type.to_string(),
-            environment: event.environment.as_str().to_owned(),
-            risk_level: event.risk_level.as_str().to_owned(),
-            requested_by: event.requested_by.to_string(),
-            status: event.status.to_string(),
-            details: event.details.to_value(),
-            prev_hash: event.prev_hash.to_string(),
-            hash: event.hash.to_string(),
-        }
     }
 }

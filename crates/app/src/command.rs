@@ -3,16 +3,20 @@
 use crate::dependencies::Dependencies;
 use crate::failure::Failure;
 use crate::host::Host;
-use crate::ports::{CommitChange, CommitError, FindEvent, LoadRequest, Recorded, StoreError};
+use crate::integrity;
+use crate::ports::{
+    CommitChange, CommitError, FindEvent, LoadEvents, LoadRequest, RecordAnomaly, Recorded, StoreError,
+};
 use crate::retry::Attempts;
 use countersign_core::actor::Actor;
+use countersign_core::audit::Finding;
 use countersign_core::command::Command;
 use countersign_core::decide::{self, Outcome};
 use countersign_core::event::Event;
 use countersign_core::idempotency::Idempotency;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::refusal::Refusal;
-use countersign_core::request::Request;
+use countersign_core::request::{Request, Status};
 use countersign_core::stamp::Stamp;
 
 /// What came of a command.
@@ -31,63 +35,170 @@ impl Done {
     }
 }
 
+/// The store's ports that a command on an existing request needs.
+pub trait CommandStore: LoadRequest + CommitChange + FindEvent + LoadEvents + RecordAnomaly {}
+impl<S: LoadRequest + CommitChange + FindEvent + LoadEvents + RecordAnomaly> CommandStore for S {}
+
 /// Carries out a command.
 ///
 /// # Errors
 /// A refusal of the rules, or [`Failure::Unavailable`] when the store fails or others are faster
-/// for too long.
-pub async fn command<S>(
+/// for too long. [`Refusal::Integrity`] has been recorded.
+pub async fn command<S: CommandStore>(
     dependencies: &Dependencies<S>,
     id: RequestId,
     command: &Command,
     actor: &Actor,
     idempotency: Option<&Idempotency>,
-) -> Result<Done, Failure>
-where
-    S: LoadRequest + CommitChange + FindEvent,
-{
+) -> Result<Done, Failure> {
+    let result = match attempt(dependencies, id, command, actor, idempotency).await {
+        Err(Missed::SoonerDeadline) => {
+            // What a caller learns is final, so it is written down first: a policy that sets later
+            // deadlines again brings nothing back.
+            let expiry = Actor::expiry(actor.channel);
+            match attempt(dependencies, id, &Command::Expire, &expiry, None).await {
+                Ok(_) | Err(Missed::SoonerDeadline) => Err(Refusal::Expired.into()),
+                // Decided or ended by another caller meanwhile: their end is the answer.
+                Err(Missed::Failure(Failure::Refused(Refusal::NotDue))) => {
+                    attempt(dependencies, id, command, actor, idempotency).await.map_err(Failure::from)
+                }
+                Err(Missed::Failure(failure)) => Err(failure),
+            }
+        }
+        result => result.map_err(Failure::from),
+    };
+    if let Err(Failure::Refused(Refusal::Integrity(finding))) = &result {
+        integrity::record(dependencies, id, actor, finding).await;
+    }
+    result
+}
+
+/// Why a command came to nothing.
+enum Missed {
+    /// The request has missed a deadline that is sooner than the one on record.
+    SoonerDeadline,
+    /// Anything else.
+    Failure(Failure),
+}
+
+impl From<Missed> for Failure {
+    fn from(missed: Missed) -> Self {
+        match missed {
+            Missed::SoonerDeadline => Refusal::Expired.into(),
+            Missed::Failure(failure) => failure,
+        }
+    }
+}
+
+impl From<Failure> for Missed {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<Refusal> for Missed {
+    fn from(refusal: Refusal) -> Self {
+        Self::Failure(refusal.into())
+    }
+}
+
+impl From<StoreError> for Missed {
+    fn from(error: StoreError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+async fn attempt<S: CommandStore>(
+    dependencies: &Dependencies<S>,
+    id: RequestId,
+    command: &Command,
+    actor: &Actor,
+    idempotency: Option<&Idempotency>,
+) -> Result<Done, Missed> {
     let host = dependencies.host.as_ref();
     // One event id for all attempts: whichever of them commits, it is this event.
     let fresh = host.stamp();
     let mut attempts = Attempts::begin(host);
     let mut attempted: Option<Box<Event>> = None;
+    let mut disagreed: Option<u64> = None;
     loop {
         let failure = match read(&dependencies.store, id, attempted.as_deref()).await {
             Ok(Read::OwnEventCommitted(request, event)) => return Ok(done(host, *request, event)),
             Ok(Read::Current(request)) => {
+                integrity::check_seal(&request, &dependencies.deployment_key)?;
                 let stamp = Stamp { now: host.now(), ..fresh };
-                let event = match decide::decide(
-                    &request,
-                    command,
-                    actor,
-                    &stamp,
-                    &dependencies.policy,
-                    idempotency,
-                )? {
-                    Outcome::Replayed => return Ok(Done { request: *request, event_id: None }),
-                    Outcome::Event(event) => event,
+                let decided =
+                    decide::decide(&request, command, actor, &stamp, &dependencies.policy, idempotency);
+                let event = match decided {
+                    Ok(Outcome::Replayed) => return Ok(Done { request: *request, event_id: None }),
+                    Ok(Outcome::Event(event)) => event,
+                    Err(Refusal::Expired) if request.status_at(stamp.now) != Status::Expired => {
+                        return Err(Missed::SoonerDeadline);
+                    }
+                    Err(refusal) => return Err(refusal.into()),
                 };
-                match commit(dependencies, &request, &event, actor).await {
-                    Ok(after) => return Ok(done(host, after, &event)),
-                    Err(CommitError::Store(StoreError::Inconsistent(reason))) => {
-                        return Err(Failure::Inconsistent(reason));
+                match trail_allows(&dependencies.store, &request, command).await {
+                    Err(TrailCheck::Disagrees(finding)) => {
+                        // The trail was read after the request, and may be ahead of it: what is found
+                        // has to be found twice of the same version.
+                        if disagreed.replace(request.version) == Some(request.version) {
+                            return Err(Refusal::Integrity(finding).into());
+                        }
+                        finding.to_string()
                     }
-                    Err(error @ (CommitError::Conflict | CommitError::Store(_))) => {
-                        attempted = Some(event);
-                        error.to_string()
-                    }
+                    Err(TrailCheck::Store(StoreError::Unavailable(reason))) => reason,
+                    Err(TrailCheck::Store(error)) => return Err(error.into()),
+                    Ok(()) => match commit(dependencies, &request, &event, actor).await {
+                        Ok(after) => return Ok(done(host, after, &event)),
+                        Err(CommitError::Store(
+                            error @ (StoreError::Inconsistent(_) | StoreError::Damaged(_)),
+                        )) => return Err(error.into()),
+                        Err(error @ (CommitError::Conflict | CommitError::Store(_))) => {
+                            attempted = Some(event);
+                            error.to_string()
+                        }
+                    },
                 }
             }
             Err(Failure::Unavailable(reason)) => reason,
-            Err(failure) => return Err(failure),
+            Err(failure) => return Err(failure.into()),
         };
         if !attempts.again().await {
             // The last attempt may have committed and only its answer was lost.
             return match read(&dependencies.store, id, attempted.as_deref()).await {
                 Ok(Read::OwnEventCommitted(request, event)) => Ok(done(host, *request, event)),
-                Ok(Read::Current(_)) | Err(_) => Err(Failure::Unavailable(failure)),
+                Ok(Read::Current(_)) | Err(_) => Err(Failure::Unavailable(failure).into()),
             };
         }
+    }
+}
+
+/// Why an approval is not spent.
+enum TrailCheck {
+    /// The request is not what its trail has made it.
+    Disagrees(Finding),
+    /// The trail cannot be read now.
+    Store(StoreError),
+}
+
+/// Before an approval is spent, its request is held against its trail.
+async fn trail_allows<S: LoadEvents>(
+    store: &S,
+    request: &Request,
+    command: &Command,
+) -> Result<(), TrailCheck> {
+    match command {
+        Command::Start { .. } => {
+            let trail = store.load_events(request.id).await.map_err(TrailCheck::Store)?;
+            integrity::compare(request, &trail).map_err(TrailCheck::Disagrees)
+        }
+        Command::Approve { .. }
+        | Command::Reject { .. }
+        | Command::Withdraw { .. }
+        | Command::Cancel { .. }
+        | Command::Comment { .. }
+        | Command::Finish { .. }
+        | Command::Expire => Ok(()),
     }
 }
 
@@ -111,14 +222,23 @@ async fn read<'a, S: LoadRequest + FindEvent>(
     attempted: Option<&'a Event>,
 ) -> Result<Read<'a>, Failure> {
     let request = Box::new(store.load(id).await?.ok_or(Refusal::NotVisible)?);
-    if let Some(event) = attempted
-        && request.version >= event.sequence
-        && store.find_event(id, event.sequence).await? == Some(event.id)
-    {
-        return Ok(Read::OwnEventCommitted(request, event));
+    let Some(event) = attempted.filter(|event| request.version >= event.sequence) else {
+        return Ok(Read::Current(request));
+    };
+    let committed = match request.version == event.sequence {
+        true => Some(request.last_event_id),
+        false => store.find_event(id, event.sequence).await?,
+    };
+    match committed {
+        Some(committed) if committed == event.id => Ok(Read::OwnEventCommitted(request, event)),
+        Some(_) => Ok(Read::Current(request)),
+        // A transaction's items need not become visible together.
+        None => Err(Failure::Unavailable(NOT_VISIBLE_YET.to_owned())),
     }
-    Ok(Read::Current(request))
 }
+
+/// An event that a request names, and that cannot be read yet.
+pub(crate) const NOT_VISIBLE_YET: &str = "an event of the request is not visible yet";
 
 async fn commit<S: CommitChange>(
     dependencies: &Dependencies<S>,

@@ -1,9 +1,11 @@
 //! Making a request: count what is pending, ask policy, write it down.
 
 use crate::command::Done;
+use crate::command::NOT_VISIBLE_YET;
 use crate::dependencies::Dependencies;
 use crate::failure::Failure;
 use crate::host::Host;
+use crate::integrity::check_seal;
 use crate::ports::{CommitChange, CommitError, CountPending, FindEvent, LoadRequest, Recorded, StoreError};
 use crate::retry::Attempts;
 use countersign_core::actor::Actor;
@@ -12,6 +14,7 @@ use countersign_core::decide;
 use countersign_core::event::Event;
 use countersign_core::idempotency::{self, Idempotency, Seen};
 use countersign_core::ids::{EventId, RequestId};
+use countersign_core::person::PersonId;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
 use countersign_core::stamp::Stamp;
@@ -90,7 +93,9 @@ impl From<StoreError> for Attempt {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(reason) => Self::Again(reason),
-            StoreError::Inconsistent(_) | StoreError::MalformedCursor => Self::Final(error.into()),
+            StoreError::Inconsistent(_) | StoreError::Damaged(_) | StoreError::MalformedCursor => {
+                Self::Final(error.into())
+            }
         }
     }
 }
@@ -127,7 +132,8 @@ async fn attempt<S: CommitChange + CountPending>(
 }
 
 /// How many of the actor's requests are pending, by whichever of their addresses they were made:
-/// one that was linked later is no second limit. Counts no further than the limit.
+/// one that was linked later is no second limit. What the former holder of an address made is not
+/// counted. Counts no further than the limit.
 pub(crate) async fn pending<S: CountPending>(
     dependencies: &Dependencies<S>,
     actor: &Actor,
@@ -136,7 +142,8 @@ pub(crate) async fn pending<S: CountPending>(
 ) -> Result<usize, StoreError> {
     let since = now.minus_seconds(dependencies.policy.rules().longest_pending_seconds());
     let mut count = 0;
-    for address in &actor.addresses {
+    let is_theirs = |address: &&PersonId| dependencies.policy.is_maker(actor, address);
+    for address in actor.addresses.iter().filter(is_theirs) {
         if count >= limit {
             break;
         }
@@ -161,7 +168,10 @@ impl Existing<'_> {
         dependencies: &Dependencies<S>,
     ) -> Result<Option<Done>, Failure> {
         let Some(idempotency) = self.idempotency else { return Ok(None) };
-        for address in self.actor.addresses.iter().filter(|address| **address != self.actor.person) {
+        let others = self.actor.addresses.iter().filter(|address| {
+            **address != self.actor.person && dependencies.policy.is_maker(self.actor, address)
+        });
+        for address in others {
             let id = RequestId::derived(address, idempotency.key.as_str());
             if let Some(done) = (Self { id, ..*self }).look(dependencies).await? {
                 return Ok(Some(done));
@@ -176,11 +186,21 @@ impl Existing<'_> {
         dependencies: &Dependencies<S>,
     ) -> Result<Option<Done>, Failure> {
         let Some(request) = dependencies.store.load(self.id).await? else { return Ok(None) };
-        if dependencies.store.find_event(self.id, 1).await? == Some(self.own_event) {
-            return Ok(Some(Done { request, event_id: Some(self.own_event) }));
+        check_seal(&request, &dependencies.deployment_key)?;
+        let first_event = match request.version {
+            1 => Some(request.last_event_id),
+            _ => dependencies.store.find_event(self.id, 1).await?,
+        };
+        match first_event {
+            Some(event_id) if event_id == self.own_event => {
+                return Ok(Some(Done { request, event_id: Some(self.own_event) }));
+            }
+            Some(_) => {}
+            None => return Err(Failure::Unavailable(NOT_VISIBLE_YET.to_owned())),
         }
         let records = &request.idempotency;
-        match idempotency::seen(records, self.actor, CommandName::Create, self.idempotency) {
+        let is_sender = |person: &PersonId| dependencies.policy.is_maker(self.actor, person);
+        match idempotency::seen(records, is_sender, CommandName::Create, self.idempotency) {
             Seen::Before => Ok(Some(Done { request, event_id: None })),
             Seen::Never | Seen::WithAnotherBody => {
                 let status = request.status_at(dependencies.host.now());

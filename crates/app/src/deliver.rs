@@ -110,12 +110,12 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
 
     /// Delivers one entry and settles it in the outbox. `false` if it is to be tried again.
     async fn deliver(&mut self, entry: OutboxEntry) -> Result<bool, StoreError> {
-        let OutboxEntry { key, attempts, notification } = entry;
-        let notification = match notification {
-            Ok(notification) => notification,
+        let OutboxEntry { key, attempts, notice, .. } = entry;
+        let notice = match notice {
+            Ok(notice) => notice,
             Err(unreadable) => return self.bury(&key, attempts + 1, &unreadable).await,
         };
-        match self.publisher.publish(&notification).await {
+        match self.publisher.publish(&notice).await {
             Ok(()) => {
                 self.outbox.remove(&key).await?;
                 self.report.published += 1;

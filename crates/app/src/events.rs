@@ -3,14 +3,25 @@
 use crate::dependencies::Dependencies;
 use crate::failure::Failure;
 use crate::get::get;
-use crate::ports::{LoadEvents, LoadRequest};
+use crate::integrity;
+use crate::ports::{LoadEvents, LoadRequest, Trail};
 use countersign_core::access::{Action, Answer};
 use countersign_core::actor::Actor;
-use countersign_core::audit::AuditEvent;
+use countersign_core::audit::Finding;
 use countersign_core::ids::RequestId;
 use countersign_core::refusal::Refusal;
 
-/// The request's events, oldest first.
+/// A request's trail, and whether it is the request's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckedTrail {
+    /// The events that can be read, oldest first, and what is said of those that cannot.
+    pub trail: Trail,
+    /// How the trail and the request disagree, if they do.
+    pub finding: Option<Finding>,
+}
+
+/// The request's events, oldest first, held against the request. An event that cannot be read is left
+/// out, so that it hides no other.
 ///
 /// # Errors
 /// As for [`get`], and [`Refusal::NotPermitted`] for those who see requests without parameters:
@@ -19,10 +30,25 @@ pub async fn events<S: LoadRequest + LoadEvents>(
     dependencies: &Dependencies<S>,
     id: RequestId,
     actor: &Actor,
-) -> Result<Vec<AuditEvent>, Failure> {
+) -> Result<CheckedTrail, Failure> {
     let request = get(dependencies, id, actor).await?;
-    match dependencies.policy.may(Action::Audit, actor, &request, dependencies.host.now()) {
-        Answer::Permitted => Ok(dependencies.store.load_events(id).await?),
-        Answer::Denied(reasons) => Err(Refusal::NotPermitted(reasons).into()),
+    if let Answer::Denied(reasons) =
+        dependencies.policy.may(Action::Audit, actor, &request, dependencies.host.now())
+    {
+        return Err(Refusal::NotPermitted(reasons).into());
     }
+    let trail = dependencies.store.load_events(id).await?;
+    let finding = integrity::compare(&request, &trail).err();
+    // Written between the two reads, perhaps: what is found has to be found twice.
+    let Some(finding) = finding else { return Ok(CheckedTrail { trail, finding: None }) };
+    let request = get(dependencies, id, actor).await?;
+    let trail = dependencies.store.load_events(id).await?;
+    let finding = integrity::compare(&request, &trail).err().map(|found| match found {
+        Finding::Length { .. } => finding,
+        found => found,
+    });
+    if finding.is_some() {
+        dependencies.host.damaged(id);
+    }
+    Ok(CheckedTrail { trail, finding })
 }

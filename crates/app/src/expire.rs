@@ -3,14 +3,21 @@
 //! Nothing depends on this for safety: every decision tests the deadlines itself. It keeps the
 //! lists short and tells the requesters.
 
-use crate::command::command;
+use crate::command::{CommandStore, command};
 use crate::dependencies::Dependencies;
 use crate::failure::Failure;
-use crate::ports::{CommitChange, FindDue, FindEvent, LoadRequest};
+use crate::ports::FindDue;
 use countersign_core::actor::{Actor, Channel};
 use countersign_core::command::Command;
+use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
+use countersign_core::timestamp::Timestamp;
 use std::time::Duration;
+
+fn differs(one: Timestamp, other: Timestamp) -> bool {
+    let difference = one.as_millisecond().abs_diff(other.as_millisecond());
+    u128::from(difference) > MAX_CLOCK_DIFFERENCE.as_millis()
+}
 
 /// How many overdue requests are read at once.
 const PAGE: usize = 100;
@@ -26,18 +33,27 @@ pub struct ExpiryReport {
     pub cut_short: bool,
 }
 
+/// How far the clock here may be from the store's before nothing is written down.
+pub const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
+
 /// Expires what is overdue, for at most `budget`. The next run carries on where this one stops:
 /// what is expired is no longer due.
 ///
+/// Expiry is final, and a wrong clock says of everything that it is overdue. So nothing is written
+/// that missed its deadline before `since`: the time from which on the caller vouches for its clock.
+/// And nothing is written while the clock is more than [`MAX_CLOCK_DIFFERENCE`] from the store's, as
+/// far as the answers of the store tell the time.
+///
 /// # Errors
-/// [`Failure::Unavailable`] when what is due cannot be read.
+/// [`Failure::Unavailable`] when what is due cannot be read, and [`Refusal::ClockSkew`].
 pub async fn expire<S>(
     dependencies: &Dependencies<S>,
     channel: Channel,
+    since: Timestamp,
     budget: Duration,
 ) -> Result<ExpiryReport, Failure>
 where
-    S: LoadRequest + CommitChange + FindEvent + FindDue,
+    S: CommandStore + FindDue,
 {
     let host = dependencies.host.as_ref();
     let began = host.elapsed();
@@ -46,7 +62,14 @@ where
     for status in [Status::Pending, Status::Approved] {
         let mut cursor = None;
         loop {
-            let page = dependencies.store.find_due(status, host.now(), PAGE, cursor).await?;
+            let now = host.now();
+            if now < since {
+                return Ok(report);
+            }
+            let page = dependencies.store.find_due(status, (since, now), PAGE, cursor).await?;
+            if page.answered_at.is_some_and(|answered_at| differs(answered_at, host.now())) {
+                return Err(Refusal::ClockSkew.into());
+            }
             for id in page.ids {
                 if host.elapsed().saturating_sub(began) >= budget {
                     report.cut_short = true;

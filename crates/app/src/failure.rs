@@ -1,6 +1,7 @@
 //! Why a use case did not do what it was asked.
 
 use crate::ports::StoreError;
+use countersign_core::audit::Finding;
 use countersign_core::refusal::Refusal;
 
 /// Why a use case did not do what it was asked.
@@ -32,6 +33,7 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Unavailable(reason) => Self::Unavailable(reason),
             StoreError::Inconsistent(reason) => Self::Inconsistent(reason),
+            StoreError::Damaged(reason) => Refusal::Integrity(Finding::Unreadable(reason)).into(),
             StoreError::MalformedCursor => Self::MalformedCursor,
         }
     }

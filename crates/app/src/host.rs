@@ -36,4 +36,8 @@ pub trait Host: Send + Sync + fmt::Debug {
     /// Hears of an event once it is committed, and of the request as the event left it. For
     /// metrics: nothing may depend on it, and after a crash an event may go unheard.
     fn committed(&self, _event: &Event, _after: &Request) {}
+
+    /// Hears of a request that is not what its events have made it, each time that is met. For
+    /// metrics.
+    fn damaged(&self, _request_id: RequestId) {}
 }

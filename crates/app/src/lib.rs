@@ -15,9 +15,11 @@ pub mod explain;
 pub mod get;
 pub mod list;
 pub mod simulate;
+pub mod verify;
 
 pub mod dependencies;
 pub mod failure;
 pub mod host;
+pub mod integrity;
 pub mod ports;
 pub mod retry;

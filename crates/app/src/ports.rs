@@ -4,10 +4,12 @@
 //! are the least privilege of its function, in types.
 
 use countersign_core::actor::Actor;
-use countersign_core::audit::AuditEvent;
+use countersign_core::audit::anomaly::Anomaly;
+use countersign_core::audit::{self, AuditEvent};
+use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::Event;
 use countersign_core::ids::{EventId, RequestId};
-use countersign_core::notification::Notification;
+use countersign_core::notification::{Message, Notice, Notification};
 use countersign_core::person::PersonId;
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
@@ -22,9 +24,13 @@ pub enum StoreError {
     /// Throttled, timed out or out of reach. A write may or may not have happened.
     #[error("{0}")]
     Unavailable(String),
-    /// An item cannot be read, or a call is refused as invalid.
+    /// A call is refused as invalid, or answered by what no answer can be.
     #[error("{0}")]
     Inconsistent(String),
+    /// A stored item cannot be read, or contradicts itself: something else than this program has
+    /// written it.
+    #[error("{0}")]
+    Damaged(String),
     /// A list's cursor was not given out for that list.
     #[error("malformed cursor")]
     MalformedCursor,
@@ -54,7 +60,7 @@ pub struct ChangeSet<'a> {
     /// the request.
     pub addresses: &'a BTreeSet<PersonId>,
     /// What is to be published.
-    pub notification: &'a Notification,
+    pub message: &'a Message,
 }
 
 /// Reads one request, strongly consistent.
@@ -67,6 +73,17 @@ pub trait LoadRequest: Send + Sync {
 pub trait CommitChange: Send + Sync {
     /// All of it, or none.
     fn commit(&self, change: ChangeSet<'_>) -> impl Future<Output = Result<(), CommitError>> + Send;
+}
+
+/// Records that a stored request is not what its events have made it.
+pub trait RecordAnomaly: Send + Sync {
+    /// Writes the anomaly's event, and what is published of it, in one transaction. `false` if the
+    /// damage of this request has been recorded before.
+    fn record_anomaly(
+        &self,
+        anomaly: &Anomaly,
+        message: &Message,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
 /// Finds out which event stands at a place of a request's trail.
@@ -94,11 +111,27 @@ pub trait CountPending: Send + Sync {
 
 /// Reads a request's audit trail.
 pub trait LoadEvents: Send + Sync {
-    /// The whole trail, first event first; strongly consistent.
-    fn load_events(
+    /// The whole trail; strongly consistent.
+    fn load_events(&self, request_id: RequestId) -> impl Future<Output = Result<Trail, StoreError>> + Send;
+}
+
+/// A trail as it is stored.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Trail {
+    /// The events that can be read, first event first.
+    pub events: Vec<AuditEvent>,
+    /// Of each event that cannot be read, where it stands and why it cannot.
+    pub damaged: Vec<String>,
+}
+
+/// Reads the whole store, for a check of it.
+pub trait ScanStore: LoadRequest + LoadEvents {
+    /// A page of the ids of all requests, and of all that have events, from after `cursor`. An id
+    /// that is none is a damaged item: it is given as text.
+    fn scan_ids(
         &self,
-        request_id: RequestId,
-    ) -> impl Future<Output = Result<Vec<AuditEvent>, StoreError>> + Send;
+        cursor: Option<String>,
+    ) -> impl Future<Output = Result<(BTreeSet<String>, Option<String>), StoreError>> + Send;
 }
 
 /// Lists requests.
@@ -179,12 +212,12 @@ pub struct RequestSummary {
 
 /// Finds requests whose deadline has passed.
 pub trait FindDue: Send + Sync {
-    /// Ids of requests written down as `status` whose deadline is at or before `now`, the oldest
-    /// first, at most `limit`, from after `cursor`. May lag behind.
+    /// Ids of requests written down as `status` whose deadline is in `due`, both ends included, the
+    /// oldest first, at most `limit`, from after `cursor`. May lag behind.
     fn find_due(
         &self,
         status: Status,
-        now: Timestamp,
+        due: (Timestamp, Timestamp),
         limit: usize,
         cursor: Option<String>,
     ) -> impl Future<Output = Result<DuePage, StoreError>> + Send;
@@ -197,6 +230,8 @@ pub struct DuePage {
     pub ids: Vec<RequestId>,
     /// Where the next page begins; `None` on the last.
     pub next_cursor: Option<String>,
+    /// What time it was where the store is, if the store's answer says so.
+    pub answered_at: Option<Timestamp>,
 }
 
 /// A message that waits for delivery.
@@ -207,7 +242,11 @@ pub struct OutboxEntry {
     /// How often its delivery has failed.
     pub attempts: u32,
     /// The message, or why it cannot be read.
-    pub notification: Result<Notification, String>,
+    pub notice: Result<Notice, String>,
+    /// The message as it is stored.
+    pub document: String,
+    /// What binds it, see [`Message::seal`].
+    pub seal: Option<Digest>,
 }
 
 /// Some entries of one partition.
@@ -278,7 +317,7 @@ pub struct Backlog {
 /// Tells the world.
 pub trait Publish: Send + Sync {
     /// Delivers one message, at least once.
-    fn publish(&self, notification: &Notification) -> impl Future<Output = Result<(), PublishError>> + Send;
+    fn publish(&self, notice: &Notice) -> impl Future<Output = Result<(), PublishError>> + Send;
 }
 
 /// Why a message was not delivered.
@@ -298,20 +337,17 @@ pub enum PublishError {
 pub(crate) struct Recorded {
     pub(crate) after: Request,
     pub(crate) audit: AuditEvent,
-    pub(crate) notification: Notification,
+    pub(crate) message: Message,
 }
 
 impl Recorded {
     /// The consequences of an event. `after` is the state it leaves, with the old chain head.
-    pub(crate) fn of(
-        event: &Event,
-        mut after: Request,
-        key: &countersign_core::digest::DeploymentKey,
-    ) -> Self {
+    pub(crate) fn of(event: &Event, mut after: Request, key: &DeploymentKey) -> Self {
         let audit = AuditEvent::record(event, &after, key);
         after.audit_head = audit.hash;
-        let notification = Notification::of(event, &after);
-        Self { after, audit, notification }
+        after.seal = audit::seal(&after, key);
+        let message = Message::of(&Notice::Event(Notification::of(event, &after)), key);
+        Self { after, audit, message }
     }
 
     pub(crate) fn change_set<'a>(&'a self, before: Option<&'a Request>, actor: &'a Actor) -> ChangeSet<'a> {
@@ -320,7 +356,7 @@ impl Recorded {
             after: &self.after,
             audit: &self.audit,
             addresses: &actor.addresses,
-            notification: &self.notification,
+            message: &self.message,
         }
     }
 }

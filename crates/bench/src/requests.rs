@@ -14,15 +14,18 @@ use countersign_api::run::{Operation, run};
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::{BoxFuture, Host};
 use countersign_app::ports::{
-    ChangeSet, CommitChange, CommitError, CountPending, FindEvent, ListQuery, ListRequests, LoadRequest,
-    Page, RequestSummary, StoreError,
+    ChangeSet, CommitChange, CommitError, CountPending, FindEvent, ListQuery, ListRequests, LoadEvents,
+    LoadRequest, Page, RecordAnomaly, RequestSummary, StoreError, Trail,
 };
 use countersign_core::access::{Access, Action, Answer, Question};
 use countersign_core::actor::{Actor, Channel, Kind};
-use countersign_core::command::{Command, Draft};
+use countersign_core::audit;
+use countersign_core::audit::anomaly::Anomaly;
+use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::decide::{self, Outcome};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
+use countersign_core::notification::Message;
 use countersign_core::person::PersonId;
 use countersign_core::policy::{Policy, PolicyText};
 use countersign_core::request::Request;
@@ -46,6 +49,9 @@ const OFFICE_HOURS: PolicyText<'static> = PolicyText {
     people: include_str!("../../../policy/examples/office-hours/people.toml"),
     access: include_str!("../../../policy/examples/office-hours/access.cedar"),
 };
+
+/// The key of the deployment.
+const KEY: [u8; 32] = [7; 32];
 
 /// Ten in the morning of a Monday in New York, from the example's network.
 const NOW: &str = "2026-03-09T14:00:00.000Z";
@@ -183,7 +189,7 @@ fn call<O: Operation<Store>>(
 
 fn dependencies(store: Store, policy: Policy) -> Result<Dependencies<Store>, String> {
     let host = Box::new(StandingHost { stamp: stamp()? });
-    Ok(Dependencies { store, policy, deployment_key: DeploymentKey::new([7; 32]), host })
+    Ok(Dependencies { store, policy, deployment_key: DeploymentKey::new(KEY), host })
 }
 
 fn stamp() -> Result<Stamp, String> {
@@ -210,11 +216,12 @@ fn request(policy: &Policy, requester: &Actor, approver: &Actor) -> Result<Reque
     let id = RequestId::parse(REQUEST).map_err(text_of)?;
     let created = decide::create(id, draft, requester, &stamp()?, policy, None).map_err(text_of)?;
     let mut request = created.first_state().map_err(text_of)?;
-    let command = Command::Approve { comment: None, parameters_digest: None };
+    let command = Command::Approve { comment: None, shown: Shown::default() };
     match decide::decide(&request, &command, approver, &stamp()?, policy, None).map_err(text_of)? {
         Outcome::Event(event) => request.apply(&event),
         Outcome::Replayed => return Err("the first approval was one before".to_owned()),
     }
+    request.seal = audit::seal(&request, &DeploymentKey::new(KEY));
     Ok(request)
 }
 
@@ -275,6 +282,19 @@ impl LoadRequest for Store {
 impl CommitChange for Store {
     async fn commit(&self, _change: ChangeSet<'_>) -> Result<(), CommitError> {
         Ok(())
+    }
+}
+
+/// What only a start asks for.
+impl LoadEvents for Store {
+    async fn load_events(&self, _id: RequestId) -> Result<Trail, StoreError> {
+        Ok(Trail::default())
+    }
+}
+
+impl RecordAnomaly for Store {
+    async fn record_anomaly(&self, _anomaly: &Anomaly, _message: &Message) -> Result<bool, StoreError> {
+        Ok(false)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::client::arguments::{
     ApproveArguments, CancelArguments, CommentArguments, CompletionsArguments, ConfigArguments,
-    CreateArguments, DoctorArguments, FinishArguments, GetArguments, InboxArguments, ListArguments,
-    LoginArguments, ManArguments, RejectArguments, RequestArguments, SimulateArguments, StartArguments,
-    WhoamiArguments,
+    ConnectionArguments, CreateArguments, DoctorArguments, FinishArguments, GetArguments, InboxArguments,
+    ListArguments, LoginArguments, ManArguments, RejectArguments, RequestArguments, SimulateArguments,
+    StartArguments, WhoamiArguments, WithdrawArguments,
 };
 use crate::policy::PolicyArguments;
 use clap::{Args, Parser, Subcommand};
@@ -46,7 +46,9 @@ pub enum Command {
     Reject(RejectArguments),
     /// Go through what waits for your decision, on a screen
     Inbox(InboxArguments),
-    /// Withdraw your own request
+    /// Take your own approval back, before the execution starts
+    Withdraw(WithdrawArguments),
+    /// Give a request up: your own, one of your agents', or as an admin any
     Cancel(CancelArguments),
     /// Say something about a request
     Comment(CommentArguments),
@@ -70,6 +72,8 @@ pub enum Command {
     Policy(PolicyArguments),
     /// Look after events that could not be delivered: of a stopped service, or of a deployed table
     Outbox(OutboxArguments),
+    /// Check that requests are what their audit trails have made them, and that nothing is edited or missing
+    Verify(Box<VerifyArguments>),
     /// Print what makes a shell complete these commands
     Completions(CompletionsArguments),
     /// Print the manual page, or write all of them
@@ -229,6 +233,44 @@ pub enum OutboxCommand {
         #[arg(long, group = "which")]
         all: bool,
     },
+}
+
+/// `countersign verify`.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("which_requests").required(true).multiple(true))]
+pub struct VerifyArguments {
+    /// The requests: their ids, or of the service the beginning of them
+    #[arg(value_name = "ID", group = "which_requests", conflicts_with = "all")]
+    pub ids: Vec<String>,
+
+    /// Every request, every trail and every message
+    #[arg(long, group = "which_requests")]
+    pub all: bool,
+
+    /// The data directory of a stopped service, in place of a service that is asked
+    #[arg(long, value_name = "DIR", env = "COUNTERSIGN_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// A deployment, such as prod, whose tables are read with your AWS region and credentials
+    #[arg(long, value_name = "NAME", conflicts_with = "data_dir")]
+    pub environment: Option<String>,
+
+    /// The deployment's key, as Secrets Manager has it; for --environment
+    #[arg(long, value_name = "KEY", env = "DEPLOYMENT_KEY", hide_env_values = true)]
+    pub deployment_key: Option<String>,
+
+    /// What was published, one JSON document a line: the log of `countersign serve`, or messages that a
+    /// subscriber has kept. Each event in it must still be in the store
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+
+    /// Further certificates to trust on the way to AWS, PEM
+    #[arg(long, value_name = "FILE", env = "AWS_CA_BUNDLE")]
+    pub aws_ca_bundle: Option<PathBuf>,
+
+    /// The service.
+    #[command(flatten)]
+    pub connection: ConnectionArguments,
 }
 
 fn group(text: &str) -> Result<String, String> {

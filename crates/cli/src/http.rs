@@ -26,6 +26,7 @@ use countersign_api::operations::list::List;
 use countersign_api::operations::reject::Reject;
 use countersign_api::operations::simulate::Simulate;
 use countersign_api::operations::start::Start;
+use countersign_api::operations::withdraw::Withdraw;
 use countersign_api::problem::{Code, Problem};
 use countersign_api::routes::{self, Method, Route};
 use countersign_api::run::{self, Operation};
@@ -53,6 +54,7 @@ pub fn router(application: Application) -> Router {
     let router = mount::<Get>(router);
     let router = mount::<Approve>(router);
     let router = mount::<Reject>(router);
+    let router = mount::<Withdraw>(router);
     let router = mount::<Cancel>(router);
     let router = mount::<Comment>(router);
     let router = mount::<Events>(router);

@@ -11,6 +11,7 @@ pub mod outbox;
 pub mod policy;
 pub mod serve;
 pub mod token;
+pub mod verify;
 
 pub mod application;
 pub mod http;
@@ -24,3 +25,4 @@ pub mod exit;
 pub mod issuer;
 pub mod logging;
 pub mod source_address;
+mod stopped_service;

@@ -4,7 +4,7 @@ use clap::Parser as _;
 use countersign::arguments::{Arguments, Command};
 use countersign::client::{command, config, decide, doctor, explain, inbox, login, manual, simulate};
 use countersign::exit::Exit;
-use countersign::{outbox, policy, serve, token};
+use countersign::{outbox, policy, serve, token, verify};
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Command::Token(arguments) => token::run(&arguments),
         Command::Policy(arguments) => policy::run(&arguments),
         Command::Outbox(arguments) => outbox::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Create(arguments) => command::create(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::List(arguments) => command::list(&arguments),
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         Command::Approve(arguments) => decide::approve(&arguments),
         Command::Reject(arguments) => decide::reject(&arguments),
         Command::Inbox(arguments) => inbox::run(&arguments),
+        Command::Withdraw(arguments) => command::withdraw(&arguments),
         Command::Cancel(arguments) => command::cancel(&arguments),
         Command::Comment(arguments) => command::comment(&arguments),
         Command::Events(arguments) => command::events(&arguments),

@@ -1,15 +1,15 @@
 //! `countersign outbox`: what could not be delivered, and delivering it after all.
 
-use crate::application::TABLES_ENVIRONMENT;
 use crate::arguments::{OutboxArguments, OutboxCommand};
 use crate::aws;
-use crate::data_directory::{DataDirectory, Lock};
+use crate::data_directory::Lock;
 use crate::exit::Exit;
+use crate::stopped_service::StoppedService;
 use countersign_app::ports::{Outbox as _, OutboxEntry, OutboxKey, StoreError};
+use countersign_core::event::EventType;
 use countersign_core::ids::EventId;
+use countersign_core::notification::Notice;
 use countersign_dynamodb::outbox::DynamoOutbox;
-use countersign_dynamodb::table::TableNames;
-use countersign_embedded::Embedded;
 use serde_json::json;
 use std::io::Write as _;
 use std::path::Path;
@@ -38,16 +38,8 @@ pub fn run(arguments: &OutboxArguments) -> Result<(), Exit> {
 
 /// The outbox of a service on this machine, and the lock that keeps the service from starting.
 fn stopped_service(path: &Path) -> Result<(DynamoOutbox, Lock), Exit> {
-    if !path.join("countersign.db").exists() {
-        return Err(Exit::not_found(format!("{} holds no countersign database", path.display())));
-    }
-    let directory = DataDirectory::open(path).map_err(|error| error.to_string())?;
-    // The embedded database belongs to one process at a time.
-    let lock = directory.lock().map_err(|error| error.to_string())?;
-    let database = directory.database().map_err(|error| error.to_string())?;
-    let embedded = Embedded::open(&database).map_err(|error| error.to_string())?;
-    let table = TableNames::of_environment(TABLES_ENVIRONMENT).outbox;
-    Ok((DynamoOutbox::new(countersign_embedded::client(embedded), table), lock))
+    let stopped = StoppedService::open(path)?;
+    Ok((DynamoOutbox::new(stopped.client, stopped.tables.outbox), stopped.lock))
 }
 
 async fn carry_out(command: &OutboxCommand, outbox: &DynamoOutbox, deliverer: &str) -> Result<(), Exit> {
@@ -93,12 +85,19 @@ async fn list(outbox: &DynamoOutbox, as_json: bool) -> Result<(), Exit> {
 
 fn json_line(entry: &OutboxEntry) -> String {
     let event_id = &entry.key.event_id;
-    let line = match &entry.notification {
-        Ok(notification) => json!({
+    let line = match &entry.notice {
+        Ok(Notice::Event(notification)) => json!({
             "event_id": event_id,
             "event_type": notification.event_type.as_str(),
             "request_id": notification.request_id.to_string(),
             "timestamp": notification.timestamp.to_string(),
+            "attempts": entry.attempts,
+        }),
+        Ok(Notice::Anomaly(notice)) => json!({
+            "event_id": event_id,
+            "event_type": EventType::AnomalyDetected.as_str(),
+            "request_id": notice.request_id.to_string(),
+            "timestamp": notice.timestamp.to_string(),
             "attempts": entry.attempts,
         }),
         Err(reason) => json!({ "event_id": event_id, "unreadable": reason, "attempts": entry.attempts }),
@@ -110,8 +109,14 @@ fn json_line(entry: &OutboxEntry) -> String {
 fn text_line(entry: &OutboxEntry) -> String {
     let event_id = entry.key.event_id.escape_debug();
     let attempts = entry.attempts;
-    match &entry.notification {
-        Ok(notification) => format!(
+    match &entry.notice {
+        Ok(Notice::Anomaly(notice)) => format!(
+            "{event_id}  {}  {}  request {}  after {attempts} failures",
+            notice.timestamp,
+            EventType::AnomalyDetected.as_str(),
+            notice.request_id,
+        ),
+        Ok(Notice::Event(notification)) => format!(
             "{event_id}  {}  {}  {}  request {}  after {attempts} failures",
             notification.timestamp,
             notification.event_type.as_str(),
@@ -133,8 +138,8 @@ async fn replay_all(outbox: &DynamoOutbox) -> Result<usize, Exit> {
     let mut count = 0;
     for entry in dead(outbox).await? {
         // What cannot be read would die again at once.
-        if let Ok(notification) = &entry.notification
-            && outbox.replay(notification.event_id).await.map_err(failed)?
+        if let Ok(notice) = &entry.notice
+            && outbox.replay(notice.event_id()).await.map_err(failed)?
         {
             count += 1;
         }

@@ -1,6 +1,7 @@
 //! The two sweeps that run inside the server: delivery and expiry.
 
 use crate::application::Application;
+use countersign_app::host::Host;
 use countersign_app::ports::Publish;
 use countersign_app::{deliver, expire};
 use countersign_core::actor::Channel;
@@ -100,9 +101,50 @@ async fn deliver_until<P: Publish>(app: Application, publisher: P, mut stopped: 
     }
 }
 
+/// How long a clock has to run evenly before what was overdue before that is believed.
+const SETTLING_TIME: Duration = Duration::from_secs(60);
+
+/// A clock that is watched: from when on it has run evenly.
+///
+/// The embedded store is on the same machine and knows no other time. A deadline that passes while the
+/// clock runs evenly has been seen to pass. One that had passed when the program started, or when the
+/// clock jumped, is believed after a minute: a clock that is wrong at the start of a machine is set by
+/// then, and nothing depends on the minute.
+#[derive(Debug)]
+struct EvenClock {
+    began: (Timestamp, Duration),
+}
+
+impl EvenClock {
+    fn new(host: &dyn Host) -> Self {
+        Self { began: (host.now(), host.elapsed()) }
+    }
+
+    /// The earliest deadline whose passing is believed now.
+    fn believed_since(&mut self, host: &dyn Host) -> Timestamp {
+        let (now, elapsed) = (host.now(), host.elapsed());
+        let passed = elapsed.saturating_sub(self.began.1);
+        let expected = self.began.0.as_millisecond().saturating_add(milliseconds(passed));
+        let jump = now.as_millisecond().abs_diff(expected);
+        if u128::from(jump) > expire::MAX_CLOCK_DIFFERENCE.as_millis() {
+            tracing::warn!(seconds = jump / 1000, "the clock has jumped; expiry waits until it has settled");
+            self.began = (now, elapsed);
+            return now;
+        }
+        if passed >= SETTLING_TIME { Timestamp::EARLIEST } else { self.began.0 }
+    }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
 async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
+    let host = app.dependencies.host.as_ref();
+    let mut clock = EvenClock::new(host);
     while !*stopped.borrow() {
-        match expire::expire(&app.dependencies, Channel::Local, BUDGET).await {
+        let since = clock.believed_since(host);
+        match expire::expire(&app.dependencies, Channel::Local, since, BUDGET).await {
             Ok(report) => {
                 if report.expired > 0 {
                     tracing::info!(expired = report.expired, failed = report.failed, "expired");

@@ -31,9 +31,12 @@ impl<'a> Approvals<'a> {
         let mut approvals = Self { counting: Vec::new(), discounted: Vec::new() };
         for decision in request.approvals() {
             // INVARIANT: all that was known of its giver then, and whoever has any of it now. An
-            // address that has gone from one person to another makes them one.
+            // address that has gone from one person to another makes them one, unless people.toml
+            // says whose it was.
             let mut known = decision.addresses.clone();
-            known.extend(decision.addresses.iter().flat_map(|address| people.addresses(address)));
+            known.extend(people.addresses(people.maker(&decision.person)));
+            let moved = decision.addresses.iter().filter(|address| !people.is_retired(address));
+            known.extend(moved.flat_map(|address| people.addresses(address)));
             match reason_against(request, decision, &known, terms, policy) {
                 Some(reason) => approvals.discounted.push((decision, reason)),
                 None if known.is_disjoint(&counted) => {
@@ -76,8 +79,9 @@ fn reason_against(
     policy: &Policy,
 ) -> Option<String> {
     let people = policy.people();
-    let person = people.person(&decision.person);
-    if known.iter().any(|address| people.is_disabled(address)) {
+    let person = people.maker(&decision.person);
+    // A retired address says nothing of its other holder.
+    if known.iter().any(|address| !people.is_retired(address) && people.is_disabled(address)) {
         return Some(format!("`{person}` has been disabled"));
     }
     if people.is_stranger(person) {
@@ -92,6 +96,9 @@ fn reason_against(
     approver.source_ip = decision.source_ip;
     if approver.kind != Kind::Human {
         return Some(format!("`{person}` is no human"));
+    }
+    if let Some(restored_at) = policy.lapsed_by_restore(decision.at) {
+        return Some(format!("`{person}` approved before the store was restored at {restored_at}"));
     }
     if policy.has_conflict_of_interest(&approver, request) {
         return Some(format!("the request is one of `{person}`'s own"));

@@ -3,6 +3,7 @@
 use crate::canonical::CanonicalJson;
 use crate::digest::Digest;
 use crate::ids::ExecutionId;
+use crate::request::Request;
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::terms::Stated;
 use crate::text::{CommentText, DurationText, Identifier, InvalidText, Justification, RollbackPlan};
@@ -157,10 +158,36 @@ impl ExecutionOutcome {
     }
 }
 
+/// What the caller names of what they were shown. Both are compared as text, so that any other
+/// spelling is a mismatch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// The digest of all that the request was made with, see [`crate::content`].
+    pub content_digest: Option<String>,
+    /// The digest of its parameters alone.
+    pub parameters_digest: Option<String>,
+}
+
+impl Shown {
+    /// A caller who was shown this request.
+    pub fn of(request: &Request) -> Self {
+        Self {
+            content_digest: Some(request.content_digest().to_string()),
+            parameters_digest: Some(request.parameters_digest.to_string()),
+        }
+    }
+
+    /// Whether nothing that it names is another request's.
+    pub(crate) fn is_of(&self, request: &Request) -> bool {
+        let matches = |shown: &Option<String>, digest: Digest| {
+            shown.as_ref().is_none_or(|shown| *shown == digest.to_string())
+        };
+        matches(&self.parameters_digest, request.parameters_digest)
+            && (self.content_digest.is_none() || matches(&self.content_digest, request.content_digest()))
+    }
+}
+
 /// What is asked of an existing request.
-///
-/// `parameters_digest` is the digest of what the actor was shown; it is compared as text, so that
-/// any other spelling is a mismatch.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Agree.
@@ -168,14 +195,21 @@ pub enum Command {
         /// What the approver has to say.
         comment: Option<CommentText>,
         /// What the approver was shown.
-        parameters_digest: Option<String>,
+        shown: Shown,
     },
     /// Refuse.
     Reject {
         /// Why.
         reason: CommentText,
+        /// What the approver was shown.
+        shown: Shown,
     },
-    /// Withdraw.
+    /// Take an approval back.
+    Withdraw {
+        /// Why. Kept as a comment.
+        reason: Option<CommentText>,
+    },
+    /// Give the request up.
     Cancel {
         /// Why.
         reason: Option<CommentText>,
@@ -188,7 +222,7 @@ pub enum Command {
     /// Spend the approval.
     Start {
         /// What is about to be run.
-        parameters_digest: Option<String>,
+        shown: Shown,
     },
     /// Report what came of it.
     Finish {
@@ -200,6 +234,8 @@ pub enum Command {
         result: Option<CanonicalJson>,
         /// What it cost.
         actual_cost: Option<Cost>,
+        /// What was run.
+        shown: Shown,
     },
     /// Write down that a deadline has passed. Only the sweep asks for it.
     Expire,
@@ -211,6 +247,7 @@ impl Command {
         match self {
             Self::Approve { .. } => CommandName::Approve,
             Self::Reject { .. } => CommandName::Reject,
+            Self::Withdraw { .. } => CommandName::Withdraw,
             Self::Cancel { .. } => CommandName::Cancel,
             Self::Comment { .. } => CommandName::Comment,
             Self::Start { .. } => CommandName::Start,
@@ -219,21 +256,15 @@ impl Command {
         }
     }
 
-    pub(crate) fn parameters_digest(&self) -> Option<&str> {
+    /// Whether nothing of what the caller says they were shown is another request's.
+    pub(crate) fn was_shown(&self, request: &Request) -> bool {
         match self {
-            Self::Approve { parameters_digest, .. } | Self::Start { parameters_digest } => {
-                parameters_digest.as_deref()
-            }
-            Self::Reject { .. }
-            | Self::Cancel { .. }
-            | Self::Comment { .. }
-            | Self::Finish { .. }
-            | Self::Expire => None,
+            Self::Approve { shown, .. }
+            | Self::Reject { shown, .. }
+            | Self::Start { shown }
+            | Self::Finish { shown, .. } => shown.is_of(request),
+            Self::Withdraw { .. } | Self::Cancel { .. } | Self::Comment { .. } | Self::Expire => true,
         }
-    }
-
-    pub(crate) fn names_digest(&self, digest: Digest) -> bool {
-        self.parameters_digest().is_none_or(|shown| shown == digest.to_string())
     }
 }
 
@@ -246,6 +277,8 @@ pub enum CommandName {
     Approve,
     /// See [`Command::Reject`].
     Reject,
+    /// See [`Command::Withdraw`].
+    Withdraw,
     /// See [`Command::Cancel`].
     Cancel,
     /// See [`Command::Comment`].
@@ -260,10 +293,11 @@ pub enum CommandName {
 
 impl CommandName {
     /// Every command.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Create,
         Self::Approve,
         Self::Reject,
+        Self::Withdraw,
         Self::Cancel,
         Self::Comment,
         Self::Start,
@@ -277,6 +311,7 @@ impl CommandName {
             Self::Create => "create",
             Self::Approve => "approve",
             Self::Reject => "reject",
+            Self::Withdraw => "withdraw",
             Self::Cancel => "cancel",
             Self::Comment => "comment",
             Self::Start => "start",

@@ -1,8 +1,8 @@
 //! The decision: may this actor do this to this request now, and what happens if so.
 //!
 //! A function of values. Refusals are found in the order that the API documents: visible, retry,
-//! kind of actor, own request, permission, state and deadline, already decided, what policy demands
-//! of approvals, digest.
+//! kind of actor, own request, permission, a clock that is behind the last event, state and deadline,
+//! already decided, what policy demands of approvals, digest.
 //!
 //! What is demanded of a request was pinned to it when it was made. At each decision and at the
 //! start the stricter of that and of the policy of now holds ([`Policy::terms_in_force`]).
@@ -10,19 +10,26 @@
 use crate::access::{Action, Answer, Target};
 use crate::actor::{Actor, Kind};
 use crate::approvals::Approvals;
-use crate::command::{Command, CommandName, Draft, ExecutionOutcome};
+use crate::command::{Command, CommandName, Draft, ExecutionOutcome, Shown};
 use crate::event::{Change, Event, Opening};
 use crate::idempotency::{self, Idempotency, IdempotencyRecord, Seen};
-use crate::ids::{ExecutionId, RequestId};
+use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
-use crate::request::{Decision, Execution, MAX_COMMENT_BYTES, MAX_COMMENTS, MAX_DECISIONS, Request, Status};
+use crate::request::{
+    Decision, Execution, MAX_COMMENT_BYTES, MAX_COMMENTS, MAX_DECISIONS, MAX_WITHDRAWALS, Request, Status,
+    Verdict,
+};
 use crate::rules::{Assessment, MAX_APPROVALS, MAX_MATCHED_RULES, Proposal};
 use crate::stamp::Stamp;
 use crate::terms::{Terms, Unmet};
 use crate::text::CommentText;
 use crate::timestamp::Timestamp;
+
+/// How far a clock may be behind the last event of a request. Clocks that are kept by NTP differ by
+/// less; what is behind by more decides nothing.
+pub const MAX_CLOCK_SKEW_SECONDS: u32 = 5;
 
 /// What an accepted command comes to.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,16 +161,6 @@ pub fn decide(
     idempotency: Option<&Idempotency>,
 ) -> Result<Outcome, Refusal> {
     let terms = policy.terms_in_force(request);
-    let status = match command {
-        // The sweep writes down the deadlines that are on record.
-        Command::Expire => request.status_at(stamp.now),
-        Command::Approve { .. }
-        | Command::Reject { .. }
-        | Command::Cancel { .. }
-        | Command::Comment { .. }
-        | Command::Start { .. }
-        | Command::Finish { .. } => request.status_under(&terms, stamp.now),
-    };
     if *command == Command::Expire {
         // No door leads here: only the sweep says that a deadline has passed.
         if actor.person != PersonId::expiry() {
@@ -173,15 +170,24 @@ pub fn decide(
         if !policy.may(Action::View, actor, request, stamp.now).is_permitted() {
             return Err(Refusal::NotVisible);
         }
-        match idempotency::seen(&request.idempotency, actor, command.name(), idempotency) {
+        let is_sender = |person: &PersonId| policy.is_maker(actor, person);
+        match idempotency::seen(&request.idempotency, is_sender, command.name(), idempotency) {
             Seen::Never => {}
             Seen::Before => return Ok(Outcome::Replayed),
-            Seen::WithAnotherBody => return Err(Refusal::IdempotencyConflict(status)),
+            Seen::WithAnotherBody => return Err(Refusal::IdempotencyConflict(request.status_at(stamp.now))),
         }
         permitted(request, command, actor, stamp.now, policy)?;
     }
+    let is_behind = stamp.now.plus_seconds(MAX_CLOCK_SKEW_SECONDS) < request.updated_at;
+    // INVARIANT: time never goes back within a trail, so what is decided is decided at the last event or
+    // after it.
+    let stamp = &Stamp { now: stamp.now.max(request.updated_at), ..*stamp };
     let deciding = Deciding { request, command, actor, stamp, policy, terms: &terms };
-    let (status, change) = deciding.transition(status)?;
+    let (status, change) = deciding.transition(request.status_under(&terms, stamp.now))?;
+    // What the state refuses, it refuses at any time; by a clock that is behind the trail nothing happens.
+    if is_behind {
+        return Err(Refusal::ClockSkew);
+    }
     Ok(Outcome::Event(Box::new(Event {
         id: stamp.event_id,
         request_id: request.id,
@@ -234,11 +240,21 @@ fn permitted(
             }
             permit(Action::Reject)
         }
+        // To stop is always safe: an approver needs no permission to have approved less.
+        Command::Withdraw { .. } => Ok(()),
         Command::Cancel { .. } => {
-            if !is_requester {
-                return Err(Refusal::not_permitted("only the requester cancels a request"));
+            if policy.is_own(actor, request) && permit(Action::Cancel).is_ok() {
+                return Ok(());
             }
-            permit(Action::Cancel)
+            if permit(Action::Administer).is_ok() {
+                return Ok(());
+            }
+            if policy.is_own(actor, request) {
+                return permit(Action::Cancel);
+            }
+            Err(Refusal::not_permitted(
+                "only the requester, the owner of the agent or service that asks, or an admin cancels a request",
+            ))
         }
         Command::Comment { .. } => permit(Action::Comment),
         Command::Start { .. } => {
@@ -249,7 +265,7 @@ fn permitted(
         }
         Command::Finish { outcome, .. } => {
             let may_finish = match &request.execution {
-                Some(execution) => actor.is(&execution.started_by),
+                Some(execution) => policy.is_maker(actor, &execution.started_by),
                 None => is_requester,
             };
             if may_finish && policy.may_with_own_execution(actor, request, now).is_permitted() {
@@ -292,7 +308,12 @@ impl Deciding<'_> {
         use Status::{Approved, Cancelled, Executed, Executing, Expired, Failed, Pending, Rejected};
         let request = self.request;
         match (status, self.command) {
-            (Expired, Command::Expire) if request.status != Expired => Ok((Expired, Change::Expired)),
+            (Expired, Command::Expire) if request.status != Expired => {
+                let (expires_at, execute_by) = request.deadlines_under(self.terms);
+                let deadline =
+                    if request.status == Pending { expires_at } else { execute_by.unwrap_or(expires_at) };
+                Ok((Expired, Change::Expired { deadline }))
+            }
             (
                 Pending | Approved | Executing | Rejected | Expired | Cancelled | Executed | Failed,
                 Command::Expire,
@@ -302,25 +323,29 @@ impl Deciding<'_> {
                 Expired,
                 Command::Approve { .. }
                 | Command::Reject { .. }
+                | Command::Withdraw { .. }
                 | Command::Cancel { .. }
                 | Command::Comment { .. }
                 | Command::Start { .. }
                 | Command::Finish { .. },
             ) => Err(Refusal::Expired),
 
-            (Pending, Command::Approve { comment, parameters_digest }) => {
-                self.approve(comment.as_ref(), parameters_digest.is_some())
+            (Pending, Command::Approve { comment, shown }) => self.approve(status, comment.as_ref(), shown),
+            (Pending, Command::Reject { reason, .. }) => self.reject(status, reason),
+            // Approved on record, and too few of the approvals count now: it waits for people again.
+            (Approved, Command::Approve { comment, shown }) if self.has_shortfall() => {
+                self.approve(status, comment.as_ref(), shown)
             }
-            (Pending, Command::Reject { reason }) => {
-                if self.has_decided() {
-                    return Err(Refusal::AlreadyDecided(status));
-                }
-                Ok((Rejected, Change::Rejected { reason: reason.clone() }))
-            }
+            (Approved, Command::Reject { reason, .. }) if self.has_shortfall() => self.reject(status, reason),
             (
                 Approved | Executing | Rejected | Cancelled | Executed | Failed,
                 Command::Approve { .. } | Command::Reject { .. },
             ) => Err(Refusal::NotPending(status)),
+
+            (Pending | Approved, Command::Withdraw { reason }) => self.withdraw(status, reason.as_ref()),
+            (Executing | Rejected | Cancelled | Executed | Failed, Command::Withdraw { .. }) => {
+                Err(Refusal::NotPending(status))
+            }
 
             (Pending | Approved, Command::Cancel { reason }) => {
                 Ok((Cancelled, Change::Cancelled { reason: reason.clone() }))
@@ -339,10 +364,11 @@ impl Deciding<'_> {
                 Err(Refusal::NotApproved(status))
             }
 
-            (Executing, Command::Finish { execution_id, outcome, result, actual_cost }) => {
+            (Executing, Command::Finish { execution_id, outcome, result, actual_cost, .. }) => {
                 if !is_running(request.execution.as_ref(), *execution_id) {
                     return Err(Refusal::ExecutionMismatch(status));
                 }
+                self.check_shown(status)?;
                 let after = match outcome {
                     ExecutionOutcome::Succeeded => Executed,
                     ExecutionOutcome::Failed => Failed,
@@ -356,24 +382,112 @@ impl Deciding<'_> {
         }
     }
 
-    fn has_decided(&self) -> bool {
-        let is_theirs = |decision: &Decision| {
-            self.policy.is_actor(self.actor, &decision.person)
-                || decision.addresses.iter().any(|address| self.actor.is(address))
+    /// Whether a decision is the actor's, by any address that was theirs then or is now.
+    fn is_theirs(&self, decision: &Decision) -> bool {
+        self.policy.is_actor(self.actor, &decision.person)
+            || decision.addresses.iter().any(|address| self.actor.is(address))
+    }
+
+    /// The actor's own earlier approvals, of which none counts now: the events to take them off the
+    /// record.
+    fn own_discounted(&self, status: Status) -> Result<Vec<EventId>, Refusal> {
+        let approvals = Approvals::of(self.request, self.terms, self.policy);
+        if approvals.counting.iter().any(|decision| self.is_theirs(decision)) {
+            return Err(Refusal::AlreadyDecided(status));
+        }
+        let theirs = self.request.decisions.iter().filter(|decision| self.is_theirs(decision));
+        Ok(theirs.map(|decision| decision.event_id).collect())
+    }
+
+    fn has_shortfall(&self) -> bool {
+        !self.shortfall().is_empty()
+    }
+
+    /// Why the approvals on record are not enough under the policy of now; nothing if they are.
+    fn shortfall(&self) -> Vec<String> {
+        let Self { request, terms, policy, .. } = self;
+        let approvals = Approvals::of(request, terms, policy);
+        let mut shortfall = approvals.shortfall(terms);
+        // No approval counts and none is missing: policy itself approved it.
+        if shortfall.is_empty()
+            && approvals.counting.is_empty()
+            && let Some(restored_at) = policy.lapsed_by_restore(request.requested_at)
+        {
+            shortfall.push(format!(
+                "policy approved it at once before the store was restored at {restored_at}; make a new request"
+            ));
+        }
+        shortfall
+    }
+
+    fn check_shown(&self, status: Status) -> Result<(), Refusal> {
+        if self.command.was_shown(self.request) { Ok(()) } else { Err(Refusal::DigestMismatch(status)) }
+    }
+
+    /// What nobody goes ahead with: the request of a requester, or of an owner, who is disabled.
+    fn check_requester(&self) -> Result<(), Refusal> {
+        match self.policy.blocked_by(self.request) {
+            blocked if blocked.is_empty() => Ok(()),
+            blocked => Err(Refusal::NotPermitted(blocked)),
+        }
+    }
+
+    fn reject(&self, status: Status, reason: &CommentText) -> Result<(Status, Change), Refusal> {
+        let replaces = self.own_discounted(status)?;
+        if self.request.decisions.len() - replaces.len() > MAX_DECISIONS {
+            return Err(Refusal::not_permitted("the request holds as many decisions as it can"));
+        }
+        self.check_shown(status)?;
+        let policy_version = self.policy.version();
+        Ok((Status::Rejected, Change::Rejected { reason: reason.clone(), policy_version, replaces }))
+    }
+
+    /// Takes the actor's approvals back. What is left may be too few.
+    fn withdraw(&self, status: Status, reason: Option<&CommentText>) -> Result<(Status, Change), Refusal> {
+        let Self { request, terms, policy, .. } = self;
+        // What was given under an address that has gone to another person is not that person's to take
+        // back.
+        let theirs = |decision: &&Decision| {
+            decision.verdict == Verdict::Approved && policy.is_maker(self.actor, &decision.person)
         };
-        self.request.decisions.iter().any(is_theirs)
+        let withdraws: Vec<EventId> =
+            request.decisions.iter().filter(theirs).map(|decision| decision.event_id).collect();
+        if withdraws.is_empty() {
+            return Err(Refusal::NotDecided(status));
+        }
+        if request.withdrawals.len() >= MAX_WITHDRAWALS {
+            return Err(Refusal::not_permitted(format!(
+                "approvals of a request can be withdrawn {MAX_WITHDRAWALS} times; ask for the request to be cancelled"
+            )));
+        }
+        if let Some(reason) = reason {
+            check_comments(request, reason)?;
+        }
+        let mut left = (*request).clone();
+        left.decisions.retain(|decision| !withdraws.contains(&decision.event_id));
+        let is_enough = Approvals::of(&left, terms, policy).filling(terms, None).is_complete();
+        let change = Change::Withdrawn { reason: reason.cloned(), withdraws };
+        // Pending again, unless the time for that is over.
+        let is_pending_over = self.stamp.now >= request.deadlines_under(terms).0;
+        let after = match (status == Status::Approved && is_enough, is_pending_over) {
+            (true, _) => Status::Approved,
+            (false, true) => Status::Expired,
+            (false, false) => Status::Pending,
+        };
+        Ok((after, change))
     }
 
     fn approve(
         &self,
+        status: Status,
         comment: Option<&CommentText>,
-        presents_digest: bool,
+        shown: &Shown,
     ) -> Result<(Status, Change), Refusal> {
         let Self { request, terms, .. } = self;
-        if self.has_decided() {
-            return Err(Refusal::AlreadyDecided(Status::Pending));
-        }
+        let presents_digest = shown.content_digest.is_some();
+        let replaces = self.own_discounted(status)?;
         self.check_demands()?;
+        self.check_requester()?;
         let groups = &self.actor.groups;
         let approvals = Approvals::of(request, terms, self.policy);
         let before = approvals.filling(terms, None);
@@ -385,38 +499,48 @@ impl Deciding<'_> {
                 "your approval would fill no open slot; missing: {before}"
             )));
         }
-        if request.decisions.len() >= MAX_DECISIONS {
+        if request.decisions.len() - replaces.len() >= MAX_DECISIONS {
             return Err(Refusal::not_permitted(
                 "the request holds as many decisions as it can; make a new one",
             ));
         }
-        if !self.command.names_digest(request.parameters_digest) {
-            return Err(Refusal::DigestMismatch(Status::Pending));
-        }
+        self.check_shown(status)?;
         if terms.digest_required && !presents_digest {
             let rule = "is required by policy: name the digest of what you were shown".to_owned();
-            return Err(Refusal::Unmet(vec![Unmet { field: "parameters_digest", rule }]));
+            return Err(Refusal::Unmet(vec![Unmet { field: "content_digest", rule }]));
         }
         // INVARIANT: `Approvals` holds one approval for each person, and the actor is none of
         // them, so what is filled is filled by distinct people.
-        let enough = after.is_complete();
-        let status = if enough { Status::Approved } else { Status::Pending };
-        let execute_by = enough.then(|| self.stamp.now.plus_seconds(terms.execute_within_seconds));
-        let (comment, groups) = (comment.cloned(), groups.clone());
-        Ok((status, Change::Granted { comment, execute_by, groups, digest_presented: presents_digest }))
+        let is_enough = after.is_complete();
+        if !is_enough && self.stamp.now >= request.deadlines_under(terms).0 {
+            return Err(Refusal::ApprovalsInsufficient(approvals.shortfall(terms)));
+        }
+        // An approval that is renewed lasts no longer than it did.
+        let execute_by = (is_enough && request.execute_by.is_none())
+            .then(|| self.stamp.now.plus_seconds(terms.execute_within_seconds));
+        let status = if is_enough { Status::Approved } else { Status::Pending };
+        let change = Change::Granted {
+            comment: comment.cloned(),
+            execute_by,
+            groups: groups.clone(),
+            digest_presented: presents_digest,
+            policy_version: self.policy.version(),
+            replaces,
+        };
+        Ok((status, change))
     }
 
     /// Spends the approval, if it still is one.
     fn start(&self) -> Result<(Status, Change), Refusal> {
         self.check_demands()?;
-        let shortfall = Approvals::of(self.request, self.terms, self.policy).shortfall(self.terms);
+        self.check_requester()?;
+        let shortfall = self.shortfall();
         if !shortfall.is_empty() {
             return Err(Refusal::ApprovalsInsufficient(shortfall));
         }
-        if !self.command.names_digest(self.request.parameters_digest) {
-            return Err(Refusal::DigestMismatch(Status::Approved));
-        }
-        Ok((Status::Executing, Change::Started { execution_id: self.stamp.execution_id }))
+        self.check_shown(Status::Approved)?;
+        let (execution_id, policy_version) = (self.stamp.execution_id, self.policy.version());
+        Ok((Status::Executing, Change::Started { execution_id, policy_version }))
     }
 
     /// What policy has come to demand of the request's own fields, which nobody can change any more.
@@ -433,11 +557,17 @@ impl Deciding<'_> {
 }
 
 fn comment(request: &Request, status: Status, text: &CommentText) -> Result<(Status, Change), Refusal> {
+    check_comments(request, text)?;
+    Ok((status, Change::Commented { text: text.clone() }))
+}
+
+/// Whether one more comment fits onto the request.
+fn check_comments(request: &Request, text: &CommentText) -> Result<(), Refusal> {
     let bytes: usize = request.comments.iter().map(|comment| comment.text.as_str().len()).sum();
     if request.comments.len() >= MAX_COMMENTS || bytes + text.as_str().len() > MAX_COMMENT_BYTES {
         return Err(Refusal::CommentsFull);
     }
-    Ok((status, Change::Commented { text: text.clone() }))
+    Ok(())
 }
 
 fn is_running(execution: Option<&Execution>, id: ExecutionId) -> bool {

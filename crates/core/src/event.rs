@@ -60,23 +60,43 @@ pub enum Change {
         groups: Groups,
         /// Whether they named the digest of what they were shown.
         digest_presented: bool,
+        /// The policy of the decision.
+        policy_version: Digest,
+        /// Their own earlier approvals, which do not count any more: this one stands in their place.
+        replaces: Vec<EventId>,
     },
     /// One person refused.
     Rejected {
         /// Why.
         reason: CommentText,
+        /// The policy of the decision.
+        policy_version: Digest,
+        /// Their own earlier approvals, which do not count any more.
+        replaces: Vec<EventId>,
     },
-    /// The requester withdrew it.
+    /// One approver took their approval back: they have not decided.
+    Withdrawn {
+        /// Why.
+        reason: Option<CommentText>,
+        /// The events of the approvals that are taken back.
+        withdraws: Vec<EventId>,
+    },
+    /// The request was given up: by its requester, by the owner of its requester, or by an admin.
     Cancelled {
         /// Why.
         reason: Option<CommentText>,
     },
     /// Its deadline passed.
-    Expired,
+    Expired {
+        /// Which one: the one on record, or a sooner one of the policy of now.
+        deadline: Timestamp,
+    },
     /// The approval was spent.
     Started {
         /// The execution.
         execution_id: ExecutionId,
+        /// The policy of the decision.
+        policy_version: Digest,
     },
     /// The execution ended.
     Finished {
@@ -150,6 +170,8 @@ pub enum EventType {
     ApprovalGranted,
     /// See [`Change::Rejected`].
     ApprovalRejected,
+    /// See [`Change::Withdrawn`].
+    ApprovalWithdrawn,
     /// See [`Change::Cancelled`].
     ApprovalCancelled,
     /// See [`Change::Expired`].
@@ -162,20 +184,25 @@ pub enum EventType {
     ExecutionFailed,
     /// See [`Change::Commented`].
     CommentAdded,
+    /// Something in the store is not as its events have made it. Never an event of a request's own
+    /// trail, which is what may be damaged.
+    AnomalyDetected,
 }
 
 impl EventType {
     /// Every type.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::ApprovalRequestCreated,
         Self::ApprovalGranted,
         Self::ApprovalRejected,
+        Self::ApprovalWithdrawn,
         Self::ApprovalCancelled,
         Self::ApprovalExpired,
         Self::ExecutionStarted,
         Self::ExecutionSucceeded,
         Self::ExecutionFailed,
         Self::CommentAdded,
+        Self::AnomalyDetected,
     ];
 
     /// The name in audit events and messages.
@@ -184,12 +211,14 @@ impl EventType {
             Self::ApprovalRequestCreated => "APPROVAL_REQUEST_CREATED",
             Self::ApprovalGranted => "APPROVAL_GRANTED",
             Self::ApprovalRejected => "APPROVAL_REJECTED",
+            Self::ApprovalWithdrawn => "APPROVAL_WITHDRAWN",
             Self::ApprovalCancelled => "APPROVAL_CANCELLED",
             Self::ApprovalExpired => "APPROVAL_EXPIRED",
             Self::ExecutionStarted => "EXECUTION_STARTED",
             Self::ExecutionSucceeded => "EXECUTION_SUCCEEDED",
             Self::ExecutionFailed => "EXECUTION_FAILED",
             Self::CommentAdded => "COMMENT_ADDED",
+            Self::AnomalyDetected => "ANOMALY_DETECTED",
         }
     }
 
@@ -211,8 +240,9 @@ impl Change {
             Self::Created(_) => EventType::ApprovalRequestCreated,
             Self::Granted { .. } => EventType::ApprovalGranted,
             Self::Rejected { .. } => EventType::ApprovalRejected,
+            Self::Withdrawn { .. } => EventType::ApprovalWithdrawn,
             Self::Cancelled { .. } => EventType::ApprovalCancelled,
-            Self::Expired => EventType::ApprovalExpired,
+            Self::Expired { .. } => EventType::ApprovalExpired,
             Self::Started { .. } => EventType::ExecutionStarted,
             Self::Finished { outcome: ExecutionOutcome::Succeeded, .. } => EventType::ExecutionSucceeded,
             Self::Finished { outcome: ExecutionOutcome::Failed, .. } => EventType::ExecutionFailed,

@@ -9,7 +9,7 @@ pub(crate) mod survey;
 use crate::access::Target;
 use crate::actor::{AGENT_GROUP, Actor, Kind};
 use crate::approvals::Approvals;
-use crate::command::{Command, CommandName, ExecutionOutcome};
+use crate::command::{Command, CommandName, ExecutionOutcome, Shown};
 use crate::decide;
 use crate::ids::ExecutionId;
 use crate::person::PersonId;
@@ -27,8 +27,10 @@ use search::{Deed, Search};
 /// Why a request stands where it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation<'a> {
-    /// Its status now.
+    /// Its status now, by the deadlines on record.
     pub status: Status,
+    /// Why nobody can go ahead with it, whoever approves: see [`Policy::blocked_by`].
+    pub blocked: Vec<String>,
     /// What holds for it now.
     pub terms: Terms,
     /// What the policy of now would demand, part by part, if it were made now.
@@ -49,10 +51,13 @@ pub struct Explanation<'a> {
 /// Explains a request to somebody who may see it.
 pub fn explain<'a>(request: &'a Request, actor: &Actor, stamp: &Stamp, policy: &Policy) -> Explanation<'a> {
     let terms = policy.terms_in_force(request);
-    let status = request.status_under(&terms, stamp.now);
+    let status = request.status_at(stamp.now);
     let approvals = Approvals::of(request, &terms, policy);
     let filling = approvals.filling(&terms, None);
-    let approvers = if status == Status::Pending && terms.unmet(request.stated()).is_empty() {
+    let can_be_approved = request.status_under(&terms, stamp.now) == Status::Pending
+        && terms.unmet(request.stated()).is_empty()
+        && policy.blocked_by(request).is_empty();
+    let approvers = if can_be_approved {
         let deed = Deed::approval(policy.target(request));
         approvers(policy, &terms.slots, |groups| {
             // What has enough since policy asks for less again waits for one more, of anybody.
@@ -66,6 +71,7 @@ pub fn explain<'a>(request: &'a Request, actor: &Actor, stamp: &Stamp, policy: &
     let (expires_at, execute_by) = request.deadlines_under(&terms);
     Explanation {
         status,
+        blocked: policy.blocked_by(request),
         current_rules: policy.reassess(request).rules,
         filling,
         approvers,
@@ -92,16 +98,17 @@ fn actions(
     stamp: &Stamp,
     policy: &Policy,
 ) -> Vec<(CommandName, Result<(), Refusal>)> {
-    let shown = Some(request.parameters_digest.to_string());
+    let shown = Shown::of(request);
     let execution_id = request.execution.as_ref().map_or(stamp.execution_id, |execution| execution.id);
     // INVARIANT: a text of one letter is a comment.
     let Ok(text) = CommentText::parse("x") else { return Vec::new() };
     let commands = [
-        Command::Approve { comment: None, parameters_digest: shown.clone() },
-        Command::Reject { reason: text.clone() },
+        Command::Approve { comment: None, shown: shown.clone() },
+        Command::Reject { reason: text.clone(), shown: shown.clone() },
+        Command::Withdraw { reason: None },
         Command::Cancel { reason: None },
         Command::Comment { text },
-        Command::Start { parameters_digest: shown },
+        Command::Start { shown },
         finish(execution_id),
     ];
     commands
@@ -115,7 +122,13 @@ fn actions(
 
 /// As failed: that is what both may report who may report at all.
 fn finish(execution_id: ExecutionId) -> Command {
-    Command::Finish { execution_id, outcome: ExecutionOutcome::Failed, result: None, actual_cost: None }
+    Command::Finish {
+        execution_id,
+        outcome: ExecutionOutcome::Failed,
+        result: None,
+        actual_cost: None,
+        shown: Shown::default(),
+    }
 }
 
 /// Somebody in some groups who comes from where the asker comes from.

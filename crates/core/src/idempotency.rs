@@ -1,6 +1,5 @@
 //! Telling a retry from a second wish.
 
-use crate::actor::Actor;
 use crate::command::CommandName;
 use crate::digest::Digest;
 use crate::person::PersonId;
@@ -61,16 +60,17 @@ pub enum Seen {
     WithAnotherBody,
 }
 
-/// Looks a command up in a request's memory.
+/// Looks a command up in a request's memory. `is_sender` tells whether what was sent under an id was sent
+/// by who sends the command now: see [`crate::policy::Policy::is_maker`].
 pub fn seen(
     records: &[IdempotencyRecord],
-    actor: &Actor,
+    is_sender: impl Fn(&PersonId) -> bool,
     command: CommandName,
     idempotency: Option<&Idempotency>,
 ) -> Seen {
     let Some(idempotency) = idempotency else { return Seen::Never };
     let record = records.iter().find(|record| {
-        actor.is(&record.person) && record.command == command && record.idempotency.key == idempotency.key
+        is_sender(&record.person) && record.command == command && record.idempotency.key == idempotency.key
     });
     match record {
         None => Seen::Never,

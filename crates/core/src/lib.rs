@@ -6,7 +6,7 @@
 //! source, the environment, a file or a network: time and fresh ids are arguments.
 //!
 //! ```
-//! use countersign_core::{actor::{Actor, Channel, Kind}, command::{Command, Draft}, decide::{self, Outcome},
+//! use countersign_core::{actor::{Actor, Channel, Kind}, command::{Command, Draft, Shown}, decide::{self, Outcome},
 //!     ids::{EventId, RequestId}, person::PersonId, request::Status, stamp::Stamp, timestamp::Timestamp};
 //!
 //! let policy = countersign_host::policy::bundled()?;
@@ -22,7 +22,7 @@
 //! let mut request = created.first_state()?;
 //! assert_eq!((request.status, request.approvals_required), (Status::Pending, 2));
 //!
-//! let approve = Command::Approve { comment: None, parameters_digest: None };
+//! let approve = Command::Approve { comment: None, shown: Shown::default() };
 //! let bob = person("bob@example.com", &["approver"])?;
 //! let Outcome::Event(granted) = decide::decide(&request, &approve, &bob, &stamp, &policy, None)? else { return Ok(()) };
 //! request.apply(&granted);
@@ -33,11 +33,13 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod command;
+pub mod content;
 pub mod decide;
 pub mod event;
 pub mod refusal;
 pub mod request;
 pub mod stamp;
+pub mod state;
 
 pub mod access;
 pub mod actor;

@@ -30,6 +30,8 @@ pub struct People {
     unlisted_refused: bool,
     /// Whom each address that is listed belongs to.
     person_of: BTreeMap<PersonId, PersonId>,
+    /// Whose each address was that is theirs no more.
+    retired_by: BTreeMap<PersonId, PersonId>,
     entries: BTreeMap<PersonId, Entry>,
 }
 
@@ -37,6 +39,7 @@ pub struct People {
 struct Entry {
     kind: Kind,
     addresses: BTreeSet<PersonId>,
+    retired: BTreeSet<PersonId>,
     owner: Option<PersonId>,
     disabled: bool,
 }
@@ -63,6 +66,8 @@ struct PersonEntry {
     #[serde(default)]
     addresses: Vec<String>,
     #[serde(default)]
+    retired: Vec<String>,
+    #[serde(default)]
     disabled: bool,
 }
 
@@ -88,13 +93,18 @@ impl People {
             owner_required: file.owner_required,
             unlisted_refused: file.unlisted_refused,
             person_of: BTreeMap::new(),
+            retired_by: BTreeMap::new(),
             entries: BTreeMap::new(),
         };
         for (name, entry) in file.people {
             let listed = Listed { source, table: "people", name: &name };
             let addresses =
                 entry.addresses.iter().map(|text| listed.email(text)).collect::<Result<_, _>>()?;
-            people.add(listed, listed.email(&name)?, Kind::Human, addresses, None, entry.disabled)?;
+            let id = listed.email(&name)?;
+            people.add(listed, id.clone(), Kind::Human, addresses, None, entry.disabled)?;
+            for address in &entry.retired {
+                people.retire(listed, &id, listed.email(address)?)?;
+            }
         }
         for (name, entry) in file.agents {
             let listed = Listed { source, table: "agents", name: &name };
@@ -109,6 +119,7 @@ impl People {
             };
             people.add(listed, id, Kind::Service, BTreeSet::new(), owner, entry.disabled)?;
         }
+        people.check_retired(source)?;
         people.check_owners(source)?;
         Ok(people)
     }
@@ -131,8 +142,39 @@ impl People {
                 return listed.refuse(format!("`{address}` is an address of `{other}` already"));
             }
         }
-        self.entries.insert(id, Entry { kind, addresses, owner, disabled });
+        let retired = BTreeSet::new();
+        self.entries.insert(id, Entry { kind, addresses, retired, owner, disabled });
         Ok(())
+    }
+
+    /// Notes an address that was a person's and is theirs no more.
+    fn retire(&mut self, listed: Listed<'_>, id: &PersonId, address: PersonId) -> Result<(), PolicyError> {
+        if let Some(other) = self.retired_by.insert(address.clone(), id.clone()) {
+            return listed.refuse(format!("`{address}` is a retired address of `{other}` already"));
+        }
+        let Some(entry) = self.entries.get_mut(id) else { return Ok(()) };
+        if entry.addresses.contains(&address) {
+            return listed.refuse(format!("`{address}` cannot be retired and an address of theirs"));
+        }
+        entry.retired.insert(address);
+        if entry.addresses.len() + entry.retired.len() > MAX_ADDRESSES {
+            return listed.refuse(format!("has more than {MAX_ADDRESSES} addresses, retired ones included"));
+        }
+        Ok(())
+    }
+
+    /// What was made under a retired address belongs to its former holder. Its new holder may have
+    /// the address, but is known by another one: under one id there would be two people.
+    fn check_retired(&self, source: Source<'_>) -> Result<(), PolicyError> {
+        let reused = self.retired_by.iter().find(|(address, _)| self.entries.contains_key(*address));
+        let Some((address, former)) = reused else { return Ok(()) };
+        source.refuse(
+            &["people", address.as_str()],
+            format!(
+                "is a retired address of `{former}`, so nobody else is known by it: name its new holder by \
+                 another address, and list this one under `addresses`"
+            ),
+        )
     }
 
     /// An owner is a human: by any of their addresses, listed or not.
@@ -167,12 +209,24 @@ impl People {
         self.person_of.get(address).unwrap_or(address)
     }
 
-    /// All addresses of whoever has this one.
+    /// All addresses of whoever has this one, and of whoever had it before it was retired; retired
+    /// ones included.
     pub fn addresses(&self, address: &PersonId) -> BTreeSet<PersonId> {
-        match self.entry(address) {
-            Some(entry) => entry.addresses.clone(),
-            None => BTreeSet::from([address.clone()]),
-        }
+        let former = self.retired_by.get(address).and_then(|id| self.entries.get(id));
+        let entries = self.entry(address).into_iter().chain(former);
+        let known = entries.flat_map(|entry| entry.addresses.iter().chain(&entry.retired).cloned());
+        known.chain([address.clone()]).collect()
+    }
+
+    /// The one id of the person who made something under this address: whoever had it before it was
+    /// retired, else whoever has it. An address that is given to another person hands nothing over.
+    pub fn maker<'a>(&'a self, address: &'a PersonId) -> &'a PersonId {
+        self.retired_by.get(address).unwrap_or_else(|| self.person(address))
+    }
+
+    /// Whether this address was a person's and is theirs no more.
+    pub fn is_retired(&self, address: &PersonId) -> bool {
+        self.retired_by.contains_key(address)
     }
 
     /// Whether two addresses are one person's.
@@ -221,6 +275,11 @@ impl People {
         if self.is_stranger(&person) {
             return Err(Refusal::not_permitted(format!("`{person}` is not listed in {FILE}")));
         }
+        if let (None, Some(former)) = (entry, self.retired_by.get(&person)) {
+            return Err(Refusal::not_permitted(format!(
+                "`{person}` is a retired address of `{former}`; an operator lists its new holder in {FILE}"
+            )));
+        }
         if entry.is_some_and(|entry| entry.disabled) {
             return Err(Refusal::not_permitted(format!("`{person}` is disabled in {FILE}")));
         }
@@ -243,7 +302,8 @@ impl People {
             return Err(Refusal::not_permitted(reason));
         }
         let mut addresses = actor.addresses;
-        addresses.extend(entry.into_iter().flat_map(|entry| entry.addresses.iter().cloned()));
+        let known = entry.into_iter().flat_map(|entry| entry.addresses.iter().chain(&entry.retired));
+        addresses.extend(known.cloned());
         addresses.insert(person.clone());
         let groups = actor.groups.intersection(&self.groups).cloned().collect();
         let owner = owner.map(|person| Owner { addresses: self.addresses(&person), person });

@@ -13,6 +13,7 @@ use crate::rules::{Assessment, Proposal, Rules};
 use crate::source::Source;
 use crate::terms::Terms;
 use crate::timestamp::Timestamp;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -201,13 +202,51 @@ impl Policy {
 
     /// Whether this actor is who asks.
     pub fn is_requester(&self, actor: &Actor, request: &Request) -> bool {
-        self.is_actor(actor, &request.requested_by)
+        self.is_maker(actor, &request.requested_by)
     }
 
     /// Whether the maker is this actor, or an agent or service that they answer for.
     pub fn is_made_by(&self, actor: &Actor, maker: &PersonId) -> bool {
-        self.is_actor(actor, maker)
+        self.is_maker(actor, maker)
             || self.people.owner(maker).is_some_and(|owner| self.is_actor(actor, owner))
+    }
+
+    /// Whether what was made or started under an address is this actor's. What a person made stays
+    /// theirs when their address is retired, and is not its next holder's.
+    pub fn is_maker(&self, actor: &Actor, address: &PersonId) -> bool {
+        let maker = self.people.maker(address);
+        maker == &actor.person || (maker == self.people.person(address) && actor.is(address))
+    }
+
+    /// Why nobody can go ahead with a request, whoever approves it: its requester, or the owner of its
+    /// requester, may no longer act. One sentence each.
+    pub fn blocked_by(&self, request: &Request) -> Vec<String> {
+        self.blocked_requester(&request.requested_by, request.owner.as_ref().map(|owner| &owner.person))
+    }
+
+    /// The same, of a requester and the owner that was known when the request was made.
+    pub fn blocked_requester(&self, requested_by: &PersonId, owner: Option<&PersonId>) -> Vec<String> {
+        let requester = self.people.maker(requested_by);
+        let owners: BTreeSet<&PersonId> = self
+            .people
+            .owner(requester)
+            .into_iter()
+            .chain(owner)
+            .map(|owner| self.people.maker(owner))
+            .collect();
+        let disabled = |role: &'static str, person: &PersonId| {
+            self.people
+                .is_disabled(person)
+                .then(|| format!("its {role} `{person}` is disabled in {}", crate::people::FILE))
+        };
+        let owners = owners.into_iter().filter_map(|owner| disabled("requester's owner", owner));
+        disabled("requester", requester).into_iter().chain(owners).collect()
+    }
+
+    /// When the store was restored, if what was approved at `at` lapsed by that: the store may since
+    /// have forgotten that it was spent.
+    pub fn lapsed_by_restore(&self, at: Timestamp) -> Option<Timestamp> {
+        self.rules.restored_at().filter(|restored_at| at < *restored_at)
     }
 
     /// Whether an id is this actor's: by what the actor is known by, or by what policy says now.

@@ -1,5 +1,6 @@
 //! Why a command is refused.
 
+use crate::audit::Finding;
 use crate::request::Status;
 use crate::terms::Unmet;
 
@@ -35,11 +36,23 @@ pub enum Refusal {
     /// This person has decided already.
     #[error("you have already decided on this request; each person counts once")]
     AlreadyDecided(Status),
+    /// This person has no approval on the request.
+    #[error("you have no approval on this request to withdraw")]
+    NotDecided(Status),
+    /// The clock is behind the last event of the request by more than
+    /// [`crate::decide::MAX_CLOCK_SKEW_SECONDS`].
+    #[error("the clock here is behind the last event of the request; nothing was changed")]
+    ClockSkew,
+    /// The request is not what its events have made it: somebody or something has changed the store.
+    #[error(
+        "the stored record of this request is damaged; nothing was changed. An operator finds what with `countersign verify`"
+    )]
+    Integrity(Finding),
     /// The approvals on record are not enough under the policy of now. At least one reason.
     #[error("the approvals on record are not enough any more: {}; make a new request", .0.join("; "))]
     ApprovalsInsufficient(Vec<String>),
-    /// The digest is not that of the stored parameters.
-    #[error("parameters_digest is not the digest of this request's parameters; look at it again")]
+    /// A digest is not that of the stored request.
+    #[error("the digest is not that of this request; look at it again")]
     DigestMismatch(Status),
     /// No execution of that id is running.
     #[error("the request is {0}, and no execution of this id is running")]
@@ -80,6 +93,9 @@ impl Refusal {
             | Self::NotPending(_)
             | Self::NotApproved(_)
             | Self::AlreadyDecided(_)
+            | Self::NotDecided(_)
+            | Self::ClockSkew
+            | Self::Integrity(_)
             | Self::DigestMismatch(_)
             | Self::ExecutionMismatch(_)
             | Self::IdempotencyConflict(_)
@@ -100,6 +116,9 @@ impl Refusal {
             Self::NotPending(_) => "not_pending",
             Self::NotApproved(_) => "not_approved",
             Self::AlreadyDecided(_) => "already_decided",
+            Self::NotDecided(_) => "not_decided",
+            Self::ClockSkew => "clock_skew",
+            Self::Integrity(_) => "integrity",
             Self::ApprovalsInsufficient(_) => "approvals_insufficient",
             Self::DigestMismatch(_) => "digest_mismatch",
             Self::ExecutionMismatch(_) => "execution_mismatch",
@@ -116,6 +135,7 @@ impl Refusal {
             Self::NotPending(status)
             | Self::NotApproved(status)
             | Self::AlreadyDecided(status)
+            | Self::NotDecided(status)
             | Self::DigestMismatch(status)
             | Self::ExecutionMismatch(status)
             | Self::IdempotencyConflict(status) => Some(*status),
@@ -125,6 +145,8 @@ impl Refusal {
             | Self::NotPermitted(_)
             | Self::Unmet(_)
             | Self::CommentsFull
+            | Self::ClockSkew
+            | Self::Integrity(_)
             | Self::NotDue => None,
         }
     }

@@ -5,7 +5,7 @@
 //! service itself uses.
 
 use crate::actor::Actor;
-use crate::command::{Command, Draft};
+use crate::command::{Command, Draft, Shown};
 use crate::decide::{self, Outcome};
 use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::policy::Policy;
@@ -55,9 +55,9 @@ impl<'a> Rehearsal<'a> {
         &self.request
     }
 
-    /// What somebody is shown names the parameters by this.
-    pub(crate) fn digest(&self) -> Option<String> {
-        Some(self.request.parameters_digest.to_string())
+    /// What somebody is shown names it by its digests.
+    pub(crate) fn shown(&self) -> Shown {
+        Shown::of(&self.request)
     }
 
     /// The status at a time, deadlines included.

@@ -182,7 +182,7 @@ fn relive(
         if rehearsal.request().status != Status::Pending {
             break;
         }
-        let approve = Command::Approve { comment: None, parameters_digest: rehearsal.digest() };
+        let approve = Command::Approve { comment: None, shown: rehearsal.shown() };
         if let Err(refusal) = rehearsal.give(&approve, at_address(actor), *at) {
             reasons.push(without_effect("approval", actor, &refusal));
         }
@@ -196,7 +196,7 @@ fn relive(
     let is_automatic = rehearsal.request().decisions.is_empty();
     let approved = if is_automatic { "approved by policy, at once" } else { "approved" };
     let Some((actor, at)) = &past.start else { return (Reached::Approved, approved.to_owned()) };
-    let start = Command::Start { parameters_digest: rehearsal.digest() };
+    let start = Command::Start { shown: rehearsal.shown() };
     match rehearsal.give(&start, at_address(actor), *at) {
         Ok(_) => (Reached::Started, "started".to_owned()),
         Err(refusal) => {

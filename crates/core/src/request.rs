@@ -32,6 +32,9 @@ pub const MAX_COMMENT_BYTES: usize = 32 * 1024;
 /// in place of an approval that no longer counts.
 pub const MAX_DECISIONS: usize = 12;
 
+/// The most approvals of a request that can be taken back. After that the request itself can be.
+pub const MAX_WITHDRAWALS: usize = 12;
+
 /// Where a request is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
@@ -109,6 +112,11 @@ impl Status {
         }
     }
 
+    /// Whether approvals matter still: it waits for them, or for the start that asks them again.
+    pub fn is_decidable(self) -> bool {
+        matches!(self, Self::Pending | Self::Approved)
+    }
+
     /// Whether anything can still happen to the operation.
     pub fn is_open(self) -> bool {
         match self {
@@ -172,6 +180,19 @@ pub struct Decision {
     pub channel: Channel,
     /// From where.
     pub source_ip: Option<IpAddr>,
+    /// The policy that it was made under.
+    pub policy_version: Digest,
+    /// The event that records it.
+    pub event_id: EventId,
+}
+
+/// An approval that its approver took back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// The approver.
+    pub person: PersonId,
+    /// When.
+    pub at: Timestamp,
     /// The event that records it.
     pub event_id: EventId,
 }
@@ -189,11 +210,13 @@ pub struct Comment {
     pub event_id: EventId,
 }
 
-/// The withdrawal of a request.
+/// The end of a request that was given up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cancellation {
     /// When.
     pub at: Timestamp,
+    /// By the requester, by the owner of the requester, or by an admin.
+    pub by: PersonId,
     /// Why.
     pub reason: Option<CommentText>,
 }
@@ -207,6 +230,8 @@ pub struct Execution {
     pub started_by: PersonId,
     /// When.
     pub started_at: Timestamp,
+    /// The policy that it was started under.
+    pub policy_version: Digest,
     /// How it ended, once it has.
     pub finish: Option<Finish>,
 }
@@ -285,7 +310,12 @@ pub struct Request {
     pub approved_at: Option<Timestamp>,
     /// By when it must be started, once approved.
     pub execute_by: Option<Timestamp>,
-    /// Its withdrawal.
+    /// When it expired, if that is not the deadline on record: policy had come to set a sooner one, or
+    /// too few approvals were left when the time for more was over.
+    pub expired_at: Option<Timestamp>,
+    /// Which approvals were taken back.
+    pub withdrawals: Vec<Withdrawal>,
+    /// How it was given up.
     pub cancellation: Option<Cancellation>,
     /// Its execution.
     pub execution: Option<Execution>,
@@ -295,8 +325,15 @@ pub struct Request {
     pub idempotency: Vec<IdempotencyRecord>,
     /// How many events have happened: the sequence of the last one.
     pub version: u64,
+    /// When the last event happened: no later event is before it.
+    pub updated_at: Timestamp,
+    /// The last event.
+    pub last_event_id: EventId,
     /// The hash of the last audit event.
     pub audit_head: Digest,
+    /// Binds the state and the head of its trail under the deployment's key, see
+    /// [`crate::audit::seal`].
+    pub seal: Digest,
 }
 
 /// The event is not the creation of a request.
@@ -342,12 +379,17 @@ impl Event {
             decisions: Vec::new(),
             approved_at: approved.then_some(self.at),
             execute_by: approved.then(|| self.at.plus_seconds(opening.execute_within_seconds)),
+            expired_at: None,
+            withdrawals: Vec::new(),
             cancellation: None,
             execution: None,
             comments: Vec::new(),
             idempotency: self.idempotency.clone().into_iter().collect(),
             version: self.sequence,
+            updated_at: self.at,
+            last_event_id: self.id,
             audit_head: Digest::ZERO,
+            seal: Digest::ZERO,
         })
     }
 }
@@ -363,13 +405,19 @@ impl Request {
         self.status.deadline(self.expires_at, self.execute_by)
     }
 
+    /// When it closed, as far as `now` is concerned: a deadline that has passed closes a request,
+    /// written down or not.
+    pub fn closed_by(&self, now: Timestamp) -> Option<Timestamp> {
+        self.closed_at().or_else(|| self.deadline().filter(|deadline| now >= *deadline))
+    }
+
     /// When it closed. An expired request closed at the deadline it missed.
     pub fn closed_at(&self) -> Option<Timestamp> {
         match self.status {
             Status::Pending | Status::Approved | Status::Executing => None,
             Status::Rejected => self.rejection().map(|decision| decision.at),
             Status::Cancelled => self.cancellation.as_ref().map(|cancellation| cancellation.at),
-            Status::Expired => Some(self.execute_by.unwrap_or(self.expires_at)),
+            Status::Expired => self.expired_at.or(self.execute_by).or(Some(self.expires_at)),
             Status::Executed | Status::Failed => self.finish().map(|finish| finish.at),
         }
     }
@@ -447,34 +495,60 @@ impl Request {
     pub fn apply(&mut self, event: &Event) {
         self.status = event.status;
         self.version = event.sequence;
+        self.updated_at = event.at;
+        self.last_event_id = event.id;
         self.idempotency.extend(event.idempotency.clone());
         match &event.change {
             // INVARIANT: a request's first state is made by `Event::first_state`.
-            Change::Created(_) | Change::Expired => {}
-            Change::Granted { comment, execute_by, groups, digest_presented } => {
+            Change::Created(_) => {}
+            Change::Granted { comment, execute_by, groups, digest_presented, policy_version, replaces } => {
+                self.forget_decisions(replaces);
                 self.decisions.push(Decision {
                     comment: comment.clone(),
                     groups: groups.clone(),
                     digest_presented: *digest_presented,
-                    ..decision(event, Verdict::Approved)
+                    ..decision(event, Verdict::Approved, *policy_version)
                 });
                 if execute_by.is_some() {
                     self.approved_at = Some(event.at);
                     self.execute_by = *execute_by;
                 }
+                self.forget_approval_unless_approved();
             }
-            Change::Rejected { reason } => {
-                self.decisions
-                    .push(Decision { comment: Some(reason.clone()), ..decision(event, Verdict::Rejected) });
+            Change::Rejected { reason, policy_version, replaces } => {
+                self.forget_decisions(replaces);
+                self.decisions.push(Decision {
+                    comment: Some(reason.clone()),
+                    ..decision(event, Verdict::Rejected, *policy_version)
+                });
+            }
+            Change::Withdrawn { reason, withdraws } => {
+                self.forget_decisions(withdraws);
+                self.withdrawals.push(Withdrawal {
+                    person: event.user.clone(),
+                    at: event.at,
+                    event_id: event.id,
+                });
+                self.comments.extend(reason.as_ref().map(|text| comment(event, text)));
+                // The approval had kept it open beyond its time to be pending.
+                self.expired_at = (event.status == Status::Expired).then_some(event.at);
+                self.forget_approval_unless_approved();
+                // It had been approved past the deadline for that: it closes with the approval.
+                self.expired_at = (self.status == Status::Expired).then_some(event.at);
+            }
+            Change::Expired { deadline } => {
+                self.expired_at = self.deadline_missed(*deadline);
             }
             Change::Cancelled { reason } => {
-                self.cancellation = Some(Cancellation { at: event.at, reason: reason.clone() });
+                let by = event.user.clone();
+                self.cancellation = Some(Cancellation { at: event.at, by, reason: reason.clone() });
             }
-            Change::Started { execution_id } => {
+            Change::Started { execution_id, policy_version } => {
                 self.execution = Some(Execution {
                     id: *execution_id,
                     started_by: event.user.clone(),
                     started_at: event.at,
+                    policy_version: *policy_version,
                     finish: None,
                 });
             }
@@ -488,18 +562,36 @@ impl Request {
                     });
                 }
             }
-            Change::Commented { text } => self.comments.push(Comment {
-                person: event.user.clone(),
-                at: event.at,
-                text: text.clone(),
-                event_id: event.id,
-            }),
+            Change::Commented { text } => self.comments.push(comment(event, text)),
         }
+    }
+
+    /// Takes decisions off the record that another event stands in the place of.
+    fn forget_decisions(&mut self, events: &[EventId]) {
+        self.decisions.retain(|decision| !events.contains(&decision.event_id));
+    }
+
+    /// A request that waits for people again has not been approved.
+    fn forget_approval_unless_approved(&mut self) {
+        if self.status != Status::Approved {
+            self.approved_at = None;
+            self.execute_by = None;
+        }
+    }
+
+    /// `deadline`, unless it is the one on record.
+    fn deadline_missed(&self, deadline: Timestamp) -> Option<Timestamp> {
+        let on_record = self.execute_by.unwrap_or(self.expires_at);
+        (deadline != on_record).then_some(deadline)
     }
 }
 
+fn comment(event: &Event, text: &CommentText) -> Comment {
+    Comment { person: event.user.clone(), at: event.at, text: text.clone(), event_id: event.id }
+}
+
 /// What any decision says of itself.
-fn decision(event: &Event, verdict: Verdict) -> Decision {
+fn decision(event: &Event, verdict: Verdict, policy_version: Digest) -> Decision {
     Decision {
         person: event.user.clone(),
         addresses: event.addresses.clone(),
@@ -510,6 +602,7 @@ fn decision(event: &Event, verdict: Verdict) -> Decision {
         digest_presented: false,
         channel: event.channel,
         source_ip: event.source_ip,
+        policy_version,
         event_id: event.id,
     }
 }

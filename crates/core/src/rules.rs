@@ -10,6 +10,7 @@ use crate::risk::{Cost, Environment, RiskLevel};
 use crate::slots::{Groups, Slots};
 use crate::source::Source;
 use crate::terms::{RequiredField, Terms};
+use crate::timestamp::Timestamp;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -45,6 +46,7 @@ pub const MAX_PENDING_LIMIT: u16 = 1000;
 #[derive(Debug, Clone)]
 pub struct Rules {
     time_zone: String,
+    restored_at: Option<Timestamp>,
     defaults: Defaults,
     approvals: Approvals,
     non_production: Vec<WildMatch>,
@@ -93,6 +95,7 @@ pub struct MatchedRule {
 struct OperationsFile {
     #[serde(default = "utc")]
     time_zone: String,
+    restored_at: Option<String>,
     defaults: Defaults,
     approvals: Approvals,
     environments: Environments,
@@ -225,7 +228,12 @@ impl Rules {
             .into_iter()
             .map(|(name, table)| Rule::read(source, name, table, groups))
             .collect::<Result<_, _>>()?;
+        let restored_at = match file.restored_at.as_deref().map(Timestamp::parse).transpose() {
+            Ok(restored_at) => restored_at,
+            Err(error) => return source.refuse(&["restored_at"], error.to_string()),
+        };
         Ok(Self {
+            restored_at,
             time_zone: file.time_zone,
             defaults: file.defaults,
             approvals: file.approvals,
@@ -238,6 +246,11 @@ impl Rules {
     /// The time zone in which access policies read the clock: a name of the IANA database.
     pub fn time_zone(&self) -> &str {
         &self.time_zone
+    }
+
+    /// When the store was last restored from a backup: no approval from before counts any more.
+    pub fn restored_at(&self) -> Option<Timestamp> {
+        self.restored_at
     }
 
     /// The names of the operations in the catalogue.

@@ -1,103 +1,91 @@
-//! An audit event as an item of the audit table.
+//! An audit event as an item of the audit table: its canonical document as one string, and copies of
+//! what the table is keyed by.
 
 use crate::error::unreadable;
 use crate::expression::Item;
+use crate::keys::{EVENT_ID, SEQUENCE, STREAM};
+use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::ports::StoreError;
-use countersign_core::actor::{Channel, Kind};
-use countersign_core::audit::{self, AuditEvent};
+use countersign_core::audit::anomaly::{self, Anomaly};
+use countersign_core::audit::{AuditEvent, request_stream};
 use countersign_core::canonical::CanonicalJson;
-use countersign_core::digest::Digest;
-use countersign_core::event::EventType;
 use countersign_core::ids::{EventId, RequestId};
-use countersign_core::person::PersonId;
-use countersign_core::request::Status;
-use countersign_core::risk::{Environment, RiskLevel};
-use countersign_core::text::Identifier;
-use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct AuditItem {
-    request_id: String,
+    stream: String,
     sequence: u64,
     event_id: String,
-    format: String,
-    timestamp: String,
-    event_type: String,
-    user: String,
-    kind: String,
-    channel: String,
-    instance_id: String,
-    operation_type: String,
-    environment: String,
-    risk_level: String,
-    requested_by: String,
-    status: String,
-    details: String,
-    prev_hash: String,
-    hash: String,
-    /// Partition of the day index; follows from `timestamp` and is not hashed.
-    day: String,
+    event: String,
 }
 
-/// The item of an audit event.
+/// The item of a request's event.
 pub(crate) fn audit_item(event: &AuditEvent) -> Result<Item, StoreError> {
-    let item = AuditItem {
-        request_id: event.request_id.to_string(),
+    item(AuditItem {
+        stream: request_stream(event.request_id),
         sequence: event.sequence,
         event_id: event.event_id.to_string(),
-        format: audit::FORMAT.to_owned(),
-        timestamp: event.timestamp.to_string(),
-        event_type: event.event_type.as_str().to_owned(),
-        user: event.user.to_string(),
-        kind: event.kind.as_str().to_owned(),
-        channel: event.channel.as_str().to_owned(),
-        instance_id: event.instance_id.to_string(),
-        operation_type: event.operation_type.to_string(),
-        environment: event.environment.as_str().to_owned(),
-        risk_level: event.risk_level.as_str().to_owned(),
-        requested_by: event.requested_by.to_string(),
-        status: event.status.to_string(),
-        details: event.details.as_str().to_owned(),
-        prev_hash: event.prev_hash.to_string(),
-        hash: event.hash.to_string(),
-        day: event.timestamp.day(),
-    };
+        event: event.document().as_str().to_owned(),
+    })
+}
+
+/// The item of an anomaly's event.
+pub(crate) fn anomaly_item(anomaly: &Anomaly) -> Result<Item, StoreError> {
+    item(AuditItem {
+        stream: anomaly::stream(anomaly.request_id),
+        sequence: 1,
+        event_id: anomaly.event_id.to_string(),
+        event: anomaly.document().as_str().to_owned(),
+    })
+}
+
+fn item(item: AuditItem) -> Result<Item, StoreError> {
     to_item(item).map_err(|error| unreadable("audit event", error))
 }
 
-/// The audit event of an item, as it stands there: whether its hash is right is for
-/// [`audit::verify`] to say.
+/// The event of an item. Whether its hash is right is for [`countersign_core::audit::verify`] to say.
+///
+/// # Errors
+/// [`StoreError::Damaged`] if the document cannot be read, or a copy is not what stands in it.
 pub(crate) fn audit_event(item: Item) -> Result<AuditEvent, StoreError> {
-    let item: AuditItem = from_item(item).map_err(|error| unreadable("audit event", error))?;
-    read(&item).ok_or_else(|| {
-        let place = format!("audit event {} of {}", item.sequence, item.request_id.escape_debug());
-        unreadable(&place, "an attribute has an impossible value")
-    })
+    let place = place(&item);
+    let item: AuditItem = from_item(item).map_err(|_| unreadable(&place, "an attribute is missing"))?;
+    let document = CanonicalJson::from_stored(&item.event).ok();
+    let event = document
+        .and_then(|document| AuditEvent::read(&document))
+        .ok_or_else(|| unreadable(&place, "it is no event of this format"))?;
+    if audit_item(&event)? != item_of(&item)? {
+        return Err(unreadable(&place, "a key is not that of the event"));
+    }
+    Ok(event)
 }
 
-fn read(item: &AuditItem) -> Option<AuditEvent> {
-    if item.format != audit::FORMAT {
-        return None;
-    }
-    Some(AuditEvent {
-        event_id: EventId::parse(&item.event_id).ok()?,
-        request_id: RequestId::parse(&item.request_id).ok()?,
-        sequence: item.sequence,
-        timestamp: Timestamp::parse(&item.timestamp).ok()?,
-        event_type: EventType::parse(&item.event_type)?,
-        user: PersonId::from_stored(&item.user).ok()?,
-        kind: Kind::parse(&item.kind)?,
-        channel: Channel::parse(&item.channel)?,
-        instance_id: Identifier::parse(&item.instance_id).ok()?,
-        operation_type: Identifier::parse(&item.operation_type).ok()?,
-        environment: Environment::parse(&item.environment)?,
-        risk_level: RiskLevel::parse(&item.risk_level)?,
-        requested_by: PersonId::from_stored(&item.requested_by).ok()?,
-        status: Status::parse(&item.status)?,
-        details: CanonicalJson::from_stored(&item.details).ok()?,
-        prev_hash: Digest::parse(&item.prev_hash).ok()?,
-        hash: Digest::parse(&item.hash).ok()?,
-    })
+fn item_of(item: &AuditItem) -> Result<Item, StoreError> {
+    to_item(item).map_err(|error| unreadable("audit event", error))
+}
+
+/// Where an item stands, as far as its keys can be read.
+fn place(item: &Item) -> String {
+    let stream = item.get(STREAM).and_then(|value| value.as_s().ok()).map_or("?", String::as_str);
+    let sequence = item.get(SEQUENCE).and_then(|value| value.as_n().ok()).map_or("?", String::as_str);
+    format!("event {} of {}", sequence.escape_debug(), stream.escape_debug())
+}
+
+/// The request whose stream an item is in.
+pub(crate) fn request_of_stream(item: &Item) -> Option<String> {
+    let stream = item.get(STREAM)?.as_s().ok()?;
+    stream.strip_prefix("request/").map(str::to_owned)
+}
+
+/// The event that stands in an item, by its copy.
+pub(crate) fn event_id(item: &Item) -> Result<EventId, StoreError> {
+    let text = item.get(EVENT_ID).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+    EventId::parse(&text).map_err(|error| unreadable(&place(item), error))
+}
+
+/// The partition of a request's events.
+pub(crate) fn stream(request_id: RequestId) -> AttributeValue {
+    AttributeValue::S(request_stream(request_id))
 }

@@ -67,5 +67,5 @@ pub(crate) fn commit_error(error: SdkError<TransactWriteItemsError, HttpResponse
 
 /// An item that should be there in this shape and is not.
 pub(crate) fn unreadable(what: &str, error: impl std::fmt::Display) -> StoreError {
-    StoreError::Inconsistent(format!("{what} cannot be read: {error}"))
+    StoreError::Damaged(format!("{what} cannot be read: {error}"))
 }

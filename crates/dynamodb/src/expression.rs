@@ -4,7 +4,6 @@
 //! product stands on, not the requester and not a second time; how many must agree stays in the
 //! core.
 
-use crate::keys::REQUEST_ID;
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_core::person::PersonId;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -71,21 +70,34 @@ pub(crate) fn update(before: &Item, after: &Item) -> Expression {
 pub(crate) fn update_condition(
     expression: &mut Expression,
     seen_version: u64,
-    deciding: Option<&BTreeSet<PersonId>>,
+    deciding: Option<Deciding<'_>>,
 ) -> String {
     let version = expression.name("version");
     let seen = expression.value("seen", AttributeValue::N(seen_version.to_string()));
     let mut condition = format!("{version} = {seen}");
-    if let Some(addresses) = deciding {
+    if let Some(deciding) = deciding {
         condition.push_str(" AND ");
-        condition.push_str(&not_made_or_approved_by(expression, addresses));
+        condition.push_str(&not_made_or_approved_by(expression, deciding.addresses, deciding.replaced));
     }
     condition
 }
 
+/// A decision, as far as the database itself holds it against the request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deciding<'a> {
+    /// All addresses of who decides.
+    pub(crate) addresses: &'a BTreeSet<PersonId>,
+    /// Those among them whose earlier approval this decision takes the place of.
+    pub(crate) replaced: &'a BTreeSet<PersonId>,
+}
+
 /// The request was not made by, for or by an agent of whoever has these addresses, and none of them
-/// has approved it.
-pub(crate) fn not_made_or_approved_by(expression: &mut Expression, addresses: &BTreeSet<PersonId>) -> String {
+/// has approved it, but for approvals that are being replaced.
+pub(crate) fn not_made_or_approved_by(
+    expression: &mut Expression,
+    addresses: &BTreeSet<PersonId>,
+    replaced: &BTreeSet<PersonId>,
+) -> String {
     let requested_by = expression.name("requested_by");
     let requester_addresses = expression.name("requester_addresses");
     let filed_by = expression.name("filed_by");
@@ -99,11 +111,14 @@ pub(crate) fn not_made_or_approved_by(expression: &mut Expression, addresses: &B
         .collect();
     let anybody = placeholders.join(", ");
     // A list that is not there contains nothing.
-    let not_theirs = placeholders.iter().map(|person| {
-        format!(
-            " AND NOT contains({requester_addresses}, {person}) AND NOT contains({owner_addresses}, {person}) \
-             AND NOT contains({approved_by}, {person})"
-        )
+    let not_theirs = placeholders.iter().zip(addresses).map(|(person, address)| {
+        let not_made = format!(
+            " AND NOT contains({requester_addresses}, {person}) AND NOT contains({owner_addresses}, {person})"
+        );
+        if replaced.contains(address) {
+            return not_made;
+        }
+        format!("{not_made} AND NOT contains({approved_by}, {person})")
     });
     format!(
         "NOT {requested_by} IN ({anybody}) \
@@ -113,11 +128,8 @@ pub(crate) fn not_made_or_approved_by(expression: &mut Expression, addresses: &B
     )
 }
 
-/// Nothing stands under this key yet.
-pub(crate) fn absent() -> String {
-    // Either key attribute will do: an item has both or does not exist.
-    format!("attribute_not_exists({REQUEST_ID})")
-}
+/// Nothing stands under this key yet: the placeholder `#key` is an attribute of the table's key.
+pub(crate) const ABSENT: &str = "attribute_not_exists(#key)";
 
 #[cfg(test)]
 mod tests {
@@ -146,7 +158,11 @@ mod tests {
             ["bob@example.com", "robert@example.com"].map(|address| PersonId::from_email(address).unwrap());
         let mut expression = Expression::default();
         assert_eq!(
-            update_condition(&mut expression, 3, Some(&BTreeSet::from(addresses))),
+            update_condition(
+                &mut expression,
+                3,
+                Some(Deciding { addresses: &BTreeSet::from(addresses), replaced: &BTreeSet::new() })
+            ),
             "#version = :seen AND NOT #requested_by IN (:person0, :person1) \
              AND (attribute_not_exists(#filed_by) OR NOT #filed_by IN (:person0, :person1)) \
              AND (attribute_not_exists(#owner) OR NOT #owner IN (:person0, :person1)) \

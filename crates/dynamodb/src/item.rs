@@ -18,7 +18,7 @@ use countersign_core::idempotency::{Idempotency, IdempotencyKey, IdempotencyReco
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::request::{
-    Cancellation, Comment, Decision, Execution, Finish, Request, Status, Verdict,
+    Cancellation, Comment, Decision, Execution, Finish, Request, Status, Verdict, Withdrawal,
 };
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::rules::MatchedRule;
@@ -37,6 +37,7 @@ struct RequestItem {
     instance_id: String,
     parameters: String,
     parameters_digest: String,
+    content_digest: String,
     requested_by: String,
     /// Besides `requested_by`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -66,7 +67,6 @@ struct RequestItem {
     approvals_required: u8,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     slots: Vec<SlotItem>,
-    #[serde(default)]
     digest_required: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     rules: Vec<RuleItem>,
@@ -81,7 +81,13 @@ struct RequestItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     rejection_reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    expired_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    withdrawals: Vec<WithdrawalItem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     cancelled_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancelled_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cancellation_reason: Option<String>,
     expires_at: String,
@@ -95,6 +101,8 @@ struct RequestItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     execution_started_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    execution_policy_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     executed_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     execution_result: Option<String>,
@@ -105,7 +113,11 @@ struct RequestItem {
     idempotency: Vec<IdempotencyItem>,
     policy_version: String,
     version: u64,
+    updated_at: String,
+    last_event_id: String,
     audit_head: String,
+    state_digest: String,
+    seal: String,
     status_key: String,
     status_at: String,
 }
@@ -115,6 +127,13 @@ struct CommentItem {
     person: String,
     at: String,
     text: String,
+    event_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct WithdrawalItem {
+    person: String,
+    at: String,
     event_id: String,
 }
 
@@ -140,13 +159,13 @@ struct DecisionItem {
     at: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     groups: Vec<String>,
-    #[serde(default)]
     digest_presented: bool,
     channel: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     source_ip: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     comment: Option<String>,
+    policy_version: String,
     event_id: String,
 }
 
@@ -170,6 +189,7 @@ impl From<&Request> for RequestItem {
             instance_id: request.instance_id.to_string(),
             parameters: request.parameters.as_str().to_owned(),
             parameters_digest: request.parameters_digest.to_string(),
+            content_digest: request.content_digest().to_string(),
             requested_by: request.requested_by.to_string(),
             requester_addresses: other_addresses(&request.requester_addresses, &request.requested_by),
             filed_by: text(request.filed_by.as_ref()),
@@ -202,7 +222,10 @@ impl From<&Request> for RequestItem {
             rejected_by: text(rejection.map(|decision| &decision.person)),
             rejected_at: text(rejection.map(|decision| decision.at)),
             rejection_reason: comment_text(rejection.and_then(|decision| decision.comment.as_ref())),
+            expired_at: text(request.expired_at),
+            withdrawals: request.withdrawals.iter().map(WithdrawalItem::from).collect(),
             cancelled_at: text(cancellation.map(|cancellation| cancellation.at)),
+            cancelled_by: text(cancellation.map(|cancellation| &cancellation.by)),
             cancellation_reason: comment_text(
                 cancellation.and_then(|cancellation| cancellation.reason.as_ref()),
             ),
@@ -212,6 +235,7 @@ impl From<&Request> for RequestItem {
             execution_id: text(execution.map(|execution| execution.id)),
             execution_started_at: text(execution.map(|execution| execution.started_at)),
             execution_started_by: text(execution.map(|execution| &execution.started_by)),
+            execution_policy_version: text(execution.map(|execution| execution.policy_version)),
             executed_at: text(finish.map(|finish| finish.at)),
             execution_result: finish
                 .and_then(|finish| finish.result.as_ref())
@@ -222,7 +246,11 @@ impl From<&Request> for RequestItem {
             idempotency: request.idempotency.iter().map(IdempotencyItem::from).collect(),
             policy_version: request.policy_version.to_string(),
             version: request.version,
+            updated_at: request.updated_at.to_string(),
+            last_event_id: request.last_event_id.to_string(),
             audit_head: request.audit_head.to_string(),
+            state_digest: request.state_digest().to_string(),
+            seal: request.seal.to_string(),
             status_key: keys::status_key(request),
             status_at: keys::status_at(request).to_string(),
         }
@@ -268,6 +296,16 @@ impl From<&Comment> for CommentItem {
     }
 }
 
+impl From<&Withdrawal> for WithdrawalItem {
+    fn from(withdrawal: &Withdrawal) -> Self {
+        Self {
+            person: withdrawal.person.to_string(),
+            at: withdrawal.at.to_string(),
+            event_id: withdrawal.event_id.to_string(),
+        }
+    }
+}
+
 impl From<&MatchedRule> for RuleItem {
     fn from(rule: &MatchedRule) -> Self {
         Self { name: rule.name.clone(), demands: rule.demands.clone() }
@@ -286,6 +324,7 @@ impl From<&Decision> for DecisionItem {
             channel: decision.channel.as_str().to_owned(),
             source_ip: text(decision.source_ip),
             comment: comment_text(decision.comment.as_ref()),
+            policy_version: decision.policy_version.to_string(),
             event_id: decision.event_id.to_string(),
         }
     }
@@ -352,6 +391,8 @@ impl TryFrom<&RequestItem> for Request {
             decisions: item.decisions.iter().map(Decision::try_from).collect::<Result<_, _>>()?,
             approved_at: read_option("approved_at", item.approved_at.as_ref(), Timestamp::parse)?,
             execute_by: read_option("execute_by", item.execute_by.as_ref(), Timestamp::parse)?,
+            expired_at: read_option("expired_at", item.expired_at.as_ref(), Timestamp::parse)?,
+            withdrawals: item.withdrawals.iter().map(Withdrawal::try_from).collect::<Result<_, _>>()?,
             cancellation: cancellation(item)?,
             execution: execution(item, status)?,
             comments: item.comments.iter().map(Comment::try_from).collect::<Result<_, _>>()?,
@@ -361,7 +402,10 @@ impl TryFrom<&RequestItem> for Request {
                 .map(IdempotencyRecord::try_from)
                 .collect::<Result<_, _>>()?,
             version: item.version,
+            updated_at: read("updated_at", &item.updated_at, Timestamp::parse)?,
+            last_event_id: read("last_event_id", &item.last_event_id, EventId::parse)?,
             audit_head: read("audit_head", &item.audit_head, Digest::parse)?,
+            seal: read("seal", &item.seal, Digest::parse)?,
         };
         check(&request, item)?;
         Ok(request)
@@ -402,8 +446,10 @@ fn cancellation(item: &RequestItem) -> Result<Option<Cancellation>, InvalidAttri
     let Some(at) = read_option("cancelled_at", item.cancelled_at.as_ref(), Timestamp::parse)? else {
         return Ok(None);
     };
+    let by = item.cancelled_by.as_ref().ok_or(InvalidAttribute::Value("cancelled_by"))?;
+    let by = read("cancelled_by", by, PersonId::from_stored)?;
     let reason = read_option("cancellation_reason", item.cancellation_reason.as_ref(), CommentText::parse)?;
-    Ok(Some(Cancellation { at, reason }))
+    Ok(Some(Cancellation { at, by, reason }))
 }
 
 fn execution(item: &RequestItem, status: Status) -> Result<Option<Execution>, InvalidAttribute> {
@@ -413,6 +459,7 @@ fn execution(item: &RequestItem, status: Status) -> Result<Option<Execution>, In
     let missing = |attribute| InvalidAttribute::Value(attribute);
     let started_by = item.execution_started_by.as_ref().ok_or(missing("execution_started_by"))?;
     let started_at = item.execution_started_at.as_ref().ok_or(missing("execution_started_at"))?;
+    let policy_version = item.execution_policy_version.as_ref().ok_or(missing("execution_policy_version"))?;
     let finished_at = read_option("executed_at", item.executed_at.as_ref(), Timestamp::parse)?;
     let finish = match finished_at {
         None => None,
@@ -435,6 +482,7 @@ fn execution(item: &RequestItem, status: Status) -> Result<Option<Execution>, In
         id,
         started_by: read("execution_started_by", started_by, PersonId::from_stored)?,
         started_at: read("execution_started_at", started_at, Timestamp::parse)?,
+        policy_version: read("execution_policy_version", policy_version, Digest::parse)?,
         finish,
     }))
 }
@@ -448,6 +496,18 @@ impl TryFrom<&CommentItem> for Comment {
             at: read("comments.at", &item.at, Timestamp::parse)?,
             text: read("comments.text", &item.text, CommentText::parse)?,
             event_id: read("comments.event_id", &item.event_id, EventId::parse)?,
+        })
+    }
+}
+
+impl TryFrom<&WithdrawalItem> for Withdrawal {
+    type Error = InvalidAttribute;
+
+    fn try_from(item: &WithdrawalItem) -> Result<Self, InvalidAttribute> {
+        Ok(Self {
+            person: read("withdrawals.person", &item.person, PersonId::from_stored)?,
+            at: read("withdrawals.at", &item.at, Timestamp::parse)?,
+            event_id: read("withdrawals.event_id", &item.event_id, EventId::parse)?,
         })
     }
 }
@@ -468,6 +528,7 @@ impl TryFrom<&DecisionItem> for Decision {
                 text.parse::<IpAddr>()
             })?,
             comment: read_option("decisions.comment", item.comment.as_ref(), CommentText::parse)?,
+            policy_version: read("decisions.policy_version", &item.policy_version, Digest::parse)?,
             event_id: read("decisions.event_id", &item.event_id, EventId::parse)?,
         })
     }
@@ -499,7 +560,7 @@ pub(crate) fn request_item(request: &Request) -> Result<Item, StoreError> {
 /// The request of an item.
 ///
 /// # Errors
-/// [`StoreError::Inconsistent`] if an attribute is missing, impossible or contradicts another.
+/// [`StoreError::Damaged`] if an attribute is missing, impossible or contradicts another.
 pub(crate) fn request(item: Item) -> Result<Request, StoreError> {
     let item: RequestItem = from_item(item).map_err(|error| unreadable("request", error))?;
     Request::try_from(&item)

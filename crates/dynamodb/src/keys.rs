@@ -3,8 +3,10 @@
 use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;
 
-/// Partition key of approvals and audit.
+/// Partition key of approvals.
 pub const REQUEST_ID: &str = "request_id";
+/// Partition key of audit: `request/` and the id of a request, or another stream.
+pub const STREAM: &str = "stream";
 /// Sort key of audit.
 pub const SEQUENCE: &str = "sequence";
 /// Partition key of the outbox.
@@ -30,17 +32,6 @@ pub const REQUESTED_AT: &str = "requested_at";
 pub const INSTANCE_INDEX: &str = "instance-index";
 /// Partition key of [`INSTANCE_INDEX`].
 pub const INSTANCE_ID: &str = "instance_id";
-/// Lists audit events by who acted.
-pub const USER_INDEX: &str = "user-index";
-/// Partition key of [`USER_INDEX`].
-pub const USER: &str = "user";
-/// Lists audit events by day.
-pub const DAY_INDEX: &str = "day-index";
-/// Partition key of [`DAY_INDEX`].
-pub const DAY: &str = "day";
-/// Sort key of [`USER_INDEX`] and [`DAY_INDEX`].
-pub const TIMESTAMP: &str = "timestamp";
-
 /// How many partitions the outbox is spread over.
 pub const OUTBOX_SHARDS: u8 = 4;
 /// The outbox partition of dead letters.

@@ -14,6 +14,7 @@ use countersign_app::ports::{ListQuery, StoreError};
 use countersign_core::ids::RequestId;
 use countersign_core::request::Status;
 use countersign_core::timestamp::Timestamp;
+use std::collections::BTreeSet;
 
 /// How far back a list of a closed status goes unless it is told: 90 days.
 const DEFAULT_RANGE_SECONDS: u32 = 90 * 24 * 60 * 60;
@@ -194,7 +195,7 @@ pub(crate) fn filter(
     }
     // A filter must not name a key of its own index.
     if segment.index != REQUESTER_INDEX && !query.undecided_by.is_empty() {
-        conditions.push(not_made_or_approved_by(expression, &query.undecided_by));
+        conditions.push(not_made_or_approved_by(expression, &query.undecided_by, &BTreeSet::new()));
     }
     if let Some(status) = query.status {
         if segment.index != STATUS_INDEX {

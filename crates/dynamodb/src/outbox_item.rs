@@ -3,16 +3,11 @@
 
 use crate::error::unreadable;
 use crate::expression::Item;
-use crate::keys::{EVENT_ID, OUTBOX_SHARDS, SHARD};
+use crate::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, SHARD};
 use countersign_app::ports::{OutboxEntry, OutboxKey, StoreError};
-use countersign_core::event::EventType;
-use countersign_core::ids::{EventId, RequestId};
-use countersign_core::notification::Notification;
-use countersign_core::person::PersonId;
-use countersign_core::request::Status;
-use countersign_core::risk::{Cost, Environment, RiskLevel};
-use countersign_core::text::{CommentText, DurationText, Identifier, Justification};
-use countersign_core::timestamp::Timestamp;
+use countersign_core::digest::Digest;
+use countersign_core::ids::EventId;
+use countersign_core::notification::{Message, Notice};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
@@ -23,30 +18,8 @@ struct OutboxItem {
     #[serde(default)]
     attempts: u32,
     message: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Message {
-    event_id: String,
-    event_type: String,
-    timestamp: String,
-    user: String,
-    request_id: String,
-    sequence: u64,
-    status: String,
-    operation_type: String,
-    instance_id: String,
-    environment: String,
-    risk_level: String,
-    requested_by: String,
-    approvals_required: u8,
-    approved_by: Vec<String>,
-    justification: String,
-    estimated_cost: Option<f64>,
-    estimated_duration: Option<String>,
-    expires_at: String,
-    execute_by: Option<String>,
-    remark: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seal: Option<String>,
 }
 
 /// The outbox partition of an event.
@@ -55,34 +28,13 @@ pub(crate) fn shard(event_id: EventId) -> String {
 }
 
 /// The item of a fresh entry.
-pub(crate) fn outbox_item(notification: &Notification) -> Result<Item, StoreError> {
-    let message = Message {
-        event_id: notification.event_id.to_string(),
-        event_type: notification.event_type.as_str().to_owned(),
-        timestamp: notification.timestamp.to_string(),
-        user: notification.user.to_string(),
-        request_id: notification.request_id.to_string(),
-        sequence: notification.sequence,
-        status: notification.status.to_string(),
-        operation_type: notification.operation_type.to_string(),
-        instance_id: notification.instance_id.to_string(),
-        environment: notification.environment.as_str().to_owned(),
-        risk_level: notification.risk_level.as_str().to_owned(),
-        requested_by: notification.requested_by.to_string(),
-        approvals_required: notification.approvals_required,
-        approved_by: notification.approved_by.iter().map(PersonId::to_string).collect(),
-        justification: notification.justification.as_str().to_owned(),
-        estimated_cost: notification.estimated_cost.map(Cost::amount),
-        estimated_duration: notification.estimated_duration.as_ref().map(|text| text.as_str().to_owned()),
-        expires_at: notification.expires_at.to_string(),
-        execute_by: notification.execute_by.map(|time| time.to_string()),
-        remark: notification.remark.as_ref().map(|text| text.as_str().to_owned()),
-    };
+pub(crate) fn outbox_item(message: &Message) -> Result<Item, StoreError> {
     let item = OutboxItem {
-        shard: shard(notification.event_id),
-        event_id: notification.event_id.to_string(),
+        shard: shard(message.event_id),
+        event_id: message.event_id.to_string(),
         attempts: 0,
-        message: serde_json::to_string(&message).map_err(|error| unreadable("message", error))?,
+        message: message.document.as_str().to_owned(),
+        seal: Some(message.seal.to_string()),
     };
     to_item(item).map_err(|error| unreadable("outbox entry", error))
 }
@@ -96,9 +48,14 @@ pub(crate) fn outbox_entry(item: Item) -> Result<OutboxEntry, StoreError> {
     let key = outbox_key(&item)?;
     Ok(match from_item::<OutboxItem>(item) {
         Ok(entry) => {
-            OutboxEntry { key, attempts: entry.attempts, notification: notification(&entry.message) }
+            let notice = Notice::read(&entry.message).and_then(|notice| of_key(&key, notice));
+            let seal = entry.seal.and_then(|seal| Digest::parse(&seal).ok());
+            OutboxEntry { key, attempts: entry.attempts, notice, document: entry.message, seal }
         }
-        Err(error) => OutboxEntry { key, attempts: 0, notification: Err(error.to_string()) },
+        Err(_) => {
+            let notice = Err("an attribute is missing or of another type".to_owned());
+            OutboxEntry { key, attempts: 0, notice, document: String::new(), seal: None }
+        }
     })
 }
 
@@ -111,44 +68,13 @@ pub(crate) fn outbox_key(item: &Item) -> Result<OutboxKey, StoreError> {
     }
 }
 
-fn notification(message: &str) -> Result<Notification, String> {
-    let message: Message = serde_json::from_str(message).map_err(|error| {
-        // The text may hold what people wrote: only the position is told.
-        format!("message cannot be read at line {}, column {}", error.line(), error.column())
-    })?;
-    read(&message).ok_or_else(|| "a field of the message has an impossible value".to_owned())
-}
-
-fn read(message: &Message) -> Option<Notification> {
-    Some(Notification {
-        event_id: EventId::parse(&message.event_id).ok()?,
-        event_type: EventType::parse(&message.event_type)?,
-        timestamp: Timestamp::parse(&message.timestamp).ok()?,
-        user: PersonId::from_stored(&message.user).ok()?,
-        request_id: RequestId::parse(&message.request_id).ok()?,
-        sequence: message.sequence,
-        status: Status::parse(&message.status)?,
-        operation_type: Identifier::parse(&message.operation_type).ok()?,
-        instance_id: Identifier::parse(&message.instance_id).ok()?,
-        environment: Environment::parse(&message.environment)?,
-        risk_level: RiskLevel::parse(&message.risk_level)?,
-        requested_by: PersonId::from_stored(&message.requested_by).ok()?,
-        approvals_required: message.approvals_required,
-        approved_by: message
-            .approved_by
-            .iter()
-            .map(|person| PersonId::from_stored(person).ok())
-            .collect::<Option<_>>()?,
-        justification: Justification::parse(&message.justification).ok()?,
-        estimated_cost: message.estimated_cost.map(Cost::new).transpose().ok()?,
-        estimated_duration: message
-            .estimated_duration
-            .as_deref()
-            .map(DurationText::parse)
-            .transpose()
-            .ok()?,
-        expires_at: Timestamp::parse(&message.expires_at).ok()?,
-        execute_by: message.execute_by.as_deref().map(Timestamp::parse).transpose().ok()?,
-        remark: message.remark.as_deref().map(CommentText::parse).transpose().ok()?,
-    })
+/// A message stands under the key of its own event.
+fn of_key(key: &OutboxKey, notice: Notice) -> Result<Notice, String> {
+    if notice.event_id().to_string() != key.event_id {
+        return Err("the message is about another event".to_owned());
+    }
+    if key.shard != DEAD && key.shard != shard(notice.event_id()) {
+        return Err("the message stands in another partition than its own".to_owned());
+    }
+    Ok(notice)
 }

@@ -1,11 +1,12 @@
 //! The store: every port of the use cases, one SDK call after another.
 
-use crate::audit_item::{audit_event, audit_item};
+use crate::answer_time::AnswerTime;
+use crate::audit_item::{self, anomaly_item, audit_event, audit_item};
 use crate::cursor;
-use crate::error::{commit_error, store_error, unreadable};
-use crate::expression::{self, Expression, Item};
+use crate::error::{commit_error, store_error};
+use crate::expression::{self, Deciding, Expression, Item};
 use crate::item;
-use crate::keys::{EVENT_ID, REQUEST_ID, REQUESTED_AT, REQUESTED_BY, REQUESTER_INDEX, SEQUENCE};
+use crate::keys::{EVENT_ID, REQUEST_ID, REQUESTED_AT, REQUESTED_BY, REQUESTER_INDEX, SEQUENCE, STREAM};
 use crate::listing::{self, Segment};
 use crate::outbox_item::outbox_item;
 use crate::summary_item;
@@ -16,13 +17,15 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, Select, TransactWriteItem, Up
 use aws_types::SdkConfig;
 use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountPending, DuePage, FindDue, FindEvent, ListQuery, ListRequests,
-    LoadEvents, LoadRequest, Page, StoreError,
+    LoadEvents, LoadRequest, Page, RecordAnomaly, ScanStore, StoreError, Trail,
 };
-use countersign_core::audit::AuditEvent;
+use countersign_core::audit::anomaly::Anomaly;
 use countersign_core::ids::{EventId, RequestId};
+use countersign_core::notification::Message;
 use countersign_core::person::PersonId;
 use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;
+use std::collections::BTreeSet;
 
 /// How many items one query reads when a filter may leave some of them out.
 const FILTERED_PAGE: usize = 200;
@@ -32,12 +35,15 @@ const FILTERED_PAGE: usize = 200;
 pub struct DynamoStore {
     client: Client,
     tables: TableNames,
+    answer_time: AnswerTime,
 }
 
 impl DynamoStore {
     /// A store on these tables, through a client that the shell has built.
     pub fn new(client: Client, tables: TableNames) -> Self {
-        Self { client, tables }
+        let answer_time = AnswerTime::default();
+        let config = client.config().to_builder().interceptor(answer_time.clone()).build();
+        Self { client: Client::from_conf(config), tables, answer_time }
     }
 
     /// The same, with a client of its own.
@@ -78,14 +84,11 @@ impl CommitChange for DynamoStore {
         let audit = Put::builder()
             .table_name(&self.tables.audit)
             .set_item(Some(audit_item(change.audit)?))
-            .condition_expression(expression::absent())
+            .condition_expression(expression::ABSENT)
+            .expression_attribute_names("#key", SEQUENCE)
             .build()
             .map_err(invalid)?;
-        let outbox = Put::builder()
-            .table_name(&self.tables.outbox)
-            .set_item(Some(outbox_item(change.notification)?))
-            .build()
-            .map_err(invalid)?;
+        let outbox = self.put_message(change.message)?;
         self.client
             .transact_write_items()
             .transact_items(request)
@@ -99,11 +102,20 @@ impl CommitChange for DynamoStore {
 }
 
 impl DynamoStore {
+    fn put_message(&self, message: &Message) -> Result<Put, StoreError> {
+        Put::builder()
+            .table_name(&self.tables.outbox)
+            .set_item(Some(outbox_item(message)?))
+            .build()
+            .map_err(invalid)
+    }
+
     fn put_request(&self, request: &Request) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder()
             .table_name(&self.tables.approvals)
             .set_item(Some(item::request_item(request)?))
-            .condition_expression(expression::absent())
+            .condition_expression(expression::ABSENT)
+            .expression_attribute_names("#key", REQUEST_ID)
             .build()
             .map_err(invalid)?;
         Ok(TransactWriteItem::builder().put(put).build())
@@ -114,7 +126,17 @@ impl DynamoStore {
         before: &Request,
         change: &ChangeSet<'_>,
     ) -> Result<TransactWriteItem, StoreError> {
-        let deciding = change.audit.event_type.is_decision().then_some(change.addresses);
+        let replaced: BTreeSet<PersonId> = before
+            .decisions
+            .iter()
+            .filter(|decision| change.after.decisions.iter().all(|kept| kept.event_id != decision.event_id))
+            .map(|decision| decision.person.clone())
+            .collect();
+        let deciding = change
+            .audit
+            .event_type
+            .is_decision()
+            .then_some(Deciding { addresses: change.addresses, replaced: &replaced });
         let mut update = expression::update(&item::request_item(before)?, &item::request_item(change.after)?);
         let condition = expression::update_condition(&mut update, before.version, deciding);
         let update = Update::builder()
@@ -133,53 +155,137 @@ impl DynamoStore {
 impl FindEvent for DynamoStore {
     async fn find_event(&self, request_id: RequestId, sequence: u64) -> Result<Option<EventId>, StoreError> {
         let mut condition = Expression::default();
-        let id_name = condition.name(REQUEST_ID);
-        let id = condition.string("request_id", request_id);
+        let stream_name = condition.name(STREAM);
+        let stream = condition.value("stream", audit_item::stream(request_id));
         let sequence_name = condition.name(SEQUENCE);
-        let sequence = condition.value("sequence", AttributeValue::N(sequence.to_string()));
+        let sequence_value = condition.value("sequence", AttributeValue::N(sequence.to_string()));
         let event_id = condition.name(EVENT_ID);
         let found = self
             .client
             .query()
             .table_name(&self.tables.audit)
             .consistent_read(true)
-            .key_condition_expression(format!("{id_name} = {id} AND {sequence_name} = {sequence}"))
+            .key_condition_expression(format!(
+                "{stream_name} = {stream} AND {sequence_name} = {sequence_value}"
+            ))
             .projection_expression(event_id)
             .set_expression_attribute_names(Some(condition.names))
             .set_expression_attribute_values(Some(condition.values))
             .send()
             .await
             .map_err(store_error)?;
-        let Some(item) = found.items.unwrap_or_default().into_iter().next() else { return Ok(None) };
-        let text = item.get(EVENT_ID).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
-        EventId::parse(&text).map(Some).map_err(|error| unreadable("audit event", error))
+        found.items.unwrap_or_default().first().map(audit_item::event_id).transpose()
     }
 }
 
 impl LoadEvents for DynamoStore {
-    async fn load_events(&self, request_id: RequestId) -> Result<Vec<AuditEvent>, StoreError> {
-        let mut events = Vec::new();
+    async fn load_events(&self, request_id: RequestId) -> Result<Trail, StoreError> {
+        let mut trail = Trail::default();
         let mut start = None;
         loop {
+            let mut condition = Expression::default();
+            let stream_name = condition.name(STREAM);
+            let stream = condition.value("stream", audit_item::stream(request_id));
             let page = self
                 .client
                 .query()
                 .table_name(&self.tables.audit)
                 .consistent_read(true)
-                .key_condition_expression(format!("{REQUEST_ID} = :request_id"))
-                .expression_attribute_values(":request_id", AttributeValue::S(request_id.to_string()))
+                .key_condition_expression(format!("{stream_name} = {stream}"))
+                .set_expression_attribute_names(Some(condition.names))
+                .set_expression_attribute_values(Some(condition.values))
                 .set_exclusive_start_key(start)
                 .send()
                 .await
                 .map_err(store_error)?;
             for item in page.items.unwrap_or_default() {
-                events.push(audit_event(item)?);
+                match audit_event(item) {
+                    Ok(event) => trail.events.push(event),
+                    Err(error) => trail.damaged.push(error.to_string()),
+                }
             }
             start = page.last_evaluated_key;
             if start.is_none() {
-                return Ok(events);
+                return Ok(trail);
             }
         }
+    }
+}
+
+impl RecordAnomaly for DynamoStore {
+    async fn record_anomaly(&self, anomaly: &Anomaly, message: &Message) -> Result<bool, StoreError> {
+        let audit = Put::builder()
+            .table_name(&self.tables.audit)
+            .set_item(Some(anomaly_item(anomaly)?))
+            .condition_expression(expression::ABSENT)
+            .expression_attribute_names("#key", SEQUENCE)
+            .build()
+            .map_err(invalid)?;
+        let written = self
+            .client
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().put(audit).build())
+            .transact_items(TransactWriteItem::builder().put(self.put_message(message)?).build())
+            .send()
+            .await;
+        match written.map_err(commit_error) {
+            Ok(_) => Ok(true),
+            // It stands there, or is being written by another caller.
+            Err(CommitError::Conflict) => Ok(false),
+            Err(CommitError::Store(error)) => Err(error),
+        }
+    }
+}
+
+impl ScanStore for DynamoStore {
+    async fn scan_ids(
+        &self,
+        cursor: Option<String>,
+    ) -> Result<(BTreeSet<String>, Option<String>), StoreError> {
+        // The approvals first, then the audit table: the cursor says in which table a page ended.
+        let (table, start) = match cursor.as_deref().and_then(|cursor| cursor.split_once('\n')) {
+            None => (&self.tables.approvals, None),
+            Some(("approvals", id)) => {
+                let start = Item::from([(REQUEST_ID.to_owned(), AttributeValue::S(id.to_owned()))]);
+                (&self.tables.approvals, Some(start))
+            }
+            Some((sequence, stream)) => {
+                let start = Item::from([
+                    (STREAM.to_owned(), AttributeValue::S(stream.to_owned())),
+                    (SEQUENCE.to_owned(), AttributeValue::N(sequence.to_owned())),
+                ]);
+                (&self.tables.audit, (!stream.is_empty()).then_some(start))
+            }
+        };
+        let page = self
+            .client
+            .scan()
+            .table_name(table)
+            .consistent_read(true)
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(store_error)?;
+        let items = page.items.unwrap_or_default();
+        let string = |item: &Item, name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+        let is_approvals = *table == self.tables.approvals;
+        let ids = items
+            .iter()
+            .filter_map(|item| match is_approvals {
+                true => string(item, REQUEST_ID),
+                false => audit_item::request_of_stream(item),
+            })
+            .collect();
+        let next = match (page.last_evaluated_key, is_approvals) {
+            (Some(key), true) => string(&key, REQUEST_ID).map(|id| format!("approvals\n{id}")),
+            (Some(key), false) => {
+                let sequence = key.get(SEQUENCE).and_then(|value| value.as_n().ok()).cloned();
+                sequence.zip(string(&key, STREAM)).map(|(sequence, stream)| format!("{sequence}\n{stream}"))
+            }
+            (None, true) => Some("0\n".to_owned()),
+            (None, false) => None,
+        };
+        Ok((ids, next))
     }
 }
 
@@ -320,12 +426,13 @@ impl FindDue for DynamoStore {
     async fn find_due(
         &self,
         status: Status,
-        now: Timestamp,
+        due: (Timestamp, Timestamp),
         limit: usize,
         cursor: Option<String>,
     ) -> Result<DuePage, StoreError> {
+        let (since, now) = due;
         let description = format!("due {status}");
-        let due = vec![Segment::overdue(status, (Timestamp::EARLIEST, now))];
+        let due = vec![Segment::overdue(status, (since, now))];
         let position = position(cursor.as_deref(), &description)?;
         let (segments, position) = listing::remaining(due, position)?;
         let start = start_key(&segments, position.as_ref());
@@ -336,6 +443,6 @@ impl FindDue for DynamoStore {
             .iter()
             .map(|(segment, item)| segment.position(item, now).map(|position| position.request_id))
             .collect::<Result<_, _>>()?;
-        Ok(DuePage { ids, next_cursor })
+        Ok(DuePage { ids, next_cursor, answered_at: self.answer_time.last() })
     }
 }

@@ -3,8 +3,8 @@
 
 use crate::error::store_error;
 use crate::keys::{
-    DAY, DAY_INDEX, EVENT_ID, INSTANCE_ID, INSTANCE_INDEX, REQUEST_ID, REQUESTED_AT, REQUESTED_BY,
-    REQUESTER_INDEX, SEQUENCE, SHARD, STATUS_AT, STATUS_INDEX, STATUS_KEY, TIMESTAMP, USER, USER_INDEX,
+    EVENT_ID, INSTANCE_ID, INSTANCE_INDEX, REQUEST_ID, REQUESTED_AT, REQUESTED_BY, REQUESTER_INDEX, SEQUENCE,
+    SHARD, STATUS_AT, STATUS_INDEX, STATUS_KEY, STREAM,
 };
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
@@ -114,22 +114,9 @@ pub const APPROVALS: TableDefinition = TableDefinition {
 /// The audit trail.
 pub const AUDIT: TableDefinition = TableDefinition {
     name_variable: "AUDIT_LOG_TABLE",
-    partition_key: string(REQUEST_ID),
+    partition_key: string(STREAM),
     sort_key: Some(number(SEQUENCE)),
-    indexes: &[
-        IndexDefinition {
-            name: USER_INDEX,
-            partition_key: string(USER),
-            sort_key: string(TIMESTAMP),
-            include: None,
-        },
-        IndexDefinition {
-            name: DAY_INDEX,
-            partition_key: string(DAY),
-            sort_key: string(TIMESTAMP),
-            include: None,
-        },
-    ],
+    indexes: &[],
 };
 
 /// The messages that wait for delivery.

@@ -10,8 +10,9 @@ use crate::notify::{Notify, OUTBOX_MIN_AGE_SECONDS};
 use crate::time;
 use aws_types::SdkConfig;
 use countersign_api::run::Operation;
+use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::ports::{CommitChange, FindDue, FindEvent, ListRequests, LoadRequest, Outbox, Publish};
+use countersign_app::ports::{FindDue, ListRequests, Outbox, Publish};
 use countersign_aws::Access;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_host::{logging, policy};
@@ -94,7 +95,7 @@ impl Boot {
     /// As for [`Boot::serve`].
     pub async fn serve_expire<S>(&self, store: S) -> Result<(), Error>
     where
-        S: LoadRequest + CommitChange + FindEvent + FindDue + ListRequests,
+        S: CommandStore + FindDue + ListRequests,
     {
         let metrics = &self.metrics().inspect_err(not_started)?;
         let dependencies = &self.dependencies(store, true).inspect_err(not_started)?;

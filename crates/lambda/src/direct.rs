@@ -54,9 +54,11 @@ impl DirectAccess {
             operation => operation,
         };
         let Some(field) = person_field(command) else { return self.reader() };
-        let decides = ["approved_by", "rejected_by"].contains(&field);
+        // Taking an approval back is a decision too: the trail says that its approver did it.
+        let decides = ["approved_by", "rejected_by", "withdrawn_by"].contains(&field);
         if decides && !self.may_decide {
-            let detail = "a direct invocation does not decide: people approve and reject over the HTTP API";
+            let detail = "a direct invocation does not decide: people approve, reject and withdraw approvals \
+                          over the HTTP API";
             return Err(Problem::new(Code::NotPermitted, detail));
         }
         let named = payload.get(field).and_then(Value::as_str);
@@ -84,6 +86,7 @@ fn person_field(operation: &str) -> Option<&'static str> {
         "create" | "create_request" | "simulate" => Some("requested_by"),
         "approve" | "approve_request" => Some("approved_by"),
         "reject" | "reject_request" => Some("rejected_by"),
+        "withdraw" | "withdraw_approval" => Some("withdrawn_by"),
         "cancel" | "cancel_request" => Some("cancelled_by"),
         "comment" | "add_comment" => Some("comment_by"),
         "start" | "finish" | "start_execution" | "finish_execution" | "mark_executed" => Some("executed_by"),
@@ -156,16 +159,32 @@ mod tests {
 
     #[test]
     fn a_direct_invocation_decides_only_where_it_is_switched_on() {
-        let bob = json!({"operation": "reject_request", "approved_by": "bob@example.com", "rejected_by": "bob@example.com"});
+        let bob = json!({
+            "approved_by": "bob@example.com",
+            "rejected_by": "bob@example.com",
+            "withdrawn_by": "bob@example.com",
+        });
+        let original = |operation: &str| {
+            let mut payload = bob.clone();
+            payload["operation"] = json!(operation);
+            payload
+        };
         for off in
             [access(&[]), access(&[("DIRECT_GROUPS", "admin")]), access(&[("DIRECT_DECISIONS", "false")])]
         {
-            for operation in ["approve", "reject", "dispatch"] {
+            for operation in ["approve", "reject", "withdraw"] {
                 assert_eq!(actor(&off, operation, &bob).unwrap_err().code, Code::NotPermitted, "{operation}");
+            }
+            for operation in ["approve_request", "reject_request", "withdraw_approval"] {
+                let refused = actor(&off, "dispatch", &original(operation)).unwrap_err();
+                assert_eq!(refused.code, Code::NotPermitted, "{operation}");
             }
         }
         let on = access(&[("DIRECT_DECISIONS", "true"), ("DIRECT_GROUPS", "developer,approver")]);
-        assert_eq!(actor(&on, "approve", &bob).unwrap().person.as_str(), "bob@example.com");
+        for operation in ["approve", "reject", "withdraw"] {
+            let allowed = actor(&on, operation, &bob).unwrap();
+            assert_eq!(allowed.person.as_str(), "bob@example.com", "{operation}");
+        }
         assert!(read(&[("DIRECT_DECISIONS", "yes")]).is_err(), "a misspelt switch is an error");
         assert!(read(&[("DIRECT_GROUPS", "developers")]).is_err());
     }

@@ -1,12 +1,14 @@
 //! The scheduled function that writes down passed deadlines.
 
 use crate::metrics::Metrics;
+use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::expire::{self, ExpiryReport};
 use countersign_app::failure::Failure;
-use countersign_app::ports::{CommitChange, FindDue, FindEvent, ListQuery, ListRequests, LoadRequest};
+use countersign_app::ports::{FindDue, ListQuery, ListRequests};
 use countersign_core::actor::Channel;
 use countersign_core::request::Status;
+use countersign_core::timestamp::Timestamp;
 use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -23,10 +25,12 @@ pub async fn handle<S>(
     budget: Duration,
 ) -> Result<Value, Diagnostic>
 where
-    S: LoadRequest + CommitChange + FindEvent + FindDue + ListRequests,
+    S: CommandStore + FindDue + ListRequests,
 {
-    let report =
-        expire::expire(dependencies, Channel::Direct, budget).await.map_err(|error| failed(&error))?;
+    // The Lambda service keeps the clock of its machines, from their start on.
+    let report = expire::expire(dependencies, Channel::Direct, Timestamp::EARLIEST, budget)
+        .await
+        .map_err(|error| failed(&error))?;
     let ExpiryReport { expired, failed: not_written, cut_short } = report;
     tracing::info!(expired, failed = not_written, cut_short, "expired");
     // What is expired is expired; a measurement that is missing has an alarm of its own.
@@ -57,5 +61,9 @@ async fn measure<S: ListRequests>(dependencies: &Dependencies<S>, metrics: &Metr
 
 fn failed(error: &Failure) -> Diagnostic {
     tracing::error!(%error, "the expiry sweep failed");
-    Diagnostic { error_type: "store_unavailable".to_owned(), error_message: error.to_string() }
+    let error_type = match error {
+        Failure::Refused(refusal) => refusal.code(),
+        _ => "store_unavailable",
+    };
+    Diagnostic { error_type: error_type.to_owned(), error_message: error.to_string() }
 }

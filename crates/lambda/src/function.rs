@@ -4,7 +4,7 @@ use crate::direct::{self, DirectAccess};
 use crate::gateway::{self, Authentication, HttpAnswer};
 use crate::invocation::{self, Invocation, UnsupportedEvent};
 use crate::metrics::Metrics;
-use countersign_api::call::{Call, Input, Reply};
+use countersign_api::call::{Call, IDEMPOTENT_REPLAYED, Input, Reply};
 use countersign_api::operations::health;
 use countersign_api::problem::Problem;
 use countersign_api::routes;
@@ -14,6 +14,7 @@ use futures_util::FutureExt as _;
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 
 /// Everything that a function is put together from.
@@ -98,12 +99,50 @@ impl<S: Sync> Function<S> {
 }
 
 fn direct_answer(reply: Reply) -> Result<Answer, Diagnostic> {
-    let body = RawValue::from_string(reply.body)
-        .map_err(|_| direct::error(Problem::internal("an answer is not JSON"), ""))?;
+    let is_replayed = reply.headers.iter().any(|(name, _)| *name == IDEMPOTENT_REPLAYED);
+    let body =
+        if is_replayed { with_member(&reply.body, REPLAYED) } else { RawValue::from_string(reply.body) };
+    let body = body.map_err(|_| direct::error(Problem::internal("an answer is not JSON"), ""))?;
     Ok(Answer::Direct(body))
+}
+
+/// The member of a direct answer that says what the header [`IDEMPOTENT_REPLAYED`] says of others.
+const REPLAYED: &str = "idempotent_replayed";
+
+/// An object with one more member, which is true. What it has stays as it is written.
+fn with_member(object: &str, name: &str) -> serde_json::Result<Box<RawValue>> {
+    let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(object)?;
+    members.insert(name.to_owned(), serde_json::value::to_raw_value(&true)?);
+    serde_json::value::to_raw_value(&members)
 }
 
 fn unsupported(error: UnsupportedEvent) -> Diagnostic {
     tracing::error!(%error, "refused");
     Diagnostic { error_type: "unsupported_event".to_owned(), error_message: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(reply: Reply) -> String {
+        serde_json::to_string(&direct_answer(reply).unwrap()).unwrap()
+    }
+
+    fn reply(body: &str) -> Reply {
+        Reply { body: body.to_owned(), ..Reply::json(200, &()) }
+    }
+
+    #[test]
+    fn a_direct_answer_to_a_retry_has_a_member_in_place_of_the_header() {
+        let body = r#"{"version":2,"cost":1e-6,"parameters":{"b":1.10,"a":"\u00e9"}}"#;
+        assert_eq!(answered(reply(body)), body);
+        let replayed = reply(body).with_header(IDEMPOTENT_REPLAYED, "true".to_owned());
+        assert_eq!(
+            answered(replayed),
+            r#"{"cost":1e-6,"idempotent_replayed":true,"parameters":{"b":1.10,"a":"\u00e9"},"version":2}"#
+        );
+        let other = reply(body).with_header("location", "/v1/approvals/1".to_owned());
+        assert_eq!(answered(other), body);
+    }
 }

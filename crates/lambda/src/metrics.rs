@@ -41,6 +41,12 @@ impl Metrics {
         self.write(self.line(&[("Faults", "Count", 1.0)], &properties, &[&[], &["Operation"]], now));
     }
 
+    /// A request that is not what its events have made it, each time that a call meets it.
+    pub fn damaged(&self, request_id: RequestId, now: Timestamp) {
+        let properties = json!({ "request_id": request_id.to_string() });
+        self.write(self.line(&[("IntegrityViolations", "Count", 1.0)], &properties, &[&[]], now));
+    }
+
     /// What is left to deliver.
     pub fn backlog(&self, backlog: Backlog, now: Timestamp) {
         let age = backlog.oldest.map_or(0.0, |oldest| seconds(oldest, now));
@@ -124,12 +130,15 @@ fn measurements(event: &Event, after: &Request) -> Vec<Measurement> {
         }
         EventType::ApprovalGranted => vec![counted("Granted")],
         EventType::ApprovalRejected => vec![counted("Rejected"), decided_after],
+        EventType::ApprovalWithdrawn => vec![counted("Withdrawn")],
         EventType::ApprovalCancelled => vec![counted("Cancelled")],
         EventType::ApprovalExpired => vec![counted("Expired")],
         EventType::ExecutionStarted => vec![counted("ExecutionStarted")],
         EventType::ExecutionSucceeded => vec![counted("ExecutionSucceeded"), executed_for(event, after)],
         EventType::ExecutionFailed => vec![counted("ExecutionFailed"), executed_for(event, after)],
         EventType::CommentAdded => vec![counted("CommentAdded")],
+        // It is never an event of a request: see `Metrics::damaged`.
+        EventType::AnomalyDetected => vec![],
     }
 }
 
@@ -179,5 +188,44 @@ impl Host for MeteredHost {
 
     fn committed(&self, event: &Event, after: &Request) {
         self.metrics.write(self.metrics.event(event, after));
+    }
+
+    fn damaged(&self, request_id: RequestId) {
+        self.metrics.damaged(request_id, self.now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    static WRITTEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+    #[test]
+    fn a_damaged_request_is_counted_in_one_line_that_names_no_person() {
+        let metrics = Metrics::new("test".to_owned(), |line| WRITTEN.lock().unwrap().push(line.to_owned()));
+        let request_id = RequestId::parse("01930000-0000-4000-8000-0000000000bb").unwrap();
+        MeteredHost::new(metrics).damaged(request_id);
+        let written = WRITTEN.lock().unwrap();
+        assert_eq!(written.len(), 1, "{written:?}");
+        let mut line: Value = serde_json::from_str(&written[0]).unwrap();
+        assert!(line["_aws"]["Timestamp"].take().is_i64());
+        assert_eq!(
+            line,
+            json!({
+                "_aws": {
+                    "Timestamp": null,
+                    "CloudWatchMetrics": [{
+                        "Namespace": "Countersign",
+                        "Dimensions": [["Environment"]],
+                        "Metrics": [{ "Name": "IntegrityViolations", "Unit": "Count" }],
+                    }],
+                },
+                "Environment": "test",
+                "request_id": "01930000-0000-4000-8000-0000000000bb",
+                "IntegrityViolations": 1.0,
+            })
+        );
     }
 }

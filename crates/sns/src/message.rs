@@ -2,7 +2,8 @@
 //! subscription filters.
 
 use countersign_core::event::EventType;
-use countersign_core::notification::Notification;
+use countersign_core::ids::RequestId;
+use countersign_core::notification::{AnomalyNotice, Notification};
 use countersign_core::person::PersonId;
 use countersign_core::request::Status;
 use countersign_core::risk::Cost;
@@ -19,16 +20,16 @@ pub const MAX_SUBJECT: usize = 99;
 /// The largest message that every kind of subscriber takes, in bytes, attributes included.
 pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;
 
-/// What is published about an event.
+/// What is published about an event, or about a damaged request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// The subject of an e-mail: ASCII, at most [`MAX_SUBJECT`] characters.
     pub subject: String,
     /// `{"default": …, "email": …}`: one text per protocol, as `MessageStructure=json` wants it.
-    /// `default` is itself a JSON document, see [`Document`].
+    /// `default` is itself a JSON document, see [`Document`] and [`AnomalyDocument`].
     pub document: String,
     /// Names and values of the message attributes, all strings, none empty.
-    pub attributes: [(&'static str, String); 7],
+    pub attributes: Vec<(&'static str, String)>,
 }
 
 /// What programs are told. A member that has no value is absent.
@@ -40,6 +41,8 @@ pub struct Document {
     user: String,
     request_id: String,
     sequence: u64,
+    /// The hash of the event: a subscriber that keeps it can tell an event that the store has lost.
+    hash: String,
     status: &'static str,
     operation_type: String,
     instance_id: String,
@@ -64,9 +67,23 @@ pub struct Document {
     link: Option<String>,
 }
 
+/// What programs learn of a damaged request. A member that has no value is absent.
+#[derive(Debug, Serialize)]
+pub struct AnomalyDocument {
+    event_id: String,
+    event_type: &'static str,
+    timestamp: String,
+    /// Whose command met the damage, which is not who has done it.
+    user: String,
+    request_id: String,
+    finding: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
+}
+
 /// The message about an event. `dashboard_url` is where people look at requests.
 pub fn message(notification: &Notification, dashboard_url: Option<&str>) -> Message {
-    let link = dashboard_url.map(|url| link(url, notification));
+    let link = dashboard_url.map(|url| link(url, notification.request_id));
     let email = email(notification, link.as_deref());
     // INVARIANT: the document is strings and numbers, which JSON has.
     let default = serde_json::to_string(&document(notification, link)).unwrap_or_default();
@@ -77,8 +94,34 @@ pub fn message(notification: &Notification, dashboard_url: Option<&str>) -> Mess
     }
 }
 
-fn link(dashboard_url: &str, notification: &Notification) -> String {
-    format!("{}/approvals/{}", dashboard_url.trim_end_matches('/'), notification.request_id)
+/// The message about a damaged request, for operators.
+pub fn anomaly_message(notice: &AnomalyNotice, dashboard_url: Option<&str>) -> Message {
+    let link = dashboard_url.map(|url| link(url, notice.request_id));
+    let email = anomaly_email(notice, link.as_deref());
+    let document = AnomalyDocument {
+        event_id: notice.event_id.to_string(),
+        event_type: EventType::AnomalyDetected.as_str(),
+        timestamp: notice.timestamp.to_string(),
+        user: notice.user.to_string(),
+        request_id: notice.request_id.to_string(),
+        finding: notice.finding.clone(),
+        link,
+    };
+    // INVARIANT: the document is strings, which JSON has.
+    let default = serde_json::to_string(&document).unwrap_or_default();
+    Message {
+        subject: format!("[integrity] A stored request is damaged: {}", notice.request_id),
+        document: json!({ "default": default, "email": email }).to_string(),
+        // What else a subscription can filter by stands on the request, which cannot be trusted.
+        attributes: vec![
+            ("event_type", EventType::AnomalyDetected.as_str().to_owned()),
+            ("event_id", notice.event_id.to_string()),
+        ],
+    }
+}
+
+fn link(dashboard_url: &str, request_id: RequestId) -> String {
+    format!("{}/approvals/{request_id}", dashboard_url.trim_end_matches('/'))
 }
 
 fn document(notification: &Notification, link: Option<String>) -> Document {
@@ -89,6 +132,7 @@ fn document(notification: &Notification, link: Option<String>) -> Document {
         user: notification.user.to_string(),
         request_id: notification.request_id.to_string(),
         sequence: notification.sequence,
+        hash: notification.hash.to_string(),
         status: notification.status.as_str(),
         operation_type: notification.operation_type.to_string(),
         instance_id: notification.instance_id.to_string(),
@@ -109,8 +153,8 @@ fn document(notification: &Notification, link: Option<String>) -> Document {
 }
 
 /// What a subscription can filter by.
-fn attributes(notification: &Notification) -> [(&'static str, String); 7] {
-    [
+fn attributes(notification: &Notification) -> Vec<(&'static str, String)> {
+    vec![
         ("event_type", notification.event_type.as_str().to_owned()),
         ("status", notification.status.as_str().to_owned()),
         ("risk_level", notification.risk_level.as_str().to_owned()),
@@ -143,12 +187,16 @@ fn headline(notification: &Notification) -> String {
         (EventType::ApprovalGranted, Status::Approved) => "Approved".to_owned(),
         (EventType::ApprovalGranted, _) => format!("Approval {received} of {required}"),
         (EventType::ApprovalRejected, _) => "Rejected".to_owned(),
+        (EventType::ApprovalWithdrawn, Status::Approved) => "Approval withdrawn, still approved".to_owned(),
+        (EventType::ApprovalWithdrawn, _) => "Approval withdrawn".to_owned(),
         (EventType::ApprovalCancelled, _) => "Cancelled".to_owned(),
         (EventType::ApprovalExpired, _) => "Expired".to_owned(),
         (EventType::ExecutionStarted, _) => "Execution started".to_owned(),
         (EventType::ExecutionSucceeded, _) => "Execution succeeded".to_owned(),
         (EventType::ExecutionFailed, _) => "Execution failed".to_owned(),
         (EventType::CommentAdded, _) => "Comment".to_owned(),
+        // It is never an event of a request: its message is `anomaly_message`.
+        (EventType::AnomalyDetected, _) => "Damaged".to_owned(),
     }
 }
 
@@ -195,6 +243,34 @@ fn email(notification: &Notification, link: Option<&str>) -> String {
         None => {
             let _ = write!(text, "\nWhat exactly will run is shown by GET /v1/approvals/{request_id}\n");
         }
+    }
+    text
+}
+
+/// What an operator needs to find out what is damaged. The finding is in words of ours, and escaped like
+/// the words of others: it is about what something else has written.
+fn anomaly_email(notice: &AnomalyNotice, link: Option<&str>) -> String {
+    let AnomalyNotice { event_id, timestamp, user, request_id, finding } = notice;
+    let mut text = "A stored request is damaged\n\n".to_owned();
+    line(&mut text, "Request", &request_id.to_string());
+    line(&mut text, "Found", &escaped_line(finding));
+    line(&mut text, "Met by", &format!("a command of {user} at {}", minute(*timestamp)));
+    line(&mut text, "Event", &format!("{} {event_id}", EventType::AnomalyDetected.as_str()));
+    let _ = write!(
+        text,
+        "
+The stored record of this request is not what its events have made it: something else than this deployment
+has written to its tables. The command that met the damage was refused and has changed nothing. So is every
+other command that meets it. This message is sent once for each request.
+
+What an operator does, before anything else is changed:
+  1. `countersign verify {request_id}` says what is not as it was written.
+  2. `countersign verify --all` says whether other requests are damaged.
+  3. Find out who or what may write to the tables, and has: CloudTrail and the access policies say.
+"
+    );
+    if let Some(link) = link {
+        let _ = write!(text, "\nThe request, as far as it can be read:\n{link}\n");
     }
     text
 }

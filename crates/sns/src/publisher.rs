@@ -8,7 +8,7 @@ use aws_sdk_sns::operation::publish::PublishError as SnsError;
 use aws_sdk_sns::types::MessageAttributeValue;
 use aws_types::SdkConfig;
 use countersign_app::ports::{Publish, PublishError};
-use countersign_core::notification::Notification;
+use countersign_core::notification::Notice;
 
 /// Codes of answers that say nothing about the message, only about the moment.
 const TRANSIENT: &[&str] = &["Throttled", "ThrottledException", "Throttling", "KMSThrottling"];
@@ -34,9 +34,12 @@ impl SnsPublisher {
 }
 
 impl Publish for SnsPublisher {
-    async fn publish(&self, notification: &Notification) -> Result<(), PublishError> {
-        let Message { subject, document, attributes } =
-            message::message(notification, self.dashboard_url.as_deref());
+    async fn publish(&self, notice: &Notice) -> Result<(), PublishError> {
+        let dashboard_url = self.dashboard_url.as_deref();
+        let Message { subject, document, attributes } = match notice {
+            Notice::Event(notification) => message::message(notification, dashboard_url),
+            Notice::Anomaly(anomaly) => message::anomaly_message(anomaly, dashboard_url),
+        };
         let mut publication = self
             .client
             .publish()

@@ -2,15 +2,16 @@
 //! ours.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+use countersign_core::digest::Digest;
 use countersign_core::event::EventType;
 use countersign_core::ids::{EventId, RequestId};
-use countersign_core::notification::Notification;
+use countersign_core::notification::{AnomalyNotice, Notification};
 use countersign_core::person::PersonId;
 use countersign_core::request::Status;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::text::{CommentText, DurationText, Identifier, Justification};
 use countersign_core::timestamp::Timestamp;
-use countersign_sns::message::{MAX_MESSAGE_BYTES, MAX_SUBJECT, Message, message};
+use countersign_sns::message::{MAX_MESSAGE_BYTES, MAX_SUBJECT, Message, anomaly_message, message};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -30,6 +31,7 @@ fn full() -> Notification {
         user: person("bob@example.com"),
         request_id: RequestId::parse("01930000-0000-4000-8000-0000000000bb").unwrap(),
         sequence: 2,
+        hash: Digest::of("an event"),
         status: Status::Pending,
         operation_type: Identifier::parse("delete_instance").unwrap(),
         instance_id: Identifier::parse("prod-db-01").unwrap(),
@@ -120,6 +122,9 @@ fn a_subject_says_what_happened() {
         (EventType::ApprovalGranted, Status::Pending, "Approval 1 of 2"),
         (EventType::ApprovalGranted, Status::Approved, "Approved"),
         (EventType::ApprovalRejected, Status::Rejected, "Rejected"),
+        (EventType::ApprovalWithdrawn, Status::Pending, "Approval withdrawn"),
+        (EventType::ApprovalWithdrawn, Status::Expired, "Approval withdrawn"),
+        (EventType::ApprovalWithdrawn, Status::Approved, "Approval withdrawn, still approved"),
         (EventType::ApprovalCancelled, Status::Cancelled, "Cancelled"),
         (EventType::ApprovalExpired, Status::Expired, "Expired"),
         (EventType::ExecutionStarted, Status::Executing, "Execution started"),
@@ -152,6 +157,7 @@ fn programs_get_every_member_and_never_the_parameters() {
             "user": "bob@example.com",
             "request_id": "01930000-0000-4000-8000-0000000000bb",
             "sequence": 2,
+            "hash": Digest::of("an event").to_string(),
             "status": "pending",
             "operation_type": "delete_instance",
             "instance_id": "prod-db-01",
@@ -258,6 +264,75 @@ fn subscriptions_filter_by_seven_attributes_and_none_is_empty() {
             assert_eq!(attributes, expected);
             assert!(attributes.iter().all(|(_, value)| !value.is_empty()), "{attributes:?}");
         }
+    }
+}
+
+/// A damaged request.
+fn anomaly(finding: &str) -> AnomalyNotice {
+    AnomalyNotice {
+        event_id: EventId::parse("01930000-0000-7000-8000-0000000000aa").unwrap(),
+        timestamp: Timestamp::parse("2026-01-31T09:30:15.250Z").unwrap(),
+        user: person("bob@example.com"),
+        request_id: RequestId::parse("01930000-0000-4000-8000-0000000000bb").unwrap(),
+        finding: finding.to_owned(),
+    }
+}
+
+#[test]
+fn an_operator_reads_what_is_damaged_and_what_to_do() {
+    let message = anomaly_message(&anomaly("the trail does not lead to the request's status"), DASHBOARD);
+    assert_eq!(
+        message.subject,
+        "[integrity] A stored request is damaged: 01930000-0000-4000-8000-0000000000bb"
+    );
+    assert!(message.subject.len() <= MAX_SUBJECT);
+    assert_eq!(
+        Value::Object(default(&message)),
+        json!({
+            "event_id": "01930000-0000-7000-8000-0000000000aa",
+            "event_type": "ANOMALY_DETECTED",
+            "timestamp": "2026-01-31T09:30:15.250Z",
+            "user": "bob@example.com",
+            "request_id": "01930000-0000-4000-8000-0000000000bb",
+            "finding": "the trail does not lead to the request's status",
+            "link": "https://approvals.example.com/approvals/01930000-0000-4000-8000-0000000000bb",
+        })
+    );
+    let text = email(&message);
+    for expected in [
+        "A stored request is damaged\n",
+        "Request        01930000-0000-4000-8000-0000000000bb\n",
+        "Found          the trail does not lead to the request's status\n",
+        "Met by         a command of bob@example.com at 2026-01-31 09:30 UTC\n",
+        "Event          ANOMALY_DETECTED 01930000-0000-7000-8000-0000000000aa\n",
+        "`countersign verify 01930000-0000-4000-8000-0000000000bb` says what",
+        "`countersign verify --all` says whether",
+    ] {
+        assert!(text.contains(expected), "{text}");
+    }
+    let link = "https://approvals.example.com/approvals/01930000-0000-4000-8000-0000000000bb\n";
+    assert!(text.ends_with(link), "{text}");
+    let without = anomaly_message(&anomaly("x"), None);
+    assert!(!default(&without).contains_key("link"));
+    assert!(!email(&without).contains("://"));
+}
+
+#[test]
+fn a_damaged_request_has_the_attributes_that_it_can_have_and_none_is_empty() {
+    let expected = [
+        ("event_type", "ANOMALY_DETECTED".to_owned()),
+        ("event_id", "01930000-0000-7000-8000-0000000000aa".to_owned()),
+    ];
+    assert_eq!(anomaly_message(&anomaly("x"), DASHBOARD).attributes, expected);
+}
+
+#[test]
+fn no_finding_passes_for_a_line_of_ours() {
+    let lines = email(&anomaly_message(&anomaly("x"), DASHBOARD)).lines().count();
+    for words in HOSTILE {
+        let text = email(&anomaly_message(&anomaly(words), DASHBOARD));
+        assert_eq!(text.lines().count(), lines, "{words:?}");
+        assert_eq!(text.chars().find(|c| hides_or_reorders(*c)), None, "{words:?}");
     }
 }
 

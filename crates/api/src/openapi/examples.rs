@@ -14,10 +14,12 @@ use crate::operations::create::draft;
 use crate::operations::finish::Finish;
 use crate::operations::reject::Reject;
 use crate::operations::start::Start;
+use crate::operations::withdraw::Withdraw;
 use crate::routes::Body;
-use crate::wire::{EventBody, EventsBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody};
+use crate::wire::{EventsBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody};
+use countersign_app::events::CheckedTrail;
 use countersign_app::failure::Failure;
-use countersign_app::ports::{Page, RequestSummary};
+use countersign_app::ports::{Page, RequestSummary, Trail};
 use countersign_app::simulate::Simulation;
 use countersign_core::access::{Access, Action, Answer, Question, Target};
 use countersign_core::actor::{Actor, Channel, Kind};
@@ -136,10 +138,14 @@ fn create_without_rollback_plan() -> Value {
     body
 }
 
+/// The digest of what the request was made with: there is one only once it has been made.
+fn content_digest() -> Value {
+    // INVARIANT: the story begins; a test below fails if it does not.
+    json!(Story::begin().map(|story| story.request.content_digest().to_string()))
+}
+
 fn approve() -> Value {
-    let draft = fields(&create()).and_then(|mut fields| draft(&mut fields));
-    let digest = draft.map(|draft| draft.parameters.digest().to_string());
-    json!({ "comments": "Capacity planning agrees", "parameters_digest": digest })
+    json!({ "comments": "Capacity planning agrees", "content_digest": content_digest() })
 }
 
 fn finish() -> Value {
@@ -148,6 +154,7 @@ fn finish() -> Value {
         "outcome": "succeeded",
         "result": { "instance_class": "db.r6g.xlarge" },
         "actual_cost": 248.1,
+        "content_digest": content_digest(),
     })
 }
 
@@ -168,12 +175,17 @@ pub(super) fn bodies(schema: &str) -> Vec<(&'static str, Value)> {
             ),
         ],
         "Approve" => vec![("as_shown", approve()), ("nothing", json!({}))],
-        "Reject" => vec![("reason", json!({ "reason": "Not during the sale" }))],
+        "Reject" => vec![
+            ("reason", json!({ "reason": "Not during the sale" })),
+            ("as_shown", json!({ "reason": "Not during the sale", "content_digest": content_digest() })),
+        ],
+        "Withdraw" => {
+            vec![("reason", json!({ "reason": "The window has moved" })), ("nothing", json!({}))]
+        }
         "Cancel" => vec![("reason", json!({ "reason": "Solved otherwise" })), ("nothing", json!({}))],
         "Comment" => vec![("text", json!({ "text": "The maintenance window is at 22:00 UTC" }))],
         "Start" => {
-            let digest = approve().get("parameters_digest").cloned();
-            vec![("as_shown", json!({ "parameters_digest": digest })), ("nothing", json!({}))]
+            vec![("as_shown", json!({ "content_digest": content_digest() })), ("nothing", json!({}))]
         }
         "Finish" => vec![
             ("succeeded", finish()),
@@ -197,6 +209,7 @@ fn originals() -> Vec<(&'static str, Value)> {
         ("create_request", create()),
         ("approve_request", of_one("approve_request", first("Approve"))),
         ("reject_request", of_one("reject_request", first("Reject"))),
+        ("withdraw_approval", of_one("withdraw_approval", first("Withdraw"))),
         ("cancel_request", of_one("cancel_request", first("Cancel"))),
         ("add_comment", of_one("add_comment", first("Comment"))),
         ("get_request", of_one("get_request", json!({}))),
@@ -328,7 +341,8 @@ impl Story {
     }
 
     fn trail(&self) -> Option<Value> {
-        serde_json::to_value(EventsBody { items: self.events.iter().map(EventBody::from).collect() }).ok()
+        let trail = Trail { events: self.events.clone(), damaged: Vec::new() };
+        serde_json::to_value(EventsBody::from(&CheckedTrail { trail, finding: None })).ok()
     }
 
     fn listed(&self) -> Option<Value> {
@@ -381,6 +395,7 @@ fn stories() -> Option<Vec<(&'static str, Value)>> {
     let executing = approved.then::<Start>(REQUESTER, "developer", &body("Start", "as_shown")?)?;
     let executed = executing.then::<Finish>(REQUESTER, "developer", &body("Finish", "succeeded")?)?;
     let failed = executing.then::<Finish>(REQUESTER, "developer", &body("Finish", "failed")?)?;
+    let withdrawn = approved.then::<Withdraw>(bob, "approver", &body("Withdraw", "reason")?)?;
     let rejected = half.then::<Reject>(cleo, "dba", &body("Reject", "reason")?)?;
     let cancelled = pending.then::<Cancel>(REQUESTER, "developer", &body("Cancel", "reason")?)?;
     let commented = pending.then::<Comment>(bob, "approver", &body("Comment", "text")?)?;
@@ -392,6 +407,7 @@ fn stories() -> Option<Vec<(&'static str, Value)>> {
         ("executed", executed.shown()?),
         ("failed", failed.shown()?),
         ("rejected", rejected.shown()?),
+        ("withdrawn", withdrawn.shown()?),
         ("cancelled", cancelled.shown()?),
         ("commented", commented.shown()?),
         ("list", half.listed()?),
@@ -407,6 +423,7 @@ fn stories() -> Option<Vec<(&'static str, Value)>> {
 mod tests {
     use super::*;
     use crate::operations::dispatch;
+    use countersign_core::canonical::CanonicalJson;
 
     #[test]
     fn the_story_is_legal_and_every_answer_is_what_its_name_says() {
@@ -416,6 +433,11 @@ mod tests {
                 "list" => assert_eq!(answer["items"][0]["approvals_received"], 1),
                 "events" => assert_eq!(answer["items"].as_array().unwrap().len(), 5),
                 "half_approved" => assert_eq!(answer["approvals_received"], 1),
+                "withdrawn" => {
+                    assert_eq!(answer["status"], "pending");
+                    assert_eq!(answer["approved_by"], json!(["cleo@example.com"]));
+                    assert_eq!(answer["withdrawals"][0]["person"], "bob@example.com");
+                }
                 "explained" => assert_eq!(answer["actions"][0]["permitted"], true),
                 "half_approved_explained" => {
                     assert_eq!(answer["missing"]["slots"][0]["groups"], json!(["dba"]))
@@ -436,6 +458,18 @@ mod tests {
         assert!(shared.clone().count() > 10);
         for (name, value) in shared {
             assert_eq!(*value, made[name], "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_approved_in_the_examples_is_the_content_that_they_show() {
+        let answers: std::collections::BTreeMap<_, _> = stories().unwrap().into_iter().collect();
+        let shown = &answers["pending"];
+        let digest = CanonicalJson::of(&shown["content"]).digest().to_string();
+        assert_eq!(shown["content_digest"], digest);
+        for (schema, name) in [("Approve", "as_shown"), ("Start", "as_shown"), ("Finish", "succeeded")] {
+            let body = bodies(schema).into_iter().find(|(candidate, _)| *candidate == name).unwrap().1;
+            assert_eq!(body["content_digest"], digest, "{schema}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::examples;
 use super::values::{self, reference};
+use crate::call::IDEMPOTENT_REPLAYED;
 use countersign_core::request::Status;
 use serde_json::{Value, json};
 
@@ -81,6 +82,11 @@ pub(super) fn headers() -> Value {
             "description": "The path of the request.",
             "required": true,
             "schema": { "type": "string", "format": "uri-reference" },
+        },
+        (IDEMPOTENT_REPLAYED): {
+            "description": "There for a retry: an earlier call with the same Idempotency-Key did what this \
+                            one asks. The answer shows the request as it is now.",
+            "schema": { "type": "string", "const": "true" },
         },
         "retry-after": {
             "description": "How many seconds to wait before asking again.",

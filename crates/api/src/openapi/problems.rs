@@ -8,6 +8,7 @@ use crate::problem::{Code, PROBLEM_JSON, Problem};
 use crate::routes::{self, Body, Route};
 use crate::wire::FieldError;
 use countersign_app::failure::Failure;
+use countersign_core::audit::Finding;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
 use countersign_core::rules::DEFAULT_PENDING_LIMIT;
@@ -31,13 +32,17 @@ pub(super) fn may_answer(route: Route, code: Code) -> bool {
         Code::AgentCannotApprove | Code::SelfApproval | Code::AlreadyDecided => {
             is_one_of(&[routes::APPROVE, routes::REJECT])
         }
+        Code::NotDecided => is_one_of(&[routes::WITHDRAW]),
+        // Every operation on one request reads it, a creation meets one by its key, and a list reads many.
+        Code::Integrity => is_one_of(&[routes::CREATE, routes::LIST]) || is_on_one(route),
+        Code::ClockSkew => is_one_of(&[]) || (is_on_one(route) && route.changes),
         Code::NotPermitted => !is_public(route),
         Code::RouteNotFound | Code::MethodNotAllowed => false,
         Code::Expired => is_one_of(&[]) || (is_on_one(route) && route.changes),
-        Code::NotPending => is_one_of(&[routes::APPROVE, routes::REJECT, routes::CANCEL]),
+        Code::NotPending => is_one_of(&[routes::APPROVE, routes::REJECT, routes::WITHDRAW, routes::CANCEL]),
         Code::NotApproved => is_one_of(&[routes::START, routes::FINISH]),
-        Code::ApprovalsInsufficient => is_one_of(&[routes::START]),
-        Code::DigestMismatch => is_one_of(&[routes::APPROVE, routes::START]),
+        Code::ApprovalsInsufficient => is_one_of(&[routes::APPROVE, routes::START]),
+        Code::DigestMismatch => is_one_of(&[routes::APPROVE, routes::REJECT, routes::START, routes::FINISH]),
         Code::ExecutionMismatch => is_one_of(&[routes::FINISH]),
         Code::TooManyPending => is_one_of(&[routes::CREATE]),
     }
@@ -60,14 +65,17 @@ fn when(code: Code) -> &'static str {
         Code::NotPending => "the request is not pending any more",
         Code::NotApproved => "the request is not approved, or was started already",
         Code::AlreadyDecided => "this person has decided; each counts once",
+        Code::NotDecided => "the caller has no approval on the request",
+        Code::Integrity => "the stored request is not what its events have made it; an operator finds what",
         Code::ApprovalsInsufficient => "approvals on record count no more under the policy of now",
-        Code::DigestMismatch => "`parameters_digest` is not that of the stored parameters",
+        Code::DigestMismatch => "`content_digest` or `parameters_digest` is not that of the stored request",
         Code::ExecutionMismatch => "no execution of this id is running",
         Code::IdempotencyConflict => "the key was used with another body",
         Code::PayloadTooLarge => "the body is over 256 KiB",
         Code::ValidationFailed => "fields break rules: `errors` has all of them",
         Code::TooManyPending => "the requester has as many pending requests as policy allows",
-        Code::Internal => "a bug, or a stored item that contradicts itself; `instance` names it in the log",
+        Code::Internal => "a bug; `instance` names it in the log",
+        Code::ClockSkew => "the clock of the service is behind the last event of the request",
         Code::StoreUnavailable => "the database did not answer: ask again, with an Idempotency-Key",
     }
 }
@@ -92,6 +100,9 @@ fn sample(code: Code) -> Problem {
         Code::NotPending => Refusal::NotPending(Status::Approved).into(),
         Code::NotApproved => Refusal::NotApproved(Status::Pending).into(),
         Code::AlreadyDecided => Refusal::AlreadyDecided(Status::Pending).into(),
+        Code::NotDecided => Refusal::NotDecided(Status::Pending).into(),
+        Code::Integrity => Refusal::Integrity(Finding::Seal).into(),
+        Code::ClockSkew => Refusal::ClockSkew.into(),
         Code::ApprovalsInsufficient => Refusal::ApprovalsInsufficient(vec![
             "`bob@example.com` has been disabled".to_owned(),
             "missing: 1 of anybody who may approve".to_owned(),

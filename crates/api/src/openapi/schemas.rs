@@ -1,16 +1,18 @@
 //! The schemas of bodies and answers. Closed sets come from the code's enums; the tests hold the
 //! members against the wire types, and the limits against what reads them.
 
+mod bodies;
+
 use super::values::{
-    boolean, caller, cost, count, digest, environment, identifier, limit, list, names, parameters, person,
-    positive, reference, result, risk_level, shown_digest, string, text, time, told, uuid,
+    boolean, cost, count, digest, environment, identifier, list, names, positive, reference, result,
+    risk_level, string, text, time, told, uuid,
 };
 use super::{original_schema, original_schemas};
 use crate::operations::dispatch;
 use crate::problem::Code;
 use countersign_core::actor::{Channel, Kind};
 use countersign_core::audit;
-use countersign_core::command::{CommandName, ExecutionOutcome};
+use countersign_core::command::CommandName;
 use countersign_core::event::EventType;
 use countersign_core::request::{Status, Verdict};
 use countersign_core::risk::{Environment, RiskLevel};
@@ -37,85 +39,10 @@ fn object(description: &str, members: &[Member]) -> Value {
     })
 }
 
-fn create() -> Vec<Member> {
-    vec![
-        ("operation_type*", told(identifier(), "What is to be done.")),
-        ("instance_id*", told(identifier(), "To what.")),
-        ("parameters*", parameters()),
-        ("environment*", told(environment(), "Raises what policy says of the instance, never lowers it.")),
-        ("justification*", told(text(4000), "Why.")),
-        ("risk_level", told(risk_level(), "Raises what policy says of the operation, never lowers it.")),
-        ("estimated_cost", cost()),
-        ("estimated_duration", told(text(200), "How long it is expected to take, in words.")),
-        ("ticket", told(identifier(), "The ticket it belongs to, in some other system.")),
-        ("rollback_plan", told(text(4000), "How to go back.")),
-        ("requested_by", caller()),
-    ]
-}
-
-fn approve() -> Vec<Member> {
-    vec![("comments", text(2000)), ("parameters_digest", shown_digest()), ("approved_by", caller())]
-}
-
-fn reject() -> Vec<Member> {
-    vec![("reason*", text(2000)), ("rejected_by", caller())]
-}
-
-fn cancel() -> Vec<Member> {
-    vec![("reason", text(2000)), ("cancelled_by", caller())]
-}
-
-fn comment() -> Vec<Member> {
-    vec![("text*", text(2000)), ("comment_by", caller())]
-}
-
-fn start() -> Vec<Member> {
-    vec![("parameters_digest", shown_digest()), ("executed_by", caller())]
-}
-
-fn finish() -> Vec<Member> {
-    vec![
-        ("execution_id*", told(uuid(), "As the start of the execution answered.")),
-        ("outcome*", names(&ExecutionOutcome::ALL, ExecutionOutcome::as_str)),
-        ("result", result()),
-        ("actual_cost", cost()),
-        ("executed_by", caller()),
-    ]
-}
-
-/// The fields of an original operation, `operation` itself excepted.
-fn original(operation: &str) -> Vec<Member> {
-    let of_one = |members: Vec<Member>| [vec![("request_id*", uuid())], members].concat();
-    // A query string has only text, and some clients treat a body likewise.
-    let digits = json!({ "type": "string", "pattern": "^0*([1-9][0-9]?|100)$" });
-    let page = || vec![("limit", json!({ "anyOf": [limit(), digits.clone()] })), ("cursor", string())];
-    let filtered = |member: Member| [vec![member, ("status", reference("Status"))], page()].concat();
-    match operation {
-        "create_request" => create(),
-        "approve_request" => of_one(approve()),
-        "reject_request" => of_one(reject()),
-        "cancel_request" => of_one(cancel()),
-        "add_comment" => of_one(comment()),
-        "get_pending_approvals" => {
-            let hides = "Leaves out what this person made or has approved, what was filed for them, and what their agents and services made.";
-            [vec![("user_email", told(string(), hides))], page()].concat()
-        }
-        "get_user_requests" => filtered(("user_email*", person())),
-        "get_instance_requests" => filtered(("instance_id*", identifier())),
-        "start_execution" => of_one(start()),
-        "finish_execution" => of_one(finish()),
-        "mark_executed" => {
-            of_one(vec![("executed_by", caller()), ("execution_result", result()), ("actual_cost", cost())])
-        }
-        // `get_request` and `get_request_events`.
-        _ => of_one(Vec::new()),
-    }
-}
-
 fn original_object(operation: &'static str) -> Value {
     let name = if operation == "create_request" { "operation" } else { "operation*" };
     let mut members = vec![(name, json!({ "type": "string", "const": operation }))];
-    members.extend(original(operation));
+    members.extend(bodies::original(operation));
     object(&format!("`{operation}` on the original endpoint."), &members)
 }
 
@@ -125,7 +52,7 @@ fn slots() -> Vec<Member> {
         ("slots*", told(list(reference("Slot")), "Which groups some of them must come from.")),
         (
             "digest_required*",
-            told(boolean(), "Whether an approval must name the `parameters_digest` of what was shown."),
+            told(boolean(), "Whether an approval must name the `content_digest` of what was shown."),
         ),
     ]
 }
@@ -134,7 +61,8 @@ fn approvals_required() -> Member {
     ("approvals_required*", told(count(), "How many distinct people must agree, those in `slots` included."))
 }
 
-fn summary() -> Vec<Member> {
+/// What lists and single requests both show.
+fn shared() -> Vec<Member> {
     vec![
         ("request_id*", uuid()),
         ("status*", reference("Status")),
@@ -146,8 +74,6 @@ fn summary() -> Vec<Member> {
         ("requested_at*", time()),
         ("estimated_cost", cost()),
         approvals_required(),
-        ("approvals_received*", told(count(), "How many have.")),
-        ("approved_by*", list(string())),
         ("expires_at*", told(time(), "By when it must be decided.")),
         ("execute_by", told(time(), "By when it must be started, once approved.")),
         ("execution_started_at", time()),
@@ -155,7 +81,43 @@ fn summary() -> Vec<Member> {
     ]
 }
 
+fn summary() -> Vec<Member> {
+    let approvals = vec![
+        (
+            "approvals_received*",
+            told(count(), "How many are on record; a request by itself shows how many of them count."),
+        ),
+        ("approved_by*", told(list(string()), "Who has approved, and has not withdrawn it.")),
+    ];
+    [shared(), approvals].concat()
+}
+
 fn request() -> Vec<Member> {
+    let approvals = vec![
+        (
+            "approvals_received*",
+            told(
+                count(),
+                "How many approvals on record count: while the request is pending or approved, under the \
+                 policy of now.",
+            ),
+        ),
+        (
+            "approved_by*",
+            told(
+                list(string()),
+                "Who has approved, and has not withdrawn it; `decisions` says whose approval counts.",
+            ),
+        ),
+        (
+            "blocked_by",
+            told(
+                list(string()),
+                "Why it cannot go ahead, one sentence each: its requester, or the owner of its requester, is \
+                 disabled.",
+            ),
+        ),
+    ];
     let whole = vec![
         ("parameters", told(json!({ "type": "object" }), "Exactly how. Absent where policy hides it.")),
         (
@@ -163,6 +125,22 @@ fn request() -> Vec<Member> {
             told(
                 digest(),
                 "SHA-256 of the parameters' canonical JSON (RFC 8785). Absent together with them.",
+            ),
+        ),
+        (
+            "content_digest",
+            told(
+                digest(),
+                "SHA-256 of the canonical JSON (RFC 8785) of `content`: what decisions, start and finish may \
+                 name. Absent together with the parameters.",
+            ),
+        ),
+        (
+            "content",
+            told(
+                json!({ "type": "object" }),
+                "All that the request was made with, the parameters by their digest. Absent together with \
+                 them.",
             ),
         ),
         ("filed_by", told(string(), "The service that asks for the requester.")),
@@ -181,18 +159,28 @@ fn request() -> Vec<Member> {
         ("rejected_at", time()),
         ("rejection_reason", text(2000)),
         ("cancelled_at", time()),
+        ("cancelled_by", told(string(), "The requester, the owner of the requester, or an admin.")),
         ("cancellation_reason", text(2000)),
+        (
+            "closed_at",
+            told(
+                time(),
+                "When it closed; if it is expired, the deadline that it missed, or the withdrawal that left \
+                 too few approvals and no time for more.",
+            ),
+        ),
         ("execution_id", uuid()),
         ("execution_started_by", string()),
         ("execution_result", told(result(), "What came of it. Absent where policy hides it.")),
         ("actual_cost", cost()),
         ("comments*", list(reference("CommentOf"))),
-        ("decisions*", list(reference("Decision"))),
+        ("decisions*", told(list(reference("Decision")), "Those on record.")),
+        ("withdrawals", told(list(reference("Withdrawal")), "Which approvals were taken back.")),
         ("version*", told(count(), "How many events have happened to it.")),
         ("policy_version*", told(digest(), "SHA-256 of the policy that set its terms.")),
         ("audit_head*", told(digest(), "The hash of its last audit event.")),
     ];
-    [summary(), slots(), whole].concat()
+    [shared(), slots(), approvals, whole].concat()
 }
 
 fn explanation() -> Vec<Member> {
@@ -217,6 +205,14 @@ fn explanation() -> Vec<Member> {
                  the stricter of both holds.",
             ),
         ),
+        (
+            "blocked_by",
+            told(
+                list(string()),
+                "Why it cannot go ahead, one sentence each: its requester, or the owner of its requester, is \
+                 disabled.",
+            ),
+        ),
         ("approvals*", told(list(reference("Approval")), "Those on record.")),
         ("missing*", reference("Missing")),
         ("approvers*", told(list(list(string())), who)),
@@ -228,9 +224,10 @@ fn explanation() -> Vec<Member> {
 }
 
 /// The commands that an explanation is about: those of people on a request.
-const ACTIONS: [CommandName; 6] = [
+const ACTIONS: [CommandName; 7] = [
     CommandName::Approve,
     CommandName::Reject,
+    CommandName::Withdraw,
     CommandName::Cancel,
     CommandName::Comment,
     CommandName::Start,
@@ -295,6 +292,7 @@ fn simulation() -> Vec<Member> {
 fn event() -> Vec<Member> {
     vec![
         ("format*", json!({ "type": "string", "const": audit::FORMAT })),
+        ("stream*", told(string(), "The chain that it belongs to: `request/` and the id of the request.")),
         ("event_id*", uuid()),
         ("request_id*", uuid()),
         ("sequence*", json!({ "type": "integer", "minimum": 1 })),
@@ -303,19 +301,15 @@ fn event() -> Vec<Member> {
         ("user*", told(string(), "Who acted, or `system:expiry`.")),
         ("kind*", names(&Kind::ALL, Kind::as_str)),
         ("channel*", names(&Channel::ALL, Channel::as_str)),
+        ("source_ip", told(string(), "The caller's address, as far as the service can vouch for it.")),
         ("instance_id*", identifier()),
         ("operation_type*", identifier()),
         ("environment*", environment()),
         ("risk_level*", risk_level()),
         ("requested_by*", string()),
         ("status*", told(reference("Status"), "The status after the event.")),
-        (
-            "details*",
-            told(
-                json!({ "type": "object" }),
-                "Digests, numbers, times, ids, groups and the caller's address.",
-            ),
-        ),
+        ("details*", told(json!({ "type": "object" }), "Digests, numbers, times, ids and groups.")),
+        ("state_digest*", told(digest(), "SHA-256 of the canonical state of the request after the event.")),
         ("prev_hash*", told(digest(), "The hash of the event before; zeros for the first.")),
         ("hash*", told(digest(), "SHA-256 of the canonical JSON of all other members.")),
     ]
@@ -349,13 +343,14 @@ fn problem() -> Vec<Member> {
 
 fn members(schema: &str) -> Vec<Member> {
     match schema {
-        "Create" => create(),
-        "Approve" => approve(),
-        "Reject" => reject(),
-        "Cancel" => cancel(),
-        "Comment" => comment(),
-        "Start" => start(),
-        "Finish" => finish(),
+        "Create" => bodies::create(),
+        "Approve" => bodies::approve(),
+        "Reject" => bodies::reject(),
+        "Withdraw" => bodies::withdraw(),
+        "Cancel" => bodies::cancel(),
+        "Comment" => bodies::comment(),
+        "Start" => bodies::start(),
+        "Finish" => bodies::finish(),
         "Request" => request(),
         "Summary" => summary(),
         "List" => vec![
@@ -381,10 +376,28 @@ fn members(schema: &str) -> Vec<Member> {
             ("groups*", told(list(string()), "The groups that they were in, if they approved.")),
             (
                 "digest_presented*",
-                told(boolean(), "Whether they named the digest of what they were shown, if they approved."),
+                told(
+                    boolean(),
+                    "Whether they named the `content_digest` of what they were shown, if they approved.",
+                ),
             ),
+            (
+                "counts",
+                told(
+                    boolean(),
+                    "Of an approval, whether it counts: while the request is pending or approved, under the \
+                     policy of now.",
+                ),
+            ),
+            ("reason", told(string(), "Why it does not count.")),
+            ("policy_version*", told(digest(), "SHA-256 of the policy that it was made under.")),
             ("channel*", told(names(&Channel::ALL, Channel::as_str), "By which door they came.")),
             ("comment", text(2000)),
+            ("event_id*", told(uuid(), "The event that records it.")),
+        ],
+        "Withdrawal" => vec![
+            ("person*", told(string(), "The approver.")),
+            ("at*", time()),
             ("event_id*", told(uuid(), "The event that records it.")),
         ],
         "Slot" => vec![
@@ -422,7 +435,14 @@ fn members(schema: &str) -> Vec<Member> {
             ("reasons*", told(list(string()), "Why, one sentence each.")),
             ("errors", list(reference("FieldError"))),
         ],
-        "Events" => vec![("items*", list(reference("Event")))],
+        "Events" => vec![
+            (
+                "items*",
+                told(list(reference("Event")), "Oldest first. Those that cannot be read are left out."),
+            ),
+            ("verified*", told(boolean(), "Whether the trail is whole and has made the request what it is.")),
+            ("findings", told(list(string()), "What is not as it was written; absent if it is verified.")),
+        ],
         "Event" => event(),
         "Health" => vec![
             ("status*", json!({ "type": "string", "const": "healthy" })),
@@ -441,11 +461,12 @@ fn members(schema: &str) -> Vec<Member> {
 }
 
 /// The schemas that are objects, with what they are.
-const OBJECTS: [(&str, &str); 25] = [
+const OBJECTS: [(&str, &str); 27] = [
     ("Create", "An operation that is asked for."),
     ("Approve", "An approval."),
     ("Reject", "A rejection."),
-    ("Cancel", "A withdrawal."),
+    ("Withdraw", "The withdrawal of an approval."),
+    ("Cancel", "The end of a request that is given up."),
     ("Comment", "A comment."),
     ("Start", "The start of an execution."),
     ("Finish", "The end of an execution."),
@@ -454,6 +475,7 @@ const OBJECTS: [(&str, &str); 25] = [
     ("List", "A page of requests."),
     ("CommentOf", "Something somebody said, with a decision or without."),
     ("Decision", "One person's decision."),
+    ("Withdrawal", "An approval that its approver took back."),
     ("Slot", "People who must be among those who agree."),
     ("Rule", "A part of a policy that matched a request."),
     ("Explanation", "Why a request stands where it stands, under the policy of now."),

@@ -113,6 +113,14 @@ pub(super) fn result() -> Value {
     })
 }
 
-pub(super) fn shown_digest() -> Value {
+pub(super) fn shown_content() -> Value {
+    told(
+        digest(),
+        "The `content_digest` of what was shown: all that the request was made with. Another one is \
+         `digest_mismatch`.",
+    )
+}
+
+pub(super) fn shown_parameters() -> Value {
     told(digest(), "The `parameters_digest` of what was shown; another one is `digest_mismatch`.")
 }

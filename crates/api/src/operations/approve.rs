@@ -1,7 +1,7 @@
 //! POST /v1/approvals/{id}/approve
 
-use super::CommandOperation;
-use crate::fields::{Fields, free_text, string};
+use super::{CommandOperation, shown};
+use crate::fields::{Fields, free_text};
 use crate::routes::{self, Route};
 use countersign_core::actor::Actor;
 use countersign_core::command::Command;
@@ -16,7 +16,7 @@ impl CommandOperation for Approve {
     fn read(fields: &mut Fields, actor: &Actor) -> Option<Command> {
         fields.caller("approved_by", actor);
         let comment = fields.optional("comments", free_text);
-        let parameters_digest = fields.optional("parameters_digest", string);
-        Some(Command::Approve { comment: comment?, parameters_digest: parameters_digest? })
+        let shown = shown(fields);
+        Some(Command::Approve { comment: comment?, shown: shown? })
     }
 }

@@ -9,24 +9,26 @@ use super::finish::Finish;
 use super::get::Get;
 use super::reject::Reject;
 use super::start::Start;
-use super::{CommandStore, execute_command, list};
+use super::withdraw::Withdraw;
+use super::{execute_command, list, shown};
 use crate::call::Reply;
 use crate::fields::{Fields, string};
 use crate::problem::Problem;
 use crate::routes::{self, Route};
 use crate::run::Operation;
 use crate::wire::FieldError;
-use countersign_app::command;
+use countersign_app::command::{self, CommandStore};
 use countersign_app::dependencies::Dependencies;
-use countersign_app::ports::{CountPending, ListRequests, LoadEvents};
+use countersign_app::ports::{CountPending, ListRequests};
 use countersign_core::actor::Actor;
 use countersign_core::command::{self as commands, Command, ExecutionOutcome};
 
 /// The original operations.
-pub const OPERATIONS: [&str; 13] = [
+pub const OPERATIONS: [&str; 14] = [
     "create_request",
     "approve_request",
     "reject_request",
+    "withdraw_approval",
     "cancel_request",
     "add_comment",
     "get_request",
@@ -45,7 +47,7 @@ pub struct Dispatch;
 
 impl<S> Operation<S> for Dispatch
 where
-    S: CommandStore + CountPending + ListRequests + LoadEvents,
+    S: CommandStore + CountPending + ListRequests,
 {
     const ROUTE: Route = routes::DISPATCH;
 
@@ -62,6 +64,7 @@ where
             "create_request" => Create::execute(dependencies, actor, fields).await,
             "approve_request" => Approve::execute(dependencies, actor, fields).await,
             "reject_request" => Reject::execute(dependencies, actor, fields).await,
+            "withdraw_approval" => Withdraw::execute(dependencies, actor, fields).await,
             "cancel_request" => Cancel::execute(dependencies, actor, fields).await,
             "add_comment" => Comment::execute(dependencies, actor, fields).await,
             "get_request" => Get::execute(dependencies, actor, fields).await,
@@ -92,16 +95,17 @@ async fn mark_executed<S: CommandStore>(
     fields.caller("executed_by", actor);
     let result = fields.optional("execution_result", commands::result_document);
     let actual_cost = fields.optional("actual_cost", cost);
-    let values = (|| Some((id?, result?, actual_cost?)))();
-    let ((id, result, actual_cost), idempotency) = fields.finish(values)?;
+    let shown = shown(&mut fields);
+    let values = (|| Some((id?, result?, actual_cost?, shown?)))();
+    let ((id, result, actual_cost, shown), idempotency) = fields.finish(values)?;
     let idempotency = idempotency.as_ref();
 
-    let start = Command::Start { parameters_digest: None };
+    let start = Command::Start { shown: shown.clone() };
     let started = command::command(dependencies, id, &start, actor, idempotency).await?;
     let Some(execution) = &started.request.execution else {
         return Err(Problem::internal("a started request has no execution"));
     };
     let outcome = ExecutionOutcome::Succeeded;
-    let finish = Command::Finish { execution_id: execution.id, outcome, result, actual_cost };
+    let finish = Command::Finish { execution_id: execution.id, outcome, result, actual_cost, shown };
     execute_command(dependencies, actor, id, &finish, idempotency).await
 }

@@ -5,7 +5,7 @@ use crate::fields::Fields;
 use crate::problem::Problem;
 use crate::routes::{self, Route};
 use crate::run::Operation;
-use crate::wire::{EventBody, EventsBody};
+use crate::wire::EventsBody;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{LoadEvents, LoadRequest};
 use countersign_core::actor::Actor;
@@ -24,7 +24,13 @@ impl<S: LoadRequest + LoadEvents> Operation<S> for Events {
     ) -> Result<Reply, Problem> {
         let id = fields.request_id();
         let (id, _) = fields.finish(id)?;
-        let events = countersign_app::events::events(dependencies, id, actor).await?;
-        Ok(Reply::json(200, &EventsBody { items: events.iter().map(EventBody::from).collect() }))
+        let checked = countersign_app::events::events(dependencies, id, actor).await?;
+        for damaged in &checked.trail.damaged {
+            tracing::error!(request_id = %id, damaged, "an audit event cannot be read and is left out");
+        }
+        if let Some(finding) = &checked.finding {
+            tracing::error!(request_id = %id, %finding, "a request is not what its trail has made it");
+        }
+        Ok(Reply::json(200, &EventsBody::from(&checked)))
     }
 }

@@ -1,7 +1,7 @@
 //! PUT /v1/approvals/{id}/execution
 
-use super::CommandOperation;
 use super::create::cost;
+use super::{CommandOperation, shown};
 use crate::fields::{Fields, one_of, string};
 use crate::routes::{self, Route};
 use countersign_core::actor::Actor;
@@ -23,11 +23,13 @@ impl CommandOperation for Finish {
         let outcome = fields.required("outcome", one_of(&ExecutionOutcome::ALL, ExecutionOutcome::as_str));
         let result = fields.optional("result", command::result_document);
         let actual_cost = fields.optional("actual_cost", cost);
+        let shown = shown(fields);
         Some(Command::Finish {
             execution_id: execution_id?,
             outcome: outcome?,
             result: result?,
             actual_cost: actual_cost?,
+            shown: shown?,
         })
     }
 }

@@ -14,24 +14,27 @@ pub mod list;
 pub mod reject;
 pub mod simulate;
 pub mod start;
+pub mod withdraw;
 
-use crate::call::{ChangeMade, Reply};
-use crate::fields::Fields;
+use crate::call::{ChangeMade, IDEMPOTENT_REPLAYED, Reply};
+use crate::fields::{Fields, string};
 use crate::problem::Problem;
 use crate::routes::Route;
 use crate::run::Operation;
 use crate::wire::RequestBody;
-use countersign_app::command::{self, Done};
+use countersign_app::command::{self, CommandStore, Done};
 use countersign_app::dependencies::Dependencies;
-use countersign_app::ports::{CommitChange, FindEvent, LoadRequest};
 use countersign_core::actor::Actor;
-use countersign_core::command::Command;
+use countersign_core::command::{Command, Shown};
 use countersign_core::idempotency::Idempotency;
 use countersign_core::ids::RequestId;
 
-/// What every command on an existing request may do to the store.
-pub trait CommandStore: LoadRequest + CommitChange + FindEvent {}
-impl<S: LoadRequest + CommitChange + FindEvent> CommandStore for S {}
+/// What the caller names of what they were shown.
+fn shown(fields: &mut Fields) -> Option<Shown> {
+    let content_digest = fields.optional("content_digest", string);
+    let parameters_digest = fields.optional("parameters_digest", string);
+    Some(Shown { content_digest: content_digest?, parameters_digest: parameters_digest? })
+}
 
 /// An operation that is one command on an existing request.
 pub trait CommandOperation {
@@ -75,8 +78,9 @@ fn reply<S>(dependencies: &Dependencies<S>, actor: &Actor, done: &Done, status: 
     let now = dependencies.host.now();
     let change =
         ChangeMade { request_id: request.id, event_id: done.event_id, status: request.status_at(now) };
-    Reply {
+    let reply = Reply {
         change: Some(change),
         ..Reply::json(status, &RequestBody::of(request, actor, &dependencies.policy, now))
-    }
+    };
+    if done.is_replay() { reply.with_header(IDEMPOTENT_REPLAYED, "true".to_owned()) } else { reply }
 }

@@ -1,6 +1,6 @@
 //! POST /v1/approvals/{id}/reject
 
-use super::CommandOperation;
+use super::{CommandOperation, shown};
 use crate::fields::{Fields, free_text};
 use crate::routes::{self, Route};
 use countersign_core::actor::Actor;
@@ -16,6 +16,7 @@ impl CommandOperation for Reject {
     fn read(fields: &mut Fields, actor: &Actor) -> Option<Command> {
         fields.caller("rejected_by", actor);
         let reason = fields.required("reason", free_text);
-        Some(Command::Reject { reason: reason? })
+        let shown = shown(fields);
+        Some(Command::Reject { reason: reason?, shown: shown? })
     }
 }

@@ -1,7 +1,7 @@
 //! POST /v1/approvals/{id}/execution
 
-use super::CommandOperation;
-use crate::fields::{Fields, string};
+use super::{CommandOperation, shown};
+use crate::fields::Fields;
 use crate::routes::{self, Route};
 use countersign_core::actor::Actor;
 use countersign_core::command::Command;
@@ -15,7 +15,6 @@ impl CommandOperation for Start {
 
     fn read(fields: &mut Fields, actor: &Actor) -> Option<Command> {
         fields.caller("executed_by", actor);
-        let parameters_digest = fields.optional("parameters_digest", string);
-        Some(Command::Start { parameters_digest: parameters_digest? })
+        Some(Command::Start { shown: shown(fields)? })
     }
 }

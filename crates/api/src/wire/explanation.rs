@@ -33,6 +33,9 @@ pub struct ExplainBody {
     /// What each part of the policy of now would demand. While the request is pending or approved,
     /// the stricter of both holds.
     pub current_rules: Vec<RuleBody>,
+    /// Why nobody can go ahead with it, whoever approves: its requester or their owner is disabled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked_by: Vec<String>,
     /// The approvals on record, and whether they count.
     pub approvals: Vec<ApprovalBody>,
     /// What is missing.
@@ -106,6 +109,7 @@ impl ExplainBody {
             rules: rules(&request.rules),
             current_policy_version: current.to_string(),
             current_rules: rules(&explanation.current_rules),
+            blocked_by: explanation.blocked.clone(),
             approvals: counting
                 .chain(discounted)
                 .map(|(decision, reason)| ApprovalBody {

@@ -254,6 +254,18 @@ pub struct InboxArguments {
     pub connection: ConnectionArguments,
 }
 
+/// `countersign withdraw`.
+#[derive(Debug, Clone, Args)]
+pub struct WithdrawArguments {
+    /// Why; kept as a comment
+    #[arg(long, short = 'm', value_name = "TEXT")]
+    pub reason: Option<String>,
+
+    /// Which.
+    #[command(flatten)]
+    pub request: RequestArguments,
+}
+
 /// `countersign cancel`.
 #[derive(Debug, Clone, Args)]
 pub struct CancelArguments {
@@ -285,6 +297,10 @@ pub struct CommentArguments {
 /// `countersign start`.
 #[derive(Debug, Clone, Args)]
 pub struct StartArguments {
+    /// Refuse unless the request is this one: its content_digest, as `get --json` shows it
+    #[arg(long, value_name = "SHA256")]
+    pub content_digest: Option<String>,
+
     /// Refuse unless the parameters are these: their SHA-256
     #[arg(long, value_name = "DIGEST")]
     pub parameters_digest: Option<String>,

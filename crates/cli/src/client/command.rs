@@ -2,7 +2,7 @@
 
 use crate::client::arguments::{
     CancelArguments, CommentArguments, ConnectionArguments, CreateArguments, DraftArguments, FinishArguments,
-    GetArguments, ListArguments, RequestArguments, StartArguments, WhoamiArguments,
+    GetArguments, ListArguments, RequestArguments, StartArguments, WhoamiArguments, WithdrawArguments,
 };
 use crate::client::connection::Connection;
 use crate::client::moment::Moment;
@@ -241,6 +241,16 @@ pub fn events(arguments: &RequestArguments) -> Result<(), Exit> {
     session.show(&events, |view| view.events(&events.items))
 }
 
+/// `countersign withdraw`.
+///
+/// # Errors
+/// See [`Exit`].
+pub fn withdraw(arguments: &WithdrawArguments) -> Result<(), Exit> {
+    let session = Session::open(&arguments.request.connection)?;
+    let body = members([("reason", arguments.reason.as_ref().map(|reason| json!(reason)))]);
+    session.change(&arguments.request.id, "POST", "withdraw", body)
+}
+
 /// `countersign cancel`.
 ///
 /// # Errors
@@ -266,8 +276,12 @@ pub fn comment(arguments: &CommentArguments) -> Result<(), Exit> {
 /// See [`Exit`].
 pub fn start(arguments: &StartArguments) -> Result<(), Exit> {
     let session = Session::open(&arguments.request.connection)?;
-    let digest = arguments.parameters_digest.as_ref().map(|digest| json!(digest));
-    session.change(&arguments.request.id, "POST", "execution", members([("parameters_digest", digest)]))
+    let digest = |digest: &Option<String>| digest.as_ref().map(|digest| json!(digest));
+    let body = members([
+        ("content_digest", digest(&arguments.content_digest)),
+        ("parameters_digest", digest(&arguments.parameters_digest)),
+    ]);
+    session.change(&arguments.request.id, "POST", "execution", body)
 }
 
 /// `countersign finish`.

@@ -2,7 +2,7 @@
 
 use crate::client::arguments::{ApproveArguments, ConnectionArguments, RejectArguments};
 use crate::client::command::Session;
-use crate::client::show::{WIDTH, needs, wrapped};
+use crate::client::show::{WIDTH, approvals, needs, wrapped};
 use crate::client::terminal::Tone;
 use crate::exit::Exit;
 use countersign_api::wire::RequestBody;
@@ -24,8 +24,8 @@ pub fn approve(arguments: &ApproveArguments) -> Result<(), Exit> {
             return skipped(&request);
         }
         let body = match &arguments.comment {
-            Some(comment) => json!({ "parameters_digest": digest, "comments": comment }),
-            None => json!({ "parameters_digest": digest }),
+            Some(comment) => json!({ "content_digest": digest, "comments": comment }),
+            None => json!({ "content_digest": digest }),
         };
         decided(&session, &request, "approve", &body)
     })
@@ -39,7 +39,7 @@ pub fn reject(arguments: &RejectArguments) -> Result<(), Exit> {
     let session = session(&arguments.connection, arguments.yes)?;
     each(&arguments.ids, |name| {
         let request = session.connection.find(name)?;
-        shown(&session, &request)?;
+        let digest = shown(&session, &request)?;
         let reason = match &arguments.reason {
             Some(reason) => reason.clone(),
             None => {
@@ -50,7 +50,7 @@ pub fn reject(arguments: &RejectArguments) -> Result<(), Exit> {
         if reason.is_empty() || (!arguments.yes && !session.terminal.confirm("Reject this?", "--yes")?) {
             return skipped(&request);
         }
-        decided(&session, &request, "reject", &json!({ "reason": reason }))
+        decided(&session, &request, "reject", &json!({ "reason": reason, "content_digest": digest }))
     })
 }
 
@@ -77,7 +77,7 @@ fn each(names: &[String], mut decide: impl FnMut(&str) -> Result<(), Exit>) -> R
     end
 }
 
-/// Shows all of a request; gives the digest of the parameters as they were shown.
+/// Shows all of a request; gives the digest of what was shown.
 ///
 /// # Errors
 /// As for [`digest_of_shown`].
@@ -89,24 +89,42 @@ fn shown(session: &Session, request: &RequestBody) -> Result<String, Exit> {
     digest_of_shown(request)
 }
 
-/// The digest of the parameters that a request shows, computed here: a service that shows one thing
-/// and names another is found out.
+/// The digest of what a request shows, computed here: a service that shows one thing and names another
+/// is found out.
 ///
 /// # Errors
-/// When the parameters are not shown to this person, or are not what their digest says.
+/// When the parameters are not shown to this person, or something is not what the digest says.
 pub fn digest_of_shown(request: &RequestBody) -> Result<String, Exit> {
     let Some(parameters) = &request.parameters else {
         return Err(Exit::refused(
             "you are not shown the parameters, so there is nothing to decide".to_owned(),
         ));
     };
-    let digest = CanonicalJson::of(parameters).digest().to_string();
-    if request.parameters_digest.as_deref() != Some(digest.as_str()) {
-        return Err(Exit::from(
-            "the service shows other parameters than those it names by their digest; decide nothing, and \
-             tell the operator"
-                .to_owned(),
-        ));
+    let content = request.content.clone().unwrap_or_default();
+    let digest = CanonicalJson::of(&content).digest().to_string();
+    let parameters_digest = CanonicalJson::of(parameters).digest().to_string();
+    let is_named = |name: &str, shown: Option<&str>| content.get(name).and_then(Value::as_str) == shown;
+    let cost = request.estimated_cost.map(|cost| cost.to_string());
+    let agrees = [
+        ("content", request.content_digest.as_deref() == Some(digest.as_str())),
+        ("parameters", is_named("parameters_digest", Some(&parameters_digest))),
+        ("request id", is_named("request_id", Some(&request.request_id))),
+        ("operation", is_named("operation_type", Some(&request.operation_type))),
+        ("instance", is_named("instance_id", Some(&request.instance_id))),
+        ("requester", is_named("requested_by", Some(&request.requested_by))),
+        ("filer", is_named("filed_by", request.filed_by.as_deref())),
+        ("owner", is_named("owner", request.owner.as_deref())),
+        ("justification", is_named("justification", Some(&request.justification))),
+        ("cost", is_named("estimated_cost", cost.as_deref())),
+        ("duration", is_named("estimated_duration", request.estimated_duration.as_deref())),
+        ("ticket", is_named("ticket", request.ticket.as_deref())),
+        ("rollback plan", is_named("rollback_plan", request.rollback_plan.as_deref())),
+    ];
+    if let Some((what, _)) = agrees.into_iter().find(|(_, agrees)| !agrees) {
+        return Err(Exit::from(format!(
+            "the service shows another {what} than the one it names by the digest; decide nothing, and ask the \
+             operator to run `countersign verify`"
+        )));
     }
     Ok(digest)
 }
@@ -120,7 +138,7 @@ fn decided(session: &Session, request: &RequestBody, verb: &str, body: &Value) -
     let after: RequestBody = session.connection.change("POST", &path, body, &session.fresh_key())?;
     session.show(&after, |_| {
         let status = session.terminal.paint(Tone::Strong, &escaped_line(&after.status));
-        let (received, required) = (after.approvals_received, after.approvals_required);
+        let required = after.approvals_required;
         // So many may have agreed, and somebody of a group still be missing.
         let needs = match (after.status.as_str(), after.slots.as_slice()) {
             ("pending", [_, ..]) => {
@@ -128,7 +146,7 @@ fn decided(session: &Session, request: &RequestBody, verb: &str, body: &Value) -
             }
             _ => Vec::new(),
         };
-        std::iter::once(format!("{status}: {received} of {required} approvals"))
+        std::iter::once(format!("{status}: {}", approvals(&after)))
             .chain(needs)
             .collect::<Vec<_>>()
             .join("\n")

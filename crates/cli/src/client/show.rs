@@ -18,7 +18,15 @@ pub(crate) const WIDTH: usize = 80;
 const SHORT_ID: usize = 8;
 
 /// That an approver must name what they were shown.
-pub(crate) const DIGEST_REQUIRED: &str = "an approver must name the one of the parameters they were shown";
+pub(crate) const DIGEST_REQUIRED: &str = "an approver must name the content_digest of what they were shown";
+
+/// How many approvals there are; that some on record do not count is said.
+pub(crate) fn approvals(request: &RequestBody) -> String {
+    let (received, required) = (request.approvals_received, request.approvals_required);
+    let is_discounted = request.decisions.iter().any(|decision| decision.counts == Some(false));
+    let noun = if is_discounted { "count" } else { "approvals" };
+    format!("{received} of {required} {noun}")
+}
 
 /// How things are shown.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +45,7 @@ impl View {
         let mut text = self.title(&request.operation_type, &request.instance_id);
         let _ = writeln!(text, "{}\n", self.standing(request));
         self.line(&mut text, "Request", &request.request_id, None);
+        self.lines(&mut text, "Blocked", request.blocked_by.iter().cloned());
         self.line(&mut text, "Risk", &request.risk_level, risk_tone(&request.risk_level));
         self.line(&mut text, "Environment", &request.environment, environment_tone(&request.environment));
         let requester = in_groups(&request.requested_by, &request.requester_groups);
@@ -71,6 +80,7 @@ impl View {
                 self.block(&mut text, "Parameters", &json);
                 let digest = request.parameters_digest.as_deref().unwrap_or_default();
                 self.line(&mut text, "  SHA-256", digest, None);
+                self.optional(&mut text, "All of it", request.content_digest.as_deref());
             }
             None => self.block(&mut text, "Parameters", "not shown to you"),
         }
@@ -100,7 +110,13 @@ impl View {
         let is_it = |decision: &&DecisionBody| decision.person == person && decision.decision == verdict;
         match request.decisions.iter().find(is_it) {
             Some(decision) => {
-                format!("{}, {}", in_groups(person, &decision.groups), self.moment.past(&decision.at))
+                let when = self.moment.past(&decision.at);
+                let decided = format!("{}, {when}", in_groups(person, &decision.groups));
+                match (&decision.counts, &decision.reason) {
+                    (Some(false), Some(reason)) => format!("{decided}; does not count: {reason}"),
+                    (Some(false), None) => format!("{decided}; does not count"),
+                    (Some(true) | None, _) => decided,
+                }
             }
             None => person.to_owned(),
         }
@@ -108,7 +124,7 @@ impl View {
 
     /// Where a request stands: one line.
     fn standing(&self, request: &RequestBody) -> String {
-        let approvals = format!("{} of {} approvals", request.approvals_received, request.approvals_required);
+        let approvals = approvals(request);
         let rest = match (request.status.as_str(), &request.execute_by) {
             ("pending", _) => format!("{approvals}, {} to decide", self.moment.deadline(&request.expires_at)),
             ("approved", Some(time)) => format!("{approvals}, {} to start", self.moment.deadline(time)),
@@ -137,6 +153,7 @@ impl View {
         let rejected_by = request.rejected_by.iter().map(|person| self.decided(request, person, "rejected"));
         self.lines(text, "Rejected by", rejected_by);
         self.optional(text, "Cancelled", past(&request.cancelled_at).as_deref());
+        self.optional(text, "Cancelled by", request.cancelled_by.as_deref());
         if let Some(reason) = &request.cancellation_reason {
             self.quote(text, "Cancelled because", reason);
         }

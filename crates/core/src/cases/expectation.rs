@@ -1,7 +1,7 @@
 //! Running a case, and telling what is not as expected.
 
 use super::table::{Case, Code, Ending, Expected, Step, StepAction};
-use crate::command::{Command, ExecutionOutcome};
+use crate::command::{Command, ExecutionOutcome, Shown};
 use crate::decide;
 use crate::ids::ExecutionId;
 use crate::policy::Policy;
@@ -89,13 +89,15 @@ fn command(rehearsal: &Rehearsal<'_>, action: StepAction) -> Option<Command> {
         outcome,
         result: None,
         actual_cost: None,
+        shown: Shown::default(),
     };
     Some(match action {
-        StepAction::Approve => Command::Approve { comment: None, parameters_digest: rehearsal.digest() },
-        StepAction::Reject => Command::Reject { reason: text },
+        StepAction::Approve => Command::Approve { comment: None, shown: rehearsal.shown() },
+        StepAction::Reject => Command::Reject { reason: text, shown: rehearsal.shown() },
+        StepAction::Withdraw => Command::Withdraw { reason: None },
         StepAction::Cancel => Command::Cancel { reason: None },
         StepAction::Comment => Command::Comment { text },
-        StepAction::Start => Command::Start { parameters_digest: rehearsal.digest() },
+        StepAction::Start => Command::Start { shown: rehearsal.shown() },
         StepAction::Succeed => finish(ExecutionOutcome::Succeeded),
         StepAction::Fail => finish(ExecutionOutcome::Failed),
     })

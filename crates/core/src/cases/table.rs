@@ -29,7 +29,7 @@ const PAUSE: u32 = 60;
 /// How much of a text a message shows, in characters.
 const MAX_SHOWN: usize = 60;
 /// The codes that a refusal may have.
-const CODES: [&str; 13] = [
+const CODES: [&str; 14] = [
     "not_found",
     "agent_cannot_approve",
     "self_approval",
@@ -39,6 +39,7 @@ const CODES: [&str; 13] = [
     "not_pending",
     "not_approved",
     "already_decided",
+    "not_decided",
     "approvals_insufficient",
     "digest_mismatch",
     "execution_mismatch",
@@ -76,6 +77,7 @@ pub(super) enum StepAction {
     #[default]
     Approve,
     Reject,
+    Withdraw,
     Cancel,
     Comment,
     Start,
@@ -88,6 +90,7 @@ impl StepAction {
         match self {
             Self::Approve => "approve",
             Self::Reject => "reject",
+            Self::Withdraw => "withdraw",
             Self::Cancel => "cancel",
             Self::Comment => "comment",
             Self::Start => "start",

@@ -2,12 +2,16 @@
 //! later one, whoever turns out to be whom.
 
 use crate::approval_reference::{Reference, all_seated};
-use crate::fixture::{Trail, after, approve, cancel, draft, reject, request_id, stamp, start, word};
+use crate::fixture::{
+    Trail, after, approve, cancel, draft, reject, request_id, stamp, start, text, withdraw, word,
+};
 use crate::worlds::{
     AGENT, CI, Caller, GROUPS, ROBO, Seats, Set, Shown, Spec, Step, Verb, World, any_groups, any_world, id,
 };
+use countersign_core::actor::{Actor, Channel};
 use countersign_core::approvals::Approvals;
-use countersign_core::command::{Command, Draft};
+use countersign_core::audit::replay;
+use countersign_core::command::{self, Command, Draft};
 use countersign_core::decide;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
@@ -33,7 +37,7 @@ fn open(world: &World) -> Option<(Trail, Reference)> {
         requester: spec.main(world.requester.address),
         requester_known: spec.addresses(world.requester.address),
         filer: world.filer,
-        owner: spec.owner(world.requester.address).map(|owner| spec.addresses(owner)).unwrap_or_default(),
+        owner: spec.owner(world.requester.address).map(|owner| (spec.main(owner), spec.addresses(owner))),
         in_production: !spec.non_production,
         approvals: Reference::demanded(spec).len(),
         slots: spec.slots.clone(),
@@ -41,6 +45,8 @@ fn open(world: &World) -> Option<(Trail, Reference)> {
         pending_seconds: spec.pending_seconds,
         execute_within_seconds: spec.execute_within_seconds,
         votes: Vec::new(),
+        withdrawals: 0,
+        updated_at: 0,
         status: "pending",
         approved_at: 0,
         execute_by: i64::MAX,
@@ -49,21 +55,30 @@ fn open(world: &World) -> Option<(Trail, Reference)> {
 }
 
 fn command(step: &Step, trail: &Trail) -> Command {
-    let digest = trail.request.parameters_digest.to_string();
-    let parameters_digest = match step.shown {
-        Shown::Nothing => None,
-        Shown::Right => Some(digest),
-        Shown::Wrong => Some(digest.to_uppercase()),
+    let right = command::Shown::of(&trail.request);
+    let shown = match step.shown {
+        Shown::Nothing => command::Shown::default(),
+        Shown::Right => command::Shown { parameters_digest: None, ..right },
+        Shown::Wrong => {
+            let content_digest = right.content_digest.map(|digest| digest.to_uppercase());
+            command::Shown { content_digest, ..right }
+        }
+        Shown::Parameters => command::Shown { content_digest: None, ..right },
     };
     match step.verb {
-        Verb::Approve => Command::Approve { comment: None, parameters_digest },
-        Verb::Reject => reject(),
+        Verb::Approve => Command::Approve { comment: None, shown },
+        Verb::Reject => Command::Reject { reason: text("no"), shown },
+        Verb::Withdraw => withdraw(),
         Verb::Cancel => cancel(),
-        Verb::Start => Command::Start { parameters_digest },
+        Verb::Start => Command::Start { shown },
+        Verb::Expire => Command::Expire,
     }
 }
 
 fn give(trail: &mut Trail, policy: &Policy, caller: &Caller, command: &Command) -> &'static str {
+    if *command == Command::Expire {
+        return word(&trail.give_under(policy, &Actor::expiry(Channel::Local), command, None));
+    }
     match policy.people().identify(caller.actor()) {
         Err(_) => "door",
         Ok(actor) => word(&trail.give_under(policy, &actor, command, None)),
@@ -85,15 +100,25 @@ fn check_counted(trail: &Trail, reference: &Reference, spec: &Spec, policy: &Pol
     let mut humans = BTreeSet::new();
     let mut people = Vec::new();
     for decision in &approvals.counting {
-        let theirs: BTreeSet<_> =
-            decision.addresses.iter().map(|address| spec.human(number(address))).collect();
-        assert!(theirs.iter().all(|human| humans.insert(*human)), "one human counts twice");
-        assert!(!theirs.iter().any(|human| spec.is_disabled(*human)), "somebody disabled counts");
-        assert!(!theirs.iter().any(|human| spec.is_listed_machine(*human)), "a machine counts");
-        let makers = reference.requester_known.iter().chain(&reference.filer).chain(&reference.owner);
-        for involved in makers.copied() {
-            assert!(!theirs.contains(&spec.human(involved)), "the requester, filer or owner counts");
+        // Whoever has any of the addresses now, and whoever gave it; of a retired address only the latter.
+        let mut theirs: BTreeSet<_> = decision
+            .addresses
+            .iter()
+            .map(number)
+            .filter(|address| spec.retired(*address).is_none())
+            .map(|address| spec.holder(address))
+            .collect();
+        theirs.insert(spec.maker(number(&decision.person)));
+        assert!(theirs.iter().all(|holder| humans.insert(*holder)), "one human counts twice");
+        assert!(!theirs.iter().any(|holder| spec.is_disabled_holder(*holder)), "somebody disabled counts");
+        assert!(!theirs.iter().any(|holder| *holder >= 110), "a machine counts");
+        let owner = reference.owner.iter().flat_map(|(_, addresses)| addresses);
+        for involved in reference.requester_known.iter().chain(&reference.filer).chain(owner) {
+            assert!(!theirs.contains(&spec.holder(*involved)), "the requester, filer or owner counts");
+            assert!(!theirs.contains(&spec.maker(*involved)), "whoever had been one of those counts");
         }
+        let restored = spec.restored_at.map(|second| after(second * 1000));
+        assert!(restored.is_none_or(|at| decision.at >= at), "an approval from before the restore counts");
         let groups =
             decision.groups.iter().map(|name| GROUPS.iter().position(|group| group == name).unwrap());
         people.push(groups.collect());
@@ -132,6 +157,7 @@ proptest! {
                 prop_assert!(all_seated(&Reference::demanded(spec), &people), "less than is demanded");
             }
             prop_assert_eq!(trail.request.status.as_str(), reference.status);
+            prop_assert_eq!(replay::check(&trail.request, &trail.audit), Ok(()), "a false alarm");
         }
     }
 
@@ -152,16 +178,18 @@ proptest! {
             let address = id(caller.address);
             let mine = policy.people().addresses(&address);
             let is_theirs = |person: &PersonId| policy.people().is_same(person, &address) || mine.contains(person);
+            let approvals = approvals_of(&trail, policy);
             let has_decided =
-                trail.request.decisions.iter().any(|decision| decision.addresses.iter().any(is_theirs));
+                approvals.counting.iter().any(|decision| decision.addresses.iter().any(is_theirs));
+            let was_open = trail.request.status.is_decidable();
             let mut promoted = caller.clone();
-            if has_decided {
+            if has_decided && was_open && step.verb != Verb::Withdraw {
                 promoted.groups.extend(&more);
             }
             let command = command(step, &trail);
             let found = give(&mut trail, policy, caller, &command);
             let with_more = give(&mut other, policy, &promoted, &command);
-            if !has_decided {
+            if promoted.groups == caller.groups {
                 prop_assert_eq!(found, with_more, "{:?}", step);
             } else if matches!(step.verb, Verb::Approve | Verb::Reject) {
                 let accepted = |word: &str| ["pending", "approved", "rejected"].contains(&word);
@@ -201,6 +229,9 @@ fn random_worlds_reach_every_answer() {
         "not_pending",
         "not_approved",
         "already_decided",
+        "not_decided",
+        "clock_skew",
+        "not_due",
         "approvals_insufficient",
         "digest_mismatch",
         "validation_failed",
@@ -229,12 +260,14 @@ fn plain() -> Spec {
         non_production: false,
         forgotten: None,
         entry_of: [Some(0), Some(1), Some(2), Some(3), Some(4), None],
+        retired_by: [None; 6],
         disabled: Set::new(),
         demoted: None,
         owner_of_robo: None,
         owner_of_ci: None,
         owner_required: false,
         unlisted_refused: false,
+        restored_at: None,
     }
 }
 
@@ -386,8 +419,7 @@ fn an_approval_without_the_digest_does_not_count_once_policy_requires_it() {
     let (lax, strict) = (plain().policy(), Spec { digest_required: true, ..plain() }.policy());
     let actor = lax.people().identify(caller(0, &[0]).actor()).unwrap();
     let mut trail = Trail::open_as(draft("unlisted"), &actor, &lax, None);
-    let digest = trail.request.parameters_digest.to_string();
-    let shown = Command::Approve { comment: None, parameters_digest: Some(digest) };
+    let shown = Command::Approve { comment: None, shown: command::Shown::of(&trail.request) };
     assert_eq!(give(&mut trail, &lax, &caller(1, &[0]), &approve()), "pending");
     assert_eq!(give(&mut trail, &strict, &caller(2, &[0]), &shown), "pending");
     assert_eq!(give(&mut trail, &strict, &caller(3, &[0]), &shown), "approved");
@@ -472,10 +504,7 @@ fn loosening_a_policy_never_lowers_what_a_request_was_made_under() {
     let mut trail = Trail::open_as(draft("unlisted"), &actor, &strict_policy, None);
     let terms = loose_policy.terms_in_force(&trail.request);
     assert_eq!((terms.approvals_required, terms.slots.total(), terms.digest_required), (3, 2, true));
-    let shown = Command::Approve {
-        comment: None,
-        parameters_digest: Some(trail.request.parameters_digest.to_string()),
-    };
+    let shown = Command::Approve { comment: None, shown: command::Shown::of(&trail.request) };
     let mut answers = Vec::new();
     for (approver, command) in [
         (caller(1, &[1]), approve()),

@@ -6,6 +6,9 @@
 use crate::worlds::{AGENT, CI, Caller, Seats, Set, Shown, Spec, Verb};
 use std::collections::BTreeMap;
 
+/// How many milliseconds a clock may be behind.
+const SKEW: i64 = 5000;
+
 /// A vote as the reference remembers it.
 #[derive(Debug, Clone)]
 pub(crate) struct Vote {
@@ -16,6 +19,7 @@ pub(crate) struct Vote {
     pub(crate) approves: bool,
     /// Whether they named the digest.
     pub(crate) named: bool,
+    pub(crate) at: i64,
 }
 
 /// What the reference knows of the request.
@@ -25,8 +29,8 @@ pub(crate) struct Reference {
     /// All addresses that were the requester's when they asked.
     pub(crate) requester_known: Set,
     pub(crate) filer: Option<usize>,
-    /// All addresses that were the owner's then.
-    pub(crate) owner: Set,
+    /// The owner of then, and all addresses that were theirs.
+    pub(crate) owner: Option<(usize, Set)>,
     pub(crate) in_production: bool,
     pub(crate) approvals: usize,
     pub(crate) slots: Seats,
@@ -34,6 +38,9 @@ pub(crate) struct Reference {
     pub(crate) pending_seconds: i64,
     pub(crate) execute_within_seconds: i64,
     pub(crate) votes: Vec<Vote>,
+    pub(crate) withdrawals: usize,
+    /// When the last thing happened.
+    pub(crate) updated_at: i64,
     pub(crate) status: &'static str,
     pub(crate) approved_at: i64,
     pub(crate) execute_by: i64,
@@ -77,24 +84,45 @@ pub(crate) fn most_seated(seats: &[Option<Set>], people: &[Set]) -> usize {
 }
 
 impl Reference {
-    /// Whether the request is one of whoever has these addresses, as a policy has it.
-    pub(crate) fn is_own(&self, spec: &Spec, mine: &Set) -> bool {
-        [Some(self.requester), self.filer].iter().flatten().any(|maker| {
-            mine.contains(maker) || spec.owner(*maker).is_some_and(|owner| mine.contains(&spec.main(owner)))
+    /// Whether the request is one of this holder's, who has these addresses, as a policy has it. What was
+    /// made under a retired address is its former holder's and nobody else's.
+    pub(crate) fn is_own(&self, spec: &Spec, me: usize, mine: &Set) -> bool {
+        [Some(self.requester), self.filer].iter().flatten().any(|made_by| {
+            spec.maker(*made_by) == me
+                || spec.retired(*made_by).is_none() && mine.contains(made_by)
+                || spec.owner(*made_by).is_some_and(|owner| mine.contains(&spec.main(owner)))
         })
     }
 
     /// Whether it is, or was one when it was made.
-    pub(crate) fn is_or_was_own(&self, spec: &Spec, mine: &Set) -> bool {
-        let then = &self.requester_known | &self.owner;
-        self.is_own(spec, mine)
-            || then.iter().any(|address| !spec.addresses(*address).is_disjoint(mine))
+    pub(crate) fn is_or_was_own(&self, spec: &Spec, me: usize, mine: &Set) -> bool {
+        let mut then = self.requester_known.clone();
+        then.extend(self.owner.iter().flat_map(|(_, addresses)| addresses));
+        self.is_own(spec, me, mine)
+            || then.iter().any(|address| spec.holder(*address) == me)
             || !then.is_disjoint(mine)
     }
 
-    /// What is known of whoever voted: what was theirs then, and all that is now of whoever has any of it.
+    /// Whether nobody goes ahead with it: whoever asked, or answers or answered for them, is disabled.
+    fn is_blocked(&self, spec: &Spec) -> bool {
+        let requester = spec.maker(self.requester);
+        let owner = spec.owner(self.requester).map(|owner| spec.main(owner));
+        let owners = [owner, self.owner.as_ref().map(|(owner, _)| *owner)];
+        let owners = owners.into_iter().flatten().map(|owner| spec.maker(owner));
+        owners.chain([requester]).any(|holder| spec.is_disabled_holder(holder))
+    }
+
+    /// What is known of whoever voted: what was theirs then, all that is or was theirs now, and all
+    /// of whoever has any of it now, but for what is known to have changed hands.
     fn known(spec: &Spec, vote: &Vote) -> Set {
-        vote.known.iter().flat_map(|address| spec.addresses(*address)).chain(vote.known.clone()).collect()
+        let moved = vote.known.iter().filter(|address| spec.retired(**address).is_none());
+        let theirs = spec.of_holder(spec.maker(vote.address));
+        moved.flat_map(|address| spec.addresses(*address)).chain(theirs).chain(vote.known.clone()).collect()
+    }
+
+    /// Whether a vote is this holder's by any address of then or now.
+    fn is_vote_of(spec: &Spec, vote: &Vote, me: usize, mine: &Set) -> bool {
+        spec.holder(vote.address) == me || mine.contains(&vote.address) || !vote.known.is_disjoint(mine)
     }
 
     /// What it has become while it is open; what has ended stays what it was.
@@ -115,16 +143,19 @@ impl Reference {
     /// Whether somebody's approval with these groups counts under a policy.
     pub(crate) fn is_eligible(&self, spec: &Spec, vote: &Vote) -> bool {
         let known = Self::known(spec, vote);
-        let may_act = !known.iter().any(|address| spec.is_disabled(*address))
-            && (!spec.unlisted_refused || spec.entry(vote.address).is_some());
+        let maker = spec.maker(vote.address);
+        let is_disabled = |address: &usize| spec.retired(*address).is_none() && spec.is_disabled(*address);
+        let may_act = !known.iter().any(is_disabled) && (!spec.unlisted_refused || maker >= 100);
         let is_human = !known.iter().any(|address| spec.is_listed_machine(*address));
         let is_shown = vote.named || !(self.digest_required || spec.digest_required);
+        let is_since_restore = spec.restored_at.is_none_or(|restored_at| vote.at >= restored_at * 1000);
         vote.approves
             && may_act
             && is_human
             && is_shown
+            && is_since_restore
             && self.is_permitted(spec, &vote.groups)
-            && !self.is_or_was_own(spec, &known)
+            && !self.is_or_was_own(spec, maker, &known)
     }
 
     /// The groups of each human who counts, by the first of their votes that does.
@@ -176,7 +207,7 @@ impl Reference {
         let is_machine =
             caller.address == CI || caller.groups.contains(&AGENT) || spec.is_listed_machine(caller.address);
         let owner = spec.owner(caller.address);
-        entry.is_none() && spec.unlisted_refused
+        entry.is_none() && (spec.unlisted_refused || spec.retired(caller.address).is_some())
             || spec.is_disabled(caller.address)
             || is_machine && owner.is_none() && spec.owner_required
             || owner.is_some_and(|owner| {
@@ -193,24 +224,27 @@ impl Reference {
         shown: Shown,
         now: i64,
     ) -> &'static str {
+        if verb == Verb::Expire {
+            return self.expire(spec, now);
+        }
         if Self::is_refused_at_the_door(spec, caller) {
             return "door";
         }
         let groups: Set = caller.groups.iter().copied().filter(|group| spec.knows(*group)).collect();
+        let me = spec.holder(caller.address);
         let mine = spec.addresses(caller.address);
-        let own = self.is_own(spec, &mine);
+        let own = self.is_own(spec, me, &mine);
         if !own && groups.is_empty() {
             return "not_found";
         }
         let is_machine =
             caller.address == CI || caller.groups.contains(&AGENT) || spec.is_listed_machine(caller.address);
-        let is_requester = mine.contains(&self.requester);
         match verb {
             Verb::Approve | Verb::Reject => {
                 if is_machine {
                     return "agent_cannot_approve";
                 }
-                if self.is_or_was_own(spec, &mine) {
+                if self.is_or_was_own(spec, me, &mine) {
                     return "self_approval";
                 }
                 let is_shown = groups.iter().any(|group| spec.blind != Some(*group));
@@ -218,21 +252,30 @@ impl Reference {
                     return "not_permitted";
                 }
             }
-            Verb::Cancel | Verb::Start if !is_requester => return "not_permitted",
-            Verb::Cancel | Verb::Start => {}
+            Verb::Cancel if !own => return "not_permitted",
+            Verb::Start if spec.maker(self.requester) != me => return "not_permitted",
+            Verb::Cancel | Verb::Start | Verb::Withdraw | Verb::Expire => {}
         }
+        if now + SKEW < self.updated_at {
+            return "clock_skew";
+        }
+        let now = now.max(self.updated_at);
+        let before = self.status;
         let status = self.status(spec, now);
         let seats = self.in_force(spec);
-        match (verb, status) {
-            (_, "expired") => "expired",
+        let too_few = !all_seated(&seats, &self.counting(spec).into_values().collect::<Vec<_>>());
+        let answer = match (verb, status) {
+            (_, "expired") => return "expired",
             (Verb::Cancel, "pending" | "approved") => {
                 self.status = "cancelled";
                 "cancelled"
             }
-            (Verb::Cancel, _) => "not_pending",
+            (Verb::Cancel, _) => return "not_pending",
             (Verb::Start, "approved") => {
-                let people: Vec<_> = self.counting(spec).into_values().collect();
-                if !all_seated(&seats, &people) {
+                if self.is_blocked(spec) {
+                    return "not_permitted";
+                }
+                if too_few {
                     return "approvals_insufficient";
                 }
                 if shown == Shown::Wrong {
@@ -241,55 +284,120 @@ impl Reference {
                 self.status = "executing";
                 "executing"
             }
-            (Verb::Start, _) => "not_approved",
-            (Verb::Approve | Verb::Reject, "pending") => {
-                let me = spec.human(caller.address);
-                if self
-                    .votes
-                    .iter()
-                    .any(|vote| mine.contains(&vote.address) || !vote.known.is_disjoint(&mine))
-                {
-                    return "already_decided";
+            (Verb::Start, _) => return "not_approved",
+            (Verb::Withdraw, "pending" | "approved") => {
+                let before = self.votes.len();
+                self.votes.retain(|vote| spec.maker(vote.address) != me);
+                if self.votes.len() == before {
+                    return "not_decided";
                 }
-                if verb == Verb::Reject {
-                    let groups = Set::new();
-                    self.votes.push(Vote {
-                        address: spec.main(me),
-                        known: mine,
-                        groups,
-                        approves: false,
-                        named: false,
-                    });
-                    self.status = "rejected";
-                    return "rejected";
-                }
-                let mut people: Vec<_> = self.counting(spec).into_values().collect();
-                let before = most_seated(&seats, &people);
-                people.push(groups.clone());
-                if before < seats.len() && most_seated(&seats, &people) == before {
-                    return "not_permitted";
-                }
-                if shown == Shown::Wrong {
-                    return "digest_mismatch";
-                }
-                if shown == Shown::Nothing && (self.digest_required || spec.digest_required) {
-                    return "validation_failed";
-                }
-                self.votes.push(Vote {
-                    address: spec.main(me),
-                    known: mine,
-                    groups,
-                    approves: true,
-                    named: shown == Shown::Right,
-                });
-                if all_seated(&seats, &people) {
-                    let within = self.execute_within_seconds.min(spec.execute_within_seconds);
-                    (self.status, self.approved_at) = ("approved", now);
-                    self.execute_by = now + within * 1000;
+                self.withdrawals += 1;
+                let people: Vec<_> = self.counting(spec).into_values().collect();
+                if status == "pending" || !all_seated(&seats, &people) {
+                    self.status = self.pending_or_expired(spec, now);
                 }
                 self.status
             }
-            (Verb::Approve | Verb::Reject, _) => "not_pending",
+            (Verb::Approve | Verb::Reject, status)
+                if status == "pending" || status == "approved" && too_few =>
+            {
+                match self.decide(spec, caller, verb, shown, now) {
+                    Ok(answer) => answer,
+                    Err(refusal) => return refusal,
+                }
+            }
+            (Verb::Approve | Verb::Reject | Verb::Withdraw, _) => return "not_pending",
+            (Verb::Expire, _) => return "not_due",
+        };
+        self.updated_at = now;
+        match (before, self.status) {
+            ("approved", "approved") => {}
+            (_, "approved") => {
+                self.approved_at = now;
+                let within = self.execute_within_seconds.min(spec.execute_within_seconds);
+                self.execute_by = now + within * 1000;
+            }
+            (_, "pending" | "expired") => self.execute_by = i64::MAX,
+            _ => {}
         }
+        answer
+    }
+
+    /// What waits for people again, if there is time for it.
+    fn pending_or_expired(&self, spec: &Spec, now: i64) -> &'static str {
+        let until = self.pending_seconds.min(spec.pending_seconds) * 1000;
+        if now < until { "pending" } else { "expired" }
+    }
+
+    fn decide(
+        &mut self,
+        spec: &Spec,
+        caller: &Caller,
+        verb: Verb,
+        shown: Shown,
+        now: i64,
+    ) -> Result<&'static str, &'static str> {
+        let groups: Set = caller.groups.iter().copied().filter(|group| spec.knows(*group)).collect();
+        let me = spec.holder(caller.address);
+        let mine = spec.addresses(caller.address);
+        let seats = self.in_force(spec);
+        let counting = self.counting(spec);
+        let is_mine = |vote: &Vote| Self::is_vote_of(spec, vote, me, &mine);
+        if self.votes.iter().any(|vote| counting.contains_key(&vote.address) && is_mine(vote)) {
+            return Err("already_decided");
+        }
+        let vote = Vote {
+            address: spec.main(spec.human(caller.address)),
+            known: mine.clone(),
+            groups: if verb == Verb::Approve { groups.clone() } else { Set::new() },
+            approves: verb == Verb::Approve,
+            named: verb == Verb::Approve && shown == Shown::Right,
+            at: now,
+        };
+        let kept: Vec<_> = self.votes.iter().filter(|vote| !is_mine(vote)).cloned().collect();
+        if verb == Verb::Reject {
+            if shown == Shown::Wrong {
+                return Err("digest_mismatch");
+            }
+            self.votes = kept;
+            self.votes.push(vote);
+            self.status = "rejected";
+            return Ok("rejected");
+        }
+        if self.is_blocked(spec) {
+            return Err("not_permitted");
+        }
+        let mut people: Vec<_> = counting.into_values().collect();
+        let filled = most_seated(&seats, &people);
+        people.push(groups);
+        if filled < seats.len() && most_seated(&seats, &people) == filled {
+            return Err("not_permitted");
+        }
+        if shown == Shown::Wrong {
+            return Err("digest_mismatch");
+        }
+        if shown != Shown::Right && (self.digest_required || spec.digest_required) {
+            return Err("validation_failed");
+        }
+        let is_enough = all_seated(&seats, &people);
+        if !is_enough && self.pending_or_expired(spec, now) == "expired" {
+            return Err("approvals_insufficient");
+        }
+        self.votes = kept;
+        self.votes.push(vote);
+        self.status = if is_enough { "approved" } else { "pending" };
+        Ok(self.status)
+    }
+
+    fn expire(&mut self, spec: &Spec, now: i64) -> &'static str {
+        if now + SKEW < self.updated_at {
+            return "clock_skew";
+        }
+        let now = now.max(self.updated_at);
+        if self.status == "expired" || self.status(spec, now) != "expired" {
+            return "not_due";
+        }
+        (self.status, self.updated_at) = ("expired", now);
+        "expired"
     }
 }

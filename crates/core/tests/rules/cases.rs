@@ -140,7 +140,7 @@ fn what_is_as_expected_passes() {
         name = "a life to its end"
         request = { by = "ann@example.com", operation_type = "write_file", instance_id = "x", environment = "production", estimated_cost = 1 }
         steps = [
-            { action = "cancel", by = "fay@example.com", expect = "not_permitted" },
+            { action = "withdraw", by = "fay@example.com", expect = "not_decided" },
             { action = "comment", by = "ann@example.com" },
             { action = "start", by = "ann@example.com", expect = "not_approved" },
             { by = "dan@example.com" },

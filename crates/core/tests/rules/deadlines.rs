@@ -3,23 +3,24 @@
 
 use crate::fixture::{
     APPROVED_MS, HIGH, LOW, PENDING_MS, Trail, after, ann, approve, bob, carol, every_command, finish,
-    result, start, whoever_may,
+    result, start, whoever_may, withdraw,
 };
 use countersign_core::actor::{Actor, Channel};
 use countersign_core::command::{Command, ExecutionOutcome};
+use countersign_core::decide::MAX_CLOCK_SKEW_SECONDS;
 use countersign_core::event::Change;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;
 
-use Refusal::{ExecutionMismatch, NotApproved, NotDue, NotPending};
+use Refusal::{ClockSkew, ExecutionMismatch, NotApproved, NotDecided, NotDue, NotPending};
 use Status::{Approved, Cancelled, Executing, Expired, Pending, Rejected};
 
 const TEN_YEARS_MS: i64 = 10 * 365 * 86_400_000;
 
 /// Every command a moment before the deadline gets `before`, and from it on `expired`: all but
 /// the sweep's own, which writes that down.
-fn check(request: &Request, deadline: Timestamp, before: [Result<Status, Refusal>; 8]) {
+fn check(request: &Request, deadline: Timestamp, before: [Result<Status, Refusal>; 9]) {
     let moment = |offset: i64| Timestamp::from_millisecond(deadline.as_millisecond() + offset);
     for (command, before) in every_command(request).iter().zip(before) {
         let actor = whoever_may(command);
@@ -45,6 +46,7 @@ fn a_pending_request_answers_until_the_millisecond_it_expires() {
     let before = [
         Ok(Approved),
         Ok(Rejected),
+        Ok(Pending),
         Ok(Cancelled),
         Ok(Pending),
         Err(NotApproved(Pending)),
@@ -55,9 +57,17 @@ fn a_pending_request_answers_until_the_millisecond_it_expires() {
     check(&trail.request, after(PENDING_MS), before);
 }
 
-const BEFORE_EXECUTE_BY: [Result<Status, Refusal>; 8] = [
+/// `BEFORE_EXECUTE_BY` with another answer to an approver who takes their approval back.
+fn with_withdrawal(withdrawn: Result<Status, Refusal>) -> [Result<Status, Refusal>; 9] {
+    let mut answers = BEFORE_EXECUTE_BY;
+    answers[2] = withdrawn;
+    answers
+}
+
+const BEFORE_EXECUTE_BY: [Result<Status, Refusal>; 9] = [
     Err(NotPending(Approved)),
     Err(NotPending(Approved)),
+    Ok(Pending),
     Ok(Cancelled),
     Ok(Approved),
     Ok(Executing),
@@ -76,7 +86,8 @@ fn an_approval_lasts_until_the_millisecond_of_execute_by() {
 
 #[test]
 fn an_approval_by_policy_lasts_no_longer_than_one_by_people() {
-    check(&Trail::open(LOW).request, after(APPROVED_MS), BEFORE_EXECUTE_BY);
+    let before = with_withdrawal(Err(NotDecided(Approved)));
+    check(&Trail::open(LOW).request, after(APPROVED_MS), before);
 }
 
 /// The first deadline is over once the request is approved; the second runs from the approval.
@@ -86,7 +97,11 @@ fn an_approval_in_the_last_millisecond_has_its_full_time_to_start() {
     assert!(trail.give(&carol(), &approve(), None).is_ok());
     assert_eq!(trail.request.execute_by, Some(after(PENDING_MS - 1 + APPROVED_MS)));
     assert_eq!(trail.request.status_at(after(PENDING_MS + 1)), Approved);
-    check(&trail.request, after(PENDING_MS - 1 + APPROVED_MS), BEFORE_EXECUTE_BY);
+    // An approval that is taken back then leaves no time for another one.
+    let before = with_withdrawal(Ok(Expired));
+    check(&trail.request, after(PENDING_MS - 1 + APPROVED_MS), before);
+    let trail = trail.at(PENDING_MS + 60_000).then(&bob(), &withdraw());
+    assert_eq!((trail.request.status, trail.request.closed_at()), (Expired, Some(trail.now())));
 }
 
 /// An item without `execute_by` is damaged, and doubt is refused.
@@ -111,7 +126,8 @@ fn the_sweep_writes_an_expiry_down_once() {
         assert!(trail.give(&sweep, &Command::Expire, None).is_ok());
         assert_eq!((trail.request.status, trail.request.version), (Expired, version + 1));
         let event = trail.events.last().unwrap();
-        assert_eq!((&event.change, event.status, &event.user), (&Change::Expired, Expired, &sweep.person));
+        let change = Change::Expired { deadline: after(deadline) };
+        assert_eq!((&event.change, event.status, &event.user), (&change, Expired, &sweep.person));
         assert_eq!(
             trail.request.closed_at(),
             Some(after(deadline)),
@@ -126,10 +142,22 @@ fn the_sweep_writes_an_expiry_down_once() {
 #[test]
 fn a_written_expiry_holds_even_if_the_clock_goes_back() {
     let request = Trail::in_status(Expired).request;
-    for now in [after(0), after(PENDING_MS - 1), after(PENDING_MS), after(TEN_YEARS_MS)] {
+    for now in [
+        after(0),
+        after(PENDING_MS - 4001),
+        after(PENDING_MS - 4000),
+        after(PENDING_MS - 1),
+        after(PENDING_MS),
+        after(TEN_YEARS_MS),
+    ] {
         assert_eq!(request.status_at(now), Expired);
         for command in every_command(&request) {
-            let expected = if command == Command::Expire { NotDue } else { Refusal::Expired };
+            let expected = match &command {
+                // A clock that is behind the expiry decides nothing at all.
+                _ if now.plus_seconds(MAX_CLOCK_SKEW_SECONDS) < request.updated_at => ClockSkew,
+                Command::Expire => NotDue,
+                _ => Refusal::Expired,
+            };
             assert_eq!(result(&request, &command, &whoever_may(&command), now), Err(expected), "{command:?}");
         }
     }
@@ -144,7 +172,12 @@ fn the_sweep_leads_to_expired_and_to_nothing_else() {
         for ms in [0, APPROVED_MS, PENDING_MS, PENDING_MS + APPROVED_MS, TEN_YEARS_MS] {
             let found = result(&request, &Command::Expire, &sweep, after(ms));
             let passed = request.deadline().is_some_and(|deadline| after(ms) >= deadline);
-            let expected = if due && passed { Ok(Expired) } else { Err(NotDue) };
+            let is_behind = after(ms).plus_seconds(MAX_CLOCK_SKEW_SECONDS) < request.updated_at;
+            let expected = match due && passed {
+                _ if is_behind => Err(ClockSkew),
+                true => Ok(Expired),
+                false => Err(NotDue),
+            };
             assert_eq!(found, expected, "{status} after {ms} ms");
         }
     }

@@ -1,43 +1,111 @@
 //! What was approved is what was shown: the digest that an approver or executor names, and what
 //! it is a digest of.
 
-use crate::fixture::{HIGH, Trail, ann, approve, bob, canonical, carol, result, start};
-use countersign_core::command::Command;
+use crate::fixture::{HIGH, Trail, ann, answer, approve, bob, canonical, carol, finish, result, start, text};
+use countersign_core::command::{Command, ExecutionOutcome, Shown};
 use countersign_core::digest::Digest;
+use countersign_core::ids::RequestId;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
+use countersign_core::risk::{Cost, Environment, RiskLevel};
+use countersign_core::text::{Identifier, Justification};
 use std::collections::HashSet;
 
-/// Both commands that may name a digest, each where it is accepted without one.
-fn check(shown: impl Fn(&Request) -> Option<String>, expected: [Result<Status, Refusal>; 2]) {
-    let [approved, started] = expected;
-    let trail = Trail::in_status(Status::Pending);
-    let command = Command::Approve { comment: None, parameters_digest: shown(&trail.request) };
-    assert_eq!(result(&trail.request, &command, &carol(), trail.now()), approved, "{command:?}");
-
-    let trail = Trail::in_status(Status::Approved);
-    let command = Command::Start { parameters_digest: shown(&trail.request) };
-    assert_eq!(result(&trail.request, &command, &ann(), trail.now()), started, "{command:?}");
+/// Every command that may name a digest, each where it is accepted without one: approve, reject, start,
+/// finish.
+fn check(shown: impl Fn(&Request) -> Shown, expected: &[Result<Status, Refusal>; 4]) {
+    let pending = Trail::in_status(Status::Pending);
+    let approved = Trail::in_status(Status::Approved);
+    let executing = Trail::in_status(Status::Executing);
+    let finish = Command::Finish {
+        execution_id: executing.request.execution.as_ref().unwrap().id,
+        outcome: ExecutionOutcome::Succeeded,
+        result: None,
+        actual_cost: None,
+        shown: shown(&executing.request),
+    };
+    let attempts = [
+        (&pending, carol(), Command::Approve { comment: None, shown: shown(&pending.request) }),
+        (&pending, carol(), Command::Reject { reason: text("no"), shown: shown(&pending.request) }),
+        (&approved, ann(), Command::Start { shown: shown(&approved.request) }),
+        (&executing, ann(), finish),
+    ];
+    for ((trail, actor, command), expected) in attempts.iter().zip(expected) {
+        assert_eq!(result(&trail.request, command, actor, trail.now()), *expected, "{command:?}");
+    }
 }
 
-const ACCEPTED: [Result<Status, Refusal>; 2] = [Ok(Status::Approved), Ok(Status::Executing)];
-const REFUSED: [Result<Status, Refusal>; 2] =
-    [Err(Refusal::DigestMismatch(Status::Pending)), Err(Refusal::DigestMismatch(Status::Approved))];
+/// The same of either digest, the other one absent or right.
+fn check_each(digest: impl Fn(&Request, Digest) -> Option<String>, expected: &[Result<Status, Refusal>; 4]) {
+    let content = |request: &Request| digest(request, request.content_digest());
+    let parameters = |request: &Request| digest(request, request.parameters_digest);
+    check(|request| Shown { content_digest: content(request), parameters_digest: None }, expected);
+    check(|request| Shown { content_digest: content(request), ..Shown::of(request) }, expected);
+    check(|request| Shown { content_digest: None, parameters_digest: parameters(request) }, expected);
+    check(|request| Shown { parameters_digest: parameters(request), ..Shown::of(request) }, expected);
+}
 
+const ACCEPTED: [Result<Status, Refusal>; 4] =
+    [Ok(Status::Approved), Ok(Status::Rejected), Ok(Status::Executing), Ok(Status::Executed)];
+const REFUSED: [Result<Status, Refusal>; 4] = [
+    Err(Refusal::DigestMismatch(Status::Pending)),
+    Err(Refusal::DigestMismatch(Status::Pending)),
+    Err(Refusal::DigestMismatch(Status::Approved)),
+    Err(Refusal::DigestMismatch(Status::Executing)),
+];
+
+/// THREATS 13 and 14.
 #[test]
 fn the_digest_that_was_shown_is_accepted_and_so_is_none() {
-    check(|request| Some(request.parameters_digest.to_string()), ACCEPTED);
-    check(|_| None, ACCEPTED);
+    check_each(|_, digest| Some(digest.to_string()), &ACCEPTED);
+    check_each(|_, _| None, &ACCEPTED);
 }
 
+/// THREATS 13 and 14: of other parameters, of another request, of anything else about this one.
 #[test]
 fn any_other_digest_is_refused() {
-    check(|_| Some(canonical(r#"{"count":3,"target":"db.r6g.xlarge"}"#).digest().to_string()), REFUSED);
-    check(|_| Some(Digest::ZERO.to_string()), REFUSED);
-    check(|request| Some(request.policy_version.to_string()), REFUSED);
-    check(|request| Some(request.audit_head.to_string()), REFUSED);
+    let other = canonical(r#"{"count":3,"target":"db.r6g.xlarge"}"#).digest().to_string();
+    check_each(|_, _| Some(other.clone()), &REFUSED);
+    check_each(|_, _| Some(Digest::ZERO.to_string()), &REFUSED);
+    check_each(|request, _| Some(request.policy_version.to_string()), &REFUSED);
+    check_each(|request, _| Some(request.audit_head.to_string()), &REFUSED);
+    check_each(|request, _| Some(request.state_digest().to_string()), &REFUSED);
+    check_each(|request, _| Some(request.seal.to_string()), &REFUSED);
+    let exchanged = |request: &Request| {
+        let Shown { content_digest, parameters_digest } = Shown::of(request);
+        Shown { content_digest: parameters_digest, parameters_digest: content_digest }
+    };
+    check(exchanged, &REFUSED);
 }
 
+/// THREATS 13: approved with the digest of a request that differs in one thing only, which is what an
+/// approver was shown whom another request was put in front of.
+#[test]
+fn the_digest_of_a_request_with_other_labels_is_refused() {
+    let others: [fn(&mut Request); 8] = [
+        |request| request.id = RequestId::parse("01930000-0000-7000-8000-0000000000ab").unwrap(),
+        |request| request.instance_id = Identifier::parse("orders-db-2").unwrap(),
+        |request| request.operation_type = Identifier::parse("create_snapshot").unwrap(),
+        |request| request.environment = Environment::NonProduction,
+        |request| request.risk_level = RiskLevel::Low,
+        |request| request.estimated_cost = Some(Cost::new(1.0).unwrap()),
+        |request| request.justification = Justification::parse("CPU is at 95 % since Tuesday").unwrap(),
+        |request| request.ticket = Some(Identifier::parse("OPS-1").unwrap()),
+    ];
+    for other in others {
+        let shown = |request: &Request| {
+            let mut other_request = request.clone();
+            other(&mut other_request);
+            Shown {
+                content_digest: Some(other_request.content_digest().to_string()),
+                parameters_digest: None,
+            }
+        };
+        check(shown, &REFUSED);
+    }
+}
+
+/// THREATS 13: none, wrong, upper-case, truncated.
 #[test]
 fn any_other_spelling_of_the_digest_is_refused() {
     let spellings: [fn(String) -> String; 10] = [
@@ -53,19 +121,19 @@ fn any_other_spelling_of_the_digest_is_refused() {
         |_| String::new(),
     ];
     for spelling in spellings {
-        check(|request| Some(spelling(request.parameters_digest.to_string())), REFUSED);
+        check_each(|_, digest| Some(spelling(digest.to_string())), &REFUSED);
     }
 }
 
 #[test]
 fn every_digit_of_the_digest_counts() {
     for place in 0..64 {
-        let altered = |request: &Request| {
-            let mut digits = request.parameters_digest.to_string().into_bytes();
+        let altered = |_: &Request, digest: Digest| {
+            let mut digits = digest.to_string().into_bytes();
             digits[place] = if digits[place] == b'0' { b'1' } else { b'0' };
             Some(String::from_utf8(digits).unwrap())
         };
-        check(altered, REFUSED);
+        check_each(altered, &REFUSED);
     }
 }
 
@@ -130,16 +198,85 @@ fn parameters_and_their_digest_are_those_of_the_creation_for_ever() {
     }
 }
 
+/// The constant is from
+/// `jq -cS . <<< '{"format":"countersign.content.v1","request_id":…}' | tr -d '\n' | sha256sum`.
+#[test]
+fn the_content_digest_is_sha_256_of_a_document_anybody_can_build() {
+    let request = Trail::open(HIGH).request;
+    let expected = format!(
+        concat!(
+            r#"{{"approvals_required":2,"digest_required":false,"environment":"production","#,
+            r#""execute_within_seconds":600,"expires_at":"2026-01-01T01:00:00.000Z","#,
+            r#""format":"countersign.content.v1","instance_id":"orders-db","#,
+            r#""justification":"CPU is at 95 % since Monday","operation_type":"modify_instance_class","#,
+            r#""parameters_digest":"157dbd2b277285092218692f5c299f278a47622d284fcaee0b609a593dcb92eb","#,
+            r#""policy_version":"{}","request_id":"01930000-0000-7000-8000-0000000000aa","#,
+            r#""requested_at":"2026-01-01T00:00:00.000Z","requested_by":"ann@example.com","#,
+            r#""requester_addresses":["ann@example.com"],"requester_groups":["developer"],"#,
+            r#""risk_level":"high","rules":[{}],"slots":[]}}"#
+        ),
+        request.policy_version,
+        request
+            .rules
+            .iter()
+            .map(|rule| format!(r#"{{"demands":{:?},"name":{:?}}}"#, rule.demands, rule.name))
+            .collect::<Vec<_>>()
+            .join(","),
+    );
+    assert_eq!(request.content().as_str(), expected);
+    assert_eq!(request.content_digest(), Digest::of(&expected));
+}
+
+/// Nothing that happens to a request later is another content: what was approved stays what it is.
+#[test]
+fn the_content_digest_is_that_of_the_creation_for_ever() {
+    let first = Trail::open(HIGH).request;
+    for status in Status::ALL {
+        assert_eq!(Trail::in_status(status).request.content(), first.content(), "{status}");
+    }
+}
+
 #[test]
 fn a_refused_digest_does_not_use_up_the_approver() {
+    let wrong = || Shown { content_digest: Some("0".repeat(64)), parameters_digest: None };
     let mut trail = Trail::open(HIGH);
-    let wrong = Command::Approve { comment: None, parameters_digest: Some("0".repeat(64)) };
-    assert!(trail.give(&bob(), &wrong, None).is_err());
+    let refused = Command::Approve { comment: None, shown: wrong() };
+    assert!(trail.give(&bob(), &refused, None).is_err());
     assert_eq!(trail.request.decisions, []);
     assert_eq!(trail.then(&bob(), &approve()).request.approvals_received(), 1);
 
     let mut trail = Trail::in_status(Status::Approved);
-    let wrong = Command::Start { parameters_digest: Some("0".repeat(64)) };
-    assert!(trail.give(&ann(), &wrong, None).is_err());
-    assert_eq!(trail.then(&ann(), &start()).request.status, Status::Executing);
+    assert!(trail.give(&ann(), &Command::Start { shown: wrong() }, None).is_err());
+    let mut trail = trail.then(&ann(), &start());
+    assert_eq!(trail.request.status, Status::Executing);
+
+    // THREATS 14: a report about other bytes leaves the execution visibly unfinished.
+    let finish = finish(&trail.request, ExecutionOutcome::Succeeded);
+    let Command::Finish { execution_id, outcome, .. } = finish else { panic!("not a finish") };
+    let refused = Command::Finish { execution_id, outcome, result: None, actual_cost: None, shown: wrong() };
+    assert!(trail.give(&ann(), &refused, None).is_err());
+    assert_eq!(trail.request.status, Status::Executing);
+    assert_eq!(trail.then(&ann(), &finish).request.status, Status::Executed);
+}
+
+/// THREATS 13: policy that requires the digest is met by that of the content alone. The digest of the
+/// parameters says nothing of the target they are for.
+#[test]
+fn what_policy_requires_is_the_digest_of_the_content() {
+    for (content, parameters, expected) in [
+        (true, true, "pending"),
+        (true, false, "pending"),
+        (false, true, "validation_failed"),
+        (false, false, "validation_failed"),
+    ] {
+        let mut trail = Trail::open(HIGH);
+        trail.request.digest_required = true;
+        let of = Shown::of(&trail.request);
+        let shown = Shown {
+            content_digest: of.content_digest.filter(|_| content),
+            parameters_digest: of.parameters_digest.filter(|_| parameters),
+        };
+        let found = answer(&trail.request, &Command::Approve { comment: None, shown }, &bob(), trail.now());
+        assert_eq!(found, expected, "content {content}, parameters {parameters}");
+    }
 }

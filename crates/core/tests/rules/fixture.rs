@@ -1,9 +1,9 @@
 //! People, requests and commands with defaults, and a request that keeps its whole trail.
 
 use countersign_core::actor::{Actor, Channel, Kind};
-use countersign_core::audit::AuditEvent;
+use countersign_core::audit::{self, AuditEvent};
 use countersign_core::canonical::CanonicalJson;
-use countersign_core::command::{Command, Draft, ExecutionOutcome};
+use countersign_core::command::{Command, Draft, ExecutionOutcome, Shown};
 use countersign_core::decide::{self, Outcome};
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::Event;
@@ -43,8 +43,19 @@ pub(crate) fn after(ms: i64) -> Timestamp {
 }
 
 pub(crate) fn policy(high: u8) -> Policy {
+    policy_of_people(high, BUNDLED_PEOPLE)
+}
+
+/// The same with other people.
+pub(crate) fn policy_of_people(high: u8, people: &str) -> Policy {
+    policy_of(high, people, "")
+}
+
+/// The same with something at the top of `operations.toml`.
+pub(crate) fn policy_of(high: u8, people: &str, top: &str) -> Policy {
     let text = format!(
         r#"
+        {top}
         [defaults]
         pending_seconds = {}
         execute_within_seconds = {}
@@ -67,7 +78,7 @@ pub(crate) fn policy(high: u8) -> Policy {
         PENDING_MS / 1000,
         APPROVED_MS / 1000,
     );
-    let text = PolicyText { operations: &text, people: BUNDLED_PEOPLE, access: countersign_cedar::BUNDLED };
+    let text = PolicyText { operations: &text, people, access: countersign_cedar::BUNDLED };
     countersign_host::policy::parse(&text).unwrap()
 }
 
@@ -135,11 +146,15 @@ pub(crate) fn text(text: &str) -> CommentText {
 }
 
 pub(crate) fn approve() -> Command {
-    Command::Approve { comment: None, parameters_digest: None }
+    Command::Approve { comment: None, shown: Shown::default() }
 }
 
 pub(crate) fn reject() -> Command {
-    Command::Reject { reason: text("not during the sale") }
+    Command::Reject { reason: text("not during the sale"), shown: Shown::default() }
+}
+
+pub(crate) fn withdraw() -> Command {
+    Command::Withdraw { reason: None }
 }
 
 pub(crate) fn cancel() -> Command {
@@ -151,7 +166,7 @@ pub(crate) fn comment() -> Command {
 }
 
 pub(crate) fn start() -> Command {
-    Command::Start { parameters_digest: None }
+    Command::Start { shown: Shown::default() }
 }
 
 /// Finishes the request's execution, or one that is none when it has none.
@@ -160,14 +175,15 @@ pub(crate) fn finish(request: &Request, outcome: ExecutionOutcome) -> Command {
         Some(execution) => execution.id,
         None => ExecutionId::parse(NO_EXECUTION).unwrap(),
     };
-    Command::Finish { execution_id, outcome, result: None, actual_cost: None }
+    Command::Finish { execution_id, outcome, result: None, actual_cost: None, shown: Shown::default() }
 }
 
 /// One command of each kind, `Finish` with both outcomes.
-pub(crate) fn every_command(request: &Request) -> [Command; 8] {
+pub(crate) fn every_command(request: &Request) -> [Command; 9] {
     [
         approve(),
         reject(),
+        withdraw(),
         cancel(),
         comment(),
         start(),
@@ -181,6 +197,7 @@ pub(crate) fn every_command(request: &Request) -> [Command; 8] {
 pub(crate) fn whoever_may(command: &Command) -> Actor {
     match command {
         Command::Approve { .. } | Command::Reject { .. } => human("dan", &["approver"]),
+        Command::Withdraw { .. } => bob(),
         Command::Cancel { .. } | Command::Comment { .. } | Command::Start { .. } | Command::Finish { .. } => {
             ann()
         }
@@ -205,6 +222,9 @@ pub(crate) fn code(refusal: &Refusal) -> &'static str {
         Refusal::NotPending(_) => "not_pending",
         Refusal::NotApproved(_) => "not_approved",
         Refusal::AlreadyDecided(_) => "already_decided",
+        Refusal::NotDecided(_) => "not_decided",
+        Refusal::ClockSkew => "clock_skew",
+        Refusal::Integrity(_) => "integrity",
         Refusal::DigestMismatch(_) => "digest_mismatch",
         Refusal::ExecutionMismatch(_) => "execution_mismatch",
         Refusal::IdempotencyConflict(_) => "idempotency_conflict",
@@ -357,6 +377,7 @@ impl Trail {
     fn write_down(&mut self, event: Event) {
         let record = AuditEvent::record(&event, &self.request, &deployment_key());
         self.request.audit_head = record.hash;
+        self.request.seal = audit::seal(&self.request, &deployment_key());
         self.audit.push(record);
         self.events.push(event);
     }

@@ -2,13 +2,14 @@
 
 use crate::fixture::{
     HIGH, LOW, PENDING_MS, Trail, after, ann, approve, bob, cancel, carol, comment, draft, finish, human,
-    key, person, policy, reject, start, word,
+    key, person, policy, reject, start, withdraw, word,
 };
 use countersign_core::actor::Actor;
-use countersign_core::command::{Command, CommandName, ExecutionOutcome};
+use countersign_core::command::{Command, CommandName, ExecutionOutcome, Shown};
 use countersign_core::decide::Outcome;
 use countersign_core::idempotency::{IdempotencyKey, Seen, seen};
 use countersign_core::ids::RequestId;
+use countersign_core::person::PersonId;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
 
@@ -19,6 +20,7 @@ fn commands() -> Vec<(Trail, Actor, Command)> {
     vec![
         (Trail::open(HIGH), bob(), approve()),
         (Trail::open(HIGH), bob(), reject()),
+        (Trail::open(HIGH).then(&bob(), &approve()), bob(), withdraw()),
         (Trail::open(HIGH), ann(), cancel()),
         (Trail::open(HIGH), ann(), comment()),
         (Trail::open(LOW), ann(), start()),
@@ -52,6 +54,24 @@ fn a_retry_is_recognised_however_far_the_request_has_come() {
         let status = trail.request.status;
         assert_eq!(trail.give(&bob(), &approve(), Some(&first)), Ok(Outcome::Replayed), "{status}");
     }
+}
+
+/// The retry of an approval that was taken back meanwhile asks what came of the first try: it gives
+/// nothing again.
+#[test]
+fn a_retry_of_an_approval_that_was_withdrawn_approves_nothing() {
+    let first = key("k", "body");
+    let mut trail = Trail::open(HIGH).then_with(&bob(), &approve(), Some(&first)).then_with(
+        &bob(),
+        &withdraw(),
+        Some(&first),
+    );
+    for command in [approve(), withdraw()] {
+        assert_eq!(trail.give(&bob(), &command, Some(&first)), Ok(Outcome::Replayed), "{command:?}");
+    }
+    assert_eq!(trail.request.approvals_received(), 0);
+    let trail = trail.then_with(&bob(), &approve(), Some(&key("l", "body")));
+    assert_eq!(trail.request.approvals_received(), 1);
 }
 
 #[test]
@@ -111,7 +131,10 @@ fn another_key_is_another_wish() {
 #[test]
 fn a_refused_command_is_not_remembered() {
     let mut trail = Trail::open(HIGH);
-    let wrong = Command::Approve { comment: None, parameters_digest: Some("wrong".to_owned()) };
+    let wrong = Command::Approve {
+        comment: None,
+        shown: Shown { content_digest: Some("wrong".to_owned()), parameters_digest: None },
+    };
     assert!(trail.give(&bob(), &wrong, Some(&key("k", "body"))).is_err());
     assert_eq!(trail.request.idempotency, []);
     assert!(matches!(trail.give(&bob(), &approve(), Some(&key("k", "another body"))), Ok(Outcome::Event(_))));
@@ -127,7 +150,8 @@ fn a_request_remembers_the_key_of_its_creation() {
         ("bob", Some(key("k", "body")), Seen::Never),
         ("ann", None, Seen::Never),
     ] {
-        let found = seen(&request.idempotency, &human(who, &[]), CommandName::Create, sent.as_ref());
+        let is_sender = |person: &PersonId| human(who, &[]).is(person);
+        let found = seen(&request.idempotency, is_sender, CommandName::Create, sent.as_ref());
         assert_eq!(found, expected, "{who} with {sent:?}");
     }
 }

@@ -4,7 +4,7 @@ use crate::fixture::{
     HIGH, LOW, MEDIUM, NO_EXECUTION, Trail, after, ann, approve, bob, canonical, carol, comment, draft,
     every_command, finish, human, person, policy, reject, result, start, text, whoever_may,
 };
-use countersign_core::command::{Command, ExecutionOutcome};
+use countersign_core::command::{Command, ExecutionOutcome, Shown};
 use countersign_core::decide::Outcome;
 use countersign_core::event::{Change, EventType};
 use countersign_core::ids::ExecutionId;
@@ -16,7 +16,7 @@ use std::collections::HashSet;
 use Refusal::{ExecutionMismatch, NotApproved, NotDue, NotPending};
 use Status::{Approved, Cancelled, Executed, Executing, Expired, Failed, Pending, Rejected};
 
-fn check(status: Status, expected: [Result<Status, Refusal>; 8]) {
+fn check(status: Status, expected: [Result<Status, Refusal>; 9]) {
     let trail = Trail::in_status(status);
     assert_eq!(trail.request.status, status);
     for (command, expected) in every_command(&trail.request).iter().zip(expected) {
@@ -25,7 +25,7 @@ fn check(status: Status, expected: [Result<Status, Refusal>; 8]) {
     }
 }
 
-/// Columns: approve, reject, cancel, comment, start, finish as succeeded, finish as failed, expire.
+/// Columns: approve, reject, withdraw, cancel, comment, start, finish as succeeded, finish as failed, expire.
 #[test]
 fn every_command_in_every_status_does_what_the_lifecycle_says() {
     let late = || Err(Refusal::Expired);
@@ -35,6 +35,7 @@ fn every_command_in_every_status_does_what_the_lifecycle_says() {
             [
                 Ok(Approved),
                 Ok(Rejected),
+                Ok(Pending),
                 Ok(Cancelled),
                 Ok(Pending),
                 Err(NotApproved(Pending)),
@@ -48,6 +49,7 @@ fn every_command_in_every_status_does_what_the_lifecycle_says() {
             [
                 Err(NotPending(Approved)),
                 Err(NotPending(Approved)),
+                Ok(Pending),
                 Ok(Cancelled),
                 Ok(Approved),
                 Ok(Executing),
@@ -59,6 +61,7 @@ fn every_command_in_every_status_does_what_the_lifecycle_says() {
         (
             Executing,
             [
+                Err(NotPending(Executing)),
                 Err(NotPending(Executing)),
                 Err(NotPending(Executing)),
                 Err(NotPending(Executing)),
@@ -75,6 +78,7 @@ fn every_command_in_every_status_does_what_the_lifecycle_says() {
                 Err(NotPending(Rejected)),
                 Err(NotPending(Rejected)),
                 Err(NotPending(Rejected)),
+                Err(NotPending(Rejected)),
                 Ok(Rejected),
                 Err(NotApproved(Rejected)),
                 Err(NotApproved(Rejected)),
@@ -82,10 +86,11 @@ fn every_command_in_every_status_does_what_the_lifecycle_says() {
                 Err(NotDue),
             ],
         ),
-        (Expired, [late(), late(), late(), late(), late(), late(), late(), Err(NotDue)]),
+        (Expired, [late(), late(), late(), late(), late(), late(), late(), late(), Err(NotDue)]),
         (
             Cancelled,
             [
+                Err(NotPending(Cancelled)),
                 Err(NotPending(Cancelled)),
                 Err(NotPending(Cancelled)),
                 Err(NotPending(Cancelled)),
@@ -102,6 +107,7 @@ fn every_command_in_every_status_does_what_the_lifecycle_says() {
                 Err(NotPending(Executed)),
                 Err(NotPending(Executed)),
                 Err(NotPending(Executed)),
+                Err(NotPending(Executed)),
                 Ok(Executed),
                 Err(NotApproved(Executed)),
                 Err(ExecutionMismatch(Executed)),
@@ -112,6 +118,7 @@ fn every_command_in_every_status_does_what_the_lifecycle_says() {
         (
             Failed,
             [
+                Err(NotPending(Failed)),
                 Err(NotPending(Failed)),
                 Err(NotPending(Failed)),
                 Err(NotPending(Failed)),
@@ -244,6 +251,7 @@ fn only_the_execution_that_runs_is_finished() {
             outcome,
             result: None,
             actual_cost: None,
+            shown: Shown::default(),
         };
         assert_eq!(result(&trail.request, &another, &ann(), trail.now()), Err(ExecutionMismatch(Executing)));
     }
@@ -277,6 +285,7 @@ fn a_finish_keeps_what_came_of_the_execution() {
         outcome: ExecutionOutcome::Succeeded,
         result: Some(canonical(r#"{"downtime_seconds": 41}"#)),
         actual_cost: Some(Cost::new(12.5).unwrap()),
+        shown: Shown::default(),
     };
     let trail = trail.then(&ann(), &command);
     let finish = trail.request.finish().unwrap();
@@ -303,7 +312,10 @@ fn a_comment_changes_nothing_but_the_comments() {
         let said = stripped.comments.pop().unwrap();
         assert_eq!((&said.person, said.at, &said.text), (&ann().person, after.now(), &text("which window?")));
         stripped.version = before.request.version;
+        stripped.updated_at = before.request.updated_at;
+        stripped.last_event_id = before.request.last_event_id;
         stripped.audit_head = before.request.audit_head;
+        stripped.seal = before.request.seal;
         assert_eq!(stripped, before.request, "{status}");
     }
 }
@@ -342,8 +354,8 @@ fn a_decision_fits_however_full_the_comments_are() {
     };
     let longest = text(&"é".repeat(2000));
     for command in [
-        Command::Approve { comment: Some(longest.clone()), parameters_digest: None },
-        Command::Reject { reason: longest.clone() },
+        Command::Approve { comment: Some(longest.clone()), shown: Shown::default() },
+        Command::Reject { reason: longest.clone(), shown: Shown::default() },
     ] {
         let trail = full(Trail::open(HIGH)).then(&bob(), &command);
         assert_eq!(trail.request.decisions[0].comment, Some(longest.clone()));
@@ -368,8 +380,9 @@ fn a_request_begins_with_its_creation_only() {
 fn statuses_and_events_have_the_names_of_the_design() {
     let statuses = "pending approved executing rejected expired cancelled executed failed";
     assert_eq!(Status::ALL.map(Status::as_str).join(" "), statuses);
-    let events = "APPROVAL_REQUEST_CREATED APPROVAL_GRANTED APPROVAL_REJECTED APPROVAL_CANCELLED \
-                  APPROVAL_EXPIRED EXECUTION_STARTED EXECUTION_SUCCEEDED EXECUTION_FAILED COMMENT_ADDED";
+    let events = "APPROVAL_REQUEST_CREATED APPROVAL_GRANTED APPROVAL_REJECTED APPROVAL_WITHDRAWN \
+                  APPROVAL_CANCELLED APPROVAL_EXPIRED EXECUTION_STARTED EXECUTION_SUCCEEDED EXECUTION_FAILED \
+                  COMMENT_ADDED ANOMALY_DETECTED";
     assert_eq!(EventType::ALL.map(EventType::as_str).join(" "), events);
     for status in Status::ALL {
         assert_eq!(Status::parse(status.as_str()), Some(status));

@@ -9,7 +9,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) is_human: bool,
     pub(crate) groups: &'a BTreeSet<String>,
     pub(crate) verb: &'a str,
-    pub(crate) shown_digest: Option<&'a str>,
+    /// The digest of the content that is named, and that of the parameters.
+    pub(crate) shown: [Option<&'a str>; 2],
     /// The execution that a `finish` names.
     pub(crate) names_execution: &'a str,
     /// Whether a `finish` reports success.
@@ -27,16 +28,30 @@ impl Attempt<'_> {
     }
 }
 
+/// How many milliseconds a clock may be behind.
+const SKEW: i64 = 5000;
+/// How many approvals of a request can be taken back.
+const WITHDRAWALS: usize = 12;
+
 pub(crate) struct Model {
     pub(crate) requester: String,
     pub(crate) filer: Option<String>,
-    pub(crate) digest: String,
+    /// Who answers for the requester, and who for the filer.
+    pub(crate) owners: Vec<String>,
+    /// The digest of the content, and that of the parameters.
+    pub(crate) digests: [String; 2],
     pub(crate) needed: usize,
     pub(crate) approved_for: i64,
     pub(crate) state: &'static str,
-    pub(crate) deadline: Option<i64>,
+    /// By when it must be approved.
+    pending_until: i64,
+    /// By when it must be started, once approved.
+    approved_until: i64,
+    /// When the last thing happened.
+    updated: i64,
     yes: BTreeSet<String>,
     no: BTreeSet<String>,
+    withdrawals: usize,
     execution: Option<(String, String)>,
     keys: Vec<[String; 4]>,
 }
@@ -45,23 +60,26 @@ impl Model {
     pub(crate) fn new(
         requester: &str,
         filer: Option<&str>,
-        digest: &str,
+        owners: Vec<String>,
+        digests: [String; 2],
         needed: usize,
         lifetimes: (i64, i64),
-        now: i64,
     ) -> Self {
         let (pending_for, approved_for) = lifetimes;
-        let (state, lives) = if needed == 0 { ("approved", approved_for) } else { ("pending", pending_for) };
         Self {
             requester: requester.to_owned(),
             filer: filer.map(str::to_owned),
-            digest: digest.to_owned(),
+            owners,
+            digests,
             needed,
             approved_for,
-            state,
-            deadline: Some(now + lives),
+            state: if needed == 0 { "approved" } else { "pending" },
+            pending_until: pending_for,
+            approved_until: approved_for,
+            updated: 0,
             yes: BTreeSet::new(),
             no: BTreeSet::new(),
+            withdrawals: 0,
             execution: None,
             keys: Vec::new(),
         }
@@ -69,119 +87,136 @@ impl Model {
 
     /// The state after the attempt, or the code it is refused with.
     pub(crate) fn play(&mut self, attempt: &Attempt<'_>) -> Result<&'static str, &'static str> {
-        let late = self.deadline.is_some_and(|deadline| attempt.now >= deadline);
-        if attempt.verb == "expire" {
-            if !late {
-                return Err("not_due");
+        let own = [Some(&self.requester), self.filer.as_ref()]
+            .into_iter()
+            .flatten()
+            .chain(&self.owners)
+            .any(|who| who == attempt.who);
+        if attempt.verb != "expire" {
+            let sees_all = attempt.is_in(&["approver", "auditor", "admin", "guest"]);
+            let sees_own = attempt.is_in(&["developer", "agent"]) || sees_all;
+            if !(sees_all || own && sees_own) {
+                return Err("not_found");
             }
-            self.state = "expired";
-            self.deadline = None;
-            return Ok("expired");
-        }
-        let own = attempt.who == self.requester || Some(attempt.who) == self.filer.as_deref();
-        let sees_all = attempt.is_in(&["approver", "auditor", "admin", "guest"]);
-        let sees_own = attempt.is_in(&["developer", "agent"]) || sees_all;
-        if !(sees_all || own && sees_own) {
-            return Err("not_found");
-        }
-        if let Some((key, body)) = attempt.key {
-            let used = self
-                .keys
-                .iter()
-                .find(|[who, verb, k, _]| who == attempt.who && verb == attempt.verb && k == key);
-            match used {
-                Some([.., known]) if known == body => return Ok("replayed"),
-                Some(_) => return Err("idempotency_conflict"),
-                None => {}
-            }
-        }
-        let state = if late { "expired" } else { self.state };
-        let after = match attempt.verb {
-            "approve" | "reject" => self.decide(attempt, own, state)?,
-            "cancel" | "start" => self.move_own(attempt, state)?,
-            "comment" => {
-                let comments = attempt.is_in(&["approver", "admin"]) || own && attempt.is_in(&["developer"]);
-                match (comments, state) {
-                    (false, _) => return Err("not_permitted"),
-                    (true, "expired") => return Err("expired"),
-                    (true, state) => state,
+            if let Some((key, body)) = attempt.key {
+                let used = self
+                    .keys
+                    .iter()
+                    .find(|[who, verb, k, _]| who == attempt.who && verb == attempt.verb && k == key);
+                match used {
+                    Some([.., known]) if known == body => return Ok("replayed"),
+                    Some(_) => return Err("idempotency_conflict"),
+                    None => {}
                 }
             }
-            _ => self.finish(attempt, own, state)?,
-        };
-        if after != self.state {
-            self.state = after;
-            self.deadline = (after == "approved").then_some(attempt.now + self.approved_for);
+            self.allows(attempt, own)?;
         }
+        if attempt.now + SKEW < self.updated {
+            return Err("clock_skew");
+        }
+        let now = attempt.now.max(self.updated);
+        let late = match self.state {
+            "pending" => now >= self.pending_until,
+            "approved" => now >= self.approved_until,
+            _ => false,
+        };
+        let after = match (attempt.verb, late || self.state == "expired") {
+            ("expire", true) if late => "expired",
+            ("expire", _) => return Err("not_due"),
+            (_, true) => return Err("expired"),
+            ("approve" | "reject", _) => self.decide(attempt)?,
+            ("withdraw", _) => self.withdraw(attempt, now)?,
+            ("cancel", _) => match self.state {
+                "pending" | "approved" => "cancelled",
+                _ => return Err("not_pending"),
+            },
+            ("start", _) => self.start(attempt)?,
+            ("comment", _) => self.state,
+            _ => self.finish(attempt)?,
+        };
+        if after == "approved" && self.state != "approved" {
+            self.approved_until = now + self.approved_for;
+        }
+        self.state = after;
+        self.updated = now;
         if let Some((key, body)) = attempt.key {
             self.keys.push([attempt.who, attempt.verb, key, body].map(str::to_owned));
         }
         Ok(after)
     }
 
-    fn decide(
-        &mut self,
-        attempt: &Attempt<'_>,
-        own: bool,
-        state: &str,
-    ) -> Result<&'static str, &'static str> {
-        if !attempt.is_human {
-            return Err("agent_cannot_approve");
-        }
-        if own {
-            return Err("self_approval");
-        }
-        if !attempt.is_in(&["approver", "admin"]) {
-            return Err("not_permitted");
-        }
-        if state != "pending" {
-            return Err(if state == "expired" { "expired" } else { "not_pending" });
+    /// Whether they may give the command at all, wherever the request is in its life.
+    fn allows(&self, attempt: &Attempt<'_>, own: bool) -> Result<(), &'static str> {
+        let is_allowed = match attempt.verb {
+            "approve" | "reject" if !attempt.is_human => return Err("agent_cannot_approve"),
+            "approve" | "reject" if own => return Err("self_approval"),
+            "approve" | "reject" => attempt.is_in(&["approver", "admin"]),
+            "withdraw" => true,
+            "cancel" => attempt.is_in(&["admin"]) || own && attempt.is_in(&["developer"]),
+            "comment" => attempt.is_in(&["approver", "admin"]) || own && attempt.is_in(&["developer"]),
+            "start" => attempt.who == self.requester && attempt.is_in(&["developer", "admin", "agent"]),
+            _ => {
+                let starter = self.execution.as_ref().map_or(&self.requester, |(_, who)| who);
+                let by_starter = attempt.who == starter && attempt.is_in(&["developer", "admin", "agent"]);
+                by_starter || attempt.is_in(&["admin"]) && !own && !attempt.succeeded
+            }
+        };
+        if is_allowed { Ok(()) } else { Err("not_permitted") }
+    }
+
+    fn check_shown(&self, attempt: &Attempt<'_>) -> Result<(), &'static str> {
+        let differs =
+            attempt.shown.iter().zip(&self.digests).any(|(shown, digest)| shown.is_some_and(|s| s != digest));
+        if differs { Err("digest_mismatch") } else { Ok(()) }
+    }
+
+    fn decide(&mut self, attempt: &Attempt<'_>) -> Result<&'static str, &'static str> {
+        if self.state != "pending" {
+            return Err("not_pending");
         }
         if self.yes.contains(attempt.who) || self.no.contains(attempt.who) {
             return Err("already_decided");
         }
+        self.check_shown(attempt)?;
         if attempt.verb == "reject" {
             self.no.insert(attempt.who.to_owned());
             return Ok("rejected");
-        }
-        if attempt.shown_digest.is_some_and(|shown| shown != self.digest) {
-            return Err("digest_mismatch");
         }
         self.yes.insert(attempt.who.to_owned());
         Ok(if self.yes.len() < self.needed { "pending" } else { "approved" })
     }
 
-    /// Cancel and start: the requester's own moves.
-    fn move_own(&mut self, attempt: &Attempt<'_>, state: &str) -> Result<&'static str, &'static str> {
-        let starts = attempt.verb == "start";
-        let groups: &[&str] = if starts { &["developer", "admin", "agent"] } else { &["developer", "admin"] };
-        if attempt.who != self.requester || !attempt.is_in(groups) {
+    /// Nobody approves an approved request, so without any of its approvals it has too few.
+    fn withdraw(&mut self, attempt: &Attempt<'_>, now: i64) -> Result<&'static str, &'static str> {
+        match self.state {
+            "pending" | "approved" => {}
+            _ => return Err("not_pending"),
+        }
+        if !self.yes.contains(attempt.who) {
+            return Err("not_decided");
+        }
+        if self.withdrawals == WITHDRAWALS {
             return Err("not_permitted");
         }
-        match (starts, state) {
-            (_, "expired") => Err("expired"),
-            (false, "pending" | "approved") => Ok("cancelled"),
-            (false, _) => Err("not_pending"),
-            (true, "approved") if attempt.shown_digest.is_none_or(|shown| shown == self.digest) => {
-                self.execution = Some((attempt.new_execution.to_owned(), attempt.who.to_owned()));
-                Ok("executing")
-            }
-            (true, "approved") => Err("digest_mismatch"),
-            (true, _) => Err("not_approved"),
-        }
+        self.yes.remove(attempt.who);
+        self.withdrawals += 1;
+        Ok(if now < self.pending_until { "pending" } else { "expired" })
     }
 
-    fn finish(&self, attempt: &Attempt<'_>, own: bool, state: &str) -> Result<&'static str, &'static str> {
-        let starter = self.execution.as_ref().map_or(&self.requester, |(_, who)| who);
-        let by_starter = attempt.who == starter && attempt.is_in(&["developer", "admin", "agent"]);
-        let by_admin = attempt.is_in(&["admin"]) && !own && !attempt.succeeded;
-        if !by_starter && !by_admin {
-            return Err("not_permitted");
+    fn start(&mut self, attempt: &Attempt<'_>) -> Result<&'static str, &'static str> {
+        if self.state != "approved" {
+            return Err("not_approved");
         }
+        self.check_shown(attempt)?;
+        self.execution = Some((attempt.new_execution.to_owned(), attempt.who.to_owned()));
+        Ok("executing")
+    }
+
+    fn finish(&self, attempt: &Attempt<'_>) -> Result<&'static str, &'static str> {
         let running = self.execution.as_ref().map(|(id, _)| id.as_str());
-        match state {
-            "expired" => Err("expired"),
+        match self.state {
             "executing" if running == Some(attempt.names_execution) => {
+                self.check_shown(attempt)?;
                 Ok(if attempt.succeeded { "executed" } else { "failed" })
             }
             "executing" | "approved" | "executed" | "failed" => Err("execution_mismatch"),

@@ -1,13 +1,13 @@
 //! Refusals are found in the documented order: not visible, replay of the same key, agent,
-//! self, not permitted, expired or wrong status, already decided, digest.
+//! self, not permitted, a clock that is behind, expired or wrong status, already decided, digest.
 
 use crate::fixture::{
     HIGH, NO_EXECUTION, PENDING_MS, Trail, after, ann, approve, bob, cancel, carol, code, human, in_force,
     key, stamp, text, word,
 };
 use countersign_core::actor::{Actor, Kind};
-use countersign_core::command::{Command, CommandName, ExecutionOutcome};
-use countersign_core::decide::decide;
+use countersign_core::command::{Command, CommandName, ExecutionOutcome, Shown};
+use countersign_core::decide::{MAX_CLOCK_SKEW_SECONDS, decide};
 use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::ExecutionId;
 use countersign_core::refusal::Refusal;
@@ -21,6 +21,7 @@ enum Fault {
     Agent,
     Own,
     NotPermitted,
+    Skewed,
     Late,
     Closed,
     Decided,
@@ -29,12 +30,13 @@ enum Fault {
 }
 
 impl Fault {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Hidden,
         Self::UsedKey,
         Self::Agent,
         Self::Own,
         Self::NotPermitted,
+        Self::Skewed,
         Self::Late,
         Self::Closed,
         Self::Decided,
@@ -59,8 +61,11 @@ fn found(command: CommandName, open: Status, faults: &[Fault]) -> &'static str {
     } else {
         Trail::in_status(open).request
     };
-    let mut actor: Actor =
-        if decides { human("dan", &["approver"]) } else { human("ann", &["developer", "guest"]) };
+    let mut actor: Actor = match command {
+        CommandName::Withdraw => bob(),
+        _ if decides => human("dan", &["approver"]),
+        _ => human("ann", &["developer", "guest"]),
+    };
     if has(Fault::Own) {
         request.requested_by = actor.person.clone();
     }
@@ -73,7 +78,9 @@ fn found(command: CommandName, open: Status, faults: &[Fault]) -> &'static str {
     if has(Fault::Hidden) {
         actor.groups.clear();
     }
-    if has(Fault::Decided) {
+    if has(Fault::Decided) && command == CommandName::Withdraw {
+        request.decisions.retain(|decision| decision.person != actor.person);
+    } else if has(Fault::Decided) {
         let trail = Trail::open(HIGH).then(&bob(), &approve());
         request.decisions = trail.request.decisions;
         for decision in &mut request.decisions {
@@ -91,21 +98,26 @@ fn found(command: CommandName, open: Status, faults: &[Fault]) -> &'static str {
         });
     }
     let now = if has(Fault::Late) { after(PENDING_MS * 2) } else { after(10_000) };
-    let parameters_digest = has(Fault::Digest).then(|| "0".repeat(64));
+    if has(Fault::Skewed) {
+        request.updated_at = now.plus_seconds(MAX_CLOCK_SKEW_SECONDS + 1);
+    }
+    let shown = Shown { content_digest: has(Fault::Digest).then(|| "0".repeat(64)), parameters_digest: None };
     let execution_id = match &request.execution {
         Some(execution) if !has(Fault::Execution) => execution.id,
         Some(_) | None => ExecutionId::parse(NO_EXECUTION).unwrap(),
     };
     let command = match command {
-        CommandName::Approve => Command::Approve { comment: None, parameters_digest },
-        CommandName::Reject => Command::Reject { reason: text("no") },
+        CommandName::Approve => Command::Approve { comment: None, shown },
+        CommandName::Reject => Command::Reject { reason: text("no"), shown },
+        CommandName::Withdraw => Command::Withdraw { reason: None },
         CommandName::Cancel => Command::Cancel { reason: None },
-        CommandName::Start => Command::Start { parameters_digest },
+        CommandName::Start => Command::Start { shown },
         CommandName::Finish => Command::Finish {
             execution_id,
             outcome: ExecutionOutcome::Succeeded,
             result: None,
             actual_cost: None,
+            shown,
         },
         CommandName::Create | CommandName::Comment | CommandName::Expire => {
             Command::Comment { text: text("hm") }
@@ -129,8 +141,10 @@ fn check(command: CommandName, open: Status, possible: &[Fault], closed: &str, a
             Some(Fault::Agent) => "agent_cannot_approve",
             Some(Fault::Own) => "self_approval",
             Some(Fault::NotPermitted) => "not_permitted",
+            Some(Fault::Skewed) => "clock_skew",
             Some(Fault::Late) => "expired",
             Some(Fault::Closed) => closed,
+            Some(Fault::Decided) if command == CommandName::Withdraw => "not_decided",
             Some(Fault::Decided) => "already_decided",
             Some(Fault::Digest) => "digest_mismatch",
             Some(Fault::Execution) => "execution_mismatch",
@@ -141,39 +155,59 @@ fn check(command: CommandName, open: Status, possible: &[Fault], closed: &str, a
 
 #[test]
 fn an_approval_is_refused_for_the_first_reason_of_the_documented_order() {
-    let possible = &Fault::ALL[..9];
+    let possible = &Fault::ALL[..10];
     check(CommandName::Approve, Status::Pending, possible, "not_pending", "pending");
 }
 
 #[test]
 fn a_rejection_is_refused_for_the_first_reason_of_the_documented_order() {
-    let possible = &Fault::ALL[..8];
+    let possible = &Fault::ALL[..10];
     check(CommandName::Reject, Status::Pending, possible, "not_pending", "rejected");
 }
 
 #[test]
 fn a_start_is_refused_for_the_first_reason_of_the_documented_order() {
-    let possible =
-        [Fault::Hidden, Fault::UsedKey, Fault::NotPermitted, Fault::Late, Fault::Closed, Fault::Digest];
+    let possible = [
+        Fault::Hidden,
+        Fault::UsedKey,
+        Fault::NotPermitted,
+        Fault::Skewed,
+        Fault::Late,
+        Fault::Closed,
+        Fault::Digest,
+    ];
     check(CommandName::Start, Status::Approved, &possible, "not_approved", "executing");
 }
 
 #[test]
 fn a_cancellation_is_refused_for_the_first_reason_of_the_documented_order() {
-    let possible = [Fault::Hidden, Fault::UsedKey, Fault::NotPermitted, Fault::Late, Fault::Closed];
+    let possible =
+        [Fault::Hidden, Fault::UsedKey, Fault::NotPermitted, Fault::Skewed, Fault::Late, Fault::Closed];
     check(CommandName::Cancel, Status::Pending, &possible, "not_pending", "cancelled");
     check(CommandName::Cancel, Status::Approved, &possible, "not_pending", "cancelled");
 }
 
 #[test]
+fn a_withdrawal_is_refused_for_the_first_reason_of_the_documented_order() {
+    let possible = [Fault::Hidden, Fault::UsedKey, Fault::Skewed, Fault::Late, Fault::Closed, Fault::Decided];
+    check(CommandName::Withdraw, Status::Pending, &possible, "not_pending", "pending");
+    check(CommandName::Withdraw, Status::Approved, &possible, "not_pending", "pending");
+}
+
+#[test]
 fn a_finish_is_refused_for_the_first_reason_of_the_documented_order() {
-    let possible = [Fault::Hidden, Fault::UsedKey, Fault::NotPermitted, Fault::Closed, Fault::Execution];
+    let possible =
+        [Fault::Hidden, Fault::UsedKey, Fault::NotPermitted, Fault::Skewed, Fault::Closed, Fault::Execution];
+    check(CommandName::Finish, Status::Executing, &possible, "not_approved", "executed");
+    // The execution is named before what was run is held against the request.
+    let possible =
+        [Fault::Hidden, Fault::UsedKey, Fault::NotPermitted, Fault::Skewed, Fault::Closed, Fault::Digest];
     check(CommandName::Finish, Status::Executing, &possible, "not_approved", "executed");
 }
 
 #[test]
 fn a_comment_is_refused_for_the_first_reason_of_the_documented_order() {
-    let possible = [Fault::Hidden, Fault::UsedKey, Fault::NotPermitted, Fault::Late];
+    let possible = [Fault::Hidden, Fault::UsedKey, Fault::NotPermitted, Fault::Skewed, Fault::Late];
     check(CommandName::Comment, Status::Pending, &possible, "", "pending");
 }
 
@@ -212,6 +246,7 @@ fn a_refusal_for_the_state_names_the_state_it_found() {
             Refusal::NotPending(status),
             Refusal::NotApproved(status),
             Refusal::AlreadyDecided(status),
+            Refusal::NotDecided(status),
             Refusal::DigestMismatch(status),
             Refusal::ExecutionMismatch(status),
             Refusal::IdempotencyConflict(status),
@@ -220,7 +255,9 @@ fn a_refusal_for_the_state_names_the_state_it_found() {
         }
     }
     assert_eq!(Refusal::Expired.current_status(), Some(Status::Expired));
-    for refusal in [Refusal::NotVisible, Refusal::SelfApproval, Refusal::AgentCannotApprove] {
+    let without =
+        [Refusal::NotVisible, Refusal::SelfApproval, Refusal::AgentCannotApprove, Refusal::ClockSkew];
+    for refusal in without {
         assert_eq!(refusal.current_status(), None, "{refusal:?}");
     }
 }

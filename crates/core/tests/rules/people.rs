@@ -3,12 +3,14 @@
 
 use crate::fixture::{
     ALL_GROUPS, HIGH, Trail, after, ann, answer, approve, bob, cancel, carol, comment, draft, every_command,
-    finish, human, in_force, person, policy, reject, service, start,
+    finish, human, in_force, person, policy, policy_of_people, reject, service, stamp, start, word,
 };
 use countersign_core::access::Action;
 use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::command::{Command, ExecutionOutcome};
+use countersign_core::decide::decide;
 use countersign_core::person::PersonId;
+use countersign_core::policy::BUNDLED_PEOPLE;
 use countersign_core::request::{Request, Status};
 
 use ExecutionOutcome::{Failed, Succeeded};
@@ -277,14 +279,47 @@ fn the_service_that_filed_a_request_sees_it() {
     assert!(may(Action::View, &pipeline, &request));
 }
 
+/// To stop is safe: an admin stops what nobody else is there to stop.
 #[test]
-fn only_the_requester_cancels() {
+fn the_requester_and_admins_cancel() {
     for status in [Status::Pending, Status::Approved] {
         let request = Trail::in_status(status).request;
-        for actor in [bob(), human("dave", &["admin"]), human("dave", &["admin", "developer"])] {
+        for actor in [bob(), human("dan", &["developer", "approver", "auditor", "guest"])] {
             assert_eq!(answer(&request, &cancel(), &actor, after(9000)), "not_permitted", "{}", actor.person);
         }
-        assert_eq!(answer(&request, &cancel(), &ann(), after(9000)), "cancelled");
+        for actor in [human("dave", &["admin"]), human("dave", &["admin", "developer"]), ann()] {
+            let trail = Trail::in_status(status).then(&actor, &cancel());
+            assert_eq!(trail.request.status, Status::Cancelled);
+            assert_eq!(trail.request.cancellation.as_ref().unwrap().by, actor.person);
+            assert_eq!(trail.audit.last().unwrap().user, actor.person);
+        }
+    }
+}
+
+/// Whoever answers for an agent or a service takes back what it asked for, with the permissions that
+/// they have for their own requests; and so does a service what it filed.
+#[test]
+fn the_owner_of_an_agent_or_a_service_cancels_what_it_asked_for() {
+    let people = format!(
+        "{BUNDLED_PEOPLE}\n[agents.\"robo@example.com\"]\nowner = \"erin@example.com\"\n\
+         [services.pipeline]\nowner = \"erin@example.com\"\n"
+    );
+    let policy = policy_of_people(2, &people);
+    let answer = |request: &Request, actor: &Actor| {
+        word(&decide(request, &cancel(), actor, &stamp(9, after(9000)), &policy, None))
+    };
+    for requester in [human("robo", &["agent"]), service("pipeline", &["developer"])] {
+        let request = Trail::open_as(draft(HIGH), &requester, &policy, None).request;
+        assert_eq!(answer(&request, &human("erin", &["developer"])), "cancelled");
+        // Policy still says what its own requester may do.
+        assert_eq!(answer(&request, &human("erin", &["agent"])), "not_permitted");
+        assert_eq!(answer(&request, &human("dan", &["developer"])), "not_found");
+        assert_eq!(answer(&request, &human("dan", &["developer", "approver"])), "not_permitted");
+    }
+    let filed = Actor { filed_by: Some(PersonId::service("pipeline").unwrap()), ..ann() };
+    let request = Trail::open_as(draft(HIGH), &filed, &policy, None).request;
+    for actor in [ann(), service("pipeline", &["developer"]), human("erin", &["developer"])] {
+        assert_eq!(answer(&request, &actor), "cancelled", "{}", actor.person);
     }
 }
 
@@ -330,7 +365,7 @@ fn an_admin_clears_a_stuck_execution_of_somebody_else_as_failed_only() {
 }
 
 #[test]
-fn an_agent_asks_sees_and_executes_but_cannot_withdraw() {
+fn an_agent_asks_sees_and_executes_but_cannot_cancel() {
     let robo = human("robo", &["agent"]);
     let trail = Trail::open_as(draft(HIGH), &robo, &policy(2), None);
     assert_eq!(trail.events[0].kind, Kind::Agent);

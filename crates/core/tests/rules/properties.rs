@@ -3,20 +3,23 @@
 
 use crate::fixture::{
     APPROVED_MS, HIGH, LOW, MEDIUM, NO_EXECUTION, PENDING_MS, Trail, after, canonical, classed,
-    deployment_key, draft, human, key, person, policy, service, stamp, text,
+    deployment_key, draft, human, key, person, policy, policy_of_people, service, stamp, text,
 };
 use crate::model::{Attempt, Model};
 use countersign_core::actor::{Actor, Channel, Kind};
-use countersign_core::audit::{AuditEvent, verify};
-use countersign_core::command::{Command, ExecutionOutcome};
-use countersign_core::event::{Change, EventType};
+use countersign_core::audit::{AuditEvent, replay, seal, verify};
+use countersign_core::command::{self, Command, ExecutionOutcome};
+use countersign_core::event::{Change, Event, EventType};
 use countersign_core::ids::ExecutionId;
+use countersign_core::person::PersonId;
+use countersign_core::policy::{BUNDLED_PEOPLE, Policy};
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::RiskLevel;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::LazyLock;
 
 /// Everybody. The same person may be here twice, in other groups or by another door.
 fn cast() -> Vec<Actor> {
@@ -41,6 +44,24 @@ fn cast() -> Vec<Actor> {
     ]
 }
 
+/// Agents and services, and who answers for them.
+const OWNERS: [(&str, &str); 2] =
+    [("robo@example.com", "erin@example.com"), ("service:pipeline", "fay@example.com")];
+
+/// The policy of the decisions, with these owners.
+fn owned_policy() -> &'static Policy {
+    static POLICY: LazyLock<Policy> = LazyLock::new(|| {
+        policy_of_people(
+            2,
+            &format!(
+                "{BUNDLED_PEOPLE}\n[agents.\"robo@example.com\"]\nowner = \"erin@example.com\"\n\
+                 [services.pipeline]\nowner = \"fay@example.com\"\n"
+            ),
+        )
+    });
+    &POLICY
+}
+
 #[derive(Debug, Clone)]
 struct Start {
     operation: &'static str,
@@ -53,6 +74,7 @@ struct Start {
 enum Verb {
     Approve,
     Reject,
+    Withdraw,
     Cancel,
     Comment,
     Start,
@@ -63,6 +85,8 @@ enum Verb {
 #[derive(Debug, Clone, Copy)]
 enum Wait {
     Milliseconds(i64),
+    /// Another clock, which is behind by so many milliseconds.
+    Behind(i64),
     /// Until so many milliseconds before or after the deadline, if that is still to come.
     ForDeadline(i64),
 }
@@ -71,7 +95,8 @@ enum Wait {
 enum Shown {
     Nothing,
     Right,
-    Wrong,
+    /// Of the content, of the parameters.
+    Wrong(bool, bool),
 }
 
 #[derive(Debug, Clone)]
@@ -111,12 +136,13 @@ fn any_start() -> impl Strategy<Value = Start> {
 fn any_step() -> impl Strategy<Value = Step> {
     let who = prop_oneof![3 => (0..cast().len()).prop_map(Some), 1 => Just(None)];
     let verb = prop_oneof![
-        8 => Just(Verb::Approve),
+        16 => Just(Verb::Approve),
         1 => Just(Verb::Reject),
+        2 => Just(Verb::Withdraw),
         1 => Just(Verb::Cancel),
-        2 => Just(Verb::Comment),
-        5 => Just(Verb::Start),
-        5 => Just(Verb::Finish),
+        3 => Just(Verb::Comment),
+        10 => Just(Verb::Start),
+        8 => Just(Verb::Finish),
         1 => Just(Verb::Expire),
     ];
     let wait = prop_oneof![
@@ -124,8 +150,10 @@ fn any_step() -> impl Strategy<Value = Step> {
         12 => (1..10_000i64).prop_map(Wait::Milliseconds),
         1 => (0..PENDING_MS).prop_map(Wait::Milliseconds),
         1 => (-2..=2i64).prop_map(Wait::ForDeadline),
+        1 => prop_oneof![3 => 1..5_100i64, 1 => 1..3_700_000i64].prop_map(Wait::Behind),
     ];
-    let shown = prop_oneof![3 => Just(Shown::Nothing), 3 => Just(Shown::Right), 1 => Just(Shown::Wrong)];
+    let shown = prop_oneof![3 => Just(Shown::Nothing), 3 => Just(Shown::Right), 1 => (any::<bool>(), any::<bool>())
+        .prop_map(|(content, parameters)| Shown::Wrong(content, parameters))];
     let key = prop_oneof![
         4 => Just(None),
         1 => (prop_oneof![Just("k"), Just("l")], prop_oneof![3 => Just("a"), 1 => Just("b")]).prop_map(Some),
@@ -159,27 +187,37 @@ struct Life {
     predicted: Vec<Answer>,
 }
 
+fn spelt(digest: String, is_wrong: bool) -> String {
+    if is_wrong { digest.to_uppercase() } else { digest }
+}
+
 fn command(step: &Step, request: &Request) -> Command {
-    let parameters_digest = match step.shown {
-        Shown::Nothing => None,
-        Shown::Right => Some(request.parameters_digest.to_string()),
-        Shown::Wrong => Some(request.parameters_digest.to_string().to_uppercase()),
+    let mut shown = if matches!(step.shown, Shown::Nothing) {
+        command::Shown::default()
+    } else {
+        command::Shown::of(request)
     };
+    if let Shown::Wrong(content, parameters) = step.shown {
+        shown.content_digest = shown.content_digest.map(|digest| spelt(digest, content));
+        shown.parameters_digest = shown.parameters_digest.map(|digest| spelt(digest, parameters));
+    }
     let execution_id = match &request.execution {
         Some(execution) if step.names_running_execution => execution.id,
         Some(_) | None => ExecutionId::parse(NO_EXECUTION).unwrap(),
     };
     match step.verb {
-        Verb::Approve => Command::Approve { comment: None, parameters_digest },
-        Verb::Reject => Command::Reject { reason: text("no") },
+        Verb::Approve => Command::Approve { comment: None, shown },
+        Verb::Reject => Command::Reject { reason: text("no"), shown },
+        Verb::Withdraw => Command::Withdraw { reason: None },
         Verb::Cancel => Command::Cancel { reason: None },
         Verb::Comment => Command::Comment { text: text("hm") },
-        Verb::Start => Command::Start { parameters_digest },
+        Verb::Start => Command::Start { shown },
         Verb::Finish => Command::Finish {
             execution_id,
             outcome: if step.succeeded { ExecutionOutcome::Succeeded } else { ExecutionOutcome::Failed },
             result: None,
             actual_cost: None,
+            shown,
         },
         Verb::Expire => Command::Expire,
     }
@@ -189,17 +227,18 @@ fn live(start: &Start, steps: &[Step]) -> Life {
     let cast = cast();
     let mut opening = draft(start.operation);
     opening.parameters = canonical(&format!(r#"{{"n": {}}}"#, start.parameters));
-    let digest = opening.parameters.digest().to_string();
     let mut trail = Trail::open_as(opening, &start.requester, &policy(start.high), None);
     let needed = match start.operation {
         LOW => 0,
         MEDIUM => 1,
         _ => usize::from(start.high),
     };
-    let filer = start.requester.filed_by.as_ref();
-    let lifetimes = (PENDING_MS, APPROVED_MS);
+    let filer = start.requester.filed_by.as_ref().map(PersonId::as_str);
     let requester = start.requester.person.as_str();
-    let mut model = Model::new(requester, filer.map(|filer| filer.as_str()), &digest, needed, lifetimes, 0);
+    let owners = OWNERS.iter().filter(|(owned, _)| requester == *owned || filer == Some(*owned));
+    let owners = owners.map(|(_, owner)| (*owner).to_owned()).collect();
+    let digests = [trail.request.content_digest(), trail.request.parameters_digest].map(|d| d.to_string());
+    let mut model = Model::new(requester, filer, owners, digests, needed, (PENDING_MS, APPROVED_MS));
 
     let mut states = vec![trail.request.clone()];
     let (mut answers, mut predicted) = (Vec::new(), Vec::new());
@@ -207,11 +246,16 @@ fn live(start: &Start, steps: &[Step]) -> Life {
         let epoch = after(0).as_millisecond();
         trail.clock = match (step.wait, trail.request.deadline()) {
             (Wait::Milliseconds(ms), _) => trail.clock + ms,
+            (Wait::Behind(_), _) => trail.clock,
             (Wait::ForDeadline(offset), Some(deadline)) => {
                 trail.clock.max(deadline.as_millisecond() - epoch + offset)
             }
             (Wait::ForDeadline(_), None) => trail.clock,
         };
+        let clock = trail.clock;
+        if let Wait::Behind(ms) = step.wait {
+            trail.clock -= ms;
+        }
         let sweep = Actor::expiry(Channel::Local);
         let actor = match (step.verb, step.who) {
             (Verb::Expire, _) => &sweep,
@@ -220,11 +264,14 @@ fn live(start: &Start, steps: &[Step]) -> Life {
         };
         let sent_key = if step.verb == Verb::Expire { None } else { step.key };
         let command = command(step, &trail.request);
-        let shown_digest = match &command {
-            Command::Approve { parameters_digest, .. } | Command::Start { parameters_digest } => {
-                parameters_digest.as_deref()
+        let shown = match &command {
+            Command::Approve { shown, .. }
+            | Command::Reject { shown, .. }
+            | Command::Start { shown }
+            | Command::Finish { shown, .. } => {
+                [shown.content_digest.as_deref(), shown.parameters_digest.as_deref()]
             }
-            _ => None,
+            _ => [None, None],
         };
         let names_execution = match &command {
             Command::Finish { execution_id, .. } => execution_id.to_string(),
@@ -235,7 +282,7 @@ fn live(start: &Start, steps: &[Step]) -> Life {
             is_human: actor.kind == Kind::Human,
             groups: &actor.groups,
             verb: command.name().as_str(),
-            shown_digest,
+            shown,
             names_execution: &names_execution,
             succeeded: step.succeeded,
             key: sent_key,
@@ -243,8 +290,9 @@ fn live(start: &Start, steps: &[Step]) -> Life {
             new_execution: &stamp(trail.request.version + 1, trail.now()).execution_id.to_string(),
         }));
         let idempotency = sent_key.map(|(name, body)| key(name, body));
-        answers.push(classed(&trail.give(actor, &command, idempotency.as_ref())));
+        answers.push(classed(&trail.give_under(owned_policy(), actor, &command, idempotency.as_ref())));
         states.push(trail.request.clone());
+        trail.clock = clock;
     }
     Life { trail, states, answers, predicted }
 }
@@ -289,13 +337,22 @@ proptest! {
         prop_assert!(request.filed_by.as_ref().is_none_or(|filer| !people.contains(filer)));
         prop_assert_eq!(request.approvals_received(), request.approved_by().collect::<BTreeSet<_>>().len());
 
-        let decided = life.trail.events.iter().filter(|event| event.change.event_type().is_decision());
-        for (event, decision) in decided.clone().zip(&request.decisions) {
-            prop_assert_eq!(event.kind, Kind::Human);
+        let withdrawn: HashSet<_> = life.trail.events.iter()
+            .flat_map(|event| match &event.change {
+                Change::Withdrawn { withdraws, .. } => withdraws.clone(),
+                _ => Vec::new(),
+            })
+            .collect();
+        let is_decision = |event: &&Event| event.change.event_type().is_decision();
+        let decided = life.trail.events.iter().filter(is_decision);
+        prop_assert!(decided.clone().all(|event| event.kind == Kind::Human));
+        let standing: Vec<_> = decided.filter(|event| !withdrawn.contains(&event.id)).collect();
+        for (event, decision) in standing.iter().zip(&request.decisions) {
             prop_assert_eq!(&event.user, &decision.person);
             prop_assert_eq!(event.id, decision.event_id);
         }
-        prop_assert_eq!(decided.count(), request.decisions.len());
+        prop_assert_eq!(standing.len(), request.decisions.len());
+        prop_assert_eq!(withdrawn.len(), request.withdrawals.len());
         let rejections = life.trail.events.iter()
             .filter(|event| event.change.event_type() == EventType::ApprovalRejected);
         prop_assert_eq!(rejections.count(), usize::from(request.status == Status::Rejected));
@@ -317,6 +374,9 @@ proptest! {
                 request.status,
                 Status::Approved | Status::Executing | Status::Executed | Status::Failed
             );
+            let was_expired = request.status == Status::Expired && request.approved_at.is_none();
+            prop_assert!(request.execution.is_none() || request.approved_at.is_some());
+            prop_assert!(!was_expired || people.len() < needed);
             if was_approved || request.approved_at.is_some() || request.execution.is_some() {
                 prop_assert!(people.len() >= needed, "{} of {}", people.len(), needed);
             }
@@ -354,9 +414,28 @@ proptest! {
             let record = AuditEvent::record(event, &replayed, &deployment_key());
             prop_assert_eq!(&record, &trail.audit[nth]);
             replayed.audit_head = record.hash;
+            replayed.seal = seal(&replayed, &deployment_key());
         }
         prop_assert_eq!(&replayed, &trail.request);
         prop_assert_eq!(verify(replayed.id, &trail.audit, replayed.audit_head), Ok(()));
+    }
+
+    /// No false alarm: whatever has happened to a request, it agrees with its trail at every moment.
+    #[test]
+    fn a_request_agrees_with_its_trail_whatever_has_happened((start, steps) in any_life()) {
+        let life = live(&start, &steps);
+        for request in &life.states {
+            let events = &life.trail.audit[..usize::try_from(request.version).unwrap()];
+            prop_assert_eq!(replay::check(request, events), Ok(()), "{:?}", request);
+        }
+    }
+
+    /// THREATS 57: no event is earlier than the one before it, whatever clocks say.
+    #[test]
+    fn time_never_goes_back_within_a_trail((start, steps) in any_life()) {
+        let life = live(&start, &steps);
+        prop_assert!(life.trail.events.windows(2).all(|pair| pair[0].at <= pair[1].at));
+        prop_assert_eq!(life.trail.request.updated_at, life.trail.events.last().unwrap().at);
     }
 
     #[test]
@@ -370,16 +449,22 @@ proptest! {
                 decisions: first.decisions.clone(),
                 approved_at: first.approved_at,
                 execute_by: first.execute_by,
+                expired_at: first.expired_at,
+                withdrawals: first.withdrawals.clone(),
                 cancellation: first.cancellation.clone(),
                 execution: first.execution.clone(),
                 comments: first.comments.clone(),
                 idempotency: first.idempotency.clone(),
                 version: first.version,
+                updated_at: first.updated_at,
+                last_event_id: first.last_event_id,
                 audit_head: first.audit_head,
+                seal: first.seal,
                 ..request.clone()
             };
             prop_assert_eq!(&fixed, first);
             prop_assert_eq!(request.parameters.digest(), request.parameters_digest);
+            prop_assert_eq!(request.content_digest(), first.content_digest());
         }
     }
 
@@ -389,8 +474,13 @@ proptest! {
         let mut request = life.trail.events[0].first_state().unwrap();
         for event in &life.trail.events[1..] {
             let late = request.deadline().is_some_and(|deadline| event.at >= deadline);
-            prop_assert_eq!(late, event.change == Change::Expired, "{:?}", event);
-            prop_assert_eq!(event.change == Change::Expired, event.status == Status::Expired);
+            let is_expiry = matches!(event.change, Change::Expired { .. });
+            // An approval that is taken back when the time for others is over.
+            let leaves_too_few = matches!(event.change, Change::Withdrawn { .. })
+                && request.status == Status::Approved
+                && event.at >= request.expires_at;
+            prop_assert_eq!(late, is_expiry, "{:?}", event);
+            prop_assert_eq!(is_expiry || leaves_too_few, event.status == Status::Expired, "{:?}", event);
             request.apply(event);
         }
     }
@@ -427,7 +517,7 @@ fn random_lives_reach_every_status_and_every_answer() {
     let mut runner = TestRunner::deterministic();
     let lives = any_life();
     let mut seen: HashMap<&'static str, usize> = HashMap::new();
-    for _ in 0..400 {
+    for _ in 0..1_500 {
         let (start, steps) = lives.new_tree(&mut runner).unwrap().current();
         let life = live(&start, &steps);
         *seen.entry(life.trail.request.status.as_str()).or_default() += 1;
@@ -449,6 +539,8 @@ fn random_lives_reach_every_status_and_every_answer() {
         "not_pending",
         "not_approved",
         "already_decided",
+        "not_decided",
+        "clock_skew",
         "digest_mismatch",
         "execution_mismatch",
         "not_due",

@@ -1,6 +1,7 @@
 //! Policies written from numbers, people who may or may not be the same human, and what they do:
 //! chance's worlds for `approval_policy.rs`.
 
+use crate::fixture::after;
 use countersign_core::access::{Access, Action, Answer, Question};
 use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::digest::Digest;
@@ -61,6 +62,8 @@ pub(crate) struct Spec {
     pub(crate) forgotten: Option<usize>,
     /// For each human's address, which entry it belongs to; none if it is not listed.
     pub(crate) entry_of: [Option<usize>; PEOPLE],
+    /// For each human's address, the entry that it belonged to once.
+    pub(crate) retired_by: [Option<usize>; PEOPLE],
     pub(crate) disabled: Set,
     /// A human's address that is listed as an agent.
     pub(crate) demoted: Option<usize>,
@@ -68,6 +71,8 @@ pub(crate) struct Spec {
     pub(crate) owner_of_ci: Option<usize>,
     pub(crate) owner_required: bool,
     pub(crate) unlisted_refused: bool,
+    /// The second at which the store was restored from a backup.
+    pub(crate) restored_at: Option<i64>,
 }
 
 impl Spec {
@@ -101,9 +106,55 @@ impl Spec {
         }
     }
 
-    /// All addresses of the same human.
+    /// The entry that an address belonged to once.
+    pub(crate) fn retired(&self, address: usize) -> Option<usize> {
+        self.retired_by.get(address).copied().flatten()
+    }
+
+    /// Who has an address: an entry, or the address itself.
+    pub(crate) fn holder(&self, address: usize) -> usize {
+        self.entry(address).map_or(address, |entry| 100 + entry)
+    }
+
+    /// Who made what was made under an address.
+    pub(crate) fn maker(&self, address: usize) -> usize {
+        self.retired(address).map_or_else(|| self.holder(address), |entry| 100 + entry)
+    }
+
+    /// All addresses that are, or were, one holder's.
+    pub(crate) fn of_holder(&self, holder: usize) -> Set {
+        let theirs = |address: &usize| {
+            self.holder(*address) == holder
+                || self.retired(*address).is_some_and(|entry| 100 + entry == holder)
+        };
+        (0..=CI).filter(theirs).collect()
+    }
+
+    /// All addresses that are, or were, those of whoever has this one.
     pub(crate) fn addresses(&self, address: usize) -> Set {
-        (0..=CI).filter(|other| self.human(*other) == self.human(address)).collect()
+        self.of_holder(self.holder(address))
+    }
+
+    pub(crate) fn is_disabled_holder(&self, holder: usize) -> bool {
+        holder >= 100 && self.disabled.contains(&(holder - 100))
+    }
+
+    /// Leaves out what a file may not say of retired addresses.
+    fn settle_retired(&mut self) {
+        for address in 0..PEOPLE {
+            let Some(former) = self.retired_by[address] else { continue };
+            let is_known_by_it = self.entry(address).is_some() && self.main(address) == address;
+            let owners =
+                [self.owner_of_robo, self.owner_of_ci, self.demoted.map(|_| self.owner_of_demoted())];
+            let has_entry = (0..PEOPLE).any(|other| self.entry(other) == Some(former));
+            if !has_entry
+                || is_known_by_it
+                || self.entry(address) == Some(former)
+                || owners.contains(&Some(address))
+            {
+                self.retired_by[address] = None;
+            }
+        }
     }
 
     pub(crate) fn owner(&self, address: usize) -> Option<usize> {
@@ -143,6 +194,9 @@ impl Spec {
             let others: Vec<_> = addresses.map(|person| id(person).to_string()).collect();
             writeln!(text, "[people.\"{}\"]\naddresses = {others:?}", id(main)).unwrap();
             writeln!(text, "disabled = {}", self.disabled.contains(&entry)).unwrap();
+            let retired = (0..PEOPLE).filter(|person| self.retired(*person) == Some(entry));
+            let retired: Vec<_> = retired.map(|person| id(person).to_string()).collect();
+            writeln!(text, "retired = {retired:?}").unwrap();
         }
         let mut machine = |table: &str, name: &str, address: usize, owner: usize| {
             let disabled = self.is_disabled(address);
@@ -163,11 +217,16 @@ impl Spec {
             .iter()
             .map(|(groups, people)| format!("\"{}\" = {people}", names(groups).join("|")))
             .collect();
+        let restored = self.restored_at.map(|second| {
+            let at = after(second * 1000);
+            format!("restored_at = \"{at}\"\n")
+        });
         let rules = format!(
-            "[defaults]\npending_seconds = {}\nexecute_within_seconds = {}\n\
+            "{}[defaults]\npending_seconds = {}\nexecute_within_seconds = {}\n\
              [approvals]\nlow = 0\nmedium = 1\nhigh = {}\n\
              [environments]\nnon_production_instances = {:?}\n\
              [rules.r]\napprovals = {}\nslots = {{ {} }}\ndigest_required = {}\n",
+            restored.unwrap_or_default(),
             self.pending_seconds,
             self.execute_within_seconds,
             self.high,
@@ -239,8 +298,11 @@ impl Caller {
 pub(crate) enum Verb {
     Approve,
     Reject,
+    Withdraw,
     Cancel,
     Start,
+    /// By the sweep.
+    Expire,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,6 +310,8 @@ pub(crate) enum Shown {
     Nothing,
     Right,
     Wrong,
+    /// The digest of the parameters, which says nothing of what they are for.
+    Parameters,
 }
 
 #[derive(Debug, Clone)]
@@ -310,12 +374,23 @@ pub(crate) fn any_spec() -> impl Strategy<Value = Spec> {
         prop::option::weighted(0.7, 0..PEOPLE),
         prop::bool::weighted(0.1),
         prop::bool::weighted(0.1),
+        prop::array::uniform6(prop::option::weighted(0.15, 0..PEOPLE)),
+        prop::option::weighted(0.1, 0..12i64),
     );
     (demands, times, access, people).prop_map(|(demands, times, access, people)| {
         let (high, approvals, mut slots, digest_required) = demands;
         let (permitted, forgotten, juniors, blind, non_production) = access;
-        let (entry_of, disabled, demoted, mut owner_of_robo, mut owner_of_ci, owner_required, unlisted) =
-            people;
+        let (
+            entry_of,
+            disabled,
+            demoted,
+            mut owner_of_robo,
+            mut owner_of_ci,
+            owner_required,
+            unlisted,
+            retired_by,
+            restored_at,
+        ) = people;
         slots.retain(|groups, _| forgotten.is_none_or(|group| !groups.contains(&group)));
         // An owner is a human.
         for owner in [&mut owner_of_robo, &mut owner_of_ci] {
@@ -323,7 +398,7 @@ pub(crate) fn any_spec() -> impl Strategy<Value = Spec> {
                 *owner = None;
             }
         }
-        Spec {
+        let mut spec = Spec {
             high,
             approvals,
             slots,
@@ -336,21 +411,25 @@ pub(crate) fn any_spec() -> impl Strategy<Value = Spec> {
             non_production,
             forgotten,
             entry_of,
+            retired_by,
             disabled,
             demoted,
             owner_of_robo,
             owner_of_ci,
             owner_required,
             unlisted_refused: unlisted,
-        }
+            restored_at,
+        };
+        spec.settle_retired();
+        spec
     })
 }
 
 /// A later policy: mostly the first one with a few things changed, as policies change.
 pub(crate) fn any_later(first: Spec) -> impl Strategy<Value = Spec> {
-    (any_spec(), prop::array::uniform6(prop::bool::weighted(0.3))).prop_map(move |(other, change)| {
+    (any_spec(), prop::array::uniform8(prop::bool::weighted(0.3))).prop_map(move |(other, change)| {
         let mut spec = first.clone();
-        let [demands, times, access, merge, disable, rest] = change;
+        let [demands, times, access, merge, retire, disable, restore, rest] = change;
         if demands {
             (spec.high, spec.approvals, spec.digest_required) =
                 (other.high, other.approvals, other.digest_required);
@@ -368,12 +447,19 @@ pub(crate) fn any_later(first: Spec) -> impl Strategy<Value = Spec> {
         if merge {
             spec.entry_of = other.entry_of;
         }
+        if retire {
+            spec.retired_by = other.retired_by;
+        }
+        if restore {
+            spec.restored_at = other.restored_at;
+        }
         if disable {
             spec.disabled = other.disabled.clone();
         }
         if rest {
             return other;
         }
+        spec.settle_retired();
         let forgotten = spec.forgotten;
         spec.slots.retain(|groups, _| forgotten.is_none_or(|group| !groups.contains(&group)));
         spec
@@ -384,10 +470,20 @@ pub(crate) fn any_step(policies: usize) -> impl Strategy<Value = Step> {
     let address = prop_oneof![12 => 0..PEOPLE, 1 => Just(ROBO), 1 => Just(CI)];
     let caller = (address, any_groups()).prop_map(|(address, groups)| Caller { address, groups });
     let verb = prop_oneof![
-        16 => Just(Verb::Approve), 1 => Just(Verb::Reject), 1 => Just(Verb::Cancel), 6 => Just(Verb::Start),
+        16 => Just(Verb::Approve),
+        1 => Just(Verb::Reject),
+        2 => Just(Verb::Withdraw),
+        1 => Just(Verb::Cancel),
+        6 => Just(Verb::Start),
+        1 => Just(Verb::Expire),
     ];
-    let shown = prop_oneof![2 => Just(Shown::Nothing), 5 => Just(Shown::Right), 1 => Just(Shown::Wrong)];
-    let wait = prop_oneof![12 => Just(1i64), 1 => 30..70i64, 1 => Just(0i64)];
+    let shown = prop_oneof![
+        2 => Just(Shown::Nothing),
+        8 => Just(Shown::Right),
+        1 => Just(Shown::Wrong),
+        1 => Just(Shown::Parameters),
+    ];
+    let wait = prop_oneof![12 => Just(1i64), 1 => 30..70i64, 1 => Just(0i64), 1 => -8..0i64];
     let change = prop::option::weighted(0.25, 0..policies);
     (prop::option::weighted(0.85, caller), verb, shown, wait, change).prop_map(
         |(caller, verb, shown, wait_seconds, policy)| {

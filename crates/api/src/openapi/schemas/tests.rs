@@ -4,7 +4,7 @@ use super::*;
 use crate::wire::{
     ActionBody, ApprovalBody, CommentBody, DecisionBody, EventBody, EventsBody, ExplainBody, FieldError,
     HealthBody, ListBody, MissingBody, ProblemBody, RefusalBody, RequestBody, RuleBody, SimulateBody,
-    SlotBody, SummaryBody,
+    SlotBody, SummaryBody, WithdrawalBody,
 };
 use countersign_core::idempotency::IdempotencyKey;
 use countersign_core::risk::Cost;
@@ -21,6 +21,8 @@ fn request_body() -> RequestBody {
         instance_id: String::new(),
         parameters: Some(json!({})),
         parameters_digest: some(),
+        content_digest: some(),
+        content: Some(json!({})),
         environment: String::new(),
         risk_level: String::new(),
         requested_by: String::new(),
@@ -39,14 +41,17 @@ fn request_body() -> RequestBody {
         rules: Vec::new(),
         approvals_received: 0,
         approved_by: Vec::new(),
+        blocked_by: vec![String::new()],
         approved_at: some(),
         rejected_by: some(),
         rejected_at: some(),
         rejection_reason: some(),
         cancelled_at: some(),
+        cancelled_by: some(),
         cancellation_reason: some(),
         expires_at: String::new(),
         execute_by: some(),
+        closed_at: some(),
         execution_id: some(),
         execution_started_at: some(),
         execution_started_by: some(),
@@ -55,6 +60,11 @@ fn request_body() -> RequestBody {
         actual_cost: Some(1.0),
         comments: Vec::new(),
         decisions: Vec::new(),
+        withdrawals: vec![WithdrawalBody {
+            person: String::new(),
+            at: String::new(),
+            event_id: String::new(),
+        }],
         version: 1,
         policy_version: String::new(),
         audit_head: String::new(),
@@ -86,6 +96,7 @@ fn summary_body() -> SummaryBody {
 fn event_body() -> EventBody {
     EventBody {
         format: String::new(),
+        stream: String::new(),
         event_id: String::new(),
         request_id: String::new(),
         sequence: 1,
@@ -94,6 +105,7 @@ fn event_body() -> EventBody {
         user: String::new(),
         kind: String::new(),
         channel: String::new(),
+        source_ip: Some(String::new()),
         instance_id: String::new(),
         operation_type: String::new(),
         environment: String::new(),
@@ -101,6 +113,7 @@ fn event_body() -> EventBody {
         requested_by: String::new(),
         status: String::new(),
         details: json!({}),
+        state_digest: String::new(),
         prev_hash: String::new(),
         hash: String::new(),
     }
@@ -133,6 +146,7 @@ fn explain_body() -> ExplainBody {
         rules: Vec::new(),
         current_policy_version: String::new(),
         current_rules: Vec::new(),
+        blocked_by: vec![String::new()],
         approvals: Vec::new(),
         missing: MissingBody { slots: Vec::new(), from_anybody: 0 },
         approvers: Vec::new(),
@@ -194,7 +208,8 @@ fn the_schemas_have_the_members_of_the_wire_types() {
     is_described("Request", &request_body());
     is_described("Summary", &summary_body());
     is_described("List", &ListBody { items: Vec::new(), next_cursor: None });
-    is_described("Events", &EventsBody { items: Vec::new() });
+    let events = EventsBody { items: Vec::new(), verified: false, findings: vec![String::new()] };
+    is_described("Events", &events);
     is_described("Event", &event_body());
     is_described("Problem", &problem_body());
     is_described("FieldError", &FieldError::new("", ""));
@@ -210,11 +225,15 @@ fn the_schemas_have_the_members_of_the_wire_types() {
         at: text(),
         groups: Vec::new(),
         digest_presented: false,
+        counts: Some(false),
+        reason: Some(text()),
+        policy_version: text(),
         channel: text(),
         comment: Some(text()),
         event_id: text(),
     };
     is_described("Decision", &decision);
+    is_described("Withdrawal", &WithdrawalBody { person: text(), at: text(), event_id: text() });
     is_described("Slot", &SlotBody { groups: Vec::new(), approvals: 1 });
     is_described("Rule", &RuleBody { name: text(), demands: Vec::new() });
 }
@@ -252,9 +271,13 @@ fn lengths_are_what_the_code_allows() {
         assert_eq!(Justification::parse(&sent("Create", "justification")).is_ok(), fits);
         assert_eq!(RollbackPlan::parse(&sent("Create", "rollback_plan")).is_ok(), fits);
         assert_eq!(DurationText::parse(&sent("Create", "estimated_duration")).is_ok(), fits);
-        for (schema, name) in
-            [("Approve", "comments"), ("Reject", "reason"), ("Cancel", "reason"), ("Comment", "text")]
-        {
+        for (schema, name) in [
+            ("Approve", "comments"),
+            ("Reject", "reason"),
+            ("Withdraw", "reason"),
+            ("Cancel", "reason"),
+            ("Comment", "text"),
+        ] {
             assert_eq!(CommentText::parse(&sent(schema, name)).is_ok(), fits, "{schema}");
         }
         // The patterns of identifiers and keys.

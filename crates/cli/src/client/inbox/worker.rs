@@ -113,9 +113,9 @@ fn load(session: &Session, id: &str) -> Result<Box<RequestBody>, Exit> {
 
 fn decide(session: &Session, decision: &Decision) -> Result<Box<RequestBody>, Exit> {
     let body = match decision.verb {
-        Verb::Approve if decision.text.is_empty() => json!({ "parameters_digest": decision.digest }),
-        Verb::Approve => json!({ "parameters_digest": decision.digest, "comments": decision.text }),
-        Verb::Reject => json!({ "reason": decision.text }),
+        Verb::Approve if decision.text.is_empty() => json!({ "content_digest": decision.digest }),
+        Verb::Approve => json!({ "content_digest": decision.digest, "comments": decision.text }),
+        Verb::Reject => json!({ "content_digest": decision.digest, "reason": decision.text }),
     };
     let path = format!("{}/{}", path(&decision.id)?, decision.verb.as_str());
     session.connection.change("POST", &path, &body, &decision.key).map(Box::new)

@@ -1,0 +1,97 @@
+//! The fields of what callers send: of each operation, and of the original ones.
+
+use super::Member;
+use crate::openapi::values::{
+    caller, cost, environment, identifier, limit, names, parameters, person, reference, result, risk_level,
+    shown_content, shown_parameters, string, text, told, uuid,
+};
+use countersign_core::command::ExecutionOutcome;
+use serde_json::json;
+
+pub(super) fn create() -> Vec<Member> {
+    vec![
+        ("operation_type*", told(identifier(), "What is to be done.")),
+        ("instance_id*", told(identifier(), "To what.")),
+        ("parameters*", parameters()),
+        ("environment*", told(environment(), "Raises what policy says of the instance, never lowers it.")),
+        ("justification*", told(text(4000), "Why.")),
+        ("risk_level", told(risk_level(), "Raises what policy says of the operation, never lowers it.")),
+        ("estimated_cost", cost()),
+        ("estimated_duration", told(text(200), "How long it is expected to take, in words.")),
+        ("ticket", told(identifier(), "The ticket it belongs to, in some other system.")),
+        ("rollback_plan", told(text(4000), "How to go back.")),
+        ("requested_by", caller()),
+    ]
+}
+
+/// What the caller names of what they were shown.
+fn shown() -> Vec<Member> {
+    vec![("content_digest", shown_content()), ("parameters_digest", shown_parameters())]
+}
+
+pub(super) fn approve() -> Vec<Member> {
+    [vec![("comments", text(2000)), ("approved_by", caller())], shown()].concat()
+}
+
+pub(super) fn reject() -> Vec<Member> {
+    [vec![("reason*", text(2000)), ("rejected_by", caller())], shown()].concat()
+}
+
+pub(super) fn withdraw() -> Vec<Member> {
+    vec![("reason", text(2000)), ("withdrawn_by", caller())]
+}
+
+pub(super) fn cancel() -> Vec<Member> {
+    vec![("reason", text(2000)), ("cancelled_by", caller())]
+}
+
+pub(super) fn comment() -> Vec<Member> {
+    vec![("text*", text(2000)), ("comment_by", caller())]
+}
+
+pub(super) fn start() -> Vec<Member> {
+    [vec![("executed_by", caller())], shown()].concat()
+}
+
+pub(super) fn finish() -> Vec<Member> {
+    let members = vec![
+        ("execution_id*", told(uuid(), "As the start of the execution answered.")),
+        ("outcome*", names(&ExecutionOutcome::ALL, ExecutionOutcome::as_str)),
+        ("result", result()),
+        ("actual_cost", cost()),
+        ("executed_by", caller()),
+    ];
+    [members, shown()].concat()
+}
+
+/// The fields of an original operation, `operation` itself excepted.
+pub(super) fn original(operation: &str) -> Vec<Member> {
+    let of_one = |members: Vec<Member>| [vec![("request_id*", uuid())], members].concat();
+    // A query string has only text, and some clients treat a body likewise.
+    let digits = json!({ "type": "string", "pattern": "^0*([1-9][0-9]?|100)$" });
+    let page = || vec![("limit", json!({ "anyOf": [limit(), digits.clone()] })), ("cursor", string())];
+    let filtered = |member: Member| [vec![member, ("status", reference("Status"))], page()].concat();
+    match operation {
+        "create_request" => create(),
+        "approve_request" => of_one(approve()),
+        "reject_request" => of_one(reject()),
+        "withdraw_approval" => of_one(withdraw()),
+        "cancel_request" => of_one(cancel()),
+        "add_comment" => of_one(comment()),
+        "get_pending_approvals" => {
+            let hides = "Leaves out what this person made or has approved, what was filed for them, and what their agents and services made.";
+            [vec![("user_email", told(string(), hides))], page()].concat()
+        }
+        "get_user_requests" => filtered(("user_email*", person())),
+        "get_instance_requests" => filtered(("instance_id*", identifier())),
+        "start_execution" => of_one(start()),
+        "finish_execution" => of_one(finish()),
+        "mark_executed" => {
+            let members =
+                vec![("executed_by", caller()), ("execution_result", result()), ("actual_cost", cost())];
+            of_one([members, shown()].concat())
+        }
+        // `get_request` and `get_request_events`.
+        _ => of_one(Vec::new()),
+    }
+}

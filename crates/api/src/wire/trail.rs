@@ -1,0 +1,109 @@
+//! A request's audit trail, as it is answered.
+
+use super::text;
+use countersign_app::events::CheckedTrail;
+use countersign_core::audit::{self, AuditEvent};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// A request's audit trail.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventsBody {
+    /// Its events, oldest first. Those that cannot be read are left out.
+    pub items: Vec<EventBody>,
+    /// Whether the trail is whole and has made the request what it is.
+    pub verified: bool,
+    /// What is not as it was written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<String>,
+}
+
+/// An audit event. `hash` is SHA-256 over the canonical JSON (RFC 8785) of all other members.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventBody {
+    /// Names the set of members that is hashed.
+    pub format: String,
+    /// The chain that it belongs to: `request/` and the id of the request.
+    pub stream: String,
+    /// Names the event.
+    pub event_id: String,
+    /// The request it happened to.
+    pub request_id: String,
+    /// Its place in the trail, from 1.
+    pub sequence: u64,
+    /// When.
+    pub timestamp: String,
+    /// What happened.
+    pub event_type: String,
+    /// Who.
+    pub user: String,
+    /// `human`, `agent` or `service`.
+    pub kind: String,
+    /// `api`, `direct` or `local`.
+    pub channel: String,
+    /// The caller's address, as far as the service can vouch for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_ip: Option<String>,
+    /// To what.
+    pub instance_id: String,
+    /// What was asked for.
+    pub operation_type: String,
+    /// Where.
+    pub environment: String,
+    /// How dangerous.
+    pub risk_level: String,
+    /// Who asked.
+    pub requested_by: String,
+    /// The request's status after the event.
+    pub status: String,
+    /// Digests, numbers, times and ids that belong to the event.
+    pub details: Value,
+    /// SHA-256 of the canonical state of the request after the event.
+    pub state_digest: String,
+    /// The hash of the event before; zeros for the first.
+    pub prev_hash: String,
+    /// Binds the event.
+    pub hash: String,
+}
+
+impl From<&CheckedTrail> for EventsBody {
+    fn from(checked: &CheckedTrail) -> Self {
+        let CheckedTrail { trail, finding } = checked;
+        let finding = finding.as_ref().map(ToString::to_string);
+        let findings: BTreeSet<String> = trail.damaged.iter().cloned().chain(finding).collect();
+        Self {
+            items: trail.events.iter().map(EventBody::from).collect(),
+            verified: findings.is_empty(),
+            findings: findings.into_iter().collect(),
+        }
+    }
+}
+
+impl From<&AuditEvent> for EventBody {
+    fn from(event: &AuditEvent) -> Self {
+        Self {
+            format: audit::FORMAT.to_owned(),
+            stream: audit::request_stream(event.request_id),
+            event_id: event.event_id.to_string(),
+            request_id: event.request_id.to_string(),
+            sequence: event.sequence,
+            timestamp: event.timestamp.to_string(),
+            event_type: event.event_type.as_str().to_owned(),
+            user: event.user.to_string(),
+            kind: event.kind.as_str().to_owned(),
+            channel: event.channel.as_str().to_owned(),
+            source_ip: text(event.source_ip),
+            instance_id: event.instance_id.to_string(),
+            operation_type: event.operation_type.to_string(),
+            environment: event.environment.as_str().to_owned(),
+            risk_level: event.risk_level.as_str().to_owned(),
+            requested_by: event.requested_by.to_string(),
+            status: event.status.to_string(),
+            details: event.details.to_value(),
+            state_digest: event.state_digest.to_string(),
+            prev_hash: event.prev_hash.to_string(),
+            hash: event.hash.to_string(),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Holding a whole store against itself: requests against their seals and trails, messages against the
+//! events that they tell of, and the store against what was published from it.
+
+use crate::failure::Failure;
+use crate::integrity::{check_seal, compare};
+use crate::ports::{LoadEvents, LoadRequest, Outbox, OutboxEntry, ScanStore, StoreError};
+use countersign_core::audit::Finding;
+use countersign_core::digest::DeploymentKey;
+use countersign_core::ids::{EventId, RequestId};
+use countersign_core::notification::{self, Notice};
+use countersign_core::refusal::Refusal;
+use countersign_core::timestamp::Timestamp;
+use std::collections::BTreeSet;
+
+/// What was published of one event, as a subscriber or a log has kept it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The request.
+    pub request_id: RequestId,
+    /// The place of the event in its trail.
+    pub sequence: u64,
+    /// The hash of the event.
+    pub hash: String,
+}
+
+/// What was checked, and what was found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Verification {
+    /// How many requests were checked.
+    pub requests: usize,
+    /// How many messages were checked.
+    pub messages: usize,
+    /// How many published events were looked for.
+    pub published: usize,
+    /// What is not as it was written: the id of a request or of an event, and how.
+    pub findings: Vec<(String, Finding)>,
+}
+
+/// Checks one request.
+///
+/// # Errors
+/// [`Refusal::NotVisible`] if there is none, [`Failure::Unavailable`].
+pub async fn request<S: LoadRequest + LoadEvents>(
+    store: &S,
+    key: &DeploymentKey,
+    id: RequestId,
+) -> Result<Option<Finding>, Failure> {
+    let request = match store.load(id).await {
+        Ok(request) => request,
+        Err(StoreError::Damaged(reason)) => return Ok(Some(Finding::Unreadable(reason))),
+        Err(error) => return Err(error.into()),
+    };
+    let trail = store.load_events(id).await?;
+    let Some(request) = request else {
+        let is_unknown = trail.events.is_empty() && trail.damaged.is_empty();
+        return if is_unknown { Err(Refusal::NotVisible.into()) } else { Ok(Some(Finding::NoRequest)) };
+    };
+    if let Err(Refusal::Integrity(finding)) = check_seal(&request, key) {
+        return Ok(Some(finding));
+    }
+    Ok(compare(&request, &trail).err())
+}
+
+/// Checks every request, every trail and every message of a store.
+///
+/// # Errors
+/// [`Failure::Unavailable`].
+pub async fn all<S: ScanStore, O: Outbox>(
+    store: &S,
+    outbox: &O,
+    key: &DeploymentKey,
+) -> Result<Verification, Failure> {
+    let mut verification = Verification::default();
+    for id in all_ids(store).await? {
+        verification.requests += 1;
+        let finding = match RequestId::parse(&id) {
+            Ok(id) => request(store, key, id).await?,
+            Err(error) => Some(Finding::Unreadable(error.to_string())),
+        };
+        verification.findings.extend(finding.map(|finding| (id, finding)));
+    }
+    for shard in outbox.shards() {
+        let mut after = None;
+        loop {
+            let page = outbox.undelivered(&shard, Timestamp::LATEST, after.as_ref()).await?;
+            verification.check_messages(store, key, page.entries).await?;
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    let mut after = None;
+    loop {
+        let page = outbox.dead(after.as_ref()).await?;
+        verification.check_messages(store, key, page.entries).await?;
+        after = page.next;
+        if after.is_none() {
+            return Ok(verification);
+        }
+    }
+}
+
+async fn all_ids<S: ScanStore>(store: &S) -> Result<BTreeSet<String>, Failure> {
+    let mut ids = BTreeSet::new();
+    let mut cursor = None;
+    loop {
+        let (page, next) = store.scan_ids(cursor).await?;
+        ids.extend(page);
+        cursor = next;
+        if cursor.is_none() {
+            return Ok(ids);
+        }
+    }
+}
+
+impl Verification {
+    async fn check_messages<S: LoadEvents>(
+        &mut self,
+        store: &S,
+        key: &DeploymentKey,
+        entries: Vec<OutboxEntry>,
+    ) -> Result<(), Failure> {
+        for entry in entries {
+            self.messages += 1;
+            let place = entry.key.event_id.clone();
+            let finding = match (&entry.notice, EventId::parse(&place)) {
+                (Ok(notice), Ok(event_id)) => message(store, key, &entry, notice, event_id).await?,
+                (Err(reason), _) => Some(Finding::Unreadable(reason.clone())),
+                (_, Err(error)) => Some(Finding::Unreadable(error.to_string())),
+            };
+            self.findings.extend(finding.map(|finding| (place, finding)));
+        }
+        Ok(())
+    }
+
+    /// Looks for each published event in the store: one that is not there was taken out of it after it
+    /// had been published, as by a rollback of a request together with its trail.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn check_published<S: LoadEvents>(
+        &mut self,
+        store: &S,
+        published: &[Published],
+    ) -> Result<(), Failure> {
+        for event in published {
+            self.published += 1;
+            let trail = store.load_events(event.request_id).await?;
+            let is_there = trail
+                .events
+                .iter()
+                .any(|stored| stored.sequence == event.sequence && stored.hash.to_string() == event.hash);
+            if !is_there {
+                let finding = Finding::Forgotten { sequence: event.sequence, hash: event.hash.clone() };
+                self.findings.push((event.request_id.to_string(), finding));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A message is what this deployment wrote with the event, which is in its trail.
+async fn message<S: LoadEvents>(
+    store: &S,
+    key: &DeploymentKey,
+    entry: &OutboxEntry,
+    notice: &Notice,
+    event_id: EventId,
+) -> Result<Option<Finding>, Failure> {
+    let is_sealed = entry.seal == Some(notification::seal(event_id, &entry.document, key));
+    let is_on_record = match notice {
+        Notice::Anomaly(_) => true,
+        Notice::Event(notification) => {
+            let trail = store.load_events(notification.request_id).await?;
+            trail.events.iter().any(|event| {
+                event.event_id == notification.event_id
+                    && event.sequence == notification.sequence
+                    && event.hash == notification.hash
+            })
+        }
+    };
+    Ok((!is_sealed || !is_on_record).then_some(Finding::Message(event_id)))
+}

@@ -1,0 +1,252 @@
+//! `countersign verify`: requests held against their trails. Of a service, by asking it and checking its
+//! answer here; of a stopped service or a deployment, by reading the store.
+
+use crate::arguments::VerifyArguments;
+use crate::aws;
+use crate::client::command::Session;
+use crate::exit::Exit;
+use crate::stopped_service::StoppedService;
+use countersign_api::wire::{EventBody, EventsBody, RequestBody};
+use countersign_app::failure::Failure;
+use countersign_app::verify::{self, Published, Verification};
+use countersign_core::canonical::CanonicalJson;
+use countersign_core::digest::{DeploymentKey, Digest};
+use countersign_core::ids::RequestId;
+use countersign_core::refusal::Refusal;
+use countersign_core::request::Status;
+use countersign_core::text::escaped_line;
+use countersign_dynamodb::outbox::DynamoOutbox;
+use countersign_dynamodb::store::DynamoStore;
+use countersign_dynamodb::table::TableNames;
+use serde_json::{Value, json};
+use std::io::Write as _;
+use std::path::Path;
+
+/// Checks, and says what is not as it was written. Exit code 1 if anything is not.
+///
+/// # Errors
+/// Findings, or that nothing could be checked.
+pub fn run(arguments: &VerifyArguments) -> Result<(), Exit> {
+    let published = arguments.log.as_deref().map(published).transpose()?.unwrap_or_default();
+    if arguments.environment.is_none() && arguments.data_dir.is_none() {
+        if arguments.log.is_some() {
+            return Err(Exit::usage(
+                "--log is held against a store: add --data-dir or --environment".to_owned(),
+            ));
+        }
+        return of_service(arguments);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime does not start: {error}"))?;
+    let verification = runtime.block_on(async {
+        match (&arguments.environment, &arguments.data_dir) {
+            (Some(environment), _) => {
+                let aws = aws::configuration(arguments.aws_ca_bundle.as_deref()).await?;
+                let tables = TableNames::of_environment(environment);
+                let outbox = DynamoOutbox::connect(&aws, tables.outbox.clone());
+                let store = DynamoStore::connect(&aws, tables);
+                of_store(arguments, &store, &outbox, &deployment_key(arguments)?, &published).await
+            }
+            (None, Some(directory)) => {
+                let stopped = StoppedService::open(directory)?;
+                let key = stopped.directory.deployment_key().map_err(|error| error.to_string())?;
+                let outbox = DynamoOutbox::new(stopped.client.clone(), stopped.tables.outbox.clone());
+                let store = DynamoStore::new(stopped.client, stopped.tables);
+                of_store(arguments, &store, &outbox, &key, &published).await
+            }
+            (None, None) => Ok(Verification::default()),
+        }
+    })?;
+    report(&verification, arguments.connection.json)
+}
+
+/// The key as the functions make it of the secret's text.
+fn deployment_key(arguments: &VerifyArguments) -> Result<DeploymentKey, Exit> {
+    let Some(secret) = &arguments.deployment_key else {
+        return Err(Exit::usage(
+            "--environment needs the deployment's key: set DEPLOYMENT_KEY to the secret's text".to_owned(),
+        ));
+    };
+    Ok(DeploymentKey::new(*Digest::of(secret).as_bytes()))
+}
+
+async fn of_store(
+    arguments: &VerifyArguments,
+    store: &DynamoStore,
+    outbox: &DynamoOutbox,
+    key: &DeploymentKey,
+    published: &[Published],
+) -> Result<Verification, Exit> {
+    let failed = |error: Failure| Exit::from(format!("the store cannot be read: {error}"));
+    let mut verification = if arguments.all {
+        verify::all(store, outbox, key).await.map_err(failed)?
+    } else {
+        let mut verification = Verification::default();
+        for id in &arguments.ids {
+            let request_id = RequestId::parse(id)
+                .map_err(|error| Exit::usage(format!("`{}` {error}", escaped_line(id))))?;
+            let finding = verify::request(store, key, request_id).await.map_err(|error| match error {
+                Failure::Refused(Refusal::NotVisible) => Exit::not_found(format!("there is no request {id}")),
+                error => failed(error),
+            })?;
+            verification.requests += 1;
+            verification.findings.extend(finding.map(|finding| (id.clone(), finding)));
+        }
+        verification
+    };
+    verification.check_published(store, published).await.map_err(failed)?;
+    Ok(verification)
+}
+
+/// The events that a file of published documents names. Lines about anything else are passed over.
+fn published(path: &Path) -> Result<Vec<Published>, Exit> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("--log {}: {error}", path.display()))?;
+    let read = |line: &str| {
+        let document: Value = serde_json::from_str(line).ok()?;
+        let member = |name: &str| document.get(name).and_then(Value::as_str);
+        Some(Published {
+            request_id: RequestId::parse(member("request_id")?).ok()?,
+            sequence: document.get("sequence")?.as_u64()?,
+            hash: member("hash")?.to_owned(),
+        })
+    };
+    Ok(text.lines().filter_map(read).collect())
+}
+
+fn report(verification: &Verification, as_json: bool) -> Result<(), Exit> {
+    let Verification { requests, messages, published, findings } = verification;
+    if as_json {
+        let findings: Vec<_> = findings
+            .iter()
+            .map(|(id, finding)| json!({ "id": id, "finding": finding.to_string() }))
+            .collect();
+        print(&json!({
+            "verified": findings.is_empty(), "requests": requests, "messages": messages,
+            "published": published, "findings": findings,
+        }))?;
+    } else {
+        for (id, finding) in findings {
+            print(&format_args!("{}  {}", escaped_line(id), escaped_line(&finding.to_string())))?;
+        }
+        let counted = |count: &usize, noun: &str| {
+            let plural = if *count == 1 { "" } else { "s" };
+            format!("{count} {noun}{plural}")
+        };
+        let mut checked = vec![counted(requests, "request")];
+        checked.extend((*messages > 0).then(|| counted(messages, "message")));
+        checked.extend((*published > 0).then(|| counted(published, "published event")));
+        let outcome = match findings.len() {
+            0 => "all as they were written".to_owned(),
+            count => counted(&count, "finding"),
+        };
+        print(&format_args!("{} checked: {outcome}", checked.join(", ")))?;
+    }
+    if findings.is_empty() { Ok(()) } else { Err(Exit::told()) }
+}
+
+fn print(line: &dyn std::fmt::Display) -> Result<(), Exit> {
+    writeln!(std::io::stdout(), "{line}").map_err(|error| Exit::of_stdout(&error))
+}
+
+/// What was found out about one request of a service.
+struct Checked {
+    id: String,
+    findings: Vec<String>,
+}
+
+/// Asks the service, which holds each request against its trail, and checks here what can be checked
+/// without trusting it: the chain of hashes, and the digest of the content.
+fn of_service(arguments: &VerifyArguments) -> Result<(), Exit> {
+    let session = Session::open(&arguments.connection)?;
+    let ids = if arguments.all { all_ids(&session)? } else { arguments.ids.clone() };
+    let mut checked = Vec::new();
+    for name in &ids {
+        checked.push(check(&session, name)?);
+    }
+    let findings: usize = checked.iter().map(|request| request.findings.len()).sum();
+    if session.is_json() {
+        let findings: Vec<_> = checked
+            .iter()
+            .flat_map(|request| {
+                request.findings.iter().map(|finding| json!({ "id": request.id, "finding": finding }))
+            })
+            .collect();
+        print(&json!({ "verified": findings.is_empty(), "requests": checked.len(), "findings": findings }))?;
+    } else {
+        for request in &checked {
+            for finding in &request.findings {
+                print(&format_args!("{}  {}", escaped_line(&request.id), escaped_line(finding)))?;
+            }
+        }
+        let outcome = match findings {
+            0 => "all as their trails have made them".to_owned(),
+            1 => "1 finding".to_owned(),
+            count => format!("{count} findings"),
+        };
+        let plural = if checked.len() == 1 { "" } else { "s" };
+        print(&format_args!("{} request{plural} checked: {outcome}", checked.len()))?;
+    }
+    if findings == 0 { Ok(()) } else { Err(Exit::told()) }
+}
+
+/// The ids of all requests that the caller may see: the open ones, and those that closed within the
+/// longest range of time that a list reads.
+fn all_ids(session: &Session) -> Result<Vec<String>, Exit> {
+    let from = session.view().moment.now.minus_seconds(365 * 24 * 60 * 60).to_string();
+    let mut ids = Vec::new();
+    for status in Status::ALL {
+        let mut query = vec![("status", status.as_str()), ("limit", "100")];
+        if !status.is_open() {
+            query.push(("from", from.as_str()));
+        }
+        let list = session.connection.list(&query, true)?;
+        ids.extend(list.items.into_iter().map(|item| item.request_id));
+    }
+    Ok(ids)
+}
+
+fn check(session: &Session, name: &str) -> Result<Checked, Exit> {
+    let request: RequestBody = match session.connection.find(name) {
+        Ok(request) => request,
+        // A damaged request is a finding, and the next one is looked at.
+        Err(exit) if exit.problem == Some(countersign_api::problem::Code::Integrity) => {
+            return Ok(Checked { id: name.to_owned(), findings: vec![exit.message] });
+        }
+        Err(exit) => return Err(exit),
+    };
+    let id = request.request_id.clone();
+    let trail: EventsBody = session.connection.get(&format!("/v1/approvals/{id}/events"), &[])?;
+    let mut findings = trail.findings.clone();
+    if !trail.verified && findings.is_empty() {
+        findings.push("the service says that the trail is not the request's".to_owned());
+    }
+    findings.extend(broken_chain(&trail.items, &request.audit_head));
+    if let (Some(content), Some(named)) = (&request.content, &request.content_digest) {
+        let digest = CanonicalJson::of(content).digest().to_string();
+        let created =
+            trail.items.first().and_then(|event| event.details.get("content_digest")).and_then(Value::as_str);
+        if digest != *named || created != Some(named.as_str()) {
+            findings.push("the content is not what the request was made with".to_owned());
+        }
+    }
+    Ok(Checked { id, findings })
+}
+
+/// Recomputes the chain of a trail.
+fn broken_chain(events: &[EventBody], head: &str) -> Option<String> {
+    let mut last = Digest::ZERO.to_string();
+    for (expected, event) in (1..).zip(events) {
+        let mut body = serde_json::to_value(event).unwrap_or_default();
+        if let Some(body) = body.as_object_mut() {
+            body.remove("hash");
+        }
+        let is_whole = CanonicalJson::of(&body).digest().to_string() == event.hash;
+        if event.sequence != expected || event.prev_hash != last || !is_whole {
+            return Some(format!("event {expected} is edited, missing or out of place"));
+        }
+        last.clone_from(&event.hash);
+    }
+    (last != head).then(|| "the trail does not end where its request says it does".to_owned())
+}

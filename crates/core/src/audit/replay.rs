@@ -1,0 +1,257 @@
+//! A request held against its own trail: before its approval is spent, and whenever an operator or
+//! an auditor asks.
+//!
+//! The trail is replayed: each event changes what is known, and what is known at the end must be
+//! what stands on the request. Texts are not in events, so they are held against the state's digest.
+
+use super::{AuditEvent, BrokenChain, verify};
+use crate::command::ExecutionOutcome;
+use crate::event::EventType;
+use crate::ids::{EventId, ExecutionId};
+use crate::person::PersonId;
+use crate::request::{Request, Status, Verdict};
+use crate::timestamp::Timestamp;
+
+/// How a request, its trail or its outbox entry is not what this deployment has written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Finding {
+    /// The stored item cannot be read, or contradicts itself.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The trail is broken.
+    #[error(transparent)]
+    Chain(#[from] BrokenChain),
+    /// The state was not sealed by this deployment.
+    #[error("the request's seal does not fit: its state was changed by something else than this deployment")]
+    Seal,
+    /// The request has another number of events than its version says.
+    #[error("the request is at version {version} and its trail has {events} events")]
+    Length {
+        /// The version on the request.
+        version: u64,
+        /// How many events there are.
+        events: u64,
+    },
+    /// An event names other content than the request has.
+    #[error("event {sequence} of the trail is about other content than the request has")]
+    Content {
+        /// The event's sequence.
+        sequence: u64,
+    },
+    /// A transition that no rule has.
+    #[error("event {sequence} of the trail cannot follow the one before it")]
+    Transition {
+        /// The event's sequence.
+        sequence: u64,
+    },
+    /// The last event leaves another state than the request has.
+    #[error("the trail does not lead to the request's {0}")]
+    State(&'static str),
+    /// There are events and no request.
+    #[error("the trail has no request")]
+    NoRequest,
+    /// A message does not belong to the event that it names.
+    #[error("the message of event {0} is not what was written with the event")]
+    Message(EventId),
+    /// A message was published of an event that the trail does not have.
+    #[error("event {sequence} with hash {hash} was published, and is not in the store")]
+    Forgotten {
+        /// The event's sequence.
+        sequence: u64,
+        /// Its hash.
+        hash: String,
+    },
+}
+
+/// What the events of a trail say of a request.
+#[derive(Debug, PartialEq)]
+struct Replayed {
+    status: Status,
+    decisions: Vec<(PersonId, Verdict, Timestamp, EventId)>,
+    approved_at: Option<Timestamp>,
+    execute_by: Option<Timestamp>,
+    comments: usize,
+    withdrawals: usize,
+    cancelled_at: Option<(PersonId, Timestamp)>,
+    execution: Option<(ExecutionId, PersonId, Timestamp)>,
+    finished: Option<(Timestamp, ExecutionOutcome)>,
+}
+
+/// Checks that a request is what its whole trail, first event first, has made it.
+///
+/// # Errors
+/// The first thing that does not agree.
+pub fn check(request: &Request, events: &[AuditEvent]) -> Result<(), Finding> {
+    verify(request.id, events, request.audit_head)?;
+    let length = events.len() as u64;
+    if length != request.version {
+        return Err(Finding::Length { version: request.version, events: length });
+    }
+    let content_digest = request.content_digest().to_string();
+    let mut replayed: Option<Replayed> = None;
+    for event in events {
+        let sequence = event.sequence;
+        let is_content = match event.event_type {
+            EventType::ApprovalRequestCreated
+            | EventType::ApprovalGranted
+            | EventType::ApprovalRejected
+            | EventType::ExecutionStarted => event.detail("content_digest").as_ref() == Some(&content_digest),
+            EventType::ApprovalWithdrawn
+            | EventType::ApprovalCancelled
+            | EventType::ApprovalExpired
+            | EventType::ExecutionSucceeded
+            | EventType::ExecutionFailed
+            | EventType::CommentAdded
+            | EventType::AnomalyDetected => true,
+        };
+        if !is_content || !is_about(request, event) {
+            return Err(Finding::Content { sequence });
+        }
+        replayed = match replayed {
+            None => first(event),
+            Some(replayed) => next(replayed, event),
+        };
+        if replayed.is_none() {
+            return Err(Finding::Transition { sequence });
+        }
+    }
+    let (Some(replayed), Some(last)) = (replayed, events.last()) else {
+        return Err(Finding::Length { version: request.version, events: length });
+    };
+    let recorded = recorded(request);
+    let agrees = [
+        ("status", replayed.status == recorded.status),
+        ("decisions", replayed.decisions == recorded.decisions),
+        ("approved_at", replayed.approved_at == recorded.approved_at),
+        ("execute_by", replayed.execute_by == recorded.execute_by),
+        ("comments", replayed.comments == recorded.comments),
+        ("withdrawals", replayed.withdrawals == recorded.withdrawals),
+        ("cancellation", replayed.cancelled_at == recorded.cancelled_at),
+        ("execution", replayed.execution == recorded.execution),
+        ("outcome", replayed.finished == recorded.finished),
+        ("last event", last.event_id == request.last_event_id && last.timestamp == request.updated_at),
+        ("state", last.state_digest == request.state_digest()),
+    ];
+    match agrees.into_iter().find(|(_, agrees)| !agrees) {
+        Some((what, _)) => Err(Finding::State(what)),
+        None => Ok(()),
+    }
+}
+
+/// Whether the members that every event repeats of its request are this request's.
+fn is_about(request: &Request, event: &AuditEvent) -> bool {
+    event.operation_type == request.operation_type
+        && event.instance_id == request.instance_id
+        && event.environment == request.environment
+        && event.risk_level == request.risk_level
+        && event.requested_by == request.requested_by
+}
+
+fn first(event: &AuditEvent) -> Option<Replayed> {
+    let is_creation = event.event_type == EventType::ApprovalRequestCreated;
+    let is_approved = event.status == Status::Approved;
+    if !is_creation || !(is_approved || event.status == Status::Pending) {
+        return None;
+    }
+    Some(Replayed {
+        status: event.status,
+        decisions: Vec::new(),
+        approved_at: is_approved.then_some(event.timestamp),
+        execute_by: time(event, "execute_by"),
+        comments: 0,
+        withdrawals: 0,
+        cancelled_at: None,
+        execution: None,
+        finished: None,
+    })
+}
+
+/// What an event makes of what the events before it have made; `None` for what no rule lets happen.
+fn next(mut replayed: Replayed, event: &AuditEvent) -> Option<Replayed> {
+    use Status::{Approved, Cancelled, Executed, Executing, Expired, Failed, Pending, Rejected};
+    let before = replayed.status;
+    let after = event.status;
+    let at = event.timestamp;
+    let is_undecided = matches!(before, Pending | Approved);
+    let is_legal = match event.event_type {
+        EventType::ApprovalGranted => is_undecided && matches!(after, Pending | Approved),
+        EventType::ApprovalRejected => is_undecided && after == Rejected,
+        EventType::ApprovalWithdrawn => is_undecided && matches!(after, Pending | Approved | Expired),
+        EventType::ApprovalCancelled => is_undecided && after == Cancelled,
+        EventType::ApprovalExpired => is_undecided && after == Expired,
+        EventType::ExecutionStarted => before == Approved && after == Executing,
+        EventType::ExecutionSucceeded => before == Executing && after == Executed,
+        EventType::ExecutionFailed => before == Executing && after == Failed,
+        EventType::CommentAdded => after == before && before != Expired,
+        EventType::ApprovalRequestCreated | EventType::AnomalyDetected => false,
+    };
+    if !is_legal {
+        return None;
+    }
+    replayed.status = after;
+    let mut forget = |name: &str| {
+        let forgotten = event.detail_events(name);
+        replayed.decisions.retain(|(.., event_id)| !forgotten.contains(event_id));
+    };
+    let decision = |verdict| (event.user.clone(), verdict, at, event.event_id);
+    match event.event_type {
+        EventType::ApprovalGranted => {
+            forget("replaces");
+            replayed.decisions.push(decision(Verdict::Approved));
+            if let Some(execute_by) = time(event, "execute_by") {
+                replayed.approved_at = Some(at);
+                replayed.execute_by = Some(execute_by);
+            }
+        }
+        EventType::ApprovalRejected => {
+            forget("replaces");
+            replayed.decisions.push(decision(Verdict::Rejected));
+        }
+        EventType::ApprovalWithdrawn => {
+            forget("withdraws");
+            replayed.withdrawals += 1;
+            replayed.comments += usize::from(event.detail("reason_digest").is_some());
+        }
+        EventType::ApprovalCancelled => replayed.cancelled_at = Some((event.user.clone(), at)),
+        EventType::ExecutionStarted => {
+            let id = ExecutionId::parse(&event.detail("execution_id")?).ok()?;
+            replayed.execution = Some((id, event.user.clone(), at));
+        }
+        EventType::ExecutionSucceeded => replayed.finished = Some((at, ExecutionOutcome::Succeeded)),
+        EventType::ExecutionFailed => replayed.finished = Some((at, ExecutionOutcome::Failed)),
+        EventType::CommentAdded => replayed.comments += 1,
+        EventType::ApprovalExpired | EventType::ApprovalRequestCreated | EventType::AnomalyDetected => {}
+    }
+    let waits_again = matches!(event.event_type, EventType::ApprovalGranted | EventType::ApprovalWithdrawn)
+        && after != Approved;
+    if waits_again {
+        replayed.approved_at = None;
+        replayed.execute_by = None;
+    }
+    Some(replayed)
+}
+
+fn time(event: &AuditEvent, name: &str) -> Option<Timestamp> {
+    Timestamp::parse(&event.detail(name)?).ok()
+}
+
+/// The same of what stands on the request.
+fn recorded(request: &Request) -> Replayed {
+    let execution = request.execution.as_ref();
+    Replayed {
+        status: request.status,
+        decisions: request
+            .decisions
+            .iter()
+            .map(|decision| (decision.person.clone(), decision.verdict, decision.at, decision.event_id))
+            .collect(),
+        approved_at: request.approved_at,
+        execute_by: request.execute_by,
+        comments: request.comments.len(),
+        withdrawals: request.withdrawals.len(),
+        cancelled_at: request.cancellation.as_ref().map(|end| (end.by.clone(), end.at)),
+        execution: execution
+            .map(|execution| (execution.id, execution.started_by.clone(), execution.started_at)),
+        finished: request.finish().map(|finish| (finish.at, finish.outcome)),
+    }
+}

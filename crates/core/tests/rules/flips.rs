@@ -1,0 +1,383 @@
+//! THREATS 60: no field of a request can be changed without the digest of its content or of its state
+//! changing, and with it the seal.
+
+use crate::fixture::{
+    HIGH, Trail, after, ann, approve, bob, canonical, carol, comment, deployment_key, draft,
+};
+use crate::fixture::{finish, key, person, policy, start, text};
+use countersign_core::actor::{Channel, Owner};
+use countersign_core::audit::{AuditEvent, seal};
+use countersign_core::command::{Command, CommandName, ExecutionOutcome};
+use countersign_core::digest::{DeploymentKey, Digest};
+use countersign_core::idempotency::{IdempotencyKey, IdempotencyRecord};
+use countersign_core::ids::{EventId, ExecutionId, RequestId};
+use countersign_core::person::PersonId;
+use countersign_core::request::{
+    Cancellation, Comment, Decision, Execution, Finish, Request, Status, Verdict, Withdrawal,
+};
+use countersign_core::risk::{Cost, Environment, RiskLevel};
+use countersign_core::rules::MatchedRule;
+use countersign_core::slots::Slots;
+use countersign_core::text::{DurationText, Identifier, Justification, RollbackPlan};
+use countersign_core::timestamp::Timestamp;
+use std::collections::{BTreeSet, HashSet};
+
+const ANOTHER_ID: &str = "01930000-0000-7000-8000-00000000beef";
+
+fn another_event() -> EventId {
+    EventId::parse(ANOTHER_ID).unwrap()
+}
+
+fn later(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond() + 1)
+}
+
+fn another_digest(digest: Digest) -> Digest {
+    Digest::of(digest.to_string())
+}
+
+fn slots(group: &str, people: u8) -> Slots {
+    Slots::new([(BTreeSet::from([group.to_owned()]), people)])
+}
+
+/// A request with something in every field. Not all of it at once is a life that a request can have.
+fn full() -> Request {
+    let mut draft = draft(HIGH);
+    draft.estimated_cost = Some(Cost::new(99.5).unwrap());
+    draft.estimated_duration = Some(DurationText::parse("1 h").unwrap());
+    draft.ticket = Some(Identifier::parse("OPS-1").unwrap());
+    draft.rollback_plan = Some(RollbackPlan::parse("go back").unwrap());
+    let mut requester = ann();
+    requester.filed_by = Some(PersonId::service("pipeline").unwrap());
+    requester.addresses.insert(person("ann.old"));
+    let erin = person("erin");
+    requester.owner =
+        Some(Owner { person: erin.clone(), addresses: BTreeSet::from([erin, person("erin.old")]) });
+    let mut bob = bob();
+    bob.source_ip = Some("203.0.113.7".parse().unwrap());
+    let approve_with_comment = Command::Approve { comment: Some(text("fine")), shown: Default::default() };
+    let trail = Trail::open_as(draft, &requester, &policy(2), Some(&key("k", "body")))
+        .then(&ann(), &comment())
+        .then(&bob, &approve())
+        .then(&bob, &Command::Withdraw { reason: None })
+        .then(&bob, &approve_with_comment)
+        .then(&carol(), &approve())
+        .then_with(&ann(), &start(), Some(&key("l", "body")));
+    let Command::Finish { execution_id, outcome, shown, .. } =
+        finish(&trail.request, ExecutionOutcome::Succeeded)
+    else {
+        panic!("not a finish")
+    };
+    let finish = Command::Finish {
+        execution_id,
+        outcome,
+        result: Some(canonical(r#"{"ok": true}"#)),
+        actual_cost: Some(Cost::new(3.0).unwrap()),
+        shown,
+    };
+    let mut request = trail.then(&ann(), &finish).request;
+    request.slots = slots("dba", 1);
+    request.rules = vec![MatchedRule { name: "rules.r".to_owned(), demands: vec!["1 of dba".to_owned()] }];
+    request.expired_at = Some(after(77));
+    request.cancellation =
+        Some(Cancellation { at: after(78), by: person("dave"), reason: Some(text("enough")) });
+    request
+}
+
+type Flip<T> = (&'static str, fn(&mut T));
+
+fn change<T>(field: &mut T, change: impl Fn(&mut T)) {
+    change(field);
+}
+
+/// A change of each field of a value, given the value. Fails to compile for a field that is not named.
+macro_rules! flips {
+    ($type:ident { $($field:ident => [$($change:expr),+ $(,)?]),+ $(,)? }) => {{
+        #[expect(dead_code, reason = "compiles only while every field is named")]
+        fn all_fields(value: &$type) {
+            let $type { $($field: _),+ } = value;
+        }
+        let flips: Vec<Flip<$type>> = vec![$($((
+            concat!(stringify!($type), ".", stringify!($field)),
+            |value| change(&mut value.$field, $change),
+        )),+),+];
+        flips
+    }};
+}
+
+fn of_request() -> Vec<Flip<Request>> {
+    flips!(Request {
+        id => [|id| *id = RequestId::parse(ANOTHER_ID).unwrap()],
+        operation_type => [|it| *it = Identifier::parse("read_file").unwrap()],
+        instance_id => [|it| *it = Identifier::parse("Orders-db").unwrap()],
+        parameters => [|_| {}],
+        parameters_digest => [|it| *it = another_digest(*it)],
+        requested_by => [|it| *it = person("mallory")],
+        requester_addresses => [
+            |it| { it.insert(person("mallory")); },
+            |it| { it.remove(&person("ann.old")); },
+        ],
+        filed_by => [|it| *it = None, |it| *it = Some(person("mallory"))],
+        requested_at => [|it| *it = later(*it)],
+        risk_level => [|it| *it = RiskLevel::Low],
+        environment => [|it| *it = Environment::NonProduction],
+        justification => [|it| *it = Justification::parse("CPU is at 95 % since Tuesday").unwrap()],
+        estimated_cost => [|it| *it = None, |it| *it = Some(Cost::new(99.6).unwrap())],
+        estimated_duration => [|it| *it = None, |it| *it = Some(DurationText::parse("2 h").unwrap())],
+        ticket => [|it| *it = None, |it| *it = Some(Identifier::parse("OPS-2").unwrap())],
+        rollback_plan => [|it| *it = None, |it| *it = Some(RollbackPlan::parse("stay").unwrap())],
+        owner => [
+            |it| *it = None,
+            |it| it.as_mut().unwrap().person = person("mallory"),
+            |it| { it.as_mut().unwrap().addresses.remove(&person("erin.old")); },
+        ],
+        requester_groups => [|it| it.clear(), |it| { it.insert("admin".to_owned()); }],
+        approvals_required => [|it| *it -= 1, |it| *it += 1],
+        slots => [
+            |it| *it = Slots::default(),
+            |it| *it = slots("dba", 2),
+            |it| *it = slots("finance", 1),
+        ],
+        digest_required => [|it| *it = !*it],
+        rules => [
+            |it| it.clear(),
+            |it| it[0].name.push('x'),
+            |it| it[0].demands.push("another".to_owned()),
+            |it| { let again = it[0].clone(); it.push(again); },
+        ],
+        policy_version => [|it| *it = another_digest(*it)],
+        expires_at => [|it| *it = later(*it)],
+        execute_within_seconds => [|it| *it += 1],
+        status => [
+            |it| *it = Status::Approved,
+            |it| *it = Status::Pending,
+            |it| *it = Status::Failed,
+        ],
+        decisions => [
+            |it| it.clear(),
+            |it| { it.pop(); },
+            |it| it.reverse(),
+            |it| { let again = it[0].clone(); it.push(again); },
+        ],
+        approved_at => [|it| *it = None, |it| *it = it.map(later)],
+        execute_by => [|it| *it = None, |it| *it = it.map(later)],
+        expired_at => [|it| *it = None, |it| *it = it.map(later)],
+        withdrawals => [|it| it.clear(), |it| { let again = it[0].clone(); it.push(again); }],
+        cancellation => [|it| *it = None],
+        execution => [|it| *it = None],
+        comments => [|it| it.clear(), |it| { let again = it[0].clone(); it.push(again); }],
+        idempotency => [|it| it.clear(), |it| it.reverse()],
+        version => [|it| *it += 1],
+        updated_at => [|it| *it = later(*it)],
+        last_event_id => [|it| *it = another_event()],
+        audit_head => [|it| *it = another_digest(*it)],
+        seal => [|it| *it = another_digest(*it)],
+    })
+}
+
+/// The changes of the parts of a request, each made on the request.
+fn of_parts() -> Vec<(&'static str, Box<dyn Fn(&mut Request)>)> {
+    let mut parts: Vec<(&'static str, Box<dyn Fn(&mut Request)>)> = Vec::new();
+    let decisions = flips!(Decision {
+        person => [|it| *it = person("mallory")],
+        addresses => [|it| { it.insert(person("mallory")); }, |it| it.clear()],
+        verdict => [|it| *it = Verdict::Rejected],
+        at => [|it| *it = later(*it)],
+        comment => [|it| *it = None, |it| *it = Some(text("not fine"))],
+        groups => [|it| it.clear(), |it| { it.insert("dba".to_owned()); }],
+        digest_presented => [|it| *it = !*it],
+        channel => [|it| *it = Channel::Direct],
+        source_ip => [|it| *it = None, |it| *it = Some("203.0.113.8".parse().unwrap())],
+        policy_version => [|it| *it = another_digest(*it)],
+        event_id => [|it| *it = another_event()],
+    });
+    for (name, flip) in decisions {
+        parts.push((name, Box::new(move |request| flip(&mut request.decisions[0]))));
+    }
+    let withdrawals = flips!(Withdrawal {
+        person => [|it| *it = person("mallory")],
+        at => [|it| *it = later(*it)],
+        event_id => [|it| *it = another_event()],
+    });
+    for (name, flip) in withdrawals {
+        parts.push((name, Box::new(move |request| flip(&mut request.withdrawals[0]))));
+    }
+    let cancellations = flips!(Cancellation {
+        at => [|it| *it = later(*it)],
+        by => [|it| *it = person("mallory")],
+        reason => [|it| *it = None, |it| *it = Some(text("more"))],
+    });
+    for (name, flip) in cancellations {
+        parts.push((name, Box::new(move |request| flip(request.cancellation.as_mut().unwrap()))));
+    }
+    let executions = flips!(Execution {
+        id => [|it| *it = ExecutionId::parse(ANOTHER_ID).unwrap()],
+        started_by => [|it| *it = person("mallory")],
+        started_at => [|it| *it = later(*it)],
+        policy_version => [|it| *it = another_digest(*it)],
+        finish => [|it| *it = None],
+    });
+    for (name, flip) in executions {
+        parts.push((name, Box::new(move |request| flip(request.execution.as_mut().unwrap()))));
+    }
+    let finishes = flips!(Finish {
+        at => [|it| *it = later(*it)],
+        outcome => [|it| *it = ExecutionOutcome::Failed],
+        result => [|it| *it = None, |it| *it = Some(canonical(r#"{"ok": false}"#))],
+        actual_cost => [|it| *it = None, |it| *it = Some(Cost::new(3.5).unwrap())],
+    });
+    for (name, flip) in finishes {
+        parts.push((
+            name,
+            Box::new(move |request| {
+                flip(request.execution.as_mut().unwrap().finish.as_mut().unwrap());
+            }),
+        ));
+    }
+    let comments = flips!(Comment {
+        person => [|it| *it = person("mallory")],
+        at => [|it| *it = later(*it)],
+        text => [|it| *it = text("which one?")],
+        event_id => [|it| *it = another_event()],
+    });
+    for (name, flip) in comments {
+        parts.push((name, Box::new(move |request| flip(&mut request.comments[0]))));
+    }
+    let idempotency = flips!(IdempotencyRecord {
+        person => [|it| *it = person("mallory")],
+        command => [|it| *it = CommandName::Comment],
+        idempotency => [
+            |it| it.key = IdempotencyKey::parse("m").unwrap(),
+            |it| it.body_digest = another_digest(it.body_digest),
+        ],
+    });
+    for (name, flip) in idempotency {
+        parts.push((name, Box::new(move |request| flip(&mut request.idempotency[0]))));
+    }
+    parts
+}
+
+/// What an approval is bound to: everything that was fixed when the request was made.
+const CONTENT: [&str; 25] = [
+    "Request.id",
+    "Request.operation_type",
+    "Request.instance_id",
+    "Request.parameters",
+    "Request.parameters_digest",
+    "Request.requested_by",
+    "Request.requester_addresses",
+    "Request.filed_by",
+    "Request.requested_at",
+    "Request.risk_level",
+    "Request.environment",
+    "Request.justification",
+    "Request.estimated_cost",
+    "Request.estimated_duration",
+    "Request.ticket",
+    "Request.rollback_plan",
+    "Request.owner",
+    "Request.requester_groups",
+    "Request.approvals_required",
+    "Request.slots",
+    "Request.digest_required",
+    "Request.rules",
+    "Request.policy_version",
+    "Request.expires_at",
+    "Request.execute_within_seconds",
+];
+/// What follows from the rest: parameters are bound by their digest, which is held against them whenever a
+/// request is read, and the other two bind the state themselves.
+const BOUND_OTHERWISE: [&str; 3] = ["Request.parameters", "Request.audit_head", "Request.seal"];
+
+fn all_flips() -> Vec<(&'static str, Box<dyn Fn(&mut Request)>)> {
+    let whole = of_request().into_iter().map(|(name, flip)| {
+        let flip: Box<dyn Fn(&mut Request)> = Box::new(flip);
+        (name, flip)
+    });
+    whole.chain(of_parts()).collect()
+}
+
+#[test]
+fn threat_60_a_change_of_any_field_is_another_state() {
+    let request = full();
+    let mut seen = HashSet::new();
+    for (name, flip) in all_flips() {
+        if BOUND_OTHERWISE.contains(&name) {
+            continue;
+        }
+        let mut flipped = request.clone();
+        flip(&mut flipped);
+        assert_ne!(flipped, request, "{name} was not changed");
+        let digest = flipped.state_digest();
+        assert_ne!(digest, request.state_digest(), "{name}");
+        assert!(seen.insert(digest), "{name} gives the digest of another change");
+        assert_ne!(seal(&flipped, &deployment_key()), seal(&request, &deployment_key()), "{name}");
+    }
+    assert!(seen.len() >= 80, "{}", seen.len());
+}
+
+/// THREATS 15: what an approver reads is what an approval is bound to, labels included; and nothing
+/// else is, so that an approval stays bound while others decide.
+#[test]
+fn threat_15_a_change_of_what_was_asked_for_is_another_content() {
+    let request = full();
+    for (name, flip) in all_flips() {
+        if BOUND_OTHERWISE.contains(&name) {
+            continue;
+        }
+        let mut flipped = request.clone();
+        flip(&mut flipped);
+        let is_changed = flipped.content_digest() != request.content_digest();
+        assert_eq!(is_changed, CONTENT.contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn the_seal_binds_the_head_of_the_trail_and_the_key() {
+    let request = full();
+    let mut another_trail = request.clone();
+    another_trail.audit_head = another_digest(request.audit_head);
+    assert_ne!(seal(&another_trail, &deployment_key()), seal(&request, &deployment_key()));
+    assert_ne!(seal(&request, &DeploymentKey::new([8; 32])), seal(&request, &deployment_key()));
+    assert_eq!(seal(&request, &deployment_key()), seal(&request.clone(), &deployment_key()));
+}
+
+/// Parameters are in both digests by theirs.
+#[test]
+fn another_parameter_is_another_content_and_another_state() {
+    let request = full();
+    let mut flipped = request.clone();
+    flipped.parameters = canonical(r#"{"target": "db.r6g.xlarge", "count": 3}"#);
+    flipped.parameters_digest = flipped.parameters.digest();
+    assert_ne!(flipped.content_digest(), request.content_digest());
+    assert_ne!(flipped.state_digest(), request.state_digest());
+}
+
+/// No free text, no key and no parameter can be read off the documents that are hashed and shown.
+#[test]
+fn neither_document_holds_more_than_it_says() {
+    let request = full();
+    let state = request.state();
+    for secret in ["fine", "enough", "which window?", "db.r6g.xlarge", "go back"] {
+        assert!(!state.as_str().contains(secret), "{secret} in {}", state.as_str());
+    }
+    assert!(!request.content().as_str().contains("db.r6g.xlarge"));
+    let names: Vec<_> = request.content().to_value().as_object().unwrap().keys().cloned().collect();
+    assert_eq!(names.len(), 26, "{names:?}");
+    assert!(state.as_str().contains(&request.content_digest().to_string()));
+}
+
+/// Each audit event names the state that it left.
+#[test]
+fn each_event_binds_the_state_after_it() {
+    let trail = Trail::in_status(Status::Executed);
+    let mut request = trail.events[0].first_state().unwrap();
+    for (nth, event) in trail.events.iter().enumerate() {
+        if nth > 0 {
+            request.apply(event);
+        }
+        let record: &AuditEvent = &trail.audit[nth];
+        assert_eq!(record.state_digest, request.state_digest());
+        request.audit_head = record.hash;
+    }
+}
