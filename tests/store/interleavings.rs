@@ -7,7 +7,7 @@ use countersign_app::create::create;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::failure::Failure;
 use countersign_app::ports::{
-    ChangeSet, CommitChange, CommitError, CountPending, FindEvent, LoadRequest, StoreError,
+    ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, LoadRequest, StoreError,
 };
 use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::command::{Command, Draft};
@@ -84,15 +84,15 @@ impl FindEvent for PausingStore {
     }
 }
 
-impl CountPending for PausingStore {
-    async fn count_pending(
+impl CountOpen for PausingStore {
+    async fn count_open(
         &self,
         person: &PersonId,
-        since: Timestamp,
+        status: Status,
         now: Timestamp,
         at_most: usize,
     ) -> Result<usize, StoreError> {
-        self.inner.count_pending(person, since, now, at_most).await
+        self.inner.count_open(person, status, now, at_most).await
     }
 }
 

@@ -3,7 +3,9 @@
 
 mod conditions;
 mod crash;
+mod damage;
 mod faults;
+mod floods;
 mod interleavings;
 mod issuer;
 mod outbox;

@@ -1,10 +1,10 @@
-//! Making a request: count what is pending, ask policy, write it down.
+//! Making a request: ask policy, count what its requester has open, write it down.
 
 use crate::command::Done;
 use crate::dependencies::Dependencies;
 use crate::failure::Failure;
 use crate::host::Host;
-use crate::ports::{CommitChange, CommitError, CountPending, FindEvent, LoadRequest, Recorded, StoreError};
+use crate::ports::{CommitChange, CommitError, CountOpen, FindEvent, LoadRequest, Recorded, StoreError};
 use crate::retry::Attempts;
 use countersign_core::actor::Actor;
 use countersign_core::command::{CommandName, Draft};
@@ -15,6 +15,7 @@ use countersign_core::ids::{EventId, RequestId};
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
 use countersign_core::stamp::Stamp;
+use countersign_core::terms::Terms;
 use countersign_core::timestamp::Timestamp;
 
 /// Makes a request.
@@ -24,7 +25,7 @@ use countersign_core::timestamp::Timestamp;
 /// has been joined to another since.
 ///
 /// # Errors
-/// A refusal of the rules, [`Failure::TooManyPending`], or [`Failure::Unavailable`].
+/// A refusal of the rules, [`Failure::TooManyPending`], [`Failure::TooManyApproved`], or [`Failure::Unavailable`].
 pub async fn create<S>(
     dependencies: &Dependencies<S>,
     draft: &Draft,
@@ -32,7 +33,7 @@ pub async fn create<S>(
     idempotency: Option<&Idempotency>,
 ) -> Result<Done, Failure>
 where
-    S: LoadRequest + CommitChange + FindEvent + CountPending,
+    S: LoadRequest + CommitChange + FindEvent + CountOpen,
 {
     let host = dependencies.host.as_ref();
     let fresh = host.stamp();
@@ -95,7 +96,7 @@ impl From<StoreError> for Attempt {
     }
 }
 
-async fn attempt<S: CommitChange + CountPending>(
+async fn attempt<S: CommitChange + CountOpen>(
     dependencies: &Dependencies<S>,
     id: RequestId,
     draft: &Draft,
@@ -107,13 +108,9 @@ async fn attempt<S: CommitChange + CountPending>(
     let stamp = Stamp { now: dependencies.host.now(), ..fresh };
     let event = decide::create(id, draft.clone(), actor, &stamp, &dependencies.policy, idempotency)
         .map_err(|refusal| Attempt::Final(refusal.into()))?;
-    // What policy approves at once never waits for anybody.
-    if event.status == Status::Pending {
-        let terms = decide::assess(draft, actor, &dependencies.policy).terms;
-        let limit = usize::from(terms.pending_limit);
-        if pending(dependencies, actor, stamp.now, limit).await? >= limit {
-            return Err(Attempt::Final(Failure::TooManyPending { limit }));
-        }
+    let terms = decide::assess(draft, actor, &dependencies.policy).terms;
+    if let Some(failure) = one_too_many(dependencies, actor, &terms, event.status, stamp.now).await? {
+        return Err(Attempt::Final(failure));
     }
     let first =
         event.first_state().map_err(|error| Attempt::Final(Failure::Inconsistent(error.to_string())))?;
@@ -126,23 +123,28 @@ async fn attempt<S: CommitChange + CountPending>(
     }
 }
 
-/// How many of the actor's requests are pending, by whichever of their addresses they were made:
-/// one that was linked later is no second limit. Counts no further than the limit.
-pub(crate) async fn pending<S: CountPending>(
+/// The failure of a request that would begin with `status` and be one more than its requester may
+/// have, by whichever of their addresses the others were made: one that was linked later is no second
+/// limit. Counts no further than the limit.
+pub(crate) async fn one_too_many<S: CountOpen>(
     dependencies: &Dependencies<S>,
     actor: &Actor,
+    terms: &Terms,
+    status: Status,
     now: Timestamp,
-    limit: usize,
-) -> Result<usize, StoreError> {
-    let since = now.minus_seconds(dependencies.policy.rules().longest_pending_seconds());
+) -> Result<Option<Failure>, StoreError> {
+    let is_pending = status == Status::Pending;
+    let limit = usize::from(if is_pending { terms.pending_limit } else { terms.approved_limit });
     let mut count = 0;
     for address in &actor.addresses {
-        if count >= limit {
-            break;
+        if count < limit {
+            count += dependencies.store.count_open(address, status, now, limit - count).await?;
         }
-        count += dependencies.store.count_pending(address, since, now, limit - count).await?;
     }
-    Ok(count)
+    Ok((count >= limit).then_some(match is_pending {
+        true => Failure::TooManyPending { limit },
+        false => Failure::TooManyApproved { limit },
+    }))
 }
 
 /// What may already stand under the id that a creation wants.

@@ -4,6 +4,7 @@
 //! lists short and tells the requesters.
 
 use crate::command::command;
+use crate::damage;
 use crate::dependencies::Dependencies;
 use crate::failure::Failure;
 use crate::ports::{CommitChange, FindDue, FindEvent, LoadRequest};
@@ -47,6 +48,7 @@ where
         let mut cursor = None;
         loop {
             let page = dependencies.store.find_due(status, host.now(), PAGE, cursor).await?;
+            damage::tell(host, &page.damaged);
             for id in page.ids {
                 if host.elapsed().saturating_sub(began) >= budget {
                     report.cut_short = true;

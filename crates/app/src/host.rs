@@ -36,4 +36,7 @@ pub trait Host: Send + Sync + fmt::Debug {
     /// Hears of an event once it is committed, and of the request as the event left it. For
     /// metrics: nothing may depend on it, and after a crash an event may go unheard.
     fn committed(&self, _event: &Event, _after: &Request) {}
+
+    /// Hears of rows that could not be read and were left out. For metrics, likewise.
+    fn met_damaged_rows(&self, _count: usize) {}
 }

@@ -16,6 +16,8 @@ pub mod get;
 pub mod list;
 pub mod simulate;
 
+mod cursor;
+pub mod damage;
 pub mod dependencies;
 pub mod failure;
 pub mod host;

@@ -328,14 +328,6 @@ impl Rules {
         }
     }
 
-    /// The longest time a request may stay pending under this policy, in seconds.
-    pub fn longest_pending_seconds(&self) -> u32 {
-        self.operations
-            .values()
-            .filter_map(|operation| operation.pending_seconds)
-            .fold(self.defaults.pending_seconds, u32::max)
-    }
-
     fn environment_of(&self, instance_id: &str) -> Environment {
         if self.non_production.iter().any(|glob| glob.matches(instance_id)) {
             Environment::NonProduction

@@ -108,6 +108,10 @@ struct RequestItem {
     audit_head: String,
     status_key: String,
     status_at: String,
+    /// While it is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_key: Option<String>,
+    made_at: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -224,7 +228,9 @@ impl From<&Request> for RequestItem {
             version: request.version,
             audit_head: request.audit_head.to_string(),
             status_key: keys::status_key(request),
-            status_at: keys::status_at(request).to_string(),
+            status_at: keys::status_at(request),
+            open_key: keys::open_key(request),
+            made_at: keys::made_at(request),
         }
     }
 }

@@ -8,14 +8,15 @@
 
 mod attribute;
 mod audit_item;
-mod cursor;
 mod error;
 mod expression;
 mod item;
 pub mod keys;
 mod listing;
+mod merge;
 pub mod outbox;
 mod outbox_item;
+mod position;
 pub mod store;
 mod summary_item;
 pub mod table;

@@ -55,6 +55,11 @@ impl Metrics {
         self.write(self.line(&[("ExecutingOldestAge", "Seconds", age)], &json!({}), &[&[]], now));
     }
 
+    /// Rows of an index that could not be read and were left out.
+    pub fn damaged_rows(&self, count: usize, now: Timestamp) {
+        self.write(self.line(&[("DamagedRows", "Count", count as f64)], &json!({}), &[&[]], now));
+    }
+
     fn event(&self, event: &Event, after: &Request) -> Value {
         let properties = json!({
             "event_id": event.id.to_string(),
@@ -179,5 +184,9 @@ impl Host for MeteredHost {
 
     fn committed(&self, event: &Event, after: &Request) {
         self.metrics.write(self.metrics.event(event, after));
+    }
+
+    fn met_damaged_rows(&self, count: usize) {
+        self.metrics.damaged_rows(count, self.now());
     }
 }

@@ -2,8 +2,9 @@
 //! members against the wire types, and the limits against what reads them.
 
 use super::values::{
-    boolean, caller, cost, count, digest, environment, identifier, limit, list, names, parameters, person,
-    positive, reference, result, risk_level, shown_digest, string, text, time, told, uuid,
+    boolean, caller, cost, count, digest, environment, identifier, limit, list, names, one_or_several,
+    parameters, person, positive, reference, result, risk_level, shown_digest, string, text, time, told,
+    uuid,
 };
 use super::{original_schema, original_schemas};
 use crate::operations::dispatch;
@@ -88,8 +89,17 @@ fn original(operation: &str) -> Vec<Member> {
     let of_one = |members: Vec<Member>| [vec![("request_id*", uuid())], members].concat();
     // A query string has only text, and some clients treat a body likewise.
     let digits = json!({ "type": "string", "pattern": "^0*([1-9][0-9]?|100)$" });
-    let page = || vec![("limit", json!({ "anyOf": [limit(), digits.clone()] })), ("cursor", string())];
-    let filtered = |member: Member| [vec![member, ("status", reference("Status"))], page()].concat();
+    let page = || {
+        vec![
+            ("operation_type", one_or_several(identifier())),
+            ("risk_level", one_or_several(reference("RiskLevel"))),
+            ("environment", one_or_several(reference("Environment"))),
+            ("limit", json!({ "anyOf": [limit(), digits.clone()] })),
+            ("cursor", string()),
+        ]
+    };
+    let filtered =
+        |member: Member| [vec![member, ("status", one_or_several(reference("Status")))], page()].concat();
     match operation {
         "create_request" => create(),
         "approve_request" => of_one(approve()),
@@ -153,6 +163,11 @@ fn summary() -> Vec<Member> {
         ("execution_started_at", time()),
         ("executed_at", told(time(), "When it was executed, or failed.")),
     ]
+}
+
+/// What only an entry of a list says.
+fn closed_at() -> Member {
+    ("closed_at", told(time(), "When it closed. An expired request closed at the deadline it missed."))
 }
 
 fn request() -> Vec<Member> {
@@ -286,6 +301,14 @@ fn simulation() -> Vec<Member> {
             "pending_limit*",
             told(positive(), "How many pending requests its requester may have, this one included."),
         ),
+        (
+            "approved_limit*",
+            told(
+                positive(),
+                "How many approved requests that were not started its requester may have, this one included, \
+                 if it is approved at once.",
+            ),
+        ),
         ("policy_version*", told(digest(), "SHA-256 of the policy.")),
         ("rules*", told(list(reference("Rule")), "What each part of it demands.")),
     ];
@@ -357,15 +380,20 @@ fn members(schema: &str) -> Vec<Member> {
         "Start" => start(),
         "Finish" => finish(),
         "Request" => request(),
-        "Summary" => summary(),
+        "Summary" => [summary(), vec![closed_at()]].concat(),
         "List" => vec![
             ("items*", list(reference("Summary"))),
             (
                 "next_cursor*",
                 json!({
                     "type": ["string", "null"],
-                    "description": "Send it as `cursor` for the next page; null on the last.",
+                    "description": "Send it as `cursor` for the next page; null on the last, however many \
+                                    items a page has.",
                 }),
+            ),
+            (
+                "damaged",
+                told(positive(), "How many rows were left out of this page because they cannot be read."),
             ),
         ],
         "CommentOf" => vec![

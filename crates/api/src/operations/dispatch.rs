@@ -18,7 +18,7 @@ use crate::run::Operation;
 use crate::wire::FieldError;
 use countersign_app::command;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::ports::{CountPending, ListRequests, LoadEvents};
+use countersign_app::ports::{CountOpen, ListRequests, LoadEvents};
 use countersign_core::actor::Actor;
 use countersign_core::command::{self as commands, Command, ExecutionOutcome};
 
@@ -45,7 +45,7 @@ pub struct Dispatch;
 
 impl<S> Operation<S> for Dispatch
 where
-    S: CommandStore + CountPending + ListRequests + LoadEvents,
+    S: CommandStore + CountOpen + ListRequests + LoadEvents,
 {
     const ROUTE: Route = routes::DISPATCH;
 
