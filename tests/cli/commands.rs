@@ -218,3 +218,33 @@ fn whoever_has_read_enough_is_told_nothing() {
         assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(141), &b""[..]), "{arguments:?}");
     }
 }
+
+#[test]
+fn a_list_is_filtered_by_several_values_and_shows_when_requests_closed() {
+    let (_directory, program) = start();
+    let (ann, bob) = (Person::of(&program, "ann", "developer"), Person::of(&program, "bob", "approver"));
+    let (rejected, pending) = (ann.create(), ann.create());
+    bob.run(&["reject", &rejected, "--yes", "-m", "no"]).expect(0, "rejected");
+    let list = |arguments: &[&str]| {
+        let all = [&["list"], arguments].concat();
+        let listed = bob.json(&all);
+        let ids = listed["items"].as_array().unwrap().iter();
+        ids.map(|item| item["request_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(list(&["--status", "pending,rejected"]), [pending.as_str(), &rejected]);
+    assert_eq!(list(&["--status", "rejected", "--status", "pending"]), [pending.as_str(), &rejected]);
+    assert_eq!(list(&["--risk", "high", "--environment", "production"]), [pending.as_str()]);
+    assert_eq!(list(&["--risk", "low,medium"]), [""; 0]);
+    assert_eq!(list(&["--environment", "non-production"]), [""; 0]);
+    assert_eq!(list(&["--operation", "reboot,modify_instance_class"]), [pending.as_str()]);
+    assert_eq!(list(&["--operation", "reboot"]), [""; 0]);
+    let today = bob.json(&["get", &rejected])["rejected_at"].as_str().unwrap()[..10].to_owned();
+    assert_eq!(list(&["--status", "rejected", "--from", &today, "--to", &today]), [rejected.as_str()]);
+    bob.run(&["list", "--status", "rejected"]).expect(0, "  closed ");
+    let closed = &bob.json(&["list", "--status", "rejected"])["items"][0]["closed_at"];
+    assert_eq!(closed, &bob.json(&["get", &rejected])["rejected_at"]);
+    bob.run(&["list", "--risk", "extreme"]).expect(2, "must be one of low, medium, high");
+    bob.run(&["list", "--operation", "modify_*"]).expect(3, "operation_type: must be");
+    bob.run(&["list", "--to", "2026-02-30"]).expect(3, "to: must be a day");
+    bob.run(&["list", "--cursor", "x"]).expect(2, "malformed_cursor");
+}

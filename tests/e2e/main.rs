@@ -8,10 +8,12 @@
 )]
 
 mod approve;
+mod approved_limit;
 mod cancel;
 mod circumstances;
 mod comment;
 mod create;
+mod cursors;
 mod deadlines;
 mod delivery;
 mod dispatch;

@@ -8,8 +8,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use countersign_embedded::{Embedded, operation, response};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What goes wrong with one call.
@@ -49,12 +50,18 @@ pub struct FaultyTransport {
     inner: Embedded,
     plan: Arc<Mutex<Plan>>,
     calls: Arc<Mutex<Vec<String>>>,
+    items_read: Arc<AtomicU64>,
 }
 
 impl FaultyTransport {
     /// A transport without faults so far.
     pub fn new(inner: Embedded) -> Self {
-        Self { inner, plan: Arc::new(Mutex::new(Box::new(|_| None))), calls: Arc::default() }
+        Self {
+            inner,
+            plan: Arc::new(Mutex::new(Box::new(|_| None))),
+            calls: Arc::default(),
+            items_read: Arc::default(),
+        }
     }
 
     /// From now on the plan says, for the name of each operation in turn, what goes wrong.
@@ -70,6 +77,12 @@ impl FaultyTransport {
     /// The names of the operations called since the last time this was asked.
     pub fn take_calls(&self) -> Vec<String> {
         std::mem::take(&mut self.calls.lock().unwrap())
+    }
+
+    /// How many items queries have read since the last time this was asked, those that a filter left out
+    /// included.
+    pub fn take_items_read(&self) -> u64 {
+        self.items_read.swap(0, Ordering::SeqCst)
     }
 }
 
@@ -91,10 +104,17 @@ impl HttpConnector for FaultyTransport {
         let fault = (self.plan.lock().unwrap())(&name);
         self.calls.lock().unwrap().push(name.clone());
         let inner = self.inner.clone();
+        let items_read = self.items_read.clone();
         let timeout = || ConnectorError::timeout("injected".into());
         HttpConnectorFuture::new(async move {
             match fault {
-                None => inner.call(request).await,
+                None => {
+                    let answer = inner.call(request).await?;
+                    let body: Value =
+                        serde_json::from_slice(answer.body().bytes().unwrap_or_default()).unwrap_or_default();
+                    items_read.fetch_add(body["ScannedCount"].as_u64().unwrap_or(0), Ordering::SeqCst);
+                    Ok(answer)
+                }
                 Some(Fault::TimeoutBefore) => Err(timeout()),
                 Some(Fault::TimeoutAfter) => {
                     inner.call(request).await?;

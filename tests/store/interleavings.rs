@@ -7,7 +7,7 @@ use countersign_app::create::create;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::failure::Failure;
 use countersign_app::ports::{
-    ChangeSet, CommitChange, CommitError, CountPending, FindEvent, LoadEvents, LoadRequest, RecordAnomaly,
+    ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, LoadEvents, LoadRequest, RecordAnomaly,
     StoreError, Trail,
 };
 use countersign_core::actor::{Actor, Channel, Kind};
@@ -101,15 +101,15 @@ impl RecordAnomaly for PausingStore {
     }
 }
 
-impl CountPending for PausingStore {
-    async fn count_pending(
+impl CountOpen for PausingStore {
+    async fn count_open(
         &self,
         person: &PersonId,
-        since: Timestamp,
+        status: Status,
         now: Timestamp,
         at_most: usize,
     ) -> Result<usize, StoreError> {
-        self.inner.count_pending(person, since, now, at_most).await
+        self.inner.count_open(person, status, now, at_most).await
     }
 }
 

@@ -3,7 +3,9 @@
 
 mod conditions;
 mod crash;
+mod damage;
 mod faults;
+mod floods;
 mod integrity;
 mod interleavings;
 mod issuer;

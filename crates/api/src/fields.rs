@@ -12,7 +12,11 @@ use countersign_core::ids::RequestId;
 use countersign_core::person::PersonId;
 use countersign_core::text::{FreeText, Identifier};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::fmt::Display;
+
+/// The most values of a field that takes several.
+pub(crate) const MAX_VALUES: usize = 20;
 
 /// The members of a call's body, payload or query, on their way to becoming values.
 #[derive(Debug)]
@@ -20,6 +24,10 @@ pub struct Fields {
     object: Map<String, Value>,
     /// The canonical form of everything that was sent, for recognising a retry.
     sent: CanonicalJson,
+    /// Whether they are the parameters of a query string, which has only text.
+    is_query: bool,
+    /// Those of a query string that are given several times: each is an array in `object`.
+    repeated: BTreeSet<String>,
     path_id: Option<RequestId>,
     idempotency_key: Option<Value>,
     errors: Vec<FieldError>,
@@ -41,19 +49,23 @@ impl Fields {
                 Ok(Self::new(object, errors, None, idempotency_key))
             }
             Input::Http { request_id, query, body, idempotency_key } => {
-                let (object, errors) = match expected {
-                    Body::None => read_query(&query),
+                let (object, errors, repeated) = match expected {
+                    Body::None => {
+                        let (object, repeated) = read_query(&query);
+                        (object, Vec::new(), repeated)
+                    }
                     Body::Optional | Body::Required => {
                         let (object, mut errors) = read_object(&body, expected)?;
                         errors.extend(misplaced(&query));
-                        (object, errors)
+                        (object, errors, BTreeSet::new())
                     }
                 };
                 let path_id = match request_id {
                     None => None,
                     Some(id) => Some(RequestId::parse(&id).map_err(|_| malformed_id())?),
                 };
-                Ok(Self::new(object, errors, path_id, idempotency_key.map(Value::String)))
+                let fields = Self::new(object, errors, path_id, idempotency_key.map(Value::String));
+                Ok(Self { is_query: expected == Body::None, repeated, ..fields })
             }
         }
     }
@@ -74,6 +86,8 @@ impl Fields {
         Self {
             sent: CanonicalJson::of(&Value::Object(sent)),
             object,
+            is_query: false,
+            repeated: BTreeSet::new(),
             path_id,
             idempotency_key,
             errors,
@@ -120,7 +134,32 @@ impl Fields {
         value: &Value,
         parse: impl FnOnce(&Value) -> Result<T, E>,
     ) -> Option<T> {
+        if self.repeated.contains(name) {
+            self.refuse(name, "is given twice");
+            return None;
+        }
         parse(value).map_err(|error| self.refuse(name, &error.to_string())).ok()
+    }
+
+    /// A field of several values: one text, or an array of texts; in a query string the parameter several
+    /// times, or commas between the values. Empty if it is absent; `None` is a broken rule.
+    pub fn several<T, E: Display>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&Value) -> Result<T, E>,
+    ) -> Option<Vec<T>> {
+        let texts = match self.take(name) {
+            None => return Some(Vec::new()),
+            Some(Value::Array(texts)) => texts,
+            Some(value) => vec![value],
+        };
+        let values: Vec<_> = if self.is_query { texts.iter().flat_map(separated).collect() } else { texts };
+        if !(1..=MAX_VALUES).contains(&values.len()) {
+            self.refuse(name, &format!("must be from 1 to {MAX_VALUES} values"));
+            return None;
+        }
+        let parsed: Result<Vec<_>, _> = values.iter().map(parse).collect();
+        parsed.map_err(|error| self.refuse(name, &error.to_string())).ok()
     }
 
     /// Puts a broken rule on the list.
@@ -155,6 +194,9 @@ impl Fields {
         let idempotency = self.idempotency();
         let unknown: Vec<String> = self.object.keys().cloned().collect();
         for name in unknown {
+            if self.repeated.contains(&name) {
+                self.refuse(&name, "is given twice");
+            }
             self.refuse(&name, "is not a field of this operation");
         }
         if self.malformed_id {
@@ -219,16 +261,27 @@ fn misplaced(query: &str) -> Vec<FieldError> {
         .collect()
 }
 
-/// The parameters of a query string, and which of them are given twice.
-fn read_query(query: &str) -> (Map<String, Value>, Vec<FieldError>) {
-    let mut object = Map::new();
-    let mut errors = Vec::new();
+/// The parameters of a query string, and which of them are given several times.
+fn read_query(query: &str) -> (Map<String, Value>, BTreeSet<String>) {
+    let mut object: Map<String, Value> = Map::new();
+    let mut repeated = BTreeSet::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if object.insert(name.to_string(), Value::String(value.into_owned())).is_some() {
-            errors.push(FieldError::new(&pointer(&name), "is given twice"));
+        let value = Value::String(value.into_owned());
+        match object.get_mut(name.as_ref()) {
+            None => drop(object.insert(name.into_owned(), value)),
+            Some(Value::Array(values)) => values.push(value),
+            Some(first) => {
+                *first = Value::Array(vec![first.take(), value]);
+                repeated.insert(name.into_owned());
+            }
         }
     }
-    (object, errors)
+    (object, repeated)
+}
+
+/// The values of a parameter with commas between them.
+fn separated(value: &Value) -> impl Iterator<Item = Value> {
+    value.as_str().unwrap_or_default().split(',').map(|part| Value::String(part.to_owned()))
 }
 
 /// A string.
@@ -237,10 +290,7 @@ pub fn string(value: &Value) -> Result<String, String> {
 }
 
 /// A string of which there are only a few.
-pub fn one_of<T: Copy>(
-    all: &[T],
-    name: impl Fn(T) -> &'static str,
-) -> impl FnOnce(&Value) -> Result<T, String> {
+pub fn one_of<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> impl Fn(&Value) -> Result<T, String> {
     move |value| {
         let text = string(value)?;
         all.iter().copied().find(|candidate| name(*candidate) == text).ok_or_else(|| {

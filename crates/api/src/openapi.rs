@@ -147,8 +147,9 @@ fn describe(route: Route) -> (&'static str, &'static str) {
         routes::LIST => (
             "List requests; pending ones unless filtered",
             "Filters hold together. Without `status`, `requested_by` and `instance_id` the list is of what is \
-             pending. Whoever may see only their own requests gets only their own. A page is full unless it \
-             is the last or policy hides some requests, and a list may lag behind the latest change.",
+             pending. A caller who may see only their own requests gets only their own. A page may be short, \
+             or empty, and not the last: `next_cursor` says whether it is. A list may lag behind the latest \
+             change.",
         ),
         routes::GET => (
             "Read a request",

@@ -64,6 +64,8 @@ pub enum Code {
     ValidationFailed,
     /// The requester has as many pending requests as one may have.
     TooManyPending,
+    /// The requester has as many approved requests that were not started as one may have.
+    TooManyApproved,
     /// A bug.
     Internal,
     /// Try again.
@@ -74,7 +76,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::MalformedJson,
         Self::MalformedId,
         Self::MalformedCursor,
@@ -99,6 +101,7 @@ impl Code {
         Self::PayloadTooLarge,
         Self::ValidationFailed,
         Self::TooManyPending,
+        Self::TooManyApproved,
         Self::Internal,
         Self::StoreUnavailable,
         Self::ClockSkew,
@@ -131,6 +134,7 @@ impl Code {
             Self::PayloadTooLarge => "payload_too_large",
             Self::ValidationFailed => "validation_failed",
             Self::TooManyPending => "too_many_pending",
+            Self::TooManyApproved => "too_many_approved",
             Self::Internal => "internal",
             Self::StoreUnavailable => "store_unavailable",
             Self::ClockSkew => "clock_skew",
@@ -159,7 +163,7 @@ impl Code {
             | Self::IdempotencyConflict => 409,
             Self::PayloadTooLarge => 413,
             Self::ValidationFailed => 422,
-            Self::TooManyPending => 429,
+            Self::TooManyPending | Self::TooManyApproved => 429,
             Self::Internal => 500,
             Self::StoreUnavailable | Self::ClockSkew => 503,
         }
@@ -192,6 +196,7 @@ impl Code {
             Self::PayloadTooLarge => "The body is too large",
             Self::ValidationFailed => "Fields break rules",
             Self::TooManyPending => "Too many pending requests",
+            Self::TooManyApproved => "Too many approved requests",
             Self::Internal => "Internal error",
             Self::StoreUnavailable => "Temporarily unavailable",
             Self::ClockSkew => "The clock of the service is wrong",
@@ -207,7 +212,7 @@ const UNAVAILABLE_DETAIL: &str =
 
 /// How long to wait before asking again, in seconds.
 const RETRY_AFTER_UNAVAILABLE: u32 = 1;
-/// How long until it is worth looking whether a pending request was decided, in seconds.
+/// How long until it is worth looking whether an open request was decided or started, in seconds.
 const RETRY_AFTER_TOO_MANY: u32 = 60;
 
 /// A refusal or failure.
@@ -287,7 +292,9 @@ impl Problem {
             Code::StoreUnavailable | Code::ClockSkew => {
                 reply.headers.push(("retry-after", RETRY_AFTER_UNAVAILABLE.to_string()))
             }
-            Code::TooManyPending => reply.headers.push(("retry-after", RETRY_AFTER_TOO_MANY.to_string())),
+            Code::TooManyPending | Code::TooManyApproved => {
+                reply.headers.push(("retry-after", RETRY_AFTER_TOO_MANY.to_string()))
+            }
             Code::MalformedJson
             | Code::MalformedId
             | Code::MalformedCursor
@@ -361,6 +368,7 @@ impl From<Failure> for Problem {
         match failure {
             Failure::Refused(refusal) => refusal.into(),
             Failure::TooManyPending { .. } => Self::new(Code::TooManyPending, failure.to_string()),
+            Failure::TooManyApproved { .. } => Self::new(Code::TooManyApproved, failure.to_string()),
             Failure::MalformedCursor => Self::new(Code::MalformedCursor, failure.to_string()),
             Failure::Unavailable(cause) => {
                 Self { cause: Some(cause), ..Self::new(Code::StoreUnavailable, UNAVAILABLE_DETAIL) }

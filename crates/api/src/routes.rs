@@ -49,6 +49,13 @@ pub struct Route {
     pub changes: bool,
 }
 
+impl Route {
+    /// Whether it takes the deployment's key: to digest free text, or to seal cursors.
+    pub fn takes_deployment_key(self) -> bool {
+        self.changes || self == LIST
+    }
+}
+
 const fn read(operation: &'static str, path: &'static str) -> Route {
     Route { operation, method: Method::Get, path, body: Body::None, changes: false }
 }

@@ -8,7 +8,8 @@ pub use explanation::{ActionBody, ApprovalBody, ExplainBody, MissingBody};
 pub use simulation::{RefusalBody, SimulateBody};
 pub use trail::{EventBody, EventsBody};
 
-use countersign_app::ports::{Page, RequestSummary};
+use countersign_app::list::Listed;
+use countersign_app::ports::RequestSummary;
 use countersign_core::access::Action;
 use countersign_core::actor::Actor;
 use countersign_core::approvals::Approvals;
@@ -275,6 +276,9 @@ pub struct SummaryBody {
     /// When it was executed, or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub executed_at: Option<String>,
+    /// When it closed, if it has; an expired request closed at the deadline it missed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<String>,
 }
 
 /// One page of a list.
@@ -284,6 +288,9 @@ pub struct ListBody {
     pub items: Vec<SummaryBody>,
     /// Send it as `cursor` for the next page; null on the last.
     pub next_cursor: Option<String>,
+    /// How many rows were left out of this page because they cannot be read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub damaged: usize,
 }
 
 /// The answer to whether the service is there.
@@ -515,12 +522,19 @@ impl From<&RequestSummary> for SummaryBody {
             execute_by: text(summary.execute_by),
             execution_started_at: text(summary.execution_started_at),
             executed_at: text(summary.executed_at),
+            closed_at: text(summary.closed_at),
         }
     }
 }
 
-impl From<Page> for ListBody {
-    fn from(page: Page) -> Self {
-        Self { items: page.items.iter().map(SummaryBody::from).collect(), next_cursor: page.next_cursor }
+impl From<Listed> for ListBody {
+    fn from(page: Listed) -> Self {
+        let Listed { items, next_cursor, damaged } = page;
+        Self { items: items.iter().map(SummaryBody::from).collect(), next_cursor, damaged }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }

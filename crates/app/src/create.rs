@@ -1,4 +1,4 @@
-//! Making a request: count what is pending, ask policy, write it down.
+//! Making a request: ask policy, count what its requester has open, write it down.
 
 use crate::command::Done;
 use crate::command::NOT_VISIBLE_YET;
@@ -6,7 +6,7 @@ use crate::dependencies::Dependencies;
 use crate::failure::Failure;
 use crate::host::Host;
 use crate::integrity::check_seal;
-use crate::ports::{CommitChange, CommitError, CountPending, FindEvent, LoadRequest, Recorded, StoreError};
+use crate::ports::{CommitChange, CommitError, CountOpen, FindEvent, LoadRequest, Recorded, StoreError};
 use crate::retry::Attempts;
 use countersign_core::actor::Actor;
 use countersign_core::command::{CommandName, Draft};
@@ -18,6 +18,7 @@ use countersign_core::person::PersonId;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
 use countersign_core::stamp::Stamp;
+use countersign_core::terms::Terms;
 use countersign_core::timestamp::Timestamp;
 
 /// Makes a request.
@@ -27,7 +28,7 @@ use countersign_core::timestamp::Timestamp;
 /// has been joined to another since.
 ///
 /// # Errors
-/// A refusal of the rules, [`Failure::TooManyPending`], or [`Failure::Unavailable`].
+/// A refusal of the rules, [`Failure::TooManyPending`], [`Failure::TooManyApproved`], or [`Failure::Unavailable`].
 pub async fn create<S>(
     dependencies: &Dependencies<S>,
     draft: &Draft,
@@ -35,7 +36,7 @@ pub async fn create<S>(
     idempotency: Option<&Idempotency>,
 ) -> Result<Done, Failure>
 where
-    S: LoadRequest + CommitChange + FindEvent + CountPending,
+    S: LoadRequest + CommitChange + FindEvent + CountOpen,
 {
     let host = dependencies.host.as_ref();
     let fresh = host.stamp();
@@ -100,7 +101,7 @@ impl From<StoreError> for Attempt {
     }
 }
 
-async fn attempt<S: CommitChange + CountPending>(
+async fn attempt<S: CommitChange + CountOpen>(
     dependencies: &Dependencies<S>,
     id: RequestId,
     draft: &Draft,
@@ -112,13 +113,9 @@ async fn attempt<S: CommitChange + CountPending>(
     let stamp = Stamp { now: dependencies.host.now(), ..fresh };
     let event = decide::create(id, draft.clone(), actor, &stamp, &dependencies.policy, idempotency)
         .map_err(|refusal| Attempt::Final(refusal.into()))?;
-    // What policy approves at once never waits for anybody.
-    if event.status == Status::Pending {
-        let terms = decide::assess(draft, actor, &dependencies.policy).terms;
-        let limit = usize::from(terms.pending_limit);
-        if pending(dependencies, actor, stamp.now, limit).await? >= limit {
-            return Err(Attempt::Final(Failure::TooManyPending { limit }));
-        }
+    let terms = decide::assess(draft, actor, &dependencies.policy).terms;
+    if let Some(failure) = one_too_many(dependencies, actor, &terms, event.status, stamp.now).await? {
+        return Err(Attempt::Final(failure));
     }
     let first =
         event.first_state().map_err(|error| Attempt::Final(Failure::Inconsistent(error.to_string())))?;
@@ -131,25 +128,29 @@ async fn attempt<S: CommitChange + CountPending>(
     }
 }
 
-/// How many of the actor's requests are pending, by whichever of their addresses they were made:
-/// one that was linked later is no second limit. What the former holder of an address made is not
-/// counted. Counts no further than the limit.
-pub(crate) async fn pending<S: CountPending>(
+/// The failure of a request that would begin with `status` and be one more than its requester may
+/// have, by whichever of their addresses the others were made: one that was linked later is no second
+/// limit. What the former holder of an address made is not counted. Counts no further than the limit.
+pub(crate) async fn one_too_many<S: CountOpen>(
     dependencies: &Dependencies<S>,
     actor: &Actor,
+    terms: &Terms,
+    status: Status,
     now: Timestamp,
-    limit: usize,
-) -> Result<usize, StoreError> {
-    let since = now.minus_seconds(dependencies.policy.rules().longest_pending_seconds());
+) -> Result<Option<Failure>, StoreError> {
+    let is_pending = status == Status::Pending;
+    let limit = usize::from(if is_pending { terms.pending_limit } else { terms.approved_limit });
     let mut count = 0;
     let is_theirs = |address: &&PersonId| dependencies.policy.is_maker(actor, address);
     for address in actor.addresses.iter().filter(is_theirs) {
-        if count >= limit {
-            break;
+        if count < limit {
+            count += dependencies.store.count_open(address, status, now, limit - count).await?;
         }
-        count += dependencies.store.count_pending(address, since, now, limit - count).await?;
     }
-    Ok(count)
+    Ok((count >= limit).then_some(match is_pending {
+        true => Failure::TooManyPending { limit },
+        false => Failure::TooManyApproved { limit },
+    }))
 }
 
 /// What may already stand under the id that a creation wants.

@@ -4,6 +4,7 @@
 //! lists short and tells the requesters.
 
 use crate::command::{CommandStore, command};
+use crate::damage;
 use crate::dependencies::Dependencies;
 use crate::failure::Failure;
 use crate::ports::FindDue;
@@ -70,6 +71,7 @@ where
             if page.answered_at.is_some_and(|answered_at| differs(answered_at, host.now())) {
                 return Err(Refusal::ClockSkew.into());
             }
+            damage::tell(host, &page.damaged);
             for id in page.ids {
                 if host.elapsed().saturating_sub(began) >= budget {
                     report.cut_short = true;

@@ -16,6 +16,13 @@ pub enum Failure {
         /// The limit.
         limit: usize,
     },
+    /// The requester has as many approved requests that were not started as one may have for policy to
+    /// approve another at once.
+    #[error("you have {limit} approved requests that were not started; start or cancel some")]
+    TooManyApproved {
+        /// The limit.
+        limit: usize,
+    },
     /// The cursor was not given out for this list.
     #[error("the cursor was not given out for this list")]
     MalformedCursor,

@@ -40,4 +40,6 @@ pub trait Host: Send + Sync + fmt::Debug {
     /// Hears of a request that is not what its events have made it, each time that is met. For
     /// metrics.
     fn damaged(&self, _request_id: RequestId) {}
+    /// Hears of rows that could not be read and were left out. For metrics, likewise.
+    fn met_damaged_rows(&self, _count: usize) {}
 }

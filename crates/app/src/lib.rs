@@ -17,6 +17,8 @@ pub mod list;
 pub mod simulate;
 pub mod verify;
 
+mod cursor;
+pub mod damage;
 pub mod dependencies;
 pub mod failure;
 pub mod host;

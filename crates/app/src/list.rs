@@ -1,8 +1,10 @@
 //! Listing requests, as far as the actor may see them.
 
+use crate::cursor::Cursors;
+use crate::damage;
 use crate::dependencies::Dependencies;
 use crate::failure::Failure;
-use crate::ports::{ListQuery, ListRequests, Page, RequestSummary};
+use crate::ports::{ListQuery, ListRequests, RequestSummary};
 use countersign_core::access::{Action, Answer, Target};
 use countersign_core::actor::Actor;
 use countersign_core::policy::Policy;
@@ -14,20 +16,37 @@ use countersign_core::slots::Groups;
 use countersign_core::timestamp::Timestamp;
 use std::collections::HashMap;
 
-/// How often a page is filled up after policy has left out some of its entries. A page may then be
-/// short, and not the last.
-const MAX_ROUNDS: usize = 10;
+/// How often the store is asked for one page, whatever filters and policy leave out: a page may then be
+/// short, or empty, and not the last. In `docs/api.md`. More than there are partitions that the next
+/// request can be in, which are at most seven: so every page gets further.
+pub const MAX_QUERIES: usize = 25;
 
-/// One page of the requests that match and that the actor may see.
+/// One page, as the caller gets it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// The requests.
+    pub items: Vec<RequestSummary>,
+    /// The cursor of the next page; `None` on the last.
+    pub next_cursor: Option<String>,
+    /// How many rows were left out because they cannot be read.
+    pub damaged: usize,
+}
+
+/// One page of the requests that match and that the actor may see: the first, or the one that a cursor
+/// names.
 ///
 /// # Errors
-/// [`Refusal::NotPermitted`] for whoever may see none, [`Failure::MalformedCursor`].
+/// [`Failure::MalformedCursor`] before anything else; [`Refusal::NotPermitted`] for an actor who may see
+/// no list.
 pub async fn list<S: ListRequests>(
     dependencies: &Dependencies<S>,
     mut query: ListQuery,
+    cursor: Option<&str>,
     actor: &Actor,
-) -> Result<Page, Failure> {
+) -> Result<Listed, Failure> {
     let policy = &dependencies.policy;
+    let cursors = Cursors::of(&query, actor, &dependencies.deployment_key);
+    query.after = cursor.map(|cursor| cursors.open(cursor)).transpose()?;
     if !policy.may_list(actor, false, query.now).is_permitted() {
         if let Answer::Denied(reasons) = policy.may_list(actor, true, query.now) {
             return Err(Refusal::NotPermitted(reasons).into());
@@ -35,25 +54,18 @@ pub async fn list<S: ListRequests>(
         if query.requested_by.is_empty() {
             query.requested_by.clone_from(&actor.addresses);
         } else if !query.requested_by.iter().any(|person| policy.is_actor(actor, person)) {
-            // Whether others have requests is not told; whether the cursor is one, is.
-            dependencies.store.list(&ListQuery { limit: 1, ..query }).await?;
-            return Ok(Page { items: Vec::new(), next_cursor: None });
+            // Whether others have requests is not told.
+            return Ok(Listed { items: Vec::new(), next_cursor: None, damaged: 0 });
         }
     }
     let mut view = View { policy, actor, now: query.now, known: HashMap::new() };
-    let limit = query.limit;
-    let mut seen = Page { items: Vec::new(), next_cursor: None };
-    for _ in 0..MAX_ROUNDS {
-        query.limit = limit - seen.items.len();
-        let page = dependencies.store.list(&query).await?;
-        seen.items.extend(page.items.into_iter().filter(|entry| view.permits(entry)));
-        seen.next_cursor.clone_from(&page.next_cursor);
-        query.cursor = page.next_cursor;
-        if query.cursor.is_none() || seen.items.len() >= limit {
-            break;
-        }
-    }
-    Ok(seen)
+    let page = dependencies.store.list(&query, |entry| view.permits(entry)).await?;
+    damage::tell(dependencies.host.as_ref(), &page.damaged);
+    Ok(Listed {
+        items: page.items,
+        next_cursor: page.next.map(|position| cursors.seal(&position)).transpose()?,
+        damaged: page.damaged.len(),
+    })
 }
 
 /// Which entries the actor may see.

@@ -31,7 +31,7 @@ pub enum StoreError {
     /// written it.
     #[error("{0}")]
     Damaged(String),
-    /// A list's cursor was not given out for that list.
+    /// A position is none of that list.
     #[error("malformed cursor")]
     MalformedCursor,
 }
@@ -96,14 +96,14 @@ pub trait FindEvent: Send + Sync {
     ) -> impl Future<Output = Result<Option<EventId>, StoreError>> + Send;
 }
 
-/// Counts the pending requests of an address.
-pub trait CountPending: Send + Sync {
-    /// How many requests of `person`, made since `since`, are pending at `now`; stops counting at
-    /// `at_most`. May lag behind.
-    fn count_pending(
+/// Counts the open requests of an address.
+pub trait CountOpen: Send + Sync {
+    /// How many requests of `person` are pending, or approved, at `now`; stops counting at `at_most`,
+    /// and reads no others. May lag behind.
+    fn count_open(
         &self,
         person: &PersonId,
-        since: Timestamp,
+        status: Status,
         now: Timestamp,
         at_most: usize,
     ) -> impl Future<Output = Result<usize, StoreError>> + Send;
@@ -136,20 +136,31 @@ pub trait ScanStore: LoadRequest + LoadEvents {
 
 /// Lists requests.
 pub trait ListRequests: Send + Sync {
-    /// One page. May lag behind, but a request that matches throughout a walk is on one of its
-    /// pages.
-    fn list(&self, query: &ListQuery) -> impl Future<Output = Result<Page, StoreError>> + Send;
+    /// One page of what matches and `keep` keeps. May lag behind, but a request that matches
+    /// throughout a walk is on one of its pages.
+    fn list(
+        &self,
+        query: &ListQuery,
+        keep: impl FnMut(&RequestSummary) -> bool + Send,
+    ) -> impl Future<Output = Result<Page, StoreError>> + Send;
 }
 
 /// Which requests to list. All filters hold together; at least one of the first three is set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListQuery {
-    /// Their status at `now`.
-    pub status: Option<Status>,
+    /// Their status at `now`: one of these, each named once and in the order of [`Status::ALL`].
+    /// Empty for any.
+    pub statuses: Vec<Status>,
     /// Who made them: one of these, which are all ids of one person. Empty for anybody.
     pub requested_by: BTreeSet<PersonId>,
     /// Their target.
     pub instance_id: Option<Identifier>,
+    /// What is to be done: one of these. Empty for anything.
+    pub operation_types: BTreeSet<Identifier>,
+    /// The risk that they were made under: one of these. Empty for any.
+    pub risk_levels: BTreeSet<RiskLevel>,
+    /// The environment that they were made under: one of these. Empty for any.
+    pub environments: BTreeSet<Environment>,
     /// Leave out what whoever has these addresses made, what was filed for them, what an agent or a
     /// service of theirs made, and what they have approved, as far as it is written on the request;
     /// nothing is left out for none. For lists of an open status.
@@ -158,10 +169,12 @@ pub struct ListQuery {
     pub from: Option<Timestamp>,
     /// Not after; of the same time as `from`.
     pub to: Option<Timestamp>,
-    /// At most so many, and so many unless it is the last page.
+    /// At most so many, and so many unless it is the last page or `max_queries` are used up.
     pub limit: usize,
-    /// Where the page before ended.
-    pub cursor: Option<String>,
+    /// The position that the page before named as the next one.
+    pub after: Option<String>,
+    /// How often the database may be asked for this page.
+    pub max_queries: usize,
     /// The time of asking.
     pub now: Timestamp,
 }
@@ -171,8 +184,20 @@ pub struct ListQuery {
 pub struct Page {
     /// The requests.
     pub items: Vec<RequestSummary>,
-    /// Where the next page begins; `None` on the last.
-    pub next_cursor: Option<String>,
+    /// The position of the next page; `None` on the last. It names requests, also such as the reader
+    /// must not see.
+    pub next: Option<String>,
+    /// Rows that were met on the way and left out, because they cannot be read.
+    pub damaged: Vec<DamagedRow>,
+}
+
+/// A row of an index that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamagedRow {
+    /// Whose row it is, if that can be read.
+    pub request_id: Option<RequestId>,
+    /// The attribute that is missing, impossible, or contradicts another.
+    pub attribute: &'static str,
 }
 
 /// What a list shows of a request: neither parameters nor free text.
@@ -208,6 +233,8 @@ pub struct RequestSummary {
     pub execution_started_at: Option<Timestamp>,
     /// When it was executed, or failed.
     pub executed_at: Option<Timestamp>,
+    /// When it closed, if it has; an expired request closed at the deadline it missed.
+    pub closed_at: Option<Timestamp>,
 }
 
 /// Finds requests whose deadline has passed.
@@ -228,10 +255,12 @@ pub trait FindDue: Send + Sync {
 pub struct DuePage {
     /// Their ids.
     pub ids: Vec<RequestId>,
-    /// Where the next page begins; `None` on the last.
+    /// Where the next page begins; `None` on the last. For no caller's eyes.
     pub next_cursor: Option<String>,
     /// What time it was where the store is, if the store's answer says so.
     pub answered_at: Option<Timestamp>,
+    /// Rows that were met on the way and left out, because they cannot be read.
+    pub damaged: Vec<DamagedRow>,
 }
 
 /// A message that waits for delivery.

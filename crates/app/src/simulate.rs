@@ -1,14 +1,16 @@
-//! What would come of making a request. Reads how many are pending, and writes nothing.
+//! What would come of making a request. Counts what the requester has open, and writes
+//! nothing.
 
-use crate::create::pending;
+use crate::create::one_too_many;
 use crate::dependencies::Dependencies;
 use crate::failure::Failure;
-use crate::ports::CountPending;
+use crate::ports::CountOpen;
 use countersign_core::access::Target;
 use countersign_core::actor::Actor;
 use countersign_core::command::Draft;
 use countersign_core::decide;
 use countersign_core::explain;
+use countersign_core::request::Status;
 use countersign_core::rules::Assessment;
 use countersign_core::timestamp::Timestamp;
 
@@ -28,8 +30,8 @@ pub struct Simulation {
 /// Simulates the creation of a request.
 ///
 /// # Errors
-/// [`Failure::Unavailable`] when the pending requests cannot be counted.
-pub async fn simulate<S: CountPending>(
+/// [`Failure::Unavailable`] when the open requests cannot be counted.
+pub async fn simulate<S: CountOpen>(
     dependencies: &Dependencies<S>,
     draft: &Draft,
     actor: &Actor,
@@ -40,12 +42,8 @@ pub async fn simulate<S: CountPending>(
     let terms = &assessment.terms;
     let refusals = decide::objections(draft, actor, now, policy, &assessment);
     let mut objections: Vec<Failure> = refusals.into_iter().map(Failure::from).collect();
-    if terms.approvals_required > 0 {
-        let limit = usize::from(terms.pending_limit);
-        if pending(dependencies, actor, now, limit).await? >= limit {
-            objections.push(Failure::TooManyPending { limit });
-        }
-    }
+    let status = if terms.approvals_required > 0 { Status::Pending } else { Status::Approved };
+    objections.extend(one_too_many(dependencies, actor, terms, status, now).await?);
     let target = Target {
         operation_type: draft.operation_type.as_str(),
         instance_id: draft.instance_id.as_str(),

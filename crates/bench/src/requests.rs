@@ -14,7 +14,7 @@ use countersign_api::run::{Operation, run};
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::{BoxFuture, Host};
 use countersign_app::ports::{
-    ChangeSet, CommitChange, CommitError, CountPending, FindEvent, ListQuery, ListRequests, LoadEvents,
+    ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, ListQuery, ListRequests, LoadEvents,
     LoadRequest, Page, RecordAnomaly, RequestSummary, StoreError, Trail,
 };
 use countersign_core::access::{Access, Action, Answer, Question};
@@ -28,7 +28,7 @@ use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::notification::Message;
 use countersign_core::person::PersonId;
 use countersign_core::policy::{Policy, PolicyText};
-use countersign_core::request::Request;
+use countersign_core::request::{Request, Status};
 use countersign_core::risk::Cost;
 use countersign_core::stamp::Stamp;
 use countersign_core::timestamp::Timestamp;
@@ -243,6 +243,7 @@ fn page(request: &Request, lists: &Actor) -> Result<Vec<RequestSummary>, String>
         execute_by: request.execute_by,
         execution_started_at: None,
         executed_at: None,
+        closed_at: None,
     };
     let own = RequestSummary { requested_by: lists.person.clone(), ..entry.clone() };
     Ok([entry, own].into_iter().cycle().take(100).collect())
@@ -304,11 +305,11 @@ impl FindEvent for Store {
     }
 }
 
-impl CountPending for Store {
-    async fn count_pending(
+impl CountOpen for Store {
+    async fn count_open(
         &self,
         _person: &PersonId,
-        _since: Timestamp,
+        _status: Status,
         _now: Timestamp,
         _at_most: usize,
     ) -> Result<usize, StoreError> {
@@ -317,8 +318,13 @@ impl CountPending for Store {
 }
 
 impl ListRequests for Store {
-    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
-        Ok(Page { items: self.page.iter().take(query.limit).cloned().collect(), next_cursor: None })
+    async fn list(
+        &self,
+        query: &ListQuery,
+        mut keep: impl FnMut(&RequestSummary) -> bool + Send,
+    ) -> Result<Page, StoreError> {
+        let kept = self.page.iter().filter(|entry| keep(entry));
+        Ok(Page { items: kept.take(query.limit).cloned().collect(), next: None, damaged: Vec::new() })
     }
 }
 

@@ -30,14 +30,14 @@
 //!   it must not be refused.
 //! - `expect`: of the request `status` at the end, `risk_level`, `environment`, `approvals_required`,
 //!   `slots`, `digest_required`, `pending_seconds`, `execute_within_seconds`, `pending_limit`,
-//!   `cost_limit`, `required_fields`, and `rules`: parts of the policy that must be among those that
+//!   `approved_limit`, `cost_limit`, `required_fields`, and `rules`: parts of the policy that must be among those that
 //!   hold. A request that must be refused has `refused`, the code, and perhaps `reason`, which must be
 //!   part of one of the reasons. One key at least, unless a step expects something.
 //!
 //! Whoever is in no group has `groups = []`; whoever has no groups at all is a mistake, and so is a group
 //! in `[people]` that policy does not know. Without `at` a request is made on Monday, 2026-03-02 at 10:00
 //! UTC, and each step is a minute after what came before it, so that a table comes to the same on every
-//! day. How many requests of somebody are pending is not looked at.
+//! day. How many requests a requester has, pending or approved, is not looked at.
 
 mod expectation;
 mod table;

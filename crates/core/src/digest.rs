@@ -50,7 +50,8 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The deployment's key for digests of free text in the audit trail.
+/// The deployment's key: for digests of free text in the audit trail, and what other keys are
+/// derived from.
 ///
 /// A plain digest of a short text can be guessed by trying texts; a keyed one only by who holds
 /// the key. Who has both text and key can still show that they belong together.
@@ -75,6 +76,12 @@ impl DeploymentKey {
         mac.update(&[0]);
         mac.update(text.as_bytes());
         Digest(mac.finalize().into_bytes().into())
+    }
+
+    /// The key of one purpose, such as `countersign.cursor.v1.mac`: nothing is learnt from it of this
+    /// one, or of that of another purpose. No purpose is an event id, see [`Self::digest`].
+    pub fn purpose_key(&self, purpose: &str) -> [u8; 32] {
+        *self.digest(purpose, "").as_bytes()
     }
 }
 

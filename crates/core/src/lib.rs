@@ -65,5 +65,6 @@ pub mod digest;
 pub mod idempotency;
 pub mod ids;
 pub mod risk;
+pub mod seal;
 pub mod text;
 pub mod timestamp;

@@ -9,7 +9,7 @@ use crate::idempotency::IdempotencyRecord;
 use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::person::PersonId;
 use crate::risk::{Cost, Environment, RiskLevel};
-use crate::rules::{MAX_PENDING_LIMIT, MatchedRule};
+use crate::rules::{MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT, MatchedRule};
 use crate::slots::{Groups, Slots};
 use crate::terms::{Stated, Terms};
 use crate::text::{CommentText, DurationText, Identifier, Justification, RollbackPlan};
@@ -461,6 +461,7 @@ impl Request {
             cost_limit: None,
             required_fields: BTreeSet::new(),
             pending_limit: MAX_PENDING_LIMIT,
+            approved_limit: MAX_APPROVED_LIMIT,
         }
     }
 

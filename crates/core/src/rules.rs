@@ -41,6 +41,11 @@ const MAX_RULE_NAME: usize = 64;
 pub const DEFAULT_PENDING_LIMIT: u16 = 50;
 /// The most pending requests that a policy may let one requester have: the count reads them all.
 pub const MAX_PENDING_LIMIT: u16 = 1000;
+/// How many approved requests that were not started one requester may have when policy approves another
+/// at once, unless policy says otherwise.
+pub const DEFAULT_APPROVED_LIMIT: u16 = 1000;
+/// The most of them that a policy may let one requester have: the count reads them all.
+pub const MAX_APPROVED_LIMIT: u16 = 10_000;
 
 /// What operations demand.
 #[derive(Debug, Clone)]
@@ -113,6 +118,10 @@ fn default_pending_limit() -> u16 {
     DEFAULT_PENDING_LIMIT
 }
 
+fn default_approved_limit() -> u16 {
+    DEFAULT_APPROVED_LIMIT
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Defaults {
@@ -120,6 +129,8 @@ struct Defaults {
     execute_within_seconds: u32,
     #[serde(default = "default_pending_limit")]
     pending_limit: u16,
+    #[serde(default = "default_approved_limit")]
+    approved_limit: u16,
     #[serde(default)]
     digest_required: bool,
 }
@@ -165,6 +176,7 @@ struct RuleTable {
     pending_seconds: Option<u32>,
     execute_within_seconds: Option<u32>,
     pending_limit: Option<u16>,
+    approved_limit: Option<u16>,
     cost_limit: Option<f64>,
     #[serde(default)]
     required_fields: BTreeSet<RequiredField>,
@@ -208,7 +220,12 @@ impl Rules {
             &["defaults", "execute_within_seconds"],
             file.defaults.execute_within_seconds,
         )?;
-        check_pending_limit(source, &["defaults", "pending_limit"], file.defaults.pending_limit)?;
+        for (key, limit, most) in [
+            ("pending_limit", file.defaults.pending_limit, MAX_PENDING_LIMIT),
+            ("approved_limit", file.defaults.approved_limit, MAX_APPROVED_LIMIT),
+        ] {
+            check_limit(source, &["defaults", key], limit, most)?;
+        }
         for (name, operation) in &file.operations {
             check_operation(source, name, operation)?;
         }
@@ -320,15 +337,8 @@ impl Rules {
             cost_limit: None,
             required_fields: BTreeSet::new(),
             pending_limit: defaults.pending_limit,
+            approved_limit: defaults.approved_limit,
         }
-    }
-
-    /// The longest time a request may stay pending under this policy, in seconds.
-    pub fn longest_pending_seconds(&self) -> u32 {
-        self.operations
-            .values()
-            .filter_map(|operation| operation.pending_seconds)
-            .fold(self.defaults.pending_seconds, u32::max)
     }
 
     fn environment_of(&self, instance_id: &str) -> Environment {
@@ -426,9 +436,14 @@ impl Rule {
                 .map(|seconds| check_lifetime(source, &path.each_ref().map(String::as_str), seconds))
                 .transpose()?;
         }
-        if let Some(limit) = table.pending_limit {
-            let path = at("pending_limit");
-            check_pending_limit(source, &path.each_ref().map(String::as_str), limit)?;
+        for (key, limit, most) in [
+            ("pending_limit", table.pending_limit, MAX_PENDING_LIMIT),
+            ("approved_limit", table.approved_limit, MAX_APPROVED_LIMIT),
+        ] {
+            let path = at(key);
+            limit
+                .map(|limit| check_limit(source, &path.each_ref().map(String::as_str), limit, most))
+                .transpose()?;
         }
         let conditions = Conditions {
             operations: globs("operations", table.operations)?,
@@ -450,6 +465,7 @@ impl Rule {
             pending_seconds: table.pending_seconds,
             execute_within_seconds: table.execute_within_seconds,
             pending_limit: table.pending_limit,
+            approved_limit: table.approved_limit,
             cost_limit: cost("cost_limit", table.cost_limit)?,
             required_fields: table.required_fields,
             digest_required: table.digest_required,
@@ -549,9 +565,9 @@ fn check_lifetime(source: Source<'_>, path: &[&str], seconds: u32) -> Result<(),
     source.refuse(path, format!("must be a lifetime from 1 to {MAX_LIFETIME_SECONDS} seconds"))
 }
 
-fn check_pending_limit(source: Source<'_>, path: &[&str], limit: u16) -> Result<(), PolicyError> {
-    if (1..=MAX_PENDING_LIMIT).contains(&limit) {
+fn check_limit(source: Source<'_>, path: &[&str], limit: u16, most: u16) -> Result<(), PolicyError> {
+    if (1..=most).contains(&limit) {
         return Ok(());
     }
-    source.refuse(path, format!("must be from 1 to {MAX_PENDING_LIMIT}"))
+    source.refuse(path, format!("must be from 1 to {most}"))
 }

@@ -55,6 +55,9 @@ pub struct Terms {
     pub required_fields: BTreeSet<RequiredField>,
     /// How many pending requests its requester may have, this one included.
     pub pending_limit: u16,
+    /// How many approved requests that were not started its requester may have, this one included, if
+    /// policy approves it at once.
+    pub approved_limit: u16,
 }
 
 impl Terms {
@@ -74,6 +77,7 @@ impl Terms {
             cost_limit: lower(self.cost_limit, other.cost_limit),
             required_fields: self.required_fields.union(&other.required_fields).copied().collect(),
             pending_limit: self.pending_limit.min(other.pending_limit),
+            approved_limit: self.approved_limit.min(other.approved_limit),
         }
     }
 

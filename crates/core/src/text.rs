@@ -81,7 +81,7 @@ pub fn escaped_lines(text: &str) -> impl Iterator<Item = String> {
 
 /// An identifier of 1 to 128 letters, digits and `- _ . : / @`, starting with a letter or digit:
 /// enough for instance names and ARNs, and nothing that can be mistaken on a screen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Identifier(String);
 
 impl Identifier {

@@ -16,6 +16,14 @@ pub struct Timestamp(i64);
 #[error("must be an RFC 3339 date and time, such as 2026-01-31T09:30:00Z")]
 pub struct InvalidTimestamp;
 
+/// The text is neither an RFC 3339 date and time nor a day, between 1970 and 9999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a day, such as 2026-01-31, or an RFC 3339 date and time, such as 2026-01-31T09:30:00Z")]
+pub struct InvalidTimeOrDay;
+
+/// A day: UTC has no days of another length, leap seconds not being counted.
+const DAY_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
+
 /// 9999-12-30T22:00:00Z, the last instant `jiff` can print, rounded down to the minute.
 const LATEST_MILLISECOND: i64 = 253_402_207_200_000;
 
@@ -44,6 +52,17 @@ impl Timestamp {
         }
     }
 
+    /// Reads a time, or a day such as `2026-01-31`, of which it is the first moment in UTC.
+    pub fn parse_first(text: &str) -> Result<Self, InvalidTimeOrDay> {
+        Self::parse(text).or_else(|_| midnight(text)).map_err(|_| InvalidTimeOrDay)
+    }
+
+    /// Reads a time, or a day such as `2026-01-31`, of which it is the last moment in UTC.
+    pub fn parse_last(text: &str) -> Result<Self, InvalidTimeOrDay> {
+        let end = || midnight(text).map(|begin| Self::from_millisecond(begin.0 + DAY_MILLISECONDS - 1));
+        Self::parse(text).or_else(|_| end()).map_err(|_| InvalidTimeOrDay)
+    }
+
     /// This time moved later by a number of seconds.
     pub fn plus_seconds(self, seconds: u32) -> Self {
         Self::from_millisecond(self.0.saturating_add(i64::from(seconds) * 1000))
@@ -63,6 +82,12 @@ impl Timestamp {
     pub fn day(self) -> String {
         self.to_string().chars().take(10).collect()
     }
+}
+
+/// The first moment of a day in UTC. Days have one spelling, of ten bytes.
+fn midnight(day: &str) -> Result<Timestamp, InvalidTimestamp> {
+    let time = Timestamp::parse(&format!("{day}T00:00:00Z"))?;
+    if time.day() == day { Ok(time) } else { Err(InvalidTimestamp) }
 }
 
 impl fmt::Display for Timestamp {
@@ -85,6 +110,20 @@ mod tests {
             assert_eq!(text.len(), 24, "{text}");
             assert!(text.ends_with('Z'), "{text}");
             assert_eq!(Timestamp::parse(&text), Ok(time));
+        }
+    }
+
+    #[test]
+    fn a_day_is_all_of_it() {
+        let (first, last) = (Timestamp::parse_first("2026-01-31"), Timestamp::parse_last("2026-01-31"));
+        assert_eq!(first.unwrap().to_string(), "2026-01-31T00:00:00.000Z");
+        assert_eq!(last.unwrap().to_string(), "2026-01-31T23:59:59.999Z");
+        let time = Ok(Timestamp::parse("2026-01-31T09:30:00Z").unwrap());
+        assert_eq!(Timestamp::parse_first("2026-01-31T10:30:00+01:00"), time);
+        assert_eq!(Timestamp::parse_last("2026-01-31T10:30:00+01:00"), time);
+        for text in ["", "2026-02-29", "2026-1-31", "20260131", "2026-01-31T", " 2026-01-31", "2026-W05-6"] {
+            assert_eq!(Timestamp::parse_first(text), Err(InvalidTimeOrDay), "{text}");
+            assert_eq!(Timestamp::parse_last(text), Err(InvalidTimeOrDay), "{text}");
         }
     }
 

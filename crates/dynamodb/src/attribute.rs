@@ -13,6 +13,15 @@ pub(crate) enum InvalidAttribute {
     Contradiction(&'static str),
 }
 
+impl InvalidAttribute {
+    /// The attribute, or those that contradict each other.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Value(attribute) | Self::Contradiction(attribute) => attribute,
+        }
+    }
+}
+
 /// Reads an attribute with its own parser; the value itself never enters the error.
 pub(crate) fn read<T, E>(
     attribute: &'static str,

@@ -120,6 +120,10 @@ struct RequestItem {
     seal: String,
     status_key: String,
     status_at: String,
+    /// While it is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_key: Option<String>,
+    made_at: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -252,7 +256,9 @@ impl From<&Request> for RequestItem {
             state_digest: request.state_digest().to_string(),
             seal: request.seal.to_string(),
             status_key: keys::status_key(request),
-            status_at: keys::status_at(request).to_string(),
+            status_at: keys::status_at(request),
+            open_key: keys::open_key(request),
+            made_at: keys::made_at(request),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The names of key attributes and indexes, and the values that are built for them.
 
+use countersign_core::ids::RequestId;
+use countersign_core::person::PersonId;
 use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;
 
@@ -19,15 +21,19 @@ pub const STATUS_INDEX: &str = "status-index";
 /// Partition key of [`STATUS_INDEX`]: the status while a request is open, `status#2026-01` once it
 /// is closed, so that history never grows one partition.
 pub const STATUS_KEY: &str = "status_key";
-/// Sort key of [`STATUS_INDEX`]: the deadline (or start of execution) while a request is open, the
-/// time it closed once it is.
+/// Sort key of [`STATUS_INDEX`] and [`OPEN_INDEX`]: the deadline (or start of execution) while a request
+/// is open, the time it closed once it is; see [`sort_key`].
 pub const STATUS_AT: &str = "status_at";
+/// Lists and counts what one requester has open. It holds nothing that is closed.
+pub const OPEN_INDEX: &str = "open-index";
+/// Partition key of [`OPEN_INDEX`]: requester and status, while a request is open.
+pub const OPEN_KEY: &str = "open_key";
 /// Lists by requester.
 pub const REQUESTER_INDEX: &str = "requester-index";
 /// Partition key of [`REQUESTER_INDEX`].
 pub const REQUESTED_BY: &str = "requested_by";
-/// Sort key of [`REQUESTER_INDEX`] and [`INSTANCE_INDEX`].
-pub const REQUESTED_AT: &str = "requested_at";
+/// Sort key of [`REQUESTER_INDEX`] and [`INSTANCE_INDEX`]: when a request was made, see [`sort_key`].
+pub const MADE_AT: &str = "made_at";
 /// Lists by target.
 pub const INSTANCE_INDEX: &str = "instance-index";
 /// Partition key of [`INSTANCE_INDEX`].
@@ -50,13 +56,46 @@ pub fn closed_status_key(status: Status, month: &str) -> String {
     format!("{status}#{month}")
 }
 
+/// The partition of what a requester has open in one status.
+pub fn open_key_of(requester: &PersonId, status: Status) -> String {
+    format!("{requester}#{status}")
+}
+
+/// The open partition of a request, if it is open.
+pub fn open_key(request: &Request) -> Option<String> {
+    request.status.is_open().then(|| open_key_of(&request.requested_by, request.status))
+}
+
+/// A sort key: a time, made unique by the request. Sort keys are in one order over all partitions, so
+/// that partitions can be merged and a key alone is a position.
+pub fn sort_key(time: Timestamp, id: RequestId) -> String {
+    format!("{time}#{id}")
+}
+
+/// The first text that is not before the sort keys of a time.
+pub(crate) fn first_key(time: Timestamp) -> String {
+    time.to_string()
+}
+
+/// A text that is not before the sort keys of a time, and before those of the next.
+pub(crate) fn last_key(time: Timestamp) -> String {
+    // A tilde sorts after whatever a key consists of.
+    format!("{time}~")
+}
+
+/// The place of a request among those of its requester, or of its instance.
+pub fn made_at(request: &Request) -> String {
+    sort_key(request.requested_at, request.id)
+}
+
 /// The place of a request within its status partition.
-pub fn status_at(request: &Request) -> Timestamp {
-    request
+pub fn status_at(request: &Request) -> String {
+    let time = request
         .closed_at()
         .or_else(|| request.deadline())
         .or_else(|| request.execution.as_ref().map(|execution| execution.started_at))
-        .unwrap_or(request.requested_at)
+        .unwrap_or(request.requested_at);
+    sort_key(time, request.id)
 }
 
 /// The first text that sorts after every `UUIDv7` made before `time`: their first 48 bits are

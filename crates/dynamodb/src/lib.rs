@@ -9,14 +9,15 @@
 mod answer_time;
 mod attribute;
 mod audit_item;
-mod cursor;
 mod error;
 mod expression;
 mod item;
 pub mod keys;
 mod listing;
+mod merge;
 pub mod outbox;
 mod outbox_item;
+mod position;
 pub mod store;
 mod summary_item;
 pub mod table;

@@ -2,13 +2,14 @@
 
 use crate::answer_time::AnswerTime;
 use crate::audit_item::{self, anomaly_item, audit_event, audit_item};
-use crate::cursor;
 use crate::error::{commit_error, store_error};
 use crate::expression::{self, Deciding, Expression, Item};
 use crate::item;
-use crate::keys::{EVENT_ID, REQUEST_ID, REQUESTED_AT, REQUESTED_BY, REQUESTER_INDEX, SEQUENCE, STREAM};
-use crate::listing::{self, Segment};
+use crate::keys::{self, EVENT_ID, OPEN_INDEX, OPEN_KEY, REQUEST_ID, SEQUENCE, STATUS_AT, STREAM};
+use crate::listing;
+use crate::merge::{Merge, Next, Source};
 use crate::outbox_item::outbox_item;
+use crate::position::{Bound, Position};
 use crate::summary_item;
 use crate::table::TableNames;
 use aws_sdk_dynamodb::Client;
@@ -16,8 +17,8 @@ use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, Select, TransactWriteItem, Update};
 use aws_types::SdkConfig;
 use countersign_app::ports::{
-    ChangeSet, CommitChange, CommitError, CountPending, DuePage, FindDue, FindEvent, ListQuery, ListRequests,
-    LoadEvents, LoadRequest, Page, RecordAnomaly, ScanStore, StoreError, Trail,
+    ChangeSet, CommitChange, CommitError, CountOpen, DuePage, FindDue, FindEvent, ListQuery, ListRequests,
+    LoadEvents, LoadRequest, Page, RecordAnomaly, RequestSummary, ScanStore, StoreError, Trail,
 };
 use countersign_core::audit::anomaly::Anomaly;
 use countersign_core::ids::{EventId, RequestId};
@@ -27,8 +28,8 @@ use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;
 
-/// How many items one query reads when a filter may leave some of them out.
-const FILTERED_PAGE: usize = 200;
+/// The most items that one query of a list reads.
+const MAX_ITEMS: usize = 200;
 
 /// The store on `DynamoDB`.
 #[derive(Debug, Clone)]
@@ -289,20 +290,19 @@ impl ScanStore for DynamoStore {
     }
 }
 
-impl CountPending for DynamoStore {
-    async fn count_pending(
+impl CountOpen for DynamoStore {
+    async fn count_open(
         &self,
         person: &PersonId,
-        since: Timestamp,
+        status: Status,
         now: Timestamp,
         at_most: usize,
     ) -> Result<usize, StoreError> {
         let mut condition = Expression::default();
-        let requested_by = condition.name(REQUESTED_BY);
-        let person = condition.string("person", person);
-        let requested_at = condition.name(REQUESTED_AT);
-        let since = condition.string("since", since);
-        let pending = listing::status_condition(Status::Pending, now, &mut condition);
+        let open_key = condition.name(OPEN_KEY);
+        let partition = condition.string("partition", keys::open_key_of(person, status));
+        let deadline = condition.name(STATUS_AT);
+        let now = condition.string("now", keys::last_key(now));
         let mut count = 0;
         let mut start = None;
         loop {
@@ -310,12 +310,12 @@ impl CountPending for DynamoStore {
                 .client
                 .query()
                 .table_name(&self.tables.approvals)
-                .index_name(REQUESTER_INDEX)
+                .index_name(OPEN_INDEX)
                 .select(Select::Count)
-                .key_condition_expression(format!("{requested_by} = {person} AND {requested_at} >= {since}"))
-                .filter_expression(&pending)
+                .key_condition_expression(format!("{open_key} = {partition} AND {deadline} > {now}"))
                 .set_expression_attribute_names(Some(condition.names.clone()))
                 .set_expression_attribute_values(Some(condition.values.clone()))
+                .limit(i32::try_from(at_most - count).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(start)
                 .send()
                 .await
@@ -329,96 +329,109 @@ impl CountPending for DynamoStore {
     }
 }
 
-/// Items of a walk over segments, each with the segment it came from.
-struct Walked {
-    items: Vec<(Segment, Item)>,
-    has_more: bool,
-}
-
 impl DynamoStore {
-    /// Reads `limit` items, or all there are. Whether there are more is found by looking for one
-    /// more than asked for, so that the last page says that it is the last.
-    async fn walk(
+    /// Asks a source of a merge for its next items; at most `wanted` where no filter leaves any out.
+    async fn ask(
         &self,
-        segments: Vec<Segment>,
-        mut start: Option<Item>,
-        limit: usize,
-        filter: impl Fn(&Segment, &mut Expression) -> Option<String>,
-    ) -> Result<Walked, StoreError> {
-        let mut items = Vec::new();
-        for segment in segments {
-            loop {
-                let wanted = limit + 1 - items.len();
-                let mut condition = Expression::default();
-                let key_condition = segment.condition(&mut condition);
-                let filter = filter(&segment, &mut condition);
-                let page_size = if filter.is_some() { wanted.max(FILTERED_PAGE) } else { wanted };
-                let page = self
-                    .client
-                    .query()
-                    .table_name(&self.tables.approvals)
-                    .index_name(segment.index)
-                    .key_condition_expression(key_condition)
-                    .set_filter_expression(filter)
-                    .set_expression_attribute_names(Some(condition.names))
-                    .set_expression_attribute_values(Some(condition.values))
-                    .scan_index_forward(segment.ascending)
-                    .limit(i32::try_from(page_size).unwrap_or(i32::MAX))
-                    .set_exclusive_start_key(start.take())
-                    .send()
-                    .await
-                    .map_err(store_error)?;
-                for item in page.items.unwrap_or_default() {
-                    if items.len() == limit {
-                        return Ok(Walked { items, has_more: true });
-                    }
-                    items.push((segment.clone(), item));
-                }
-                start = page.last_evaluated_key;
-                if start.is_none() {
-                    break;
-                }
-            }
-        }
-        Ok(Walked { items, has_more: false })
+        merge: &mut Merge,
+        index: usize,
+        wanted: usize,
+        filter: impl FnOnce(&Source, &mut Expression) -> Option<String>,
+    ) -> Result<(), StoreError> {
+        // INVARIANT: a merge names its own sources.
+        let Some(source) = merge.source(index) else { return Ok(()) };
+        let segment = &source.segment;
+        let mut condition = Expression::default();
+        let key_condition = segment.condition(&mut condition);
+        let filter = filter(source, &mut condition);
+        // If the first answer was not enough, policy leaves much out, or other partitions have little.
+        let is_narrow = filter.is_none() && !source.is_begun();
+        let page = self
+            .client
+            .query()
+            .table_name(&self.tables.approvals)
+            .index_name(segment.index)
+            .key_condition_expression(key_condition)
+            .set_filter_expression(filter)
+            .set_expression_attribute_names(Some(condition.names))
+            .set_expression_attribute_values(Some(condition.values))
+            .scan_index_forward(merge.is_ascending())
+            .limit(
+                i32::try_from(if is_narrow { wanted.min(MAX_ITEMS) } else { MAX_ITEMS }).unwrap_or(i32::MAX),
+            )
+            .set_exclusive_start_key(source.start.clone())
+            .send()
+            .await
+            .map_err(store_error)?;
+        merge.fill(index, page.items.unwrap_or_default(), page.last_evaluated_key);
+        Ok(())
     }
-}
-
-fn next_cursor(walked: &Walked, as_of: Timestamp, list: &str) -> Result<Option<String>, StoreError> {
-    match walked.items.last() {
-        Some((segment, item)) if walked.has_more => {
-            cursor::encode(&segment.position(item, as_of)?, list).map(Some)
-        }
-        Some(_) | None => Ok(None),
-    }
-}
-
-fn position(cursor: Option<&str>, list: &str) -> Result<Option<cursor::Position>, StoreError> {
-    cursor.map(|cursor| cursor::decode(cursor, list)).transpose()
-}
-
-fn start_key(segments: &[Segment], position: Option<&cursor::Position>) -> Option<Item> {
-    segments.first().zip(position).map(|(segment, position)| segment.start_key(position))
 }
 
 impl ListRequests for DynamoStore {
-    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
-        let description = listing::description(query);
-        let position = position(query.cursor.as_deref(), &description)?;
+    /// Whether there are more is found by looking for one more than asked for, so that the last page
+    /// says that it is the last.
+    async fn list(
+        &self,
+        query: &ListQuery,
+        mut keep: impl FnMut(&RequestSummary) -> bool + Send,
+    ) -> Result<Page, StoreError> {
+        let position = query.after.as_deref().map(Position::parse).transpose()?;
         let as_of = position.as_ref().map_or(query.now, |position| position.as_of.min(query.now));
-        let (segments, position) = listing::remaining(listing::segments(query, as_of), position)?;
-        let start = start_key(&segments, position.as_ref());
-        let filter = |segment: &Segment, expression: &mut Expression| {
-            listing::filter(query, as_of, segment, expression)
+        let stages = listing::stages(query, as_of);
+        let begins_at = match &position {
+            None => 0,
+            Some(position) => stages
+                .iter()
+                .position(|stage| stage.name == position.stage)
+                .ok_or(StoreError::MalformedCursor)?,
         };
-        let walked = self.walk(segments, start, query.limit, filter).await?;
-        let next_cursor = next_cursor(&walked, as_of, &description)?;
-        let items = walked
-            .items
-            .into_iter()
-            .map(|(_, item)| summary_item::summary(item, query.now))
-            .collect::<Result<_, _>>()?;
-        Ok(Page { items, next_cursor })
+        let mut bound = position.and_then(|position| position.bound);
+        let mut page = Page { items: Vec::new(), next: None, damaged: Vec::new() };
+        let mut queries_left = query.max_queries;
+        for stage in stages.into_iter().skip(begins_at) {
+            let name = stage.name;
+            let next = |bound| Some(Position { as_of, stage: name.to_owned(), bound }.text());
+            let mut merge = Merge::new(stage, bound.as_ref());
+            let mut last_listed: Option<String> = None;
+            loop {
+                match merge.next() {
+                    Next::End => break,
+                    Next::Ask(index) if queries_left == 0 => {
+                        page.next = next(merge.bound(index));
+                        return Ok(page);
+                    }
+                    Next::Ask(index) => {
+                        queries_left -= 1;
+                        // One to see whether there are more, one that may have been on the page before.
+                        let wanted = query.limit - page.items.len() + 2;
+                        self.ask(&mut merge, index, wanted, |source, expression| {
+                            listing::filter(query, as_of, name, &source.segment, expression)
+                        })
+                        .await?;
+                    }
+                    // The sweep has moved it meanwhile, and both places are still there.
+                    Next::Row(row) if last_listed.as_ref() == Some(&row.key) => {}
+                    Next::Row(row) => {
+                        match summary_item::summary(&row.item, query.now) {
+                            Err(damaged) => page.damaged.push(damaged),
+                            Ok(summary) if !keep(&summary) => {}
+                            Ok(_) if page.items.len() >= query.limit => {
+                                page.next = next(bound);
+                                return Ok(page);
+                            }
+                            Ok(summary) => {
+                                page.items.push(summary);
+                                last_listed = Some(row.key.clone());
+                            }
+                        }
+                        bound = Some(Bound::after(row.key));
+                    }
+                }
+            }
+            bound = None;
+        }
+        Ok(page)
     }
 }
 
@@ -430,19 +443,29 @@ impl FindDue for DynamoStore {
         limit: usize,
         cursor: Option<String>,
     ) -> Result<DuePage, StoreError> {
-        let (since, now) = due;
-        let description = format!("due {status}");
-        let due = vec![Segment::overdue(status, (since, now))];
-        let position = position(cursor.as_deref(), &description)?;
-        let (segments, position) = listing::remaining(due, position)?;
-        let start = start_key(&segments, position.as_ref());
-        let walked = self.walk(segments, start, limit, |_, _| None).await?;
-        let next_cursor = next_cursor(&walked, now, &description)?;
-        let ids = walked
-            .items
-            .iter()
-            .map(|(segment, item)| segment.position(item, now).map(|position| position.request_id))
-            .collect::<Result<_, _>>()?;
-        Ok(DuePage { ids, next_cursor, answered_at: self.answer_time.last() })
+        let mut bound = cursor.map(Bound::after);
+        let mut merge = Merge::new(listing::overdue(status, due), bound.as_ref());
+        let mut page = DuePage { ids: Vec::new(), next_cursor: None, damaged: Vec::new(), answered_at: None };
+        loop {
+            match merge.next() {
+                Next::End => {
+                    page.answered_at = self.answer_time.last();
+                    return Ok(page);
+                }
+                Next::Ask(index) => self.ask(&mut merge, index, limit + 2, |_, _| None).await?,
+                Next::Row(_) if page.ids.len() >= limit => {
+                    page.next_cursor = bound.map(|bound| bound.key);
+                    page.answered_at = self.answer_time.last();
+                    return Ok(page);
+                }
+                Next::Row(row) => {
+                    match summary_item::request_id(&row.item) {
+                        Ok(id) => page.ids.push(id),
+                        Err(damaged) => page.damaged.push(damaged),
+                    }
+                    bound = Some(Bound::after(row.key));
+                }
+            }
+        }
     }
 }

@@ -3,8 +3,8 @@
 
 use crate::error::store_error;
 use crate::keys::{
-    EVENT_ID, INSTANCE_ID, INSTANCE_INDEX, REQUEST_ID, REQUESTED_AT, REQUESTED_BY, REQUESTER_INDEX, SEQUENCE,
-    SHARD, STATUS_AT, STATUS_INDEX, STATUS_KEY, STREAM,
+    EVENT_ID, INSTANCE_ID, INSTANCE_INDEX, MADE_AT, OPEN_INDEX, OPEN_KEY, REQUEST_ID, REQUESTED_BY,
+    REQUESTER_INDEX, SEQUENCE, SHARD, STATUS_AT, STATUS_INDEX, STATUS_KEY, STREAM,
 };
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
@@ -64,7 +64,7 @@ const LISTED: &[&str] = &[
     "operation_type",
     INSTANCE_ID,
     REQUESTED_BY,
-    REQUESTED_AT,
+    "requested_at",
     "requester_addresses",
     "filed_by",
     "owner",
@@ -74,13 +74,11 @@ const LISTED: &[&str] = &[
     "estimated_cost",
     "status",
     "approvals_required",
-    "approvals_received",
     "approved_by",
     "expires_at",
     "execute_by",
     "execution_started_at",
     "executed_at",
-    STATUS_KEY,
     STATUS_AT,
 ];
 
@@ -97,15 +95,21 @@ pub const APPROVALS: TableDefinition = TableDefinition {
             include: Some(LISTED),
         },
         IndexDefinition {
+            name: OPEN_INDEX,
+            partition_key: string(OPEN_KEY),
+            sort_key: string(STATUS_AT),
+            include: Some(LISTED),
+        },
+        IndexDefinition {
             name: REQUESTER_INDEX,
             partition_key: string(REQUESTED_BY),
-            sort_key: string(REQUESTED_AT),
+            sort_key: string(MADE_AT),
             include: Some(LISTED),
         },
         IndexDefinition {
             name: INSTANCE_INDEX,
             partition_key: string(INSTANCE_ID),
-            sort_key: string(REQUESTED_AT),
+            sort_key: string(MADE_AT),
             include: Some(LISTED),
         },
     ],

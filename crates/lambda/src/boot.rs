@@ -74,7 +74,7 @@ impl Boot {
         O: Operation<S>,
         S: Send + Sync,
     {
-        let function = self.function(store, O::ROUTE.changes).inspect_err(not_started)?;
+        let function = self.function(store, O::ROUTE.takes_deployment_key()).inspect_err(not_started)?;
         let function = &function;
         run(async move |event| function.handle::<O>(event.payload.get()).await).await
     }
@@ -130,8 +130,8 @@ impl Boot {
         })
     }
 
-    fn function<S>(&self, store: S, changes: bool) -> Result<Function<S>, Error> {
-        let dependencies = self.dependencies(store, changes)?;
+    fn function<S>(&self, store: S, takes_key: bool) -> Result<Function<S>, Error> {
+        let dependencies = self.dependencies(store, takes_key)?;
         Ok(Function {
             authentication: Authentication::read(&self.environment)?,
             direct: DirectAccess::read(&self.environment, dependencies.policy.people())?,
@@ -140,12 +140,12 @@ impl Boot {
         })
     }
 
-    fn dependencies<S>(&self, store: S, changes: bool) -> Result<Dependencies<S>, Error> {
+    fn dependencies<S>(&self, store: S, takes_key: bool) -> Result<Dependencies<S>, Error> {
         let environment = &self.environment;
         Ok(Dependencies {
             store,
             policy: policy::load(environment.optional("POLICY_DIR").map(Path::new))?,
-            deployment_key: if changes { deployment_key(environment)? } else { no_deployment_key()? },
+            deployment_key: if takes_key { deployment_key(environment)? } else { no_deployment_key()? },
             host: Box::new(MeteredHost::new(self.metrics()?)),
         })
     }
@@ -160,7 +160,7 @@ fn not_started(error: &impl std::fmt::Display) {
     tracing::error!(%error, "does not start");
 }
 
-/// The deployment's key for digests of free text: a text of at least 32 characters.
+/// The deployment's key, which digests free text and seals cursors: a text of at least 32 characters.
 fn deployment_key(environment: &Environment) -> Result<DeploymentKey, InvalidVariable> {
     let secret = environment.required("DEPLOYMENT_KEY")?;
     if secret.len() < MIN_DEPLOYMENT_KEY {
@@ -172,8 +172,8 @@ fn deployment_key(environment: &Environment) -> Result<DeploymentKey, InvalidVar
     Ok(DeploymentKey::new(*Digest::of(secret).as_bytes()))
 }
 
-/// A function that writes no events is not told the deployment's key. It gets one that nobody
-/// knows.
+/// A function that writes no events and gives out no cursors is not given the deployment's key. It gets
+/// one that exists nowhere else.
 fn no_deployment_key() -> Result<DeploymentKey, getrandom::Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;

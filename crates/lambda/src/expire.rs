@@ -2,9 +2,11 @@
 
 use crate::metrics::Metrics;
 use countersign_app::command::CommandStore;
+use countersign_app::damage;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::expire::{self, ExpiryReport};
 use countersign_app::failure::Failure;
+use countersign_app::list::MAX_QUERIES;
 use countersign_app::ports::{FindDue, ListQuery, ListRequests};
 use countersign_core::actor::Channel;
 use countersign_core::request::Status;
@@ -44,17 +46,22 @@ where
 async fn measure<S: ListRequests>(dependencies: &Dependencies<S>, metrics: &Metrics) -> Result<(), Failure> {
     let now = dependencies.host.now();
     let query = ListQuery {
-        status: Some(Status::Executing),
+        statuses: vec![Status::Executing],
         requested_by: BTreeSet::new(),
         instance_id: None,
+        operation_types: BTreeSet::new(),
+        risk_levels: BTreeSet::new(),
+        environments: BTreeSet::new(),
         undecided_by: BTreeSet::new(),
         from: None,
         to: None,
         limit: 1,
-        cursor: None,
+        after: None,
+        max_queries: MAX_QUERIES,
         now,
     };
-    let page = dependencies.store.list(&query).await?;
+    let page = dependencies.store.list(&query, |_| true).await?;
+    damage::tell(dependencies.host.as_ref(), &page.damaged);
     metrics.oldest_execution(page.items.first().and_then(|oldest| oldest.execution_started_at), now);
     Ok(())
 }

@@ -61,6 +61,11 @@ impl Metrics {
         self.write(self.line(&[("ExecutingOldestAge", "Seconds", age)], &json!({}), &[&[]], now));
     }
 
+    /// Rows of an index that could not be read and were left out.
+    pub fn damaged_rows(&self, count: usize, now: Timestamp) {
+        self.write(self.line(&[("DamagedRows", "Count", count as f64)], &json!({}), &[&[]], now));
+    }
+
     fn event(&self, event: &Event, after: &Request) -> Value {
         let properties = json!({
             "event_id": event.id.to_string(),
@@ -192,6 +197,10 @@ impl Host for MeteredHost {
 
     fn damaged(&self, request_id: RequestId) {
         self.metrics.damaged(request_id, self.now());
+    }
+
+    fn met_damaged_rows(&self, count: usize) {
+        self.metrics.damaged_rows(count, self.now());
     }
 }
 

@@ -19,7 +19,8 @@ use crate::routes::Body;
 use crate::wire::{EventsBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody};
 use countersign_app::events::CheckedTrail;
 use countersign_app::failure::Failure;
-use countersign_app::ports::{Page, RequestSummary, Trail};
+use countersign_app::list::Listed;
+use countersign_app::ports::{RequestSummary, Trail};
 use countersign_app::simulate::Simulation;
 use countersign_core::access::{Access, Action, Answer, Question, Target};
 use countersign_core::actor::{Actor, Channel, Kind};
@@ -363,8 +364,9 @@ impl Story {
             execute_by: request.execute_by,
             execution_started_at: None,
             executed_at: None,
+            closed_at: None,
         };
-        let page = Page { items: vec![summary], next_cursor: Some(CURSOR.to_owned()) };
+        let page = Listed { items: vec![summary], next_cursor: Some(CURSOR.to_owned()), damaged: 0 };
         serde_json::to_value(ListBody::from(page)).ok()
     }
 }

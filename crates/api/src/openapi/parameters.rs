@@ -3,6 +3,7 @@
 use super::examples;
 use super::values::{self, reference};
 use crate::call::IDEMPOTENT_REPLAYED;
+use crate::fields::MAX_VALUES;
 use countersign_core::request::Status;
 use serde_json::{Value, json};
 
@@ -43,6 +44,18 @@ pub(super) fn list_parameters() -> Vec<Value> {
             "example": example,
         })
     };
+    let several = |name: &str, description: &str, value: Value, example: &str| {
+        let schema = json!({ "type": "array", "items": value, "minItems": 1, "maxItems": MAX_VALUES });
+        json!({
+            "name": name,
+            "in": "query",
+            "description": format!("{description} Several times for any of several; or with commas between them."),
+            "style": "form",
+            "explode": true,
+            "schema": schema,
+            "example": [example],
+        })
+    };
     let time = || json!({ "anyOf": [values::time(), { "type": "string", "format": "date" }] });
     let mut limit = parameter("limit", "The size of a page.", json!({ "type": "integer", "minimum": 1 }), "");
     if let Some(limit) = limit.as_object_mut() {
@@ -50,17 +63,30 @@ pub(super) fn list_parameters() -> Vec<Value> {
         limit.insert("example".to_owned(), json!(50));
     }
     vec![
-        parameter("status", "One status.", reference("Status"), Status::Pending.as_str()),
+        several("status", "A status.", reference("Status"), Status::Pending.as_str()),
         parameter("requested_by", "A person's e-mail.", values::person(), examples::REQUESTER),
         parameter("instance_id", "A target.", values::identifier(), "production-db-01"),
+        several("operation_type", "What is to be done.", values::identifier(), "modify_instance_class"),
+        several("risk_level", "The risk that it was made under.", reference("RiskLevel"), "high"),
+        several(
+            "environment",
+            "The environment that it was made under.",
+            reference("Environment"),
+            "production",
+        ),
         parameter(
             "from",
-            "The first time; a day begins at midnight UTC. About when a request was made, or closed if \
-             `status` is a closed one, which lists 90 days unless told.",
+            "The first time; a day begins at midnight UTC. About when a request was made, or, where `status` \
+             is a closed one, when it closed: of these 90 days are listed unless it is said.",
             time(),
             "2026-01-01",
         ),
-        parameter("to", "The last time, at most 366 days after `from`.", time(), "2026-01-31T23:59:59Z"),
+        parameter(
+            "to",
+            "The last time, or the last day, all of it; at most 366 days after `from`.",
+            time(),
+            "2026-01-31",
+        ),
         limit,
         parameter(
             "cursor",

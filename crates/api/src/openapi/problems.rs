@@ -11,7 +11,7 @@ use countersign_app::failure::Failure;
 use countersign_core::audit::Finding;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
-use countersign_core::rules::DEFAULT_PENDING_LIMIT;
+use countersign_core::rules::{DEFAULT_APPROVED_LIMIT, DEFAULT_PENDING_LIMIT};
 use serde_json::{Map, Value, json};
 
 /// The correlation id of the examples.
@@ -44,7 +44,7 @@ pub(super) fn may_answer(route: Route, code: Code) -> bool {
         Code::ApprovalsInsufficient => is_one_of(&[routes::APPROVE, routes::START]),
         Code::DigestMismatch => is_one_of(&[routes::APPROVE, routes::REJECT, routes::START, routes::FINISH]),
         Code::ExecutionMismatch => is_one_of(&[routes::FINISH]),
-        Code::TooManyPending => is_one_of(&[routes::CREATE]),
+        Code::TooManyPending | Code::TooManyApproved => is_one_of(&[routes::CREATE]),
     }
 }
 
@@ -52,7 +52,7 @@ fn when(code: Code) -> &'static str {
     match code {
         Code::MalformedJson => "the body is not JSON with one reading",
         Code::MalformedId => "the request id is not a UUID in lower-case hyphenated form",
-        Code::MalformedCursor => "the cursor was not given out for this list",
+        Code::MalformedCursor => "the cursor was not given out to the caller for this list",
         Code::Unauthenticated => "no token, several, or one that is not accepted",
         Code::IdentityMismatch => "a field such as `approved_by` names somebody else",
         Code::AgentCannotApprove => "agents and services never decide",
@@ -74,6 +74,10 @@ fn when(code: Code) -> &'static str {
         Code::PayloadTooLarge => "the body is over 256 KiB",
         Code::ValidationFailed => "fields break rules: `errors` has all of them",
         Code::TooManyPending => "the requester has as many pending requests as policy allows",
+        Code::TooManyApproved => {
+            "policy would approve it at once, and the requester has as many approved requests that were not \
+             started as it allows"
+        }
         Code::Internal => "a bug; `instance` names it in the log",
         Code::ClockSkew => "the clock of the service is behind the last event of the request",
         Code::StoreUnavailable => "the database did not answer: ask again, with an Idempotency-Key",
@@ -117,6 +121,9 @@ fn sample(code: Code) -> Problem {
             FieldError::new("/price", "is not a field of this operation"),
         ]),
         Code::TooManyPending => Failure::TooManyPending { limit: usize::from(DEFAULT_PENDING_LIMIT) }.into(),
+        Code::TooManyApproved => {
+            Failure::TooManyApproved { limit: usize::from(DEFAULT_APPROVED_LIMIT) }.into()
+        }
         Code::Internal => Problem::internal(""),
         Code::StoreUnavailable => Failure::Unavailable(String::new()).into(),
     }

@@ -85,11 +85,16 @@ fn summary() -> Vec<Member> {
     let approvals = vec![
         (
             "approvals_received*",
-            told(count(), "How many are on record; a request by itself shows how many of them count."),
+            told(count(), "How many of those on record count: while it is open, under the policy of now."),
         ),
         ("approved_by*", told(list(string()), "Who has approved, and has not withdrawn it.")),
     ];
     [shared(), approvals].concat()
+}
+
+/// What only an entry of a list says.
+fn closed_at() -> Member {
+    ("closed_at", told(time(), "When it closed. An expired request closed at the deadline it missed."))
 }
 
 fn request() -> Vec<Member> {
@@ -283,6 +288,14 @@ fn simulation() -> Vec<Member> {
             "pending_limit*",
             told(positive(), "How many pending requests its requester may have, this one included."),
         ),
+        (
+            "approved_limit*",
+            told(
+                positive(),
+                "How many approved requests that were not started its requester may have, this one included, \
+                 if it is approved at once.",
+            ),
+        ),
         ("policy_version*", told(digest(), "SHA-256 of the policy.")),
         ("rules*", told(list(reference("Rule")), "What each part of it demands.")),
     ];
@@ -352,15 +365,20 @@ fn members(schema: &str) -> Vec<Member> {
         "Start" => bodies::start(),
         "Finish" => bodies::finish(),
         "Request" => request(),
-        "Summary" => summary(),
+        "Summary" => [summary(), vec![closed_at()]].concat(),
         "List" => vec![
             ("items*", list(reference("Summary"))),
             (
                 "next_cursor*",
                 json!({
                     "type": ["string", "null"],
-                    "description": "Send it as `cursor` for the next page; null on the last.",
+                    "description": "Send it as `cursor` for the next page; null on the last, however many \
+                                    items a page has.",
                 }),
+            ),
+            (
+                "damaged",
+                told(positive(), "How many rows were left out of this page because they cannot be read."),
             ),
         ],
         "CommentOf" => vec![

@@ -1,5 +1,6 @@
 //! The schemas of single values: identifiers, texts, amounts, times, and what refers to a schema.
 
+use crate::fields::MAX_VALUES;
 use crate::operations::list::{DEFAULT_LIMIT, MAX_LIMIT};
 use serde_json::{Value, json};
 
@@ -90,6 +91,12 @@ pub(super) fn limit() -> Value {
 
 pub(super) fn list(items: Value) -> Value {
     json!({ "type": "array", "items": items })
+}
+
+/// One value, or an array of them.
+pub(super) fn one_or_several(value: Value) -> Value {
+    let several = json!({ "type": "array", "items": value, "minItems": 1, "maxItems": MAX_VALUES });
+    json!({ "anyOf": [value, several] })
 }
 
 pub(super) fn environment() -> Value {

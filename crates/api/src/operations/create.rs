@@ -7,7 +7,7 @@ use crate::problem::Problem;
 use crate::routes::{self, Route};
 use crate::run::Operation;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::ports::CountPending;
+use countersign_app::ports::CountOpen;
 use countersign_core::actor::Actor;
 use countersign_core::command::{self, Draft};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
@@ -18,7 +18,7 @@ use serde_json::Value;
 #[derive(Debug)]
 pub struct Create;
 
-impl<S: CommandStore + CountPending> Operation<S> for Create {
+impl<S: CommandStore + CountOpen> Operation<S> for Create {
     const ROUTE: Route = routes::CREATE;
 
     async fn execute(

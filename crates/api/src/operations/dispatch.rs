@@ -19,7 +19,7 @@ use crate::run::Operation;
 use crate::wire::FieldError;
 use countersign_app::command::{self, CommandStore};
 use countersign_app::dependencies::Dependencies;
-use countersign_app::ports::{CountPending, ListRequests};
+use countersign_app::ports::{CountOpen, ListRequests};
 use countersign_core::actor::Actor;
 use countersign_core::command::{self as commands, Command, ExecutionOutcome};
 
@@ -47,7 +47,7 @@ pub struct Dispatch;
 
 impl<S> Operation<S> for Dispatch
 where
-    S: CommandStore + CountPending + ListRequests,
+    S: CommandStore + CountOpen + ListRequests,
 {
     const ROUTE: Route = routes::DISPATCH;
 

@@ -7,10 +7,12 @@ use crate::routes::{self, Route};
 use crate::run::Operation;
 use crate::wire::ListBody;
 use countersign_app::dependencies::Dependencies;
+use countersign_app::list::MAX_QUERIES;
 use countersign_app::ports::{ListQuery, ListRequests};
 use countersign_core::actor::Actor;
 use countersign_core::person::PersonId;
 use countersign_core::request::Status;
+use countersign_core::risk::{Environment, RiskLevel};
 use countersign_core::timestamp::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -19,7 +21,8 @@ use std::collections::BTreeSet;
 pub(crate) const DEFAULT_LIMIT: usize = 50;
 /// How many requests a page holds at most.
 pub(crate) const MAX_LIMIT: usize = 100;
-/// The longest range of time that is read at once: 366 days.
+/// The longest range of time that is read at once: 366 days, from the first moment of a day to the first
+/// moment of a day.
 const MAX_RANGE_MILLISECONDS: i64 = 366 * 24 * 60 * 60 * 1000;
 
 /// Lists requests.
@@ -35,24 +38,25 @@ impl<S: ListRequests> Operation<S> for List {
         mut fields: Fields,
     ) -> Result<Reply, Problem> {
         let now = dependencies.host.now();
-        let status = fields.optional("status", status);
+        let statuses = statuses(&mut fields);
         let requested_by = fields.optional("requested_by", person);
         let instance_id = fields.optional("instance_id", identifier);
         let (from, to) = range(&mut fields, now);
         let page = page(&mut fields, now);
         let query = (|| {
+            let (page, cursor) = page?;
             let mut query = ListQuery {
-                status: status?,
+                statuses: statuses?,
                 requested_by: addresses(dependencies, requested_by?),
                 instance_id: instance_id?,
                 from: from?,
                 to: to?,
-                ..page?
+                ..page
             };
-            if query.requested_by.is_empty() && query.instance_id.is_none() {
-                query.status = query.status.or(Some(Status::Pending));
+            if query.requested_by.is_empty() && query.instance_id.is_none() && query.statuses.is_empty() {
+                query.statuses.push(Status::Pending);
             }
-            Some(query)
+            Some((query, cursor))
         })();
         answer(dependencies, actor, fields, query).await
     }
@@ -68,8 +72,9 @@ pub(super) async fn pending<S: ListRequests>(
     let undecided_by = fields.optional("user_email", person);
     let page = page(&mut fields, dependencies.host.now());
     let query = (|| {
+        let (page, cursor) = page?;
         let undecided_by = addresses(dependencies, undecided_by?);
-        Some(ListQuery { status: Some(Status::Pending), undecided_by, ..page? })
+        Some((ListQuery { statuses: vec![Status::Pending], undecided_by, ..page }, cursor))
     })();
     answer(dependencies, actor, fields, query).await
 }
@@ -81,11 +86,12 @@ pub(super) async fn of_user<S: ListRequests>(
     mut fields: Fields,
 ) -> Result<Reply, Problem> {
     let requested_by = fields.required("user_email", person);
-    let status = fields.optional("status", status);
+    let statuses = statuses(&mut fields);
     let page = page(&mut fields, dependencies.host.now());
     let query = (|| {
+        let (page, cursor) = page?;
         let requested_by = addresses(dependencies, Some(requested_by?));
-        Some(ListQuery { status: status?, requested_by, ..page? })
+        Some((ListQuery { statuses: statuses?, requested_by, ..page }, cursor))
     })();
     answer(dependencies, actor, fields, query).await
 }
@@ -97,9 +103,12 @@ pub(super) async fn of_instance<S: ListRequests>(
     mut fields: Fields,
 ) -> Result<Reply, Problem> {
     let instance_id = fields.required("instance_id", identifier);
-    let status = fields.optional("status", status);
+    let statuses = statuses(&mut fields);
     let page = page(&mut fields, dependencies.host.now());
-    let query = (|| Some(ListQuery { status: status?, instance_id: Some(instance_id?), ..page? }))();
+    let query = (|| {
+        let (page, cursor) = page?;
+        Some((ListQuery { statuses: statuses?, instance_id: Some(instance_id?), ..page }, cursor))
+    })();
     answer(dependencies, actor, fields, query).await
 }
 
@@ -107,10 +116,10 @@ async fn answer<S: ListRequests>(
     dependencies: &Dependencies<S>,
     actor: &Actor,
     fields: Fields,
-    query: Option<ListQuery>,
+    query: Option<(ListQuery, Option<String>)>,
 ) -> Result<Reply, Problem> {
-    let (query, _) = fields.finish(query)?;
-    let page = countersign_app::list::list(dependencies, query, actor).await?;
+    let ((query, cursor), _) = fields.finish(query)?;
+    let page = countersign_app::list::list(dependencies, query, cursor.as_deref(), actor).await?;
     Ok(Reply::json(200, &ListBody::from(page)))
 }
 
@@ -119,25 +128,36 @@ fn addresses<S>(dependencies: &Dependencies<S>, person: Option<PersonId>) -> BTr
     person.map(|person| dependencies.policy.people().addresses(&person)).unwrap_or_default()
 }
 
-fn status(value: &Value) -> Result<Status, String> {
-    one_of(&Status::ALL, Status::as_str)(value)
+/// The statuses that are asked for, each once and in their own order: the list is the same, however they
+/// are said.
+fn statuses(fields: &mut Fields) -> Option<Vec<Status>> {
+    let named = fields.several("status", one_of(&Status::ALL, Status::as_str))?;
+    Some(Status::ALL.into_iter().filter(|status| named.contains(status)).collect())
 }
 
-/// A query without filters, of the page that is asked for.
-fn page(fields: &mut Fields, now: Timestamp) -> Option<ListQuery> {
+/// A query of the page that is asked for, with the filters that every list has, and its cursor.
+fn page(fields: &mut Fields, now: Timestamp) -> Option<(ListQuery, Option<String>)> {
+    let operation_types = fields.several("operation_type", identifier);
+    let risk_levels = fields.several("risk_level", one_of(&RiskLevel::ALL, RiskLevel::as_str));
+    let environments = fields.several("environment", one_of(&Environment::ALL, Environment::as_str));
     let limit = fields.optional("limit", limit);
     let cursor = fields.optional("cursor", string);
-    Some(ListQuery {
-        status: None,
+    let query = ListQuery {
+        statuses: Vec::new(),
         requested_by: BTreeSet::new(),
         instance_id: None,
+        operation_types: operation_types?.into_iter().collect(),
+        risk_levels: risk_levels?.into_iter().collect(),
+        environments: environments?.into_iter().collect(),
         undecided_by: BTreeSet::new(),
         from: None,
         to: None,
         limit: limit?.unwrap_or(DEFAULT_LIMIT),
-        cursor: cursor?,
+        after: None,
+        max_queries: MAX_QUERIES,
         now,
-    })
+    };
+    Some((query, cursor?))
 }
 
 /// A whole number, or its decimal digits: a query string has only text.
@@ -153,23 +173,26 @@ fn limit(value: &Value) -> Result<usize, String> {
 
 /// `from` and `to`; each outer `None` is a broken rule.
 fn range(fields: &mut Fields, now: Timestamp) -> (Option<Option<Timestamp>>, Option<Option<Timestamp>>) {
-    let from = fields.optional("from", time);
-    let to = fields.optional("to", time);
+    let from = fields.optional("from", first);
+    // A day is included whole, and yet the range is one from day to day.
+    let to = fields.optional("to", |value| Ok::<_, String>((first(value)?, last(value)?)));
     if let (Some(Some(from)), Some(to)) = (from, to) {
-        let end = to.unwrap_or(now);
+        let (begin, end) = to.unwrap_or((now, now));
         if from > end {
             fields.refuse("from", "must not be after `to`, or in the future");
-        } else if end.as_millisecond() - from.as_millisecond() > MAX_RANGE_MILLISECONDS {
+        } else if begin.as_millisecond() - from.as_millisecond() > MAX_RANGE_MILLISECONDS {
             fields.refuse("from", "must be at most 366 days before `to`, or before now");
         }
     }
-    (from, to)
+    (from, to.map(|to| to.map(|(_, end)| end)))
 }
 
-/// A date and time, or a day, which begins at midnight UTC.
-fn time(value: &Value) -> Result<Timestamp, String> {
-    let text = string(value)?;
-    Timestamp::parse(&text)
-        .or_else(|_| Timestamp::parse(&format!("{text}T00:00:00Z")))
-        .map_err(|error| error.to_string())
+/// A time, or the first moment of a day.
+fn first(value: &Value) -> Result<Timestamp, String> {
+    Timestamp::parse_first(&string(value)?).map_err(|error| error.to_string())
+}
+
+/// A time, or the last moment of a day.
+fn last(value: &Value) -> Result<Timestamp, String> {
+    Timestamp::parse_last(&string(value)?).map_err(|error| error.to_string())
 }

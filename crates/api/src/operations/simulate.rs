@@ -8,14 +8,14 @@ use crate::routes::{self, Route};
 use crate::run::Operation;
 use crate::wire::SimulateBody;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::ports::CountPending;
+use countersign_app::ports::CountOpen;
 use countersign_core::actor::Actor;
 
 /// Says what would come of making a request. Takes the body of a creation, and writes nothing.
 #[derive(Debug)]
 pub struct Simulate;
 
-impl<S: CountPending> Operation<S> for Simulate {
+impl<S: CountOpen> Operation<S> for Simulate {
     const ROUTE: Route = routes::SIMULATE;
 
     async fn execute(

@@ -57,6 +57,9 @@ pub struct SimulateBody {
     pub cost_limit: Option<f64>,
     /// How many pending requests its requester may have, this one included.
     pub pending_limit: u16,
+    /// How many approved requests that were not started its requester may have, this one included, if it
+    /// is approved at once.
+    pub approved_limit: u16,
     /// SHA-256 of the policy.
     pub policy_version: String,
     /// What each part of it demands.
@@ -116,6 +119,7 @@ impl SimulateBody {
             required_fields: terms.required_fields.iter().map(ToString::to_string).collect(),
             cost_limit: terms.cost_limit.map(Cost::amount),
             pending_limit: terms.pending_limit,
+            approved_limit: terms.approved_limit,
             policy_version: version.to_string(),
             rules: rules(&assessment.rules),
         }

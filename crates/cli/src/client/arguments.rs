@@ -127,10 +127,22 @@ pub struct SimulateArguments {
 /// `countersign list`.
 #[derive(Debug, Clone, Args)]
 pub struct ListArguments {
-    /// pending, approved, executing, executed, failed, rejected, cancelled or expired; pending if no
-    /// filter is given
-    #[arg(long, short, value_name = "STATUS", value_parser = status)]
-    pub status: Option<Status>,
+    /// pending, approved, executing, executed, failed, rejected, cancelled or expired, or several of
+    /// them with commas between; pending if neither this, a person nor an instance is given
+    #[arg(long, short, value_name = "STATUS", value_parser = status, value_delimiter = ',')]
+    pub status: Vec<Status>,
+
+    /// low, medium or high, or several
+    #[arg(long, value_name = "LEVEL", value_parser = risk_level, value_delimiter = ',')]
+    pub risk: Vec<RiskLevel>,
+
+    /// production or non-production, or both
+    #[arg(long, short, value_name = "NAME", value_parser = environment, value_delimiter = ',')]
+    pub environment: Vec<Environment>,
+
+    /// For this operation, or one of several
+    #[arg(long, value_name = "OPERATION", value_delimiter = ',')]
+    pub operation: Vec<String>,
 
     /// Made by this person
     #[arg(long, value_name = "EMAIL")]
@@ -144,7 +156,7 @@ pub struct ListArguments {
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
 
-    /// Not after this day or time
+    /// Not after this day, all of which counts, or this time
     #[arg(long, value_name = "TIME")]
     pub to: Option<String>,
 

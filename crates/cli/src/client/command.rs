@@ -203,8 +203,15 @@ pub fn create(arguments: &CreateArguments) -> Result<(), Exit> {
 pub fn list(arguments: &ListArguments) -> Result<(), Exit> {
     let session = Session::open(&arguments.connection)?;
     let limit = if arguments.all { "100".to_owned() } else { arguments.limit.to_string() };
+    let status = one_of(arguments.status.iter().map(|status| status.as_str()));
+    let risk = one_of(arguments.risk.iter().map(|level| level.as_str()));
+    let environment = one_of(arguments.environment.iter().map(|environment| environment.as_str()));
+    let operation = one_of(arguments.operation.iter().map(String::as_str));
     let filters = [
-        ("status", arguments.status.map(|status| status.as_str())),
+        ("status", status.as_deref()),
+        ("risk_level", risk.as_deref()),
+        ("environment", environment.as_deref()),
+        ("operation_type", operation.as_deref()),
         ("requested_by", arguments.requested_by.as_deref()),
         ("instance_id", arguments.instance_id.as_deref()),
         ("from", arguments.from.as_deref()),
@@ -215,6 +222,12 @@ pub fn list(arguments: &ListArguments) -> Result<(), Exit> {
     let query: Vec<_> = filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     let list = session.connection.list(&query, arguments.all)?;
     session.show(&list, |view| view.list(&list))
+}
+
+/// Several values of one filter; none is no filter.
+fn one_of<'a>(values: impl Iterator<Item = &'a str>) -> Option<String> {
+    let values: Vec<_> = values.collect();
+    (!values.is_empty()).then(|| values.join(","))
 }
 
 /// `countersign get`.

@@ -10,6 +10,7 @@ use countersign_api::wire::{FieldError, HealthBody, ListBody, ProblemBody, Reque
 use countersign_core::text::escaped_line;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -201,12 +202,11 @@ impl Connection {
     }
 
     fn complete(&self, prefix: &str) -> Result<String, Exit> {
-        let mut found: Vec<String> = Vec::new();
-        for status in ["pending", "approved", "executing"] {
-            let all = self.list(&[("status", status), ("limit", "100")], true)?.items;
-            found.extend(all.into_iter().map(|item| item.request_id).filter(|id| id.starts_with(prefix)));
-        }
-        found.dedup();
+        let all = self.list(&[("status", "pending,approved,executing"), ("limit", "100")], true)?.items;
+        // One that is approved meanwhile comes twice.
+        let found: BTreeSet<String> =
+            all.into_iter().map(|item| item.request_id).filter(|id| id.starts_with(prefix)).collect();
+        let found: Vec<_> = found.into_iter().collect();
         match found.as_slice() {
             [only] => Ok(only.clone()),
             [] => Err(Exit::not_found(format!(
@@ -227,6 +227,7 @@ impl Connection {
     pub fn list(&self, query: &[(&str, &str)], all: bool) -> Result<ListBody, Exit> {
         let mut items: Vec<SummaryBody> = Vec::new();
         let mut cursor: Option<String> = None;
+        let mut damaged = 0;
         loop {
             let mut query = query.to_vec();
             if let Some(cursor) = &cursor {
@@ -234,8 +235,10 @@ impl Connection {
             }
             let page: ListBody = self.get("/v1/approvals", &query)?;
             items.extend(page.items);
+            damaged += page.damaged;
+            // A page may be empty and not the last.
             if !all || page.next_cursor.is_none() || page.next_cursor == cursor {
-                return Ok(ListBody { items, next_cursor: page.next_cursor });
+                return Ok(ListBody { items, next_cursor: page.next_cursor, damaged });
             }
             cursor = page.next_cursor;
         }

@@ -173,6 +173,11 @@ impl View {
         };
         let noun = if count == 1 { "request" } else { "requests" };
         let _ = writeln!(text, "{}", self.terminal.paint(Tone::Quiet, &format!("{count} {noun}{more}")));
+        if list.damaged > 0 {
+            let rows = if list.damaged == 1 { "1 row" } else { &format!("{} rows", list.damaged) };
+            let left_out = format!("{rows} left out: damaged; the service's log names the requests");
+            let _ = writeln!(text, "{}", self.terminal.paint(Tone::Warning, &left_out));
+        }
         text
     }
 
@@ -182,7 +187,10 @@ impl View {
         let when = match (item.status.as_str(), &item.execute_by) {
             ("pending", _) => self.moment.deadline(&item.expires_at),
             ("approved", Some(time)) => self.moment.deadline(time),
-            _ => self.moment.past(&item.requested_at),
+            _ => match &item.closed_at {
+                Some(time) => format!("closed {}", self.moment.past(time)),
+                None => self.moment.past(&item.requested_at),
+            },
         };
         let _ = writeln!(
             text,

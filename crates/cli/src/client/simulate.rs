@@ -93,7 +93,13 @@ impl View {
         if let Some(limit) = simulation.cost_limit {
             self.line(&mut text, "Cost limit", &limit.to_string(), None);
         }
-        if !is_approved {
+        if is_approved {
+            let approved = format!(
+                "at most {} of one requester not started, this one included",
+                simulation.approved_limit
+            );
+            self.line(&mut text, "Approved", &approved, None);
+        } else {
             let pending = format!("at most {} of one requester, this one included", simulation.pending_limit);
             self.line(&mut text, "Pending", &pending, None);
         }
@@ -132,7 +138,7 @@ mod tests {
             "approvals_required": 2, "slots": [{ "groups": ["dba"], "approvals": 1 }],
             "digest_required": true, "expires_at": "2026-02-03T09:30:00.000Z",
             "execute_within_seconds": 86_400, "required_fields": ["ticket", "rollback_plan"],
-            "cost_limit": 500.0, "pending_limit": 50, "policy_version": "c".repeat(64),
+            "cost_limit": 500.0, "pending_limit": 50, "approved_limit": 1000, "policy_version": "c".repeat(64),
             "rules": [
                 { "name": "operations.reboot", "demands": ["risk high in production"] },
                 { "name": "rules.databases", "demands": ["1 of dba", "a ticket"] },
@@ -188,6 +194,8 @@ mod tests {
         assert!(text.contains("Begins as     approved\n"), "{text}");
         assert!(text.contains("Approvals     none\nDeadlines     1d 0h left to start\n"), "{text}");
         assert!(!text.contains("\nPending"), "{text}");
+        let limit = "\nApproved      at most 1000 of one requester not started, this one included\n";
+        assert!(text.contains(limit), "{text}");
     }
 
     #[test]
@@ -216,6 +224,7 @@ mod tests {
             ("not_permitted", 3),
             ("validation_failed", 3),
             ("too_many_pending", 3),
+            ("too_many_approved", 3),
             ("idempotency_conflict", 5),
             ("something_new", 3),
         ] {

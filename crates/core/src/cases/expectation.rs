@@ -158,6 +158,7 @@ impl Failures {
             seconds,
         );
         self.compare("pending_limit", expected.pending_limit, terms.pending_limit, u16::to_string);
+        self.compare("approved_limit", expected.approved_limit, terms.approved_limit, u16::to_string);
         let limit = expected.cost_limit.map(Some);
         self.compare("cost_limit", limit, terms.cost_limit, |limit| {
             limit.map_or("none".to_owned(), |limit| limit.to_string())

@@ -126,6 +126,7 @@ pub(super) struct Expected {
     pub(super) pending_seconds: Option<u32>,
     pub(super) execute_within_seconds: Option<u32>,
     pub(super) pending_limit: Option<u16>,
+    pub(super) approved_limit: Option<u16>,
     #[serde(default, deserialize_with = "cost")]
     pub(super) cost_limit: Option<Cost>,
     pub(super) required_fields: Option<BTreeSet<RequiredField>>,

@@ -15,6 +15,7 @@ pub(super) struct Demands {
     pub(super) pending_seconds: Option<u32>,
     pub(super) execute_within_seconds: Option<u32>,
     pub(super) pending_limit: Option<u16>,
+    pub(super) approved_limit: Option<u16>,
     pub(super) cost_limit: Option<Cost>,
     pub(super) required_fields: BTreeSet<RequiredField>,
     pub(super) digest_required: bool,
@@ -39,6 +40,9 @@ impl Demands {
             pending_limit: self
                 .pending_limit
                 .map_or(terms.pending_limit, |limit| limit.min(terms.pending_limit)),
+            approved_limit: self
+                .approved_limit
+                .map_or(terms.approved_limit, |limit| limit.min(terms.approved_limit)),
         }
     }
 
@@ -52,6 +56,10 @@ impl Demands {
         words.extend(lifetimes_in_words(self.pending_seconds, self.execute_within_seconds));
         words.extend(
             self.pending_limit.map(|limit| format!("at most {limit} pending requests of one requester")),
+        );
+        words.extend(
+            self.approved_limit
+                .map(|limit| format!("at most {limit} approved requests of one requester not started")),
         );
         words.extend(self.cost_limit.map(|limit| format!("a cost of at most {limit}")));
         words.extend(self.required_fields.iter().map(|field| format!("a {field}")));

@@ -196,6 +196,7 @@ fn no_demands() -> Terms {
         cost_limit: None,
         required_fields: BTreeSet::new(),
         pending_limit: u16::MAX,
+        approved_limit: u16::MAX,
     }
 }
 

@@ -96,7 +96,7 @@ fn what_is_as_expected_passes() {
         expect = {
             status = "approved", risk_level = "high", environment = "production", approvals_required = 2,
             slots = { dba = 1, "controlling | finance" = 1 }, digest_required = false, pending_seconds = 259_200,
-            execute_within_seconds = 86_400, pending_limit = 50, cost_limit = 5000.0, required_fields = ["ticket"],
+            execute_within_seconds = 86_400, pending_limit = 50, approved_limit = 1000, cost_limit = 5000.0, required_fields = ["ticket"],
             rules = ["rules.expensive", "operations.modify_storage"],
         }
         [[cases.steps]]

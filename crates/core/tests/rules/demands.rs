@@ -164,6 +164,9 @@ fn a_rule_that_cannot_be_meant_is_refused_with_its_line() {
         ("[rules.x]\napprovals = 11", "at most 10"),
         ("[rules.x]\npending_seconds = 2592001", "lifetime"),
         ("[rules.x]\npending_limit = 0", "from 1 to 1000"),
+        ("[rules.x]\npending_limit = 1001", "from 1 to 1000"),
+        ("[rules.x]\napproved_limit = 0", "rules.x.approved_limit must be from 1 to 10000"),
+        ("[rules.x]\napproved_limit = 10001", "from 1 to 10000"),
         (
             "[rules.x]\nrequired_fields = [\"price\"]",
             "rules.x.required_fields has an element that must be one of `ticket`, ",
@@ -239,6 +242,7 @@ fn of_several_rules_the_strictest_of_each_dimension_holds() {
         slots = { dba = 1 }
         pending_seconds = 60
         pending_limit = 3
+        approved_limit = 5
         [rules.expensive]
         cost_above = 500
         slots = { \"finance|security\" = 1, dba = 2 }
@@ -251,7 +255,7 @@ fn of_several_rules_the_strictest_of_each_dimension_holds() {
         Proposal { estimated_cost: Some(Cost::new(500.0).unwrap()), ..proposal("modify", "orders", &nobody) };
     let Assessment { terms, rules: matched } = rules.assess(&cheap);
     assert_eq!((terms.risk_level, terms.approvals_required), (High, 3));
-    assert_eq!((terms.pending_seconds, terms.pending_limit), (60, 3));
+    assert_eq!((terms.pending_seconds, terms.pending_limit, terms.approved_limit), (60, 3, 5));
     assert_eq!((terms.slots.to_string().as_str(), terms.digest_required), ("1 of dba", false));
     let names: Vec<_> = matched.iter().map(|rule| rule.name.as_str()).collect();
     assert_eq!(names, ["operations.modify", "rules.lax", "rules.strict", "approvals.high"]);
@@ -386,14 +390,15 @@ fn any_rule() -> impl Strategy<Value = AnyRule> {
         prop::option::of(slots),
         prop::option::of(number(1..10_000)),
         prop::option::of(number(1..10_000)),
-        prop::option::of(number(1..100)),
+        prop::option::of((number(1..100), number(1..10_000))),
         prop::option::of(number(1..3000)),
         prop::option::of(list(&["ticket", "rollback_plan", "estimated_cost", "estimated_duration"])),
         any::<bool>(),
     );
     (conditions, demands).prop_map(|(conditions, demands)| {
         let (operations, environment, instances, above, at_most, requesters) = conditions;
-        let (risk, approvals, slots, pending, execute, pending_limit, cost_limit, fields, digest) = demands;
+        let (risk, approvals, slots, pending, execute, limits, cost_limit, fields, digest) = demands;
+        let (pending_limit, approved_limit) = limits.unzip();
         let lines = [
             ("operations", operations),
             ("environment", environment),
@@ -407,6 +412,7 @@ fn any_rule() -> impl Strategy<Value = AnyRule> {
             ("pending_seconds", pending),
             ("execute_within_seconds", execute),
             ("pending_limit", pending_limit),
+            ("approved_limit", approved_limit),
             ("cost_limit", cost_limit),
             ("required_fields", fields),
             ("digest_required", Some(digest.to_string())),

@@ -2,8 +2,8 @@
 
 use super::Member;
 use crate::openapi::values::{
-    caller, cost, environment, identifier, limit, names, parameters, person, reference, result, risk_level,
-    shown_content, shown_parameters, string, text, told, uuid,
+    caller, cost, environment, identifier, limit, names, one_or_several, parameters, person, reference,
+    result, risk_level, shown_content, shown_parameters, string, text, told, uuid,
 };
 use countersign_core::command::ExecutionOutcome;
 use serde_json::json;
@@ -69,8 +69,17 @@ pub(super) fn original(operation: &str) -> Vec<Member> {
     let of_one = |members: Vec<Member>| [vec![("request_id*", uuid())], members].concat();
     // A query string has only text, and some clients treat a body likewise.
     let digits = json!({ "type": "string", "pattern": "^0*([1-9][0-9]?|100)$" });
-    let page = || vec![("limit", json!({ "anyOf": [limit(), digits.clone()] })), ("cursor", string())];
-    let filtered = |member: Member| [vec![member, ("status", reference("Status"))], page()].concat();
+    let page = || {
+        vec![
+            ("operation_type", one_or_several(identifier())),
+            ("risk_level", one_or_several(reference("RiskLevel"))),
+            ("environment", one_or_several(reference("Environment"))),
+            ("limit", json!({ "anyOf": [limit(), digits.clone()] })),
+            ("cursor", string()),
+        ]
+    };
+    let filtered =
+        |member: Member| [vec![member, ("status", one_or_several(reference("Status")))], page()].concat();
     match operation {
         "create_request" => create(),
         "approve_request" => of_one(approve()),

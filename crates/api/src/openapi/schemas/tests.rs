@@ -90,6 +90,7 @@ fn summary_body() -> SummaryBody {
         execute_by: some(),
         execution_started_at: some(),
         executed_at: some(),
+        closed_at: some(),
     }
 }
 
@@ -179,6 +180,7 @@ fn simulate_body() -> SimulateBody {
         required_fields: Vec::new(),
         cost_limit: Some(1.0),
         pending_limit: 1,
+        approved_limit: 1,
         policy_version: String::new(),
         rules: Vec::new(),
     }
@@ -207,7 +209,7 @@ fn is_described<T: Serialize + serde::de::DeserializeOwned>(schema: &str, full: 
 fn the_schemas_have_the_members_of_the_wire_types() {
     is_described("Request", &request_body());
     is_described("Summary", &summary_body());
-    is_described("List", &ListBody { items: Vec::new(), next_cursor: None });
+    is_described("List", &ListBody { items: Vec::new(), next_cursor: None, damaged: 1 });
     let events = EventsBody { items: Vec::new(), verified: false, findings: vec![String::new()] };
     is_described("Events", &events);
     is_described("Event", &event_body());

@@ -66,7 +66,7 @@ pub fn run(arguments: &InboxArguments) -> Result<(), Exit> {
 fn print(session: &Session, settings: &Settings) -> Result<(), Exit> {
     let mut items = worker::pending(session)?;
     items.retain(|item| settings.is_decidable(item) && settings.is_wanted(item));
-    let list = ListBody { items, next_cursor: None };
+    let list = ListBody { items, next_cursor: None, damaged: 0 };
     session.show(&list, |view| view.list(&list))
 }
 
