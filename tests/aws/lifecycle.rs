@@ -1,6 +1,7 @@
 //! The built functions in their runtime, on an implementation of AWS that is not ours.
 
 use crate::binary;
+use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_e2e::deployment::Deployment;
 use countersign_e2e::inspection;
 use countersign_e2e::program::run_with;
@@ -180,12 +181,18 @@ fn a_direct_invocation_answers_with_the_body_or_fails_with_the_code() {
     body["idempotency_key"] = json!("once");
     let created = deployment.invoke("create", &body).unwrap();
     assert_eq!(created["requested_by"], "ann@example.com");
-    assert_eq!(deployment.invoke("create", &body).unwrap(), created, "a state machine may try again");
+    let mut again = created.clone();
+    again["idempotent_replayed"] = json!(true);
+    assert_eq!(deployment.invoke("create", &body).unwrap(), again, "a state machine may try again");
     let id = &created["request_id"];
 
     let refused = |function: &str, payload: Value| deployment.invoke(function, &payload).unwrap_err();
-    let (code, message) = refused("approve", json!({ "request_id": id, "approved_by": "bob@example.com" }));
-    assert_eq!(code, "not_permitted", "{message}");
+    for (function, field) in
+        [("approve", "approved_by"), ("reject", "rejected_by"), ("withdraw", "withdrawn_by")]
+    {
+        let (code, message) = refused(function, json!({ "request_id": id, field: "bob@example.com" }));
+        assert_eq!(code, "not_permitted", "{message}");
+    }
     let (code, message) = refused("start", json!({ "request_id": id, "executed_by": "ann@example.com" }));
     assert_eq!(code, "not_approved");
     assert!(message.contains("the request is pending"), "{message}");
@@ -258,6 +265,43 @@ fn metrics_are_written_once_for_each_event_and_logs_name_nobody() {
             "TimeToDecision"
         ]
     );
+}
+
+#[test]
+fn a_damaged_request_is_refused_counted_and_told_of_once() {
+    let deployment = Deployment::start(binary);
+    deployment.subscribe("operators", &json!({ "event_type": ["ANOMALY_DETECTED"] }));
+    let path = create(&deployment);
+    let id = Service::id(&path).to_owned();
+    for name in ["bob", "carol"] {
+        deployment.send(name, APPROVER, "POST", &format!("{path}/approve"), &Value::Null);
+    }
+    let changed = deployment
+        .database
+        .update_item()
+        .table_name(&deployment.variables()["APPROVALS_TABLE"])
+        .key("request_id", AttributeValue::S(id.clone()))
+        .update_expression("SET justification = :other")
+        .expression_attribute_values(":other", AttributeValue::S("Nothing to see".to_owned()))
+        .send();
+    deployment.block_on(changed).unwrap();
+
+    for _ in 0..2 {
+        let execution = format!("{path}/execution");
+        let (status, problem) = deployment.send("ann", DEVELOPER, "POST", &execution, &json!({}));
+        assert_eq!((status, problem["code"].as_str()), (409, Some("integrity")), "{problem}");
+    }
+    let log = deployment.sandbox("start").log();
+    assert_eq!(log.matches("\"IntegrityViolations\":1.0").count(), 2, "{log}");
+
+    deployment.invoke("notify", &deployment.stream_event()).unwrap();
+    let messages = deployment.received("operators");
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    let (told, attributes) = (&messages[0]["Message"], &messages[0]["MessageAttributes"]);
+    assert_eq!((&told["request_id"], &told["user"]), (&json!(id), &json!("ann@example.com")));
+    assert!(told["finding"].as_str().is_some_and(|finding| !finding.is_empty()), "{told}");
+    assert_eq!(attributes["event_id"]["Value"], told["event_id"]);
+    assert!(!messages[0].to_string().contains("Nothing to see"), "{told}");
 }
 
 #[test]

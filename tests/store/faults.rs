@@ -45,7 +45,7 @@ fn finish(service: &Service, path: &str, key: &str) -> Answer {
     ann(service).send("PUT", &format!("{path}/execution"), &headers, body.to_string().as_bytes()).unwrap()
 }
 
-const SCENES: [Scene; 7] = [
+const SCENES: [Scene; 8] = [
     Scene {
         name: "create",
         prepare: |_| String::new(),
@@ -71,6 +71,15 @@ const SCENES: [Scene; 7] = [
         },
         success: 200,
         events: 2,
+    },
+    Scene {
+        name: "withdraw",
+        prepare: |service| service.approved(&ann(service)),
+        act: |service, path, key| {
+            service.approver("bob").post_with_key(&format!("{path}/withdraw"), &json!({}), key)
+        },
+        success: 200,
+        events: 3,
     },
     Scene {
         name: "cancel",

@@ -20,6 +20,7 @@ use countersign_core::request::{Decision, Request, Verdict};
 use countersign_core::risk::Cost;
 use countersign_core::rules::MatchedRule;
 use countersign_core::slots::Slots;
+use countersign_core::subject::Subject;
 use countersign_core::terms::Terms;
 use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -261,10 +262,13 @@ pub struct SummaryBody {
     pub estimated_cost: Option<f64>,
     /// How many distinct people must agree.
     pub approvals_required: u8,
-    /// How many have.
+    /// How many of those on record count: while it is pending or approved, under the policy of now.
     pub approvals_received: usize,
-    /// Who has.
+    /// Who has approved.
     pub approved_by: Vec<String>,
+    /// Why nobody can go ahead with it, whoever approves: its requester or their owner is disabled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked_by: Vec<String>,
     /// When it expires if it is still pending.
     pub expires_at: String,
     /// By when it must be started, once approved.
@@ -440,9 +444,9 @@ struct Counting {
 }
 
 impl Counting {
-    fn of(request: &Request, terms: &Terms, policy: &Policy) -> Self {
-        if !request.status.is_decidable() {
-            return Self { received: request.approvals_received(), discounted: HashMap::new() };
+    fn of(request: &impl Subject, terms: &Terms, policy: &Policy) -> Self {
+        if !request.status().is_decidable() {
+            return Self { received: request.approvals().count(), discounted: HashMap::new() };
         }
         let approvals = Approvals::of(request, terms, policy);
         let discounted = approvals.discounted.into_iter();
@@ -503,21 +507,25 @@ fn comments(request: &Request) -> Vec<CommentBody> {
         .collect()
 }
 
-impl From<&RequestSummary> for SummaryBody {
-    fn from(summary: &RequestSummary) -> Self {
+impl SummaryBody {
+    /// An entry of a list, with the approvals that count under this policy.
+    fn of(summary: &RequestSummary, policy: &Policy) -> Self {
+        let terms = policy.terms_in_force(summary);
+        let counting = Counting::of(summary, &terms, policy);
         Self {
             request_id: summary.id.to_string(),
             status: summary.status.to_string(),
             operation_type: summary.operation_type.to_string(),
             instance_id: summary.instance_id.to_string(),
-            environment: summary.environment.as_str().to_owned(),
-            risk_level: summary.risk_level.as_str().to_owned(),
+            environment: terms.environment.as_str().to_owned(),
+            risk_level: terms.risk_level.as_str().to_owned(),
             requested_by: summary.requested_by.to_string(),
             requested_at: summary.requested_at.to_string(),
             estimated_cost: summary.estimated_cost.map(Cost::amount),
-            approvals_required: summary.approvals_required,
-            approvals_received: summary.approved_by.len(),
-            approved_by: summary.approved_by.iter().map(PersonId::to_string).collect(),
+            approvals_required: terms.approvals_required,
+            approvals_received: counting.received,
+            approved_by: summary.approvals().map(|decision| decision.person.to_string()).collect(),
+            blocked_by: if summary.status.is_decidable() { policy.blocked_by(summary) } else { Vec::new() },
             expires_at: summary.expires_at.to_string(),
             execute_by: text(summary.execute_by),
             execution_started_at: text(summary.execution_started_at),
@@ -527,10 +535,15 @@ impl From<&RequestSummary> for SummaryBody {
     }
 }
 
-impl From<Listed> for ListBody {
-    fn from(page: Listed) -> Self {
+impl ListBody {
+    /// A page of a list.
+    pub fn of(page: &Listed, policy: &Policy) -> Self {
         let Listed { items, next_cursor, damaged } = page;
-        Self { items: items.iter().map(SummaryBody::from).collect(), next_cursor, damaged }
+        Self {
+            items: items.iter().map(|entry| SummaryBody::of(entry, policy)).collect(),
+            next_cursor: next_cursor.clone(),
+            damaged: *damaged,
+        }
     }
 }
 

@@ -5,14 +5,10 @@ use crate::damage;
 use crate::dependencies::Dependencies;
 use crate::failure::Failure;
 use crate::ports::{ListQuery, ListRequests, RequestSummary};
-use countersign_core::access::{Action, Answer, Target};
+use countersign_core::access::{Action, Answer};
 use countersign_core::actor::Actor;
 use countersign_core::policy::Policy;
 use countersign_core::refusal::Refusal;
-use countersign_core::request::Status;
-use countersign_core::risk::{Environment, RiskLevel};
-use countersign_core::rules::Proposal;
-use countersign_core::slots::Groups;
 use countersign_core::timestamp::Timestamp;
 use std::collections::HashMap;
 
@@ -79,40 +75,14 @@ struct View<'a> {
 
 impl View<'_> {
     fn permits(&mut self, entry: &RequestSummary) -> bool {
-        let is_own = self.policy.is_made_by(self.actor, &entry.requested_by);
+        let is_own = self.policy.is_own(self.actor, entry);
         if let Some(known) = self.known.get(&is_own) {
             return *known;
         }
-        let (environment, risk_level) = self.in_force(entry);
-        let target = Target {
-            operation_type: entry.operation_type.as_str(),
-            instance_id: entry.instance_id.as_str(),
-            environment,
-            risk_level,
-            estimated_cost: entry.estimated_cost,
-            requested_by: &entry.requested_by,
-        };
-        let permits = self.policy.ask(Action::View, self.actor, target, is_own, self.now).is_permitted();
+        let permits = self.policy.may(Action::View, self.actor, entry, self.now).is_permitted();
         if !self.policy.tells_requests_apart(Action::View) {
             self.known.insert(is_own, permits);
         }
         permits
-    }
-
-    /// The environment and the risk that an entry has now, as far as they follow from what an index
-    /// holds of it: which groups its requester was in is not there.
-    fn in_force(&self, entry: &RequestSummary) -> (Environment, RiskLevel) {
-        if !matches!(entry.status, Status::Pending | Status::Approved) {
-            return (entry.environment, entry.risk_level);
-        }
-        let assessment = self.policy.assess(&Proposal {
-            operation_type: entry.operation_type.as_str(),
-            instance_id: entry.instance_id.as_str(),
-            declared_risk: Some(entry.risk_level),
-            declared_environment: entry.environment,
-            estimated_cost: entry.estimated_cost,
-            requester_groups: &Groups::new(),
-        });
-        (assessment.terms.environment, assessment.terms.risk_level)
     }
 }

@@ -3,7 +3,7 @@
 //! A function that only reads is built from something that only reads: the bounds of an operation
 //! are the least privilege of its function, in types.
 
-use countersign_core::actor::Actor;
+use countersign_core::actor::{Actor, Owner};
 use countersign_core::audit::anomaly::Anomaly;
 use countersign_core::audit::{self, AuditEvent};
 use countersign_core::digest::{DeploymentKey, Digest};
@@ -11,8 +11,12 @@ use countersign_core::event::Event;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::notification::{Message, Notice, Notification};
 use countersign_core::person::PersonId;
-use countersign_core::request::{Request, Status};
+use countersign_core::request::{Decision, Request, Status};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
+use countersign_core::rules::{MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT};
+use countersign_core::slots::{Groups, Slots};
+use countersign_core::subject::Subject;
+use countersign_core::terms::Terms;
 use countersign_core::text::Identifier;
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;
@@ -223,8 +227,18 @@ pub struct RequestSummary {
     pub status: Status,
     /// How many must agree.
     pub approvals_required: u8,
-    /// Who has agreed.
-    pub approved_by: Vec<PersonId>,
+    /// All ids that were known to be the requester's when it was made.
+    pub requester_addresses: BTreeSet<PersonId>,
+    /// The service that asks for the requester.
+    pub filed_by: Option<PersonId>,
+    /// Who answers for the agent or service that asks, as it was known when it was made.
+    pub owner: Option<Owner>,
+    /// The groups of the requester when it was made.
+    pub requester_groups: Groups,
+    /// Whether an approver must name the digest of what they were shown.
+    pub digest_required: bool,
+    /// Who has decided what, without what they said.
+    pub decisions: Vec<Decision>,
     /// When it expires if it is still pending.
     pub expires_at: Timestamp,
     /// By when it must be started, once approved.
@@ -235,6 +249,65 @@ pub struct RequestSummary {
     pub executed_at: Option<Timestamp>,
     /// When it closed, if it has; an expired request closed at the deadline it missed.
     pub closed_at: Option<Timestamp>,
+}
+
+impl Subject for RequestSummary {
+    fn operation_type(&self) -> &Identifier {
+        &self.operation_type
+    }
+
+    fn instance_id(&self) -> &Identifier {
+        &self.instance_id
+    }
+
+    fn estimated_cost(&self) -> Option<Cost> {
+        self.estimated_cost
+    }
+
+    fn requested_by(&self) -> &PersonId {
+        &self.requested_by
+    }
+
+    fn requester_addresses(&self) -> &BTreeSet<PersonId> {
+        &self.requester_addresses
+    }
+
+    fn requester_groups(&self) -> &Groups {
+        &self.requester_groups
+    }
+
+    fn filed_by(&self) -> Option<&PersonId> {
+        self.filed_by.as_ref()
+    }
+
+    fn owner(&self) -> Option<&Owner> {
+        self.owner.as_ref()
+    }
+
+    fn status(&self) -> Status {
+        self.status
+    }
+
+    /// As far as an entry holds them: which approvals count depends on no others.
+    fn terms(&self) -> Terms {
+        Terms {
+            risk_level: self.risk_level,
+            environment: self.environment,
+            approvals_required: self.approvals_required,
+            slots: Slots::default(),
+            pending_seconds: u32::MAX,
+            execute_within_seconds: u32::MAX,
+            digest_required: self.digest_required,
+            cost_limit: None,
+            required_fields: BTreeSet::new(),
+            pending_limit: MAX_PENDING_LIMIT,
+            approved_limit: MAX_APPROVED_LIMIT,
+        }
+    }
+
+    fn decisions(&self) -> &[Decision] {
+        &self.decisions
+    }
 }
 
 /// Finds requests whose deadline has passed.

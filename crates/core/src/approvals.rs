@@ -9,8 +9,9 @@ use crate::actor::{Actor, Kind};
 use crate::people;
 use crate::person::PersonId;
 use crate::policy::Policy;
-use crate::request::{Decision, Request};
+use crate::request::Decision;
 use crate::slots::{Filling, Groups};
+use crate::subject::Subject;
 use crate::terms::Terms;
 use std::collections::BTreeSet;
 
@@ -25,7 +26,7 @@ pub struct Approvals<'a> {
 
 impl<'a> Approvals<'a> {
     /// Asks of each approval on record whether it counts under a policy and what it demands now.
-    pub fn of(request: &'a Request, terms: &Terms, policy: &Policy) -> Self {
+    pub fn of(request: &'a impl Subject, terms: &Terms, policy: &Policy) -> Self {
         let people = policy.people();
         let mut counted: BTreeSet<PersonId> = BTreeSet::new();
         let mut approvals = Self { counting: Vec::new(), discounted: Vec::new() };
@@ -72,7 +73,7 @@ impl<'a> Approvals<'a> {
 
 /// Why an approval does not count, if so. `known` is every address of whoever gave it.
 fn reason_against(
-    request: &Request,
+    request: &impl Subject,
     decision: &Decision,
     known: &BTreeSet<PersonId>,
     terms: &Terms,

@@ -1,8 +1,8 @@
 //! The decision: may this actor do this to this request now, and what happens if so.
 //!
 //! A function of values. Refusals are found in the order that the API documents: visible, retry,
-//! kind of actor, own request, permission, a clock that is behind the last event, state and deadline,
-//! already decided, what policy demands of approvals, digest.
+//! kind of actor, own request, permission, state and deadline, already decided, what policy demands
+//! of approvals, digest, a clock that is behind the last event.
 //!
 //! What is demanded of a request was pinned to it when it was made. At each decision and at the
 //! start the stricter of that and of the policy of now holds ([`Policy::terms_in_force`]).
@@ -406,7 +406,7 @@ impl Deciding<'_> {
     /// Why the approvals on record are not enough under the policy of now; nothing if they are.
     fn shortfall(&self) -> Vec<String> {
         let Self { request, terms, policy, .. } = self;
-        let approvals = Approvals::of(request, terms, policy);
+        let approvals = Approvals::of(*request, terms, policy);
         let mut shortfall = approvals.shortfall(terms);
         // No approval counts and none is missing: policy itself approved it.
         if shortfall.is_empty()
@@ -489,7 +489,7 @@ impl Deciding<'_> {
         self.check_demands()?;
         self.check_requester()?;
         let groups = &self.actor.groups;
-        let approvals = Approvals::of(request, terms, self.policy);
+        let approvals = Approvals::of(*request, terms, self.policy);
         let before = approvals.filling(terms, None);
         let after = approvals.filling(terms, Some(groups));
         // Nobody's approval is spent on a slot that it cannot fill. Where nothing is missing any

@@ -54,9 +54,19 @@ pub fn explain<'a>(request: &'a Request, actor: &Actor, stamp: &Stamp, policy: &
     let status = request.status_at(stamp.now);
     let approvals = Approvals::of(request, &terms, policy);
     let filling = approvals.filling(&terms, None);
-    let can_be_approved = request.status_under(&terms, stamp.now) == Status::Pending
-        && terms.unmet(request.stated()).is_empty()
-        && policy.blocked_by(request).is_empty();
+    let waits_for_people = match request.status_under(&terms, stamp.now) {
+        Status::Pending => true,
+        // Approved on record, and too few of the approvals count now.
+        Status::Approved => !filling.is_complete(),
+        Status::Executing
+        | Status::Rejected
+        | Status::Expired
+        | Status::Cancelled
+        | Status::Executed
+        | Status::Failed => false,
+    };
+    let can_be_approved =
+        waits_for_people && terms.unmet(request.stated()).is_empty() && policy.blocked_by(request).is_empty();
     let approvers = if can_be_approved {
         let deed = Deed::approval(policy.target(request));
         approvers(policy, &terms.slots, |groups| {

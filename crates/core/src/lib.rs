@@ -55,6 +55,7 @@ pub mod replay;
 pub mod rules;
 pub mod slots;
 mod source;
+pub mod subject;
 pub mod terms;
 
 pub mod audit;

@@ -182,13 +182,20 @@ impl People {
         let owners: Vec<_> =
             self.entries.iter().filter_map(|(id, entry)| Some((id.clone(), entry.owner.clone()?))).collect();
         for (id, owner) in owners {
+            let (table, name) = match id.as_str().split_once("service:") {
+                Some(("", subject)) => ("services", subject),
+                Some(_) | None => ("agents", id.as_str()),
+            };
+            if let Some(former) = self.retired_by.get(&owner) {
+                let rule = format!(
+                    "must not have for its owner `{owner}`, which is a retired address of `{former}`: name the \
+                     owner by another address"
+                );
+                return source.refuse(&[table, name], rule);
+            }
             let owner = self.person(&owner).clone();
             // A service has no address, so no owner is one.
             if self.entries.get(&owner).is_some_and(|entry| entry.kind != Kind::Human) {
-                let (table, name) = match id.as_str().split_once("service:") {
-                    Some(("", subject)) => ("services", subject),
-                    Some(_) | None => ("agents", id.as_str()),
-                };
                 let rule = format!("must have a person for its owner: `{owner}` is listed under agents");
                 return source.refuse(&[table, name], rule);
             }

@@ -11,6 +11,7 @@ use crate::person::PersonId;
 use crate::request::{Request, Status};
 use crate::rules::{Assessment, Proposal, Rules};
 use crate::source::Source;
+use crate::subject::Subject;
 use crate::terms::Terms;
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
@@ -98,21 +99,22 @@ impl Policy {
     }
 
     /// What this policy would demand of a request if it were made as it stands.
-    pub fn reassess(&self, request: &Request) -> Assessment {
+    pub fn reassess(&self, request: &impl Subject) -> Assessment {
+        let terms = request.terms();
         self.rules.assess(&Proposal {
-            operation_type: request.operation_type.as_str(),
-            instance_id: request.instance_id.as_str(),
-            declared_risk: Some(request.risk_level),
-            declared_environment: request.environment,
-            estimated_cost: request.estimated_cost,
-            requester_groups: &request.requester_groups,
+            operation_type: request.operation_type().as_str(),
+            instance_id: request.instance_id().as_str(),
+            declared_risk: Some(terms.risk_level),
+            declared_environment: terms.environment,
+            estimated_cost: request.estimated_cost(),
+            requester_groups: request.requester_groups(),
         })
     }
 
     /// What holds for a request now: while it is undecided or waits for its start, the stricter of
     /// what was demanded when it was made and of what this policy demands.
-    pub fn terms_in_force(&self, request: &Request) -> Terms {
-        match request.status {
+    pub fn terms_in_force(&self, request: &impl Subject) -> Terms {
+        match request.status() {
             Status::Pending | Status::Approved => request.terms().stricter(&self.reassess(request).terms),
             Status::Executing
             | Status::Rejected
@@ -129,7 +131,7 @@ impl Policy {
     }
 
     /// Whether an actor may do something to a request.
-    pub fn may(&self, action: Action, actor: &Actor, request: &Request, now: Timestamp) -> Answer {
+    pub fn may(&self, action: Action, actor: &Actor, request: &impl Subject, now: Timestamp) -> Answer {
         self.ask(action, actor, self.target(request), self.is_own(actor, request), now)
     }
 
@@ -139,15 +141,15 @@ impl Policy {
     }
 
     /// A request as access policies see it: with the environment and the risk that it has now.
-    pub(crate) fn target<'a>(&self, request: &'a Request) -> Target<'a> {
+    pub fn target<'a>(&self, request: &'a impl Subject) -> Target<'a> {
         let terms = self.terms_in_force(request);
         Target {
-            operation_type: request.operation_type.as_str(),
-            instance_id: request.instance_id.as_str(),
+            operation_type: request.operation_type().as_str(),
+            instance_id: request.instance_id().as_str(),
             environment: terms.environment,
             risk_level: terms.risk_level,
-            estimated_cost: request.estimated_cost,
-            requested_by: &request.requested_by,
+            estimated_cost: request.estimated_cost(),
+            requested_by: request.requested_by(),
         }
     }
 
@@ -187,22 +189,22 @@ impl Policy {
     /// own: made by them, for them, or by an agent or service that they answer for.
     ///
     /// As policy has it now: whoever is given an address inherits nothing from whoever had it.
-    pub fn is_own(&self, actor: &Actor, request: &Request) -> bool {
-        self.is_made_by(actor, &request.requested_by)
-            || request.filed_by.as_ref().is_some_and(|person| self.is_made_by(actor, person))
+    pub fn is_own(&self, actor: &Actor, request: &impl Subject) -> bool {
+        self.is_made_by(actor, request.requested_by())
+            || request.filed_by().is_some_and(|person| self.is_made_by(actor, person))
     }
 
     /// Whether this actor is too close to the request to decide on it: it is their own, or it was
     /// when it was made, by any address that was its requester's or owner's then.
-    pub fn has_conflict_of_interest(&self, actor: &Actor, request: &Request) -> bool {
-        let owner = request.owner.iter().flat_map(|owner| &owner.addresses);
+    pub fn has_conflict_of_interest(&self, actor: &Actor, request: &impl Subject) -> bool {
+        let owner = request.owner().into_iter().flat_map(|owner| &owner.addresses);
         self.is_own(actor, request)
-            || request.requester_addresses.iter().chain(owner).any(|address| self.is_actor(actor, address))
+            || request.requester_addresses().iter().chain(owner).any(|address| self.is_actor(actor, address))
     }
 
     /// Whether this actor is who asks.
-    pub fn is_requester(&self, actor: &Actor, request: &Request) -> bool {
-        self.is_maker(actor, &request.requested_by)
+    pub fn is_requester(&self, actor: &Actor, request: &impl Subject) -> bool {
+        self.is_maker(actor, request.requested_by())
     }
 
     /// Whether the maker is this actor, or an agent or service that they answer for.
@@ -220,8 +222,8 @@ impl Policy {
 
     /// Why nobody can go ahead with a request, whoever approves it: its requester, or the owner of its
     /// requester, may no longer act. One sentence each.
-    pub fn blocked_by(&self, request: &Request) -> Vec<String> {
-        self.blocked_requester(&request.requested_by, request.owner.as_ref().map(|owner| &owner.person))
+    pub fn blocked_by(&self, request: &impl Subject) -> Vec<String> {
+        self.blocked_requester(request.requested_by(), request.owner().map(|owner| &owner.person))
     }
 
     /// The same, of a requester and the owner that was known when the request was made.

@@ -22,7 +22,7 @@ use countersign_core::request::{
 };
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::rules::MatchedRule;
-use countersign_core::slots::Slots;
+use countersign_core::slots::{Groups, Slots};
 use countersign_core::text::{CommentText, DurationText, Identifier, Justification, RollbackPlan};
 use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -61,13 +61,10 @@ struct RequestItem {
     /// Besides `owner`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     owner_addresses: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    requester_groups: Vec<String>,
     status: String,
     approvals_required: u8,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     slots: Vec<SlotItem>,
-    digest_required: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     rules: Vec<RuleItem>,
     approvals_received: usize,
@@ -109,7 +106,10 @@ struct RequestItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     actual_cost: Option<f64>,
     comments: Vec<CommentItem>,
-    decisions: Vec<DecisionItem>,
+    /// What people said with their decisions: it is in no index.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    decision_comments: Vec<DecisionCommentItem>,
+    listing: ListingItem,
     idempotency: Vec<IdempotencyItem>,
     policy_version: String,
     version: u64,
@@ -132,6 +132,22 @@ struct CommentItem {
     at: String,
     text: String,
     event_id: String,
+}
+
+/// What a list needs of a request besides the attributes of the original schema. One attribute, so that
+/// a new member needs no new index.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ListingItem {
+    digest_required: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    requester_groups: Vec<String>,
+    decisions: Vec<DecisionItem>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct DecisionCommentItem {
+    event_id: String,
+    text: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -167,8 +183,6 @@ struct DecisionItem {
     channel: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     source_ip: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    comment: Option<String>,
     policy_version: String,
     event_id: String,
 }
@@ -210,7 +224,6 @@ impl From<&Request> for RequestItem {
                 Some(owner) => other_addresses(&owner.addresses, &owner.person),
                 None => Vec::new(),
             },
-            requester_groups: request.requester_groups.iter().cloned().collect(),
             status: request.status.to_string(),
             approvals_required: request.approvals_required,
             slots: request
@@ -218,7 +231,6 @@ impl From<&Request> for RequestItem {
                 .iter()
                 .map(|(groups, people)| SlotItem { groups: groups.iter().cloned().collect(), people })
                 .collect(),
-            digest_required: request.digest_required,
             rules: request.rules.iter().map(RuleItem::from).collect(),
             approvals_received: request.approvals_received(),
             approved_by: request.approved_by().map(PersonId::to_string).collect(),
@@ -246,7 +258,12 @@ impl From<&Request> for RequestItem {
                 .map(|result| result.as_str().to_owned()),
             actual_cost: finish.and_then(|finish| finish.actual_cost).map(Cost::amount),
             comments: request.comments.iter().map(CommentItem::from).collect(),
-            decisions: request.decisions.iter().map(DecisionItem::from).collect(),
+            decision_comments: request.decisions.iter().filter_map(decision_comment).collect(),
+            listing: ListingItem {
+                digest_required: request.digest_required,
+                requester_groups: request.requester_groups.iter().cloned().collect(),
+                decisions: request.decisions.iter().map(DecisionItem::from).collect(),
+            },
             idempotency: request.idempotency.iter().map(IdempotencyItem::from).collect(),
             policy_version: request.policy_version.to_string(),
             version: request.version,
@@ -268,8 +285,8 @@ fn other_addresses(addresses: &BTreeSet<PersonId>, person: &PersonId) -> Vec<Str
     addresses.iter().filter(|address| *address != person).map(PersonId::to_string).collect()
 }
 
-/// All addresses of somebody, from those that are stored.
-fn all_addresses(
+/// All addresses of a person, from those that are stored.
+pub(crate) fn all_addresses(
     attribute: &'static str,
     others: &[String],
     person: &str,
@@ -318,6 +335,11 @@ impl From<&MatchedRule> for RuleItem {
     }
 }
 
+fn decision_comment(decision: &Decision) -> Option<DecisionCommentItem> {
+    let text = decision.comment.as_ref()?.as_str().to_owned();
+    Some(DecisionCommentItem { event_id: decision.event_id.to_string(), text })
+}
+
 impl From<&Decision> for DecisionItem {
     fn from(decision: &Decision) -> Self {
         Self {
@@ -329,7 +351,6 @@ impl From<&Decision> for DecisionItem {
             digest_presented: decision.digest_presented,
             channel: decision.channel.as_str().to_owned(),
             source_ip: text(decision.source_ip),
-            comment: comment_text(decision.comment.as_ref()),
             policy_version: decision.policy_version.to_string(),
             event_id: decision.event_id.to_string(),
         }
@@ -379,12 +400,12 @@ impl TryFrom<&RequestItem> for Request {
             ticket: read_option("ticket", item.ticket.as_ref(), Identifier::parse)?,
             rollback_plan: read_option("rollback_plan", item.rollback_plan.as_ref(), RollbackPlan::parse)?,
             owner: item.owner.as_ref().map(|owner| read_owner(owner, &item.owner_addresses)).transpose()?,
-            requester_groups: item.requester_groups.iter().cloned().collect(),
+            requester_groups: item.listing.requester_groups(),
             approvals_required: item.approvals_required,
             slots: Slots::new(
                 item.slots.iter().map(|slot| (slot.groups.iter().cloned().collect(), slot.people)),
             ),
-            digest_required: item.digest_required,
+            digest_required: item.listing.digest_required,
             rules: item
                 .rules
                 .iter()
@@ -394,7 +415,7 @@ impl TryFrom<&RequestItem> for Request {
             expires_at: read("expires_at", &item.expires_at, Timestamp::parse)?,
             execute_within_seconds: item.execute_within_seconds,
             status,
-            decisions: item.decisions.iter().map(Decision::try_from).collect::<Result<_, _>>()?,
+            decisions: decisions(item)?,
             approved_at: read_option("approved_at", item.approved_at.as_ref(), Timestamp::parse)?,
             execute_by: read_option("execute_by", item.execute_by.as_ref(), Timestamp::parse)?,
             expired_at: read_option("expired_at", item.expired_at.as_ref(), Timestamp::parse)?,
@@ -446,6 +467,35 @@ fn check(request: &Request, item: &RequestItem) -> Result<(), InvalidAttribute> 
         return Err(InvalidAttribute::Contradiction("an attribute and what it is derived from"));
     }
     Ok(())
+}
+
+/// The decisions, with what was said with them.
+fn decisions(item: &RequestItem) -> Result<Vec<Decision>, InvalidAttribute> {
+    let mut decisions = item.listing.decisions()?;
+    for comment in &item.decision_comments {
+        let event_id = read("decision_comments.event_id", &comment.event_id, EventId::parse)?;
+        let text = read("decision_comments.text", &comment.text, CommentText::parse)?;
+        let decision = decisions.iter_mut().find(|decision| decision.event_id == event_id);
+        decision.ok_or(InvalidAttribute::Value("decision_comments"))?.comment = Some(text);
+    }
+    Ok(decisions)
+}
+
+impl ListingItem {
+    /// The decisions, without what was said with them.
+    pub(crate) fn decisions(&self) -> Result<Vec<Decision>, InvalidAttribute> {
+        self.decisions.iter().map(Decision::try_from).collect()
+    }
+
+    /// The groups of the requester when the request was made.
+    pub(crate) fn requester_groups(&self) -> Groups {
+        self.requester_groups.iter().cloned().collect()
+    }
+
+    /// Whether an approver must name the digest of what they were shown.
+    pub(crate) fn digest_required(&self) -> bool {
+        self.digest_required
+    }
 }
 
 fn cancellation(item: &RequestItem) -> Result<Option<Cancellation>, InvalidAttribute> {
@@ -533,7 +583,7 @@ impl TryFrom<&DecisionItem> for Decision {
             source_ip: read_option("decisions.source_ip", item.source_ip.as_ref(), |text| {
                 text.parse::<IpAddr>()
             })?,
-            comment: read_option("decisions.comment", item.comment.as_ref(), CommentText::parse)?,
+            comment: None,
             policy_version: read("decisions.policy_version", &item.policy_version, Digest::parse)?,
             event_id: read("decisions.event_id", &item.event_id, EventId::parse)?,
         })

@@ -34,6 +34,8 @@ pub const REQUESTER_INDEX: &str = "requester-index";
 pub const REQUESTED_BY: &str = "requested_by";
 /// Sort key of [`REQUESTER_INDEX`] and [`INSTANCE_INDEX`]: when a request was made, see [`sort_key`].
 pub const MADE_AT: &str = "made_at";
+/// What a list needs besides the attributes of the original schema.
+pub const LISTING: &str = "listing";
 /// Lists by target.
 pub const INSTANCE_INDEX: &str = "instance-index";
 /// Partition key of [`INSTANCE_INDEX`].

@@ -5,15 +5,19 @@
 
 use crate::attribute::{InvalidAttribute, read, read_name};
 use crate::expression::Item;
-use crate::keys::{INSTANCE_ID, REQUEST_ID, REQUESTED_BY, STATUS_AT, sort_key};
+use crate::item::ListingItem;
+use crate::keys::{INSTANCE_ID, LISTING, REQUEST_ID, REQUESTED_BY, STATUS_AT, sort_key};
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::ports::{DamagedRow, RequestSummary};
+use countersign_core::actor::Owner;
 use countersign_core::ids::RequestId;
 use countersign_core::person::PersonId;
-use countersign_core::request::Status;
+use countersign_core::request::{Status, Verdict};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::text::Identifier;
 use countersign_core::timestamp::Timestamp;
+use serde_dynamo::aws_sdk_dynamodb_1::from_attribute_value;
+use std::collections::BTreeSet;
 
 /// The summary of an index's item, with the status as it is at `now`.
 ///
@@ -58,25 +62,46 @@ fn read_summary(item: &Item, now: Timestamp) -> Result<RequestSummary, InvalidAt
         Status::Approved => execute_by,
         Status::Executing => execution_started_at,
         Status::Executed | Status::Failed => executed_at,
-        Status::Expired => Some(execute_by.unwrap_or(expires_at)),
-        Status::Rejected | Status::Cancelled => Some(status_at),
+        // An expired request may have missed a sooner deadline than the one on record.
+        Status::Expired | Status::Rejected | Status::Cancelled => Some(status_at),
     };
     if follows != Some(status_at) {
         return Err(InvalidAttribute::Contradiction(STATUS_AT));
     }
     let status = written_status.at(now, expires_at, execute_by);
+    let listing: ListingItem = item
+        .get(LISTING)
+        .cloned()
+        .and_then(|value| from_attribute_value(value).ok())
+        .ok_or(InvalidAttribute::Value(LISTING))?;
+    let decisions = listing.decisions().map_err(|_| InvalidAttribute::Value(LISTING))?;
+    let approved_by = people(item, "approved_by")?;
+    let approvals = decisions.iter().filter(|decision| decision.verdict == Verdict::Approved);
+    if !approvals.map(|decision| &decision.person).eq(&approved_by) {
+        return Err(InvalidAttribute::Contradiction("approved_by"));
+    }
+    let requested_by = required(item, REQUESTED_BY, PersonId::from_stored)?;
+    let owner = optional(item, "owner", PersonId::from_stored)?;
     Ok(RequestSummary {
         id,
         operation_type: required(item, "operation_type", Identifier::parse)?,
         instance_id: required(item, INSTANCE_ID, Identifier::parse)?,
-        requested_by: required(item, REQUESTED_BY, PersonId::from_stored)?,
+        requester_addresses: addresses(item, "requester_addresses", &requested_by)?,
+        requested_by,
+        filed_by: optional(item, "filed_by", PersonId::from_stored)?,
+        owner: match owner {
+            Some(person) => Some(Owner { addresses: addresses(item, "owner_addresses", &person)?, person }),
+            None => None,
+        },
+        requester_groups: listing.requester_groups(),
+        digest_required: listing.digest_required(),
         requested_at: required(item, "requested_at", Timestamp::parse)?,
         risk_level: required_name(item, "risk_level", RiskLevel::parse)?,
         environment: required_name(item, "environment", Environment::parse)?,
         estimated_cost: cost(item, "estimated_cost")?,
         status,
         approvals_required: number(item, "approvals_required")?,
-        approved_by: people(item, "approved_by")?,
+        decisions,
         expires_at,
         execute_by,
         execution_started_at,
@@ -126,6 +151,16 @@ fn cost(item: &Item, attribute: &'static str) -> Result<Option<Cost>, InvalidAtt
     Cost::new(amount).map(Some).map_err(|_| invalid())
 }
 
+/// All addresses of a person, of whom further ones may be stored.
+fn addresses(
+    item: &Item,
+    attribute: &'static str,
+    person: &PersonId,
+) -> Result<BTreeSet<PersonId>, InvalidAttribute> {
+    let others = if item.contains_key(attribute) { people(item, attribute)? } else { Vec::new() };
+    Ok(others.into_iter().chain([person.clone()]).collect())
+}
+
 fn people(item: &Item, attribute: &'static str) -> Result<Vec<PersonId>, InvalidAttribute> {
     let invalid = || InvalidAttribute::Value(attribute);
     let values = item.get(attribute).and_then(|value| value.as_l().ok()).ok_or_else(invalid)?;
@@ -158,6 +193,11 @@ mod tests {
             .collect();
         row.insert("approvals_required".to_owned(), AttributeValue::N("1".to_owned()));
         row.insert("approved_by".to_owned(), AttributeValue::L(Vec::new()));
+        let listing = [
+            ("digest_required".to_owned(), AttributeValue::Bool(false)),
+            ("decisions".to_owned(), AttributeValue::L(Vec::new())),
+        ];
+        row.insert(LISTING.to_owned(), AttributeValue::M(listing.into_iter().collect()));
         row
     }
 

@@ -3,7 +3,7 @@
 
 use crate::error::store_error;
 use crate::keys::{
-    EVENT_ID, INSTANCE_ID, INSTANCE_INDEX, MADE_AT, OPEN_INDEX, OPEN_KEY, REQUEST_ID, REQUESTED_BY,
+    EVENT_ID, INSTANCE_ID, INSTANCE_INDEX, LISTING, MADE_AT, OPEN_INDEX, OPEN_KEY, REQUEST_ID, REQUESTED_BY,
     REQUESTER_INDEX, SEQUENCE, SHARD, STATUS_AT, STATUS_INDEX, STATUS_KEY, STREAM,
 };
 use aws_sdk_dynamodb::Client;
@@ -79,6 +79,7 @@ const LISTED: &[&str] = &[
     "execute_by",
     "execution_started_at",
     "executed_at",
+    LISTING,
     STATUS_AT,
 ];
 
@@ -252,7 +253,8 @@ mod tests {
         for index in APPROVALS.indexes {
             let attributes = index.non_key_attributes();
             assert!(attributes.len() <= 20, "{}: {}", index.name, attributes.len());
-            for secret in ["parameters", "justification", "comments", "execution_result", "decisions"] {
+            for secret in ["parameters", "justification", "comments", "execution_result", "decision_comments"]
+            {
                 assert!(!attributes.contains(&secret), "{}: {secret}", index.name);
             }
         }

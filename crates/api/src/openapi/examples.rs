@@ -359,7 +359,12 @@ impl Story {
             estimated_cost: request.estimated_cost,
             status: request.status_at(self.at),
             approvals_required: request.approvals_required,
-            approved_by: request.approved_by().cloned().collect(),
+            requester_addresses: request.requester_addresses.clone(),
+            filed_by: request.filed_by.clone(),
+            owner: request.owner.clone(),
+            requester_groups: request.requester_groups.clone(),
+            digest_required: request.digest_required,
+            decisions: request.decisions.clone(),
             expires_at: request.expires_at,
             execute_by: request.execute_by,
             execution_started_at: None,
@@ -367,7 +372,7 @@ impl Story {
             closed_at: None,
         };
         let page = Listed { items: vec![summary], next_cursor: Some(CURSOR.to_owned()), damaged: 0 };
-        serde_json::to_value(ListBody::from(page)).ok()
+        serde_json::to_value(ListBody::of(&page, &policy()?)).ok()
     }
 }
 

@@ -33,8 +33,9 @@ pub(super) fn may_answer(route: Route, code: Code) -> bool {
             is_one_of(&[routes::APPROVE, routes::REJECT])
         }
         Code::NotDecided => is_one_of(&[routes::WITHDRAW]),
-        // Every operation on one request reads it, a creation meets one by its key, and a list reads many.
-        Code::Integrity => is_one_of(&[routes::CREATE, routes::LIST]) || is_on_one(route),
+        // Every operation on one request reads it, and a creation meets one by its key. A list leaves out
+        // what it cannot read.
+        Code::Integrity => is_one_of(&[routes::CREATE]) || is_on_one(route),
         Code::ClockSkew => is_one_of(&[]) || (is_on_one(route) && route.changes),
         Code::NotPermitted => !is_public(route),
         Code::RouteNotFound | Code::MethodNotAllowed => false,

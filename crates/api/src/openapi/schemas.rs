@@ -81,24 +81,9 @@ fn shared() -> Vec<Member> {
     ]
 }
 
-fn summary() -> Vec<Member> {
-    let approvals = vec![
-        (
-            "approvals_received*",
-            told(count(), "How many of those on record count: while it is open, under the policy of now."),
-        ),
-        ("approved_by*", told(list(string()), "Who has approved, and has not withdrawn it.")),
-    ];
-    [shared(), approvals].concat()
-}
-
-/// What only an entry of a list says.
-fn closed_at() -> Member {
-    ("closed_at", told(time(), "When it closed. An expired request closed at the deadline it missed."))
-}
-
-fn request() -> Vec<Member> {
-    let approvals = vec![
+/// How far a request has come, by itself and in a list.
+fn standing() -> Vec<Member> {
+    vec![
         (
             "approvals_received*",
             told(
@@ -111,7 +96,8 @@ fn request() -> Vec<Member> {
             "approved_by*",
             told(
                 list(string()),
-                "Who has approved, and has not withdrawn it; `decisions` says whose approval counts.",
+                "Who has approved, and has not withdrawn it. A request by itself says in `decisions` whose \
+                 approval counts.",
             ),
         ),
         (
@@ -122,7 +108,22 @@ fn request() -> Vec<Member> {
                  disabled.",
             ),
         ),
-    ];
+        (
+            "closed_at",
+            told(
+                time(),
+                "When it closed; if it is expired, the deadline that it missed, or the withdrawal that left too \
+                 few approvals and no time for more.",
+            ),
+        ),
+    ]
+}
+
+fn summary() -> Vec<Member> {
+    [shared(), standing()].concat()
+}
+
+fn request() -> Vec<Member> {
     let whole = vec![
         ("parameters", told(json!({ "type": "object" }), "Exactly how. Absent where policy hides it.")),
         (
@@ -166,14 +167,6 @@ fn request() -> Vec<Member> {
         ("cancelled_at", time()),
         ("cancelled_by", told(string(), "The requester, the owner of the requester, or an admin.")),
         ("cancellation_reason", text(2000)),
-        (
-            "closed_at",
-            told(
-                time(),
-                "When it closed; if it is expired, the deadline that it missed, or the withdrawal that left \
-                 too few approvals and no time for more.",
-            ),
-        ),
         ("execution_id", uuid()),
         ("execution_started_by", string()),
         ("execution_result", told(result(), "What came of it. Absent where policy hides it.")),
@@ -185,7 +178,7 @@ fn request() -> Vec<Member> {
         ("policy_version*", told(digest(), "SHA-256 of the policy that set its terms.")),
         ("audit_head*", told(digest(), "The hash of its last audit event.")),
     ];
-    [shared(), slots(), approvals, whole].concat()
+    [shared(), standing(), slots(), whole].concat()
 }
 
 fn explanation() -> Vec<Member> {
@@ -365,7 +358,7 @@ fn members(schema: &str) -> Vec<Member> {
         "Start" => bodies::start(),
         "Finish" => bodies::finish(),
         "Request" => request(),
-        "Summary" => [summary(), vec![closed_at()]].concat(),
+        "Summary" => summary(),
         "List" => vec![
             ("items*", list(reference("Summary"))),
             (

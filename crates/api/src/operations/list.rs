@@ -120,7 +120,7 @@ async fn answer<S: ListRequests>(
 ) -> Result<Reply, Problem> {
     let ((query, cursor), _) = fields.finish(query)?;
     let page = countersign_app::list::list(dependencies, query, cursor.as_deref(), actor).await?;
-    Ok(Reply::json(200, &ListBody::from(page)))
+    Ok(Reply::json(200, &ListBody::of(&page, &dependencies.policy)))
 }
 
 /// Whoever has this address, by all of theirs; nobody in particular without one.

@@ -256,40 +256,59 @@ impl Reference {
             Verb::Start if spec.maker(self.requester) != me => return "not_permitted",
             Verb::Cancel | Verb::Start | Verb::Withdraw | Verb::Expire => {}
         }
-        if now + SKEW < self.updated_at {
-            return "clock_skew";
+        let at = now.max(self.updated_at);
+        let mut next = self.clone();
+        match next.lead_on(spec, caller, verb, shown, at) {
+            Err(refusal) => refusal,
+            // By a clock that is behind nothing happens, but for what would not happen anyway.
+            Ok(_) if now + SKEW < self.updated_at => "clock_skew",
+            Ok(answer) => {
+                *self = next;
+                answer
+            }
         }
-        let now = now.max(self.updated_at);
+    }
+
+    /// What a step of somebody who may comes to at a time.
+    fn lead_on(
+        &mut self,
+        spec: &Spec,
+        caller: &Caller,
+        verb: Verb,
+        shown: Shown,
+        now: i64,
+    ) -> Result<&'static str, &'static str> {
+        let me = spec.holder(caller.address);
         let before = self.status;
         let status = self.status(spec, now);
         let seats = self.in_force(spec);
         let too_few = !all_seated(&seats, &self.counting(spec).into_values().collect::<Vec<_>>());
         let answer = match (verb, status) {
-            (_, "expired") => return "expired",
+            (_, "expired") => return Err("expired"),
             (Verb::Cancel, "pending" | "approved") => {
                 self.status = "cancelled";
                 "cancelled"
             }
-            (Verb::Cancel, _) => return "not_pending",
+            (Verb::Cancel, _) => return Err("not_pending"),
             (Verb::Start, "approved") => {
                 if self.is_blocked(spec) {
-                    return "not_permitted";
+                    return Err("not_permitted");
                 }
                 if too_few {
-                    return "approvals_insufficient";
+                    return Err("approvals_insufficient");
                 }
                 if shown == Shown::Wrong {
-                    return "digest_mismatch";
+                    return Err("digest_mismatch");
                 }
                 self.status = "executing";
                 "executing"
             }
-            (Verb::Start, _) => return "not_approved",
+            (Verb::Start, _) => return Err("not_approved"),
             (Verb::Withdraw, "pending" | "approved") => {
                 let before = self.votes.len();
                 self.votes.retain(|vote| spec.maker(vote.address) != me);
                 if self.votes.len() == before {
-                    return "not_decided";
+                    return Err("not_decided");
                 }
                 self.withdrawals += 1;
                 let people: Vec<_> = self.counting(spec).into_values().collect();
@@ -301,13 +320,10 @@ impl Reference {
             (Verb::Approve | Verb::Reject, status)
                 if status == "pending" || status == "approved" && too_few =>
             {
-                match self.decide(spec, caller, verb, shown, now) {
-                    Ok(answer) => answer,
-                    Err(refusal) => return refusal,
-                }
+                self.decide(spec, caller, verb, shown, now)?
             }
-            (Verb::Approve | Verb::Reject | Verb::Withdraw, _) => return "not_pending",
-            (Verb::Expire, _) => return "not_due",
+            (Verb::Approve | Verb::Reject | Verb::Withdraw, _) => return Err("not_pending"),
+            (Verb::Expire, _) => return Err("not_due"),
         };
         self.updated_at = now;
         match (before, self.status) {
@@ -320,7 +336,7 @@ impl Reference {
             (_, "pending" | "expired") => self.execute_by = i64::MAX,
             _ => {}
         }
-        answer
+        Ok(answer)
     }
 
     /// What waits for people again, if there is time for it.
@@ -390,12 +406,13 @@ impl Reference {
     }
 
     fn expire(&mut self, spec: &Spec, now: i64) -> &'static str {
-        if now + SKEW < self.updated_at {
-            return "clock_skew";
-        }
+        let is_behind = now + SKEW < self.updated_at;
         let now = now.max(self.updated_at);
         if self.status == "expired" || self.status(spec, now) != "expired" {
             return "not_due";
+        }
+        if is_behind {
+            return "clock_skew";
         }
         (self.status, self.updated_at) = ("expired", now);
         "expired"

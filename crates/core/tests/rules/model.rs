@@ -33,6 +33,7 @@ const SKEW: i64 = 5000;
 /// How many approvals of a request can be taken back.
 const WITHDRAWALS: usize = 12;
 
+#[derive(Clone)]
 pub(crate) struct Model {
     pub(crate) requester: String,
     pub(crate) filer: Option<String>,
@@ -111,10 +112,19 @@ impl Model {
             }
             self.allows(attempt, own)?;
         }
+        let now = attempt.now.max(self.updated);
+        let mut next = self.clone();
+        let after = next.lead_on(attempt, now)?;
+        // By a clock that is behind nothing happens, but for what would not happen anyway.
         if attempt.now + SKEW < self.updated {
             return Err("clock_skew");
         }
-        let now = attempt.now.max(self.updated);
+        *self = next;
+        Ok(after)
+    }
+
+    /// What an attempt of somebody who may comes to at a time.
+    fn lead_on(&mut self, attempt: &Attempt<'_>, now: i64) -> Result<&'static str, &'static str> {
         let late = match self.state {
             "pending" => now >= self.pending_until,
             "approved" => now >= self.approved_until,

@@ -86,6 +86,7 @@ fn summary_body() -> SummaryBody {
         approvals_required: 0,
         approvals_received: 0,
         approved_by: Vec::new(),
+        blocked_by: vec![String::new()],
         expires_at: String::new(),
         execute_by: some(),
         execution_started_at: some(),
