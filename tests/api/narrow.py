@@ -55,7 +55,7 @@ for path in document["paths"].values():
         del operation["responses"]["default"]
 
 schemas = components["schemas"]
-sent = ["Create", "Approve", "Reject", "Cancel", "Comment", "Start", "Finish"]
+sent = ["Create", "Approve", "Reject", "Withdraw", "Cancel", "Comment", "Start", "Finish"]
 sent += [schema["$ref"].rsplit("/", 1)[1] for schema in schemas["Dispatch"]["oneOf"]]
 for name in sent:
     properties = schemas[name]["properties"]

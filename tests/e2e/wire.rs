@@ -271,12 +271,23 @@ fn the_examples_can_be_sent() {
     };
     let (ann, bob, cleo) = (service.requester("ann"), service.approver("bob"), service.approver("cleo"));
     let path = Service::create(&ann, &example("post", "/v1/approvals", "everything"));
-    let shown = example("post", "/v1/approvals/{id}/approve", "as_shown");
-    bob.post(&format!("{path}/approve"), &shown).expect(200);
-    cleo.post(&format!("{path}/approve"), &shown).expect(200);
-    let start = example("post", "/v1/approvals/{id}/execution", "as_shown");
+    // No other request is made with the same, so its digest takes the place of that in the examples.
+    let digest = ann.get(&path).expect(200)["content_digest"].clone();
+    let shown = |method: &str, path: &str, name: &str| {
+        let mut body = example(method, path, name);
+        assert_eq!(body["content_digest"].as_str().unwrap().len(), digest.as_str().unwrap().len());
+        body["content_digest"] = digest.clone();
+        body
+    };
+    let approve = shown("post", "/v1/approvals/{id}/approve", "as_shown");
+    bob.post(&format!("{path}/approve"), &approve).expect(200);
+    cleo.post(&format!("{path}/approve"), &approve).expect(200);
+    let withdraw = example("post", "/v1/approvals/{id}/withdraw", "reason");
+    assert_eq!(cleo.post(&format!("{path}/withdraw"), &withdraw).expect(200)["status"], "pending");
+    cleo.post(&format!("{path}/approve"), &approve).expect(200);
+    let start = shown("post", "/v1/approvals/{id}/execution", "as_shown");
     let started = ann.post(&format!("{path}/execution"), &start).expect(200);
-    let mut finish = example("put", "/v1/approvals/{id}/execution", "succeeded");
+    let mut finish = shown("put", "/v1/approvals/{id}/execution", "succeeded");
     finish["execution_id"] = started["execution_id"].clone();
     assert_eq!(ann.put(&format!("{path}/execution"), &finish).expect(200)["status"], "executed");
     Service::create(&ann, &example("post", "/v1/approvals", "what_is_required"));

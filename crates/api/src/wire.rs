@@ -373,7 +373,7 @@ impl RequestBody {
             instance_id: request.instance_id.to_string(),
             parameters: sees_parameters.then(|| request.parameters.to_value()),
             parameters_digest: sees_parameters.then(|| request.parameters_digest.to_string()),
-            content_digest: sees_parameters.then(|| request.content_digest().to_string()),
+            content_digest: sees_parameters.then(|| request.content_digest.to_string()),
             content: sees_parameters.then(|| request.content().to_value()),
             environment: terms.environment.as_str().to_owned(),
             risk_level: terms.risk_level.as_str().to_owned(),

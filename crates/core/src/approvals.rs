@@ -29,6 +29,10 @@ impl<'a> Approvals<'a> {
     pub fn of(request: &'a impl Subject, terms: &Terms, policy: &Policy) -> Self {
         let people = policy.people();
         let mut counted: BTreeSet<PersonId> = BTreeSet::new();
+        // A retired address is no sign that its two holders are one.
+        let is_new = |known: &BTreeSet<PersonId>, counted: &BTreeSet<PersonId>| {
+            known.iter().all(|address| people.is_retired(address) || !counted.contains(address))
+        };
         let mut approvals = Self { counting: Vec::new(), discounted: Vec::new() };
         for decision in request.approvals() {
             // INVARIANT: all that was known of its giver then, and whoever has any of it now. An
@@ -40,7 +44,7 @@ impl<'a> Approvals<'a> {
             known.extend(moved.flat_map(|address| people.addresses(address)));
             match reason_against(request, decision, &known, terms, policy) {
                 Some(reason) => approvals.discounted.push((decision, reason)),
-                None if known.is_disjoint(&counted) => {
+                None if is_new(&known, &counted) => {
                     counted.extend(known);
                     approvals.counting.push(decision);
                 }

@@ -210,7 +210,7 @@ fn details(event: &Event, after: &Request, key: &DeploymentKey) -> Map<String, V
     };
     match &event.change {
         Change::Created(opening) => {
-            put("content_digest", json!(after.content_digest().to_string()));
+            put("content_digest", json!(after.content_digest.to_string()));
             put("parameters_digest", json!(after.parameters_digest.to_string()));
             put("justification_digest", json!(keyed("justification", opening.justification.as_str())));
             put("approvals_required", json!(opening.approvals_required));
@@ -240,7 +240,7 @@ fn details(event: &Event, after: &Request, key: &DeploymentKey) -> Map<String, V
             put("digest_presented", json!(digest_presented));
             put("policy_version", json!(policy_version.to_string()));
             put("replaces", events(replaces));
-            put("content_digest", json!(after.content_digest().to_string()));
+            put("content_digest", json!(after.content_digest.to_string()));
             put("parameters_digest", json!(after.parameters_digest.to_string()));
             put("approvals_received", json!(after.approvals_received()));
             put("approvals_required", json!(after.approvals_required));
@@ -250,7 +250,7 @@ fn details(event: &Event, after: &Request, key: &DeploymentKey) -> Map<String, V
         Change::Rejected { reason, policy_version, replaces } => {
             put("policy_version", json!(policy_version.to_string()));
             put("replaces", events(replaces));
-            put("content_digest", json!(after.content_digest().to_string()));
+            put("content_digest", json!(after.content_digest.to_string()));
             put("parameters_digest", json!(after.parameters_digest.to_string()));
             put("reason_digest", json!(keyed("reason", reason.as_str())));
         }
@@ -266,7 +266,7 @@ fn details(event: &Event, after: &Request, key: &DeploymentKey) -> Map<String, V
         Change::Expired { deadline } => put("deadline", json!(deadline.to_string())),
         Change::Started { execution_id, policy_version } => {
             put("policy_version", json!(policy_version.to_string()));
-            put("content_digest", json!(after.content_digest().to_string()));
+            put("content_digest", json!(after.content_digest.to_string()));
             put("parameters_digest", json!(after.parameters_digest.to_string()));
             put("execution_id", json!(execution_id.to_string()));
         }

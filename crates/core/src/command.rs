@@ -172,7 +172,7 @@ impl Shown {
     /// A caller who was shown this request.
     pub fn of(request: &Request) -> Self {
         Self {
-            content_digest: Some(request.content_digest().to_string()),
+            content_digest: Some(request.content_digest.to_string()),
             parameters_digest: Some(request.parameters_digest.to_string()),
         }
     }
@@ -183,7 +183,7 @@ impl Shown {
             shown.as_ref().is_none_or(|shown| *shown == digest.to_string())
         };
         matches(&self.parameters_digest, request.parameters_digest)
-            && (self.content_digest.is_none() || matches(&self.content_digest, request.content_digest()))
+            && (self.content_digest.is_none() || matches(&self.content_digest, request.content_digest))
     }
 }
 

@@ -60,7 +60,7 @@ impl Request {
     }
 
     /// SHA-256 of [`Request::content`].
-    pub fn content_digest(&self) -> Digest {
+    pub fn compute_content_digest(&self) -> Digest {
         self.content().digest()
     }
 }

@@ -262,6 +262,9 @@ pub struct Request {
     pub parameters: CanonicalJson,
     /// SHA-256 of the canonical bytes of `parameters`.
     pub parameters_digest: Digest,
+    /// SHA-256 of all that it was made with, see [`Request::content`]: computed when the request is made
+    /// and whenever it is read from where it is stored.
+    pub content_digest: Digest,
     /// Who asks.
     pub requested_by: PersonId,
     /// All ids that were known to be theirs when it was made.
@@ -349,7 +352,8 @@ impl Event {
     pub fn first_state(&self) -> Result<Request, NotACreation> {
         let Change::Created(opening) = &self.change else { return Err(NotACreation) };
         let approved = self.status == Status::Approved;
-        Ok(Request {
+        let mut request = Request {
+            content_digest: Digest::ZERO,
             id: self.request_id,
             operation_type: opening.operation_type.clone(),
             instance_id: opening.instance_id.clone(),
@@ -390,7 +394,9 @@ impl Event {
             last_event_id: self.id,
             audit_head: Digest::ZERO,
             seal: Digest::ZERO,
-        })
+        };
+        request.content_digest = request.compute_content_digest();
+        Ok(request)
     }
 }
 

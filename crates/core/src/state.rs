@@ -35,7 +35,7 @@ impl Request {
         });
         CanonicalJson::of(&present([
             ("format", json!(FORMAT)),
-            ("content_digest", json!(self.content_digest().to_string())),
+            ("content_digest", json!(self.content_digest.to_string())),
             ("version", json!(self.version)),
             ("updated_at", json!(self.updated_at.to_string())),
             ("last_event_id", json!(self.last_event_id.to_string())),

@@ -207,7 +207,7 @@ impl From<&Request> for RequestItem {
             instance_id: request.instance_id.to_string(),
             parameters: request.parameters.as_str().to_owned(),
             parameters_digest: request.parameters_digest.to_string(),
-            content_digest: request.content_digest().to_string(),
+            content_digest: request.content_digest.to_string(),
             requested_by: request.requested_by.to_string(),
             requester_addresses: other_addresses(&request.requester_addresses, &request.requested_by),
             filed_by: text(request.filed_by.as_ref()),
@@ -375,6 +375,7 @@ impl TryFrom<&RequestItem> for Request {
         let status = read_name("status", &item.status, Status::parse)?;
         let parameters = read("parameters", &item.parameters, CanonicalJson::from_stored)?;
         let request = Self {
+            content_digest: read("content_digest", &item.content_digest, Digest::parse)?,
             id: read("request_id", &item.request_id, RequestId::parse)?,
             operation_type: read("operation_type", &item.operation_type, Identifier::parse)?,
             instance_id: read("instance_id", &item.instance_id, Identifier::parse)?,
@@ -442,6 +443,9 @@ impl TryFrom<&RequestItem> for Request {
 /// What is written out twice must agree, and a status must follow from its decisions: an item
 /// that was edited by hand into `approved` is not approved.
 fn check(request: &Request, item: &RequestItem) -> Result<(), InvalidAttribute> {
+    if request.compute_content_digest() != request.content_digest {
+        return Err(InvalidAttribute::Contradiction("content_digest and what the request was made with"));
+    }
     let mut people = BTreeSet::new();
     if !request.decisions.iter().flat_map(|decision| &decision.addresses).all(|id| people.insert(id)) {
         return Err(InvalidAttribute::Contradiction("one person decided twice"));

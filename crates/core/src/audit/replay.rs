@@ -87,7 +87,7 @@ pub fn check(request: &Request, events: &[AuditEvent]) -> Result<(), Finding> {
     if length != request.version {
         return Err(Finding::Length { version: request.version, events: length });
     }
-    let content_digest = request.content_digest().to_string();
+    let content_digest = request.compute_content_digest().to_string();
     let mut replayed: Option<Replayed> = None;
     for event in events {
         let sequence = event.sequence;

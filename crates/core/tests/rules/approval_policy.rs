@@ -113,8 +113,9 @@ fn check_counted(trail: &Trail, reference: &Reference, spec: &Spec, policy: &Pol
         assert!(!theirs.iter().any(|holder| spec.is_disabled_holder(*holder)), "somebody disabled counts");
         assert!(!theirs.iter().any(|holder| *holder >= 110), "a machine counts");
         let owner = reference.owner.iter().flat_map(|(_, addresses)| addresses);
-        for involved in reference.requester_known.iter().chain(&reference.filer).chain(owner) {
-            assert!(!theirs.contains(&spec.holder(*involved)), "the requester, filer or owner counts");
+        assert!(reference.filer.is_none_or(|filer| !theirs.contains(&spec.maker(filer))), "the filer counts");
+        for involved in reference.requester_known.iter().chain(owner) {
+            assert!(!theirs.contains(&spec.holder(*involved)), "the requester or owner counts");
             assert!(!theirs.contains(&spec.maker(*involved)), "whoever had been one of those counts");
         }
         let restored = spec.restored_at.map(|second| after(second * 1000));
@@ -175,12 +176,14 @@ proptest! {
             trail.clock += step.wait_seconds * 1000;
             other.clock = trail.clock;
             let caller = step.caller.as_ref().unwrap_or(&world.requester);
-            let address = id(caller.address);
-            let mine = policy.people().addresses(&address);
-            let is_theirs = |person: &PersonId| policy.people().is_same(person, &address) || mine.contains(person);
+            let identified = policy.people().identify(caller.actor());
             let approvals = approvals_of(&trail, policy);
-            let has_decided =
-                approvals.counting.iter().any(|decision| decision.addresses.iter().any(is_theirs));
+            let has_decided = identified.is_ok_and(|actor| {
+                approvals.counting.iter().any(|decision| {
+                    policy.is_actor(&actor, &decision.person)
+                        || decision.addresses.iter().any(|address| actor.is(address))
+                })
+            });
             let was_open = trail.request.status.is_decidable();
             let mut promoted = caller.clone();
             if has_decided && was_open && step.verb != Verb::Withdraw {

@@ -417,6 +417,8 @@ fn another_content_is_found() {
         for edit in edits {
             let mut request = trail.request.clone();
             edit(&mut request);
+            // As whenever it is read.
+            request.content_digest = request.compute_content_digest();
             assert_eq!(check(&request, &trail.audit), Err(Finding::Content { sequence: 1 }));
             let mut events = trail.audit.clone();
             for event in &mut events {

@@ -838,10 +838,14 @@ fn threat_15_labels_are_pinned_by_the_server_and_bound() {
     let honest = declared("production", None);
     for lie in [declared("non-production", None), declared("non-production", Some("low"))] {
         assert_eq!((lie.environment, lie.risk_level), (honest.environment, honest.risk_level));
-        assert_eq!(lie.content_digest(), honest.content_digest(), "the content is what policy makes of it");
+        assert_eq!(
+            lie.compute_content_digest(),
+            honest.compute_content_digest(),
+            "the content is what policy makes of it"
+        );
     }
     // A label that only raises is part of the content.
-    assert_ne!(declared("production", Some("low")).content_digest(), Digest::ZERO);
+    assert_ne!(declared("production", Some("low")).compute_content_digest(), Digest::ZERO);
 }
 
 /// With other deadlines than `policy(2)`.
