@@ -2,7 +2,7 @@
 
 use crate::binary;
 use aws_sdk_dynamodb::types::AttributeValue;
-use countersign_e2e::deployment::Deployment;
+use countersign_e2e::deployment::{Deployment, deployment_key};
 use countersign_e2e::inspection;
 use countersign_e2e::program::run_with;
 use countersign_e2e::service::Service;
@@ -95,7 +95,7 @@ fn a_request_is_made_approved_executed_and_told_of() {
     assert_eq!(to_execute[0]["Message"]["approved_by"], json!(["bob@example.com", "carol@example.com"]));
     assert_eq!(deployment.received("nothing"), Vec::<Value>::new());
 
-    deployment.block_on(inspection::check(&deployment.database));
+    deployment.block_on(inspection::check_with(&deployment.database, &deployment_key()));
     assert!(deployment.block_on(inspection::outbox(&deployment.database)).is_empty());
     // The same records once more: nobody is told twice.
     let again = json!({ "Records": [countersign_e2e::deployment::stream_record(1, "0", "01930000-0000-7000-8000-000000000000")] });

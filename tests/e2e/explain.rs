@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 const STATUSES: [&str; 9] =
     ["pending", "approved", "executing", "executed", "failed", "rejected", "cancelled", "late", "expired"];
-const ACTIONS: [&str; 6] = ["approve", "reject", "cancel", "comment", "start", "finish"];
+const ACTIONS: [&str; 7] = ["approve", "reject", "withdraw", "cancel", "comment", "start", "finish"];
 const NO_EXECUTION: &str = "0193aaaa-0000-7000-8000-00000000dead";
 
 fn explain(client: &Client, path: &str) -> Value {
@@ -48,14 +48,15 @@ fn in_status(service: &Service, requester: &Client, status: &str) -> String {
 }
 
 fn call(client: &Client, path: &str, shown: &Value, action: &str) -> Answer {
-    let digest = &shown["parameters_digest"];
+    let digest = &shown["content_digest"];
     let execution_id = shown["execution_id"].as_str().unwrap_or(NO_EXECUTION);
     match action {
-        "approve" => client.post(&format!("{path}/approve"), &json!({ "parameters_digest": digest })),
+        "approve" => client.post(&format!("{path}/approve"), &json!({ "content_digest": digest })),
         "reject" => reject(client, path),
+        "withdraw" => client.post(&format!("{path}/withdraw"), &json!({})),
         "cancel" => client.post(&format!("{path}/cancel"), &json!({})),
         "comment" => client.post(&format!("{path}/comments"), &json!({ "text": "hm" })),
-        "start" => client.post(&format!("{path}/execution"), &json!({ "parameters_digest": digest })),
+        "start" => client.post(&format!("{path}/execution"), &json!({ "content_digest": digest })),
         _ => client
             .put(&format!("{path}/execution"), &json!({ "execution_id": execution_id, "outcome": "failed" })),
     }

@@ -218,13 +218,15 @@ fn approvers_name_the_digest_where_it_is_required() {
     let (ann, bob) = (service.requester("ann"), service.approver("bob"));
     let created = ann.post("/v1/approvals", &Service::medium()).expect(201);
     assert_eq!(created["digest_required"], true);
-    let digest = created["parameters_digest"].as_str().unwrap();
+    let digest = created["content_digest"].as_str().unwrap();
+    // What is to be run says nothing of what it is run on: it is not what policy asks for.
+    let parameters = created["parameters_digest"].as_str().unwrap();
     let path = format!("/v1/approvals/{}", created["request_id"].as_str().unwrap());
     let approve = |body: &Value| bob.post(&format!("{path}/approve"), body);
     service.untouched(|| {
-        for body in [json!({}), json!({ "comments": "fine" })] {
+        for body in [json!({}), json!({ "comments": "fine" }), json!({ "parameters_digest": parameters })] {
             let problem = refused(approve(&body), 422, "validation_failed");
-            assert_eq!(problem["errors"][0]["pointer"], "/parameters_digest");
+            assert_eq!(problem["errors"][0]["pointer"], "/content_digest");
             assert_eq!(problem["errors"].as_array().unwrap().len(), 1);
         }
         for wrong in [
@@ -234,16 +236,17 @@ fn approvers_name_the_digest_where_it_is_required() {
             format!(" {digest}"),
             String::new(),
         ] {
-            refused(approve(&json!({ "parameters_digest": wrong })), 409, "digest_mismatch");
+            refused(approve(&json!({ "content_digest": wrong })), 409, "digest_mismatch");
         }
-        refused(approve(&json!({ "parameters_digest": null })), 422, "validation_failed");
+        refused(approve(&json!({ "content_digest": parameters })), 409, "digest_mismatch");
+        refused(approve(&json!({ "content_digest": null })), 422, "validation_failed");
         let dispatched = json!({ "operation": "approve_request", "request_id": Service::id(&path) });
         refused(bob.post("/approvals", &dispatched), 422, "validation_failed");
     });
     // A rejection needs none.
     let other = Service::create(&ann, &Service::medium());
     reject(&bob, &other).expect(200);
-    assert_eq!(approve(&json!({ "parameters_digest": digest })).expect(200)["status"], "approved");
+    assert_eq!(approve(&json!({ "content_digest": digest })).expect(200)["status"], "approved");
     start(&ann, &path).expect(200);
 }
 
@@ -335,16 +338,25 @@ fn a_policy_that_asks_for_more_asks_it_of_what_is_approved_already() {
             let problem = refused(start(&ann, &path), 409, "approvals_insufficient");
             assert!(reasons(&problem).contains(missing), "{missing}: {problem}");
             assert_eq!(problem["current_status"], "approved");
-            refused(
-                Service::approve(&tightened.person("dan", &["approver", "dba"]), &path),
-                409,
-                "not_pending",
-            );
         });
         assert_eq!(ann.get(&format!("{path}/events")).text, events);
         assert_eq!(service.requester("ann").get(&path).text, request);
-        // Under the policy that it was approved under it is still good.
+        // Under the policy that it was approved under it is still good, and waits for nobody.
+        refused(Service::approve(&service.approver("dan"), &path), 409, "not_pending");
         assert_eq!(start(&service.requester("ann"), &path).expect(200)["status"], "executing");
+        // Under the new one it waits for people again, as far as some are missing.
+        let path = two(&Service::high());
+        let dba = tightened.person("dan", &["approver", "dba"]);
+        let (status, execute_by) = match missing {
+            "missing: 2 of dba or finance" | "forbidden by policy `no-more`" => ("pending", false),
+            _ => ("approved", true),
+        };
+        let before = ann.get(&path).expect(200);
+        let again = Service::approve(&dba, &path).expect(200);
+        assert_eq!(again["status"], status, "{missing}");
+        assert_eq!(again["execute_by"] == before["execute_by"], execute_by, "it lasts no longer than it did");
+        Service::approve(&tightened.person("dora", &["approver", "dba"]), &path);
+        assert_eq!(start(&ann, &path).expect(200)["status"], "executing", "{missing}");
     }
     // What needed nobody may come to need somebody.
     let low = Service::create(&ann, &Service::low());
@@ -427,16 +439,56 @@ fn a_deadline_moves_closer_with_the_policy_and_never_away() {
     };
     late(&shorter, false);
     service.host.advance_milliseconds(1);
-    late(&shorter, true);
+    // What is shown is what is on record, until a call meets the sooner deadline: that is then on record.
+    late(&shorter, false);
     late(&longer, false);
-    shorter.untouched(|| {
-        refused(Service::approve(&shorter.approver("carol"), &pending), 409, "expired");
-        refused(start(&shorter.requester("ann"), &approved), 409, "expired");
+    for (refused_call, path) in [
+        (Service::approve(&shorter.approver("carol"), &pending), &pending),
+        (start(&shorter.requester("ann"), &approved), &approved),
+    ] {
+        assert_eq!(refused(refused_call, 409, "expired")["current_status"], "expired");
+        let shown = longer.requester("ann").get(path).expect(200);
+        assert_eq!(
+            (&shown["status"], &shown["closed_at"]),
+            (&json!("expired"), &json!("2026-01-01T00:01:00.000Z"))
+        );
+        let events = ann.get(&format!("{path}/events")).expect(200);
+        let last = events["items"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!(last["event_type"], "APPROVAL_EXPIRED");
+        assert_eq!(last["details"]["deadline"], "2026-01-01T00:01:00.000Z");
+    }
+    // THREATS 58: it has expired, whatever policy comes to say.
+    longer.untouched(|| {
+        refused(Service::approve(&longer.approver("carol"), &pending), 409, "expired");
+        refused(start(&longer.requester("ann"), &approved), 409, "expired");
+        late(&longer, true);
     });
-    service.host.advance_milliseconds(3_540_000);
-    late(&longer, true);
-    refused(Service::approve(&longer.approver("carol"), &pending), 409, "expired");
-    refused(start(&longer.requester("ann"), &approved), 409, "expired");
+}
+
+/// The deadlines of the creation hold under a policy that sets later ones.
+#[test]
+fn a_longer_lifetime_comes_too_late_for_what_waits() {
+    let service = Service::under(policy_with(
+        "[rules.x]\npending_seconds = 3600\nexecute_within_seconds = 3600",
+        "",
+        "",
+    ));
+    let ann = service.requester("ann");
+    let pending = Service::create(&ann, &Service::medium());
+    let approved = service.approved(&ann);
+    let longer = service.again_under(policy_with("", "", ""));
+    service.host.advance_milliseconds(3_599_999);
+    for path in [&pending, &approved] {
+        assert_ne!(status(&longer.requester("ann"), path), "expired");
+    }
+    service.host.advance_milliseconds(1);
+    for path in [&pending, &approved] {
+        assert_eq!(status(&longer.requester("ann"), path), "expired");
+    }
+    longer.untouched(|| {
+        refused(Service::approve(&longer.approver("carol"), &pending), 409, "expired");
+        refused(start(&longer.requester("ann"), &approved), 409, "expired");
+    });
 }
 
 /// THREATS 42: a list holds what its reader may see, and all of it.

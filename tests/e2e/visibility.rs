@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 const ID: &str = "01930000-0000-7000-8000-000000000000";
 
 /// Every route on somebody else's pending request.
-const ROUTES: [&str; 10] =
-    ["get", "events", "list", "create", "approve", "reject", "cancel", "comment", "start", "finish"];
+const ROUTES: [&str; 11] = [
+    "get", "events", "list", "create", "approve", "reject", "withdraw", "cancel", "comment", "start",
+    "finish",
+];
 
 fn call(client: &Client, path: &str, route: &str) -> Answer {
     match route {
@@ -18,6 +20,7 @@ fn call(client: &Client, path: &str, route: &str) -> Answer {
         "create" => client.post("/v1/approvals", &Service::medium()),
         "approve" => Service::approve(client, path),
         "reject" => client.post(&format!("{path}/reject"), &json!({ "reason": "no" })),
+        "withdraw" => client.post(&format!("{path}/withdraw"), &json!({})),
         "cancel" => client.post(&format!("{path}/cancel"), &json!({})),
         "comment" => client.post(&format!("{path}/comments"), &json!({ "text": "hm" })),
         "start" => client.post(&format!("{path}/execution"), &json!({})),
@@ -35,6 +38,7 @@ fn dispatch(client: &Client, path: &str, route: &str) -> Answer {
         "create" => Service::medium(),
         "approve" => json!({ "operation": "approve_request", "request_id": id }),
         "reject" => json!({ "operation": "reject_request", "request_id": id, "reason": "no" }),
+        "withdraw" => json!({ "operation": "withdraw_approval", "request_id": id }),
         "cancel" => json!({ "operation": "cancel_request", "request_id": id }),
         "comment" => json!({ "operation": "add_comment", "request_id": id, "text": "hm" }),
         "start" => json!({ "operation": "start_execution", "request_id": id }),
@@ -49,7 +53,7 @@ fn dispatch(client: &Client, path: &str, route: &str) -> Answer {
 fn every_group_on_every_route_of_somebody_elses_request() {
     let service = Service::start();
     let ann = service.requester("ann");
-    let check = |caller: &Client, what: &str, expected: [&str; 10]| {
+    let check = |caller: &Client, what: &str, expected: [&str; 11]| {
         for (route, expected) in ROUTES.into_iter().zip(expected) {
             for through in [call, dispatch] {
                 let path = Service::create(&ann, &Service::high());
@@ -57,33 +61,39 @@ fn every_group_on_every_route_of_somebody_elses_request() {
                 let code = answer.body["code"].as_str().unwrap_or("ok");
                 assert_eq!(code, expected, "{what} {route}: {}", answer.body);
                 // Room for the next one.
-                let withdrawn = ann.post(&format!("{path}/cancel"), &json!({})).status;
-                assert!(withdrawn == 200 || route == "reject", "{what} {route}");
+                let cancelled = ann.post(&format!("{path}/cancel"), &json!({})).status;
+                let is_closed = ["reject", "cancel"].contains(&route);
+                assert!(cancelled == 200 || is_closed, "{what} {route}");
             }
         }
     };
     const NO: &str = "not_permitted";
     const HIDDEN: &str = "not_found";
     const BOT: &str = "agent_cannot_approve";
-    // get, events, list, create, approve, reject, cancel, comment, start, finish
-    let own_only = [HIDDEN, HIDDEN, "ok", "ok", HIDDEN, HIDDEN, HIDDEN, HIDDEN, HIDDEN, HIDDEN];
+    const NONE: &str = "not_decided";
+    // get, events, list, create, approve, reject, withdraw, cancel, comment, start, finish
+    let own_only = [HIDDEN, HIDDEN, "ok", "ok", HIDDEN, HIDDEN, HIDDEN, HIDDEN, HIDDEN, HIDDEN, HIDDEN];
     check(&service.person("dev", &["developer"]), "developer", own_only);
     check(&service.person("bot", &["agent"]), "agent", own_only);
     check(&service.program("ci", &["developer"]), "program", own_only);
     check(
         &service.person("app", &["approver"]),
         "approver",
-        ["ok", "ok", "ok", NO, "ok", "ok", NO, "ok", NO, NO],
+        ["ok", "ok", "ok", NO, "ok", "ok", NONE, NO, "ok", NO, NO],
     );
-    check(&service.person("aud", &["auditor"]), "auditor", ["ok", "ok", "ok", NO, NO, NO, NO, NO, NO, NO]);
-    let admin = ["ok", "ok", "ok", "ok", "ok", "ok", NO, "ok", NO, "not_approved"];
+    check(
+        &service.person("aud", &["auditor"]),
+        "auditor",
+        ["ok", "ok", "ok", NO, NO, NO, NONE, NO, NO, NO, NO],
+    );
+    let admin = ["ok", "ok", "ok", "ok", "ok", "ok", NONE, "ok", "ok", NO, "not_approved"];
     check(&service.person("adm", &["admin"]), "admin", admin);
-    check(&service.person("gus", &["guest"]), "guest", ["ok", NO, "ok", NO, NO, NO, NO, NO, NO, NO]);
-    let bot_approver = ["ok", "ok", "ok", "ok", BOT, BOT, NO, "ok", NO, NO];
+    check(&service.person("gus", &["guest"]), "guest", ["ok", NO, "ok", NO, NO, NO, NONE, NO, NO, NO, NO]);
+    let bot_approver = ["ok", "ok", "ok", "ok", BOT, BOT, NONE, NO, "ok", NO, NO];
     check(&service.person("bot2", &["agent", "approver"]), "agent and approver", bot_approver);
-    let program_approver = ["ok", "ok", "ok", NO, BOT, BOT, NO, "ok", NO, NO];
+    let program_approver = ["ok", "ok", "ok", NO, BOT, BOT, NONE, NO, "ok", NO, NO];
     check(&service.program("cd", &["approver"]), "approving program", program_approver);
-    let nobody = [HIDDEN, HIDDEN, NO, NO, HIDDEN, HIDDEN, HIDDEN, HIDDEN, HIDDEN, HIDDEN];
+    let nobody = [HIDDEN, HIDDEN, NO, NO, HIDDEN, HIDDEN, HIDDEN, HIDDEN, HIDDEN, HIDDEN, HIDDEN];
     check(&service.person("non", &[]), "no group", nobody);
     check(&service.person("oth", &["superuser", "Admin", "root"]), "unknown groups", nobody);
 }
@@ -108,7 +118,7 @@ fn everybody_sees_and_follows_their_own() {
     }
 }
 
-/// An agent asks, looks and executes; it neither withdraws nor talks.
+/// An agent asks, looks and executes; it neither cancels nor talks.
 #[test]
 fn an_agent_neither_cancels_nor_comments() {
     let service = Service::start();
@@ -132,7 +142,7 @@ fn a_guest_sees_everything_but_what_would_be_run_and_what_came_of_it() {
     let finished = ann.put(&format!("{path}/execution"), &finish).expect(200);
     let seen = guest.get(&path).expect(200);
     let mut expected = finished;
-    for hidden in ["parameters", "parameters_digest", "execution_result"] {
+    for hidden in ["parameters", "parameters_digest", "content", "content_digest", "execution_result"] {
         expected.as_object_mut().unwrap().remove(hidden).unwrap();
     }
     assert_eq!(seen, expected);

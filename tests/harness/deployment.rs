@@ -7,12 +7,21 @@ use crate::moto::{Moto, REGION};
 use crate::runtime_api::{Outcome, Sandbox};
 use crate::signature;
 use aws_sdk_dynamodb::Client;
+use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_dynamodb::table::create_missing;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use tokio::runtime::Runtime;
+
+/// The text that the deployment's key is made of.
+const DEPLOYMENT_SECRET: &str = "a key of a deployment that is none, long enough";
+
+/// The key that functions make of it.
+pub fn deployment_key() -> DeploymentKey {
+    DeploymentKey::new(*Digest::of(DEPLOYMENT_SECRET).as_bytes())
+}
 
 /// The account of everything in moto.
 const ACCOUNT: &str = "123456789012";
@@ -53,7 +62,7 @@ impl Deployment {
             ("OUTBOX_TABLE", &names.outbox),
             ("SNS_TOPIC_ARN", &topic_arn),
             ("ENVIRONMENT", "test"),
-            ("DEPLOYMENT_KEY", "a key of a deployment that is none, long enough"),
+            ("DEPLOYMENT_KEY", DEPLOYMENT_SECRET),
             ("OIDC_ISSUER", "https://issuer.example"),
             ("OIDC_AUDIENCE", "countersign"),
             ("DASHBOARD_URL", "https://countersign.example.com/"),

@@ -41,6 +41,14 @@ pub async fn scan(client: &Client, table: &str) -> Vec<HashMap<String, Attribute
 /// # Panics
 /// When anything does not belong together.
 pub async fn check(client: &Client) -> Vec<Request> {
+    check_with(client, &deployment_key()).await
+}
+
+/// The same of a store that was written under another key.
+///
+/// # Panics
+/// When anything does not belong together.
+pub async fn check_with(client: &Client, key: &DeploymentKey) -> Vec<Request> {
     let store = DynamoStore::new(client.clone(), tables());
     let mut trails: BTreeMap<String, usize> = BTreeMap::new();
     for item in scan(client, &tables().audit).await {
@@ -57,7 +65,7 @@ pub async fn check(client: &Client) -> Vec<Request> {
         let id = RequestId::parse(&id).unwrap();
         // Loading checks that no attribute contradicts another.
         let request = store.load(id).await.unwrap().expect("it was just there");
-        check_request(&store, &request).await;
+        check_request(&store, &request, key).await;
         assert_eq!(events_written as u64, request.version, "{id}: as many events as changes");
         requests.push(request);
     }
@@ -69,14 +77,14 @@ pub async fn check(client: &Client) -> Vec<Request> {
 ///
 /// # Panics
 /// When anything does not belong together.
-pub async fn check_request(store: &DynamoStore, request: &Request) {
+pub async fn check_request(store: &DynamoStore, request: &Request, key: &DeploymentKey) {
     check_rules(request);
     let id = request.id;
     let trail = store.load_events(id).await.unwrap();
     assert_eq!(trail.damaged, Vec::<String>::new(), "{id}");
     let events = trail.events;
     replay::check(request, &events).unwrap_or_else(|finding| panic!("{id}: {finding}"));
-    assert_eq!(audit::seal(request, &deployment_key()), request.seal, "{id}: the seal");
+    assert_eq!(audit::seal(request, key), request.seal, "{id}: the seal");
     // A comment may follow the end; nothing else does.
     let statuses: Vec<_> = events.iter().map(|event| event.status).collect();
     if let Some(end) = statuses.iter().position(|status| !status.is_open()) {

@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::inspection;
+use countersign_core::digest::DeploymentKey;
 use countersign_core::request::Request;
 use countersign_embedded::Embedded;
 use std::collections::BTreeMap;
@@ -129,7 +130,9 @@ impl Drop for Program {
 pub fn inspect(data_directory: &Path) -> Vec<Request> {
     let embedded = Embedded::open(&data_directory.join("countersign.db")).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(inspection::check(&countersign_embedded::client(embedded)))
+    let key = std::fs::read(data_directory.join("deployment.key")).unwrap();
+    let key = DeploymentKey::new(key.try_into().unwrap());
+    runtime.block_on(inspection::check_with(&countersign_embedded::client(embedded), &key))
 }
 
 /// The ids of all events in the database of a program that has ended.

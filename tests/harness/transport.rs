@@ -28,10 +28,12 @@ pub enum Fault {
     TimeoutBefore,
     /// The call arrives and does its work; the answer never comes back.
     TimeoutAfter,
+    /// The call is refused for good, which no call of ours should be: none of [`Fault::ALL`].
+    Refused,
 }
 
 impl Fault {
-    /// Every fault.
+    /// Every fault that may go away.
     pub const ALL: [Self; 6] = [
         Self::Conflict,
         Self::Throttle,
@@ -121,6 +123,7 @@ impl HttpConnector for FaultyTransport {
                     Err(timeout())
                 }
                 Some(Fault::ServerError) => error(500, "InternalServerError", &[]),
+                Some(Fault::Refused) => error(400, "ValidationException", &[]),
                 Some(Fault::Throttle) => error(400, "ThrottlingException", &[]),
                 // Only a transaction can be cancelled; any other call is throttled.
                 Some(Fault::Conflict | Fault::ThrottledAction) if name != "TransactWriteItems" => {

@@ -211,7 +211,7 @@ fn an_item_edited_by_hand_is_refused() {
             Service::approve(&service.approver("cat"), &path),
             service.requester("ann").post(&format!("{path}/execution"), &serde_json::json!({})),
         ] {
-            assert_eq!((answer.status, &answer.body["code"]), (500, &"internal".into()), "{context}");
+            assert_eq!((answer.status, &answer.body["code"]), (409, &"integrity".into()), "{context}");
         }
         service.block_on(inspection::replace_attribute(
             &service.database,

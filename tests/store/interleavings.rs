@@ -249,7 +249,7 @@ async fn one_seed(world: &World, seed: u64) -> Request {
     let acknowledged = run_interleaved(actors, &mut random, &world.host).await;
 
     let request = world.store.load(id).await.unwrap().unwrap();
-    check_request(&world.store, &request).await;
+    check_request(&world.store, &request, &inspection::deployment_key()).await;
     let done = |wanted: fn(&Command) -> bool| {
         acknowledged.iter().filter(move |(command, _, result)| wanted(command) && result.is_ok())
     };

@@ -43,7 +43,8 @@ fn every_operation_stays_within_its_round_trips() {
     check(&service, &[READ, TRANSACTION], 200, || Service::approve(&cat, &path));
     check(&service, &[READ, TRANSACTION], 200, || cat.post(&at("/withdraw"), &json!({})));
     check(&service, &[READ, TRANSACTION], 200, || Service::approve(&cat, &path));
-    let started = check(&service, &[READ, TRANSACTION], 200, || ann.post(&at("/execution"), &json!({})));
+    let started =
+        check(&service, &[READ, QUERY, TRANSACTION], 200, || ann.post(&at("/execution"), &json!({})));
     let finish = json!({ "execution_id": started["execution_id"], "outcome": "succeeded" });
     check(&service, &[READ, TRANSACTION], 200, || ann.put(&at("/execution"), &finish));
 

@@ -79,7 +79,11 @@ where
                 }
                 match command(dependencies, id, &Command::Expire, &actor, None).await {
                     Ok(_) => report.expired += 1,
-                    // Decided or expired by somebody else since the index was read.
+                    Err(failure @ Failure::Refused(Refusal::Integrity(_) | Refusal::ClockSkew)) => {
+                        tracing::warn!(request_id = %id, error = %failure, "expiry failed");
+                        report.failed += 1;
+                    }
+                    // Decided or expired by another caller since the index was read.
                     Err(Failure::Refused(_)) => {}
                     Err(failure) => {
                         tracing::warn!(request_id = %id, error = %failure, "expiry failed");

@@ -127,11 +127,17 @@ impl DataDirectory {
         self.key(TOKEN_KEY).map(LocalKey::new)
     }
 
-    /// The key of the digests of free text in the audit trail; made on first use.
+    /// The deployment's key; made on first use. A database that was written under another key is of no
+    /// use without it, so none is made where there is a database.
     ///
     /// # Errors
-    /// As for [`DataDirectory::token_key`].
+    /// As for [`DataDirectory::token_key`], and when the key of a database is missing.
     pub fn deployment_key(&self) -> Result<DeploymentKey, DataDirectoryError> {
+        let path = self.path.join("deployment.key");
+        if !path.exists() && self.path.join("countersign.db").exists() {
+            let reason = "this key of the database is missing; restore it from a backup";
+            return Err(DataDirectoryError::Key { path, reason });
+        }
         self.key("deployment.key").map(DeploymentKey::new)
     }
 
@@ -148,7 +154,9 @@ impl DataDirectory {
             Err(error) => return Err(at(error)),
         };
         if file.metadata().map_err(at)?.permissions().mode() & 0o077 != 0 {
-            return Err(refuse("others can read this key; run chmod 600 on it, or delete it for a new one"));
+            return Err(refuse(
+                "others can read this key; run chmod 600 on it, and think about who has read it",
+            ));
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(at)?;
