@@ -342,7 +342,7 @@ fn a_query_with_a_bad_parameter() {
         "status=open",
         "status=pending%20",
         "limit=5&limit=5",
-        "status=pending&status=approved",
+        "requested_by=ann@example.com&requested_by=ann@example.com",
         "status[]=pending",
         "limit=0",
         "limit=101",

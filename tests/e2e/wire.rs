@@ -1,5 +1,6 @@
 //! What goes over the wire is what GET /openapi.json describes, and a failure tells nothing else.
 
+use crate::policy::policy_with;
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_api::openapi;
 use countersign_api::problem::Code;
@@ -312,7 +313,8 @@ fn decisions_without_groups(service: &Service, path: &str) -> AttributeValue {
 
 #[test]
 fn every_code_is_described_and_every_problem_has_its_shape() {
-    let service = Service::start();
+    let few = "[rules.few]\noperations = [\"enable_*\"]\napproved_limit = 1";
+    let service = Service::under(policy_with(few, "", ""));
     let description = Description::of(&service);
     let (ann, bob) = (service.requester("ann"), service.approver("bob"));
     let pending = Service::create(&ann, &Service::high());
@@ -342,6 +344,7 @@ fn every_code_is_described_and_every_problem_has_its_shape() {
         ann.post_with_key("/v1/approvals", &Service::low(), "k"),
         ann.send("POST", "/v1/approvals", &[], &vec![b' '; 256 * 1024 + 1]).unwrap(),
         ann.post("/v1/approvals", &json!({})),
+        ann.post("/v1/approvals", &Service::low()),
     ];
     // An approver whom policy lets approve no more: as if their groups had never let them.
     let decisions = decisions_without_groups(&service, &approved);
