@@ -45,7 +45,7 @@ assert again.status_code == 200 and request(again.parsed).request_id == created.
 own = approve.sync(created.request_id, client=ann, body=Approve())
 assert isinstance(own, Problem) and own.code == "self_approval" and own.reasons == [own.detail], own
 
-pending = list_.sync(client=bob, status=Status.PENDING)
+pending = list_.sync(client=bob, status=[Status.PENDING, Status.APPROVED])
 assert [item.request_id for item in pending.items] == [created.request_id]
 shown = request(get.sync(created.request_id, client=bob))
 assert shown.parameters.to_dict() == parameters.to_dict()
