@@ -48,7 +48,7 @@ assert "idempotent-replayed" not in made.headers and again.headers["idempotent-r
 own = approve.sync(created.request_id, client=ann, body=Approve())
 assert isinstance(own, Problem) and own.code == "self_approval" and own.reasons == [own.detail], own
 
-pending = list_.sync(client=bob, status=[Status.PENDING])
+pending = list_.sync(client=bob, status=[Status.PENDING, Status.APPROVED])
 assert [item.request_id for item in pending.items] == [created.request_id]
 shown = request(get.sync(created.request_id, client=bob))
 assert shown.parameters.to_dict() == parameters.to_dict()

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::create::create;
 use countersign_app::deliver::MAX_ATTEMPTS;
 use countersign_app::dependencies::Dependencies;
+use countersign_app::host::Host as _;
 use countersign_app::ports::{Outbox as _, OutboxKey, Publish, PublishError};
 use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::command::Draft;
@@ -100,15 +101,16 @@ impl World {
             deployment_key: DeploymentKey::new([9; 32]),
             host: Box::new(self.host.clone()),
         };
-        let ann = PersonId::from_email("ann@example.com").unwrap();
-        let ann = Actor::new(ann, Kind::Human, Channel::Direct, ["developer"]);
-        // Approved by policy at once: as many as one likes.
+        // Approved by policy at once: as many as one requester may have, so each is another's.
         let draft =
             Draft::new("enable_enhanced_monitoring", "dev-db-01", &json!({}), "non-production", "why")
                 .unwrap();
         let mut events = Vec::new();
         for _ in 0..count {
-            let done = create(&dependencies, &draft, &ann, None).await.unwrap();
+            let requester = format!("{}@example.com", self.host.request_id());
+            let requester = PersonId::from_email(&requester).unwrap();
+            let requester = Actor::new(requester, Kind::Human, Channel::Direct, ["developer"]);
+            let done = create(&dependencies, &draft, &requester, None).await.unwrap();
             events.push(done.event_id.unwrap().to_string());
         }
         events

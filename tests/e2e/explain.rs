@@ -139,7 +139,7 @@ fn what_is_said_of_an_action_under_rules_is_what_the_call_answers() {
         (service.person("dan", &["approver", "dba"]), "approve"),
         (service.person("gil", &["guest", "approver"]), "approve"),
         (service.person("gil", &["guest"]), ""),
-        (service.person("root", &["admin"]), "approve comment"),
+        (service.person("root", &["admin"]), "approve cancel comment"),
     ] {
         let explained = explain(&client, &path);
         for said in explained["actions"].as_array().unwrap() {

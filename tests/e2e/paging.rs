@@ -353,7 +353,7 @@ fn a_walk_over_several_statuses_misses_nothing_that_goes_from_one_to_another() {
         if let Some(path) = all.iter().rev().nth(page * 2) {
             bob.post(&format!("{path}/reject"), &json!({ "reason": "no" }));
         }
-        if let Some(path) = all.iter().nth(page * 3) {
+        if let Some(path) = all.get(page * 3) {
             Service::approve(&bob, path);
         }
         if page == 2 {

@@ -20,7 +20,7 @@ pub enum Code {
     MalformedJson,
     /// The id is no UUID.
     MalformedId,
-    /// The cursor was not given out for this list.
+    /// The cursor was not given out to the caller for this list.
     MalformedCursor,
     /// Nobody knows who calls.
     Unauthenticated,

@@ -127,7 +127,8 @@ mod tests {
                 forged.replace_range(place..=place, &other.to_string());
                 assert_eq!(ann.open(&forged), Err(Failure::MalformedCursor), "{forged}");
             }
-            assert_eq!(ann.open(&cursor[..place]), Err(Failure::MalformedCursor));
+            let cut: String = cursor.chars().take(place).collect();
+            assert_eq!(ann.open(&cut), Err(Failure::MalformedCursor));
         }
         for junk in
             [format!("{cursor}A"), format!("{cursor}="), format!("{cursor}{cursor}"), "A".repeat(5000)]

@@ -23,8 +23,8 @@ pub enum Failure {
         /// The limit.
         limit: usize,
     },
-    /// The cursor was not given out for this list.
-    #[error("the cursor was not given out for this list")]
+    /// The cursor was not given out to the caller for this list.
+    #[error("the cursor was not given out to you for this list")]
     MalformedCursor,
     /// The store did not answer, or others were faster too often. Either nothing was changed, or
     /// asking again shows what was.
