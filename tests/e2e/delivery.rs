@@ -40,7 +40,7 @@ impl<F: Fn(&Notification) -> bool + Send + Sync> Publish for Scripted<F> {
         if (self.fails)(notification) {
             return Err(PublishError::Refused("scripted".to_owned()));
         }
-        self.published.lock().unwrap().push(notification.clone());
+        self.published.lock().unwrap().push(notification.as_ref().clone());
         Ok(())
     }
 }

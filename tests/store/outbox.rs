@@ -1,11 +1,11 @@
 //! Dead letters are visible to an operator and can be delivered after all.
 
+use countersign::data_directory::DataDirectory;
 use countersign_app::create::create;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::Outbox as _;
 use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::command::Draft;
-use countersign_core::digest::DeploymentKey;
 use countersign_core::person::PersonId;
 use countersign_core::timestamp::Timestamp;
 use countersign_dynamodb::outbox::DynamoOutbox;
@@ -23,13 +23,15 @@ const BINARY: &str = env!("CARGO_BIN_EXE_countersign-under-test");
 /// A data directory with one event that became a dead letter; gives the event's id.
 fn with_a_dead_letter(data: &Path) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // Before the database: none is made for one that is there.
+    let deployment_key = DataDirectory::open(data).unwrap().deployment_key().unwrap();
     runtime.block_on(async {
         let client = countersign_embedded::client(Embedded::open(&data.join("countersign.db")).unwrap());
         create_missing(&client, &inspection::tables()).await.unwrap();
         let dependencies = Dependencies {
             store: DynamoStore::new(client.clone(), inspection::tables()),
             policy: countersign_host::policy::bundled().unwrap(),
-            deployment_key: DeploymentKey::new([9; 32]),
+            deployment_key,
             host: Box::new(ManualHost::default()),
         };
         let ann = PersonId::from_email("ann@example.com").unwrap();

@@ -31,24 +31,25 @@ pub async fn events<S: LoadRequest + LoadEvents>(
     id: RequestId,
     actor: &Actor,
 ) -> Result<CheckedTrail, Failure> {
-    let request = get(dependencies, id, actor).await?;
-    if let Answer::Denied(reasons) =
-        dependencies.policy.may(Action::Audit, actor, &request, dependencies.host.now())
-    {
-        return Err(Refusal::NotPermitted(reasons).into());
+    let mut found_before: Option<(u64, Finding)> = None;
+    loop {
+        let request = get(dependencies, id, actor).await?;
+        if let Answer::Denied(reasons) =
+            dependencies.policy.may(Action::Audit, actor, &request, dependencies.host.now())
+        {
+            return Err(Refusal::NotPermitted(reasons).into());
+        }
+        let trail = dependencies.store.load_events(id).await?;
+        let Err(finding) = integrity::compare(&request, &trail) else {
+            return Ok(CheckedTrail { trail, finding: None });
+        };
+        // An event may have been written between the two reads: what is found of one version has to be
+        // found twice. There are at most some hundred versions of a request.
+        let found = Some((request.version, finding));
+        if found == found_before {
+            dependencies.host.damaged(id);
+            return Ok(CheckedTrail { trail, finding: found.map(|(_, finding)| finding) });
+        }
+        found_before = found;
     }
-    let trail = dependencies.store.load_events(id).await?;
-    let finding = integrity::compare(&request, &trail).err();
-    // Written between the two reads, perhaps: what is found has to be found twice.
-    let Some(finding) = finding else { return Ok(CheckedTrail { trail, finding: None }) };
-    let request = get(dependencies, id, actor).await?;
-    let trail = dependencies.store.load_events(id).await?;
-    let finding = integrity::compare(&request, &trail).err().map(|found| match found {
-        Finding::Length { .. } => finding,
-        found => found,
-    });
-    if finding.is_some() {
-        dependencies.host.damaged(id);
-    }
-    Ok(CheckedTrail { trail, finding })
 }

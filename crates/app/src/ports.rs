@@ -448,7 +448,7 @@ impl Recorded {
         let audit = AuditEvent::record(event, &after, key);
         after.audit_head = audit.hash;
         after.seal = audit::seal(&after, key);
-        let message = Message::of(&Notice::Event(Notification::of(event, &after)), key);
+        let message = Message::of(&Notice::Event(Box::new(Notification::of(event, &after))), key);
         Self { after, audit, message }
     }
 

@@ -19,7 +19,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Notice {
     /// An event of a request.
-    Event(Notification),
+    Event(Box<Notification>),
     /// A request that is not what its events have made it.
     Anomaly(AnomalyNotice),
 }
@@ -64,7 +64,7 @@ impl Notice {
     /// What waits in the outbox.
     pub fn document(&self) -> CanonicalJson {
         let value = match self {
-            Self::Event(notification) => serde_json::to_value(EventDocument::from(notification)),
+            Self::Event(notification) => serde_json::to_value(EventDocument::from(notification.as_ref())),
             Self::Anomaly(notice) => serde_json::to_value(AnomalyDocument::from(notice)),
         };
         // INVARIANT: texts and finite numbers serialise; a document that did not would be `null`, which
@@ -87,7 +87,7 @@ impl Notice {
             document.read().map(Self::Anomaly)
         } else {
             let document: EventDocument = serde_json::from_value(value).map_err(unreadable)?;
-            document.read().map(Self::Event)
+            document.read().map(Box::new).map(Self::Event)
         };
         notice.ok_or_else(|| "a field of the message has an impossible value".to_owned())
     }

@@ -309,7 +309,7 @@ pub struct CommentArguments {
 /// `countersign start`.
 #[derive(Debug, Clone, Args)]
 pub struct StartArguments {
-    /// Refuse unless the request is this one: its content_digest, as `get --json` shows it
+    /// Refuse unless the request is this one: the digest of its content, as `get --json` shows it
     #[arg(long, value_name = "SHA256")]
     pub content_digest: Option<String>,
 
