@@ -11,7 +11,7 @@ serve *arguments:
 test:
     cargo test --workspace
 
-# Formatting, lints, documentation, tests, the API, deliberate breakages
+# Formatting, lints, documentation, tests, the API, mutants
 check:
     .ci/run
 
@@ -32,8 +32,8 @@ bench:
     cargo run --release --package countersign-bench -- policy
 
 # Break guarantees on purpose and see the tests notice
-breakages:
-    tests/breakages/run
+mutants:
+    tests/mutants/run
 
 # Format everything
 format:
