@@ -1,5 +1,12 @@
 //! The store under pressure: interleavings, injected faults, kill -9, and the budget of calls.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests fail by panicking"
+)]
 
 mod conditions;
 mod crash;
