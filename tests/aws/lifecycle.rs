@@ -268,7 +268,7 @@ fn metrics_are_written_once_for_each_event_and_logs_name_nobody() {
 }
 
 #[test]
-fn a_damaged_request_is_refused_counted_and_told_of_once() {
+fn a_damaged_request_is_refused_counted_and_published_once() {
     let deployment = Deployment::start(binary);
     deployment.subscribe("operators", &json!({ "event_type": ["ANOMALY_DETECTED"] }));
     let path = create(&deployment);
@@ -294,11 +294,11 @@ fn a_damaged_request_is_refused_counted_and_told_of_once() {
     deployment.invoke("notify", &deployment.stream_event()).unwrap();
     let messages = deployment.received("operators");
     assert_eq!(messages.len(), 1, "{messages:?}");
-    let (told, attributes) = (&messages[0]["Message"], &messages[0]["MessageAttributes"]);
-    assert_eq!((&told["request_id"], &told["user"]), (&json!(id), &json!("ann@example.com")));
-    assert!(told["finding"].as_str().is_some_and(|finding| !finding.is_empty()), "{told}");
-    assert_eq!(attributes["event_id"]["Value"], told["event_id"]);
-    assert!(!messages[0].to_string().contains("Nothing to see"), "{told}");
+    let (message, attributes) = (&messages[0]["Message"], &messages[0]["MessageAttributes"]);
+    assert_eq!((&message["request_id"], &message["user"]), (&json!(id), &json!("ann@example.com")));
+    assert!(message["finding"].as_str().is_some_and(|finding| !finding.is_empty()), "{message}");
+    assert_eq!(attributes["event_id"]["Value"], message["event_id"]);
+    assert!(!messages[0].to_string().contains("Nothing to see"), "{message}");
     let log = deployment.sandbox("start").log();
     assert_eq!(log.matches("\"IntegrityViolations\":1.0").count(), 2, "{log}");
 }

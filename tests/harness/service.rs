@@ -13,6 +13,7 @@ use countersign::http;
 use countersign::source_address::TrustedProxies;
 use countersign_app::deliver::{DeliveryReport, deliver};
 use countersign_app::expire::{ExpiryReport, expire};
+use countersign_app::failure::Failure;
 use countersign_app::host::Host as _;
 use countersign_app::ports::Publish;
 use countersign_core::actor::Channel;
@@ -247,9 +248,14 @@ impl Service {
 
     /// Runs the expiry sweep once.
     pub fn expire(&self) -> ExpiryReport {
+        self.try_expire().unwrap()
+    }
+
+    /// The same, and how it failed.
+    pub fn try_expire(&self) -> Result<ExpiryReport, Failure> {
         let budget = Duration::from_secs(60);
         let since = Timestamp::EARLIEST;
-        self.runtime.block_on(expire(&self.application.dependencies, Channel::Local, since, budget)).unwrap()
+        self.runtime.block_on(expire(&self.application.dependencies, Channel::Local, since, budget))
     }
 
     /// Runs the delivery sweep once.

@@ -53,6 +53,7 @@ pub struct FaultyTransport {
     plan: Arc<Mutex<Plan>>,
     calls: Arc<Mutex<Vec<String>>>,
     items_read: Arc<AtomicU64>,
+    date: Arc<Mutex<Option<&'static str>>>,
 }
 
 impl FaultyTransport {
@@ -63,12 +64,18 @@ impl FaultyTransport {
             plan: Arc::new(Mutex::new(Box::new(|_| None))),
             calls: Arc::default(),
             items_read: Arc::default(),
+            date: Arc::default(),
         }
     }
 
     /// From now on the plan says, for the name of each operation in turn, what goes wrong.
     pub fn set_plan(&self, plan: impl FnMut(&str) -> Option<Fault> + Send + 'static) {
         *self.plan.lock().unwrap() = Box::new(plan);
+    }
+
+    /// From now on every answer has this `Date`, as those of `DynamoDB` have one, or none.
+    pub fn set_date(&self, date: Option<&'static str>) {
+        *self.date.lock().unwrap() = date;
     }
 
     /// From now on nothing goes wrong.
@@ -107,11 +114,15 @@ impl HttpConnector for FaultyTransport {
         self.calls.lock().unwrap().push(name.clone());
         let inner = self.inner.clone();
         let items_read = self.items_read.clone();
+        let date = *self.date.lock().unwrap();
         let timeout = || ConnectorError::timeout("injected".into());
         HttpConnectorFuture::new(async move {
             match fault {
                 None => {
-                    let answer = inner.call(request).await?;
+                    let mut answer = inner.call(request).await?;
+                    if let Some(date) = date {
+                        answer.headers_mut().insert("date", date);
+                    }
                     let body: Value =
                         serde_json::from_slice(answer.body().bytes().unwrap_or_default()).unwrap_or_default();
                     items_read.fetch_add(body["ScannedCount"].as_u64().unwrap_or(0), Ordering::SeqCst);

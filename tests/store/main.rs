@@ -19,3 +19,4 @@ mod issuer;
 mod outbox;
 mod program;
 mod round_trips;
+mod worst_item;

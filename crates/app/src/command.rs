@@ -8,6 +8,7 @@ use crate::ports::{
     CommitChange, CommitError, FindEvent, LoadEvents, LoadRequest, RecordAnomaly, Recorded, StoreError,
 };
 use crate::retry::Attempts;
+use countersign_core::access::Action;
 use countersign_core::actor::Actor;
 use countersign_core::audit::Finding;
 use countersign_core::command::Command;
@@ -125,6 +126,13 @@ async fn attempt<S: CommandStore>(
         let failure = match read(&dependencies.store, id, attempted.as_deref()).await {
             Ok(Read::OwnEventCommitted(request, event)) => return Ok(done(host, *request, event)),
             Ok(Read::Current(request)) => {
+                // A caller who may not see a request does not learn that it is damaged either.
+                let is_sweep = *command == Command::Expire;
+                if !is_sweep
+                    && !dependencies.policy.may(Action::View, actor, &*request, host.now()).is_permitted()
+                {
+                    return Err(Refusal::NotVisible.into());
+                }
                 integrity::check_seal(&request, &dependencies.deployment_key)?;
                 let stamp = Stamp { now: host.now(), ..fresh };
                 let decided =

@@ -2,7 +2,7 @@
 
 use crate::dependencies::Dependencies;
 use crate::failure::Failure;
-use crate::ports::LoadRequest;
+use crate::ports::{LoadRequest, StoreError};
 use countersign_core::access::Action;
 use countersign_core::actor::Actor;
 use countersign_core::ids::RequestId;
@@ -18,7 +18,11 @@ pub async fn get<S: LoadRequest>(
     id: RequestId,
     actor: &Actor,
 ) -> Result<Request, Failure> {
-    let request = dependencies.store.load(id).await?.ok_or(Refusal::NotVisible)?;
+    let loaded = dependencies.store.load(id).await;
+    if let Err(StoreError::Damaged(_)) = &loaded {
+        dependencies.host.damaged(id);
+    }
+    let request = loaded?.ok_or(Refusal::NotVisible)?;
     let answer = dependencies.policy.may(Action::View, actor, &request, dependencies.host.now());
     if answer.is_permitted() { Ok(request) } else { Err(Refusal::NotVisible.into()) }
 }

@@ -11,6 +11,7 @@ use crate::access::{Action, Answer, Target};
 use crate::actor::{Actor, Kind};
 use crate::approvals::Approvals;
 use crate::command::{Command, CommandName, Draft, ExecutionOutcome, Shown};
+use crate::digest::Digest;
 use crate::event::{Change, Event, Opening};
 use crate::idempotency::{self, Idempotency, IdempotencyRecord, Seen};
 use crate::ids::{EventId, ExecutionId, RequestId};
@@ -212,7 +213,8 @@ fn remembered(
     idempotency.map(|idempotency| IdempotencyRecord {
         person: actor.person.clone(),
         command,
-        idempotency: idempotency.clone(),
+        key_digest: Digest::of(idempotency.key.as_str()),
+        body_digest: idempotency.body_digest,
     })
 }
 

@@ -20,10 +20,10 @@ use std::net::IpAddr;
 
 /// The most comments a request holds, besides those that come with decisions.
 ///
-/// With 64 KiB of parameters, 16 KB each of justification and rollback plan, 32 KiB of comment text,
-/// 16 KiB of result, twelve decisions with a full comment, every group and every address there may
-/// be, 16 matched rules and the idempotency keys of all of them, a request stays under 400,000 bytes:
-/// a decision always fits into `DynamoDB`'s 409,600.
+/// With everything else at its limit (parameters, texts, result, decisions and withdrawals with every
+/// address and group there may be, matched rules, and the idempotency records of all commands), a request
+/// stays below the 409,600 bytes of a `DynamoDB` item, so that a decision always fits. A test of the store
+/// builds that request.
 pub const MAX_COMMENTS: usize = 100;
 /// The most bytes of comment text a request holds, besides those that come with decisions.
 pub const MAX_COMMENT_BYTES: usize = 32 * 1024;
@@ -33,7 +33,7 @@ pub const MAX_COMMENT_BYTES: usize = 32 * 1024;
 pub const MAX_DECISIONS: usize = 12;
 
 /// The most approvals of a request that can be taken back. After that the request itself can be.
-pub const MAX_WITHDRAWALS: usize = 12;
+pub const MAX_WITHDRAWALS: usize = 6;
 
 /// Where a request is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -29,8 +29,8 @@ impl Request {
             json!({
                 "person": record.person.as_str(),
                 "command": record.command.as_str(),
-                "key_digest": Digest::of(record.idempotency.key.as_str()).to_string(),
-                "body_digest": record.idempotency.body_digest.to_string(),
+                "key_digest": record.key_digest.to_string(),
+                "body_digest": record.body_digest.to_string(),
             })
         });
         CanonicalJson::of(&present([

@@ -103,7 +103,6 @@ pub(crate) fn not_made_or_approved_by(
     let filed_by = expression.name("filed_by");
     let owner = expression.name("owner");
     let owner_addresses = expression.name("owner_addresses");
-    let approved_by = expression.name("approved_by");
     let placeholders: Vec<_> = addresses
         .iter()
         .enumerate()
@@ -118,6 +117,7 @@ pub(crate) fn not_made_or_approved_by(
         if replaced.contains(address) {
             return not_made;
         }
+        let approved_by = expression.name("approved_by");
         format!("{not_made} AND NOT contains({approved_by}, {person})")
     });
     format!(

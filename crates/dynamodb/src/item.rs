@@ -14,7 +14,7 @@ use countersign_core::actor::{Channel, Owner};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{CommandName, ExecutionOutcome};
 use countersign_core::digest::Digest;
-use countersign_core::idempotency::{Idempotency, IdempotencyKey, IdempotencyRecord};
+use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::request::{
@@ -110,7 +110,7 @@ struct RequestItem {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     decision_comments: Vec<DecisionCommentItem>,
     listing: ListingItem,
-    idempotency: Vec<IdempotencyItem>,
+    idempotency: Vec<String>,
     policy_version: String,
     version: u64,
     updated_at: String,
@@ -187,14 +187,6 @@ struct DecisionItem {
     event_id: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct IdempotencyItem {
-    person: String,
-    command: String,
-    key: String,
-    body_digest: String,
-}
-
 impl From<&Request> for RequestItem {
     fn from(request: &Request) -> Self {
         let rejection = request.rejection();
@@ -264,7 +256,7 @@ impl From<&Request> for RequestItem {
                 requester_groups: request.requester_groups.iter().cloned().collect(),
                 decisions: request.decisions.iter().map(DecisionItem::from).collect(),
             },
-            idempotency: request.idempotency.iter().map(IdempotencyItem::from).collect(),
+            idempotency: request.idempotency.iter().map(idempotency_text).collect(),
             policy_version: request.policy_version.to_string(),
             version: request.version,
             updated_at: request.updated_at.to_string(),
@@ -357,15 +349,10 @@ impl From<&Decision> for DecisionItem {
     }
 }
 
-impl From<&IdempotencyRecord> for IdempotencyItem {
-    fn from(record: &IdempotencyRecord) -> Self {
-        Self {
-            person: record.person.to_string(),
-            command: record.command.as_str().to_owned(),
-            key: record.idempotency.key.as_str().to_owned(),
-            body_digest: record.idempotency.body_digest.to_string(),
-        }
-    }
+/// One text: there are many of them, and the names of members would be most of it.
+fn idempotency_text(record: &IdempotencyRecord) -> String {
+    let IdempotencyRecord { person, command, key_digest, body_digest } = record;
+    format!("{} {key_digest} {body_digest} {person}", command.as_str())
 }
 
 impl TryFrom<&RequestItem> for Request {
@@ -424,11 +411,7 @@ impl TryFrom<&RequestItem> for Request {
             cancellation: cancellation(item)?,
             execution: execution(item, status)?,
             comments: item.comments.iter().map(Comment::try_from).collect::<Result<_, _>>()?,
-            idempotency: item
-                .idempotency
-                .iter()
-                .map(IdempotencyRecord::try_from)
-                .collect::<Result<_, _>>()?,
+            idempotency: item.idempotency.iter().map(read_idempotency).collect::<Result<_, _>>()?,
             version: item.version,
             updated_at: read("updated_at", &item.updated_at, Timestamp::parse)?,
             last_event_id: read("last_event_id", &item.last_event_id, EventId::parse)?,
@@ -594,19 +577,15 @@ impl TryFrom<&DecisionItem> for Decision {
     }
 }
 
-impl TryFrom<&IdempotencyItem> for IdempotencyRecord {
-    type Error = InvalidAttribute;
-
-    fn try_from(item: &IdempotencyItem) -> Result<Self, InvalidAttribute> {
-        Ok(Self {
-            person: read("idempotency.person", &item.person, PersonId::from_stored)?,
-            command: read_name("idempotency.command", &item.command, CommandName::parse)?,
-            idempotency: Idempotency {
-                key: read("idempotency.key", &item.key, IdempotencyKey::parse)?,
-                body_digest: read("idempotency.body_digest", &item.body_digest, Digest::parse)?,
-            },
-        })
-    }
+fn read_idempotency(text: &String) -> Result<IdempotencyRecord, InvalidAttribute> {
+    let mut parts = text.splitn(4, ' ');
+    let mut next = || parts.next().ok_or(InvalidAttribute::Value("idempotency"));
+    Ok(IdempotencyRecord {
+        command: read_name("idempotency", next()?, CommandName::parse)?,
+        key_digest: read("idempotency", next()?, Digest::parse)?,
+        body_digest: read("idempotency", next()?, Digest::parse)?,
+        person: read("idempotency", next()?, PersonId::from_stored)?,
+    })
 }
 
 /// The item of a request.

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 /// How many milliseconds a clock may be behind.
 const SKEW: i64 = 5000;
+/// How many approvals of a request can be taken back.
+const WITHDRAWALS: usize = 6;
 
 /// A vote as the reference remembers it.
 #[derive(Debug, Clone)]
@@ -311,6 +313,9 @@ impl Reference {
                 self.votes.retain(|vote| spec.maker(vote.address) != me);
                 if self.votes.len() == before {
                     return Err("not_decided");
+                }
+                if self.withdrawals == WITHDRAWALS {
+                    return Err("not_permitted");
                 }
                 self.withdrawals += 1;
                 let people: Vec<_> = self.counting(spec).into_values().collect();

@@ -1,11 +1,12 @@
 //! The audit chain: whatever is edited, removed, added or moved is found, and no free text is in it.
 
 use crate::fixture::{
-    HIGH, LOW, Trail, ann, approve, bob, canonical, carol, comment, deployment_key, draft, human, person,
-    policy, start, text,
+    HIGH, LOW, Trail, after, ann, approve, bob, canonical, carol, comment, deployment_key, draft, human,
+    person, policy, start, text,
 };
 use countersign_core::actor::{Channel, Kind};
-use countersign_core::audit::{AuditEvent, BrokenChain, verify};
+use countersign_core::audit::anomaly::{self, Anomaly};
+use countersign_core::audit::{self, AuditEvent, BrokenChain, Finding, verify};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{Command, ExecutionOutcome, Shown};
 use countersign_core::digest::{DeploymentKey, Digest};
@@ -470,4 +471,54 @@ fn trails_of_equal_commands_by_different_people_differ() {
     for (i, head) in heads.iter().enumerate() {
         assert!(!heads[..i].contains(head), "{head}");
     }
+}
+
+#[test]
+fn an_event_reads_back_from_its_document_and_from_no_other() {
+    for event in lives().into_iter().flat_map(|trail| trail.audit) {
+        let document = event.document();
+        assert_eq!(AuditEvent::read(&document), Some(event.clone()));
+        let Value::Object(members) = document.to_value() else { panic!("not an object") };
+        for name in members.keys() {
+            let mut without = members.clone();
+            without.remove(name);
+            // Where a call came from is not always known: without it, the hash does not fit.
+            let read = AuditEvent::read(&CanonicalJson::of(&Value::Object(without)));
+            assert!(read.is_none_or(|read| read.compute_hash() != read.hash), "without {name}");
+            let mut altered = members.clone();
+            altered.insert(name.clone(), json!([]));
+            assert_eq!(AuditEvent::read(&CanonicalJson::of(&Value::Object(altered))), None, "{name}");
+        }
+        let mut more = members.clone();
+        more.insert("approved_by_the_board".to_owned(), json!(true));
+        assert_eq!(AuditEvent::read(&CanonicalJson::of(&Value::Object(more))), None);
+        assert_eq!(audit::request_stream(event.request_id), members["stream"]);
+    }
+}
+
+/// The record of a damaged request names it, and who met it, in a stream of its own.
+#[test]
+fn an_anomaly_is_recorded_beside_the_trail_it_is_about() {
+    let trail = Trail::in_status(Status::Approved);
+    let finding = Finding::State("status");
+    let anomaly = Anomaly {
+        event_id: EventId::parse("01930000-0000-7000-8000-00000000beef").unwrap(),
+        request_id: trail.request.id,
+        at: after(9000),
+        actor: ann(),
+        finding: finding.clone(),
+    };
+    let document = anomaly.document();
+    let value = document.to_value();
+    assert_eq!(value["stream"], anomaly::stream(trail.request.id));
+    assert_ne!(value["stream"], audit::request_stream(trail.request.id));
+    assert_eq!(value["event_type"], "ANOMALY_DETECTED");
+    assert_eq!(value["user"], "ann@example.com");
+    assert_eq!(value["details"]["request_id"], trail.request.id.to_string());
+    assert_eq!(value["details"]["finding"], finding.to_string());
+    let Value::Object(mut members) = value else { panic!("not an object") };
+    let hash = members.remove("hash").unwrap();
+    assert_eq!(hash, CanonicalJson::of(&Value::Object(members)).digest().to_string());
+    // It is never taken for an event of a request.
+    assert_eq!(AuditEvent::read(&document), None);
 }

@@ -1,6 +1,7 @@
 //! People, requests and commands with defaults, and a request that keeps its whole trail.
 
 use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::approvals::Approvals;
 use countersign_core::audit::{self, AuditEvent};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{Command, Draft, ExecutionOutcome, Shown};
@@ -386,4 +387,61 @@ impl Trail {
 /// Canonical JSON from JSON text.
 pub(crate) fn canonical(json: &str) -> CanonicalJson {
     CanonicalJson::of(&serde_json::from_str(json).unwrap())
+}
+
+/// `policy(2)` with these people besides the bundled groups.
+pub(crate) fn people(entries: &str) -> Policy {
+    policy_of_people(2, &format!("{BUNDLED_PEOPLE}\n{entries}"))
+}
+
+/// The entry of a person of example.com.
+pub(crate) fn entry(name: &str, rest: &str) -> String {
+    format!("[people.\"{name}@example.com\"]\n{rest}\n")
+}
+
+pub(crate) fn disabled(names: &[&str]) -> Policy {
+    people(&names.iter().map(|name| entry(name, "disabled = true")).collect::<String>())
+}
+
+pub(crate) fn identified(policy: &Policy, actor: Actor) -> Actor {
+    policy.people().identify(actor).unwrap()
+}
+
+/// A command by whoever has a token, under a policy, now.
+pub(crate) fn give(trail: &mut Trail, policy: &Policy, actor: Actor, command: &Command) -> &'static str {
+    match policy.people().identify(actor) {
+        Err(_) => "door",
+        Ok(actor) => word(&trail.give_under(policy, &actor, command, None)),
+    }
+}
+
+pub(crate) fn counting(request: &Request, policy: &Policy) -> usize {
+    Approvals::of(request, &policy.terms_in_force(request), policy).counting.len()
+}
+
+pub(crate) fn parse(operations: &str) -> Policy {
+    let text = PolicyText { operations, people: BUNDLED_PEOPLE, access: countersign_cedar::BUNDLED };
+    countersign_host::policy::parse(&text).unwrap()
+}
+
+pub(crate) fn digest_required() -> Policy {
+    let text = format!(
+        "[defaults]\npending_seconds = {}\nexecute_within_seconds = {}\n\
+         [approvals]\nlow = 0\nmedium = 1\nhigh = 2\n\
+         [environments]\nnon_production_instances = [\"dev-*\"]\n\
+         [operations.{HIGH}]\nproduction = \"high\"\nnon_production = \"medium\"\n\
+         [rules.look]\ndigest_required = true\n",
+        PENDING_MS / 1000,
+        APPROVED_MS / 1000,
+    );
+    parse(&text)
+}
+/// With other deadlines than `policy(2)`.
+pub(crate) fn sooner(pending: u32, executing: u32) -> Policy {
+    let text = format!(
+        "[defaults]\npending_seconds = {pending}\nexecute_within_seconds = {executing}\n\
+         [approvals]\nlow = 0\nmedium = 1\nhigh = 2\n\
+         [environments]\nnon_production_instances = [\"dev-*\"]\n"
+    );
+    parse(&text)
 }

@@ -9,7 +9,7 @@ use countersign_core::actor::{Channel, Owner};
 use countersign_core::audit::{AuditEvent, seal};
 use countersign_core::command::{Command, CommandName, ExecutionOutcome};
 use countersign_core::digest::{DeploymentKey, Digest};
-use countersign_core::idempotency::{IdempotencyKey, IdempotencyRecord};
+use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::request::{
@@ -86,6 +86,8 @@ fn full() -> Request {
 }
 
 type Flip<T> = (&'static str, fn(&mut T));
+/// A change of a part of a request, given the request.
+type PartFlip = (&'static str, Box<dyn Fn(&mut Request)>);
 
 fn change<T>(field: &mut T, change: impl Fn(&mut T)) {
     change(field);
@@ -185,8 +187,8 @@ fn of_request() -> Vec<Flip<Request>> {
 }
 
 /// The changes of the parts of a request, each made on the request.
-fn of_parts() -> Vec<(&'static str, Box<dyn Fn(&mut Request)>)> {
-    let mut parts: Vec<(&'static str, Box<dyn Fn(&mut Request)>)> = Vec::new();
+fn of_parts() -> Vec<PartFlip> {
+    let mut parts: Vec<PartFlip> = Vec::new();
     let decisions = flips!(Decision {
         person => [|it| *it = person("mallory")],
         addresses => [|it| { it.insert(person("mallory")); }, |it| it.clear()],
@@ -255,10 +257,8 @@ fn of_parts() -> Vec<(&'static str, Box<dyn Fn(&mut Request)>)> {
     let idempotency = flips!(IdempotencyRecord {
         person => [|it| *it = person("mallory")],
         command => [|it| *it = CommandName::Comment],
-        idempotency => [
-            |it| it.key = IdempotencyKey::parse("m").unwrap(),
-            |it| it.body_digest = another_digest(it.body_digest),
-        ],
+        key_digest => [|it| *it = another_digest(*it)],
+        body_digest => [|it| *it = another_digest(*it)],
     });
     for (name, flip) in idempotency {
         parts.push((name, Box::new(move |request| flip(&mut request.idempotency[0]))));
@@ -298,7 +298,7 @@ const CONTENT: [&str; 25] = [
 /// request is read, and the other two bind the state themselves.
 const BOUND_OTHERWISE: [&str; 3] = ["Request.parameters", "Request.audit_head", "Request.seal"];
 
-fn all_flips() -> Vec<(&'static str, Box<dyn Fn(&mut Request)>)> {
+fn all_flips() -> Vec<PartFlip> {
     let whole = of_request().into_iter().map(|(name, flip)| {
         let flip: Box<dyn Fn(&mut Request)> = Box::new(flip);
         (name, flip)

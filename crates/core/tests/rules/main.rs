@@ -28,6 +28,8 @@ mod order;
 mod people;
 mod people_file;
 mod properties;
+mod reapproval;
+mod recycled;
 mod replay;
 mod slots;
 mod threats;

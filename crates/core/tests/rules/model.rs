@@ -31,7 +31,7 @@ impl Attempt<'_> {
 /// How many milliseconds a clock may be behind.
 const SKEW: i64 = 5000;
 /// How many approvals of a request can be taken back.
-const WITHDRAWALS: usize = 12;
+const WITHDRAWALS: usize = 6;
 
 #[derive(Clone)]
 pub(crate) struct Model {

@@ -8,6 +8,7 @@ use crate::fixture::{
 use countersign_core::actor::{Actor, Kind};
 use countersign_core::command::{Command, CommandName, ExecutionOutcome, Shown};
 use countersign_core::decide::{MAX_CLOCK_SKEW_SECONDS, decide};
+use countersign_core::digest::Digest;
 use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::ExecutionId;
 use countersign_core::refusal::Refusal;
@@ -94,7 +95,8 @@ fn found(command: CommandName, open: Status, faults: &[Fault]) -> &'static str {
         request.idempotency.push(IdempotencyRecord {
             person: actor.person.clone(),
             command,
-            idempotency: key("k", "another body"),
+            key_digest: Digest::of("k"),
+            body_digest: Digest::of("another body"),
         });
     }
     let now = if has(Fault::Late) { after(PENDING_MS * 2) } else { after(10_000) };

@@ -1,55 +1,25 @@
-//! Rows of THREATS.md that other files have no place for: who is who over time, clocks, policies that change
-//! under a request, restored stores; and approvals that do not count any more.
+//! Rows of THREATS.md that other files have no place for: two identities of one human, executors that die,
+//! clocks, policies that change under a request, restored stores, what is shown.
 
 use crate::fixture::{
-    APPROVED_MS, HIGH, LOW, MEDIUM, PENDING_MS, Trail, after, ann, answer, approve, bob, cancel, carol,
-    classed, comment, draft, every_command, finish, human, person, policy, policy_of, policy_of_people,
-    reject, service, stamp, start, text, whoever_may, withdraw, word,
+    APPROVED_MS, HIGH, LOW, PENDING_MS, Trail, after, ann, answer, approve, bob, cancel, carol, classed,
+    code, comment, counting, disabled, draft, entry, every_command, finish, give, human, identified,
+    in_force, people, person, policy, policy_of, policy_of_people, reject, request_id, sooner, stamp, start,
+    whoever_may, withdraw, word,
 };
 use countersign_core::actor::{Actor, Channel, Kind};
-use countersign_core::approvals::Approvals;
 use countersign_core::audit::replay;
-use countersign_core::command::{Command, Draft, ExecutionOutcome, Shown};
+use countersign_core::command::{Command, Draft, ExecutionOutcome};
 use countersign_core::decide::{self, MAX_CLOCK_SKEW_SECONDS, Outcome, decide};
 use countersign_core::digest::Digest;
 use countersign_core::event::{Change, EventType};
 use countersign_core::explain::explain;
-use countersign_core::people::People;
-use countersign_core::policy::{BUNDLED_PEOPLE, Policy};
+use countersign_core::person::PersonId;
+use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE, Policy, PolicyError, PolicyText};
 use countersign_core::refusal::Refusal;
-use countersign_core::request::{Request, Status, Verdict};
+use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;
 use serde_json::json;
-
-/// `policy(2)` with these people besides the bundled groups.
-fn people(entries: &str) -> Policy {
-    policy_of_people(2, &format!("{BUNDLED_PEOPLE}\n{entries}"))
-}
-
-/// The entry of a person of example.com.
-fn entry(name: &str, rest: &str) -> String {
-    format!("[people.\"{name}@example.com\"]\n{rest}\n")
-}
-
-fn disabled(names: &[&str]) -> Policy {
-    people(&names.iter().map(|name| entry(name, "disabled = true")).collect::<String>())
-}
-
-fn identified(policy: &Policy, actor: Actor) -> Actor {
-    policy.people().identify(actor).unwrap()
-}
-
-/// A command by whoever has a token, under a policy, now.
-fn give(trail: &mut Trail, policy: &Policy, actor: Actor, command: &Command) -> &'static str {
-    match policy.people().identify(actor) {
-        Err(_) => "door",
-        Ok(actor) => word(&trail.give_under(policy, &actor, command, None)),
-    }
-}
-
-fn counting(request: &Request, policy: &Policy) -> usize {
-    Approvals::of(request, &policy.terms_in_force(request), policy).counting.len()
-}
 
 /// Two tokens, one human, who counts once, and not for their own request.
 #[test]
@@ -62,7 +32,7 @@ fn threat_5_two_identities_of_one_human_are_one_person() {
         .concat(),
     );
     let at = |email: &str, groups: &[&str]| {
-        let id = countersign_core::person::PersonId::from_email(email).unwrap();
+        let id = PersonId::from_email(email).unwrap();
         Actor::new(id, Kind::Human, Channel::Api, groups.iter().copied())
     };
     let requester = identified(&linked, at("ann@gmail.example", &["developer"]));
@@ -133,18 +103,11 @@ fn decided_by_clocks(offsets: &[i64], commands: impl Fn(&Request) -> Vec<Command
         let last = request.updated_at.as_millisecond();
         for command in commands(request) {
             let actor = whoever_may(&command);
-            let at_last = classed(&decide(
-                request,
-                &command,
-                &actor,
-                &stamp(9, request.updated_at),
-                crate::fixture::in_force(),
-                None,
-            ));
+            let at_last =
+                classed(&decide(request, &command, &actor, &stamp(9, request.updated_at), in_force(), None));
             for offset in offsets {
                 let now = Timestamp::from_millisecond(last + offset);
-                let found =
-                    decide(request, &command, &actor, &stamp(9, now), crate::fixture::in_force(), None);
+                let found = decide(request, &command, &actor, &stamp(9, now), in_force(), None);
                 if *offset < -1000 * i64::from(MAX_CLOCK_SKEW_SECONDS) {
                     // What the state refuses anyway is refused for that.
                     let expected = at_last.and(Err("clock_skew"));
@@ -258,7 +221,7 @@ fn threat_30_an_approver_who_may_no_longer_approve_does_not_count_at_the_start()
         decide(&trail.request, &start(), &ann(), &stamp, policy, None)
     };
     let Err(refusal) = answer(&trail, &without_bob) else { panic!("bob is disabled") };
-    assert_eq!(crate::fixture::code(&refusal), "approvals_insufficient");
+    assert_eq!(code(&refusal), "approvals_insufficient");
     let reasons = refusal.reasons();
     assert!(reasons[0].contains("`bob@example.com` has been disabled"), "{reasons:?}");
     assert!(reasons[1].starts_with("missing: "), "{reasons:?}");
@@ -348,7 +311,7 @@ fn threat_41_approvals_from_before_a_restore_do_not_count() {
     let Err(refusal) = trail.give_under(&restored(1), &ann(), &start(), None) else {
         panic!("it was approved before the restore")
     };
-    assert_eq!(crate::fixture::code(&refusal), "approvals_insufficient");
+    assert_eq!(code(&refusal), "approvals_insufficient");
     assert!(refusal.to_string().contains("before the store was restored"), "{refusal}");
     assert_eq!(give(&mut trail.clone(), &restored(0), ann(), &start()), "executing");
 
@@ -364,10 +327,8 @@ fn threat_41_approvals_from_before_a_restore_do_not_count() {
 
 #[test]
 fn threat_41_a_time_of_restoring_that_is_none_is_refused() {
-    use countersign_core::policy::{PolicyError, PolicyText};
     for time in ["yesterday", "2026-01-01", "2026-01-01T00:00:00", ""] {
-        let operations =
-            format!("restored_at = \"{time}\"\n{}", countersign_core::policy::BUNDLED_OPERATIONS);
+        let operations = format!("restored_at = \"{time}\"\n{}", BUNDLED_OPERATIONS);
         let text = PolicyText {
             operations: &operations,
             people: BUNDLED_PEOPLE,
@@ -425,402 +386,6 @@ fn threat_58_counts_are_of_what_counts_now() {
     }
 }
 
-/// What alice asked for as alice@, before that became another person's address.
-struct Recycled {
-    /// Everybody by what they were.
-    then: Policy,
-    /// Alice is known by another address, and says that alice@ was hers; it is carl's now.
-    retired: Policy,
-    /// The same, and alice has left.
-    left: Policy,
-    /// alice@ is carl's, and nobody says that it was somebody else's.
-    undeclared: Policy,
-}
-
-fn recycled() -> Recycled {
-    let carl = entry("carl", "addresses = [\"alice@example.com\"]");
-    Recycled {
-        then: people(&entry("alice", "")),
-        retired: people(&[entry("alice.b", "retired = [\"alice@example.com\"]"), carl.clone()].concat()),
-        left: people(
-            &[entry("alice.b", "retired = [\"alice@example.com\"]\ndisabled = true"), carl.clone()].concat(),
-        ),
-        undeclared: people(&carl),
-    }
-}
-
-/// A main address that goes to another person hands nothing over: the new holder neither sees nor starts,
-/// cancels, withdraws nor finishes what its former holder made, by whichever address their token has.
-#[test]
-fn threat_61_the_new_holder_of_a_retired_address_inherits_nothing() {
-    let recycled = recycled();
-    let alice = |groups: &[&str]| human("alice", groups);
-    let made = |status: Status| {
-        let requester = identified(&recycled.then, alice(&["developer"]));
-        let mut trail = Trail::open_as(draft(HIGH), &requester, &recycled.then, None);
-        let steps: &[Command] = match status {
-            Status::Pending => &[],
-            Status::Approved => &[approve(), approve()],
-            _ => &[approve(), approve(), start()],
-        };
-        for (actor, command) in [bob(), carol(), alice(&["developer"])].into_iter().zip(steps) {
-            trail.clock += 1000;
-            give(&mut trail, &recycled.then, actor, command);
-        }
-        assert_eq!(trail.request.status, status);
-        trail
-    };
-    let finish_of = |trail: &Trail| finish(&trail.request, ExecutionOutcome::Succeeded);
-    for policy in [&recycled.retired, &recycled.left] {
-        for (status, command) in [
-            (Status::Pending, cancel()),
-            (Status::Pending, comment()),
-            (Status::Approved, cancel()),
-            (Status::Approved, start()),
-            (Status::Executing, finish_of(&made(Status::Executing))),
-        ] {
-            // Carl comes with alice@ in his token, or with his own address.
-            for token in ["alice", "carl"] {
-                let mut trail = made(status);
-                let found = give(&mut trail, policy, human(token, &["developer"]), &command);
-                assert_eq!(found, "not_found", "{token}: {command:?}");
-                let sees_others = human(token, &["developer", "auditor"]);
-                let found = give(&mut trail, policy, sees_others, &command);
-                assert_eq!(found, "not_permitted", "{token}: {command:?}");
-            }
-        }
-        // Nor do they decide on it: it was made under an address of theirs.
-        for token in ["alice", "carl"] {
-            let found = give(&mut made(Status::Pending), policy, human(token, &["approver"]), &approve());
-            assert_eq!(found, "self_approval", "{token}");
-        }
-    }
-    // Alice goes on with it under her other address.
-    for (status, command, expected) in [
-        (Status::Pending, cancel(), "cancelled"),
-        (Status::Approved, start(), "executing"),
-        (Status::Executing, finish_of(&made(Status::Executing)), "executed"),
-    ] {
-        let found = give(&mut made(status), &recycled.retired, human("alice.b", &["developer"]), &command);
-        assert_eq!(found, expected);
-    }
-    for command in [approve(), reject()] {
-        let mut trail = made(Status::Pending);
-        let found = give(&mut trail, &recycled.retired, human("alice.b", &["approver"]), &command);
-        assert_eq!(found, "self_approval");
-    }
-    // Where nobody says that the address was another person's, there is one person with that address.
-    let found =
-        give(&mut made(Status::Approved), &recycled.undeclared, human("carl", &["developer"]), &start());
-    assert_eq!(found, "executing");
-}
-
-/// The same of approvals: they stay their giver's, count while their giver may act, and are not the new
-/// holder's to take back or to repeat.
-#[test]
-fn threat_61_the_approval_of_a_former_holder_is_not_the_new_holders() {
-    let recycled = recycled();
-    let mut trail = Trail::open_as(draft(HIGH), &ann(), &recycled.then, None);
-    assert_eq!(give(&mut trail, &recycled.then, human("alice", &["approver"]), &approve()), "pending");
-    for (policy, counted) in [(&recycled.retired, 1), (&recycled.left, 0)] {
-        assert_eq!(counting(&trail.request, policy), counted);
-        for token in ["alice", "carl"] {
-            let found = give(&mut trail.clone(), policy, human(token, &["approver"]), &withdraw());
-            assert_eq!(found, "not_decided", "{token}");
-        }
-    }
-    let mut taken_back = trail.clone();
-    let found = give(&mut taken_back, &recycled.retired, human("alice.b", &["approver"]), &withdraw());
-    assert_eq!((found, taken_back.request.approvals_received()), ("pending", 0));
-    for token in ["alice.b", "alice", "carl"] {
-        let found = give(&mut trail.clone(), &recycled.retired, human(token, &["approver"]), &approve());
-        assert_eq!(found, "already_decided", "{token}: one address is on record once");
-    }
-    // Alice has left, and her approval with her. Carl's own counts.
-    let mut trail = Trail::open_as(draft(HIGH), &ann(), &recycled.left, None);
-    for (token, expected) in [("alice", "pending"), ("bob", "approved")] {
-        assert_eq!(give(&mut trail, &recycled.left, human(token, &["approver"]), &approve()), expected);
-    }
-    assert_eq!(trail.request.decisions[0].person, person("carl"));
-    assert_eq!(counting(&trail.request, &recycled.left), 2);
-    assert_eq!(give(&mut trail, &recycled.left, ann(), &start()), "executing");
-}
-
-/// A retry with a key that the former holder of an address has used is no retry.
-#[test]
-fn threat_61_the_idempotency_keys_of_a_former_holder_are_not_the_new_holders() {
-    let recycled = recycled();
-    let k = crate::fixture::key("k", "body");
-    let requester = identified(&recycled.then, human("alice", &["developer", "auditor"]));
-    let mut trail = Trail::open_as(draft(HIGH), &requester, &recycled.then, None);
-    assert!(trail.give_under(&recycled.then, &requester, &comment(), Some(&k)).is_ok());
-    let mut retry = |policy: &Policy, name: &str| {
-        let actor = identified(policy, human(name, &["developer", "auditor"]));
-        word(&trail.give_under(policy, &actor, &comment(), Some(&k)))
-    };
-    assert_eq!(retry(&recycled.retired, "carl"), "not_permitted");
-    assert_eq!(retry(&recycled.retired, "alice"), "not_permitted");
-    assert_eq!(retry(&recycled.retired, "alice.b"), "replayed");
-}
-
-/// A token with an address that was retired and is listed for nobody else is nobody's.
-#[test]
-fn threat_61_a_token_with_a_retired_address_is_refused_until_its_new_holder_is_listed() {
-    let policy = people(&entry("alice.b", "retired = [\"alice@example.com\"]"));
-    let Err(refusal) = policy.people().identify(human("alice", &["developer"])) else {
-        panic!("alice@ is nobody's")
-    };
-    assert!(refusal.to_string().contains("retired address of `alice.b@example.com`"), "{refusal}");
-    assert!(policy.people().identify(human("alice.b", &["developer"])).is_ok());
-    // The address of somebody else's token makes nobody them.
-    let actor = identified(&recycled().retired, human("alice", &["developer"]));
-    assert_eq!(actor.person, person("carl"));
-}
-
-#[test]
-fn threat_61_a_file_that_contradicts_itself_about_retired_addresses_is_refused() {
-    let groups = "groups = [\"developer\"]\n";
-    for (entries, reason) in [
-        (
-            [entry("alice.b", "retired = [\"alice@example.com\"]"), entry("alice", "")].concat(),
-            "nobody else is known by it",
-        ),
-        (entry("alice", "retired = [\"alice@example.com\"]"), "cannot be retired and an address of theirs"),
-        (
-            [
-                entry("alice", "retired = [\"old@example.com\"]"),
-                entry("bob", "retired = [\"old@example.com\"]"),
-            ]
-            .concat(),
-            "is a retired address of `alice@example.com` already",
-        ),
-        (
-            entry(
-                "alice",
-                "addresses = [\"a1@example.com\", \"a2@example.com\", \"a3@example.com\"]\n\
-                 retired = [\"a4@example.com\", \"a5@example.com\", \"a6@example.com\"]",
-            ),
-            "retired ones included",
-        ),
-        (entry("alice", "retired = [\"nobody\"]"), "nobody"),
-        (
-            format!(
-                "{}[agents.\"robo@example.com\"]\nowner = \"old@example.com\"\n",
-                entry("alice", "retired = [\"old@example.com\"]")
-            ),
-            "retired address",
-        ),
-    ] {
-        let Err(error) = People::parse(&format!("{groups}{entries}")) else { panic!("{entries}") };
-        assert!(error.to_string().contains(reason), "{error}");
-    }
-}
-
-/// Whoever is disabled has nothing done for them any more: not for their requests, and not for those of
-/// their agents. To stop stays possible.
-#[test]
-fn requests_of_whoever_is_disabled_can_only_be_stopped() {
-    let robo = "[agents.\"robo@example.com\"]\nowner = \"erin@example.com\"\n";
-    let robo_disabled = format!("{robo}disabled = true\n");
-    let owned = people(&[entry("erin", ""), robo.to_owned()].concat());
-    let cases = [
-        (ann(), people(""), disabled(&["ann"])),
-        (human("robo", &["agent"]), owned.clone(), people(&robo_disabled)),
-        (
-            human("robo", &["agent"]),
-            owned.clone(),
-            people(&[entry("erin", "disabled = true"), robo.to_owned()].concat()),
-        ),
-        // Nobody answers for it any more, and who did is disabled.
-        (human("robo", &["agent"]), owned, disabled(&["erin"])),
-    ];
-    for (requester, then, now) in cases {
-        let requester = identified(&then, requester);
-        let open = || Trail::open_as(draft(HIGH), &requester, &then, None).then(&bob(), &approve());
-        assert_eq!(give(&mut open(), &now, carol(), &approve()), "not_permitted");
-        let mut trail = open();
-        let reasons = trail.give_under(&now, &carol(), &approve(), None).unwrap_err().reasons();
-        assert!(reasons.iter().all(|reason| reason.contains("is disabled in people.toml")), "{reasons:?}");
-        // Whoever decided already is told that, and whoever approved may still take it back.
-        assert_eq!(give(&mut open(), &now, bob(), &approve()), "already_decided");
-        assert_eq!(give(&mut open(), &now, bob(), &withdraw()), "pending");
-        assert_eq!(give(&mut open(), &now, carol(), &reject()), "rejected");
-        assert_eq!(give(&mut open(), &now, human("dave", &["admin"]), &cancel()), "cancelled");
-        assert_eq!(give(&mut open(), &now, carol(), &comment()), "pending");
-        let explanation = explain(&trail.request, &carol(), &stamp(9, trail.now()), &now);
-        assert!(!explanation.blocked.is_empty() && explanation.approvers.is_empty());
-        // Approved before: nobody starts it, not even with a token that still looks good.
-        let mut trail = open().then(&carol(), &approve());
-        assert_eq!(word(&trail.give_under(&now, &requester, &start(), None)), "not_permitted");
-        // Enabled again, it goes on.
-        assert_eq!(give(&mut trail, &then, requester.clone(), &start()), "executing");
-    }
-}
-
-/// An approval that does not count any more is given again by the same person: once on record, in the place
-/// of the earlier one.
-#[test]
-fn an_approval_that_does_not_count_any_more_is_given_again() {
-    let (lax, strict) = (policy(2), digest_required());
-    let shown = |trail: &Trail| Command::Approve { comment: None, shown: Shown::of(&trail.request) };
-    for (approvals, before) in [(1, Status::Pending), (2, Status::Approved)] {
-        let mut trail = Trail::open(HIGH);
-        for actor in [bob(), carol()].into_iter().take(approvals) {
-            trail = trail.then(&actor, &approve());
-        }
-        assert_eq!(trail.request.status, before);
-        let replaced = trail.request.decisions[0].event_id;
-        trail.clock += 1000;
-        // While it counts, it is a decision.
-        if before == Status::Pending {
-            assert_eq!(give(&mut trail.clone(), &lax, bob(), &shown(&trail)), "already_decided");
-        } else {
-            assert_eq!(give(&mut trail.clone(), &lax, bob(), &shown(&trail)), "not_pending");
-        }
-        // Without the digest it would count no more than the one on record.
-        assert_eq!(give(&mut trail.clone(), &strict, bob(), &approve()), "validation_failed");
-        let command = shown(&trail);
-        assert_eq!(give(&mut trail, &strict, bob(), &command), "pending");
-        let request = &trail.request;
-        assert_eq!(request.approvals_received(), approvals, "in the place of the earlier one");
-        assert_eq!(counting(request, &strict), 1);
-        let event = trail.events.last().unwrap();
-        assert!(
-            matches!(&event.change, Change::Granted { replaces, .. } if *replaces == [replaced]),
-            "{:?}",
-            event.change
-        );
-        assert!(request.decisions.iter().all(|decision| decision.event_id != replaced));
-        assert_eq!(request.decisions.last().unwrap().event_id, event.id);
-        assert_eq!((request.approved_at, request.execute_by), (None, None));
-        let details = trail.audit.last().unwrap().details.to_value();
-        assert_eq!(details["replaces"], json!([replaced.to_string()]));
-        // And not a third time.
-        assert_eq!(give(&mut trail, &strict, bob(), &command), "already_decided");
-        assert_eq!(give(&mut trail, &strict, bob(), &reject()), "already_decided");
-        trail.clock += 1000;
-        assert_eq!(give(&mut trail, &strict, carol(), &command), "approved");
-        assert_eq!(trail.request.execute_by, Some(after(trail.clock + APPROVED_MS)));
-        assert_eq!(trail.request.approvals_received(), 2);
-        assert_eq!(give(&mut trail, &strict, ann(), &start()), "executing");
-        assert_eq!(replay::check(&trail.request, &trail.audit), Ok(()));
-    }
-}
-
-/// Or turned into a rejection, which ends the request.
-#[test]
-fn an_approval_that_does_not_count_any_more_is_turned_into_a_rejection() {
-    let (lax, strict) = (policy(2), digest_required());
-    for approvals in [1, 2] {
-        let mut trail = Trail::open(HIGH);
-        for actor in [bob(), carol()].into_iter().take(approvals) {
-            trail = trail.then(&actor, &approve());
-        }
-        let refused = if approvals == 1 { "already_decided" } else { "not_pending" };
-        assert_eq!(give(&mut trail, &lax, bob(), &reject()), refused);
-        let replaced = trail.request.decisions[0].event_id;
-        assert_eq!(give(&mut trail, &strict, bob(), &reject()), "rejected");
-        let decisions = &trail.request.decisions;
-        assert_eq!(decisions.len(), approvals);
-        assert!(decisions.iter().all(|decision| decision.event_id != replaced));
-        let last = decisions.last().unwrap();
-        assert_eq!((&last.person, last.verdict), (&bob().person, Verdict::Rejected));
-        let change = &trail.events.last().unwrap().change;
-        assert!(matches!(change, Change::Rejected { replaces, .. } if *replaces == [replaced]), "{change:?}");
-        assert_eq!(replay::check(&trail.request, &trail.audit), Ok(()));
-    }
-}
-
-/// On an approved request whose approvals are too few, another person decides as on a pending one, and
-/// whoever's approval counts does not decide again.
-#[test]
-fn an_approved_request_with_too_few_approvals_waits_for_people_again() {
-    let without_bob = disabled(&["bob"]);
-    let approved = Trail::in_status(Status::Approved);
-    for command in [approve(), reject()] {
-        assert_eq!(give(&mut approved.clone(), &without_bob, carol(), &command), "already_decided");
-        assert_eq!(give(&mut approved.clone(), &without_bob, bob(), &command), "door");
-        assert_eq!(
-            give(&mut approved.clone(), &policy(2), human("dan", &["approver"]), &command),
-            "not_pending"
-        );
-        assert_eq!(give(&mut approved.clone(), &without_bob, ann(), &command), "self_approval");
-    }
-    assert_eq!(give(&mut approved.clone(), &without_bob, human("dan", &["approver"]), &reject()), "rejected");
-    assert_eq!(
-        give(&mut approved.clone(), &without_bob, human("dan", &["approver"]), &approve()),
-        "approved"
-    );
-    // Not past the time for approvals, unless it is enough.
-    let late = |mut trail: Trail| {
-        trail.clock = PENDING_MS + 1000;
-        trail
-    };
-    let approved =
-        Trail::open(HIGH).then(&bob(), &approve()).at(PENDING_MS - 2000).then(&carol(), &approve());
-    let nobody = disabled(&["bob", "carol"]);
-    let dan = || human("dan", &["approver"]);
-    assert_eq!(give(&mut late(approved.clone()), &nobody, dan(), &approve()), "approvals_insufficient");
-    assert_eq!(give(&mut late(approved.clone()), &without_bob, dan(), &approve()), "approved");
-    // Nor past the deadline of the approval that it had.
-    let mut trail = approved.clone();
-    trail.clock = PENDING_MS - 1000 + APPROVED_MS;
-    assert_eq!(give(&mut trail, &without_bob, dan(), &approve()), "expired");
-}
-
-/// An approval is taken back while it is not spent, by its giver and by nobody else.
-#[test]
-fn an_approver_takes_their_approval_back() {
-    let mut trail = Trail::open(HIGH).then(&bob(), &approve());
-    for actor in [carol(), human("dave", &["admin"]), ann()] {
-        assert_eq!(word(&trail.give(&actor, &withdraw(), None)), "not_decided", "{}", actor.person);
-    }
-    assert_eq!(word(&trail.give(&service("pipeline", &["admin"]), &withdraw(), None)), "not_decided");
-    // Without the permission to approve: to stop is safe.
-    trail = trail.then(&human("bob", &["guest"]), &Command::Withdraw { reason: Some(text("wrong one")) });
-    assert_eq!((trail.request.status, trail.request.decisions.len()), (Status::Pending, 0));
-    let withdrawal = &trail.request.withdrawals[0];
-    assert_eq!((&withdrawal.person, withdrawal.at), (&bob().person, trail.now()));
-    assert_eq!(trail.request.comments[0].text, text("wrong one"));
-    assert_eq!(word(&trail.give(&bob(), &withdraw(), None)), "not_decided");
-    // And approves or rejects after all.
-    assert_eq!(trail.clone().then(&bob(), &reject()).request.status, Status::Rejected);
-    let trail = trail.then(&bob(), &approve()).then(&carol(), &approve());
-    assert_eq!(trail.request.status, Status::Approved);
-    // What had been approved waits again, with the time that is left, and lasts anew.
-    let mut trail = trail.then(&carol(), &withdraw());
-    assert_eq!(trail.request.status, Status::Pending);
-    assert_eq!((trail.request.approved_at, trail.request.execute_by), (None, None));
-    assert_eq!(word(&trail.give(&ann(), &start(), None)), "not_approved");
-    let trail = trail.then(&carol(), &approve());
-    assert_eq!(trail.request.execute_by, Some(after(trail.clock + APPROVED_MS)));
-    assert_eq!(Trail::in_status(Status::Approved).request.withdrawals, []);
-}
-
-/// One rejection ends a request: there is nothing to take back.
-#[test]
-fn a_rejection_is_not_withdrawn() {
-    let mut trail = Trail::in_status(Status::Rejected);
-    for actor in [bob(), carol()] {
-        assert_eq!(word(&trail.give(&actor, &withdraw(), None)), "not_pending");
-    }
-}
-
-/// A request holds twelve withdrawals: more would let one person fill it.
-#[test]
-fn approvals_of_a_request_are_withdrawn_twelve_times() {
-    let mut trail = Trail::open(MEDIUM);
-    for _ in 0..12 {
-        trail = trail.then(&bob(), &approve()).then(&bob(), &withdraw());
-    }
-    let mut trail = trail.then(&bob(), &approve());
-    assert_eq!(word(&trail.give(&bob(), &withdraw(), None)), "not_permitted");
-    assert_eq!(trail.request.withdrawals.len(), 12);
-    assert_eq!(replay::check(&trail.request, &trail.audit), Ok(()));
-    // It can still be stopped by those who may, and approvals that do not count can be replaced.
-    assert_eq!(word(&trail.clone().give(&ann(), &cancel(), None)), "cancelled");
-}
-
 /// The label of a request is what its approvers are shown and bound to; what an executor names as run is
 /// held against the same. THREATS 15.
 #[test]
@@ -830,8 +395,7 @@ fn threat_15_labels_are_pinned_by_the_server_and_bound() {
         let mut draft =
             Draft::new(HIGH, "orders-db", &json!({}), environment, "CPU is at 95 % since Monday").unwrap();
         draft.declared_risk = risk.and_then(countersign_core::risk::RiskLevel::parse);
-        let event =
-            decide::create(crate::fixture::request_id(), draft, &ann(), &stamp(1, after(0)), &policy, None);
+        let event = decide::create(request_id(), draft, &ann(), &stamp(1, after(0)), &policy, None);
         event.unwrap().first_state().unwrap()
     };
     // A harmless label on a dangerous target changes nothing of what is shown.
@@ -846,36 +410,4 @@ fn threat_15_labels_are_pinned_by_the_server_and_bound() {
     }
     // A label that only raises is part of the content.
     assert_ne!(declared("production", Some("low")).compute_content_digest(), Digest::ZERO);
-}
-
-/// With other deadlines than `policy(2)`.
-fn sooner(pending: u32, executing: u32) -> Policy {
-    let text = format!(
-        "[defaults]\npending_seconds = {pending}\nexecute_within_seconds = {executing}\n\
-         [approvals]\nlow = 0\nmedium = 1\nhigh = 2\n\
-         [environments]\nnon_production_instances = [\"dev-*\"]\n"
-    );
-    parse(&text)
-}
-
-fn parse(operations: &str) -> Policy {
-    let text = countersign_core::policy::PolicyText {
-        operations,
-        people: BUNDLED_PEOPLE,
-        access: countersign_cedar::BUNDLED,
-    };
-    countersign_host::policy::parse(&text).unwrap()
-}
-
-fn digest_required() -> Policy {
-    let text = format!(
-        "[defaults]\npending_seconds = {}\nexecute_within_seconds = {}\n\
-         [approvals]\nlow = 0\nmedium = 1\nhigh = 2\n\
-         [environments]\nnon_production_instances = [\"dev-*\"]\n\
-         [operations.{HIGH}]\nproduction = \"high\"\nnon_production = \"medium\"\n\
-         [rules.look]\ndigest_required = true\n",
-        PENDING_MS / 1000,
-        APPROVED_MS / 1000,
-    );
-    parse(&text)
 }

@@ -1,0 +1,199 @@
+//! The largest request that there can be is written and read, and a decision about it still fits: THREATS 43.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use countersign_app::ports::{ChangeSet, CommitChange as _, LoadRequest as _};
+use countersign_core::actor::{Actor, Channel, Kind, Owner};
+use countersign_core::audit::{self, AuditEvent};
+use countersign_core::canonical::CanonicalJson;
+use countersign_core::command::{
+    CommandName, Draft, ExecutionOutcome, MAX_PARAMETERS_BYTES, MAX_RESULT_BYTES,
+};
+use countersign_core::decide;
+use countersign_core::digest::Digest;
+use countersign_core::idempotency::IdempotencyRecord;
+use countersign_core::ids::{EventId, ExecutionId, RequestId};
+use countersign_core::notification::{Message, Notice, Notification};
+use countersign_core::people::{MAX_ADDRESSES, MAX_GROUP_NAME, MAX_GROUPS};
+use countersign_core::person::PersonId;
+use countersign_core::request::{
+    Comment, Decision, Execution, Finish, MAX_COMMENT_BYTES, MAX_COMMENTS, MAX_DECISIONS, MAX_WITHDRAWALS,
+    Request, Status, Verdict, Withdrawal,
+};
+use countersign_core::rules::{MAX_MATCHED_RULES, MatchedRule};
+use countersign_core::slots::{Groups, Slots};
+use countersign_core::stamp::Stamp;
+use countersign_core::text::{CommentText, DurationText, Identifier, Justification, RollbackPlan};
+use countersign_core::timestamp::Timestamp;
+use countersign_dynamodb::store::DynamoStore;
+use countersign_dynamodb::table::create_missing;
+use countersign_e2e::inspection::{deployment_key, scan, tables};
+use countersign_embedded::Embedded;
+use serde_json::json;
+use std::collections::{BTreeSet, HashMap};
+
+/// DynamoDB's limit of an item, in bytes.
+const MAX_ITEM: usize = 400 * 1024;
+
+/// Four bytes in UTF-8, which is the most that a character has.
+const WIDE: &str = "𝔸";
+
+fn wide(characters: usize) -> String {
+    WIDE.repeat(characters)
+}
+
+/// An address of 254 characters.
+fn address(owner: usize, number: usize) -> PersonId {
+    let domain = format!("{}.{}.{}.example", "d".repeat(60), "e".repeat(60), "f".repeat(59));
+    let mut email = format!("{}p{owner:03}n{number}@{domain}", "x".repeat(58));
+    email.insert_str(email.len() - 7, &"g".repeat(254_usize.saturating_sub(email.len())));
+    PersonId::from_email(&email).unwrap()
+}
+
+fn addresses(owner: usize) -> BTreeSet<PersonId> {
+    (0..MAX_ADDRESSES).map(|number| address(owner, number)).collect()
+}
+
+fn groups() -> Groups {
+    (0..MAX_GROUPS).map(|number| format!("{}{number:02}", "g".repeat(MAX_GROUP_NAME - 2))).collect()
+}
+
+fn text(characters: usize) -> CommentText {
+    CommentText::parse(&wide(characters)).unwrap()
+}
+
+fn event_id() -> EventId {
+    EventId::parse("01930000-0000-7000-8000-000000000001").unwrap()
+}
+
+/// How many bytes DynamoDB counts of a value:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
+fn size(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(digits) => digits.len() / 2 + 2,
+        AttributeValue::Bool(_) | AttributeValue::Null(_) => 1,
+        AttributeValue::L(elements) => 3 + elements.iter().map(|element| 1 + size(element)).sum::<usize>(),
+        AttributeValue::M(members) => {
+            3 + members.iter().map(|(name, value)| 1 + name.len() + size(value)).sum::<usize>()
+        }
+        other => panic!("no item holds {other:?}"),
+    }
+}
+
+fn item_size(item: &HashMap<String, AttributeValue>) -> usize {
+    item.iter().map(|(name, value)| name.len() + size(value)).sum()
+}
+
+/// As large as every limit lets a request become.
+fn worst() -> (Request, AuditEvent, Message) {
+    let parameters = json!({ "a": "x".repeat(MAX_PARAMETERS_BYTES - 8) });
+    let mut draft = Draft::new("o", "i", &parameters, "production", &wide(4000)).unwrap();
+    draft.operation_type = Identifier::parse(&"o".repeat(128)).unwrap();
+    draft.instance_id = Identifier::parse(&"i".repeat(128)).unwrap();
+    draft.ticket = Some(Identifier::parse(&"t".repeat(128)).unwrap());
+    draft.rollback_plan = Some(RollbackPlan::parse(&wide(4000)).unwrap());
+    draft.estimated_duration = Some(DurationText::parse(&wide(200)).unwrap());
+    let ann = Actor::new(address(0, 0), Kind::Human, Channel::Local, ["developer"]);
+    let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
+    let execution_id = ExecutionId::parse("01930000-0000-7000-8000-0000000000ee").unwrap();
+    let stamp = Stamp { now, event_id: event_id(), execution_id };
+    let id = RequestId::parse("01930000-0000-7000-8000-0000000000aa").unwrap();
+    let policy = countersign_host::policy::bundled().unwrap();
+    let event = decide::create(id, draft, &ann, &stamp, &policy, None).unwrap();
+    let mut request = event.first_state().unwrap();
+    assert_eq!(request.justification, Justification::parse(&wide(4000)).unwrap());
+
+    request.requester_addresses = addresses(0);
+    request.requester_groups = groups();
+    request.owner = Some(Owner { person: address(1, 0), addresses: addresses(1) });
+    request.filed_by = Some(PersonId::service(&"s".repeat(128)).unwrap());
+    request.slots = Slots::new(groups().into_iter().take(10).map(|group| (Groups::from([group]), 1)));
+    request.approvals_required = 10;
+    request.rules =
+        vec![
+            MatchedRule { name: format!("rules.{}", "r".repeat(64)), demands: vec!["d".repeat(100); 10] };
+            MAX_MATCHED_RULES
+        ];
+    request.decisions = (0..MAX_DECISIONS)
+        .map(|number| Decision {
+            person: address(10 + number, 0),
+            addresses: addresses(10 + number),
+            verdict: Verdict::Approved,
+            at: now,
+            comment: Some(text(2000)),
+            groups: groups(),
+            digest_presented: true,
+            channel: Channel::Direct,
+            source_ip: Some("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff".parse().unwrap()),
+            policy_version: Digest::of("policy"),
+            event_id: EventId::parse(&format!("01930000-0000-7000-8000-0000000001{number:02}")).unwrap(),
+        })
+        .collect();
+    request.withdrawals = (0..MAX_WITHDRAWALS)
+        .map(|number| Withdrawal { person: address(30 + number, 0), at: now, event_id: event_id() })
+        .collect();
+    let characters = MAX_COMMENT_BYTES / MAX_COMMENTS / WIDE.len();
+    request.comments = (0..MAX_COMMENTS)
+        .map(|_| Comment { person: address(50, 0), at: now, text: text(characters), event_id: event_id() })
+        .collect();
+    // Every comment and decision, as many approvals again that were withdrawn, the withdrawals, and the
+    // creation, the start and the finish.
+    let commands = MAX_COMMENTS + MAX_DECISIONS + 2 * MAX_WITHDRAWALS + 3;
+    request.idempotency = (0..commands)
+        .map(|_| IdempotencyRecord {
+            person: address(60, 0),
+            command: CommandName::Withdraw,
+            key_digest: Digest::of("key"),
+            body_digest: Digest::of("body"),
+        })
+        .collect();
+    request.status = Status::Executed;
+    request.approved_at = Some(now);
+    request.execute_by = Some(now.plus_seconds(86_400));
+    request.expired_at = None;
+    request.execution = Some(Execution {
+        id: execution_id,
+        started_by: address(0, 0),
+        started_at: now,
+        policy_version: Digest::of("policy"),
+        finish: Some(Finish {
+            at: now,
+            outcome: ExecutionOutcome::Succeeded,
+            result: Some(CanonicalJson::of(&json!("r".repeat(MAX_RESULT_BYTES - 2)))),
+            actual_cost: None,
+        }),
+    });
+    request.content_digest = request.compute_content_digest();
+    let key = deployment_key();
+    let record = AuditEvent::record(&event, &request, &key);
+    request.audit_head = record.hash;
+    request.seal = audit::seal(&request, &key);
+    let message = Message::of(&Notice::Event(Box::new(Notification::of(&event, &request))), &key);
+    (request, record, message)
+}
+
+#[test]
+fn threat_43_the_largest_request_that_there_can_be_fits_into_an_item() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = countersign_embedded::client(Embedded::in_memory().unwrap());
+        create_missing(&client, &tables()).await.unwrap();
+        let store = DynamoStore::new(client.clone(), tables());
+        let (request, record, message) = worst();
+        let addresses = BTreeSet::new();
+        let change = ChangeSet {
+            before: None,
+            after: &request,
+            audit: &record,
+            addresses: &addresses,
+            message: &message,
+        };
+        store.commit(change).await.unwrap();
+        assert_eq!(store.load(request.id).await.unwrap().unwrap(), request);
+        let item = scan(&client, &tables().approvals).await.remove(0);
+        let size = item_size(&item);
+        assert!(size < MAX_ITEM, "{size} bytes of {MAX_ITEM}");
+        assert!(size > MAX_ITEM / 2, "{size} bytes are not the worst");
+        println!("{size} bytes of {MAX_ITEM}");
+    });
+}
