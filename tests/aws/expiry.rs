@@ -136,3 +136,20 @@ fn a_run_that_cannot_read_what_is_due_is_a_failed_invocation() {
         assert_eq!(error.unwrap_err().error_type, "store_unavailable");
     });
 }
+
+/// THREATS 45: where two regions accept decisions, neither's conditions hold. The schedule refuses to run,
+/// and the alarm on its failures says so.
+#[test]
+fn threat_45_a_replicated_table_is_refused() {
+    block_on(async {
+        let (dependencies, transport, grants, database, _) = overdue(3).await;
+        transport.replicate();
+        let metrics = Metrics::new("test".to_owned(), |_| {});
+        let before = inspection::snapshot(&database).await;
+        let failed = expire::handle(&dependencies, &metrics, Duration::from_secs(60)).await.unwrap_err();
+        assert_eq!(failed.error_type, "replicated_table");
+        assert!(failed.error_message.contains("eu-west-1"), "{}", failed.error_message);
+        assert_eq!(inspection::snapshot(&database).await, before);
+        assert_eq!(grants.denied(), Vec::<String>::new());
+    });
+}

@@ -28,6 +28,7 @@ fn statuses(answers: &[Answer]) -> Vec<u16> {
     statuses
 }
 
+/// THREATS 40, as the tests below.
 #[test]
 fn a_second_creation_with_the_same_key_is_the_first() {
     let service = Service::start();

@@ -144,6 +144,7 @@ fn comments_are_a_hundred() {
 }
 
 /// The largest request there can be goes through its whole life: nothing fails for size.
+/// THREATS 43; every limit to the byte in the other tests of this file.
 #[test]
 fn everything_at_its_limit_at_once_still_fits() {
     let service = Service::start();

@@ -120,6 +120,7 @@ fn ten_clicks_with_one_key_are_one_click() {
     assert_eq!(ann.get(&path).expect(200)["version"], 2);
 }
 
+/// THREATS 23.
 #[test]
 fn one_of_ten_starters_wins() {
     let service = Service::start();

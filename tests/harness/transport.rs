@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use countersign_embedded::{Embedded, operation, response};
 use serde_json::{Value, json};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What goes wrong with one call.
@@ -54,6 +54,7 @@ pub struct FaultyTransport {
     calls: Arc<Mutex<Vec<String>>>,
     items_read: Arc<AtomicU64>,
     date: Arc<Mutex<Option<&'static str>>>,
+    is_replicated: Arc<AtomicBool>,
 }
 
 impl FaultyTransport {
@@ -65,6 +66,7 @@ impl FaultyTransport {
             calls: Arc::default(),
             items_read: Arc::default(),
             date: Arc::default(),
+            is_replicated: Arc::default(),
         }
     }
 
@@ -76,6 +78,11 @@ impl FaultyTransport {
     /// From now on every answer has this `Date`, as those of `DynamoDB` have one, or none.
     pub fn set_date(&self, date: Option<&'static str>) {
         *self.date.lock().unwrap() = date;
+    }
+
+    /// From now on the database says that its tables have a replica in another region.
+    pub fn replicate(&self) {
+        self.is_replicated.store(true, Ordering::SeqCst);
     }
 
     /// From now on nothing goes wrong.
@@ -115,6 +122,7 @@ impl HttpConnector for FaultyTransport {
         let inner = self.inner.clone();
         let items_read = self.items_read.clone();
         let date = *self.date.lock().unwrap();
+        let is_replica_told = name == "DescribeTable" && self.is_replicated.load(Ordering::SeqCst);
         let timeout = || ConnectorError::timeout("injected".into());
         HttpConnectorFuture::new(async move {
             match fault {
@@ -126,6 +134,11 @@ impl HttpConnector for FaultyTransport {
                     let body: Value =
                         serde_json::from_slice(answer.body().bytes().unwrap_or_default()).unwrap_or_default();
                     items_read.fetch_add(body["ScannedCount"].as_u64().unwrap_or(0), Ordering::SeqCst);
+                    if is_replica_told {
+                        let mut body = body;
+                        body["Table"]["Replicas"] = json!([{ "RegionName": "eu-west-1" }]);
+                        return response(200, body.to_string());
+                    }
                     Ok(answer)
                 }
                 Some(Fault::TimeoutBefore) => Err(timeout()),

@@ -39,6 +39,7 @@ fn write_until_killed(requester: &Client, approvers: &[Client], acknowledged: &A
     }
 }
 
+/// THREATS 24 and 39.
 #[test]
 fn nothing_acknowledged_is_lost_whenever_the_server_is_killed() {
     let directory = tempfile::tempdir().unwrap();

@@ -124,6 +124,7 @@ fn check_outcome(service: &Service, scene: &Scene, path: &str, key: &str, contex
     assert_eq!(again.body["version"], scene.events, "{context}: done exactly once");
 }
 
+/// THREATS 37 and 38: a time-out before the commit and after it, throttling, a conflict, at each call.
 #[test]
 fn one_fault_at_any_call_is_survived() {
     let service = Service::start();

@@ -310,6 +310,14 @@ impl Subject for RequestSummary {
     }
 }
 
+/// Tells whether the store is written in more than one place.
+pub trait Replicas: Send + Sync {
+    /// The other regions that the requests are replicated with. Transactions are atomic within one
+    /// region: where two regions decide, neither's conditions hold
+    /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>).
+    fn replica_regions(&self) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+}
+
 /// Finds requests whose deadline has passed.
 pub trait FindDue: Send + Sync {
     /// Ids of requests written down as `status` whose deadline is in `due`, both ends included, the

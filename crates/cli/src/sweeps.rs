@@ -162,3 +162,71 @@ async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use countersign_app::host::BoxFuture;
+    use countersign_core::ids::{EventId, RequestId};
+    use countersign_core::stamp::Stamp;
+    use std::sync::Mutex;
+
+    /// A clock of the wall and one that only measures.
+    #[derive(Debug)]
+    struct Clocks(Mutex<(Timestamp, Duration)>);
+
+    impl Clocks {
+        fn pass(&self, elapsed: u64, wall: i64) {
+            let mut clocks = self.0.lock().unwrap();
+            clocks.1 += Duration::from_secs(elapsed);
+            clocks.0 = Timestamp::from_millisecond(clocks.0.as_millisecond() + wall * 1000);
+        }
+    }
+
+    impl Host for Clocks {
+        fn now(&self) -> Timestamp {
+            self.0.lock().unwrap().0
+        }
+
+        fn elapsed(&self) -> Duration {
+            self.0.lock().unwrap().1
+        }
+
+        fn event_id(&self) -> EventId {
+            panic!("the clock asks for no id")
+        }
+
+        fn request_id(&self) -> RequestId {
+            panic!("the clock asks for no id")
+        }
+
+        fn stamp(&self) -> Stamp {
+            panic!("the clock asks for no id")
+        }
+
+        fn pause(&self, _: Duration) -> BoxFuture<'_, ()> {
+            Box::pin(std::future::ready(()))
+        }
+    }
+
+    /// THREATS 57: five days ahead for seven seconds, at the start and later.
+    #[test]
+    fn only_what_an_even_clock_has_seen_pass_is_believed() {
+        let began = Timestamp::parse("2026-01-06T00:00:00Z").unwrap();
+        let clocks = Clocks(Mutex::new((began, Duration::ZERO)));
+        let mut clock = EvenClock::new(&clocks);
+        clocks.pass(7, 7);
+        assert_eq!(clock.believed_since(&clocks), began, "nothing from before the start");
+        const FIVE_DAYS: i64 = 5 * 24 * 60 * 60;
+        clocks.pass(1, 1 - FIVE_DAYS);
+        assert_eq!(clock.believed_since(&clocks), clocks.now(), "set back: nothing from before that");
+        clocks.pass(59, 59);
+        assert_ne!(clock.believed_since(&clocks), Timestamp::EARLIEST);
+        clocks.pass(1, 1);
+        assert_eq!(clock.believed_since(&clocks), Timestamp::EARLIEST, "settled");
+        clocks.pass(5, 5 + FIVE_DAYS);
+        assert_eq!(clock.believed_since(&clocks), clocks.now(), "ahead: nothing from before that");
+        clocks.pass(7, 7 - FIVE_DAYS);
+        assert_eq!(clock.believed_since(&clocks), clocks.now());
+    }
+}

@@ -18,7 +18,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, Select, TransactWriteItem, Up
 use aws_types::SdkConfig;
 use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountOpen, DuePage, FindDue, FindEvent, ListQuery, ListRequests,
-    LoadEvents, LoadRequest, Page, RecordAnomaly, RequestSummary, ScanStore, StoreError, Trail,
+    LoadEvents, LoadRequest, Page, RecordAnomaly, Replicas, RequestSummary, ScanStore, StoreError, Trail,
 };
 use countersign_core::audit::anomaly::Anomaly;
 use countersign_core::ids::{EventId, RequestId};
@@ -432,6 +432,20 @@ impl ListRequests for DynamoStore {
             bound = None;
         }
         Ok(page)
+    }
+}
+
+impl Replicas for DynamoStore {
+    async fn replica_regions(&self) -> Result<Vec<String>, StoreError> {
+        let described = self
+            .client
+            .describe_table()
+            .table_name(&self.tables.approvals)
+            .send()
+            .await
+            .map_err(store_error)?;
+        let replicas = described.table.and_then(|table| table.replicas).unwrap_or_default();
+        Ok(replicas.into_iter().filter_map(|replica| replica.region_name).collect())
     }
 }
 

@@ -12,7 +12,7 @@ use aws_types::SdkConfig;
 use countersign_api::run::Operation;
 use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::ports::{FindDue, ListRequests, Outbox, Publish};
+use countersign_app::ports::{FindDue, ListRequests, Outbox, Publish, Replicas};
 use countersign_aws::Access;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_host::{logging, policy};
@@ -95,7 +95,7 @@ impl Boot {
     /// As for [`Boot::serve`].
     pub async fn serve_expire<S>(&self, store: S) -> Result<(), Error>
     where
-        S: CommandStore + FindDue + ListRequests,
+        S: CommandStore + FindDue + ListRequests + Replicas,
     {
         let metrics = &self.metrics().inspect_err(not_started)?;
         let dependencies = &self.dependencies(store, true).inspect_err(not_started)?;

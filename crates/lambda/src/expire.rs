@@ -7,7 +7,7 @@ use countersign_app::dependencies::Dependencies;
 use countersign_app::expire::{self, ExpiryReport};
 use countersign_app::failure::Failure;
 use countersign_app::list::MAX_QUERIES;
-use countersign_app::ports::{FindDue, ListQuery, ListRequests};
+use countersign_app::ports::{FindDue, ListQuery, ListRequests, Replicas};
 use countersign_core::actor::Channel;
 use countersign_core::request::Status;
 use countersign_core::timestamp::Timestamp;
@@ -20,15 +20,26 @@ use std::time::Duration;
 /// nothing that would be needed.
 ///
 /// # Errors
-/// When what is due cannot be read, so that the run counts as failed; the next one does its work.
+/// When what is due cannot be read, so that the run counts as failed; the next one does its work. And
+/// when the table of requests is replicated: that is not supported, and the alarm on failed runs says so.
 pub async fn handle<S>(
     dependencies: &Dependencies<S>,
     metrics: &Metrics,
     budget: Duration,
 ) -> Result<Value, Diagnostic>
 where
-    S: CommandStore + FindDue + ListRequests,
+    S: CommandStore + FindDue + ListRequests + Replicas,
 {
+    let regions = dependencies.store.replica_regions().await.map_err(|error| failed(&error.into()))?;
+    if !regions.is_empty() {
+        let message = format!(
+            "the table of requests is replicated with {}: two regions could each accept a decision; remove the \
+             replicas",
+            regions.join(", ")
+        );
+        tracing::error!(error = message, "the expiry sweep does not run");
+        return Err(Diagnostic { error_type: "replicated_table".to_owned(), error_message: message });
+    }
     // The Lambda service keeps the clock of its machines, from their start on.
     let report = expire::expire(dependencies, Channel::Direct, Timestamp::EARLIEST, budget)
         .await
