@@ -40,6 +40,7 @@ pub mod refusal;
 pub mod request;
 pub mod stamp;
 pub mod state;
+pub mod status;
 
 pub mod access;
 pub mod actor;

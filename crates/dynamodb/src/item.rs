@@ -9,26 +9,24 @@ use crate::attribute::{InvalidAttribute, read, read_cost, read_name, read_option
 use crate::error::unreadable;
 use crate::expression::Item;
 use crate::keys;
+use crate::listing_item::{DecisionCommentItem, ListingItem, decision_comment, decisions};
 use countersign_app::ports::StoreError;
-use countersign_core::actor::{Channel, Owner};
+use countersign_core::actor::Owner;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{CommandName, ExecutionOutcome};
 use countersign_core::digest::Digest;
 use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
-use countersign_core::request::{
-    Cancellation, Comment, Decision, Execution, Finish, Request, Status, Verdict, Withdrawal,
-};
+use countersign_core::request::{Cancellation, Comment, Execution, Finish, Request, Status, Withdrawal};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::rules::MatchedRule;
-use countersign_core::slots::{Groups, Slots};
+use countersign_core::slots::Slots;
 use countersign_core::text::{CommentText, DurationText, Identifier, Justification, RollbackPlan};
 use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct RequestItem {
@@ -134,22 +132,6 @@ struct CommentItem {
     event_id: String,
 }
 
-/// What a list needs of a request besides the attributes of the original schema. One attribute, so that
-/// a new member needs no new index.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct ListingItem {
-    digest_required: bool,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    requester_groups: Vec<String>,
-    decisions: Vec<DecisionItem>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct DecisionCommentItem {
-    event_id: String,
-    text: String,
-}
-
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct WithdrawalItem {
     person: String,
@@ -167,24 +149,6 @@ struct SlotItem {
 struct RuleItem {
     name: String,
     demands: Vec<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct DecisionItem {
-    person: String,
-    /// Besides `person`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    addresses: Vec<String>,
-    decision: String,
-    at: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    groups: Vec<String>,
-    digest_presented: bool,
-    channel: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source_ip: Option<String>,
-    policy_version: String,
-    event_id: String,
 }
 
 impl From<&Request> for RequestItem {
@@ -251,11 +215,7 @@ impl From<&Request> for RequestItem {
             actual_cost: finish.and_then(|finish| finish.actual_cost).map(Cost::amount),
             comments: request.comments.iter().map(CommentItem::from).collect(),
             decision_comments: request.decisions.iter().filter_map(decision_comment).collect(),
-            listing: ListingItem {
-                digest_required: request.digest_required,
-                requester_groups: request.requester_groups.iter().cloned().collect(),
-                decisions: request.decisions.iter().map(DecisionItem::from).collect(),
-            },
+            listing: ListingItem::from(request),
             idempotency: request.idempotency.iter().map(idempotency_text).collect(),
             policy_version: request.policy_version.to_string(),
             version: request.version,
@@ -273,7 +233,7 @@ impl From<&Request> for RequestItem {
 }
 
 /// The addresses of somebody besides the one they are known by.
-fn other_addresses(addresses: &BTreeSet<PersonId>, person: &PersonId) -> Vec<String> {
+pub(crate) fn other_addresses(addresses: &BTreeSet<PersonId>, person: &PersonId) -> Vec<String> {
     addresses.iter().filter(|address| *address != person).map(PersonId::to_string).collect()
 }
 
@@ -292,7 +252,7 @@ fn read_owner(person: &str, others: &[String]) -> Result<Owner, InvalidAttribute
     Ok(Owner { person: read("owner", person, PersonId::from_stored)?, addresses })
 }
 
-fn text(value: Option<impl ToString>) -> Option<String> {
+pub(crate) fn text(value: Option<impl ToString>) -> Option<String> {
     value.map(|value| value.to_string())
 }
 
@@ -324,28 +284,6 @@ impl From<&Withdrawal> for WithdrawalItem {
 impl From<&MatchedRule> for RuleItem {
     fn from(rule: &MatchedRule) -> Self {
         Self { name: rule.name.clone(), demands: rule.demands.clone() }
-    }
-}
-
-fn decision_comment(decision: &Decision) -> Option<DecisionCommentItem> {
-    let text = decision.comment.as_ref()?.as_str().to_owned();
-    Some(DecisionCommentItem { event_id: decision.event_id.to_string(), text })
-}
-
-impl From<&Decision> for DecisionItem {
-    fn from(decision: &Decision) -> Self {
-        Self {
-            person: decision.person.to_string(),
-            addresses: other_addresses(&decision.addresses, &decision.person),
-            decision: decision.verdict.as_str().to_owned(),
-            at: decision.at.to_string(),
-            groups: decision.groups.iter().cloned().collect(),
-            digest_presented: decision.digest_presented,
-            channel: decision.channel.as_str().to_owned(),
-            source_ip: text(decision.source_ip),
-            policy_version: decision.policy_version.to_string(),
-            event_id: decision.event_id.to_string(),
-        }
     }
 }
 
@@ -393,7 +331,7 @@ impl TryFrom<&RequestItem> for Request {
             slots: Slots::new(
                 item.slots.iter().map(|slot| (slot.groups.iter().cloned().collect(), slot.people)),
             ),
-            digest_required: item.listing.digest_required,
+            digest_required: item.listing.digest_required(),
             rules: item
                 .rules
                 .iter()
@@ -403,7 +341,7 @@ impl TryFrom<&RequestItem> for Request {
             expires_at: read("expires_at", &item.expires_at, Timestamp::parse)?,
             execute_within_seconds: item.execute_within_seconds,
             status,
-            decisions: decisions(item)?,
+            decisions: decisions(&item.listing, &item.decision_comments)?,
             approved_at: read_option("approved_at", item.approved_at.as_ref(), Timestamp::parse)?,
             execute_by: read_option("execute_by", item.execute_by.as_ref(), Timestamp::parse)?,
             expired_at: read_option("expired_at", item.expired_at.as_ref(), Timestamp::parse)?,
@@ -454,35 +392,6 @@ fn check(request: &Request, item: &RequestItem) -> Result<(), InvalidAttribute> 
         return Err(InvalidAttribute::Contradiction("an attribute and what it is derived from"));
     }
     Ok(())
-}
-
-/// The decisions, with what was said with them.
-fn decisions(item: &RequestItem) -> Result<Vec<Decision>, InvalidAttribute> {
-    let mut decisions = item.listing.decisions()?;
-    for comment in &item.decision_comments {
-        let event_id = read("decision_comments.event_id", &comment.event_id, EventId::parse)?;
-        let text = read("decision_comments.text", &comment.text, CommentText::parse)?;
-        let decision = decisions.iter_mut().find(|decision| decision.event_id == event_id);
-        decision.ok_or(InvalidAttribute::Value("decision_comments"))?.comment = Some(text);
-    }
-    Ok(decisions)
-}
-
-impl ListingItem {
-    /// The decisions, without what was said with them.
-    pub(crate) fn decisions(&self) -> Result<Vec<Decision>, InvalidAttribute> {
-        self.decisions.iter().map(Decision::try_from).collect()
-    }
-
-    /// The groups of the requester when the request was made.
-    pub(crate) fn requester_groups(&self) -> Groups {
-        self.requester_groups.iter().cloned().collect()
-    }
-
-    /// Whether an approver must name the digest of what they were shown.
-    pub(crate) fn digest_required(&self) -> bool {
-        self.digest_required
-    }
 }
 
 fn cancellation(item: &RequestItem) -> Result<Option<Cancellation>, InvalidAttribute> {
@@ -551,28 +460,6 @@ impl TryFrom<&WithdrawalItem> for Withdrawal {
             person: read("withdrawals.person", &item.person, PersonId::from_stored)?,
             at: read("withdrawals.at", &item.at, Timestamp::parse)?,
             event_id: read("withdrawals.event_id", &item.event_id, EventId::parse)?,
-        })
-    }
-}
-
-impl TryFrom<&DecisionItem> for Decision {
-    type Error = InvalidAttribute;
-
-    fn try_from(item: &DecisionItem) -> Result<Self, InvalidAttribute> {
-        Ok(Self {
-            person: read("decisions.person", &item.person, PersonId::from_stored)?,
-            addresses: all_addresses("decisions.addresses", &item.addresses, &item.person)?,
-            verdict: read_name("decisions.decision", &item.decision, Verdict::parse)?,
-            at: read("decisions.at", &item.at, Timestamp::parse)?,
-            groups: item.groups.iter().cloned().collect(),
-            digest_presented: item.digest_presented,
-            channel: read_name("decisions.channel", &item.channel, Channel::parse)?,
-            source_ip: read_option("decisions.source_ip", item.source_ip.as_ref(), |text| {
-                text.parse::<IpAddr>()
-            })?,
-            comment: None,
-            policy_version: read("decisions.policy_version", &item.policy_version, Digest::parse)?,
-            event_id: read("decisions.event_id", &item.event_id, EventId::parse)?,
         })
     }
 }

@@ -14,6 +14,7 @@ mod expression;
 mod item;
 pub mod keys;
 mod listing;
+mod listing_item;
 mod merge;
 pub mod outbox;
 mod outbox_item;

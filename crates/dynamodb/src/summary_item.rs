@@ -5,8 +5,8 @@
 
 use crate::attribute::{InvalidAttribute, read, read_name};
 use crate::expression::Item;
-use crate::item::ListingItem;
 use crate::keys::{INSTANCE_ID, LISTING, REQUEST_ID, REQUESTED_BY, STATUS_AT, sort_key};
+use crate::listing_item::ListingItem;
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::ports::{DamagedRow, RequestSummary};
 use countersign_core::actor::Owner;

@@ -1,0 +1,101 @@
+//! Where a request is in its life, and which deadline it has there.
+
+use crate::timestamp::Timestamp;
+use std::fmt;
+
+/// Where a request is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Waits for people.
+    Pending,
+    /// May be started, once.
+    Approved,
+    /// Started, and not reported on.
+    Executing,
+    /// Refused.
+    Rejected,
+    /// A deadline passed.
+    Expired,
+    /// Withdrawn.
+    Cancelled,
+    /// Done.
+    Executed,
+    /// Started, and did not work.
+    Failed,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 8] = [
+        Self::Pending,
+        Self::Approved,
+        Self::Executing,
+        Self::Rejected,
+        Self::Expired,
+        Self::Cancelled,
+        Self::Executed,
+        Self::Failed,
+    ];
+
+    /// The name in requests and items.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Executing => "executing",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Executed => "executed",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Reads exactly one of the names.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+
+    /// The status at a time of a request that was written down with this one: past its deadline a
+    /// request is expired, whether or not a sweep has written that down.
+    pub fn at(self, now: Timestamp, expires_at: Timestamp, execute_by: Option<Timestamp>) -> Self {
+        match self.deadline(expires_at, execute_by) {
+            Some(deadline) if now >= deadline => Self::Expired,
+            Some(_) | None => self,
+        }
+    }
+
+    pub(crate) fn deadline(self, expires_at: Timestamp, execute_by: Option<Timestamp>) -> Option<Timestamp> {
+        match self {
+            Self::Pending => Some(expires_at),
+            // INVARIANT: an approved request has `execute_by`. One without could never be
+            // started: its deadline is in the past.
+            Self::Approved => Some(execute_by.unwrap_or(Timestamp::EARLIEST)),
+            Self::Executing
+            | Self::Rejected
+            | Self::Expired
+            | Self::Cancelled
+            | Self::Executed
+            | Self::Failed => None,
+        }
+    }
+
+    /// Whether approvals matter still: it waits for them, or for the start that asks them again.
+    pub fn is_decidable(self) -> bool {
+        matches!(self, Self::Pending | Self::Approved)
+    }
+
+    /// Whether anything can still happen to the operation.
+    pub fn is_open(self) -> bool {
+        match self {
+            Self::Pending | Self::Approved | Self::Executing => true,
+            Self::Rejected | Self::Expired | Self::Cancelled | Self::Executed | Self::Failed => false,
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
