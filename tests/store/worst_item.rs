@@ -194,6 +194,5 @@ fn threat_43_the_largest_request_that_there_can_be_fits_into_an_item() {
         let size = item_size(&item);
         assert!(size < MAX_ITEM, "{size} bytes of {MAX_ITEM}");
         assert!(size > MAX_ITEM / 2, "{size} bytes are not the worst");
-        println!("{size} bytes of {MAX_ITEM}");
     });
 }

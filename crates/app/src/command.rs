@@ -126,14 +126,13 @@ async fn attempt<S: CommandStore>(
         let failure = match read(&dependencies.store, id, attempted.as_deref()).await {
             Ok(Read::OwnEventCommitted(request, event)) => return Ok(done(host, *request, event)),
             Ok(Read::Current(request)) => {
-                // A caller who may not see a request does not learn that it is damaged either.
-                let is_sweep = *command == Command::Expire;
-                if !is_sweep
-                    && !dependencies.policy.may(Action::View, actor, &*request, host.now()).is_permitted()
-                {
-                    return Err(Refusal::NotVisible.into());
+                if let Err(refusal) = integrity::check_seal(&request, &dependencies.deployment_key) {
+                    // A caller who may not see a request does not learn that it is damaged either.
+                    let policy = &dependencies.policy;
+                    let is_visible = *command == Command::Expire
+                        || policy.may(Action::View, actor, &*request, host.now()).is_permitted();
+                    return Err(if is_visible { refusal } else { Refusal::NotVisible }.into());
                 }
-                integrity::check_seal(&request, &dependencies.deployment_key)?;
                 let stamp = Stamp { now: host.now(), ..fresh };
                 let decided =
                     decide::decide(&request, command, actor, &stamp, &dependencies.policy, idempotency);

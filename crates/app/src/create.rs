@@ -5,8 +5,10 @@ use crate::command::NOT_VISIBLE_YET;
 use crate::dependencies::Dependencies;
 use crate::failure::Failure;
 use crate::host::Host;
-use crate::integrity::check_seal;
-use crate::ports::{CommitChange, CommitError, CountOpen, FindEvent, LoadRequest, Recorded, StoreError};
+use crate::integrity::{self, check_seal};
+use crate::ports::{
+    CommitChange, CommitError, CountOpen, FindEvent, LoadRequest, RecordAnomaly, Recorded, StoreError,
+};
 use crate::retry::Attempts;
 use countersign_core::actor::Actor;
 use countersign_core::command::{CommandName, Draft};
@@ -36,14 +38,31 @@ pub async fn create<S>(
     idempotency: Option<&Idempotency>,
 ) -> Result<Done, Failure>
 where
+    S: LoadRequest + CommitChange + FindEvent + CountOpen + RecordAnomaly,
+{
+    let id = match idempotency {
+        Some(idempotency) => RequestId::derived(&actor.person, idempotency.key.as_str()),
+        None => dependencies.host.request_id(),
+    };
+    let result = make(dependencies, id, draft, actor, idempotency).await;
+    if let Err(Failure::Refused(Refusal::Integrity(finding))) = &result {
+        integrity::record(dependencies, id, actor, finding).await;
+    }
+    result
+}
+
+async fn make<S>(
+    dependencies: &Dependencies<S>,
+    id: RequestId,
+    draft: &Draft,
+    actor: &Actor,
+    idempotency: Option<&Idempotency>,
+) -> Result<Done, Failure>
+where
     S: LoadRequest + CommitChange + FindEvent + CountOpen,
 {
     let host = dependencies.host.as_ref();
     let fresh = host.stamp();
-    let id = match idempotency {
-        Some(idempotency) => RequestId::derived(&actor.person, idempotency.key.as_str()),
-        None => host.request_id(),
-    };
     let found = Existing { id, own_event: fresh.event_id, actor, idempotency };
     let mut attempts = Attempts::begin(host);
     let mut attempted = None;

@@ -436,7 +436,7 @@ impl Deciding<'_> {
 
     fn reject(&self, status: Status, reason: &CommentText) -> Result<(Status, Change), Refusal> {
         let replaces = self.own_discounted(status)?;
-        if self.request.decisions.len() - replaces.len() > MAX_DECISIONS {
+        if self.request.decisions.len() - replaces.len() >= MAX_DECISIONS {
             return Err(Refusal::not_permitted("the request holds as many decisions as it can"));
         }
         self.check_shown(status)?;
@@ -501,7 +501,8 @@ impl Deciding<'_> {
                 "your approval would fill no open slot; missing: {before}"
             )));
         }
-        if request.decisions.len() - replaces.len() >= MAX_DECISIONS {
+        // Room is left for a rejection.
+        if request.decisions.len() - replaces.len() + 1 >= MAX_DECISIONS {
             return Err(Refusal::not_permitted(
                 "the request holds as many decisions as it can; make a new one",
             ));

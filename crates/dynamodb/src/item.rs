@@ -349,7 +349,11 @@ impl TryFrom<&RequestItem> for Request {
             cancellation: cancellation(item)?,
             execution: execution(item, status)?,
             comments: item.comments.iter().map(Comment::try_from).collect::<Result<_, _>>()?,
-            idempotency: item.idempotency.iter().map(read_idempotency).collect::<Result<_, _>>()?,
+            idempotency: item
+                .idempotency
+                .iter()
+                .map(|text| read_idempotency(text))
+                .collect::<Result<_, _>>()?,
             version: item.version,
             updated_at: read("updated_at", &item.updated_at, Timestamp::parse)?,
             last_event_id: read("last_event_id", &item.last_event_id, EventId::parse)?,
@@ -464,7 +468,7 @@ impl TryFrom<&WithdrawalItem> for Withdrawal {
     }
 }
 
-fn read_idempotency(text: &String) -> Result<IdempotencyRecord, InvalidAttribute> {
+fn read_idempotency(text: &str) -> Result<IdempotencyRecord, InvalidAttribute> {
     let mut parts = text.splitn(4, ' ');
     let mut next = || parts.next().ok_or(InvalidAttribute::Value("idempotency"));
     Ok(IdempotencyRecord {

@@ -211,7 +211,10 @@ impl View {
             escaped_line(&item.instance_id),
             escaped_line(&item.requested_by)
         );
-        for line in wrapped(&what, self.width.saturating_sub(4)) {
+        let blocked = item.blocked_by.iter().map(|reason| escaped_line(&format!("blocked: {reason}")));
+        for line in
+            std::iter::once(what).chain(blocked).flat_map(|what| wrapped(&what, self.width.saturating_sub(4)))
+        {
             let _ = writeln!(text, "    {line}");
         }
     }
