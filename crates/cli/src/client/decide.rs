@@ -122,7 +122,7 @@ pub fn digest_of_shown(request: &RequestBody) -> Result<String, Exit> {
     ];
     if let Some((what, _)) = agrees.into_iter().find(|(_, agrees)| !agrees) {
         return Err(Exit::from(format!(
-            "the service shows another {what} than the one it names by the digest; decide nothing, and ask the \
+            "the service shows {what} other than what it names by the digest; decide nothing, and ask the \
              operator to run `countersign verify`"
         )));
     }

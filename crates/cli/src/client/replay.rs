@@ -23,7 +23,7 @@ use countersign_core::slots::Slots;
 use countersign_core::text::{DurationText, Identifier, RollbackPlan, escaped_line};
 use countersign_core::timestamp::Timestamp;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -275,7 +275,7 @@ fn actor(
     let channel = channel.or_else(|| event.and_then(|event| Channel::parse(&event.channel)));
     let mut actor =
         Actor::new(person, kind, channel.unwrap_or(Channel::Api), groups.iter().map(String::as_str));
-    let source_ip = event.and_then(|event| event.details.get("source_ip")).and_then(Value::as_str);
+    let source_ip = event.and_then(|event| event.source_ip.as_ref());
     actor.source_ip = source_ip.and_then(|address| address.parse().ok());
     Ok(actor)
 }
@@ -443,10 +443,10 @@ mod tests {
                             "at": "2026-01-31T09:10:00.000Z", "groups": ["approver"], "event_id": "e" }],
         });
         let event: EventBody = serde_json::from_value(json!({
-            "format": "1", "event_id": "e", "request_id": "r", "sequence": 2, "timestamp": "t",
+            "format": "1", "stream": "request/r", "source_ip": "10.1.2.3", "event_id": "e", "request_id": "r", "sequence": 2, "timestamp": "t",
             "event_type": "APPROVAL_GRANTED", "user": "bob@example.com", "kind": "human", "channel": "direct",
             "instance_id": "i", "operation_type": "o", "environment": "production", "risk_level": "high",
-            "requested_by": "ann@example.com", "status": "approved", "details": { "source_ip": "10.1.2.3" },
+            "requested_by": "ann@example.com", "status": "approved", "details": {}, "state_digest": "0",
             "prev_hash": "0", "hash": "0",
         }))
         .unwrap();

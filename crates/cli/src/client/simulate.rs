@@ -168,7 +168,7 @@ mod tests {
             "Requester     ann@example.com (developer)",
             "Approvals     2 approvals: 1 of dba, 1 of anybody who may approve",
             "Satisfiable   yes: people could be found who may give them",
-            "Digest        an approver must name the one of the parameters they were shown",
+            "Digest        an approver must name the content_digest of what they were shown",
             "Deadlines     3d 0h left to decide",
             "              1d 0h to start, once approved",
             "Must have     ticket, rollback_plan",

@@ -16,9 +16,28 @@ const NOW: &str = "2026-01-31T09:30:00.000Z";
 const ID: &str = "11111111-1111-4111-8111-111111111111";
 const OTHER: &str = "22222222-2222-4222-8222-222222222222";
 
+/// The request with the content that it shows, and the digest of that.
+fn bound(mut request: RequestBody) -> RequestBody {
+    let mut content = json!({
+        "request_id": request.request_id, "operation_type": request.operation_type,
+        "instance_id": request.instance_id, "requested_by": request.requested_by,
+        "justification": request.justification, "parameters_digest": request.parameters_digest,
+    });
+    for (name, text) in
+        [("owner", &request.owner), ("ticket", &request.ticket), ("rollback_plan", &request.rollback_plan)]
+    {
+        if let Some(text) = text {
+            content[name] = json!(text);
+        }
+    }
+    request.content_digest = Some(CanonicalJson::of(&content).digest().to_string());
+    request.content = Some(content);
+    request
+}
+
 fn request(id: &str, parameters: Value) -> RequestBody {
     let digest = CanonicalJson::of(&parameters).digest().to_string();
-    serde_json::from_value(json!({
+    let request = serde_json::from_value(json!({
         "request_id": id, "status": "pending", "operation_type": "stop_instance",
         "instance_id": "production-db-01", "parameters": parameters, "parameters_digest": digest,
         "environment": "production", "risk_level": "high", "requested_by": "ann@example.com",
@@ -27,8 +46,8 @@ fn request(id: &str, parameters: Value) -> RequestBody {
         "rules": [], "approvals_received": 0, "approved_by": [],
         "expires_at": "2026-01-31T13:30:00.000Z", "comments": [], "decisions": [], "version": 1,
         "policy_version": "0", "audit_head": "0",
-    }))
-    .unwrap()
+    }));
+    bound(request.unwrap())
 }
 
 fn summary(id: &str) -> SummaryBody {
@@ -141,7 +160,7 @@ fn approving_takes_one_more_key_and_names_the_parameters_that_were_shown() {
     assert_eq!(inbox.press(&[A]), []);
     assert!(inbox.shows("Approve exactly this?"));
     let sent = decision(&inbox.press(&[Y]));
-    assert_eq!(sent.digest, CanonicalJson::of(&parameters).digest().to_string());
+    assert_eq!(Some(sent.digest.clone()), request(ID, parameters.clone()).content_digest);
     assert_eq!((sent.verb, sent.text.as_str()), (Verb::Approve, ""));
     let after = RequestBody { approvals_received: 1, ..request(ID, parameters) };
     assert_eq!(inbox.apply(Event::Decided(sent, Ok(Box::new(after)))), [Effect::List]);
@@ -165,7 +184,7 @@ fn parameters_that_are_not_what_their_digest_says_cannot_be_decided() {
     let lie = RequestBody { parameters: Some(json!({ "all": true })), ..request(ID, json!({})) };
     inbox.apply(Event::Loaded(ID.to_owned(), Ok(Box::new(lie))));
     assert_eq!(inbox.press(&[A, Y, R, Key::Char('x'), Key::Enter]), []);
-    assert!(inbox.shows("the service shows other parameters"));
+    assert!(inbox.shows("the service shows parameters other than"));
     let mut inbox = Inbox::reading(json!({}));
     inbox.apply(Event::Loaded(ID.to_owned(), Ok(Box::new(request(OTHER, json!({}))))));
     assert_eq!(inbox.press(&[A, Y]), []);
@@ -406,7 +425,7 @@ fn nothing_is_approved_before_the_end_of_a_rollback_plan_was_on_the_screen() {
         slots: vec![serde_json::from_value(slot).unwrap()],
         ..request(ID, json!({}))
     };
-    inbox.apply(Event::Loaded(ID.to_owned(), Ok(Box::new(request))));
+    inbox.apply(Event::Loaded(ID.to_owned(), Ok(Box::new(bound(request)))));
     for word in ["olga@example.com", "CHG-1234", "0 of 2; needs: 1 of dba, 1 of anybody"] {
         assert!(inbox.shows(word), "{word}");
     }
