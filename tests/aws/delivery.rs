@@ -106,8 +106,8 @@ impl World {
             Draft::new("enable_enhanced_monitoring", "dev-db-01", &json!({}), "non-production", "why")
                 .unwrap();
         let mut events = Vec::new();
-        for _ in 0..count {
-            let requester = format!("{}@example.com", self.host.request_id());
+        for number in 0..count {
+            let requester = format!("p{number}@example.com");
             let requester = PersonId::from_email(&requester).unwrap();
             let requester = Actor::new(requester, Kind::Human, Channel::Direct, ["developer"]);
             let done = create(&dependencies, &draft, &requester, None).await.unwrap();

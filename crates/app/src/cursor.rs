@@ -14,8 +14,9 @@ use countersign_core::seal::SealingKey;
 
 const PURPOSE: &str = "countersign.cursor.v1";
 
-/// The longest cursor that is looked at, in bytes. Ours are shorter than 300.
-const MAX_LENGTH: usize = 1024;
+/// The longest cursor that is looked at, in bytes. Ours are shorter than 300, but
+/// the sort key of a damaged row, which a page may end at, has up to 1,024 bytes.
+const MAX_LENGTH: usize = 2048;
 
 /// The cursors of one list for one caller.
 #[derive(Debug)]

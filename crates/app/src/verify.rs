@@ -36,7 +36,8 @@ pub struct Verification {
     pub findings: Vec<(String, Finding)>,
 }
 
-/// Checks one request.
+/// Checks one request. A command may come between the reads of the request and of its trail, so a finding
+/// counts if the request is found with it twice in the same version.
 ///
 /// # Errors
 /// [`Refusal::NotVisible`] if there is none, [`Failure::Unavailable`].
@@ -45,20 +46,40 @@ pub async fn request<S: LoadRequest + LoadEvents>(
     key: &DeploymentKey,
     id: RequestId,
 ) -> Result<Option<Finding>, Failure> {
+    let mut before = None;
+    loop {
+        let (version, finding) = request_once(store, key, id).await?;
+        if finding.is_none() || before == Some(version) {
+            return Ok(finding);
+        }
+        before = Some(version);
+    }
+}
+
+/// The version of a request, if it can be read, and what is not as it was written.
+async fn request_once<S: LoadRequest + LoadEvents>(
+    store: &S,
+    key: &DeploymentKey,
+    id: RequestId,
+) -> Result<(Option<u64>, Option<Finding>), Failure> {
     let request = match store.load(id).await {
         Ok(request) => request,
-        Err(StoreError::Damaged(reason)) => return Ok(Some(Finding::Unreadable(reason))),
+        Err(StoreError::Damaged(reason)) => return Ok((None, Some(Finding::Unreadable(reason)))),
         Err(error) => return Err(error.into()),
     };
     let trail = store.load_events(id).await?;
     let Some(request) = request else {
         let is_unknown = trail.events.is_empty() && trail.damaged.is_empty();
-        return if is_unknown { Err(Refusal::NotVisible.into()) } else { Ok(Some(Finding::NoRequest)) };
+        return if is_unknown {
+            Err(Refusal::NotVisible.into())
+        } else {
+            Ok((None, Some(Finding::NoRequest)))
+        };
     };
     if let Err(Refusal::Integrity(finding)) = check_seal(&request, key) {
-        return Ok(Some(finding));
+        return Ok((Some(request.version), Some(finding)));
     }
-    Ok(compare(&request, &trail).err())
+    Ok((Some(request.version), compare(&request, &trail).err()))
 }
 
 /// Checks every request, every trail and every message of a store.

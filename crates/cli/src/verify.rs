@@ -160,10 +160,15 @@ struct Checked {
 /// without trusting it: the chain of hashes, and the digest of the content.
 fn of_service(arguments: &VerifyArguments) -> Result<(), Exit> {
     let session = Session::open(&arguments.connection)?;
-    let ids = if arguments.all { all_ids(&session)? } else { arguments.ids.clone() };
+    let (ids, damaged) = if arguments.all { all_ids(&session)? } else { (arguments.ids.clone(), 0) };
     let mut checked = Vec::new();
     for name in &ids {
         checked.push(check(&session, name)?);
+    }
+    let requests = checked.len();
+    if damaged > 0 {
+        let finding = format!("{damaged} damaged and left out; the service's log names them");
+        checked.push(Checked { id: "lists".to_owned(), findings: vec![finding] });
     }
     let findings: usize = checked.iter().map(|request| request.findings.len()).sum();
     if session.is_json() {
@@ -173,7 +178,7 @@ fn of_service(arguments: &VerifyArguments) -> Result<(), Exit> {
                 request.findings.iter().map(|finding| json!({ "id": request.id, "finding": finding }))
             })
             .collect();
-        print(&json!({ "verified": findings.is_empty(), "requests": checked.len(), "findings": findings }))?;
+        print(&json!({ "verified": findings.is_empty(), "requests": requests, "findings": findings }))?;
     } else {
         for request in &checked {
             for finding in &request.findings {
@@ -185,17 +190,18 @@ fn of_service(arguments: &VerifyArguments) -> Result<(), Exit> {
             1 => "1 finding".to_owned(),
             count => format!("{count} findings"),
         };
-        let plural = if checked.len() == 1 { "" } else { "s" };
-        print(&format_args!("{} request{plural} checked: {outcome}", checked.len()))?;
+        let plural = if requests == 1 { "" } else { "s" };
+        print(&format_args!("{requests} request{plural} checked: {outcome}"))?;
     }
     if findings == 0 { Ok(()) } else { Err(Exit::told()) }
 }
 
 /// The ids of all requests that the caller may see: the open ones, and those that closed within the
-/// longest range of time that a list reads.
-fn all_ids(session: &Session) -> Result<Vec<String>, Exit> {
+/// longest range of time that a list reads. And how many rows the lists left out because they are damaged.
+fn all_ids(session: &Session) -> Result<(Vec<String>, usize), Exit> {
     let from = session.view().moment.now.minus_seconds(365 * 24 * 60 * 60).to_string();
     let mut ids = Vec::new();
+    let mut damaged = 0;
     for status in Status::ALL {
         let mut query = vec![("status", status.as_str()), ("limit", "100")];
         if !status.is_open() {
@@ -203,16 +209,31 @@ fn all_ids(session: &Session) -> Result<Vec<String>, Exit> {
         }
         let list = session.connection.list(&query, true)?;
         ids.extend(list.items.into_iter().map(|item| item.request_id));
+        damaged += list.damaged;
     }
-    Ok(ids)
+    Ok((ids, damaged))
 }
 
+/// A command may come between the reads of the request and of its trail, so a finding counts if the request
+/// is found with it twice in the same version.
 fn check(session: &Session, name: &str) -> Result<Checked, Exit> {
+    let mut before = None;
+    loop {
+        let (version, checked) = check_once(session, name)?;
+        if checked.findings.is_empty() || before == Some(version) {
+            return Ok(checked);
+        }
+        before = Some(version);
+    }
+}
+
+/// The version of a request, if it can be read, and what was found.
+fn check_once(session: &Session, name: &str) -> Result<(Option<u64>, Checked), Exit> {
     let request: RequestBody = match session.connection.find(name) {
         Ok(request) => request,
         // A damaged request is a finding, and the next one is looked at.
         Err(exit) if exit.problem == Some(countersign_api::problem::Code::Integrity) => {
-            return Ok(Checked { id: name.to_owned(), findings: vec![exit.message] });
+            return Ok((None, Checked { id: name.to_owned(), findings: vec![exit.message] }));
         }
         Err(exit) => return Err(exit),
     };
@@ -231,7 +252,7 @@ fn check(session: &Session, name: &str) -> Result<Checked, Exit> {
             findings.push("the content is not what the request was made with".to_owned());
         }
     }
-    Ok(Checked { id, findings })
+    Ok((Some(request.version), Checked { id, findings }))
 }
 
 /// Recomputes the chain of a trail.

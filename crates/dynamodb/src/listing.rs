@@ -177,8 +177,8 @@ fn closed_segments(status: Status, query: &ListQuery, as_of: Timestamp) -> Vec<S
 fn months_between(from: Timestamp, to: Timestamp) -> Vec<String> {
     let mut months = Vec::new();
     let mut time = from;
-    // A step of 28 days skips no month.
-    while time <= to {
+    // A step of 28 days skips no month. INVARIANT: a time past the latest one is the latest one again.
+    while time < to {
         months.push(time.month());
         time = time.plus_seconds(28 * 24 * 60 * 60);
     }
@@ -283,6 +283,17 @@ mod tests {
 
     fn time(text: &str) -> Timestamp {
         Timestamp::parse(text).unwrap()
+    }
+
+    #[test]
+    fn months_end_at_the_latest_time_too() {
+        assert_eq!(
+            months_between(time("9999-11-02T00:00:00.000Z"), Timestamp::LATEST),
+            ["9999-11", "9999-12"]
+        );
+        assert_eq!(months_between(Timestamp::LATEST, Timestamp::LATEST), ["9999-12"]);
+        let range = (time("2026-01-31T00:00:00.000Z"), time("2026-03-01T00:00:00.000Z"));
+        assert_eq!(months_between(range.0, range.1), ["2026-01", "2026-02", "2026-03"]);
     }
 
     fn query(statuses: &[Status]) -> ListQuery {
