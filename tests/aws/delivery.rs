@@ -6,7 +6,6 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::create::create;
 use countersign_app::deliver::MAX_ATTEMPTS;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::host::Host as _;
 use countersign_app::ports::{Outbox as _, OutboxKey, Publish, PublishError};
 use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::command::Draft;
