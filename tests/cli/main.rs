@@ -11,6 +11,7 @@ mod decisions;
 mod demands;
 mod policy;
 mod strangers;
+mod verify;
 
 use countersign_e2e::program::{Program, run_with};
 use serde_json::Value;

@@ -323,3 +323,22 @@ fn the_original_endpoint_names_it_withdraw_approval() {
     assert_eq!(withdrawn["withdrawals"][0]["person"], "bob@example.com");
     bob.post("/approvals", &body).expect_problem(409, "not_decided");
 }
+
+/// Stopping is always safe: an approver who may no longer see a request takes their approval back, learns
+/// nothing that policy hides, and nobody else learns that the request exists.
+#[test]
+fn an_approver_who_has_lost_the_sight_of_a_request_takes_their_approval_back() {
+    let service = Service::start();
+    let path = Service::create(&service.requester("ann"), &Service::high());
+    Service::approve(&service.approver("bob"), &path).expect(200);
+    let (bob, cy) = (service.person("bob", &[]), service.person("cy", &[]));
+    bob.get(&path).expect_problem(404, "not_found");
+    withdraw(&cy, &path).expect_problem(404, "not_found");
+    let withdrawn = withdraw(&bob, &path).expect(200);
+    assert_eq!(withdrawn["decisions"], json!([]));
+    for hidden in ["parameters", "parameters_digest", "content", "content_digest"] {
+        assert_eq!(withdrawn.get(hidden), None, "{hidden}");
+    }
+    withdraw(&bob, &path).expect_problem(404, "not_found");
+    assert_eq!(trail(&service.approver("cy"), &path).len(), 3);
+}

@@ -11,9 +11,12 @@ use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::TableNames;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+/// The secret bytes of [`deployment_key`].
+pub const DEPLOYMENT_KEY: [u8; 32] = [9; 32];
+
 /// The deployment's key of services under test.
 pub fn deployment_key() -> DeploymentKey {
-    DeploymentKey::new([9; 32])
+    DeploymentKey::new(DEPLOYMENT_KEY)
 }
 
 /// The tables that the program makes for itself.

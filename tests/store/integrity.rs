@@ -5,17 +5,21 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::host::Host as _;
+use countersign_app::ports::{LoadEvents, LoadRequest, StoreError, Trail};
 use countersign_app::verify::{self, Published, Verification};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::RequestId;
+use countersign_core::policy::PolicyText;
+use countersign_core::request::Request;
 use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_e2e::client::Client;
-use countersign_e2e::inspection::{scan, tables};
+use countersign_e2e::inspection::{replace_attribute, scan, tables};
 use countersign_e2e::service::Service;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::sync::Mutex;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -31,7 +35,7 @@ fn store(service: &Service) -> (DynamoStore, DynamoOutbox) {
 
 fn verify_all(service: &Service) -> Verification {
     let (store, outbox) = store(service);
-    service.block_on(verify::all(&store, &outbox, &key())).unwrap()
+    service.block_on(verify::all(&service.host, &store, &outbox, &key())).unwrap()
 }
 
 fn put(service: &Service, table: &str, item: &Item) {
@@ -155,7 +159,7 @@ fn is_found(service: &Service, requester: &Client, path: &str, edit: &str) {
     );
     let id = RequestId::parse(Service::id(path)).unwrap();
     let (store, _) = store(service);
-    let finding = service.block_on(verify::request(&store, &key(), id)).unwrap();
+    let finding = service.block_on(verify::request(&service.host, &store, &key(), id)).unwrap();
     assert!(finding.is_some(), "{edit}: verify finds nothing");
 }
 
@@ -373,4 +377,67 @@ fn damage_is_an_event_once_for_each_request() {
     assert_eq!(told.count(), 1);
     put(&service, &table, &item);
     assert!(service.host.now() > countersign_core::timestamp::Timestamp::EARLIEST);
+}
+
+/// A creation that meets damage under another address of its sender names the damaged request.
+#[test]
+fn damage_that_a_retry_by_another_address_meets_is_recorded_under_the_damaged_request() {
+    let people = |joined: &str| {
+        let bundled = countersign_host::policy::BUNDLED;
+        let people = format!("{}\n{joined}\n", bundled.people);
+        let text = PolicyText { people: &people, ..bundled };
+        countersign_host::policy::check(&text).unwrap().0
+    };
+    let service = Service::under(people(""));
+    let first = service.person("annabel", &["developer"]);
+    let made = first.post_with_key("/v1/approvals", &Service::medium(), "k").expect(201);
+    let id = made["request_id"].as_str().unwrap();
+    let replace = |value| service.block_on(replace_attribute(&service.database, id, "instance_id", value));
+    let before = replace(Some(AttributeValue::S("other-db".to_owned())));
+    let joined = "[people.\"ann@example.com\"]\naddresses = [\"annabel@example.com\"]";
+    let later = service.again_under(people(joined));
+    let retry = later.person("ann", &["developer"]).post_with_key("/v1/approvals", &Service::medium(), "k");
+    retry.expect_problem(409, "integrity");
+    let streams: Vec<_> =
+        items(&service, &tables().audit).iter().map(|item| item["stream"].as_s().unwrap().clone()).collect();
+    assert!(streams.contains(&format!("system/integrity:{id}")), "{streams:?}");
+    assert_eq!(streams.iter().filter(|stream| stream.starts_with("system/")).count(), 1);
+    replace(before);
+}
+
+/// A store to which a command comes between the read of a request and the read of its trail.
+struct Busy<'a> {
+    store: DynamoStore,
+    between: Mutex<Vec<Box<dyn FnOnce() + Send + 'a>>>,
+}
+
+impl LoadRequest for Busy<'_> {
+    async fn load(&self, id: RequestId) -> Result<Option<Request>, StoreError> {
+        self.store.load(id).await
+    }
+}
+
+impl LoadEvents for Busy<'_> {
+    async fn load_events(&self, id: RequestId) -> Result<Trail, StoreError> {
+        let command = self.between.lock().unwrap().pop();
+        if let Some(command) = command {
+            std::thread::scope(|scope| scope.spawn(command).join()).unwrap();
+        }
+        self.store.load_events(id).await
+    }
+}
+
+#[test]
+fn a_command_between_the_reads_of_a_verification_is_no_finding() {
+    let service = Service::start();
+    let (_, path) = approved(&service);
+    let id = RequestId::parse(Service::id(&path)).unwrap();
+    let comment = || {
+        let (client, path) = (service.approver("dan"), format!("{path}/comments"));
+        move || drop(client.post(&path, &json!({ "text": "meanwhile" })).expect(200))
+    };
+    let between: Vec<Box<dyn FnOnce() + Send>> = vec![Box::new(comment()), Box::new(comment())];
+    let busy = Busy { store: store(&service).0, between: Mutex::new(between) };
+    assert_eq!(service.block_on(verify::request(&service.host, &busy, &key(), id)).unwrap(), None);
+    assert!(busy.between.lock().unwrap().is_empty());
 }

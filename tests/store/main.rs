@@ -18,5 +18,6 @@ mod interleavings;
 mod issuer;
 mod outbox;
 mod program;
+mod readers;
 mod round_trips;
 mod worst_item;

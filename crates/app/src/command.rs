@@ -8,7 +8,6 @@ use crate::ports::{
     CommitChange, CommitError, FindEvent, LoadEvents, LoadRequest, RecordAnomaly, Recorded, StoreError,
 };
 use crate::retry::Attempts;
-use countersign_core::access::Action;
 use countersign_core::actor::Actor;
 use countersign_core::audit::Finding;
 use countersign_core::command::Command;
@@ -129,8 +128,7 @@ async fn attempt<S: CommandStore>(
                 if let Err(refusal) = integrity::check_seal(&request, &dependencies.deployment_key) {
                     // A caller who may not see a request does not learn that it is damaged either.
                     let policy = &dependencies.policy;
-                    let is_visible = *command == Command::Expire
-                        || policy.may(Action::View, actor, &*request, host.now()).is_permitted();
+                    let is_visible = decide::is_visible(&request, command, actor, host.now(), policy);
                     return Err(if is_visible { refusal } else { Refusal::NotVisible }.into());
                 }
                 let stamp = Stamp { now: host.now(), ..fresh };

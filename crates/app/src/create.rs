@@ -44,23 +44,6 @@ where
         Some(idempotency) => RequestId::derived(&actor.person, idempotency.key.as_str()),
         None => dependencies.host.request_id(),
     };
-    let result = make(dependencies, id, draft, actor, idempotency).await;
-    if let Err(Failure::Refused(Refusal::Integrity(finding))) = &result {
-        integrity::record(dependencies, id, actor, finding).await;
-    }
-    result
-}
-
-async fn make<S>(
-    dependencies: &Dependencies<S>,
-    id: RequestId,
-    draft: &Draft,
-    actor: &Actor,
-    idempotency: Option<&Idempotency>,
-) -> Result<Done, Failure>
-where
-    S: LoadRequest + CommitChange + FindEvent + CountOpen,
-{
     let host = dependencies.host.as_ref();
     let fresh = host.stamp();
     let found = Existing { id, own_event: fresh.event_id, actor, idempotency };
@@ -183,7 +166,7 @@ struct Existing<'a> {
 
 impl Existing<'_> {
     /// What was made with the same key before the sender's address was joined to others.
-    async fn by_another_address<S: LoadRequest + FindEvent>(
+    async fn by_another_address<S: LoadRequest + FindEvent + RecordAnomaly>(
         &self,
         dependencies: &Dependencies<S>,
     ) -> Result<Option<Done>, Failure> {
@@ -200,8 +183,20 @@ impl Existing<'_> {
         Ok(None)
     }
 
-    /// `None` if nothing stands there; else what the creation is to answer.
-    async fn look<S: LoadRequest + FindEvent>(
+    /// `None` if nothing stands there; else what the creation is to answer. Damage is recorded under the
+    /// id of what stands there.
+    async fn look<S: LoadRequest + FindEvent + RecordAnomaly>(
+        &self,
+        dependencies: &Dependencies<S>,
+    ) -> Result<Option<Done>, Failure> {
+        let seen = self.load(dependencies).await;
+        if let Err(Failure::Refused(Refusal::Integrity(finding))) = &seen {
+            integrity::record(dependencies, self.id, self.actor, finding).await;
+        }
+        seen
+    }
+
+    async fn load<S: LoadRequest + FindEvent>(
         &self,
         dependencies: &Dependencies<S>,
     ) -> Result<Option<Done>, Failure> {

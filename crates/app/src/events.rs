@@ -51,5 +51,6 @@ pub async fn events<S: LoadRequest + LoadEvents>(
             return Ok(CheckedTrail { trail, finding: found.map(|(_, finding)| finding) });
         }
         found_before = found;
+        dependencies.host.pause(integrity::SETTLING).await;
     }
 }

@@ -10,6 +10,11 @@ use countersign_core::ids::RequestId;
 use countersign_core::notification::{AnomalyNotice, Message, Notice};
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Request;
+use std::time::Duration;
+
+/// How long, at most, a reader waits before it reads a request and its trail again that disagree: they are
+/// two reads, and the items of a transaction become visible one by one.
+pub(crate) const SETTLING: Duration = Duration::from_millis(200);
 
 /// Checks that this deployment has written the request as it stands.
 ///

@@ -2,7 +2,8 @@
 //! events that they tell of, and the store against what was published from it.
 
 use crate::failure::Failure;
-use crate::integrity::{check_seal, compare};
+use crate::host::Host;
+use crate::integrity::{SETTLING, check_seal, compare};
 use crate::ports::{LoadEvents, LoadRequest, Outbox, OutboxEntry, ScanStore, StoreError};
 use countersign_core::audit::Finding;
 use countersign_core::digest::DeploymentKey;
@@ -42,6 +43,7 @@ pub struct Verification {
 /// # Errors
 /// [`Refusal::NotVisible`] if there is none, [`Failure::Unavailable`].
 pub async fn request<S: LoadRequest + LoadEvents>(
+    host: &dyn Host,
     store: &S,
     key: &DeploymentKey,
     id: RequestId,
@@ -53,6 +55,7 @@ pub async fn request<S: LoadRequest + LoadEvents>(
             return Ok(finding);
         }
         before = Some(version);
+        host.pause(SETTLING).await;
     }
 }
 
@@ -87,6 +90,7 @@ async fn request_once<S: LoadRequest + LoadEvents>(
 /// # Errors
 /// [`Failure::Unavailable`].
 pub async fn all<S: ScanStore, O: Outbox>(
+    host: &dyn Host,
     store: &S,
     outbox: &O,
     key: &DeploymentKey,
@@ -95,7 +99,7 @@ pub async fn all<S: ScanStore, O: Outbox>(
     for id in all_ids(store).await? {
         verification.requests += 1;
         let finding = match RequestId::parse(&id) {
-            Ok(id) => request(store, key, id).await?,
+            Ok(id) => request(host, store, key, id).await?,
             Err(error) => Some(Finding::Unreadable(error.to_string())),
         };
         verification.findings.extend(finding.map(|finding| (id, finding)));

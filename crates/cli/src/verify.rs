@@ -6,6 +6,7 @@ use crate::aws;
 use crate::client::command::Session;
 use crate::exit::Exit;
 use crate::stopped_service::StoppedService;
+use countersign_api::problem::Code;
 use countersign_api::wire::{EventBody, EventsBody, RequestBody};
 use countersign_app::failure::Failure;
 use countersign_app::verify::{self, Published, Verification};
@@ -18,6 +19,7 @@ use countersign_core::text::escaped_line;
 use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::TableNames;
+use countersign_host::system::SystemHost;
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::Path;
@@ -79,18 +81,22 @@ async fn of_store(
     key: &DeploymentKey,
     published: &[Published],
 ) -> Result<Verification, Exit> {
+    let host = SystemHost::default();
     let failed = |error: Failure| Exit::from(format!("the store cannot be read: {error}"));
     let mut verification = if arguments.all {
-        verify::all(store, outbox, key).await.map_err(failed)?
+        verify::all(&host, store, outbox, key).await.map_err(failed)?
     } else {
         let mut verification = Verification::default();
         for id in &arguments.ids {
             let request_id = RequestId::parse(id)
                 .map_err(|error| Exit::usage(format!("`{}` {error}", escaped_line(id))))?;
-            let finding = verify::request(store, key, request_id).await.map_err(|error| match error {
-                Failure::Refused(Refusal::NotVisible) => Exit::not_found(format!("there is no request {id}")),
-                error => failed(error),
-            })?;
+            let finding =
+                verify::request(&host, store, key, request_id).await.map_err(|error| match error {
+                    Failure::Refused(Refusal::NotVisible) => {
+                        Exit::not_found(format!("there is no request {id}"))
+                    }
+                    error => failed(error),
+                })?;
             verification.requests += 1;
             verification.findings.extend(finding.map(|finding| (id.clone(), finding)));
         }
@@ -158,12 +164,24 @@ struct Checked {
 
 /// Asks the service, which holds each request against its trail, and checks here what can be checked
 /// without trusting it: the chain of hashes, and the digest of the content.
+///
+/// Of all requests, those whose trail the caller may not read are counted as unread. Whatever else fails
+/// ends the check, and what was found before is printed all the same.
 fn of_service(arguments: &VerifyArguments) -> Result<(), Exit> {
     let session = Session::open(&arguments.connection)?;
     let (ids, damaged) = if arguments.all { all_ids(&session)? } else { (arguments.ids.clone(), 0) };
     let mut checked = Vec::new();
+    let mut unread = 0;
+    let mut failure = None;
     for name in &ids {
-        checked.push(check(&session, name)?);
+        match check(&session, name) {
+            Ok(request) => checked.push(request),
+            Err(exit) if arguments.all && is_hidden(&exit) => unread += 1,
+            Err(exit) => {
+                failure = Some(exit);
+                break;
+            }
+        }
     }
     let requests = checked.len();
     if damaged > 0 {
@@ -178,7 +196,10 @@ fn of_service(arguments: &VerifyArguments) -> Result<(), Exit> {
                 request.findings.iter().map(|finding| json!({ "id": request.id, "finding": finding }))
             })
             .collect();
-        print(&json!({ "verified": findings.is_empty(), "requests": requests, "findings": findings }))?;
+        print(&json!({
+            "verified": findings.is_empty() && failure.is_none(),
+            "requests": requests, "unread": unread, "findings": findings,
+        }))?;
     } else {
         for request in &checked {
             for finding in &request.findings {
@@ -191,9 +212,24 @@ fn of_service(arguments: &VerifyArguments) -> Result<(), Exit> {
             count => format!("{count} findings"),
         };
         let plural = if requests == 1 { "" } else { "s" };
-        print(&format_args!("{requests} request{plural} checked: {outcome}"))?;
+        if requests > 0 || failure.is_none() {
+            print(&format_args!("{requests} request{plural} checked: {outcome}"))?;
+        }
+        if unread > 0 {
+            print(&format_args!("{unread} not checked: you may not read their trails"))?;
+        }
     }
-    if findings == 0 { Ok(()) } else { Err(Exit::told()) }
+    match failure {
+        Some(exit) => Err(exit),
+        None if findings == 0 => Ok(()),
+        None => Err(Exit::told()),
+    }
+}
+
+/// Whether a trail is not for the caller to read: they may list a request and not audit it, and one may be
+/// hidden from them between the list and the check.
+fn is_hidden(exit: &Exit) -> bool {
+    matches!(exit.problem, Some(Code::NotPermitted | Code::NotFound))
 }
 
 /// The ids of all requests that the caller may see: the open ones, and those that closed within the
@@ -232,7 +268,7 @@ fn check_once(session: &Session, name: &str) -> Result<(Option<u64>, Checked), E
     let request: RequestBody = match session.connection.find(name) {
         Ok(request) => request,
         // A damaged request is a finding, and the next one is looked at.
-        Err(exit) if exit.problem == Some(countersign_api::problem::Code::Integrity) => {
+        Err(exit) if exit.problem == Some(Code::Integrity) => {
             return Ok((None, Checked { id: name.to_owned(), findings: vec![exit.message] }));
         }
         Err(exit) => return Err(exit),

@@ -168,7 +168,7 @@ pub fn decide(
             return Err(Refusal::not_permitted("only the system writes down that a deadline has passed"));
         }
     } else {
-        if !policy.may(Action::View, actor, request, stamp.now).is_permitted() {
+        if !is_visible(request, command, actor, stamp.now, policy) {
             return Err(Refusal::NotVisible);
         }
         let is_sender = |person: &PersonId| policy.is_maker(actor, person);
@@ -216,6 +216,33 @@ fn remembered(
         key_digest: Digest::of(idempotency.key.as_str()),
         body_digest: idempotency.body_digest,
     })
+}
+
+/// Whether this actor may know of the request when they give this command. An approver who has lost the
+/// sight of a request still knows of their own approval, and may take it back.
+pub fn is_visible(
+    request: &Request,
+    command: &Command,
+    actor: &Actor,
+    now: Timestamp,
+    policy: &Policy,
+) -> bool {
+    let takes_back =
+        matches!(command, Command::Withdraw { .. }) && own_approvals(request, actor, policy).next().is_some();
+    *command == Command::Expire || takes_back || policy.may(Action::View, actor, request, now).is_permitted()
+}
+
+/// The approvals on record that are this actor's to take back. What was given under an address that has
+/// gone to another person is not that person's.
+fn own_approvals<'a>(
+    request: &'a Request,
+    actor: &'a Actor,
+    policy: &'a Policy,
+) -> impl Iterator<Item = &'a Decision> {
+    request
+        .decisions
+        .iter()
+        .filter(|decision| decision.verdict == Verdict::Approved && policy.is_maker(actor, &decision.person))
 }
 
 /// Whether this actor may give this command at all, whatever the request's state.
@@ -447,13 +474,8 @@ impl Deciding<'_> {
     /// Takes the actor's approvals back. What is left may be too few.
     fn withdraw(&self, status: Status, reason: Option<&CommentText>) -> Result<(Status, Change), Refusal> {
         let Self { request, terms, policy, .. } = self;
-        // What was given under an address that has gone to another person is not that person's to take
-        // back.
-        let theirs = |decision: &&Decision| {
-            decision.verdict == Verdict::Approved && policy.is_maker(self.actor, &decision.person)
-        };
         let withdraws: Vec<EventId> =
-            request.decisions.iter().filter(theirs).map(|decision| decision.event_id).collect();
+            own_approvals(request, self.actor, policy).map(|approval| approval.event_id).collect();
         if withdraws.is_empty() {
             return Err(Refusal::NotDecided(status));
         }

@@ -1,0 +1,131 @@
+//! The stored formats as docs/data-model.md describes them, read by a program in another language that
+//! knows that page only: `tests/readers/store.py`.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use countersign_e2e::grants::root;
+use countersign_e2e::inspection::{DEPLOYMENT_KEY, scan, tables};
+use countersign_e2e::service::Service;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+/// An attribute as plain JSON.
+fn plain(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => json!(text),
+        AttributeValue::N(number) => serde_json::from_str(number).unwrap(),
+        AttributeValue::Bool(is) => json!(is),
+        AttributeValue::L(elements) => elements.iter().map(plain).collect(),
+        AttributeValue::M(members) => {
+            members.iter().map(|(name, value)| (name.clone(), plain(value))).collect::<Map<_, _>>().into()
+        }
+        other => panic!("no item holds {other:?}"),
+    }
+}
+
+fn dump(service: &Service) -> Value {
+    let tables = tables();
+    let items = |table: &str| -> Value {
+        let items = service.block_on(scan(&service.database, table));
+        items.into_iter().map(|item| plain(&AttributeValue::M(item))).collect()
+    };
+    json!({
+        "key": DEPLOYMENT_KEY.map(|byte| format!("{byte:02x}")).concat(),
+        "approvals": items(&tables.approvals),
+        "audit": items(&tables.audit),
+        "outbox": items(&tables.outbox),
+    })
+}
+
+/// Whether the program finds nothing, and what it prints.
+fn read(store: &Value) -> (bool, String) {
+    let mut program = Command::new("python3")
+        .arg(root().join("tests/readers/store.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("these tests need Python 3");
+    program.stdin.take().unwrap().write_all(store.to_string().as_bytes()).unwrap();
+    let output = program.wait_with_output().unwrap();
+    (output.status.success(), String::from_utf8(output.stdout).unwrap())
+}
+
+/// A store with every status, and with every attribute that a request can have.
+fn store() -> Service {
+    let service = Service::start();
+    let (ann, bob) = (service.requester("ann"), service.approver("bob"));
+    let mut full = Service::high();
+    full["estimated_cost"] = json!(0.00001);
+    full["estimated_duration"] = json!("15 minutes");
+    full["ticket"] = json!("OPS-1234");
+    full["rollback_plan"] = json!("Zur\u{fc}ck \u{1f600} \"quoted\" \\ /");
+    let rich = ann.post_with_key("/v1/approvals", &full, "make").expect(201);
+    let path = format!("/v1/approvals/{}", rich["request_id"].as_str().unwrap());
+    for name in ["bob", "cy"] {
+        let body = json!({ "comments": "\u{e9} agreed", "content_digest": rich["content_digest"] });
+        service.approver(name).post_with_key(&format!("{path}/approve"), &body, name).expect(200);
+    }
+    service.approver("cy").post(&format!("{path}/withdraw"), &json!({ "reason": "too early" })).expect(200);
+    Service::approve(&service.approver("dan"), &path).expect(200);
+    let finish = |path: &str, outcome: &str| {
+        let mut body = json!({ "execution_id": Service::started(&ann, path), "outcome": outcome });
+        body["result"] = json!({ "rows": [1, "\u{e9}"] });
+        body["actual_cost"] = json!(12.5);
+        ann.put(&format!("{path}/execution"), &body).expect(200);
+    };
+    finish(&path, "succeeded");
+    finish(&service.approved(&ann), "failed");
+    Service::started(&ann, &service.approved(&ann));
+    service.approved(&ann);
+    let create = || Service::create(&ann, &Service::medium());
+    bob.post(&format!("{}/reject", create()), &json!({ "reason": "no" })).expect(200);
+    ann.post(&format!("{}/cancel", create()), &json!({ "reason": "not needed" })).expect(200);
+    create();
+    service.host.advance_milliseconds(100 * 60 * 60 * 1000);
+    service.expire();
+    create();
+    service
+}
+
+#[test]
+fn another_language_reads_every_digest_chain_and_seal() {
+    let service = store();
+    let dump = dump(&service);
+    let statuses: BTreeSet<_> =
+        dump["approvals"].as_array().unwrap().iter().map(|item| item["status"].as_str().unwrap()).collect();
+    assert!(statuses.len() >= 7, "{statuses:?}");
+    let (is_whole, said) = read(&dump);
+    assert!(is_whole, "{said}");
+    assert!(said.contains("\"approvals\": "), "{said}");
+}
+
+/// The program can say no.
+#[test]
+fn another_language_finds_what_was_edited() {
+    let service = store();
+    let dump = dump(&service);
+    for (table, attribute, value) in [
+        ("approvals", "instance_id", json!("other-db")),
+        ("approvals", "parameters", json!("{}")),
+        ("approvals", "status", json!("approved")),
+        ("approvals", "seal", json!("0".repeat(64))),
+        (
+            "approvals",
+            "comments",
+            json!([{
+                "person": "bob@example.com", "at": "2026-01-01T00:00:00.000Z", "text": "said", "event_id": "0"
+            }]),
+        ),
+        ("approvals", "audit_head", json!("0".repeat(64))),
+        ("audit", "event", dump["audit"][1]["event"].clone()),
+        ("outbox", "message", json!("{}")),
+    ] {
+        let mut edited = dump.clone();
+        let items = edited[table].as_array_mut().unwrap();
+        let item = items.iter_mut().find(|item| item[attribute] != value).unwrap();
+        item[attribute] = value;
+        let (is_whole, said) = read(&edited);
+        assert!(!is_whole, "{table}.{attribute}: {said}");
+    }
+}
