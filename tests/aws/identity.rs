@@ -6,6 +6,8 @@ use countersign_e2e::gateway::{self, Request};
 use countersign_e2e::inspection::snapshot;
 use countersign_e2e::service::Service;
 use countersign_e2e::signature::{self, ISSUER_JWKS, issuer_token, issuer_token_with};
+use countersign_lambda::environment::Environment;
+use countersign_lambda::gateway::Authentication;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -98,6 +100,84 @@ fn the_gateways_word_is_good_for_the_token_it_has_seen_and_no_other() {
         assert_eq!(status(&functions, &event), 401, "{name}");
     }
     assert_eq!(functions.block_on(snapshot(&functions.database)), before, "nothing was written");
+}
+
+/// THREATS 64: claims that are objects, or lists of them, in the two forms that gateways write them in.
+/// The texts are written down here, so that no code of ours decides what a gateway writes.
+const CLAIMS: &str = r#"{"iss":"https://id.example.com","aud":["account","countersign"],"sub":"7e1c",
+    "exp":4102444800,"email":"ann@example.com","email_verified":true,
+    "realm_access":{"roles":["developer","offline_access"]},
+    "identities":[{"userId":"1","primary":"true","providerName":"Corp"}],"amr":["pwd",1],
+    "address":{"street_address":"1 Main St","country":"IS"},"nothing":null}"#;
+const DESCRIBED: [&str; 2] = [
+    r#"{"iss":"https://id.example.com","aud":"[account countersign]","sub":"7e1c","exp":"4.1024448e+09",
+    "email":"ann@example.com","email_verified":"true","realm_access":"map[roles:[developer offline_access]]",
+    "identities":"[map[primary:true providerName:Corp userId:1]]","amr":"[pwd 1]",
+    "address":"map[country:IS street_address:1 Main St]","nothing":"<nil>"}"#,
+    r#"{"iss":"https://id.example.com","aud":"[account countersign]","sub":"7e1c","exp":"4102444800",
+    "email":"ann@example.com","email_verified":"true",
+    "realm_access":"{\"roles\": [\"developer\", \"offline_access\"]}",
+    "identities":"[{\"primary\":\"true\",\"providerName\":\"Corp\",\"userId\":\"1\"}]","amr":"[\"pwd\",1]",
+    "address":"{\"country\":\"IS\",\"street_address\":\"1 Main St\"}"}"#,
+];
+
+/// The second of two audiences, and groups in an object, with and without the issuer's keys.
+#[test]
+fn threat_64_claims_that_are_not_read_are_not_compared() {
+    let nested = ("GROUPS_CLAIM", "realm_access.roles");
+    let audiences = ("OIDC_AUDIENCE", "another,countersign");
+    let own = [ISSUER[0], audiences, nested];
+    for functions in
+        [Functions::start(&own), Functions::start(&[&own[..], &[("JWKS", ISSUER_JWKS)]].concat())]
+    {
+        let claims: Value = serde_json::from_str(CLAIMS).unwrap();
+        let bearer = format!("Bearer {}", issuer_token(&claims));
+        for described in DESCRIBED {
+            let described: Value = serde_json::from_str(described).unwrap();
+            let described_as = |described: &Value| {
+                let mut event = creation(Some(&bearer), None);
+                event["requestContext"]["authorizer"] = json!({ "jwt": { "claims": described } });
+                status(&functions, &event)
+            };
+            assert_eq!(described_as(&described), 201, "{described}");
+            for (name, wrong) in [
+                ("email", json!("bob@example.com")),
+                ("aud", json!("[account]")),
+                ("aud", json!("[countersign account]")),
+                ("exp", json!("4102444801")),
+                ("realm_access", Value::Null),
+                ("realm_access.roles", json!("[admin]")),
+            ] {
+                let mut odd = described.clone();
+                if wrong.is_null() {
+                    odd.as_object_mut().unwrap().remove(name);
+                } else {
+                    odd[name] = wrong;
+                }
+                assert_eq!(described_as(&odd), 401, "{name}: {odd}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_token_for_none_of_several_audiences_is_refused() {
+    let functions = Functions::start(&[ISSUER[0], ("OIDC_AUDIENCE", "another, countersign")]);
+    let for_audience = |audience: Value| {
+        let claims = with("aud", audience);
+        let bearer = format!("Bearer {}", issuer_token(&claims));
+        status(&functions, &creation(Some(&bearer), Some(&claims)))
+    };
+    for ours in [json!("another"), json!("countersign"), json!(["x", "another"])] {
+        assert_eq!(for_audience(ours.clone()), 201, "{ours}");
+    }
+    for other in [json!("another,countersign"), json!("another, countersign"), json!(""), json!([])] {
+        assert_eq!(for_audience(other.clone()), 401, "{other}");
+    }
+    for (name, wrong) in [("OIDC_AUDIENCE", "countersign,"), ("GROUPS_CLAIM", "realm_access..roles")] {
+        let error = Authentication::read(&Environment::of([(name, wrong)])).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{name} must be ")) && !error.contains(wrong), "{error}");
+    }
 }
 
 #[test]

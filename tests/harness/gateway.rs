@@ -91,14 +91,20 @@ pub fn event(request: &Request, claims: Option<&Map<String, Value>>) -> Value {
     event
 }
 
-/// A claim as the authorizer hands it over.
+/// A claim as the authorizer hands it over: what the language that it is written in makes of a value
+/// (Go, package fmt, verb `%v`), with whole numbers in full.
 fn flattened(claim: &Value) -> String {
+    let list = |items: Vec<String>| format!("[{}]", items.join(" "));
     match claim {
+        Value::Null => "<nil>".to_owned(),
         Value::String(text) => text.clone(),
-        Value::Array(elements) => {
-            format!("[{}]", elements.iter().map(flattened).collect::<Vec<_>>().join(" "))
+        Value::Bool(_) | Value::Number(_) => claim.to_string(),
+        Value::Array(elements) => list(elements.iter().map(flattened).collect()),
+        Value::Object(members) => {
+            let sorted: BTreeMap<_, _> = members.iter().collect();
+            let member = |(name, value): (&String, &Value)| format!("{name}:{}", flattened(value));
+            format!("map{}", list(sorted.into_iter().map(member).collect()))
         }
-        other => other.to_string(),
     }
 }
 

@@ -5,8 +5,9 @@ use countersign::authentication::Authenticator;
 use countersign::issuer::KeySource;
 use countersign_app::host::Host as _;
 use countersign_core::actor::Channel;
+use countersign_e2e::client::Client;
 use countersign_e2e::manual_host::ManualHost;
-use countersign_e2e::program::Program;
+use countersign_e2e::program::{Program, run};
 use countersign_e2e::service::Service;
 use countersign_e2e::signature::{ISSUER_JWKS, issuer_token};
 use countersign_identity::claims::ClaimNames;
@@ -63,6 +64,50 @@ fn tokens_of_an_issuer_are_accepted_and_then_no_others() {
     caller.get("/v1/approvals").expect_problem(401, "unauthenticated");
 }
 
+#[test]
+fn groups_in_an_object_count_and_each_of_several_audiences_will_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let jwks = directory.path().join("jwks.json");
+    fs::write(&jwks, ISSUER_JWKS).unwrap();
+    let mut arguments = vec!["--oidc-issuer", "https://id.example.com", "--jwks", jwks.to_str().unwrap()];
+    arguments.extend(["--oidc-audience", "one,two", "--oidc-audience", "three"]);
+    let groups = r"https://example.com/groups,realm_access.roles,resource_access.my\.app.roles";
+    arguments.extend(["--groups-claim", groups]);
+    let program = Program::start_with(BINARY, &directory.path().join("data"), &arguments);
+    let status = |audience: Value, groups: Value| {
+        let mut claims = json!({ "iss": "https://id.example.com", "aud": audience, "exp": 4_000_000_000_u64,
+            "email": "ann@example.com", "email_verified": true });
+        claims.as_object_mut().unwrap().extend(groups.as_object().unwrap().clone());
+        let caller = Client::new(program.base(), Some(issuer_token(&claims)));
+        caller.post("/v1/approvals", &Service::high()).status
+    };
+    let nested = || json!({ "realm_access": { "roles": ["developer"] } });
+    for audience in [json!("one"), json!("two"), json!("three"), json!(["x", "three"])] {
+        assert_eq!(status(audience.clone(), nested()), 201, "{audience}");
+    }
+    for audience in [json!("one,two"), json!("x"), json!(""), json!(["x"]), json!({ "one": "one" })] {
+        assert_eq!(status(audience.clone(), nested()), 401, "{audience}");
+    }
+    for (groups, expected) in [
+        (json!({ "https://example.com/groups": "developer" }), 201),
+        (json!({ "resource_access": { "my.app": { "roles": ["developer"] } } }), 201),
+        (json!({ "realm_access.roles": "developer" }), 201),
+        (json!({ "realm_access.roles": "nothing", "realm_access": { "roles": ["developer"] } }), 403),
+        (json!({ "resource_access": { "my": { "app": { "roles": ["developer"] } } } }), 403),
+        (json!({ "realm_access": { "groups": ["developer"] } }), 403),
+        (json!({ "groups": ["developer"] }), 403),
+        (json!({ "realm_access": "developer" }), 401),
+        (json!({ "realm_access": { "roles": { "developer": true } } }), 401),
+    ] {
+        assert_eq!(status(json!("one"), groups.clone()), expected, "{groups}");
+    }
+    for (name, wrong) in [("--oidc-audience", "one,"), ("--groups-claim", "a..b")] {
+        let output = run(BINARY, &["serve", "--oidc-issuer", "https://id.example.com", name, wrong]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && error.contains(name) && error.contains("must be"), "{error}");
+    }
+}
+
 /// Answers GET requests with what a path stands for, until the process ends. Gives its address.
 fn serve_documents(documents: impl Fn(&str, &str) -> Option<String> + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -100,7 +145,7 @@ fn an_issuer_describes_where_its_keys_are() {
         "email": "ann@example.com", "email_verified": true, "groups": ["developer"] });
     let authorization = format!("Bearer {}", issuer_token(&claims));
     let headers = [("authorization", authorization.as_str())];
-    let caller = countersign_e2e::client::Client::new(program.base(), None);
+    let caller = Client::new(program.base(), None);
     caller.send("GET", "/v1/approvals", &headers, b"").unwrap().expect(200);
 }
 
@@ -113,7 +158,7 @@ fn new_keys_are_found_and_withdrawn_ones_are_forgotten() {
     let verifier = Verifier {
         keys: Keys::Issuer(source.read().unwrap()),
         issuer: "https://id.example.com".to_owned(),
-        audience: "countersign-app".to_owned(),
+        audiences: vec!["countersign-app".to_owned()],
         claim_names: ClaimNames::default(),
         channel: Channel::Local,
     };

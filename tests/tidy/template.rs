@@ -201,7 +201,7 @@ fn routes_are_those_of_the_code_and_all_but_health_ask_for_a_token() {
 
     let auth = &template["Resources"]["Api"]["Properties"]["Auth"];
     let authorizer = &auth["Authorizers"][text(&auth["DefaultAuthorizer"])];
-    let token = json!({ "issuer": { "!Ref": "OidcIssuer" }, "audience": [{ "!Ref": "OidcAudience" }] });
+    let token = json!({ "issuer": { "!Ref": "OidcIssuer" }, "audience": { "!Ref": "OidcAudience" } });
     assert_eq!(authorizer["JwtConfiguration"], token);
     assert_eq!(authorizer["IdentitySource"], "$request.header.Authorization");
 }

@@ -10,6 +10,8 @@ use crate::policy::PolicyArguments;
 use clap::{Args, Parser, Subcommand};
 use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;
+use countersign_identity::claim_path::ClaimPath;
+use countersign_identity::token;
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -141,9 +143,16 @@ pub struct IssuerArguments {
     #[arg(long, value_name = "URL", env = "OIDC_ISSUER", requires = "oidc_audience")]
     pub oidc_issuer: Option<String>,
 
-    /// The audience (or client id) that its tokens must be for
-    #[arg(long, value_name = "AUDIENCE", env = "OIDC_AUDIENCE", requires = "oidc_issuer")]
-    pub oidc_audience: Option<String>,
+    /// The audience (or client id) that its tokens must be for; one of them, if there are several
+    #[arg(
+        long,
+        value_name = "AUDIENCE",
+        env = "OIDC_AUDIENCE",
+        value_delimiter = ',',
+        value_parser = token::audience,
+        requires = "oidc_issuer"
+    )]
+    pub oidc_audience: Vec<String>,
 
     /// The issuer's keys: a file, or an https URL; found through the issuer if left out
     #[arg(long, value_name = "FILE|URL", env = "JWKS", requires = "oidc_issuer")]
@@ -153,15 +162,16 @@ pub struct IssuerArguments {
     #[arg(long, value_name = "NAME", env = "EMAIL_CLAIM", default_value = "email")]
     pub email_claim: String,
 
-    /// The claims with the groups
+    /// The claims with the groups; `realm_access.roles` is the member roles of the claim `realm_access`
     #[arg(
         long,
         value_name = "NAMES",
         env = "GROUPS_CLAIM",
         value_delimiter = ',',
+        value_parser = ClaimPath::parse,
         default_value = "cognito:groups,groups"
     )]
-    pub groups_claim: Vec<String>,
+    pub groups_claim: Vec<ClaimPath>,
 
     /// The issuer vouches for every e-mail: do not ask whether it is verified
     #[arg(long, env = "OIDC_EMAIL_TRUSTED")]

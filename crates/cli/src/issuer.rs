@@ -28,9 +28,7 @@ pub enum KeySource {
 /// # Errors
 /// When its keys cannot be read.
 pub fn configured(arguments: &IssuerArguments) -> Result<Option<(Verifier, KeySource)>, String> {
-    let (Some(issuer), Some(audience)) = (&arguments.oidc_issuer, &arguments.oidc_audience) else {
-        return Ok(None);
-    };
+    let Some(issuer) = &arguments.oidc_issuer else { return Ok(None) };
     let source = match &arguments.jwks {
         Some(url) if url.contains("://") => KeySource::Url(url.clone()),
         Some(file) => KeySource::File(file.clone()),
@@ -39,7 +37,7 @@ pub fn configured(arguments: &IssuerArguments) -> Result<Option<(Verifier, KeySo
     let verifier = Verifier {
         keys: Keys::Issuer(source.read()?),
         issuer: issuer.clone(),
-        audience: audience.clone(),
+        audiences: arguments.oidc_audience.clone(),
         claim_names: ClaimNames {
             email: arguments.email_claim.clone(),
             groups: arguments.groups_claim.clone(),

@@ -1,5 +1,6 @@
 //! What the claims of a verified token say about who calls.
 
+use crate::claim_path::ClaimPath;
 use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::person::PersonId;
 use serde_json::{Map, Value};
@@ -12,8 +13,8 @@ pub type Claims = Map<String, Value>;
 pub struct ClaimNames {
     /// The claim with the e-mail.
     pub email: String,
-    /// The claims with group names; all that are there count.
-    pub groups: Vec<String>,
+    /// Where group names stand; all that are there count.
+    pub groups: Vec<ClaimPath>,
     /// Whether the issuer vouches for every e-mail it names, so that `email_verified` is not asked.
     pub email_is_trusted: bool,
 }
@@ -22,7 +23,7 @@ impl Default for ClaimNames {
     fn default() -> Self {
         Self {
             email: "email".to_owned(),
-            groups: vec!["cognito:groups".to_owned(), "groups".to_owned()],
+            groups: ["cognito:groups", "groups"].into_iter().flat_map(ClaimPath::parse).collect(),
             email_is_trusted: false,
         }
     }
@@ -96,8 +97,8 @@ fn client_subject(claims: &Claims) -> Option<&str> {
 
 fn groups(claims: &Claims, names: &ClaimNames) -> Result<Vec<String>, InvalidClaims> {
     let mut groups = Vec::new();
-    for name in &names.groups {
-        match claims.get(name) {
+    for path in &names.groups {
+        match path.find(claims).map_err(|_| InvalidClaims::Groups)? {
             None => {}
             Some(Value::String(group)) => groups.push(group.clone()),
             Some(Value::Array(listed)) => {
@@ -141,6 +142,26 @@ mod tests {
         assert_eq!(actor(claims, &names, Channel::Local), Err(InvalidClaims::UnverifiedEmail));
         let names = ClaimNames { email_is_trusted: true, ..names };
         assert!(actor(claims, &names, Channel::Local).is_ok());
+    }
+
+    #[test]
+    fn groups_can_stand_in_an_object() {
+        let path = |text| ClaimPath::parse(text).unwrap();
+        let names =
+            ClaimNames { groups: vec![path("realm_access.roles"), path("groups")], ..ClaimNames::default() };
+        let check = |claims: Value| {
+            let mut claims = claims.as_object().unwrap().clone();
+            claims.insert("email".to_owned(), json!("ann@example.com"));
+            claims.insert("email_verified".to_owned(), json!(true));
+            let actor = actor(&claims, &names, Channel::Local)?;
+            Ok(actor.groups.iter().map(|group| group.as_str().to_owned()).collect::<Vec<_>>())
+        };
+        let both = json!({"realm_access": {"roles": ["approver"], "x": 1}, "groups": "developer"});
+        assert_eq!(check(both), Ok(vec!["approver".to_owned(), "developer".to_owned()]));
+        assert_eq!(check(json!({"realm_access": {}})), Ok(vec![]));
+        for odd in [json!("approver"), json!(["approver"]), json!({"roles": {"approver": true}})] {
+            assert_eq!(check(json!({"realm_access": odd})), Err(InvalidClaims::Groups), "{odd}");
+        }
     }
 
     #[test]

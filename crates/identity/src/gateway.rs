@@ -5,6 +5,7 @@
 //! the token itself, and the gateway's are what they are checked against: a token that the gateway
 //! has not seen names nobody.
 
+use crate::claim_path::ClaimPath;
 use crate::claims::{self, ClaimNames, Claims};
 use crate::token::{ISSUER_LEEWAY_MILLISECONDS, InvalidToken, MAX_TOKEN_BYTES, check_times, is_for};
 use base64::Engine as _;
@@ -19,16 +20,15 @@ use serde_json::Value;
 pub struct Gateway {
     /// The one issuer, if it is known here; the authorizer has its own opinion.
     pub issuer: Option<String>,
-    /// The one audience, likewise.
-    pub audience: Option<String>,
+    /// The audiences, likewise; none are compared if there are none.
+    pub audiences: Vec<String>,
     /// Which claims are read.
     pub claim_names: ClaimNames,
 }
 
-/// The claims that say who calls and what the token is good for. Each stands in the token and in
-/// the gateway's claims, or in neither.
-const DECIDING: [&str; 9] =
-    ["sub", "iss", "aud", "client_id", "azp", "username", "cognito:username", "email_verified", "exp"];
+/// The claims that are read besides e-mail and groups: who calls, and what the token is good for.
+const READ: [&str; 10] =
+    ["sub", "iss", "aud", "client_id", "azp", "username", "cognito:username", "email_verified", "exp", "nbf"];
 
 impl Gateway {
     /// Who the bearer of a token is at `now`. `described` is what the gateway says of the token.
@@ -41,7 +41,7 @@ impl Gateway {
         let is_known = |name: &str, expected: &Option<String>| {
             expected.is_none() || claims.get(name).and_then(Value::as_str) == expected.as_deref()
         };
-        let is_for_us = self.audience.as_deref().is_none_or(|audience| is_for(&claims, audience));
+        let is_for_us = self.audiences.is_empty() || is_for(&claims, &self.audiences);
         if !is_known("iss", &self.issuer) || !is_for_us {
             return Err(InvalidToken::Untrusted);
         }
@@ -49,7 +49,7 @@ impl Gateway {
         Ok(claims::actor(&claims, &self.claim_names, Channel::Api)?)
     }
 
-    /// Whether the gateway has described the token with this payload, and no other.
+    /// Whether the gateway has described this token, as far as it is read here.
     ///
     /// # Errors
     /// [`InvalidToken::NotDescribed`] if it has not.
@@ -57,15 +57,17 @@ impl Gateway {
         self.compare(&payload(token)?, described)
     }
 
+    /// Each claim that is read stands in the token and in the gateway's claims, or in neither, and says
+    /// the same. What the gateway makes of any other claim is of no account.
     fn compare(&self, claims: &Claims, described: &Claims) -> Result<(), InvalidToken> {
-        let deciding = DECIDING.into_iter().chain([self.claim_names.email.as_str()]);
-        let mut deciding = deciding.chain(self.claim_names.groups.iter().map(String::as_str));
-        let stands_in_both = |name: &str| claims.contains_key(name) == described.contains_key(name);
-        let says_the_same = |(name, text): (&String, &Value)| {
-            let text = text.as_str().unwrap_or_default();
-            claims.get(name).is_some_and(|claim| is_flattened(claim, text))
+        let groups = self.claim_names.groups.iter().flat_map(ClaimPath::claims);
+        let mut read = READ.into_iter().chain([self.claim_names.email.as_str()]).chain(groups);
+        let says_the_same = |name: &str| match (claims.get(name), described.get(name)) {
+            (Some(claim), Some(described)) => is_flattened(claim, described),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
         };
-        if described.is_empty() || !deciding.all(stands_in_both) || !described.iter().all(says_the_same) {
+        if described.is_empty() || !read.all(says_the_same) {
             return Err(InvalidToken::NotDescribed);
         }
         Ok(())
@@ -90,27 +92,24 @@ pub fn payload(token: &str) -> Result<Claims, InvalidToken> {
     }
 }
 
-/// Whether `text` is what the gateway makes of a claim. Numbers are compared as numbers: it may
-/// write them with an exponent. What it makes of an object is not documented, so nothing is read
-/// from one, and any text will do.
-fn is_flattened(claim: &Value, text: &str) -> bool {
+/// Whether `described` is what the gateway makes of a claim. Numbers are compared as numbers: it may
+/// write them with an exponent. What it makes of an object, of a list of anything but texts, and of
+/// `null` is not documented, so that it has named the claim is all that can be asked.
+fn is_flattened(claim: &Value, described: &Value) -> bool {
+    let is = |text: &str| described == text;
     match claim {
-        Value::String(string) => string == text,
-        Value::Bool(bool) => text == if *bool { "true" } else { "false" },
+        Value::String(string) => is(string),
+        Value::Bool(bool) => is(if *bool { "true" } else { "false" }),
         Value::Number(number) => {
-            text.parse::<f64>().is_ok_and(|described| number.as_f64() == Some(described))
+            let described = described.as_str().and_then(|text| text.parse::<f64>().ok());
+            described.is_some_and(|described| number.as_f64() == Some(described))
         }
         Value::Array(elements) => {
-            let elements: Vec<_> = elements.iter().map(element).collect();
-            text == format!("[{}]", elements.join(" "))
+            let texts: Option<Vec<_>> = elements.iter().map(Value::as_str).collect();
+            texts.is_none_or(|texts| is(&format!("[{}]", texts.join(" "))))
         }
         Value::Null | Value::Object(_) => true,
     }
-}
-
-/// An element of a flattened list.
-fn element(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]
@@ -142,7 +141,7 @@ mod tests {
     fn check(claims: &Value, described: &Value) -> Result<Actor, InvalidToken> {
         let gateway = Gateway {
             issuer: Some("https://issuer.example".to_owned()),
-            audience: Some("countersign".to_owned()),
+            audiences: vec!["countersign".to_owned()],
             ..Gateway::default()
         };
         gateway.verify(&token(claims), described.as_object().unwrap(), now())
@@ -191,6 +190,65 @@ mod tests {
             assert_eq!(check(&good(), &less), Err(InvalidToken::NotDescribed), "{name} not described");
         }
         assert_eq!(check(&good(), &json!({})), Err(InvalidToken::NotDescribed));
+    }
+
+    /// THREATS 64. What two gateways make of one payload, written down: nothing here computes it.
+    #[test]
+    fn threat_64_a_claim_that_is_not_read_may_be_described_in_any_form() {
+        const PAYLOAD: &str = r#"{"iss":"https://issuer.example","aud":["other","countersign"],"sub":"7e1c",
+            "email":"Ann@example.com","email_verified":true,"exp":1767225660,"iat":1767225600.5,
+            "groups":["developer","approver"],"realm_access":{"roles":["auditor"],"more":{"b":1,"a":null}},
+            "identities":[{"userId":"1","primary":true,"dateCreated":1620000000000}],"amr":["pwd",2,null],
+            "address":{"street":"1 Main St","country":"IS"},"phone_number":null}"#;
+        const GO: &str = r#"{"iss":"https://issuer.example","aud":"[other countersign]","sub":"7e1c",
+            "email":"Ann@example.com","email_verified":"true","exp":"1.76722566e+09","iat":"1.7672256005e+09",
+            "groups":"[developer approver]","realm_access":"map[more:map[a:<nil> b:1] roles:[auditor]]",
+            "identities":"[map[dateCreated:1.62e+12 primary:true userId:1]]","amr":"[pwd 2 <nil>]",
+            "address":"map[country:IS street:1 Main St]","phone_number":"<nil>"}"#;
+        const JSON: &str = r#"{"iss":"https://issuer.example","aud":"[other countersign]","sub":"7e1c",
+            "email":"Ann@example.com","email_verified":"true","exp":"1767225660","iat":"1767225600",
+            "groups":"[developer approver]","realm_access":"{\"more\":{\"a\":null,\"b\":1},\"roles\":[\"auditor\"]}",
+            "identities":"[{\"dateCreated\":1620000000000,\"primary\":true,\"userId\":\"1\"}]","amr":"[\"pwd\",2,null]",
+            "address":"{\"country\": \"IS\", \"street\": \"1 Main St\"}"}"#;
+        let token = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(PAYLOAD));
+        let path = |text| ClaimPath::parse(text).unwrap();
+        let names = |groups| ClaimNames { groups, ..ClaimNames::default() };
+        for (groups, expected) in [
+            (vec![path("groups")], vec!["approver", "developer"]),
+            (vec![path("realm_access.roles"), path("groups")], vec!["approver", "auditor", "developer"]),
+        ] {
+            let gateway = Gateway { claim_names: names(groups), ..Gateway::default() };
+            for form in [GO, JSON] {
+                let described: Value = serde_json::from_str(form).unwrap();
+                let described = described.as_object().unwrap();
+                let ann = gateway.verify(&token, described, now()).unwrap();
+                assert_eq!(
+                    ann.groups.iter().map(|group| group.as_str()).collect::<Vec<_>>(),
+                    expected,
+                    "{form}"
+                );
+                for (name, wrong) in [
+                    ("groups", "[developer approver admin]"),
+                    ("aud", "[other]"),
+                    ("sub", "7e1d"),
+                    ("nbf", "1767225600"),
+                ] {
+                    let mut odd = described.clone();
+                    odd.insert(name.to_owned(), json!(wrong));
+                    assert_eq!(
+                        gateway.verify(&token, &odd, now()),
+                        Err(InvalidToken::NotDescribed),
+                        "{name}"
+                    );
+                }
+            }
+        }
+        // The claim that a path begins at is read: it stands in both.
+        let gateway = Gateway { claim_names: names(vec![path("realm_access.roles")]), ..Gateway::default() };
+        let mut less: Value = serde_json::from_str(GO).unwrap();
+        less.as_object_mut().unwrap().remove("realm_access");
+        let less = less.as_object().unwrap();
+        assert_eq!(gateway.verify(&token, less, now()), Err(InvalidToken::NotDescribed));
     }
 
     #[test]

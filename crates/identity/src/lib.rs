@@ -7,6 +7,7 @@
 //! [`Actor`]: countersign_core::actor::Actor
 #![warn(missing_docs)]
 
+pub mod claim_path;
 pub mod claims;
 pub mod gateway;
 pub mod token;

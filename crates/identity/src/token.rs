@@ -119,8 +119,8 @@ pub struct Verifier {
     pub keys: Keys,
     /// The one issuer.
     pub issuer: String,
-    /// The one audience.
-    pub audience: String,
+    /// The audiences: a token must be for one of them.
+    pub audiences: Vec<String>,
     /// Which claims are read.
     pub claim_names: ClaimNames,
     /// By which door the caller comes.
@@ -133,7 +133,7 @@ impl Verifier {
         Self {
             keys: Keys::Local(key),
             issuer: LOCAL_ISSUER.to_owned(),
-            audience: LOCAL_ISSUER.to_owned(),
+            audiences: vec![LOCAL_ISSUER.to_owned()],
             claim_names: ClaimNames::default(),
             channel: Channel::Local,
         }
@@ -157,7 +157,7 @@ impl Verifier {
         validation.validate_aud = false;
         let data =
             jsonwebtoken::decode::<Claims>(token, &key, &validation).map_err(|_| InvalidToken::Untrusted)?;
-        if !is_for(&data.claims, &self.audience) {
+        if !is_for(&data.claims, &self.audiences) {
             return Err(InvalidToken::Untrusted);
         }
         let leeway = match self.keys {
@@ -198,14 +198,25 @@ impl Verifier {
     }
 }
 
-/// Whether a token with these claims is meant for `audience`. Access tokens of Amazon Cognito name
-/// it `client_id`.
-pub(crate) fn is_for(claims: &Claims, audience: &str) -> bool {
+/// Whether a token with these claims is meant for one of `audiences`. Access tokens of Amazon Cognito
+/// name it `client_id`.
+pub(crate) fn is_for(claims: &Claims, audiences: &[String]) -> bool {
+    let is_ours = |named: &Value| audiences.iter().any(|audience| named == audience);
     match claims.get("aud") {
-        Some(Value::String(only)) => only == audience,
-        Some(Value::Array(audiences)) => audiences.iter().any(|one| one == audience),
-        Some(_) => false,
-        None => claims.get("client_id").is_some_and(|client| client == audience),
+        Some(Value::Array(several)) => several.iter().any(is_ours),
+        Some(only) => is_ours(only),
+        None => claims.get("client_id").is_some_and(is_ours),
+    }
+}
+
+/// Reads an audience. White space around it belongs to the list that it stands in.
+///
+/// # Errors
+/// The rule, if there is none: a token for `""` would be for everybody.
+pub fn audience(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("must be an audience, or several with commas between them"),
+        audience => Ok(audience.to_owned()),
     }
 }
 

@@ -6,6 +6,7 @@ use countersign_api::call::{Input, Reply};
 use countersign_api::problem::Problem;
 use countersign_core::actor::{Actor, Channel};
 use countersign_core::timestamp::Timestamp;
+use countersign_identity::claim_path::ClaimPath;
 use countersign_identity::claims::ClaimNames;
 use countersign_identity::gateway::Gateway;
 use countersign_identity::token::{self, InvalidToken, JwkSet, Keys, Verifier};
@@ -28,10 +29,15 @@ impl Authentication {
     /// A variable that cannot be used; a key set without issuer and audience.
     pub fn read(environment: &Environment) -> Result<Self, InvalidVariable> {
         let defaults = ClaimNames::default();
-        let groups: Vec<_> = defaults.groups.iter().map(String::as_str).collect();
+        let groups = environment.names("GROUPS_CLAIM", &[]);
+        let groups: Result<Vec<_>, _> = groups.iter().map(|path| ClaimPath::parse(path)).collect();
+        let groups = groups.map_err(|rule| Environment::invalid("GROUPS_CLAIM", rule))?;
+        let audiences = environment.names("OIDC_AUDIENCE", &[]);
+        let audiences: Result<Vec<_>, _> = audiences.iter().map(|text| token::audience(text)).collect();
+        let audiences = audiences.map_err(|rule| Environment::invalid("OIDC_AUDIENCE", rule))?;
         let claim_names = ClaimNames {
             email: environment.optional("EMAIL_CLAIM").unwrap_or(&defaults.email).to_owned(),
-            groups: environment.names("GROUPS_CLAIM", &groups),
+            groups: if groups.is_empty() { defaults.groups } else { groups },
             email_is_trusted: environment.switch("OIDC_EMAIL_TRUSTED")?,
         };
         let verifier = match environment.optional("JWKS") {
@@ -39,14 +45,14 @@ impl Authentication {
             Some(keys) => Some(Verifier {
                 keys: Keys::Issuer(key_set(keys)?),
                 issuer: environment.required("OIDC_ISSUER")?,
-                audience: environment.required("OIDC_AUDIENCE")?,
+                audiences: environment.required("OIDC_AUDIENCE").map(|_| audiences.clone())?,
                 claim_names: claim_names.clone(),
                 channel: Channel::Api,
             }),
         };
         let gateway = Gateway {
             issuer: environment.optional("OIDC_ISSUER").map(str::to_owned),
-            audience: environment.optional("OIDC_AUDIENCE").map(str::to_owned),
+            audiences,
             claim_names,
         };
         Ok(Self { gateway, verifier })

@@ -345,11 +345,14 @@ pub fn whoami(arguments: &WhoamiArguments) -> Result<(), Exit> {
         Exit::from("the service accepts your token, but it does not say who you are".to_owned())
     })?;
     let names = ClaimNames::default();
-    let groups = names.groups.iter().filter_map(|name| claims.get(name)).flat_map(|groups| match groups {
-        Value::Array(groups) => groups.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        Value::String(group) => vec![group.clone()],
-        _ => Vec::new(),
-    });
+    let groups =
+        names.groups.iter().filter_map(|path| path.find(&claims).ok().flatten()).flat_map(|groups| {
+            match groups {
+                Value::Array(groups) => groups.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+                Value::String(group) => vec![group.clone()],
+                _ => Vec::new(),
+            }
+        });
     let expires_at = claims.get("exp").and_then(Value::as_i64).map(|seconds| {
         countersign_core::timestamp::Timestamp::from_millisecond(seconds.saturating_mul(1000)).to_string()
     });

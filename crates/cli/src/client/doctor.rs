@@ -255,7 +255,7 @@ fn groups(claims: &Claims, report: &mut Report) {
     let groups: Vec<&str> = names
         .groups
         .iter()
-        .filter_map(|name| claims.get(name))
+        .filter_map(|path| path.find(claims).ok().flatten())
         .flat_map(|groups| match groups {
             Value::Array(groups) => groups.iter().filter_map(Value::as_str).collect(),
             Value::String(group) => vec![group.as_str()],
@@ -263,10 +263,11 @@ fn groups(claims: &Claims, report: &mut Report) {
         })
         .collect();
     if groups.is_empty() {
+        let claims_read: Vec<_> = names.groups.iter().map(ToString::to_string).collect();
         report.problem(
             "groups",
-            format!("the token names none in {}", names.groups.join(" or ")),
-            "ask to be put into a group that the service's policy names",
+            format!("the token names none in {}", claims_read.join(" or ")),
+            "ask to be put into a group that the service's policy names, unless the service reads another claim",
         );
     } else {
         let groups = groups.join(", ");
