@@ -66,7 +66,7 @@ fn json(ended: &Ended) -> Value {
 fn the_bundled_policy_and_the_directory_it_comes_from_are_in_order() {
     let bundled = run(&["policy", "check", "--deny-warnings"]);
     bundled.expect(0, "the policy that comes with the program: 0 errors, 0 warnings, ");
-    bundled.expect(0, "note: operations.toml:");
+    bundled.expect(0, "note[no-approval-needed]: operations.toml:");
     moves_no_cursor(&bundled);
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("policy");
     let directory = directory.to_str().unwrap();
@@ -97,11 +97,13 @@ fn what_is_wrong_or_odd_is_told_with_its_line() {
     checked.expect(0, "rules.lax\n  taking it out changes nothing: ");
     checked.expect(0, "`finance` means nothing: ");
     let denied = run(&["policy", "check", path, "--deny-warnings"]);
-    denied.expect(1, "/odd: 0 errors, 1 warning, 4 notes\n");
+    denied.expect(1, "/odd: 0 errors, 1 warning, 5 notes\n");
     assert_eq!(denied.stderr, "", "it is said once");
     let found = json(&run(&["policy", "check", path, "--json"]));
     let warning = &found["findings"][0];
     assert_eq!((&warning["severity"], &warning["place"]), (&"warning".into(), &"rules.lax".into()));
+    assert_eq!(warning["name"], "rule-changes-nothing");
+    checked.expect(0, "warning[rule-changes-nothing]: ");
     let text = std::fs::read_to_string(odd.join("operations.toml")).unwrap();
     let line = text.lines().position(|line| line == "[rules.lax]").unwrap() + 1;
     assert_eq!(warning["line"], line);
@@ -111,29 +113,34 @@ fn what_is_wrong_or_odd_is_told_with_its_line() {
     let forbid =
         "@id(\"no\") forbid (principal in Group::\"finance\", action == Action::\"approve\", resource);";
     let people = ("people.toml", "groups = [\"developer\"", "groups = [\"finance\", \"developer\"");
-    for (name, changes, said) in [
+    for (name, finding, changes, said) in [
         (
             "unsatisfiable",
+            "slot-never-filled",
             vec![people, ("operations.toml", "", nobody), ("access.cedar", "", forbid)],
             "nobody could give 1 of finance: ",
         ),
         (
             "below",
+            "refused-value",
             vec![("operations.toml", "high = 2", "high = 1")],
             "operations.toml:17 approvals.high\n  must be at least 2",
         ),
         (
             "misspelt",
+            "refused-value",
             vec![("operations.toml", "", "\n[rules.x]\napproval = 3\n")],
             "unknown field `approval`",
         ),
         (
             "zone",
+            "refused-value",
             vec![("operations.toml", "[defaults]", "time_zone = \"Mars/Olympus\"\n[defaults]")],
             "operations.toml:9 time_zone\n  must be the name of a time zone",
         ),
         (
             "cedar",
+            "refused-access",
             vec![(
                 "access.cedar",
                 "",
@@ -147,13 +154,77 @@ fn what_is_wrong_or_odd_is_told_with_its_line() {
         moves_no_cursor(&checked);
         checked.expect(1, said);
         assert!(
-            checked.stdout.starts_with("error: ") && checked.stdout.contains(": 1 error, "),
+            checked.stdout.starts_with(&format!("error[{finding}]: "))
+                && checked.stdout.contains(": 1 error, "),
             "{checked:?}"
         );
         assert_eq!(checked.stderr, "", "it is said once");
     }
     run(&["policy", "check", "/nonexistent"]).expect(1, " is not there\n/nonexistent: 1 error, ");
     run(&["policy"]).expect(2, "Usage");
+}
+
+/// THREATS 66: a freeze that can never hold, and one that another spelling evades.
+#[test]
+fn threat_66_a_freeze_that_can_never_hold_is_found_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let freeze = |condition: &str| {
+        format!(
+            "\n@id(\"freeze\") @reason(\"Nights are quiet\") forbid (principal, action == Action::\"approve\", resource) when {{ {condition} }};"
+        )
+    };
+    for (directory_name, condition, finding) in [
+        ("night", "context.hour >= 22 && context.hour < 6", "policy-never-holds"),
+        ("payments", "context.instance == \"Payments-db\"", "capitals-in-name"),
+    ] {
+        let path = policy(directory.path(), directory_name, &[("access.cedar", "", &freeze(condition))]);
+        let path = path.to_str().unwrap();
+        run(&["policy", "check", path]).expect(0, &format!("warning[{finding}]: {path}/access.cedar:"));
+        let denied = run(&["policy", "check", path, "--deny-warnings", "--json"]);
+        assert_eq!(denied.code, 1, "{denied:?}");
+        let finding_of = &json(&denied)["findings"][0];
+        assert_eq!(finding_of["name"], finding, "{finding_of}");
+        assert!(finding_of["line"].as_u64().is_some_and(|line| line > 50), "{finding_of}");
+    }
+}
+
+/// What `policy init` writes is in order, is the policy that comes with the program, and is not written over.
+#[test]
+fn a_policy_to_begin_with_is_in_order_and_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("my").join("policy");
+    let path = path.to_str().unwrap();
+    let written = run(&["policy", "init", path]);
+    written.expect(0, &format!("Wrote operations.toml, people.toml, access.cedar, tests.toml to {path}."));
+    written.expect(0, &format!("  countersign policy test {path}\n"));
+    run(&["policy", "check", path, "--deny-warnings"]).expect(0, ": 0 errors, 0 warnings, ");
+    run(&["policy", "test", path]).expect(0, "17 of 17 cases passed");
+    for file in ["operations.toml", "people.toml", "access.cedar", "tests.toml"] {
+        let text = std::fs::read_to_string(Path::new(path).join(file)).unwrap();
+        assert!(text.lines().any(|line| line.starts_with("# ") || line.starts_with("// ")), "{file}");
+    }
+    std::fs::write(Path::new(path).join("people.toml"), "mine").unwrap();
+    run(&["policy", "init", path])
+        .expect(1, "/operations.toml is there already, and is not replaced: name another directory");
+    assert_eq!(std::fs::read_to_string(Path::new(path).join("people.toml")).unwrap(), "mine");
+    run(&["policy", "init"]).expect(2, "Usage");
+}
+
+/// What keeps a service from starting is found before.
+#[test]
+fn a_restore_that_is_still_to_come_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let restored = "restored_at = \"2126-01-01T00:00:00Z\"\n[defaults]";
+    let path = policy(directory.path(), "restored", &[("operations.toml", "[defaults]", restored)]);
+    let path = path.to_str().unwrap();
+    run(&["policy", "check", path]).expect(
+        1,
+        &format!("error[refused-value]: {path}/operations.toml:9 restored_at\n  must not lie in the future"),
+    );
+    let data = directory.path().join("data");
+    run(&["serve", "--policy-dir", path, "--data-dir", data.to_str().unwrap()])
+        .expect(1, "restored_at must not lie in the future");
+    assert!(!data.exists());
 }
 
 #[test]
@@ -270,7 +341,7 @@ fn what_cannot_be_read_is_a_finding_with_its_file() {
             assert!(finding["message"].as_str().unwrap().contains(said), "{found}");
             assert_eq!(ended.stderr, "countersign: 1 error, 0 warnings, 0 notes\n");
             let words = run(&["policy", command, text]);
-            words.expect(1, &format!("error: {text}/{file}"));
+            words.expect(1, &format!("]: {text}/{file}"));
             words.expect(1, &format!("{text}: 1 error, 0 warnings, 0 notes\n"));
         }
     };
@@ -301,7 +372,9 @@ fn without_a_directory_the_one_of_the_environment_is_looked_at() {
     let somebody =
         Person { variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into() };
     for command in ["check", "test"] {
-        somebody.run(&["policy", command]).expect(1, &format!("error: {path}/operations.toml:17"));
+        somebody
+            .run(&["policy", command])
+            .expect(1, &format!("error[refused-value]: {path}/operations.toml:17"));
         somebody.run(&["policy", command]).expect(1, &format!("\n{path}: 1 error, "));
     }
     somebody.run(&["policy", "replay"]).expect(1, &format!("{path}/operations.toml:17"));

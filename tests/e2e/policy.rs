@@ -553,3 +553,36 @@ fn who_may_approve_follows_the_risk_of_now() {
     assert_eq!(Service::approve(&security("carol"), &path).expect(200)["status"], "pending");
     assert_eq!(Service::approve(&security("dan"), &path).expect(200)["status"], "approved");
 }
+
+/// The words of whoever wrote the policy reach whoever is refused, and are bounded by it.
+#[test]
+fn refusals_say_what_the_author_of_the_policy_wrote() {
+    let rules = "[rules.change]\noperations = [\"modify_storage\"]\njustification_min = 30";
+    let freeze = "@id(\"freeze\") @reason(\"Frozen: ask in #releases\") \
+                  forbid (principal, action == Action::\"create\", resource == Operation::\"reboot\");";
+    let service = Service::under(policy_with(rules, "", freeze));
+    let ann = service.requester("ann");
+    service.untouched(|| {
+        let problem = refused(ann.post("/v1/approvals", &Service::medium()), 422, "validation_failed");
+        assert_eq!(problem["errors"][0]["pointer"], "/justification");
+        assert_eq!(
+            reasons(&problem),
+            "justification must be at least 30 characters by policy, not 23 (rules.change)"
+        );
+        for operation in ["reboot", "Reboot"] {
+            let body = medium_with(&json!({ "operation_type": operation }));
+            let problem = refused(ann.post("/v1/approvals", &body), 403, "not_permitted");
+            assert!(
+                reasons(&problem).starts_with("forbidden by policy `freeze`: Frozen: ask in #releases"),
+                "{problem}"
+            );
+        }
+    });
+    let simulated = ann.post("/v1/approvals/simulate", &Service::medium()).expect(200);
+    assert_eq!(simulated["justification_min"], 30);
+    let long = json!({ "justification": "The disk is nearly full, and orders stop" });
+    let created = ann.post("/v1/approvals", &medium_with(&long)).expect(201);
+    let demands =
+        created["rules"].as_array().unwrap().iter().find(|rule| rule["name"] == "rules.change").unwrap();
+    assert_eq!(demands["demands"], json!(["a justification of at least 30 characters"]));
+}

@@ -299,6 +299,7 @@ impl Subject for RequestSummary {
             execute_within_seconds: u32::MAX,
             digest_required: self.digest_required,
             cost_limit: None,
+            justification_min: 0,
             required_fields: BTreeSet::new(),
             pending_limit: MAX_PENDING_LIMIT,
             approved_limit: MAX_APPROVED_LIMIT,

@@ -1,14 +1,19 @@
 //! `access.cedar`: read, held against its schema, and asked.
 
 use crate::context::{Attribute, Vocabulary};
+use crate::literals::{Clock, Literals};
 use crate::problem::{self, InvalidAccess, Problem, Reason, Warning};
 use crate::source::{Code, Source};
 use cedar_policy::{
     ActionConstraint, AuthorizationError, Authorizer, Decision, Effect, EntityUid, Policy, PolicyId,
     PolicySet, PrincipalConstraint, Response, Schema, ValidationMode, Validator,
 };
-use countersign_core::access::{Access, Action, Answer, Naming, Part, Question};
+use countersign_core::access::{Access, Action, Answer, Naming, Part, Question, Target};
+use countersign_core::lint::Name;
 use countersign_core::person::PersonId;
+use countersign_core::risk::Cost;
+use countersign_core::text::{FreeText, escaped_line};
+use countersign_core::timestamp::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use miette::Diagnostic;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,13 +30,19 @@ const SCHEMA: &str = include_str!("access.cedarschema");
 /// The longest name of a policy, in characters.
 const MAX_ID: usize = 64;
 
+/// The annotation with the words that refusals repeat.
+pub(crate) const REASON: &str = "reason";
+
+/// The words of a policy's author: what a refusal may repeat on one line.
+type AuthorsWords = FreeText<200>;
+
 /// A readable set of policies, ready to answer.
 pub struct CedarAccess {
-    file: String,
+    pub(crate) file: String,
     source: Source,
-    policies: Vec<NamedPolicy>,
+    pub(crate) policies: Vec<NamedPolicy>,
     matters: Vec<Matter>,
-    vocabulary: Vocabulary,
+    pub(crate) vocabulary: Vocabulary,
     /// Made for the first question: it costs a third of reading the policies, and a function that
     /// reports health or expires requests puts none.
     authorizer: OnceLock<Authorizer>,
@@ -40,15 +51,17 @@ pub struct CedarAccess {
 }
 
 /// A policy under the name that its `@id` gives it.
-struct NamedPolicy {
-    policy: Policy,
-    wanted: BTreeSet<Attribute>,
+pub(crate) struct NamedPolicy {
+    pub(crate) policy: Policy,
+    /// Its `@reason`: what whoever is refused is told besides its name.
+    pub(crate) reason: Option<AuthorsWords>,
+    pub(crate) wanted: BTreeSet<Attribute>,
     /// Whether it may be about some people only, leaving aside what it wants to know of them.
-    names_principal: bool,
+    pub(crate) names_principal: bool,
     /// Whether it may be about some resources only.
-    names_resource: bool,
+    pub(crate) names_resource: bool,
     /// Line and column.
-    place: (usize, usize),
+    pub(crate) place: (usize, usize),
 }
 
 /// One action, and what policies have to say about it.
@@ -121,7 +134,13 @@ impl CedarAccess {
             .validation_warnings()
             .map(|warning| {
                 let (line, column) = problem::place(&self.source, warning);
-                Warning { file: self.file.clone(), line, column, reason: problem::message(warning) }
+                Warning {
+                    file: self.file.clone(),
+                    line,
+                    column,
+                    name: Name::CedarValidator,
+                    reason: problem::message(warning),
+                }
             })
             .collect();
         Ok(warnings.into_iter().collect())
@@ -217,14 +236,16 @@ impl CedarAccess {
 
     fn refusal(&self, question: &Question<'_>, response: &Response) -> Vec<String> {
         let failed: BTreeSet<&PolicyId> = response.diagnostics().errors().map(failed_policy).collect();
-        let failed =
-            failed.into_iter().map(|id| format!("policy `{id}` in {} cannot be evaluated", self.file));
+        let failed = failed
+            .into_iter()
+            .map(|id| self.with_reason(id, format!("policy `{id}` in {} cannot be evaluated", self.file)));
         // What an answer rests on: the permits, or else the forbids.
         let forbidding: BTreeSet<&PolicyId> = match response.decision() {
             Decision::Allow => BTreeSet::new(),
             Decision::Deny => response.diagnostics().reason().collect(),
         };
-        let forbidding = forbidding.into_iter().map(|id| format!("forbidden by policy `{id}`"));
+        let forbidding =
+            forbidding.into_iter().map(|id| self.with_reason(id, format!("forbidden by policy `{id}`")));
         let mut reasons: Vec<String> = failed.collect();
         // Whoever comes back when nothing forbids it any more is not to learn only then that nothing
         // permits it.
@@ -236,6 +257,15 @@ impl CedarAccess {
         }
         reasons.extend(forbidding);
         reasons
+    }
+
+    /// What is said of a policy, with its author's words.
+    fn with_reason(&self, id: &PolicyId, said: String) -> String {
+        let named = self.policies.iter().find(|named| named.policy.id() == id);
+        match named.and_then(|named| named.reason.as_ref()) {
+            Some(reason) => format!("{said}: {}", reason.as_str()),
+            None => said,
+        }
     }
 
     fn unpermitted(&self, question: &Question<'_>) -> String {
@@ -281,7 +311,7 @@ fn policy_set<'a>(policies: impl IntoIterator<Item = &'a NamedPolicy>) -> Option
 }
 
 impl NamedPolicy {
-    fn concerns(&self, action: &EntityUid) -> bool {
+    pub(crate) fn concerns(&self, action: &EntityUid) -> bool {
         // There are no groups of actions in the schema, so `in` means one of the list.
         match self.policy.action_constraint() {
             ActionConstraint::Any => true,
@@ -323,17 +353,9 @@ impl Access for CedarAccess {
     }
 
     fn denies_whatever(&self, question: &Question<'_>, open: &[Part]) -> bool {
-        let Some(matter) = self.matter(question.action) else { return false };
-        let Some(response) = self.ask(question) else { return false };
-        if response.decision() == Decision::Allow {
-            return false;
-        }
-        // A denial rests on the forbids that hold.
-        let mut forbidding = response.diagnostics().reason();
-        let would_hold = |id: &PolicyId| {
-            self.policies.iter().any(|named| named.policy.id() == id && !named.looks_at(open))
-        };
-        forbidding.any(would_hold) || self.is_never_permitted(matter, question, open).unwrap_or(false)
+        self.denies_whatever_as_put(question, open)
+            || LowerCase::of(question)
+                .is_some_and(|names| self.denies_whatever_as_put(&names.put_into(question), open))
     }
 
     fn named_people(&self) -> Vec<Naming> {
@@ -353,11 +375,88 @@ impl Access for CedarAccess {
         })
     }
 
+    fn moments(&self, actions: &[Action], from: Timestamp) -> Option<Vec<Timestamp>> {
+        let mut literals = Literals::default();
+        let mut wanted = BTreeSet::new();
+        let about = |named: &&NamedPolicy| {
+            let concerned = |action: &Action| named.concerns(&self.vocabulary.action(*action));
+            named.looks_at(&[Part::Time]) && actions.iter().any(concerned)
+        };
+        for named in self.policies.iter().filter(about) {
+            literals.extend(Literals::of(&named.policy));
+            wanted.extend(named.wanted.iter().copied());
+        }
+        let moments = literals.moments(Clock::of(&wanted), from, self.vocabulary.time_zone());
+        (!literals.is_beyond_reading).then(|| moments.into_iter().collect())
+    }
+
+    fn costs(&self) -> Vec<Cost> {
+        let costs = self.policies.iter().flat_map(|named| Literals::of(&named.policy).costs());
+        costs.flatten().collect()
+    }
+
     fn addresses(&self) -> Vec<IpAddr> {
         self.addresses.clone()
     }
 
+    /// Permitted is what is permitted both as it is sent and with its names in lower case: Cedar compares
+    /// text letter by letter, and a `forbid` about `payments-db` is to hold for `Payments-db`.
     fn answer(&self, question: &Question<'_>) -> Answer {
+        let answer = self.answer_as_put(question);
+        let Some(names) = LowerCase::of(question).filter(|_| answer.is_permitted()) else { return answer };
+        match self.answer_as_put(&names.put_into(question)) {
+            Answer::Permitted => Answer::Permitted,
+            Answer::Denied(reasons) => {
+                let in_lower_case = |reason| format!("{reason}, with the names in lower case");
+                Answer::Denied(reasons.into_iter().map(in_lower_case).collect())
+            }
+        }
+    }
+}
+
+/// The names of operation and instance in lower case.
+struct LowerCase {
+    operation_type: String,
+    instance_id: String,
+}
+
+impl LowerCase {
+    /// `None` if that is how the question has them.
+    fn of(question: &Question<'_>) -> Option<Self> {
+        let target = question.target.as_ref()?;
+        let has_capitals = |name: &str| name.bytes().any(|byte| byte.is_ascii_uppercase());
+        // Both are identifiers, which have no letters but those of ASCII.
+        (has_capitals(target.operation_type) || has_capitals(target.instance_id)).then(|| Self {
+            operation_type: target.operation_type.to_ascii_lowercase(),
+            instance_id: target.instance_id.to_ascii_lowercase(),
+        })
+    }
+
+    fn put_into<'a>(&'a self, question: &Question<'a>) -> Question<'a> {
+        let Self { operation_type, instance_id } = self;
+        Question {
+            target: question.target.map(|target| Target { operation_type, instance_id, ..target }),
+            ..*question
+        }
+    }
+}
+
+impl CedarAccess {
+    fn denies_whatever_as_put(&self, question: &Question<'_>, open: &[Part]) -> bool {
+        let Some(matter) = self.matter(question.action) else { return false };
+        let Some(response) = self.ask(question) else { return false };
+        if response.decision() == Decision::Allow {
+            return false;
+        }
+        // A denial rests on the forbids that hold.
+        let mut forbidding = response.diagnostics().reason();
+        let would_hold = |id: &PolicyId| {
+            self.policies.iter().any(|named| named.policy.id() == id && !named.looks_at(open))
+        };
+        forbidding.any(would_hold) || self.is_never_permitted(matter, question, open).unwrap_or(false)
+    }
+
+    fn answer_as_put(&self, question: &Question<'_>) -> Answer {
         let Some(response) = self.ask(question) else {
             return Answer::Denied(vec![format!("this question cannot be put to {}", self.file)]);
         };
@@ -392,7 +491,14 @@ fn named_policies(file: &str, source: &Source, text: &str) -> Result<Vec<NamedPo
     let mut named = Vec::new();
     for policy in read.policies() {
         let place = source.place(number_of(policy.id()));
-        match id_of(policy) {
+        let reason = match annotation(policy, REASON).map(authors_words).transpose() {
+            Ok(reason) => reason,
+            Err(rule) => {
+                problem_at(place, Reason::OddReason(rule));
+                continue;
+            }
+        };
+        match annotation(policy, "id") {
             None => problem_at(place, Reason::NoId),
             Some(id) if !is_policy_id(id) => problem_at(place, Reason::OddId(id.to_owned())),
             Some(id) => match lines.get(id) {
@@ -403,6 +509,7 @@ fn named_policies(file: &str, source: &Source, text: &str) -> Result<Vec<NamedPo
                     let code = Code::read(&text);
                     named.push(NamedPolicy {
                         policy: policy.new_id(PolicyId::new(id)),
+                        reason,
                         wanted: Attribute::wanted_by(&code),
                         names_principal: may_name_the_principal(policy, &text),
                         names_resource: code.may_name_the_resource(),
@@ -431,8 +538,16 @@ fn number_of(id: &PolicyId) -> usize {
 
 /// `Policy::annotation` reads the name it is given with a parser of its own, which takes a fifth of
 /// a millisecond to get ready.
-fn id_of(policy: &Policy) -> Option<&str> {
-    policy.annotations().find(|(name, _)| *name == "id").map(|(_, id)| id)
+fn annotation<'a>(policy: &'a Policy, wanted: &str) -> Option<&'a str> {
+    policy.annotations().find(|(name, _)| *name == wanted).map(|(_, text)| text)
+}
+
+/// Words that look on a screen as they do in the file.
+fn authors_words(text: &str) -> Result<AuthorsWords, String> {
+    if escaped_line(text) != text {
+        return Err("must be one line without control, format or bidirectional characters".to_owned());
+    }
+    AuthorsWords::parse(text).map_err(|error| error.to_string())
 }
 
 fn failed_policy(error: &AuthorizationError) -> &PolicyId {

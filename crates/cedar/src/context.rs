@@ -177,6 +177,16 @@ impl Vocabulary {
             .map(|(name, uid)| (name.as_str(), uid))
     }
 
+    /// The names of the configured groups.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &str> {
+        self.groups.keys().map(String::as_str)
+    }
+
+    /// The time zone in which policies tell weekday, hour and minute.
+    pub(crate) fn time_zone(&self) -> &TimeZone {
+        &self.time_zone
+    }
+
     /// Whether policies mean a person, an agent or a service by this.
     pub(crate) fn is_person(&self, entity: &EntityUid) -> bool {
         *entity.type_name() == self.person

@@ -24,6 +24,8 @@
 mod access;
 mod context;
 mod decimal;
+mod lint;
+mod literals;
 mod problem;
 mod source;
 

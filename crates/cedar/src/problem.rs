@@ -2,6 +2,7 @@
 
 use crate::context::Attribute;
 use crate::source::Source;
+use countersign_core::lint::Name;
 use miette::Diagnostic;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -48,6 +49,9 @@ pub enum Reason {
     /// A name that does not look like one.
     #[error("the @id `{}` must be 1 to 64 letters, digits, `-` or `_`", .0.escape_debug())]
     OddId(String),
+    /// A `@reason` that cannot be repeated in a refusal.
+    #[error("the @reason {0}")]
+    OddReason(String),
     /// A name that a policy above has already.
     #[error("there is a policy `{id}` already, in line {line}")]
     RepeatedId {
@@ -77,6 +81,8 @@ pub struct Warning {
     pub line: usize,
     /// The character in the line, from 1.
     pub column: usize,
+    /// What it is about.
+    pub name: Name,
     /// What is odd.
     pub reason: String,
 }

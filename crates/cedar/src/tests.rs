@@ -1,6 +1,9 @@
 //! What the policies of this crate and small ones of these tests answer.
 
+mod oddities;
+mod reasons;
 mod refused;
+mod spelling;
 mod survey;
 
 use crate::context::Attribute;

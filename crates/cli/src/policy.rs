@@ -8,12 +8,14 @@ use crate::exit::Exit;
 use clap::{Args, Subcommand};
 use countersign_app::host::Host as _;
 use countersign_core::cases::{self, Case, Failure};
-use countersign_core::lint::{Severity, lint};
+use countersign_core::lint::{Name, Severity, lint};
 use countersign_core::policy::{Policy, PolicyError, PolicyText};
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
 use countersign_core::{people, rules};
-use countersign_host::policy::{ACCESS_FILE, BUNDLED, PolicyFiles, check, read_cases};
+use countersign_host::policy::{
+    ACCESS_FILE, BUNDLED, PolicyFiles, Warning, check, check_clock, lint_access, read_cases, write_first,
+};
 use countersign_host::system::SystemHost;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -32,6 +34,8 @@ pub struct PolicyArguments {
 pub enum PolicyCommand {
     /// Say what is wrong or odd about a policy
     Check(CheckArguments),
+    /// Write a policy to begin with, and cases that it passes, into a directory
+    Init(InitArguments),
     /// Run the table of cases beside a policy
     Test(TestArguments),
     /// Say what a policy would have made of past requests; asks the service for them
@@ -55,6 +59,14 @@ pub struct CheckArguments {
     pub json: bool,
 }
 
+/// `countersign policy init`.
+#[derive(Debug, Clone, Args)]
+pub struct InitArguments {
+    /// The directory; made if it is not there. No file in it is replaced
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+}
+
 /// `countersign policy test`.
 #[derive(Debug, Clone, Args)]
 pub struct TestArguments {
@@ -74,6 +86,7 @@ pub struct TestArguments {
 pub fn run(arguments: &PolicyArguments) -> Result<(), Exit> {
     match &arguments.command {
         PolicyCommand::Check(arguments) => run_check(arguments),
+        PolicyCommand::Init(arguments) => run_init(&arguments.directory),
         PolicyCommand::Test(arguments) => run_test(arguments),
         PolicyCommand::Replay(arguments) => replay::run(arguments),
     }
@@ -83,6 +96,8 @@ pub fn run(arguments: &PolicyArguments) -> Result<(), Exit> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Finding {
     severity: &'static str,
+    /// What it is about, see [`Name`]. Stable.
+    name: &'static str,
     file: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<usize>,
@@ -100,6 +115,16 @@ struct Findings {
     #[serde(skip_serializing_if = "Option::is_none")]
     policy_version: Option<String>,
     findings: Vec<Finding>,
+}
+
+fn run_init(directory: &Path) -> Result<(), Exit> {
+    let files = write_first(directory).map_err(|error| Exit::from(escaped_line(&error)))?;
+    let directory = escaped_line(&text_of(directory));
+    let text = format!(
+        "Wrote {} to {directory}.\nChange them, and then:\n  countersign policy check {directory}\n  countersign policy test {directory}\n",
+        files.join(", ")
+    );
+    Terminal::of_process().print(&text)
 }
 
 fn run_check(arguments: &CheckArguments) -> Result<(), Exit> {
@@ -120,12 +145,22 @@ fn run_check(arguments: &CheckArguments) -> Result<(), Exit> {
 fn checked(directory: Option<&Path>, now: Timestamp) -> Result<Findings, Vec<Finding>> {
     let files = directory.map(files).transpose()?;
     let text = files.as_ref().map_or(BUNDLED, PolicyFiles::text);
-    let (policy, warnings) = check(&text).map_err(|error| unusable(&error, &text, directory))?;
-    let of_access = warnings.iter().map(|warning| of_access(Severity::Warning, warning, directory));
+    let unusable = |error: PolicyError| unusable(&error, &text, directory);
+    let (policy, warnings) = lint_access(&text).map_err(unusable)?;
+    check_clock(&policy, &text, now).map_err(unusable)?;
+    let of_access = warnings.into_iter().map(|warning: Warning| Finding {
+        severity: Severity::Warning.as_str(),
+        name: warning.name.as_str(),
+        file: path_of(directory, ACCESS_FILE),
+        line: Some(warning.line),
+        place: None,
+        message: warning.reason,
+    });
     let mut findings: Vec<Finding> = lint(&policy, now)
         .into_iter()
         .map(|lint| Finding {
             severity: lint.severity.as_str(),
+            name: lint.name.as_str(),
             file: path_of(directory, lint.file),
             line: text.line_of(lint.file, &lint.path),
             place: Some(lint.place()),
@@ -150,30 +185,35 @@ fn unreadable(directory: &Path, reason: &str) -> Vec<Finding> {
         let path = path_of(Some(directory), file);
         let (line, message) = reason.strip_prefix(&path)?.split_once(": ")?;
         let line = line.strip_prefix(':').and_then(|line| line.parse().ok());
-        Some(Finding::error(path, line, None, message.to_owned()))
+        Some(Finding::error(Name::UnreadableFile, path, line, None, message.to_owned()))
     };
     let found = [rules::FILE, people::FILE, ACCESS_FILE, cases::FILE].into_iter().find_map(of_file);
-    vec![found.unwrap_or_else(|| Finding::error(text_of(directory), None, None, reason.to_owned()))]
+    vec![found.unwrap_or_else(|| {
+        Finding::error(Name::UnreadableFile, text_of(directory), None, None, reason.to_owned())
+    })]
 }
 
 /// A policy that cannot be used is one error, or for `access.cedar` one for each line.
 fn unusable(error: &PolicyError, text: &PolicyText<'_>, directory: Option<&Path>) -> Vec<Finding> {
     match error {
         PolicyError::Unreadable { file, line, reason } => {
-            vec![Finding::error(path_of(directory, file), *line, None, reason.clone())]
+            vec![Finding::error(Name::UnreadableToml, path_of(directory, file), *line, None, reason.clone())]
         }
         PolicyError::Refused { file, line, place, rule } => {
             let line = line.or_else(|| text.line_of(file, std::slice::from_ref(place)));
-            vec![Finding::error(path_of(directory, file), line, Some(place.clone()), rule.clone())]
+            {
+                let file = path_of(directory, file);
+                vec![Finding::error(Name::RefusedValue, file, line, Some(place.clone()), rule.clone())]
+            }
         }
         PolicyError::Access(reasons) => {
-            reasons.lines().map(|reason| of_access(Severity::Error, reason, directory)).collect()
+            reasons.lines().map(|reason| refused_access(reason, directory)).collect()
         }
     }
 }
 
 /// `access.cedar:12:3: …`, taken apart.
-fn of_access(severity: Severity, reason: &str, directory: Option<&Path>) -> Finding {
+fn refused_access(reason: &str, directory: Option<&Path>) -> Finding {
     let placed = || {
         let rest = reason.strip_prefix(ACCESS_FILE)?.strip_prefix(':')?;
         let (line, rest) = rest.split_once(':')?;
@@ -181,18 +221,13 @@ fn of_access(severity: Severity, reason: &str, directory: Option<&Path>) -> Find
         Some((line.parse().ok()?, message.to_owned()))
     };
     let (line, message) = placed().unzip();
-    Finding {
-        severity: severity.as_str(),
-        file: path_of(directory, ACCESS_FILE),
-        line,
-        place: None,
-        message: message.unwrap_or_else(|| reason.to_owned()),
-    }
+    let message = message.unwrap_or_else(|| reason.to_owned());
+    Finding::error(Name::RefusedAccess, path_of(directory, ACCESS_FILE), line, None, message)
 }
 
 impl Finding {
-    fn error(file: String, line: Option<usize>, place: Option<String>, message: String) -> Self {
-        Self { severity: Severity::Error.as_str(), file, line, place, message }
+    fn error(name: Name, file: String, line: Option<usize>, place: Option<String>, message: String) -> Self {
+        Self { severity: Severity::Error.as_str(), name: name.as_str(), file, line, place, message }
     }
 }
 
@@ -234,7 +269,7 @@ impl Findings {
             let place = finding.place.as_ref().map_or(String::new(), |place| format!(" {place}"));
             let line = finding.line.map_or(String::new(), |line| format!(":{line}"));
             let place = escaped_line(&format!("{}{line}{place}", finding.file));
-            let severity = terminal.paint(tone, finding.severity);
+            let severity = terminal.paint(tone, &format!("{}[{}]", finding.severity, finding.name));
             let _ = writeln!(text, "{severity}: {}", terminal.paint(Tone::Strong, &place));
             indented(&mut text, 2, columns, &finding.message);
         }
@@ -317,7 +352,7 @@ fn failed(as_json: bool, summary: String) -> Exit {
 /// # Errors
 /// What is wrong with it, escaped.
 pub(crate) fn usable(directory: &Path) -> Result<Policy, Exit> {
-    countersign_host::policy::load(Some(directory)).map_err(|error| {
+    countersign_host::policy::load(Some(directory), SystemHost::default().now()).map_err(|error| {
         let lines: Vec<_> = error.lines().map(escaped_line).collect();
         Exit::from(lines.join("\n  "))
     })
@@ -408,10 +443,16 @@ mod tests {
     #[test]
     fn where_something_is_wrong_is_one_line_on_a_screen_too() {
         let place = format!("/{}/operations.toml", "a long directory/".repeat(8));
-        let finding = Finding::error(place.clone(), Some(7), Some("rules.x".to_owned()), "no ".repeat(50));
+        let finding = Finding::error(
+            Name::RefusedValue,
+            place.clone(),
+            Some(7),
+            Some("rules.x".to_owned()),
+            "no ".repeat(50),
+        );
         let findings = Findings::of_unusable(Some(Path::new("/policy")), vec![finding]);
         let text = findings.in_words(Terminal::plain(), show::WIDTH);
-        assert!(text.starts_with(&format!("error: {place}:7 rules.x\n  no no")), "{text}");
+        assert!(text.starts_with(&format!("error[refused-value]: {place}:7 rules.x\n  no no")), "{text}");
         assert!(text.lines().skip(1).all(|line| line.len() <= show::WIDTH && !line.ends_with(' ')), "{text}");
         let whole = findings.in_words(Terminal::plain(), usize::MAX);
         assert_eq!(whole.lines().count(), 3, "{whole}");

@@ -10,6 +10,7 @@ use crate::sweeps::Sweep;
 use crate::{http, issuer, logging};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use countersign_app::host::Host as _;
 use countersign_embedded::Embedded;
 use countersign_host::policy;
 use countersign_host::system::SystemHost;
@@ -49,7 +50,7 @@ async fn serve(arguments: ServeArguments) -> Result<(), String> {
     // Everything that can be wrong with the configuration is found before anything is opened.
     let tls = tls(&arguments)?;
     check_reach(&arguments)?;
-    let policy = policy::load(arguments.policy_dir.as_deref())?;
+    let policy = policy::load(arguments.policy_dir.as_deref(), SystemHost::default().now())?;
     let issuer = issuer::configured(&arguments.issuer)?;
 
     let directory = DataDirectory::open(&arguments.data.data_dir).map_err(|error| error.to_string())?;

@@ -15,7 +15,7 @@ use std::io::Write as _;
 /// # Errors
 /// A message for the person at the terminal.
 pub fn run(arguments: &TokenArguments) -> Result<(), Exit> {
-    let policy = policy::load(arguments.policy_dir.as_deref())?;
+    let policy = policy::load(arguments.policy_dir.as_deref(), SystemHost::default().now())?;
     let directory = DataDirectory::open(&arguments.data.data_dir).map_err(|error| error.to_string())?;
     let is_new = !directory.has_token_key();
     let key = directory.token_key().map_err(|error| error.to_string())?;

@@ -208,6 +208,18 @@ pub trait Access: fmt::Debug + Send + Sync {
         true
     }
 
+    /// Moments from a time on, one at least of each span in which no answer about these actions changes:
+    /// within a week, and around the times that it names. `None` where they cannot be told.
+    fn moments(&self, actions: &[Action], from: Timestamp) -> Option<Vec<Timestamp>> {
+        let _ = (actions, from);
+        None
+    }
+
+    /// Costs on both sides of each amount that it names.
+    fn costs(&self) -> Vec<Cost> {
+        Vec::new()
+    }
+
     /// Addresses that it asks for, one of each network, for trying out who could do something.
     fn addresses(&self) -> Vec<IpAddr> {
         Vec::new()

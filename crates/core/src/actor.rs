@@ -64,8 +64,13 @@ impl Channel {
     }
 }
 
-/// The group that makes an identity an agent.
+/// The group that makes an identity an agent, in capitals or not: see [`is_agent_group`].
 pub const AGENT_GROUP: &str = "agent";
+
+/// Whether a group makes whoever is in it an agent. Capitals make nobody human.
+pub fn is_agent_group(group: &str) -> bool {
+    group.eq_ignore_ascii_case(AGENT_GROUP)
+}
 
 /// Who answers for an agent or a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +113,7 @@ impl Actor {
     ) -> Self {
         let groups: BTreeSet<String> = groups.into_iter().map(str::to_owned).collect();
         let kind = match kind {
-            Kind::Human if groups.contains(AGENT_GROUP) => Kind::Agent,
+            Kind::Human if groups.iter().any(|group| is_agent_group(group)) => Kind::Agent,
             Kind::Human | Kind::Agent | Kind::Service => kind,
         };
         let addresses = BTreeSet::from([person.clone()]);
@@ -123,5 +128,20 @@ impl Actor {
     /// The sweep that writes down passed deadlines.
     pub fn expiry(channel: Channel) -> Self {
         Self::new(PersonId::expiry(), Kind::Service, channel, [])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threat_65_the_group_of_agents_has_no_spelling_that_decides() {
+        for group in ["agent", "Agent", "AGENT"] {
+            let actor = Actor::new(PersonId::somebody(), Kind::Human, Channel::Api, [group, "approver"]);
+            assert_eq!(actor.kind, Kind::Agent, "{group}");
+        }
+        let actor = Actor::new(PersonId::somebody(), Kind::Human, Channel::Api, ["agents"]);
+        assert_eq!(actor.kind, Kind::Human);
     }
 }

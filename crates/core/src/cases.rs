@@ -23,14 +23,14 @@
 //!
 //! - `request`: `by`, `operation_type`, `instance_id` and `environment`; optionally `groups`, `kind`
 //!   (`human`, `agent`, `service`), `risk_level`, `estimated_cost`, `estimated_duration`, `ticket`,
-//!   `rollback_plan`, `at`, `source_ip`, `channel` (`api`, `direct`, `local`).
+//!   `rollback_plan`, `justification`, `at`, `source_ip`, `channel` (`api`, `direct`, `local`).
 //! - `steps`, in order: `by`; optionally `action` (`approve` unless given, `reject`, `cancel`,
-//!   `comment`, `start`, `succeed`, `fail`), `groups`, `kind`, `at`, `source_ip`, `channel`, `expect`
+//!   `comment`, `view`, `view_parameters`, `start`, `succeed`, `fail`), `groups`, `kind`, `at`, `source_ip`, `channel`, `expect`
 //!   and `reason`. `expect` is the status that it leads to, or the code of the refusal; a step without
 //!   it must not be refused.
 //! - `expect`: of the request `status` at the end, `risk_level`, `environment`, `approvals_required`,
 //!   `slots`, `digest_required`, `pending_seconds`, `execute_within_seconds`, `pending_limit`,
-//!   `approved_limit`, `cost_limit`, `required_fields`, and `rules`: parts of the policy that must be among those that
+//!   `approved_limit`, `cost_limit`, `justification_min`, `required_fields`, and `rules`: parts of the policy that must be among those that
 //!   hold. A request that must be refused has `refused`, the code, and perhaps `reason`, which must be
 //!   part of one of the reasons. One key at least, unless a step expects something.
 //!

@@ -84,6 +84,7 @@ impl Draft {
     /// What it says of itself, for demands that it do.
     pub fn stated(&self) -> Stated {
         Stated {
+            justification_length: self.justification.length(),
             ticket: self.ticket.is_some(),
             rollback_plan: self.rollback_plan.is_some(),
             estimated_cost: self.estimated_cost,

@@ -85,7 +85,7 @@ pub fn objections(
             "more than {MAX_MATCHED_RULES} rules of the policy match this request"
         )));
     }
-    let unmet = terms.unmet(draft.stated());
+    let unmet = assessment.unmet(draft.stated());
     if !unmet.is_empty() {
         objections.push(Refusal::Unmet(unmet));
     }

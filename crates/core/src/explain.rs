@@ -7,7 +7,7 @@ pub(crate) mod search;
 pub(crate) mod survey;
 
 use crate::access::Target;
-use crate::actor::{AGENT_GROUP, Actor, Kind};
+use crate::actor::{Actor, Kind, is_agent_group};
 use crate::approvals::Approvals;
 use crate::command::{Command, CommandName, ExecutionOutcome, Shown};
 use crate::decide;
@@ -29,7 +29,8 @@ use search::{Deed, Search};
 pub struct Explanation<'a> {
     /// Its status now, by the deadlines on record.
     pub status: Status,
-    /// Why nobody can go ahead with it, whoever approves: see [`Policy::blocked_by`].
+    /// Why nobody can go ahead with it, whoever approves: see [`Policy::blocked_by`]; and while it waits for
+    /// people, the groups that it waits for and that policy does not know any more.
     pub blocked: Vec<String>,
     /// What holds for it now.
     pub terms: Terms,
@@ -81,7 +82,11 @@ pub fn explain<'a>(request: &'a Request, actor: &Actor, stamp: &Stamp, policy: &
     let (expires_at, execute_by) = request.deadlines_under(&terms);
     Explanation {
         status,
-        blocked: policy.blocked_by(request),
+        blocked: policy
+            .blocked_by(request)
+            .into_iter()
+            .chain(unknown_groups(policy, &filling.missing_slots).filter(|_| waits_for_people))
+            .collect(),
         current_rules: policy.reassess(request).rules,
         filling,
         approvers,
@@ -99,6 +104,19 @@ pub fn explain<'a>(request: &'a Request, actor: &Actor, stamp: &Stamp, policy: &
         approvals,
         terms,
     }
+}
+
+/// The slots that nobody can fill, because people.toml has other groups now.
+fn unknown_groups<'a>(policy: &'a Policy, missing: &'a Slots) -> impl Iterator<Item = String> + 'a {
+    let known = policy.people().groups();
+    let unknown = missing.iter().filter(|(groups, _)| groups.is_disjoint(known));
+    unknown.map(|(groups, people)| {
+        let demand = Slots::new([(groups.clone(), people)]);
+        format!(
+            "it waits for {demand}, and {} has no such group any more: nobody can be in it; make a new request, or list the group again",
+            crate::people::FILE
+        )
+    })
 }
 
 /// What each command on the request would come to.
@@ -153,7 +171,7 @@ fn in_place_of(asker: &Actor, groups: &Groups) -> Actor {
 /// group alone does not do, that group with another. Of groups that somebody can be in and decide.
 fn approvers(policy: &Policy, slots: &Slots, could: impl Fn(&Groups) -> bool) -> Vec<Groups> {
     let mut known = policy.people().groups().clone();
-    known.remove(AGENT_GROUP);
+    known.retain(|group| !is_agent_group(group));
     let set = |names: &[&String]| -> Groups { names.iter().map(|name| (*name).clone()).collect() };
     let mut found: Vec<Groups> = known.iter().map(|group| set(&[group])).filter(&could).collect();
     // Of all slots: whoever fills one that is taken may leave another to whoever is on it.

@@ -6,6 +6,8 @@
 
 mod approvers;
 mod automatic;
+mod environments;
+mod name;
 mod names;
 
 use crate::explain::search::Search;
@@ -16,6 +18,8 @@ use crate::rules::{self, Assessment, MAX_MATCHED_RULES, Proposal, Rule};
 use crate::terms::Terms;
 use crate::timestamp::Timestamp;
 use std::fmt;
+
+pub use name::Name;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +51,8 @@ impl Severity {
 pub struct Lint {
     /// How bad it is.
     pub severity: Severity,
+    /// What it is about.
+    pub name: Name,
     /// The file.
     pub file: &'static str,
     /// The table or key in it.
@@ -56,13 +62,13 @@ pub struct Lint {
 }
 
 impl Lint {
-    fn new(severity: Severity, path: &[&str], message: impl Into<String>) -> Self {
+    fn new(severity: Severity, name: Name, path: &[&str], message: impl Into<String>) -> Self {
         let path = path.iter().map(|name| (*name).to_owned()).collect();
-        Self { severity, file: rules::FILE, path, message: message.into() }
+        Self { severity, name, file: rules::FILE, path, message: message.into() }
     }
 
-    fn of_rule(severity: Severity, rule: &Rule, message: impl Into<String>) -> Self {
-        Self::new(severity, &["rules", rule.name()], message)
+    fn of_rule(severity: Severity, name: Name, rule: &Rule, message: impl Into<String>) -> Self {
+        Self::new(severity, name, &["rules", rule.name()], message)
     }
 }
 
@@ -98,6 +104,7 @@ pub fn lint(policy: &Policy, now: Timestamp) -> Vec<Lint> {
     if space.len() > MAX_PROPOSALS {
         lints.push(Lint::new(
             Severity::Warning,
+            Name::TooManyCombinations,
             &["rules"],
             format!(
                 "there are {} combinations of what these rules tell apart, and only the first {MAX_PROPOSALS} were tried: some of what is odd may not be found",
@@ -120,6 +127,7 @@ pub fn lint(policy: &Policy, now: Timestamp) -> Vec<Lint> {
     if approvers.is_exhausted() || requesters.is_exhausted() {
         lints.push(Lint::new(
             Severity::Note,
+            Name::SearchGivenUp,
             &["rules"],
             format!(
                 "{MAX_QUESTIONS} questions to access.cedar did not tell of everything who could ask for it or approve it: some of what is odd may not be found"
@@ -127,6 +135,7 @@ pub fn lint(policy: &Policy, now: Timestamp) -> Vec<Lint> {
         ));
     }
     lints.extend(names::lint(policy));
+    lints.extend(environments::lint(policy.rules()));
     lints.sort();
     lints.dedup();
     lints
@@ -160,18 +169,20 @@ fn idle_globs(policy: &Policy, rule: &Rule) -> impl Iterator<Item = Lint> {
     rule.idle_operation_globs(policy.rules()).into_iter().map(move |glob| {
         let message =
             format!("`{glob}` matches no operation of the catalogue; what is not listed there is high");
-        Lint::new(Severity::Warning, &["rules", rule.name(), "operations"], message)
+        Lint::new(Severity::Warning, Name::UnlistedOperation, &["rules", rule.name(), "operations"], message)
     })
 }
 
 /// A rule that never holds, or only for requests that are refused, or that changes nothing.
 fn idle_rule(policy: &Policy, rule: &Rule, space: &Space) -> Option<Lint> {
-    let warning = |message: String| Some(Lint::of_rule(Severity::Warning, rule, message));
+    let idle =
+        |message: String| Some(Lint::of_rule(Severity::Warning, Name::RuleChangesNothing, rule, message));
     let rules = policy.rules();
     let without = rules.without(rule);
     let concerned = || space.proposals().filter(|proposal| rules.concerns(rule, proposal));
     let Some(first) = concerned().next() else {
-        return warning("never holds: no request can meet all of its conditions".to_owned());
+        let message = "never holds: no request can meet all of its conditions";
+        return Some(Lint::of_rule(Severity::Warning, Name::RuleNeverHolds, rule, message));
     };
     let exceeded = |proposal: &Proposal<'_>| {
         let terms = rules.assess(proposal).terms;
@@ -180,7 +191,7 @@ fn idle_rule(policy: &Policy, rule: &Rule, space: &Space) -> Option<Lint> {
     if let Some(limit) = exceeded(&first)
         && concerned().all(|proposal| exceeded(&proposal).is_some())
     {
-        return warning(format!(
+        return idle(format!(
             "changes nothing: every request that it is about is refused, for costing more than {limit} or for naming no cost"
         ));
     }
@@ -193,14 +204,14 @@ fn idle_rule(policy: &Policy, rule: &Rule, space: &Space) -> Option<Lint> {
             && concerned().all(|proposal| rules.concerns(other, &proposal))
     };
     if let Some(other) = rules.rules().iter().find(covers) {
-        return warning(format!(
+        return idle(format!(
             "taking it out changes nothing: {} demands as much, wherever this one holds",
             other.place()
         ));
     }
     let Assessment { terms, rules: parts } = without.assess(&first);
     let parts: Vec<_> = parts.into_iter().map(|part| part.name).collect();
-    warning(format!(
+    idle(format!(
         "taking it out changes nothing: other parts of the policy demand as much, wherever it holds; of {} these do: {}",
         in_words(&first, &terms),
         parts.join(", ")
@@ -222,6 +233,7 @@ fn hole_at_the_top(policy: &Policy, rule: &Rule, space: &Space) -> Option<Lint> 
                 let demands = rule.demands_in_words();
                 return Some(Lint::of_rule(
                     Severity::Warning,
+                    Name::LessAboveRange,
                     rule,
                     format!(
                         "a request that costs more than {limit}, or names no cost, gets off with less: nothing demands as much of {} ({demands}); leave cost_at_most out, or add a rule for what is above",
@@ -242,6 +254,7 @@ fn too_much(policy: &Policy, space: &Space) -> Option<Lint> {
     let count = assessment.rules.len();
     Some(Lint::new(
         Severity::Error,
+        Name::TooManyRules,
         &["rules"],
         format!(
             "could never be made: {what}; {count} rules hold for it, and a request remembers at most {MAX_MATCHED_RULES}"

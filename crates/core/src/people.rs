@@ -251,6 +251,11 @@ impl People {
         self.entry(id).is_some_and(|entry| entry.disabled)
     }
 
+    /// Whether agents and services without an owner are refused.
+    pub fn is_owner_required(&self) -> bool {
+        self.owner_required
+    }
+
     /// Whether only those who are listed may act, and this id is not.
     pub fn is_stranger(&self, id: &PersonId) -> bool {
         self.unlisted_refused && self.entry(id).is_none()

@@ -4,6 +4,7 @@
 //! Nothing is decided here: people are identified and commands decided by the functions that the
 //! service itself uses.
 
+use crate::access::Action;
 use crate::actor::Actor;
 use crate::command::{Command, Draft, Shown};
 use crate::decide::{self, Outcome};
@@ -46,6 +47,18 @@ impl<'a> Rehearsal<'a> {
             Outcome::Event(event) => self.request.apply(&event),
             // INVARIANT: without a key nothing is told for a retry.
             Outcome::Replayed => {}
+        }
+        Ok(self.status_at(at))
+    }
+
+    /// Shows the request, with its parameters or without them, and tells the status that is shown.
+    pub(crate) fn view(&self, with_parameters: bool, actor: Actor, at: Timestamp) -> Result<Status, Refusal> {
+        let actor = self.policy.people().identify(actor)?;
+        if !self.policy.may(Action::View, &actor, &self.request, at).is_permitted() {
+            return Err(Refusal::NotVisible);
+        }
+        if with_parameters {
+            self.policy.may(Action::ViewParameters, &actor, &self.request, at).or_refused()?;
         }
         Ok(self.status_at(at))
     }

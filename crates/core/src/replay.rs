@@ -20,6 +20,7 @@ use crate::rules::MatchedRule;
 use crate::slots::Slots;
 use crate::terms::Terms;
 use crate::timestamp::Timestamp;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// A past request, as far as it is on record.
@@ -141,10 +142,31 @@ fn replay_from(past: &Past, policy: &Policy, address: Option<IpAddr>) -> Replay 
     if reached != Reached::of(past) {
         let before = past.status.to_string();
         replay.outcome = Some(Difference { what: "outcome", before, after });
+        replay.reasons.extend(unknown_groups(past, policy));
     } else {
         replay.reasons.clear();
     }
     replay
+}
+
+/// The groups that mattered then and that this policy does not know.
+fn unknown_groups(past: &Past, policy: &Policy) -> Option<String> {
+    let demanded = past.terms.slots.iter().flat_map(|(groups, _)| groups);
+    let approving = past.approvals.iter().flat_map(|(actor, _)| &actor.groups);
+    let known = policy.people().groups();
+    let unknown: BTreeSet<&String> = demanded
+        .chain(approving)
+        .chain(&past.requester.groups)
+        .filter(|group| !known.contains(*group))
+        .collect();
+    let unknown: Vec<&str> = unknown.into_iter().map(String::as_str).collect();
+    (!unknown.is_empty()).then(|| {
+        format!(
+            "{} does not know a group that mattered then, and being in it means nothing: {}",
+            crate::people::FILE,
+            unknown.join(", ")
+        )
+    })
 }
 
 /// How far a request came, as far as policy has a say in it.

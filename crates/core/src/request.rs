@@ -369,6 +369,7 @@ impl Request {
             execute_within_seconds: self.execute_within_seconds,
             digest_required: self.digest_required,
             cost_limit: None,
+            justification_min: 0,
             required_fields: BTreeSet::new(),
             pending_limit: MAX_PENDING_LIMIT,
             approved_limit: MAX_APPROVED_LIMIT,
@@ -378,6 +379,7 @@ impl Request {
     /// What it says of itself, for demands that it do.
     pub fn stated(&self) -> Stated {
         Stated {
+            justification_length: self.justification.length(),
             ticket: self.ticket.is_some(),
             rollback_plan: self.rollback_plan.is_some(),
             estimated_cost: self.estimated_cost,

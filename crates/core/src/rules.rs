@@ -9,17 +9,19 @@ use crate::policy::PolicyError;
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::slots::{Groups, Slots};
 use crate::source::Source;
-use crate::terms::{RequiredField, Terms};
+use crate::terms::{JUSTIFICATION, RequiredField, Stated, Terms, Unmet};
 use crate::timestamp::Timestamp;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use wildmatch::WildMatch;
 
+mod conditions;
 mod demands;
 pub(crate) mod representatives;
 
-use demands::{Demands, approvals_in_words, lifetimes_in_words};
+use conditions::Conditions;
+use demands::{Demands, approvals_in_words, justification_in_words, lifetimes_in_words};
 
 /// The name of the file, in messages.
 pub const FILE: &str = "operations.toml";
@@ -46,6 +48,9 @@ pub const MAX_PENDING_LIMIT: u16 = 1000;
 pub const DEFAULT_APPROVED_LIMIT: u16 = 1000;
 /// The most of them that a policy may let one requester have: the count reads them all.
 pub const MAX_APPROVED_LIMIT: u16 = 10_000;
+
+/// The longest justification that a policy may demand, in characters: as long as one may be.
+pub const MAX_JUSTIFICATION: u16 = 4000;
 
 /// What operations demand.
 #[derive(Debug, Clone)]
@@ -83,6 +88,22 @@ pub struct Assessment {
     pub terms: Terms,
     /// What each part of the policy demanded.
     pub rules: Vec<MatchedRule>,
+}
+
+impl Assessment {
+    /// The demands that a request does not meet, with the parts of the policy that demand so long a
+    /// justification.
+    pub fn unmet(&self, stated: Stated) -> Vec<Unmet> {
+        let words = justification_in_words(self.terms.justification_min);
+        let parts =
+            self.rules.iter().filter(|part| words.as_ref().is_some_and(|words| part.demands.contains(words)));
+        let parts: Vec<&str> = parts.map(|part| part.name.as_str()).collect();
+        let mut unmet = self.terms.unmet(stated);
+        for demand in unmet.iter_mut().filter(|demand| demand.field == JUSTIFICATION) {
+            demand.rule = format!("{} ({})", demand.rule, parts.join(", "));
+        }
+        unmet
+    }
 }
 
 /// A part of a policy that matched a request.
@@ -132,6 +153,8 @@ struct Defaults {
     #[serde(default = "default_approved_limit")]
     approved_limit: u16,
     #[serde(default)]
+    justification_min: u16,
+    #[serde(default)]
     digest_required: bool,
 }
 
@@ -167,6 +190,7 @@ struct RuleTable {
     instances: Option<Vec<String>>,
     cost_above: Option<f64>,
     cost_at_most: Option<f64>,
+    cost_missing: Option<bool>,
     requester_groups: Option<Vec<String>>,
 
     risk: Option<RiskLevel>,
@@ -178,6 +202,7 @@ struct RuleTable {
     pending_limit: Option<u16>,
     approved_limit: Option<u16>,
     cost_limit: Option<f64>,
+    justification_min: Option<u16>,
     #[serde(default)]
     required_fields: BTreeSet<RequiredField>,
     #[serde(default)]
@@ -190,17 +215,6 @@ pub struct Rule {
     name: String,
     conditions: Conditions,
     demands: Demands,
-}
-
-/// All of them hold together; what is not said holds always.
-#[derive(Debug, Clone)]
-struct Conditions {
-    operations: Option<Vec<WildMatch>>,
-    environment: Option<Environment>,
-    instances: Option<Vec<WildMatch>>,
-    cost_above: Option<Cost>,
-    cost_at_most: Option<Cost>,
-    requester_groups: Option<Groups>,
 }
 
 impl Rules {
@@ -226,9 +240,11 @@ impl Rules {
         ] {
             check_limit(source, &["defaults", key], limit, most)?;
         }
+        check_justification(source, &["defaults", "justification_min"], file.defaults.justification_min)?;
         for (name, operation) in &file.operations {
             check_operation(source, name, operation)?;
         }
+        check_spellings(source, file.operations.keys())?;
         let globs = file.environments.non_production_instances;
         if let Some(glob) = globs.iter().find(|glob| glob.chars().all(|c| c == '*' || c == '?')) {
             return source.refuse(
@@ -326,6 +342,9 @@ impl Rules {
         let lifetimes = lifetimes_in_words(pending_seconds, execute_within_seconds);
         matched.push(MatchedRule { name, demands: std::iter::once(risk).chain(lifetimes).collect() });
         let defaults = &self.defaults;
+        if let Some(words) = justification_in_words(defaults.justification_min) {
+            matched.push(MatchedRule { name: "defaults.justification_min".to_owned(), demands: vec![words] });
+        }
         Terms {
             risk_level,
             environment,
@@ -336,13 +355,17 @@ impl Rules {
             digest_required: defaults.digest_required,
             cost_limit: None,
             required_fields: BTreeSet::new(),
+            justification_min: defaults.justification_min,
             pending_limit: defaults.pending_limit,
             approved_limit: defaults.approved_limit,
         }
     }
 
+    /// Non-production is what is so as it is sent and in lower case: whoever writes a name in another way
+    /// gets rid of nothing.
     fn environment_of(&self, instance_id: &str) -> Environment {
-        if self.non_production.iter().any(|glob| glob.matches(instance_id)) {
+        let is_listed = |name: &str| self.non_production.iter().any(|glob| glob.matches(name));
+        if is_listed(instance_id) && is_listed(&instance_id.to_ascii_lowercase()) {
             Environment::NonProduction
         } else {
             Environment::Production
@@ -445,18 +468,21 @@ impl Rule {
                 .map(|limit| check_limit(source, &path.each_ref().map(String::as_str), limit, most))
                 .transpose()?;
         }
+        if let Some(characters) = table.justification_min {
+            let path = at("justification_min");
+            check_justification(source, &path.each_ref().map(String::as_str), characters)?;
+        }
         let conditions = Conditions {
             operations: globs("operations", table.operations)?,
             environment: table.environment,
             instances: globs("instances", table.instances)?,
             cost_above: cost("cost_above", table.cost_above)?,
             cost_at_most: cost("cost_at_most", table.cost_at_most)?,
+            cost_missing: table.cost_missing,
             requester_groups,
         };
-        if let (Some(above), Some(at_most)) = (conditions.cost_above, conditions.cost_at_most)
-            && at_most <= above
-        {
-            return Err(refused("cost_at_most", &"must be more than cost_above"));
+        if let Some((key, rule)) = conditions.contradiction() {
+            return Err(refused(key, &rule));
         }
         let demands = Demands {
             risk: table.risk,
@@ -467,6 +493,7 @@ impl Rule {
             pending_limit: table.pending_limit,
             approved_limit: table.approved_limit,
             cost_limit: cost("cost_limit", table.cost_limit)?,
+            justification_min: table.justification_min.unwrap_or(0),
             required_fields: table.required_fields,
             digest_required: table.digest_required,
         };
@@ -484,29 +511,6 @@ impl Rule {
     /// The slots it demands.
     pub fn slots(&self) -> &Slots {
         &self.demands.slots
-    }
-}
-
-impl Conditions {
-    /// Whether they hold for a proposal, on an instance that policy says is in this environment.
-    fn hold(&self, proposal: &Proposal<'_>, environment: Environment) -> bool {
-        let matches = |globs: &Option<Vec<WildMatch>>, name: &str| {
-            globs.as_ref().is_none_or(|globs| globs.iter().any(|glob| glob.matches(name)))
-        };
-        // A cost that nobody has named is above every amount.
-        let is_above = |limit: Cost| proposal.estimated_cost.is_none_or(|cost| cost > limit);
-        // Whoever declares production is held to what is demanded there, and gets rid of nothing that
-        // is demanded where the instance is.
-        let environments = [environment, environment.max(proposal.declared_environment)];
-        matches(&self.operations, proposal.operation_type)
-            && matches(&self.instances, proposal.instance_id)
-            && self.environment.is_none_or(|wanted| environments.contains(&wanted))
-            && self.cost_above.is_none_or(is_above)
-            && self.cost_at_most.is_none_or(|limit| !is_above(limit))
-            && self
-                .requester_groups
-                .as_ref()
-                .is_none_or(|groups| !groups.is_disjoint(proposal.requester_groups))
     }
 }
 
@@ -558,11 +562,33 @@ fn check_operation(source: Source<'_>, name: &str, operation: &Operation) -> Res
     Ok(())
 }
 
+/// A requester who chose the spelling would choose between the demands of two operations.
+fn check_spellings<'a>(
+    source: Source<'_>,
+    names: impl Iterator<Item = &'a String>,
+) -> Result<(), PolicyError> {
+    let mut spellings = BTreeMap::new();
+    for name in names {
+        if let Some(other) = spellings.insert(name.to_ascii_lowercase(), name) {
+            let rule = format!("must not differ from `{other}` by capitals alone: list the operation once");
+            return source.refuse(&["operations", name], rule);
+        }
+    }
+    Ok(())
+}
+
 fn check_lifetime(source: Source<'_>, path: &[&str], seconds: u32) -> Result<(), PolicyError> {
     if (1..=MAX_LIFETIME_SECONDS).contains(&seconds) {
         return Ok(());
     }
     source.refuse(path, format!("must be a lifetime from 1 to {MAX_LIFETIME_SECONDS} seconds"))
+}
+
+fn check_justification(source: Source<'_>, path: &[&str], characters: u16) -> Result<(), PolicyError> {
+    if characters <= MAX_JUSTIFICATION {
+        return Ok(());
+    }
+    source.refuse(path, format!("must be at most {MAX_JUSTIFICATION} characters"))
 }
 
 fn check_limit(source: Source<'_>, path: &[&str], limit: u16, most: u16) -> Result<(), PolicyError> {

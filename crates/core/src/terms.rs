@@ -51,6 +51,8 @@ pub struct Terms {
     pub digest_required: bool,
     /// The most it may be expected to cost.
     pub cost_limit: Option<Cost>,
+    /// How long its justification must be, in characters that can be read; 0 if any will do.
+    pub justification_min: u16,
     /// What its requester must not leave out.
     pub required_fields: BTreeSet<RequiredField>,
     /// How many pending requests its requester may have, this one included.
@@ -75,6 +77,7 @@ impl Terms {
             execute_within_seconds: self.execute_within_seconds.min(other.execute_within_seconds),
             digest_required: self.digest_required || other.digest_required,
             cost_limit: lower(self.cost_limit, other.cost_limit),
+            justification_min: self.justification_min.max(other.justification_min),
             required_fields: self.required_fields.union(&other.required_fields).copied().collect(),
             pending_limit: self.pending_limit.min(other.pending_limit),
             approved_limit: self.approved_limit.min(other.approved_limit),
@@ -87,9 +90,14 @@ impl Terms {
     }
 }
 
+/// The name of the justification in requests.
+pub(crate) const JUSTIFICATION: &str = "justification";
+
 /// What a request says of itself, as far as policy may demand that it be said.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stated {
+    /// How long its justification is, see [`crate::text::FreeText::length`].
+    pub justification_length: usize,
     /// Whether it names a ticket.
     pub ticket: bool,
     /// Whether it says how to go back.
@@ -122,6 +130,12 @@ impl Terms {
         let mut unmet: Vec<_> = missing
             .map(|field| Unmet { field: field.as_str(), rule: "is required by policy".to_owned() })
             .collect();
+        let shortest = usize::from(self.justification_min);
+        if stated.justification_length < shortest {
+            let length = stated.justification_length;
+            let rule = format!("must be at least {shortest} characters by policy, not {length}");
+            unmet.push(Unmet { field: JUSTIFICATION, rule });
+        }
         if let Some(limit) = self.cost_limit {
             let field = RequiredField::EstimatedCost.as_str();
             match stated.estimated_cost {

@@ -40,6 +40,17 @@ impl<const MAX: usize> FreeText<MAX> {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// How many characters there are to read: without those that leave nothing on a screen, and of white
+    /// space only what is between others, each stretch as one.
+    pub fn length(&self) -> usize {
+        let words = self.0.split_whitespace();
+        let lengths = words.map(|word| word.chars().filter(|c| is_visible(*c)).count());
+        let (words, characters) = lengths
+            .filter(|length| *length > 0)
+            .fold((0, 0), |(words, sum), length| (words + 1, sum + length));
+        characters + usize::saturating_sub(words, 1)
+    }
 }
 
 /// Whether a character leaves anything on a screen: neither white space nor a control, nor one of
@@ -128,6 +139,11 @@ mod tests {
         }
         assert!(CommentText::parse("\u{200b}a").is_ok());
         assert_eq!(CommentText::parse("a\u{202e}b").unwrap().as_str(), "a\u{202e}b");
+        for (text, length) in
+            [("a b", 3), ("  é \n\n b\t", 3), ("a\u{200b}\u{200b}b", 2), ("a \u{2060} b", 3)]
+        {
+            assert_eq!(CommentText::parse(text).unwrap().length(), length, "{text:?}");
+        }
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! The policy in force: what comes with the program, or a directory in its place.
 
+pub use countersign_cedar::Warning;
 use countersign_cedar::{CedarAccess, InvalidAccess};
 use countersign_core::cases;
+use countersign_core::lint::Name;
 use countersign_core::people::{self, People};
 use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE, Policy, PolicyError, PolicyText};
 use countersign_core::rules::{self, Rules};
+use countersign_core::timestamp::Timestamp;
 use std::fmt;
 use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,6 +24,9 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// The texts that come with the program.
 pub const BUNDLED: PolicyText<'static> =
     PolicyText { operations: BUNDLED_OPERATIONS, people: BUNDLED_PEOPLE, access: countersign_cedar::BUNDLED };
+
+/// The cases beside them.
+pub const BUNDLED_CASES: &str = include_str!("../../../policy/tests.toml");
 
 /// The policy that comes with the program. A test has held it against its schema.
 ///
@@ -46,6 +52,24 @@ pub fn check(text: &PolicyText<'_>) -> Result<(Policy, Vec<String>), PolicyError
     let (policy, access) = read(text)?;
     let warnings = access.validate().map_err(in_access)?;
     Ok((policy, warnings.iter().map(ToString::to_string).collect()))
+}
+
+/// The same, with everything that is odd about access policies. Takes seconds at worst: for trying a policy
+/// out, not for a start.
+///
+/// # Errors
+/// As for [`check`].
+pub fn lint_access(text: &PolicyText<'_>) -> Result<(Policy, Vec<Warning>), PolicyError> {
+    let (policy, access) = read(text)?;
+    let mut warnings = access.validate().map_err(in_access)?;
+    // Cedar sees by itself that some policies never hold.
+    let is_told = |place: (usize, usize)| {
+        warnings.iter().any(|told| (told.line, told.column) == place && told.reason.contains("impossible"))
+    };
+    let mut found = access.lint();
+    found.retain(|one| one.name != Name::PolicyNeverHolds || !is_told((one.line, one.column)));
+    warnings.extend(found);
+    Ok((policy, warnings))
 }
 
 fn read(text: &PolicyText<'_>) -> Result<(Policy, Arc<CedarAccess>), PolicyError> {
@@ -93,6 +117,36 @@ impl PolicyFiles {
     pub fn text(&self) -> PolicyText<'_> {
         PolicyText { operations: &self.operations, people: &self.people, access: &self.access }
     }
+}
+
+/// Writes a policy to begin with into a directory, which is made if it is not there: the one that comes with
+/// the program, with its cases. Tells the names of the files.
+///
+/// # Errors
+/// A file of a policy that is there already, under any kind of name; a file that cannot be written. What is
+/// there is left alone.
+pub fn write_first(directory: &Path) -> Result<[&'static str; 4], String> {
+    let files = [
+        (rules::FILE, BUNDLED.operations),
+        (people::FILE, BUNDLED.people),
+        (ACCESS_FILE, BUNDLED.access),
+        (cases::FILE, BUNDLED_CASES),
+    ];
+    std::fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    let is_there = |name: &&str| std::fs::symlink_metadata(directory.join(name)).is_ok();
+    if let Some(name) = files.map(|(name, _)| name).iter().find(|name| is_there(name)) {
+        let path = directory.join(name);
+        return Err(format!(
+            "{} is there already, and is not replaced: name another directory",
+            path.display()
+        ));
+    }
+    for (name, text) in files {
+        let path = directory.join(name);
+        let written = File::create_new(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+        written.map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(files.map(|(name, _)| name))
 }
 
 /// The text of the cases beside a policy.
@@ -162,16 +216,36 @@ pub fn in_directory(directory: &Path, error: &PolicyError) -> String {
     lines.join("\n")
 }
 
-/// The policy of a directory with `operations.toml`, `people.toml` and `access.cedar`; without one,
-/// the bundled policy.
+/// Refuses a time of restoring that is still to come: approvals that are given until then would count, and
+/// lapse without a restore.
+///
+/// # Errors
+/// When `restored_at` is after `now`.
+pub fn check_clock(policy: &Policy, text: &PolicyText<'_>, now: Timestamp) -> Result<(), PolicyError> {
+    match policy.rules().restored_at().filter(|restored_at| *restored_at > now) {
+        None => Ok(()),
+        Some(restored_at) => Err(PolicyError::Refused {
+            file: rules::FILE,
+            line: text.line_of(rules::FILE, &["restored_at".to_owned()]),
+            place: "restored_at".to_owned(),
+            rule: format!(
+                "must not lie in the future: it is {restored_at}, and now is {now}; write the time of the restore, in UTC"
+            ),
+        }),
+    }
+}
+
+/// The policy of a directory with `operations.toml`, `people.toml` and `access.cedar`, as it may be used at
+/// a time; without one, the bundled policy.
 ///
 /// # Errors
 /// What is wrong, and with which file. Nothing weaker takes its place.
-pub fn load(directory: Option<&Path>) -> Result<Policy, String> {
+pub fn load(directory: Option<&Path>, now: Timestamp) -> Result<Policy, String> {
     let Some(directory) = directory else {
         return bundled().map_err(|error| error.to_string());
     };
     let files = PolicyFiles::read(directory)?;
-    let checked = check(&files.text()).map_err(|error| in_directory(directory, &error))?;
-    Ok(checked.0)
+    let text = files.text();
+    let usable = check(&text).and_then(|(policy, _)| check_clock(&policy, &text, now).map(|()| policy));
+    usable.map_err(|error| in_directory(directory, &error))
 }

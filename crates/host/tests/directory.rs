@@ -4,7 +4,8 @@
 
 use countersign_core::cases;
 use countersign_core::rules;
-use countersign_host::policy::{self, ACCESS_FILE, BUNDLED, PolicyFiles};
+use countersign_core::timestamp::Timestamp;
+use countersign_host::policy::{self, ACCESS_FILE, BUNDLED, BUNDLED_CASES, PolicyFiles};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,13 +23,17 @@ fn directory(name: &str) -> PathBuf {
     directory
 }
 
+fn now() -> Timestamp {
+    Timestamp::parse("2026-01-31T09:30:00Z").unwrap()
+}
+
 /// What is said of a file, by whichever function reads it, without its path.
 #[track_caller]
 fn refused(directory: &Path, file: &str) -> String {
     let said = match file {
         cases::FILE => policy::read_cases(directory).unwrap_err(),
         _ => {
-            let said = policy::load(Some(directory)).unwrap_err();
+            let said = policy::load(Some(directory), now()).unwrap_err();
             assert_eq!(said, PolicyFiles::read(directory).unwrap_err());
             said
         }
@@ -43,22 +48,25 @@ fn files_are_read_as_they_are() {
     let directory = directory("usual");
     let files = PolicyFiles::read(&directory).unwrap();
     assert_eq!(files.text().version(), BUNDLED.version());
-    assert_eq!(policy::load(Some(&directory)).unwrap().version(), BUNDLED.version());
+    assert_eq!(policy::load(Some(&directory), now()).unwrap().version(), BUNDLED.version());
     assert_eq!(policy::read_cases(&directory).unwrap(), "cases = []\n");
     // A link is followed: that is how files are mounted.
     std::fs::rename(directory.join("people.toml"), directory.join("elsewhere")).unwrap();
     std::os::unix::fs::symlink("elsewhere", directory.join("people.toml")).unwrap();
-    assert_eq!(policy::load(Some(&directory)).unwrap().version(), BUNDLED.version());
+    assert_eq!(policy::load(Some(&directory), now()).unwrap().version(), BUNDLED.version());
 }
 
 #[test]
 fn a_directory_that_is_not_there_is_named_itself() {
     let missing = Path::new(env!("CARGO_TARGET_TMPDIR")).join("there-is-none");
     let said = format!("the directory {} is not there", missing.display());
-    assert_eq!(policy::load(Some(&missing)).unwrap_err(), said);
+    assert_eq!(policy::load(Some(&missing), now()).unwrap_err(), said);
     assert_eq!(policy::read_cases(&missing).unwrap_err(), said);
     let file = directory("a-file").join("people.toml");
-    assert_eq!(policy::load(Some(&file)).unwrap_err(), format!("{} is not a directory", file.display()));
+    assert_eq!(
+        policy::load(Some(&file), now()).unwrap_err(),
+        format!("{} is not a directory", file.display())
+    );
 }
 
 #[test]
@@ -98,7 +106,7 @@ fn a_file_of_more_than_a_mebibyte_is_refused() {
     let directory = directory("just-fits");
     let comment = "#".repeat(1024 * 1024 - BUNDLED.people.len());
     std::fs::write(directory.join("people.toml"), format!("{}{comment}", BUNDLED.people)).unwrap();
-    assert!(policy::load(Some(&directory)).is_ok());
+    assert!(policy::load(Some(&directory), now()).is_ok());
 }
 
 #[test]
@@ -120,5 +128,55 @@ fn what_is_not_utf_8_is_refused_with_its_line() {
     // A mark anywhere else is a character like others.
     let directory = directory("inner-mark");
     std::fs::write(directory.join(rules::FILE), format!("# \u{feff}\n{}", BUNDLED.operations)).unwrap();
-    assert!(policy::load(Some(&directory)).is_ok());
+    assert!(policy::load(Some(&directory), now()).is_ok());
+}
+
+/// What is given from now on would count, and lapse at a time at which nothing is restored.
+#[test]
+fn a_restore_that_is_still_to_come_is_refused() {
+    let directory = directory("restored");
+    let restored_at = |time: &str| {
+        let text = format!("restored_at = \"{time}\"\n{}", BUNDLED.operations);
+        std::fs::write(directory.join("operations.toml"), text).unwrap();
+        policy::load(Some(&directory), now())
+    };
+    for time in ["2026-01-31T09:30:00Z", "2026-01-31T11:30:00+02:00", "2020-01-01T00:00:00Z"] {
+        assert!(restored_at(time).is_ok(), "{time}");
+    }
+    for time in ["2026-01-31T09:30:00.001Z", "2026-01-31T09:30:00-01:00", "2126-01-31T09:30:00Z"] {
+        let said = restored_at(time).unwrap_err();
+        assert!(
+            said.contains("/operations.toml:1: restored_at must not lie in the future: it is "),
+            "{said}"
+        );
+        assert!(said.contains("now is 2026-01-31T09:30:00.000Z"), "{said}");
+    }
+}
+
+#[test]
+fn a_first_policy_is_written_where_there_is_none_and_nothing_is_replaced() {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("first");
+    if directory.exists() {
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+    let inner = directory.join("made").join("too");
+    assert_eq!(
+        policy::write_first(&inner).unwrap(),
+        ["operations.toml", "people.toml", "access.cedar", "tests.toml"]
+    );
+    assert_eq!(policy::load(Some(&inner), now()).unwrap().version(), BUNDLED.version());
+    assert_eq!(policy::read_cases(&inner).unwrap(), BUNDLED_CASES);
+    for file in ["operations.toml", "people.toml", ACCESS_FILE, cases::FILE] {
+        let other = directory.join(file.replace('.', "-"));
+        std::fs::create_dir(&other).unwrap();
+        // A link to nowhere is a name that is taken, too.
+        std::os::unix::fs::symlink(directory.join("elsewhere"), other.join(file)).unwrap();
+        let said = policy::write_first(&other).unwrap_err();
+        assert!(
+            said.ends_with(&format!("/{file} is there already, and is not replaced: name another directory")),
+            "{said}"
+        );
+        assert_eq!(std::fs::read_dir(&other).unwrap().count(), 1, "{file}");
+        assert!(!directory.join("elsewhere").exists());
+    }
 }

@@ -12,6 +12,7 @@ use aws_types::SdkConfig;
 use countersign_api::run::Operation;
 use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
+use countersign_app::host::Host as _;
 use countersign_app::ports::{FindDue, ListRequests, Outbox, Publish, Replicas};
 use countersign_aws::Access;
 use countersign_core::digest::{DeploymentKey, Digest};
@@ -142,11 +143,12 @@ impl Boot {
 
     fn dependencies<S>(&self, store: S, takes_key: bool) -> Result<Dependencies<S>, Error> {
         let environment = &self.environment;
+        let host = MeteredHost::new(self.metrics()?);
         Ok(Dependencies {
             store,
-            policy: policy::load(environment.optional("POLICY_DIR").map(Path::new))?,
+            policy: policy::load(environment.optional("POLICY_DIR").map(Path::new), host.now())?,
             deployment_key: if takes_key { deployment_key(environment)? } else { no_deployment_key()? },
-            host: Box::new(MeteredHost::new(self.metrics()?)),
+            host: Box::new(host),
         })
     }
 

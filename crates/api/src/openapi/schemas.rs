@@ -278,6 +278,10 @@ fn simulation() -> Vec<Member> {
         ),
         ("cost_limit", told(cost(), "The most it may be expected to cost.")),
         (
+            "justification_min",
+            told(positive(), "How long its justification must be, in characters that can be read."),
+        ),
+        (
             "pending_limit*",
             told(positive(), "How many pending requests its requester may have, this one included."),
         ),

@@ -55,6 +55,9 @@ pub struct SimulateBody {
     /// The most it may be expected to cost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost_limit: Option<f64>,
+    /// How long its justification must be, in characters. Absent if any will do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub justification_min: Option<u16>,
     /// How many pending requests its requester may have, this one included.
     pub pending_limit: u16,
     /// How many approved requests that were not started its requester may have, this one included, if it
@@ -118,6 +121,7 @@ impl SimulateBody {
             execute_within_seconds: terms.execute_within_seconds,
             required_fields: terms.required_fields.iter().map(ToString::to_string).collect(),
             cost_limit: terms.cost_limit.map(Cost::amount),
+            justification_min: Some(terms.justification_min).filter(|characters| *characters > 0),
             pending_limit: terms.pending_limit,
             approved_limit: terms.approved_limit,
             policy_version: version.to_string(),

@@ -41,6 +41,7 @@ impl View {
         if is_open && explanation.current_policy_version != explanation.policy_version {
             self.current_policy(&mut text, explanation);
         }
+        self.lines(&mut text, "Blocked", explanation.blocked_by.iter().cloned());
         if explanation.approvals.is_empty() {
             self.line(&mut text, "Approved by", "nobody yet", None);
         }

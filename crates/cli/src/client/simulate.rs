@@ -93,6 +93,9 @@ impl View {
         if let Some(limit) = simulation.cost_limit {
             self.line(&mut text, "Cost limit", &limit.to_string(), None);
         }
+        if let Some(characters) = simulation.justification_min {
+            self.line(&mut text, "Justification", &format!("at least {characters} characters"), None);
+        }
         if is_approved {
             let approved = format!(
                 "at most {} of one requester not started, this one included",

@@ -62,8 +62,14 @@ pub(super) fn run(case: &Case, policy: &Policy) -> Vec<Failure> {
     let mut end = case.made_at;
     for (number, step) in (1..).zip(&case.steps) {
         end = step.at;
-        let Some(command) = command(&rehearsal, step.action) else { continue };
-        let answer = rehearsal.give(&command, step.actor.clone(), step.at);
+        let answer = match command(&rehearsal, step.action) {
+            Some(command) => rehearsal.give(&command, step.actor.clone(), step.at),
+            // To look is no command.
+            None => {
+                let with_parameters = step.action == StepAction::ViewParameters;
+                rehearsal.view(with_parameters, step.actor.clone(), step.at)
+            }
+        };
         let what = format!("step {number}, {} by {}", step.action.as_str(), step.actor.person);
         failures.compare_step(&what, step, answer);
     }
@@ -76,7 +82,7 @@ pub(super) fn run(case: &Case, policy: &Policy) -> Vec<Failure> {
     failures.found
 }
 
-/// The command of a step. Finishing is about the execution that is running, or about none.
+/// The command of a step, if it is more than a look. Finishing is about the execution that is running, or about none.
 fn command(rehearsal: &Rehearsal<'_>, action: StepAction) -> Option<Command> {
     // INVARIANT: a text of one word is a comment.
     let text = CommentText::parse("because").ok()?;
@@ -97,6 +103,7 @@ fn command(rehearsal: &Rehearsal<'_>, action: StepAction) -> Option<Command> {
         StepAction::Withdraw => Command::Withdraw { reason: None },
         StepAction::Cancel => Command::Cancel { reason: None },
         StepAction::Comment => Command::Comment { text },
+        StepAction::View | StepAction::ViewParameters => return None,
         StepAction::Start => Command::Start { shown: rehearsal.shown() },
         StepAction::Succeed => finish(ExecutionOutcome::Succeeded),
         StepAction::Fail => finish(ExecutionOutcome::Failed),
@@ -163,6 +170,12 @@ impl Failures {
         self.compare("cost_limit", limit, terms.cost_limit, |limit| {
             limit.map_or("none".to_owned(), |limit| limit.to_string())
         });
+        self.compare(
+            "justification_min",
+            expected.justification_min,
+            terms.justification_min,
+            u16::to_string,
+        );
         let fields = expected.required_fields.clone();
         self.compare("required_fields", fields, terms.required_fields.clone(), |fields| {
             let names: Vec<_> = fields.iter().map(|field| field.as_str()).collect();

@@ -6,11 +6,11 @@ use crate::person::PersonId;
 use crate::policy::PolicyError;
 use crate::request::Status;
 use crate::risk::{Cost, Environment, RiskLevel};
-use crate::rules::read_slots;
+use crate::rules::{MAX_JUSTIFICATION, read_slots};
 use crate::slots::{Groups, Slots};
 use crate::source::Source;
 use crate::terms::RequiredField;
-use crate::text::{DurationText, Identifier, RollbackPlan};
+use crate::text::{DurationText, Identifier, Justification, RollbackPlan};
 use crate::timestamp::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -80,6 +80,8 @@ pub(super) enum StepAction {
     Withdraw,
     Cancel,
     Comment,
+    View,
+    ViewParameters,
     Start,
     Succeed,
     Fail,
@@ -93,6 +95,8 @@ impl StepAction {
             Self::Withdraw => "withdraw",
             Self::Cancel => "cancel",
             Self::Comment => "comment",
+            Self::View => "view",
+            Self::ViewParameters => "view_parameters",
             Self::Start => "start",
             Self::Succeed => "succeed",
             Self::Fail => "fail",
@@ -129,6 +133,7 @@ pub(super) struct Expected {
     pub(super) approved_limit: Option<u16>,
     #[serde(default, deserialize_with = "cost")]
     pub(super) cost_limit: Option<Cost>,
+    pub(super) justification_min: Option<u16>,
     pub(super) required_fields: Option<BTreeSet<RequiredField>>,
     pub(super) rules: Option<BTreeSet<String>>,
     #[serde(default, deserialize_with = "code")]
@@ -178,6 +183,8 @@ struct RequestTable {
     estimated_duration: Option<DurationText>,
     #[serde(default, deserialize_with = "identifier")]
     ticket: Option<Identifier>,
+    #[serde(default, deserialize_with = "justification")]
+    justification: Option<Justification>,
     #[serde(default, deserialize_with = "plan")]
     rollback_plan: Option<RollbackPlan>,
 }
@@ -293,7 +300,8 @@ impl Reader<'_> {
             request.instance_id.get_ref(),
             &json!({}),
             request.environment.as_str(),
-            "as the case says",
+            // A case that does not say why is not about how much is said.
+            &"x".repeat(usize::from(MAX_JUSTIFICATION)),
         )
         .map_err(|error| self.refused(start, "request", error))?;
         let draft = Draft {
@@ -302,6 +310,7 @@ impl Reader<'_> {
             estimated_duration: request.estimated_duration,
             ticket: request.ticket,
             rollback_plan: request.rollback_plan,
+            justification: request.justification.unwrap_or(draft.justification),
             ..draft
         };
         let made_at = request.at.unwrap_or(Timestamp::from_millisecond(MADE_AT));
@@ -438,6 +447,10 @@ fn identifier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ident
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DurationText>, D::Error> {
     text(deserializer, |text| DurationText::parse(text).map_err(|error| error.to_string()))
+}
+
+fn justification<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Justification>, D::Error> {
+    text(deserializer, |text| Justification::parse(text).map_err(|error| error.to_string()))
 }
 
 fn plan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RollbackPlan>, D::Error> {

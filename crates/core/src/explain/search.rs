@@ -6,7 +6,7 @@
 
 use super::survey;
 use crate::access::{Action, Part, Question, TO_APPROVE, Target};
-use crate::actor::{AGENT_GROUP, Actor, Channel, Kind};
+use crate::actor::{Actor, Channel, Kind, is_agent_group};
 use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::rules::MAX_APPROVALS;
@@ -16,7 +16,7 @@ use crate::timestamp::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// A week, for policies that ask for the time of day or the day of the week.
+/// A week, for policies that do not tell at which moments their answers change.
 const HOURS: u32 = 7 * 24;
 /// How far apart hours are that are asked about in turn: every hour of the day soon has its turn, and in
 /// the end every hour of the week.
@@ -92,6 +92,8 @@ pub(crate) struct Search<'a> {
     /// Groups that make a difference to access policies. Whoever is an agent does not decide.
     named_groups: Groups,
     questions_left: usize,
+    /// When to ask about these actions.
+    moments: BTreeMap<Vec<&'static str>, Vec<Timestamp>>,
     found: BTreeMap<Searched, Found>,
 }
 
@@ -105,7 +107,7 @@ impl<'a> Search<'a> {
     ) -> Self {
         let people = policy.people();
         let could_act = |id: &PersonId| people.person(id) == id && !people.is_disabled(id);
-        let makes_a_difference = |group: &&String| *group != AGENT_GROUP && policy.names_group(group);
+        let makes_a_difference = |group: &&String| !is_agent_group(group) && policy.names_group(group);
         let named = survey::named_people(policy);
         let named = named.iter().filter_map(|naming| PersonId::from_stored(&naming.name).ok());
         Self {
@@ -116,6 +118,7 @@ impl<'a> Search<'a> {
             people: named.filter(could_act).collect::<BTreeSet<_>>().into_iter().collect(),
             named_groups: people.groups().iter().filter(makes_a_difference).cloned().collect(),
             questions_left: max_questions,
+            moments: BTreeMap::new(),
             found: BTreeMap::new(),
         }
     }
@@ -174,7 +177,7 @@ impl<'a> Search<'a> {
         let deed = Deed::approval(target);
         // Groups that nobody names make no difference, and groups that are not configured nobody has.
         let known = self.policy.people().groups();
-        let could_be = |set: &&Groups| set.is_subset(known) && !set.contains(AGENT_GROUP);
+        let could_be = |set: &&Groups| set.is_subset(known) && !set.iter().any(|group| is_agent_group(group));
         let sets: BTreeSet<Groups> = sets
             .iter()
             .filter(could_be)
@@ -223,11 +226,10 @@ impl<'a> Search<'a> {
         }
         let could = |actor: &&Actor| !deed.is_denied_whatever(policy, actor, now, &CIRCUMSTANCES);
         let actors: Vec<Actor> = actors.iter().filter(could).cloned().collect();
-        let hours = if deed.turns_on(policy, Part::Time) { HOURS } else { 1 };
+        let moments = if deed.turns_on(policy, Part::Time) { self.moments(deed) } else { vec![self.now] };
         let doors = if deed.turns_on(policy, Part::Channel) { &Channel::ALL[..] } else { &[Channel::Api] };
         let sources = if deed.turns_on(policy, Part::Address) { self.sources.clone() } else { vec![None] };
-        for step in 0..hours {
-            let now = self.now.plus_seconds(step * STRIDE % HOURS * 60 * 60);
+        for now in moments {
             for source_ip in &sources {
                 for channel in doors {
                     let here = Circumstances { now, source_ip: *source_ip, channel: *channel };
@@ -238,6 +240,15 @@ impl<'a> Search<'a> {
             }
         }
         Found::Nobody
+    }
+
+    /// The edges of hours, days and dates that policies name; else each hour of the week.
+    fn moments(&mut self, deed: &Deed<'_>) -> Vec<Timestamp> {
+        let actions = deed.actions.iter().map(|action| action.as_str()).collect();
+        let (policy, now) = (self.policy, self.now);
+        let hours = || (0..HOURS).map(|step| now.plus_seconds(step * STRIDE % HOURS * 60 * 60)).collect();
+        let moments = self.moments.entry(actions);
+        moments.or_insert_with(|| survey::moments(policy, deed.actions, now).unwrap_or_else(hours)).clone()
     }
 
     /// `None` if nobody was found there.

@@ -2,6 +2,8 @@
 
 use crate::access::{Action, Naming, Part, Question};
 use crate::policy::Policy;
+use crate::risk::Cost;
+use crate::timestamp::Timestamp;
 
 /// Whether the answer about an action may differ with a part of the question.
 pub(crate) fn turns_on(policy: &Policy, action: Action, part: Part) -> bool {
@@ -11,6 +13,16 @@ pub(crate) fn turns_on(policy: &Policy, action: Action, part: Part) -> bool {
 /// Whether a question is denied, whatever is put in place of some of its parts.
 pub(crate) fn denies_whatever(policy: &Policy, question: &Question<'_>, open: &[Part]) -> bool {
     policy.access().denies_whatever(question, open)
+}
+
+/// Moments at which answers about these actions may differ, if they can be told.
+pub(crate) fn moments(policy: &Policy, actions: &[Action], from: Timestamp) -> Option<Vec<Timestamp>> {
+    policy.access().moments(actions, from)
+}
+
+/// Costs on both sides of each amount that policies name.
+pub(crate) fn costs(policy: &Policy) -> Vec<Cost> {
+    policy.access().costs()
 }
 
 /// The people, agents and services that policies name.

@@ -1,10 +1,12 @@
 //! Demands that nobody could meet, or only people whom nobody thinks of.
 
-use super::{Lint, Severity, in_words, is_too_expensive, tried};
+use super::{Lint, Name, Severity, in_words, is_too_expensive, tried};
 use crate::access::{TO_APPROVE, Target};
 use crate::explain::search::{Found, Search};
+use crate::explain::survey;
 use crate::person::PersonId;
 use crate::policy::Policy;
+use crate::risk::Cost;
 use crate::rules::representatives::Space;
 use crate::rules::{Assessment, MAX_APPROVALS, Proposal, Rule};
 use crate::slots::{Groups, Slots};
@@ -15,7 +17,7 @@ use std::collections::BTreeSet;
 const MAX_DEMANDS: usize = 2_000;
 
 /// Something about a request that is asked for, at its place in the policy.
-type Reason = (Severity, Vec<String>, String);
+type Reason = (Severity, Name, Vec<String>, String);
 
 /// Requests that could never be approved, and those that take people in groups that the demand does not
 /// name: one example of each.
@@ -23,7 +25,11 @@ pub(super) fn lint(policy: &Policy, space: &Space, search: &mut Search<'_>) -> V
     let tells_apart = TO_APPROVE.into_iter().any(|action| policy.tells_requests_apart(action));
     let space = match tells_apart {
         // Access policies may name operations that no rule tells apart.
-        true => Space { operations: every_operation(policy, space), ..space.clone() },
+        true => Space {
+            operations: every_operation(policy, space),
+            costs: every_cost(policy, space),
+            ..space.clone()
+        },
         false => space.clone(),
     };
     let mut demands = Demands { policy, search, requester: PersonId::expiry() };
@@ -48,13 +54,13 @@ pub(super) fn lint(policy: &Policy, space: &Space, search: &mut Search<'_>) -> V
             let message = format!(
                 "only the first {MAX_DEMANDS} different demands were tried for people who could meet them"
             );
-            lints.push(Lint::new(Severity::Warning, &["rules"], message));
+            lints.push(Lint::new(Severity::Warning, Name::TooManyDemands, &["rules"], message));
             break;
         }
-        for (severity, path, reason) in demands.reasons_against(&proposal, &assessment) {
+        for (severity, name, path, reason) in demands.reasons_against(&proposal, &assessment) {
             if reasons.insert((path.clone(), reason.clone())) {
                 let path: Vec<&str> = path.iter().map(String::as_str).collect();
-                lints.push(Lint::new(severity, &path, format!("{reason}; for example {what}")));
+                lints.push(Lint::new(severity, name, &path, format!("{reason}; for example {what}")));
             }
         }
     }
@@ -65,6 +71,17 @@ fn every_operation(policy: &Policy, space: &Space) -> Vec<String> {
     let unlisted =
         space.operations.iter().filter(|name| !policy.rules().operations().any(|known| known == *name));
     policy.rules().operations().map(str::to_owned).chain(unlisted.cloned()).collect()
+}
+
+/// Access policies may tell costs apart that no rule does.
+fn every_cost(policy: &Policy, space: &Space) -> Vec<Option<Cost>> {
+    let mut costs = space.costs.clone();
+    for cost in survey::costs(policy).into_iter().map(Some) {
+        if !costs.contains(&cost) {
+            costs.push(cost);
+        }
+    }
+    costs
 }
 
 /// What is demanded, held against who could meet it.
@@ -98,19 +115,24 @@ impl Demands<'_, '_> {
                 names.join(", "),
                 terms.approvals_required
             );
-            return vec![(Severity::Error, place(with_slots.first().copied()), reason)];
+            return vec![(
+                Severity::Error,
+                Name::TooManyApprovals,
+                place(with_slots.first().copied()),
+                reason,
+            )];
         }
         let of_slots = terms.slots.iter().filter_map(|(groups, people)| {
-            let (severity, reason) = self.reason_against_slot(proposal, terms, groups, people)?;
+            let (severity, name, reason) = self.reason_against_slot(proposal, terms, groups, people)?;
             let rule = holding.iter().find(|rule| rule.slots().iter().any(|(own, _)| own == groups));
-            Some((severity, place(rule), reason))
+            Some((severity, name, place(rule), reason))
         });
         let mut reasons: Vec<Reason> = of_slots.collect();
         let is_hopeless = reasons.iter().any(|(severity, ..)| *severity == Severity::Error);
         if !is_hopeless && !self.could_be_met(proposal, terms) {
             let reason =
                 "nobody could approve it: access.cedar lets nobody, whichever two groups they are in";
-            reasons.push((Severity::Error, place(None), reason.to_owned()));
+            reasons.push((Severity::Error, Name::NobodyApproves, place(None), reason.to_owned()));
         }
         reasons
     }
@@ -125,7 +147,7 @@ impl Demands<'_, '_> {
         terms: &Terms,
         groups: &Groups,
         people: u8,
-    ) -> Option<(Severity, String)> {
+    ) -> Option<(Severity, Name, String)> {
         let target = target(&self.requester, proposal, terms);
         if self.search.alone(target, groups) != Found::Nobody {
             return None;
@@ -135,6 +157,7 @@ impl Demands<'_, '_> {
         match self.search.somebody(target, groups) {
             Found::Nobody => Some((
                 Severity::Error,
+                Name::SlotNeverFilled,
                 format!(
                     "nobody could give {demand}: access.cedar lets nobody approve who is in {groups_in_words}, alone or with one other group"
                 ),
@@ -143,6 +166,7 @@ impl Demands<'_, '_> {
                 let helping = self.search.helping(target, groups);
                 Some((
                     Severity::Warning,
+                    Name::SlotNeedsAnotherGroup,
                     format!(
                         "whoever is in {groups_in_words} alone could not give {demand}: access.cedar lets them approve only if they are in {} as well",
                         listed(helping.iter())

@@ -1,6 +1,6 @@
 //! Operations that run without a second pair of eyes.
 
-use super::{Lint, MAX_PROPOSALS, Severity, is_too_expensive};
+use super::{Lint, MAX_PROPOSALS, Name, Severity, is_too_expensive};
 use crate::access::{Action, Target};
 use crate::actor::{Actor, Channel, Kind};
 use crate::explain::search::{Deed, Found, Search, kind_of};
@@ -118,12 +118,12 @@ fn told(operation: &str, unwatched: &Unwatched, known: &Groups, depends: bool) -
     let path = ["operations", operation];
     if unwatched.contains_key(&Who::Anybody) {
         let message = format!("{what}, and anybody may ask for it: even somebody in no group");
-        return Lint::new(Severity::Warning, &path, message);
+        return Lint::new(Severity::Warning, Name::AnybodyUnapproved, &path, message);
     }
     let groups: Groups = unwatched.keys().flat_map(Who::groups).collect();
     if groups == *known {
         let message = format!("{what}, and anybody may ask for it who is in any group");
-        return Lint::new(Severity::Warning, &path, message);
+        return Lint::new(Severity::Warning, Name::AnybodyUnapproved, &path, message);
     }
     let in_groups = (!groups.is_empty()).then(|| format!("whoever is in {}", one_of(groups)));
     let others = unwatched.keys().filter_map(|who| match who {
@@ -134,7 +134,7 @@ fn told(operation: &str, unwatched: &Unwatched, known: &Groups, depends: bool) -
     });
     let who = one_of(in_groups.into_iter().chain(others));
     let message = format!("{what}: {who} starts it without a second pair of eyes");
-    Lint::new(Severity::Note, &path, message)
+    Lint::new(Severity::Note, Name::NoApprovalNeeded, &path, message)
 }
 
 /// `a, b or c`.

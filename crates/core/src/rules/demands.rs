@@ -17,6 +17,8 @@ pub(super) struct Demands {
     pub(super) pending_limit: Option<u16>,
     pub(super) approved_limit: Option<u16>,
     pub(super) cost_limit: Option<Cost>,
+    /// In characters; 0 demands nothing.
+    pub(super) justification_min: u16,
     pub(super) required_fields: BTreeSet<RequiredField>,
     pub(super) digest_required: bool,
 }
@@ -36,6 +38,7 @@ impl Demands {
                 .map_or(terms.execute_within_seconds, |s| s.min(terms.execute_within_seconds)),
             digest_required: terms.digest_required || self.digest_required,
             cost_limit: lower(terms.cost_limit, self.cost_limit),
+            justification_min: terms.justification_min.max(self.justification_min),
             required_fields: terms.required_fields.union(&self.required_fields).copied().collect(),
             pending_limit: self
                 .pending_limit
@@ -62,6 +65,7 @@ impl Demands {
                 .map(|limit| format!("at most {limit} approved requests of one requester not started")),
         );
         words.extend(self.cost_limit.map(|limit| format!("a cost of at most {limit}")));
+        words.extend(justification_in_words(self.justification_min));
         words.extend(self.required_fields.iter().map(|field| format!("a {field}")));
         if self.digest_required {
             words.push("approvers name the digest they were shown".to_owned());
@@ -75,6 +79,10 @@ pub(super) fn approvals_in_words(approvals: u8) -> String {
         1 => "1 approval".to_owned(),
         approvals => format!("{approvals} approvals"),
     }
+}
+
+pub(super) fn justification_in_words(characters: u16) -> Option<String> {
+    (characters > 0).then(|| format!("a justification of at least {characters} characters"))
 }
 
 pub(super) fn lifetimes_in_words(

@@ -129,11 +129,14 @@ impl Rules {
         rule.conditions.hold(proposal, self.environment_of(proposal.instance_id))
     }
 
-    /// Globs of non-production instances that match no name an instance may have.
-    pub(crate) fn idle_instance_globs(&self) -> Vec<String> {
-        let filler = filler(&texts(self.non_production.iter()));
-        let is_idle = |glob: &String| !could_be_named(glob, filler);
-        texts(self.non_production.iter()).into_iter().filter(is_idle).collect()
+    /// The globs of non-production instances.
+    pub(crate) fn non_production_globs(&self) -> Vec<String> {
+        texts(self.non_production.iter())
+    }
+
+    /// The glob that makes an instance non-production, by its name in lower case.
+    pub(crate) fn non_production_glob_of(&self, name: &str) -> Option<String> {
+        self.non_production.iter().find(|glob| glob.matches(name)).map(WildMatch::pattern)
     }
 }
 
@@ -152,7 +155,28 @@ impl Rule {
     pub(crate) fn idle_operation_globs(&self, rules: &Rules) -> Vec<String> {
         let globs = self.conditions.operations.iter().flatten();
         let is_idle = |glob: &&WildMatch| !rules.operations.keys().any(|name| glob.matches(name));
-        globs.filter(is_idle).map(WildMatch::pattern).collect()
+        globs.filter(is_idle).map(WildMatch::pattern).filter(|glob| could_be_named(glob)).collect()
+    }
+
+    /// Its globs that match no name that there can be: the key, what it names, and the glob.
+    pub(crate) fn impossible_globs(&self) -> Vec<(&'static str, &'static str, String)> {
+        let of = |key, what, globs: &Option<Vec<WildMatch>>| {
+            let globs = globs.iter().flatten().map(WildMatch::pattern);
+            globs.filter(|glob| !could_be_named(glob)).map(|glob| (key, what, glob)).collect::<Vec<_>>()
+        };
+        let mut impossible = of("operations", "operation", &self.conditions.operations);
+        impossible.extend(of("instances", "instance", &self.conditions.instances));
+        impossible
+    }
+
+    /// Its globs of instances.
+    pub(crate) fn instance_globs(&self) -> Vec<String> {
+        self.conditions.instances.iter().flatten().map(WildMatch::pattern).collect()
+    }
+
+    /// Whether it is about production alone.
+    pub(crate) fn is_about_production(&self) -> bool {
+        self.conditions.environment == Some(Environment::Production)
     }
 
     /// Whether it says anything of a group.
@@ -194,6 +218,7 @@ fn no_demands() -> Terms {
         execute_within_seconds: u32::MAX,
         digest_required: false,
         cost_limit: None,
+        justification_min: 0,
         required_fields: BTreeSet::new(),
         pending_limit: u16::MAX,
         approved_limit: u16::MAX,
@@ -242,9 +267,14 @@ fn named(glob: &str, filler: char, length: usize) -> String {
 }
 
 /// Whether a glob matches a name that a request may have.
-fn could_be_named(glob: &str, filler: char) -> bool {
+pub(crate) fn could_be_named(glob: &str) -> bool {
     // With nothing in place of `*` as well: names have a longest length.
-    [0, 1].iter().any(|length| Identifier::parse(&named(glob, filler, *length)).is_ok())
+    [0, 1].iter().any(|length| Identifier::parse(&named(glob, 'x', *length)).is_ok())
+}
+
+/// A name that a glob matches.
+pub(crate) fn example(glob: &str) -> String {
+    named(glob, 'x', 1)
 }
 
 /// The shortest name that two globs match, if there is one: a walk over the places in both. Its letters

@@ -155,6 +155,65 @@ fn what_is_as_expected_passes() {
     }
 }
 
+/// What somebody is shown is asked as the service asks it: a request that they may not see is not there.
+#[test]
+fn views_are_steps() {
+    let access = format!(
+        "{ACCESS}@id(\"guest\") permit (principal in Group::\"guest\", action == Action::\"view\", resource) when {{ context.hour < 12 }};"
+    );
+    let people = GROUPS.replace("\"dba\"", "\"dba\", \"guest\"");
+    assert_ne!(people, GROUPS);
+    let text = PolicyText {
+        operations: countersign_core::policy::BUNDLED_OPERATIONS,
+        people: &people,
+        access: &access,
+    };
+    let policy = countersign_host::policy::check(&text).unwrap().0;
+    let case = |steps: &str| {
+        format!(
+            "[[cases]]\nname = \"who sees it\"\nrequest = {{ by = \"ann@example.com\", operation_type = \"reboot\", instance_id = \"orders-db\", environment = \"production\", justification = \"it hangs\" }}\nsteps = [{steps}]\nexpect = {{ status = \"pending\" }}\n"
+        )
+    };
+    let passing = case(
+        r#"
+        { action = "view", by = "ann@example.com" },
+        { action = "view_parameters", by = "dan@example.com", expect = "pending" },
+        { action = "view", by = "gil@example.com", groups = ["guest"], expect = "pending" },
+        { action = "view_parameters", by = "gil@example.com", groups = ["guest"], expect = "not_permitted", reason = "no policy permits `view_parameters` to group guest" },
+        { action = "view", by = "nora@example.com", groups = ["developer"], expect = "not_found" },
+        { action = "view_parameters", by = "nora@example.com", groups = ["developer"], expect = "not_found" },
+        { action = "view", by = "gil@example.com", groups = ["guest"], at = "2026-03-02T12:00:00Z", expect = "not_found" },"#,
+    );
+    assert_eq!(run(&passing, &policy), [Vec::new()]);
+    let failing = case(r#"{ action = "view", by = "nora@example.com", groups = ["developer"] }"#);
+    let failures = run(&failing, &policy).remove(0);
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    assert_eq!(failures[0].what, "step 1, view by nora@example.com");
+    assert_eq!(failures[0].found, "refused (not_found)");
+}
+
+/// Of a policy that demands a long justification, cases that are about something else stay as they are.
+#[test]
+fn a_justification_is_long_enough_unless_a_case_says_otherwise() {
+    let operations =
+        format!("{}\n[rules.why]\njustification_min = 40", countersign_core::policy::BUNDLED_OPERATIONS);
+    let text = PolicyText { operations: &operations, people: GROUPS, access: ACCESS };
+    let policy = countersign_host::policy::check(&text).unwrap().0;
+    let case = |justification: &str, expected: &str| {
+        format!(
+            "[[cases]]\nname = \"why\"\nrequest = {{ by = \"ann@example.com\", operation_type = \"reboot\", instance_id = \"orders-db\", environment = \"production\"{justification} }}\nexpect = {{ {expected} }}\n"
+        )
+    };
+    let table = [
+        case("", "status = \"pending\", justification_min = 40"),
+        case(
+            ", justification = \"it hangs\"",
+            "refused = \"validation_failed\", reason = \"at least 40 characters by policy, not 8 (rules.why)\"",
+        ),
+    ];
+    assert_eq!(run(&table.concat(), &policy), [Vec::new(), Vec::new()]);
+}
+
 #[test]
 fn whatever_is_not_as_expected_is_told_with_its_reasons() {
     let request = r#"by = "ann@example.com", operation_type = "modify_storage", instance_id = "orders-db", environment = "production", ticket = "T""#;

@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 
 const GROUPS: [&str; 5] = ["developer", "approver", "dba", "security", "finance"];
 
-fn known() -> Groups {
+pub(crate) fn known() -> Groups {
     GROUPS.iter().map(|group| (*group).to_owned()).collect()
 }
 
@@ -24,7 +24,7 @@ fn bundled() -> Rules {
     Rules::parse(BUNDLED_OPERATIONS, People::parse(BUNDLED_PEOPLE).unwrap().groups()).unwrap()
 }
 
-fn proposal<'a>(operation: &'a str, instance: &'a str, groups: &'a Groups) -> Proposal<'a> {
+pub(crate) fn proposal<'a>(operation: &'a str, instance: &'a str, groups: &'a Groups) -> Proposal<'a> {
     Proposal {
         operation_type: operation,
         instance_id: instance,
@@ -36,7 +36,7 @@ fn proposal<'a>(operation: &'a str, instance: &'a str, groups: &'a Groups) -> Pr
 }
 
 /// A policy with these rules, on top of some operations.
-fn with_rules(rules: &str) -> Rules {
+pub(crate) fn with_rules(rules: &str) -> Rules {
     let text = format!(
         "
         [defaults]
@@ -59,7 +59,7 @@ fn with_rules(rules: &str) -> Rules {
     Rules::parse(&text, &known()).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-fn terms(rules: &Rules, proposal: &Proposal<'_>) -> Terms {
+pub(crate) fn terms(rules: &Rules, proposal: &Proposal<'_>) -> Terms {
     rules.assess(proposal).terms
 }
 
@@ -147,6 +147,16 @@ fn a_rule_that_cannot_be_meant_is_refused_with_its_line() {
     for (rule, reason) in [
         ("[rules.empty]", "demands nothing"),
         ("[rules.\"a b\"]\nrisk = \"high\"", "must have a name"),
+        ("[rules.x]\njustification_min = 4001", "rules.x.justification_min must be at most 4000 characters"),
+        ("[rules.x]\njustification_min = 0", "demands nothing"),
+        (
+            "[rules.x]\ncost_missing = true\ncost_at_most = 5\nrisk = \"high\"",
+            "rules.x.cost_missing must not be true",
+        ),
+        (
+            "[rules.x]\ncost_missing = true\ncost_above = 5\nrisk = \"high\"",
+            "rules.x.cost_missing must not be true",
+        ),
         ("[rules.x]\noperations = []\nrisk = \"high\"", "rules.x.operations must not be empty"),
         ("[rules.x]\ninstances = [\"\"]\nrisk = \"high\"", "rules.x.instances must not be empty"),
         ("[rules.x]\nslots = { dbas = 1 }", "names `dbas`"),

@@ -84,7 +84,10 @@ fn each_oddity_is_found_once_and_at_its_place() {
         ),
         (
             "[rules.nameless]\ninstances = [\"prod db*\"]\napprovals = 3",
-            &["warning: operations.toml: rules.nameless: never holds"],
+            &[
+                "warning: operations.toml: rules.nameless: never holds",
+                "warning: operations.toml: rules.nameless.instances: `prod db*` matches no name that an instance may have",
+            ],
         ),
         (
             "[rules.unlisted]\noperations = [\"drop_*\"]\napprovals = 3",

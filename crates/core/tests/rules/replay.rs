@@ -284,3 +284,24 @@ fn costs_and_groups_of_then_count() {
         past(draft(HIGH), &policy_then, Status::Executed, &[human("dan", &["approver", "dba"]), carol()]);
     assert_eq!(replay::replay(&dba, &changed(rules, "", "")).outcome, None);
 }
+
+/// Approvals by people in a group that another policy calls otherwise.
+#[test]
+fn a_group_that_the_policy_does_not_know_is_said() {
+    let dba = |name: &str| human(name, &["dba"]);
+    let made_under = changed("[rules.x]\nslots = { dba = 2 }", "", DBA_APPROVES);
+    let past = past(draft(HIGH), &made_under, Status::Executed, &[dba("bob"), dba("carol")]);
+    assert!(replay::replay(&past, &made_under).is_unchanged());
+    let renamed = BUNDLED_PEOPLE.replace("groups = [", "groups = [\"dbas\", ");
+    let text = PolicyText {
+        operations: countersign_core::policy::BUNDLED_OPERATIONS,
+        people: &renamed,
+        access: &format!("{}{}", countersign_cedar::BUNDLED, DBA_APPROVES.replace("\"dba\"", "\"dbas\"")),
+    };
+    let found = replay::replay(&past, &countersign_host::policy::check(&text).unwrap().0);
+    assert!(found.outcome.is_some(), "{found:?}");
+    let said = "people.toml does not know a group that mattered then, and being in it means nothing: dba";
+    assert!(found.reasons.contains(&said.to_owned()), "{found:?}");
+}
+
+const DBA_APPROVES: &str = "@id(\"dba\") permit (principal in Group::\"dba\", action in [Action::\"view\", Action::\"view_parameters\", Action::\"approve\"], resource);";

@@ -180,6 +180,7 @@ fn simulate_body() -> SimulateBody {
         execute_within_seconds: 1,
         required_fields: Vec::new(),
         cost_limit: Some(1.0),
+        justification_min: Some(1),
         pending_limit: 1,
         approved_limit: 1,
         policy_version: String::new(),

@@ -99,7 +99,7 @@ fn what_cannot_be_told_is_no_error_and_is_said() {
     let people = r#"groups = ["developer", "approver", "a", "b", "c", "d", "e", "f"]"#;
     let access = format!(
         r#"{BUNDLED} @id("no") forbid (principal, action == Action::"approve", resource) unless {{
-            context.minute == 61 && ["a", "b", "c", "d", "e", "f"].containsAny(context.groups)
+            context.time.offset(duration("1h")) < datetime("1970-01-01") && ["a", "b", "c", "d", "e", "f"].containsAny(context.groups)
             && context.instance != context.operation && context.time > datetime("2026-01-01") }};"#
     );
     let people = people.replace(']', r#", "auditor", "admin", "guest", "agent"]"#);
