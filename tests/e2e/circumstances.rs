@@ -97,11 +97,11 @@ fn a_trusted_proxy_says_where_a_call_comes_from() {
             one("10.0.0.1, 203.0.113.9, 172.16.0.1"),
             vec![("x-forwarded-for", "10.0.0.1"), ("X-Forwarded-For", "203.0.113.9")],
             // Not readable where it matters.
-            one("10.0.0.1:443"),
-            one("10.0.0.1,"),
+            one("10.0.0.1:"),
+            one("10.0.0.1:99999"),
             one("10.0.0.1 172.16.0.1"),
-            one("\"10.0.0.1\""),
-            one("[10.0.0.1]"),
+            one("\"10.0.0.1"),
+            one("[10.0.0.1"),
             one("010.0.0.1"),
             one("10.1"),
             one("0x0a000001"),
@@ -129,6 +129,10 @@ fn a_trusted_proxy_says_where_a_call_comes_from() {
         one("10.0.0.1, 172.16.0.1"),
         one("10.0.0.1, 172.31.255.255, 127.0.0.1"),
         one("::ffff:10.0.0.1"),
+        one("10.0.0.1:443"),
+        one("10.0.0.1,"),
+        one("\"10.0.0.1\""),
+        one("[::ffff:10.0.0.1]:443"),
         vec![("X-FORWARDED-FOR", "203.0.113.9"), ("x-forwarded-for", "10.0.0.1")],
         vec![("x-forwarded-for", "10.0.0.1"), ("x-forwarded-for", "172.16.0.1")],
     ] {
@@ -138,6 +142,46 @@ fn a_trusted_proxy_says_where_a_call_comes_from() {
         // Where an approval came from is part of it: the start, from elsewhere, is no matter.
         start(&ann, &path).expect(200);
     }
+}
+
+/// THREATS 54: a deny list holds for a forbidden address however it is written, and for one that cannot be
+/// read. Where policy does not ask, the address is no matter.
+#[test]
+fn a_deny_list_never_fails_open() {
+    let denied = "@id(\"denied-network\") forbid (principal, action == Action::\"approve\", resource) when {
+        context has source_ip && context.source_ip.isInRange(ip(\"203.0.113.0/24\"))
+    };";
+    let service = Service::behind(vec!["127.0.0.0/8".parse().unwrap()], policy_with("", "", denied));
+    let (ann, bob) = (service.requester("ann"), service.approver("bob"));
+    let path = Service::create(&ann, &Service::medium());
+    let unread = "policy asks where this call comes from, and its address cannot be read";
+    service.untouched(|| {
+        for (value, said) in [
+            ("203.0.113.9", "forbidden by policy `denied-network`"),
+            ("203.0.113.9:443", "forbidden by policy `denied-network`"),
+            ("\"203.0.113.9\"", "forbidden by policy `denied-network`"),
+            ("\"203.0.113.9:443\"", "forbidden by policy `denied-network`"),
+            ("[203.0.113.9]:443", "forbidden by policy `denied-network`"),
+            ("203.0.113.9,", "forbidden by policy `denied-network`"),
+            ("::ffff:203.0.113.9", "forbidden by policy `denied-network`"),
+            ("[::ffff:203.0.113.9]", "forbidden by policy `denied-network`"),
+            ("198.51.100.1, 203.0.113.9", "forbidden by policy `denied-network`"),
+            ("", unread),
+            (",", unread),
+            ("unknown", unread),
+            ("_hidden", unread),
+            ("203.0.113.9:x", unread),
+            ("203.0.113.009", unread),
+            ("198.51.100.1, unknown", unread),
+            ("127.0.0.1", unread),
+        ] {
+            let answer = approve_with(&bob, &path, &[("x-forwarded-for", value)]);
+            assert_eq!(reasons(&refused(answer, 403, "not_permitted")), said, "{value:?}");
+        }
+        assert_eq!(reasons(&refused(approve_with(&bob, &path, &[]), 403, "not_permitted")), unread);
+    });
+    bob.post(&format!("{path}/comments"), &json!({ "text": "no address, and none asked for" })).expect(200);
+    approve_with(&bob, &path, &[("x-forwarded-for", "198.51.100.1:443")]).expect(200);
 }
 
 #[test]
@@ -150,8 +194,9 @@ fn an_ipv6_network_is_one_as_well() {
         ("2001:0DB8:0:0:0:0:0:1", true),
         ("2001:db9::1", false),
         ("::ffff:127.0.0.1", false),
-        ("[2001:db8::1]", false),
-        ("[2001:db8::1]:443", false),
+        ("[2001:db8::1]", true),
+        ("[2001:db8::1]:443", true),
+        ("2001:db8::1]", false),
     ] {
         let path = Service::create(&ann, &Service::medium());
         let answer = approve_with(&bob, &path, &[("x-forwarded-for", address)]);

@@ -482,3 +482,88 @@ fn a_bad_idempotency_key() {
         }
     });
 }
+
+/// A body that is declared as something else is not read as JSON: what its sender meant is not known.
+#[test]
+fn a_body_that_is_declared_as_something_else_than_json() {
+    let scene = Scene::set();
+    let body = br#"{"comments":"agreed"}"#;
+    let approve = format!("{}/approve", scene.pending);
+    scene.service.untouched(|| {
+        for declared in [
+            "application/x-www-form-urlencoded",
+            "text/plain",
+            "text/json",
+            "application/xml",
+            "application/problem+json",
+            "application/jsonx",
+            "application/json; charset=latin1",
+            "application/json; charset=utf-16",
+            "application/json, text/plain",
+            "multipart/form-data; boundary=x",
+            "json",
+            "",
+        ] {
+            for path in [approve.as_str(), "/v1/approvals", "/approvals"] {
+                let answer = scene.bob.send("POST", path, &[("Content-Type", declared)], body).unwrap();
+                check(declared, answer, 415, "unsupported_media_type");
+            }
+        }
+        let twice = [("content-type", "application/json"), ("Content-Type", "text/plain")];
+        check(
+            "twice",
+            scene.bob.send("POST", &approve, &twice, body).unwrap(),
+            415,
+            "unsupported_media_type",
+        );
+        // A GET has no body that anything is read from.
+        let get = scene.bob.send("GET", &scene.pending, &[("content-type", "text/plain")], b"");
+        get.unwrap().expect(200);
+    });
+    for declared in [
+        "application/json",
+        "APPLICATION/JSON",
+        "application/json;charset=UTF-8",
+        "application/json; charset=\"utf-8\"",
+    ] {
+        let comment = format!("{}/comments", scene.pending);
+        let answer = scene.bob.send("POST", &comment, &[("content-type", declared)], br#"{"text":"hm"}"#);
+        assert_eq!(answer.unwrap().status, 200, "{declared}");
+    }
+    scene.bob.send("POST", &approve, &[("content-type", "text/plain")], b"").unwrap().expect(200);
+}
+
+/// THREATS 72: what is wrong with a body is said in an answer that a person reads.
+#[test]
+fn twenty_thousand_unknown_members_get_a_short_answer() {
+    let scene = Scene::set();
+    let mut body = Service::medium();
+    body.as_object_mut().unwrap().remove("justification");
+    for number in 0..20_000 {
+        body[format!("m{number:05}")] = json!(1);
+    }
+    let sent = body.to_string();
+    assert!(sent.len() < 256 * 1024);
+    let long = "x".repeat(100_000);
+    scene.service.untouched(|| {
+        let answer = scene.ann.send("POST", "/v1/approvals", &[], sent.as_bytes()).unwrap();
+        assert!(answer.text.len() < 8 * 1024, "{} bytes", answer.text.len());
+        let problem = answer.expect_problem(422, "validation_failed");
+        let errors = problem["errors"].as_array().unwrap();
+        assert_eq!(errors[0], json!({ "pointer": "/justification", "message": "is required" }));
+        assert_eq!(errors.len(), 22, "{problem}");
+        assert!(problem.to_string().contains("19980 more names, each of which is not a field"), "{problem}");
+
+        let answer =
+            scene.ann.send("POST", "/v1/approvals", &[], format!("{{\"{long}\":1}}").as_bytes()).unwrap();
+        assert!(answer.text.len() < 4 * 1024, "{} bytes", answer.text.len());
+        answer.expect_problem(422, "validation_failed");
+
+        let query: Vec<_> = (0..5000).map(|number| format!("q{number}=1")).collect();
+        let answer = scene.ann.get(&format!("/v1/approvals?{}", query.join("&")));
+        assert!(answer.text.len() < 8 * 1024, "{} bytes", answer.text.len());
+        let answer = scene.ann.post(&format!("/v1/approvals?{}", query.join("&")), &Service::medium());
+        assert!(answer.text.len() < 8 * 1024, "{} bytes", answer.text.len());
+        answer.expect_problem(422, "validation_failed");
+    });
+}

@@ -338,6 +338,7 @@ fn every_code_is_described_and_every_problem_has_its_shape() {
         ann.put(&execution, &finish),
         ann.post_with_key("/v1/approvals", &Service::low(), "k"),
         ann.send("POST", "/v1/approvals", &[], &vec![b' '; 256 * 1024 + 1]).unwrap(),
+        ann.send("POST", "/v1/approvals", &[("content-type", "text/plain")], b"{}").unwrap(),
         ann.post("/v1/approvals", &json!({})),
         ann.post("/v1/approvals", &Service::low()),
     ];

@@ -263,7 +263,8 @@ impl Service {
         let before = self.host.now().plus_seconds(1);
         let budget = Duration::from_secs(60);
         let outbox = &self.application.outbox;
-        self.runtime.block_on(deliver(outbox, publisher, &self.host, before, budget)).unwrap()
+        let key = inspection::deployment_key();
+        self.runtime.block_on(deliver(outbox, publisher, Some(&key), &self.host, before, budget)).unwrap()
     }
 
     /// Everything in the store, see [`inspection::snapshot`].

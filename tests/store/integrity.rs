@@ -5,11 +5,12 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::host::Host as _;
-use countersign_app::ports::{LoadEvents, LoadRequest, StoreError, Trail};
+use countersign_app::ports::{LoadEvents, LoadRequest, Publish, PublishError, StoreError, Trail};
 use countersign_app::verify::{self, Published, Verification};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::RequestId;
+use countersign_core::notification::Notice;
 use countersign_core::policy::PolicyText;
 use countersign_core::request::Request;
 use countersign_dynamodb::outbox::DynamoOutbox;
@@ -440,4 +441,112 @@ fn a_command_between_the_reads_of_a_verification_is_no_finding() {
     let busy = Busy { store: store(&service).0, between: Mutex::new(between) };
     assert_eq!(service.block_on(verify::request(&service.host, &busy, &key(), id)).unwrap(), None);
     assert!(busy.between.lock().unwrap().is_empty());
+}
+
+/// What a torn backup leaves: a request as it was an event ago, with the whole trail. No command waits for
+/// the other half, and stopping is refused like the rest, for a reason.
+#[test]
+fn a_request_that_stands_behind_its_trail_is_damaged_for_every_command() {
+    for (command, body) in [
+        ("approve", json!({})),
+        ("reject", json!({ "reason": "no" })),
+        ("comments", json!({ "text": "hm" })),
+        ("cancel", json!({})),
+    ] {
+        let service = Service::start();
+        let path = Service::create(&service.requester("ann"), &Service::high());
+        let table = tables().approvals;
+        let before = items(&service, &table).remove(0);
+        service.approver("bob").post(&format!("{path}/comments"), &json!({ "text": "first" })).expect(200);
+        let after = items(&service, &table).remove(0);
+        put(&service, &table, &before);
+        let caller = if command == "cancel" { service.requester("ann") } else { service.approver("cy") };
+        caller.post(&format!("{path}/{command}"), &body).expect_problem(409, "integrity");
+        let anomalies = items(&service, &tables().audit);
+        let is_anomaly = |item: &&Item| item["stream"].as_s().unwrap().starts_with("system/integrity:");
+        assert_eq!(anomalies.iter().filter(is_anomaly).count(), 1, "{command}");
+        put(&service, &table, &after);
+        caller.post(&format!("{path}/{command}"), &body).expect(200);
+    }
+}
+
+#[test]
+fn a_creation_whose_place_is_damaged_says_so() {
+    let service = Service::start();
+    let ann = service.requester("ann");
+    let path = ann.post_with_key("/v1/approvals", &Service::medium(), "k").expect(201);
+    let tables = tables();
+    let request = items(&service, &tables.approvals).remove(0);
+    delete(&service, &tables.approvals, &request, &["request_id"]);
+    let again = || ann.post_with_key("/v1/approvals", &Service::medium(), "k");
+    again().expect_problem(409, "integrity");
+    put(&service, &tables.approvals, &request);
+    assert_eq!(again().expect(201)["request_id"], path["request_id"]);
+    // Without its first event.
+    service.approver("bob").post(
+        &format!("/v1/approvals/{}/comments", path["request_id"].as_str().unwrap()),
+        &json!({ "text": "hm" }),
+    );
+    let first = items(&service, &tables.audit)
+        .into_iter()
+        .find(|item| {
+            item["sequence"].as_n().unwrap() == "1" && item["stream"].as_s().unwrap().starts_with("request/")
+        })
+        .unwrap();
+    delete(&service, &tables.audit, &first, &["stream", "sequence"]);
+    again().expect_problem(409, "integrity");
+    put(&service, &tables.audit, &first);
+    assert_eq!(again().expect(201)["request_id"], path["request_id"]);
+}
+
+/// A subscriber that takes whatever comes.
+struct Everything;
+
+impl Publish for Everything {
+    async fn publish(&self, _: &Notice) -> Result<(), PublishError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_message_that_this_deployment_did_not_write_is_not_delivered() {
+    let service = Service::start();
+    Service::create(&service.requester("ann"), &Service::high());
+    let table = tables().outbox;
+    let entry = items(&service, &table).remove(0);
+    let mut forged = entry.clone();
+    let message = entry["message"].as_s().unwrap().replace("APPROVAL_REQUEST_CREATED", "APPROVAL_GRANTED");
+    assert_ne!(entry["message"].as_s().unwrap(), &message);
+    forged.insert("message".to_owned(), AttributeValue::S(message));
+    put(&service, &table, &forged);
+    let report = service.deliver(&Everything);
+    assert_eq!((report.published, report.buried), (0, 1));
+    let dead = items(&service, &table).remove(0);
+    delete(&service, &table, &dead, &["shard", "event_id"]);
+    put(&service, &table, &entry);
+}
+
+/// An event in the place of the anomaly's would keep the anomaly from being recorded.
+#[test]
+fn an_event_of_no_stream_of_ours_is_a_finding() {
+    let service = Service::start();
+    let path = Service::create(&service.requester("ann"), &Service::high());
+    let table = tables().audit;
+    for (stream, event) in [
+        (format!("system/integrity:{}", Service::id(&path)), "{}"),
+        ("system/other".to_owned(), "{}"),
+        ("elsewhere".to_owned(), "nonsense"),
+    ] {
+        let item = Item::from([
+            ("stream".to_owned(), AttributeValue::S(stream.clone())),
+            ("sequence".to_owned(), AttributeValue::N("1".to_owned())),
+            ("event_id".to_owned(), AttributeValue::S("0".to_owned())),
+            ("event".to_owned(), AttributeValue::S(event.to_owned())),
+        ]);
+        put(&service, &table, &item);
+        let findings = verify_all(&service).findings;
+        assert_eq!(findings.len(), 1, "{stream}: {findings:?}");
+        assert_eq!(findings[0].0, stream);
+        delete(&service, &table, &item, &["stream", "sequence"]);
+    }
 }

@@ -29,6 +29,8 @@ pub enum Input {
         request_id: Option<String>,
         /// The query string, without `?`.
         query: String,
+        /// The `Content-Type` header; several are joined.
+        content_type: Option<String>,
         /// The body's bytes. A shell that stopped reading at the limit says so by a body that is
         /// over it.
         body: Vec<u8>,

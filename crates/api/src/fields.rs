@@ -15,6 +15,10 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
+/// How many names of a caller's own an answer repeats, and how much of each, in characters.
+const MAX_NAMED: usize = 20;
+const MAX_NAME: usize = 64;
+
 /// The most values of a field that takes several.
 pub(crate) const MAX_VALUES: usize = 20;
 
@@ -39,7 +43,7 @@ impl Fields {
     /// Reads what a call carries, as far as it can be read at all.
     ///
     /// # Errors
-    /// `payload_too_large`, `malformed_json` and `malformed_id`. What else is wrong is found by
+    /// `unsupported_media_type`, `payload_too_large`, `malformed_json` and `malformed_id`. What else is wrong is found by
     /// [`Fields::finish`].
     pub fn read(input: Input, expected: Body) -> Result<Self, Problem> {
         match input {
@@ -48,13 +52,16 @@ impl Fields {
                 let idempotency_key = object.remove("idempotency_key");
                 Ok(Self::new(object, errors, None, idempotency_key))
             }
-            Input::Http { request_id, query, body, idempotency_key } => {
+            Input::Http { request_id, query, content_type, body, idempotency_key } => {
                 let (object, errors, repeated) = match expected {
                     Body::None => {
                         let (object, repeated) = read_query(&query);
                         (object, Vec::new(), repeated)
                     }
                     Body::Optional | Body::Required => {
+                        if !body.is_empty() && !content_type.as_deref().is_none_or(is_json) {
+                            return Err(unsupported_media_type());
+                        }
                         let (object, mut errors) = read_object(&body, expected)?;
                         errors.extend(misplaced(&query));
                         (object, errors, BTreeSet::new())
@@ -192,13 +199,10 @@ impl Fields {
     /// `malformed_id`, then `identity_mismatch`, then `validation_failed`.
     pub fn finish<T>(mut self, values: Option<T>) -> Result<(T, Option<Idempotency>), Problem> {
         let idempotency = self.idempotency();
-        let unknown: Vec<String> = self.object.keys().cloned().collect();
-        for name in unknown {
-            if self.repeated.contains(&name) {
-                self.refuse(&name, "is given twice");
-            }
-            self.refuse(&name, "is not a field of this operation");
-        }
+        let twice = self.object.keys().filter(|name| self.repeated.contains(*name));
+        let mut unknown = named(twice, "is given twice");
+        unknown.extend(named(self.object.keys(), "is not a field of this operation"));
+        self.errors.extend(unknown);
         if self.malformed_id {
             return Err(malformed_id());
         }
@@ -212,7 +216,7 @@ impl Fields {
                 Err(Problem::internal("a field is missing without an error"))
             }
             Some(_) | None => {
-                self.errors.sort_by(|a, b| a.pointer.cmp(&b.pointer));
+                self.errors.sort_by_key(|error| (error.pointer.is_empty(), error.pointer.clone()));
                 Err(Problem::validation(self.errors))
             }
         }
@@ -230,6 +234,23 @@ impl Fields {
 
 pub(crate) fn malformed_id() -> Problem {
     Problem::new(Code::MalformedId, "a request id is a UUID in lower-case hyphenated form")
+}
+
+pub(crate) fn unsupported_media_type() -> Problem {
+    Problem::new(Code::UnsupportedMediaType, "send the body with `Content-Type: application/json`")
+}
+
+/// Whether a `Content-Type` says JSON in UTF-8. A body that declares nothing is read as JSON.
+fn is_json(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json"));
+    is_json
+        && parts.all(|parameter| match parameter.split_once('=') {
+            Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+                value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+            }
+            Some(_) | None => true,
+        })
 }
 
 /// The JSON pointer (RFC 6901) of a member of the body.
@@ -256,9 +277,25 @@ fn read_object(body: &[u8], expected: Body) -> Result<(Map<String, Value>, Vec<F
 /// Every parameter of a query string where fields belong into the body. Ignoring one, such as
 /// `parameters_digest`, would let its sender believe that it was checked.
 fn misplaced(query: &str) -> Vec<FieldError> {
-    form_urlencoded::parse(query.as_bytes())
-        .map(|(name, _)| FieldError::new(&pointer(&name), "belongs into the body, not the query string"))
-        .collect()
+    let names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+    named(names, "belongs into the body, not the query string")
+}
+
+/// The same error for each of these names, which are the caller's own: the first of them, cut where they
+/// are long, and how many there are besides. An answer is not to be larger than what it answers.
+fn named(mut names: impl Iterator<Item = impl AsRef<str>>, message: &str) -> Vec<FieldError> {
+    let named = names.by_ref().take(MAX_NAMED).map(|name| {
+        let mut characters = name.as_ref().chars();
+        let mut shown: String = characters.by_ref().take(MAX_NAME).collect();
+        shown.extend(characters.next().map(|_| '…'));
+        FieldError::new(&pointer(&shown), message)
+    });
+    let mut errors: Vec<_> = named.collect();
+    let more = names.count();
+    if more > 0 {
+        errors.push(FieldError::new("", &format!("{more} more names, each of which {message}")));
+    }
+    errors
 }
 
 /// The parameters of a query string, and which of them are given several times.

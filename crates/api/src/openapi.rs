@@ -26,7 +26,7 @@ Approvals for high-risk operations: who asks, who agrees, what ran, and an audit
 Who acts comes from the bearer token alone. A field such as `approved_by` is optional and may name \
 nobody but the caller.
 
-A body is a JSON object in UTF-8 of at most 256 KiB, whatever its Content-Type says. `null` is a value, \
+A body is a JSON object in UTF-8 of at most 256 KiB, with `Content-Type: application/json` or none. `null` is a value, \
 not absence: an optional field is left out. Unknown fields are refused, and so are a key given twice, \
 nesting deeper than 32, whole numbers beyond ±(2^53 - 1) and query parameters where fields belong into \
 the body. Text is counted in characters (code points) and must hold one that can be seen.

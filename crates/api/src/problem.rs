@@ -60,6 +60,8 @@ pub enum Code {
     IdempotencyConflict,
     /// The body is over 256 KiB.
     PayloadTooLarge,
+    /// The body is said to be something else than JSON.
+    UnsupportedMediaType,
     /// Fields break rules.
     ValidationFailed,
     /// The requester has as many pending requests as one may have.
@@ -76,7 +78,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::MalformedJson,
         Self::MalformedId,
         Self::MalformedCursor,
@@ -99,6 +101,7 @@ impl Code {
         Self::ExecutionMismatch,
         Self::IdempotencyConflict,
         Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
         Self::ValidationFailed,
         Self::TooManyPending,
         Self::TooManyApproved,
@@ -132,6 +135,7 @@ impl Code {
             Self::ExecutionMismatch => "execution_mismatch",
             Self::IdempotencyConflict => "idempotency_conflict",
             Self::PayloadTooLarge => "payload_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
             Self::ValidationFailed => "validation_failed",
             Self::TooManyPending => "too_many_pending",
             Self::TooManyApproved => "too_many_approved",
@@ -162,6 +166,7 @@ impl Code {
             | Self::ExecutionMismatch
             | Self::IdempotencyConflict => 409,
             Self::PayloadTooLarge => 413,
+            Self::UnsupportedMediaType => 415,
             Self::ValidationFailed => 422,
             Self::TooManyPending | Self::TooManyApproved => 429,
             Self::Internal => 500,
@@ -194,6 +199,7 @@ impl Code {
             Self::ExecutionMismatch => "No such execution is running",
             Self::IdempotencyConflict => "The idempotency key was used for something else",
             Self::PayloadTooLarge => "The body is too large",
+            Self::UnsupportedMediaType => "The body is not JSON",
             Self::ValidationFailed => "Fields break rules",
             Self::TooManyPending => "Too many pending requests",
             Self::TooManyApproved => "Too many approved requests",
@@ -316,6 +322,7 @@ impl Problem {
             | Code::ExecutionMismatch
             | Code::IdempotencyConflict
             | Code::PayloadTooLarge
+            | Code::UnsupportedMediaType
             | Code::ValidationFailed
             | Code::Internal => {}
         }

@@ -121,6 +121,7 @@ async fn attempt<S: CommandStore>(
     let mut attempts = Attempts::begin(host);
     let mut attempted: Option<Box<Event>> = None;
     let mut disagreed: Option<u64> = None;
+    let mut conflicted: Option<u64> = None;
     loop {
         let failure = match read(&dependencies.store, id, attempted.as_deref()).await {
             Ok(Read::OwnEventCommitted(request, event)) => return Ok(done(host, *request, event)),
@@ -155,10 +156,24 @@ async fn attempt<S: CommandStore>(
                     Err(TrailCheck::Store(error)) => return Err(error.into()),
                     Ok(()) => match commit(dependencies, &request, &event, actor).await {
                         Ok(after) => return Ok(done(host, after, &event)),
+                        Err(error @ CommitError::Conflict) => {
+                            attempted = Some(event);
+                            // What another caller changes shows in the version. Conflicts at one version are
+                            // those of a request that stands behind its trail: put back, or half restored.
+                            let is_repeated = conflicted.replace(request.version) == Some(request.version);
+                            if is_repeated
+                                && let Err(TrailCheck::Disagrees(finding)) =
+                                    check_trail(&dependencies.store, &request).await
+                                && disagreed.replace(request.version) == Some(request.version)
+                            {
+                                return Err(Refusal::Integrity(finding).into());
+                            }
+                            error.to_string()
+                        }
                         Err(CommitError::Store(
                             error @ (StoreError::Inconsistent(_) | StoreError::Damaged(_)),
                         )) => return Err(error.into()),
-                        Err(error @ (CommitError::Conflict | CommitError::Store(_))) => {
+                        Err(error @ CommitError::Store(_)) => {
                             attempted = Some(event);
                             error.to_string()
                         }
@@ -193,10 +208,7 @@ async fn trail_allows<S: LoadEvents>(
     command: &Command,
 ) -> Result<(), TrailCheck> {
     match command {
-        Command::Start { .. } => {
-            let trail = store.load_events(request.id).await.map_err(TrailCheck::Store)?;
-            integrity::compare(request, &trail).map_err(TrailCheck::Disagrees)
-        }
+        Command::Start { .. } => check_trail(store, request).await,
         Command::Approve { .. }
         | Command::Reject { .. }
         | Command::Withdraw { .. }
@@ -205,6 +217,11 @@ async fn trail_allows<S: LoadEvents>(
         | Command::Finish { .. }
         | Command::Expire => Ok(()),
     }
+}
+
+async fn check_trail<S: LoadEvents>(store: &S, request: &Request) -> Result<(), TrailCheck> {
+    let trail = store.load_events(request.id).await.map_err(TrailCheck::Store)?;
+    integrity::compare(request, &trail).map_err(TrailCheck::Disagrees)
 }
 
 fn done(host: &dyn Host, request: Request, event: &Event) -> Done {

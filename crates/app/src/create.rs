@@ -7,10 +7,12 @@ use crate::failure::Failure;
 use crate::host::Host;
 use crate::integrity::{self, check_seal};
 use crate::ports::{
-    CommitChange, CommitError, CountOpen, FindEvent, LoadRequest, RecordAnomaly, Recorded, StoreError,
+    CommitChange, CommitError, CountOpen, FindEvent, LoadEvents, LoadRequest, RecordAnomaly, Recorded,
+    StoreError, Trail,
 };
 use crate::retry::Attempts;
 use countersign_core::actor::Actor;
+use countersign_core::audit::Finding;
 use countersign_core::command::{CommandName, Draft};
 use countersign_core::decide;
 use countersign_core::event::Event;
@@ -38,7 +40,7 @@ pub async fn create<S>(
     idempotency: Option<&Idempotency>,
 ) -> Result<Done, Failure>
 where
-    S: LoadRequest + CommitChange + FindEvent + CountOpen + RecordAnomaly,
+    S: LoadRequest + CommitChange + FindEvent + LoadEvents + CountOpen + RecordAnomaly,
 {
     let id = match idempotency {
         Some(idempotency) => RequestId::derived(&actor.person, idempotency.key.as_str()),
@@ -74,7 +76,7 @@ where
             Err(failure) => return Err(failure),
         }
         if !attempts.again().await {
-            return Err(Failure::Unavailable(failure));
+            return Err(found.damage(dependencies).await.unwrap_or(Failure::Unavailable(failure)));
         }
     }
 }
@@ -194,6 +196,23 @@ impl Existing<'_> {
             integrity::record(dependencies, self.id, self.actor, finding).await;
         }
         seen
+    }
+
+    /// What keeps a creation from its place for good: a trail without a request, or a request without its
+    /// first event. Neither is a matter of time.
+    async fn damage<S: LoadRequest + LoadEvents + RecordAnomaly>(
+        &self,
+        dependencies: &Dependencies<S>,
+    ) -> Option<Failure> {
+        let request = dependencies.store.load(self.id).await.ok()?;
+        let trail = dependencies.store.load_events(self.id).await.ok()?;
+        let finding = match request {
+            Some(request) => integrity::compare(&request, &trail).err()?,
+            None if trail == Trail::default() => return None,
+            None => Finding::NoRequest,
+        };
+        integrity::record(dependencies, self.id, self.actor, &finding).await;
+        Some(Refusal::Integrity(finding).into())
     }
 
     async fn load<S: LoadRequest + FindEvent>(

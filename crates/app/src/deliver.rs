@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::host::Host;
 use crate::ports::{Outbox, OutboxEntry, OutboxKey, Publish, PublishError, StoreError};
+use countersign_core::digest::DeploymentKey;
 use countersign_core::timestamp::Timestamp;
 use std::time::Duration;
 
@@ -27,19 +28,21 @@ pub struct DeliveryReport {
 /// An entry that fails stays, is counted, and holds up no other; after [`MAX_ATTEMPTS`] failures,
 /// or at once if it cannot be read, it becomes a dead letter. A failure to reach the other side is
 /// counted only if something else got through in the same sweep: an outage of days kills no
-/// message, and is over when it is over.
+/// message, and is over when it is over. With the deployment's `key`, what this deployment did not write is
+/// a dead letter at once, too.
 ///
 /// # Errors
 /// [`Failure::Unavailable`] when the outbox cannot be read or written.
 pub async fn deliver<S: Outbox, P: Publish>(
     outbox: &S,
     publisher: &P,
+    key: Option<&DeploymentKey>,
     host: &dyn Host,
     before: Timestamp,
     budget: Duration,
 ) -> Result<DeliveryReport, Failure> {
     let began = host.elapsed();
-    let mut pass = Pass::begin(outbox, publisher);
+    let mut pass = Pass::begin(outbox, publisher, key);
     // Another shard is the first in each minute: one whose entries take all the time starves no other
     // for long.
     let mut shards = outbox.shards();
@@ -69,7 +72,7 @@ pub async fn deliver<S: Outbox, P: Publish>(
 /// Delivers the entries of these keys, which somebody has just heard of; tells for each whether it
 /// is settled: delivered, dead, or gone already. What is not stays for the sweep.
 pub async fn deliver_each<S: Outbox, P: Publish>(outbox: &S, publisher: &P, keys: &[OutboxKey]) -> Vec<bool> {
-    let mut pass = Pass::begin(outbox, publisher);
+    let mut pass = Pass::begin(outbox, publisher, None);
     let mut settled = Vec::with_capacity(keys.len());
     for key in keys {
         settled.push(pass.deliver_key(key).await.unwrap_or_else(|error| {
@@ -87,14 +90,15 @@ pub async fn deliver_each<S: Outbox, P: Publish>(outbox: &S, publisher: &P, keys
 struct Pass<'a, S, P> {
     outbox: &'a S,
     publisher: &'a P,
+    key: Option<&'a DeploymentKey>,
     report: DeliveryReport,
     /// Keys and earlier failures of what could not be delivered because nobody was there.
     unreached: Vec<(OutboxKey, u32)>,
 }
 
 impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
-    fn begin(outbox: &'a S, publisher: &'a P) -> Self {
-        Self { outbox, publisher, report: DeliveryReport::default(), unreached: Vec::new() }
+    fn begin(outbox: &'a S, publisher: &'a P, key: Option<&'a DeploymentKey>) -> Self {
+        Self { outbox, publisher, key, report: DeliveryReport::default(), unreached: Vec::new() }
     }
 
     async fn deliver_key(&mut self, key: &OutboxKey) -> Result<bool, StoreError> {
@@ -110,11 +114,17 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
 
     /// Delivers one entry and settles it in the outbox. `false` if it is to be tried again.
     async fn deliver(&mut self, entry: OutboxEntry) -> Result<bool, StoreError> {
+        let is_ours = self.key.is_none_or(|key| entry.is_sealed_under(key));
         let OutboxEntry { key, attempts, notice, .. } = entry;
         let notice = match notice {
             Ok(notice) => notice,
             Err(unreadable) => return self.bury(&key, attempts + 1, &unreadable).await,
         };
+        if !is_ours {
+            return self
+                .bury(&key, attempts + 1, "its seal does not fit: this deployment did not write it")
+                .await;
+        }
         match self.publisher.publish(&notice).await {
             Ok(()) => {
                 self.outbox.remove(&key).await?;

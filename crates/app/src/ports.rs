@@ -9,7 +9,7 @@ use countersign_core::audit::{self, AuditEvent};
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::Event;
 use countersign_core::ids::{EventId, RequestId};
-use countersign_core::notification::{Message, Notice, Notification};
+use countersign_core::notification::{self, Message, Notice, Notification};
 use countersign_core::person::PersonId;
 use countersign_core::request::{Decision, Request, Status};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
@@ -358,6 +358,15 @@ pub struct OutboxEntry {
     pub document: String,
     /// What binds it, see [`Message::seal`].
     pub seal: Option<Digest>,
+}
+
+impl OutboxEntry {
+    /// Whether the deployment that has this key wrote the message as it stands, with the event whose id is
+    /// the entry's.
+    pub fn is_sealed_under(&self, key: &DeploymentKey) -> bool {
+        EventId::parse(&self.key.event_id)
+            .is_ok_and(|event_id| self.seal == Some(notification::seal(event_id, &self.document, key)))
+    }
 }
 
 /// Some entries of one partition.

@@ -8,7 +8,7 @@ use crate::ports::{LoadEvents, LoadRequest, Outbox, OutboxEntry, ScanStore, Stor
 use countersign_core::audit::Finding;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::{EventId, RequestId};
-use countersign_core::notification::{self, Notice};
+use countersign_core::notification::Notice;
 use countersign_core::refusal::Refusal;
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;
@@ -193,7 +193,7 @@ async fn message<S: LoadEvents>(
     notice: &Notice,
     event_id: EventId,
 ) -> Result<Option<Finding>, Failure> {
-    let is_sealed = entry.seal == Some(notification::seal(event_id, &entry.document, key));
+    let is_sealed = entry.is_sealed_under(key);
     let is_on_record = match notice {
         Notice::Anomaly(_) => true,
         Notice::Event(notification) => {

@@ -175,6 +175,7 @@ fn call<O: Operation<Store>>(
         request_id: sent.has_id.then(|| REQUEST.to_owned()),
         query: sent.query.to_owned(),
         body: sent.body.clone().into_bytes(),
+        content_type: None,
         idempotency_key: None,
     };
     let call = Call { correlation_id: String::new(), identity: Ok(actor.clone()), input };

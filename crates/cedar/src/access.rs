@@ -12,6 +12,7 @@ use countersign_core::access::{Access, Action, Answer, Naming, Part, Question, T
 use countersign_core::lint::Name;
 use countersign_core::person::PersonId;
 use countersign_core::risk::Cost;
+use countersign_core::source_address::SourceAddress;
 use countersign_core::text::{FreeText, escaped_line};
 use countersign_core::timestamp::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
@@ -212,6 +213,15 @@ impl CedarAccess {
         let (request, entities) = self.vocabulary.put(question, matter.uid.clone(), wanted).ok()?;
         let authorizer = self.authorizer.get_or_init(Authorizer::new);
         Some(authorizer.is_authorized(&request, policies, &entities))
+    }
+
+    /// Whether policy asks for the address of a caller that a proxy has not given so that it can be read.
+    /// No deny list would hold for it.
+    fn lacks_address(&self, question: &Question<'_>) -> bool {
+        question.actor.source_ip == Some(SourceAddress::Unknown)
+            && self
+                .matter(question.action)
+                .is_some_and(|matter| matter.relevant(&self.policies).wanted.contains(&Attribute::SourceIp))
     }
 
     /// Whether no permit holds, nor could one if some parts of the question were others.
@@ -462,6 +472,9 @@ impl CedarAccess {
         };
         // Cedar skips a policy that fails. If it is a forbid, what it forbids would be permitted.
         match (response.decision(), response.diagnostics().errors().next()) {
+            (Decision::Allow, None) if self.lacks_address(question) => Answer::Denied(vec![
+                "policy asks where this call comes from, and its address cannot be read".to_owned(),
+            ]),
             (Decision::Allow, None) => Answer::Permitted,
             (Decision::Allow | Decision::Deny, _) => Answer::Denied(self.refusal(question, &response)),
         }

@@ -12,6 +12,7 @@ use cedar_policy::{
 };
 use countersign_core::access::{Action, Part, Question};
 use countersign_core::actor::Actor;
+use countersign_core::source_address::SourceAddress;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -279,10 +280,13 @@ impl Vocabulary {
             }
             Attribute::Kind => Some(of(&self.kind, actor.kind.as_str())),
             Attribute::Channel => Some(of(&self.channel, actor.channel.as_str())),
-            // An IPv4 address may arrive in the clothes of IPv6, where no IPv4 range has it.
-            Attribute::SourceIp => actor
-                .source_ip
-                .map(|address| RestrictedExpression::new_ip(address.to_canonical().to_string())),
+            Attribute::SourceIp => match actor.source_ip {
+                // An IPv4 address in the form of IPv6 is in no IPv4 range.
+                Some(SourceAddress::Known(address)) => {
+                    Some(RestrictedExpression::new_ip(address.to_canonical().to_string()))
+                }
+                Some(SourceAddress::Unknown) | None => None,
+            },
             Attribute::Time => Some(RestrictedExpression::new_datetime(question.now.to_string())),
             Attribute::Weekday => Some(of(&self.weekday, weekday(self.local(question)?.weekday()))),
             Attribute::Hour => Some(RestrictedExpression::new_long(self.local(question)?.hour().into())),

@@ -108,7 +108,8 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
     if let (Ok(actor), Some(ConnectInfo(peer))) =
         (&mut identity, parts.extensions.get::<ConnectInfo<SocketAddr>>())
     {
-        actor.source_ip = app.trusted_proxies.source(peer.ip(), &texts(&parts.headers, FORWARDED_FOR));
+        let forwarded = texts(&parts.headers, FORWARDED_FOR);
+        actor.source_ip = Some(app.trusted_proxies.source(peer.ip(), &forwarded));
     }
     let call = Call {
         correlation_id: correlation_id.clone(),
@@ -116,7 +117,9 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
         input: Input::Http {
             request_id: path_id(O::ROUTE, path, &parts.uri),
             query: parts.uri.query().unwrap_or_default().to_owned(),
-            idempotency_key: idempotency_key(&parts.headers),
+            content_type: joined(&parts.headers, header::CONTENT_TYPE.as_str(), ","),
+            // Several are something that no key is.
+            idempotency_key: joined(&parts.headers, "idempotency-key", "\n"),
             body: match tokio::time::timeout(BODY_TIMEOUT, read_body(body)).await {
                 Ok(Ok(body)) => body,
                 Ok(Err(_)) => {
@@ -167,10 +170,10 @@ fn texts<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
     headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("\u{fffd}")).collect()
 }
 
-/// The key, or something that no key is if there are several.
-fn idempotency_key(headers: &HeaderMap) -> Option<String> {
-    let keys = texts(headers, "idempotency-key");
-    (!keys.is_empty()).then(|| keys.join("\n"))
+/// The values of a header.
+fn joined(headers: &HeaderMap, name: &str, separator: &str) -> Option<String> {
+    let values = texts(headers, name);
+    (!values.is_empty()).then(|| values.join(separator))
 }
 
 /// The body, or as much of it as shows that it is over the limit; the rest is taken in and let go.

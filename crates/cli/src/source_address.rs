@@ -1,8 +1,9 @@
 //! Where a call comes from: the peer, or, behind proxies that the operator trusts, the address that
 //! the outermost of them was called from.
 
+use countersign_core::source_address::SourceAddress;
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddrV4};
 
 /// The header that proxies append their peer to, nearest last.
 pub(crate) const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -26,16 +27,46 @@ impl TrustedProxies {
     ///
     /// Read from the end: each trusted proxy vouches for the entry that it has appended. The first
     /// that is not a trusted proxy's is the caller's; what stands before it anybody could have sent.
-    pub fn source(&self, peer: IpAddr, forwarded: &[&str]) -> Option<IpAddr> {
+    ///
+    /// Unknown if a trusted proxy does not give it, or not in a form that can be read.
+    pub fn source(&self, peer: IpAddr, forwarded: &[&str]) -> SourceAddress {
+        self.read(peer, forwarded).map_or(SourceAddress::Unknown, SourceAddress::from)
+    }
+
+    fn read(&self, peer: IpAddr, forwarded: &[&str]) -> Option<IpAddr> {
         let mut source = peer.to_canonical();
         let entries: Vec<_> = forwarded.iter().flat_map(|value| value.split(',')).map(str::trim).collect();
-        let mut entries = entries.into_iter().rev();
+        // Empty elements of a list count for nothing: RFC 9110, 5.6.1.
+        let mut entries = entries.into_iter().filter(|entry| !entry.is_empty()).rev();
         while self.contains(source) {
-            // A proxy that does not say whom it speaks for, or not so that it can be read.
-            source = entries.next()?.parse::<IpAddr>().ok()?.to_canonical();
+            source = read_entry(entries.next()?)?;
         }
         Some(source)
     }
+}
+
+/// The address of an entry, in any of the forms in which proxies write it: alone, in quotes, in brackets,
+/// with a port, with a zone.
+fn read_entry(entry: &str) -> Option<IpAddr> {
+    let entry = match entry.strip_prefix('"') {
+        Some(quoted) => quoted.strip_suffix('"')?.trim(),
+        None => entry,
+    };
+    let address = if let Some(bracketed) = entry.strip_prefix('[') {
+        let (address, port) = bracketed.split_once(']')?;
+        if !port.is_empty() {
+            port.strip_prefix(':')?.parse::<u16>().ok()?;
+        }
+        address
+    } else if let Ok(with_port) = entry.parse::<SocketAddrV4>() {
+        return Some(IpAddr::V4(*with_port.ip()));
+    } else {
+        entry
+    };
+    let (address, zone) = address.split_once('%').unwrap_or((address, ""));
+    let address = address.parse::<IpAddr>().ok()?;
+    // Only an address of IPv6 has a zone.
+    (zone.is_empty() || address.is_ipv6()).then(|| address.to_canonical())
 }
 
 #[cfg(test)]
@@ -44,8 +75,10 @@ mod tests {
 
     fn source(trusted: &[&str], peer: &str, forwarded: &[&str]) -> Option<String> {
         let networks = trusted.iter().map(|network| network.parse().unwrap()).collect();
-        let source = TrustedProxies::new(networks).source(peer.parse().unwrap(), forwarded);
-        source.map(|address| address.to_string())
+        match TrustedProxies::new(networks).source(peer.parse().unwrap(), forwarded) {
+            SourceAddress::Known(address) => Some(address.to_string()),
+            SourceAddress::Unknown => None,
+        }
     }
 
     #[test]
@@ -69,10 +102,68 @@ mod tests {
             source(&proxies, "10.0.0.2", &["192.0.2.1", "203.0.113.9, 10.0.0.7"]).as_deref(),
             Some("203.0.113.9")
         );
-        for unreadable in
-            [&[][..], &[""], &["unknown"], &["10.0.0.7"], &["203.0.113.9:443"], &["203.0.113.9,"]]
-        {
-            assert_eq!(source(&proxies, "10.0.0.2", unreadable), None, "{unreadable:?}");
+    }
+
+    /// THREATS 54: however a proxy writes the address, it is the address.
+    #[test]
+    fn every_spelling_of_an_address_is_read() {
+        for (spelling, address) in [
+            ("203.0.113.9", "203.0.113.9"),
+            ("203.0.113.9:443", "203.0.113.9"),
+            ("\"203.0.113.9\"", "203.0.113.9"),
+            ("\"203.0.113.9:65535\"", "203.0.113.9"),
+            ("[203.0.113.9]", "203.0.113.9"),
+            ("203.0.113.9,", "203.0.113.9"),
+            ("203.0.113.9, ,\t", "203.0.113.9"),
+            ("2001:DB8::9", "2001:db8::9"),
+            ("[2001:db8::9]", "2001:db8::9"),
+            ("[2001:db8::9]:443", "2001:db8::9"),
+            ("\"[2001:db8::9]:443\"", "2001:db8::9"),
+            ("\"2001:db8::9\"", "2001:db8::9"),
+            ("fe80::9%eth0", "fe80::9"),
+            ("[fe80::9%25eth0]:443", "fe80::9"),
+            ("::ffff:203.0.113.9", "203.0.113.9"),
+            ("[::ffff:203.0.113.9]:443", "203.0.113.9"),
+        ] {
+            assert_eq!(
+                source(&["10.0.0.0/8"], "10.0.0.2", &[spelling]).as_deref(),
+                Some(address),
+                "{spelling}"
+            );
         }
+    }
+
+    /// THREATS 54: and what is none is none, never what stands before it.
+    #[test]
+    fn what_is_no_address_is_none() {
+        for unreadable in [
+            "",
+            ",",
+            "unknown",
+            "_hidden",
+            "10.0.0.7",
+            "203.0.113.9:",
+            "203.0.113.9:65536",
+            "203.0.113.9:x",
+            "203.0.113",
+            "203.0.113.09",
+            "203.0.113.9%eth0",
+            "[2001:db8::9",
+            "2001:db8::9]:443",
+            "[2001:db8::9]443",
+            "[]",
+            "\"203.0.113.9",
+            "\"\"",
+            "for=203.0.113.9",
+            "\u{fffd}",
+            "localhost",
+        ] {
+            assert_eq!(source(&["10.0.0.0/8"], "10.0.0.2", &[unreadable]), None, "{unreadable:?}");
+            let before = format!("198.51.100.1, {unreadable}");
+            if !unreadable.trim_matches(',').is_empty() && unreadable != "10.0.0.7" {
+                assert_eq!(source(&["10.0.0.0/8"], "10.0.0.2", &[&before]), None, "{before:?}");
+            }
+        }
+        assert_eq!(source(&["10.0.0.0/8"], "10.0.0.2", &[]), None);
     }
 }

@@ -72,7 +72,9 @@ async fn deliver_until<P: Publish>(app: Application, publisher: P, mut stopped: 
         let is_last = *stopped.borrow();
         // There is no stream to be faster than, so nothing is too young.
         let host = app.dependencies.host.as_ref();
-        let swept = deliver::deliver(&app.outbox, &publisher, host, Timestamp::LATEST, BUDGET).await;
+        let key = &app.dependencies.deployment_key;
+        let swept =
+            deliver::deliver(&app.outbox, &publisher, Some(key), host, Timestamp::LATEST, BUDGET).await;
         if let Err(error) = &swept {
             tracing::error!(%error, "the outbox cannot be swept");
         }

@@ -1,8 +1,8 @@
 //! Who is acting, as the shell established it before it read a single byte of the body.
 
 use crate::person::PersonId;
+use crate::source_address::SourceAddress;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 /// What kind of being acts. Only humans decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,7 +99,7 @@ pub struct Actor {
     /// Who answers for this agent or service, where policy says so.
     pub owner: Option<Owner>,
     /// Where the call comes from, as far as the shell can vouch for it.
-    pub source_ip: Option<IpAddr>,
+    pub source_ip: Option<SourceAddress>,
 }
 
 impl Actor {

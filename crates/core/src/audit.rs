@@ -12,10 +12,10 @@ use crate::ids::{EventId, RequestId};
 use crate::person::PersonId;
 use crate::request::{Request, Status};
 use crate::risk::{Environment, RiskLevel};
+use crate::source_address::SourceAddress;
 use crate::text::Identifier;
 use crate::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
-use std::net::IpAddr;
 
 pub mod anomaly;
 pub mod replay;
@@ -50,7 +50,7 @@ pub struct AuditEvent {
     /// By which door.
     pub channel: Channel,
     /// From where, as far as the shell can vouch for it.
-    pub source_ip: Option<IpAddr>,
+    pub source_ip: Option<SourceAddress>,
     /// To what.
     pub instance_id: Identifier,
     /// What was asked for.

@@ -11,10 +11,10 @@ use crate::request::Status;
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::rules::MatchedRule;
 use crate::slots::{Groups, Slots};
+use crate::source_address::SourceAddress;
 use crate::text::{CommentText, DurationText, Identifier, Justification, RollbackPlan};
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 /// One accepted command.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +36,7 @@ pub struct Event {
     /// All ids that are known to be theirs, `user` included.
     pub addresses: BTreeSet<PersonId>,
     /// From where, as far as the shell can vouch for it.
-    pub source_ip: Option<IpAddr>,
+    pub source_ip: Option<SourceAddress>,
     /// The request's status after the event.
     pub status: Status,
     /// What changed.

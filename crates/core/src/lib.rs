@@ -68,5 +68,6 @@ pub mod idempotency;
 pub mod ids;
 pub mod risk;
 pub mod seal;
+pub mod source_address;
 pub mod text;
 pub mod timestamp;

@@ -49,7 +49,7 @@ pub enum Refusal {
     )]
     Integrity(Finding),
     /// The approvals on record are not enough under the policy of now. At least one reason.
-    #[error("the approvals on record are not enough any more: {}; make a new request", .0.join("; "))]
+    #[error("the approvals on record are not enough any more: {}; it takes further approvals until its time is over", .0.join("; "))]
     ApprovalsInsufficient(Vec<String>),
     /// A digest is not that of the stored request.
     #[error("the digest is not that of this request; look at it again")]

@@ -18,10 +18,10 @@ use crate::request::Status;
 use crate::risk::{Environment, RiskLevel};
 use crate::rules::MatchedRule;
 use crate::slots::Slots;
+use crate::source_address::SourceAddress;
 use crate::terms::Terms;
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 /// A past request, as far as it is on record.
 #[derive(Debug, Clone)]
@@ -118,12 +118,12 @@ pub fn replay(past: &Past, policy: &Policy) -> Replay {
     if plain.outcome.is_none() {
         return plain;
     }
-    let from = policy.addresses().into_iter().map(|address| replay_from(past, policy, Some(address)));
+    let from = policy.addresses().into_iter().map(|address| replay_from(past, policy, Some(address.into())));
     from.into_iter().find(|replay| replay.outcome.is_none()).unwrap_or(plain)
 }
 
 /// The same, with an address for those whose address is not known.
-fn replay_from(past: &Past, policy: &Policy, address: Option<IpAddr>) -> Replay {
+fn replay_from(past: &Past, policy: &Policy, address: Option<SourceAddress>) -> Replay {
     let at_address = |actor: &Actor| Actor { source_ip: actor.source_ip.or(address), ..actor.clone() };
     let requester = at_address(&past.requester);
     let mut replay = Replay::default();

@@ -11,11 +11,11 @@ use crate::person::PersonId;
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::rules::{MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT, MatchedRule};
 use crate::slots::{Groups, Slots};
+use crate::source_address::SourceAddress;
 use crate::terms::{Stated, Terms};
 use crate::text::{CommentText, DurationText, Identifier, Justification, RollbackPlan};
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 pub use crate::status::Status;
 
@@ -83,7 +83,7 @@ pub struct Decision {
     /// By which door they came.
     pub channel: Channel,
     /// From where.
-    pub source_ip: Option<IpAddr>,
+    pub source_ip: Option<SourceAddress>,
     /// The policy that it was made under.
     pub policy_version: Digest,
     /// The event that records it.

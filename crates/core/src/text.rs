@@ -69,14 +69,19 @@ fn is_ignorable(c: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Whether a character must not be printed as it is: it moves the cursor, ends a line, takes no room, or
+/// changes the order in which others are shown.
+pub fn must_be_escaped(c: char) -> bool {
+    // Line and paragraph separators are white space and no controls.
+    c.is_control() || is_ignorable(c) || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 /// Text as it may be printed on one line: what would move the cursor, hide or reorder other text is
 /// shown as its escape, line breaks included.
 pub fn escaped_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
-        // Line and paragraph separators are white space and no controls.
-        let breaks_lines = matches!(c, '\u{2028}' | '\u{2029}');
-        if c.is_control() || is_ignorable(c) || breaks_lines {
+        if must_be_escaped(c) {
             line.extend(c.escape_default());
         } else {
             line.push(c);

@@ -9,6 +9,7 @@ use countersign_app::ports::StoreError;
 use countersign_core::audit::anomaly::{self, Anomaly};
 use countersign_core::audit::{AuditEvent, request_stream};
 use countersign_core::canonical::CanonicalJson;
+use countersign_core::event::EventType;
 use countersign_core::ids::{EventId, RequestId};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
@@ -73,10 +74,31 @@ fn place(item: &Item) -> String {
     format!("event {} of {}", sequence.escape_debug(), stream.escape_debug())
 }
 
-/// The request whose stream an item is in.
-pub(crate) fn request_of_stream(item: &Item) -> Option<String> {
+/// What is to be verified of an item: the request whose stream it is in, or, where that is no stream of this
+/// deployment or the item is not the event that belongs there, the stream. `None` of an anomaly that is as
+/// it was written.
+pub(crate) fn subject_of_stream(item: &Item) -> Option<String> {
     let stream = item.get(STREAM)?.as_s().ok()?;
-    stream.strip_prefix("request/").map(str::to_owned)
+    match stream.strip_prefix("request/") {
+        Some(id) => Some(id.to_owned()),
+        None if is_whole_anomaly(item, stream).unwrap_or(false) => None,
+        None => Some(stream.clone()),
+    }
+}
+
+fn is_whole_anomaly(item: &Item, stream: &str) -> Option<bool> {
+    let document = CanonicalJson::from_stored(item.get("event")?.as_s().ok()?).ok()?.to_value();
+    let mut hashed = document.clone();
+    let hash = hashed.as_object_mut()?.remove("hash")?;
+    let id = RequestId::parse(document.pointer("/details/request_id")?.as_str()?).ok()?;
+    Some(
+        anomaly::stream(id) == stream
+            && document.get("stream")?.as_str()? == stream
+            && document.get("event_type")?.as_str()? == EventType::AnomalyDetected.as_str()
+            && document.get("event_id")?.as_str()? == item.get(EVENT_ID)?.as_s().ok()?
+            && item.get(SEQUENCE)?.as_n().ok()? == "1"
+            && CanonicalJson::of(&hashed).digest().to_string() == hash.as_str()?,
+    )
 }
 
 /// The event that stands in an item, by its copy.

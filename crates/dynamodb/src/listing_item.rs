@@ -9,10 +9,10 @@ use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;
 use countersign_core::request::{Decision, Request, Verdict};
 use countersign_core::slots::Groups;
+use countersign_core::source_address::SourceAddress;
 use countersign_core::text::CommentText;
 use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
 
 /// What a list needs of a request besides the attributes of the original schema. One attribute, so that
 /// a new member needs no new index.
@@ -83,7 +83,7 @@ impl TryFrom<&DecisionItem> for Decision {
             digest_presented: item.digest_presented,
             channel: read_name("decisions.channel", &item.channel, Channel::parse)?,
             source_ip: read_option("decisions.source_ip", item.source_ip.as_ref(), |text| {
-                text.parse::<IpAddr>()
+                text.parse::<SourceAddress>()
             })?,
             comment: None,
             policy_version: read("decisions.policy_version", &item.policy_version, Digest::parse)?,

@@ -2,7 +2,7 @@
 
 use crate::answer_time::AnswerTime;
 use crate::audit_item::{self, anomaly_item, audit_event, audit_item};
-use crate::error::{commit_error, store_error};
+use crate::error::{commit_error, store_error, unreadable};
 use crate::expression::{self, Deciding, Expression, Item};
 use crate::item;
 use crate::keys::{self, EVENT_ID, OPEN_INDEX, OPEN_KEY, REQUEST_ID, SEQUENCE, STATUS_AT, STREAM};
@@ -72,7 +72,12 @@ impl LoadRequest for DynamoStore {
             .send()
             .await
             .map_err(store_error)?;
-        found.item.map(item::request).transpose()
+        let request = found.item.map(item::request).transpose()?;
+        // A key by itself is no proof: an item can be put under the key of another one.
+        if request.as_ref().is_some_and(|request| request.id != id) {
+            return Err(unreadable("request", "another request stands under this id"));
+        }
+        Ok(request)
     }
 }
 
@@ -274,7 +279,7 @@ impl ScanStore for DynamoStore {
             .iter()
             .filter_map(|item| match is_approvals {
                 true => string(item, REQUEST_ID),
-                false => audit_item::request_of_stream(item),
+                false => audit_item::subject_of_stream(item),
             })
             .collect();
         let next = match (page.last_evaluated_key, is_approvals) {

@@ -7,6 +7,7 @@ use countersign_core::lint::Name;
 use countersign_core::people::{self, People};
 use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE, Policy, PolicyError, PolicyText};
 use countersign_core::rules::{self, Rules};
+use countersign_core::text::must_be_escaped;
 use countersign_core::timestamp::Timestamp;
 use std::fmt;
 use std::fs::File;
@@ -206,7 +207,44 @@ fn read_text(path: &Path) -> Result<String, String> {
     if text.starts_with('\u{feff}') {
         return Err(at(b"", "begins with a byte order mark: save it as UTF-8 without one"));
     }
-    Ok(text)
+    match hidden(&text) {
+        Some((line, column, c)) => Err(format!(
+            "{}:{line}:{column}: has {}, which hides from a reader what stands there: take it out",
+            path.display(),
+            named(c)
+        )),
+        None => Ok(text),
+    }
+}
+
+/// The first character that makes a text look otherwise than it is read, with its line and column: a line
+/// end for an editor that is none for Cedar or TOML, as a lone carriage return in a comment; what reorders
+/// text or takes no room (Trojan Source, CVE-2021-42574); and any other control.
+fn hidden(text: &str) -> Option<(usize, usize, char)> {
+    let mut characters = text.chars().peekable();
+    let (mut line, mut column) = (1, 0);
+    while let Some(c) = characters.next() {
+        column += 1;
+        match c {
+            '\n' => (line, column) = (line + 1, 0),
+            '\t' => {}
+            '\r' if characters.peek() == Some(&'\n') => {}
+            _ if must_be_escaped(c) => return Some((line, column, c)),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn named(c: char) -> String {
+    match c {
+        '\r' => "a carriage return without a line feed".to_owned(),
+        '\u{feff}' => "a byte order mark (U+FEFF)".to_owned(),
+        c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => {
+            format!("a control character (U+{:04X})", u32::from(c))
+        }
+        c => format!("an invisible character (U+{:04X})", u32::from(c)),
+    }
 }
 
 /// An error of a policy's texts, with the paths of a directory's files.

@@ -125,10 +125,6 @@ fn what_is_not_utf_8_is_refused_with_its_line() {
             assert_eq!(refused(&directory, file), said, "{file}");
         }
     }
-    // A mark anywhere else is a character like others.
-    let directory = directory("inner-mark");
-    std::fs::write(directory.join(rules::FILE), format!("# \u{feff}\n{}", BUNDLED.operations)).unwrap();
-    assert!(policy::load(Some(&directory), now()).is_ok());
 }
 
 /// What is given from now on would count, and lapse at a time at which nothing is restored.
@@ -178,5 +174,64 @@ fn a_first_policy_is_written_where_there_is_none_and_nothing_is_replaced() {
         );
         assert_eq!(std::fs::read_dir(&other).unwrap().count(), 1, "{file}");
         assert!(!directory.join("elsewhere").exists());
+    }
+}
+
+/// THREATS 55: what an editor shows otherwise than Cedar and TOML read it.
+#[test]
+fn a_character_that_hides_policy_from_its_reader_is_refused_with_its_place() {
+    let hidden = [
+        '\r',
+        '\u{b}',
+        '\u{c}',
+        '\u{1b}',
+        '\u{7f}',
+        '\u{85}',
+        '\u{9b}',
+        '\u{ad}',
+        '\u{61c}',
+        '\u{180e}',
+        '\u{200b}',
+        '\u{200c}',
+        '\u{200d}',
+        '\u{200e}',
+        '\u{200f}',
+        '\u{2028}',
+        '\u{2029}',
+        '\u{202a}',
+        '\u{202b}',
+        '\u{202c}',
+        '\u{202d}',
+        '\u{202e}',
+        '\u{2060}',
+        '\u{2066}',
+        '\u{2067}',
+        '\u{2068}',
+        '\u{2069}',
+        '\u{3164}',
+        '\u{fe0f}',
+        '\u{feff}',
+        '\u{e0001}',
+    ];
+    let directory = directory("hidden");
+    for (file, text) in [
+        (rules::FILE, BUNDLED.operations),
+        ("people.toml", BUNDLED.people),
+        (policy::ACCESS_FILE, BUNDLED.access),
+    ] {
+        let comment = if file == policy::ACCESS_FILE { "//" } else { "#" };
+        for c in hidden {
+            std::fs::write(directory.join(file), format!("{comment} one\n{comment} é{c}permit\n{text}"))
+                .unwrap();
+            let said = refused(&directory, file);
+            let place = format!(":2:{}: has ", comment.len() + 3);
+            assert!(said.starts_with(&place), "{file} {c:?}: {said}");
+            let code = format!("U+{:04X}", u32::from(c));
+            assert!(c == '\r' || said.contains(&code), "{file} {c:?}: {said}");
+        }
+        // Lines may end as on Windows.
+        std::fs::write(directory.join(file), text.replace('\n', "\r\n")).unwrap();
+        assert!(policy::load(Some(&directory), now()).is_ok(), "{file}");
+        std::fs::write(directory.join(file), text).unwrap();
     }
 }

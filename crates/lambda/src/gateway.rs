@@ -66,7 +66,7 @@ impl Authentication {
         let token = token::bearer(&event.header("authorization")).map_err(Problem::unauthenticated)?;
         let actor =
             self.verify(token, event, now).map_err(|error| Problem::unauthenticated(error.to_string()))?;
-        Ok(Actor { source_ip: event.source_ip(), ..actor })
+        Ok(Actor { source_ip: Some(event.source_ip()), ..actor })
     }
 
     fn verify(&self, token: &str, event: &HttpEvent, now: Timestamp) -> Result<Actor, InvalidToken> {
@@ -100,10 +100,12 @@ fn key_set(text: &str) -> Result<JwkSet, InvalidVariable> {
 
 /// What the call carries.
 pub fn input(event: &HttpEvent) -> Input {
+    let types = event.header("content-type");
     let keys = event.header("idempotency-key");
     Input::Http {
         request_id: event.path_id().map(str::to_owned),
         query: event.query().to_owned(),
+        content_type: (!types.is_empty()).then(|| types.join(",")),
         body: event.body(),
         // Several are something that no key is.
         idempotency_key: (!keys.is_empty()).then(|| keys.join("\n")),

@@ -2,11 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use countersign_core::source_address::SourceAddress;
 use countersign_identity::claims::Claims;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 /// A payload of an operation of the API.
 #[derive(Debug)]
@@ -132,9 +132,10 @@ impl HttpEvent {
     }
 
     /// The address that the gateway was called from. Headers are not asked: anybody can send them.
-    pub fn source_ip(&self) -> Option<IpAddr> {
-        let address: IpAddr = self.request_context.http.as_ref()?.source_ip.as_deref()?.parse().ok()?;
-        Some(address.to_canonical())
+    pub fn source_ip(&self) -> SourceAddress {
+        let http = self.request_context.http.as_ref();
+        let address = http.and_then(|http| http.source_ip.as_deref()?.parse().ok());
+        address.unwrap_or(SourceAddress::Unknown)
     }
 
     /// The claims that the JWT authorizer has found, flattened to texts.

@@ -106,7 +106,7 @@ impl<S: Outbox, P: Publish> Notify<S, P> {
     async fn sweep(&self, budget: Duration) -> Result<Value, Diagnostic> {
         let host = self.host.as_ref();
         let before = host.now().minus_seconds(self.min_age_seconds);
-        let swept = deliver::deliver(&self.outbox, &self.publisher, host, before, budget).await;
+        let swept = deliver::deliver(&self.outbox, &self.publisher, None, host, before, budget).await;
         let backlog = self.outbox.backlog().await.map_err(|error| failed(&error.into()))?;
         self.metrics.backlog(backlog, host.now());
         let DeliveryReport { published, failed: not_delivered, buried, cut_short } =

@@ -238,6 +238,7 @@ fn fields(body: &Value) -> Option<Fields> {
         request_id: None,
         query: String::new(),
         body: body.to_string().into_bytes(),
+        content_type: None,
         idempotency_key: None,
     };
     Fields::read(input, Body::Required).ok()

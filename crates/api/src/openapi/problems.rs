@@ -21,7 +21,7 @@ const CORRELATION_ID: &str = "019c1339-a5c0-7000-8000-0000000000ff";
 pub(super) fn may_answer(route: Route, code: Code) -> bool {
     let is_one_of = |routes: &[Route]| route == routes::DISPATCH || routes.contains(&route);
     match code {
-        Code::MalformedJson | Code::PayloadTooLarge => route.body != Body::None,
+        Code::MalformedJson | Code::PayloadTooLarge | Code::UnsupportedMediaType => route.body != Body::None,
         Code::MalformedId | Code::NotFound => is_one_of(&[]) || is_on_one(route),
         Code::MalformedCursor => is_one_of(&[routes::LIST]),
         Code::Unauthenticated | Code::ValidationFailed | Code::Internal | Code::StoreUnavailable => {
@@ -73,6 +73,7 @@ fn when(code: Code) -> &'static str {
         Code::ExecutionMismatch => "no execution of this id is running",
         Code::IdempotencyConflict => "the key was used with another body",
         Code::PayloadTooLarge => "the body is over 256 KiB",
+        Code::UnsupportedMediaType => "`Content-Type` says that the body is something else than JSON",
         Code::ValidationFailed => "fields break rules: `errors` has all of them",
         Code::TooManyPending => "the requester has as many pending requests as policy allows",
         Code::TooManyApproved => {
@@ -117,6 +118,7 @@ fn sample(code: Code) -> Problem {
         Code::ExecutionMismatch => Refusal::ExecutionMismatch(Status::Executed).into(),
         Code::IdempotencyConflict => Refusal::IdempotencyConflict(Status::Pending).into(),
         Code::PayloadTooLarge => Problem::new(code, "a body is at most 262144 bytes"),
+        Code::UnsupportedMediaType => crate::fields::unsupported_media_type(),
         Code::ValidationFailed => Problem::validation(vec![
             FieldError::new("/justification", "is required"),
             FieldError::new("/price", "is not a field of this operation"),

@@ -311,7 +311,13 @@ fn event() -> Vec<Member> {
         ("user*", told(string(), "Who acted, or `system:expiry`.")),
         ("kind*", names(&Kind::ALL, Kind::as_str)),
         ("channel*", names(&Channel::ALL, Channel::as_str)),
-        ("source_ip", told(string(), "The caller's address, as far as the service can vouch for it.")),
+        (
+            "source_ip",
+            told(
+                string(),
+                "The caller's address, as far as the service can vouch for it; `unknown` if a proxy has not given one that can be read.",
+            ),
+        ),
         ("instance_id*", identifier()),
         ("operation_type*", identifier()),
         ("environment*", environment()),

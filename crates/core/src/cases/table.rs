@@ -9,6 +9,7 @@ use crate::risk::{Cost, Environment, RiskLevel};
 use crate::rules::{MAX_JUSTIFICATION, read_slots};
 use crate::slots::{Groups, Slots};
 use crate::source::Source;
+use crate::source_address::SourceAddress;
 use crate::terms::RequiredField;
 use crate::text::{DurationText, Identifier, Justification, RollbackPlan};
 use crate::timestamp::Timestamp;
@@ -16,7 +17,6 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use toml::Spanned;
 
 /// The name of the file, in messages.
@@ -170,7 +170,7 @@ struct RequestTable {
     #[serde(default, deserialize_with = "channel")]
     channel: Option<Channel>,
     #[serde(default, deserialize_with = "address")]
-    source_ip: Option<IpAddr>,
+    source_ip: Option<SourceAddress>,
     #[serde(default, deserialize_with = "time")]
     at: Option<Timestamp>,
     operation_type: Spanned<String>,
@@ -201,7 +201,7 @@ struct StepTable {
     #[serde(default, deserialize_with = "channel")]
     channel: Option<Channel>,
     #[serde(default, deserialize_with = "address")]
-    source_ip: Option<IpAddr>,
+    source_ip: Option<SourceAddress>,
     #[serde(default, deserialize_with = "time")]
     at: Option<Timestamp>,
     #[serde(default, deserialize_with = "ending")]
@@ -263,7 +263,7 @@ struct Acting<'a> {
     groups: Option<Groups>,
     kind: Option<Kind>,
     channel: Option<Channel>,
-    source_ip: Option<IpAddr>,
+    source_ip: Option<SourceAddress>,
 }
 
 impl Reader<'_> {
@@ -433,7 +433,7 @@ fn channel<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Channel>
     text(deserializer, |text| one_of(&Channel::ALL, Channel::as_str, text))
 }
 
-fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IpAddr>, D::Error> {
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SourceAddress>, D::Error> {
     text(deserializer, |text| text.parse().map_err(|_| "must be an IP address".to_owned()))
 }
 

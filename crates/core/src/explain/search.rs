@@ -11,10 +11,10 @@ use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::rules::MAX_APPROVALS;
 use crate::slots::Groups;
+use crate::source_address::SourceAddress;
 use crate::terms::Terms;
 use crate::timestamp::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 /// A week, for policies that do not tell at which moments their answers change.
 const HOURS: u32 = 7 * 24;
@@ -72,7 +72,7 @@ impl<'a> Deed<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Circumstances {
     now: Timestamp,
-    source_ip: Option<IpAddr>,
+    source_ip: Option<SourceAddress>,
     channel: Channel,
 }
 
@@ -84,7 +84,7 @@ type Searched = (Vec<&'static str>, Vec<String>, Vec<(PersonId, &'static str, Gr
 pub(crate) struct Search<'a> {
     policy: &'a Policy,
     now: Timestamp,
-    sources: Vec<Option<IpAddr>>,
+    sources: Vec<Option<SourceAddress>>,
     /// Where somebody was found last: they are likely to be found there again.
     likely: Circumstances,
     /// Whom access policies name, by the ids that they act under.
@@ -102,7 +102,7 @@ impl<'a> Search<'a> {
     pub(crate) fn new(
         policy: &'a Policy,
         now: Timestamp,
-        source_ip: Option<IpAddr>,
+        source_ip: Option<SourceAddress>,
         max_questions: usize,
     ) -> Self {
         let people = policy.people();
@@ -114,7 +114,9 @@ impl<'a> Search<'a> {
             policy,
             now,
             likely: Circumstances { now, source_ip, channel: Channel::Api },
-            sources: std::iter::once(source_ip).chain(policy.addresses().into_iter().map(Some)).collect(),
+            sources: std::iter::once(source_ip)
+                .chain(policy.addresses().into_iter().map(|address| Some(address.into())))
+                .collect(),
             people: named.filter(could_act).collect::<BTreeSet<_>>().into_iter().collect(),
             named_groups: people.groups().iter().filter(makes_a_difference).cloned().collect(),
             questions_left: max_questions,

@@ -238,7 +238,9 @@ impl Reference {
         let me = spec.holder(caller.address);
         let mine = spec.addresses(caller.address);
         let own = self.is_own(spec, me, &mine);
-        if !own && groups.is_empty() {
+        let takes_back = verb == Verb::Withdraw
+            && self.votes.iter().any(|vote| vote.approves && spec.maker(vote.address) == me);
+        if !own && groups.is_empty() && !takes_back {
             return "not_found";
         }
         let is_machine =

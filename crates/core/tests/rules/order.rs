@@ -136,7 +136,9 @@ fn check(command: CommandName, open: Status, possible: &[Fault], closed: &str, a
         if faults.contains(&Fault::Late) && faults.contains(&Fault::Closed) {
             continue;
         }
-        let expected = match faults.first() {
+        // Who has approved knows of the request, and may take that back.
+        let is_known = command == CommandName::Withdraw && !faults.contains(&Fault::Decided);
+        let expected = match faults.iter().find(|fault| !(is_known && **fault == Fault::Hidden)) {
             None => accepted,
             Some(Fault::Hidden) => code(&Refusal::NotVisible),
             Some(Fault::UsedKey) => "idempotency_conflict",
