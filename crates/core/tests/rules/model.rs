@@ -96,7 +96,8 @@ impl Model {
         if attempt.verb != "expire" {
             let sees_all = attempt.is_in(&["approver", "auditor", "admin", "guest"]);
             let sees_own = attempt.is_in(&["developer", "agent"]) || sees_all;
-            if !(sees_all || own && sees_own) {
+            let takes_back = attempt.verb == "withdraw" && self.yes.contains(attempt.who);
+            if !(sees_all || own && sees_own || takes_back) {
                 return Err("not_found");
             }
             if let Some((key, body)) = attempt.key {
