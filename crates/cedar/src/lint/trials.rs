@@ -9,6 +9,7 @@ use countersign_core::access::{Action, Question, Target};
 use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::person::PersonId;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
+use countersign_core::source_address::SourceAddress;
 use countersign_core::text::Identifier;
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;
@@ -151,7 +152,7 @@ impl Choices {
         let actor = chosen(&self.actors, &mut rest)?;
         let is_own = *chosen(&self.owns, &mut rest)?;
         let channel = *chosen(&self.channels, &mut rest)?;
-        let source_ip = *chosen(&self.sources, &mut rest)?;
+        let source_ip = chosen(&self.sources, &mut rest)?.map(SourceAddress::from);
         let now = *chosen(&self.moments, &mut rest)?;
         let target = Target {
             operation_type: chosen(&self.operations, &mut rest)?,
