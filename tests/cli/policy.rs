@@ -180,6 +180,10 @@ fn threat_66_a_freeze_that_can_never_hold_is_found_by_name() {
         let path = policy(directory.path(), directory_name, &[("access.cedar", "", &freeze(condition))]);
         let path = path.to_str().unwrap();
         run(&["policy", "check", path]).expect(0, &format!("warning[{finding}]: {path}/access.cedar:"));
+        let check = |accept: &str| run(&["policy", "check", path, "--deny-warnings", "--accept", accept]);
+        check(&format!("less-above-range,{finding}")).expect(0, ": 0 errors, 1 warning, ");
+        check("less-above-range").expect(1, ": 0 errors, 1 warning, ");
+        check("any").expect(2, "is not the name of a finding");
         let denied = run(&["policy", "check", path, "--deny-warnings", "--json"]);
         assert_eq!(denied.code, 1, "{denied:?}");
         let finding_of = &json(&denied)["findings"][0];

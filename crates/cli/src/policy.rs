@@ -54,6 +54,10 @@ pub struct CheckArguments {
     #[arg(long)]
     pub deny_warnings: bool,
 
+    /// A finding to put up with, by its name: shown, and no reason for code 1. Errors cannot be accepted
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = finding_name)]
+    pub accept: Vec<Name>,
+
     /// The answer as JSON, for scripts
     #[arg(long)]
     pub json: bool,
@@ -134,8 +138,14 @@ fn run_check(arguments: &CheckArguments) -> Result<(), Exit> {
     findings.show(arguments.json)?;
     let fails = findings.policy_version.is_none()
         || findings.count(Severity::Error) > 0
-        || (arguments.deny_warnings && findings.count(Severity::Warning) > 0);
+        || (arguments.deny_warnings && findings.warns_of_other_than(&arguments.accept));
     if fails { Err(failed(arguments.json, findings.summary())) } else { Ok(()) }
+}
+
+/// The name of a finding, as it is shown.
+fn finding_name(text: &str) -> Result<Name, String> {
+    let named = Name::ALL.iter().copied().find(|name| name.as_str() == text);
+    named.ok_or_else(|| "is not the name of a finding: docs/policy.md lists them".to_owned())
 }
 
 /// Everything that is odd about a policy.
@@ -246,6 +256,13 @@ impl Findings {
 
     fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity == severity.as_str()).count()
+    }
+
+    fn warns_of_other_than(&self, accepted: &[Name]) -> bool {
+        let is_accepted = |finding: &Finding| accepted.iter().any(|name| name.as_str() == finding.name);
+        let mut warnings =
+            self.findings.iter().filter(|finding| finding.severity == Severity::Warning.as_str());
+        warnings.any(|finding| !is_accepted(finding))
     }
 
     /// `1 error, 2 warnings, 0 notes`.

@@ -392,6 +392,7 @@ fn any_rule() -> impl Strategy<Value = AnyRule> {
         prop::option::of(list(&["dev-*", "orders", "?*"])),
         prop::option::of(number(0..1000)),
         prop::option::of(number(1000..2000)),
+        any::<Option<bool>>(),
         prop::option::of(list(&GROUPS)),
     );
     let demands = (
@@ -401,20 +402,24 @@ fn any_rule() -> impl Strategy<Value = AnyRule> {
         prop::option::of(number(1..10_000)),
         prop::option::of(number(1..10_000)),
         prop::option::of((number(1..100), number(1..10_000))),
-        prop::option::of(number(1..3000)),
+        prop::option::of((number(1..3000), number(0..4000))),
         prop::option::of(list(&["ticket", "rollback_plan", "estimated_cost", "estimated_duration"])),
         any::<bool>(),
     );
     (conditions, demands).prop_map(|(conditions, demands)| {
-        let (operations, environment, instances, above, at_most, requesters) = conditions;
-        let (risk, approvals, slots, pending, execute, limits, cost_limit, fields, digest) = demands;
+        let (operations, environment, instances, above, at_most, missing, requesters) = conditions;
+        // What is missing is in no range.
+        let missing = missing.filter(|missing| !missing || above.is_none() && at_most.is_none());
+        let (risk, approvals, slots, pending, execute, limits, amounts, fields, digest) = demands;
         let (pending_limit, approved_limit) = limits.unzip();
+        let (cost_limit, justification) = amounts.unzip();
         let lines = [
             ("operations", operations),
             ("environment", environment),
             ("instances", instances),
             ("cost_above", above),
             ("cost_at_most", at_most),
+            ("cost_missing", missing.map(|missing| missing.to_string())),
             ("requester_groups", requesters),
             ("risk", risk),
             ("approvals", Some(approvals)),
@@ -424,6 +429,7 @@ fn any_rule() -> impl Strategy<Value = AnyRule> {
             ("pending_limit", pending_limit),
             ("approved_limit", approved_limit),
             ("cost_limit", cost_limit),
+            ("justification_min", justification),
             ("required_fields", fields),
             ("digest_required", Some(digest.to_string())),
         ];
