@@ -3,6 +3,7 @@
 use crate::{BINARY, Person};
 use countersign_e2e::program::Program;
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 /// Characters that would move the cursor, hide or reorder text.
@@ -196,6 +197,7 @@ fn a_token_is_read_from_a_file_and_never_from_the_arguments() {
     let (directory, program) = start();
     let file = directory.path().join("token");
     std::fs::write(&file, format!("{}\n", program.token("ann", "developer"))).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
     let nobody = Person::at(program.base(), None);
     nobody.run(&["whoami", "--token-file", file.to_str().unwrap()]).expect(0, "ann@example.com");
     nobody.run(&["whoami", "--token-file", "/nonexistent"]).expect(1, "--token-file /nonexistent");

@@ -4,6 +4,7 @@ use countersign_e2e::program::{self, Program, run};
 use countersign_e2e::service::Service;
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_countersign-under-test");
@@ -75,6 +76,8 @@ fn with_a_certificate_it_speaks_tls_and_nothing_else() {
     let (certificate, key) = (directory.path().join("tls.pem"), directory.path().join("tls.key"));
     fs::write(&certificate, made.cert.pem()).unwrap();
     fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let set_mode = |mode| fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+    set_mode(0o600);
     let arguments = ["--tls-cert", certificate.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
     let data = directory.path().join("data");
     let program = Program::start_with(BINARY, &data, &arguments);
@@ -88,6 +91,17 @@ fn with_a_certificate_it_speaks_tls_and_nothing_else() {
     let plain = program.base().replace("https://", "http://");
     assert!(ureq::get(format!("{plain}/health")).call().is_err());
     drop(program);
+
+    // THREATS 70: a key that others can read is none. A link to one is well, as renewed certificates have it.
+    for mode in [0o640, 0o604, 0o602] {
+        set_mode(mode);
+        let message = refused(&data, &arguments);
+        assert!(message.contains("tls.key: others can read") && message.contains("chmod 600"), "{message}");
+    }
+    set_mode(0o600);
+    let link = directory.path().join("link.key");
+    std::os::unix::fs::symlink(&key, &link).unwrap();
+    Program::start_with(BINARY, &data, &["--tls-cert", arguments[1], "--tls-key", link.to_str().unwrap()]);
 
     let swapped = ["--tls-cert", key.to_str().unwrap(), "--tls-key", certificate.to_str().unwrap()];
     let message = refused(&data, &swapped);

@@ -28,9 +28,12 @@ impl Exit {
         Self::new(2, message)
     }
 
+    /// The code of a rule that says no.
+    pub const REFUSED: u8 = 3;
+
     /// A rule says no.
     pub fn refused(message: String) -> Self {
-        Self::new(3, message)
+        Self::new(Self::REFUSED, message)
     }
 
     /// What was named is not there.

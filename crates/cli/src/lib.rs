@@ -24,5 +24,6 @@ pub mod data_directory;
 pub mod exit;
 pub mod issuer;
 pub mod logging;
+pub mod private_file;
 pub mod source_address;
 mod stopped_service;

@@ -7,7 +7,7 @@ use crate::data_directory::DataDirectory;
 use crate::outbox_log::OutboxLog;
 use crate::source_address::TrustedProxies;
 use crate::sweeps::Sweep;
-use crate::{http, issuer, logging};
+use crate::{http, issuer, logging, private_file};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use countersign_app::host::Host as _;
@@ -166,7 +166,8 @@ fn tls(arguments: &ServeArguments) -> Result<Option<RustlsConfig>, String> {
     if chain.is_empty() {
         return Err(at(chain_path, &"holds no certificate in PEM"));
     }
-    let key = PrivateKeyDer::from_pem_file(key_path)
+    let pem = private_file::read_linked(key_path).map_err(|error| at(key_path, &error))?;
+    let key = PrivateKeyDer::from_pem_slice(pem.as_bytes())
         .map_err(|error| at(key_path, &format!("holds no private key in PEM: {error}")))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut configuration = rustls::ServerConfig::builder_with_provider(provider)

@@ -250,8 +250,11 @@ fn a_login_is_renewed_until_the_issuer_wants_to_see_the_person() {
     home.log_in().unwrap();
     let now = || home.pace.now();
     let renew = |login: &_| home.client.renew(login, now());
-    let end =
-        || home.store.fresh(&home.name, &now, &renew).map(|login| login.expires_at_seconds - NOW_SECONDS);
+    let end = || {
+        home.store
+            .fresh(&home.name, &now, &renew, &|_| {})
+            .map(|login| login.expires_at_seconds - NOW_SECONDS)
+    };
     assert_eq!(end().unwrap(), 100);
     home.pace.pause(Duration::from_secs(50));
     assert_eq!(end().unwrap(), 200);

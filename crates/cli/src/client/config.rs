@@ -7,16 +7,14 @@
 use crate::client::arguments::{ConfigArguments, ConfigCommand, SetProfileArguments};
 use crate::client::connection::check;
 use crate::client::environment::Environment;
-use crate::client::private_file;
 use crate::client::terminal::Terminal;
 use crate::exit::Exit;
 use crate::issuer::is_private_way;
+use crate::private_file;
 use countersign_core::text::{escaped_line, escaped_lines};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item, Table};
 
@@ -122,10 +120,10 @@ impl Config {
 }
 
 fn text_of(path: &Path) -> Result<String, Exit> {
-    match fs::read_to_string(path) {
+    match private_file::read(path) {
         Ok(text) => Ok(text),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(Exit::usage(format!("{}: {error}", path.display()))),
+        Err(error) if error.is_not_found() => Ok(String::new()),
+        Err(error) => Err(Exit::usage(format!("{}: {error}", escaped_line(&path.display().to_string())))),
     }
 }
 
@@ -168,9 +166,12 @@ pub fn run(arguments: &ConfigArguments) -> Result<(), Exit> {
 /// # Errors
 /// When the file cannot be understood before or after the change; it is then as it was.
 pub fn edit(path: &Path, change: impl FnOnce(&mut DocumentMut) -> Result<(), Exit>) -> Result<(), Exit> {
-    let at = |error: std::io::Error| Exit::from(format!("{}: {error}", path.display()));
+    let at = |path: &Path, error: &dyn fmt::Display| {
+        Exit::from(format!("{}: {error}", escaped_line(&path.display().to_string())))
+    };
+    let lock = path.with_extension("lock");
     // Two commands at once must not undo each other's change.
-    let _lock = private_file::lock(&path.with_extension("lock")).map_err(at)?;
+    let _lock = private_file::lock(&lock).map_err(|error| at(&lock, &error))?;
     let text = text_of(path)?;
     Config::parse(path, &text)?;
     let mut document: DocumentMut =
@@ -178,7 +179,7 @@ pub fn edit(path: &Path, change: impl FnOnce(&mut DocumentMut) -> Result<(), Exi
     change(&mut document)?;
     let text = document.to_string();
     Config::parse(path, &text)?;
-    private_file::write(path, text.as_bytes()).map_err(at)
+    private_file::write(path, text.as_bytes()).map_err(|error| at(path, &error))
 }
 
 /// Makes a profile the default one.
@@ -254,6 +255,7 @@ fn absolute(path: &str) -> Result<String, Exit> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     fn parse(text: &str) -> Result<Config, Exit> {

@@ -3,13 +3,14 @@
 use crate::client::config::ProfileName;
 use crate::client::connection::agent;
 use crate::client::environment::Environment;
-use crate::client::oidc::{self, Login, log_in_again};
+use crate::client::oidc::{self, Login};
 use crate::client::profile::{Settings, TokenSource};
 use crate::client::secret::Secret;
 use crate::client::token_store::TokenStore;
 use crate::exit::Exit;
-use crate::issuer;
+use crate::{issuer, private_file};
 use countersign_app::host::Host as _;
+use countersign_core::text::escaped_line;
 use countersign_host::system::SystemHost;
 
 /// As whom the service is called.
@@ -40,9 +41,9 @@ impl Credential {
         match (&settings.token, &settings.profile) {
             (TokenSource::Environment(token), _) => Ok(Self::Token(token.clone())),
             (TokenSource::File { named_by, path }, _) => {
-                let text = std::fs::read_to_string(path);
-                let text =
-                    text.map_err(|error| Exit::from(format!("{named_by} {}: {error}", path.display())))?;
+                let text = private_file::read(path).map_err(|error| {
+                    Exit::from(format!("{named_by} {}: {error}", escaped_line(&path.display().to_string())))
+                })?;
                 Ok(Self::Token(Secret::new(&text)))
             }
             (TokenSource::Login, Some((name, profile))) => {
@@ -81,12 +82,14 @@ impl Credential {
 impl LoggedIn {
     /// The login, renewed if it must be.
     fn current(&self, now: &dyn Fn() -> countersign_core::timestamp::Timestamp) -> Result<Login, Exit> {
-        // What another issuer gave, before the profile was changed, is not for this one to renew.
-        let renew = |login: &Login| match self.client.is_of(login) {
-            true => self.client.renew(login, now()),
-            false => Err(log_in_again()),
+        let renew = |login: &Login| {
+            self.client.check(login)?;
+            self.client.renew(login, now())
         };
-        let login = self.store.fresh(&self.name, now, &renew)?;
-        if self.client.is_of(&login) { Ok(login) } else { Err(log_in_again()) }
+        // Nothing is lost if the issuer cannot be told: the token is kept nowhere.
+        let discard = |login: &Login| drop(self.client.revoke(login));
+        let login = self.store.fresh(&self.name, now, &renew, &discard)?;
+        self.client.check(&login)?;
+        Ok(login)
     }
 }

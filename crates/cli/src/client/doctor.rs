@@ -6,8 +6,7 @@ use crate::client::arguments::DoctorArguments;
 use crate::client::connection::{Connection, check};
 use crate::client::credential::Credential;
 use crate::client::moment::Moment;
-use crate::client::private_file;
-use crate::client::profile::{self, Settings, TokenSource};
+use crate::client::profile::{self, Settings};
 use crate::client::terminal::{Terminal, Tone};
 use crate::exit::Exit;
 use countersign_api::problem::Code;
@@ -147,12 +146,6 @@ fn service(settings: &Settings, now: &dyn Fn() -> Timestamp, report: &mut Report
 }
 
 fn credential(settings: &Settings, report: &mut Report) -> Option<Credential> {
-    if let TokenSource::File { path, .. } = &settings.token
-        && private_file::is_open_to_others(path).unwrap_or(false)
-    {
-        let found = format!("{}: others can read this file", path.display());
-        report.problem("file", found, "run chmod 600 on it");
-    }
     match Credential::of(settings) {
         Ok(Credential::Nobody) => {
             let advice =

@@ -7,7 +7,7 @@ use crate::client::environment::Environment;
 use crate::client::moment::Moment;
 use crate::client::oidc::{Client, Login, Pace};
 use crate::client::profile;
-use crate::client::token_store::TokenStore;
+use crate::client::token_store::{Removed, TokenStore};
 use crate::exit::Exit;
 use crate::issuer;
 use countersign_app::host::Host as _;
@@ -137,13 +137,13 @@ pub fn forget(
     name: &ProfileName,
     out: &mut dyn Write,
 ) -> Result<(), Exit> {
-    // One that cannot be read is removed all the same.
-    let login = store.read(name).ok().flatten();
-    let was_there = store.remove(name)?;
-    let line = if was_there { "Logged out of" } else { "Nobody was logged in at" };
+    let removed = store.remove(name)?;
+    let line = match removed {
+        Removed::Nothing => "Nobody was logged in at",
+        Removed::Unreadable | Removed::Login(_) => "Logged out of",
+    };
     writeln!(out, "{line} profile {name}.").map_err(|error| Exit::of_stdout(&error))?;
-    if let (Some(login), Some(client)) = (login, client)
-        && was_there
+    if let (Removed::Login(login), Some(client)) = (removed, client)
         && client.is_of(&login)
     {
         let not_told = |exit: Exit| Exit {

@@ -17,7 +17,6 @@ pub mod login;
 pub mod manual;
 pub mod moment;
 pub mod oidc;
-pub mod private_file;
 pub mod profile;
 pub mod replay;
 pub mod secret;

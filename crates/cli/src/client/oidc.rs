@@ -4,6 +4,7 @@
 //! Knows no files and no terminal; what time it is and how to wait are handed in.
 
 use crate::client::config::Profile;
+use crate::client::profile;
 use crate::client::secret::Secret;
 use crate::exit::Exit;
 use crate::issuer::{MAX_ANSWER_BYTES, discovery_url, is_private_way};
@@ -42,6 +43,8 @@ pub trait Pace {
 #[derive(Debug, Clone)]
 pub struct Client {
     agent: ureq::Agent,
+    /// The service that tokens are for.
+    service: String,
     issuer: String,
     client_id: String,
     audience: Option<String>,
@@ -91,6 +94,8 @@ struct Refusal {
 /// A token for the service, and how to get the next one. This is what is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
+    /// The service that it was made for. It is sent to no other.
+    pub service: String,
     /// Who gave it.
     pub issuer: String,
     /// To whom.
@@ -130,6 +135,7 @@ impl Client {
         }
         Ok(Self {
             agent,
+            service: profile::url_of(profile).to_owned(),
             issuer: issuer.clone(),
             client_id: client_id.clone(),
             audience: profile.oidc_audience.clone(),
@@ -140,6 +146,21 @@ impl Client {
     /// Whether a login is of this issuer, for this client.
     pub fn is_of(&self, login: &Login) -> bool {
         login.issuer == self.issuer && login.client_id == self.client_id
+    }
+
+    /// Whether a login may be used, and renewed here.
+    ///
+    /// # Errors
+    /// Refused when it was made for another service, or by another issuer, before the profile was changed.
+    pub fn check(&self, login: &Login) -> Result<(), Exit> {
+        if login.service != self.service {
+            return Err(Exit::refused(format!(
+                "your login was made for {}, and is not sent to {}: run `countersign login`",
+                escaped_line(&login.service),
+                escaped_line(&self.service)
+            )));
+        }
+        if self.is_of(login) { Ok(()) } else { Err(log_in_again()) }
     }
 
     /// Asks the issuer where its doors are.
@@ -256,7 +277,8 @@ impl Client {
     /// Asks for the next token.
     ///
     /// # Errors
-    /// Refused (3) when the issuer wants to see the person again; anything else may pass.
+    /// Refused (3) when the issuer wants to see the person again, or names another one; anything else may
+    /// pass.
     pub fn renew(&self, login: &Login, now: Timestamp) -> Result<Login, Exit> {
         let Some(refresh_token) = &login.refresh_token else { return Err(log_in_again()) };
         let description = self.describe()?;
@@ -267,7 +289,18 @@ impl Client {
         ];
         match self.post(&description.token_endpoint, &form) {
             // An issuer that gives no new one lets the old one be used again.
-            Ok(answer) => self.login(&description, answer, Some(refresh_token), now),
+            Ok(answer) => {
+                let renewed = self.login(&description, answer, Some(refresh_token), now)?;
+                // OpenID Connect Core 1.0 section 12.2.
+                if subject(login).is_none() || subject(&renewed) != subject(login) {
+                    return Err(Exit::refused(
+                        "the issuer renewed your login with a token of another subject, which was not kept: run \
+                         `countersign login`"
+                            .to_owned(),
+                    ));
+                }
+                Ok(renewed)
+            }
             Err(Failure::Refused(refusal)) if refusal.error == "invalid_grant" => Err(log_in_again()),
             Err(failure) => Err(self.failed(&failure)),
         }
@@ -336,6 +369,7 @@ impl Client {
             ));
         }
         Ok(Login {
+            service: self.service.clone(),
             issuer: self.issuer.clone(),
             client_id: self.client_id.clone(),
             token,
@@ -387,6 +421,12 @@ impl Client {
             }
         }
     }
+}
+
+/// Whom a login names at its issuer.
+fn subject(login: &Login) -> Option<String> {
+    let claims = gateway::payload(login.token.expose()).ok()?;
+    claims.get("sub").and_then(Value::as_str).map(str::to_owned)
 }
 
 /// The issuer wants to see the person.

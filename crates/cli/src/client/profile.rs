@@ -14,6 +14,11 @@ use std::path::{Path, PathBuf};
 /// Where `countersign serve` listens if nobody says otherwise.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:9000";
 
+/// Where the service of a profile is.
+pub fn url_of(profile: &Profile) -> &str {
+    profile.url.as_deref().unwrap_or(DEFAULT_URL).trim_end_matches('/')
+}
+
 /// What is called, and as whom.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -99,10 +104,10 @@ pub fn weigh(
 ) -> Result<Settings, Exit> {
     let selected = selected(arguments.profile.profile.as_ref(), environment, config)?;
     let profile = selected.as_ref().map(|(_, profile)| profile.clone()).unwrap_or_default();
-    let url_of_profile = profile.url.as_deref().unwrap_or(DEFAULT_URL);
+    let url_of_profile = url_of(&profile);
     let url = arguments.url.as_deref().or(environment.url.as_deref()).unwrap_or(url_of_profile);
     // Whoever is called at another URL must not be handed the token of the profile's service.
-    let is_of_profile = url.trim_end_matches('/') == url_of_profile.trim_end_matches('/');
+    let is_of_profile = url.trim_end_matches('/') == url_of_profile;
     let file = |named_by, path: &Path| TokenSource::File { named_by, path: path.to_owned() };
     let token = if let Some(path) = &arguments.token_file {
         file("--token-file", path)

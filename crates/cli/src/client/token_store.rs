@@ -1,25 +1,44 @@
 //! Where the tokens of `countersign login` are: a file for each profile, for its owner alone.
 //!
 //! Knows how long a token is good for, and that only one process at a time asks for the next one: an
-//! issuer may take a refresh token that comes twice for a stolen one.
+//! issuer may take a refresh token that comes twice for a stolen one. What a person says last holds: a
+//! renewal that began before a login or a logout changes nothing after it.
 
 use crate::client::config::ProfileName;
 use crate::client::oidc::{Login, log_in_again};
-use crate::client::private_file;
 use crate::exit::Exit;
+use crate::private_file;
+use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::fmt;
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// How long before its end a token is renewed, in seconds: it must live longer than the call it is
 /// sent with.
 pub const RENEWAL_SECONDS: i64 = 60;
 
+/// The lock of a renewal, held while the issuer is asked.
+const RENEWAL: &str = "renewal";
+/// The lock of a change of the file.
+const CHANGE: &str = "lock";
+
 /// The directory of the tokens.
 #[derive(Debug, Clone)]
 pub struct TokenStore {
     directory: PathBuf,
+}
+
+/// What was removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Removed {
+    /// There was nothing.
+    Nothing,
+    /// What was there was no login, or others could read it.
+    Unreadable,
+    /// A login.
+    Login(Box<Login>),
 }
 
 /// What a login needs before it is used.
@@ -49,6 +68,10 @@ fn left_milliseconds(login: &Login, now: Timestamp) -> i64 {
     login.expires_at_seconds.saturating_mul(1000).saturating_sub(now.as_millisecond())
 }
 
+fn failed(path: &Path, error: &dyn fmt::Display) -> Exit {
+    Exit::from(format!("{}: {error}", escaped_line(&path.display().to_string())))
+}
+
 impl TokenStore {
     /// The store in a directory, which is made when something is put there.
     pub fn at(directory: &Path) -> Self {
@@ -59,9 +82,11 @@ impl TokenStore {
         self.directory.join(format!("{name}.json"))
     }
 
-    fn failed(&self, name: &ProfileName) -> impl Fn(io::Error) -> Exit {
-        let path = self.path(name);
-        move |error| Exit::from(format!("{}: {error}", path.display()))
+    /// A lock beside the login, of this kind. One is held while the issuer is asked, the other while the
+    /// file is changed and never while anybody is waited for.
+    fn lock(&self, name: &ProfileName, kind: &str) -> Result<File, Exit> {
+        let path = self.path(name).with_extension(format!("json.{kind}"));
+        private_file::lock(&path).map_err(|error| failed(&path, &error))
     }
 
     /// The login of a profile, if there is one.
@@ -70,19 +95,18 @@ impl TokenStore {
     /// When it cannot be read, or others can read it too.
     pub fn read(&self, name: &ProfileName) -> Result<Option<Login>, Exit> {
         let path = self.path(name);
-        let text = match fs::read_to_string(&path) {
+        let text = match private_file::read(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(self.failed(name)(error)),
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => {
+                return Err(failed(
+                    &path,
+                    &format!("{error}, or `countersign logout` and `countersign login`"),
+                ));
+            }
         };
-        if private_file::is_open_to_others(&path).map_err(self.failed(name))? {
-            return Err(Exit::from(format!(
-                "{}: others can read this token; run chmod 600 on it, or `countersign logout` and `login`",
-                path.display()
-            )));
-        }
         // The reason could quote the token.
-        let not_ours = |_| Exit::from(format!("{}: not a login; run `countersign login`", path.display()));
+        let not_ours = |_| failed(&path, &"not a login; run `countersign login`");
         serde_json::from_str(&text).map(Some).map_err(not_ours)
     }
 
@@ -91,33 +115,45 @@ impl TokenStore {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, name: &ProfileName, login: &Login) -> Result<(), Exit> {
-        let json = serde_json::to_vec_pretty(login).map_err(|error| self.failed(name)(error.into()))?;
-        private_file::write(&self.path(name), &json).map_err(self.failed(name))
+        let _change = self.lock(name, CHANGE)?;
+        self.put(name, login)
     }
 
-    /// Forgets a login; `false` when there was none.
+    fn put(&self, name: &ProfileName, login: &Login) -> Result<(), Exit> {
+        let path = self.path(name);
+        let json = serde_json::to_vec_pretty(login).map_err(|error| failed(&path, &error))?;
+        private_file::write(&path, &json).map_err(|error| failed(&path, &error))
+    }
+
+    /// Forgets a login, and gives what was forgotten. One that cannot be read is removed all the same.
     ///
     /// # Errors
     /// When it cannot be removed.
-    pub fn remove(&self, name: &ProfileName) -> Result<bool, Exit> {
-        match fs::remove_file(self.path(name)) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(self.failed(name)(error)),
+    pub fn remove(&self, name: &ProfileName) -> Result<Removed, Exit> {
+        let _change = self.lock(name, CHANGE)?;
+        let path = self.path(name);
+        let login = self.read(name).ok().flatten();
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(login.map_or(Removed::Unreadable, |login| Removed::Login(Box::new(login)))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Removed::Nothing),
+            Err(error) => Err(failed(&path, &error)),
         }
     }
 
     /// A login that is good for the next call, renewed if it must be. Whoever finds another process
-    /// renewing it waits, and takes what that one got.
+    /// renewing it waits, and takes what that one got. If the person has logged in anew while the issuer was
+    /// asked, that login holds; if they have logged out, nobody is logged in, and what the issuer gave is
+    /// handed to `discard`.
     ///
     /// # Errors
     /// Refused when the person has to log in (again); else what `renew` says, unless the old token is
-    /// still good.
+    /// still good and the issuer has not refused.
     pub fn fresh(
         &self,
         name: &ProfileName,
         now: &dyn Fn() -> Timestamp,
         renew: &dyn Fn(&Login) -> Result<Login, Exit>,
+        discard: &dyn Fn(&Login),
     ) -> Result<Login, Exit> {
         let nobody =
             || Exit::refused(format!("nobody is logged in at profile {name}: run `countersign login`"));
@@ -127,21 +163,33 @@ impl TokenStore {
             Need::Person => return Err(log_in_again()),
             Need::Renewal => {}
         }
-        let _lock =
-            private_file::lock(&self.path(name).with_extension("json.lock")).map_err(self.failed(name))?;
+        let _renewal = self.lock(name, RENEWAL)?;
         let login = self.read(name)?.ok_or_else(nobody)?;
         match need(&login, now()) {
             Need::Nothing => return Ok(login),
             Need::Person => return Err(log_in_again()),
             Need::Renewal => {}
         }
-        match renew(&login) {
-            Ok(renewed) => {
-                self.write(name, &renewed)?;
+        let renewed = renew(&login);
+        let change = self.lock(name, CHANGE)?;
+        match (self.read(name)?, renewed) {
+            (Some(kept), Ok(renewed)) if kept == login => {
+                self.put(name, &renewed)?;
                 Ok(renewed)
             }
-            Err(_) if left_milliseconds(&login, now()) > 0 => Ok(login),
-            Err(exit) => Err(exit),
+            (Some(kept), Err(exit)) if kept == login => {
+                let is_still_good = exit.code != Exit::REFUSED && left_milliseconds(&login, now()) > 0;
+                if is_still_good { Ok(login) } else { Err(exit) }
+            }
+            // What was renewed is not discarded: the issuer may hold both for one session.
+            (Some(newer), _) => Ok(newer),
+            (None, renewed) => {
+                drop(change);
+                if let Ok(renewed) = renewed {
+                    discard(&renewed);
+                }
+                Err(nobody())
+            }
         }
     }
 }
@@ -161,12 +209,17 @@ mod tests {
 
     fn login(left_seconds: i64, refresh_token: Option<&str>) -> Login {
         Login {
+            service: "https://c.example.com".to_owned(),
             issuer: "https://id.example.com".to_owned(),
             client_id: "cli".to_owned(),
             token: Secret::new("token-text"),
             expires_at_seconds: NOW_SECONDS + left_seconds,
             refresh_token: refresh_token.map(Secret::new),
         }
+    }
+
+    fn discarded(login: &Login) {
+        panic!("{login:?} is not to be given back");
     }
 
     fn name() -> ProfileName {
@@ -197,17 +250,18 @@ mod tests {
             asked.set(asked.get() + 1);
             Ok(login(3600, Some("r2")))
         };
-        assert_eq!(store.fresh(&name(), &now, &renew).unwrap_err().code, 3);
+        assert_eq!(store.fresh(&name(), &now, &renew, &discarded).unwrap_err().code, 3);
         store.write(&name(), &login(600, Some("r1"))).unwrap();
-        assert_eq!(store.fresh(&name(), &now, &renew).unwrap(), login(600, Some("r1")));
+        assert_eq!(store.fresh(&name(), &now, &renew, &discarded).unwrap(), login(600, Some("r1")));
         store.write(&name(), &login(10, Some("r1"))).unwrap();
-        assert_eq!(store.fresh(&name(), &now, &renew).unwrap(), login(3600, Some("r2")));
+        assert_eq!(store.fresh(&name(), &now, &renew, &discarded).unwrap(), login(3600, Some("r2")));
         assert_eq!(store.read(&name()).unwrap(), Some(login(3600, Some("r2"))));
         assert_eq!(asked.get(), 1);
         let mode = fs::metadata(home.path().join("tokens/prod.json")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert!(store.remove(&name()).unwrap());
-        assert!(!store.remove(&name()).unwrap());
+        let removed = Removed::Login(Box::new(login(3600, Some("r2"))));
+        assert_eq!(store.remove(&name()).unwrap(), removed);
+        assert_eq!(store.remove(&name()).unwrap(), Removed::Nothing);
     }
 
     #[test]
@@ -216,9 +270,61 @@ mod tests {
         let store = TokenStore::at(home.path());
         let renew = |_: &Login| Err(Exit::from("away".to_owned()));
         store.write(&name(), &login(10, Some("r"))).unwrap();
-        assert_eq!(store.fresh(&name(), &now, &renew).unwrap(), login(10, Some("r")));
+        assert_eq!(store.fresh(&name(), &now, &renew, &discarded).unwrap(), login(10, Some("r")));
         store.write(&name(), &login(-10, Some("r"))).unwrap();
-        assert_eq!(store.fresh(&name(), &now, &renew).unwrap_err().message, "away");
+        assert_eq!(store.fresh(&name(), &now, &renew, &discarded).unwrap_err().message, "away");
+    }
+
+    #[test]
+    fn a_refused_renewal_is_told_even_if_the_old_token_is_still_good() {
+        let home = tempfile::tempdir().unwrap();
+        let store = TokenStore::at(home.path());
+        let renew = |_: &Login| Err(log_in_again());
+        store.write(&name(), &login(10, Some("r"))).unwrap();
+        assert_eq!(store.fresh(&name(), &now, &renew, &discarded).unwrap_err().code, 3);
+        assert_eq!(store.read(&name()).unwrap(), Some(login(10, Some("r"))));
+    }
+
+    /// THREATS 69.
+    #[test]
+    fn threat_69_a_logout_or_a_login_holds_against_a_renewal_that_began_before_it() {
+        let home = tempfile::tempdir().unwrap();
+        let store = TokenStore::at(home.path());
+        let given_back = Cell::new(0);
+        let discard = |login: &Login| {
+            assert_eq!(login.refresh_token, Some(Secret::new("r2")));
+            given_back.set(given_back.get() + 1);
+        };
+        let renewal_while = |said: &dyn Fn()| {
+            store.write(&name(), &login(10, Some("r1"))).unwrap();
+            let renew = |_: &Login| {
+                said();
+                Ok(login(3600, Some("r2")))
+            };
+            store.fresh(&name(), &now, &renew, &discard)
+        };
+        let exit = renewal_while(&|| drop(store.remove(&name()).unwrap())).unwrap_err();
+        assert!(exit.code == 3 && exit.message.contains("nobody is logged in"), "{}", exit.message);
+        assert_eq!((store.read(&name()).unwrap(), given_back.get()), (None, 1));
+
+        let anew = login(7200, Some("of-another-person"));
+        let used = renewal_while(&|| store.write(&name(), &anew).unwrap()).unwrap();
+        assert_eq!((used, store.read(&name()).unwrap()), (anew.clone(), Some(anew.clone())));
+
+        // The new login may be why the issuer refuses the old one.
+        store.write(&name(), &login(10, Some("r1"))).unwrap();
+        let refuse = |_: &Login| {
+            store.write(&name(), &anew).unwrap();
+            Err(log_in_again())
+        };
+        assert_eq!(store.fresh(&name(), &now, &refuse, &discard).unwrap(), anew);
+
+        let out_and_in = || {
+            store.remove(&name()).unwrap();
+            store.write(&name(), &anew).unwrap();
+        };
+        assert_eq!(renewal_while(&out_and_in).unwrap(), anew);
+        assert_eq!((store.read(&name()).unwrap(), given_back.get()), (Some(anew), 1));
     }
 
     #[test]
@@ -234,7 +340,10 @@ mod tests {
                         asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
                         Ok(login(3600, Some("r2")))
                     };
-                    assert_eq!(store.fresh(&name(), &now, &renew).unwrap(), login(3600, Some("r2")));
+                    assert_eq!(
+                        store.fresh(&name(), &now, &renew, &discarded).unwrap(),
+                        login(3600, Some("r2"))
+                    );
                 });
             }
         });
