@@ -189,7 +189,7 @@ fn an_explanation_follows_a_request_through_its_approvals() {
     let json = ann.json(&["explain", id]);
     assert_eq!((&json["status"], &json["missing"]["from_anybody"]), (&"approved".into(), &0.into()));
     ann.run(&["explain", "01930000-0000-4000-8000-0000000000aa"]).expect(4, "(not_found)");
-    ann.run(&["explain", "ffff0000"]).expect(4, "no open request that you can see begins with ffff0000");
+    ann.run(&["explain", "ffff0000"]).expect(4, "no request that you can see begins with ffff0000");
     ann.run(&["explain", "../../etc/passwd"]).expect(2, "neither an id nor the beginning of one");
     Person::of(&program, "eve", "developer").run(&["explain", id]).expect(4, "(not_found)");
 }

@@ -10,9 +10,12 @@ mod commands;
 mod decisions;
 mod demands;
 mod login;
+mod documents;
+mod hostile;
 mod policy;
 mod strangers;
 mod verify;
+mod waiting;
 
 use countersign_e2e::program::{Program, run_with};
 use serde_json::Value;

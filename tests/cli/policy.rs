@@ -6,7 +6,7 @@ use countersign_api::problem::Problem;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
 use countersign_e2e::program::Program;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -343,7 +343,9 @@ fn what_cannot_be_read_is_a_finding_with_its_file() {
             assert_eq!(finding["file"], format!("{text}/{file}"), "{found}");
             assert_eq!(finding["line"].as_u64(), line.map(|line| line as u64), "{found}");
             assert!(finding["message"].as_str().unwrap().contains(said), "{found}");
-            assert_eq!(ended.stderr, "countersign: 1 error, 0 warnings, 0 notes\n");
+            let error =
+                json!({ "code": "failed", "exit_code": 1, "message": "1 error, 0 warnings, 0 notes" });
+            assert_eq!(serde_json::from_str::<Value>(&ended.stderr).unwrap(), json!({ "error": error }));
             let words = run(&["policy", command, text]);
             words.expect(1, &format!("]: {text}/{file}"));
             words.expect(1, &format!("{text}: 1 error, 0 warnings, 0 notes\n"));

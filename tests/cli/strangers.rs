@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
-/// A server that answers everything alike, and remembers what it was asked.
+/// A server that answers as it was set up to, and remembers what it was asked.
 pub(crate) struct Stranger {
     port: u16,
     requests: Arc<Mutex<Vec<String>>>,
@@ -13,10 +13,17 @@ pub(crate) struct Stranger {
 
 impl Stranger {
     pub(crate) fn answering(status: u16, body: &str) -> Self {
+        let body = body.to_owned();
+        Self::serving(move |_| (status, body.clone()))
+    }
+
+    /// One that answers each line such as `GET /health HTTP/1.1` with a status and a body; the status 0
+    /// hangs up.
+    pub(crate) fn serving(answer: impl Fn(&str) -> (u16, String) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests: Arc<Mutex<Vec<String>>> = Arc::default();
-        let (seen, body) = (Arc::clone(&requests), body.to_owned());
+        let seen = Arc::clone(&requests);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { return };
@@ -36,8 +43,14 @@ impl Stranger {
                     }
                 }
                 let _ = reader.take(length).read_to_end(&mut Vec::new());
+                let (status, body) = answer(line.trim());
+                if status == 0 {
+                    continue;
+                }
+                // Controls that HTTP lets pass (RFC 9110 section 5.5, obs-text).
                 let answer = format!(
-                    "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\nlocation: http://127.0.0.1:1/\r\n\
+                    "HTTP/1.1 {status} X\u{9b}2J\r\ncontent-type: application/json\u{9b}2J\r\n\
+                     location: http://127.0.0.1:1/\r\nx-request-id: \u{9b}2J\r\ndate: \u{9b}2J\r\n\
                      content-length: {}\r\nconnection: close\r\n\r\n{body}",
                     body.len()
                 );

@@ -3,9 +3,10 @@
 use crate::client::arguments::{
     ApproveArguments, CancelArguments, CommentArguments, CompletionsArguments, ConfigArguments,
     ConnectionArguments, CreateArguments, DoctorArguments, FinishArguments, GetArguments, InboxArguments,
-    ListArguments, LoginArguments, ManArguments, RejectArguments, RequestArguments, SimulateArguments,
-    StartArguments, WhoamiArguments, WithdrawArguments,
+    ListArguments, LoginArguments, ManArguments, OperationsArguments, RejectArguments, RequestArguments,
+    SimulateArguments, StartArguments, WhoamiArguments, WithdrawArguments,
 };
+use crate::examples;
 use crate::policy::PolicyArguments;
 use clap::{Args, Parser, Subcommand};
 use countersign_core::ids::EventId;
@@ -29,56 +30,85 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the service on this machine
+    #[command(after_long_help = examples::SERVE)]
     Serve(Box<ServeArguments>),
     /// Issue a token for a person, signed with the data directory's key
+    #[command(after_long_help = examples::TOKEN)]
     Token(TokenArguments),
     /// Ask for an operation
+    #[command(after_long_help = examples::CREATE)]
     Create(Box<CreateArguments>),
     /// Show what would come of asking for an operation, and ask for nothing
+    #[command(after_long_help = examples::SIMULATE)]
     Simulate(Box<SimulateArguments>),
     /// List requests; pending ones unless filtered
+    #[command(visible_alias = "ls", after_long_help = examples::LIST)]
     List(Box<ListArguments>),
-    /// Show a request, all of it
+    /// Show requests, all of them
+    #[command(visible_alias = "show", after_long_help = examples::GET)]
     Get(GetArguments),
     /// Show why a request stands where it stands: what is missing, who can give it, what you may do
+    #[command(after_long_help = examples::EXPLAIN)]
     Explain(RequestArguments),
     /// Agree, after being shown everything
+    #[command(after_long_help = examples::APPROVE)]
     Approve(ApproveArguments),
     /// Refuse, with a reason
+    #[command(after_long_help = examples::REJECT)]
     Reject(RejectArguments),
     /// Go through what waits for your decision, on a screen
+    #[command(after_long_help = examples::INBOX)]
     Inbox(InboxArguments),
     /// Take your own approval back, before the execution starts
+    #[command(after_long_help = examples::WITHDRAW)]
     Withdraw(WithdrawArguments),
     /// Give a request up: your own, one of your agents', or as an admin any
+    #[command(after_long_help = examples::CANCEL)]
     Cancel(CancelArguments),
     /// Say something about a request
+    #[command(after_long_help = examples::COMMENT)]
     Comment(CommentArguments),
     /// Show a request's audit trail
+    #[command(visible_alias = "history", after_long_help = examples::EVENTS)]
     Events(RequestArguments),
     /// Spend an approval: begin to execute what was approved
+    #[command(after_long_help = examples::START)]
     Start(StartArguments),
     /// Report what came of an execution
+    #[command(after_long_help = examples::FINISH)]
     Finish(Box<FinishArguments>),
+    /// List the operations that a policy knows: how risky each is, and how many must agree
+    #[command(after_long_help = examples::OPERATIONS)]
+    Operations(Box<OperationsArguments>),
     /// Show who you are to the service
+    #[command(after_long_help = examples::WHOAMI)]
     Whoami(WhoamiArguments),
     /// Get a token from the profile's OpenID Connect issuer, with a browser on any device
+    #[command(after_long_help = examples::LOGIN)]
     Login(LoginArguments),
     /// Forget the token that `login` got
+    #[command(after_long_help = examples::LOGOUT)]
     Logout(LoginArguments),
     /// Look at and change the configuration file of the client commands
+    #[command(after_long_help = examples::CONFIG)]
     Config(ConfigArguments),
     /// Check the way to the service and your token, and say what to do
+    #[command(after_long_help = examples::DOCTOR)]
     Doctor(Box<DoctorArguments>),
     /// Look at a policy before it bites: what is odd, whether its cases hold, what it would change
+    #[command(after_long_help = examples::POLICY)]
     Policy(PolicyArguments),
     /// Look after events that could not be delivered: of a stopped service, or of a deployed table
+    #[command(after_long_help = examples::OUTBOX)]
     Outbox(OutboxArguments),
     /// Check that requests are what their audit trails have made them, and that nothing is edited or missing
+    #[command(after_long_help = examples::VERIFY)]
     Verify(Box<VerifyArguments>),
     /// Print what makes a shell complete these commands
+    #[command(after_long_help = examples::COMPLETIONS)]
     Completions(CompletionsArguments),
     /// Print the manual page, or write all of them
+    #[command(after_long_help = examples::MAN)]
     Man(ManArguments),
 }
 

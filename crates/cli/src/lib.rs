@@ -21,6 +21,8 @@ pub mod sweeps;
 pub mod authentication;
 mod aws;
 pub mod data_directory;
+pub mod document;
+pub mod examples;
 pub mod exit;
 pub mod issuer;
 pub mod logging;

@@ -2,14 +2,46 @@
 
 use clap::Parser as _;
 use countersign::arguments::{Arguments, Command};
-use countersign::client::{command, config, decide, doctor, explain, inbox, login, manual, simulate};
-use countersign::exit::Exit;
+use countersign::client::{
+    command, complete, config, decide, doctor, explain, inbox, login, manual, operations, simulate,
+};
+use countersign::exit::{Exit, Style};
 use countersign::{outbox, policy, serve, token, verify};
-use std::io::Write as _;
+use countersign_core::text::must_be_escaped;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    // Ends here if it is a shell that asks what a line could go on with.
+    complete::answer_shell();
+    let words: Vec<_> = std::env::args_os().collect();
+    let style = Style::asked_for(&words);
+    match Arguments::try_parse_from(&words).map_err(|error| usage(&error, style)).map(run) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(exit)) => {
+            exit.tell(style);
+            ExitCode::from(exit.code)
+        }
+        Err(code) => code,
+    }
+}
+
+/// Help and versions are printed; what makes no sense is told. Both may name words of the command line,
+/// which may be somebody else's text.
+fn usage(error: &clap::Error, style: Style) -> ExitCode {
+    let text = error.render().to_string();
+    let is_plain = text.chars().all(|c| c == '\n' || !must_be_escaped(c));
+    if !error.use_stderr() || (style == Style::Text && is_plain) {
+        // Nothing is left to do if it cannot be written.
+        let _ = error.print();
+    } else {
+        let message = text.trim_end().trim_start_matches("error: ").to_owned();
+        Exit::usage(message).tell(style);
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+fn run(arguments: Arguments) -> Result<(), Exit> {
+    match arguments.command {
         Command::Serve(arguments) => serve::run(*arguments).map_err(Exit::from),
         Command::Token(arguments) => token::run(&arguments),
         Command::Policy(arguments) => policy::run(&arguments),
@@ -29,6 +61,7 @@ fn main() -> ExitCode {
         Command::Events(arguments) => command::events(&arguments),
         Command::Start(arguments) => command::start(&arguments),
         Command::Finish(arguments) => command::finish(&arguments),
+        Command::Operations(arguments) => operations::run(&arguments),
         Command::Whoami(arguments) => command::whoami(&arguments),
         Command::Login(arguments) => login::login(&arguments),
         Command::Logout(arguments) => login::logout(&arguments),
@@ -36,15 +69,5 @@ fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Completions(arguments) => manual::completions(&arguments),
         Command::Man(arguments) => manual::pages(&arguments),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(exit) => {
-            if !exit.message.is_empty() {
-                // Nothing is left to do if even this cannot be written.
-                let _ = writeln!(std::io::stderr(), "countersign: {exit}");
-            }
-            ExitCode::from(exit.code)
-        }
     }
 }

@@ -3,6 +3,7 @@
 use crate::arguments::{OutboxArguments, OutboxCommand};
 use crate::aws;
 use crate::data_directory::Lock;
+use crate::document;
 use crate::exit::Exit;
 use crate::stopped_service::StoppedService;
 use countersign_app::ports::{Outbox as _, OutboxEntry, OutboxKey, StoreError};
@@ -10,7 +11,7 @@ use countersign_core::event::EventType;
 use countersign_core::ids::EventId;
 use countersign_core::notification::Notice;
 use countersign_dynamodb::outbox::DynamoOutbox;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::Path;
 
@@ -78,14 +79,14 @@ async fn list(outbox: &DynamoOutbox, as_json: bool) -> Result<(), Exit> {
         return print("no dead letters");
     }
     for entry in &entries {
-        print(&if as_json { json_line(entry) } else { text_line(entry) })?;
+        print(&if as_json { document::json_line(&json_of(entry))? } else { text_line(entry) })?;
     }
     Ok(())
 }
 
-fn json_line(entry: &OutboxEntry) -> String {
+fn json_of(entry: &OutboxEntry) -> Value {
     let event_id = &entry.key.event_id;
-    let line = match &entry.notice {
+    match &entry.notice {
         Ok(Notice::Event(notification)) => json!({
             "event_id": event_id,
             "event_type": notification.event_type.as_str(),
@@ -101,8 +102,7 @@ fn json_line(entry: &OutboxEntry) -> String {
             "attempts": entry.attempts,
         }),
         Err(reason) => json!({ "event_id": event_id, "unreadable": reason, "attempts": entry.attempts }),
-    };
-    line.to_string()
+    }
 }
 
 /// What is stored under an unreadable entry may be anything: it is escaped.

@@ -4,6 +4,7 @@
 use crate::client::replay::{self, ReplayArguments};
 use crate::client::show;
 use crate::client::terminal::{Terminal, Tone};
+use crate::document;
 use crate::exit::Exit;
 use clap::{Args, Subcommand};
 use countersign_app::host::Host as _;
@@ -449,8 +450,7 @@ fn path_of(directory: Option<&Path>, file: &str) -> String {
 }
 
 fn print_json(answer: &impl Serialize) -> Result<(), Exit> {
-    let json = serde_json::to_string_pretty(answer).map_err(|error| error.to_string())?;
-    Terminal::plain().print(&json)
+    Terminal::plain().print(&document::json(answer)?)
 }
 
 #[cfg(test)]

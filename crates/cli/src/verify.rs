@@ -4,6 +4,8 @@
 use crate::arguments::VerifyArguments;
 use crate::aws;
 use crate::client::command::Session;
+use crate::client::output::Output;
+use crate::client::terminal::Terminal;
 use crate::exit::Exit;
 use crate::stopped_service::StoppedService;
 use countersign_api::problem::Code;
@@ -61,7 +63,7 @@ pub fn run(arguments: &VerifyArguments) -> Result<(), Exit> {
             (None, None) => Ok(Verification::default()),
         }
     })?;
-    report(&verification, arguments.connection.json)
+    report(&verification, arguments.connection.output())
 }
 
 /// The key as the functions make it of the secret's text.
@@ -121,17 +123,18 @@ fn published(path: &Path) -> Result<Vec<Published>, Exit> {
     Ok(text.lines().filter_map(read).collect())
 }
 
-fn report(verification: &Verification, as_json: bool) -> Result<(), Exit> {
+fn report(verification: &Verification, output: Output) -> Result<(), Exit> {
     let Verification { requests, messages, published, findings } = verification;
-    if as_json {
+    if output.is_document() {
         let findings: Vec<_> = findings
             .iter()
             .map(|(id, finding)| json!({ "id": id, "finding": finding.to_string() }))
             .collect();
-        print(&json!({
+        let report = json!({
             "verified": findings.is_empty(), "requests": requests, "messages": messages,
             "published": published, "findings": findings,
-        }))?;
+        });
+        output.print(Terminal::plain(), &report, String::new)?;
     } else {
         for (id, finding) in findings {
             print(&format_args!("{}  {}", escaped_line(id), escaped_line(&finding.to_string())))?;
@@ -149,11 +152,20 @@ fn report(verification: &Verification, as_json: bool) -> Result<(), Exit> {
         };
         print(&format_args!("{} checked: {outcome}", checked.join(", ")))?;
     }
-    if findings.is_empty() { Ok(()) } else { Err(Exit::told()) }
+    ended(findings.len(), output)
 }
 
 fn print(line: &dyn std::fmt::Display) -> Result<(), Exit> {
     writeln!(std::io::stdout(), "{line}").map_err(|error| Exit::of_stdout(&error))
+}
+
+/// Findings are told already; a program is told that they are why it failed.
+fn ended(findings: usize, output: Output) -> Result<(), Exit> {
+    match findings {
+        0 => Ok(()),
+        _ if output.is_document() => Err(Exit::from(format!("findings: {findings}"))),
+        _ => Err(Exit::told()),
+    }
 }
 
 /// What was found out about one request of a service.
@@ -189,17 +201,18 @@ fn of_service(arguments: &VerifyArguments) -> Result<(), Exit> {
         checked.push(Checked { id: "lists".to_owned(), findings: vec![finding] });
     }
     let findings: usize = checked.iter().map(|request| request.findings.len()).sum();
-    if session.is_json() {
-        let findings: Vec<_> = checked
+    if session.output.is_document() {
+        let found: Vec<_> = checked
             .iter()
             .flat_map(|request| {
                 request.findings.iter().map(|finding| json!({ "id": request.id, "finding": finding }))
             })
             .collect();
-        print(&json!({
-            "verified": findings.is_empty() && failure.is_none(),
-            "requests": requests, "unread": unread, "findings": findings,
-        }))?;
+        let report = json!({
+            "verified": found.is_empty() && failure.is_none(),
+            "requests": requests, "unread": unread, "findings": found,
+        });
+        session.show(&report, |_| String::new())?;
     } else {
         for request in &checked {
             for finding in &request.findings {
@@ -221,8 +234,7 @@ fn of_service(arguments: &VerifyArguments) -> Result<(), Exit> {
     }
     match failure {
         Some(exit) => Err(exit),
-        None if findings == 0 => Ok(()),
-        None => Err(Exit::told()),
+        None => ended(findings, session.output),
     }
 }
 

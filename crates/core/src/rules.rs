@@ -291,6 +291,17 @@ impl Rules {
         self.operations.keys().map(String::as_str)
     }
 
+    /// What the catalogue says of each operation in each environment: how risky it is, and how many must
+    /// agree. Rules may demand more of a request.
+    pub fn catalogue(&self) -> impl Iterator<Item = (&str, Environment, RiskLevel, u8)> {
+        self.operations.iter().flat_map(move |(name, operation)| {
+            Environment::ALL.into_iter().map(move |environment| {
+                let risk_level = operation.risk(environment);
+                (name.as_str(), environment, risk_level, self.approvals.of(risk_level))
+            })
+        })
+    }
+
     /// The rules, by name.
     pub fn rules(&self) -> &[Rule] {
         &self.rules

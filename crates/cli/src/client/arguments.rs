@@ -1,7 +1,12 @@
 //! The command line of the client commands.
 
+use crate::client::complete;
 use crate::client::config::ProfileName;
+use crate::client::moment::Times;
+use crate::client::output::Output;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Subcommand};
+use clap_complete::ArgValueCompleter;
 use countersign_core::command::ExecutionOutcome;
 use countersign_core::ids::{ExecutionId, RequestId};
 use countersign_core::request::Status;
@@ -12,7 +17,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Default, Args)]
 pub struct ProfileArgument {
     /// The profile of the configuration file; or `COUNTERSIGN_PROFILE`, or the default profile
-    #[arg(long, value_name = "NAME", value_parser = ProfileName::parse)]
+    #[arg(long, value_name = "NAME", value_parser = ProfileName::parse, add = ArgValueCompleter::new(complete::profiles))]
     pub profile: Option<ProfileName>,
 }
 
@@ -39,20 +44,48 @@ pub struct ConnectionArguments {
     #[arg(long, value_name = "FILE")]
     pub ca_bundle: Option<PathBuf>,
 
-    /// The answer as JSON, for scripts
+    /// How the answer is shown
+    #[arg(long, short, value_name = "FORMAT", value_enum, conflicts_with = "json")]
+    pub output: Option<Output>,
+
+    /// The answer as JSON, for scripts: the same as `-o json`
     #[arg(long)]
     pub json: bool,
 
     /// Times as dates in UTC, not as "4h 12m left"
-    #[arg(long)]
+    #[arg(long, conflicts_with = "local")]
     pub utc: bool,
+
+    /// Times as dates in the time zone of this machine, with its offset
+    #[arg(long)]
+    pub local: bool,
+}
+
+impl ConnectionArguments {
+    /// How the answer is shown.
+    pub fn output(&self) -> Output {
+        match self.output {
+            Some(output) => output,
+            None if self.json => Output::Json,
+            None => Output::Table,
+        }
+    }
+
+    /// As what times are told.
+    pub fn times(&self) -> Times {
+        match (self.utc, self.local) {
+            (true, _) => Times::Utc,
+            (_, true) => Times::Local,
+            (false, false) => Times::Relative,
+        }
+    }
 }
 
 /// What is asked for.
 #[derive(Debug, Clone, Args)]
 pub struct DraftArguments {
     /// What is to be done, such as reboot
-    #[arg(value_name = "OPERATION")]
+    #[arg(value_name = "OPERATION", add = ArgValueCompleter::new(complete::operations))]
     pub operation_type: String,
 
     /// To what, such as production-db-01
@@ -64,7 +97,7 @@ pub struct DraftArguments {
     pub parameters: String,
 
     /// Where: production or non-production
-    #[arg(long, short, value_name = "NAME", value_parser = environment)]
+    #[arg(long, short, value_name = "NAME", value_parser = environment())]
     pub environment: Environment,
 
     /// Why
@@ -72,7 +105,7 @@ pub struct DraftArguments {
     pub justification: String,
 
     /// More than what policy says: low, medium or high
-    #[arg(long, value_name = "LEVEL", value_parser = risk_level)]
+    #[arg(long, value_name = "LEVEL", value_parser = risk_level())]
     pub risk_level: Option<RiskLevel>,
 
     /// What it is expected to cost
@@ -129,19 +162,19 @@ pub struct SimulateArguments {
 pub struct ListArguments {
     /// pending, approved, executing, executed, failed, rejected, cancelled or expired, or several of
     /// them with commas between; pending if neither this, a person nor an instance is given
-    #[arg(long, short, value_name = "STATUS", value_parser = status, value_delimiter = ',')]
+    #[arg(long, short, value_name = "STATUS", value_parser = status(), value_delimiter = ',')]
     pub status: Vec<Status>,
 
     /// low, medium or high, or several
-    #[arg(long, value_name = "LEVEL", value_parser = risk_level, value_delimiter = ',')]
+    #[arg(long, value_name = "LEVEL", value_parser = risk_level(), value_delimiter = ',')]
     pub risk: Vec<RiskLevel>,
 
     /// production or non-production, or both
-    #[arg(long, short, value_name = "NAME", value_parser = environment, value_delimiter = ',')]
+    #[arg(long, short, value_name = "NAME", value_parser = environment(), value_delimiter = ',')]
     pub environment: Vec<Environment>,
 
     /// For this operation, or one of several
-    #[arg(long, value_name = "OPERATION", value_delimiter = ',')]
+    #[arg(long, value_name = "OPERATION", value_delimiter = ',', add = ArgValueCompleter::new(complete::operations))]
     pub operation: Vec<String>,
 
     /// Made by this person
@@ -181,7 +214,7 @@ pub struct ListArguments {
 #[derive(Debug, Clone, Args)]
 pub struct RequestArguments {
     /// The request: its id, or the beginning of it
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = ArgValueCompleter::new(complete::requests))]
     pub id: String,
 
     /// The service.
@@ -196,16 +229,20 @@ pub struct GetArguments {
     #[arg(long, value_name = "TIME", value_parser = crate::arguments::seconds)]
     pub wait: Option<u32>,
 
-    /// Which.
+    /// The requests: their ids, or the beginnings of them
+    #[arg(value_name = "ID", required = true, add = ArgValueCompleter::new(complete::requests))]
+    pub ids: Vec<String>,
+
+    /// The service.
     #[command(flatten)]
-    pub request: RequestArguments,
+    pub connection: ConnectionArguments,
 }
 
 /// `countersign approve`.
 #[derive(Debug, Clone, Args)]
 pub struct ApproveArguments {
     /// The requests: their ids, or the beginnings of them
-    #[arg(value_name = "ID", required = true)]
+    #[arg(value_name = "ID", required = true, add = ArgValueCompleter::new(complete::requests))]
     pub ids: Vec<String>,
 
     /// Something to say
@@ -225,7 +262,7 @@ pub struct ApproveArguments {
 #[derive(Debug, Clone, Args)]
 pub struct RejectArguments {
     /// The requests: their ids, or the beginnings of them
-    #[arg(value_name = "ID", required = true)]
+    #[arg(value_name = "ID", required = true, add = ArgValueCompleter::new(complete::requests))]
     pub ids: Vec<String>,
 
     /// Why; asked for if it is left out
@@ -294,7 +331,7 @@ pub struct CancelArguments {
 #[derive(Debug, Clone, Args)]
 pub struct CommentArguments {
     /// The request: its id, or the beginning of it
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = ArgValueCompleter::new(complete::requests))]
     pub id: String,
 
     /// What to say
@@ -326,16 +363,16 @@ pub struct StartArguments {
 #[derive(Debug, Clone, Args)]
 pub struct FinishArguments {
     /// The request: its id, or the beginning of it
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = ArgValueCompleter::new(complete::requests))]
     pub id: String,
 
     /// succeeded or failed
-    #[arg(value_name = "OUTCOME", value_parser = outcome)]
+    #[arg(value_name = "OUTCOME", value_parser = outcome())]
     pub outcome: ExecutionOutcome,
 
-    /// The execution, as `start` named it
+    /// The execution, as `start` named it; the one that runs if it is left out
     #[arg(long, value_name = "EXECUTION_ID", value_parser = ExecutionId::parse)]
-    pub execution_id: ExecutionId,
+    pub execution_id: Option<ExecutionId>,
 
     /// What came of it: JSON, @FILE, or - for stdin
     #[arg(long, value_name = "JSON|@FILE|-")]
@@ -344,6 +381,19 @@ pub struct FinishArguments {
     /// What it cost
     #[arg(long, value_name = "AMOUNT")]
     pub actual_cost: Option<f64>,
+
+    /// The service.
+    #[command(flatten)]
+    pub connection: ConnectionArguments,
+}
+
+/// `countersign operations`.
+#[derive(Debug, Clone, Args)]
+pub struct OperationsArguments {
+    /// A directory with operations.toml, people.toml and access.cedar, in place of the policy that comes
+    /// with the program
+    #[arg(long, value_name = "DIR", env = "POLICY_DIR")]
+    pub policy_dir: Option<PathBuf>,
 
     /// The service.
     #[command(flatten)]
@@ -450,32 +500,45 @@ pub struct CompletionsArguments {
 /// `countersign man`.
 #[derive(Debug, Clone, Args)]
 pub struct ManArguments {
+    /// The command whose page is printed; the main page if none is named
+    #[arg(value_name = "COMMAND", conflicts_with = "out")]
+    pub command: Vec<String>,
+
     /// Write the pages of all commands into this directory
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }
 
-fn one_of<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str, text: &str) -> Result<T, String> {
-    all.iter().copied().find(|candidate| name(*candidate) == text).ok_or_else(|| {
-        let names: Vec<_> = all.iter().map(|candidate| name(*candidate)).collect();
-        format!("must be one of {}", names.join(", "))
+/// One of some names, which shells complete.
+fn one_of<T>(
+    all: &[T],
+    name: impl Fn(T) -> &'static str + Clone + Send + Sync + 'static,
+) -> impl clap::builder::TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    let all = all.to_vec();
+    let names: Vec<_> = all.iter().map(|value| name(*value)).collect();
+    PossibleValuesParser::new(names).try_map(move |text| {
+        let found = all.iter().copied().find(|candidate| name(*candidate) == text);
+        found.ok_or("is none of them")
     })
 }
 
-fn environment(text: &str) -> Result<Environment, String> {
-    one_of(&Environment::ALL, Environment::as_str, text)
+fn environment() -> impl clap::builder::TypedValueParser<Value = Environment> {
+    one_of(&Environment::ALL, Environment::as_str)
 }
 
-fn risk_level(text: &str) -> Result<RiskLevel, String> {
-    one_of(&RiskLevel::ALL, RiskLevel::as_str, text)
+fn risk_level() -> impl clap::builder::TypedValueParser<Value = RiskLevel> {
+    one_of(&RiskLevel::ALL, RiskLevel::as_str)
 }
 
-fn status(text: &str) -> Result<Status, String> {
-    one_of(&Status::ALL, Status::as_str, text)
+fn status() -> impl clap::builder::TypedValueParser<Value = Status> {
+    one_of(&Status::ALL, Status::as_str)
 }
 
-fn outcome(text: &str) -> Result<ExecutionOutcome, String> {
-    one_of(&ExecutionOutcome::ALL, ExecutionOutcome::as_str, text)
+fn outcome() -> impl clap::builder::TypedValueParser<Value = ExecutionOutcome> {
+    one_of(&ExecutionOutcome::ALL, ExecutionOutcome::as_str)
 }
 
 /// What somebody calls a request: all of its id, or the beginning.

@@ -5,13 +5,17 @@ use crate::client::arguments::{
     GetArguments, ListArguments, RequestArguments, StartArguments, WhoamiArguments, WithdrawArguments,
 };
 use crate::client::connection::Connection;
-use crate::client::moment::Moment;
+use crate::client::moment::{Moment, Times};
+use crate::client::operations;
+use crate::client::output::Output;
 use crate::client::show::{self, View};
 use crate::client::terminal::Terminal;
-use crate::exit::Exit;
+use crate::client::wait;
+use crate::exit::{Exit, Style};
 use countersign_api::wire::{EventsBody, RequestBody};
 use countersign_app::host::Host as _;
 use countersign_core::canonical;
+use countersign_core::ids::ExecutionId;
 use countersign_core::person::PersonId;
 use countersign_core::text::escaped_line;
 use countersign_host::system::SystemHost;
@@ -19,11 +23,8 @@ use countersign_identity::claims::{ClaimNames, Claims};
 use countersign_identity::gateway;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::io::Read as _;
-use std::time::Duration;
-
-/// How often a waiting command asks.
-const WAIT_INTERVAL: Duration = Duration::from_secs(2);
+use std::io::{Read as _, Write as _};
+use std::sync::Arc;
 
 /// A connection, and how its answers are shown.
 #[derive(Debug)]
@@ -34,8 +35,24 @@ pub struct Session {
     pub terminal: Terminal,
     /// The clock, and fresh keys.
     pub host: SystemHost,
-    json: bool,
-    utc: bool,
+    /// In which form answers are printed.
+    pub output: Output,
+    times: Times,
+}
+
+/// Where a request stands after a command, and what that means for the command.
+#[derive(Debug)]
+pub struct Standing {
+    /// The request.
+    pub request: RequestBody,
+    /// How the command ends once the request is shown.
+    pub end: Result<(), Exit>,
+}
+
+impl From<RequestBody> for Standing {
+    fn from(request: RequestBody) -> Self {
+        Self { request, end: Ok(()) }
+    }
 }
 
 impl Session {
@@ -48,8 +65,8 @@ impl Session {
             connection: Connection::open(arguments)?,
             terminal: Terminal::of_process(),
             host: SystemHost::default(),
-            json: arguments.json,
-            utc: arguments.utc,
+            output: arguments.output(),
+            times: arguments.times(),
         })
     }
 
@@ -57,7 +74,7 @@ impl Session {
     pub fn view(&self) -> View {
         View {
             terminal: self.terminal,
-            moment: Moment { now: self.host.now(), utc: self.utc },
+            moment: Moment { now: self.host.now(), times: self.times },
             width: show::WIDTH,
         }
     }
@@ -72,11 +89,74 @@ impl Session {
     /// # Errors
     /// When stdout cannot be written.
     pub fn show<T: Serialize>(&self, answer: &T, text: impl FnOnce(&View) -> String) -> Result<(), Exit> {
-        if self.json {
-            let json = serde_json::to_string_pretty(answer).map_err(|error| error.to_string())?;
-            return Terminal::plain().print(&json);
+        self.output.print(self.terminal, answer, || text(&self.view()))
+    }
+
+    /// Goes through the requests that somebody names. One that fails holds up no other: its error is told
+    /// where its answer would have been. Of one request the answer is the request; of several it is one
+    /// document with a member for each.
+    ///
+    /// # Errors
+    /// The last thing that went wrong.
+    pub fn each(
+        &self,
+        names: &[String],
+        mut act: impl FnMut(&str) -> Result<Standing, Exit>,
+        text: impl Fn(&View, &RequestBody) -> String,
+    ) -> Result<(), Exit> {
+        if let [name] = names {
+            let Standing { request, end } = act(name)?;
+            self.show(&request, |view| text(view, &request))?;
+            return end;
         }
-        self.terminal.print(&text(&self.view()))
+        let mut items = Vec::new();
+        let mut failures = Vec::new();
+        for (index, name) in names.iter().enumerate() {
+            if index > 0 && self.output.is_for_people() {
+                self.terminal.print("\n")?;
+            }
+            let mut item = json!({ "id": name });
+            let mut put = |member: &str, value: Value| {
+                item.as_object_mut().map(|item| item.insert(member.to_owned(), value))
+            };
+            let end = match act(name) {
+                Ok(Standing { request, end }) if self.output.is_document() => {
+                    put("request", json!(request));
+                    end
+                }
+                Ok(Standing { request, end }) => self.show(&request, |view| text(view, &request)).and(end),
+                Err(exit) => Err(exit),
+            };
+            if let Err(exit) = end {
+                put("error", exit.as_json());
+                if !self.output.is_document() && !exit.message.is_empty() {
+                    Exit { message: format!("{}: {}", escaped_line(name), exit.message), ..exit.clone() }
+                        .tell(Style::Text);
+                }
+                failures.push(exit);
+            }
+            items.push(item);
+        }
+        if self.output.is_document() {
+            self.show(&json!({ "items": items }), |_| String::new())?;
+        }
+        let count = failures.len();
+        match failures.pop() {
+            None => Ok(()),
+            Some(last) if self.output.is_document() => {
+                Err(Exit { message: format!("{count} of {} failed", names.len()), answer: None, ..last })
+            }
+            // It is told already.
+            Some(last) => Err(Exit { message: String::new(), ..last }),
+        }
+    }
+
+    /// Says something besides the answer, to a person.
+    pub fn note(&self, text: &str) {
+        if !self.output.is_document() {
+            // Nothing is lost if it cannot be written.
+            let _ = writeln!(std::io::stderr(), "note: {text}");
+        }
     }
 
     /// The caller, as answers name them; empty if their token does not say.
@@ -93,11 +173,6 @@ impl Session {
         Ok(PersonId::from_email(&person).map_or(person, |person| person.to_string()))
     }
 
-    /// Whether answers are for a program: nothing else is printed on stdout then.
-    pub fn is_json(&self) -> bool {
-        self.json
-    }
-
     fn show_request(&self, request: &RequestBody) -> Result<(), Exit> {
         self.show(request, |view| view.request(request))
     }
@@ -108,31 +183,6 @@ impl Session {
         let path = format!("/v1/approvals/{id}/{path}");
         let after = self.connection.change(method, &path, &Value::Object(body), &self.fresh_key())?;
         self.show_request(&after)
-    }
-
-    /// Asks until the request is decided.
-    fn wait(&self, mut request: RequestBody, seconds: u32) -> Result<RequestBody, Exit> {
-        let end = self.host.elapsed() + Duration::from_secs(u64::from(seconds));
-        while request.status == "pending" {
-            if self.host.elapsed() >= end {
-                self.show_request(&request)?;
-                return Err(Exit::timed_out(format!("{} is still pending", request.request_id)));
-            }
-            std::thread::sleep(WAIT_INTERVAL);
-            request = self.connection.get(&format!("/v1/approvals/{}", request.request_id), &[])?;
-        }
-        Ok(request)
-    }
-
-    /// Shows what was waited for; what did not become approved is a refusal.
-    fn show_decided(&self, request: &RequestBody) -> Result<(), Exit> {
-        self.show_request(request)?;
-        match request.status.as_str() {
-            "rejected" | "expired" | "cancelled" => {
-                Err(Exit::refused(format!("{} is {}", request.request_id, escaped_line(&request.status))))
-            }
-            _ => Ok(()),
-        }
     }
 }
 
@@ -186,13 +236,20 @@ pub(crate) fn draft(arguments: &DraftArguments) -> Result<Value, Exit> {
 /// # Errors
 /// What is wrong, and what to do about it; see [`Exit`].
 pub fn create(arguments: &CreateArguments) -> Result<(), Exit> {
-    let session = Session::open(&arguments.connection)?;
+    let session = Arc::new(Session::open(&arguments.connection)?);
     let body = draft(&arguments.draft)?;
     let key = arguments.idempotency_key.clone().unwrap_or_else(|| session.fresh_key());
     let request: RequestBody = session.connection.change("POST", "/v1/approvals", &body, &key)?;
+    if let Some(note) = operations::unlisted(&request.rules, &request.operation_type) {
+        session.note(&note);
+    }
     match arguments.wait {
         None => session.show_request(&request),
-        Some(seconds) => session.show_decided(&session.wait(request, seconds)?),
+        Some(seconds) => {
+            let Standing { request, end } = wait::decided(&session, request, seconds)?;
+            session.show_request(&request)?;
+            end
+        }
     }
 }
 
@@ -221,7 +278,11 @@ pub fn list(arguments: &ListArguments) -> Result<(), Exit> {
     ];
     let query: Vec<_> = filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     let list = session.connection.list(&query, arguments.all)?;
-    session.show(&list, |view| view.list(&list))
+    session.show(&list, |view| view.list(&list))?;
+    if let (Output::Id, Some(cursor)) = (session.output, &list.next_cursor) {
+        session.note(&format!("there are more: add --all, or --cursor {cursor}"));
+    }
+    Ok(())
 }
 
 /// Several values of one filter; none is no filter.
@@ -235,12 +296,15 @@ fn one_of<'a>(values: impl Iterator<Item = &'a str>) -> Option<String> {
 /// # Errors
 /// See [`Exit`].
 pub fn get(arguments: &GetArguments) -> Result<(), Exit> {
-    let session = Session::open(&arguments.request.connection)?;
-    let request = session.connection.find(&arguments.request.id)?;
-    match arguments.wait {
-        None => session.show_request(&request),
-        Some(seconds) => session.show_decided(&session.wait(request, seconds)?),
-    }
+    let session = Arc::new(Session::open(&arguments.connection)?);
+    let look = |name: &str| {
+        let request = session.connection.find(name)?;
+        match arguments.wait {
+            None => Ok(request.into()),
+            Some(seconds) => wait::decided(&session, request, seconds),
+        }
+    };
+    session.each(&arguments.ids, look, |view, request| view.request(request))
 }
 
 /// `countersign events`.
@@ -304,13 +368,29 @@ pub fn start(arguments: &StartArguments) -> Result<(), Exit> {
 pub fn finish(arguments: &FinishArguments) -> Result<(), Exit> {
     let session = Session::open(&arguments.connection)?;
     let result = arguments.result.as_ref().map(|result| document("result", result)).transpose()?;
+    let execution_id = match &arguments.execution_id {
+        Some(id) => id.to_string(),
+        None => running(&session.connection.find(&arguments.id)?)?,
+    };
     let body = members([
-        ("execution_id", Some(json!(arguments.execution_id.to_string()))),
+        ("execution_id", Some(json!(execution_id))),
         ("outcome", Some(json!(arguments.outcome.as_str()))),
         ("result", result),
         ("actual_cost", arguments.actual_cost.map(|cost| json!(cost))),
     ]);
     session.change(&arguments.id, "PUT", "execution", body)
+}
+
+/// The execution that is running.
+fn running(request: &RequestBody) -> Result<String, Exit> {
+    let id = request.execution_id.as_deref().and_then(|id| ExecutionId::parse(id).ok());
+    match (request.status.as_str(), id) {
+        ("executing", Some(id)) => Ok(id.to_string()),
+        (status, _) => Err(Exit::of_status(
+            409,
+            format!("no execution of {} is running: it is {}", request.request_id, escaped_line(status)),
+        )),
+    }
 }
 
 /// What a token says of its bearer.

@@ -1,16 +1,21 @@
 //! A connection to the service: requests out, answers or exits in.
 
+use crate::client::answer::{self, Answer};
 use crate::client::arguments::{ConnectionArguments, Name};
-use crate::client::credential::Credential;
+use crate::client::credential::{self, Credential};
 use crate::client::profile::{self, Settings};
+use crate::client::refusal::refusal;
 use crate::client::secret::Secret;
 use crate::exit::Exit;
 use countersign_api::problem::Code;
-use countersign_api::wire::{FieldError, HealthBody, ListBody, ProblemBody, RequestBody, SummaryBody};
+use countersign_api::wire::{HealthBody, ListBody, RequestBody, SummaryBody};
+use countersign_app::host::Host as _;
+use countersign_core::request::Status;
 use countersign_core::text::escaped_line;
-use serde::de::DeserializeOwned;
+use countersign_host::system::SystemHost;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +25,30 @@ use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 
 /// How long one call may take: longer than a service with an unwilling store needs to say so.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// The same, while a shell completes a line.
+const HURRIED_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a call is made again when the service is not ready for it.
 const RETRIES: u32 = 3;
-/// The largest answer that is read, in bytes.
-const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
+/// The largest answer that is read, in bytes. The largest request has 64 KiB of parameters, twice in its
+/// answer, and 32 KiB of comments; a page of a list has 100 summaries.
+const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
+/// The most pages that are read of one list, and the most bytes of all of them together: 200,000 requests,
+/// or as many as fit.
+const MAX_PAGES: usize = 2_000;
+const MAX_LIST_BYTES: usize = 64 * 1024 * 1024;
+/// The longest cursor, in characters.
+const MAX_CURSOR_LENGTH: usize = 4096;
+/// How far back a request that is named by its beginning may have closed, in days: as far as a list reads.
+const CLOSED_DAYS: u32 = 365;
+
+const NO_HTTP: &str = "what answers there does not speak HTTP: does the URL begin with https://?";
+const NO_TLS: &str =
+    "what answers there does not speak TLS as it should: on this machine, does the URL begin with http://?";
+
+/// Whether something answered, in another language.
+fn is_garbled(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset)
+}
 
 /// A service, and who asks it.
 #[derive(Debug)]
@@ -31,6 +56,7 @@ pub struct Connection {
     base: String,
     credential: Credential,
     agent: ureq::Agent,
+    retries: u32,
 }
 
 impl Connection {
@@ -44,6 +70,15 @@ impl Connection {
         Ok(Self { credential: Credential::of(&settings)?, ..connection })
     }
 
+    /// The same, for somebody who waits at a keyboard: one short call, or none.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub fn open_hurried(arguments: &ConnectionArguments) -> Result<Self, Exit> {
+        let agent = agent(profile::settings(arguments)?.ca_bundle.as_deref(), HURRIED_TIMEOUT)?;
+        Ok(Self { agent, retries: 0, ..Self::open(arguments)? })
+    }
+
     /// Gets ready to call the service as nobody.
     ///
     /// # Errors
@@ -51,7 +86,7 @@ impl Connection {
     pub fn to(settings: &Settings) -> Result<Self, Exit> {
         check(&settings.url)?;
         let agent = agent(settings.ca_bundle.as_deref(), TIMEOUT)?;
-        Ok(Self { base: settings.url.clone(), credential: Credential::Nobody, agent })
+        Ok(Self { base: settings.url.clone(), credential: Credential::Nobody, agent, retries: RETRIES })
     }
 
     /// The same service, called by somebody.
@@ -86,31 +121,25 @@ impl Connection {
             let text = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string()?;
             Ok((answer.status().as_u16(), text))
         });
-        Ok((self.understood(answer)?, date))
+        let answer = answer
+            .map_err(|error| self.unreachable(&error))
+            .and_then(|answer| self.understood(answer, "/health", None));
+        Ok((answer?.0, date))
     }
 
     /// Reads something.
     ///
     /// # Errors
     /// What the service refuses or cannot do, or that it cannot be reached.
-    pub fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, Exit> {
-        let query: Vec<_> =
-            query.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
-        let separator = if query.is_empty() { "" } else { "?" };
-        self.call("GET", &format!("{path}{separator}{}", query.join("&")), None, None)
+    pub fn get<T: Answer>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, Exit> {
+        self.call("GET", &format!("{path}{}", query_text(query)), None, None)
     }
 
     /// Changes something, once: `key` is sent with every try.
     ///
     /// # Errors
     /// As for [`Self::get`].
-    pub fn change<T: DeserializeOwned>(
-        &self,
-        method: &str,
-        path: &str,
-        body: &Value,
-        key: &str,
-    ) -> Result<T, Exit> {
+    pub fn change<T: Answer>(&self, method: &str, path: &str, body: &Value, key: &str) -> Result<T, Exit> {
         self.call(method, path, Some(body), Some(key))
     }
 
@@ -118,30 +147,43 @@ impl Connection {
     ///
     /// # Errors
     /// As for [`Self::get`].
-    pub fn ask<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Exit> {
+    pub fn ask<T: Answer>(&self, path: &str, body: &Value) -> Result<T, Exit> {
         self.call("POST", path, Some(body), None)
     }
 
-    fn call<T: DeserializeOwned>(
+    fn call<T: Answer>(
         &self,
         method: &str,
         target: &str,
         body: Option<&Value>,
         key: Option<&str>,
     ) -> Result<T, Exit> {
+        Ok(self.sized_call(method, target, body, key)?.0)
+    }
+
+    /// The same; gives the length of the answer as well.
+    fn sized_call<T: Answer>(
+        &self,
+        method: &str,
+        target: &str,
+        body: Option<&Value>,
+        key: Option<&str>,
+    ) -> Result<(T, usize), Exit> {
         let token = self.token()?;
         let token = token.as_ref();
         let mut pause = Duration::from_millis(250);
-        for _ in 0..RETRIES {
+        for _ in 0..self.retries {
             match self.attempt(method, target, body, key, token) {
                 // Nothing was changed, or the same key finds what was.
                 Ok((503, _)) | Err(ureq::Error::ConnectionFailed) => {}
-                result => return self.understood(result),
+                Ok(answer) => return self.understood(answer, target, token),
+                Err(error) => return Err(self.unreachable(&error)),
             }
             std::thread::sleep(pause);
             pause *= 2;
         }
-        self.understood(self.attempt(method, target, body, key, token))
+        let answer = self.attempt(method, target, body, key, token);
+        self.understood(answer.map_err(|error| self.unreachable(&error))?, target, token)
     }
 
     fn attempt(
@@ -169,27 +211,98 @@ impl Connection {
         Ok((answer.status().as_u16(), text))
     }
 
-    fn understood<T: DeserializeOwned>(&self, result: Result<(u16, String), ureq::Error>) -> Result<T, Exit> {
-        match result {
-            Ok((200..=299, text)) => serde_json::from_str(&text).map_err(|_| {
-                Exit::from(format!("{} does not answer as Countersign does: is the URL right?", self.base))
-            }),
-            Ok((status, text)) => Err(refusal(status, &text)),
-            Err(ureq::Error::Timeout(_)) => Err(Exit::timed_out(format!(
-                "{} did not answer in {} s; asking again shows what happened",
-                self.base,
-                TIMEOUT.as_secs()
-            ))),
-            Err(error) => Err(Exit::from(format!(
-                "{} cannot be reached: {}; is the service running, and the URL right?",
-                self.base,
-                escaped_line(&error.to_string())
-            ))),
+    /// What the service answers, if it is Countersign's answer about what was asked for.
+    fn understood<T: Answer>(
+        &self,
+        (status, text): (u16, String),
+        target: &str,
+        token: Option<&Secret>,
+    ) -> Result<(T, usize), Exit> {
+        if !(200..=299).contains(&status) {
+            return Err(self.refusal(status, &text, token));
+        }
+        let answer: T = serde_json::from_str(&text).map_err(|_| {
+            Exit::from(format!(
+                "{} does not answer as Countersign does: is the URL right?{}",
+                escaped_line(&self.base),
+                self.advice_on_path()
+            ))
+        })?;
+        if answer.is_about(answer::named_in(target)) {
+            Ok((answer, text.len()))
+        } else {
+            Err(self.odd("it names another request than the one that was asked for, or none"))
         }
     }
 
-    /// The request that somebody names. A beginning is looked for among what is open, and must be the
-    /// beginning of one alone.
+    /// An answer that Countersign would not give: nothing of it is believed or shown.
+    fn odd(&self, what: &str) -> Exit {
+        Exit::from(format!(
+            "{} does not answer as Countersign does: {what}; trust nothing that it says, and ask the operator",
+            escaped_line(&self.base)
+        ))
+    }
+
+    fn refusal(&self, status: u16, text: &str, token: Option<&Secret>) -> Exit {
+        let mut exit = refusal(status, text);
+        if status == 401 {
+            let fault = credential::fault(token, SystemHost::default().now());
+            exit.message.push_str(&format!("\n  {fault}"));
+        }
+        if matches!(exit.problem, None | Some(Code::RouteNotFound)) && matches!(status, 300..=399 | 404) {
+            exit.message.push_str(self.advice_on_path());
+        }
+        exit
+    }
+
+    /// A URL with a path is a frequent mistake, and right for some deployments.
+    fn advice_on_path(&self) -> &'static str {
+        match self.base.parse::<Uri>() {
+            Ok(uri) if !matches!(uri.path(), "" | "/") => {
+                "\n  the URL has a path: leave it out, unless the service is deployed below one"
+            }
+            _ => "",
+        }
+    }
+
+    /// Why there is no answer, and what to do about it.
+    fn unreachable(&self, error: &ureq::Error) -> Exit {
+        let base = escaped_line(&self.base);
+        let is_plain = self.base.starts_with("http://");
+        let advice = match error {
+            ureq::Error::Timeout(_) => {
+                let said = format!(
+                    "{base} did not answer in {} s; asking again shows what happened",
+                    TIMEOUT.as_secs()
+                );
+                return Exit { is_passing: true, ..Exit::timed_out(said) };
+            }
+            ureq::Error::BodyExceedsLimit(_) => {
+                return self.odd(&format!("its answer is longer than {MAX_ANSWER_BYTES} bytes"));
+            }
+            ureq::Error::HostNotFound => "there is no such host: is the URL right?",
+            ureq::Error::ConnectionFailed => {
+                "nothing listens there: is the service running, and the port right?"
+            }
+            ureq::Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                "nothing listens there: is the service running, and the port right?"
+            }
+            ureq::Error::Rustls(rustls::Error::InvalidCertificate(_)) => {
+                "its certificate is not trusted: give the certificate of its issuer with --ca-bundle"
+            }
+            // An alert of TLS is not HTTP, and what is no TLS is often HTTP.
+            ureq::Error::Protocol(_) if is_plain => NO_HTTP,
+            ureq::Error::Io(error) if is_plain && is_garbled(error) => NO_HTTP,
+            ureq::Error::Io(error) if is_garbled(error) => NO_TLS,
+            ureq::Error::Rustls(_) | ureq::Error::Tls(_) => NO_TLS,
+            _ => "is the service running, and the URL right?",
+        };
+        let said = format!("{base} cannot be reached: {}; {advice}", escaped_line(&error.to_string()));
+        Exit { is_passing: true, ..Exit::from(said) }
+    }
+
+    /// The request that somebody names. A beginning is looked for among what is open, then among what has
+    /// closed, and must be the beginning of one alone.
     ///
     /// # Errors
     /// When there is none, or more than one.
@@ -202,47 +315,98 @@ impl Connection {
     }
 
     fn complete(&self, prefix: &str) -> Result<String, Exit> {
-        let all = self.list(&[("status", "pending,approved,executing"), ("limit", "100")], true)?.items;
-        // One that is approved meanwhile comes twice.
-        let found: BTreeSet<String> =
-            all.into_iter().map(|item| item.request_id).filter(|id| id.starts_with(prefix)).collect();
+        let from = SystemHost::default().now().minus_seconds(CLOSED_DAYS * 24 * 60 * 60).to_string();
+        let (open, closed): (Vec<Status>, Vec<Status>) =
+            Status::ALL.into_iter().partition(|status| status.is_open());
+        let mut found = self.beginning_with(prefix, &open, None)?;
+        if found.is_empty() {
+            found = self.beginning_with(prefix, &closed, Some(&from))?;
+        }
         let found: Vec<_> = found.into_iter().collect();
         match found.as_slice() {
             [only] => Ok(only.clone()),
             [] => Err(Exit::not_found(format!(
-                "no open request that you can see begins with {prefix}; give the whole id for one that is closed"
+                "no request that you can see begins with {prefix}, neither an open one nor one that closed in \
+                 the last {CLOSED_DAYS} days; give the whole id for one that is older"
             ))),
             several => Err(Exit::usage(format!(
                 "{prefix} is the beginning of {} requests; which one?\n  {}",
                 several.len(),
-                several.iter().map(|id| escaped_line(id)).collect::<Vec<_>>().join("\n  ")
+                several.join("\n  ")
             ))),
         }
+    }
+
+    /// The ids in some statuses that begin so, each once: what changes meanwhile comes twice.
+    fn beginning_with(
+        &self,
+        prefix: &str,
+        statuses: &[Status],
+        from: Option<&str>,
+    ) -> Result<BTreeSet<String>, Exit> {
+        let statuses: Vec<_> = statuses.iter().map(|status| status.as_str()).collect();
+        let statuses = statuses.join(",");
+        let mut query = vec![("status", statuses.as_str()), ("limit", "100")];
+        query.extend(from.map(|from| ("from", from)));
+        let all = self.list(&query, true)?.items;
+        Ok(all.into_iter().map(|item| item.request_id).filter(|id| id.starts_with(prefix)).collect())
     }
 
     /// A page of a list, or all of it in one.
     ///
     /// # Errors
-    /// As for [`Self::get`].
+    /// As for [`Self::get`], and when the pages do not end.
     pub fn list(&self, query: &[(&str, &str)], all: bool) -> Result<ListBody, Exit> {
+        let limit: Option<usize> =
+            query.iter().find(|(name, _)| *name == "limit").and_then(|(_, limit)| limit.parse().ok());
         let mut items: Vec<SummaryBody> = Vec::new();
-        let mut cursor: Option<String> = None;
-        let mut damaged = 0;
-        loop {
+        let mut cursors: BTreeSet<String> = BTreeSet::new();
+        let mut next: Option<String> = None;
+        let (mut damaged, mut bytes) = (0_usize, 0_usize);
+        for _ in 0..MAX_PAGES {
             let mut query = query.to_vec();
-            if let Some(cursor) = &cursor {
-                query.push(("cursor", cursor));
+            query.extend(next.as_deref().map(|cursor| ("cursor", cursor)));
+            let target = format!("/v1/approvals{}", query_text(&query));
+            let (page, length): (ListBody, usize) = self.sized_call("GET", &target, None, None)?;
+            if limit.is_some_and(|limit| page.items.len() > limit) {
+                return Err(self.odd("a page holds more than was asked for"));
             }
-            let page: ListBody = self.get("/v1/approvals", &query)?;
             items.extend(page.items);
-            damaged += page.damaged;
-            // A page may be empty and not the last.
-            if !all || page.next_cursor.is_none() || page.next_cursor == cursor {
-                return Ok(ListBody { items, next_cursor: page.next_cursor, damaged });
+            damaged = damaged.saturating_add(page.damaged);
+            bytes = bytes.saturating_add(length);
+            let Some(cursor) = page.next_cursor else {
+                return Ok(ListBody { items, next_cursor: None, damaged });
+            };
+            // It is printed, to be copied into a command line.
+            let is_cursor = cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_=".contains(&byte));
+            if !is_cursor || cursor.is_empty() || cursor.len() > MAX_CURSOR_LENGTH {
+                return Err(self.odd("its cursor is none"));
             }
-            cursor = page.next_cursor;
+            if !cursors.insert(cursor.clone()) {
+                return Err(self.odd("its pages go round in a circle"));
+            }
+            // A page may be empty and not the last.
+            if !all {
+                return Ok(ListBody { items, next_cursor: Some(cursor), damaged });
+            }
+            if bytes > MAX_LIST_BYTES {
+                break;
+            }
+            next = Some(cursor);
         }
+        Err(Exit::from(format!(
+            "the list of {} does not end within {MAX_PAGES} pages and {} MiB; narrow it with filters",
+            escaped_line(&self.base),
+            MAX_LIST_BYTES / (1024 * 1024)
+        )))
     }
+}
+
+/// `?name=value&…`, or nothing.
+fn query_text(query: &[(&str, &str)]) -> String {
+    let query: Vec<_> =
+        query.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
+    if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) }
 }
 
 /// What calls: it trusts the public certificates and those of a file.
@@ -295,79 +459,6 @@ pub(crate) fn check(base: &str) -> Result<(), Exit> {
     }
 }
 
-/// What the service says no with, and what to do about it. API Gateway's own refusals have another
-/// shape: `{"message": …}`.
-fn refusal(status: u16, text: &str) -> Exit {
-    let Ok(problem) = serde_json::from_str::<ProblemBody>(text) else {
-        return gateway_refusal(status, text);
-    };
-    let mut message =
-        problem_in_lines(&problem.detail, &problem.code, &problem.reasons, &problem.errors).join("\n  ");
-    let advice = match problem.code.as_str() {
-        "unauthenticated" => {
-            "set COUNTERSIGN_TOKEN to a valid token, or run `countersign login`; `countersign doctor` says more"
-        }
-        "expired" | "not_pending" | "not_approved" => "see `countersign get` for what has become of it",
-        "approvals_insufficient" => "`countersign explain` says which approvals count, and what is missing",
-        "internal" | "store_unavailable" => "ask the operator, and name the instance",
-        _ => "",
-    };
-    if status >= 500 {
-        message.push_str(&format!("\n  {}", escaped_line(&problem.instance)));
-    }
-    if !advice.is_empty() {
-        message.push_str(&format!("\n  {advice}"));
-    }
-    let known = Code::ALL.into_iter().find(|known| known.as_str() == problem.code);
-    Exit { problem: known, ..Exit::of_status(status, message) }
-}
-
-/// A problem in lines: the detail with its code, each field that breaks a rule, and each reason if
-/// there is more than one or the detail does not say it. Nothing is said twice. All of it is escaped.
-pub(crate) fn problem_in_lines(
-    detail: &str,
-    code: &str,
-    reasons: &[String],
-    errors: &[FieldError],
-) -> Vec<String> {
-    let name = |error: &FieldError| error.pointer.trim_start_matches('/').to_owned();
-    let of_field = |error: &FieldError| format!("{} {}", name(error), error.message).trim().to_owned();
-    let of_fields: Vec<_> = errors.iter().map(of_field).collect();
-    let reasons: Vec<&str> = reasons
-        .iter()
-        .map(String::as_str)
-        .filter(|reason| !of_fields.iter().any(|field| field == reason))
-        .collect();
-    let all = reasons.join("; ");
-    let detail = match (errors.len(), reasons.len()) {
-        (1.., _) => "fields break rules".to_owned(),
-        // Each of them gets a line of its own.
-        (0, count @ 2..) if detail == all => format!("refused for {count} reasons"),
-        (0, count @ 2..) => detail.replacen(&all, &format!("{count} reasons"), 1),
-        _ => detail.to_owned(),
-    };
-    let mut lines = vec![format!("{} ({})", escaped_line(&detail), escaped_line(code))];
-    let rule =
-        |error: &FieldError| format!("{}: {}", escaped_line(&name(error)), escaped_line(&error.message));
-    lines.extend(errors.iter().map(rule));
-    if reasons.len() > 1 || reasons.iter().any(|reason| !detail.contains(reason)) {
-        lines.extend(reasons.iter().map(|reason| format!("why: {}", escaped_line(reason))));
-    }
-    lines
-}
-
-fn gateway_refusal(status: u16, text: &str) -> Exit {
-    let body: Value = serde_json::from_str(text).unwrap_or_default();
-    let said = body.get("message").and_then(Value::as_str).map(escaped_line).unwrap_or_default();
-    let advice = match status {
-        401 | 403 => "the gateway does not accept your token; set COUNTERSIGN_TOKEN to a valid one",
-        404 => "there is no such route; is the URL right?",
-        429 => "too many calls; wait a moment",
-        _ => "this is not an answer of Countersign; is the URL right?",
-    };
-    Exit::of_status(status, format!("status {status} {said}\n  {advice}"))
-}
-
 /// RFC 3986 section 2.1: everything but unreserved characters.
 fn percent_encoded(text: &str) -> String {
     let mut encoded = String::new();
@@ -379,65 +470,4 @@ fn percent_encoded(text: &str) -> String {
         }
     }
     encoded
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message(problem: serde_json::Value) -> String {
-        let mut whole = serde_json::json!({
-            "type": "urn:countersign:problem:x", "title": "X", "status": 403, "instance": "urn:uuid:0",
-        });
-        let members = problem.as_object().unwrap().clone();
-        whole.as_object_mut().unwrap().extend(members);
-        refusal(403, &whole.to_string()).message
-    }
-
-    #[test]
-    fn a_reason_is_said_once() {
-        let said = message(serde_json::json!({
-            "code": "not_permitted", "detail": "guests may not create", "reasons": ["guests may not create"],
-        }));
-        assert_eq!(said, "guests may not create (not_permitted)");
-        let said = message(serde_json::json!({ "code": "not_permitted", "detail": "no" }));
-        assert_eq!(said, "no (not_permitted)", "an older service gives no reasons");
-        let said = message(serde_json::json!({
-            "code": "validation_failed", "detail": "see errors: ticket",
-            "reasons": ["ticket is required", "and more"],
-            "errors": [{ "pointer": "/ticket", "message": "is required" }],
-        }));
-        assert_eq!(said, "fields break rules (validation_failed)\n  ticket: is required\n  why: and more");
-    }
-
-    #[test]
-    fn what_the_service_advises_is_not_advised_again() {
-        for code in ["digest_mismatch", "idempotency_conflict"] {
-            let said = message(serde_json::json!({ "code": code, "detail": "no; do something else" }));
-            assert_eq!(said, format!("no; do something else ({code})"));
-        }
-    }
-
-    #[test]
-    fn every_reason_beyond_the_detail_has_its_line() {
-        let said = message(serde_json::json!({
-            "code": "not_permitted", "detail": "guests may not; nobody may at night",
-            "reasons": ["guests may not", "nobody may at night"],
-        }));
-        assert_eq!(
-            said,
-            "refused for 2 reasons (not_permitted)\n  why: guests may not\n  why: nobody may at night"
-        );
-        let said = message(serde_json::json!({
-            "code": "approvals_insufficient", "detail": "not enough: one; two; make a new request",
-            "reasons": ["one", "two"],
-        }));
-        let expected = "not enough: 2 reasons; make a new request (approvals_insufficient)\n  \
-                        why: one\n  why: two\n  `countersign explain` says";
-        assert!(said.starts_with(expected), "{said}");
-        let said = message(serde_json::json!({
-            "code": "not_permitted", "detail": "no", "reasons": ["because\u{1b}[2J\nwhy: of that\u{202e}"],
-        }));
-        assert_eq!(said, "no (not_permitted)\n  why: because\\u{1b}[2J\\nwhy: of that\\u{202e}");
-    }
 }

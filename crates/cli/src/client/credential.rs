@@ -3,6 +3,7 @@
 use crate::client::config::ProfileName;
 use crate::client::connection::agent;
 use crate::client::environment::Environment;
+use crate::client::moment::Moment;
 use crate::client::oidc::{self, Login};
 use crate::client::profile::{Settings, TokenSource};
 use crate::client::secret::Secret;
@@ -11,7 +12,9 @@ use crate::exit::Exit;
 use crate::{issuer, private_file};
 use countersign_app::host::Host as _;
 use countersign_core::text::escaped_line;
+use countersign_core::timestamp::Timestamp;
 use countersign_host::system::SystemHost;
+use countersign_identity::gateway;
 
 /// As whom the service is called.
 #[derive(Debug)]
@@ -41,10 +44,14 @@ impl Credential {
         match (&settings.token, &settings.profile) {
             (TokenSource::Environment(token), _) => Ok(Self::Token(token.clone())),
             (TokenSource::File { named_by, path }, _) => {
-                let text = private_file::read(path).map_err(|error| {
-                    Exit::from(format!("{named_by} {}: {error}", escaped_line(&path.display().to_string())))
-                })?;
-                Ok(Self::Token(Secret::new(&text)))
+                let shown = escaped_line(&path.display().to_string());
+                let text = private_file::read(path)
+                    .map_err(|error| Exit::from(format!("{named_by} {shown}: {error}")))?;
+                let token = Secret::new(&text);
+                match token.expose() {
+                    "" => Err(Exit::usage(format!("{named_by} {shown}: there is no token in it"))),
+                    _ => Ok(Self::Token(token)),
+                }
             }
             (TokenSource::Login, Some((name, profile))) => {
                 let agent = agent(settings.ca_bundle.as_deref(), issuer::TIMEOUT)?;
@@ -79,9 +86,31 @@ impl Credential {
     }
 }
 
+/// Why a service may not accept a token, as far as the token itself says, and what to do.
+pub fn fault(token: Option<&Secret>, now: Timestamp) -> String {
+    let Some(token) = token else {
+        return "no token was sent: set COUNTERSIGN_TOKEN to one, name a --token-file, or run `countersign login`"
+            .to_owned();
+    };
+    let Ok(claims) = gateway::payload(token.expose()) else {
+        return "your token cannot be read: it is not a JSON Web Token; was all of it copied?".to_owned();
+    };
+    let end = claims.get("exp").and_then(serde_json::Value::as_i64);
+    match end.map(|seconds| Timestamp::from_millisecond(seconds.saturating_mul(1000))) {
+        Some(end) if end <= now => format!(
+            "your token has expired, {}: get a new one, as from `countersign login` or `countersign token`",
+            Moment::relative(now).past(&end.to_string())
+        ),
+        _ => "your token can be read and has not expired: it may be signed with another key (`countersign token \
+              --data-dir` must be the server's), or be of another issuer or for another audience; `countersign \
+              doctor` says more"
+            .to_owned(),
+    }
+}
+
 impl LoggedIn {
     /// The login, renewed if it must be.
-    fn current(&self, now: &dyn Fn() -> countersign_core::timestamp::Timestamp) -> Result<Login, Exit> {
+    fn current(&self, now: &dyn Fn() -> Timestamp) -> Result<Login, Exit> {
         let renew = |login: &Login| {
             self.client.check(login)?;
             self.client.renew(login, now())

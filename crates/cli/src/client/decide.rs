@@ -1,8 +1,8 @@
 //! Approving and rejecting: nobody decides what they have not been shown.
 
 use crate::client::arguments::{ApproveArguments, ConnectionArguments, RejectArguments};
-use crate::client::command::Session;
-use crate::client::show::{WIDTH, approvals, needs, wrapped};
+use crate::client::command::{Session, Standing};
+use crate::client::show::{View, WIDTH, approvals, needs, wrapped};
 use crate::client::terminal::Tone;
 use crate::exit::Exit;
 use countersign_api::wire::RequestBody;
@@ -17,18 +17,19 @@ use std::io::Write as _;
 /// The last thing that went wrong; the other requests are gone through all the same.
 pub fn approve(arguments: &ApproveArguments) -> Result<(), Exit> {
     let session = session(&arguments.connection, arguments.yes)?;
-    each(&arguments.ids, |name| {
+    let decide = |name: &str| {
         let request = session.connection.find(name)?;
         let digest = shown(&session, &request)?;
         if !arguments.yes && !session.terminal.confirm("Approve exactly this?", "--yes")? {
-            return skipped(&request);
+            return Err(undecided(&request));
         }
         let body = match &arguments.comment {
             Some(comment) => json!({ "content_digest": digest, "comments": comment }),
             None => json!({ "content_digest": digest }),
         };
         decided(&session, &request, "approve", &body)
-    })
+    };
+    session.each(&arguments.ids, decide, outcome)
 }
 
 /// `countersign reject`.
@@ -37,7 +38,7 @@ pub fn approve(arguments: &ApproveArguments) -> Result<(), Exit> {
 /// As for [`approve`].
 pub fn reject(arguments: &RejectArguments) -> Result<(), Exit> {
     let session = session(&arguments.connection, arguments.yes)?;
-    each(&arguments.ids, |name| {
+    let decide = |name: &str| {
         let request = session.connection.find(name)?;
         let digest = shown(&session, &request)?;
         let reason = match &arguments.reason {
@@ -48,42 +49,34 @@ pub fn reject(arguments: &RejectArguments) -> Result<(), Exit> {
             }
         };
         if reason.is_empty() || (!arguments.yes && !session.terminal.confirm("Reject this?", "--yes")?) {
-            return skipped(&request);
+            return Err(undecided(&request));
         }
         decided(&session, &request, "reject", &json!({ "reason": reason, "content_digest": digest }))
-    })
+    };
+    session.each(&arguments.ids, decide, outcome)
 }
 
 /// A session in which nobody is asked about what they are not shown.
 fn session(connection: &ConnectionArguments, yes: bool) -> Result<Session, Exit> {
     let session = Session::open(connection)?;
-    if session.is_json() && !yes {
-        return Err(Exit::usage("--json shows nothing to a person: add --yes, or leave it out".to_owned()));
+    if !session.output.is_for_people() && !yes {
+        return Err(Exit::usage(
+            "--json and -o show nothing to a person: add --yes, or leave them out".to_owned(),
+        ));
     }
     Ok(session)
 }
 
-/// Goes through all of them, and tells of each that fails; the last failure is the end.
-fn each(names: &[String], mut decide: impl FnMut(&str) -> Result<(), Exit>) -> Result<(), Exit> {
-    let mut end = Ok(());
-    for name in names {
-        if let Err(exit) = decide(name)
-            && let Err(earlier) = std::mem::replace(&mut end, Err(exit))
-            && !earlier.message.is_empty()
-        {
-            tell(&format!("countersign: {earlier}"))?;
-        }
-    }
-    end
-}
-
-/// Shows all of a request; gives the digest of what was shown.
+/// Shows all of a request to a person; gives the digest of what was shown.
 ///
 /// # Errors
 /// As for [`digest_of_shown`].
 fn shown(session: &Session, request: &RequestBody) -> Result<String, Exit> {
-    if let Err(unread) = session.terminal.print(&session.view().request(request)) {
-        skipped(request)?;
+    if session.output.is_for_people()
+        && let Err(unread) = session.terminal.print(&session.view().request(request))
+    {
+        // Nobody reads stdout, and stderr is all that is left.
+        let _ = writeln!(std::io::stderr(), "{}", undecided(request));
         return Err(unread);
     }
     digest_of_shown(request)
@@ -129,31 +122,27 @@ pub fn digest_of_shown(request: &RequestBody) -> Result<String, Exit> {
     Ok(digest)
 }
 
-fn skipped(request: &RequestBody) -> Result<(), Exit> {
-    tell(&format!("{} is left undecided", escaped_line(&request.request_id)))
+/// Nothing was decided, which is not what the command is for.
+fn undecided(request: &RequestBody) -> Exit {
+    Exit::from(format!("{} is left undecided", request.request_id))
 }
 
-fn decided(session: &Session, request: &RequestBody, verb: &str, body: &Value) -> Result<(), Exit> {
+fn decided(session: &Session, request: &RequestBody, verb: &str, body: &Value) -> Result<Standing, Exit> {
     let path = format!("/v1/approvals/{}/{verb}", request.request_id);
     let after: RequestBody = session.connection.change("POST", &path, body, &session.fresh_key())?;
-    session.show(&after, |_| {
-        let status = session.terminal.paint(Tone::Strong, &escaped_line(&after.status));
-        let required = after.approvals_required;
-        // So many may have agreed, and somebody of a group still be missing.
-        let needs = match (after.status.as_str(), after.slots.as_slice()) {
-            ("pending", [_, ..]) => {
-                wrapped(&escaped_line(&format!("needs: {}", needs(required, &after.slots))), WIDTH)
-            }
-            _ => Vec::new(),
-        };
-        std::iter::once(format!("{status}: {}", approvals(&after)))
-            .chain(needs)
-            .collect::<Vec<_>>()
-            .join("\n")
-    })
+    Ok(after.into())
 }
 
-/// To stderr: stdout may be read by a program.
-fn tell(line: &str) -> Result<(), Exit> {
-    writeln!(std::io::stderr(), "{line}").map_err(|error| Exit::from(format!("stderr: {error}")))
+/// What became of a request that was shown before.
+fn outcome(view: &View, after: &RequestBody) -> String {
+    let status = view.terminal.paint(Tone::Strong, &escaped_line(&after.status));
+    let required = after.approvals_required;
+    // So many may have agreed, and somebody of a group still be missing.
+    let needs = match (after.status.as_str(), after.slots.as_slice()) {
+        ("pending", [_, ..]) => {
+            wrapped(&escaped_line(&format!("needs: {}", needs(required, &after.slots))), WIDTH)
+        }
+        _ => Vec::new(),
+    };
+    std::iter::once(format!("{status}: {}", approvals(after))).chain(needs).collect::<Vec<_>>().join("\n")
 }

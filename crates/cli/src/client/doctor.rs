@@ -82,13 +82,8 @@ pub fn run(arguments: &DoctorArguments) -> Result<(), Exit> {
             report
         }
     };
-    if arguments.connection.json {
-        let json = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
-        Terminal::plain().print(&json)?;
-    } else {
-        let terminal = Terminal::of_process();
-        terminal.print(&report.text(terminal))?;
-    }
+    let terminal = Terminal::of_process();
+    arguments.connection.output().print(terminal, &report, || report.text(terminal))?;
     let problems = report.checks.iter().filter(|check| !check.ok).count();
     if report.ok { Ok(()) } else { Err(Exit::from(format!("problems found: {problems}"))) }
 }
@@ -209,7 +204,7 @@ fn expiry(claims: &Claims, now: Timestamp, report: &mut Report) {
         return report.problem("expiry", "the token has no end".to_owned(), "get another one");
     };
     let end = Timestamp::from_millisecond(seconds.saturating_mul(1000));
-    let told = Moment { now, utc: false }.deadline(&end.to_string());
+    let told = Moment::relative(now).deadline(&end.to_string());
     if end > now {
         report.well("expiry", format!("the token is good: {told}"));
     } else {

@@ -23,6 +23,8 @@ pub struct Environment {
     pub ca_bundle: Option<PathBuf>,
     /// `COUNTERSIGN_CONFIG`.
     pub config: Option<PathBuf>,
+    /// `POLICY_DIR`.
+    pub policy_directory: Option<PathBuf>,
     /// `XDG_CONFIG_HOME`.
     pub config_home: Option<PathBuf>,
     /// `XDG_STATE_HOME`.
@@ -45,6 +47,7 @@ impl Environment {
             token_file: path("COUNTERSIGN_TOKEN_FILE"),
             ca_bundle: path("COUNTERSIGN_CA_BUNDLE"),
             config: path("COUNTERSIGN_CONFIG"),
+            policy_directory: path("POLICY_DIR"),
             config_home: path("XDG_CONFIG_HOME"),
             state_home: path("XDG_STATE_HOME"),
             home: path("HOME"),

@@ -146,8 +146,7 @@ mod tests {
 
     fn shown(explanation: &ExplainBody) -> String {
         let now = Timestamp::parse("2026-01-31T09:30:00Z").unwrap();
-        let view =
-            View { terminal: Terminal::plain(), moment: Moment { now, utc: false }, width: show::WIDTH };
+        let view = View { terminal: Terminal::plain(), moment: Moment::relative(now), width: show::WIDTH };
         view.explanation(&show::example(json!({})), explanation)
     }
 

@@ -106,7 +106,7 @@ pub fn device_login(
     let claims = gateway::payload(login.token.expose()).unwrap_or_default();
     let person = crate::client::command::person(&claims);
     let ends = Timestamp::from_millisecond(login.expires_at_seconds.saturating_mul(1000)).to_string();
-    let left = Moment { now: pace.now(), utc: false }.deadline(&ends);
+    let left = Moment::relative(pace.now()).deadline(&ends);
     let renewed = if login.refresh_token.is_some() { "and then renewed" } else { "and not renewed" };
     tell(format!(
         "Logged in as {} at profile {name}; the token is good for {left}, {renewed}.",

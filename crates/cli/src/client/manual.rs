@@ -3,39 +3,79 @@
 use crate::arguments::Arguments;
 use crate::client::arguments::{CompletionsArguments, ManArguments};
 use crate::exit::Exit;
-use clap::CommandFactory as _;
+use clap::{Command, CommandFactory as _};
+use clap_complete::env::Shells;
+use clap_mangen::Man;
+use countersign_core::text::escaped_line;
 use std::io::Write as _;
+use std::path::Path;
 
-/// Prints a shell's completions.
+/// Prints what makes a shell ask this program how a line could go on.
 ///
 /// # Errors
 /// When stdout cannot be written.
 pub fn completions(arguments: &CompletionsArguments) -> Result<(), Exit> {
-    // Into memory first: the library takes a pipe that is closed for a bug.
-    let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Arguments::command(), "countersign", &mut script);
-    print(&script)
+    // Into memory first: a pipe may be closed.
+    print(&script(&arguments.shell.to_string())?)
 }
 
-/// Prints the manual page, or writes the pages of all commands into a directory.
+fn script(shell: &str) -> Result<Vec<u8>, Exit> {
+    let shells = Shells::builtins();
+    let shell = shells.completer(shell).ok_or_else(|| Exit::usage(format!("no completions for {shell}")))?;
+    let mut script = Vec::new();
+    let written =
+        shell.write_registration("COMPLETE", "countersign", "countersign", "countersign", &mut script);
+    written.map_err(|error| Exit::from(format!("the script cannot be written: {error}")))?;
+    Ok(script)
+}
+
+/// Prints a manual page, or writes the pages of all commands into a directory.
 ///
 /// # Errors
-/// When they cannot be written.
+/// When they cannot be written, or there is no such command.
 pub fn pages(arguments: &ManArguments) -> Result<(), Exit> {
-    let command = Arguments::command();
-    match &arguments.out {
-        Some(directory) => {
-            let at = |error| Exit::from(format!("--out {}: {error}", directory.display()));
-            std::fs::create_dir_all(directory).map_err(at)?;
-            clap_mangen::generate_to(command, directory).map_err(at)
-        }
-        None => {
-            let mut page = Vec::new();
-            let rendered = clap_mangen::Man::new(command).render(&mut page);
-            rendered.map_err(|error| Exit::from(format!("the page cannot be written: {error}")))?;
-            print(&page)
-        }
+    let mut command = Arguments::command().disable_help_subcommand(true);
+    command.build();
+    let Some(directory) = &arguments.out else { return print(&page(named(&command, &arguments.command)?)?) };
+    std::fs::create_dir_all(directory).map_err(|error| at(directory, &error))?;
+    write_all(&command, directory)
+}
+
+fn at(directory: &Path, error: &std::io::Error) -> Exit {
+    Exit::from(format!("--out {}: {error}", directory.display()))
+}
+
+fn named<'a>(command: &'a Command, names: &[String]) -> Result<&'a Command, Exit> {
+    names.iter().try_fold(command, |command, name| {
+        let unknown = || Exit::usage(format!("there is no command `{}`", escaped_line(name)));
+        command.find_subcommand(name).ok_or_else(unknown)
+    })
+}
+
+fn write_all(command: &Command, directory: &Path) -> Result<(), Exit> {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        write_all(below, directory)?;
     }
+    let path = directory.join(Man::new(command.clone()).get_filename());
+    std::fs::write(path, page(command)?).map_err(|error| at(directory, &error))
+}
+
+/// The page of a command. What stands after its help are examples, whose lines must stay as they are.
+fn page(command: &Command) -> Result<Vec<u8>, Exit> {
+    let failed = |error: std::io::Error| Exit::from(format!("the page cannot be written: {error}"));
+    let mut page = Vec::new();
+    Man::new(command.clone().after_long_help(None::<&str>)).render(&mut page).map_err(failed)?;
+    if let Some(examples) = command.get_after_long_help() {
+        page.extend_from_slice(b".SH EXAMPLES\n.nf\n");
+        for line in examples.to_string().lines().skip(1) {
+            // groff_char(7) and roff(7): a backslash begins an escape, a dot or quote at the beginning of a
+            // line a request, and a plain hyphen is no minus.
+            let line = line.trim_start().replace('\\', "\\e").replace('-', "\\-");
+            page.extend_from_slice(format!("\\&{line}\n").as_bytes());
+        }
+        page.extend_from_slice(b".fi\n");
+    }
+    Ok(page)
 }
 
 fn print(bytes: &[u8]) -> Result<(), Exit> {
@@ -52,15 +92,60 @@ mod tests {
     #[test]
     fn every_shell_and_every_command_is_served() {
         for shell in clap_complete::Shell::value_variants() {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Arguments::command(), "countersign", &mut script);
-            assert!(String::from_utf8(script).unwrap().contains("set-profile"), "{shell}");
+            let script = String::from_utf8(script(&shell.to_string()).unwrap()).unwrap();
+            assert!(script.contains("COMPLETE") && script.contains("countersign"), "{shell}: {script}");
         }
         let home = tempfile::tempdir().unwrap();
         let out = home.path().join("man");
-        pages(&ManArguments { out: Some(out.clone()) }).unwrap();
+        pages(&ManArguments { command: Vec::new(), out: Some(out.clone()) }).unwrap();
         for page in ["countersign.1", "countersign-approve.1", "countersign-config-set-profile.1"] {
             assert!(out.join(page).exists(), "{page}");
         }
+        let unknown = ManArguments { command: vec!["nonsense".to_owned()], out: None };
+        assert_eq!(pages(&unknown).unwrap_err().code, 2);
+    }
+
+    /// An example that could not be typed would be worse than none.
+    #[test]
+    fn every_client_command_has_examples_that_can_be_parsed() {
+        let mut command = Arguments::command();
+        command.build();
+        let mut count = 0;
+        for below in command.get_subcommands() {
+            let Some(examples) = below.get_after_long_help() else { continue };
+            let text = examples.to_string().replace("\\\n", " ");
+            for line in text.lines().map(str::trim).filter(|line| line.starts_with("countersign ")) {
+                let line = line.split(['|', '>', '#']).next().unwrap();
+                let words = words(line);
+                let parsed = Arguments::command().try_get_matches_from(&words);
+                assert!(parsed.is_ok(), "{words:?}: {}", parsed.unwrap_err());
+                assert_eq!(words.get(1).map(String::as_str), Some(below.get_name()), "{line}");
+                count += 1;
+            }
+            let page = String::from_utf8(page(below).unwrap()).unwrap();
+            assert!(page.contains(".SH EXAMPLES\n.nf\n\\&countersign "), "{page}");
+        }
+        let without: Vec<_> = command
+            .get_subcommands()
+            .filter(|below| below.get_after_long_help().is_none())
+            .map(Command::get_name)
+            .collect();
+        assert_eq!(without, ["help"], "commands without examples");
+        assert!(count > 25, "{count}");
+    }
+
+    /// The words of a line as a shell takes them apart, as far as the examples need it.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut quote) = (vec![String::new()], None);
+        for c in line.chars() {
+            match (quote, c) {
+                (None, '"' | '\'') => quote = Some(c),
+                (Some(open), c) if open == c => quote = None,
+                (None, ' ') => words.push(String::new()),
+                (_, c) => words.last_mut().unwrap().push(c),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
     }
 }

@@ -3,8 +3,10 @@
 //! Nothing here knows how the service works inside: it is the HTTP API and nothing else. Whatever
 //! others have written is escaped before it is printed.
 
+pub mod answer;
 pub mod arguments;
 pub mod command;
+pub mod complete;
 pub mod config;
 pub mod connection;
 pub mod credential;
@@ -17,10 +19,14 @@ pub mod login;
 pub mod manual;
 pub mod moment;
 pub mod oidc;
+pub mod operations;
+pub mod output;
 pub mod profile;
+pub mod refusal;
 pub mod replay;
 pub mod secret;
 pub mod show;
 pub mod simulate;
 pub mod terminal;
 pub mod token_store;
+pub mod wait;

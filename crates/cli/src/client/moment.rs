@@ -1,17 +1,35 @@
-//! Times as people tell them: how much is left, how long ago.
+//! Times as people tell them: how much is left, how long ago; or as dates, here or in UTC.
 
 use countersign_core::timestamp::Timestamp;
+use jiff::tz::TimeZone;
+
+/// As what times are told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Times {
+    /// As what is left, or how long ago.
+    #[default]
+    Relative,
+    /// As dates in UTC.
+    Utc,
+    /// As dates in the time zone of this machine, with its offset.
+    Local,
+}
 
 /// How times are told.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
     /// The time of telling.
     pub now: Timestamp,
-    /// Whether times are told as dates.
-    pub utc: bool,
+    /// As what they are told.
+    pub times: Times,
 }
 
 impl Moment {
+    /// Times as what is left, or how long ago.
+    pub fn relative(now: Timestamp) -> Self {
+        Self { now, times: Times::Relative }
+    }
+
     /// A deadline: `4h 12m left`, or `3m ago` once it has passed.
     pub fn deadline(&self, time: &str) -> String {
         self.told(time, |milliseconds| match milliseconds {
@@ -32,8 +50,11 @@ impl Moment {
 
     fn told(&self, text: &str, tell: impl Fn(i64) -> String) -> String {
         match Timestamp::parse(text) {
-            Ok(time) if self.utc => date(time),
-            Ok(time) => tell(time.as_millisecond() - self.now.as_millisecond()),
+            Ok(time) => match self.times {
+                Times::Relative => tell(time.as_millisecond() - self.now.as_millisecond()),
+                Times::Utc => date(time),
+                Times::Local => date_in(time, TimeZone::system()),
+            },
             // A service that is not ours may say anything.
             Err(_) => countersign_core::text::escaped_line(text),
         }
@@ -44,6 +65,14 @@ impl Moment {
 fn date(time: Timestamp) -> String {
     let seconds: String = time.to_string().chars().take(19).collect();
     format!("{} UTC", seconds.replace('T', " "))
+}
+
+/// `2026-01-31 10:30:00 +01:00`. The offset is that of the date, whatever it is today.
+fn date_in(time: Timestamp, zone: TimeZone) -> String {
+    match jiff::Timestamp::from_millisecond(time.as_millisecond()) {
+        Ok(instant) => instant.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S %:z").to_string(),
+        Err(_) => date(time),
+    }
 }
 
 /// `45s`, `12m`, `4h 12m` or `3d 4h`; rounded down, so that nobody is promised more than there is.
@@ -65,7 +94,7 @@ mod tests {
     #[test]
     fn times_are_told_as_people_do() {
         let now = Timestamp::parse("2026-01-31T09:30:00Z").unwrap();
-        let relative = Moment { now, utc: false };
+        let relative = Moment::relative(now);
         for (time, told) in [
             ("2026-01-31T13:42:59Z", "4h 12m left"),
             ("2026-01-31T09:30:45Z", "45s left"),
@@ -76,7 +105,18 @@ mod tests {
         ] {
             assert_eq!(relative.deadline(time), told, "{time}");
         }
-        let absolute = Moment { now, utc: true };
+        let absolute = Moment { now, times: Times::Utc };
         assert_eq!(absolute.deadline("2026-01-31T13:42:59.999Z"), "2026-01-31 13:42:59 UTC");
+    }
+
+    #[test]
+    fn a_local_time_shows_the_offset_of_its_own_date() {
+        let zone = TimeZone::get("Europe/Vienna").unwrap();
+        for (time, told) in [
+            ("2026-01-31T13:42:59.999Z", "2026-01-31 14:42:59 +01:00"),
+            ("2026-07-31T23:00:00Z", "2026-08-01 01:00:00 +02:00"),
+        ] {
+            assert_eq!(date_in(Timestamp::parse(time).unwrap(), zone.clone()), told);
+        }
     }
 }

@@ -140,7 +140,7 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Exit> {
     report.changed.sort_by_key(|changed| (changed.outcome.is_none(), changed.terms.is_empty()));
     session.show(&report, |view| view.report(&report))?;
     match report.ending_differently() {
-        1.. if arguments.fail_on_change && session.is_json() => Err(Exit::from(report.verdict())),
+        1.. if arguments.fail_on_change && session.output.is_document() => Err(Exit::from(report.verdict())),
         1.. if arguments.fail_on_change => Err(Exit::told()),
         _ => Ok(()),
     }
@@ -398,7 +398,7 @@ mod tests {
 
     fn shown(report: &Report) -> String {
         let now = Timestamp::parse("2026-01-31T09:30:00Z").unwrap();
-        let moment = Moment { now, utc: false };
+        let moment = Moment::relative(now);
         View { terminal: Terminal::plain(), moment, width: show::WIDTH }.report(report)
     }
 

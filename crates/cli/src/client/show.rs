@@ -159,20 +159,18 @@ impl View {
         }
     }
 
-    /// A list: two lines for each request, because a name that is cut off could be another's.
+    /// A list: a line for each request. Nothing is cut off, because what is cut off could be another's
+    /// name; a line may be wider than the screen.
     pub fn list(&self, list: &ListBody) -> String {
-        let mut text = String::new();
-        let length = short_length(list.items.iter().map(|item| item.request_id.as_str()));
-        for item in &list.items {
-            self.summary(&mut text, item, length);
-        }
+        let mut text = self.table(list);
         let count = list.items.len();
         let more = match &list.next_cursor {
             Some(cursor) => format!("; more with --all, or --cursor {}", escaped_line(cursor)),
             None => String::new(),
         };
         let noun = if count == 1 { "request" } else { "requests" };
-        let _ = writeln!(text, "{}", self.terminal.paint(Tone::Quiet, &format!("{count} {noun}{more}")));
+        let _ =
+            writeln!(text, "{}", self.terminal.paint(Tone::Quiet, &format!("{count} {noun} shown{more}")));
         if list.damaged > 0 {
             let rows = if list.damaged == 1 { "1 row" } else { &format!("{} rows", list.damaged) };
             let left_out = format!("{rows} left out: damaged; the service's log names the requests");
@@ -181,9 +179,58 @@ impl View {
         text
     }
 
-    fn summary(&self, text: &mut String, item: &SummaryBody, length: usize) {
-        let id: String = item.request_id.chars().take(length).collect();
-        let paint = |tone, text: &str| self.terminal.paint(tone, text);
+    /// The requests of a list under a header, if there are any.
+    fn table(&self, list: &ListBody) -> String {
+        const HEADER: [&str; 10] = [
+            "ID",
+            "RISK",
+            "STATUS",
+            "APPROVALS",
+            "ENVIRONMENT",
+            "WHEN",
+            "OPERATION",
+            "INSTANCE",
+            "REQUESTER",
+            "BLOCKED",
+        ];
+        if list.items.is_empty() {
+            return String::new();
+        }
+        let rows: Vec<[String; 10]> = list.items.iter().map(|item| self.row(item)).collect();
+        let columns = |text: &str| text.chars().map(|c| c.width().unwrap_or(1)).sum::<usize>();
+        let is_blocked = rows.iter().any(|[.., blocked]| !blocked.is_empty());
+        let mut width = HEADER.map(str::len);
+        for row in &rows {
+            for (width, cell) in width.iter_mut().zip(row) {
+                *width = columns(cell).max(*width);
+            }
+        }
+        let line = |cells: [&str; 10], tones: [Option<Tone>; 10]| {
+            let shown = if is_blocked { 10 } else { 9 };
+            let cells = cells.into_iter().zip(tones).zip(width).take(shown).map(|((cell, tone), width)| {
+                let padding = " ".repeat(width.saturating_sub(columns(cell)));
+                tone.map_or(cell.to_owned(), |tone| self.terminal.paint(tone, cell)) + &padding
+            });
+            let line = cells.collect::<Vec<_>>().join("  ");
+            format!("{}\n", line.trim_end_matches(' '))
+        };
+        let mut text = line(HEADER, [Some(Tone::Quiet); 10]);
+        for (row, item) in rows.iter().zip(&list.items) {
+            let mut tones = [None; 10];
+            let painted = [
+                Some(Tone::Strong),
+                risk_tone(&item.risk_level),
+                Some(status_tone(&item.status)),
+                None,
+                environment_tone(&item.environment),
+            ];
+            tones.iter_mut().zip(painted).for_each(|(tone, painted)| *tone = painted);
+            text.push_str(&line(row.each_ref().map(String::as_str), tones));
+        }
+        text
+    }
+
+    fn row(&self, item: &SummaryBody) -> [String; 10] {
         let when = match (item.status.as_str(), &item.execute_by) {
             ("pending", _) => self.moment.deadline(&item.expires_at),
             ("approved", Some(time)) => self.moment.deadline(time),
@@ -192,31 +239,18 @@ impl View {
                 None => self.moment.past(&item.requested_at),
             },
         };
-        let _ = writeln!(
-            text,
-            "{}  {} {} {}/{}  {}  {when}",
-            paint(Tone::Strong, &escaped_line(&id)),
-            paint(
-                risk_tone(&item.risk_level).unwrap_or(Tone::Quiet),
-                &format!("{:<6}", escaped_line(&item.risk_level))
-            ),
-            paint(status_tone(&item.status), &format!("{:<9}", escaped_line(&item.status))),
-            item.approvals_received,
-            item.approvals_required,
+        [
+            escaped_line(&item.request_id),
+            escaped_line(&item.risk_level),
+            escaped_line(&item.status),
+            format!("{}/{}", item.approvals_received, item.approvals_required),
             escaped_line(&item.environment),
-        );
-        let what = format!(
-            "{} on {}, by {}",
+            when,
             escaped_line(&item.operation_type),
             escaped_line(&item.instance_id),
-            escaped_line(&item.requested_by)
-        );
-        let blocked = item.blocked_by.iter().map(|reason| escaped_line(&format!("blocked: {reason}")));
-        for line in
-            std::iter::once(what).chain(blocked).flat_map(|what| wrapped(&what, self.width.saturating_sub(4)))
-        {
-            let _ = writeln!(text, "    {line}");
-        }
+            escaped_line(&item.requested_by),
+            escaped_line(&item.blocked_by.join("; ")),
+        ]
     }
 
     /// An audit trail, oldest first.
@@ -428,7 +462,7 @@ mod tests {
 
     fn shown(changes: serde_json::Value) -> String {
         let now = Timestamp::parse("2026-01-31T09:30:00Z").unwrap();
-        let moment = Moment { now, utc: false };
+        let moment = Moment::relative(now);
         View { terminal: Terminal::plain(), moment, width: WIDTH }.request(&example(changes))
     }
 

@@ -2,8 +2,9 @@
 
 use crate::client::arguments::SimulateArguments;
 use crate::client::command::{Session, draft};
-use crate::client::connection::problem_in_lines;
 use crate::client::moment::Moment;
+use crate::client::operations;
+use crate::client::refusal::problem_in_lines;
 use crate::client::show::{self, View, environment_tone, risk_tone, status_tone};
 use crate::client::terminal::Tone;
 use crate::exit::Exit;
@@ -22,6 +23,9 @@ pub fn run(arguments: &SimulateArguments) -> Result<(), Exit> {
     let body = draft(&arguments.draft)?;
     let simulation: SimulateBody = session.connection.ask("/v1/approvals/simulate", &body)?;
     session.show(&simulation, |view| view.simulation(&simulation))?;
+    if let Some(note) = operations::unlisted(&simulation.rules, &simulation.operation_type) {
+        session.note(&note);
+    }
     end(&simulation)
 }
 
@@ -129,6 +133,7 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::moment::Times;
     use crate::client::terminal::Terminal;
     use serde_json::{Value, json};
 
@@ -151,16 +156,16 @@ mod tests {
         serde_json::from_value(body).unwrap()
     }
 
-    fn shown(simulation: &SimulateBody, utc: bool) -> String {
+    fn shown(simulation: &SimulateBody, times: Times) -> String {
         // The clock here is wrong, which must not matter.
         let now = Timestamp::parse("2026-01-30T00:00:00Z").unwrap();
-        let view = View { terminal: Terminal::plain(), moment: Moment { now, utc }, width: show::WIDTH };
+        let view = View { terminal: Terminal::plain(), moment: Moment { now, times }, width: show::WIDTH };
         view.simulation(simulation)
     }
 
     #[test]
     fn a_simulation_says_what_would_be_demanded_and_by_what() {
-        let text = shown(&simulation(json!({})), false);
+        let text = shown(&simulation(json!({})), Times::Relative);
         let expected = [
             "reboot on production-db-01",
             "could be made; nothing has been",
@@ -182,7 +187,7 @@ mod tests {
         ];
         let lines: Vec<_> = text.lines().take(expected.len()).collect();
         assert_eq!(lines, expected);
-        let dates = shown(&simulation(json!({})), true);
+        let dates = shown(&simulation(json!({})), Times::Utc);
         assert!(dates.contains("2026-02-03 09:30:00 UTC to decide"), "{dates}");
         assert_eq!(end(&simulation(json!({}))), Ok(()));
     }
@@ -193,7 +198,7 @@ mod tests {
             "status": "approved", "approvals_required": 0, "slots": [], "risk_level": "low",
             "execute_by": "2026-02-01T09:30:00.000Z",
         }));
-        let text = shown(&low, false);
+        let text = shown(&low, Times::Relative);
         assert!(text.contains("Begins as     approved\n"), "{text}");
         assert!(text.contains("Approvals     none\nDeadlines     1d 0h left to start\n"), "{text}");
         assert!(!text.contains("\nPending"), "{text}");
@@ -213,7 +218,7 @@ mod tests {
                 { "code": "too_many_pending", "detail": "50 are pending", "reasons": [] },
             ],
         }));
-        let text = shown(&refused, false);
+        let text = shown(&refused, Times::Relative);
         let expected = "could not be made\n\n\
             Refused       refused for 2 reasons (not_permitted)\n              \
               why: not at night\n              \
@@ -251,7 +256,7 @@ mod tests {
             "refusals": [{ "code": evil, "detail": evil, "reasons": [evil, evil],
                            "errors": [{ "pointer": evil, "message": evil }] }],
         }));
-        let text = shown(&simulation, false);
+        let text = shown(&simulation, Times::Relative);
         show::check_fits(&text);
         assert!(!text.lines().any(|line| line.starts_with("Approvals     none")), "{text}");
         assert!(!end(&simulation).unwrap_err().message.contains('\u{1b}'));

@@ -11,6 +11,7 @@ pub struct Terminal {
     is_interactive: bool,
     has_screen: bool,
     is_terminal: bool,
+    is_live: bool,
     rows: usize,
 }
 
@@ -58,6 +59,7 @@ impl Terminal {
             is_interactive: is_terminal && std::io::stdin().is_terminal(),
             has_screen: is_terminal && std::io::stdin().is_terminal() && !is_dumb,
             is_terminal,
+            is_live: std::io::stderr().is_terminal() && !is_dumb,
             rows: if is_terminal { rows } else { usize::MAX },
         }
     }
@@ -69,6 +71,7 @@ impl Terminal {
             is_interactive: false,
             has_screen: false,
             is_terminal: false,
+            is_live: false,
             rows: usize::MAX,
         }
     }
@@ -87,6 +90,11 @@ impl Terminal {
     /// Whether there is somebody, and a screen on which anything can be drawn anywhere.
     pub fn has_screen(self) -> bool {
         self.has_screen
+    }
+
+    /// Whether a line on stderr can be drawn again in its place.
+    pub fn is_live(self) -> bool {
+        self.is_live
     }
 
     /// How many columns a message may take: a program that reads it looks for whole lines.

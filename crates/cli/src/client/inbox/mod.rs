@@ -14,6 +14,7 @@ pub mod worker;
 
 use crate::client::arguments::InboxArguments;
 use crate::client::command::Session;
+use crate::client::moment::Times;
 use crate::client::terminal::Terminal;
 use crate::exit::Exit;
 use countersign_api::wire::ListBody;
@@ -56,10 +57,10 @@ pub fn run(arguments: &InboxArguments) -> Result<(), Exit> {
         is_once: arguments.once,
         is_continuous: arguments.continuous,
     };
-    if session.is_json() || !session.terminal.has_screen() {
+    if !session.output.is_for_people() || !session.terminal.has_screen() {
         return print(&session, &settings);
     }
-    on_screen(session, settings, arguments.connection.utc)
+    on_screen(session, settings, arguments.connection.times())
 }
 
 /// What there is, as `list` prints it.
@@ -70,7 +71,7 @@ fn print(session: &Session, settings: &Settings) -> Result<(), Exit> {
     session.show(&list, |view| view.list(&list))
 }
 
-fn on_screen(session: Session, settings: Settings, utc: bool) -> Result<(), Exit> {
+fn on_screen(session: Session, settings: Settings, times: Times) -> Result<(), Exit> {
     let (sender, events) = channel();
     let terminal = session.terminal;
     let session = Arc::new(session);
@@ -79,7 +80,7 @@ fn on_screen(session: Session, settings: Settings, utc: bool) -> Result<(), Exit
     let mut state = State::new(settings, session.host.now());
     let end = {
         let mut window = Window::open()?;
-        play(&mut window, &mut state, Screen { terminal, utc }, &session, &workers, &events)
+        play(&mut window, &mut state, Screen { terminal, times }, &session, &workers, &events)
     };
     end.and(last_words(terminal, &state))
 }

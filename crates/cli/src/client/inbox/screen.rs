@@ -6,7 +6,7 @@
 use super::input::Rows;
 use super::open::{Mode, Open, Page, Verb};
 use super::state::State;
-use crate::client::moment::Moment;
+use crate::client::moment::{Moment, Times};
 use crate::client::show::{self, View, broken, environment_tone, risk_tone, short_length, wrapped};
 use crate::client::terminal::{Terminal, Tone};
 use countersign_api::wire::SummaryBody;
@@ -32,7 +32,7 @@ pub struct Screen {
     /// Colours, or none.
     pub terminal: Terminal,
     /// Whether times are told as dates.
-    pub utc: bool,
+    pub times: Times,
 }
 
 /// What stands below the request or the list.
@@ -50,7 +50,7 @@ impl Screen {
         let (width, height) = (usize::from(area.width), usize::from(area.height));
         let view = View {
             terminal: self.terminal,
-            moment: Moment { now: state.now, utc: self.utc },
+            moment: Moment { now: state.now, times: self.times },
             width: width.min(show::WIDTH),
         };
         let top = self.top(state, width);

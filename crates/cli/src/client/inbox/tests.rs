@@ -4,6 +4,7 @@ use super::event::{Effect, Event, Given, Key};
 use super::open::{Decision, Mode, Page, Verb};
 use super::screen::Screen;
 use super::state::{Settings, State};
+use crate::client::moment::Times;
 use crate::client::terminal::Terminal;
 use crate::exit::Exit;
 use countersign_api::wire::{RequestBody, SummaryBody};
@@ -109,7 +110,7 @@ impl Inbox {
     /// Draws; gives the screen as lines.
     fn draw(&mut self) -> Vec<String> {
         let mut terminal = ratatui::Terminal::new(TestBackend::new(self.size.0, self.size.1)).unwrap();
-        let screen = Screen { terminal: self.terminal, utc: false };
+        let screen = Screen { terminal: self.terminal, times: Times::Relative };
         let mut page = Page::default();
         terminal.draw(|frame| page = screen.draw(frame, &self.state)).unwrap();
         self.state.drawn(page);

@@ -1,0 +1,80 @@
+//! What a service may answer: an answer is believed as far as it names the requests that were asked for.
+
+use countersign_api::wire::{EventsBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody};
+use countersign_core::ids::RequestId;
+use serde::de::DeserializeOwned;
+
+/// An answer of the service.
+pub trait Answer: DeserializeOwned {
+    /// The ids of the requests that it names, as it names them.
+    fn request_ids(&self) -> Vec<&str>;
+
+    /// Whether each id is one, written as ids are, and is the one that was asked for.
+    fn is_about(&self, asked: Option<RequestId>) -> bool {
+        self.request_ids().into_iter().all(|id| match (RequestId::parse(id), asked) {
+            (Ok(parsed), None) => parsed.to_string() == id,
+            (Ok(parsed), Some(asked)) => parsed == asked && parsed.to_string() == id,
+            (Err(_), _) => false,
+        })
+    }
+}
+
+impl Answer for RequestBody {
+    fn request_ids(&self) -> Vec<&str> {
+        vec![&self.request_id]
+    }
+}
+
+impl Answer for ExplainBody {
+    fn request_ids(&self) -> Vec<&str> {
+        vec![&self.request_id]
+    }
+}
+
+impl Answer for ListBody {
+    fn request_ids(&self) -> Vec<&str> {
+        self.items.iter().map(|item| item.request_id.as_str()).collect()
+    }
+}
+
+impl Answer for EventsBody {
+    fn request_ids(&self) -> Vec<&str> {
+        self.items.iter().map(|event| event.request_id.as_str()).collect()
+    }
+}
+
+impl Answer for SimulateBody {
+    fn request_ids(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+impl Answer for HealthBody {
+    fn request_ids(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+/// The request that a path of the API names: `/v1/approvals/ID`, and what is below.
+pub fn named_in(path: &str) -> Option<RequestId> {
+    let rest = path.strip_prefix("/v1/approvals/")?;
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    RequestId::parse(rest.get(..end)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_the_request_that_its_answer_must_be_about() {
+        let id = "01930000-0000-4000-8000-0000000000aa";
+        for below in ["", "/events", "/execution", "?x=y"] {
+            let named = named_in(&format!("/v1/approvals/{id}{below}"));
+            assert_eq!(named.map(|id| id.to_string()).as_deref(), Some(id), "{below}");
+        }
+        for path in ["/v1/approvals", "/v1/approvals?limit=1", "/v1/approvals/simulate", "/health"] {
+            assert_eq!(named_in(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Waiting until a request is decided: what happens meanwhile is told on stderr, lost connections are
+//! made again, and Ctrl-C ends the waiting and nothing else.
+
+use crate::client::command::{Session, Standing};
+use crate::client::moment::Moment;
+use crate::client::show::{View, approvals, broken};
+use crate::document;
+use crate::exit::Exit;
+use countersign_api::wire::RequestBody;
+use countersign_app::host::Host as _;
+use countersign_core::text::escaped_line;
+use serde_json::json;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+/// How often the service is asked.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// How often the line is drawn again: the time that is left goes by.
+const REDRAW: Duration = Duration::from_secs(1);
+
+/// What happens while somebody waits.
+enum Event {
+    /// The service was asked.
+    Asked(Result<Box<RequestBody>, Exit>),
+    /// Ctrl-C.
+    Interrupted,
+}
+
+/// Waits for a decision, at most so long.
+///
+/// # Errors
+/// When the person has enough (130), or the service refuses to say.
+pub fn decided(session: &Arc<Session>, request: RequestBody, seconds: u32) -> Result<Standing, Exit> {
+    let mut request = request;
+    if request.status != "pending" {
+        return Ok(ended(request));
+    }
+    let end = session.host.elapsed() + Duration::from_secs(u64::from(seconds));
+    let (sender, events) = channel();
+    listen_for_interrupt(sender.clone())?;
+    ask(session, &request.request_id, sender)?;
+    let mut line = Line::new(session);
+    let mut lost = None;
+    while request.status == "pending" {
+        let left = end.saturating_sub(session.host.elapsed());
+        if left.is_zero() {
+            line.end();
+            let timed_out = format!("{} is still pending; {}", request.request_id, how_to_go_on(&request));
+            return Ok(Standing { request, end: Err(Exit::timed_out(timed_out)) });
+        }
+        line.tell(&request, lost.as_ref(), left);
+        match events.recv_timeout(left.min(REDRAW)) {
+            Ok(Event::Asked(Ok(answer))) => (request, lost) = (*answer, None),
+            Ok(Event::Asked(Err(exit))) if exit.is_passing => lost = Some(exit),
+            Ok(Event::Asked(Err(exit))) => {
+                line.end();
+                return Err(Exit {
+                    message: format!("{}\n  {}", exit.message, how_to_go_on(&request)),
+                    ..exit
+                });
+            }
+            Ok(Event::Interrupted) => {
+                line.end();
+                let id = &request.request_id;
+                let message =
+                    format!("{id} is still pending, and nobody waits any more; {}", how_to_go_on(&request));
+                return Err(Exit::interrupted(message));
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Exit::from("a thread of the waiting has ended; this is a bug".to_owned()));
+            }
+        }
+    }
+    line.end();
+    Ok(ended(request))
+}
+
+/// What has become of a request; what did not become approved is a refusal.
+fn ended(request: RequestBody) -> Standing {
+    let id = &request.request_id;
+    let end = match request.status.as_str() {
+        "approved" | "executing" | "executed" | "failed" => Ok(()),
+        "rejected" | "expired" | "cancelled" => Err(Exit::refused(format!("{id} is {}", request.status))),
+        other => Err(Exit::from(format!("{id} is {}, which is no status", escaped_line(other)))),
+    };
+    Standing { request, end }
+}
+
+fn how_to_go_on(request: &RequestBody) -> String {
+    let id = &request.request_id;
+    format!("`countersign get {id} --wait 2h` waits on, `countersign cancel {id}` gives it up")
+}
+
+/// Asks every now and then, until nobody listens.
+fn ask(session: &Arc<Session>, id: &str, events: Sender<Event>) -> Result<(), Exit> {
+    let (session, path) = (Arc::clone(session), format!("/v1/approvals/{id}"));
+    let ask = move || {
+        loop {
+            std::thread::sleep(INTERVAL);
+            let answer = session.connection.get::<RequestBody>(&path, &[]).map(Box::new);
+            if events.send(Event::Asked(answer)).is_err() {
+                return;
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("wait-calls".to_owned()).spawn(ask);
+    thread.map(drop).map_err(|error| Exit::from(format!("thread: {error}")))
+}
+
+fn listen_for_interrupt(events: Sender<Event>) -> Result<(), Exit> {
+    let failed = |error: std::io::Error| Exit::from(format!("signals: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let mut interrupts = {
+        let _guard = runtime.enter();
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()).map_err(failed)?
+    };
+    let listen = move || {
+        if runtime.block_on(interrupts.recv()).is_some() {
+            // Whoever waited may have been answered at the same moment.
+            let _ = events.send(Event::Interrupted);
+        }
+    };
+    let thread = std::thread::Builder::new().name("wait-signals".to_owned()).spawn(listen);
+    thread.map(drop).map_err(failed)
+}
+
+/// The line on stderr that says where the request stands: drawn again in its place on a terminal, printed
+/// when something has changed elsewhere, and JSON when the answer is.
+struct Line<'a> {
+    session: &'a Session,
+    told: Option<String>,
+}
+
+impl<'a> Line<'a> {
+    fn new(session: &'a Session) -> Self {
+        Self { session, told: None }
+    }
+
+    fn tell(&mut self, request: &RequestBody, lost: Option<&Exit>, left: Duration) {
+        let is_first = self.told.is_none();
+        let view = self.session.view();
+        let what = news(request, lost);
+        let mut stderr = std::io::stderr().lock();
+        // Nothing is lost if it cannot be written.
+        let _ = if self.session.output.is_document() {
+            if self.told.as_ref() == Some(&what) {
+                return;
+            }
+            let line = document::json_line(&json!({ "waiting": {
+                "request_id": request.request_id, "status": request.status,
+                "approvals_received": request.approvals_received,
+                "approvals_required": request.approvals_required,
+                "approved_by": request.approved_by, "lost": lost.map(|exit| &exit.message),
+            } }));
+            writeln!(stderr, "{}", line.unwrap_or_default())
+        } else if self.session.terminal.is_live() {
+            if is_first {
+                // The id stays where it can be copied, whatever comes after it.
+                let _ = writeln!(stderr, "{}", request.request_id);
+            }
+            let times = format!("{what}; {}; waiting {} more", deadline(&view, request), lasting(left));
+            let line = broken(&times, columns().saturating_sub(1)).into_iter().next().unwrap_or_default();
+            write!(stderr, "\r\u{1b}[K{line}").and_then(|()| stderr.flush())
+        } else if self.told.as_ref() != Some(&what) {
+            let times = format!("{}; waiting {} more", deadline(&view, request), lasting(left));
+            writeln!(stderr, "{}: {what}; {times}", request.request_id)
+        } else {
+            Ok(())
+        };
+        self.told = Some(what);
+    }
+
+    /// Leaves the line empty for what comes next.
+    fn end(&self) {
+        if self.told.is_some() && self.session.terminal.is_live() && !self.session.output.is_document() {
+            let _ = write!(std::io::stderr(), "\r\u{1b}[K");
+        }
+    }
+}
+
+/// `pending, 1 of 2 approvals (bob@example.com)`.
+fn news(request: &RequestBody, lost: Option<&Exit>) -> String {
+    let who = match request.approved_by.as_slice() {
+        [] => String::new(),
+        who => format!(" ({})", who.join(", ")),
+    };
+    let news = escaped_line(&format!("{}, {}{who}", request.status, approvals(request)));
+    match lost {
+        Some(exit) => {
+            let why = escaped_line(exit.message.lines().next().unwrap_or_default());
+            format!("{news}; asking again: {why}")
+        }
+        None => news,
+    }
+}
+
+fn deadline(view: &View, request: &RequestBody) -> String {
+    format!("{} to decide", view.moment.deadline(&request.expires_at))
+}
+
+fn lasting(left: Duration) -> String {
+    Moment::lasting(u32::try_from(left.as_secs()).unwrap_or(u32::MAX))
+}
+
+fn columns() -> usize {
+    terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(width, _)| usize::from(width.0))
+}

@@ -1,0 +1,105 @@
+//! Examples of each command, for its help and its manual page. A test parses every one.
+
+/// `countersign serve`.
+pub const SERVE: &str = "Examples:
+  countersign serve
+  countersign serve --listen 127.0.0.1:9443 --tls-cert chain.pem --tls-key key.pem --policy-dir policy";
+/// `countersign token`.
+pub const TOKEN: &str = "Examples:
+  countersign token ann@example.com
+  countersign token bob@example.com --groups approver --ttl 1h > bob.token";
+/// `countersign create`.
+pub const CREATE: &str = "Examples:
+  countersign create reboot production-db-01 -e production -m 'it hangs'
+  countersign create modify_storage orders-db -e production -m 'the disk is nearly full' -p @parameters.json --wait 2h
+  countersign create reboot dev-db-01 -e non-production -m 'it hangs' -o id";
+/// `countersign simulate`.
+pub const SIMULATE: &str = "Examples:
+  countersign simulate reboot production-db-01 -e production -m 'what would it take?'";
+/// `countersign list`.
+pub const LIST: &str = "Examples:
+  countersign list
+  countersign list --status pending,approved --risk high --environment production
+  countersign list --status rejected,expired --from 2026-01-01 --to 2026-01-31 --local
+  countersign list --all -o id";
+/// `countersign get`.
+pub const GET: &str = "Examples:
+  countersign get 0193a5c2
+  countersign get 0193a5c2 77e1b2f0 --json
+  countersign get 0193a5c2 --wait 2h";
+/// `countersign explain`.
+pub const EXPLAIN: &str = "Examples:
+  countersign explain 0193a5c2";
+/// `countersign approve`.
+pub const APPROVE: &str = "Examples:
+  countersign approve 0193a5c2
+  countersign approve 0193a5c2 77e1b2f0 --yes -m 'the metrics show it'";
+/// `countersign reject`.
+pub const REJECT: &str = "Examples:
+  countersign reject 0193a5c2 --reason 'not during the sale'";
+/// `countersign inbox`.
+pub const INBOX: &str = "Examples:
+  countersign inbox
+  countersign inbox --filter production --continuous";
+/// `countersign withdraw`.
+pub const WITHDRAW: &str = "Examples:
+  countersign withdraw 0193a5c2 --reason 'the replica is behind'";
+/// `countersign cancel`.
+pub const CANCEL: &str = "Examples:
+  countersign cancel 0193a5c2 --reason 'it came back by itself'";
+/// `countersign comment`.
+pub const COMMENT: &str = "Examples:
+  countersign comment 0193a5c2 'who is on call tonight?'";
+/// `countersign events`.
+pub const EVENTS: &str = "Examples:
+  countersign events 0193a5c2
+  countersign events 0193a5c2 --json | jq .verified";
+/// `countersign start`.
+pub const START: &str = "Examples:
+  countersign start 0193a5c2
+  countersign start 0193a5c2 --json | jq -r .execution_id";
+/// `countersign finish`.
+pub const FINISH: &str = "Examples:
+  countersign finish 0193a5c2 succeeded
+  countersign finish 0193a5c2 failed --result @result.json --actual-cost 12.5";
+/// `countersign operations`.
+pub const OPERATIONS: &str = "Examples:
+  countersign operations
+  countersign operations --policy-dir policy --json";
+/// `countersign whoami`.
+pub const WHOAMI: &str = "Examples:
+  countersign whoami";
+/// `countersign login`.
+pub const LOGIN: &str = "Examples:
+  countersign login --profile prod";
+/// `countersign logout`.
+pub const LOGOUT: &str = "Examples:
+  countersign logout --profile prod";
+/// `countersign config`.
+pub const CONFIG: &str = "Examples:
+  countersign config set-profile prod --url https://approvals.example.com
+  countersign config use prod";
+/// `countersign doctor`.
+pub const DOCTOR: &str = "Examples:
+  countersign doctor
+  countersign doctor --profile prod --json";
+/// `countersign policy`.
+pub const POLICY: &str = "Examples:
+  countersign policy check policy --deny-warnings
+  countersign policy test policy";
+/// `countersign outbox`.
+pub const OUTBOX: &str = "Examples:
+  countersign outbox list
+  countersign outbox replay --all --table approvals-outbox-prod";
+/// `countersign verify`.
+pub const VERIFY: &str = "Examples:
+  countersign verify 0193a5c2
+  countersign verify --all --data-dir ./countersign-data --log serve.log";
+/// `countersign completions`.
+pub const COMPLETIONS: &str = "Examples:
+  countersign completions bash > ~/.local/share/bash-completion/completions/countersign";
+/// `countersign man`.
+pub const MAN: &str = "Examples:
+  countersign man | man -l -
+  countersign man approve
+  countersign man --out ~/.local/share/man/man1";

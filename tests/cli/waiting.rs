@@ -1,0 +1,112 @@
+//! Waiting for a decision.
+
+use crate::strangers::Stranger;
+use crate::{BINARY, Person};
+use countersign_e2e::program::Program;
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+fn start() -> (tempfile::TempDir, Program) {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(BINARY, directory.path());
+    (directory, program)
+}
+
+fn spawn(person: &Person, arguments: &[&str]) -> Child {
+    let mut command = Command::new(BINARY);
+    command.args(arguments).env_clear().envs(&person.variables);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+const CREATE: [&str; 8] = ["create", "reboot", "production-db-01", "-e", "production", "-m", "why", "--wait"];
+
+fn interrupt(child: &Child) {
+    let ended = Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().unwrap();
+    assert!(ended.success());
+}
+
+#[test]
+fn whoever_waits_is_told_the_id_at_once_and_each_approval() {
+    let (_directory, program) = start();
+    let ann = Person::of(&program, "ann", "developer");
+    let mut waiting = spawn(&ann, &[&CREATE[..], &["2m"]].concat());
+    let mut stderr = BufReader::new(waiting.stderr.take().unwrap()).lines();
+    let first = stderr.next().unwrap().unwrap();
+    let id = first[..36].to_owned();
+    assert!(first.contains(": pending, 0 of 2 approvals; ") && first.contains("waiting 1m more"), "{first}");
+    Person::of(&program, "bob", "approver").run(&["approve", &id, "--yes"]).expect(0, "1 of 2");
+    let second = stderr.next().unwrap().unwrap();
+    assert!(second.contains("pending, 1 of 2 approvals (bob@example.com)"), "{second}");
+    Person::of(&program, "carol", "approver").run(&["approve", &id, "--yes"]).expect(0, "2 of 2");
+    assert_eq!(waiting.wait().unwrap().code(), Some(0));
+    let mut stdout = String::new();
+    waiting.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+    assert!(stdout.contains(&id) && stdout.contains("approved, 2 of 2 approvals"), "{stdout}");
+}
+
+#[test]
+fn an_interrupt_ends_the_waiting_alone_and_says_how_to_go_on() {
+    let (_directory, program) = start();
+    let ann = Person::of(&program, "ann", "developer");
+    for format in ["table", "json"] {
+        let mut waiting = spawn(&ann, &[&CREATE[..], &["2m", "-o", format]].concat());
+        let mut stderr = BufReader::new(waiting.stderr.take().unwrap()).lines();
+        let first = stderr.next().unwrap().unwrap();
+        interrupt(&waiting);
+        let last = stderr.next().unwrap().unwrap();
+        assert_eq!(waiting.wait().unwrap().code(), Some(130), "{last}");
+        let id = if format == "json" {
+            let first: Value = serde_json::from_str(&first).unwrap();
+            assert_eq!(first["waiting"]["approvals_required"], 2, "{first}");
+            let last: Value = serde_json::from_str(&last).unwrap();
+            assert_eq!(last["error"]["code"], "interrupted", "{last}");
+            first["waiting"]["request_id"].as_str().unwrap().to_owned()
+        } else {
+            assert!(last.contains("--wait 2h` waits on, `countersign cancel"), "{last}");
+            first[..36].to_owned()
+        };
+        ann.run(&["get", &id]).expect(0, "pending");
+    }
+}
+
+fn request(status: &str) -> Value {
+    json!({
+        "request_id": "01930000-0000-4000-8000-0000000000aa", "status": status, "operation_type": "reboot",
+        "instance_id": "dev-db-01", "environment": "production", "risk_level": "high",
+        "requested_by": "ann@example.com", "requested_at": "2026-01-01T00:00:00.000Z", "justification": "why",
+        "requester_groups": [], "approvals_required": 1, "slots": [], "digest_required": false, "rules": [],
+        "approvals_received": 0, "approved_by": [], "expires_at": "2099-01-01T00:00:00.000Z", "comments": [],
+        "decisions": [], "version": 1, "policy_version": "", "audit_head": "",
+    })
+}
+
+#[test]
+fn a_connection_that_is_lost_is_made_again() {
+    let turn = AtomicUsize::new(0);
+    let stranger = Stranger::serving(move |_| match turn.fetch_add(1, Ordering::SeqCst) {
+        0 => (200, request("pending").to_string()),
+        1 => (0, String::new()),
+        2 => (502, "<html>Bad Gateway</html>".to_owned()),
+        _ => (200, request("approved").to_string()),
+    });
+    let ann = Person::at(&stranger.base(), Some("token".to_owned()));
+    let ended = ann.run(&["get", "01930000-0000-4000-8000-0000000000aa", "--wait", "1m"]);
+    ended.expect(0, "approved, 0 of 1");
+    ended.expect(0, "asking again: ");
+    assert_eq!(stranger.requests().len(), 4);
+}
+
+/// Only what is approved may be started: anything else is no success.
+#[test]
+fn what_is_no_status_is_not_taken_for_an_approval() {
+    for (status, code) in
+        [("aproved", 1), ("Approved", 1), ("", 1), ("rejected", 3), ("expired", 3), ("approved", 0)]
+    {
+        let stranger = Stranger::answering(200, &request(status).to_string());
+        let ann = Person::at(&stranger.base(), Some("token".to_owned()));
+        let ended = ann.run(&["get", "01930000-0000-4000-8000-0000000000aa", "--wait", "1m"]);
+        assert_eq!(ended.code, code, "{status}: {ended:?}");
+    }
+}
