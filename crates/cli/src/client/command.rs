@@ -8,7 +8,7 @@ use crate::client::connection::Connection;
 use crate::client::moment::{Moment, Times};
 use crate::client::operations;
 use crate::client::output::Output;
-use crate::client::show::{self, View};
+use crate::client::show::View;
 use crate::client::terminal::Terminal;
 use crate::client::wait;
 use crate::exit::{Exit, Style};
@@ -75,7 +75,7 @@ impl Session {
         View {
             terminal: self.terminal,
             moment: Moment { now: self.host.now(), times: self.times },
-            width: show::WIDTH,
+            width: self.terminal.width(),
         }
     }
 
