@@ -9,10 +9,11 @@
 mod commands;
 mod decisions;
 mod demands;
-mod login;
 mod documents;
+mod environment;
 mod hostile;
 mod inbox;
+mod login;
 mod policy;
 mod screens;
 mod strangers;

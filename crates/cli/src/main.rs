@@ -1,6 +1,5 @@
 //! The `countersign` binary: one arm per command.
 
-use clap::Parser as _;
 use countersign::arguments::{Arguments, Command};
 use countersign::client::{
     command, complete, config, decide, doctor, explain, inbox, login, manual, operations, simulate,
@@ -15,7 +14,7 @@ fn main() -> ExitCode {
     complete::answer_shell();
     let words: Vec<_> = std::env::args_os().collect();
     let style = Style::asked_for(&words);
-    match Arguments::try_parse_from(&words).map_err(|error| usage(&error, style)).map(run) {
+    match Arguments::read(&words).map_err(|error| usage(&error, style)).map(run) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(exit)) => {
             exit.tell(style);

@@ -3,6 +3,7 @@
 //! Knows nothing of what is in them. What is in a file that another user may write is that user's word, and
 //! a secret in a file that another user may read is none.
 
+use countersign_host::text_file;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
@@ -68,9 +69,9 @@ pub fn read_linked(path: &Path) -> Result<String, Unsuitable> {
 }
 
 fn text_of(mut file: File) -> Result<String, Unsuitable> {
-    let mut text = String::new();
-    file.read_to_string(&mut text)?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(text_file::text_of(bytes)?)
 }
 
 /// Opens a file and checks what was opened, so that it cannot be exchanged in between. A pipe that nobody

@@ -13,6 +13,7 @@ use countersign_app::host::Host as _;
 use countersign_core::request::Status;
 use countersign_core::text::escaped_line;
 use countersign_host::system::SystemHost;
+use countersign_host::text_file;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -421,7 +422,7 @@ pub fn agent(ca_bundle: Option<&Path>, timeout: Duration) -> Result<ureq::Agent,
         .max_redirects(0);
     let Some(path) = ca_bundle else { return Ok(builder.build().into()) };
     let at = |error: &dyn std::fmt::Display| Exit::from(format!("--ca-bundle {}: {error}", path.display()));
-    let pem = std::fs::read(path).map_err(|error| at(&error))?;
+    let pem = text_file::read(path).map_err(|error| at(&error))?;
     let mut certificates = parse_pem(&pem)
         .filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),

@@ -97,7 +97,13 @@ impl Terminal {
 
     /// One without colours and without anybody: what tests and files see.
     pub fn plain() -> Self {
-        Self { has_colour: false, is_interactive: false, has_screen: false, is_terminal: false, is_live: false }
+        Self {
+            has_colour: false,
+            is_interactive: false,
+            has_screen: false,
+            is_terminal: false,
+            is_live: false,
+        }
     }
 
     /// One with colours and nobody: what a test of colours sees.
