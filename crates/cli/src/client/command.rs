@@ -24,6 +24,7 @@ use countersign_identity::claims::{ClaimNames, Claims};
 use countersign_identity::gateway;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 

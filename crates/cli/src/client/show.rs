@@ -499,6 +499,7 @@ pub(crate) fn check_fits(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::moment::Times;
     use countersign_core::timestamp::Timestamp;
     use serde_json::json;
 
@@ -561,7 +562,8 @@ mod tests {
     #[test]
     fn a_narrow_window_has_names_above_what_they_name() {
         let now = Timestamp::parse("2026-01-31T09:30:00Z").unwrap();
-        let view = View { terminal: Terminal::plain(), moment: Moment { now, utc: false }, width: 15 };
+        let view =
+            View { terminal: Terminal::plain(), moment: Moment { now, times: Times::Relative }, width: 15 };
         let text =
             view.request(&example(json!({ "owner": "olga@example.com", "approved_by": ["bob", "eve"] })));
         assert!(

@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use countersign_api::wire::RequestBody;
 use countersign_app::host::Host as _;
 use countersign_core::text::escaped_line;
+use rustix::termios::tcgetwinsize;
 use serde_json::json;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -206,5 +207,5 @@ fn lasting(left: Duration) -> String {
 }
 
 fn columns() -> usize {
-    terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(width, _)| usize::from(width.0))
+    tcgetwinsize(std::io::stderr()).ok().map_or(80, |size| usize::from(size.ws_col)).max(1)
 }
