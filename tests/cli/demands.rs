@@ -238,7 +238,7 @@ fn what_others_write_of_a_request_is_shown_whole_and_moves_nothing() {
         }
     }
     let simulated = ann.run(&reboot("simulate", &["--ticket", HOSTILE, "--rollback-plan", &plan]));
-    simulated.expect(3, "ticket: must be 1 to 128");
+    simulated.expect(3, "ticket: must be 1 to 256");
     assert!(!simulated.stderr.contains('\u{1b}'), "{simulated:?}");
 }
 

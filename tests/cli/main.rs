@@ -9,6 +9,7 @@
 mod commands;
 mod decisions;
 mod demands;
+mod environment;
 mod policy;
 mod strangers;
 mod verify;

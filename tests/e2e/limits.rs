@@ -1,5 +1,6 @@
 //! Every limit of DESIGN section 7: what just fits and what just does not.
 
+use crate::policy::policy_with;
 use countersign_e2e::client::{Answer, Client};
 use countersign_e2e::service::Service;
 use serde_json::{Value, json};
@@ -152,7 +153,8 @@ fn everything_at_its_limit_at_once_still_fits() {
     let key = |number: usize| format!("{number:0>128}");
     let body = json!({
         "operation_type": "a".repeat(128),
-        "instance_id": "i".repeat(128),
+        "instance_id": "i".repeat(512),
+        "ticket": "t".repeat(256),
         "parameters": { "a": "x".repeat(64 * KIB - 8) },
         "environment": "production",
         "justification": "😀".repeat(4000),
@@ -215,14 +217,48 @@ fn a_result_is_16_kib_as_canonical_json() {
 fn identifiers_are_128_characters_of_a_conservative_set() {
     let service = Service::start();
     let ann = service.requester("ann");
-    for name in ["operation_type", "instance_id"] {
-        for value in
-            ["a", "0", "A-b_c.d:e/f@g", "arn:aws:rds:eu-west-1:123456789012:db:orders", &"a".repeat(128)]
-        {
-            assert_eq!(create_with(&ann, name, json!(value)).expect(201)[name], value);
-        }
-        check_refused(create_with(&ann, name, json!("a".repeat(129))), &format!("/{name}"));
-        check_refused(create_with(&ann, name, json!("")), &format!("/{name}"));
+    for value in ["a", "0", "A-b_c.d:e/f@g", "rds:ModifyDBInstance", &"a".repeat(128)] {
+        assert_eq!(create_with(&ann, "operation_type", json!(value)).expect(201)["operation_type"], value);
+    }
+    for value in ["", "a[0]", "a=b", &"a".repeat(129)] {
+        check_refused(create_with(&ann, "operation_type", json!(value)), "/operation_type");
+    }
+}
+
+/// An instance is found again by its id, whatever of it has a meaning in a URL, and rules hold for it.
+#[test]
+fn instances_and_tickets_are_named_as_other_systems_name_them() {
+    let rules = "[rules.terraform]\ninstances = [\"module.*[0]\"]\nrequired_fields = [\"ticket\"]";
+    let service = Service::under(policy_with(rules, "", ""));
+    let ann = service.requester("ann");
+    let terraform = "module.db[\"eu-west-1\"].aws_db_instance.main[0]";
+    let long = format!("/{}", "x".repeat(511));
+    for instance in [
+        terraform,
+        "arn:aws:rds:eu-west-1:123456789012:db:orders",
+        "/subscriptions/1/resourceGroups/rg(1)/servers/a~b",
+        "https://db.example.com:5432/orders#main;a=b&c,d+e%20f",
+        "C:\\Data\\orders.mdb",
+        &long,
+    ] {
+        let mut body = Service::medium();
+        body["instance_id"] = json!(instance);
+        body["ticket"] = json!("https://tickets.example.com/browse/OPS-1?focus=2&page=1#comment-3");
+        let id = ann.post("/v1/approvals", &body).expect(201)["request_id"].as_str().unwrap().to_owned();
+        let encoded: String = instance.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        assert_eq!(ann.ids(&format!("/v1/approvals?instance_id={encoded}")), [id], "{instance}");
+    }
+    let mut body = Service::medium();
+    body["instance_id"] = json!(terraform);
+    check_refused(ann.post("/v1/approvals", &body), "/ticket");
+    for instance in ["", "a b", "-a", "=a", "a*", "a?", "<a>", "é", "a\n", "a\u{202e}", &"a".repeat(513)] {
+        check_refused(create_with(&ann, "instance_id", json!(instance)), "/instance_id");
+    }
+    for ticket in ["OPS-123", "#123", "CHG 0012345", "acme/orders#7", &"t".repeat(256)] {
+        assert_eq!(create_with(&ann, "ticket", json!(ticket)).expect(201)["ticket"], ticket);
+    }
+    for ticket in ["", " ", "OPS  1", "OPS-1\n", "№1", &"t".repeat(257)] {
+        check_refused(create_with(&ann, "ticket", json!(ticket)), "/ticket");
     }
 }
 

@@ -174,13 +174,14 @@ fn a_creation_with_a_bad_member() {
         bodies.push(with(name, "true"));
     }
     for name in ["operation_type", "instance_id"] {
-        for value in
-            ["", " ", "a b", "-a", ".a", "a\\n", "a\\u0000", "d\\u0435v-db", "dev\\u200b", "a,b", "a#b"]
-        {
+        for value in ["", " ", "a b", "-a", "a\\n", "a\\u0000", "d\\u0435v-db", "dev\\u200b", "a*", "<a>"] {
             bodies.push(with(name, &format!("\"{value}\"")));
         }
-        bodies.push(with(name, &format!("\"{}\"", "a".repeat(129))));
     }
+    for value in [".a", "a,b", "a#b", &"a".repeat(129)] {
+        bodies.push(with("operation_type", &format!("\"{value}\"")));
+    }
+    bodies.push(with("instance_id", &format!("\"{}\"", "a".repeat(513))));
     for environment in ["Production", "production ", "prod", "staging", "", "non_production"] {
         bodies.push(with("environment", &format!("\"{environment}\"")));
     }

@@ -505,3 +505,43 @@ fn a_list_of_a_person_holds_what_was_made_by_any_of_their_addresses() {
     assert_eq!(ids(&ann, "/v1/approvals", 3).len(), 8);
     assert_eq!(ids(&later.requester("ben"), "/v1/approvals?requested_by=ann@example.com", 3).len(), 0);
 }
+
+/// Groups as a directory names them: what has an alias counts as the alias, and nothing else does.
+#[test]
+fn a_group_of_a_directory_counts_as_the_group_it_is_an_alias_of() {
+    let aliases = r#"
+        [group_aliases]
+        "CN=DBA,OU=Groups,DC=corp" = "dba"
+        "CORP\\Approvers (all) @ example.com" = "approver"
+        "4f9d8a50-0000-4000-8000-000000000001" = "developer"
+        "CN=Bots" = "agent"
+    "#;
+    let access = r#"@id("dba") permit (principal in Group::"dba", action, resource);"#;
+    let service = Service::under(policy_with(
+        "[rules.dba]\noperations = [\"*\"]\nslots = { dba = 1 }",
+        aliases,
+        access,
+    ));
+    let ann =
+        by(&service, "ann@example.com", &["4f9d8a50-0000-4000-8000-000000000001", "CN=Unknown,DC=corp"]);
+    let path = Service::create(&ann, &Service::medium());
+    service.untouched(|| {
+        for groups in [
+            &["CN=DBA,OU=Groups"][..],
+            &["cn=dba,ou=groups,dc=corp"],
+            &["CN=DBA,OU=Groups,DC=corp "],
+            &["CN=Unknown,DC=corp"],
+        ] {
+            refused(Service::approve(&by(&service, "bob@example.com", groups), &path), 404, "not_found");
+        }
+        // An approver, and none of the group that it takes.
+        let approver = by(&service, "bob@example.com", &["CORP\\Approvers (all) @ example.com"]);
+        refused(Service::approve(&approver, &path), 403, "not_permitted");
+        // Whoever is an agent by an alias does not decide.
+        let agent = by(&service, "bob@example.com", &["CN=Bots", "CN=DBA,OU=Groups,DC=corp"]);
+        refused(Service::approve(&agent, &path), 403, "agent_cannot_approve");
+    });
+    let dba = by(&service, "bob@example.com", &["CN=DBA,OU=Groups,DC=corp"]);
+    let approved = Service::approve(&dba, &path).expect(200);
+    assert_eq!(approved["decisions"][0]["groups"], json!(["dba"]));
+}

@@ -41,20 +41,32 @@ impl Program {
 
     /// The same, and nobody reads its stderr.
     pub fn start_unread(binary: &str, data_directory: &Path) -> Self {
-        Self::spawn(binary, data_directory, &[], false)
+        Self::spawn(binary, data_directory, &[], &BTreeMap::new(), false)
     }
 
     /// The same, with further arguments.
     pub fn start_with(binary: &str, data_directory: &Path, arguments: &[&str]) -> Self {
-        Self::spawn(binary, data_directory, arguments, true)
+        Self::spawn(binary, data_directory, arguments, &BTreeMap::new(), true)
     }
 
-    fn spawn(binary: &str, data_directory: &Path, arguments: &[&str], reads_log: bool) -> Self {
+    /// The same, with these variables besides those of this process.
+    pub fn start_in(binary: &str, data_directory: &Path, variables: &BTreeMap<String, String>) -> Self {
+        Self::spawn(binary, data_directory, &[], variables, true)
+    }
+
+    fn spawn(
+        binary: &str,
+        data_directory: &Path,
+        arguments: &[&str],
+        variables: &BTreeMap<String, String>,
+        reads_log: bool,
+    ) -> Self {
         let data_directory = data_directory.to_str().unwrap().to_owned();
         let mut child = Command::new(binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir", &data_directory])
             .args(arguments)
             .env_remove("RUST_LOG")
+            .envs(variables)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

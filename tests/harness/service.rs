@@ -10,7 +10,7 @@ use axum_server::Handle;
 use countersign::application::Application;
 use countersign::authentication::Authenticator;
 use countersign::http;
-use countersign::source_address::TrustedProxies;
+use countersign::source_address::{ProxyNetwork, TrustedProxies};
 use countersign_app::deliver::{DeliveryReport, deliver};
 use countersign_app::expire::{ExpiryReport, expire};
 use countersign_app::failure::Failure;
@@ -102,7 +102,7 @@ impl Service {
                 policy,
                 inspection::deployment_key(),
                 Authenticator::fixed(Verifier { channel, ..Verifier::local(key.clone()) }),
-                TrustedProxies::new(proxies),
+                TrustedProxies::new(proxies.into_iter().map(ProxyNetwork::from).collect()),
                 Box::new(host.clone()),
             ))
             .unwrap();

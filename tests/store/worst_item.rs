@@ -22,7 +22,9 @@ use countersign_core::request::{
 use countersign_core::rules::{MAX_MATCHED_RULES, MatchedRule};
 use countersign_core::slots::{Groups, Slots};
 use countersign_core::stamp::Stamp;
-use countersign_core::text::{CommentText, DurationText, Identifier, Justification, RollbackPlan};
+use countersign_core::text::{
+    CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket,
+};
 use countersign_core::timestamp::Timestamp;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::create_missing;
@@ -89,8 +91,8 @@ fn worst() -> (Request, AuditEvent, Message) {
     let parameters = json!({ "a": "x".repeat(MAX_PARAMETERS_BYTES - 8) });
     let mut draft = Draft::new("o", "i", &parameters, "production", &wide(4000)).unwrap();
     draft.operation_type = Identifier::parse(&"o".repeat(128)).unwrap();
-    draft.instance_id = Identifier::parse(&"i".repeat(128)).unwrap();
-    draft.ticket = Some(Identifier::parse(&"t".repeat(128)).unwrap());
+    draft.instance_id = InstanceId::parse(&"i".repeat(InstanceId::MAX)).unwrap();
+    draft.ticket = Some(Ticket::parse(&"t".repeat(Ticket::MAX)).unwrap());
     draft.rollback_plan = Some(RollbackPlan::parse(&wide(4000)).unwrap());
     draft.estimated_duration = Some(DurationText::parse(&wide(200)).unwrap());
     let ann = Actor::new(address(0, 0), Kind::Human, Channel::Local, ["developer"]);

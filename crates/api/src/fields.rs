@@ -10,7 +10,7 @@ use countersign_core::canonical::{self, CanonicalJson};
 use countersign_core::idempotency::{Idempotency, IdempotencyKey};
 use countersign_core::ids::RequestId;
 use countersign_core::person::PersonId;
-use countersign_core::text::{FreeText, Identifier};
+use countersign_core::text::{FreeText, Identifier, InstanceId, Ticket};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -345,6 +345,16 @@ pub fn free_text<const MAX: usize>(value: &Value) -> Result<FreeText<MAX>, Strin
 /// An identifier.
 pub fn identifier(value: &Value) -> Result<Identifier, String> {
     Identifier::parse(&string(value)?).map_err(|error| error.to_string())
+}
+
+/// An instance.
+pub fn instance_id(value: &Value) -> Result<InstanceId, String> {
+    InstanceId::parse(&string(value)?).map_err(|error| error.to_string())
+}
+
+/// A ticket.
+pub fn ticket(value: &Value) -> Result<Ticket, String> {
+    Ticket::parse(&string(value)?).map_err(|error| error.to_string())
 }
 
 /// A person, by e-mail or by stored id.

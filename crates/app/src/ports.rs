@@ -17,7 +17,7 @@ use countersign_core::rules::{MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT};
 use countersign_core::slots::{Groups, Slots};
 use countersign_core::subject::Subject;
 use countersign_core::terms::Terms;
-use countersign_core::text::Identifier;
+use countersign_core::text::{Identifier, InstanceId};
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -158,7 +158,7 @@ pub struct ListQuery {
     /// Who made them: one of these, which are all ids of one person. Empty for anybody.
     pub requested_by: BTreeSet<PersonId>,
     /// Their target.
-    pub instance_id: Option<Identifier>,
+    pub instance_id: Option<InstanceId>,
     /// What is to be done: one of these. Empty for anything.
     pub operation_types: BTreeSet<Identifier>,
     /// The risk that they were made under: one of these. Empty for any.
@@ -212,7 +212,7 @@ pub struct RequestSummary {
     /// What is to be done.
     pub operation_type: Identifier,
     /// To what.
-    pub instance_id: Identifier,
+    pub instance_id: InstanceId,
     /// Who asks.
     pub requested_by: PersonId,
     /// When it was made.
@@ -256,7 +256,7 @@ impl Subject for RequestSummary {
         &self.operation_type
     }
 
-    fn instance_id(&self) -> &Identifier {
+    fn instance_id(&self) -> &InstanceId {
         &self.instance_id
     }
 

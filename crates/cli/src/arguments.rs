@@ -7,12 +7,13 @@ use crate::client::arguments::{
     StartArguments, WhoamiArguments, WithdrawArguments,
 };
 use crate::policy::PolicyArguments;
-use clap::{Args, Parser, Subcommand};
+use crate::source_address::ProxyNetwork;
+use clap::{Arg, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;
 use countersign_identity::claim_path::ClaimPath;
 use countersign_identity::token;
-use ipnet::IpNet;
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -23,6 +24,27 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Arguments {
+    /// Those of this process, with its environment behind them; otherwise the process ends, as it does
+    /// for `--help`. A variable that is set to nothing counts as not set, as it does for everything else
+    /// that reads the environment: a template or a script cannot always leave one out.
+    pub fn of_process() -> Self {
+        let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+        let matches = without_variables(Self::command(), is_empty).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// A command whose options, and those of its subcommands, do not ask for some of their variables.
+fn without_variables(command: clap::Command, is_left_out: impl Fn(&OsStr) -> bool + Copy) -> clap::Command {
+    command
+        .mut_args(|argument: Arg| match argument.get_env() {
+            Some(name) if is_left_out(name) => argument.env(None::<&'static str>),
+            Some(_) | None => argument,
+        })
+        .mut_subcommands(|command| without_variables(command, is_left_out))
 }
 
 /// The commands.
@@ -123,9 +145,9 @@ pub struct ServeArguments {
     #[arg(long, env = "COUNTERSIGN_BEHIND_TLS_PROXY")]
     pub behind_tls_proxy: bool,
 
-    /// The networks of proxies whose X-Forwarded-For says where a call comes from
+    /// The networks or addresses of proxies whose X-Forwarded-For says where a call comes from
     #[arg(long, value_name = "CIDRS", env = "COUNTERSIGN_TRUSTED_PROXIES", value_delimiter = ',')]
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Vec<ProxyNetwork>,
 
     /// Tokens of an OpenID Connect issuer, instead of `countersign token`.
     #[command(flatten)]
@@ -322,11 +344,25 @@ pub(crate) fn seconds_of_days(max_days: u32, text: &str) -> Result<u32, String> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    /// Everything that asks the environment is asked here, whatever command it belongs to.
+    #[test]
+    fn a_variable_that_is_left_out_is_asked_by_no_option() {
+        fn asked(command: &clap::Command) -> Vec<String> {
+            let own = command.get_arguments().filter_map(|argument| argument.get_env());
+            let own = own.map(|name| name.to_str().unwrap().to_owned());
+            own.chain(command.get_subcommands().flat_map(asked)).collect()
+        }
+        let all = asked(&Arguments::command());
+        assert!(all.len() >= 20, "{all:?}");
+        assert!(asked(&without_variables(Arguments::command(), |_| true)).is_empty());
+        let but_one = asked(&without_variables(Arguments::command(), |name| name == "POLICY_DIR"));
+        assert_eq!(but_one, all.into_iter().filter(|name| name != "POLICY_DIR").collect::<Vec<_>>());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::exit::Exit;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials as _;
+use countersign_host::text_file;
 use std::path::Path;
 
 /// What clients are built from, after making sure that there are a region and credentials.
@@ -13,7 +14,7 @@ pub(crate) async fn configuration(ca_bundle: Option<&Path>) -> Result<SdkConfig,
     let bundle = match ca_bundle {
         None => None,
         Some(path) => {
-            Some(std::fs::read(path).map_err(|error| format!("--ca-bundle {}: {error}", path.display()))?)
+            Some(text_file::read(path).map_err(|error| format!("--ca-bundle {}: {error}", path.display()))?)
         }
     };
     let transport = countersign_aws::transport(bundle.as_deref()).map_err(|error| error.to_string())?;
@@ -23,7 +24,7 @@ pub(crate) async fn configuration(ca_bundle: Option<&Path>) -> Result<SdkConfig,
         .timeout_config(countersign_aws::timeouts())
         .load()
         .await;
-    if configuration.region().is_none() {
+    if configuration.region().is_none_or(|region| region.as_ref().is_empty()) {
         return Err("no AWS region: set AWS_REGION, or a region in your AWS profile".to_owned().into());
     }
     let advice = "set AWS_PROFILE, or sign in with `aws sso login`";

@@ -2,6 +2,7 @@
 
 use crate::arguments::IssuerArguments;
 use countersign_core::actor::Channel;
+use countersign_host::text_file;
 use countersign_identity::claims::ClaimNames;
 use countersign_identity::token::{JwkSet, Keys, Verifier};
 use std::net::IpAddr;
@@ -56,7 +57,7 @@ impl KeySource {
     pub fn read(&self) -> Result<JwkSet, String> {
         let text = match self {
             Self::File(path) => {
-                std::fs::read_to_string(path).map_err(|error| format!("--jwks {path}: {error}"))?
+                text_file::read_to_string(path).map_err(|error| format!("--jwks {path}: {error}"))?
             }
             Self::Url(url) => fetch(url)?,
             Self::Discovery(issuer) => {

@@ -1,6 +1,5 @@
 //! The `countersign` binary: one arm per command.
 
-use clap::Parser as _;
 use countersign::arguments::{Arguments, Command};
 use countersign::client::{command, config, decide, doctor, explain, inbox, login, manual, simulate};
 use countersign::exit::Exit;
@@ -9,7 +8,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let result = match Arguments::of_process().command {
         Command::Serve(arguments) => serve::run(*arguments).map_err(Exit::from),
         Command::Token(arguments) => token::run(&arguments),
         Command::Policy(arguments) => policy::run(&arguments),

@@ -14,6 +14,7 @@ use countersign_app::host::Host as _;
 use countersign_embedded::Embedded;
 use countersign_host::policy;
 use countersign_host::system::SystemHost;
+use countersign_host::text_file;
 use countersign_identity::token::Verifier;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::pem::PemObject as _;
@@ -160,13 +161,14 @@ fn tls(arguments: &ServeArguments) -> Result<Option<RustlsConfig>, String> {
         return Ok(None);
     };
     let at = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let chain = CertificateDer::pem_file_iter(chain_path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+    let read = |path: &Path| text_file::read(path).map_err(|error| at(path, &error));
+    let chain = CertificateDer::pem_slice_iter(&read(chain_path)?)
+        .collect::<Result<Vec<_>, _>>()
         .map_err(|error| at(chain_path, &error))?;
     if chain.is_empty() {
         return Err(at(chain_path, &"holds no certificate in PEM"));
     }
-    let key = PrivateKeyDer::from_pem_file(key_path)
+    let key = PrivateKeyDer::from_pem_slice(&read(key_path)?)
         .map_err(|error| at(key_path, &format!("holds no private key in PEM: {error}")))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut configuration = rustls::ServerConfig::builder_with_provider(provider)

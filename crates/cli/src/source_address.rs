@@ -2,24 +2,59 @@
 //! the outermost of them was called from.
 
 use countersign_core::source_address::SourceAddress;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use std::net::{IpAddr, SocketAddrV4};
+use std::str::FromStr;
 
 /// The header that proxies append their peer to, nearest last.
 pub(crate) const FORWARDED_FOR: &str = "x-forwarded-for";
 
+/// The length of the prefix of IPv4 addresses in the form of IPv6, `::ffff:0:0/96` (RFC 4291 section 2.5.5.2).
+const MAPPED_PREFIX: u8 = 96;
+
+/// A network of proxies, or one address: `10.0.0.0/8`, `10.0.0.7`, `2001:db8:20::/64`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProxyNetwork(IpNet);
+
+/// The text is no network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a network such as 10.0.0.0/8, or an IP address")]
+pub struct InvalidNetwork;
+
+impl FromStr for ProxyNetwork {
+    type Err = InvalidNetwork;
+
+    fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
+        let text = text.trim();
+        let address = || text.parse::<IpAddr>().map(IpNet::from);
+        text.parse().or_else(|_| address()).map(Self::from).map_err(|_| InvalidNetwork)
+    }
+}
+
+impl From<IpNet> for ProxyNetwork {
+    /// Addresses are compared in their canonical form, which is never IPv4 in the form of IPv6.
+    fn from(network: IpNet) -> Self {
+        let mapped = |length: u8| match network.network().to_canonical() {
+            IpAddr::V4(address) => Ipv4Net::new(address, length).ok().map(IpNet::V4),
+            IpAddr::V6(_) => None,
+        };
+        let length = network.prefix_len().checked_sub(MAPPED_PREFIX).filter(|_| network.addr().is_ipv6());
+        Self(length.and_then(mapped).unwrap_or(network))
+    }
+}
+
 /// The networks of the proxies in front of this service.
 #[derive(Debug, Clone, Default)]
-pub struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies(Vec<ProxyNetwork>);
 
 impl TrustedProxies {
     /// These networks; without any, no header is ever looked at.
-    pub fn new(networks: Vec<IpNet>) -> Self {
+    pub fn new(networks: Vec<ProxyNetwork>) -> Self {
         Self(networks)
     }
 
     fn contains(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address))
+        self.0.iter().any(|network| network.0.contains(&address))
     }
 
     /// The address that a call comes from, as far as it can be vouched for. `forwarded` are the
@@ -91,6 +126,17 @@ mod tests {
             source(&["127.0.0.1/32"], "::ffff:127.0.0.1", &["2001:db8::1"]).as_deref(),
             Some("2001:db8::1")
         );
+    }
+
+    #[test]
+    fn a_network_of_proxies_may_be_one_address_and_may_be_written_as_ipv6() {
+        for network in ["10.0.0.2", " 10.0.0.2", "10.0.0.2/8", "::ffff:10.0.0.0/104", "::ffff:10.0.0.2"] {
+            let found = source(&[network], "10.0.0.2", &["203.0.113.9"]);
+            assert_eq!(found.as_deref(), Some("203.0.113.9"), "{network}");
+        }
+        for text in ["", "10.0.0", "10.0.0.0/33", "proxy.example.com", "10.0.0.2:443", "[::1]"] {
+            assert_eq!(text.parse::<ProxyNetwork>(), Err(InvalidNetwork), "{text}");
+        }
     }
 
     #[test]

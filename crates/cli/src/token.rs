@@ -25,8 +25,8 @@ pub fn run(arguments: &TokenArguments) -> Result<(), Exit> {
             "made a new key in {place}; the token is good for a `countersign serve` with the same --data-dir"
         ))?;
     }
-    let known = policy.people().groups();
-    for unknown in arguments.groups.iter().filter(|group| !known.contains(*group)) {
+    let people = policy.people();
+    for unknown in arguments.groups.iter().filter(|group| people.group(group).is_none()) {
         let unknown = escaped_line(unknown);
         warn(&match &arguments.policy_dir {
             Some(directory) => {

@@ -20,6 +20,7 @@ use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::TableNames;
 use countersign_host::system::SystemHost;
+use countersign_host::text_file;
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::Path;
@@ -108,7 +109,8 @@ async fn of_store(
 
 /// The events that a file of published documents names. Lines about anything else are passed over.
 fn published(path: &Path) -> Result<Vec<Published>, Exit> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("--log {}: {error}", path.display()))?;
+    let text =
+        text_file::read_to_string(path).map_err(|error| format!("--log {}: {error}", path.display()))?;
     let read = |line: &str| {
         let document: Value = serde_json::from_str(line).ok()?;
         let member = |name: &str| document.get(name).and_then(Value::as_str);

@@ -13,7 +13,7 @@ use crate::person::PersonId;
 use crate::request::{Request, Status};
 use crate::risk::{Environment, RiskLevel};
 use crate::source_address::SourceAddress;
-use crate::text::Identifier;
+use crate::text::{Identifier, InstanceId, Ticket};
 use crate::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -52,7 +52,7 @@ pub struct AuditEvent {
     /// From where, as far as the shell can vouch for it.
     pub source_ip: Option<SourceAddress>,
     /// To what.
-    pub instance_id: Identifier,
+    pub instance_id: InstanceId,
     /// What was asked for.
     pub operation_type: Identifier,
     /// Where.
@@ -164,7 +164,7 @@ impl AuditEvent {
             kind: Kind::parse(text("kind")?)?,
             channel: Channel::parse(text("channel")?)?,
             source_ip: text("source_ip").map(str::parse).transpose().ok()?,
-            instance_id: Identifier::parse(text("instance_id")?).ok()?,
+            instance_id: InstanceId::parse(text("instance_id")?).ok()?,
             operation_type: Identifier::parse(text("operation_type")?).ok()?,
             environment: Environment::parse(text("environment")?)?,
             risk_level: RiskLevel::parse(text("risk_level")?)?,
@@ -221,7 +221,7 @@ fn details(event: &Event, after: &Request, key: &DeploymentKey) -> Map<String, V
                 .collect();
             put("slots", json!(slots));
             put("owner", json!(opening.owner.as_ref().map(|owner| owner.person.as_str())));
-            put("ticket", json!(opening.ticket.as_ref().map(Identifier::as_str)));
+            put("ticket", json!(opening.ticket.as_ref().map(Ticket::as_str)));
             let plan = opening.rollback_plan.as_ref();
             put("rollback_plan_digest", json!(plan.map(|text| keyed("rollback_plan", text.as_str()))));
             put("policy_version", json!(opening.policy_version.to_string()));

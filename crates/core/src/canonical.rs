@@ -5,6 +5,7 @@
 //! double cannot hold) is refused at the door.
 
 use crate::digest::Digest;
+use crate::text::wrong_encoding;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;
@@ -28,6 +29,9 @@ pub struct Unreadable(String);
 /// a number outside the range of an IEEE double, a whole number beyond ±[`MAX_INTEGER`] however
 /// it is written, a lone surrogate, bytes that are not UTF-8, and anything after the document.
 pub fn read(bytes: &[u8]) -> Result<Value, Unreadable> {
+    if let Some(rule) = wrong_encoding(bytes) {
+        return Err(Unreadable(format!("the body {rule}")));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = Strict { depth: 0 }
         .deserialize(&mut deserializer)
@@ -202,7 +206,7 @@ mod tests {
             ("NaN".to_owned(), "not valid JSON"),
             (r#""\ud800""#.to_owned(), "not valid JSON"),
             ("{} {}".to_owned(), "not valid JSON"),
-            ("\u{feff}{}".to_owned(), "not valid JSON"),
+            ("\u{feff}{}".to_owned(), "byte order mark"),
             (String::new(), "not valid JSON"),
             ("{'a':1}".to_owned(), "not valid JSON"),
             ("[1,]".to_owned(), "not valid JSON"),

@@ -6,7 +6,9 @@ use crate::ids::ExecutionId;
 use crate::request::Request;
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::terms::Stated;
-use crate::text::{CommentText, DurationText, Identifier, InvalidText, Justification, RollbackPlan};
+use crate::text::{
+    CommentText, DurationText, Identifier, InstanceId, InvalidText, Justification, RollbackPlan, Ticket,
+};
 use serde_json::Value;
 
 /// The largest parameters, in bytes of canonical JSON.
@@ -20,7 +22,7 @@ pub struct Draft {
     /// What is to be done, such as `modify_instance_class`.
     pub operation_type: Identifier,
     /// To what, such as `production-db-01`.
-    pub instance_id: Identifier,
+    pub instance_id: InstanceId,
     /// Exactly how: the object that is digested, shown and handed to whoever executes.
     pub parameters: CanonicalJson,
     /// The environment the requester believes it is; may raise what policy says.
@@ -34,7 +36,7 @@ pub struct Draft {
     /// How long it is expected to take.
     pub estimated_duration: Option<DurationText>,
     /// The ticket it belongs to, in some other system.
-    pub ticket: Option<Identifier>,
+    pub ticket: Option<Ticket>,
     /// How to go back.
     pub rollback_plan: Option<RollbackPlan>,
 }
@@ -67,7 +69,7 @@ impl Draft {
     ) -> Result<Self, InvalidDraft> {
         Ok(Self {
             operation_type: Identifier::parse(operation_type)?,
-            instance_id: Identifier::parse(instance_id)?,
+            instance_id: InstanceId::parse(instance_id)?,
             parameters: parameters_document(parameters)?,
             declared_environment: Environment::parse(environment).ok_or(InvalidDraft::Environment)?,
             declared_risk: None,

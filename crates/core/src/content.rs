@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::person::PersonId;
 use crate::request::Request;
 use crate::risk::Cost;
-use crate::text::Identifier;
+use crate::text::Ticket;
 use serde_json::{Map, Value, json};
 
 /// Names the set of members. Another set gets another name.
@@ -44,7 +44,7 @@ impl Request {
         put("justification", json!(self.justification.as_str()));
         put("estimated_cost", amount(self.estimated_cost));
         put("estimated_duration", json!(self.estimated_duration.as_ref().map(|text| text.as_str())));
-        put("ticket", json!(self.ticket.as_ref().map(Identifier::as_str)));
+        put("ticket", json!(self.ticket.as_ref().map(Ticket::as_str)));
         put("rollback_plan", json!(self.rollback_plan.as_ref().map(|text| text.as_str())));
         put("approvals_required", json!(self.approvals_required));
         let slots =

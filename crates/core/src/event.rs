@@ -12,7 +12,7 @@ use crate::risk::{Cost, Environment, RiskLevel};
 use crate::rules::MatchedRule;
 use crate::slots::{Groups, Slots};
 use crate::source_address::SourceAddress;
-use crate::text::{CommentText, DurationText, Identifier, Justification, RollbackPlan};
+use crate::text::{CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket};
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
 
@@ -120,7 +120,7 @@ pub struct Opening {
     /// What is to be done.
     pub operation_type: Identifier,
     /// To what.
-    pub instance_id: Identifier,
+    pub instance_id: InstanceId,
     /// Exactly how.
     pub parameters: CanonicalJson,
     /// Who asks.
@@ -138,7 +138,7 @@ pub struct Opening {
     /// How long it is expected to take.
     pub estimated_duration: Option<DurationText>,
     /// The ticket it belongs to.
-    pub ticket: Option<Identifier>,
+    pub ticket: Option<Ticket>,
     /// How to go back.
     pub rollback_plan: Option<RollbackPlan>,
     /// Who answers for the agent or service that asks, as it is known now.

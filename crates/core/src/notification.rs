@@ -10,7 +10,7 @@ use crate::ids::{EventId, RequestId};
 use crate::person::PersonId;
 use crate::request::{Request, Status};
 use crate::risk::{Cost, Environment, RiskLevel};
-use crate::text::{CommentText, DurationText, Identifier, Justification};
+use crate::text::{CommentText, DurationText, Identifier, InstanceId, Justification};
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -225,7 +225,7 @@ impl EventDocument {
             hash: Digest::parse(&self.hash).ok()?,
             status: Status::parse(&self.status)?,
             operation_type: Identifier::parse(&self.operation_type).ok()?,
-            instance_id: Identifier::parse(&self.instance_id).ok()?,
+            instance_id: InstanceId::parse(&self.instance_id).ok()?,
             environment: Environment::parse(&self.environment)?,
             risk_level: RiskLevel::parse(&self.risk_level)?,
             requested_by: PersonId::from_stored(&self.requested_by).ok()?,
@@ -269,7 +269,7 @@ pub struct Notification {
     /// What is to be done.
     pub operation_type: Identifier,
     /// To what.
-    pub instance_id: Identifier,
+    pub instance_id: InstanceId,
     /// Where.
     pub environment: Environment,
     /// How dangerous.

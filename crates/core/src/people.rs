@@ -1,7 +1,7 @@
 //! Who is who: which addresses are one person's, who answers for an agent or a service, who may no
 //! longer act, and which group names mean anything. Reads `people.toml` from text.
 
-use crate::actor::{Actor, Kind, Owner};
+use crate::actor::{Actor, Kind, Owner, is_agent_group};
 use crate::person::PersonId;
 use crate::policy::PolicyError;
 use crate::refusal::Refusal;
@@ -18,6 +18,10 @@ pub const FILE: &str = "people.toml";
 pub const MAX_GROUPS: usize = 40;
 /// The longest group name, in bytes.
 pub const MAX_GROUP_NAME: usize = 48;
+/// The most names of groups elsewhere that may stand for groups of here.
+pub const MAX_GROUP_ALIASES: usize = 1000;
+/// The longest of them, in bytes: distinguished names of a directory are long.
+pub const MAX_GROUP_ALIAS: usize = 256;
 /// The most addresses of one person: a condition of the store names each of them, and each decision
 /// remembers them.
 pub const MAX_ADDRESSES: usize = 6;
@@ -26,6 +30,8 @@ pub const MAX_ADDRESSES: usize = 6;
 #[derive(Debug, Clone)]
 pub struct People {
     groups: Groups,
+    /// What a token may call a group, besides its name.
+    group_aliases: BTreeMap<String, String>,
     owner_required: bool,
     unlisted_refused: bool,
     /// Whom each address that is listed belongs to.
@@ -48,6 +54,8 @@ struct Entry {
 #[serde(deny_unknown_fields)]
 struct PeopleFile {
     groups: Vec<String>,
+    #[serde(default)]
+    group_aliases: BTreeMap<String, String>,
     #[serde(default)]
     owner_required: bool,
     #[serde(default)]
@@ -83,13 +91,15 @@ impl People {
     /// Reads and checks the text of `people.toml`.
     ///
     /// # Errors
-    /// Text that is not TOML, unknown keys, no or odd group names, an id that is none, an address
+    /// Text that is not TOML, unknown keys, no or odd group names, an alias of a group that there is not, an id that is none, an address
     /// of two people, an owner that is no person or is not there.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         let source = Source { file: FILE, text };
         let file: PeopleFile = source.read()?;
+        let groups = groups(source, file.groups)?;
         let mut people = Self {
-            groups: groups(source, file.groups)?,
+            group_aliases: group_aliases(source, file.group_aliases, &groups)?,
+            groups,
             owner_required: file.owner_required,
             unlisted_refused: file.unlisted_refused,
             person_of: BTreeMap::new(),
@@ -211,6 +221,12 @@ impl People {
         &self.groups
     }
 
+    /// The group that a token means by a name: the one of this name, or the one that it is an alias of.
+    pub fn group(&self, name: &str) -> Option<&str> {
+        let alias = self.group_aliases.get(name);
+        alias.or_else(|| self.groups.get(name)).map(String::as_str)
+    }
+
     /// The one id of whoever has this address.
     pub fn person<'a>(&'a self, address: &'a PersonId) -> &'a PersonId {
         self.person_of.get(address).unwrap_or(address)
@@ -295,9 +311,17 @@ impl People {
         if entry.is_some_and(|entry| entry.disabled) {
             return Err(Refusal::not_permitted(format!("`{person}` is disabled in {FILE}")));
         }
+        let groups: BTreeSet<String> =
+            actor.groups.iter().filter_map(|name| self.group(name)).map(str::to_owned).collect();
         let kind = match entry {
             // INVARIANT: a file makes nobody human whose token does not.
             Some(entry) if entry.kind != Kind::Human => entry.kind,
+            // Whoever is in the group by an alias of it is in it.
+            Some(_) | None
+                if actor.kind == Kind::Human && groups.iter().any(|group| is_agent_group(group)) =>
+            {
+                Kind::Agent
+            }
             Some(_) | None => actor.kind,
         };
         let owner = entry.and_then(|entry| entry.owner.clone());
@@ -317,7 +341,6 @@ impl People {
         let known = entry.into_iter().flat_map(|entry| entry.addresses.iter().chain(&entry.retired));
         addresses.extend(known.cloned());
         addresses.insert(person.clone());
-        let groups = actor.groups.intersection(&self.groups).cloned().collect();
         let owner = owner.map(|person| Owner { addresses: self.addresses(&person), person });
         Ok(Actor { person, addresses, kind, groups, owner, ..actor })
     }
@@ -346,6 +369,33 @@ fn groups(source: Source<'_>, names: Vec<String>) -> Result<Groups, PolicyError>
         }
     }
     Ok(groups)
+}
+
+fn group_aliases(
+    source: Source<'_>,
+    aliases: BTreeMap<String, String>,
+    groups: &Groups,
+) -> Result<BTreeMap<String, String>, PolicyError> {
+    const TABLE: &str = "group_aliases";
+    if aliases.len() > MAX_GROUP_ALIASES {
+        return source.refuse(&[TABLE], format!("must have at most {MAX_GROUP_ALIASES} entries"));
+    }
+    for (alias, group) in &aliases {
+        let refuse = |rule: String| source.refuse(&[TABLE, alias], rule);
+        if alias.is_empty() || alias.len() > MAX_GROUP_ALIAS || alias.chars().any(char::is_control) {
+            return refuse(format!(
+                "must be a name of 1 to {MAX_GROUP_ALIAS} bytes without control characters"
+            ));
+        }
+        if groups.contains(alias) {
+            return refuse("is a group itself, so it cannot stand for one".to_owned());
+        }
+        if !groups.contains(group) {
+            let shown = group.escape_debug();
+            return refuse(format!("must stand for one of `groups`, which `{shown}` is not"));
+        }
+    }
+    Ok(aliases)
 }
 
 /// An entry of the file, for messages.

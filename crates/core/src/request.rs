@@ -13,7 +13,7 @@ use crate::rules::{MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT, MatchedRule};
 use crate::slots::{Groups, Slots};
 use crate::source_address::SourceAddress;
 use crate::terms::{Stated, Terms};
-use crate::text::{CommentText, DurationText, Identifier, Justification, RollbackPlan};
+use crate::text::{CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket};
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
 
@@ -161,7 +161,7 @@ pub struct Request {
     /// What is to be done.
     pub operation_type: Identifier,
     /// To what.
-    pub instance_id: Identifier,
+    pub instance_id: InstanceId,
     /// Exactly how. Nothing changes it after creation.
     pub parameters: CanonicalJson,
     /// SHA-256 of the canonical bytes of `parameters`.
@@ -188,7 +188,7 @@ pub struct Request {
     /// How long it is expected to take.
     pub estimated_duration: Option<DurationText>,
     /// The ticket it belongs to.
-    pub ticket: Option<Identifier>,
+    pub ticket: Option<Ticket>,
     /// How to go back.
     pub rollback_plan: Option<RollbackPlan>,
     /// Who answers for the agent or service that asks, as it was known when it was made.

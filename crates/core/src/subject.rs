@@ -6,7 +6,7 @@ use crate::request::{Decision, Request, Status, Verdict};
 use crate::risk::Cost;
 use crate::slots::Groups;
 use crate::terms::Terms;
-use crate::text::Identifier;
+use crate::text::{Identifier, InstanceId};
 use std::collections::BTreeSet;
 
 /// A request, as far as policy asks about it.
@@ -14,7 +14,7 @@ pub trait Subject {
     /// What is to be done.
     fn operation_type(&self) -> &Identifier;
     /// To what.
-    fn instance_id(&self) -> &Identifier;
+    fn instance_id(&self) -> &InstanceId;
     /// What it is expected to cost.
     fn estimated_cost(&self) -> Option<Cost>;
     /// The requester.
@@ -45,7 +45,7 @@ impl Subject for Request {
         &self.operation_type
     }
 
-    fn instance_id(&self) -> &Identifier {
+    fn instance_id(&self) -> &InstanceId {
         &self.instance_id
     }
 

@@ -76,6 +76,16 @@ pub fn must_be_escaped(c: char) -> bool {
     c.is_control() || is_ignorable(c) || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
+/// What is wrong with the encoding of a file or body, if it begins with a byte order mark: as a sentence
+/// about it.
+pub fn wrong_encoding(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.starts_with("\u{feff}".as_bytes()) {
+        return Some("begins with a byte order mark: write it as UTF-8 without one");
+    }
+    let is_utf_16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    is_utf_16.then_some("begins with the byte order mark of UTF-16: write it as UTF-8 without one")
+}
+
 /// Text as it may be printed on one line: what would move the cursor, hide or reorder other text is
 /// shown as its escape, line breaks included.
 pub fn escaped_line(text: &str) -> String {
@@ -96,7 +106,7 @@ pub fn escaped_lines(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// An identifier of 1 to 128 letters, digits and `- _ . : / @`, starting with a letter or digit:
-/// enough for instance names and ARNs, and nothing that can be mistaken on a screen.
+/// enough for types of operations, and nothing that can be mistaken on a screen.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Identifier(String);
 
@@ -120,6 +130,77 @@ impl Identifier {
     /// The identifier as sent.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// The id of an instance as its own system writes it, such as an ARN, a path or the address of a resource
+/// in Terraform: 1 to 512 visible characters of ASCII without white space and `` * ? < > ` ``, not starting
+/// with `- + = @`.
+///
+/// Without `*` and `?` no pattern of a policy has to say that it means one of them; the others no system
+/// needs, and pages, shells, command lines and spreadsheets act upon them. The longest id is well within
+/// the 2,048 bytes that DynamoDB allows the partition key of an index.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InstanceId(String);
+
+impl InstanceId {
+    /// The longest id, in bytes.
+    pub const MAX: usize = 512;
+
+    /// Checks the character set and the length.
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
+        let allowed = |b: u8| b.is_ascii_graphic() && !b"*?<>`".contains(&b);
+        let starts_well = text.bytes().next().is_some_and(|b| !b"-+=@".contains(&b));
+        if text.len() > Self::MAX || !starts_well || !text.bytes().all(allowed) {
+            return Err(InvalidText(
+                "must be 1 to 512 visible characters of ASCII without spaces and * ? < > `, not starting with - + = @"
+                    .to_owned(),
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The id as sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A ticket as people name it, such as `OPS-123`, `#123`, `CHG 0012345` or a URL: 1 to 256 visible
+/// characters of ASCII, with single spaces between them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket(String);
+
+impl Ticket {
+    /// The longest ticket, in bytes.
+    pub const MAX: usize = 256;
+
+    /// Checks the character set and the length.
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
+        let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_graphic());
+        if text.len() > Self::MAX || !text.split(' ').all(is_word) {
+            return Err(InvalidText(
+                "must be 1 to 256 visible characters of ASCII, with single spaces between them".to_owned(),
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The ticket as sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -158,6 +239,80 @@ mod tests {
             "a\\u{1b}[2J\\u{202e}b\\nc\\té\\u{2028}"
         );
         assert_eq!(escaped_lines("a\r\nb\rc\n\nd").collect::<Vec<_>>(), ["a", "b\\rc", "", "d"]);
+    }
+
+    #[test]
+    fn instances_are_named_as_their_own_systems_name_them() {
+        for text in [
+            "dev-db-01",
+            "arn:aws:rds:eu-west-1:123456789012:db:orders",
+            "/subscriptions/1-2/resourceGroups/rg(1)/providers/Microsoft.Sql/servers/a~b",
+            "//compute.googleapis.com/projects/p/zones/z/instances/i",
+            "module.db[\"eu-west-1\"].aws_db_instance.main[0]",
+            "postgres://db.example.com:5432/orders#main",
+            "user+tag@example.com",
+            "k8s:{ns=shop,app=cart};pod=a|b",
+            "C:\\Data\\orders.mdb",
+            "#1",
+            &"a".repeat(512),
+        ] {
+            assert!(InstanceId::parse(text).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            " ",
+            "a b",
+            " a",
+            "a\n",
+            "a\t",
+            "-a",
+            "--help",
+            "=1+1",
+            "+a",
+            "@a",
+            "<a>",
+            "`a`",
+            "a*",
+            "a?",
+            "dev\u{202e}",
+            "d\u{200b}ev",
+            "деv",
+            "a\u{1b}[2J",
+            "a\0",
+            "a\u{7f}",
+            &"a".repeat(513),
+        ] {
+            assert!(InstanceId::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn tickets_are_named_as_people_name_them() {
+        for text in [
+            "OPS-123",
+            "#123",
+            "acme/orders#123",
+            "CHG 0012345",
+            "https://tickets.example.com/browse/OPS-1?focus=2&page=1#comment-3",
+            &"t".repeat(256),
+        ] {
+            assert!(Ticket::parse(text).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            " ",
+            " OPS-1",
+            "OPS-1 ",
+            "OPS  1",
+            "OPS\t1",
+            "OPS-1\n",
+            "№1",
+            "O\u{200b}",
+            "a\0",
+            &"t".repeat(257),
+        ] {
+            assert!(Ticket::parse(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]

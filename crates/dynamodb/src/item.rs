@@ -22,7 +22,9 @@ use countersign_core::request::{Cancellation, Comment, Execution, Finish, Reques
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::rules::MatchedRule;
 use countersign_core::slots::Slots;
-use countersign_core::text::{CommentText, DurationText, Identifier, Justification, RollbackPlan};
+use countersign_core::text::{
+    CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket,
+};
 use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
@@ -303,7 +305,7 @@ impl TryFrom<&RequestItem> for Request {
             content_digest: read("content_digest", &item.content_digest, Digest::parse)?,
             id: read("request_id", &item.request_id, RequestId::parse)?,
             operation_type: read("operation_type", &item.operation_type, Identifier::parse)?,
-            instance_id: read("instance_id", &item.instance_id, Identifier::parse)?,
+            instance_id: read("instance_id", &item.instance_id, InstanceId::parse)?,
             parameters_digest: parameters.digest(),
             parameters,
             requested_by: read("requested_by", &item.requested_by, PersonId::from_stored)?,
@@ -323,7 +325,7 @@ impl TryFrom<&RequestItem> for Request {
                 item.estimated_duration.as_ref(),
                 DurationText::parse,
             )?,
-            ticket: read_option("ticket", item.ticket.as_ref(), Identifier::parse)?,
+            ticket: read_option("ticket", item.ticket.as_ref(), Ticket::parse)?,
             rollback_plan: read_option("rollback_plan", item.rollback_plan.as_ref(), RollbackPlan::parse)?,
             owner: item.owner.as_ref().map(|owner| read_owner(owner, &item.owner_addresses)).transpose()?,
             requester_groups: item.listing.requester_groups(),

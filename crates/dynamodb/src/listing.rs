@@ -278,7 +278,7 @@ mod tests {
     use crate::table::APPROVALS;
     use countersign_core::person::PersonId;
     use countersign_core::risk::{Environment, RiskLevel};
-    use countersign_core::text::Identifier;
+    use countersign_core::text::{Identifier, InstanceId};
     use std::collections::BTreeSet;
 
     fn time(text: &str) -> Timestamp {
@@ -387,7 +387,7 @@ mod tests {
             ] {
                 let query = ListQuery {
                     requested_by,
-                    instance_id: instance_id.map(|instance| Identifier::parse(instance).unwrap()),
+                    instance_id: instance_id.map(|instance| InstanceId::parse(instance).unwrap()),
                     operation_types: [Identifier::parse("reboot").unwrap()].into(),
                     risk_levels: RiskLevel::ALL.into(),
                     environments: Environment::ALL.into(),

@@ -14,7 +14,7 @@ use countersign_core::ids::RequestId;
 use countersign_core::person::PersonId;
 use countersign_core::request::{Status, Verdict};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
-use countersign_core::text::Identifier;
+use countersign_core::text::{Identifier, InstanceId};
 use countersign_core::timestamp::Timestamp;
 use serde_dynamo::aws_sdk_dynamodb_1::from_attribute_value;
 use std::collections::BTreeSet;
@@ -85,7 +85,7 @@ fn read_summary(item: &Item, now: Timestamp) -> Result<RequestSummary, InvalidAt
     Ok(RequestSummary {
         id,
         operation_type: required(item, "operation_type", Identifier::parse)?,
-        instance_id: required(item, INSTANCE_ID, Identifier::parse)?,
+        instance_id: required(item, INSTANCE_ID, InstanceId::parse)?,
         requester_addresses: addresses(item, "requester_addresses", &requested_by)?,
         requested_by,
         filed_by: optional(item, "filed_by", PersonId::from_stored)?,

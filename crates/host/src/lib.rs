@@ -5,3 +5,4 @@
 pub mod logging;
 pub mod policy;
 pub mod system;
+pub mod text_file;

@@ -16,7 +16,7 @@ use countersign_app::host::Host as _;
 use countersign_app::ports::{FindDue, ListRequests, Outbox, Publish, Replicas};
 use countersign_aws::Access;
 use countersign_core::digest::{DeploymentKey, Digest};
-use countersign_host::{logging, policy};
+use countersign_host::{logging, policy, text_file};
 pub use lambda_runtime::Error;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
@@ -186,7 +186,7 @@ fn no_deployment_key() -> Result<DeploymentKey, getrandom::Error> {
 fn aws(environment: &Environment) -> Result<SdkConfig, Error> {
     let bundle = match environment.optional("AWS_CA_BUNDLE") {
         None => None,
-        Some(path) => Some(std::fs::read(path).map_err(|error| {
+        Some(path) => Some(text_file::read(path).map_err(|error| {
             Environment::invalid("AWS_CA_BUNDLE", format!("names a file that cannot be read: {error}"))
         })?),
     };

@@ -88,6 +88,8 @@ impl fmt::Debug for Environment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::direct::DirectAccess;
+    use crate::gateway::Authentication;
 
     #[test]
     fn doubt_is_an_error_that_names_the_variable_and_not_its_value() {
@@ -99,5 +101,35 @@ mod tests {
         assert_eq!(environment.number("N", 1).unwrap_err().to_string(), "N must be a whole number");
         assert_eq!(environment.names("NONE", &["developer"]), ["developer"]);
         assert!(!format!("{environment:?}").contains("6o"));
+    }
+
+    /// The variables that the documents name, each set to nothing: what is read of them is what is read
+    /// of none.
+    #[test]
+    fn a_documented_variable_that_is_empty_counts_as_unset() {
+        let page = include_str!("../../../docs/deploy.md");
+        let (_, section) = page.split_once("## The functions' variables").unwrap();
+        let rows = section
+            .lines()
+            .take_while(|line| !line.starts_with("## "))
+            .filter(|line| line.starts_with("| `"));
+        let names: Vec<&'static str> =
+            rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2)).collect();
+        assert!(names.len() >= 18, "{names:?}");
+        let empty = Environment::of(names.iter().map(|name| (*name, "")));
+        let unset = Environment::of([]);
+        for name in names {
+            assert_eq!(empty.optional(name), None, "{name}");
+            assert_eq!(empty.required(name), unset.required(name), "{name}");
+            assert_eq!(empty.switch(name), unset.switch(name), "{name}");
+            assert_eq!(empty.number(name, 60), Ok(60), "{name}");
+            assert_eq!(empty.names(name, &["a"]), ["a"], "{name}");
+        }
+        let people = countersign_host::policy::bundled().unwrap();
+        let people = people.people();
+        let settings = |environment: &Environment| {
+            format!("{:?} {:?}", Authentication::read(environment), DirectAccess::read(environment, people))
+        };
+        assert_eq!(settings(&empty), settings(&unset));
     }
 }

@@ -6,6 +6,7 @@ use countersign_api::call::{Input, Reply};
 use countersign_api::problem::Problem;
 use countersign_core::actor::{Actor, Channel};
 use countersign_core::timestamp::Timestamp;
+use countersign_host::text_file;
 use countersign_identity::claim_path::ClaimPath;
 use countersign_identity::claims::ClaimNames;
 use countersign_identity::gateway::Gateway;
@@ -88,8 +89,8 @@ fn key_set(text: &str) -> Result<JwkSet, InvalidVariable> {
     let keys = if text.trim_start().starts_with('{') {
         text.to_owned()
     } else {
-        std::fs::read_to_string(text)
-            .map_err(|_| invalid("is neither a key set nor a file that can be read"))?
+        text_file::read_to_string(text)
+            .map_err(|_| invalid("is neither a key set nor a file of UTF-8 that can be read"))?
     };
     let keys: JwkSet = serde_json::from_str(&keys).map_err(|_| invalid("holds no key set (RFC 7517)"))?;
     if keys.keys.is_empty() {

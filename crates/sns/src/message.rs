@@ -165,7 +165,7 @@ fn attributes(notification: &Notification) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Identifiers are ASCII, so the subject is.
+/// Identifiers and ids of instances are ASCII, so the subject is.
 fn subject(notification: &Notification) -> String {
     let risk = notification.risk_level.as_str();
     let Notification { operation_type, instance_id, .. } = notification;

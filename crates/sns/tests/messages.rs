@@ -9,7 +9,7 @@ use countersign_core::notification::{AnomalyNotice, Notification};
 use countersign_core::person::PersonId;
 use countersign_core::request::Status;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
-use countersign_core::text::{CommentText, DurationText, Identifier, Justification};
+use countersign_core::text::{CommentText, DurationText, Identifier, InstanceId, Justification};
 use countersign_core::timestamp::Timestamp;
 use countersign_sns::message::{MAX_MESSAGE_BYTES, MAX_SUBJECT, Message, anomaly_message, message};
 use proptest::prelude::*;
@@ -34,7 +34,7 @@ fn full() -> Notification {
         hash: Digest::of("an event"),
         status: Status::Pending,
         operation_type: Identifier::parse("delete_instance").unwrap(),
-        instance_id: Identifier::parse("prod-db-01").unwrap(),
+        instance_id: InstanceId::parse("prod-db-01").unwrap(),
         environment: Environment::Production,
         risk_level: RiskLevel::High,
         requested_by: person("ann@example.com"),
@@ -65,8 +65,8 @@ fn bare() -> Notification {
 fn long() -> Notification {
     let longest = Identifier::parse(&"x".repeat(Identifier::MAX)).unwrap();
     Notification {
-        operation_type: longest.clone(),
-        instance_id: longest,
+        operation_type: longest,
+        instance_id: InstanceId::parse(&"x".repeat(InstanceId::MAX)).unwrap(),
         user: long_address(0),
         requested_by: long_address(1),
         approvals_required: u8::MAX,

@@ -65,7 +65,7 @@ pub(super) fn list_parameters() -> Vec<Value> {
     vec![
         several("status", "A status.", reference("Status"), Status::Pending.as_str()),
         parameter("requested_by", "A person's e-mail.", values::person(), examples::REQUESTER),
-        parameter("instance_id", "A target.", values::identifier(), "production-db-01"),
+        parameter("instance_id", "A target.", values::instance_id(), "production-db-01"),
         several("operation_type", "What is to be done.", values::identifier(), "modify_instance_class"),
         several("risk_level", "The risk that it was made under.", reference("RiskLevel"), "high"),
         several(

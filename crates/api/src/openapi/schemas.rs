@@ -4,8 +4,8 @@
 mod bodies;
 
 use super::values::{
-    boolean, cost, count, digest, environment, identifier, list, names, positive, reference, result,
-    risk_level, string, text, time, told, uuid,
+    boolean, cost, count, digest, environment, identifier, instance_id, list, names, positive, reference,
+    result, risk_level, string, text, ticket, time, told, uuid,
 };
 use super::{original_schema, original_schemas};
 use crate::operations::dispatch;
@@ -67,7 +67,7 @@ fn shared() -> Vec<Member> {
         ("request_id*", uuid()),
         ("status*", reference("Status")),
         ("operation_type*", identifier()),
-        ("instance_id*", identifier()),
+        ("instance_id*", instance_id()),
         ("environment*", told(environment(), "The effective one.")),
         ("risk_level*", told(risk_level(), "The effective one.")),
         ("requested_by*", string()),
@@ -154,7 +154,7 @@ fn request() -> Vec<Member> {
         ("requester_groups*", told(list(string()), "The requester's groups, when it was made.")),
         ("justification*", text(4000)),
         ("estimated_duration", text(200)),
-        ("ticket", identifier()),
+        ("ticket", ticket()),
         ("rollback_plan", text(4000)),
         (
             "rules*",
@@ -259,7 +259,7 @@ fn simulation() -> Vec<Member> {
             ),
         ),
         ("operation_type*", identifier()),
-        ("instance_id*", identifier()),
+        ("instance_id*", instance_id()),
         ("environment*", told(environment(), "The effective one.")),
         ("risk_level*", told(risk_level(), "The effective one.")),
         ("requested_by*", string()),
@@ -318,7 +318,7 @@ fn event() -> Vec<Member> {
                 "The caller's address, as far as the service can vouch for it; `unknown` if a proxy has not given one that can be read.",
             ),
         ),
-        ("instance_id*", identifier()),
+        ("instance_id*", instance_id()),
         ("operation_type*", identifier()),
         ("environment*", environment()),
         ("risk_level*", risk_level()),

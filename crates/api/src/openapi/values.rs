@@ -37,6 +37,14 @@ pub(super) fn identifier() -> Value {
     json!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,127}$" })
 }
 
+pub(super) fn instance_id() -> Value {
+    json!({ "type": "string", "pattern": "^[!-),.-;A-_a-~][!-)+-;=@-_a-~]{0,511}$" })
+}
+
+pub(super) fn ticket() -> Value {
+    json!({ "type": "string", "pattern": "^[!-~]+( [!-~]+)*$", "maxLength": 256 })
+}
+
 pub(super) fn cost() -> Value {
     json!({
         "type": "number",

@@ -2,7 +2,7 @@
 
 use super::{CommandStore, reply};
 use crate::call::Reply;
-use crate::fields::{Fields, free_text, identifier, one_of, string};
+use crate::fields::{self, Fields, free_text, identifier, one_of, string};
 use crate::problem::Problem;
 use crate::routes::{self, Route};
 use crate::run::Operation;
@@ -39,7 +39,7 @@ impl<S: CommandStore + CountOpen> Operation<S> for Create {
 /// The request as the fields describe it.
 pub(crate) fn draft(fields: &mut Fields) -> Option<Draft> {
     let operation_type = fields.required("operation_type", identifier);
-    let instance_id = fields.required("instance_id", identifier);
+    let instance_id = fields.required("instance_id", fields::instance_id);
     let parameters = fields.required("parameters", command::parameters_document);
     let environment = fields.required("environment", one_of(&Environment::ALL, Environment::as_str));
     let risk_level = fields.optional("risk_level", one_of(&RiskLevel::ALL, RiskLevel::as_str));
@@ -48,7 +48,7 @@ pub(crate) fn draft(fields: &mut Fields) -> Option<Draft> {
     let estimated_duration = fields.optional("estimated_duration", |value| {
         DurationText::parse(&string(value)?).map_err(|error| error.to_string())
     });
-    let ticket = fields.optional("ticket", identifier);
+    let ticket = fields.optional("ticket", fields::ticket);
     let rollback_plan = fields.optional("rollback_plan", free_text);
     Some(Draft {
         operation_type: operation_type?,

@@ -1,7 +1,7 @@
 //! GET /v1/approvals, and the three lists of the original endpoint.
 
 use crate::call::Reply;
-use crate::fields::{Fields, identifier, one_of, person, string};
+use crate::fields::{self, Fields, identifier, one_of, person, string};
 use crate::problem::Problem;
 use crate::routes::{self, Route};
 use crate::run::Operation;
@@ -40,7 +40,7 @@ impl<S: ListRequests> Operation<S> for List {
         let now = dependencies.host.now();
         let statuses = statuses(&mut fields);
         let requested_by = fields.optional("requested_by", person);
-        let instance_id = fields.optional("instance_id", identifier);
+        let instance_id = fields.optional("instance_id", fields::instance_id);
         let (from, to) = range(&mut fields, now);
         let page = page(&mut fields, now);
         let query = (|| {
@@ -102,7 +102,7 @@ pub(super) async fn of_instance<S: ListRequests>(
     actor: &Actor,
     mut fields: Fields,
 ) -> Result<Reply, Problem> {
-    let instance_id = fields.required("instance_id", identifier);
+    let instance_id = fields.required("instance_id", fields::instance_id);
     let statuses = statuses(&mut fields);
     let page = page(&mut fields, dependencies.host.now());
     let query = (|| {

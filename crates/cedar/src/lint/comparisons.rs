@@ -4,7 +4,7 @@
 use crate::context::Vocabulary;
 use crate::literals::{attribute, pattern};
 use countersign_core::lint::Name;
-use countersign_core::text::Identifier;
+use countersign_core::text::{Identifier, InstanceId};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -132,11 +132,18 @@ impl Reader<'_> {
         for (what, name) in &self.names {
             let shown = name.escape_debug();
             let lower = name.to_ascii_lowercase();
-            let could_be = |star: &str| Identifier::parse(&name.replace('*', star)).is_ok();
+            let is_instance = what.contains("instance");
+            let could_be = |star: &str| {
+                let name = name.replace('*', star);
+                if is_instance { InstanceId::parse(&name).is_ok() } else { Identifier::parse(&name).is_ok() }
+            };
             if !could_be("") && !could_be("x") {
-                let message = format!(
-                    "compares with `{shown}`, which no {what} can be: letters, digits and - _ . : / @ alone, beginning with a letter or digit"
-                );
+                let rule = if is_instance {
+                    "visible characters of ASCII without spaces and * ? < > `, not starting with - + = @"
+                } else {
+                    "letters, digits and - _ . : / @ alone, beginning with a letter or digit"
+                };
+                let message = format!("compares with `{shown}`, which no {what} can be: {rule}");
                 self.found.insert((Name::ImpossibleText, message));
             } else if lower != *name && !self.names.contains(&(*what, lower.clone())) {
                 let so = if is_permit {

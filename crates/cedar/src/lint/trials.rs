@@ -10,7 +10,7 @@ use countersign_core::actor::{Actor, Channel, Kind};
 use countersign_core::person::PersonId;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::source_address::SourceAddress;
-use countersign_core::text::Identifier;
+use countersign_core::text::InstanceId;
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -233,5 +233,5 @@ fn sets_of<'a>(groups: &[&'a str]) -> Vec<Vec<&'a str>> {
 }
 
 fn identifiers(names: BTreeSet<String>) -> Vec<String> {
-    names.into_iter().filter(|name| Identifier::parse(name).is_ok()).collect()
+    names.into_iter().filter(|name| InstanceId::parse(name).is_ok()).collect()
 }

@@ -353,6 +353,10 @@ pub struct FinishArguments {
 /// `countersign whoami`.
 #[derive(Debug, Clone, Args)]
 pub struct WhoamiArguments {
+    /// The directory of the policy that the service runs with: say which of its groups yours count as
+    #[arg(long, value_name = "DIR", env = "POLICY_DIR")]
+    pub policy_dir: Option<PathBuf>,
+
     /// The service.
     #[command(flatten)]
     pub connection: ConnectionArguments,

@@ -15,10 +15,12 @@ use countersign_core::canonical;
 use countersign_core::person::PersonId;
 use countersign_core::text::escaped_line;
 use countersign_host::system::SystemHost;
+use countersign_host::{policy, text_file};
 use countersign_identity::claims::{ClaimNames, Claims};
 use countersign_identity::gateway;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::time::Duration;
 
@@ -140,7 +142,7 @@ impl Session {
 fn document(option: &str, argument: &str) -> Result<Value, Exit> {
     let at = |error: &dyn std::fmt::Display| Exit::usage(format!("--{option}: {error}"));
     let text = match argument.strip_prefix('@') {
-        Some(path) => std::fs::read(path).map_err(|error| at(&format!("{path}: {error}")))?,
+        Some(path) => text_file::read(path).map_err(|error| at(&format!("{path}: {error}")))?,
         None if argument == "-" => {
             let mut text = Vec::new();
             std::io::stdin().lock().read_to_end(&mut text).map_err(|error| at(&error))?;
@@ -151,7 +153,8 @@ fn document(option: &str, argument: &str) -> Result<Value, Exit> {
     // To the service it is a body that is read; here it is what the option holds.
     canonical::read(&text).map_err(|error| {
         let reason = error.to_string();
-        at(&reason.strip_prefix("the body is ").unwrap_or(&reason))
+        let reason = reason.strip_prefix("the body is ").or_else(|| reason.strip_prefix("the body "));
+        at(&reason.unwrap_or(&error.to_string()))
     })
 }
 
@@ -319,6 +322,9 @@ struct Whoami {
     url: String,
     person: String,
     groups: Vec<String>,
+    /// The groups of a policy that they count as, if one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counting_groups: Option<BTreeSet<String>>,
     expires_at: Option<String>,
 }
 
@@ -356,21 +362,34 @@ pub fn whoami(arguments: &WhoamiArguments) -> Result<(), Exit> {
     let expires_at = claims.get("exp").and_then(Value::as_i64).map(|seconds| {
         countersign_core::timestamp::Timestamp::from_millisecond(seconds.saturating_mul(1000)).to_string()
     });
+    let groups: Vec<String> = groups.collect();
+    let now = SystemHost::default().now();
+    let policy = arguments.policy_dir.as_deref().map(|directory| policy::load(Some(directory), now));
+    let policy = policy.transpose()?;
+    let counts_as = |group: &String| Some(policy.as_ref()?.people().group(group)?.to_owned());
     let whoami = Whoami {
         url: session.connection.url().to_owned(),
         person: person(&claims),
-        groups: groups.collect(),
+        counting_groups: policy.as_ref().map(|_| groups.iter().filter_map(counts_as).collect()),
+        groups,
         expires_at,
     };
     session.show(&whoami, |view| {
         let mut text = format!("{} at {}\n", escaped_line(&whoami.person), escaped_line(&whoami.url));
         for group in &whoami.groups {
-            text.push_str(&format!("  group {}\n", escaped_line(group)));
+            let meaning = match counts_as(group) {
+                Some(name) if name == *group => String::new(),
+                Some(name) => format!(" counts as {}", escaped_line(&name)),
+                None if policy.is_some() => " means nothing to this policy".to_owned(),
+                None => String::new(),
+            };
+            text.push_str(&format!("  group {}{meaning}\n", escaped_line(group)));
         }
         // Only the service has its policy.
         text.push_str(match whoami.groups.as_slice() {
             [] => "  no group\n",
-            _ => "  (which groups count is for the policy of the service to say)\n",
+            _ if policy.is_some() => "",
+            _ => "  (which groups count is for the policy of the service to say: see --policy-dir)\n",
         });
         if let Some(expires_at) = &whoami.expires_at {
             text.push_str(&format!("  token: {}\n", view.moment.deadline(expires_at)));

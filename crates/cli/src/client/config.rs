@@ -12,10 +12,10 @@ use crate::client::terminal::Terminal;
 use crate::exit::Exit;
 use crate::issuer::is_private_way;
 use countersign_core::text::{escaped_line, escaped_lines};
+use countersign_host::text_file;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item, Table};
@@ -122,7 +122,7 @@ impl Config {
 }
 
 fn text_of(path: &Path) -> Result<String, Exit> {
-    match fs::read_to_string(path) {
+    match text_file::read_to_string(path) {
         Ok(text) => Ok(text),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(Exit::usage(format!("{}: {error}", path.display()))),
@@ -254,6 +254,7 @@ fn absolute(path: &str) -> Result<String, Exit> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     fn parse(text: &str) -> Result<Config, Exit> {

@@ -8,6 +8,7 @@ use crate::exit::Exit;
 use countersign_api::problem::Code;
 use countersign_api::wire::{FieldError, HealthBody, ListBody, ProblemBody, RequestBody, SummaryBody};
 use countersign_core::text::escaped_line;
+use countersign_host::text_file;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -257,7 +258,7 @@ pub fn agent(ca_bundle: Option<&Path>, timeout: Duration) -> Result<ureq::Agent,
         .max_redirects(0);
     let Some(path) = ca_bundle else { return Ok(builder.build().into()) };
     let at = |error: &dyn std::fmt::Display| Exit::from(format!("--ca-bundle {}: {error}", path.display()));
-    let pem = std::fs::read(path).map_err(|error| at(&error))?;
+    let pem = text_file::read(path).map_err(|error| at(&error))?;
     let mut certificates = parse_pem(&pem)
         .filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),

@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::issuer;
 use countersign_app::host::Host as _;
 use countersign_host::system::SystemHost;
+use countersign_host::text_file;
 
 /// As whom the service is called.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ impl Credential {
         match (&settings.token, &settings.profile) {
             (TokenSource::Environment(token), _) => Ok(Self::Token(token.clone())),
             (TokenSource::File { named_by, path }, _) => {
-                let text = std::fs::read_to_string(path);
+                let text = text_file::read_to_string(path);
                 let text =
                     text.map_err(|error| Exit::from(format!("{named_by} {}: {error}", path.display())))?;
                 Ok(Self::Token(Secret::new(&text)))

@@ -20,7 +20,7 @@ use countersign_core::request::Status;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::rules::MatchedRule;
 use countersign_core::slots::Slots;
-use countersign_core::text::{DurationText, Identifier, RollbackPlan, escaped_line};
+use countersign_core::text::{DurationText, RollbackPlan, Ticket, escaped_line};
 use countersign_core::timestamp::Timestamp;
 use serde::Serialize;
 use serde_json::json;
@@ -186,10 +186,6 @@ fn past(body: &RequestBody, events: &[EventBody]) -> Result<Past, String> {
     let time = |text: &str| Timestamp::parse(text).map_err(|_| unknown("times"));
     let risk_level = RiskLevel::parse(&body.risk_level).ok_or_else(|| unknown("risk"))?;
     let environment = Environment::parse(&body.environment).ok_or_else(|| unknown("environment"))?;
-    let text = |text: &Option<String>, what| match text {
-        None => Ok(None),
-        Some(text) => Identifier::parse(text).map(Some).map_err(|_| unknown(what)),
-    };
     let rules: Vec<_> = body
         .rules
         .iter()
@@ -212,7 +208,7 @@ fn past(body: &RequestBody, events: &[EventBody]) -> Result<Past, String> {
             .map(DurationText::parse)
             .transpose()
             .map_err(|_| unknown("duration"))?,
-        ticket: text(&body.ticket, "ticket")?,
+        ticket: body.ticket.as_deref().map(Ticket::parse).transpose().map_err(|_| unknown("ticket"))?,
         rollback_plan: body
             .rollback_plan
             .as_deref()

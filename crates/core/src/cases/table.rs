@@ -11,7 +11,7 @@ use crate::slots::{Groups, Slots};
 use crate::source::Source;
 use crate::source_address::SourceAddress;
 use crate::terms::RequiredField;
-use crate::text::{DurationText, Identifier, Justification, RollbackPlan};
+use crate::text::{DurationText, Identifier, InstanceId, InvalidText, Justification, RollbackPlan, Ticket};
 use crate::timestamp::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -181,8 +181,8 @@ struct RequestTable {
     estimated_cost: Option<Cost>,
     #[serde(default, deserialize_with = "duration")]
     estimated_duration: Option<DurationText>,
-    #[serde(default, deserialize_with = "identifier")]
-    ticket: Option<Identifier>,
+    #[serde(default, deserialize_with = "ticket")]
+    ticket: Option<Ticket>,
     #[serde(default, deserialize_with = "justification")]
     justification: Option<Justification>,
     #[serde(default, deserialize_with = "plan")]
@@ -290,11 +290,13 @@ impl Reader<'_> {
             channel: request.channel,
             source_ip: request.source_ip,
         })?;
-        let named = |text: &Spanned<String>, key: &str| {
-            Identifier::parse(text.get_ref()).map_err(|error| self.refused(text.span().start, key, error))
+        let refused = |text: &Spanned<String>, key: &'static str| {
+            let start = text.span().start;
+            move |error: InvalidText| self.refused(start, key, error)
         };
-        named(&request.operation_type, "operation_type")?;
-        named(&request.instance_id, "instance_id")?;
+        let (operation_type, instance_id) = (&request.operation_type, &request.instance_id);
+        Identifier::parse(operation_type.get_ref()).map_err(refused(operation_type, "operation_type"))?;
+        InstanceId::parse(instance_id.get_ref()).map_err(refused(instance_id, "instance_id"))?;
         let draft = Draft::new(
             request.operation_type.get_ref(),
             request.instance_id.get_ref(),
@@ -441,8 +443,8 @@ fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>,
     text(deserializer, |text| Timestamp::parse(text).map_err(|error| error.to_string()))
 }
 
-fn identifier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Identifier>, D::Error> {
-    text(deserializer, |text| Identifier::parse(text).map_err(|error| error.to_string()))
+fn ticket<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ticket>, D::Error> {
+    text(deserializer, |text| Ticket::parse(text).map_err(|error| error.to_string()))
 }
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DurationText>, D::Error> {

@@ -8,7 +8,7 @@ use super::{Proposal, Rule, Rules};
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::slots::{Groups, Slots};
 use crate::terms::Terms;
-use crate::text::Identifier;
+use crate::text::{Identifier, InstanceId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wildmatch::WildMatch;
 
@@ -71,7 +71,8 @@ impl Rules {
         let mut operations: Vec<String> = self.operations.keys().cloned().collect();
         operations.push("an-unlisted-operation".to_owned());
         operations.extend(names(&operation_globs, filler));
-        let operations = one_of_each_kind(operations, |name| {
+        let is_operation = |name: &str| Identifier::parse(name).is_ok();
+        let operations = one_of_each_kind(operations, is_operation, |name| {
             let listed = self.operations.get(name);
             let listed = listed.map(|operation| {
                 let risks = Environment::ALL.map(|environment| operation.risk(environment));
@@ -82,7 +83,8 @@ impl Rules {
 
         let mut instances = vec!["an-instance".to_owned()];
         instances.extend(names(&instance_globs, filler));
-        let instances = one_of_each_kind(instances, |name| {
+        let is_instance = |name: &str| InstanceId::parse(name).is_ok();
+        let instances = one_of_each_kind(instances, is_instance, |name| {
             (self.environment_of(name), self.matching(name, |rule| rule.conditions.instances.as_deref()))
         });
 
@@ -266,10 +268,10 @@ fn named(glob: &str, filler: char, length: usize) -> String {
     glob.replace('*', &letters).replace('?', &filler.to_string())
 }
 
-/// Whether a glob matches a name that a request may have.
+/// Whether a glob matches a name that a request may have: every name of an operation is one of an instance.
 pub(crate) fn could_be_named(glob: &str) -> bool {
     // With nothing in place of `*` as well: names have a longest length.
-    [0, 1].iter().any(|length| Identifier::parse(&named(glob, 'x', *length)).is_ok())
+    [0, 1].iter().any(|length| InstanceId::parse(&named(glob, 'x', *length)).is_ok())
 }
 
 /// A name that a glob matches.
@@ -310,11 +312,15 @@ fn common(one: &str, other: &str, filler: char) -> Option<String> {
     None
 }
 
-/// The first name of each kind that a request may have.
-fn one_of_each_kind<K: Ord>(names: Vec<String>, kind: impl Fn(&str) -> K) -> Vec<String> {
+/// The first name of each kind, of those that a request may have.
+fn one_of_each_kind<K: Ord>(
+    names: Vec<String>,
+    is_name: impl Fn(&str) -> bool,
+    kind: impl Fn(&str) -> K,
+) -> Vec<String> {
     let mut kinds = BTreeMap::new();
     for (place, name) in names.into_iter().enumerate() {
-        if Identifier::parse(&name).is_ok() {
+        if is_name(&name) {
             kinds.entry(kind(&name)).or_insert((place, name));
         }
     }

@@ -15,7 +15,7 @@ use countersign_core::ids::{EventId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::request::Status;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
-use countersign_core::text::{DurationText, Identifier, Justification};
+use countersign_core::text::{DurationText, Identifier, InstanceId, Justification};
 use serde_json::{Value, json};
 
 /// A whole life with everything said that can be said.
@@ -131,7 +131,7 @@ fn edits(event: &AuditEvent) -> Vec<(String, AuditEvent)> {
         edit("source_ip", &|e| {
             e.source_ip = if source_ip.is_some() { None } else { Some("203.0.113.7".parse().unwrap()) };
         }),
-        edit("instance_id", &|e| e.instance_id = Identifier::parse("dev-db-01").unwrap()),
+        edit("instance_id", &|e| e.instance_id = InstanceId::parse("dev-db-01").unwrap()),
         edit("operation_type", &|e| e.operation_type = Identifier::parse("read_file").unwrap()),
         edit("environment", &|e| {
             e.environment = Environment::ALL.into_iter().find(|other| other != environment).unwrap();

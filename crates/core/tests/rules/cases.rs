@@ -359,7 +359,7 @@ fn a_table_that_cannot_be_meant_is_refused_with_its_line() {
         ("ann@example.com", "ann", 3, "cases.request.by `ann` must be an e-mail address"),
         ("ann@example.com", "zoe@example.com", 3, "zoe@example.com has no groups"),
         ("\"reboot\"", "\"re boot\"", 3, "operation_type must be 1 to 128"),
-        ("\"orders-db\"", "\"\"", 3, "instance_id must be 1 to 128"),
+        ("\"orders-db\"", "\"\"", 3, "instance_id must be 1 to 512"),
         ("\"production\"", "\"prod\"", 3, "cases.request.environment must be "),
         (
             "\"production\" }",

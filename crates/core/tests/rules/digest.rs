@@ -8,7 +8,7 @@ use countersign_core::ids::RequestId;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
-use countersign_core::text::{Identifier, Justification};
+use countersign_core::text::{Identifier, InstanceId, Justification, Ticket};
 use std::collections::HashSet;
 
 /// Every command that may name a digest, each where it is accepted without one: approve, reject, start,
@@ -84,13 +84,13 @@ fn any_other_digest_is_refused() {
 fn the_digest_of_a_request_with_other_labels_is_refused() {
     let others: [fn(&mut Request); 8] = [
         |request| request.id = RequestId::parse("01930000-0000-7000-8000-0000000000ab").unwrap(),
-        |request| request.instance_id = Identifier::parse("orders-db-2").unwrap(),
+        |request| request.instance_id = InstanceId::parse("orders-db-2").unwrap(),
         |request| request.operation_type = Identifier::parse("create_snapshot").unwrap(),
         |request| request.environment = Environment::NonProduction,
         |request| request.risk_level = RiskLevel::Low,
         |request| request.estimated_cost = Some(Cost::new(1.0).unwrap()),
         |request| request.justification = Justification::parse("CPU is at 95 % since Tuesday").unwrap(),
-        |request| request.ticket = Some(Identifier::parse("OPS-1").unwrap()),
+        |request| request.ticket = Some(Ticket::parse("OPS-1").unwrap()),
     ];
     for other in others {
         let shown = |request: &Request| {

@@ -18,7 +18,7 @@ use countersign_core::request::{
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::rules::MatchedRule;
 use countersign_core::slots::Slots;
-use countersign_core::text::{DurationText, Identifier, Justification, RollbackPlan};
+use countersign_core::text::{DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket};
 use countersign_core::timestamp::Timestamp;
 use std::collections::{BTreeSet, HashSet};
 
@@ -45,7 +45,7 @@ fn full() -> Request {
     let mut draft = draft(HIGH);
     draft.estimated_cost = Some(Cost::new(99.5).unwrap());
     draft.estimated_duration = Some(DurationText::parse("1 h").unwrap());
-    draft.ticket = Some(Identifier::parse("OPS-1").unwrap());
+    draft.ticket = Some(Ticket::parse("OPS-1").unwrap());
     draft.rollback_plan = Some(RollbackPlan::parse("go back").unwrap());
     let mut requester = ann();
     requester.filed_by = Some(PersonId::service("pipeline").unwrap());
@@ -119,7 +119,7 @@ fn of_request() -> Vec<Flip<Request>> {
     flips!(Request {
         id => [|id| *id = RequestId::parse(ANOTHER_ID).unwrap()],
         operation_type => [|it| *it = Identifier::parse("read_file").unwrap()],
-        instance_id => [|it| *it = Identifier::parse("Orders-db").unwrap()],
+        instance_id => [|it| *it = InstanceId::parse("Orders-db").unwrap()],
         parameters => [|_| {}],
         parameters_digest => [|it| *it = another_digest(*it)],
         content_digest => [|it| *it = another_digest(*it)],
@@ -135,7 +135,7 @@ fn of_request() -> Vec<Flip<Request>> {
         justification => [|it| *it = Justification::parse("CPU is at 95 % since Tuesday").unwrap()],
         estimated_cost => [|it| *it = None, |it| *it = Some(Cost::new(99.6).unwrap())],
         estimated_duration => [|it| *it = None, |it| *it = Some(DurationText::parse("2 h").unwrap())],
-        ticket => [|it| *it = None, |it| *it = Some(Identifier::parse("OPS-2").unwrap())],
+        ticket => [|it| *it = None, |it| *it = Some(Ticket::parse("OPS-2").unwrap())],
         rollback_plan => [|it| *it = None, |it| *it = Some(RollbackPlan::parse("stay").unwrap())],
         owner => [
             |it| *it = None,

@@ -15,7 +15,7 @@ use countersign_core::event::{Change, Event, EventType};
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
-use countersign_core::text::{Identifier, Justification};
+use countersign_core::text::{Identifier, InstanceId, Justification};
 use serde_json::{Value, json};
 
 const ANOTHER_ID: &str = "01930000-0000-7000-8000-00000000beef";
@@ -386,7 +386,7 @@ fn a_request_that_its_trail_does_not_lead_to_is_found() {
 #[test]
 fn another_content_is_found() {
     let edits: [fn(&mut Request); 9] = [
-        |request| request.instance_id = Identifier::parse("dev-db").unwrap(),
+        |request| request.instance_id = InstanceId::parse("dev-db").unwrap(),
         |request| request.operation_type = Identifier::parse("read_file").unwrap(),
         |request| request.environment = Environment::NonProduction,
         |request| request.risk_level = RiskLevel::Low,

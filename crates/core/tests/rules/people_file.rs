@@ -339,3 +339,34 @@ fn no_cut_of_the_file_gives_somebody_back_what_it_took() {
         assert!(!may_act || line <= 4, "cut at {end}:\n{cut}");
     }
 }
+
+#[test]
+fn an_alias_stands_for_a_group_that_there_is() {
+    let table = "groups = [\"a\", \"agent\"]\n[group_aliases]\n";
+    let long = format!("{table}\"{}\" = \"a\"", "é".repeat(129));
+    let many: String = (0..=1000).map(|number| format!("\"CN={number}\" = \"a\"\n")).collect();
+    let many = format!("{table}{many}");
+    check_refused(&[
+        (
+            &format!("{table}\"CN=DBA,OU=Groups,DC=corp\" = \"dba\""),
+            3,
+            "group_aliases.CN=DBA,OU=Groups,DC=corp must stand for one of `groups`, which `dba` is not",
+        ),
+        (&format!("{table}\"CN=A\" = \"A\""), 3, "must stand for one of `groups`, which `A` is not"),
+        (&format!("{table}\"CN=A\" = \"\""), 3, "must stand for one of `groups`"),
+        (&format!("{table}\"CN=A\" = \"CN=B\"\n\"CN=B\" = \"a\""), 3, "must stand for one of `groups`"),
+        (&format!("{table}\"CN=A\" = [\"a\"]"), 3, "group_aliases.CN=A must be text"),
+        (&format!("{table}\"a\" = \"agent\""), 3, "group_aliases.a is a group itself"),
+        (&format!("{table}\"\" = \"a\""), 3, "must be a name of 1 to 256 bytes"),
+        (&format!("{table}\"a\\u0007\" = \"a\""), 3, "must be a name of 1 to 256 bytes"),
+        (&long, 3, "must be a name of 1 to 256 bytes"),
+        (&many, 2, "group_aliases must have at most 1000 entries"),
+    ]);
+    let people =
+        People::parse(&format!("{table}\"CN=A,DC=corp\" = \"a\"\n\"{}\" = \"a\"", "x".repeat(256))).unwrap();
+    assert_eq!(people.group("CN=A,DC=corp"), Some("a"));
+    assert_eq!(
+        (people.group("a"), people.group("CN=B"), people.group("cn=a,dc=corp")),
+        (Some("a"), None, None)
+    );
+}

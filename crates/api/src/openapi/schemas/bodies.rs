@@ -2,8 +2,8 @@
 
 use super::Member;
 use crate::openapi::values::{
-    caller, cost, environment, identifier, limit, names, one_or_several, parameters, person, reference,
-    result, risk_level, shown_content, shown_parameters, string, text, told, uuid,
+    caller, cost, environment, identifier, instance_id, limit, names, one_or_several, parameters, person,
+    reference, result, risk_level, shown_content, shown_parameters, string, text, ticket, told, uuid,
 };
 use countersign_core::command::ExecutionOutcome;
 use serde_json::json;
@@ -11,14 +11,14 @@ use serde_json::json;
 pub(super) fn create() -> Vec<Member> {
     vec![
         ("operation_type*", told(identifier(), "What is to be done.")),
-        ("instance_id*", told(identifier(), "To what.")),
+        ("instance_id*", told(instance_id(), "To what.")),
         ("parameters*", parameters()),
         ("environment*", told(environment(), "Raises what policy says of the instance, never lowers it.")),
         ("justification*", told(text(4000), "Why.")),
         ("risk_level", told(risk_level(), "Raises what policy says of the operation, never lowers it.")),
         ("estimated_cost", cost()),
         ("estimated_duration", told(text(200), "How long it is expected to take, in words.")),
-        ("ticket", told(identifier(), "The ticket it belongs to, in some other system.")),
+        ("ticket", told(ticket(), "The ticket it belongs to, in some other system.")),
         ("rollback_plan", told(text(4000), "How to go back.")),
         ("requested_by", caller()),
     ]
@@ -92,7 +92,7 @@ pub(super) fn original(operation: &str) -> Vec<Member> {
             [vec![("user_email", told(string(), hides))], page()].concat()
         }
         "get_user_requests" => filtered(("user_email*", person())),
-        "get_instance_requests" => filtered(("instance_id*", identifier())),
+        "get_instance_requests" => filtered(("instance_id*", instance_id())),
         "start_execution" => of_one(start()),
         "finish_execution" => of_one(finish()),
         "mark_executed" => {

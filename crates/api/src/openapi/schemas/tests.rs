@@ -8,7 +8,9 @@ use crate::wire::{
 };
 use countersign_core::idempotency::IdempotencyKey;
 use countersign_core::risk::Cost;
-use countersign_core::text::{CommentText, DurationText, Identifier, Justification, RollbackPlan};
+use countersign_core::text::{
+    CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket,
+};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -286,6 +288,8 @@ fn lengths_are_what_the_code_allows() {
         }
         // The patterns of identifiers and keys.
         assert_eq!(Identifier::parse(&"a".repeat(128 + extra)).is_ok(), fits);
+        assert_eq!(InstanceId::parse(&"a".repeat(512 + extra)).is_ok(), fits);
+        assert_eq!(Ticket::parse(&"a".repeat(256 + extra)).is_ok(), fits);
         assert_eq!(IdempotencyKey::parse(&"a".repeat(128 + extra)).is_ok(), fits);
     }
 }
