@@ -66,9 +66,9 @@ fn every_exit_code_means_one_thing() {
         .expect(2, "--parameters: not valid JSON (line 1, ");
     ann.run(&["config", "use", "nope"]).expect(2, "countersign: there is no profile `nope` in /nonexistent/");
     ann.run(&["list", "--status", "open"]).expect(2, "must be one of pending, approved");
-    bob.run(&["approve", &id]).expect(2, "nobody to ask here: add --yes\n");
-    bob.run(&["reject", &id]).expect(2, "nobody to ask here: add --reason and --yes\n");
-    bob.run(&["reject", &id, "-m", "no"]).expect(2, "nobody to ask here: add --yes\n");
+    bob.run(&["approve", &id]).expect(2, "no person to ask here: add --yes\n");
+    bob.run(&["reject", &id]).expect(2, "no person to ask here: add --reason and --yes\n");
+    bob.run(&["reject", &id, "-m", "no"]).expect(2, "no person to ask here: add --yes\n");
     bob.run(&["approve", &id, "--json"]).expect(2, "add --yes");
     // 3: a rule says no.
     ann.run(&["approve", &id, "--yes"]).expect(3, "another approver has to (self_approval)");

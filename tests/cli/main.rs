@@ -10,7 +10,9 @@ mod commands;
 mod decisions;
 mod demands;
 mod environment;
+mod inbox;
 mod policy;
+mod screens;
 mod strangers;
 mod verify;
 
@@ -71,6 +73,12 @@ impl Person {
     /// Makes a request that needs two approvals, and gives its id.
     #[track_caller]
     fn create(&self) -> String {
+        self.create_with(r#"{"target_instance_class":"db.r6g.xlarge"}"#)
+    }
+
+    /// The same with these parameters.
+    #[track_caller]
+    fn create_with(&self, parameters: &str) -> String {
         let request = self.json(&[
             "create",
             "modify_instance_class",
@@ -80,7 +88,7 @@ impl Person {
             "--justification",
             "CPU has been at 95 % since Monday",
             "--parameters",
-            r#"{"target_instance_class":"db.r6g.xlarge"}"#,
+            parameters,
         ]);
         request["request_id"].as_str().unwrap().to_owned()
     }

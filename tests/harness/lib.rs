@@ -18,6 +18,7 @@ pub mod lagging;
 pub mod manual_host;
 pub mod moto;
 pub mod program;
+pub mod pseudo_terminal;
 pub mod random;
 pub mod rows;
 pub mod runtime_api;

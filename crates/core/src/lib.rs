@@ -48,6 +48,7 @@ pub mod approvals;
 pub mod cases;
 pub mod explain;
 pub mod lint;
+pub mod look_alike;
 pub mod people;
 pub mod person;
 pub mod policy;

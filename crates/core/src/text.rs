@@ -1,6 +1,11 @@
 //! Text that people write and identifiers they choose, each with its limit.
 
 use std::fmt;
+use unicode_width::UnicodeWidthChar as _;
+
+/// How many marks may stand on one character: more than any script needs would paint over the lines above
+/// and below.
+const MAX_MARKS: usize = 3;
 
 /// The text breaks a rule; the message says which.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,9 +59,9 @@ impl<const MAX: usize> FreeText<MAX> {
 }
 
 /// Whether a character leaves anything on a screen: neither white space nor a control, nor one of
-/// the format and filler characters of Unicode (default-ignorable code points, UAX #44) that make
-/// an empty reason look written.
-fn is_visible(c: char) -> bool {
+/// the format and filler characters of Unicode (default-ignorable code points, UAX #44), nor one
+/// whose glyph is blank: they make an empty reason look written.
+pub(crate) fn is_visible(c: char) -> bool {
     !c.is_whitespace() && !c.is_control() && !is_ignorable(c)
 }
 
@@ -66,7 +71,9 @@ fn is_ignorable(c: char) -> bool {
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
         | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
-        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        // Blank glyphs: braille pattern, Khitan filler, Egyptian blanks, musical null notehead.
+        | '\u{2800}' | '\u{16fe4}' | '\u{13441}'..='\u{13442}' | '\u{1d159}')
 }
 
 /// Whether a character must not be printed as it is: it moves the cursor, ends a line, takes no room, or
@@ -87,11 +94,13 @@ pub fn wrong_encoding(bytes: &[u8]) -> Option<&'static str> {
 }
 
 /// Text as it may be printed on one line: what would move the cursor, hide or reorder other text is
-/// shown as its escape, line breaks included.
+/// shown as its escape, line breaks included; so is a mark that stands on nothing or on too many others.
 pub fn escaped_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
+    let mut marks = MAX_MARKS;
     for c in text.chars() {
-        if must_be_escaped(c) {
+        marks = if c.width() == Some(0) { marks + 1 } else { 0 };
+        if must_be_escaped(c) || marks > MAX_MARKS {
             line.extend(c.escape_default());
         } else {
             line.push(c);
@@ -220,7 +229,16 @@ mod tests {
         assert!(CommentText::parse(&"é".repeat(2001)).is_err());
         assert!(CommentText::parse("").is_err());
         assert!(CommentText::parse(" \n\t").is_err());
-        for nothing_to_see in ["\u{200b}\u{2060}", "\u{202e} \u{feff}", "\u{ad}", "\u{3164}", "\u{1b}\u{0}"] {
+        for nothing_to_see in [
+            "\u{200b}\u{2060}",
+            "\u{202e} \u{feff}",
+            "\u{ad}",
+            "\u{3164}",
+            "\u{1b}\u{0}",
+            "\u{2800}\u{2800}",
+            "\u{115f}\u{1160}\u{ffa0}",
+            "\u{3000}\u{1d159}\u{16fe4}\u{13441}",
+        ] {
             assert!(CommentText::parse(nothing_to_see).is_err(), "{nothing_to_see:?}");
         }
         assert!(CommentText::parse("\u{200b}a").is_ok());
@@ -238,6 +256,9 @@ mod tests {
             escaped_line("a\u{1b}[2J\u{202e}b\nc\té\u{2028}"),
             "a\\u{1b}[2J\\u{202e}b\\nc\\té\\u{2028}"
         );
+        let stacked = format!("\u{301}a{}b", "\u{301}".repeat(5));
+        let expected = format!("\\u{{301}}a{}\\u{{301}}\\u{{301}}b", "\u{301}".repeat(3));
+        assert_eq!(escaped_line(&stacked), expected);
         assert_eq!(escaped_lines("a\r\nb\rc\n\nd").collect::<Vec<_>>(), ["a", "b\\rc", "", "d"]);
     }
 

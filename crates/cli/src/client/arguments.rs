@@ -244,7 +244,7 @@ pub struct RejectArguments {
 /// `countersign inbox`.
 #[derive(Debug, Clone, Args)]
 pub struct InboxArguments {
-    /// Only requests whose operation, instance, requester, environment or risk contains this; may be
+    /// Only requests whose operation, instance, requester, environment or risk is this; may be
     /// given more than once
     #[arg(long = "filter", value_name = "TEXT")]
     pub filters: Vec<String>,

@@ -6,7 +6,7 @@ use crate::client::arguments::{
 };
 use crate::client::connection::Connection;
 use crate::client::moment::Moment;
-use crate::client::show::{self, View};
+use crate::client::show::View;
 use crate::client::terminal::Terminal;
 use crate::exit::Exit;
 use countersign_api::wire::{EventsBody, RequestBody};
@@ -60,7 +60,7 @@ impl Session {
         View {
             terminal: self.terminal,
             moment: Moment { now: self.host.now(), utc: self.utc },
-            width: show::WIDTH,
+            width: self.terminal.width(),
         }
     }
 

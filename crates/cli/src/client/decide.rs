@@ -19,11 +19,18 @@ pub fn approve(arguments: &ApproveArguments) -> Result<(), Exit> {
     let session = session(&arguments.connection, arguments.yes)?;
     each(&arguments.ids, |name| {
         let request = session.connection.find(name)?;
-        let digest = shown(&session, &request)?;
-        if !arguments.yes && !session.terminal.confirm("Approve exactly this?", "--yes")? {
-            return skipped(&request);
+        let digest = decidable(&session, &request)?;
+        let comment = arguments.comment.as_deref();
+        if arguments.yes {
+            shown(&session, &request)?;
+        } else {
+            let text = || proposal(&session, Some(&request), comment);
+            let answer = session.terminal.confirm(text, &question("Approve", &request), "--yes");
+            if !unless_unread(&request, answer)? {
+                return skipped(&request);
+            }
         }
-        let body = match &arguments.comment {
+        let body = match comment {
             Some(comment) => json!({ "content_digest": digest, "comments": comment }),
             None => json!({ "content_digest": digest }),
         };
@@ -39,19 +46,48 @@ pub fn reject(arguments: &RejectArguments) -> Result<(), Exit> {
     let session = session(&arguments.connection, arguments.yes)?;
     each(&arguments.ids, |name| {
         let request = session.connection.find(name)?;
-        let digest = shown(&session, &request)?;
-        let reason = match &arguments.reason {
-            Some(reason) => reason.clone(),
+        let digest = decidable(&session, &request)?;
+        let question = question("Reject", &request);
+        let (reason, above) = match &arguments.reason {
+            Some(reason) => (reason.clone(), Some(&request)),
             None => {
-                let question = "Why? (nothing leaves it undecided) ";
-                session.terminal.ask(question, "--reason and --yes")?.trim().to_owned()
+                let text = || proposal(&session, Some(&request), None);
+                let question = format!("{question} Say why (nothing leaves it undecided):");
+                let reason = session.terminal.ask(text, &question, "--reason and --yes");
+                (unless_unread(&request, reason)?.trim().to_owned(), None)
             }
         };
-        if reason.is_empty() || (!arguments.yes && !session.terminal.confirm("Reject this?", "--yes")?) {
+        if reason.is_empty() {
             return skipped(&request);
+        }
+        if arguments.yes {
+            shown(&session, &request)?;
+        } else {
+            let text = || proposal(&session, above, Some(&reason));
+            if !unless_unread(&request, session.terminal.confirm(text, &question, "--yes"))? {
+                return skipped(&request);
+            }
         }
         decided(&session, &request, "reject", &json!({ "reason": reason, "content_digest": digest }))
     })
+}
+
+/// What a person is asked: it names again what may have left the screen.
+pub(crate) fn question(verb: &str, request: &RequestBody) -> String {
+    escaped_line(&format!(
+        "{verb} {} on {} ({}, {} risk)?",
+        request.operation_type, request.instance_id, request.environment, request.risk_level
+    ))
+}
+
+/// All that a person decides about: the request, unless they have just seen it, and what they say.
+fn proposal(session: &Session, request: Option<&RequestBody>, words: Option<&str>) -> String {
+    let view = session.view();
+    let mut text = request.map(|request| view.request(request)).unwrap_or_default();
+    if let Some(words) = words {
+        view.quote(&mut text, "You say", words);
+    }
+    text
 }
 
 /// A session in which nobody is asked about what they are not shown.
@@ -77,16 +113,29 @@ fn each(names: &[String], mut decide: impl FnMut(&str) -> Result<(), Exit>) -> R
     end
 }
 
-/// Shows all of a request; gives the digest of what was shown.
+/// The digest of a request, if there is something to decide; the request is shown in any case.
 ///
 /// # Errors
 /// As for [`digest_of_shown`].
-fn shown(session: &Session, request: &RequestBody) -> Result<String, Exit> {
-    if let Err(unread) = session.terminal.print(&session.view().request(request)) {
-        skipped(request)?;
-        return Err(unread);
+fn decidable(session: &Session, request: &RequestBody) -> Result<String, Exit> {
+    let digest = digest_of_shown(request);
+    if digest.is_err() {
+        shown(session, request)?;
     }
-    digest_of_shown(request)
+    digest
+}
+
+/// Shows all of a request, and asks nothing.
+fn shown(session: &Session, request: &RequestBody) -> Result<(), Exit> {
+    unless_unread(request, session.terminal.print(&session.view().request(request)))
+}
+
+/// What came of showing a request, and that it is left undecided if it could not be shown.
+fn unless_unread<T>(request: &RequestBody, result: Result<T, Exit>) -> Result<T, Exit> {
+    if result.is_err() {
+        skipped(request)?;
+    }
+    result
 }
 
 /// The digest of what a request shows, computed here: a service that shows one thing and names another

@@ -22,7 +22,7 @@ pub fn run(arguments: &RequestArguments) -> Result<(), Exit> {
 
 impl View {
     /// An explanation, all of it, of a request.
-    fn explanation(&self, request: &RequestBody, explanation: &ExplainBody) -> String {
+    pub(crate) fn explanation(&self, request: &RequestBody, explanation: &ExplainBody) -> String {
         let mut text = self.title(&request.operation_type, &request.instance_id);
         let _ = writeln!(text, "{}\n", self.status(&explanation.status, ""));
         self.line(&mut text, "Request", &explanation.request_id, None);

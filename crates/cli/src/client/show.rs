@@ -7,13 +7,17 @@ use crate::client::terminal::{Terminal, Tone};
 use countersign_api::wire::{
     DecisionBody, EventBody, ListBody, RequestBody, RuleBody, SlotBody, SummaryBody,
 };
+use countersign_core::look_alike::doubtful_keys;
 use countersign_core::text::{escaped_line, escaped_lines};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthChar as _;
 
 /// The width that everything fits into, unless the screen is narrower.
 pub(crate) const WIDTH: usize = 80;
+/// Below this width, what has a name stands under it and no longer beside it.
+const NARROW: usize = 36;
 /// How many characters of an id are shown at least.
 const SHORT_ID: usize = 8;
 
@@ -76,16 +80,15 @@ impl View {
         }
         match &request.parameters {
             Some(parameters) => {
-                let json = serde_json::to_string_pretty(parameters).unwrap_or_default();
-                self.block(&mut text, "Parameters", &json);
+                self.block(&mut text, "Parameters", parameters);
                 let digest = request.parameters_digest.as_deref().unwrap_or_default();
                 self.line(&mut text, "  SHA-256", digest, None);
                 self.optional(&mut text, "All of it", request.content_digest.as_deref());
             }
-            None => self.block(&mut text, "Parameters", "not shown to you"),
+            None => self.quote(&mut text, "Parameters", "not shown to you"),
         }
         if let Some(result) = &request.execution_result {
-            self.block(&mut text, "Result", &serde_json::to_string_pretty(result).unwrap_or_default());
+            self.block(&mut text, "Result", result);
         }
         for comment in &request.comments {
             let title =
@@ -247,13 +250,32 @@ impl View {
 
     pub(crate) fn line(&self, text: &mut String, name: &str, value: &str, tone: Option<Tone>) {
         let value = escaped_line(value);
-        let mut lines = wrapped(&value, self.width.saturating_sub(14)).into_iter();
-        let first = lines.next().unwrap_or_default();
-        let first = tone.map_or(first.clone(), |tone| self.terminal.paint(tone, &first));
-        let _ = writeln!(text, "{}{first}", self.terminal.paint(Tone::Quiet, &format!("{name:<14}")));
-        for line in lines {
-            let _ = writeln!(text, "{:14}{line}", "");
+        let indent = self.name(text, name);
+        for (index, line) in wrapped(&value, self.width.saturating_sub(indent)).into_iter().enumerate() {
+            let line = match tone.filter(|_| index == 0) {
+                Some(tone) => self.terminal.paint(tone, &line),
+                None => line,
+            };
+            self.beside(text, index == 0, indent, &line);
         }
+    }
+
+    /// The name of what stands beside it, or below it where the window is narrow; gives how far in that
+    /// stands.
+    fn name(&self, text: &mut String, name: &str) -> usize {
+        if self.width < NARROW {
+            if !name.is_empty() {
+                let _ = writeln!(text, "{}", self.terminal.paint(Tone::Quiet, name));
+            }
+            return 2;
+        }
+        text.push_str(&self.terminal.paint(Tone::Quiet, &format!("{name:<14}")));
+        14
+    }
+
+    fn beside(&self, text: &mut String, is_first: bool, indent: usize, line: &str) {
+        let indent = if is_first && self.width >= NARROW { 0 } else { indent };
+        let _ = writeln!(text, "{:indent$}{line}", "");
     }
 
     /// Values under one name, each on a line of its own. What does not fit goes on further in, so that
@@ -261,11 +283,10 @@ impl View {
     pub(crate) fn lines(&self, text: &mut String, name: &str, values: impl IntoIterator<Item = String>) {
         let mut name = name;
         for value in values {
-            let label = self.terminal.paint(Tone::Quiet, &format!("{name:<14}"));
-            let mut pieces = wrapped(&escaped_line(&value), self.width.saturating_sub(16)).into_iter();
-            let _ = writeln!(text, "{label}{}", pieces.next().unwrap_or_default());
-            for piece in pieces {
-                let _ = writeln!(text, "{:16}{piece}", "");
+            let indent = self.name(text, name);
+            let pieces = wrapped(&escaped_line(&value), self.width.saturating_sub(indent + 2));
+            for (index, piece) in pieces.iter().enumerate() {
+                self.beside(text, index == 0, indent + if index == 0 { 0 } else { 2 }, piece);
             }
             name = "";
         }
@@ -278,7 +299,7 @@ impl View {
     }
 
     /// What somebody wrote.
-    fn quote(&self, text: &mut String, title: &str, words: &str) {
+    pub(crate) fn quote(&self, text: &mut String, title: &str, words: &str) {
         for line in wrapped(&escaped_line(title), self.width) {
             let _ = writeln!(text, "{}", self.terminal.paint(Tone::Quiet, &line));
         }
@@ -289,9 +310,20 @@ impl View {
         }
     }
 
-    /// JSON. Its own escapes stay; what it leaves as it is gets ours.
-    fn block(&self, text: &mut String, title: &str, json: &str) {
-        self.quote(text, title, json);
+    /// A JSON document, and which of its keys may be taken for others. Its own escapes stay; what it leaves
+    /// as it is gets ours.
+    fn block(&self, text: &mut String, title: &str, document: &Value) {
+        self.quote(text, title, &serde_json::to_string_pretty(document).unwrap_or_default());
+        self.doubts(text, document);
+    }
+
+    /// Which keys of a document may be taken for others.
+    pub(crate) fn doubts(&self, text: &mut String, document: &Value) {
+        for doubt in doubtful_keys(document) {
+            for line in wrapped(&format!("the key {}", doubt.in_words()), self.width.saturating_sub(4)) {
+                let _ = writeln!(text, "  {}", self.terminal.paint(Tone::Danger, &format!("! {line}")));
+            }
+        }
     }
 }
 
@@ -376,18 +408,28 @@ pub(crate) fn broken(line: &str, width: usize) -> Vec<String> {
     let mut current = String::new();
     let mut used = 0;
     for c in line.chars() {
-        let wide = c.width().unwrap_or(1);
-        if used + wide > width {
+        let wide = cells(c);
+        if used + wide > width && !current.is_empty() {
             let at = current.rfind(' ').filter(|at| *at > width / 2).map_or(current.len(), |at| at + 1);
             let rest = current.split_off(at);
             lines.push(std::mem::replace(&mut current, rest));
-            used = current.chars().map(|c| c.width().unwrap_or(1)).sum();
+            used = columns(&current);
         }
         current.push(c);
         used += wide;
     }
     lines.push(current);
     lines
+}
+
+/// How many columns a text takes at most: some terminals give a place of its own even to a mark that others
+/// put on the character before it.
+pub(crate) fn columns(text: &str) -> usize {
+    text.chars().map(cells).sum()
+}
+
+fn cells(c: char) -> usize {
+    c.width().unwrap_or(1).max(1)
 }
 
 /// A request as the service shows it; `changes` are members that are different.
@@ -466,6 +508,34 @@ mod tests {
                             "at": "2026-01-31T09:27:00.000Z", "groups": [], "channel": "direct", "event_id": "0" }],
         }));
         assert!(rejected.contains("Rejected by   bob@example.com, 3m ago\n"), "{rejected}");
+    }
+
+    #[test]
+    fn keys_that_may_be_taken_for_others_are_marked_under_the_parameters() {
+        let text = shown(json!({ "parameters": { "size": 1, "s\u{456}ze": [{ "\u{202e}a": 2 }] } }));
+        let expected = r#"
+  | }
+  ! the key "size" looks like "s\u{456}ze"
+  ! the key "s\u{456}ze" is not ASCII, looks like "size"
+  ! the key "\u{202e}a" in /s\u{456}ze/0 is not ASCII
+  SHA-256 "#;
+        assert!(text.contains(expected), "{text}");
+        check_fits(&text);
+        assert!(!shown(json!({})).contains("the key"));
+    }
+
+    #[test]
+    fn a_narrow_window_has_names_above_what_they_name() {
+        let now = Timestamp::parse("2026-01-31T09:30:00Z").unwrap();
+        let view = View { terminal: Terminal::plain(), moment: Moment { now, utc: false }, width: 15 };
+        let text =
+            view.request(&example(json!({ "owner": "olga@example.com", "approved_by": ["bob", "eve"] })));
+        assert!(
+            text.contains("Owner\n  olga@example.c\n  om\n") || text.contains("Owner\n  olga@example."),
+            "{text}"
+        );
+        assert!(text.contains("Approved by\n  bob\n  eve\n"), "{text}");
+        assert!(text.lines().all(|line| columns(line) <= 15), "{text}");
     }
 
     #[test]

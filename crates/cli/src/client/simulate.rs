@@ -21,7 +21,11 @@ pub fn run(arguments: &SimulateArguments) -> Result<(), Exit> {
     let session = Session::open(&arguments.connection)?;
     let body = draft(&arguments.draft)?;
     let simulation: SimulateBody = session.connection.ask("/v1/approvals/simulate", &body)?;
-    session.show(&simulation, |view| view.simulation(&simulation))?;
+    session.show(&simulation, |view| {
+        let mut text = view.simulation(&simulation);
+        body.get("parameters").into_iter().for_each(|parameters| view.doubts(&mut text, parameters));
+        text
+    })?;
     end(&simulation)
 }
 

@@ -1,8 +1,42 @@
-//! The terminal: whether there is one, colour, questions, and pages.
+//! The terminal: whether there is one, its size, colour, questions, and pages.
+//!
+//! INVARIANT: an answer was typed after all that it is about, and the question, had been on the screen
+//! in the size that the window still has. What was typed before is thrown away.
 
-use crate::client::show::WIDTH;
+use crate::client::show::{WIDTH, columns, wrapped};
 use crate::exit::Exit;
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use rustix::termios::{QueueSelector, tcflush, tcgetwinsize};
+use signal_hook::consts::SIGWINCH;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What is asked below a page that is not the last.
+const MORE: &str = "-- Enter for more --";
+/// How many columns an answer takes: `yes`, and the blank before it.
+const ANSWER: usize = 4;
+
+/// The size of a window, in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// From left to right.
+    pub columns: usize,
+    /// From top to bottom.
+    pub rows: usize,
+}
+
+impl Size {
+    /// What a terminal has that does not say.
+    const UNKNOWN: Self = Self { columns: WIDTH, rows: 24 };
+
+    /// How many rows a line takes, painted or not.
+    fn rows_of(self, line: &str) -> usize {
+        let used: usize = Terminal::unpainted(line).iter().map(|(_, text)| columns(text)).sum();
+        used.div_ceil(self.columns).max(1)
+    }
+}
 
 /// Where the answer goes, and who can be asked.
 #[derive(Debug, Clone, Copy)]
@@ -11,7 +45,6 @@ pub struct Terminal {
     is_interactive: bool,
     has_screen: bool,
     is_terminal: bool,
-    rows: usize,
 }
 
 /// What a text is, for its colour.
@@ -52,25 +85,17 @@ impl Terminal {
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
         let is_terminal = std::io::stdout().is_terminal();
-        let rows = terminal_size::terminal_size().map_or(usize::MAX, |(_, rows)| usize::from(rows.0));
         Self {
             has_colour: is_terminal && !is_set("NO_COLOR") && !is_dumb,
             is_interactive: is_terminal && std::io::stdin().is_terminal(),
             has_screen: is_terminal && std::io::stdin().is_terminal() && !is_dumb,
             is_terminal,
-            rows: if is_terminal { rows } else { usize::MAX },
         }
     }
 
     /// One without colours and without anybody: what tests and files see.
     pub fn plain() -> Self {
-        Self {
-            has_colour: false,
-            is_interactive: false,
-            has_screen: false,
-            is_terminal: false,
-            rows: usize::MAX,
-        }
+        Self { has_colour: false, is_interactive: false, has_screen: false, is_terminal: false }
     }
 
     /// One with colours and nobody: what a test of colours sees.
@@ -91,7 +116,22 @@ impl Terminal {
 
     /// How many columns a message may take: a program that reads it looks for whole lines.
     pub fn columns(self) -> usize {
-        if self.is_terminal { WIDTH } else { usize::MAX }
+        if self.is_terminal { self.width() } else { usize::MAX }
+    }
+
+    /// The width that everything fits into.
+    pub fn width(self) -> usize {
+        if self.is_terminal { Self::size().columns.min(WIDTH) } else { WIDTH }
+    }
+
+    /// The size of the window now.
+    fn size() -> Size {
+        match tcgetwinsize(std::io::stdout()) {
+            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => {
+                Size { columns: usize::from(size.ws_col), rows: usize::from(size.ws_row) }
+            }
+            _ => Size::UNKNOWN,
+        }
     }
 
     /// A text in its colour. It must have been escaped before.
@@ -120,56 +160,126 @@ impl Terminal {
         pieces
     }
 
-    /// Prints a text, a screen at a time if somebody is there and it is longer than one.
+    /// Prints a text, a screen at a time if there is a person and it is longer than one.
     ///
     /// # Errors
-    /// When stdout cannot be written, or whoever reads has had enough.
+    /// When stdout cannot be written, or its reader has had enough.
     pub fn print(self, text: &str) -> Result<(), Exit> {
-        let failed = |error: std::io::Error| Exit::of_stdout(&error);
-        let mut stdout = std::io::stdout().lock();
-        let page = self.rows.saturating_sub(1).max(1);
         let lines: Vec<_> = text.lines().collect();
-        let mut pages = lines.chunks(if self.is_interactive { page } else { usize::MAX }).peekable();
-        while let Some(lines) = pages.next() {
-            for line in lines {
-                writeln!(stdout, "{line}").map_err(failed)?;
-            }
-            if pages.peek().is_some() {
-                write!(stdout, "-- Enter for more --").and_then(|()| stdout.flush()).map_err(failed)?;
-                answer()?;
-            }
-        }
-        stdout.flush().map_err(failed)
+        if self.is_interactive { pages(&lines, 1, Self::size) } else { write(&lines) }
     }
 
-    /// Asks a question that is answered by `y` or not at all; `options` answer it beforehand.
+    /// Shows a text and asks a question below it that is answered by `y` or not at all; `options` answer
+    /// it beforehand.
     ///
     /// # Errors
-    /// When there is nobody to ask.
-    pub fn confirm(self, question: &str, options: &str) -> Result<bool, Exit> {
-        let answer = self.ask(&format!("{question} [y/N] "), options)?;
+    /// As for [`Self::ask`].
+    pub fn confirm(self, text: impl Fn() -> String, question: &str, options: &str) -> Result<bool, Exit> {
+        let answer = self.ask(text, &format!("{question} [y/N]"), options)?;
         Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
     }
 
-    /// Asks for a line; with `options` on the command line there is no question.
+    /// Shows a text to its end and asks for a line right below. Whenever the window changes, all of it is
+    /// shown and asked again.
     ///
     /// # Errors
-    /// When there is nobody to ask.
-    pub fn ask(self, question: &str, options: &str) -> Result<String, Exit> {
+    /// When there is no person to ask, or the window is too small for what is asked.
+    pub fn ask(self, text: impl Fn() -> String, question: &str, options: &str) -> Result<String, Exit> {
         if !self.is_interactive {
-            return Err(Exit::usage(format!("there is nobody to ask here: add {options}")));
+            self.print(&text())?;
+            return Err(Exit::usage(format!("there is no person to ask here: add {options}")));
         }
-        let mut stdout = std::io::stdout().lock();
-        write!(stdout, "{question}")
-            .and_then(|()| stdout.flush())
-            .map_err(|error| Exit::of_stdout(&error))?;
-        answer()
+        let was_resized = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SIGWINCH, Arc::clone(&was_resized))
+            .map_err(|error| Exit::from(format!("signals cannot be received: {error}")))?;
+        loop {
+            was_resized.store(false, Ordering::SeqCst);
+            let size = Self::size();
+            let text = text();
+            let lines: Vec<_> = text.lines().collect();
+            let question = wrapped(question, size.columns.saturating_sub(ANSWER));
+            let tallest = lines.iter().map(|line| size.rows_of(line)).max().unwrap_or_default();
+            let needed = question.len().max(tallest + size.rows_of(MORE));
+            if needed > size.rows {
+                return Err(Exit::from(format!(
+                    "the window is too small to decide in: it has {} rows of {} columns, and the question needs \
+                     {needed}; nothing is decided, make the window larger and ask again",
+                    size.rows, size.columns
+                )));
+            }
+            pages(&lines, question.len(), || size)?;
+            let answer = answer(&question.join("\n"))?;
+            if !was_resized.load(Ordering::SeqCst) && size == Self::size() {
+                return Ok(answer);
+            }
+            write(&["the window has changed: here is all of it again"])?;
+        }
     }
 }
 
-/// A line from the keyboard; its end is an answer too.
-fn answer() -> Result<String, Exit> {
+/// Writes lines.
+fn write(lines: &[&str]) -> Result<(), Exit> {
+    let failed = |error: std::io::Error| Exit::of_stdout(&error);
+    let mut stdout = std::io::stdout().lock();
+    for line in lines {
+        writeln!(stdout, "{line}").map_err(failed)?;
+    }
+    stdout.flush().map_err(failed)
+}
+
+/// Writes lines page by page, so that `rows_below` rows are left under the last.
+fn pages(mut lines: &[&str], rows_below: usize, size: impl Fn() -> Size) -> Result<(), Exit> {
+    loop {
+        let size = size();
+        let rows = |lines: &[&str]| lines.iter().map(|line| size.rows_of(line)).sum::<usize>();
+        if rows(lines) + rows_below <= size.rows {
+            return write(lines);
+        }
+        let page = size.rows.saturating_sub(size.rows_of(MORE));
+        let count =
+            (1..=lines.len()).take_while(|count| rows(lines.get(..*count).unwrap_or_default()) <= page);
+        let (shown, rest) = lines.split_at(count.last().unwrap_or(1).min(lines.len()));
+        write(shown)?;
+        if rest.is_empty() && rows_below <= 1 {
+            return Ok(());
+        }
+        answer(MORE)?;
+        lines = rest;
+    }
+}
+
+/// Asks, and reads a line from the keyboard; its end is an answer too. What was typed before the question
+/// was there is no answer to it.
+fn answer(question: &str) -> Result<String, Exit> {
+    let failed = |error: std::io::Error| Exit::from(format!("stdin: {error}"));
+    let stdin = std::io::stdin();
+    tcflush(&stdin, QueueSelector::IFlush).map_err(|error| failed(error.into()))?;
+    let mut stdout = std::io::stdout().lock();
+    write!(stdout, "{question} ").and_then(|()| stdout.flush()).map_err(|error| Exit::of_stdout(&error))?;
+    // A buffer of its own: what comes after the line in the same reading is no answer to anything.
+    let mut keyboard = BufReader::new(File::from(stdin.as_fd().try_clone_to_owned().map_err(failed)?));
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).map_err(|error| Exit::from(format!("stdin: {error}")))?;
+    keyboard.read_line(&mut line).map_err(failed)?;
     Ok(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_counted_as_the_window_breaks_them() {
+        let size = Size { columns: 10, rows: 4 };
+        for (line, rows) in [
+            ("", 1),
+            ("1234567890", 1),
+            ("12345678901", 2),
+            ("\u{1b}[1;31m1234567890\u{1b}[0m", 1),
+            ("日本語日本語", 2),
+            // Not every terminal puts them on top of each other.
+            ("e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}", 2),
+        ] {
+            assert_eq!(size.rows_of(line), rows, "{line:?}");
+        }
+    }
 }

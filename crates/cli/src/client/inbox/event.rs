@@ -2,8 +2,9 @@
 
 use super::open::Decision;
 use crate::exit::Exit;
-use countersign_api::wire::{RequestBody, SummaryBody};
+use countersign_api::wire::{ExplainBody, RequestBody, SummaryBody};
 use countersign_core::timestamp::Timestamp;
+use std::collections::BTreeSet;
 
 /// What the shell stamps on an event: time, and a key that no decision has yet.
 #[derive(Debug, Clone)]
@@ -47,6 +48,15 @@ pub enum Key {
     End,
 }
 
+/// All that is pending, as the service told it at one time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Pending {
+    /// The requests, the most urgent first.
+    pub items: Vec<SummaryBody>,
+    /// Those of them that are not for the caller to decide now.
+    pub refused: BTreeSet<String>,
+}
+
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -61,9 +71,11 @@ pub enum Event {
     /// The process was told to end.
     Interrupted,
     /// All that is pending, or why it is not known.
-    Listed(Result<Vec<SummaryBody>, Exit>),
+    Listed(Result<Pending, Exit>),
     /// A request, or why it is not known.
     Loaded(String, Result<Box<RequestBody>, Exit>),
+    /// A request and its explanation, or why there is none.
+    Explained(String, Result<Box<(RequestBody, ExplainBody)>, Exit>),
     /// The request after a decision, or why there is none.
     Decided(Decision, Result<Box<RequestBody>, Exit>),
 }
@@ -75,6 +87,10 @@ pub enum Effect {
     List,
     /// Ask for a request.
     Load(String),
+    /// Ask why a request stands where it stands.
+    Explain(String),
+    /// Throw away what was typed and not taken: it was typed before what is on the screen next.
+    DropKeys,
     /// Send a decision.
     Decide(Decision),
     /// End.

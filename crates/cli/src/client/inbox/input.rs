@@ -1,7 +1,8 @@
-//! A line that somebody is typing. Knows no keys and no screen.
+//! A line that is being typed. Knows no screen.
 
+use super::event::Key;
+use crate::client::show::columns;
 use countersign_core::text::escaped_line;
-use unicode_width::UnicodeWidthChar as _;
 
 /// What has been typed so far, and where the next character goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +32,21 @@ impl Input {
     /// Whether there is nothing to lose.
     pub fn is_empty(&self) -> bool {
         self.text().is_empty()
+    }
+
+    /// Takes a key.
+    pub fn edit(&mut self, key: Key) {
+        match key {
+            Key::Char(c) => self.insert(c),
+            Key::Backspace => self.backspace(),
+            Key::Delete => self.delete(),
+            Key::Left => self.left(),
+            Key::Right => self.right(),
+            Key::Home | Key::Control('a') => self.home(),
+            Key::End | Key::Control('e') => self.end(),
+            Key::Control('w') => self.delete_word(),
+            _ => {}
+        }
     }
 
     /// A character at the cursor; a pasted line break becomes a space, other controls nothing.
@@ -89,7 +105,7 @@ impl Input {
         // The end has no character, but the cursor may stand there.
         for (index, c) in all.chain([None]).enumerate() {
             let shown = c.map(|c| escaped_line(&c.to_string())).unwrap_or_default();
-            let wide: usize = shown.chars().map(|c| c.width().unwrap_or(1)).sum();
+            let wide = columns(&shown);
             // The cursor at the end needs a place of its own.
             if column + wide.max(1) > width && column > 0 {
                 rows.push(String::new());

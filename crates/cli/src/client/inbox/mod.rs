@@ -6,7 +6,9 @@
 pub mod event;
 pub mod input;
 pub mod open;
+pub mod overlay;
 pub mod screen;
+pub mod settings;
 pub mod state;
 #[cfg(test)]
 mod tests;
@@ -19,7 +21,7 @@ use crate::exit::Exit;
 use countersign_api::wire::ListBody;
 use countersign_app::host::Host as _;
 use countersign_core::text::{escaped_line, escaped_lines};
-use event::{Effect, Event, Given, Key};
+use event::{Effect, Event, Given, Key, Pending};
 use open::Page;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{
@@ -27,14 +29,16 @@ use ratatui::crossterm::event::{
     KeyModifiers, poll, read,
 };
 use ratatui::crossterm::execute;
+use ratatui::layout::Size;
 use screen::Screen;
-use state::{Settings, State};
+use settings::Settings;
+use state::State;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use worker::Workers;
+use worker::{Known, Workers};
 
 /// How long the keyboard is listened to before the answers are looked at.
 const KEYBOARD: Duration = Duration::from_millis(50);
@@ -64,8 +68,9 @@ pub fn run(arguments: &InboxArguments) -> Result<(), Exit> {
 
 /// What there is, as `list` prints it.
 fn print(session: &Session, settings: &Settings) -> Result<(), Exit> {
-    let mut items = worker::pending(session)?;
+    let Pending { mut items, refused } = Known::default().pending(session, settings)?;
     items.retain(|item| settings.is_decidable(item) && settings.is_wanted(item));
+    items.retain(|item| !refused.contains(&item.request_id));
     let list = ListBody { items, next_cursor: None, damaged: 0 };
     session.show(&list, |view| view.list(&list))
 }
@@ -74,7 +79,7 @@ fn on_screen(session: Session, settings: Settings, utc: bool) -> Result<(), Exit
     let (sender, events) = channel();
     let terminal = session.terminal;
     let session = Arc::new(session);
-    let workers = Workers::start(&session, &sender)?;
+    let workers = Workers::start(&session, &settings, &sender)?;
     listen_for_signals(sender)?;
     let mut state = State::new(settings, session.host.now());
     let end = {
@@ -118,6 +123,7 @@ fn play(
 ) -> Result<(), Exit> {
     let failed = |error: std::io::Error| Exit::from(format!("terminal: {error}"));
     let mut drawn_at = None;
+    let mut drawn_in = Size::default();
     loop {
         if workers.is_broken() || WAS_GIVEN_BACK.load(Ordering::SeqCst) {
             // It may still be writing what it has to say.
@@ -126,12 +132,17 @@ fn play(
         }
         if drawn_at.is_none_or(|time| session.host.elapsed() >= time + REDRAW) {
             let mut page = Page::default();
-            window.terminal.draw(|frame| page = screen.draw(frame, state)).map_err(failed)?;
+            let frame = window.terminal.draw(|frame| page = screen.draw(frame, state)).map_err(failed)?;
+            drawn_in = frame.area.as_size();
             state.drawn(page);
             drawn_at = Some(session.host.elapsed());
         }
         // One key, then a look at what it did: nothing is scrolled past without having been shown.
-        let key = if poll(KEYBOARD).map_err(failed)? { pressed(read().map_err(failed)?) } else { None };
+        let mut key = if poll(KEYBOARD).map_err(failed)? { pressed(read().map_err(failed)?) } else { None };
+        // A key that was pressed in front of a screen that is no longer there means nothing.
+        if window.terminal.size().map_err(failed)? != drawn_in {
+            key = Some(Event::Resized);
+        }
         for event in key.into_iter().chain(events.try_iter()).chain([Event::Tick]) {
             if !matches!(event, Event::Tick) {
                 drawn_at = None;
@@ -141,12 +152,22 @@ fn play(
                 match effect {
                     Effect::List => workers.list(),
                     Effect::Load(id) => workers.load(id),
+                    Effect::Explain(id) => workers.explain(id),
+                    Effect::DropKeys => drop_keys().map_err(failed)?,
                     Effect::Decide(decision) => workers.decide(decision),
                     Effect::Quit => return Ok(()),
                 }
             }
         }
     }
+}
+
+/// Throws away what was typed and not taken. A new size of the window is noticed all the same.
+fn drop_keys() -> std::io::Result<()> {
+    while poll(Duration::ZERO)? {
+        read()?;
+    }
+    Ok(())
 }
 
 /// What was done at the keyboard or to the window.

@@ -15,14 +15,25 @@ pub enum Verb {
     Approve,
     /// Refuse.
     Reject,
+    /// Say something to the requester, and decide nothing.
+    Comment,
 }
 
 impl Verb {
-    /// Its route, and what the person does.
+    /// What the person does.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Approve => "approve",
             Self::Reject => "reject",
+            Self::Comment => "comment",
+        }
+    }
+
+    /// The end of its path.
+    pub fn route(self) -> &'static str {
+        match self {
+            Self::Approve | Self::Reject => self.as_str(),
+            Self::Comment => "comments",
         }
     }
 
@@ -31,6 +42,7 @@ impl Verb {
         match self {
             Self::Approve => "approved",
             Self::Reject => "rejected",
+            Self::Comment => "commented on",
         }
     }
 }
@@ -57,7 +69,7 @@ pub enum Mode {
     Reading,
     /// Being asked whether they approve it.
     Confirming,
-    /// Writing a comment (to approve) or a reason (to reject).
+    /// Writing what is said with an approval, a reason to reject, or a comment.
     Writing(Verb),
     /// Waiting until the service has taken the decision.
     Sending {
@@ -75,6 +87,8 @@ pub struct Draft {
     pub reason: Input,
     /// What would be said when approving.
     pub comment: Input,
+    /// What would be said to the requester.
+    pub message: Input,
     /// What was sent last: sending the same again is a retry.
     pub attempt: Option<Decision>,
 }
@@ -90,6 +104,21 @@ pub struct Page {
     pub lines: usize,
     /// How wide they are.
     pub width: usize,
+    /// Whether the question, the keys and at least a line of the request are on the screen.
+    pub is_whole: bool,
+}
+
+impl Page {
+    /// Moves down by a number of lines; the last stays at the end of the screen.
+    pub fn down(&mut self, lines: usize) {
+        let last = self.lines.saturating_sub(self.rows);
+        self.top = (self.top + lines).min(last);
+    }
+
+    /// Moves up by a number of lines.
+    pub fn up(&mut self, lines: usize) {
+        self.top = self.top.saturating_sub(lines);
+    }
 }
 
 /// A request in front of somebody.
@@ -165,6 +194,10 @@ impl Open {
 
     /// What has been on the screen.
     pub fn drawn(&mut self, page: Page) {
+        if !page.is_whole {
+            self.page.is_whole = false;
+            return;
+        }
         // Lines break elsewhere now: those that were counted are not those that are there.
         if self.page.width != page.width && !self.is_read && self.seen > 0 {
             self.seen = 0;
@@ -178,23 +211,15 @@ impl Open {
         self.is_read |= self.request.is_some() && self.seen >= page.lines;
     }
 
-    /// Moves down by a number of lines; the last stays at the end of the screen.
-    pub fn down(&mut self, lines: usize) {
-        let last = self.page.lines.saturating_sub(self.page.rows);
-        self.page.top = (self.page.top + lines).min(last);
-    }
-
-    /// Moves up by a number of lines.
-    pub fn up(&mut self, lines: usize) {
-        self.page.top = self.page.top.saturating_sub(lines);
-    }
-
-    /// Why it cannot be approved now.
+    /// Why it cannot be decided now.
     pub fn hindrance(&self) -> Option<String> {
         if let Err(exit) = &self.digest {
             return Some(exit.message.clone());
         }
-        (!self.is_read).then(|| "the end has not been shown yet: Space shows more".to_owned())
+        if !self.page.is_whole {
+            return Some("the window is too small to decide in: make it larger".to_owned());
+        }
+        (!self.is_read).then(|| "the end has not been shown yet: Down or Space shows more".to_owned())
     }
 
     /// What is typed in a field.
@@ -202,6 +227,7 @@ impl Open {
         match verb {
             Verb::Approve => &mut self.draft.comment,
             Verb::Reject => &mut self.draft.reason,
+            Verb::Comment => &mut self.draft.message,
         }
     }
 
@@ -210,9 +236,12 @@ impl Open {
     /// # Errors
     /// Why there is none.
     pub fn decision(&mut self, verb: Verb, fresh_key: &str) -> Result<Decision, String> {
-        let digest = self.digest.clone().map_err(|exit| exit.message)?;
+        let digest = match (verb, self.hindrance()) {
+            (Verb::Approve | Verb::Reject, Some(hindrance)) => return Err(hindrance),
+            _ => self.digest.clone().unwrap_or_default(),
+        };
         let text = self.field(verb).text();
-        if verb == Verb::Reject || !text.is_empty() {
+        if verb != Verb::Approve || !text.is_empty() {
             let what = if verb == Verb::Reject { "the reason" } else { "the comment" };
             CommentText::parse(&text).map_err(|error| format!("{what} {error}"))?;
         }

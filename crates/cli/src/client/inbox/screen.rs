@@ -3,11 +3,13 @@
 //! What others have written is escaped before it gets here or while it is drawn; what is too long for
 //! a line goes on in the next.
 
-use super::input::Rows;
+use super::input::{Input, Rows};
 use super::open::{Mode, Open, Page, Verb};
+use super::overlay::{HELP, Overlay, Subject};
 use super::state::State;
+use crate::client::decide::question;
 use crate::client::moment::Moment;
-use crate::client::show::{self, View, broken, environment_tone, risk_tone, short_length, wrapped};
+use crate::client::show::{self, View, broken, columns, environment_tone, risk_tone, short_length, wrapped};
 use crate::client::terminal::{Terminal, Tone};
 use countersign_api::wire::SummaryBody;
 use countersign_core::text::{escaped_line, escaped_lines};
@@ -23,6 +25,8 @@ use unicode_width::UnicodeWidthStr as _;
 const MESSAGE_ROWS: usize = 4;
 /// How many rows a lost connection may take: when, and the beginning of why.
 const TROUBLE_ROWS: usize = 2;
+/// Below this width, the keys are those that most people need; help names all.
+const ALL_KEYS: usize = 80;
 /// How many rows of a text that is being typed are on the screen.
 const INPUT_ROWS: usize = 4;
 
@@ -56,15 +60,19 @@ impl Screen {
         let top = self.top(state, width);
         let bottom = self.bottom(state, width);
         let rows = height.saturating_sub(top.len() + bottom.lines.len() + 1);
-        let (body, page) = match &state.open {
-            Some(open) => page_of(&view, open, rows),
-            None => (self.list(&view, state, rows), Page::default()),
+        if rows == 0 {
+            let lines = wrapped("Too small to show what is decided: make the window larger.", width);
+            frame.render_widget(Paragraph::new(lines.join("\n")), area);
+            return Page::default();
+        }
+        let (body, page) = match (&state.overlay, &state.open) {
+            (Some(overlay), _) => overlaid(&view, overlay, rows),
+            (None, Some(open)) => page_of(&view, open, rows),
+            (None, None) => (self.list(&view, state, rows), Page::default()),
         };
-        let rule = match &state.open {
-            Some(open) if open.request.is_some() => {
-                format!("── lines {}-{} of {} ", page.top + 1, page.top + body.len(), page.lines)
-            }
-            _ => String::new(),
+        let rule = match page.lines {
+            0 => String::new(),
+            lines => format!("── lines {}-{} of {lines} ", page.top + 1, page.top + body.len()),
         };
         let rule = format!("{rule}{}", "─".repeat(width.saturating_sub(rule.width())));
         let below = height.saturating_sub(bottom.lines.len());
@@ -91,11 +99,10 @@ impl Screen {
     fn top(self, state: &State, width: usize) -> Vec<String> {
         let name = "Countersign inbox";
         let person = escaped_line(&state.settings.person);
-        let count =
-            state.items.as_ref().map_or("…".to_owned(), |items| format!("{} to decide", items.len()));
+        let right = position(state);
         let filters = state.settings.filters.join(" ");
-        let filters = if filters.is_empty() { filters } else { format!(", with {}", escaped_line(&filters)) };
-        let (left, right) = (format!("{name}  {person}"), format!("{count}{filters}"));
+        let filters = if filters.is_empty() { filters } else { format!(", only {}", escaped_line(&filters)) };
+        let (left, right) = (format!("{name}  {person}"), format!("{right}{filters}"));
         let gap = width.saturating_sub(left.width() + right.width());
         let mut lines = if gap > 1 {
             vec![format!(
@@ -106,7 +113,8 @@ impl Screen {
                 self.paint(Tone::Strong, &right)
             )]
         } else {
-            wrapped(&format!("{left}  {right}"), width)
+            // A small window has better things to show.
+            wrapped(&right, width).iter().map(|line| self.paint(Tone::Strong, line)).collect()
         };
         if let Some(trouble) = &state.trouble {
             let since = clock(trouble.since);
@@ -133,9 +141,13 @@ impl Screen {
         if items.is_empty() {
             return vec!["Nothing waits for you.".to_owned()];
         }
+        let found = state.found();
+        if found.is_empty() {
+            return wrapped("Nothing has what you search for.", view.width);
+        }
         let length = short_length(items.iter().map(|item| item.request_id.as_str()));
         let (mut lines, mut first, mut end) = (Vec::new(), 0, 0);
-        for item in items {
+        for item in found {
             let is_selected = state.selected.as_ref() == Some(&item.request_id);
             if is_selected {
                 first = lines.len();
@@ -164,23 +176,33 @@ impl Screen {
         let environment = format!("{:<14}", escaped_line(&item.environment));
         let when = if is_skipped { "skipped".to_owned() } else { view.moment.deadline(&item.expires_at) };
         let tone = |tone: Option<Tone>| if is_skipped { Tone::Quiet } else { tone.unwrap_or(Tone::Quiet) };
-        let head = format!(
-            "{} {}  {} {}  {}/{}  {when}",
-            if is_selected { ">" } else { " " },
+        let marker = if is_selected { ">" } else { " " };
+        let first = format!(
+            "{marker} {}  {} {}",
             self.paint(tone(Some(Tone::Strong)), &escaped_line(&id)),
             self.paint(tone(risk_tone(&item.risk_level)), &risk),
             self.paint(tone(environment_tone(&item.environment)), &environment),
-            item.approvals_received,
-            item.approvals_required,
         );
+        let second = format!("{}/{}  {when}", item.approvals_received, item.approvals_required);
+        let plain =
+            |text: &str| Terminal::unpainted(text).into_iter().map(|(_, text)| text).collect::<String>();
+        let (first_width, second_width) = (columns(&plain(&first)), columns(&second));
+        let head = match view.width {
+            width if first_width + 2 + second_width <= width => vec![format!("{first}  {second}")],
+            width if first_width <= width && second_width + 4 <= width => {
+                vec![first, format!("{marker}   {second}")]
+            }
+            // A service that is not ours may say anything; a window may have any size.
+            width => wrapped(&format!("{} {second}", plain(&first)), width),
+        };
+        let cost = item.estimated_cost.map(|cost| format!(", cost {cost}")).unwrap_or_default();
         let what = format!(
-            "{} on {}, by {}",
+            "{} on {}, by {}{cost}",
             escaped_line(&item.operation_type),
             escaped_line(&item.instance_id),
             escaped_line(&item.requested_by)
         );
         let what = wrapped(&what, view.width.saturating_sub(4)).into_iter().map(|line| {
-            let marker = if is_selected { ">" } else { " " };
             let line = match (is_skipped, is_selected) {
                 (true, _) => self.paint(Tone::Quiet, &line),
                 (false, true) => self.paint(Tone::Strong, &line),
@@ -188,7 +210,7 @@ impl Screen {
             };
             format!("{marker}   {line}")
         });
-        std::iter::once(head).chain(what).collect()
+        head.into_iter().chain(what).collect()
     }
 
     fn bottom(self, state: &State, width: usize) -> Bottom {
@@ -198,42 +220,68 @@ impl Screen {
         if let Some((tone, text)) = &state.notice {
             bottom.lines.extend(self.message(*tone, text, width));
         }
-        let keys = match &state.open {
-            None => "↑↓ choose  Enter open  s skip  q quit",
-            Some(open) => self.prompt(&mut bottom, open, state.now, width),
+        let keys = match (&state.overlay, &state.open) {
+            (Some(_), _) => "Space more  Esc back",
+            (None, Some(open)) => self.prompt(&mut bottom, open, state.now, width),
+            (None, None) if state.is_searching => {
+                self.typing(&mut bottom, "Search:", &state.search, width);
+                "Enter go on  Esc show all"
+            }
+            (None, None) if width < ALL_KEYS => "Enter open  s skip  / search  ? help",
+            (None, None) => "↑↓ choose  Enter open  / search  s skip  ? help  q quit",
         };
         bottom.lines.extend(wrapped(keys, width).iter().map(|line| self.paint(Tone::Quiet, line)));
         bottom
     }
 
-    /// What is asked of somebody, or waited for; gives the keys.
+    /// A text that is being typed, under what it is for.
+    fn typing(self, bottom: &mut Bottom, title: &str, input: &Input, width: usize) {
+        bottom.lines.extend(title.lines().map(|line| self.paint(Tone::Strong, line)));
+        let Rows { rows, row, column } = input.rows(width.saturating_sub(2).max(1));
+        let skip = (row + 1).saturating_sub(INPUT_ROWS);
+        bottom.cursor = Some((bottom.lines.len() + row - skip, column + 2));
+        let rows = rows.into_iter().skip(skip).take(INPUT_ROWS);
+        bottom.lines.extend(rows.map(|row| format!("> {row}")));
+    }
+
+    /// What is asked of a person, or waited for; gives the keys.
     fn prompt(self, bottom: &mut Bottom, open: &Open, now: Timestamp, width: usize) -> &'static str {
         let strong = |text: &str| self.paint(Tone::Strong, text);
+        let asked = |verb: &str| {
+            let question = open.request.as_ref().map(|request| question(verb, request));
+            wrapped(&question.unwrap_or_default(), width)
+        };
         match &open.mode {
             Mode::Reading if open.request.is_none() => "Esc back",
-            Mode::Reading => "a approve  r reject  c comment  s skip  Space more  Esc back",
+            Mode::Reading if width < ALL_KEYS => "a approve  r reject  Space more  ? help",
+            Mode::Reading => {
+                "a approve  r reject  c comment  e explain  s skip  Space more  Esc back  ? help"
+            }
             Mode::Confirming => {
-                bottom.lines.push(strong("Approve exactly this?"));
+                bottom.lines.extend(asked("Approve").iter().map(|line| strong(line)));
                 bottom.lines.extend(quoted(&open.draft.comment.text(), width));
                 "y yes  c comment  Esc no"
             }
             Mode::Writing(verb) => {
                 let (title, input, keys) = match verb {
                     Verb::Approve => (
-                        "A comment, should you approve:",
+                        vec!["A comment, should you approve:".to_owned()],
                         &open.draft.comment,
                         "Enter go on  Esc back (the text stays)",
                     ),
-                    Verb::Reject => {
-                        ("Reject it? Say why:", &open.draft.reason, "Enter reject  Esc back (the text stays)")
-                    }
+                    Verb::Reject => (
+                        asked("Reject"),
+                        &open.draft.reason,
+                        "Say why; Enter reject  Esc back (the text stays)",
+                    ),
+                    Verb::Comment => (
+                        vec!["A comment to the requester; nothing is decided:".to_owned()],
+                        &open.draft.message,
+                        "Enter send  Esc back (the text stays)",
+                    ),
                 };
-                bottom.lines.push(strong(title));
-                let Rows { rows, row, column } = input.rows(width.saturating_sub(2).max(1));
-                let skip = (row + 1).saturating_sub(INPUT_ROWS);
-                bottom.cursor = Some((bottom.lines.len() + row - skip, column + 2));
-                let rows = rows.into_iter().skip(skip).take(INPUT_ROWS);
-                bottom.lines.extend(rows.map(|row| format!("> {row}")));
+                let title = title.iter().flat_map(|line| wrapped(line, width)).collect::<Vec<_>>();
+                self.typing(bottom, &title.join("\n"), input, width);
                 keys
             }
             Mode::Sending { decision, retry_at } => {
@@ -250,6 +298,23 @@ impl Screen {
                 "Esc stop trying (the text stays)"
             }
         }
+    }
+}
+
+/// Where the selected request is among all: `3 of 12 to decide`.
+fn position(state: &State) -> String {
+    let Some(items) = &state.items else { return "…".to_owned() };
+    let found = state.found();
+    let front = state.open.as_ref().map(|open| &open.id).or(state.selected.as_ref());
+    let place = found.iter().position(|item| Some(&item.request_id) == front);
+    let search = state.search.text();
+    let all = match found.len() {
+        count if search.is_empty() => format!("{count} to decide"),
+        count => format!("{count} of {} to decide, with {}", items.len(), escaped_line(&search)),
+    };
+    match place {
+        Some(place) if search.is_empty() => format!("{} of {all}", place + 1),
+        _ => all,
     }
 }
 
@@ -277,14 +342,28 @@ fn quoted(text: &str, width: usize) -> Vec<String> {
 
 fn page_of(view: &View, open: &Open, rows: usize) -> (Vec<String>, Page) {
     let Some(request) = &open.request else {
-        return (vec!["Asking the service…".to_owned()], Page::default());
+        return (wrapped("Asking the service…", view.width), Page::default());
     };
-    let text = view.request(request);
-    let all: Vec<_> = text.lines().map(str::to_owned).collect();
-    let lines = all.len();
-    let top = open.page.top.min(lines.saturating_sub(rows));
-    let shown = all.into_iter().skip(top).take(rows).collect();
-    (shown, Page { top, rows, lines, width: view.width })
+    scrolled(&view.request(request), open.page.top, rows, view.width)
+}
+
+/// What is looked at in front of everything else.
+fn overlaid(view: &View, overlay: &Overlay, rows: usize) -> (Vec<String>, Page) {
+    let text = match &overlay.subject {
+        Subject::Help => {
+            HELP.lines().flat_map(|line| broken(line, view.width)).collect::<Vec<_>>().join("\n")
+        }
+        Subject::Explanation(_, None) => "Asking the service…".to_owned(),
+        Subject::Explanation(_, Some(explained)) => view.explanation(&explained.0, &explained.1),
+    };
+    scrolled(&text, overlay.page.top, rows, view.width)
+}
+
+fn scrolled(text: &str, top: usize, rows: usize, width: usize) -> (Vec<String>, Page) {
+    let lines = text.lines().count();
+    let top = top.min(lines.saturating_sub(rows));
+    let shown = text.lines().skip(top).take(rows).map(str::to_owned).collect();
+    (shown, Page { top, rows, lines, width, is_whole: true })
 }
 
 /// `09:30:00 UTC`.

@@ -1,50 +1,17 @@
 //! What the inbox knows and does: events in, the new state and effects out. Knows no clock, no
 //! network and no screen.
 
-use super::event::{Effect, Event, Given, Key};
+use super::event::{Effect, Event, Given, Key, Pending};
+use super::input::Input;
 use super::open::{Decision, Draft, Mode, Open, Page, Verb};
+use super::overlay::{Overlay, Subject};
+use super::settings::{Settings, is_found};
 use crate::client::terminal::Tone;
 use crate::exit::Exit;
-use countersign_api::wire::{RequestBody, SummaryBody};
+use countersign_api::wire::{ExplainBody, RequestBody, SummaryBody};
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What was asked for on the command line, and by whom.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {
-    /// The caller, as the service's answers name them; empty if the token does not say.
-    pub person: String,
-    /// What a request must contain to be listed: all of these, in lower case.
-    pub filters: Vec<String>,
-    /// How often the list is asked for.
-    pub refresh_seconds: u32,
-    /// End after one decision.
-    pub is_once: bool,
-    /// Wait when nothing is left.
-    pub is_continuous: bool,
-}
-
-impl Settings {
-    /// Whether the caller can decide a request: not their own, and not one they have approved.
-    pub fn is_decidable(&self, item: &SummaryBody) -> bool {
-        item.status == "pending"
-            && item.requested_by != self.person
-            && !item.approved_by.contains(&self.person)
-    }
-
-    /// Whether a request is one of those that are looked for.
-    pub fn is_wanted(&self, item: &SummaryBody) -> bool {
-        let text = [
-            &item.operation_type,
-            &item.instance_id,
-            &item.requested_by,
-            &item.environment,
-            &item.risk_level,
-        ];
-        self.filters.iter().all(|filter| text.iter().any(|text| text.to_lowercase().contains(filter)))
-    }
-}
 
 /// Calls that have failed since the last one that did not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,8 +37,14 @@ pub struct State {
     pub skipped: BTreeSet<String>,
     /// The request under the cursor.
     pub selected: Option<String>,
+    /// What is searched for; only what has it is shown.
+    pub search: Input,
+    /// Whether it is being typed.
+    pub is_searching: bool,
     /// The request in front.
     pub open: Option<Open>,
+    /// What is in front of all.
+    pub overlay: Option<Overlay>,
     /// The last thing worth saying.
     pub notice: Option<(Tone, String)>,
     /// Why nothing is heard from the service.
@@ -100,7 +73,10 @@ impl State {
             items: None,
             skipped: BTreeSet::new(),
             selected: None,
+            search: Input::default(),
+            is_searching: false,
             open: None,
+            overlay: None,
             notice: None,
             trouble: None,
             log: Vec::new(),
@@ -117,29 +93,38 @@ impl State {
         self.now = given.now;
         match event {
             Event::Tick => self.tick(),
-            // Whoever draws sees it.
-            Event::Resized => Vec::new(),
+            Event::Resized => self.resized(),
             Event::Interrupted | Event::Key(Key::Control('c')) => vec![Effect::Quit],
             Event::Key(key) => self.key(key, given),
             Event::Pasted(text) => self.pasted(&text),
             Event::Listed(result) => self.listed(result),
             Event::Loaded(id, result) => self.loaded(&id, result),
+            Event::Explained(id, result) => self.explained(&id, result),
             Event::Decided(decision, result) => self.decided(&decision, result),
         }
     }
 
-    /// What was drawn of the request in front.
+    /// What was drawn of what is in front.
     pub fn drawn(&mut self, page: Page) {
-        if let Some(open) = &mut self.open {
-            open.drawn(page);
+        match (&mut self.overlay, &mut self.open) {
+            (Some(overlay), _) => overlay.page = page,
+            (None, Some(open)) => open.drawn(page),
+            (None, None) => {}
         }
+    }
+
+    /// What can be decided and has what is searched for.
+    pub fn found(&self) -> Vec<&SummaryBody> {
+        let text = self.search.text();
+        self.items.iter().flatten().filter(|item| is_found(item, &text)).collect()
     }
 
     /// What was typed and not taken by the service: request and text.
     pub fn unsent(&self) -> Vec<(String, String)> {
         let open = self.open.iter().map(|open| (&open.id, &open.draft));
         let drafts = self.drafts.iter().chain(open);
-        let texts = drafts.flat_map(|(id, draft)| [(id, &draft.reason), (id, &draft.comment)]);
+        let texts =
+            drafts.flat_map(|(id, draft)| [(id, &draft.reason), (id, &draft.comment), (id, &draft.message)]);
         texts.filter(|(_, text)| !text.is_empty()).map(|(id, text)| (id.clone(), text.text())).collect()
     }
 
@@ -186,7 +171,19 @@ impl State {
         self.trouble = Some(Trouble { since, is_refusal: !is_lost(exit), message: exit.message.clone() });
     }
 
-    fn listed(&mut self, result: Result<Vec<SummaryBody>, Exit>) -> Vec<Effect> {
+    /// A question that is not on the screen as it was asked is asked again.
+    fn resized(&mut self) -> Vec<Effect> {
+        if let Some(open) = &mut self.open {
+            open.page.is_whole = false;
+            if open.mode == Mode::Confirming {
+                open.mode = Mode::Reading;
+                self.say(Tone::Warning, "the window has changed: look again");
+            }
+        }
+        vec![Effect::DropKeys]
+    }
+
+    fn listed(&mut self, result: Result<Pending, Exit>) -> Vec<Effect> {
         self.is_listing = false;
         self.list_at = self.later();
         let pending = match result {
@@ -202,10 +199,12 @@ impl State {
             }
         };
         self.trouble = None;
-        let mut effects: Vec<_> = self.compared(&pending).into_iter().collect();
+        let mut effects: Vec<_> = self.compared(&pending.items).into_iter().collect();
         let items: Vec<_> = pending
+            .items
             .into_iter()
             .filter(|item| self.settings.is_decidable(item) && self.settings.is_wanted(item))
+            .filter(|item| !pending.refused.contains(&item.request_id))
             .filter(|item| !self.decided.contains(&item.request_id))
             .collect();
         let place = self.place();
@@ -235,13 +234,13 @@ impl State {
     }
 
     fn place(&self) -> usize {
-        let items = self.items.iter().flatten();
+        let items = self.found().into_iter();
         items.map(|item| Some(&item.request_id)).position(|id| id == self.selected.as_ref()).unwrap_or(0)
     }
 
     /// Selects what was selected if it is still there, else what is at this place.
     fn select(&mut self, place: usize) {
-        let items = self.items.as_deref().unwrap_or_default();
+        let items = self.found();
         if !items.iter().any(|item| Some(&item.request_id) == self.selected.as_ref()) {
             let at = items.get(place).or(items.last());
             self.selected = at.map(|item| item.request_id.clone());
@@ -258,6 +257,7 @@ impl State {
         open.is_loading = false;
         match result {
             Ok(request) => {
+                let is_new = open.request.as_ref() != Some(&*request);
                 let must_look_again = open.take(*request);
                 let problem = open.digest.as_ref().err().map(|exit| exit.message.clone());
                 self.trouble = None;
@@ -266,7 +266,8 @@ impl State {
                 } else if must_look_again {
                     self.say(Tone::Warning, "the request has changed: look again");
                 }
-                Vec::new()
+                // What was typed before is no answer to what is shown now.
+                if is_new { vec![Effect::DropKeys] } else { Vec::new() }
             }
             Err(exit) if is_lost(&exit) => {
                 self.failed(&exit);
@@ -283,6 +284,21 @@ impl State {
                 self.close()
             }
         }
+    }
+
+    fn explained(&mut self, id: &str, result: Result<Box<(RequestBody, ExplainBody)>, Exit>) -> Vec<Effect> {
+        let Some(Overlay { subject: Subject::Explanation(asked, explained), .. }) = &mut self.overlay else {
+            return Vec::new();
+        };
+        match result {
+            Ok(answer) if asked == id => *explained = Some(answer),
+            Err(exit) if asked == id => {
+                self.overlay = None;
+                self.say(Tone::Danger, exit.message);
+            }
+            _ => {}
+        }
+        Vec::new()
     }
 
     fn decided(&mut self, decision: &Decision, result: Result<Box<RequestBody>, Exit>) -> Vec<Effect> {
@@ -331,11 +347,14 @@ impl State {
         let (received, required) = (request.approvals_received, request.approvals_required);
         let count = match decision.verb {
             Verb::Approve => format!(" ({received} of {required} approvals)"),
-            Verb::Reject => String::new(),
+            Verb::Reject | Verb::Comment => String::new(),
         };
         let line = format!("{}: {what}{count}", decision.verb.done());
         self.log.push((Tone::Good, line.clone()));
         self.say(Tone::Good, line);
+        if decision.verb == Verb::Comment {
+            return self.commented(decision, request);
+        }
         self.decided.insert(decision.id.clone());
         self.drafts.remove(&decision.id);
         self.open = self.open.take().filter(|open| open.id != decision.id);
@@ -350,6 +369,23 @@ impl State {
         self.list_now().into_iter().collect()
     }
 
+    /// Goes on reading the request that has one comment more.
+    fn commented(&mut self, decision: &Decision, request: &RequestBody) -> Vec<Effect> {
+        let open = self.open.as_mut().filter(|open| open.id == decision.id);
+        let draft = match open {
+            Some(open) => {
+                open.take(request.clone());
+                open.mode = Mode::Reading;
+                Some(&mut open.draft)
+            }
+            None => self.drafts.get_mut(&decision.id),
+        };
+        if let Some(draft) = draft {
+            (draft.message, draft.attempt) = (Input::default(), None);
+        }
+        vec![Effect::DropKeys]
+    }
+
     /// Goes back to the list. What was typed stays with the request.
     fn close(&mut self) -> Vec<Effect> {
         if let Some(open) = self.open.take() {
@@ -359,7 +395,13 @@ impl State {
     }
 
     fn pasted(&mut self, text: &str) -> Vec<Effect> {
-        if let Some(open) = &mut self.open
+        if self.overlay.is_some() {
+            return Vec::new();
+        }
+        if self.is_searching {
+            text.chars().for_each(|c| self.search.insert(c));
+            self.select(0);
+        } else if let Some(open) = &mut self.open
             && let Mode::Writing(verb) = open.mode
         {
             text.chars().for_each(|c| open.field(verb).insert(c));
@@ -368,24 +410,31 @@ impl State {
     }
 
     fn key(&mut self, key: Key, given: &Given) -> Vec<Effect> {
+        if let Some(overlay) = &mut self.overlay {
+            if overlay.key(key) {
+                self.overlay = None;
+            }
+            return Vec::new();
+        }
         let Some(open) = &mut self.open else { return self.list_key(key) };
+        let page = open.page.rows.saturating_sub(1).max(1);
         match (open.mode.clone(), key) {
-            (_, Key::Up) => open.up(1),
-            (_, Key::Down) => open.down(1),
-            (_, Key::PageUp) => open.up(open.page.rows.saturating_sub(1).max(1)),
-            (_, Key::PageDown) => open.down(open.page.rows.saturating_sub(1).max(1)),
+            (_, Key::Up) => open.page.up(1),
+            (_, Key::Down) => open.page.down(1),
+            (_, Key::PageUp) => open.page.up(page),
+            (_, Key::PageDown) => open.page.down(page),
             (Mode::Reading, key) => return self.reading_key(key),
             (Mode::Confirming, Key::Char('y')) => return self.send(Verb::Approve, given),
             (Mode::Confirming, Key::Char('c')) => open.mode = Mode::Writing(Verb::Approve),
             (Mode::Confirming, Key::Escape | Key::Char('n' | 'q')) => open.mode = Mode::Reading,
             (Mode::Confirming, _) => {}
-            (Mode::Writing(Verb::Reject), Key::Enter) => return self.send(Verb::Reject, given),
             (Mode::Writing(Verb::Approve), Key::Enter) => {
                 open.mode = Mode::Reading;
-                self.confirm();
+                return self.ask(Mode::Confirming);
             }
+            (Mode::Writing(verb), Key::Enter) => return self.send(verb, given),
             (Mode::Writing(_), Key::Escape) => open.mode = Mode::Reading,
-            (Mode::Writing(verb), key) => edit(open, verb, key),
+            (Mode::Writing(verb), key) => open.field(verb).edit(key),
             (Mode::Sending { decision, retry_at }, Key::Escape) => {
                 open.mode = before(decision.verb);
                 if retry_at.is_none() {
@@ -398,6 +447,9 @@ impl State {
     }
 
     fn list_key(&mut self, key: Key) -> Vec<Effect> {
+        if self.is_searching {
+            return self.search_key(key);
+        }
         let place = self.place();
         match key {
             Key::Up | Key::Char('k') => self.go_to(place.saturating_sub(1)),
@@ -409,9 +461,25 @@ impl State {
             Key::Enter => return self.look(),
             Key::Char('s') => return self.skip(),
             Key::Char('q') => return vec![Effect::Quit],
-            Key::Escape => self.notice = None,
+            Key::Char('/') => self.is_searching = true,
+            Key::Char('?') => self.overlay = Some(Overlay::new(Subject::Help)),
+            Key::Escape => {
+                self.notice = None;
+                self.search = Input::default();
+                self.select(place);
+            }
             _ => {}
         }
+        Vec::new()
+    }
+
+    fn search_key(&mut self, key: Key) -> Vec<Effect> {
+        match key {
+            Key::Enter => self.is_searching = false,
+            Key::Escape => (self.is_searching, self.search) = (false, Input::default()),
+            key => self.search.edit(key),
+        }
+        self.select(0);
         Vec::new()
     }
 
@@ -432,7 +500,7 @@ impl State {
         }
         self.skipped.insert(id);
         let place = self.place();
-        let items: Vec<_> = self.items.iter().flatten().map(|item| &item.request_id).collect();
+        let items: Vec<_> = self.found().into_iter().map(|item| &item.request_id).collect();
         let is_left = |id: &&&String| !self.skipped.contains(**id);
         let next = items.iter().skip(place).find(is_left).or(items.iter().find(is_left));
         if let Some(next) = next {
@@ -445,20 +513,20 @@ impl State {
         let Some(open) = &mut self.open else { return Vec::new() };
         let page = open.page.rows.saturating_sub(1).max(1);
         match key {
-            Key::Char('k') => open.up(1),
-            Key::Char('j') => open.down(1),
-            Key::Char('b') => open.up(page),
-            Key::Char(' ') => open.down(page),
+            Key::Char('k') => open.page.up(1),
+            Key::Char('j') => open.page.down(1),
+            Key::Char('b') => open.page.up(page),
+            Key::Char(' ') => open.page.down(page),
             Key::Home => open.page.top = 0,
-            Key::Char('a') => self.confirm(),
-            Key::Char('r') => match &open.digest {
-                Ok(_) => open.mode = Mode::Writing(Verb::Reject),
-                Err(exit) => {
-                    let message = exit.message.clone();
-                    self.say(Tone::Danger, message);
-                }
-            },
-            Key::Char('c') => open.mode = Mode::Writing(Verb::Approve),
+            Key::Char('a') => return self.ask(Mode::Confirming),
+            Key::Char('r') => return self.ask(Mode::Writing(Verb::Reject)),
+            Key::Char('c') => open.mode = Mode::Writing(Verb::Comment),
+            Key::Char('?') => self.overlay = Some(Overlay::new(Subject::Help)),
+            Key::Char('e') => {
+                let id = open.id.clone();
+                self.overlay = Some(Overlay::new(Subject::Explanation(id.clone(), None)));
+                return vec![Effect::Explain(id)];
+            }
             Key::Char('s') => {
                 self.selected = Some(open.id.clone());
                 self.skipped.remove(&open.id);
@@ -475,16 +543,17 @@ impl State {
         Vec::new()
     }
 
-    /// Asks whether the request is approved, if all of it has been on the screen.
-    fn confirm(&mut self) {
-        let Some(open) = &mut self.open else { return };
-        match open.hindrance() {
-            None => {
-                open.mode = Mode::Confirming;
-                self.notice = None;
-            }
-            Some(hindrance) => self.say(Tone::Warning, hindrance),
+    /// Asks whether the request is approved, or why it is rejected, if all of it has been on the screen.
+    fn ask(&mut self, mode: Mode) -> Vec<Effect> {
+        let Some(open) = &mut self.open else { return Vec::new() };
+        if let Some(hindrance) = open.hindrance() {
+            self.say(Tone::Warning, hindrance);
+            return Vec::new();
         }
+        open.mode = mode;
+        self.notice = None;
+        // What was typed before the question is there is no answer to it.
+        vec![Effect::DropKeys]
     }
 
     fn send(&mut self, verb: Verb, given: &Given) -> Vec<Effect> {
@@ -503,25 +572,10 @@ impl State {
     }
 }
 
-/// Where somebody was before a decision was sent.
+/// Where a person was before a decision was sent.
 fn before(verb: Verb) -> Mode {
     match verb {
         Verb::Approve => Mode::Reading,
-        Verb::Reject => Mode::Writing(Verb::Reject),
-    }
-}
-
-fn edit(open: &mut Open, verb: Verb, key: Key) {
-    let field = open.field(verb);
-    match key {
-        Key::Char(c) => field.insert(c),
-        Key::Backspace => field.backspace(),
-        Key::Delete => field.delete(),
-        Key::Left => field.left(),
-        Key::Right => field.right(),
-        Key::Home | Key::Control('a') => field.home(),
-        Key::End | Key::Control('e') => field.end(),
-        Key::Control('w') => field.delete_word(),
-        _ => {}
+        Verb::Reject | Verb::Comment => Mode::Writing(verb),
     }
 }

@@ -1,9 +1,10 @@
 //! The inbox without network and terminal: events by hand, drawn on a screen in memory.
 
-use super::event::{Effect, Event, Given, Key};
+use super::event::{Effect, Event, Given, Key, Pending};
 use super::open::{Decision, Mode, Page, Verb};
 use super::screen::Screen;
-use super::state::{Settings, State};
+use super::settings::Settings;
+use super::state::State;
 use crate::client::terminal::Terminal;
 use crate::exit::Exit;
 use countersign_api::wire::{RequestBody, SummaryBody};
@@ -60,6 +61,8 @@ struct Inbox {
     state: State,
     now: Timestamp,
     keys: u32,
+    /// How often what was typed ahead has been thrown away.
+    drops: usize,
     size: (u16, u16),
     terminal: Terminal,
 }
@@ -69,7 +72,7 @@ impl Inbox {
         let now = Timestamp::parse(NOW).unwrap();
         let settings = Settings { person: "bob@example.com".to_owned(), refresh_seconds: 5, ..settings };
         let terminal = Terminal::plain();
-        Self { state: State::new(settings, now), now, keys: 0, size: (80, 24), terminal }
+        Self { state: State::new(settings, now), now, keys: 0, drops: 0, size: (80, 24), terminal }
     }
 
     /// One in which a request is in front, all of it on the screen.
@@ -83,7 +86,10 @@ impl Inbox {
 
     fn apply(&mut self, event: Event) -> Vec<Effect> {
         self.keys += 1;
-        let effects = self.state.apply(event, &Given { now: self.now, key: format!("key-{}", self.keys) });
+        let given = Given { now: self.now, key: format!("key-{}", self.keys) };
+        let mut effects = self.state.apply(event, &given);
+        self.drops += effects.iter().filter(|effect| **effect == Effect::DropKeys).count();
+        effects.retain(|effect| *effect != Effect::DropKeys);
         self.draw();
         effects
     }
@@ -103,7 +109,7 @@ impl Inbox {
     }
 
     fn listed(&mut self, items: Vec<SummaryBody>) -> Vec<Effect> {
-        self.apply(Event::Listed(Ok(items)))
+        self.apply(Event::Listed(Ok(Pending { items, ..Pending::default() })))
     }
 
     /// Draws; gives the screen as lines.
@@ -142,15 +148,23 @@ const R: Key = Key::Char('r');
 
 #[test]
 fn only_what_the_caller_can_decide_is_listed() {
-    let mut inbox = Inbox::new(Settings { filters: vec!["prod".to_owned()], ..Settings::default() });
+    let mut inbox = Inbox::new(Settings { filters: vec!["production".to_owned()], ..Settings::default() });
     let own = SummaryBody { requested_by: "bob@example.com".to_owned(), ..summary(ID) };
-    let approved = SummaryBody { approved_by: vec!["bob@example.com".to_owned()], ..summary(ID) };
-    let unwanted =
-        SummaryBody { instance_id: "dev-db-01".to_owned(), environment: "staging".to_owned(), ..summary(ID) };
-    inbox.listed(vec![own, approved, unwanted, summary(OTHER)]);
+    let unwanted = SummaryBody {
+        instance_id: "dev-db-01".to_owned(),
+        environment: "non-production".to_owned(),
+        ..summary(ID)
+    };
+    let refused =
+        SummaryBody { request_id: "33333333-3333-4333-8333-333333333333".to_owned(), ..summary(ID) };
+    let pending = Pending {
+        refused: [refused.request_id.clone()].into(),
+        items: vec![own, unwanted, refused, summary(OTHER)],
+    };
+    inbox.apply(Event::Listed(Ok(pending)));
     let ids: Vec<_> = inbox.state.items.iter().flatten().map(|item| item.request_id.as_str()).collect();
     assert_eq!(ids, [OTHER]);
-    assert!(inbox.shows("1 to decide, with prod"));
+    assert!(inbox.shows("1 of 1 to decide, only production"));
 }
 
 #[test]
@@ -158,7 +172,7 @@ fn approving_takes_one_more_key_and_names_the_parameters_that_were_shown() {
     let parameters = json!({ "class": "db.r6g.large" });
     let mut inbox = Inbox::reading(parameters.clone());
     assert_eq!(inbox.press(&[A]), []);
-    assert!(inbox.shows("Approve exactly this?"));
+    assert!(inbox.shows("Approve stop_instance on production-db-01 (production, high risk)?"));
     let sent = decision(&inbox.press(&[Y]));
     assert_eq!(Some(sent.digest.clone()), request(ID, parameters.clone()).content_digest);
     assert_eq!((sent.verb, sent.text.as_str()), (Verb::Approve, ""));
@@ -171,7 +185,7 @@ fn approving_takes_one_more_key_and_names_the_parameters_that_were_shown() {
 #[test]
 fn a_comment_goes_with_the_approval() {
     let mut inbox = Inbox::reading(json!({}));
-    inbox.press(&[Key::Char('c')]);
+    inbox.press(&[A, Key::Char('c')]);
     inbox.write("fine");
     assert_eq!(inbox.press(&[Key::Enter]), []);
     assert!(inbox.shows("  | fine"));
@@ -359,7 +373,8 @@ fn hostile_text_moves_nothing_on_any_screen() {
     let evil = "a\u{1b}[2J\u{7}\u{202e}b\r\nc\u{9b}31m ".repeat(20);
     for size in [(60, 20), (80, 24), (20, 6), (1, 1)] {
         for terminal in [Terminal::plain(), Terminal::coloured()] {
-            let mut inbox = Inbox::new(Settings { filters: vec!["a".to_owned()], ..Settings::default() });
+            let mut inbox =
+                Inbox::new(Settings { filters: vec![evil.to_lowercase()], ..Settings::default() });
             (inbox.size, inbox.terminal) = (size, terminal);
             let item = SummaryBody {
                 operation_type: evil.clone(),
@@ -450,5 +465,104 @@ fn the_list_shows_all_of_what_is_selected_and_its_colours() {
     assert_eq!(lines[3], ">   stop_instance on production-db-01, by ann@example.com");
     inbox.press(&[Key::End]);
     assert!(inbox.shows("> 39111111"));
-    assert!(inbox.shows("↑↓ choose  Enter open  s skip  q quit"));
+    assert!(inbox.shows("Enter open  s skip  / search  ? help"));
+}
+
+#[test]
+fn threat_51_what_was_typed_before_the_question_is_thrown_away() {
+    let mut inbox = Inbox::reading(json!({}));
+    assert_eq!(inbox.drops, 1, "before the request was there");
+    inbox.press(&[A]);
+    assert_eq!(inbox.drops, 2, "before the question was there");
+    inbox.press(&[Key::Char('c'), Key::Char('x'), Key::Enter]);
+    assert_eq!(inbox.drops, 3, "before it was there again");
+    inbox.press(&[Key::Escape, R]);
+    assert_eq!(inbox.drops, 4, "before a reason was asked for");
+}
+
+#[test]
+fn threat_52_a_window_that_shrinks_takes_the_question_back() {
+    let mut inbox = Inbox::reading(json!({}));
+    inbox.press(&[A]);
+    inbox.size = (15, 4);
+    inbox.apply(Event::Resized);
+    assert!(inbox.shows("Too small"));
+    assert_eq!(inbox.press(&[Y, A, Y]), []);
+    inbox.press(&[R]);
+    assert_eq!(
+        inbox.state.open.as_ref().unwrap().mode,
+        Mode::Reading,
+        "nothing is asked that cannot be seen"
+    );
+    inbox.size = (80, 24);
+    inbox.apply(Event::Resized);
+    assert!(inbox.shows("too small to decide in"));
+    assert_eq!(inbox.press(&[Y]), []);
+    inbox.press(&[R]);
+    inbox.write("no");
+    inbox.size = (15, 4);
+    inbox.draw();
+    assert_eq!(inbox.press(&[Key::Enter]), []);
+    inbox.size = (80, 24);
+    inbox.draw();
+    assert_eq!(decision(&inbox.press(&[Key::Enter])).verb, Verb::Reject);
+}
+
+#[test]
+fn a_rejection_is_of_what_was_shown_too() {
+    let mut inbox = Inbox::reading(json!({ "word": "x".repeat(2000) }));
+    inbox.press(&[R]);
+    assert!(inbox.shows("the end has not been shown yet"));
+    assert_eq!(inbox.state.open.as_ref().unwrap().mode, Mode::Reading);
+}
+
+#[test]
+fn a_search_shows_what_has_it_and_escape_shows_all() {
+    let mut inbox = Inbox::new(Settings::default());
+    let other = SummaryBody { instance_id: "orders-db".to_owned(), ..summary(OTHER) };
+    inbox.listed(vec![SummaryBody { estimated_cost: Some(412.5), ..summary(ID) }, other]);
+    assert!(inbox.shows("1 of 2 to decide"));
+    assert!(inbox.shows("by ann@example.com, cost 412.5"));
+    inbox.press(&[Key::Char('/')]);
+    inbox.write("Orders");
+    assert!(inbox.shows("1 of 2 to decide, with Orders") && !inbox.shows("11111111"));
+    assert_eq!(inbox.press(&[Key::Enter, Key::Enter]), [Effect::Load(OTHER.to_owned())]);
+    inbox.press(&[Key::Escape, Key::Escape]);
+    assert!(inbox.shows("2 of 2 to decide") && inbox.shows("11111111"));
+    inbox.press(&[Key::Char('/'), Key::Char('q'), Key::Char('#')]);
+    assert!(inbox.shows("Nothing has what you search for."));
+    assert_eq!(inbox.press(&[Key::Enter, Key::Enter, Y, A]), [], "there is nothing to open");
+}
+
+#[test]
+fn a_comment_to_the_requester_decides_nothing_and_may_be_sent_before_the_end_was_shown() {
+    let mut inbox = Inbox::reading(json!({ "word": "x".repeat(2000) }));
+    inbox.press(&[Key::Char('c')]);
+    assert_eq!(inbox.press(&[Key::Enter]), []);
+    assert!(inbox.shows("the comment must not be empty"));
+    inbox.write("which window?");
+    let sent = decision(&inbox.press(&[Key::Enter]));
+    assert_eq!((sent.verb.route(), sent.text.as_str()), ("comments", "which window?"));
+    let after = request(ID, json!({ "word": "x".repeat(2000) }));
+    assert_eq!(inbox.apply(Event::Decided(sent, Ok(Box::new(after)))), []);
+    assert!(inbox.shows("commented on: stop_instance"));
+    assert_eq!(inbox.state.open.as_ref().unwrap().mode, Mode::Reading);
+    assert_eq!(inbox.state.unsent(), []);
+    assert_eq!(inbox.state.items.as_ref().unwrap().len(), 2, "it still waits");
+}
+
+#[test]
+fn help_and_explanations_stand_in_front_and_take_all_keys() {
+    for size in [(80, 24), (40, 24)] {
+        let mut inbox = Inbox::reading(json!({}));
+        inbox.size = size;
+        inbox.apply(Event::Resized);
+        inbox.press(&[Key::Char('?')]);
+        assert!(inbox.shows("In the list"));
+        assert_eq!(inbox.press(&[A, Y, R]), []);
+        inbox.press(&[Key::Escape]);
+        assert_eq!(inbox.press(&[Key::Char('e')]), [Effect::Explain(ID.to_owned())]);
+        inbox.apply(Event::Explained(ID.to_owned(), Err(Exit::refused("not for you".to_owned()))));
+        assert!(inbox.shows("not for you") && inbox.shows("production-db-01"));
+    }
 }

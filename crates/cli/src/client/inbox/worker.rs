@@ -1,23 +1,34 @@
 //! The calls of the inbox, away from the screen: one thread asks for the list, another for requests
 //! and decisions, so that a slow list delays no decision. Knows no state and no keys.
 
-use super::event::Event;
+use super::event::{Event, Pending};
 use super::open::{Decision, Verb};
+use super::settings::Settings;
 use crate::client::command::Session;
 use crate::exit::Exit;
-use countersign_api::wire::{RequestBody, SummaryBody};
+use countersign_api::wire::{ExplainBody, RequestBody, SummaryBody};
+use countersign_app::host::Host as _;
 use countersign_core::ids::RequestId;
 use countersign_core::text::escaped_line;
 use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How long an answer holds to whether the caller may decide a request that has not changed: hours and
+/// groups may end meanwhile.
+const KNOWN_FOR: Duration = Duration::from_secs(60);
+/// How many requests are asked about at the same time.
+const AT_ONCE: usize = 8;
 
 /// A call that is to be made.
 #[derive(Debug)]
 enum Call {
     List,
     Load(String),
+    Explain(String),
     Decide(Decision),
 }
 
@@ -34,9 +45,9 @@ impl Workers {
     ///
     /// # Errors
     /// When the system has no thread left.
-    pub fn start(session: &Arc<Session>, events: &Sender<Event>) -> Result<Self, Exit> {
-        let (lists, first) = start(session, events)?;
-        let (others, second) = start(session, events)?;
+    pub fn start(session: &Arc<Session>, settings: &Settings, events: &Sender<Event>) -> Result<Self, Exit> {
+        let (lists, first) = start(session, settings, events)?;
+        let (others, second) = start(session, settings, events)?;
         Ok(Self { lists, others, threads: [first, second] })
     }
 
@@ -51,6 +62,11 @@ impl Workers {
         let _ = self.others.send(Call::Load(id));
     }
 
+    /// Asks why a request stands where it stands.
+    pub fn explain(&self, id: String) {
+        let _ = self.others.send(Call::Explain(id));
+    }
+
     /// Sends a decision.
     pub fn decide(&self, decision: Decision) {
         let _ = self.others.send(Call::Decide(decision));
@@ -62,24 +78,35 @@ impl Workers {
     }
 }
 
-fn start(session: &Arc<Session>, events: &Sender<Event>) -> Result<(Sender<Call>, JoinHandle<()>), Exit> {
+fn start(
+    session: &Arc<Session>,
+    settings: &Settings,
+    events: &Sender<Event>,
+) -> Result<(Sender<Call>, JoinHandle<()>), Exit> {
     let (calls, receiver) = channel();
-    let (session, events) = (Arc::clone(session), events.clone());
+    let (session, settings, events) = (Arc::clone(session), settings.clone(), events.clone());
     let thread = std::thread::Builder::new()
         .name("inbox-calls".to_owned())
-        .spawn(move || make(&session, &receiver, &events))
+        .spawn(move || make(&session, &settings, &receiver, &events))
         .map_err(|error| Exit::from(format!("thread: {error}")))?;
     Ok((calls, thread))
 }
 
-/// Makes calls until nobody wants any.
-fn make(session: &Session, calls: &Receiver<Call>, events: &Sender<Event>) {
+/// Makes calls until the inbox wants no more.
+fn make(session: &Session, settings: &Settings, calls: &Receiver<Call>, events: &Sender<Event>) {
+    let mut known = Known::default();
     for call in calls {
         let event = match call {
-            Call::List => Event::Listed(pending(session)),
+            Call::List => Event::Listed(known.pending(session, settings)),
             Call::Load(id) => {
                 let request = load(session, &id);
                 Event::Loaded(id, request)
+            }
+            Call::Explain(id) => {
+                let explained = load(session, &id).and_then(|request| {
+                    explanation(session, &id).map(|explained| Box::new((*request, explained)))
+                });
+                Event::Explained(id, explained)
             }
             Call::Decide(decision) => {
                 let after = decide(session, &decision);
@@ -92,13 +119,73 @@ fn make(session: &Session, calls: &Receiver<Call>, events: &Sender<Event>) {
     }
 }
 
-/// All that is pending, the most urgent deadline first.
-///
-/// # Errors
-/// When the service does not say.
-pub fn pending(session: &Session) -> Result<Vec<SummaryBody>, Exit> {
-    let list = session.connection.list(&[("status", "pending"), ("limit", "100")], true)?;
-    Ok(list.items)
+/// What the service has said of requests that wait: whether the caller may decide them.
+#[derive(Debug, Default)]
+pub struct Known {
+    answers: BTreeMap<String, Answer>,
+}
+
+#[derive(Debug)]
+struct Answer {
+    item: SummaryBody,
+    at: Duration,
+    may_decide: bool,
+}
+
+impl Known {
+    /// All that is pending, the most urgent deadline first, and what of it the caller may not decide now.
+    /// A list tells neither groups nor hours nor networks: each request that is new is asked about.
+    ///
+    /// # Errors
+    /// When the service does not say.
+    pub fn pending(&mut self, session: &Session, settings: &Settings) -> Result<Pending, Exit> {
+        let items = session.connection.list(&[("status", "pending"), ("limit", "100")], true)?.items;
+        let now = session.host.elapsed();
+        let is_pending = |id: &String| items.iter().any(|item| item.request_id == *id);
+        self.answers.retain(|id, answer| answer.at + KNOWN_FOR > now && is_pending(id));
+        let is_known = |item: &SummaryBody| {
+            self.answers.get(&item.request_id).is_some_and(|answer| answer.item == *item)
+        };
+        let candidates = items.iter().filter(|item| settings.is_decidable(item) && settings.is_wanted(item));
+        let unknown: Vec<_> = candidates.filter(|item| !is_known(item)).collect();
+        for (item, may_decide) in may_decide(session, &unknown)? {
+            self.answers.insert(item.request_id.clone(), Answer { item: item.clone(), at: now, may_decide });
+        }
+        let refused = self.answers.iter().filter(|(_, answer)| !answer.may_decide);
+        let refused: BTreeSet<_> = refused.map(|(id, _)| id.clone()).collect();
+        Ok(Pending { items, refused })
+    }
+}
+
+/// Whether the caller may decide each of these, by the word of the service.
+fn may_decide<'a>(
+    session: &Session,
+    items: &[&'a SummaryBody],
+) -> Result<Vec<(&'a SummaryBody, bool)>, Exit> {
+    let ask = |item: &SummaryBody| match explanation(session, &item.request_id) {
+        Ok(explained) => Ok(explained.actions.iter().any(|may| may.action == "approve" && may.permitted)),
+        Err(exit) if exit.problem.is_some_and(|code| matches!(code.status(), 403 | 404 | 409)) => Ok(false),
+        // No answer is no refusal: the list is asked for again.
+        Err(exit) => Err(exit),
+    };
+    let chunks = items.chunks(items.len().div_ceil(AT_ONCE).max(1));
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = chunks
+            .map(|chunk| scope.spawn(move || chunk.iter().map(|item| Ok((*item, ask(item)?))).collect()))
+            .collect();
+        let mut answers = Vec::new();
+        for thread in threads {
+            let some: Result<Vec<_>, Exit> = thread
+                .join()
+                .map_err(|_| Exit::from("a thread of the inbox has ended; this is a bug".to_owned()))?;
+            answers.extend(some?);
+        }
+        Ok(answers)
+    })
+}
+
+fn explanation(session: &Session, id: &str) -> Result<ExplainBody, Exit> {
+    session.connection.get(&format!("{}/explain", path(id)?), &[])
 }
 
 fn path(id: &str) -> Result<String, Exit> {
@@ -116,7 +203,8 @@ fn decide(session: &Session, decision: &Decision) -> Result<Box<RequestBody>, Ex
         Verb::Approve if decision.text.is_empty() => json!({ "content_digest": decision.digest }),
         Verb::Approve => json!({ "content_digest": decision.digest, "comments": decision.text }),
         Verb::Reject => json!({ "content_digest": decision.digest, "reason": decision.text }),
+        Verb::Comment => json!({ "text": decision.text }),
     };
-    let path = format!("{}/{}", path(&decision.id)?, decision.verb.as_str());
+    let path = format!("{}/{}", path(&decision.id)?, decision.verb.route());
     session.connection.change("POST", &path, &body, &decision.key).map(Box::new)
 }
