@@ -73,7 +73,7 @@ impl Functions {
                     store: DynamoStore::new(client, tables()),
                     policy: policy.clone(),
                     deployment_key: DeploymentKey::new([9; 32]),
-                    host: Box::new(host.clone()),
+                    host: Arc::new(host.clone()),
                 },
                 authentication: Authentication::read(&environment).unwrap(),
                 direct: DirectAccess::read(&environment, policy.people()).unwrap(),

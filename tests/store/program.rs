@@ -4,6 +4,7 @@ use countersign_e2e::program::{self, Program, run};
 use countersign_e2e::service::Service;
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_countersign-under-test");
@@ -75,6 +76,7 @@ fn with_a_certificate_it_speaks_tls_and_nothing_else() {
     let (certificate, key) = (directory.path().join("tls.pem"), directory.path().join("tls.key"));
     fs::write(&certificate, made.cert.pem()).unwrap();
     fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     let arguments = ["--tls-cert", certificate.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
     let data = directory.path().join("data");
     let program = Program::start_with(BINARY, &data, &arguments);
@@ -89,6 +91,7 @@ fn with_a_certificate_it_speaks_tls_and_nothing_else() {
     assert!(ureq::get(format!("{plain}/health")).call().is_err());
     drop(program);
 
+    fs::set_permissions(&certificate, fs::Permissions::from_mode(0o600)).unwrap();
     let swapped = ["--tls-cert", key.to_str().unwrap(), "--tls-key", certificate.to_str().unwrap()];
     let message = refused(&data, &swapped);
     assert!(message.contains("tls.key: holds no certificate"), "the file that is wrong is named: {message}");

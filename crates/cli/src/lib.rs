@@ -14,7 +14,9 @@ pub mod token;
 pub mod verify;
 
 pub mod application;
+pub mod connections;
 pub mod http;
+pub mod listener;
 pub mod outbox_log;
 pub mod sweeps;
 
@@ -26,3 +28,4 @@ pub mod issuer;
 pub mod logging;
 pub mod source_address;
 mod stopped_service;
+pub mod tls;
