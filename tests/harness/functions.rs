@@ -30,6 +30,7 @@ use countersign_lambda::gateway::Authentication;
 use countersign_lambda::metrics::Metrics;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 /// A refusal of a direct invocation: its type and its message.
