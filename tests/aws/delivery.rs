@@ -98,7 +98,7 @@ impl World {
             store: DynamoStore::new(self.database.clone(), tables()),
             policy: countersign_host::policy::bundled().unwrap(),
             deployment_key: DeploymentKey::new([9; 32]),
-            host: Box::new(self.host.clone()),
+            host: Arc::new(self.host.clone()),
         };
         // Approved by policy at once: as many as one requester may have, so each is another's.
         let draft =
@@ -248,6 +248,12 @@ fn a_record_that_cannot_be_read_holds_up_nothing_and_loses_nothing() {
                 |record: &mut Value| record["dynamodb"]["Keys"] = json!({}),
                 |record: &mut Value| record["dynamodb"]["Keys"]["event_id"] = json!({ "N": "1" }),
                 |record: &mut Value| record["dynamodb"]["SequenceNumber"] = json!(1),
+                // Keys of another table, some of which the database itself refuses to look up.
+                |record: &mut Value| record["dynamodb"]["Keys"]["event_id"] = json!({ "S": "" }),
+                |record: &mut Value| {
+                    record["dynamodb"]["Keys"]["event_id"] = json!({ "S": "x".repeat(3000) })
+                },
+                |record: &mut Value| record["dynamodb"]["Keys"]["shard"] = json!({ "S": "" }),
             ] {
                 let world = World::start().await;
                 let events: BTreeSet<_> = world.commit(10).await.into_iter().collect();

@@ -19,6 +19,7 @@ use countersign_embedded::Embedded;
 use countersign_lambda::expire;
 use countersign_lambda::metrics::Metrics;
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The expire function on a store in memory, with no more than its grants, and `count` requests that
@@ -40,7 +41,7 @@ async fn overdue(
         store,
         policy: countersign_host::policy::bundled().unwrap(),
         deployment_key: DeploymentKey::new([9; 32]),
-        host: Box::new(host.clone()),
+        host: Arc::new(host.clone()),
     };
     let all = dependencies(DynamoStore::new(database.clone(), tables()));
     for number in 0..count {

@@ -1,6 +1,6 @@
 //! When several things are wrong, which one is told: the order of DESIGN section 7.
 //!
-//! readable → 401 → `identity_mismatch` → validation → `not_found` → replay of the same key →
+//! 401 → readable → `identity_mismatch` → validation → `not_found` → replay of the same key →
 //! agent → self → `not_permitted` → expired / wrong status → `already_decided` → digest
 
 use countersign_e2e::client::{Answer, Client};
@@ -19,16 +19,22 @@ fn approve(client: &Client, path: &str, body: &Value) -> Answer {
     client.post(&format!("{path}/approve"), body)
 }
 
+/// Nothing that a stranger sends is read, not even to say that it could not have been.
 #[test]
-fn readable_comes_before_a_token() {
+fn a_token_comes_before_what_can_be_read() {
     let service = Service::start();
-    let anonymous = service.anonymous();
-    let raw = |method: &str, path: &str, body: &[u8]| anonymous.send(method, path, &[], body).unwrap();
-    check(raw("POST", "/v1/approvals", b"{"), 400, "malformed_json");
-    check(raw("POST", "/approvals", b"{"), 400, "malformed_json");
-    check(raw("POST", "/v1/approvals", &vec![b' '; 256 * 1024 + 1]), 413, "payload_too_large");
-    check(raw("GET", "/v1/approvals/x", b""), 400, "malformed_id");
-    check(raw("POST", "/v1/approvals/x/approve", b"{}"), 400, "malformed_id");
+    let large = vec![b' '; 256 * 1024 + 1];
+    let checks: [(&str, &str, &[u8], u16, &str); 5] = [
+        ("POST", "/v1/approvals", b"{", 400, "malformed_json"),
+        ("POST", "/approvals", b"{", 400, "malformed_json"),
+        ("POST", "/v1/approvals", &large, 413, "payload_too_large"),
+        ("GET", "/v1/approvals/x", b"", 400, "malformed_id"),
+        ("POST", "/v1/approvals/x/approve", b"{}", 400, "malformed_id"),
+    ];
+    for (method, path, body, status, code) in checks {
+        check(service.anonymous().send(method, path, &[], body).unwrap(), 401, "unauthenticated");
+        check(service.requester("ann").send(method, path, &[], body).unwrap(), status, code);
+    }
 }
 
 #[test]

@@ -30,6 +30,7 @@ use countersign_lambda::gateway::Authentication;
 use countersign_lambda::metrics::Metrics;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 /// A refusal of a direct invocation: its type and its message.
@@ -73,7 +74,7 @@ impl Functions {
                     store: DynamoStore::new(client, tables()),
                     policy: policy.clone(),
                     deployment_key: DeploymentKey::new([9; 32]),
-                    host: Box::new(host.clone()),
+                    host: Arc::new(host.clone()),
                 },
                 authentication: Authentication::read(&environment).unwrap(),
                 direct: DirectAccess::read(&environment, policy.people()).unwrap(),

@@ -15,8 +15,8 @@ use std::time::Duration;
 /// The region of everything in it.
 pub const REGION: &str = "eu-central-1";
 
-/// The release that is installed.
-const PACKAGE: &str = "moto[server]==5.2.*";
+/// The releases that are installed, from the root of the repository.
+const REQUIREMENTS: &str = "tests/aws/requirements.txt";
 
 /// A running server, gone when dropped.
 #[derive(Debug)]
@@ -151,5 +151,9 @@ fn install(environment: &Path) {
         );
     };
     run(Path::new("python3"), &["-m", "venv", environment.to_str().unwrap()]);
-    run(&environment.join("bin/pip"), &["install", "--quiet", "--disable-pip-version-check", PACKAGE]);
+    let requirements = root().join(REQUIREMENTS);
+    let requirements = requirements.to_str().unwrap();
+    let quietly =
+        ["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement", requirements];
+    run(&environment.join("bin/pip"), &quietly);
 }

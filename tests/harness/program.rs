@@ -41,20 +41,28 @@ impl Program {
 
     /// The same, and nobody reads its stderr.
     pub fn start_unread(binary: &str, data_directory: &Path) -> Self {
-        Self::spawn(binary, data_directory, &[], &BTreeMap::new(), false)
+        Self::spawn(Command::new(binary), binary, data_directory, &[], &BTreeMap::new(), false)
     }
 
     /// The same, with further arguments.
     pub fn start_with(binary: &str, data_directory: &Path, arguments: &[&str]) -> Self {
-        Self::spawn(binary, data_directory, arguments, &BTreeMap::new(), true)
+        Self::spawn(Command::new(binary), binary, data_directory, arguments, &BTreeMap::new(), true)
     }
 
     /// The same, with these variables besides those of this process.
     pub fn start_in(binary: &str, data_directory: &Path, variables: &BTreeMap<String, String>) -> Self {
-        Self::spawn(binary, data_directory, &[], variables, true)
+        Self::spawn(Command::new(binary), binary, data_directory, &[], variables, true)
+    }
+
+    /// The same, where it may have so many files open.
+    pub fn start_with_files(binary: &str, data_directory: &Path, arguments: &[&str], files: u32) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), binary]);
+        Self::spawn(shell, binary, data_directory, arguments, &BTreeMap::new(), true)
     }
 
     fn spawn(
+        mut command: Command,
         binary: &str,
         data_directory: &Path,
         arguments: &[&str],
@@ -62,7 +70,7 @@ impl Program {
         reads_log: bool,
     ) -> Self {
         let data_directory = data_directory.to_str().unwrap().to_owned();
-        let mut child = Command::new(binary)
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir", &data_directory])
             .args(arguments)
             .env_remove("RUST_LOG")
@@ -112,6 +120,13 @@ impl Program {
     /// What it has logged so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// How much of its memory is in use, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
     }
 
     /// Sends a signal by name, such as `TERM` or `KILL`.

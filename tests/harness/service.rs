@@ -28,6 +28,7 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
@@ -103,7 +104,7 @@ impl Service {
                 inspection::deployment_key(),
                 Authenticator::fixed(Verifier { channel, ..Verifier::local(key.clone()) }),
                 TrustedProxies::new(proxies.into_iter().map(ProxyNetwork::from).collect()),
-                Box::new(host.clone()),
+                Arc::new(host.clone()),
             ))
             .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -255,7 +256,7 @@ impl Service {
     pub fn try_expire(&self) -> Result<ExpiryReport, Failure> {
         let budget = Duration::from_secs(60);
         let since = Timestamp::EARLIEST;
-        self.runtime.block_on(expire(&self.application.dependencies, Channel::Local, since, budget))
+        self.runtime.block_on(expire(&self.application.dependencies(), Channel::Local, since, budget))
     }
 
     /// Runs the delivery sweep once.

@@ -175,7 +175,7 @@ impl World {
             store: PausingStore { inner: self.store.clone(), gate },
             policy: self.policy.clone(),
             deployment_key: DeploymentKey::new([9; 32]),
-            host: Box::new(self.host.clone()),
+            host: Arc::new(self.host.clone()),
         }
     }
 

@@ -19,5 +19,7 @@ mod issuer;
 mod outbox;
 mod program;
 mod readers;
+mod reload;
 mod round_trips;
+mod strangers;
 mod worst_item;

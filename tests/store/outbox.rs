@@ -17,6 +17,7 @@ use countersign_e2e::program::{Program, run};
 use countersign_embedded::Embedded;
 use serde_json::{Value, json};
 use std::path::Path;
+use std::sync::Arc;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_countersign-under-test");
 
@@ -32,7 +33,7 @@ fn with_a_dead_letter(data: &Path) -> String {
             store: DynamoStore::new(client.clone(), inspection::tables()),
             policy: countersign_host::policy::bundled().unwrap(),
             deployment_key,
-            host: Box::new(ManualHost::default()),
+            host: Arc::new(ManualHost::default()),
         };
         let ann = PersonId::from_email("ann@example.com").unwrap();
         let ann = Actor::new(ann, Kind::Human, Channel::Local, ["developer"]);

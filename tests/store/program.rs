@@ -103,6 +103,7 @@ fn with_a_certificate_it_speaks_tls_and_nothing_else() {
     std::os::unix::fs::symlink(&key, &link).unwrap();
     Program::start_with(BINARY, &data, &["--tls-cert", arguments[1], "--tls-key", link.to_str().unwrap()]);
 
+    fs::set_permissions(&certificate, fs::Permissions::from_mode(0o600)).unwrap();
     let swapped = ["--tls-cert", key.to_str().unwrap(), "--tls-key", certificate.to_str().unwrap()];
     let message = refused(&data, &swapped);
     assert!(message.contains("tls.key: holds no certificate"), "the file that is wrong is named: {message}");

@@ -168,6 +168,30 @@ fn the_release_profile_is_written_out() {
 }
 
 #[test]
+fn python_tools_are_pinned_with_all_that_they_need() {
+    let requirements = files(&["requirements.txt"]);
+    assert_eq!(requirements.len(), 3, "{requirements:?}");
+    for path in requirements {
+        let text = fs::read_to_string(&path).unwrap();
+        let pins: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert!(pins.len() > 10, "{}: what the tools need is listed too", shown(&path));
+        for pin in pins {
+            let exact = pin.split_once("==").is_some_and(|(name, version)| {
+                !name.is_empty()
+                    && version.starts_with(|first: char| first.is_ascii_digit())
+                    && !version.contains('*')
+            });
+            assert!(exact, "{}: {pin}", shown(&path));
+        }
+    }
+    // Nothing is installed that is not listed.
+    for program in ["infra/check", "tests/api/check", "tests/harness/moto.rs"] {
+        let text = fs::read_to_string(root().join(program)).unwrap();
+        assert!(text.contains("--no-deps"), "{program}");
+    }
+}
+
+#[test]
 fn no_crate_brings_in_aws_lc() {
     let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
     for name in ["aws-lc-rs", "aws-lc-sys", "openssl-sys"] {

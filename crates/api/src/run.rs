@@ -23,8 +23,9 @@ pub trait Operation<S> {
     ) -> impl Future<Output = Result<Reply, Problem>> + Send;
 }
 
-/// Carries out a call. Refusals are found in this order: readable, known caller, and then what
-/// the operation finds.
+/// Carries out a call. Over HTTP the caller is known from the headers, and nothing that a stranger
+/// sends is looked at: refusals are found in the order known caller, readable, and then what the
+/// operation finds. A direct payload has to be readable before it can say whom it acts for.
 ///
 /// # Errors
 /// The problem to answer with. It has been logged.
@@ -51,10 +52,12 @@ async fn attempt<O: Operation<S>, S: Sync>(
     dependencies: &Dependencies<S>,
     call: Call,
 ) -> Result<Reply, Problem> {
+    let (identity, is_http) = (call.identity, matches!(call.input, Input::Http { .. }));
+    let identity = if is_http { Ok(identity?) } else { identity };
     let fields = Fields::read(call.input, O::ROUTE.body)?;
     // The one door: from here on the caller has one id, whatever address they came with, and whoever
     // may no longer act does not.
-    let actor = dependencies.policy.people().identify(call.identity?)?;
+    let actor = dependencies.policy.people().identify(identity?)?;
     O::execute(dependencies, &actor, fields).await
 }
 

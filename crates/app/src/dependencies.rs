@@ -3,6 +3,7 @@
 use crate::host::Host;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::policy::Policy;
+use std::sync::Arc;
 
 /// The store and everything else a use case works with. `S` implements the ports that the use
 /// case asks for, and no others need exist.
@@ -15,5 +16,5 @@ pub struct Dependencies<S> {
     /// The key of the digests of free text in the audit trail.
     pub deployment_key: DeploymentKey,
     /// Time, ids and pauses.
-    pub host: Box<dyn Host>,
+    pub host: Arc<dyn Host>,
 }

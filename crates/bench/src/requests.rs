@@ -193,7 +193,7 @@ fn call<O: Operation<Store>>(
 }
 
 fn dependencies(store: Store, policy: Policy) -> Result<Dependencies<Store>, String> {
-    let host = Box::new(StandingHost { stamp: stamp()? });
+    let host = Arc::new(StandingHost { stamp: stamp()? });
     Ok(Dependencies { store, policy, deployment_key: DeploymentKey::new(KEY), host })
 }
 

@@ -10,17 +10,19 @@ use countersign_core::policy::Policy;
 use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::{self, TableNames};
-use std::sync::Arc;
-use tokio::sync::Notify;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::{Notify, Semaphore};
 
 /// The environment in the names of embedded tables.
 pub(crate) const TABLES_ENVIRONMENT: &str = "local";
 
+/// How many bodies are held in memory at once.
+const BODIES: usize = 64;
+
 /// The parts that handlers and sweeps share.
 #[derive(Debug, Clone)]
 pub struct Application {
-    /// The store, the policy, the clock.
-    pub dependencies: Arc<Dependencies<DynamoStore>>,
+    dependencies: Arc<RwLock<Arc<Dependencies<DynamoStore>>>>,
     /// What is to be delivered.
     pub outbox: DynamoOutbox,
     /// Who may call.
@@ -29,6 +31,8 @@ pub struct Application {
     pub trusted_proxies: TrustedProxies,
     /// Rung after a write: there is something to deliver.
     pub outbox_bell: Arc<Notify>,
+    /// A permit for each body that is held in memory.
+    pub bodies: Arc<Semaphore>,
 }
 
 impl Application {
@@ -42,7 +46,7 @@ impl Application {
         deployment_key: DeploymentKey,
         authenticator: Authenticator,
         trusted_proxies: TrustedProxies,
-        host: Box<dyn Host>,
+        host: Arc<dyn Host>,
     ) -> Result<Self, String> {
         let tables = TableNames::of_environment(TABLES_ENVIRONMENT);
         table::create_missing(&client, &tables)
@@ -52,10 +56,33 @@ impl Application {
         let store = DynamoStore::new(client, tables);
         Ok(Self {
             outbox,
-            dependencies: Arc::new(Dependencies { store, policy, deployment_key, host }),
+            dependencies: Arc::new(RwLock::new(Arc::new(Dependencies {
+                store,
+                policy,
+                deployment_key,
+                host,
+            }))),
             authenticator: Arc::new(authenticator),
             trusted_proxies,
             outbox_bell: Arc::new(Notify::new()),
+            bodies: Arc::new(Semaphore::new(BODIES)),
         })
+    }
+
+    /// The store, the policy, the clock. A call takes them once: what comes later may be under another
+    /// policy.
+    pub fn dependencies(&self) -> Arc<Dependencies<DynamoStore>> {
+        Arc::clone(&self.dependencies.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another policy in force for calls that begin from now on.
+    pub fn replace_policy(&self, policy: Policy) {
+        let mut current = self.dependencies.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(Dependencies {
+            store: current.store.clone(),
+            policy,
+            deployment_key: current.deployment_key.clone(),
+            host: Arc::clone(&current.host),
+        });
     }
 }

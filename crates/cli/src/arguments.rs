@@ -185,9 +185,68 @@ pub struct ServeArguments {
     #[command(flatten)]
     pub issuer: IssuerArguments,
 
+    /// What connections may take.
+    #[command(flatten)]
+    pub limits: LimitArguments,
+
     /// What to log: error, warn, info, debug, or a filter such as countersign=debug
     #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
     pub log: String,
+}
+
+/// What connections may take, so that strangers do not take all there is.
+#[derive(Debug, Clone, Args)]
+pub struct LimitArguments {
+    /// How many connections there may be at once; fewer where the system allows fewer open files
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "COUNTERSIGN_MAX_CONNECTIONS",
+        default_value_t = 512,
+        value_parser = number
+    )]
+    pub max_connections: u32,
+
+    /// How many connections without an accepted token one address may have; loopback and trusted proxies
+    /// have no such limit
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "COUNTERSIGN_MAX_STRANGERS",
+        default_value_t = 64,
+        value_parser = number
+    )]
+    pub max_strangers: u32,
+
+    /// How long a new connection may take to send its first request, TLS included: a number and s, m, h or d
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "COUNTERSIGN_REQUEST_TIMEOUT",
+        default_value = "10s",
+        value_parser = seconds
+    )]
+    pub request_timeout: u32,
+
+    /// How long a connection is kept for its next request
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "COUNTERSIGN_IDLE_TIMEOUT",
+        default_value = "60s",
+        value_parser = seconds
+    )]
+    pub idle_timeout: u32,
+
+    /// How long an answer waits to be taken up by its reader
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "COUNTERSIGN_ANSWER_TIMEOUT",
+        default_value = "30s",
+        value_parser = seconds
+    )]
+    pub answer_timeout: u32,
 }
 
 /// An OpenID Connect issuer whose tokens are accepted.
@@ -343,6 +402,12 @@ fn group(text: &str) -> Result<String, String> {
         return Err("must be names of groups with commas between them, such as developer,approver".to_owned());
     }
     Ok(name.to_owned())
+}
+
+/// How many of something: at least one, at most a million.
+fn number(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (1..=1_000_000).contains(number));
+    number.ok_or_else(|| "must be a number from 1 to 1000000".to_owned())
 }
 
 /// The longest a token may be valid, and anything may be waited for.

@@ -2,9 +2,10 @@
 
 use countersign_core::digest::DeploymentKey;
 use countersign_identity::token::LocalKey;
+use rustix::fs::OFlags;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// A data directory that belongs to its owner alone.
@@ -29,6 +30,22 @@ pub enum DataDirectoryError {
     Unsuitable {
         /// Which.
         path: PathBuf,
+    },
+    /// It belongs to another user, or holds what is not ours.
+    #[error("{} {reason}; choose an empty or a new directory with --data-dir", path.display())]
+    NotOurs {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A file in it is not one that we made: what it holds may be anybody's.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: &'static str,
     },
     /// Another server has it.
     #[error(
@@ -57,26 +74,48 @@ pub struct Lock {
 
 /// The bit of directories that everybody writes to.
 const STICKY: u32 = 0o1000;
+const LOCK: &str = "countersign.lock";
+const DATABASE: &str = "countersign.db";
+const DEPLOYMENT_KEY: &str = "deployment.key";
 const TOKEN_KEY: &str = "token.key";
+/// What the engine puts beside the database.
+const BESIDE_DATABASE: [&str; 3] = ["countersign.db-wal", "countersign.db-shm", "countersign.db-journal"];
 const OWNER_ONLY_DIRECTORY: u32 = 0o700;
 const OWNER_ONLY_FILE: u32 = 0o600;
 
 impl DataDirectory {
-    /// Opens the directory, creating it if it is not there, and closes it to everybody else.
+    /// Opens the directory, creating it if it is not there, and closes it to everybody else. One that
+    /// is there must be empty, or one of ours: it is left as it is otherwise.
     ///
     /// # Errors
     /// When it cannot be created or is not ours to close.
     pub fn open(path: &Path) -> Result<Self, DataDirectoryError> {
         let at = |source| DataDirectoryError::Io { path: path.to_owned(), source };
+        let not_ours = |reason| DataDirectoryError::NotOurs { path: path.to_owned(), reason };
         DirBuilder::new().recursive(true).mode(OWNER_ONLY_DIRECTORY).create(path).map_err(at)?;
-        let mode = fs::metadata(path).map_err(at)?.permissions().mode();
-        if mode & STICKY != 0 {
+        let directory = File::open(path).map_err(at)?;
+        let metadata = directory.metadata().map_err(at)?;
+        if metadata.mode() & STICKY != 0 {
             return Err(DataDirectoryError::Unsuitable { path: path.to_owned() });
         }
-        if mode & 0o077 != 0 {
-            fs::set_permissions(path, Permissions::from_mode(OWNER_ONLY_DIRECTORY)).map_err(at)?;
+        if metadata.uid() != own_user() {
+            return Err(not_ours("belongs to another user"));
         }
-        Ok(Self { path: path.to_owned() })
+        // Either is there from the beginning, and a backup has the second.
+        let is_marked = [LOCK, DATABASE].iter().any(|name| {
+            fs::symlink_metadata(path.join(name)).is_ok_and(|it| it.is_file() && it.uid() == own_user())
+        });
+        if !is_marked && fs::read_dir(path).map_err(at)?.next().is_some() {
+            return Err(not_ours(
+                "holds other files, and neither countersign.lock nor countersign.db of yours",
+            ));
+        }
+        if metadata.mode() & 0o077 != 0 {
+            directory.set_permissions(Permissions::from_mode(OWNER_ONLY_DIRECTORY)).map_err(at)?;
+        }
+        let opened = Self { path: path.to_owned() };
+        opened.make(LOCK)?;
+        Ok(opened)
     }
 
     /// Keeps every other server out while the lock lives.
@@ -84,18 +123,13 @@ impl DataDirectory {
     /// # Errors
     /// [`DataDirectoryError::InUse`] when another server is in.
     pub fn lock(&self) -> Result<Lock, DataDirectoryError> {
-        let path = self.path.join("countersign.lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(OWNER_ONLY_FILE)
-            .open(&path)
-            .map_err(|source| DataDirectoryError::Io { path: path.clone(), source })?;
+        let file = self.make(LOCK)?;
         match file.try_lock() {
             Ok(()) => Ok(Lock { _file: file }),
             Err(TryLockError::WouldBlock) => Err(DataDirectoryError::InUse { path: self.path.clone() }),
-            Err(TryLockError::Error(source)) => Err(DataDirectoryError::Io { path, source }),
+            Err(TryLockError::Error(source)) => {
+                Err(DataDirectoryError::Io { path: self.path.join(LOCK), source })
+            }
         }
     }
 
@@ -103,20 +137,65 @@ impl DataDirectory {
     /// beside it takes its mode from it.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be made, or it or what is beside it is not ours.
     pub fn database(&self) -> Result<PathBuf, DataDirectoryError> {
-        let path = self.path.join("countersign.db");
-        let made =
-            OpenOptions::new().create(true).truncate(false).write(true).mode(OWNER_ONLY_FILE).open(&path);
-        match made {
-            Ok(_) => Ok(path),
-            Err(source) => Err(DataDirectoryError::Io { path, source }),
+        // The engine opens these by name. INVARIANT: the directory is closed to others, so what has
+        // been looked at here is what the engine finds.
+        for name in BESIDE_DATABASE {
+            self.own(name, OpenOptions::new().read(true))?;
         }
+        self.make(DATABASE)?;
+        Ok(self.path.join(DATABASE))
+    }
+
+    /// A file of ours; made empty if it is not there.
+    fn make(&self, name: &str) -> Result<File, DataDirectoryError> {
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).read(true).write(true).mode(OWNER_ONLY_FILE);
+        let made = self.own(name, &mut options)?;
+        let missing = || io::Error::from(io::ErrorKind::NotFound);
+        made.ok_or_else(|| DataDirectoryError::Io { path: self.path.join(name), source: missing() })
+    }
+
+    /// A file of ours, if it is there: a regular one, no link to elsewhere, which nobody else owns or
+    /// can read. What is no such file is not waited for either.
+    fn own(&self, name: &str, options: &mut OpenOptions) -> Result<Option<File>, DataDirectoryError> {
+        let path = self.path.join(name);
+        let refuse = |reason| DataDirectoryError::File { path: path.clone(), reason };
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+        let file = match options.custom_flags(flags).open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => {
+                let is_other = fs::symlink_metadata(&path).is_ok_and(|it| !it.is_file());
+                return Err(if is_other {
+                    refuse("this is no regular file; find out who put it there")
+                } else {
+                    DataDirectoryError::Io { path, source }
+                });
+            }
+        };
+        let metadata = match file.metadata() {
+            Ok(metadata) => metadata,
+            Err(source) => return Err(DataDirectoryError::Io { path, source }),
+        };
+        if !metadata.is_file() {
+            return Err(refuse("this is no regular file; find out who put it there"));
+        }
+        if metadata.uid() != own_user() {
+            return Err(refuse("this belongs to another user; find out who put it there"));
+        }
+        if metadata.mode() & 0o077 != 0 {
+            return Err(refuse(
+                "others can read or write this; run chmod 600 on it, and think about who has done so",
+            ));
+        }
+        Ok(Some(file))
     }
 
     /// Whether there is a key that signs tokens already.
     pub fn has_token_key(&self) -> bool {
-        self.path.join(TOKEN_KEY).exists()
+        fs::symlink_metadata(self.path.join(TOKEN_KEY)).is_ok()
     }
 
     /// The key that signs tokens; made on first use.
@@ -133,31 +212,29 @@ impl DataDirectory {
     /// # Errors
     /// As for [`DataDirectory::token_key`], and when the key of a database is missing.
     pub fn deployment_key(&self) -> Result<DeploymentKey, DataDirectoryError> {
-        let path = self.path.join("deployment.key");
-        if !path.exists() && self.path.join("countersign.db").exists() {
+        let path = self.path.join(DEPLOYMENT_KEY);
+        let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
+        if !is_there(&path) && is_there(&self.path.join(DATABASE)) {
             let reason = "this key of the database is missing; restore it from a backup";
             return Err(DataDirectoryError::Key { path, reason });
         }
-        self.key("deployment.key").map(DeploymentKey::new)
+        self.key(DEPLOYMENT_KEY).map(DeploymentKey::new)
     }
 
     fn key(&self, name: &str) -> Result<[u8; 32], DataDirectoryError> {
         let path = self.path.join(name);
         let at = |source| DataDirectoryError::Io { path: path.clone(), source };
         let refuse = |reason| DataDirectoryError::Key { path: path.clone(), reason };
-        let mut file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        let mut reading = OpenOptions::new();
+        reading.read(true);
+        let mut file = match self.own(name, &mut reading)? {
+            Some(file) => file,
+            None => {
                 self.make_key(&path).map_err(at)?;
-                File::open(&path).map_err(at)?
+                let missing = || at(io::Error::from(io::ErrorKind::NotFound));
+                self.own(name, &mut reading)?.ok_or_else(missing)?
             }
-            Err(error) => return Err(at(error)),
         };
-        if file.metadata().map_err(at)?.permissions().mode() & 0o077 != 0 {
-            return Err(refuse(
-                "others can read this key; run chmod 600 on it, and think about who has read it",
-            ));
-        }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(at)?;
         <[u8; 32]>::try_from(bytes)
@@ -184,6 +261,10 @@ impl DataDirectory {
     }
 }
 
+fn own_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,11 +281,12 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o700);
         let files: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()).collect();
-        assert_eq!(files.len(), 2, "{files:?}");
+        assert_eq!(files.len(), 3, "two keys and the mark: {files:?}");
         for file in &files {
             assert_eq!(mode(file), 0o600, "{}", file.display());
         }
-        assert_ne!(fs::read(&files[0]).unwrap(), fs::read(&files[1]).unwrap());
+        let key = |name: &str| fs::read(path.join(name)).unwrap();
+        assert_ne!(key("token.key"), key("deployment.key"));
     }
 
     #[test]
@@ -231,6 +313,91 @@ mod tests {
         fs::set_permissions(parent.path(), Permissions::from_mode(0o1777)).unwrap();
         assert!(matches!(DataDirectory::open(parent.path()), Err(DataDirectoryError::Unsuitable { .. })));
         assert_eq!(fs::metadata(parent.path()).unwrap().permissions().mode() & 0o7777, 0o1777);
+    }
+
+    /// THREATS 70: whatever is not ours is named, refused and left as it is.
+    #[test]
+    fn threat_70_a_directory_with_other_things_is_left_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        for name in ["notes.txt", "token.key", "countersign.dbx"] {
+            let path = parent.path().join(name).with_extension("directory");
+            fs::create_dir(&path).unwrap();
+            fs::write(path.join(name), "theirs").unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+            let refused = DataDirectory::open(&path).unwrap_err().to_string();
+            assert!(refused.contains("holds other files"), "{refused}");
+            assert_eq!(mode(&path), 0o755);
+            assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+        }
+        // A mark that leads elsewhere is none.
+        let path = parent.path().join("linked");
+        fs::create_dir(&path).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", path.join(DATABASE)).unwrap();
+        assert!(DataDirectory::open(&path).is_err());
+        // One of ours stays ours, whatever else its owner puts there.
+        let path = parent.path().join("ours");
+        DataDirectory::open(&path).unwrap();
+        fs::write(path.join("notes.txt"), "mine").unwrap();
+        DataDirectory::open(&path).unwrap();
+    }
+
+    #[test]
+    fn threat_70_links_pipes_and_files_of_others_are_refused() {
+        type Use = fn(&DataDirectory) -> Result<(), DataDirectoryError>;
+        let uses: [(&str, Use); 5] = [
+            (TOKEN_KEY, |it| it.token_key().map(drop)),
+            (DEPLOYMENT_KEY, |it| it.deployment_key().map(drop)),
+            (DATABASE, |it| it.database().map(drop)),
+            (BESIDE_DATABASE[0], |it| it.database().map(drop)),
+            (LOCK, |it| it.lock().map(drop)),
+        ];
+        for (name, used) in uses {
+            let parent = tempfile::tempdir().unwrap();
+            let directory = DataDirectory::open(parent.path()).unwrap();
+            let (file, elsewhere) = (parent.path().join(name), parent.path().join("elsewhere"));
+            let refused = || used(&directory).unwrap_err().to_string();
+            let clear = || {
+                if fs::symlink_metadata(&file).is_ok() {
+                    fs::remove_file(&file).unwrap();
+                }
+            };
+            clear();
+            fs::write(&elsewhere, [7; 32]).unwrap();
+            fs::set_permissions(&elsewhere, Permissions::from_mode(0o600)).unwrap();
+            std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
+            assert!(refused().contains("no regular file"), "{name}: {}", refused());
+            clear();
+            std::os::unix::fs::symlink("/nowhere", &file).unwrap();
+            assert!(refused().contains("no regular file"), "{name}: {}", refused());
+            clear();
+            assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+            assert!(refused().contains("no regular file"), "{name}: {}", refused());
+            clear();
+            fs::copy(&elsewhere, &file).unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+            assert!(refused().contains("chmod 600"), "{name}: {}", refused());
+            fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+            // Only root can give a file away.
+            if std::os::unix::fs::chown(&file, Some(4711), None).is_ok() {
+                assert!(refused().contains("another user"), "{name}: {}", refused());
+                std::os::unix::fs::chown(&file, Some(own_user()), None).unwrap();
+            }
+            used(&directory).unwrap();
+        }
+    }
+
+    #[test]
+    fn threat_70_a_directory_of_another_user_is_left_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("theirs");
+        fs::create_dir(&path).unwrap();
+        // Only root can give a directory away, and only root can use another's.
+        if std::os::unix::fs::chown(&path, Some(4711), None).is_ok() {
+            let refused = DataDirectory::open(&path).unwrap_err().to_string();
+            assert!(refused.contains("another user"), "{refused}");
+            assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+        }
     }
 
     #[test]

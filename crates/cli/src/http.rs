@@ -1,8 +1,10 @@
 //! The operations behind axum: an HTTP request becomes a [`Call`], a [`Reply`] becomes a response.
 //!
-//! Who calls is established from the headers before the body is read.
+//! Who calls is established from the headers before the body is read; of those who are not known
+//! none is.
 
 use crate::application::Application;
+use crate::connections::Connection;
 use crate::source_address::FORWARDED_FOR;
 use axum::Router;
 use axum::body::Body;
@@ -33,19 +35,26 @@ use countersign_api::run::{self, Operation};
 use countersign_dynamodb::store::DynamoStore;
 use http_body_util::BodyExt as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
 /// How much of a body that is too large is still taken in, so that its sender gets to read the
 /// answer: whoever writes into a closed connection sees only that it is closed.
 const DRAINED_BYTES: usize = 4 * 1024 * 1024;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How much of a body that is not looked at is taken in: the largest body that makes sense, and a bit.
+const LET_GO_BYTES: usize = 2 * MAX_BODY_BYTES;
+/// How long that may take.
+const LET_GO_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// All routes.
 pub fn router(application: Application) -> Router {
     let router = Router::new()
-        .route(routes::HEALTH.path, public(routes::HEALTH.method, |app| health::health(&app.dependencies)))
-        .route(routes::OPENAPI.path, public(routes::OPENAPI.method, |_| health::description()));
+        .route(routes::HEALTH.path, public(routes::HEALTH.method, |app| health::health(&app.dependencies())))
+        .route(routes::OPENAPI.path, routing::on(filter(routes::OPENAPI.method), describe));
     let router = mount::<Create>(router);
     let router = mount::<Simulate>(router);
     // The gateway has no route for this but that of any id, and `simulate` is none.
@@ -96,21 +105,45 @@ fn public(
     })
 }
 
+/// However many ask for the description, it is in memory once.
+async fn describe(State(app): State<Application>) -> Response {
+    let Reply { status, content_type, body, .. } = health::description();
+    let head = Reply { status: *status, content_type, ..Reply::json(200, &()) };
+    let mut response = respond(head, &correlation_id(&app));
+    *response.body_mut() = Body::from(body.as_str());
+    response
+}
+
 async fn handle<O: Operation<DynamoStore> + 'static>(
     State(app): State<Application>,
     path: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
 ) -> Response {
+    let dependencies = app.dependencies();
     let correlation_id = correlation_id(&app);
     let (parts, body) = request.into_parts();
     let authorization = texts(&parts.headers, header::AUTHORIZATION.as_str());
-    let mut identity = app.authenticator.authenticate(&authorization, app.dependencies.host.as_ref()).await;
+    let mut identity = app.authenticator.authenticate(&authorization, dependencies.host.as_ref()).await;
+    if let (Ok(_), Some(connection)) = (&identity, parts.extensions.get::<Arc<Connection>>()) {
+        connection.identified();
+    }
     if let (Ok(actor), Some(ConnectInfo(peer))) =
         (&mut identity, parts.extensions.get::<ConnectInfo<SocketAddr>>())
     {
         let forwarded = texts(&parts.headers, FORWARDED_FOR);
         actor.source_ip = Some(app.trusted_proxies.source(peer.ip(), &forwarded));
     }
+    let (body, held) = if identity.is_ok() && O::ROUTE.body != routes::Body::None {
+        match take(&app, body).await {
+            Ok(taken) => taken,
+            Err(problem) => return respond(problem.into_reply(&correlation_id), &correlation_id),
+        }
+    } else {
+        if !parts.headers.contains_key(header::EXPECT) {
+            let_go(body).await;
+        }
+        (Vec::new(), None)
+    };
     let call = Call {
         correlation_id: correlation_id.clone(),
         identity,
@@ -120,26 +153,16 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
             content_type: joined(&parts.headers, header::CONTENT_TYPE.as_str(), ","),
             // Several are something that no key is.
             idempotency_key: joined(&parts.headers, "idempotency-key", "\n"),
-            body: match tokio::time::timeout(BODY_TIMEOUT, read_body(body)).await {
-                Ok(Ok(body)) => body,
-                Ok(Err(_)) => {
-                    let problem = Problem::new(Code::MalformedJson, "the body broke off");
-                    return respond(problem.into_reply(&correlation_id), &correlation_id);
-                }
-                Err(_) => {
-                    let detail = "the body did not arrive in time";
-                    return respond(
-                        Problem::new(Code::MalformedJson, detail).into_reply(&correlation_id),
-                        &correlation_id,
-                    );
-                }
-            },
+            body,
         },
     };
     // A task of its own: a caller who goes away does not stop half-way what they began, and a
     // panic ends in an answer.
-    let application = app.clone();
-    let outcome = tokio::spawn(async move { run::run::<O, _>(&application.dependencies, call).await }).await;
+    let outcome = tokio::spawn(async move {
+        let _held = held;
+        run::run::<O, _>(&dependencies, call).await
+    })
+    .await;
     let result = outcome.unwrap_or_else(|_| {
         tracing::error!(correlation_id, operation = O::ROUTE.operation, "panicked");
         Err(Problem::internal("panic"))
@@ -162,7 +185,7 @@ fn path_id(route: Route, path: Result<RawPathParams, RawPathParamsRejection>, ur
 }
 
 fn correlation_id(app: &Application) -> String {
-    app.dependencies.host.event_id().to_string()
+    app.dependencies().host.event_id().to_string()
 }
 
 /// Every value of a header that is text; one that is not is in the list as one nobody accepts.
@@ -174,6 +197,38 @@ fn texts<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
 fn joined(headers: &HeaderMap, name: &str, separator: &str) -> Option<String> {
     let values = texts(headers, name);
     (!values.is_empty()).then(|| values.join(separator))
+}
+
+/// The body of somebody who is known, and the permit to keep it in memory.
+///
+/// # Errors
+/// When it does not come in time, or breaks off; or when too many are on their way.
+async fn take(app: &Application, body: Body) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Problem> {
+    let permit = timeout(BODY_TIMEOUT, Arc::clone(&app.bodies).acquire_owned()).await;
+    let Ok(Ok(permit)) = permit else {
+        return Err(Problem::new(Code::StoreUnavailable, "too many bodies are on their way; try again"));
+    };
+    match timeout(BODY_TIMEOUT, read_body(body)).await {
+        Ok(Ok(body)) => Ok((body, Some(permit))),
+        Ok(Err(_)) => Err(Problem::new(Code::MalformedJson, "the body broke off")),
+        Err(_) => Err(Problem::new(Code::MalformedJson, "the body did not arrive in time")),
+    }
+}
+
+/// Takes a body in and keeps nothing of it, so that its sender gets to read the answer. Not for long:
+/// whoever sends it may be anybody.
+async fn let_go(mut body: Body) {
+    let all = async {
+        let mut taken = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            taken += frame.data_ref().map_or(0, |data| data.len());
+            if taken > LET_GO_BYTES {
+                break;
+            }
+        }
+    };
+    // Whether it has ended or not, it is answered now.
+    let _ = timeout(LET_GO_TIMEOUT, all).await;
 }
 
 /// The body, or as much of it as shows that it is over the limit; the rest is taken in and let go.

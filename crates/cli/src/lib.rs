@@ -14,7 +14,9 @@ pub mod token;
 pub mod verify;
 
 pub mod application;
+pub mod connections;
 pub mod http;
+pub mod listener;
 pub mod outbox_log;
 pub mod sweeps;
 
@@ -29,3 +31,4 @@ pub mod logging;
 pub mod private_file;
 pub mod source_address;
 mod stopped_service;
+pub mod tls;

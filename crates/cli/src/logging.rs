@@ -1,10 +1,13 @@
 //! The log of `countersign serve`, on stderr.
 
 use countersign_host::logging;
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use std::time::Duration;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 
 /// Lines that wait for a reader before further ones are dropped.
 const WAITING_LINES: usize = 10_000;
+/// How often it is looked whether lines were dropped.
+const LOSS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Starts logging with a filter such as `info`. What is waiting is written when the guard is
 /// dropped.
@@ -14,11 +17,28 @@ const WAITING_LINES: usize = 10_000;
 ///
 /// # Errors
 /// When the filter cannot be read.
-pub fn start(filter: &str) -> Result<WorkerGuard, String> {
+pub fn start(filter: &str) -> Result<(WorkerGuard, ErrorCounter), String> {
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(WAITING_LINES)
         .lossy(true)
         .finish(std::io::stderr());
+    let dropped = writer.error_counter();
     logging::start(filter, writer).map_err(|error| format!("--log {error}"))?;
-    Ok(guard)
+    Ok((guard, dropped))
+}
+
+/// Says how many lines were dropped as soon as there is room for a line that says so, for as long as
+/// it is polled.
+pub(crate) async fn say_losses(dropped: ErrorCounter) {
+    let mut said = 0;
+    loop {
+        tokio::time::sleep(LOSS_INTERVAL).await;
+        let lost = dropped.dropped_lines();
+        if lost > said {
+            tracing::error!(lines = lost - said, "lines of this log were dropped");
+            if dropped.dropped_lines() == lost {
+                said = lost;
+            }
+        }
+    }
 }

@@ -1,47 +1,53 @@
 //! `countersign serve`: the API, the embedded store and both sweeps in one process.
 
 use crate::application::Application;
-use crate::arguments::ServeArguments;
+use crate::arguments::{LimitArguments, ServeArguments};
 use crate::authentication::Authenticator;
+use crate::connections::{Connections, Limits};
 use crate::data_directory::DataDirectory;
+use crate::listener::Server;
 use crate::outbox_log::OutboxLog;
 use crate::source_address::TrustedProxies;
 use crate::sweeps::Sweep;
-use crate::{http, issuer, logging, private_file};
-use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use crate::tls::Certificates;
+use crate::{issuer, logging};
 use countersign_app::host::Host as _;
 use countersign_embedded::Embedded;
 use countersign_host::policy;
 use countersign_host::system::SystemHost;
-use countersign_host::text_file;
 use countersign_identity::token::Verifier;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustix::process::{Resource, getrlimit};
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
-/// How long calls under way may still take once the server is told to stop.
-const GRACE: Duration = Duration::from_secs(10);
-/// How long a connection may be silent before its next request.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Files that are kept for everything but connections: the database, the keys, a policy that is read
+/// again, the issuer.
+const FILES_KEPT: usize = 64;
+/// How often a certificate that is not valid is logged.
+const VALIDITY_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// A message for the person at the terminal: nothing is served then.
 pub fn run(arguments: ServeArguments) -> Result<(), String> {
-    let _log = logging::start(&arguments.log)?;
+    let (_log, dropped) = logging::start(&arguments.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime does not start: {error}"))?;
-    let result = runtime.block_on(serve(arguments));
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = serve(arguments) => result,
+            () = logging::say_losses(dropped) => Ok(()),
+        }
+    });
     // A thread that waits for a reader of stderr must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
@@ -49,7 +55,7 @@ pub fn run(arguments: ServeArguments) -> Result<(), String> {
 
 async fn serve(arguments: ServeArguments) -> Result<(), String> {
     // Everything that can be wrong with the configuration is found before anything is opened.
-    let tls = tls(&arguments)?;
+    let certificates = Certificates::read(&arguments)?;
     check_reach(&arguments)?;
     let policy = policy::load(arguments.policy_dir.as_deref(), SystemHost::default().now())?;
     let issuer = issuer::configured(&arguments.issuer)?;
@@ -67,74 +73,98 @@ async fn serve(arguments: ServeArguments) -> Result<(), String> {
     let database = directory.database().map_err(|error| error.to_string())?;
     let embedded = Embedded::open(&database).map_err(|error| error.to_string())?;
     let client = countersign_embedded::client(embedded);
-    let host = Box::new(SystemHost::default());
+    let host = Arc::new(SystemHost::default());
     let proxies = TrustedProxies::new(arguments.trusted_proxies.clone());
     let application = Application::new(client, policy, deployment_key, authenticator, proxies, host).await?;
 
-    let (listener, address) = bind(arguments.listen)?;
-    let mut stop = StopSignals::listen()?;
+    let (listener, address) = bind(arguments.listen).await?;
+    let mut signals = Signals::listen()?;
     let mut expiry = Sweep::expire(application.clone());
     let mut delivery = Sweep::deliver(application.clone(), OutboxLog);
-    let handle = Handle::new();
-    let mut server = tokio::spawn(listen(listener, tls.clone(), application, handle.clone()));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = Server {
+        listener,
+        certificates: certificates.clone(),
+        application: application.clone(),
+        connections: Connections::new(limits(&arguments.limits)),
+    };
+    let mut server = tokio::spawn(server.run(async {
+        // Whether it was sent or dropped, it is over.
+        let _ = stopped.await;
+    }));
 
-    let scheme = if tls.is_some() { "https" } else { "http" };
+    let scheme = if certificates.is_some() { "https" } else { "http" };
     announce(&format!("listening on {scheme}://{address}"))?;
-    // A part that ends by itself takes the whole down, for somebody to notice and start again.
-    tokio::select! {
-        () = stop.received() => {}
-        ended = &mut server => return Err(format!("the server ended: {ended:?}")),
-        ended = expiry.ended() => return Err(ended),
-        ended = delivery.ended() => return Err(ended),
+    let mut validity = tokio::time::interval(VALIDITY_INTERVAL);
+    loop {
+        // A part that ends by itself takes the whole down, for somebody to notice and start again.
+        tokio::select! {
+            request = signals.next() => match request {
+                Request::Stop => break,
+                Request::Reload => reload(arguments.policy_dir.as_deref(), certificates.as_deref(), &application),
+            },
+            _ = validity.tick() => {
+                if let Some(certificates) = &certificates {
+                    certificates.check_validity(application.dependencies().host.now());
+                }
+            }
+            ended = &mut server => return Err(format!("the server ended: {ended:?}")),
+            ended = expiry.ended() => return Err(ended),
+            ended = delivery.ended() => return Err(ended),
+        }
     }
     tracing::info!("stopping");
-    handle.graceful_shutdown(Some(GRACE));
-    let served = server.await.map_err(|error| format!("the server failed: {error}"))?;
+    // The server holds the other end until it has ended.
+    let _ = stop.send(());
+    server.await.map_err(|error| format!("the server failed: {error}"))?;
     expiry.stop().await;
     delivery.stop().await;
     tracing::info!("stopped");
-    served
+    Ok(())
 }
 
-async fn listen(
-    listener: TcpListener,
-    tls: Option<RustlsConfig>,
-    application: Application,
-    handle: Handle<SocketAddr>,
-) -> Result<(), String> {
-    let service = http::router(application).into_make_service_with_connect_info::<SocketAddr>();
-    let failed = |error| format!("the server failed: {error}");
-    match tls {
-        Some(tls) => {
-            let mut server = axum_server::from_tcp_rustls(listener, tls).map_err(failed)?.handle(handle);
-            limit_time(server.http_builder());
-            server.serve(service).await.map_err(failed)
+/// Reads the policy and the certificates again. Either all of it is in force afterwards, or what was.
+fn reload(policy_dir: Option<&Path>, certificates: Option<&Certificates>, application: &Application) {
+    // Files are read on this thread: no call waits for it, and a signal is rare.
+    let read = policy::load(policy_dir, application.dependencies().host.now())
+        .and_then(|policy| Ok((policy, certificates.map(Certificates::read_again).transpose()?)));
+    match read {
+        Ok((policy, loaded)) => {
+            let policy_version = policy.version().to_string();
+            application.replace_policy(policy);
+            if let (Some(certificates), Some(loaded)) = (certificates, loaded) {
+                certificates.replace(loaded);
+                certificates.check_validity(application.dependencies().host.now());
+            }
+            tracing::info!(policy_version, "read again");
         }
-        None => {
-            let mut server = axum_server::from_tcp(listener).map_err(failed)?.handle(handle);
-            limit_time(server.http_builder());
-            server.serve(service).await.map_err(failed)
-        }
+        Err(error) => tracing::error!(error, "refused; what was in force stays"),
     }
 }
 
-/// Whoever connects and then says nothing does not keep the connection.
-fn limit_time(builder: &mut hyper_util::server::conn::auto::Builder<TokioExecutor>) {
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(IDLE_TIMEOUT);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(IDLE_TIMEOUT)
-        .keep_alive_timeout(IDLE_TIMEOUT);
+/// The limits, no wider than the system's own.
+fn limits(arguments: &LimitArguments) -> Limits {
+    let wanted = usize::try_from(arguments.max_connections).unwrap_or(usize::MAX);
+    let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok());
+    let possible = files.map_or(usize::MAX, |files| files.saturating_sub(FILES_KEPT).max(files / 4)).max(1);
+    if possible < wanted {
+        tracing::warn!(connections = possible, "the limit of open files allows fewer connections");
+    }
+    let time = |seconds: u32| Duration::from_secs(seconds.into());
+    Limits {
+        connections: wanted.min(possible),
+        strangers_of_peer: usize::try_from(arguments.max_strangers).unwrap_or(usize::MAX),
+        request_timeout: time(arguments.request_timeout),
+        idle_timeout: time(arguments.idle_timeout),
+        answer_timeout: time(arguments.answer_timeout),
+    }
 }
 
-fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {
-    let bound = TcpListener::bind(address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
-    });
-    bound.map_err(|error| format!("--listen {address}: {error}"))
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {
+    let failed = |error| format!("--listen {address}: {error}");
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 /// The one line on stdout: whoever started us reads the port from it.
@@ -156,47 +186,33 @@ fn check_reach(arguments: &ServeArguments) -> Result<(), String> {
     ))
 }
 
-fn tls(arguments: &ServeArguments) -> Result<Option<RustlsConfig>, String> {
-    let (Some(chain_path), Some(key_path)) = (&arguments.tls_cert, &arguments.tls_key) else {
-        return Ok(None);
-    };
-    let at = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let read = |path: &Path| text_file::read(path).map_err(|error| at(path, &error));
-    let chain = CertificateDer::pem_slice_iter(&read(chain_path)?)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| at(chain_path, &error))?;
-    if chain.is_empty() {
-        return Err(at(chain_path, &"holds no certificate in PEM"));
-    }
-    let pem = private_file::read_linked(key_path).map_err(|error| at(key_path, &error))?;
-    let key = PrivateKeyDer::from_pem_slice(pem.as_bytes())
-        .map_err(|error| at(key_path, &format!("holds no private key in PEM: {error}")))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut configuration = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("TLS: {error}"))?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| at(chain_path, &error))?;
-    configuration.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Some(RustlsConfig::from_config(Arc::new(configuration))))
-}
-
-struct StopSignals {
+struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
-impl StopSignals {
+impl Signals {
     fn listen() -> Result<Self, String> {
         let on = |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
-        Ok(Self { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+            hangup: on(SignalKind::hangup())?,
+        })
     }
 
-    async fn received(&mut self) {
+    /// What the next one asks for.
+    async fn next(&mut self) -> Request {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Request::Stop,
+            _ = self.interrupt.recv() => Request::Stop,
+            _ = self.hangup.recv() => Request::Reload,
         }
     }
+}
+
+enum Request {
+    Stop,
+    Reload,
 }

@@ -71,8 +71,9 @@ async fn deliver_until<P: Publish>(app: Application, publisher: P, mut stopped: 
     loop {
         let is_last = *stopped.borrow();
         // There is no stream to be faster than, so nothing is too young.
-        let host = app.dependencies.host.as_ref();
-        let key = &app.dependencies.deployment_key;
+        let dependencies = app.dependencies();
+        let host = dependencies.host.as_ref();
+        let key = &dependencies.deployment_key;
         let swept =
             deliver::deliver(&app.outbox, &publisher, Some(key), host, Timestamp::LATEST, BUDGET).await;
         if let Err(error) = &swept {
@@ -142,11 +143,11 @@ fn milliseconds(duration: Duration) -> i64 {
 }
 
 async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
-    let host = app.dependencies.host.as_ref();
-    let mut clock = EvenClock::new(host);
+    let mut clock = EvenClock::new(app.dependencies().host.as_ref());
     while !*stopped.borrow() {
-        let since = clock.believed_since(host);
-        match expire::expire(&app.dependencies, Channel::Local, since, BUDGET).await {
+        let dependencies = app.dependencies();
+        let since = clock.believed_since(dependencies.host.as_ref());
+        match expire::expire(&dependencies, Channel::Local, since, BUDGET).await {
             Ok(report) => {
                 if report.expired > 0 {
                     tracing::info!(expired = report.expired, failed = report.failed, "expired");

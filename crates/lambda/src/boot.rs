@@ -23,6 +23,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// The shortest `DEPLOYMENT_KEY`, in characters.
 const MIN_DEPLOYMENT_KEY: usize = 32;
@@ -148,7 +149,7 @@ impl Boot {
             store,
             policy: policy::load(environment.optional("POLICY_DIR").map(Path::new), host.now())?,
             deployment_key: if takes_key { deployment_key(environment)? } else { no_deployment_key()? },
-            host: Box::new(host),
+            host: Arc::new(host),
         })
     }
 

@@ -51,6 +51,7 @@ impl<S: Sync> Function<S> {
         let correlation_id = host.event_id().to_string();
         let (identity, input, is_direct) = match invocation::read(payload).map_err(unsupported)? {
             Invocation::Gateway(event) => {
+                event.check_route(&[O::ROUTE]).map_err(unsupported)?;
                 (self.authentication.actor(&event, host.now()), gateway::input(&event), false)
             }
             Invocation::Direct(payload) => {
@@ -85,8 +86,9 @@ impl<S: Sync> Function<S> {
     pub fn handle_health(&self, payload: &str) -> Result<Answer, Diagnostic> {
         match invocation::read(payload).map_err(unsupported)? {
             Invocation::Gateway(event) => {
+                event.check_route(&[routes::HEALTH, routes::OPENAPI]).map_err(unsupported)?;
                 let reply = if event.path().ends_with(routes::OPENAPI.path) {
-                    health::description()
+                    health::description().clone()
                 } else {
                     health::health(&self.dependencies)
                 };

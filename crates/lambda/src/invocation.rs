@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use countersign_api::routes::Route;
 use countersign_core::source_address::SourceAddress;
 use countersign_identity::claims::Claims;
 use serde::Deserialize;
@@ -29,6 +30,7 @@ pub struct UnsupportedEvent(String);
 #[serde(rename_all = "camelCase")]
 pub struct HttpEvent {
     version: String,
+    route_key: String,
     raw_path: String,
     #[serde(default)]
     raw_query_string: String,
@@ -115,6 +117,19 @@ impl HttpEvent {
         self.path_parameters.as_ref().and_then(|parameters| parameters.get("id")).map(String::as_str)
     }
 
+    /// Whether the gateway has taken it for one of this route: its permission to call a function is for
+    /// all routes, and a wrong integration would have another operation carried out than was asked for.
+    ///
+    /// # Errors
+    /// When it is another route's.
+    pub fn check_route(&self, routes: &[Route]) -> Result<(), UnsupportedEvent> {
+        let is_key = |route: &Route| self.route_key == format!("{} {}", route.method.as_str(), route.path);
+        match routes.iter().any(is_key) {
+            true => Ok(()),
+            false => Err(UnsupportedEvent("its routeKey is that of another function".to_owned())),
+        }
+    }
+
     /// The path, with the stage before it if the API has one.
     pub fn path(&self) -> &str {
         &self.raw_path
@@ -147,14 +162,18 @@ impl HttpEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use countersign_api::routes;
     use serde_json::json;
 
     #[test]
     fn a_payload_with_a_request_context_is_an_http_event_or_refused() {
-        let event =
-            json!({"version": "2.0", "rawPath": "/health", "requestContext": {"http": {"method": "GET"}}});
-        assert!(matches!(read(&event.to_string()), Ok(Invocation::Gateway(_))));
+        let event = json!({"version": "2.0", "routeKey": "GET /health", "rawPath": "/health",
+                "requestContext": {"http": {"method": "GET"}}});
+        let Ok(Invocation::Gateway(event)) = read(&event.to_string()) else { panic!("an event") };
+        assert_eq!(event.check_route(&[routes::HEALTH, routes::OPENAPI]), Ok(()));
+        assert!(event.check_route(&[routes::LIST]).is_err(), "another function's");
         for (name, event) in [
+            ("no route", json!({"version": "2.0", "rawPath": "/health", "requestContext": {}})),
             (
                 "REST API",
                 json!({"httpMethod": "GET", "path": "/", "requestContext": {"authorizer": {"claims": {}}}}),
@@ -184,7 +203,7 @@ mod tests {
 
     #[test]
     fn headers_and_bodies_are_found_however_they_are_written() {
-        let event = json!({"version": "2.0", "rawPath": "/", "requestContext": {}, "body": "e30=",
+        let event = json!({"version": "2.0", "routeKey": "$default", "rawPath": "/", "requestContext": {}, "body": "e30=",
             "isBase64Encoded": true, "headers": {"Authorization": "Bearer a", "authorization": "Bearer b"}});
         let Ok(Invocation::Gateway(event)) = read(&event.to_string()) else { panic!("an event") };
         assert_eq!(event.body(), b"{}");

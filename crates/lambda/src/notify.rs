@@ -6,6 +6,7 @@ use countersign_app::deliver::{self, DeliveryReport};
 use countersign_app::failure::Failure;
 use countersign_app::host::Host;
 use countersign_app::ports::{Outbox, OutboxKey, Publish};
+use countersign_core::ids::EventId;
 use lambda_runtime::Diagnostic;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -57,6 +58,14 @@ struct Keys {
     event_id: Text,
 }
 
+impl Keys {
+    /// Whether an entry of the outbox could have them. The database does not look up every key that
+    /// could be sent, and what it refuses once it refuses for ever.
+    fn are_ours(&self) -> bool {
+        EventId::parse(&self.event_id.value).is_ok() && !self.shard.value.is_empty()
+    }
+}
+
 #[derive(Deserialize)]
 struct Text {
     #[serde(rename = "S")]
@@ -86,6 +95,9 @@ impl<S: Outbox, P: Publish> Notify<S, P> {
         let mut keys = Vec::with_capacity(records.len());
         for record in records {
             match serde_json::from_str::<Record>(record.get()) {
+                Ok(Record { dynamodb: Change { keys, .. } }) if !keys.are_ours() => {
+                    tracing::error!("a stream record has the keys of another table");
+                }
                 Ok(Record { dynamodb: Change { sequence_number, keys: Keys { shard, event_id } } }) => {
                     sequence_numbers.push(sequence_number);
                     keys.push(OutboxKey { shard: shard.value, event_id: event_id.value });

@@ -19,8 +19,8 @@ pub fn health<S>(dependencies: &Dependencies<S>) -> Reply {
 }
 
 /// The description of the API.
-pub fn description() -> Reply {
+pub fn description() -> &'static Reply {
     // It never changes while the program runs, and anybody may ask for it as often as they like.
     static DESCRIPTION: OnceLock<Reply> = OnceLock::new();
-    DESCRIPTION.get_or_init(|| Reply::json(200, &openapi::document())).clone()
+    DESCRIPTION.get_or_init(|| Reply::json(200, &openapi::document()))
 }

@@ -1,0 +1,202 @@
+//! Accepting connections and speaking HTTP on them, with or without TLS.
+//!
+//! Says to HTTP/1 and HTTP/2 how much of a peer may be held in memory; how many peers there are and
+//! for how long is said by [`Connections`].
+
+use crate::application::Application;
+use crate::connections::{CallUnderWay, Connection, Connections, Place, Refused, Watched};
+use crate::http;
+use crate::tls::Certificates;
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+/// How long calls under way may still take once the server is told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long nothing is accepted after the system had no file for it.
+const REST: Duration = Duration::from_millis(50);
+/// The longest head of a request.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// How many requests one connection of HTTP/2 may have under way.
+const MAX_STREAMS: u32 = 32;
+/// How much of bodies a connection of HTTP/2 may send before it is read: the least that there is
+/// (RFC 9113 section 6.9.2).
+const WINDOW_BYTES: u32 = 65_535;
+/// How much of an answer waits in a stream of HTTP/2.
+const MAX_SEND_BYTES: usize = 64 * 1024;
+
+/// Where the connections come from, and what is done on them.
+#[derive(Debug)]
+pub struct Server {
+    /// Where they come from.
+    pub listener: TcpListener,
+    /// What they are shown, if they have to speak TLS.
+    pub certificates: Option<Arc<Certificates>>,
+    /// What they ask.
+    pub application: Application,
+    /// All of them.
+    pub connections: Arc<Connections>,
+}
+
+impl Server {
+    /// Serves until `stop` is ready; then calls under way are answered, for as long as that is waited for.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let graceful = GracefulShutdown::new();
+        let mut tasks = JoinSet::new();
+        tokio::select! {
+            () = stop => {}
+            () = self.connections.watch() => {}
+            () = self.accept(&graceful, &mut tasks) => {}
+        }
+        drop(self.listener);
+        self.connections.end_silent();
+        // What does not end in time is ended when the tasks are dropped.
+        tokio::select! {
+            () = graceful.shutdown() => {}
+            () = self.connections.watch() => {}
+            () = tokio::time::sleep(GRACE) => {}
+        }
+    }
+
+    async fn accept(&self, graceful: &GracefulShutdown, tasks: &mut JoinSet<()>) {
+        let mut number = 0;
+        loop {
+            let (stream, peer) = match self.listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) if is_of_one_connection(&error) => continue,
+                Err(_) => {
+                    self.connections.count(Refused::NotAccepted);
+                    self.connections.make_room(Refused::NoRoom);
+                    tokio::time::sleep(REST).await;
+                    continue;
+                }
+            };
+            while tasks.try_join_next().is_some() {}
+            // Answers are small and whole: nothing is gained by waiting for more of them.
+            let _ = stream.set_nodelay(true);
+            let address = peer.ip().to_canonical();
+            let is_shared = address.is_loopback() || self.application.trusted_proxies.contains(address);
+            number += 1;
+            let place = self.connections.admit(number, address, is_shared).await;
+            let connection = Arc::clone(&place.connection);
+            let serving = Serving {
+                place,
+                peer,
+                certificates: self.certificates.clone(),
+                application: self.application.clone(),
+                connections: Arc::clone(&self.connections),
+                watcher: graceful.watcher(),
+            };
+            connection.runs_in(tasks.spawn(serving.run(stream)));
+        }
+    }
+}
+
+/// Whether an error of accept(2) is that of a connection which was gone before it was accepted.
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionRefused
+            | ErrorKind::Interrupted
+    )
+}
+
+struct Serving {
+    place: Place,
+    peer: SocketAddr,
+    certificates: Option<Arc<Certificates>>,
+    application: Application,
+    connections: Arc<Connections>,
+    watcher: Watcher,
+}
+
+impl Serving {
+    async fn run(self, stream: TcpStream) {
+        let stream = Watched::new(stream, Arc::clone(&self.place.connection));
+        let Some(certificates) = &self.certificates else {
+            return self.speak_http(stream).await;
+        };
+        match TlsAcceptor::from(certificates.current()).accept(stream).await {
+            Ok(stream) => self.speak_http(stream).await,
+            Err(_) => self.connections.count(Refused::Handshake),
+        }
+    }
+
+    async fn speak_http(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let router = TowerToHyperService::new(http::router(self.application));
+        let connection = Arc::clone(&self.place.connection);
+        let peer = self.peer;
+        let service = service_fn(move |request: Request<Incoming>| {
+            let call = connection.call();
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert::<Arc<Connection>>(Arc::clone(&connection));
+            let answer = router.call(request);
+            async move {
+                let response: Response = answer.await?;
+                call.answered();
+                Ok::<_, Infallible>(response.map(|body| Answer { body, _call: call }))
+            }
+        });
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder.http1().max_buf_size(MAX_HEAD_BYTES);
+        builder
+            .http2()
+            .max_concurrent_streams(MAX_STREAMS)
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(WINDOW_BYTES)
+            .max_send_buf_size(MAX_SEND_BYTES)
+            .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX));
+        let served = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        if self.watcher.watch(served).await.is_err() {
+            self.connections.count(Refused::Protocol);
+        }
+    }
+}
+
+/// The body of an answer: as long as it is there, its reader is waited for.
+#[derive(Debug)]
+struct Answer {
+    body: Body,
+    _call: CallUnderWay,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,195 @@
+//! THREATS 67: those without a token connect as often as they like, send what they like and read
+//! nothing. HTTP/2 is written by hand here: a client that keeps to the rules could do none of it.
+
+use countersign_e2e::client::Client;
+use countersign_e2e::program::Program;
+use countersign_e2e::service::Service;
+use serde_json::Value;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_countersign-under-test");
+/// As many as a service may have open at a low but common limit.
+const FILES: u32 = 160;
+/// By how much memory may grow while strangers do what they can.
+const GROWTH_BYTES: u64 = 64 * 1024 * 1024;
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+fn connect(program: &Program) -> TcpStream {
+    let stream = TcpStream::connect(program.base().strip_prefix("http://").unwrap()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(2))).unwrap();
+    stream
+}
+
+/// Strangers send until they are stopped: what cannot be written any more is let go.
+fn send(mut stream: &TcpStream, bytes: &[u8]) {
+    let _ = stream.write_all(bytes);
+}
+
+/// Waits until the service ends a connection.
+#[track_caller]
+fn expect_end(mut stream: &TcpStream) {
+    let mut sink = [0; 16 * 1024];
+    loop {
+        match stream.read(&mut sink) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return,
+            Err(error) => panic!("it was not ended: {error}"),
+        }
+    }
+}
+
+/// A frame (RFC 9113 section 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = length[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// The preface and settings under which nothing may be sent to us.
+fn zero_window() -> Vec<u8> {
+    let mut bytes = PREFACE.to_vec();
+    bytes.extend(frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]));
+    bytes
+}
+
+/// A request's head (RFC 7541): the method by its index, the path and the host written out.
+fn head(stream: u32, method: u8, path: &str, has_body: bool) -> Vec<u8> {
+    let mut block = vec![method, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
+    block.extend(path.as_bytes());
+    block.extend([0x01, 1, b'x']);
+    frame(1, if has_body { 4 } else { 5 }, stream, &block)
+}
+
+const GET: u8 = 0x82;
+const POST: u8 = 0x83;
+
+#[track_caller]
+fn is_well(program: &Program, before: u64, what: &str) {
+    let began = Instant::now();
+    Client::new(program.base(), None).get("/health").expect(200);
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(5), "{what}: /health took {took:?}");
+    let grown = program.resident_bytes().saturating_sub(before);
+    assert!(grown < GROWTH_BYTES, "{what}: grown by {} MiB", grown / 1024 / 1024);
+}
+
+#[test]
+fn threat_67_strangers_exhaust_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut program = Program::start_with_files(BINARY, directory.path(), &[], FILES);
+    let ann = program.person("ann", "developer");
+    let path = Service::create(&ann, &Service::medium());
+    let before = program.resident_bytes();
+
+    // Each answer is large, and nothing of it is ever taken.
+    let unread: Vec<_> = (0..20)
+        .map(|_| {
+            let stream = connect(&program);
+            let mut bytes = zero_window();
+            for number in 0..200 {
+                bytes.extend(head(2 * number + 1, GET, "/openapi.json", false));
+            }
+            send(&stream, &bytes);
+            stream
+        })
+        .collect();
+    is_well(&program, before, "unread answers");
+
+    // Bodies of those who are not known, by HTTP/2 and HTTP/1, all but their last byte.
+    let bodies: Vec<_> = (0..6)
+        .map(|_| {
+            let stream = connect(&program);
+            let mut bytes = zero_window();
+            for number in 0..100 {
+                let number = 2 * number + 1;
+                bytes.extend(head(number, POST, "/v1/approvals", true));
+                for _ in 0..15 {
+                    bytes.extend(frame(0, 0, number, &[b' '; 16 * 1024]));
+                }
+            }
+            stream.set_nonblocking(true).unwrap();
+            send(&stream, &bytes);
+            stream
+        })
+        .collect();
+    let slow: Vec<_> = (0..40)
+        .map(|_| {
+            let stream = connect(&program);
+            send(&stream, b"POST /v1/approvals HTTP/1.1\r\nhost: x\r\ncontent-length: 262144\r\n\r\n");
+            send(&stream, &[b' '; 262_143]);
+            stream
+        })
+        .collect();
+    is_well(&program, before, "bodies of strangers");
+
+    let half: Vec<_> = (0..40)
+        .map(|number| {
+            let stream = connect(&program);
+            send(&stream, &PREFACE[..number % PREFACE.len()]);
+            stream
+        })
+        .collect();
+    let silent: Vec<_> = (0..200).map(|_| connect(&program)).collect();
+    is_well(&program, before, "silent connections");
+
+    ann.get(&path).expect(200);
+    drop((unread, bodies, slow, half, silent));
+    program.signal("TERM");
+    assert_eq!(program.wait().code(), Some(0));
+    let log = program.log();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let said = |reason: &str| lines.iter().filter(|line| line["reason"] == reason).count();
+    assert_eq!(said("no_room"), 1, "the log says it, and once: {log}");
+    assert!(lines.len() < 200, "strangers do not fill the log: {}", lines.len());
+}
+
+#[test]
+fn threat_67_every_wait_has_an_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let limits = ["--request-timeout", "1s", "--idle-timeout", "1s", "--answer-timeout", "1s"];
+    let program = Program::start_with(BINARY, directory.path(), &limits);
+    let (silent, half, slow) = (connect(&program), connect(&program), connect(&program));
+    send(&half, &PREFACE[..10]);
+    send(&slow, b"GET /health HTTP/1.1\r\nhost:");
+    // Past the preface, and then without a request.
+    let settled = connect(&program);
+    send(&settled, &zero_window());
+    let unread = connect(&program);
+    send(&unread, &[zero_window(), head(1, GET, "/openapi.json", false)].concat());
+    let idle = connect(&program);
+    send(&idle, b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n");
+    for stream in [&silent, &half, &slow, &settled, &unread, &idle] {
+        expect_end(stream);
+    }
+    let log = program.log();
+    assert!(log.contains("no_request") && log.contains("answer_not_taken"), "{log}");
+}
+
+/// Who calls is known from the headers: nothing else of a stranger is waited for.
+#[test]
+fn threat_67_a_body_is_read_of_those_who_are_known() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(BINARY, directory.path());
+    for expect in ["expect: 100-continue\r\n", ""] {
+        let mut stream = connect(&program);
+        let request = format!("POST /v1/approvals HTTP/1.1\r\nhost: x\r\n{expect}content-length: 9\r\n\r\n");
+        send(&stream, request.as_bytes());
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 401", "{expect}");
+    }
+    let anonymous = Client::new(program.base(), None);
+    let large = vec![b' '; 300 * 1024];
+    for body in [&b"{"[..], &large] {
+        anonymous.send("POST", "/v1/approvals", &[], body).unwrap().expect_problem(401, "unauthenticated");
+    }
+    let ann = program.person("ann", "developer");
+    ann.send("POST", "/v1/approvals", &[], &large).unwrap().expect_problem(413, "payload_too_large");
+}
