@@ -25,9 +25,11 @@ const BINARY: &str = env!("CARGO_BIN_EXE_countersign-under-test");
 fn with_a_dead_letter(data: &Path) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // Before the database: none is made for one that is there.
-    let deployment_key = DataDirectory::open(data).unwrap().deployment_key().unwrap();
+    let directory = DataDirectory::open(data).unwrap();
+    let deployment_key = directory.deployment_key().unwrap();
+    let database = directory.database().unwrap();
     runtime.block_on(async {
-        let client = countersign_embedded::client(Embedded::open(&data.join("countersign.db")).unwrap());
+        let client = countersign_embedded::client(Embedded::open(&database).unwrap());
         create_missing(&client, &inspection::tables()).await.unwrap();
         let dependencies = Dependencies {
             store: DynamoStore::new(client.clone(), inspection::tables()),

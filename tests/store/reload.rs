@@ -54,9 +54,8 @@ fn a_policy_is_read_again_and_a_wrong_one_changes_nothing() {
     assert_eq!(policy_version(program.base()), first);
     ann.get("/v1/approvals").expect(200);
 
-    fs::write(policy.join("people.toml"), PEOPLE).unwrap();
-    fs::write(policy.join("access.cedar"), format!("{ACCESS}\nforbid (principal, action, resource);\n"))
-        .unwrap();
+    let freeze = "@id(\"everything\")\nforbid (principal, action, resource);\n";
+    fs::write(policy.join("access.cedar"), format!("{ACCESS}\n{freeze}")).unwrap();
     program.signal("HUP");
     await_log(&program, "read again", 1);
     let second = policy_version(program.base());
