@@ -116,7 +116,14 @@ fn certificates_are_read_again_with_the_policy_or_not_at_all() {
     await_log(&program, "refused; what was in force stays", 1);
     assert!(shows(&program, &first) && !shows(&program, &second));
 
+    // The key has come, and the policy cannot be used.
     fs::write(&key, new_key).unwrap();
+    fs::write(policy.join("access.cedar"), "permit").unwrap();
+    program.signal("HUP");
+    await_log(&program, "refused; what was in force stays", 2);
+    assert!(shows(&program, &first) && !shows(&program, &second));
+
+    fs::write(policy.join("access.cedar"), ACCESS).unwrap();
     program.signal("HUP");
     await_log(&program, "read again", 1);
     assert!(shows(&program, &second) && !shows(&program, &first));
