@@ -1,7 +1,7 @@
 //! `access.cedar`: read, held against its schema, and asked.
 
 use crate::context::{Attribute, Vocabulary};
-use crate::literals::{Clock, Literals};
+use crate::literals::{Clock, Literals, addresses};
 use crate::problem::{self, InvalidAccess, Problem, Reason, Warning};
 use crate::source::{Code, Source};
 use cedar_policy::{
@@ -479,13 +479,6 @@ impl CedarAccess {
             (Decision::Allow | Decision::Deny, _) => Answer::Denied(self.refusal(question, &response)),
         }
     }
-}
-
-/// One address of each network in the text: `ip("10.0.0.0/8")` asks for 10.0.0.0. What stands in a
-/// comment is found as well, and does no harm: addresses are only for trying out.
-fn addresses(text: &str) -> Vec<IpAddr> {
-    let networks = text.split("ip(\"").skip(1).filter_map(|rest| rest.split(['"', '/']).next());
-    networks.filter_map(|address| address.parse().ok()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Reads policies and calls each by its `@id`, which Cedar by itself takes no notice of.

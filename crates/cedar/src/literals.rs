@@ -16,6 +16,13 @@ use std::net::IpAddr;
 const SMALLEST_AMOUNT: f64 = 0.0001;
 const DAY_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
 
+/// One address of each network in the text: `ip("10.0.0.0/8")` asks for 10.0.0.0. What stands in a
+/// comment is found as well, and does no harm: addresses are only for trying out.
+pub(crate) fn addresses(text: &str) -> Vec<IpAddr> {
+    let networks = text.split("ip(\"").skip(1).filter_map(|rest| rest.split(['"', '/']).next());
+    networks.filter_map(|address| address.parse().ok()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 /// What stands in the conditions of a policy, and in its scope.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Literals {
