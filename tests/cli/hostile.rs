@@ -306,7 +306,7 @@ fn threat_71_pages_come_to_an_end() {
     person(&endless).run(&["list", "--all"]).expect(1, "does not end within 2000 pages");
     assert_eq!(endless.requests().len(), 2000);
     // Pages that are as large as can be.
-    let mut fat = item.clone();
+    let mut fat = item;
     fat["instance_id"] = json!("x".repeat(3 * 1024 * 1024));
     let turn = AtomicUsize::new(0);
     let heavy =

@@ -191,10 +191,10 @@ fn the_inbox_holds_what_its_reader_can_decide_and_filters_match_whole_names() {
     ]);
     let other = other["request_id"].as_str().unwrap().to_owned();
     assert_eq!(ids(&bob, &[]).len(), 2);
-    assert_eq!(ids(&bob, &["--filter", "production"]), [id.clone()]);
-    assert_eq!(ids(&bob, &["--filter", "non-production"]), [other.clone()]);
+    assert_eq!(ids(&bob, &["--filter", "production"]), std::slice::from_ref(&id));
+    assert_eq!(ids(&bob, &["--filter", "non-production"]), std::slice::from_ref(&other));
     assert_eq!(ids(&bob, &["--filter", "production-db"]), [""; 0]);
-    assert_eq!(ids(&bob, &["--filter", "Production-DB-01", "--filter", "high"]), [id.clone()]);
+    assert_eq!(ids(&bob, &["--filter", "Production-DB-01", "--filter", "high"]), std::slice::from_ref(&id));
     bob.run(&["approve", &id, "--yes"]).expect(0, "1 of 2");
     assert_eq!(ids(&bob, &[]), [other], "decided already");
 }
