@@ -220,6 +220,7 @@ fn nothing_in_a_direct_payload_makes_it_an_event_of_the_gateway() {
     payload["headers"] = json!({ "authorization": format!("Bearer {}", issuer_token(&claims())) });
     assert_eq!(functions.invoke("create", &payload.to_string()).unwrap_err().0, "unsupported_event");
     payload["version"] = json!("2.0");
+    payload["routeKey"] = json!("POST /v1/approvals");
     payload["rawPath"] = json!("/v1/approvals");
     payload["body"] = json!("{}");
     // An event by shape, of somebody who may invoke: its claims are not the token's, flattened.

@@ -67,7 +67,7 @@ fn threat_51_what_is_typed_before_the_question_answers_nothing() {
             bob.decided(&id, 0);
             terminal.press("\r");
             let (code, written) = terminal.end();
-            assert_eq!(code, 0, "{written}");
+            assert_eq!(code, 1, "{written}");
             assert!(written.contains("is left undecided"), "{written}");
         }
         bob.decided(&id, 0);
