@@ -118,3 +118,16 @@ fn a_token_does_not_travel_in_the_clear() {
         assert!(!ended.stderr.contains("token\n"), "{ended:?}");
     }
 }
+
+/// THREATS 53: a proxy of the environment is not asked for what is on this machine; it would read the token.
+#[test]
+fn threat_53_a_proxy_never_sees_a_call_to_this_machine() {
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        let proxy = Stranger::answering(502, "a proxy");
+        let service = Stranger::answering(401, r#"{"message":"Unauthorized"}"#);
+        let mut person = Person::at(&service.base(), Some("token".to_owned()));
+        person.variables.insert(name.to_owned(), proxy.base());
+        person.run(&["list"]).expect(3, "the gateway does not accept your token");
+        assert_eq!((proxy.requests().len(), service.requests().len()), (0, 1), "{name}");
+    }
+}

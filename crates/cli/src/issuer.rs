@@ -78,13 +78,30 @@ fn fetch(url: &str) -> Result<String, String> {
     if !is_private_way(url) {
         return Err(format!("{url}: keys are fetched over https"));
     }
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).max_redirects(0).build().into();
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(TIMEOUT))
+        .max_redirects(0)
+        .proxy(proxy_for(url))
+        .build()
+        .into();
     agent
         .get(url)
         .call()
         .and_then(|mut answer| answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string())
         .map_err(|error| format!("{url}: {error}"))
+}
+
+/// The proxy of the environment on the way to a URL. On the way to this machine there is none: a proxy would
+/// read the token that plain http carries, and could answer with keys of its own.
+pub(crate) fn proxy_for(url: &str) -> Option<ureq::Proxy> {
+    if is_this_machine(url) { None } else { ureq::Proxy::try_from_env() }
+}
+
+fn is_this_machine(url: &str) -> bool {
+    let Ok(uri) = url.parse::<ureq::http::Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+    is_loopback || host.trim_end_matches('.').eq_ignore_ascii_case("localhost")
 }
 
 /// Where an issuer describes itself (OpenID Connect Discovery 1.0 section 4).
@@ -112,6 +129,34 @@ fn is_loopback(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// THREATS 53.
+    #[test]
+    fn this_machine_is_told_from_names_that_look_like_it() {
+        for url in [
+            "http://127.0.0.1:8080/keys",
+            "http://127.1.2.3",
+            "http://[::1]:1/",
+            "http://localhost:8080",
+            "http://LOCALHOST/",
+            "https://localhost.:8443/",
+            "https://127.0.0.1:8443/",
+            "http://[::ffff:127.0.0.1]/",
+        ] {
+            assert!(is_this_machine(url), "{url}");
+        }
+        for url in [
+            "http://localhost.example.com/",
+            "http://127.0.0.1.example.com/",
+            "https://example.com/",
+            "https://mylocalhost/",
+            "http://127.0.0.1@example.com/",
+            "http://10.0.0.1/",
+            "nonsense",
+        ] {
+            assert!(!is_this_machine(url), "{url}");
+        }
+    }
 
     #[test]
     fn plain_http_is_for_this_machine_only() {

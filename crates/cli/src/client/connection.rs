@@ -7,6 +7,7 @@ use crate::client::profile::{self, Settings};
 use crate::client::refusal::refusal;
 use crate::client::secret::Secret;
 use crate::exit::Exit;
+use crate::issuer;
 use countersign_api::problem::Code;
 use countersign_api::wire::{HealthBody, ListBody, RequestBody, SummaryBody};
 use countersign_app::host::Host as _;
@@ -76,7 +77,8 @@ impl Connection {
     /// # Errors
     /// As for [`Self::open`].
     pub fn open_hurried(arguments: &ConnectionArguments) -> Result<Self, Exit> {
-        let agent = agent(profile::settings(arguments)?.ca_bundle.as_deref(), HURRIED_TIMEOUT)?;
+        let settings = profile::settings(arguments)?;
+        let agent = agent(settings.ca_bundle.as_deref(), HURRIED_TIMEOUT, &settings.url)?;
         Ok(Self { agent, retries: 0, ..Self::open(arguments)? })
     }
 
@@ -86,7 +88,7 @@ impl Connection {
     /// As for [`Self::open`].
     pub fn to(settings: &Settings) -> Result<Self, Exit> {
         check(&settings.url)?;
-        let agent = agent(settings.ca_bundle.as_deref(), TIMEOUT)?;
+        let agent = agent(settings.ca_bundle.as_deref(), TIMEOUT, &settings.url)?;
         Ok(Self { base: settings.url.clone(), credential: Credential::Nobody, agent, retries: RETRIES })
     }
 
@@ -410,14 +412,15 @@ fn query_text(query: &[(&str, &str)]) -> String {
     if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) }
 }
 
-/// What calls: it trusts the public certificates and those of a file.
+/// What calls a URL, and others of the same service: it trusts the public certificates and those of a file.
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn agent(ca_bundle: Option<&Path>, timeout: Duration) -> Result<ureq::Agent, Exit> {
+pub fn agent(ca_bundle: Option<&Path>, timeout: Duration, url: &str) -> Result<ureq::Agent, Exit> {
     let builder = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(timeout))
+        .proxy(issuer::proxy_for(url))
         // A redirect could carry the token elsewhere.
         .max_redirects(0);
     let Some(path) = ca_bundle else { return Ok(builder.build().into()) };

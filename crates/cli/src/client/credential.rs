@@ -54,7 +54,11 @@ impl Credential {
                 }
             }
             (TokenSource::Login, Some((name, profile))) => {
-                let agent = agent(settings.ca_bundle.as_deref(), issuer::TIMEOUT)?;
+                let agent = agent(
+                    settings.ca_bundle.as_deref(),
+                    issuer::TIMEOUT,
+                    profile.oidc_issuer.as_deref().unwrap_or_default(),
+                )?;
                 Ok(Self::Login(Box::new(LoggedIn {
                     store: TokenStore::at(&Environment::of_process().token_directory()?),
                     name: name.clone(),

@@ -40,7 +40,11 @@ impl Place {
         })?;
         let ca_bundle = arguments.ca_bundle.as_ref().or(environment.ca_bundle.as_ref());
         let ca_bundle = ca_bundle.or(profile.ca_bundle.as_ref());
-        let agent = agent(ca_bundle.map(std::path::PathBuf::as_path), issuer::TIMEOUT)?;
+        let agent = agent(
+            ca_bundle.map(std::path::PathBuf::as_path),
+            issuer::TIMEOUT,
+            profile.oidc_issuer.as_deref().unwrap_or_default(),
+        )?;
         Ok(Self { name, store: TokenStore::at(&environment.token_directory()?), agent, profile })
     }
 }
