@@ -169,7 +169,8 @@ impl Home {
             store: TokenStore::at(&directory.path().join("tokens")),
             _directory: directory,
             name: ProfileName::parse("prod").unwrap(),
-            client: Client::new(&profile, agent(None, Duration::from_secs(5)).unwrap()).unwrap(),
+            client: Client::new(&profile, agent(None, Duration::from_secs(5), "http://127.0.0.1").unwrap())
+                .unwrap(),
             pace: FakePace::default(),
             out: Vec::new(),
         }

@@ -16,10 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use wildmatch::WildMatch;
 
+mod bounds;
 mod conditions;
 mod demands;
 pub(crate) mod representatives;
 
+use bounds::{check_justification, check_lifetime, check_limit, check_spellings};
 use conditions::Conditions;
 use demands::{Demands, approvals_in_words, justification_in_words, lifetimes_in_words};
 
@@ -571,40 +573,4 @@ fn check_operation(source: Source<'_>, name: &str, operation: &Operation) -> Res
         seconds.map(|seconds| check_lifetime(source, &["operations", name, key], seconds)).transpose()?;
     }
     Ok(())
-}
-
-/// A requester who chose the spelling would choose between the demands of two operations.
-fn check_spellings<'a>(
-    source: Source<'_>,
-    names: impl Iterator<Item = &'a String>,
-) -> Result<(), PolicyError> {
-    let mut spellings = BTreeMap::new();
-    for name in names {
-        if let Some(other) = spellings.insert(name.to_ascii_lowercase(), name) {
-            let rule = format!("must not differ from `{other}` by capitals alone: list the operation once");
-            return source.refuse(&["operations", name], rule);
-        }
-    }
-    Ok(())
-}
-
-fn check_lifetime(source: Source<'_>, path: &[&str], seconds: u32) -> Result<(), PolicyError> {
-    if (1..=MAX_LIFETIME_SECONDS).contains(&seconds) {
-        return Ok(());
-    }
-    source.refuse(path, format!("must be a lifetime from 1 to {MAX_LIFETIME_SECONDS} seconds"))
-}
-
-fn check_justification(source: Source<'_>, path: &[&str], characters: u16) -> Result<(), PolicyError> {
-    if characters <= MAX_JUSTIFICATION {
-        return Ok(());
-    }
-    source.refuse(path, format!("must be at most {MAX_JUSTIFICATION} characters"))
-}
-
-fn check_limit(source: Source<'_>, path: &[&str], limit: u16, most: u16) -> Result<(), PolicyError> {
-    if (1..=most).contains(&limit) {
-        return Ok(());
-    }
-    source.refuse(path, format!("must be from 1 to {most}"))
 }
