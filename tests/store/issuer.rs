@@ -3,19 +3,22 @@
 
 use countersign::authentication::Authenticator;
 use countersign::issuer::KeySource;
+use countersign_api::problem::Code;
 use countersign_app::host::Host as _;
 use countersign_core::actor::Channel;
 use countersign_e2e::client::Client;
 use countersign_e2e::manual_host::ManualHost;
 use countersign_e2e::program::{Program, run};
 use countersign_e2e::service::Service;
-use countersign_e2e::signature::{ISSUER_JWKS, issuer_token};
+use countersign_e2e::signature::{ISSUER_JWKS, base64url, issuer_token, issuer_token_of, issuer_token_with};
 use countersign_identity::claims::ClaimNames;
-use countersign_identity::token::{Keys, Verifier};
+use countersign_identity::token::Verifier;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_countersign-under-test");
@@ -134,7 +137,9 @@ fn serve_documents(documents: impl Fn(&str, &str) -> Option<String> + Send + 'st
 #[test]
 fn an_issuer_describes_where_its_keys_are() {
     let issuer = serve_documents(|path, own| match path {
-        "/.well-known/openid-configuration" => Some(json!({ "jwks_uri": format!("{own}/keys") }).to_string()),
+        "/.well-known/openid-configuration" => {
+            Some(json!({ "issuer": own, "jwks_uri": format!("{own}/keys") }).to_string())
+        }
         "/keys" => Some(ISSUER_JWKS.to_owned()),
         _ => None,
     });
@@ -149,27 +154,39 @@ fn an_issuer_describes_where_its_keys_are() {
     caller.send("GET", "/v1/approvals", &headers, b"").unwrap().expect(200);
 }
 
-#[test]
-fn new_keys_are_found_and_withdrawn_ones_are_forgotten() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("jwks.json");
-    fs::write(&path, r#"{"keys":[]}"#).unwrap();
-    let source = KeySource::File(path.to_str().unwrap().to_owned());
+fn authenticator(source: &KeySource) -> Arc<Authenticator> {
     let verifier = Verifier {
-        keys: Keys::Issuer(source.read().unwrap()),
+        keys: source.read().unwrap(),
         issuer: "https://id.example.com".to_owned(),
         audiences: vec!["countersign-app".to_owned()],
         claim_names: ClaimNames::default(),
         channel: Channel::Local,
     };
-    let authenticator = Authenticator::of_issuer(verifier, source);
+    Arc::new(Authenticator::of_issuer(verifier, source.clone()))
+}
+
+fn claims() -> Value {
+    json!({ "iss": "https://id.example.com", "aud": "countersign-app", "exp": 4_000_000_000_u64,
+        "email": "ann@example.com", "email_verified": true })
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+#[test]
+fn new_keys_are_found_and_withdrawn_ones_are_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("jwks.json");
+    fs::write(&path, r#"{"keys":[]}"#).unwrap();
+    let authenticator = authenticator(&KeySource::File(path.to_str().unwrap().to_owned()));
     let host = ManualHost::default();
-    let claims = json!({ "iss": "https://id.example.com", "aud": "countersign-app",
-        "exp": 4_000_000_000_u64, "email": "ann@example.com", "email_verified": true });
-    let header = format!("Bearer {}", issuer_token(&claims));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let is_known = || runtime.block_on(authenticator.authenticate(&[header.as_str()], &host)).is_ok();
+    let header = format!("Bearer {}", issuer_token(&claims()));
+    let runtime = runtime();
+    let answer = || runtime.block_on(authenticator.authenticate(&[header.as_str()], &host));
+    let is_known = || answer().is_ok();
     let wait = |seconds| runtime.block_on(host.pause(Duration::from_secs(seconds)));
+    let renew = || runtime.block_on(authenticator.renew_keys(host.elapsed()));
 
     assert!(!is_known());
     fs::write(&path, ISSUER_JWKS).unwrap();
@@ -177,8 +194,234 @@ fn new_keys_are_found_and_withdrawn_ones_are_forgotten() {
     wait(31);
     assert!(is_known());
     fs::write(&path, r#"{"keys":[]}"#).unwrap();
-    wait(59 * 60);
     assert!(is_known());
-    wait(2 * 60);
-    assert!(!is_known(), "a withdrawn key is trusted for an hour at most");
+    wait(31);
+    renew();
+    assert!(!is_known(), "what is withdrawn is not trusted after the next fetch");
+
+    fs::write(&path, ISSUER_JWKS).unwrap();
+    wait(31);
+    assert!(is_known());
+    fs::write(&path, "no key set").unwrap();
+    wait(5 * 60 * 60);
+    renew();
+    assert!(is_known(), "an issuer that is away locks nobody out");
+    wait(60 * 60 + 1);
+    renew();
+    assert_eq!(answer().unwrap_err().code, Code::StoreUnavailable, "not trusted for ever");
+    fs::write(&path, ISSUER_JWKS).unwrap();
+    wait(31);
+    renew();
+    assert!(is_known());
+}
+
+/// THREATS 56: the bearer of a token with a known key never waits for the issuer, and the issuer is asked
+/// once, however many tokens name keys that are not known.
+#[test]
+fn threat_56_a_hanging_issuer_delays_no_caller_whose_key_is_known() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    let fetches = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&fetches);
+    std::thread::spawn(move || {
+        let mut held = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            if counted.fetch_add(1, Ordering::SeqCst) == 0 {
+                let head =
+                    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close", ISSUER_JWKS.len());
+                stream.write_all(format!("{head}\r\n\r\n{ISSUER_JWKS}").as_bytes()).unwrap();
+            }
+            // The others are accepted and never answered.
+            held.push(stream);
+        }
+    });
+    let authenticator = authenticator(&KeySource::Url(url));
+    let host = ManualHost::default();
+    let good = format!("Bearer {}", issuer_token(&claims()));
+    let unknown = format!("Bearer {}", issuer_token_with("two", 1, &claims()));
+    runtime().block_on(async {
+        host.advance_elapsed(Duration::from_secs(60));
+        let strangers: Vec<_> = (0..50)
+            .map(|_| {
+                let (authenticator, host, unknown) =
+                    (Arc::clone(&authenticator), host.clone(), unknown.clone());
+                tokio::spawn(async move { authenticator.authenticate(&[unknown.as_str()], &host).await })
+            })
+            .collect();
+        while fetches.load(Ordering::SeqCst) < 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        for _ in 0..100 {
+            authenticator.authenticate(&[good.as_str()], &host).await.unwrap();
+        }
+        assert!(!strangers.iter().any(tokio::task::JoinHandle::is_finished), "the good ones came first");
+        for stranger in strangers {
+            assert_eq!(stranger.await.unwrap().unwrap_err().code, Code::Unauthenticated);
+        }
+        host.advance_elapsed(Duration::from_secs(10));
+        authenticator.authenticate(&[unknown.as_str()], &host).await.unwrap_err();
+        authenticator.authenticate(&[good.as_str()], &host).await.unwrap();
+        assert_eq!(fetches.load(Ordering::SeqCst), 2, "at the start, and once for all strangers");
+    });
+}
+
+/// THREATS 68: what one reader takes for another token than the next is no token, and what issuers really
+/// send is one.
+#[test]
+fn threat_68_odd_tokens_of_the_issuer() {
+    const ELSE: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA""#;
+    let own = |more: &str| {
+        ISSUER_JWKS.replace(r#""kid":"one","#, more).replace(r#"{"keys":["#, "").replace("]}", "")
+    };
+    let header = |more: &str| format!(r#"{{"alg":"EdDSA"{more}}}"#);
+    let one = header(r#","kid":"one""#);
+    let payload = |more: &str| claims().to_string().replacen('{', &format!("{{{more}"), 1);
+    let plain = payload("");
+    let set = |keys: &[&str]| format!(r#"{{"keys":[{}]}}"#, keys.join(","));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("jwks.json");
+    let runtime = runtime();
+    for (name, keys, header, payload, is_good) in [
+        ("as it should be", ISSUER_JWKS.to_owned(), one.clone(), plain.clone(), true),
+        (
+            "a claim twice",
+            ISSUER_JWKS.to_owned(),
+            one.clone(),
+            payload(r#""email":"eve@example.com","#),
+            false,
+        ),
+        ("a group twice", ISSUER_JWKS.to_owned(), one.clone(), payload(r#""a":{"b":1,"b":2},"#), false),
+        (
+            "a header twice",
+            ISSUER_JWKS.to_owned(),
+            header(r#","kid":"one","kid":"one""#),
+            plain.clone(),
+            false,
+        ),
+        (
+            "a large number",
+            ISSUER_JWKS.to_owned(),
+            one.clone(),
+            payload(r#""n":18446744073709551615,"#),
+            true,
+        ),
+        (
+            "issuers",
+            ISSUER_JWKS.to_owned(),
+            one.clone(),
+            plain.replace(r#""https://id.example.com""#, r#"["https://id.example.com"]"#),
+            false,
+        ),
+        ("crit", ISSUER_JWKS.to_owned(), header(r#","kid":"one","crit":["exp"]"#), plain.clone(), false),
+        (
+            "at+jwt",
+            ISSUER_JWKS.to_owned(),
+            header(r#","kid":"one","typ":"application/AT+jwt""#),
+            plain.clone(),
+            true,
+        ),
+        (
+            "a logout token",
+            ISSUER_JWKS.to_owned(),
+            header(r#","kid":"one","typ":"logout+jwt""#),
+            plain.clone(),
+            false,
+        ),
+        (
+            "two of one name",
+            set(&[&format!(r#"{ELSE},"kid":"one"}}"#), &own(r#""kid":"one","#)]),
+            one.clone(),
+            plain.clone(),
+            true,
+        ),
+        (
+            "two of one name, one for another use",
+            set(&[&format!(r#"{ELSE},"kid":"one","use":"enc"}}"#), &own(r#""kid":"one","#)]),
+            one.clone(),
+            plain.clone(),
+            true,
+        ),
+        ("without names", set(&[&format!("{ELSE}}}"), &own("")]), header(""), plain.clone(), true),
+        (
+            "without names, a token with one",
+            set(&[&format!("{ELSE}}}"), &own("")]),
+            one.clone(),
+            plain.clone(),
+            true,
+        ),
+        (
+            "a token without a name",
+            set(&[&format!(r#"{ELSE},"kid":"two"}}"#), &own(r#""kid":"one","#)]),
+            header(""),
+            plain.clone(),
+            true,
+        ),
+        (
+            "another key of that name",
+            set(&[&format!(r#"{ELSE},"kid":"one"}}"#), &own(r#""kid":"two","#)]),
+            one.clone(),
+            plain.clone(),
+            false,
+        ),
+        (
+            "a key for encryption",
+            set(&[&own(r#""kid":"one","#).replace(r#""use":"sig""#, r#""use":"enc""#)]),
+            one,
+            plain,
+            false,
+        ),
+    ] {
+        fs::write(&path, keys).unwrap();
+        let authenticator = authenticator(&KeySource::File(path.to_str().unwrap().to_owned()));
+        let bearer = format!("Bearer {}", issuer_token_of(&header, &payload));
+        let answer = runtime.block_on(authenticator.authenticate(&[bearer.as_str()], &ManualHost::default()));
+        match answer {
+            Ok(actor) => assert!(is_good && actor.person.as_str() == "ann@example.com", "{name}"),
+            Err(problem) => {
+                assert!(!is_good && problem.code == Code::Unauthenticated, "{name}: {problem:?}")
+            }
+        }
+    }
+}
+
+/// THREATS 68: a description, and keys, that are not the issuer's.
+#[test]
+fn threat_68_a_service_does_not_start_with_keys_of_another_issuer_or_weak_ones() {
+    let issuer = serve_documents(|path, own| match path {
+        "/other/.well-known/openid-configuration" => {
+            Some(json!({ "issuer": "https://id.example.com", "jwks_uri": format!("{own}/keys") }).to_string())
+        }
+        "/none/.well-known/openid-configuration" => {
+            Some(json!({ "jwks_uri": format!("{own}/keys") }).to_string())
+        }
+        "/open/.well-known/openid-configuration" => Some(
+            json!({ "issuer": format!("{own}/open"), "jwks_uri": "http://id.example.com/keys" }).to_string(),
+        ),
+        "/weak/.well-known/openid-configuration" => Some(
+            json!({ "issuer": format!("{own}/weak"), "jwks_uri": format!("{own}/weak/keys") }).to_string(),
+        ),
+        "/weak/keys" => {
+            let n = base64url(&[0xff; 128]);
+            Some(json!({ "keys": [{ "kty": "RSA", "kid": "k", "n": n, "e": "AQAB" }] }).to_string())
+        }
+        "/keys" => Some(ISSUER_JWKS.to_owned()),
+        _ => None,
+    });
+    for (path, said) in [
+        ("other", "describes another issuer, https://id.example.com"),
+        ("none", "describes another issuer, nothing"),
+        ("open", "jwks_uri http://id.example.com/keys: what is sent would travel in the clear"),
+        ("weak", "no key that can verify a token: k: it is an RSA key of less than 2048 bits"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("data");
+        let url = format!("{issuer}/{path}");
+        let arguments =
+            ["serve", "--oidc-issuer", &url, "--oidc-audience", "app", "--data-dir", data.to_str().unwrap()];
+        let output = run(BINARY, &arguments);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && error.contains(said), "{path}: {error}");
+        assert!(!data.exists(), "nothing was opened");
+    }
 }

@@ -255,6 +255,11 @@ impl Problem {
         Self { cause: Some(cause.into()), ..Self::new(Code::Unauthenticated, "send a valid bearer token") }
     }
 
+    /// What is needed to answer is away. The cause goes to the log only.
+    pub fn unavailable(cause: impl Into<String>) -> Self {
+        Self { cause: Some(cause.into()), ..Self::new(Code::StoreUnavailable, UNAVAILABLE_DETAIL) }
+    }
+
     /// A bug. The cause goes to the log only.
     pub fn internal(cause: impl Into<String>) -> Self {
         Self { cause: Some(cause.into()), ..Self::new(Code::Internal, INTERNAL_DETAIL) }
@@ -377,9 +382,7 @@ impl From<Failure> for Problem {
             Failure::TooManyPending { .. } => Self::new(Code::TooManyPending, failure.to_string()),
             Failure::TooManyApproved { .. } => Self::new(Code::TooManyApproved, failure.to_string()),
             Failure::MalformedCursor => Self::new(Code::MalformedCursor, failure.to_string()),
-            Failure::Unavailable(cause) => {
-                Self { cause: Some(cause), ..Self::new(Code::StoreUnavailable, UNAVAILABLE_DETAIL) }
-            }
+            Failure::Unavailable(cause) => Self::unavailable(cause),
             Failure::Inconsistent(cause) => Self::internal(cause),
         }
     }

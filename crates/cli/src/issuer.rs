@@ -1,11 +1,12 @@
 //! An issuer's keys: from a file or over https, and again when a token names a key we do not have.
 
 use crate::arguments::IssuerArguments;
+use crate::endpoint::{self, Endpoint};
 use countersign_core::actor::Channel;
 use countersign_host::text_file;
 use countersign_identity::claims::ClaimNames;
-use countersign_identity::token::{JwkSet, Keys, Verifier};
-use std::net::IpAddr;
+use countersign_identity::key_set::KeySet;
+use countersign_identity::token::{Keys, Verifier};
 use std::time::Duration;
 
 /// The most that is read of an issuer's answer, in bytes.
@@ -35,8 +36,14 @@ pub fn configured(arguments: &IssuerArguments) -> Result<Option<(Verifier, KeySo
         Some(file) => KeySource::File(file.clone()),
         None => KeySource::Discovery(issuer.clone()),
     };
+    let keys = source.read_keys()?;
+    if keys.is_empty() {
+        let unused: Vec<_> = keys.unused().iter().map(ToString::to_string).collect();
+        let unused = if unused.is_empty() { String::new() } else { format!(": {}", unused.join("; ")) };
+        return Err(format!("the issuer has no key that can verify a token{unused}"));
+    }
     let verifier = Verifier {
-        keys: Keys::Issuer(source.read()?),
+        keys: Keys::Issuer(keys),
         issuer: issuer.clone(),
         audiences: arguments.oidc_audience.clone(),
         claim_names: ClaimNames {
@@ -50,58 +57,68 @@ pub fn configured(arguments: &IssuerArguments) -> Result<Option<(Verifier, KeySo
 }
 
 impl KeySource {
-    /// Reads the keys now.
+    /// Reads the keys now, and says in the log which of them are of no use.
     ///
     /// # Errors
     /// When they cannot be fetched, or are none.
-    pub fn read(&self) -> Result<JwkSet, String> {
+    pub fn read(&self) -> Result<Keys, String> {
+        let keys = self.read_keys()?;
+        for unused in keys.unused() {
+            tracing::warn!(key = %unused, "a key of the issuer verifies no token");
+        }
+        Ok(Keys::Issuer(keys))
+    }
+
+    fn read_keys(&self) -> Result<KeySet, String> {
         let text = match self {
             Self::File(path) => {
                 text_file::read_to_string(path).map_err(|error| format!("--jwks {path}: {error}"))?
             }
-            Self::Url(url) => fetch(url)?,
-            Self::Discovery(issuer) => {
-                let url = discovery_url(issuer);
-                let description: serde_json::Value =
-                    serde_json::from_str(&fetch(&url)?).map_err(|error| format!("{url}: {error}"))?;
-                let keys = description.get("jwks_uri").and_then(serde_json::Value::as_str);
-                fetch(keys.ok_or_else(|| format!("{url} names no jwks_uri"))?)?
-            }
+            Self::Url(url) => fetch(&endpoint_of("--jwks", url)?)?,
+            Self::Discovery(issuer) => fetch(&keys_endpoint(issuer)?)?,
         };
-        serde_json::from_str(&text).map_err(|error| format!("the issuer's keys cannot be read: {error}"))
+        KeySet::read(&text).map_err(|error| format!("the issuer's keys cannot be read: {error}"))
     }
 }
 
-/// Gets a document over https. Plain http is for this machine only: whoever can change the keys
-/// on their way can be anybody.
-fn fetch(url: &str) -> Result<String, String> {
-    if !is_private_way(url) {
-        return Err(format!("{url}: keys are fetched over https"));
+/// Where an issuer says that its keys are.
+fn keys_endpoint(issuer: &str) -> Result<Endpoint, String> {
+    let of_issuer = endpoint_of("--oidc-issuer", issuer)?;
+    let url = endpoint_of("--oidc-issuer", &discovery_url(issuer))?;
+    let metadata: serde_json::Value =
+        serde_json::from_str(&fetch(&url)?).map_err(|error| format!("{url}: {error}"))?;
+    let text = |name: &str| metadata.get(name).and_then(serde_json::Value::as_str);
+    // OpenID Connect Discovery 1.0 section 4.3: what another issuer says of itself is of no account.
+    if !text("issuer").is_some_and(|named| is_same_issuer(named, issuer)) {
+        let named = endpoint::shown(text("issuer").unwrap_or("nothing"));
+        return Err(format!("{url} describes another issuer, {named}"));
     }
+    let keys = text("jwks_uri").ok_or_else(|| format!("{url} names no jwks_uri"))?;
+    let keys = endpoint_of(&format!("{url}: jwks_uri"), keys)?;
+    if of_issuer.may_name(&keys) {
+        Ok(keys)
+    } else {
+        Err(format!("{url}: jwks_uri {keys} is on this machine"))
+    }
+}
+
+fn endpoint_of(name: &str, url: &str) -> Result<Endpoint, String> {
+    Endpoint::parse_base(url).map_err(|rule| format!("{name} {}: {rule}", endpoint::shown(url)))
+}
+
+/// Gets a document.
+fn fetch(url: &Endpoint) -> Result<String, String> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(TIMEOUT))
         .max_redirects(0)
-        .proxy(proxy_for(url))
+        .proxy(url.proxy())
         .build()
         .into();
     agent
-        .get(url)
+        .get(url.as_str())
         .call()
         .and_then(|mut answer| answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string())
         .map_err(|error| format!("{url}: {error}"))
-}
-
-/// The proxy of the environment on the way to a URL. On the way to this machine there is none: a proxy would
-/// read the token that plain http carries, and could answer with keys of its own.
-pub(crate) fn proxy_for(url: &str) -> Option<ureq::Proxy> {
-    if is_this_machine(url) { None } else { ureq::Proxy::try_from_env() }
-}
-
-fn is_this_machine(url: &str) -> bool {
-    let Ok(uri) = url.parse::<ureq::http::Uri>() else { return false };
-    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    let is_loopback = host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
-    is_loopback || host.trim_end_matches('.').eq_ignore_ascii_case("localhost")
 }
 
 /// Where an issuer describes itself (OpenID Connect Discovery 1.0 section 4).
@@ -109,68 +126,7 @@ pub(crate) fn discovery_url(issuer: &str) -> String {
     format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'))
 }
 
-/// Whether nobody on the way can read or change what goes there: https, or this machine.
-pub(crate) fn is_private_way(url: &str) -> bool {
-    url.starts_with("https://") || is_loopback(url)
-}
-
-fn is_loopback(url: &str) -> bool {
-    let Some(rest) = url.strip_prefix("http://") else { return false };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    // `http://127.0.0.1:80@example.com` is a way to example.com.
-    if authority.contains('@') {
-        return false;
-    }
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    address.is_ok_and(|address| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// THREATS 53.
-    #[test]
-    fn this_machine_is_told_from_names_that_look_like_it() {
-        for url in [
-            "http://127.0.0.1:8080/keys",
-            "http://127.1.2.3",
-            "http://[::1]:1/",
-            "http://localhost:8080",
-            "http://LOCALHOST/",
-            "https://localhost.:8443/",
-            "https://127.0.0.1:8443/",
-            "http://[::ffff:127.0.0.1]/",
-        ] {
-            assert!(is_this_machine(url), "{url}");
-        }
-        for url in [
-            "http://localhost.example.com/",
-            "http://127.0.0.1.example.com/",
-            "https://example.com/",
-            "https://mylocalhost/",
-            "http://127.0.0.1@example.com/",
-            "http://10.0.0.1/",
-            "nonsense",
-        ] {
-            assert!(!is_this_machine(url), "{url}");
-        }
-    }
-
-    #[test]
-    fn plain_http_is_for_this_machine_only() {
-        for url in ["http://127.0.0.1:8080/keys", "http://[::1]:1/keys", "http://127.0.0.1"] {
-            assert!(is_loopback(url), "{url}");
-        }
-        for url in [
-            "http://example.com/",
-            "http://127.0.0.1.example.com/",
-            "http://127.0.0.1@example.com/",
-            "http://127.0.0.1:80@example.com/",
-            "ftp://127.0.0.1/",
-        ] {
-            assert!(!is_loopback(url), "{url}");
-        }
-    }
+/// Whether an issuer's description is its own. Whether there is a slash at the end is often mistaken.
+pub(crate) fn is_same_issuer(named: &str, issuer: &str) -> bool {
+    named.trim_end_matches('/') == issuer.trim_end_matches('/')
 }

@@ -24,6 +24,7 @@ pub mod authentication;
 mod aws;
 pub mod data_directory;
 pub mod document;
+pub mod endpoint;
 pub mod examples;
 pub mod exit;
 pub mod issuer;

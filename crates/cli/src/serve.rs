@@ -2,7 +2,7 @@
 
 use crate::application::Application;
 use crate::arguments::{LimitArguments, ServeArguments};
-use crate::authentication::Authenticator;
+use crate::authentication::{Authenticator, KEYS_INTERVAL};
 use crate::connections::{Connections, Limits};
 use crate::data_directory::DataDirectory;
 use crate::listener::Server;
@@ -95,6 +95,7 @@ async fn serve(arguments: ServeArguments) -> Result<(), String> {
 
     let scheme = if certificates.is_some() { "https" } else { "http" };
     announce(&format!("listening on {scheme}://{address}"))?;
+    let mut keys = tokio::time::interval(KEYS_INTERVAL);
     let mut validity = tokio::time::interval(VALIDITY_INTERVAL);
     loop {
         // A part that ends by itself takes the whole down, for somebody to notice and start again.
@@ -107,6 +108,10 @@ async fn serve(arguments: ServeArguments) -> Result<(), String> {
                 if let Some(certificates) = &certificates {
                     certificates.check_validity(application.dependencies().host.now());
                 }
+            }
+            _ = keys.tick() => {
+                let (authenticator, host) = (Arc::clone(&application.authenticator), application.dependencies());
+                tokio::spawn(async move { authenticator.renew_keys(host.host.elapsed()).await });
             }
             ended = &mut server => return Err(format!("the server ended: {ended:?}")),
             ended = expiry.ended() => return Err(ended),

@@ -29,11 +29,24 @@ pub struct Unreadable(String);
 /// a number outside the range of an IEEE double, a whole number beyond ±[`MAX_INTEGER`] however
 /// it is written, a lone surrogate, bytes that are not UTF-8, and anything after the document.
 pub fn read(bytes: &[u8]) -> Result<Value, Unreadable> {
+    read_with(bytes, Some(MAX_INTEGER))
+}
+
+/// Reads a document that is not ours and is never digested, such as the claims of a token: the same, with
+/// whole numbers of any size.
+///
+/// # Errors
+/// As for [`read`], except for large whole numbers.
+pub fn read_foreign(bytes: &[u8]) -> Result<Value, Unreadable> {
+    read_with(bytes, None)
+}
+
+fn read_with(bytes: &[u8], max_integer: Option<u64>) -> Result<Value, Unreadable> {
     if let Some(rule) = wrong_encoding(bytes) {
         return Err(Unreadable(format!("the body {rule}")));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { depth: 0 }
+    let value = Strict { depth: 0, max_integer }
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value));
     value.map_err(|error| Unreadable(describe(&error)))
@@ -56,6 +69,7 @@ const INTEGER_TOO_LARGE: &str = "a whole number is beyond ±(2^53−1); send it 
 
 struct Strict {
     depth: usize,
+    max_integer: Option<u64>,
 }
 
 impl Strict {
@@ -63,7 +77,12 @@ impl Strict {
         if self.depth >= MAX_DEPTH {
             return Err(E::custom(TOO_DEEP));
         }
-        Ok(Self { depth: self.depth + 1 })
+        Ok(Self { depth: self.depth + 1, ..*self })
+    }
+
+    fn is_too_large(&self, magnitude: f64) -> bool {
+        // Every double up to the largest whole number is exact.
+        self.max_integer.is_some_and(|max| magnitude > max as f64)
     }
 }
 
@@ -99,14 +118,14 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Value, E> {
-        if value > MAX_INTEGER {
+        if self.is_too_large(value as f64) {
             return Err(E::custom(INTEGER_TOO_LARGE));
         }
         Ok(Value::Number(value.into()))
     }
 
     fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Value, E> {
-        if value.unsigned_abs() > MAX_INTEGER {
+        if self.is_too_large(value.unsigned_abs() as f64) {
             return Err(E::custom(INTEGER_TOO_LARGE));
         }
         Ok(Value::Number(value.into()))
@@ -114,7 +133,7 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
         // serde_json hands over an integer literal of more than 64 bits as a double, too.
-        if value.fract() == 0.0 && value.abs() > MAX_INTEGER as f64 {
+        if value.fract() == 0.0 && self.is_too_large(value.abs()) {
             return Err(E::custom(INTEGER_TOO_LARGE));
         }
         let number = Number::from_f64(value).ok_or_else(|| E::custom("not a finite number"))?;
@@ -138,7 +157,7 @@ impl<'de> Visitor<'de> for Strict {
             if object.contains_key(&key) {
                 return Err(A::Error::custom(DUPLICATE_KEY));
             }
-            let value = members.next_value_seed(Self { depth: inside.depth })?;
+            let value = members.next_value_seed(Self { ..inside })?;
             object.insert(key, value);
         }
         Ok(Value::Object(object))

@@ -10,4 +10,6 @@
 pub mod claim_path;
 pub mod claims;
 pub mod gateway;
+pub mod jws;
+pub mod key_set;
 pub mod token;

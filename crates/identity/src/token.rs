@@ -1,13 +1,15 @@
 //! Bearer tokens: JSON Web Tokens (RFC 7519), signed.
 
 use crate::claims::{self, ClaimNames, Claims};
+use crate::jws::Token;
+use crate::key_set::{self, KeySet, NotSigned};
 use countersign_core::actor::{Actor, Channel};
 use countersign_core::person::PersonId;
 use countersign_core::timestamp::Timestamp;
-pub use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use serde_json::{Value, json};
 use std::fmt;
+use std::str::FromStr as _;
 
 /// The `typ` of tokens that `countersign token` issues. Another kind of signed document, such as
 /// an execution permit, has another one.
@@ -15,32 +17,51 @@ pub const LOCAL_TYPE: &str = "countersign-token+jwt";
 /// The `iss` and `aud` of those tokens.
 pub const LOCAL_ISSUER: &str = "countersign";
 
-/// The longest token that is looked at, in bytes.
-pub(crate) const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// How far an issuer's clock may be ahead or behind, in milliseconds. Our own is neither.
 pub(crate) const ISSUER_LEEWAY_MILLISECONDS: u32 = 30_000;
 
 /// Why a token is refused. For the log only.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidToken {
-    /// Not a token, or longer than any token should be.
-    #[error("not a token")]
+    /// Not a token, or one that could be read in two ways.
+    #[error("not a token that can be read in one way")]
     Malformed,
-    /// Of a type, or signed with an algorithm, that is not accepted here.
-    #[error("the token's type or algorithm is not accepted")]
-    Unacceptable,
-    /// No key of this id is known. The issuer may have a new one.
-    #[error("the token's key is not known")]
+    /// Longer than any token should be.
+    #[error("the token is longer than 16384 bytes")]
+    TooLong,
+    /// Something in the header must be understood, and is not.
+    #[error("the token's header has critical parameters (crit), of which none is supported")]
+    CriticalHeader,
+    /// Of another type than tokens for a service are.
+    #[error("the token's type (typ) is not accepted")]
+    Type,
+    /// Signed with an algorithm that is not accepted, or for which its key is not meant.
+    #[error("the token's algorithm is not accepted, or is not one of its key")]
+    Algorithm,
+    /// No key that it could be signed with is known. The issuer may have a new one.
+    #[error("the token is signed with no key that is known of the issuer")]
     UnknownKey,
-    /// The signature, issuer or audience is wrong.
-    #[error("the token's signature, issuer or audience is wrong")]
-    Untrusted,
+    /// Not signed with the key that it names.
+    #[error("the token's signature is wrong")]
+    Signature,
+    /// Of another issuer than the one that is configured, or of several.
+    #[error("the token is of another issuer (iss)")]
+    Issuer,
+    /// For another audience than those that are configured.
+    #[error("the token is for another audience (aud)")]
+    Audience,
     /// Not the token that the gateway says it has verified.
     #[error("the token is not the one that the gateway describes")]
     NotDescribed,
-    /// Expired, not valid yet, or valid for ever.
-    #[error("the token has expired, is not valid yet or has no end")]
-    OutOfTime,
+    /// Its end has come.
+    #[error("the token has expired")]
+    Expired,
+    /// It is valid later.
+    #[error("the token is not valid yet (nbf)")]
+    NotYetValid,
+    /// Its end is missing, or its end or beginning is no number.
+    #[error("the token's end (exp) is missing, or it or its beginning (nbf) is not a number")]
+    Times,
     /// The claims name nobody.
     #[error(transparent)]
     Claims(#[from] claims::InvalidClaims),
@@ -109,7 +130,7 @@ pub enum Keys {
     /// The data directory's own key.
     Local(LocalKey),
     /// An issuer's public keys (RFC 7517).
-    Issuer(JwkSet),
+    Issuer(KeySet),
 }
 
 /// Everything a token is checked against.
@@ -144,58 +165,60 @@ impl Verifier {
     /// # Errors
     /// The first reason to refuse it.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Actor, InvalidToken> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(InvalidToken::Malformed);
-        }
-        let header = jsonwebtoken::decode_header(token).map_err(|_| InvalidToken::Malformed)?;
-        let key = self.key(&header)?;
-        let mut validation = Validation::new(header.alg);
-        validation.set_issuer(&[&self.issuer]);
-        validation.set_required_spec_claims(&["exp", "iss"]);
-        // Checked below: times against the clock we are given, the audience under all its names.
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        let data =
-            jsonwebtoken::decode::<Claims>(token, &key, &validation).map_err(|_| InvalidToken::Untrusted)?;
-        if !is_for(&data.claims, &self.audiences) {
-            return Err(InvalidToken::Untrusted);
+        let token = Token::read(token)?;
+        self.check_signature(&token)?;
+        check_issuer(&token.claims, &self.issuer)?;
+        if !is_for(&token.claims, &self.audiences) {
+            return Err(InvalidToken::Audience);
         }
         let leeway = match self.keys {
             Keys::Local(_) => 0,
             Keys::Issuer(_) => ISSUER_LEEWAY_MILLISECONDS,
         };
-        check_times(&data.claims, now, leeway)?;
-        Ok(claims::actor(&data.claims, &self.claim_names, self.channel)?)
+        check_times(&token.claims, now, leeway)?;
+        Ok(claims::actor(&token.claims, &self.claim_names, self.channel)?)
     }
 
-    /// The key for a token with this header. The algorithm must be one that the key is for: a
-    /// public key is never taken for a secret.
-    fn key(&self, header: &Header) -> Result<DecodingKey, InvalidToken> {
+    /// The algorithm must be one that the key is for: a public key is never taken for a secret.
+    fn check_signature(&self, token: &Token<'_>) -> Result<(), InvalidToken> {
+        let algorithm = token.header("alg")?.ok_or(InvalidToken::Malformed)?;
+        let algorithm = Algorithm::from_str(algorithm).map_err(|_| InvalidToken::Algorithm)?;
         match &self.keys {
             Keys::Local(key) => {
-                if header.alg != Algorithm::HS256 || header.typ.as_deref() != Some(LOCAL_TYPE) {
-                    return Err(InvalidToken::Unacceptable);
+                if token.header("typ")? != Some(LOCAL_TYPE) {
+                    return Err(InvalidToken::Type);
                 }
-                Ok(DecodingKey::from_secret(&key.0))
+                if algorithm != Algorithm::HS256 {
+                    return Err(InvalidToken::Algorithm);
+                }
+                let secret = DecodingKey::from_secret(&key.0);
+                if key_set::verifies(&secret, algorithm, token.signed(), token.signature()) {
+                    Ok(())
+                } else {
+                    Err(InvalidToken::Signature)
+                }
             }
             Keys::Issuer(keys) => {
-                let is_token_type = header
-                    .typ
-                    .as_deref()
-                    .is_none_or(|typ| ["jwt", "at+jwt"].contains(&typ.to_ascii_lowercase().as_str()));
-                if !is_public_key_algorithm(header.alg) || !is_token_type {
-                    return Err(InvalidToken::Unacceptable);
+                if !token.has_token_type()? {
+                    return Err(InvalidToken::Type);
                 }
-                let found = match (&header.kid, keys.keys.as_slice()) {
-                    (Some(kid), _) => keys.find(kid),
-                    (None, [only]) => Some(only),
-                    (None, _) => None,
-                };
-                let jwk = found.ok_or(InvalidToken::UnknownKey)?;
-                DecodingKey::from_jwk(jwk).map_err(|_| InvalidToken::Unacceptable)
+                let id = token.header("kid")?;
+                keys.verify(id, algorithm, token.signed(), token.signature()).map_err(|error| match error {
+                    NotSigned::Signature => InvalidToken::Signature,
+                    NotSigned::Algorithm => InvalidToken::Algorithm,
+                    NotSigned::UnknownKey => InvalidToken::UnknownKey,
+                })
             }
         }
     }
+}
+
+/// A token is of one issuer (RFC 7519 section 4.1.1).
+///
+/// # Errors
+/// [`InvalidToken::Issuer`] when it is of another, or names several.
+pub(crate) fn check_issuer(claims: &Claims, issuer: &str) -> Result<(), InvalidToken> {
+    if claims.get("iss").and_then(Value::as_str) == Some(issuer) { Ok(()) } else { Err(InvalidToken::Issuer) }
 }
 
 /// Whether a token with these claims is meant for one of `audiences`. Access tokens of Amazon Cognito
@@ -220,21 +243,6 @@ pub fn audience(text: &str) -> Result<String, &'static str> {
     }
 }
 
-fn is_public_key_algorithm(algorithm: Algorithm) -> bool {
-    matches!(
-        algorithm,
-        Algorithm::RS256
-            | Algorithm::RS384
-            | Algorithm::RS512
-            | Algorithm::PS256
-            | Algorithm::PS384
-            | Algorithm::PS512
-            | Algorithm::ES256
-            | Algorithm::ES384
-            | Algorithm::EdDSA
-    )
-}
-
 pub(crate) fn check_times(
     claims: &Claims,
     now: Timestamp,
@@ -243,15 +251,16 @@ pub(crate) fn check_times(
     let millisecond = |time: &Value| time.as_f64().map(|seconds| seconds * 1000.0);
     let now = now.as_millisecond() as f64;
     let leeway = f64::from(leeway_milliseconds);
-    let ends = claims.get("exp").and_then(millisecond).ok_or(InvalidToken::OutOfTime)?;
+    let ends = claims.get("exp").and_then(millisecond).ok_or(InvalidToken::Times)?;
     let begins = match claims.get("nbf") {
-        Some(time) => millisecond(time).ok_or(InvalidToken::OutOfTime)?,
+        Some(time) => millisecond(time).ok_or(InvalidToken::Times)?,
         None => f64::NEG_INFINITY,
     };
-    let has_ended = now >= ends + leeway;
-    let has_not_begun = now < begins - leeway;
-    if has_ended || has_not_begun {
-        return Err(InvalidToken::OutOfTime);
+    if now >= ends + leeway {
+        return Err(InvalidToken::Expired);
+    }
+    if now < begins - leeway {
+        return Err(InvalidToken::NotYetValid);
     }
     Ok(())
 }
@@ -288,7 +297,7 @@ mod tests {
         let actor = verifier.verify(&token, now()).unwrap();
         assert_eq!((actor.person, actor.channel), (ann, Channel::Local));
         assert!(verifier.verify(&token, now().plus_seconds(HOUR - 1)).is_ok());
-        assert_eq!(verifier.verify(&token, now().plus_seconds(HOUR)), Err(InvalidToken::OutOfTime));
+        assert_eq!(verifier.verify(&token, now().plus_seconds(HOUR)), Err(InvalidToken::Expired));
     }
 
     #[test]
@@ -308,35 +317,47 @@ mod tests {
         };
         let parts: Vec<_> = good.split('.').collect();
         let none_header = "eyJhbGciOiJub25lIiwidHlwIjoiY291bnRlcnNpZ24tdG9rZW4rand0In0";
-        for (name, token) in [
-            ("empty", String::new()),
-            ("not a token", "hello".to_owned()),
-            ("two parts", format!("{}.{}", parts[0], parts[1])),
-            ("no signature", format!("{}.{}.", parts[0], parts[1])),
-            ("alg none", format!("{none_header}.{}.", parts[1])),
-            ("another key", signed(&good_claims(), &local_header(), [2; 32])),
-            ("another type", signed(&good_claims(), &Header::new(Algorithm::HS256), [1; 32])),
-            ("a permit", {
-                let header = Header { typ: Some("countersign-permit+jwt".to_owned()), ..local_header() };
-                signed(&good_claims(), &header, [1; 32])
-            }),
-            ("another algorithm", {
-                let header = Header { alg: Algorithm::HS512, ..local_header() };
-                signed(&good_claims(), &header, [1; 32])
-            }),
-            ("another issuer", with("iss", json!("elsewhere"))),
-            ("another audience", with("aud", json!("elsewhere"))),
-            ("no audience", without("aud")),
-            ("no issuer", without("iss")),
-            ("no end", without("exp")),
-            ("an end in words", with("exp", json!("tomorrow"))),
-            ("ended", with("exp", json!(1))),
-            ("not begun", with("nbf", json!(4_000_000_000_u64))),
-            ("a beginning in words", with("nbf", json!("yesterday"))),
-            ("unverified e-mail", with("email_verified", json!(false))),
-            ("long", "a".repeat(MAX_TOKEN_BYTES + 1)),
+        let with_header = |header: Header| signed(&good_claims(), &header, [1; 32]);
+        use InvalidToken::{
+            Algorithm as A, Audience, Expired, Issuer, Malformed, NotYetValid, Signature, Times, Type,
+        };
+        for (name, token, error) in [
+            ("empty", String::new(), Malformed),
+            ("not a token", "hello".to_owned(), Malformed),
+            ("two parts", format!("{}.{}", parts[0], parts[1]), Malformed),
+            ("no signature", format!("{}.{}.", parts[0], parts[1]), Signature),
+            ("alg none", format!("{none_header}.{}.", parts[1]), A),
+            ("another key", signed(&good_claims(), &local_header(), [2; 32]), Signature),
+            ("another type", with_header(Header::new(Algorithm::HS256)), Type),
+            (
+                "a permit",
+                with_header(Header { typ: Some("countersign-permit+jwt".to_owned()), ..local_header() }),
+                Type,
+            ),
+            ("another algorithm", with_header(Header { alg: Algorithm::HS512, ..local_header() }), A),
+            (
+                "critical",
+                with_header(Header { crit: Some(vec![]), ..local_header() }),
+                InvalidToken::CriticalHeader,
+            ),
+            ("another issuer", with("iss", json!("elsewhere")), Issuer),
+            ("several issuers", with("iss", json!(["countersign", "elsewhere"])), Issuer),
+            ("no issuer", without("iss"), Issuer),
+            ("another audience", with("aud", json!("elsewhere")), Audience),
+            ("no audience", without("aud"), Audience),
+            ("no end", without("exp"), Times),
+            ("an end in words", with("exp", json!("tomorrow")), Times),
+            ("ended", with("exp", json!(1)), Expired),
+            ("not begun", with("nbf", json!(4_000_000_000_u64)), NotYetValid),
+            ("a beginning in words", with("nbf", json!("yesterday")), Times),
+            (
+                "unverified e-mail",
+                with("email_verified", json!(false)),
+                claims::InvalidClaims::UnverifiedEmail.into(),
+            ),
+            ("long", "a".repeat(16 * 1024 + 1), InvalidToken::TooLong),
         ] {
-            assert!(verifier.verify(&token, now()).is_err(), "{name}");
+            assert_eq!(verifier.verify(&token, now()), Err(error), "{name}");
         }
         let tampered = format!(
             "{}.{}.{}",
@@ -344,18 +365,6 @@ mod tests {
             with("groups", json!(["admin"])).split('.').nth(1).unwrap(),
             parts[2]
         );
-        assert_eq!(verifier.verify(&tampered, now()), Err(InvalidToken::Untrusted));
-    }
-
-    #[test]
-    fn a_public_key_is_never_taken_for_a_secret() {
-        let jwks: JwkSet = serde_json::from_value(json!({"keys": [{
-            "kty": "oct", "kid": "k", "alg": "HS256", "k": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"
-        }]}))
-        .unwrap();
-        let verifier = Verifier { keys: Keys::Issuer(jwks), ..Verifier::local(LocalKey::new([1; 32])) };
-        let header = Header { kid: Some("k".to_owned()), ..Header::new(Algorithm::HS256) };
-        let token = signed(&good_claims(), &header, [1; 32]);
-        assert_eq!(verifier.verify(&token, now()), Err(InvalidToken::Unacceptable));
+        assert_eq!(verifier.verify(&tampered, now()), Err(InvalidToken::Signature));
     }
 }

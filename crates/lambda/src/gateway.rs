@@ -10,7 +10,8 @@ use countersign_host::text_file;
 use countersign_identity::claim_path::ClaimPath;
 use countersign_identity::claims::ClaimNames;
 use countersign_identity::gateway::Gateway;
-use countersign_identity::token::{self, InvalidToken, JwkSet, Keys, Verifier};
+use countersign_identity::key_set::KeySet;
+use countersign_identity::token::{self, InvalidToken, Keys, Verifier};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -84,7 +85,7 @@ impl Authentication {
     }
 }
 
-fn key_set(text: &str) -> Result<JwkSet, InvalidVariable> {
+fn key_set(text: &str) -> Result<KeySet, InvalidVariable> {
     let invalid = |rule: &str| Environment::invalid("JWKS", rule);
     let keys = if text.trim_start().starts_with('{') {
         text.to_owned()
@@ -92,9 +93,10 @@ fn key_set(text: &str) -> Result<JwkSet, InvalidVariable> {
         text_file::read_to_string(text)
             .map_err(|_| invalid("is neither a key set nor a file of UTF-8 that can be read"))?
     };
-    let keys: JwkSet = serde_json::from_str(&keys).map_err(|_| invalid("holds no key set (RFC 7517)"))?;
-    if keys.keys.is_empty() {
-        return Err(invalid("holds no key"));
+    let keys =
+        KeySet::read(&keys).map_err(|error| invalid(&format!("holds no key set (RFC 7517): {error}")))?;
+    if keys.is_empty() {
+        return Err(invalid("holds no key that can verify a token"));
     }
     Ok(keys)
 }

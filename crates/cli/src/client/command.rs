@@ -21,7 +21,7 @@ use countersign_core::text::escaped_line;
 use countersign_host::system::SystemHost;
 use countersign_host::{policy, text_file};
 use countersign_identity::claims::{ClaimNames, Claims};
-use countersign_identity::gateway;
+use countersign_identity::jws;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -171,7 +171,7 @@ impl Session {
                 "nobody: set COUNTERSIGN_TOKEN to a token, or run `countersign login`".to_owned(),
             ));
         };
-        let person = gateway::payload(token.expose()).map(|claims| person(&claims)).unwrap_or_default();
+        let person = jws::claims(token.expose()).map(|claims| person(&claims)).unwrap_or_default();
         Ok(PersonId::from_email(&person).map_or(person, |person| person.to_string()))
     }
 
@@ -427,7 +427,7 @@ pub fn whoami(arguments: &WhoamiArguments) -> Result<(), Exit> {
     };
     // Who bears the token is the service's business: it is asked for anything at all.
     session.connection.list(&[("limit", "1")], false)?;
-    let claims = gateway::payload(token.expose()).map_err(|_| {
+    let claims = jws::claims(token.expose()).map_err(|_| {
         Exit::from("the service accepts your token, but it does not say who you are".to_owned())
     })?;
     let names = ClaimNames::default();

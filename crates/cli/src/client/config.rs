@@ -5,11 +5,11 @@
 //! `profile.rs`.
 
 use crate::client::arguments::{ConfigArguments, ConfigCommand, SetProfileArguments};
-use crate::client::connection::check;
+use crate::client::connection;
 use crate::client::environment::Environment;
 use crate::client::terminal::Terminal;
+use crate::endpoint::{self, Endpoint};
 use crate::exit::Exit;
-use crate::issuer::is_private_way;
 use crate::private_file;
 use countersign_core::text::{escaped_line, escaped_lines};
 use serde::Deserialize;
@@ -204,12 +204,11 @@ fn use_profile(document: &mut DocumentMut, path: &Path, name: &ProfileName) -> R
 /// When a URL would send a token in the clear, or a client id has no issuer.
 pub fn set_profile(document: &mut DocumentMut, arguments: &SetProfileArguments) -> Result<(), Exit> {
     if let Some(url) = arguments.url.as_deref().filter(|url| !url.is_empty()) {
-        check(url)?;
+        connection::service(url)?;
     }
-    if let Some(issuer) =
-        arguments.oidc_issuer.as_deref().filter(|issuer| !issuer.is_empty() && !is_private_way(issuer))
-    {
-        return Err(Exit::usage(format!("--oidc-issuer {}: must begin with https://", escaped_line(issuer))));
+    if let Some(issuer) = arguments.oidc_issuer.as_deref().filter(|issuer| !issuer.is_empty()) {
+        Endpoint::parse_base(issuer)
+            .map_err(|rule| Exit::usage(format!("--oidc-issuer {}: {rule}", endpoint::shown(issuer))))?;
     }
     let path = |path: &Option<String>| path.as_deref().map(absolute).transpose();
     let settings = [

@@ -6,8 +6,8 @@ use crate::client::credential::{self, Credential};
 use crate::client::profile::{self, Settings};
 use crate::client::refusal::refusal;
 use crate::client::secret::Secret;
+use crate::endpoint::{self, Endpoint};
 use crate::exit::Exit;
-use crate::issuer;
 use countersign_api::problem::Code;
 use countersign_api::wire::{HealthBody, ListBody, RequestBody, SummaryBody};
 use countersign_app::host::Host as _;
@@ -21,7 +21,6 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use ureq::http::Uri;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 
@@ -55,7 +54,7 @@ fn is_garbled(error: &std::io::Error) -> bool {
 /// A service, and who asks it.
 #[derive(Debug)]
 pub struct Connection {
-    base: String,
+    endpoint: Endpoint,
     credential: Credential,
     agent: ureq::Agent,
     retries: u32,
@@ -78,7 +77,7 @@ impl Connection {
     /// As for [`Self::open`].
     pub fn open_hurried(arguments: &ConnectionArguments) -> Result<Self, Exit> {
         let settings = profile::settings(arguments)?;
-        let agent = agent(settings.ca_bundle.as_deref(), HURRIED_TIMEOUT, &settings.url)?;
+        let agent = agent(settings.ca_bundle.as_deref(), HURRIED_TIMEOUT, &service(&settings.url)?)?;
         Ok(Self { agent, retries: 0, ..Self::open(arguments)? })
     }
 
@@ -87,9 +86,9 @@ impl Connection {
     /// # Errors
     /// As for [`Self::open`].
     pub fn to(settings: &Settings) -> Result<Self, Exit> {
-        check(&settings.url)?;
-        let agent = agent(settings.ca_bundle.as_deref(), TIMEOUT, &settings.url)?;
-        Ok(Self { base: settings.url.clone(), credential: Credential::Nobody, agent, retries: RETRIES })
+        let endpoint = service(&settings.url)?;
+        let agent = agent(settings.ca_bundle.as_deref(), TIMEOUT, &endpoint)?;
+        Ok(Self { endpoint, credential: Credential::Nobody, agent, retries: RETRIES })
     }
 
     /// The same service, called by somebody.
@@ -99,7 +98,7 @@ impl Connection {
 
     /// Where the service is.
     pub fn url(&self) -> &str {
-        &self.base
+        self.endpoint.base()
     }
 
     /// The token that the next call is sent with, if there is one.
@@ -116,7 +115,7 @@ impl Connection {
     /// # Errors
     /// As for [`Self::get`].
     pub fn health(&self) -> Result<(HealthBody, Option<String>), Exit> {
-        let request = ureq::http::Request::get(format!("{}/health", self.base)).body(());
+        let request = ureq::http::Request::get(format!("{}/health", self.endpoint.base())).body(());
         let answer = request.map_err(ureq::Error::from).and_then(|request| self.agent.run(request));
         let mut date = None;
         let answer = answer.and_then(|mut answer| {
@@ -197,7 +196,8 @@ impl Connection {
         key: Option<&str>,
         token: Option<&Secret>,
     ) -> Result<(u16, String), ureq::Error> {
-        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{target}", self.base));
+        let mut request =
+            ureq::http::Request::builder().method(method).uri(format!("{}{target}", self.endpoint.base()));
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {}", token.expose()));
         }
@@ -227,7 +227,7 @@ impl Connection {
         let answer: T = serde_json::from_str(&text).map_err(|_| {
             Exit::from(format!(
                 "{} does not answer as Countersign does: is the URL right?{}",
-                escaped_line(&self.base),
+                escaped_line(self.endpoint.base()),
                 self.advice_on_path()
             ))
         })?;
@@ -242,7 +242,7 @@ impl Connection {
     fn odd(&self, what: &str) -> Exit {
         Exit::from(format!(
             "{} does not answer as Countersign does: {what}; trust nothing that it says, and ask the operator",
-            escaped_line(&self.base)
+            escaped_line(self.endpoint.base())
         ))
     }
 
@@ -260,18 +260,17 @@ impl Connection {
 
     /// A URL with a path is a frequent mistake, and right for some deployments.
     fn advice_on_path(&self) -> &'static str {
-        match self.base.parse::<Uri>() {
-            Ok(uri) if !matches!(uri.path(), "" | "/") => {
-                "\n  the URL has a path: leave it out, unless the service is deployed below one"
-            }
-            _ => "",
+        if self.endpoint.has_path() {
+            "\n  the URL has a path: leave it out, unless the service is deployed below one"
+        } else {
+            ""
         }
     }
 
     /// Why there is no answer, and what to do about it.
     fn unreachable(&self, error: &ureq::Error) -> Exit {
-        let base = escaped_line(&self.base);
-        let is_plain = self.base.starts_with("http://");
+        let base = escaped_line(self.endpoint.base());
+        let is_plain = self.endpoint.base().starts_with("http://");
         let advice = match error {
             ureq::Error::Timeout(_) => {
                 let said = format!(
@@ -399,7 +398,7 @@ impl Connection {
         }
         Err(Exit::from(format!(
             "the list of {} does not end within {MAX_PAGES} pages and {} MiB; narrow it with filters",
-            escaped_line(&self.base),
+            escaped_line(self.endpoint.base()),
             MAX_LIST_BYTES / (1024 * 1024)
         )))
     }
@@ -416,11 +415,11 @@ fn query_text(query: &[(&str, &str)]) -> String {
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn agent(ca_bundle: Option<&Path>, timeout: Duration, url: &str) -> Result<ureq::Agent, Exit> {
+pub fn agent(ca_bundle: Option<&Path>, timeout: Duration, endpoint: &Endpoint) -> Result<ureq::Agent, Exit> {
     let builder = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(timeout))
-        .proxy(issuer::proxy_for(url))
+        .proxy(endpoint.proxy())
         // A redirect could carry the token elsewhere.
         .max_redirects(0);
     let Some(path) = ca_bundle else { return Ok(builder.build().into()) };
@@ -443,24 +442,12 @@ pub fn agent(ca_bundle: Option<&Path>, timeout: Duration, url: &str) -> Result<u
     Ok(builder.tls_config(TlsConfig::builder().root_certs(roots).build()).build().into())
 }
 
-/// A token must not travel in the clear beyond this machine.
+/// The service at this URL.
 ///
 /// # Errors
-/// When it would.
-pub(crate) fn check(base: &str) -> Result<(), Exit> {
-    let refuse = |rule: &str| Err(Exit::usage(format!("--url {}: {rule}", escaped_line(base))));
-    let Ok(uri) = base.parse::<Uri>() else { return refuse("is no URL") };
-    // `http://127.0.0.1:80@example.com` is a way to example.com.
-    if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) || uri.query().is_some() {
-        return refuse("must be https://HOST or http://localhost, and no more than a path after it");
-    }
-    let is_here = ["localhost", "127.0.0.1", "[::1]"].contains(&uri.host().unwrap_or_default());
-    match uri.scheme_str() {
-        Some("https") => Ok(()),
-        Some("http") if is_here => Ok(()),
-        Some("http") => refuse("your token would travel in the clear; use https"),
-        _ => refuse("must begin with https://, or http:// on this machine"),
-    }
+/// When a token that is sent there could be read on the way, or nothing can be sent there.
+pub(crate) fn service(url: &str) -> Result<Endpoint, Exit> {
+    Endpoint::parse_base(url).map_err(|rule| Exit::usage(format!("--url {}: {rule}", endpoint::shown(url))))
 }
 
 /// RFC 3986 section 2.1: everything but unreserved characters.

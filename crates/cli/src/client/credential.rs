@@ -14,7 +14,7 @@ use countersign_app::host::Host as _;
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
 use countersign_host::system::SystemHost;
-use countersign_identity::gateway;
+use countersign_identity::jws;
 
 /// As whom the service is called.
 #[derive(Debug)]
@@ -54,11 +54,8 @@ impl Credential {
                 }
             }
             (TokenSource::Login, Some((name, profile))) => {
-                let agent = agent(
-                    settings.ca_bundle.as_deref(),
-                    issuer::TIMEOUT,
-                    profile.oidc_issuer.as_deref().unwrap_or_default(),
-                )?;
+                let endpoint = oidc::issuer_of(profile)?;
+                let agent = agent(settings.ca_bundle.as_deref(), issuer::TIMEOUT, &endpoint)?;
                 Ok(Self::Login(Box::new(LoggedIn {
                     store: TokenStore::at(&Environment::of_process().token_directory()?),
                     name: name.clone(),
@@ -96,7 +93,7 @@ pub fn fault(token: Option<&Secret>, now: Timestamp) -> String {
         return "no token was sent: set COUNTERSIGN_TOKEN to one, name a --token-file, or run `countersign login`"
             .to_owned();
     };
-    let Ok(claims) = gateway::payload(token.expose()) else {
+    let Ok(claims) = jws::claims(token.expose()) else {
         return "your token cannot be read: it is not a JSON Web Token; was all of it copied?".to_owned();
     };
     let end = claims.get("exp").and_then(serde_json::Value::as_i64);

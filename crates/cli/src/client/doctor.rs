@@ -3,7 +3,7 @@
 //! Looks at everything even if something is wrong, and says of each what to do.
 
 use crate::client::arguments::DoctorArguments;
-use crate::client::connection::{Connection, check};
+use crate::client::connection::{self, Connection};
 use crate::client::credential::Credential;
 use crate::client::moment::Moment;
 use crate::client::profile::{self, Settings};
@@ -15,7 +15,7 @@ use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
 use countersign_host::system::SystemHost;
 use countersign_identity::claims::{ClaimNames, Claims};
-use countersign_identity::gateway;
+use countersign_identity::jws;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -94,8 +94,8 @@ pub fn examine(settings: &Settings, now: &dyn Fn() -> Timestamp) -> Report {
     if let Some((name, _)) = &settings.profile {
         report.well("profile", name.to_string());
     }
-    match check(&settings.url) {
-        Ok(()) => report.well("url", settings.url.clone()),
+    match connection::service(&settings.url) {
+        Ok(_) => report.well("url", settings.url.clone()),
         Err(exit) => report.problem("url", exit.message, "set --url, COUNTERSIGN_URL or the profile's url"),
     }
     let is_there = service(settings, now, &mut report);
@@ -175,7 +175,7 @@ fn token(
         connection.list(&[("limit", "1")], false)
     });
     let is_accepted = matches!(accepted, Some(Ok(_)));
-    match gateway::payload(token.expose()) {
+    match jws::claims(token.expose()) {
         Ok(claims) => {
             expiry(&claims, now(), report);
             person(&claims, is_accepted, report);

@@ -5,7 +5,7 @@ use crate::client::config::{Config, Profile, ProfileName};
 use crate::client::connection::agent;
 use crate::client::environment::Environment;
 use crate::client::moment::Moment;
-use crate::client::oidc::{Client, Login, Pace};
+use crate::client::oidc::{self, Client, Login, Pace};
 use crate::client::profile;
 use crate::client::token_store::{Removed, TokenStore};
 use crate::exit::Exit;
@@ -14,7 +14,7 @@ use countersign_app::host::Host as _;
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
 use countersign_host::system::SystemHost;
-use countersign_identity::gateway;
+use countersign_identity::jws;
 use std::io::Write;
 use std::time::Duration;
 
@@ -40,11 +40,8 @@ impl Place {
         })?;
         let ca_bundle = arguments.ca_bundle.as_ref().or(environment.ca_bundle.as_ref());
         let ca_bundle = ca_bundle.or(profile.ca_bundle.as_ref());
-        let agent = agent(
-            ca_bundle.map(std::path::PathBuf::as_path),
-            issuer::TIMEOUT,
-            profile.oidc_issuer.as_deref().unwrap_or_default(),
-        )?;
+        let agent =
+            agent(ca_bundle.map(std::path::PathBuf::as_path), issuer::TIMEOUT, &oidc::issuer_of(&profile)?)?;
         Ok(Self { name, store: TokenStore::at(&environment.token_directory()?), agent, profile })
     }
 }
@@ -107,7 +104,7 @@ pub fn device_login(
     tell(format!("Waiting; the code is good for {} min.", code.expires_in.div_ceil(60)))?;
     let login = client.wait(&description, &code, pace)?;
     store.write(name, &login)?;
-    let claims = gateway::payload(login.token.expose()).unwrap_or_default();
+    let claims = jws::claims(login.token.expose()).unwrap_or_default();
     let person = crate::client::command::person(&claims);
     let ends = Timestamp::from_millisecond(login.expires_at_seconds.saturating_mul(1000)).to_string();
     let left = Moment::relative(pace.now()).deadline(&ends);

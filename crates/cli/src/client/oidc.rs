@@ -6,11 +6,12 @@
 use crate::client::config::Profile;
 use crate::client::profile;
 use crate::client::secret::Secret;
+use crate::endpoint::{self, Endpoint};
 use crate::exit::Exit;
-use crate::issuer::{MAX_ANSWER_BYTES, discovery_url, is_private_way};
+use crate::issuer::{MAX_ANSWER_BYTES, discovery_url, is_same_issuer};
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
-use countersign_identity::gateway;
+use countersign_identity::jws;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -43,6 +44,7 @@ pub trait Pace {
 #[derive(Debug, Clone)]
 pub struct Client {
     agent: ureq::Agent,
+    endpoint: Endpoint,
     /// The service that tokens are for.
     service: String,
     issuer: String,
@@ -116,24 +118,36 @@ enum Failure {
     Unreachable(String),
 }
 
+/// Where the issuer of a profile is.
+///
+/// # Errors
+/// When the profile names none, or one that is neither reached over https nor on this machine.
+pub fn issuer_of(profile: &Profile) -> Result<Endpoint, Exit> {
+    let issuer = profile.oidc_issuer.as_deref().ok_or_else(no_issuer)?;
+    Endpoint::parse_base(issuer)
+        .map_err(|rule| Exit::usage(format!("oidc_issuer {}: {rule}", endpoint::shown(issuer))))
+}
+
+fn no_issuer() -> Exit {
+    Exit::usage(
+        "the profile has no issuer: give it one with `countersign config set-profile NAME --oidc-issuer URL \
+         --oidc-client-id ID`"
+            .to_owned(),
+    )
+}
+
 impl Client {
     /// Gets ready; nothing is sent yet.
     ///
     /// # Errors
-    /// When the profile does not say who the issuer is.
+    /// When the profile does not say who the issuer is, or the issuer cannot be asked safely.
     pub fn new(profile: &Profile, agent: ureq::Agent) -> Result<Self, Exit> {
+        let endpoint = issuer_of(profile)?;
         let (Some(issuer), Some(client_id)) = (&profile.oidc_issuer, &profile.oidc_client_id) else {
-            return Err(Exit::usage(
-                "the profile has no issuer: give it one with `countersign config set-profile NAME \
-                 --oidc-issuer URL --oidc-client-id ID`"
-                    .to_owned(),
-            ));
+            return Err(no_issuer());
         };
-        if !is_private_way(issuer) {
-            let issuer = escaped_line(issuer);
-            return Err(Exit::usage(format!("oidc_issuer {issuer}: must begin with https://")));
-        }
         Ok(Self {
+            endpoint,
             agent,
             service: profile::url_of(profile).to_owned(),
             issuer: issuer.clone(),
@@ -173,7 +187,7 @@ impl Client {
         let answer = request.body(()).map_err(ureq::Error::from).and_then(|request| self.agent.run(request));
         let description: Description = self.read(answer).map_err(|failure| self.failed(&failure))?;
         // OpenID Connect Discovery 1.0 section 4.3. Whether there is a slash at the end is often mistaken.
-        if description.issuer.trim_end_matches('/') != self.issuer.trim_end_matches('/') {
+        if !is_same_issuer(&description.issuer, &self.issuer) {
             return Err(Exit::from(format!(
                 "{} says that it is {}; put that into the profile's oidc_issuer if it is meant",
                 escaped_line(&url),
@@ -185,14 +199,10 @@ impl Client {
             description.device_authorization_endpoint.as_ref(),
             description.revocation_endpoint.as_ref(),
         ];
-        // An issuer on the net has no door on this machine, and a door on this machine is for tests.
-        let is_door = |door: &str| {
-            door.starts_with("https://") || (!self.issuer.starts_with("https://") && is_private_way(door))
-        };
-        let open_door = doors.into_iter().flatten().find(|door| !is_door(door));
+        let open_door = doors.into_iter().flatten().find(|door| !self.may_name(door));
         match open_door {
             Some(door) => Err(Exit::from(format!(
-                "{} names {}, which is not https",
+                "{} names {}, which is not https or is on this machine",
                 escaped_line(&url),
                 escaped_line(door)
             ))),
@@ -217,14 +227,18 @@ impl Client {
         form.extend(self.audience.as_deref().map(|audience| ("audience", audience)));
         let code: DeviceCode = self.post(url, &form).map_err(|failure| self.failed(&failure))?;
         let uris = [Some(&code.verification_uri), code.verification_uri_complete.as_ref()];
-        let open_uri = uris.into_iter().flatten().find(|uri| !is_private_way(uri));
+        let open_uri = uris.into_iter().flatten().find(|uri| !self.may_name(uri));
         match open_uri {
             Some(uri) => Err(Exit::from(format!(
-                "the issuer sends you to {}, which is not https; it was not asked further",
+                "the issuer sends you to {}, which is not https or is on this machine; it was not asked further",
                 escaped_line(uri)
             ))),
             None => Ok(code),
         }
+    }
+
+    fn may_name(&self, url: &str) -> bool {
+        Endpoint::parse(url).is_ok_and(|named| self.endpoint.may_name(&named))
     }
 
     /// Some issuers refuse what they do not know: what the profile does not insist on is left out.
@@ -348,7 +362,7 @@ impl Client {
         };
         let is_id_token = answer.id_token.is_some();
         let token = answer.id_token.or(answer.access_token).ok_or_else(nothing)?;
-        let claims = gateway::payload(token.expose()).map_err(|_| nothing())?;
+        let claims = jws::claims(token.expose()).map_err(|_| nothing())?;
         let is_for_us = match claims.get("aud") {
             Some(Value::String(audience)) => *audience == self.client_id,
             Some(Value::Array(audiences)) => audiences.iter().any(|audience| *audience == self.client_id),
@@ -425,7 +439,7 @@ impl Client {
 
 /// Whom a login names at its issuer.
 fn subject(login: &Login) -> Option<String> {
-    let claims = gateway::payload(login.token.expose()).ok()?;
+    let claims = jws::claims(login.token.expose()).ok()?;
     claims.get("sub").and_then(Value::as_str).map(str::to_owned)
 }
 
