@@ -1,7 +1,8 @@
 //! Logging in and out, while an issuer does what it likes: hangs, or answers in another name.
 
-use crate::{Ended, Person};
+use crate::{BINARY, Ended, Person};
 use countersign_app::host::Host as _;
+use countersign_e2e::program::Program;
 use countersign_e2e::signature::{base64url, claims};
 use countersign_host::system::SystemHost;
 use serde_json::{Value, json};
@@ -186,10 +187,44 @@ fn threat_69_a_logout_holds_against_a_renewal_that_began_before_it() {
 fn threat_69_a_new_login_holds_against_a_renewal_that_began_before_it() {
     let ann = Machine::logged_in("ann");
     let ended = ann.whoami_while(|| ann.person.run(&["login"]).expect(0, "Logged in as bob@example.com"));
-    ended.expect(0, "bob@example.com");
+    ended.expect(3, "another person has logged in at profile prod");
     ann.person.run(&["whoami"]).expect(0, "bob@example.com");
     assert!(std::fs::read_to_string(ann.file()).unwrap().contains("second"));
-    assert_eq!(ann.peer.callers(), ["bob@example.com", "bob@example.com"]);
+    assert_eq!(ann.peer.callers(), ["bob@example.com"]);
+}
+
+/// THREATS 69: the person who has read the request decides, not one who logs in before the answer.
+#[test]
+fn threat_69_a_decision_that_one_person_began_is_not_made_by_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(BINARY, directory.path());
+    let ann = Person::of(&program, "ann", "developer");
+    let id = ann.create_with("{}");
+    let home = tempfile::tempdir().unwrap();
+    let mut person =
+        Person { variables: [("HOME".to_owned(), home.path().to_str().unwrap().to_owned())].into() };
+    let issuer = "http://127.0.0.1:1";
+    let profile = ["--url", program.base(), "--oidc-issuer", issuer, "--oidc-client-id", "cli"];
+    person.run(&[&["config", "set-profile", "prod"][..], &profile].concat()).expect(0, "prod");
+    person.variables.insert("COUNTERSIGN_PROFILE".to_owned(), "prod".to_owned());
+    let log_in = |name: &str| {
+        let login = json!({ "service": program.base(), "issuer": issuer, "client_id": "cli",
+            "token": program.token(name, "approver"), "expires_at_seconds": 4_000_000_000_u64, "refresh_token": null });
+        let tokens = home.path().join(".local/state/countersign/tokens");
+        std::fs::create_dir_all(&tokens).unwrap();
+        std::fs::write(tokens.join("prod.json"), login.to_string()).unwrap();
+        std::fs::set_permissions(tokens.join("prod.json"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    for (other, code) in [("carol", 3), ("bob", 0)] {
+        log_in("bob");
+        let terminal = person.at_terminal(&["approve", &id], (80, 60));
+        terminal.wait_for("[y/N]");
+        log_in(other);
+        terminal.press("y\r");
+        let (ended, written) = terminal.end();
+        assert_eq!(ended, code, "{written}");
+        ann.decided(&id, usize::from(code == 0));
+    }
 }
 
 /// THREATS 69.

@@ -16,6 +16,7 @@ mod inbox;
 mod login;
 mod policy;
 mod screens;
+mod secrets;
 mod strangers;
 mod verify;
 mod waiting;

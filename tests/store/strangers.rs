@@ -199,3 +199,38 @@ fn threat_67_a_body_is_read_of_those_who_are_known() {
     let ann = program.person("ann", "developer");
     ann.send("POST", "/v1/approvals", &[], &large).unwrap().expect_problem(413, "payload_too_large");
 }
+
+/// THREATS 44, 67: a caller whose bodies never end keeps nobody from deciding, and refusals of strangers do
+/// not fill the log.
+#[test]
+fn threat_67_neither_unfinished_bodies_nor_refusals_are_worth_sending() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut program = Program::start(BINARY, directory.path());
+    let token = program.token("eve", "guest");
+    let held: Vec<_> = (0..100)
+        .map(|_| {
+            let stream = connect(&program);
+            let head = "POST /v1/approvals HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100";
+            send(&stream, format!("{head}\r\nauthorization: Bearer {token}\r\n\r\n{{").as_bytes());
+            stream
+        })
+        .collect();
+    let (ann, bob) = (program.person("ann", "developer"), program.person("bob", "approver"));
+    let path = Service::create(&ann, &Service::medium());
+    bob.post(&format!("{path}/reject"), &serde_json::json!({ "reason": "no" })).expect(200);
+    for stream in &held {
+        stream.set_nonblocking(true).unwrap();
+        let mut stream: &TcpStream = stream;
+        let read = stream.read(&mut [0; 1]);
+        assert!(read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock), "still under way");
+    }
+    drop(held);
+    let stranger = Client::new(program.base(), None);
+    for _ in 0..500 {
+        stranger.post("/v1/approvals", &Service::medium()).expect_problem(401, "unauthenticated");
+    }
+    program.signal("TERM");
+    assert_eq!(program.wait().code(), Some(0));
+    let refused = program.log().lines().filter(|line| line.contains("\"unauthenticated\"")).count();
+    assert!((1..=120).contains(&refused), "{refused} lines");
+}

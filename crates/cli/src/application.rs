@@ -1,6 +1,8 @@
 //! Everything the server works with, put together.
 
 use crate::authentication::Authenticator;
+use crate::bodies::Bodies;
+use crate::refusal_log::RefusalLog;
 use crate::source_address::TrustedProxies;
 use aws_sdk_dynamodb::Client;
 use countersign_app::dependencies::Dependencies;
@@ -11,13 +13,10 @@ use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::{self, TableNames};
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 /// The environment in the names of embedded tables.
 pub(crate) const TABLES_ENVIRONMENT: &str = "local";
-
-/// How many bodies are held in memory at once.
-const BODIES: usize = 64;
 
 /// The parts that handlers and sweeps share.
 #[derive(Debug, Clone)]
@@ -31,8 +30,10 @@ pub struct Application {
     pub trusted_proxies: TrustedProxies,
     /// Rung after a write: there is something to deliver.
     pub outbox_bell: Arc<Notify>,
-    /// A permit for each body that is held in memory.
-    pub bodies: Arc<Semaphore>,
+    /// The room for bodies that are on their way.
+    pub bodies: Arc<Bodies>,
+    /// How many refusals of strangers are logged.
+    pub refusal_log: Arc<RefusalLog>,
 }
 
 impl Application {
@@ -65,7 +66,8 @@ impl Application {
             authenticator: Arc::new(authenticator),
             trusted_proxies,
             outbox_bell: Arc::new(Notify::new()),
-            bodies: Arc::new(Semaphore::new(BODIES)),
+            bodies: Arc::default(),
+            refusal_log: Arc::default(),
         })
     }
 

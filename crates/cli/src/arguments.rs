@@ -45,7 +45,9 @@ fn without_variables(command: clap::Command, is_left_out: impl Fn(&OsStr) -> boo
     command
         .mut_args(|argument: Arg| match argument.get_env() {
             Some(name) if is_left_out(name) => argument.env(None::<&'static str>),
-            Some(_) | None => argument,
+            // The help is pasted into tickets, and a URL may have a password in it.
+            Some(_) => argument.hide_env_values(true),
+            None => argument,
         })
         .mut_subcommands(|command| without_variables(command, is_left_out))
 }
@@ -379,7 +381,7 @@ pub struct VerifyArguments {
     pub environment: Option<String>,
 
     /// The deployment's key, as Secrets Manager has it; for --environment
-    #[arg(long, value_name = "KEY", env = "DEPLOYMENT_KEY", hide_env_values = true)]
+    #[arg(long, value_name = "KEY", env = "DEPLOYMENT_KEY")]
     pub deployment_key: Option<String>,
 
     /// What was published, one JSON document a line: the log of `countersign serve`, or messages that a

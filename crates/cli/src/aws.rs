@@ -13,9 +13,10 @@ use std::path::Path;
 pub(crate) async fn configuration(ca_bundle: Option<&Path>) -> Result<SdkConfig, Exit> {
     let bundle = match ca_bundle {
         None => None,
-        Some(path) => {
-            Some(text_file::read(path).map_err(|error| format!("--ca-bundle {}: {error}", path.display()))?)
-        }
+        Some(path) => Some(
+            text_file::read(path)
+                .map_err(|error| format!("--ca-bundle {}: {error}", text_file::shown(path)))?,
+        ),
     };
     let transport = countersign_aws::transport(bundle.as_deref()).map_err(|error| error.to_string())?;
     let configuration = aws_config::defaults(BehaviorVersion::v2026_01_12())

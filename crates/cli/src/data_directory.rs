@@ -1,6 +1,7 @@
 //! The data directory: the database, the keys, and the lock that keeps a second server out.
 
 use countersign_core::digest::DeploymentKey;
+use countersign_host::text_file;
 use countersign_identity::token::LocalKey;
 use rustix::fs::OFlags;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
@@ -18,7 +19,7 @@ pub struct DataDirectory {
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirectoryError {
     /// A file or the directory itself cannot be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", text_file::shown(path))]
     Io {
         /// Which.
         path: PathBuf,
@@ -26,13 +27,13 @@ pub enum DataDirectoryError {
         source: io::Error,
     },
     /// Everybody keeps files there.
-    #[error("{} is everybody's; choose a directory of its own with --data-dir", path.display())]
+    #[error("{} is everybody's; choose a directory of its own with --data-dir", text_file::shown(path))]
     Unsuitable {
         /// Which.
         path: PathBuf,
     },
     /// It belongs to another user, or holds what is not ours.
-    #[error("{} {reason}; choose an empty or a new directory with --data-dir", path.display())]
+    #[error("{} {reason}; choose an empty or a new directory with --data-dir", text_file::shown(path))]
     NotOurs {
         /// Which.
         path: PathBuf,
@@ -40,7 +41,7 @@ pub enum DataDirectoryError {
         reason: &'static str,
     },
     /// A file in it is not one that we made: what it holds may be anybody's.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {reason}", text_file::shown(path))]
     File {
         /// Which.
         path: PathBuf,
@@ -50,14 +51,24 @@ pub enum DataDirectoryError {
     /// Another server has it.
     #[error(
         "{} is in use by another `countersign serve`; stop that one or choose another --data-dir",
-        path.display()
+        text_file::shown(path)
     )]
     InUse {
         /// Which.
         path: PathBuf,
     },
+    /// The database of a key is gone, or there is nothing in it.
+    #[error(
+        "{}: the database that {DEPLOYMENT_KEY} beside it was made for is missing or empty; restore it from a \
+         backup, or begin with an empty --data-dir",
+        text_file::shown(path)
+    )]
+    NoDatabase {
+        /// Which.
+        path: PathBuf,
+    },
     /// A key file is not what we wrote.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {reason}", text_file::shown(path))]
     Key {
         /// Which.
         path: PathBuf,
@@ -69,19 +80,26 @@ pub enum DataDirectoryError {
 /// Held as long as the server runs. The system releases it however the process ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    // A lock file could be taken for litter and removed.
+    _directory: File,
 }
 
 /// The bit of directories that everybody writes to.
 const STICKY: u32 = 0o1000;
-const LOCK: &str = "countersign.lock";
+/// Says that the directory is one of ours, before there is anything else in it.
+const MARK: &str = "countersign.lock";
 const DATABASE: &str = "countersign.db";
 const DEPLOYMENT_KEY: &str = "deployment.key";
+/// The same until its database has been made.
+const FIRST_DEPLOYMENT_KEY: &str = "deployment.key.first";
 const TOKEN_KEY: &str = "token.key";
+/// Where the engine writes first.
+const DATABASE_LOG: &str = "countersign.db-wal";
 /// What the engine puts beside the database.
-const BESIDE_DATABASE: [&str; 3] = ["countersign.db-wal", "countersign.db-shm", "countersign.db-journal"];
+const BESIDE_DATABASE: [&str; 3] = [DATABASE_LOG, "countersign.db-shm", "countersign.db-journal"];
 const OWNER_ONLY_DIRECTORY: u32 = 0o700;
 const OWNER_ONLY_FILE: u32 = 0o600;
+const ROOT: u32 = 0;
 
 impl DataDirectory {
     /// Opens the directory, creating it if it is not there, and closes it to everybody else. One that
@@ -92,6 +110,11 @@ impl DataDirectory {
     pub fn open(path: &Path) -> Result<Self, DataDirectoryError> {
         let at = |source| DataDirectoryError::Io { path: path.to_owned(), source };
         let not_ours = |reason| DataDirectoryError::NotOurs { path: path.to_owned(), reason };
+        // A link that another user planted would choose the directory.
+        let is_planted = |it: &fs::Metadata| it.is_symlink() && ![own_user(), ROOT].contains(&it.uid());
+        if fs::symlink_metadata(path).is_ok_and(|it| is_planted(&it)) {
+            return Err(not_ours("is a symbolic link of another user"));
+        }
         DirBuilder::new().recursive(true).mode(OWNER_ONLY_DIRECTORY).create(path).map_err(at)?;
         let directory = File::open(path).map_err(at)?;
         let metadata = directory.metadata().map_err(at)?;
@@ -102,7 +125,7 @@ impl DataDirectory {
             return Err(not_ours("belongs to another user"));
         }
         // Either is there from the beginning, and a backup has the second.
-        let is_marked = [LOCK, DATABASE].iter().any(|name| {
+        let is_marked = [MARK, DATABASE].iter().any(|name| {
             fs::symlink_metadata(path.join(name)).is_ok_and(|it| it.is_file() && it.uid() == own_user())
         });
         if !is_marked && fs::read_dir(path).map_err(at)?.next().is_some() {
@@ -114,7 +137,7 @@ impl DataDirectory {
             directory.set_permissions(Permissions::from_mode(OWNER_ONLY_DIRECTORY)).map_err(at)?;
         }
         let opened = Self { path: path.to_owned() };
-        opened.make(LOCK)?;
+        opened.make(MARK)?;
         Ok(opened)
     }
 
@@ -123,13 +146,12 @@ impl DataDirectory {
     /// # Errors
     /// [`DataDirectoryError::InUse`] when another server is in.
     pub fn lock(&self) -> Result<Lock, DataDirectoryError> {
-        let file = self.make(LOCK)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Lock { _file: file }),
+        let at = |source| DataDirectoryError::Io { path: self.path.clone(), source };
+        let directory = File::open(&self.path).map_err(at)?;
+        match directory.try_lock() {
+            Ok(()) => Ok(Lock { _directory: directory }),
             Err(TryLockError::WouldBlock) => Err(DataDirectoryError::InUse { path: self.path.clone() }),
-            Err(TryLockError::Error(source)) => {
-                Err(DataDirectoryError::Io { path: self.path.join(LOCK), source })
-            }
+            Err(TryLockError::Error(source)) => Err(at(source)),
         }
     }
 
@@ -207,18 +229,47 @@ impl DataDirectory {
     }
 
     /// The deployment's key; made on first use. A database that was written under another key is of no
-    /// use without it, so none is made where there is a database.
+    /// use without it, so none is made where there is a database; and a key whose database is gone is not
+    /// used for an empty one, which would say that nothing was ever asked for.
     ///
     /// # Errors
-    /// As for [`DataDirectory::token_key`], and when the key of a database is missing.
+    /// As for [`DataDirectory::token_key`], and when the key of a database is missing, or a key's database.
     pub fn deployment_key(&self) -> Result<DeploymentKey, DataDirectoryError> {
         let path = self.path.join(DEPLOYMENT_KEY);
-        let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
-        if !is_there(&path) && is_there(&self.path.join(DATABASE)) {
-            let reason = "this key of the database is missing; restore it from a backup";
-            return Err(DataDirectoryError::Key { path, reason });
+        let is_there = |name: &str| fs::symlink_metadata(self.path.join(name)).is_ok();
+        match (is_there(DEPLOYMENT_KEY), self.has_database()) {
+            (true, true) => self.key(DEPLOYMENT_KEY).map(DeploymentKey::new),
+            (true, false) => {
+                self.key(DEPLOYMENT_KEY)?;
+                Err(DataDirectoryError::NoDatabase { path: self.path.join(DATABASE) })
+            }
+            (false, true) if !is_there(FIRST_DEPLOYMENT_KEY) => {
+                let reason = "this key of the database is missing; restore it from a backup";
+                Err(DataDirectoryError::Key { path, reason })
+            }
+            (false, _) => self.key(FIRST_DEPLOYMENT_KEY).map(DeploymentKey::new),
         }
-        self.key(DEPLOYMENT_KEY).map(DeploymentKey::new)
+    }
+
+    /// Whether there is a database with something in it. What the engine has not yet moved into the file
+    /// counts.
+    pub fn has_database(&self) -> bool {
+        let holds = |name: &str| fs::symlink_metadata(self.path.join(name)).is_ok_and(|it| it.len() > 0);
+        holds(DATABASE) || holds(DATABASE_LOG)
+    }
+
+    /// Keeps the deployment's key for good, now that its database has been made. Before that, a start that
+    /// is interrupted leaves nothing that anything depends on.
+    ///
+    /// # Errors
+    /// When the file cannot be renamed.
+    pub fn keep_deployment_key(&self) -> Result<(), DataDirectoryError> {
+        let first = self.path.join(FIRST_DEPLOYMENT_KEY);
+        let kept = match fs::rename(&first, self.path.join(DEPLOYMENT_KEY)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            renamed => renamed.and_then(|()| File::open(&self.path)?.sync_all()),
+        };
+        kept.map_err(|source| DataDirectoryError::Io { path: first, source })
     }
 
     fn key(&self, name: &str) -> Result<[u8; 32], DataDirectoryError> {
@@ -278,6 +329,7 @@ mod tests {
         let directory = DataDirectory::open(&path).unwrap();
         directory.token_key().unwrap();
         directory.deployment_key().unwrap();
+        directory.keep_deployment_key().unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o700);
         let files: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -350,7 +402,7 @@ mod tests {
             (DEPLOYMENT_KEY, |it| it.deployment_key().map(drop)),
             (DATABASE, |it| it.database().map(drop)),
             (BESIDE_DATABASE[0], |it| it.database().map(drop)),
-            (LOCK, |it| it.lock().map(drop)),
+            (MARK, |it| it.make(MARK).map(drop)),
         ];
         for (name, used) in uses {
             let parent = tempfile::tempdir().unwrap();
@@ -363,6 +415,9 @@ mod tests {
                 }
             };
             clear();
+            if name == DEPLOYMENT_KEY {
+                fs::write(parent.path().join(DATABASE), "something").unwrap();
+            }
             fs::write(&elsewhere, [7; 32]).unwrap();
             fs::set_permissions(&elsewhere, Permissions::from_mode(0o600)).unwrap();
             std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
@@ -408,5 +463,60 @@ mod tests {
         assert!(matches!(directory.lock(), Err(DataDirectoryError::InUse { .. })));
         drop(lock);
         directory.lock().unwrap();
+    }
+
+    #[test]
+    fn threat_70_a_link_that_another_user_planted_is_not_followed() {
+        // Only root can give a link away.
+        if own_user() != ROOT {
+            return;
+        }
+        let parent = tempfile::tempdir().unwrap();
+        let (target, link) = (parent.path().join("target"), parent.path().join("link"));
+        fs::create_dir(&target).unwrap();
+        fs::set_permissions(&target, Permissions::from_mode(0o755)).unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        DataDirectory::open(&link).unwrap();
+        fs::remove_file(target.join(MARK)).unwrap();
+        fs::set_permissions(&target, Permissions::from_mode(0o755)).unwrap();
+        std::os::unix::fs::lchown(&link, Some(12345), None).unwrap();
+        let refused = DataDirectory::open(&link).unwrap_err().to_string();
+        assert!(refused.contains("symbolic link of another user"), "{refused}");
+        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o755);
+        assert_eq!(fs::read_dir(&target).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_key_whose_database_is_gone_makes_no_empty_one() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = DataDirectory::open(parent.path()).unwrap();
+        let database = parent.path().join(DATABASE);
+        // A first start that was interrupted, anywhere, begins again with the same key.
+        directory.deployment_key().unwrap();
+        let key = fs::read(parent.path().join(FIRST_DEPLOYMENT_KEY)).unwrap();
+        directory.database().unwrap();
+        directory.deployment_key().unwrap();
+        fs::write(&database, "something").unwrap();
+        directory.deployment_key().unwrap();
+        directory.keep_deployment_key().unwrap();
+        assert_eq!(fs::read(parent.path().join(DEPLOYMENT_KEY)).unwrap(), key);
+        directory.deployment_key().unwrap();
+        directory.keep_deployment_key().unwrap();
+
+        fs::write(&database, "").unwrap();
+        for _ in 0..2 {
+            let refused = directory.deployment_key().unwrap_err().to_string();
+            assert!(refused.contains("missing or empty; restore it"), "{refused}");
+            let _ = fs::remove_file(&database);
+        }
+    }
+
+    #[test]
+    fn removing_a_file_lets_no_second_server_in() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = DataDirectory::open(parent.path()).unwrap();
+        let _lock = directory.lock().unwrap();
+        fs::remove_file(parent.path().join(MARK)).unwrap();
+        assert!(matches!(directory.lock(), Err(DataDirectoryError::InUse { .. })));
     }
 }

@@ -2,6 +2,7 @@
 
 use countersign_core::text::escaped_line;
 use std::fmt;
+use ureq::{Proxy, ProxyProtocol};
 use url::{Host, Url};
 
 /// A URL whose host is known to be this machine or is reached over https, so that a stranger on the way
@@ -109,9 +110,52 @@ impl Endpoint {
 
     /// The proxy of the environment on the way there. On the way to this machine there is none: a proxy would
     /// read the token that plain http carries, and could answer with keys of its own.
-    pub fn proxy(&self) -> Option<ureq::Proxy> {
-        if self.is_this_machine() { None } else { ureq::Proxy::try_from_env() }
+    ///
+    /// # Errors
+    /// When the environment names a proxy that cannot be used: the direct way may be one that was not meant.
+    pub fn proxy(&self) -> Result<Option<Proxy>, InvalidProxy> {
+        if self.is_this_machine() {
+            return Ok(None);
+        }
+        let set = |name: &'static str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let Some((variable, value)) = PROXIES.iter().find_map(|name| Some((*name, set(name)?))) else {
+            return Ok(None);
+        };
+        let exceptions = set("NO_PROXY").or_else(|| set("no_proxy")).unwrap_or_default();
+        let none = Proxy::builder(ProxyProtocol::Http);
+        let none = exceptions.split(',').fold(none, |none, host| none.no_proxy(host.trim())).build();
+        let uri = self.as_str().parse().map_err(|_| InvalidProxy { variable })?;
+        if none.is_ok_and(|none| none.is_no_proxy(&uri)) {
+            return Ok(None);
+        }
+        match Proxy::new(&value) {
+            Ok(proxy) if is_usable(&proxy) => Ok(Some(proxy)),
+            Ok(_) | Err(_) => Err(InvalidProxy { variable }),
+        }
     }
+}
+
+/// Whether a proxy speaks HTTP, at the port that is named: the library takes the usual one in place of one that
+/// there cannot be.
+fn is_usable(proxy: &Proxy) -> bool {
+    let is_http = matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
+    let host = proxy.uri().authority().map_or("", |authority| authority.as_str());
+    let port = host.rsplit(['@', ']']).next().and_then(|host| host.split_once(':'));
+    is_http && port.is_none_or(|(_, port)| port.parse::<u16>().is_ok())
+}
+
+/// The variables that name a proxy, the first that is set first.
+const PROXIES: [&str; 6] =
+    ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
+
+/// A variable of the environment does not name a proxy that can be used. Its value may hold a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{variable} is not the URL of an HTTP proxy (http:// or https://; SOCKS is not supported); correct it, or put \
+     the host into NO_PROXY"
+)]
+pub struct InvalidProxy {
+    variable: &'static str,
 }
 
 impl fmt::Display for Endpoint {
@@ -120,18 +164,28 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// A text that should be a URL as it may be printed: escaped, and without the user name and password.
+/// A text that should be a URL as it may be printed: escaped, and without what may be a secret: the user
+/// name and password, the query and the fragment.
 pub fn shown(text: &str) -> String {
     let (scheme, rest) = match text.split_once("//") {
         Some((scheme, rest)) => (format!("{scheme}//"), rest),
         None => (String::new(), text),
     };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    // A password may have a slash in it that its author forgot to encode.
-    match rest.rfind('@').filter(|at| *at < end || !rest[end..].contains("//")) {
-        Some(at) => escaped_line(&format!("{scheme}***{}", &rest[at..])),
-        None => escaped_line(text),
-    }
+    // A password may have characters in it that should have been encoded, so that the last `@` counts.
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some((_, host)) => ("***@", host),
+        None => ("", rest),
+    };
+    let end = rest.find(['?', '#']).map_or(rest.len(), |at| at + 1);
+    let hidden = if end < rest.len() { "***" } else { "" };
+    escaped_line(&format!("{scheme}{user}{}{hidden}", rest.get(..end).unwrap_or_default()))
+}
+
+/// Lines of a file as they may be printed: URLs in quotation marks without what may be a secret.
+pub fn without_passwords(line: &str) -> String {
+    let masked: Vec<_> =
+        line.split('"').map(|part| if part.contains("//") { shown(part) } else { part.to_owned() }).collect();
+    masked.join("\"")
 }
 
 #[cfg(test)]
@@ -162,7 +216,7 @@ mod tests {
             "https://１２７.0.0.1/",
         ] {
             let endpoint = Endpoint::parse(text).unwrap();
-            assert!(endpoint.is_this_machine() && endpoint.proxy().is_none(), "{text}");
+            assert!(endpoint.is_this_machine() && endpoint.proxy() == Ok(None), "{text}");
         }
         for text in [
             "https://localhost.example.com/",
@@ -233,10 +287,15 @@ mod tests {
             ("https://ann:sec/ret@example.com/x", "https://***@example.com/x"),
             ("https://ann:sec@ret@example.com", "https://***@example.com"),
             ("ann:secret@example.com", "***@example.com"),
+            ("https://example.com/?token=secret", "https://example.com/?***"),
+            ("https://example.com/#secret", "https://example.com/#***"),
+            ("https://ann:sec?ret@example.com", "https://***@example.com"),
             ("https://example.com/x", "https://example.com/x"),
             ("https://example.com/\u{1b}[2J", "https://example.com/\\u{1b}[2J"),
         ] {
             assert_eq!(shown(text), expected);
         }
+        let line = r#"url = "https://ann:secret@example.com/" # "mine""#;
+        assert_eq!(without_passwords(line), r#"url = "https://***@example.com/" # "mine""#);
     }
 }

@@ -4,6 +4,7 @@
 //! none is.
 
 use crate::application::Application;
+use crate::bodies::Room;
 use crate::connections::Connection;
 use crate::source_address::FORWARDED_FOR;
 use axum::Router;
@@ -32,19 +33,19 @@ use countersign_api::operations::withdraw::Withdraw;
 use countersign_api::problem::{Code, Problem};
 use countersign_api::routes::{self, Method, Route};
 use countersign_api::run::{self, Operation};
+use countersign_core::person::PersonId;
 use countersign_dynamodb::store::DynamoStore;
 use http_body_util::BodyExt as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 /// How much of a body that is too large is still taken in, so that its sender gets to read the
 /// answer: whoever writes into a closed connection sees only that it is closed.
 const DRAINED_BYTES: usize = 4 * 1024 * 1024;
 /// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How much of a body that is not looked at is taken in: the largest body that makes sense, and a bit.
 const LET_GO_BYTES: usize = 2 * MAX_BODY_BYTES;
 /// How long that may take.
@@ -133,16 +134,27 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
         let forwarded = texts(&parts.headers, FORWARDED_FOR);
         actor.source_ip = Some(app.trusted_proxies.source(peer.ip(), &forwarded));
     }
-    let (body, held) = if identity.is_ok() && O::ROUTE.body != routes::Body::None {
-        match take(&app, body).await {
-            Ok(taken) => taken,
-            Err(problem) => return respond(problem.into_reply(&correlation_id), &correlation_id),
+    let (body, held) = match &identity {
+        Ok(actor) if O::ROUTE.body != routes::Body::None => match take(&app, &actor.person, body).await {
+            Ok((body, room)) => (body, Some(room)),
+            Err(problem) => {
+                let (operation, code) = (O::ROUTE.operation, problem.code.as_str());
+                tracing::warn!(correlation_id, operation, code, "the body did not arrive");
+                return respond(problem.into_reply(&correlation_id), &correlation_id);
+            }
+        },
+        Ok(_) | Err(_) => {
+            if !parts.headers.contains_key(header::EXPECT) {
+                let_go(body).await;
+            }
+            (Vec::new(), None)
         }
-    } else {
-        if !parts.headers.contains_key(header::EXPECT) {
-            let_go(body).await;
+    };
+    let identity = match identity {
+        Err(problem) if !app.refusal_log.has_line() => {
+            return respond(problem.into_reply(&correlation_id), &correlation_id);
         }
-        (Vec::new(), None)
+        identity => identity,
     };
     let call = Call {
         correlation_id: correlation_id.clone(),
@@ -199,17 +211,16 @@ fn joined(headers: &HeaderMap, name: &str, separator: &str) -> Option<String> {
     (!values.is_empty()).then(|| values.join(separator))
 }
 
-/// The body of somebody who is known, and the permit to keep it in memory.
+/// The body of a caller who is known, and the room that it takes.
 ///
 /// # Errors
 /// When it does not come in time, or breaks off; or when too many are on their way.
-async fn take(app: &Application, body: Body) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Problem> {
-    let permit = timeout(BODY_TIMEOUT, Arc::clone(&app.bodies).acquire_owned()).await;
-    let Ok(Ok(permit)) = permit else {
+async fn take(app: &Application, caller: &PersonId, body: Body) -> Result<(Vec<u8>, Room), Problem> {
+    let Ok(Some(room)) = timeout(BODY_TIMEOUT, app.bodies.room(caller)).await else {
         return Err(Problem::new(Code::StoreUnavailable, "too many bodies are on their way; try again"));
     };
     match timeout(BODY_TIMEOUT, read_body(body)).await {
-        Ok(Ok(body)) => Ok((body, Some(permit))),
+        Ok(Ok(body)) => Ok((body, room)),
         Ok(Err(_)) => Err(Problem::new(Code::MalformedJson, "the body broke off")),
         Err(_) => Err(Problem::new(Code::MalformedJson, "the body did not arrive in time")),
     }

@@ -1,12 +1,16 @@
 //! An issuer's keys: from a file or over https, and again when a token names a key we do not have.
 
 use crate::arguments::IssuerArguments;
-use crate::endpoint::{self, Endpoint};
+use crate::endpoint::{self, Endpoint, InvalidEndpoint};
+use crate::private_file;
 use countersign_core::actor::Channel;
+use countersign_core::text::escaped_line;
 use countersign_host::text_file;
 use countersign_identity::claims::ClaimNames;
 use countersign_identity::key_set::KeySet;
 use countersign_identity::token::{Keys, Verifier};
+use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 /// The most that is read of an issuer's answer, in bytes.
@@ -72,9 +76,11 @@ impl KeySource {
     fn read_keys(&self) -> Result<KeySet, String> {
         let text = match self {
             Self::File(path) => {
-                text_file::read_to_string(path).map_err(|error| format!("--jwks {path}: {error}"))?
+                let named = |error: &dyn fmt::Display| format!("--jwks {}: {error}", escaped_line(path));
+                private_file::check_trusted(Path::new(path)).map_err(|error| named(&error))?;
+                text_file::read_to_string(path).map_err(|error| named(&error))?
             }
-            Self::Url(url) => fetch(&endpoint_of("--jwks", url)?)?,
+            Self::Url(url) => fetch(&parsed("--jwks", url, Endpoint::parse)?)?,
             Self::Discovery(issuer) => fetch(&keys_endpoint(issuer)?)?,
         };
         KeySet::read(&text).map_err(|error| format!("the issuer's keys cannot be read: {error}"))
@@ -83,8 +89,8 @@ impl KeySource {
 
 /// Where an issuer says that its keys are.
 fn keys_endpoint(issuer: &str) -> Result<Endpoint, String> {
-    let of_issuer = endpoint_of("--oidc-issuer", issuer)?;
-    let url = endpoint_of("--oidc-issuer", &discovery_url(issuer))?;
+    let of_issuer = parsed("--oidc-issuer", issuer, Endpoint::parse_base)?;
+    let url = parsed("--oidc-issuer", &discovery_url(issuer), Endpoint::parse_base)?;
     let metadata: serde_json::Value =
         serde_json::from_str(&fetch(&url)?).map_err(|error| format!("{url}: {error}"))?;
     let text = |name: &str| metadata.get(name).and_then(serde_json::Value::as_str);
@@ -94,31 +100,37 @@ fn keys_endpoint(issuer: &str) -> Result<Endpoint, String> {
         return Err(format!("{url} describes another issuer, {named}"));
     }
     let keys = text("jwks_uri").ok_or_else(|| format!("{url} names no jwks_uri"))?;
-    let keys = endpoint_of(&format!("{url}: jwks_uri"), keys)?;
+    // The query names a tenant or policy at some issuers.
+    let keys = parsed(&format!("{url}: jwks_uri"), keys, Endpoint::parse)?;
     if of_issuer.may_name(&keys) {
         Ok(keys)
     } else {
-        Err(format!("{url}: jwks_uri {keys} is on this machine"))
+        Err(format!("{url}: jwks_uri {} is on this machine", endpoint::shown(keys.as_str())))
     }
 }
 
-fn endpoint_of(name: &str, url: &str) -> Result<Endpoint, String> {
-    Endpoint::parse_base(url).map_err(|rule| format!("{name} {}: {rule}", endpoint::shown(url)))
+fn parsed(
+    name: &str,
+    url: &str,
+    parse: impl FnOnce(&str) -> Result<Endpoint, InvalidEndpoint>,
+) -> Result<Endpoint, String> {
+    parse(url).map_err(|rule| format!("{name} {}: {rule}", endpoint::shown(url)))
 }
 
 /// Gets a document.
 fn fetch(url: &Endpoint) -> Result<String, String> {
+    let shown = endpoint::shown(url.as_str());
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(TIMEOUT))
         .max_redirects(0)
-        .proxy(url.proxy())
+        .proxy(url.proxy().map_err(|error| error.to_string())?)
         .build()
         .into();
     agent
         .get(url.as_str())
         .call()
         .and_then(|mut answer| answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string())
-        .map_err(|error| format!("{url}: {error}"))
+        .map_err(|error| format!("{shown}: {}", escaped_line(&error.to_string())))
 }
 
 /// Where an issuer describes itself (OpenID Connect Discovery 1.0 section 4).

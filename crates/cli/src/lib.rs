@@ -14,6 +14,7 @@ pub mod token;
 pub mod verify;
 
 pub mod application;
+pub mod bodies;
 pub mod connections;
 pub mod http;
 pub mod listener;
@@ -30,6 +31,7 @@ pub mod exit;
 pub mod issuer;
 pub mod logging;
 pub mod private_file;
+pub mod refusal_log;
 pub mod source_address;
 mod stopped_service;
 pub mod tls;

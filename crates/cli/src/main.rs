@@ -6,7 +6,9 @@ use countersign::client::{
 };
 use countersign::exit::{Exit, Style};
 use countersign::{outbox, policy, serve, token, verify};
-use countersign_core::text::must_be_escaped;
+use countersign_core::text::{escaped_line, must_be_escaped};
+use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -14,7 +16,7 @@ fn main() -> ExitCode {
     complete::answer_shell();
     let words: Vec<_> = std::env::args_os().collect();
     let style = Style::asked_for(&words);
-    match Arguments::read(&words).map_err(|error| usage(&error, style)).map(run) {
+    match Arguments::read(&words).map_err(|error| usage(&error, &words, style)).map(run) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(exit)) => {
             exit.tell(style);
@@ -26,12 +28,19 @@ fn main() -> ExitCode {
 
 /// Help and versions are printed; what makes no sense is told. Both may name words of the command line,
 /// which may be somebody else's text.
-fn usage(error: &clap::Error, style: Style) -> ExitCode {
-    let text = error.render().to_string();
+fn usage(error: &clap::Error, words: &[OsString], style: Style) -> ExitCode {
+    // A word with line breaks in it would make lines of its own.
+    let broken = words.iter().map(|word| word.to_string_lossy()).filter(|word| word.contains('\n'));
+    let text =
+        broken.fold(error.render().to_string(), |text, word| text.replace(&*word, &escaped_line(&word)));
     let is_plain = text.chars().all(|c| c == '\n' || !must_be_escaped(c));
     if !error.use_stderr() || (style == Style::Text && is_plain) {
         // Nothing is left to do if it cannot be written.
-        let _ = error.print();
+        let _ = if text == error.render().to_string() {
+            error.print()
+        } else {
+            writeln!(std::io::stderr(), "{}", text.trim_end())
+        };
     } else {
         let message = text.trim_end().trim_start_matches("error: ").to_owned();
         Exit::usage(message).tell(style);

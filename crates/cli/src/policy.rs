@@ -18,6 +18,7 @@ use countersign_host::policy::{
     ACCESS_FILE, BUNDLED, PolicyFiles, Warning, check, check_clock, lint_access, read_cases, write_first,
 };
 use countersign_host::system::SystemHost;
+use countersign_host::text_file;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -441,7 +442,7 @@ fn indented(text: &mut String, indent: usize, columns: usize, message: &str) {
 }
 
 fn text_of(path: &Path) -> String {
-    path.display().to_string()
+    text_file::shown(path)
 }
 
 /// A file of a policy, as findings name it.

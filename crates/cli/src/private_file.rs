@@ -6,6 +6,7 @@
 use countersign_host::text_file;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -35,6 +36,12 @@ pub enum Unsuitable {
     /// Planted, or left by another user.
     #[error("belongs to another user; run chown on it, or make a file of your own")]
     Owner,
+    /// Everybody may change it.
+    #[error("everybody can change it (mode {mode:04o}); run chmod o-w on it")]
+    Writable {
+        /// What they may.
+        mode: u32,
+    },
     /// Others may do more than they should.
     #[error("others can read or change it (mode {mode:04o}); run chmod 600 on it")]
     Mode {
@@ -64,8 +71,43 @@ pub fn read(path: &Path) -> Result<String, Unsuitable> {
 /// # Errors
 /// As for [`read`].
 pub fn read_linked(path: &Path) -> Result<String, Unsuitable> {
-    check_owner(&fs::symlink_metadata(path)?)?;
+    check_links(path)?;
     text_of(open(OpenOptions::new().read(true), path, OFlags::empty())?)
+}
+
+/// Each link on the way to a file must be one that read_linked follows. How many there may be is Linux's own
+/// number (path_resolution(7)).
+fn check_links(path: &Path) -> Result<(), Unsuitable> {
+    const MAX_LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..=MAX_LINKS {
+        let metadata = fs::symlink_metadata(&path)?;
+        check_owner(&metadata)?;
+        if !metadata.is_symlink() {
+            return Ok(());
+        }
+        let target = fs::read_link(&path)?;
+        path = path.parent().map_or_else(|| target.clone(), |parent| parent.join(&target));
+    }
+    Err(Unsuitable::Link)
+}
+
+/// A file that need not be secret, but decides what the program trusts: it must be this user's or root's, and
+/// not everybody's to change. That a group may change it is its owner's decision.
+///
+/// # Errors
+/// When it is not, or is no regular file.
+pub fn check_trusted(path: &Path) -> Result<(), Unsuitable> {
+    check_links(path)?;
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(Unsuitable::Kind);
+    }
+    check_owner(&metadata)?;
+    match metadata.mode() & 0o777 {
+        mode if mode & 0o002 != 0 => Err(Unsuitable::Writable { mode }),
+        _ => Ok(()),
+    }
 }
 
 fn text_of(mut file: File) -> Result<String, Unsuitable> {
@@ -81,6 +123,8 @@ fn open(options: &mut OpenOptions, path: &Path, flags: OFlags) -> Result<File, U
     let opened = options.custom_flags(flags).open(path);
     let file = opened.map_err(|error| match Errno::from_io_error(&error) {
         Some(Errno::LOOP) => Unsuitable::Link,
+        // A socket.
+        Some(Errno::NXIO) => Unsuitable::Kind,
         _ => Unsuitable::Io(error),
     })?;
     let metadata = file.metadata()?;
@@ -125,6 +169,28 @@ pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
         return Err(error);
     }
     File::open(parent)?.sync_all()
+}
+
+/// Removes what a [`write`] of this file left that was killed in the middle. To be called under the lock that
+/// all who write it hold.
+///
+/// # Errors
+/// When something is there and cannot be removed.
+pub fn remove_unfinished(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Some(stem) = path.file_stem() else { return Ok(()) };
+    let is_unfinished = |name: &OsStr| {
+        let rest = name.as_encoded_bytes().strip_prefix(stem.as_encoded_bytes());
+        let suffix = rest.and_then(|rest| rest.strip_prefix(b".new-"));
+        suffix.is_some_and(|suffix| suffix.len() == 16 && suffix.iter().all(u8::is_ascii_hexdigit))
+    };
+    for entry in fs::read_dir(parent)? {
+        let entry = entry?;
+        if is_unfinished(&entry.file_name()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes a directory that only its owner can enter. One that is there stays as it is: it may be
@@ -235,5 +301,64 @@ mod tests {
         write(&link, b"after").unwrap();
         assert!(!fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!((read(&link).unwrap(), read(&path).unwrap()), ("after".to_owned(), "text".to_owned()));
+    }
+
+    #[test]
+    fn threat_70_what_decides_whom_to_trust_is_not_everybodys_to_change() {
+        let (home, path) = home();
+        for mode in [0o400, 0o600, 0o644, 0o664, 0o755] {
+            set_mode(&path, mode);
+            check_trusted(&path).unwrap();
+        }
+        for mode in [0o666, 0o602, 0o777] {
+            set_mode(&path, mode);
+            assert!(check_trusted(&path).unwrap_err().to_string().contains("chmod o-w"), "{mode:o}");
+        }
+        assert!(matches!(check_trusted(home.path()).unwrap_err(), Unsuitable::Kind));
+        set_mode(&path, 0o644);
+        if rustix::process::geteuid().as_raw() == ROOT {
+            chown(&path, Some(12345), None).unwrap();
+            assert!(matches!(check_trusted(&path).unwrap_err(), Unsuitable::Owner));
+        }
+    }
+
+    #[test]
+    fn threat_70_each_link_of_a_chain_is_looked_at() {
+        let (home, path) = home();
+        let (first, second) = (home.path().join("first"), home.path().join("second"));
+        symlink(&path, &second).unwrap();
+        symlink("second", &first).unwrap();
+        assert_eq!(read_linked(&first).unwrap(), "text");
+        if rustix::process::geteuid().as_raw() == ROOT {
+            std::os::unix::fs::lchown(&second, Some(12345), None).unwrap();
+            assert!(matches!(read_linked(&first).unwrap_err(), Unsuitable::Owner));
+            assert!(matches!(check_trusted(&first).unwrap_err(), Unsuitable::Owner));
+        }
+        let circle = home.path().join("circle");
+        symlink("circle", &circle).unwrap();
+        assert!(matches!(read_linked(&circle).unwrap_err(), Unsuitable::Link));
+    }
+
+    #[test]
+    fn threat_70_a_socket_is_named_as_what_it_is() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        assert!(matches!(read(&path).unwrap_err(), Unsuitable::Kind));
+        assert!(matches!(read_linked(&path).unwrap_err(), Unsuitable::Kind));
+    }
+
+    #[test]
+    fn what_a_killed_write_left_is_removed_and_nothing_else() {
+        let (home, path) = home();
+        let left = home.path().join("file.new-0123456789abcdef");
+        let others = ["file.new-xyz", "other.new-0123456789abcdef", "file.new-0123456789abcdef0"];
+        fs::write(&left, "secret").unwrap();
+        for other in others {
+            fs::write(home.path().join(other), "").unwrap();
+        }
+        remove_unfinished(&path).unwrap();
+        assert!(!left.exists() && path.exists());
+        assert!(others.iter().all(|other| home.path().join(other).exists()));
     }
 }

@@ -10,13 +10,18 @@ use crate::outbox_log::OutboxLog;
 use crate::source_address::TrustedProxies;
 use crate::sweeps::Sweep;
 use crate::tls::Certificates;
-use crate::{issuer, logging};
+use crate::{issuer, logging, private_file};
 use countersign_app::host::Host as _;
+use countersign_core::policy::Policy;
+use countersign_core::text::escaped_line;
+use countersign_core::timestamp::Timestamp;
 use countersign_embedded::Embedded;
 use countersign_host::policy;
 use countersign_host::system::SystemHost;
+use countersign_host::text_file;
 use countersign_identity::token::Verifier;
 use rustix::process::{Resource, getrlimit};
+use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -57,7 +62,7 @@ async fn serve(arguments: ServeArguments) -> Result<(), String> {
     // Everything that can be wrong with the configuration is found before anything is opened.
     let certificates = Certificates::read(&arguments)?;
     check_reach(&arguments)?;
-    let policy = policy::load(arguments.policy_dir.as_deref(), SystemHost::default().now())?;
+    let policy = trusted_policy(arguments.policy_dir.as_deref(), SystemHost::default().now())?;
     let issuer = issuer::configured(&arguments.issuer)?;
 
     let directory = DataDirectory::open(&arguments.data.data_dir).map_err(|error| error.to_string())?;
@@ -71,11 +76,12 @@ async fn serve(arguments: ServeArguments) -> Result<(), String> {
     };
     let deployment_key = directory.deployment_key().map_err(|error| error.to_string())?;
     let database = directory.database().map_err(|error| error.to_string())?;
-    let embedded = Embedded::open(&database).map_err(|error| error.to_string())?;
+    let embedded = Embedded::open(&database).map_err(|error| escaped_line(&error.to_string()))?;
     let client = countersign_embedded::client(embedded);
     let host = Arc::new(SystemHost::default());
     let proxies = TrustedProxies::new(arguments.trusted_proxies.clone());
     let application = Application::new(client, policy, deployment_key, authenticator, proxies, host).await?;
+    directory.keep_deployment_key().map_err(|error| error.to_string())?;
 
     let (listener, address) = bind(arguments.listen).await?;
     let mut signals = Signals::listen()?;
@@ -97,6 +103,7 @@ async fn serve(arguments: ServeArguments) -> Result<(), String> {
     announce(&format!("listening on {scheme}://{address}"))?;
     let mut keys = tokio::time::interval(KEYS_INTERVAL);
     let mut validity = tokio::time::interval(VALIDITY_INTERVAL);
+    let mut minute = tokio::time::interval(Duration::from_secs(60));
     loop {
         // A part that ends by itself takes the whole down, for somebody to notice and start again.
         tokio::select! {
@@ -109,6 +116,7 @@ async fn serve(arguments: ServeArguments) -> Result<(), String> {
                     certificates.check_validity(application.dependencies().host.now());
                 }
             }
+            _ = minute.tick() => application.refusal_log.end_minute(),
             _ = keys.tick() => {
                 let (authenticator, host) = (Arc::clone(&application.authenticator), application.dependencies());
                 tokio::spawn(async move { authenticator.renew_keys(host.host.elapsed()).await });
@@ -128,10 +136,24 @@ async fn serve(arguments: ServeArguments) -> Result<(), String> {
     Ok(())
 }
 
+/// The policy that is to be in force: its files must be this user's or root's, and not everybody's to change.
+fn trusted_policy(directory: Option<&Path>, now: Timestamp) -> Result<Policy, String> {
+    // What is wrong with a directory that cannot be read is said by who reads it.
+    for entry in directory.and_then(|directory| fs::read_dir(directory).ok()).into_iter().flatten().flatten()
+    {
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == "cedar" || extension == "toml") {
+            private_file::check_trusted(&path)
+                .map_err(|error| format!("{}: {error}", text_file::shown(&path)))?;
+        }
+    }
+    policy::load(directory, now)
+}
+
 /// Reads the policy and the certificates again. Either all of it is in force afterwards, or what was.
 fn reload(policy_dir: Option<&Path>, certificates: Option<&Certificates>, application: &Application) {
     // Files are read on this thread: no call waits for it, and a signal is rare.
-    let read = policy::load(policy_dir, application.dependencies().host.now())
+    let read = trusted_policy(policy_dir, application.dependencies().host.now())
         .and_then(|policy| Ok((policy, certificates.map(Certificates::read_again).transpose()?)));
     match read {
         Ok((policy, loaded)) => {

@@ -63,7 +63,7 @@ impl Certificates {
     /// Logs that a certificate is not valid, if so: every client will refuse it.
     pub fn check_validity(&self, now: Timestamp) {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        let file = self.chain_path.display();
+        let file = text_file::shown(&self.chain_path);
         if current.not_after < now {
             tracing::error!(%file, not_after = %current.not_after, "the certificate has expired");
         } else if current.not_before > now {
@@ -103,5 +103,5 @@ fn load(chain_path: &Path, key_path: &Path) -> Result<Loaded, String> {
 }
 
 fn at(path: &Path, error: impl std::fmt::Display) -> String {
-    format!("{}: {error}", path.display())
+    format!("{}: {error}", text_file::shown(path))
 }

@@ -111,8 +111,8 @@ async fn of_store(
 
 /// The events that a file of published documents names. Lines about anything else are passed over.
 fn published(path: &Path) -> Result<Vec<Published>, Exit> {
-    let text =
-        text_file::read_to_string(path).map_err(|error| format!("--log {}: {error}", path.display()))?;
+    let text = text_file::read_to_string(path)
+        .map_err(|error| format!("--log {}: {error}", text_file::shown(path)))?;
     let read = |line: &str| {
         let document: Value = serde_json::from_str(line).ok()?;
         let member = |name: &str| document.get(name).and_then(Value::as_str);

@@ -10,6 +10,7 @@ use countersign::client::oidc::{Client, Pace};
 use countersign::client::profile::{Settings, TokenSource};
 use countersign::client::secret::Secret;
 use countersign::client::token_store::TokenStore;
+use countersign::endpoint::Endpoint;
 use countersign_core::timestamp::Timestamp;
 use countersign_identity::token::LocalKey;
 use serde_json::{Value, json};
@@ -169,8 +170,11 @@ impl Home {
             store: TokenStore::at(&directory.path().join("tokens")),
             _directory: directory,
             name: ProfileName::parse("prod").unwrap(),
-            client: Client::new(&profile, agent(None, Duration::from_secs(5), "http://127.0.0.1").unwrap())
-                .unwrap(),
+            client: Client::new(
+                &profile,
+                agent(None, Duration::from_secs(5), &Endpoint::parse("http://127.0.0.1").unwrap()).unwrap(),
+            )
+            .unwrap(),
             pace: FakePace::default(),
             out: Vec::new(),
         }
@@ -316,4 +320,72 @@ fn the_doctor_finds_what_is_wrong_and_nothing_else() {
     assert_eq!(problems(&examined(&content.url, &["developer"], -60)), ["clock"]);
     assert_eq!(problems(&examined(&service(401).url, &["developer"], 0)), ["accepted"]);
     assert_eq!(problems(&examined("http://example.com", &["developer"], 0)), ["url", "service"]);
+}
+
+/// THREATS 69.
+#[test]
+fn threat_69_a_renewal_by_another_kind_of_token_is_not_kept() {
+    let token = |more: serde_json::Value| {
+        move |url: &str| {
+            let mut claims = json!({"iss": url, "aud": "cli", "sub": "1", "email": "ann@example.com",
+                "exp": NOW_SECONDS + 3600});
+            claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            format!("e30.{}.c2ln", base64url(claims.to_string().as_bytes()))
+        }
+    };
+    for (name, other) in [
+        ("aud", json!({"aud": "other"})),
+        ("iss", json!({"iss": "https://other"})),
+        ("sub", json!({"sub": "bob"})),
+    ] {
+        for member in ["id_token", "access_token"] {
+            let other = token(other.clone());
+            let issuer = issuer(move |url| {
+                vec![
+                    (200, json!({"id_token": id_token(url, 10), "refresh_token": "r1"})),
+                    (200, json!({(member): other(url)})),
+                ]
+            });
+            let mut home = Home::at(&issuer);
+            home.log_in().unwrap();
+            let login = home.store.read(&home.name).unwrap().unwrap();
+            let exit = home.client.renew(&login, home.pace.now()).unwrap_err();
+            assert_ne!(exit.code, 0, "{name} {member}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_is_no_answer_of_an_issuer_ends_the_login_at_once() {
+    for answer in [
+        (404, json!({})),
+        (302, json!({})),
+        (500, json!("no")),
+        (200, json!({"id_token": 1})),
+        (200, json!([])),
+    ] {
+        let said = format!("status {}", answer.0);
+        let issuer = issuer(move |_| vec![answer.clone()]);
+        let mut home = Home::at(&issuer);
+        let exit = home.log_in().unwrap_err();
+        assert!(exit.code == 1 && exit.message.contains(&said), "{exit:?}");
+        assert_eq!(home.pace.pauses.borrow().len(), 1);
+    }
+}
+
+#[test]
+fn a_token_without_a_subject_or_that_no_header_takes_is_not_kept() {
+    for odd in [
+        |url: &str| format!("{}\r\nX: S", id_token(url, 3600)),
+        |url: &str| {
+            let claims =
+                json!({"iss": url, "aud": "cli", "email": "ann@example.com", "exp": NOW_SECONDS + 3600});
+            format!("e30.{}.c2ln", base64url(claims.to_string().as_bytes()))
+        },
+    ] {
+        let issuer = issuer(move |url| vec![(200, json!({"id_token": odd(url)}))]);
+        let mut home = Home::at(&issuer);
+        assert_eq!(home.log_in().unwrap_err().code, 1);
+        assert_eq!(home.store.read(&home.name).unwrap(), None);
+    }
 }

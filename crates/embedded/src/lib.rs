@@ -31,8 +31,19 @@ const TARGET_PREFIX: &str = "DynamoDB_20120810.";
 
 /// The engine cannot be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("the embedded database cannot be opened: {0}")]
-pub struct OpenError(String);
+pub enum OpenError {
+    /// Another program's file, or a damaged one.
+    #[error("{0} is not a database, or is damaged; restore it from a backup")]
+    NotADatabase(String),
+    /// The engine says no.
+    #[error("the database {path} cannot be opened: {reason}")]
+    Refused {
+        /// Which.
+        path: String,
+        /// Why, in the engine's words.
+        reason: String,
+    },
+}
 
 /// An embedded database, as a transport of the SDK.
 #[derive(Clone)]
@@ -48,8 +59,16 @@ impl Embedded {
     /// # Errors
     /// When the file is not a database or cannot be written.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let path = path.to_str().ok_or_else(|| OpenError("its path is not UTF-8".to_owned()))?;
-        let database = Database::new(path).map_err(|error| OpenError(error.to_string()))?;
+        let shown = path.display().to_string();
+        let refused = |reason: String| OpenError::Refused { path: shown.clone(), reason };
+        let path = path.to_str().ok_or_else(|| refused("its path is not UTF-8".to_owned()))?;
+        let database = Database::new(path).map_err(|error| match error.to_string() {
+            // The engine has no type for it, and goes on about options of its own build.
+            reason if reason.contains("not a valid SQLite database") => {
+                OpenError::NotADatabase(shown.clone())
+            }
+            reason => refused(reason),
+        })?;
         Ok(Self { database, is_blocking: true })
     }
 
@@ -58,7 +77,10 @@ impl Embedded {
     /// # Errors
     /// When the engine does not start.
     pub fn in_memory() -> Result<Self, OpenError> {
-        let database = Database::memory().map_err(|error| OpenError(error.to_string()))?;
+        let database = Database::memory().map_err(|error| OpenError::Refused {
+            path: "in memory".to_owned(),
+            reason: error.to_string(),
+        })?;
         Ok(Self { database, is_blocking: false })
     }
 }

@@ -22,6 +22,9 @@ const TALKATIVE: [&str; 10] = [
     "ureq",
 ];
 
+/// Libraries that warn of what strangers send, once for each time: the connections of `serve` count it.
+const WARNS_OF_STRANGERS: [&str; 2] = ["h2", "hyper"];
+
 /// A layer of the Lambda runtime that prints every error a function answers with: ours have been
 /// logged where they were found.
 const REPEATS: &str = "lambda_runtime::layers::panic";
@@ -53,6 +56,7 @@ where
         let is_of = |name: &str| metadata.target().split("::").next() == Some(name);
         metadata.target() != REPEATS
             && (*metadata.level() <= LevelFilter::WARN || !TALKATIVE.into_iter().any(is_of))
+            && (*metadata.level() <= LevelFilter::ERROR || !WARNS_OF_STRANGERS.into_iter().any(is_of))
     });
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(writer);
     tracing_subscriber::registry()

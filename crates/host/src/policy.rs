@@ -1,5 +1,6 @@
 //! The policy in force: what comes with the program, or a directory in its place.
 
+use crate::text_file;
 pub use countersign_cedar::Warning;
 use countersign_cedar::{CedarAccess, InvalidAccess};
 use countersign_core::cases;
@@ -133,19 +134,20 @@ pub fn write_first(directory: &Path) -> Result<[&'static str; 4], String> {
         (ACCESS_FILE, BUNDLED.access),
         (cases::FILE, BUNDLED_CASES),
     ];
-    std::fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    std::fs::create_dir_all(directory)
+        .map_err(|error| format!("{}: {error}", text_file::shown(directory)))?;
     let is_there = |name: &&str| std::fs::symlink_metadata(directory.join(name)).is_ok();
     if let Some(name) = files.map(|(name, _)| name).iter().find(|name| is_there(name)) {
         let path = directory.join(name);
         return Err(format!(
             "{} is there already, and is not replaced: name another directory",
-            path.display()
+            text_file::shown(&path)
         ));
     }
     for (name, text) in files {
         let path = directory.join(name);
         let written = File::create_new(&path).and_then(|mut file| file.write_all(text.as_bytes()));
-        written.map_err(|error| format!("{}: {error}", path.display()))?;
+        written.map_err(|error| format!("{}: {error}", text_file::shown(&path)))?;
     }
     Ok(files.map(|(name, _)| name))
 }
@@ -162,7 +164,7 @@ pub fn read_cases(directory: &Path) -> Result<String, String> {
 }
 
 fn check_directory(directory: &Path) -> Result<(), String> {
-    let shown = directory.display();
+    let shown = text_file::shown(directory);
     match std::fs::metadata(directory) {
         Ok(found) if found.is_dir() => Ok(()),
         Ok(_) => Err(format!("{shown} is not a directory")),
@@ -175,7 +177,7 @@ fn check_directory(directory: &Path) -> Result<(), String> {
 
 /// The text of a file, as it is: its bytes name the policy.
 fn read_text(path: &Path) -> Result<String, String> {
-    let refused = |rule: &dyn fmt::Display| format!("{}: {rule}", path.display());
+    let refused = |rule: &dyn fmt::Display| format!("{}: {rule}", text_file::shown(path));
     let unreadable = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => refused(&"is not there"),
         _ => refused(&error),
@@ -193,7 +195,7 @@ fn read_text(path: &Path) -> Result<String, String> {
     }
     let at = |before: &[u8], rule: &str| {
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        format!("{}:{line}: {rule}", path.display())
+        format!("{}:{line}: {rule}", text_file::shown(path))
     };
     let text = String::from_utf8(bytes).map_err(|error| {
         let (before, _) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
@@ -210,7 +212,7 @@ fn read_text(path: &Path) -> Result<String, String> {
     match hidden(&text) {
         Some((line, column, c)) => Err(format!(
             "{}:{line}:{column}: has {}, which hides from a reader what stands there: take it out",
-            path.display(),
+            text_file::shown(path),
             named(c)
         )),
         None => Ok(text),
@@ -250,7 +252,7 @@ fn named(c: char) -> String {
 /// An error of a policy's texts, with the paths of a directory's files.
 pub fn in_directory(directory: &Path, error: &PolicyError) -> String {
     let lines: Vec<_> =
-        error.to_string().lines().map(|line| directory.join(line).display().to_string()).collect();
+        error.to_string().lines().map(|line| text_file::shown(&directory.join(line))).collect();
     lines.join("\n")
 }
 

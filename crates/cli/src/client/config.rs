@@ -12,6 +12,7 @@ use crate::endpoint::{self, Endpoint};
 use crate::exit::Exit;
 use crate::private_file;
 use countersign_core::text::{escaped_line, escaped_lines};
+use countersign_host::text_file;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -123,14 +124,14 @@ fn text_of(path: &Path) -> Result<String, Exit> {
     match private_file::read(path) {
         Ok(text) => Ok(text),
         Err(error) if error.is_not_found() => Ok(String::new()),
-        Err(error) => Err(Exit::usage(format!("{}: {error}", escaped_line(&path.display().to_string())))),
+        Err(error) => Err(Exit::usage(format!("{}: {error}", text_file::shown(path)))),
     }
 }
 
 fn refused(path: &Path, text: &str, span: Option<std::ops::Range<usize>>, message: &str) -> Exit {
     let before = span.and_then(|span| text.as_bytes().get(..span.start));
     let line = 1 + before.map_or(0, |before| before.iter().filter(|b| **b == b'\n').count());
-    Exit::usage(format!("{}:{line}: {}", path.display(), escaped_line(message)))
+    Exit::usage(format!("{}:{line}: {}", text_file::shown(path), escaped_line(message)))
 }
 
 /// `countersign config`.
@@ -143,16 +144,16 @@ pub fn run(arguments: &ConfigArguments) -> Result<(), Exit> {
         Exit::usage("there is no home: set HOME, XDG_CONFIG_HOME or COUNTERSIGN_CONFIG".to_owned())
     })?;
     match &arguments.command {
-        ConfigCommand::Path => Terminal::plain().print(&path.display().to_string()),
+        ConfigCommand::Path => Terminal::plain().print(&text_file::shown(&path)),
         ConfigCommand::Show => {
             let text = text_of(&path)?;
             Config::parse(&path, &text)?;
-            let lines: Vec<_> = escaped_lines(&text).collect();
+            let lines: Vec<_> = escaped_lines(&text).map(|line| endpoint::without_passwords(&line)).collect();
             Terminal::plain().print(&lines.join("\n"))
         }
         ConfigCommand::SetProfile(arguments) => {
             edit(&path, |document| set_profile(document, arguments))?;
-            Terminal::plain().print(&format!("profile {} is in {}", arguments.name, path.display()))
+            Terminal::plain().print(&format!("profile {} is in {}", arguments.name, text_file::shown(&path)))
         }
         ConfigCommand::Use { name } => {
             edit(&path, |document| use_profile(document, &path, name))?;
@@ -166,9 +167,8 @@ pub fn run(arguments: &ConfigArguments) -> Result<(), Exit> {
 /// # Errors
 /// When the file cannot be understood before or after the change; it is then as it was.
 pub fn edit(path: &Path, change: impl FnOnce(&mut DocumentMut) -> Result<(), Exit>) -> Result<(), Exit> {
-    let at = |path: &Path, error: &dyn fmt::Display| {
-        Exit::from(format!("{}: {error}", escaped_line(&path.display().to_string())))
-    };
+    let at =
+        |path: &Path, error: &dyn fmt::Display| Exit::from(format!("{}: {error}", text_file::shown(path)));
     let lock = path.with_extension("lock");
     // Two commands at once must not undo each other's change.
     let _lock = private_file::lock(&lock).map_err(|error| at(&lock, &error))?;
@@ -179,7 +179,9 @@ pub fn edit(path: &Path, change: impl FnOnce(&mut DocumentMut) -> Result<(), Exi
     change(&mut document)?;
     let text = document.to_string();
     Config::parse(path, &text)?;
-    private_file::write(path, text.as_bytes()).map_err(|error| at(path, &error))
+    private_file::write(path, text.as_bytes())
+        .and_then(|()| private_file::remove_unfinished(path))
+        .map_err(|error| at(path, &error))
 }
 
 /// Makes a profile the default one.
@@ -191,7 +193,7 @@ fn use_profile(document: &mut DocumentMut, path: &Path, name: &ProfileName) -> R
     if !profiles.is_some_and(|profiles| profiles.contains_key(name.as_str())) {
         return Err(Exit::usage(format!(
             "there is no profile `{name}` in {}; make it with `countersign config set-profile {name} --url URL`",
-            escaped_line(&path.display().to_string())
+            text_file::shown(path)
         )));
     }
     document.insert("default_profile", toml_edit::value(name.as_str()));

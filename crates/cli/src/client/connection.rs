@@ -8,6 +8,7 @@ use crate::client::refusal::refusal;
 use crate::client::secret::Secret;
 use crate::endpoint::{self, Endpoint};
 use crate::exit::Exit;
+use crate::private_file;
 use countersign_api::problem::Code;
 use countersign_api::wire::{HealthBody, ListBody, RequestBody, SummaryBody};
 use countersign_app::host::Host as _;
@@ -299,7 +300,11 @@ impl Connection {
             ureq::Error::Rustls(_) | ureq::Error::Tls(_) => NO_TLS,
             _ => "is the service running, and the URL right?",
         };
-        let said = format!("{base} cannot be reached: {}; {advice}", escaped_line(&error.to_string()));
+        let way = match self.endpoint.proxy() {
+            Ok(Some(_)) => " through the proxy of the environment",
+            Ok(None) | Err(_) => "",
+        };
+        let said = format!("{base} cannot be reached{way}: {}; {advice}", escaped_line(&error.to_string()));
         Exit { is_passing: true, ..Exit::from(said) }
     }
 
@@ -419,11 +424,14 @@ pub fn agent(ca_bundle: Option<&Path>, timeout: Duration, endpoint: &Endpoint) -
     let builder = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(timeout))
-        .proxy(endpoint.proxy())
+        .proxy(endpoint.proxy().map_err(|error| Exit::usage(error.to_string()))?)
         // A redirect could carry the token elsewhere.
         .max_redirects(0);
     let Some(path) = ca_bundle else { return Ok(builder.build().into()) };
-    let at = |error: &dyn std::fmt::Display| Exit::from(format!("--ca-bundle {}: {error}", path.display()));
+    let at = |error: &dyn std::fmt::Display| {
+        Exit::from(format!("--ca-bundle {}: {error}", text_file::shown(path)))
+    };
+    private_file::check_trusted(path).map_err(|error| at(&error))?;
     let pem = text_file::read(path).map_err(|error| at(&error))?;
     let mut certificates = parse_pem(&pem)
         .filter_map(|item| match item {

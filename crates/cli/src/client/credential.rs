@@ -15,6 +15,7 @@ use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
 use countersign_host::system::SystemHost;
 use countersign_identity::jws;
+use std::sync::OnceLock;
 
 /// As whom the service is called.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub enum Credential {
 /// A login, and how it is renewed.
 #[derive(Debug)]
 pub struct LoggedIn {
+    /// Issuer and subject that the command began with.
+    began_as: OnceLock<Option<(String, String)>>,
     store: TokenStore,
     name: ProfileName,
     client: oidc::Client,
@@ -57,6 +60,7 @@ impl Credential {
                 let endpoint = oidc::issuer_of(profile)?;
                 let agent = agent(settings.ca_bundle.as_deref(), issuer::TIMEOUT, &endpoint)?;
                 Ok(Self::Login(Box::new(LoggedIn {
+                    began_as: OnceLock::new(),
                     store: TokenStore::at(&Environment::of_process().token_directory()?),
                     name: name.clone(),
                     client: oidc::Client::new(profile, agent)?,
@@ -77,6 +81,10 @@ impl Credential {
     pub fn token(&self) -> Result<Option<Secret>, Exit> {
         match self {
             Self::Nobody => Ok(None),
+            Self::Token(token) if !token.is_bearer_token() => Err(Exit::usage(
+                "the token has characters in it that no token has: was it copied with something else?"
+                    .to_owned(),
+            )),
             Self::Token(token) => Ok(Some(token.clone())),
             Self::Login(login) => {
                 let host = SystemHost::default();
@@ -111,7 +119,13 @@ pub fn fault(token: Option<&Secret>, now: Timestamp) -> String {
 
 impl LoggedIn {
     /// The login, renewed if it must be.
+    ///
+    /// # Errors
+    /// Besides those of [`TokenStore::fresh`]: another person has logged in since the command began, who has
+    /// seen nothing of what it has shown.
     fn current(&self, now: &dyn Fn() -> Timestamp) -> Result<Login, Exit> {
+        let kept = self.store.read(&self.name)?;
+        let began_as = self.began_as.get_or_init(|| kept.as_ref().map(Login::subject));
         let renew = |login: &Login| {
             self.client.check(login)?;
             self.client.renew(login, now())
@@ -120,6 +134,12 @@ impl LoggedIn {
         let discard = |login: &Login| drop(self.client.revoke(login));
         let login = self.store.fresh(&self.name, now, &renew, &discard)?;
         self.client.check(&login)?;
+        if began_as.as_ref().is_some_and(|began_as| *began_as != login.subject()) {
+            return Err(Exit::refused(format!(
+                "another person has logged in at profile {} since this command began; nothing more is sent",
+                self.name
+            )));
+        }
         Ok(login)
     }
 }

@@ -37,9 +37,11 @@ impl Environment {
     /// That of this process.
     #[expect(clippy::disallowed_methods, reason = "this is the room of the client that reads it")]
     pub fn of_process() -> Self {
-        let text = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
-        let path = |name: &str| std::env::var_os(name).filter(|path: &OsString| !path.is_empty());
-        let path = |name: &str| path(name).map(PathBuf::from);
+        let set = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
+        // What is no UTF-8 is no URL, name or token either, and is refused as such; passed over, it would mean
+        // another service, or another caller.
+        let text = |name: &str| set(name).map(|value| value.to_string_lossy().into_owned());
+        let path = |name: &str| set(name).map(PathBuf::from);
         Self {
             url: text("COUNTERSIGN_URL"),
             profile: text("COUNTERSIGN_PROFILE"),

@@ -7,6 +7,7 @@ use clap::{Command, CommandFactory as _};
 use clap_complete::env::Shells;
 use clap_mangen::Man;
 use countersign_core::text::escaped_line;
+use countersign_host::text_file;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -42,7 +43,7 @@ pub fn pages(arguments: &ManArguments) -> Result<(), Exit> {
 }
 
 fn at(directory: &Path, error: &std::io::Error) -> Exit {
-    Exit::from(format!("--out {}: {error}", directory.display()))
+    Exit::from(format!("--out {}: {error}", text_file::shown(directory)))
 }
 
 fn named<'a>(command: &'a Command, names: &[String]) -> Result<&'a Command, Exit> {

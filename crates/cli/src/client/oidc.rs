@@ -27,6 +27,8 @@ const MIN_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_INTERVAL: Duration = Duration::from_secs(60);
 /// The longest that a code is waited for.
 const MAX_WAIT: Duration = Duration::from_secs(30 * 60);
+/// The longest code that a person would type in, in characters.
+const MAX_USER_CODE: usize = 40;
 /// What is asked for unless the profile says otherwise.
 const DEFAULT_SCOPE: &str = "openid email offline_access";
 /// RFC 8628 section 3.4.
@@ -73,7 +75,7 @@ pub struct DeviceCode {
     pub verification_uri: String,
     /// The same with the code in it.
     pub verification_uri_complete: Option<String>,
-    /// How long the code is good for, in seconds.
+    /// How long the code is good for, in seconds; at most half an hour.
     pub expires_in: u64,
     interval: Option<u64>,
 }
@@ -114,8 +116,10 @@ pub struct Login {
 enum Failure {
     /// An error of OAuth 2.0.
     Refused(Refusal),
-    /// There was no answer that anybody could understand.
+    /// There was no answer: the connection failed, or it took too long.
     Unreachable(String),
+    /// The answer is no OAuth 2.0.
+    NotUnderstood(String),
 }
 
 /// Where the issuer of a profile is.
@@ -226,6 +230,13 @@ impl Client {
         let mut form = vec![("client_id", self.client_id.as_str()), ("scope", scope.as_str())];
         form.extend(self.audience.as_deref().map(|audience| ("audience", audience)));
         let code: DeviceCode = self.post(url, &form).map_err(|failure| self.failed(&failure))?;
+        if code.user_code.chars().count() > MAX_USER_CODE {
+            return Err(Exit::from(format!(
+                "{} gave a code of more than {MAX_USER_CODE} characters to enter; it was not asked further",
+                escaped_line(&self.issuer)
+            )));
+        }
+        let code = DeviceCode { expires_in: code.expires_in.min(MAX_WAIT.as_secs()), ..code };
         let uris = [Some(&code.verification_uri), code.verification_uri_complete.as_ref()];
         let open_uri = uris.into_iter().flatten().find(|uri| !self.may_name(uri));
         match open_uri {
@@ -261,12 +272,18 @@ impl Client {
             ("device_code", code.device_code.expose()),
             ("client_id", self.client_id.as_str()),
         ];
-        let too_late = || Exit::timed_out("nobody entered the code in time; try again".to_owned());
+        let too_late = |lost: &Option<String>| {
+            let but = lost.as_ref().map_or_else(String::new, |reason| {
+                format!(", as far as the issuer could be asked: {}", escaped_line(reason))
+            });
+            Exit::timed_out(format!("nobody entered the code in time{but}; try again"))
+        };
+        let mut lost = None;
         let interval = code.interval.map_or(DEFAULT_INTERVAL, Duration::from_secs);
         let mut interval = interval.clamp(MIN_INTERVAL, MAX_INTERVAL);
         let mut left = Duration::from_secs(code.expires_in).min(MAX_WAIT);
         loop {
-            left = left.checked_sub(interval).ok_or_else(too_late)?;
+            left = left.checked_sub(interval).ok_or_else(|| too_late(&lost))?;
             pace.pause(interval);
             let failure = match self.post::<TokenAnswer>(&description.token_endpoint, &form) {
                 Ok(answer) => return self.login(description, answer, None, pace.now()),
@@ -279,11 +296,15 @@ impl Client {
                     "access_denied" => {
                         return Err(Exit::refused("the issuer was told no: nobody is logged in".to_owned()));
                     }
-                    "expired_token" => return Err(too_late()),
+                    "expired_token" => return Err(too_late(&None)),
                     _ => return Err(self.failed(&failure)),
                 },
-                // RFC 8628 section 3.5: whoever cannot be reached is asked less often.
-                Failure::Unreachable(_) => interval = (interval * 2).clamp(DEFAULT_INTERVAL, MAX_INTERVAL),
+                // RFC 8628 section 3.5: an issuer that cannot be reached is asked less often.
+                Failure::Unreachable(reason) => {
+                    lost = Some(reason.clone());
+                    interval = (interval * 2).clamp(DEFAULT_INTERVAL, MAX_INTERVAL);
+                }
+                Failure::NotUnderstood(_) => return Err(self.failed(&failure)),
             }
         }
     }
@@ -306,12 +327,13 @@ impl Client {
             Ok(answer) => {
                 let renewed = self.login(&description, answer, Some(refresh_token), now)?;
                 // OpenID Connect Core 1.0 section 12.2.
-                if subject(login).is_none() || subject(&renewed) != subject(login) {
-                    return Err(Exit::refused(
-                        "the issuer renewed your login with a token of another subject, which was not kept: run \
-                         `countersign login`"
-                            .to_owned(),
-                    ));
+                for (name, said) in [("sub", "subject"), ("iss", "issuer"), ("aud", "audience")] {
+                    if claim(login, name).is_none() || claim(&renewed, name) != claim(login, name) {
+                        return Err(Exit::refused(format!(
+                            "the issuer renewed your login with a token of another {said}, which was not kept: \
+                             run `countersign login`"
+                        )));
+                    }
                 }
                 Ok(renewed)
             }
@@ -362,17 +384,29 @@ impl Client {
         };
         let is_id_token = answer.id_token.is_some();
         let token = answer.id_token.or(answer.access_token).ok_or_else(nothing)?;
+        if !token.is_bearer_token() {
+            return Err(nothing());
+        }
         let claims = jws::claims(token.expose()).map_err(|_| nothing())?;
-        let is_for_us = match claims.get("aud") {
-            Some(Value::String(audience)) => *audience == self.client_id,
-            Some(Value::Array(audiences)) => audiences.iter().any(|audience| *audience == self.client_id),
-            _ => false,
+        let is_for = |audience: &str| match claims.get("aud") {
+            Some(Value::Array(audiences)) => audiences.iter().any(|named| named == audience),
+            Some(named) => named == audience,
+            None => false,
         };
-        let is_of_issuer = claims.get("iss").and_then(Value::as_str) == Some(description.issuer.as_str());
-        if is_id_token && !(is_for_us && is_of_issuer) {
+        let named_issuer = claims.get("iss").and_then(Value::as_str);
+        let is_of_issuer = named_issuer == Some(description.issuer.as_str());
+        let is_ours = if is_id_token {
+            is_of_issuer && is_for(&self.client_id)
+        } else {
+            (is_of_issuer || !claims.contains_key("iss")) && self.audience.as_deref().is_none_or(is_for)
+        };
+        if !is_ours {
             return Err(Exit::from(
-                "the issuer gave an ID token of somebody else, or for another client".to_owned(),
+                "the issuer gave a token of another issuer, or for another client or audience".to_owned(),
             ));
+        }
+        if !claims.get("sub").is_some_and(|subject| subject.as_str().is_some_and(|text| !text.is_empty())) {
+            return Err(nothing());
         }
         let expires_at_seconds = claims.get("exp").and_then(Value::as_f64).ok_or_else(nothing)?;
         // A fraction of a second is nobody's loss, and `as` stays within the numbers there are.
@@ -415,7 +449,7 @@ impl Client {
         let text = text.map_err(unreachable)?;
         // What could not be understood is not told: there may be a token in it.
         let not_understood =
-            |_| Failure::Unreachable(format!("its answer (status {status}) is not understood"));
+            |_| Failure::NotUnderstood(format!("its answer (status {status}) is not understood"));
         if status.is_success() {
             return serde_json::from_str(&text).map_err(not_understood);
         }
@@ -430,17 +464,23 @@ impl Client {
                 let said: String = format!("{} {description}", refusal.error).chars().take(300).collect();
                 Exit::from(format!("{issuer} refuses: {}", escaped_line(said.trim())))
             }
-            Failure::Unreachable(reason) => {
+            Failure::Unreachable(reason) | Failure::NotUnderstood(reason) => {
                 Exit::from(format!("{issuer} cannot be asked: {}", escaped_line(reason)))
             }
         }
     }
 }
 
-/// Whom a login names at its issuer.
-fn subject(login: &Login) -> Option<String> {
-    let claims = jws::claims(login.token.expose()).ok()?;
-    claims.get("sub").and_then(Value::as_str).map(str::to_owned)
+impl Login {
+    /// Whom it names: the issuer, and the subject there. Of a token that cannot be read, the token.
+    pub fn subject(&self) -> (String, String) {
+        let subject = claim(self, "sub").and_then(|subject| subject.as_str().map(str::to_owned));
+        (self.issuer.clone(), subject.unwrap_or_else(|| self.token.expose().to_owned()))
+    }
+}
+
+fn claim(login: &Login, name: &str) -> Option<Value> {
+    jws::claims(login.token.expose()).ok()?.get(name).cloned()
 }
 
 /// The issuer wants to see the person.

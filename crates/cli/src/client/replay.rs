@@ -22,6 +22,7 @@ use countersign_core::rules::MatchedRule;
 use countersign_core::slots::Slots;
 use countersign_core::text::{DurationText, RollbackPlan, Ticket, escaped_line};
 use countersign_core::timestamp::Timestamp;
+use countersign_host::text_file;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -111,7 +112,7 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Exit> {
     let policy = crate::policy::usable(&arguments.directory)?;
     let session = Session::open(&arguments.connection)?;
     let since = session.host.now().minus_seconds(arguments.since).to_string();
-    let directory = arguments.directory.display().to_string();
+    let directory = text_file::shown(&arguments.directory);
     let policy_version = policy.version().to_string();
     let mut report = Report { directory, policy_version, since, ..Report::default() };
     let me = session.person().unwrap_or_default();

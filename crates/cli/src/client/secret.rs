@@ -14,6 +14,12 @@ impl Secret {
         Self(text.trim().to_owned())
     }
 
+    /// Whether it can be sent as a bearer token (RFC 6750 section 2.1).
+    pub fn is_bearer_token(&self) -> bool {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+        !self.0.is_empty() && self.0.bytes().all(is_allowed)
+    }
+
     /// The text, for a header or a form.
     pub fn expose(&self) -> &str {
         &self.0

@@ -119,10 +119,18 @@ impl TokenStore {
         self.put(name, login)
     }
 
+    /// Writes a login again, if it is still there: there is room for the next one then.
+    fn keep(&self, name: &ProfileName, login: &Login) -> Result<(), Exit> {
+        let _change = self.lock(name, CHANGE)?;
+        if self.read(name)?.as_ref() == Some(login) { self.put(name, login) } else { Ok(()) }
+    }
+
     fn put(&self, name: &ProfileName, login: &Login) -> Result<(), Exit> {
         let path = self.path(name);
         let json = serde_json::to_vec_pretty(login).map_err(|error| failed(&path, &error))?;
-        private_file::write(&path, &json).map_err(|error| failed(&path, &error))
+        private_file::write(&path, &json)
+            .and_then(|()| private_file::remove_unfinished(&path))
+            .map_err(|error| failed(&path, &error))
     }
 
     /// Forgets a login, and gives what was forgotten. One that cannot be read is removed all the same.
@@ -133,6 +141,8 @@ impl TokenStore {
         let _change = self.lock(name, CHANGE)?;
         let path = self.path(name);
         let login = self.read(name).ok().flatten();
+        // One may hold a newer refresh token than the login.
+        private_file::remove_unfinished(&path).map_err(|error| failed(&path, &error))?;
         match fs::remove_file(&path) {
             Ok(()) => Ok(login.map_or(Removed::Unreadable, |login| Removed::Login(Box::new(login)))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Removed::Nothing),
@@ -164,11 +174,18 @@ impl TokenStore {
             Need::Renewal => {}
         }
         let _renewal = self.lock(name, RENEWAL)?;
+        let before = login;
         let login = self.read(name)?.ok_or_else(nobody)?;
         match need(&login, now()) {
             Need::Nothing => return Ok(login),
+            // Another process has renewed it just now, and the issuer gives none that lives longer.
+            Need::Renewal if login != before && left_milliseconds(&login, now()) > 0 => return Ok(login),
             Need::Person => return Err(log_in_again()),
             Need::Renewal => {}
+        }
+        // A disk that is full loses what the issuer gives, and the token that it was asked with is spent.
+        if let Err(exit) = self.keep(name, &login) {
+            return if left_milliseconds(&login, now()) > 0 { Ok(login) } else { Err(exit) };
         }
         let renewed = renew(&login);
         let change = self.lock(name, CHANGE)?;
@@ -363,5 +380,52 @@ mod tests {
         let exit = store.read(&name()).unwrap_err();
         assert!(!exit.message.contains("token-text"), "{}", exit.message);
         assert!(!format!("{:?}", login(10, Some("refresh-text"))).contains("-text"));
+    }
+
+    #[test]
+    fn what_a_killed_renewal_left_goes_with_the_login() {
+        let home = tempfile::tempdir().unwrap();
+        let store = TokenStore::at(home.path());
+        let left = home.path().join("prod.new-0123456789abcdef");
+        store.write(&name(), &login(600, Some("r1"))).unwrap();
+        for end in [
+            |store: &TokenStore| drop(store.remove(&name())),
+            |store: &TokenStore| drop(store.write(&name(), &login(600, None))),
+        ] {
+            fs::write(&left, "a newer refresh token").unwrap();
+            end(&store);
+            assert!(!left.exists());
+        }
+    }
+
+    #[test]
+    fn a_token_that_never_lives_long_is_renewed_once_by_those_who_wait_together() {
+        let home = tempfile::tempdir().unwrap();
+        let store = TokenStore::at(home.path());
+        store.write(&name(), &login(10, Some("r1"))).unwrap();
+        let (all_read, asked) = (std::sync::Barrier::new(8), std::sync::atomic::AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let waited = Cell::new(false);
+                    // The time is asked for after the login was read, and before the lock is waited for.
+                    let now = || {
+                        if !waited.replace(true) {
+                            all_read.wait();
+                        }
+                        now()
+                    };
+                    let renew = |_: &Login| {
+                        asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                        Ok(login(50, Some("r2")))
+                    };
+                    assert_eq!(
+                        store.fresh(&name(), &now, &renew, &discarded).unwrap(),
+                        login(50, Some("r2"))
+                    );
+                });
+            }
+        });
+        assert_eq!(asked.into_inner(), 1);
     }
 }
