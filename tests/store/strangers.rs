@@ -234,3 +234,52 @@ fn threat_67_neither_unfinished_bodies_nor_refusals_are_worth_sending() {
     let refused = program.log().lines().filter(|line| line.contains("\"unauthenticated\"")).count();
     assert!((1..=120).contains(&refused), "{refused} lines");
 }
+
+/// THREATS 67: an answer that is taken up byte by byte is not taken up, whatever else goes on meanwhile.
+#[test]
+fn threat_67_a_reader_of_single_bytes_is_waited_for_like_any_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start_with(BINARY, directory.path(), &["--answer-timeout", "2s"]);
+    let ann = program.person("ann", "developer");
+    let mut large = Service::medium();
+    large["parameters"] = serde_json::json!({ "text": "x".repeat(60_000) });
+    let path = Service::create(&ann, &large);
+    let token = program.token("ann", "developer");
+    let stream = connect(&program);
+    // The largest window for the connection, and one byte for each stream.
+    let mut bytes = PREFACE.to_vec();
+    bytes.extend(frame(4, 0, 0, &[0, 4, 0, 0, 0, 1]));
+    for number in 0..30 {
+        let mut block = vec![GET, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
+        block.extend(path.as_bytes());
+        block.extend([0x01, 1, b'x', 0x0f, 0x08]);
+        // RFC 7541 section 5.1: a length beyond seven bits.
+        let value = format!("Bearer {token}");
+        let mut rest = value.len() - 127;
+        block.push(0x7f);
+        while rest >= 128 {
+            block.push(u8::try_from(rest % 128).unwrap() | 0x80);
+            rest /= 128;
+        }
+        block.push(u8::try_from(rest).unwrap());
+        block.extend(value.as_bytes());
+        bytes.extend(frame(1, 5, 2 * number + 1, &block));
+    }
+    let before = program.resident_bytes();
+    send(&stream, &bytes);
+    let began = Instant::now();
+    // Something is always going on besides.
+    let mut number = 61;
+    while began.elapsed() < Duration::from_secs(20) {
+        let mut other = head(number, GET, "/health", false);
+        other.extend(frame(8, 0, number, &[0, 1, 0, 0]));
+        number += 2;
+        let mut stream: &TcpStream = &stream;
+        if stream.write_all(&other).is_err() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "it was not ended");
+    is_well(&program, before, "single bytes");
+}

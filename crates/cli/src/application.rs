@@ -1,7 +1,7 @@
 //! Everything the server works with, put together.
 
 use crate::authentication::Authenticator;
-use crate::bodies::Bodies;
+use crate::callers::Callers;
 use crate::refusal_log::RefusalLog;
 use crate::source_address::TrustedProxies;
 use aws_sdk_dynamodb::Client;
@@ -30,8 +30,8 @@ pub struct Application {
     pub trusted_proxies: TrustedProxies,
     /// Rung after a write: there is something to deliver.
     pub outbox_bell: Arc<Notify>,
-    /// The room for bodies that are on their way.
-    pub bodies: Arc<Bodies>,
+    /// What the callers who are known take.
+    pub callers: Arc<Callers>,
     /// How many refusals of strangers are logged.
     pub refusal_log: Arc<RefusalLog>,
 }
@@ -66,7 +66,7 @@ impl Application {
             authenticator: Arc::new(authenticator),
             trusted_proxies,
             outbox_bell: Arc::new(Notify::new()),
-            bodies: Arc::default(),
+            callers: Arc::default(),
             refusal_log: Arc::default(),
         })
     }

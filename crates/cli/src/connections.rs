@@ -5,6 +5,7 @@
 //! Strangers can be as many as they like and can send what they like: nothing here trusts them to
 //! go on, to read or to end. Knows neither HTTP nor TLS.
 
+use countersign_core::person::PersonId;
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
@@ -19,6 +20,8 @@ use tokio::time::Instant;
 
 /// How often a line says how often something was refused.
 const SAID_EVERY: Duration = Duration::from_secs(60);
+/// Which part of the places is a holder's share, as its denominator.
+const SHARES: usize = 4;
 /// How often connections are looked at, at least.
 const LONGEST_ROUND: Duration = Duration::from_secs(1);
 /// The same, at most.
@@ -101,7 +104,8 @@ pub struct Connection {
 
 #[derive(Debug)]
 struct Progress {
-    is_identified: bool,
+    /// The caller whose token was accepted on it last.
+    caller: Option<PersonId>,
     is_ending: bool,
     next_call: u64,
     /// Since when the answer of each call under way has been waiting for its reader, if there is one.
@@ -163,9 +167,17 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 impl Connection {
-    /// A token was accepted on it.
-    pub fn identified(&self) {
-        held(&self.progress).is_identified = true;
+    /// A token of this caller's was accepted on it.
+    pub fn identified(&self, caller: &PersonId) {
+        let mut progress = held(&self.progress);
+        if progress.caller.as_ref() != Some(caller) {
+            progress.caller = Some(caller.clone());
+        }
+    }
+
+    /// Who takes up the place: a caller who is known, or an address.
+    fn holder(&self) -> Holder {
+        held(&self.progress).caller.clone().map_or(Holder::Address(self.peer), Holder::Caller)
     }
 
     /// The head of a request has arrived.
@@ -212,6 +224,13 @@ impl Connection {
     }
 }
 
+/// Who takes up places.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Holder {
+    Caller(PersonId),
+    Address(IpAddr),
+}
+
 enum Overdue {
     Refused(Refused),
     /// It had been served, and its time is over.
@@ -252,7 +271,7 @@ impl Connections {
             opened: now,
             task: OnceLock::new(),
             progress: Mutex::new(Progress {
-                is_identified: false,
+                caller: None,
                 is_ending: false,
                 next_call: 0,
                 calls: BTreeMap::new(),
@@ -264,20 +283,23 @@ impl Connections {
         Place { connection, number, connections: Arc::clone(self), _room: room }
     }
 
-    /// Ends the connection that is missed least: a stranger's before others, of the address that has
-    /// most of them, the oldest.
+    /// Ends the connection that is missed least: of an address or a caller with more than a share, if there
+    /// is one, so that a newcomer stays; a stranger's before others; of the holder with most of them, the
+    /// oldest.
     pub fn make_room(&self, reason: Refused) {
         let given_way = {
             let all = held(&self.all);
-            let mut of_peer: BTreeMap<IpAddr, usize> = BTreeMap::new();
+            let mut of_holder: BTreeMap<Holder, usize> = BTreeMap::new();
             for connection in all.values() {
-                *of_peer.entry(connection.peer).or_default() += 1;
+                *of_holder.entry(connection.holder()).or_default() += 1;
             }
+            let share = (self.limits.connections / SHARES).max(1);
             all.iter()
                 .filter_map(|(number, connection)| {
+                    let many = of_holder.get(&connection.holder()).copied().unwrap_or_default();
                     let progress = held(&connection.progress);
-                    let many = of_peer.get(&connection.peer).copied().unwrap_or_default();
-                    let rank = (progress.is_identified, std::cmp::Reverse(many), *number);
+                    let is_known = progress.caller.is_some();
+                    let rank = (many <= share, is_known, std::cmp::Reverse(many), *number);
                     (!progress.is_ending).then(|| (rank, Arc::clone(connection)))
                 })
                 .min_by_key(|(rank, _)| *rank)
@@ -294,7 +316,7 @@ impl Connections {
             .filter(|connection| connection.peer == peer)
             .filter(|connection| {
                 let progress = held(&connection.progress);
-                !progress.is_identified && !progress.is_ending
+                progress.caller.is_none() && !progress.is_ending
             })
             .cloned()
             .collect();
@@ -463,7 +485,7 @@ mod tests {
     async fn strangers_give_way_before_those_who_are_known() {
         let connections = Connections::new(LIMITS);
         let known = admitted(&connections, 0, "127.0.0.1").await;
-        known.identified();
+        known.identified(&person("ann"));
         let mut strangers = Vec::new();
         for number in 1..=20 {
             strangers.push(admitted(&connections, number, "127.0.0.1").await);
@@ -472,6 +494,29 @@ mod tests {
         let left: Vec<_> = strangers.iter().filter(|stranger| !ended(stranger)).collect();
         assert_eq!(left.len(), LIMITS.connections - 1);
         assert!(strangers.iter().rev().take(3).all(|stranger| !ended(stranger)), "the newest stay");
+    }
+
+    fn person(name: &str) -> PersonId {
+        PersonId::from_email(&format!("{name}@example.com")).unwrap()
+    }
+
+    /// THREATS 67: one token is enough to be known, and not to have every place.
+    #[tokio::test]
+    async fn threat_67_a_caller_with_more_than_a_share_gives_way_before_a_newcomer() {
+        let connections = Connections::new(LIMITS);
+        let mut held = Vec::new();
+        for number in 0..4 {
+            held.push(admitted(&connections, number, "127.0.0.1").await);
+        }
+        held.iter().for_each(|connection| connection.identified(&person("eve")));
+        let newcomer = admitted(&connections, 4, "192.0.2.1").await;
+        let other = admitted(&connections, 5, "192.0.2.2").await;
+        other.identified(&person("ann"));
+        let third = admitted(&connections, 6, "192.0.2.3").await;
+        assert!([&newcomer, &other, &third].iter().all(|connection| !ended(connection)));
+        assert_eq!(held.iter().filter(|connection| ended(connection)).count(), 3, "her share is left");
+        let fourth = admitted(&connections, 7, "192.0.2.4").await;
+        assert!(ended(&newcomer) && !ended(&held[3]) && !ended(&other) && !ended(&fourth));
     }
 
     #[tokio::test]

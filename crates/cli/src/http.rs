@@ -4,7 +4,7 @@
 //! none is.
 
 use crate::application::Application;
-use crate::bodies::Room;
+use crate::callers::{Room, Turn};
 use crate::connections::Connection;
 use crate::source_address::FORWARDED_FOR;
 use axum::Router;
@@ -33,7 +33,7 @@ use countersign_api::operations::withdraw::Withdraw;
 use countersign_api::problem::{Code, Problem};
 use countersign_api::routes::{self, Method, Route};
 use countersign_api::run::{self, Operation};
-use countersign_core::person::PersonId;
+use countersign_core::actor::Actor;
 use countersign_dynamodb::store::DynamoStore;
 use http_body_util::BodyExt as _;
 use std::net::SocketAddr;
@@ -125,8 +125,8 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
     let (parts, body) = request.into_parts();
     let authorization = texts(&parts.headers, header::AUTHORIZATION.as_str());
     let mut identity = app.authenticator.authenticate(&authorization, dependencies.host.as_ref()).await;
-    if let (Ok(_), Some(connection)) = (&identity, parts.extensions.get::<Arc<Connection>>()) {
-        connection.identified();
+    if let (Ok(actor), Some(connection)) = (&identity, parts.extensions.get::<Arc<Connection>>()) {
+        connection.identified(&actor.person);
     }
     if let (Ok(actor), Some(ConnectInfo(peer))) =
         (&mut identity, parts.extensions.get::<ConnectInfo<SocketAddr>>())
@@ -134,20 +134,20 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
         let forwarded = texts(&parts.headers, FORWARDED_FOR);
         actor.source_ip = Some(app.trusted_proxies.source(peer.ip(), &forwarded));
     }
-    let (body, held) = match &identity {
-        Ok(actor) if O::ROUTE.body != routes::Body::None => match take(&app, &actor.person, body).await {
-            Ok((body, room)) => (body, Some(room)),
-            Err(problem) => {
-                let (operation, code) = (O::ROUTE.operation, problem.code.as_str());
-                tracing::warn!(correlation_id, operation, code, "the body did not arrive");
-                return respond(problem.into_reply(&correlation_id), &correlation_id);
-            }
-        },
-        Ok(_) | Err(_) => {
-            if !parts.headers.contains_key(header::EXPECT) {
-                let_go(body).await;
-            }
-            (Vec::new(), None)
+    let caller = identity.as_ref().ok();
+    let has_body = caller.is_some() && O::ROUTE.body != routes::Body::None;
+    let taken = if has_body || parts.headers.contains_key(header::EXPECT) {
+        take(&app, caller, has_body.then_some(body)).await
+    } else {
+        let_go(body).await;
+        take(&app, caller, None).await
+    };
+    let Taken { turn, body, room } = match taken {
+        Ok(taken) => taken,
+        Err(problem) => {
+            let (operation, code) = (O::ROUTE.operation, problem.code.as_str());
+            tracing::warn!(correlation_id, operation, code, "the call did not begin");
+            return respond(problem.into_reply(&correlation_id), &correlation_id);
         }
     };
     let identity = match identity {
@@ -171,7 +171,7 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
     // A task of its own: a caller who goes away does not stop half-way what they began, and a
     // panic ends in an answer.
     let outcome = tokio::spawn(async move {
-        let _held = held;
+        let _room = room;
         run::run::<O, _>(&dependencies, call).await
     })
     .await;
@@ -182,7 +182,13 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
     if O::ROUTE.changes && result.is_ok() {
         app.outbox_bell.notify_one();
     }
-    respond(result.unwrap_or_else(|problem| problem.into_reply(&correlation_id)), &correlation_id)
+    let reply = result.unwrap_or_else(|problem| problem.into_reply(&correlation_id));
+    let mut response = respond(reply, &correlation_id);
+    if let Some(turn) = turn {
+        // Until the answer has been taken.
+        response.extensions_mut().insert(Arc::new(turn));
+    }
+    response
 }
 
 /// The `{id}` of the path; something that no id is if it is no text.
@@ -211,16 +217,30 @@ fn joined(headers: &HeaderMap, name: &str, separator: &str) -> Option<String> {
     (!values.is_empty()).then(|| values.join(separator))
 }
 
-/// The body of a caller who is known, and the room that it takes.
+/// What a call begins with.
+#[derive(Default)]
+struct Taken {
+    turn: Option<Turn>,
+    body: Vec<u8>,
+    room: Option<Room>,
+}
+
+/// The turn of a caller who is known, the body, and the room that it takes. Of a stranger there is nothing.
 ///
 /// # Errors
-/// When it does not come in time, or breaks off; or when too many are on their way.
-async fn take(app: &Application, caller: &PersonId, body: Body) -> Result<(Vec<u8>, Room), Problem> {
-    let Ok(Some(room)) = timeout(BODY_TIMEOUT, app.bodies.room(caller)).await else {
-        return Err(Problem::new(Code::StoreUnavailable, "too many bodies are on their way; try again"));
+/// When the body does not come in time, or breaks off; or when too much of this caller's is under way.
+async fn take(app: &Application, caller: Option<&Actor>, body: Option<Body>) -> Result<Taken, Problem> {
+    let Some(caller) = caller else { return Ok(Taken::default()) };
+    let too_many = |what| Problem::new(Code::StoreUnavailable, what);
+    let Ok(Some(turn)) = timeout(BODY_TIMEOUT, app.callers.turn(&caller.person)).await else {
+        return Err(too_many("too many calls of yours are under way; read their answers, and try again"));
+    };
+    let Some(body) = body else { return Ok(Taken { turn: Some(turn), ..Taken::default() }) };
+    let Ok(Some(room)) = timeout(BODY_TIMEOUT, app.callers.room(&turn)).await else {
+        return Err(too_many("too many bodies are on their way; try again"));
     };
     match timeout(BODY_TIMEOUT, read_body(body)).await {
-        Ok(Ok(body)) => Ok((body, room)),
+        Ok(Ok(body)) => Ok(Taken { turn: Some(turn), body, room: Some(room) }),
         Ok(Err(_)) => Err(Problem::new(Code::MalformedJson, "the body broke off")),
         Err(_) => Err(Problem::new(Code::MalformedJson, "the body did not arrive in time")),
     }

@@ -14,7 +14,7 @@ pub mod token;
 pub mod verify;
 
 pub mod application;
-pub mod bodies;
+pub mod callers;
 pub mod connections;
 pub mod http;
 pub mod listener;

@@ -4,6 +4,7 @@
 //! for how long is said by [`Connections`].
 
 use crate::application::Application;
+use crate::callers::Turn;
 use crate::connections::{CallUnderWay, Connection, Connections, Place, Refused, Watched};
 use crate::http;
 use crate::tls::Certificates;
@@ -21,7 +22,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -39,6 +40,8 @@ const MAX_STREAMS: u32 = 32;
 /// How much of bodies a connection of HTTP/2 may send before it is read: the least that there is
 /// (RFC 9113 section 6.9.2).
 const WINDOW_BYTES: u32 = 65_535;
+/// How much of an answer is handed over at once.
+const PIECE_BYTES: usize = 4 * 1024;
 /// How much of an answer waits in a stream of HTTP/2.
 const MAX_SEND_BYTES: usize = 64 * 1024;
 
@@ -153,9 +156,11 @@ impl Serving {
             request.extensions_mut().insert::<Arc<Connection>>(Arc::clone(&connection));
             let answer = router.call(request);
             async move {
-                let response: Response = answer.await?;
+                let mut response: Response = answer.await?;
                 call.answered();
-                Ok::<_, Infallible>(response.map(|body| Answer { body, _call: call }))
+                let turn = response.extensions_mut().remove::<Arc<Turn>>();
+                let answer = |body| Answer { body, rest: Bytes::new(), _call: call, _turn: turn };
+                Ok::<_, Infallible>(response.map(answer))
             }
         });
         let mut builder = Builder::new(TokioExecutor::new());
@@ -174,11 +179,15 @@ impl Serving {
     }
 }
 
-/// The body of an answer: as long as it is there, its reader is waited for.
+/// The body of an answer: as long as it is there, its reader is waited for. It is handed over in small pieces:
+/// HTTP/2 takes a whole one as soon as its reader would take a byte.
 #[derive(Debug)]
 struct Answer {
     body: Body,
+    /// What is left of the piece that the body gave.
+    rest: Bytes,
     _call: CallUnderWay,
+    _turn: Option<Arc<Turn>>,
 }
 
 impl HttpBody for Answer {
@@ -189,14 +198,31 @@ impl HttpBody for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(frame) => return Poll::Ready(Some(Ok(frame))),
+                },
+                end => return Poll::Ready(end),
+            }
+        }
+        let length = self.rest.len().min(PIECE_BYTES);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let rest = self.rest.len() as u64;
+        let of_body = self.body.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(of_body.lower() + rest);
+        if let Some(upper) = of_body.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint
     }
 }
