@@ -176,3 +176,19 @@ fn whoever_asks_may_name_themselves() {
         assert_eq!(ann.post("/v1/approvals", &body).expect(201)["requested_by"], "ann@example.com");
     }
 }
+
+/// The call that newcomers copy.
+#[test]
+fn the_call_in_the_readme_creates_a_request() {
+    let readme = include_str!("../../README.md");
+    let call = readme.split("```sh\n").find(|block| block.starts_with("curl ")).unwrap();
+    let (options, rest) = call.split_once(" -d '").unwrap();
+    let body = rest.split('\'').next().unwrap();
+    let headers: Vec<_> =
+        options.split(" -H ").skip(1).map(|header| header.trim_matches(['"', '\''])).collect();
+    assert_eq!(headers, ["Authorization: Bearer $ANN", "Content-Type: application/json"]);
+    let service = Service::start();
+    let ann = service.requester("ann");
+    let created = ann.send("POST", "/v1/approvals", &[("content-type", "application/json")], body.as_bytes());
+    assert_eq!(created.unwrap().expect(201)["operation_type"], "modify_storage");
+}

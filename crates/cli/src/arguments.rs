@@ -300,9 +300,14 @@ pub struct TokenArguments {
     #[arg(value_parser = PersonId::from_email)]
     pub email: PersonId,
 
-    /// The groups, such as developer,approver: those that people.toml of the policy names
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "developer", value_parser = group)]
+    /// The groups, such as developer,approver: those that people.toml of the policy names,
+    /// or stands for by an alias. If none is given: developer
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = group)]
     pub groups: Vec<String>,
+
+    /// One more group, whatever its name has in it, such as "CN=DBA Team,OU=Staff"; may be given several times
+    #[arg(long, value_name = "NAME", value_parser = group)]
+    pub group: Vec<String>,
 
     /// How long it is valid: a number and s, m, h or d
     #[arg(long, value_name = "TIME", default_value = "8h", value_parser = seconds)]

@@ -357,7 +357,7 @@ fn tested(directory: &Path) -> Result<Results, Vec<Finding>> {
     let unusable = |error: PolicyError| unusable(&error, &text, Some(directory));
     let (policy, _) = check(&text).map_err(unusable)?;
     let table = read_cases(directory).map_err(|reason| unreadable(directory, &reason))?;
-    let cases = cases::parse(&table, policy.people().groups()).map_err(unusable)?;
+    let cases = cases::parse(&table, policy.people()).map_err(unusable)?;
     Ok(Results::of(text_of(directory), &policy, &cases))
 }
 

@@ -9,6 +9,9 @@ use countersign_host::policy;
 use countersign_host::system::SystemHost;
 use std::io::Write as _;
 
+/// The group of a token for which none is named.
+const DEFAULT_GROUP: &str = "developer";
+
 /// Prints the token on stdout and nothing else there. What is told on stderr: a group that the policy
 /// does not name means nothing, and no running service takes tokens of a key that was just made.
 ///
@@ -26,7 +29,11 @@ pub fn run(arguments: &TokenArguments) -> Result<(), Exit> {
         ))?;
     }
     let people = policy.people();
-    for unknown in arguments.groups.iter().filter(|group| people.group(group).is_none()) {
+    let mut groups: Vec<_> = arguments.groups.iter().chain(&arguments.group).cloned().collect();
+    if groups.is_empty() {
+        groups.push(DEFAULT_GROUP.to_owned());
+    }
+    for unknown in groups.iter().filter(|group| people.group(group).is_none()) {
         let unknown = escaped_line(unknown);
         warn(&match &arguments.policy_dir {
             Some(directory) => {
@@ -40,7 +47,7 @@ pub fn run(arguments: &TokenArguments) -> Result<(), Exit> {
         })?;
     }
     let token = key
-        .issue(&arguments.email, &arguments.groups, SystemHost::default().now(), arguments.ttl)
+        .issue(&arguments.email, &groups, SystemHost::default().now(), arguments.ttl)
         .map_err(|error| format!("the token cannot be signed: {error}"))?;
     writeln!(std::io::stdout(), "{token}").map_err(|error| Exit::of_stdout(&error))
 }

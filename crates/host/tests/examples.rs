@@ -26,8 +26,8 @@ fn examples_do_what_their_cases_say() {
         let (policy, warnings) = policy::check(&files.text()).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(warnings, Vec::<String>::new(), "{}", directory.display());
         let table = policy::read_cases(&directory).unwrap();
-        let groups = policy.people().groups();
-        for case in cases::parse(&table, groups).unwrap_or_else(|error| panic!("{error}")) {
+        let people = policy.people();
+        for case in cases::parse(&table, people).unwrap_or_else(|error| panic!("{error}")) {
             let failures = cases::run(&case, &policy);
             assert_eq!(failures, Vec::new(), "{}, line {}: {}", cases::FILE, case.line, case.name);
         }
@@ -93,7 +93,7 @@ fn what_the_guide_quotes_can_be_used() {
     let example = PolicyFiles::read(&bundled().join("examples/office-hours")).unwrap();
     let policy = checked(&example.text(), "the example");
     for quotation in quoted(cases::FILE) {
-        let cases = cases::parse(&quotation, policy.people().groups());
+        let cases = cases::parse(&quotation, policy.people());
         for case in cases.unwrap_or_else(|error| panic!("{error}\n{quotation}")) {
             assert_eq!(cases::run(&case, &policy), Vec::new(), "{}", case.name);
         }

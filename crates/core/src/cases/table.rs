@@ -2,6 +2,7 @@
 
 use crate::actor::{Actor, Channel, Kind};
 use crate::command::Draft;
+use crate::people::People;
 use crate::person::PersonId;
 use crate::policy::PolicyError;
 use crate::request::Status;
@@ -227,19 +228,19 @@ impl TryFrom<String> for Person {
     }
 }
 
-/// Reads and checks the text of `tests.toml`, for a policy with these groups. A person in `[people]` is in
+/// Reads and checks the text of `tests.toml`, for a policy with these people and groups. A person in `[people]` is in
 /// no other: they would be in none, and every case with them would fail with another reason. A request or
 /// a step may name others, as a token may.
 ///
 /// # Errors
 /// Text that is not TOML, unknown keys, names and times that are none, somebody without groups or in one
 /// that is not of the policy, a case that expects nothing: each with its line.
-pub fn parse(text: &str, known: &Groups) -> Result<Vec<Case>, PolicyError> {
+pub fn parse(text: &str, known: &People) -> Result<Vec<Case>, PolicyError> {
     let source = Source { file: FILE, text };
     let file: TestsFile = source.read()?;
     let mut reader = Reader { source, people: BTreeMap::new() };
     for (person, groups) in file.people {
-        if let Some(unknown) = groups.iter().find(|group| !known.contains(group.get_ref())) {
+        if let Some(unknown) = groups.iter().find(|group| known.group(group.get_ref()).is_none()) {
             let name = unknown.get_ref().escape_debug();
             let rule = format!("names `{name}`, which is not one of the groups in people.toml");
             return Err(reader.refused(unknown.span().start, &format!("people.{}", person.0), rule));

@@ -1,6 +1,7 @@
 //! Tables of cases: what is written is run as it is written, and whatever is not as expected is told.
 
 use countersign_core::cases::{self, Case, Failure};
+use countersign_core::people::People;
 use countersign_core::policy::{Policy, PolicyError, PolicyText};
 
 const RULES: &str = r#"
@@ -47,11 +48,11 @@ const PEOPLE: &str = r#"
 "#;
 
 fn parse(text: &str) -> Result<Vec<Case>, PolicyError> {
-    cases::parse(text, policy().people().groups())
+    cases::parse(text, policy().people())
 }
 
 fn run(table: &str, policy: &Policy) -> Vec<Vec<Failure>> {
-    let cases = cases::parse(&format!("{PEOPLE}\n{table}"), policy.people().groups());
+    let cases = cases::parse(&format!("{PEOPLE}\n{table}"), policy.people());
     let cases = cases.unwrap_or_else(|error| panic!("{error}"));
     cases.iter().map(|case| cases::run(case, policy)).collect()
 }
@@ -60,7 +61,7 @@ fn run(table: &str, policy: &Policy) -> Vec<Vec<Failure>> {
 fn the_table_of_the_bundled_policy_holds() {
     let text = include_str!("../../../../policy/tests.toml");
     let policy = countersign_host::policy::bundled().unwrap();
-    let cases = cases::parse(text, policy.people().groups()).unwrap();
+    let cases = cases::parse(text, policy.people()).unwrap();
     assert!(cases.len() >= 15);
     for case in &cases {
         assert_eq!(cases::run(case, &policy), Vec::new(), "{}", case.name);
@@ -437,12 +438,23 @@ fn a_table_that_cannot_be_meant_is_refused_with_its_line() {
     }
 }
 
+#[test]
+fn a_person_can_be_in_a_group_by_its_alias() {
+    let people =
+        People::parse("groups = [\"developer\", \"dba\"]\n[group_aliases]\n\"CN=DBA Team,OU=x\" = \"dba\"\n");
+    let text = "[people]\n\"dan@example.com\" = [\"CN=DBA Team,OU=x\"]\n[[cases]]\nname = \"x\"\nrequest = { by = \"dan@example.com\", operation_type = \"reboot\", instance_id = \"orders-db\", environment = \"production\" }\nexpect = { refused = \"not_permitted\" }\n";
+    assert_eq!(cases::parse(text, &people.unwrap()).unwrap().len(), 1);
+    assert!(
+        cases::parse(&text.replace("Team", "Teams"), &People::parse("groups = [\"dba\"]").unwrap()).is_err()
+    );
+}
+
 /// Else they would be in no group, and each case with them would fail as if nothing were there.
 #[test]
 fn a_person_in_a_group_that_policy_does_not_know_is_refused_with_the_line() {
     let case = "[[cases]]\nname = \"x\"\nrequest = { by = \"ann@example.com\", groups = [\"wheel\"], operation_type = \"reboot\", instance_id = \"orders-db\", environment = \"production\" }\nexpect = { refused = \"not_permitted\" }\n";
     let policy = policy();
-    let known = policy.people().groups();
+    let known = policy.people();
     let text = format!("{PEOPLE}{case}");
     // What a token says besides is nobody's mistake.
     assert_eq!(cases::parse(&text, known).unwrap().len(), 1);
