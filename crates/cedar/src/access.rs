@@ -100,6 +100,11 @@ impl CedarAccess {
         time_zone: &str,
     ) -> Result<Self, InvalidAccess> {
         let source = Source::read(text);
+        if let Some((offset, rule)) = source.too_deep() {
+            let (line, column) = source.line_and_column(offset);
+            let reason = Reason::TooDeep(rule);
+            return Err(InvalidAccess::policies([Problem { file: file.to_owned(), line, column, reason }]));
+        }
         let policies = named_policies(file, &source, text)?;
         let vocabulary = Vocabulary::new(groups, bundled_time_zone(time_zone)?).ok_or_else(unnameable)?;
         Ok(Self {

@@ -63,6 +63,9 @@ pub enum Reason {
     /// A policy with `?principal` or `?resource`: nothing would ever fill them in.
     #[error("this is a policy template, and templates are not supported: write `principal` and `resource`")]
     Template,
+    /// It could not be read, or evaluated, on the stack of a thread.
+    #[error("{0}")]
+    TooDeep(&'static str),
     /// Cedar cannot read it.
     #[error("{0}")]
     Syntax(String),

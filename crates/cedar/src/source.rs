@@ -3,11 +3,20 @@
 //!
 //! Cedar tells the places of its errors, but not where a policy without an error begins.
 
+/// The deepest nesting of brackets, as of JSON.
+const MAX_NESTING: usize = 32;
+/// The most operators and conditions of one policy. Cedar nests what is written in a row, and does not evaluate
+/// what is nested too deep for the stack of a thread: a test evaluates as many as this on the stack of one.
+pub(crate) const MAX_OPERATORS: usize = 200;
+/// The most attributes and methods of one policy.
+const MAX_SELECTIONS: usize = 1_000;
+
 /// A text, and where each of its policies begins, in bytes.
 #[derive(Debug)]
 pub(crate) struct Source {
     text: String,
     policies: Vec<usize>,
+    lines: Vec<usize>,
 }
 
 /// The text of one policy, without comments.
@@ -61,16 +70,59 @@ impl Source {
                 policies.push(offset);
             }
         }
-        Self { text: text.to_owned(), policies }
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(offset, _)| offset + 1));
+        Self { text: text.to_owned(), policies, lines: lines.collect() }
+    }
+
+    /// Where a policy is too deep to be read and evaluated on the stack of a thread, in bytes, and which rule
+    /// it breaks. To be asked before Cedar reads the text.
+    pub(crate) fn too_deep(&self) -> Option<(usize, &'static str)> {
+        let (mut nesting, mut operators, mut selections) = (0_usize, 0, 0);
+        let (mut word, mut before) = (String::new(), ' ');
+        for (offset, character, inside) in characters(&self.text) {
+            let code = if inside == Inside::Code { character } else { ' ' };
+            if code.is_alphanumeric() || code == '_' {
+                word.push(code);
+                before = code;
+                continue;
+            }
+            if matches!(std::mem::take(&mut word).as_str(), "if" | "when" | "unless") {
+                operators += 1;
+            }
+            match code {
+                ';' => (nesting, operators, selections) = (0, 0, 0),
+                '(' | '[' | '{' => nesting += 1,
+                ')' | ']' | '}' => nesting = nesting.saturating_sub(1),
+                '+' | '-' | '*' => operators += 1,
+                '&' | '|' if before == code => operators += 1,
+                '.' => selections += 1,
+                _ => {}
+            }
+            before = code;
+            if nesting > MAX_NESTING {
+                return Some((offset, "brackets are nested deeper than 32 here"));
+            }
+            if operators > MAX_OPERATORS {
+                let rule = "this policy has more than 200 operators and conditions: ask with \
+                            [...].contains(...) in place of many comparisons, or write several policies";
+                return Some((offset, rule));
+            }
+            if selections > MAX_SELECTIONS {
+                return Some((
+                    offset,
+                    "this policy asks for more than 1000 attributes: write several policies",
+                ));
+            }
+        }
+        None
     }
 
     /// The line and the character in it, both from 1, of an offset in bytes.
     pub(crate) fn line_and_column(&self, offset: usize) -> (usize, usize) {
-        let before = self.text.char_indices().take_while(|(start, _)| *start < offset);
-        before.fold((1, 1), |(line, column), (_, character)| match character {
-            '\n' => (line + 1, 1),
-            _ => (line, column + 1),
-        })
+        let line = self.lines.partition_point(|start| *start <= offset).max(1);
+        let start = self.lines.get(line - 1).copied().unwrap_or_default();
+        let in_line = self.text.get(start..).unwrap_or_default().char_indices();
+        (line, 1 + in_line.take_while(|(at, _)| start + at < offset).count())
     }
 
     /// Where a policy begins, by its number in the text, from 0: the line and the character in it.
@@ -128,6 +180,28 @@ mod tests {
         assert_eq!(source.line_and_column(7), (1, 5));
         assert_eq!(source.line_and_column(9), (2, 1));
         assert_eq!(source.line_and_column(9_999), (2, 4));
+    }
+
+    #[test]
+    fn what_is_too_deep_is_said_where_it_is() {
+        let rule = |text: &str| Source::read(text).too_deep().map(|(offset, _)| offset);
+        let nested = |depth: usize| format!("permit{}", "(".repeat(depth));
+        assert_eq!((rule(&nested(32)), rule(&nested(33))), (None, Some(38)));
+        let each = "permit(principal, action, resource) when { a };\n";
+        assert_eq!(rule(&each.repeat(1_000)), None, "each policy is counted by itself");
+        for operator in ["&&", "||", "+", "-", "*", "if", "when", "unless"] {
+            let many = |count: usize| format!("a {operator} ").repeat(count);
+            assert_eq!((rule(&many(200)), rule(&many(201)).is_some()), (None, true), "{operator}");
+        }
+        assert!(rule(&".a".repeat(1_001)).is_some() && rule(&".a".repeat(1_000)).is_none());
+        for text in [
+            format!("// {}\n", "(".repeat(100)),
+            format!("\"{}\"", "(|| if".repeat(300)),
+            "iffy whenever ".repeat(300),
+            "a | b & c == d != e <= f".repeat(300),
+        ] {
+            assert_eq!(rule(&text), None, "{text}");
+        }
     }
 
     #[test]

@@ -477,3 +477,38 @@ fn hostile_texts_are_only_texts() {
 }
 
 // --- What is refused --------------------------------------------------------------------------------
+
+/// What may be written is read, checked and evaluated on the stack of any thread; what is deeper is refused
+/// before Cedar sees it.
+#[test]
+fn the_deepest_policies_there_may_be_are_evaluated() {
+    const STACK_BYTES: usize = 2 * 1024 * 1024;
+    let chain = |count: usize, part: &str| format!("{}true", part.repeat(count));
+    for condition in [
+        chain(198, "context.own && "),
+        format!("context.own && ({})", chain(196, "context.instance == \"a\" || ")),
+        format!("{}context.own{}", "(".repeat(31), ")".repeat(31)),
+        format!("{}true", "if context.own then true else ".repeat(198)),
+        format!("context.hour < 100{}", " + 1".repeat(198)),
+        format!("{}{}{}", "(".repeat(31), chain(198, "context.own && "), ")".repeat(31)),
+    ] {
+        let text = approve_when(&condition);
+        let evaluated = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
+            let access = parsed(&text);
+            access.validate().unwrap();
+            Situation::usual().with(|it| it.is_own = true).is_permitted_by(&access)
+        });
+        assert!(evaluated.unwrap().join().unwrap(), "{condition}");
+    }
+    for (condition, rule) in [
+        (chain(201, "context.own && "), "more than 200 operators"),
+        ("(".repeat(100_000), "nested deeper than 32"),
+        ("[".repeat(100_000), "nested deeper than 32"),
+        ("{a:".repeat(100_000), "nested deeper than 32"),
+        (format!("context{}", ".a".repeat(100_000)), "more than 1000 attributes"),
+        ("if true then true else ".repeat(100_000), "more than 200 operators"),
+    ] {
+        let said = refused(&approve_when(&condition));
+        assert!(said.starts_with("access.cedar:1:") && said.contains(rule), "{said}");
+    }
+}

@@ -65,7 +65,43 @@ pub fn yaml(value: &impl Serialize) -> Result<String, Exit> {
             text.push(c);
         }
     }
-    Ok(text.trim_end().to_owned())
+    Ok(without_quoted(text.trim_end()))
+}
+
+/// Takes the controls out again that follow the first quotation mark of a string. One within a string follows a
+/// backslash.
+fn without_quoted(text: &str) -> String {
+    let first = format!("\"{QUOTED_AS_WRITTEN}");
+    let mut parts = text.split(&first);
+    let mut result = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_within = result.ends_with('\\');
+        result.push('"');
+        result.push_str(if is_within { QUOTED_AS_WRITTEN } else { "" });
+        result.push_str(part);
+    }
+    result
+}
+
+/// What makes the library write a string in double quotes that it would leave bare: a control at its beginning.
+const QUOTED: char = '\u{5}';
+const QUOTED_AS_WRITTEN: &str = "\\x05";
+
+/// Whether a reader of YAML 1.1 may take a bare string for something else: a truth value, a number (also with
+/// colons or underscores), a date, or a key of its own (YAML types for 1.1, yaml.org/type).
+fn is_ambiguous(text: &str) -> bool {
+    let words = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "<<", "="];
+    let begins = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'));
+    let is_numeric = |c: char| {
+        c.is_ascii_hexdigit() || matches!(c, '_' | ':' | '.' | '+' | '-' | 'x' | 'o' | 'T' | 'Z' | ' ')
+    };
+    let is_special =
+        |text: &str| matches!(text.to_ascii_lowercase().trim_start_matches(['+', '-']), ".inf" | ".nan");
+    words.iter().any(|word| text.eq_ignore_ascii_case(word))
+        || (begins && (text.chars().all(is_numeric) || is_special(text)))
+        || text.starts_with(QUOTED)
+        // What would be taken for it.
+        || text.contains(QUOTED_AS_WRITTEN)
 }
 
 /// What makes the library write a string in double quotes, where alone there are escapes (YAML 1.2.2
@@ -81,6 +117,7 @@ fn mark(value: &mut Yaml) {
                 c >= '\u{a0}' && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') && must_be_escaped(c)
             };
             let mut marked = String::with_capacity(text.len());
+            marked.extend(is_ambiguous(text).then_some(QUOTED));
             for c in text.chars() {
                 marked.extend(is_left(c).then_some(MARK));
                 marked.push(c);
@@ -138,6 +175,54 @@ mod tests {
             assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), value);
             assert_eq!(serde_yaml_ng::from_str::<Value>(&yaml).unwrap(), value, "{yaml}");
             assert!(!line.contains('\n'));
+        }
+    }
+
+    #[test]
+    fn threat_71_readers_of_yaml_1_1_find_the_same_strings() {
+        for ambiguous in [
+            "yes",
+            "No",
+            "ON",
+            "off",
+            "y",
+            "N",
+            "~",
+            "null",
+            "True",
+            "1_000",
+            "12:30:45",
+            "2026-01-01",
+            "0x1F",
+            "0o7",
+            "012",
+            "1e3",
+            "+1",
+            "-1",
+            ".5",
+            ".inf",
+            "-.Inf",
+            ".NaN",
+            "<<",
+            "=",
+            "2026-01-01T00:00:00Z",
+            "2026-01-01 00:00:00 +1",
+            "0b1",
+            "1.",
+            "\u{5}",
+            "\u{5}yes",
+            "yes\u{202e}",
+            "\"\u{5}",
+            "a \"\\x05",
+        ] {
+            let value = json!({ ambiguous: ambiguous, "list": [ambiguous] });
+            let text = yaml(&value).unwrap();
+            assert_eq!(serde_yaml_ng::from_str::<Value>(&text).unwrap(), value, "{text}");
+            let bare = text.lines().filter(|line| !line.contains('"')).collect::<Vec<_>>();
+            assert_eq!(bare, ["list:"], "{text}");
+        }
+        for plain in ["yesterday", "a", "production", "10 minutes", "1st", "db-01"] {
+            assert_eq!(yaml(&json!([plain])).unwrap(), format!("- {plain}"));
         }
     }
 

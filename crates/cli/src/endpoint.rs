@@ -113,6 +113,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// When the environment names a proxy that cannot be used: the direct way may be one that was not meant.
+    #[expect(clippy::disallowed_methods, reason = "the variables of proxies are those of every program")]
     pub fn proxy(&self) -> Result<Option<Proxy>, InvalidProxy> {
         if self.is_this_machine() {
             return Ok(None);

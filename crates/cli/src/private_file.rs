@@ -75,8 +75,8 @@ pub fn read_linked(path: &Path) -> Result<String, Unsuitable> {
     text_of(open(OpenOptions::new().read(true), path, OFlags::empty())?)
 }
 
-/// Each link on the way to a file must be one that read_linked follows. How many there may be is Linux's own
-/// number (path_resolution(7)).
+/// Each link on the way to a file must be one that [`read_linked`] follows. How many there may be is the
+/// number of Linux (path resolution in its manual, section 7).
 fn check_links(path: &Path) -> Result<(), Unsuitable> {
     const MAX_LINKS: usize = 40;
     let mut path = path.to_owned();

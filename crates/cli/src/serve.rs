@@ -24,12 +24,12 @@ use rustix::process::{Resource, getrlimit};
 use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// Files that are kept for everything but connections: the database, the keys, a policy that is read
 /// again, the issuer.
@@ -101,6 +101,8 @@ async fn serve(arguments: ServeArguments) -> Result<(), String> {
 
     let scheme = if certificates.is_some() { "https" } else { "http" };
     announce(&format!("listening on {scheme}://{address}"))?;
+    let (ask_to_reload, asked) = mpsc::channel(1);
+    tokio::spawn(reload(arguments.policy_dir.clone(), certificates.clone(), application.clone(), asked));
     let mut keys = tokio::time::interval(KEYS_INTERVAL);
     let mut validity = tokio::time::interval(VALIDITY_INTERVAL);
     let mut minute = tokio::time::interval(Duration::from_secs(60));
@@ -109,7 +111,8 @@ async fn serve(arguments: ServeArguments) -> Result<(), String> {
         tokio::select! {
             request = signals.next() => match request {
                 Request::Stop => break,
-                Request::Reload => reload(arguments.policy_dir.as_deref(), certificates.as_deref(), &application),
+                // Where one is asked for already and has not begun, that one will do.
+                Request::Reload => drop(ask_to_reload.try_send(())),
             },
             _ = validity.tick() => {
                 if let Some(certificates) = &certificates {
@@ -150,9 +153,27 @@ fn trusted_policy(directory: Option<&Path>, now: Timestamp) -> Result<Policy, St
     policy::load(directory, now)
 }
 
-/// Reads the policy and the certificates again. Either all of it is in force afterwards, or what was.
-fn reload(policy_dir: Option<&Path>, certificates: Option<&Certificates>, application: &Application) {
-    // Files are read on this thread: no call waits for it, and a signal is rare.
+/// Reads the policy and the certificates again, each time it is asked to: not on the thread that takes signals,
+/// which a large policy would keep from stopping. Either all of it is in force afterwards, or what was.
+async fn reload(
+    policy_dir: Option<PathBuf>,
+    certificates: Option<Arc<Certificates>>,
+    application: Application,
+    mut asked: mpsc::Receiver<()>,
+) {
+    while asked.recv().await.is_some() {
+        let (policy_dir, certificates, application) =
+            (policy_dir.clone(), certificates.clone(), application.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            reload_once(policy_dir.as_deref(), certificates.as_deref(), &application);
+        });
+        if let Err(error) = read.await {
+            tracing::error!(%error, "refused; what was in force stays");
+        }
+    }
+}
+
+fn reload_once(policy_dir: Option<&Path>, certificates: Option<&Certificates>, application: &Application) {
     let read = trusted_policy(policy_dir, application.dependencies().host.now())
         .and_then(|policy| Ok((policy, certificates.map(Certificates::read_again).transpose()?)));
     match read {

@@ -81,10 +81,15 @@ impl Credential {
     pub fn token(&self) -> Result<Option<Secret>, Exit> {
         match self {
             Self::Nobody => Ok(None),
-            Self::Token(token) if !token.is_bearer_token() => Err(Exit::usage(
-                "the token has characters in it that no token has: was it copied with something else?"
-                    .to_owned(),
-            )),
+            Self::Token(token) if !token.is_bearer_token() => {
+                let begins = token.expose().get(..7).is_some_and(|word| word.eq_ignore_ascii_case("bearer "));
+                let fault = if begins {
+                    "the token begins with `Bearer `, which is a word of the header and not of the token: leave it out"
+                } else {
+                    "the token has characters in it that no token has: was it copied with something else?"
+                };
+                Err(Exit::usage(fault.to_owned()))
+            }
             Self::Token(token) => Ok(Some(token.clone())),
             Self::Login(login) => {
                 let host = SystemHost::default();

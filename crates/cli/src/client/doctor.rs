@@ -42,7 +42,7 @@ pub struct Check {
     pub found: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub advice: Option<&'static str>,
+    pub advice: Option<String>,
 }
 
 impl Report {
@@ -50,8 +50,8 @@ impl Report {
         self.checks.push(Check { name, ok: true, found, advice: None });
     }
 
-    fn problem(&mut self, name: &'static str, found: String, advice: &'static str) {
-        self.checks.push(Check { name, ok: false, found, advice: Some(advice) });
+    fn problem(&mut self, name: &'static str, found: String, advice: &str) {
+        self.checks.push(Check { name, ok: false, found, advice: Some(advice.to_owned()) });
     }
 
     fn text(&self, terminal: Terminal) -> String {
@@ -60,8 +60,8 @@ impl Report {
             let (word, tone) = if check.ok { ("ok     ", Tone::Good) } else { ("problem", Tone::Danger) };
             let found = escaped_line(&check.found);
             text.push_str(&format!("{} {:<8} {found}\n", terminal.paint(tone, word), check.name));
-            if let Some(advice) = check.advice {
-                text.push_str(&format!("                 -> {advice}\n"));
+            if let Some(advice) = &check.advice {
+                text.push_str(&format!("                 -> {}\n", escaped_line(advice)));
             }
         }
         text
@@ -193,7 +193,9 @@ fn token(
                 }
                 _ => "get a token from the issuer, and for the audience, that the service is set up for",
             };
-            report.problem("accepted", format!("the service does not: {}", exit.message), advice);
+            // What follows is why, as far as it can be known here, and says more than advice for every case.
+            let (said, why) = exit.message.split_once('\n').unwrap_or((&exit.message, advice));
+            report.problem("accepted", format!("the service does not: {said}"), why.trim_start());
         }
         None => {}
     }

@@ -35,7 +35,6 @@ pub struct Environment {
 
 impl Environment {
     /// That of this process.
-    #[expect(clippy::disallowed_methods, reason = "this is the room of the client that reads it")]
     pub fn of_process() -> Self {
         let set = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
         // What is no UTF-8 is no URL, name or token either, and is refused as such; passed over, it would mean

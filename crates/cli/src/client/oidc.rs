@@ -405,7 +405,7 @@ impl Client {
                 "the issuer gave a token of another issuer, or for another client or audience".to_owned(),
             ));
         }
-        if !claims.get("sub").is_some_and(|subject| subject.as_str().is_some_and(|text| !text.is_empty())) {
+        if claims.get("sub").and_then(Value::as_str).is_none_or(str::is_empty) {
             return Err(nothing());
         }
         let expires_at_seconds = claims.get("exp").and_then(Value::as_f64).ok_or_else(nothing)?;
