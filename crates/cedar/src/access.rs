@@ -52,6 +52,7 @@ pub struct CedarAccess {
 }
 
 /// A policy under the name that its `@id` gives it.
+#[derive(Clone)]
 pub(crate) struct NamedPolicy {
     pub(crate) policy: Policy,
     /// Its `@reason`: what whoever is refused is told besides its name.

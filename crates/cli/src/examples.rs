@@ -97,7 +97,6 @@ pub const VERIFY: &str = "Examples:
   countersign verify --all --data-dir ./countersign-data --log serve.log";
 /// `countersign completions`.
 pub const COMPLETIONS: &str = "Examples:
-  mkdir -p ~/.local/share/bash-completion/completions
   countersign completions bash > ~/.local/share/bash-completion/completions/countersign";
 /// `countersign man`.
 pub const MAN: &str = "Examples:

@@ -158,7 +158,7 @@ fn checked(directory: Option<&Path>, now: Timestamp) -> Result<Findings, Vec<Fin
     let files = directory.map(files).transpose()?;
     let text = files.as_ref().map_or(BUNDLED, PolicyFiles::text);
     let unusable = |error: PolicyError| unusable(&error, &text, directory);
-    let (policy, warnings) = lint_access(&text).map_err(unusable)?;
+    let (policy, warnings) = lint_access(&text, now).map_err(unusable)?;
     check_clock(&policy, &text, now).map_err(unusable)?;
     let of_access = warnings.into_iter().map(|warning: Warning| Finding {
         severity: Severity::Warning.as_str(),

@@ -72,8 +72,14 @@ fn is_ignorable(c: char) -> bool {
         | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
         | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
-        // Blank glyphs: braille pattern, Khitan filler, Egyptian blanks, musical null notehead.
-        | '\u{2800}' | '\u{16fe4}' | '\u{13441}'..='\u{13442}' | '\u{1d159}')
+        // Blank glyphs: braille pattern, Khitan filler, Egyptian joiners and blanks, musical null notehead.
+        | '\u{2800}' | '\u{16fe4}' | '\u{13430}'..='\u{13442}' | '\u{1d159}')
+}
+
+/// Whether so many marks stand on what is before the end of this text that they would paint over the lines above
+/// and below.
+pub fn ends_in_stacked_marks(text: &str) -> bool {
+    text.chars().rev().take_while(|c| c.width() == Some(0) && !c.is_control()).count() > MAX_MARKS
 }
 
 /// Whether a character must not be printed as it is: it moves the cursor, ends a line, takes no room, or

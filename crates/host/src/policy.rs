@@ -8,7 +8,7 @@ use countersign_core::lint::Name;
 use countersign_core::people::{self, People};
 use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE, Policy, PolicyError, PolicyText};
 use countersign_core::rules::{self, Rules};
-use countersign_core::text::must_be_escaped;
+use countersign_core::text::{ends_in_stacked_marks, must_be_escaped};
 use countersign_core::timestamp::Timestamp;
 use std::fmt;
 use std::fs::File;
@@ -61,14 +61,14 @@ pub fn check(text: &PolicyText<'_>) -> Result<(Policy, Vec<String>), PolicyError
 ///
 /// # Errors
 /// As for [`check`].
-pub fn lint_access(text: &PolicyText<'_>) -> Result<(Policy, Vec<Warning>), PolicyError> {
+pub fn lint_access(text: &PolicyText<'_>, now: Timestamp) -> Result<(Policy, Vec<Warning>), PolicyError> {
     let (policy, access) = read(text)?;
     let mut warnings = access.validate().map_err(in_access)?;
     // Cedar sees by itself that some policies never hold.
     let is_told = |place: (usize, usize)| {
         warnings.iter().any(|told| (told.line, told.column) == place && told.reason.contains("impossible"))
     };
-    let mut found = access.lint();
+    let mut found = access.lint(now);
     found.retain(|one| one.name != Name::PolicyNeverHolds || !is_told((one.line, one.column)));
     warnings.extend(found);
     Ok((policy, warnings))
@@ -225,14 +225,24 @@ fn read_text(path: &Path) -> Result<String, String> {
 fn hidden(text: &str) -> Option<(usize, usize, char)> {
     let mut characters = text.chars().peekable();
     let (mut line, mut column) = (1, 0);
+    let mut line_so_far = String::new();
     while let Some(c) = characters.next() {
         column += 1;
         match c {
-            '\n' => (line, column) = (line + 1, 0),
+            '\n' => {
+                (line, column) = (line + 1, 0);
+                line_so_far.clear();
+            }
             '\t' => {}
             '\r' if characters.peek() == Some(&'\n') => {}
             _ if must_be_escaped(c) => return Some((line, column, c)),
-            _ => {}
+            _ => {
+                line_so_far.push(c);
+                if ends_in_stacked_marks(&line_so_far) {
+                    return Some((line, column, c));
+                }
+                continue;
+            }
         }
     }
     None

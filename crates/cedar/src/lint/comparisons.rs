@@ -16,6 +16,9 @@ pub(super) fn odd(policy: &Value, is_permit: bool, vocabulary: &Vocabulary) -> B
     reader.told(is_permit)
 }
 
+/// Stands for the wildcard of a pattern among its letters, of which `*` is one.
+const WILDCARD: char = '\0';
+
 struct Reader<'a> {
     vocabulary: &'a Vocabulary,
     /// What operations and instances are compared with: what it is a name of, and the name or pattern.
@@ -75,7 +78,7 @@ impl Reader<'_> {
             _ => return,
         };
         let names = if operator == "like" {
-            let star = |part: Option<String>| part.unwrap_or_else(|| "*".to_owned());
+            let star = |part: Option<String>| part.unwrap_or_else(|| WILDCARD.to_string());
             vec![pattern(operands).into_iter().map(star).collect()]
         } else {
             self.texts(with)
@@ -106,6 +109,15 @@ impl Reader<'_> {
     }
 
     fn read_number(&mut self, what: &str, end: i64, operator: &str, with: &Value, is_turned: bool) {
+        let is_set = operator.starts_with("contains");
+        if let (true, Some(elements)) = (is_set, with.get("Set").and_then(Value::as_array)) {
+            for number in elements.iter().filter_map(|element| element.get("Value").and_then(Value::as_i64)) {
+                if !(0..end).contains(&number) {
+                    let message = format!("looks for {number} in `context.{what}`: it is 0 to {}", end - 1);
+                    self.found.insert((Name::ImpossibleNumber, message));
+                }
+            }
+        }
         let Some(number) = with.get("Value").and_then(Value::as_i64) else { return };
         let holds = |value: i64| {
             let (left, right) = if is_turned { (number, value) } else { (value, number) };
@@ -130,11 +142,12 @@ impl Reader<'_> {
 
     fn told(mut self, is_permit: bool) -> BTreeSet<(Name, String)> {
         for (what, name) in &self.names {
-            let shown = name.escape_debug();
+            let as_written = name.replace(WILDCARD, "*");
+            let shown = as_written.escape_debug();
             let lower = name.to_ascii_lowercase();
             let is_instance = what.contains("instance");
             let could_be = |star: &str| {
-                let name = name.replace('*', star);
+                let name = name.replace(WILDCARD, star);
                 if is_instance { InstanceId::parse(&name).is_ok() } else { Identifier::parse(&name).is_ok() }
             };
             if !could_be("") && !could_be("x") {
@@ -143,7 +156,9 @@ impl Reader<'_> {
                 } else {
                     "letters, digits and - _ . : / @ alone, beginning with a letter or digit"
                 };
-                let message = format!("compares with `{shown}`, which no {what} can be: {rule}");
+                let hint =
+                    if name.contains('*') { "; `*` stands for anything after `like` alone" } else { "" };
+                let message = format!("compares with `{shown}`, which no {what} can be: {rule}{hint}");
                 self.found.insert((Name::ImpossibleText, message));
             } else if lower != *name && !self.names.contains(&(*what, lower.clone())) {
                 let so = if is_permit {
@@ -151,7 +166,10 @@ impl Reader<'_> {
                 } else {
                     "does not hold for other spellings: each question is asked in lower case too"
                 };
-                let message = format!("names the {what} `{shown}` with capitals and {so}; write `{lower}`");
+                let message = format!(
+                    "names the {what} `{shown}` with capitals and {so}; write `{}`",
+                    lower.replace(WILDCARD, "*")
+                );
                 self.found.insert((Name::CapitalsInName, message));
             }
         }

@@ -49,9 +49,15 @@ struct Choices {
     requesters: Vec<PersonId>,
 }
 
-pub(super) fn holds(named: &NamedPolicy, literals: &Literals, vocabulary: &Vocabulary) -> Holds {
+/// `from` is the first moment that is tried.
+pub(super) fn holds(
+    named: &NamedPolicy,
+    literals: &Literals,
+    vocabulary: &Vocabulary,
+    from: Timestamp,
+) -> Holds {
     let Ok(policies) = PolicySet::from_policies([named.policy.clone()]) else { return Holds::CannotTell };
-    let choices = Choices::of(named, literals, vocabulary);
+    let choices = Choices::of(named, literals, vocabulary, from);
     let authorizer = Authorizer::new();
     let total = choices.len();
     for step in 0..total.min(MAX_QUESTIONS) {
@@ -77,7 +83,7 @@ pub(super) fn holds(named: &NamedPolicy, literals: &Literals, vocabulary: &Vocab
 }
 
 impl Choices {
-    fn of(named: &NamedPolicy, literals: &Literals, vocabulary: &Vocabulary) -> Self {
+    fn of(named: &NamedPolicy, literals: &Literals, vocabulary: &Vocabulary, from: Timestamp) -> Self {
         let wants = |attribute: Attribute| named.wanted.contains(&attribute);
         let actions = actions(named, literals, vocabulary);
         let looks_at_person = named.names_principal || wants(Attribute::Groups) || wants(Attribute::Kind);
@@ -112,10 +118,7 @@ impl Choices {
             },
             channels: varied(wants(Attribute::Channel), &Channel::ALL),
             sources: varied(wants(Attribute::SourceIp), &literals.addresses()),
-            moments: literals
-                .moments(clock, Timestamp::EARLIEST, vocabulary.time_zone())
-                .into_iter()
-                .collect(),
+            moments: literals.moments(clock, from, vocabulary.time_zone()).into_iter().collect(),
             environments: varied(wants(Attribute::Environment), &Environment::ALL),
             risks: varied(wants(Attribute::Risk), &RiskLevel::ALL),
             costs: varied(wants(Attribute::EstimatedCost), &literals.costs()),

@@ -1,6 +1,7 @@
 //! What is odd about policies that fit their schema.
 
 use super::{BUNDLED, EVERYTHING, parsed, valid};
+use countersign_core::timestamp::Timestamp;
 
 /// A `forbid` of approvals and creations: a freeze.
 fn freeze(condition: &str) -> String {
@@ -10,7 +11,7 @@ fn freeze(condition: &str) -> String {
 }
 
 fn names(text: &str) -> Vec<&'static str> {
-    parsed(text).lint().iter().map(|warning| warning.name.as_str()).collect()
+    parsed(text).lint(Timestamp::EARLIEST).iter().map(|warning| warning.name.as_str()).collect()
 }
 
 fn found(condition: &str) -> Vec<&'static str> {
@@ -56,8 +57,10 @@ fn threat_66_a_freeze_that_can_never_hold_is_found() {
     {
         assert_eq!(found(condition), ["policy-never-holds", "impossible-number"], "{condition}");
     }
-    let warning =
-        parsed(&freeze("when { context.hour >= 22 && context.hour < 6 }")).lint().remove(0).to_string();
+    let warning = parsed(&freeze("when { context.hour >= 22 && context.hour < 6 }"))
+        .lint(Timestamp::EARLIEST)
+        .remove(0)
+        .to_string();
     assert!(
         warning.starts_with("access.cedar:2:1: policy `it` can never hold, and forbids nothing"),
         "{warning}"
@@ -108,6 +111,11 @@ fn what_can_hold_is_left_alone() {
 fn texts_and_numbers_that_cannot_be_are_found_beside_what_can() {
     for (condition, expected) in [
         ("context.hour == 24 || context.hour < 6", &["impossible-number"][..]),
+        ("[22, 23, 24].contains(context.hour)", &["impossible-number"]),
+        ("context.instance == \"payments-*\" || context.own", &["impossible-text"]),
+        ("[\"payments-*\", \"orders-db\"].contains(context.instance)", &["impossible-text"]),
+        ("context.instance like \"payments-\\*\" || context.own", &["impossible-text"]),
+        ("context.instance like \"payments-*\" || context.own", &[]),
         ("context.hour >= 22 || context.hour > 24", &["impossible-number"]),
         ("context.minute < 61 && context.hour < 24", &["impossible-number"]),
         ("context.instance == \"orders db\" || context.own", &["impossible-text"]),
@@ -128,4 +136,53 @@ fn texts_and_numbers_that_cannot_be_are_found_beside_what_can() {
         "{EVERYTHING}@id(\"it\") forbid (principal, action == Action::\"create\", resource == Operation::\"drop it\");"
     );
     assert_eq!(names(&nameless), ["policy-never-holds", "impossible-text"]);
+}
+
+#[test]
+fn threat_66_each_alternative_of_a_freeze_is_looked_at_by_itself() {
+    for (condition, which) in [
+        ("context.weekday == Weekday::\"friday\" || (context.hour >= 22 && context.hour < 6)", "2nd of 2"),
+        ("(context.hour >= 22 && context.hour < 6) || context.own || context.hour == 3", "1st of 3"),
+        ("context.own && (context.hour == 3 || (context.hour == 4 && context.hour == 5))", "2nd of 2"),
+        (
+            "context.own || (context.hour == 3 && (context.minute == 7 && context.minute == 8 || context.minute == 7))",
+            "1st of 2",
+        ),
+    ] {
+        let text = freeze(&format!("when {{ {condition} }}"));
+        let found = parsed(&text).lint(Timestamp::EARLIEST);
+        let told =
+            found.iter().find(|warning| warning.name.as_str() == "policy-never-holds").expect(condition);
+        assert!(told.reason.contains(&format!("its {which}")), "{condition}: {}", told.reason);
+    }
+    for condition in [
+        "context.hour >= 22 || context.hour < 6",
+        "!(context.hour >= 22 && context.hour < 6 || context.own)",
+        "context.weekday == Weekday::\"saturday\" || context.weekday == Weekday::\"sunday\"",
+    ] {
+        assert_eq!(found(condition), Vec::<&str>::new(), "{condition}");
+    }
+}
+
+#[test]
+fn threat_66_a_freeze_whose_dates_are_over_is_found() {
+    let now = super::at("2026-11-26T10:00:00Z");
+    let names = |condition: &str| -> Vec<_> {
+        let found = parsed(&freeze(&format!("when {{ {condition} }}"))).lint(now);
+        found.iter().map(|warning| warning.name.as_str()).collect()
+    };
+    let until = |year: u32| {
+        let last = year - 1;
+        format!(
+            "context.time >= datetime(\"{last}-12-19T00:00:00+0100\") && context.time < datetime(\"{year}-01-07T00:00:00+0100\")"
+        )
+    };
+    assert_eq!(names(&until(2026)), ["policy-is-over"]);
+    assert_eq!(names(&until(2027)), Vec::<&str>::new());
+    assert_eq!(names(&format!("({}) || ({})", until(2026), until(2027))), ["policy-is-over"]);
+    assert_eq!(
+        names("context.time < datetime(\"2030-01-01\") && context.weekday == Weekday::\"monday\""),
+        Vec::<&str>::new()
+    );
+    assert_eq!(names("context.time >= datetime(\"2020-01-01\")"), Vec::<&str>::new());
 }

@@ -53,20 +53,96 @@ fn oddity(glob: &str) -> Option<(Name, String)> {
 fn production_name(glob: &str) -> Option<String> {
     let pattern = WildMatch::new(glob);
     let usual = USUAL_IN_PRODUCTION.into_iter().find(|name| pattern.matches(name)).map(str::to_owned);
-    usual.or_else(|| says_production(glob).then(|| example(glob))).or_else(|| {
-        // `*test` ends any word, not a word of its own: `prod-latest`.
-        let part_of_a_word = glob.strip_prefix('*').filter(|rest| rest.starts_with(char::is_alphanumeric));
-        part_of_a_word.map(|rest| format!("prod-x{}", example(rest)))
-    })
+    if usual.is_some() || says_production(glob) {
+        return usual.or_else(|| Some(example(glob)));
+    }
+    let words = words(glob);
+    // `*test` ends any word, not a word of its own: `prod-latest`.
+    let whole = glob.trim_start_matches(['*', '?']);
+    let whole =
+        if whole.len() < glob.len() { whole.trim_start_matches(char::is_alphanumeric) } else { whole };
+    if self::words(whole).iter().any(|word| NOT_PRODUCTION.contains(&word.as_str())) {
+        return None;
+    }
+    if words.iter().any(|word| MAYBE_PRODUCTION.contains(&word.as_str())) {
+        return Some(example(glob));
+    }
+    // `*-01`, and `????-db`: any word may stand in front.
+    let begun = BEGINNINGS.into_iter().filter_map(|word| {
+        let rest = glob.trim_start_matches('*');
+        let rest = if rest.len() < glob.len() { rest } else { glob.strip_prefix(&"?".repeat(word.len()))? };
+        let joint = if rest.starts_with(char::is_alphanumeric) { "-x" } else { "" };
+        Some(format!("{word}{joint}{}", example(rest)))
+    });
+    let begun = begun.filter(|name| pattern.matches(name));
+    // `arn:aws:rds:*`: every name of a cloud begins so.
+    let of_cloud = glob.strip_suffix('*').filter(|prefix| prefix.ends_with([':', '/']));
+    let of_cloud = of_cloud.map(|prefix| format!("{}prod-db", example(prefix)));
+    begun.chain(of_cloud).next()
 }
 
-/// Whether a text has production in it, and not as what it is not.
+/// What a name of production begins with.
+const BEGINNINGS: [&str; 4] = ["prod", "production", "live", "main"];
+/// Words that production has in some places, unless a word says what else it is.
+const MAYBE_PRODUCTION: [&str; 4] = ["prd", "live", "main", "p"];
+/// Words for what is no production.
+const NOT_PRODUCTION: [&str; 38] = [
+    "dev",
+    "devel",
+    "develop",
+    "development",
+    "test",
+    "tests",
+    "testing",
+    "tst",
+    "stage",
+    "staging",
+    "stg",
+    "qa",
+    "uat",
+    "int",
+    "integration",
+    "ci",
+    "demo",
+    "sandbox",
+    "sbx",
+    "playground",
+    "lab",
+    "local",
+    "tmp",
+    "temp",
+    "preview",
+    "pr",
+    "nonprod",
+    "nonproduction",
+    "notprod",
+    "noprod",
+    "preprod",
+    "preproduction",
+    "acceptance",
+    "acc",
+    "training",
+    "beta",
+    "alpha",
+    "canary",
+];
+
+/// The words of a pattern, without the numbers at their ends.
+fn words(glob: &str) -> Vec<String> {
+    let words = glob.split(|c: char| !c.is_alphanumeric());
+    let words = words.map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()).to_ascii_lowercase());
+    words.filter(|word| !word.is_empty()).collect()
+}
+
+/// Whether a text has production in it as a word, and not as what it is not.
 fn says_production(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    text.match_indices("prod").any(|(at, _)| {
-        let before = text.get(..at).unwrap_or_default().trim_end_matches(['-', '_', '.']);
-        !["non", "not", "no", "pre"].iter().any(|not| before.ends_with(not))
-    })
+    let words = words(text);
+    let is_production = |word: &String| matches!(word.as_str(), "prod" | "production");
+    let is_denied = |at: usize| {
+        let before = at.checked_sub(1).and_then(|at| words.get(at));
+        before.is_some_and(|word| ["non", "not", "no", "pre"].contains(&word.as_str()))
+    };
+    words.iter().enumerate().any(|(at, word)| is_production(word) && !is_denied(at))
 }
 
 /// Instances that a rule takes for production and a pattern does not.
@@ -105,12 +181,47 @@ mod tests {
             "pre_prod*",
             "*-preprod",
             "qa",
+            "product-dev-*",
+            "dev-products",
+            "*-product-test",
+            "prodigy-dev",
+            "reproduction-*",
+            "arn:aws:rds:*:*:db:dev-*",
+            "/subscriptions/sandbox/*",
+            "feature-*",
+            "*-uat-01",
         ] {
             assert_eq!(production_name(glob), None, "{glob}");
         }
-        for glob in
-            ["*-db", "p*", "prod-test-*", "*prod*", "*test", "*dev*", "????", "copy-of-production-*", "*1"]
-        {
+        for glob in [
+            "*-db",
+            "p*",
+            "prod-test-*",
+            "*prod*",
+            "*test",
+            "*dev*",
+            "????",
+            "copy-of-production-*",
+            "*1",
+            "*-db-*",
+            "*-01",
+            "*-0?",
+            "????-db-??",
+            "*_db",
+            "*-primary",
+            "*-cluster",
+            "*-api",
+            "*.*",
+            "/subscriptions/*",
+            "arn:aws:rds:*",
+            "*:db:*",
+            "p-*",
+            "live-*",
+            "main-*",
+            "orders_prod",
+            "*-prod-*",
+            "prod1-*",
+        ] {
             let name = production_name(glob).unwrap_or_else(|| panic!("{glob}"));
             assert!(WildMatch::new(glob).matches(&name), "{glob} does not match {name}");
         }

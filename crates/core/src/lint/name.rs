@@ -55,8 +55,12 @@ names! {
     UnlistedOperation = "unlisted-operation",
     /// Anybody may start an operation without approval.
     AnybodyUnapproved = "anybody-unapproved",
-    /// A policy of `access.cedar` whose conditions no question meets.
+    /// Anybody may approve, at least anybody in any group.
+    AnybodyApproves = "anybody-approves",
+    /// A policy of `access.cedar` whose conditions, or one of their alternatives, no question meets.
     PolicyNeverHolds = "policy-never-holds",
+    /// A policy of `access.cedar` that holds at no time to come.
+    PolicyIsOver = "policy-is-over",
     /// A comparison with a number that an hour or a minute cannot have.
     ImpossibleNumber = "impossible-number",
     /// A text that no operation, instance or group can be.
