@@ -127,9 +127,10 @@ pub fn shown(text: &str) -> String {
         None => (String::new(), text),
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (_, path) = rest.split_at(end);
     // A password may have a slash in it that its author forgot to encode.
-    match rest.rfind('@').filter(|at| *at < end || !rest[end..].contains("//")) {
-        Some(at) => escaped_line(&format!("{scheme}***{}", &rest[at..])),
+    match rest.rfind('@').filter(|at| *at < end || !path.contains("//")).map(|at| rest.split_at(at)) {
+        Some((_, public)) => escaped_line(&format!("{scheme}***{public}")),
         None => escaped_line(text),
     }
 }
