@@ -3,7 +3,7 @@
 use crate::client::arguments::{ApproveArguments, ConnectionArguments, RejectArguments};
 use crate::client::command::{Session, Standing};
 use crate::client::show::{View, WIDTH, approvals, needs, wrapped};
-use crate::client::terminal::Tone;
+use crate::client::terminal::{Sight, Tone};
 use crate::exit::Exit;
 use countersign_api::wire::RequestBody;
 use countersign_core::canonical::CanonicalJson;
@@ -24,8 +24,9 @@ pub fn approve(arguments: &ApproveArguments) -> Result<(), Exit> {
         if arguments.yes {
             shown(&session, &request)?;
         } else {
-            let text = || proposal(&session, Some(&request), comment);
-            let answer = session.terminal.confirm(text, &question("Approve", &request), "--yes");
+            let text = |_| proposal(&session, Some(&request), comment);
+            let question = question("Approve", &request);
+            let answer = session.terminal.confirm(&mut Sight::new()?, text, &question, "--yes");
             if !unless_unread(&request, answer)? {
                 return Err(undecided(&request));
             }
@@ -49,13 +50,14 @@ pub fn reject(arguments: &RejectArguments) -> Result<(), Exit> {
         let request = session.connection.find(name)?;
         let digest = decidable(&session, &request)?;
         let question = question("Reject", &request);
-        let (reason, above) = match &arguments.reason {
-            Some(reason) => (reason.clone(), Some(&request)),
+        let mut sight = Sight::new()?;
+        let reason = match &arguments.reason {
+            Some(reason) => reason.clone(),
             None => {
-                let text = || proposal(&session, Some(&request), None);
+                let text = |_| proposal(&session, Some(&request), None);
                 let question = format!("{question} Say why (nothing leaves it undecided):");
-                let reason = session.terminal.ask(text, &question, "--reason and --yes");
-                (unless_unread(&request, reason)?.trim().to_owned(), None)
+                let reason = session.terminal.ask(&mut sight, text, &question, "--reason and --yes");
+                unless_unread(&request, reason)?.trim().to_owned()
             }
         };
         if reason.is_empty() {
@@ -64,8 +66,10 @@ pub fn reject(arguments: &RejectArguments) -> Result<(), Exit> {
         if arguments.yes {
             shown(&session, &request)?;
         } else {
-            let text = || proposal(&session, above, Some(&reason));
-            if !unless_unread(&request, session.terminal.confirm(text, &question, "--yes"))? {
+            let text =
+                |is_there: bool| proposal(&session, Some(&request).filter(|_| !is_there), Some(&reason));
+            let answer = session.terminal.confirm(&mut sight, text, &question, "--yes");
+            if !unless_unread(&request, answer)? {
                 return Err(undecided(&request));
             }
         }
@@ -82,7 +86,7 @@ pub(crate) fn question(verb: &str, request: &RequestBody) -> String {
     ))
 }
 
-/// All that a person decides about: the request, unless they have just seen it, and what they say.
+/// All that a person decides about: the request, unless it is on the screen already, and what they say.
 fn proposal(session: &Session, request: Option<&RequestBody>, words: Option<&str>) -> String {
     let view = session.view();
     let mut text = request.map(|request| view.request(request)).unwrap_or_default();

@@ -9,6 +9,8 @@ use countersign_api::wire::{
 };
 use countersign_core::look_alike::doubtful_keys;
 use countersign_core::text::{escaped_line, escaped_lines};
+use icu_properties::CodePointMapData;
+use icu_properties::props::EastAsianWidth;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -457,13 +459,35 @@ pub(crate) fn broken(line: &str, width: usize) -> Vec<String> {
 }
 
 /// How many columns a text takes at most: some terminals give a place of its own even to a mark that others
-/// put on the character before it.
+/// put on the character before it, and two to a character whose width Unicode leaves open (UAX #11,
+/// ambiguous), as are Greek and Cyrillic letters.
 pub(crate) fn columns(text: &str) -> usize {
     text.chars().map(cells).sum()
 }
 
+/// Whether terminals differ in how wide they draw a text.
+pub(crate) fn is_ambiguous(text: &str) -> bool {
+    text.chars().any(has_no_fixed_width)
+}
+
+fn has_no_fixed_width(c: char) -> bool {
+    CodePointMapData::<EastAsianWidth>::new().get(c) == EastAsianWidth::Ambiguous
+}
+
+/// How many rows a text takes at most in a window of so many columns.
+pub(crate) fn rows(text: &str, width: usize) -> usize {
+    let (mut rows, mut used) = (1, 0);
+    for wide in text.chars().map(cells) {
+        used += wide;
+        if used > width {
+            (rows, used) = (rows + 1, wide);
+        }
+    }
+    rows
+}
+
 fn cells(c: char) -> usize {
-    c.width().unwrap_or(1).max(1)
+    if has_no_fixed_width(c) { 2 } else { c.width().unwrap_or(1).max(1) }
 }
 
 /// A request as the service shows it; `changes` are members that are different.
