@@ -93,7 +93,7 @@ impl State {
         self.now = given.now;
         match event {
             Event::Tick => self.tick(),
-            Event::Resized => self.resized(),
+            Event::Disturbed => self.disturbed(),
             Event::Interrupted | Event::Key(Key::Control('c')) => vec![Effect::Quit],
             Event::Key(key) => self.key(key, given),
             Event::Pasted(text) => self.pasted(&text),
@@ -172,12 +172,12 @@ impl State {
     }
 
     /// A question that is not on the screen as it was asked is asked again.
-    fn resized(&mut self) -> Vec<Effect> {
+    fn disturbed(&mut self) -> Vec<Effect> {
         if let Some(open) = &mut self.open {
             open.page.is_whole = false;
-            if open.mode == Mode::Confirming {
+            if matches!(open.mode, Mode::Confirming | Mode::Writing(Verb::Reject)) {
                 open.mode = Mode::Reading;
-                self.say(Tone::Warning, "the window has changed: look again");
+                self.say(Tone::Warning, "the screen has changed: look again");
             }
         }
         vec![Effect::DropKeys]
@@ -199,7 +199,7 @@ impl State {
             }
         };
         self.trouble = None;
-        let mut effects: Vec<_> = self.compared(&pending.items).into_iter().collect();
+        let mut effects: Vec<_> = self.look_again(&pending.items).into_iter().collect();
         let items: Vec<_> = pending
             .items
             .into_iter()
@@ -218,19 +218,19 @@ impl State {
         effects
     }
 
-    /// What the list says of the request in front; asks for it again if it has changed.
-    fn compared(&mut self, pending: &[SummaryBody]) -> Option<Effect> {
+    /// Asks again for the request in front: a list does not tell all that may have changed, as comments.
+    fn look_again(&mut self, pending: &[SummaryBody]) -> Option<Effect> {
         let open = self.open.as_mut().filter(|open| !matches!(open.mode, Mode::Sending { .. }))?;
-        let request = open.request.as_ref()?;
-        let load = Effect::Load(open.id.clone());
-        match pending.iter().find(|item| item.request_id == open.id) {
-            Some(item) => (item.approvals_received != request.approvals_received).then_some(load),
-            None if open.is_gone => None,
-            None => {
-                open.is_gone = true;
-                Some(load)
+        open.request.as_ref()?;
+        if !pending.iter().any(|item| item.request_id == open.id) {
+            // What waits no longer is asked for once.
+            if open.is_gone {
+                return None;
             }
+            open.is_gone = true;
         }
+        let was_loading = std::mem::replace(&mut open.is_loading, true);
+        (!was_loading).then(|| Effect::Load(open.id.clone()))
     }
 
     fn place(&self) -> usize {
@@ -258,13 +258,13 @@ impl State {
         match result {
             Ok(request) => {
                 let is_new = open.request.as_ref() != Some(&*request);
-                let must_look_again = open.take(*request);
+                let news = open.take(*request);
                 let problem = open.digest.as_ref().err().map(|exit| exit.message.clone());
                 self.trouble = None;
                 if let Some(problem) = problem {
                     self.say(Tone::Danger, problem);
-                } else if must_look_again {
-                    self.say(Tone::Warning, "the request has changed: look again");
+                } else if let Some(news) = news {
+                    self.say(Tone::Warning, news);
                 }
                 // What was typed before is no answer to what is shown now.
                 if is_new { vec![Effect::DropKeys] } else { Vec::new() }
@@ -374,7 +374,9 @@ impl State {
         let open = self.open.as_mut().filter(|open| open.id == decision.id);
         let draft = match open {
             Some(open) => {
-                open.take(request.clone());
+                if let (Some(news), Some((_, notice))) = (open.take(request.clone()), &mut self.notice) {
+                    notice.push_str(&format!("; {news}"));
+                }
                 open.mode = Mode::Reading;
                 Some(&mut open.draft)
             }

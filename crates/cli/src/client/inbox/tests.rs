@@ -1,5 +1,7 @@
 //! The inbox without network and terminal: events by hand, drawn on a screen in memory.
 
+mod reading;
+
 use super::event::{Effect, Event, Given, Key, Pending};
 use super::open::{Decision, Mode, Page, Verb};
 use super::screen::Screen;
@@ -414,7 +416,7 @@ fn every_line_of_a_request_can_be_reached_on_a_small_screen() {
     for size in [(60, 20), (80, 24)] {
         let mut inbox = Inbox::reading(json!({ "word": "x".repeat(300), "end": "last" }));
         inbox.size = size;
-        inbox.apply(Event::Resized);
+        inbox.apply(Event::Disturbed);
         let mut seen = String::new();
         for _ in 0..30 {
             seen.push_str(&inbox.draw().join("\n"));
@@ -486,7 +488,7 @@ fn threat_52_a_window_that_shrinks_takes_the_question_back() {
     let mut inbox = Inbox::reading(json!({}));
     inbox.press(&[A]);
     inbox.size = (15, 4);
-    inbox.apply(Event::Resized);
+    inbox.apply(Event::Disturbed);
     assert!(inbox.shows("Too small"));
     assert_eq!(inbox.press(&[Y, A, Y]), []);
     inbox.press(&[R]);
@@ -496,7 +498,7 @@ fn threat_52_a_window_that_shrinks_takes_the_question_back() {
         "nothing is asked that cannot be seen"
     );
     inbox.size = (80, 24);
-    inbox.apply(Event::Resized);
+    inbox.apply(Event::Disturbed);
     assert!(inbox.shows("too small to decide in"));
     assert_eq!(inbox.press(&[Y]), []);
     inbox.press(&[R]);
@@ -557,7 +559,7 @@ fn help_and_explanations_stand_in_front_and_take_all_keys() {
     for size in [(80, 24), (40, 24)] {
         let mut inbox = Inbox::reading(json!({}));
         inbox.size = size;
-        inbox.apply(Event::Resized);
+        inbox.apply(Event::Disturbed);
         inbox.press(&[Key::Char('?')]);
         assert!(inbox.shows("In the list"));
         assert_eq!(inbox.press(&[A, Y, R]), []);
