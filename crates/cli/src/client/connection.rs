@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use countersign_api::problem::Code;
 use countersign_api::wire::{HealthBody, ListBody, RequestBody, SummaryBody};
 use countersign_app::host::Host as _;
+use countersign_core::canonical;
 use countersign_core::request::Status;
 use countersign_core::text::escaped_line;
 use countersign_host::system::SystemHost;
@@ -224,7 +225,10 @@ impl Connection {
         if !(200..=299).contains(&status) {
             return Err(self.refusal(status, &text, token));
         }
-        let answer: T = serde_json::from_str(&text).map_err(|_| {
+        // Strictly: what is read in another way than its digest was made is not what was approved.
+        let answer =
+            canonical::read_answer(text.as_bytes()).ok().and_then(|answer| T::deserialize(answer).ok());
+        let answer = answer.ok_or_else(|| {
             Exit::from(format!(
                 "{} does not answer as Countersign does: is the URL right?{}",
                 escaped_line(self.endpoint.base()),

@@ -2,11 +2,12 @@
 
 use crate::client::arguments::{ApproveArguments, ConnectionArguments, RejectArguments};
 use crate::client::command::{Session, Standing};
+use crate::client::content::digest_of_shown;
+use crate::client::effect::Change;
 use crate::client::show::{View, WIDTH, approvals, needs, wrapped};
 use crate::client::terminal::{Sight, Tone};
 use crate::exit::Exit;
 use countersign_api::wire::RequestBody;
-use countersign_core::canonical::CanonicalJson;
 use countersign_core::text::escaped_line;
 use serde_json::{Value, json};
 use std::io::Write as _;
@@ -35,7 +36,7 @@ pub fn approve(arguments: &ApproveArguments) -> Result<(), Exit> {
             Some(comment) => json!({ "content_digest": digest, "comments": comment }),
             None => json!({ "content_digest": digest }),
         };
-        decided(&session, &request, "approve", &body)
+        decided(&session, &request, Change::Approve, &body)
     };
     session.each(&arguments.ids, decide, outcome)
 }
@@ -73,7 +74,7 @@ pub fn reject(arguments: &RejectArguments) -> Result<(), Exit> {
                 return Err(undecided(&request));
             }
         }
-        decided(&session, &request, "reject", &json!({ "reason": reason, "content_digest": digest }))
+        decided(&session, &request, Change::Reject, &json!({ "reason": reason, "content_digest": digest }))
     };
     session.each(&arguments.ids, decide, outcome)
 }
@@ -136,55 +137,16 @@ fn unless_unread<T>(request: &RequestBody, result: Result<T, Exit>) -> Result<T,
     result
 }
 
-/// The digest of what a request shows, computed here: a service that shows one thing and names another
-/// is found out.
-///
-/// # Errors
-/// When the parameters are not shown to this person, or something is not what the digest says.
-pub fn digest_of_shown(request: &RequestBody) -> Result<String, Exit> {
-    let Some(parameters) = &request.parameters else {
-        return Err(Exit::refused(
-            "you are not shown the parameters, so there is nothing to decide".to_owned(),
-        ));
-    };
-    let content = request.content.clone().unwrap_or_default();
-    let digest = CanonicalJson::of(&content).digest().to_string();
-    let parameters_digest = CanonicalJson::of(parameters).digest().to_string();
-    let is_named = |name: &str, shown: Option<&str>| content.get(name).and_then(Value::as_str) == shown;
-    let cost = request.estimated_cost.map(|cost| cost.to_string());
-    let agrees = [
-        ("content", request.content_digest.as_deref() == Some(digest.as_str())),
-        ("parameters", is_named("parameters_digest", Some(&parameters_digest))),
-        ("request id", is_named("request_id", Some(&request.request_id))),
-        ("operation", is_named("operation_type", Some(&request.operation_type))),
-        ("instance", is_named("instance_id", Some(&request.instance_id))),
-        ("requester", is_named("requested_by", Some(&request.requested_by))),
-        ("filer", is_named("filed_by", request.filed_by.as_deref())),
-        ("owner", is_named("owner", request.owner.as_deref())),
-        ("justification", is_named("justification", Some(&request.justification))),
-        ("cost", is_named("estimated_cost", cost.as_deref())),
-        ("duration", is_named("estimated_duration", request.estimated_duration.as_deref())),
-        ("ticket", is_named("ticket", request.ticket.as_deref())),
-        ("rollback plan", is_named("rollback_plan", request.rollback_plan.as_deref())),
-    ];
-    if let Some((what, _)) = agrees.into_iter().find(|(_, agrees)| !agrees) {
-        return Err(Exit::from(format!(
-            "the service shows {what} other than what it names by the digest; decide nothing, and ask the \
-             operator to run `countersign verify`"
-        )));
-    }
-    Ok(digest)
-}
-
 /// Nothing was decided, which is not what the command is for.
 fn undecided(request: &RequestBody) -> Exit {
     Exit::from(format!("{} is left undecided", request.request_id))
 }
 
-fn decided(session: &Session, request: &RequestBody, verb: &str, body: &Value) -> Result<Standing, Exit> {
-    let path = format!("/v1/approvals/{}/{verb}", request.request_id);
+fn decided(session: &Session, request: &RequestBody, change: Change, body: &Value) -> Result<Standing, Exit> {
+    let path = format!("/v1/approvals/{}/{}", request.request_id, change.route());
     let after: RequestBody = session.connection.change("POST", &path, body, &session.fresh_key())?;
-    Ok(after.into())
+    let end = change.check(Some(request), &after);
+    Ok(Standing { request: after, end })
 }
 
 /// What became of a request that was shown before.

@@ -3,7 +3,8 @@
 
 use super::changes::changes;
 use super::input::Input;
-use crate::client::decide;
+use crate::client::content::digest_of_shown;
+use crate::client::effect::Change;
 use crate::exit::Exit;
 use countersign_api::wire::RequestBody;
 use countersign_core::text::CommentText;
@@ -30,11 +31,12 @@ impl Verb {
         }
     }
 
-    /// The end of its path.
-    pub fn route(self) -> &'static str {
+    /// What the service is asked to do.
+    pub fn change(self) -> Change {
         match self {
-            Self::Approve | Self::Reject => self.as_str(),
-            Self::Comment => "comments",
+            Self::Approve => Change::Approve,
+            Self::Reject => Change::Reject,
+            Self::Comment => Change::Comment,
         }
     }
 
@@ -174,7 +176,7 @@ impl Open {
     /// question is open; gives what has changed, in words.
     pub fn take(&mut self, request: RequestBody) -> Option<String> {
         self.digest = if request.request_id == self.id {
-            decide::digest_of_shown(&request)
+            digest_of_shown(&request)
         } else {
             Err(Exit::from("the service answers with another request; decide nothing".to_owned()))
         };

@@ -23,9 +23,14 @@ const OTHER: &str = "22222222-2222-4222-8222-222222222222";
 /// The request with the content that it shows, and the digest of that.
 fn bound(mut request: RequestBody) -> RequestBody {
     let mut content = json!({
-        "request_id": request.request_id, "operation_type": request.operation_type,
-        "instance_id": request.instance_id, "requested_by": request.requested_by,
+        "format": "countersign.content.v1", "request_id": request.request_id,
+        "operation_type": request.operation_type, "instance_id": request.instance_id,
+        "requested_by": request.requested_by, "requester_groups": request.requester_groups,
+        "requested_at": request.requested_at, "expires_at": request.expires_at,
+        "environment": request.environment, "risk_level": request.risk_level,
         "justification": request.justification, "parameters_digest": request.parameters_digest,
+        "approvals_required": request.approvals_required, "digest_required": request.digest_required,
+        "slots": request.slots, "rules": request.rules, "policy_version": request.policy_version,
     });
     for (name, text) in
         [("owner", &request.owner), ("ticket", &request.ticket), ("rollback_plan", &request.rollback_plan)]
@@ -545,7 +550,7 @@ fn a_comment_to_the_requester_decides_nothing_and_may_be_sent_before_the_end_was
     assert!(inbox.shows("the comment must not be empty"));
     inbox.write("which window?");
     let sent = decision(&inbox.press(&[Key::Enter]));
-    assert_eq!((sent.verb.route(), sent.text.as_str()), ("comments", "which window?"));
+    assert_eq!((sent.verb.change().route(), sent.text.as_str()), ("comments", "which window?"));
     let after = request(ID, json!({ "word": "x".repeat(2000) }));
     assert_eq!(inbox.apply(Event::Decided(sent, Ok(Box::new(after)))), []);
     assert!(inbox.shows("commented on: stop_instance"));

@@ -205,6 +205,9 @@ fn decide(session: &Session, decision: &Decision) -> Result<Box<RequestBody>, Ex
         Verb::Reject => json!({ "content_digest": decision.digest, "reason": decision.text }),
         Verb::Comment => json!({ "text": decision.text }),
     };
-    let path = format!("{}/{}", path(&decision.id)?, decision.verb.route());
-    session.connection.change("POST", &path, &body, &decision.key).map(Box::new)
+    let path = format!("{}/{}", path(&decision.id)?, decision.verb.change().route());
+    let after: RequestBody = session.connection.change("POST", &path, &body, &decision.key)?;
+    // Another try finds what the first one did: what it was before is not known.
+    decision.verb.change().check(None, &after)?;
+    Ok(Box::new(after))
 }
