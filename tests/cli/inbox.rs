@@ -1,6 +1,7 @@
 //! The inbox in terminals of many sizes, and what is in it for whom.
 
 use crate::screens::{SIZES, TINY, WHAT, line};
+use crate::strangers::Stranger;
 use crate::{BINARY, Person};
 use countersign_e2e::program::Program;
 use countersign_e2e::pseudo_terminal::PseudoTerminal;
@@ -168,6 +169,7 @@ fn threat_52_what_changes_in_front_of_a_reader_has_to_be_read_from_the_beginning
         read(&terminal);
         terminal.resize((80, 24));
         terminal.wait_for("a approve");
+        terminal.wait_until_still();
         read(&terminal);
         if is_asked {
             terminal.press("a");
@@ -327,4 +329,54 @@ fn the_inbox_holds_what_its_reader_can_decide_and_filters_match_whole_names() {
     assert_eq!(ids(&bob, &["--filter", "Production-DB-01", "--filter", "high"]), std::slice::from_ref(&id));
     bob.run(&["approve", &id, "--yes"]).expect(0, "1 of 2");
     assert_eq!(ids(&bob, &[]), [other], "decided already");
+}
+
+#[test]
+fn the_inbox_ends_as_its_last_decision_did() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(BINARY, directory.path());
+    let (ann, bob) = (Person::of(&program, "ann", "developer"), Person::of(&program, "bob", "approver"));
+    let id = ann.create();
+    let request = bob.json(&["get", &id]);
+    let list = bob.json(&["list"]);
+    let explained = bob.json(&["explain", &id]);
+    let refused = r#"{"type":"urn:countersign:problem:not_permitted","title":"no","status":403,"detail":"no",
+        "instance":"urn:uuid:0","code":"not_permitted"}"#;
+    let unchanged = request.to_string();
+    for (status, answer, keys, code) in
+        [(403, refused, "", 3), (0, "", "", 130), (0, "", ESCAPE, 1), (200, unchanged.as_str(), ESCAPE, 1)]
+    {
+        let (request, list, explained) = (request.to_string(), list.to_string(), explained.to_string());
+        let answer = answer.to_owned();
+        let stranger = Stranger::serving(move |line| match line {
+            line if line.starts_with("POST") => (status, answer.clone()),
+            line if line.contains("/explain") => (200, explained.clone()),
+            line if line.contains("/v1/approvals?") => (200, list.clone()),
+            _ => (200, request.clone()),
+        });
+        let variables = [("COUNTERSIGN_URL".to_owned(), stranger.base())];
+        let mut person = Person::of(&program, "bob", "approver");
+        person.variables.extend(variables);
+        let terminal = person.at_terminal(&["inbox"], (80, 40));
+        open(&terminal);
+        terminal.press("a");
+        terminal.wait_for(&format!("Approve {WHAT}"));
+        terminal.wait_until_still();
+        terminal.press("y");
+        terminal.wait_until("an answer", |terminal| {
+            !terminal.shows("Approve modify") && !terminal.shows("Sending")
+        });
+        terminal.press(keys);
+        terminal.wait_until_still();
+        terminal.press(INTERRUPT);
+        let (ended, written) = terminal.end();
+        assert_eq!(ended, code, "{status}: {written}");
+    }
+    let terminal = bob.at_terminal(&["inbox", "--once"], (80, 24));
+    terminal.wait_for("1 of 1 to decide");
+    terminal.press("q");
+    let (code, written) = terminal.end();
+    assert_eq!(code, 1, "{written}");
+    assert!(written.contains("nothing was decided"), "{written}");
+    bob.decided(&id, 0);
 }

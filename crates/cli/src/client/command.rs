@@ -12,7 +12,7 @@ use crate::client::output::Output;
 use crate::client::show::View;
 use crate::client::terminal::Terminal;
 use crate::client::wait;
-use crate::exit::{Exit, Style};
+use crate::exit::{Exit, INTERRUPTED, Style};
 use countersign_api::wire::{EventsBody, RequestBody};
 use countersign_app::host::Host as _;
 use countersign_core::canonical;
@@ -139,6 +139,10 @@ impl Session {
                 failures.push(exit);
             }
             items.push(item);
+            // A person who has enough has enough of all of them.
+            if failures.last().is_some_and(|exit| exit.code == INTERRUPTED) {
+                break;
+            }
         }
         if self.output.is_document() {
             self.show(&json!({ "items": items }), |_| String::new())?;

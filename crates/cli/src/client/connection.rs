@@ -16,6 +16,7 @@ use countersign_core::request::Status;
 use countersign_core::text::escaped_line;
 use countersign_host::system::SystemHost;
 use countersign_host::text_file;
+use rustls::CertificateError;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -38,6 +39,8 @@ const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
 /// or as many as fit.
 const MAX_PAGES: usize = 2_000;
 const MAX_LIST_BYTES: usize = 64 * 1024 * 1024;
+/// How long reading all of a list may take.
+pub(crate) const LIST_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// The longest cursor, in characters.
 const MAX_CURSOR_LENGTH: usize = 4096;
 /// How far back a request that is named by its beginning may have closed, in days: as far as a list reads.
@@ -50,6 +53,31 @@ const NO_TLS: &str =
 /// Whether something answered, in another language.
 fn is_garbled(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset)
+}
+
+/// What is wrong with the certificate of what answered, if anything is: it comes as an error of the transport.
+fn certificate_error(error: &ureq::Error) -> Option<&CertificateError> {
+    let error = match error {
+        ureq::Error::Rustls(error) => error,
+        ureq::Error::Io(error) => error.get_ref()?.downcast_ref::<rustls::Error>()?,
+        _ => return None,
+    };
+    match error {
+        rustls::Error::InvalidCertificate(error) => Some(error),
+        _ => None,
+    }
+}
+
+fn advice_on_certificate(error: &CertificateError) -> &'static str {
+    match error {
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is for another name: is the URL right?"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired: ask the operator, and look at the clock of this machine"
+        }
+        _ => "its certificate is not trusted: give the certificate of its issuer with --ca-bundle",
+    }
 }
 
 /// A service, and who asks it.
@@ -276,6 +304,7 @@ impl Connection {
         let base = escaped_line(self.endpoint.base());
         let is_plain = self.endpoint.base().starts_with("http://");
         let advice = match error {
+            error if let Some(error) = certificate_error(error) => advice_on_certificate(error),
             ureq::Error::Timeout(_) => {
                 let said = format!(
                     "{base} did not answer in {} s; asking again shows what happened",
@@ -292,9 +321,6 @@ impl Connection {
             }
             ureq::Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {
                 "nothing listens there: is the service running, and the port right?"
-            }
-            ureq::Error::Rustls(rustls::Error::InvalidCertificate(_)) => {
-                "its certificate is not trusted: give the certificate of its issuer with --ca-bundle"
             }
             // An alert of TLS is not HTTP, and what is no TLS is often HTTP.
             ureq::Error::Protocol(_) if is_plain => NO_HTTP,
@@ -369,7 +395,15 @@ impl Connection {
         let mut cursors: BTreeSet<String> = BTreeSet::new();
         let mut next: Option<String> = None;
         let (mut damaged, mut bytes) = (0_usize, 0_usize);
+        let host = SystemHost::default();
         for _ in 0..MAX_PAGES {
+            if host.elapsed() > LIST_TIMEOUT {
+                return Err(Exit::timed_out(format!(
+                    "the list of {} does not end within {} s; narrow it with filters",
+                    escaped_line(self.endpoint.base()),
+                    LIST_TIMEOUT.as_secs()
+                )));
+            }
             let mut query = query.to_vec();
             query.extend(next.as_deref().map(|cursor| ("cursor", cursor)));
             let target = format!("/v1/approvals{}", query_text(&query));
@@ -465,4 +499,32 @@ fn percent_encoded(text: &str) -> String {
         }
     }
     encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::profile::TokenSource;
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_told_as_what_it_is() {
+        let url = "https://approvals.example.com".to_owned();
+        let settings = Settings { url, ca_bundle: None, token: TokenSource::Nowhere, profile: None };
+        let connection = Connection::to(&settings).unwrap();
+        for (error, advice) in [
+            (CertificateError::UnknownIssuer, "--ca-bundle"),
+            (CertificateError::NotValidForName, "is the URL right?"),
+            (CertificateError::Expired, "has expired"),
+        ] {
+            let error = rustls::Error::InvalidCertificate(error);
+            // As it comes from the handshake.
+            let wrapped = ureq::Error::Io(std::io::Error::new(ErrorKind::InvalidData, error.clone()));
+            for error in [wrapped, ureq::Error::Rustls(error)] {
+                let message = connection.unreachable(&error).message;
+                assert!(message.contains(advice) && !message.contains("http://"), "{message}");
+            }
+        }
+        let garbled = ureq::Error::Io(std::io::Error::from(ErrorKind::InvalidData));
+        assert!(connection.unreachable(&garbled).message.contains(NO_TLS));
+    }
 }

@@ -6,6 +6,7 @@ use countersign_api::wire::RequestBody;
 use countersign_core::command::ExecutionOutcome;
 use countersign_core::ids::ExecutionId;
 use countersign_core::text::escaped_line;
+use std::collections::BTreeSet;
 
 /// A change that the service is asked to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,9 +81,9 @@ impl Change {
 
     fn is_made(self, before: Option<&RequestBody>, after: &RequestBody) -> bool {
         let is_decided = |verdict: &str| {
-            let earlier = before.map(|before| before.decisions.as_slice()).unwrap_or_default();
-            let is_new = |event: &String| earlier.iter().all(|decision| decision.event_id != *event);
-            after.decisions.iter().any(|it| it.decision == verdict && is_new(&it.event_id))
+            let earlier = before.iter().flat_map(|before| &before.decisions);
+            let earlier: BTreeSet<_> = earlier.map(|decision| &decision.event_id).collect();
+            after.decisions.iter().any(|it| it.decision == verdict && !earlier.contains(&it.event_id))
         };
         let is_more = |count: fn(&RequestBody) -> usize| count(after) > before.map_or(0, count);
         let status = after.status.as_str();

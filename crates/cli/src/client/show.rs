@@ -12,7 +12,7 @@ use countersign_core::text::{escaped_line, escaped_lines};
 use icu_properties::CodePointMapData;
 use icu_properties::props::EastAsianWidth;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthChar as _;
 
@@ -73,7 +73,8 @@ impl View {
         if request.approved_by.is_empty() {
             self.line(&mut text, "Approved by", "nobody yet", None);
         }
-        let approved_by = request.approved_by.iter().map(|person| self.decided(request, person, "approved"));
+        let approvals = decisions(request, "approved");
+        let approved_by = request.approved_by.iter().map(|person| self.decided(&approvals, person));
         self.lines(&mut text, "Approved by", approved_by);
         self.execution(&mut text, request);
         self.quote(&mut text, "Justification", &request.justification);
@@ -111,9 +112,8 @@ impl View {
     }
 
     /// Somebody's decision: who, in which groups, when.
-    fn decided(&self, request: &RequestBody, person: &str, verdict: &str) -> String {
-        let is_it = |decision: &&DecisionBody| decision.person == person && decision.decision == verdict;
-        match request.decisions.iter().find(is_it) {
+    fn decided(&self, decisions: &BTreeMap<&str, &DecisionBody>, person: &str) -> String {
+        match decisions.get(person) {
             Some(decision) => {
                 let when = self.moment.past(&decision.at);
                 let decided = format!("{}, {when}", in_groups(person, &decision.groups));
@@ -155,7 +155,8 @@ impl View {
         self.optional(text, "Started", past(&request.execution_started_at).as_deref());
         self.optional(text, "Ended", past(&request.executed_at).as_deref());
         self.optional(text, "Actual cost", request.actual_cost.map(|cost| cost.to_string()).as_deref());
-        let rejected_by = request.rejected_by.iter().map(|person| self.decided(request, person, "rejected"));
+        let rejections = decisions(request, "rejected");
+        let rejected_by = request.rejected_by.iter().map(|person| self.decided(&rejections, person));
         self.lines(text, "Rejected by", rejected_by);
         self.optional(text, "Cancelled", past(&request.cancelled_at).as_deref());
         self.optional(text, "Cancelled by", request.cancelled_by.as_deref());
@@ -361,6 +362,12 @@ impl View {
             }
         }
     }
+}
+
+/// The first decision of each person that went one way.
+fn decisions<'a>(request: &'a RequestBody, verdict: &str) -> BTreeMap<&'a str, &'a DecisionBody> {
+    let of_verdict = request.decisions.iter().filter(|decision| decision.decision == verdict);
+    of_verdict.rev().map(|decision| (decision.person.as_str(), decision)).collect()
 }
 
 /// `bob@example.com (approver, dba)`.

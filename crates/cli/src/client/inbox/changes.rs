@@ -2,6 +2,10 @@
 
 use countersign_api::wire::{CommentBody, DecisionBody, RequestBody};
 use countersign_core::text::escaped_line;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many people a message names.
+const MOST_PEOPLE: usize = 5;
 
 /// What has changed, the most important first; never empty when the two are not the same.
 pub fn changes(before: &RequestBody, after: &RequestBody) -> Vec<String> {
@@ -38,16 +42,19 @@ pub fn changes(before: &RequestBody, after: &RequestBody) -> Vec<String> {
 
 /// Who has approved, commented or taken an approval back since.
 fn people<'a>(before: &'a RequestBody, after: &'a RequestBody) -> Vec<(&'a str, &'a str)> {
-    let is_new = |comment: &&CommentBody| !before.comments.contains(comment);
-    let said = after.comments.iter().filter(is_new);
-    let is_in = |request: &RequestBody, person: &String| request.approved_by.contains(person);
-    let approved = after.approved_by.iter().filter(|person| !is_in(before, person));
-    let withdrew = before.approved_by.iter().filter(|person| !is_in(after, person));
-    approved
-        .map(|person| (person.as_str(), "approved"))
-        .chain(withdrew.map(|person| (person.as_str(), "no longer approves")))
-        .chain(said.map(|comment| (comment.user.as_str(), comment.action.as_str())))
-        .collect()
+    let approvers = |request: &'a RequestBody| request.approved_by.iter().collect::<BTreeSet<_>>();
+    let (earlier, later) = (approvers(before), approvers(after));
+    let approved = later.difference(&earlier).map(|person| (person.as_str(), "approved"));
+    let withdrew = earlier.difference(&later).map(|person| (person.as_str(), "no longer approves"));
+    let known: BTreeSet<_> = before.comments.iter().map(said).collect();
+    let new = after.comments.iter().filter(|comment| !known.contains(&said(comment)));
+    let commented = new.map(|comment| (comment.user.as_str(), comment.action.as_str()));
+    // What is told has to fit.
+    approved.chain(withdrew).chain(commented).take(MOST_PEOPLE).collect()
+}
+
+fn said(comment: &CommentBody) -> [&str; 4] {
+    [&comment.user, &comment.timestamp, &comment.action, &comment.comment]
 }
 
 fn asked(request: &RequestBody) -> [Option<&str>; 14] {
@@ -71,11 +78,13 @@ fn asked(request: &RequestBody) -> [Option<&str>; 14] {
 
 /// Whether an approval counts that did not, or the other way round.
 fn is_counted_anew(before: &RequestBody, after: &RequestBody) -> bool {
-    let is_other = |earlier: &DecisionBody, later: &DecisionBody| {
-        earlier.event_id == later.event_id
-            && (earlier.counts, &earlier.reason) != (later.counts, &later.reason)
-    };
-    after.decisions.iter().any(|later| before.decisions.iter().any(|earlier| is_other(earlier, later)))
+    let earlier: BTreeMap<_, _> = before.decisions.iter().map(counting).collect();
+    let mut later = after.decisions.iter().map(counting);
+    later.any(|(event, counts)| earlier.get(event).is_some_and(|earlier| *earlier != counts))
+}
+
+fn counting(decision: &DecisionBody) -> (&str, (Option<bool>, Option<&str>)) {
+    (&decision.event_id, (decision.counts, decision.reason.as_deref()))
 }
 
 fn are_terms_same(before: &RequestBody, after: &RequestBody) -> bool {

@@ -96,8 +96,8 @@ fn on_screen(session: Session, settings: Settings, times: Times) -> Result<(), E
 
 /// What has been decided and what has not, once the screen is gone.
 fn last_words(terminal: Terminal, state: &State) -> Result<(), Exit> {
-    if let Some(failure) = &state.failure {
-        return Err(failure.clone());
+    if state.failure.is_some() {
+        return state.end();
     }
     let mut text = String::new();
     for (tone, line) in &state.log {
@@ -114,7 +114,8 @@ fn last_words(terminal: Terminal, state: &State) -> Result<(), Exit> {
     if state.log.is_empty() && state.items.as_ref().is_some_and(Vec::is_empty) {
         text.push_str("nothing waits for you\n");
     }
-    terminal.print(&text)
+    terminal.print(&text)?;
+    state.end()
 }
 
 /// Takes events and draws until the state says that it is over.
@@ -225,12 +226,19 @@ struct Window {
     was_continued: Arc<AtomicBool>,
     /// What was drawn last.
     drawn: Buffer,
+    /// Whether that was the first time in this size: what has been typed may be older.
+    is_new_size: bool,
 }
 
 impl Window {
     fn open() -> Result<Self, Exit> {
         let opened = ratatui::try_init().and_then(|terminal| {
-            let window = Self { terminal, was_continued: Arc::default(), drawn: Buffer::default() };
+            let window = Self {
+                terminal,
+                was_continued: Arc::default(),
+                drawn: Buffer::default(),
+                is_new_size: false,
+            };
             signal_hook::flag::register(SIGCONT, Arc::clone(&window.was_continued))?;
             let hook = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
@@ -256,6 +264,7 @@ impl Window {
             self.terminal.resize(drawn.area)?;
             (drawn, _) = self.draw_changes(screen, state)?;
         }
+        self.is_new_size |= drawn.area != before.area;
         self.drawn = drawn;
         Ok(page)
     }
@@ -270,8 +279,9 @@ impl Window {
     /// terminal, and in their own way: it is taken again, and drawn whole the next time.
     fn was_disturbed(&mut self) -> std::io::Result<bool> {
         let size = self.terminal.size()?;
+        let is_new_size = std::mem::take(&mut self.is_new_size) || size != self.drawn.area.as_size();
         if !self.was_continued.swap(false, Ordering::SeqCst) {
-            return Ok(size != self.drawn.area.as_size());
+            return Ok(is_new_size);
         }
         // What is on already is not put on again.
         disable_raw_mode()?;
