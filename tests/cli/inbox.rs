@@ -111,8 +111,10 @@ fn threat_52_the_inbox_approves_nothing_that_was_not_on_the_screen() {
         terminal.wait_for(TOO_SMALL);
         terminal.press("ay");
         terminal.press("yr\r");
+        terminal.wait_until_still();
         terminal.resize(size);
         terminal.wait_for("a approve");
+        terminal.wait_until_still();
         terminal.press("y");
         terminal.wait_until_still();
         bob.decided(&id, 0);

@@ -139,7 +139,7 @@ impl Session {
                 failures.push(exit);
             }
             items.push(item);
-            // A person who has enough has enough of all of them.
+            // Ctrl-C ends the whole command.
             if failures.last().is_some_and(|exit| exit.code == INTERRUPTED) {
                 break;
             }

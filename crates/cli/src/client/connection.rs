@@ -87,6 +87,7 @@ pub struct Connection {
     credential: Credential,
     agent: ureq::Agent,
     retries: u32,
+    list_timeout: Duration,
 }
 
 impl Connection {
@@ -117,7 +118,13 @@ impl Connection {
     pub fn to(settings: &Settings) -> Result<Self, Exit> {
         let endpoint = service(&settings.url)?;
         let agent = agent(settings.ca_bundle.as_deref(), TIMEOUT, &endpoint)?;
-        Ok(Self { endpoint, credential: Credential::Nobody, agent, retries: RETRIES })
+        Ok(Self {
+            endpoint,
+            credential: Credential::Nobody,
+            agent,
+            retries: RETRIES,
+            list_timeout: LIST_TIMEOUT,
+        })
     }
 
     /// The same service, called by somebody.
@@ -397,11 +404,11 @@ impl Connection {
         let (mut damaged, mut bytes) = (0_usize, 0_usize);
         let host = SystemHost::default();
         for _ in 0..MAX_PAGES {
-            if host.elapsed() > LIST_TIMEOUT {
+            if host.elapsed() > self.list_timeout {
                 return Err(Exit::timed_out(format!(
                     "the list of {} does not end within {} s; narrow it with filters",
                     escaped_line(self.endpoint.base()),
-                    LIST_TIMEOUT.as_secs()
+                    self.list_timeout.as_secs()
                 )));
             }
             let mut query = query.to_vec();
@@ -505,9 +512,11 @@ fn percent_encoded(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::client::profile::TokenSource;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
 
     #[test]
-    fn a_certificate_that_is_not_trusted_is_told_as_what_it_is() {
+    fn a_certificate_that_is_not_trusted_gets_advice_of_its_own() {
         let url = "https://approvals.example.com".to_owned();
         let settings = Settings { url, ca_bundle: None, token: TokenSource::Nowhere, profile: None };
         let connection = Connection::to(&settings).unwrap();
@@ -526,5 +535,26 @@ mod tests {
         }
         let garbled = ureq::Error::Io(std::io::Error::from(ErrorKind::InvalidData));
         assert!(connection.unreachable(&garbled).message.contains(NO_TLS));
+    }
+
+    #[test]
+    fn threat_71_a_list_whose_pages_are_slow_comes_to_an_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for (turn, stream) in listener.incoming().enumerate() {
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 4096]);
+                std::thread::sleep(Duration::from_millis(20));
+                let body = format!(r#"{{"items":[],"next_cursor":"{turn}"}}"#);
+                let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}", body.len());
+                let _ = stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes());
+            }
+        });
+        let settings = Settings { url, ca_bundle: None, token: TokenSource::Nowhere, profile: None };
+        let list_timeout = Duration::from_millis(300);
+        let connection = Connection { list_timeout, ..Connection::to(&settings).unwrap() };
+        let exit = connection.list(&[], true).unwrap_err();
+        assert_eq!((exit.code, exit.message.contains("does not end within")), (7, true), "{exit:?}");
     }
 }

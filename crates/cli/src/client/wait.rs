@@ -112,9 +112,9 @@ fn ask(session: &Arc<Session>, id: &str, events: Sender<Event>) -> Result<(), Ex
     thread.map(drop).map_err(|error| Exit::from(format!("thread: {error}")))
 }
 
-/// Who is told of Ctrl-C; nobody when nothing is waited for.
+/// The waiting that Ctrl-C ends, if there is one.
 static LISTENER: Mutex<Option<Sender<Event>>> = Mutex::new(None);
-/// Whether the thread that tells of Ctrl-C is there.
+/// Whether the thread that receives Ctrl-C has been started.
 static IS_LISTENING: AtomicBool = AtomicBool::new(false);
 
 /// As long as it is there, Ctrl-C ends the waiting; afterwards it ends the program, as it did before.
@@ -147,8 +147,9 @@ fn listen_for_interrupts() -> Result<(), Exit> {
     let listen = move || {
         while runtime.block_on(interrupts.recv()).is_some() {
             let listener = LISTENER.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_told = listener.as_ref().is_some_and(|events| events.send(Event::Interrupted).is_ok());
-            if !is_told {
+            let ends_waiting =
+                listener.as_ref().is_some_and(|events| events.send(Event::Interrupted).is_ok());
+            if !ends_waiting {
                 std::process::exit(i32::from(INTERRUPTED));
             }
         }

@@ -49,7 +49,7 @@ fn people<'a>(before: &'a RequestBody, after: &'a RequestBody) -> Vec<(&'a str, 
     let known: BTreeSet<_> = before.comments.iter().map(said).collect();
     let new = after.comments.iter().filter(|comment| !known.contains(&said(comment)));
     let commented = new.map(|comment| (comment.user.as_str(), comment.action.as_str()));
-    // What is told has to fit.
+    // A message has to fit.
     approved.chain(withdrew).chain(commented).take(MOST_PEOPLE).collect()
 }
 

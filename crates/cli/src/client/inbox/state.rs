@@ -55,7 +55,8 @@ pub struct State {
     pub log: Vec<(Tone, String)>,
     /// Why the inbox ended, if it was not told to.
     pub failure: Option<Exit>,
-    /// Decisions that came to nothing, or nobody knows to what, and were not made since: request and why.
+    /// Decisions that were refused, or whose arrival is not known, and that were not made since: request and
+    /// why.
     undone: Vec<(String, Exit)>,
     drafts: BTreeMap<String, Draft>,
     decided: BTreeSet<String>,
@@ -138,7 +139,7 @@ impl State {
         self.open.as_ref().is_some_and(|open| matches!(open.mode, Mode::Sending { .. }))
     }
 
-    /// How the inbox ends, for a script: the last decision that came to nothing, as with several ids.
+    /// How the inbox ends, for a script: as the last decision that was not made, as with several ids.
     ///
     /// # Errors
     /// When a decision is on its way, was not made, or, if one was asked for, there was none.
@@ -160,7 +161,7 @@ impl State {
         }
     }
 
-    /// Remembers that a decision came to nothing, or that nobody knows whether it did.
+    /// Remembers that a decision was refused, or that its arrival is not known.
     fn undone(&mut self, decision: &Decision, exit: &Exit) {
         self.undone.retain(|(id, _)| *id != decision.id);
         if decision.verb != Verb::Comment {

@@ -52,7 +52,7 @@ impl State {
             (Mode::Writing(verb), key) => open.field(verb).edit(key),
             (Mode::Sending { decision, retry_at }, Key::Escape) => {
                 open.mode = before(decision.verb);
-                let unknown = "nobody knows whether the decision has arrived";
+                let unknown = "it is not known whether the decision has arrived";
                 self.undone(&decision, &Exit::from(unknown.to_owned()));
                 if retry_at.is_none() {
                     self.say(Tone::Warning, "it may have arrived all the same");

@@ -95,7 +95,7 @@ fn a_request_in_front_is_asked_for_whenever_the_list_is() {
 }
 
 #[test]
-fn each_change_is_told_in_words() {
+fn each_change_has_words_of_its_own() {
     let before = request(ID, json!({}));
     let said = |change: Value| {
         let mut after = serde_json::to_value(&before).unwrap();
