@@ -202,7 +202,7 @@ fn threat_52_what_changes_in_front_of_a_reader_has_to_be_read_from_the_beginning
         terminal.wait_for(&format!("Approve {WHAT}"));
         terminal.wait_until_still();
         terminal.press("y");
-        terminal.wait_for("approved: modify_instance_class");
+        terminal.wait_for("your approval is on record: modify_instance_class");
         bob.decided(&id, decided + 1);
         terminal.press(INTERRUPT);
         terminal.end();

@@ -156,7 +156,9 @@ fn outcome(view: &View, after: &RequestBody) -> String {
     // So many may have agreed, and somebody of a group still be missing.
     let needs = match (after.status.as_str(), after.slots.as_slice()) {
         ("pending", [_, ..]) => {
-            wrapped(&escaped_line(&format!("needs: {}", needs(required, &after.slots))), WIDTH)
+            let needs = needs(required, &after.slots);
+            let text = format!("takes in all: {needs}; `countersign explain` shows what is missing");
+            wrapped(&escaped_line(&text), WIDTH)
         }
         _ => Vec::new(),
     };

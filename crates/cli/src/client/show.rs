@@ -66,8 +66,9 @@ impl View {
         if !request.slots.is_empty() {
             // Whether those who have agreed fill them is for the service to say: see `explain`.
             let (received, required) = (request.approvals_received, request.approvals_required);
-            let verb = if request.status == "pending" { "needs" } else { "needed" };
-            let needs = format!("{received} of {required}; {verb}: {}", needs(required, &request.slots));
+            let verb = if request.status == "pending" { "takes" } else { "took" };
+            let needs =
+                format!("{received} of {required}; {verb} in all: {}", needs(required, &request.slots));
             self.line(&mut text, "Approvals", &needs, None);
         }
         if request.approved_by.is_empty() {

@@ -10,6 +10,11 @@ use countersign_api::wire::RequestBody;
 use countersign_core::text::CommentText;
 use countersign_core::timestamp::Timestamp;
 
+/// Why what has not been on the screen cannot be decided.
+pub(super) const UNREAD: &str = "the end has not been shown yet: Down or Space shows more";
+/// Why what is closed cannot be decided.
+pub(super) const GONE: &str = "it no longer waits for a decision";
+
 /// Which way a decision goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
@@ -244,9 +249,11 @@ impl Open {
         if !self.page.is_whole {
             return Some("the window is too small to decide in: make it larger".to_owned());
         }
-        let unread = "the end has not been shown yet: Down or Space shows more";
+        if self.is_gone {
+            return Some(GONE.to_owned());
+        }
         let news = self.news().map_or(String::new(), |news| format!("; {news}"));
-        (!self.is_read).then(|| format!("{unread}{news}"))
+        (!self.is_read).then(|| format!("{UNREAD}{news}"))
     }
 
     /// What is typed in a field.

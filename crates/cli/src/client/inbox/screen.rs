@@ -4,7 +4,7 @@
 //! a line goes on in the next.
 
 use super::input::{Input, Rows};
-use super::open::{Mode, Open, Page, Verb};
+use super::open::{GONE, Mode, Open, Page, Verb};
 use super::overlay::{HELP, Overlay, Subject};
 use super::state::State;
 use crate::client::decide::question;
@@ -24,8 +24,10 @@ use ratatui::widgets::Paragraph;
 
 /// How many rows a message may take: the request matters more.
 const MESSAGE_ROWS: usize = 4;
+/// What marks that a message is longer than its rows.
+const MORE: &str = " ...";
 /// How many rows a lost connection may take: when, and the beginning of why.
-const TROUBLE_ROWS: usize = 2;
+const TROUBLE_ROWS: usize = 3;
 /// Below this width, the keys are those that most people need; help names all.
 const ALL_KEYS: usize = 80;
 /// How many rows of a text that is being typed are on the screen.
@@ -132,7 +134,7 @@ impl Screen {
                 format!("no connection since {since}, trying again\n{}", trouble.message)
             };
             let rows = if trouble.is_refusal { MESSAGE_ROWS } else { TROUBLE_ROWS };
-            lines.extend(self.message(Tone::Danger, &what, width).into_iter().take(rows));
+            lines.extend(self.message_in(rows, Tone::Danger, &what, width));
         }
         lines.push(self.paint(Tone::Quiet, &"-".repeat(width)));
         lines
@@ -140,8 +142,20 @@ impl Screen {
 
     /// Something worth saying, in a few rows.
     fn message(self, tone: Tone, text: &str, width: usize) -> Vec<String> {
-        let lines = escaped_lines(text).flat_map(|line| wrapped(&line, width));
-        lines.take(MESSAGE_ROWS).map(|line| self.paint(tone, &line)).collect()
+        self.message_in(MESSAGE_ROWS, tone, text, width)
+    }
+
+    /// The same in so many rows; that there is more is marked.
+    fn message_in(self, rows: usize, tone: Tone, text: &str, width: usize) -> Vec<String> {
+        let mut lines: Vec<_> = escaped_lines(text).flat_map(|line| wrapped(&line, width)).collect();
+        if lines.len() > rows {
+            lines.truncate(rows);
+            if let Some(last) = lines.last_mut() {
+                let mut kept = broken(last, width.saturating_sub(MORE.len()).max(1)).into_iter();
+                *last = format!("{}{MORE}", kept.next().unwrap_or_default().trim_end_matches(' '));
+            }
+        }
+        lines.iter().map(|line| self.paint(tone, line)).collect()
     }
 
     fn list(self, view: &View, state: &State, rows: usize) -> Vec<String> {
@@ -259,6 +273,7 @@ impl Screen {
         };
         match &open.mode {
             Mode::Reading if open.request.is_none() => "Esc back",
+            Mode::Reading if open.is_gone => "c comment  e explain  Space more  Esc back  ? help",
             Mode::Reading if width < ALL_KEYS => "a approve  r reject  Space more  ? help",
             Mode::Reading => {
                 "a approve  r reject  c comment  e explain  s skip  Space more  Esc back  ? help"
@@ -328,10 +343,8 @@ fn position(state: &State) -> String {
 fn standing(open: &Open, now: Timestamp) -> Option<String> {
     let status = open.request.as_ref().map(|request| request.status.as_str());
     match status {
-        Some(status) if status != "pending" => {
-            Some(format!("it no longer waits for a decision: it is {}", escaped_line(status)))
-        }
-        _ if open.is_gone => Some("it no longer waits for a decision".to_owned()),
+        Some(status) if status != "pending" => Some(format!("{GONE}: it is {}", escaped_line(status))),
+        _ if open.is_gone => Some(GONE.to_owned()),
         _ if open.is_expired(now) => Some("its deadline has passed: the service will refuse".to_owned()),
         _ => None,
     }

@@ -3,9 +3,10 @@
 
 use super::event::{Effect, Event, Given, Key, Pending};
 use super::input::Input;
-use super::open::{Decision, Draft, Mode, Open, Page, Verb};
+use super::open::{Decision, Draft, Mode, Open, Page, UNREAD, Verb};
 use super::overlay::{Overlay, Subject};
 use super::settings::{Settings, is_found};
+use crate::client::show::approvals;
 use crate::client::terminal::Tone;
 use crate::exit::Exit;
 use countersign_api::wire::{ExplainBody, RequestBody, SummaryBody};
@@ -114,7 +115,12 @@ impl State {
     pub fn drawn(&mut self, page: Page) {
         match (&mut self.overlay, &mut self.open) {
             (Some(overlay), _) => overlay.page = page,
-            (None, Some(open)) => open.drawn(page),
+            (None, Some(open)) => {
+                open.drawn(page);
+                // It is no longer true.
+                let is_read = open.is_read;
+                self.notice.take_if(|(_, notice)| is_read && notice.starts_with(UNREAD));
+            }
             (None, None) => {}
         }
     }
@@ -376,17 +382,19 @@ impl State {
 
     fn accepted(&mut self, decision: &Decision, request: &RequestBody) -> Vec<Effect> {
         let what = format!(
-            "{} on {}, by {}",
+            "{} on {}, asked for by {}",
             escaped_line(&request.operation_type),
             escaped_line(&request.instance_id),
             escaped_line(&request.requested_by)
         );
-        let (received, required) = (request.approvals_received, request.approvals_required);
-        let count = match decision.verb {
-            Verb::Approve => format!(" ({received} of {required} approvals)"),
-            Verb::Reject | Verb::Comment => String::new(),
+        let line = match decision.verb {
+            // What others still have to agree to is not approved yet.
+            Verb::Approve => {
+                let status = escaped_line(&request.status);
+                format!("your approval is on record: {what}; it is {status}, {}", approvals(request))
+            }
+            Verb::Reject | Verb::Comment => format!("{}: {what}", decision.verb.done()),
         };
-        let line = format!("{}: {what}{count}", decision.verb.done());
         self.log.push((Tone::Good, line.clone()));
         self.say(Tone::Good, line);
         if decision.verb == Verb::Comment {

@@ -186,7 +186,7 @@ fn approving_takes_one_more_key_and_names_the_parameters_that_were_shown() {
     assert_eq!((sent.verb, sent.text.as_str()), (Verb::Approve, ""));
     let after = RequestBody { approvals_received: 1, ..request(ID, parameters) };
     assert_eq!(inbox.apply(Event::Decided(sent, Ok(Box::new(after)))), [Effect::List]);
-    assert!(inbox.shows("approved: stop_instance on production-db-01"));
+    assert!(inbox.shows("your approval is on record: stop_instance on production-db-01"));
     assert_eq!(inbox.state.items.as_ref().unwrap().len(), 1);
 }
 
@@ -449,7 +449,7 @@ fn nothing_is_approved_before_the_end_of_a_rollback_plan_was_on_the_screen() {
         ..request(ID, json!({}))
     };
     inbox.apply(Event::Loaded(ID.to_owned(), Ok(Box::new(bound(request)))));
-    for word in ["olga@example.com", "CHG-1234", "0 of 2; needs: 1 of dba, 1 of anybody"] {
+    for word in ["olga@example.com", "CHG-1234", "0 of 2; takes in all: 1 of dba, 1 of anybody"] {
         assert!(inbox.shows(word), "{word}");
     }
     assert_eq!(inbox.press(&[A, Y]), []);

@@ -145,3 +145,38 @@ fn threat_52_a_window_that_changes_takes_both_questions_back_and_no_text() {
     inbox.apply(Event::Disturbed);
     assert_eq!(mode(&inbox), Mode::Writing(Verb::Comment), "a comment decides nothing");
 }
+
+#[test]
+fn a_hindrance_leaves_the_screen_when_it_is_none_any_more() {
+    let mut inbox = Inbox::reading(json!({ "lines": (0..30).collect::<Vec<_>>() }));
+    inbox.press(&[A]);
+    assert!(inbox.shows("the end has not been shown yet"));
+    while !inbox.state.open.as_ref().unwrap().is_read {
+        inbox.press(&[Key::Char(' ')]);
+    }
+    assert!(!inbox.shows("the end has not been shown yet"));
+}
+
+#[test]
+fn what_is_closed_is_not_asked_about() {
+    let mut inbox = Inbox::reading(json!({}));
+    inbox.press(&[A]);
+    let rejected = RequestBody { status: "rejected".to_owned(), ..request(ID, json!({})) };
+    inbox.apply(Event::Loaded(ID.to_owned(), Ok(Box::new(rejected))));
+    for key in [A, R] {
+        assert_eq!(inbox.press(&[key]), []);
+        assert_eq!(mode(&inbox), Mode::Reading);
+        assert!(inbox.shows("it no longer waits for a decision: it is rejected"));
+        assert!(!inbox.shows("a approve") && inbox.shows("e explain"));
+    }
+}
+
+#[test]
+fn a_message_that_is_cut_says_so() {
+    let mut inbox = Inbox::new(Settings::default());
+    inbox.size = (40, 24);
+    inbox.listed(vec![summary(ID)]);
+    inbox.apply(Event::Listed(Err(Exit::from("why ".repeat(60)))));
+    let screen = inbox.draw();
+    assert!(screen.iter().any(|line| line.ends_with("why ...") && line.len() <= 40), "{screen:#?}");
+}
