@@ -112,7 +112,7 @@ fn last_words(terminal: Terminal, state: &State) -> Result<(), Exit> {
         text.push_str("a decision was on its way: `countersign get` shows whether it has arrived\n");
     }
     if state.log.is_empty() && state.items.as_ref().is_some_and(Vec::is_empty) {
-        text.push_str("nothing waits for you\n");
+        text.push_str(&format!("{}\n", state.nothing()));
     }
     terminal.print(&text)?;
     state.end()

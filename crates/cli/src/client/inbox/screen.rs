@@ -161,7 +161,7 @@ impl Screen {
     fn list(self, view: &View, state: &State, rows: usize) -> Vec<String> {
         let Some(items) = &state.items else { return vec!["Asking the service...".to_owned()] };
         if items.is_empty() {
-            return vec!["Nothing waits for you.".to_owned()];
+            return wrapped(&state.nothing(), view.width);
         }
         let found = state.found();
         if found.is_empty() {

@@ -36,6 +36,8 @@ pub struct State {
     pub now: Timestamp,
     /// What can be decided, most urgent first; unset until the service has answered.
     pub items: Option<Vec<SummaryBody>>,
+    /// How many wait besides that the caller may not approve now.
+    refused: usize,
     /// What is left for later.
     pub skipped: BTreeSet<String>,
     /// The request under the cursor.
@@ -77,6 +79,7 @@ impl State {
             settings,
             now,
             items: None,
+            refused: 0,
             skipped: BTreeSet::new(),
             selected: None,
             search: Input::default(),
@@ -138,6 +141,22 @@ impl State {
         let texts =
             drafts.flat_map(|(id, draft)| [(id, &draft.reason), (id, &draft.comment), (id, &draft.message)]);
         texts.filter(|(_, text)| !text.is_empty()).map(|(id, text)| (id.clone(), text.text())).collect()
+    }
+
+    /// That there is nothing to decide, and what hides the rest.
+    pub fn nothing(&self) -> String {
+        let nothing = match self.settings.filters.as_slice() {
+            [] => "nothing waits for you".to_owned(),
+            filters => format!("nothing that waits for you is {}", filters.join(" and ")),
+        };
+        let verb = if self.refused == 1 { "waits" } else { "wait" };
+        let rest = match self.refused {
+            0 => String::new(),
+            count => {
+                format!("; {count} {verb} that you may not approve now: `countersign explain ID` says why")
+            }
+        };
+        escaped_line(&format!("{nothing}{rest}"))
     }
 
     /// Whether a decision is on its way.
@@ -249,6 +268,7 @@ impl State {
             .filter(|item| !pending.refused.contains(&item.request_id))
             .filter(|item| !self.decided.contains(&item.request_id))
             .collect();
+        self.refused = pending.refused.len();
         let place = self.place();
         self.items = Some(items);
         self.select(place);

@@ -334,7 +334,7 @@ fn the_inbox_ends_when_nothing_is_left_unless_it_is_continuous() {
     assert_eq!(inbox.listed(vec![summary(ID)]), [Effect::Quit]);
     let mut inbox = Inbox::new(Settings { is_continuous: true, ..Settings::default() });
     assert_eq!(inbox.listed(Vec::new()), []);
-    assert!(inbox.shows("Nothing waits for you."));
+    assert!(inbox.shows("nothing waits for you"));
 }
 
 #[test]

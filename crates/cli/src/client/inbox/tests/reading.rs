@@ -180,3 +180,16 @@ fn a_message_that_is_cut_says_so() {
     let screen = inbox.draw();
     assert!(screen.iter().any(|line| line.ends_with("why ...") && line.len() <= 40), "{screen:#?}");
 }
+
+#[test]
+fn an_inbox_with_nothing_in_it_says_what_hides_the_rest() {
+    let said = |filters: &[&str], refused: &[&str]| {
+        let filters = filters.iter().map(|filter| (*filter).to_owned()).collect();
+        let mut inbox = Inbox::new(Settings { filters, is_continuous: true, ..Settings::default() });
+        let refused = refused.iter().map(|id| (*id).to_owned()).collect();
+        inbox.apply(Event::Listed(Ok(Pending { items: vec![summary(ID), summary(OTHER)], refused })));
+        inbox.draw().join(" ")
+    };
+    assert!(said(&["prod"], &[]).contains("nothing that waits for you is prod"));
+    assert!(said(&[], &[ID, OTHER]).contains("nothing waits for you; 2 wait that you may not approve now"));
+}
