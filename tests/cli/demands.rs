@@ -172,7 +172,8 @@ fn an_explanation_follows_a_request_through_its_approvals() {
     ] {
         first.expect(0, said);
     }
-    bob.run(&["approve", id, "--yes"]).expect(0, "pending: 1 of 2 approvals\nneeds: 1 of dba, 1 of anybody");
+    bob.run(&["approve", id, "--yes"])
+        .expect(0, "pending: 1 of 2 approvals\ntakes in all: 1 of dba, 1 of anybody");
     let second = bob.run(&["explain", id]);
     fits(&second.stdout);
     second.expect(0, "Approved by   bob@example.com (approver): counts");
@@ -182,7 +183,8 @@ fn an_explanation_follows_a_request_through_its_approvals() {
     assert!(!second.stdout.contains("somebody in approver\n"), "{second:?}");
     dora.run(&["approve", id, "--yes"]).expect(0, "approved: 2 of 2 approvals");
     ann.run(&["get", id]).expect(0, "dora@example.com (approver, dba), ");
-    ann.run(&["get", id]).expect(0, "Approvals     2 of 2; needed: 1 of dba, 1 of anybody who may approve\n");
+    ann.run(&["get", id])
+        .expect(0, "Approvals     2 of 2; took in all: 1 of dba, 1 of anybody who may approve\n");
     let third = ann.run(&["explain", id]);
     third.expect(0, "Missing       nothing\n");
     third.expect(0, "You may       cancel, comment, start");

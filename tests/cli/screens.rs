@@ -178,3 +178,106 @@ fn threat_52_what_others_wrote_moves_nothing_on_any_screen() {
     }
     bob.decided(&id, 0);
 }
+
+/// A line is on one of the screens, wherever it is broken.
+#[track_caller]
+fn check_all_shown(screens: &[String], words: &[&str]) {
+    let lines = (0..40).map(line).chain(words.iter().map(|word| (*word).to_owned()));
+    for line in lines.map(|line| line.replace(' ', "")) {
+        assert!(screens.iter().any(|screen| screen.contains(&line)), "no {line}: {screens:#?}");
+    }
+}
+
+#[test]
+fn threat_51_what_is_typed_while_the_question_is_drawn_answers_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(BINARY, directory.path());
+    let (ann, bob) = (Person::of(&program, "ann", "developer"), Person::of(&program, "bob", "approver"));
+    let id = ann.create_long();
+    for arguments in [&["approve", &id][..], &["reject", &id, "-m", "no"]] {
+        let terminal = bob.at_terminal(arguments, (80, 24));
+        while terminal.wait_for_answer(&["[y/N]", MORE]) == 1 {
+            terminal.press_while_output_is_held(&["\r", "y\ry\r"]);
+        }
+        bob.decided(&id, 0);
+        terminal.press("\r");
+        let (code, written) = terminal.end();
+        assert_eq!(code, 1, "{written}");
+    }
+    bob.decided(&id, 0);
+}
+
+#[test]
+fn threat_52_a_window_that_changes_at_the_last_of_two_questions_gets_the_request_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(BINARY, directory.path());
+    let (ann, bob) = (Person::of(&program, "ann", "developer"), Person::of(&program, "bob", "approver"));
+    let id = ann.create_long();
+    let changes: [fn(&PseudoTerminal); 2] =
+        [|terminal| terminal.resize((50, 16)), PseudoTerminal::stop_and_continue];
+    for change in changes {
+        let terminal = bob.at_terminal(&["reject", &id], (80, 24));
+        while terminal.wait_for_answer(&["Say why (nothing leaves it undecided):", MORE]) == 1 {
+            terminal.press("\r");
+        }
+        terminal.press("not now\r");
+        terminal.wait_for_answer(&["[y/N]"]);
+        change(&terminal);
+        terminal.press("y\r");
+        let screens = asked(&terminal, "\r");
+        check_all_shown(&screens, &["Justification", "SHA-256", "| not now"]);
+        bob.decided(&id, 0);
+        terminal.press("n\r");
+        assert_eq!(terminal.end().0, 1);
+    }
+    bob.decided(&id, 0);
+}
+
+#[test]
+fn threat_52_a_question_that_was_left_for_the_shell_is_asked_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(BINARY, directory.path());
+    let (ann, bob) = (Person::of(&program, "ann", "developer"), Person::of(&program, "bob", "approver"));
+    let id = ann.create_long();
+    for arguments in [&["reject", &id, "-m", "no"][..], &["approve", &id]] {
+        let terminal = bob.at_terminal(arguments, (80, 24));
+        asked(&terminal, "\r");
+        terminal.stop_and_continue();
+        terminal.press("y\r");
+        let screens = asked(&terminal, "\r");
+        check_all_shown(&screens, &["Justification", "SHA-256"]);
+        bob.decided(&id, 0);
+        let is_approval = arguments[0] == "approve";
+        terminal.press(if is_approval { "y\r" } else { "n\r" });
+        let (code, written) = terminal.end();
+        assert_eq!(code, i32::from(!is_approval), "{written}");
+    }
+    bob.decided(&id, 1);
+}
+
+#[test]
+fn threat_52_rows_are_counted_for_terminals_that_draw_letters_of_others_twice_as_wide() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(BINARY, directory.path());
+    let (ann, bob) = (Person::of(&program, "ann", "developer"), Person::of(&program, "bob", "approver"));
+    let id = ann.create_with(&json!({ "command": "drop", "note": "я".repeat(1200) }).to_string());
+    for (width, height) in SIZES {
+        let terminal = bob.at_terminal(&["approve", &id], (width, height));
+        asked(&terminal, "\r");
+        terminal.press("n\r");
+        let (_, written) = terminal.end();
+        assert!(written.contains(&"я".repeat(8)), "{written}");
+        let rows = |line: &str| {
+            let columns: usize = line.chars().map(|c| if c == 'я' { 2 } else { 1 }).sum();
+            columns.div_ceil(usize::from(width)).max(1)
+        };
+        let (asked, _) = written.split_once("[y/N]").unwrap();
+        for page in asked.split_inclusive(MORE) {
+            // What follows a page's question is the row of its answer.
+            let page = page.trim_start_matches([' ', '\r', '\n']);
+            let rows: usize = page.lines().map(rows).sum();
+            assert!(rows <= usize::from(height), "{rows} rows of {height}: {page}");
+        }
+    }
+    bob.decided(&id, 0);
+}

@@ -110,3 +110,56 @@ fn what_is_no_status_is_not_taken_for_an_approval() {
         assert_eq!(ended.code, code, "{status}: {ended:?}");
     }
 }
+
+#[test]
+fn one_interrupt_ends_the_waiting_for_all_of_several_ids() {
+    let (_directory, program) = start();
+    let ann = Person::of(&program, "ann", "developer");
+    let ids = [ann.create(), ann.create(), ann.create()];
+    for format in ["table", "json"] {
+        let arguments = [&["get"], &ids.each_ref().map(String::as_str)[..], &["--wait", "1h", "-o", format]];
+        let mut waiting = spawn(&ann, &arguments.concat());
+        let mut stderr = BufReader::new(waiting.stderr.take().unwrap()).lines();
+        stderr.next().unwrap().unwrap();
+        interrupt(&waiting);
+        assert_eq!(waiting.wait().unwrap().code(), Some(130));
+        let rest: Vec<_> = stderr.map(Result::unwrap).collect();
+        assert!(!rest.iter().any(|line| line.contains(&ids[1])), "{rest:?}");
+    }
+}
+
+#[test]
+fn ctrl_c_ends_the_program_once_nothing_is_waited_for() {
+    let (_directory, program) = start();
+    let ann = Person::of(&program, "ann", "developer");
+    let id = ann.create();
+    let terminal = ann.at_terminal(&["get", &id, "--wait", "1h"], (80, 10));
+    terminal.wait_for("waiting 59m more");
+    ann.run(&["cancel", &id]).expect(0, "cancelled");
+    terminal.wait_for("-- Enter for more --");
+    terminal.press("\u{3}");
+    let (code, written) = terminal.end();
+    assert_eq!(code, 130, "{written}");
+}
+
+#[test]
+fn the_line_of_a_waiting_says_how_long_is_left_in_any_window() {
+    let (_directory, program) = start();
+    let ann = Person::of(&program, "ann", "developer");
+    let id = ann.create();
+    Person::of(&program, "bartholomew.longname", "approver")
+        .run(&["approve", &id, "--yes"])
+        .expect(0, "1 of 2");
+    for (columns, said) in [
+        (200, "bartholomew.longname@example.com); 2d 23h left to decide; waiting 59m more"),
+        (80, "pending, 1 of 2 approvals (bartholomew.longname@example.com); waiting 59m more"),
+        (70, "pending, 1 of 2 approvals; 2d 23h left to decide; waiting 59m more"),
+        (50, "pending, 1 of 2 approvals; waiting 59m more"),
+        (17, "waiting 59m more"),
+    ] {
+        let terminal = ann.at_terminal(&["get", &id, "--wait", "1h"], (columns, 24));
+        terminal.wait_for(said);
+        terminal.press("\u{3}");
+        assert_eq!(terminal.end().0, 130);
+    }
+}

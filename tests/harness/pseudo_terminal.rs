@@ -3,7 +3,9 @@
 
 use pty_process::Size;
 use pty_process::blocking::{Command, Pty, open};
+use rustix::termios::{Action, tcflow};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::num::NonZeroU16;
 use std::process::Child;
@@ -97,11 +99,61 @@ impl PseudoTerminal {
         self.pty.resize(Size::new(size.1, size.0)).expect("a size");
     }
 
+    /// Stops the program and continues it, as Ctrl-Z and `fg` do. In between, the shell takes the terminal
+    /// with its own settings, and what was on the screen is gone.
+    pub fn stop_and_continue(&self) {
+        self.signal("STOP");
+        let stat = format!("/proc/{}/stat", self.child.id());
+        let is_stopped = || std::fs::read_to_string(&stat).expect("a process").contains(") T ");
+        self.wait_until("a stopped program", |_| is_stopped());
+        let device = self.device();
+        let sane =
+            std::process::Command::new("stty").args(["-F", &device, "sane"]).status().expect("stty runs");
+        assert!(sane.success(), "{device}");
+        let mut seen = self.seen.lock().unwrap();
+        seen.emulator.process(b"\x1b[2J\x1b[H");
+        seen.answered = seen.written.len();
+        seen.changed_at = Instant::now();
+        drop(seen);
+        self.signal("CONT");
+    }
+
+    /// Presses keys, one after the other, while the terminal takes nothing from the program, as behind a
+    /// slow line.
+    pub fn press_while_output_is_held(&self, keys: &[&str]) {
+        let device = File::open(self.device()).expect("a terminal");
+        tcflow(&device, Action::OOff).expect("the output is held");
+        for keys in keys {
+            self.press(keys);
+            std::thread::sleep(STILL);
+        }
+        tcflow(&device, Action::OOn).expect("the output goes on");
+        // What is written from now on is the answer.
+        self.seen.lock().unwrap().changed_at = Instant::now();
+    }
+
+    /// The terminal, as the program has it open.
+    fn device(&self) -> String {
+        let link = format!("/proc/{}/fd/0", self.child.id());
+        std::fs::read_link(link).expect("a terminal").to_string_lossy().into_owned()
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let status = std::process::Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
+        assert!(status.success(), "{name}");
+    }
+
     /// What is on the screen now, row by row.
     pub fn screen(&self) -> Vec<String> {
         let seen = self.seen.lock().unwrap();
         let screen = seen.emulator.screen();
         screen.rows(0, screen.size().1.get()).map(|row| row.trim_end().to_owned()).collect()
+    }
+
+    /// Everything that the program has written so far.
+    pub fn written(&self) -> String {
+        String::from_utf8_lossy(&self.seen.lock().unwrap().written).into_owned()
     }
 
     /// Whether the screen shows a text, however it is broken into rows.

@@ -12,7 +12,7 @@ use std::{fmt, io};
 const NOBODY_READS: u8 = 141;
 
 /// What a shell says of a program that was ended by Ctrl-C: 128 and SIGINT.
-const INTERRUPTED: u8 = 130;
+pub const INTERRUPTED: u8 = 130;
 
 /// How errors are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,6 +12,8 @@ use std::fmt;
 
 /// The deepest nesting of arrays and objects that is read.
 pub const MAX_DEPTH: usize = 32;
+/// How much deeper an answer may be than a document that it holds.
+const AROUND: usize = 4;
 
 /// The largest whole number that every IEEE double reader keeps apart from its neighbours:
 /// 2^53 − 1 (RFC 7493 section 2.2).
@@ -29,7 +31,15 @@ pub struct Unreadable(String);
 /// a number outside the range of an IEEE double, a whole number beyond ±[`MAX_INTEGER`] however
 /// it is written, a lone surrogate, bytes that are not UTF-8, and anything after the document.
 pub fn read(bytes: &[u8]) -> Result<Value, Unreadable> {
-    read_with(bytes, Some(MAX_INTEGER))
+    read_with(bytes, Some(MAX_INTEGER), MAX_DEPTH)
+}
+
+/// Reads an answer that holds such documents: the same, with room for what is around them.
+///
+/// # Errors
+/// As for [`read`].
+pub fn read_answer(bytes: &[u8]) -> Result<Value, Unreadable> {
+    read_with(bytes, Some(MAX_INTEGER), MAX_DEPTH + AROUND)
 }
 
 /// Reads a document that is not ours and is never digested, such as the claims of a token: the same, with
@@ -38,15 +48,15 @@ pub fn read(bytes: &[u8]) -> Result<Value, Unreadable> {
 /// # Errors
 /// As for [`read`], except for large whole numbers.
 pub fn read_foreign(bytes: &[u8]) -> Result<Value, Unreadable> {
-    read_with(bytes, None)
+    read_with(bytes, None, MAX_DEPTH)
 }
 
-fn read_with(bytes: &[u8], max_integer: Option<u64>) -> Result<Value, Unreadable> {
+fn read_with(bytes: &[u8], max_integer: Option<u64>, max_depth: usize) -> Result<Value, Unreadable> {
     if let Some(rule) = wrong_encoding(bytes) {
         return Err(Unreadable(format!("the body {rule}")));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { depth: 0, max_integer }
+    let value = Strict { depth: 0, max_depth, max_integer }
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value));
     value.map_err(|error| Unreadable(describe(&error)))
@@ -69,12 +79,13 @@ const INTEGER_TOO_LARGE: &str = "a whole number is beyond ±(2^53−1); send it 
 
 struct Strict {
     depth: usize,
+    max_depth: usize,
     max_integer: Option<u64>,
 }
 
 impl Strict {
     fn inside<E: serde::de::Error>(&self) -> Result<Self, E> {
-        if self.depth >= MAX_DEPTH {
+        if self.depth >= self.max_depth {
             return Err(E::custom(TOO_DEEP));
         }
         Ok(Self { depth: self.depth + 1, ..*self })

@@ -5,13 +5,14 @@ use crate::client::arguments::{
     GetArguments, ListArguments, RequestArguments, StartArguments, WhoamiArguments, WithdrawArguments,
 };
 use crate::client::connection::Connection;
+use crate::client::effect::Change;
 use crate::client::moment::{Moment, Times};
 use crate::client::operations;
 use crate::client::output::Output;
 use crate::client::show::View;
 use crate::client::terminal::Terminal;
 use crate::client::wait;
-use crate::exit::{Exit, Style};
+use crate::exit::{Exit, INTERRUPTED, Style};
 use countersign_api::wire::{EventsBody, RequestBody};
 use countersign_app::host::Host as _;
 use countersign_core::canonical;
@@ -138,6 +139,10 @@ impl Session {
                 failures.push(exit);
             }
             items.push(item);
+            // Ctrl-C ends the whole command.
+            if failures.last().is_some_and(|exit| exit.code == INTERRUPTED) {
+                break;
+            }
         }
         if self.output.is_document() {
             self.show(&json!({ "items": items }), |_| String::new())?;
@@ -180,11 +185,13 @@ impl Session {
     }
 
     /// Carries out a command on the request that somebody names, and shows what became of it.
-    fn change(&self, name: &str, method: &str, path: &str, body: Map<String, Value>) -> Result<(), Exit> {
-        let id = self.connection.find(name)?.request_id;
-        let path = format!("/v1/approvals/{id}/{path}");
-        let after = self.connection.change(method, &path, &Value::Object(body), &self.fresh_key())?;
-        self.show_request(&after)
+    fn change(&self, name: &str, change: Change, body: Map<String, Value>) -> Result<(), Exit> {
+        let before = self.connection.find(name)?;
+        let path = format!("/v1/approvals/{}/{}", before.request_id, change.route());
+        let (method, key) = (change.method(), self.fresh_key());
+        let after = self.connection.change(method, &path, &Value::Object(body), &key)?;
+        self.show_request(&after)?;
+        change.check(Some(&before), &after)
     }
 }
 
@@ -328,7 +335,7 @@ pub fn events(arguments: &RequestArguments) -> Result<(), Exit> {
 pub fn withdraw(arguments: &WithdrawArguments) -> Result<(), Exit> {
     let session = Session::open(&arguments.request.connection)?;
     let body = members([("reason", arguments.reason.as_ref().map(|reason| json!(reason)))]);
-    session.change(&arguments.request.id, "POST", "withdraw", body)
+    session.change(&arguments.request.id, Change::Withdraw, body)
 }
 
 /// `countersign cancel`.
@@ -338,7 +345,7 @@ pub fn withdraw(arguments: &WithdrawArguments) -> Result<(), Exit> {
 pub fn cancel(arguments: &CancelArguments) -> Result<(), Exit> {
     let session = Session::open(&arguments.request.connection)?;
     let body = members([("reason", arguments.reason.as_ref().map(|reason| json!(reason)))]);
-    session.change(&arguments.request.id, "POST", "cancel", body)
+    session.change(&arguments.request.id, Change::Cancel, body)
 }
 
 /// `countersign comment`.
@@ -347,7 +354,7 @@ pub fn cancel(arguments: &CancelArguments) -> Result<(), Exit> {
 /// See [`Exit`].
 pub fn comment(arguments: &CommentArguments) -> Result<(), Exit> {
     let session = Session::open(&arguments.connection)?;
-    session.change(&arguments.id, "POST", "comments", members([("text", Some(json!(arguments.text)))]))
+    session.change(&arguments.id, Change::Comment, members([("text", Some(json!(arguments.text)))]))
 }
 
 /// `countersign start`.
@@ -361,7 +368,7 @@ pub fn start(arguments: &StartArguments) -> Result<(), Exit> {
         ("content_digest", digest(&arguments.content_digest)),
         ("parameters_digest", digest(&arguments.parameters_digest)),
     ]);
-    session.change(&arguments.request.id, "POST", "execution", body)
+    session.change(&arguments.request.id, Change::Start, body)
 }
 
 /// `countersign finish`.
@@ -381,7 +388,7 @@ pub fn finish(arguments: &FinishArguments) -> Result<(), Exit> {
         ("result", result),
         ("actual_cost", arguments.actual_cost.map(|cost| json!(cost))),
     ]);
-    session.change(&arguments.id, "PUT", "execution", body)
+    session.change(&arguments.id, Change::Finish(arguments.outcome), body)
 }
 
 /// The execution that is running.

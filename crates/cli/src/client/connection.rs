@@ -12,10 +12,12 @@ use crate::private_file;
 use countersign_api::problem::Code;
 use countersign_api::wire::{HealthBody, ListBody, RequestBody, SummaryBody};
 use countersign_app::host::Host as _;
+use countersign_core::canonical;
 use countersign_core::request::Status;
 use countersign_core::text::escaped_line;
 use countersign_host::system::SystemHost;
 use countersign_host::text_file;
+use rustls::CertificateError;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -38,6 +40,8 @@ const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
 /// or as many as fit.
 const MAX_PAGES: usize = 2_000;
 const MAX_LIST_BYTES: usize = 64 * 1024 * 1024;
+/// How long reading all of a list may take.
+pub(crate) const LIST_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// The longest cursor, in characters.
 const MAX_CURSOR_LENGTH: usize = 4096;
 /// How far back a request that is named by its beginning may have closed, in days: as far as a list reads.
@@ -52,6 +56,31 @@ fn is_garbled(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset)
 }
 
+/// What is wrong with the certificate of what answered, if anything is: it comes as an error of the transport.
+fn certificate_error(error: &ureq::Error) -> Option<&CertificateError> {
+    let error = match error {
+        ureq::Error::Rustls(error) => error,
+        ureq::Error::Io(error) => error.get_ref()?.downcast_ref::<rustls::Error>()?,
+        _ => return None,
+    };
+    match error {
+        rustls::Error::InvalidCertificate(error) => Some(error),
+        _ => None,
+    }
+}
+
+fn advice_on_certificate(error: &CertificateError) -> &'static str {
+    match error {
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is for another name: is the URL right?"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired: ask the operator, and look at the clock of this machine"
+        }
+        _ => "its certificate is not trusted: give the certificate of its issuer with --ca-bundle",
+    }
+}
+
 /// A service, and who asks it.
 #[derive(Debug)]
 pub struct Connection {
@@ -59,6 +88,7 @@ pub struct Connection {
     credential: Credential,
     agent: ureq::Agent,
     retries: u32,
+    list_timeout: Duration,
 }
 
 impl Connection {
@@ -89,7 +119,13 @@ impl Connection {
     pub fn to(settings: &Settings) -> Result<Self, Exit> {
         let endpoint = service(&settings.url)?;
         let agent = agent(settings.ca_bundle.as_deref(), TIMEOUT, &endpoint)?;
-        Ok(Self { endpoint, credential: Credential::Nobody, agent, retries: RETRIES })
+        Ok(Self {
+            endpoint,
+            credential: Credential::Nobody,
+            agent,
+            retries: RETRIES,
+            list_timeout: LIST_TIMEOUT,
+        })
     }
 
     /// The same service, called by somebody.
@@ -225,7 +261,10 @@ impl Connection {
         if !(200..=299).contains(&status) {
             return Err(self.refusal(status, &text, token));
         }
-        let answer: T = serde_json::from_str(&text).map_err(|_| {
+        // Strictly: what is read in another way than its digest was made is not what was approved.
+        let answer =
+            canonical::read_answer(text.as_bytes()).ok().and_then(|answer| T::deserialize(answer).ok());
+        let answer = answer.ok_or_else(|| {
             Exit::from(format!(
                 "{} does not answer as Countersign does: is the URL right?{}",
                 escaped_line(self.endpoint.base()),
@@ -273,6 +312,7 @@ impl Connection {
         let base = escaped_line(self.endpoint.base());
         let is_plain = self.endpoint.base().starts_with("http://");
         let advice = match error {
+            error if let Some(error) = certificate_error(error) => advice_on_certificate(error),
             ureq::Error::Timeout(_) => {
                 let said = format!(
                     "{base} did not answer in {} s; asking again shows what happened",
@@ -289,9 +329,6 @@ impl Connection {
             }
             ureq::Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {
                 "nothing listens there: is the service running, and the port right?"
-            }
-            ureq::Error::Rustls(rustls::Error::InvalidCertificate(_)) => {
-                "its certificate is not trusted: give the certificate of its issuer with --ca-bundle"
             }
             // An alert of TLS is not HTTP, and what is no TLS is often HTTP.
             ureq::Error::Protocol(_) if is_plain => NO_HTTP,
@@ -370,7 +407,15 @@ impl Connection {
         let mut cursors: BTreeSet<String> = BTreeSet::new();
         let mut next: Option<String> = None;
         let (mut damaged, mut bytes) = (0_usize, 0_usize);
+        let host = SystemHost::default();
         for _ in 0..MAX_PAGES {
+            if host.elapsed() > self.list_timeout {
+                return Err(Exit::timed_out(format!(
+                    "the list of {} does not end within {} s; narrow it with filters",
+                    escaped_line(self.endpoint.base()),
+                    self.list_timeout.as_secs()
+                )));
+            }
             let mut query = query.to_vec();
             query.extend(next.as_deref().map(|cursor| ("cursor", cursor)));
             let target = format!("/v1/approvals{}", query_text(&query));
@@ -469,4 +514,55 @@ fn percent_encoded(text: &str) -> String {
         }
     }
     encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::profile::TokenSource;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_gets_advice_of_its_own() {
+        let url = "https://approvals.example.com".to_owned();
+        let settings = Settings { url, ca_bundle: None, token: TokenSource::Nowhere, profile: None };
+        let connection = Connection::to(&settings).unwrap();
+        for (error, advice) in [
+            (CertificateError::UnknownIssuer, "--ca-bundle"),
+            (CertificateError::NotValidForName, "is the URL right?"),
+            (CertificateError::Expired, "has expired"),
+        ] {
+            let error = rustls::Error::InvalidCertificate(error);
+            // As it comes from the handshake.
+            let wrapped = ureq::Error::Io(std::io::Error::new(ErrorKind::InvalidData, error.clone()));
+            for error in [wrapped, ureq::Error::Rustls(error)] {
+                let message = connection.unreachable(&error).message;
+                assert!(message.contains(advice) && !message.contains("http://"), "{message}");
+            }
+        }
+        let garbled = ureq::Error::Io(std::io::Error::from(ErrorKind::InvalidData));
+        assert!(connection.unreachable(&garbled).message.contains(NO_TLS));
+    }
+
+    #[test]
+    fn threat_71_a_list_whose_pages_are_slow_comes_to_an_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for (turn, stream) in listener.incoming().enumerate() {
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 4096]);
+                std::thread::sleep(Duration::from_millis(20));
+                let body = format!(r#"{{"items":[],"next_cursor":"{turn}"}}"#);
+                let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}", body.len());
+                let _ = stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes());
+            }
+        });
+        let settings = Settings { url, ca_bundle: None, token: TokenSource::Nowhere, profile: None };
+        let list_timeout = Duration::from_millis(300);
+        let connection = Connection { list_timeout, ..Connection::to(&settings).unwrap() };
+        let exit = connection.list(&[], true).unwrap_err();
+        assert_eq!((exit.code, exit.message.contains("does not end within")), (7, true), "{exit:?}");
+    }
 }

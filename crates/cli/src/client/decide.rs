@@ -2,11 +2,12 @@
 
 use crate::client::arguments::{ApproveArguments, ConnectionArguments, RejectArguments};
 use crate::client::command::{Session, Standing};
+use crate::client::content::digest_of_shown;
+use crate::client::effect::Change;
 use crate::client::show::{View, WIDTH, approvals, needs, wrapped};
-use crate::client::terminal::Tone;
+use crate::client::terminal::{Sight, Tone};
 use crate::exit::Exit;
 use countersign_api::wire::RequestBody;
-use countersign_core::canonical::CanonicalJson;
 use countersign_core::text::escaped_line;
 use serde_json::{Value, json};
 use std::io::Write as _;
@@ -24,8 +25,9 @@ pub fn approve(arguments: &ApproveArguments) -> Result<(), Exit> {
         if arguments.yes {
             shown(&session, &request)?;
         } else {
-            let text = || proposal(&session, Some(&request), comment);
-            let answer = session.terminal.confirm(text, &question("Approve", &request), "--yes");
+            let text = |_| proposal(&session, Some(&request), comment);
+            let question = question("Approve", &request);
+            let answer = session.terminal.confirm(&mut Sight::new()?, text, &question, "--yes");
             if !unless_unread(&request, answer)? {
                 return Err(undecided(&request));
             }
@@ -34,7 +36,7 @@ pub fn approve(arguments: &ApproveArguments) -> Result<(), Exit> {
             Some(comment) => json!({ "content_digest": digest, "comments": comment }),
             None => json!({ "content_digest": digest }),
         };
-        decided(&session, &request, "approve", &body)
+        decided(&session, &request, Change::Approve, &body)
     };
     session.each(&arguments.ids, decide, outcome)
 }
@@ -49,13 +51,14 @@ pub fn reject(arguments: &RejectArguments) -> Result<(), Exit> {
         let request = session.connection.find(name)?;
         let digest = decidable(&session, &request)?;
         let question = question("Reject", &request);
-        let (reason, above) = match &arguments.reason {
-            Some(reason) => (reason.clone(), Some(&request)),
+        let mut sight = Sight::new()?;
+        let reason = match &arguments.reason {
+            Some(reason) => reason.clone(),
             None => {
-                let text = || proposal(&session, Some(&request), None);
+                let text = |_| proposal(&session, Some(&request), None);
                 let question = format!("{question} Say why (nothing leaves it undecided):");
-                let reason = session.terminal.ask(text, &question, "--reason and --yes");
-                (unless_unread(&request, reason)?.trim().to_owned(), None)
+                let reason = session.terminal.ask(&mut sight, text, &question, "--reason and --yes");
+                unless_unread(&request, reason)?.trim().to_owned()
             }
         };
         if reason.is_empty() {
@@ -64,12 +67,14 @@ pub fn reject(arguments: &RejectArguments) -> Result<(), Exit> {
         if arguments.yes {
             shown(&session, &request)?;
         } else {
-            let text = || proposal(&session, above, Some(&reason));
-            if !unless_unread(&request, session.terminal.confirm(text, &question, "--yes"))? {
+            let text =
+                |is_there: bool| proposal(&session, Some(&request).filter(|_| !is_there), Some(&reason));
+            let answer = session.terminal.confirm(&mut sight, text, &question, "--yes");
+            if !unless_unread(&request, answer)? {
                 return Err(undecided(&request));
             }
         }
-        decided(&session, &request, "reject", &json!({ "reason": reason, "content_digest": digest }))
+        decided(&session, &request, Change::Reject, &json!({ "reason": reason, "content_digest": digest }))
     };
     session.each(&arguments.ids, decide, outcome)
 }
@@ -82,7 +87,7 @@ pub(crate) fn question(verb: &str, request: &RequestBody) -> String {
     ))
 }
 
-/// All that a person decides about: the request, unless they have just seen it, and what they say.
+/// All that a person decides about: the request, unless it is on the screen already, and what they say.
 fn proposal(session: &Session, request: Option<&RequestBody>, words: Option<&str>) -> String {
     let view = session.view();
     let mut text = request.map(|request| view.request(request)).unwrap_or_default();
@@ -132,55 +137,16 @@ fn unless_unread<T>(request: &RequestBody, result: Result<T, Exit>) -> Result<T,
     result
 }
 
-/// The digest of what a request shows, computed here: a service that shows one thing and names another
-/// is found out.
-///
-/// # Errors
-/// When the parameters are not shown to this person, or something is not what the digest says.
-pub fn digest_of_shown(request: &RequestBody) -> Result<String, Exit> {
-    let Some(parameters) = &request.parameters else {
-        return Err(Exit::refused(
-            "you are not shown the parameters, so there is nothing to decide".to_owned(),
-        ));
-    };
-    let content = request.content.clone().unwrap_or_default();
-    let digest = CanonicalJson::of(&content).digest().to_string();
-    let parameters_digest = CanonicalJson::of(parameters).digest().to_string();
-    let is_named = |name: &str, shown: Option<&str>| content.get(name).and_then(Value::as_str) == shown;
-    let cost = request.estimated_cost.map(|cost| cost.to_string());
-    let agrees = [
-        ("content", request.content_digest.as_deref() == Some(digest.as_str())),
-        ("parameters", is_named("parameters_digest", Some(&parameters_digest))),
-        ("request id", is_named("request_id", Some(&request.request_id))),
-        ("operation", is_named("operation_type", Some(&request.operation_type))),
-        ("instance", is_named("instance_id", Some(&request.instance_id))),
-        ("requester", is_named("requested_by", Some(&request.requested_by))),
-        ("filer", is_named("filed_by", request.filed_by.as_deref())),
-        ("owner", is_named("owner", request.owner.as_deref())),
-        ("justification", is_named("justification", Some(&request.justification))),
-        ("cost", is_named("estimated_cost", cost.as_deref())),
-        ("duration", is_named("estimated_duration", request.estimated_duration.as_deref())),
-        ("ticket", is_named("ticket", request.ticket.as_deref())),
-        ("rollback plan", is_named("rollback_plan", request.rollback_plan.as_deref())),
-    ];
-    if let Some((what, _)) = agrees.into_iter().find(|(_, agrees)| !agrees) {
-        return Err(Exit::from(format!(
-            "the service shows {what} other than what it names by the digest; decide nothing, and ask the \
-             operator to run `countersign verify`"
-        )));
-    }
-    Ok(digest)
-}
-
 /// Nothing was decided, which is not what the command is for.
 fn undecided(request: &RequestBody) -> Exit {
     Exit::from(format!("{} is left undecided", request.request_id))
 }
 
-fn decided(session: &Session, request: &RequestBody, verb: &str, body: &Value) -> Result<Standing, Exit> {
-    let path = format!("/v1/approvals/{}/{verb}", request.request_id);
+fn decided(session: &Session, request: &RequestBody, change: Change, body: &Value) -> Result<Standing, Exit> {
+    let path = format!("/v1/approvals/{}/{}", request.request_id, change.route());
     let after: RequestBody = session.connection.change("POST", &path, body, &session.fresh_key())?;
-    Ok(after.into())
+    let end = change.check(Some(request), &after);
+    Ok(Standing { request: after, end })
 }
 
 /// What became of a request that was shown before.
@@ -190,7 +156,9 @@ fn outcome(view: &View, after: &RequestBody) -> String {
     // So many may have agreed, and somebody of a group still be missing.
     let needs = match (after.status.as_str(), after.slots.as_slice()) {
         ("pending", [_, ..]) => {
-            wrapped(&escaped_line(&format!("needs: {}", needs(required, &after.slots))), WIDTH)
+            let needs = needs(required, &after.slots);
+            let text = format!("takes in all: {needs}; `countersign explain` shows what is missing");
+            wrapped(&escaped_line(&text), WIDTH)
         }
         _ => Vec::new(),
     };

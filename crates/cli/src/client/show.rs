@@ -9,8 +9,10 @@ use countersign_api::wire::{
 };
 use countersign_core::look_alike::doubtful_keys;
 use countersign_core::text::{escaped_line, escaped_lines};
+use icu_properties::CodePointMapData;
+use icu_properties::props::EastAsianWidth;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthChar as _;
 
@@ -64,14 +66,16 @@ impl View {
         if !request.slots.is_empty() {
             // Whether those who have agreed fill them is for the service to say: see `explain`.
             let (received, required) = (request.approvals_received, request.approvals_required);
-            let verb = if request.status == "pending" { "needs" } else { "needed" };
-            let needs = format!("{received} of {required}; {verb}: {}", needs(required, &request.slots));
+            let verb = if request.status == "pending" { "takes" } else { "took" };
+            let needs =
+                format!("{received} of {required}; {verb} in all: {}", needs(required, &request.slots));
             self.line(&mut text, "Approvals", &needs, None);
         }
         if request.approved_by.is_empty() {
             self.line(&mut text, "Approved by", "nobody yet", None);
         }
-        let approved_by = request.approved_by.iter().map(|person| self.decided(request, person, "approved"));
+        let approvals = decisions(request, "approved");
+        let approved_by = request.approved_by.iter().map(|person| self.decided(&approvals, person));
         self.lines(&mut text, "Approved by", approved_by);
         self.execution(&mut text, request);
         self.quote(&mut text, "Justification", &request.justification);
@@ -109,9 +113,8 @@ impl View {
     }
 
     /// Somebody's decision: who, in which groups, when.
-    fn decided(&self, request: &RequestBody, person: &str, verdict: &str) -> String {
-        let is_it = |decision: &&DecisionBody| decision.person == person && decision.decision == verdict;
-        match request.decisions.iter().find(is_it) {
+    fn decided(&self, decisions: &BTreeMap<&str, &DecisionBody>, person: &str) -> String {
+        match decisions.get(person) {
             Some(decision) => {
                 let when = self.moment.past(&decision.at);
                 let decided = format!("{}, {when}", in_groups(person, &decision.groups));
@@ -153,7 +156,8 @@ impl View {
         self.optional(text, "Started", past(&request.execution_started_at).as_deref());
         self.optional(text, "Ended", past(&request.executed_at).as_deref());
         self.optional(text, "Actual cost", request.actual_cost.map(|cost| cost.to_string()).as_deref());
-        let rejected_by = request.rejected_by.iter().map(|person| self.decided(request, person, "rejected"));
+        let rejections = decisions(request, "rejected");
+        let rejected_by = request.rejected_by.iter().map(|person| self.decided(&rejections, person));
         self.lines(text, "Rejected by", rejected_by);
         self.optional(text, "Cancelled", past(&request.cancelled_at).as_deref());
         self.optional(text, "Cancelled by", request.cancelled_by.as_deref());
@@ -361,6 +365,12 @@ impl View {
     }
 }
 
+/// The first decision of each person that went one way.
+fn decisions<'a>(request: &'a RequestBody, verdict: &str) -> BTreeMap<&'a str, &'a DecisionBody> {
+    let of_verdict = request.decisions.iter().filter(|decision| decision.decision == verdict);
+    of_verdict.rev().map(|decision| (decision.person.as_str(), decision)).collect()
+}
+
 /// `bob@example.com (approver, dba)`.
 pub(crate) fn in_groups(person: &str, groups: &[String]) -> String {
     if groups.is_empty() { person.to_owned() } else { format!("{person} ({})", groups.join(", ")) }
@@ -457,13 +467,35 @@ pub(crate) fn broken(line: &str, width: usize) -> Vec<String> {
 }
 
 /// How many columns a text takes at most: some terminals give a place of its own even to a mark that others
-/// put on the character before it.
+/// put on the character before it, and two to a character whose width Unicode leaves open (UAX #11,
+/// ambiguous), as are Greek and Cyrillic letters.
 pub(crate) fn columns(text: &str) -> usize {
     text.chars().map(cells).sum()
 }
 
+/// Whether terminals differ in how wide they draw a text.
+pub(crate) fn is_ambiguous(text: &str) -> bool {
+    text.chars().any(has_no_fixed_width)
+}
+
+fn has_no_fixed_width(c: char) -> bool {
+    CodePointMapData::<EastAsianWidth>::new().get(c) == EastAsianWidth::Ambiguous
+}
+
+/// How many rows a text takes at most in a window of so many columns.
+pub(crate) fn rows(text: &str, width: usize) -> usize {
+    let (mut rows, mut used) = (1, 0);
+    for wide in text.chars().map(cells) {
+        used += wide;
+        if used > width {
+            (rows, used) = (rows + 1, wide);
+        }
+    }
+    rows
+}
+
 fn cells(c: char) -> usize {
-    c.width().unwrap_or(1).max(1)
+    if has_no_fixed_width(c) { 2 } else { c.width().unwrap_or(1).max(1) }
 }
 
 /// A request as the service shows it; `changes` are members that are different.

@@ -1,12 +1,14 @@
 //! The terminal: whether there is one, its size, colour, questions, and pages.
 //!
 //! INVARIANT: an answer was typed after all that it is about, and the question, had been on the screen
-//! in the size that the window still has. What was typed before is thrown away.
+//! in the size that the window still has, and nothing else could have been drawn over it since. What was
+//! typed before is thrown away.
 
-use crate::client::show::{WIDTH, columns, wrapped};
+use crate::client::show::{WIDTH, rows, wrapped};
 use crate::exit::Exit;
-use rustix::termios::{QueueSelector, tcflush, tcgetwinsize};
-use signal_hook::consts::SIGWINCH;
+use rustix::io::retry_on_intr;
+use rustix::termios::{QueueSelector, tcdrain, tcflush, tcgetwinsize};
+use signal_hook::consts::{SIGCONT, SIGWINCH};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
 use std::os::fd::AsFd as _;
@@ -31,10 +33,48 @@ impl Size {
     /// What a terminal has that does not say.
     const UNKNOWN: Self = Self { columns: WIDTH, rows: 24 };
 
-    /// How many rows a line takes, painted or not.
+    /// How many rows a line takes at most, painted or not.
     fn rows_of(self, line: &str) -> usize {
-        let used: usize = Terminal::unpainted(line).iter().map(|(_, text)| columns(text)).sum();
-        used.div_ceil(self.columns).max(1)
+        let plain: String = Terminal::unpainted(line).into_iter().map(|(_, text)| text).collect();
+        rows(&plain, self.columns)
+    }
+}
+
+/// What a person has been shown to decide about, and whether it can still be on the screen: not when the
+/// window has got another size since, nor when the process was stopped and continued, as a shell and other
+/// programs write to the terminal in between.
+#[derive(Debug)]
+pub struct Sight {
+    was_disturbed: Arc<AtomicBool>,
+    shown_in: Option<Size>,
+}
+
+impl Sight {
+    /// Nothing has been shown yet.
+    ///
+    /// # Errors
+    /// When the system does not tell of signals.
+    pub fn new() -> Result<Self, Exit> {
+        let was_disturbed = Arc::new(AtomicBool::new(false));
+        for signal in [SIGWINCH, SIGCONT] {
+            signal_hook::flag::register(signal, Arc::clone(&was_disturbed))
+                .map_err(|error| Exit::from(format!("signals cannot be received: {error}")))?;
+        }
+        Ok(Self { was_disturbed, shown_in: None })
+    }
+
+    /// Whether what was shown is still there.
+    fn is_there(&self) -> bool {
+        !self.was_disturbed.load(Ordering::SeqCst) && self.shown_in == Some(Terminal::size())
+    }
+
+    /// Begins to show all of it, in the size that this gives.
+    fn begin(&mut self) -> Size {
+        // In this order: a change that comes after the size was read is noticed.
+        self.was_disturbed.store(false, Ordering::SeqCst);
+        let size = Terminal::size();
+        self.shown_in = Some(size);
+        size
     }
 }
 
@@ -187,32 +227,49 @@ impl Terminal {
     ///
     /// # Errors
     /// As for [`Self::ask`].
-    pub fn confirm(self, text: impl Fn() -> String, question: &str, options: &str) -> Result<bool, Exit> {
-        let answer = self.ask(text, &format!("{question} [y/N]"), options)?;
+    pub fn confirm(
+        self,
+        sight: &mut Sight,
+        text: impl Fn(bool) -> String,
+        question: &str,
+        options: &str,
+    ) -> Result<bool, Exit> {
+        let answer = self.ask(sight, text, &format!("{question} [y/N]"), options)?;
         Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
     }
 
-    /// Shows a text to its end and asks for a line right below. Whenever the window changes, all of it is
-    /// shown and asked again.
+    /// Shows a text to its end and asks for a line right below. `text` gives all that is decided about, or,
+    /// when what an earlier question has shown is still there, only what is new. Whenever that is no longer
+    /// sure, all of it is shown and asked again.
     ///
     /// # Errors
     /// When there is no person to ask, or the window is too small for what is asked.
-    pub fn ask(self, text: impl Fn() -> String, question: &str, options: &str) -> Result<String, Exit> {
+    pub fn ask(
+        self,
+        sight: &mut Sight,
+        text: impl Fn(bool) -> String,
+        question: &str,
+        options: &str,
+    ) -> Result<String, Exit> {
         if !self.is_interactive {
-            self.print(&text())?;
+            self.print(&text(false))?;
             return Err(Exit::usage(format!("there is no person to ask here: add {options}")));
         }
-        let was_resized = Arc::new(AtomicBool::new(false));
-        signal_hook::flag::register(SIGWINCH, Arc::clone(&was_resized))
-            .map_err(|error| Exit::from(format!("signals cannot be received: {error}")))?;
+        let mut is_there = sight.is_there();
         loop {
-            was_resized.store(false, Ordering::SeqCst);
-            let size = Self::size();
-            let text = text();
+            if !is_there && sight.shown_in.is_some() {
+                write(&["the screen has changed: here is all of it again"])?;
+            }
+            let size = match sight.shown_in {
+                Some(size) if is_there => size,
+                _ => sight.begin(),
+            };
+            let text = text(is_there);
             let lines: Vec<_> = text.lines().collect();
             let question = wrapped(question, size.columns.saturating_sub(ANSWER));
+            let rows_of_question = question.iter().map(|line| size.rows_of(line)).sum::<usize>();
             let tallest = lines.iter().map(|line| size.rows_of(line)).max().unwrap_or_default();
-            let needed = question.len().max(tallest + size.rows_of(MORE));
+            let needed = rows_of_question.max(tallest + size.rows_of(MORE));
             if needed > size.rows {
                 return Err(Exit::from(format!(
                     "the window is too small to decide in: it has {} rows of {} columns, and the question needs \
@@ -220,12 +277,12 @@ impl Terminal {
                     size.rows, size.columns
                 )));
             }
-            pages(&lines, question.len(), || size)?;
+            pages(&lines, rows_of_question, || size)?;
             let answer = answer(&question.join("\n"))?;
-            if !was_resized.load(Ordering::SeqCst) && size == Self::size() {
+            is_there = sight.is_there();
+            if is_there {
                 return Ok(answer);
             }
-            write(&["the window has changed: here is all of it again"])?;
         }
     }
 }
@@ -261,14 +318,23 @@ fn pages(mut lines: &[&str], rows_below: usize, size: impl Fn() -> Size) -> Resu
     }
 }
 
+/// Waits until all that was written has left for the screen.
+///
+/// # Errors
+/// When the terminal is lost.
+pub fn drain() -> std::io::Result<()> {
+    Ok(retry_on_intr(|| tcdrain(std::io::stdout()))?)
+}
+
 /// Asks, and reads a line from the keyboard; its end is an answer too. What was typed before the question
 /// was there is no answer to it.
 fn answer(question: &str) -> Result<String, Exit> {
     let failed = |error: std::io::Error| Exit::from(format!("stdin: {error}"));
     let stdin = std::io::stdin();
-    tcflush(&stdin, QueueSelector::IFlush).map_err(|error| failed(error.into()))?;
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = std::io::stdout();
     write!(stdout, "{question} ").and_then(|()| stdout.flush()).map_err(|error| Exit::of_stdout(&error))?;
+    drain().map_err(failed)?;
+    tcflush(&stdin, QueueSelector::IFlush).map_err(|error| failed(error.into()))?;
     // A buffer of its own: what comes after the line in the same reading is no answer to anything.
     let mut keyboard = BufReader::new(File::from(stdin.as_fd().try_clone_to_owned().map_err(failed)?));
     let mut line = String::new();
@@ -291,6 +357,11 @@ mod tests {
             ("日本語日本語", 2),
             // Not every terminal puts them on top of each other.
             ("e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}", 2),
+            // What does not fit into the last column begins a row.
+            ("a日本語日本a語日本語", 3),
+            // Some terminals give them two columns.
+            ("яяяяяя", 2),
+            ("─…±§·─", 2),
         ] {
             assert_eq!(size.rows_of(line), rows, "{line:?}");
         }

@@ -3,17 +3,18 @@
 
 use crate::client::command::{Session, Standing};
 use crate::client::moment::Moment;
-use crate::client::show::{View, approvals, broken};
+use crate::client::show::{View, WIDTH, approvals, columns, wrapped};
 use crate::document;
-use crate::exit::Exit;
+use crate::exit::{Exit, INTERRUPTED};
 use countersign_api::wire::RequestBody;
 use countersign_app::host::Host as _;
 use countersign_core::text::escaped_line;
 use rustix::termios::tcgetwinsize;
 use serde_json::json;
 use std::io::Write as _;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How often the service is asked.
@@ -40,7 +41,7 @@ pub fn decided(session: &Arc<Session>, request: RequestBody, seconds: u32) -> Re
     }
     let end = session.host.elapsed() + Duration::from_secs(u64::from(seconds));
     let (sender, events) = channel();
-    listen_for_interrupt(sender.clone())?;
+    let _listening = Listening::start(sender.clone())?;
     ask(session, &request.request_id, sender)?;
     let mut line = Line::new(session);
     let mut lost = None;
@@ -111,7 +112,32 @@ fn ask(session: &Arc<Session>, id: &str, events: Sender<Event>) -> Result<(), Ex
     thread.map(drop).map_err(|error| Exit::from(format!("thread: {error}")))
 }
 
-fn listen_for_interrupt(events: Sender<Event>) -> Result<(), Exit> {
+/// The waiting that Ctrl-C ends, if there is one.
+static LISTENER: Mutex<Option<Sender<Event>>> = Mutex::new(None);
+/// Whether the thread that receives Ctrl-C has been started.
+static IS_LISTENING: AtomicBool = AtomicBool::new(false);
+
+/// As long as it is there, Ctrl-C ends the waiting; afterwards it ends the program, as it did before.
+struct Listening;
+
+impl Listening {
+    fn start(events: Sender<Event>) -> Result<Self, Exit> {
+        *LISTENER.lock().unwrap_or_else(PoisonError::into_inner) = Some(events);
+        let listening = Self;
+        if !IS_LISTENING.swap(true, Ordering::SeqCst) {
+            listen_for_interrupts()?;
+        }
+        Ok(listening)
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        *LISTENER.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+fn listen_for_interrupts() -> Result<(), Exit> {
     let failed = |error: std::io::Error| Exit::from(format!("signals: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let mut interrupts = {
@@ -119,9 +145,13 @@ fn listen_for_interrupt(events: Sender<Event>) -> Result<(), Exit> {
         tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()).map_err(failed)?
     };
     let listen = move || {
-        if runtime.block_on(interrupts.recv()).is_some() {
-            // Whoever waited may have been answered at the same moment.
-            let _ = events.send(Event::Interrupted);
+        while runtime.block_on(interrupts.recv()).is_some() {
+            let listener = LISTENER.lock().unwrap_or_else(PoisonError::into_inner);
+            let ends_waiting =
+                listener.as_ref().is_some_and(|events| events.send(Event::Interrupted).is_ok());
+            if !ends_waiting {
+                std::process::exit(i32::from(INTERRUPTED));
+            }
         }
     };
     let thread = std::thread::Builder::new().name("wait-signals".to_owned()).spawn(listen);
@@ -162,8 +192,7 @@ impl<'a> Line<'a> {
                 // The id stays where it can be copied, whatever comes after it.
                 let _ = writeln!(stderr, "{}", request.request_id);
             }
-            let times = format!("{what}; {}; waiting {} more", deadline(&view, request), lasting(left));
-            let line = broken(&times, columns().saturating_sub(1)).into_iter().next().unwrap_or_default();
+            let line = in_a_row(&what, &news_in_short(request, lost), &deadline(&view, request), left);
             write!(stderr, "\r\u{1b}[K{line}").and_then(|()| stderr.flush())
         } else if self.told.as_ref() != Some(&what) {
             let times = format!("{}; waiting {} more", deadline(&view, request), lasting(left));
@@ -198,6 +227,25 @@ fn news(request: &RequestBody, lost: Option<&Exit>) -> String {
     }
 }
 
+/// The same without names.
+fn news_in_short(request: &RequestBody, lost: Option<&Exit>) -> String {
+    let news = escaped_line(&format!("{}, {}", request.status, approvals(request)));
+    if lost.is_some() { format!("{news}; asking again") } else { news }
+}
+
+/// As much as fits into a row of the terminal; how long is left goes last.
+fn in_a_row(news: &str, in_short: &str, deadline: &str, left: Duration) -> String {
+    let (width, waiting) = (width(), format!("waiting {} more", lasting(left)));
+    let lines = [
+        format!("{news}; {deadline}; {waiting}"),
+        format!("{news}; {waiting}"),
+        format!("{in_short}; {deadline}; {waiting}"),
+        format!("{in_short}; {waiting}"),
+    ];
+    let fitting = lines.into_iter().find(|line| columns(line) <= width);
+    fitting.unwrap_or_else(|| wrapped(&waiting, width).into_iter().next().unwrap_or_default())
+}
+
 fn deadline(view: &View, request: &RequestBody) -> String {
     format!("{} to decide", view.moment.deadline(&request.expires_at))
 }
@@ -206,6 +254,9 @@ fn lasting(left: Duration) -> String {
     Moment::lasting(u32::try_from(left.as_secs()).unwrap_or(u32::MAX))
 }
 
-fn columns() -> usize {
-    tcgetwinsize(std::io::stderr()).ok().map_or(80, |size| usize::from(size.ws_col)).max(1)
+/// How wide a line may be that is drawn again in its place: the last column is left empty.
+fn width() -> usize {
+    let columns = tcgetwinsize(std::io::stderr()).map_or(0, |size| usize::from(size.ws_col));
+    let columns = if columns == 0 { WIDTH } else { columns };
+    columns.saturating_sub(1)
 }

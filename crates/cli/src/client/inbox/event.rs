@@ -62,8 +62,9 @@ pub struct Pending {
 pub enum Event {
     /// Time went by.
     Tick,
-    /// The window has another size.
-    Resized,
+    /// What was drawn is no longer on the screen: the window has another size, or the process was stopped
+    /// and continued.
+    Disturbed,
     /// A key was pressed.
     Key(Key),
     /// Text was pasted.
@@ -89,7 +90,7 @@ pub enum Effect {
     Load(String),
     /// Ask why a request stands where it stands.
     Explain(String),
-    /// Throw away what was typed and not taken: it was typed before what is on the screen next.
+    /// Draw, then throw away what was typed and not taken: it was typed before that was on the screen.
     DropKeys,
     /// Send a decision.
     Decide(Decision),

@@ -3,6 +3,7 @@
 //! `state` and `open` hold what happens, `screen` draws it, `worker` makes the calls; this file
 //! connects them to the keyboard, the clock and the terminal, and gives the terminal back.
 
+pub mod changes;
 pub mod event;
 pub mod input;
 pub mod open;
@@ -17,7 +18,7 @@ pub mod worker;
 use crate::client::arguments::InboxArguments;
 use crate::client::command::Session;
 use crate::client::moment::Times;
-use crate::client::terminal::Terminal;
+use crate::client::terminal::{Terminal, drain};
 use crate::exit::Exit;
 use countersign_api::wire::ListBody;
 use countersign_app::host::Host as _;
@@ -25,14 +26,17 @@ use countersign_core::text::{escaped_line, escaped_lines};
 use event::{Effect, Event, Given, Key, Pending};
 use open::Page;
 use ratatui::DefaultTerminal;
+use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{
     DisableBracketedPaste, EnableBracketedPaste, Event as Input, KeyCode, KeyEvent, KeyEventKind,
     KeyModifiers, poll, read,
 };
 use ratatui::crossterm::execute;
-use ratatui::layout::Size;
+use ratatui::crossterm::terminal::{EnterAlternateScreen, disable_raw_mode, enable_raw_mode};
+use ratatui::layout::{Position, Rect};
 use screen::Screen;
 use settings::Settings;
+use signal_hook::consts::SIGCONT;
 use state::State;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -92,8 +96,8 @@ fn on_screen(session: Session, settings: Settings, times: Times) -> Result<(), E
 
 /// What has been decided and what has not, once the screen is gone.
 fn last_words(terminal: Terminal, state: &State) -> Result<(), Exit> {
-    if let Some(failure) = &state.failure {
-        return Err(failure.clone());
+    if state.failure.is_some() {
+        return state.end();
     }
     let mut text = String::new();
     for (tone, line) in &state.log {
@@ -108,9 +112,10 @@ fn last_words(terminal: Terminal, state: &State) -> Result<(), Exit> {
         text.push_str("a decision was on its way: `countersign get` shows whether it has arrived\n");
     }
     if state.log.is_empty() && state.items.as_ref().is_some_and(Vec::is_empty) {
-        text.push_str("nothing waits for you\n");
+        text.push_str(&format!("{}\n", state.nothing()));
     }
-    terminal.print(&text)
+    terminal.print(&text)?;
+    state.end()
 }
 
 /// Takes events and draws until the state says that it is over.
@@ -124,7 +129,7 @@ fn play(
 ) -> Result<(), Exit> {
     let failed = |error: std::io::Error| Exit::from(format!("terminal: {error}"));
     let mut drawn_at = None;
-    let mut drawn_in = Size::default();
+    let mut must_drop_keys = false;
     loop {
         if workers.is_broken() || WAS_GIVEN_BACK.load(Ordering::SeqCst) {
             // It may still be writing what it has to say.
@@ -132,17 +137,19 @@ fn play(
             return Err(Exit::from("a thread of the inbox has ended; this is a bug".to_owned()));
         }
         if drawn_at.is_none_or(|time| session.host.elapsed() >= time + REDRAW) {
-            let mut page = Page::default();
-            let frame = window.terminal.draw(|frame| page = screen.draw(frame, state)).map_err(failed)?;
-            drawn_in = frame.area.as_size();
-            state.drawn(page);
+            state.drawn(window.draw(screen, state).map_err(failed)?);
             drawn_at = Some(session.host.elapsed());
         }
+        let was_resized = std::mem::take(&mut must_drop_keys) && drop_keys().map_err(failed)?;
         // One key, then a look at what it did: nothing is scrolled past without having been shown.
-        let mut key = if poll(KEYBOARD).map_err(failed)? { pressed(read().map_err(failed)?) } else { None };
+        let mut key = if !was_resized && poll(KEYBOARD).map_err(failed)? {
+            pressed(read().map_err(failed)?)
+        } else {
+            None
+        };
         // A key that was pressed in front of a screen that is no longer there means nothing.
-        if window.terminal.size().map_err(failed)? != drawn_in {
-            key = Some(Event::Resized);
+        if window.was_disturbed().map_err(failed)? || was_resized {
+            key = Some(Event::Disturbed);
         }
         for event in key.into_iter().chain(events.try_iter()).chain([Event::Tick]) {
             if !matches!(event, Event::Tick) {
@@ -154,7 +161,7 @@ fn play(
                     Effect::List => workers.list(),
                     Effect::Load(id) => workers.load(id),
                     Effect::Explain(id) => workers.explain(id),
-                    Effect::DropKeys => drop_keys().map_err(failed)?,
+                    Effect::DropKeys => (must_drop_keys, drawn_at) = (true, None),
                     Effect::Decide(decision) => workers.decide(decision),
                     Effect::Quit => return Ok(()),
                 }
@@ -163,12 +170,15 @@ fn play(
     }
 }
 
-/// Throws away what was typed and not taken. A new size of the window is noticed all the same.
-fn drop_keys() -> std::io::Result<()> {
+/// Throws away what was typed and not taken. Whether the window was resized meanwhile.
+fn drop_keys() -> std::io::Result<bool> {
+    drain()?;
+    let mut was_resized = false;
+    // Read and not flushed: half of what is being pasted would press keys.
     while poll(Duration::ZERO)? {
-        read()?;
+        was_resized |= matches!(read()?, Input::Resize(..));
     }
-    Ok(())
+    Ok(was_resized)
 }
 
 /// What was done at the keyboard or to the window.
@@ -177,7 +187,7 @@ fn pressed(input: Input) -> Option<Event> {
         Input::Key(key) if key.kind != KeyEventKind::Release => key_of(key).map(Event::Key),
         Input::Paste(text) => Some(Event::Pasted(text)),
         // Drawn again in another size.
-        Input::Resize(..) => Some(Event::Resized),
+        Input::Resize(..) => Some(Event::Disturbed),
         _ => None,
     }
 }
@@ -212,12 +222,24 @@ static WAS_GIVEN_BACK: AtomicBool = AtomicBool::new(false);
 #[derive(Debug)]
 struct Window {
     terminal: DefaultTerminal,
+    /// Whether the process was stopped and has been continued, and the terminal not been taken again.
+    was_continued: Arc<AtomicBool>,
+    /// What was drawn last.
+    drawn: Buffer,
+    /// Whether that was the first time in this size: what has been typed may be older.
+    is_new_size: bool,
 }
 
 impl Window {
     fn open() -> Result<Self, Exit> {
         let opened = ratatui::try_init().and_then(|terminal| {
-            let window = Self { terminal };
+            let window = Self {
+                terminal,
+                was_continued: Arc::default(),
+                drawn: Buffer::default(),
+                is_new_size: false,
+            };
+            signal_hook::flag::register(SIGCONT, Arc::clone(&window.was_continued))?;
             let hook = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
                 WAS_GIVEN_BACK.store(true, Ordering::SeqCst);
@@ -231,6 +253,42 @@ impl Window {
             let _ = ratatui::try_restore();
             Exit::from(format!("terminal: {error}"))
         })
+    }
+
+    /// Draws; gives what of the request in front is on the screen.
+    fn draw(&mut self, screen: Screen, state: &State) -> std::io::Result<Page> {
+        let before = std::mem::take(&mut self.drawn);
+        let (mut drawn, page) = self.draw_changes(screen, state)?;
+        // Where characters may be wider than they count, a part of a row cannot be drawn in its place.
+        if page.is_ambiguous && drawn != before {
+            self.terminal.resize(drawn.area)?;
+            (drawn, _) = self.draw_changes(screen, state)?;
+        }
+        self.is_new_size |= drawn.area != before.area;
+        self.drawn = drawn;
+        Ok(page)
+    }
+
+    fn draw_changes(&mut self, screen: Screen, state: &State) -> std::io::Result<(Buffer, Page)> {
+        let mut page = Page::default();
+        let frame = self.terminal.draw(|frame| page = screen.draw(frame, state))?;
+        Ok((frame.buffer.clone(), page))
+    }
+
+    /// Whether what was drawn may be gone. After the process was stopped, other programs have used the
+    /// terminal, and in their own way: it is taken again, and drawn whole the next time.
+    fn was_disturbed(&mut self) -> std::io::Result<bool> {
+        let size = self.terminal.size()?;
+        let is_new_size = std::mem::take(&mut self.is_new_size) || size != self.drawn.area.as_size();
+        if !self.was_continued.swap(false, Ordering::SeqCst) {
+            return Ok(is_new_size);
+        }
+        // What is on already is not put on again.
+        disable_raw_mode()?;
+        enable_raw_mode()?;
+        execute!(std::io::stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))?;
+        Ok(true)
     }
 }
 

@@ -1,12 +1,19 @@
 //! The request that somebody has in front of them: what of it was on the screen, what they are about
 //! to do, and what they have typed. Knows no list and no clock.
 
+use super::changes::changes;
 use super::input::Input;
-use crate::client::decide;
+use crate::client::content::digest_of_shown;
+use crate::client::effect::Change;
 use crate::exit::Exit;
 use countersign_api::wire::RequestBody;
 use countersign_core::text::CommentText;
 use countersign_core::timestamp::Timestamp;
+
+/// Why what has not been on the screen cannot be decided.
+pub(super) const UNREAD: &str = "the end has not been shown yet: Down or Space shows more";
+/// Why what is closed cannot be decided.
+pub(super) const GONE: &str = "it no longer waits for a decision";
 
 /// Which way a decision goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,11 +36,12 @@ impl Verb {
         }
     }
 
-    /// The end of its path.
-    pub fn route(self) -> &'static str {
+    /// What the service is asked to do.
+    pub fn change(self) -> Change {
         match self {
-            Self::Approve | Self::Reject => self.as_str(),
-            Self::Comment => "comments",
+            Self::Approve => Change::Approve,
+            Self::Reject => Change::Reject,
+            Self::Comment => Change::Comment,
         }
     }
 
@@ -104,8 +112,11 @@ pub struct Page {
     pub lines: usize,
     /// How wide they are.
     pub width: usize,
-    /// Whether the question, the keys and at least a line of the request are on the screen.
+    /// Whether the question, the keys and at least a line of the request are on the screen, each of them as
+    /// far as it goes.
     pub is_whole: bool,
+    /// Whether terminals differ in how wide they draw what is on the screen.
+    pub is_ambiguous: bool,
 }
 
 impl Page {
@@ -144,6 +155,8 @@ pub struct Open {
     pub is_read: bool,
     /// How many lines from the first have been on the screen.
     seen: usize,
+    /// What has changed since all of it was on the screen, or since it was opened.
+    changes: Vec<String>,
 }
 
 impl Open {
@@ -160,30 +173,43 @@ impl Open {
             page: Page::default(),
             is_read: false,
             seen: 0,
+            changes: Vec::new(),
         }
     }
 
-    /// Takes the request as it is now. Whether somebody who was about to approve has to look again.
-    pub fn take(&mut self, request: RequestBody) -> bool {
-        let digest = if request.request_id == self.id {
-            decide::digest_of_shown(&request)
+    /// Takes the request as it is now. When anything has changed, none of it has been shown yet and no
+    /// question is open; gives what has changed, in words.
+    pub fn take(&mut self, request: RequestBody) -> Option<String> {
+        self.digest = if request.request_id == self.id {
+            digest_of_shown(&request)
         } else {
             Err(Exit::from("the service answers with another request; decide nothing".to_owned()))
         };
-        let is_same = self.request.as_ref() == Some(&request);
-        if self.digest != digest {
-            self.seen = 0;
-            self.page.top = 0;
-        }
-        self.is_read &= is_same;
         self.is_gone = request.status != "pending";
-        self.digest = digest;
-        self.request = Some(request);
-        let must_look_again = !is_same && self.mode == Mode::Confirming;
-        if must_look_again {
+        let before = self.request.replace(request);
+        let new = match (&before, &self.request) {
+            (Some(before), Some(after)) if before != after => changes(before, after),
+            _ => return None,
+        };
+        self.seen = 0;
+        self.is_read = false;
+        self.page.top = 0;
+        if self.mode == Mode::Confirming {
             self.mode = Mode::Reading;
         }
-        must_look_again
+        for change in new {
+            if !self.changes.contains(&change) {
+                self.changes.push(change);
+            }
+        }
+        self.news()
+    }
+
+    /// What has changed and has not been shown yet.
+    fn news(&self) -> Option<String> {
+        let changes = self.changes.join(", ");
+        (!changes.is_empty())
+            .then(|| format!("changed while you read: {changes}; look again from the beginning"))
     }
 
     /// Whether its deadline has passed by the clock of this machine. The service's clock decides.
@@ -199,16 +225,20 @@ impl Open {
             return;
         }
         // Lines break elsewhere now: those that were counted are not those that are there.
-        if self.page.width != page.width && !self.is_read && self.seen > 0 {
+        let is_laid_out_anew = (self.page.width, self.page.lines) != (page.width, page.lines);
+        if is_laid_out_anew && !self.is_read && self.seen > 0 {
             self.seen = 0;
             self.page = Page { top: 0, ..page };
             return;
         }
         self.page = page;
         if page.top <= self.seen {
-            self.seen = self.seen.max(page.top + page.rows);
+            self.seen = self.seen.max((page.top + page.rows).min(page.lines));
         }
         self.is_read |= self.request.is_some() && self.seen >= page.lines;
+        if self.is_read {
+            self.changes.clear();
+        }
     }
 
     /// Why it cannot be decided now.
@@ -219,7 +249,11 @@ impl Open {
         if !self.page.is_whole {
             return Some("the window is too small to decide in: make it larger".to_owned());
         }
-        (!self.is_read).then(|| "the end has not been shown yet: Down or Space shows more".to_owned())
+        if self.is_gone {
+            return Some(GONE.to_owned());
+        }
+        let news = self.news().map_or(String::new(), |news| format!("; {news}"));
+        (!self.is_read).then(|| format!("{UNREAD}{news}"))
     }
 
     /// What is typed in a field.

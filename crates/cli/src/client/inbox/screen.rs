@@ -4,12 +4,14 @@
 //! a line goes on in the next.
 
 use super::input::{Input, Rows};
-use super::open::{Mode, Open, Page, Verb};
+use super::open::{GONE, Mode, Open, Page, Verb};
 use super::overlay::{HELP, Overlay, Subject};
 use super::state::State;
 use crate::client::decide::question;
 use crate::client::moment::{Moment, Times};
-use crate::client::show::{self, View, broken, columns, environment_tone, risk_tone, short_length, wrapped};
+use crate::client::show::{
+    self, View, broken, columns, environment_tone, is_ambiguous, risk_tone, short_length, wrapped,
+};
 use crate::client::terminal::{Terminal, Tone};
 use countersign_api::wire::SummaryBody;
 use countersign_core::text::{escaped_line, escaped_lines};
@@ -19,12 +21,13 @@ use ratatui::layout::Position;
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
-use unicode_width::UnicodeWidthStr as _;
 
 /// How many rows a message may take: the request matters more.
 const MESSAGE_ROWS: usize = 4;
+/// What marks that a message is longer than its rows.
+const MORE: &str = " ...";
 /// How many rows a lost connection may take: when, and the beginning of why.
-const TROUBLE_ROWS: usize = 2;
+const TROUBLE_ROWS: usize = 3;
 /// Below this width, the keys are those that most people need; help names all.
 const ALL_KEYS: usize = 80;
 /// How many rows of a text that is being typed are on the screen.
@@ -72,15 +75,22 @@ impl Screen {
         };
         let rule = match page.lines {
             0 => String::new(),
-            lines => format!("── lines {}-{} of {lines} ", page.top + 1, page.top + body.len()),
+            lines => format!("-- lines {}-{} of {lines} ", page.top + 1, page.top + body.len()),
         };
-        let rule = format!("{rule}{}", "─".repeat(width.saturating_sub(rule.width())));
+        let rule = format!("{rule}{}", "-".repeat(width.saturating_sub(rule.len())));
         let below = height.saturating_sub(bottom.lines.len());
         if let Some((line, column)) = bottom.cursor {
             let (x, y) = (column.min(width.saturating_sub(1)), below + line);
             frame.set_cursor_position(Position::new(small(x), small(y)));
         }
         let filling = rows.saturating_sub(body.len());
+        let shown = || body.iter().chain(&bottom.lines).map(|line| plain(line));
+        let page = Page {
+            // What is wider than the window is cut off.
+            is_whole: page.is_whole && shown().all(|line| columns(&line) <= width),
+            is_ambiguous: shown().any(|line| is_ambiguous(&line)),
+            ..page
+        };
         let lines = top
             .into_iter()
             .chain(body)
@@ -103,7 +113,7 @@ impl Screen {
         let filters = state.settings.filters.join(" ");
         let filters = if filters.is_empty() { filters } else { format!(", only {}", escaped_line(&filters)) };
         let (left, right) = (format!("{name}  {person}"), format!("{right}{filters}"));
-        let gap = width.saturating_sub(left.width() + right.width());
+        let gap = width.saturating_sub(columns(&left) + columns(&right));
         let mut lines = if gap > 1 {
             vec![format!(
                 "{}  {}{}{}",
@@ -124,22 +134,34 @@ impl Screen {
                 format!("no connection since {since}, trying again\n{}", trouble.message)
             };
             let rows = if trouble.is_refusal { MESSAGE_ROWS } else { TROUBLE_ROWS };
-            lines.extend(self.message(Tone::Danger, &what, width).into_iter().take(rows));
+            lines.extend(self.message_in(rows, Tone::Danger, &what, width));
         }
-        lines.push(self.paint(Tone::Quiet, &"─".repeat(width)));
+        lines.push(self.paint(Tone::Quiet, &"-".repeat(width)));
         lines
     }
 
     /// Something worth saying, in a few rows.
     fn message(self, tone: Tone, text: &str, width: usize) -> Vec<String> {
-        let lines = escaped_lines(text).flat_map(|line| wrapped(&line, width));
-        lines.take(MESSAGE_ROWS).map(|line| self.paint(tone, &line)).collect()
+        self.message_in(MESSAGE_ROWS, tone, text, width)
+    }
+
+    /// The same in so many rows; that there is more is marked.
+    fn message_in(self, rows: usize, tone: Tone, text: &str, width: usize) -> Vec<String> {
+        let mut lines: Vec<_> = escaped_lines(text).flat_map(|line| wrapped(&line, width)).collect();
+        if lines.len() > rows {
+            lines.truncate(rows);
+            if let Some(last) = lines.last_mut() {
+                let mut kept = broken(last, width.saturating_sub(MORE.len()).max(1)).into_iter();
+                *last = format!("{}{MORE}", kept.next().unwrap_or_default().trim_end_matches(' '));
+            }
+        }
+        lines.iter().map(|line| self.paint(tone, line)).collect()
     }
 
     fn list(self, view: &View, state: &State, rows: usize) -> Vec<String> {
-        let Some(items) = &state.items else { return vec!["Asking the service…".to_owned()] };
+        let Some(items) = &state.items else { return vec!["Asking the service...".to_owned()] };
         if items.is_empty() {
-            return vec!["Nothing waits for you.".to_owned()];
+            return wrapped(&state.nothing(), view.width);
         }
         let found = state.found();
         if found.is_empty() {
@@ -184,8 +206,6 @@ impl Screen {
             self.paint(tone(environment_tone(&item.environment)), &environment),
         );
         let second = format!("{}/{}  {when}", item.approvals_received, item.approvals_required);
-        let plain =
-            |text: &str| Terminal::unpainted(text).into_iter().map(|(_, text)| text).collect::<String>();
         let (first_width, second_width) = (columns(&plain(&first)), columns(&second));
         let head = match view.width {
             width if first_width + 2 + second_width <= width => vec![format!("{first}  {second}")],
@@ -228,7 +248,7 @@ impl Screen {
                 "Enter go on  Esc show all"
             }
             (None, None) if width < ALL_KEYS => "Enter open  s skip  / search  ? help",
-            (None, None) => "↑↓ choose  Enter open  / search  s skip  ? help  q quit",
+            (None, None) => "up, down choose  Enter open  / search  s skip  ? help  q quit",
         };
         bottom.lines.extend(wrapped(keys, width).iter().map(|line| self.paint(Tone::Quiet, line)));
         bottom
@@ -253,6 +273,7 @@ impl Screen {
         };
         match &open.mode {
             Mode::Reading if open.request.is_none() => "Esc back",
+            Mode::Reading if open.is_gone => "c comment  e explain  Space more  Esc back  ? help",
             Mode::Reading if width < ALL_KEYS => "a approve  r reject  Space more  ? help",
             Mode::Reading => {
                 "a approve  r reject  c comment  e explain  s skip  Space more  Esc back  ? help"
@@ -287,13 +308,13 @@ impl Screen {
             Mode::Sending { decision, retry_at } => {
                 let verb = decision.verb.as_str();
                 let line = match retry_at {
-                    None => format!("Sending: {verb}…"),
+                    None => format!("Sending: {verb}..."),
                     Some(time) => {
                         let left = (time.as_millisecond() - now.as_millisecond()).max(0) / 1000;
                         format!("Not sent yet: {verb}; trying again in {} s", left + 1)
                     }
                 };
-                bottom.lines.push(strong(&line));
+                bottom.lines.extend(wrapped(&line, width).iter().map(|line| strong(line)));
                 bottom.lines.extend(quoted(&decision.text, width));
                 "Esc stop trying (the text stays)"
             }
@@ -303,7 +324,7 @@ impl Screen {
 
 /// Where the selected request is among all: `3 of 12 to decide`.
 fn position(state: &State) -> String {
-    let Some(items) = &state.items else { return "…".to_owned() };
+    let Some(items) = &state.items else { return "...".to_owned() };
     let found = state.found();
     let front = state.open.as_ref().map(|open| &open.id).or(state.selected.as_ref());
     let place = found.iter().position(|item| Some(&item.request_id) == front);
@@ -322,10 +343,8 @@ fn position(state: &State) -> String {
 fn standing(open: &Open, now: Timestamp) -> Option<String> {
     let status = open.request.as_ref().map(|request| request.status.as_str());
     match status {
-        Some(status) if status != "pending" => {
-            Some(format!("it no longer waits for a decision: it is {}", escaped_line(status)))
-        }
-        _ if open.is_gone => Some("it no longer waits for a decision".to_owned()),
+        Some(status) if status != "pending" => Some(format!("{GONE}: it is {}", escaped_line(status))),
+        _ if open.is_gone => Some(GONE.to_owned()),
         _ if open.is_expired(now) => Some("its deadline has passed: the service will refuse".to_owned()),
         _ => None,
     }
@@ -342,7 +361,7 @@ fn quoted(text: &str, width: usize) -> Vec<String> {
 
 fn page_of(view: &View, open: &Open, rows: usize) -> (Vec<String>, Page) {
     let Some(request) = &open.request else {
-        return (wrapped("Asking the service…", view.width), Page::default());
+        return (wrapped("Asking the service...", view.width), Page::default());
     };
     scrolled(&view.request(request), open.page.top, rows, view.width)
 }
@@ -353,7 +372,7 @@ fn overlaid(view: &View, overlay: &Overlay, rows: usize) -> (Vec<String>, Page) 
         Subject::Help => {
             HELP.lines().flat_map(|line| broken(line, view.width)).collect::<Vec<_>>().join("\n")
         }
-        Subject::Explanation(_, None) => "Asking the service…".to_owned(),
+        Subject::Explanation(_, None) => "Asking the service...".to_owned(),
         Subject::Explanation(_, Some(explained)) => view.explanation(&explained.0, &explained.1),
     };
     scrolled(&text, overlay.page.top, rows, view.width)
@@ -363,7 +382,7 @@ fn scrolled(text: &str, top: usize, rows: usize, width: usize) -> (Vec<String>, 
     let lines = text.lines().count();
     let top = top.min(lines.saturating_sub(rows));
     let shown = text.lines().skip(top).take(rows).map(str::to_owned).collect();
-    (shown, Page { top, rows, lines, width, is_whole: true })
+    (shown, Page { top, rows, lines, width, is_whole: true, is_ambiguous: false })
 }
 
 /// `09:30:00 UTC`.
@@ -374,6 +393,11 @@ fn clock(time: Timestamp) -> String {
 
 fn small(number: usize) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
+}
+
+/// A painted line without its colours.
+fn plain(line: &str) -> String {
+    Terminal::unpainted(line).into_iter().map(|(_, text)| text).collect()
 }
 
 /// A painted line in the screen's own colours.

@@ -3,15 +3,18 @@
 
 use super::event::{Effect, Event, Given, Key, Pending};
 use super::input::Input;
-use super::open::{Decision, Draft, Mode, Open, Page, Verb};
+use super::open::{Decision, Draft, Mode, Open, Page, UNREAD, Verb};
 use super::overlay::{Overlay, Subject};
 use super::settings::{Settings, is_found};
+use crate::client::show::approvals;
 use crate::client::terminal::Tone;
 use crate::exit::Exit;
 use countersign_api::wire::{ExplainBody, RequestBody, SummaryBody};
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+
+mod keys;
 
 /// Calls that have failed since the last one that did not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub struct State {
     pub now: Timestamp,
     /// What can be decided, most urgent first; unset until the service has answered.
     pub items: Option<Vec<SummaryBody>>,
+    /// How many wait besides that the caller may not approve now.
+    refused: usize,
     /// What is left for later.
     pub skipped: BTreeSet<String>,
     /// The request under the cursor.
@@ -53,6 +58,9 @@ pub struct State {
     pub log: Vec<(Tone, String)>,
     /// Why the inbox ended, if it was not told to.
     pub failure: Option<Exit>,
+    /// Decisions that were refused, or whose arrival is not known, and that were not made since: request and
+    /// why.
+    undone: Vec<(String, Exit)>,
     drafts: BTreeMap<String, Draft>,
     decided: BTreeSet<String>,
     list_at: Timestamp,
@@ -71,6 +79,7 @@ impl State {
             settings,
             now,
             items: None,
+            refused: 0,
             skipped: BTreeSet::new(),
             selected: None,
             search: Input::default(),
@@ -81,6 +90,7 @@ impl State {
             trouble: None,
             log: Vec::new(),
             failure: None,
+            undone: Vec::new(),
             drafts: BTreeMap::new(),
             decided: BTreeSet::new(),
             list_at: now,
@@ -93,7 +103,7 @@ impl State {
         self.now = given.now;
         match event {
             Event::Tick => self.tick(),
-            Event::Resized => self.resized(),
+            Event::Disturbed => self.disturbed(),
             Event::Interrupted | Event::Key(Key::Control('c')) => vec![Effect::Quit],
             Event::Key(key) => self.key(key, given),
             Event::Pasted(text) => self.pasted(&text),
@@ -108,7 +118,12 @@ impl State {
     pub fn drawn(&mut self, page: Page) {
         match (&mut self.overlay, &mut self.open) {
             (Some(overlay), _) => overlay.page = page,
-            (None, Some(open)) => open.drawn(page),
+            (None, Some(open)) => {
+                open.drawn(page);
+                // It is no longer true.
+                let is_read = open.is_read;
+                self.notice.take_if(|(_, notice)| is_read && notice.starts_with(UNREAD));
+            }
             (None, None) => {}
         }
     }
@@ -128,9 +143,55 @@ impl State {
         texts.filter(|(_, text)| !text.is_empty()).map(|(id, text)| (id.clone(), text.text())).collect()
     }
 
+    /// That there is nothing to decide, and what hides the rest.
+    pub fn nothing(&self) -> String {
+        let nothing = match self.settings.filters.as_slice() {
+            [] => "nothing waits for you".to_owned(),
+            filters => format!("nothing that waits for you is {}", filters.join(" and ")),
+        };
+        let verb = if self.refused == 1 { "waits" } else { "wait" };
+        let rest = match self.refused {
+            0 => String::new(),
+            count => {
+                format!("; {count} {verb} that you may not approve now: `countersign explain ID` says why")
+            }
+        };
+        escaped_line(&format!("{nothing}{rest}"))
+    }
+
     /// Whether a decision is on its way.
     pub fn is_sending(&self) -> bool {
         self.open.as_ref().is_some_and(|open| matches!(open.mode, Mode::Sending { .. }))
+    }
+
+    /// How the inbox ends, for a script: as the last decision that was not made, as with several ids.
+    ///
+    /// # Errors
+    /// When a decision is on its way, was not made, or, if one was asked for, there was none.
+    pub fn end(&self) -> Result<(), Exit> {
+        // What there is to say about it has been said.
+        let silent = |exit: &Exit| Exit { message: String::new(), ..exit.clone() };
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        if self.is_sending() {
+            return Err(Exit::interrupted(String::new()));
+        }
+        match self.undone.last() {
+            Some((_, exit)) => Err(silent(exit)),
+            None if self.settings.is_once && self.decided.is_empty() => {
+                Err(Exit::from("nothing was decided".to_owned()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Remembers that a decision was refused, or that its arrival is not known.
+    fn undone(&mut self, decision: &Decision, exit: &Exit) {
+        self.undone.retain(|(id, _)| *id != decision.id);
+        if decision.verb != Verb::Comment {
+            self.undone.push((decision.id.clone(), exit.clone()));
+        }
     }
 
     fn say(&mut self, tone: Tone, text: impl Into<String>) {
@@ -172,12 +233,12 @@ impl State {
     }
 
     /// A question that is not on the screen as it was asked is asked again.
-    fn resized(&mut self) -> Vec<Effect> {
+    fn disturbed(&mut self) -> Vec<Effect> {
         if let Some(open) = &mut self.open {
             open.page.is_whole = false;
-            if open.mode == Mode::Confirming {
+            if matches!(open.mode, Mode::Confirming | Mode::Writing(Verb::Reject)) {
                 open.mode = Mode::Reading;
-                self.say(Tone::Warning, "the window has changed: look again");
+                self.say(Tone::Warning, "the screen has changed: look again");
             }
         }
         vec![Effect::DropKeys]
@@ -199,7 +260,7 @@ impl State {
             }
         };
         self.trouble = None;
-        let mut effects: Vec<_> = self.compared(&pending.items).into_iter().collect();
+        let mut effects: Vec<_> = self.look_again(&pending.items).into_iter().collect();
         let items: Vec<_> = pending
             .items
             .into_iter()
@@ -207,6 +268,7 @@ impl State {
             .filter(|item| !pending.refused.contains(&item.request_id))
             .filter(|item| !self.decided.contains(&item.request_id))
             .collect();
+        self.refused = pending.refused.len();
         let place = self.place();
         self.items = Some(items);
         self.select(place);
@@ -218,19 +280,19 @@ impl State {
         effects
     }
 
-    /// What the list says of the request in front; asks for it again if it has changed.
-    fn compared(&mut self, pending: &[SummaryBody]) -> Option<Effect> {
+    /// Asks again for the request in front: a list does not tell all that may have changed, as comments.
+    fn look_again(&mut self, pending: &[SummaryBody]) -> Option<Effect> {
         let open = self.open.as_mut().filter(|open| !matches!(open.mode, Mode::Sending { .. }))?;
-        let request = open.request.as_ref()?;
-        let load = Effect::Load(open.id.clone());
-        match pending.iter().find(|item| item.request_id == open.id) {
-            Some(item) => (item.approvals_received != request.approvals_received).then_some(load),
-            None if open.is_gone => None,
-            None => {
-                open.is_gone = true;
-                Some(load)
+        open.request.as_ref()?;
+        if !pending.iter().any(|item| item.request_id == open.id) {
+            // What waits no longer is asked for once.
+            if open.is_gone {
+                return None;
             }
+            open.is_gone = true;
         }
+        let was_loading = std::mem::replace(&mut open.is_loading, true);
+        (!was_loading).then(|| Effect::Load(open.id.clone()))
     }
 
     fn place(&self) -> usize {
@@ -258,13 +320,13 @@ impl State {
         match result {
             Ok(request) => {
                 let is_new = open.request.as_ref() != Some(&*request);
-                let must_look_again = open.take(*request);
+                let news = open.take(*request);
                 let problem = open.digest.as_ref().err().map(|exit| exit.message.clone());
                 self.trouble = None;
                 if let Some(problem) = problem {
                     self.say(Tone::Danger, problem);
-                } else if must_look_again {
-                    self.say(Tone::Warning, "the request has changed: look again");
+                } else if let Some(news) = news {
+                    self.say(Tone::Warning, news);
                 }
                 // What was typed before is no answer to what is shown now.
                 if is_new { vec![Effect::DropKeys] } else { Vec::new() }
@@ -322,6 +384,7 @@ impl State {
                 Vec::new()
             }
             Err(exit) => {
+                self.undone(decision, &exit);
                 self.say(Tone::Danger, exit.message.clone());
                 let what = format!("not {}, {}: {}", decision.verb.done(), decision.id, exit.message);
                 self.log.push((Tone::Danger, what));
@@ -339,23 +402,26 @@ impl State {
 
     fn accepted(&mut self, decision: &Decision, request: &RequestBody) -> Vec<Effect> {
         let what = format!(
-            "{} on {}, by {}",
+            "{} on {}, asked for by {}",
             escaped_line(&request.operation_type),
             escaped_line(&request.instance_id),
             escaped_line(&request.requested_by)
         );
-        let (received, required) = (request.approvals_received, request.approvals_required);
-        let count = match decision.verb {
-            Verb::Approve => format!(" ({received} of {required} approvals)"),
-            Verb::Reject | Verb::Comment => String::new(),
+        let line = match decision.verb {
+            // What others still have to agree to is not approved yet.
+            Verb::Approve => {
+                let status = escaped_line(&request.status);
+                format!("your approval is on record: {what}; it is {status}, {}", approvals(request))
+            }
+            Verb::Reject | Verb::Comment => format!("{}: {what}", decision.verb.done()),
         };
-        let line = format!("{}: {what}{count}", decision.verb.done());
         self.log.push((Tone::Good, line.clone()));
         self.say(Tone::Good, line);
         if decision.verb == Verb::Comment {
             return self.commented(decision, request);
         }
         self.decided.insert(decision.id.clone());
+        self.undone.retain(|(id, _)| *id != decision.id);
         self.drafts.remove(&decision.id);
         self.open = self.open.take().filter(|open| open.id != decision.id);
         let place = self.place();
@@ -374,7 +440,9 @@ impl State {
         let open = self.open.as_mut().filter(|open| open.id == decision.id);
         let draft = match open {
             Some(open) => {
-                open.take(request.clone());
+                if let (Some(news), Some((_, notice))) = (open.take(request.clone()), &mut self.notice) {
+                    notice.push_str(&format!("; {news}"));
+                }
                 open.mode = Mode::Reading;
                 Some(&mut open.draft)
             }
@@ -392,183 +460,6 @@ impl State {
             self.drafts.insert(open.id, open.draft);
         }
         self.list_now().into_iter().collect()
-    }
-
-    fn pasted(&mut self, text: &str) -> Vec<Effect> {
-        if self.overlay.is_some() {
-            return Vec::new();
-        }
-        if self.is_searching {
-            text.chars().for_each(|c| self.search.insert(c));
-            self.select(0);
-        } else if let Some(open) = &mut self.open
-            && let Mode::Writing(verb) = open.mode
-        {
-            text.chars().for_each(|c| open.field(verb).insert(c));
-        }
-        Vec::new()
-    }
-
-    fn key(&mut self, key: Key, given: &Given) -> Vec<Effect> {
-        if let Some(overlay) = &mut self.overlay {
-            if overlay.key(key) {
-                self.overlay = None;
-            }
-            return Vec::new();
-        }
-        let Some(open) = &mut self.open else { return self.list_key(key) };
-        let page = open.page.rows.saturating_sub(1).max(1);
-        match (open.mode.clone(), key) {
-            (_, Key::Up) => open.page.up(1),
-            (_, Key::Down) => open.page.down(1),
-            (_, Key::PageUp) => open.page.up(page),
-            (_, Key::PageDown) => open.page.down(page),
-            (Mode::Reading, key) => return self.reading_key(key),
-            (Mode::Confirming, Key::Char('y')) => return self.send(Verb::Approve, given),
-            (Mode::Confirming, Key::Char('c')) => open.mode = Mode::Writing(Verb::Approve),
-            (Mode::Confirming, Key::Escape | Key::Char('n' | 'q')) => open.mode = Mode::Reading,
-            (Mode::Confirming, _) => {}
-            (Mode::Writing(Verb::Approve), Key::Enter) => {
-                open.mode = Mode::Reading;
-                return self.ask(Mode::Confirming);
-            }
-            (Mode::Writing(verb), Key::Enter) => return self.send(verb, given),
-            (Mode::Writing(_), Key::Escape) => open.mode = Mode::Reading,
-            (Mode::Writing(verb), key) => open.field(verb).edit(key),
-            (Mode::Sending { decision, retry_at }, Key::Escape) => {
-                open.mode = before(decision.verb);
-                if retry_at.is_none() {
-                    self.say(Tone::Warning, "it may have arrived all the same");
-                }
-            }
-            (Mode::Sending { .. }, _) => {}
-        }
-        Vec::new()
-    }
-
-    fn list_key(&mut self, key: Key) -> Vec<Effect> {
-        if self.is_searching {
-            return self.search_key(key);
-        }
-        let place = self.place();
-        match key {
-            Key::Up | Key::Char('k') => self.go_to(place.saturating_sub(1)),
-            Key::Down | Key::Char('j') => self.go_to(place + 1),
-            Key::PageUp => self.go_to(place.saturating_sub(5)),
-            Key::PageDown => self.go_to(place + 5),
-            Key::Home => self.go_to(0),
-            Key::End => self.go_to(usize::MAX),
-            Key::Enter => return self.look(),
-            Key::Char('s') => return self.skip(),
-            Key::Char('q') => return vec![Effect::Quit],
-            Key::Char('/') => self.is_searching = true,
-            Key::Char('?') => self.overlay = Some(Overlay::new(Subject::Help)),
-            Key::Escape => {
-                self.notice = None;
-                self.search = Input::default();
-                self.select(place);
-            }
-            _ => {}
-        }
-        Vec::new()
-    }
-
-    fn search_key(&mut self, key: Key) -> Vec<Effect> {
-        match key {
-            Key::Enter => self.is_searching = false,
-            Key::Escape => (self.is_searching, self.search) = (false, Input::default()),
-            key => self.search.edit(key),
-        }
-        self.select(0);
-        Vec::new()
-    }
-
-    fn look(&mut self) -> Vec<Effect> {
-        let Some(id) = self.selected.clone() else { return Vec::new() };
-        self.notice = None;
-        let draft = self.drafts.remove(&id).unwrap_or_default();
-        self.open = Some(Open::new(id.clone(), draft));
-        vec![Effect::Load(id)]
-    }
-
-    /// Leaves the selected request for later, or takes that back.
-    fn skip(&mut self) -> Vec<Effect> {
-        let Some(id) = self.selected.clone() else { return Vec::new() };
-        self.notice = None;
-        if self.skipped.remove(&id) {
-            return Vec::new();
-        }
-        self.skipped.insert(id);
-        let place = self.place();
-        let items: Vec<_> = self.found().into_iter().map(|item| &item.request_id).collect();
-        let is_left = |id: &&&String| !self.skipped.contains(**id);
-        let next = items.iter().skip(place).find(is_left).or(items.iter().find(is_left));
-        if let Some(next) = next {
-            self.selected = Some((*next).clone());
-        }
-        self.list_now().into_iter().collect()
-    }
-
-    fn reading_key(&mut self, key: Key) -> Vec<Effect> {
-        let Some(open) = &mut self.open else { return Vec::new() };
-        let page = open.page.rows.saturating_sub(1).max(1);
-        match key {
-            Key::Char('k') => open.page.up(1),
-            Key::Char('j') => open.page.down(1),
-            Key::Char('b') => open.page.up(page),
-            Key::Char(' ') => open.page.down(page),
-            Key::Home => open.page.top = 0,
-            Key::Char('a') => return self.ask(Mode::Confirming),
-            Key::Char('r') => return self.ask(Mode::Writing(Verb::Reject)),
-            Key::Char('c') => open.mode = Mode::Writing(Verb::Comment),
-            Key::Char('?') => self.overlay = Some(Overlay::new(Subject::Help)),
-            Key::Char('e') => {
-                let id = open.id.clone();
-                self.overlay = Some(Overlay::new(Subject::Explanation(id.clone(), None)));
-                return vec![Effect::Explain(id)];
-            }
-            Key::Char('s') => {
-                self.selected = Some(open.id.clone());
-                self.skipped.remove(&open.id);
-                let mut effects = self.close();
-                effects.extend(self.skip());
-                return effects;
-            }
-            Key::Escape | Key::Char('q') => {
-                self.notice = None;
-                return self.close();
-            }
-            _ => {}
-        }
-        Vec::new()
-    }
-
-    /// Asks whether the request is approved, or why it is rejected, if all of it has been on the screen.
-    fn ask(&mut self, mode: Mode) -> Vec<Effect> {
-        let Some(open) = &mut self.open else { return Vec::new() };
-        if let Some(hindrance) = open.hindrance() {
-            self.say(Tone::Warning, hindrance);
-            return Vec::new();
-        }
-        open.mode = mode;
-        self.notice = None;
-        // What was typed before the question is there is no answer to it.
-        vec![Effect::DropKeys]
-    }
-
-    fn send(&mut self, verb: Verb, given: &Given) -> Vec<Effect> {
-        let Some(open) = &mut self.open else { return Vec::new() };
-        match open.decision(verb, &given.key) {
-            Ok(decision) => {
-                open.mode = Mode::Sending { decision: decision.clone(), retry_at: None };
-                self.notice = None;
-                vec![Effect::Decide(decision)]
-            }
-            Err(rule) => {
-                self.say(Tone::Warning, rule);
-                Vec::new()
-            }
-        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The inbox without network and terminal: events by hand, drawn on a screen in memory.
 
+mod reading;
+
 use super::event::{Effect, Event, Given, Key, Pending};
 use super::open::{Decision, Mode, Page, Verb};
 use super::screen::Screen;
@@ -21,9 +23,14 @@ const OTHER: &str = "22222222-2222-4222-8222-222222222222";
 /// The request with the content that it shows, and the digest of that.
 fn bound(mut request: RequestBody) -> RequestBody {
     let mut content = json!({
-        "request_id": request.request_id, "operation_type": request.operation_type,
-        "instance_id": request.instance_id, "requested_by": request.requested_by,
+        "format": "countersign.content.v1", "request_id": request.request_id,
+        "operation_type": request.operation_type, "instance_id": request.instance_id,
+        "requested_by": request.requested_by, "requester_groups": request.requester_groups,
+        "requested_at": request.requested_at, "expires_at": request.expires_at,
+        "environment": request.environment, "risk_level": request.risk_level,
         "justification": request.justification, "parameters_digest": request.parameters_digest,
+        "approvals_required": request.approvals_required, "digest_required": request.digest_required,
+        "slots": request.slots, "rules": request.rules, "policy_version": request.policy_version,
     });
     for (name, text) in
         [("owner", &request.owner), ("ticket", &request.ticket), ("rollback_plan", &request.rollback_plan)]
@@ -179,7 +186,7 @@ fn approving_takes_one_more_key_and_names_the_parameters_that_were_shown() {
     assert_eq!((sent.verb, sent.text.as_str()), (Verb::Approve, ""));
     let after = RequestBody { approvals_received: 1, ..request(ID, parameters) };
     assert_eq!(inbox.apply(Event::Decided(sent, Ok(Box::new(after)))), [Effect::List]);
-    assert!(inbox.shows("approved: stop_instance on production-db-01"));
+    assert!(inbox.shows("your approval is on record: stop_instance on production-db-01"));
     assert_eq!(inbox.state.items.as_ref().unwrap().len(), 1);
 }
 
@@ -327,7 +334,7 @@ fn the_inbox_ends_when_nothing_is_left_unless_it_is_continuous() {
     assert_eq!(inbox.listed(vec![summary(ID)]), [Effect::Quit]);
     let mut inbox = Inbox::new(Settings { is_continuous: true, ..Settings::default() });
     assert_eq!(inbox.listed(Vec::new()), []);
-    assert!(inbox.shows("Nothing waits for you."));
+    assert!(inbox.shows("nothing waits for you"));
 }
 
 #[test]
@@ -414,7 +421,7 @@ fn every_line_of_a_request_can_be_reached_on_a_small_screen() {
     for size in [(60, 20), (80, 24)] {
         let mut inbox = Inbox::reading(json!({ "word": "x".repeat(300), "end": "last" }));
         inbox.size = size;
-        inbox.apply(Event::Resized);
+        inbox.apply(Event::Disturbed);
         let mut seen = String::new();
         for _ in 0..30 {
             seen.push_str(&inbox.draw().join("\n"));
@@ -442,7 +449,7 @@ fn nothing_is_approved_before_the_end_of_a_rollback_plan_was_on_the_screen() {
         ..request(ID, json!({}))
     };
     inbox.apply(Event::Loaded(ID.to_owned(), Ok(Box::new(bound(request)))));
-    for word in ["olga@example.com", "CHG-1234", "0 of 2; needs: 1 of dba, 1 of anybody"] {
+    for word in ["olga@example.com", "CHG-1234", "0 of 2; takes in all: 1 of dba, 1 of anybody"] {
         assert!(inbox.shows(word), "{word}");
     }
     assert_eq!(inbox.press(&[A, Y]), []);
@@ -486,7 +493,7 @@ fn threat_52_a_window_that_shrinks_takes_the_question_back() {
     let mut inbox = Inbox::reading(json!({}));
     inbox.press(&[A]);
     inbox.size = (15, 4);
-    inbox.apply(Event::Resized);
+    inbox.apply(Event::Disturbed);
     assert!(inbox.shows("Too small"));
     assert_eq!(inbox.press(&[Y, A, Y]), []);
     inbox.press(&[R]);
@@ -496,7 +503,7 @@ fn threat_52_a_window_that_shrinks_takes_the_question_back() {
         "nothing is asked that cannot be seen"
     );
     inbox.size = (80, 24);
-    inbox.apply(Event::Resized);
+    inbox.apply(Event::Disturbed);
     assert!(inbox.shows("too small to decide in"));
     assert_eq!(inbox.press(&[Y]), []);
     inbox.press(&[R]);
@@ -543,7 +550,7 @@ fn a_comment_to_the_requester_decides_nothing_and_may_be_sent_before_the_end_was
     assert!(inbox.shows("the comment must not be empty"));
     inbox.write("which window?");
     let sent = decision(&inbox.press(&[Key::Enter]));
-    assert_eq!((sent.verb.route(), sent.text.as_str()), ("comments", "which window?"));
+    assert_eq!((sent.verb.change().route(), sent.text.as_str()), ("comments", "which window?"));
     let after = request(ID, json!({ "word": "x".repeat(2000) }));
     assert_eq!(inbox.apply(Event::Decided(sent, Ok(Box::new(after)))), []);
     assert!(inbox.shows("commented on: stop_instance"));
@@ -557,7 +564,7 @@ fn help_and_explanations_stand_in_front_and_take_all_keys() {
     for size in [(80, 24), (40, 24)] {
         let mut inbox = Inbox::reading(json!({}));
         inbox.size = size;
-        inbox.apply(Event::Resized);
+        inbox.apply(Event::Disturbed);
         inbox.press(&[Key::Char('?')]);
         assert!(inbox.shows("In the list"));
         assert_eq!(inbox.press(&[A, Y, R]), []);

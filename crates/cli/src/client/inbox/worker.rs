@@ -5,6 +5,7 @@ use super::event::{Event, Pending};
 use super::open::{Decision, Verb};
 use super::settings::Settings;
 use crate::client::command::Session;
+use crate::client::connection::LIST_TIMEOUT;
 use crate::exit::Exit;
 use countersign_api::wire::{ExplainBody, RequestBody, SummaryBody};
 use countersign_app::host::Host as _;
@@ -162,7 +163,12 @@ fn may_decide<'a>(
     session: &Session,
     items: &[&'a SummaryBody],
 ) -> Result<Vec<(&'a SummaryBody, bool)>, Exit> {
+    let end = session.host.elapsed() + LIST_TIMEOUT;
     let ask = |item: &SummaryBody| match explanation(session, &item.request_id) {
+        _ if session.host.elapsed() > end => Err(Exit::timed_out(format!(
+            "what can be decided is not known within {} s; narrow it with --filter",
+            LIST_TIMEOUT.as_secs()
+        ))),
         Ok(explained) => Ok(explained.actions.iter().any(|may| may.action == "approve" && may.permitted)),
         Err(exit) if exit.problem.is_some_and(|code| matches!(code.status(), 403 | 404 | 409)) => Ok(false),
         // No answer is no refusal: the list is asked for again.
@@ -205,6 +211,9 @@ fn decide(session: &Session, decision: &Decision) -> Result<Box<RequestBody>, Ex
         Verb::Reject => json!({ "content_digest": decision.digest, "reason": decision.text }),
         Verb::Comment => json!({ "text": decision.text }),
     };
-    let path = format!("{}/{}", path(&decision.id)?, decision.verb.route());
-    session.connection.change("POST", &path, &body, &decision.key).map(Box::new)
+    let path = format!("{}/{}", path(&decision.id)?, decision.verb.change().route());
+    let after: RequestBody = session.connection.change("POST", &path, &body, &decision.key)?;
+    // Another try finds what the first one did: what it was before is not known.
+    decision.verb.change().check(None, &after)?;
+    Ok(Box::new(after))
 }

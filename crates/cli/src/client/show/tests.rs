@@ -26,7 +26,7 @@ fn an_approver_sees_whose_approval_it_takes_and_who_has_agreed_as_what() {
         "Requester     ann@example.com (developer)",
         "Owner         olga@example.com",
         "Ticket        CHG-1234",
-        "Approvals     2 of 3; needs: 1 of dba, 1 of finance or controlling, 1 of",
+        "Approvals     2 of 3; takes in all: 1 of dba, 1 of finance or controlling, 1 of",
         "              anybody who may approve",
         "Approved by   bob@example.com (approver, dba), 3m ago",
         "              carol@example.com",
