@@ -44,8 +44,7 @@ pub struct CedarAccess {
     pub(crate) policies: Vec<NamedPolicy>,
     matters: Vec<Matter>,
     pub(crate) vocabulary: Vocabulary,
-    /// Made for the first question: it costs a third of reading the policies, and a function that
-    /// reports health or expires requests puts none.
+    /// Made for the first question, which not every function puts: it costs a third of reading the policies.
     authorizer: OnceLock<Authorizer>,
     groups: BTreeSet<String>,
     addresses: Vec<IpAddr>,
@@ -101,11 +100,7 @@ impl CedarAccess {
         time_zone: &str,
     ) -> Result<Self, InvalidAccess> {
         let source = Source::read(text);
-        if let Some((offset, rule)) = source.too_deep() {
-            let (line, column) = source.line_and_column(offset);
-            let reason = Reason::TooDeep(rule);
-            return Err(InvalidAccess::policies([Problem { file: file.to_owned(), line, column, reason }]));
-        }
+        InvalidAccess::check_depth(file, &source)?;
         let policies = named_policies(file, &source, text)?;
         let vocabulary = Vocabulary::new(groups, bundled_time_zone(time_zone)?).ok_or_else(unnameable)?;
         Ok(Self {

@@ -103,6 +103,17 @@ impl fmt::Display for Warning {
 }
 
 impl InvalidAccess {
+    /// Whether policies are too deep to be read.
+    ///
+    /// # Errors
+    /// The first that is, and where.
+    pub(crate) fn check_depth(file: &str, source: &Source) -> Result<(), Self> {
+        let Some((offset, rule)) = source.too_deep() else { return Ok(()) };
+        let (line, column) = source.line_and_column(offset);
+        let problem = Problem { file: file.to_owned(), line, column, reason: Reason::TooDeep(rule) };
+        Err(Self::policies([problem]))
+    }
+
     /// The problems, in the order of the text and each once: Cedar finds some of them once for every
     /// action that a policy is about.
     pub(crate) fn policies(problems: impl IntoIterator<Item = Problem>) -> Self {

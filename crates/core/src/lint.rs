@@ -4,6 +4,7 @@
 //! Found by trying the policy out on proposals that stand for all others, not by looking at how it is
 //! written: what is said here is what [`crate::decide`] would do.
 
+mod anybody;
 mod approvers;
 mod automatic;
 mod environments;
@@ -121,9 +122,10 @@ pub fn lint(policy: &Policy, now: Timestamp) -> Vec<Lint> {
     }
     lints.extend(too_much(policy, &space));
     let search = || Search::new(policy, now, None, MAX_QUESTIONS);
-    let (mut approvers, mut requesters) = (search(), search());
+    let (mut approvers, mut requesters, mut anybody) = (search(), search(), search());
     lints.extend(approvers::lint(policy, &space, &mut approvers));
     lints.extend(automatic::lint(policy, &space, &mut requesters));
+    lints.extend(anybody::lint(policy, &space, &mut anybody));
     if approvers.is_exhausted() || requesters.is_exhausted() {
         lints.push(Lint::new(
             Severity::Note,
