@@ -3,7 +3,7 @@
 
 use countersign_core::source_address::SourceAddress;
 use ipnet::{IpNet, Ipv4Net};
-use std::net::{IpAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv6Addr, SocketAddrV4};
 use std::str::FromStr;
 
 /// The header that proxies append their peer to, nearest last.
@@ -96,6 +96,8 @@ fn read_entry(entry: &str) -> Option<IpAddr> {
         address
     } else if let Ok(with_port) = entry.parse::<SocketAddrV4>() {
         return Some(IpAddr::V4(*with_port.ip()));
+    } else if may_end_in_a_port(entry) {
+        return None;
     } else {
         entry
     };
@@ -103,6 +105,17 @@ fn read_entry(entry: &str) -> Option<IpAddr> {
     let address = address.parse::<IpAddr>().ok()?;
     // Only an address of IPv6 has a zone.
     (zone.is_empty() || address.is_ipv6()).then(|| address.to_canonical())
+}
+
+/// Whether an address of IPv6 without brackets may have a port behind it: `2001:db8::9:443` is an address as
+/// a whole, and may also be meant as `2001:db8::9` with a port. Taken for the wrong one of the two, it would
+/// evade a deny list. An address with all eight groups, or with nothing behind `::`, has no port.
+fn may_end_in_a_port(entry: &str) -> bool {
+    let entry = entry.split('%').next().unwrap_or(entry);
+    let Some((address, last)) = entry.rsplit_once(':') else { return false };
+    // What is left has to be an address by itself, and the end a number that a proxy calls from.
+    let is_port = !last.starts_with('0') && last.bytes().all(|byte| byte.is_ascii_digit());
+    is_port && last.len() >= 3 && address.parse::<Ipv6Addr>().is_ok()
 }
 
 #[cfg(test)]
@@ -167,6 +180,12 @@ mod tests {
             ("[2001:db8::9]:443", "2001:db8::9"),
             ("\"[2001:db8::9]:443\"", "2001:db8::9"),
             ("\"2001:db8::9\"", "2001:db8::9"),
+            ("2001:db8::9", "2001:db8::9"),
+            ("2001:db8::443", "2001:db8::443"),
+            ("2001:db8::9:1", "2001:db8::9:1"),
+            ("2001:db8::a:c0de", "2001:db8::a:c0de"),
+            ("2001:db8:0:0:0:0:9:443", "2001:db8::9:443"),
+            ("[2001:db8::9:443]", "2001:db8::9:443"),
             ("fe80::9%eth0", "fe80::9"),
             ("[fe80::9%25eth0]:443", "fe80::9"),
             ("::ffff:203.0.113.9", "203.0.113.9"),
@@ -204,6 +223,12 @@ mod tests {
             "for=203.0.113.9",
             "\u{fffd}",
             "localhost",
+            "2001:db8::9:443",
+            "2001:db8::9:65535",
+            "\"2001:db8::9:443\"",
+            "2001:db8::9:443%eth0",
+            "2001:db8:0:0:0:0:0:9:443",
+            "::ffff:203.0.113.9:443",
         ] {
             assert_eq!(source(&["10.0.0.0/8"], "10.0.0.2", &[unreadable]), None, "{unreadable:?}");
             let before = format!("198.51.100.1, {unreadable}");
