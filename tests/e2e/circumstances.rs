@@ -147,7 +147,7 @@ fn a_trusted_proxy_says_where_a_call_comes_from() {
 /// THREATS 54: a deny list holds for a forbidden address however it is written, and for one that cannot be
 /// read. Where policy does not ask, the address is no matter.
 #[test]
-fn a_deny_list_never_fails_open() {
+fn threat_54_a_deny_list_never_fails_open() {
     let denied = "@id(\"denied-network\") forbid (principal, action == Action::\"approve\", resource) when {
         context has source_ip && context.source_ip.isInRange(ip(\"203.0.113.0/24\"))
     };";

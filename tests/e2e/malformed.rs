@@ -536,7 +536,7 @@ fn a_body_that_is_declared_as_something_else_than_json() {
 
 /// THREATS 72: what is wrong with a body is said in an answer that a person reads.
 #[test]
-fn twenty_thousand_unknown_members_get_a_short_answer() {
+fn threat_72_twenty_thousand_unknown_members_get_a_short_answer() {
     let scene = Scene::set();
     let mut body = Service::medium();
     body.as_object_mut().unwrap().remove("justification");

@@ -166,7 +166,7 @@ mod tests {
 
     /// THREATS 54: however a proxy writes the address, it is the address.
     #[test]
-    fn every_spelling_of_an_address_is_read() {
+    fn threat_54_every_spelling_of_an_address_is_read() {
         for (spelling, address) in [
             ("203.0.113.9", "203.0.113.9"),
             ("203.0.113.9:443", "203.0.113.9"),
@@ -201,7 +201,7 @@ mod tests {
 
     /// THREATS 54: and what is none is none, never what stands before it.
     #[test]
-    fn what_is_no_address_is_none() {
+    fn threat_54_what_is_no_address_is_none() {
         for unreadable in [
             "",
             ",",

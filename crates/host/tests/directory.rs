@@ -179,7 +179,7 @@ fn a_first_policy_is_written_where_there_is_none_and_nothing_is_replaced() {
 
 /// THREATS 55: what an editor shows otherwise than Cedar and TOML read it.
 #[test]
-fn a_character_that_hides_policy_from_its_reader_is_refused_with_its_place() {
+fn threat_55_a_character_that_hides_policy_from_its_reader_is_refused_with_its_place() {
     let hidden = [
         '\r',
         '\u{b}',
