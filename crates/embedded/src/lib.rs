@@ -6,7 +6,7 @@
 //!
 //! The engine commits with `synchronous = FULL`: what is acknowledged has been written through to
 //! the disk. It calls itself an engine for development and tests, and is no replacement for
-//! `DynamoDB`; see the README for what follows from that.
+//! `DynamoDB`; `docs/serve.md` says what follows from that.
 #![warn(missing_docs)]
 
 use aws_sdk_dynamodb::Client;
