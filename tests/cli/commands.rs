@@ -250,3 +250,63 @@ fn a_list_is_filtered_by_several_values_and_shows_when_requests_closed() {
     bob.run(&["list", "--to", "2026-02-30"]).expect(3, "to: must be a day");
     bob.run(&["list", "--cursor", "x"]).expect(2, "malformed_cursor");
 }
+
+/// What Bash makes of the script: it breaks words at `=` and `:`.
+#[test]
+fn bash_completes_words_with_colons_and_equals_signs() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let policy = path("policy");
+    let files = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy");
+    std::fs::create_dir(&policy).unwrap();
+    for name in ["operations.toml", "people.toml", "access.cedar"] {
+        std::fs::copy(files.join(name), policy.join(name)).unwrap();
+    }
+    let operations = std::fs::read_to_string(policy.join("operations.toml")).unwrap();
+    let more = "\n[operations.\"kms:RotateKey\"]\nproduction = \"high\"\nnon_production = \"medium\"\n";
+    std::fs::write(policy.join("operations.toml"), operations + more).unwrap();
+    std::os::unix::fs::symlink(BINARY, path("countersign")).unwrap();
+    let script = r#"
+        source <(countersign completions bash)
+        try() {
+            COMP_LINE=$1 COMP_POINT=${#1} COMP_TYPE=9
+            shift
+            COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+            _countersign countersign "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}" 2> /dev/null
+            echo "${COMPREPLY[*]}"
+        }
+        try "countersign create kms" countersign create kms
+        try "countersign create kms:" countersign create kms :
+        try "countersign create kms:R" countersign create kms : R
+        try "countersign list --environment=pro" countersign list --environment = pro
+        try "countersign list --status=pen" countersign list --status = pen
+        try "countersign list --status pending,ap" countersign list --status pending,ap
+        try "countersign create reboot x -m 'a: b' --env" countersign create reboot x -m "'a: b'" --env
+        try "countersign cre" countersign cre
+    "#;
+    let output = std::process::Command::new("bash")
+        .args(["--norc", "-c", script])
+        .env_clear()
+        .env("PATH", format!("{}:/usr/bin:/bin", directory.path().display()))
+        .env("POLICY_DIR", &policy)
+        .env("COUNTERSIGN_URL", "http://127.0.0.1:1")
+        .output()
+        .unwrap();
+    let completed = String::from_utf8(output.stdout).unwrap();
+    let completed: Vec<_> = completed.lines().map(str::trim_end).collect();
+    assert_eq!(
+        completed,
+        [
+            "kms:RotateKey",
+            "RotateKey",
+            "RotateKey",
+            "production",
+            "pending",
+            "pending,approved",
+            "--environment",
+            "create"
+        ],
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

@@ -222,7 +222,9 @@ impl Literals {
         if !is_of_the_day && !clock.weekday {
             return moments;
         }
-        let hours = self.edges(clock.hour, 24);
+        // A named time falls into an hour, of which every minute counts.
+        let is_every_hour = !clock.hour && clock.minute && clock.time && !self.times.is_empty();
+        let hours = if is_every_hour { (0..24).collect() } else { self.edges(clock.hour, 24) };
         let minutes = self.edges(clock.minute, 60);
         for begin in begins {
             // One day more: the first may be over in part.

@@ -20,13 +20,20 @@ pub fn completions(arguments: &CompletionsArguments) -> Result<(), Exit> {
     print(&script(&arguments.shell.to_string())?)
 }
 
+/// Registers itself in front of the library's script, with words that Bash has not broken.
+const WORDS_OF_BASH: &[u8] = include_bytes!("completions.bash");
+
 fn script(shell: &str) -> Result<Vec<u8>, Exit> {
     let shells = Shells::builtins();
+    let is_bash = shell == "bash";
     let shell = shells.completer(shell).ok_or_else(|| Exit::usage(format!("no completions for {shell}")))?;
     let mut script = Vec::new();
     let written =
         shell.write_registration("COMPLETE", "countersign", "countersign", "countersign", &mut script);
     written.map_err(|error| Exit::from(format!("the script cannot be written: {error}")))?;
+    if is_bash {
+        script.extend(WORDS_OF_BASH);
+    }
     Ok(script)
 }
 
