@@ -217,3 +217,36 @@ fn a_token_is_all_that_the_token_command_prints() {
         assert!(message.contains(says), "{arguments:?}: {message}");
     }
 }
+
+/// A start that was interrupted leaves a key that nothing depends on: it is never taken for that of a database
+/// with requests in it.
+#[test]
+fn the_key_of_an_interrupted_start_is_not_that_of_a_restored_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut program = Program::start(BINARY, directory.path());
+    Service::create(&program.person("ann", "developer"), &Service::medium());
+    program.signal("TERM");
+    program.wait();
+    let (key, first) =
+        (directory.path().join("deployment.key"), directory.path().join("deployment.key.first"));
+    let own = std::fs::read(&key).unwrap();
+    std::fs::rename(&key, &first).unwrap();
+    std::fs::write(&first, [7; 32]).unwrap();
+    let output =
+        run(BINARY, &["serve", "--listen", "127.0.0.1:0", "--data-dir", directory.path().to_str().unwrap()]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && error.contains("missing; restore it from a backup"), "{error}");
+    // With the key restored as well, all is as it was, and the other one is gone.
+    std::fs::write(&key, &own).unwrap();
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let program = Program::start(BINARY, directory.path());
+    assert_eq!(
+        program.person("ann", "developer").get("/v1/approvals").expect(200)["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(std::fs::read(&key).unwrap(), own);
+    assert!(!first.exists());
+}

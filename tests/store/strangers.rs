@@ -283,3 +283,48 @@ fn threat_67_a_reader_of_single_bytes_is_waited_for_like_any_other() {
     assert!(began.elapsed() < Duration::from_secs(20), "it was not ended");
     is_well(&program, before, "single bytes");
 }
+
+/// As many bodies at once as one connection of HTTP/2 has streams for, all of one caller's, with what they send
+/// mixed: those that wait must not take up the window of those that are read.
+#[test]
+fn bodies_of_one_connection_do_not_lock_each_other_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(BINARY, directory.path());
+    let token = program.token("ann", "developer");
+    let mut body = Service::medium();
+    body["parameters"] = serde_json::json!({ "text": "x".repeat(60_000) });
+    let body = body.to_string();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let statuses = runtime.block_on(async {
+        let address = program.base().strip_prefix("http://").unwrap().to_owned();
+        let stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
+        tokio::spawn(connection);
+        let mut answers = Vec::new();
+        for _ in 0..32 {
+            client = client.ready().await.unwrap();
+            let request = http::Request::post(format!("http://{address}/v1/approvals"))
+                .header("authorization", format!("Bearer {token}"))
+                .header("content-type", "application/json")
+                .body(())
+                .unwrap();
+            let (answer, mut stream) = client.send_request(request, false).unwrap();
+            stream.send_data(body.clone().into(), true).unwrap();
+            // All answers are read as they come: they share a window, too.
+            answers.push(tokio::spawn(async move {
+                let mut answer = answer.await.unwrap();
+                while let Some(data) = answer.body_mut().data().await {
+                    let length = data.unwrap().len();
+                    answer.body_mut().flow_control().release_capacity(length).unwrap();
+                }
+                answer.status().as_u16()
+            }));
+        }
+        let mut statuses = Vec::new();
+        for answer in answers {
+            statuses.push(answer.await.unwrap());
+        }
+        statuses
+    });
+    assert_eq!(statuses, [201; 32]);
+}

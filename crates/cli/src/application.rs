@@ -7,6 +7,7 @@ use crate::source_address::TrustedProxies;
 use aws_sdk_dynamodb::Client;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::Host;
+use countersign_app::ports::ScanStore as _;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::policy::Policy;
 use countersign_dynamodb::outbox::DynamoOutbox;
@@ -69,6 +70,15 @@ impl Application {
             callers: Arc::default(),
             refusal_log: Arc::default(),
         })
+    }
+
+    /// Whether there is a request in the store.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn has_requests(&self) -> Result<bool, String> {
+        let page = self.dependencies().store.scan_ids(None).await;
+        page.map(|(ids, _)| !ids.is_empty()).map_err(|error| format!("the store cannot be read: {error}"))
     }
 
     /// The store, the policy, the clock. A call takes them once: what comes later may be under another

@@ -34,6 +34,8 @@ pub struct Limits {
     pub connections: usize,
     /// How many of them are strangers' from one address; one network of IPv6.
     pub strangers_of_peer: usize,
+    /// How long a new connection is not yet one of those: its token may be on the way.
+    pub newcomer_time: Duration,
     /// How long the handshake of TLS and the head of the first request may take together.
     pub request_timeout: Duration,
     /// How long a connection may be without a request under way.
@@ -321,7 +323,8 @@ impl Connections {
             .cloned()
             .collect();
         let surplus = (strangers.len() + 1).saturating_sub(self.limits.strangers_of_peer);
-        for connection in strangers.iter().take(surplus) {
+        let is_old = |connection: &&Arc<Connection>| connection.opened.elapsed() >= self.limits.newcomer_time;
+        for connection in strangers.iter().filter(is_old).take(surplus) {
             connection.end();
             self.count(Refused::TooManyOfPeer);
         }
@@ -451,6 +454,7 @@ mod tests {
     const LIMITS: Limits = Limits {
         connections: 4,
         strangers_of_peer: 2,
+        newcomer_time: Duration::ZERO,
         request_timeout: Duration::from_secs(10),
         idle_timeout: Duration::from_secs(60),
         answer_timeout: Duration::from_secs(30),
@@ -528,6 +532,17 @@ mod tests {
         let third = admitted(&connections, 3, "2001:db8::3").await;
         assert!(ended(&first), "one network is one peer");
         assert!([&other, &second, &third].iter().all(|connection| !ended(connection)));
+    }
+
+    #[tokio::test]
+    async fn newcomers_of_one_address_do_not_give_way_to_each_other() {
+        let limits = Limits { connections: 100, newcomer_time: Duration::from_secs(60), ..LIMITS };
+        let connections = Connections::new(limits);
+        for number in 0..50 {
+            let connection = admitted(&connections, number, "192.0.2.1").await;
+            assert!(!ended(&connection));
+        }
+        assert!(held(&connections.all).values().all(|connection| !ended(connection)));
     }
 
     #[tokio::test]

@@ -235,7 +235,6 @@ impl DataDirectory {
     /// # Errors
     /// As for [`DataDirectory::token_key`], and when the key of a database is missing, or a key's database.
     pub fn deployment_key(&self) -> Result<DeploymentKey, DataDirectoryError> {
-        let path = self.path.join(DEPLOYMENT_KEY);
         let is_there = |name: &str| fs::symlink_metadata(self.path.join(name)).is_ok();
         match (is_there(DEPLOYMENT_KEY), self.has_database()) {
             (true, true) => self.key(DEPLOYMENT_KEY).map(DeploymentKey::new),
@@ -243,10 +242,7 @@ impl DataDirectory {
                 self.key(DEPLOYMENT_KEY)?;
                 Err(DataDirectoryError::NoDatabase { path: self.path.join(DATABASE) })
             }
-            (false, true) if !is_there(FIRST_DEPLOYMENT_KEY) => {
-                let reason = "this key of the database is missing; restore it from a backup";
-                Err(DataDirectoryError::Key { path, reason })
-            }
+            (false, true) if !is_there(FIRST_DEPLOYMENT_KEY) => Err(self.key_is_missing()),
             (false, _) => self.key(FIRST_DEPLOYMENT_KEY).map(DeploymentKey::new),
         }
     }
@@ -265,11 +261,32 @@ impl DataDirectory {
     /// When the file cannot be renamed.
     pub fn keep_deployment_key(&self) -> Result<(), DataDirectoryError> {
         let first = self.path.join(FIRST_DEPLOYMENT_KEY);
-        let kept = match fs::rename(&first, self.path.join(DEPLOYMENT_KEY)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            renamed => renamed.and_then(|()| File::open(&self.path)?.sync_all()),
-        };
-        kept.map_err(|source| DataDirectoryError::Io { path: first, source })
+        let at = |source| DataDirectoryError::Io { path: first.clone(), source };
+        if !self.is_first_start() {
+            // A key that was restored meanwhile counts: it is the one of the database beside it.
+            return match fs::remove_file(&first) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(error)),
+                Ok(()) | Err(_) => Ok(()),
+            };
+        }
+        // Linked, not renamed: what is there already is never replaced.
+        fs::hard_link(&first, self.path.join(DEPLOYMENT_KEY))
+            .and_then(|()| fs::remove_file(&first))
+            .and_then(|()| File::open(&self.path)?.sync_all())
+            .map_err(at)
+    }
+
+    /// Whether the deployment's key is one that no start has finished with yet: there must be nothing in the
+    /// database then.
+    pub fn is_first_start(&self) -> bool {
+        let is_there = |name: &str| fs::symlink_metadata(self.path.join(name)).is_ok();
+        is_there(FIRST_DEPLOYMENT_KEY) && !is_there(DEPLOYMENT_KEY)
+    }
+
+    /// The database was written under another key than the one that is there.
+    pub fn key_is_missing(&self) -> DataDirectoryError {
+        let reason = "this key of the database is missing; restore it from a backup";
+        DataDirectoryError::Key { path: self.path.join(DEPLOYMENT_KEY), reason }
     }
 
     fn key(&self, name: &str) -> Result<[u8; 32], DataDirectoryError> {
@@ -502,6 +519,13 @@ mod tests {
         assert_eq!(fs::read(parent.path().join(DEPLOYMENT_KEY)).unwrap(), key);
         directory.deployment_key().unwrap();
         directory.keep_deployment_key().unwrap();
+
+        // A key that was restored over an interrupted start is not replaced by that start's.
+        fs::write(parent.path().join(FIRST_DEPLOYMENT_KEY), [9; 32]).unwrap();
+        assert!(!directory.is_first_start());
+        directory.keep_deployment_key().unwrap();
+        assert_eq!(fs::read(parent.path().join(DEPLOYMENT_KEY)).unwrap(), key);
+        assert!(!parent.path().join(FIRST_DEPLOYMENT_KEY).exists());
 
         fs::write(&database, "").unwrap();
         for _ in 0..2 {

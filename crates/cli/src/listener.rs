@@ -37,9 +37,12 @@ const REST: Duration = Duration::from_millis(50);
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// How many requests one connection of HTTP/2 may have under way.
 const MAX_STREAMS: u32 = 32;
-/// How much of bodies a connection of HTTP/2 may send before it is read: the least that there is
-/// (RFC 9113 section 6.9.2).
-const WINDOW_BYTES: u32 = 65_535;
+/// How much of a body a stream of HTTP/2 may send before it is read. Small: a body that waits for its turn is
+/// not read.
+const STREAM_WINDOW_BYTES: u32 = 8 * 1024;
+/// The same of a connection: enough for every stream, so that bodies which wait leave room for those that are
+/// read, and for what may come before our settings have arrived (RFC 9113 section 6.9.2).
+const CONNECTION_WINDOW_BYTES: u32 = MAX_STREAMS * STREAM_WINDOW_BYTES + 65_535;
 /// How much of an answer is handed over at once.
 const PIECE_BYTES: usize = 4 * 1024;
 /// How much of an answer waits in a stream of HTTP/2.
@@ -168,8 +171,8 @@ impl Serving {
         builder
             .http2()
             .max_concurrent_streams(MAX_STREAMS)
-            .initial_stream_window_size(WINDOW_BYTES)
-            .initial_connection_window_size(WINDOW_BYTES)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_send_buf_size(MAX_SEND_BYTES)
             .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX));
         let served = builder.serve_connection(TokioIo::new(stream), service).into_owned();

@@ -34,6 +34,8 @@ use tokio::sync::{mpsc, oneshot};
 /// Files that are kept for everything but connections: the database, the keys, a policy that is read
 /// again, the issuer.
 const FILES_KEPT: usize = 64;
+/// How long a new connection is not yet counted as a stranger's: what an honest caller sends is there by then.
+const NEWCOMER_TIME: Duration = Duration::from_secs(1);
 /// How often a certificate that is not valid is logged.
 const VALIDITY_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -81,6 +83,9 @@ async fn serve(arguments: ServeArguments) -> Result<(), String> {
     let host = Arc::new(SystemHost::default());
     let proxies = TrustedProxies::new(arguments.trusted_proxies.clone());
     let application = Application::new(client, policy, deployment_key, authenticator, proxies, host).await?;
+    if directory.is_first_start() && application.has_requests().await? {
+        return Err(directory.key_is_missing().to_string());
+    }
     directory.keep_deployment_key().map_err(|error| error.to_string())?;
 
     let (listener, address) = bind(arguments.listen).await?;
@@ -201,6 +206,7 @@ fn limits(arguments: &LimitArguments) -> Limits {
     let time = |seconds: u32| Duration::from_secs(seconds.into());
     Limits {
         connections: wanted.min(possible),
+        newcomer_time: NEWCOMER_TIME,
         strangers_of_peer: usize::try_from(arguments.max_strangers).unwrap_or(usize::MAX),
         request_timeout: time(arguments.request_timeout),
         idle_timeout: time(arguments.idle_timeout),

@@ -327,13 +327,14 @@ impl Client {
             Ok(answer) => {
                 let renewed = self.login(&description, answer, Some(refresh_token), now)?;
                 // OpenID Connect Core 1.0 section 12.2.
-                for (name, said) in [("sub", "subject"), ("iss", "issuer"), ("aud", "audience")] {
-                    if claim(login, name).is_none() || claim(&renewed, name) != claim(login, name) {
-                        return Err(Exit::refused(format!(
-                            "the issuer renewed your login with a token of another {said}, which was not kept: \
-                             run `countersign login`"
-                        )));
-                    }
+                // Issuer and audience are those of any login, and written in more than one way.
+                let subject = |login| claim(login, "sub");
+                if subject(login).is_none() || subject(&renewed) != subject(login) {
+                    return Err(Exit::refused(
+                        "the issuer renewed your login with a token of another subject, which was not kept: run \
+                         `countersign login`"
+                            .to_owned(),
+                    ));
                 }
                 Ok(renewed)
             }
