@@ -12,7 +12,7 @@ use countersign_e2e::program::{Program, run};
 use countersign_e2e::service::Service;
 use countersign_e2e::signature::{ISSUER_JWKS, base64url, issuer_token, issuer_token_of, issuer_token_with};
 use countersign_identity::claims::ClaimNames;
-use countersign_identity::token::Verifier;
+use countersign_identity::token::{Keys, Verifier};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -156,7 +156,7 @@ fn an_issuer_describes_where_its_keys_are() {
 
 fn authenticator(source: &KeySource) -> Arc<Authenticator> {
     let verifier = Verifier {
-        keys: source.read().unwrap(),
+        keys: Keys::Issuer(source.read().unwrap()),
         issuer: "https://id.example.com".to_owned(),
         audiences: vec!["countersign-app".to_owned()],
         claim_names: ClaimNames::default(),

@@ -1,9 +1,10 @@
 //! From the `Authorization` header to an actor.
 
-use crate::issuer::KeySource;
+use crate::issuer::{self, KeySource};
 use countersign_api::problem::Problem;
 use countersign_app::host::Host;
 use countersign_core::actor::Actor;
+use countersign_identity::key_set::KeySet;
 use countersign_identity::token::{self, InvalidToken, Keys, Verifier};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -113,10 +114,18 @@ impl Authenticator {
         Some(ended)
     }
 
-    fn end_renewal(&self, read: Result<Keys, String>, began_at: Duration) {
+    fn end_renewal(&self, read: Result<KeySet, String>, began_at: Duration) {
         let is_renewed = match read {
             Ok(keys) => {
-                let verifier = Verifier { keys, ..(*self.current()).clone() };
+                let current = self.current();
+                let is_as_before = match &current.keys {
+                    Keys::Issuer(before) => before.ids() == keys.ids() && before.unused() == keys.unused(),
+                    Keys::Local(_) => false,
+                };
+                if !is_as_before {
+                    issuer::log_unused(&keys);
+                }
+                let verifier = Verifier { keys: Keys::Issuer(keys), ..(*current).clone() };
                 *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(verifier);
                 true
             }

@@ -1,7 +1,9 @@
 //! URLs that a token, a key or a person is sent to: the one place for what such a URL may be.
 
 use countersign_core::text::escaped_line;
+use ipnet::IpNet;
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use ureq::{Proxy, ProxyProtocol};
 use url::{Host, Url};
 
@@ -108,6 +110,30 @@ impl Endpoint {
         self.is_this_machine() || (!other.is_this_machine() && other.0.scheme() == "https")
     }
 
+    /// Whether an entry of `NO_PROXY` means this host: a name and what is below it, with or without a dot in front;
+    /// an address, or a network of them; each with a port or without; `*` for everything.
+    fn is_named_by(&self, exception: &str) -> bool {
+        let host = match self.0.host() {
+            Some(Host::Domain(name)) => name.trim_end_matches('.').to_ascii_lowercase(),
+            Some(Host::Ipv4(address)) => {
+                return is_in(address.into(), exception, self.0.port_or_known_default());
+            }
+            Some(Host::Ipv6(address)) => {
+                return is_in(address.into(), exception, self.0.port_or_known_default());
+            }
+            None => return false,
+        };
+        let (name, port) = match exception.rsplit_once(':') {
+            Some((name, port)) => (name, port.parse::<u16>().ok()),
+            None => (exception, None),
+        };
+        let is_port = port.is_none() || port == self.0.port_or_known_default();
+        let name =
+            name.trim_start_matches('*').trim_start_matches('.').trim_end_matches('.').to_ascii_lowercase();
+        let below = host.strip_suffix(&name).is_some_and(|before| before.is_empty() || before.ends_with('.'));
+        exception == "*" || (is_port && !name.is_empty() && below)
+    }
+
     /// The proxy of the environment on the way there. On the way to this machine there is none: a proxy would
     /// read the token that plain http carries, and could answer with keys of its own.
     ///
@@ -122,11 +148,8 @@ impl Endpoint {
         let Some((variable, value)) = PROXIES.iter().find_map(|name| Some((*name, set(name)?))) else {
             return Ok(None);
         };
-        let exceptions = set("NO_PROXY").or_else(|| set("no_proxy")).unwrap_or_default();
-        let none = Proxy::builder(ProxyProtocol::Http);
-        let none = exceptions.split(',').fold(none, |none, host| none.no_proxy(host.trim())).build();
-        let uri = self.as_str().parse().map_err(|_| InvalidProxy { variable })?;
-        if none.is_ok_and(|none| none.is_no_proxy(&uri)) {
+        let exceptions = set("no_proxy").or_else(|| set("NO_PROXY")).unwrap_or_default();
+        if exceptions.split([',', ' ']).any(|exception| self.is_named_by(exception)) {
             return Ok(None);
         }
         match Proxy::new(&value) {
@@ -134,6 +157,16 @@ impl Endpoint {
             Ok(_) | Err(_) => Err(InvalidProxy { variable }),
         }
     }
+}
+
+/// Whether an address is the one that is named, with or without brackets and a port, or in the network.
+fn is_in(address: IpAddr, exception: &str, port: Option<u16>) -> bool {
+    let is_network = exception.parse::<IpNet>().is_ok_and(|network| network.contains(&address));
+    let bare = exception.trim_start_matches('[').trim_end_matches(']');
+    let is_address = bare.parse::<IpAddr>().is_ok_and(|named| named == address);
+    let with_port = exception.parse::<SocketAddr>();
+    let is_socket = with_port.is_ok_and(|named| named.ip() == address && Some(named.port()) == port);
+    exception == "*" || is_network || is_address || is_socket
 }
 
 /// Whether a proxy speaks HTTP, at the port that is named: the library takes the usual one in place of one that
@@ -145,9 +178,9 @@ fn is_usable(proxy: &Proxy) -> bool {
     is_http && port.is_none_or(|(_, port)| port.parse::<u16>().is_ok())
 }
 
-/// The variables that name a proxy, the first that is set first.
-const PROXIES: [&str; 6] =
-    ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
+/// The variables that name a proxy for https, the first that is set first, as curl has it. Plain http is for this
+/// machine alone.
+const PROXIES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 
 /// A variable of the environment does not name a proxy that can be used. Its value may hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -278,6 +311,43 @@ mod tests {
             ["http://127.0.0.1/keys", "https://localhost/keys", "https://[::1]/keys", "https://127.1/keys"]
         {
             assert!(!may("https://id.example.com", to), "{to}");
+        }
+    }
+
+    #[test]
+    fn an_exception_names_a_host_as_curl_has_it() {
+        let is_named = |url: &str, exception: &str| Endpoint::parse(url).unwrap().is_named_by(exception);
+        for (url, exception) in [
+            ("https://cs.corp", "cs.corp"),
+            ("https://CS.corp./", "cs.CORP"),
+            ("https://cs.corp", "corp"),
+            ("https://cs.corp", ".corp"),
+            ("https://corp", ".corp"),
+            ("https://cs.corp", "*.corp"),
+            ("https://cs.corp", "cs.corp."),
+            ("https://cs.corp:8443", "cs.corp:8443"),
+            ("https://cs.corp", "cs.corp:443"),
+            ("https://cs.corp", "*"),
+            ("https://10.9.8.7", "10.0.0.0/8"),
+            ("https://10.9.8.7", "10.9.8.7"),
+            ("https://10.9.8.7:1", "10.9.8.7:1"),
+            ("https://[2001:db8::1]", "2001:db8::1"),
+            ("https://[2001:db8::1]", "[2001:db8::1]"),
+            ("https://[2001:db8::1]", "2001:db8::/32"),
+        ] {
+            assert!(is_named(url, exception), "{url} {exception}");
+        }
+        for (url, exception) in [
+            ("https://cs.corp", ""),
+            ("https://cs.corp", "."),
+            ("https://cs.corp", "s.corp"),
+            ("https://cs.corp", "cs.corp:8443"),
+            ("https://cs.corp.example", "cs.corp"),
+            ("https://10.9.8.7", "10."),
+            ("https://10.9.8.7", "11.0.0.0/8"),
+            ("https://[2001:db8::1]", "2001:db8::2"),
+        ] {
+            assert!(!is_named(url, exception), "{url} {exception}");
         }
     }
 

@@ -40,12 +40,13 @@ pub fn configured(arguments: &IssuerArguments) -> Result<Option<(Verifier, KeySo
         Some(file) => KeySource::File(file.clone()),
         None => KeySource::Discovery(issuer.clone()),
     };
-    let keys = source.read_keys()?;
+    let keys = source.read()?;
     if keys.is_empty() {
         let unused: Vec<_> = keys.unused().iter().map(ToString::to_string).collect();
         let unused = if unused.is_empty() { String::new() } else { format!(": {}", unused.join("; ")) };
         return Err(format!("the issuer has no key that can verify a token{unused}"));
     }
+    log_unused(&keys);
     let verifier = Verifier {
         keys: Keys::Issuer(keys),
         issuer: issuer.clone(),
@@ -61,19 +62,11 @@ pub fn configured(arguments: &IssuerArguments) -> Result<Option<(Verifier, KeySo
 }
 
 impl KeySource {
-    /// Reads the keys now, and says in the log which of them are of no use.
+    /// Reads the keys now.
     ///
     /// # Errors
     /// When they cannot be fetched, or are none.
-    pub fn read(&self) -> Result<Keys, String> {
-        let keys = self.read_keys()?;
-        for unused in keys.unused() {
-            tracing::warn!(key = %unused, "a key of the issuer verifies no token");
-        }
-        Ok(Keys::Issuer(keys))
-    }
-
-    fn read_keys(&self) -> Result<KeySet, String> {
+    pub fn read(&self) -> Result<KeySet, String> {
         let text = match self {
             Self::File(path) => {
                 let named = |error: &dyn fmt::Display| format!("--jwks {}: {error}", escaped_line(path));
@@ -84,6 +77,16 @@ impl KeySource {
             Self::Discovery(issuer) => fetch(&keys_endpoint(issuer)?)?,
         };
         KeySet::read(&text).map_err(|error| format!("the issuer's keys cannot be read: {error}"))
+    }
+}
+
+/// Says in the log which keys verify no token. That one is for encryption is as it should be.
+pub(crate) fn log_unused(keys: &KeySet) {
+    for unused in keys.unused().iter().filter(|unused| !unused.is_for_encryption()) {
+        tracing::warn!(key = %unused, "a key of the issuer verifies no token");
+    }
+    if keys.is_empty() {
+        tracing::error!("the issuer has no key that can verify a token: every token is refused");
     }
 }
 

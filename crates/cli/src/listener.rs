@@ -162,7 +162,7 @@ impl Serving {
                 let mut response: Response = answer.await?;
                 call.answered();
                 let turn = response.extensions_mut().remove::<Arc<Turn>>();
-                let answer = |body| Answer { body, rest: Bytes::new(), _call: call, _turn: turn };
+                let answer = |body| Answer { body, rest: Bytes::new(), call, _turn: turn };
                 Ok::<_, Infallible>(response.map(answer))
             }
         });
@@ -189,7 +189,7 @@ struct Answer {
     body: Body,
     /// What is left of the piece that the body gave.
     rest: Bytes,
-    _call: CallUnderWay,
+    call: CallUnderWay,
     _turn: Option<Arc<Turn>>,
 }
 
@@ -210,6 +210,8 @@ impl HttpBody for Answer {
                 end => return Poll::Ready(end),
             }
         }
+        // Its reader has taken the last piece, and has as long for this one.
+        self.call.answered();
         let length = self.rest.len().min(PIECE_BYTES);
         Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
     }

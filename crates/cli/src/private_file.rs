@@ -171,7 +171,7 @@ pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
     File::open(parent)?.sync_all()
 }
 
-/// Removes what a [`write`] of this file left that was killed in the middle. To be called under the lock that
+/// Removes what a [`write()`] of this file left that was killed in the middle. To be called under the lock that
 /// all who write it hold.
 ///
 /// # Errors

@@ -24,6 +24,8 @@ const RSA_ALGORITHMS: [Algorithm; 6] = [
     Algorithm::PS512,
 ];
 
+const FOR_ENCRYPTION: &str = "it is for encryption";
+
 /// The public keys of an issuer that tokens may be signed with.
 #[derive(Clone)]
 pub struct KeySet {
@@ -45,6 +47,13 @@ pub struct UnusedKey {
     pub id: Option<String>,
     /// Why.
     pub reason: &'static str,
+}
+
+impl UnusedKey {
+    /// Whether it is meant for something else than signatures.
+    pub fn is_for_encryption(&self) -> bool {
+        self.reason == FOR_ENCRYPTION
+    }
 }
 
 impl fmt::Display for UnusedKey {
@@ -94,6 +103,11 @@ impl KeySet {
     /// Whether there is no key that could verify a token.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// The ids of the keys, `None` for one without.
+    pub fn ids(&self) -> Vec<Option<&str>> {
+        self.keys.iter().map(|key| key.id.as_deref()).collect()
     }
 
     /// The keys that were left out.
@@ -146,6 +160,15 @@ pub enum NotSigned {
     UnknownKey,
 }
 
+/// The algorithm of this name. `Ed25519` is what RFC 9864 calls `EdDSA` with a key of that curve, the only one
+/// that is supported.
+pub(crate) fn algorithm(name: &str) -> Option<Algorithm> {
+    match name {
+        "Ed25519" => Some(Algorithm::EdDSA),
+        name => Algorithm::from_str(name).ok(),
+    }
+}
+
 /// Whether `key` has signed.
 pub(crate) fn verifies(key: &DecodingKey, algorithm: Algorithm, signed: &str, signature: &str) -> bool {
     crypto::verify(signature, signed.as_bytes(), key, algorithm).unwrap_or(false)
@@ -154,13 +177,14 @@ pub(crate) fn verifies(key: &DecodingKey, algorithm: Algorithm, signed: &str, si
 /// A key of the set, with the algorithms that it is for: a public key is never taken for a secret.
 fn public_key(listed: &Value) -> Result<PublicKey, &'static str> {
     let text = |name: &str| match listed.get(name) {
-        None => Ok(None),
+        // Some issuers write every member that there may be.
+        None | Some(Value::Null) => Ok(None),
         Some(value) => value.as_str().map(Some).ok_or("a member of it is not a text"),
     };
     if text("use")?.is_some_and(|purpose| purpose != "sig") {
-        return Err("it is for encryption");
+        return Err(FOR_ENCRYPTION);
     }
-    if let Some(operations) = listed.get("key_ops") {
+    if let Some(operations) = listed.get("key_ops").filter(|operations| !operations.is_null()) {
         let operations = operations.as_array().ok_or("its key_ops are no list")?;
         if !operations.iter().any(|operation| operation == "verify") {
             return Err("it is not for verifying signatures");
@@ -168,7 +192,7 @@ fn public_key(listed: &Value) -> Result<PublicKey, &'static str> {
     }
     let number = |name: &str| {
         let text = text(name)?.ok_or("a number of it is missing")?;
-        URL_SAFE_NO_PAD.decode(text).map_err(|_| "a number of it is not base64url")
+        URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| "a number of it is not base64url")
     };
     let coordinate = |name: &str, bytes: usize| {
         let number = number(name)?;
@@ -195,7 +219,7 @@ fn public_key(listed: &Value) -> Result<PublicKey, &'static str> {
     let algorithms = match text("alg")? {
         None => of_type.to_vec(),
         Some(name) => {
-            let named = Algorithm::from_str(name).ok().filter(|algorithm| of_type.contains(algorithm));
+            let named = algorithm(name).filter(|algorithm| of_type.contains(algorithm));
             vec![named.ok_or("its algorithm does not sign tokens, or is not one of its type")?]
         }
     };
@@ -224,8 +248,7 @@ fn ec_key(x: &[u8], y: &[u8]) -> DecodingKey {
 
 impl fmt::Debug for KeySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids: Vec<_> = self.keys.iter().map(|key| key.id.as_deref()).collect();
-        f.debug_struct("KeySet").field("ids", &ids).field("unused", &self.unused).finish()
+        f.debug_struct("KeySet").field("ids", &self.ids()).field("unused", &self.unused).finish()
     }
 }
 
@@ -269,7 +292,7 @@ mod tests {
             (rsa(256, &json!({"alg": "ES256"})), "algorithm"),
             (rsa(256, &json!({"alg": "HS256"})), "algorithm"),
             (rsa(256, &json!({"n": "+/=="})), "base64url"),
-            (rsa(256, &json!({"e": null})), "not a text"),
+            (rsa(256, &json!({"e": null})), "missing"),
             (ec("P-256", 31), "length"),
             (ec("P-384", 32), "length"),
             (ec("P-521", 66), "not supported"),
@@ -289,6 +312,11 @@ mod tests {
             rsa(256, &json!({})),
             rsa(512, &json!({})),
             rsa(256, &json!({"use": "sig", "alg": "RS256", "key_ops": ["verify"], "x5c": ["x"], "x5t": 1})),
+            rsa(
+                256,
+                &json!({"alg": null, "use": null, "key_ops": null, "kid": null, "crv": null, "e": "AQAB=="}),
+            ),
+            json!({"kty": "OKP", "crv": "Ed25519", "x": numbers(32), "alg": "Ed25519"}),
             ec("P-256", 32),
             ec("P-384", 48),
             json!({"kty": "OKP", "crv": "Ed25519", "x": numbers(32)}),

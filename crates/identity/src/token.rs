@@ -9,7 +9,6 @@ use countersign_core::timestamp::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use serde_json::{Value, json};
 use std::fmt;
-use std::str::FromStr as _;
 
 /// The `typ` of tokens that `countersign token` issues. Another kind of signed document, such as
 /// an execution permit, has another one.
@@ -182,7 +181,7 @@ impl Verifier {
     /// The algorithm must be one that the key is for: a public key is never taken for a secret.
     fn check_signature(&self, token: &Token<'_>) -> Result<(), InvalidToken> {
         let algorithm = token.header("alg")?.ok_or(InvalidToken::Malformed)?;
-        let algorithm = Algorithm::from_str(algorithm).map_err(|_| InvalidToken::Algorithm)?;
+        let algorithm = key_set::algorithm(algorithm).ok_or(InvalidToken::Algorithm)?;
         match &self.keys {
             Keys::Local(key) => {
                 if token.header("typ")? != Some(LOCAL_TYPE) {
