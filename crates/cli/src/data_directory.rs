@@ -82,6 +82,7 @@ pub enum DataDirectoryError {
 pub struct Lock {
     // A lock file could be taken for litter and removed.
     _directory: File,
+    _mark: File,
 }
 
 /// The bit of directories that everybody writes to.
@@ -149,7 +150,16 @@ impl DataDirectory {
         let at = |source| DataDirectoryError::Io { path: self.path.clone(), source };
         let directory = File::open(&self.path).map_err(at)?;
         match directory.try_lock() {
-            Ok(()) => Ok(Lock { _directory: directory }),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(DataDirectoryError::InUse { path: self.path.clone() });
+            }
+            Err(TryLockError::Error(source)) => return Err(at(source)),
+        }
+        // What an older server holds.
+        let mark = self.make(MARK)?;
+        match mark.try_lock() {
+            Ok(()) => Ok(Lock { _directory: directory, _mark: mark }),
             Err(TryLockError::WouldBlock) => Err(DataDirectoryError::InUse { path: self.path.clone() }),
             Err(TryLockError::Error(source)) => Err(at(source)),
         }
@@ -539,8 +549,12 @@ mod tests {
     fn removing_a_file_lets_no_second_server_in() {
         let parent = tempfile::tempdir().unwrap();
         let directory = DataDirectory::open(parent.path()).unwrap();
-        let _lock = directory.lock().unwrap();
+        let lock = directory.lock().unwrap();
         fs::remove_file(parent.path().join(MARK)).unwrap();
+        assert!(matches!(directory.lock(), Err(DataDirectoryError::InUse { .. })));
+        drop(lock);
+        let of_an_older_server = directory.make(MARK).unwrap();
+        of_an_older_server.lock().unwrap();
         assert!(matches!(directory.lock(), Err(DataDirectoryError::InUse { .. })));
     }
 }

@@ -98,9 +98,9 @@ fn keys_endpoint(issuer: &str) -> Result<Endpoint, String> {
         serde_json::from_str(&fetch(&url)?).map_err(|error| format!("{url}: {error}"))?;
     let text = |name: &str| metadata.get(name).and_then(serde_json::Value::as_str);
     // OpenID Connect Discovery 1.0 section 4.3: what another issuer says of itself is of no account.
-    if !text("issuer").is_some_and(|named| is_same_issuer(named, issuer)) {
+    if text("issuer") != Some(issuer) {
         let named = endpoint::shown(text("issuer").unwrap_or("nothing"));
-        return Err(format!("{url} describes another issuer, {named}"));
+        return Err(format!("{url} describes another issuer, {named}; name that one if it is meant"));
     }
     let keys = text("jwks_uri").ok_or_else(|| format!("{url} names no jwks_uri"))?;
     // The query names a tenant or policy at some issuers.

@@ -3,14 +3,12 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 use countersign::client::config::{Profile, ProfileName};
-use countersign::client::connection::agent;
 use countersign::client::doctor::{Report, examine};
 use countersign::client::login::{device_login, forget};
 use countersign::client::oidc::{Client, Pace};
 use countersign::client::profile::{Settings, TokenSource};
 use countersign::client::secret::Secret;
 use countersign::client::token_store::TokenStore;
-use countersign::endpoint::Endpoint;
 use countersign_core::timestamp::Timestamp;
 use countersign_identity::token::LocalKey;
 use serde_json::{Value, json};
@@ -170,11 +168,7 @@ impl Home {
             store: TokenStore::at(&directory.path().join("tokens")),
             _directory: directory,
             name: ProfileName::parse("prod").unwrap(),
-            client: Client::new(
-                &profile,
-                agent(None, Duration::from_secs(5), &Endpoint::parse("http://127.0.0.1").unwrap()).unwrap(),
-            )
-            .unwrap(),
+            client: Client::new(&profile, None).unwrap(),
             pace: FakePace::default(),
             out: Vec::new(),
         }

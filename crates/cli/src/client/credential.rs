@@ -1,7 +1,6 @@
 //! As whom the service is called: nobody, the bearer of a token, or who is logged in.
 
 use crate::client::config::ProfileName;
-use crate::client::connection::agent;
 use crate::client::environment::Environment;
 use crate::client::moment::Moment;
 use crate::client::oidc::{self, Login};
@@ -9,7 +8,7 @@ use crate::client::profile::{Settings, TokenSource};
 use crate::client::secret::Secret;
 use crate::client::token_store::TokenStore;
 use crate::exit::Exit;
-use crate::{issuer, private_file};
+use crate::private_file;
 use countersign_app::host::Host as _;
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
@@ -56,16 +55,12 @@ impl Credential {
                     _ => Ok(Self::Token(token)),
                 }
             }
-            (TokenSource::Login, Some((name, profile))) => {
-                let endpoint = oidc::issuer_of(profile)?;
-                let agent = agent(settings.ca_bundle.as_deref(), issuer::TIMEOUT, &endpoint)?;
-                Ok(Self::Login(Box::new(LoggedIn {
-                    began_as: OnceLock::new(),
-                    store: TokenStore::at(&Environment::of_process().token_directory()?),
-                    name: name.clone(),
-                    client: oidc::Client::new(profile, agent)?,
-                })))
-            }
+            (TokenSource::Login, Some((name, profile))) => Ok(Self::Login(Box::new(LoggedIn {
+                began_as: OnceLock::new(),
+                store: TokenStore::at(&Environment::of_process().token_directory()?),
+                name: name.clone(),
+                client: oidc::Client::new(profile, settings.ca_bundle.as_deref())?,
+            }))),
             (TokenSource::OfAnotherUrl, Some((name, _))) => Err(Exit::usage(format!(
                 "profile {name} is for another service, which its token is not sent to; leave out --url, \
                  choose another --profile, or give a token with COUNTERSIGN_TOKEN or --token-file"

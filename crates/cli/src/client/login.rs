@@ -2,20 +2,19 @@
 
 use crate::client::arguments::LoginArguments;
 use crate::client::config::{Config, Profile, ProfileName};
-use crate::client::connection::agent;
 use crate::client::environment::Environment;
 use crate::client::moment::Moment;
-use crate::client::oidc::{self, Client, Login, Pace};
+use crate::client::oidc::{Client, Login, Pace};
 use crate::client::profile;
 use crate::client::token_store::{Removed, TokenStore};
 use crate::exit::Exit;
-use crate::issuer;
 use countersign_app::host::Host as _;
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
 use countersign_host::system::SystemHost;
 use countersign_identity::jws;
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What both commands work on.
@@ -23,7 +22,7 @@ struct Place {
     name: ProfileName,
     profile: Profile,
     store: TokenStore,
-    agent: ureq::Agent,
+    ca_bundle: Option<PathBuf>,
 }
 
 impl Place {
@@ -39,10 +38,8 @@ impl Place {
             )
         })?;
         let ca_bundle = arguments.ca_bundle.as_ref().or(environment.ca_bundle.as_ref());
-        let ca_bundle = ca_bundle.or(profile.ca_bundle.as_ref());
-        let agent =
-            agent(ca_bundle.map(std::path::PathBuf::as_path), issuer::TIMEOUT, &oidc::issuer_of(&profile)?)?;
-        Ok(Self { name, store: TokenStore::at(&environment.token_directory()?), agent, profile })
+        let ca_bundle = ca_bundle.or(profile.ca_bundle.as_ref()).cloned();
+        Ok(Self { name, store: TokenStore::at(&environment.token_directory()?), ca_bundle, profile })
     }
 }
 
@@ -64,8 +61,8 @@ impl Pace for RealPace {
 /// # Errors
 /// See [`device_login`].
 pub fn login(arguments: &LoginArguments) -> Result<(), Exit> {
-    let Place { name, profile, store, agent } = Place::of(arguments)?;
-    let client = Client::new(&profile, agent)?;
+    let Place { name, profile, store, ca_bundle } = Place::of(arguments)?;
+    let client = Client::new(&profile, ca_bundle.as_deref())?;
     let mut stdout = std::io::stdout().lock();
     device_login(&client, &store, &name, &RealPace(SystemHost::default()), &mut stdout)?;
     // A token that the person has given elsewhere wins: they should know why the login is not used.
@@ -122,9 +119,9 @@ pub fn device_login(
 /// # Errors
 /// When the file cannot be removed, or the issuer could not be told.
 pub fn logout(arguments: &LoginArguments) -> Result<(), Exit> {
-    let Place { name, profile, store, agent } = Place::of(arguments)?;
+    let Place { name, profile, store, ca_bundle } = Place::of(arguments)?;
     let mut stdout = std::io::stdout().lock();
-    let client = Client::new(&profile, agent);
+    let client = Client::new(&profile, ca_bundle.as_deref());
     forget(client.as_ref().ok(), &store, &name, &mut stdout)
 }
 

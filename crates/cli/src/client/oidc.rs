@@ -1,20 +1,22 @@
 //! An OpenID Connect issuer, as a public client sees it: the device authorization grant (RFC 8628),
 //! refresh tokens (RFC 6749 section 6) and revocation (RFC 7009).
 //!
-//! Knows no files and no terminal; what time it is and how to wait are handed in.
+//! Knows no terminal, and no files but certificates; what time it is and how to wait are handed in.
 
 use crate::client::config::Profile;
+use crate::client::connection::agent;
 use crate::client::profile;
 use crate::client::secret::Secret;
 use crate::endpoint::{self, Endpoint};
 use crate::exit::Exit;
-use crate::issuer::{MAX_ANSWER_BYTES, discovery_url, is_same_issuer};
+use crate::issuer::{MAX_ANSWER_BYTES, TIMEOUT, discovery_url, is_same_issuer};
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
 use countersign_identity::jws;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// RFC 8628 section 3.2: how long to wait between questions if the issuer does not say.
@@ -45,8 +47,9 @@ pub trait Pace {
 /// This program at an issuer.
 #[derive(Debug, Clone)]
 pub struct Client {
-    agent: ureq::Agent,
     endpoint: Endpoint,
+    /// Certificates to trust besides the public ones.
+    ca_bundle: Option<PathBuf>,
     /// The service that tokens are for.
     service: String,
     issuer: String,
@@ -116,6 +119,8 @@ pub struct Login {
 enum Failure {
     /// An error of OAuth 2.0.
     Refused(Refusal),
+    /// Nothing was sent.
+    NotAsked(String),
     /// There was no answer: the connection failed, or it took too long.
     Unreachable(String),
     /// The answer is no OAuth 2.0.
@@ -145,14 +150,16 @@ impl Client {
     ///
     /// # Errors
     /// When the profile does not say who the issuer is, or the issuer cannot be asked safely.
-    pub fn new(profile: &Profile, agent: ureq::Agent) -> Result<Self, Exit> {
+    pub fn new(profile: &Profile, ca_bundle: Option<&Path>) -> Result<Self, Exit> {
         let endpoint = issuer_of(profile)?;
         let (Some(issuer), Some(client_id)) = (&profile.oidc_issuer, &profile.oidc_client_id) else {
             return Err(no_issuer());
         };
+        // Certificates that cannot be read are said before anything else.
+        agent(ca_bundle, TIMEOUT, &endpoint)?;
         Ok(Self {
             endpoint,
-            agent,
+            ca_bundle: ca_bundle.map(Path::to_owned),
             service: profile::url_of(profile).to_owned(),
             issuer: issuer.clone(),
             client_id: client_id.clone(),
@@ -188,7 +195,9 @@ impl Client {
     pub fn describe(&self) -> Result<Description, Exit> {
         let url = discovery_url(&self.issuer);
         let request = ureq::http::Request::get(&url).header("accept", "application/json");
-        let answer = request.body(()).map_err(ureq::Error::from).and_then(|request| self.agent.run(request));
+        let agent = self.agent(&url)?;
+        let answer = request.body(()).map_err(ureq::Error::from).and_then(|request| agent.run(request));
+        let answer = answer.map_err(|error| Failure::Unreachable(error.to_string()));
         let description: Description = self.read(answer).map_err(|failure| self.failed(&failure))?;
         // OpenID Connect Discovery 1.0 section 4.3. Whether there is a slash at the end is often mistaken.
         if !is_same_issuer(&description.issuer, &self.issuer) {
@@ -304,7 +313,7 @@ impl Client {
                     lost = Some(reason.clone());
                     interval = (interval * 2).clamp(DEFAULT_INTERVAL, MAX_INTERVAL);
                 }
-                Failure::NotUnderstood(_) => return Err(self.failed(&failure)),
+                Failure::NotAsked(_) | Failure::NotUnderstood(_) => return Err(self.failed(&failure)),
             }
         }
     }
@@ -362,7 +371,7 @@ impl Client {
         match answer {
             Ok(answer) if answer.status().is_success() => Ok(true),
             Ok(answer) => Err(Exit::from(format!("the issuer answered with status {}", answer.status()))),
-            Err(error) => Err(self.failed(&Failure::Unreachable(error.to_string()))),
+            Err(failure) => Err(self.failed(&failure)),
         }
     }
 
@@ -431,20 +440,25 @@ impl Client {
         self.read(self.send(url, form))
     }
 
-    fn send(
-        &self,
-        url: &str,
-        form: &[(&str, &str)],
-    ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        self.agent.post(url).header("accept", "application/json").send_form(form.iter().copied())
+    fn send(&self, url: &str, form: &[(&str, &str)]) -> Result<ureq::http::Response<ureq::Body>, Failure> {
+        let agent = self.agent(url).map_err(|exit| Failure::NotAsked(exit.message))?;
+        let request = agent.post(url).header("accept", "application/json");
+        request.send_form(form.iter().copied()).map_err(|error| Failure::Unreachable(error.to_string()))
+    }
+
+    /// What calls one of the issuer's endpoints: each may be on another host, and behind another proxy.
+    fn agent(&self, url: &str) -> Result<ureq::Agent, Exit> {
+        let endpoint =
+            Endpoint::parse(url).map_err(|rule| Exit::usage(format!("{}: {rule}", endpoint::shown(url))))?;
+        agent(self.ca_bundle.as_deref(), TIMEOUT, &endpoint)
     }
 
     fn read<T: DeserializeOwned>(
         &self,
-        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+        answer: Result<ureq::http::Response<ureq::Body>, Failure>,
     ) -> Result<T, Failure> {
         let unreachable = |error: ureq::Error| Failure::Unreachable(error.to_string());
-        let mut answer = answer.map_err(unreachable)?;
+        let mut answer = answer?;
         let status = answer.status();
         let text = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
         let text = text.map_err(unreachable)?;
@@ -465,6 +479,7 @@ impl Client {
                 let said: String = format!("{} {description}", refusal.error).chars().take(300).collect();
                 Exit::from(format!("{issuer} refuses: {}", escaped_line(said.trim())))
             }
+            Failure::NotAsked(reason) => Exit::usage(reason.clone()),
             Failure::Unreachable(reason) | Failure::NotUnderstood(reason) => {
                 Exit::from(format!("{issuer} cannot be asked: {}", escaped_line(reason)))
             }
