@@ -309,8 +309,14 @@ fn an_unreachable_store_is_a_fault_and_says_nothing_of_itself() {
     let (status, problem) = deployment.send("ann", DEVELOPER, "POST", "/v1/approvals", &Service::high());
     assert_eq!((status, problem["code"].as_str()), (503, Some("store_unavailable")), "{problem}");
     assert!(!problem.to_string().contains("127.0.0.1"), "{problem}");
-    let log = deployment.sandbox("create").log();
-    assert!(log.contains("\"Faults\":1.0") && log.contains("[\"Environment\",\"Operation\"]"), "{log}");
+    // The line is written after the answer was given.
+    let is_counted =
+        |log: &str| log.contains("\"Faults\":1.0") && log.contains("[\"Environment\",\"Operation\"]");
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !is_counted(&deployment.sandbox("create").log()) {
+        assert!(std::time::Instant::now() < end, "{}", deployment.sandbox("create").log());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     let refused = deployment.invoke("get", &json!({ "request_id": "01930000-0000-4000-8000-0000000000aa" }));
     assert_eq!(refused.unwrap_err().0, "store_unavailable");
 }
