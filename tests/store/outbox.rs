@@ -31,6 +31,7 @@ fn with_a_dead_letter(data: &Path) -> String {
     runtime.block_on(async {
         let client = countersign_embedded::client(Embedded::open(&database).unwrap());
         create_missing(&client, &inspection::tables()).await.unwrap();
+        directory.keep_deployment_key().unwrap();
         let dependencies = Dependencies {
             store: DynamoStore::new(client.clone(), inspection::tables()),
             policy: countersign_host::policy::bundled().unwrap(),
