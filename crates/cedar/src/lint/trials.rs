@@ -218,7 +218,11 @@ fn actors(people: &[PersonId], literals: &Literals, vocabulary: &Vocabulary) -> 
 }
 
 fn named_groups<'a>(literals: &Literals, vocabulary: &'a Vocabulary) -> Vec<&'a str> {
-    vocabulary.groups().filter(|group| literals.texts.contains(*group)).collect()
+    let (mut named, others): (Vec<_>, Vec<_>) =
+        vocabulary.groups().partition(|group| literals.texts.contains(*group));
+    // Of the others one stands for all: `!context.groups.isEmpty()` names none.
+    named.extend(others.first());
+    named
 }
 
 /// Every set of a few groups; of many none, each alone, each two, and all.

@@ -71,6 +71,8 @@ fn threat_66_a_freeze_that_can_never_hold_is_found() {
 fn what_can_hold_is_left_alone() {
     for condition in [
         "context.time >= datetime(\"2027-02-28T22:30:00Z\") && context.time < datetime(\"2027-02-28T22:45:00Z\") && context.minute == 37",
+        "!context.groups.isEmpty()",
+        "context.own || !context.groups.isEmpty()",
         "context.hour >= 22 || context.hour < 6",
         "context.hour >= 22 && context.hour < 24",
         "context.hour == 8 && context.minute == 59",

@@ -61,7 +61,12 @@ fn production_name(glob: &str) -> Option<String> {
     let whole = glob.trim_start_matches(['*', '?']);
     let whole =
         if whole.len() < glob.len() { whole.trim_start_matches(char::is_alphanumeric) } else { whole };
-    if self::words(whole).iter().any(|word| NOT_PRODUCTION.contains(&word.as_str())) {
+    let whole = self::words(whole);
+    let is_denied = whole.iter().zip(whole.iter().skip(1)).any(|(first, second)| {
+        ["non", "not", "no", "pre"].contains(&first.as_str())
+            && ["prod", "production"].contains(&second.as_str())
+    });
+    if is_denied || whole.iter().any(|word| NOT_PRODUCTION.contains(&word.as_str())) {
         return None;
     }
     if words.iter().any(|word| MAYBE_PRODUCTION.contains(&word.as_str())) {
@@ -86,7 +91,15 @@ const BEGINNINGS: [&str; 4] = ["prod", "production", "live", "main"];
 /// Words that production has in some places, unless a word says what else it is.
 const MAYBE_PRODUCTION: [&str; 4] = ["prd", "live", "main", "p"];
 /// Words for what is no production.
-const NOT_PRODUCTION: [&str; 38] = [
+const NOT_PRODUCTION: [&str; 46] = [
+    "poc",
+    "perf",
+    "performance",
+    "load",
+    "loadtest",
+    "e2e",
+    "exp",
+    "experiment",
     "dev",
     "devel",
     "develop",
@@ -189,6 +202,13 @@ mod tests {
             "arn:aws:rds:*:*:db:dev-*",
             "/subscriptions/sandbox/*",
             "feature-*",
+            "*-non-prod",
+            "*-non-production",
+            "*-pre-prod",
+            "*-not-prod",
+            "*-poc",
+            "*-perf",
+            "*-e2e",
             "*-uat-01",
         ] {
             assert_eq!(production_name(glob), None, "{glob}");
