@@ -22,6 +22,16 @@ fn open(terminal: &PseudoTerminal) {
     terminal.wait_until_still();
 }
 
+/// Says yes to the question, with which the inbox ends: one decision is then on record.
+#[track_caller]
+fn approved(terminal: PseudoTerminal, person: &Person, id: &str) {
+    terminal.wait_until_still();
+    terminal.press("y");
+    let (code, written) = terminal.end();
+    assert_eq!(code, 0, "{written}");
+    person.decided(id, 1);
+}
+
 /// Goes to the end; gives all that was on the screen on the way.
 #[track_caller]
 fn read(terminal: &PseudoTerminal) -> Vec<String> {
@@ -73,11 +83,7 @@ fn threat_51_keys_pressed_before_a_question_answer_nothing_in_the_inbox() {
         terminal.press("ayyy");
         terminal.wait_for(&format!("Approve {WHAT}"));
         bob.decided(&id, 0);
-        terminal.wait_until_still();
-        terminal.press("y");
-        let (code, written) = terminal.end();
-        assert_eq!(code, 0, "{written}");
-        bob.decided(&id, 1);
+        approved(terminal, &bob, &id);
     }
 }
 
@@ -233,11 +239,7 @@ fn threat_52_the_inbox_takes_the_terminal_again_after_it_was_stopped() {
     // One key at a time again, without Enter.
     terminal.press("a");
     terminal.wait_for(&format!("Approve {WHAT}"));
-    terminal.wait_until_still();
-    terminal.press("y");
-    let (code, written) = terminal.end();
-    assert_eq!(code, 0, "{written}");
-    bob.decided(&id, 1);
+    approved(terminal, &bob, &id);
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn a_password_in_a_url_is_printed_by_no_command() {
     let with = format!("https://user:{PASSWORD}@host.invalid");
     let query = format!("https://host.invalid?token={PASSWORD}");
     let fragment = format!("https://host.invalid/#{PASSWORD}");
-    let nobody = person(&[("HOME", home), ("COUNTERSIGN_CONFIG", &config)]);
+    let caller = person(&[("HOME", home), ("COUNTERSIGN_CONFIG", &config)]);
     let mut lines: Vec<Vec<&str>> = Vec::new();
     for url in [&with, &query, &fragment] {
         lines.push(vec!["list", "--url", url]);
@@ -37,12 +37,12 @@ fn a_password_in_a_url_is_printed_by_no_command() {
         ["serve", "--data-dir", home, "--oidc-audience", "a", "--oidc-issuer", "https://host.invalid"];
     lines.push([&issuer[..], &["--jwks", &jwks]].concat());
     for line in &lines {
-        let ended = nobody.run(line);
+        let ended = caller.run(line);
         assert_ne!(ended.code, 0, "{line:?}");
         assert!(!format!("{ended:?}").contains(PASSWORD), "{line:?}: {ended:?}");
     }
     let keys = format!("https://127.0.0.1:1/keys?sig={PASSWORD}");
-    let ended = nobody.run(&[&issuer[..], &["--jwks", &keys]].concat());
+    let ended = caller.run(&[&issuer[..], &["--jwks", &keys]].concat());
     assert!(ended.code == 1 && !format!("{ended:?}").contains(PASSWORD), "{ended:?}");
     for name in ["COUNTERSIGN_URL", "OIDC_ISSUER", "JWKS"] {
         let person = person(&[(name, &with)]);
@@ -54,9 +54,9 @@ fn a_password_in_a_url_is_printed_by_no_command() {
     // What a person wrote into the file by hand.
     std::fs::write(&config, format!("[profiles.p]\nurl = \"{with}\"\noidc_issuer = \"{with}\"\n")).unwrap();
     std::fs::set_permissions(&config, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    nobody.run(&["config", "show"]).expect(0, "https://***@host.invalid");
+    caller.run(&["config", "show"]).expect(0, "https://***@host.invalid");
     for line in [&["config", "show"][..], &["list", "--profile", "p"], &["login", "--profile", "p"]] {
-        let ended = nobody.run(line);
+        let ended = caller.run(line);
         assert!(!format!("{ended:?}").contains(PASSWORD), "{line:?}: {ended:?}");
     }
 }

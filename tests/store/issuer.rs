@@ -205,7 +205,7 @@ fn new_keys_are_found_and_withdrawn_ones_are_forgotten() {
     fs::write(&path, "no key set").unwrap();
     wait(5 * 60 * 60);
     renew();
-    assert!(is_known(), "an issuer that is away locks nobody out");
+    assert!(is_known(), "an issuer that is away locks no caller out");
     wait(60 * 60 + 1);
     renew();
     assert_eq!(answer().unwrap_err().code, Code::StoreUnavailable, "not trusted for ever");

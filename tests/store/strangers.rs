@@ -200,7 +200,7 @@ fn threat_67_a_body_is_read_of_those_who_are_known() {
     ann.send("POST", "/v1/approvals", &[], &large).unwrap().expect_problem(413, "payload_too_large");
 }
 
-/// THREATS 44, 67: a caller whose bodies never end keeps nobody from deciding, and refusals of strangers do
+/// THREATS 44, 67: a caller whose bodies never end keeps no approver from deciding, and refusals of strangers do
 /// not fill the log.
 #[test]
 fn threat_67_neither_unfinished_bodies_nor_refusals_are_worth_sending() {
@@ -327,4 +327,38 @@ fn bodies_of_one_connection_do_not_lock_each_other_out() {
         statuses
     });
     assert_eq!(statuses, [201; 32]);
+}
+
+/// A reader that is slow and goes on is waited for: each piece of an answer has its time.
+#[test]
+fn an_answer_that_is_read_slowly_arrives_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start_with(BINARY, directory.path(), &["--answer-timeout", "2s"]);
+    let mut large = Service::medium();
+    large["parameters"] = serde_json::json!({ "text": "x".repeat(60_000) });
+    let path = Service::create(&program.person("ann", "developer"), &large);
+    let token = program.token("ann", "developer");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (length, took) = runtime.block_on(async {
+        let address = program.base().strip_prefix("http://").unwrap().to_owned();
+        let stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        let (client, connection) =
+            h2::client::Builder::new().initial_window_size(4096).handshake::<_, &[u8]>(stream).await.unwrap();
+        tokio::spawn(connection);
+        let request = http::Request::get(format!("http://{address}{path}"))
+            .header("authorization", format!("Bearer {token}"))
+            .body(())
+            .unwrap();
+        let (answer, _) = client.ready().await.unwrap().send_request(request, true).unwrap();
+        let mut answer = answer.await.unwrap();
+        let (began, mut length) = (Instant::now(), 0);
+        while let Some(data) = answer.body_mut().data().await {
+            let data = data.unwrap();
+            length += data.len();
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            answer.body_mut().flow_control().release_capacity(data.len()).unwrap();
+        }
+        (length, began.elapsed())
+    });
+    assert!(length > 60_000 && took > Duration::from_secs(3), "{length} bytes in {took:?}");
 }

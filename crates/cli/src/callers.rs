@@ -1,5 +1,5 @@
 //! What the callers who are known may take at once: how many calls of each are under way, and how many bodies
-//! of requests, of each and of all. Any token will do to be known, so that nobody's share may be all there is.
+//! of requests, of each and of all. A caller is known with any token, so that no caller's share may be all there is.
 
 use countersign_core::person::PersonId;
 use std::collections::BTreeMap;
@@ -49,7 +49,7 @@ impl Default for Callers {
 }
 
 impl Callers {
-    /// Waits until a call of this caller may begin. `None` never comes: nobody closes a semaphore.
+    /// Waits until a call of this caller may begin. `None` never comes: no semaphore is closed.
     pub async fn turn(&self, caller: &PersonId) -> Option<Turn> {
         let share = self.share(caller);
         let call = Arc::clone(&share.calls).acquire_owned().await.ok()?;

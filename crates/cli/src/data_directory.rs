@@ -148,21 +148,15 @@ impl DataDirectory {
     /// [`DataDirectoryError::InUse`] when another server is in.
     pub fn lock(&self) -> Result<Lock, DataDirectoryError> {
         let at = |source| DataDirectoryError::Io { path: self.path.clone(), source };
-        let directory = File::open(&self.path).map_err(at)?;
-        match directory.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(DataDirectoryError::InUse { path: self.path.clone() });
-            }
-            Err(TryLockError::Error(source)) => return Err(at(source)),
-        }
-        // What an older server holds.
-        let mark = self.make(MARK)?;
-        match mark.try_lock() {
-            Ok(()) => Ok(Lock { _directory: directory, _mark: mark }),
+        let locked = |file: File| match file.try_lock() {
+            Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => Err(DataDirectoryError::InUse { path: self.path.clone() }),
             Err(TryLockError::Error(source)) => Err(at(source)),
-        }
+        };
+        let directory = locked(File::open(&self.path).map_err(at)?)?;
+        // What an older server holds.
+        let mark = locked(self.make(MARK)?)?;
+        Ok(Lock { _directory: directory, _mark: mark })
     }
 
     /// The database file; made if it is not there, for the owner alone. What the engine puts

@@ -140,8 +140,3 @@ fn fetch(url: &Endpoint) -> Result<String, String> {
 pub(crate) fn discovery_url(issuer: &str) -> String {
     format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'))
 }
-
-/// Whether an issuer's description is its own. Whether there is a slash at the end is often mistaken.
-pub(crate) fn is_same_issuer(named: &str, issuer: &str) -> bool {
-    named.trim_end_matches('/') == issuer.trim_end_matches('/')
-}

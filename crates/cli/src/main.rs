@@ -8,7 +8,6 @@ use countersign::exit::{Exit, Style};
 use countersign::{outbox, policy, serve, token, verify};
 use countersign_core::text::{escaped_line, must_be_escaped};
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -29,18 +28,14 @@ fn main() -> ExitCode {
 /// Help and versions are printed; what makes no sense is told. Both may name words of the command line,
 /// which may be somebody else's text.
 fn usage(error: &clap::Error, words: &[OsString], style: Style) -> ExitCode {
+    let rendered = error.render().to_string();
     // A word with line breaks in it would make lines of its own.
     let broken = words.iter().map(|word| word.to_string_lossy()).filter(|word| word.contains('\n'));
-    let text =
-        broken.fold(error.render().to_string(), |text, word| text.replace(&*word, &escaped_line(&word)));
-    let is_plain = text.chars().all(|c| c == '\n' || !must_be_escaped(c));
+    let text = broken.fold(rendered.clone(), |text, word| text.replace(&*word, &escaped_line(&word)));
+    let is_plain = text == rendered && text.chars().all(|c| c == '\n' || !must_be_escaped(c));
     if !error.use_stderr() || (style == Style::Text && is_plain) {
         // Nothing is left to do if it cannot be written.
-        let _ = if text == error.render().to_string() {
-            error.print()
-        } else {
-            writeln!(std::io::stderr(), "{}", text.trim_end())
-        };
+        let _ = error.print();
     } else {
         let message = text.trim_end().trim_start_matches("error: ").to_owned();
         Exit::usage(message).tell(style);

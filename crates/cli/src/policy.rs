@@ -175,7 +175,7 @@ fn checked(directory: Option<&Path>, now: Timestamp) -> Result<Findings, Vec<Fin
             name: lint.name.as_str(),
             file: path_of(directory, lint.file),
             line: text.line_of(lint.file, &lint.path),
-            place: Some(lint.place()),
+            place: Some(lint.place()).filter(|place| !place.is_empty()),
             message: lint.message,
         })
         .chain(of_access)

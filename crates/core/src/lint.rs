@@ -4,14 +4,16 @@
 //! Found by trying the policy out on proposals that stand for all others, not by looking at how it is
 //! written: what is said here is what [`crate::decide`] would do.
 
-mod anybody;
 mod approvers;
 mod automatic;
 mod environments;
 mod name;
 mod names;
+mod open_approval;
 
+use crate::access::Target;
 use crate::explain::search::Search;
+use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::risk::Cost;
 use crate::rules::representatives::Space;
@@ -122,11 +124,11 @@ pub fn lint(policy: &Policy, now: Timestamp) -> Vec<Lint> {
     }
     lints.extend(too_much(policy, &space));
     let search = || Search::new(policy, now, None, MAX_QUESTIONS);
-    let (mut approvers, mut requesters, mut anybody) = (search(), search(), search());
+    let (mut approvers, mut requesters, mut outsiders) = (search(), search(), search());
     lints.extend(approvers::lint(policy, &space, &mut approvers));
     lints.extend(automatic::lint(policy, &space, &mut requesters));
-    lints.extend(anybody::lint(policy, &space, &mut anybody));
-    if approvers.is_exhausted() || requesters.is_exhausted() {
+    lints.extend(open_approval::lint(policy, &space, &mut outsiders));
+    if [&approvers, &requesters, &outsiders].iter().any(|search| search.is_exhausted()) {
         lints.push(Lint::new(
             Severity::Note,
             Name::SearchGivenUp,
@@ -151,6 +153,18 @@ fn tried<'a>(policy: &'a Policy, space: &'a Space) -> impl Iterator<Item = (Prop
 /// Whether a request would be refused for what it costs, whoever approves it.
 fn is_too_expensive(terms: &Terms, cost: Option<Cost>) -> bool {
     terms.cost_limit.is_some_and(|limit| cost.is_none_or(|cost| cost > limit))
+}
+
+/// What a question about a proposal is about.
+fn target<'a>(requester: &'a PersonId, proposal: &Proposal<'a>, terms: &Terms) -> Target<'a> {
+    Target {
+        operation_type: proposal.operation_type,
+        instance_id: proposal.instance_id,
+        environment: terms.environment,
+        risk_level: terms.risk_level,
+        estimated_cost: proposal.estimated_cost,
+        requested_by: requester,
+    }
 }
 
 /// `reboot on prod-z in production, at a cost of 501, asked for by contractor`.

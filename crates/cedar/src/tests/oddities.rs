@@ -154,9 +154,9 @@ fn threat_66_each_alternative_of_a_freeze_is_looked_at_by_itself() {
     ] {
         let text = freeze(&format!("when {{ {condition} }}"));
         let found = parsed(&text).lint(Timestamp::EARLIEST);
-        let told =
-            found.iter().find(|warning| warning.name.as_str() == "policy-never-holds").expect(condition);
-        assert!(told.reason.contains(&format!("its {which}")), "{condition}: {}", told.reason);
+        let warning =
+            found.iter().find(|found| found.name.as_str() == "policy-never-holds").expect(condition);
+        assert!(warning.reason.contains(&format!("its {which}")), "{condition}: {}", warning.reason);
     }
     for condition in [
         "context.hour >= 22 || context.hour < 6",

@@ -9,7 +9,7 @@ use crate::client::profile;
 use crate::client::secret::Secret;
 use crate::endpoint::{self, Endpoint};
 use crate::exit::Exit;
-use crate::issuer::{MAX_ANSWER_BYTES, TIMEOUT, discovery_url, is_same_issuer};
+use crate::issuer::{MAX_ANSWER_BYTES, TIMEOUT, discovery_url};
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
 use countersign_identity::jws;
@@ -200,7 +200,7 @@ impl Client {
         let answer = answer.map_err(|error| Failure::Unreachable(error.to_string()));
         let description: Description = self.read(answer).map_err(|failure| self.failed(&failure))?;
         // OpenID Connect Discovery 1.0 section 4.3. Whether there is a slash at the end is often mistaken.
-        if !is_same_issuer(&description.issuer, &self.issuer) {
+        if description.issuer.trim_end_matches('/') != self.issuer.trim_end_matches('/') {
             return Err(Exit::from(format!(
                 "{} says that it is {}; put that into the profile's oidc_issuer if it is meant",
                 escaped_line(&url),
@@ -285,7 +285,7 @@ impl Client {
             let but = lost.as_ref().map_or_else(String::new, |reason| {
                 format!(", as far as the issuer could be asked: {}", escaped_line(reason))
             });
-            Exit::timed_out(format!("nobody entered the code in time{but}; try again"))
+            Exit::timed_out(format!("the code was not entered in time{but}; try again"))
         };
         let mut lost = None;
         let interval = code.interval.map_or(DEFAULT_INTERVAL, Duration::from_secs);

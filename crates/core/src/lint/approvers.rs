@@ -1,7 +1,7 @@
 //! Demands that nobody could meet, or only people whom nobody thinks of.
 
-use super::{Lint, Name, Severity, in_words, is_too_expensive, tried};
-use crate::access::{TO_APPROVE, Target};
+use super::{Lint, Name, Severity, in_words, is_too_expensive, target, tried};
+use crate::access::TO_APPROVE;
 use crate::explain::search::{Found, Search};
 use crate::explain::survey;
 use crate::person::PersonId;
@@ -175,17 +175,6 @@ impl Demands<'_, '_> {
             }
             Found::CannotTell => None,
         }
-    }
-}
-
-fn target<'a>(requester: &'a PersonId, proposal: &Proposal<'a>, terms: &Terms) -> Target<'a> {
-    Target {
-        operation_type: proposal.operation_type,
-        instance_id: proposal.instance_id,
-        environment: terms.environment,
-        risk_level: terms.risk_level,
-        estimated_cost: proposal.estimated_cost,
-        requested_by: requester,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Operations that run without a second pair of eyes.
 
-use super::{Lint, MAX_PROPOSALS, Name, Severity, is_too_expensive};
-use crate::access::{Action, Target};
+use super::{Lint, MAX_PROPOSALS, Name, Severity, is_too_expensive, target};
+use crate::access::Action;
 use crate::actor::{Actor, Channel, Kind};
 use crate::explain::search::{Deed, Found, Search, kind_of};
 use crate::person::PersonId;
@@ -90,14 +90,7 @@ fn who_may_ask(policy: &Policy, search: &mut Search<'_>, proposal: &Proposal<'_>
     let named: Vec<Who> = search.people().iter().cloned().map(Who::Named).collect();
     let mut may = |who: &Who| {
         who.actors(policy).into_iter().any(|actor| {
-            let target = Target {
-                operation_type: proposal.operation_type,
-                instance_id: proposal.instance_id,
-                environment: terms.environment,
-                risk_level: terms.risk_level,
-                estimated_cost: proposal.estimated_cost,
-                requested_by: &actor.person,
-            };
+            let target = target(&actor.person, proposal, terms);
             let deed = Deed { actions: &[Action::Create], target, is_own: true };
             search.ever(&deed, std::slice::from_ref(&actor)) == Found::Somebody
         })

@@ -55,7 +55,7 @@ names! {
     UnlistedOperation = "unlisted-operation",
     /// Anybody may start an operation without approval.
     AnybodyUnapproved = "anybody-unapproved",
-    /// Anybody may approve, at least anybody in any group.
+    /// People in no group may approve, or those in whichever group.
     AnybodyApproves = "anybody-approves",
     /// A policy of `access.cedar` whose conditions, or one of their alternatives, no question meets.
     PolicyNeverHolds = "policy-never-holds",

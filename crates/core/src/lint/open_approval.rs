@@ -1,0 +1,55 @@
+//! Requests that every caller may approve: two approvals are then two tokens.
+
+use super::names::ACCESS_FILE;
+use super::{Lint, Name, Severity, in_words, is_too_expensive, target, tried};
+use crate::access::Action;
+use crate::actor::{Actor, Channel, Kind, is_agent_group};
+use crate::explain::search::{Deed, Found, Search};
+use crate::person::PersonId;
+use crate::policy::Policy;
+use crate::rules::representatives::Space;
+use crate::terms::Terms;
+
+/// The most different terms that are tried.
+const MAX_TERMS: usize = 50;
+
+/// One example of a request that people in no group may approve, or those in whichever group.
+pub(super) fn lint(policy: &Policy, space: &Space, search: &mut Search<'_>) -> Option<Lint> {
+    let requester = PersonId::expiry();
+    let mut tried_terms: Vec<Terms> = Vec::new();
+    for (proposal, assessment) in tried(policy, space) {
+        let terms = &assessment.terms;
+        // An approval that fills a slot is one of a group that the slot names.
+        let has_open_approvals = terms.approvals_required > terms.slots.total();
+        let is_refused = is_too_expensive(terms, proposal.estimated_cost);
+        if !has_open_approvals || is_refused || tried_terms.contains(terms) {
+            continue;
+        }
+        if tried_terms.len() == MAX_TERMS {
+            break;
+        }
+        tried_terms.push(terms.clone());
+        let target = target(&requester, &proposal, terms);
+        let deed = Deed { actions: &[Action::Approve], target, is_own: false };
+        let mut may = |group: Option<&str>| {
+            let actor = Actor::new(PersonId::somebody(), Kind::Human, Channel::Api, group);
+            search.ever(&deed, std::slice::from_ref(&actor)) == Found::Somebody
+        };
+        let mut groups = policy.people().groups().iter().filter(|group| !is_agent_group(group)).peekable();
+        let who = if may(None) {
+            "a person with a token may approve, even in no group"
+        } else if groups.peek().is_some() && groups.all(|group| may(Some(group))) {
+            "a person may approve who is in any group"
+        } else {
+            continue;
+        };
+        return Some(Lint {
+            severity: Severity::Warning,
+            name: Name::AnybodyApproves,
+            file: ACCESS_FILE,
+            path: Vec::new(),
+            message: format!("{who}; for example {}", in_words(&proposal, terms)),
+        });
+    }
+    None
+}
