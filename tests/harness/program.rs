@@ -9,8 +9,10 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// A running `countersign serve`.
 #[derive(Debug)]
@@ -23,14 +25,33 @@ pub struct Program {
     reader: Option<JoinHandle<()>>,
 }
 
-/// Runs a command of the program to its end.
+/// How long a command may take that ends by itself.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Runs a command of the program to its end. One that does not end, such as a service that should have refused
+/// to start, is killed.
 pub fn run(binary: &str, arguments: &[&str]) -> Output {
-    Command::new(binary).args(arguments).env_remove("RUST_LOG").output().expect("the program runs")
+    output(Command::new(binary).args(arguments).env_remove("RUST_LOG"))
 }
 
 /// The same, with these variables and no others.
 pub fn run_with(binary: &str, arguments: &[&str], variables: &BTreeMap<String, String>) -> Output {
-    Command::new(binary).args(arguments).env_clear().envs(variables).output().expect("the program runs")
+    output(Command::new(binary).args(arguments).env_clear().envs(variables))
+}
+
+fn output(command: &mut Command) -> Output {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("the program runs");
+    let id = child.id().to_string();
+    let (ended, has_ended) = channel::<()>();
+    std::thread::spawn(move || {
+        if has_ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            let _ = Command::new("kill").args(["-s", "KILL", &id]).status();
+        }
+    });
+    let output = child.wait_with_output().expect("the program ends");
+    drop(ended);
+    output
 }
 
 impl Program {

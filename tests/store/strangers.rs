@@ -206,9 +206,11 @@ fn threat_67_a_body_is_read_of_those_who_are_known() {
 fn threat_67_neither_unfinished_bodies_nor_refusals_are_worth_sending() {
     let directory = tempfile::tempdir().unwrap();
     let mut program = Program::start(BINARY, directory.path());
-    let token = program.token("eve", "guest");
-    let held: Vec<_> = (0..100)
-        .map(|_| {
+    // As many guests as have calls for every body's place between them.
+    let tokens = ["eve", "mallory", "trudy"].map(|name| program.token(name, "guest"));
+    let held: Vec<_> = (0..120)
+        .zip(tokens.iter().cycle())
+        .map(|(_, token)| {
             let stream = connect(&program);
             let head = "POST /v1/approvals HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100";
             send(&stream, format!("{head}\r\nauthorization: Bearer {token}\r\n\r\n{{").as_bytes());
