@@ -7,7 +7,7 @@ use countersign_app::create::create;
 use countersign_app::deliver::MAX_ATTEMPTS;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{Outbox as _, OutboxKey, Publish, PublishError};
-use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::EventId;
@@ -96,7 +96,7 @@ impl World {
     async fn commit(&self, count: usize) -> Vec<String> {
         let dependencies = Dependencies {
             store: DynamoStore::new(self.database.clone(), tables()),
-            policy: countersign_host::policy::bundled().unwrap(),
+            policy: countersign_system::policy::bundled().unwrap(),
             deployment_key: DeploymentKey::new([9; 32]),
             host: Arc::new(self.host.clone()),
         };
@@ -108,7 +108,7 @@ impl World {
         for number in 0..count {
             let requester = format!("p{number}@example.com");
             let requester = PersonId::from_email(&requester).unwrap();
-            let requester = Actor::new(requester, Kind::Human, Channel::Direct, ["developer"]);
+            let requester = Actor::new(requester, PrincipalKind::Human, Channel::Direct, ["developer"]);
             let done = create(&dependencies, &draft, &requester, None).await.unwrap();
             events.push(done.event_id.unwrap().to_string());
         }
@@ -231,7 +231,7 @@ fn hearing_of_a_burial_raises_no_dead() {
         let world = World::start().await;
         let event_id = world.commit(1).await.remove(0);
         let key = OutboxKey { shard: text(&world.entries().await[0], "shard"), event_id: event_id.clone() };
-        world.notify.outbox.bury(&key).await.unwrap();
+        world.notify.outbox.dead_letter(&key).await.unwrap();
         assert_eq!(world.batch(&[stream_record(1, "dead", &event_id)]).await, Vec::<String>::new());
         assert_eq!(world.arrived(), BTreeSet::new());
         assert_eq!(world.left().await.1.len(), 1);

@@ -3,7 +3,7 @@
 
 use countersign_app::create::create;
 use countersign_app::dependencies::Dependencies;
-use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::event::EventType;
@@ -39,14 +39,14 @@ async fn overdue(
     create_missing(&database, &tables()).await.unwrap();
     let dependencies = |store| Dependencies {
         store,
-        policy: countersign_host::policy::bundled().unwrap(),
+        policy: countersign_system::policy::bundled().unwrap(),
         deployment_key: DeploymentKey::new([9; 32]),
         host: Arc::new(host.clone()),
     };
     let all = dependencies(DynamoStore::new(database.clone(), tables()));
     for number in 0..count {
         let person = PersonId::from_email(&format!("ann{}@example.com", number / 40)).unwrap();
-        let ann = Actor::new(person, Kind::Human, Channel::Direct, ["developer"]);
+        let ann = Actor::new(person, PrincipalKind::Human, Channel::Direct, ["developer"]);
         let (operation, environment) =
             [("reboot", "production"), ("enable_enhanced_monitoring", "non-production")][number % 2];
         let draft = Draft::new(operation, "dev-db-01", &json!({}), environment, "why").unwrap();

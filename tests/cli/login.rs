@@ -4,7 +4,7 @@ use crate::{BINARY, Ended, Person};
 use countersign_app::host::Host as _;
 use countersign_e2e::program::Program;
 use countersign_e2e::signature::{base64url, claims};
-use countersign_host::system::SystemHost;
+use countersign_system::system::SystemHost;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -311,7 +311,7 @@ fn a_table_speaks_of_refusals_by_the_codes_of_the_api() {
         Refusal::AgentCannotApprove,
         Refusal::SelfApproval,
         Refusal::NotPermitted(Vec::new()),
-        Refusal::Unmet(Vec::new()),
+        Refusal::Violations(Vec::new()),
         Refusal::Expired,
         Refusal::NotPending(status),
         Refusal::NotApproved(status),

@@ -1,7 +1,7 @@
 //! Clocks that are wrong, and answers that are final: THREATS 28, 57 and 58.
 
 use crate::policy::{policy_of, policy_with};
-use countersign_app::failure::Failure;
+use countersign_app::error::AppError;
 use countersign_app::host::Host as _;
 use countersign_core::policy::BUNDLED_OPERATIONS;
 use countersign_core::refusal::Refusal;
@@ -62,7 +62,7 @@ fn threat_57_the_sweep_does_not_trust_a_clock_that_is_far_from_the_databases() {
     service.transport.set_date(Some("Thu, 01 Jan 2026 00:00:30 GMT"));
     service.host.advance_milliseconds(120 * HOUR);
     let swept = service.untouched(|| service.try_expire());
-    assert_eq!(swept, Err(Failure::Refused(Refusal::ClockSkew)));
+    assert_eq!(swept, Err(AppError::Refused(Refusal::ClockSkew)));
     service.host.advance_milliseconds(-120 * HOUR);
     assert_eq!(ann.get(&path).expect(200)["status"], "pending");
     // The right time comes.
@@ -78,12 +78,13 @@ fn threat_57_the_sweep_does_not_trust_a_clock_that_is_far_from_the_databases() {
 fn threat_58_what_was_answered_as_expired_does_not_come_back() {
     let loose = Service::start();
     let ann = loose.requester("ann");
-    let (met, unmet) = (Service::create(&ann, &Service::medium()), Service::create(&ann, &Service::medium()));
+    let (met, violations) =
+        (Service::create(&ann, &Service::medium()), Service::create(&ann, &Service::medium()));
     let strict = loose.again_under(policy_with("[rules.soon]\npending_seconds = 3600", "", ""));
     loose.host.advance_milliseconds(2 * HOUR);
     let agree = |service: &Service| {
         let reader = service.approver("bob");
-        for path in [&met, &unmet] {
+        for path in [&met, &violations] {
             let status = reader.get(path).expect(200)["status"].as_str().unwrap().to_owned();
             for listed in ["pending", "expired"] {
                 let ids = reader.ids(&format!("/v1/approvals?status={listed}"));
@@ -105,7 +106,7 @@ fn threat_58_what_was_answered_as_expired_does_not_come_back() {
     let events = ann.get(&format!("{met}/events")).expect(200);
     assert_eq!(events["items"][1]["event_type"], "APPROVAL_EXPIRED");
     assert_eq!(events["verified"], true);
-    Service::approve(&loose.approver("bob"), &unmet).expect(200);
+    Service::approve(&loose.approver("bob"), &violations).expect(200);
 }
 
 /// THREATS 58: views show how many approvals count, not how many are on record.

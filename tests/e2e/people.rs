@@ -3,7 +3,7 @@
 
 use crate::policy::{policy_with, reasons, refused, reject, start, status};
 use countersign_app::ports::CommitError;
-use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::digest::Digest;
 use countersign_core::event::Change;
 use countersign_core::person::PersonId;
@@ -11,9 +11,9 @@ use countersign_core::policy::Policy;
 use countersign_core::request::Request;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_e2e::client::{Answer, Client};
+use countersign_e2e::forged_commit;
 use countersign_e2e::inspection;
 use countersign_e2e::service::Service;
-use countersign_e2e::undecided;
 use serde_json::{Value, json};
 
 const BOB: &str = "[people.\"bob@example.com\"]\naddresses = [\"robert@example.com\", \"bob@example.org\"]";
@@ -160,7 +160,8 @@ fn an_address_that_is_listed_later_is_that_persons_from_then_on() {
     let before = later.block_on(inspection::load(&later.database, Service::id(&path)));
     for email in ["bob@example.com", "ann@example.com"] {
         let person = PersonId::from_email(email).unwrap();
-        let actor = linked.people().identify(Actor::new(person, Kind::Human, Channel::Local, ["approver"]));
+        let actor =
+            linked.people().resolve(Actor::new(person, PrincipalKind::Human, Channel::Local, ["approver"]));
         let result = commit_grant(&later, &store, &before, &actor.unwrap());
         assert_eq!(result, Err(CommitError::Conflict), "{email}");
     }
@@ -187,7 +188,7 @@ fn commit_grant(
         policy_version: Digest::ZERO,
         replaces: Vec::new(),
     };
-    undecided::commit(service, store, before, actor, before.version + 1, change)
+    forged_commit::commit(service, store, before, actor, before.version + 1, change)
 }
 
 /// THREATS 5: two approvals that turn out to be one person's are one.

@@ -4,7 +4,7 @@
 use countersign_core::policy::{BUNDLED_OPERATIONS, Policy, PolicyText};
 use countersign_e2e::client::{Answer, Client};
 use countersign_e2e::service::Service;
-use countersign_host::policy;
+use countersign_system::policy;
 use serde_json::{Value, json};
 
 /// What comes with Countersign, with more groups, and with these rules, people and access policies

@@ -10,6 +10,7 @@
 
 pub mod client;
 pub mod deployment;
+pub mod forged_commit;
 pub mod functions;
 pub mod gateway;
 pub mod grants;
@@ -25,4 +26,3 @@ pub mod runtime_api;
 pub mod service;
 pub mod signature;
 pub mod transport;
-pub mod undecided;

@@ -1,8 +1,8 @@
 //! A clock that stands still until a test moves it, and ids that are the same in every run.
 
 use countersign_app::host::{BoxFuture, Host};
+use countersign_core::command_context::CommandContext;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
-use countersign_core::stamp::Stamp;
 use countersign_core::timestamp::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -79,8 +79,8 @@ impl Host for ManualHost {
         RequestId::new(self.random_like())
     }
 
-    fn stamp(&self) -> Stamp {
-        Stamp {
+    fn command_context(&self) -> CommandContext {
+        CommandContext {
             now: self.now(),
             event_id: self.event_id(),
             execution_id: ExecutionId::new(self.random_like()),

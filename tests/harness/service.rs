@@ -12,8 +12,8 @@ use countersign::authentication::Authenticator;
 use countersign::http;
 use countersign::source_address::{ProxyNetwork, TrustedProxies};
 use countersign_app::deliver::{DeliveryReport, deliver};
+use countersign_app::error::AppError;
 use countersign_app::expire::{ExpiryReport, expire};
-use countersign_app::failure::Failure;
 use countersign_app::host::Host as _;
 use countersign_app::ports::Publish;
 use countersign_core::actor::Channel;
@@ -22,8 +22,8 @@ use countersign_core::policy::Policy;
 use countersign_core::request::Request;
 use countersign_core::timestamp::Timestamp;
 use countersign_embedded::Embedded;
-use countersign_host::policy;
 use countersign_identity::token::{LOCAL_ISSUER, LOCAL_TYPE, LocalKey, Verifier};
+use countersign_system::policy;
 use ipnet::IpNet;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -253,7 +253,7 @@ impl Service {
     }
 
     /// The same, and how it failed.
-    pub fn try_expire(&self) -> Result<ExpiryReport, Failure> {
+    pub fn try_expire(&self) -> Result<ExpiryReport, AppError> {
         let budget = Duration::from_secs(60);
         let since = Timestamp::EARLIEST;
         self.runtime.block_on(expire(&self.application.dependencies(), Channel::Local, since, budget))

@@ -2,7 +2,7 @@
 //! these changes go around the core.
 
 use countersign_app::ports::{CommitError, LoadRequest};
-use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::digest::Digest;
 use countersign_core::event::Change;
 use countersign_core::ids::RequestId;
@@ -11,9 +11,9 @@ use countersign_core::request::Request;
 use countersign_core::slots::Groups;
 use countersign_core::text::CommentText;
 use countersign_dynamodb::store::DynamoStore;
+use countersign_e2e::forged_commit;
 use countersign_e2e::inspection;
 use countersign_e2e::service::Service;
-use countersign_e2e::undecided;
 
 /// A request that `bob` has approved and that waits for one more.
 fn half_approved(service: &Service) -> (DynamoStore, Request) {
@@ -47,9 +47,9 @@ fn commit_as(
     change: Change,
 ) -> Result<(), CommitError> {
     let mut ids = addresses.iter().map(|address| PersonId::from_email(address).unwrap());
-    let mut actor = Actor::new(ids.next().unwrap(), Kind::Human, Channel::Local, []);
+    let mut actor = Actor::new(ids.next().unwrap(), PrincipalKind::Human, Channel::Local, []);
     actor.addresses.extend(ids);
-    undecided::commit(service, store, before, &actor, sequence, change)
+    forged_commit::commit(service, store, before, &actor, sequence, change)
 }
 
 fn granted() -> Change {

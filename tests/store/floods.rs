@@ -40,7 +40,7 @@ fn query(statuses: &[Status], requesters: &[&str]) -> ListQuery {
         operation_types: BTreeSet::new(),
         risk_levels: BTreeSet::new(),
         environments: BTreeSet::new(),
-        undecided_by: BTreeSet::new(),
+        awaiting_decision_by: BTreeSet::new(),
         from: None,
         to: None,
         limit: 50,

@@ -5,12 +5,12 @@
 use countersign_app::command::{Done, command};
 use countersign_app::create::create;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::failure::Failure;
+use countersign_app::error::AppError;
 use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, LoadEvents, LoadRequest, RecordAnomaly,
     StoreError, Trail,
 };
-use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::audit::anomaly::Anomaly;
 use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::digest::DeploymentKey;
@@ -113,7 +113,7 @@ impl CountOpen for PausingStore {
     }
 }
 
-type Acknowledged = (Command, Actor, Result<Done, Failure>);
+type Acknowledged = (Command, Actor, Result<Done, AppError>);
 type Running = Pin<Box<dyn Future<Output = Acknowledged>>>;
 
 /// Polls one actor at a time, chosen by the seed, from gate to gate. Now and then the deadline
@@ -160,7 +160,7 @@ async fn run_interleaved(
 
 fn actor(name: &str, group: &str) -> Actor {
     let person = PersonId::from_email(&format!("{name}@example.com")).unwrap();
-    Actor::new(person, Kind::Human, Channel::Local, [group])
+    Actor::new(person, PrincipalKind::Human, Channel::Local, [group])
 }
 
 struct World {
@@ -187,7 +187,7 @@ impl World {
             loop {
                 let result = command(&dependencies, id, &wanted, &who, None).await;
                 // Whoever waits for an approval asks again.
-                let waits = matches!(&result, Err(Failure::Refused(Refusal::NotApproved(Status::Pending))));
+                let waits = matches!(&result, Err(AppError::Refused(Refusal::NotApproved(Status::Pending))));
                 if !waits || patience == 0 {
                     return (wanted, who, result);
                 }
@@ -270,7 +270,7 @@ async fn one_seed(world: &World, seed: u64) -> Request {
     assert_eq!(starts == 1, request.execution.is_some(), "seed {seed}");
     for (command, _, result) in &acknowledged {
         if let Err(failure) = result {
-            assert!(matches!(failure, Failure::Refused(_)), "seed {seed}: {command:?}: {failure}");
+            assert!(matches!(failure, AppError::Refused(_)), "seed {seed}: {command:?}: {failure}");
         }
     }
     // Whoever asked for what is still possible got it: nothing is stuck.
@@ -303,7 +303,7 @@ fn seeds(thread: u64) -> Vec<Status> {
         let world = World {
             store: DynamoStore::new(client, inspection::tables()),
             host: ManualHost::default(),
-            policy: countersign_host::policy::bundled().unwrap(),
+            policy: countersign_system::policy::bundled().unwrap(),
         };
         let mut endings = Vec::new();
         for seed in (thread..SEEDS).step_by(usize::try_from(THREADS).unwrap()) {

@@ -4,7 +4,7 @@ use countersign::data_directory::DataDirectory;
 use countersign_app::create::create;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::Outbox as _;
-use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::person::PersonId;
 use countersign_core::timestamp::Timestamp;
@@ -34,18 +34,18 @@ fn with_a_dead_letter(data: &Path) -> String {
         directory.keep_deployment_key().unwrap();
         let dependencies = Dependencies {
             store: DynamoStore::new(client.clone(), inspection::tables()),
-            policy: countersign_host::policy::bundled().unwrap(),
+            policy: countersign_system::policy::bundled().unwrap(),
             deployment_key,
             host: Arc::new(ManualHost::default()),
         };
         let ann = PersonId::from_email("ann@example.com").unwrap();
-        let ann = Actor::new(ann, Kind::Human, Channel::Local, ["developer"]);
+        let ann = Actor::new(ann, PrincipalKind::Human, Channel::Local, ["developer"]);
         let draft = Draft::new("reboot", "production-db-01", &json!({}), "production", "why").unwrap();
         let done = create(&dependencies, &draft, &ann, None).await.unwrap();
         let outbox = DynamoOutbox::new(client, inspection::tables().outbox);
         for shard in outbox.shards() {
             for entry in outbox.undelivered(&shard, Timestamp::LATEST, None).await.unwrap().entries {
-                outbox.bury(&entry.key).await.unwrap();
+                outbox.dead_letter(&entry.key).await.unwrap();
             }
         }
         done.event_id.unwrap().to_string()

@@ -2,12 +2,13 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::ports::{ChangeSet, CommitChange as _, LoadRequest as _};
-use countersign_core::actor::{Actor, Channel, Kind, Owner};
+use countersign_core::actor::{Actor, Channel, Owner, PrincipalKind};
 use countersign_core::audit::{self, AuditEvent};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{
     CommandName, Draft, ExecutionOutcome, MAX_PARAMETERS_BYTES, MAX_RESULT_BYTES,
 };
+use countersign_core::command_context::CommandContext;
 use countersign_core::decide;
 use countersign_core::digest::Digest;
 use countersign_core::idempotency::IdempotencyRecord;
@@ -21,7 +22,6 @@ use countersign_core::request::{
 };
 use countersign_core::rules::{MAX_MATCHED_RULES, MatchedRule};
 use countersign_core::slots::{Groups, Slots};
-use countersign_core::stamp::Stamp;
 use countersign_core::text::{
     CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket,
 };
@@ -95,13 +95,13 @@ fn worst() -> (Request, AuditEvent, Message) {
     draft.ticket = Some(Ticket::parse(&"t".repeat(Ticket::MAX)).unwrap());
     draft.rollback_plan = Some(RollbackPlan::parse(&wide(4000)).unwrap());
     draft.estimated_duration = Some(DurationText::parse(&wide(200)).unwrap());
-    let ann = Actor::new(address(0, 0), Kind::Human, Channel::Local, ["developer"]);
+    let ann = Actor::new(address(0, 0), PrincipalKind::Human, Channel::Local, ["developer"]);
     let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
     let execution_id = ExecutionId::parse("01930000-0000-7000-8000-0000000000ee").unwrap();
-    let stamp = Stamp { now, event_id: event_id(), execution_id };
+    let context = CommandContext { now, event_id: event_id(), execution_id };
     let id = RequestId::parse("01930000-0000-7000-8000-0000000000aa").unwrap();
-    let policy = countersign_host::policy::bundled().unwrap();
-    let event = decide::create(id, draft, &ann, &stamp, &policy, None).unwrap();
+    let policy = countersign_system::policy::bundled().unwrap();
+    let event = decide::create(id, draft, &ann, &context, &policy, None).unwrap();
     let mut request = event.first_state().unwrap();
     assert_eq!(request.justification, Justification::parse(&wide(4000)).unwrap());
 

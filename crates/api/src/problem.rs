@@ -5,10 +5,10 @@
 
 use crate::call::Reply;
 use crate::wire::{FieldError, ProblemBody};
-use countersign_app::failure::Failure;
+use countersign_app::error::AppError;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
-use countersign_core::terms::Unmet;
+use countersign_core::requirements::Violation;
 
 /// The media type of problems.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -354,9 +354,11 @@ impl From<Refusal> for Problem {
                 return Self { cause, ..Self::new(Code::Integrity, refusal.to_string()) };
             }
             Refusal::ApprovalsInsufficient(_) => Code::ApprovalsInsufficient,
-            Refusal::Unmet(unmet) => {
-                let error = |unmet: &Unmet| FieldError::new(&format!("/{}", unmet.field), &unmet.rule);
-                return Self::validation(unmet.iter().map(error).collect());
+            Refusal::Violations(violations) => {
+                let error = |violations: &Violation| {
+                    FieldError::new(&format!("/{}", violations.field), &violations.rule)
+                };
+                return Self::validation(violations.iter().map(error).collect());
             }
             Refusal::DigestMismatch(_) => Code::DigestMismatch,
             Refusal::ExecutionMismatch(_) => Code::ExecutionMismatch,
@@ -375,15 +377,15 @@ impl From<Refusal> for Problem {
     }
 }
 
-impl From<Failure> for Problem {
-    fn from(failure: Failure) -> Self {
+impl From<AppError> for Problem {
+    fn from(failure: AppError) -> Self {
         match failure {
-            Failure::Refused(refusal) => refusal.into(),
-            Failure::TooManyPending { .. } => Self::new(Code::TooManyPending, failure.to_string()),
-            Failure::TooManyApproved { .. } => Self::new(Code::TooManyApproved, failure.to_string()),
-            Failure::MalformedCursor => Self::new(Code::MalformedCursor, failure.to_string()),
-            Failure::Unavailable(cause) => Self::unavailable(cause),
-            Failure::Inconsistent(cause) => Self::internal(cause),
+            AppError::Refused(refusal) => refusal.into(),
+            AppError::TooManyPending { .. } => Self::new(Code::TooManyPending, failure.to_string()),
+            AppError::TooManyApproved { .. } => Self::new(Code::TooManyApproved, failure.to_string()),
+            AppError::MalformedCursor => Self::new(Code::MalformedCursor, failure.to_string()),
+            AppError::Unavailable(cause) => Self::unavailable(cause),
+            AppError::Corrupt(cause) => Self::internal(cause),
         }
     }
 }

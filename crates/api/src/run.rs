@@ -57,7 +57,7 @@ async fn attempt<O: Operation<S>, S: Sync>(
     let fields = Fields::read(call.input, O::ROUTE.body)?;
     // The one door: from here on the caller has one id, whatever address they came with, and whoever
     // may no longer act does not.
-    let actor = dependencies.policy.people().identify(identity?)?;
+    let actor = dependencies.policy.people().resolve(identity?)?;
     O::execute(dependencies, &actor, fields).await
 }
 

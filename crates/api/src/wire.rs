@@ -17,11 +17,11 @@ use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::request::{Decision, Request, Verdict};
+use countersign_core::requirements::Requirements;
 use countersign_core::risk::Cost;
 use countersign_core::rules::MatchedRule;
 use countersign_core::slots::Slots;
 use countersign_core::subject::Subject;
-use countersign_core::terms::Terms;
 use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -156,7 +156,7 @@ pub struct RequestBody {
     pub withdrawals: Vec<WithdrawalBody>,
     /// How many events have happened to it.
     pub version: u64,
-    /// SHA-256 of the policy that set its terms.
+    /// SHA-256 of the policy that set its requirements.
     pub policy_version: String,
     /// The hash of its last audit event.
     pub audit_head: String,
@@ -359,9 +359,9 @@ impl RequestBody {
     /// The request as `actor` may see it at `now`, with what policy demands of it then.
     pub fn of(request: &Request, actor: &Actor, policy: &Policy, now: Timestamp) -> Self {
         let sees_parameters = policy.may(Action::ViewParameters, actor, request, now).is_permitted();
-        let terms = policy.terms_in_force(request);
+        let requirements = policy.requirements_in_force(request);
         let status = request.status_at(now);
-        let counting = Counting::of(request, &terms, policy);
+        let counting = Counting::of(request, &requirements, policy);
         let rejection = request.rejection();
         let execution = request.execution.as_ref();
         let finish = request.finish();
@@ -375,8 +375,8 @@ impl RequestBody {
             parameters_digest: sees_parameters.then(|| request.parameters_digest.to_string()),
             content_digest: sees_parameters.then(|| request.content_digest.to_string()),
             content: sees_parameters.then(|| request.content().to_value()),
-            environment: terms.environment.as_str().to_owned(),
-            risk_level: terms.risk_level.as_str().to_owned(),
+            environment: requirements.environment.as_str().to_owned(),
+            risk_level: requirements.risk_level.as_str().to_owned(),
             requested_by: request.requested_by.to_string(),
             filed_by: text(request.filed_by.as_ref()),
             requested_at: request.requested_at.to_string(),
@@ -387,9 +387,9 @@ impl RequestBody {
             rollback_plan: request.rollback_plan.as_ref().map(|text| text.as_str().to_owned()),
             owner: text(request.owner.as_ref().map(|owner| &owner.person)),
             requester_groups: request.requester_groups.iter().cloned().collect(),
-            approvals_required: terms.approvals_required,
-            slots: slots(&terms.slots),
-            digest_required: terms.digest_required,
+            approvals_required: requirements.approvals_required,
+            slots: slots(&requirements.slots),
+            digest_required: requirements.digest_required,
             rules: rules(&request.rules),
             approvals_received: counting.received,
             approved_by: request.approved_by().map(PersonId::to_string).collect(),
@@ -444,11 +444,11 @@ struct Counting {
 }
 
 impl Counting {
-    fn of(request: &impl Subject, terms: &Terms, policy: &Policy) -> Self {
+    fn of(request: &impl Subject, requirements: &Requirements, policy: &Policy) -> Self {
         if !request.status().is_decidable() {
             return Self { received: request.approvals().count(), discounted: HashMap::new() };
         }
-        let approvals = Approvals::of(request, terms, policy);
+        let approvals = Approvals::of(request, requirements, policy);
         let discounted = approvals.discounted.into_iter();
         Self {
             received: approvals.counting.len(),
@@ -510,19 +510,19 @@ fn comments(request: &Request) -> Vec<CommentBody> {
 impl SummaryBody {
     /// An entry of a list, with the approvals that count under this policy.
     fn of(summary: &RequestSummary, policy: &Policy) -> Self {
-        let terms = policy.terms_in_force(summary);
-        let counting = Counting::of(summary, &terms, policy);
+        let requirements = policy.requirements_in_force(summary);
+        let counting = Counting::of(summary, &requirements, policy);
         Self {
             request_id: summary.id.to_string(),
             status: summary.status.to_string(),
             operation_type: summary.operation_type.to_string(),
             instance_id: summary.instance_id.to_string(),
-            environment: terms.environment.as_str().to_owned(),
-            risk_level: terms.risk_level.as_str().to_owned(),
+            environment: requirements.environment.as_str().to_owned(),
+            risk_level: requirements.risk_level.as_str().to_owned(),
             requested_by: summary.requested_by.to_string(),
             requested_at: summary.requested_at.to_string(),
             estimated_cost: summary.estimated_cost.map(Cost::amount),
-            approvals_required: terms.approvals_required,
+            approvals_required: requirements.approvals_required,
             approvals_received: counting.received,
             approved_by: summary.approvals().map(|decision| decision.person.to_string()).collect(),
             blocked_by: if summary.status.is_decidable() { policy.blocked_by(summary) } else { Vec::new() },

@@ -1,7 +1,7 @@
 //! Every command on an existing request: load, decide, commit, and again if somebody was faster.
 
 use crate::dependencies::Dependencies;
-use crate::failure::Failure;
+use crate::error::AppError;
 use crate::host::Host;
 use crate::integrity;
 use crate::ports::{
@@ -11,13 +11,13 @@ use crate::retry::Attempts;
 use countersign_core::actor::Actor;
 use countersign_core::audit::Finding;
 use countersign_core::command::Command;
+use countersign_core::command_context::CommandContext;
 use countersign_core::decide::{self, Outcome};
 use countersign_core::event::Event;
 use countersign_core::idempotency::Idempotency;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
-use countersign_core::stamp::Stamp;
 
 /// What came of a command.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +42,7 @@ impl<S: LoadRequest + CommitChange + FindEvent + LoadEvents + RecordAnomaly> Com
 /// Carries out a command.
 ///
 /// # Errors
-/// A refusal of the rules, or [`Failure::Unavailable`] when the store fails or others are faster
+/// A refusal of the rules, or [`AppError::Unavailable`] when the store fails or others are faster
 /// for too long. [`Refusal::Integrity`] has been recorded.
 pub async fn command<S: CommandStore>(
     dependencies: &Dependencies<S>,
@@ -50,7 +50,7 @@ pub async fn command<S: CommandStore>(
     command: &Command,
     actor: &Actor,
     idempotency: Option<&Idempotency>,
-) -> Result<Done, Failure> {
+) -> Result<Done, AppError> {
     let result = match attempt(dependencies, id, command, actor, idempotency).await {
         Err(Missed::SoonerDeadline) => {
             // What a caller learns is final, so it is written down first: a policy that sets later
@@ -59,15 +59,15 @@ pub async fn command<S: CommandStore>(
             match attempt(dependencies, id, &Command::Expire, &expiry, None).await {
                 Ok(_) | Err(Missed::SoonerDeadline) => Err(Refusal::Expired.into()),
                 // Decided or ended by another caller meanwhile: their end is the answer.
-                Err(Missed::Failure(Failure::Refused(Refusal::NotDue))) => {
-                    attempt(dependencies, id, command, actor, idempotency).await.map_err(Failure::from)
+                Err(Missed::AppError(AppError::Refused(Refusal::NotDue))) => {
+                    attempt(dependencies, id, command, actor, idempotency).await.map_err(AppError::from)
                 }
-                Err(Missed::Failure(failure)) => Err(failure),
+                Err(Missed::AppError(failure)) => Err(failure),
             }
         }
-        result => result.map_err(Failure::from),
+        result => result.map_err(AppError::from),
     };
-    if let Err(Failure::Refused(Refusal::Integrity(finding))) = &result {
+    if let Err(AppError::Refused(Refusal::Integrity(finding))) = &result {
         integrity::record(dependencies, id, actor, finding).await;
     }
     result
@@ -78,33 +78,33 @@ enum Missed {
     /// The request has missed a deadline that is sooner than the one on record.
     SoonerDeadline,
     /// Anything else.
-    Failure(Failure),
+    AppError(AppError),
 }
 
-impl From<Missed> for Failure {
+impl From<Missed> for AppError {
     fn from(missed: Missed) -> Self {
         match missed {
             Missed::SoonerDeadline => Refusal::Expired.into(),
-            Missed::Failure(failure) => failure,
+            Missed::AppError(failure) => failure,
         }
     }
 }
 
-impl From<Failure> for Missed {
-    fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
+impl From<AppError> for Missed {
+    fn from(failure: AppError) -> Self {
+        Self::AppError(failure)
     }
 }
 
 impl From<Refusal> for Missed {
     fn from(refusal: Refusal) -> Self {
-        Self::Failure(refusal.into())
+        Self::AppError(refusal.into())
     }
 }
 
 impl From<StoreError> for Missed {
     fn from(error: StoreError) -> Self {
-        Self::Failure(error.into())
+        Self::AppError(error.into())
     }
 }
 
@@ -117,7 +117,7 @@ async fn attempt<S: CommandStore>(
 ) -> Result<Done, Missed> {
     let host = dependencies.host.as_ref();
     // One event id for all attempts: whichever of them commits, it is this event.
-    let fresh = host.stamp();
+    let fresh = host.command_context();
     let mut attempts = Attempts::begin(host);
     let mut attempted: Option<Box<Event>> = None;
     let mut disagreed: Option<u64> = None;
@@ -132,13 +132,13 @@ async fn attempt<S: CommandStore>(
                     let is_visible = decide::is_visible(&request, command, actor, host.now(), policy);
                     return Err(if is_visible { refusal } else { Refusal::NotVisible }.into());
                 }
-                let stamp = Stamp { now: host.now(), ..fresh };
+                let context = CommandContext { now: host.now(), ..fresh };
                 let decided =
-                    decide::decide(&request, command, actor, &stamp, &dependencies.policy, idempotency);
+                    decide::decide(&request, command, actor, &context, &dependencies.policy, idempotency);
                 let event = match decided {
-                    Ok(Outcome::Replayed) => return Ok(Done { request: *request, event_id: None }),
+                    Ok(Outcome::AlreadyApplied) => return Ok(Done { request: *request, event_id: None }),
                     Ok(Outcome::Event(event)) => event,
-                    Err(Refusal::Expired) if request.status_at(stamp.now) != Status::Expired => {
+                    Err(Refusal::Expired) if request.status_at(context.now) != Status::Expired => {
                         return Err(Missed::SoonerDeadline);
                     }
                     Err(refusal) => return Err(refusal.into()),
@@ -171,7 +171,7 @@ async fn attempt<S: CommandStore>(
                             error.to_string()
                         }
                         Err(CommitError::Store(
-                            error @ (StoreError::Inconsistent(_) | StoreError::Damaged(_)),
+                            error @ (StoreError::Corrupt(_) | StoreError::Damaged(_)),
                         )) => return Err(error.into()),
                         Err(error @ CommitError::Store(_)) => {
                             attempted = Some(event);
@@ -180,14 +180,14 @@ async fn attempt<S: CommandStore>(
                     },
                 }
             }
-            Err(Failure::Unavailable(reason)) => reason,
+            Err(AppError::Unavailable(reason)) => reason,
             Err(failure) => return Err(failure.into()),
         };
         if !attempts.again().await {
             // The last attempt may have committed and only its answer was lost.
             return match read(&dependencies.store, id, attempted.as_deref()).await {
                 Ok(Read::OwnEventCommitted(request, event)) => Ok(done(host, *request, event)),
-                Ok(Read::Current(_)) | Err(_) => Err(Failure::Unavailable(failure).into()),
+                Ok(Read::Current(_)) | Err(_) => Err(AppError::Unavailable(failure).into()),
             };
         }
     }
@@ -225,7 +225,7 @@ async fn check_trail<S: LoadEvents>(store: &S, request: &Request) -> Result<(), 
 }
 
 fn done(host: &dyn Host, request: Request, event: &Event) -> Done {
-    host.committed(event, &request);
+    host.on_commit(event, &request);
     Done { request, event_id: Some(event.id) }
 }
 
@@ -242,7 +242,7 @@ async fn read<'a, S: LoadRequest + FindEvent>(
     store: &S,
     id: RequestId,
     attempted: Option<&'a Event>,
-) -> Result<Read<'a>, Failure> {
+) -> Result<Read<'a>, AppError> {
     let request = Box::new(store.load(id).await?.ok_or(Refusal::NotVisible)?);
     let Some(event) = attempted.filter(|event| request.version >= event.sequence) else {
         return Ok(Read::Current(request));
@@ -255,7 +255,7 @@ async fn read<'a, S: LoadRequest + FindEvent>(
         Some(committed) if committed == event.id => Ok(Read::OwnEventCommitted(request, event)),
         Some(_) => Ok(Read::Current(request)),
         // A transaction's items need not become visible together.
-        None => Err(Failure::Unavailable(NOT_VISIBLE_YET.to_owned())),
+        None => Err(AppError::Unavailable(NOT_VISIBLE_YET.to_owned())),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::command::Done;
 use crate::command::NOT_VISIBLE_YET;
 use crate::dependencies::Dependencies;
-use crate::failure::Failure;
+use crate::error::AppError;
 use crate::host::Host;
 use crate::integrity::{self, check_seal};
 use crate::ports::{
@@ -14,6 +14,7 @@ use crate::retry::Attempts;
 use countersign_core::actor::Actor;
 use countersign_core::audit::Finding;
 use countersign_core::command::{CommandName, Draft};
+use countersign_core::command_context::CommandContext;
 use countersign_core::decide;
 use countersign_core::event::Event;
 use countersign_core::idempotency::{self, Idempotency, Seen};
@@ -21,8 +22,7 @@ use countersign_core::ids::{EventId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
-use countersign_core::stamp::Stamp;
-use countersign_core::terms::Terms;
+use countersign_core::requirements::Requirements;
 use countersign_core::timestamp::Timestamp;
 
 /// Makes a request.
@@ -32,13 +32,13 @@ use countersign_core::timestamp::Timestamp;
 /// has been joined to another since.
 ///
 /// # Errors
-/// A refusal of the rules, [`Failure::TooManyPending`], [`Failure::TooManyApproved`], or [`Failure::Unavailable`].
+/// A refusal of the rules, [`AppError::TooManyPending`], [`AppError::TooManyApproved`], or [`AppError::Unavailable`].
 pub async fn create<S>(
     dependencies: &Dependencies<S>,
     draft: &Draft,
     actor: &Actor,
     idempotency: Option<&Idempotency>,
-) -> Result<Done, Failure>
+) -> Result<Done, AppError>
 where
     S: LoadRequest + CommitChange + FindEvent + LoadEvents + CountOpen + RecordAnomaly,
 {
@@ -47,7 +47,7 @@ where
         None => dependencies.host.request_id(),
     };
     let host = dependencies.host.as_ref();
-    let fresh = host.stamp();
+    let fresh = host.command_context();
     let found = Existing { id, own_event: fresh.event_id, actor, idempotency };
     let mut attempts = Attempts::begin(host);
     let mut attempted = None;
@@ -55,50 +55,50 @@ where
         let tried = match found.by_another_address(dependencies).await {
             Ok(None) => attempt(dependencies, id, draft, actor, fresh, idempotency, &mut attempted).await,
             Ok(Some(done)) => return Ok(done),
-            Err(Failure::Unavailable(reason)) => Err(Attempt::Again(reason)),
+            Err(AppError::Unavailable(reason)) => Err(Attempt::Again(reason)),
             Err(failure) => return Err(failure),
         };
         let failure = match tried {
-            Ok(done) => return Ok(heard(host, done, attempted.as_ref())),
+            Ok(done) => return Ok(on_commit(host, done, attempted.as_ref())),
             Err(Attempt::Final(failure)) => {
                 // A retry is answered like its first, even where a new request would be refused.
                 return match (idempotency, found.look(dependencies).await) {
-                    (Some(_), Ok(Some(done))) => Ok(heard(host, done, attempted.as_ref())),
-                    (Some(_), Err(conflict @ Failure::Refused(_))) => Err(conflict),
+                    (Some(_), Ok(Some(done))) => Ok(on_commit(host, done, attempted.as_ref())),
+                    (Some(_), Err(conflict @ AppError::Refused(_))) => Err(conflict),
                     (Some(_) | None, _) => Err(failure),
                 };
             }
             Err(Attempt::Again(reason)) => reason,
         };
         match found.look(dependencies).await {
-            Ok(Some(done)) => return Ok(heard(host, done, attempted.as_ref())),
-            Ok(None) | Err(Failure::Unavailable(_)) => {}
+            Ok(Some(done)) => return Ok(on_commit(host, done, attempted.as_ref())),
+            Ok(None) | Err(AppError::Unavailable(_)) => {}
             Err(failure) => return Err(failure),
         }
         if !attempts.again().await {
-            return Err(found.damage(dependencies).await.unwrap_or(Failure::Unavailable(failure)));
+            return Err(found.damage(dependencies).await.unwrap_or(AppError::Unavailable(failure)));
         }
     }
 }
 
 /// Lets the host hear of a creation, unless it was a retry of one.
-fn heard(host: &dyn Host, done: Done, attempted: Option<&Event>) -> Done {
+fn on_commit(host: &dyn Host, done: Done, attempted: Option<&Event>) -> Done {
     if let Some(event) = attempted.filter(|_| !done.is_replay()) {
-        host.committed(event, &done.request);
+        host.on_commit(event, &done.request);
     }
     done
 }
 
 enum Attempt {
     Again(String),
-    Final(Failure),
+    Final(AppError),
 }
 
 impl From<StoreError> for Attempt {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(reason) => Self::Again(reason),
-            StoreError::Inconsistent(_) | StoreError::Damaged(_) | StoreError::MalformedCursor => {
+            StoreError::Corrupt(_) | StoreError::Damaged(_) | StoreError::MalformedCursor => {
                 Self::Final(error.into())
             }
         }
@@ -110,19 +110,19 @@ async fn attempt<S: CommitChange + CountOpen>(
     id: RequestId,
     draft: &Draft,
     actor: &Actor,
-    fresh: Stamp,
+    fresh: CommandContext,
     idempotency: Option<&Idempotency>,
     attempted: &mut Option<Event>,
 ) -> Result<Done, Attempt> {
-    let stamp = Stamp { now: dependencies.host.now(), ..fresh };
-    let event = decide::create(id, draft.clone(), actor, &stamp, &dependencies.policy, idempotency)
+    let context = CommandContext { now: dependencies.host.now(), ..fresh };
+    let event = decide::create(id, draft.clone(), actor, &context, &dependencies.policy, idempotency)
         .map_err(|refusal| Attempt::Final(refusal.into()))?;
-    let terms = decide::assess(draft, actor, &dependencies.policy).terms;
-    if let Some(failure) = one_too_many(dependencies, actor, &terms, event.status, stamp.now).await? {
+    let requirements = decide::assess(draft, actor, &dependencies.policy).requirements;
+    if let Some(failure) = one_too_many(dependencies, actor, &requirements, event.status, context.now).await?
+    {
         return Err(Attempt::Final(failure));
     }
-    let first =
-        event.first_state().map_err(|error| Attempt::Final(Failure::Inconsistent(error.to_string())))?;
+    let first = event.first_state().map_err(|error| Attempt::Final(AppError::Corrupt(error.to_string())))?;
     let recorded = Recorded::of(&event, first, &dependencies.deployment_key);
     let event_id = Some(attempted.insert(event).id);
     match dependencies.store.commit(recorded.change_set(None, actor)).await {
@@ -138,12 +138,13 @@ async fn attempt<S: CommitChange + CountOpen>(
 pub(crate) async fn one_too_many<S: CountOpen>(
     dependencies: &Dependencies<S>,
     actor: &Actor,
-    terms: &Terms,
+    requirements: &Requirements,
     status: Status,
     now: Timestamp,
-) -> Result<Option<Failure>, StoreError> {
+) -> Result<Option<AppError>, StoreError> {
     let is_pending = status == Status::Pending;
-    let limit = usize::from(if is_pending { terms.pending_limit } else { terms.approved_limit });
+    let limit =
+        usize::from(if is_pending { requirements.pending_limit } else { requirements.approved_limit });
     let mut count = 0;
     let is_theirs = |address: &&PersonId| dependencies.policy.is_maker(actor, address);
     for address in actor.addresses.iter().filter(is_theirs) {
@@ -152,8 +153,8 @@ pub(crate) async fn one_too_many<S: CountOpen>(
         }
     }
     Ok((count >= limit).then_some(match is_pending {
-        true => Failure::TooManyPending { limit },
-        false => Failure::TooManyApproved { limit },
+        true => AppError::TooManyPending { limit },
+        false => AppError::TooManyApproved { limit },
     }))
 }
 
@@ -171,7 +172,7 @@ impl Existing<'_> {
     async fn by_another_address<S: LoadRequest + FindEvent + RecordAnomaly>(
         &self,
         dependencies: &Dependencies<S>,
-    ) -> Result<Option<Done>, Failure> {
+    ) -> Result<Option<Done>, AppError> {
         let Some(idempotency) = self.idempotency else { return Ok(None) };
         let others = self.actor.addresses.iter().filter(|address| {
             **address != self.actor.person && dependencies.policy.is_maker(self.actor, address)
@@ -190,9 +191,9 @@ impl Existing<'_> {
     async fn look<S: LoadRequest + FindEvent + RecordAnomaly>(
         &self,
         dependencies: &Dependencies<S>,
-    ) -> Result<Option<Done>, Failure> {
+    ) -> Result<Option<Done>, AppError> {
         let seen = self.load(dependencies).await;
-        if let Err(Failure::Refused(Refusal::Integrity(finding))) = &seen {
+        if let Err(AppError::Refused(Refusal::Integrity(finding))) = &seen {
             integrity::record(dependencies, self.id, self.actor, finding).await;
         }
         seen
@@ -203,7 +204,7 @@ impl Existing<'_> {
     async fn damage<S: LoadRequest + LoadEvents + RecordAnomaly>(
         &self,
         dependencies: &Dependencies<S>,
-    ) -> Option<Failure> {
+    ) -> Option<AppError> {
         let request = dependencies.store.load(self.id).await.ok()?;
         let trail = dependencies.store.load_events(self.id).await.ok()?;
         let finding = match request {
@@ -218,7 +219,7 @@ impl Existing<'_> {
     async fn load<S: LoadRequest + FindEvent>(
         &self,
         dependencies: &Dependencies<S>,
-    ) -> Result<Option<Done>, Failure> {
+    ) -> Result<Option<Done>, AppError> {
         let Some(request) = dependencies.store.load(self.id).await? else { return Ok(None) };
         check_seal(&request, &dependencies.deployment_key)?;
         let first_event = match request.version {
@@ -230,7 +231,7 @@ impl Existing<'_> {
                 return Ok(Some(Done { request, event_id: Some(self.own_event) }));
             }
             Some(_) => {}
-            None => return Err(Failure::Unavailable(NOT_VISIBLE_YET.to_owned())),
+            None => return Err(AppError::Unavailable(NOT_VISIBLE_YET.to_owned())),
         }
         let records = &request.idempotency;
         let is_sender = |person: &PersonId| dependencies.policy.is_maker(self.actor, person);

@@ -2,9 +2,9 @@
 //!
 //! A position names a request, perhaps one that the caller must not see, and tells how the store reads a
 //! list. A cursor is the position under a key of the deployment. It opens for its list and its caller
-//! alone; anything else, however it came about, is [`Failure::MalformedCursor`].
+//! alone; anything else, however it came about, is [`AppError::MalformedCursor`].
 
-use crate::failure::Failure;
+use crate::error::AppError;
 use crate::ports::ListQuery;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -35,7 +35,7 @@ impl Cursors {
             operation_types,
             risk_levels,
             environments,
-            undecided_by,
+            awaiting_decision_by,
             from,
             to,
             limit: _,
@@ -45,22 +45,22 @@ impl Cursors {
         } = query;
         let belongs_to = format!(
             "{:?} {statuses:?} {requested_by:?} {instance_id:?} {operation_types:?} {risk_levels:?} \
-             {environments:?} {undecided_by:?} {from:?} {to:?}",
+             {environments:?} {awaiting_decision_by:?} {from:?} {to:?}",
             actor.person
         );
         Self { key: SealingKey::derived(key, PURPOSE), belongs_to }
     }
 
     /// The position in a cursor.
-    pub(crate) fn open(&self, cursor: &str) -> Result<String, Failure> {
+    pub(crate) fn open(&self, cursor: &str) -> Result<String, AppError> {
         let sealed = (cursor.len() <= MAX_LENGTH).then(|| URL_SAFE_NO_PAD.decode(cursor).ok()).flatten();
-        sealed.and_then(|sealed| self.key.open(&self.belongs_to, &sealed)).ok_or(Failure::MalformedCursor)
+        sealed.and_then(|sealed| self.key.open(&self.belongs_to, &sealed)).ok_or(AppError::MalformedCursor)
     }
 
     /// The cursor of a position.
-    pub(crate) fn seal(&self, position: &str) -> Result<String, Failure> {
+    pub(crate) fn seal(&self, position: &str) -> Result<String, AppError> {
         let sealed = self.key.seal(&self.belongs_to, position);
-        let sealed = sealed.ok_or_else(|| Failure::Inconsistent("a cursor cannot be sealed".to_owned()))?;
+        let sealed = sealed.ok_or_else(|| AppError::Corrupt("a cursor cannot be sealed".to_owned()))?;
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 }
@@ -68,7 +68,7 @@ impl Cursors {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use countersign_core::actor::{Channel, Kind};
+    use countersign_core::actor::{Channel, PrincipalKind};
     use countersign_core::person::PersonId;
     use countersign_core::request::Status;
     use countersign_core::timestamp::Timestamp;
@@ -82,7 +82,7 @@ mod tests {
             operation_types: BTreeSet::new(),
             risk_levels: BTreeSet::new(),
             environments: BTreeSet::new(),
-            undecided_by: BTreeSet::new(),
+            awaiting_decision_by: BTreeSet::new(),
             from: None,
             to: None,
             limit: 50,
@@ -94,7 +94,7 @@ mod tests {
 
     fn cursors(query: &ListQuery, email: &str) -> Cursors {
         let person = PersonId::from_email(email).unwrap();
-        let actor = Actor::new(person, Kind::Human, Channel::Local, ["developer"]);
+        let actor = Actor::new(person, PrincipalKind::Human, Channel::Local, ["developer"]);
         Cursors::of(query, &actor, &DeploymentKey::new([1; 32]))
     }
 
@@ -104,7 +104,7 @@ mod tests {
         let ann = cursors(&query(), "ann@example.com");
         let cursor = ann.seal("a position").unwrap();
         assert_eq!(ann.open(&cursor).as_deref(), Ok("a position"));
-        assert_eq!(cursors(&query(), "bob@example.com").open(&cursor), Err(Failure::MalformedCursor));
+        assert_eq!(cursors(&query(), "bob@example.com").open(&cursor), Err(AppError::MalformedCursor));
         for other in [
             ListQuery { statuses: vec![Status::Approved], ..query() },
             ListQuery { statuses: vec![Status::Pending, Status::Approved], ..query() },
@@ -112,7 +112,7 @@ mod tests {
             ListQuery { to: Some(Timestamp::EARLIEST), ..query() },
             ListQuery { risk_levels: [countersign_core::risk::RiskLevel::High].into(), ..query() },
         ] {
-            assert_eq!(cursors(&other, "ann@example.com").open(&cursor), Err(Failure::MalformedCursor));
+            assert_eq!(cursors(&other, "ann@example.com").open(&cursor), Err(AppError::MalformedCursor));
         }
         let later = ListQuery { limit: 1, now: Timestamp::LATEST, ..query() };
         assert_eq!(cursors(&later, "ann@example.com").open(&cursor).as_deref(), Ok("a position"));
@@ -126,15 +126,15 @@ mod tests {
             for other in ['A', 'b', '7', '_', '=', ' '].into_iter().filter(|other| *other != letter) {
                 let mut forged = cursor.clone();
                 forged.replace_range(place..=place, &other.to_string());
-                assert_eq!(ann.open(&forged), Err(Failure::MalformedCursor), "{forged}");
+                assert_eq!(ann.open(&forged), Err(AppError::MalformedCursor), "{forged}");
             }
             let cut: String = cursor.chars().take(place).collect();
-            assert_eq!(ann.open(&cut), Err(Failure::MalformedCursor));
+            assert_eq!(ann.open(&cut), Err(AppError::MalformedCursor));
         }
         for junk in
             [format!("{cursor}A"), format!("{cursor}="), format!("{cursor}{cursor}"), "A".repeat(5000)]
         {
-            assert_eq!(ann.open(&junk), Err(Failure::MalformedCursor), "{junk}");
+            assert_eq!(ann.open(&junk), Err(AppError::MalformedCursor), "{junk}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Delivering what is committed: every event at least once, or visibly dead.
 
-use crate::failure::Failure;
+use crate::error::AppError;
 use crate::host::Host;
 use crate::ports::{Outbox, OutboxEntry, OutboxKey, Publish, PublishError, StoreError};
 use countersign_core::digest::DeploymentKey;
@@ -32,7 +32,7 @@ pub struct DeliveryReport {
 /// a dead letter at once, too.
 ///
 /// # Errors
-/// [`Failure::Unavailable`] when the outbox cannot be read or written.
+/// [`AppError::Unavailable`] when the outbox cannot be read or written.
 pub async fn deliver<S: Outbox, P: Publish>(
     outbox: &S,
     publisher: &P,
@@ -40,7 +40,7 @@ pub async fn deliver<S: Outbox, P: Publish>(
     host: &dyn Host,
     before: Timestamp,
     budget: Duration,
-) -> Result<DeliveryReport, Failure> {
+) -> Result<DeliveryReport, AppError> {
     let began = host.elapsed();
     let mut pass = Pass::begin(outbox, publisher, key);
     // Another shard is the first in each minute: one whose entries take all the time starves no other
@@ -118,11 +118,11 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
         let OutboxEntry { key, attempts, notice, .. } = entry;
         let notice = match notice {
             Ok(notice) => notice,
-            Err(unreadable) => return self.bury(&key, attempts + 1, &unreadable).await,
+            Err(unreadable) => return self.dead_letter(&key, attempts + 1, &unreadable).await,
         };
         if !is_ours {
             return self
-                .bury(&key, attempts + 1, "its seal does not fit: this deployment did not write it")
+                .dead_letter(&key, attempts + 1, "its seal does not fit: this deployment did not write it")
                 .await;
         }
         match self.publisher.publish(&notice).await {
@@ -145,7 +145,7 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
     async fn count(&mut self, key: &OutboxKey, attempts: u32, error: &str) -> Result<bool, StoreError> {
         let attempts = attempts + 1;
         if attempts >= MAX_ATTEMPTS {
-            return self.bury(key, attempts, error).await;
+            return self.dead_letter(key, attempts, error).await;
         }
         tracing::warn!(event_id = %key.event_id, attempts, is_dead = false, error, "delivery failed");
         self.outbox.count_failure(key).await?;
@@ -153,9 +153,9 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
         Ok(false)
     }
 
-    async fn bury(&mut self, key: &OutboxKey, attempts: u32, error: &str) -> Result<bool, StoreError> {
+    async fn dead_letter(&mut self, key: &OutboxKey, attempts: u32, error: &str) -> Result<bool, StoreError> {
         tracing::warn!(event_id = %key.event_id, attempts, is_dead = true, error, "delivery failed");
-        self.outbox.bury(key).await?;
+        self.outbox.dead_letter(key).await?;
         self.report.buried += 1;
         Ok(true)
     }

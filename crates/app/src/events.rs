@@ -1,11 +1,11 @@
 //! Reading a request's audit trail.
 
 use crate::dependencies::Dependencies;
-use crate::failure::Failure;
+use crate::error::AppError;
 use crate::get::get;
 use crate::integrity;
 use crate::ports::{LoadEvents, LoadRequest, Trail};
-use countersign_core::access::{Action, Answer};
+use countersign_core::access::{AccessDecision, Action};
 use countersign_core::actor::Actor;
 use countersign_core::audit::Finding;
 use countersign_core::ids::RequestId;
@@ -30,11 +30,11 @@ pub async fn events<S: LoadRequest + LoadEvents>(
     dependencies: &Dependencies<S>,
     id: RequestId,
     actor: &Actor,
-) -> Result<CheckedTrail, Failure> {
+) -> Result<CheckedTrail, AppError> {
     let mut found_before: Option<(u64, Finding)> = None;
     loop {
         let request = get(dependencies, id, actor).await?;
-        if let Answer::Denied(reasons) =
+        if let AccessDecision::Denied(reasons) =
             dependencies.policy.may(Action::Audit, actor, &request, dependencies.host.now())
         {
             return Err(Refusal::NotPermitted(reasons).into());

@@ -6,7 +6,7 @@
 use crate::command::{CommandStore, command};
 use crate::damage;
 use crate::dependencies::Dependencies;
-use crate::failure::Failure;
+use crate::error::AppError;
 use crate::ports::FindDue;
 use countersign_core::actor::{Actor, Channel};
 use countersign_core::command::Command;
@@ -46,13 +46,13 @@ pub const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
 /// far as the answers of the store tell the time.
 ///
 /// # Errors
-/// [`Failure::Unavailable`] when what is due cannot be read, and [`Refusal::ClockSkew`].
+/// [`AppError::Unavailable`] when what is due cannot be read, and [`Refusal::ClockSkew`].
 pub async fn expire<S>(
     dependencies: &Dependencies<S>,
     channel: Channel,
     since: Timestamp,
     budget: Duration,
-) -> Result<ExpiryReport, Failure>
+) -> Result<ExpiryReport, AppError>
 where
     S: CommandStore + FindDue,
 {
@@ -79,12 +79,12 @@ where
                 }
                 match command(dependencies, id, &Command::Expire, &actor, None).await {
                     Ok(_) => report.expired += 1,
-                    Err(failure @ Failure::Refused(Refusal::Integrity(_) | Refusal::ClockSkew)) => {
+                    Err(failure @ AppError::Refused(Refusal::Integrity(_) | Refusal::ClockSkew)) => {
                         tracing::warn!(request_id = %id, error = %failure, "expiry failed");
                         report.failed += 1;
                     }
                     // Decided or expired by another caller since the index was read.
-                    Err(Failure::Refused(_)) => {}
+                    Err(AppError::Refused(_)) => {}
                     Err(failure) => {
                         tracing::warn!(request_id = %id, error = %failure, "expiry failed");
                         report.failed += 1;

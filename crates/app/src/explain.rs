@@ -1,7 +1,7 @@
 //! Explaining a request.
 
 use crate::dependencies::Dependencies;
-use crate::failure::Failure;
+use crate::error::AppError;
 use crate::get::get;
 use crate::ports::LoadRequest;
 use countersign_core::actor::Actor;
@@ -18,9 +18,9 @@ pub async fn explain<S: LoadRequest, T>(
     id: RequestId,
     actor: &Actor,
     show: impl FnOnce(&Request, &Explanation<'_>) -> T,
-) -> Result<T, Failure> {
+) -> Result<T, AppError> {
     let request = get(dependencies, id, actor).await?;
-    let stamp = dependencies.host.stamp();
-    let explanation = explain::explain(&request, actor, &stamp, &dependencies.policy);
+    let context = dependencies.host.command_context();
+    let explanation = explain::explain(&request, actor, &context, &dependencies.policy);
     Ok(show(&request, &explanation))
 }

@@ -1,7 +1,7 @@
 //! Reading one request.
 
 use crate::dependencies::Dependencies;
-use crate::failure::Failure;
+use crate::error::AppError;
 use crate::ports::{LoadRequest, StoreError};
 use countersign_core::access::Action;
 use countersign_core::actor::Actor;
@@ -17,7 +17,7 @@ pub async fn get<S: LoadRequest>(
     dependencies: &Dependencies<S>,
     id: RequestId,
     actor: &Actor,
-) -> Result<Request, Failure> {
+) -> Result<Request, AppError> {
     let loaded = dependencies.store.load(id).await;
     if let Err(StoreError::Damaged(_)) = &loaded {
         dependencies.host.damaged(id);

@@ -1,9 +1,9 @@
 //! What the shell lends to the use cases: time, fresh ids, a pause, and an ear for what happened.
 
+use countersign_core::command_context::CommandContext;
 use countersign_core::event::Event;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::request::Request;
-use countersign_core::stamp::Stamp;
 use countersign_core::timestamp::Timestamp;
 use std::fmt;
 use std::future::Future;
@@ -28,14 +28,14 @@ pub trait Host: Send + Sync + fmt::Debug {
     fn request_id(&self) -> RequestId;
 
     /// The time and fresh ids for one command.
-    fn stamp(&self) -> Stamp;
+    fn command_context(&self) -> CommandContext;
 
     /// Waits for a random time of at most `at_most`, so that those who collided come back apart.
     fn pause(&self, at_most: Duration) -> BoxFuture<'_, ()>;
 
     /// Hears of an event once it is committed, and of the request as the event left it. For
     /// metrics: nothing may depend on it, and after a crash an event may go unheard.
-    fn committed(&self, _event: &Event, _after: &Request) {}
+    fn on_commit(&self, _event: &Event, _after: &Request) {}
 
     /// Hears of a request that is not what its events have made it, each time that is met. For
     /// metrics.

@@ -20,7 +20,7 @@ pub mod verify;
 mod cursor;
 pub mod damage;
 pub mod dependencies;
-pub mod failure;
+pub mod error;
 pub mod host;
 pub mod integrity;
 pub mod ports;

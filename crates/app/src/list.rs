@@ -3,9 +3,9 @@
 use crate::cursor::Cursors;
 use crate::damage;
 use crate::dependencies::Dependencies;
-use crate::failure::Failure;
+use crate::error::AppError;
 use crate::ports::{ListQuery, ListRequests, RequestSummary};
-use countersign_core::access::{Action, Answer};
+use countersign_core::access::{AccessDecision, Action};
 use countersign_core::actor::Actor;
 use countersign_core::policy::Policy;
 use countersign_core::refusal::Refusal;
@@ -32,19 +32,19 @@ pub struct Listed {
 /// names.
 ///
 /// # Errors
-/// [`Failure::MalformedCursor`] before anything else; [`Refusal::NotPermitted`] for an actor who may see
+/// [`AppError::MalformedCursor`] before anything else; [`Refusal::NotPermitted`] for an actor who may see
 /// no list.
 pub async fn list<S: ListRequests>(
     dependencies: &Dependencies<S>,
     mut query: ListQuery,
     cursor: Option<&str>,
     actor: &Actor,
-) -> Result<Listed, Failure> {
+) -> Result<Listed, AppError> {
     let policy = &dependencies.policy;
     let cursors = Cursors::of(&query, actor, &dependencies.deployment_key);
     query.after = cursor.map(|cursor| cursors.open(cursor)).transpose()?;
     if !policy.may_list(actor, false, query.now).is_permitted() {
-        if let Answer::Denied(reasons) = policy.may_list(actor, true, query.now) {
+        if let AccessDecision::Denied(reasons) = policy.may_list(actor, true, query.now) {
             return Err(Refusal::NotPermitted(reasons).into());
         }
         if query.requested_by.is_empty() {

@@ -12,11 +12,11 @@ use countersign_core::ids::{EventId, RequestId};
 use countersign_core::notification::{self, Message, Notice, Notification};
 use countersign_core::person::PersonId;
 use countersign_core::request::{Decision, Request, Status};
+use countersign_core::requirements::Requirements;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::rules::{MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT};
 use countersign_core::slots::{Groups, Slots};
 use countersign_core::subject::Subject;
-use countersign_core::terms::Terms;
 use countersign_core::text::{Identifier, InstanceId};
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ pub enum StoreError {
     Unavailable(String),
     /// A call is refused as invalid, or answered by what no answer can be.
     #[error("{0}")]
-    Inconsistent(String),
+    Corrupt(String),
     /// A stored item cannot be read, or contradicts itself: something else than this program has
     /// written it.
     #[error("{0}")]
@@ -168,7 +168,7 @@ pub struct ListQuery {
     /// Leave out what whoever has these addresses made, what was filed for them, what an agent or a
     /// service of theirs made, and what they have approved, as far as it is written on the request;
     /// nothing is left out for none. For lists of an open status.
-    pub undecided_by: BTreeSet<PersonId>,
+    pub awaiting_decision_by: BTreeSet<PersonId>,
     /// Not before: the time it closed for a closed status, else the time it was made.
     pub from: Option<Timestamp>,
     /// Not after; of the same time as `from`.
@@ -289,8 +289,8 @@ impl Subject for RequestSummary {
     }
 
     /// As far as an entry holds them: which approvals count depends on no others.
-    fn terms(&self) -> Terms {
-        Terms {
+    fn requirements(&self) -> Requirements {
+        Requirements {
             risk_level: self.risk_level,
             environment: self.environment,
             approvals_required: self.approvals_required,
@@ -412,7 +412,7 @@ pub trait Outbox: Send + Sync {
     fn count_failure(&self, key: &OutboxKey) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Moves an entry to the dead letters. Nothing happens if it is gone already.
-    fn bury(&self, key: &OutboxKey) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn dead_letter(&self, key: &OutboxKey) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// A page of the dead letters, the oldest first, from after `after`.
     fn dead(&self, after: Option<&OutboxKey>) -> impl Future<Output = Result<OutboxPage, StoreError>> + Send;

@@ -3,7 +3,7 @@
 
 use crate::create::one_too_many;
 use crate::dependencies::Dependencies;
-use crate::failure::Failure;
+use crate::error::AppError;
 use crate::ports::CountOpen;
 use countersign_core::access::Target;
 use countersign_core::actor::Actor;
@@ -22,7 +22,7 @@ pub struct Simulation {
     /// What policy would demand of it.
     pub assessment: Assessment,
     /// Everything that speaks against it; nothing if it could be made.
-    pub objections: Vec<Failure>,
+    pub refusals: Vec<AppError>,
     /// Whether people could be found to approve it.
     pub satisfiable: bool,
 }
@@ -30,28 +30,28 @@ pub struct Simulation {
 /// Simulates the creation of a request.
 ///
 /// # Errors
-/// [`Failure::Unavailable`] when the open requests cannot be counted.
+/// [`AppError::Unavailable`] when the open requests cannot be counted.
 pub async fn simulate<S: CountOpen>(
     dependencies: &Dependencies<S>,
     draft: &Draft,
     actor: &Actor,
-) -> Result<Simulation, Failure> {
+) -> Result<Simulation, AppError> {
     let policy = &dependencies.policy;
     let now = dependencies.host.now();
     let assessment = decide::assess(draft, actor, policy);
-    let terms = &assessment.terms;
-    let refusals = decide::objections(draft, actor, now, policy, &assessment);
-    let mut objections: Vec<Failure> = refusals.into_iter().map(Failure::from).collect();
-    let status = if terms.approvals_required > 0 { Status::Pending } else { Status::Approved };
-    objections.extend(one_too_many(dependencies, actor, terms, status, now).await?);
+    let requirements = &assessment.requirements;
+    let refusals = decide::refusals(draft, actor, now, policy, &assessment);
+    let mut refusals: Vec<AppError> = refusals.into_iter().map(AppError::from).collect();
+    let status = if requirements.approvals_required > 0 { Status::Pending } else { Status::Approved };
+    refusals.extend(one_too_many(dependencies, actor, requirements, status, now).await?);
     let target = Target {
         operation_type: draft.operation_type.as_str(),
         instance_id: draft.instance_id.as_str(),
-        environment: terms.environment,
-        risk_level: terms.risk_level,
+        environment: requirements.environment,
+        risk_level: requirements.risk_level,
         estimated_cost: draft.estimated_cost,
         requested_by: &actor.person,
     };
-    let satisfiable = explain::could_be_satisfied(terms, &target, actor, now, policy);
-    Ok(Simulation { now, assessment, objections, satisfiable })
+    let satisfiable = explain::could_be_satisfied(requirements, &target, actor, now, policy);
+    Ok(Simulation { now, assessment, refusals, satisfiable })
 }

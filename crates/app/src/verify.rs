@@ -1,7 +1,7 @@
 //! Holding a whole store against itself: requests against their seals and trails, messages against the
 //! events that they tell of, and the store against what was published from it.
 
-use crate::failure::Failure;
+use crate::error::AppError;
 use crate::host::Host;
 use crate::integrity::{SETTLING, check_seal, compare};
 use crate::ports::{LoadEvents, LoadRequest, Outbox, OutboxEntry, ScanStore, StoreError};
@@ -41,13 +41,13 @@ pub struct Verification {
 /// counts if the request is found with it twice in the same version.
 ///
 /// # Errors
-/// [`Refusal::NotVisible`] if there is none, [`Failure::Unavailable`].
+/// [`Refusal::NotVisible`] if there is none, [`AppError::Unavailable`].
 pub async fn request<S: LoadRequest + LoadEvents>(
     host: &dyn Host,
     store: &S,
     key: &DeploymentKey,
     id: RequestId,
-) -> Result<Option<Finding>, Failure> {
+) -> Result<Option<Finding>, AppError> {
     let mut before = None;
     loop {
         let (version, finding) = request_once(store, key, id).await?;
@@ -64,7 +64,7 @@ async fn request_once<S: LoadRequest + LoadEvents>(
     store: &S,
     key: &DeploymentKey,
     id: RequestId,
-) -> Result<(Option<u64>, Option<Finding>), Failure> {
+) -> Result<(Option<u64>, Option<Finding>), AppError> {
     let request = match store.load(id).await {
         Ok(request) => request,
         Err(StoreError::Damaged(reason)) => return Ok((None, Some(Finding::Unreadable(reason)))),
@@ -88,13 +88,13 @@ async fn request_once<S: LoadRequest + LoadEvents>(
 /// Checks every request, every trail and every message of a store.
 ///
 /// # Errors
-/// [`Failure::Unavailable`].
+/// [`AppError::Unavailable`].
 pub async fn all<S: ScanStore, O: Outbox>(
     host: &dyn Host,
     store: &S,
     outbox: &O,
     key: &DeploymentKey,
-) -> Result<Verification, Failure> {
+) -> Result<Verification, AppError> {
     let mut verification = Verification::default();
     for id in all_ids(store).await? {
         verification.requests += 1;
@@ -126,7 +126,7 @@ pub async fn all<S: ScanStore, O: Outbox>(
     }
 }
 
-async fn all_ids<S: ScanStore>(store: &S) -> Result<BTreeSet<String>, Failure> {
+async fn all_ids<S: ScanStore>(store: &S) -> Result<BTreeSet<String>, AppError> {
     let mut ids = BTreeSet::new();
     let mut cursor = None;
     loop {
@@ -145,7 +145,7 @@ impl Verification {
         store: &S,
         key: &DeploymentKey,
         entries: Vec<OutboxEntry>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), AppError> {
         for entry in entries {
             self.messages += 1;
             let place = entry.key.event_id.clone();
@@ -163,12 +163,12 @@ impl Verification {
     /// had been published, as by a rollback of a request together with its trail.
     ///
     /// # Errors
-    /// [`Failure::Unavailable`].
+    /// [`AppError::Unavailable`].
     pub async fn check_published<S: LoadEvents>(
         &mut self,
         store: &S,
         published: &[Published],
-    ) -> Result<(), Failure> {
+    ) -> Result<(), AppError> {
         for event in published {
             self.published += 1;
             let trail = store.load_events(event.request_id).await?;
@@ -192,7 +192,7 @@ async fn message<S: LoadEvents>(
     entry: &OutboxEntry,
     notice: &Notice,
     event_id: EventId,
-) -> Result<Option<Finding>, Failure> {
+) -> Result<Option<Finding>, AppError> {
     let is_sealed = entry.is_sealed_under(key);
     let is_on_record = match notice {
         Notice::Anomaly(_) => true,

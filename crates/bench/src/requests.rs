@@ -17,11 +17,12 @@ use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, ListQuery, ListRequests, LoadEvents,
     LoadRequest, Page, RecordAnomaly, RequestSummary, StoreError, Trail,
 };
-use countersign_core::access::{Access, Action, Answer, Question};
-use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::access::{AccessDecision, AccessRequest, Action, Authorizer};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::audit;
 use countersign_core::audit::anomaly::Anomaly;
 use countersign_core::command::{Command, Draft, Shown};
+use countersign_core::command_context::CommandContext;
 use countersign_core::decide::{self, Outcome};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
@@ -30,9 +31,8 @@ use countersign_core::person::PersonId;
 use countersign_core::policy::{Policy, PolicyText};
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::Cost;
-use countersign_core::stamp::Stamp;
 use countersign_core::timestamp::Timestamp;
-use countersign_host::policy;
+use countersign_system::policy;
 use serde_json::json;
 use std::fmt::Display;
 use std::pin::pin;
@@ -195,12 +195,12 @@ fn call<O: Operation<Store>>(
 }
 
 fn dependencies(store: Store, policy: Policy) -> Result<Dependencies<Store>, String> {
-    let host = Arc::new(StandingHost { stamp: stamp()? });
+    let host = Arc::new(StandingHost { context: context()? });
     Ok(Dependencies { store, policy, deployment_key: DeploymentKey::new(KEY), host })
 }
 
-fn stamp() -> Result<Stamp, String> {
-    Ok(Stamp {
+fn command_context() -> Result<CommandContext, String> {
+    Ok(CommandContext {
         now: Timestamp::parse(NOW).map_err(text_of)?,
         event_id: EventId::parse(EVENT).map_err(text_of)?,
         execution_id: ExecutionId::parse(EXECUTION).map_err(text_of)?,
@@ -209,7 +209,7 @@ fn stamp() -> Result<Stamp, String> {
 
 fn person(email: &str, group: &str) -> Result<Actor, String> {
     let person = PersonId::from_email(email).map_err(text_of)?;
-    let mut actor = Actor::new(person, Kind::Human, Channel::Api, [group]);
+    let mut actor = Actor::new(person, PrincipalKind::Human, Channel::Api, [group]);
     actor.source_ip = Some(SOURCE_IP.parse().map_err(text_of)?);
     Ok(actor)
 }
@@ -221,12 +221,12 @@ fn request(policy: &Policy, requester: &Actor, approver: &Actor) -> Result<Reque
         .map_err(text_of)?;
     let draft = Draft { estimated_cost: Some(Cost::new(750.5).map_err(text_of)?), ..draft };
     let id = RequestId::parse(REQUEST).map_err(text_of)?;
-    let created = decide::create(id, draft, requester, &stamp()?, policy, None).map_err(text_of)?;
+    let created = decide::create(id, draft, requester, &context()?, policy, None).map_err(text_of)?;
     let mut request = created.first_state().map_err(text_of)?;
     let command = Command::Approve { comment: None, shown: Shown::default() };
-    match decide::decide(&request, &command, approver, &stamp()?, policy, None).map_err(text_of)? {
+    match decide::decide(&request, &command, approver, &context()?, policy, None).map_err(text_of)? {
         Outcome::Event(event) => request.apply(&event),
-        Outcome::Replayed => return Err("the first approval was one before".to_owned()),
+        Outcome::AlreadyApplied => return Err("the first approval was one before".to_owned()),
     }
     request.seal = audit::seal(&request, &DeploymentKey::new(KEY));
     Ok(request)
@@ -269,9 +269,9 @@ fn text_of(error: impl Display) -> String {
 #[derive(Debug)]
 struct PermitsEverything;
 
-impl Access for PermitsEverything {
-    fn answer(&self, _question: &Question<'_>) -> Answer {
-        Answer::Permitted
+impl Authorizer for PermitsEverything {
+    fn answer(&self, _question: &AccessRequest<'_>) -> AccessDecision {
+        AccessDecision::Permitted
     }
 
     fn tells_requests_apart(&self, _action: Action) -> bool {
@@ -343,12 +343,12 @@ impl ListRequests for Store {
 /// A clock that stands still.
 #[derive(Debug)]
 struct StandingHost {
-    stamp: Stamp,
+    context: CommandContext,
 }
 
 impl Host for StandingHost {
     fn now(&self) -> Timestamp {
-        self.stamp.now
+        self.context.now
     }
 
     fn elapsed(&self) -> Duration {
@@ -356,15 +356,15 @@ impl Host for StandingHost {
     }
 
     fn event_id(&self) -> EventId {
-        self.stamp.event_id
+        self.context.event_id
     }
 
     fn request_id(&self) -> RequestId {
         RequestId::derived(&PersonId::somebody(), "bench")
     }
 
-    fn stamp(&self) -> Stamp {
-        self.stamp
+    fn command_context(&self) -> CommandContext {
+        self.context
     }
 
     fn pause(&self, _at_most: Duration) -> BoxFuture<'_, ()> {

@@ -3,14 +3,14 @@
 use crate::claims::Claim;
 use crate::cpu::{self, Spread};
 use countersign_core::access::{Action, Target};
-use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::people::People;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::risk::{Environment, RiskLevel};
 use countersign_core::rules::Rules;
 use countersign_core::timestamp::Timestamp;
-use countersign_host::policy;
+use countersign_system::policy;
 use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
@@ -70,7 +70,7 @@ impl Stage {
 
 fn ask(policy: &Policy) -> Result<(), String> {
     let person = PersonId::from_email("ann@example.com").map_err(|error| error.to_string())?;
-    let actor = Actor::new(person.clone(), Kind::Human, Channel::Api, ["developer"]);
+    let actor = Actor::new(person.clone(), PrincipalKind::Human, Channel::Api, ["developer"]);
     let target = Target {
         operation_type: "modify_storage",
         instance_id: "production-db-01",

@@ -1,6 +1,6 @@
 //! `access.cedar`: read, held against its schema, and asked.
 
-use crate::context::{Attribute, Vocabulary};
+use crate::context::{Attribute, EntityTypes};
 use crate::literals::{Clock, Literals, addresses};
 use crate::problem::{self, InvalidAccess, Problem, Reason, Warning};
 use crate::source::{Code, Source};
@@ -8,7 +8,9 @@ use cedar_policy::{
     ActionConstraint, AuthorizationError, Authorizer, Decision, Effect, EntityUid, Policy, PolicyId,
     PolicySet, PrincipalConstraint, Response, Schema, ValidationMode, Validator,
 };
-use countersign_core::access::{Access, Action, Answer, Naming, Part, Question, Target};
+use countersign_core::access::{
+    self, AccessDecision, AccessRequest, Action, Reference, RequestAttribute, Target,
+};
 use countersign_core::lint::Name;
 use countersign_core::person::PersonId;
 use countersign_core::risk::Cost;
@@ -38,12 +40,12 @@ pub(crate) const REASON: &str = "reason";
 type AuthorsWords = FreeText<200>;
 
 /// A readable set of policies, ready to answer.
-pub struct CedarAccess {
+pub struct CedarAuthorizer {
     pub(crate) file: String,
     source: Source,
     pub(crate) policies: Vec<NamedPolicy>,
-    matters: Vec<Matter>,
-    pub(crate) vocabulary: Vocabulary,
+    matters: Vec<ActionPolicies>,
+    pub(crate) entity_types: EntityTypes,
     /// Made for the first question, which not every function puts: it costs a third of reading the policies.
     authorizer: OnceLock<Authorizer>,
     groups: BTreeSet<String>,
@@ -66,7 +68,7 @@ pub(crate) struct NamedPolicy {
 }
 
 /// One action, and what policies have to say about it.
-struct Matter {
+struct ActionPolicies {
     action: Action,
     uid: EntityUid,
     /// Made when it is first asked about: most processes see few of the actions.
@@ -84,12 +86,12 @@ struct Relevant {
     names_resource: bool,
 }
 
-impl CedarAccess {
+impl CedarAuthorizer {
     /// Reads policies. `file` is the name of the text in messages, `groups` are the names of the
     /// configured groups: any other group is unknown, to a policy and of a caller. `time_zone` is
     /// the IANA name of the time zone in which policies tell weekday, hour and minute.
     ///
-    /// Whether policies fit the schema is not looked at: see [`CedarAccess::validate`].
+    /// Whether policies fit the schema is not looked at: see [`CedarAuthorizer::validate`].
     ///
     /// # Errors
     /// When the text is not a set of named policies, or there is no such time zone.
@@ -102,13 +104,16 @@ impl CedarAccess {
         let source = Source::read(text);
         InvalidAccess::check_depth(file, &source)?;
         let policies = named_policies(file, &source, text)?;
-        let vocabulary = Vocabulary::new(groups, bundled_time_zone(time_zone)?).ok_or_else(unnameable)?;
+        let entity_types = EntityTypes::new(groups, bundled_time_zone(time_zone)?).ok_or_else(unnameable)?;
         Ok(Self {
             file: file.to_owned(),
             source,
             policies,
-            matters: Action::ALL.into_iter().map(|action| Matter::new(action, &vocabulary)).collect(),
-            vocabulary,
+            matters: Action::ALL
+                .into_iter()
+                .map(|action| ActionPolicies::new(action, &entity_types))
+                .collect(),
+            entity_types,
             authorizer: OnceLock::new(),
             groups: groups.clone(),
             addresses: addresses(text),
@@ -153,7 +158,7 @@ impl CedarAccess {
     fn misspelt_people(&self) -> impl Iterator<Item = Problem> {
         self.policies.iter().flat_map(|named| {
             let literals = named.policy.entity_literals().into_iter();
-            let people = literals.filter(|literal| self.vocabulary.is_person(literal));
+            let people = literals.filter(|literal| self.entity_types.is_person(literal));
             let misspelt = people.filter(|literal| PersonId::from_stored(literal.id().unescaped()).is_err());
             misspelt.map(|literal| {
                 let (line, column) = named.place;
@@ -172,27 +177,27 @@ impl CedarAccess {
     }
 
     /// The names of entities in policies.
-    fn named(&self, is_wanted: impl Fn(&EntityUid) -> bool) -> Vec<Naming> {
+    fn named(&self, is_wanted: impl Fn(&EntityUid) -> bool) -> Vec<Reference> {
         let of_policy = |named: &NamedPolicy| {
             let literals = named.policy.entity_literals().into_iter();
             let names = literals.filter(&is_wanted).map(|literal| literal.id().unescaped().to_owned());
-            names.map(|name| Naming { policy: named.policy.id().to_string(), name }).collect::<Vec<_>>()
+            names.map(|name| Reference { policy: named.policy.id().to_string(), name }).collect::<Vec<_>>()
         };
         self.policies.iter().flat_map(of_policy).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    fn matter(&self, action: Action) -> Option<&Matter> {
+    fn matter(&self, action: Action) -> Option<&ActionPolicies> {
         self.matters.iter().find(|matter| matter.action == action)
     }
 
     /// Holds a question against the schema, as it would be put.
     #[cfg(test)]
-    pub(crate) fn conforms(&self, question: &Question<'_>) -> Result<(), String> {
+    pub(crate) fn conforms(&self, question: &AccessRequest<'_>) -> Result<(), String> {
         let (schema, _) =
             Schema::from_cedarschema_str(&schema(&self.groups)).map_err(|error| error.to_string())?;
-        let uid = self.vocabulary.action(question.action);
+        let uid = self.entity_types.action(question.action);
         let (request, entities) = self
-            .vocabulary
+            .entity_types
             .put(question, uid, &Attribute::ALL.into())
             .map_err(|error| format!("{error:?}"))?;
         let [principal, action, resource] =
@@ -204,21 +209,26 @@ impl CedarAccess {
         Ok(())
     }
 
-    fn ask(&self, question: &Question<'_>) -> Option<Response> {
+    fn ask(&self, question: &AccessRequest<'_>) -> Option<Response> {
         let matter = self.matter(question.action)?;
         self.ask_of(&matter.relevant(&self.policies).policies, matter, question)
     }
 
-    fn ask_of(&self, policies: &PolicySet, matter: &Matter, question: &Question<'_>) -> Option<Response> {
+    fn ask_of(
+        &self,
+        policies: &PolicySet,
+        matter: &ActionPolicies,
+        question: &AccessRequest<'_>,
+    ) -> Option<Response> {
         let wanted = &matter.relevant(&self.policies).wanted;
-        let (request, entities) = self.vocabulary.put(question, matter.uid.clone(), wanted).ok()?;
+        let (request, entities) = self.entity_types.put(question, matter.uid.clone(), wanted).ok()?;
         let authorizer = self.authorizer.get_or_init(Authorizer::new);
         Some(authorizer.is_authorized(&request, policies, &entities))
     }
 
     /// Whether policy asks for the address of a caller that a proxy has not given so that it can be read.
     /// No deny list would hold for it.
-    fn lacks_address(&self, question: &Question<'_>) -> bool {
+    fn lacks_address(&self, question: &AccessRequest<'_>) -> bool {
         question.actor.source_ip == Some(SourceAddress::Unknown)
             && self
                 .matter(question.action)
@@ -226,12 +236,17 @@ impl CedarAccess {
     }
 
     /// Whether no permit holds, nor could one if some parts of the question were others.
-    fn is_never_permitted(&self, matter: &Matter, question: &Question<'_>, open: &[Part]) -> Option<bool> {
+    fn is_never_permitted(
+        &self,
+        matter: &ActionPolicies,
+        question: &AccessRequest<'_>,
+        open: &[RequestAttribute],
+    ) -> Option<bool> {
         let could_hold = |named: &NamedPolicy| {
             named.looks_at(open)
-                && (open.contains(&Part::Person)
-                    || open.contains(&Part::Operation)
-                    || self.vocabulary.is_in_scope(question, &named.policy))
+                && (open.contains(&RequestAttribute::Person)
+                    || open.contains(&RequestAttribute::Operation)
+                    || self.entity_types.is_in_scope(question, &named.policy))
         };
         if matter.permits(&self.policies).any(could_hold) {
             return Some(false);
@@ -239,13 +254,17 @@ impl CedarAccess {
         Some(!self.is_permitted_but_for_forbids(matter, question)?)
     }
 
-    fn is_permitted_but_for_forbids(&self, matter: &Matter, question: &Question<'_>) -> Option<bool> {
+    fn is_permitted_but_for_forbids(
+        &self,
+        matter: &ActionPolicies,
+        question: &AccessRequest<'_>,
+    ) -> Option<bool> {
         let permits =
             matter.permits.get_or_init(|| policy_set(matter.permits(&self.policies)).unwrap_or_default());
         Some(self.ask_of(permits, matter, question)?.decision() == Decision::Allow)
     }
 
-    fn refusal(&self, question: &Question<'_>, response: &Response) -> Vec<String> {
+    fn refusal(&self, question: &AccessRequest<'_>, response: &Response) -> Vec<String> {
         let failed: BTreeSet<&PolicyId> = response.diagnostics().errors().map(failed_policy).collect();
         let failed = failed
             .into_iter()
@@ -279,8 +298,8 @@ impl CedarAccess {
         }
     }
 
-    fn unpermitted(&self, question: &Question<'_>) -> String {
-        let groups: Vec<&str> = self.vocabulary.groups_of(question.actor).map(|(name, _)| name).collect();
+    fn unpermitted(&self, question: &AccessRequest<'_>) -> String {
+        let groups: Vec<&str> = self.entity_types.groups_of(question.actor).map(|(name, _)| name).collect();
         let whom = match groups.as_slice() {
             [] => "somebody without a group".to_owned(),
             [group] => format!("group {group}"),
@@ -290,9 +309,9 @@ impl CedarAccess {
     }
 }
 
-impl Matter {
-    fn new(action: Action, vocabulary: &Vocabulary) -> Self {
-        let uid = vocabulary.action(action);
+impl ActionPolicies {
+    fn new(action: Action, entity_types: &EntityTypes) -> Self {
+        let uid = entity_types.action(action);
         Self { action, uid, relevant: OnceLock::new(), permits: OnceLock::new() }
     }
 
@@ -332,49 +351,49 @@ impl NamedPolicy {
     }
 
     /// Whether what it says may differ with one of these parts of a question.
-    fn looks_at(&self, parts: &[Part]) -> bool {
+    fn looks_at(&self, parts: &[RequestAttribute]) -> bool {
         self.wanted.iter().any(|attribute| parts.contains(&attribute.part()))
-            || (self.names_principal && parts.contains(&Part::Person))
-            || (self.names_resource && parts.contains(&Part::Operation))
+            || (self.names_principal && parts.contains(&RequestAttribute::Person))
+            || (self.names_resource && parts.contains(&RequestAttribute::Operation))
     }
 }
 
-impl fmt::Debug for CedarAccess {
+impl fmt::Debug for CedarAuthorizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&PolicyId> = self.policies.iter().map(|named| named.policy.id()).collect();
-        f.debug_struct("CedarAccess")
+        f.debug_struct("CedarAuthorizer")
             .field("file", &self.file)
             .field("policies", &names)
             .finish_non_exhaustive()
     }
 }
 
-impl Access for CedarAccess {
+impl access::Authorizer for CedarAuthorizer {
     fn tells_requests_apart(&self, action: Action) -> bool {
         let Some(matter) = self.matter(action) else { return true };
         let relevant = matter.relevant(&self.policies);
         relevant.names_resource || relevant.wanted.iter().any(|attribute| attribute.is_of_request())
     }
 
-    fn turns_on(&self, action: Action, part: Part) -> bool {
+    fn turns_on(&self, action: Action, part: RequestAttribute) -> bool {
         self.matter(action).is_none_or(|matter| {
             let mut relevant = self.policies.iter().filter(|named| named.concerns(&matter.uid));
             relevant.any(|named| named.looks_at(&[part]))
         })
     }
 
-    fn denies_whatever(&self, question: &Question<'_>, open: &[Part]) -> bool {
+    fn denies_whatever(&self, question: &AccessRequest<'_>, open: &[RequestAttribute]) -> bool {
         self.denies_whatever_as_put(question, open)
             || LowerCase::of(question)
                 .is_some_and(|names| self.denies_whatever_as_put(&names.put_into(question), open))
     }
 
-    fn named_people(&self) -> Vec<Naming> {
-        self.named(|entity| self.vocabulary.is_person(entity))
+    fn named_people(&self) -> Vec<Reference> {
+        self.named(|entity| self.entity_types.is_person(entity))
     }
 
-    fn named_operations(&self) -> Vec<Naming> {
-        self.named(|entity| self.vocabulary.is_operation(entity))
+    fn named_operations(&self) -> Vec<Reference> {
+        self.named(|entity| self.entity_types.is_operation(entity))
     }
 
     fn names_group(&self, group: &str) -> bool {
@@ -390,14 +409,14 @@ impl Access for CedarAccess {
         let mut literals = Literals::default();
         let mut wanted = BTreeSet::new();
         let about = |named: &&NamedPolicy| {
-            let concerned = |action: &Action| named.concerns(&self.vocabulary.action(*action));
-            named.looks_at(&[Part::Time]) && actions.iter().any(concerned)
+            let concerned = |action: &Action| named.concerns(&self.entity_types.action(*action));
+            named.looks_at(&[RequestAttribute::Time]) && actions.iter().any(concerned)
         };
         for named in self.policies.iter().filter(about) {
             literals.extend(Literals::of(&named.policy));
             wanted.extend(named.wanted.iter().copied());
         }
-        let moments = literals.moments(Clock::of(&wanted), from, self.vocabulary.time_zone());
+        let moments = literals.moments(Clock::of(&wanted), from, self.entity_types.time_zone());
         (!literals.is_beyond_reading).then(|| moments.into_iter().collect())
     }
 
@@ -412,14 +431,14 @@ impl Access for CedarAccess {
 
     /// Permitted is what is permitted both as it is sent and with its names in lower case: Cedar compares
     /// text letter by letter, and a `forbid` about `payments-db` is to hold for `Payments-db`.
-    fn answer(&self, question: &Question<'_>) -> Answer {
+    fn answer(&self, question: &AccessRequest<'_>) -> AccessDecision {
         let answer = self.answer_as_put(question);
         let Some(names) = LowerCase::of(question).filter(|_| answer.is_permitted()) else { return answer };
         match self.answer_as_put(&names.put_into(question)) {
-            Answer::Permitted => Answer::Permitted,
-            Answer::Denied(reasons) => {
+            AccessDecision::Permitted => AccessDecision::Permitted,
+            AccessDecision::Denied(reasons) => {
                 let in_lower_case = |reason| format!("{reason}, with the names in lower case");
-                Answer::Denied(reasons.into_iter().map(in_lower_case).collect())
+                AccessDecision::Denied(reasons.into_iter().map(in_lower_case).collect())
             }
         }
     }
@@ -433,7 +452,7 @@ struct LowerCase {
 
 impl LowerCase {
     /// `None` if that is how the question has them.
-    fn of(question: &Question<'_>) -> Option<Self> {
+    fn of(question: &AccessRequest<'_>) -> Option<Self> {
         let target = question.target.as_ref()?;
         let has_capitals = |name: &str| name.bytes().any(|byte| byte.is_ascii_uppercase());
         // Both are identifiers, which have no letters but those of ASCII.
@@ -443,17 +462,17 @@ impl LowerCase {
         })
     }
 
-    fn put_into<'a>(&'a self, question: &Question<'a>) -> Question<'a> {
+    fn put_into<'a>(&'a self, question: &AccessRequest<'a>) -> AccessRequest<'a> {
         let Self { operation_type, instance_id } = self;
-        Question {
+        AccessRequest {
             target: question.target.map(|target| Target { operation_type, instance_id, ..target }),
             ..*question
         }
     }
 }
 
-impl CedarAccess {
-    fn denies_whatever_as_put(&self, question: &Question<'_>, open: &[Part]) -> bool {
+impl CedarAuthorizer {
+    fn denies_whatever_as_put(&self, question: &AccessRequest<'_>, open: &[RequestAttribute]) -> bool {
         let Some(matter) = self.matter(question.action) else { return false };
         let Some(response) = self.ask(question) else { return false };
         if response.decision() == Decision::Allow {
@@ -467,17 +486,19 @@ impl CedarAccess {
         forbidding.any(would_hold) || self.is_never_permitted(matter, question, open).unwrap_or(false)
     }
 
-    fn answer_as_put(&self, question: &Question<'_>) -> Answer {
+    fn answer_as_put(&self, question: &AccessRequest<'_>) -> AccessDecision {
         let Some(response) = self.ask(question) else {
-            return Answer::Denied(vec![format!("this question cannot be put to {}", self.file)]);
+            return AccessDecision::Denied(vec![format!("this question cannot be put to {}", self.file)]);
         };
         // Cedar skips a policy that fails. If it is a forbid, what it forbids would be permitted.
         match (response.decision(), response.diagnostics().errors().next()) {
-            (Decision::Allow, None) if self.lacks_address(question) => Answer::Denied(vec![
+            (Decision::Allow, None) if self.lacks_address(question) => AccessDecision::Denied(vec![
                 "policy asks where this call comes from, and its address cannot be read".to_owned(),
             ]),
-            (Decision::Allow, None) => Answer::Permitted,
-            (Decision::Allow | Decision::Deny, _) => Answer::Denied(self.refusal(question, &response)),
+            (Decision::Allow, None) => AccessDecision::Permitted,
+            (Decision::Allow | Decision::Deny, _) => {
+                AccessDecision::Denied(self.refusal(question, &response))
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicySet, PrincipalConstraint,
     Request, ResourceConstraint, RestrictedExpression,
 };
-use countersign_core::access::{Action, Part, Question};
+use countersign_core::access::{AccessRequest, Action, RequestAttribute};
 use countersign_core::actor::Actor;
 use countersign_core::source_address::SourceAddress;
 use jiff::tz::TimeZone;
@@ -76,32 +76,36 @@ impl Attribute {
     }
 
     /// The part of a question that it is made from.
-    pub(crate) fn part(self) -> Part {
+    pub(crate) fn part(self) -> RequestAttribute {
         match self {
-            Self::Operation => Part::Operation,
-            Self::Instance => Part::Instance,
-            Self::Environment => Part::Environment,
-            Self::Risk => Part::Risk,
-            Self::EstimatedCost => Part::Cost,
-            Self::Requester => Part::Requester,
-            Self::Own => Part::Own,
-            Self::Groups | Self::Kind => Part::Person,
-            Self::Channel => Part::Channel,
-            Self::SourceIp => Part::Address,
-            Self::Time | Self::Weekday | Self::Hour | Self::Minute => Part::Time,
+            Self::Operation => RequestAttribute::Operation,
+            Self::Instance => RequestAttribute::Instance,
+            Self::Environment => RequestAttribute::Environment,
+            Self::Risk => RequestAttribute::Risk,
+            Self::EstimatedCost => RequestAttribute::Cost,
+            Self::Requester => RequestAttribute::Requester,
+            Self::Own => RequestAttribute::Own,
+            Self::Groups | Self::Kind => RequestAttribute::Person,
+            Self::Channel => RequestAttribute::Channel,
+            Self::SourceIp => RequestAttribute::Address,
+            Self::Time | Self::Weekday | Self::Hour | Self::Minute => RequestAttribute::Time,
         }
     }
 
     /// Whether it is of one request, and not of who asks, when, and whether the request is theirs.
     pub(crate) fn is_of_request(self) -> bool {
         match self.part() {
-            Part::Operation
-            | Part::Instance
-            | Part::Environment
-            | Part::Risk
-            | Part::Cost
-            | Part::Requester => true,
-            Part::Person | Part::Own | Part::Channel | Part::Address | Part::Time => false,
+            RequestAttribute::Operation
+            | RequestAttribute::Instance
+            | RequestAttribute::Environment
+            | RequestAttribute::Risk
+            | RequestAttribute::Cost
+            | RequestAttribute::Requester => true,
+            RequestAttribute::Person
+            | RequestAttribute::Own
+            | RequestAttribute::Channel
+            | RequestAttribute::Address
+            | RequestAttribute::Time => false,
         }
     }
 
@@ -120,11 +124,11 @@ const TYPES: &str = r#"permit (principal, action, resource) when {
 
 /// The question cannot be put to Cedar. Nothing a caller sends leads here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Unaskable;
+pub(crate) struct InvalidRequest;
 
 /// What is the same in every question.
 #[derive(Debug)]
-pub(crate) struct Vocabulary {
+pub(crate) struct EntityTypes {
     action: EntityTypeName,
     person: EntityTypeName,
     operation: EntityTypeName,
@@ -140,7 +144,7 @@ pub(crate) struct Vocabulary {
     time_zone: TimeZone,
 }
 
-impl Vocabulary {
+impl EntityTypes {
     /// `None` if Cedar should not know the types by their names, which it does.
     pub(crate) fn new(groups: &BTreeSet<String>, time_zone: TimeZone) -> Option<Self> {
         let types: PolicySet = TYPES.parse().ok()?;
@@ -199,7 +203,7 @@ impl Vocabulary {
     }
 
     /// Whether the question is about what a policy's scope is about, as far as the scope says.
-    pub(crate) fn is_in_scope(&self, question: &Question<'_>, policy: &Policy) -> bool {
+    pub(crate) fn is_in_scope(&self, question: &AccessRequest<'_>, policy: &Policy) -> bool {
         let is_principal = |one: &EntityUid| *one == entity(&self.person, question.actor.person.as_str());
         let is_in = |one: &EntityUid| {
             is_principal(one) || self.groups_of(question.actor).any(|(_, group)| group == one)
@@ -226,41 +230,45 @@ impl Vocabulary {
     /// The question, with those attributes that are wanted, and the entities that it is about.
     pub(crate) fn put(
         &self,
-        question: &Question<'_>,
+        question: &AccessRequest<'_>,
         action: EntityUid,
         wanted: &BTreeSet<Attribute>,
-    ) -> Result<(Request, Entities), Unaskable> {
+    ) -> Result<(Request, Entities), InvalidRequest> {
         let principal = entity(&self.person, question.actor.person.as_str());
         let resource = match (&question.target, question.action == Action::List) {
             (Some(target), false) => entity(&self.operation, target.operation_type),
             (None, true) => self.service.clone(),
             // A policy without conditions might permit what nobody has described.
-            (Some(_), true) | (None, false) => return Err(Unaskable),
+            (Some(_), true) | (None, false) => return Err(InvalidRequest),
         };
         let groups = self.groups_of(question.actor).map(|(_, uid)| uid.clone()).collect();
         let person = Entity::new_no_attrs(principal.clone(), groups);
-        let entities = Entities::from_entities([person], None).map_err(|_| Unaskable)?;
+        let entities = Entities::from_entities([person], None).map_err(|_| InvalidRequest)?;
         let request = Request::new(principal, action, resource, self.context(question, wanted)?, None)
-            .map_err(|_| Unaskable)?;
+            .map_err(|_| InvalidRequest)?;
         Ok((request, entities))
     }
 
-    fn context(&self, question: &Question<'_>, wanted: &BTreeSet<Attribute>) -> Result<Context, Unaskable> {
+    fn context(
+        &self,
+        question: &AccessRequest<'_>,
+        wanted: &BTreeSet<Attribute>,
+    ) -> Result<Context, InvalidRequest> {
         let mut pairs = Vec::with_capacity(wanted.len());
         for &attribute in wanted {
             if let Some(value) = self.value(attribute, question)? {
                 pairs.push((attribute.as_str().to_owned(), value));
             }
         }
-        Context::from_pairs(pairs).map_err(|_| Unaskable)
+        Context::from_pairs(pairs).map_err(|_| InvalidRequest)
     }
 
     /// `None` where the question has no such attribute.
     fn value(
         &self,
         attribute: Attribute,
-        question: &Question<'_>,
-    ) -> Result<Option<RestrictedExpression>, Unaskable> {
+        question: &AccessRequest<'_>,
+    ) -> Result<Option<RestrictedExpression>, InvalidRequest> {
         let of = |entity_type, name| RestrictedExpression::new_entity_uid(entity(entity_type, name));
         let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
         let target = question.target.as_ref();
@@ -294,8 +302,9 @@ impl Vocabulary {
         })
     }
 
-    fn local(&self, question: &Question<'_>) -> Result<jiff::civil::DateTime, Unaskable> {
-        let now = jiff::Timestamp::from_millisecond(question.now.as_millisecond()).map_err(|_| Unaskable)?;
+    fn local(&self, question: &AccessRequest<'_>) -> Result<jiff::civil::DateTime, InvalidRequest> {
+        let now =
+            jiff::Timestamp::from_millisecond(question.now.as_millisecond()).map_err(|_| InvalidRequest)?;
         Ok(self.time_zone.to_datetime(now))
     }
 }

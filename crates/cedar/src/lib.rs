@@ -1,8 +1,8 @@
 //! Who may do what, decided by Cedar policies.
 //!
 //! `access.cedar` says who may create, view, approve and so on; `access.cedarschema` says what its
-//! policies may speak of. [`CedarAccess::parse`] reads the policies and is cheap enough for every
-//! start; [`CedarAccess::validate`] holds them against the schema, and belongs where a policy is
+//! policies may speak of. [`CedarAuthorizer::parse`] reads the policies and is cheap enough for every
+//! start; [`CedarAuthorizer::validate`] holds them against the schema, and belongs where a policy is
 //! changed: `countersign policy check`, tests, a build.
 //!
 //! An answer is a permit only if every policy that concerns the action could be evaluated. Cedar
@@ -11,10 +11,10 @@
 //! Only this crate knows Cedar. It reads no file, clock or environment: texts and time are arguments.
 //!
 //! ```
-//! use countersign_cedar::{BUNDLED, CedarAccess};
+//! use countersign_cedar::{BUNDLED, CedarAuthorizer};
 //!
 //! let groups = ["developer", "approver", "auditor", "admin", "guest", "agent"].map(str::to_owned).into();
-//! let access = CedarAccess::parse("access.cedar", BUNDLED, &groups, "UTC")?;
+//! let access = CedarAuthorizer::parse("access.cedar", BUNDLED, &groups, "UTC")?;
 //! assert!(access.validate()?.is_empty());
 //! # Ok::<(), countersign_cedar::InvalidAccess>(())
 //! ```
@@ -32,5 +32,5 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use access::{BUNDLED, CedarAccess};
+pub use access::{BUNDLED, CedarAuthorizer};
 pub use problem::{InvalidAccess, Problem, Reason, Warning};

@@ -5,7 +5,7 @@ mod alternatives;
 mod comparisons;
 mod trials;
 
-use crate::access::{CedarAccess, NamedPolicy, REASON};
+use crate::access::{CedarAuthorizer, NamedPolicy, REASON};
 use crate::context::Attribute;
 use crate::literals::Literals;
 use crate::problem::Warning;
@@ -30,7 +30,7 @@ enum When {
     Sometime,
 }
 
-impl CedarAccess {
+impl CedarAuthorizer {
     /// What is odd about each policy, in the order of the text. Puts some ten thousand questions: for
     /// trying a policy out, not for a start.
     ///
@@ -63,7 +63,7 @@ impl CedarAccess {
             )),
             When::Sometime => {}
         }
-        found.extend(comparisons::odd(&json, is_permit, &self.vocabulary));
+        found.extend(comparisons::odd(&json, is_permit, &self.entity_types));
         // What is impossible about a comparison says why its alternative never holds.
         if found.is_empty() {
             found.extend(self.odd_alternatives(named, &json, now));
@@ -86,7 +86,7 @@ impl CedarAccess {
 
     fn when(&self, named: &NamedPolicy, now: Timestamp) -> When {
         let literals = Literals::of(&named.policy);
-        let nowhere_from = |from| trials::holds(named, &literals, &self.vocabulary, from) == Holds::Nowhere;
+        let nowhere_from = |from| trials::holds(named, &literals, &self.entity_types, from) == Holds::Nowhere;
         match nowhere_from(Timestamp::EARLIEST) {
             true => When::Never,
             false if named.wanted.contains(&Attribute::Time) && nowhere_from(now) => When::Before,

@@ -184,12 +184,14 @@ impl Literals {
     /// Names that are each of the texts, match each of the patterns or several of them, or none.
     pub(crate) fn names(&self, other: &str) -> BTreeSet<String> {
         let filled = |fillings: &[String]| -> Vec<String> {
-            let fill = |pattern: &Vec<Option<String>>, filling: &str| {
-                pattern.iter().map(|part| part.as_deref().unwrap_or(filling)).collect::<String>()
+            let fill = |pattern: &Vec<Option<String>>, slot_assignment: &str| {
+                pattern.iter().map(|part| part.as_deref().unwrap_or(slot_assignment)).collect::<String>()
             };
             self.patterns
                 .iter()
-                .flat_map(|pattern| fillings.iter().map(move |filling| fill(pattern, filling)))
+                .flat_map(|pattern| {
+                    fillings.iter().map(move |slot_assignment| fill(pattern, slot_assignment))
+                })
                 .collect()
         };
         let parts = self.patterns.iter().flatten().flatten().cloned();

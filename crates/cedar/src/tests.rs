@@ -7,9 +7,9 @@ mod spelling;
 mod survey;
 
 use crate::context::Attribute;
-use crate::{BUNDLED, CedarAccess, InvalidAccess};
-use countersign_core::access::{Access, Action, Answer, Question, Target};
-use countersign_core::actor::{Actor, Channel, Kind};
+use crate::{BUNDLED, CedarAuthorizer, InvalidAccess};
+use countersign_core::access::{AccessDecision, AccessRequest, Action, Authorizer, Target};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::person::PersonId;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::timestamp::Timestamp;
@@ -38,7 +38,8 @@ struct Situation {
 impl Situation {
     /// Bob the approver looks at what Ann asked for, on a Friday, from 10.1.2.3.
     fn usual() -> Self {
-        let mut actor = Actor::new(person("bob@example.com"), Kind::Human, Channel::Api, ["approver"]);
+        let mut actor =
+            Actor::new(person("bob@example.com"), PrincipalKind::Human, Channel::Api, ["approver"]);
         actor.source_ip = Some("10.1.2.3".parse().unwrap());
         Self {
             action: Action::Approve,
@@ -63,7 +64,7 @@ impl Situation {
         self.with(|it| it.actor.groups = groups.iter().copied().map(str::to_owned).collect())
     }
 
-    fn question(&self) -> Question<'_> {
+    fn question(&self) -> AccessRequest<'_> {
         let target = Target {
             operation_type: &self.operation_type,
             instance_id: &self.instance_id,
@@ -73,15 +74,15 @@ impl Situation {
             requested_by: &self.requested_by,
         };
         let target = (self.action != Action::List).then_some(target);
-        Question { action: self.action, actor: &self.actor, target, is_own: self.is_own, now: self.now }
+        AccessRequest { action: self.action, actor: &self.actor, target, is_own: self.is_own, now: self.now }
     }
 
-    fn put_to(&self, access: &CedarAccess) -> Answer {
+    fn put_to(&self, access: &CedarAuthorizer) -> AccessDecision {
         access.answer(&self.question())
     }
 
-    fn is_permitted_by(&self, access: &CedarAccess) -> bool {
-        self.put_to(access) == Answer::Permitted
+    fn is_permitted_by(&self, access: &CedarAuthorizer) -> bool {
+        self.put_to(access) == AccessDecision::Permitted
     }
 }
 
@@ -97,13 +98,13 @@ fn groups() -> BTreeSet<String> {
     GROUPS.map(str::to_owned).into()
 }
 
-fn parsed(text: &str) -> CedarAccess {
-    CedarAccess::parse("access.cedar", text, &groups(), "UTC")
+fn parsed(text: &str) -> CedarAuthorizer {
+    CedarAuthorizer::parse("access.cedar", text, &groups(), "UTC")
         .unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 /// Policies that fit the schema without a warning.
-fn valid(text: &str) -> CedarAccess {
+fn valid(text: &str) -> CedarAuthorizer {
     let access = parsed(text);
     assert_eq!(access.validate(), Ok(Vec::new()), "{text}");
     access
@@ -115,7 +116,7 @@ fn approve_when(condition: &str) -> String {
 }
 
 fn refused(text: &str) -> String {
-    let error = CedarAccess::parse("access.cedar", text, &groups(), "UTC").unwrap_err();
+    let error = CedarAuthorizer::parse("access.cedar", text, &groups(), "UTC").unwrap_err();
     error.to_string()
 }
 
@@ -123,8 +124,8 @@ fn invalid(text: &str) -> String {
     parsed(text).validate().unwrap_err().to_string()
 }
 
-fn denied(reason: &str) -> Answer {
-    Answer::Denied(vec![reason.to_owned()])
+fn denied(reason: &str) -> AccessDecision {
+    AccessDecision::Denied(vec![reason.to_owned()])
 }
 
 // --- The policies that come with Countersign --------------------------------------------------------
@@ -188,7 +189,7 @@ fn the_examples_in_the_bundled_policies_are_valid() {
     assert_eq!(text.matches("@id").count(), 5);
     let groups = groups().into_iter().chain(["finance".to_owned()]).collect();
     let access =
-        CedarAccess::parse("examples", &format!("{BUNDLED}{text}"), &groups, "Europe/Vienna").unwrap();
+        CedarAuthorizer::parse("examples", &format!("{BUNDLED}{text}"), &groups, "Europe/Vienna").unwrap();
     assert_eq!(access.validate(), Ok(Vec::new()));
     assert!(Situation::usual().is_permitted_by(&access));
     let at_night = Situation::usual().with(|it| it.now = at("2026-01-30T20:00:00Z"));
@@ -196,7 +197,7 @@ fn the_examples_in_the_bundled_policies_are_valid() {
     // Whoever may not even by day is told so at night.
     let reasons = ["no policy permits `approve` to group guest", "forbidden by policy `office-hours`"];
     let guest = at_night.in_groups(&["guest"]);
-    assert_eq!(guest.put_to(&access), Answer::Denied(reasons.map(str::to_owned).into()));
+    assert_eq!(guest.put_to(&access), AccessDecision::Denied(reasons.map(str::to_owned).into()));
     let from_elsewhere =
         Situation::usual().with(|it| it.actor.source_ip = Some("192.0.2.1".parse().unwrap()));
     assert_eq!(from_elsewhere.put_to(&access), denied("forbidden by policy `company-networks`"));
@@ -226,7 +227,7 @@ fn every_attribute_decides() {
         }),
         ("own", "!context.own", |it| it.is_own = true),
         ("groups", r#"context.groups.contains("approver")"#, |it| it.actor.groups.clear()),
-        ("kind", r#"context.kind == Kind::"human""#, |it| it.actor.kind = Kind::Service),
+        ("kind", r#"context.kind == Kind::"human""#, |it| it.actor.kind = PrincipalKind::Service),
         ("channel", r#"context.channel == Channel::"api""#, |it| it.actor.channel = Channel::Direct),
         ("source_ip", r#"context has source_ip && context.source_ip == ip("10.1.2.3")"#, |it| {
             it.actor.source_ip = Some("10.1.2.4".parse().unwrap());
@@ -311,7 +312,8 @@ fn address_ranges() {
         ("fe80:1234:5678:9abc:def0:1234:5678:9abc", false),
     ] {
         let situation = Situation::usual().with(|it| it.actor.source_ip = Some(address.parse().unwrap()));
-        let expected = if is_permitted { Answer::Permitted } else { denied("forbidden by policy `it`") };
+        let expected =
+            if is_permitted { AccessDecision::Permitted } else { denied("forbidden by policy `it`") };
         assert_eq!(situation.put_to(&inside), expected, "{address}");
     }
     let nowhere = Situation::usual().with(|it| it.actor.source_ip = None);
@@ -322,7 +324,7 @@ fn address_ranges() {
 fn clocks_change() {
     let office_hours =
         approve_when(r#"context.hour >= 8 && context.hour < 18 && context.weekday != Weekday::"saturday""#);
-    let access = CedarAccess::parse("access.cedar", &office_hours, &groups(), "Europe/Vienna").unwrap();
+    let access = CedarAuthorizer::parse("access.cedar", &office_hours, &groups(), "Europe/Vienna").unwrap();
     for (time, is_permitted) in [
         ("2026-01-30T16:59:00Z", true),  // 17:59 in winter
         ("2026-01-30T17:00:00Z", false), // 18:00
@@ -338,11 +340,11 @@ fn clocks_change() {
     }
     // At one in the morning UTC on the last Sunday of March, two o'clock is skipped.
     let three = approve_when("context.hour == 3 && context.minute == 0");
-    let access = CedarAccess::parse("access.cedar", &three, &groups(), "Europe/Vienna").unwrap();
+    let access = CedarAuthorizer::parse("access.cedar", &three, &groups(), "Europe/Vienna").unwrap();
     assert!(Situation::usual().with(|it| it.now = at("2026-03-29T01:00:00Z")).is_permitted_by(&access));
     // Sunday begins an hour before it does in UTC.
     let sunday = approve_when(r#"context.weekday == Weekday::"sunday""#);
-    let access = CedarAccess::parse("access.cedar", &sunday, &groups(), "Europe/Vienna").unwrap();
+    let access = CedarAuthorizer::parse("access.cedar", &sunday, &groups(), "Europe/Vienna").unwrap();
     assert!(Situation::usual().with(|it| it.now = at("2026-01-31T23:00:00Z")).is_permitted_by(&access));
     assert!(!Situation::usual().with(|it| it.now = at("2026-01-31T22:59:59Z")).is_permitted_by(&access));
 }
@@ -350,10 +352,10 @@ fn clocks_change() {
 #[test]
 fn time_zones_have_names() {
     for name in ["UTC", "Europe/Vienna", "America/New_York", "Asia/Kathmandu"] {
-        assert!(CedarAccess::parse("access.cedar", BUNDLED, &groups(), name).is_ok(), "{name}");
+        assert!(CedarAuthorizer::parse("access.cedar", BUNDLED, &groups(), name).is_ok(), "{name}");
     }
     for name in ["", "Europe/Wien\n", "CET-1", "+01:00", "Mars/Olympus", "Etc/Unknown", "../../etc/passwd"] {
-        let error = CedarAccess::parse("access.cedar", BUNDLED, &groups(), name).unwrap_err();
+        let error = CedarAuthorizer::parse("access.cedar", BUNDLED, &groups(), name).unwrap_err();
         assert_eq!(error, InvalidAccess::TimeZone(name.to_owned()));
         assert_eq!(error.to_string(), format!("there is no time zone `{}`", name.escape_debug()));
     }
@@ -405,15 +407,15 @@ fn failures_and_forbids_are_all_named() {
         "forbidden by policy `a`",
         "forbidden by policy `z`",
     ];
-    assert_eq!(Situation::usual().put_to(&access), Answer::Denied(reasons.map(str::to_owned).into()));
+    assert_eq!(Situation::usual().put_to(&access), AccessDecision::Denied(reasons.map(str::to_owned).into()));
 }
 
 #[test]
 fn a_question_that_makes_no_sense_is_denied() {
     let access = valid(EVERYTHING);
     let situation = Situation::usual();
-    let untargeted = Question { target: None, ..situation.question() };
-    let list_of_one = Question { action: Action::List, ..situation.question() };
+    let untargeted = AccessRequest { target: None, ..situation.question() };
+    let list_of_one = AccessRequest { action: Action::List, ..situation.question() };
     for question in [untargeted, list_of_one] {
         assert_eq!(access.answer(&question), denied("this question cannot be put to access.cedar"));
     }

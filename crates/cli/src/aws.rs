@@ -3,7 +3,7 @@
 use crate::exit::Exit;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials as _;
-use countersign_host::text_file;
+use countersign_system::text_file;
 use std::path::Path;
 
 /// What clients are built from, after making sure that there are a region and credentials.

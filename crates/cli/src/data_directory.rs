@@ -1,8 +1,8 @@
 //! The data directory: the database, the keys, and the lock that keeps a second server out.
 
 use countersign_core::digest::DeploymentKey;
-use countersign_host::text_file;
 use countersign_identity::token::LocalKey;
+use countersign_system::text_file;
 use rustix::fs::OFlags;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read as _, Write as _};

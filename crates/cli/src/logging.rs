@@ -1,6 +1,6 @@
 //! The log of `countersign serve`, on stderr.
 
-use countersign_host::logging;
+use countersign_system::logging;
 use std::time::Duration;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 

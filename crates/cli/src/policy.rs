@@ -8,17 +8,17 @@ use crate::document;
 use crate::exit::Exit;
 use clap::{Args, Subcommand};
 use countersign_app::host::Host as _;
-use countersign_core::cases::{self, Case, Failure};
+use countersign_core::cases::{self, AppError, Case};
 use countersign_core::lint::{Name, Severity, lint};
 use countersign_core::policy::{Policy, PolicyError, PolicyText};
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
 use countersign_core::{people, rules};
-use countersign_host::policy::{
+use countersign_system::policy::{
     ACCESS_FILE, BUNDLED, PolicyFiles, Warning, check, check_clock, lint_access, read_cases, write_first,
 };
-use countersign_host::system::SystemHost;
-use countersign_host::text_file;
+use countersign_system::system::SystemHost;
+use countersign_system::text_file;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -371,7 +371,7 @@ fn failed(as_json: bool, summary: String) -> Exit {
 /// # Errors
 /// What is wrong with it, escaped.
 pub(crate) fn usable(directory: &Path) -> Result<Policy, Exit> {
-    countersign_host::policy::load(Some(directory), SystemHost::default().now()).map_err(|error| {
+    countersign_system::policy::load(Some(directory), SystemHost::default().now()).map_err(|error| {
         let lines: Vec<_> = error.lines().map(escaped_line).collect();
         Exit::from(lines.join("\n  "))
     })
@@ -423,9 +423,9 @@ impl Results {
     }
 }
 
-impl From<Failure> for FailureBody {
-    fn from(failure: Failure) -> Self {
-        let Failure { what, expected, found, reasons } = failure;
+impl From<AppError> for FailureBody {
+    fn from(failure: AppError) -> Self {
+        let AppError { what, expected, found, reasons } = failure;
         Self { what, expected, found, reasons }
     }
 }

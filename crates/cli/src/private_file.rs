@@ -3,7 +3,7 @@
 //! Knows nothing of what is in them. What is in a file that another user may write is that user's word, and
 //! a secret in a file that another user may read is none.
 
-use countersign_host::text_file;
+use countersign_system::text_file;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::ffi::OsStr;

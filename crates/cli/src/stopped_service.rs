@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::Client;
 use countersign_core::text::escaped_line;
 use countersign_dynamodb::table::TableNames;
 use countersign_embedded::Embedded;
-use countersign_host::text_file;
+use countersign_system::text_file;
 use std::path::Path;
 use std::{fs, io};
 

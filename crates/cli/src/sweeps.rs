@@ -170,8 +170,8 @@ async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
 mod tests {
     use super::*;
     use countersign_app::host::BoxFuture;
+    use countersign_core::command_context::CommandContext;
     use countersign_core::ids::{EventId, RequestId};
-    use countersign_core::stamp::Stamp;
     use std::sync::Mutex;
 
     /// A clock of the wall and one that only measures.
@@ -203,7 +203,7 @@ mod tests {
             panic!("the clock asks for no id")
         }
 
-        fn stamp(&self) -> Stamp {
+        fn command_context(&self) -> CommandContext {
             panic!("the clock asks for no id")
         }
 

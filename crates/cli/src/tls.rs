@@ -3,7 +3,7 @@
 use crate::arguments::ServeArguments;
 use crate::private_file;
 use countersign_core::timestamp::Timestamp;
-use countersign_host::text_file;
+use countersign_system::text_file;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};

@@ -5,8 +5,8 @@ use crate::data_directory::DataDirectory;
 use crate::exit::Exit;
 use countersign_app::host::Host as _;
 use countersign_core::text::escaped_line;
-use countersign_host::policy;
-use countersign_host::system::SystemHost;
+use countersign_system::policy;
+use countersign_system::system::SystemHost;
 use std::io::Write as _;
 
 /// The group of a token for which none is named.

@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::stopped_service::StoppedService;
 use countersign_api::problem::Code;
 use countersign_api::wire::{EventBody, EventsBody, RequestBody};
-use countersign_app::failure::Failure;
+use countersign_app::error::AppError;
 use countersign_app::verify::{self, Published, Verification};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::digest::{DeploymentKey, Digest};
@@ -21,8 +21,8 @@ use countersign_core::text::escaped_line;
 use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::TableNames;
-use countersign_host::system::SystemHost;
-use countersign_host::text_file;
+use countersign_system::system::SystemHost;
+use countersign_system::text_file;
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::Path;
@@ -85,7 +85,7 @@ async fn of_store(
     published: &[Published],
 ) -> Result<Verification, Exit> {
     let host = SystemHost::default();
-    let failed = |error: Failure| Exit::from(format!("the store cannot be read: {error}"));
+    let failed = |error: AppError| Exit::from(format!("the store cannot be read: {error}"));
     let mut verification = if arguments.all {
         verify::all(&host, store, outbox, key).await.map_err(failed)?
     } else {
@@ -95,7 +95,7 @@ async fn of_store(
                 .map_err(|error| Exit::usage(format!("`{}` {error}", escaped_line(id))))?;
             let finding =
                 verify::request(&host, store, key, request_id).await.map_err(|error| match error {
-                    Failure::Refused(Refusal::NotVisible) => {
+                    AppError::Refused(Refusal::NotVisible) => {
                         Exit::not_found(format!("there is no request {id}"))
                     }
                     error => failed(error),

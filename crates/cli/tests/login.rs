@@ -5,7 +5,7 @@
 use countersign::client::config::{Profile, ProfileName};
 use countersign::client::doctor::{Report, examine};
 use countersign::client::login::{device_login, forget};
-use countersign::client::oidc::{Client, Pace};
+use countersign::client::oidc::{Client, Clock};
 use countersign::client::profile::{Settings, TokenSource};
 use countersign::client::secret::Secret;
 use countersign::client::token_store::TokenStore;
@@ -136,7 +136,7 @@ struct FakePace {
     pauses: RefCell<Vec<u64>>,
 }
 
-impl Pace for FakePace {
+impl Clock for FakePace {
     fn now(&self) -> Timestamp {
         Timestamp::from_millisecond((NOW_SECONDS + self.seconds.get()) * 1000)
     }

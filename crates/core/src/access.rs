@@ -77,7 +77,7 @@ pub const TO_APPROVE: [Action; 3] = [Action::Approve, Action::View, Action::View
 
 /// One question to policy.
 #[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
+pub struct AccessRequest<'a> {
     /// What somebody wants to do.
     pub action: Action,
     /// Who.
@@ -110,14 +110,14 @@ pub struct Target<'a> {
 
 /// What policy says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum AccessDecision {
     /// Yes.
     Permitted,
     /// No, and why: sentences for whoever asked, at least one.
     Denied(Vec<String>),
 }
 
-impl Answer {
+impl AccessDecision {
     /// Whether it is a yes.
     pub fn is_permitted(&self) -> bool {
         *self == Self::Permitted
@@ -134,7 +134,7 @@ impl Answer {
 
 /// A part of a question that an answer may turn on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
+pub enum RequestAttribute {
     /// Who asks: their id, their groups and what kind of being they are.
     Person,
     /// Whether it is their own.
@@ -161,7 +161,7 @@ pub enum Part {
 
 /// A name that a policy has for somebody or something.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Naming {
+pub struct Reference {
     /// The policy.
     pub policy: String,
     /// The name.
@@ -169,9 +169,9 @@ pub struct Naming {
 }
 
 /// Answers questions. What it cannot answer is denied.
-pub trait Access: fmt::Debug + Send + Sync {
+pub trait Authorizer: fmt::Debug + Send + Sync {
     /// Whether the question's action is permitted.
-    fn answer(&self, question: &Question<'_>) -> Answer;
+    fn answer(&self, question: &AccessRequest<'_>) -> AccessDecision;
 
     /// Whether the answer about an action may differ between requests, besides by whose they are.
     fn tells_requests_apart(&self, action: Action) -> bool {
@@ -180,25 +180,25 @@ pub trait Access: fmt::Debug + Send + Sync {
     }
 
     /// Whether the answer about an action may differ with a part of the question.
-    fn turns_on(&self, action: Action, part: Part) -> bool {
+    fn turns_on(&self, action: Action, part: RequestAttribute) -> bool {
         let _ = (action, part);
         true
     }
 
     /// Whether the question is denied, whatever is put in place of some of its parts. `false` where
     /// that cannot be told without asking.
-    fn denies_whatever(&self, question: &Question<'_>, open: &[Part]) -> bool {
+    fn denies_whatever(&self, question: &AccessRequest<'_>, open: &[RequestAttribute]) -> bool {
         let _ = (question, open);
         false
     }
 
     /// The people, agents and services that it names.
-    fn named_people(&self) -> Vec<Naming> {
+    fn named_people(&self) -> Vec<Reference> {
         Vec::new()
     }
 
     /// The types of operation that it names, as far as they can be told from other texts.
-    fn named_operations(&self) -> Vec<Naming> {
+    fn named_operations(&self) -> Vec<Reference> {
         Vec::new()
     }
 

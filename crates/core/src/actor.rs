@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// What kind of being acts. Only humans decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum PrincipalKind {
     /// A person.
     Human,
     /// An AI agent or other program with an e-mail of its own, known by its group.
@@ -15,7 +15,7 @@ pub enum Kind {
     Service,
 }
 
-impl Kind {
+impl PrincipalKind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Human, Self::Agent, Self::Service];
 
@@ -89,7 +89,7 @@ pub struct Actor {
     /// All ids that are known to be this person's, `person` included.
     pub addresses: BTreeSet<PersonId>,
     /// Human, agent or service.
-    pub kind: Kind,
+    pub kind: PrincipalKind,
     /// Group names: as the token has them at the door, and from there on those that policy knows.
     pub groups: BTreeSet<String>,
     /// By which door they came.
@@ -107,14 +107,14 @@ impl Actor {
     /// else is said of them.
     pub fn new<'a>(
         person: PersonId,
-        kind: Kind,
+        kind: PrincipalKind,
         channel: Channel,
         groups: impl IntoIterator<Item = &'a str>,
     ) -> Self {
         let groups: BTreeSet<String> = groups.into_iter().map(str::to_owned).collect();
         let kind = match kind {
-            Kind::Human if groups.iter().any(|group| is_agent_group(group)) => Kind::Agent,
-            Kind::Human | Kind::Agent | Kind::Service => kind,
+            PrincipalKind::Human if groups.iter().any(|group| is_agent_group(group)) => PrincipalKind::Agent,
+            PrincipalKind::Human | PrincipalKind::Agent | PrincipalKind::Service => kind,
         };
         let addresses = BTreeSet::from([person.clone()]);
         Self { person, addresses, kind, groups, channel, filed_by: None, owner: None, source_ip: None }
@@ -127,7 +127,7 @@ impl Actor {
 
     /// The sweep that writes down passed deadlines.
     pub fn expiry(channel: Channel) -> Self {
-        Self::new(PersonId::expiry(), Kind::Service, channel, [])
+        Self::new(PersonId::expiry(), PrincipalKind::Service, channel, [])
     }
 }
 
@@ -138,10 +138,11 @@ mod tests {
     #[test]
     fn threat_65_the_group_of_agents_has_no_spelling_that_decides() {
         for group in ["agent", "Agent", "AGENT"] {
-            let actor = Actor::new(PersonId::somebody(), Kind::Human, Channel::Api, [group, "approver"]);
-            assert_eq!(actor.kind, Kind::Agent, "{group}");
+            let actor =
+                Actor::new(PersonId::somebody(), PrincipalKind::Human, Channel::Api, [group, "approver"]);
+            assert_eq!(actor.kind, PrincipalKind::Agent, "{group}");
         }
-        let actor = Actor::new(PersonId::somebody(), Kind::Human, Channel::Api, ["agents"]);
-        assert_eq!(actor.kind, Kind::Human);
+        let actor = Actor::new(PersonId::somebody(), PrincipalKind::Human, Channel::Api, ["agents"]);
+        assert_eq!(actor.kind, PrincipalKind::Human);
     }
 }

@@ -4,15 +4,15 @@
 //! and at the start: its giver may have been disabled, have turned out to be the requester by
 //! another address, or no longer be somebody whom policy lets approve.
 
-use crate::access::{Action, Answer};
-use crate::actor::{Actor, Kind};
+use crate::access::{AccessDecision, Action};
+use crate::actor::{Actor, PrincipalKind};
 use crate::people;
 use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::request::Decision;
-use crate::slots::{Filling, Groups};
+use crate::requirements::Requirements;
+use crate::slots::{Groups, SlotAssignment};
 use crate::subject::Subject;
-use crate::terms::Terms;
 use std::collections::BTreeSet;
 
 /// The approvals of a request, by whether they count.
@@ -26,7 +26,7 @@ pub struct Approvals<'a> {
 
 impl<'a> Approvals<'a> {
     /// Asks of each approval on record whether it counts under a policy and what it demands now.
-    pub fn of(request: &'a impl Subject, terms: &Terms, policy: &Policy) -> Self {
+    pub fn of(request: &'a impl Subject, requirements: &Requirements, policy: &Policy) -> Self {
         let people = policy.people();
         let mut counted: BTreeSet<PersonId> = BTreeSet::new();
         // A retired address is no sign that its two holders are one.
@@ -42,7 +42,7 @@ impl<'a> Approvals<'a> {
             known.extend(people.addresses(people.maker(&decision.person)));
             let moved = decision.addresses.iter().filter(|address| !people.is_retired(address));
             known.extend(moved.flat_map(|address| people.addresses(address)));
-            match reason_against(request, decision, &known, terms, policy) {
+            match reason_against(request, decision, &known, requirements, policy) {
                 Some(reason) => approvals.discounted.push((decision, reason)),
                 None if is_new(&known, &counted) => {
                     counted.extend(known);
@@ -58,20 +58,24 @@ impl<'a> Approvals<'a> {
     }
 
     /// How far they fill what is demanded, together with somebody in these groups.
-    pub fn filling(&self, terms: &Terms, additional: Option<&Groups>) -> Filling {
+    pub fn slot_assignment(
+        &self,
+        requirements: &Requirements,
+        additional: Option<&Groups>,
+    ) -> SlotAssignment {
         let people: Vec<&Groups> =
             self.counting.iter().map(|decision| &decision.groups).chain(additional).collect();
-        terms.slots.fill(terms.approvals_required, &people)
+        requirements.slots.fill(requirements.approvals_required, &people)
     }
 
     /// Why approvals on record do not count, and what is missing: sentences, if anything is.
-    pub fn shortfall(&self, terms: &Terms) -> Vec<String> {
-        let filling = self.filling(terms, None);
-        if filling.is_complete() {
+    pub fn shortfall(&self, requirements: &Requirements) -> Vec<String> {
+        let slot_assignment = self.slot_assignment(requirements, None);
+        if slot_assignment.is_complete() {
             return Vec::new();
         }
         let discounted = self.discounted.iter().map(|(_, reason)| reason.clone());
-        discounted.chain([format!("missing: {filling}")]).collect()
+        discounted.chain([format!("missing: {slot_assignment}")]).collect()
     }
 }
 
@@ -80,7 +84,7 @@ fn reason_against(
     request: &impl Subject,
     decision: &Decision,
     known: &BTreeSet<PersonId>,
-    terms: &Terms,
+    requirements: &Requirements,
     policy: &Policy,
 ) -> Option<String> {
     let people = policy.people();
@@ -89,17 +93,17 @@ fn reason_against(
     if known.iter().any(|address| !people.is_retired(address) && people.is_disabled(address)) {
         return Some(format!("`{person}` has been disabled"));
     }
-    if people.is_stranger(person) {
+    if people.is_unlisted(person) {
         return Some(format!("`{person}` is not listed in {}", people::FILE));
     }
-    if known.iter().any(|address| people.is_machine(address)) {
+    if known.iter().any(|address| people.is_non_human(address)) {
         return Some(format!("`{person}` is no human"));
     }
     let groups = decision.groups.iter().map(String::as_str);
-    let mut approver = Actor::new(person.clone(), Kind::Human, decision.channel, groups);
+    let mut approver = Actor::new(person.clone(), PrincipalKind::Human, decision.channel, groups);
     approver.addresses.extend(known.iter().cloned());
     approver.source_ip = decision.source_ip;
-    if approver.kind != Kind::Human {
+    if approver.kind != PrincipalKind::Human {
         return Some(format!("`{person}` is no human"));
     }
     if let Some(restored_at) = policy.lapsed_by_restore(decision.at) {
@@ -108,7 +112,7 @@ fn reason_against(
     if policy.has_conflict_of_interest(&approver, request) {
         return Some(format!("the request is one of `{person}`'s own"));
     }
-    if terms.digest_required && !decision.digest_presented {
+    if requirements.digest_required && !decision.digest_presented {
         return Some(format!(
             "`{person}` did not name the digest of what they were shown, which policy requires"
         ));
@@ -116,8 +120,8 @@ fn reason_against(
     // With the groups and at the time of the approval: a later change of groups does not matter,
     // and office hours are those of the approval. What they were shown then, they were shown.
     match policy.may(Action::Approve, &approver, request, decision.at) {
-        Answer::Permitted => None,
-        Answer::Denied(reasons) => {
+        AccessDecision::Permitted => None,
+        AccessDecision::Denied(reasons) => {
             Some(format!("policy no longer lets `{person}` approve: {}", reasons.join("; ")))
         }
     }

@@ -3,7 +3,7 @@
 //! An edited, missing or reordered event breaks the chain of its request; the chain's head is on
 //! the request itself, so a cut tail shows as well. Free text never enters: its keyed digest does.
 
-use crate::actor::{Channel, Kind};
+use crate::actor::{Channel, PrincipalKind};
 use crate::canonical::CanonicalJson;
 use crate::content::amount;
 use crate::digest::{DeploymentKey, Digest};
@@ -46,7 +46,7 @@ pub struct AuditEvent {
     /// Who.
     pub user: PersonId,
     /// What kind of being.
-    pub kind: Kind,
+    pub kind: PrincipalKind,
     /// By which door.
     pub channel: Channel,
     /// From where, as far as the shell can vouch for it.
@@ -161,7 +161,7 @@ impl AuditEvent {
             timestamp: Timestamp::parse(text("timestamp")?).ok()?,
             event_type: EventType::parse(text("event_type")?)?,
             user: PersonId::from_stored(text("user")?).ok()?,
-            kind: Kind::parse(text("kind")?)?,
+            kind: PrincipalKind::parse(text("kind")?)?,
             channel: Channel::parse(text("channel")?)?,
             source_ip: text("source_ip").map(str::parse).transpose().ok()?,
             instance_id: InstanceId::parse(text("instance_id")?).ok()?,
@@ -209,27 +209,27 @@ fn details(event: &Event, after: &Request, key: &DeploymentKey) -> Map<String, V
         }
     };
     match &event.change {
-        Change::Created(opening) => {
+        Change::Created(new_request) => {
             put("content_digest", json!(after.content_digest.to_string()));
             put("parameters_digest", json!(after.parameters_digest.to_string()));
-            put("justification_digest", json!(keyed("justification", opening.justification.as_str())));
-            put("approvals_required", json!(opening.approvals_required));
-            let slots: Vec<_> = opening
+            put("justification_digest", json!(keyed("justification", new_request.justification.as_str())));
+            put("approvals_required", json!(new_request.approvals_required));
+            let slots: Vec<_> = new_request
                 .slots
                 .iter()
                 .map(|(groups, people)| json!({ "groups": groups, "approvals": people }))
                 .collect();
             put("slots", json!(slots));
-            put("owner", json!(opening.owner.as_ref().map(|owner| owner.person.as_str())));
-            put("ticket", json!(opening.ticket.as_ref().map(Ticket::as_str)));
-            let plan = opening.rollback_plan.as_ref();
+            put("owner", json!(new_request.owner.as_ref().map(|owner| owner.person.as_str())));
+            put("ticket", json!(new_request.ticket.as_ref().map(Ticket::as_str)));
+            let plan = new_request.rollback_plan.as_ref();
             put("rollback_plan_digest", json!(plan.map(|text| keyed("rollback_plan", text.as_str()))));
-            put("policy_version", json!(opening.policy_version.to_string()));
-            put("expires_at", json!(opening.expires_at.to_string()));
+            put("policy_version", json!(new_request.policy_version.to_string()));
+            put("expires_at", json!(new_request.expires_at.to_string()));
             put("execute_by", json!(after.execute_by.map(|time| time.to_string())));
-            put("filed_by", json!(opening.filed_by.as_ref().map(PersonId::as_str)));
-            put("estimated_cost", amount(opening.estimated_cost));
-            let duration = opening.estimated_duration.as_ref();
+            put("filed_by", json!(new_request.filed_by.as_ref().map(PersonId::as_str)));
+            put("estimated_cost", amount(new_request.estimated_cost));
+            let duration = new_request.estimated_duration.as_ref();
             put(
                 "estimated_duration_digest",
                 json!(duration.map(|text| keyed("estimated_duration", text.as_str()))),

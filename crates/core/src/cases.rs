@@ -42,12 +42,12 @@
 mod expectation;
 mod table;
 
-pub use expectation::Failure;
+pub use expectation::AppError;
 pub use table::{Case, FILE, parse};
 
 use crate::policy::Policy;
 
 /// Runs a case: nothing if all is as expected, or everything that is not.
-pub fn run(case: &Case, policy: &Policy) -> Vec<Failure> {
+pub fn run(case: &Case, policy: &Policy) -> Vec<AppError> {
     expectation::run(case, policy)
 }

@@ -4,8 +4,8 @@ use crate::canonical::CanonicalJson;
 use crate::digest::Digest;
 use crate::ids::ExecutionId;
 use crate::request::Request;
+use crate::requirements::StatedFields;
 use crate::risk::{Cost, Environment, RiskLevel};
-use crate::terms::Stated;
 use crate::text::{
     CommentText, DurationText, Identifier, InstanceId, InvalidText, Justification, RollbackPlan, Ticket,
 };
@@ -84,8 +84,8 @@ impl Draft {
 
 impl Draft {
     /// What it says of itself, for demands that it do.
-    pub fn stated(&self) -> Stated {
-        Stated {
+    pub fn stated(&self) -> StatedFields {
+        StatedFields {
             justification_length: self.justification.length(),
             ticket: self.ticket.is_some(),
             rollback_plan: self.rollback_plan.is_some(),

@@ -5,14 +5,15 @@
 //! of approvals, digest, a clock that is behind the last event.
 //!
 //! What is demanded of a request was pinned to it when it was made. At each decision and at the
-//! start the stricter of that and of the policy of now holds ([`Policy::terms_in_force`]).
+//! start the stricter of that and of the policy of now holds ([`Policy::requirements_in_force`]).
 
-use crate::access::{Action, Answer, Target};
-use crate::actor::{Actor, Kind};
+use crate::access::{AccessDecision, Action, Target};
+use crate::actor::{Actor, PrincipalKind};
 use crate::approvals::Approvals;
 use crate::command::{Command, CommandName, Draft, ExecutionOutcome, Shown};
+use crate::command_context::CommandContext;
 use crate::digest::Digest;
-use crate::event::{Change, Event, Opening};
+use crate::event::{Change, Event, NewRequest};
 use crate::idempotency::{self, Idempotency, IdempotencyRecord, Seen};
 use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::person::PersonId;
@@ -22,9 +23,8 @@ use crate::request::{
     Decision, Execution, MAX_COMMENT_BYTES, MAX_COMMENTS, MAX_DECISIONS, MAX_WITHDRAWALS, Request, Status,
     Verdict,
 };
+use crate::requirements::{Requirements, Violation};
 use crate::rules::{Assessment, MAX_APPROVALS, MAX_MATCHED_RULES, Proposal};
-use crate::stamp::Stamp;
-use crate::terms::{Terms, Unmet};
 use crate::text::CommentText;
 use crate::timestamp::Timestamp;
 
@@ -38,7 +38,7 @@ pub enum Outcome {
     /// Something happened.
     Event(Box<Event>),
     /// It had happened before: the same key with the same body.
-    Replayed,
+    AlreadyApplied,
 }
 
 /// What policy demands of a request that is about to be made.
@@ -54,63 +54,63 @@ pub fn assess(draft: &Draft, actor: &Actor, policy: &Policy) -> Assessment {
 }
 
 /// Everything that speaks against making a request; nothing if it may be made.
-pub fn objections(
+pub fn refusals(
     draft: &Draft,
     actor: &Actor,
     now: Timestamp,
     policy: &Policy,
     assessment: &Assessment,
 ) -> Vec<Refusal> {
-    let terms = &assessment.terms;
+    let requirements = &assessment.requirements;
     let target = Target {
         operation_type: draft.operation_type.as_str(),
         instance_id: draft.instance_id.as_str(),
-        environment: terms.environment,
-        risk_level: terms.risk_level,
+        environment: requirements.environment,
+        risk_level: requirements.risk_level,
         estimated_cost: draft.estimated_cost,
         requested_by: &actor.person,
     };
-    let mut objections = Vec::new();
-    if let Answer::Denied(reasons) = policy.ask(Action::Create, actor, target, true, now) {
-        objections.push(Refusal::NotPermitted(reasons));
+    let mut refusals = Vec::new();
+    if let AccessDecision::Denied(reasons) = policy.ask(Action::Create, actor, target, true, now) {
+        refusals.push(Refusal::NotPermitted(reasons));
     }
-    if terms.approvals_required > MAX_APPROVALS {
-        let demanded = terms.approvals_required;
-        objections.push(Refusal::not_permitted(format!(
+    if requirements.approvals_required > MAX_APPROVALS {
+        let demanded = requirements.approvals_required;
+        refusals.push(Refusal::not_permitted(format!(
             "policy demands {demanded} approvals, and a request holds at most {MAX_APPROVALS}: it could never be approved"
         )));
     }
     if assessment.rules.len() > MAX_MATCHED_RULES {
-        objections.push(Refusal::not_permitted(format!(
+        refusals.push(Refusal::not_permitted(format!(
             "more than {MAX_MATCHED_RULES} rules of the policy match this request"
         )));
     }
-    let unmet = assessment.unmet(draft.stated());
-    if !unmet.is_empty() {
-        objections.push(Refusal::Unmet(unmet));
+    let violations = assessment.violations(draft.stated());
+    if !violations.is_empty() {
+        refusals.push(Refusal::Violations(violations));
     }
-    objections
+    refusals
 }
 
 /// Decides whether a request may be made, and what policy demands of it.
 ///
 /// # Errors
-/// The first of its [`objections`].
+/// The first of its [`refusals`].
 pub fn create(
     id: RequestId,
     draft: Draft,
     actor: &Actor,
-    stamp: &Stamp,
+    context: &CommandContext,
     policy: &Policy,
     idempotency: Option<&Idempotency>,
 ) -> Result<Event, Refusal> {
     let assessment = assess(&draft, actor, policy);
-    if let Some(objection) = objections(&draft, actor, stamp.now, policy, &assessment).into_iter().next() {
-        return Err(objection);
+    if let Some(refusal) = refusals(&draft, actor, context.now, policy, &assessment).into_iter().next() {
+        return Err(refusal);
     }
-    let Assessment { terms, rules } = assessment;
-    let status = if terms.approvals_required == 0 { Status::Approved } else { Status::Pending };
-    let opening = Opening {
+    let Assessment { requirements, rules } = assessment;
+    let status = if requirements.approvals_required == 0 { Status::Approved } else { Status::Pending };
+    let new_request = NewRequest {
         operation_type: draft.operation_type,
         instance_id: draft.instance_id,
         parameters: draft.parameters,
@@ -118,33 +118,33 @@ pub fn create(
         filed_by: actor.filed_by.clone(),
         owner: actor.owner.clone(),
         requester_groups: actor.groups.clone(),
-        risk_level: terms.risk_level,
-        environment: terms.environment,
+        risk_level: requirements.risk_level,
+        environment: requirements.environment,
         justification: draft.justification,
         estimated_cost: draft.estimated_cost,
         estimated_duration: draft.estimated_duration,
         ticket: draft.ticket,
         rollback_plan: draft.rollback_plan,
-        approvals_required: terms.approvals_required,
-        slots: terms.slots,
-        digest_required: terms.digest_required,
+        approvals_required: requirements.approvals_required,
+        slots: requirements.slots,
+        digest_required: requirements.digest_required,
         rules,
         policy_version: policy.version(),
-        expires_at: stamp.now.plus_seconds(terms.pending_seconds),
-        execute_within_seconds: terms.execute_within_seconds,
+        expires_at: context.now.plus_seconds(requirements.pending_seconds),
+        execute_within_seconds: requirements.execute_within_seconds,
     };
     Ok(Event {
-        id: stamp.event_id,
+        id: context.event_id,
         request_id: id,
         sequence: 1,
-        at: stamp.now,
+        at: context.now,
         user: actor.person.clone(),
         kind: actor.kind,
         channel: actor.channel,
         addresses: actor.addresses.clone(),
         source_ip: actor.source_ip,
         status,
-        change: Change::Created(Box::new(opening)),
+        change: Change::Created(Box::new(new_request)),
         idempotency: remembered(actor, CommandName::Create, idempotency),
     })
 }
@@ -157,43 +157,45 @@ pub fn decide(
     request: &Request,
     command: &Command,
     actor: &Actor,
-    stamp: &Stamp,
+    context: &CommandContext,
     policy: &Policy,
     idempotency: Option<&Idempotency>,
 ) -> Result<Outcome, Refusal> {
-    let terms = policy.terms_in_force(request);
+    let requirements = policy.requirements_in_force(request);
     if *command == Command::Expire {
         // No door leads here: only the sweep says that a deadline has passed.
         if actor.person != PersonId::expiry() {
             return Err(Refusal::not_permitted("only the system writes down that a deadline has passed"));
         }
     } else {
-        if !is_visible(request, command, actor, stamp.now, policy) {
+        if !is_visible(request, command, actor, context.now, policy) {
             return Err(Refusal::NotVisible);
         }
         let is_sender = |person: &PersonId| policy.is_maker(actor, person);
         match idempotency::seen(&request.idempotency, is_sender, command.name(), idempotency) {
             Seen::Never => {}
-            Seen::Before => return Ok(Outcome::Replayed),
-            Seen::WithAnotherBody => return Err(Refusal::IdempotencyConflict(request.status_at(stamp.now))),
+            Seen::Before => return Ok(Outcome::AlreadyApplied),
+            Seen::WithAnotherBody => {
+                return Err(Refusal::IdempotencyConflict(request.status_at(context.now)));
+            }
         }
-        permitted(request, command, actor, stamp.now, policy)?;
+        permitted(request, command, actor, context.now, policy)?;
     }
-    let is_behind = stamp.now.plus_seconds(MAX_CLOCK_SKEW_SECONDS) < request.updated_at;
+    let is_behind = context.now.plus_seconds(MAX_CLOCK_SKEW_SECONDS) < request.updated_at;
     // INVARIANT: time never goes back within a trail, so what is decided is decided at the last event or
     // after it.
-    let stamp = &Stamp { now: stamp.now.max(request.updated_at), ..*stamp };
-    let deciding = Deciding { request, command, actor, stamp, policy, terms: &terms };
-    let (status, change) = deciding.transition(request.status_under(&terms, stamp.now))?;
+    let context = &CommandContext { now: context.now.max(request.updated_at), ..*context };
+    let deciding = Deciding { request, command, actor, context, policy, requirements: &requirements };
+    let (status, change) = deciding.transition(request.status_under(&requirements, context.now))?;
     // What the state refuses, it refuses at any time; by a clock that is behind the trail nothing happens.
     if is_behind {
         return Err(Refusal::ClockSkew);
     }
     Ok(Outcome::Event(Box::new(Event {
-        id: stamp.event_id,
+        id: context.event_id,
         request_id: request.id,
         sequence: request.version + 1,
-        at: stamp.now,
+        at: context.now,
         user: actor.person.clone(),
         kind: actor.kind,
         channel: actor.channel,
@@ -257,7 +259,7 @@ fn permitted(
     let permit = |action| policy.may(action, actor, request, now).or_refused();
     match command {
         Command::Approve { .. } | Command::Reject { .. } => {
-            if actor.kind != Kind::Human {
+            if actor.kind != PrincipalKind::Human {
                 return Err(Refusal::AgentCannotApprove);
             }
             if policy.has_conflict_of_interest(actor, request) {
@@ -324,9 +326,9 @@ struct Deciding<'a> {
     request: &'a Request,
     command: &'a Command,
     actor: &'a Actor,
-    stamp: &'a Stamp,
+    context: &'a CommandContext,
     policy: &'a Policy,
-    terms: &'a Terms,
+    requirements: &'a Requirements,
 }
 
 impl Deciding<'_> {
@@ -338,7 +340,7 @@ impl Deciding<'_> {
         let request = self.request;
         match (status, self.command) {
             (Expired, Command::Expire) if request.status != Expired => {
-                let (expires_at, execute_by) = request.deadlines_under(self.terms);
+                let (expires_at, execute_by) = request.deadlines_under(self.requirements);
                 let deadline =
                     if request.status == Pending { expires_at } else { execute_by.unwrap_or(expires_at) };
                 Ok((Expired, Change::Expired { deadline }))
@@ -420,7 +422,7 @@ impl Deciding<'_> {
     /// The actor's own earlier approvals, of which none counts now: the events to take them off the
     /// record.
     fn own_discounted(&self, status: Status) -> Result<Vec<EventId>, Refusal> {
-        let approvals = Approvals::of(self.request, self.terms, self.policy);
+        let approvals = Approvals::of(self.request, self.requirements, self.policy);
         if approvals.counting.iter().any(|decision| self.is_theirs(decision)) {
             return Err(Refusal::AlreadyDecided(status));
         }
@@ -434,9 +436,9 @@ impl Deciding<'_> {
 
     /// Why the approvals on record are not enough under the policy of now; nothing if they are.
     fn shortfall(&self) -> Vec<String> {
-        let Self { request, terms, policy, .. } = self;
-        let approvals = Approvals::of(*request, terms, policy);
-        let mut shortfall = approvals.shortfall(terms);
+        let Self { request, requirements, policy, .. } = self;
+        let approvals = Approvals::of(*request, requirements, policy);
+        let mut shortfall = approvals.shortfall(requirements);
         // No approval counts and none is missing: policy itself approved it.
         if shortfall.is_empty()
             && approvals.counting.is_empty()
@@ -473,7 +475,7 @@ impl Deciding<'_> {
 
     /// Takes the actor's approvals back. What is left may be too few.
     fn withdraw(&self, status: Status, reason: Option<&CommentText>) -> Result<(Status, Change), Refusal> {
-        let Self { request, terms, policy, .. } = self;
+        let Self { request, requirements, policy, .. } = self;
         let withdraws: Vec<EventId> =
             own_approvals(request, self.actor, policy).map(|approval| approval.event_id).collect();
         if withdraws.is_empty() {
@@ -489,10 +491,11 @@ impl Deciding<'_> {
         }
         let mut left = (*request).clone();
         left.decisions.retain(|decision| !withdraws.contains(&decision.event_id));
-        let is_enough = Approvals::of(&left, terms, policy).filling(terms, None).is_complete();
+        let is_enough =
+            Approvals::of(&left, requirements, policy).slot_assignment(requirements, None).is_complete();
         let change = Change::Withdrawn { reason: reason.cloned(), withdraws };
         // Pending again, unless the time for that is over.
-        let is_pending_over = self.stamp.now >= request.deadlines_under(terms).0;
+        let is_pending_over = self.context.now >= request.deadlines_under(requirements).0;
         let after = match (status == Status::Approved && is_enough, is_pending_over) {
             (true, _) => Status::Approved,
             (false, true) => Status::Expired,
@@ -507,15 +510,15 @@ impl Deciding<'_> {
         comment: Option<&CommentText>,
         shown: &Shown,
     ) -> Result<(Status, Change), Refusal> {
-        let Self { request, terms, .. } = self;
+        let Self { request, requirements, .. } = self;
         let presents_digest = shown.content_digest.is_some();
         let replaces = self.own_discounted(status)?;
         self.check_demands()?;
         self.check_requester()?;
         let groups = &self.actor.groups;
-        let approvals = Approvals::of(*request, terms, self.policy);
-        let before = approvals.filling(terms, None);
-        let after = approvals.filling(terms, Some(groups));
+        let approvals = Approvals::of(*request, requirements, self.policy);
+        let before = approvals.slot_assignment(requirements, None);
+        let after = approvals.slot_assignment(requirements, Some(groups));
         // Nobody's approval is spent on a slot that it cannot fill. Where nothing is missing any
         // more, because policy asks for less again, any further approval says so.
         if after.filled == before.filled && !before.is_complete() {
@@ -530,19 +533,19 @@ impl Deciding<'_> {
             ));
         }
         self.check_shown(status)?;
-        if terms.digest_required && !presents_digest {
+        if requirements.digest_required && !presents_digest {
             let rule = "is required by policy: name the digest of what you were shown".to_owned();
-            return Err(Refusal::Unmet(vec![Unmet { field: "content_digest", rule }]));
+            return Err(Refusal::Violations(vec![Violation { field: "content_digest", rule }]));
         }
         // INVARIANT: `Approvals` holds one approval for each person, and the actor is none of
         // them, so what is filled is filled by distinct people.
         let is_enough = after.is_complete();
-        if !is_enough && self.stamp.now >= request.deadlines_under(terms).0 {
-            return Err(Refusal::ApprovalsInsufficient(approvals.shortfall(terms)));
+        if !is_enough && self.context.now >= request.deadlines_under(requirements).0 {
+            return Err(Refusal::ApprovalsInsufficient(approvals.shortfall(requirements)));
         }
         // An approval that is renewed lasts no longer than it did.
         let execute_by = (is_enough && request.execute_by.is_none())
-            .then(|| self.stamp.now.plus_seconds(terms.execute_within_seconds));
+            .then(|| self.context.now.plus_seconds(requirements.execute_within_seconds));
         let status = if is_enough { Status::Approved } else { Status::Pending };
         let change = Change::Granted {
             comment: comment.cloned(),
@@ -564,18 +567,18 @@ impl Deciding<'_> {
             return Err(Refusal::ApprovalsInsufficient(shortfall));
         }
         self.check_shown(Status::Approved)?;
-        let (execution_id, policy_version) = (self.stamp.execution_id, self.policy.version());
+        let (execution_id, policy_version) = (self.context.execution_id, self.policy.version());
         Ok((Status::Executing, Change::Started { execution_id, policy_version }))
     }
 
     /// What policy has come to demand of the request's own fields, which nobody can change any more.
     fn check_demands(&self) -> Result<(), Refusal> {
-        let unmet = self.terms.unmet(self.request.stated());
-        if unmet.is_empty() {
+        let violations = self.requirements.violations(self.request.stated());
+        if violations.is_empty() {
             return Ok(());
         }
-        let reasons = unmet.into_iter().map(|unmet| {
-            format!("{} {}, and cannot be changed; make a new request", unmet.field, unmet.rule)
+        let reasons = violations.into_iter().map(|violations| {
+            format!("{} {}, and cannot be changed; make a new request", violations.field, violations.rule)
         });
         Err(Refusal::NotPermitted(reasons.collect()))
     }

@@ -1,6 +1,6 @@
 //! What happened: the one event that each accepted command yields.
 
-use crate::actor::{Channel, Kind, Owner};
+use crate::actor::{Channel, Owner, PrincipalKind};
 use crate::canonical::CanonicalJson;
 use crate::command::ExecutionOutcome;
 use crate::digest::Digest;
@@ -30,7 +30,7 @@ pub struct Event {
     /// Who.
     pub user: PersonId,
     /// What kind of being.
-    pub kind: Kind,
+    pub kind: PrincipalKind,
     /// By which door.
     pub channel: Channel,
     /// All ids that are known to be theirs, `user` included.
@@ -49,7 +49,7 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// The request was made.
-    Created(Box<Opening>),
+    Created(Box<NewRequest>),
     /// One person agreed; when they were the last one needed, the approval has a deadline.
     Granted {
         /// What they said.
@@ -116,7 +116,7 @@ pub enum Change {
 
 /// Everything that is fixed when a request is made.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Opening {
+pub struct NewRequest {
     /// What is to be done.
     pub operation_type: Identifier,
     /// To what.

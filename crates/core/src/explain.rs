@@ -3,26 +3,26 @@
 //!
 //! Nothing is decided here a second time: what the asker may do is asked of [`decide::decide`].
 
+pub(crate) mod inspection;
 pub(crate) mod search;
-pub(crate) mod survey;
 
 use crate::access::Target;
-use crate::actor::{Actor, Kind, is_agent_group};
+use crate::actor::{Actor, PrincipalKind, is_agent_group};
 use crate::approvals::Approvals;
 use crate::command::{Command, CommandName, ExecutionOutcome, Shown};
+use crate::command_context::CommandContext;
 use crate::decide;
 use crate::ids::ExecutionId;
 use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::request::{Request, Status};
+use crate::requirements::Requirements;
 use crate::rules::MatchedRule;
-use crate::slots::{Filling, Groups, Slots};
-use crate::stamp::Stamp;
-use crate::terms::Terms;
+use crate::slots::{Groups, SlotAssignment, Slots};
 use crate::text::CommentText;
 use crate::timestamp::Timestamp;
-use search::{Deed, Search};
+use search::{AccessCheck, Search};
 
 /// Why a request stands where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,13 +33,13 @@ pub struct Explanation<'a> {
     /// people, the groups that it waits for and that policy does not know any more.
     pub blocked: Vec<String>,
     /// What holds for it now.
-    pub terms: Terms,
+    pub requirements: Requirements,
     /// What the policy of now would demand, part by part, if it were made now.
     pub current_rules: Vec<MatchedRule>,
     /// Which approvals on record count.
     pub approvals: Approvals<'a>,
     /// How far they fill what is demanded.
-    pub filling: Filling,
+    pub slot_assignment: SlotAssignment,
     /// Whoever is in all groups of one of these could give an approval that is missing. Empty
     /// unless the request is pending, and where it cannot be approved any more.
     pub approvers: Vec<Groups>,
@@ -50,15 +50,20 @@ pub struct Explanation<'a> {
 }
 
 /// Explains a request to somebody who may see it.
-pub fn explain<'a>(request: &'a Request, actor: &Actor, stamp: &Stamp, policy: &Policy) -> Explanation<'a> {
-    let terms = policy.terms_in_force(request);
-    let status = request.status_at(stamp.now);
-    let approvals = Approvals::of(request, &terms, policy);
-    let filling = approvals.filling(&terms, None);
-    let waits_for_people = match request.status_under(&terms, stamp.now) {
+pub fn explain<'a>(
+    request: &'a Request,
+    actor: &Actor,
+    context: &CommandContext,
+    policy: &Policy,
+) -> Explanation<'a> {
+    let requirements = policy.requirements_in_force(request);
+    let status = request.status_at(context.now);
+    let approvals = Approvals::of(request, &requirements, policy);
+    let slot_assignment = approvals.slot_assignment(&requirements, None);
+    let waits_for_people = match request.status_under(&requirements, context.now) {
         Status::Pending => true,
         // Approved on record, and too few of the approvals count now.
-        Status::Approved => !filling.is_complete(),
+        Status::Approved => !slot_assignment.is_complete(),
         Status::Executing
         | Status::Rejected
         | Status::Expired
@@ -66,31 +71,34 @@ pub fn explain<'a>(request: &'a Request, actor: &Actor, stamp: &Stamp, policy: &
         | Status::Executed
         | Status::Failed => false,
     };
-    let can_be_approved =
-        waits_for_people && terms.unmet(request.stated()).is_empty() && policy.blocked_by(request).is_empty();
+    let can_be_approved = waits_for_people
+        && requirements.violations(request.stated()).is_empty()
+        && policy.blocked_by(request).is_empty();
     let approvers = if can_be_approved {
-        let deed = Deed::approval(policy.target(request));
-        approvers(policy, &terms.slots, |groups| {
+        let check = AccessCheck::approval(policy.target(request));
+        approvers(policy, &requirements.slots, |groups| {
             // What has enough since policy asks for less again waits for one more, of anybody.
-            let counts =
-                || filling.is_complete() || approvals.filling(&terms, Some(groups)).filled > filling.filled;
-            counts() && deed.is_permitted(policy, &in_place_of(actor, groups), stamp.now)
+            let counts = || {
+                slot_assignment.is_complete()
+                    || approvals.slot_assignment(&requirements, Some(groups)).filled > slot_assignment.filled
+            };
+            counts() && check.is_permitted(policy, &in_place_of(actor, groups), context.now)
         })
     } else {
         Vec::new()
     };
-    let (expires_at, execute_by) = request.deadlines_under(&terms);
+    let (expires_at, execute_by) = request.deadlines_under(&requirements);
     Explanation {
         status,
         blocked: policy
             .blocked_by(request)
             .into_iter()
-            .chain(unknown_groups(policy, &filling.missing_slots).filter(|_| waits_for_people))
+            .chain(unknown_groups(policy, &slot_assignment.missing_slots).filter(|_| waits_for_people))
             .collect(),
         current_rules: policy.reassess(request).rules,
-        filling,
+        slot_assignment,
         approvers,
-        actions: actions(request, actor, stamp, policy),
+        actions: actions(request, actor, context, policy),
         deadline: match status {
             Status::Pending => Some(expires_at),
             Status::Approved => execute_by,
@@ -102,7 +110,7 @@ pub fn explain<'a>(request: &'a Request, actor: &Actor, stamp: &Stamp, policy: &
             | Status::Failed => None,
         },
         approvals,
-        terms,
+        requirements,
     }
 }
 
@@ -123,11 +131,11 @@ fn unknown_groups<'a>(policy: &'a Policy, missing: &'a Slots) -> impl Iterator<I
 fn actions(
     request: &Request,
     actor: &Actor,
-    stamp: &Stamp,
+    context: &CommandContext,
     policy: &Policy,
 ) -> Vec<(CommandName, Result<(), Refusal>)> {
     let shown = Shown::of(request);
-    let execution_id = request.execution.as_ref().map_or(stamp.execution_id, |execution| execution.id);
+    let execution_id = request.execution.as_ref().map_or(context.execution_id, |execution| execution.id);
     // INVARIANT: a text of one letter is a comment.
     let Ok(text) = CommentText::parse("x") else { return Vec::new() };
     let commands = [
@@ -142,7 +150,7 @@ fn actions(
     commands
         .iter()
         .map(|command| {
-            let outcome = decide::decide(request, command, actor, stamp, policy, None);
+            let outcome = decide::decide(request, command, actor, context, policy, None);
             (command.name(), outcome.map(|_| ()))
         })
         .collect()
@@ -162,7 +170,7 @@ fn finish(execution_id: ExecutionId) -> Command {
 /// Somebody in some groups who comes from where the asker comes from.
 fn in_place_of(asker: &Actor, groups: &Groups) -> Actor {
     let groups = groups.iter().map(String::as_str);
-    let mut somebody = Actor::new(PersonId::somebody(), Kind::Human, asker.channel, groups);
+    let mut somebody = Actor::new(PersonId::somebody(), PrincipalKind::Human, asker.channel, groups);
     somebody.source_ip = asker.source_ip;
     somebody
 }
@@ -197,11 +205,11 @@ const MAX_QUESTIONS: usize = 5_000;
 /// Whether people could be found who fill what is demanded: at any hour of the coming week, from the
 /// asker's address or from one that policy itself names. What cannot be told may be.
 pub fn could_be_satisfied(
-    terms: &Terms,
+    requirements: &Requirements,
     target: &Target<'_>,
     asker: &Actor,
     now: Timestamp,
     policy: &Policy,
 ) -> bool {
-    Search::new(policy, now, asker.source_ip, MAX_QUESTIONS).could_meet(*target, terms)
+    Search::new(policy, now, asker.source_ip, MAX_QUESTIONS).could_meet(*target, requirements)
 }

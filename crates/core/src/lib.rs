@@ -6,25 +6,25 @@
 //! source, the environment, a file or a network: time and fresh ids are arguments.
 //!
 //! ```
-//! use countersign_core::{actor::{Actor, Channel, Kind}, command::{Command, Draft, Shown}, decide::{self, Outcome},
-//!     ids::{EventId, RequestId}, person::PersonId, request::Status, stamp::Stamp, timestamp::Timestamp};
+//! use countersign_core::{actor::{Actor, Channel, PrincipalKind}, command::{Command, Draft, Shown}, decide::{self, Outcome},
+//!     ids::{EventId, RequestId}, person::PersonId, request::Status, command_context::CommandContext, timestamp::Timestamp};
 //!
-//! let policy = countersign_host::policy::bundled()?;
+//! let policy = countersign_system::policy::bundled()?;
 //! let person = |email: &str, groups: &[&str]| PersonId::from_email(email)
-//!     .map(|id| Actor::new(id, Kind::Human, Channel::Local, groups.iter().copied()));
-//! let stamp = Stamp { now: Timestamp::parse("2026-01-01T00:00:00.000Z")?, event_id: EventId::parse("01930000-0000-7000-8000-000000000001")?,
+//!     .map(|id| Actor::new(id, PrincipalKind::Human, Channel::Local, groups.iter().copied()));
+//! let context = CommandContext { now: Timestamp::parse("2026-01-01T00:00:00.000Z")?, event_id: EventId::parse("01930000-0000-7000-8000-000000000001")?,
 //!     execution_id: "0193aaaa-0000-7000-8000-000000000001".parse()? };
 //!
 //! let draft = Draft::new("modify_instance_class", "production-db-01", &serde_json::json!({"target": "db.r6g.xlarge"}),
 //!     "production", "CPU is at 95 % since Monday")?;
 //! let id = RequestId::parse("01930000-0000-7000-8000-0000000000aa")?;
-//! let created = decide::create(id, draft, &person("ann@example.com", &["developer"])?, &stamp, &policy, None)?;
+//! let created = decide::create(id, draft, &person("ann@example.com", &["developer"])?, &context, &policy, None)?;
 //! let mut request = created.first_state()?;
 //! assert_eq!((request.status, request.approvals_required), (Status::Pending, 2));
 //!
 //! let approve = Command::Approve { comment: None, shown: Shown::default() };
 //! let bob = person("bob@example.com", &["approver"])?;
-//! let Outcome::Event(granted) = decide::decide(&request, &approve, &bob, &stamp, &policy, None)? else { return Ok(()) };
+//! let Outcome::Event(granted) = decide::decide(&request, &approve, &bob, &context, &policy, None)? else { return Ok(()) };
 //! request.apply(&granted);
 //! assert_eq!((request.status, request.approvals_received()), (Status::Pending, 1));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -33,12 +33,12 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod command;
+pub mod command_context;
 pub mod content;
 pub mod decide;
 pub mod event;
 pub mod refusal;
 pub mod request;
-pub mod stamp;
 pub mod state;
 pub mod status;
 
@@ -46,19 +46,19 @@ pub mod access;
 pub mod actor;
 pub mod approvals;
 pub mod cases;
+mod dry_run;
 pub mod explain;
 pub mod lint;
 pub mod look_alike;
 pub mod people;
 pub mod person;
 pub mod policy;
-mod rehearsal;
 pub mod replay;
+pub mod requirements;
 pub mod rules;
 pub mod slots;
 mod source;
 pub mod subject;
-pub mod terms;
 
 pub mod audit;
 pub mod notification;

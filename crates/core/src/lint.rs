@@ -15,10 +15,10 @@ use crate::access::Target;
 use crate::explain::search::Search;
 use crate::person::PersonId;
 use crate::policy::Policy;
+use crate::requirements::Requirements;
 use crate::risk::Cost;
-use crate::rules::representatives::Space;
+use crate::rules::samples::SampleSpace;
 use crate::rules::{self, Assessment, MAX_MATCHED_RULES, Proposal, Rule};
-use crate::terms::Terms;
 use crate::timestamp::Timestamp;
 use std::fmt;
 
@@ -146,29 +146,29 @@ pub fn lint(policy: &Policy, now: Timestamp) -> Vec<Lint> {
 }
 
 /// The proposals of a space, as many as are tried, with what is demanded of each.
-fn tried<'a>(policy: &'a Policy, space: &'a Space) -> impl Iterator<Item = (Proposal<'a>, Assessment)> {
+fn tried<'a>(policy: &'a Policy, space: &'a SampleSpace) -> impl Iterator<Item = (Proposal<'a>, Assessment)> {
     space.proposals().take(MAX_PROPOSALS).map(|proposal| (proposal, policy.assess(&proposal)))
 }
 
 /// Whether a request would be refused for what it costs, whoever approves it.
-fn is_too_expensive(terms: &Terms, cost: Option<Cost>) -> bool {
-    terms.cost_limit.is_some_and(|limit| cost.is_none_or(|cost| cost > limit))
+fn is_too_expensive(requirements: &Requirements, cost: Option<Cost>) -> bool {
+    requirements.cost_limit.is_some_and(|limit| cost.is_none_or(|cost| cost > limit))
 }
 
 /// What a question about a proposal is about.
-fn target<'a>(requester: &'a PersonId, proposal: &Proposal<'a>, terms: &Terms) -> Target<'a> {
+fn target<'a>(requester: &'a PersonId, proposal: &Proposal<'a>, requirements: &Requirements) -> Target<'a> {
     Target {
         operation_type: proposal.operation_type,
         instance_id: proposal.instance_id,
-        environment: terms.environment,
-        risk_level: terms.risk_level,
+        environment: requirements.environment,
+        risk_level: requirements.risk_level,
         estimated_cost: proposal.estimated_cost,
         requested_by: requester,
     }
 }
 
 /// `reboot on prod-z in production, at a cost of 501, asked for by contractor`.
-fn in_words(proposal: &Proposal<'_>, terms: &Terms) -> String {
+fn in_words(proposal: &Proposal<'_>, requirements: &Requirements) -> String {
     let cost = proposal.estimated_cost.map_or(String::new(), |cost| format!(", at a cost of {cost}"));
     let groups: Vec<_> = proposal.requester_groups.iter().map(String::as_str).collect();
     let by =
@@ -177,7 +177,7 @@ fn in_words(proposal: &Proposal<'_>, terms: &Terms) -> String {
         "{} on {} in {}{cost}{by}",
         proposal.operation_type,
         proposal.instance_id,
-        terms.environment.as_str()
+        requirements.environment.as_str()
     )
 }
 
@@ -190,7 +190,7 @@ fn idle_globs(policy: &Policy, rule: &Rule) -> impl Iterator<Item = Lint> {
 }
 
 /// A rule that never holds, or only for requests that are refused, or that changes nothing.
-fn idle_rule(policy: &Policy, rule: &Rule, space: &Space) -> Option<Lint> {
+fn idle_rule(policy: &Policy, rule: &Rule, space: &SampleSpace) -> Option<Lint> {
     let idle =
         |message: String| Some(Lint::of_rule(Severity::Warning, Name::RuleChangesNothing, rule, message));
     let rules = policy.rules();
@@ -201,8 +201,8 @@ fn idle_rule(policy: &Policy, rule: &Rule, space: &Space) -> Option<Lint> {
         return Some(Lint::of_rule(Severity::Warning, Name::RuleNeverHolds, rule, message));
     };
     let exceeded = |proposal: &Proposal<'_>| {
-        let terms = rules.assess(proposal).terms;
-        terms.cost_limit.filter(|_| is_too_expensive(&terms, proposal.estimated_cost))
+        let requirements = rules.assess(proposal).requirements;
+        requirements.cost_limit.filter(|_| is_too_expensive(&requirements, proposal.estimated_cost))
     };
     if let Some(limit) = exceeded(&first)
         && concerned().all(|proposal| exceeded(&proposal).is_some())
@@ -211,7 +211,9 @@ fn idle_rule(policy: &Policy, rule: &Rule, space: &Space) -> Option<Lint> {
             "changes nothing: every request that it is about is refused, for costing more than {limit} or for naming no cost"
         ));
     }
-    if concerned().any(|proposal| rules.assess(&proposal).terms != without.assess(&proposal).terms) {
+    if concerned()
+        .any(|proposal| rules.assess(&proposal).requirements != without.assess(&proposal).requirements)
+    {
         return None;
     }
     let covers = |other: &&Rule| {
@@ -225,17 +227,17 @@ fn idle_rule(policy: &Policy, rule: &Rule, space: &Space) -> Option<Lint> {
             other.place()
         ));
     }
-    let Assessment { terms, rules: parts } = without.assess(&first);
+    let Assessment { requirements, rules: parts } = without.assess(&first);
     let parts: Vec<_> = parts.into_iter().map(|part| part.name).collect();
     idle(format!(
         "taking it out changes nothing: other parts of the policy demand as much, wherever it holds; of {} these do: {}",
-        in_words(&first, &terms),
+        in_words(&first, &requirements),
         parts.join(", ")
     ))
 }
 
 /// Costs above the range of a rule for which fewer people, or other ones, are asked than within.
-fn hole_at_the_top(policy: &Policy, rule: &Rule, space: &Space) -> Option<Lint> {
+fn hole_at_the_top(policy: &Policy, rule: &Rule, space: &SampleSpace) -> Option<Lint> {
     let limit = rule.cost_at_most()?;
     let is_above = |cost: &Option<Cost>| cost.is_none_or(|cost| cost > limit);
     let concerned = space.proposals().take(MAX_PROPOSALS);
@@ -244,8 +246,8 @@ fn hole_at_the_top(policy: &Policy, rule: &Rule, space: &Space) -> Option<Lint> 
         // A cost that somebody names makes the better example.
         for cost in space.costs.iter().rev().filter(|cost| is_above(cost)) {
             let above = Proposal { estimated_cost: *cost, ..within };
-            let terms = policy.assess(&above).terms;
-            if !is_too_expensive(&terms, *cost) && rule.asks_more_people_than(&terms) {
+            let requirements = policy.assess(&above).requirements;
+            if !is_too_expensive(&requirements, *cost) && rule.asks_more_people_than(&requirements) {
                 let demands = rule.demands_in_words();
                 return Some(Lint::of_rule(
                     Severity::Warning,
@@ -253,7 +255,7 @@ fn hole_at_the_top(policy: &Policy, rule: &Rule, space: &Space) -> Option<Lint> 
                     rule,
                     format!(
                         "a request that costs more than {limit}, or names no cost, gets off with less: nothing demands as much of {} ({demands}); leave cost_at_most out, or add a rule for what is above",
-                        in_words(&above, &terms)
+                        in_words(&above, &requirements)
                     ),
                 ));
             }
@@ -263,10 +265,10 @@ fn hole_at_the_top(policy: &Policy, rule: &Rule, space: &Space) -> Option<Lint> 
 }
 
 /// Requests for which so many rules hold that they are refused.
-fn too_much(policy: &Policy, space: &Space) -> Option<Lint> {
+fn too_much(policy: &Policy, space: &SampleSpace) -> Option<Lint> {
     let (proposal, assessment) =
         tried(policy, space).find(|(_, assessment)| assessment.rules.len() > MAX_MATCHED_RULES)?;
-    let what = in_words(&proposal, &assessment.terms);
+    let what = in_words(&proposal, &assessment.requirements);
     let count = assessment.rules.len();
     Some(Lint::new(
         Severity::Error,

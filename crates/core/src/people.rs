@@ -1,7 +1,7 @@
 //! Who is who: which addresses are one person's, who answers for an agent or a service, who may no
 //! longer act, and which group names mean anything. Reads `people.toml` from text.
 
-use crate::actor::{Actor, Kind, Owner, is_agent_group};
+use crate::actor::{Actor, Owner, PrincipalKind, is_agent_group};
 use crate::person::PersonId;
 use crate::policy::PolicyError;
 use crate::refusal::Refusal;
@@ -43,7 +43,7 @@ pub struct People {
 
 #[derive(Debug, Clone)]
 struct Entry {
-    kind: Kind,
+    kind: PrincipalKind,
     addresses: BTreeSet<PersonId>,
     retired: BTreeSet<PersonId>,
     owner: Option<PersonId>,
@@ -111,7 +111,7 @@ impl People {
             let addresses =
                 entry.addresses.iter().map(|text| listed.email(text)).collect::<Result<_, _>>()?;
             let id = listed.email(&name)?;
-            people.add(listed, id.clone(), Kind::Human, addresses, None, entry.disabled)?;
+            people.add(listed, id.clone(), PrincipalKind::Human, addresses, None, entry.disabled)?;
             for address in &entry.retired {
                 people.retire(listed, &id, listed.email(address)?)?;
             }
@@ -119,7 +119,14 @@ impl People {
         for (name, entry) in file.agents {
             let listed = Listed { source, table: "agents", name: &name };
             let owner = Some(listed.email(&entry.owner)?);
-            people.add(listed, listed.email(&name)?, Kind::Agent, BTreeSet::new(), owner, entry.disabled)?;
+            people.add(
+                listed,
+                listed.email(&name)?,
+                PrincipalKind::Agent,
+                BTreeSet::new(),
+                owner,
+                entry.disabled,
+            )?;
         }
         for (name, entry) in file.services {
             let listed = Listed { source, table: "services", name: &name };
@@ -127,7 +134,7 @@ impl People {
             let Ok(id) = PersonId::service(&name) else {
                 return listed.refuse("is not the subject of a service");
             };
-            people.add(listed, id, Kind::Service, BTreeSet::new(), owner, entry.disabled)?;
+            people.add(listed, id, PrincipalKind::Service, BTreeSet::new(), owner, entry.disabled)?;
         }
         people.check_retired(source)?;
         people.check_owners(source)?;
@@ -138,7 +145,7 @@ impl People {
         &mut self,
         listed: Listed<'_>,
         id: PersonId,
-        kind: Kind,
+        kind: PrincipalKind,
         mut addresses: BTreeSet<PersonId>,
         owner: Option<PersonId>,
         disabled: bool,
@@ -205,7 +212,7 @@ impl People {
             }
             let owner = self.person(&owner).clone();
             // A service has no address, so no owner is one.
-            if self.entries.get(&owner).is_some_and(|entry| entry.kind != Kind::Human) {
+            if self.entries.get(&owner).is_some_and(|entry| entry.kind != PrincipalKind::Human) {
                 let rule = format!("must have a person for its owner: `{owner}` is listed under agents");
                 return source.refuse(&[table, name], rule);
             }
@@ -273,13 +280,13 @@ impl People {
     }
 
     /// Whether only those who are listed may act, and this id is not.
-    pub fn is_stranger(&self, id: &PersonId) -> bool {
+    pub fn is_unlisted(&self, id: &PersonId) -> bool {
         self.unlisted_refused && self.entry(id).is_none()
     }
 
     /// Whether this id is listed as something that is no human.
-    pub fn is_machine(&self, id: &PersonId) -> bool {
-        self.entry(id).is_some_and(|entry| entry.kind != Kind::Human)
+    pub fn is_non_human(&self, id: &PersonId) -> bool {
+        self.entry(id).is_some_and(|entry| entry.kind != PrincipalKind::Human)
     }
 
     /// Everybody who is listed, by their one id.
@@ -297,10 +304,10 @@ impl People {
     /// # Errors
     /// [`Refusal::NotPermitted`] for whoever is disabled, has no owner and needs one, or is not
     /// listed where only those who are may act.
-    pub fn identify(&self, actor: Actor) -> Result<Actor, Refusal> {
+    pub fn resolve(&self, actor: Actor) -> Result<Actor, Refusal> {
         let person = self.person(&actor.person).clone();
         let entry = self.entries.get(&person);
-        if self.is_stranger(&person) {
+        if self.is_unlisted(&person) {
             return Err(Refusal::not_permitted(format!("`{person}` is not listed in {FILE}")));
         }
         if let (None, Some(former)) = (entry, self.retired_by.get(&person)) {
@@ -315,17 +322,17 @@ impl People {
             actor.groups.iter().filter_map(|name| self.group(name)).map(str::to_owned).collect();
         let kind = match entry {
             // INVARIANT: a file makes nobody human whose token does not.
-            Some(entry) if entry.kind != Kind::Human => entry.kind,
+            Some(entry) if entry.kind != PrincipalKind::Human => entry.kind,
             // Whoever is in the group by an alias of it is in it.
             Some(_) | None
-                if actor.kind == Kind::Human && groups.iter().any(|group| is_agent_group(group)) =>
+                if actor.kind == PrincipalKind::Human && groups.iter().any(|group| is_agent_group(group)) =>
             {
-                Kind::Agent
+                PrincipalKind::Agent
             }
             Some(_) | None => actor.kind,
         };
         let owner = entry.and_then(|entry| entry.owner.clone());
-        if kind != Kind::Human && owner.is_none() && self.owner_required {
+        if kind != PrincipalKind::Human && owner.is_none() && self.owner_required {
             let reason = format!("`{person}` is no human, and {FILE} does not say who answers for it");
             return Err(Refusal::not_permitted(reason));
         }
@@ -333,7 +340,7 @@ impl People {
             let reason = format!("whoever answers for `{person}` is disabled in {FILE}");
             return Err(Refusal::not_permitted(reason));
         }
-        if owner.as_ref().is_some_and(|owner| self.is_stranger(owner)) {
+        if owner.as_ref().is_some_and(|owner| self.is_unlisted(owner)) {
             let reason = format!("whoever answers for `{person}` is not listed in {FILE}");
             return Err(Refusal::not_permitted(reason));
         }

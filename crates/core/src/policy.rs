@@ -3,16 +3,16 @@
 //!
 //! Policies are read from text; where the text comes from is the shell's business.
 
-use crate::access::{Access, Action, Answer, Question, Target};
+use crate::access::{AccessDecision, AccessRequest, Action, Authorizer, Target};
 use crate::actor::Actor;
 use crate::digest::Digest;
 use crate::people::People;
 use crate::person::PersonId;
 use crate::request::{Request, Status};
+use crate::requirements::Requirements;
 use crate::rules::{Assessment, Proposal, Rules};
 use crate::source::Source;
 use crate::subject::Subject;
-use crate::terms::Terms;
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -69,12 +69,12 @@ pub struct Policy {
     version: Digest,
     rules: Rules,
     people: People,
-    access: Arc<dyn Access>,
+    access: Arc<dyn Authorizer>,
 }
 
 impl Policy {
     /// A policy of parts that have been checked.
-    pub fn new(version: Digest, rules: Rules, people: People, access: Arc<dyn Access>) -> Self {
+    pub fn new(version: Digest, rules: Rules, people: People, access: Arc<dyn Authorizer>) -> Self {
         Self { version, rules, people, access }
     }
 
@@ -100,12 +100,12 @@ impl Policy {
 
     /// What this policy would demand of a request if it were made as it stands.
     pub fn reassess(&self, request: &impl Subject) -> Assessment {
-        let terms = request.terms();
+        let requirements = request.requirements();
         self.rules.assess(&Proposal {
             operation_type: request.operation_type().as_str(),
             instance_id: request.instance_id().as_str(),
-            declared_risk: Some(terms.risk_level),
-            declared_environment: terms.environment,
+            declared_risk: Some(requirements.risk_level),
+            declared_environment: requirements.environment,
             estimated_cost: request.estimated_cost(),
             requester_groups: request.requester_groups(),
         })
@@ -113,41 +113,54 @@ impl Policy {
 
     /// What holds for a request now: while it is undecided or waits for its start, the stricter of
     /// what was demanded when it was made and of what this policy demands.
-    pub fn terms_in_force(&self, request: &impl Subject) -> Terms {
+    pub fn requirements_in_force(&self, request: &impl Subject) -> Requirements {
         match request.status() {
-            Status::Pending | Status::Approved => request.terms().stricter(&self.reassess(request).terms),
+            Status::Pending | Status::Approved => {
+                request.requirements().stricter(&self.reassess(request).requirements)
+            }
             Status::Executing
             | Status::Rejected
             | Status::Expired
             | Status::Cancelled
             | Status::Executed
-            | Status::Failed => request.terms(),
+            | Status::Failed => request.requirements(),
         }
     }
 
     /// Whether an actor may list requests: their own, or everybody's.
-    pub fn may_list(&self, actor: &Actor, is_own: bool, now: Timestamp) -> Answer {
-        self.access.answer(&Question { action: Action::List, actor, target: None, is_own, now })
+    pub fn may_list(&self, actor: &Actor, is_own: bool, now: Timestamp) -> AccessDecision {
+        self.access.answer(&AccessRequest { action: Action::List, actor, target: None, is_own, now })
     }
 
     /// Whether an actor may do something to a request.
-    pub fn may(&self, action: Action, actor: &Actor, request: &impl Subject, now: Timestamp) -> Answer {
+    pub fn may(
+        &self,
+        action: Action,
+        actor: &Actor,
+        request: &impl Subject,
+        now: Timestamp,
+    ) -> AccessDecision {
         self.ask(action, actor, self.target(request), self.is_own(actor, request), now)
     }
 
     /// The same of an execution that the actor has started: it is theirs, whose request it may be.
-    pub(crate) fn may_with_own_execution(&self, actor: &Actor, request: &Request, now: Timestamp) -> Answer {
+    pub(crate) fn may_with_own_execution(
+        &self,
+        actor: &Actor,
+        request: &Request,
+        now: Timestamp,
+    ) -> AccessDecision {
         self.ask(Action::Execute, actor, self.target(request), true, now)
     }
 
     /// A request as access policies see it: with the environment and the risk that it has now.
     pub fn target<'a>(&self, request: &'a impl Subject) -> Target<'a> {
-        let terms = self.terms_in_force(request);
+        let requirements = self.requirements_in_force(request);
         Target {
             operation_type: request.operation_type().as_str(),
             instance_id: request.instance_id().as_str(),
-            environment: terms.environment,
-            risk_level: terms.risk_level,
+            environment: requirements.environment,
+            risk_level: requirements.risk_level,
             estimated_cost: request.estimated_cost(),
             requested_by: request.requested_by(),
         }
@@ -161,12 +174,12 @@ impl Policy {
         target: Target<'_>,
         is_own: bool,
         now: Timestamp,
-    ) -> Answer {
-        self.access.answer(&Question { action, actor, target: Some(target), is_own, now })
+    ) -> AccessDecision {
+        self.access.answer(&AccessRequest { action, actor, target: Some(target), is_own, now })
     }
 
     /// Who may do what, for those who look at more than single answers.
-    pub(crate) fn access(&self) -> &dyn Access {
+    pub(crate) fn access(&self) -> &dyn Authorizer {
         self.access.as_ref()
     }
 

@@ -2,7 +2,7 @@
 
 use crate::audit::Finding;
 use crate::request::Status;
-use crate::terms::Unmet;
+use crate::requirements::Violation;
 
 /// The reason of a refusal. State reasons carry the status they found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +23,7 @@ pub enum Refusal {
     NotPermitted(Vec<String>),
     /// Policy demands something of the fields that they do not meet.
     #[error("{}", in_words(.0))]
-    Unmet(Vec<Unmet>),
+    Violations(Vec<Violation>),
     /// A deadline has passed.
     #[error("the request has expired; make a new one")]
     Expired,
@@ -68,8 +68,9 @@ pub enum Refusal {
     NotDue,
 }
 
-fn in_words(unmet: &[Unmet]) -> String {
-    let words: Vec<_> = unmet.iter().map(|unmet| format!("{} {}", unmet.field, unmet.rule)).collect();
+fn in_words(violations: &[Violation]) -> String {
+    let words: Vec<_> =
+        violations.iter().map(|violations| format!("{} {}", violations.field, violations.rule)).collect();
     words.join("; ")
 }
 
@@ -83,9 +84,10 @@ impl Refusal {
     pub fn reasons(&self) -> Vec<String> {
         match self {
             Self::NotPermitted(reasons) | Self::ApprovalsInsufficient(reasons) => reasons.clone(),
-            Self::Unmet(unmet) => {
-                unmet.iter().map(|unmet| format!("{} {}", unmet.field, unmet.rule)).collect()
-            }
+            Self::Violations(violations) => violations
+                .iter()
+                .map(|violations| format!("{} {}", violations.field, violations.rule))
+                .collect(),
             Self::NotVisible
             | Self::AgentCannotApprove
             | Self::SelfApproval
@@ -111,7 +113,7 @@ impl Refusal {
             Self::AgentCannotApprove => "agent_cannot_approve",
             Self::SelfApproval => "self_approval",
             Self::NotPermitted(_) => "not_permitted",
-            Self::Unmet(_) | Self::CommentsFull => "validation_failed",
+            Self::Violations(_) | Self::CommentsFull => "validation_failed",
             Self::Expired => "expired",
             Self::NotPending(_) => "not_pending",
             Self::NotApproved(_) => "not_approved",
@@ -143,7 +145,7 @@ impl Refusal {
             | Self::AgentCannotApprove
             | Self::SelfApproval
             | Self::NotPermitted(_)
-            | Self::Unmet(_)
+            | Self::Violations(_)
             | Self::CommentsFull
             | Self::ClockSkew
             | Self::Integrity(_)

@@ -11,15 +11,15 @@ use crate::actor::Actor;
 use crate::approvals::Approvals;
 use crate::command::{Command, Draft};
 use crate::decide;
+use crate::dry_run::DryRun;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
-use crate::rehearsal::Rehearsal;
 use crate::request::Status;
+use crate::requirements::Requirements;
 use crate::risk::{Environment, RiskLevel};
 use crate::rules::MatchedRule;
 use crate::slots::Slots;
 use crate::source_address::SourceAddress;
-use crate::terms::Terms;
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ pub struct Past {
     /// What has become of it.
     pub status: Status,
     /// What was demanded of it.
-    pub terms: PastTerms,
+    pub requirements: PastRequirements,
     /// Who approved it, and when, in order.
     pub approvals: Vec<(Actor, Timestamp)>,
     /// Whether it became approved.
@@ -46,7 +46,7 @@ pub struct Past {
 
 /// What was demanded of a past request, as far as it is on record.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PastTerms {
+pub struct PastRequirements {
     /// The effective risk.
     pub risk_level: RiskLevel,
     /// The effective environment.
@@ -77,7 +77,7 @@ pub fn declared_risk(rules: &[MatchedRule], risk_level: RiskLevel) -> Option<Ris
 /// Something that would be different.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// What: `outcome`, or one of the terms.
+    /// What: `outcome`, or one of the requirements.
     pub what: &'static str,
     /// What it is.
     pub before: String,
@@ -99,8 +99,8 @@ pub struct Replay {
     pub outcome: Option<Difference>,
     /// Why.
     pub reasons: Vec<String>,
-    /// Other terms.
-    pub terms: Vec<Difference>,
+    /// Other requirements.
+    pub requirements: Vec<Difference>,
     /// What cannot be told from what is on record.
     pub unknown: Option<String>,
 }
@@ -127,17 +127,18 @@ fn replay_from(past: &Past, policy: &Policy, address: Option<SourceAddress>) -> 
     let at_address = |actor: &Actor| Actor { source_ip: actor.source_ip.or(address), ..actor.clone() };
     let requester = at_address(&past.requester);
     let mut replay = Replay::default();
-    if let Ok(requester) = policy.people().identify(requester.clone()) {
-        replay.terms = differences(&past.terms, &decide::assess(&past.draft, &requester, policy).terms);
+    if let Ok(requester) = policy.people().resolve(requester.clone()) {
+        replay.requirements =
+            differences(&past.requirements, &decide::assess(&past.draft, &requester, policy).requirements);
         replay.unknown = unknown_environment(past, &requester, policy);
     }
-    let rehearsal = Rehearsal::begin(past.draft.clone(), requester, past.made_at, policy);
-    let (reached, after) = match rehearsal {
+    let dry_run = DryRun::begin(past.draft.clone(), requester, past.made_at, policy);
+    let (reached, after) = match dry_run {
         Err(refusal) => {
             replay.reasons = refusal.reasons();
             (Reached::Nothing, format!("refused ({})", refusal.code()))
         }
-        Ok(rehearsal) => relive(past, policy, rehearsal, &at_address, &mut replay.reasons),
+        Ok(dry_run) => relive(past, policy, dry_run, &at_address, &mut replay.reasons),
     };
     if reached != Reached::of(past) {
         let before = past.status.to_string();
@@ -151,7 +152,7 @@ fn replay_from(past: &Past, policy: &Policy, address: Option<SourceAddress>) -> 
 
 /// The groups that mattered then and that this policy does not know.
 fn unknown_groups(past: &Past, policy: &Policy) -> Option<String> {
-    let demanded = past.terms.slots.iter().flat_map(|(groups, _)| groups);
+    let demanded = past.requirements.slots.iter().flat_map(|(groups, _)| groups);
     let approving = past.approvals.iter().flat_map(|(actor, _)| &actor.groups);
     let known = policy.people().groups();
     let unknown: BTreeSet<&String> = demanded
@@ -196,30 +197,31 @@ impl Reached {
 fn relive(
     past: &Past,
     policy: &Policy,
-    mut rehearsal: Rehearsal<'_>,
+    mut dry_run: DryRun<'_>,
     at_address: &impl Fn(&Actor) -> Actor,
     reasons: &mut Vec<String>,
 ) -> (Reached, String) {
     for (actor, at) in &past.approvals {
-        if rehearsal.request().status != Status::Pending {
+        if dry_run.request().status != Status::Pending {
             break;
         }
-        let approve = Command::Approve { comment: None, shown: rehearsal.shown() };
-        if let Err(refusal) = rehearsal.give(&approve, at_address(actor), *at) {
+        let approve = Command::Approve { comment: None, shown: dry_run.shown() };
+        if let Err(refusal) = dry_run.give(&approve, at_address(actor), *at) {
             reasons.push(without_effect("approval", actor, &refusal));
         }
     }
-    if rehearsal.request().status != Status::Approved {
-        let request = rehearsal.request();
-        let terms = policy.terms_in_force(request);
-        let filling = Approvals::of(request, &terms, policy).filling(&terms, None);
-        return (Reached::Made, format!("not approved; missing: {filling}"));
+    if dry_run.request().status != Status::Approved {
+        let request = dry_run.request();
+        let requirements = policy.requirements_in_force(request);
+        let slot_assignment =
+            Approvals::of(request, &requirements, policy).slot_assignment(&requirements, None);
+        return (Reached::Made, format!("not approved; missing: {slot_assignment}"));
     }
-    let is_automatic = rehearsal.request().decisions.is_empty();
+    let is_automatic = dry_run.request().decisions.is_empty();
     let approved = if is_automatic { "approved by policy, at once" } else { "approved" };
     let Some((actor, at)) = &past.start else { return (Reached::Approved, approved.to_owned()) };
-    let start = Command::Start { shown: rehearsal.shown() };
-    match rehearsal.give(&start, at_address(actor), *at) {
+    let start = Command::Start { shown: dry_run.shown() };
+    match dry_run.give(&start, at_address(actor), *at) {
         Ok(_) => (Reached::Started, "started".to_owned()),
         Err(refusal) => {
             reasons.push(without_effect("start", actor, &refusal));
@@ -232,7 +234,7 @@ fn without_effect(what: &str, actor: &Actor, refusal: &Refusal) -> String {
     format!("the {what} by {} would be refused ({}): {refusal}", actor.person, refusal.code())
 }
 
-fn differences(before: &PastTerms, after: &Terms) -> Vec<Difference> {
+fn differences(before: &PastRequirements, after: &Requirements) -> Vec<Difference> {
     let slots = |slots: &Slots| if slots.is_empty() { "none".to_owned() } else { slots.to_string() };
     let within = before.execute_within_seconds.unwrap_or(after.execute_within_seconds);
     [
@@ -252,15 +254,15 @@ fn differences(before: &PastTerms, after: &Terms) -> Vec<Difference> {
 /// A request on record as production may have been declared so, or have been made so by policy.
 fn unknown_environment(past: &Past, requester: &Actor, policy: &Policy) -> Option<String> {
     let draft = Draft { declared_environment: Environment::NonProduction, ..past.draft.clone() };
-    let terms = decide::assess(&draft, requester, policy).terms;
-    let may_differ =
-        past.terms.environment == Environment::Production && terms.environment == Environment::NonProduction;
+    let requirements = decide::assess(&draft, requester, policy).requirements;
+    let may_differ = past.requirements.environment == Environment::Production
+        && requirements.environment == Environment::NonProduction;
     may_differ.then(|| {
         format!(
             "{} is non-production to this policy; unless the requester declared production, it would take {} approvals at risk {}",
             past.draft.instance_id,
-            terms.approvals_required,
-            terms.risk_level.as_str()
+            requirements.approvals_required,
+            requirements.risk_level.as_str()
         )
     })
 }

@@ -8,11 +8,11 @@ use crate::event::{Change, Event};
 use crate::idempotency::IdempotencyRecord;
 use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::person::PersonId;
+use crate::requirements::{Requirements, StatedFields};
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::rules::{MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT, MatchedRule};
 use crate::slots::{Groups, Slots};
 use crate::source_address::SourceAddress;
-use crate::terms::{Stated, Terms};
 use crate::text::{CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket};
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
@@ -254,39 +254,39 @@ impl Event {
     /// # Errors
     /// When the event is not a creation.
     pub fn first_state(&self) -> Result<Request, NotACreation> {
-        let Change::Created(opening) = &self.change else { return Err(NotACreation) };
+        let Change::Created(new_request) = &self.change else { return Err(NotACreation) };
         let approved = self.status == Status::Approved;
         let mut request = Request {
             content_digest: Digest::ZERO,
             id: self.request_id,
-            operation_type: opening.operation_type.clone(),
-            instance_id: opening.instance_id.clone(),
-            parameters_digest: opening.parameters.digest(),
-            parameters: opening.parameters.clone(),
-            requested_by: opening.requested_by.clone(),
+            operation_type: new_request.operation_type.clone(),
+            instance_id: new_request.instance_id.clone(),
+            parameters_digest: new_request.parameters.digest(),
+            parameters: new_request.parameters.clone(),
+            requested_by: new_request.requested_by.clone(),
             requester_addresses: self.addresses.clone(),
-            filed_by: opening.filed_by.clone(),
+            filed_by: new_request.filed_by.clone(),
             requested_at: self.at,
-            risk_level: opening.risk_level,
-            environment: opening.environment,
-            justification: opening.justification.clone(),
-            estimated_cost: opening.estimated_cost,
-            estimated_duration: opening.estimated_duration.clone(),
-            ticket: opening.ticket.clone(),
-            rollback_plan: opening.rollback_plan.clone(),
-            owner: opening.owner.clone(),
-            requester_groups: opening.requester_groups.clone(),
-            approvals_required: opening.approvals_required,
-            slots: opening.slots.clone(),
-            digest_required: opening.digest_required,
-            rules: opening.rules.clone(),
-            policy_version: opening.policy_version,
-            expires_at: opening.expires_at,
-            execute_within_seconds: opening.execute_within_seconds,
+            risk_level: new_request.risk_level,
+            environment: new_request.environment,
+            justification: new_request.justification.clone(),
+            estimated_cost: new_request.estimated_cost,
+            estimated_duration: new_request.estimated_duration.clone(),
+            ticket: new_request.ticket.clone(),
+            rollback_plan: new_request.rollback_plan.clone(),
+            owner: new_request.owner.clone(),
+            requester_groups: new_request.requester_groups.clone(),
+            approvals_required: new_request.approvals_required,
+            slots: new_request.slots.clone(),
+            digest_required: new_request.digest_required,
+            rules: new_request.rules.clone(),
+            policy_version: new_request.policy_version,
+            expires_at: new_request.expires_at,
+            execute_within_seconds: new_request.execute_within_seconds,
             status: self.status,
             decisions: Vec::new(),
             approved_at: approved.then_some(self.at),
-            execute_by: approved.then(|| self.at.plus_seconds(opening.execute_within_seconds)),
+            execute_by: approved.then(|| self.at.plus_seconds(new_request.execute_within_seconds)),
             expired_at: None,
             withdrawals: Vec::new(),
             cancellation: None,
@@ -357,10 +357,10 @@ impl Request {
         self.decisions.iter().filter(|decision| decision.verdict == Verdict::Approved)
     }
 
-    /// What was demanded of it when it was made. Demands that were met then are no part of it.
-    pub fn terms(&self) -> Terms {
+    /// What was demanded of it when it was made. Effects that were met then are no part of it.
+    pub fn requirements(&self) -> Requirements {
         let pending = self.expires_at.as_millisecond() - self.requested_at.as_millisecond();
-        Terms {
+        Requirements {
             risk_level: self.risk_level,
             environment: self.environment,
             approvals_required: self.approvals_required,
@@ -377,8 +377,8 @@ impl Request {
     }
 
     /// What it says of itself, for demands that it do.
-    pub fn stated(&self) -> Stated {
-        Stated {
+    pub fn stated(&self) -> StatedFields {
+        StatedFields {
             justification_length: self.justification.length(),
             ticket: self.ticket.is_some(),
             rollback_plan: self.rollback_plan.is_some(),
@@ -387,20 +387,22 @@ impl Request {
         }
     }
 
-    /// The deadlines under some terms: [`Request::expires_at`] and [`Request::execute_by`], or
+    /// The deadlines under some requirements: [`Request::expires_at`] and [`Request::execute_by`], or
     /// sooner.
-    pub fn deadlines_under(&self, terms: &Terms) -> (Timestamp, Option<Timestamp>) {
-        let expires_at = self.expires_at.min(self.requested_at.plus_seconds(terms.pending_seconds));
+    pub fn deadlines_under(&self, requirements: &Requirements) -> (Timestamp, Option<Timestamp>) {
+        let expires_at = self.expires_at.min(self.requested_at.plus_seconds(requirements.pending_seconds));
         let execute_by = self.execute_by.map(|execute_by| match self.approved_at {
-            Some(approved_at) => execute_by.min(approved_at.plus_seconds(terms.execute_within_seconds)),
+            Some(approved_at) => {
+                execute_by.min(approved_at.plus_seconds(requirements.execute_within_seconds))
+            }
             None => execute_by,
         });
         (expires_at, execute_by)
     }
 
-    /// The status at a time under some terms, see [`Status::at`].
-    pub fn status_under(&self, terms: &Terms, now: Timestamp) -> Status {
-        let (expires_at, execute_by) = self.deadlines_under(terms);
+    /// The status at a time under some requirements, see [`Status::at`].
+    pub fn status_under(&self, requirements: &Requirements, now: Timestamp) -> Status {
+        let (expires_at, execute_by) = self.deadlines_under(requirements);
         self.status.at(now, expires_at, execute_by)
     }
 

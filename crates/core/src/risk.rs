@@ -19,7 +19,7 @@ impl RiskLevel {
     pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
 
     /// How many distinct people must agree at least, whatever a policy says.
-    pub fn fewest_approvals(self) -> u8 {
+    pub fn min_approvals(self) -> u8 {
         match self {
             Self::Low => 0,
             Self::Medium => 1,

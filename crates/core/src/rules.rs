@@ -3,13 +3,13 @@
 //!
 //! The catalogue (`[operations.NAME]`) says how risky an operation is; what is not in it is high.
 //! Rules (`[rules.NAME]`) only ever add to that: whatever a rule says, adding it makes no request
-//! easier. The floors of [`RiskLevel::fewest_approvals`] hold whatever a file says.
+//! easier. The floors of [`RiskLevel::min_approvals`] hold whatever a file says.
 
 use crate::policy::PolicyError;
+use crate::requirements::{JUSTIFICATION, RequiredField, Requirements, StatedFields, Violation};
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::slots::{Groups, Slots};
 use crate::source::Source;
-use crate::terms::{JUSTIFICATION, RequiredField, Stated, Terms, Unmet};
 use crate::timestamp::Timestamp;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,12 +18,12 @@ use wildmatch::WildMatch;
 
 mod bounds;
 mod conditions;
-mod demands;
-pub(crate) mod representatives;
+mod effects;
+pub(crate) mod samples;
 
 use bounds::{check_justification, check_lifetime, check_limit, check_spellings};
 use conditions::Conditions;
-use demands::{Demands, approvals_in_words, justification_in_words, lifetimes_in_words};
+use effects::{Effects, approvals_in_words, justification_in_words, lifetimes_in_words};
 
 /// The name of the file, in messages.
 pub const FILE: &str = "operations.toml";
@@ -87,7 +87,7 @@ pub struct Proposal<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assessment {
     /// The demands, put together.
-    pub terms: Terms,
+    pub requirements: Requirements,
     /// What each part of the policy demanded.
     pub rules: Vec<MatchedRule>,
 }
@@ -95,16 +95,16 @@ pub struct Assessment {
 impl Assessment {
     /// The demands that a request does not meet, with the parts of the policy that demand so long a
     /// justification.
-    pub fn unmet(&self, stated: Stated) -> Vec<Unmet> {
-        let words = justification_in_words(self.terms.justification_min);
+    pub fn violations(&self, stated: StatedFields) -> Vec<Violation> {
+        let words = justification_in_words(self.requirements.justification_min);
         let parts =
             self.rules.iter().filter(|part| words.as_ref().is_some_and(|words| part.demands.contains(words)));
         let parts: Vec<&str> = parts.map(|part| part.name.as_str()).collect();
-        let mut unmet = self.terms.unmet(stated);
-        for demand in unmet.iter_mut().filter(|demand| demand.field == JUSTIFICATION) {
+        let mut violations = self.requirements.violations(stated);
+        for demand in violations.iter_mut().filter(|demand| demand.field == JUSTIFICATION) {
             demand.rule = format!("{} ({})", demand.rule, parts.join(", "));
         }
-        unmet
+        violations
     }
 }
 
@@ -216,7 +216,7 @@ struct RuleTable {
 pub struct Rule {
     name: String,
     conditions: Conditions,
-    demands: Demands,
+    demands: Effects,
 }
 
 impl Rules {
@@ -315,23 +315,25 @@ impl Rules {
         let effective = environment.max(proposal.declared_environment);
         let mut matched = vec![];
         let operation = self.operations.get(proposal.operation_type);
-        let mut terms = self.listed(proposal.operation_type, operation, effective, &mut matched);
-        if let Some(declared) = proposal.declared_risk.filter(|declared| *declared > terms.risk_level) {
-            terms.risk_level = declared;
+        let mut requirements = self.listed(proposal.operation_type, operation, effective, &mut matched);
+        if let Some(declared) = proposal.declared_risk.filter(|declared| *declared > requirements.risk_level)
+        {
+            requirements.risk_level = declared;
             let demands = vec![format!("risk {}", declared.as_str())];
             matched.push(MatchedRule { name: "declared".to_owned(), demands });
         }
         for rule in self.rules.iter().filter(|rule| rule.conditions.hold(proposal, environment)) {
-            terms = rule.demands.add_to(terms);
+            requirements = rule.demands.add_to(requirements);
             matched.push(MatchedRule { name: rule.place(), demands: rule.demands.in_words() });
         }
-        let by_risk = self.approvals.of(terms.risk_level);
+        let by_risk = self.approvals.of(requirements.risk_level);
         if by_risk > 0 {
-            let name = format!("approvals.{}", terms.risk_level.as_str());
+            let name = format!("approvals.{}", requirements.risk_level.as_str());
             matched.push(MatchedRule { name, demands: vec![approvals_in_words(by_risk)] });
         }
-        terms.approvals_required = terms.approvals_required.max(by_risk).max(terms.slots.total());
-        Assessment { terms, rules: matched }
+        requirements.approvals_required =
+            requirements.approvals_required.max(by_risk).max(requirements.slots.total());
+        Assessment { requirements, rules: matched }
     }
 
     /// What the catalogue says of an operation.
@@ -341,7 +343,7 @@ impl Rules {
         operation: Option<&Operation>,
         environment: Environment,
         matched: &mut Vec<MatchedRule>,
-    ) -> Terms {
+    ) -> Requirements {
         let risk_level = operation.map_or(RiskLevel::High, |operation| operation.risk(environment));
         let pending_seconds = operation.and_then(|operation| operation.pending_seconds);
         let execute_within_seconds = operation.and_then(|operation| operation.execute_within_seconds);
@@ -358,7 +360,7 @@ impl Rules {
         if let Some(words) = justification_in_words(defaults.justification_min) {
             matched.push(MatchedRule { name: "defaults.justification_min".to_owned(), demands: vec![words] });
         }
-        Terms {
+        Requirements {
             risk_level,
             environment,
             approvals_required: 0,
@@ -497,7 +499,7 @@ impl Rule {
         if let Some((key, rule)) = conditions.contradiction() {
             return Err(refused(key, &rule));
         }
-        let demands = Demands {
+        let demands = Effects {
             risk: table.risk,
             approvals: table.approvals,
             slots,
@@ -547,7 +549,7 @@ pub(crate) fn read_slots(written: &BTreeMap<String, u8>) -> Result<BTreeMap<Grou
 /// The floors of the design. They hold whatever a file says.
 fn check_approvals(source: Source<'_>, approvals: &Approvals) -> Result<(), PolicyError> {
     for level in RiskLevel::ALL {
-        let fewest = level.fewest_approvals();
+        let fewest = level.min_approvals();
         if approvals.of(level) < fewest {
             return source.refuse(&["approvals", level.as_str()], format!("must be at least {fewest}"));
         }

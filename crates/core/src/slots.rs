@@ -48,7 +48,7 @@ impl Slots {
 
     /// Fills the slots and then the approvals that anybody may give, up to `approvals_required`,
     /// with distinct people, as many as can be. `people` are the groups of one person each.
-    pub fn fill(&self, approvals_required: u8, people: &[&Groups]) -> Filling {
+    pub fn fill(&self, approvals_required: u8, people: &[&Groups]) -> SlotAssignment {
         // INVARIANT: `seats` has one entry for each person that a slot takes.
         let seats: Vec<&Groups> = self
             .iter()
@@ -66,7 +66,7 @@ impl Slots {
         for (_, groups) in missing {
             *missing_slots.entry((*groups).clone()).or_default() += 1;
         }
-        Filling {
+        SlotAssignment {
             filled: taken.len() + anybody.min(unseated),
             missing_slots: Self(missing_slots),
             missing_from_anybody: anybody.saturating_sub(unseated),
@@ -103,7 +103,7 @@ fn seat_somebody(
 
 /// How far some people fill the slots of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filling {
+pub struct SlotAssignment {
     /// How many of the people count.
     pub filled: usize,
     /// The slots that are still open.
@@ -112,7 +112,7 @@ pub struct Filling {
     pub missing_from_anybody: usize,
 }
 
-impl Filling {
+impl SlotAssignment {
     /// Whether nothing is missing.
     pub fn is_complete(&self) -> bool {
         self.missing_slots.is_empty() && self.missing_from_anybody == 0
@@ -132,7 +132,7 @@ impl fmt::Display for Slots {
 }
 
 /// `1 of dba, 1 of anybody who may approve`.
-impl fmt::Display for Filling {
+impl fmt::Display for SlotAssignment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.missing_slots.fmt(f)?;
         if self.missing_from_anybody > 0 {

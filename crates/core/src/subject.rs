@@ -3,9 +3,9 @@
 use crate::actor::Owner;
 use crate::person::PersonId;
 use crate::request::{Decision, Request, Status, Verdict};
+use crate::requirements::Requirements;
 use crate::risk::Cost;
 use crate::slots::Groups;
-use crate::terms::Terms;
 use crate::text::{Identifier, InstanceId};
 use std::collections::BTreeSet;
 
@@ -30,7 +30,7 @@ pub trait Subject {
     /// The status on record.
     fn status(&self) -> Status;
     /// What was demanded of it when it was made.
-    fn terms(&self) -> Terms;
+    fn requirements(&self) -> Requirements;
     /// Who has decided what.
     fn decisions(&self) -> &[Decision];
 
@@ -77,8 +77,8 @@ impl Subject for Request {
         self.status
     }
 
-    fn terms(&self) -> Terms {
-        Self::terms(self)
+    fn requirements(&self) -> Requirements {
+        Self::requirements(self)
     }
 
     fn decisions(&self) -> &[Decision] {

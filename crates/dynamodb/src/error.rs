@@ -33,7 +33,7 @@ where
             if is_server_fault || TRANSIENT.contains(&code.as_str()) {
                 StoreError::Unavailable(code)
             } else {
-                StoreError::Inconsistent(format!("the database answered {code}"))
+                StoreError::Corrupt(format!("the database answered {code}"))
             }
         }
         SdkError::TimeoutError(_) => {
@@ -42,7 +42,7 @@ where
         SdkError::DispatchFailure(_) => StoreError::Unavailable("the database cannot be reached".to_owned()),
         SdkError::ResponseError(_) => StoreError::Unavailable("the database's answer was cut off".to_owned()),
         SdkError::ConstructionFailure(_) | _ => {
-            StoreError::Inconsistent("the call to the database could not be built".to_owned())
+            StoreError::Corrupt("the call to the database could not be built".to_owned())
         }
     }
 }
@@ -57,7 +57,7 @@ pub(crate) fn commit_error(error: SdkError<TransactWriteItemsError, HttpResponse
         cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect();
     let has = |wanted: &[&str]| codes.iter().any(|code| wanted.contains(code));
     if has(&["ValidationError", "ItemCollectionSizeLimitExceeded"]) {
-        return StoreError::Inconsistent(format!("transaction cancelled: {}", codes.join(", "))).into();
+        return StoreError::Corrupt(format!("transaction cancelled: {}", codes.join(", "))).into();
     }
     if has(&["ThrottlingError", "ProvisionedThroughputExceeded"]) {
         return StoreError::Unavailable("throttled".to_owned()).into();

@@ -382,7 +382,7 @@ fn check(request: &Request, item: &RequestItem) -> Result<(), InvalidAttribute> 
     {
         return Err(InvalidAttribute::Contradiction("somebody decided on their own request"));
     }
-    if request.approvals_required < request.risk_level.fewest_approvals().max(request.slots.total()) {
+    if request.approvals_required < request.risk_level.min_approvals().max(request.slots.total()) {
         return Err(InvalidAttribute::Contradiction("fewer approvals than the risk needs"));
     }
     let groups: Vec<_> = request.approvals().map(|decision| &decision.groups).collect();

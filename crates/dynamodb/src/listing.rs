@@ -216,8 +216,8 @@ pub(crate) fn filter(
         let names = query.environments.iter().map(|environment| environment.as_str());
         conditions.push(one_of("environment", names, expression));
     }
-    if !query.undecided_by.is_empty() && segment.index != REQUESTER_INDEX {
-        conditions.push(not_made_or_approved_by(expression, &query.undecided_by, &BTreeSet::new()));
+    if !query.awaiting_decision_by.is_empty() && segment.index != REQUESTER_INDEX {
+        conditions.push(not_made_or_approved_by(expression, &query.awaiting_decision_by, &BTreeSet::new()));
     }
     match stage {
         MADE if !query.statuses.is_empty() => {
@@ -304,7 +304,7 @@ mod tests {
             operation_types: BTreeSet::new(),
             risk_levels: BTreeSet::new(),
             environments: BTreeSet::new(),
-            undecided_by: BTreeSet::new(),
+            awaiting_decision_by: BTreeSet::new(),
             from: None,
             to: None,
             limit: 50,
@@ -391,7 +391,7 @@ mod tests {
                     operation_types: [Identifier::parse("reboot").unwrap()].into(),
                     risk_levels: RiskLevel::ALL.into(),
                     environments: Environment::ALL.into(),
-                    undecided_by: ann.clone(),
+                    awaiting_decision_by: ann.clone(),
                     from: Some(time("2026-03-01T00:00:00Z")),
                     ..query(&statuses)
                 };

@@ -242,7 +242,7 @@ impl Outbox for DynamoOutbox {
         }
     }
 
-    async fn bury(&self, key: &OutboxKey) -> Result<(), StoreError> {
+    async fn dead_letter(&self, key: &OutboxKey) -> Result<(), StoreError> {
         self.move_entry(key, DEAD.to_owned(), Failures::OneMore).await.map(|_| ())
     }
 

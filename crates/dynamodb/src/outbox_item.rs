@@ -64,7 +64,7 @@ pub(crate) fn outbox_key(item: &Item) -> Result<OutboxKey, StoreError> {
     let string = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
     match (string(SHARD), string(EVENT_ID)) {
         (Some(shard), Some(event_id)) => Ok(OutboxKey { shard, event_id }),
-        _ => Err(StoreError::Inconsistent("outbox entry without its keys".to_owned())),
+        _ => Err(StoreError::Corrupt("outbox entry without its keys".to_owned())),
     }
 }
 

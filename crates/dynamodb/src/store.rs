@@ -54,7 +54,7 @@ impl DynamoStore {
 }
 
 pub(crate) fn invalid(error: BuildError) -> StoreError {
-    StoreError::Inconsistent(error.to_string())
+    StoreError::Corrupt(error.to_string())
 }
 
 fn request_key(id: RequestId) -> Item {

@@ -192,7 +192,7 @@ pub async fn create_missing(client: &Client, names: &TableNames) -> Result<(), S
 }
 
 async fn create(client: &Client, definition: &TableDefinition, name: &str) -> Result<(), StoreError> {
-    let invalid = |error: BuildError| StoreError::Inconsistent(error.to_string());
+    let invalid = |error: BuildError| StoreError::Corrupt(error.to_string());
     let mut request = client
         .create_table()
         .table_name(name)

@@ -1,7 +1,7 @@
 //! What the claims of a verified token say about who calls.
 
 use crate::claim_path::ClaimPath;
-use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::person::PersonId;
 use serde_json::{Map, Value};
 
@@ -61,13 +61,13 @@ pub fn actor(claims: &Claims, names: &ClaimNames, channel: Channel) -> Result<Ac
             if !names.email_is_trusted && !is_verified(claims, names) {
                 return Err(InvalidClaims::UnverifiedEmail);
             }
-            Ok(Actor::new(person, Kind::Human, channel, groups))
+            Ok(Actor::new(person, PrincipalKind::Human, channel, groups))
         }
         Some(_) => Err(InvalidClaims::Email),
         None => {
             let subject = client_subject(claims).ok_or(InvalidClaims::Nobody)?;
             let service = PersonId::service(subject).map_err(|_| InvalidClaims::Nobody)?;
-            Ok(Actor::new(service, Kind::Service, channel, groups))
+            Ok(Actor::new(service, PrincipalKind::Service, channel, groups))
         }
     }
 }
@@ -126,11 +126,11 @@ mod tests {
         let ann =
             check(&json!({"email": " Ann@Example.com", "email_verified": true, "groups": ["developer"]}))
                 .unwrap();
-        assert_eq!((ann.person.as_str(), ann.kind), ("ann@example.com", Kind::Human));
+        assert_eq!((ann.person.as_str(), ann.kind), ("ann@example.com", PrincipalKind::Human));
         let bot = check(&json!({"email": "bot@example.com", "email_verified": "true",
             "cognito:groups": ["agent"], "groups": "approver"}))
         .unwrap();
-        assert_eq!(bot.kind, Kind::Agent);
+        assert_eq!(bot.kind, PrincipalKind::Agent);
         assert_eq!(bot.groups.len(), 2);
     }
 
@@ -168,7 +168,7 @@ mod tests {
     fn without_an_email_it_is_a_service() {
         let service =
             check(&json!({"sub": "deployer", "client_id": "deployer", "groups": ["approver"]})).unwrap();
-        assert_eq!((service.person.as_str(), service.kind), ("service:deployer", Kind::Service));
+        assert_eq!((service.person.as_str(), service.kind), ("service:deployer", PrincipalKind::Service));
     }
 
     #[test]

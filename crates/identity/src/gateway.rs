@@ -96,7 +96,7 @@ mod tests {
     use super::*;
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use countersign_core::actor::Kind;
+    use countersign_core::actor::PrincipalKind;
     use serde_json::json;
 
     fn now() -> Timestamp {
@@ -133,7 +133,7 @@ mod tests {
         let ann = check(&good(), &described()).unwrap();
         assert_eq!(
             (ann.person.as_str(), ann.kind, ann.channel),
-            ("ann@example.com", Kind::Human, Channel::Api)
+            ("ann@example.com", PrincipalKind::Human, Channel::Api)
         );
         assert!(ann.groups.contains("approver") && ann.groups.len() == 2);
         let mut exponent = described();

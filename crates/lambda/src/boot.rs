@@ -16,7 +16,7 @@ use countersign_app::host::Host as _;
 use countersign_app::ports::{FindDue, ListRequests, Outbox, Publish, Replicas};
 use countersign_aws::Access;
 use countersign_core::digest::{DeploymentKey, Digest};
-use countersign_host::{logging, policy, text_file};
+use countersign_system::{logging, policy, text_file};
 pub use lambda_runtime::Error;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::Serialize;

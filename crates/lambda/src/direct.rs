@@ -3,7 +3,7 @@
 
 use crate::environment::{Environment, InvalidVariable};
 use countersign_api::problem::{Code, Problem};
-use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::people::People;
 use countersign_core::person::PersonId;
 use lambda_runtime::Diagnostic;
@@ -67,7 +67,7 @@ impl DirectAccess {
             Problem::new(Code::Unauthenticated, detail)
         })?;
         let groups = self.groups.iter().map(String::as_str);
-        Ok(Actor::new(person, Kind::Human, Channel::Direct, groups))
+        Ok(Actor::new(person, PrincipalKind::Human, Channel::Direct, groups))
     }
 
     /// Whoever reads names nobody. Who may invoke could name anybody, so this shows them nothing
@@ -75,7 +75,7 @@ impl DirectAccess {
     fn reader(&self) -> Result<Actor, Problem> {
         let service = PersonId::service(READER).map_err(|error| Problem::internal(error.to_string()))?;
         let groups = self.read_groups.iter().map(String::as_str);
-        Ok(Actor::new(service, Kind::Service, Channel::Direct, groups))
+        Ok(Actor::new(service, PrincipalKind::Service, Channel::Direct, groups))
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
     use serde_json::json;
 
     fn policy() -> Policy {
-        countersign_host::policy::bundled().unwrap()
+        countersign_system::policy::bundled().unwrap()
     }
 
     fn read(variables: &'static [(&str, &str)]) -> Result<DirectAccess, InvalidVariable> {
@@ -144,7 +144,7 @@ mod tests {
         let ann = actor(&access, "create", &json!({"requested_by": "Ann@example.com"})).unwrap();
         assert_eq!(
             (ann.person.as_str(), ann.kind, ann.channel),
-            ("ann@example.com", Kind::Human, Channel::Direct)
+            ("ann@example.com", PrincipalKind::Human, Channel::Direct)
         );
         assert_eq!(ann.groups.iter().collect::<Vec<_>>(), ["developer"]);
         assert_eq!(actor(&access, "simulate", &json!({"requested_by": "ann@example.com"})).unwrap(), ann);
@@ -194,9 +194,9 @@ mod tests {
         let reader =
             actor(&access(&[]), "get", &json!({"request_id": "x", "requested_by": "ann@example.com"}))
                 .unwrap();
-        assert_eq!((reader.person.as_str(), reader.kind), ("service:direct", Kind::Service));
+        assert_eq!((reader.person.as_str(), reader.kind), ("service:direct", PrincipalKind::Service));
         let (policy, now) = (policy(), Timestamp::EARLIEST);
-        let reader = policy.people().identify(reader).unwrap();
+        let reader = policy.people().resolve(reader).unwrap();
         assert!(policy.may_list(&reader, false, now).is_permitted());
         let ann = PersonId::from_email("ann@example.com").unwrap();
         let target = Target {

@@ -4,8 +4,8 @@ use crate::metrics::Metrics;
 use countersign_app::command::CommandStore;
 use countersign_app::damage;
 use countersign_app::dependencies::Dependencies;
+use countersign_app::error::AppError;
 use countersign_app::expire::{self, ExpiryReport};
-use countersign_app::failure::Failure;
 use countersign_app::list::MAX_QUERIES;
 use countersign_app::ports::{FindDue, ListQuery, ListRequests, Replicas};
 use countersign_core::actor::Channel;
@@ -54,7 +54,7 @@ where
 }
 
 /// The first of those that are executing is the one that began first.
-async fn measure<S: ListRequests>(dependencies: &Dependencies<S>, metrics: &Metrics) -> Result<(), Failure> {
+async fn measure<S: ListRequests>(dependencies: &Dependencies<S>, metrics: &Metrics) -> Result<(), AppError> {
     let now = dependencies.host.now();
     let query = ListQuery {
         statuses: vec![Status::Executing],
@@ -63,7 +63,7 @@ async fn measure<S: ListRequests>(dependencies: &Dependencies<S>, metrics: &Metr
         operation_types: BTreeSet::new(),
         risk_levels: BTreeSet::new(),
         environments: BTreeSet::new(),
-        undecided_by: BTreeSet::new(),
+        awaiting_decision_by: BTreeSet::new(),
         from: None,
         to: None,
         limit: 1,
@@ -77,10 +77,10 @@ async fn measure<S: ListRequests>(dependencies: &Dependencies<S>, metrics: &Metr
     Ok(())
 }
 
-fn failed(error: &Failure) -> Diagnostic {
+fn failed(error: &AppError) -> Diagnostic {
     tracing::error!(%error, "the expiry sweep failed");
     let error_type = match error {
-        Failure::Refused(refusal) => refusal.code(),
+        AppError::Refused(refusal) => refusal.code(),
         _ => "store_unavailable",
     };
     Diagnostic { error_type: error_type.to_owned(), error_message: error.to_string() }

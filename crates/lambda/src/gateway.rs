@@ -6,12 +6,12 @@ use countersign_api::call::{Input, Reply};
 use countersign_api::problem::Problem;
 use countersign_core::actor::{Actor, Channel};
 use countersign_core::timestamp::Timestamp;
-use countersign_host::text_file;
 use countersign_identity::claim_path::ClaimPath;
 use countersign_identity::claims::ClaimNames;
 use countersign_identity::gateway::Gateway;
 use countersign_identity::key_set::KeySet;
 use countersign_identity::token::{self, InvalidToken, Keys, Verifier};
+use countersign_system::text_file;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

@@ -5,12 +5,12 @@
 
 use countersign_app::host::{BoxFuture, Host};
 use countersign_app::ports::Backlog;
+use countersign_core::command_context::CommandContext;
 use countersign_core::event::{Event, EventType};
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::request::{Request, Status};
-use countersign_core::stamp::Stamp;
 use countersign_core::timestamp::Timestamp;
-use countersign_host::system::SystemHost;
+use countersign_system::system::SystemHost;
 use serde_json::{Map, Value, json};
 use std::io::Write as _;
 use std::time::Duration;
@@ -183,15 +183,15 @@ impl Host for MeteredHost {
         self.machine.request_id()
     }
 
-    fn stamp(&self) -> Stamp {
-        self.machine.stamp()
+    fn command_context(&self) -> CommandContext {
+        self.machine.command_context()
     }
 
     fn pause(&self, at_most: Duration) -> BoxFuture<'_, ()> {
         self.machine.pause(at_most)
     }
 
-    fn committed(&self, event: &Event, after: &Request) {
+    fn on_commit(&self, event: &Event, after: &Request) {
         self.metrics.write(self.metrics.event(event, after));
     }
 

@@ -3,7 +3,7 @@
 
 use crate::metrics::Metrics;
 use countersign_app::deliver::{self, DeliveryReport};
-use countersign_app::failure::Failure;
+use countersign_app::error::AppError;
 use countersign_app::host::Host;
 use countersign_app::ports::{Outbox, OutboxKey, Publish};
 use countersign_core::ids::EventId;
@@ -130,7 +130,7 @@ impl<S: Outbox, P: Publish> Notify<S, P> {
     }
 }
 
-fn failed(error: &Failure) -> Diagnostic {
+fn failed(error: &AppError) -> Diagnostic {
     tracing::error!(%error, "the outbox cannot be swept");
     Diagnostic { error_type: "store_unavailable".to_owned(), error_message: error.to_string() }
 }

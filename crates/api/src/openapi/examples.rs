@@ -17,15 +17,16 @@ use crate::operations::start::Start;
 use crate::operations::withdraw::Withdraw;
 use crate::routes::Body;
 use crate::wire::{EventsBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody};
+use countersign_app::error::AppError;
 use countersign_app::events::CheckedTrail;
-use countersign_app::failure::Failure;
 use countersign_app::list::Listed;
 use countersign_app::ports::{RequestSummary, Trail};
 use countersign_app::simulate::Simulation;
-use countersign_core::access::{Access, Action, Answer, Question, Target};
-use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::access::{AccessDecision, AccessRequest, Action, Authorizer, Target};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::audit::AuditEvent;
 use countersign_core::command::Draft;
+use countersign_core::command_context::CommandContext;
 use countersign_core::decide::{self, Outcome};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::event::Event;
@@ -36,7 +37,6 @@ use countersign_core::person::PersonId;
 use countersign_core::policy::{Policy, PolicyText};
 use countersign_core::request::Request;
 use countersign_core::rules::Rules;
-use countersign_core::stamp::Stamp;
 use countersign_core::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -82,8 +82,8 @@ const APPROVERS: [&str; 2] = ["approver", "dba"];
 #[derive(Debug)]
 struct Permissions;
 
-impl Access for Permissions {
-    fn answer(&self, question: &Question<'_>) -> Answer {
+impl Authorizer for Permissions {
+    fn answer(&self, question: &AccessRequest<'_>) -> AccessDecision {
         let groups = &question.actor.groups;
         let approves = APPROVERS.iter().any(|group| groups.contains(*group));
         let is_permitted = match question.action {
@@ -99,11 +99,11 @@ impl Access for Permissions {
             | Action::List => true,
         };
         if is_permitted {
-            return Answer::Permitted;
+            return AccessDecision::Permitted;
         }
         let groups: Vec<_> = groups.iter().map(String::as_str).collect();
         let action = question.action.as_str();
-        Answer::Denied(vec![format!("no policy permits `{action}` to group {}", groups.join(", "))])
+        AccessDecision::Denied(vec![format!("no policy permits `{action}` to group {}", groups.join(", "))])
     }
 }
 
@@ -254,16 +254,16 @@ struct Story {
 
 impl Story {
     fn actor(email: &str, group: &str) -> Option<Actor> {
-        Some(Actor::new(PersonId::from_email(email).ok()?, Kind::Human, Channel::Local, [group]))
+        Some(Actor::new(PersonId::from_email(email).ok()?, PrincipalKind::Human, Channel::Local, [group]))
     }
 
-    fn stamp(at: Timestamp, number: usize) -> Option<Stamp> {
+    fn context(at: Timestamp, number: usize) -> Option<CommandContext> {
         let event_id = EventId::parse(&format!("019c1339-a5c0-7000-8000-0000000001{number:02}")).ok()?;
-        Some(Stamp { now: at, event_id, execution_id: ExecutionId::parse(EXECUTION_ID).ok()? })
+        Some(CommandContext { now: at, event_id, execution_id: ExecutionId::parse(EXECUTION_ID).ok()? })
     }
 
     /// When it begins, who asks, and what for.
-    fn opening(body: &Value) -> Option<(Timestamp, Actor, Draft)> {
+    fn new_request(body: &Value) -> Option<(Timestamp, Actor, Draft)> {
         let at = Timestamp::parse("2026-01-31T09:30:00Z").ok()?;
         let ann = Self::actor(REQUESTER, "developer")?;
         let mut fields = fields(body)?;
@@ -275,29 +275,29 @@ impl Story {
 
     /// What would come of it.
     fn simulated(body: &Value) -> Option<Value> {
-        let (now, ann, draft) = Self::opening(body)?;
+        let (now, ann, draft) = Self::new_request(body)?;
         let policy = policy()?;
         let assessment = decide::assess(&draft, &ann, &policy);
-        let objections = decide::objections(&draft, &ann, now, &policy, &assessment);
+        let refusals = decide::refusals(&draft, &ann, now, &policy, &assessment);
         let target = Target {
             operation_type: draft.operation_type.as_str(),
             instance_id: draft.instance_id.as_str(),
-            environment: assessment.terms.environment,
-            risk_level: assessment.terms.risk_level,
+            environment: assessment.requirements.environment,
+            risk_level: assessment.requirements.risk_level,
             estimated_cost: draft.estimated_cost,
             requested_by: &ann.person,
         };
-        let satisfiable = explain::could_be_satisfied(&assessment.terms, &target, &ann, now, &policy);
-        let objections = objections.into_iter().map(Failure::from).collect();
-        let simulation = Simulation { now, assessment, objections, satisfiable };
+        let satisfiable = explain::could_be_satisfied(&assessment.requirements, &target, &ann, now, &policy);
+        let refusals = refusals.into_iter().map(AppError::from).collect();
+        let simulation = Simulation { now, assessment, refusals, satisfiable };
         serde_json::to_value(SimulateBody::of(&draft, &ann, simulation, policy.version())).ok()
     }
 
     fn begin() -> Option<Self> {
-        let (at, ann, draft) = Self::opening(&create())?;
+        let (at, ann, draft) = Self::new_request(&create())?;
         let id = RequestId::parse(REQUEST_ID).ok()?;
         let policy = policy()?;
-        let event = decide::create(id, draft, &ann, &Self::stamp(at, 1)?, &policy, None).ok()?;
+        let event = decide::create(id, draft, &ann, &Self::context(at, 1)?, &policy, None).ok()?;
         let request = event.first_state().ok()?;
         Some(Self { request, events: Vec::new(), at }.with(&event))
     }
@@ -318,13 +318,13 @@ impl Story {
         let (command, _) = fields.finish(command).ok()?;
         let mut story = self.clone();
         story.at = self.at.plus_seconds(600);
-        let stamp = Self::stamp(story.at, self.events.len() + 1)?;
-        match decide::decide(&self.request, &command, &actor, &stamp, &policy()?, None).ok()? {
+        let context = Self::context(story.at, self.events.len() + 1)?;
+        match decide::decide(&self.request, &command, &actor, &context, &policy()?, None).ok()? {
             Outcome::Event(event) => {
                 story.request.apply(&event);
                 Some(story.with(&event))
             }
-            Outcome::Replayed => None,
+            Outcome::AlreadyApplied => None,
         }
     }
 
@@ -337,8 +337,8 @@ impl Story {
     fn explained(&self) -> Option<Value> {
         let reader = Self::actor("bob@example.com", "approver")?;
         let policy = policy()?;
-        let stamp = Self::stamp(self.at, self.events.len() + 1)?;
-        let explanation = explain::explain(&self.request, &reader, &stamp, &policy);
+        let context = Self::context(self.at, self.events.len() + 1)?;
+        let explanation = explain::explain(&self.request, &reader, &context, &policy);
         serde_json::to_value(ExplainBody::of(&self.request, &explanation, policy.version())).ok()
     }
 

@@ -7,7 +7,7 @@ use super::{example, header_references, is_on_one, is_public};
 use crate::problem::{Code, PROBLEM_JSON, Problem};
 use crate::routes::{self, Body, Route};
 use crate::wire::FieldError;
-use countersign_app::failure::Failure;
+use countersign_app::error::AppError;
 use countersign_core::audit::Finding;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
@@ -91,7 +91,7 @@ fn sample(code: Code) -> Problem {
     match code {
         Code::MalformedJson => Problem::new(code, "expected value at line 1 column 1"),
         Code::MalformedId => crate::fields::malformed_id(),
-        Code::MalformedCursor => Failure::MalformedCursor.into(),
+        Code::MalformedCursor => AppError::MalformedCursor.into(),
         Code::Unauthenticated => Problem::unauthenticated(""),
         Code::IdentityMismatch => {
             Problem::new(code, "`approved_by` must be left out or name you, whose token this is")
@@ -123,12 +123,12 @@ fn sample(code: Code) -> Problem {
             FieldError::new("/justification", "is required"),
             FieldError::new("/price", "is not a field of this operation"),
         ]),
-        Code::TooManyPending => Failure::TooManyPending { limit: usize::from(DEFAULT_PENDING_LIMIT) }.into(),
+        Code::TooManyPending => AppError::TooManyPending { limit: usize::from(DEFAULT_PENDING_LIMIT) }.into(),
         Code::TooManyApproved => {
-            Failure::TooManyApproved { limit: usize::from(DEFAULT_APPROVED_LIMIT) }.into()
+            AppError::TooManyApproved { limit: usize::from(DEFAULT_APPROVED_LIMIT) }.into()
         }
         Code::Internal => Problem::internal(""),
-        Code::StoreUnavailable => Failure::Unavailable(String::new()).into(),
+        Code::StoreUnavailable => AppError::Unavailable(String::new()).into(),
     }
 }
 

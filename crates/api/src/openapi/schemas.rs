@@ -10,13 +10,13 @@ use super::values::{
 use super::{original_schema, original_schemas};
 use crate::operations::dispatch;
 use crate::problem::Code;
-use countersign_core::actor::{Channel, Kind};
+use countersign_core::actor::{Channel, PrincipalKind};
 use countersign_core::audit;
 use countersign_core::command::CommandName;
 use countersign_core::event::EventType;
 use countersign_core::request::{Status, Verdict};
+use countersign_core::requirements::RequiredField;
 use countersign_core::risk::{Environment, RiskLevel};
-use countersign_core::terms::RequiredField;
 use serde_json::{Map, Value, json};
 
 /// The name of a member, with `*` at its end if it is required, and its schema.
@@ -175,7 +175,7 @@ fn request() -> Vec<Member> {
         ("decisions*", told(list(reference("Decision")), "Those on record.")),
         ("withdrawals", told(list(reference("Withdrawal")), "Which approvals were taken back.")),
         ("version*", told(count(), "How many events have happened to it.")),
-        ("policy_version*", told(digest(), "SHA-256 of the policy that set its terms.")),
+        ("policy_version*", told(digest(), "SHA-256 of the policy that set its requirements.")),
         ("audit_head*", told(digest(), "The hash of its last audit event.")),
     ];
     [shared(), standing(), slots(), whole].concat()
@@ -309,7 +309,7 @@ fn event() -> Vec<Member> {
         ("timestamp*", time()),
         ("event_type*", names(&EventType::ALL, EventType::as_str)),
         ("user*", told(string(), "Who acted, or `system:expiry`.")),
-        ("kind*", names(&Kind::ALL, Kind::as_str)),
+        ("kind*", names(&PrincipalKind::ALL, PrincipalKind::as_str)),
         ("channel*", names(&Channel::ALL, Channel::as_str)),
         (
             "source_ip",

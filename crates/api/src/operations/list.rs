@@ -69,12 +69,12 @@ pub(super) async fn pending<S: ListRequests>(
     actor: &Actor,
     mut fields: Fields,
 ) -> Result<Reply, Problem> {
-    let undecided_by = fields.optional("user_email", person);
+    let awaiting_decision_by = fields.optional("user_email", person);
     let page = page(&mut fields, dependencies.host.now());
     let query = (|| {
         let (page, cursor) = page?;
-        let undecided_by = addresses(dependencies, undecided_by?);
-        Some((ListQuery { statuses: vec![Status::Pending], undecided_by, ..page }, cursor))
+        let awaiting_decision_by = addresses(dependencies, awaiting_decision_by?);
+        Some((ListQuery { statuses: vec![Status::Pending], awaiting_decision_by, ..page }, cursor))
     })();
     answer(dependencies, actor, fields, query).await
 }
@@ -149,7 +149,7 @@ fn page(fields: &mut Fields, now: Timestamp) -> Option<(ListQuery, Option<String
         operation_types: operation_types?.into_iter().collect(),
         risk_levels: risk_levels?.into_iter().collect(),
         environments: environments?.into_iter().collect(),
-        undecided_by: BTreeSet::new(),
+        awaiting_decision_by: BTreeSet::new(),
         from: None,
         to: None,
         limit: limit?.unwrap_or(DEFAULT_LIMIT),

@@ -92,7 +92,7 @@ pub struct ActionBody {
 impl ExplainBody {
     /// The explanation of a request under the policy of this version.
     pub fn of(request: &Request, explanation: &Explanation<'_>, current: Digest) -> Self {
-        let terms = &explanation.terms;
+        let requirements = &explanation.requirements;
         let approvals = &explanation.approvals;
         let counting = approvals.counting.iter().map(|decision| (*decision, None));
         let discounted =
@@ -100,11 +100,11 @@ impl ExplainBody {
         Self {
             request_id: request.id.to_string(),
             status: explanation.status.to_string(),
-            risk_level: terms.risk_level.as_str().to_owned(),
-            environment: terms.environment.as_str().to_owned(),
-            approvals_required: terms.approvals_required,
-            slots: slots(&terms.slots),
-            digest_required: terms.digest_required,
+            risk_level: requirements.risk_level.as_str().to_owned(),
+            environment: requirements.environment.as_str().to_owned(),
+            approvals_required: requirements.approvals_required,
+            slots: slots(&requirements.slots),
+            digest_required: requirements.digest_required,
             policy_version: request.policy_version.to_string(),
             rules: rules(&request.rules),
             current_policy_version: current.to_string(),
@@ -120,8 +120,8 @@ impl ExplainBody {
                 })
                 .collect(),
             missing: MissingBody {
-                slots: slots(&explanation.filling.missing_slots),
-                from_anybody: explanation.filling.missing_from_anybody,
+                slots: slots(&explanation.slot_assignment.missing_slots),
+                from_anybody: explanation.slot_assignment.missing_from_anybody,
             },
             approvers: explanation.approvers.iter().map(|groups| groups.iter().cloned().collect()).collect(),
             actions: explanation

@@ -86,11 +86,11 @@ pub struct RefusalBody {
 impl SimulateBody {
     /// What would come of a draft, under the policy of this version.
     pub fn of(draft: &Draft, actor: &Actor, simulation: Simulation, version: Digest) -> Self {
-        let Simulation { now, assessment, objections, satisfiable } = simulation;
-        let terms = &assessment.terms;
-        let is_approved = terms.approvals_required == 0;
+        let Simulation { now, assessment, refusals, satisfiable } = simulation;
+        let requirements = &assessment.requirements;
+        let is_approved = requirements.approvals_required == 0;
         let status = if is_approved { Status::Approved } else { Status::Pending };
-        let refusals: Vec<_> = objections
+        let refusals: Vec<_> = refusals
             .into_iter()
             .map(Problem::from)
             .map(|problem| RefusalBody {
@@ -107,23 +107,24 @@ impl SimulateBody {
             status: status.to_string(),
             operation_type: draft.operation_type.to_string(),
             instance_id: draft.instance_id.to_string(),
-            environment: terms.environment.as_str().to_owned(),
-            risk_level: terms.risk_level.as_str().to_owned(),
+            environment: requirements.environment.as_str().to_owned(),
+            risk_level: requirements.risk_level.as_str().to_owned(),
             requested_by: actor.person.to_string(),
             requester_groups: actor.groups.iter().cloned().collect(),
             requested_at: now.to_string(),
             parameters_digest: draft.parameters.digest().to_string(),
-            approvals_required: terms.approvals_required,
-            slots: slots(&terms.slots),
-            digest_required: terms.digest_required,
-            expires_at: now.plus_seconds(terms.pending_seconds).to_string(),
-            execute_by: is_approved.then(|| now.plus_seconds(terms.execute_within_seconds).to_string()),
-            execute_within_seconds: terms.execute_within_seconds,
-            required_fields: terms.required_fields.iter().map(ToString::to_string).collect(),
-            cost_limit: terms.cost_limit.map(Cost::amount),
-            justification_min: Some(terms.justification_min).filter(|characters| *characters > 0),
-            pending_limit: terms.pending_limit,
-            approved_limit: terms.approved_limit,
+            approvals_required: requirements.approvals_required,
+            slots: slots(&requirements.slots),
+            digest_required: requirements.digest_required,
+            expires_at: now.plus_seconds(requirements.pending_seconds).to_string(),
+            execute_by: is_approved
+                .then(|| now.plus_seconds(requirements.execute_within_seconds).to_string()),
+            execute_within_seconds: requirements.execute_within_seconds,
+            required_fields: requirements.required_fields.iter().map(ToString::to_string).collect(),
+            cost_limit: requirements.cost_limit.map(Cost::amount),
+            justification_min: Some(requirements.justification_min).filter(|characters| *characters > 0),
+            pending_limit: requirements.pending_limit,
+            approved_limit: requirements.approved_limit,
             policy_version: version.to_string(),
             rules: rules(&assessment.rules),
         }

@@ -1,7 +1,7 @@
 //! Comparisons with what there cannot be, and with names in capitals, each by itself: the policy around it
 //! may hold all the same.
 
-use crate::context::Vocabulary;
+use crate::context::EntityTypes;
 use crate::literals::{attribute, pattern};
 use countersign_core::lint::Name;
 use countersign_core::text::{Identifier, InstanceId};
@@ -9,8 +9,8 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// What is odd in the conditions of a policy, as Cedar's JSON has them.
-pub(super) fn odd(policy: &Value, is_permit: bool, vocabulary: &Vocabulary) -> BTreeSet<(Name, String)> {
-    let mut reader = Reader { vocabulary, names: BTreeSet::new(), found: BTreeSet::new() };
+pub(super) fn odd(policy: &Value, is_permit: bool, entity_types: &EntityTypes) -> BTreeSet<(Name, String)> {
+    let mut reader = Reader { entity_types, names: BTreeSet::new(), found: BTreeSet::new() };
     reader.read_operations(policy);
     reader.read(policy.get("conditions").unwrap_or(&Value::Null));
     reader.told(is_permit)
@@ -20,7 +20,7 @@ pub(super) fn odd(policy: &Value, is_permit: bool, vocabulary: &Vocabulary) -> B
 const WILDCARD: char = '\0';
 
 struct Reader<'a> {
-    vocabulary: &'a Vocabulary,
+    entity_types: &'a EntityTypes,
     /// What operations and instances are compared with: what it is a name of, and the name or pattern.
     names: BTreeSet<(&'static str, String)>,
     found: BTreeSet<(Name, String)>,
@@ -100,7 +100,7 @@ impl Reader<'_> {
     }
 
     fn read_group(&mut self, name: &str) {
-        if !self.vocabulary.groups().any(|known| known == name) {
+        if !self.entity_types.groups().any(|known| known == name) {
             let name = name.escape_debug();
             let message =
                 format!("asks for the group `{name}`, which is not one of the groups in people.toml");

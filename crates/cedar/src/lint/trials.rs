@@ -2,11 +2,11 @@
 //! policy names, and what is next to it.
 
 use crate::access::NamedPolicy;
-use crate::context::{Attribute, Vocabulary};
+use crate::context::{Attribute, EntityTypes};
 use crate::literals::{Clock, Literals};
 use cedar_policy::{Authorizer, PolicySet};
-use countersign_core::access::{Action, Question, Target};
-use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::access::{AccessRequest, Action, Target};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::person::PersonId;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::source_address::SourceAddress;
@@ -53,17 +53,17 @@ struct Choices {
 pub(super) fn holds(
     named: &NamedPolicy,
     literals: &Literals,
-    vocabulary: &Vocabulary,
+    entity_types: &EntityTypes,
     from: Timestamp,
 ) -> Holds {
     let Ok(policies) = PolicySet::from_policies([named.policy.clone()]) else { return Holds::CannotTell };
-    let choices = Choices::of(named, literals, vocabulary, from);
+    let choices = Choices::of(named, literals, entity_types, from);
     let authorizer = Authorizer::new();
     let total = choices.len();
     for step in 0..total.min(MAX_QUESTIONS) {
         let Some(holds) = choices.put(step.wrapping_mul(STRIDE) % total, |question| {
-            let uid = vocabulary.action(question.action);
-            let (request, entities) = vocabulary.put(question, uid, &named.wanted).ok()?;
+            let uid = entity_types.action(question.action);
+            let (request, entities) = entity_types.put(question, uid, &named.wanted).ok()?;
             let response = authorizer.is_authorized(&request, &policies, &entities);
             // What fails refuses, and has not held nowhere.
             let said = response.diagnostics();
@@ -78,14 +78,14 @@ pub(super) fn holds(
     let is_all = total <= MAX_QUESTIONS
         && !literals.is_beyond_reading
         && literals.patterns.len() <= MAX_PATTERNS
-        && named_groups(literals, vocabulary).len() <= MAX_GROUPS;
+        && named_groups(literals, entity_types).len() <= MAX_GROUPS;
     if is_all { Holds::Nowhere } else { Holds::CannotTell }
 }
 
 impl Choices {
-    fn of(named: &NamedPolicy, literals: &Literals, vocabulary: &Vocabulary, from: Timestamp) -> Self {
+    fn of(named: &NamedPolicy, literals: &Literals, entity_types: &EntityTypes, from: Timestamp) -> Self {
         let wants = |attribute: Attribute| named.wanted.contains(&attribute);
-        let actions = actions(named, literals, vocabulary);
+        let actions = actions(named, literals, entity_types);
         let looks_at_person = named.names_principal || wants(Attribute::Groups) || wants(Attribute::Kind);
         let people = if looks_at_person || wants(Attribute::Requester) {
             people(literals)
@@ -107,9 +107,9 @@ impl Choices {
         let clock = Clock::of(&named.wanted);
         Self {
             actors: if looks_at_person {
-                actors(&people, literals, vocabulary)
+                actors(&people, literals, entity_types)
             } else {
-                vec![Actor::new(PersonId::somebody(), Kind::Human, Channel::Api, [])]
+                vec![Actor::new(PersonId::somebody(), PrincipalKind::Human, Channel::Api, [])]
             },
             owns: match (wants(Attribute::Own), is_creation) {
                 (_, true) => vec![true],
@@ -118,7 +118,7 @@ impl Choices {
             },
             channels: varied(wants(Attribute::Channel), &Channel::ALL),
             sources: varied(wants(Attribute::SourceIp), &literals.addresses()),
-            moments: literals.moments(clock, from, vocabulary.time_zone()).into_iter().collect(),
+            moments: literals.moments(clock, from, entity_types.time_zone()).into_iter().collect(),
             environments: varied(wants(Attribute::Environment), &Environment::ALL),
             risks: varied(wants(Attribute::Risk), &RiskLevel::ALL),
             costs: varied(wants(Attribute::EstimatedCost), &literals.costs()),
@@ -149,7 +149,7 @@ impl Choices {
     }
 
     /// The question of this number, put.
-    fn put(&self, number: usize, ask: impl Fn(&Question<'_>) -> Option<bool>) -> Option<bool> {
+    fn put(&self, number: usize, ask: impl Fn(&AccessRequest<'_>) -> Option<bool>) -> Option<bool> {
         let mut rest = number;
         let action = *chosen(&self.actions, &mut rest)?;
         let actor = chosen(&self.actors, &mut rest)?;
@@ -167,7 +167,7 @@ impl Choices {
         };
         let actor = &Actor { channel, source_ip, ..actor.clone() };
         let target = (action != Action::List).then_some(target);
-        ask(&Question { action, actor, target, is_own, now })
+        ask(&AccessRequest { action, actor, target, is_own, now })
     }
 }
 
@@ -184,8 +184,8 @@ fn varied<T: Clone>(is_looked_at: bool, all: &[T]) -> Vec<T> {
 }
 
 /// Of the actions that a policy is about, those that may make a difference.
-fn actions(named: &NamedPolicy, literals: &Literals, vocabulary: &Vocabulary) -> Vec<Action> {
-    let concerned = Action::ALL.into_iter().filter(|action| named.concerns(&vocabulary.action(*action)));
+fn actions(named: &NamedPolicy, literals: &Literals, entity_types: &EntityTypes) -> Vec<Action> {
+    let concerned = Action::ALL.into_iter().filter(|action| named.concerns(&entity_types.action(*action)));
     let concerned: Vec<Action> = concerned.collect();
     if literals.looks_at_action {
         return concerned;
@@ -204,12 +204,12 @@ fn people(literals: &Literals) -> Vec<PersonId> {
     people.into_iter().collect()
 }
 
-fn actors(people: &[PersonId], literals: &Literals, vocabulary: &Vocabulary) -> Vec<Actor> {
-    let sets = sets_of(&named_groups(literals, vocabulary));
+fn actors(people: &[PersonId], literals: &Literals, entity_types: &EntityTypes) -> Vec<Actor> {
+    let sets = sets_of(&named_groups(literals, entity_types));
     let mut actors = Vec::new();
     for person in people {
         for set in &sets {
-            for kind in Kind::ALL {
+            for kind in PrincipalKind::ALL {
                 actors.push(Actor::new(person.clone(), kind, Channel::Api, set.iter().copied()));
             }
         }
@@ -217,9 +217,9 @@ fn actors(people: &[PersonId], literals: &Literals, vocabulary: &Vocabulary) -> 
     actors
 }
 
-fn named_groups<'a>(literals: &Literals, vocabulary: &'a Vocabulary) -> Vec<&'a str> {
+fn named_groups<'a>(literals: &Literals, entity_types: &'a EntityTypes) -> Vec<&'a str> {
     let (mut named, others): (Vec<_>, Vec<_>) =
-        vocabulary.groups().partition(|group| literals.texts.contains(*group));
+        entity_types.groups().partition(|group| literals.texts.contains(*group));
     // Of the others one stands for all: `!context.groups.isEmpty()` names none.
     named.extend(others.first());
     named

@@ -1,7 +1,7 @@
 //! The words of a policy's author in a refusal.
 
 use super::{EVERYTHING, Situation, denied, parsed, refused, valid};
-use countersign_core::access::Answer;
+use countersign_core::access::AccessDecision;
 use countersign_core::timestamp::Timestamp;
 
 fn with(annotations: &str) -> String {
@@ -27,7 +27,7 @@ fn a_refusal_repeats_the_words_of_the_author() {
             .replace("resource);", "resource) when { 9223372036854775807 + context.hour + 1 > 0 };"),
     );
     let failing = Situation::usual().put_to(&failing);
-    let Answer::Denied(reasons) = failing else { panic!("permitted") };
+    let AccessDecision::Denied(reasons) = failing else { panic!("permitted") };
     assert!(
         reasons.contains(&"policy `freeze` in access.cedar cannot be evaluated: sums".to_owned()),
         "{reasons:?}"

@@ -1,7 +1,7 @@
 //! THREATS 65: names that are written in capitals to get around a policy.
 
 use super::{EVERYTHING, Situation, parsed, valid};
-use countersign_core::access::{Access as _, Action, Answer, Part};
+use countersign_core::access::{AccessDecision, Action, Authorizer as _, RequestAttribute};
 
 /// A `forbid` of creations on one condition, beside a permit for everything.
 fn forbidding(condition: &str) -> String {
@@ -35,7 +35,7 @@ fn threat_65_no_spelling_gets_around_a_forbid() {
             ("DELETE_INSTANCE", "PAYMENTS-DB"),
             ("delete_instancE", "payments-dB"),
         ] {
-            let Answer::Denied(reasons) = creation(operation, instance).put_to(&access) else {
+            let AccessDecision::Denied(reasons) = creation(operation, instance).put_to(&access) else {
                 panic!("{operation} on {instance} gets around {condition}")
             };
             assert!(
@@ -65,7 +65,7 @@ fn threat_65_no_spelling_gets_into_a_permit() {
     assert!(!creation("reboot", "orders-db").is_permitted_by(&capitals));
     assert_eq!(
         creation("reboot", "Orders-db").put_to(&capitals),
-        Answer::Denied(vec![
+        AccessDecision::Denied(vec![
             "no policy permits `create` to group approver, with the names in lower case".to_owned()
         ])
     );
@@ -74,7 +74,7 @@ fn threat_65_no_spelling_gets_into_a_permit() {
 #[test]
 fn threat_65_what_is_denied_in_lower_case_is_denied_whatever() {
     let access = parsed(&forbidding("context.instance == \"payments-db\""));
-    let open = [Part::Person, Part::Time];
+    let open = [RequestAttribute::Person, RequestAttribute::Time];
     let is_denied = |instance: &str| access.denies_whatever(&creation("reboot", instance).question(), &open);
     assert!(is_denied("payments-db") && is_denied("Payments-db") && !is_denied("Orders-db"));
 }

@@ -1,7 +1,7 @@
 //! What is known of policies without asking: never more than asking would tell.
 
 use super::*;
-use countersign_core::access::{Naming, Part};
+use countersign_core::access::{Reference, RequestAttribute};
 
 fn about_approving(effect: &str, rest: &str) -> String {
     format!("@id(\"it\") {effect} (principal, action == Action::\"approve\", resource) {rest};")
@@ -9,19 +9,19 @@ fn about_approving(effect: &str, rest: &str) -> String {
 
 #[test]
 fn an_answer_turns_on_what_policies_about_the_action_look_at() {
-    let parts = |access: &CedarAccess, action: Action| -> Vec<Part> {
+    let parts = |access: &CedarAuthorizer, action: Action| -> Vec<RequestAttribute> {
         [
-            Part::Person,
-            Part::Own,
-            Part::Channel,
-            Part::Address,
-            Part::Time,
-            Part::Operation,
-            Part::Instance,
-            Part::Environment,
-            Part::Risk,
-            Part::Cost,
-            Part::Requester,
+            RequestAttribute::Person,
+            RequestAttribute::Own,
+            RequestAttribute::Channel,
+            RequestAttribute::Address,
+            RequestAttribute::Time,
+            RequestAttribute::Operation,
+            RequestAttribute::Instance,
+            RequestAttribute::Environment,
+            RequestAttribute::Risk,
+            RequestAttribute::Cost,
+            RequestAttribute::Requester,
         ]
         .into_iter()
         .filter(|part| access.turns_on(action, *part))
@@ -29,29 +29,34 @@ fn an_answer_turns_on_what_policies_about_the_action_look_at() {
     };
     for (condition, expected) in [
         ("true", &[][..]),
-        ("principal == Person::\"ann@example.com\"", &[Part::Person]),
-        ("context.groups.isEmpty()", &[Part::Person]),
-        ("context.hour == 9 && context.own", &[Part::Own, Part::Time]),
-        ("context has source_ip", &[Part::Address]),
-        ("resource == Operation::\"x\"", &[Part::Operation]),
-        ("context.channel == Channel::\"api\"", &[Part::Channel]),
-        ("context.risk == Risk::\"high\" && context.instance == \"x\"", &[Part::Instance, Part::Risk]),
-        ("context.requester == principal", &[Part::Person, Part::Requester]),
+        ("principal == Person::\"ann@example.com\"", &[RequestAttribute::Person]),
+        ("context.groups.isEmpty()", &[RequestAttribute::Person]),
+        ("context.hour == 9 && context.own", &[RequestAttribute::Own, RequestAttribute::Time]),
+        ("context has source_ip", &[RequestAttribute::Address]),
+        ("resource == Operation::\"x\"", &[RequestAttribute::Operation]),
+        ("context.channel == Channel::\"api\"", &[RequestAttribute::Channel]),
+        (
+            "context.risk == Risk::\"high\" && context.instance == \"x\"",
+            &[RequestAttribute::Instance, RequestAttribute::Risk],
+        ),
+        ("context.requester == principal", &[RequestAttribute::Person, RequestAttribute::Requester]),
     ] {
         let access = valid(&approve_when(condition));
         assert_eq!(parts(&access, Action::Approve), expected, "{condition}");
         assert!(parts(&access, Action::View).is_empty(), "{condition}");
     }
     let in_scope = valid("@id(\"it\") permit (principal in Group::\"approver\", action, resource);");
-    assert_eq!(parts(&in_scope, Action::Approve), [Part::Person]);
+    assert_eq!(parts(&in_scope, Action::Approve), [RequestAttribute::Person]);
 }
 
-const CIRCUMSTANCES: [Part; 3] = [Part::Channel, Part::Address, Part::Time];
-const ALL: [Part; 4] = [Part::Person, Part::Channel, Part::Address, Part::Time];
+const CIRCUMSTANCES: [RequestAttribute; 3] =
+    [RequestAttribute::Channel, RequestAttribute::Address, RequestAttribute::Time];
+const ALL: [RequestAttribute; 4] =
+    [RequestAttribute::Person, RequestAttribute::Channel, RequestAttribute::Address, RequestAttribute::Time];
 
 #[test]
 fn what_is_denied_whatever_else_is_put_is_told_from_one_question() {
-    let open: [&[Part]; 2] = [&CIRCUMSTANCES, &ALL];
+    let open: [&[RequestAttribute]; 2] = [&CIRCUMSTANCES, &ALL];
     for (text, expected) in [
         (format!("{EVERYTHING}{}", about_approving("forbid", "")), [true, true]),
         (format!("{EVERYTHING}{}", about_approving("forbid", "when { context.hour >= 0 }")), [false, false]),
@@ -160,7 +165,7 @@ fn people_and_operations_are_named_by_policy() {
            @id("a") forbid (principal, action == Action::"create", resource == Operation::"reboot")
            unless { [Person::"ann@example.com", Person::"service:ci"].contains(principal) };"#,
     );
-    let naming = |policy: &str, name: &str| Naming { policy: policy.to_owned(), name: name.to_owned() };
+    let naming = |policy: &str, name: &str| Reference { policy: policy.to_owned(), name: name.to_owned() };
     let people = [("a", "ann@example.com"), ("a", "service:ci"), ("b", "ann@example.com")];
     assert_eq!(access.named_people(), people.map(|(policy, name)| naming(policy, name)));
     assert_eq!(access.named_operations(), [naming("a", "reboot")]);

@@ -6,7 +6,7 @@ use crate::client::arguments::{
 };
 use crate::client::connection::Connection;
 use crate::client::effect::Change;
-use crate::client::moment::{Moment, Times};
+use crate::client::moment::{RelativeTime, Times};
 use crate::client::operations;
 use crate::client::output::Output;
 use crate::client::show::View;
@@ -19,10 +19,10 @@ use countersign_core::canonical;
 use countersign_core::ids::ExecutionId;
 use countersign_core::person::PersonId;
 use countersign_core::text::escaped_line;
-use countersign_host::system::SystemHost;
-use countersign_host::{policy, text_file};
 use countersign_identity::claims::{ClaimNames, Claims};
 use countersign_identity::jws;
+use countersign_system::system::SystemHost;
+use countersign_system::{policy, text_file};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -77,7 +77,7 @@ impl Session {
     pub fn view(&self) -> View {
         View {
             terminal: self.terminal,
-            moment: Moment { now: self.host.now(), times: self.times },
+            moment: RelativeTime { now: self.host.now(), times: self.times },
             width: self.terminal.width(),
         }
     }

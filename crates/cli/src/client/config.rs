@@ -12,7 +12,7 @@ use crate::endpoint::{self, Endpoint};
 use crate::exit::Exit;
 use crate::private_file;
 use countersign_core::text::{escaped_line, escaped_lines};
-use countersign_host::text_file;
+use countersign_system::text_file;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -92,7 +92,7 @@ fn has_known_members(content: &Value) -> bool {
         && content.as_object().is_some_and(|content| content.keys().all(is_known))
 }
 
-/// Whether what is shown of the terms is at least as strict as the content: the policy of now may demand more
+/// Whether what is shown of the requirements is at least as strict as the content: the policy of now may demand more
 /// than the one that the request was made under, and never less.
 fn are_terms_no_easier(request: &RequestBody, content: &Value) -> bool {
     let named = |name: &str| content.get(name).and_then(Value::as_str).unwrap_or_default();

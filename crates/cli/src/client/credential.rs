@@ -2,7 +2,7 @@
 
 use crate::client::config::ProfileName;
 use crate::client::environment::Environment;
-use crate::client::moment::Moment;
+use crate::client::moment::RelativeTime;
 use crate::client::oidc::{self, Login};
 use crate::client::profile::{Settings, TokenSource};
 use crate::client::secret::Secret;
@@ -12,8 +12,8 @@ use crate::private_file;
 use countersign_app::host::Host as _;
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
-use countersign_host::system::SystemHost;
 use countersign_identity::jws;
+use countersign_system::system::SystemHost;
 use std::sync::OnceLock;
 
 /// As whom the service is called.
@@ -108,7 +108,7 @@ pub fn fault(token: Option<&Secret>, now: Timestamp) -> String {
     match end.map(|seconds| Timestamp::from_millisecond(seconds.saturating_mul(1000))) {
         Some(end) if end <= now => format!(
             "your token has expired, {}: get a new one, as from `countersign login` or `countersign token`",
-            Moment::relative(now).past(&end.to_string())
+            RelativeTime::relative(now).ago(&end.to_string())
         ),
         _ => "your token can be read and has not expired: it may be signed with another key (`countersign token \
               --data-dir` must be the server's), or be of another issuer or for another audience; `countersign \

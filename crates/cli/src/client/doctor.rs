@@ -5,7 +5,7 @@
 use crate::client::arguments::DoctorArguments;
 use crate::client::connection::{self, Connection};
 use crate::client::credential::Credential;
-use crate::client::moment::Moment;
+use crate::client::moment::RelativeTime;
 use crate::client::profile::{self, Settings};
 use crate::client::terminal::{Terminal, Tone};
 use crate::exit::Exit;
@@ -13,9 +13,9 @@ use countersign_api::problem::Code;
 use countersign_app::host::Host as _;
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
-use countersign_host::system::SystemHost;
 use countersign_identity::claims::{ClaimNames, Claims};
 use countersign_identity::jws;
+use countersign_system::system::SystemHost;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -206,7 +206,7 @@ fn expiry(claims: &Claims, now: Timestamp, report: &mut Report) {
         return report.problem("expiry", "the token has no end".to_owned(), "get another one");
     };
     let end = Timestamp::from_millisecond(seconds.saturating_mul(1000));
-    let told = Moment::relative(now).deadline(&end.to_string());
+    let told = RelativeTime::relative(now).deadline(&end.to_string());
     if end > now {
         report.well("expiry", format!("the token is good: {told}"));
     } else {

@@ -109,7 +109,7 @@ fn refusal(action: &ActionBody) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::moment::Moment;
+    use crate::client::moment::RelativeTime;
     use crate::client::terminal::Terminal;
     use countersign_core::timestamp::Timestamp;
     use serde_json::{Value, json};
@@ -146,7 +146,8 @@ mod tests {
 
     fn shown(explanation: &ExplainBody) -> String {
         let now = Timestamp::parse("2026-01-31T09:30:00Z").unwrap();
-        let view = View { terminal: Terminal::plain(), moment: Moment::relative(now), width: show::WIDTH };
+        let view =
+            View { terminal: Terminal::plain(), moment: RelativeTime::relative(now), width: show::WIDTH };
         view.explanation(&show::example(json!({})), explanation)
     }
 

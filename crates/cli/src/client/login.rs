@@ -3,16 +3,16 @@
 use crate::client::arguments::LoginArguments;
 use crate::client::config::{Config, Profile, ProfileName};
 use crate::client::environment::Environment;
-use crate::client::moment::Moment;
-use crate::client::oidc::{Client, Login, Pace};
+use crate::client::moment::RelativeTime;
+use crate::client::oidc::{Client, Clock, Login};
 use crate::client::profile;
 use crate::client::token_store::{Removed, TokenStore};
 use crate::exit::Exit;
 use countersign_app::host::Host as _;
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
-use countersign_host::system::SystemHost;
 use countersign_identity::jws;
+use countersign_system::system::SystemHost;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -46,7 +46,7 @@ impl Place {
 /// The machine's time.
 struct RealPace(SystemHost);
 
-impl Pace for RealPace {
+impl Clock for RealPace {
     fn now(&self) -> Timestamp {
         self.0.now()
     }
@@ -85,13 +85,13 @@ pub fn device_login(
     client: &Client,
     store: &TokenStore,
     name: &ProfileName,
-    pace: &dyn Pace,
+    pace: &dyn Clock,
     out: &mut dyn Write,
 ) -> Result<Login, Exit> {
     let mut tell = |line: String| {
         writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|error| Exit::of_stdout(&error))
     };
-    let description = client.describe()?;
+    let description = client.discover()?;
     let code = client.begin(&description)?;
     tell(format!("Open {} and enter the code", escaped_line(&code.verification_uri)))?;
     tell(format!("\n    {}\n", escaped_line(&code.user_code)))?;
@@ -104,7 +104,7 @@ pub fn device_login(
     let claims = jws::claims(login.token.expose()).unwrap_or_default();
     let person = crate::client::command::person(&claims);
     let ends = Timestamp::from_millisecond(login.expires_at_seconds.saturating_mul(1000)).to_string();
-    let left = Moment::relative(pace.now()).deadline(&ends);
+    let left = RelativeTime::relative(pace.now()).deadline(&ends);
     let renewed = if login.refresh_token.is_some() { "and then renewed" } else { "and not renewed" };
     tell(format!(
         "Logged in as {} at profile {name}; the token is good for {left}, {renewed}.",

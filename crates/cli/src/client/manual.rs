@@ -7,7 +7,7 @@ use clap::{Command, CommandFactory as _};
 use clap_complete::env::Shells;
 use clap_mangen::Man;
 use countersign_core::text::escaped_line;
-use countersign_host::text_file;
+use countersign_system::text_file;
 use std::io::Write as _;
 use std::path::Path;
 

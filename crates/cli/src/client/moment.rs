@@ -17,14 +17,14 @@ pub enum Times {
 
 /// How times are told.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment {
+pub struct RelativeTime {
     /// The time of telling.
     pub now: Timestamp,
     /// As what they are told.
     pub times: Times,
 }
 
-impl Moment {
+impl RelativeTime {
     /// Times as what is left, or how long ago.
     pub fn relative(now: Timestamp) -> Self {
         Self { now, times: Times::Relative }
@@ -39,7 +39,7 @@ impl Moment {
     }
 
     /// Something that was: `3m ago`.
-    pub fn past(&self, time: &str) -> String {
+    pub fn ago(&self, time: &str) -> String {
         self.told(time, |milliseconds| format!("{} ago", length(-milliseconds)))
     }
 
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn times_are_told_as_people_do() {
         let now = Timestamp::parse("2026-01-31T09:30:00Z").unwrap();
-        let relative = Moment::relative(now);
+        let relative = RelativeTime::relative(now);
         for (time, told) in [
             ("2026-01-31T13:42:59Z", "4h 12m left"),
             ("2026-01-31T09:30:45Z", "45s left"),
@@ -105,7 +105,7 @@ mod tests {
         ] {
             assert_eq!(relative.deadline(time), told, "{time}");
         }
-        let absolute = Moment { now, times: Times::Utc };
+        let absolute = RelativeTime { now, times: Times::Utc };
         assert_eq!(absolute.deadline("2026-01-31T13:42:59.999Z"), "2026-01-31 13:42:59 UTC");
     }
 

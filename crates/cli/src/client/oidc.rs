@@ -37,7 +37,7 @@ const DEFAULT_SCOPE: &str = "openid email offline_access";
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// The time, and how to let it pass.
-pub trait Pace {
+pub trait Clock {
     /// Now.
     fn now(&self) -> Timestamp;
     /// Comes back after a while.
@@ -60,7 +60,7 @@ pub struct Client {
 
 /// What an issuer says of itself.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Description {
+pub struct ProviderMetadata {
     issuer: String,
     token_endpoint: String,
     device_authorization_endpoint: Option<String>,
@@ -116,7 +116,7 @@ pub struct Login {
 }
 
 /// How an issuer says no.
-enum Failure {
+enum AppError {
     /// An error of OAuth 2.0.
     Refused(Refusal),
     /// Nothing was sent.
@@ -192,13 +192,13 @@ impl Client {
     ///
     /// # Errors
     /// When it does not say, speaks for somebody else, or names a door that others can listen at.
-    pub fn describe(&self) -> Result<Description, Exit> {
+    pub fn discover(&self) -> Result<ProviderMetadata, Exit> {
         let url = discovery_url(&self.issuer);
         let request = ureq::http::Request::get(&url).header("accept", "application/json");
         let agent = self.agent(&url)?;
         let answer = request.body(()).map_err(ureq::Error::from).and_then(|request| agent.run(request));
-        let answer = answer.map_err(|error| Failure::Unreachable(error.to_string()));
-        let description: Description = self.read(answer).map_err(|failure| self.failed(&failure))?;
+        let answer = answer.map_err(|error| AppError::Unreachable(error.to_string()));
+        let description: ProviderMetadata = self.read(answer).map_err(|failure| self.failed(&failure))?;
         // OpenID Connect Discovery 1.0 section 4.3. Whether there is a slash at the end is often mistaken.
         if description.issuer.trim_end_matches('/') != self.issuer.trim_end_matches('/') {
             return Err(Exit::from(format!(
@@ -227,7 +227,7 @@ impl Client {
     ///
     /// # Errors
     /// When the issuer has no device grant, or does not give one to this client.
-    pub fn begin(&self, description: &Description) -> Result<DeviceCode, Exit> {
+    pub fn begin(&self, description: &ProviderMetadata) -> Result<DeviceCode, Exit> {
         let Some(url) = &description.device_authorization_endpoint else {
             return Err(Exit::from(format!(
                 "{} has no device grant (Amazon Cognito has none); put a token into a file and name it with \
@@ -262,7 +262,7 @@ impl Client {
     }
 
     /// Some issuers refuse what they do not know: what the profile does not insist on is left out.
-    fn scope(&self, description: &Description) -> String {
+    fn scope(&self, description: &ProviderMetadata) -> String {
         let is_supported = |scope: &&str| {
             let supported = description.scopes_supported.as_ref();
             supported.is_none_or(|supported| supported.iter().any(|known| known == scope))
@@ -275,7 +275,12 @@ impl Client {
     ///
     /// # Errors
     /// When they said no (3), nothing in time (7), or the issuer has no token for them.
-    pub fn wait(&self, description: &Description, code: &DeviceCode, pace: &dyn Pace) -> Result<Login, Exit> {
+    pub fn wait(
+        &self,
+        description: &ProviderMetadata,
+        code: &DeviceCode,
+        pace: &dyn Clock,
+    ) -> Result<Login, Exit> {
         let form = [
             ("grant_type", DEVICE_GRANT),
             ("device_code", code.device_code.expose()),
@@ -299,7 +304,7 @@ impl Client {
                 Err(failure) => failure,
             };
             match &failure {
-                Failure::Refused(refusal) => match refusal.error.as_str() {
+                AppError::Refused(refusal) => match refusal.error.as_str() {
                     "authorization_pending" => {}
                     "slow_down" => interval += SLOWER,
                     "access_denied" => {
@@ -309,11 +314,11 @@ impl Client {
                     _ => return Err(self.failed(&failure)),
                 },
                 // RFC 8628 section 3.5: an issuer that cannot be reached is asked less often.
-                Failure::Unreachable(reason) => {
+                AppError::Unreachable(reason) => {
                     lost = Some(reason.clone());
                     interval = (interval * 2).clamp(DEFAULT_INTERVAL, MAX_INTERVAL);
                 }
-                Failure::NotAsked(_) | Failure::NotUnderstood(_) => return Err(self.failed(&failure)),
+                AppError::NotAsked(_) | AppError::NotUnderstood(_) => return Err(self.failed(&failure)),
             }
         }
     }
@@ -325,7 +330,7 @@ impl Client {
     /// pass.
     pub fn renew(&self, login: &Login, now: Timestamp) -> Result<Login, Exit> {
         let Some(refresh_token) = &login.refresh_token else { return Err(log_in_again()) };
-        let description = self.describe()?;
+        let description = self.discover()?;
         let form = [
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token.expose()),
@@ -347,7 +352,7 @@ impl Client {
                 }
                 Ok(renewed)
             }
-            Err(Failure::Refused(refusal)) if refusal.error == "invalid_grant" => Err(log_in_again()),
+            Err(AppError::Refused(refusal)) if refusal.error == "invalid_grant" => Err(log_in_again()),
             Err(failure) => Err(self.failed(&failure)),
         }
     }
@@ -358,7 +363,7 @@ impl Client {
     /// # Errors
     /// When it could not be told.
     pub fn revoke(&self, login: &Login) -> Result<bool, Exit> {
-        let description = self.describe()?;
+        let description = self.discover()?;
         let (Some(url), Some(token)) = (&description.revocation_endpoint, &login.refresh_token) else {
             return Ok(false);
         };
@@ -380,7 +385,7 @@ impl Client {
     /// from the issuer, over TLS (OpenID Connect Core 1.0 section 3.1.3.7).
     fn login(
         &self,
-        description: &Description,
+        description: &ProviderMetadata,
         answer: TokenAnswer,
         refresh_token: Option<&Secret>,
         now: Timestamp,
@@ -436,14 +441,14 @@ impl Client {
         })
     }
 
-    fn post<T: DeserializeOwned>(&self, url: &str, form: &[(&str, &str)]) -> Result<T, Failure> {
+    fn post<T: DeserializeOwned>(&self, url: &str, form: &[(&str, &str)]) -> Result<T, AppError> {
         self.read(self.send(url, form))
     }
 
-    fn send(&self, url: &str, form: &[(&str, &str)]) -> Result<ureq::http::Response<ureq::Body>, Failure> {
-        let agent = self.agent(url).map_err(|exit| Failure::NotAsked(exit.message))?;
+    fn send(&self, url: &str, form: &[(&str, &str)]) -> Result<ureq::http::Response<ureq::Body>, AppError> {
+        let agent = self.agent(url).map_err(|exit| AppError::NotAsked(exit.message))?;
         let request = agent.post(url).header("accept", "application/json");
-        request.send_form(form.iter().copied()).map_err(|error| Failure::Unreachable(error.to_string()))
+        request.send_form(form.iter().copied()).map_err(|error| AppError::Unreachable(error.to_string()))
     }
 
     /// What calls one of the issuer's endpoints: each may be on another host, and behind another proxy.
@@ -455,32 +460,32 @@ impl Client {
 
     fn read<T: DeserializeOwned>(
         &self,
-        answer: Result<ureq::http::Response<ureq::Body>, Failure>,
-    ) -> Result<T, Failure> {
-        let unreachable = |error: ureq::Error| Failure::Unreachable(error.to_string());
+        answer: Result<ureq::http::Response<ureq::Body>, AppError>,
+    ) -> Result<T, AppError> {
+        let unreachable = |error: ureq::Error| AppError::Unreachable(error.to_string());
         let mut answer = answer?;
         let status = answer.status();
         let text = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
         let text = text.map_err(unreachable)?;
         // What could not be understood is not told: there may be a token in it.
         let not_understood =
-            |_| Failure::NotUnderstood(format!("its answer (status {status}) is not understood"));
+            |_| AppError::NotUnderstood(format!("its answer (status {status}) is not understood"));
         if status.is_success() {
             return serde_json::from_str(&text).map_err(not_understood);
         }
-        Err(serde_json::from_str(&text).map_or_else(not_understood, Failure::Refused))
+        Err(serde_json::from_str(&text).map_or_else(not_understood, AppError::Refused))
     }
 
-    fn failed(&self, failure: &Failure) -> Exit {
+    fn failed(&self, failure: &AppError) -> Exit {
         let issuer = escaped_line(&self.issuer);
         match failure {
-            Failure::Refused(refusal) => {
+            AppError::Refused(refusal) => {
                 let description = refusal.error_description.as_deref().unwrap_or_default();
                 let said: String = format!("{} {description}", refusal.error).chars().take(300).collect();
                 Exit::from(format!("{issuer} refuses: {}", escaped_line(said.trim())))
             }
-            Failure::NotAsked(reason) => Exit::usage(reason.clone()),
-            Failure::Unreachable(reason) | Failure::NotUnderstood(reason) => {
+            AppError::NotAsked(reason) => Exit::usage(reason.clone()),
+            AppError::Unreachable(reason) | AppError::NotUnderstood(reason) => {
                 Exit::from(format!("{issuer} cannot be asked: {}", escaped_line(reason)))
             }
         }

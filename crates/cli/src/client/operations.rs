@@ -12,8 +12,8 @@ use countersign_api::wire::RuleBody;
 use countersign_app::host::Host as _;
 use countersign_core::policy::Policy;
 use countersign_core::text::escaped_line;
-use countersign_host::policy;
-use countersign_host::system::SystemHost;
+use countersign_system::policy;
+use countersign_system::system::SystemHost;
 use serde::Serialize;
 use std::fmt::Write as _;
 

@@ -11,18 +11,18 @@ use crate::exit::Exit;
 use clap::Args;
 use countersign_api::wire::{EventBody, EventsBody, RequestBody, SlotBody};
 use countersign_app::host::Host as _;
-use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
-use countersign_core::replay::{self, Difference, Past, PastTerms, Replay};
+use countersign_core::replay::{self, Difference, Past, PastRequirements, Replay};
 use countersign_core::request::Status;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::rules::MatchedRule;
 use countersign_core::slots::Slots;
 use countersign_core::text::{DurationText, RollbackPlan, Ticket, escaped_line};
 use countersign_core::timestamp::Timestamp;
-use countersign_host::text_file;
+use countersign_system::text_file;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -84,7 +84,7 @@ struct Changed {
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<DifferenceBody>,
     reasons: Vec<String>,
-    terms: Vec<DifferenceBody>,
+    requirements: Vec<DifferenceBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown: Option<String>,
 }
@@ -138,7 +138,7 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Exit> {
     }
     report.only_own = others == 0;
     // What would end differently comes first, then what only has other terms.
-    report.changed.sort_by_key(|changed| (changed.outcome.is_none(), changed.terms.is_empty()));
+    report.changed.sort_by_key(|changed| (changed.outcome.is_none(), changed.requirements.is_empty()));
     session.show(&report, |view| view.report(&report))?;
     match report.ending_differently() {
         1.. if arguments.fail_on_change && session.output.is_document() => Err(Exit::from(report.verdict())),
@@ -243,7 +243,7 @@ fn past(body: &RequestBody, events: &[EventBody]) -> Result<Past, String> {
         requester,
         made_at,
         status: Status::parse(&body.status).ok_or_else(|| unknown("status"))?,
-        terms: PastTerms {
+        requirements: PastRequirements {
             risk_level,
             environment,
             approvals_required: body.approvals_required,
@@ -267,8 +267,8 @@ fn actor(
 ) -> Result<Actor, String> {
     let person = PersonId::from_stored(person).map_err(|_| "its people cannot be understood".to_owned())?;
     let is_service = person.as_str().starts_with("service:");
-    let kind = event.and_then(|event| Kind::parse(&event.kind));
-    let kind = kind.unwrap_or(if is_service { Kind::Service } else { Kind::Human });
+    let kind = event.and_then(|event| PrincipalKind::parse(&event.kind));
+    let kind = kind.unwrap_or(if is_service { PrincipalKind::Service } else { PrincipalKind::Human });
     let channel = channel.or_else(|| event.and_then(|event| Channel::parse(&event.channel)));
     let mut actor =
         Actor::new(person, kind, channel.unwrap_or(Channel::Api), groups.iter().map(String::as_str));
@@ -302,7 +302,7 @@ impl Changed {
             requested_at: body.requested_at.clone(),
             outcome: replay.outcome.map(DifferenceBody::from),
             reasons: replay.reasons,
-            terms: replay.terms.into_iter().map(DifferenceBody::from).collect(),
+            requirements: replay.requirements.into_iter().map(DifferenceBody::from).collect(),
             unknown: replay.unknown,
         }
     }
@@ -320,7 +320,7 @@ impl Report {
         let with_other_terms = self
             .changed
             .iter()
-            .filter(|changed| changed.outcome.is_none() && !changed.terms.is_empty())
+            .filter(|changed| changed.outcome.is_none() && !changed.requirements.is_empty())
             .count();
         let unknown = self.changed.len() - ending - with_other_terms;
         let mut verdict = format!("{ending} of {} {noun} would end differently", self.requests);
@@ -349,7 +349,7 @@ impl View {
             self.lines(&mut text, "Unreadable", [format!("{request_id}: {reason}")]);
         }
         self.line(&mut text, "Policy", &report.directory, None);
-        let verdict = format!("{}; since {}", report.verdict(), self.moment.past(&report.since));
+        let verdict = format!("{}; since {}", report.verdict(), self.moment.ago(&report.since));
         for line in show::wrapped(&escaped_line(&verdict), self.width) {
             let _ = writeln!(text, "{}", self.terminal.paint(Tone::Strong, &line));
         }
@@ -370,18 +370,18 @@ impl View {
     fn changed(&self, text: &mut String, changed: &Changed) {
         text.push_str(&self.title(&changed.operation_type, &changed.instance_id));
         self.line(text, "Request", &changed.request_id, None);
-        let made = format!("{} by {}", self.moment.past(&changed.requested_at), changed.requested_by);
+        let made = format!("{} by {}", self.moment.ago(&changed.requested_at), changed.requested_by);
         self.line(text, "Requested", &made, None);
         self.line(text, "Status", &changed.status, Some(show::status_tone(&changed.status)));
         if let Some(outcome) = &changed.outcome {
             self.line(text, "Would be", &outcome.after, Some(Tone::Danger));
         }
         self.lines(text, "Why", changed.reasons.iter().cloned());
-        let terms = changed
-            .terms
+        let requirements = changed
+            .requirements
             .iter()
             .map(|DifferenceBody { what, before, after }| format!("{what}: {before}; would be {after}"));
-        self.lines(text, "Terms", terms);
+        self.lines(text, "Terms", requirements);
         self.lines(text, "May be", changed.unknown.iter().cloned());
         text.push('\n');
     }
@@ -390,12 +390,12 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::moment::Moment;
+    use crate::client::moment::RelativeTime;
     use crate::client::terminal::Terminal;
 
     fn shown(report: &Report) -> String {
         let now = Timestamp::parse("2026-01-31T09:30:00Z").unwrap();
-        let moment = Moment::relative(now);
+        let moment = RelativeTime::relative(now);
         View { terminal: Terminal::plain(), moment, width: show::WIDTH }.report(report)
     }
 
@@ -418,7 +418,7 @@ mod tests {
                 requested_at: evil.clone(),
                 outcome: Some(difference()),
                 reasons: vec![evil.clone()],
-                terms: vec![difference()],
+                requirements: vec![difference()],
                 unknown: Some(evil.clone()),
             }],
             unreadable: vec![Unreadable { request_id: evil.clone(), reason: evil.clone() }],
@@ -448,7 +448,10 @@ mod tests {
         }))
         .unwrap();
         let past = past(&show::example(changes.clone()), &[event]).unwrap();
-        assert_eq!((past.terms.pending_seconds, past.terms.execute_within_seconds), (16_200, Some(3600)));
+        assert_eq!(
+            (past.requirements.pending_seconds, past.requirements.execute_within_seconds),
+            (16_200, Some(3600))
+        );
         assert_eq!((past.draft.declared_risk, past.was_approved), (Some(RiskLevel::High), true));
         let (bob, _) = &past.approvals[0];
         assert_eq!((bob.channel, bob.source_ip), (Channel::Direct, "10.1.2.3".parse().ok()));

@@ -2,7 +2,7 @@
 //!
 //! What others have written stands behind `| `, so that it cannot look like a line of ours.
 
-use crate::client::moment::Moment;
+use crate::client::moment::RelativeTime;
 use crate::client::terminal::{Terminal, Tone};
 use countersign_api::wire::{
     DecisionBody, EventBody, ListBody, RequestBody, RuleBody, SlotBody, SummaryBody,
@@ -40,7 +40,7 @@ pub struct View {
     /// Colours, or none.
     pub terminal: Terminal,
     /// Now.
-    pub moment: Moment,
+    pub moment: RelativeTime,
     /// The width that everything fits into.
     pub width: usize,
 }
@@ -58,7 +58,7 @@ impl View {
         self.line(&mut text, "Requester", &requester, None);
         self.optional(&mut text, "Filed by", request.filed_by.as_deref());
         self.optional(&mut text, "Owner", request.owner.as_deref());
-        self.line(&mut text, "Requested", &self.moment.past(&request.requested_at), None);
+        self.line(&mut text, "Requested", &self.moment.ago(&request.requested_at), None);
         let cost = request.estimated_cost.map_or("not given".to_owned(), |cost| cost.to_string());
         self.line(&mut text, "Cost", &cost, None);
         self.optional(&mut text, "Duration", request.estimated_duration.as_deref());
@@ -96,7 +96,7 @@ impl View {
         }
         for comment in &request.comments {
             let title =
-                format!("{} {}, {}", comment.user, comment.action, self.moment.past(&comment.timestamp));
+                format!("{} {}, {}", comment.user, comment.action, self.moment.ago(&comment.timestamp));
             self.quote(&mut text, &title, &comment.comment);
         }
         text
@@ -116,7 +116,7 @@ impl View {
     fn decided(&self, decisions: &BTreeMap<&str, &DecisionBody>, person: &str) -> String {
         match decisions.get(person) {
             Some(decision) => {
-                let when = self.moment.past(&decision.at);
+                let when = self.moment.ago(&decision.at);
                 let decided = format!("{}, {when}", in_groups(person, &decision.groups));
                 match (&decision.counts, &decision.reason) {
                     (Some(false), Some(reason)) => format!("{decided}; does not count: {reason}"),
@@ -152,7 +152,7 @@ impl View {
     fn execution(&self, text: &mut String, request: &RequestBody) {
         self.optional(text, "Execution", request.execution_id.as_deref());
         self.optional(text, "Started by", request.execution_started_by.as_deref());
-        let past = |time: &Option<String>| time.as_deref().map(|time| self.moment.past(time));
+        let past = |time: &Option<String>| time.as_deref().map(|time| self.moment.ago(time));
         self.optional(text, "Started", past(&request.execution_started_at).as_deref());
         self.optional(text, "Ended", past(&request.executed_at).as_deref());
         self.optional(text, "Actual cost", request.actual_cost.map(|cost| cost.to_string()).as_deref());
@@ -242,8 +242,8 @@ impl View {
             ("pending", _) => self.moment.deadline(&item.expires_at),
             ("approved", Some(time)) => self.moment.deadline(time),
             _ => match &item.closed_at {
-                Some(time) => format!("closed {}", self.moment.past(time)),
-                None => self.moment.past(&item.requested_at),
+                Some(time) => format!("closed {}", self.moment.ago(time)),
+                None => self.moment.ago(&item.requested_at),
             },
         };
         [
@@ -276,7 +276,7 @@ impl View {
                 escaped_line(&event.user),
                 escaped_line(&event.kind),
                 escaped_line(&event.channel),
-                self.moment.past(&event.timestamp)
+                self.moment.ago(&event.timestamp)
             );
             for line in wrapped(&who, self.width.saturating_sub(5)) {
                 let _ = writeln!(text, "     {line}");

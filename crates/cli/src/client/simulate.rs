@@ -2,7 +2,7 @@
 
 use crate::client::arguments::SimulateArguments;
 use crate::client::command::{Session, draft};
-use crate::client::moment::Moment;
+use crate::client::moment::RelativeTime;
 use crate::client::operations;
 use crate::client::refusal::problem_in_lines;
 use crate::client::show::{self, View, environment_tone, risk_tone, status_tone};
@@ -123,12 +123,15 @@ impl View {
     /// Counted from the making, whenever that was on the service's clock.
     fn deadlines(&self, simulation: &SimulateBody, is_approved: bool) -> Vec<String> {
         let made = Timestamp::parse(&simulation.requested_at);
-        let moment = made.map_or(self.moment, |now| Moment { now, ..self.moment });
+        let moment = made.map_or(self.moment, |now| RelativeTime { now, ..self.moment });
         match &simulation.execute_by {
             Some(time) if is_approved => vec![format!("{} to start", moment.deadline(time))],
             _ => vec![
                 format!("{} to decide", moment.deadline(&simulation.expires_at)),
-                format!("{} to start, once approved", Moment::lasting(simulation.execute_within_seconds)),
+                format!(
+                    "{} to start, once approved",
+                    RelativeTime::lasting(simulation.execute_within_seconds)
+                ),
             ],
         }
     }
@@ -163,7 +166,8 @@ mod tests {
     fn shown(simulation: &SimulateBody, times: Times) -> String {
         // The clock here is wrong, which must not matter.
         let now = Timestamp::parse("2026-01-30T00:00:00Z").unwrap();
-        let view = View { terminal: Terminal::plain(), moment: Moment { now, times }, width: show::WIDTH };
+        let view =
+            View { terminal: Terminal::plain(), moment: RelativeTime { now, times }, width: show::WIDTH };
         view.simulation(simulation)
     }
 

@@ -2,7 +2,7 @@
 //! made again, and Ctrl-C ends the waiting and nothing else.
 
 use crate::client::command::{Session, Standing};
-use crate::client::moment::Moment;
+use crate::client::moment::RelativeTime;
 use crate::client::show::{View, WIDTH, approvals, columns, wrapped};
 use crate::document;
 use crate::exit::{Exit, INTERRUPTED};
@@ -251,7 +251,7 @@ fn deadline(view: &View, request: &RequestBody) -> String {
 }
 
 fn lasting(left: Duration) -> String {
-    Moment::lasting(u32::try_from(left.as_secs()).unwrap_or(u32::MAX))
+    RelativeTime::lasting(u32::try_from(left.as_secs()).unwrap_or(u32::MAX))
 }
 
 /// How wide a line may be that is drawn again in its place: the last column is left empty.

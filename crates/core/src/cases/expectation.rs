@@ -3,10 +3,10 @@
 use super::table::{Case, Code, Ending, Expected, Step, StepAction};
 use crate::command::{Command, ExecutionOutcome, Shown};
 use crate::decide;
+use crate::dry_run::DryRun;
 use crate::ids::ExecutionId;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
-use crate::rehearsal::Rehearsal;
 use crate::rules::Assessment;
 use crate::text::CommentText;
 use std::fmt::Display;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 /// Something that is not as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct AppError {
     /// What: a key of `expect`, or a step.
     pub what: String,
     /// What it should be.
@@ -25,11 +25,11 @@ pub struct Failure {
     pub reasons: Vec<String>,
 }
 
-pub(super) fn run(case: &Case, policy: &Policy) -> Vec<Failure> {
+pub(super) fn run(case: &Case, policy: &Policy) -> Vec<AppError> {
     let expected = &case.expected;
     let mut failures = Failures { found: Vec::new(), because: Vec::new() };
     // What is demanded does not depend on whether the request may be made.
-    match policy.people().identify(case.requester.clone()) {
+    match policy.people().resolve(case.requester.clone()) {
         Ok(requester) => {
             let assessment = decide::assess(&case.draft, &requester, policy);
             failures.because = demands(&assessment);
@@ -37,11 +37,11 @@ pub(super) fn run(case: &Case, policy: &Policy) -> Vec<Failure> {
         }
         Err(_) => failures.because = Vec::new(),
     }
-    let begun = Rehearsal::begin(case.draft.clone(), case.requester.clone(), case.made_at, policy);
-    let mut rehearsal = match (begun, expected.refused) {
-        (Ok(rehearsal), None) => rehearsal,
-        (Ok(rehearsal), Some(Code(code))) => {
-            let found = format!("{}, not refused", rehearsal.status_at(case.made_at));
+    let begun = DryRun::begin(case.draft.clone(), case.requester.clone(), case.made_at, policy);
+    let mut dry_run = match (begun, expected.refused) {
+        (Ok(dry_run), None) => dry_run,
+        (Ok(dry_run), Some(Code(code))) => {
+            let found = format!("{}, not refused", dry_run.status_at(case.made_at));
             failures.add("refused", code, found);
             return failures.found;
         }
@@ -62,19 +62,19 @@ pub(super) fn run(case: &Case, policy: &Policy) -> Vec<Failure> {
     let mut end = case.made_at;
     for (number, step) in (1..).zip(&case.steps) {
         end = step.at;
-        let answer = match command(&rehearsal, step.action) {
-            Some(command) => rehearsal.give(&command, step.actor.clone(), step.at),
+        let answer = match command(&dry_run, step.action) {
+            Some(command) => dry_run.give(&command, step.actor.clone(), step.at),
             // To look is no command.
             None => {
                 let with_parameters = step.action == StepAction::ViewParameters;
-                rehearsal.view(with_parameters, step.actor.clone(), step.at)
+                dry_run.view(with_parameters, step.actor.clone(), step.at)
             }
         };
         let what = format!("step {number}, {} by {}", step.action.as_str(), step.actor.person);
         failures.compare_step(&what, step, answer);
     }
     if let Some(status) = expected.status {
-        let found = rehearsal.status_at(end);
+        let found = dry_run.status_at(end);
         if found != status {
             failures.add("status", status, found);
         }
@@ -83,11 +83,11 @@ pub(super) fn run(case: &Case, policy: &Policy) -> Vec<Failure> {
 }
 
 /// The command of a step, if it is more than a look. Finishing is about the execution that is running, or about none.
-fn command(rehearsal: &Rehearsal<'_>, action: StepAction) -> Option<Command> {
+fn command(dry_run: &DryRun<'_>, action: StepAction) -> Option<Command> {
     // INVARIANT: a text of one word is a comment.
     let text = CommentText::parse("because").ok()?;
     let finish = |outcome| Command::Finish {
-        execution_id: rehearsal
+        execution_id: dry_run
             .request()
             .execution
             .as_ref()
@@ -98,13 +98,13 @@ fn command(rehearsal: &Rehearsal<'_>, action: StepAction) -> Option<Command> {
         shown: Shown::default(),
     };
     Some(match action {
-        StepAction::Approve => Command::Approve { comment: None, shown: rehearsal.shown() },
-        StepAction::Reject => Command::Reject { reason: text, shown: rehearsal.shown() },
+        StepAction::Approve => Command::Approve { comment: None, shown: dry_run.shown() },
+        StepAction::Reject => Command::Reject { reason: text, shown: dry_run.shown() },
         StepAction::Withdraw => Command::Withdraw { reason: None },
         StepAction::Cancel => Command::Cancel { reason: None },
         StepAction::Comment => Command::Comment { text },
         StepAction::View | StepAction::ViewParameters => return None,
-        StepAction::Start => Command::Start { shown: rehearsal.shown() },
+        StepAction::Start => Command::Start { shown: dry_run.shown() },
         StepAction::Succeed => finish(ExecutionOutcome::Succeeded),
         StepAction::Fail => finish(ExecutionOutcome::Failed),
     })
@@ -116,13 +116,13 @@ fn demands(assessment: &Assessment) -> Vec<String> {
 }
 
 struct Failures {
-    found: Vec<Failure>,
+    found: Vec<AppError>,
     because: Vec<String>,
 }
 
 impl Failures {
     fn add(&mut self, what: &str, expected: impl Display, found: impl Display) {
-        self.found.push(Failure {
+        self.found.push(AppError {
             what: what.to_owned(),
             expected: expected.to_string(),
             found: found.to_string(),
@@ -145,39 +145,51 @@ impl Failures {
     }
 
     fn compare_terms(&mut self, expected: &Expected, assessment: &Assessment) {
-        let terms = &assessment.terms;
-        self.compare("risk_level", expected.risk_level, terms.risk_level, |risk| risk.as_str().to_owned());
-        self.compare("environment", expected.environment, terms.environment, |environment| {
+        let requirements = &assessment.requirements;
+        self.compare("risk_level", expected.risk_level, requirements.risk_level, |risk| {
+            risk.as_str().to_owned()
+        });
+        self.compare("environment", expected.environment, requirements.environment, |environment| {
             environment.as_str().to_owned()
         });
         let number = u8::to_string;
-        self.compare("approvals_required", expected.approvals_required, terms.approvals_required, number);
-        self.compare("slots", expected.slots.clone(), terms.slots.clone(), |slots| {
+        self.compare(
+            "approvals_required",
+            expected.approvals_required,
+            requirements.approvals_required,
+            number,
+        );
+        self.compare("slots", expected.slots.clone(), requirements.slots.clone(), |slots| {
             if slots.is_empty() { "none".to_owned() } else { slots.to_string() }
         });
-        self.compare("digest_required", expected.digest_required, terms.digest_required, bool::to_string);
+        self.compare(
+            "digest_required",
+            expected.digest_required,
+            requirements.digest_required,
+            bool::to_string,
+        );
         let seconds = u32::to_string;
-        self.compare("pending_seconds", expected.pending_seconds, terms.pending_seconds, seconds);
+        self.compare("pending_seconds", expected.pending_seconds, requirements.pending_seconds, seconds);
         self.compare(
             "execute_within_seconds",
             expected.execute_within_seconds,
-            terms.execute_within_seconds,
+            requirements.execute_within_seconds,
             seconds,
         );
-        self.compare("pending_limit", expected.pending_limit, terms.pending_limit, u16::to_string);
-        self.compare("approved_limit", expected.approved_limit, terms.approved_limit, u16::to_string);
+        self.compare("pending_limit", expected.pending_limit, requirements.pending_limit, u16::to_string);
+        self.compare("approved_limit", expected.approved_limit, requirements.approved_limit, u16::to_string);
         let limit = expected.cost_limit.map(Some);
-        self.compare("cost_limit", limit, terms.cost_limit, |limit| {
+        self.compare("cost_limit", limit, requirements.cost_limit, |limit| {
             limit.map_or("none".to_owned(), |limit| limit.to_string())
         });
         self.compare(
             "justification_min",
             expected.justification_min,
-            terms.justification_min,
+            requirements.justification_min,
             u16::to_string,
         );
         let fields = expected.required_fields.clone();
-        self.compare("required_fields", fields, terms.required_fields.clone(), |fields| {
+        self.compare("required_fields", fields, requirements.required_fields.clone(), |fields| {
             let names: Vec<_> = fields.iter().map(|field| field.as_str()).collect();
             if names.is_empty() { "none".to_owned() } else { names.join(", ") }
         });
@@ -212,7 +224,7 @@ impl Failures {
         } else if let Some(reason) = reason
             && !reasons.iter().any(|found| found.contains(reason))
         {
-            self.found.push(Failure {
+            self.found.push(AppError {
                 what: format!("{what}, reason"),
                 expected: format!("a reason that has `{reason}` in it"),
                 found: "none".to_owned(),
@@ -222,7 +234,7 @@ impl Failures {
     }
 
     fn refused(&mut self, what: &str, expected: impl Display, refusal: &Refusal) {
-        self.found.push(Failure {
+        self.found.push(AppError {
             what: what.to_owned(),
             expected: expected.to_string(),
             found: format!("refused ({})", refusal.code()),

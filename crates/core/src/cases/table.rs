@@ -1,17 +1,17 @@
 //! The table as it is written: read and checked, with the line of whatever is wrong.
 
-use crate::actor::{Actor, Channel, Kind};
+use crate::actor::{Actor, Channel, PrincipalKind};
 use crate::command::Draft;
 use crate::people::People;
 use crate::person::PersonId;
 use crate::policy::PolicyError;
 use crate::request::Status;
+use crate::requirements::RequiredField;
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::rules::{MAX_JUSTIFICATION, read_slots};
 use crate::slots::{Groups, Slots};
 use crate::source::Source;
 use crate::source_address::SourceAddress;
-use crate::terms::RequiredField;
 use crate::text::{DurationText, Identifier, InstanceId, InvalidText, Justification, RollbackPlan, Ticket};
 use crate::timestamp::Timestamp;
 use serde::de::Error as _;
@@ -167,7 +167,7 @@ struct RequestTable {
     by: Spanned<Person>,
     groups: Option<Groups>,
     #[serde(default, deserialize_with = "kind")]
-    kind: Option<Kind>,
+    kind: Option<PrincipalKind>,
     #[serde(default, deserialize_with = "channel")]
     channel: Option<Channel>,
     #[serde(default, deserialize_with = "address")]
@@ -198,7 +198,7 @@ struct StepTable {
     action: StepAction,
     groups: Option<Groups>,
     #[serde(default, deserialize_with = "kind")]
-    kind: Option<Kind>,
+    kind: Option<PrincipalKind>,
     #[serde(default, deserialize_with = "channel")]
     channel: Option<Channel>,
     #[serde(default, deserialize_with = "address")]
@@ -262,7 +262,7 @@ struct Reader<'a> {
 struct Acting<'a> {
     by: &'a Spanned<Person>,
     groups: Option<Groups>,
-    kind: Option<Kind>,
+    kind: Option<PrincipalKind>,
     channel: Option<Channel>,
     source_ip: Option<SourceAddress>,
 }
@@ -377,7 +377,8 @@ impl Reader<'_> {
             return Err(self.refused(acting.by.span().start, person.0.as_str(), rule));
         };
         let is_service = person.0.as_str().starts_with("service:");
-        let kind = acting.kind.unwrap_or(if is_service { Kind::Service } else { Kind::Human });
+        let kind =
+            acting.kind.unwrap_or(if is_service { PrincipalKind::Service } else { PrincipalKind::Human });
         let channel = acting.channel.unwrap_or(Channel::Api);
         let groups = groups.iter().map(String::as_str);
         let mut actor = Actor::new(person.0.clone(), kind, channel, groups);
@@ -428,8 +429,8 @@ fn ending<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ending>, 
     })
 }
 
-fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Kind>, D::Error> {
-    text(deserializer, |text| one_of(&Kind::ALL, Kind::as_str, text))
+fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PrincipalKind>, D::Error> {
+    text(deserializer, |text| one_of(&PrincipalKind::ALL, PrincipalKind::as_str, text))
 }
 
 fn channel<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Channel>, D::Error> {

@@ -4,15 +4,15 @@
 //! People are made up: whether there is anybody in a group is not known here. Nothing is decided, policy
 //! is asked. What cannot be told within so many questions is no "no".
 
-use super::survey;
-use crate::access::{Action, Part, Question, TO_APPROVE, Target};
-use crate::actor::{Actor, Channel, Kind, is_agent_group};
+use super::inspection;
+use crate::access::{AccessRequest, Action, RequestAttribute, TO_APPROVE, Target};
+use crate::actor::{Actor, Channel, PrincipalKind, is_agent_group};
 use crate::person::PersonId;
 use crate::policy::Policy;
+use crate::requirements::Requirements;
 use crate::rules::MAX_APPROVALS;
 use crate::slots::Groups;
 use crate::source_address::SourceAddress;
-use crate::terms::Terms;
 use crate::timestamp::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ const STRIDE: u32 = 7 + 24;
 
 /// What a search has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum SearchResult {
     /// Somebody could.
     Somebody,
     /// Nobody could.
@@ -35,13 +35,13 @@ pub(crate) enum Found {
 
 /// What somebody would do: all of the actions.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Deed<'a> {
+pub(crate) struct AccessCheck<'a> {
     pub(crate) actions: &'a [Action],
     pub(crate) target: Target<'a>,
     pub(crate) is_own: bool,
 }
 
-impl<'a> Deed<'a> {
+impl<'a> AccessCheck<'a> {
     /// To approve what somebody else has asked for.
     pub(crate) fn approval(target: Target<'a>) -> Self {
         Self { actions: &TO_APPROVE, target, is_own: false }
@@ -54,16 +54,22 @@ impl<'a> Deed<'a> {
     }
 
     /// Whether it may matter to policy.
-    fn turns_on(&self, policy: &Policy, part: Part) -> bool {
-        self.actions.iter().any(|action| survey::turns_on(policy, *action, part))
+    fn turns_on(&self, policy: &Policy, part: RequestAttribute) -> bool {
+        self.actions.iter().any(|action| inspection::turns_on(policy, *action, part))
     }
 
     /// Whether policy would not let somebody, whatever is put in place of some parts.
-    fn is_denied_whatever(&self, policy: &Policy, actor: &Actor, now: Timestamp, open: &[Part]) -> bool {
+    fn is_denied_whatever(
+        &self,
+        policy: &Policy,
+        actor: &Actor,
+        now: Timestamp,
+        open: &[RequestAttribute],
+    ) -> bool {
         let Self { target, is_own, .. } = *self;
         self.actions.iter().any(|action| {
-            let question = Question { action: *action, actor, target: Some(target), is_own, now };
-            survey::denies_whatever(policy, &question, open)
+            let question = AccessRequest { action: *action, actor, target: Some(target), is_own, now };
+            inspection::denies_whatever(policy, &question, open)
         })
     }
 }
@@ -94,7 +100,7 @@ pub(crate) struct Search<'a> {
     questions_left: usize,
     /// When to ask about these actions.
     moments: BTreeMap<Vec<&'static str>, Vec<Timestamp>>,
-    found: BTreeMap<Searched, Found>,
+    found: BTreeMap<Searched, SearchResult>,
 }
 
 impl<'a> Search<'a> {
@@ -108,7 +114,7 @@ impl<'a> Search<'a> {
         let people = policy.people();
         let could_act = |id: &PersonId| people.person(id) == id && !people.is_disabled(id);
         let makes_a_difference = |group: &&String| !is_agent_group(group) && policy.names_group(group);
-        let named = survey::named_people(policy);
+        let named = inspection::named_people(policy);
         let named = named.iter().filter_map(|naming| PersonId::from_stored(&naming.name).ok());
         Self {
             policy,
@@ -136,47 +142,50 @@ impl<'a> Search<'a> {
     }
 
     /// Whether people could be found who fill the slots, and then give what is left to anybody.
-    pub(crate) fn could_meet(&mut self, target: Target<'_>, terms: &Terms) -> bool {
-        let left_to_anybody = terms.approvals_required > terms.slots.total();
-        terms.approvals_required <= MAX_APPROVALS
-            && terms.slots.iter().all(|(groups, _)| self.somebody(target, groups) != Found::Nobody)
-            && (!left_to_anybody || self.anybody(target) != Found::Nobody)
+    pub(crate) fn could_meet(&mut self, target: Target<'_>, requirements: &Requirements) -> bool {
+        let left_to_anybody = requirements.approvals_required > requirements.slots.total();
+        requirements.approvals_required <= MAX_APPROVALS
+            && requirements
+                .slots
+                .iter()
+                .all(|(groups, _)| self.somebody(target, groups) != SearchResult::Nobody)
+            && (!left_to_anybody || self.anybody(target) != SearchResult::Nobody)
     }
 
     /// Whether somebody in one of these groups could approve, in no other group or in another one.
-    pub(crate) fn somebody(&mut self, target: Target<'_>, wanted: &Groups) -> Found {
+    pub(crate) fn somebody(&mut self, target: Target<'_>, wanted: &Groups) -> SearchResult {
         match self.alone(target, wanted) {
-            Found::Nobody => {
+            SearchResult::Nobody => {
                 let pairs = self.named_groups.iter().flat_map(|other| pairs(wanted, other)).collect();
                 self.approver(target, pairs)
             }
-            found @ (Found::Somebody | Found::CannotTell) => found,
+            found @ (SearchResult::Somebody | SearchResult::CannotTell) => found,
         }
     }
 
     /// Whether somebody could approve who is in one of these groups and in no other.
-    pub(crate) fn alone(&mut self, target: Target<'_>, wanted: &Groups) -> Found {
+    pub(crate) fn alone(&mut self, target: Target<'_>, wanted: &Groups) -> SearchResult {
         self.approver(target, wanted.iter().map(|group| Groups::from([group.clone()])).collect())
     }
 
     /// The groups that somebody could be in besides one of these, and then approve.
     pub(crate) fn helping(&mut self, target: Target<'_>, wanted: &Groups) -> Vec<String> {
         let named = self.named_groups.clone();
-        let helps = |other: &String| self.approver(target, pairs(wanted, other)) == Found::Somebody;
+        let helps = |other: &String| self.approver(target, pairs(wanted, other)) == SearchResult::Somebody;
         named.into_iter().filter(helps).collect()
     }
 
     /// Whether there is anybody who could approve.
-    pub(crate) fn anybody(&mut self, target: Target<'_>) -> Found {
+    pub(crate) fn anybody(&mut self, target: Target<'_>) -> SearchResult {
         match self.approver(target, BTreeSet::from([Groups::new()])) {
-            Found::Nobody => self.somebody(target, self.policy.people().groups()),
-            found @ (Found::Somebody | Found::CannotTell) => found,
+            SearchResult::Nobody => self.somebody(target, self.policy.people().groups()),
+            found @ (SearchResult::Somebody | SearchResult::CannotTell) => found,
         }
     }
 
     /// Whether somebody could approve who is in one of these sets of groups.
-    fn approver(&mut self, target: Target<'_>, sets: BTreeSet<Groups>) -> Found {
-        let deed = Deed::approval(target);
+    fn approver(&mut self, target: Target<'_>, sets: BTreeSet<Groups>) -> SearchResult {
+        let check = AccessCheck::approval(target);
         // Groups that nobody names make no difference, and groups that are not configured nobody has.
         let known = self.policy.people().groups();
         let could_be = |set: &&Groups| set.is_subset(known) && !set.iter().any(|group| is_agent_group(group));
@@ -187,103 +196,127 @@ impl<'a> Search<'a> {
             .collect();
         let somebody = PersonId::somebody();
         let could_decide =
-            |id: &&PersonId| *id != target.requested_by && kind_of(self.policy, id) == Kind::Human;
+            |id: &&PersonId| *id != target.requested_by && kind_of(self.policy, id) == PrincipalKind::Human;
         let people = std::iter::once(&somebody).chain(self.people.iter().filter(could_decide));
         let mut actors: Vec<Actor> = people
             .flat_map(|person| {
                 let actor = |set: &Groups| {
-                    Actor::new(person.clone(), Kind::Human, Channel::Api, set.iter().map(String::as_str))
+                    Actor::new(
+                        person.clone(),
+                        PrincipalKind::Human,
+                        Channel::Api,
+                        set.iter().map(String::as_str),
+                    )
                 };
                 sets.iter().map(actor).collect::<Vec<_>>()
             })
             .collect();
-        if !deed.turns_on(self.policy, Part::Person) {
+        if !check.turns_on(self.policy, RequestAttribute::Person) {
             actors.truncate(1);
         }
-        self.ever(&deed, &actors)
+        self.ever(&check, &actors)
     }
 
     /// Whether one of these people could do it at some time, from somewhere and through some door.
-    pub(crate) fn ever(&mut self, deed: &Deed<'_>, actors: &[Actor]) -> Found {
-        let key = self.key(deed, actors);
+    pub(crate) fn ever(&mut self, check: &AccessCheck<'_>, actors: &[Actor]) -> SearchResult {
+        let key = self.key(check, actors);
         if let Some(found) = self.found.get(&key) {
             return *found;
         }
-        let found = self.look(deed, actors);
+        let found = self.look(check, actors);
         self.found.insert(key, found);
         found
     }
 
-    fn look(&mut self, deed: &Deed<'_>, actors: &[Actor]) -> Found {
-        const CIRCUMSTANCES: [Part; 3] = [Part::Channel, Part::Address, Part::Time];
-        const ALL: [Part; 4] = [Part::Person, Part::Channel, Part::Address, Part::Time];
+    fn look(&mut self, check: &AccessCheck<'_>, actors: &[Actor]) -> SearchResult {
+        const CIRCUMSTANCES: [RequestAttribute; 3] =
+            [RequestAttribute::Channel, RequestAttribute::Address, RequestAttribute::Time];
+        const ALL: [RequestAttribute; 4] = [
+            RequestAttribute::Person,
+            RequestAttribute::Channel,
+            RequestAttribute::Address,
+            RequestAttribute::Time,
+        ];
         let policy = self.policy;
         // Most searches end at once: with somebody who may, or with what nobody may.
-        if let Some(found) = self.look_at(self.likely, deed, actors) {
+        if let Some(found) = self.look_at(self.likely, check, actors) {
             return found;
         }
         let now = self.likely.now;
-        if actors.first().is_none_or(|actor| deed.is_denied_whatever(policy, actor, now, &ALL)) {
-            return Found::Nobody;
+        if actors.first().is_none_or(|actor| check.is_denied_whatever(policy, actor, now, &ALL)) {
+            return SearchResult::Nobody;
         }
-        let could = |actor: &&Actor| !deed.is_denied_whatever(policy, actor, now, &CIRCUMSTANCES);
+        let could = |actor: &&Actor| !check.is_denied_whatever(policy, actor, now, &CIRCUMSTANCES);
         let actors: Vec<Actor> = actors.iter().filter(could).cloned().collect();
-        let moments = if deed.turns_on(policy, Part::Time) { self.moments(deed) } else { vec![self.now] };
-        let doors = if deed.turns_on(policy, Part::Channel) { &Channel::ALL[..] } else { &[Channel::Api] };
-        let sources = if deed.turns_on(policy, Part::Address) { self.sources.clone() } else { vec![None] };
+        let moments =
+            if check.turns_on(policy, RequestAttribute::Time) { self.moments(check) } else { vec![self.now] };
+        let doors = if check.turns_on(policy, RequestAttribute::Channel) {
+            &Channel::ALL[..]
+        } else {
+            &[Channel::Api]
+        };
+        let sources =
+            if check.turns_on(policy, RequestAttribute::Address) { self.sources.clone() } else { vec![None] };
         for now in moments {
             for source_ip in &sources {
                 for channel in doors {
                     let here = Circumstances { now, source_ip: *source_ip, channel: *channel };
-                    if let Some(found) = self.look_at(here, deed, &actors) {
+                    if let Some(found) = self.look_at(here, check, &actors) {
                         return found;
                     }
                 }
             }
         }
-        Found::Nobody
+        SearchResult::Nobody
     }
 
     /// The edges of hours, days and dates that policies name; else each hour of the week.
-    fn moments(&mut self, deed: &Deed<'_>) -> Vec<Timestamp> {
-        let actions = deed.actions.iter().map(|action| action.as_str()).collect();
+    fn moments(&mut self, check: &AccessCheck<'_>) -> Vec<Timestamp> {
+        let actions = check.actions.iter().map(|action| action.as_str()).collect();
         let (policy, now) = (self.policy, self.now);
         let hours = || (0..HOURS).map(|step| now.plus_seconds(step * STRIDE % HOURS * 60 * 60)).collect();
         let moments = self.moments.entry(actions);
-        moments.or_insert_with(|| survey::moments(policy, deed.actions, now).unwrap_or_else(hours)).clone()
+        moments
+            .or_insert_with(|| inspection::moments(policy, check.actions, now).unwrap_or_else(hours))
+            .clone()
     }
 
     /// `None` if nobody was found there.
-    fn look_at(&mut self, here: Circumstances, deed: &Deed<'_>, actors: &[Actor]) -> Option<Found> {
+    fn look_at(
+        &mut self,
+        here: Circumstances,
+        check: &AccessCheck<'_>,
+        actors: &[Actor],
+    ) -> Option<SearchResult> {
         let Circumstances { now, source_ip, channel } = here;
         for actor in actors {
             if self.questions_left == 0 {
-                return Some(Found::CannotTell);
+                return Some(SearchResult::CannotTell);
             }
             self.questions_left -= 1;
             let actor = Actor { source_ip, channel, ..actor.clone() };
-            if deed.is_permitted(self.policy, &actor, now) {
+            if check.is_permitted(self.policy, &actor, now) {
                 self.likely = here;
-                return Some(Found::Somebody);
+                return Some(SearchResult::Somebody);
             }
         }
         None
     }
 
-    fn key(&self, deed: &Deed<'_>, actors: &[Actor]) -> Searched {
+    fn key(&self, check: &AccessCheck<'_>, actors: &[Actor]) -> Searched {
         let Target { operation_type, instance_id, environment, risk_level, estimated_cost, requested_by } =
-            deed.target;
+            check.target;
         let parts = [
-            (Part::Operation, operation_type.to_owned()),
-            (Part::Instance, instance_id.to_owned()),
-            (Part::Environment, environment.as_str().to_owned()),
-            (Part::Risk, risk_level.as_str().to_owned()),
-            (Part::Cost, estimated_cost.map_or(String::new(), |cost| cost.to_string())),
-            (Part::Requester, requested_by.to_string()),
+            (RequestAttribute::Operation, operation_type.to_owned()),
+            (RequestAttribute::Instance, instance_id.to_owned()),
+            (RequestAttribute::Environment, environment.as_str().to_owned()),
+            (RequestAttribute::Risk, risk_level.as_str().to_owned()),
+            (RequestAttribute::Cost, estimated_cost.map_or(String::new(), |cost| cost.to_string())),
+            (RequestAttribute::Requester, requested_by.to_string()),
         ];
-        let matters = parts.into_iter().filter(|(part, _)| deed.turns_on(self.policy, *part));
+        let matters = parts.into_iter().filter(|(part, _)| check.turns_on(self.policy, *part));
         (
-            deed.actions.iter().map(|action| action.as_str()).collect(),
+            check.actions.iter().map(|action| action.as_str()).collect(),
             matters.map(|(part, value)| format!("{part:?} {value}")).collect(),
             actors
                 .iter()
@@ -294,11 +327,11 @@ impl<'a> Search<'a> {
 }
 
 /// What somebody who is named is.
-pub(crate) fn kind_of(policy: &Policy, id: &PersonId) -> Kind {
+pub(crate) fn kind_of(policy: &Policy, id: &PersonId) -> PrincipalKind {
     match id.as_str().starts_with("service:") {
-        true => Kind::Service,
-        false if policy.people().is_machine(id) => Kind::Agent,
-        false => Kind::Human,
+        true => PrincipalKind::Service,
+        false if policy.people().is_non_human(id) => PrincipalKind::Agent,
+        false => PrincipalKind::Human,
     }
 }
 

@@ -1,16 +1,16 @@
-//! Demands that nobody could meet, or only people whom nobody thinks of.
+//! Effects that nobody could meet, or only people whom nobody thinks of.
 
 use super::{Lint, Name, Severity, in_words, is_too_expensive, target, tried};
 use crate::access::TO_APPROVE;
-use crate::explain::search::{Found, Search};
-use crate::explain::survey;
+use crate::explain::inspection;
+use crate::explain::search::{Search, SearchResult};
 use crate::person::PersonId;
 use crate::policy::Policy;
+use crate::requirements::Requirements;
 use crate::risk::Cost;
-use crate::rules::representatives::Space;
+use crate::rules::samples::SampleSpace;
 use crate::rules::{Assessment, MAX_APPROVALS, Proposal, Rule};
 use crate::slots::{Groups, Slots};
-use crate::terms::Terms;
 use std::collections::BTreeSet;
 
 /// The most different demands for which people are looked for.
@@ -21,30 +21,30 @@ type Reason = (Severity, Name, Vec<String>, String);
 
 /// Requests that could never be approved, and those that take people in groups that the demand does not
 /// name: one example of each.
-pub(super) fn lint(policy: &Policy, space: &Space, search: &mut Search<'_>) -> Vec<Lint> {
+pub(super) fn lint(policy: &Policy, space: &SampleSpace, search: &mut Search<'_>) -> Vec<Lint> {
     let tells_apart = TO_APPROVE.into_iter().any(|action| policy.tells_requests_apart(action));
     let space = match tells_apart {
-        // Access policies may name operations that no rule tells apart.
-        true => Space {
+        // Authorizer policies may name operations that no rule tells apart.
+        true => SampleSpace {
             operations: every_operation(policy, space),
             costs: every_cost(policy, space),
             ..space.clone()
         },
         false => space.clone(),
     };
-    let mut demands = Demands { policy, search, requester: PersonId::expiry() };
+    let mut demands = Effects { policy, search, requester: PersonId::expiry() };
     let mut asked = BTreeSet::new();
     let mut reasons = BTreeSet::new();
     let mut lints = Vec::new();
     for (proposal, assessment) in tried(policy, &space) {
-        let terms = &assessment.terms;
-        if terms.approvals_required == 0 || is_too_expensive(terms, proposal.estimated_cost) {
+        let requirements = &assessment.requirements;
+        if requirements.approvals_required == 0 || is_too_expensive(requirements, proposal.estimated_cost) {
             continue;
         }
-        let what = in_words(&proposal, terms);
+        let what = in_words(&proposal, requirements);
         let is_new = asked.insert((
-            terms.slots.to_string(),
-            terms.approvals_required,
+            requirements.slots.to_string(),
+            requirements.approvals_required,
             if tells_apart { what.clone() } else { String::new() },
         ));
         if !is_new {
@@ -67,16 +67,16 @@ pub(super) fn lint(policy: &Policy, space: &Space, search: &mut Search<'_>) -> V
     lints
 }
 
-fn every_operation(policy: &Policy, space: &Space) -> Vec<String> {
+fn every_operation(policy: &Policy, space: &SampleSpace) -> Vec<String> {
     let unlisted =
         space.operations.iter().filter(|name| !policy.rules().operations().any(|known| known == *name));
     policy.rules().operations().map(str::to_owned).chain(unlisted.cloned()).collect()
 }
 
-/// Access policies may tell costs apart that no rule does.
-fn every_cost(policy: &Policy, space: &Space) -> Vec<Option<Cost>> {
+/// Authorizer policies may tell costs apart that no rule does.
+fn every_cost(policy: &Policy, space: &SampleSpace) -> Vec<Option<Cost>> {
     let mut costs = space.costs.clone();
-    for cost in survey::costs(policy).into_iter().map(Some) {
+    for cost in inspection::costs(policy).into_iter().map(Some) {
         if !costs.contains(&cost) {
             costs.push(cost);
         }
@@ -85,17 +85,17 @@ fn every_cost(policy: &Policy, space: &Space) -> Vec<Option<Cost>> {
 }
 
 /// What is demanded, held against who could meet it.
-struct Demands<'a, 'b> {
+struct Effects<'a, 'b> {
     policy: &'a Policy,
     search: &'a mut Search<'b>,
     /// Somebody else than whoever approves. Any id will do that no policy speaks of.
     requester: PersonId,
 }
 
-impl Demands<'_, '_> {
+impl Effects<'_, '_> {
     /// What keeps people from approving a request, and the place in the policy that says so.
     fn reasons_against(&mut self, proposal: &Proposal<'_>, assessment: &Assessment) -> Vec<Reason> {
-        let terms = &assessment.terms;
+        let requirements = &assessment.requirements;
         let rules = self.policy.rules();
         let holding: Vec<&Rule> =
             rules.rules().iter().filter(|rule| rules.concerns(rule, proposal)).collect();
@@ -107,13 +107,13 @@ impl Demands<'_, '_> {
             // Whatever is not listed has one place.
             None => vec!["operations".to_owned()],
         };
-        if terms.approvals_required > MAX_APPROVALS {
+        if requirements.approvals_required > MAX_APPROVALS {
             let with_slots: Vec<&&Rule> = holding.iter().filter(|rule| !rule.slots().is_empty()).collect();
             let names: Vec<_> = with_slots.iter().map(|rule| rule.place()).collect();
             let reason = format!(
                 "could never be approved: {} together demand {} approvals, and a request holds at most {MAX_APPROVALS}",
                 names.join(", "),
-                terms.approvals_required
+                requirements.approvals_required
             );
             return vec![(
                 Severity::Error,
@@ -122,14 +122,15 @@ impl Demands<'_, '_> {
                 reason,
             )];
         }
-        let of_slots = terms.slots.iter().filter_map(|(groups, people)| {
-            let (severity, name, reason) = self.reason_against_slot(proposal, terms, groups, people)?;
+        let of_slots = requirements.slots.iter().filter_map(|(groups, people)| {
+            let (severity, name, reason) =
+                self.reason_against_slot(proposal, requirements, groups, people)?;
             let rule = holding.iter().find(|rule| rule.slots().iter().any(|(own, _)| own == groups));
             Some((severity, name, place(rule), reason))
         });
         let mut reasons: Vec<Reason> = of_slots.collect();
         let is_hopeless = reasons.iter().any(|(severity, ..)| *severity == Severity::Error);
-        if !is_hopeless && !self.could_be_met(proposal, terms) {
+        if !is_hopeless && !self.could_be_met(proposal, requirements) {
             let reason =
                 "nobody could approve it: access.cedar lets nobody, whichever two groups they are in";
             reasons.push((Severity::Error, Name::NobodyApproves, place(None), reason.to_owned()));
@@ -137,32 +138,32 @@ impl Demands<'_, '_> {
         reasons
     }
 
-    fn could_be_met(&mut self, proposal: &Proposal<'_>, terms: &Terms) -> bool {
-        self.search.could_meet(target(&self.requester, proposal, terms), terms)
+    fn could_be_met(&mut self, proposal: &Proposal<'_>, requirements: &Requirements) -> bool {
+        self.search.could_meet(target(&self.requester, proposal, requirements), requirements)
     }
 
     fn reason_against_slot(
         &mut self,
         proposal: &Proposal<'_>,
-        terms: &Terms,
+        requirements: &Requirements,
         groups: &Groups,
         people: u8,
     ) -> Option<(Severity, Name, String)> {
-        let target = target(&self.requester, proposal, terms);
-        if self.search.alone(target, groups) != Found::Nobody {
+        let target = target(&self.requester, proposal, requirements);
+        if self.search.alone(target, groups) != SearchResult::Nobody {
             return None;
         }
         let demand = Slots::new([(groups.clone(), people)]);
         let groups_in_words = listed(groups.iter());
         match self.search.somebody(target, groups) {
-            Found::Nobody => Some((
+            SearchResult::Nobody => Some((
                 Severity::Error,
                 Name::SlotNeverFilled,
                 format!(
                     "nobody could give {demand}: access.cedar lets nobody approve who is in {groups_in_words}, alone or with one other group"
                 ),
             )),
-            Found::Somebody => {
+            SearchResult::Somebody => {
                 let helping = self.search.helping(target, groups);
                 Some((
                     Severity::Warning,
@@ -173,7 +174,7 @@ impl Demands<'_, '_> {
                     ),
                 ))
             }
-            Found::CannotTell => None,
+            SearchResult::CannotTell => None,
         }
     }
 }

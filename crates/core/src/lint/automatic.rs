@@ -2,15 +2,15 @@
 
 use super::{Lint, MAX_PROPOSALS, Name, Severity, is_too_expensive, target};
 use crate::access::Action;
-use crate::actor::{Actor, Channel, Kind};
-use crate::explain::search::{Deed, Found, Search, kind_of};
+use crate::actor::{Actor, Channel, PrincipalKind};
+use crate::explain::search::{AccessCheck, Search, SearchResult, kind_of};
 use crate::person::PersonId;
 use crate::policy::Policy;
+use crate::requirements::Requirements;
 use crate::risk::Environment;
 use crate::rules::Proposal;
-use crate::rules::representatives::Space;
+use crate::rules::samples::SampleSpace;
 use crate::slots::Groups;
-use crate::terms::Terms;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who may ask for something.
@@ -34,15 +34,17 @@ impl Who {
 
     /// People, agents and services who are that.
     fn actors(&self, policy: &Policy) -> Vec<Actor> {
-        let actor = |person: PersonId, kind: Kind| {
+        let actor = |person: PersonId, kind: PrincipalKind| {
             let groups = self.groups();
             Actor::new(person, kind, Channel::Api, groups.iter().map(String::as_str))
         };
         match self {
-            Self::Anybody => vec![actor(PersonId::somebody(), Kind::Human)],
-            Self::Group(_) => Kind::ALL.into_iter().map(|kind| actor(PersonId::somebody(), kind)).collect(),
-            Self::Agents => vec![actor(PersonId::somebody(), Kind::Agent)],
-            Self::Services => vec![actor(PersonId::somebody(), Kind::Service)],
+            Self::Anybody => vec![actor(PersonId::somebody(), PrincipalKind::Human)],
+            Self::Group(_) => {
+                PrincipalKind::ALL.into_iter().map(|kind| actor(PersonId::somebody(), kind)).collect()
+            }
+            Self::Agents => vec![actor(PersonId::somebody(), PrincipalKind::Agent)],
+            Self::Services => vec![actor(PersonId::somebody(), PrincipalKind::Service)],
             Self::Named(person) => vec![actor(person.clone(), kind_of(policy, person))],
         }
     }
@@ -52,30 +54,32 @@ impl Who {
 type Unwatched = BTreeMap<Who, BTreeSet<Environment>>;
 
 /// What needs no approval, and who may ask for it.
-pub(super) fn lint(policy: &Policy, space: &Space, search: &mut Search<'_>) -> Vec<Lint> {
+pub(super) fn lint(policy: &Policy, space: &SampleSpace, search: &mut Search<'_>) -> Vec<Lint> {
     let known = policy.people().groups();
     let single = known.iter().map(|group| Groups::from([group.clone()]));
     let groups: Vec<Groups> = std::iter::once(Groups::new()).chain(single).collect();
     let mut lints = Vec::new();
     // What is not listed is high, and high takes two people.
     for operation in policy.rules().operations() {
-        let space = Space { operations: vec![operation.to_owned()], groups: groups.clone(), ..space.clone() };
+        let space =
+            SampleSpace { operations: vec![operation.to_owned()], groups: groups.clone(), ..space.clone() };
         let mut unwatched = Unwatched::new();
         for proposal in space.proposals().take(MAX_PROPOSALS) {
-            let terms = policy.assess(&proposal).terms;
-            if terms.approvals_required > 0 || is_too_expensive(&terms, proposal.estimated_cost) {
+            let requirements = policy.assess(&proposal).requirements;
+            if requirements.approvals_required > 0 || is_too_expensive(&requirements, proposal.estimated_cost)
+            {
                 continue;
             }
-            for who in who_may_ask(policy, search, &proposal, &terms) {
-                unwatched.entry(who).or_default().insert(terms.environment);
+            for who in who_may_ask(policy, search, &proposal, &requirements) {
+                unwatched.entry(who).or_default().insert(requirements.environment);
             }
         }
         let takes_somebody = |proposal: Proposal<'_>| {
-            let terms = policy.assess(&proposal).terms;
+            let requirements = policy.assess(&proposal).requirements;
             let is_unwatched = |(who, environments): (&Who, &BTreeSet<Environment>)| {
-                who.groups() == *proposal.requester_groups && environments.contains(&terms.environment)
+                who.groups() == *proposal.requester_groups && environments.contains(&requirements.environment)
             };
-            terms.approvals_required > 0 && unwatched.iter().any(is_unwatched)
+            requirements.approvals_required > 0 && unwatched.iter().any(is_unwatched)
         };
         if !unwatched.is_empty() {
             let depends = space.proposals().take(MAX_PROPOSALS).any(takes_somebody);
@@ -86,13 +90,18 @@ pub(super) fn lint(policy: &Policy, space: &Space, search: &mut Search<'_>) -> V
 }
 
 /// Who in the proposal's groups may ask for it. If anybody may, nobody else is of interest.
-fn who_may_ask(policy: &Policy, search: &mut Search<'_>, proposal: &Proposal<'_>, terms: &Terms) -> Vec<Who> {
+fn who_may_ask(
+    policy: &Policy,
+    search: &mut Search<'_>,
+    proposal: &Proposal<'_>,
+    requirements: &Requirements,
+) -> Vec<Who> {
     let named: Vec<Who> = search.people().iter().cloned().map(Who::Named).collect();
     let mut may = |who: &Who| {
         who.actors(policy).into_iter().any(|actor| {
-            let target = target(&actor.person, proposal, terms);
-            let deed = Deed { actions: &[Action::Create], target, is_own: true };
-            search.ever(&deed, std::slice::from_ref(&actor)) == Found::Somebody
+            let target = target(&actor.person, proposal, requirements);
+            let check = AccessCheck { actions: &[Action::Create], target, is_own: true };
+            search.ever(&check, std::slice::from_ref(&actor)) == SearchResult::Somebody
         })
     };
     let candidates = match proposal.requester_groups.first() {

@@ -2,7 +2,7 @@
 
 use super::{Lint, Name, Severity};
 use crate::rules::Rules;
-use crate::rules::representatives::{could_be_named, example};
+use crate::rules::samples::{could_be_named, example};
 use wildmatch::WildMatch;
 
 /// Names as they are usual for production.

@@ -1,10 +1,10 @@
 //! Names of nothing and of nobody.
 
 use super::{Lint, Name, Severity};
-use crate::access::Naming;
-use crate::actor::{Kind, is_agent_group};
+use crate::access::Reference;
+use crate::actor::{PrincipalKind, is_agent_group};
+use crate::explain::inspection;
 use crate::explain::search::kind_of;
-use crate::explain::survey;
 use crate::people;
 use crate::person::PersonId;
 use crate::policy::Policy;
@@ -18,7 +18,7 @@ pub(super) fn lint(policy: &Policy) -> Vec<Lint> {
     lints.extend(idle_groups(policy));
     lints.extend(people_who_are_others(policy));
     lints.extend(idle_operations(policy));
-    lints.extend(silenced(policy));
+    lints.extend(owner_disabled(policy));
     lints.extend(unowned(policy));
     lints.extend(owner_not_required(policy));
     lints
@@ -27,7 +27,7 @@ pub(super) fn lint(policy: &Policy) -> Vec<Lint> {
 /// People whom access policies name by an address that nobody acts under.
 fn people_who_are_others(policy: &Policy) -> Vec<Lint> {
     let people = policy.people();
-    let other = |naming: &Naming| {
+    let other = |naming: &Reference| {
         let id = PersonId::from_stored(&naming.name).ok()?;
         let person = people.person(&id);
         (*person != id).then(|| of_access(
@@ -37,7 +37,7 @@ fn people_who_are_others(policy: &Policy) -> Vec<Lint> {
             format!("`Person::\"{id}\"` is nobody: it is an address of `{person}`; write `Person::\"{person}\"`"),
         ))
     };
-    survey::named_people(policy).iter().filter_map(other).collect()
+    inspection::named_people(policy).iter().filter_map(other).collect()
 }
 
 /// Operations that access policies name and the catalogue does not.
@@ -46,7 +46,7 @@ fn idle_operations(policy: &Policy) -> Vec<Lint> {
     let is_listed = |name: &str| {
         policy.rules().operations().any(|known| known == name || known.to_ascii_lowercase() == name)
     };
-    let named = survey::named_operations(policy);
+    let named = inspection::named_operations(policy);
     let idle = named.iter().filter(|naming| !is_listed(&naming.name));
     idle.map(|naming| {
         let message = format!(
@@ -58,14 +58,14 @@ fn idle_operations(policy: &Policy) -> Vec<Lint> {
     .collect()
 }
 
-fn of_access(severity: Severity, name: Name, naming: &Naming, message: String) -> Lint {
+fn of_access(severity: Severity, name: Name, naming: &Reference, message: String) -> Lint {
     Lint { severity, name, file: ACCESS_FILE, path: vec![naming.policy.clone()], message }
 }
 
 /// Agents and services that are refused because of whoever answers for them.
-fn silenced(policy: &Policy) -> Vec<Lint> {
+fn owner_disabled(policy: &Policy) -> Vec<Lint> {
     let people = policy.people();
-    let silenced = |id: &PersonId| {
+    let owner_disabled = |id: &PersonId| {
         let owner = people.owner(id).filter(|owner| people.is_disabled(owner) && !people.is_disabled(id))?;
         let (table, name) = match id.as_str().strip_prefix("service:") {
             Some(subject) => ("services", subject),
@@ -79,7 +79,7 @@ fn silenced(policy: &Policy) -> Vec<Lint> {
             message: format!("every call is refused: `{owner}`, who answers for it, is disabled"),
         })
     };
-    people.listed().filter_map(silenced).collect()
+    people.listed().filter_map(owner_disabled).collect()
 }
 
 /// Names that no request can have.
@@ -102,10 +102,10 @@ fn names_of_nothing(policy: &Policy) -> Vec<Lint> {
 /// Agents and services that access policies speak of and nobody answers for.
 fn unowned(policy: &Policy) -> Vec<Lint> {
     let people = policy.people();
-    let named = survey::named_people(policy);
+    let named = inspection::named_people(policy);
     let unowned = named.iter().filter_map(|naming| {
         let id = PersonId::from_stored(&naming.name).ok()?;
-        let is_unowned = kind_of(policy, &id) != Kind::Human && people.owner(&id).is_none();
+        let is_unowned = kind_of(policy, &id) != PrincipalKind::Human && people.owner(&id).is_none();
         is_unowned.then(|| {
             let so = if people.is_owner_required() {
                 "every call is refused"

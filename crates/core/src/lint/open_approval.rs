@@ -3,37 +3,37 @@
 use super::names::ACCESS_FILE;
 use super::{Lint, Name, Severity, in_words, is_too_expensive, target, tried};
 use crate::access::Action;
-use crate::actor::{Actor, Channel, Kind, is_agent_group};
-use crate::explain::search::{Deed, Found, Search};
+use crate::actor::{Actor, Channel, PrincipalKind, is_agent_group};
+use crate::explain::search::{AccessCheck, Search, SearchResult};
 use crate::person::PersonId;
 use crate::policy::Policy;
-use crate::rules::representatives::Space;
-use crate::terms::Terms;
+use crate::requirements::Requirements;
+use crate::rules::samples::SampleSpace;
 
-/// The most different terms that are tried.
+/// The most different requirements that are tried.
 const MAX_TERMS: usize = 50;
 
 /// One example of a request that people in no group may approve, or those in whichever group.
-pub(super) fn lint(policy: &Policy, space: &Space, search: &mut Search<'_>) -> Option<Lint> {
+pub(super) fn lint(policy: &Policy, space: &SampleSpace, search: &mut Search<'_>) -> Option<Lint> {
     let requester = PersonId::expiry();
-    let mut tried_terms: Vec<Terms> = Vec::new();
+    let mut tried_terms: Vec<Requirements> = Vec::new();
     for (proposal, assessment) in tried(policy, space) {
-        let terms = &assessment.terms;
+        let requirements = &assessment.requirements;
         // An approval that fills a slot is one of a group that the slot names.
-        let has_open_approvals = terms.approvals_required > terms.slots.total();
-        let is_refused = is_too_expensive(terms, proposal.estimated_cost);
-        if !has_open_approvals || is_refused || tried_terms.contains(terms) {
+        let has_open_approvals = requirements.approvals_required > requirements.slots.total();
+        let is_refused = is_too_expensive(requirements, proposal.estimated_cost);
+        if !has_open_approvals || is_refused || tried_terms.contains(requirements) {
             continue;
         }
         if tried_terms.len() == MAX_TERMS {
             break;
         }
-        tried_terms.push(terms.clone());
-        let target = target(&requester, &proposal, terms);
-        let deed = Deed { actions: &[Action::Approve], target, is_own: false };
+        tried_terms.push(requirements.clone());
+        let target = target(&requester, &proposal, requirements);
+        let check = AccessCheck { actions: &[Action::Approve], target, is_own: false };
         let mut may = |group: Option<&str>| {
-            let actor = Actor::new(PersonId::somebody(), Kind::Human, Channel::Api, group);
-            search.ever(&deed, std::slice::from_ref(&actor)) == Found::Somebody
+            let actor = Actor::new(PersonId::somebody(), PrincipalKind::Human, Channel::Api, group);
+            search.ever(&check, std::slice::from_ref(&actor)) == SearchResult::Somebody
         };
         let mut groups = policy.people().groups().iter().filter(|group| !is_agent_group(group)).peekable();
         let who = if may(None) {
@@ -48,7 +48,7 @@ pub(super) fn lint(policy: &Policy, space: &Space, search: &mut Search<'_>) -> O
             name: Name::AnybodyApproves,
             file: ACCESS_FILE,
             path: Vec::new(),
-            message: format!("{who}; for example {}", in_words(&proposal, terms)),
+            message: format!("{who}; for example {}", in_words(&proposal, requirements)),
         });
     }
     None

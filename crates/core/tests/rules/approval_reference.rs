@@ -1,6 +1,6 @@
 //! When approvals are enough, said a second time.
 //!
-//! Knows nothing of `People`, `Slots`, `Terms` or `Approvals`: it works on the numbers that a policy is
+//! Knows nothing of `People`, `Slots`, `Requirements` or `Approvals`: it works on the numbers that a policy is
 //! written from, and tries out every way to seat people.
 
 use crate::worlds::{AGENT, CI, Caller, Seats, Set, Shown, Spec, Verb};
@@ -208,12 +208,12 @@ impl Reference {
 
     pub(crate) fn is_refused_at_the_door(spec: &Spec, caller: &Caller) -> bool {
         let entry = spec.entry(caller.address);
-        let is_machine =
+        let is_non_human =
             caller.address == CI || caller.groups.contains(&AGENT) || spec.is_listed_machine(caller.address);
         let owner = spec.owner(caller.address);
         entry.is_none() && (spec.unlisted_refused || spec.retired(caller.address).is_some())
             || spec.is_disabled(caller.address)
-            || is_machine && owner.is_none() && spec.owner_required
+            || is_non_human && owner.is_none() && spec.owner_required
             || owner.is_some_and(|owner| {
                 spec.is_disabled(owner) || spec.unlisted_refused && spec.entry(owner).is_none()
             })
@@ -243,11 +243,11 @@ impl Reference {
         if !own && groups.is_empty() && !takes_back {
             return "not_found";
         }
-        let is_machine =
+        let is_non_human =
             caller.address == CI || caller.groups.contains(&AGENT) || spec.is_listed_machine(caller.address);
         match verb {
             Verb::Approve | Verb::Reject => {
-                if is_machine {
+                if is_non_human {
                     return "agent_cannot_approve";
                 }
                 if self.is_or_was_own(spec, me, &mine) {

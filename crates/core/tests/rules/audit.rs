@@ -4,7 +4,7 @@ use crate::fixture::{
     HIGH, LOW, Trail, after, ann, approve, bob, canonical, carol, comment, deployment_key, draft, human,
     person, policy, start, text,
 };
-use countersign_core::actor::{Channel, Kind};
+use countersign_core::actor::{Channel, PrincipalKind};
 use countersign_core::audit::anomaly::{self, Anomaly};
 use countersign_core::audit::{self, AuditEvent, BrokenChain, Finding, verify};
 use countersign_core::canonical::CanonicalJson;
@@ -124,7 +124,9 @@ fn edits(event: &AuditEvent) -> Vec<(String, AuditEvent)> {
         edit("timestamp", &|e| e.timestamp = timestamp.plus_seconds(1)),
         edit("event_type", &|e| e.event_type = other(&EventType::ALL)),
         edit("user", &|e| e.user = person("mallory")),
-        edit("kind", &|e| e.kind = if *kind == Kind::Human { Kind::Agent } else { Kind::Human }),
+        edit("kind", &|e| {
+            e.kind = if *kind == PrincipalKind::Human { PrincipalKind::Agent } else { PrincipalKind::Human }
+        }),
         edit("channel", &|e| {
             e.channel = if *channel == Channel::Direct { Channel::Api } else { Channel::Direct };
         }),

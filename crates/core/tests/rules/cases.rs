@@ -1,6 +1,6 @@
 //! Tables of cases: what is written is run as it is written, and whatever is not as expected is told.
 
-use countersign_core::cases::{self, Case, Failure};
+use countersign_core::cases::{self, AppError, Case};
 use countersign_core::people::People;
 use countersign_core::policy::{Policy, PolicyError, PolicyText};
 
@@ -37,7 +37,7 @@ const ACCESS: &str = r#"
 fn policy() -> Policy {
     let operations = format!("{}\n{RULES}", countersign_core::policy::BUNDLED_OPERATIONS);
     let text = PolicyText { operations: &operations, people: GROUPS, access: ACCESS };
-    countersign_host::policy::check(&text).unwrap().0
+    countersign_system::policy::check(&text).unwrap().0
 }
 
 const PEOPLE: &str = r#"
@@ -51,7 +51,7 @@ fn parse(text: &str) -> Result<Vec<Case>, PolicyError> {
     cases::parse(text, policy().people())
 }
 
-fn run(table: &str, policy: &Policy) -> Vec<Vec<Failure>> {
+fn run(table: &str, policy: &Policy) -> Vec<Vec<AppError>> {
     let cases = cases::parse(&format!("{PEOPLE}\n{table}"), policy.people());
     let cases = cases.unwrap_or_else(|error| panic!("{error}"));
     cases.iter().map(|case| cases::run(case, policy)).collect()
@@ -60,7 +60,7 @@ fn run(table: &str, policy: &Policy) -> Vec<Vec<Failure>> {
 #[test]
 fn the_table_of_the_bundled_policy_holds() {
     let text = include_str!("../../../../policy/tests.toml");
-    let policy = countersign_host::policy::bundled().unwrap();
+    let policy = countersign_system::policy::bundled().unwrap();
     let cases = cases::parse(text, policy.people()).unwrap();
     assert!(cases.len() >= 15);
     for case in &cases {
@@ -79,7 +79,7 @@ fn the_example_at_the_top_of_the_module_holds() {
         RULES.replace("required_fields = [\"ticket\"]", "").replace("finance|controlling", "finance");
     let operations = format!("{}\n{operations}", countersign_core::policy::BUNDLED_OPERATIONS);
     let text = PolicyText { operations: &operations, people: GROUPS, access: ACCESS };
-    let policy = countersign_host::policy::check(&text).unwrap().0;
+    let policy = countersign_system::policy::check(&text).unwrap().0;
     assert_eq!(cases::run(&cases[0], &policy), Vec::new());
 }
 
@@ -169,7 +169,7 @@ fn views_are_steps() {
         people: &people,
         access: &access,
     };
-    let policy = countersign_host::policy::check(&text).unwrap().0;
+    let policy = countersign_system::policy::check(&text).unwrap().0;
     let case = |steps: &str| {
         format!(
             "[[cases]]\nname = \"who sees it\"\nrequest = {{ by = \"ann@example.com\", operation_type = \"reboot\", instance_id = \"orders-db\", environment = \"production\", justification = \"it hangs\" }}\nsteps = [{steps}]\nexpect = {{ status = \"pending\" }}\n"
@@ -199,7 +199,7 @@ fn a_justification_is_long_enough_unless_a_case_says_otherwise() {
     let operations =
         format!("{}\n[rules.why]\njustification_min = 40", countersign_core::policy::BUNDLED_OPERATIONS);
     let text = PolicyText { operations: &operations, people: GROUPS, access: ACCESS };
-    let policy = countersign_host::policy::check(&text).unwrap().0;
+    let policy = countersign_system::policy::check(&text).unwrap().0;
     let case = |justification: &str, expected: &str| {
         format!(
             "[[cases]]\nname = \"why\"\nrequest = {{ by = \"ann@example.com\", operation_type = \"reboot\", instance_id = \"orders-db\", environment = \"production\"{justification} }}\nexpect = {{ {expected} }}\n"

@@ -1,12 +1,12 @@
 //! When rules hold in the face of spellings and of costs that nobody gave, and how long a justification is.
 
-use crate::demands::{known, proposal, terms, with_rules};
+use crate::demands::{known, proposal, requirements, with_rules};
 use countersign_core::policy::BUNDLED_OPERATIONS;
+use countersign_core::requirements::StatedFields;
 use countersign_core::risk::Cost;
 use countersign_core::risk::Environment::{NonProduction, Production};
 use countersign_core::rules::{Proposal, Rules};
 use countersign_core::slots::Groups;
-use countersign_core::terms::Stated;
 
 /// THREATS 65: whichever way a requester writes an instance, it is non-production only if it is so in
 /// lower case too; and two operations of one name in two spellings are none that a requester chooses from.
@@ -29,7 +29,7 @@ fn threat_65_no_spelling_makes_an_instance_non_production() {
     ] {
         let proposal =
             Proposal { declared_environment: NonProduction, ..proposal("reboot", instance, &nobody) };
-        assert_eq!(terms(&rules, &proposal).environment, environment, "{instance}");
+        assert_eq!(requirements(&rules, &proposal).environment, environment, "{instance}");
     }
     let twice =
         format!("{BUNDLED_OPERATIONS}\n[operations.Reboot]\nproduction = \"low\"\nnon_production = \"low\"");
@@ -52,8 +52,10 @@ fn a_cost_that_is_missing_is_told_from_one_above_every_range() {
         (Some(500.01), 2, "1 of dba", 7),
     ] {
         let estimated_cost = cost.map(|cost| Cost::new(cost).unwrap());
-        let terms = terms(&rules, &Proposal { estimated_cost, ..proposal("reboot", "orders-db", &nobody) });
-        let found = (terms.approvals_required, terms.slots.to_string(), terms.pending_seconds);
+        let requirements =
+            requirements(&rules, &Proposal { estimated_cost, ..proposal("reboot", "orders-db", &nobody) });
+        let found =
+            (requirements.approvals_required, requirements.slots.to_string(), requirements.pending_seconds);
         assert_eq!(found, (approvals, slots.to_owned(), seconds), "{cost:?}");
     }
 }
@@ -75,19 +77,20 @@ fn a_justification_has_a_shortest_length() {
         ("failover", 10, Some("must be at least 20 characters by policy, not 10 (rules.some)")),
     ] {
         let assessment = rules.assess(&proposal(operation, "orders-db", &nobody));
-        let stated = Stated {
+        let stated = StatedFields {
             justification_length: length,
             ticket: false,
             rollback_plan: false,
             estimated_cost: None,
             estimated_duration: false,
         };
-        let unmet = assessment.unmet(stated);
-        let rules: Vec<_> = unmet.iter().map(|unmet| (unmet.field, unmet.rule.as_str())).collect();
+        let violations = assessment.violations(stated);
+        let rules: Vec<_> =
+            violations.iter().map(|violations| (violations.field, violations.rule.as_str())).collect();
         assert_eq!(rules, expected.map(|rule| ("justification", rule)).into_iter().collect::<Vec<_>>());
     }
     let assessment = rules.assess(&proposal("failover", "inventory", &nobody));
     let told = assessment.rules.iter().find(|part| part.name == "defaults.justification_min").unwrap();
     assert_eq!(told.demands, ["a justification of at least 10 characters"]);
-    assert_eq!(assessment.terms.justification_min, 10);
+    assert_eq!(assessment.requirements.justification_min, 10);
 }

@@ -1,10 +1,10 @@
 //! Creation: what policy demands is pinned to the request, and nothing the requester says lowers it.
 
 use crate::fixture::{
-    APPROVED_MS, HIGH, LOW, MEDIUM, PENDING_MS, Trail, after, ann, code, draft, human, policy, request_id,
-    service, stamp,
+    APPROVED_MS, HIGH, LOW, MEDIUM, PENDING_MS, Trail, after, ann, code, context, draft, human, policy,
+    request_id, service,
 };
-use countersign_core::actor::{Actor, Kind};
+use countersign_core::actor::{Actor, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::decide;
 use countersign_core::event::EventType;
@@ -15,7 +15,7 @@ use countersign_core::rules::Rules;
 use serde_json::json;
 
 fn made_by(actor: &Actor) -> Result<Status, &'static str> {
-    decide::create(request_id(), draft(HIGH), actor, &stamp(1, after(0)), &policy(2), None)
+    decide::create(request_id(), draft(HIGH), actor, &context(1, after(0)), &policy(2), None)
         .map(|event| event.status)
         .map_err(|refusal| code(&refusal))
 }
@@ -83,7 +83,7 @@ fn the_demand_of_the_day_is_pinned_to_the_request() {
 
 #[test]
 fn the_bundled_policy_gives_three_days_to_decide_and_one_to_start() {
-    let policy = countersign_host::policy::bundled().unwrap();
+    let policy = countersign_system::policy::bundled().unwrap();
     let request = Trail::open_as(draft(HIGH), &ann(), &policy, None).request;
     assert_eq!(request.expires_at, after(72 * 3_600_000));
     assert_eq!(request.execute_within_seconds, 24 * 3600);
@@ -132,7 +132,7 @@ fn who_made_a_request_is_the_actor_and_who_filed_it_is_kept() {
     let trail = Trail::open_as(draft(HIGH), &requester, &policy(2), None);
     assert_eq!(trail.request.requested_by, requester.person);
     assert_eq!(trail.request.filed_by, requester.filed_by);
-    assert_eq!((&trail.events[0].user, trail.events[0].kind), (&requester.person, Kind::Human));
+    assert_eq!((&trail.events[0].user, trail.events[0].kind), (&requester.person, PrincipalKind::Human));
 }
 
 #[test]

@@ -4,12 +4,12 @@
 use crate::fixture::{in_force, person};
 use countersign_core::people::People;
 use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE};
+use countersign_core::requirements::Requirements;
 use countersign_core::risk::Cost;
 use countersign_core::risk::Environment::{self, NonProduction, Production};
 use countersign_core::risk::RiskLevel::{self, High, Low, Medium};
 use countersign_core::rules::{Assessment, MAX_RULES, Proposal, Rules};
 use countersign_core::slots::Groups;
-use countersign_core::terms::Terms;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -59,8 +59,8 @@ pub(crate) fn with_rules(rules: &str) -> Rules {
     Rules::parse(&text, &known()).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-pub(crate) fn terms(rules: &Rules, proposal: &Proposal<'_>) -> Terms {
-    rules.assess(proposal).terms
+pub(crate) fn requirements(rules: &Rules, proposal: &Proposal<'_>) -> Requirements {
+    rules.assess(proposal).requirements
 }
 
 #[test]
@@ -102,9 +102,13 @@ fn the_bundled_policy_as_a_table() {
             declared_environment: environment,
             ..proposal(operation, instance, &nobody)
         };
-        let terms = terms(&policy, &proposal);
-        assert_eq!((terms.risk_level, terms.environment), expected, "{operation} on {instance}");
-        let demanded = (terms.approvals_required, terms.pending_seconds);
+        let requirements = requirements(&policy, &proposal);
+        assert_eq!(
+            (requirements.risk_level, requirements.environment),
+            expected,
+            "{operation} on {instance}"
+        );
+        let demanded = (requirements.approvals_required, requirements.pending_seconds);
         assert_eq!(demanded, (approvals, pending), "{operation} on {instance}");
     }
 }
@@ -220,8 +224,9 @@ fn every_cut_of_the_file_is_refused_or_keeps_high_at_two() {
     for end in 0..BUNDLED_OPERATIONS.len() {
         let Some(text) = BUNDLED_OPERATIONS.get(..end) else { continue };
         if let Ok(rules) = Rules::parse(text, &known()) {
-            let terms = terms(&rules, &proposal("modify_instance_class", "production-db-01", &nobody));
-            assert!(terms.approvals_required >= 2, "cut at {end}");
+            let requirements =
+                requirements(&rules, &proposal("modify_instance_class", "production-db-01", &nobody));
+            assert!(requirements.approvals_required >= 2, "cut at {end}");
         }
     }
 }
@@ -231,8 +236,8 @@ fn every_cut_of_the_file_is_refused_or_keeps_high_at_two() {
 fn what_no_rule_matches_needs_two_people() {
     let rules = with_rules("[rules.only-read]\noperations = [\"read\"]\nrisk = \"medium\"");
     let nobody = Groups::new();
-    let terms = terms(&rules, &proposal("drop_everything", "dev-x", &nobody));
-    assert_eq!((terms.risk_level, terms.approvals_required), (High, 2));
+    let requirements = requirements(&rules, &proposal("drop_everything", "dev-x", &nobody));
+    assert_eq!((requirements.risk_level, requirements.approvals_required), (High, 2));
 }
 
 /// FIELD, integrity failure 10: the lax rule never wins over the strict one.
@@ -263,18 +268,21 @@ fn of_several_rules_the_strictest_of_each_dimension_holds() {
     let nobody = Groups::new();
     let cheap =
         Proposal { estimated_cost: Some(Cost::new(500.0).unwrap()), ..proposal("modify", "orders", &nobody) };
-    let Assessment { terms, rules: matched } = rules.assess(&cheap);
-    assert_eq!((terms.risk_level, terms.approvals_required), (High, 3));
-    assert_eq!((terms.pending_seconds, terms.pending_limit, terms.approved_limit), (60, 3, 5));
-    assert_eq!((terms.slots.to_string().as_str(), terms.digest_required), ("1 of dba", false));
+    let Assessment { requirements, rules: matched } = rules.assess(&cheap);
+    assert_eq!((requirements.risk_level, requirements.approvals_required), (High, 3));
+    assert_eq!(
+        (requirements.pending_seconds, requirements.pending_limit, requirements.approved_limit),
+        (60, 3, 5)
+    );
+    assert_eq!((requirements.slots.to_string().as_str(), requirements.digest_required), ("1 of dba", false));
     let names: Vec<_> = matched.iter().map(|rule| rule.name.as_str()).collect();
     assert_eq!(names, ["operations.modify", "rules.lax", "rules.strict", "approvals.high"]);
 
     // A cost that nobody has named is above every range.
-    let terms = self::terms(&rules, &proposal("modify", "orders", &nobody));
-    assert_eq!(terms.slots.to_string(), "2 of dba, 1 of finance or security");
+    let requirements = self::requirements(&rules, &proposal("modify", "orders", &nobody));
+    assert_eq!(requirements.slots.to_string(), "2 of dba, 1 of finance or security");
     assert_eq!(
-        (terms.approvals_required, terms.cost_limit, terms.digest_required),
+        (requirements.approvals_required, requirements.cost_limit, requirements.digest_required),
         (3, Cost::new(800.0).ok(), true)
     );
 }
@@ -297,7 +305,7 @@ fn a_range_of_costs_has_edges() {
     {
         let estimated_cost = cost.map(|cost| Cost::new(cost).unwrap());
         let proposal = Proposal { estimated_cost, ..proposal("modify", "orders", &nobody) };
-        assert_eq!(terms(&rules, &proposal).approvals_required, approvals, "{cost:?}");
+        assert_eq!(requirements(&rules, &proposal).approvals_required, approvals, "{cost:?}");
     }
 }
 
@@ -307,8 +315,8 @@ fn a_rule_about_requesters_matches_by_their_groups() {
         with_rules("[rules.outsiders]\nrequester_groups = [\"finance\", \"security\"]\napprovals = 4");
     let (outsider, insider): (Groups, Groups) =
         (["developer", "finance"].map(str::to_owned).into(), ["developer".to_owned()].into());
-    assert_eq!(terms(&rules, &proposal("read", "x", &outsider)).approvals_required, 4);
-    assert_eq!(terms(&rules, &proposal("read", "x", &insider)).approvals_required, 0);
+    assert_eq!(requirements(&rules, &proposal("read", "x", &outsider)).approvals_required, 4);
+    assert_eq!(requirements(&rules, &proposal("read", "x", &insider)).approvals_required, 0);
 }
 
 #[test]
@@ -326,7 +334,7 @@ fn a_rule_about_non_production_holds_there_whatever_is_declared() {
     ] {
         let proposal = Proposal { declared_environment, ..proposal("read", instance, &nobody) };
         assert_eq!(
-            terms(&rules, &proposal).slots.to_string(),
+            requirements(&rules, &proposal).slots.to_string(),
             slots,
             "{instance} in {}",
             declared_environment.as_str()
@@ -334,7 +342,7 @@ fn a_rule_about_non_production_holds_there_whatever_is_declared() {
     }
     // Whoever declares production is held to what is demanded there as well.
     let rules = with_rules("[rules.prod]\nenvironment = \"production\"\napprovals = 4");
-    let declared = terms(&rules, &proposal("read", "dev-1", &nobody));
+    let declared = requirements(&rules, &proposal("read", "dev-1", &nobody));
     assert_eq!((declared.environment, declared.approvals_required), (Production, 4));
 }
 
@@ -354,11 +362,11 @@ fn rules_take_no_notice_of_capitals() {
         ("modify", "orders-db", ""),
         ("Modify_Storage", "my-orders-db", ""),
     ] {
-        let terms = terms(&rules, &proposal(operation, instance, &nobody));
-        assert_eq!(terms.slots.to_string(), slots, "{operation} on {instance}");
+        let requirements = requirements(&rules, &proposal(operation, instance, &nobody));
+        assert_eq!(requirements.slots.to_string(), slots, "{operation} on {instance}");
     }
-    assert_eq!(terms(&rules, &proposal("read", "dev-1", &nobody)).approvals_required, 3);
-    let unlisted = terms(
+    assert_eq!(requirements(&rules, &proposal("read", "dev-1", &nobody)).approvals_required, 3);
+    let unlisted = requirements(
         &rules,
         &Proposal { declared_environment: NonProduction, ..proposal("Modify", "Dev-1", &nobody) },
     );
@@ -499,9 +507,9 @@ proptest! {
         rules in prop::collection::vec(any_rule(), 1..6),
         proposal in any_proposal(),
     ) {
-        let all = terms(&with_rules(&written(&rules)), &proposal.get());
+        let all = requirements(&with_rules(&written(&rules)), &proposal.get());
         let (_, fewer) = rules.split_last().unwrap();
-        let before = terms(&with_rules(&written(fewer)), &proposal.get());
+        let before = requirements(&with_rules(&written(fewer)), &proposal.get());
         prop_assert!(all.is_at_least_as_strict_as(&before), "{before:?} became {all:?}");
     }
 
@@ -511,13 +519,13 @@ proptest! {
         rules in prop::collection::vec(any_rule(), 0..6),
         proposal in any_proposal(),
     ) {
-        let terms = terms(&with_rules(&written(&rules)), &proposal.get());
-        prop_assert!(terms.approvals_required >= terms.risk_level.fewest_approvals());
-        prop_assert!(terms.approvals_required >= terms.slots.total());
-        prop_assert!(terms.risk_level >= proposal.risk.unwrap_or(Low));
-        prop_assert!(terms.environment >= proposal.environment);
-        if proposal.operation == "drop" || proposal.operation == "modify" && terms.environment == Production {
-            prop_assert!(terms.approvals_required >= 2);
+        let requirements = requirements(&with_rules(&written(&rules)), &proposal.get());
+        prop_assert!(requirements.approvals_required >= requirements.risk_level.min_approvals());
+        prop_assert!(requirements.approvals_required >= requirements.slots.total());
+        prop_assert!(requirements.risk_level >= proposal.risk.unwrap_or(Low));
+        prop_assert!(requirements.environment >= proposal.environment);
+        if proposal.operation == "drop" || proposal.operation == "modify" && requirements.environment == Production {
+            prop_assert!(requirements.approvals_required >= 2);
         }
     }
 
@@ -529,16 +537,16 @@ proptest! {
         risk in prop::sample::select(&RiskLevel::ALL[..]),
     ) {
         let rules = with_rules(&written(&rules));
-        let before = terms(&rules, &proposal.get());
+        let before = requirements(&rules, &proposal.get());
         let more = AnyProposal { risk: proposal.risk.max(Some(risk)), environment: Production, ..proposal };
-        prop_assert!(terms(&rules, &more.get()).is_at_least_as_strict_as(&before));
+        prop_assert!(requirements(&rules, &more.get()).is_at_least_as_strict_as(&before));
     }
 
     /// The stricter of both is stricter than each, whatever their order.
     #[test]
     fn terms_join(one in prop::collection::vec(any_rule(), 0..4), other in prop::collection::vec(any_rule(), 0..4), proposal in any_proposal()) {
-        let one = terms(&with_rules(&written(&one)), &proposal.get());
-        let other = terms(&with_rules(&written(&other)), &proposal.get());
+        let one = requirements(&with_rules(&written(&one)), &proposal.get());
+        let other = requirements(&with_rules(&written(&other)), &proposal.get());
         let joined = one.stricter(&other);
         prop_assert_eq!(&joined, &other.stricter(&one));
         prop_assert_eq!(&joined.stricter(&one), &joined);

@@ -1,12 +1,12 @@
 //! Who is said to be able to give an approval that is missing, and whether anybody could at all.
 
-use crate::fixture::{HIGH, Trail, after, ann, bob, draft, stamp};
+use crate::fixture::{HIGH, Trail, after, ann, bob, context, draft};
 use countersign_core::access::Target;
 use countersign_core::explain::{could_be_satisfied, explain};
 use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE, Policy, PolicyText};
+use countersign_core::requirements::Requirements;
 use countersign_core::risk::{Environment, RiskLevel};
 use countersign_core::slots::{Groups, Slots};
-use countersign_core::terms::Terms;
 
 /// The bundled policy with more groups, more rules and more about access.
 fn policy(groups: &[&str], rules: &str, access: &str) -> Policy {
@@ -15,7 +15,7 @@ fn policy(groups: &[&str], rules: &str, access: &str) -> Policy {
     let operations = format!("{BUNDLED_OPERATIONS}\n{rules}");
     let access = format!("{}\n{access}", countersign_cedar::BUNDLED);
     let text = PolicyText { operations: &operations, people: &people, access: &access };
-    countersign_host::policy::check(&text).unwrap_or_else(|error| panic!("{error}")).0
+    countersign_system::policy::check(&text).unwrap_or_else(|error| panic!("{error}")).0
 }
 
 fn set(groups: &[&str]) -> Groups {
@@ -25,7 +25,7 @@ fn set(groups: &[&str]) -> Groups {
 /// Who could approve what ann asked for under one policy, under another.
 fn approvers(made_under: &Policy, now: &Policy) -> Vec<Groups> {
     let trail = Trail::open_as(draft(HIGH), &ann(), made_under, None);
-    explain(&trail.request, &bob(), &stamp(2, after(1)), now).approvers
+    explain(&trail.request, &bob(), &context(2, after(1)), now).approvers
 }
 
 #[test]
@@ -63,7 +63,8 @@ fn whoever_is_not_shown_the_parameters_is_not_said_to_be_able_to_approve() {
 fn satisfiable(policy: &Policy, slots: &[(&[&str], u8)]) -> bool {
     let trail = Trail::open_as(draft(HIGH), &ann(), policy, None);
     let slots = Slots::new(slots.iter().map(|(groups, people)| (set(groups), *people)));
-    let terms = Terms { approvals_required: slots.total().max(2), slots, ..trail.request.terms() };
+    let requirements =
+        Requirements { approvals_required: slots.total().max(2), slots, ..trail.request.requirements() };
     let target = Target {
         operation_type: HIGH,
         instance_id: "orders-db",
@@ -72,7 +73,7 @@ fn satisfiable(policy: &Policy, slots: &[(&[&str], u8)]) -> bool {
         estimated_cost: None,
         requested_by: &ann().person,
     };
-    could_be_satisfied(&terms, &target, &ann(), after(0), policy)
+    could_be_satisfied(&requirements, &target, &ann(), after(0), policy)
 }
 
 #[test]
@@ -138,7 +139,7 @@ fn what_cannot_be_told_may_be_satisfied() {
 fn a_slot_of_a_group_that_policy_no_longer_knows_is_said() {
     let old = policy(&["dba", "sre"], "[rules.x]\nslots = { dba = 1, sre = 1 }", "");
     let trail = Trail::open_as(draft(HIGH), &ann(), &old, None);
-    let blocked = |now: &Policy| explain(&trail.request, &bob(), &stamp(2, after(1)), now).blocked;
+    let blocked = |now: &Policy| explain(&trail.request, &bob(), &context(2, after(1)), now).blocked;
     assert!(blocked(&old).is_empty());
     let renamed = blocked(&policy(&["database-administrator", "sre"], "", ""));
     assert_eq!(renamed.len(), 1, "{renamed:?}");

@@ -1,10 +1,11 @@
 //! People, requests and commands with defaults, and a request that keeps its whole trail.
 
-use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::approvals::Approvals;
 use countersign_core::audit::{self, AuditEvent};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{Command, Draft, ExecutionOutcome, Shown};
+use countersign_core::command_context::CommandContext;
 use countersign_core::decide::{self, Outcome};
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::Event;
@@ -14,7 +15,6 @@ use countersign_core::person::PersonId;
 use countersign_core::policy::{BUNDLED_PEOPLE, Policy, PolicyText};
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
-use countersign_core::stamp::Stamp;
 use countersign_core::text::CommentText;
 use countersign_core::timestamp::Timestamp;
 use serde_json::json;
@@ -35,7 +35,7 @@ pub(crate) const APPROVED_MS: i64 = 600_000;
 
 pub(crate) const ALL_GROUPS: [&str; 6] = ["developer", "approver", "auditor", "admin", "guest", "agent"];
 
-/// An execution that no stamp of this fixture ever begins.
+/// An execution that no context of this fixture ever begins.
 pub(crate) const NO_EXECUTION: &str = "0193aaaa-0000-7000-8000-00000000dead";
 
 /// A time, in milliseconds after the creation of every request of this fixture.
@@ -80,7 +80,7 @@ pub(crate) fn policy_of(high: u8, people: &str, top: &str) -> Policy {
         APPROVED_MS / 1000,
     );
     let text = PolicyText { operations: &text, people, access: countersign_cedar::BUNDLED };
-    countersign_host::policy::parse(&text).unwrap()
+    countersign_system::policy::parse(&text).unwrap()
 }
 
 /// The policy of the time of decisions. It asks for as little as a policy may: what a request was
@@ -95,11 +95,16 @@ pub(crate) fn person(name: &str) -> PersonId {
 }
 
 pub(crate) fn human(name: &str, groups: &[&str]) -> Actor {
-    Actor::new(person(name), Kind::Human, Channel::Api, groups.iter().copied())
+    Actor::new(person(name), PrincipalKind::Human, Channel::Api, groups.iter().copied())
 }
 
 pub(crate) fn service(name: &str, groups: &[&str]) -> Actor {
-    Actor::new(PersonId::service(name).unwrap(), Kind::Service, Channel::Direct, groups.iter().copied())
+    Actor::new(
+        PersonId::service(name).unwrap(),
+        PrincipalKind::Service,
+        Channel::Direct,
+        groups.iter().copied(),
+    )
 }
 
 /// Who asks, unless a test says otherwise.
@@ -117,8 +122,8 @@ pub(crate) fn carol() -> Actor {
     human("carol", &["approver"])
 }
 
-pub(crate) fn stamp(number: u64, now: Timestamp) -> Stamp {
-    Stamp {
+pub(crate) fn command_context(number: u64, now: Timestamp) -> CommandContext {
+    CommandContext {
         now,
         event_id: EventId::new(Uuid::from_u128(
             0x0193_0000_0000_7000_8000_0000_0000_0000 + u128::from(number),
@@ -217,7 +222,7 @@ pub(crate) fn code(refusal: &Refusal) -> &'static str {
         Refusal::AgentCannotApprove => "agent_cannot_approve",
         Refusal::SelfApproval => "self_approval",
         Refusal::NotPermitted(_) => "not_permitted",
-        Refusal::Unmet(_) => "validation_failed",
+        Refusal::Violations(_) => "validation_failed",
         Refusal::ApprovalsInsufficient(_) => "approvals_insufficient",
         Refusal::Expired => "expired",
         Refusal::NotPending(_) => "not_pending",
@@ -238,7 +243,7 @@ pub(crate) fn code(refusal: &Refusal) -> &'static str {
 pub(crate) fn classed(answer: &Result<Outcome, Refusal>) -> Result<&'static str, &'static str> {
     match answer {
         Ok(Outcome::Event(event)) => Ok(event.status.as_str()),
-        Ok(Outcome::Replayed) => Ok("replayed"),
+        Ok(Outcome::AlreadyApplied) => Ok("replayed"),
         Err(refusal) => Err(code(refusal)),
     }
 }
@@ -255,15 +260,15 @@ pub(crate) fn result(
     actor: &Actor,
     now: Timestamp,
 ) -> Result<Status, Refusal> {
-    match decide::decide(request, command, actor, &stamp(request.version + 1, now), in_force(), None)? {
+    match decide::decide(request, command, actor, &context(request.version + 1, now), in_force(), None)? {
         Outcome::Event(event) => Ok(event.status),
-        Outcome::Replayed => Ok(request.status),
+        Outcome::AlreadyApplied => Ok(request.status),
     }
 }
 
 /// The same, in a word.
 pub(crate) fn answer(request: &Request, command: &Command, actor: &Actor, now: Timestamp) -> &'static str {
-    word(&decide::decide(request, command, actor, &stamp(request.version + 1, now), in_force(), None))
+    word(&decide::decide(request, command, actor, &context(request.version + 1, now), in_force(), None))
 }
 
 /// A request with everything that ever happened to it.
@@ -289,7 +294,8 @@ impl Trail {
         idempotency: Option<&Idempotency>,
     ) -> Self {
         let created =
-            decide::create(request_id(), draft, requester, &stamp(1, after(0)), policy, idempotency).unwrap();
+            decide::create(request_id(), draft, requester, &context(1, after(0)), policy, idempotency)
+                .unwrap();
         let request = created.first_state().unwrap();
         let mut trail = Self { request, events: Vec::new(), audit: Vec::new(), clock: 0 };
         trail.write_down(created);
@@ -366,8 +372,8 @@ impl Trail {
         command: &Command,
         idempotency: Option<&Idempotency>,
     ) -> Result<Outcome, Refusal> {
-        let stamp = stamp(self.request.version + 1, self.now());
-        let outcome = decide::decide(&self.request, command, actor, &stamp, policy, idempotency)?;
+        let context = context(self.request.version + 1, self.now());
+        let outcome = decide::decide(&self.request, command, actor, &context, policy, idempotency)?;
         if let Outcome::Event(event) = &outcome {
             self.request.apply(event);
             self.write_down(event.as_ref().clone());
@@ -404,24 +410,24 @@ pub(crate) fn disabled(names: &[&str]) -> Policy {
 }
 
 pub(crate) fn identified(policy: &Policy, actor: Actor) -> Actor {
-    policy.people().identify(actor).unwrap()
+    policy.people().resolve(actor).unwrap()
 }
 
 /// A command by whoever has a token, under a policy, now.
 pub(crate) fn give(trail: &mut Trail, policy: &Policy, actor: Actor, command: &Command) -> &'static str {
-    match policy.people().identify(actor) {
+    match policy.people().resolve(actor) {
         Err(_) => "door",
         Ok(actor) => word(&trail.give_under(policy, &actor, command, None)),
     }
 }
 
 pub(crate) fn counting(request: &Request, policy: &Policy) -> usize {
-    Approvals::of(request, &policy.terms_in_force(request), policy).counting.len()
+    Approvals::of(request, &policy.requirements_in_force(request), policy).counting.len()
 }
 
 pub(crate) fn parse(operations: &str) -> Policy {
     let text = PolicyText { operations, people: BUNDLED_PEOPLE, access: countersign_cedar::BUNDLED };
-    countersign_host::policy::parse(&text).unwrap()
+    countersign_system::policy::parse(&text).unwrap()
 }
 
 pub(crate) fn digest_required() -> Policy {

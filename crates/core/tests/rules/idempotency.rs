@@ -35,7 +35,7 @@ fn a_retry_is_one_effect_and_no_refusal() {
         let before = trail.request.clone();
         for _ in 0..3 {
             let answer = trail.give(&actor, &command, Some(&key("k", "body")));
-            assert_eq!(answer, Ok(Outcome::Replayed), "{command:?}");
+            assert_eq!(answer, Ok(Outcome::AlreadyApplied), "{command:?}");
         }
         assert_eq!(trail.request, before, "{command:?}");
     }
@@ -52,7 +52,7 @@ fn a_retry_is_recognised_however_far_the_request_has_come() {
     let swept = late.clone().then(&Actor::expiry(countersign_core::actor::Channel::Local), &Command::Expire);
     for mut trail in [trail.clone().then(&ann(), &cancel()), executed, late, swept, trail] {
         let status = trail.request.status;
-        assert_eq!(trail.give(&bob(), &approve(), Some(&first)), Ok(Outcome::Replayed), "{status}");
+        assert_eq!(trail.give(&bob(), &approve(), Some(&first)), Ok(Outcome::AlreadyApplied), "{status}");
     }
 }
 
@@ -67,7 +67,7 @@ fn a_retry_of_an_approval_that_was_withdrawn_approves_nothing() {
         Some(&first),
     );
     for command in [approve(), withdraw()] {
-        assert_eq!(trail.give(&bob(), &command, Some(&first)), Ok(Outcome::Replayed), "{command:?}");
+        assert_eq!(trail.give(&bob(), &command, Some(&first)), Ok(Outcome::AlreadyApplied), "{command:?}");
     }
     assert_eq!(trail.request.approvals_received(), 0);
     let trail = trail.then_with(&bob(), &approve(), Some(&key("l", "body")));
@@ -104,7 +104,7 @@ fn a_key_means_nothing_without_its_sender() {
     let trail = Trail::open(HIGH).then_with(&bob(), &comment(), Some(&k));
     let mut trail = trail.then_with(&ann(), &comment(), Some(&key("k", "another body")));
     assert_eq!(trail.request.comments.len(), 2);
-    assert_eq!(trail.give(&bob(), &comment(), Some(&k)), Ok(Outcome::Replayed));
+    assert_eq!(trail.give(&bob(), &comment(), Some(&k)), Ok(Outcome::AlreadyApplied));
 }
 
 #[test]

@@ -188,8 +188,8 @@ fn events_of_another_request_are_found() {
         let mut events = trail.events.clone();
         for event in &mut events {
             event.request_id = RequestId::parse(ANOTHER_ID).unwrap();
-            if let Change::Created(opening) = &mut event.change {
-                opening.parameters = canonical(r#"{"count": 3}"#);
+            if let Change::Created(new_request) = &mut event.change {
+                new_request.parameters = canonical(r#"{"count": 3}"#);
             }
         }
         made_from(&events).1

@@ -1,8 +1,8 @@
 //! What is odd about a policy is found, with its place; what is not odd is left alone.
 
+mod inspection;
 mod names;
 mod people;
-mod survey;
 
 use crate::fixture::after;
 use countersign_core::lint::{Lint, Severity, lint};
@@ -37,7 +37,7 @@ const ACCESS: &str = r#"
 
 fn policy(operations: &str, people: &str, access: &str) -> Policy {
     let text = PolicyText { operations, people, access };
-    countersign_host::policy::check(&text).unwrap_or_else(|error| panic!("{error}\n{operations}{access}")).0
+    countersign_system::policy::check(&text).unwrap_or_else(|error| panic!("{error}\n{operations}{access}")).0
 }
 
 fn with(rules: &str) -> Policy {
@@ -62,7 +62,7 @@ fn oddities(policy: &Policy) -> Vec<String> {
 
 #[test]
 fn the_bundled_policy_has_nothing_odd() {
-    let policy = countersign_host::policy::bundled().unwrap();
+    let policy = countersign_system::policy::bundled().unwrap();
     assert_eq!(oddities(&policy), Vec::<String>::new());
     let notes = shown(&found(&policy));
     let automatic: Vec<_> = notes.iter().filter(|note| note.contains("needs no approval")).collect();
@@ -222,7 +222,7 @@ fn a_slot_that_nobody_could_fill_is_an_error() {
     let odd = oddities(&policy(&operations, GROUPS, nobody));
     assert!(odd.iter().any(|odd| odd.contains("nobody could approve it: ")), "{odd:#?}");
     assert!(odd.iter().all(|odd| odd.starts_with("error: ")), "{odd:#?}");
-    // Access policies may name an operation that no rule tells apart.
+    // Authorizer policies may name an operation that no rule tells apart.
     let forbid = format!(
         "{ACCESS}@id(\"no\") forbid (principal, action == Action::\"approve\", resource == Operation::\"modify_storage\");"
     );

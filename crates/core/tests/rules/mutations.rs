@@ -5,7 +5,7 @@
 //! another matter where it still reads well: `[operations.reboot]` with the lines of another
 //! operation plainly says something else, and nobody can know that it was not meant.
 
-use crate::fixture::{after, approve, draft, human, request_id, service, stamp, start};
+use crate::fixture::{after, approve, context, draft, human, request_id, service, start};
 use countersign_core::actor::Actor;
 use countersign_core::command::Command;
 use countersign_core::decide::{self, Outcome};
@@ -15,7 +15,7 @@ use countersign_core::request::{Request, Status};
 use countersign_core::risk::{Environment, RiskLevel};
 use countersign_core::rules::{Proposal, Rules};
 use countersign_core::slots::Groups;
-use countersign_host::policy;
+use countersign_system::policy;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -24,7 +24,7 @@ use std::sync::LazyLock;
 enum File {
     Operations,
     People,
-    Access,
+    Authorizer,
 }
 
 impl File {
@@ -84,7 +84,7 @@ static HIGH: LazyLock<Vec<String>> = LazyLock::new(|| {
 });
 
 fn assessed(rules: &Rules, operation: &str) -> (RiskLevel, u8) {
-    let terms = rules
+    let requirements = rules
         .assess(&Proposal {
             operation_type: operation,
             instance_id: "orders-db",
@@ -93,8 +93,8 @@ fn assessed(rules: &Rules, operation: &str) -> (RiskLevel, u8) {
             estimated_cost: None,
             requester_groups: &Groups::new(),
         })
-        .terms;
-    (terms.risk_level, terms.approvals_required)
+        .requirements;
+    (requirements.risk_level, requirements.approvals_required)
 }
 
 /// Whether the text of `operations.toml`, read line by line, plainly gives an operation another
@@ -111,21 +111,21 @@ fn plainly_says_otherwise(text: &str, operation: &str) -> bool {
 
 /// Gives a command at the door, and says whether it was accepted.
 fn give(request: &mut Request, policy: &Policy, actor: Actor, command: &Command) -> bool {
-    let Ok(actor) = policy.people().identify(actor) else { return false };
-    let stamp = stamp(request.version + 1, after(i64::try_from(request.version).unwrap() * 1000));
-    match decide::decide(request, command, &actor, &stamp, policy, None) {
+    let Ok(actor) = policy.people().resolve(actor) else { return false };
+    let context = context(request.version + 1, after(i64::try_from(request.version).unwrap() * 1000));
+    match decide::decide(request, command, &actor, &context, policy, None) {
         Ok(Outcome::Event(event)) => {
             request.apply(&event);
             true
         }
-        Ok(Outcome::Replayed) | Err(_) => false,
+        Ok(Outcome::AlreadyApplied) | Err(_) => false,
     }
 }
 
 /// What must hold under whatever is a policy. Says whether a request could be made and approved.
 fn check_two_people(mutant: &Mutant, policy: &Policy, operation: &str) -> bool {
-    let Ok(ann) = policy.people().identify(human("ann", &["developer"])) else { return false };
-    let created = decide::create(request_id(), draft(operation), &ann, &stamp(1, after(0)), policy, None);
+    let Ok(ann) = policy.people().resolve(human("ann", &["developer"])) else { return false };
+    let created = decide::create(request_id(), draft(operation), &ann, &context(1, after(0)), policy, None);
     let Ok(created) = created else { return false };
     let mut request = created.first_state().unwrap();
     let all = ["developer", "approver", "auditor", "admin", "guest"];

@@ -2,10 +2,10 @@
 //! self, not permitted, expired or wrong status, already decided, digest, a clock that is behind.
 
 use crate::fixture::{
-    HIGH, NO_EXECUTION, PENDING_MS, Trail, after, ann, approve, bob, cancel, carol, code, human, in_force,
-    key, stamp, text, word,
+    HIGH, NO_EXECUTION, PENDING_MS, Trail, after, ann, approve, bob, cancel, carol, code, context, human,
+    in_force, key, text, word,
 };
-use countersign_core::actor::{Actor, Kind};
+use countersign_core::actor::{Actor, PrincipalKind};
 use countersign_core::command::{Command, CommandName, ExecutionOutcome, Shown};
 use countersign_core::decide::{MAX_CLOCK_SKEW_SECONDS, decide};
 use countersign_core::digest::Digest;
@@ -71,7 +71,7 @@ fn found(command: CommandName, open: Status, faults: &[Fault]) -> &'static str {
         request.requested_by = actor.person.clone();
     }
     if has(Fault::Agent) {
-        actor.kind = Kind::Agent;
+        actor.kind = PrincipalKind::Agent;
     }
     if has(Fault::NotPermitted) {
         actor.groups = ["guest".to_owned()].into();
@@ -125,7 +125,7 @@ fn found(command: CommandName, open: Status, faults: &[Fault]) -> &'static str {
             Command::Comment { text: text("hm") }
         }
     };
-    word(&decide(&request, &command, &actor, &stamp(9, now), in_force(), Some(&key("k", "this body"))))
+    word(&decide(&request, &command, &actor, &context(9, now), in_force(), Some(&key("k", "this body"))))
 }
 
 /// Every set of faults is answered with its first. A closed request has no deadline, so the two
@@ -225,20 +225,20 @@ fn a_retry_is_recognised_before_any_rule_about_people_or_state() {
     let mut request = trail.request;
     request.requested_by = bob().person;
     let mut guest = human("bob", &["guest"]);
-    guest.kind = Kind::Agent;
+    guest.kind = PrincipalKind::Agent;
     let now = after(PENDING_MS * 2);
     assert_eq!(
-        word(&decide(&request, &approve, &guest, &stamp(9, now), in_force(), Some(&first))),
+        word(&decide(&request, &approve, &guest, &context(9, now), in_force(), Some(&first))),
         "replayed"
     );
     assert_eq!(
-        word(&decide(&request, &approve, &guest, &stamp(9, now), in_force(), None)),
+        word(&decide(&request, &approve, &guest, &context(9, now), in_force(), None)),
         "agent_cannot_approve"
     );
     // Visibility comes first even so: who lost sight of a request learns nothing by retrying.
     guest.groups.clear();
     assert_eq!(
-        word(&decide(&request, &approve, &guest, &stamp(9, now), in_force(), Some(&first))),
+        word(&decide(&request, &approve, &guest, &context(9, now), in_force(), Some(&first))),
         "not_found"
     );
 }

@@ -2,11 +2,11 @@
 //! and what each group allows.
 
 use crate::fixture::{
-    ALL_GROUPS, HIGH, Trail, after, ann, answer, approve, bob, cancel, carol, comment, draft, every_command,
-    finish, human, in_force, person, policy, policy_of_people, reject, service, stamp, start, word,
+    ALL_GROUPS, HIGH, Trail, after, ann, answer, approve, bob, cancel, carol, comment, context, draft,
+    every_command, finish, human, in_force, person, policy, policy_of_people, reject, service, start, word,
 };
 use countersign_core::access::Action;
-use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::command::{Command, ExecutionOutcome};
 use countersign_core::decide::decide;
 use countersign_core::person::PersonId;
@@ -50,7 +50,7 @@ fn requester_cannot_decide_own_request() {
 fn requester_cannot_come_back_as_somebody_else() {
     let request = Trail::open(HIGH).request;
     for channel in Channel::ALL {
-        let returned = Actor::new(person("ann"), Kind::Human, channel, ["admin"]);
+        let returned = Actor::new(person("ann"), PrincipalKind::Human, channel, ["admin"]);
         check_cannot_decide(&request, &returned, "self_approval");
     }
     let mut on_behalf = human("ann", &["approver", "admin"]);
@@ -69,7 +69,7 @@ fn requester_cannot_decide_under_another_spelling() {
         "\tann@example.COM ",
     ] {
         let same = PersonId::from_email(spelling).unwrap();
-        let actor = Actor::new(same, Kind::Human, Channel::Api, ["approver"]);
+        let actor = Actor::new(same, PrincipalKind::Human, Channel::Api, ["approver"]);
         check_cannot_decide(&request, &actor, "self_approval");
     }
     for disguise in [
@@ -92,7 +92,7 @@ fn requester_cannot_decide_under_another_spelling() {
 #[test]
 fn an_approver_is_one_person_in_every_spelling() {
     let spelled = |email: &str| {
-        Actor::new(PersonId::from_email(email).unwrap(), Kind::Human, Channel::Api, ["approver"])
+        Actor::new(PersonId::from_email(email).unwrap(), PrincipalKind::Human, Channel::Api, ["approver"])
     };
     let trail = Trail::open(HIGH).then(&spelled("BOB@Example.COM"), &approve());
     assert_eq!(trail.request.decisions[0].person, person("bob"));
@@ -111,7 +111,7 @@ fn whoever_filed_a_request_counts_as_its_requester() {
     // A service never decides, and would not decide this one if it did.
     check_cannot_decide(&request, &service("pipeline", &["approver", "admin"]), "agent_cannot_approve");
     let mut disguised = service("pipeline", &["approver", "admin"]);
-    disguised.kind = Kind::Human;
+    disguised.kind = PrincipalKind::Human;
     check_cannot_decide(&request, &disguised, "self_approval");
 
     request.filed_by = Some(person("bob"));
@@ -126,13 +126,13 @@ fn agents_and_services_never_decide() {
     let request = Trail::open(HIGH).request;
     for group in ["approver", "admin"] {
         for groups in [vec!["agent", group], ALL_GROUPS.to_vec()] {
-            for kind in Kind::ALL {
+            for kind in PrincipalKind::ALL {
                 let actor = Actor::new(person("robo"), kind, Channel::Api, groups.iter().copied());
-                assert_ne!(actor.kind, Kind::Human, "whoever is in the agent group is no human");
+                assert_ne!(actor.kind, PrincipalKind::Human, "whoever is in the agent group is no human");
                 check_cannot_decide(&request, &actor, "agent_cannot_approve");
             }
         }
-        for kind in [Kind::Agent, Kind::Service] {
+        for kind in [PrincipalKind::Agent, PrincipalKind::Service] {
             for channel in Channel::ALL {
                 let actor = Actor::new(person("robo"), kind, channel, [group]);
                 check_cannot_decide(&request, &actor, "agent_cannot_approve");
@@ -306,7 +306,7 @@ fn the_owner_of_an_agent_or_a_service_cancels_what_it_asked_for() {
     );
     let policy = policy_of_people(2, &people);
     let answer = |request: &Request, actor: &Actor| {
-        word(&decide(request, &cancel(), actor, &stamp(9, after(9000)), &policy, None))
+        word(&decide(request, &cancel(), actor, &context(9, after(9000)), &policy, None))
     };
     for requester in [human("robo", &["agent"]), service("pipeline", &["developer"])] {
         let request = Trail::open_as(draft(HIGH), &requester, &policy, None).request;
@@ -368,7 +368,7 @@ fn an_admin_clears_a_stuck_execution_of_somebody_else_as_failed_only() {
 fn an_agent_asks_sees_and_executes_but_cannot_cancel() {
     let robo = human("robo", &["agent"]);
     let trail = Trail::open_as(draft(HIGH), &robo, &policy(2), None);
-    assert_eq!(trail.events[0].kind, Kind::Agent);
+    assert_eq!(trail.events[0].kind, PrincipalKind::Agent);
     assert_eq!(answer(&trail.request, &cancel(), &robo, trail.now()), "not_permitted");
     assert_eq!(answer(&trail.request, &comment(), &robo, trail.now()), "not_permitted");
     let trail = trail.then(&bob(), &approve()).then(&carol(), &approve()).then(&robo, &start());

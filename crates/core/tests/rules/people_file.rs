@@ -1,7 +1,7 @@
 //! `people.toml`: what it makes of a caller, and every way in which it is refused, with its line.
 
 use crate::fixture::{human, person, service};
-use countersign_core::actor::{Actor, Kind};
+use countersign_core::actor::{Actor, PrincipalKind};
 use countersign_core::people::{MAX_ADDRESSES, MAX_GROUP_NAME, MAX_GROUPS, People};
 use countersign_core::person::PersonId;
 use countersign_core::policy::BUNDLED_PEOPLE;
@@ -15,7 +15,7 @@ fn people(text: &str) -> People {
 }
 
 fn identified(people: &People, actor: Actor) -> Result<Actor, String> {
-    people.identify(actor).map_err(|refusal| {
+    people.resolve(actor).map_err(|refusal| {
         assert!(matches!(refusal, Refusal::NotPermitted(_)), "{refusal:?}");
         assert!(!refusal.reasons().is_empty());
         refusal.to_string()
@@ -196,8 +196,13 @@ fn a_caller_is_one_person_by_every_address_in_every_spelling() {
     );
     for spelling in ["ann@example.com", "ANN@example.com", " a.smith@EXAMPLE.com"] {
         let email = PersonId::from_email(spelling).unwrap();
-        let actor = Actor::new(email, Kind::Human, human("x", &[]).channel, ["approver", "Approver", "root"]);
-        let actor = people.identify(actor).unwrap();
+        let actor = Actor::new(
+            email,
+            PrincipalKind::Human,
+            human("x", &[]).channel,
+            ["approver", "Approver", "root"],
+        );
+        let actor = people.resolve(actor).unwrap();
         assert_eq!(actor.person, person("ann"), "{spelling}");
         assert!(actor.is(&person("a.smith")) && actor.is(&person("ann")) && !actor.is(&person("bob")));
         // Group names mean something in one spelling only.
@@ -208,7 +213,7 @@ fn a_caller_is_one_person_by_every_address_in_every_spelling() {
     assert_eq!(people.addresses(&person("a.smith")), [person("a.smith"), person("ann")].into());
     assert_eq!(people.addresses(&person("eve")), [person("eve")].into());
     // A person listed with nothing but a name is who they were.
-    assert_eq!(people.identify(human("bob", &[])).unwrap().addresses, [person("bob")].into());
+    assert_eq!(people.resolve(human("bob", &[])).unwrap().addresses, [person("bob")].into());
 }
 
 /// THREATS 31: whatever the token says.
@@ -256,19 +261,19 @@ fn a_file_makes_an_agent_of_a_caller_and_never_a_human() {
          [services.ci]\nowner = \"ann@example.com\"",
     );
     for (actor, kind, owner) in [
-        (human("robo", &["approver"]), Kind::Agent, Some("ann")),
-        (human("robo", &["agent"]), Kind::Agent, Some("ann")),
-        (human("robo", &[]), Kind::Agent, Some("ann")),
-        (service("ci", &["approver"]), Kind::Service, Some("ann")),
-        (service("other", &["approver"]), Kind::Service, None),
+        (human("robo", &["approver"]), PrincipalKind::Agent, Some("ann")),
+        (human("robo", &["agent"]), PrincipalKind::Agent, Some("ann")),
+        (human("robo", &[]), PrincipalKind::Agent, Some("ann")),
+        (service("ci", &["approver"]), PrincipalKind::Service, Some("ann")),
+        (service("other", &["approver"]), PrincipalKind::Service, None),
         // In the group and in `[people]`.
-        (human("tool", &["agent", "approver"]), Kind::Agent, None),
-        (human("tool", &["approver"]), Kind::Human, None),
-        (human("ann", &["approver"]), Kind::Human, None),
+        (human("tool", &["agent", "approver"]), PrincipalKind::Agent, None),
+        (human("tool", &["approver"]), PrincipalKind::Human, None),
+        (human("ann", &["approver"]), PrincipalKind::Human, None),
         // A service that has the name of a person is not that person.
-        (service("tool@example.com", &["approver"]), Kind::Service, None),
+        (service("tool@example.com", &["approver"]), PrincipalKind::Service, None),
     ] {
-        let found = people.identify(actor.clone()).unwrap();
+        let found = people.resolve(actor.clone()).unwrap();
         assert_eq!(
             (found.kind, found.owner.map(|owner| owner.person)),
             (kind, owner.map(person)),
@@ -281,8 +286,8 @@ fn a_file_makes_an_agent_of_a_caller_and_never_a_human() {
 #[test]
 fn an_agent_stays_one_under_a_policy_that_does_not_know_the_group() {
     let people = People::parse("groups = [\"approver\"]").unwrap();
-    let found = people.identify(human("robo", &["agent", "approver"])).unwrap();
-    assert_eq!((found.kind, found.groups), (Kind::Agent, ["approver".to_owned()].into()));
+    let found = people.resolve(human("robo", &["agent", "approver"])).unwrap();
+    assert_eq!((found.kind, found.groups), (PrincipalKind::Agent, ["approver".to_owned()].into()));
 }
 
 #[test]
@@ -296,7 +301,7 @@ fn machines_without_an_owner_are_refused_where_one_is_required() {
         assert!(refused.contains("does not say who answers for it"), "{refused}");
     }
     for actor in [human("robo", &["agent"]), human("tool", &["approver"]), human("eve", &[])] {
-        assert!(people.identify(actor).is_ok());
+        assert!(people.resolve(actor).is_ok());
     }
 }
 
@@ -311,7 +316,7 @@ fn only_whoever_is_listed_may_act_where_the_others_are_refused() {
         assert!(refused.ends_with("is not listed in people.toml"), "{refused}");
     }
     for actor in [human("ann", &[]), human("a", &["approver"]), service("ci", &["developer"])] {
-        assert!(people.identify(actor).is_ok());
+        assert!(people.resolve(actor).is_ok());
     }
 }
 
@@ -319,8 +324,8 @@ fn only_whoever_is_listed_may_act_where_the_others_are_refused() {
 fn the_file_that_comes_with_countersign_lists_nobody() {
     let people = People::parse(BUNDLED_PEOPLE).unwrap();
     assert_eq!(people.listed().count(), 0);
-    let eve = people.identify(human("eve", &["approver", "wheel"])).unwrap();
-    assert_eq!((eve.kind, eve.groups), (Kind::Human, ["approver".to_owned()].into()));
+    let eve = people.resolve(human("eve", &["approver", "wheel"])).unwrap();
+    assert_eq!((eve.kind, eve.groups), (PrincipalKind::Human, ["approver".to_owned()].into()));
 }
 
 /// Every cut of a full file is refused, or lists nobody who was disabled as if they were not.
@@ -334,7 +339,7 @@ fn no_cut_of_the_file_gives_somebody_back_what_it_took() {
         let (cut, _) = full.split_at(end);
         let Ok(people) = People::parse(cut) else { continue };
         let line = cut.lines().count();
-        let may_act = people.identify(human("mallory", &["approver"])).is_ok();
+        let may_act = people.resolve(human("mallory", &["approver"])).is_ok();
         // The entry alone, before its `disabled`, or before anything is said of strangers.
         assert!(!may_act || line <= 4, "cut at {end}:\n{cut}");
     }

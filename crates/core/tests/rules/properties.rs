@@ -2,11 +2,11 @@
 //! `model.rs` answer alike.
 
 use crate::fixture::{
-    APPROVED_MS, HIGH, LOW, MEDIUM, NO_EXECUTION, PENDING_MS, Trail, after, canonical, classed,
-    deployment_key, draft, human, key, person, policy, policy_of_people, service, stamp, text,
+    APPROVED_MS, HIGH, LOW, MEDIUM, NO_EXECUTION, PENDING_MS, Trail, after, canonical, classed, context,
+    deployment_key, draft, human, key, person, policy, policy_of_people, service, text,
 };
 use crate::model::{Attempt, Model};
-use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::audit::{AuditEvent, replay, seal, verify};
 use countersign_core::command::{self, Command, ExecutionOutcome};
 use countersign_core::event::{Change, Event, EventType};
@@ -35,7 +35,7 @@ fn cast() -> Vec<Actor> {
         human("erin", &["approver", "developer"]),
         human("fay", &["approver"]),
         human("robo", &["agent", "admin"]),
-        Actor::new(person("robo"), Kind::Agent, Channel::Direct, ["approver"]),
+        Actor::new(person("robo"), PrincipalKind::Agent, Channel::Direct, ["approver"]),
         service("pipeline", &["admin", "approver"]),
         human("ruth", &["auditor"]),
         human("gil", &["guest"]),
@@ -176,15 +176,15 @@ fn any_life() -> impl Strategy<Value = (Start, Vec<Step>)> {
     (any_start(), prop::collection::vec(any_step(), 0..60))
 }
 
-type Answer = Result<&'static str, &'static str>;
+type AccessDecision = Result<&'static str, &'static str>;
 
 /// Everything that came of some steps.
 struct Life {
     trail: Trail,
     /// The request after its creation and after each step.
     states: Vec<Request>,
-    answers: Vec<Answer>,
-    predicted: Vec<Answer>,
+    answers: Vec<AccessDecision>,
+    predicted: Vec<AccessDecision>,
 }
 
 fn spelt(digest: String, is_wrong: bool) -> String {
@@ -225,9 +225,9 @@ fn command(step: &Step, request: &Request) -> Command {
 
 fn live(start: &Start, steps: &[Step]) -> Life {
     let cast = cast();
-    let mut opening = draft(start.operation);
-    opening.parameters = canonical(&format!(r#"{{"n": {}}}"#, start.parameters));
-    let mut trail = Trail::open_as(opening, &start.requester, &policy(start.high), None);
+    let mut new_request = draft(start.operation);
+    new_request.parameters = canonical(&format!(r#"{{"n": {}}}"#, start.parameters));
+    let mut trail = Trail::open_as(new_request, &start.requester, &policy(start.high), None);
     let needed = match start.operation {
         LOW => 0,
         MEDIUM => 1,
@@ -280,7 +280,7 @@ fn live(start: &Start, steps: &[Step]) -> Life {
         };
         predicted.push(model.play(&Attempt {
             who: actor.person.as_str(),
-            is_human: actor.kind == Kind::Human,
+            is_human: actor.kind == PrincipalKind::Human,
             groups: &actor.groups,
             verb: command.name().as_str(),
             shown,
@@ -288,7 +288,7 @@ fn live(start: &Start, steps: &[Step]) -> Life {
             succeeded: step.succeeded,
             key: sent_key,
             now: trail.clock,
-            new_execution: &stamp(trail.request.version + 1, trail.now()).execution_id.to_string(),
+            new_execution: &context(trail.request.version + 1, trail.now()).execution_id.to_string(),
         }));
         let idempotency = sent_key.map(|(name, body)| key(name, body));
         answers.push(classed(&trail.give_under(owned_policy(), actor, &command, idempotency.as_ref())));
@@ -346,7 +346,7 @@ proptest! {
             .collect();
         let is_decision = |event: &&Event| event.change.event_type().is_decision();
         let decided = life.trail.events.iter().filter(is_decision);
-        prop_assert!(decided.clone().all(|event| event.kind == Kind::Human));
+        prop_assert!(decided.clone().all(|event| event.kind == PrincipalKind::Human));
         let standing: Vec<_> = decided.filter(|event| !withdrawn.contains(&event.id)).collect();
         for (event, decision) in standing.iter().zip(&request.decisions) {
             prop_assert_eq!(&event.user, &decision.person);

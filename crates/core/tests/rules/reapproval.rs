@@ -2,9 +2,9 @@
 //! and requests of whoever is disabled.
 
 use crate::fixture::{
-    APPROVED_MS, HIGH, MEDIUM, PENDING_MS, Trail, after, ann, approve, bob, cancel, carol, comment, counting,
-    digest_required, disabled, draft, entry, give, human, identified, people, policy, reject, service, stamp,
-    start, text, withdraw, word,
+    APPROVED_MS, HIGH, MEDIUM, PENDING_MS, Trail, after, ann, approve, bob, cancel, carol, comment, context,
+    counting, digest_required, disabled, draft, entry, give, human, identified, people, policy, reject,
+    service, start, text, withdraw, word,
 };
 use countersign_core::audit::replay;
 use countersign_core::command::{Command, Shown};
@@ -44,7 +44,7 @@ fn requests_of_whoever_is_disabled_can_only_be_stopped() {
         assert_eq!(give(&mut open(), &now, carol(), &reject()), "rejected");
         assert_eq!(give(&mut open(), &now, human("dave", &["admin"]), &cancel()), "cancelled");
         assert_eq!(give(&mut open(), &now, carol(), &comment()), "pending");
-        let explanation = explain(&trail.request, &carol(), &stamp(9, trail.now()), &now);
+        let explanation = explain(&trail.request, &carol(), &context(9, trail.now()), &now);
         assert!(!explanation.blocked.is_empty() && explanation.approvers.is_empty());
         // Approved before: nobody starts it, not even with a token that still looks good.
         let mut trail = open().then(&carol(), &approve());

@@ -5,7 +5,7 @@ use countersign_core::actor::Actor;
 use countersign_core::command::Draft;
 use countersign_core::decide;
 use countersign_core::policy::{BUNDLED_PEOPLE, Policy, PolicyText};
-use countersign_core::replay::{self, Past, PastTerms, Replay, declared_risk};
+use countersign_core::replay::{self, Past, PastRequirements, Replay, declared_risk};
 use countersign_core::request::Status;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::rules::MatchedRule;
@@ -13,22 +13,22 @@ use countersign_core::rules::MatchedRule;
 /// What policy made of a request of ann's, approved by these in turn, a minute each.
 fn past(draft: Draft, made_under: &Policy, status: Status, approvals: &[Actor]) -> Past {
     let assessment = decide::assess(&draft, &ann(), made_under);
-    let terms = assessment.terms;
+    let requirements = assessment.requirements;
     let was_approved = !matches!(status, Status::Pending | Status::Rejected);
     let start = matches!(status, Status::Executing | Status::Executed | Status::Failed);
     Past {
-        draft: Draft { declared_environment: terms.environment, ..draft },
+        draft: Draft { declared_environment: requirements.environment, ..draft },
         requester: ann(),
         made_at: after(0),
         status,
-        terms: PastTerms {
-            risk_level: terms.risk_level,
-            environment: terms.environment,
-            approvals_required: terms.approvals_required,
-            slots: terms.slots,
-            digest_required: terms.digest_required,
-            pending_seconds: terms.pending_seconds,
-            execute_within_seconds: was_approved.then_some(terms.execute_within_seconds),
+        requirements: PastRequirements {
+            risk_level: requirements.risk_level,
+            environment: requirements.environment,
+            approvals_required: requirements.approvals_required,
+            slots: requirements.slots,
+            digest_required: requirements.digest_required,
+            pending_seconds: requirements.pending_seconds,
+            execute_within_seconds: was_approved.then_some(requirements.execute_within_seconds),
         },
         approvals: approvals
             .iter()
@@ -52,15 +52,21 @@ fn changed(rules: &str, people: &str, access: &str) -> Policy {
     let people = BUNDLED_PEOPLE.replace("groups = [", "groups = [\"dba\", ") + people;
     let access = format!("{}{access}", countersign_cedar::BUNDLED);
     let text = PolicyText { operations: &operations, people: &people, access: &access };
-    countersign_host::policy::check(&text).unwrap_or_else(|error| panic!("{error}")).0
+    countersign_system::policy::check(&text).unwrap_or_else(|error| panic!("{error}")).0
 }
 
 fn executed() -> Past {
     past(draft(HIGH), &policy(2), Status::Executed, &[bob(), carol()])
 }
 
-fn terms(replay: &Replay) -> Vec<String> {
-    replay.terms.iter().map(|terms| format!("{}: {} -> {}", terms.what, terms.before, terms.after)).collect()
+fn requirements(replay: &Replay) -> Vec<String> {
+    replay
+        .requirements
+        .iter()
+        .map(|requirements| {
+            format!("{}: {} -> {}", requirements.what, requirements.before, requirements.after)
+        })
+        .collect()
 }
 
 fn outcome(replay: &Replay) -> Option<(&str, &str)> {
@@ -100,7 +106,7 @@ fn other_terms_alone_are_told_and_are_no_other_outcome() {
     let found = replay::replay(&executed(), &strict);
     assert_eq!(outcome(&found), None);
     assert_eq!(
-        terms(&found),
+        requirements(&found),
         [
             "digest_required: false -> true",
             "pending_seconds: 3600 -> 600",
@@ -109,7 +115,7 @@ fn other_terms_alone_are_told_and_are_no_other_outcome() {
     );
     // How long its approval would have lasted is not on record.
     let pending = past(draft(HIGH), &policy(2), Status::Pending, &[]);
-    assert_eq!(terms(&replay::replay(&pending, &strict)).len(), 2);
+    assert_eq!(requirements(&replay::replay(&pending, &strict)).len(), 2);
 }
 
 #[test]
@@ -202,7 +208,7 @@ fn approvals_that_would_be_missing_are_named() {
         assert_eq!(before, "executed");
         assert!(became.starts_with(after), "{rules}{people}{access}: {became}");
         assert!(reason.is_empty() || found.reasons.iter().any(|found| found.contains(reason)), "{found:#?}");
-        assert_eq!(terms(&found), differences, "{rules}");
+        assert_eq!(requirements(&found), differences, "{rules}");
     }
 }
 
@@ -215,13 +221,13 @@ fn a_policy_that_asks_for_less_shows_as_well() {
             people: BUNDLED_PEOPLE,
             access: countersign_cedar::BUNDLED,
         };
-        countersign_host::policy::parse(&text).unwrap()
+        countersign_system::policy::parse(&text).unwrap()
     };
     let made_under = lax("", "");
     let pending = past(draft(HIGH), &made_under, Status::Pending, &[bob()]);
     let found = replay::replay(&pending, &lax("\"high\"", "\"medium\""));
     assert_eq!(outcome(&found), Some(("pending", "approved")));
-    assert_eq!(terms(&found), ["risk_level: high -> medium", "approvals_required: 2 -> 1"]);
+    assert_eq!(requirements(&found), ["risk_level: high -> medium", "approvals_required: 2 -> 1"]);
     let rejected = past(draft(HIGH), &made_under, Status::Rejected, &[]);
     let found = replay::replay(&rejected, &lax("\"high\"", "\"low\""));
     assert_eq!(outcome(&found), Some(("rejected", "approved by policy, at once")));
@@ -230,7 +236,7 @@ fn a_policy_that_asks_for_less_shows_as_well() {
         &rejected,
         &lax("[environments]", "[environments]\nnon_production_instances = [\"orders-*\"]"),
     );
-    assert_eq!((outcome(&found), terms(&found).len()), (None, 0));
+    assert_eq!((outcome(&found), requirements(&found).len()), (None, 0));
     let unknown = found.unknown.unwrap();
     assert_eq!(
         unknown,
@@ -249,7 +255,11 @@ fn a_declared_risk_is_found_where_it_mattered() {
         let draft = Draft { declared_risk: declared, ..draft(MEDIUM) };
         let draft = Draft { declared_environment: Environment::parse(environment).unwrap(), ..draft };
         let assessment = decide::assess(&draft, &ann(), &policy);
-        assert_eq!(declared_risk(&assessment.rules, assessment.terms.risk_level), expected, "{declared:?}");
+        assert_eq!(
+            declared_risk(&assessment.rules, assessment.requirements.risk_level),
+            expected,
+            "{declared:?}"
+        );
     }
     // Nothing is on record, or something that no policy of ours says.
     assert_eq!(declared_risk(&[], RiskLevel::High), Some(RiskLevel::High));
@@ -298,7 +308,7 @@ fn a_group_that_the_policy_does_not_know_is_said() {
         people: &renamed,
         access: &format!("{}{}", countersign_cedar::BUNDLED, DBA_APPROVES.replace("\"dba\"", "\"dbas\"")),
     };
-    let found = replay::replay(&past, &countersign_host::policy::check(&text).unwrap().0);
+    let found = replay::replay(&past, &countersign_system::policy::check(&text).unwrap().0);
     assert!(found.outcome.is_some(), "{found:?}");
     let said = "people.toml does not know a group that mattered then, and being in it means nothing: dba";
     assert!(found.reasons.contains(&said.to_owned()), "{found:?}");

@@ -1,4 +1,4 @@
-//! Slots: filling them with distinct people is a matching, and equals what trying out every
+//! Slots: slot_assignment them with distinct people is a matching, and equals what trying out every
 //! assignment finds.
 
 use countersign_core::slots::{Groups, Slots};
@@ -55,12 +55,12 @@ proptest! {
         people in prop::collection::vec(any_groups(), 0..6),
     ) {
         let people: Vec<_> = people.iter().collect();
-        let filling = slots.fill(required, &people);
+        let slot_assignment = slots.fill(required, &people);
         let (seated, seats) = by_brute_force(&slots, required, &people);
-        prop_assert_eq!(filling.filled, seated);
-        prop_assert_eq!(filling.is_complete(), seated == seats);
-        let missing = usize::from(filling.missing_slots.total()) + filling.missing_from_anybody;
-        prop_assert_eq!(filling.filled + missing, seats);
+        prop_assert_eq!(slot_assignment.filled, seated);
+        prop_assert_eq!(slot_assignment.is_complete(), seated == seats);
+        let missing = usize::from(slot_assignment.missing_slots.total()) + slot_assignment.missing_from_anybody;
+        prop_assert_eq!(slot_assignment.filled + missing, seats);
     }
 
     /// Somebody more never undoes what others fill, and fills one place at most.

@@ -3,11 +3,11 @@
 
 use crate::fixture::{
     APPROVED_MS, HIGH, LOW, PENDING_MS, Trail, after, ann, answer, approve, bob, cancel, carol, classed,
-    code, comment, counting, disabled, draft, entry, every_command, finish, give, human, identified,
-    in_force, people, person, policy, policy_of, policy_of_people, reject, request_id, sooner, stamp, start,
+    code, comment, context, counting, disabled, draft, entry, every_command, finish, give, human, identified,
+    in_force, people, person, policy, policy_of, policy_of_people, reject, request_id, sooner, start,
     whoever_may, withdraw, word,
 };
-use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::audit::replay;
 use countersign_core::command::{Command, Draft, ExecutionOutcome};
 use countersign_core::decide::{self, MAX_CLOCK_SKEW_SECONDS, Outcome, decide};
@@ -33,7 +33,7 @@ fn threat_5_two_identities_of_one_human_are_one_person() {
     );
     let at = |email: &str, groups: &[&str]| {
         let id = PersonId::from_email(email).unwrap();
-        Actor::new(id, Kind::Human, Channel::Api, groups.iter().copied())
+        Actor::new(id, PrincipalKind::Human, Channel::Api, groups.iter().copied())
     };
     let requester = identified(&linked, at("ann@gmail.example", &["developer"]));
     let mut trail = Trail::open_as(draft(HIGH), &requester, &linked, None);
@@ -103,11 +103,17 @@ fn decided_by_clocks(offsets: &[i64], commands: impl Fn(&Request) -> Vec<Command
         let last = request.updated_at.as_millisecond();
         for command in commands(request) {
             let actor = whoever_may(&command);
-            let at_last =
-                classed(&decide(request, &command, &actor, &stamp(9, request.updated_at), in_force(), None));
+            let at_last = classed(&decide(
+                request,
+                &command,
+                &actor,
+                &context(9, request.updated_at),
+                in_force(),
+                None,
+            ));
             for offset in offsets {
                 let now = Timestamp::from_millisecond(last + offset);
-                let found = decide(request, &command, &actor, &stamp(9, now), in_force(), None);
+                let found = decide(request, &command, &actor, &context(9, now), in_force(), None);
                 if *offset < -1000 * i64::from(MAX_CLOCK_SKEW_SECONDS) {
                     // What the state refuses anyway is refused for that.
                     let expected = at_last.and(Err("clock_skew"));
@@ -217,8 +223,8 @@ fn threat_30_an_approver_who_may_no_longer_approve_does_not_count_at_the_start()
     let both = disabled(&[]);
     let without_bob = disabled(&["bob"]);
     let answer = |trail: &Trail, policy: &Policy| {
-        let stamp = stamp(trail.request.version + 1, trail.now());
-        decide(&trail.request, &start(), &ann(), &stamp, policy, None)
+        let context = context(trail.request.version + 1, trail.now());
+        decide(&trail.request, &start(), &ann(), &context, policy, None)
     };
     let Err(refusal) = answer(&trail, &without_bob) else { panic!("bob is disabled") };
     assert_eq!(code(&refusal), "approvals_insufficient");
@@ -236,7 +242,7 @@ fn threat_30_an_approver_who_may_no_longer_approve_does_not_count_at_the_start()
     assert_eq!(replay::check(&replaced.request, &replaced.audit), Ok(()));
 }
 
-/// Demands that policy comes to make hold for what waits, and those of the creation hold for good.
+/// Effects that policy comes to make hold for what waits, and those of the creation hold for good.
 #[test]
 fn threat_32_tightening_counts_and_loosening_does_not() {
     let (two, three) = (policy(2), policy(3));
@@ -334,7 +340,7 @@ fn threat_41_a_time_of_restoring_that_is_none_is_refused() {
             people: BUNDLED_PEOPLE,
             access: countersign_cedar::BUNDLED,
         };
-        let Err(error) = countersign_host::policy::parse(&text) else { panic!("{time:?} is no time") };
+        let Err(error) = countersign_system::policy::parse(&text) else { panic!("{time:?} is no time") };
         assert!(matches!(error, PolicyError::Refused { line: Some(1), .. }), "{time:?}: {error}");
     }
 }
@@ -374,13 +380,13 @@ fn threat_58_an_expiry_that_was_written_down_is_final() {
 #[test]
 fn threat_58_counts_are_of_what_counts_now() {
     let trail = Trail::in_status(Status::Approved);
-    let stamp = stamp(9, trail.now());
+    let context = context(9, trail.now());
     for (policy, counted, filled) in [(disabled(&[]), 2, true), (disabled(&["bob"]), 1, false)] {
-        let explanation = explain(&trail.request, &ann(), &stamp, &policy);
+        let explanation = explain(&trail.request, &ann(), &context, &policy);
         assert_eq!(explanation.status, Status::Approved);
         assert_eq!(explanation.approvals.counting.len(), counted);
         assert_eq!(explanation.approvals.discounted.len(), 2 - counted);
-        assert_eq!(explanation.filling.is_complete(), filled);
+        assert_eq!(explanation.slot_assignment.is_complete(), filled);
         // Where some do not count, it says who could approve in their place.
         assert_eq!(explanation.approvers.is_empty(), filled, "{:?}", explanation.approvers);
     }
@@ -395,7 +401,7 @@ fn threat_15_labels_are_pinned_by_the_server_and_bound() {
         let mut draft =
             Draft::new(HIGH, "orders-db", &json!({}), environment, "CPU is at 95 % since Monday").unwrap();
         draft.declared_risk = risk.and_then(countersign_core::risk::RiskLevel::parse);
-        let event = decide::create(request_id(), draft, &ann(), &stamp(1, after(0)), &policy, None);
+        let event = decide::create(request_id(), draft, &ann(), &context(1, after(0)), &policy, None);
         event.unwrap().first_state().unwrap()
     };
     // A harmless label on a dangerous target changes nothing of what is shown.

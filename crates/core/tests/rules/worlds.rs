@@ -2,8 +2,8 @@
 //! chance's worlds for `approval_policy.rs`.
 
 use crate::fixture::after;
-use countersign_core::access::{Access, Action, Answer, Question};
-use countersign_core::actor::{Actor, Channel, Kind};
+use countersign_core::access::{AccessDecision, AccessRequest, Action, Authorizer};
+use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::digest::Digest;
 use countersign_core::people::People;
 use countersign_core::person::PersonId;
@@ -256,8 +256,8 @@ pub(crate) struct Groupwise {
     pub(crate) known: BTreeSet<String>,
 }
 
-impl Access for Groupwise {
-    fn answer(&self, question: &Question<'_>) -> Answer {
+impl Authorizer for Groupwise {
+    fn answer(&self, question: &AccessRequest<'_>) -> AccessDecision {
         let mut groups = question.actor.groups.iter().filter(|group| self.known.contains(*group));
         let in_production =
             question.target.is_none_or(|target| target.environment == Environment::Production);
@@ -276,7 +276,7 @@ impl Access for Groupwise {
             | Action::Administer
             | Action::List => question.is_own,
         };
-        if permitted { Answer::Permitted } else { Answer::Denied(vec!["no".to_owned()]) }
+        if permitted { AccessDecision::Permitted } else { AccessDecision::Denied(vec!["no".to_owned()]) }
     }
 }
 
@@ -289,7 +289,7 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) fn actor(&self) -> Actor {
-        let kind = if self.address == CI { Kind::Service } else { Kind::Human };
+        let kind = if self.address == CI { PrincipalKind::Service } else { PrincipalKind::Human };
         Actor::new(id(self.address), kind, Channel::Api, names(&self.groups))
     }
 }

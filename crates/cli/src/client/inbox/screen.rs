@@ -8,7 +8,7 @@ use super::open::{GONE, Mode, Open, Page, Verb};
 use super::overlay::{HELP, Overlay, Subject};
 use super::state::State;
 use crate::client::decide::question;
-use crate::client::moment::{Moment, Times};
+use crate::client::moment::{RelativeTime, Times};
 use crate::client::show::{
     self, View, broken, columns, environment_tone, is_ambiguous, risk_tone, short_length, wrapped,
 };
@@ -57,7 +57,7 @@ impl Screen {
         let (width, height) = (usize::from(area.width), usize::from(area.height));
         let view = View {
             terminal: self.terminal,
-            moment: Moment { now: state.now, times: self.times },
+            moment: RelativeTime { now: state.now, times: self.times },
             width: width.min(show::WIDTH),
         };
         let top = self.top(state, width);
@@ -83,7 +83,7 @@ impl Screen {
             let (x, y) = (column.min(width.saturating_sub(1)), below + line);
             frame.set_cursor_position(Position::new(small(x), small(y)));
         }
-        let filling = rows.saturating_sub(body.len());
+        let slot_assignment = rows.saturating_sub(body.len());
         let shown = || body.iter().chain(&bottom.lines).map(|line| plain(line));
         let page = Page {
             // What is wider than the window is cut off.
@@ -94,7 +94,7 @@ impl Screen {
         let lines = top
             .into_iter()
             .chain(body)
-            .chain(std::iter::repeat_n(String::new(), filling))
+            .chain(std::iter::repeat_n(String::new(), slot_assignment))
             .chain([self.terminal.paint(Tone::Quiet, &rule)])
             .chain(bottom.lines);
         let lines: Vec<_> = lines.map(|line| styled(&line)).collect();

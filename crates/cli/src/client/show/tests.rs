@@ -7,7 +7,7 @@ use serde_json::json;
 
 fn shown(changes: serde_json::Value) -> String {
     let now = Timestamp::parse("2026-01-31T09:30:00Z").unwrap();
-    let moment = Moment::relative(now);
+    let moment = RelativeTime::relative(now);
     View { terminal: Terminal::plain(), moment, width: WIDTH }.request(&example(changes))
 }
 
@@ -65,7 +65,7 @@ fn keys_that_may_be_taken_for_others_are_marked_under_the_parameters() {
 fn a_narrow_window_has_names_above_what_they_name() {
     let now = Timestamp::parse("2026-01-31T09:30:00Z").unwrap();
     let view =
-        View { terminal: Terminal::plain(), moment: Moment { now, times: Times::Relative }, width: 15 };
+        View { terminal: Terminal::plain(), moment: RelativeTime { now, times: Times::Relative }, width: 15 };
     let text = view.request(&example(json!({ "owner": "olga@example.com", "approved_by": ["bob", "eve"] })));
     assert!(
         text.contains("Owner\n  olga@example.c\n  om\n") || text.contains("Owner\n  olga@example."),

@@ -1,8 +1,8 @@
 //! The real clock, real random ids and real pauses.
 
 use countersign_app::host::{BoxFuture, Host};
+use countersign_core::command_context::CommandContext;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
-use countersign_core::stamp::Stamp;
 use countersign_core::timestamp::Timestamp;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
@@ -40,8 +40,12 @@ impl Host for SystemHost {
         RequestId::new(Uuid::new_v4())
     }
 
-    fn stamp(&self) -> Stamp {
-        Stamp { now: self.now(), event_id: self.event_id(), execution_id: ExecutionId::new(Uuid::new_v4()) }
+    fn command_context(&self) -> CommandContext {
+        CommandContext {
+            now: self.now(),
+            event_id: self.event_id(),
+            execution_id: ExecutionId::new(Uuid::new_v4()),
+        }
     }
 
     fn pause(&self, at_most: Duration) -> BoxFuture<'_, ()> {

@@ -7,23 +7,23 @@
 use crate::access::Action;
 use crate::actor::Actor;
 use crate::command::{Command, Draft, Shown};
+use crate::command_context::CommandContext;
 use crate::decide::{self, Outcome};
 use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::request::{Request, Status};
-use crate::stamp::Stamp;
 use crate::timestamp::Timestamp;
 use uuid::Uuid;
 
 /// A request, and the policy that it lives under.
 #[derive(Debug, Clone)]
-pub(crate) struct Rehearsal<'a> {
+pub(crate) struct DryRun<'a> {
     policy: &'a Policy,
     request: Request,
 }
 
-impl<'a> Rehearsal<'a> {
+impl<'a> DryRun<'a> {
     /// Makes the request, if it may be made.
     pub(crate) fn begin(
         draft: Draft,
@@ -31,9 +31,9 @@ impl<'a> Rehearsal<'a> {
         at: Timestamp,
         policy: &'a Policy,
     ) -> Result<Self, Refusal> {
-        let actor = policy.people().identify(actor)?;
-        let id = RequestId::derived(&actor.person, "rehearsal");
-        let created = decide::create(id, draft, &actor, &stamp(1, at), policy, None)?;
+        let actor = policy.people().resolve(actor)?;
+        let id = RequestId::derived(&actor.person, "dry_run");
+        let created = decide::create(id, draft, &actor, &context(1, at), policy, None)?;
         // INVARIANT: what `create` yields is a creation.
         let request = created.first_state().map_err(|error| Refusal::not_permitted(error.to_string()))?;
         Ok(Self { policy, request })
@@ -41,19 +41,19 @@ impl<'a> Rehearsal<'a> {
 
     /// Gives a command, and tells the status that it leads to.
     pub(crate) fn give(&mut self, command: &Command, actor: Actor, at: Timestamp) -> Result<Status, Refusal> {
-        let actor = self.policy.people().identify(actor)?;
-        let stamp = stamp(self.request.version + 1, at);
-        match decide::decide(&self.request, command, &actor, &stamp, self.policy, None)? {
+        let actor = self.policy.people().resolve(actor)?;
+        let context = context(self.request.version + 1, at);
+        match decide::decide(&self.request, command, &actor, &context, self.policy, None)? {
             Outcome::Event(event) => self.request.apply(&event),
             // INVARIANT: without a key nothing is told for a retry.
-            Outcome::Replayed => {}
+            Outcome::AlreadyApplied => {}
         }
         Ok(self.status_at(at))
     }
 
     /// Shows the request, with its parameters or without them, and tells the status that is shown.
     pub(crate) fn view(&self, with_parameters: bool, actor: Actor, at: Timestamp) -> Result<Status, Refusal> {
-        let actor = self.policy.people().identify(actor)?;
+        let actor = self.policy.people().resolve(actor)?;
         if !self.policy.may(Action::View, &actor, &self.request, at).is_permitted() {
             return Err(Refusal::NotVisible);
         }
@@ -75,12 +75,12 @@ impl<'a> Rehearsal<'a> {
 
     /// The status at a time, deadlines included.
     pub(crate) fn status_at(&self, at: Timestamp) -> Status {
-        self.request.status_under(&self.policy.terms_in_force(&self.request), at)
+        self.request.status_under(&self.policy.requirements_in_force(&self.request), at)
     }
 }
 
 /// Ids that differ: nobody else sees them.
-fn stamp(number: u64, now: Timestamp) -> Stamp {
+fn context(number: u64, now: Timestamp) -> CommandContext {
     let id = Uuid::from_u128(u128::from(number));
-    Stamp { now, event_id: EventId::new(id), execution_id: ExecutionId::new(id) }
+    CommandContext { now, event_id: EventId::new(id), execution_id: ExecutionId::new(id) }
 }

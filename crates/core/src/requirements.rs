@@ -34,7 +34,7 @@ impl RequiredField {
 
 /// What policy demands of one request.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Terms {
+pub struct Requirements {
     /// The effective risk.
     pub risk_level: RiskLevel,
     /// The effective environment.
@@ -62,7 +62,7 @@ pub struct Terms {
     pub approved_limit: u16,
 }
 
-impl Terms {
+impl Requirements {
     /// The stricter of both in each dimension. Commutative, associative and idempotent: the order
     /// and the number of times that demands are put together do not matter.
     #[must_use]
@@ -84,7 +84,7 @@ impl Terms {
         }
     }
 
-    /// Whether these terms are nowhere easier than others.
+    /// Whether these requirements are nowhere easier than others.
     pub fn is_at_least_as_strict_as(&self, other: &Self) -> bool {
         self.stricter(other) == *self
     }
@@ -95,7 +95,7 @@ pub(crate) const JUSTIFICATION: &str = "justification";
 
 /// What a request says of itself, as far as policy may demand that it be said.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stated {
+pub struct StatedFields {
     /// How long its justification is, see [`crate::text::FreeText::length`].
     pub justification_length: usize,
     /// Whether it names a ticket.
@@ -110,16 +110,16 @@ pub struct Stated {
 
 /// A field that does not meet a demand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unmet {
+pub struct Violation {
     /// The field's name in requests.
     pub field: &'static str,
     /// What policy demands of it.
     pub rule: String,
 }
 
-impl Terms {
+impl Requirements {
     /// The demands that a request does not meet.
-    pub fn unmet(&self, stated: Stated) -> Vec<Unmet> {
+    pub fn violations(&self, stated: StatedFields) -> Vec<Violation> {
         let is_missing = |field: &RequiredField| match field {
             RequiredField::Ticket => !stated.ticket,
             RequiredField::RollbackPlan => !stated.rollback_plan,
@@ -127,14 +127,14 @@ impl Terms {
             RequiredField::EstimatedDuration => !stated.estimated_duration,
         };
         let missing = self.required_fields.iter().filter(|field| is_missing(field));
-        let mut unmet: Vec<_> = missing
-            .map(|field| Unmet { field: field.as_str(), rule: "is required by policy".to_owned() })
+        let mut violations: Vec<_> = missing
+            .map(|field| Violation { field: field.as_str(), rule: "is required by policy".to_owned() })
             .collect();
         let shortest = usize::from(self.justification_min);
         if stated.justification_length < shortest {
             let length = stated.justification_length;
             let rule = format!("must be at least {shortest} characters by policy, not {length}");
-            unmet.push(Unmet { field: JUSTIFICATION, rule });
+            violations.push(Violation { field: JUSTIFICATION, rule });
         }
         if let Some(limit) = self.cost_limit {
             let field = RequiredField::EstimatedCost.as_str();
@@ -143,15 +143,15 @@ impl Terms {
                 None if self.required_fields.contains(&RequiredField::EstimatedCost) => {}
                 None => {
                     let rule = format!("is required: policy allows a cost of at most {limit}");
-                    unmet.push(Unmet { field, rule });
+                    violations.push(Violation { field, rule });
                 }
                 Some(cost) if cost > limit => {
-                    unmet.push(Unmet { field, rule: format!("must be at most {limit} by policy") });
+                    violations.push(Violation { field, rule: format!("must be at most {limit} by policy") });
                 }
                 Some(_) => {}
             }
         }
-        unmet
+        violations
     }
 }
 

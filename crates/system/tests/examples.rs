@@ -4,7 +4,7 @@
 
 use countersign_core::cases;
 use countersign_core::policy::PolicyText;
-use countersign_host::policy::{self, ACCESS_FILE, BUNDLED, PolicyFiles};
+use countersign_system::policy::{self, ACCESS_FILE, BUNDLED, PolicyFiles};
 use std::path::{Path, PathBuf};
 
 fn bundled() -> PathBuf {

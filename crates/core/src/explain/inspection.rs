@@ -1,17 +1,21 @@
 //! What access policies tell of themselves, so that not every question has to be put.
 
-use crate::access::{Action, Naming, Part, Question};
+use crate::access::{AccessRequest, Action, Reference, RequestAttribute};
 use crate::policy::Policy;
 use crate::risk::Cost;
 use crate::timestamp::Timestamp;
 
 /// Whether the answer about an action may differ with a part of the question.
-pub(crate) fn turns_on(policy: &Policy, action: Action, part: Part) -> bool {
+pub(crate) fn turns_on(policy: &Policy, action: Action, part: RequestAttribute) -> bool {
     policy.access().turns_on(action, part)
 }
 
 /// Whether a question is denied, whatever is put in place of some of its parts.
-pub(crate) fn denies_whatever(policy: &Policy, question: &Question<'_>, open: &[Part]) -> bool {
+pub(crate) fn denies_whatever(
+    policy: &Policy,
+    question: &AccessRequest<'_>,
+    open: &[RequestAttribute],
+) -> bool {
     policy.access().denies_whatever(question, open)
 }
 
@@ -26,11 +30,11 @@ pub(crate) fn costs(policy: &Policy) -> Vec<Cost> {
 }
 
 /// The people, agents and services that policies name.
-pub(crate) fn named_people(policy: &Policy) -> Vec<Naming> {
+pub(crate) fn named_people(policy: &Policy) -> Vec<Reference> {
     policy.access().named_people()
 }
 
 /// The types of operation that they name.
-pub(crate) fn named_operations(policy: &Policy) -> Vec<Naming> {
+pub(crate) fn named_operations(policy: &Policy) -> Vec<Reference> {
     policy.access().named_operations()
 }

@@ -4,13 +4,15 @@
 use super::people::{example, forbid};
 use super::{ACCESS, GROUPS, OPERATIONS, found, oddities, policy, shown};
 use crate::fixture::after;
-use countersign_cedar::CedarAccess;
-use countersign_core::access::{Access, Action, Answer, Naming, Part, Question};
+use countersign_cedar::CedarAuthorizer;
+use countersign_core::access::{
+    AccessDecision, AccessRequest, Action, Authorizer, Reference, RequestAttribute,
+};
 use countersign_core::lint::lint;
 use countersign_core::people::People;
 use countersign_core::policy::{Policy, PolicyText};
 use countersign_core::rules::Rules;
-use countersign_host::policy::PolicyFiles;
+use countersign_system::policy::PolicyFiles;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -114,7 +116,7 @@ fn whoever_starts_something_alone_may_be_named() {
 /// Counts the questions.
 #[derive(Debug)]
 struct Counting {
-    access: CedarAccess,
+    access: CedarAuthorizer,
     asked: AtomicUsize,
 }
 
@@ -124,8 +126,8 @@ impl Counting {
     }
 }
 
-impl Access for Counting {
-    fn answer(&self, question: &Question<'_>) -> Answer {
+impl Authorizer for Counting {
+    fn answer(&self, question: &AccessRequest<'_>) -> AccessDecision {
         self.count();
         self.access.answer(question)
     }
@@ -134,20 +136,20 @@ impl Access for Counting {
         self.access.tells_requests_apart(action)
     }
 
-    fn turns_on(&self, action: Action, part: Part) -> bool {
+    fn turns_on(&self, action: Action, part: RequestAttribute) -> bool {
         self.access.turns_on(action, part)
     }
 
-    fn denies_whatever(&self, question: &Question<'_>, open: &[Part]) -> bool {
+    fn denies_whatever(&self, question: &AccessRequest<'_>, open: &[RequestAttribute]) -> bool {
         self.count();
         self.access.denies_whatever(question, open)
     }
 
-    fn named_people(&self) -> Vec<Naming> {
+    fn named_people(&self) -> Vec<Reference> {
         self.access.named_people()
     }
 
-    fn named_operations(&self) -> Vec<Naming> {
+    fn named_operations(&self) -> Vec<Reference> {
         self.access.named_operations()
     }
 
@@ -164,7 +166,8 @@ impl Access for Counting {
 fn counted(text: &PolicyText<'_>) -> (Vec<String>, usize) {
     let people = People::parse(text.people).unwrap();
     let rules = Rules::parse(text.operations, people.groups()).unwrap();
-    let access = CedarAccess::parse("access.cedar", text.access, people.groups(), rules.time_zone()).unwrap();
+    let access =
+        CedarAuthorizer::parse("access.cedar", text.access, people.groups(), rules.time_zone()).unwrap();
     let access = Arc::new(Counting { access, asked: AtomicUsize::new(0) });
     let policy = Policy::new(text.version(), rules, people, Arc::<Counting>::clone(&access));
     let lints = shown(&lint(&policy, after(0)));

@@ -5,7 +5,7 @@
 use countersign_core::cases;
 use countersign_core::rules;
 use countersign_core::timestamp::Timestamp;
-use countersign_host::policy::{self, ACCESS_FILE, BUNDLED, BUNDLED_CASES, PolicyFiles};
+use countersign_system::policy::{self, ACCESS_FILE, BUNDLED, BUNDLED_CASES, PolicyFiles};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

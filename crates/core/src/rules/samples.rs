@@ -5,9 +5,9 @@
 //! name made from one glob is matched by another only if that one matches nearly all of them.
 
 use super::{Proposal, Rule, Rules};
+use crate::requirements::Requirements;
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::slots::{Groups, Slots};
-use crate::terms::Terms;
 use crate::text::{Identifier, InstanceId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wildmatch::WildMatch;
@@ -17,14 +17,14 @@ const MAX_PAIRS: usize = 20_000;
 
 /// Proposals, by what they are made of: all combinations.
 #[derive(Debug, Clone)]
-pub(crate) struct Space {
+pub(crate) struct SampleSpace {
     pub(crate) operations: Vec<String>,
     pub(crate) instances: Vec<String>,
     pub(crate) costs: Vec<Option<Cost>>,
     pub(crate) groups: Vec<Groups>,
 }
 
-impl Space {
+impl SampleSpace {
     /// How many proposals there are.
     pub(crate) fn len(&self) -> usize {
         [self.instances.len(), Environment::ALL.len(), self.costs.len(), self.groups.len()]
@@ -60,7 +60,7 @@ impl Space {
 
 impl Rules {
     /// Proposals that stand for all others.
-    pub(crate) fn space(&self) -> Space {
+    pub(crate) fn space(&self) -> SampleSpace {
         let conditions = || self.rules.iter().map(|rule| &rule.conditions);
         let operation_globs = texts(conditions().filter_map(|all| all.operations.as_ref()).flatten());
         // Those that make an environment come first: the number of pairs is limited.
@@ -91,7 +91,7 @@ impl Rules {
         let groups = conditions().filter_map(|all| all.requester_groups.as_ref()).flatten();
         let groups: BTreeSet<Groups> = groups.map(|group| Groups::from([group.clone()])).collect();
         let groups = std::iter::once(Groups::new()).chain(groups).collect();
-        Space { operations, instances, costs: self.costs(), groups }
+        SampleSpace { operations, instances, costs: self.costs(), groups }
     }
 
     /// One cost of each range between the amounts that rules name: the amount at its end. Nobody
@@ -194,24 +194,24 @@ impl Rule {
         self.conditions.cost_at_most
     }
 
-    /// Whether it demands more people than these terms, or others.
-    pub(crate) fn asks_more_people_than(&self, terms: &Terms) -> bool {
+    /// Whether it demands more people than these requirements, or others.
+    pub(crate) fn asks_more_people_than(&self, requirements: &Requirements) -> bool {
         let demands = &self.demands;
-        demands.risk.is_some_and(|risk| risk > terms.risk_level)
-            || demands.approvals.is_some_and(|approvals| approvals > terms.approvals_required)
-            || terms.slots.join(&demands.slots) != terms.slots
+        demands.risk.is_some_and(|risk| risk > requirements.risk_level)
+            || demands.approvals.is_some_and(|approvals| approvals > requirements.approvals_required)
+            || requirements.slots.join(&demands.slots) != requirements.slots
     }
 
     /// Whether whatever another rule demands is demanded by this one.
     pub(crate) fn demands_all_of(&self, other: &Self) -> bool {
         let own = self.demands.add_to(no_demands());
-        let own = Terms { approvals_required: own.approvals_required.max(own.slots.total()), ..own };
+        let own = Requirements { approvals_required: own.approvals_required.max(own.slots.total()), ..own };
         other.demands.add_to(own.clone()) == own
     }
 }
 
-fn no_demands() -> Terms {
-    Terms {
+fn no_demands() -> Requirements {
+    Requirements {
         risk_level: RiskLevel::Low,
         environment: Environment::NonProduction,
         approvals_required: 0,

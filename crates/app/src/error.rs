@@ -6,7 +6,7 @@ use countersign_core::refusal::Refusal;
 
 /// Why a use case did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
+pub enum AppError {
     /// The rules say no.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -32,14 +32,14 @@ pub enum Failure {
     Unavailable(String),
     /// The store holds something that cannot be, or refuses what must be accepted.
     #[error("the store is inconsistent: {0}")]
-    Inconsistent(String),
+    Corrupt(String),
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(reason) => Self::Unavailable(reason),
-            StoreError::Inconsistent(reason) => Self::Inconsistent(reason),
+            StoreError::Corrupt(reason) => Self::Corrupt(reason),
             StoreError::Damaged(reason) => Refusal::Integrity(Finding::Unreadable(reason)).into(),
             StoreError::MalformedCursor => Self::MalformedCursor,
         }

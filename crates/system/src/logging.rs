@@ -9,7 +9,7 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Libraries whose finer levels print requests and answers whole, parameters and all.
-const TALKATIVE: [&str; 10] = [
+const VERBOSE_TARGETS: [&str; 10] = [
     "aws_config",
     "aws_runtime",
     "aws_sdk_dynamodb",
@@ -55,7 +55,7 @@ where
     let discretion = filter_fn(|metadata| {
         let is_of = |name: &str| metadata.target().split("::").next() == Some(name);
         metadata.target() != REPEATS
-            && (*metadata.level() <= LevelFilter::WARN || !TALKATIVE.into_iter().any(is_of))
+            && (*metadata.level() <= LevelFilter::WARN || !VERBOSE_TARGETS.into_iter().any(is_of))
             && (*metadata.level() <= LevelFilter::ERROR || !WARNS_OF_STRANGERS.into_iter().any(is_of))
     });
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(writer);

@@ -5,7 +5,7 @@ use crate::timestamp::Timestamp;
 
 /// The time and the fresh ids that one command may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
+pub struct CommandContext {
     /// The time of the decision.
     pub now: Timestamp,
     /// The id of the event, if the command yields one.

@@ -1,14 +1,14 @@
 //! What a rule demands: how it is added to what others demand, and how it is told. When it holds is not
 //! known here.
 
+use crate::requirements::{RequiredField, Requirements, lower};
 use crate::risk::{Cost, RiskLevel};
 use crate::slots::Slots;
-use crate::terms::{RequiredField, Terms, lower};
 use std::collections::BTreeSet;
 
 /// What a rule adds; what is not said adds nothing.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Demands {
+pub(super) struct Effects {
     pub(super) risk: Option<RiskLevel>,
     pub(super) approvals: Option<u8>,
     pub(super) slots: Slots,
@@ -23,29 +23,29 @@ pub(super) struct Demands {
     pub(super) digest_required: bool,
 }
 
-impl Demands {
-    pub(super) fn add_to(&self, terms: Terms) -> Terms {
-        Terms {
-            risk_level: self.risk.map_or(terms.risk_level, |risk| risk.max(terms.risk_level)),
-            environment: terms.environment,
-            approvals_required: terms.approvals_required.max(self.approvals.unwrap_or(0)),
-            slots: terms.slots.join(&self.slots),
+impl Effects {
+    pub(super) fn add_to(&self, requirements: Requirements) -> Requirements {
+        Requirements {
+            risk_level: self.risk.map_or(requirements.risk_level, |risk| risk.max(requirements.risk_level)),
+            environment: requirements.environment,
+            approvals_required: requirements.approvals_required.max(self.approvals.unwrap_or(0)),
+            slots: requirements.slots.join(&self.slots),
             pending_seconds: self
                 .pending_seconds
-                .map_or(terms.pending_seconds, |s| s.min(terms.pending_seconds)),
+                .map_or(requirements.pending_seconds, |s| s.min(requirements.pending_seconds)),
             execute_within_seconds: self
                 .execute_within_seconds
-                .map_or(terms.execute_within_seconds, |s| s.min(terms.execute_within_seconds)),
-            digest_required: terms.digest_required || self.digest_required,
-            cost_limit: lower(terms.cost_limit, self.cost_limit),
-            justification_min: terms.justification_min.max(self.justification_min),
-            required_fields: terms.required_fields.union(&self.required_fields).copied().collect(),
+                .map_or(requirements.execute_within_seconds, |s| s.min(requirements.execute_within_seconds)),
+            digest_required: requirements.digest_required || self.digest_required,
+            cost_limit: lower(requirements.cost_limit, self.cost_limit),
+            justification_min: requirements.justification_min.max(self.justification_min),
+            required_fields: requirements.required_fields.union(&self.required_fields).copied().collect(),
             pending_limit: self
                 .pending_limit
-                .map_or(terms.pending_limit, |limit| limit.min(terms.pending_limit)),
+                .map_or(requirements.pending_limit, |limit| limit.min(requirements.pending_limit)),
             approved_limit: self
                 .approved_limit
-                .map_or(terms.approved_limit, |limit| limit.min(terms.approved_limit)),
+                .map_or(requirements.approved_limit, |limit| limit.min(requirements.approved_limit)),
         }
     }
 

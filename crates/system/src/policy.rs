@@ -2,7 +2,7 @@
 
 use crate::text_file;
 pub use countersign_cedar::Warning;
-use countersign_cedar::{CedarAccess, InvalidAccess};
+use countersign_cedar::{CedarAuthorizer, InvalidAccess};
 use countersign_core::cases;
 use countersign_core::lint::Name;
 use countersign_core::people::{self, People};
@@ -74,10 +74,10 @@ pub fn lint_access(text: &PolicyText<'_>, now: Timestamp) -> Result<(Policy, Vec
     Ok((policy, warnings))
 }
 
-fn read(text: &PolicyText<'_>) -> Result<(Policy, Arc<CedarAccess>), PolicyError> {
+fn read(text: &PolicyText<'_>) -> Result<(Policy, Arc<CedarAuthorizer>), PolicyError> {
     let people = People::parse(text.people)?;
     let rules = Rules::parse(text.operations, people.groups())?;
-    let access = CedarAccess::parse(ACCESS_FILE, text.access, people.groups(), rules.time_zone());
+    let access = CedarAuthorizer::parse(ACCESS_FILE, text.access, people.groups(), rules.time_zone());
     let access = Arc::new(access.map_err(|error| match error {
         // Cedar is told of the time zone, and operations.toml is where it stands.
         InvalidAccess::TimeZone(_) => PolicyError::Refused {
@@ -88,7 +88,7 @@ fn read(text: &PolicyText<'_>) -> Result<(Policy, Arc<CedarAccess>), PolicyError
         },
         InvalidAccess::Policies(_) | InvalidAccess::Schema(_) => in_access(error),
     })?);
-    let policy = Policy::new(text.version(), rules, people, Arc::<CedarAccess>::clone(&access));
+    let policy = Policy::new(text.version(), rules, people, Arc::<CedarAuthorizer>::clone(&access));
     Ok((policy, access))
 }
 
