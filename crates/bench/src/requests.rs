@@ -199,7 +199,7 @@ fn dependencies(store: Store, policy: Policy) -> Result<Dependencies<Store>, Str
     Ok(Dependencies { store, policy, deployment_key: DeploymentKey::new(KEY), host })
 }
 
-fn command_context() -> Result<CommandContext, String> {
+fn context() -> Result<CommandContext, String> {
     Ok(CommandContext {
         now: Timestamp::parse(NOW).map_err(text_of)?,
         event_id: EventId::parse(EVENT).map_err(text_of)?,

@@ -1,10 +1,10 @@
 //! What the policies of this crate and small ones of these tests answer.
 
+mod inspection;
 mod oddities;
 mod reasons;
 mod refused;
 mod spelling;
-mod survey;
 
 use crate::context::Attribute;
 use crate::{BUNDLED, CedarAuthorizer, InvalidAccess};

@@ -357,7 +357,7 @@ impl Request {
         self.decisions.iter().filter(|decision| decision.verdict == Verdict::Approved)
     }
 
-    /// What was demanded of it when it was made. Effects that were met then are no part of it.
+    /// What was demanded of it when it was made. Requirements that were met then are no part of it.
     pub fn requirements(&self) -> Requirements {
         let pending = self.expires_at.as_millisecond() - self.requested_at.as_millisecond();
         Requirements {

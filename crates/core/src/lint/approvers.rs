@@ -1,4 +1,4 @@
-//! Effects that nobody could meet, or only people whom nobody thinks of.
+//! Requirements that nobody could meet, or only people whom nobody thinks of.
 
 use super::{Lint, Name, Severity, in_words, is_too_expensive, target, tried};
 use crate::access::TO_APPROVE;

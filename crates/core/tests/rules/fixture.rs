@@ -122,7 +122,7 @@ pub(crate) fn carol() -> Actor {
     human("carol", &["approver"])
 }
 
-pub(crate) fn command_context(number: u64, now: Timestamp) -> CommandContext {
+pub(crate) fn context(number: u64, now: Timestamp) -> CommandContext {
     CommandContext {
         now,
         event_id: EventId::new(Uuid::from_u128(

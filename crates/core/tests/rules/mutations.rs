@@ -24,7 +24,7 @@ use std::sync::LazyLock;
 enum File {
     Operations,
     People,
-    Authorizer,
+    Access,
 }
 
 impl File {

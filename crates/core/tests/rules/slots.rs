@@ -1,4 +1,4 @@
-//! Slots: slot_assignment them with distinct people is a matching, and equals what trying out every
+//! Slots: filling them with distinct people is a matching, and equals what trying out every
 //! assignment finds.
 
 use countersign_core::slots::{Groups, Slots};

@@ -242,7 +242,7 @@ fn threat_30_an_approver_who_may_no_longer_approve_does_not_count_at_the_start()
     assert_eq!(replay::check(&replaced.request, &replaced.audit), Ok(()));
 }
 
-/// Effects that policy comes to make hold for what waits, and those of the creation hold for good.
+/// Requirements that policy comes to make hold for what waits, and those of the creation hold for good.
 #[test]
 fn threat_32_tightening_counts_and_loosening_does_not() {
     let (two, three) = (policy(2), policy(3));
