@@ -1,8 +1,6 @@
 //! Tokens of an OpenID Connect issuer: its keys from a file, from its own description over HTTP,
 //! and again when they change.
 
-use countersign::authentication::Authenticator;
-use countersign::issuer::KeySource;
 use countersign_api::problem::Code;
 use countersign_app::host::Host as _;
 use countersign_core::actor::Channel;
@@ -13,6 +11,8 @@ use countersign_e2e::service::Service;
 use countersign_e2e::signature::{ISSUER_JWKS, base64url, issuer_token, issuer_token_of, issuer_token_with};
 use countersign_identity::claims::ClaimNames;
 use countersign_identity::token::{Keys, Verifier};
+use countersign_server::authentication::Authenticator;
+use countersign_server::issuer::KeySource;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -1,6 +1,5 @@
 //! Dead letters are visible to an operator and can be delivered after all.
 
-use countersign::data_directory::DataDirectory;
 use countersign_app::create::create;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::Outbox as _;
@@ -15,6 +14,7 @@ use countersign_e2e::inspection;
 use countersign_e2e::manual_host::ManualHost;
 use countersign_e2e::program::{Program, run};
 use countersign_embedded::Embedded;
+use countersign_server::data_directory::DataDirectory;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;

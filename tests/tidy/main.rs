@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod circles;
 mod template;
 
 use countersign_api::openapi;
@@ -72,20 +73,24 @@ fn dependencies_point_inward_only() {
         ("app", &["core"]),
         ("identity", &["core"]),
         ("cedar", &["core"]),
-        ("host", &["app", "cedar", "core"]),
+        ("endpoint", &["core"]),
+        ("system", &["app", "cedar", "core"]),
+        ("client", &["api", "app", "core", "endpoint", "identity", "system"]),
+        ("server", &["api", "app", "core", "dynamodb", "embedded", "endpoint", "identity", "system"]),
         ("embedded", &[]),
         ("aws", &[]),
         ("dynamodb", &["app", "core"]),
         ("sns", &["app", "core"]),
         ("api", &["app", "core"]),
-        ("lambda", &["api", "app", "aws", "core", "host", "identity"]),
+        ("lambda", &["api", "app", "aws", "core", "identity", "system"]),
         // Nothing depends on it.
-        ("bench", &["api", "app", "core", "host"]),
+        ("bench", &["api", "app", "core", "system"]),
     ]
     .map(|(name, dependencies)| (format!("countersign-{name}"), dependencies))
     .into();
-    let shell = ["api", "app", "aws", "core", "dynamodb", "embedded", "host", "identity"];
-    allowed.insert("countersign".to_owned(), &shell);
+    let commands =
+        ["api", "app", "aws", "client", "core", "dynamodb", "endpoint", "identity", "server", "system"];
+    allowed.insert("countersign".to_owned(), &commands);
     for function in functions() {
         allowed.insert(function, &["api", "dynamodb", "lambda", "sns"]);
     }
@@ -109,7 +114,11 @@ fn inner_crates_know_no_technology_of_the_outer_ones() {
         ("sns", &["axum", "lambda_runtime", "tokio"]),
         ("aws", &["aws-sdk-", "axum", "lambda_runtime", "tokio"]),
         ("cedar", &["tokio", "aws-", "axum", "http", "lambda_runtime"]),
-        ("host", &["aws-", "axum", "lambda_runtime"]),
+        ("endpoint", &["aws-", "axum", "lambda_runtime", "tokio"]),
+        ("system", &["aws-", "axum", "lambda_runtime", "ureq"]),
+        ("client", &["aws-", "axum", "clap", "ratatui", "tokio"]),
+        ("server", &["clap", "ratatui", "lambda_runtime"]),
+        ("cli", &["axum", "hyper", "lambda_runtime", "ureq"]),
         ("lambda", &["axum", "aws-sdk-"]),
     ] {
         let manifest = fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).unwrap();

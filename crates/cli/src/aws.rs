@@ -1,6 +1,6 @@
 //! AWS as the person at the terminal reaches it: their profile, their region.
 
-use crate::exit::Exit;
+use crate::error::CommandError;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials as _;
 use countersign_system::text_file;
@@ -10,7 +10,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// When there is none, with what to do about it.
-pub(crate) async fn configuration(ca_bundle: Option<&Path>) -> Result<SdkConfig, Exit> {
+pub(crate) async fn configuration(ca_bundle: Option<&Path>) -> Result<SdkConfig, CommandError> {
     let bundle = match ca_bundle {
         None => None,
         Some(path) => Some(

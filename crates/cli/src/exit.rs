@@ -1,18 +1,13 @@
-//! How a command ends when it does not do what it was asked.
+//! How a command ends: the number for scripts and the last words for people, of every kind of error.
 
-use crate::document;
+use crate::error::{CommandError, Kind};
+use crate::view::document;
 use countersign_api::problem::Code;
+use countersign_client::error::Error;
 use countersign_core::text::escaped_lines;
 use serde_json::{Value, json};
 use std::ffi::OsString;
-use std::io::Write as _;
-use std::{fmt, io};
-
-/// What a shell says of a program that was stopped because nobody reads its output: 128 and SIGPIPE.
-const NOBODY_READS: u8 = 141;
-
-/// What a shell says of a program that was ended by Ctrl-C: 128 and SIGINT.
-pub const INTERRUPTED: u8 = 130;
+use std::io::{self, Write as _};
 
 /// How errors are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,124 +42,62 @@ impl Style {
     }
 }
 
-/// A message for the person at the terminal, and the exit code that tells scripts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exit {
-    /// 1 failed, 2 wrong usage, 3 refused by a rule, 4 not found, 5 conflict, 7 timed out, 130 interrupted,
-    /// 141 nobody reads the output.
-    pub code: u8,
-    /// What is wrong, and what to do about it. Empty if nothing is left to say.
-    pub message: String,
-    /// Which refusal of the service it was, if it was one.
-    pub problem: Option<Code>,
-    /// The refusal itself, as the service gave it.
-    pub answer: Option<Box<Value>>,
-    /// Whether it may pass by itself: a connection that is lost, a service that is not ready.
-    pub is_passing: bool,
-}
-
-impl Exit {
-    fn new(code: u8, message: String) -> Self {
-        Self { code, message, problem: None, answer: None, is_passing: false }
-    }
-
-    /// The command line does not say what to do.
-    pub fn usage(message: String) -> Self {
-        Self::new(2, message)
-    }
-
-    /// The code of a rule that says no.
-    pub const REFUSED: u8 = 3;
-
-    /// A rule says no.
-    pub fn refused(message: String) -> Self {
-        Self::new(Self::REFUSED, message)
-    }
-
-    /// What was named is not there.
-    pub fn not_found(message: String) -> Self {
-        Self::new(4, message)
-    }
-
-    /// It did not happen, or nobody answered, in time.
-    pub fn timed_out(message: String) -> Self {
-        Self::new(7, message)
-    }
-
-    /// The person at the keyboard had enough.
-    pub fn interrupted(message: String) -> Self {
-        Self::new(INTERRUPTED, message)
-    }
-
-    /// The error as programs read it.
-    pub fn as_json(&self) -> Value {
-        let name = match self.code {
-            2 => "usage",
-            3 => "refused",
-            4 => "not_found",
-            5 => "conflict",
-            7 => "timed_out",
-            INTERRUPTED => "interrupted",
-            _ => "failed",
-        };
-        let code = self.problem.map_or(name, Code::as_str);
-        let mut error = json!({ "code": code, "exit_code": self.code, "message": self.message });
-        if let (Some(error), Some(answer)) = (error.as_object_mut(), &self.answer) {
-            error.insert("problem".to_owned(), Value::clone(answer));
-        }
-        error
-    }
-
-    /// Says it on stderr, if there is anything to say.
-    pub fn tell(&self, style: Style) {
-        let text = match style {
-            _ if self.message.is_empty() => return,
-            Style::Json => document::json_line(&json!({ "error": self.as_json() })).unwrap_or_default(),
-            // Every part is escaped where it is put in; this is so that none can be forgotten.
-            Style::Text => escaped_lines(&format!("countersign: {self}")).collect::<Vec<_>>().join("\n"),
-        };
-        // Nothing is left to do if even this cannot be written.
-        let _ = writeln!(io::stderr(), "{text}");
-    }
-
-    /// It failed, and stdout says already how.
-    pub fn told() -> Self {
-        Self::new(1, String::new())
-    }
-
-    /// Stdout cannot be written. A reader who has had enough, such as `head`, needs no message.
-    pub fn of_stdout(error: &io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::new(NOBODY_READS, String::new()),
-            _ => Self::from(format!("stdout: {error}")),
-        }
-    }
-
-    /// The end of a call that was answered with this HTTP status.
-    pub fn of_status(status: u16, message: String) -> Self {
-        let code = match status {
-            400 => 2,
-            404 => 4,
-            408 | 504 => 7,
-            409 => 5,
-            401..=499 => 3,
-            _ => 1,
-        };
-        let is_passing = matches!(status, 408 | 429 | 502..=504);
-        Self { is_passing, ..Self::new(code, message) }
+/// The number of a kind of error: 1 failed, 2 wrong usage, 3 refused by a rule, 4 not found, 5 conflict, 7 timed
+/// out; what a shell says of a program that was ended by Ctrl-C or because nobody reads its output: 128 and the
+/// number of the signal.
+pub fn code(kind: Kind) -> u8 {
+    match kind {
+        Kind::Failed => 1,
+        Kind::Usage => 2,
+        Kind::Refused => 3,
+        Kind::NotFound => 4,
+        Kind::Conflict => 5,
+        Kind::TimedOut => 7,
+        Kind::Interrupted => 130,
+        Kind::Unread => 141,
     }
 }
 
-impl From<String> for Exit {
-    fn from(message: String) -> Self {
-        Self::new(1, message)
+/// An error as programs read it.
+pub fn as_json(error: &CommandError) -> Value {
+    let kind = error.kind();
+    let name = match kind {
+        Kind::Usage => "usage",
+        Kind::Refused => "refused",
+        Kind::NotFound => "not_found",
+        Kind::Conflict => "conflict",
+        Kind::TimedOut => "timed_out",
+        Kind::Interrupted => "interrupted",
+        Kind::Failed | Kind::Unread => "failed",
+    };
+    let name = error.problem().map_or(name, Code::as_str);
+    let mut body = json!({ "code": name, "exit_code": code(kind), "message": error.to_string() });
+    if let (Some(body), Some(problem)) = (body.as_object_mut(), answer(error)) {
+        body.insert("problem".to_owned(), problem.clone());
+    }
+    body
+}
+
+/// The refusal as the service gave it.
+fn answer(error: &CommandError) -> Option<&Value> {
+    match error {
+        CommandError::Client(Error::Refused(refusal)) => refusal.problem.as_deref(),
+        CommandError::Told(cause) | CommandError::Explained { cause, .. } => answer(cause),
+        _ => None,
     }
 }
 
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
+/// Says an error on stderr, if there is anything to say.
+pub fn tell(error: &CommandError, style: Style) {
+    let message = error.to_string();
+    let text = match style {
+        _ if message.is_empty() || error.kind() == Kind::Unread => return,
+        Style::Json => document::json_line(&json!({ "error": as_json(error) })).unwrap_or_default(),
+        // Every part is escaped where it is put in; this is so that none can be forgotten.
+        Style::Text => escaped_lines(&format!("countersign: {message}")).collect::<Vec<_>>().join("\n"),
+    };
+    // Nothing is left to do if even this cannot be written.
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 #[cfg(test)]

@@ -1,37 +1,24 @@
-//! `countersign`: the service in one process, and its commands.
+//! `countersign`: the commands, and what they show.
 //!
-//! [`serve`] puts the same operations that run on AWS behind a local HTTP server, on the embedded
-//! store. This crate is a shell: it alone reads the environment, the clock and random bytes, and
-//! hands them inward.
+//! A shell: it reads the command line and its environment, hands them inward, and says how it ended. What it
+//! runs is `countersign-server`; what it asks a service goes through `countersign-client`.
 #![warn(missing_docs)]
 
 pub mod arguments;
-pub mod client;
-pub mod outbox;
-pub mod policy;
-pub mod serve;
-pub mod token;
-pub mod verify;
-
-pub mod application;
-pub mod callers;
-pub mod connections;
-pub mod http;
-pub mod listener;
-pub mod outbox_log;
-pub mod sweeps;
-
-pub mod authentication;
-mod aws;
-pub mod data_directory;
-pub mod document;
-pub mod endpoint;
-pub mod examples;
+pub mod commands;
+pub mod error;
 pub mod exit;
-pub mod issuer;
-pub mod logging;
-pub mod private_file;
-pub mod refusal_log;
-pub mod source_address;
-mod stopped_service;
-pub mod tls;
+
+pub mod inbox;
+pub mod session;
+pub mod view;
+
+mod aws;
+pub mod complete;
+pub mod connection_arguments;
+pub mod decision;
+pub mod examples;
+pub mod json_argument;
+pub mod operation_names;
+pub mod value_parsers;
+pub mod wait;

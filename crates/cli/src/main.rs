@@ -1,25 +1,28 @@
 //! The `countersign` binary: one arm per command.
 
+use clap::CommandFactory as _;
+use clap_complete::CompleteEnv;
 use countersign::arguments::{Arguments, Command};
-use countersign::client::{
-    command, complete, config, decide, doctor, explain, inbox, login, manual, operations, simulate,
+use countersign::commands::{
+    approve, cancel, comment, completions, config, create, doctor, events, explain, finish, get, inbox, list,
+    login, man, operations, outbox, policy, reject, serve, simulate, start, token, verify, whoami, withdraw,
 };
-use countersign::exit::{Exit, Style};
-use countersign::{outbox, policy, serve, token, verify};
+use countersign::error::CommandError;
+use countersign::exit::{self, Style};
 use countersign_core::text::{escaped_line, must_be_escaped};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // Ends here if it is a shell that asks what a line could go on with.
-    complete::answer_shell();
+    CompleteEnv::with_factory(Arguments::command).complete();
     let words: Vec<_> = std::env::args_os().collect();
     let style = Style::asked_for(&words);
     match Arguments::read(&words).map_err(|error| usage(&error, &words, style)).map(run) {
         Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(exit)) => {
-            exit.tell(style);
-            ExitCode::from(exit.code)
+        Ok(Err(error)) => {
+            exit::tell(&error, style);
+            ExitCode::from(exit::code(error.kind()))
         }
         Err(code) => code,
     }
@@ -38,39 +41,39 @@ fn usage(error: &clap::Error, words: &[OsString], style: Style) -> ExitCode {
         let _ = error.print();
     } else {
         let message = text.trim_end().trim_start_matches("error: ").to_owned();
-        Exit::usage(message).tell(style);
+        exit::tell(&CommandError::Usage(message), style);
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-fn run(arguments: Arguments) -> Result<(), Exit> {
+fn run(arguments: Arguments) -> Result<(), CommandError> {
     match arguments.command {
-        Command::Serve(arguments) => serve::run(*arguments).map_err(Exit::from),
+        Command::Serve(arguments) => serve::run(*arguments),
         Command::Token(arguments) => token::run(&arguments),
         Command::Policy(arguments) => policy::run(&arguments),
         Command::Outbox(arguments) => outbox::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
-        Command::Create(arguments) => command::create(&arguments),
+        Command::Create(arguments) => create::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
-        Command::List(arguments) => command::list(&arguments),
-        Command::Get(arguments) => command::get(&arguments),
+        Command::List(arguments) => list::run(&arguments),
+        Command::Get(arguments) => get::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
-        Command::Approve(arguments) => decide::approve(&arguments),
-        Command::Reject(arguments) => decide::reject(&arguments),
+        Command::Approve(arguments) => approve::run(&arguments),
+        Command::Reject(arguments) => reject::run(&arguments),
         Command::Inbox(arguments) => inbox::run(&arguments),
-        Command::Withdraw(arguments) => command::withdraw(&arguments),
-        Command::Cancel(arguments) => command::cancel(&arguments),
-        Command::Comment(arguments) => command::comment(&arguments),
-        Command::Events(arguments) => command::events(&arguments),
-        Command::Start(arguments) => command::start(&arguments),
-        Command::Finish(arguments) => command::finish(&arguments),
+        Command::Withdraw(arguments) => withdraw::run(&arguments),
+        Command::Cancel(arguments) => cancel::run(&arguments),
+        Command::Comment(arguments) => comment::run(&arguments),
+        Command::Events(arguments) => events::run(&arguments),
+        Command::Start(arguments) => start::run(&arguments),
+        Command::Finish(arguments) => finish::run(&arguments),
         Command::Operations(arguments) => operations::run(&arguments),
-        Command::Whoami(arguments) => command::whoami(&arguments),
+        Command::Whoami(arguments) => whoami::run(&arguments),
         Command::Login(arguments) => login::login(&arguments),
         Command::Logout(arguments) => login::logout(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
-        Command::Completions(arguments) => manual::completions(&arguments),
-        Command::Man(arguments) => manual::pages(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments, Arguments::command()),
     }
 }

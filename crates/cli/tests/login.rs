@@ -2,13 +2,14 @@
 //! over `std::net` that answer what a test tells them to. Time passes only when a test says so.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
-use countersign::client::config::{Profile, ProfileName};
-use countersign::client::doctor::{Report, examine};
-use countersign::client::login::{device_login, forget};
-use countersign::client::oidc::{Client, Clock};
-use countersign::client::profile::{Settings, TokenSource};
-use countersign::client::secret::Secret;
-use countersign::client::token_store::TokenStore;
+use countersign::commands::doctor::{Report, examine};
+use countersign::commands::login::{device_login, forget};
+use countersign::error::{CommandError, Kind};
+use countersign_client::config::{Profile, ProfileName};
+use countersign_client::oidc::{Client, Clock};
+use countersign_client::profile::{Settings, TokenSource};
+use countersign_client::secret::Secret;
+use countersign_client::token_store::TokenStore;
 use countersign_core::timestamp::Timestamp;
 use countersign_identity::token::LocalKey;
 use serde_json::{Value, json};
@@ -174,7 +175,7 @@ impl Home {
         }
     }
 
-    fn log_in(&mut self) -> Result<(), countersign::exit::Exit> {
+    fn log_in(&mut self) -> Result<(), CommandError> {
         device_login(&self.client, &self.store, &self.name, &self.pace, &mut self.out).map(|_| ())
     }
 }
@@ -211,15 +212,19 @@ fn a_person_logs_in_as_fast_as_the_issuer_allows() {
 
 #[test]
 fn a_person_who_says_no_or_nothing_is_not_logged_in() {
-    for (answer, code) in [("access_denied", 3), ("expired_token", 7), ("invalid_client", 1)] {
+    for (answer, kind) in [
+        ("access_denied", Kind::Refused),
+        ("expired_token", Kind::TimedOut),
+        ("invalid_client", Kind::Failed),
+    ] {
         let issuer = issuer(move |_| vec![refusal(answer)]);
         let mut home = Home::at(&issuer);
-        assert_eq!(home.log_in().unwrap_err().code, code, "{answer}");
+        assert_eq!(home.log_in().unwrap_err().kind(), kind, "{answer}");
         assert_eq!(home.store.read(&home.name).unwrap(), None);
     }
     let issuer = issuer(|_| vec![refusal("authorization_pending"); 40]);
     let mut home = Home::at(&issuer);
-    assert_eq!(home.log_in().unwrap_err().code, 7);
+    assert_eq!(home.log_in().unwrap_err().kind(), Kind::TimedOut);
     assert_eq!(home.pace.seconds.get(), 60);
 }
 
@@ -231,7 +236,7 @@ fn a_token_of_somebody_else_is_not_kept() {
             vec![(200, json!({"id_token": id_token(of, left)}))]
         });
         let mut home = Home::at(&issuer);
-        assert_eq!(home.log_in().unwrap_err().code, 1);
+        assert_eq!(home.log_in().unwrap_err().kind(), Kind::Failed);
         assert_eq!(home.store.read(&home.name).unwrap(), None);
     }
 }
@@ -259,8 +264,9 @@ fn a_login_is_renewed_until_the_issuer_wants_to_see_the_person() {
     assert_eq!(end().unwrap(), 200);
     // The refresh token that was not replaced is kept.
     home.pace.pause(Duration::from_secs(200));
-    let exit = end().unwrap_err();
-    assert_eq!((exit.code, exit.message.contains("countersign login")), (3, true), "{}", exit.message);
+    let error = CommandError::from(end().unwrap_err());
+    assert_eq!(error.kind(), Kind::Refused);
+    assert!(error.to_string().contains("countersign login"), "{error}");
     let renewals = issuer.asked().iter().filter(|asked| asked.contains("refresh_token=r1")).count();
     assert_eq!(renewals, 2);
 }
@@ -361,8 +367,8 @@ fn an_answer_that_is_no_answer_of_an_issuer_ends_the_login_at_once() {
         let said = format!("status {}", answer.0);
         let issuer = issuer(move |_| vec![answer.clone()]);
         let mut home = Home::at(&issuer);
-        let exit = home.log_in().unwrap_err();
-        assert!(exit.code == 1 && exit.message.contains(&said), "{exit:?}");
+        let error = home.log_in().unwrap_err();
+        assert!(error.kind() == Kind::Failed && error.to_string().contains(&said), "{error:?}");
         assert_eq!(home.pace.pauses.borrow().len(), 1);
     }
 }
@@ -379,7 +385,7 @@ fn a_token_without_a_subject_or_that_no_header_takes_is_not_kept() {
     ] {
         let issuer = issuer(move |url| vec![(200, json!({"id_token": odd(url)}))]);
         let mut home = Home::at(&issuer);
-        assert_eq!(home.log_in().unwrap_err().code, 1);
+        assert_eq!(home.log_in().unwrap_err().kind(), Kind::Failed);
         assert_eq!(home.store.read(&home.name).unwrap(), None);
     }
 }

@@ -1,0 +1,121 @@
+//! `countersign create`: asking for an operation.
+
+use crate::connection_arguments::ConnectionArguments;
+use crate::error::CommandError;
+use crate::json_argument;
+use crate::operation_names::unlisted;
+use crate::session::{Session, Standing};
+use crate::value_parsers::{environment, risk_level, seconds};
+use crate::{complete, wait};
+use clap::Args;
+use clap_complete::ArgValueCompleter;
+use countersign_client::calls::NewRequest;
+use countersign_core::risk::{Environment, RiskLevel};
+use std::sync::Arc;
+
+/// What is asked for.
+#[derive(Debug, Clone, Args)]
+pub struct DraftArguments {
+    /// What is to be done, such as reboot
+    #[arg(value_name = "OPERATION", add = ArgValueCompleter::new(complete::operations))]
+    pub operation_type: String,
+
+    /// To what, such as production-db-01
+    #[arg(value_name = "INSTANCE")]
+    pub instance_id: String,
+
+    /// Exactly how: JSON, @FILE, or - for stdin
+    #[arg(long, short, value_name = "JSON|@FILE|-", default_value = "{}")]
+    pub parameters: String,
+
+    /// Where: production or non-production
+    #[arg(long, short, value_name = "NAME", value_parser = environment())]
+    pub environment: Environment,
+
+    /// Why
+    #[arg(long, short = 'm', value_name = "TEXT")]
+    pub justification: String,
+
+    /// More than what policy says: low, medium or high
+    #[arg(long, value_name = "LEVEL", value_parser = risk_level())]
+    pub risk_level: Option<RiskLevel>,
+
+    /// What it is expected to cost
+    #[arg(long, value_name = "AMOUNT")]
+    pub estimated_cost: Option<f64>,
+
+    /// How long it is expected to take, in words
+    #[arg(long, value_name = "TEXT")]
+    pub estimated_duration: Option<String>,
+
+    /// The ticket it belongs to, such as CHG-1234
+    #[arg(long, value_name = "NAME")]
+    pub ticket: Option<String>,
+
+    /// How to go back, should it not do what it is meant to
+    #[arg(long, value_name = "TEXT")]
+    pub rollback_plan: Option<String>,
+}
+
+impl DraftArguments {
+    /// What is asked for, as the service is sent it.
+    ///
+    /// # Errors
+    /// When the parameters cannot be read.
+    pub(crate) fn request(&self) -> Result<NewRequest, CommandError> {
+        Ok(NewRequest {
+            operation_type: self.operation_type.clone(),
+            instance_id: self.instance_id.clone(),
+            parameters: json_argument::read("parameters", &self.parameters)?,
+            environment: self.environment.as_str(),
+            justification: self.justification.clone(),
+            risk_level: self.risk_level.map(RiskLevel::as_str),
+            estimated_cost: self.estimated_cost,
+            estimated_duration: self.estimated_duration.clone(),
+            ticket: self.ticket.clone(),
+            rollback_plan: self.rollback_plan.clone(),
+        })
+    }
+}
+
+/// `countersign create`.
+#[derive(Debug, Clone, Args)]
+pub struct CreateArguments {
+    /// What is asked for.
+    #[command(flatten)]
+    pub draft: DraftArguments,
+
+    /// The same key makes the same request, however often it is sent
+    #[arg(long, value_name = "KEY")]
+    pub idempotency_key: Option<String>,
+
+    /// Wait for the decision, at most so long: a number and s, m, h or d
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub wait: Option<u32>,
+
+    /// The service.
+    #[command(flatten)]
+    pub connection: ConnectionArguments,
+}
+
+/// Makes a request, and waits for its decision if it is to.
+///
+/// # Errors
+/// See [`CommandError`].
+pub fn run(arguments: &CreateArguments) -> Result<(), CommandError> {
+    let session = Arc::new(Session::open(&arguments.connection)?);
+    let request = arguments.draft.request()?;
+    let key = arguments.idempotency_key.clone().unwrap_or_else(|| session.fresh_key());
+    let request = session.connection.create(&request, &key)?;
+    if let Some(note) = unlisted(&request.rules, &request.operation_type) {
+        session.note(&note);
+    }
+    match arguments.wait {
+        None => session.show_request(&request),
+        Some(seconds) => {
+            let Standing { request, end } = wait::decided(&session, request, seconds)?;
+            session.show_request(&request)?;
+            end
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The commands: a file for each, with its options beside what it does.
+
+pub mod approve;
+pub mod cancel;
+pub mod comment;
+pub mod completions;
+pub mod config;
+pub mod create;
+pub mod doctor;
+pub mod events;
+pub mod explain;
+pub mod finish;
+pub mod get;
+pub mod inbox;
+pub mod list;
+pub mod login;
+pub mod man;
+pub mod operations;
+pub mod outbox;
+pub mod policy;
+pub mod reject;
+pub mod replay;
+pub mod serve;
+pub mod simulate;
+pub mod start;
+pub mod token;
+pub mod verify;
+pub mod whoami;
+pub mod withdraw;

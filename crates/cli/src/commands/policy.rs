@@ -1,0 +1,470 @@
+//! `countersign policy`: what is odd about a policy, and whether it does what its cases say. Both need
+//! no service; what a policy would have made of past requests does, see [`crate::commands::replay`].
+
+use crate::commands::replay::{self, ReplayArguments};
+use crate::error::CommandError;
+use crate::view::document;
+use crate::view::terminal::{Terminal, Tone};
+use crate::view::width;
+use clap::{Args, Subcommand};
+use countersign_app::host::Host as _;
+use countersign_core::cases::{self, AppError, Case};
+use countersign_core::lint::{Name, Severity, lint};
+use countersign_core::policy::{Policy, PolicyError, PolicyText};
+use countersign_core::text::escaped_line;
+use countersign_core::timestamp::Timestamp;
+use countersign_core::{people, rules};
+use countersign_system::policy::{
+    ACCESS_FILE, BUNDLED, PolicyFiles, Warning, check, check_clock, lint_access, read_cases, write_first,
+};
+use countersign_system::system::SystemHost;
+use countersign_system::text_file;
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// `countersign policy`.
+#[derive(Debug, Clone, Args)]
+pub struct PolicyArguments {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: PolicyCommand,
+}
+
+/// The commands of `countersign policy`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum PolicyCommand {
+    /// Say what is wrong or odd about a policy
+    Check(CheckArguments),
+    /// Write a policy to begin with, and cases that it passes, into a directory
+    Init(InitArguments),
+    /// Run the table of cases beside a policy
+    Test(TestArguments),
+    /// Say what a policy would have made of past requests; asks the service for them
+    Replay(Box<ReplayArguments>),
+}
+
+/// `countersign policy check`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArguments {
+    /// The directory with operations.toml, people.toml and access.cedar; the policy that comes with
+    /// the program if neither this nor `POLICY_DIR` is given
+    #[arg(value_name = "DIR", env = "POLICY_DIR")]
+    pub directory: Option<PathBuf>,
+
+    /// End with code 1 if there are warnings, too
+    #[arg(long)]
+    pub deny_warnings: bool,
+
+    /// A finding to put up with, by its name: shown, and no reason for code 1. Errors cannot be accepted
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = finding_name)]
+    pub accept: Vec<Name>,
+
+    /// The answer as JSON, for scripts
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `countersign policy init`.
+#[derive(Debug, Clone, Args)]
+pub struct InitArguments {
+    /// The directory; made if it is not there. No file in it is replaced
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+}
+
+/// `countersign policy test`.
+#[derive(Debug, Clone, Args)]
+pub struct TestArguments {
+    /// The directory with operations.toml, people.toml, access.cedar and tests.toml
+    #[arg(value_name = "DIR", env = "POLICY_DIR")]
+    pub directory: PathBuf,
+
+    /// The answer as JSON, for scripts
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Carries out a command.
+///
+/// # Errors
+/// See [`CommandError`].
+pub fn run(arguments: &PolicyArguments) -> Result<(), CommandError> {
+    match &arguments.command {
+        PolicyCommand::Check(arguments) => run_check(arguments),
+        PolicyCommand::Init(arguments) => run_init(&arguments.directory),
+        PolicyCommand::Test(arguments) => run_test(arguments),
+        PolicyCommand::Replay(arguments) => replay::run(arguments),
+    }
+}
+
+/// Something that is wrong or odd.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Finding {
+    severity: &'static str,
+    /// What it is about, see [`Name`]. Stable.
+    name: &'static str,
+    file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
+    message: String,
+}
+
+/// What was found out about a policy, or about the cases beside it.
+#[derive(Debug, Serialize)]
+struct Findings {
+    /// Where the policy is; nothing for the one that comes with the program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    directory: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy_version: Option<String>,
+    findings: Vec<Finding>,
+}
+
+fn run_init(directory: &Path) -> Result<(), CommandError> {
+    let files = write_first(directory).map_err(|error| CommandError::Failed(escaped_line(&error)))?;
+    let directory = escaped_line(&text_of(directory));
+    let text = format!(
+        "Wrote {} to {directory}.\nChange them, and then:\n  countersign policy check {directory}\n  countersign policy test {directory}\n",
+        files.join(", ")
+    );
+    Terminal::of_process().print(&text)
+}
+
+fn run_check(arguments: &CheckArguments) -> Result<(), CommandError> {
+    let directory = arguments.directory.as_deref();
+    let findings = checked(directory, SystemHost::default().now())
+        .unwrap_or_else(|findings| Findings::of_unusable(directory, findings));
+    findings.show(arguments.json)?;
+    let fails = findings.policy_version.is_none()
+        || findings.count(Severity::Error) > 0
+        || (arguments.deny_warnings && findings.warns_of_other_than(&arguments.accept));
+    if fails { Err(failed(arguments.json, findings.summary())) } else { Ok(()) }
+}
+
+/// The name of a finding, as it is shown.
+fn finding_name(text: &str) -> Result<Name, String> {
+    let named = Name::ALL.iter().copied().find(|name| name.as_str() == text);
+    named.ok_or_else(|| "is not the name of a finding: docs/policy.md lists them".to_owned())
+}
+
+/// Everything that is odd about a policy.
+///
+/// # Errors
+/// What is wrong with it, if it cannot be used.
+fn checked(directory: Option<&Path>, now: Timestamp) -> Result<Findings, Vec<Finding>> {
+    let files = directory.map(files).transpose()?;
+    let text = files.as_ref().map_or(BUNDLED, PolicyFiles::text);
+    let unusable = |error: PolicyError| unusable(&error, &text, directory);
+    let (policy, warnings) = lint_access(&text, now).map_err(unusable)?;
+    check_clock(&policy, &text, now).map_err(unusable)?;
+    let of_access = warnings.into_iter().map(|warning: Warning| Finding {
+        severity: Severity::Warning.as_str(),
+        name: warning.name.as_str(),
+        file: path_of(directory, ACCESS_FILE),
+        line: Some(warning.line),
+        place: None,
+        message: warning.reason,
+    });
+    let mut findings: Vec<Finding> = lint(&policy, now)
+        .into_iter()
+        .map(|lint| Finding {
+            severity: lint.severity.as_str(),
+            name: lint.name.as_str(),
+            file: path_of(directory, lint.file),
+            line: text.line_of(lint.file, &lint.path),
+            place: Some(lint.place()).filter(|place| !place.is_empty()),
+            message: lint.message,
+        })
+        .chain(of_access)
+        .collect();
+    findings.sort_by_key(|finding| {
+        Severity::ALL.map(Severity::as_str).iter().position(|name| *name == finding.severity)
+    });
+    let policy_version = Some(policy.version().to_string());
+    Ok(Findings { directory: directory.map(text_of), policy_version, findings })
+}
+
+fn files(directory: &Path) -> Result<PolicyFiles, Vec<Finding>> {
+    PolicyFiles::read(directory).map_err(|reason| unreadable(directory, &reason))
+}
+
+/// `DIR/people.toml: …` or `DIR/people.toml:2: …`, taken apart.
+fn unreadable(directory: &Path, reason: &str) -> Vec<Finding> {
+    let of_file = |file: &str| {
+        let path = path_of(Some(directory), file);
+        let (line, message) = reason.strip_prefix(&path)?.split_once(": ")?;
+        let line = line.strip_prefix(':').and_then(|line| line.parse().ok());
+        Some(Finding::error(Name::UnreadableFile, path, line, None, message.to_owned()))
+    };
+    let found = [rules::FILE, people::FILE, ACCESS_FILE, cases::FILE].into_iter().find_map(of_file);
+    vec![found.unwrap_or_else(|| {
+        Finding::error(Name::UnreadableFile, text_of(directory), None, None, reason.to_owned())
+    })]
+}
+
+/// A policy that cannot be used is one error, or for `access.cedar` one for each line.
+fn unusable(error: &PolicyError, text: &PolicyText<'_>, directory: Option<&Path>) -> Vec<Finding> {
+    match error {
+        PolicyError::Unreadable { file, line, reason } => {
+            vec![Finding::error(Name::UnreadableToml, path_of(directory, file), *line, None, reason.clone())]
+        }
+        PolicyError::Refused { file, line, place, rule } => {
+            let line = line.or_else(|| text.line_of(file, std::slice::from_ref(place)));
+            {
+                let file = path_of(directory, file);
+                vec![Finding::error(Name::RefusedValue, file, line, Some(place.clone()), rule.clone())]
+            }
+        }
+        PolicyError::Access(reasons) => {
+            reasons.lines().map(|reason| refused_access(reason, directory)).collect()
+        }
+    }
+}
+
+/// `access.cedar:12:3: …`, taken apart.
+fn refused_access(reason: &str, directory: Option<&Path>) -> Finding {
+    let placed = || {
+        let rest = reason.strip_prefix(ACCESS_FILE)?.strip_prefix(':')?;
+        let (line, rest) = rest.split_once(':')?;
+        let (_column, message) = rest.split_once(": ")?;
+        Some((line.parse().ok()?, message.to_owned()))
+    };
+    let (line, message) = placed().unzip();
+    let message = message.unwrap_or_else(|| reason.to_owned());
+    Finding::error(Name::RefusedAccess, path_of(directory, ACCESS_FILE), line, None, message)
+}
+
+impl Finding {
+    fn error(name: Name, file: String, line: Option<usize>, place: Option<String>, message: String) -> Self {
+        Self { severity: Severity::Error.as_str(), name: name.as_str(), file, line, place, message }
+    }
+}
+
+impl Findings {
+    fn of_unusable(directory: Option<&Path>, findings: Vec<Finding>) -> Self {
+        Self { directory: directory.map(text_of), policy_version: None, findings }
+    }
+
+    fn show(&self, as_json: bool) -> Result<(), CommandError> {
+        if as_json {
+            return print_json(self);
+        }
+        let terminal = Terminal::of_process();
+        terminal.print(&self.in_words(terminal, terminal.columns()))
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity.as_str()).count()
+    }
+
+    fn warns_of_other_than(&self, accepted: &[Name]) -> bool {
+        let is_accepted = |finding: &Finding| accepted.iter().any(|name| name.as_str() == finding.name);
+        let mut warnings =
+            self.findings.iter().filter(|finding| finding.severity == Severity::Warning.as_str());
+        warnings.any(|finding| !is_accepted(finding))
+    }
+
+    /// `1 error, 2 warnings, 0 notes`.
+    fn summary(&self) -> String {
+        let counted = Severity::ALL.map(|severity| {
+            let count = self.count(severity);
+            format!("{count} {}{}", severity.as_str(), if count == 1 { "" } else { "s" })
+        });
+        counted.join(", ")
+    }
+
+    /// Each with a line of its own that says where, whatever its length: others look for it there.
+    fn in_words(&self, terminal: Terminal, columns: usize) -> String {
+        let mut text = String::new();
+        for finding in &self.findings {
+            let tone = match finding.severity {
+                "error" => Tone::Danger,
+                "warning" => Tone::Warning,
+                _ => Tone::Quiet,
+            };
+            let place = finding.place.as_ref().map_or(String::new(), |place| format!(" {place}"));
+            let line = finding.line.map_or(String::new(), |line| format!(":{line}"));
+            let place = escaped_line(&format!("{}{line}{place}", finding.file));
+            let severity = terminal.paint(tone, &format!("{}[{}]", finding.severity, finding.name));
+            let _ = writeln!(text, "{severity}: {}", terminal.paint(Tone::Strong, &place));
+            indented(&mut text, 2, columns, &finding.message);
+        }
+        let name = self.directory.as_deref().unwrap_or("the policy that comes with the program");
+        indented(&mut text, 0, columns, &format!("{name}: {}", self.summary()));
+        text
+    }
+}
+
+/// What `policy test` has found.
+#[derive(Debug, Serialize)]
+struct Results {
+    directory: String,
+    policy_version: String,
+    cases: Vec<CaseResult>,
+}
+
+/// How one case went.
+#[derive(Debug, Serialize)]
+struct CaseResult {
+    name: String,
+    line: usize,
+    passed: bool,
+    failures: Vec<FailureBody>,
+}
+
+/// Something that is not as expected.
+#[derive(Debug, Serialize)]
+struct FailureBody {
+    what: String,
+    expected: String,
+    found: String,
+    reasons: Vec<String>,
+}
+
+fn run_test(arguments: &TestArguments) -> Result<(), CommandError> {
+    let directory = &arguments.directory;
+    let results = match tested(directory) {
+        Ok(results) => results,
+        Err(findings) => {
+            let findings = Findings::of_unusable(Some(directory), findings);
+            findings.show(arguments.json)?;
+            return Err(failed(arguments.json, findings.summary()));
+        }
+    };
+    if arguments.json {
+        print_json(&results)?;
+    } else {
+        let terminal = Terminal::of_process();
+        let path = path_of(Some(directory), cases::FILE);
+        terminal.print(&results.in_words(terminal, terminal.columns(), &path))?;
+    }
+    match results.failed() {
+        0 => Ok(()),
+        count => Err(failed(arguments.json, format!("{count} of {} failed", counted(results.cases.len())))),
+    }
+}
+
+/// Runs the cases beside a policy.
+///
+/// # Errors
+/// What is wrong with the policy or with the table of cases.
+fn tested(directory: &Path) -> Result<Results, Vec<Finding>> {
+    let files = files(directory)?;
+    let text = files.text();
+    let unusable = |error: PolicyError| unusable(&error, &text, Some(directory));
+    let (policy, _) = check(&text).map_err(unusable)?;
+    let table = read_cases(directory).map_err(|reason| unreadable(directory, &reason))?;
+    let cases = cases::parse(&table, policy.people()).map_err(unusable)?;
+    Ok(Results::of(text_of(directory), &policy, &cases))
+}
+
+/// The end of what failed. Whoever reads words has read it; a program's stdout is JSON alone.
+fn failed(as_json: bool, summary: String) -> CommandError {
+    if as_json { CommandError::Failed(summary) } else { CommandError::told() }
+}
+
+impl Results {
+    fn of(directory: String, policy: &Policy, cases: &[Case]) -> Self {
+        let result = |case: &Case| {
+            let failures: Vec<_> = cases::run(case, policy).into_iter().map(FailureBody::from).collect();
+            CaseResult { name: case.name.clone(), line: case.line, passed: failures.is_empty(), failures }
+        };
+        let policy_version = policy.version().to_string();
+        Self { directory, policy_version, cases: cases.iter().map(result).collect() }
+    }
+
+    fn failed(&self) -> usize {
+        self.cases.iter().filter(|case| !case.passed).count()
+    }
+
+    fn in_words(&self, terminal: Terminal, columns: usize, path: &str) -> String {
+        let mut text = String::new();
+        for case in &self.cases {
+            let verdict = match case.passed {
+                true => terminal.paint(Tone::Good, "ok    "),
+                false => terminal.paint(Tone::Danger, "FAILED"),
+            };
+            let mut lines = width::wrapped(&escaped_line(&case.name), columns.saturating_sub(8)).into_iter();
+            let _ = writeln!(text, "{verdict}  {}", lines.next().unwrap_or_default());
+            for line in lines {
+                let _ = writeln!(text, "        {line}");
+            }
+            if !case.passed {
+                let _ = writeln!(text, "        {}:{}", escaped_line(path), case.line);
+            }
+            let mut told: &[String] = &[];
+            for failure in &case.failures {
+                let FailureBody { what, expected, found, reasons } = failure;
+                indented(&mut text, 8, columns, &format!("{what}: expected {expected}, found {found}"));
+                // The same reasons again tell nothing new.
+                if told != reasons.as_slice() {
+                    reasons.iter().for_each(|reason| indented(&mut text, 10, columns, reason));
+                    told = reasons;
+                }
+            }
+        }
+        let passed = self.cases.len() - self.failed();
+        indented(&mut text, 0, columns, &format!("{path}: {passed} of {} passed", counted(self.cases.len())));
+        text
+    }
+}
+
+impl From<AppError> for FailureBody {
+    fn from(failure: AppError) -> Self {
+        let AppError { what, expected, found, reasons } = failure;
+        Self { what, expected, found, reasons }
+    }
+}
+
+fn counted(cases: usize) -> String {
+    format!("{cases} case{}", if cases == 1 { "" } else { "s" })
+}
+
+/// A text on lines of its own, so far in.
+fn indented(text: &mut String, indent: usize, columns: usize, message: &str) {
+    for line in width::wrapped(&escaped_line(message), columns.saturating_sub(indent)) {
+        let _ = writeln!(text, "{:indent$}{line}", "");
+    }
+}
+
+fn text_of(path: &Path) -> String {
+    text_file::shown(path)
+}
+
+/// A file of a policy, as findings name it.
+fn path_of(directory: Option<&Path>, file: &str) -> String {
+    directory.map_or(file.to_owned(), |directory| text_of(&directory.join(file)))
+}
+
+fn print_json(answer: &impl Serialize) -> Result<(), CommandError> {
+    Terminal::plain().print(&document::json(answer)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_something_is_wrong_is_one_line_on_a_screen_too() {
+        let place = format!("/{}/operations.toml", "a long directory/".repeat(8));
+        let finding = Finding::error(
+            Name::RefusedValue,
+            place.clone(),
+            Some(7),
+            Some("rules.x".to_owned()),
+            "no ".repeat(50),
+        );
+        let findings = Findings::of_unusable(Some(Path::new("/policy")), vec![finding]);
+        let text = findings.in_words(Terminal::plain(), width::WIDTH);
+        assert!(text.starts_with(&format!("error[refused-value]: {place}:7 rules.x\n  no no")), "{text}");
+        assert!(
+            text.lines().skip(1).all(|line| line.len() <= width::WIDTH && !line.ends_with(' ')),
+            "{text}"
+        );
+        let whole = findings.in_words(Terminal::plain(), usize::MAX);
+        assert_eq!(whole.lines().count(), 3, "{whole}");
+    }
+}

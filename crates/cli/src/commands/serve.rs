@@ -1,0 +1,215 @@
+//! `countersign serve`: running the service on this machine.
+
+use crate::error::CommandError;
+use crate::value_parsers::{number, seconds};
+use clap::Args;
+use countersign_identity::claim_path::ClaimPath;
+use countersign_identity::claims::ClaimNames;
+use countersign_identity::token;
+use countersign_server::issuer::IssuerOptions;
+use countersign_server::serve::{self, LimitOptions, Options};
+use countersign_server::source_address::ProxyNetwork;
+use countersign_server::tls::CertificateFiles;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where everything of one service is kept.
+#[derive(Debug, Clone, Args)]
+pub struct DataDirectoryArgument {
+    /// The directory with the database and the keys; created if it is not there
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "COUNTERSIGN_DATA_DIR",
+        default_value = "./countersign-data",
+        global = true
+    )]
+    pub data_dir: PathBuf,
+}
+
+/// `countersign serve`.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArguments {
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", env = "COUNTERSIGN_LISTEN", default_value = "127.0.0.1:9000")]
+    pub listen: SocketAddr,
+
+    /// Where everything is kept.
+    #[command(flatten)]
+    pub data: DataDirectoryArgument,
+
+    /// A directory with operations.toml, people.toml and access.cedar, in place of the policy that comes with the program
+    #[arg(long, value_name = "DIR", env = "POLICY_DIR")]
+    pub policy_dir: Option<PathBuf>,
+
+    /// The server's certificate chain, PEM
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_TLS_CERT", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The server's private key, PEM
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_TLS_KEY", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// A proxy in front of this address does TLS, and nothing else can reach it
+    #[arg(long, env = "COUNTERSIGN_BEHIND_TLS_PROXY")]
+    pub behind_tls_proxy: bool,
+
+    /// The networks or addresses of proxies whose X-Forwarded-For says where a call comes from
+    #[arg(long, value_name = "CIDRS", env = "COUNTERSIGN_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<ProxyNetwork>,
+
+    /// Tokens of an OpenID Connect issuer, instead of `countersign token`.
+    #[command(flatten)]
+    pub issuer: IssuerArguments,
+
+    /// What connections may take.
+    #[command(flatten)]
+    pub limits: LimitArguments,
+
+    /// What to log: error, warn, info, debug, or a filter such as countersign=debug
+    #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
+    pub log: String,
+}
+
+/// What connections may take, so that strangers do not take all there is.
+#[derive(Debug, Clone, Args)]
+pub struct LimitArguments {
+    /// How many connections there may be at once; fewer where the system allows fewer open files
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "COUNTERSIGN_MAX_CONNECTIONS",
+        default_value_t = 512,
+        value_parser = number
+    )]
+    pub max_connections: u32,
+
+    /// How many connections without an accepted token one address may have; loopback and trusted proxies
+    /// have no such limit
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "COUNTERSIGN_MAX_STRANGERS",
+        default_value_t = 64,
+        value_parser = number
+    )]
+    pub max_strangers: u32,
+
+    /// How long a new connection may take to send its first request, TLS included: a number and s, m, h or d
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "COUNTERSIGN_REQUEST_TIMEOUT",
+        default_value = "10s",
+        value_parser = seconds
+    )]
+    pub request_timeout: u32,
+
+    /// How long a connection is kept for its next request
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "COUNTERSIGN_IDLE_TIMEOUT",
+        default_value = "60s",
+        value_parser = seconds
+    )]
+    pub idle_timeout: u32,
+
+    /// How long an answer waits to be taken up by its reader
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "COUNTERSIGN_ANSWER_TIMEOUT",
+        default_value = "30s",
+        value_parser = seconds
+    )]
+    pub answer_timeout: u32,
+}
+
+/// An OpenID Connect issuer whose tokens are accepted.
+#[derive(Debug, Clone, Default, Args)]
+pub struct IssuerArguments {
+    /// Accept tokens of this OpenID Connect issuer, and no others
+    #[arg(long, value_name = "URL", env = "OIDC_ISSUER", requires = "oidc_audience")]
+    pub oidc_issuer: Option<String>,
+
+    /// The audience (or client id) that its tokens must be for; one of them, if there are several
+    #[arg(
+        long,
+        value_name = "AUDIENCE",
+        env = "OIDC_AUDIENCE",
+        value_delimiter = ',',
+        value_parser = token::audience,
+        requires = "oidc_issuer"
+    )]
+    pub oidc_audience: Vec<String>,
+
+    /// The issuer's keys: a file, or an https URL; found through the issuer if left out
+    #[arg(long, value_name = "FILE|URL", env = "JWKS", requires = "oidc_issuer")]
+    pub jwks: Option<String>,
+
+    /// The claim with the e-mail
+    #[arg(long, value_name = "NAME", env = "EMAIL_CLAIM", default_value = "email")]
+    pub email_claim: String,
+
+    /// The claims with the groups; `realm_access.roles` is the member roles of the claim `realm_access`
+    #[arg(
+        long,
+        value_name = "NAMES",
+        env = "GROUPS_CLAIM",
+        value_delimiter = ',',
+        value_parser = ClaimPath::parse,
+        default_value = "cognito:groups,groups"
+    )]
+    pub groups_claim: Vec<ClaimPath>,
+
+    /// The issuer vouches for every e-mail: do not ask whether it is verified
+    #[arg(long, env = "OIDC_EMAIL_TRUSTED")]
+    pub oidc_email_trusted: bool,
+}
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// Why nothing is served, or not any more.
+pub fn run(arguments: ServeArguments) -> Result<(), CommandError> {
+    // Whoever started us reads the port from this one line.
+    let announce = |line: &str| {
+        let mut stdout = std::io::stdout();
+        writeln!(stdout, "{line}").and_then(|()| stdout.flush())
+    };
+    Ok(serve::run(options(arguments), announce)?)
+}
+
+fn options(arguments: ServeArguments) -> Options {
+    let ServeArguments { tls_cert, tls_key, issuer, limits, .. } = arguments;
+    let time = |seconds: u32| Duration::from_secs(seconds.into());
+    Options {
+        listen: arguments.listen,
+        data_directory: arguments.data.data_dir,
+        policy_directory: arguments.policy_dir,
+        certificates: tls_cert.zip(tls_key).map(|(chain, key)| CertificateFiles { chain, key }),
+        is_behind_tls_proxy: arguments.behind_tls_proxy,
+        trusted_proxies: arguments.trusted_proxies,
+        issuer: issuer.oidc_issuer.map(|name| IssuerOptions {
+            issuer: name,
+            audiences: issuer.oidc_audience,
+            key_set: issuer.jwks,
+            claim_names: ClaimNames {
+                email: issuer.email_claim,
+                groups: issuer.groups_claim,
+                email_is_trusted: issuer.oidc_email_trusted,
+            },
+        }),
+        limits: LimitOptions {
+            connections: limits.max_connections,
+            strangers: limits.max_strangers,
+            request_timeout: time(limits.request_timeout),
+            idle_timeout: time(limits.idle_timeout),
+            answer_timeout: time(limits.answer_timeout),
+        },
+        log: arguments.log,
+    }
+}

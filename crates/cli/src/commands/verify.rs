@@ -1,0 +1,362 @@
+//! `countersign verify`: requests held against their trails. Of a service, by asking it and checking its
+//! answer here; of a stopped service or a deployment, by reading the store.
+
+use crate::aws;
+use crate::connection_arguments::ConnectionArguments;
+use crate::error::CommandError;
+use crate::session::Session;
+use crate::view::output::Output;
+use crate::view::terminal::Terminal;
+use clap::Args;
+use countersign_api::problem::Code;
+use countersign_api::wire::{EventBody, RequestBody};
+use countersign_app::error::AppError;
+use countersign_app::verify::{self, Published, Verification};
+use countersign_core::canonical::CanonicalJson;
+use countersign_core::digest::{DeploymentKey, Digest};
+use countersign_core::ids::RequestId;
+use countersign_core::refusal::Refusal;
+use countersign_core::request::Status;
+use countersign_core::text::escaped_line;
+use countersign_dynamodb::outbox::DynamoOutbox;
+use countersign_dynamodb::store::DynamoStore;
+use countersign_dynamodb::table::TableNames;
+use countersign_server::stopped_service::StoppedService;
+use countersign_system::system::SystemHost;
+use countersign_system::text_file;
+use serde_json::{Value, json};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// `countersign verify`.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("which_requests").required(true).multiple(true))]
+pub struct VerifyArguments {
+    /// The requests: their ids, or of the service the beginning of them
+    #[arg(value_name = "ID", group = "which_requests", conflicts_with = "all")]
+    pub ids: Vec<String>,
+
+    /// Every request, every trail and every message
+    #[arg(long, group = "which_requests")]
+    pub all: bool,
+
+    /// The data directory of a stopped service, in place of a service that is asked
+    #[arg(long, value_name = "DIR", env = "COUNTERSIGN_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// A deployment, such as prod, whose tables are read with your AWS region and credentials
+    #[arg(long, value_name = "NAME", conflicts_with = "data_dir")]
+    pub environment: Option<String>,
+
+    /// The deployment's key, as Secrets Manager has it; for --environment
+    #[arg(long, value_name = "KEY", env = "DEPLOYMENT_KEY")]
+    pub deployment_key: Option<String>,
+
+    /// What was published, one JSON document a line: the log of `countersign serve`, or messages that a
+    /// subscriber has kept. Each event in it must still be in the store
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+
+    /// Further certificates to trust on the way to AWS, PEM
+    #[arg(long, value_name = "FILE", env = "AWS_CA_BUNDLE")]
+    pub aws_ca_bundle: Option<PathBuf>,
+
+    /// The service.
+    #[command(flatten)]
+    pub connection: ConnectionArguments,
+}
+
+/// Checks, and says what is not as it was written. Exit code 1 if anything is not.
+///
+/// # Errors
+/// Findings, or that nothing could be checked.
+pub fn run(arguments: &VerifyArguments) -> Result<(), CommandError> {
+    let published = arguments.log.as_deref().map(published).transpose()?.unwrap_or_default();
+    if arguments.environment.is_none() && arguments.data_dir.is_none() {
+        if arguments.log.is_some() {
+            return Err(CommandError::Usage(
+                "--log is held against a store: add --data-dir or --environment".to_owned(),
+            ));
+        }
+        return of_service(arguments);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime does not start: {error}"))?;
+    let verification = runtime.block_on(async {
+        match (&arguments.environment, &arguments.data_dir) {
+            (Some(environment), _) => {
+                let aws = aws::configuration(arguments.aws_ca_bundle.as_deref()).await?;
+                let tables = TableNames::of_environment(environment);
+                let outbox = DynamoOutbox::connect(&aws, tables.outbox.clone());
+                let store = DynamoStore::connect(&aws, tables);
+                of_store(arguments, &store, &outbox, &deployment_key(arguments)?, &published).await
+            }
+            (None, Some(directory)) => {
+                let stopped = StoppedService::open(directory)?;
+                let key = stopped.directory.deployment_key()?;
+                let outbox = DynamoOutbox::new(stopped.client.clone(), stopped.tables.outbox.clone());
+                let store = DynamoStore::new(stopped.client, stopped.tables);
+                of_store(arguments, &store, &outbox, &key, &published).await
+            }
+            (None, None) => Ok(Verification::default()),
+        }
+    })?;
+    report(&verification, arguments.connection.output())
+}
+
+/// The key as the functions make it of the secret's text.
+fn deployment_key(arguments: &VerifyArguments) -> Result<DeploymentKey, CommandError> {
+    let Some(secret) = &arguments.deployment_key else {
+        return Err(CommandError::Usage(
+            "--environment needs the deployment's key: set DEPLOYMENT_KEY to the secret's text".to_owned(),
+        ));
+    };
+    Ok(DeploymentKey::new(*Digest::of(secret).as_bytes()))
+}
+
+async fn of_store(
+    arguments: &VerifyArguments,
+    store: &DynamoStore,
+    outbox: &DynamoOutbox,
+    key: &DeploymentKey,
+    published: &[Published],
+) -> Result<Verification, CommandError> {
+    let host = SystemHost::default();
+    let failed = |error: AppError| CommandError::Failed(format!("the store cannot be read: {error}"));
+    let mut verification = if arguments.all {
+        verify::all(&host, store, outbox, key).await.map_err(failed)?
+    } else {
+        let mut verification = Verification::default();
+        for id in &arguments.ids {
+            let request_id = RequestId::parse(id)
+                .map_err(|error| CommandError::Usage(format!("`{}` {error}", escaped_line(id))))?;
+            let finding =
+                verify::request(&host, store, key, request_id).await.map_err(|error| match error {
+                    AppError::Refused(Refusal::NotVisible) => {
+                        CommandError::NotFound(format!("there is no request {id}"))
+                    }
+                    error => failed(error),
+                })?;
+            verification.requests += 1;
+            verification.findings.extend(finding.map(|finding| (id.clone(), finding)));
+        }
+        verification
+    };
+    verification.check_published(store, published).await.map_err(failed)?;
+    Ok(verification)
+}
+
+/// The events that a file of published documents names. Lines about anything else are passed over.
+fn published(path: &Path) -> Result<Vec<Published>, CommandError> {
+    let text = text_file::read_to_string(path)
+        .map_err(|error| format!("--log {}: {error}", text_file::shown(path)))?;
+    let read = |line: &str| {
+        let document: Value = serde_json::from_str(line).ok()?;
+        let member = |name: &str| document.get(name).and_then(Value::as_str);
+        Some(Published {
+            request_id: RequestId::parse(member("request_id")?).ok()?,
+            sequence: document.get("sequence")?.as_u64()?,
+            hash: member("hash")?.to_owned(),
+        })
+    };
+    Ok(text.lines().filter_map(read).collect())
+}
+
+fn report(verification: &Verification, output: Output) -> Result<(), CommandError> {
+    let Verification { requests, messages, published, findings } = verification;
+    if output.is_document() {
+        let findings: Vec<_> = findings
+            .iter()
+            .map(|(id, finding)| json!({ "id": id, "finding": finding.to_string() }))
+            .collect();
+        let report = json!({
+            "verified": findings.is_empty(), "requests": requests, "messages": messages,
+            "published": published, "findings": findings,
+        });
+        output.print(Terminal::plain(), &report, String::new)?;
+    } else {
+        for (id, finding) in findings {
+            print(&format_args!("{}  {}", escaped_line(id), escaped_line(&finding.to_string())))?;
+        }
+        let counted = |count: &usize, noun: &str| {
+            let plural = if *count == 1 { "" } else { "s" };
+            format!("{count} {noun}{plural}")
+        };
+        let mut checked = vec![counted(requests, "request")];
+        checked.extend((*messages > 0).then(|| counted(messages, "message")));
+        checked.extend((*published > 0).then(|| counted(published, "published event")));
+        let outcome = match findings.len() {
+            0 => "all as they were written".to_owned(),
+            count => counted(&count, "finding"),
+        };
+        print(&format_args!("{} checked: {outcome}", checked.join(", ")))?;
+    }
+    ended(findings.len(), output)
+}
+
+fn print(line: &dyn std::fmt::Display) -> Result<(), CommandError> {
+    writeln!(std::io::stdout(), "{line}").map_err(CommandError::stdout)
+}
+
+/// Findings are told already; a program is told that they are why it failed.
+fn ended(findings: usize, output: Output) -> Result<(), CommandError> {
+    match findings {
+        0 => Ok(()),
+        _ if output.is_document() => Err(CommandError::Failed(format!("findings: {findings}"))),
+        _ => Err(CommandError::told()),
+    }
+}
+
+/// What was found out about one request of a service.
+struct Checked {
+    id: String,
+    findings: Vec<String>,
+}
+
+/// Asks the service, which holds each request against its trail, and checks here what can be checked
+/// without trusting it: the chain of hashes, and the digest of the content.
+///
+/// Of all requests, those whose trail the caller may not read are counted as unread. Whatever else fails
+/// ends the check, and what was found before is printed all the same.
+fn of_service(arguments: &VerifyArguments) -> Result<(), CommandError> {
+    let session = Session::open(&arguments.connection)?;
+    let (ids, damaged) = if arguments.all { all_ids(&session)? } else { (arguments.ids.clone(), 0) };
+    let mut checked = Vec::new();
+    let mut unread = 0;
+    let mut failure = None;
+    for name in &ids {
+        match check(&session, name) {
+            Ok(request) => checked.push(request),
+            Err(error) if arguments.all && is_hidden(&error) => unread += 1,
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
+        }
+    }
+    let requests = checked.len();
+    if damaged > 0 {
+        let finding = format!("{damaged} damaged and left out; the service's log names them");
+        checked.push(Checked { id: "lists".to_owned(), findings: vec![finding] });
+    }
+    let findings: usize = checked.iter().map(|request| request.findings.len()).sum();
+    if session.output.is_document() {
+        let found: Vec<_> = checked
+            .iter()
+            .flat_map(|request| {
+                request.findings.iter().map(|finding| json!({ "id": request.id, "finding": finding }))
+            })
+            .collect();
+        let report = json!({
+            "verified": found.is_empty() && failure.is_none(),
+            "requests": requests, "unread": unread, "findings": found,
+        });
+        session.show(&report, |_| String::new())?;
+    } else {
+        for request in &checked {
+            for finding in &request.findings {
+                print(&format_args!("{}  {}", escaped_line(&request.id), escaped_line(finding)))?;
+            }
+        }
+        let outcome = match findings {
+            0 => "all as their trails have made them".to_owned(),
+            1 => "1 finding".to_owned(),
+            count => format!("{count} findings"),
+        };
+        let plural = if requests == 1 { "" } else { "s" };
+        if requests > 0 || failure.is_none() {
+            print(&format_args!("{requests} request{plural} checked: {outcome}"))?;
+        }
+        if unread > 0 {
+            print(&format_args!("{unread} not checked: you may not read their trails"))?;
+        }
+    }
+    match failure {
+        Some(error) => Err(error),
+        None => ended(findings, session.output),
+    }
+}
+
+/// Whether a trail is not for the caller to read: they may list a request and not audit it, and one may be
+/// hidden from them between the list and the check.
+fn is_hidden(error: &CommandError) -> bool {
+    matches!(error.problem(), Some(Code::NotPermitted | Code::NotFound))
+}
+
+/// The ids of all requests that the caller may see: the open ones, and those that closed within the
+/// longest range of time that a list reads. And how many rows the lists left out because they are damaged.
+fn all_ids(session: &Session) -> Result<(Vec<String>, usize), CommandError> {
+    let from = session.view().moment.now.minus_seconds(365 * 24 * 60 * 60).to_string();
+    let mut ids = Vec::new();
+    let mut damaged = 0;
+    for status in Status::ALL {
+        let mut query = vec![("status", status.as_str()), ("limit", "100")];
+        if !status.is_open() {
+            query.push(("from", from.as_str()));
+        }
+        let list = session.connection.list(&query, true)?;
+        ids.extend(list.items.into_iter().map(|item| item.request_id));
+        damaged += list.damaged;
+    }
+    Ok((ids, damaged))
+}
+
+/// A command may come between the reads of the request and of its trail, so a finding counts if the request
+/// is found with it twice in the same version.
+fn check(session: &Session, name: &str) -> Result<Checked, CommandError> {
+    let mut before = None;
+    loop {
+        let (version, checked) = check_once(session, name)?;
+        if checked.findings.is_empty() || before == Some(version) {
+            return Ok(checked);
+        }
+        before = Some(version);
+    }
+}
+
+/// The version of a request, if it can be read, and what was found.
+fn check_once(session: &Session, name: &str) -> Result<(Option<u64>, Checked), CommandError> {
+    let request: RequestBody = match session.connection.find(name).map_err(CommandError::from) {
+        Ok(request) => request,
+        // A damaged request is a finding, and the next one is looked at.
+        Err(error) if error.problem() == Some(Code::Integrity) => {
+            return Ok((None, Checked { id: name.to_owned(), findings: vec![error.to_string()] }));
+        }
+        Err(error) => return Err(error),
+    };
+    let id = request.request_id.clone();
+    let trail = session.connection.events(&id)?;
+    let mut findings = trail.findings.clone();
+    if !trail.verified && findings.is_empty() {
+        findings.push("the service says that the trail is not the request's".to_owned());
+    }
+    findings.extend(broken_chain(&trail.items, &request.audit_head));
+    if let (Some(content), Some(named)) = (&request.content, &request.content_digest) {
+        let digest = CanonicalJson::of(content).digest().to_string();
+        let created =
+            trail.items.first().and_then(|event| event.details.get("content_digest")).and_then(Value::as_str);
+        if digest != *named || created != Some(named.as_str()) {
+            findings.push("the content is not what the request was made with".to_owned());
+        }
+    }
+    Ok((Some(request.version), Checked { id, findings }))
+}
+
+/// Recomputes the chain of a trail.
+fn broken_chain(events: &[EventBody], head: &str) -> Option<String> {
+    let mut last = Digest::ZERO.to_string();
+    for (expected, event) in (1..).zip(events) {
+        let mut body = serde_json::to_value(event).unwrap_or_default();
+        if let Some(body) = body.as_object_mut() {
+            body.remove("hash");
+        }
+        let is_whole = CanonicalJson::of(&body).digest().to_string() == event.hash;
+        if event.sequence != expected || event.prev_hash != last || !is_whole {
+            return Some(format!("event {expected} is edited, missing or out of place"));
+        }
+        last.clone_from(&event.hash);
+    }
+    (last != head).then(|| "the trail does not end where its request says it does".to_owned())
+}

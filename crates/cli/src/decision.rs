@@ -1,0 +1,97 @@
+//! What approving and rejecting have in common: nobody decides what they have not been shown.
+
+use crate::connection_arguments::ConnectionArguments;
+use crate::error::CommandError;
+use crate::session::{Session, Standing};
+use crate::view::request::{View, approvals, needs};
+use crate::view::terminal::Tone;
+use crate::view::width::{WIDTH, wrapped};
+use countersign_api::wire::RequestBody;
+use countersign_client::change::Change;
+use countersign_client::content::digest_of_shown;
+use countersign_core::text::escaped_line;
+use std::io::Write as _;
+
+/// All that a person decides about: the request, unless it is on the screen already, and what they say.
+pub(crate) fn proposal(session: &Session, request: Option<&RequestBody>, words: Option<&str>) -> String {
+    let view = session.view();
+    let mut text = request.map(|request| view.request(request)).unwrap_or_default();
+    if let Some(words) = words {
+        view.quote(&mut text, "You say", words);
+    }
+    text
+}
+
+/// A session in which nobody is asked about what they are not shown.
+pub(crate) fn session(connection: &ConnectionArguments, yes: bool) -> Result<Session, CommandError> {
+    let session = Session::open(connection)?;
+    if !session.output.is_for_people() && !yes {
+        return Err(CommandError::Usage(
+            "--json and -o show nothing to a person: add --yes, or leave them out".to_owned(),
+        ));
+    }
+    Ok(session)
+}
+
+/// The digest of a request, if there is something to decide; the request is shown in any case.
+///
+/// # Errors
+/// As for [`digest_of_shown`].
+pub(crate) fn decidable(session: &Session, request: &RequestBody) -> Result<String, CommandError> {
+    let digest = digest_of_shown(request);
+    if digest.is_err() {
+        shown(session, request)?;
+    }
+    Ok(digest?)
+}
+
+/// Shows all of a request to a person, and asks nothing.
+pub(crate) fn shown(session: &Session, request: &RequestBody) -> Result<(), CommandError> {
+    if !session.output.is_for_people() {
+        return Ok(());
+    }
+    unless_unread(request, session.terminal.print(&session.view().request(request)))
+}
+
+/// What came of showing a request, and that it is left undecided if it could not be shown.
+pub(crate) fn unless_unread<T>(
+    request: &RequestBody,
+    result: Result<T, CommandError>,
+) -> Result<T, CommandError> {
+    if result.is_err() {
+        // Nobody reads stdout, and stderr is all that is left.
+        let _ = writeln!(std::io::stderr(), "{}", undecided(request));
+    }
+    result
+}
+
+/// Nothing was decided, which is not what the command is for.
+pub(crate) fn undecided(request: &RequestBody) -> CommandError {
+    CommandError::Failed(format!("{} is left undecided", request.request_id))
+}
+
+pub(crate) fn decided(
+    session: &Session,
+    request: &RequestBody,
+    change: &Change,
+) -> Result<Standing, CommandError> {
+    let after = session.connection.change(&request.request_id, change, &session.fresh_key())?;
+    let end = change.check(Some(request), &after).map_err(CommandError::from);
+    Ok(Standing { request: after, end })
+}
+
+/// What became of a request that was shown before.
+pub(crate) fn outcome(view: &View, after: &RequestBody) -> String {
+    let status = view.terminal.paint(Tone::Strong, &escaped_line(&after.status));
+    let required = after.approvals_required;
+    // So many may have agreed, and somebody of a group still be missing.
+    let needs = match (after.status.as_str(), after.slots.as_slice()) {
+        ("pending", [_, ..]) => {
+            let needs = needs(required, &after.slots);
+            let text = format!("takes in all: {needs}; `countersign explain` shows what is missing");
+            wrapped(&escaped_line(&text), WIDTH)
+        }
+        _ => Vec::new(),
+    };
+    std::iter::once(format!("{status}: {}", approvals(after))).chain(needs).collect::<Vec<_>>().join("\n")
+}

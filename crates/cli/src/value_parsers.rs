@@ -1,0 +1,109 @@
+//! What the values of options may be, beyond what their types say. Knows no command.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use countersign_core::command::ExecutionOutcome;
+use countersign_core::request::Status;
+use countersign_core::risk::{Environment, RiskLevel};
+
+/// One of some names, which shells complete.
+fn one_of<T>(
+    all: &[T],
+    name: impl Fn(T) -> &'static str + Clone + Send + Sync + 'static,
+) -> impl clap::builder::TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    let all = all.to_vec();
+    let names: Vec<_> = all.iter().map(|value| name(*value)).collect();
+    PossibleValuesParser::new(names).try_map(move |text| {
+        let found = all.iter().copied().find(|candidate| name(*candidate) == text);
+        found.ok_or("is none of them")
+    })
+}
+
+/// An environment.
+pub(crate) fn environment() -> impl clap::builder::TypedValueParser<Value = Environment> {
+    one_of(&Environment::ALL, Environment::as_str)
+}
+
+/// A level of risk.
+pub(crate) fn risk_level() -> impl clap::builder::TypedValueParser<Value = RiskLevel> {
+    one_of(&RiskLevel::ALL, RiskLevel::as_str)
+}
+
+/// A status.
+pub(crate) fn status() -> impl clap::builder::TypedValueParser<Value = Status> {
+    one_of(&Status::ALL, Status::as_str)
+}
+
+/// How an execution ended.
+pub(crate) fn outcome() -> impl clap::builder::TypedValueParser<Value = ExecutionOutcome> {
+    one_of(&ExecutionOutcome::ALL, ExecutionOutcome::as_str)
+}
+
+/// The name of a group.
+pub(crate) fn group(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    if name.is_empty() {
+        return Err("must be names of groups with commas between them, such as developer,approver".to_owned());
+    }
+    Ok(name.to_owned())
+}
+
+/// How many of something: at least one, at most a million.
+pub(crate) fn number(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (1..=1_000_000).contains(number));
+    number.ok_or_else(|| "must be a number from 1 to 1000000".to_owned())
+}
+
+/// The longest a token may be valid, and anything may be waited for.
+const MAX_DAYS: u32 = 366;
+const SECONDS_A_DAY: u32 = 24 * 60 * 60;
+
+/// `90s`, `15m`, `8h` or `30d` in seconds.
+pub(crate) fn seconds(text: &str) -> Result<u32, String> {
+    seconds_of_days(MAX_DAYS, text)
+}
+
+/// The same, of a time that may be at most so many days.
+pub(crate) fn seconds_of_days(max_days: u32, text: &str) -> Result<u32, String> {
+    let rule = || format!("must be a number and s, m, h or d, such as 8h; at most {max_days}d");
+    let unit = text.chars().next_back().ok_or_else(rule)?;
+    let unit_seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => SECONDS_A_DAY,
+        _ => return Err(rule()),
+    };
+    let digits = text.strip_suffix(unit).unwrap_or_default();
+    let number: u32 = digits.parse().map_err(|_| rule())?;
+    number
+        .checked_mul(unit_seconds)
+        .filter(|seconds| (1..=max_days.saturating_mul(SECONDS_A_DAY)).contains(seconds))
+        .ok_or_else(rule)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_to_live_has_a_unit_and_a_limit() {
+        for (text, expected) in [("90s", 90), ("15m", 900), ("8h", 28_800), ("366d", 31_622_400)] {
+            assert_eq!(seconds(text), Ok(expected), "{text}");
+        }
+        for text in ["", "8", "h", "0h", "-1h", "8w", "367d", "99999999999h", "8hh", "1.5h"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_is_too_long_is_told_the_limit_that_holds() {
+        for (max_days, text) in [(365, "366d"), (365, "400d"), (366, "367d")] {
+            let refused = seconds_of_days(max_days, text).unwrap_err();
+            assert!(refused.ends_with(&format!("at most {max_days}d")), "{refused}");
+        }
+        assert_eq!(seconds_of_days(365, "365d"), Ok(31_536_000));
+    }
+}

@@ -1,0 +1,267 @@
+//! Waiting until a request is decided: what happens meanwhile is told on stderr, lost connections are
+//! made again, and Ctrl-C ends the waiting and nothing else.
+
+use crate::error::{CommandError, Kind};
+use crate::exit;
+use crate::session::{Session, Standing};
+use crate::view::document;
+use crate::view::request::{View, approvals};
+use crate::view::times::RelativeTime;
+use crate::view::width::{WIDTH, columns, wrapped};
+use countersign_api::wire::RequestBody;
+use countersign_app::host::Host as _;
+use countersign_client::error::Error;
+use countersign_core::text::escaped_line;
+use rustix::termios::tcgetwinsize;
+use serde_json::json;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How often the service is asked.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// How often the line is drawn again: the time that is left goes by.
+const REDRAW: Duration = Duration::from_secs(1);
+
+/// What happens while a person waits.
+enum Event {
+    /// The service was asked.
+    Asked(Result<Box<RequestBody>, Error>),
+    /// Ctrl-C.
+    Interrupted,
+}
+
+/// Waits for a decision, at most so long.
+///
+/// # Errors
+/// When the person has enough (130), or the service refuses to say.
+pub fn decided(session: &Arc<Session>, request: RequestBody, seconds: u32) -> Result<Standing, CommandError> {
+    let mut request = request;
+    if request.status != "pending" {
+        return Ok(ended(request));
+    }
+    let end = session.host.elapsed() + Duration::from_secs(u64::from(seconds));
+    let (sender, events) = channel();
+    let _listening = Listening::start(sender.clone())?;
+    ask(session, &request.request_id, sender)?;
+    let mut line = Line::new(session);
+    let mut lost = None;
+    while request.status == "pending" {
+        let left = end.saturating_sub(session.host.elapsed());
+        if left.is_zero() {
+            line.end();
+            let timed_out = format!("{} is still pending; {}", request.request_id, how_to_go_on(&request));
+            return Ok(Standing { request, end: Err(CommandError::TimedOut(timed_out)) });
+        }
+        line.tell(&request, lost.as_ref(), left);
+        match events.recv_timeout(left.min(REDRAW)) {
+            Ok(Event::Asked(Ok(answer))) => (request, lost) = (*answer, None),
+            Ok(Event::Asked(Err(error))) if error.is_passing() => lost = Some(error),
+            Ok(Event::Asked(Err(error))) => {
+                line.end();
+                let message = format!("{error}\n  {}", how_to_go_on(&request));
+                return Err(CommandError::from(error).explained(message));
+            }
+            Ok(Event::Interrupted) => {
+                line.end();
+                let id = &request.request_id;
+                let message =
+                    format!("{id} is still pending, and nobody waits any more; {}", how_to_go_on(&request));
+                return Err(CommandError::Interrupted(message));
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(CommandError::Failed(
+                    "a thread of the waiting has ended; this is a bug".to_owned(),
+                ));
+            }
+        }
+    }
+    line.end();
+    Ok(ended(request))
+}
+
+/// What has become of a request; what did not become approved is a refusal.
+fn ended(request: RequestBody) -> Standing {
+    let id = &request.request_id;
+    let end = match request.status.as_str() {
+        "approved" | "executing" | "executed" | "failed" => Ok(()),
+        "rejected" | "expired" | "cancelled" => {
+            Err(CommandError::Refused(format!("{id} is {}", request.status)))
+        }
+        other => Err(CommandError::Failed(format!("{id} is {}, which is no status", escaped_line(other)))),
+    };
+    Standing { request, end }
+}
+
+fn how_to_go_on(request: &RequestBody) -> String {
+    let id = &request.request_id;
+    format!("`countersign get {id} --wait 2h` waits on, `countersign cancel {id}` gives it up")
+}
+
+/// Asks every now and then, until nobody listens.
+fn ask(session: &Arc<Session>, id: &str, events: Sender<Event>) -> Result<(), CommandError> {
+    let (session, id) = (Arc::clone(session), id.to_owned());
+    let ask = move || {
+        loop {
+            std::thread::sleep(INTERVAL);
+            let answer = session.connection.request(&id).map(Box::new);
+            if events.send(Event::Asked(answer)).is_err() {
+                return;
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("wait-calls".to_owned()).spawn(ask);
+    thread.map(drop).map_err(|error| CommandError::Failed(format!("thread: {error}")))
+}
+
+/// The waiting that Ctrl-C ends, if there is one.
+static LISTENER: Mutex<Option<Sender<Event>>> = Mutex::new(None);
+/// Whether the thread that receives Ctrl-C has been started.
+static IS_LISTENING: AtomicBool = AtomicBool::new(false);
+
+/// As long as it is there, Ctrl-C ends the waiting; afterwards it ends the program, as it did before.
+struct Listening;
+
+impl Listening {
+    fn start(events: Sender<Event>) -> Result<Self, CommandError> {
+        *LISTENER.lock().unwrap_or_else(PoisonError::into_inner) = Some(events);
+        let listening = Self;
+        if !IS_LISTENING.swap(true, Ordering::SeqCst) {
+            listen_for_interrupts()?;
+        }
+        Ok(listening)
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        *LISTENER.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+fn listen_for_interrupts() -> Result<(), CommandError> {
+    let failed = |error: std::io::Error| CommandError::Failed(format!("signals: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let mut interrupts = {
+        let _guard = runtime.enter();
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()).map_err(failed)?
+    };
+    let listen = move || {
+        while runtime.block_on(interrupts.recv()).is_some() {
+            let listener = LISTENER.lock().unwrap_or_else(PoisonError::into_inner);
+            let ends_waiting =
+                listener.as_ref().is_some_and(|events| events.send(Event::Interrupted).is_ok());
+            if !ends_waiting {
+                std::process::exit(i32::from(exit::code(Kind::Interrupted)));
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("wait-signals".to_owned()).spawn(listen);
+    thread.map(drop).map_err(failed)
+}
+
+/// The line on stderr that says where the request stands: drawn again in its place on a terminal, printed
+/// when something has changed elsewhere, and JSON when the answer is.
+struct Line<'a> {
+    session: &'a Session,
+    told: Option<String>,
+}
+
+impl<'a> Line<'a> {
+    fn new(session: &'a Session) -> Self {
+        Self { session, told: None }
+    }
+
+    fn tell(&mut self, request: &RequestBody, lost: Option<&Error>, left: Duration) {
+        let is_first = self.told.is_none();
+        let view = self.session.view();
+        let what = news(request, lost);
+        let mut stderr = std::io::stderr().lock();
+        // Nothing is lost if it cannot be written.
+        let _ = if self.session.output.is_document() {
+            if self.told.as_ref() == Some(&what) {
+                return;
+            }
+            let line = document::json_line(&json!({ "waiting": {
+                "request_id": request.request_id, "status": request.status,
+                "approvals_received": request.approvals_received,
+                "approvals_required": request.approvals_required,
+                "approved_by": request.approved_by, "lost": lost.map(ToString::to_string),
+            } }));
+            writeln!(stderr, "{}", line.unwrap_or_default())
+        } else if self.session.terminal.is_live() {
+            if is_first {
+                // The id stays where it can be copied, whatever comes after it.
+                let _ = writeln!(stderr, "{}", request.request_id);
+            }
+            let line = in_a_row(&what, &news_in_short(request, lost), &deadline(&view, request), left);
+            write!(stderr, "\r\u{1b}[K{line}").and_then(|()| stderr.flush())
+        } else if self.told.as_ref() != Some(&what) {
+            let times = format!("{}; waiting {} more", deadline(&view, request), lasting(left));
+            writeln!(stderr, "{}: {what}; {times}", request.request_id)
+        } else {
+            Ok(())
+        };
+        self.told = Some(what);
+    }
+
+    /// Leaves the line empty for what comes next.
+    fn end(&self) {
+        if self.told.is_some() && self.session.terminal.is_live() && !self.session.output.is_document() {
+            let _ = write!(std::io::stderr(), "\r\u{1b}[K");
+        }
+    }
+}
+
+/// `pending, 1 of 2 approvals (bob@example.com)`.
+fn news(request: &RequestBody, lost: Option<&Error>) -> String {
+    let who = match request.approved_by.as_slice() {
+        [] => String::new(),
+        who => format!(" ({})", who.join(", ")),
+    };
+    let news = escaped_line(&format!("{}, {}{who}", request.status, approvals(request)));
+    match lost {
+        Some(error) => {
+            let why = escaped_line(error.to_string().lines().next().unwrap_or_default());
+            format!("{news}; asking again: {why}")
+        }
+        None => news,
+    }
+}
+
+/// The same without names.
+fn news_in_short(request: &RequestBody, lost: Option<&Error>) -> String {
+    let news = escaped_line(&format!("{}, {}", request.status, approvals(request)));
+    if lost.is_some() { format!("{news}; asking again") } else { news }
+}
+
+/// As much as fits into a row of the terminal; how long is left goes last.
+fn in_a_row(news: &str, in_short: &str, deadline: &str, left: Duration) -> String {
+    let (width, waiting) = (width(), format!("waiting {} more", lasting(left)));
+    let lines = [
+        format!("{news}; {deadline}; {waiting}"),
+        format!("{news}; {waiting}"),
+        format!("{in_short}; {deadline}; {waiting}"),
+        format!("{in_short}; {waiting}"),
+    ];
+    let fitting = lines.into_iter().find(|line| columns(line) <= width);
+    fitting.unwrap_or_else(|| wrapped(&waiting, width).into_iter().next().unwrap_or_default())
+}
+
+fn deadline(view: &View, request: &RequestBody) -> String {
+    format!("{} to decide", view.moment.deadline(&request.expires_at))
+}
+
+fn lasting(left: Duration) -> String {
+    RelativeTime::lasting(u32::try_from(left.as_secs()).unwrap_or(u32::MAX))
+}
+
+/// How wide a line may be that is drawn again in its place: the last column is left empty.
+fn width() -> usize {
+    let columns = tcgetwinsize(std::io::stderr()).map_or(0, |size| usize::from(size.ws_col));
+    let columns = if columns == 0 { WIDTH } else { columns };
+    columns.saturating_sub(1)
+}

@@ -1,0 +1,56 @@
+//! What a service may answer: an answer is believed as far as it names the requests that were asked for.
+
+use countersign_api::wire::{EventsBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody};
+use countersign_core::ids::RequestId;
+use serde::de::DeserializeOwned;
+
+/// An answer of the service.
+pub trait Answer: DeserializeOwned {
+    /// The ids of the requests that it names, as it names them.
+    fn request_ids(&self) -> Vec<&str>;
+
+    /// Whether each id is one, written as ids are, and is the one that was asked for.
+    fn is_about(&self, asked: Option<RequestId>) -> bool {
+        self.request_ids().into_iter().all(|id| match (RequestId::parse(id), asked) {
+            (Ok(parsed), None) => parsed.to_string() == id,
+            (Ok(parsed), Some(asked)) => parsed == asked && parsed.to_string() == id,
+            (Err(_), _) => false,
+        })
+    }
+}
+
+impl Answer for RequestBody {
+    fn request_ids(&self) -> Vec<&str> {
+        vec![&self.request_id]
+    }
+}
+
+impl Answer for ExplainBody {
+    fn request_ids(&self) -> Vec<&str> {
+        vec![&self.request_id]
+    }
+}
+
+impl Answer for ListBody {
+    fn request_ids(&self) -> Vec<&str> {
+        self.items.iter().map(|item| item.request_id.as_str()).collect()
+    }
+}
+
+impl Answer for EventsBody {
+    fn request_ids(&self) -> Vec<&str> {
+        self.items.iter().map(|event| event.request_id.as_str()).collect()
+    }
+}
+
+impl Answer for SimulateBody {
+    fn request_ids(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+impl Answer for HealthBody {
+    fn request_ids(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,109 @@
+//! Everything the server works with, put together.
+
+use crate::authentication::Authenticator;
+use crate::callers::Callers;
+use crate::refusal_log::RefusalLog;
+use crate::source_address::TrustedProxies;
+use aws_sdk_dynamodb::Client;
+use countersign_app::dependencies::Dependencies;
+use countersign_app::host::Host;
+use countersign_app::ports::{ScanStore as _, StoreError};
+use countersign_core::digest::DeploymentKey;
+use countersign_core::policy::Policy;
+use countersign_dynamodb::outbox::DynamoOutbox;
+use countersign_dynamodb::store::DynamoStore;
+use countersign_dynamodb::table::{self, TableNames};
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::Notify;
+
+/// The environment in the names of embedded tables.
+pub const TABLES_ENVIRONMENT: &str = "local";
+
+/// The database does not answer as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// There are tables that cannot be made.
+    #[error("the tables cannot be created: {0}")]
+    Tables(#[source] StoreError),
+    /// What is in them cannot be read.
+    #[error("the store cannot be read: {0}")]
+    Unreadable(#[source] StoreError),
+}
+
+/// The parts that handlers and sweeps share.
+#[derive(Debug, Clone)]
+pub struct Application {
+    dependencies: Arc<RwLock<Arc<Dependencies<DynamoStore>>>>,
+    /// What is to be delivered.
+    pub outbox: DynamoOutbox,
+    /// Who may call.
+    pub authenticator: Arc<Authenticator>,
+    /// The proxies whose word for where a call comes from is taken.
+    pub trusted_proxies: TrustedProxies,
+    /// Rung after a write: there is something to deliver.
+    pub outbox_bell: Arc<Notify>,
+    /// What the callers who are known take.
+    pub callers: Arc<Callers>,
+    /// How many refusals of strangers are logged.
+    pub refusal_log: Arc<RefusalLog>,
+}
+
+impl Application {
+    /// Puts the parts together and makes sure that the tables are there.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn new(
+        client: Client,
+        policy: Policy,
+        deployment_key: DeploymentKey,
+        authenticator: Authenticator,
+        trusted_proxies: TrustedProxies,
+        host: Arc<dyn Host>,
+    ) -> Result<Self, DatabaseError> {
+        let tables = TableNames::of_environment(TABLES_ENVIRONMENT);
+        table::create_missing(&client, &tables).await.map_err(DatabaseError::Tables)?;
+        let outbox = DynamoOutbox::new(client.clone(), tables.outbox.clone());
+        let store = DynamoStore::new(client, tables);
+        Ok(Self {
+            outbox,
+            dependencies: Arc::new(RwLock::new(Arc::new(Dependencies {
+                store,
+                policy,
+                deployment_key,
+                host,
+            }))),
+            authenticator: Arc::new(authenticator),
+            trusted_proxies,
+            outbox_bell: Arc::new(Notify::new()),
+            callers: Arc::default(),
+            refusal_log: Arc::default(),
+        })
+    }
+
+    /// Whether there is a request in the store.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn has_requests(&self) -> Result<bool, DatabaseError> {
+        let page = self.dependencies().store.scan_ids(None).await;
+        page.map(|(ids, _)| !ids.is_empty()).map_err(DatabaseError::Unreadable)
+    }
+
+    /// The store, the policy, the clock. A call takes them once: what comes later may be under another
+    /// policy.
+    pub fn dependencies(&self) -> Arc<Dependencies<DynamoStore>> {
+        Arc::clone(&self.dependencies.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another policy in force for calls that begin from now on.
+    pub fn replace_policy(&self, policy: Policy) {
+        let mut current = self.dependencies.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(Dependencies {
+            store: current.store.clone(),
+            policy,
+            deployment_key: current.deployment_key.clone(),
+            host: Arc::clone(&current.host),
+        });
+    }
+}

@@ -1,0 +1,25 @@
+//! The service in one process: the same operations that run on AWS, behind a local HTTP server and on the
+//! embedded store.
+//!
+//! Owns what a running service owns: connections, keys, the data directory, both sweeps. Knows no command
+//! line and no exit code, and reads neither.
+#![warn(missing_docs)]
+
+pub mod serve;
+
+pub mod application;
+pub mod callers;
+pub mod connections;
+pub mod http;
+pub mod listener;
+pub mod outbox_log;
+pub mod sweeps;
+
+pub mod authentication;
+pub mod data_directory;
+pub mod issuer;
+pub mod logging;
+pub mod refusal_log;
+pub mod source_address;
+pub mod stopped_service;
+pub mod tls;

@@ -1,0 +1,344 @@
+//! Starting and stopping the service: the API, the embedded store and both sweeps in one process.
+
+use crate::application::{Application, DatabaseError};
+use crate::authentication::{Authenticator, KEYS_INTERVAL};
+use crate::connections::{Connections, Limits};
+use crate::data_directory::{DataDirectory, DataDirectoryError};
+use crate::issuer::{self, IssuerError, IssuerOptions};
+use crate::listener::Server;
+use crate::logging;
+use crate::outbox_log::OutboxLog;
+use crate::source_address::{ProxyNetwork, TrustedProxies};
+use crate::sweeps::Sweep;
+use crate::tls::{CertificateFiles, Certificates, InvalidCertificates};
+use countersign_app::host::Host as _;
+use countersign_core::policy::Policy;
+use countersign_core::text::escaped_line;
+use countersign_core::timestamp::Timestamp;
+use countersign_embedded::{Embedded, OpenError};
+use countersign_identity::token::Verifier;
+use countersign_system::system::SystemHost;
+use countersign_system::{policy, private_file, text_file};
+use rustix::process::{Resource, getrlimit};
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+
+/// Files that are kept for everything but connections: the database, the keys, a policy that is read
+/// again, the issuer.
+const FILES_KEPT: usize = 64;
+/// How long a new connection is not yet counted as a stranger's: what an honest caller sends is there by then.
+const NEWCOMER_TIME: Duration = Duration::from_secs(1);
+/// How often a certificate that is not valid is logged.
+const VALIDITY_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What a service is started with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where the database and the keys are.
+    pub data_directory: PathBuf,
+    /// Where the policy is, in place of the bundled one.
+    pub policy_directory: Option<PathBuf>,
+    /// What is shown to those who speak TLS; plain HTTP if there is nothing.
+    pub certificates: Option<CertificateFiles>,
+    /// Whether a proxy in front does TLS, and nothing else can reach the address.
+    pub is_behind_tls_proxy: bool,
+    /// The proxies whose word for where a call comes from is taken.
+    pub trusted_proxies: Vec<ProxyNetwork>,
+    /// Whose tokens are accepted; those of the data directory's key if there is none.
+    pub issuer: Option<IssuerOptions>,
+    /// What connections may take.
+    pub limits: LimitOptions,
+    /// What is logged.
+    pub log: String,
+}
+
+/// What connections may take, so that strangers do not take all there is.
+#[derive(Debug, Clone, Copy)]
+pub struct LimitOptions {
+    /// How many there may be at once.
+    pub connections: u32,
+    /// How many of one address may be without an accepted token.
+    pub strangers: u32,
+    /// How long a new one may take to send its first request.
+    pub request_timeout: Duration,
+    /// How long one is kept for its next request.
+    pub idle_timeout: Duration,
+    /// How long an answer waits to be taken up by its reader.
+    pub answer_timeout: Duration,
+}
+
+/// Why nothing is served, or not any more.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The filter of the log cannot be read.
+    #[error("--log {0}")]
+    Log(String),
+    /// The system gives no threads.
+    #[error("the runtime does not start: {0}")]
+    Runtime(#[source] io::Error),
+    /// There is nothing to show to those who speak TLS.
+    #[error(transparent)]
+    Certificates(#[from] InvalidCertificates),
+    /// Tokens must not travel in the clear: an address that others can reach needs TLS, here or in front of it.
+    #[error(
+        "--listen {0} can be reached by others, and tokens would travel in the clear: give --tls-cert and \
+         --tls-key, or --behind-tls-proxy if a proxy does TLS"
+    )]
+    InTheClear(SocketAddr),
+    /// The policy cannot be used.
+    #[error("{0}")]
+    Policy(String),
+    /// The issuer's keys are not known.
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDirectory(#[from] DataDirectoryError),
+    /// The database cannot be opened.
+    #[error("{}", escaped_line(&.0.to_string()))]
+    Engine(#[from] OpenError),
+    /// The database does not answer.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The address cannot be listened on.
+    #[error("--listen {address}: {source}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// Where the service listens could not be said.
+    #[error("stdout: {0}")]
+    Announcement(#[source] io::Error),
+    /// The system does not tell of signals.
+    #[error("signals cannot be received: {0}")]
+    Signals(#[source] io::Error),
+    /// A part ended by itself.
+    #[error("{0}")]
+    Ended(String),
+}
+
+/// Serves until SIGTERM or SIGINT. `announce` is given the one line that says where it listens.
+///
+/// # Errors
+/// Why nothing is served, or not any more.
+pub fn run(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) -> Result<(), ServeError> {
+    let (_log, dropped) = logging::start(&options.log).map_err(ServeError::Log)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = serve(options, announce) => result,
+            () = logging::say_losses(dropped) => Ok(()),
+        }
+    });
+    // A thread that waits for a reader of stderr must not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) -> Result<(), ServeError> {
+    // Everything that can be wrong with the configuration is found before anything is opened.
+    let certificates = options.certificates.map(Certificates::read).transpose()?.map(Arc::new);
+    let is_protected = certificates.is_some() || options.is_behind_tls_proxy;
+    if !options.listen.ip().is_loopback() && !is_protected {
+        return Err(ServeError::InTheClear(options.listen));
+    }
+    let policy_directory = options.policy_directory;
+    let policy = trusted_policy(policy_directory.as_deref(), SystemHost::default().now())
+        .map_err(ServeError::Policy)?;
+    let issuer = options.issuer.map(issuer::configured).transpose()?;
+
+    let directory = DataDirectory::open(&options.data_directory)?;
+    let _lock = directory.lock()?;
+    let authenticator = match issuer {
+        Some((verifier, source)) => Authenticator::of_issuer(verifier, source),
+        None => {
+            let key = directory.token_key()?;
+            Authenticator::fixed(Verifier::local(key))
+        }
+    };
+    let deployment_key = directory.deployment_key()?;
+    let embedded = Embedded::open(&directory.database()?)?;
+    let client = countersign_embedded::client(embedded);
+    let host = Arc::new(SystemHost::default());
+    let proxies = TrustedProxies::new(options.trusted_proxies);
+    let application = Application::new(client, policy, deployment_key, authenticator, proxies, host).await?;
+    if directory.is_first_start() && application.has_requests().await? {
+        return Err(directory.key_is_missing().into());
+    }
+    directory.keep_deployment_key()?;
+
+    let (listener, address) = bind(options.listen).await?;
+    let mut signals = Signals::listen()?;
+    let mut expiry = Sweep::expire(application.clone());
+    let mut delivery = Sweep::deliver(application.clone(), OutboxLog);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = Server {
+        listener,
+        certificates: certificates.clone(),
+        application: application.clone(),
+        connections: Connections::new(limits(options.limits)),
+    };
+    let mut server = tokio::spawn(server.run(async {
+        // Whether it was sent or dropped, it is over.
+        let _ = stopped.await;
+    }));
+
+    let scheme = if certificates.is_some() { "https" } else { "http" };
+    announce(&format!("listening on {scheme}://{address}")).map_err(ServeError::Announcement)?;
+    let (ask_to_reload, asked) = mpsc::channel(1);
+    tokio::spawn(reload(policy_directory, certificates.clone(), application.clone(), asked));
+    let mut keys = tokio::time::interval(KEYS_INTERVAL);
+    let mut validity = tokio::time::interval(VALIDITY_INTERVAL);
+    let mut minute = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        // A part that ends by itself takes the whole down, for somebody to notice and start again.
+        tokio::select! {
+            request = signals.next() => match request {
+                Request::Stop => break,
+                // Where one is asked for already and has not begun, that one will do.
+                Request::Reload => drop(ask_to_reload.try_send(())),
+            },
+            _ = validity.tick() => {
+                if let Some(certificates) = &certificates {
+                    certificates.check_validity(application.dependencies().host.now());
+                }
+            }
+            _ = minute.tick() => application.refusal_log.end_minute(),
+            _ = keys.tick() => {
+                let (authenticator, host) = (Arc::clone(&application.authenticator), application.dependencies());
+                tokio::spawn(async move { authenticator.renew_keys(host.host.elapsed()).await });
+            }
+            ended = &mut server => return Err(ServeError::Ended(format!("the server ended: {ended:?}"))),
+            ended = expiry.ended() => return Err(ServeError::Ended(ended)),
+            ended = delivery.ended() => return Err(ServeError::Ended(ended)),
+        }
+    }
+    tracing::info!("stopping");
+    // The server holds the other end until it has ended.
+    let _ = stop.send(());
+    server.await.map_err(|error| ServeError::Ended(format!("the server failed: {error}")))?;
+    expiry.stop().await;
+    delivery.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The policy that is to be in force: its files must be this user's or root's, and not everybody's to change.
+fn trusted_policy(directory: Option<&Path>, now: Timestamp) -> Result<Policy, String> {
+    // What is wrong with a directory that cannot be read is said by who reads it.
+    for entry in directory.and_then(|directory| fs::read_dir(directory).ok()).into_iter().flatten().flatten()
+    {
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == "cedar" || extension == "toml") {
+            private_file::check_trusted(&path)
+                .map_err(|error| format!("{}: {error}", text_file::shown(&path)))?;
+        }
+    }
+    policy::load(directory, now)
+}
+
+/// Reads the policy and the certificates again, each time it is asked to: not on the thread that takes signals,
+/// which a large policy would keep from stopping. Either all of it is in force afterwards, or what was.
+async fn reload(
+    policy_dir: Option<PathBuf>,
+    certificates: Option<Arc<Certificates>>,
+    application: Application,
+    mut asked: mpsc::Receiver<()>,
+) {
+    while asked.recv().await.is_some() {
+        let (policy_dir, certificates, application) =
+            (policy_dir.clone(), certificates.clone(), application.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            reload_once(policy_dir.as_deref(), certificates.as_deref(), &application);
+        });
+        if let Err(error) = read.await {
+            tracing::error!(%error, "refused; what was in force stays");
+        }
+    }
+}
+
+fn reload_once(policy_dir: Option<&Path>, certificates: Option<&Certificates>, application: &Application) {
+    let read = trusted_policy(policy_dir, application.dependencies().host.now())
+        .map_err(ServeError::Policy)
+        .and_then(|policy| Ok((policy, certificates.map(Certificates::read_again).transpose()?)));
+    match read {
+        Ok((policy, loaded)) => {
+            let policy_version = policy.version().to_string();
+            application.replace_policy(policy);
+            if let (Some(certificates), Some(loaded)) = (certificates, loaded) {
+                certificates.replace(loaded);
+                certificates.check_validity(application.dependencies().host.now());
+            }
+            tracing::info!(policy_version, "read again");
+        }
+        Err(error) => tracing::error!(%error, "refused; what was in force stays"),
+    }
+}
+
+/// The limits, no wider than the system's own.
+fn limits(options: LimitOptions) -> Limits {
+    let wanted = usize::try_from(options.connections).unwrap_or(usize::MAX);
+    let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok());
+    let possible = files.map_or(usize::MAX, |files| files.saturating_sub(FILES_KEPT).max(files / 4)).max(1);
+    if possible < wanted {
+        tracing::warn!(connections = possible, "the limit of open files allows fewer connections");
+    }
+    Limits {
+        connections: wanted.min(possible),
+        newcomer_time: NEWCOMER_TIME,
+        strangers_of_peer: usize::try_from(options.strangers).unwrap_or(usize::MAX),
+        request_timeout: options.request_timeout,
+        idle_timeout: options.idle_timeout,
+        answer_timeout: options.answer_timeout,
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, ServeError> {
+        let on = |kind| signal(kind).map_err(ServeError::Signals);
+        Ok(Self {
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+            hangup: on(SignalKind::hangup())?,
+        })
+    }
+
+    /// What the next one asks for.
+    async fn next(&mut self) -> Request {
+        tokio::select! {
+            _ = self.terminate.recv() => Request::Stop,
+            _ = self.interrupt.recv() => Request::Stop,
+            _ = self.hangup.recv() => Request::Reload,
+        }
+    }
+}
+
+enum Request {
+    Stop,
+    Reload,
+}
