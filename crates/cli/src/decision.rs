@@ -3,17 +3,16 @@
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
 use crate::session::{Session, Standing};
-use crate::view::request::{View, approvals, needs};
-use crate::view::terminal::Tone;
-use crate::view::width::{WIDTH, wrapped};
+use crate::view::text::{Line, Text, Tone};
+use crate::view::width::WIDTH;
+use crate::view::words::{approvals, needs};
 use countersign_api::wire::RequestBody;
 use countersign_client::change::Change;
 use countersign_client::content::digest_of_shown;
-use countersign_core::text::escaped_line;
 use std::io::Write as _;
 
 /// All that a person decides about: the request, unless it is on the screen already, and what they say.
-pub(crate) fn proposal(session: &Session, request: Option<&RequestBody>, words: Option<&str>) -> String {
+pub(crate) fn proposal(session: &Session, request: Option<&RequestBody>, words: Option<&str>) -> Text {
     let view = session.view();
     let mut text = request.map(|request| view.request(request)).unwrap_or_default();
     if let Some(words) = words {
@@ -81,17 +80,14 @@ pub(crate) fn decided(
 }
 
 /// What became of a request that was shown before.
-pub(crate) fn outcome(view: &View, after: &RequestBody) -> String {
-    let status = view.terminal.paint(Tone::Strong, &escaped_line(&after.status));
-    let required = after.approvals_required;
+pub(crate) fn outcome(after: &RequestBody) -> Text {
+    let mut text = Text::default();
+    text.push(Line::new(Tone::Strong, &after.status).with(None, &format!(": {}", approvals(after))));
     // So many may have agreed, and somebody of a group still be missing.
-    let needs = match (after.status.as_str(), after.slots.as_slice()) {
-        ("pending", [_, ..]) => {
-            let needs = needs(required, &after.slots);
-            let text = format!("takes in all: {needs}; `countersign explain` shows what is missing");
-            wrapped(&escaped_line(&text), WIDTH)
-        }
-        _ => Vec::new(),
-    };
-    std::iter::once(format!("{status}: {}", approvals(after))).chain(needs).collect::<Vec<_>>().join("\n")
+    if after.status == "pending" && !after.slots.is_empty() {
+        let needs = needs(after.approvals_required, &after.slots);
+        let needs = format!("takes in all: {needs}; `countersign explain` shows what is missing");
+        text.wrapped(None, &needs, WIDTH);
+    }
+    text
 }

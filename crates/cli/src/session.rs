@@ -4,8 +4,9 @@ use crate::connection_arguments::ConnectionArguments;
 use crate::error::{CommandError, Kind};
 use crate::exit::{self, Style};
 use crate::view::output::Output;
-use crate::view::request::View;
+use crate::view::page::View;
 use crate::view::terminal::Terminal;
+use crate::view::text::Text;
 use crate::view::times::{RelativeTime, Times};
 use countersign_api::wire::RequestBody;
 use countersign_app::host::Host as _;
@@ -69,7 +70,6 @@ impl Session {
     /// How things are shown now.
     pub fn view(&self) -> View {
         View {
-            terminal: self.terminal,
             moment: RelativeTime { now: self.host.now(), times: self.times },
             width: self.terminal.width(),
         }
@@ -87,7 +87,7 @@ impl Session {
     pub fn show<T: Serialize>(
         &self,
         answer: &T,
-        text: impl FnOnce(&View) -> String,
+        text: impl FnOnce(&View) -> Text,
     ) -> Result<(), CommandError> {
         self.output.print(self.terminal, answer, || text(&self.view()))
     }
@@ -102,7 +102,7 @@ impl Session {
         &self,
         names: &[String],
         mut act: impl FnMut(&str) -> Result<Standing, CommandError>,
-        text: impl Fn(&View, &RequestBody) -> String,
+        text: impl Fn(&View, &RequestBody) -> Text,
     ) -> Result<(), CommandError> {
         if let [name] = names {
             let Standing { request, end } = act(name)?;
@@ -113,7 +113,7 @@ impl Session {
         let mut failures = Vec::new();
         for (index, name) in names.iter().enumerate() {
             if index > 0 && self.output.is_for_people() {
-                self.terminal.print("\n")?;
+                self.terminal.print(&Text::of_line(""))?;
             }
             let mut item = json!({ "id": name });
             let mut put = |member: &str, value: Value| {
@@ -143,7 +143,7 @@ impl Session {
             }
         }
         if self.output.is_document() {
-            self.show(&json!({ "items": items }), |_| String::new())?;
+            self.show(&json!({ "items": items }), |_| Text::default())?;
         }
         let count = failures.len();
         match failures.pop() {

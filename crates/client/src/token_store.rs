@@ -287,7 +287,7 @@ mod tests {
             Ok(login(3600, Some("r2")))
         };
         let error = store.fresh(&name(), &now, &renew, &discarded).unwrap_err();
-        assert_eq!(error, TokenStoreError::Login(LoginError::Ended));
+        assert_eq!(error, TokenStoreError::NobodyLoggedIn { profile: name() });
         store.write(&name(), &login(600, Some("r1"))).unwrap();
         assert_eq!(store.fresh(&name(), &now, &renew, &discarded).unwrap(), login(600, Some("r1")));
         store.write(&name(), &login(10, Some("r1"))).unwrap();

@@ -1,7 +1,7 @@
 //! `countersign config`: looking at and changing the configuration file.
 
 use crate::error::CommandError;
-use crate::view::terminal::Terminal;
+use crate::view::terminal::write_document;
 use clap::{Args, Subcommand};
 use countersign_client::config::{
     self, Config, ConfigurationError, ProfileChanges, ProfileName, set_default, set_profile,
@@ -93,20 +93,20 @@ impl SetProfileArguments {
 pub fn run(arguments: &ConfigArguments) -> Result<(), CommandError> {
     let path = Environment::of_process().config_path().ok_or(ConfigurationError::NoConfigHome)?;
     match &arguments.command {
-        ConfigCommand::Path => Terminal::plain().print(&text_file::shown(&path)),
+        ConfigCommand::Path => write_document(&text_file::shown(&path)),
         ConfigCommand::Show => {
             let text = config::text_of(&path)?;
             Config::parse(&path, &text)?;
             let lines: Vec<_> = escaped_lines(&text).map(|line| without_passwords(&line)).collect();
-            Terminal::plain().print(&lines.join("\n"))
+            write_document(&lines.join("\n"))
         }
         ConfigCommand::SetProfile(arguments) => {
             set_profile(&path, &arguments.name, &arguments.changes())?;
-            Terminal::plain().print(&format!("profile {} is in {}", arguments.name, text_file::shown(&path)))
+            write_document(&format!("profile {} is in {}", arguments.name, text_file::shown(&path)))
         }
         ConfigCommand::Use { name } => {
             set_default(&path, name)?;
-            Terminal::plain().print(&format!("profile {name} is the default one"))
+            write_document(&format!("profile {name} is the default one"))
         }
     }
 }

@@ -4,7 +4,8 @@
 
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
-use crate::view::terminal::{Terminal, Tone};
+use crate::view::terminal::Terminal;
+use crate::view::text::{Line, Text, Tone};
 use crate::view::times::RelativeTime;
 use clap::Args;
 use countersign_api::problem::Code;
@@ -13,7 +14,6 @@ use countersign_client::agent;
 use countersign_client::connection::Connection;
 use countersign_client::credential::{self, Credential};
 use countersign_client::profile::{self, Settings};
-use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
 use countersign_identity::claims::{ClaimNames, Claims};
 use countersign_identity::jws;
@@ -64,14 +64,13 @@ impl Report {
         self.checks.push(Check { name, ok: false, found, advice: Some(advice.to_owned()) });
     }
 
-    fn text(&self, terminal: Terminal) -> String {
-        let mut text = String::new();
+    fn text(&self) -> Text {
+        let mut text = Text::default();
         for check in &self.checks {
             let (word, tone) = if check.ok { ("ok     ", Tone::Good) } else { ("problem", Tone::Danger) };
-            let found = escaped_line(&check.found);
-            text.push_str(&format!("{} {:<8} {found}\n", terminal.paint(tone, word), check.name));
+            text.push(Line::new(tone, word).with(None, &format!(" {:<8} {}", check.name, check.found)));
             if let Some(advice) = &check.advice {
-                text.push_str(&format!("                 -> {}\n", escaped_line(advice)));
+                text.push(Line::plain(&format!("                 -> {advice}")));
             }
         }
         text
@@ -93,7 +92,7 @@ pub fn run(arguments: &DoctorArguments) -> Result<(), CommandError> {
         }
     };
     let terminal = Terminal::of_process();
-    arguments.connection.output().print(terminal, &report, || report.text(terminal))?;
+    arguments.connection.output().print(terminal, &report, || report.text())?;
     let problems = report.checks.iter().filter(|check| !check.ok).count();
     if report.ok { Ok(()) } else { Err(CommandError::Failed(format!("problems found: {problems}"))) }
 }

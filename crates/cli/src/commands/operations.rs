@@ -4,17 +4,16 @@
 
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
-use crate::view::terminal::{Terminal, Tone};
+use crate::view::terminal::Terminal;
+use crate::view::text::{Line, Text, Tone};
 use clap::Args;
 use countersign_app::host::Host as _;
 use countersign_client::connection::Connection;
 use countersign_client::profile;
 use countersign_core::policy::Policy;
-use countersign_core::text::escaped_line;
 use countersign_system::policy;
 use countersign_system::system::SystemHost;
 use serde::Serialize;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// `countersign operations`.
@@ -63,7 +62,7 @@ pub fn run(arguments: &OperationsArguments) -> Result<(), CommandError> {
         operations: entries(&policy),
     };
     let terminal = Terminal::of_process();
-    arguments.connection.output().print(terminal, &catalogue, || catalogue.text(terminal, &settings.url))
+    arguments.connection.output().print(terminal, &catalogue, || catalogue.text(&settings.url))
 }
 
 fn entries(policy: &Policy) -> Vec<Entry> {
@@ -78,32 +77,26 @@ fn entries(policy: &Policy) -> Vec<Entry> {
 }
 
 impl Catalogue {
-    fn text(&self, terminal: Terminal, url: &str) -> String {
+    fn text(&self, url: &str) -> Text {
         let longest = self.operations.iter().map(|entry| entry.operation_type.len()).max();
         let width = longest.unwrap_or_default().max("OPERATION".len());
         let header = format!("{:<width$}  {:<14}  {:<6}  APPROVALS", "OPERATION", "ENVIRONMENT", "RISK");
-        let mut text = format!("{}\n", terminal.paint(Tone::Quiet, &header));
+        let mut text = Text::default();
+        text.push(Line::new(Tone::Quiet, &header));
         for Entry { operation_type, environment, risk_level, approvals_required } in &self.operations {
-            let name = escaped_line(operation_type);
-            let _ =
-                writeln!(text, "{name:<width$}  {environment:<14}  {risk_level:<6}  {approvals_required}");
+            text.push(Line::plain(&format!(
+                "{operation_type:<width$}  {environment:<14}  {risk_level:<6}  {approvals_required}"
+            )));
         }
-        text.push_str(
-            "What is not listed is high. Rules may demand more: `countersign simulate` says what.\n",
-        );
-        let url = escaped_line(url);
-        let service = match &self.service_policy_version {
-            Some(version) if *version == self.policy_version => {
-                terminal.paint(Tone::Good, &format!("The service at {url} has this policy."))
-            }
-            Some(_) => terminal.paint(
-                Tone::Warning,
-                &format!("The service at {url} has another policy: name its directory with --policy-dir."),
-            ),
-            None => terminal
-                .paint(Tone::Warning, &format!("The service at {url} does not say which policy it has.")),
+        text.push(Line::plain(
+            "What is not listed is high. Rules may demand more: `countersign simulate` says what.",
+        ));
+        let (tone, service) = match &self.service_policy_version {
+            Some(version) if *version == self.policy_version => (Tone::Good, "has this policy."),
+            Some(_) => (Tone::Warning, "has another policy: name its directory with --policy-dir."),
+            None => (Tone::Warning, "does not say which policy it has."),
         };
-        text.push_str(&service);
+        text.push(Line::new(tone, &format!("The service at {url} {service}")));
         text
     }
 }

@@ -4,8 +4,8 @@
 use crate::commands::replay::{self, ReplayArguments};
 use crate::error::CommandError;
 use crate::view::document;
-use crate::view::terminal::{Terminal, Tone};
-use crate::view::width;
+use crate::view::terminal::{Terminal, write_document};
+use crate::view::text::{Line, Text, Tone};
 use clap::{Args, Subcommand};
 use countersign_app::host::Host as _;
 use countersign_core::cases::{self, AppError, Case};
@@ -20,7 +20,6 @@ use countersign_system::policy::{
 use countersign_system::system::SystemHost;
 use countersign_system::text_file;
 use serde::Serialize;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// `countersign policy`.
@@ -126,10 +125,10 @@ struct Findings {
 fn run_init(directory: &Path) -> Result<(), CommandError> {
     let files = write_first(directory).map_err(|error| CommandError::Failed(escaped_line(&error)))?;
     let directory = escaped_line(&text_of(directory));
-    let text = format!(
-        "Wrote {} to {directory}.\nChange them, and then:\n  countersign policy check {directory}\n  countersign policy test {directory}\n",
-        files.join(", ")
-    );
+    let mut text = Text::of_line(&format!("Wrote {} to {directory}.", files.join(", ")));
+    text.push(Line::plain("Change them, and then:"));
+    text.push(Line::plain(&format!("  countersign policy check {directory}")));
+    text.push(Line::plain(&format!("  countersign policy test {directory}")));
     Terminal::of_process().print(&text)
 }
 
@@ -253,7 +252,7 @@ impl Findings {
             return print_json(self);
         }
         let terminal = Terminal::of_process();
-        terminal.print(&self.in_words(terminal, terminal.columns()))
+        terminal.print(&self.in_words(terminal.columns()))
     }
 
     fn count(&self, severity: Severity) -> usize {
@@ -277,8 +276,8 @@ impl Findings {
     }
 
     /// Each with a line of its own that says where, whatever its length: others look for it there.
-    fn in_words(&self, terminal: Terminal, columns: usize) -> String {
-        let mut text = String::new();
+    fn in_words(&self, columns: usize) -> Text {
+        let mut text = Text::default();
         for finding in &self.findings {
             let tone = match finding.severity {
                 "error" => Tone::Danger,
@@ -287,9 +286,11 @@ impl Findings {
             };
             let place = finding.place.as_ref().map_or(String::new(), |place| format!(" {place}"));
             let line = finding.line.map_or(String::new(), |line| format!(":{line}"));
-            let place = escaped_line(&format!("{}{line}{place}", finding.file));
-            let severity = terminal.paint(tone, &format!("{}[{}]", finding.severity, finding.name));
-            let _ = writeln!(text, "{severity}: {}", terminal.paint(Tone::Strong, &place));
+            text.push(
+                Line::new(tone, &format!("{}[{}]", finding.severity, finding.name))
+                    .with(None, ": ")
+                    .with(Tone::Strong, &format!("{}{line}{place}", finding.file)),
+            );
             indented(&mut text, 2, columns, &finding.message);
         }
         let name = self.directory.as_deref().unwrap_or("the policy that comes with the program");
@@ -339,7 +340,7 @@ fn run_test(arguments: &TestArguments) -> Result<(), CommandError> {
     } else {
         let terminal = Terminal::of_process();
         let path = path_of(Some(directory), cases::FILE);
-        terminal.print(&results.in_words(terminal, terminal.columns(), &path))?;
+        terminal.print(&results.in_words(terminal.columns(), &path))?;
     }
     match results.failed() {
         0 => Ok(()),
@@ -380,20 +381,22 @@ impl Results {
         self.cases.iter().filter(|case| !case.passed).count()
     }
 
-    fn in_words(&self, terminal: Terminal, columns: usize, path: &str) -> String {
-        let mut text = String::new();
+    fn in_words(&self, columns: usize, path: &str) -> Text {
+        let mut text = Text::default();
         for case in &self.cases {
             let verdict = match case.passed {
-                true => terminal.paint(Tone::Good, "ok    "),
-                false => terminal.paint(Tone::Danger, "FAILED"),
+                true => Line::new(Tone::Good, "ok    "),
+                false => Line::new(Tone::Danger, "FAILED"),
             };
-            let mut lines = width::wrapped(&escaped_line(&case.name), columns.saturating_sub(8)).into_iter();
-            let _ = writeln!(text, "{verdict}  {}", lines.next().unwrap_or_default());
-            for line in lines {
-                let _ = writeln!(text, "        {line}");
+            let name = Line::wrapped(None, &case.name, columns.saturating_sub(8));
+            for (index, piece) in name.into_iter().enumerate() {
+                text.push(match index {
+                    0 => verdict.clone().with(None, "  ").and(piece),
+                    _ => piece.behind(None, "        "),
+                });
             }
             if !case.passed {
-                let _ = writeln!(text, "        {}:{}", escaped_line(path), case.line);
+                text.push(Line::plain(&format!("        {path}:{}", case.line)));
             }
             let mut told: &[String] = &[];
             for failure in &case.failures {
@@ -424,10 +427,9 @@ fn counted(cases: usize) -> String {
 }
 
 /// A text on lines of its own, so far in.
-fn indented(text: &mut String, indent: usize, columns: usize, message: &str) {
-    for line in width::wrapped(&escaped_line(message), columns.saturating_sub(indent)) {
-        let _ = writeln!(text, "{:indent$}{line}", "");
-    }
+fn indented(text: &mut Text, indent: usize, columns: usize, message: &str) {
+    let lines = Line::wrapped(None, message, columns.saturating_sub(indent));
+    text.extend(lines.into_iter().map(|line| line.behind(None, &" ".repeat(indent))));
 }
 
 fn text_of(path: &Path) -> String {
@@ -440,12 +442,13 @@ fn path_of(directory: Option<&Path>, file: &str) -> String {
 }
 
 fn print_json(answer: &impl Serialize) -> Result<(), CommandError> {
-    Terminal::plain().print(&document::json(answer)?)
+    write_document(&document::json(answer)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::width::WIDTH;
 
     #[test]
     fn where_something_is_wrong_is_one_line_on_a_screen_too() {
@@ -458,13 +461,10 @@ mod tests {
             "no ".repeat(50),
         );
         let findings = Findings::of_unusable(Some(Path::new("/policy")), vec![finding]);
-        let text = findings.in_words(Terminal::plain(), width::WIDTH);
+        let text = findings.in_words(WIDTH).to_string();
         assert!(text.starts_with(&format!("error[refused-value]: {place}:7 rules.x\n  no no")), "{text}");
-        assert!(
-            text.lines().skip(1).all(|line| line.len() <= width::WIDTH && !line.ends_with(' ')),
-            "{text}"
-        );
-        let whole = findings.in_words(Terminal::plain(), usize::MAX);
+        assert!(text.lines().skip(1).all(|line| line.len() <= WIDTH && !line.ends_with(' ')), "{text}");
+        let whole = findings.in_words(usize::MAX).to_string();
         assert_eq!(whole.lines().count(), 3, "{whole}");
     }
 }

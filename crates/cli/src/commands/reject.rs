@@ -4,8 +4,8 @@ use crate::complete;
 use crate::connection_arguments::ConnectionArguments;
 use crate::decision::{decidable, decided, outcome, proposal, session, shown, undecided, unless_unread};
 use crate::error::CommandError;
-use crate::view::request::question;
 use crate::view::terminal::Sight;
+use crate::view::words::question;
 use clap::Args;
 use clap_complete::ArgValueCompleter;
 use countersign_client::change::Change;
@@ -65,5 +65,5 @@ pub fn run(arguments: &RejectArguments) -> Result<(), CommandError> {
         }
         decided(&session, &request, &Change::Reject { content_digest: digest, reason })
     };
-    session.each(&arguments.ids, decide, outcome)
+    session.each(&arguments.ids, decide, |_, after| outcome(after))
 }

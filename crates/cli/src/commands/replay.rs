@@ -6,9 +6,9 @@ use crate::connection_arguments::ConnectionArguments;
 use crate::error::{CommandError, Kind};
 use crate::session::Session;
 use crate::value_parsers::seconds_of_days;
-use crate::view::request::{self as show, View};
-use crate::view::terminal::Tone;
-use crate::view::width;
+use crate::view::page::View;
+use crate::view::text::{Text, Tone};
+use crate::view::tones::status_tone;
 use clap::Args;
 use countersign_api::wire::{EventBody, RequestBody, SlotBody};
 use countersign_app::host::Host as _;
@@ -353,8 +353,8 @@ impl Report {
 
 impl View {
     /// What a policy would have made of past requests.
-    fn report(&self, report: &Report) -> String {
-        let mut text = String::new();
+    fn report(&self, report: &Report) -> Text {
+        let mut text = Text::default();
         for changed in &report.changed {
             self.changed(&mut text, changed);
         }
@@ -364,9 +364,7 @@ impl View {
         }
         self.line(&mut text, "Policy", &report.directory, None);
         let verdict = format!("{}; since {}", report.verdict(), self.moment.ago(&report.since));
-        for line in width::wrapped(&escaped_line(&verdict), self.width) {
-            let _ = writeln!(text, "{}", self.terminal.paint(Tone::Strong, &line));
-        }
+        text.wrapped(Tone::Strong, &verdict, self.width);
         if report.only_own {
             let note = match report.requests {
                 0 => "no requests are visible to you: whoever may list their own alone sees no others",
@@ -374,19 +372,17 @@ impl View {
                     "all of them are your own: whoever may list their own alone sees no others, so ask somebody who sees all, such as an auditor"
                 }
             };
-            for line in width::wrapped(note, self.width) {
-                let _ = writeln!(text, "{}", self.terminal.paint(Tone::Warning, &line));
-            }
+            text.wrapped(Tone::Warning, note, self.width);
         }
         text
     }
 
-    fn changed(&self, text: &mut String, changed: &Changed) {
-        text.push_str(&self.title(&changed.operation_type, &changed.instance_id));
+    fn changed(&self, text: &mut Text, changed: &Changed) {
+        text.extend(Vec::from(self.title(&changed.operation_type, &changed.instance_id)));
         self.line(text, "Request", &changed.request_id, None);
         let made = format!("{} by {}", self.moment.ago(&changed.requested_at), changed.requested_by);
         self.line(text, "Requested", &made, None);
-        self.line(text, "Status", &changed.status, Some(show::status_tone(&changed.status)));
+        self.line(text, "Status", &changed.status, Some(status_tone(&changed.status)));
         if let Some(outcome) = &changed.outcome {
             self.line(text, "Would be", &outcome.after, Some(Tone::Danger));
         }
@@ -397,20 +393,22 @@ impl View {
             .map(|DifferenceBody { what, before, after }| format!("{what}: {before}; would be {after}"));
         self.lines(text, "Terms", requirements);
         self.lines(text, "May be", changed.unknown.iter().cloned());
-        text.push('\n');
+        text.blank();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::terminal::Terminal;
+    use crate::view::page::check_fits;
+    use crate::view::request::example;
     use crate::view::times::RelativeTime;
+    use crate::view::width;
 
     fn shown(report: &Report) -> String {
         let now = Timestamp::parse("2026-01-31T09:30:00Z").unwrap();
         let moment = RelativeTime::relative(now);
-        View { terminal: Terminal::plain(), moment, width: width::WIDTH }.report(report)
+        View { moment, width: width::WIDTH }.report(report).to_string()
     }
 
     #[test]
@@ -438,7 +436,7 @@ mod tests {
             unreadable: vec![Unreadable { request_id: evil.clone(), reason: evil.clone() }],
         };
         let text = shown(&report);
-        show::check_fits(&text);
+        check_fits(&text);
         assert!(!text.contains("\nWould be      approved"), "{text}");
     }
 
@@ -461,7 +459,7 @@ mod tests {
             "prev_hash": "0", "hash": "0",
         }))
         .unwrap();
-        let past = past(&show::example(changes.clone()), &[event]).unwrap();
+        let past = past(&example(changes.clone()), &[event]).unwrap();
         assert_eq!(
             (past.requirements.pending_seconds, past.requirements.execute_within_seconds),
             (16_200, Some(3600))
@@ -481,7 +479,7 @@ mod tests {
         ] {
             let mut changes = changes.clone();
             changes[name] = json!(nonsense);
-            let refused = super::past(&show::example(changes), &[]);
+            let refused = super::past(&example(changes), &[]);
             assert!(refused.is_err(), "{name}: {refused:?}");
         }
     }

@@ -7,6 +7,7 @@ use crate::error::CommandError;
 use crate::session::Session;
 use crate::view::output::Output;
 use crate::view::terminal::Terminal;
+use crate::view::text::Text;
 use clap::Args;
 use countersign_api::problem::Code;
 use countersign_api::wire::{EventBody, RequestBody};
@@ -175,7 +176,7 @@ fn report(verification: &Verification, output: Output) -> Result<(), CommandErro
             "verified": findings.is_empty(), "requests": requests, "messages": messages,
             "published": published, "findings": findings,
         });
-        output.print(Terminal::plain(), &report, String::new)?;
+        output.print(Terminal::plain(), &report, Text::default)?;
     } else {
         for (id, finding) in findings {
             print(&format_args!("{}  {}", escaped_line(id), escaped_line(&finding.to_string())))?;
@@ -253,7 +254,7 @@ fn of_service(arguments: &VerifyArguments) -> Result<(), CommandError> {
             "verified": found.is_empty() && failure.is_none(),
             "requests": requests, "unread": unread, "findings": found,
         });
-        session.show(&report, |_| String::new())?;
+        session.show(&report, |_| Text::default())?;
     } else {
         for request in &checked {
             for finding in &request.findings {

@@ -3,10 +3,10 @@
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
 use crate::session::Session;
+use crate::view::text::{Line, Text};
 use clap::Args;
 use countersign_app::host::Host as _;
 use countersign_client::credential::{expiry, person};
-use countersign_core::text::escaped_line;
 use countersign_identity::claims::ClaimNames;
 use countersign_identity::jws;
 use countersign_system::policy;
@@ -79,24 +79,26 @@ pub fn run(arguments: &WhoamiArguments) -> Result<(), CommandError> {
         expires_at,
     };
     session.show(&whoami, |view| {
-        let mut text = format!("{} at {}\n", escaped_line(&whoami.person), escaped_line(&whoami.url));
+        let mut text = Text::of_line(&format!("{} at {}", whoami.person, whoami.url));
         for group in &whoami.groups {
             let meaning = match counts_as(group) {
                 Some(name) if name == *group => String::new(),
-                Some(name) => format!(" counts as {}", escaped_line(&name)),
+                Some(name) => format!(" counts as {name}"),
                 None if policy.is_some() => " means nothing to this policy".to_owned(),
                 None => String::new(),
             };
-            text.push_str(&format!("  group {}{meaning}\n", escaped_line(group)));
+            text.push(Line::plain(&format!("  group {group}{meaning}")));
         }
         // Only the service has its policy.
-        text.push_str(match whoami.groups.as_slice() {
-            [] => "  no group\n",
-            _ if policy.is_some() => "",
-            _ => "  (which groups count is for the policy of the service to say: see --policy-dir)\n",
-        });
+        match whoami.groups.as_slice() {
+            [] => text.push(Line::plain("  no group")),
+            _ if policy.is_some() => {}
+            _ => text.push(Line::plain(
+                "  (which groups count is for the policy of the service to say: see --policy-dir)",
+            )),
+        }
         if let Some(expires_at) = &whoami.expires_at {
-            text.push_str(&format!("  token: {}\n", view.moment.deadline(expires_at)));
+            text.push(Line::plain(&format!("  token: {}", view.moment.deadline(expires_at))));
         }
         text
     })

@@ -1,5 +1,6 @@
 //! What happens to the inbox, and what it wants done.
 
+use super::key::Key;
 use super::open::Decision;
 use crate::error::CommandError;
 use countersign_api::wire::{ExplainBody, RequestBody, SummaryBody};
@@ -13,39 +14,6 @@ pub struct Given {
     pub now: Timestamp,
     /// The key.
     pub key: String,
-}
-
-/// A key of the keyboard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
-    /// A character.
-    Char(char),
-    /// A character together with Control.
-    Control(char),
-    /// Enter.
-    Enter,
-    /// Escape.
-    Escape,
-    /// Backspace.
-    Backspace,
-    /// Delete.
-    Delete,
-    /// An arrow.
-    Left,
-    /// An arrow.
-    Right,
-    /// An arrow.
-    Up,
-    /// An arrow.
-    Down,
-    /// A page up.
-    PageUp,
-    /// A page down.
-    PageDown,
-    /// To the beginning.
-    Home,
-    /// To the end.
-    End,
 }
 
 /// All that is pending, as the service told it at one time.

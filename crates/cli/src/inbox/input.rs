@@ -1,6 +1,6 @@
 //! A line that is being typed. Knows no screen.
 
-use super::event::Key;
+use super::key::Key;
 use crate::view::width::columns;
 use countersign_core::text::escaped_line;
 

@@ -6,8 +6,10 @@
 pub mod changes;
 pub mod event;
 pub mod input;
+pub mod key;
 pub mod open;
 pub mod overlay;
+pub mod painter;
 pub mod screen;
 pub mod settings;
 pub mod state;
@@ -18,10 +20,11 @@ pub mod worker;
 use crate::error::CommandError;
 use crate::session::Session;
 use crate::view::terminal::{Terminal, drain};
+use crate::view::text::{Line, Text};
 use countersign_api::wire::ListBody;
 use countersign_app::host::Host as _;
-use countersign_core::text::{escaped_line, escaped_lines};
-use event::{Effect, Event, Given, Key, Pending};
+use event::{Effect, Event, Given, Pending};
+use key::Key;
 use open::Page;
 use ratatui::DefaultTerminal;
 use ratatui::buffer::Buffer;
@@ -72,14 +75,15 @@ fn print(session: &Session, settings: &Settings) -> Result<(), CommandError> {
 
 fn on_screen(session: Session, settings: Settings) -> Result<(), CommandError> {
     let (sender, events) = channel();
-    let (terminal, times) = (session.terminal, session.times);
+    let terminal = session.terminal;
+    let screen = Screen { has_colour: terminal.has_colour(), times: session.times };
     let session = Arc::new(session);
     let workers = Workers::start(&session, &settings, &sender)?;
     listen_for_signals(sender)?;
     let mut state = State::new(settings, session.host.now());
     let end = {
         let mut window = Window::open()?;
-        play(&mut window, &mut state, Screen { terminal, times }, &session, &workers, &events)
+        play(&mut window, &mut state, screen, &session, &workers, &events)
     };
     end.and(last_words(terminal, &state))
 }
@@ -89,20 +93,18 @@ fn last_words(terminal: Terminal, state: &State) -> Result<(), CommandError> {
     if state.failure.is_some() {
         return state.end();
     }
-    let mut text = String::new();
+    let mut text = Text::default();
     for (tone, line) in &state.log {
-        for line in escaped_lines(line) {
-            text.push_str(&format!("{}\n", terminal.paint(*tone, &line)));
-        }
+        text.extend(line.lines().map(|line| Line::new(*tone, line)));
     }
     for (id, words) in state.unsent() {
-        text.push_str(&format!("not sent, about {}: {}\n", escaped_line(&id), escaped_line(&words)));
+        text.push(Line::plain(&format!("not sent, about {id}: {words}")));
     }
     if state.is_sending() {
-        text.push_str("a decision was on its way: `countersign get` shows whether it has arrived\n");
+        text.push(Line::plain("a decision was on its way: `countersign get` shows whether it has arrived"));
     }
     if state.log.is_empty() && state.items.as_ref().is_some_and(Vec::is_empty) {
-        text.push_str(&format!("{}\n", state.nothing()));
+        text.push(Line::plain(&state.nothing()));
     }
     terminal.print(&text)?;
     state.end()

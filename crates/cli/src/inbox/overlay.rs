@@ -1,7 +1,7 @@
 //! What is looked at in front of everything else, until Escape: the keys, or why a request stands where it
 //! stands. Decides nothing.
 
-use super::event::Key;
+use super::key::Key;
 use super::open::Page;
 use countersign_api::wire::{ExplainBody, RequestBody};
 

@@ -1,14 +1,15 @@
 //! What the inbox knows and does: events in, the new state and effects out. Knows no clock, no
 //! network and no screen.
 
-use super::event::{Effect, Event, Given, Key, Pending};
+use super::event::{Effect, Event, Given, Pending};
 use super::input::Input;
+use super::key::Key;
 use super::open::{Decision, Draft, Mode, Open, Page, UNREAD, Verb};
 use super::overlay::{Overlay, Subject};
 use super::settings::{Settings, is_found};
 use crate::error::{CommandError, Kind};
-use crate::view::request::approvals;
-use crate::view::terminal::Tone;
+use crate::view::text::Tone;
+use crate::view::words::approvals;
 use countersign_api::wire::{ExplainBody, RequestBody, SummaryBody};
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;

@@ -2,13 +2,13 @@
 
 mod reading;
 
-use super::event::{Effect, Event, Given, Key, Pending};
+use super::event::{Effect, Event, Given, Pending};
+use super::key::Key;
 use super::open::{Decision, Mode, Page, Verb};
 use super::screen::Screen;
 use super::settings::Settings;
 use super::state::State;
 use crate::error::CommandError;
-use crate::view::terminal::Terminal;
 use crate::view::times::Times;
 use countersign_api::wire::{RequestBody, SummaryBody};
 use countersign_client::change::Change;
@@ -73,15 +73,14 @@ struct Inbox {
     /// How often what was typed ahead has been thrown away.
     drops: usize,
     size: (u16, u16),
-    terminal: Terminal,
+    has_colour: bool,
 }
 
 impl Inbox {
     fn new(settings: Settings) -> Self {
         let now = Timestamp::parse(NOW).unwrap();
         let settings = Settings { person: "bob@example.com".to_owned(), refresh_seconds: 5, ..settings };
-        let terminal = Terminal::plain();
-        Self { state: State::new(settings, now), now, keys: 0, drops: 0, size: (80, 24), terminal }
+        Self { state: State::new(settings, now), now, keys: 0, drops: 0, size: (80, 24), has_colour: false }
     }
 
     /// One in which a request is in front, all of it on the screen.
@@ -124,7 +123,7 @@ impl Inbox {
     /// Draws; gives the screen as lines.
     fn draw(&mut self) -> Vec<String> {
         let mut terminal = ratatui::Terminal::new(TestBackend::new(self.size.0, self.size.1)).unwrap();
-        let screen = Screen { terminal: self.terminal, times: Times::Relative };
+        let screen = Screen { has_colour: self.has_colour, times: Times::Relative };
         let mut page = Page::default();
         terminal.draw(|frame| page = screen.draw(frame, &self.state)).unwrap();
         self.state.drawn(page);
@@ -381,10 +380,10 @@ fn a_request_that_could_not_be_read_is_asked_for_again() {
 fn hostile_text_moves_nothing_on_any_screen() {
     let evil = "a\u{1b}[2J\u{7}\u{202e}b\r\nc\u{9b}31m ".repeat(20);
     for size in [(60, 20), (80, 24), (20, 6), (1, 1)] {
-        for terminal in [Terminal::plain(), Terminal::coloured()] {
+        for has_colour in [false, true] {
             let mut inbox =
                 Inbox::new(Settings { filters: vec![evil.to_lowercase()], ..Settings::default() });
-            (inbox.size, inbox.terminal) = (size, terminal);
+            (inbox.size, inbox.has_colour) = (size, has_colour);
             let item = SummaryBody {
                 operation_type: evil.clone(),
                 requested_by: evil.clone(),

@@ -1,25 +1,27 @@
 //! An explanation as people read it: why a request stands where it stands, and what would move it.
 
-use crate::view::request::{self as show, View, environment_tone, risk_tone};
-use crate::view::terminal::Tone;
+use crate::view::page::View;
+use crate::view::text::{Text, Tone};
+use crate::view::tones::{environment_tone, risk_tone};
+use crate::view::words;
 use countersign_api::wire::{ActionBody, ApprovalBody, ExplainBody, RequestBody};
-use std::fmt::Write as _;
 
 impl View {
     /// An explanation, all of it, of a request.
-    pub(crate) fn explanation(&self, request: &RequestBody, explanation: &ExplainBody) -> String {
+    pub(crate) fn explanation(&self, request: &RequestBody, explanation: &ExplainBody) -> Text {
         let mut text = self.title(&request.operation_type, &request.instance_id);
-        let _ = writeln!(text, "{}\n", self.status(&explanation.status, ""));
+        self.status(&mut text, &explanation.status, "");
+        text.blank();
         self.line(&mut text, "Request", &explanation.request_id, None);
         self.line(&mut text, "Risk", &explanation.risk_level, risk_tone(&explanation.risk_level));
         let environment = &explanation.environment;
         self.line(&mut text, "Environment", environment, environment_tone(environment));
-        let demanded = show::demanded(explanation.approvals_required, &explanation.slots);
+        let demanded = words::demanded(explanation.approvals_required, &explanation.slots);
         self.line(&mut text, "Approvals", &demanded, None);
         if explanation.digest_required {
-            self.line(&mut text, "Digest", show::DIGEST_REQUIRED, None);
+            self.line(&mut text, "Digest", words::DIGEST_REQUIRED, None);
         }
-        self.lines(&mut text, "Because of", show::rules(&explanation.rules));
+        self.lines(&mut text, "Because of", words::rules(&explanation.rules));
         self.line(&mut text, "Policy", &explanation.policy_version, None);
         // Until it is started, the policy of now is asked as well.
         let is_open = matches!(explanation.status.as_str(), "pending" | "approved");
@@ -32,7 +34,7 @@ impl View {
         }
         self.lines(&mut text, "Approved by", explanation.approvals.iter().map(approval));
         if is_open {
-            let missing = show::seats(&explanation.missing.slots, explanation.missing.from_anybody);
+            let missing = words::seats(&explanation.missing.slots, explanation.missing.from_anybody);
             self.lines(&mut text, "Missing", or_else(missing, "nothing"));
         }
         if explanation.status == "pending" {
@@ -56,14 +58,14 @@ impl View {
     }
 
     /// What the policy of now demands, when it is another than that of then.
-    fn current_policy(&self, text: &mut String, explanation: &ExplainBody) {
+    fn current_policy(&self, text: &mut Text, explanation: &ExplainBody) {
         let changed = match explanation.current_rules == explanation.rules {
             true => "has changed since, and demands the same of this request",
             false => "has changed since; the stricter of both holds. It demands:",
         };
         self.line(text, "Policy now", changed, None);
         if explanation.current_rules != explanation.rules {
-            self.lines(text, "", show::rules(&explanation.current_rules));
+            self.lines(text, "", words::rules(&explanation.current_rules));
         }
         self.line(text, "", &explanation.current_policy_version, None);
     }
@@ -75,7 +77,7 @@ fn or_else(values: Vec<String>, nothing: &str) -> Vec<String> {
 }
 
 fn approval(approval: &ApprovalBody) -> String {
-    let who = show::in_groups(&approval.person, &approval.groups);
+    let who = words::in_groups(&approval.person, &approval.groups);
     match (approval.counts, &approval.reason) {
         (true, _) => format!("{who}: counts"),
         (false, Some(reason)) => format!("{who}: does not count: {reason}"),
@@ -94,7 +96,8 @@ fn refusal(action: &ActionBody) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::terminal::Terminal;
+    use crate::view::page::check_fits;
+    use crate::view::request::example;
     use crate::view::times::RelativeTime;
     use crate::view::width;
     use countersign_core::timestamp::Timestamp;
@@ -132,9 +135,8 @@ mod tests {
 
     fn shown(explanation: &ExplainBody) -> String {
         let now = Timestamp::parse("2026-01-31T09:30:00Z").unwrap();
-        let view =
-            View { terminal: Terminal::plain(), moment: RelativeTime::relative(now), width: width::WIDTH };
-        view.explanation(&show::example(json!({})), explanation)
+        let view = View { moment: RelativeTime::relative(now), width: width::WIDTH };
+        view.explanation(&example(json!({})), explanation).to_string()
     }
 
     #[test]
@@ -217,7 +219,7 @@ mod tests {
             "approvers": [[evil]],
             "actions": [{ "action": evil, "permitted": false, "code": evil, "reasons": [evil] }],
         })));
-        show::check_fits(&text);
+        check_fits(&text);
         assert!(!text.contains("\nApproved by   boss"), "{text}");
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::error::CommandError;
 use crate::view::document;
-use crate::view::terminal::Terminal;
+use crate::view::terminal::{Terminal, write_document};
+use crate::view::text::Text;
 use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::Value;
@@ -40,18 +41,18 @@ impl Output {
         self,
         terminal: Terminal,
         answer: &T,
-        text: impl FnOnce() -> String,
+        text: impl FnOnce() -> Text,
     ) -> Result<(), CommandError> {
         match self {
             Self::Table => terminal.print(&text()),
-            Self::Json => Terminal::plain().print(&document::json(answer)?),
-            Self::Yaml => Terminal::plain().print(&document::yaml(answer)?),
+            Self::Json => write_document(&document::json(answer)?),
+            Self::Yaml => write_document(&document::yaml(answer)?),
             Self::Id => {
                 let answer = serde_json::to_value(answer).map_err(|error| error.to_string())?;
                 let ids = ids(&answer).ok_or_else(|| {
                     CommandError::Usage("-o id: the answer of this command names no request".to_owned())
                 })?;
-                Terminal::plain().print(&ids.join("\n"))
+                write_document(&ids.join("\n"))
             }
         }
     }

@@ -1,15 +1,18 @@
 //! Requests as people read them, in windows of several widths.
 
 use super::*;
-use crate::view::times::Times;
-use crate::view::width::{WIDTH, columns};
+use crate::view::page::check_fits;
+use crate::view::times::{RelativeTime, Times};
+use crate::view::width::{WIDTH, broken, columns, wrapped};
+use crate::view::words::demanded;
+use countersign_api::wire::SlotBody;
 use countersign_core::timestamp::Timestamp;
 use serde_json::json;
 
 fn shown(changes: serde_json::Value) -> String {
     let now = Timestamp::parse("2026-01-31T09:30:00Z").unwrap();
     let moment = RelativeTime::relative(now);
-    View { terminal: Terminal::plain(), moment, width: WIDTH }.request(&example(changes))
+    View { moment, width: WIDTH }.request(&example(changes)).to_string()
 }
 
 #[test]
@@ -65,9 +68,9 @@ fn keys_that_may_be_taken_for_others_are_marked_under_the_parameters() {
 #[test]
 fn a_narrow_window_has_names_above_what_they_name() {
     let now = Timestamp::parse("2026-01-31T09:30:00Z").unwrap();
-    let view =
-        View { terminal: Terminal::plain(), moment: RelativeTime { now, times: Times::Relative }, width: 15 };
-    let text = view.request(&example(json!({ "owner": "olga@example.com", "approved_by": ["bob", "eve"] })));
+    let view = View { moment: RelativeTime { now, times: Times::Relative }, width: 15 };
+    let request = example(json!({ "owner": "olga@example.com", "approved_by": ["bob", "eve"] }));
+    let text = view.request(&request).to_string();
     assert!(
         text.contains("Owner\n  olga@example.c\n  om\n") || text.contains("Owner\n  olga@example."),
         "{text}"

@@ -1,23 +1,23 @@
 //! A simulation as people read it: what would come of a request.
 
-use crate::view::request::{self as show, View, environment_tone, risk_tone, status_tone};
-use crate::view::terminal::Tone;
+use crate::view::page::View;
+use crate::view::text::{Line, Text, Tone};
 use crate::view::times::RelativeTime;
+use crate::view::tones::{environment_tone, risk_tone, status_tone};
+use crate::view::words;
 use countersign_api::wire::SimulateBody;
 use countersign_client::refusal::problem_in_lines;
 use countersign_core::timestamp::Timestamp;
-use std::fmt::Write as _;
 
 impl View {
     /// What would come of a request, all of it.
-    pub(crate) fn simulation(&self, simulation: &SimulateBody) -> String {
+    pub(crate) fn simulation(&self, simulation: &SimulateBody) -> Text {
         let mut text = self.title(&simulation.operation_type, &simulation.instance_id);
-        let verdict = if simulation.permitted {
-            format!("{}; nothing has been", self.terminal.paint(Tone::Good, "could be made"))
-        } else {
-            self.terminal.paint(Tone::Danger, "could not be made")
-        };
-        let _ = writeln!(text, "{verdict}\n");
+        text.push(match simulation.permitted {
+            true => Line::new(Tone::Good, "could be made").with(None, "; nothing has been"),
+            false => Line::new(Tone::Danger, "could not be made"),
+        });
+        text.blank();
         for refusal in &simulation.refusals {
             let lines = problem_in_lines(&refusal.detail, &refusal.code, &refusal.reasons, &refusal.errors);
             self.lines(&mut text, "Refused", lines);
@@ -31,12 +31,12 @@ impl View {
             &simulation.environment,
             environment_tone(&simulation.environment),
         );
-        let requester = show::in_groups(&simulation.requested_by, &simulation.requester_groups);
+        let requester = words::in_groups(&simulation.requested_by, &simulation.requester_groups);
         self.line(&mut text, "Requester", &requester, None);
         self.line(
             &mut text,
             "Approvals",
-            &show::demanded(simulation.approvals_required, &simulation.slots),
+            &words::demanded(simulation.approvals_required, &simulation.slots),
             None,
         );
         match (simulation.satisfiable, simulation.approvals_required) {
@@ -52,7 +52,7 @@ impl View {
             ),
         }
         if simulation.digest_required && !is_approved {
-            self.line(&mut text, "Digest", show::DIGEST_REQUIRED, None);
+            self.line(&mut text, "Digest", words::DIGEST_REQUIRED, None);
         }
         self.lines(&mut text, "Deadlines", self.deadlines(simulation, is_approved));
         if !simulation.required_fields.is_empty() {
@@ -74,7 +74,7 @@ impl View {
             let pending = format!("at most {} of one requester, this one included", simulation.pending_limit);
             self.line(&mut text, "Pending", &pending, None);
         }
-        self.lines(&mut text, "Because of", show::rules(&simulation.rules));
+        self.lines(&mut text, "Because of", words::rules(&simulation.rules));
         self.line(&mut text, "Policy", &simulation.policy_version, None);
         self.line(&mut text, "Parameters", &simulation.parameters_digest, None);
         text
@@ -121,7 +121,7 @@ pub(crate) fn example(changes: serde_json::Value) -> SimulateBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::terminal::Terminal;
+    use crate::view::page::check_fits;
     use crate::view::times::Times;
     use crate::view::width;
     use serde_json::json;
@@ -129,9 +129,8 @@ mod tests {
     fn shown(simulation: &SimulateBody, times: Times) -> String {
         // The clock here is wrong, which must not matter.
         let now = Timestamp::parse("2026-01-30T00:00:00Z").unwrap();
-        let view =
-            View { terminal: Terminal::plain(), moment: RelativeTime { now, times }, width: width::WIDTH };
-        view.simulation(simulation)
+        let view = View { moment: RelativeTime { now, times }, width: width::WIDTH };
+        view.simulation(simulation).to_string()
     }
 
     #[test]
@@ -212,7 +211,7 @@ mod tests {
                            "errors": [{ "pointer": evil, "message": evil }] }],
         }));
         let text = shown(&simulation, Times::Relative);
-        show::check_fits(&text);
+        check_fits(&text);
         assert!(!text.lines().any(|line| line.starts_with("Approvals     none")), "{text}");
     }
 }

@@ -5,7 +5,9 @@
 //! typed before is thrown away.
 
 use crate::error::CommandError;
-use crate::view::width::{WIDTH, rows, wrapped};
+use crate::view::ansi;
+use crate::view::text::{Line, Text};
+use crate::view::width::{WIDTH, rows};
 use rustix::io::retry_on_intr;
 use rustix::termios::{QueueSelector, tcdrain, tcflush, tcgetwinsize};
 use signal_hook::consts::{SIGCONT, SIGWINCH};
@@ -33,10 +35,9 @@ impl Size {
     /// What a terminal has that does not say.
     const UNKNOWN: Self = Self { columns: WIDTH, rows: 24 };
 
-    /// How many rows a line takes at most, painted or not.
-    fn rows_of(self, line: &str) -> usize {
-        let plain: String = Terminal::unpainted(line).into_iter().map(|(_, text)| text).collect();
-        rows(&plain, self.columns)
+    /// How many rows lines take at most.
+    fn rows_of(self, lines: &[Line]) -> usize {
+        lines.iter().map(|line| line.rows(self.columns)).sum()
     }
 }
 
@@ -88,37 +89,6 @@ pub struct Terminal {
     is_live: bool,
 }
 
-/// What a text is, for its colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
-    /// The name of something.
-    Quiet,
-    /// What the eye should find first.
-    Strong,
-    /// What went well.
-    Good,
-    /// What needs a decision, or has a limit.
-    Warning,
-    /// What is dangerous, or went wrong.
-    Danger,
-}
-
-impl Tone {
-    /// All of them.
-    const ALL: [Self; 5] = [Self::Quiet, Self::Strong, Self::Good, Self::Warning, Self::Danger];
-
-    /// The parameters of its escape sequence (ECMA-48, SGR).
-    fn code(self) -> &'static str {
-        match self {
-            Self::Quiet => "2",
-            Self::Strong => "1",
-            Self::Good => "32",
-            Self::Warning => "33",
-            Self::Danger => "1;31",
-        }
-    }
-}
-
 impl Terminal {
     /// The terminal of this process. `NO_COLOR` (<https://no-color.org>) is honoured.
     #[expect(clippy::disallowed_methods, reason = "what the terminal can do is in the environment")]
@@ -144,12 +114,6 @@ impl Terminal {
             is_terminal: false,
             is_live: false,
         }
-    }
-
-    /// One with colours and nobody: what a test of colours sees.
-    #[cfg(test)]
-    pub(crate) fn coloured() -> Self {
-        Self { has_colour: true, ..Self::plain() }
     }
 
     /// Whether somebody can be asked.
@@ -187,39 +151,22 @@ impl Terminal {
         }
     }
 
-    /// A text in its colour. It must have been escaped before.
-    pub fn paint(self, tone: Tone, text: &str) -> String {
-        if !self.has_colour {
-            return text.to_owned();
-        }
-        format!("\u{1b}[{}m{text}\u{1b}[0m", tone.code())
+    /// Whether texts are painted.
+    pub fn has_colour(self) -> bool {
+        self.has_colour
     }
 
-    /// A painted text in pieces, each with its colour: for a screen that paints in its own way.
-    pub fn unpainted(text: &str) -> Vec<(Option<Tone>, String)> {
-        let mut pieces = Vec::new();
-        let mut tone = None;
-        for (index, piece) in text.split("\u{1b}[").enumerate() {
-            let mut piece = piece;
-            // INVARIANT: what others have written is escaped, so every sequence is one of `paint`.
-            if let (1.., Some((code, rest))) = (index, piece.split_once('m')) {
-                tone = Tone::ALL.into_iter().find(|tone| tone.code() == code);
-                piece = rest;
-            }
-            if !piece.is_empty() {
-                pieces.push((tone, piece.to_owned()));
-            }
-        }
-        pieces
+    /// A line as it is written.
+    fn painted(self, line: &Line) -> String {
+        if self.has_colour { ansi::painted(line) } else { line.to_string() }
     }
 
     /// Prints a text, a screen at a time if there is a person and it is longer than one.
     ///
     /// # Errors
     /// When stdout cannot be written, or its reader has had enough.
-    pub fn print(self, text: &str) -> Result<(), CommandError> {
-        let lines: Vec<_> = text.lines().collect();
-        if self.is_interactive { pages(&lines, 1, Self::size) } else { write(&lines) }
+    pub fn print(self, text: &Text) -> Result<(), CommandError> {
+        if self.is_interactive { self.pages(text.lines(), 1, Self::size) } else { self.write(text.lines()) }
     }
 
     /// Shows a text and asks a question below it that is answered by `y` or not at all; `options` answer
@@ -230,7 +177,7 @@ impl Terminal {
     pub fn confirm(
         self,
         sight: &mut Sight,
-        text: impl Fn(bool) -> String,
+        text: impl Fn(bool) -> Text,
         question: &str,
         options: &str,
     ) -> Result<bool, CommandError> {
@@ -247,7 +194,7 @@ impl Terminal {
     pub fn ask(
         self,
         sight: &mut Sight,
-        text: impl Fn(bool) -> String,
+        text: impl Fn(bool) -> Text,
         question: &str,
         options: &str,
     ) -> Result<String, CommandError> {
@@ -258,18 +205,17 @@ impl Terminal {
         let mut is_there = sight.is_there();
         loop {
             if !is_there && sight.shown_in.is_some() {
-                write(&["the screen has changed: here is all of it again"])?;
+                self.write(&[Line::plain("the screen has changed: here is all of it again")])?;
             }
             let size = match sight.shown_in {
                 Some(size) if is_there => size,
                 _ => sight.begin(),
             };
             let text = text(is_there);
-            let lines: Vec<_> = text.lines().collect();
-            let question = wrapped(question, size.columns.saturating_sub(ANSWER));
-            let rows_of_question = question.iter().map(|line| size.rows_of(line)).sum::<usize>();
-            let tallest = lines.iter().map(|line| size.rows_of(line)).max().unwrap_or_default();
-            let needed = rows_of_question.max(tallest + size.rows_of(MORE));
+            let question = Line::wrapped(None, question, size.columns.saturating_sub(ANSWER));
+            let rows_of_question = size.rows_of(&question);
+            let tallest = text.lines().iter().map(|line| line.rows(size.columns)).max().unwrap_or_default();
+            let needed = rows_of_question.max(tallest + rows(MORE, size.columns));
             if needed > size.rows {
                 return Err(CommandError::Failed(format!(
                     "the window is too small to decide in: it has {} rows of {} columns, and the question needs \
@@ -277,7 +223,8 @@ impl Terminal {
                     size.rows, size.columns
                 )));
             }
-            pages(&lines, rows_of_question, || size)?;
+            self.pages(text.lines(), rows_of_question, || size)?;
+            let question: Vec<_> = question.iter().map(ToString::to_string).collect();
             let answer = answer(&question.join("\n"))?;
             is_there = sight.is_there();
             if is_there {
@@ -285,37 +232,48 @@ impl Terminal {
             }
         }
     }
+
+    /// Writes lines.
+    fn write(self, lines: &[Line]) -> Result<(), CommandError> {
+        let mut stdout = std::io::stdout().lock();
+        let written = lines.iter().try_for_each(|line| writeln!(stdout, "{}", self.painted(line)));
+        written.and_then(|()| stdout.flush()).map_err(CommandError::stdout)
+    }
+
+    /// Writes lines page by page, so that `rows_below` rows are left under the last.
+    fn pages(
+        self,
+        mut lines: &[Line],
+        rows_below: usize,
+        size: impl Fn() -> Size,
+    ) -> Result<(), CommandError> {
+        loop {
+            let size = size();
+            if size.rows_of(lines) + rows_below <= size.rows {
+                return self.write(lines);
+            }
+            let page = size.rows.saturating_sub(rows(MORE, size.columns));
+            let fits = |count: &usize| size.rows_of(lines.get(..*count).unwrap_or_default()) <= page;
+            let count = (1..=lines.len()).take_while(fits).last();
+            let (shown, rest) = lines.split_at(count.unwrap_or(1).min(lines.len()));
+            self.write(shown)?;
+            if rest.is_empty() && rows_below <= 1 {
+                return Ok(());
+            }
+            answer(MORE)?;
+            lines = rest;
+        }
+    }
 }
 
-/// Writes lines.
-fn write(lines: &[&str]) -> Result<(), CommandError> {
-    let failed = |error: std::io::Error| CommandError::stdout(error);
+/// Writes a document as it is: what a terminal would act on has an escape of its own language in it.
+///
+/// # Errors
+/// When stdout cannot be written.
+pub fn write_document(document: &str) -> Result<(), CommandError> {
     let mut stdout = std::io::stdout().lock();
-    for line in lines {
-        writeln!(stdout, "{line}").map_err(failed)?;
-    }
-    stdout.flush().map_err(failed)
-}
-
-/// Writes lines page by page, so that `rows_below` rows are left under the last.
-fn pages(mut lines: &[&str], rows_below: usize, size: impl Fn() -> Size) -> Result<(), CommandError> {
-    loop {
-        let size = size();
-        let rows = |lines: &[&str]| lines.iter().map(|line| size.rows_of(line)).sum::<usize>();
-        if rows(lines) + rows_below <= size.rows {
-            return write(lines);
-        }
-        let page = size.rows.saturating_sub(size.rows_of(MORE));
-        let count =
-            (1..=lines.len()).take_while(|count| rows(lines.get(..*count).unwrap_or_default()) <= page);
-        let (shown, rest) = lines.split_at(count.last().unwrap_or(1).min(lines.len()));
-        write(shown)?;
-        if rest.is_empty() && rows_below <= 1 {
-            return Ok(());
-        }
-        answer(MORE)?;
-        lines = rest;
-    }
+    let written = document.lines().try_for_each(|line| writeln!(stdout, "{line}"));
+    written.and_then(|()| stdout.flush()).map_err(CommandError::stdout)
 }
 
 /// Waits until all that was written has left for the screen.
@@ -345,6 +303,7 @@ fn answer(question: &str) -> Result<String, CommandError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::text::Tone;
 
     #[test]
     fn rows_are_counted_as_the_window_breaks_them() {
@@ -353,7 +312,6 @@ mod tests {
             ("", 1),
             ("1234567890", 1),
             ("12345678901", 2),
-            ("\u{1b}[1;31m1234567890\u{1b}[0m", 1),
             ("日本語日本語", 2),
             // Not every terminal puts them on top of each other.
             ("e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}", 2),
@@ -363,7 +321,7 @@ mod tests {
             ("яяяяяя", 2),
             ("─…±§·─", 2),
         ] {
-            assert_eq!(size.rows_of(line), rows, "{line:?}");
+            assert_eq!(size.rows_of(&[Line::new(Tone::Danger, line)]), rows, "{line:?}");
         }
     }
 }

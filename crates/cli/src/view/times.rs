@@ -1,5 +1,6 @@
 //! Times as people tell them: how much is left, how long ago; or as dates, here or in UTC.
 
+use countersign_client::lasting::in_words;
 use countersign_core::timestamp::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -33,19 +34,19 @@ impl RelativeTime {
     /// A deadline: `4h 12m left`, or `3m ago` once it has passed.
     pub fn deadline(&self, time: &str) -> String {
         self.told(time, |milliseconds| match milliseconds {
-            1.. => format!("{} left", length(milliseconds)),
-            _ => format!("{} ago", length(-milliseconds)),
+            1.. => format!("{} left", in_words(milliseconds)),
+            _ => format!("{} ago", in_words(-milliseconds)),
         })
     }
 
     /// Something that was: `3m ago`.
     pub fn ago(&self, time: &str) -> String {
-        self.told(time, |milliseconds| format!("{} ago", length(-milliseconds)))
+        self.told(time, |milliseconds| format!("{} ago", in_words(-milliseconds)))
     }
 
     /// How long something lasts: `1d 0h`.
     pub fn lasting(seconds: u32) -> String {
-        length(i64::from(seconds) * 1000)
+        in_words(i64::from(seconds) * 1000)
     }
 
     fn told(&self, text: &str, tell: impl Fn(i64) -> String) -> String {
@@ -72,18 +73,6 @@ fn date_in(time: Timestamp, zone: TimeZone) -> String {
     match jiff::Timestamp::from_millisecond(time.as_millisecond()) {
         Ok(instant) => instant.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S %:z").to_string(),
         Err(_) => date(time),
-    }
-}
-
-/// `45s`, `12m`, `4h 12m` or `3d 4h`; rounded down, so that nobody is promised more than there is.
-fn length(milliseconds: i64) -> String {
-    let seconds = milliseconds.max(0) / 1000;
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, _) => format!("{minutes}m"),
-        (0, _, _) => format!("{hours}h {}m", minutes % 60),
-        _ => format!("{days}d {}h", hours % 24),
     }
 }
 

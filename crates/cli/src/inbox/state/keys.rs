@@ -2,11 +2,12 @@
 
 use super::{State, before};
 use crate::error::CommandError;
-use crate::inbox::event::{Effect, Given, Key};
+use crate::inbox::event::{Effect, Given};
 use crate::inbox::input::Input;
+use crate::inbox::key::Key;
 use crate::inbox::open::{Mode, Open, Verb};
 use crate::inbox::overlay::{Overlay, Subject};
-use crate::view::terminal::Tone;
+use crate::view::text::Tone;
 
 impl State {
     pub(super) fn pasted(&mut self, text: &str) -> Vec<Effect> {
