@@ -6,7 +6,9 @@ use clap_complete::CompletionCandidate;
 use countersign_client::config::{Config, ProfileName};
 use countersign_client::connection::Connection;
 use countersign_client::environment::Environment;
+use countersign_client::list_query::{ListQuery, MAX_LIMIT};
 use countersign_client::profile::{self, Overrides};
+use countersign_core::request::Status;
 use countersign_core::text::escaped_line;
 use std::ffi::OsStr;
 
@@ -14,9 +16,9 @@ use std::ffi::OsStr;
 /// line are not looked at.
 pub fn requests(beginning: &OsStr) -> Vec<CompletionCandidate> {
     let Ok(settings) = profile::settings(&Overrides::default()) else { return Vec::new() };
-    let list = Connection::open_hurried(&settings).and_then(|connection| {
-        connection.list(&[("status", "pending,approved,executing"), ("limit", "100")], false)
-    });
+    let status = Status::ALL.into_iter().filter(|status| status.is_open()).collect();
+    let open = ListQuery { status, limit: Some(MAX_LIMIT), ..ListQuery::default() };
+    let list = Connection::open_hurried(&settings).and_then(|connection| connection.list(&open, false));
     let Ok(list) = list else { return Vec::new() };
     let candidates = list.items.into_iter().map(|item| {
         let help = escaped_line(&format!(

@@ -60,7 +60,7 @@ impl Connection {
     /// # Errors
     /// As for [`Self::create`].
     pub fn request(&self, request_id: &str) -> Result<RequestBody, Error> {
-        self.get(&paths::approval(request_id), &[])
+        self.get(&paths::approval(request_id))
     }
 
     /// Why a request stands where it stands.
@@ -68,7 +68,7 @@ impl Connection {
     /// # Errors
     /// As for [`Self::create`].
     pub fn explanation(&self, request_id: &str) -> Result<ExplainBody, Error> {
-        self.get(&paths::below(request_id, "explain"), &[])
+        self.get(&paths::below(request_id, "explain"))
     }
 
     /// The audit trail of a request.
@@ -76,7 +76,7 @@ impl Connection {
     /// # Errors
     /// As for [`Self::create`].
     pub fn events(&self, request_id: &str) -> Result<EventsBody, Error> {
-        self.get(&paths::below(request_id, "events"), &[])
+        self.get(&paths::below(request_id, "events"))
     }
 
     /// Changes a request, once: `key` is sent with every try. Whether the answer shows the change is for

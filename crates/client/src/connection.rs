@@ -4,6 +4,7 @@ use crate::agent::{agent, service};
 use crate::answer::Answer;
 use crate::credential::{Credential, TokenFault};
 use crate::error::Error;
+use crate::list_query::{ListQuery, MAX_LIMIT};
 use crate::paths;
 use crate::profile::Settings;
 use crate::refusal::Refusal;
@@ -161,8 +162,8 @@ impl Connection {
     }
 
     /// Reads something.
-    pub(crate) fn get<T: Answer>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, Error> {
-        self.call("GET", &format!("{path}{}", query_text(query)), None, None)
+    pub(crate) fn get<T: Answer>(&self, path: &str) -> Result<T, Error> {
+        self.call("GET", path, None, None)
     }
 
     /// Changes something, once: `key` is sent with every try.
@@ -325,7 +326,7 @@ impl Connection {
             RequestName::Id(id) => id.to_string(),
             RequestName::Prefix(prefix) => self.complete(&prefix)?,
         };
-        self.get(&paths::approval(&id), &[])
+        self.get(&paths::approval(&id))
     }
 
     fn complete(&self, prefix: &str) -> Result<String, Error> {
@@ -351,10 +352,12 @@ impl Connection {
         statuses: &[Status],
         from: Option<&str>,
     ) -> Result<BTreeSet<String>, Error> {
-        let statuses: Vec<_> = statuses.iter().map(|status| status.as_str()).collect();
-        let statuses = statuses.join(",");
-        let mut query = vec![("status", statuses.as_str()), ("limit", "100")];
-        query.extend(from.map(|from| ("from", from)));
+        let query = ListQuery {
+            status: statuses.to_vec(),
+            from: from.map(str::to_owned),
+            limit: Some(MAX_LIMIT),
+            ..ListQuery::default()
+        };
         let all = self.list(&query, true)?.items;
         Ok(all.into_iter().map(|item| item.request_id).filter(|id| id.starts_with(prefix)).collect())
     }
@@ -363,12 +366,11 @@ impl Connection {
     ///
     /// # Errors
     /// As for [`Self::health`], and when the pages do not end.
-    pub fn list(&self, query: &[(&str, &str)], all: bool) -> Result<ListBody, Error> {
-        let limit: Option<usize> =
-            query.iter().find(|(name, _)| *name == "limit").and_then(|(_, limit)| limit.parse().ok());
+    pub fn list(&self, query: &ListQuery, all: bool) -> Result<ListBody, Error> {
+        let limit = query.limit.and_then(|limit| usize::try_from(limit).ok());
+        let mut query = query.clone();
         let mut items: Vec<SummaryBody> = Vec::new();
         let mut cursors: BTreeSet<String> = BTreeSet::new();
-        let mut next: Option<String> = None;
         let (mut damaged, mut bytes) = (0_usize, 0_usize);
         let host = SystemHost::default();
         for _ in 0..MAX_PAGES {
@@ -378,9 +380,7 @@ impl Connection {
                     seconds: self.list_timeout.as_secs(),
                 });
             }
-            let mut query = query.to_vec();
-            query.extend(next.as_deref().map(|cursor| ("cursor", cursor)));
-            let target = format!("{}{}", paths::APPROVALS, query_text(&query));
+            let target = format!("{}{}", paths::APPROVALS, query.text());
             let (page, length): (ListBody, usize) = self.sized_call("GET", &target, None, None)?;
             if limit.is_some_and(|limit| page.items.len() > limit) {
                 return Err(self.odd("a page holds more than was asked for"));
@@ -406,7 +406,7 @@ impl Connection {
             if bytes > MAX_LIST_BYTES {
                 break;
             }
-            next = Some(cursor);
+            query.cursor = Some(cursor);
         }
         Err(Error::ListTooLong {
             url: self.url().to_owned(),
@@ -414,26 +414,6 @@ impl Connection {
             mebibytes: MAX_LIST_BYTES / (1024 * 1024),
         })
     }
-}
-
-/// `?name=value&…`, or nothing.
-fn query_text(query: &[(&str, &str)]) -> String {
-    let query: Vec<_> =
-        query.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
-    if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) }
-}
-
-/// RFC 3986 section 2.1: everything but unreserved characters.
-fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]
@@ -482,7 +462,7 @@ mod tests {
         let settings = Settings { url, ca_bundle: None, token: TokenSource::Nowhere, profile: None };
         let list_timeout = Duration::from_millis(300);
         let connection = Connection { list_timeout, ..Connection::to(&settings).unwrap() };
-        let error = connection.list(&[], true).unwrap_err();
+        let error = connection.list(&ListQuery::default(), true).unwrap_err();
         assert!(matches!(error, Error::ListTimedOut { .. }), "{error:?}");
     }
 }

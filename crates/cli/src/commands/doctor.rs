@@ -13,6 +13,7 @@ use countersign_app::host::Host as _;
 use countersign_client::agent;
 use countersign_client::connection::Connection;
 use countersign_client::credential::{self, Credential};
+use countersign_client::list_query::ListQuery;
 use countersign_client::profile::{self, Settings};
 use countersign_core::timestamp::Timestamp;
 use countersign_identity::claims::{ClaimNames, Claims};
@@ -187,7 +188,7 @@ fn token(
     // Asked before the claims are looked at: where the service is content, so are we.
     let accepted = is_there.then(|| {
         let connection = Connection::to(settings)?.with(Credential::Token(token.clone()));
-        connection.list(&[("limit", "1")], false)
+        connection.list(&ListQuery { limit: Some(1), ..ListQuery::default() }, false)
     });
     let is_accepted = matches!(accepted, Some(Ok(_)));
     match jws::claims(token.expose()) {

@@ -8,6 +8,7 @@ use crate::value_parsers::{environment, risk_level, status};
 use crate::view::output::Output;
 use clap::Args;
 use clap_complete::ArgValueCompleter;
+use countersign_client::list_query::{ListQuery, MAX_LIMIT};
 use countersign_core::request::Status;
 use countersign_core::risk::{Environment, RiskLevel};
 
@@ -70,34 +71,22 @@ pub struct ListArguments {
 /// See [`CommandError`].
 pub fn run(arguments: &ListArguments) -> Result<(), CommandError> {
     let session = Session::open(&arguments.connection)?;
-    let limit = if arguments.all { "100".to_owned() } else { arguments.limit.to_string() };
-    let status = one_of(arguments.status.iter().map(|status| status.as_str()));
-    let risk = one_of(arguments.risk.iter().map(|level| level.as_str()));
-    let environment = one_of(arguments.environment.iter().map(|environment| environment.as_str()));
-    let operation = one_of(arguments.operation.iter().map(String::as_str));
-    let filters = [
-        ("status", status.as_deref()),
-        ("risk_level", risk.as_deref()),
-        ("environment", environment.as_deref()),
-        ("operation_type", operation.as_deref()),
-        ("requested_by", arguments.requested_by.as_deref()),
-        ("instance_id", arguments.instance_id.as_deref()),
-        ("from", arguments.from.as_deref()),
-        ("to", arguments.to.as_deref()),
-        ("cursor", arguments.cursor.as_deref()),
-        ("limit", Some(limit.as_str())),
-    ];
-    let query: Vec<_> = filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let query = ListQuery {
+        status: arguments.status.clone(),
+        risk_level: arguments.risk.clone(),
+        environment: arguments.environment.clone(),
+        operation_type: arguments.operation.clone(),
+        requested_by: arguments.requested_by.clone(),
+        instance_id: arguments.instance_id.clone(),
+        from: arguments.from.clone(),
+        to: arguments.to.clone(),
+        cursor: arguments.cursor.clone(),
+        limit: Some(if arguments.all { MAX_LIMIT } else { arguments.limit }),
+    };
     let list = session.connection.list(&query, arguments.all)?;
     session.show(&list, |view| view.list(&list))?;
     if let (Output::Id, Some(cursor)) = (session.output, &list.next_cursor) {
         session.note(&format!("there are more: add --all, or --cursor {cursor}"));
     }
     Ok(())
-}
-
-/// Several values of one filter; none is no filter.
-fn one_of<'a>(values: impl Iterator<Item = &'a str>) -> Option<String> {
-    let values: Vec<_> = values.collect();
-    (!values.is_empty()).then(|| values.join(","))
 }

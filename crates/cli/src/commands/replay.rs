@@ -12,6 +12,7 @@ use crate::view::tones::status_tone;
 use clap::Args;
 use countersign_api::wire::{EventBody, RequestBody, SlotBody};
 use countersign_app::host::Host as _;
+use countersign_client::list_query::{ListQuery, MAX_LIMIT};
 use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::person::PersonId;
@@ -177,7 +178,12 @@ fn ids(session: &Session, since: &str) -> Result<Vec<String>, CommandError> {
     let mut known = BTreeSet::new();
     let mut ids = Vec::new();
     for status in Status::ALL {
-        let query = [("status", status.as_str()), ("from", since), ("limit", "100")];
+        let query = ListQuery {
+            status: vec![status],
+            from: Some(since.to_owned()),
+            limit: Some(MAX_LIMIT),
+            ..ListQuery::default()
+        };
         let items = session.connection.list(&query, true)?.items;
         ids.extend(items.into_iter().map(|item| item.request_id).filter(|id| known.insert(id.clone())));
     }

@@ -13,6 +13,7 @@ use countersign_api::problem::Code;
 use countersign_api::wire::{EventBody, RequestBody};
 use countersign_app::error::AppError;
 use countersign_app::verify::{self, Published, Verification};
+use countersign_client::list_query::{ListQuery, MAX_LIMIT};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::ids::RequestId;
@@ -293,10 +294,12 @@ fn all_ids(session: &Session) -> Result<(Vec<String>, usize), CommandError> {
     let mut ids = Vec::new();
     let mut damaged = 0;
     for status in Status::ALL {
-        let mut query = vec![("status", status.as_str()), ("limit", "100")];
-        if !status.is_open() {
-            query.push(("from", from.as_str()));
-        }
+        let query = ListQuery {
+            status: vec![status],
+            from: (!status.is_open()).then(|| from.clone()),
+            limit: Some(MAX_LIMIT),
+            ..ListQuery::default()
+        };
         let list = session.connection.list(&query, true)?;
         ids.extend(list.items.into_iter().map(|item| item.request_id));
         damaged += list.damaged;

@@ -7,6 +7,7 @@ use crate::view::text::{Line, Text};
 use clap::Args;
 use countersign_app::host::Host as _;
 use countersign_client::credential::{expiry, person};
+use countersign_client::list_query::ListQuery;
 use countersign_identity::claims::ClaimNames;
 use countersign_identity::jws;
 use countersign_system::policy;
@@ -52,7 +53,7 @@ pub fn run(arguments: &WhoamiArguments) -> Result<(), CommandError> {
         ));
     };
     // Who bears the token is the service's business: it is asked for anything at all.
-    session.connection.list(&[("limit", "1")], false)?;
+    session.connection.list(&ListQuery { limit: Some(1), ..ListQuery::default() }, false)?;
     let claims = jws::claims(token.expose()).map_err(|_| {
         CommandError::Failed("the service accepts your token, but it does not say who you are".to_owned())
     })?;

@@ -9,7 +9,9 @@ use crate::session::Session;
 use countersign_api::wire::{ExplainBody, RequestBody, SummaryBody};
 use countersign_app::host::Host as _;
 use countersign_client::connection::LIST_TIMEOUT;
+use countersign_client::list_query::{ListQuery, MAX_LIMIT};
 use countersign_core::ids::RequestId;
+use countersign_core::request::Status;
 use countersign_core::text::escaped_line;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -143,7 +145,9 @@ impl Known {
     /// # Errors
     /// When the service does not say.
     pub fn pending(&mut self, session: &Session, settings: &Settings) -> Result<Pending, CommandError> {
-        let items = session.connection.list(&[("status", "pending"), ("limit", "100")], true)?.items;
+        let pending =
+            ListQuery { status: vec![Status::Pending], limit: Some(MAX_LIMIT), ..ListQuery::default() };
+        let items = session.connection.list(&pending, true)?.items;
         let now = session.host.elapsed();
         let is_pending = |id: &String| items.iter().any(|item| item.request_id == *id);
         self.answers.retain(|id, answer| answer.at + KNOWN_FOR > now && is_pending(id));
