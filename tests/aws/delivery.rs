@@ -96,7 +96,7 @@ impl World {
     async fn commit(&self, count: usize) -> Vec<String> {
         let dependencies = Dependencies {
             store: DynamoStore::new(self.database.clone(), tables()),
-            policy: countersign_system::policy::bundled().unwrap(),
+            policy: countersign_policy::load::bundled().unwrap(),
             deployment_key: DeploymentKey::new([9; 32]),
             host: Arc::new(self.host.clone()),
         };

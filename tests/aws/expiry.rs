@@ -39,7 +39,7 @@ async fn overdue(
     create_missing(&database, &tables()).await.unwrap();
     let dependencies = |store| Dependencies {
         store,
-        policy: countersign_system::policy::bundled().unwrap(),
+        policy: countersign_policy::load::bundled().unwrap(),
         deployment_key: DeploymentKey::new([9; 32]),
         host: Arc::new(host.clone()),
     };

@@ -23,7 +23,7 @@ use countersign_core::request::Request;
 use countersign_core::timestamp::Timestamp;
 use countersign_embedded::Embedded;
 use countersign_identity::token::{LOCAL_ISSUER, LOCAL_TYPE, LocalKey, Verifier};
-use countersign_system::policy;
+use countersign_policy::load;
 use ipnet::IpNet;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -62,7 +62,7 @@ impl Service {
 
     /// The same; events say that their actors came by this door.
     pub fn start_as(channel: Channel) -> Self {
-        Self::start_with(channel, policy::bundled().unwrap(), Vec::new())
+        Self::start_with(channel, load::bundled().unwrap(), Vec::new())
     }
 
     /// One under a policy of the test's own.

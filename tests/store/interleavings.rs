@@ -303,7 +303,7 @@ fn seeds(thread: u64) -> Vec<Status> {
         let world = World {
             store: DynamoStore::new(client, inspection::tables()),
             host: ManualHost::default(),
-            policy: countersign_system::policy::bundled().unwrap(),
+            policy: countersign_policy::load::bundled().unwrap(),
         };
         let mut endings = Vec::new();
         for seed in (thread..SEEDS).step_by(usize::try_from(THREADS).unwrap()) {

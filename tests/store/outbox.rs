@@ -34,7 +34,7 @@ fn with_a_dead_letter(data: &Path) -> String {
         directory.keep_deployment_key().unwrap();
         let dependencies = Dependencies {
             store: DynamoStore::new(client.clone(), inspection::tables()),
-            policy: countersign_system::policy::bundled().unwrap(),
+            policy: countersign_policy::load::bundled().unwrap(),
             deployment_key,
             host: Arc::new(ManualHost::default()),
         };

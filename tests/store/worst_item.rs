@@ -14,13 +14,13 @@ use countersign_core::digest::Digest;
 use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::notification::{Message, Notice, Notification};
-use countersign_core::people::{MAX_ADDRESSES, MAX_GROUP_NAME, MAX_GROUPS};
 use countersign_core::person::PersonId;
+use countersign_core::policy::people::{MAX_ADDRESSES, MAX_GROUP_NAME, MAX_GROUPS};
+use countersign_core::policy::rules::{MAX_MATCHED_RULES, MatchedRule};
 use countersign_core::request::{
     Comment, Decision, Execution, Finish, MAX_COMMENT_BYTES, MAX_COMMENTS, MAX_DECISIONS, MAX_WITHDRAWALS,
     Request, Status, Verdict, Withdrawal,
 };
-use countersign_core::rules::{MAX_MATCHED_RULES, MatchedRule};
 use countersign_core::slots::{Groups, Slots};
 use countersign_core::text::{
     CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket,
@@ -100,7 +100,7 @@ fn worst() -> (Request, AuditEvent, Message) {
     let execution_id = ExecutionId::parse("01930000-0000-7000-8000-0000000000ee").unwrap();
     let context = CommandContext { now, event_id: event_id(), execution_id };
     let id = RequestId::parse("01930000-0000-7000-8000-0000000000aa").unwrap();
-    let policy = countersign_system::policy::bundled().unwrap();
+    let policy = countersign_policy::load::bundled().unwrap();
     let event = decide::create(id, draft, &ann, &context, &policy, None).unwrap();
     let mut request = event.first_state().unwrap();
     assert_eq!(request.justification, Justification::parse(&wide(4000)).unwrap());

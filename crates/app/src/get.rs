@@ -3,9 +3,9 @@
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::ports::{LoadRequest, StoreError};
-use countersign_core::access::Action;
 use countersign_core::actor::Actor;
 use countersign_core::ids::RequestId;
+use countersign_core::policy::access::Action;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Request;
 

@@ -5,13 +5,13 @@ use crate::create::one_too_many;
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::ports::CountOpen;
-use countersign_core::access::Target;
 use countersign_core::actor::Actor;
 use countersign_core::command::Draft;
 use countersign_core::decide;
 use countersign_core::explain;
+use countersign_core::policy::access::Target;
+use countersign_core::policy::rules::Assessment;
 use countersign_core::request::Status;
-use countersign_core::rules::Assessment;
 use countersign_core::timestamp::Timestamp;
 
 /// What would come of making a request.

@@ -17,7 +17,6 @@ use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, ListQuery, ListRequests, LoadEvents,
     LoadRequest, Page, RecordAnomaly, RequestSummary, StoreError, Trail,
 };
-use countersign_core::access::{AccessDecision, AccessRequest, Action, Authorizer};
 use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::audit;
 use countersign_core::audit::anomaly::Anomaly;
@@ -28,11 +27,12 @@ use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::notification::Message;
 use countersign_core::person::PersonId;
+use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer};
 use countersign_core::policy::{Policy, PolicyText};
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::Cost;
 use countersign_core::timestamp::Timestamp;
-use countersign_system::policy;
+use countersign_policy::load;
 use serde_json::json;
 use std::fmt::Display;
 use std::pin::pin;
@@ -71,7 +71,7 @@ pub(crate) fn measure() -> Result<Vec<Claim>, String> {
     let mut claims = Vec::new();
     // What an organisation adds is its own: each policy that asks for costs, networks or hours adds to it.
     for (name, text, groups, is_claimed) in [
-        ("default", policy::BUNDLED, ["approver", "approver"], true),
+        ("default", load::BUNDLED, ["approver", "approver"], true),
         ("office-hours", OFFICE_HOURS, ["dba", "finance"], false),
     ] {
         let scene = Scene::of(&text, groups)?;
@@ -87,8 +87,8 @@ pub(crate) fn measure() -> Result<Vec<Claim>, String> {
         }
     }
     // A question about each entry of a page, where the answer may differ from one to the next.
-    let apart = format!("{}\n{TELLS_APART}", policy::BUNDLED.access);
-    let text = PolicyText { access: &apart, ..policy::BUNDLED };
+    let apart = format!("{}\n{TELLS_APART}", load::BUNDLED.access);
+    let text = PolicyText { access: &apart, ..load::BUNDLED };
     let measured = Scene::of(&text, ["approver", "approver"])?.list(100)?;
     let what = "list page of 100, where who sees a request depends on it".to_owned();
     claims.push(Claim { what, at_most: None, measured });
@@ -114,7 +114,7 @@ struct Scene {
 
 impl Scene {
     fn of(text: &PolicyText<'_>, groups: [&str; 2]) -> Result<Self, String> {
-        let policy = policy::check(text).map_err(text_of)?.0;
+        let policy = load::check(text).map_err(text_of)?.0;
         let free = Policy::new(
             policy.version(),
             policy.rules().clone(),

@@ -8,11 +8,11 @@ use cedar_policy::{
     ActionConstraint, AuthorizationError, Authorizer, Decision, Effect, EntityUid, Policy, PolicyId,
     PolicySet, PrincipalConstraint, Response, Schema, ValidationMode, Validator,
 };
-use countersign_core::access::{
+use countersign_core::person::PersonId;
+use countersign_core::policy::access::{
     self, AccessDecision, AccessRequest, Action, Reference, RequestAttribute, Target,
 };
-use countersign_core::lint::Name;
-use countersign_core::person::PersonId;
+use countersign_core::policy::finding::Name;
 use countersign_core::risk::Cost;
 use countersign_core::source_address::SourceAddress;
 use countersign_core::text::{FreeText, escaped_line};

@@ -10,8 +10,8 @@ use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicySet, PrincipalConstraint,
     Request, ResourceConstraint, RestrictedExpression,
 };
-use countersign_core::access::{AccessRequest, Action, RequestAttribute};
 use countersign_core::actor::Actor;
+use countersign_core::policy::access::{AccessRequest, Action, RequestAttribute};
 use countersign_core::source_address::SourceAddress;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};

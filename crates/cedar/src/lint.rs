@@ -10,7 +10,7 @@ use crate::context::Attribute;
 use crate::literals::Literals;
 use crate::problem::Warning;
 use cedar_policy::{Effect, Policy};
-use countersign_core::lint::Name;
+use countersign_core::policy::finding::Name;
 use countersign_core::timestamp::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeSet;

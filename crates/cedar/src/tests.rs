@@ -8,9 +8,9 @@ mod spelling;
 
 use crate::context::Attribute;
 use crate::{BUNDLED, CedarAuthorizer, InvalidAccess};
-use countersign_core::access::{AccessDecision, AccessRequest, Action, Authorizer, Target};
 use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::person::PersonId;
+use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer, Target};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;

@@ -5,7 +5,7 @@ use crate::data_directory::DataDirectory;
 use crate::exit::Exit;
 use countersign_app::host::Host as _;
 use countersign_core::text::escaped_line;
-use countersign_system::policy;
+use countersign_policy::load;
 use countersign_system::system::SystemHost;
 use std::io::Write as _;
 
@@ -18,7 +18,7 @@ const DEFAULT_GROUP: &str = "developer";
 /// # Errors
 /// A message for the person at the terminal.
 pub fn run(arguments: &TokenArguments) -> Result<(), Exit> {
-    let policy = policy::load(arguments.policy_dir.as_deref(), SystemHost::default().now())?;
+    let policy = load::policy(arguments.policy_dir.as_deref(), SystemHost::default().now())?;
     let directory = DataDirectory::open(&arguments.data.data_dir).map_err(|error| error.to_string())?;
     let is_new = !directory.has_token_key();
     let key = directory.token_key().map_err(|error| error.to_string())?;

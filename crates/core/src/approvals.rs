@@ -4,15 +4,15 @@
 //! and at the start: its giver may have been disabled, have turned out to be the requester by
 //! another address, or no longer be somebody whom policy lets approve.
 
-use crate::access::{AccessDecision, Action};
 use crate::actor::{Actor, PrincipalKind};
-use crate::people;
 use crate::person::PersonId;
 use crate::policy::Policy;
+use crate::policy::access::{AccessDecision, Action};
+use crate::policy::people;
+use crate::policy::subject::Subject;
 use crate::request::Decision;
 use crate::requirements::Requirements;
 use crate::slots::{Groups, SlotAssignment};
-use crate::subject::Subject;
 use std::collections::BTreeSet;
 
 /// The approvals of a request, by whether they count.

@@ -7,7 +7,6 @@
 //! What is demanded of a request was pinned to it when it was made. At each decision and at the
 //! start the stricter of that and of the policy of now holds ([`Policy::requirements_in_force`]).
 
-use crate::access::{AccessDecision, Action, Target};
 use crate::actor::{Actor, PrincipalKind};
 use crate::approvals::Approvals;
 use crate::command::{Command, CommandName, Draft, ExecutionOutcome, Shown};
@@ -18,13 +17,14 @@ use crate::idempotency::{self, Idempotency, IdempotencyRecord, Seen};
 use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::person::PersonId;
 use crate::policy::Policy;
+use crate::policy::access::{AccessDecision, Action, Target};
+use crate::policy::rules::{Assessment, MAX_APPROVALS, MAX_MATCHED_RULES, Proposal};
 use crate::refusal::Refusal;
 use crate::request::{
     Decision, Execution, MAX_COMMENT_BYTES, MAX_COMMENTS, MAX_DECISIONS, MAX_WITHDRAWALS, Request, Status,
     Verdict,
 };
 use crate::requirements::{Requirements, Violation};
-use crate::rules::{Assessment, MAX_APPROVALS, MAX_MATCHED_RULES, Proposal};
 use crate::text::CommentText;
 use crate::timestamp::Timestamp;
 

@@ -3,10 +3,6 @@
 //!
 //! Nothing is decided here a second time: what the asker may do is asked of [`decide::decide`].
 
-pub(crate) mod inspection;
-pub(crate) mod search;
-
-use crate::access::Target;
 use crate::actor::{Actor, PrincipalKind, is_agent_group};
 use crate::approvals::Approvals;
 use crate::command::{Command, CommandName, ExecutionOutcome, Shown};
@@ -15,14 +11,15 @@ use crate::decide;
 use crate::ids::ExecutionId;
 use crate::person::PersonId;
 use crate::policy::Policy;
+use crate::policy::access::Target;
+use crate::policy::rules::MatchedRule;
+use crate::policy::search::{AccessCheck, Search};
 use crate::refusal::Refusal;
 use crate::request::{Request, Status};
 use crate::requirements::Requirements;
-use crate::rules::MatchedRule;
 use crate::slots::{Groups, SlotAssignment, Slots};
 use crate::text::CommentText;
 use crate::timestamp::Timestamp;
-use search::{AccessCheck, Search};
 
 /// Why a request stands where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,7 +119,7 @@ fn unknown_groups<'a>(policy: &'a Policy, missing: &'a Slots) -> impl Iterator<I
         let demand = Slots::new([(groups.clone(), people)]);
         format!(
             "it waits for {demand}, and {} has no such group any more: nobody can be in it; make a new request, or list the group again",
-            crate::people::FILE
+            crate::policy::people::FILE
         )
     })
 }

@@ -1,15 +1,15 @@
 //! The rules of Countersign, as values and functions of values.
 //!
 //! Everything that decides whether an operation may go ahead is here: the lifecycle
-//! ([`decide`], [`request`]), what policy demands ([`policy`], [`rules`], [`slots`]), who may act
-//! ([`access`]), who is who ([`people`], [`person`]) and the audit chain ([`audit`]). Nothing here reads a clock, a random
+//! ([`decide`], [`request`]), what policy demands, who may act and who is who ([`policy`], [`slots`],
+//! [`person`]), and the audit chain ([`audit`]). Nothing here reads a clock, a random
 //! source, the environment, a file or a network: time and fresh ids are arguments.
 //!
 //! ```
 //! use countersign_core::{actor::{Actor, Channel, PrincipalKind}, command::{Command, Draft, Shown}, decide::{self, Outcome},
 //!     ids::{EventId, RequestId}, person::PersonId, request::Status, command_context::CommandContext, timestamp::Timestamp};
 //!
-//! let policy = countersign_system::policy::bundled()?;
+//! let policy = countersign_policy::load::bundled()?;
 //! let person = |email: &str, groups: &[&str]| PersonId::from_email(email)
 //!     .map(|id| Actor::new(id, PrincipalKind::Human, Channel::Local, groups.iter().copied()));
 //! let context = CommandContext { now: Timestamp::parse("2026-01-01T00:00:00.000Z")?, event_id: EventId::parse("01930000-0000-7000-8000-000000000001")?,
@@ -42,23 +42,14 @@ pub mod request;
 pub mod state;
 pub mod status;
 
-pub mod access;
 pub mod actor;
 pub mod approvals;
-pub mod cases;
-mod dry_run;
 pub mod explain;
-pub mod lint;
 pub mod look_alike;
-pub mod people;
 pub mod person;
 pub mod policy;
-pub mod replay;
 pub mod requirements;
-pub mod rules;
 pub mod slots;
-mod source;
-pub mod subject;
 
 pub mod audit;
 pub mod notification;

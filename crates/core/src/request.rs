@@ -8,9 +8,9 @@ use crate::event::{Change, Event};
 use crate::idempotency::IdempotencyRecord;
 use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::person::PersonId;
+use crate::policy::rules::{MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT, MatchedRule};
 use crate::requirements::{Requirements, StatedFields};
 use crate::risk::{Cost, Environment, RiskLevel};
-use crate::rules::{MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT, MatchedRule};
 use crate::slots::{Groups, Slots};
 use crate::source_address::SourceAddress;
 use crate::text::{CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket};
@@ -29,7 +29,7 @@ pub const MAX_COMMENTS: usize = 100;
 /// The most bytes of comment text a request holds, besides those that come with decisions.
 pub const MAX_COMMENT_BYTES: usize = 32 * 1024;
 
-/// The most decisions a request holds: [`crate::rules::MAX_APPROVALS`], a rejection, and one more
+/// The most decisions a request holds: [`crate::policy::rules::MAX_APPROVALS`], a rejection, and one more
 /// in place of an approval that no longer counts.
 pub const MAX_DECISIONS: usize = 12;
 

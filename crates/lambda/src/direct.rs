@@ -4,8 +4,8 @@
 use crate::environment::{Environment, InvalidVariable};
 use countersign_api::problem::{Code, Problem};
 use countersign_core::actor::{Actor, Channel, PrincipalKind};
-use countersign_core::people::People;
 use countersign_core::person::PersonId;
+use countersign_core::policy::people::People;
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
 
@@ -116,14 +116,14 @@ mod tests {
     use super::*;
     use countersign_api::operations::dispatch;
     use countersign_api::routes;
-    use countersign_core::access::{Action, Target};
     use countersign_core::policy::Policy;
+    use countersign_core::policy::access::{Action, Target};
     use countersign_core::risk::{self, RiskLevel};
     use countersign_core::timestamp::Timestamp;
     use serde_json::json;
 
     fn policy() -> Policy {
-        countersign_system::policy::bundled().unwrap()
+        countersign_policy::load::bundled().unwrap()
     }
 
     fn read(variables: &'static [(&str, &str)]) -> Result<DirectAccess, InvalidVariable> {

@@ -3,7 +3,7 @@
 
 use crate::context::EntityTypes;
 use crate::literals::{attribute, pattern};
-use countersign_core::lint::Name;
+use countersign_core::policy::finding::Name;
 use countersign_core::text::{Identifier, InstanceId};
 use serde_json::Value;
 use std::collections::BTreeSet;

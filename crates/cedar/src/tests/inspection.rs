@@ -1,7 +1,7 @@
 //! What is known of policies without asking: never more than asking would tell.
 
 use super::*;
-use countersign_core::access::{Reference, RequestAttribute};
+use countersign_core::policy::access::{Reference, RequestAttribute};
 
 fn about_approving(effect: &str, rest: &str) -> String {
     format!("@id(\"it\") {effect} (principal, action == Action::\"approve\", resource) {rest};")

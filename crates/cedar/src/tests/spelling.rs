@@ -1,7 +1,7 @@
 //! THREATS 65: names that are written in capitals to get around a policy.
 
 use super::{EVERYTHING, Situation, parsed, valid};
-use countersign_core::access::{AccessDecision, Action, Authorizer as _, RequestAttribute};
+use countersign_core::policy::access::{AccessDecision, Action, Authorizer as _, RequestAttribute};
 
 /// A `forbid` of creations on one condition, beside a permit for everything.
 fn forbidding(condition: &str) -> String {

@@ -21,8 +21,9 @@ use countersign_core::person::PersonId;
 use countersign_core::text::escaped_line;
 use countersign_identity::claims::{ClaimNames, Claims};
 use countersign_identity::jws;
+use countersign_policy::load;
 use countersign_system::system::SystemHost;
-use countersign_system::{policy, text_file};
+use countersign_system::text_file;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -451,7 +452,7 @@ pub fn whoami(arguments: &WhoamiArguments) -> Result<(), Exit> {
     });
     let groups: Vec<String> = groups.collect();
     let now = SystemHost::default().now();
-    let policy = arguments.policy_dir.as_deref().map(|directory| policy::load(Some(directory), now));
+    let policy = arguments.policy_dir.as_deref().map(|directory| load::policy(Some(directory), now));
     let policy = policy.transpose()?;
     let counts_as = |group: &String| Some(policy.as_ref()?.people().group(group)?.to_owned());
     let whoami = Whoami {

@@ -12,7 +12,7 @@ use countersign_api::wire::RuleBody;
 use countersign_app::host::Host as _;
 use countersign_core::policy::Policy;
 use countersign_core::text::escaped_line;
-use countersign_system::policy;
+use countersign_policy::load;
 use countersign_system::system::SystemHost;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -45,7 +45,7 @@ struct Entry {
 /// When the policy cannot be used, or stdout not be written. A service that does not answer is none.
 pub fn run(arguments: &OperationsArguments) -> Result<(), Exit> {
     let policy =
-        policy::load(arguments.policy_dir.as_deref(), SystemHost::default().now()).map_err(Exit::usage)?;
+        load::policy(arguments.policy_dir.as_deref(), SystemHost::default().now()).map_err(Exit::usage)?;
     let settings = profile::settings(&arguments.connection)?;
     let health = Connection::to(&settings).and_then(|connection| connection.health());
     let catalogue = Catalogue {
@@ -102,7 +102,7 @@ impl Catalogue {
 /// The names of the operations of the policy that `POLICY_DIR` names, or that comes with the program.
 pub fn known() -> Vec<String> {
     let directory = Environment::of_process().policy_directory;
-    let policy = policy::load(directory.as_deref(), SystemHost::default().now());
+    let policy = load::policy(directory.as_deref(), SystemHost::default().now());
     policy.map(|policy| policy.rules().operations().map(str::to_owned).collect()).unwrap_or_default()
 }
 
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_catalogue_has_every_operation_in_both_environments() {
-        let policy = policy::bundled().unwrap();
+        let policy = load::bundled().unwrap();
         let entries = entries(&policy);
         assert_eq!(entries.len(), 2 * policy.rules().operations().count());
         let class: Vec<_> = entries

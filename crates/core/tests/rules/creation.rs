@@ -9,9 +9,9 @@ use countersign_core::command::Draft;
 use countersign_core::decide;
 use countersign_core::event::EventType;
 use countersign_core::person::PersonId;
+use countersign_core::policy::rules::Rules;
 use countersign_core::request::Status;
 use countersign_core::risk::{Environment, RiskLevel};
-use countersign_core::rules::Rules;
 use serde_json::json;
 
 fn made_by(actor: &Actor) -> Result<Status, &'static str> {
@@ -83,7 +83,7 @@ fn the_demand_of_the_day_is_pinned_to_the_request() {
 
 #[test]
 fn the_bundled_policy_gives_three_days_to_decide_and_one_to_start() {
-    let policy = countersign_system::policy::bundled().unwrap();
+    let policy = countersign_policy::load::bundled().unwrap();
     let request = Trail::open_as(draft(HIGH), &ann(), &policy, None).request;
     assert_eq!(request.expires_at, after(72 * 3_600_000));
     assert_eq!(request.execute_within_seconds, 24 * 3600);

@@ -80,7 +80,7 @@ pub(crate) fn policy_of(high: u8, people: &str, top: &str) -> Policy {
         APPROVED_MS / 1000,
     );
     let text = PolicyText { operations: &text, people, access: countersign_cedar::BUNDLED };
-    countersign_system::policy::parse(&text).unwrap()
+    countersign_policy::load::parse(&text).unwrap()
 }
 
 /// The policy of the time of decisions. It asks for as little as a policy may: what a request was
@@ -427,7 +427,7 @@ pub(crate) fn counting(request: &Request, policy: &Policy) -> usize {
 
 pub(crate) fn parse(operations: &str) -> Policy {
     let text = PolicyText { operations, people: BUNDLED_PEOPLE, access: countersign_cedar::BUNDLED };
-    countersign_system::policy::parse(&text).unwrap()
+    countersign_policy::load::parse(&text).unwrap()
 }
 
 pub(crate) fn digest_required() -> Policy {

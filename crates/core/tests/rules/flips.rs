@@ -12,11 +12,11 @@ use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
+use countersign_core::policy::rules::MatchedRule;
 use countersign_core::request::{
     Cancellation, Comment, Decision, Execution, Finish, Request, Status, Verdict, Withdrawal,
 };
 use countersign_core::risk::{Cost, Environment, RiskLevel};
-use countersign_core::rules::MatchedRule;
 use countersign_core::slots::Slots;
 use countersign_core::text::{DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket};
 use countersign_core::timestamp::Timestamp;

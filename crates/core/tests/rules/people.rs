@@ -5,12 +5,12 @@ use crate::fixture::{
     ALL_GROUPS, HIGH, Trail, after, ann, answer, approve, bob, cancel, carol, comment, context, draft,
     every_command, finish, human, in_force, person, policy, policy_of_people, reject, service, start, word,
 };
-use countersign_core::access::Action;
 use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::command::{Command, ExecutionOutcome};
 use countersign_core::decide::decide;
 use countersign_core::person::PersonId;
 use countersign_core::policy::BUNDLED_PEOPLE;
+use countersign_core::policy::access::Action;
 use countersign_core::request::{Request, Status};
 
 use ExecutionOutcome::{Failed, Succeeded};

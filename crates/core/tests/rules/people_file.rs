@@ -2,9 +2,9 @@
 
 use crate::fixture::{human, person, service};
 use countersign_core::actor::{Actor, PrincipalKind};
-use countersign_core::people::{MAX_ADDRESSES, MAX_GROUP_NAME, MAX_GROUPS, People};
 use countersign_core::person::PersonId;
 use countersign_core::policy::BUNDLED_PEOPLE;
+use countersign_core::policy::people::{MAX_ADDRESSES, MAX_GROUP_NAME, MAX_GROUPS, People};
 use countersign_core::refusal::Refusal;
 
 const GROUPS: &str = "groups = [\"developer\", \"approver\", \"agent\"]\n";

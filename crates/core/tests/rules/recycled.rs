@@ -5,8 +5,8 @@ use crate::fixture::{
     identified, key, people, person, reject, start, withdraw, word,
 };
 use countersign_core::command::{Command, ExecutionOutcome};
-use countersign_core::people::People;
 use countersign_core::policy::Policy;
+use countersign_core::policy::people::People;
 use countersign_core::request::Status;
 
 /// What alice asked for as alice@, before that became another person's address.

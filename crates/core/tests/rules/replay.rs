@@ -4,11 +4,11 @@ use crate::fixture::{HIGH, LOW, MEDIUM, after, ann, bob, carol, draft, human, po
 use countersign_core::actor::Actor;
 use countersign_core::command::Draft;
 use countersign_core::decide;
+use countersign_core::policy::rules::MatchedRule;
 use countersign_core::policy::{BUNDLED_PEOPLE, Policy, PolicyText};
-use countersign_core::replay::{self, Past, PastRequirements, Replay, declared_risk};
 use countersign_core::request::Status;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
-use countersign_core::rules::MatchedRule;
+use countersign_policy::replay::{self, Past, PastRequirements, Replay, declared_risk};
 
 /// What policy made of a request of ann's, approved by these in turn, a minute each.
 fn past(draft: Draft, made_under: &Policy, status: Status, approvals: &[Actor]) -> Past {
@@ -52,7 +52,7 @@ fn changed(rules: &str, people: &str, access: &str) -> Policy {
     let people = BUNDLED_PEOPLE.replace("groups = [", "groups = [\"dba\", ") + people;
     let access = format!("{}{access}", countersign_cedar::BUNDLED);
     let text = PolicyText { operations: &operations, people: &people, access: &access };
-    countersign_system::policy::check(&text).unwrap_or_else(|error| panic!("{error}")).0
+    countersign_policy::load::check(&text).unwrap_or_else(|error| panic!("{error}")).0
 }
 
 fn executed() -> Past {
@@ -221,7 +221,7 @@ fn a_policy_that_asks_for_less_shows_as_well() {
             people: BUNDLED_PEOPLE,
             access: countersign_cedar::BUNDLED,
         };
-        countersign_system::policy::parse(&text).unwrap()
+        countersign_policy::load::parse(&text).unwrap()
     };
     let made_under = lax("", "");
     let pending = past(draft(HIGH), &made_under, Status::Pending, &[bob()]);
@@ -308,7 +308,7 @@ fn a_group_that_the_policy_does_not_know_is_said() {
         people: &renamed,
         access: &format!("{}{}", countersign_cedar::BUNDLED, DBA_APPROVES.replace("\"dba\"", "\"dbas\"")),
     };
-    let found = replay::replay(&past, &countersign_system::policy::check(&text).unwrap().0);
+    let found = replay::replay(&past, &countersign_policy::load::check(&text).unwrap().0);
     assert!(found.outcome.is_some(), "{found:?}");
     let said = "people.toml does not know a group that mattered then, and being in it means nothing: dba";
     assert!(found.reasons.contains(&said.to_owned()), "{found:?}");

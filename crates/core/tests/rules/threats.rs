@@ -15,7 +15,7 @@ use countersign_core::digest::Digest;
 use countersign_core::event::{Change, EventType};
 use countersign_core::explain::explain;
 use countersign_core::person::PersonId;
-use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE, Policy, PolicyError, PolicyText};
+use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE, Policy, PolicyText, mistake::Mistake};
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;
@@ -340,8 +340,8 @@ fn threat_41_a_time_of_restoring_that_is_none_is_refused() {
             people: BUNDLED_PEOPLE,
             access: countersign_cedar::BUNDLED,
         };
-        let Err(error) = countersign_system::policy::parse(&text) else { panic!("{time:?} is no time") };
-        assert!(matches!(error, PolicyError::Refused { line: Some(1), .. }), "{time:?}: {error}");
+        let Err(error) = countersign_policy::load::parse(&text) else { panic!("{time:?} is no time") };
+        assert!(matches!(error.0.as_slice(), [Mistake { line: Some(1), .. }]), "{time:?}: {error}");
     }
 }
 

@@ -2,14 +2,14 @@
 //! chance's worlds for `approval_policy.rs`.
 
 use crate::fixture::after;
-use countersign_core::access::{AccessDecision, AccessRequest, Action, Authorizer};
 use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::digest::Digest;
-use countersign_core::people::People;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
+use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer};
+use countersign_core::policy::people::People;
+use countersign_core::policy::rules::Rules;
 use countersign_core::risk::Environment;
-use countersign_core::rules::Rules;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
