@@ -15,13 +15,13 @@ use countersign_core::actor::Actor;
 use countersign_core::audit::Finding;
 use countersign_core::command::{CommandName, Draft};
 use countersign_core::command_context::CommandContext;
-use countersign_core::decide;
+use countersign_core::creation;
 use countersign_core::event::Event;
 use countersign_core::idempotency::{self, Idempotency, Seen};
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::refusal::Refusal;
-use countersign_core::request::Status;
+use countersign_core::request::{Request, Status};
 use countersign_core::requirements::Requirements;
 use countersign_core::timestamp::Timestamp;
 
@@ -115,14 +115,16 @@ async fn attempt<S: CommitChange + CountOpen>(
     attempted: &mut Option<Event>,
 ) -> Result<Done, Attempt> {
     let context = CommandContext { now: dependencies.host.now(), ..fresh };
-    let event = decide::create(id, draft.clone(), actor, &context, &dependencies.policy, idempotency)
+    let policy = &dependencies.policy;
+    let assessment = creation::assess(draft, actor, policy);
+    let event = creation::create(id, draft.clone(), &assessment, actor, &context, policy, idempotency)
         .map_err(|refusal| Attempt::Final(refusal.into()))?;
-    let requirements = decide::assess(draft, actor, &dependencies.policy).requirements;
-    if let Some(failure) = one_too_many(dependencies, actor, &requirements, event.status, context.now).await?
-    {
+    let requirements = &assessment.requirements;
+    if let Some(failure) = one_too_many(dependencies, actor, requirements, event.status, context.now).await? {
         return Err(Attempt::Final(failure));
     }
-    let first = event.first_state().map_err(|error| Attempt::Final(AppError::Corrupt(error.to_string())))?;
+    let first =
+        Request::create(&event).map_err(|error| Attempt::Final(AppError::Corrupt(error.to_string())))?;
     let recorded = Recorded::of(&event, first, &dependencies.deployment_key);
     let event_id = Some(attempted.insert(event).id);
     match dependencies.store.commit(recorded.change_set(None, actor)).await {

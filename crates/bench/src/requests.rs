@@ -22,6 +22,7 @@ use countersign_core::audit;
 use countersign_core::audit::anomaly::Anomaly;
 use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::command_context::CommandContext;
+use countersign_core::creation;
 use countersign_core::decide::{self, Outcome};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
@@ -221,8 +222,10 @@ fn request(policy: &Policy, requester: &Actor, approver: &Actor) -> Result<Reque
         .map_err(text_of)?;
     let draft = Draft { estimated_cost: Some(Cost::new(750.5).map_err(text_of)?), ..draft };
     let id = RequestId::parse(REQUEST).map_err(text_of)?;
-    let created = decide::create(id, draft, requester, &context()?, policy, None).map_err(text_of)?;
-    let mut request = created.first_state().map_err(text_of)?;
+    let assessment = creation::assess(&draft, requester, policy);
+    let created =
+        creation::create(id, draft, &assessment, requester, &context()?, policy, None).map_err(text_of)?;
+    let mut request = Request::create(&created).map_err(text_of)?;
     let command = Command::Approve { comment: None, shown: Shown::default() };
     match decide::decide(&request, &command, approver, &context()?, policy, None).map_err(text_of)? {
         Outcome::Event(event) => request.apply(&event),

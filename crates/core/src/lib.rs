@@ -6,8 +6,8 @@
 //! source, the environment, a file or a network: time and fresh ids are arguments.
 //!
 //! ```
-//! use countersign_core::{actor::{Actor, Channel, PrincipalKind}, command::{Command, Draft, Shown}, decide::{self, Outcome},
-//!     ids::{EventId, RequestId}, person::PersonId, request::Status, command_context::CommandContext, timestamp::Timestamp};
+//! use countersign_core::{actor::{Actor, Channel, PrincipalKind}, command::{Command, Draft, Shown}, creation, decide::{self, Outcome},
+//!     ids::{EventId, RequestId}, person::PersonId, request::{Request, Status}, command_context::CommandContext, timestamp::Timestamp};
 //!
 //! let policy = countersign_policy::load::bundled()?;
 //! let person = |email: &str, groups: &[&str]| PersonId::from_email(email)
@@ -18,8 +18,10 @@
 //! let draft = Draft::new("modify_instance_class", "production-db-01", &serde_json::json!({"target": "db.r6g.xlarge"}),
 //!     "production", "CPU is at 95 % since Monday")?;
 //! let id = RequestId::parse("01930000-0000-7000-8000-0000000000aa")?;
-//! let created = decide::create(id, draft, &person("ann@example.com", &["developer"])?, &context, &policy, None)?;
-//! let mut request = created.first_state()?;
+//! let ann = person("ann@example.com", &["developer"])?;
+//! let assessment = creation::assess(&draft, &ann, &policy);
+//! let created = creation::create(id, draft, &assessment, &ann, &context, &policy, None)?;
+//! let mut request = Request::create(&created)?;
 //! assert_eq!((request.status, request.approvals_required), (Status::Pending, 2));
 //!
 //! let approve = Command::Approve { comment: None, shown: Shown::default() };
@@ -35,6 +37,7 @@
 pub mod command;
 pub mod command_context;
 pub mod content;
+pub mod creation;
 pub mod decide;
 pub mod event;
 pub mod refusal;

@@ -18,8 +18,8 @@ use countersign_core::digest::Digest;
 use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
-use countersign_core::policy::rules::MatchedRule;
 use countersign_core::request::{Cancellation, Comment, Execution, Finish, Request, Status, Withdrawal};
+use countersign_core::requirements::MatchedRule;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::slots::Slots;
 use countersign_core::text::{

@@ -1,12 +1,9 @@
 //! What the claims of a verified token say about who calls.
 
-use crate::claim_path::ClaimPath;
+use crate::claim_path::{ClaimPath, Claims};
 use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::person::PersonId;
-use serde_json::{Map, Value};
-
-/// A token's claims.
-pub type Claims = Map<String, Value>;
+use serde_json::Value;
 
 /// Which claims are read.
 #[derive(Debug, Clone, PartialEq, Eq)]

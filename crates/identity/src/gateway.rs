@@ -6,9 +6,11 @@
 //! has not seen names nobody.
 
 use crate::claim_path::ClaimPath;
-use crate::claims::{self, ClaimNames, Claims};
+use crate::claim_path::Claims;
+use crate::claims::{self, ClaimNames};
+use crate::error::InvalidToken;
 use crate::jws::Token;
-use crate::token::{ISSUER_LEEWAY_MILLISECONDS, InvalidToken, check_issuer, check_times, is_for};
+use crate::token::{ISSUER_LEEWAY_MILLISECONDS, check_issuer, check_times, is_for};
 use countersign_core::actor::{Actor, Channel};
 use countersign_core::timestamp::Timestamp;
 use serde_json::Value;

@@ -9,6 +9,7 @@
 
 pub mod claim_path;
 pub mod claims;
+pub mod error;
 pub mod gateway;
 pub mod jws;
 pub mod key_set;

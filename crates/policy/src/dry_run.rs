@@ -7,6 +7,7 @@
 use countersign_core::actor::Actor;
 use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::command_context::CommandContext;
+use countersign_core::creation;
 use countersign_core::decide::{self, Outcome};
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::policy::Policy;
@@ -33,9 +34,10 @@ impl<'a> DryRun<'a> {
     ) -> Result<Self, Refusal> {
         let actor = policy.people().resolve(actor)?;
         let id = RequestId::derived(&actor.person, "dry_run");
-        let created = decide::create(id, draft, &actor, &context(1, at), policy, None)?;
+        let assessment = creation::assess(&draft, &actor, policy);
+        let created = creation::create(id, draft, &assessment, &actor, &context(1, at), policy, None)?;
         // INVARIANT: what `create` yields is a creation.
-        let request = created.first_state().map_err(|error| Refusal::not_permitted(error.to_string()))?;
+        let request = Request::create(&created).map_err(|error| Refusal::not_permitted(error.to_string()))?;
         Ok(Self { policy, request })
     }
 

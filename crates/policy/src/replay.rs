@@ -11,11 +11,11 @@ use crate::dry_run::DryRun;
 use countersign_core::actor::Actor;
 use countersign_core::approvals::Approvals;
 use countersign_core::command::{Command, Draft};
-use countersign_core::decide;
+use countersign_core::creation;
 use countersign_core::policy::Policy;
-use countersign_core::policy::rules::MatchedRule;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
+use countersign_core::requirements::MatchedRule;
 use countersign_core::requirements::Requirements;
 use countersign_core::risk::{Environment, RiskLevel};
 use countersign_core::slots::Slots;
@@ -129,7 +129,7 @@ fn replay_from(past: &Past, policy: &Policy, address: Option<SourceAddress>) -> 
     let mut replay = Replay::default();
     if let Ok(requester) = policy.people().resolve(requester.clone()) {
         replay.requirements =
-            differences(&past.requirements, &decide::assess(&past.draft, &requester, policy).requirements);
+            differences(&past.requirements, &creation::assess(&past.draft, &requester, policy).requirements);
         replay.unknown = unknown_environment(past, &requester, policy);
     }
     let dry_run = DryRun::begin(past.draft.clone(), requester, past.made_at, policy);
@@ -254,7 +254,7 @@ fn differences(before: &PastRequirements, after: &Requirements) -> Vec<Differenc
 /// A request on record as production may have been declared so, or have been made so by policy.
 fn unknown_environment(past: &Past, requester: &Actor, policy: &Policy) -> Option<String> {
     let draft = Draft { declared_environment: Environment::NonProduction, ..past.draft.clone() };
-    let requirements = decide::assess(&draft, requester, policy).requirements;
+    let requirements = creation::assess(&draft, requester, policy).requirements;
     let may_differ = past.requirements.environment == Environment::Production
         && requirements.environment == Environment::NonProduction;
     may_differ.then(|| {

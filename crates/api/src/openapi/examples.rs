@@ -26,6 +26,7 @@ use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::audit::AuditEvent;
 use countersign_core::command::Draft;
 use countersign_core::command_context::CommandContext;
+use countersign_core::creation;
 use countersign_core::decide::{self, Outcome};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::event::Event;
@@ -277,8 +278,8 @@ impl Story {
     fn simulated(body: &Value) -> Option<Value> {
         let (now, ann, draft) = Self::new_request(body)?;
         let policy = policy()?;
-        let assessment = decide::assess(&draft, &ann, &policy);
-        let refusals = decide::refusals(&draft, &ann, now, &policy, &assessment);
+        let assessment = creation::assess(&draft, &ann, &policy);
+        let refusals = creation::refusals(&draft, &ann, now, &policy, &assessment);
         let target = Target {
             operation_type: draft.operation_type.as_str(),
             instance_id: draft.instance_id.as_str(),
@@ -297,8 +298,10 @@ impl Story {
         let (at, ann, draft) = Self::new_request(&create())?;
         let id = RequestId::parse(REQUEST_ID).ok()?;
         let policy = policy()?;
-        let event = decide::create(id, draft, &ann, &Self::context(at, 1)?, &policy, None).ok()?;
-        let request = event.first_state().ok()?;
+        let assessment = creation::assess(&draft, &ann, &policy);
+        let context = Self::context(at, 1)?;
+        let event = creation::create(id, draft, &assessment, &ann, &context, &policy, None).ok()?;
+        let request = Request::create(&event).ok()?;
         Some(Self { request, events: Vec::new(), at }.with(&event))
     }
 

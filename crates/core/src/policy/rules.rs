@@ -7,7 +7,10 @@
 
 use crate::policy::mistake::Mistake;
 use crate::policy::source::Source;
-use crate::requirements::{JUSTIFICATION, RequiredField, Requirements, StatedFields, Violation};
+use crate::requirements::{
+    JUSTIFICATION, MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT, MatchedRule, RequiredField, Requirements,
+    StatedFields, Violation,
+};
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::slots::{Groups, Slots};
 use crate::timestamp::Timestamp;
@@ -43,14 +46,9 @@ pub const MAX_MATCHED_RULES: usize = 16;
 const MAX_RULE_NAME: usize = 64;
 /// How many pending requests one requester may have, unless policy says otherwise.
 pub const DEFAULT_PENDING_LIMIT: u16 = 50;
-/// The most pending requests that a policy may let one requester have: the count reads them all.
-pub const MAX_PENDING_LIMIT: u16 = 1000;
 /// How many approved requests that were not started one requester may have when policy approves another
 /// at once, unless policy says otherwise.
 pub const DEFAULT_APPROVED_LIMIT: u16 = 1000;
-/// The most of them that a policy may let one requester have: the count reads them all.
-pub const MAX_APPROVED_LIMIT: u16 = 10_000;
-
 /// The longest justification that a policy may demand, in characters: as long as one may be.
 pub const MAX_JUSTIFICATION: u16 = 4000;
 
@@ -106,16 +104,6 @@ impl Assessment {
         }
         violations
     }
-}
-
-/// A part of a policy that matched a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MatchedRule {
-    /// Its place in `operations.toml`, such as `rules.expensive`; or `declared`, for what the
-    /// requester said.
-    pub name: String,
-    /// What it demanded, in words.
-    pub demands: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

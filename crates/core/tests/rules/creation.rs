@@ -1,12 +1,11 @@
 //! Creation: what policy demands is pinned to the request, and nothing the requester says lowers it.
 
 use crate::fixture::{
-    APPROVED_MS, HIGH, LOW, MEDIUM, PENDING_MS, Trail, after, ann, code, context, draft, human, policy,
-    request_id, service,
+    APPROVED_MS, HIGH, LOW, MEDIUM, PENDING_MS, Trail, after, ann, code, create, draft, human, policy,
+    service,
 };
 use countersign_core::actor::{Actor, PrincipalKind};
 use countersign_core::command::Draft;
-use countersign_core::decide;
 use countersign_core::event::EventType;
 use countersign_core::person::PersonId;
 use countersign_core::policy::rules::Rules;
@@ -15,9 +14,7 @@ use countersign_core::risk::{Environment, RiskLevel};
 use serde_json::json;
 
 fn made_by(actor: &Actor) -> Result<Status, &'static str> {
-    decide::create(request_id(), draft(HIGH), actor, &context(1, after(0)), &policy(2), None)
-        .map(|event| event.status)
-        .map_err(|refusal| code(&refusal))
+    create(draft(HIGH), actor, &policy(2), None).map(|event| event.status).map_err(|refusal| code(&refusal))
 }
 
 #[test]

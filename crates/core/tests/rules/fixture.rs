@@ -6,6 +6,7 @@ use countersign_core::audit::{self, AuditEvent};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{Command, Draft, ExecutionOutcome, Shown};
 use countersign_core::command_context::CommandContext;
+use countersign_core::creation;
 use countersign_core::decide::{self, Outcome};
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::Event;
@@ -293,10 +294,8 @@ impl Trail {
         policy: &Policy,
         idempotency: Option<&Idempotency>,
     ) -> Self {
-        let created =
-            decide::create(request_id(), draft, requester, &context(1, after(0)), policy, idempotency)
-                .unwrap();
-        let request = created.first_state().unwrap();
+        let created = create(draft, requester, policy, idempotency).unwrap();
+        let request = Request::create(&created).unwrap();
         let mut trail = Self { request, events: Vec::new(), audit: Vec::new(), clock: 0 };
         trail.write_down(created);
         trail
@@ -450,4 +449,15 @@ pub(crate) fn sooner(pending: u32, executing: u32) -> Policy {
          [environments]\nnon_production_instances = [\"dev-*\"]\n"
     );
     parse(&text)
+}
+
+/// The event that creates the request of these tests at their first moment.
+pub(crate) fn create(
+    draft: Draft,
+    requester: &Actor,
+    policy: &Policy,
+    idempotency: Option<&Idempotency>,
+) -> Result<Event, Refusal> {
+    let assessment = creation::assess(&draft, requester, policy);
+    creation::create(request_id(), draft, &assessment, requester, &context(1, after(0)), policy, idempotency)
 }

@@ -12,10 +12,10 @@ use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
-use countersign_core::policy::rules::MatchedRule;
 use countersign_core::request::{
     Cancellation, Comment, Decision, Execution, Finish, Request, Status, Verdict, Withdrawal,
 };
+use countersign_core::requirements::MatchedRule;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::slots::Slots;
 use countersign_core::text::{DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket};
@@ -383,7 +383,7 @@ fn neither_document_holds_more_than_it_says() {
 #[test]
 fn each_event_binds_the_state_after_it() {
     let trail = Trail::in_status(Status::Executed);
-    let mut request = trail.events[0].first_state().unwrap();
+    let mut request = Request::create(&trail.events[0]).unwrap();
     for (nth, event) in trail.events.iter().enumerate() {
         if nth > 0 {
             request.apply(event);

@@ -65,7 +65,7 @@ fn forge(request: &mut Request, events: &mut [AuditEvent]) {
 /// A request and a trail made from events as this program makes them, with another key.
 fn made_from(events: &[Event]) -> (Request, Vec<AuditEvent>) {
     let key = DeploymentKey::new([8; 32]);
-    let mut request = events[0].first_state().unwrap();
+    let mut request = Request::create(&events[0]).unwrap();
     let mut audit = Vec::new();
     for (nth, event) in events.iter().enumerate() {
         if nth > 0 {
@@ -86,7 +86,7 @@ fn is_sealed(request: &Request) -> bool {
 #[test]
 fn every_life_agrees_with_its_trail_at_every_event() {
     for trail in lives() {
-        let mut request = trail.events[0].first_state().unwrap();
+        let mut request = Request::create(&trail.events[0]).unwrap();
         for (nth, event) in trail.events.iter().enumerate() {
             if nth > 0 {
                 request.apply(event);

@@ -5,7 +5,7 @@
 //! another matter where it still reads well: `[operations.reboot]` with the lines of another
 //! operation plainly says something else, and nobody can know that it was not meant.
 
-use crate::fixture::{after, approve, context, draft, human, request_id, service, start};
+use crate::fixture::{after, approve, context, create, draft, human, service, start};
 use countersign_core::actor::Actor;
 use countersign_core::command::Command;
 use countersign_core::decide::{self, Outcome};
@@ -125,9 +125,9 @@ fn give(request: &mut Request, policy: &Policy, actor: Actor, command: &Command)
 /// What must hold under whatever is a policy. Says whether a request could be made and approved.
 fn check_two_people(mutant: &Mutant, policy: &Policy, operation: &str) -> bool {
     let Ok(ann) = policy.people().resolve(human("ann", &["developer"])) else { return false };
-    let created = decide::create(request_id(), draft(operation), &ann, &context(1, after(0)), policy, None);
+    let created = create(draft(operation), &ann, policy, None);
     let Ok(created) = created else { return false };
-    let mut request = created.first_state().unwrap();
+    let mut request = Request::create(&created).unwrap();
     let all = ["developer", "approver", "auditor", "admin", "guest"];
     let with_agent = ["developer", "approver", "auditor", "admin", "guest", "agent"];
     let mut step = |what: &str, expected: &[Status], actors: Vec<Actor>| {

@@ -407,7 +407,7 @@ proptest! {
     #[test]
     fn replaying_the_events_gives_the_same_request((start, steps) in any_life()) {
         let trail = live(&start, &steps).trail;
-        let mut replayed = trail.events[0].first_state().unwrap();
+        let mut replayed = Request::create(&trail.events[0]).unwrap();
         for (nth, event) in trail.events.iter().enumerate() {
             if nth > 0 {
                 replayed.apply(event);
@@ -472,7 +472,7 @@ proptest! {
     #[test]
     fn past_a_deadline_nothing_happens_but_its_expiry((start, steps) in any_life()) {
         let life = live(&start, &steps);
-        let mut request = life.trail.events[0].first_state().unwrap();
+        let mut request = Request::create(&life.trail.events[0]).unwrap();
         for event in &life.trail.events[1..] {
             let late = request.deadline().is_some_and(|deadline| event.at >= deadline);
             let is_expiry = matches!(event.change, Change::Expired { .. });

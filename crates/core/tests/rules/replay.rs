@@ -3,16 +3,16 @@
 use crate::fixture::{HIGH, LOW, MEDIUM, after, ann, bob, carol, draft, human, policy};
 use countersign_core::actor::Actor;
 use countersign_core::command::Draft;
-use countersign_core::decide;
-use countersign_core::policy::rules::MatchedRule;
+use countersign_core::creation;
 use countersign_core::policy::{BUNDLED_PEOPLE, Policy, PolicyText};
 use countersign_core::request::Status;
+use countersign_core::requirements::MatchedRule;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_policy::replay::{self, Past, PastRequirements, Replay, declared_risk};
 
 /// What policy made of a request of ann's, approved by these in turn, a minute each.
 fn past(draft: Draft, made_under: &Policy, status: Status, approvals: &[Actor]) -> Past {
-    let assessment = decide::assess(&draft, &ann(), made_under);
+    let assessment = creation::assess(&draft, &ann(), made_under);
     let requirements = assessment.requirements;
     let was_approved = !matches!(status, Status::Pending | Status::Rejected);
     let start = matches!(status, Status::Executing | Status::Executed | Status::Failed);
@@ -254,7 +254,7 @@ fn a_declared_risk_is_found_where_it_mattered() {
     ] {
         let draft = Draft { declared_risk: declared, ..draft(MEDIUM) };
         let draft = Draft { declared_environment: Environment::parse(environment).unwrap(), ..draft };
-        let assessment = decide::assess(&draft, &ann(), &policy);
+        let assessment = creation::assess(&draft, &ann(), &policy);
         assert_eq!(
             declared_risk(&assessment.rules, assessment.requirements.risk_level),
             expected,

@@ -3,14 +3,14 @@
 
 use crate::fixture::{
     APPROVED_MS, HIGH, LOW, PENDING_MS, Trail, after, ann, answer, approve, bob, cancel, carol, classed,
-    code, comment, context, counting, disabled, draft, entry, every_command, finish, give, human, identified,
-    in_force, people, person, policy, policy_of, policy_of_people, reject, request_id, sooner, start,
+    code, comment, context, counting, create, disabled, draft, entry, every_command, finish, give, human,
+    identified, in_force, people, person, policy, policy_of, policy_of_people, reject, sooner, start,
     whoever_may, withdraw, word,
 };
 use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::audit::replay;
 use countersign_core::command::{Command, Draft, ExecutionOutcome};
-use countersign_core::decide::{self, MAX_CLOCK_SKEW_SECONDS, Outcome, decide};
+use countersign_core::decide::{MAX_CLOCK_SKEW_SECONDS, Outcome, decide};
 use countersign_core::digest::Digest;
 use countersign_core::event::{Change, EventType};
 use countersign_core::explain::explain;
@@ -401,8 +401,8 @@ fn threat_15_labels_are_pinned_by_the_server_and_bound() {
         let mut draft =
             Draft::new(HIGH, "orders-db", &json!({}), environment, "CPU is at 95 % since Monday").unwrap();
         draft.declared_risk = risk.and_then(countersign_core::risk::RiskLevel::parse);
-        let event = decide::create(request_id(), draft, &ann(), &context(1, after(0)), &policy, None);
-        event.unwrap().first_state().unwrap()
+        let event = create(draft, &ann(), &policy, None);
+        Request::create(&event.unwrap()).unwrap()
     };
     // A harmless label on a dangerous target changes nothing of what is shown.
     let honest = declared("production", None);

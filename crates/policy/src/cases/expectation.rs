@@ -3,7 +3,7 @@
 use super::table::{Case, Code, Ending, Expected, Step, StepAction};
 use crate::dry_run::DryRun;
 use countersign_core::command::{Command, ExecutionOutcome, Shown};
-use countersign_core::decide;
+use countersign_core::creation;
 use countersign_core::ids::ExecutionId;
 use countersign_core::policy::Policy;
 use countersign_core::policy::rules::Assessment;
@@ -31,7 +31,7 @@ pub(super) fn run(case: &Case, policy: &Policy) -> Vec<AppError> {
     // What is demanded does not depend on whether the request may be made.
     match policy.people().resolve(case.requester.clone()) {
         Ok(requester) => {
-            let assessment = decide::assess(&case.draft, &requester, policy);
+            let assessment = creation::assess(&case.draft, &requester, policy);
             failures.because = demands(&assessment);
             failures.compare_terms(expected, &assessment);
         }
