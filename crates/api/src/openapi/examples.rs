@@ -84,10 +84,10 @@ const APPROVERS: [&str; 2] = ["approver", "dba"];
 struct Permissions;
 
 impl Authorizer for Permissions {
-    fn answer(&self, question: &AccessRequest<'_>) -> AccessDecision {
-        let groups = &question.actor.groups;
+    fn answer(&self, access_request: &AccessRequest<'_>) -> AccessDecision {
+        let groups = &access_request.actor.groups;
         let approves = APPROVERS.iter().any(|group| groups.contains(*group));
-        let is_permitted = match question.action {
+        let is_permitted = match access_request.action {
             Action::Approve | Action::Reject => approves,
             Action::Administer => false,
             Action::Create
@@ -103,7 +103,7 @@ impl Authorizer for Permissions {
             return AccessDecision::Permitted;
         }
         let groups: Vec<_> = groups.iter().map(String::as_str).collect();
-        let action = question.action.as_str();
+        let action = access_request.action.as_str();
         AccessDecision::Denied(vec![format!("no policy permits `{action}` to group {}", groups.join(", "))])
     }
 }

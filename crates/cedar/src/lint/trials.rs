@@ -1,9 +1,9 @@
 //! Whether a policy can hold at all. Cedar itself is asked, with questions that stand for all others: what a
 //! policy names, and what is next to it.
 
-use crate::access::NamedPolicy;
 use crate::context::{Attribute, EntityTypes};
 use crate::literals::{Clock, Literals};
+use crate::named_policy::NamedPolicy;
 use cedar_policy::{Authorizer, PolicySet};
 use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::person::PersonId;
@@ -61,9 +61,9 @@ pub(super) fn holds(
     let authorizer = Authorizer::new();
     let total = choices.len();
     for step in 0..total.min(MAX_QUESTIONS) {
-        let Some(holds) = choices.put(step.wrapping_mul(STRIDE) % total, |question| {
-            let uid = entity_types.action(question.action);
-            let (request, entities) = entity_types.put(question, uid, &named.wanted).ok()?;
+        let Some(holds) = choices.put(step.wrapping_mul(STRIDE) % total, |access_request| {
+            let uid = entity_types.action(access_request.action);
+            let (request, entities) = entity_types.put(access_request, uid, &named.wanted).ok()?;
             let response = authorizer.is_authorized(&request, &policies, &entities);
             // What fails refuses, and has not held nowhere.
             let said = response.diagnostics();

@@ -75,6 +75,7 @@ fn threat_65_no_spelling_gets_into_a_permit() {
 fn threat_65_what_is_denied_in_lower_case_is_denied_whatever() {
     let access = parsed(&forbidding("context.instance == \"payments-db\""));
     let open = [RequestAttribute::Person, RequestAttribute::Time];
-    let is_denied = |instance: &str| access.denies_whatever(&creation("reboot", instance).question(), &open);
+    let is_denied =
+        |instance: &str| access.denies_whatever(&creation("reboot", instance).access_request(), &open);
     assert!(is_denied("payments-db") && is_denied("Payments-db") && !is_denied("Orders-db"));
 }

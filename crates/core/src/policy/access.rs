@@ -162,7 +162,7 @@ pub struct Reference {
 /// Answers questions. What it cannot answer is denied.
 pub trait Authorizer: fmt::Debug + Send + Sync {
     /// Whether the question's action is permitted.
-    fn answer(&self, question: &AccessRequest<'_>) -> AccessDecision;
+    fn answer(&self, access_request: &AccessRequest<'_>) -> AccessDecision;
 
     /// Whether the answer about an action may differ between requests, besides by whose they are.
     fn tells_requests_apart(&self, action: Action) -> bool {
@@ -178,8 +178,8 @@ pub trait Authorizer: fmt::Debug + Send + Sync {
 
     /// Whether the question is denied, whatever is put in place of some of its parts. `false` where
     /// that cannot be told without asking.
-    fn denies_whatever(&self, question: &AccessRequest<'_>, open: &[RequestAttribute]) -> bool {
-        let _ = (question, open);
+    fn denies_whatever(&self, access_request: &AccessRequest<'_>, open: &[RequestAttribute]) -> bool {
+        let _ = (access_request, open);
         false
     }
 

@@ -11,8 +11,12 @@ pub fn turns_on(policy: &Policy, action: Action, part: RequestAttribute) -> bool
 }
 
 /// Whether a question is denied, whatever is put in place of some of its parts.
-pub fn denies_whatever(policy: &Policy, question: &AccessRequest<'_>, open: &[RequestAttribute]) -> bool {
-    policy.access().denies_whatever(question, open)
+pub fn denies_whatever(
+    policy: &Policy,
+    access_request: &AccessRequest<'_>,
+    open: &[RequestAttribute],
+) -> bool {
+    policy.access().denies_whatever(access_request, open)
 }
 
 /// Moments at which answers about these actions may differ, if they can be told.

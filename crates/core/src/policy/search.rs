@@ -71,8 +71,8 @@ impl<'a> AccessCheck<'a> {
     ) -> bool {
         let Self { target, is_own, .. } = *self;
         self.actions.iter().any(|action| {
-            let question = AccessRequest { action: *action, actor, target: Some(target), is_own, now };
-            inspection::denies_whatever(policy, &question, open)
+            let access_request = AccessRequest { action: *action, actor, target: Some(target), is_own, now };
+            inspection::denies_whatever(policy, &access_request, open)
         })
     }
 }
