@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod guarantees;
 mod rooms;
 mod template;
 
