@@ -11,7 +11,6 @@ use crate::ports::{
     StoreError, Trail,
 };
 use crate::retry::Attempts;
-use countersign_core::actor::Actor;
 use countersign_core::audit::Finding;
 use countersign_core::command::{CommandName, Draft};
 use countersign_core::command_context::CommandContext;
@@ -20,6 +19,7 @@ use countersign_core::event::Event;
 use countersign_core::idempotency::{self, Idempotency, Seen};
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::person::PersonId;
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::requirements::Requirements;
@@ -36,7 +36,7 @@ use countersign_core::timestamp::Timestamp;
 pub async fn create<S>(
     dependencies: &Dependencies<S>,
     draft: &Draft,
-    actor: &Actor,
+    actor: &Principal,
     idempotency: Option<&Idempotency>,
 ) -> Result<Done, AppError>
 where
@@ -109,7 +109,7 @@ async fn attempt<S: CommitChange + CountOpen>(
     dependencies: &Dependencies<S>,
     id: RequestId,
     draft: &Draft,
-    actor: &Actor,
+    actor: &Principal,
     fresh: CommandContext,
     idempotency: Option<&Idempotency>,
     attempted: &mut Option<Event>,
@@ -139,7 +139,7 @@ async fn attempt<S: CommitChange + CountOpen>(
 /// limit. What the former holder of an address made is not counted. Counts no further than the limit.
 pub(crate) async fn one_too_many<S: CountOpen>(
     dependencies: &Dependencies<S>,
-    actor: &Actor,
+    actor: &Principal,
     requirements: &Requirements,
     status: Status,
     now: Timestamp,
@@ -165,7 +165,7 @@ pub(crate) async fn one_too_many<S: CountOpen>(
 struct Existing<'a> {
     id: RequestId,
     own_event: EventId,
-    actor: &'a Actor,
+    actor: &'a Principal,
     idempotency: Option<&'a Idempotency>,
 }
 

@@ -5,12 +5,12 @@ use crate::create::one_too_many;
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::ports::CountOpen;
-use countersign_core::actor::Actor;
 use countersign_core::command::Draft;
 use countersign_core::creation;
 use countersign_core::explain;
 use countersign_core::policy::access::Target;
 use countersign_core::policy::rules::Assessment;
+use countersign_core::principal::Principal;
 use countersign_core::request::Status;
 use countersign_core::timestamp::Timestamp;
 
@@ -34,7 +34,7 @@ pub struct Simulation {
 pub async fn simulate<S: CountOpen>(
     dependencies: &Dependencies<S>,
     draft: &Draft,
-    actor: &Actor,
+    actor: &Principal,
 ) -> Result<Simulation, AppError> {
     let policy = &dependencies.policy;
     let now = dependencies.host.now();

@@ -17,7 +17,6 @@ use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, ListQuery, ListRequests, LoadEvents,
     LoadRequest, Page, RecordAnomaly, RequestSummary, StoreError, Trail,
 };
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::audit;
 use countersign_core::audit::anomaly::Anomaly;
 use countersign_core::command::{Command, Draft, Shown};
@@ -30,6 +29,7 @@ use countersign_core::notification::Message;
 use countersign_core::person::PersonId;
 use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer};
 use countersign_core::policy::{Policy, PolicyText};
+use countersign_core::principal::{Channel, Principal, PrincipalKind};
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::Cost;
 use countersign_core::timestamp::Timestamp;
@@ -109,8 +109,8 @@ forbid (
 struct Scene {
     asked: Dependencies<Store>,
     free: Dependencies<Store>,
-    requester: Actor,
-    approver: Actor,
+    requester: Principal,
+    approver: Principal,
 }
 
 impl Scene {
@@ -161,7 +161,11 @@ impl Scene {
         self.compare::<List>(&self.approver, &Sent { has_id: false, query: &query, body: String::new() })
     }
 
-    fn compare<O: Operation<Store>>(&self, actor: &Actor, sent: &Sent<'_>) -> Result<cpu::Spread, String> {
+    fn compare<O: Operation<Store>>(
+        &self,
+        actor: &Principal,
+        sent: &Sent<'_>,
+    ) -> Result<cpu::Spread, String> {
         cpu::difference(|| call::<O>(&self.asked, actor, sent), || call::<O>(&self.free, actor, sent))
     }
 }
@@ -175,7 +179,7 @@ struct Sent<'a> {
 
 fn call<O: Operation<Store>>(
     dependencies: &Dependencies<Store>,
-    actor: &Actor,
+    actor: &Principal,
     sent: &Sent<'_>,
 ) -> Result<(), String> {
     let input = Input::Http {
@@ -208,15 +212,15 @@ fn context() -> Result<CommandContext, String> {
     })
 }
 
-fn person(email: &str, group: &str) -> Result<Actor, String> {
+fn person(email: &str, group: &str) -> Result<Principal, String> {
     let person = PersonId::from_email(email).map_err(text_of)?;
-    let mut actor = Actor::new(person, PrincipalKind::Human, Channel::Api, [group]);
+    let mut actor = Principal::new(person, PrincipalKind::Human, Channel::Api, [group]);
     actor.source_ip = Some(SOURCE_IP.parse().map_err(text_of)?);
     Ok(actor)
 }
 
 /// What the requester has asked for and somebody has approved.
-fn request(policy: &Policy, requester: &Actor, approver: &Actor) -> Result<Request, String> {
+fn request(policy: &Policy, requester: &Principal, approver: &Principal) -> Result<Request, String> {
     let parameters = json!({"allocated_storage": 200, "apply_immediately": true});
     let draft = Draft::new("modify_storage", "production-db-01", &parameters, "production", "Nearly full")
         .map_err(text_of)?;
@@ -236,7 +240,7 @@ fn request(policy: &Policy, requester: &Actor, approver: &Actor) -> Result<Reque
 }
 
 /// Entries of the requester and of the one who lists.
-fn page(request: &Request, lists: &Actor) -> Result<Vec<RequestSummary>, String> {
+fn page(request: &Request, lists: &Principal) -> Result<Vec<RequestSummary>, String> {
     let entry = RequestSummary {
         id: request.id,
         operation_type: request.operation_type.clone(),

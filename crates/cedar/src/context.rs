@@ -10,8 +10,8 @@ use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicySet, PrincipalConstraint,
     Request, ResourceConstraint, RestrictedExpression,
 };
-use countersign_core::actor::Actor;
 use countersign_core::policy::access::{AccessRequest, Action, RequestAttribute};
+use countersign_core::principal::Principal;
 use countersign_core::source_address::SourceAddress;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
@@ -174,7 +174,10 @@ impl EntityTypes {
     }
 
     /// The groups of an actor that are configured; no others mean anything.
-    pub(crate) fn groups_of<'a>(&'a self, actor: &Actor) -> impl Iterator<Item = (&'a str, &'a EntityUid)> {
+    pub(crate) fn groups_of<'a>(
+        &'a self,
+        actor: &Principal,
+    ) -> impl Iterator<Item = (&'a str, &'a EntityUid)> {
         actor
             .groups
             .iter()

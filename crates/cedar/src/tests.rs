@@ -8,9 +8,9 @@ mod spelling;
 
 use crate::context::Attribute;
 use crate::{BUNDLED, CedarAuthorizer, InvalidAccess};
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::person::PersonId;
 use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer, Target};
+use countersign_core::principal::{Channel, Principal, PrincipalKind};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ const EVERYTHING: &str = "@id(\"everything\") permit (principal, action, resourc
 #[derive(Clone)]
 struct Situation {
     action: Action,
-    actor: Actor,
+    actor: Principal,
     operation_type: String,
     instance_id: String,
     environment: Environment,
@@ -39,7 +39,7 @@ impl Situation {
     /// Bob the approver looks at what Ann asked for, on a Friday, from 10.1.2.3.
     fn usual() -> Self {
         let mut actor =
-            Actor::new(person("bob@example.com"), PrincipalKind::Human, Channel::Api, ["approver"]);
+            Principal::new(person("bob@example.com"), PrincipalKind::Human, Channel::Api, ["approver"]);
         actor.source_ip = Some("10.1.2.3".parse().unwrap());
         Self {
             action: Action::Approve,

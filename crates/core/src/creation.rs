@@ -1,7 +1,6 @@
 //! The creation of a request: what policy demands of it, every reason to refuse it, and the event that it begins
 //! with. What happens to it later is decided in [`crate::decide`].
 
-use crate::actor::Actor;
 use crate::command::{CommandName, Draft};
 use crate::command_context::CommandContext;
 use crate::event::{Change, Event, NewRequest};
@@ -10,12 +9,13 @@ use crate::ids::RequestId;
 use crate::policy::Policy;
 use crate::policy::access::{AccessDecision, Action, Target};
 use crate::policy::rules::{Assessment, MAX_APPROVALS, MAX_MATCHED_RULES, Proposal};
+use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::status::Status;
 use crate::timestamp::Timestamp;
 
 /// What policy demands of a request that is about to be made.
-pub fn assess(draft: &Draft, actor: &Actor, policy: &Policy) -> Assessment {
+pub fn assess(draft: &Draft, actor: &Principal, policy: &Policy) -> Assessment {
     policy.assess(&Proposal {
         operation_type: draft.operation_type.as_str(),
         instance_id: draft.instance_id.as_str(),
@@ -29,7 +29,7 @@ pub fn assess(draft: &Draft, actor: &Actor, policy: &Policy) -> Assessment {
 /// All reasons to refuse this request; empty if it may be created.
 pub fn refusals(
     draft: &Draft,
-    actor: &Actor,
+    actor: &Principal,
     now: Timestamp,
     policy: &Policy,
     assessment: &Assessment,
@@ -73,7 +73,7 @@ pub fn create(
     id: RequestId,
     draft: Draft,
     assessment: &Assessment,
-    actor: &Actor,
+    actor: &Principal,
     context: &CommandContext,
     policy: &Policy,
     idempotency: Option<&Idempotency>,

@@ -7,7 +7,6 @@
 //! What is demanded of a request was pinned to it when it was made. At each decision and at the
 //! start the stricter of that and of the policy of now holds ([`Policy::requirements_in_force`]).
 
-use crate::actor::{Actor, PrincipalKind};
 use crate::approvals::Approvals;
 use crate::command::{Command, ExecutionOutcome, Shown};
 use crate::command_context::CommandContext;
@@ -17,6 +16,7 @@ use crate::ids::{EventId, ExecutionId};
 use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::policy::access::Action;
+use crate::principal::{Principal, PrincipalKind};
 use crate::refusal::Refusal;
 use crate::request::{
     Decision, Execution, MAX_COMMENT_BYTES, MAX_COMMENTS, MAX_DECISIONS, MAX_WITHDRAWALS, Request, Status,
@@ -46,7 +46,7 @@ pub enum Outcome {
 pub fn decide(
     request: &Request,
     command: &Command,
-    actor: &Actor,
+    actor: &Principal,
     context: &CommandContext,
     policy: &Policy,
     idempotency: Option<&Idempotency>,
@@ -102,7 +102,7 @@ pub fn decide(
 pub fn is_visible(
     request: &Request,
     command: &Command,
-    actor: &Actor,
+    actor: &Principal,
     now: Timestamp,
     policy: &Policy,
 ) -> bool {
@@ -115,7 +115,7 @@ pub fn is_visible(
 /// gone to another person is not that person's.
 fn own_approvals<'a>(
     request: &'a Request,
-    actor: &'a Actor,
+    actor: &'a Principal,
     policy: &'a Policy,
 ) -> impl Iterator<Item = &'a Decision> {
     request
@@ -128,7 +128,7 @@ fn own_approvals<'a>(
 fn permitted(
     request: &Request,
     command: &Command,
-    actor: &Actor,
+    actor: &Principal,
     now: Timestamp,
     policy: &Policy,
 ) -> Result<(), Refusal> {
@@ -202,7 +202,7 @@ fn not_shown(refusal: Refusal) -> Refusal {
 struct Deciding<'a> {
     request: &'a Request,
     command: &'a Command,
-    actor: &'a Actor,
+    actor: &'a Principal,
     context: &'a CommandContext,
     policy: &'a Policy,
     requirements: &'a Requirements,

@@ -3,7 +3,6 @@
 //!
 //! Nothing is decided here a second time: what the asker may do is asked of [`decide::decide`].
 
-use crate::actor::{Actor, PrincipalKind, is_agent_group};
 use crate::approvals::Approvals;
 use crate::command::{Command, CommandName, ExecutionOutcome, Shown};
 use crate::command_context::CommandContext;
@@ -13,6 +12,7 @@ use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::policy::access::Target;
 use crate::policy::search::{AccessCheck, Search};
+use crate::principal::{Principal, PrincipalKind, is_agent_group};
 use crate::refusal::Refusal;
 use crate::request::{Request, Status};
 use crate::requirements::MatchedRule;
@@ -49,7 +49,7 @@ pub struct Explanation<'a> {
 /// Explains a request to somebody who may see it.
 pub fn explain<'a>(
     request: &'a Request,
-    actor: &Actor,
+    actor: &Principal,
     context: &CommandContext,
     policy: &Policy,
 ) -> Explanation<'a> {
@@ -127,7 +127,7 @@ fn unknown_groups<'a>(policy: &'a Policy, missing: &'a Slots) -> impl Iterator<I
 /// What each command on the request would come to.
 fn actions(
     request: &Request,
-    actor: &Actor,
+    actor: &Principal,
     context: &CommandContext,
     policy: &Policy,
 ) -> Vec<(CommandName, Result<(), Refusal>)> {
@@ -165,9 +165,9 @@ fn finish(execution_id: ExecutionId) -> Command {
 }
 
 /// Somebody in some groups who comes from where the asker comes from.
-fn in_place_of(asker: &Actor, groups: &Groups) -> Actor {
+fn in_place_of(asker: &Principal, groups: &Groups) -> Principal {
     let groups = groups.iter().map(String::as_str);
-    let mut somebody = Actor::new(PersonId::somebody(), PrincipalKind::Human, asker.channel, groups);
+    let mut somebody = Principal::new(PersonId::somebody(), PrincipalKind::Human, asker.channel, groups);
     somebody.source_ip = asker.source_ip;
     somebody
 }
@@ -204,7 +204,7 @@ const MAX_QUESTIONS: usize = 5_000;
 pub fn could_be_satisfied(
     requirements: &Requirements,
     target: &Target<'_>,
-    asker: &Actor,
+    asker: &Principal,
     now: Timestamp,
     policy: &Policy,
 ) -> bool {

@@ -1,6 +1,5 @@
 //! The state of a request, and how events change it.
 
-use crate::actor::{Channel, Owner};
 use crate::canonical::CanonicalJson;
 use crate::command::{Command, ExecutionOutcome, Shown};
 use crate::digest::Digest;
@@ -8,6 +7,7 @@ use crate::event::{Change, Event};
 use crate::idempotency::IdempotencyRecord;
 use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::person::PersonId;
+use crate::principal::{Channel, Owner};
 use crate::requirements::{MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT, MatchedRule};
 use crate::requirements::{Requirements, StatedFields};
 use crate::risk::{Cost, Environment, RiskLevel};

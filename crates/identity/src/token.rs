@@ -5,8 +5,8 @@ use crate::claims::{self, ClaimNames};
 use crate::error::InvalidToken;
 use crate::jws::Token;
 use crate::key_set::{self, KeySet, NotSigned};
-use countersign_core::actor::{Actor, Channel};
 use countersign_core::person::PersonId;
+use countersign_core::principal::{Channel, Principal};
 use countersign_core::timestamp::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use serde_json::{Value, json};
@@ -118,7 +118,7 @@ impl Verifier {
     ///
     /// # Errors
     /// The first reason to refuse it.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Actor, InvalidToken> {
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, InvalidToken> {
         let token = Token::read(token)?;
         self.check_signature(&token)?;
         check_issuer(&token.claims, &self.issuer)?;

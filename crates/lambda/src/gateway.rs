@@ -4,7 +4,7 @@ use crate::environment::{Environment, InvalidVariable};
 use crate::invocation::HttpEvent;
 use countersign_api::call::{Input, Reply};
 use countersign_api::problem::Problem;
-use countersign_core::actor::{Actor, Channel};
+use countersign_core::principal::{Channel, Principal};
 use countersign_core::timestamp::Timestamp;
 use countersign_identity::claim_path::ClaimPath;
 use countersign_identity::claims::ClaimNames;
@@ -65,14 +65,14 @@ impl Authentication {
     ///
     /// # Errors
     /// 401, with the reason for the log.
-    pub fn actor(&self, event: &HttpEvent, now: Timestamp) -> Result<Actor, Problem> {
+    pub fn actor(&self, event: &HttpEvent, now: Timestamp) -> Result<Principal, Problem> {
         let token = token::bearer(&event.header("authorization")).map_err(Problem::unauthenticated)?;
         let actor =
             self.verify(token, event, now).map_err(|error| Problem::unauthenticated(error.to_string()))?;
-        Ok(Actor { source_ip: Some(event.source_ip()), ..actor })
+        Ok(Principal { source_ip: Some(event.source_ip()), ..actor })
     }
 
-    fn verify(&self, token: &str, event: &HttpEvent, now: Timestamp) -> Result<Actor, InvalidToken> {
+    fn verify(&self, token: &str, event: &HttpEvent, now: Timestamp) -> Result<Principal, InvalidToken> {
         match (&self.verifier, event.claims()) {
             (Some(verifier), Some(claims)) => {
                 self.gateway.describes(token, claims)?;

@@ -4,7 +4,6 @@
 //! Nothing is decided here: people are identified and commands decided by the functions that the
 //! service itself uses.
 
-use countersign_core::actor::Actor;
 use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::command_context::CommandContext;
 use countersign_core::creation;
@@ -12,6 +11,7 @@ use countersign_core::decide::{self, Outcome};
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::policy::Policy;
 use countersign_core::policy::access::Action;
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;
@@ -28,7 +28,7 @@ impl<'a> DryRun<'a> {
     /// Makes the request, if it may be made.
     pub(crate) fn begin(
         draft: Draft,
-        actor: Actor,
+        actor: Principal,
         at: Timestamp,
         policy: &'a Policy,
     ) -> Result<Self, Refusal> {
@@ -42,7 +42,12 @@ impl<'a> DryRun<'a> {
     }
 
     /// Gives a command, and tells the status that it leads to.
-    pub(crate) fn give(&mut self, command: &Command, actor: Actor, at: Timestamp) -> Result<Status, Refusal> {
+    pub(crate) fn give(
+        &mut self,
+        command: &Command,
+        actor: Principal,
+        at: Timestamp,
+    ) -> Result<Status, Refusal> {
         let actor = self.policy.people().resolve(actor)?;
         let context = context(self.request.version + 1, at);
         match decide::decide(&self.request, command, &actor, &context, self.policy, None)? {
@@ -54,7 +59,12 @@ impl<'a> DryRun<'a> {
     }
 
     /// Shows the request, with its parameters or without them, and tells the status that is shown.
-    pub(crate) fn view(&self, with_parameters: bool, actor: Actor, at: Timestamp) -> Result<Status, Refusal> {
+    pub(crate) fn view(
+        &self,
+        with_parameters: bool,
+        actor: Principal,
+        at: Timestamp,
+    ) -> Result<Status, Refusal> {
         let actor = self.policy.people().resolve(actor)?;
         if !self.policy.may(Action::View, &actor, &self.request, at).is_permitted() {
             return Err(Refusal::NotVisible);

@@ -8,11 +8,11 @@
 //! have been approved before it.
 
 use crate::dry_run::DryRun;
-use countersign_core::actor::Actor;
 use countersign_core::approvals::Approvals;
 use countersign_core::command::{Command, Draft};
 use countersign_core::creation;
 use countersign_core::policy::Policy;
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
 use countersign_core::requirements::MatchedRule;
@@ -29,7 +29,7 @@ pub struct Past {
     /// What was asked for.
     pub draft: Draft,
     /// By whom.
-    pub requester: Actor,
+    pub requester: Principal,
     /// When.
     pub made_at: Timestamp,
     /// What has become of it.
@@ -37,11 +37,11 @@ pub struct Past {
     /// What was demanded of it.
     pub requirements: PastRequirements,
     /// Who approved it, and when, in order.
-    pub approvals: Vec<(Actor, Timestamp)>,
+    pub approvals: Vec<(Principal, Timestamp)>,
     /// Whether it became approved.
     pub was_approved: bool,
     /// Who started it, and when.
-    pub start: Option<(Actor, Timestamp)>,
+    pub start: Option<(Principal, Timestamp)>,
 }
 
 /// What was demanded of a past request, as far as it is on record.
@@ -124,7 +124,8 @@ pub fn replay(past: &Past, policy: &Policy) -> Replay {
 
 /// The same, with an address for those whose address is not known.
 fn replay_from(past: &Past, policy: &Policy, address: Option<SourceAddress>) -> Replay {
-    let at_address = |actor: &Actor| Actor { source_ip: actor.source_ip.or(address), ..actor.clone() };
+    let at_address =
+        |actor: &Principal| Principal { source_ip: actor.source_ip.or(address), ..actor.clone() };
     let requester = at_address(&past.requester);
     let mut replay = Replay::default();
     if let Ok(requester) = policy.people().resolve(requester.clone()) {
@@ -198,7 +199,7 @@ fn relive(
     past: &Past,
     policy: &Policy,
     mut dry_run: DryRun<'_>,
-    at_address: &impl Fn(&Actor) -> Actor,
+    at_address: &impl Fn(&Principal) -> Principal,
     reasons: &mut Vec<String>,
 ) -> (Reached, String) {
     for (actor, at) in &past.approvals {
@@ -230,7 +231,7 @@ fn relive(
     }
 }
 
-fn without_effect(what: &str, actor: &Actor, refusal: &Refusal) -> String {
+fn without_effect(what: &str, actor: &Principal, refusal: &Refusal) -> String {
     format!("the {what} by {} would be refused ({}): {refusal}", actor.person, refusal.code())
 }
 
@@ -252,7 +253,7 @@ fn differences(before: &PastRequirements, after: &Requirements) -> Vec<Differenc
 }
 
 /// A request on record as production may have been declared so, or have been made so by policy.
-fn unknown_environment(past: &Past, requester: &Actor, policy: &Policy) -> Option<String> {
+fn unknown_environment(past: &Past, requester: &Principal, policy: &Policy) -> Option<String> {
     let draft = Draft { declared_environment: Environment::NonProduction, ..past.draft.clone() };
     let requirements = creation::assess(&draft, requester, policy).requirements;
     let may_differ = past.requirements.environment == Environment::Production

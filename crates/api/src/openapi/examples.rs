@@ -22,7 +22,6 @@ use countersign_app::events::CheckedTrail;
 use countersign_app::list::Listed;
 use countersign_app::ports::{RequestSummary, Trail};
 use countersign_app::simulate::Simulation;
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::audit::AuditEvent;
 use countersign_core::command::Draft;
 use countersign_core::command_context::CommandContext;
@@ -37,6 +36,7 @@ use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Au
 use countersign_core::policy::people::People;
 use countersign_core::policy::rules::Rules;
 use countersign_core::policy::{Policy, PolicyText};
+use countersign_core::principal::{Channel, Principal, PrincipalKind};
 use countersign_core::request::Request;
 use countersign_core::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
@@ -254,8 +254,8 @@ struct Story {
 }
 
 impl Story {
-    fn actor(email: &str, group: &str) -> Option<Actor> {
-        Some(Actor::new(PersonId::from_email(email).ok()?, PrincipalKind::Human, Channel::Local, [group]))
+    fn actor(email: &str, group: &str) -> Option<Principal> {
+        Some(Principal::new(PersonId::from_email(email).ok()?, PrincipalKind::Human, Channel::Local, [group]))
     }
 
     fn context(at: Timestamp, number: usize) -> Option<CommandContext> {
@@ -264,7 +264,7 @@ impl Story {
     }
 
     /// When it begins, who asks, and what for.
-    fn new_request(body: &Value) -> Option<(Timestamp, Actor, Draft)> {
+    fn new_request(body: &Value) -> Option<(Timestamp, Principal, Draft)> {
         let at = Timestamp::parse("2026-01-31T09:30:00Z").ok()?;
         let ann = Self::actor(REQUESTER, "developer")?;
         let mut fields = fields(body)?;

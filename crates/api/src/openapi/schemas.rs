@@ -10,10 +10,10 @@ use super::values::{
 use super::{original_schema, original_schemas};
 use crate::operations::dispatch;
 use crate::problem::Code;
-use countersign_core::actor::{Channel, PrincipalKind};
 use countersign_core::audit;
 use countersign_core::command::CommandName;
 use countersign_core::event::EventType;
+use countersign_core::principal::{Channel, PrincipalKind};
 use countersign_core::request::{Status, Verdict};
 use countersign_core::requirements::RequiredField;
 use countersign_core::risk::{Environment, RiskLevel};

@@ -5,9 +5,9 @@ use crate::context::{Attribute, EntityTypes};
 use crate::literals::{Clock, Literals};
 use crate::named_policy::NamedPolicy;
 use cedar_policy::{Authorizer, PolicySet};
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::person::PersonId;
 use countersign_core::policy::access::{AccessRequest, Action, Target};
+use countersign_core::principal::{Channel, Principal, PrincipalKind};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::source_address::SourceAddress;
 use countersign_core::text::InstanceId;
@@ -36,7 +36,7 @@ pub(super) enum Holds {
 /// What there is to choose from, of everything that a question is made of.
 struct Choices {
     actions: Vec<Action>,
-    actors: Vec<Actor>,
+    actors: Vec<Principal>,
     owns: Vec<bool>,
     channels: Vec<Channel>,
     sources: Vec<Option<IpAddr>>,
@@ -109,7 +109,7 @@ impl Choices {
             actors: if looks_at_person {
                 actors(&people, literals, entity_types)
             } else {
-                vec![Actor::new(PersonId::somebody(), PrincipalKind::Human, Channel::Api, [])]
+                vec![Principal::new(PersonId::somebody(), PrincipalKind::Human, Channel::Api, [])]
             },
             owns: match (wants(Attribute::Own), is_creation) {
                 (_, true) => vec![true],
@@ -165,7 +165,7 @@ impl Choices {
             estimated_cost: *chosen(&self.costs, &mut rest)?,
             requested_by: chosen(&self.requesters, &mut rest)?,
         };
-        let actor = &Actor { channel, source_ip, ..actor.clone() };
+        let actor = &Principal { channel, source_ip, ..actor.clone() };
         let target = (action != Action::List).then_some(target);
         ask(&AccessRequest { action, actor, target, is_own, now })
     }
@@ -204,13 +204,13 @@ fn people(literals: &Literals) -> Vec<PersonId> {
     people.into_iter().collect()
 }
 
-fn actors(people: &[PersonId], literals: &Literals, entity_types: &EntityTypes) -> Vec<Actor> {
+fn actors(people: &[PersonId], literals: &Literals, entity_types: &EntityTypes) -> Vec<Principal> {
     let sets = sets_of(&named_groups(literals, entity_types));
     let mut actors = Vec::new();
     for person in people {
         for set in &sets {
             for kind in PrincipalKind::ALL {
-                actors.push(Actor::new(person.clone(), kind, Channel::Api, set.iter().copied()));
+                actors.push(Principal::new(person.clone(), kind, Channel::Api, set.iter().copied()));
             }
         }
     }

@@ -3,8 +3,8 @@
 //! These are permissions only. That nobody decides their own request, that only humans decide and
 //! that each person counts once are rules of [`crate::decide`], and no policy is asked about them.
 
-use crate::actor::Actor;
 use crate::person::PersonId;
+use crate::principal::Principal;
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::timestamp::Timestamp;
 use std::fmt;
@@ -80,7 +80,7 @@ pub struct AccessRequest<'a> {
     /// What somebody wants to do.
     pub action: Action,
     /// Who.
-    pub actor: &'a Actor,
+    pub actor: &'a Principal,
     /// To what; `None` for [`Action::List`] alone.
     pub target: Option<Target<'a>>,
     /// Whether it was made by, for, or by an agent of the actor; for a list, whether it is of

@@ -13,13 +13,13 @@ pub mod search;
 pub mod source;
 pub mod subject;
 
-use crate::actor::Actor;
 use crate::digest::Digest;
 use crate::person::PersonId;
 use crate::policy::people::People;
 use crate::policy::rules::{Assessment, Proposal, Rules};
 use crate::policy::source::Source;
 use crate::policy::subject::Subject;
+use crate::principal::Principal;
 use crate::request::{Request, Status};
 use crate::requirements::Requirements;
 use crate::timestamp::Timestamp;
@@ -137,7 +137,7 @@ impl Policy {
     }
 
     /// Whether an actor may list requests: their own, or everybody's.
-    pub fn may_list(&self, actor: &Actor, is_own: bool, now: Timestamp) -> AccessDecision {
+    pub fn may_list(&self, actor: &Principal, is_own: bool, now: Timestamp) -> AccessDecision {
         self.access.answer(&AccessRequest { action: Action::List, actor, target: None, is_own, now })
     }
 
@@ -145,7 +145,7 @@ impl Policy {
     pub fn may(
         &self,
         action: Action,
-        actor: &Actor,
+        actor: &Principal,
         request: &impl Subject,
         now: Timestamp,
     ) -> AccessDecision {
@@ -155,7 +155,7 @@ impl Policy {
     /// The same of an execution that the actor has started: it is theirs, whose request it may be.
     pub(crate) fn may_with_own_execution(
         &self,
-        actor: &Actor,
+        actor: &Principal,
         request: &Request,
         now: Timestamp,
     ) -> AccessDecision {
@@ -179,7 +179,7 @@ impl Policy {
     pub fn ask(
         &self,
         action: Action,
-        actor: &Actor,
+        actor: &Principal,
         target: Target<'_>,
         is_own: bool,
         now: Timestamp,
@@ -211,33 +211,33 @@ impl Policy {
     /// own: made by them, for them, or by an agent or service that they answer for.
     ///
     /// As policy has it now: whoever is given an address inherits nothing from whoever had it.
-    pub fn is_own(&self, actor: &Actor, request: &impl Subject) -> bool {
+    pub fn is_own(&self, actor: &Principal, request: &impl Subject) -> bool {
         self.is_made_by(actor, request.requested_by())
             || request.filed_by().is_some_and(|person| self.is_made_by(actor, person))
     }
 
     /// Whether this actor is too close to the request to decide on it: it is their own, or it was
     /// when it was made, by any address that was its requester's or owner's then.
-    pub fn has_conflict_of_interest(&self, actor: &Actor, request: &impl Subject) -> bool {
+    pub fn has_conflict_of_interest(&self, actor: &Principal, request: &impl Subject) -> bool {
         let owner = request.owner().into_iter().flat_map(|owner| &owner.addresses);
         self.is_own(actor, request)
             || request.requester_addresses().iter().chain(owner).any(|address| self.is_actor(actor, address))
     }
 
     /// Whether this actor is who asks.
-    pub fn is_requester(&self, actor: &Actor, request: &impl Subject) -> bool {
+    pub fn is_requester(&self, actor: &Principal, request: &impl Subject) -> bool {
         self.is_maker(actor, request.requested_by())
     }
 
     /// Whether the maker is this actor, or an agent or service that they answer for.
-    pub fn is_made_by(&self, actor: &Actor, maker: &PersonId) -> bool {
+    pub fn is_made_by(&self, actor: &Principal, maker: &PersonId) -> bool {
         self.is_maker(actor, maker)
             || self.people.owner(maker).is_some_and(|owner| self.is_actor(actor, owner))
     }
 
     /// Whether what was made or started under an address is this actor's. What a person made stays
     /// theirs when their address is retired, and is not its next holder's.
-    pub fn is_maker(&self, actor: &Actor, address: &PersonId) -> bool {
+    pub fn is_maker(&self, actor: &Principal, address: &PersonId) -> bool {
         let maker = self.people.maker(address);
         maker == &actor.person || (maker == self.people.person(address) && actor.is(address))
     }
@@ -274,7 +274,7 @@ impl Policy {
     }
 
     /// Whether an id is this actor's: by what the actor is known by, or by what policy says now.
-    pub fn is_actor(&self, actor: &Actor, person: &PersonId) -> bool {
+    pub fn is_actor(&self, actor: &Principal, person: &PersonId) -> bool {
         actor.is(person) || self.people.is_same(person, &actor.person)
     }
 }

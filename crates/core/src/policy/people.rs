@@ -1,10 +1,10 @@
 //! Who is who: which addresses are one person's, who answers for an agent or a service, who may no
 //! longer act, and which group names mean anything. Reads `people.toml` from text.
 
-use crate::actor::{Actor, Owner, PrincipalKind, is_agent_group};
 use crate::person::PersonId;
 use crate::policy::mistake::Mistake;
 use crate::policy::source::Source;
+use crate::principal::{Owner, Principal, PrincipalKind, is_agent_group};
 use crate::refusal::Refusal;
 use crate::slots::Groups;
 use serde::Deserialize;
@@ -304,7 +304,7 @@ impl People {
     /// # Errors
     /// [`Refusal::NotPermitted`] for whoever is disabled, has no owner and needs one, or is not
     /// listed where only those who are may act.
-    pub fn resolve(&self, actor: Actor) -> Result<Actor, Refusal> {
+    pub fn resolve(&self, actor: Principal) -> Result<Principal, Refusal> {
         let person = self.person(&actor.person).clone();
         let entry = self.entries.get(&person);
         if self.is_unlisted(&person) {
@@ -349,7 +349,7 @@ impl People {
         addresses.extend(known.cloned());
         addresses.insert(person.clone());
         let owner = owner.map(|person| Owner { addresses: self.addresses(&person), person });
-        Ok(Actor { person, addresses, kind, groups, owner, ..actor })
+        Ok(Principal { person, addresses, kind, groups, owner, ..actor })
     }
 }
 

@@ -5,11 +5,11 @@
 //! is asked. What cannot be told within so many questions is no "no".
 
 use super::inspection;
-use crate::actor::{Actor, Channel, PrincipalKind, is_agent_group};
 use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::policy::access::{AccessRequest, Action, RequestAttribute, TO_APPROVE, Target};
 use crate::policy::rules::MAX_APPROVALS;
+use crate::principal::{Channel, Principal, PrincipalKind, is_agent_group};
 use crate::requirements::Requirements;
 use crate::slots::Groups;
 use crate::source_address::SourceAddress;
@@ -51,7 +51,7 @@ impl<'a> AccessCheck<'a> {
     }
 
     /// Whether policy lets somebody.
-    pub fn is_permitted(&self, policy: &Policy, actor: &Actor, now: Timestamp) -> bool {
+    pub fn is_permitted(&self, policy: &Policy, actor: &Principal, now: Timestamp) -> bool {
         let permits = |action: &Action| policy.ask(*action, actor, self.target, self.is_own, now);
         self.actions.iter().all(|action| permits(action).is_permitted())
     }
@@ -65,7 +65,7 @@ impl<'a> AccessCheck<'a> {
     fn is_denied_whatever(
         &self,
         policy: &Policy,
-        actor: &Actor,
+        actor: &Principal,
         now: Timestamp,
         open: &[RequestAttribute],
     ) -> bool {
@@ -201,10 +201,10 @@ impl<'a> Search<'a> {
         let could_decide =
             |id: &&PersonId| *id != target.requested_by && kind_of(self.policy, id) == PrincipalKind::Human;
         let people = std::iter::once(&somebody).chain(self.people.iter().filter(could_decide));
-        let mut actors: Vec<Actor> = people
+        let mut actors: Vec<Principal> = people
             .flat_map(|person| {
                 let actor = |set: &Groups| {
-                    Actor::new(
+                    Principal::new(
                         person.clone(),
                         PrincipalKind::Human,
                         Channel::Api,
@@ -221,7 +221,7 @@ impl<'a> Search<'a> {
     }
 
     /// Whether one of these people could do it at some time, from somewhere and through some door.
-    pub fn ever(&mut self, check: &AccessCheck<'_>, actors: &[Actor]) -> SearchResult {
+    pub fn ever(&mut self, check: &AccessCheck<'_>, actors: &[Principal]) -> SearchResult {
         let key = self.key(check, actors);
         if let Some(found) = self.found.get(&key) {
             return *found;
@@ -231,7 +231,7 @@ impl<'a> Search<'a> {
         found
     }
 
-    fn look(&mut self, check: &AccessCheck<'_>, actors: &[Actor]) -> SearchResult {
+    fn look(&mut self, check: &AccessCheck<'_>, actors: &[Principal]) -> SearchResult {
         const CIRCUMSTANCES: [RequestAttribute; 3] =
             [RequestAttribute::Channel, RequestAttribute::Address, RequestAttribute::Time];
         const ALL: [RequestAttribute; 4] = [
@@ -249,8 +249,8 @@ impl<'a> Search<'a> {
         if actors.first().is_none_or(|actor| check.is_denied_whatever(policy, actor, now, &ALL)) {
             return SearchResult::Nobody;
         }
-        let could = |actor: &&Actor| !check.is_denied_whatever(policy, actor, now, &CIRCUMSTANCES);
-        let actors: Vec<Actor> = actors.iter().filter(could).cloned().collect();
+        let could = |actor: &&Principal| !check.is_denied_whatever(policy, actor, now, &CIRCUMSTANCES);
+        let actors: Vec<Principal> = actors.iter().filter(could).cloned().collect();
         let moments =
             if check.turns_on(policy, RequestAttribute::Time) { self.moments(check) } else { vec![self.now] };
         let doors = if check.turns_on(policy, RequestAttribute::Channel) {
@@ -289,7 +289,7 @@ impl<'a> Search<'a> {
         &mut self,
         here: Circumstances,
         check: &AccessCheck<'_>,
-        actors: &[Actor],
+        actors: &[Principal],
     ) -> Option<SearchResult> {
         let Circumstances { now, source_ip, channel } = here;
         for actor in actors {
@@ -297,7 +297,7 @@ impl<'a> Search<'a> {
                 return Some(SearchResult::CannotTell);
             }
             self.questions_left -= 1;
-            let actor = Actor { source_ip, channel, ..actor.clone() };
+            let actor = Principal { source_ip, channel, ..actor.clone() };
             if check.is_permitted(self.policy, &actor, now) {
                 self.likely = here;
                 return Some(SearchResult::Somebody);
@@ -306,7 +306,7 @@ impl<'a> Search<'a> {
         None
     }
 
-    fn key(&self, check: &AccessCheck<'_>, actors: &[Actor]) -> Searched {
+    fn key(&self, check: &AccessCheck<'_>, actors: &[Principal]) -> Searched {
         let Target { operation_type, instance_id, environment, risk_level, estimated_cost, requested_by } =
             check.target;
         let parts = [

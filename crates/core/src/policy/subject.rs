@@ -1,7 +1,7 @@
 //! What policy looks at of a request: the request itself, or an entry of a list, which holds less.
 
-use crate::actor::Owner;
 use crate::person::PersonId;
+use crate::principal::Owner;
 use crate::request::{Decision, Request, Status, Verdict};
 use crate::requirements::Requirements;
 use crate::risk::Cost;

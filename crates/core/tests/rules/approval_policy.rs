@@ -8,13 +8,13 @@ use crate::fixture::{
 use crate::worlds::{
     AGENT, CI, Caller, GROUPS, ROBO, Seats, Set, Shown, Spec, Step, Verb, World, any_groups, any_world, id,
 };
-use countersign_core::actor::{Actor, Channel};
 use countersign_core::approvals::Approvals;
 use countersign_core::audit::replay;
 use countersign_core::command::{self, Command, Draft};
 use countersign_core::decide;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
+use countersign_core::principal::{Channel, Principal};
 use countersign_core::request::Status;
 use proptest::prelude::*;
 use serde_json::json;
@@ -77,7 +77,7 @@ fn command(step: &Step, trail: &Trail) -> Command {
 
 fn give(trail: &mut Trail, policy: &Policy, caller: &Caller, command: &Command) -> &'static str {
     if *command == Command::Expire {
-        return word(&trail.give_under(policy, &Actor::expiry(Channel::Local), command, None));
+        return word(&trail.give_under(policy, &Principal::expiry(Channel::Local), command, None));
     }
     match policy.people().resolve(caller.actor()) {
         Err(_) => "door",

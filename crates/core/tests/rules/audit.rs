@@ -4,7 +4,6 @@ use crate::fixture::{
     HIGH, LOW, Trail, after, ann, approve, bob, canonical, carol, comment, deployment_key, draft, human,
     person, policy, start, text,
 };
-use countersign_core::actor::{Channel, PrincipalKind};
 use countersign_core::audit::anomaly::{self, Anomaly};
 use countersign_core::audit::{self, AuditEvent, BrokenChain, Finding, verify};
 use countersign_core::canonical::CanonicalJson;
@@ -13,6 +12,7 @@ use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::EventType;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::person::PersonId;
+use countersign_core::principal::{Channel, PrincipalKind};
 use countersign_core::request::Status;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::text::{DurationText, Identifier, InstanceId, Justification};

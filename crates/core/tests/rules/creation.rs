@@ -4,16 +4,16 @@ use crate::fixture::{
     APPROVED_MS, HIGH, LOW, MEDIUM, PENDING_MS, Trail, after, ann, code, create, draft, human, policy,
     service,
 };
-use countersign_core::actor::{Actor, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::event::EventType;
 use countersign_core::person::PersonId;
 use countersign_core::policy::rules::Rules;
+use countersign_core::principal::{Principal, PrincipalKind};
 use countersign_core::request::Status;
 use countersign_core::risk::{Environment, RiskLevel};
 use serde_json::json;
 
-fn made_by(actor: &Actor) -> Result<Status, &'static str> {
+fn made_by(actor: &Principal) -> Result<Status, &'static str> {
     create(draft(HIGH), actor, &policy(2), None).map(|event| event.status).map_err(|refusal| code(&refusal))
 }
 

@@ -1,6 +1,5 @@
 //! People, requests and commands with defaults, and a request that keeps its whole trail.
 
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::approvals::Approvals;
 use countersign_core::audit::{self, AuditEvent};
 use countersign_core::canonical::CanonicalJson;
@@ -14,6 +13,7 @@ use countersign_core::idempotency::{Idempotency, IdempotencyKey};
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::policy::{BUNDLED_PEOPLE, Policy, PolicyText};
+use countersign_core::principal::{Channel, Principal, PrincipalKind};
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::text::CommentText;
@@ -95,12 +95,12 @@ pub(crate) fn person(name: &str) -> PersonId {
     PersonId::from_email(&format!("{name}@example.com")).unwrap()
 }
 
-pub(crate) fn human(name: &str, groups: &[&str]) -> Actor {
-    Actor::new(person(name), PrincipalKind::Human, Channel::Api, groups.iter().copied())
+pub(crate) fn human(name: &str, groups: &[&str]) -> Principal {
+    Principal::new(person(name), PrincipalKind::Human, Channel::Api, groups.iter().copied())
 }
 
-pub(crate) fn service(name: &str, groups: &[&str]) -> Actor {
-    Actor::new(
+pub(crate) fn service(name: &str, groups: &[&str]) -> Principal {
+    Principal::new(
         PersonId::service(name).unwrap(),
         PrincipalKind::Service,
         Channel::Direct,
@@ -109,17 +109,17 @@ pub(crate) fn service(name: &str, groups: &[&str]) -> Actor {
 }
 
 /// Who asks, unless a test says otherwise.
-pub(crate) fn ann() -> Actor {
+pub(crate) fn ann() -> Principal {
     human("ann", &["developer"])
 }
 
 /// The first approver.
-pub(crate) fn bob() -> Actor {
+pub(crate) fn bob() -> Principal {
     human("bob", &["approver"])
 }
 
 /// The second approver.
-pub(crate) fn carol() -> Actor {
+pub(crate) fn carol() -> Principal {
     human("carol", &["approver"])
 }
 
@@ -201,14 +201,14 @@ pub(crate) fn every_command(request: &Request) -> [Command; 9] {
 }
 
 /// Somebody no rule about people keeps from giving this command to a request that ann made.
-pub(crate) fn whoever_may(command: &Command) -> Actor {
+pub(crate) fn whoever_may(command: &Command) -> Principal {
     match command {
         Command::Approve { .. } | Command::Reject { .. } => human("dan", &["approver"]),
         Command::Withdraw { .. } => bob(),
         Command::Cancel { .. } | Command::Comment { .. } | Command::Start { .. } | Command::Finish { .. } => {
             ann()
         }
-        Command::Expire => Actor::expiry(Channel::Local),
+        Command::Expire => Principal::expiry(Channel::Local),
     }
 }
 
@@ -258,7 +258,7 @@ pub(crate) fn word(answer: &Result<Outcome, Refusal>) -> &'static str {
 pub(crate) fn result(
     request: &Request,
     command: &Command,
-    actor: &Actor,
+    actor: &Principal,
     now: Timestamp,
 ) -> Result<Status, Refusal> {
     match decide::decide(request, command, actor, &context(request.version + 1, now), in_force(), None)? {
@@ -268,7 +268,12 @@ pub(crate) fn result(
 }
 
 /// The same, in a word.
-pub(crate) fn answer(request: &Request, command: &Command, actor: &Actor, now: Timestamp) -> &'static str {
+pub(crate) fn answer(
+    request: &Request,
+    command: &Command,
+    actor: &Principal,
+    now: Timestamp,
+) -> &'static str {
     word(&decide::decide(request, command, actor, &context(request.version + 1, now), in_force(), None))
 }
 
@@ -290,7 +295,7 @@ impl Trail {
 
     pub(crate) fn open_as(
         draft: Draft,
-        requester: &Actor,
+        requester: &Principal,
         policy: &Policy,
         idempotency: Option<&Idempotency>,
     ) -> Self {
@@ -318,7 +323,7 @@ impl Trail {
             Status::Executing => executing(),
             Status::Rejected => pending().then(&carol(), &reject()),
             Status::Expired => {
-                pending().at(PENDING_MS).then(&Actor::expiry(Channel::Local), &Command::Expire)
+                pending().at(PENDING_MS).then(&Principal::expiry(Channel::Local), &Command::Expire)
             }
             Status::Cancelled => pending().then(&ann(), &cancel()),
             Status::Executed => finished(ExecutionOutcome::Succeeded),
@@ -337,13 +342,13 @@ impl Trail {
     }
 
     /// Gives a command that has to be accepted, a second later.
-    pub(crate) fn then(self, actor: &Actor, command: &Command) -> Self {
+    pub(crate) fn then(self, actor: &Principal, command: &Command) -> Self {
         self.then_with(actor, command, None)
     }
 
     pub(crate) fn then_with(
         mut self,
-        actor: &Actor,
+        actor: &Principal,
         command: &Command,
         idempotency: Option<&Idempotency>,
     ) -> Self {
@@ -356,7 +361,7 @@ impl Trail {
     /// Gives a command now, and writes down what comes of it.
     pub(crate) fn give(
         &mut self,
-        actor: &Actor,
+        actor: &Principal,
         command: &Command,
         idempotency: Option<&Idempotency>,
     ) -> Result<Outcome, Refusal> {
@@ -367,7 +372,7 @@ impl Trail {
     pub(crate) fn give_under(
         &mut self,
         policy: &Policy,
-        actor: &Actor,
+        actor: &Principal,
         command: &Command,
         idempotency: Option<&Idempotency>,
     ) -> Result<Outcome, Refusal> {
@@ -408,12 +413,12 @@ pub(crate) fn disabled(names: &[&str]) -> Policy {
     people(&names.iter().map(|name| entry(name, "disabled = true")).collect::<String>())
 }
 
-pub(crate) fn identified(policy: &Policy, actor: Actor) -> Actor {
+pub(crate) fn identified(policy: &Policy, actor: Principal) -> Principal {
     policy.people().resolve(actor).unwrap()
 }
 
 /// A command by whoever has a token, under a policy, now.
-pub(crate) fn give(trail: &mut Trail, policy: &Policy, actor: Actor, command: &Command) -> &'static str {
+pub(crate) fn give(trail: &mut Trail, policy: &Policy, actor: Principal, command: &Command) -> &'static str {
     match policy.people().resolve(actor) {
         Err(_) => "door",
         Ok(actor) => word(&trail.give_under(policy, &actor, command, None)),
@@ -454,7 +459,7 @@ pub(crate) fn sooner(pending: u32, executing: u32) -> Policy {
 /// The event that creates the request of these tests at their first moment.
 pub(crate) fn create(
     draft: Draft,
-    requester: &Actor,
+    requester: &Principal,
     policy: &Policy,
     idempotency: Option<&Idempotency>,
 ) -> Result<Event, Refusal> {

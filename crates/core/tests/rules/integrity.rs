@@ -5,7 +5,6 @@ use crate::fixture::{
     HIGH, Trail, after, ann, approve, bob, cancel, canonical, carol, comment, deployment_key, draft, finish,
     human, key, person, policy, reject, start, text, withdraw,
 };
-use countersign_core::actor::{Actor, Channel};
 use countersign_core::audit::replay::check;
 use countersign_core::audit::{AuditEvent, BrokenChain, Finding, seal};
 use countersign_core::canonical::CanonicalJson;
@@ -13,6 +12,7 @@ use countersign_core::command::{Command, ExecutionOutcome};
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::{Change, Event, EventType};
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
+use countersign_core::principal::{Channel, Principal};
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::text::{Identifier, InstanceId, Justification};
@@ -522,7 +522,7 @@ fn a_trail_that_is_no_trail_of_the_request_is_found() {
 /// Expiries by the deadline on record and by a sooner one, found and written down.
 #[test]
 fn an_expiry_agrees_with_its_trail_whichever_deadline_it_missed() {
-    let sweep = Actor::expiry(Channel::Local);
+    let sweep = Principal::expiry(Channel::Local);
     let late = Trail::open(HIGH).at(3_600_000).then(&sweep, &Command::Expire);
     assert_eq!(check(&late.request, &late.audit), Ok(()));
     let mut forged = late.request.clone();

@@ -6,12 +6,12 @@
 //! operation plainly says something else, and nobody can know that it was not meant.
 
 use crate::fixture::{after, approve, context, create, draft, human, service, start};
-use countersign_core::actor::Actor;
 use countersign_core::command::Command;
 use countersign_core::decide::{self, Outcome};
 use countersign_core::policy::people::People;
 use countersign_core::policy::rules::{Proposal, Rules};
 use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE, Policy, PolicyText};
+use countersign_core::principal::Principal;
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::{Environment, RiskLevel};
 use countersign_core::slots::Groups;
@@ -110,7 +110,7 @@ fn plainly_says_otherwise(text: &str, operation: &str) -> bool {
 }
 
 /// Gives a command at the door, and says whether it was accepted.
-fn give(request: &mut Request, policy: &Policy, actor: Actor, command: &Command) -> bool {
+fn give(request: &mut Request, policy: &Policy, actor: Principal, command: &Command) -> bool {
     let Ok(actor) = policy.people().resolve(actor) else { return false };
     let context = context(request.version + 1, after(i64::try_from(request.version).unwrap() * 1000));
     match decide::decide(request, command, &actor, &context, policy, None) {
@@ -130,7 +130,7 @@ fn check_two_people(mutant: &Mutant, policy: &Policy, operation: &str) -> bool {
     let mut request = Request::create(&created).unwrap();
     let all = ["developer", "approver", "auditor", "admin", "guest"];
     let with_agent = ["developer", "approver", "auditor", "admin", "guest", "agent"];
-    let mut step = |what: &str, expected: &[Status], actors: Vec<Actor>| {
+    let mut step = |what: &str, expected: &[Status], actors: Vec<Principal>| {
         for actor in actors {
             let groups = actor.groups.clone();
             give(&mut request, policy, actor, &approve());

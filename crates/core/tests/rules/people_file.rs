@@ -1,10 +1,10 @@
 //! `people.toml`: what it makes of a caller, and every way in which it is refused, with its line.
 
 use crate::fixture::{human, person, service};
-use countersign_core::actor::{Actor, PrincipalKind};
 use countersign_core::person::PersonId;
 use countersign_core::policy::BUNDLED_PEOPLE;
 use countersign_core::policy::people::{MAX_ADDRESSES, MAX_GROUP_NAME, MAX_GROUPS, People};
+use countersign_core::principal::{Principal, PrincipalKind};
 use countersign_core::refusal::Refusal;
 
 const GROUPS: &str = "groups = [\"developer\", \"approver\", \"agent\"]\n";
@@ -14,7 +14,7 @@ fn people(text: &str) -> People {
     People::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-fn identified(people: &People, actor: Actor) -> Result<Actor, String> {
+fn identified(people: &People, actor: Principal) -> Result<Principal, String> {
     people.resolve(actor).map_err(|refusal| {
         assert!(matches!(refusal, Refusal::NotPermitted(_)), "{refusal:?}");
         assert!(!refusal.reasons().is_empty());
@@ -196,7 +196,7 @@ fn a_caller_is_one_person_by_every_address_in_every_spelling() {
     );
     for spelling in ["ann@example.com", "ANN@example.com", " a.smith@EXAMPLE.com"] {
         let email = PersonId::from_email(spelling).unwrap();
-        let actor = Actor::new(
+        let actor = Principal::new(
             email,
             PrincipalKind::Human,
             human("x", &[]).channel,

@@ -6,13 +6,13 @@ use crate::fixture::{
     deployment_key, draft, human, key, person, policy, policy_of_people, service, text,
 };
 use crate::model::{Attempt, Model};
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::audit::{AuditEvent, replay, seal, verify};
 use countersign_core::command::{self, Command, ExecutionOutcome};
 use countersign_core::event::{Change, Event, EventType};
 use countersign_core::ids::ExecutionId;
 use countersign_core::person::PersonId;
 use countersign_core::policy::{BUNDLED_PEOPLE, Policy};
+use countersign_core::principal::{Channel, Principal, PrincipalKind};
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::RiskLevel;
 use proptest::prelude::*;
@@ -22,7 +22,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
 
 /// Everybody. The same person may be here twice, in other groups or by another door.
-fn cast() -> Vec<Actor> {
+fn cast() -> Vec<Principal> {
     let mut mailbox = human("bob", &["approver", "admin"]);
     mailbox.channel = Channel::Local;
     vec![
@@ -35,7 +35,7 @@ fn cast() -> Vec<Actor> {
         human("erin", &["approver", "developer"]),
         human("fay", &["approver"]),
         human("robo", &["agent", "admin"]),
-        Actor::new(person("robo"), PrincipalKind::Agent, Channel::Direct, ["approver"]),
+        Principal::new(person("robo"), PrincipalKind::Agent, Channel::Direct, ["approver"]),
         service("pipeline", &["admin", "approver"]),
         human("ruth", &["auditor"]),
         human("gil", &["guest"]),
@@ -66,7 +66,7 @@ fn owned_policy() -> &'static Policy {
 struct Start {
     operation: &'static str,
     high: u8,
-    requester: Actor,
+    requester: Principal,
     parameters: u16,
 }
 
@@ -127,7 +127,7 @@ fn any_start() -> impl Strategy<Value = Start> {
     let operation = prop_oneof![1 => Just(LOW), 3 => Just(MEDIUM), 5 => Just(HIGH), 1 => Just("unlisted")];
     (operation, 2..=4u8, requester, filer, any::<u16>()).prop_map(
         |(operation, high, requester, filer, parameters)| {
-            let requester = Actor { filed_by: filer, ..requester };
+            let requester = Principal { filed_by: filer, ..requester };
             Start { operation, high, requester, parameters }
         },
     )
@@ -257,7 +257,7 @@ fn live(start: &Start, steps: &[Step]) -> Life {
         if let Wait::Behind(ms) = step.wait {
             trail.clock -= ms;
         }
-        let sweep = Actor::expiry(Channel::Local);
+        let sweep = Principal::expiry(Channel::Local);
         let actor = match (step.verb, step.who) {
             (Verb::Expire, _) => &sweep,
             (_, None) => &start.requester,

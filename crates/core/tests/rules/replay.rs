@@ -1,17 +1,17 @@
 //! What another policy would have made of a past request: nothing else, or exactly what changes.
 
 use crate::fixture::{HIGH, LOW, MEDIUM, after, ann, bob, carol, draft, human, policy};
-use countersign_core::actor::Actor;
 use countersign_core::command::Draft;
 use countersign_core::creation;
 use countersign_core::policy::{BUNDLED_PEOPLE, Policy, PolicyText};
+use countersign_core::principal::Principal;
 use countersign_core::request::Status;
 use countersign_core::requirements::MatchedRule;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_policy::replay::{self, Past, PastRequirements, Replay, declared_risk};
 
 /// What policy made of a request of ann's, approved by these in turn, a minute each.
-fn past(draft: Draft, made_under: &Policy, status: Status, approvals: &[Actor]) -> Past {
+fn past(draft: Draft, made_under: &Policy, status: Status, approvals: &[Principal]) -> Past {
     let assessment = creation::assess(&draft, &ann(), made_under);
     let requirements = assessment.requirements;
     let was_approved = !matches!(status, Status::Pending | Status::Rejected);

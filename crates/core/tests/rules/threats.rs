@@ -7,7 +7,6 @@ use crate::fixture::{
     identified, in_force, people, person, policy, policy_of, policy_of_people, reject, sooner, start,
     whoever_may, withdraw, word,
 };
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::audit::replay;
 use countersign_core::command::{Command, Draft, ExecutionOutcome};
 use countersign_core::decide::{MAX_CLOCK_SKEW_SECONDS, Outcome, decide};
@@ -16,6 +15,7 @@ use countersign_core::event::{Change, EventType};
 use countersign_core::explain::explain;
 use countersign_core::person::PersonId;
 use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE, Policy, PolicyText, mistake::Mistake};
+use countersign_core::principal::{Channel, Principal, PrincipalKind};
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;
@@ -33,7 +33,7 @@ fn threat_5_two_identities_of_one_human_are_one_person() {
     );
     let at = |email: &str, groups: &[&str]| {
         let id = PersonId::from_email(email).unwrap();
-        Actor::new(id, PrincipalKind::Human, Channel::Api, groups.iter().copied())
+        Principal::new(id, PrincipalKind::Human, Channel::Api, groups.iter().copied())
     };
     let requester = identified(&linked, at("ann@gmail.example", &["developer"]));
     let mut trail = Trail::open_as(draft(HIGH), &requester, &linked, None);
@@ -162,7 +162,7 @@ fn threat_28_what_a_clock_wrote_that_was_a_day_ahead_is_not_undone_by_the_right_
     let mut trail = Trail::in_status(Status::Pending);
     let right = trail.clock;
     trail.clock += DAY;
-    let sweep = Actor::expiry(Channel::Local);
+    let sweep = Principal::expiry(Channel::Local);
     assert_eq!(word(&trail.give(&sweep, &Command::Expire, None)), "expired");
     for clock in [right, right + DAY - 5001] {
         trail.clock = clock;
@@ -200,7 +200,7 @@ fn threat_57_two_instances_with_different_clocks_write_one_order() {
 /// The sweep of an instance whose clock is behind writes nothing.
 #[test]
 fn threat_57_a_sweep_with_a_clock_that_is_behind_writes_nothing() {
-    let sweep = Actor::expiry(Channel::Local);
+    let sweep = Principal::expiry(Channel::Local);
     // A comment by a clock that is behind nothing, after the deadline of a policy of now.
     let strict = sooner(60, 86_400);
     let mut trail = Trail::in_status(Status::Pending).at(90_000).then(&ann(), &comment());
@@ -348,7 +348,7 @@ fn threat_41_a_time_of_restoring_that_is_none_is_refused() {
 /// What was told to have expired has expired: by a sooner deadline of a policy, and for good.
 #[test]
 fn threat_58_an_expiry_that_was_written_down_is_final() {
-    let sweep = Actor::expiry(Channel::Local);
+    let sweep = Principal::expiry(Channel::Local);
     let later = policy(2);
     for (trail, strict, deadline) in [
         (Trail::in_status(Status::Pending), sooner(60, 86_400), 60_000),

@@ -83,7 +83,7 @@ pub struct Owner {
 
 /// Who is acting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Actor {
+pub struct Principal {
     /// The person, service or part of the system.
     pub person: PersonId,
     /// All ids that are known to be this person's, `person` included.
@@ -102,7 +102,7 @@ pub struct Actor {
     pub source_ip: Option<SourceAddress>,
 }
 
-impl Actor {
+impl Principal {
     /// Somebody who acts for themselves. Whoever is in the `agent` group is an agent, whatever
     /// else is said of them.
     pub fn new<'a>(
@@ -139,10 +139,10 @@ mod tests {
     fn threat_65_the_group_of_agents_has_no_spelling_that_decides() {
         for group in ["agent", "Agent", "AGENT"] {
             let actor =
-                Actor::new(PersonId::somebody(), PrincipalKind::Human, Channel::Api, [group, "approver"]);
+                Principal::new(PersonId::somebody(), PrincipalKind::Human, Channel::Api, [group, "approver"]);
             assert_eq!(actor.kind, PrincipalKind::Agent, "{group}");
         }
-        let actor = Actor::new(PersonId::somebody(), PrincipalKind::Human, Channel::Api, ["agents"]);
+        let actor = Principal::new(PersonId::somebody(), PrincipalKind::Human, Channel::Api, ["agents"]);
         assert_eq!(actor.kind, PrincipalKind::Human);
     }
 }
