@@ -7,12 +7,13 @@ use countersign_app::create::create;
 use countersign_app::deliver::MAX_ATTEMPTS;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{Outbox as _, OutboxKey, Publish, PublishError};
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::EventId;
 use countersign_core::notification::{Notice, Notification};
 use countersign_core::person::PersonId;
+use countersign_core::principal::Principal;
 use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::create_missing;
@@ -96,7 +97,7 @@ impl World {
     async fn commit(&self, count: usize) -> Vec<String> {
         let dependencies = Dependencies {
             store: DynamoStore::new(self.database.clone(), tables()),
-            policy: countersign_system::policy::bundled().unwrap(),
+            policy: countersign_policy::load::bundled().unwrap(),
             deployment_key: DeploymentKey::new([9; 32]),
             host: Arc::new(self.host.clone()),
         };
@@ -108,7 +109,8 @@ impl World {
         for number in 0..count {
             let requester = format!("p{number}@example.com");
             let requester = PersonId::from_email(&requester).unwrap();
-            let requester = Actor::new(requester, PrincipalKind::Human, Channel::Direct, ["developer"]);
+            let requester =
+                Principal::assumed(requester, PrincipalKind::Human, Channel::Direct, ["developer"]);
             let done = create(&dependencies, &draft, &requester, None).await.unwrap();
             events.push(done.event_id.unwrap().to_string());
         }

@@ -1,6 +1,6 @@
 //! The same requests through the gateway and to `countersign serve` have the same answers.
 
-use countersign_core::actor::Channel;
+use countersign_core::caller::Channel;
 use countersign_e2e::functions::Functions;
 use countersign_e2e::gateway::Request;
 use countersign_e2e::grants::{granted, root};

@@ -4,7 +4,7 @@
 use countersign_core::policy::{BUNDLED_OPERATIONS, Policy, PolicyText};
 use countersign_e2e::client::{Answer, Client};
 use countersign_e2e::service::Service;
-use countersign_system::policy;
+use countersign_policy::load;
 use serde_json::{Value, json};
 
 /// What comes with Countersign, with more groups, and with these rules, people and access policies
@@ -19,9 +19,9 @@ pub(crate) fn policy_of(operations: &str, people: &str, access: &str) -> Policy 
         "groups = [\"developer\", \"approver\", \"auditor\", \"admin\", \"guest\", \"agent\", \
          \"dba\", \"security\", \"finance\"]\n{people}\n"
     );
-    let access = format!("{}\n{access}\n", policy::BUNDLED.access);
+    let access = format!("{}\n{access}\n", load::BUNDLED.access);
     let text = PolicyText { operations, people: &people, access: &access };
-    let (policy, warnings) = policy::check(&text).unwrap_or_else(|error| panic!("{error}"));
+    let (policy, warnings) = load::check(&text).unwrap_or_else(|error| panic!("{error}"));
     assert!(warnings.is_empty(), "{warnings:?}");
     policy
 }

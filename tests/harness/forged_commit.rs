@@ -4,10 +4,10 @@ use crate::inspection::deployment_key;
 use crate::service::Service;
 use countersign_app::host::Host as _;
 use countersign_app::ports::{ChangeSet, CommitChange as _, CommitError};
-use countersign_core::actor::Actor;
 use countersign_core::audit::{self, AuditEvent};
 use countersign_core::event::{Change, Event};
 use countersign_core::notification::{Message, Notice, Notification};
+use countersign_core::principal::Principal;
 use countersign_core::request::{Request, Status};
 use countersign_dynamodb::store::DynamoStore;
 
@@ -16,7 +16,7 @@ pub fn commit(
     service: &Service,
     store: &DynamoStore,
     before: &Request,
-    actor: &Actor,
+    actor: &Principal,
     sequence: u64,
     change: Change,
 ) -> Result<(), CommitError> {

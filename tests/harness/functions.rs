@@ -64,7 +64,7 @@ impl Functions {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(create_missing(&database, &tables())).unwrap();
         let environment = Environment::of(variables.iter().copied());
-        let policy = countersign_system::policy::bundled().unwrap();
+        let policy = countersign_policy::load::bundled().unwrap();
         let (mut functions, mut grants) = (BTreeMap::new(), BTreeMap::new());
         for name in NAMES {
             let transport = Granted::new(embedded.clone(), tables(), granted(name));

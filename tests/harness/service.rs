@@ -12,18 +12,18 @@ use countersign_app::error::AppError;
 use countersign_app::expire::{ExpiryReport, expire};
 use countersign_app::host::Host as _;
 use countersign_app::ports::Publish;
-use countersign_core::actor::Channel;
+use countersign_core::caller::Channel;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::request::Request;
 use countersign_core::timestamp::Timestamp;
 use countersign_embedded::Embedded;
 use countersign_identity::token::{LOCAL_ISSUER, LOCAL_TYPE, LocalKey, Verifier};
+use countersign_policy::load;
 use countersign_server::application::Application;
 use countersign_server::authentication::Authenticator;
 use countersign_server::http;
 use countersign_server::source_address::{ProxyNetwork, TrustedProxies};
-use countersign_system::policy;
 use ipnet::IpNet;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -62,7 +62,7 @@ impl Service {
 
     /// The same; events say that their actors came by this door.
     pub fn start_as(channel: Channel) -> Self {
-        Self::start_with(channel, policy::bundled().unwrap(), Vec::new())
+        Self::start_with(channel, load::bundled().unwrap(), Vec::new())
     }
 
     /// One under a policy of the test's own.

@@ -384,10 +384,10 @@ fn damage_is_an_event_once_for_each_request() {
 #[test]
 fn damage_that_a_retry_by_another_address_meets_is_recorded_under_the_damaged_request() {
     let people = |joined: &str| {
-        let bundled = countersign_system::policy::BUNDLED;
+        let bundled = countersign_policy::load::BUNDLED;
         let people = format!("{}\n{joined}\n", bundled.people);
         let text = PolicyText { people: &people, ..bundled };
-        countersign_system::policy::check(&text).unwrap().0
+        countersign_policy::load::check(&text).unwrap().0
     };
     let service = Service::under(people(""));
     let first = service.person("annabel", &["developer"]);

@@ -10,14 +10,15 @@ use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, LoadEvents, LoadRequest, RecordAnomaly,
     StoreError, Trail,
 };
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::audit::anomaly::Anomaly;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::notification::Message;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::text::CommentText;
@@ -113,7 +114,7 @@ impl CountOpen for PausingStore {
     }
 }
 
-type Acknowledged = (Command, Actor, Result<Done, AppError>);
+type Acknowledged = (Command, Principal, Result<Done, AppError>);
 type Running = Pin<Box<dyn Future<Output = Acknowledged>>>;
 
 /// Polls one actor at a time, chosen by the seed, from gate to gate. Now and then the deadline
@@ -158,9 +159,9 @@ async fn run_interleaved(
     acknowledged
 }
 
-fn actor(name: &str, group: &str) -> Actor {
+fn actor(name: &str, group: &str) -> Principal {
     let person = PersonId::from_email(&format!("{name}@example.com")).unwrap();
-    Actor::new(person, PrincipalKind::Human, Channel::Local, [group])
+    Principal::assumed(person, PrincipalKind::Human, Channel::Local, [group])
 }
 
 struct World {
@@ -179,7 +180,7 @@ impl World {
         }
     }
 
-    fn running(&self, id: RequestId, wanted: Command, who: Actor) -> (Running, Gate) {
+    fn running(&self, id: RequestId, wanted: Command, who: Principal) -> (Running, Gate) {
         let gate = Gate::default();
         let dependencies = self.dependencies(gate.clone());
         let running = async move {
@@ -198,7 +199,7 @@ impl World {
     }
 }
 
-fn cast(random: &mut Random) -> Vec<(Command, Actor)> {
+fn cast(random: &mut Random) -> Vec<(Command, Principal)> {
     let approve = || Command::Approve { comment: None, shown: Shown::default() };
     let reject = || Command::Reject { reason: CommentText::parse("no").unwrap(), shown: Shown::default() };
     let start = || Command::Start { shown: Shown::default() };
@@ -209,7 +210,7 @@ fn cast(random: &mut Random) -> Vec<(Command, Actor)> {
         (approve(), actor("bob", "approver")),
         (start(), actor("ann", "developer")),
         (start(), actor("ann", "developer")),
-        (Command::Expire, Actor::expiry(Channel::Local)),
+        (Command::Expire, Principal::expiry(Channel::Local)),
     ];
     if random.below(3) == 0 {
         cast.push((reject(), actor("eve", "approver")));
@@ -303,7 +304,7 @@ fn seeds(thread: u64) -> Vec<Status> {
         let world = World {
             store: DynamoStore::new(client, inspection::tables()),
             host: ManualHost::default(),
-            policy: countersign_system::policy::bundled().unwrap(),
+            policy: countersign_policy::load::bundled().unwrap(),
         };
         let mut endings = Vec::new();
         for seed in (thread..SEEDS).step_by(usize::try_from(THREADS).unwrap()) {

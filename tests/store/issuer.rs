@@ -3,7 +3,7 @@
 
 use countersign_api::problem::Code;
 use countersign_app::host::Host as _;
-use countersign_core::actor::Channel;
+use countersign_core::caller::Channel;
 use countersign_e2e::client::Client;
 use countersign_e2e::manual_host::ManualHost;
 use countersign_e2e::program::{Program, run};

@@ -2,25 +2,27 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::ports::{ChangeSet, CommitChange as _, LoadRequest as _};
-use countersign_core::actor::{Actor, Channel, Owner, PrincipalKind};
 use countersign_core::audit::{self, AuditEvent};
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{
     CommandName, Draft, ExecutionOutcome, MAX_PARAMETERS_BYTES, MAX_RESULT_BYTES,
 };
 use countersign_core::command_context::CommandContext;
-use countersign_core::decide;
+use countersign_core::creation;
 use countersign_core::digest::Digest;
 use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::notification::{Message, Notice, Notification};
-use countersign_core::people::{MAX_ADDRESSES, MAX_GROUP_NAME, MAX_GROUPS};
 use countersign_core::person::PersonId;
+use countersign_core::policy::people::{MAX_ADDRESSES, MAX_GROUP_NAME, MAX_GROUPS};
+use countersign_core::policy::rules::MAX_MATCHED_RULES;
+use countersign_core::principal::{Owner, Principal};
 use countersign_core::request::{
     Comment, Decision, Execution, Finish, MAX_COMMENT_BYTES, MAX_COMMENTS, MAX_DECISIONS, MAX_WITHDRAWALS,
     Request, Status, Verdict, Withdrawal,
 };
-use countersign_core::rules::{MAX_MATCHED_RULES, MatchedRule};
+use countersign_core::requirements::MatchedRule;
 use countersign_core::slots::{Groups, Slots};
 use countersign_core::text::{
     CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket,
@@ -95,14 +97,15 @@ fn worst() -> (Request, AuditEvent, Message) {
     draft.ticket = Some(Ticket::parse(&"t".repeat(Ticket::MAX)).unwrap());
     draft.rollback_plan = Some(RollbackPlan::parse(&wide(4000)).unwrap());
     draft.estimated_duration = Some(DurationText::parse(&wide(200)).unwrap());
-    let ann = Actor::new(address(0, 0), PrincipalKind::Human, Channel::Local, ["developer"]);
+    let ann = Principal::assumed(address(0, 0), PrincipalKind::Human, Channel::Local, ["developer"]);
     let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
     let execution_id = ExecutionId::parse("01930000-0000-7000-8000-0000000000ee").unwrap();
     let context = CommandContext { now, event_id: event_id(), execution_id };
     let id = RequestId::parse("01930000-0000-7000-8000-0000000000aa").unwrap();
-    let policy = countersign_system::policy::bundled().unwrap();
-    let event = decide::create(id, draft, &ann, &context, &policy, None).unwrap();
-    let mut request = event.first_state().unwrap();
+    let policy = countersign_policy::load::bundled().unwrap();
+    let assessment = creation::assess(&draft, &ann, &policy);
+    let event = creation::create(id, draft, &assessment, &ann, &context, &policy, None).unwrap();
+    let mut request = Request::create(&event).unwrap();
     assert_eq!(request.justification, Justification::parse(&wide(4000)).unwrap());
 
     request.requester_addresses = addresses(0);

@@ -8,13 +8,15 @@
 )]
 
 mod circles;
+mod guarantees;
+mod rooms;
 mod template;
 
 use countersign_api::openapi;
 use countersign_api::routes;
 use countersign_e2e::grants::functions;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -44,92 +46,6 @@ fn files(endings: &[&str]) -> Vec<PathBuf> {
 
 fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap().display().to_string()
-}
-
-/// The workspace crates that each crate and each function depends on, tests not included.
-fn edges() -> BTreeMap<String, BTreeSet<String>> {
-    let mut edges = BTreeMap::new();
-    for folder in ["crates", "functions"] {
-        for entry in fs::read_dir(root().join(folder)).unwrap() {
-            let package = entry.unwrap().path();
-            let manifest: toml::Table =
-                fs::read_to_string(package.join("Cargo.toml")).unwrap().parse().unwrap();
-            let name = manifest["package"]["name"].as_str().unwrap().to_owned();
-            if folder == "functions" {
-                assert!(package.ends_with(&name), "{} is called {name}", shown(&package));
-            }
-            let dependencies = manifest["dependencies"].as_table().unwrap().keys();
-            let own = dependencies.filter(|name| name.starts_with("countersign"));
-            edges.insert(name, own.cloned().collect());
-        }
-    }
-    edges
-}
-
-#[test]
-fn dependencies_point_inward_only() {
-    let mut allowed: BTreeMap<String, &[&str]> = [
-        ("core", [].as_slice()),
-        ("app", &["core"]),
-        ("identity", &["core"]),
-        ("cedar", &["core"]),
-        ("endpoint", &["core"]),
-        ("system", &["app", "cedar", "core"]),
-        ("client", &["api", "app", "core", "endpoint", "identity", "system"]),
-        ("server", &["api", "app", "core", "dynamodb", "embedded", "endpoint", "identity", "system"]),
-        ("embedded", &[]),
-        ("aws", &[]),
-        ("dynamodb", &["app", "core"]),
-        ("sns", &["app", "core"]),
-        ("api", &["app", "core"]),
-        ("lambda", &["api", "app", "aws", "core", "identity", "system"]),
-        // Nothing depends on it.
-        ("bench", &["api", "app", "core", "system"]),
-    ]
-    .map(|(name, dependencies)| (format!("countersign-{name}"), dependencies))
-    .into();
-    let commands =
-        ["api", "app", "aws", "client", "core", "dynamodb", "endpoint", "identity", "server", "system"];
-    allowed.insert("countersign".to_owned(), &commands);
-    for function in functions() {
-        allowed.insert(function, &["api", "dynamodb", "lambda", "sns"]);
-    }
-    for (name, dependencies) in edges() {
-        let allowed = allowed.get(&name).unwrap_or_else(|| panic!("{name} is not on the map"));
-        for dependency in dependencies {
-            let short = dependency.strip_prefix("countersign-").unwrap_or(&dependency);
-            assert!(allowed.contains(&short), "{name} must not depend on {dependency}");
-        }
-    }
-}
-
-#[test]
-fn inner_crates_know_no_technology_of_the_outer_ones() {
-    for (name, forbidden) in [
-        ("core", ["tokio", "aws-", "axum", "http", "tracing"].as_slice()),
-        ("app", &["tokio", "aws-", "axum", "http", "serde"]),
-        ("api", &["tokio", "aws-", "axum", "lambda_runtime", "jsonwebtoken"]),
-        ("identity", &["tokio", "aws-", "axum", "lambda_runtime"]),
-        ("dynamodb", &["axum", "lambda_runtime", "dynoxide-rs", "tokio"]),
-        ("sns", &["axum", "lambda_runtime", "tokio"]),
-        ("aws", &["aws-sdk-", "axum", "lambda_runtime", "tokio"]),
-        ("cedar", &["tokio", "aws-", "axum", "http", "lambda_runtime"]),
-        ("endpoint", &["aws-", "axum", "lambda_runtime", "tokio"]),
-        ("system", &["aws-", "axum", "lambda_runtime", "ureq"]),
-        ("client", &["aws-", "axum", "clap", "ratatui", "tokio"]),
-        ("server", &["clap", "ratatui", "lambda_runtime"]),
-        ("cli", &["axum", "hyper", "lambda_runtime", "ureq"]),
-        ("lambda", &["axum", "aws-sdk-"]),
-    ] {
-        let manifest = fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).unwrap();
-        let manifest: toml::Table = manifest.parse().unwrap();
-        for dependency in manifest["dependencies"].as_table().unwrap().keys() {
-            let breach = forbidden.iter().any(|prefix| {
-                dependency == prefix || (prefix.ends_with('-') && dependency.starts_with(prefix))
-            });
-            assert!(!breach, "{name} must not know {dependency}");
-        }
-    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A call as a shell hands it over, and the reply it gets back.
 
 use crate::problem::Problem;
-use countersign_core::actor::Actor;
+use countersign_core::caller::Caller;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::request::Status;
 
@@ -15,7 +15,7 @@ pub struct Call {
     pub correlation_id: String,
     /// Who calls, or the problem to answer with, because that is not known or nobody may call
     /// this way.
-    pub identity: Result<Actor, Problem>,
+    pub identity: Result<Caller, Problem>,
     /// What they send.
     pub input: Input,
 }

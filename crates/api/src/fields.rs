@@ -5,11 +5,11 @@ use crate::call::{Input, MAX_BODY_BYTES};
 use crate::problem::{Code, Problem};
 use crate::routes::Body;
 use crate::wire::FieldError;
-use countersign_core::actor::Actor;
 use countersign_core::canonical::{self, CanonicalJson};
 use countersign_core::idempotency::{Idempotency, IdempotencyKey};
 use countersign_core::ids::RequestId;
 use countersign_core::person::PersonId;
+use countersign_core::principal::Principal;
 use countersign_core::text::{FreeText, Identifier, InstanceId, Ticket};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -186,7 +186,7 @@ impl Fields {
     }
 
     /// A member that may name the caller and nobody else.
-    pub fn caller(&mut self, name: &'static str, actor: &Actor) {
+    pub fn caller(&mut self, name: &'static str, actor: &Principal) {
         let Some(Some(text)) = self.optional(name, string) else { return };
         if !actor.addresses.iter().any(|address| address.is_named_by(&text)) {
             self.mismatch = Some(name);

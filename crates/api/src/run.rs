@@ -5,8 +5,8 @@ use crate::fields::Fields;
 use crate::problem::{Code, Problem};
 use crate::routes::Route;
 use countersign_app::dependencies::Dependencies;
-use countersign_core::actor::Actor;
 use countersign_core::ids::RequestId;
+use countersign_core::principal::Principal;
 use std::future::Future;
 
 /// One operation of the API over a store `S`. The bounds of an implementation on `S` are what the
@@ -18,7 +18,7 @@ pub trait Operation<S> {
     /// Reads the fields and carries out the operation.
     fn execute(
         dependencies: &Dependencies<S>,
-        actor: &Actor,
+        actor: &Principal,
         fields: Fields,
     ) -> impl Future<Output = Result<Reply, Problem>> + Send;
 }

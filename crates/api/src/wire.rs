@@ -10,18 +10,18 @@ pub use trail::{EventBody, EventsBody};
 
 use countersign_app::list::Listed;
 use countersign_app::ports::RequestSummary;
-use countersign_core::access::Action;
-use countersign_core::actor::Actor;
 use countersign_core::approvals::Approvals;
 use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
+use countersign_core::policy::access::Action;
+use countersign_core::policy::subject::Subject;
+use countersign_core::principal::Principal;
 use countersign_core::request::{Decision, Request, Verdict};
+use countersign_core::requirements::MatchedRule;
 use countersign_core::requirements::Requirements;
 use countersign_core::risk::Cost;
-use countersign_core::rules::MatchedRule;
 use countersign_core::slots::Slots;
-use countersign_core::subject::Subject;
 use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -357,7 +357,7 @@ fn text(value: Option<impl ToString>) -> Option<String> {
 
 impl RequestBody {
     /// The request as `actor` may see it at `now`, with what policy demands of it then.
-    pub fn of(request: &Request, actor: &Actor, policy: &Policy, now: Timestamp) -> Self {
+    pub fn of(request: &Request, actor: &Principal, policy: &Policy, now: Timestamp) -> Self {
         let sees_parameters = policy.may(Action::ViewParameters, actor, request, now).is_permitted();
         let requirements = policy.requirements_in_force(request);
         let status = request.status_at(now);

@@ -8,7 +8,6 @@ use crate::ports::{
     CommitChange, CommitError, FindEvent, LoadEvents, LoadRequest, RecordAnomaly, Recorded, StoreError,
 };
 use crate::retry::Attempts;
-use countersign_core::actor::Actor;
 use countersign_core::audit::Finding;
 use countersign_core::command::Command;
 use countersign_core::command_context::CommandContext;
@@ -16,6 +15,7 @@ use countersign_core::decide::{self, Outcome};
 use countersign_core::event::Event;
 use countersign_core::idempotency::Idempotency;
 use countersign_core::ids::{EventId, RequestId};
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 
@@ -48,14 +48,14 @@ pub async fn command<S: CommandStore>(
     dependencies: &Dependencies<S>,
     id: RequestId,
     command: &Command,
-    actor: &Actor,
+    actor: &Principal,
     idempotency: Option<&Idempotency>,
 ) -> Result<Done, AppError> {
     let result = match attempt(dependencies, id, command, actor, idempotency).await {
         Err(Missed::SoonerDeadline) => {
             // What a caller learns is final, so it is written down first: a policy that sets later
             // deadlines again brings nothing back.
-            let expiry = Actor::expiry(actor.channel);
+            let expiry = Principal::expiry(actor.channel);
             match attempt(dependencies, id, &Command::Expire, &expiry, None).await {
                 Ok(_) | Err(Missed::SoonerDeadline) => Err(Refusal::Expired.into()),
                 // Decided or ended by another caller meanwhile: their end is the answer.
@@ -112,7 +112,7 @@ async fn attempt<S: CommandStore>(
     dependencies: &Dependencies<S>,
     id: RequestId,
     command: &Command,
-    actor: &Actor,
+    actor: &Principal,
     idempotency: Option<&Idempotency>,
 ) -> Result<Done, Missed> {
     let host = dependencies.host.as_ref();
@@ -266,7 +266,7 @@ async fn commit<S: CommitChange>(
     dependencies: &Dependencies<S>,
     before: &Request,
     event: &Event,
-    actor: &Actor,
+    actor: &Principal,
 ) -> Result<Request, CommitError> {
     let mut after = before.clone();
     after.apply(event);

@@ -11,17 +11,17 @@ use crate::ports::{
     StoreError, Trail,
 };
 use crate::retry::Attempts;
-use countersign_core::actor::Actor;
 use countersign_core::audit::Finding;
 use countersign_core::command::{CommandName, Draft};
 use countersign_core::command_context::CommandContext;
-use countersign_core::decide;
+use countersign_core::creation;
 use countersign_core::event::Event;
 use countersign_core::idempotency::{self, Idempotency, Seen};
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::person::PersonId;
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
-use countersign_core::request::Status;
+use countersign_core::request::{Request, Status};
 use countersign_core::requirements::Requirements;
 use countersign_core::timestamp::Timestamp;
 
@@ -36,7 +36,7 @@ use countersign_core::timestamp::Timestamp;
 pub async fn create<S>(
     dependencies: &Dependencies<S>,
     draft: &Draft,
-    actor: &Actor,
+    actor: &Principal,
     idempotency: Option<&Idempotency>,
 ) -> Result<Done, AppError>
 where
@@ -109,20 +109,22 @@ async fn attempt<S: CommitChange + CountOpen>(
     dependencies: &Dependencies<S>,
     id: RequestId,
     draft: &Draft,
-    actor: &Actor,
+    actor: &Principal,
     fresh: CommandContext,
     idempotency: Option<&Idempotency>,
     attempted: &mut Option<Event>,
 ) -> Result<Done, Attempt> {
     let context = CommandContext { now: dependencies.host.now(), ..fresh };
-    let event = decide::create(id, draft.clone(), actor, &context, &dependencies.policy, idempotency)
+    let policy = &dependencies.policy;
+    let assessment = creation::assess(draft, actor, policy);
+    let event = creation::create(id, draft.clone(), &assessment, actor, &context, policy, idempotency)
         .map_err(|refusal| Attempt::Final(refusal.into()))?;
-    let requirements = decide::assess(draft, actor, &dependencies.policy).requirements;
-    if let Some(failure) = one_too_many(dependencies, actor, &requirements, event.status, context.now).await?
-    {
+    let requirements = &assessment.requirements;
+    if let Some(failure) = one_too_many(dependencies, actor, requirements, event.status, context.now).await? {
         return Err(Attempt::Final(failure));
     }
-    let first = event.first_state().map_err(|error| Attempt::Final(AppError::Corrupt(error.to_string())))?;
+    let first =
+        Request::create(&event).map_err(|error| Attempt::Final(AppError::Corrupt(error.to_string())))?;
     let recorded = Recorded::of(&event, first, &dependencies.deployment_key);
     let event_id = Some(attempted.insert(event).id);
     match dependencies.store.commit(recorded.change_set(None, actor)).await {
@@ -137,7 +139,7 @@ async fn attempt<S: CommitChange + CountOpen>(
 /// limit. What the former holder of an address made is not counted. Counts no further than the limit.
 pub(crate) async fn one_too_many<S: CountOpen>(
     dependencies: &Dependencies<S>,
-    actor: &Actor,
+    actor: &Principal,
     requirements: &Requirements,
     status: Status,
     now: Timestamp,
@@ -163,7 +165,7 @@ pub(crate) async fn one_too_many<S: CountOpen>(
 struct Existing<'a> {
     id: RequestId,
     own_event: EventId,
-    actor: &'a Actor,
+    actor: &'a Principal,
     idempotency: Option<&'a Idempotency>,
 }
 

@@ -8,8 +8,8 @@ use crate::error::AppError;
 use crate::ports::ListQuery;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_core::actor::Actor;
 use countersign_core::digest::DeploymentKey;
+use countersign_core::principal::Principal;
 use countersign_core::seal::SealingKey;
 
 const PURPOSE: &str = "countersign.cursor.v1";
@@ -27,7 +27,7 @@ pub(crate) struct Cursors {
 
 impl Cursors {
     /// Those of a list as it was asked for. `limit` may differ from page to page, and time goes on.
-    pub(crate) fn of(query: &ListQuery, actor: &Actor, key: &DeploymentKey) -> Self {
+    pub(crate) fn of(query: &ListQuery, actor: &Principal, key: &DeploymentKey) -> Self {
         let ListQuery {
             statuses,
             requested_by,
@@ -68,7 +68,7 @@ impl Cursors {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use countersign_core::actor::{Channel, PrincipalKind};
+    use countersign_core::caller::{Channel, PrincipalKind};
     use countersign_core::person::PersonId;
     use countersign_core::request::Status;
     use countersign_core::timestamp::Timestamp;
@@ -94,7 +94,7 @@ mod tests {
 
     fn cursors(query: &ListQuery, email: &str) -> Cursors {
         let person = PersonId::from_email(email).unwrap();
-        let actor = Actor::new(person, PrincipalKind::Human, Channel::Local, ["developer"]);
+        let actor = Principal::assumed(person, PrincipalKind::Human, Channel::Local, ["developer"]);
         Cursors::of(query, &actor, &DeploymentKey::new([1; 32]))
     }
 

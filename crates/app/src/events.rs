@@ -5,10 +5,10 @@ use crate::error::AppError;
 use crate::get::get;
 use crate::integrity;
 use crate::ports::{LoadEvents, LoadRequest, Trail};
-use countersign_core::access::{AccessDecision, Action};
-use countersign_core::actor::Actor;
 use countersign_core::audit::Finding;
 use countersign_core::ids::RequestId;
+use countersign_core::policy::access::{AccessDecision, Action};
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 
 /// A request's trail, and whether it is the request's.
@@ -29,7 +29,7 @@ pub struct CheckedTrail {
 pub async fn events<S: LoadRequest + LoadEvents>(
     dependencies: &Dependencies<S>,
     id: RequestId,
-    actor: &Actor,
+    actor: &Principal,
 ) -> Result<CheckedTrail, AppError> {
     let mut found_before: Option<(u64, Finding)> = None;
     loop {

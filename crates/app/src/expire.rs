@@ -8,8 +8,9 @@ use crate::damage;
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::ports::FindDue;
-use countersign_core::actor::{Actor, Channel};
+use countersign_core::caller::Channel;
 use countersign_core::command::Command;
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
 use countersign_core::timestamp::Timestamp;
@@ -58,7 +59,7 @@ where
 {
     let host = dependencies.host.as_ref();
     let began = host.elapsed();
-    let actor = Actor::expiry(channel);
+    let actor = Principal::expiry(channel);
     let mut report = ExpiryReport::default();
     for status in [Status::Pending, Status::Approved] {
         let mut cursor = None;

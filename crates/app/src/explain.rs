@@ -4,9 +4,9 @@ use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::get::get;
 use crate::ports::LoadRequest;
-use countersign_core::actor::Actor;
 use countersign_core::explain::{self, Explanation};
 use countersign_core::ids::RequestId;
+use countersign_core::principal::Principal;
 use countersign_core::request::Request;
 
 /// Hands an explanation of the request to `show`.
@@ -16,7 +16,7 @@ use countersign_core::request::Request;
 pub async fn explain<S: LoadRequest, T>(
     dependencies: &Dependencies<S>,
     id: RequestId,
-    actor: &Actor,
+    actor: &Principal,
     show: impl FnOnce(&Request, &Explanation<'_>) -> T,
 ) -> Result<T, AppError> {
     let request = get(dependencies, id, actor).await?;

@@ -3,9 +3,9 @@
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::ports::{LoadRequest, StoreError};
-use countersign_core::access::Action;
-use countersign_core::actor::Actor;
 use countersign_core::ids::RequestId;
+use countersign_core::policy::access::Action;
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Request;
 
@@ -16,7 +16,7 @@ use countersign_core::request::Request;
 pub async fn get<S: LoadRequest>(
     dependencies: &Dependencies<S>,
     id: RequestId,
-    actor: &Actor,
+    actor: &Principal,
 ) -> Result<Request, AppError> {
     let loaded = dependencies.store.load(id).await;
     if let Err(StoreError::Damaged(_)) = &loaded {

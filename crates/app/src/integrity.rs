@@ -2,12 +2,12 @@
 
 use crate::dependencies::Dependencies;
 use crate::ports::{RecordAnomaly, Trail};
-use countersign_core::actor::Actor;
 use countersign_core::audit::anomaly::Anomaly;
 use countersign_core::audit::{self, Finding, replay};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::RequestId;
 use countersign_core::notification::{AnomalyNotice, Message, Notice};
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Request;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub fn compare(request: &Request, trail: &Trail) -> Result<(), Finding> {
 pub(crate) async fn record<S: RecordAnomaly>(
     dependencies: &Dependencies<S>,
     request_id: RequestId,
-    actor: &Actor,
+    actor: &Principal,
     finding: &Finding,
 ) {
     let host = dependencies.host.as_ref();

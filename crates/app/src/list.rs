@@ -5,9 +5,9 @@ use crate::damage;
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::ports::{ListQuery, ListRequests, RequestSummary};
-use countersign_core::access::{AccessDecision, Action};
-use countersign_core::actor::Actor;
 use countersign_core::policy::Policy;
+use countersign_core::policy::access::{AccessDecision, Action};
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::timestamp::Timestamp;
 use std::collections::HashMap;
@@ -38,7 +38,7 @@ pub async fn list<S: ListRequests>(
     dependencies: &Dependencies<S>,
     mut query: ListQuery,
     cursor: Option<&str>,
-    actor: &Actor,
+    actor: &Principal,
 ) -> Result<Listed, AppError> {
     let policy = &dependencies.policy;
     let cursors = Cursors::of(&query, actor, &dependencies.deployment_key);
@@ -67,7 +67,7 @@ pub async fn list<S: ListRequests>(
 /// Which entries the actor may see.
 struct View<'a> {
     policy: &'a Policy,
-    actor: &'a Actor,
+    actor: &'a Principal,
     now: Timestamp,
     /// Answers by whether an entry is the actor's own, where policy looks at nothing else.
     known: HashMap<bool, bool>,

@@ -3,7 +3,6 @@
 //! A function that only reads is built from something that only reads: the bounds of an operation
 //! are the least privilege of its function, in types.
 
-use countersign_core::actor::{Actor, Owner};
 use countersign_core::audit::anomaly::Anomaly;
 use countersign_core::audit::{self, AuditEvent};
 use countersign_core::digest::{DeploymentKey, Digest};
@@ -11,12 +10,13 @@ use countersign_core::event::Event;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::notification::{self, Message, Notice, Notification};
 use countersign_core::person::PersonId;
+use countersign_core::policy::subject::Subject;
+use countersign_core::principal::{Owner, Principal};
 use countersign_core::request::{Decision, Request, Status};
 use countersign_core::requirements::Requirements;
+use countersign_core::requirements::{MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
-use countersign_core::rules::{MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT};
 use countersign_core::slots::{Groups, Slots};
-use countersign_core::subject::Subject;
 use countersign_core::text::{Identifier, InstanceId};
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;
@@ -470,7 +470,11 @@ impl Recorded {
         Self { after, audit, message }
     }
 
-    pub(crate) fn change_set<'a>(&'a self, before: Option<&'a Request>, actor: &'a Actor) -> ChangeSet<'a> {
+    pub(crate) fn change_set<'a>(
+        &'a self,
+        before: Option<&'a Request>,
+        actor: &'a Principal,
+    ) -> ChangeSet<'a> {
         ChangeSet {
             before,
             after: &self.after,

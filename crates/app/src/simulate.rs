@@ -5,13 +5,13 @@ use crate::create::one_too_many;
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::ports::CountOpen;
-use countersign_core::access::Target;
-use countersign_core::actor::Actor;
 use countersign_core::command::Draft;
-use countersign_core::decide;
+use countersign_core::creation;
 use countersign_core::explain;
+use countersign_core::policy::access::Target;
+use countersign_core::policy::rules::Assessment;
+use countersign_core::principal::Principal;
 use countersign_core::request::Status;
-use countersign_core::rules::Assessment;
 use countersign_core::timestamp::Timestamp;
 
 /// What would come of making a request.
@@ -34,13 +34,13 @@ pub struct Simulation {
 pub async fn simulate<S: CountOpen>(
     dependencies: &Dependencies<S>,
     draft: &Draft,
-    actor: &Actor,
+    actor: &Principal,
 ) -> Result<Simulation, AppError> {
     let policy = &dependencies.policy;
     let now = dependencies.host.now();
-    let assessment = decide::assess(draft, actor, policy);
+    let assessment = creation::assess(draft, actor, policy);
     let requirements = &assessment.requirements;
-    let refusals = decide::refusals(draft, actor, now, policy, &assessment);
+    let refusals = creation::refusals(draft, actor, now, policy, &assessment);
     let mut refusals: Vec<AppError> = refusals.into_iter().map(AppError::from).collect();
     let status = if requirements.approvals_required > 0 { Status::Pending } else { Status::Approved };
     refusals.extend(one_too_many(dependencies, actor, requirements, status, now).await?);

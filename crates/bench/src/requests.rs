@@ -17,22 +17,24 @@ use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, ListQuery, ListRequests, LoadEvents,
     LoadRequest, Page, RecordAnomaly, RequestSummary, StoreError, Trail,
 };
-use countersign_core::access::{AccessDecision, AccessRequest, Action, Authorizer};
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::audit;
 use countersign_core::audit::anomaly::Anomaly;
+use countersign_core::caller::{Caller, Channel, PrincipalKind};
 use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::command_context::CommandContext;
+use countersign_core::creation;
 use countersign_core::decide::{self, Outcome};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::notification::Message;
 use countersign_core::person::PersonId;
+use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer};
 use countersign_core::policy::{Policy, PolicyText};
+use countersign_core::principal::Principal;
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::Cost;
 use countersign_core::timestamp::Timestamp;
-use countersign_system::policy;
+use countersign_policy::load;
 use serde_json::json;
 use std::fmt::Display;
 use std::pin::pin;
@@ -71,7 +73,7 @@ pub(crate) fn measure() -> Result<Vec<Claim>, String> {
     let mut claims = Vec::new();
     // What an organisation adds is its own: each policy that asks for costs, networks or hours adds to it.
     for (name, text, groups, is_claimed) in [
-        ("default", policy::BUNDLED, ["approver", "approver"], true),
+        ("default", load::BUNDLED, ["approver", "approver"], true),
         ("office-hours", OFFICE_HOURS, ["dba", "finance"], false),
     ] {
         let scene = Scene::of(&text, groups)?;
@@ -87,8 +89,8 @@ pub(crate) fn measure() -> Result<Vec<Claim>, String> {
         }
     }
     // A question about each entry of a page, where the answer may differ from one to the next.
-    let apart = format!("{}\n{TELLS_APART}", policy::BUNDLED.access);
-    let text = PolicyText { access: &apart, ..policy::BUNDLED };
+    let apart = format!("{}\n{TELLS_APART}", load::BUNDLED.access);
+    let text = PolicyText { access: &apart, ..load::BUNDLED };
     let measured = Scene::of(&text, ["approver", "approver"])?.list(100)?;
     let what = "list page of 100, where who sees a request depends on it".to_owned();
     claims.push(Claim { what, at_most: None, measured });
@@ -108,13 +110,13 @@ forbid (
 struct Scene {
     asked: Dependencies<Store>,
     free: Dependencies<Store>,
-    requester: Actor,
-    approver: Actor,
+    requester: Principal,
+    approver: Principal,
 }
 
 impl Scene {
     fn of(text: &PolicyText<'_>, groups: [&str; 2]) -> Result<Self, String> {
-        let policy = policy::check(text).map_err(text_of)?.0;
+        let policy = load::check(text).map_err(text_of)?.0;
         let free = Policy::new(
             policy.version(),
             policy.rules().clone(),
@@ -160,7 +162,11 @@ impl Scene {
         self.compare::<List>(&self.approver, &Sent { has_id: false, query: &query, body: String::new() })
     }
 
-    fn compare<O: Operation<Store>>(&self, actor: &Actor, sent: &Sent<'_>) -> Result<cpu::Spread, String> {
+    fn compare<O: Operation<Store>>(
+        &self,
+        actor: &Principal,
+        sent: &Sent<'_>,
+    ) -> Result<cpu::Spread, String> {
         cpu::difference(|| call::<O>(&self.asked, actor, sent), || call::<O>(&self.free, actor, sent))
     }
 }
@@ -174,7 +180,7 @@ struct Sent<'a> {
 
 fn call<O: Operation<Store>>(
     dependencies: &Dependencies<Store>,
-    actor: &Actor,
+    actor: &Principal,
     sent: &Sent<'_>,
 ) -> Result<(), String> {
     let input = Input::Http {
@@ -184,7 +190,7 @@ fn call<O: Operation<Store>>(
         content_type: None,
         idempotency_key: None,
     };
-    let call = Call { correlation_id: String::new(), identity: Ok(actor.clone()), input };
+    let call = Call { correlation_id: String::new(), identity: Ok(caller(actor)), input };
     // Nothing here ever waits: the store is in memory and answers at once.
     let mut context = Context::from_waker(Waker::noop());
     match pin!(run::<O, Store>(dependencies, call)).poll(&mut context) {
@@ -207,22 +213,31 @@ fn context() -> Result<CommandContext, String> {
     })
 }
 
-fn person(email: &str, group: &str) -> Result<Actor, String> {
+/// The caller who is resolved to a principal of whom policy says nothing.
+fn caller(actor: &Principal) -> Caller {
+    let groups = actor.groups.iter().map(String::as_str);
+    let caller = Caller::new(actor.person.clone(), actor.kind, actor.channel, groups);
+    Caller { source_ip: actor.source_ip, ..caller }
+}
+
+fn person(email: &str, group: &str) -> Result<Principal, String> {
     let person = PersonId::from_email(email).map_err(text_of)?;
-    let mut actor = Actor::new(person, PrincipalKind::Human, Channel::Api, [group]);
+    let mut actor = Principal::assumed(person, PrincipalKind::Human, Channel::Api, [group]);
     actor.source_ip = Some(SOURCE_IP.parse().map_err(text_of)?);
     Ok(actor)
 }
 
 /// What the requester has asked for and somebody has approved.
-fn request(policy: &Policy, requester: &Actor, approver: &Actor) -> Result<Request, String> {
+fn request(policy: &Policy, requester: &Principal, approver: &Principal) -> Result<Request, String> {
     let parameters = json!({"allocated_storage": 200, "apply_immediately": true});
     let draft = Draft::new("modify_storage", "production-db-01", &parameters, "production", "Nearly full")
         .map_err(text_of)?;
     let draft = Draft { estimated_cost: Some(Cost::new(750.5).map_err(text_of)?), ..draft };
     let id = RequestId::parse(REQUEST).map_err(text_of)?;
-    let created = decide::create(id, draft, requester, &context()?, policy, None).map_err(text_of)?;
-    let mut request = created.first_state().map_err(text_of)?;
+    let assessment = creation::assess(&draft, requester, policy);
+    let created =
+        creation::create(id, draft, &assessment, requester, &context()?, policy, None).map_err(text_of)?;
+    let mut request = Request::create(&created).map_err(text_of)?;
     let command = Command::Approve { comment: None, shown: Shown::default() };
     match decide::decide(&request, &command, approver, &context()?, policy, None).map_err(text_of)? {
         Outcome::Event(event) => request.apply(&event),
@@ -233,7 +248,7 @@ fn request(policy: &Policy, requester: &Actor, approver: &Actor) -> Result<Reque
 }
 
 /// Entries of the requester and of the one who lists.
-fn page(request: &Request, lists: &Actor) -> Result<Vec<RequestSummary>, String> {
+fn page(request: &Request, lists: &Principal) -> Result<Vec<RequestSummary>, String> {
     let entry = RequestSummary {
         id: request.id,
         operation_type: request.operation_type.clone(),

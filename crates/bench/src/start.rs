@@ -2,15 +2,16 @@
 
 use crate::claims::Claim;
 use crate::cpu::{self, Spread};
-use countersign_core::access::{Action, Target};
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
-use countersign_core::people::People;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
+use countersign_core::policy::access::{Action, Target};
+use countersign_core::policy::people::People;
+use countersign_core::policy::rules::Rules;
+use countersign_core::principal::Principal;
 use countersign_core::risk::{Environment, RiskLevel};
-use countersign_core::rules::Rules;
 use countersign_core::timestamp::Timestamp;
-use countersign_system::policy;
+use countersign_policy::load;
 use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
@@ -51,17 +52,17 @@ impl Stage {
     fn run(self) -> Result<(), String> {
         match self {
             Self::WithoutAccess => {
-                let people = People::parse(policy::BUNDLED.people).map_err(|error| error.to_string())?;
-                let rules = Rules::parse(policy::BUNDLED.operations, people.groups());
+                let people = People::parse(load::BUNDLED.people).map_err(|error| error.to_string())?;
+                let rules = Rules::parse(load::BUNDLED.operations, people.groups());
                 let rules = rules.map_err(|error| error.to_string())?;
-                black_box((people, rules, policy::BUNDLED.version()));
+                black_box((people, rules, load::BUNDLED.version()));
             }
             Self::WithAccess => {
-                black_box(policy::bundled().map_err(|error| error.to_string())?);
+                black_box(load::bundled().map_err(|error| error.to_string())?);
             }
-            Self::Asked => ask(&policy::bundled().map_err(|error| error.to_string())?)?,
+            Self::Asked => ask(&load::bundled().map_err(|error| error.to_string())?)?,
             Self::Checked => {
-                black_box(policy::check(&policy::BUNDLED).map_err(|error| error.to_string())?);
+                black_box(load::check(&load::BUNDLED).map_err(|error| error.to_string())?);
             }
         }
         Ok(())
@@ -70,7 +71,7 @@ impl Stage {
 
 fn ask(policy: &Policy) -> Result<(), String> {
     let person = PersonId::from_email("ann@example.com").map_err(|error| error.to_string())?;
-    let actor = Actor::new(person.clone(), PrincipalKind::Human, Channel::Api, ["developer"]);
+    let actor = Principal::assumed(person.clone(), PrincipalKind::Human, Channel::Api, ["developer"]);
     let target = Target {
         operation_type: "modify_storage",
         instance_id: "production-db-01",

@@ -2,24 +2,23 @@
 
 use crate::context::{Attribute, EntityTypes};
 use crate::literals::{Clock, Literals, addresses};
+use crate::named_policy::{NamedPolicy, located, named_policies};
 use crate::problem::{self, InvalidAccess, Problem, Reason, Warning};
 use crate::source::{Code, Source};
 use cedar_policy::{
-    ActionConstraint, AuthorizationError, Authorizer, Decision, Effect, EntityUid, Policy, PolicyId,
-    PolicySet, PrincipalConstraint, Response, Schema, ValidationMode, Validator,
+    AuthorizationError, Authorizer, Decision, Effect, EntityUid, PolicyId, PolicySet, Response, Schema,
+    ValidationMode, Validator,
 };
-use countersign_core::access::{
+use countersign_core::person::PersonId;
+use countersign_core::policy::access::{
     self, AccessDecision, AccessRequest, Action, Reference, RequestAttribute, Target,
 };
-use countersign_core::lint::Name;
-use countersign_core::person::PersonId;
+use countersign_core::policy::finding::Name;
 use countersign_core::risk::Cost;
 use countersign_core::source_address::SourceAddress;
-use countersign_core::text::{FreeText, escaped_line};
 use countersign_core::timestamp::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-use miette::Diagnostic;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::OnceLock;
@@ -30,41 +29,17 @@ pub const BUNDLED: &str = include_str!("../../../policy/access.cedar");
 /// What policies may speak of, except for the names of groups.
 const SCHEMA: &str = include_str!("access.cedarschema");
 
-/// The longest name of a policy, in characters.
-const MAX_ID: usize = 64;
-
-/// The annotation with the words that refusals repeat.
-pub(crate) const REASON: &str = "reason";
-
-/// The words of a policy's author: what a refusal may repeat on one line.
-type AuthorsWords = FreeText<200>;
-
 /// A readable set of policies, ready to answer.
 pub struct CedarAuthorizer {
     pub(crate) file: String,
     source: Source,
     pub(crate) policies: Vec<NamedPolicy>,
-    matters: Vec<ActionPolicies>,
+    actions: Vec<ActionPolicies>,
     pub(crate) entity_types: EntityTypes,
     /// Made for the first question, which not every function puts: it costs a third of reading the policies.
     authorizer: OnceLock<Authorizer>,
     groups: BTreeSet<String>,
     addresses: Vec<IpAddr>,
-}
-
-/// A policy under the name that its `@id` gives it.
-#[derive(Clone)]
-pub(crate) struct NamedPolicy {
-    pub(crate) policy: Policy,
-    /// Its `@reason`: what whoever is refused is told besides its name.
-    pub(crate) reason: Option<AuthorsWords>,
-    pub(crate) wanted: BTreeSet<Attribute>,
-    /// Whether it may be about some people only, leaving aside what it wants to know of them.
-    pub(crate) names_principal: bool,
-    /// Whether it may be about some resources only.
-    pub(crate) names_resource: bool,
-    /// Line and column.
-    pub(crate) place: (usize, usize),
 }
 
 /// One action, and what policies have to say about it.
@@ -109,7 +84,7 @@ impl CedarAuthorizer {
             file: file.to_owned(),
             source,
             policies,
-            matters: Action::ALL
+            actions: Action::ALL
                 .into_iter()
                 .map(|action| ActionPolicies::new(action, &entity_types))
                 .collect(),
@@ -186,19 +161,19 @@ impl CedarAuthorizer {
         self.policies.iter().flat_map(of_policy).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    fn matter(&self, action: Action) -> Option<&ActionPolicies> {
-        self.matters.iter().find(|matter| matter.action == action)
+    fn action_policies(&self, action: Action) -> Option<&ActionPolicies> {
+        self.actions.iter().find(|action_policies| action_policies.action == action)
     }
 
     /// Holds a question against the schema, as it would be put.
     #[cfg(test)]
-    pub(crate) fn conforms(&self, question: &AccessRequest<'_>) -> Result<(), String> {
+    pub(crate) fn conforms(&self, access_request: &AccessRequest<'_>) -> Result<(), String> {
         let (schema, _) =
             Schema::from_cedarschema_str(&schema(&self.groups)).map_err(|error| error.to_string())?;
-        let uid = self.entity_types.action(question.action);
+        let uid = self.entity_types.action(access_request.action);
         let (request, entities) = self
             .entity_types
-            .put(question, uid, &Attribute::ALL.into())
+            .put(access_request, uid, &Attribute::ALL.into())
             .map_err(|error| format!("{error:?}"))?;
         let [principal, action, resource] =
             [request.principal(), request.action(), request.resource()].map(|uid| uid.cloned().unwrap());
@@ -209,62 +184,64 @@ impl CedarAuthorizer {
         Ok(())
     }
 
-    fn ask(&self, question: &AccessRequest<'_>) -> Option<Response> {
-        let matter = self.matter(question.action)?;
-        self.ask_of(&matter.relevant(&self.policies).policies, matter, question)
+    fn ask(&self, access_request: &AccessRequest<'_>) -> Option<Response> {
+        let action_policies = self.action_policies(access_request.action)?;
+        self.ask_of(&action_policies.relevant(&self.policies).policies, action_policies, access_request)
     }
 
     fn ask_of(
         &self,
         policies: &PolicySet,
-        matter: &ActionPolicies,
-        question: &AccessRequest<'_>,
+        action_policies: &ActionPolicies,
+        access_request: &AccessRequest<'_>,
     ) -> Option<Response> {
-        let wanted = &matter.relevant(&self.policies).wanted;
-        let (request, entities) = self.entity_types.put(question, matter.uid.clone(), wanted).ok()?;
+        let wanted = &action_policies.relevant(&self.policies).wanted;
+        let (request, entities) =
+            self.entity_types.put(access_request, action_policies.uid.clone(), wanted).ok()?;
         let authorizer = self.authorizer.get_or_init(Authorizer::new);
         Some(authorizer.is_authorized(&request, policies, &entities))
     }
 
     /// Whether policy asks for the address of a caller that a proxy has not given so that it can be read.
     /// No deny list would hold for it.
-    fn lacks_address(&self, question: &AccessRequest<'_>) -> bool {
-        question.actor.source_ip == Some(SourceAddress::Unknown)
-            && self
-                .matter(question.action)
-                .is_some_and(|matter| matter.relevant(&self.policies).wanted.contains(&Attribute::SourceIp))
+    fn lacks_address(&self, access_request: &AccessRequest<'_>) -> bool {
+        access_request.actor.source_ip == Some(SourceAddress::Unknown)
+            && self.action_policies(access_request.action).is_some_and(|action_policies| {
+                action_policies.relevant(&self.policies).wanted.contains(&Attribute::SourceIp)
+            })
     }
 
     /// Whether no permit holds, nor could one if some parts of the question were others.
     fn is_never_permitted(
         &self,
-        matter: &ActionPolicies,
-        question: &AccessRequest<'_>,
+        action_policies: &ActionPolicies,
+        access_request: &AccessRequest<'_>,
         open: &[RequestAttribute],
     ) -> Option<bool> {
         let could_hold = |named: &NamedPolicy| {
             named.looks_at(open)
                 && (open.contains(&RequestAttribute::Person)
                     || open.contains(&RequestAttribute::Operation)
-                    || self.entity_types.is_in_scope(question, &named.policy))
+                    || self.entity_types.is_in_scope(access_request, &named.policy))
         };
-        if matter.permits(&self.policies).any(could_hold) {
+        if action_policies.permits(&self.policies).any(could_hold) {
             return Some(false);
         }
-        Some(!self.is_permitted_but_for_forbids(matter, question)?)
+        Some(!self.is_permitted_but_for_forbids(action_policies, access_request)?)
     }
 
     fn is_permitted_but_for_forbids(
         &self,
-        matter: &ActionPolicies,
-        question: &AccessRequest<'_>,
+        action_policies: &ActionPolicies,
+        access_request: &AccessRequest<'_>,
     ) -> Option<bool> {
-        let permits =
-            matter.permits.get_or_init(|| policy_set(matter.permits(&self.policies)).unwrap_or_default());
-        Some(self.ask_of(permits, matter, question)?.decision() == Decision::Allow)
+        let permits = action_policies
+            .permits
+            .get_or_init(|| policy_set(action_policies.permits(&self.policies)).unwrap_or_default());
+        Some(self.ask_of(permits, action_policies, access_request)?.decision() == Decision::Allow)
     }
 
-    fn refusal(&self, question: &AccessRequest<'_>, response: &Response) -> Vec<String> {
+    fn refusal(&self, access_request: &AccessRequest<'_>, response: &Response) -> Vec<String> {
         let failed: BTreeSet<&PolicyId> = response.diagnostics().errors().map(failed_policy).collect();
         let failed = failed
             .into_iter()
@@ -279,11 +256,15 @@ impl CedarAuthorizer {
         let mut reasons: Vec<String> = failed.collect();
         // Whoever comes back when nothing forbids it any more is not to learn only then that nothing
         // permits it.
-        let matter = self.matter(question.action);
+        let action_policies = self.action_policies(access_request.action);
         if reasons.is_empty()
-            && !matter.and_then(|matter| self.is_permitted_but_for_forbids(matter, question)).unwrap_or(false)
+            && !action_policies
+                .and_then(|action_policies| {
+                    self.is_permitted_but_for_forbids(action_policies, access_request)
+                })
+                .unwrap_or(false)
         {
-            reasons.push(self.unpermitted(question));
+            reasons.push(self.unpermitted(access_request));
         }
         reasons.extend(forbidding);
         reasons
@@ -298,14 +279,15 @@ impl CedarAuthorizer {
         }
     }
 
-    fn unpermitted(&self, question: &AccessRequest<'_>) -> String {
-        let groups: Vec<&str> = self.entity_types.groups_of(question.actor).map(|(name, _)| name).collect();
+    fn unpermitted(&self, access_request: &AccessRequest<'_>) -> String {
+        let groups: Vec<&str> =
+            self.entity_types.groups_of(access_request.actor).map(|(name, _)| name).collect();
         let whom = match groups.as_slice() {
             [] => "somebody without a group".to_owned(),
             [group] => format!("group {group}"),
             groups => format!("groups {}", groups.join(", ")),
         };
-        format!("no policy permits `{}` to {whom}", question.action.as_str())
+        format!("no policy permits `{}` to {whom}", access_request.action.as_str())
     }
 }
 
@@ -340,24 +322,6 @@ fn policy_set<'a>(policies: impl IntoIterator<Item = &'a NamedPolicy>) -> Option
     PolicySet::from_policies(policies.into_iter().map(|named| named.policy.clone())).ok()
 }
 
-impl NamedPolicy {
-    pub(crate) fn concerns(&self, action: &EntityUid) -> bool {
-        // There are no groups of actions in the schema, so `in` means one of the list.
-        match self.policy.action_constraint() {
-            ActionConstraint::Any => true,
-            ActionConstraint::Eq(one) => one == *action,
-            ActionConstraint::In(several) => several.contains(action),
-        }
-    }
-
-    /// Whether what it says may differ with one of these parts of a question.
-    fn looks_at(&self, parts: &[RequestAttribute]) -> bool {
-        self.wanted.iter().any(|attribute| parts.contains(&attribute.part()))
-            || (self.names_principal && parts.contains(&RequestAttribute::Person))
-            || (self.names_resource && parts.contains(&RequestAttribute::Operation))
-    }
-}
-
 impl fmt::Debug for CedarAuthorizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&PolicyId> = self.policies.iter().map(|named| named.policy.id()).collect();
@@ -370,22 +334,22 @@ impl fmt::Debug for CedarAuthorizer {
 
 impl access::Authorizer for CedarAuthorizer {
     fn tells_requests_apart(&self, action: Action) -> bool {
-        let Some(matter) = self.matter(action) else { return true };
-        let relevant = matter.relevant(&self.policies);
+        let Some(action_policies) = self.action_policies(action) else { return true };
+        let relevant = action_policies.relevant(&self.policies);
         relevant.names_resource || relevant.wanted.iter().any(|attribute| attribute.is_of_request())
     }
 
     fn turns_on(&self, action: Action, part: RequestAttribute) -> bool {
-        self.matter(action).is_none_or(|matter| {
-            let mut relevant = self.policies.iter().filter(|named| named.concerns(&matter.uid));
+        self.action_policies(action).is_none_or(|action_policies| {
+            let mut relevant = self.policies.iter().filter(|named| named.concerns(&action_policies.uid));
             relevant.any(|named| named.looks_at(&[part]))
         })
     }
 
-    fn denies_whatever(&self, question: &AccessRequest<'_>, open: &[RequestAttribute]) -> bool {
-        self.denies_whatever_as_put(question, open)
-            || LowerCase::of(question)
-                .is_some_and(|names| self.denies_whatever_as_put(&names.put_into(question), open))
+    fn denies_whatever(&self, access_request: &AccessRequest<'_>, open: &[RequestAttribute]) -> bool {
+        self.denies_whatever_as_put(access_request, open)
+            || LowerCase::of(access_request)
+                .is_some_and(|names| self.denies_whatever_as_put(&names.put_into(access_request), open))
     }
 
     fn named_people(&self) -> Vec<Reference> {
@@ -431,10 +395,12 @@ impl access::Authorizer for CedarAuthorizer {
 
     /// Permitted is what is permitted both as it is sent and with its names in lower case: Cedar compares
     /// text letter by letter, and a `forbid` about `payments-db` is to hold for `Payments-db`.
-    fn answer(&self, question: &AccessRequest<'_>) -> AccessDecision {
-        let answer = self.answer_as_put(question);
-        let Some(names) = LowerCase::of(question).filter(|_| answer.is_permitted()) else { return answer };
-        match self.answer_as_put(&names.put_into(question)) {
+    fn answer(&self, access_request: &AccessRequest<'_>) -> AccessDecision {
+        let answer = self.answer_as_put(access_request);
+        let Some(names) = LowerCase::of(access_request).filter(|_| answer.is_permitted()) else {
+            return answer;
+        };
+        match self.answer_as_put(&names.put_into(access_request)) {
             AccessDecision::Permitted => AccessDecision::Permitted,
             AccessDecision::Denied(reasons) => {
                 let in_lower_case = |reason| format!("{reason}, with the names in lower case");
@@ -452,8 +418,8 @@ struct LowerCase {
 
 impl LowerCase {
     /// `None` if that is how the question has them.
-    fn of(question: &AccessRequest<'_>) -> Option<Self> {
-        let target = question.target.as_ref()?;
+    fn of(access_request: &AccessRequest<'_>) -> Option<Self> {
+        let target = access_request.target.as_ref()?;
         let has_capitals = |name: &str| name.bytes().any(|byte| byte.is_ascii_uppercase());
         // Both are identifiers, which have no letters but those of ASCII.
         (has_capitals(target.operation_type) || has_capitals(target.instance_id)).then(|| Self {
@@ -462,19 +428,19 @@ impl LowerCase {
         })
     }
 
-    fn put_into<'a>(&'a self, question: &AccessRequest<'a>) -> AccessRequest<'a> {
+    fn put_into<'a>(&'a self, access_request: &AccessRequest<'a>) -> AccessRequest<'a> {
         let Self { operation_type, instance_id } = self;
         AccessRequest {
-            target: question.target.map(|target| Target { operation_type, instance_id, ..target }),
-            ..*question
+            target: access_request.target.map(|target| Target { operation_type, instance_id, ..target }),
+            ..*access_request
         }
     }
 }
 
 impl CedarAuthorizer {
-    fn denies_whatever_as_put(&self, question: &AccessRequest<'_>, open: &[RequestAttribute]) -> bool {
-        let Some(matter) = self.matter(question.action) else { return false };
-        let Some(response) = self.ask(question) else { return false };
+    fn denies_whatever_as_put(&self, access_request: &AccessRequest<'_>, open: &[RequestAttribute]) -> bool {
+        let Some(action_policies) = self.action_policies(access_request.action) else { return false };
+        let Some(response) = self.ask(access_request) else { return false };
         if response.decision() == Decision::Allow {
             return false;
         }
@@ -483,120 +449,34 @@ impl CedarAuthorizer {
         let would_hold = |id: &PolicyId| {
             self.policies.iter().any(|named| named.policy.id() == id && !named.looks_at(open))
         };
-        forbidding.any(would_hold) || self.is_never_permitted(matter, question, open).unwrap_or(false)
+        forbidding.any(would_hold)
+            || self.is_never_permitted(action_policies, access_request, open).unwrap_or(false)
     }
 
-    fn answer_as_put(&self, question: &AccessRequest<'_>) -> AccessDecision {
-        let Some(response) = self.ask(question) else {
-            return AccessDecision::Denied(vec![format!("this question cannot be put to {}", self.file)]);
+    fn answer_as_put(&self, access_request: &AccessRequest<'_>) -> AccessDecision {
+        let Some(response) = self.ask(access_request) else {
+            return AccessDecision::Denied(vec![format!(
+                "this access_request cannot be put to {}",
+                self.file
+            )]);
         };
         // Cedar skips a policy that fails. If it is a forbid, what it forbids would be permitted.
         match (response.decision(), response.diagnostics().errors().next()) {
-            (Decision::Allow, None) if self.lacks_address(question) => AccessDecision::Denied(vec![
+            (Decision::Allow, None) if self.lacks_address(access_request) => AccessDecision::Denied(vec![
                 "policy asks where this call comes from, and its address cannot be read".to_owned(),
             ]),
             (Decision::Allow, None) => AccessDecision::Permitted,
             (Decision::Allow | Decision::Deny, _) => {
-                AccessDecision::Denied(self.refusal(question, &response))
+                AccessDecision::Denied(self.refusal(access_request, &response))
             }
         }
     }
-}
-
-/// Reads policies and calls each by its `@id`, which Cedar by itself takes no notice of.
-fn named_policies(file: &str, source: &Source, text: &str) -> Result<Vec<NamedPolicy>, InvalidAccess> {
-    let read: PolicySet = text.parse().map_err(|errors: cedar_policy::ParseErrors| {
-        InvalidAccess::policies(errors.iter().map(|error| located(file, source, error, Reason::Syntax)))
-    })?;
-    let mut problems = Vec::new();
-    let mut problem_at = |(line, column): (usize, usize), reason: Reason| {
-        problems.push(Problem { file: file.to_owned(), line, column, reason });
-    };
-    for template in read.templates() {
-        problem_at(source.place(number_of(template.id())), Reason::Template);
-    }
-    let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut named = Vec::new();
-    for policy in read.policies() {
-        let place = source.place(number_of(policy.id()));
-        let reason = match annotation(policy, REASON).map(authors_words).transpose() {
-            Ok(reason) => reason,
-            Err(rule) => {
-                problem_at(place, Reason::OddReason(rule));
-                continue;
-            }
-        };
-        match annotation(policy, "id") {
-            None => problem_at(place, Reason::NoId),
-            Some(id) if !is_policy_id(id) => problem_at(place, Reason::OddId(id.to_owned())),
-            Some(id) => match lines.get(id) {
-                Some(&line) => problem_at(place, Reason::RepeatedId { id: id.to_owned(), line }),
-                None => {
-                    lines.insert(id, place.0);
-                    let text = policy.to_string();
-                    let code = Code::read(&text);
-                    named.push(NamedPolicy {
-                        policy: policy.new_id(PolicyId::new(id)),
-                        reason,
-                        wanted: Attribute::wanted_by(&code),
-                        names_principal: may_name_the_principal(policy, &text),
-                        names_resource: code.may_name_the_resource(),
-                        place,
-                    });
-                }
-            },
-        }
-    }
-    if read.is_empty() {
-        problem_at((1, 1), Reason::NoPolicy);
-    }
-    if problems.is_empty() { Ok(named) } else { Err(InvalidAccess::policies(problems)) }
-}
-
-/// Every policy has the word once, in its scope.
-fn may_name_the_principal(policy: &Policy, text: &str) -> bool {
-    policy.principal_constraint() != PrincipalConstraint::Any || text.matches("principal").count() > 1
-}
-
-/// Cedar calls the policies of a text `policy0`, `policy1` and so on.
-fn number_of(id: &PolicyId) -> usize {
-    let id: &str = id.as_ref();
-    id.strip_prefix("policy").and_then(|number| number.parse().ok()).unwrap_or(0)
-}
-
-/// `Policy::annotation` reads the name it is given with a parser of its own, which takes a fifth of
-/// a millisecond to get ready.
-fn annotation<'a>(policy: &'a Policy, wanted: &str) -> Option<&'a str> {
-    policy.annotations().find(|(name, _)| *name == wanted).map(|(_, text)| text)
-}
-
-/// Words that look on a screen as they do in the file.
-fn authors_words(text: &str) -> Result<AuthorsWords, String> {
-    if escaped_line(text) != text {
-        return Err("must be one line without control, format or bidirectional characters".to_owned());
-    }
-    AuthorsWords::parse(text).map_err(|error| error.to_string())
 }
 
 fn failed_policy(error: &AuthorizationError) -> &PolicyId {
     match error {
         AuthorizationError::PolicyEvaluationError(error) => error.policy_id(),
     }
-}
-
-fn is_policy_id(id: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    (1..=MAX_ID).contains(&id.len()) && id.bytes().all(is_allowed)
-}
-
-fn located(
-    file: &str,
-    source: &Source,
-    diagnostic: &dyn Diagnostic,
-    reason: impl FnOnce(String) -> Reason,
-) -> Problem {
-    let (line, column) = problem::place(source, diagnostic);
-    Problem { file: file.to_owned(), line, column, reason: reason(problem::message(diagnostic)) }
 }
 
 fn bundled_time_zone(name: &str) -> Result<TimeZone, InvalidAccess> {

@@ -10,8 +10,8 @@ use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicySet, PrincipalConstraint,
     Request, ResourceConstraint, RestrictedExpression,
 };
-use countersign_core::access::{AccessRequest, Action, RequestAttribute};
-use countersign_core::actor::Actor;
+use countersign_core::policy::access::{AccessRequest, Action, RequestAttribute};
+use countersign_core::principal::Principal;
 use countersign_core::source_address::SourceAddress;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
@@ -174,7 +174,10 @@ impl EntityTypes {
     }
 
     /// The groups of an actor that are configured; no others mean anything.
-    pub(crate) fn groups_of<'a>(&'a self, actor: &Actor) -> impl Iterator<Item = (&'a str, &'a EntityUid)> {
+    pub(crate) fn groups_of<'a>(
+        &'a self,
+        actor: &Principal,
+    ) -> impl Iterator<Item = (&'a str, &'a EntityUid)> {
         actor
             .groups
             .iter()
@@ -203,17 +206,18 @@ impl EntityTypes {
     }
 
     /// Whether the question is about what a policy's scope is about, as far as the scope says.
-    pub(crate) fn is_in_scope(&self, question: &AccessRequest<'_>, policy: &Policy) -> bool {
-        let is_principal = |one: &EntityUid| *one == entity(&self.person, question.actor.person.as_str());
+    pub(crate) fn is_in_scope(&self, access_request: &AccessRequest<'_>, policy: &Policy) -> bool {
+        let is_principal =
+            |one: &EntityUid| *one == entity(&self.person, access_request.actor.person.as_str());
         let is_in = |one: &EntityUid| {
-            is_principal(one) || self.groups_of(question.actor).any(|(_, group)| group == one)
+            is_principal(one) || self.groups_of(access_request.actor).any(|(_, group)| group == one)
         };
         let is_about = match policy.principal_constraint() {
             PrincipalConstraint::Any | PrincipalConstraint::Is(_) => true,
             PrincipalConstraint::Eq(one) => is_principal(&one),
             PrincipalConstraint::In(one) | PrincipalConstraint::IsIn(_, one) => is_in(&one),
         };
-        let is_resource = |one: &EntityUid| match &question.target {
+        let is_resource = |one: &EntityUid| match &access_request.target {
             Some(target) => *one == entity(&self.operation, target.operation_type),
             None => *one == self.service,
         };
@@ -230,33 +234,33 @@ impl EntityTypes {
     /// The question, with those attributes that are wanted, and the entities that it is about.
     pub(crate) fn put(
         &self,
-        question: &AccessRequest<'_>,
+        access_request: &AccessRequest<'_>,
         action: EntityUid,
         wanted: &BTreeSet<Attribute>,
     ) -> Result<(Request, Entities), InvalidRequest> {
-        let principal = entity(&self.person, question.actor.person.as_str());
-        let resource = match (&question.target, question.action == Action::List) {
+        let principal = entity(&self.person, access_request.actor.person.as_str());
+        let resource = match (&access_request.target, access_request.action == Action::List) {
             (Some(target), false) => entity(&self.operation, target.operation_type),
             (None, true) => self.service.clone(),
             // A policy without conditions might permit what nobody has described.
             (Some(_), true) | (None, false) => return Err(InvalidRequest),
         };
-        let groups = self.groups_of(question.actor).map(|(_, uid)| uid.clone()).collect();
+        let groups = self.groups_of(access_request.actor).map(|(_, uid)| uid.clone()).collect();
         let person = Entity::new_no_attrs(principal.clone(), groups);
         let entities = Entities::from_entities([person], None).map_err(|_| InvalidRequest)?;
-        let request = Request::new(principal, action, resource, self.context(question, wanted)?, None)
+        let request = Request::new(principal, action, resource, self.context(access_request, wanted)?, None)
             .map_err(|_| InvalidRequest)?;
         Ok((request, entities))
     }
 
     fn context(
         &self,
-        question: &AccessRequest<'_>,
+        access_request: &AccessRequest<'_>,
         wanted: &BTreeSet<Attribute>,
     ) -> Result<Context, InvalidRequest> {
         let mut pairs = Vec::with_capacity(wanted.len());
         for &attribute in wanted {
-            if let Some(value) = self.value(attribute, question)? {
+            if let Some(value) = self.value(attribute, access_request)? {
                 pairs.push((attribute.as_str().to_owned(), value));
             }
         }
@@ -267,12 +271,12 @@ impl EntityTypes {
     fn value(
         &self,
         attribute: Attribute,
-        question: &AccessRequest<'_>,
+        access_request: &AccessRequest<'_>,
     ) -> Result<Option<RestrictedExpression>, InvalidRequest> {
         let of = |entity_type, name| RestrictedExpression::new_entity_uid(entity(entity_type, name));
         let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
-        let target = question.target.as_ref();
-        let actor = question.actor;
+        let target = access_request.target.as_ref();
+        let actor = access_request.actor;
         Ok(match attribute {
             Attribute::Operation => target.map(|target| text(target.operation_type)),
             Attribute::Instance => target.map(|target| text(target.instance_id)),
@@ -282,7 +286,7 @@ impl EntityTypes {
                 target.map(|target| RestrictedExpression::new_decimal(decimal(target.estimated_cost)))
             }
             Attribute::Requester => target.map(|target| of(&self.person, target.requested_by.as_str())),
-            Attribute::Own => Some(RestrictedExpression::new_bool(question.is_own)),
+            Attribute::Own => Some(RestrictedExpression::new_bool(access_request.is_own)),
             Attribute::Groups => {
                 Some(RestrictedExpression::new_set(self.groups_of(actor).map(|(name, _)| text(name))))
             }
@@ -295,16 +299,20 @@ impl EntityTypes {
                 }
                 Some(SourceAddress::Unknown) | None => None,
             },
-            Attribute::Time => Some(RestrictedExpression::new_datetime(question.now.to_string())),
-            Attribute::Weekday => Some(of(&self.weekday, weekday(self.local(question)?.weekday()))),
-            Attribute::Hour => Some(RestrictedExpression::new_long(self.local(question)?.hour().into())),
-            Attribute::Minute => Some(RestrictedExpression::new_long(self.local(question)?.minute().into())),
+            Attribute::Time => Some(RestrictedExpression::new_datetime(access_request.now.to_string())),
+            Attribute::Weekday => Some(of(&self.weekday, weekday(self.local(access_request)?.weekday()))),
+            Attribute::Hour => {
+                Some(RestrictedExpression::new_long(self.local(access_request)?.hour().into()))
+            }
+            Attribute::Minute => {
+                Some(RestrictedExpression::new_long(self.local(access_request)?.minute().into()))
+            }
         })
     }
 
-    fn local(&self, question: &AccessRequest<'_>) -> Result<jiff::civil::DateTime, InvalidRequest> {
-        let now =
-            jiff::Timestamp::from_millisecond(question.now.as_millisecond()).map_err(|_| InvalidRequest)?;
+    fn local(&self, access_request: &AccessRequest<'_>) -> Result<jiff::civil::DateTime, InvalidRequest> {
+        let now = jiff::Timestamp::from_millisecond(access_request.now.as_millisecond())
+            .map_err(|_| InvalidRequest)?;
         Ok(self.time_zone.to_datetime(now))
     }
 }

@@ -26,6 +26,7 @@ mod context;
 mod decimal;
 mod lint;
 mod literals;
+mod named_policy;
 mod problem;
 mod source;
 

@@ -5,12 +5,13 @@ mod alternatives;
 mod comparisons;
 mod trials;
 
-use crate::access::{CedarAuthorizer, NamedPolicy, REASON};
+use crate::access::CedarAuthorizer;
 use crate::context::Attribute;
 use crate::literals::Literals;
+use crate::named_policy::{NamedPolicy, REASON};
 use crate::problem::Warning;
 use cedar_policy::{Effect, Policy};
-use countersign_core::lint::Name;
+use countersign_core::policy::finding::Name;
 use countersign_core::timestamp::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeSet;

@@ -2,7 +2,7 @@
 
 use crate::context::Attribute;
 use crate::source::Source;
-use countersign_core::lint::Name;
+use countersign_core::policy::finding::Name;
 use miette::Diagnostic;
 use std::collections::BTreeSet;
 use std::fmt;

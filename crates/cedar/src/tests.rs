@@ -8,9 +8,10 @@ mod spelling;
 
 use crate::context::Attribute;
 use crate::{BUNDLED, CedarAuthorizer, InvalidAccess};
-use countersign_core::access::{AccessDecision, AccessRequest, Action, Authorizer, Target};
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::person::PersonId;
+use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer, Target};
+use countersign_core::principal::Principal;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;
@@ -24,7 +25,7 @@ const EVERYTHING: &str = "@id(\"everything\") permit (principal, action, resourc
 #[derive(Clone)]
 struct Situation {
     action: Action,
-    actor: Actor,
+    actor: Principal,
     operation_type: String,
     instance_id: String,
     environment: Environment,
@@ -39,7 +40,7 @@ impl Situation {
     /// Bob the approver looks at what Ann asked for, on a Friday, from 10.1.2.3.
     fn usual() -> Self {
         let mut actor =
-            Actor::new(person("bob@example.com"), PrincipalKind::Human, Channel::Api, ["approver"]);
+            Principal::assumed(person("bob@example.com"), PrincipalKind::Human, Channel::Api, ["approver"]);
         actor.source_ip = Some("10.1.2.3".parse().unwrap());
         Self {
             action: Action::Approve,
@@ -64,7 +65,7 @@ impl Situation {
         self.with(|it| it.actor.groups = groups.iter().copied().map(str::to_owned).collect())
     }
 
-    fn question(&self) -> AccessRequest<'_> {
+    fn access_request(&self) -> AccessRequest<'_> {
         let target = Target {
             operation_type: &self.operation_type,
             instance_id: &self.instance_id,
@@ -78,7 +79,7 @@ impl Situation {
     }
 
     fn put_to(&self, access: &CedarAuthorizer) -> AccessDecision {
-        access.answer(&self.question())
+        access.answer(&self.access_request())
     }
 
     fn is_permitted_by(&self, access: &CedarAuthorizer) -> bool {
@@ -264,9 +265,13 @@ fn questions_are_as_the_schema_says() {
     let access = parsed(r#"@id("it") permit (principal, action, resource) when { [context].isEmpty() };"#);
     for action in Action::ALL {
         let situation = Situation::usual().with(|it| it.action = action);
-        access.conforms(&situation.question()).unwrap_or_else(|error| panic!("{}: {error}", action.as_str()));
+        access
+            .conforms(&situation.access_request())
+            .unwrap_or_else(|error| panic!("{}: {error}", action.as_str()));
         let anonymous = situation.with(|it| it.actor.source_ip = None);
-        access.conforms(&anonymous.question()).unwrap_or_else(|error| panic!("{}: {error}", action.as_str()));
+        access
+            .conforms(&anonymous.access_request())
+            .unwrap_or_else(|error| panic!("{}: {error}", action.as_str()));
     }
 }
 
@@ -414,10 +419,13 @@ fn failures_and_forbids_are_all_named() {
 fn a_question_that_makes_no_sense_is_denied() {
     let access = valid(EVERYTHING);
     let situation = Situation::usual();
-    let untargeted = AccessRequest { target: None, ..situation.question() };
-    let list_of_one = AccessRequest { action: Action::List, ..situation.question() };
-    for question in [untargeted, list_of_one] {
-        assert_eq!(access.answer(&question), denied("this question cannot be put to access.cedar"));
+    let untargeted = AccessRequest { target: None, ..situation.access_request() };
+    let list_of_one = AccessRequest { action: Action::List, ..situation.access_request() };
+    for access_request in [untargeted, list_of_one] {
+        assert_eq!(
+            access.answer(&access_request),
+            denied("this access_request cannot be put to access.cedar")
+        );
     }
 }
 

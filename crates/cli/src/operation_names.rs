@@ -4,7 +4,7 @@ use countersign_api::wire::RuleBody;
 use countersign_app::host::Host as _;
 use countersign_client::environment::Environment;
 use countersign_core::text::escaped_line;
-use countersign_system::policy;
+use countersign_policy::load;
 use countersign_system::system::SystemHost;
 
 /// How unlike two names may be, in letters that are changed, added, left out or swapped, to be taken for
@@ -14,7 +14,7 @@ const MAX_SLIPS: usize = 3;
 /// The names of the operations of the policy that `POLICY_DIR` names, or that comes with the program.
 pub fn known() -> Vec<String> {
     let directory = Environment::of_process().policy_directory;
-    let policy = policy::load(directory.as_deref(), SystemHost::default().now());
+    let policy = load::policy(directory.as_deref(), SystemHost::default().now());
     policy.map(|policy| policy.rules().operations().map(str::to_owned).collect()).unwrap_or_default()
 }
 

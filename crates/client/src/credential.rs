@@ -9,7 +9,7 @@ use crate::secret::Secret;
 use crate::token_store::{TokenStore, TokenStoreError};
 use countersign_app::host::Host as _;
 use countersign_core::timestamp::Timestamp;
-use countersign_identity::claims::Claims;
+use countersign_identity::claim_path::Claims;
 use countersign_identity::jws;
 use countersign_system::system::SystemHost;
 use countersign_system::{private_file, text_file};

@@ -3,7 +3,7 @@
 //! An edited, missing or reordered event breaks the chain of its request; the chain's head is on
 //! the request itself, so a cut tail shows as well. Free text never enters: its keyed digest does.
 
-use crate::actor::{Channel, PrincipalKind};
+use crate::caller::{Channel, PrincipalKind};
 use crate::canonical::CanonicalJson;
 use crate::content::amount;
 use crate::digest::{DeploymentKey, Digest};

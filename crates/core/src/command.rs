@@ -1,9 +1,7 @@
 //! What can be asked of a request.
 
 use crate::canonical::CanonicalJson;
-use crate::digest::Digest;
 use crate::ids::ExecutionId;
-use crate::request::Request;
 use crate::requirements::StatedFields;
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::text::{
@@ -171,25 +169,6 @@ pub struct Shown {
     pub parameters_digest: Option<String>,
 }
 
-impl Shown {
-    /// A caller who was shown this request.
-    pub fn of(request: &Request) -> Self {
-        Self {
-            content_digest: Some(request.content_digest.to_string()),
-            parameters_digest: Some(request.parameters_digest.to_string()),
-        }
-    }
-
-    /// Whether nothing that it names is another request's.
-    pub(crate) fn is_of(&self, request: &Request) -> bool {
-        let matches = |shown: &Option<String>, digest: Digest| {
-            shown.as_ref().is_none_or(|shown| *shown == digest.to_string())
-        };
-        matches(&self.parameters_digest, request.parameters_digest)
-            && (self.content_digest.is_none() || matches(&self.content_digest, request.content_digest))
-    }
-}
-
 /// What is asked of an existing request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
@@ -256,17 +235,6 @@ impl Command {
             Self::Start { .. } => CommandName::Start,
             Self::Finish { .. } => CommandName::Finish,
             Self::Expire => CommandName::Expire,
-        }
-    }
-
-    /// Whether nothing of what the caller says they were shown is another request's.
-    pub(crate) fn was_shown(&self, request: &Request) -> bool {
-        match self {
-            Self::Approve { shown, .. }
-            | Self::Reject { shown, .. }
-            | Self::Start { shown }
-            | Self::Finish { shown, .. } => shown.is_of(request),
-            Self::Withdraw { .. } | Self::Cancel { .. } | Self::Comment { .. } | Self::Expire => true,
         }
     }
 }

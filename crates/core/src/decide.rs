@@ -7,24 +7,23 @@
 //! What is demanded of a request was pinned to it when it was made. At each decision and at the
 //! start the stricter of that and of the policy of now holds ([`Policy::requirements_in_force`]).
 
-use crate::access::{AccessDecision, Action, Target};
-use crate::actor::{Actor, PrincipalKind};
 use crate::approvals::Approvals;
-use crate::command::{Command, CommandName, Draft, ExecutionOutcome, Shown};
+use crate::caller::PrincipalKind;
+use crate::command::{Command, ExecutionOutcome, Shown};
 use crate::command_context::CommandContext;
-use crate::digest::Digest;
-use crate::event::{Change, Event, NewRequest};
+use crate::event::{Change, Event};
 use crate::idempotency::{self, Idempotency, IdempotencyRecord, Seen};
-use crate::ids::{EventId, ExecutionId, RequestId};
+use crate::ids::{EventId, ExecutionId};
 use crate::person::PersonId;
 use crate::policy::Policy;
+use crate::policy::access::Action;
+use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::request::{
     Decision, Execution, MAX_COMMENT_BYTES, MAX_COMMENTS, MAX_DECISIONS, MAX_WITHDRAWALS, Request, Status,
     Verdict,
 };
 use crate::requirements::{Requirements, Violation};
-use crate::rules::{Assessment, MAX_APPROVALS, MAX_MATCHED_RULES, Proposal};
 use crate::text::CommentText;
 use crate::timestamp::Timestamp;
 
@@ -41,114 +40,6 @@ pub enum Outcome {
     AlreadyApplied,
 }
 
-/// What policy demands of a request that is about to be made.
-pub fn assess(draft: &Draft, actor: &Actor, policy: &Policy) -> Assessment {
-    policy.assess(&Proposal {
-        operation_type: draft.operation_type.as_str(),
-        instance_id: draft.instance_id.as_str(),
-        declared_risk: draft.declared_risk,
-        declared_environment: draft.declared_environment,
-        estimated_cost: draft.estimated_cost,
-        requester_groups: &actor.groups,
-    })
-}
-
-/// Everything that speaks against making a request; nothing if it may be made.
-pub fn refusals(
-    draft: &Draft,
-    actor: &Actor,
-    now: Timestamp,
-    policy: &Policy,
-    assessment: &Assessment,
-) -> Vec<Refusal> {
-    let requirements = &assessment.requirements;
-    let target = Target {
-        operation_type: draft.operation_type.as_str(),
-        instance_id: draft.instance_id.as_str(),
-        environment: requirements.environment,
-        risk_level: requirements.risk_level,
-        estimated_cost: draft.estimated_cost,
-        requested_by: &actor.person,
-    };
-    let mut refusals = Vec::new();
-    if let AccessDecision::Denied(reasons) = policy.ask(Action::Create, actor, target, true, now) {
-        refusals.push(Refusal::NotPermitted(reasons));
-    }
-    if requirements.approvals_required > MAX_APPROVALS {
-        let demanded = requirements.approvals_required;
-        refusals.push(Refusal::not_permitted(format!(
-            "policy demands {demanded} approvals, and a request holds at most {MAX_APPROVALS}: it could never be approved"
-        )));
-    }
-    if assessment.rules.len() > MAX_MATCHED_RULES {
-        refusals.push(Refusal::not_permitted(format!(
-            "more than {MAX_MATCHED_RULES} rules of the policy match this request"
-        )));
-    }
-    let violations = assessment.violations(draft.stated());
-    if !violations.is_empty() {
-        refusals.push(Refusal::Violations(violations));
-    }
-    refusals
-}
-
-/// Decides whether a request may be made, and what policy demands of it.
-///
-/// # Errors
-/// The first of its [`refusals`].
-pub fn create(
-    id: RequestId,
-    draft: Draft,
-    actor: &Actor,
-    context: &CommandContext,
-    policy: &Policy,
-    idempotency: Option<&Idempotency>,
-) -> Result<Event, Refusal> {
-    let assessment = assess(&draft, actor, policy);
-    if let Some(refusal) = refusals(&draft, actor, context.now, policy, &assessment).into_iter().next() {
-        return Err(refusal);
-    }
-    let Assessment { requirements, rules } = assessment;
-    let status = if requirements.approvals_required == 0 { Status::Approved } else { Status::Pending };
-    let new_request = NewRequest {
-        operation_type: draft.operation_type,
-        instance_id: draft.instance_id,
-        parameters: draft.parameters,
-        requested_by: actor.person.clone(),
-        filed_by: actor.filed_by.clone(),
-        owner: actor.owner.clone(),
-        requester_groups: actor.groups.clone(),
-        risk_level: requirements.risk_level,
-        environment: requirements.environment,
-        justification: draft.justification,
-        estimated_cost: draft.estimated_cost,
-        estimated_duration: draft.estimated_duration,
-        ticket: draft.ticket,
-        rollback_plan: draft.rollback_plan,
-        approvals_required: requirements.approvals_required,
-        slots: requirements.slots,
-        digest_required: requirements.digest_required,
-        rules,
-        policy_version: policy.version(),
-        expires_at: context.now.plus_seconds(requirements.pending_seconds),
-        execute_within_seconds: requirements.execute_within_seconds,
-    };
-    Ok(Event {
-        id: context.event_id,
-        request_id: id,
-        sequence: 1,
-        at: context.now,
-        user: actor.person.clone(),
-        kind: actor.kind,
-        channel: actor.channel,
-        addresses: actor.addresses.clone(),
-        source_ip: actor.source_ip,
-        status,
-        change: Change::Created(Box::new(new_request)),
-        idempotency: remembered(actor, CommandName::Create, idempotency),
-    })
-}
-
 /// Decides a command on an existing request.
 ///
 /// # Errors
@@ -156,7 +47,7 @@ pub fn create(
 pub fn decide(
     request: &Request,
     command: &Command,
-    actor: &Actor,
+    actor: &Principal,
     context: &CommandContext,
     policy: &Policy,
     idempotency: Option<&Idempotency>,
@@ -203,21 +94,8 @@ pub fn decide(
         source_ip: actor.source_ip,
         status,
         change,
-        idempotency: remembered(actor, command.name(), idempotency),
+        idempotency: IdempotencyRecord::of(&actor.person, command.name(), idempotency),
     })))
-}
-
-fn remembered(
-    actor: &Actor,
-    command: CommandName,
-    idempotency: Option<&Idempotency>,
-) -> Option<IdempotencyRecord> {
-    idempotency.map(|idempotency| IdempotencyRecord {
-        person: actor.person.clone(),
-        command,
-        key_digest: Digest::of(idempotency.key.as_str()),
-        body_digest: idempotency.body_digest,
-    })
 }
 
 /// Whether this actor may know of the request when they give this command. An approver who has lost the
@@ -225,7 +103,7 @@ fn remembered(
 pub fn is_visible(
     request: &Request,
     command: &Command,
-    actor: &Actor,
+    actor: &Principal,
     now: Timestamp,
     policy: &Policy,
 ) -> bool {
@@ -238,7 +116,7 @@ pub fn is_visible(
 /// gone to another person is not that person's.
 fn own_approvals<'a>(
     request: &'a Request,
-    actor: &'a Actor,
+    actor: &'a Principal,
     policy: &'a Policy,
 ) -> impl Iterator<Item = &'a Decision> {
     request
@@ -251,7 +129,7 @@ fn own_approvals<'a>(
 fn permitted(
     request: &Request,
     command: &Command,
-    actor: &Actor,
+    actor: &Principal,
     now: Timestamp,
     policy: &Policy,
 ) -> Result<(), Refusal> {
@@ -325,7 +203,7 @@ fn not_shown(refusal: Refusal) -> Refusal {
 struct Deciding<'a> {
     request: &'a Request,
     command: &'a Command,
-    actor: &'a Actor,
+    actor: &'a Principal,
     context: &'a CommandContext,
     policy: &'a Policy,
     requirements: &'a Requirements,

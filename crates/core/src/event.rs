@@ -1,17 +1,18 @@
 //! What happened: the one event that each accepted command yields.
 
-use crate::actor::{Channel, Owner, PrincipalKind};
+use crate::caller::{Channel, PrincipalKind};
 use crate::canonical::CanonicalJson;
 use crate::command::ExecutionOutcome;
 use crate::digest::Digest;
 use crate::idempotency::IdempotencyRecord;
 use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::person::PersonId;
-use crate::request::Status;
+use crate::principal::Owner;
+use crate::requirements::MatchedRule;
 use crate::risk::{Cost, Environment, RiskLevel};
-use crate::rules::MatchedRule;
 use crate::slots::{Groups, Slots};
 use crate::source_address::SourceAddress;
+use crate::status::Status;
 use crate::text::{CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket};
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;

@@ -3,26 +3,24 @@
 //!
 //! Nothing is decided here a second time: what the asker may do is asked of [`decide::decide`].
 
-pub(crate) mod inspection;
-pub(crate) mod search;
-
-use crate::access::Target;
-use crate::actor::{Actor, PrincipalKind, is_agent_group};
 use crate::approvals::Approvals;
+use crate::caller::{PrincipalKind, is_agent_group};
 use crate::command::{Command, CommandName, ExecutionOutcome, Shown};
 use crate::command_context::CommandContext;
 use crate::decide;
 use crate::ids::ExecutionId;
 use crate::person::PersonId;
 use crate::policy::Policy;
+use crate::policy::access::Target;
+use crate::policy::search::{AccessCheck, Search};
+use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::request::{Request, Status};
+use crate::requirements::MatchedRule;
 use crate::requirements::Requirements;
-use crate::rules::MatchedRule;
 use crate::slots::{Groups, SlotAssignment, Slots};
 use crate::text::CommentText;
 use crate::timestamp::Timestamp;
-use search::{AccessCheck, Search};
 
 /// Why a request stands where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +50,7 @@ pub struct Explanation<'a> {
 /// Explains a request to somebody who may see it.
 pub fn explain<'a>(
     request: &'a Request,
-    actor: &Actor,
+    actor: &Principal,
     context: &CommandContext,
     policy: &Policy,
 ) -> Explanation<'a> {
@@ -122,7 +120,7 @@ fn unknown_groups<'a>(policy: &'a Policy, missing: &'a Slots) -> impl Iterator<I
         let demand = Slots::new([(groups.clone(), people)]);
         format!(
             "it waits for {demand}, and {} has no such group any more: nobody can be in it; make a new request, or list the group again",
-            crate::people::FILE
+            crate::policy::people::FILE
         )
     })
 }
@@ -130,7 +128,7 @@ fn unknown_groups<'a>(policy: &'a Policy, missing: &'a Slots) -> impl Iterator<I
 /// What each command on the request would come to.
 fn actions(
     request: &Request,
-    actor: &Actor,
+    actor: &Principal,
     context: &CommandContext,
     policy: &Policy,
 ) -> Vec<(CommandName, Result<(), Refusal>)> {
@@ -168,9 +166,9 @@ fn finish(execution_id: ExecutionId) -> Command {
 }
 
 /// Somebody in some groups who comes from where the asker comes from.
-fn in_place_of(asker: &Actor, groups: &Groups) -> Actor {
+fn in_place_of(asker: &Principal, groups: &Groups) -> Principal {
     let groups = groups.iter().map(String::as_str);
-    let mut somebody = Actor::new(PersonId::somebody(), PrincipalKind::Human, asker.channel, groups);
+    let mut somebody = Principal::assumed(PersonId::somebody(), PrincipalKind::Human, asker.channel, groups);
     somebody.source_ip = asker.source_ip;
     somebody
 }
@@ -207,7 +205,7 @@ const MAX_QUESTIONS: usize = 5_000;
 pub fn could_be_satisfied(
     requirements: &Requirements,
     target: &Target<'_>,
-    asker: &Actor,
+    asker: &Principal,
     now: Timestamp,
     policy: &Policy,
 ) -> bool {

@@ -51,6 +51,22 @@ pub struct IdempotencyRecord {
     pub body_digest: Digest,
 }
 
+impl IdempotencyRecord {
+    /// What to remember of a command, if it carried a key.
+    pub(crate) fn of(
+        person: &PersonId,
+        command: CommandName,
+        idempotency: Option<&Idempotency>,
+    ) -> Option<Self> {
+        idempotency.map(|idempotency| Self {
+            person: person.clone(),
+            command,
+            key_digest: Digest::of(idempotency.key.as_str()),
+            body_digest: idempotency.body_digest,
+        })
+    }
+}
+
 /// What a request's memory says of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {

@@ -1,25 +1,27 @@
 //! The rules of Countersign, as values and functions of values.
 //!
 //! Everything that decides whether an operation may go ahead is here: the lifecycle
-//! ([`decide`], [`request`]), what policy demands ([`policy`], [`rules`], [`slots`]), who may act
-//! ([`access`]), who is who ([`people`], [`person`]) and the audit chain ([`audit`]). Nothing here reads a clock, a random
+//! ([`decide`], [`request`]), what policy demands, who may act and who is who ([`policy`], [`slots`],
+//! [`person`]), and the audit chain ([`audit`]). Nothing here reads a clock, a random
 //! source, the environment, a file or a network: time and fresh ids are arguments.
 //!
 //! ```
-//! use countersign_core::{actor::{Actor, Channel, PrincipalKind}, command::{Command, Draft, Shown}, decide::{self, Outcome},
-//!     ids::{EventId, RequestId}, person::PersonId, request::Status, command_context::CommandContext, timestamp::Timestamp};
+//! use countersign_core::{caller::{Channel, PrincipalKind}, principal::Principal, command::{Command, Draft, Shown}, creation, decide::{self, Outcome},
+//!     ids::{EventId, RequestId}, person::PersonId, request::{Request, Status}, command_context::CommandContext, timestamp::Timestamp};
 //!
-//! let policy = countersign_system::policy::bundled()?;
+//! let policy = countersign_policy::load::bundled()?;
 //! let person = |email: &str, groups: &[&str]| PersonId::from_email(email)
-//!     .map(|id| Actor::new(id, PrincipalKind::Human, Channel::Local, groups.iter().copied()));
+//!     .map(|id| Principal::assumed(id, PrincipalKind::Human, Channel::Local, groups.iter().copied()));
 //! let context = CommandContext { now: Timestamp::parse("2026-01-01T00:00:00.000Z")?, event_id: EventId::parse("01930000-0000-7000-8000-000000000001")?,
 //!     execution_id: "0193aaaa-0000-7000-8000-000000000001".parse()? };
 //!
 //! let draft = Draft::new("modify_instance_class", "production-db-01", &serde_json::json!({"target": "db.r6g.xlarge"}),
 //!     "production", "CPU is at 95 % since Monday")?;
 //! let id = RequestId::parse("01930000-0000-7000-8000-0000000000aa")?;
-//! let created = decide::create(id, draft, &person("ann@example.com", &["developer"])?, &context, &policy, None)?;
-//! let mut request = created.first_state()?;
+//! let ann = person("ann@example.com", &["developer"])?;
+//! let assessment = creation::assess(&draft, &ann, &policy);
+//! let created = creation::create(id, draft, &assessment, &ann, &context, &policy, None)?;
+//! let mut request = Request::create(&created)?;
 //! assert_eq!((request.status, request.approvals_required), (Status::Pending, 2));
 //!
 //! let approve = Command::Approve { comment: None, shown: Shown::default() };
@@ -35,6 +37,7 @@
 pub mod command;
 pub mod command_context;
 pub mod content;
+pub mod creation;
 pub mod decide;
 pub mod event;
 pub mod refusal;
@@ -42,23 +45,15 @@ pub mod request;
 pub mod state;
 pub mod status;
 
-pub mod access;
-pub mod actor;
 pub mod approvals;
-pub mod cases;
-mod dry_run;
+pub mod caller;
 pub mod explain;
-pub mod lint;
 pub mod look_alike;
-pub mod people;
 pub mod person;
 pub mod policy;
-pub mod replay;
+pub mod principal;
 pub mod requirements;
-pub mod rules;
 pub mod slots;
-mod source;
-pub mod subject;
 
 pub mod audit;
 pub mod notification;

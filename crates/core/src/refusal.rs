@@ -1,6 +1,7 @@
 //! Why a command is refused.
 
 use crate::audit::Finding;
+use crate::policy::access::AccessDecision;
 use crate::request::Status;
 use crate::requirements::Violation;
 
@@ -150,6 +151,19 @@ impl Refusal {
             | Self::ClockSkew
             | Self::Integrity(_)
             | Self::NotDue => None,
+        }
+    }
+}
+
+impl AccessDecision {
+    /// The decision as a refusal, unless it permits.
+    ///
+    /// # Errors
+    /// [`Refusal::NotPermitted`] with the reasons of the decision.
+    pub fn or_refused(self) -> Result<(), Refusal> {
+        match self {
+            Self::Permitted => Ok(()),
+            Self::Denied(reasons) => Err(Refusal::NotPermitted(reasons)),
         }
     }
 }

@@ -1,16 +1,17 @@
 //! The state of a request, and how events change it.
 
-use crate::actor::{Channel, Owner};
+use crate::caller::Channel;
 use crate::canonical::CanonicalJson;
-use crate::command::ExecutionOutcome;
+use crate::command::{Command, ExecutionOutcome, Shown};
 use crate::digest::Digest;
 use crate::event::{Change, Event};
 use crate::idempotency::IdempotencyRecord;
 use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::person::PersonId;
+use crate::principal::Owner;
+use crate::requirements::{MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT, MatchedRule};
 use crate::requirements::{Requirements, StatedFields};
 use crate::risk::{Cost, Environment, RiskLevel};
-use crate::rules::{MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT, MatchedRule};
 use crate::slots::{Groups, Slots};
 use crate::source_address::SourceAddress;
 use crate::text::{CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket};
@@ -29,7 +30,7 @@ pub const MAX_COMMENTS: usize = 100;
 /// The most bytes of comment text a request holds, besides those that come with decisions.
 pub const MAX_COMMENT_BYTES: usize = 32 * 1024;
 
-/// The most decisions a request holds: [`crate::rules::MAX_APPROVALS`], a rejection, and one more
+/// The most decisions a request holds: [`crate::policy::rules::MAX_APPROVALS`], a rejection, and one more
 /// in place of an approval that no longer counts.
 pub const MAX_DECISIONS: usize = 12;
 
@@ -248,25 +249,25 @@ pub struct Request {
 #[error("a request begins with its creation")]
 pub struct NotACreation;
 
-impl Event {
-    /// The request as this event created it.
+impl Request {
+    /// The request that an event creates.
     ///
     /// # Errors
     /// When the event is not a creation.
-    pub fn first_state(&self) -> Result<Request, NotACreation> {
-        let Change::Created(new_request) = &self.change else { return Err(NotACreation) };
-        let approved = self.status == Status::Approved;
-        let mut request = Request {
+    pub fn create(event: &Event) -> Result<Self, NotACreation> {
+        let Change::Created(new_request) = &event.change else { return Err(NotACreation) };
+        let approved = event.status == Status::Approved;
+        let mut request = Self {
             content_digest: Digest::ZERO,
-            id: self.request_id,
+            id: event.request_id,
             operation_type: new_request.operation_type.clone(),
             instance_id: new_request.instance_id.clone(),
             parameters_digest: new_request.parameters.digest(),
             parameters: new_request.parameters.clone(),
             requested_by: new_request.requested_by.clone(),
-            requester_addresses: self.addresses.clone(),
+            requester_addresses: event.addresses.clone(),
             filed_by: new_request.filed_by.clone(),
-            requested_at: self.at,
+            requested_at: event.at,
             risk_level: new_request.risk_level,
             environment: new_request.environment,
             justification: new_request.justification.clone(),
@@ -283,19 +284,19 @@ impl Event {
             policy_version: new_request.policy_version,
             expires_at: new_request.expires_at,
             execute_within_seconds: new_request.execute_within_seconds,
-            status: self.status,
+            status: event.status,
             decisions: Vec::new(),
-            approved_at: approved.then_some(self.at),
-            execute_by: approved.then(|| self.at.plus_seconds(new_request.execute_within_seconds)),
+            approved_at: approved.then_some(event.at),
+            execute_by: approved.then(|| event.at.plus_seconds(new_request.execute_within_seconds)),
             expired_at: None,
             withdrawals: Vec::new(),
             cancellation: None,
             execution: None,
             comments: Vec::new(),
-            idempotency: self.idempotency.clone().into_iter().collect(),
-            version: self.sequence,
-            updated_at: self.at,
-            last_event_id: self.id,
+            idempotency: event.idempotency.clone().into_iter().collect(),
+            version: event.sequence,
+            updated_at: event.at,
+            last_event_id: event.id,
             audit_head: Digest::ZERO,
             seal: Digest::ZERO,
         };
@@ -414,7 +415,7 @@ impl Request {
         self.last_event_id = event.id;
         self.idempotency.extend(event.idempotency.clone());
         match &event.change {
-            // INVARIANT: a request's first state is made by `Event::first_state`.
+            // INVARIANT: a request's first state is made by `Request::create`.
             Change::Created(_) => {}
             Change::Granted { comment, execute_by, groups, digest_presented, policy_version, replaces } => {
                 self.forget_decisions(replaces);
@@ -519,5 +520,37 @@ fn decision(event: &Event, verdict: Verdict, policy_version: Digest) -> Decision
         source_ip: event.source_ip,
         policy_version,
         event_id: event.id,
+    }
+}
+
+impl Shown {
+    /// A caller who was shown this request.
+    pub fn of(request: &Request) -> Self {
+        Self {
+            content_digest: Some(request.content_digest.to_string()),
+            parameters_digest: Some(request.parameters_digest.to_string()),
+        }
+    }
+
+    /// Whether nothing that it names is another request's.
+    pub(crate) fn is_of(&self, request: &Request) -> bool {
+        let matches = |shown: &Option<String>, digest: Digest| {
+            shown.as_ref().is_none_or(|shown| *shown == digest.to_string())
+        };
+        matches(&self.parameters_digest, request.parameters_digest)
+            && (self.content_digest.is_none() || matches(&self.content_digest, request.content_digest))
+    }
+}
+
+impl Command {
+    /// Whether nothing of what the caller says they were shown is another request's.
+    pub(crate) fn was_shown(&self, request: &Request) -> bool {
+        match self {
+            Self::Approve { shown, .. }
+            | Self::Reject { shown, .. }
+            | Self::Start { shown }
+            | Self::Finish { shown, .. } => shown.is_of(request),
+            Self::Withdraw { .. } | Self::Cancel { .. } | Self::Comment { .. } | Self::Expire => true,
+        }
     }
 }

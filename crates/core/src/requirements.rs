@@ -168,3 +168,18 @@ impl fmt::Display for RequiredField {
         f.write_str(self.as_str())
     }
 }
+
+/// The most pending requests that a policy may let one requester have: the count reads them all.
+pub const MAX_PENDING_LIMIT: u16 = 1000;
+/// The most of them that a policy may let one requester have: the count reads them all.
+pub const MAX_APPROVED_LIMIT: u16 = 10_000;
+
+/// A part of a policy that matched a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatchedRule {
+    /// Its place in `operations.toml`, such as `rules.expensive`; or `declared`, for what the
+    /// requester said.
+    pub name: String,
+    /// What it demanded, in words.
+    pub demands: Vec<String>,
+}

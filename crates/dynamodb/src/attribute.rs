@@ -1,6 +1,8 @@
 //! Attributes read back from what is stored, each with the parser of its own type.
 
+use countersign_core::person::PersonId;
 use countersign_core::risk::Cost;
+use std::collections::BTreeSet;
 
 /// An attribute holds what it cannot hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,4 +54,24 @@ pub(crate) fn read_cost(
     value: Option<f64>,
 ) -> Result<Option<Cost>, InvalidAttribute> {
     value.map(Cost::new).transpose().map_err(|_| InvalidAttribute::Value(attribute))
+}
+
+/// The addresses of somebody besides the one they are known by.
+pub(crate) fn other_addresses(addresses: &BTreeSet<PersonId>, person: &PersonId) -> Vec<String> {
+    addresses.iter().filter(|address| *address != person).map(PersonId::to_string).collect()
+}
+
+/// All addresses of a person, from those that are stored.
+pub(crate) fn all_addresses(
+    attribute: &'static str,
+    others: &[String],
+    person: &str,
+) -> Result<BTreeSet<PersonId>, InvalidAttribute> {
+    let others = others.iter().map(String::as_str);
+    others.chain([person]).map(|address| read(attribute, address, PersonId::from_stored)).collect()
+}
+
+/// A value that may not be there, as it is stored.
+pub(crate) fn text(value: Option<impl ToString>) -> Option<String> {
+    value.map(|value| value.to_string())
 }

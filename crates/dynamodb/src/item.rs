@@ -5,22 +5,24 @@
 //! from the decisions (`approved_by`, `rejected_by` …) is written out for readers and indexes, and
 //! checked against them when an item is read.
 
-use crate::attribute::{InvalidAttribute, read, read_cost, read_name, read_option};
+use crate::attribute::{
+    InvalidAttribute, all_addresses, other_addresses, read, read_cost, read_name, read_option, text,
+};
 use crate::error::unreadable;
 use crate::expression::Item;
 use crate::keys;
 use crate::listing_item::{DecisionCommentItem, ListingItem, decision_comment, decisions};
 use countersign_app::ports::StoreError;
-use countersign_core::actor::Owner;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{CommandName, ExecutionOutcome};
 use countersign_core::digest::Digest;
 use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
+use countersign_core::principal::Owner;
 use countersign_core::request::{Cancellation, Comment, Execution, Finish, Request, Status, Withdrawal};
+use countersign_core::requirements::MatchedRule;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
-use countersign_core::rules::MatchedRule;
 use countersign_core::slots::Slots;
 use countersign_core::text::{
     CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket,
@@ -234,28 +236,9 @@ impl From<&Request> for RequestItem {
     }
 }
 
-/// The addresses of somebody besides the one they are known by.
-pub(crate) fn other_addresses(addresses: &BTreeSet<PersonId>, person: &PersonId) -> Vec<String> {
-    addresses.iter().filter(|address| *address != person).map(PersonId::to_string).collect()
-}
-
-/// All addresses of a person, from those that are stored.
-pub(crate) fn all_addresses(
-    attribute: &'static str,
-    others: &[String],
-    person: &str,
-) -> Result<BTreeSet<PersonId>, InvalidAttribute> {
-    let others = others.iter().map(String::as_str);
-    others.chain([person]).map(|address| read(attribute, address, PersonId::from_stored)).collect()
-}
-
 fn read_owner(person: &str, others: &[String]) -> Result<Owner, InvalidAttribute> {
     let addresses = all_addresses("owner_addresses", others, person)?;
     Ok(Owner { person: read("owner", person, PersonId::from_stored)?, addresses })
-}
-
-pub(crate) fn text(value: Option<impl ToString>) -> Option<String> {
-    value.map(|value| value.to_string())
 }
 
 fn comment_text(comment: Option<&CommentText>) -> Option<String> {

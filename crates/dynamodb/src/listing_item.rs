@@ -1,9 +1,10 @@
 //! What a list needs of a request besides the attributes of the original schema: one attribute of its item,
 //! projected into every index. What people said with their decisions stands beside it.
 
-use crate::attribute::{InvalidAttribute, read, read_name, read_option};
-use crate::item::{all_addresses, other_addresses, text};
-use countersign_core::actor::Channel;
+use crate::attribute::{
+    InvalidAttribute, all_addresses, other_addresses, read, read_name, read_option, text,
+};
+use countersign_core::caller::Channel;
 use countersign_core::digest::Digest;
 use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;

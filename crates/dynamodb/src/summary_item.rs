@@ -9,9 +9,9 @@ use crate::keys::{INSTANCE_ID, LISTING, REQUEST_ID, REQUESTED_BY, STATUS_AT, sor
 use crate::listing_item::ListingItem;
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::ports::{DamagedRow, RequestSummary};
-use countersign_core::actor::Owner;
 use countersign_core::ids::RequestId;
 use countersign_core::person::PersonId;
+use countersign_core::principal::Owner;
 use countersign_core::request::{Status, Verdict};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::text::{Identifier, InstanceId};

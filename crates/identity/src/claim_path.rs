@@ -1,8 +1,10 @@
 //! Where in a token a claim stands.
 
-use crate::claims::Claims;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::fmt;
+
+/// A token's claims.
+pub type Claims = Map<String, Value>;
 
 /// The name of a claim, or the way to a member of one.
 ///

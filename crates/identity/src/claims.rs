@@ -1,12 +1,10 @@
 //! What the claims of a verified token say about who calls.
 
-use crate::claim_path::ClaimPath;
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
+use crate::claim_path::{ClaimPath, Claims};
+use countersign_core::caller::Caller;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::person::PersonId;
-use serde_json::{Map, Value};
-
-/// A token's claims.
-pub type Claims = Map<String, Value>;
+use serde_json::Value;
 
 /// Which claims are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +50,7 @@ pub enum InvalidClaims {
 ///
 /// # Errors
 /// Claims that could mean more than one caller, or none.
-pub fn actor(claims: &Claims, names: &ClaimNames, channel: Channel) -> Result<Actor, InvalidClaims> {
+pub fn actor(claims: &Claims, names: &ClaimNames, channel: Channel) -> Result<Caller, InvalidClaims> {
     let groups = groups(claims, names)?;
     let groups = groups.iter().map(String::as_str);
     match claims.get(&names.email) {
@@ -61,13 +59,13 @@ pub fn actor(claims: &Claims, names: &ClaimNames, channel: Channel) -> Result<Ac
             if !names.email_is_trusted && !is_verified(claims, names) {
                 return Err(InvalidClaims::UnverifiedEmail);
             }
-            Ok(Actor::new(person, PrincipalKind::Human, channel, groups))
+            Ok(Caller::new(person, PrincipalKind::Human, channel, groups))
         }
         Some(_) => Err(InvalidClaims::Email),
         None => {
             let subject = client_subject(claims).ok_or(InvalidClaims::Nobody)?;
             let service = PersonId::service(subject).map_err(|_| InvalidClaims::Nobody)?;
-            Ok(Actor::new(service, PrincipalKind::Service, channel, groups))
+            Ok(Caller::new(service, PrincipalKind::Service, channel, groups))
         }
     }
 }
@@ -117,7 +115,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn check(claims: &Value) -> Result<Actor, InvalidClaims> {
+    fn check(claims: &Value) -> Result<Caller, InvalidClaims> {
         actor(claims.as_object().unwrap(), &ClaimNames::default(), Channel::Local)
     }
 

@@ -1,8 +1,8 @@
 //! Signed tokens as they are sent: the compact serialization of RFC 7515 section 3.1, read once and
 //! strictly, whether the signature is verified here or was verified by a gateway.
 
-use crate::claims::Claims;
-use crate::token::InvalidToken;
+use crate::claim_path::Claims;
+use crate::error::InvalidToken;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_core::canonical;

@@ -1,9 +1,12 @@
 //! Bearer tokens: JSON Web Tokens (RFC 7519), signed.
 
-use crate::claims::{self, ClaimNames, Claims};
+use crate::claim_path::Claims;
+use crate::claims::{self, ClaimNames};
+use crate::error::InvalidToken;
 use crate::jws::Token;
 use crate::key_set::{self, KeySet, NotSigned};
-use countersign_core::actor::{Actor, Channel};
+use countersign_core::caller::Caller;
+use countersign_core::caller::Channel;
 use countersign_core::person::PersonId;
 use countersign_core::timestamp::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
@@ -18,53 +21,6 @@ pub const LOCAL_ISSUER: &str = "countersign";
 
 /// How far an issuer's clock may be ahead or behind, in milliseconds. Our own is neither.
 pub(crate) const ISSUER_LEEWAY_MILLISECONDS: u32 = 30_000;
-
-/// Why a token is refused. For the log only.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidToken {
-    /// Not a token, or one that could be read in two ways.
-    #[error("not a token that can be read in one way")]
-    Malformed,
-    /// Longer than any token should be.
-    #[error("the token is longer than 16384 bytes")]
-    TooLong,
-    /// Something in the header must be understood, and is not.
-    #[error("the token's header has critical parameters (crit), of which none is supported")]
-    CriticalHeader,
-    /// Of another type than tokens for a service are.
-    #[error("the token's type (typ) is not accepted")]
-    Type,
-    /// Signed with an algorithm that is not accepted, or for which its key is not meant.
-    #[error("the token's algorithm is not accepted, or is not one of its key")]
-    Algorithm,
-    /// No key that it could be signed with is known. The issuer may have a new one.
-    #[error("the token is signed with no key that is known of the issuer")]
-    UnknownKey,
-    /// Not signed with the key that it names.
-    #[error("the token's signature is wrong")]
-    Signature,
-    /// Of another issuer than the one that is configured, or of several.
-    #[error("the token is of another issuer (iss)")]
-    Issuer,
-    /// For another audience than those that are configured.
-    #[error("the token is for another audience (aud)")]
-    Audience,
-    /// Not the token that the gateway says it has verified.
-    #[error("the token is not the one that the gateway describes")]
-    NotDescribed,
-    /// Its end has come.
-    #[error("the token has expired")]
-    Expired,
-    /// It is valid later.
-    #[error("the token is not valid yet (nbf)")]
-    NotYetValid,
-    /// Its end is missing, or its end or beginning is no number.
-    #[error("the token's end (exp) is missing, or it or its beginning (nbf) is not a number")]
-    Times,
-    /// The claims name nobody.
-    #[error(transparent)]
-    Claims(#[from] claims::InvalidClaims),
-}
 
 /// The one token of a call's `Authorization` headers (RFC 6750 section 2.1).
 ///
@@ -163,7 +119,7 @@ impl Verifier {
     ///
     /// # Errors
     /// The first reason to refuse it.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Actor, InvalidToken> {
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, InvalidToken> {
         let token = Token::read(token)?;
         self.check_signature(&token)?;
         check_issuer(&token.claims, &self.issuer)?;

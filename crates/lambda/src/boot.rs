@@ -16,7 +16,8 @@ use countersign_app::host::Host as _;
 use countersign_app::ports::{FindDue, ListRequests, Outbox, Publish, Replicas};
 use countersign_aws::Access;
 use countersign_core::digest::{DeploymentKey, Digest};
-use countersign_system::{logging, policy, text_file};
+use countersign_policy::load;
+use countersign_system::{logging, text_file};
 pub use lambda_runtime::Error;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
@@ -147,7 +148,7 @@ impl Boot {
         let host = MeteredHost::new(self.metrics()?);
         Ok(Dependencies {
             store,
-            policy: policy::load(environment.optional("POLICY_DIR").map(Path::new), host.now())?,
+            policy: load::policy(environment.optional("POLICY_DIR").map(Path::new), host.now())?,
             deployment_key: if takes_key { deployment_key(environment)? } else { no_deployment_key()? },
             host: Arc::new(host),
         })

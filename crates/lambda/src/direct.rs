@@ -3,9 +3,10 @@
 
 use crate::environment::{Environment, InvalidVariable};
 use countersign_api::problem::{Code, Problem};
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
-use countersign_core::people::People;
+use countersign_core::caller::Caller;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::person::PersonId;
+use countersign_core::policy::people::People;
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
 
@@ -46,7 +47,7 @@ impl DirectAccess {
     ///
     /// # Errors
     /// 401 if it has to say and does not, 403 if it decides and may not.
-    pub fn actor(&self, operation: &str, payload: &[u8]) -> Result<Actor, Problem> {
+    pub fn actor(&self, operation: &str, payload: &[u8]) -> Result<Caller, Problem> {
         // What this cannot read, the operation refuses before it asks who calls.
         let payload: Value = serde_json::from_slice(payload).unwrap_or_default();
         let command = match operation {
@@ -67,15 +68,15 @@ impl DirectAccess {
             Problem::new(Code::Unauthenticated, detail)
         })?;
         let groups = self.groups.iter().map(String::as_str);
-        Ok(Actor::new(person, PrincipalKind::Human, Channel::Direct, groups))
+        Ok(Caller::new(person, PrincipalKind::Human, Channel::Direct, groups))
     }
 
     /// Whoever reads names nobody. Who may invoke could name anybody, so this shows them nothing
     /// that they could not see anyway.
-    fn reader(&self) -> Result<Actor, Problem> {
+    fn reader(&self) -> Result<Caller, Problem> {
         let service = PersonId::service(READER).map_err(|error| Problem::internal(error.to_string()))?;
         let groups = self.read_groups.iter().map(String::as_str);
-        Ok(Actor::new(service, PrincipalKind::Service, Channel::Direct, groups))
+        Ok(Caller::new(service, PrincipalKind::Service, Channel::Direct, groups))
     }
 }
 
@@ -116,14 +117,14 @@ mod tests {
     use super::*;
     use countersign_api::operations::dispatch;
     use countersign_api::routes;
-    use countersign_core::access::{Action, Target};
     use countersign_core::policy::Policy;
+    use countersign_core::policy::access::{Action, Target};
     use countersign_core::risk::{self, RiskLevel};
     use countersign_core::timestamp::Timestamp;
     use serde_json::json;
 
     fn policy() -> Policy {
-        countersign_system::policy::bundled().unwrap()
+        countersign_policy::load::bundled().unwrap()
     }
 
     fn read(variables: &'static [(&str, &str)]) -> Result<DirectAccess, InvalidVariable> {
@@ -134,7 +135,7 @@ mod tests {
         read(variables).unwrap()
     }
 
-    fn actor(access: &DirectAccess, operation: &str, payload: &Value) -> Result<Actor, Problem> {
+    fn actor(access: &DirectAccess, operation: &str, payload: &Value) -> Result<Caller, Problem> {
         access.actor(operation, payload.to_string().as_bytes())
     }
 

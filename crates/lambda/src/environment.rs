@@ -125,7 +125,7 @@ mod tests {
             assert_eq!(empty.number(name, 60), Ok(60), "{name}");
             assert_eq!(empty.names(name, &["a"]), ["a"], "{name}");
         }
-        let people = countersign_system::policy::bundled().unwrap();
+        let people = countersign_policy::load::bundled().unwrap();
         let people = people.people();
         let settings = |environment: &Environment| {
             format!("{:?} {:?}", Authentication::read(environment), DirectAccess::read(environment, people))

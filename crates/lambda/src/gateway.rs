@@ -4,13 +4,15 @@ use crate::environment::{Environment, InvalidVariable};
 use crate::invocation::HttpEvent;
 use countersign_api::call::{Input, Reply};
 use countersign_api::problem::Problem;
-use countersign_core::actor::{Actor, Channel};
+use countersign_core::caller::Caller;
+use countersign_core::caller::Channel;
 use countersign_core::timestamp::Timestamp;
 use countersign_identity::claim_path::ClaimPath;
 use countersign_identity::claims::ClaimNames;
+use countersign_identity::error::InvalidToken;
 use countersign_identity::gateway::Gateway;
 use countersign_identity::key_set::KeySet;
-use countersign_identity::token::{self, InvalidToken, Keys, Verifier};
+use countersign_identity::token::{self, Keys, Verifier};
 use countersign_system::text_file;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -64,14 +66,14 @@ impl Authentication {
     ///
     /// # Errors
     /// 401, with the reason for the log.
-    pub fn actor(&self, event: &HttpEvent, now: Timestamp) -> Result<Actor, Problem> {
+    pub fn actor(&self, event: &HttpEvent, now: Timestamp) -> Result<Caller, Problem> {
         let token = token::bearer(&event.header("authorization")).map_err(Problem::unauthenticated)?;
         let actor =
             self.verify(token, event, now).map_err(|error| Problem::unauthenticated(error.to_string()))?;
-        Ok(Actor { source_ip: Some(event.source_ip()), ..actor })
+        Ok(Caller { source_ip: Some(event.source_ip()), ..actor })
     }
 
-    fn verify(&self, token: &str, event: &HttpEvent, now: Timestamp) -> Result<Actor, InvalidToken> {
+    fn verify(&self, token: &str, event: &HttpEvent, now: Timestamp) -> Result<Caller, InvalidToken> {
         match (&self.verifier, event.claims()) {
             (Some(verifier), Some(claims)) => {
                 self.gateway.describes(token, claims)?;

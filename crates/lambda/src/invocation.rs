@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_api::routes::Route;
 use countersign_core::source_address::SourceAddress;
-use countersign_identity::claims::Claims;
+use countersign_identity::claim_path::Claims;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! An issuer's keys: from a file or over https, and again when a token names a key we do not have.
 
-use countersign_core::actor::Channel;
+use countersign_core::caller::Channel;
 use countersign_core::text::escaped_line;
 use countersign_endpoint::{Endpoint, InvalidEndpoint, InvalidProxy, discovery_url, shown};
 use countersign_identity::claims::ClaimNames;

@@ -17,8 +17,9 @@ use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
 use countersign_embedded::{Embedded, OpenError};
 use countersign_identity::token::Verifier;
+use countersign_policy::load;
 use countersign_system::system::SystemHost;
-use countersign_system::{policy, private_file, text_file};
+use countersign_system::{private_file, text_file};
 use rustix::process::{Resource, getrlimit};
 use std::fs;
 use std::io;
@@ -246,7 +247,7 @@ fn trusted_policy(directory: Option<&Path>, now: Timestamp) -> Result<Policy, St
                 .map_err(|error| format!("{}: {error}", text_file::shown(&path)))?;
         }
     }
-    policy::load(directory, now)
+    load::policy(directory, now)
 }
 
 /// Reads the policy and the certificates again, each time it is asked to: not on the thread that takes signals,

@@ -1,9 +1,8 @@
-//! What a shell takes from the machine it runs on: the clock, random ids, pauses, the log, a
-//! policy directory, and files for their owner alone. Both shells use it; nothing inside them knows it.
+//! What a shell takes from the machine it runs on: the clock, random ids, pauses, the log, text files and files for
+//! their owner alone. Both shells use it; nothing inside them knows it.
 #![warn(missing_docs)]
 
 pub mod logging;
-pub mod policy;
 pub mod private_file;
 pub mod system;
 pub mod text_file;

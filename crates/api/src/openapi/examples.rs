@@ -22,21 +22,23 @@ use countersign_app::events::CheckedTrail;
 use countersign_app::list::Listed;
 use countersign_app::ports::{RequestSummary, Trail};
 use countersign_app::simulate::Simulation;
-use countersign_core::access::{AccessDecision, AccessRequest, Action, Authorizer, Target};
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::audit::AuditEvent;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::command_context::CommandContext;
+use countersign_core::creation;
 use countersign_core::decide::{self, Outcome};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::event::Event;
 use countersign_core::explain;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
-use countersign_core::people::People;
 use countersign_core::person::PersonId;
+use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer, Target};
+use countersign_core::policy::people::People;
+use countersign_core::policy::rules::Rules;
 use countersign_core::policy::{Policy, PolicyText};
+use countersign_core::principal::Principal;
 use countersign_core::request::Request;
-use countersign_core::rules::Rules;
 use countersign_core::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -83,10 +85,10 @@ const APPROVERS: [&str; 2] = ["approver", "dba"];
 struct Permissions;
 
 impl Authorizer for Permissions {
-    fn answer(&self, question: &AccessRequest<'_>) -> AccessDecision {
-        let groups = &question.actor.groups;
+    fn answer(&self, access_request: &AccessRequest<'_>) -> AccessDecision {
+        let groups = &access_request.actor.groups;
         let approves = APPROVERS.iter().any(|group| groups.contains(*group));
-        let is_permitted = match question.action {
+        let is_permitted = match access_request.action {
             Action::Approve | Action::Reject => approves,
             Action::Administer => false,
             Action::Create
@@ -102,7 +104,7 @@ impl Authorizer for Permissions {
             return AccessDecision::Permitted;
         }
         let groups: Vec<_> = groups.iter().map(String::as_str).collect();
-        let action = question.action.as_str();
+        let action = access_request.action.as_str();
         AccessDecision::Denied(vec![format!("no policy permits `{action}` to group {}", groups.join(", "))])
     }
 }
@@ -253,8 +255,13 @@ struct Story {
 }
 
 impl Story {
-    fn actor(email: &str, group: &str) -> Option<Actor> {
-        Some(Actor::new(PersonId::from_email(email).ok()?, PrincipalKind::Human, Channel::Local, [group]))
+    fn actor(email: &str, group: &str) -> Option<Principal> {
+        Some(Principal::assumed(
+            PersonId::from_email(email).ok()?,
+            PrincipalKind::Human,
+            Channel::Local,
+            [group],
+        ))
     }
 
     fn context(at: Timestamp, number: usize) -> Option<CommandContext> {
@@ -263,7 +270,7 @@ impl Story {
     }
 
     /// When it begins, who asks, and what for.
-    fn new_request(body: &Value) -> Option<(Timestamp, Actor, Draft)> {
+    fn new_request(body: &Value) -> Option<(Timestamp, Principal, Draft)> {
         let at = Timestamp::parse("2026-01-31T09:30:00Z").ok()?;
         let ann = Self::actor(REQUESTER, "developer")?;
         let mut fields = fields(body)?;
@@ -277,8 +284,8 @@ impl Story {
     fn simulated(body: &Value) -> Option<Value> {
         let (now, ann, draft) = Self::new_request(body)?;
         let policy = policy()?;
-        let assessment = decide::assess(&draft, &ann, &policy);
-        let refusals = decide::refusals(&draft, &ann, now, &policy, &assessment);
+        let assessment = creation::assess(&draft, &ann, &policy);
+        let refusals = creation::refusals(&draft, &ann, now, &policy, &assessment);
         let target = Target {
             operation_type: draft.operation_type.as_str(),
             instance_id: draft.instance_id.as_str(),
@@ -297,8 +304,10 @@ impl Story {
         let (at, ann, draft) = Self::new_request(&create())?;
         let id = RequestId::parse(REQUEST_ID).ok()?;
         let policy = policy()?;
-        let event = decide::create(id, draft, &ann, &Self::context(at, 1)?, &policy, None).ok()?;
-        let request = event.first_state().ok()?;
+        let assessment = creation::assess(&draft, &ann, &policy);
+        let context = Self::context(at, 1)?;
+        let event = creation::create(id, draft, &assessment, &ann, &context, &policy, None).ok()?;
+        let request = Request::create(&event).ok()?;
         Some(Self { request, events: Vec::new(), at }.with(&event))
     }
 

@@ -9,9 +9,9 @@ use crate::routes::{self, Body, Route};
 use crate::wire::FieldError;
 use countersign_app::error::AppError;
 use countersign_core::audit::Finding;
+use countersign_core::policy::rules::{DEFAULT_APPROVED_LIMIT, DEFAULT_PENDING_LIMIT};
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
-use countersign_core::rules::{DEFAULT_APPROVED_LIMIT, DEFAULT_PENDING_LIMIT};
 use serde_json::{Map, Value, json};
 
 /// The correlation id of the examples.

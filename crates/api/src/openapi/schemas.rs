@@ -10,8 +10,8 @@ use super::values::{
 use super::{original_schema, original_schemas};
 use crate::operations::dispatch;
 use crate::problem::Code;
-use countersign_core::actor::{Channel, PrincipalKind};
 use countersign_core::audit;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::CommandName;
 use countersign_core::event::EventType;
 use countersign_core::request::{Status, Verdict};

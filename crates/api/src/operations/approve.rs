@@ -3,8 +3,8 @@
 use super::{CommandOperation, shown};
 use crate::fields::{Fields, free_text};
 use crate::routes::{self, Route};
-use countersign_core::actor::Actor;
 use countersign_core::command::Command;
+use countersign_core::principal::Principal;
 
 /// Agrees.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub struct Approve;
 impl CommandOperation for Approve {
     const ROUTE: Route = routes::APPROVE;
 
-    fn read(fields: &mut Fields, actor: &Actor) -> Option<Command> {
+    fn read(fields: &mut Fields, actor: &Principal) -> Option<Command> {
         fields.caller("approved_by", actor);
         let comment = fields.optional("comments", free_text);
         let shown = shown(fields);

@@ -3,8 +3,8 @@
 use super::CommandOperation;
 use crate::fields::{Fields, free_text};
 use crate::routes::{self, Route};
-use countersign_core::actor::Actor;
 use countersign_core::command::Command;
+use countersign_core::principal::Principal;
 
 /// Withdraws.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub struct Cancel;
 impl CommandOperation for Cancel {
     const ROUTE: Route = routes::CANCEL;
 
-    fn read(fields: &mut Fields, actor: &Actor) -> Option<Command> {
+    fn read(fields: &mut Fields, actor: &Principal) -> Option<Command> {
         fields.caller("cancelled_by", actor);
         let reason = fields.optional("reason", free_text);
         Some(Command::Cancel { reason: reason? })

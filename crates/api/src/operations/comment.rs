@@ -3,8 +3,8 @@
 use super::CommandOperation;
 use crate::fields::{Fields, free_text};
 use crate::routes::{self, Route};
-use countersign_core::actor::Actor;
 use countersign_core::command::Command;
+use countersign_core::principal::Principal;
 
 /// Says something.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub struct Comment;
 impl CommandOperation for Comment {
     const ROUTE: Route = routes::COMMENT;
 
-    fn read(fields: &mut Fields, actor: &Actor) -> Option<Command> {
+    fn read(fields: &mut Fields, actor: &Principal) -> Option<Command> {
         fields.caller("comment_by", actor);
         let text = fields.required("text", free_text);
         Some(Command::Comment { text: text? })

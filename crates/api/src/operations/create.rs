@@ -8,8 +8,8 @@ use crate::routes::{self, Route};
 use crate::run::Operation;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::CountOpen;
-use countersign_core::actor::Actor;
 use countersign_core::command::{self, Draft};
+use countersign_core::principal::Principal;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::text::DurationText;
 use serde_json::Value;
@@ -23,7 +23,7 @@ impl<S: CommandStore + CountOpen> Operation<S> for Create {
 
     async fn execute(
         dependencies: &Dependencies<S>,
-        actor: &Actor,
+        actor: &Principal,
         mut fields: Fields,
     ) -> Result<Reply, Problem> {
         fields.caller("requested_by", actor);

@@ -20,8 +20,8 @@ use crate::wire::FieldError;
 use countersign_app::command::{self, CommandStore};
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{CountOpen, ListRequests};
-use countersign_core::actor::Actor;
 use countersign_core::command::{self as commands, Command, ExecutionOutcome};
+use countersign_core::principal::Principal;
 
 /// The original operations.
 pub const OPERATIONS: [&str; 14] = [
@@ -53,7 +53,7 @@ where
 
     async fn execute(
         dependencies: &Dependencies<S>,
-        actor: &Actor,
+        actor: &Principal,
         mut fields: Fields,
     ) -> Result<Reply, Problem> {
         let operation = match fields.take("operation") {
@@ -88,7 +88,7 @@ fn unknown_operation(message: &str) -> Problem {
 /// only the first is written, the request stays visibly executing, and `finish_execution` ends it.
 async fn mark_executed<S: CommandStore>(
     dependencies: &Dependencies<S>,
-    actor: &Actor,
+    actor: &Principal,
     mut fields: Fields,
 ) -> Result<Reply, Problem> {
     let id = fields.request_id();

@@ -8,7 +8,7 @@ use crate::run::Operation;
 use crate::wire::EventsBody;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{LoadEvents, LoadRequest};
-use countersign_core::actor::Actor;
+use countersign_core::principal::Principal;
 
 /// Reads a request's audit trail.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl<S: LoadRequest + LoadEvents> Operation<S> for Events {
 
     async fn execute(
         dependencies: &Dependencies<S>,
-        actor: &Actor,
+        actor: &Principal,
         mut fields: Fields,
     ) -> Result<Reply, Problem> {
         let id = fields.request_id();

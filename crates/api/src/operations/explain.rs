@@ -8,7 +8,7 @@ use crate::run::Operation;
 use crate::wire::ExplainBody;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::LoadRequest;
-use countersign_core::actor::Actor;
+use countersign_core::principal::Principal;
 
 /// Explains a request: what is demanded, what is missing, who can give it, what the caller may do.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl<S: LoadRequest> Operation<S> for Explain {
 
     async fn execute(
         dependencies: &Dependencies<S>,
-        actor: &Actor,
+        actor: &Principal,
         mut fields: Fields,
     ) -> Result<Reply, Problem> {
         let id = fields.request_id();

@@ -4,9 +4,9 @@ use super::create::cost;
 use super::{CommandOperation, shown};
 use crate::fields::{Fields, one_of, string};
 use crate::routes::{self, Route};
-use countersign_core::actor::Actor;
 use countersign_core::command::{self, Command, ExecutionOutcome};
 use countersign_core::ids::ExecutionId;
+use countersign_core::principal::Principal;
 
 /// Reports what came of the execution.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct Finish;
 impl CommandOperation for Finish {
     const ROUTE: Route = routes::FINISH;
 
-    fn read(fields: &mut Fields, actor: &Actor) -> Option<Command> {
+    fn read(fields: &mut Fields, actor: &Principal) -> Option<Command> {
         fields.caller("executed_by", actor);
         let execution_id = fields.required("execution_id", |value| {
             ExecutionId::parse(&string(value)?).map_err(|error| error.to_string())

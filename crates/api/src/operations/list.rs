@@ -9,8 +9,8 @@ use crate::wire::ListBody;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::list::MAX_QUERIES;
 use countersign_app::ports::{ListQuery, ListRequests};
-use countersign_core::actor::Actor;
 use countersign_core::person::PersonId;
+use countersign_core::principal::Principal;
 use countersign_core::request::Status;
 use countersign_core::risk::{Environment, RiskLevel};
 use countersign_core::timestamp::Timestamp;
@@ -34,7 +34,7 @@ impl<S: ListRequests> Operation<S> for List {
 
     async fn execute(
         dependencies: &Dependencies<S>,
-        actor: &Actor,
+        actor: &Principal,
         mut fields: Fields,
     ) -> Result<Reply, Problem> {
         let now = dependencies.host.now();
@@ -66,7 +66,7 @@ impl<S: ListRequests> Operation<S> for List {
 /// decide.
 pub(super) async fn pending<S: ListRequests>(
     dependencies: &Dependencies<S>,
-    actor: &Actor,
+    actor: &Principal,
     mut fields: Fields,
 ) -> Result<Reply, Problem> {
     let awaiting_decision_by = fields.optional("user_email", person);
@@ -82,7 +82,7 @@ pub(super) async fn pending<S: ListRequests>(
 /// `get_user_requests`: what one person made.
 pub(super) async fn of_user<S: ListRequests>(
     dependencies: &Dependencies<S>,
-    actor: &Actor,
+    actor: &Principal,
     mut fields: Fields,
 ) -> Result<Reply, Problem> {
     let requested_by = fields.required("user_email", person);
@@ -99,7 +99,7 @@ pub(super) async fn of_user<S: ListRequests>(
 /// `get_instance_requests`: what was asked of one instance.
 pub(super) async fn of_instance<S: ListRequests>(
     dependencies: &Dependencies<S>,
-    actor: &Actor,
+    actor: &Principal,
     mut fields: Fields,
 ) -> Result<Reply, Problem> {
     let instance_id = fields.required("instance_id", fields::instance_id);
@@ -114,7 +114,7 @@ pub(super) async fn of_instance<S: ListRequests>(
 
 async fn answer<S: ListRequests>(
     dependencies: &Dependencies<S>,
-    actor: &Actor,
+    actor: &Principal,
     fields: Fields,
     query: Option<(ListQuery, Option<String>)>,
 ) -> Result<Reply, Problem> {

@@ -24,10 +24,10 @@ use crate::run::Operation;
 use crate::wire::RequestBody;
 use countersign_app::command::{self, CommandStore, Done};
 use countersign_app::dependencies::Dependencies;
-use countersign_core::actor::Actor;
 use countersign_core::command::{Command, Shown};
 use countersign_core::idempotency::Idempotency;
 use countersign_core::ids::RequestId;
+use countersign_core::principal::Principal;
 
 /// What the caller names of what they were shown.
 fn shown(fields: &mut Fields) -> Option<Shown> {
@@ -42,7 +42,7 @@ pub trait CommandOperation {
     const ROUTE: Route;
 
     /// Reads the command from the fields, the request's id excepted. `None` if a rule is broken.
-    fn read(fields: &mut Fields, actor: &Actor) -> Option<Command>;
+    fn read(fields: &mut Fields, actor: &Principal) -> Option<Command>;
 }
 
 impl<O: CommandOperation, S: CommandStore> Operation<S> for O {
@@ -50,7 +50,7 @@ impl<O: CommandOperation, S: CommandStore> Operation<S> for O {
 
     async fn execute(
         dependencies: &Dependencies<S>,
-        actor: &Actor,
+        actor: &Principal,
         mut fields: Fields,
     ) -> Result<Reply, Problem> {
         let id = fields.request_id();
@@ -63,7 +63,7 @@ impl<O: CommandOperation, S: CommandStore> Operation<S> for O {
 /// Runs a command and answers with the request.
 async fn execute_command<S: CommandStore>(
     dependencies: &Dependencies<S>,
-    actor: &Actor,
+    actor: &Principal,
     id: RequestId,
     command: &Command,
     idempotency: Option<&Idempotency>,
@@ -73,7 +73,7 @@ async fn execute_command<S: CommandStore>(
 }
 
 /// The request as a command left it.
-fn reply<S>(dependencies: &Dependencies<S>, actor: &Actor, done: &Done, status: u16) -> Reply {
+fn reply<S>(dependencies: &Dependencies<S>, actor: &Principal, done: &Done, status: u16) -> Reply {
     let request = &done.request;
     let now = dependencies.host.now();
     let change =

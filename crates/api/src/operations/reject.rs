@@ -3,8 +3,8 @@
 use super::{CommandOperation, shown};
 use crate::fields::{Fields, free_text};
 use crate::routes::{self, Route};
-use countersign_core::actor::Actor;
 use countersign_core::command::Command;
+use countersign_core::principal::Principal;
 
 /// Refuses.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub struct Reject;
 impl CommandOperation for Reject {
     const ROUTE: Route = routes::REJECT;
 
-    fn read(fields: &mut Fields, actor: &Actor) -> Option<Command> {
+    fn read(fields: &mut Fields, actor: &Principal) -> Option<Command> {
         fields.caller("rejected_by", actor);
         let reason = fields.required("reason", free_text);
         let shown = shown(fields);

@@ -9,7 +9,7 @@ use crate::run::Operation;
 use crate::wire::SimulateBody;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::CountOpen;
-use countersign_core::actor::Actor;
+use countersign_core::principal::Principal;
 
 /// Says what would come of making a request. Takes the body of a creation, and writes nothing.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ impl<S: CountOpen> Operation<S> for Simulate {
 
     async fn execute(
         dependencies: &Dependencies<S>,
-        actor: &Actor,
+        actor: &Principal,
         mut fields: Fields,
     ) -> Result<Reply, Problem> {
         fields.caller("requested_by", actor);

@@ -3,8 +3,8 @@
 use super::CommandOperation;
 use crate::fields::{Fields, free_text};
 use crate::routes::{self, Route};
-use countersign_core::actor::Actor;
 use countersign_core::command::Command;
+use countersign_core::principal::Principal;
 
 /// Takes the caller's own approval back.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub struct Withdraw;
 impl CommandOperation for Withdraw {
     const ROUTE: Route = routes::WITHDRAW;
 
-    fn read(fields: &mut Fields, actor: &Actor) -> Option<Command> {
+    fn read(fields: &mut Fields, actor: &Principal) -> Option<Command> {
         fields.caller("withdrawn_by", actor);
         let reason = fields.optional("reason", free_text);
         Some(Command::Withdraw { reason: reason? })

@@ -3,9 +3,9 @@
 use super::{FieldError, RuleBody, SlotBody, rules, slots};
 use crate::problem::Problem;
 use countersign_app::simulate::Simulation;
-use countersign_core::actor::Actor;
 use countersign_core::command::Draft;
 use countersign_core::digest::Digest;
+use countersign_core::principal::Principal;
 use countersign_core::request::Status;
 use countersign_core::risk::Cost;
 use serde::{Deserialize, Serialize};
@@ -85,7 +85,7 @@ pub struct RefusalBody {
 
 impl SimulateBody {
     /// What would come of a draft, under the policy of this version.
-    pub fn of(draft: &Draft, actor: &Actor, simulation: Simulation, version: Digest) -> Self {
+    pub fn of(draft: &Draft, actor: &Principal, simulation: Simulation, version: Digest) -> Self {
         let Simulation { now, assessment, refusals, satisfiable } = simulation;
         let requirements = &assessment.requirements;
         let is_approved = requirements.approvals_required == 0;

@@ -3,7 +3,7 @@
 
 use crate::context::EntityTypes;
 use crate::literals::{attribute, pattern};
-use countersign_core::lint::Name;
+use countersign_core::policy::finding::Name;
 use countersign_core::text::{Identifier, InstanceId};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -164,7 +164,7 @@ impl Reader<'_> {
                 let so = if is_permit {
                     "permits nothing by it: what is permitted has to be so in lower case too"
                 } else {
-                    "does not hold for other spellings: each question is asked in lower case too"
+                    "does not hold for other spellings: each access_request is asked in lower case too"
                 };
                 let message = format!(
                     "names the {what} `{shown}` with capitals and {so}; write `{}`",

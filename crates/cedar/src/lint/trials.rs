@@ -1,13 +1,14 @@
 //! Whether a policy can hold at all. Cedar itself is asked, with questions that stand for all others: what a
 //! policy names, and what is next to it.
 
-use crate::access::NamedPolicy;
 use crate::context::{Attribute, EntityTypes};
 use crate::literals::{Clock, Literals};
+use crate::named_policy::NamedPolicy;
 use cedar_policy::{Authorizer, PolicySet};
-use countersign_core::access::{AccessRequest, Action, Target};
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::person::PersonId;
+use countersign_core::policy::access::{AccessRequest, Action, Target};
+use countersign_core::principal::Principal;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::source_address::SourceAddress;
 use countersign_core::text::InstanceId;
@@ -36,7 +37,7 @@ pub(super) enum Holds {
 /// What there is to choose from, of everything that a question is made of.
 struct Choices {
     actions: Vec<Action>,
-    actors: Vec<Actor>,
+    actors: Vec<Principal>,
     owns: Vec<bool>,
     channels: Vec<Channel>,
     sources: Vec<Option<IpAddr>>,
@@ -61,9 +62,9 @@ pub(super) fn holds(
     let authorizer = Authorizer::new();
     let total = choices.len();
     for step in 0..total.min(MAX_QUESTIONS) {
-        let Some(holds) = choices.put(step.wrapping_mul(STRIDE) % total, |question| {
-            let uid = entity_types.action(question.action);
-            let (request, entities) = entity_types.put(question, uid, &named.wanted).ok()?;
+        let Some(holds) = choices.put(step.wrapping_mul(STRIDE) % total, |access_request| {
+            let uid = entity_types.action(access_request.action);
+            let (request, entities) = entity_types.put(access_request, uid, &named.wanted).ok()?;
             let response = authorizer.is_authorized(&request, &policies, &entities);
             // What fails refuses, and has not held nowhere.
             let said = response.diagnostics();
@@ -109,7 +110,7 @@ impl Choices {
             actors: if looks_at_person {
                 actors(&people, literals, entity_types)
             } else {
-                vec![Actor::new(PersonId::somebody(), PrincipalKind::Human, Channel::Api, [])]
+                vec![Principal::assumed(PersonId::somebody(), PrincipalKind::Human, Channel::Api, [])]
             },
             owns: match (wants(Attribute::Own), is_creation) {
                 (_, true) => vec![true],
@@ -165,7 +166,7 @@ impl Choices {
             estimated_cost: *chosen(&self.costs, &mut rest)?,
             requested_by: chosen(&self.requesters, &mut rest)?,
         };
-        let actor = &Actor { channel, source_ip, ..actor.clone() };
+        let actor = &Principal { channel, source_ip, ..actor.clone() };
         let target = (action != Action::List).then_some(target);
         ask(&AccessRequest { action, actor, target, is_own, now })
     }
@@ -204,13 +205,13 @@ fn people(literals: &Literals) -> Vec<PersonId> {
     people.into_iter().collect()
 }
 
-fn actors(people: &[PersonId], literals: &Literals, entity_types: &EntityTypes) -> Vec<Actor> {
+fn actors(people: &[PersonId], literals: &Literals, entity_types: &EntityTypes) -> Vec<Principal> {
     let sets = sets_of(&named_groups(literals, entity_types));
     let mut actors = Vec::new();
     for person in people {
         for set in &sets {
             for kind in PrincipalKind::ALL {
-                actors.push(Actor::new(person.clone(), kind, Channel::Api, set.iter().copied()));
+                actors.push(Principal::assumed(person.clone(), kind, Channel::Api, set.iter().copied()));
             }
         }
     }

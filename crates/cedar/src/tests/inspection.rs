@@ -1,7 +1,7 @@
 //! What is known of policies without asking: never more than asking would tell.
 
 use super::*;
-use countersign_core::access::{Reference, RequestAttribute};
+use countersign_core::policy::access::{Reference, RequestAttribute};
 
 fn about_approving(effect: &str, rest: &str) -> String {
     format!("@id(\"it\") {effect} (principal, action == Action::\"approve\", resource) {rest};")
@@ -87,7 +87,7 @@ fn what_is_denied_whatever_else_is_put_is_told_from_one_question() {
     ] {
         let access = parsed(&text);
         let situation = Situation::usual();
-        let told = open.map(|open| access.denies_whatever(&situation.question(), open));
+        let told = open.map(|open| access.denies_whatever(&situation.access_request(), open));
         assert_eq!(told, expected, "{text}");
     }
 }
@@ -140,11 +140,11 @@ fn nothing_is_said_to_be_denied_that_somebody_may() {
                 let permitted: Vec<&Situation> =
                     situations.iter().filter(|it| it.is_permitted_by(&access)).collect();
                 for it in &situations {
-                    if access.denies_whatever(&it.question(), &ALL) {
+                    if access.denies_whatever(&it.access_request(), &ALL) {
                         told += 1;
                         assert!(permitted.is_empty(), "{text}");
                     }
-                    if access.denies_whatever(&it.question(), &CIRCUMSTANCES) {
+                    if access.denies_whatever(&it.access_request(), &CIRCUMSTANCES) {
                         told += 1;
                         let is_same = |other: &&Situation| {
                             (&other.actor.person, &other.actor.groups) == (&it.actor.person, &it.actor.groups)

@@ -1,7 +1,7 @@
 //! The words of a policy's author in a refusal.
 
 use super::{EVERYTHING, Situation, denied, parsed, refused, valid};
-use countersign_core::access::AccessDecision;
+use countersign_core::policy::access::AccessDecision;
 use countersign_core::timestamp::Timestamp;
 
 fn with(annotations: &str) -> String {

@@ -1,7 +1,7 @@
 //! THREATS 65: names that are written in capitals to get around a policy.
 
 use super::{EVERYTHING, Situation, parsed, valid};
-use countersign_core::access::{AccessDecision, Action, Authorizer as _, RequestAttribute};
+use countersign_core::policy::access::{AccessDecision, Action, Authorizer as _, RequestAttribute};
 
 /// A `forbid` of creations on one condition, beside a permit for everything.
 fn forbidding(condition: &str) -> String {
@@ -75,6 +75,7 @@ fn threat_65_no_spelling_gets_into_a_permit() {
 fn threat_65_what_is_denied_in_lower_case_is_denied_whatever() {
     let access = parsed(&forbidding("context.instance == \"payments-db\""));
     let open = [RequestAttribute::Person, RequestAttribute::Time];
-    let is_denied = |instance: &str| access.denies_whatever(&creation("reboot", instance).question(), &open);
+    let is_denied =
+        |instance: &str| access.denies_whatever(&creation("reboot", instance).access_request(), &open);
     assert!(is_denied("payments-db") && is_denied("Payments-db") && !is_denied("Orders-db"));
 }

@@ -11,7 +11,7 @@ use countersign_app::host::Host as _;
 use countersign_client::connection::Connection;
 use countersign_client::profile;
 use countersign_core::policy::Policy;
-use countersign_system::policy;
+use countersign_policy::load;
 use countersign_system::system::SystemHost;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -52,7 +52,7 @@ struct Entry {
 /// # Errors
 /// When the policy cannot be used, or stdout not be written. A service that does not answer is none.
 pub fn run(arguments: &OperationsArguments) -> Result<(), CommandError> {
-    let policy = policy::load(arguments.policy_dir.as_deref(), SystemHost::default().now())
+    let policy = load::policy(arguments.policy_dir.as_deref(), SystemHost::default().now())
         .map_err(CommandError::Usage)?;
     let settings = profile::settings(&arguments.connection.overrides())?;
     let health = Connection::to(&settings).and_then(|connection| connection.health());
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn the_catalogue_has_every_operation_in_both_environments() {
-        let policy = policy::bundled().unwrap();
+        let policy = load::bundled().unwrap();
         let entries = entries(&policy);
         assert_eq!(entries.len(), 2 * policy.rules().operations().count());
         let class: Vec<_> = entries

@@ -8,15 +8,14 @@ use crate::view::terminal::{Terminal, write_document};
 use crate::view::text::{Line, Text, Tone};
 use clap::{Args, Subcommand};
 use countersign_app::host::Host as _;
-use countersign_core::cases::{self, AppError, Case};
-use countersign_core::lint::{Name, Severity, lint};
-use countersign_core::policy::{Policy, PolicyError, PolicyText};
+use countersign_core::policy::Policy;
+use countersign_core::policy::finding::{Name, Severity};
+use countersign_core::policy::mistake::InvalidPolicy;
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
-use countersign_core::{people, rules};
-use countersign_system::policy::{
-    ACCESS_FILE, BUNDLED, PolicyFiles, Warning, check, check_clock, lint_access, read_cases, write_first,
-};
+use countersign_policy::cases::{self, Case, Mismatch};
+use countersign_policy::finding::{self, Finding};
+use countersign_policy::load::{BUNDLED, PolicyFiles, check, read_cases, write_first};
 use countersign_system::system::SystemHost;
 use countersign_system::text_file;
 use serde::Serialize;
@@ -97,15 +96,17 @@ pub fn run(arguments: &PolicyArguments) -> Result<(), CommandError> {
     }
 }
 
-/// Something that is wrong or odd.
+/// Something that is wrong or odd, as it is answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Finding {
+struct FindingBody {
     severity: &'static str,
     /// What it is about, see [`Name`]. Stable.
     name: &'static str,
     file: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<String>,
     message: String,
@@ -119,7 +120,7 @@ struct Findings {
     directory: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     policy_version: Option<String>,
-    findings: Vec<Finding>,
+    findings: Vec<FindingBody>,
 }
 
 fn run_init(directory: &Path) -> Result<(), CommandError> {
@@ -135,7 +136,7 @@ fn run_init(directory: &Path) -> Result<(), CommandError> {
 fn run_check(arguments: &CheckArguments) -> Result<(), CommandError> {
     let directory = arguments.directory.as_deref();
     let findings = checked(directory, SystemHost::default().now())
-        .unwrap_or_else(|findings| Findings::of_unusable(directory, findings));
+        .unwrap_or_else(|invalid| Findings::of_invalid(directory, invalid));
     findings.show(arguments.json)?;
     let fails = findings.policy_version.is_none()
         || findings.count(Severity::Error) > 0
@@ -150,101 +151,32 @@ fn finding_name(text: &str) -> Result<Name, String> {
 }
 
 /// Everything that is odd about a policy.
-///
-/// # Errors
-/// What is wrong with it, if it cannot be used.
-fn checked(directory: Option<&Path>, now: Timestamp) -> Result<Findings, Vec<Finding>> {
-    let files = directory.map(files).transpose()?;
+fn checked(directory: Option<&Path>, now: Timestamp) -> Result<Findings, InvalidPolicy> {
+    let files = directory.map(PolicyFiles::read).transpose()?;
     let text = files.as_ref().map_or(BUNDLED, PolicyFiles::text);
-    let unusable = |error: PolicyError| unusable(&error, &text, directory);
-    let (policy, warnings) = lint_access(&text, now).map_err(unusable)?;
-    check_clock(&policy, &text, now).map_err(unusable)?;
-    let of_access = warnings.into_iter().map(|warning: Warning| Finding {
-        severity: Severity::Warning.as_str(),
-        name: warning.name.as_str(),
-        file: path_of(directory, ACCESS_FILE),
-        line: Some(warning.line),
-        place: None,
-        message: warning.reason,
-    });
-    let mut findings: Vec<Finding> = lint(&policy, now)
-        .into_iter()
-        .map(|lint| Finding {
-            severity: lint.severity.as_str(),
-            name: lint.name.as_str(),
-            file: path_of(directory, lint.file),
-            line: text.line_of(lint.file, &lint.path),
-            place: Some(lint.place()).filter(|place| !place.is_empty()),
-            message: lint.message,
-        })
-        .chain(of_access)
-        .collect();
-    findings.sort_by_key(|finding| {
-        Severity::ALL.map(Severity::as_str).iter().position(|name| *name == finding.severity)
-    });
-    let policy_version = Some(policy.version().to_string());
-    Ok(Findings { directory: directory.map(text_of), policy_version, findings })
+    let (policy, findings) = finding::inspect(&text, now)?;
+    Ok(Findings::of(directory, Some(policy.version().to_string()), findings))
 }
 
-fn files(directory: &Path) -> Result<PolicyFiles, Vec<Finding>> {
-    PolicyFiles::read(directory).map_err(|reason| unreadable(directory, &reason))
-}
-
-/// `DIR/people.toml: …` or `DIR/people.toml:2: …`, taken apart.
-fn unreadable(directory: &Path, reason: &str) -> Vec<Finding> {
-    let of_file = |file: &str| {
-        let path = path_of(Some(directory), file);
-        let (line, message) = reason.strip_prefix(&path)?.split_once(": ")?;
-        let line = line.strip_prefix(':').and_then(|line| line.parse().ok());
-        Some(Finding::error(Name::UnreadableFile, path, line, None, message.to_owned()))
-    };
-    let found = [rules::FILE, people::FILE, ACCESS_FILE, cases::FILE].into_iter().find_map(of_file);
-    vec![found.unwrap_or_else(|| {
-        Finding::error(Name::UnreadableFile, text_of(directory), None, None, reason.to_owned())
-    })]
-}
-
-/// A policy that cannot be used is one error, or for `access.cedar` one for each line.
-fn unusable(error: &PolicyError, text: &PolicyText<'_>, directory: Option<&Path>) -> Vec<Finding> {
-    match error {
-        PolicyError::Unreadable { file, line, reason } => {
-            vec![Finding::error(Name::UnreadableToml, path_of(directory, file), *line, None, reason.clone())]
-        }
-        PolicyError::Refused { file, line, place, rule } => {
-            let line = line.or_else(|| text.line_of(file, std::slice::from_ref(place)));
-            {
-                let file = path_of(directory, file);
-                vec![Finding::error(Name::RefusedValue, file, line, Some(place.clone()), rule.clone())]
-            }
-        }
-        PolicyError::Access(reasons) => {
-            reasons.lines().map(|reason| refused_access(reason, directory)).collect()
-        }
-    }
-}
-
-/// `access.cedar:12:3: …`, taken apart.
-fn refused_access(reason: &str, directory: Option<&Path>) -> Finding {
-    let placed = || {
-        let rest = reason.strip_prefix(ACCESS_FILE)?.strip_prefix(':')?;
-        let (line, rest) = rest.split_once(':')?;
-        let (_column, message) = rest.split_once(": ")?;
-        Some((line.parse().ok()?, message.to_owned()))
-    };
-    let (line, message) = placed().unzip();
-    let message = message.unwrap_or_else(|| reason.to_owned());
-    Finding::error(Name::RefusedAccess, path_of(directory, ACCESS_FILE), line, None, message)
-}
-
-impl Finding {
-    fn error(name: Name, file: String, line: Option<usize>, place: Option<String>, message: String) -> Self {
-        Self { severity: Severity::Error.as_str(), name: name.as_str(), file, line, place, message }
+impl FindingBody {
+    fn of(finding: Finding, directory: Option<&Path>) -> Self {
+        let Finding { severity, name, file, line, column, place, message } = finding;
+        let file = match (file, directory) {
+            (Some(file), directory) => path_of(directory, file),
+            (None, directory) => directory.map_or_else(String::new, text_of),
+        };
+        Self { severity: severity.as_str(), name: name.as_str(), file, line, column, place, message }
     }
 }
 
 impl Findings {
-    fn of_unusable(directory: Option<&Path>, findings: Vec<Finding>) -> Self {
-        Self { directory: directory.map(text_of), policy_version: None, findings }
+    fn of(directory: Option<&Path>, policy_version: Option<String>, findings: Vec<Finding>) -> Self {
+        let findings = findings.into_iter().map(|finding| FindingBody::of(finding, directory)).collect();
+        Self { directory: directory.map(text_of), policy_version, findings }
+    }
+
+    fn of_invalid(directory: Option<&Path>, invalid: InvalidPolicy) -> Self {
+        Self::of(directory, None, invalid.0.into_iter().map(Finding::from).collect())
     }
 
     fn show(&self, as_json: bool) -> Result<(), CommandError> {
@@ -260,7 +192,7 @@ impl Findings {
     }
 
     fn warns_of_other_than(&self, accepted: &[Name]) -> bool {
-        let is_accepted = |finding: &Finding| accepted.iter().any(|name| name.as_str() == finding.name);
+        let is_accepted = |finding: &FindingBody| accepted.iter().any(|name| name.as_str() == finding.name);
         let mut warnings =
             self.findings.iter().filter(|finding| finding.severity == Severity::Warning.as_str());
         warnings.any(|finding| !is_accepted(finding))
@@ -285,11 +217,12 @@ impl Findings {
                 _ => Tone::Quiet,
             };
             let place = finding.place.as_ref().map_or(String::new(), |place| format!(" {place}"));
-            let line = finding.line.map_or(String::new(), |line| format!(":{line}"));
+            let number = |number: Option<usize>| number.map_or(String::new(), |number| format!(":{number}"));
+            let position = format!("{}{}{place}", number(finding.line), number(finding.column));
             text.push(
                 Line::new(tone, &format!("{}[{}]", finding.severity, finding.name))
                     .with(None, ": ")
-                    .with(Tone::Strong, &format!("{}{line}{place}", finding.file)),
+                    .with(Tone::Strong, &format!("{}{position}", finding.file)),
             );
             indented(&mut text, 2, columns, &finding.message);
         }
@@ -329,8 +262,8 @@ fn run_test(arguments: &TestArguments) -> Result<(), CommandError> {
     let directory = &arguments.directory;
     let results = match tested(directory) {
         Ok(results) => results,
-        Err(findings) => {
-            let findings = Findings::of_unusable(Some(directory), findings);
+        Err(invalid) => {
+            let findings = Findings::of_invalid(Some(directory), invalid);
             findings.show(arguments.json)?;
             return Err(failed(arguments.json, findings.summary()));
         }
@@ -352,13 +285,11 @@ fn run_test(arguments: &TestArguments) -> Result<(), CommandError> {
 ///
 /// # Errors
 /// What is wrong with the policy or with the table of cases.
-fn tested(directory: &Path) -> Result<Results, Vec<Finding>> {
-    let files = files(directory)?;
-    let text = files.text();
-    let unusable = |error: PolicyError| unusable(&error, &text, Some(directory));
-    let (policy, _) = check(&text).map_err(unusable)?;
-    let table = read_cases(directory).map_err(|reason| unreadable(directory, &reason))?;
-    let cases = cases::parse(&table, policy.people()).map_err(unusable)?;
+fn tested(directory: &Path) -> Result<Results, InvalidPolicy> {
+    let files = PolicyFiles::read(directory)?;
+    let (policy, _) = check(&files.text())?;
+    let table = read_cases(directory)?;
+    let cases = cases::parse(&table, policy.people())?;
     Ok(Results::of(text_of(directory), &policy, &cases))
 }
 
@@ -415,9 +346,9 @@ impl Results {
     }
 }
 
-impl From<AppError> for FailureBody {
-    fn from(failure: AppError) -> Self {
-        let AppError { what, expected, found, reasons } = failure;
+impl From<Mismatch> for FailureBody {
+    fn from(failure: Mismatch) -> Self {
+        let Mismatch { what, expected, found, reasons } = failure;
         Self { what, expected, found, reasons }
     }
 }
@@ -449,20 +380,18 @@ fn print_json(answer: &impl Serialize) -> Result<(), CommandError> {
 mod tests {
     use super::*;
     use crate::view::width::WIDTH;
+    use countersign_core::policy::mistake::Mistake;
 
     #[test]
     fn where_something_is_wrong_is_one_line_on_a_screen_too() {
-        let place = format!("/{}/operations.toml", "a long directory/".repeat(8));
-        let finding = Finding::error(
-            Name::RefusedValue,
-            place.clone(),
-            Some(7),
-            Some("rules.x".to_owned()),
-            "no ".repeat(50),
-        );
-        let findings = Findings::of_unusable(Some(Path::new("/policy")), vec![finding]);
+        let mistake = Mistake::refused("operations.toml", Some(7), "rules.x", "no ".repeat(50));
+        let directory = format!("/{}", "a long directory/".repeat(8));
+        let findings = Findings::of_invalid(Some(Path::new(&directory)), mistake.into());
         let text = findings.in_words(WIDTH).to_string();
-        assert!(text.starts_with(&format!("error[refused-value]: {place}:7 rules.x\n  no no")), "{text}");
+        assert!(
+            text.starts_with(&format!("error[refused-value]: {directory}operations.toml:7 rules.x\n  no no")),
+            "{text}"
+        );
         assert!(text.lines().skip(1).all(|line| line.len() <= WIDTH && !line.ends_with(' ')), "{text}");
         let whole = findings.in_words(usize::MAX).to_string();
         assert_eq!(whole.lines().count(), 3, "{whole}");

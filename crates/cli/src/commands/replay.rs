@@ -13,17 +13,18 @@ use clap::Args;
 use countersign_api::wire::{EventBody, RequestBody, SlotBody};
 use countersign_app::host::Host as _;
 use countersign_client::list_query::{ListQuery, MAX_LIMIT};
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
+use countersign_core::caller::Caller;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
-use countersign_core::replay::{self, Difference, Past, PastRequirements, Replay};
 use countersign_core::request::Status;
+use countersign_core::requirements::MatchedRule;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
-use countersign_core::rules::MatchedRule;
 use countersign_core::slots::Slots;
 use countersign_core::text::{DurationText, RollbackPlan, Ticket, escaped_line};
 use countersign_core::timestamp::Timestamp;
+use countersign_policy::replay::{self, Difference, Past, PastRequirements, Replay};
 use countersign_system::system::SystemHost;
 use countersign_system::text_file;
 use serde::Serialize;
@@ -66,7 +67,7 @@ fn since(text: &str) -> Result<u32, String> {
 /// # Errors
 /// What is wrong with it, escaped.
 fn usable(directory: &Path) -> Result<Policy, CommandError> {
-    countersign_system::policy::load(Some(directory), SystemHost::default().now()).map_err(|error| {
+    countersign_policy::load::policy(Some(directory), SystemHost::default().now()).map_err(|error| {
         let lines: Vec<_> = error.lines().map(escaped_line).collect();
         CommandError::Failed(lines.join("\n  "))
     })
@@ -284,14 +285,14 @@ fn actor(
     groups: &[String],
     channel: Option<Channel>,
     event: Option<&EventBody>,
-) -> Result<Actor, String> {
+) -> Result<Caller, String> {
     let person = PersonId::from_stored(person).map_err(|_| "its people cannot be understood".to_owned())?;
     let is_service = person.as_str().starts_with("service:");
     let kind = event.and_then(|event| PrincipalKind::parse(&event.kind));
     let kind = kind.unwrap_or(if is_service { PrincipalKind::Service } else { PrincipalKind::Human });
     let channel = channel.or_else(|| event.and_then(|event| Channel::parse(&event.channel)));
     let mut actor =
-        Actor::new(person, kind, channel.unwrap_or(Channel::Api), groups.iter().map(String::as_str));
+        Caller::new(person, kind, channel.unwrap_or(Channel::Api), groups.iter().map(String::as_str));
     let source_ip = event.and_then(|event| event.source_ip.as_ref());
     actor.source_ip = source_ip.and_then(|address| address.parse().ok());
     Ok(actor)

@@ -7,8 +7,8 @@ use clap::Args;
 use countersign_app::host::Host as _;
 use countersign_core::person::PersonId;
 use countersign_core::text::escaped_line;
+use countersign_policy::load;
 use countersign_server::data_directory::DataDirectory;
-use countersign_system::policy;
 use countersign_system::system::SystemHost;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -52,7 +52,7 @@ const DEFAULT_GROUP: &str = "developer";
 /// # Errors
 /// A message for the person at the terminal.
 pub fn run(arguments: &TokenArguments) -> Result<(), CommandError> {
-    let policy = policy::load(arguments.policy_dir.as_deref(), SystemHost::default().now())?;
+    let policy = load::policy(arguments.policy_dir.as_deref(), SystemHost::default().now())?;
     let directory = DataDirectory::open(&arguments.data.data_dir)?;
     let is_new = !directory.has_token_key();
     let key = directory.token_key()?;

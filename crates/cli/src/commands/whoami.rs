@@ -10,7 +10,7 @@ use countersign_client::credential::{expiry, person};
 use countersign_client::list_query::ListQuery;
 use countersign_identity::claims::ClaimNames;
 use countersign_identity::jws;
-use countersign_system::policy;
+use countersign_policy::load;
 use countersign_system::system::SystemHost;
 use serde::Serialize;
 use serde_json::Value;
@@ -69,7 +69,7 @@ pub fn run(arguments: &WhoamiArguments) -> Result<(), CommandError> {
     let expires_at = expiry(&claims).map(|end| end.to_string());
     let groups: Vec<String> = groups.collect();
     let now = SystemHost::default().now();
-    let policy = arguments.policy_dir.as_deref().map(|directory| policy::load(Some(directory), now));
+    let policy = arguments.policy_dir.as_deref().map(|directory| load::policy(Some(directory), now));
     let policy = policy.transpose()?;
     let counts_as = |group: &String| Some(policy.as_ref()?.people().group(group)?.to_owned());
     let whoami = Whoami {

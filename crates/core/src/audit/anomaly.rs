@@ -4,11 +4,11 @@
 //! one event: the first time that the damage was met.
 
 use super::{FORMAT, Finding};
-use crate::actor::Actor;
 use crate::canonical::CanonicalJson;
 use crate::digest::Digest;
 use crate::event::EventType;
 use crate::ids::{EventId, RequestId};
+use crate::principal::Principal;
 use crate::timestamp::Timestamp;
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ pub struct Anomaly {
     /// When its damage was met.
     pub at: Timestamp,
     /// Whose command met it.
-    pub actor: Actor,
+    pub actor: Principal,
     /// What is wrong.
     pub finding: Finding,
 }

@@ -4,9 +4,9 @@ use crate::fixture::{
     HIGH, LOW, Trail, after, ann, approve, bob, canonical, carol, comment, deployment_key, draft, human,
     person, policy, start, text,
 };
-use countersign_core::actor::{Channel, PrincipalKind};
 use countersign_core::audit::anomaly::{self, Anomaly};
 use countersign_core::audit::{self, AuditEvent, BrokenChain, Finding, verify};
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{Command, ExecutionOutcome, Shown};
 use countersign_core::digest::{DeploymentKey, Digest};

@@ -1,8 +1,8 @@
 //! Tables of cases: what is written is run as it is written, and whatever is not as expected is told.
 
-use countersign_core::cases::{self, AppError, Case};
-use countersign_core::people::People;
-use countersign_core::policy::{Policy, PolicyError, PolicyText};
+use countersign_core::policy::people::People;
+use countersign_core::policy::{Policy, PolicyText, mistake::Mistake};
+use countersign_policy::cases::{self, Case, Mismatch};
 
 const RULES: &str = r#"
     [rules.expensive]
@@ -37,7 +37,7 @@ const ACCESS: &str = r#"
 fn policy() -> Policy {
     let operations = format!("{}\n{RULES}", countersign_core::policy::BUNDLED_OPERATIONS);
     let text = PolicyText { operations: &operations, people: GROUPS, access: ACCESS };
-    countersign_system::policy::check(&text).unwrap().0
+    countersign_policy::load::check(&text).unwrap().0
 }
 
 const PEOPLE: &str = r#"
@@ -47,11 +47,11 @@ const PEOPLE: &str = r#"
     "fay@example.com" = ["approver", "finance"]
 "#;
 
-fn parse(text: &str) -> Result<Vec<Case>, PolicyError> {
+fn parse(text: &str) -> Result<Vec<Case>, Mistake> {
     cases::parse(text, policy().people())
 }
 
-fn run(table: &str, policy: &Policy) -> Vec<Vec<AppError>> {
+fn run(table: &str, policy: &Policy) -> Vec<Vec<Mismatch>> {
     let cases = cases::parse(&format!("{PEOPLE}\n{table}"), policy.people());
     let cases = cases.unwrap_or_else(|error| panic!("{error}"));
     cases.iter().map(|case| cases::run(case, policy)).collect()
@@ -60,7 +60,7 @@ fn run(table: &str, policy: &Policy) -> Vec<Vec<AppError>> {
 #[test]
 fn the_table_of_the_bundled_policy_holds() {
     let text = include_str!("../../../../policy/tests.toml");
-    let policy = countersign_system::policy::bundled().unwrap();
+    let policy = countersign_policy::load::bundled().unwrap();
     let cases = cases::parse(text, policy.people()).unwrap();
     assert!(cases.len() >= 15);
     for case in &cases {
@@ -70,7 +70,7 @@ fn the_table_of_the_bundled_policy_holds() {
 
 #[test]
 fn the_example_at_the_top_of_the_module_holds() {
-    let source = include_str!("../../src/cases.rs");
+    let source = include_str!("../../../policy/src/cases.rs");
     let (_, example) = source.split_once("//! ```toml\n").unwrap();
     let (example, _) = example.split_once("//! ```").unwrap();
     let lines: Vec<_> = example.lines().map(|line| line.trim_start_matches("//!")).collect();
@@ -79,7 +79,7 @@ fn the_example_at_the_top_of_the_module_holds() {
         RULES.replace("required_fields = [\"ticket\"]", "").replace("finance|controlling", "finance");
     let operations = format!("{}\n{operations}", countersign_core::policy::BUNDLED_OPERATIONS);
     let text = PolicyText { operations: &operations, people: GROUPS, access: ACCESS };
-    let policy = countersign_system::policy::check(&text).unwrap().0;
+    let policy = countersign_policy::load::check(&text).unwrap().0;
     assert_eq!(cases::run(&cases[0], &policy), Vec::new());
 }
 
@@ -169,7 +169,7 @@ fn views_are_steps() {
         people: &people,
         access: &access,
     };
-    let policy = countersign_system::policy::check(&text).unwrap().0;
+    let policy = countersign_policy::load::check(&text).unwrap().0;
     let case = |steps: &str| {
         format!(
             "[[cases]]\nname = \"who sees it\"\nrequest = {{ by = \"ann@example.com\", operation_type = \"reboot\", instance_id = \"orders-db\", environment = \"production\", justification = \"it hangs\" }}\nsteps = [{steps}]\nexpect = {{ status = \"pending\" }}\n"
@@ -199,7 +199,7 @@ fn a_justification_is_long_enough_unless_a_case_says_otherwise() {
     let operations =
         format!("{}\n[rules.why]\njustification_min = 40", countersign_core::policy::BUNDLED_OPERATIONS);
     let text = PolicyText { operations: &operations, people: GROUPS, access: ACCESS };
-    let policy = countersign_system::policy::check(&text).unwrap().0;
+    let policy = countersign_policy::load::check(&text).unwrap().0;
     let case = |justification: &str, expected: &str| {
         format!(
             "[[cases]]\nname = \"why\"\nrequest = {{ by = \"ann@example.com\", operation_type = \"reboot\", instance_id = \"orders-db\", environment = \"production\"{justification} }}\nexpect = {{ {expected} }}\n"

@@ -2,10 +2,10 @@
 
 use crate::demands::{known, proposal, requirements, with_rules};
 use countersign_core::policy::BUNDLED_OPERATIONS;
+use countersign_core::policy::rules::{Proposal, Rules};
 use countersign_core::requirements::StatedFields;
 use countersign_core::risk::Cost;
 use countersign_core::risk::Environment::{NonProduction, Production};
-use countersign_core::rules::{Proposal, Rules};
 use countersign_core::slots::Groups;
 
 /// THREATS 65: whichever way a requester writes an instance, it is non-production only if it is so in

@@ -1,23 +1,21 @@
 //! Creation: what policy demands is pinned to the request, and nothing the requester says lowers it.
 
 use crate::fixture::{
-    APPROVED_MS, HIGH, LOW, MEDIUM, PENDING_MS, Trail, after, ann, code, context, draft, human, policy,
-    request_id, service,
+    APPROVED_MS, HIGH, LOW, MEDIUM, PENDING_MS, Trail, after, ann, code, create, draft, human, policy,
+    service,
 };
-use countersign_core::actor::{Actor, PrincipalKind};
+use countersign_core::caller::PrincipalKind;
 use countersign_core::command::Draft;
-use countersign_core::decide;
 use countersign_core::event::EventType;
 use countersign_core::person::PersonId;
+use countersign_core::policy::rules::Rules;
+use countersign_core::principal::Principal;
 use countersign_core::request::Status;
 use countersign_core::risk::{Environment, RiskLevel};
-use countersign_core::rules::Rules;
 use serde_json::json;
 
-fn made_by(actor: &Actor) -> Result<Status, &'static str> {
-    decide::create(request_id(), draft(HIGH), actor, &context(1, after(0)), &policy(2), None)
-        .map(|event| event.status)
-        .map_err(|refusal| code(&refusal))
+fn made_by(actor: &Principal) -> Result<Status, &'static str> {
+    create(draft(HIGH), actor, &policy(2), None).map(|event| event.status).map_err(|refusal| code(&refusal))
 }
 
 #[test]
@@ -83,7 +81,7 @@ fn the_demand_of_the_day_is_pinned_to_the_request() {
 
 #[test]
 fn the_bundled_policy_gives_three_days_to_decide_and_one_to_start() {
-    let policy = countersign_system::policy::bundled().unwrap();
+    let policy = countersign_policy::load::bundled().unwrap();
     let request = Trail::open_as(draft(HIGH), &ann(), &policy, None).request;
     assert_eq!(request.expires_at, after(72 * 3_600_000));
     assert_eq!(request.execute_within_seconds, 24 * 3600);

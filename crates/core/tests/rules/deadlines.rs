@@ -5,9 +5,10 @@ use crate::fixture::{
     APPROVED_MS, HIGH, LOW, PENDING_MS, Trail, after, ann, approve, bob, carol, every_command, finish,
     result, start, whoever_may, withdraw,
 };
-use countersign_core::actor::{Actor, Channel};
+use countersign_core::caller::Channel;
 use countersign_core::command::{Command, ExecutionOutcome};
 use countersign_core::event::Change;
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;
@@ -120,7 +121,7 @@ fn the_sweep_writes_an_expiry_down_once() {
         (Trail::open(LOW), APPROVED_MS),
     ] {
         let mut trail = trail.at(deadline + 5000);
-        let sweep = Actor::expiry(Channel::Local);
+        let sweep = Principal::expiry(Channel::Local);
         let version = trail.request.version;
         assert!(trail.give(&sweep, &Command::Expire, None).is_ok());
         assert_eq!((trail.request.status, trail.request.version), (Expired, version + 1));
@@ -159,7 +160,7 @@ fn a_written_expiry_holds_even_if_the_clock_goes_back() {
 
 #[test]
 fn the_sweep_leads_to_expired_and_to_nothing_else() {
-    let sweep = Actor::expiry(Channel::Local);
+    let sweep = Principal::expiry(Channel::Local);
     for status in Status::ALL {
         let request = Trail::in_status(status).request;
         let due = matches!(status, Pending | Approved);

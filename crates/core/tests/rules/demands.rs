@@ -2,13 +2,13 @@
 //! every rule.
 
 use crate::fixture::{in_force, person};
-use countersign_core::people::People;
+use countersign_core::policy::people::People;
+use countersign_core::policy::rules::{Assessment, MAX_RULES, Proposal, Rules};
 use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE};
 use countersign_core::requirements::Requirements;
 use countersign_core::risk::Cost;
 use countersign_core::risk::Environment::{self, NonProduction, Production};
 use countersign_core::risk::RiskLevel::{self, High, Low, Medium};
-use countersign_core::rules::{Assessment, MAX_RULES, Proposal, Rules};
 use countersign_core::slots::Groups;
 use proptest::prelude::*;
 use std::collections::BTreeMap;

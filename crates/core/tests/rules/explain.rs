@@ -1,8 +1,8 @@
 //! Who is said to be able to give an approval that is missing, and whether anybody could at all.
 
 use crate::fixture::{HIGH, Trail, after, ann, bob, context, draft};
-use countersign_core::access::Target;
 use countersign_core::explain::{could_be_satisfied, explain};
+use countersign_core::policy::access::Target;
 use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE, Policy, PolicyText};
 use countersign_core::requirements::Requirements;
 use countersign_core::risk::{Environment, RiskLevel};
@@ -15,7 +15,7 @@ fn policy(groups: &[&str], rules: &str, access: &str) -> Policy {
     let operations = format!("{BUNDLED_OPERATIONS}\n{rules}");
     let access = format!("{}\n{access}", countersign_cedar::BUNDLED);
     let text = PolicyText { operations: &operations, people: &people, access: &access };
-    countersign_system::policy::check(&text).unwrap_or_else(|error| panic!("{error}")).0
+    countersign_policy::load::check(&text).unwrap_or_else(|error| panic!("{error}")).0
 }
 
 fn set(groups: &[&str]) -> Groups {

@@ -1,11 +1,12 @@
 //! People, requests and commands with defaults, and a request that keeps its whole trail.
 
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::approvals::Approvals;
 use countersign_core::audit::{self, AuditEvent};
+use countersign_core::caller::{Caller, Channel, PrincipalKind};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{Command, Draft, ExecutionOutcome, Shown};
 use countersign_core::command_context::CommandContext;
+use countersign_core::creation;
 use countersign_core::decide::{self, Outcome};
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::Event;
@@ -13,6 +14,7 @@ use countersign_core::idempotency::{Idempotency, IdempotencyKey};
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::policy::{BUNDLED_PEOPLE, Policy, PolicyText};
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::text::CommentText;
@@ -80,7 +82,7 @@ pub(crate) fn policy_of(high: u8, people: &str, top: &str) -> Policy {
         APPROVED_MS / 1000,
     );
     let text = PolicyText { operations: &text, people, access: countersign_cedar::BUNDLED };
-    countersign_system::policy::parse(&text).unwrap()
+    countersign_policy::load::parse(&text).unwrap()
 }
 
 /// The policy of the time of decisions. It asks for as little as a policy may: what a request was
@@ -94,12 +96,12 @@ pub(crate) fn person(name: &str) -> PersonId {
     PersonId::from_email(&format!("{name}@example.com")).unwrap()
 }
 
-pub(crate) fn human(name: &str, groups: &[&str]) -> Actor {
-    Actor::new(person(name), PrincipalKind::Human, Channel::Api, groups.iter().copied())
+pub(crate) fn human(name: &str, groups: &[&str]) -> Principal {
+    Principal::assumed(person(name), PrincipalKind::Human, Channel::Api, groups.iter().copied())
 }
 
-pub(crate) fn service(name: &str, groups: &[&str]) -> Actor {
-    Actor::new(
+pub(crate) fn service(name: &str, groups: &[&str]) -> Principal {
+    Principal::assumed(
         PersonId::service(name).unwrap(),
         PrincipalKind::Service,
         Channel::Direct,
@@ -108,17 +110,17 @@ pub(crate) fn service(name: &str, groups: &[&str]) -> Actor {
 }
 
 /// Who asks, unless a test says otherwise.
-pub(crate) fn ann() -> Actor {
+pub(crate) fn ann() -> Principal {
     human("ann", &["developer"])
 }
 
 /// The first approver.
-pub(crate) fn bob() -> Actor {
+pub(crate) fn bob() -> Principal {
     human("bob", &["approver"])
 }
 
 /// The second approver.
-pub(crate) fn carol() -> Actor {
+pub(crate) fn carol() -> Principal {
     human("carol", &["approver"])
 }
 
@@ -200,14 +202,14 @@ pub(crate) fn every_command(request: &Request) -> [Command; 9] {
 }
 
 /// Somebody no rule about people keeps from giving this command to a request that ann made.
-pub(crate) fn whoever_may(command: &Command) -> Actor {
+pub(crate) fn whoever_may(command: &Command) -> Principal {
     match command {
         Command::Approve { .. } | Command::Reject { .. } => human("dan", &["approver"]),
         Command::Withdraw { .. } => bob(),
         Command::Cancel { .. } | Command::Comment { .. } | Command::Start { .. } | Command::Finish { .. } => {
             ann()
         }
-        Command::Expire => Actor::expiry(Channel::Local),
+        Command::Expire => Principal::expiry(Channel::Local),
     }
 }
 
@@ -257,7 +259,7 @@ pub(crate) fn word(answer: &Result<Outcome, Refusal>) -> &'static str {
 pub(crate) fn result(
     request: &Request,
     command: &Command,
-    actor: &Actor,
+    actor: &Principal,
     now: Timestamp,
 ) -> Result<Status, Refusal> {
     match decide::decide(request, command, actor, &context(request.version + 1, now), in_force(), None)? {
@@ -267,7 +269,12 @@ pub(crate) fn result(
 }
 
 /// The same, in a word.
-pub(crate) fn answer(request: &Request, command: &Command, actor: &Actor, now: Timestamp) -> &'static str {
+pub(crate) fn answer(
+    request: &Request,
+    command: &Command,
+    actor: &Principal,
+    now: Timestamp,
+) -> &'static str {
     word(&decide::decide(request, command, actor, &context(request.version + 1, now), in_force(), None))
 }
 
@@ -289,14 +296,12 @@ impl Trail {
 
     pub(crate) fn open_as(
         draft: Draft,
-        requester: &Actor,
+        requester: &Principal,
         policy: &Policy,
         idempotency: Option<&Idempotency>,
     ) -> Self {
-        let created =
-            decide::create(request_id(), draft, requester, &context(1, after(0)), policy, idempotency)
-                .unwrap();
-        let request = created.first_state().unwrap();
+        let created = create(draft, requester, policy, idempotency).unwrap();
+        let request = Request::create(&created).unwrap();
         let mut trail = Self { request, events: Vec::new(), audit: Vec::new(), clock: 0 };
         trail.write_down(created);
         trail
@@ -319,7 +324,7 @@ impl Trail {
             Status::Executing => executing(),
             Status::Rejected => pending().then(&carol(), &reject()),
             Status::Expired => {
-                pending().at(PENDING_MS).then(&Actor::expiry(Channel::Local), &Command::Expire)
+                pending().at(PENDING_MS).then(&Principal::expiry(Channel::Local), &Command::Expire)
             }
             Status::Cancelled => pending().then(&ann(), &cancel()),
             Status::Executed => finished(ExecutionOutcome::Succeeded),
@@ -338,13 +343,13 @@ impl Trail {
     }
 
     /// Gives a command that has to be accepted, a second later.
-    pub(crate) fn then(self, actor: &Actor, command: &Command) -> Self {
+    pub(crate) fn then(self, actor: &Principal, command: &Command) -> Self {
         self.then_with(actor, command, None)
     }
 
     pub(crate) fn then_with(
         mut self,
-        actor: &Actor,
+        actor: &Principal,
         command: &Command,
         idempotency: Option<&Idempotency>,
     ) -> Self {
@@ -357,7 +362,7 @@ impl Trail {
     /// Gives a command now, and writes down what comes of it.
     pub(crate) fn give(
         &mut self,
-        actor: &Actor,
+        actor: &Principal,
         command: &Command,
         idempotency: Option<&Idempotency>,
     ) -> Result<Outcome, Refusal> {
@@ -368,7 +373,7 @@ impl Trail {
     pub(crate) fn give_under(
         &mut self,
         policy: &Policy,
-        actor: &Actor,
+        actor: &Principal,
         command: &Command,
         idempotency: Option<&Idempotency>,
     ) -> Result<Outcome, Refusal> {
@@ -409,13 +414,13 @@ pub(crate) fn disabled(names: &[&str]) -> Policy {
     people(&names.iter().map(|name| entry(name, "disabled = true")).collect::<String>())
 }
 
-pub(crate) fn identified(policy: &Policy, actor: Actor) -> Actor {
-    policy.people().resolve(actor).unwrap()
+pub(crate) fn identified(policy: &Policy, actor: Principal) -> Principal {
+    policy.people().resolve(as_caller(actor)).unwrap()
 }
 
 /// A command by whoever has a token, under a policy, now.
-pub(crate) fn give(trail: &mut Trail, policy: &Policy, actor: Actor, command: &Command) -> &'static str {
-    match policy.people().resolve(actor) {
+pub(crate) fn give(trail: &mut Trail, policy: &Policy, actor: Principal, command: &Command) -> &'static str {
+    match policy.people().resolve(as_caller(actor)) {
         Err(_) => "door",
         Ok(actor) => word(&trail.give_under(policy, &actor, command, None)),
     }
@@ -427,7 +432,7 @@ pub(crate) fn counting(request: &Request, policy: &Policy) -> usize {
 
 pub(crate) fn parse(operations: &str) -> Policy {
     let text = PolicyText { operations, people: BUNDLED_PEOPLE, access: countersign_cedar::BUNDLED };
-    countersign_system::policy::parse(&text).unwrap()
+    countersign_policy::load::parse(&text).unwrap()
 }
 
 pub(crate) fn digest_required() -> Policy {
@@ -450,4 +455,21 @@ pub(crate) fn sooner(pending: u32, executing: u32) -> Policy {
          [environments]\nnon_production_instances = [\"dev-*\"]\n"
     );
     parse(&text)
+}
+
+/// The event that creates the request of these tests at their first moment.
+pub(crate) fn create(
+    draft: Draft,
+    requester: &Principal,
+    policy: &Policy,
+    idempotency: Option<&Idempotency>,
+) -> Result<Event, Refusal> {
+    let assessment = creation::assess(&draft, requester, policy);
+    creation::create(request_id(), draft, &assessment, requester, &context(1, after(0)), policy, idempotency)
+}
+
+/// The caller who is resolved to such a principal where policy says nothing of them.
+pub(crate) fn as_caller(principal: Principal) -> Caller {
+    let Principal { person, kind, groups, channel, filed_by, source_ip, .. } = principal;
+    Caller { person, kind, groups, channel, filed_by, source_ip }
 }

@@ -5,18 +5,19 @@ use crate::fixture::{
     HIGH, Trail, after, ann, approve, bob, canonical, carol, comment, deployment_key, draft,
 };
 use crate::fixture::{finish, key, person, policy, start, text};
-use countersign_core::actor::{Channel, Owner};
 use countersign_core::audit::{AuditEvent, seal};
+use countersign_core::caller::Channel;
 use countersign_core::command::{Command, CommandName, ExecutionOutcome};
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
+use countersign_core::principal::Owner;
 use countersign_core::request::{
     Cancellation, Comment, Decision, Execution, Finish, Request, Status, Verdict, Withdrawal,
 };
+use countersign_core::requirements::MatchedRule;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
-use countersign_core::rules::MatchedRule;
 use countersign_core::slots::Slots;
 use countersign_core::text::{DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket};
 use countersign_core::timestamp::Timestamp;
@@ -383,7 +384,7 @@ fn neither_document_holds_more_than_it_says() {
 #[test]
 fn each_event_binds_the_state_after_it() {
     let trail = Trail::in_status(Status::Executed);
-    let mut request = trail.events[0].first_state().unwrap();
+    let mut request = Request::create(&trail.events[0]).unwrap();
     for (nth, event) in trail.events.iter().enumerate() {
         if nth > 0 {
             request.apply(event);

@@ -4,17 +4,17 @@ use crate::fixture::{
     HIGH, LOW, PENDING_MS, Trail, after, ann, approve, bob, cancel, carol, comment, draft, finish, human,
     key, person, policy, reject, start, withdraw, word,
 };
-use countersign_core::actor::Actor;
 use countersign_core::command::{Command, CommandName, ExecutionOutcome, Shown};
 use countersign_core::decide::Outcome;
 use countersign_core::idempotency::{IdempotencyKey, Seen, seen};
 use countersign_core::ids::RequestId;
 use countersign_core::person::PersonId;
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
 
 /// Each command that clients send, with somebody who may give it and a request that takes it.
-fn commands() -> Vec<(Trail, Actor, Command)> {
+fn commands() -> Vec<(Trail, Principal, Command)> {
     let running = Trail::in_status(Status::Executing);
     let report = finish(&running.request, ExecutionOutcome::Succeeded);
     vec![
@@ -49,7 +49,8 @@ fn a_retry_is_recognised_however_far_the_request_has_come() {
     let command = finish(&executed.request, ExecutionOutcome::Failed);
     executed = executed.then(&ann(), &command);
     let late = trail.clone().at(PENDING_MS * 2);
-    let swept = late.clone().then(&Actor::expiry(countersign_core::actor::Channel::Local), &Command::Expire);
+    let swept =
+        late.clone().then(&Principal::expiry(countersign_core::caller::Channel::Local), &Command::Expire);
     for mut trail in [trail.clone().then(&ann(), &cancel()), executed, late, swept, trail] {
         let status = trail.request.status;
         assert_eq!(trail.give(&bob(), &approve(), Some(&first)), Ok(Outcome::AlreadyApplied), "{status}");

@@ -5,14 +5,15 @@ use crate::fixture::{
     HIGH, Trail, after, ann, approve, bob, cancel, canonical, carol, comment, deployment_key, draft, finish,
     human, key, person, policy, reject, start, text, withdraw,
 };
-use countersign_core::actor::{Actor, Channel};
 use countersign_core::audit::replay::check;
 use countersign_core::audit::{AuditEvent, BrokenChain, Finding, seal};
+use countersign_core::caller::Channel;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{Command, ExecutionOutcome};
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::{Change, Event, EventType};
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
+use countersign_core::principal::Principal;
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::text::{Identifier, InstanceId, Justification};
@@ -65,7 +66,7 @@ fn forge(request: &mut Request, events: &mut [AuditEvent]) {
 /// A request and a trail made from events as this program makes them, with another key.
 fn made_from(events: &[Event]) -> (Request, Vec<AuditEvent>) {
     let key = DeploymentKey::new([8; 32]);
-    let mut request = events[0].first_state().unwrap();
+    let mut request = Request::create(&events[0]).unwrap();
     let mut audit = Vec::new();
     for (nth, event) in events.iter().enumerate() {
         if nth > 0 {
@@ -86,7 +87,7 @@ fn is_sealed(request: &Request) -> bool {
 #[test]
 fn every_life_agrees_with_its_trail_at_every_event() {
     for trail in lives() {
-        let mut request = trail.events[0].first_state().unwrap();
+        let mut request = Request::create(&trail.events[0]).unwrap();
         for (nth, event) in trail.events.iter().enumerate() {
             if nth > 0 {
                 request.apply(event);
@@ -522,7 +523,7 @@ fn a_trail_that_is_no_trail_of_the_request_is_found() {
 /// Expiries by the deadline on record and by a sooner one, found and written down.
 #[test]
 fn an_expiry_agrees_with_its_trail_whichever_deadline_it_missed() {
-    let sweep = Actor::expiry(Channel::Local);
+    let sweep = Principal::expiry(Channel::Local);
     let late = Trail::open(HIGH).at(3_600_000).then(&sweep, &Command::Expire);
     assert_eq!(check(&late.request, &late.audit), Ok(()));
     let mut forged = late.request.clone();

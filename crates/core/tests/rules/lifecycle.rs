@@ -9,7 +9,7 @@ use countersign_core::decide::Outcome;
 use countersign_core::event::{Change, EventType};
 use countersign_core::ids::ExecutionId;
 use countersign_core::refusal::Refusal;
-use countersign_core::request::{MAX_COMMENT_BYTES, MAX_COMMENTS, Status, Verdict};
+use countersign_core::request::{MAX_COMMENT_BYTES, MAX_COMMENTS, Request, Status, Verdict};
 use countersign_core::risk::Cost;
 use std::collections::HashSet;
 
@@ -371,7 +371,7 @@ fn a_decision_fits_however_full_the_comments_are() {
 fn a_request_begins_with_its_creation_only() {
     for event in Trail::in_status(Executed).events.iter().skip(1) {
         assert!(!matches!(event.change, Change::Created(_)));
-        assert!(event.first_state().is_err(), "{:?}", event.change);
+        assert!(Request::create(event).is_err(), "{:?}", event.change);
     }
 }
 

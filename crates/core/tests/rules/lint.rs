@@ -5,8 +5,9 @@ mod names;
 mod people;
 
 use crate::fixture::after;
-use countersign_core::lint::{Lint, Severity, lint};
+use countersign_core::policy::finding::Severity;
 use countersign_core::policy::{Policy, PolicyText};
+use countersign_policy::lint::{Lint, lint};
 
 const OPERATIONS: &str = r#"
     [defaults]
@@ -37,7 +38,7 @@ const ACCESS: &str = r#"
 
 fn policy(operations: &str, people: &str, access: &str) -> Policy {
     let text = PolicyText { operations, people, access };
-    countersign_system::policy::check(&text).unwrap_or_else(|error| panic!("{error}\n{operations}{access}")).0
+    countersign_policy::load::check(&text).unwrap_or_else(|error| panic!("{error}\n{operations}{access}")).0
 }
 
 fn with(rules: &str) -> Policy {
@@ -62,7 +63,7 @@ fn oddities(policy: &Policy) -> Vec<String> {
 
 #[test]
 fn the_bundled_policy_has_nothing_odd() {
-    let policy = countersign_system::policy::bundled().unwrap();
+    let policy = countersign_policy::load::bundled().unwrap();
     assert_eq!(oddities(&policy), Vec::<String>::new());
     let notes = shown(&found(&policy));
     let automatic: Vec<_> = notes.iter().filter(|note| note.contains("needs no approval")).collect();

@@ -5,17 +5,17 @@
 //! another matter where it still reads well: `[operations.reboot]` with the lines of another
 //! operation plainly says something else, and nobody can know that it was not meant.
 
-use crate::fixture::{after, approve, context, draft, human, request_id, service, start};
-use countersign_core::actor::Actor;
+use crate::fixture::{after, approve, as_caller, context, create, draft, human, service, start};
 use countersign_core::command::Command;
 use countersign_core::decide::{self, Outcome};
-use countersign_core::people::People;
+use countersign_core::policy::people::People;
+use countersign_core::policy::rules::{Proposal, Rules};
 use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE, Policy, PolicyText};
+use countersign_core::principal::Principal;
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::{Environment, RiskLevel};
-use countersign_core::rules::{Proposal, Rules};
 use countersign_core::slots::Groups;
-use countersign_system::policy;
+use countersign_policy::load;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -110,8 +110,8 @@ fn plainly_says_otherwise(text: &str, operation: &str) -> bool {
 }
 
 /// Gives a command at the door, and says whether it was accepted.
-fn give(request: &mut Request, policy: &Policy, actor: Actor, command: &Command) -> bool {
-    let Ok(actor) = policy.people().resolve(actor) else { return false };
+fn give(request: &mut Request, policy: &Policy, actor: Principal, command: &Command) -> bool {
+    let Ok(actor) = policy.people().resolve(as_caller(actor)) else { return false };
     let context = context(request.version + 1, after(i64::try_from(request.version).unwrap() * 1000));
     match decide::decide(request, command, &actor, &context, policy, None) {
         Ok(Outcome::Event(event)) => {
@@ -124,13 +124,13 @@ fn give(request: &mut Request, policy: &Policy, actor: Actor, command: &Command)
 
 /// What must hold under whatever is a policy. Says whether a request could be made and approved.
 fn check_two_people(mutant: &Mutant, policy: &Policy, operation: &str) -> bool {
-    let Ok(ann) = policy.people().resolve(human("ann", &["developer"])) else { return false };
-    let created = decide::create(request_id(), draft(operation), &ann, &context(1, after(0)), policy, None);
+    let Ok(ann) = policy.people().resolve(as_caller(human("ann", &["developer"]))) else { return false };
+    let created = create(draft(operation), &ann, policy, None);
     let Ok(created) = created else { return false };
-    let mut request = created.first_state().unwrap();
+    let mut request = Request::create(&created).unwrap();
     let all = ["developer", "approver", "auditor", "admin", "guest"];
     let with_agent = ["developer", "approver", "auditor", "admin", "guest", "agent"];
-    let mut step = |what: &str, expected: &[Status], actors: Vec<Actor>| {
+    let mut step = |what: &str, expected: &[Status], actors: Vec<Principal>| {
         for actor in actors {
             let groups = actor.groups.clone();
             give(&mut request, policy, actor, &approve());
@@ -182,7 +182,7 @@ struct Fates {
 impl Fates {
     /// Holds one mutant against what must hold. `turn` picks the operation that is tried out.
     fn try_out(&mut self, mutant: &Mutant, turn: usize) {
-        let Ok(policy) = policy::parse(&mutant.texts()) else {
+        let Ok(policy) = load::parse(&mutant.texts()) else {
             self.refused += 1;
             return;
         };
@@ -226,10 +226,10 @@ fn the_files_as_they_come_take_two_people_for_every_high_operation() {
 fn a_missing_or_empty_file_is_refused() {
     for file in File::ALL {
         for text in ["", "\n", "# nothing\n", "\u{feff}"] {
-            assert!(policy::check(&mutant(file, "emptied", text).texts()).is_err(), "{file:?}: {text:?}");
+            assert!(load::check(&mutant(file, "emptied", text).texts()).is_err(), "{file:?}: {text:?}");
         }
     }
-    assert!(policy::parse(&PolicyText { operations: "", people: "", access: "" }).is_err());
+    assert!(load::parse(&PolicyText { operations: "", people: "", access: "" }).is_err());
 }
 
 /// Of access policies, what is left of a cut at the end of a policy is a policy with fewer permits.
@@ -370,7 +370,7 @@ fn access_policies_turned_around_are_refused_or_take_two_people() {
         for text in replaced(countersign_cedar::BUNDLED, from, to) {
             let mutant = mutant(File::Access, format!("{from} became {to}"), text);
             tried += 1;
-            if let Ok((policy, _)) = policy::check(&mutant.texts()) {
+            if let Ok((policy, _)) = load::check(&mutant.texts()) {
                 valid += 1;
                 check_two_people(&mutant, &policy, &HIGH[tried % HIGH.len()]);
             }
@@ -386,7 +386,7 @@ fn a_group_that_is_renamed_is_missed_by_the_access_policies_that_name_it() {
         for to in ["Approver", "developers", "x"] {
             let text = BUNDLED_PEOPLE.replacen(&format!("\"{group}\""), &format!("\"{to}\""), 1);
             let mutant = mutant(File::People, format!("{group} became {to}"), text);
-            let error = policy::check(&mutant.texts()).unwrap_err().to_string();
+            let error = load::check(&mutant.texts()).unwrap_err().to_string();
             assert!(error.starts_with("access.cedar:") && error.contains(group), "{error}");
         }
     }
@@ -398,7 +398,7 @@ fn a_policy_that_permits_everything_takes_two_people() {
     let text = "@id(\"all\") permit (principal, action, resource);";
     for operation in HIGH.iter() {
         let mutant = mutant(File::Access, "everything", text);
-        let (policy, _) = policy::check(&mutant.texts()).unwrap();
+        let (policy, _) = load::check(&mutant.texts()).unwrap();
         assert!(check_two_people(&mutant, &policy, operation), "{operation}");
     }
 }

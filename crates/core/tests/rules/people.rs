@@ -5,12 +5,13 @@ use crate::fixture::{
     ALL_GROUPS, HIGH, Trail, after, ann, answer, approve, bob, cancel, carol, comment, context, draft,
     every_command, finish, human, in_force, person, policy, policy_of_people, reject, service, start, word,
 };
-use countersign_core::access::Action;
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::{Command, ExecutionOutcome};
 use countersign_core::decide::decide;
 use countersign_core::person::PersonId;
 use countersign_core::policy::BUNDLED_PEOPLE;
+use countersign_core::policy::access::Action;
+use countersign_core::principal::Principal;
 use countersign_core::request::{Request, Status};
 
 use ExecutionOutcome::{Failed, Succeeded};
@@ -20,14 +21,14 @@ fn groups_of_people() -> impl Iterator<Item = &'static str> {
     ALL_GROUPS.into_iter().filter(|group| *group != "agent")
 }
 
-fn open(requester: &Actor) -> Request {
+fn open(requester: &Principal) -> Request {
     let mut request = Trail::open(HIGH).request;
     request.requested_by = requester.person.clone();
     request
 }
 
 /// Both ways to decide get the same refusal.
-fn check_cannot_decide(request: &Request, actor: &Actor, expected: &str) {
+fn check_cannot_decide(request: &Request, actor: &Principal, expected: &str) {
     for command in [approve(), reject()] {
         let found = answer(request, &command, actor, after(5000));
         assert_eq!(found, expected, "{command:?} by {} in {:?}", actor.person, actor.groups);
@@ -50,7 +51,7 @@ fn requester_cannot_decide_own_request() {
 fn requester_cannot_come_back_as_somebody_else() {
     let request = Trail::open(HIGH).request;
     for channel in Channel::ALL {
-        let returned = Actor::new(person("ann"), PrincipalKind::Human, channel, ["admin"]);
+        let returned = Principal::assumed(person("ann"), PrincipalKind::Human, channel, ["admin"]);
         check_cannot_decide(&request, &returned, "self_approval");
     }
     let mut on_behalf = human("ann", &["approver", "admin"]);
@@ -69,7 +70,7 @@ fn requester_cannot_decide_under_another_spelling() {
         "\tann@example.COM ",
     ] {
         let same = PersonId::from_email(spelling).unwrap();
-        let actor = Actor::new(same, PrincipalKind::Human, Channel::Api, ["approver"]);
+        let actor = Principal::assumed(same, PrincipalKind::Human, Channel::Api, ["approver"]);
         check_cannot_decide(&request, &actor, "self_approval");
     }
     for disguise in [
@@ -92,7 +93,12 @@ fn requester_cannot_decide_under_another_spelling() {
 #[test]
 fn an_approver_is_one_person_in_every_spelling() {
     let spelled = |email: &str| {
-        Actor::new(PersonId::from_email(email).unwrap(), PrincipalKind::Human, Channel::Api, ["approver"])
+        Principal::assumed(
+            PersonId::from_email(email).unwrap(),
+            PrincipalKind::Human,
+            Channel::Api,
+            ["approver"],
+        )
     };
     let trail = Trail::open(HIGH).then(&spelled("BOB@Example.COM"), &approve());
     assert_eq!(trail.request.decisions[0].person, person("bob"));
@@ -127,14 +133,14 @@ fn agents_and_services_never_decide() {
     for group in ["approver", "admin"] {
         for groups in [vec!["agent", group], ALL_GROUPS.to_vec()] {
             for kind in PrincipalKind::ALL {
-                let actor = Actor::new(person("robo"), kind, Channel::Api, groups.iter().copied());
+                let actor = Principal::assumed(person("robo"), kind, Channel::Api, groups.iter().copied());
                 assert_ne!(actor.kind, PrincipalKind::Human, "whoever is in the agent group is no human");
                 check_cannot_decide(&request, &actor, "agent_cannot_approve");
             }
         }
         for kind in [PrincipalKind::Agent, PrincipalKind::Service] {
             for channel in Channel::ALL {
-                let actor = Actor::new(person("robo"), kind, channel, [group]);
+                let actor = Principal::assumed(person("robo"), kind, channel, [group]);
                 check_cannot_decide(&request, &actor, "agent_cannot_approve");
             }
         }
@@ -233,7 +239,7 @@ fn each_group_allows_what_the_design_says_and_no_more() {
     }
 }
 
-fn may(action: Action, actor: &Actor, request: &Request) -> bool {
+fn may(action: Action, actor: &Principal, request: &Request) -> bool {
     in_force().may(action, actor, request, after(1)).is_permitted()
 }
 
@@ -305,7 +311,7 @@ fn the_owner_of_an_agent_or_a_service_cancels_what_it_asked_for() {
          [services.pipeline]\nowner = \"erin@example.com\"\n"
     );
     let policy = policy_of_people(2, &people);
-    let answer = |request: &Request, actor: &Actor| {
+    let answer = |request: &Request, actor: &Principal| {
         word(&decide(request, &cancel(), actor, &context(9, after(9000)), &policy, None))
     };
     for requester in [human("robo", &["agent"]), service("pipeline", &["developer"])] {
@@ -316,7 +322,7 @@ fn the_owner_of_an_agent_or_a_service_cancels_what_it_asked_for() {
         assert_eq!(answer(&request, &human("dan", &["developer"])), "not_found");
         assert_eq!(answer(&request, &human("dan", &["developer", "approver"])), "not_permitted");
     }
-    let filed = Actor { filed_by: Some(PersonId::service("pipeline").unwrap()), ..ann() };
+    let filed = Principal { filed_by: Some(PersonId::service("pipeline").unwrap()), ..ann() };
     let request = Trail::open_as(draft(HIGH), &filed, &policy, None).request;
     for actor in [ann(), service("pipeline", &["developer"]), human("erin", &["developer"])] {
         assert_eq!(answer(&request, &actor), "cancelled", "{}", actor.person);

@@ -6,13 +6,14 @@ use crate::fixture::{
     deployment_key, draft, human, key, person, policy, policy_of_people, service, text,
 };
 use crate::model::{Attempt, Model};
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::audit::{AuditEvent, replay, seal, verify};
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::{self, Command, ExecutionOutcome};
 use countersign_core::event::{Change, Event, EventType};
 use countersign_core::ids::ExecutionId;
 use countersign_core::person::PersonId;
 use countersign_core::policy::{BUNDLED_PEOPLE, Policy};
+use countersign_core::principal::Principal;
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::RiskLevel;
 use proptest::prelude::*;
@@ -22,7 +23,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
 
 /// Everybody. The same person may be here twice, in other groups or by another door.
-fn cast() -> Vec<Actor> {
+fn cast() -> Vec<Principal> {
     let mut mailbox = human("bob", &["approver", "admin"]);
     mailbox.channel = Channel::Local;
     vec![
@@ -35,7 +36,7 @@ fn cast() -> Vec<Actor> {
         human("erin", &["approver", "developer"]),
         human("fay", &["approver"]),
         human("robo", &["agent", "admin"]),
-        Actor::new(person("robo"), PrincipalKind::Agent, Channel::Direct, ["approver"]),
+        Principal::assumed(person("robo"), PrincipalKind::Agent, Channel::Direct, ["approver"]),
         service("pipeline", &["admin", "approver"]),
         human("ruth", &["auditor"]),
         human("gil", &["guest"]),
@@ -66,7 +67,7 @@ fn owned_policy() -> &'static Policy {
 struct Start {
     operation: &'static str,
     high: u8,
-    requester: Actor,
+    requester: Principal,
     parameters: u16,
 }
 
@@ -127,7 +128,7 @@ fn any_start() -> impl Strategy<Value = Start> {
     let operation = prop_oneof![1 => Just(LOW), 3 => Just(MEDIUM), 5 => Just(HIGH), 1 => Just("unlisted")];
     (operation, 2..=4u8, requester, filer, any::<u16>()).prop_map(
         |(operation, high, requester, filer, parameters)| {
-            let requester = Actor { filed_by: filer, ..requester };
+            let requester = Principal { filed_by: filer, ..requester };
             Start { operation, high, requester, parameters }
         },
     )
@@ -257,7 +258,7 @@ fn live(start: &Start, steps: &[Step]) -> Life {
         if let Wait::Behind(ms) = step.wait {
             trail.clock -= ms;
         }
-        let sweep = Actor::expiry(Channel::Local);
+        let sweep = Principal::expiry(Channel::Local);
         let actor = match (step.verb, step.who) {
             (Verb::Expire, _) => &sweep,
             (_, None) => &start.requester,
@@ -407,7 +408,7 @@ proptest! {
     #[test]
     fn replaying_the_events_gives_the_same_request((start, steps) in any_life()) {
         let trail = live(&start, &steps).trail;
-        let mut replayed = trail.events[0].first_state().unwrap();
+        let mut replayed = Request::create(&trail.events[0]).unwrap();
         for (nth, event) in trail.events.iter().enumerate() {
             if nth > 0 {
                 replayed.apply(event);
@@ -472,7 +473,7 @@ proptest! {
     #[test]
     fn past_a_deadline_nothing_happens_but_its_expiry((start, steps) in any_life()) {
         let life = live(&start, &steps);
-        let mut request = life.trail.events[0].first_state().unwrap();
+        let mut request = Request::create(&life.trail.events[0]).unwrap();
         for event in &life.trail.events[1..] {
             let late = request.deadline().is_some_and(|deadline| event.at >= deadline);
             let is_expiry = matches!(event.change, Change::Expired { .. });

@@ -1,24 +1,24 @@
 //! What another policy would have made of a past request: nothing else, or exactly what changes.
 
-use crate::fixture::{HIGH, LOW, MEDIUM, after, ann, bob, carol, draft, human, policy};
-use countersign_core::actor::Actor;
+use crate::fixture::{HIGH, LOW, MEDIUM, after, ann, as_caller, bob, carol, draft, human, policy};
 use countersign_core::command::Draft;
-use countersign_core::decide;
+use countersign_core::creation;
 use countersign_core::policy::{BUNDLED_PEOPLE, Policy, PolicyText};
-use countersign_core::replay::{self, Past, PastRequirements, Replay, declared_risk};
+use countersign_core::principal::Principal;
 use countersign_core::request::Status;
+use countersign_core::requirements::MatchedRule;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
-use countersign_core::rules::MatchedRule;
+use countersign_policy::replay::{self, Past, PastRequirements, Replay, declared_risk};
 
 /// What policy made of a request of ann's, approved by these in turn, a minute each.
-fn past(draft: Draft, made_under: &Policy, status: Status, approvals: &[Actor]) -> Past {
-    let assessment = decide::assess(&draft, &ann(), made_under);
+fn past(draft: Draft, made_under: &Policy, status: Status, approvals: &[Principal]) -> Past {
+    let assessment = creation::assess(&draft, &ann(), made_under);
     let requirements = assessment.requirements;
     let was_approved = !matches!(status, Status::Pending | Status::Rejected);
     let start = matches!(status, Status::Executing | Status::Executed | Status::Failed);
     Past {
         draft: Draft { declared_environment: requirements.environment, ..draft },
-        requester: ann(),
+        requester: as_caller(ann()),
         made_at: after(0),
         status,
         requirements: PastRequirements {
@@ -33,10 +33,10 @@ fn past(draft: Draft, made_under: &Policy, status: Status, approvals: &[Actor]) 
         approvals: approvals
             .iter()
             .zip(1..)
-            .map(|(actor, minute)| (actor.clone(), after(minute * 60_000)))
+            .map(|(actor, minute)| (as_caller(actor.clone()), after(minute * 60_000)))
             .collect(),
         was_approved,
-        start: start.then(|| (ann(), after(300_000))),
+        start: start.then(|| (as_caller(ann()), after(300_000))),
     }
 }
 
@@ -52,7 +52,7 @@ fn changed(rules: &str, people: &str, access: &str) -> Policy {
     let people = BUNDLED_PEOPLE.replace("groups = [", "groups = [\"dba\", ") + people;
     let access = format!("{}{access}", countersign_cedar::BUNDLED);
     let text = PolicyText { operations: &operations, people: &people, access: &access };
-    countersign_system::policy::check(&text).unwrap_or_else(|error| panic!("{error}")).0
+    countersign_policy::load::check(&text).unwrap_or_else(|error| panic!("{error}")).0
 }
 
 fn executed() -> Past {
@@ -221,7 +221,7 @@ fn a_policy_that_asks_for_less_shows_as_well() {
             people: BUNDLED_PEOPLE,
             access: countersign_cedar::BUNDLED,
         };
-        countersign_system::policy::parse(&text).unwrap()
+        countersign_policy::load::parse(&text).unwrap()
     };
     let made_under = lax("", "");
     let pending = past(draft(HIGH), &made_under, Status::Pending, &[bob()]);
@@ -254,7 +254,7 @@ fn a_declared_risk_is_found_where_it_mattered() {
     ] {
         let draft = Draft { declared_risk: declared, ..draft(MEDIUM) };
         let draft = Draft { declared_environment: Environment::parse(environment).unwrap(), ..draft };
-        let assessment = decide::assess(&draft, &ann(), &policy);
+        let assessment = creation::assess(&draft, &ann(), &policy);
         assert_eq!(
             declared_risk(&assessment.rules, assessment.requirements.risk_level),
             expected,
@@ -308,7 +308,7 @@ fn a_group_that_the_policy_does_not_know_is_said() {
         people: &renamed,
         access: &format!("{}{}", countersign_cedar::BUNDLED, DBA_APPROVES.replace("\"dba\"", "\"dbas\"")),
     };
-    let found = replay::replay(&past, &countersign_system::policy::check(&text).unwrap().0);
+    let found = replay::replay(&past, &countersign_policy::load::check(&text).unwrap().0);
     assert!(found.outcome.is_some(), "{found:?}");
     let said = "people.toml does not know a group that mattered then, and being in it means nothing: dba";
     assert!(found.reasons.contains(&said.to_owned()), "{found:?}");

@@ -3,19 +3,20 @@
 
 use crate::fixture::{
     APPROVED_MS, HIGH, LOW, PENDING_MS, Trail, after, ann, answer, approve, bob, cancel, carol, classed,
-    code, comment, context, counting, disabled, draft, entry, every_command, finish, give, human, identified,
-    in_force, people, person, policy, policy_of, policy_of_people, reject, request_id, sooner, start,
+    code, comment, context, counting, create, disabled, draft, entry, every_command, finish, give, human,
+    identified, in_force, people, person, policy, policy_of, policy_of_people, reject, sooner, start,
     whoever_may, withdraw, word,
 };
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
 use countersign_core::audit::replay;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::{Command, Draft, ExecutionOutcome};
-use countersign_core::decide::{self, MAX_CLOCK_SKEW_SECONDS, Outcome, decide};
+use countersign_core::decide::{MAX_CLOCK_SKEW_SECONDS, Outcome, decide};
 use countersign_core::digest::Digest;
 use countersign_core::event::{Change, EventType};
 use countersign_core::explain::explain;
 use countersign_core::person::PersonId;
-use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE, Policy, PolicyError, PolicyText};
+use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE, Policy, PolicyText, mistake::Mistake};
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;
@@ -33,7 +34,7 @@ fn threat_5_two_identities_of_one_human_are_one_person() {
     );
     let at = |email: &str, groups: &[&str]| {
         let id = PersonId::from_email(email).unwrap();
-        Actor::new(id, PrincipalKind::Human, Channel::Api, groups.iter().copied())
+        Principal::assumed(id, PrincipalKind::Human, Channel::Api, groups.iter().copied())
     };
     let requester = identified(&linked, at("ann@gmail.example", &["developer"]));
     let mut trail = Trail::open_as(draft(HIGH), &requester, &linked, None);
@@ -162,7 +163,7 @@ fn threat_28_what_a_clock_wrote_that_was_a_day_ahead_is_not_undone_by_the_right_
     let mut trail = Trail::in_status(Status::Pending);
     let right = trail.clock;
     trail.clock += DAY;
-    let sweep = Actor::expiry(Channel::Local);
+    let sweep = Principal::expiry(Channel::Local);
     assert_eq!(word(&trail.give(&sweep, &Command::Expire, None)), "expired");
     for clock in [right, right + DAY - 5001] {
         trail.clock = clock;
@@ -200,7 +201,7 @@ fn threat_57_two_instances_with_different_clocks_write_one_order() {
 /// The sweep of an instance whose clock is behind writes nothing.
 #[test]
 fn threat_57_a_sweep_with_a_clock_that_is_behind_writes_nothing() {
-    let sweep = Actor::expiry(Channel::Local);
+    let sweep = Principal::expiry(Channel::Local);
     // A comment by a clock that is behind nothing, after the deadline of a policy of now.
     let strict = sooner(60, 86_400);
     let mut trail = Trail::in_status(Status::Pending).at(90_000).then(&ann(), &comment());
@@ -340,15 +341,15 @@ fn threat_41_a_time_of_restoring_that_is_none_is_refused() {
             people: BUNDLED_PEOPLE,
             access: countersign_cedar::BUNDLED,
         };
-        let Err(error) = countersign_system::policy::parse(&text) else { panic!("{time:?} is no time") };
-        assert!(matches!(error, PolicyError::Refused { line: Some(1), .. }), "{time:?}: {error}");
+        let Err(error) = countersign_policy::load::parse(&text) else { panic!("{time:?} is no time") };
+        assert!(matches!(error.0.as_slice(), [Mistake { line: Some(1), .. }]), "{time:?}: {error}");
     }
 }
 
 /// What was told to have expired has expired: by a sooner deadline of a policy, and for good.
 #[test]
 fn threat_58_an_expiry_that_was_written_down_is_final() {
-    let sweep = Actor::expiry(Channel::Local);
+    let sweep = Principal::expiry(Channel::Local);
     let later = policy(2);
     for (trail, strict, deadline) in [
         (Trail::in_status(Status::Pending), sooner(60, 86_400), 60_000),
@@ -401,8 +402,8 @@ fn threat_15_labels_are_pinned_by_the_server_and_bound() {
         let mut draft =
             Draft::new(HIGH, "orders-db", &json!({}), environment, "CPU is at 95 % since Monday").unwrap();
         draft.declared_risk = risk.and_then(countersign_core::risk::RiskLevel::parse);
-        let event = decide::create(request_id(), draft, &ann(), &context(1, after(0)), &policy, None);
-        event.unwrap().first_state().unwrap()
+        let event = create(draft, &ann(), &policy, None);
+        Request::create(&event.unwrap()).unwrap()
     };
     // A harmless label on a dangerous target changes nothing of what is shown.
     let honest = declared("production", None);

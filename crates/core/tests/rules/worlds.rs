@@ -2,14 +2,15 @@
 //! chance's worlds for `approval_policy.rs`.
 
 use crate::fixture::after;
-use countersign_core::access::{AccessDecision, AccessRequest, Action, Authorizer};
-use countersign_core::actor::{Actor, Channel, PrincipalKind};
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::digest::Digest;
-use countersign_core::people::People;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
+use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer};
+use countersign_core::policy::people::People;
+use countersign_core::policy::rules::Rules;
+use countersign_core::principal::Principal;
 use countersign_core::risk::Environment;
-use countersign_core::rules::Rules;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -288,9 +289,9 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    pub(crate) fn actor(&self) -> Actor {
+    pub(crate) fn actor(&self) -> Principal {
         let kind = if self.address == CI { PrincipalKind::Service } else { PrincipalKind::Human };
-        Actor::new(id(self.address), kind, Channel::Api, names(&self.groups))
+        Principal::assumed(id(self.address), kind, Channel::Api, names(&self.groups))
     }
 }
 

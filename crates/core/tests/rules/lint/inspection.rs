@@ -5,14 +5,14 @@ use super::people::{example, forbid};
 use super::{ACCESS, GROUPS, OPERATIONS, found, oddities, policy, shown};
 use crate::fixture::after;
 use countersign_cedar::CedarAuthorizer;
-use countersign_core::access::{
+use countersign_core::policy::access::{
     AccessDecision, AccessRequest, Action, Authorizer, Reference, RequestAttribute,
 };
-use countersign_core::lint::lint;
-use countersign_core::people::People;
+use countersign_core::policy::people::People;
+use countersign_core::policy::rules::Rules;
 use countersign_core::policy::{Policy, PolicyText};
-use countersign_core::rules::Rules;
-use countersign_system::policy::PolicyFiles;
+use countersign_policy::lint::lint;
+use countersign_policy::load::PolicyFiles;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;

@@ -2,7 +2,8 @@
 
 use super::{ACCESS, GROUPS, OPERATIONS, found, policy, shown};
 use crate::fixture::after;
-use countersign_core::lint::{Name, lint};
+use countersign_core::policy::finding::{Name, Severity};
+use countersign_policy::lint::lint;
 
 #[test]
 fn whoever_is_refused_because_of_their_owner_is_told() {
@@ -66,7 +67,7 @@ fn every_finding_has_its_line_in_the_documentation() {
 /// The findings of a policy, errors and warnings, by name and place.
 fn named(operations: &str, people: &str, access: &str) -> Vec<String> {
     let mut lints = found(&policy(operations, people, access));
-    lints.retain(|lint| lint.severity != countersign_core::lint::Severity::Note);
+    lints.retain(|lint| lint.severity != Severity::Note);
     lints.iter().map(|lint| format!("{} {}", lint.name.as_str(), lint.place())).collect()
 }
 

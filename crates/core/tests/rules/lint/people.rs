@@ -4,7 +4,7 @@
 use super::{ACCESS, GROUPS, OPERATIONS, found, oddities, policy, shown};
 use countersign_cedar::BUNDLED;
 use countersign_core::policy::{BUNDLED_OPERATIONS, Policy};
-use countersign_system::policy::PolicyFiles;
+use countersign_policy::load::PolicyFiles;
 use std::path::Path;
 
 /// The policy of the example, with something else in `access.cedar` or something more.

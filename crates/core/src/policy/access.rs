@@ -1,0 +1,218 @@
+//! Who may do what: the question that is put to policy, and its answer.
+//!
+//! These are permissions only. That nobody decides their own request, that only humans decide and
+//! that each person counts once are rules of [`crate::decide`], and no policy is asked about them.
+
+use crate::person::PersonId;
+use crate::principal::Principal;
+use crate::risk::{Cost, Environment, RiskLevel};
+use crate::timestamp::Timestamp;
+use std::fmt;
+use std::net::IpAddr;
+
+/// Something that policy may permit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Ask for an operation.
+    Create,
+    /// Know of a request, and see it without its parameters.
+    View,
+    /// See what exactly is to be run, and what came of it.
+    ViewParameters,
+    /// Read a request's audit trail.
+    Audit,
+    /// Say something about a request.
+    Comment,
+    /// Agree.
+    Approve,
+    /// Refuse.
+    Reject,
+    /// Withdraw a request. Asked for its requester only.
+    Cancel,
+    /// Start and finish an approved request. Asked for its requester, or whoever started it.
+    Execute,
+    /// Finish somebody else's stuck execution as failed.
+    Administer,
+    /// List requests; each entry needs [`Action::View`] as well.
+    List,
+}
+
+impl Action {
+    /// Every action.
+    pub const ALL: [Self; 11] = [
+        Self::Create,
+        Self::View,
+        Self::ViewParameters,
+        Self::Audit,
+        Self::Comment,
+        Self::Approve,
+        Self::Reject,
+        Self::Cancel,
+        Self::Execute,
+        Self::Administer,
+        Self::List,
+    ];
+
+    /// The name in policies and reasons.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::View => "view",
+            Self::ViewParameters => "view_parameters",
+            Self::Audit => "audit",
+            Self::Comment => "comment",
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+            Self::Cancel => "cancel",
+            Self::Execute => "execute",
+            Self::Administer => "administer",
+            Self::List => "list",
+        }
+    }
+}
+
+/// What an approval takes: nobody approves what they are not shown.
+pub const TO_APPROVE: [Action; 3] = [Action::Approve, Action::View, Action::ViewParameters];
+
+/// One question to policy.
+#[derive(Debug, Clone, Copy)]
+pub struct AccessRequest<'a> {
+    /// What somebody wants to do.
+    pub action: Action,
+    /// Who.
+    pub actor: &'a Principal,
+    /// To what; `None` for [`Action::List`] alone.
+    pub target: Option<Target<'a>>,
+    /// Whether it was made by, for, or by an agent of the actor; for a list, whether it is of
+    /// nothing else.
+    pub is_own: bool,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// What policy may know of a request, or of one that is about to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// What is to be done.
+    pub operation_type: &'a str,
+    /// To what.
+    pub instance_id: &'a str,
+    /// The effective environment.
+    pub environment: Environment,
+    /// The effective risk.
+    pub risk_level: RiskLevel,
+    /// What it is expected to cost; nobody having said counts as above every amount.
+    pub estimated_cost: Option<Cost>,
+    /// Who asks.
+    pub requested_by: &'a PersonId,
+}
+
+/// What policy says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessDecision {
+    /// Yes.
+    Permitted,
+    /// No, and why: sentences for whoever asked, at least one.
+    Denied(Vec<String>),
+}
+
+impl AccessDecision {
+    /// Whether it is a yes.
+    pub fn is_permitted(&self) -> bool {
+        *self == Self::Permitted
+    }
+}
+
+/// A part of a question that an answer may turn on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RequestAttribute {
+    /// Who asks: their id, their groups and what kind of being they are.
+    Person,
+    /// Whether it is their own.
+    Own,
+    /// By which door they came.
+    Channel,
+    /// From where.
+    Address,
+    /// When.
+    Time,
+    /// The type of operation.
+    Operation,
+    /// The instance.
+    Instance,
+    /// The environment.
+    Environment,
+    /// The risk.
+    Risk,
+    /// The cost.
+    Cost,
+    /// Who asked for it.
+    Requester,
+}
+
+/// A name that a policy has for somebody or something.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reference {
+    /// The policy.
+    pub policy: String,
+    /// The name.
+    pub name: String,
+}
+
+/// Answers questions. What it cannot answer is denied.
+pub trait Authorizer: fmt::Debug + Send + Sync {
+    /// Whether the question's action is permitted.
+    fn answer(&self, access_request: &AccessRequest<'_>) -> AccessDecision;
+
+    /// Whether the answer about an action may differ between requests, besides by whose they are.
+    fn tells_requests_apart(&self, action: Action) -> bool {
+        let _ = action;
+        true
+    }
+
+    /// Whether the answer about an action may differ with a part of the question.
+    fn turns_on(&self, action: Action, part: RequestAttribute) -> bool {
+        let _ = (action, part);
+        true
+    }
+
+    /// Whether the question is denied, whatever is put in place of some of its parts. `false` where
+    /// that cannot be told without asking.
+    fn denies_whatever(&self, access_request: &AccessRequest<'_>, open: &[RequestAttribute]) -> bool {
+        let _ = (access_request, open);
+        false
+    }
+
+    /// The people, agents and services that it names.
+    fn named_people(&self) -> Vec<Reference> {
+        Vec::new()
+    }
+
+    /// The types of operation that it names, as far as they can be told from other texts.
+    fn named_operations(&self) -> Vec<Reference> {
+        Vec::new()
+    }
+
+    /// Whether it says anything of a group by name.
+    fn names_group(&self, group: &str) -> bool {
+        let _ = group;
+        true
+    }
+
+    /// Moments from a time on, one at least of each span in which no answer about these actions changes:
+    /// within a week, and around the times that it names. `None` where they cannot be told.
+    fn moments(&self, actions: &[Action], from: Timestamp) -> Option<Vec<Timestamp>> {
+        let _ = (actions, from);
+        None
+    }
+
+    /// Costs on both sides of each amount that it names.
+    fn costs(&self) -> Vec<Cost> {
+        Vec::new()
+    }
+
+    /// Addresses that it asks for, one of each network, for trying out who could do something.
+    fn addresses(&self) -> Vec<IpAddr> {
+        Vec::new()
+    }
+}

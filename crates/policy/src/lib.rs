@@ -1,0 +1,13 @@
+//! Policies as texts: the directory they are loaded from, what is odd about them ([`finding`]), the table of cases
+//! they are held against ([`cases`]), and what they would have made of past requests ([`replay`]).
+//!
+//! Decides nothing: it asks the rules of `countersign-core` and the access policies of `countersign-cedar`. Knows no
+//! command line, service or store.
+#![warn(missing_docs)]
+
+pub mod cases;
+mod dry_run;
+pub mod finding;
+pub mod lint;
+pub mod load;
+pub mod replay;

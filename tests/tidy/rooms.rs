@@ -1,0 +1,99 @@
+//! The map of the rooms: which crate may depend on which, and what no crate inside may know.
+
+use crate::{root, shown};
+use countersign_e2e::grants::functions;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+/// The workspace crates that each crate and each function depends on, tests not included.
+fn edges() -> BTreeMap<String, BTreeSet<String>> {
+    let mut edges = BTreeMap::new();
+    for folder in ["crates", "functions"] {
+        for entry in fs::read_dir(root().join(folder)).unwrap() {
+            let package = entry.unwrap().path();
+            let manifest: toml::Table =
+                fs::read_to_string(package.join("Cargo.toml")).unwrap().parse().unwrap();
+            let name = manifest["package"]["name"].as_str().unwrap().to_owned();
+            if folder == "functions" {
+                assert!(package.ends_with(&name), "{} is called {name}", shown(&package));
+            }
+            let dependencies = manifest["dependencies"].as_table().unwrap().keys();
+            let own = dependencies.filter(|name| name.starts_with("countersign"));
+            edges.insert(name, own.cloned().collect());
+        }
+    }
+    edges
+}
+
+#[test]
+fn dependencies_point_inward_only() {
+    let mut allowed: BTreeMap<String, &[&str]> = [
+        ("core", [].as_slice()),
+        ("app", &["core"]),
+        ("identity", &["core"]),
+        ("cedar", &["core"]),
+        ("policy", &["cedar", "core"]),
+        ("system", &["app", "core"]),
+        ("endpoint", &["core"]),
+        ("client", &["api", "app", "core", "endpoint", "identity", "system"]),
+        (
+            "server",
+            &["api", "app", "core", "dynamodb", "embedded", "endpoint", "identity", "policy", "system"],
+        ),
+        ("embedded", &[]),
+        ("aws", &[]),
+        ("dynamodb", &["app", "core"]),
+        ("sns", &["app", "core"]),
+        ("api", &["app", "core"]),
+        ("lambda", &["api", "app", "aws", "core", "identity", "policy", "system"]),
+        // Nothing depends on it.
+        ("bench", &["api", "app", "core", "policy", "system"]),
+    ]
+    .map(|(name, dependencies)| (format!("countersign-{name}"), dependencies))
+    .into();
+    let commands = [
+        "api", "app", "aws", "client", "core", "dynamodb", "endpoint", "identity", "policy", "server",
+        "system",
+    ];
+    allowed.insert("countersign".to_owned(), &commands);
+    for function in functions() {
+        allowed.insert(function, &["api", "dynamodb", "lambda", "sns"]);
+    }
+    for (name, dependencies) in edges() {
+        let allowed = allowed.get(&name).unwrap_or_else(|| panic!("{name} is not on the map"));
+        for dependency in dependencies {
+            let short = dependency.strip_prefix("countersign-").unwrap_or(&dependency);
+            assert!(allowed.contains(&short), "{name} must not depend on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn inner_crates_know_no_technology_of_the_outer_ones() {
+    for (name, forbidden) in [
+        ("core", ["tokio", "aws-", "axum", "http", "tracing"].as_slice()),
+        ("app", &["tokio", "aws-", "axum", "http", "serde"]),
+        ("api", &["tokio", "aws-", "axum", "lambda_runtime", "jsonwebtoken"]),
+        ("identity", &["tokio", "aws-", "axum", "lambda_runtime"]),
+        ("dynamodb", &["axum", "lambda_runtime", "dynoxide-rs", "tokio"]),
+        ("sns", &["axum", "lambda_runtime", "tokio"]),
+        ("aws", &["aws-sdk-", "axum", "lambda_runtime", "tokio"]),
+        ("cedar", &["tokio", "aws-", "axum", "http", "lambda_runtime"]),
+        ("policy", &["aws-", "axum", "clap", "http", "lambda_runtime", "tokio"]),
+        ("endpoint", &["aws-", "axum", "lambda_runtime", "tokio"]),
+        ("system", &["aws-", "axum", "lambda_runtime", "ureq"]),
+        ("client", &["aws-", "axum", "clap", "ratatui", "tokio"]),
+        ("server", &["clap", "ratatui", "lambda_runtime"]),
+        ("cli", &["axum", "hyper", "lambda_runtime", "ureq"]),
+        ("lambda", &["axum", "aws-sdk-"]),
+    ] {
+        let manifest = fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).unwrap();
+        let manifest: toml::Table = manifest.parse().unwrap();
+        for dependency in manifest["dependencies"].as_table().unwrap().keys() {
+            let breach = forbidden.iter().any(|prefix| {
+                dependency == prefix || (prefix.ends_with('-') && dependency.starts_with(prefix))
+            });
+            assert!(!breach, "{name} must not know {dependency}");
+        }
+    }
+}
