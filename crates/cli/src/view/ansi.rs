@@ -21,3 +21,14 @@ fn parameters(tone: Tone) -> &'static str {
         Tone::Danger => "1;31",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_has_a_tone_is_painted_and_what_others_wrote_paints_nothing() {
+        let line = Line::plain("risk ").with(Tone::Danger, "high\u{1b}[0m").with(None, ".");
+        assert_eq!(painted(&line), "risk \u{1b}[1;31mhigh\\u{1b}[0m\u{1b}[0m.");
+    }
+}
