@@ -1,6 +1,6 @@
 //! GET /health and GET /openapi.json
 
-use countersign_api::routes::{self, Body};
+use countersign_api::operation::{Body, Operation};
 use countersign_e2e::service::Service;
 
 #[test]
@@ -25,8 +25,7 @@ fn the_description_names_every_route_and_no_other() {
             methods.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase()))
         })
         .collect();
-    let mut served: Vec<_> =
-        routes::ALL.iter().map(|route| format!("{} {}", route.method.as_str(), route.path)).collect();
+    let mut served: Vec<_> = Operation::ALL.into_iter().map(Operation::route_key).collect();
     described.sort();
     served.sort();
     assert_eq!(described, served);
@@ -36,11 +35,11 @@ fn the_description_names_every_route_and_no_other() {
 fn every_route_but_these_asks_who_calls() {
     let service = Service::start();
     let id = "01930000-0000-7000-8000-000000000000";
-    for route in routes::ALL {
-        let path = route.path.replace("{id}", id);
-        let body: &[u8] = if route.body == Body::None { b"" } else { b"{}" };
-        let answer = service.anonymous().send(route.method.as_str(), &path, &[], body).unwrap();
-        if route.operation == "health" {
+    for operation in Operation::ALL {
+        let path = operation.path(id);
+        let body: &[u8] = if operation.body() == Body::None { b"" } else { b"{}" };
+        let answer = service.anonymous().send(operation.method().as_str(), &path, &[], body).unwrap();
+        if operation.is_public() {
             answer.expect(200);
         } else {
             assert_eq!(answer.headers["www-authenticate"], "Bearer", "{path}");

@@ -12,6 +12,7 @@ use countersign_dynamodb::table::create_missing;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 use tokio::runtime::Runtime;
 
@@ -34,7 +35,7 @@ pub struct Deployment {
     /// The database, past all functions.
     pub database: Client,
     moto: Moto,
-    binary: fn(&str) -> &'static str,
+    binary: fn(&str) -> PathBuf,
     variables: BTreeMap<String, String>,
     sandboxes: RefCell<BTreeMap<String, Rc<Sandbox>>>,
     runtime: Runtime,
@@ -43,7 +44,7 @@ pub struct Deployment {
 impl Deployment {
     /// Makes tables and topic; functions start when they are first invoked. `binary` gives the path
     /// of each.
-    pub fn start(binary: fn(&str) -> &'static str) -> Self {
+    pub fn start(binary: fn(&str) -> PathBuf) -> Self {
         let moto = Moto::start();
         let access = countersign_aws::Access {
             region: REGION.to_owned(),
@@ -98,7 +99,7 @@ impl Deployment {
     pub fn start_without(&self, function: &str, missing: &str) -> String {
         let variables: Vec<_> =
             self.variables.clone().into_iter().filter(|(name, _)| name != missing).collect();
-        Sandbox::start((self.binary)(function), &variables).ended()
+        Sandbox::start(&(self.binary)(function), &variables).ended()
     }
 
     /// The sandbox of a function.
@@ -106,7 +107,7 @@ impl Deployment {
         let mut sandboxes = self.sandboxes.borrow_mut();
         let sandbox = sandboxes.entry(function.to_owned()).or_insert_with(|| {
             let variables: Vec<_> = self.variables.clone().into_iter().collect();
-            Rc::new(Sandbox::start((self.binary)(function), &variables))
+            Rc::new(Sandbox::start(&(self.binary)(function), &variables))
         });
         Rc::clone(sandbox)
     }
@@ -142,8 +143,9 @@ impl Deployment {
     /// Hands an event to the function of its route.
     pub fn send_event(&self, event: &Value) -> (u64, Value) {
         let http = &event["requestContext"]["http"];
-        let (route, _) = gateway::matched(http["method"].as_str().unwrap(), http["path"].as_str().unwrap());
-        let answer = self.invoke(route.operation, event).expect("the gateway is always answered");
+        let (operation, _) =
+            gateway::matched(http["method"].as_str().unwrap(), http["path"].as_str().unwrap());
+        let answer = self.invoke(operation.function(), event).expect("the gateway is always answered");
         let body = answer["body"].as_str().unwrap();
         (answer["statusCode"].as_u64().unwrap(), serde_json::from_str(body).unwrap())
     }

@@ -4,20 +4,8 @@ use crate::gateway::{self, Request};
 use crate::grants::{Granted, granted};
 use crate::inspection::tables;
 use crate::manual_host::ManualHost;
-use countersign_api::operations::approve::Approve;
-use countersign_api::operations::cancel::Cancel;
-use countersign_api::operations::comment::Comment;
-use countersign_api::operations::create::Create;
-use countersign_api::operations::dispatch::Dispatch;
-use countersign_api::operations::events::Events;
-use countersign_api::operations::explain::Explain;
-use countersign_api::operations::finish::Finish;
-use countersign_api::operations::get::Get;
-use countersign_api::operations::list::List;
-use countersign_api::operations::reject::Reject;
-use countersign_api::operations::simulate::Simulate;
-use countersign_api::operations::start::Start;
-use countersign_api::operations::withdraw::Withdraw;
+use countersign_api::operation::{EndpointVisitor, Operation};
+use countersign_api::run::{Endpoint, PublicEndpoint};
 use countersign_app::dependencies::Dependencies;
 use countersign_core::digest::DeploymentKey;
 use countersign_dynamodb::store::DynamoStore;
@@ -49,11 +37,26 @@ pub struct Functions {
     runtime: Runtime,
 }
 
-/// The names of the functions behind the gateway.
-const NAMES: [&str; 15] = [
-    "approve", "cancel", "comment", "create", "dispatch", "events", "explain", "finish", "get", "health",
-    "list", "reject", "simulate", "start", "withdraw",
-];
+/// An invocation of a function.
+struct Invocation<'a> {
+    function: &'a Function<DynamoStore>,
+    payload: &'a str,
+    runtime: &'a Runtime,
+}
+
+impl EndpointVisitor<DynamoStore> for Invocation<'_> {
+    type Output = Result<Answer, Refusal>;
+
+    fn endpoint<E: Endpoint<DynamoStore> + 'static>(self) -> Self::Output {
+        let answer = self.runtime.block_on(self.function.handle::<E>(self.payload));
+        answer.map_err(|error| (error.error_type, error.error_message))
+    }
+
+    fn public<E: PublicEndpoint + 'static>(self) -> Self::Output {
+        let answer = self.function.handle_health(self.payload);
+        answer.map_err(|error| (error.error_type, error.error_message))
+    }
+}
 
 impl Functions {
     /// Puts them together with these environment variables.
@@ -66,7 +69,7 @@ impl Functions {
         let environment = Environment::of(variables.iter().copied());
         let policy = countersign_policy::load::bundled().unwrap();
         let (mut functions, mut grants) = (BTreeMap::new(), BTreeMap::new());
-        for name in NAMES {
+        for name in Operation::ALL.map(Operation::function) {
             let transport = Granted::new(embedded.clone(), tables(), granted(name));
             let client = countersign_embedded::client(transport.clone());
             let function = Function {
@@ -91,37 +94,18 @@ impl Functions {
     /// # Errors
     /// What the function answers as a Lambda error.
     pub fn invoke(&self, name: &str, payload: &str) -> Result<Value, Refusal> {
+        let operation = Operation::ALL.into_iter().find(|operation| operation.slug() == name);
+        let operation = operation.unwrap_or_else(|| panic!("no function {name}"));
         let function = &self.functions[name];
-        let answer = self.runtime.block_on(async {
-            match name {
-                "approve" => function.handle::<Approve>(payload).await,
-                "cancel" => function.handle::<Cancel>(payload).await,
-                "comment" => function.handle::<Comment>(payload).await,
-                "create" => function.handle::<Create>(payload).await,
-                "dispatch" => function.handle::<Dispatch>(payload).await,
-                "events" => function.handle::<Events>(payload).await,
-                "explain" => function.handle::<Explain>(payload).await,
-                "finish" => function.handle::<Finish>(payload).await,
-                "get" => function.handle::<Get>(payload).await,
-                "health" => function.handle_health(payload),
-                "list" => function.handle::<List>(payload).await,
-                "reject" => function.handle::<Reject>(payload).await,
-                "simulate" => function.handle::<Simulate>(payload).await,
-                "start" => function.handle::<Start>(payload).await,
-                "withdraw" => function.handle::<Withdraw>(payload).await,
-                other => panic!("no function {other}"),
-            }
-        });
-        answer
-            .map(|answer: Answer| serde_json::to_value(answer).unwrap())
-            .map_err(|error| (error.error_type, error.error_message))
+        let answer = operation.visit(Invocation { function, payload, runtime: &self.runtime })?;
+        Ok(serde_json::to_value(answer).unwrap())
     }
 
     /// Sends a request through the gateway.
     pub fn send(&self, request: &Request, claims: Option<&Map<String, Value>>) -> Value {
-        let (route, _) = gateway::matched(&request.method, &request.path);
+        let (operation, _) = gateway::matched(&request.method, &request.path);
         let event = gateway::event(request, claims).to_string();
-        self.invoke(route.operation, &event).expect("the gateway is always answered")
+        self.invoke(operation.function(), &event).expect("the gateway is always answered")
     }
 
     /// Runs something on the functions' runtime.

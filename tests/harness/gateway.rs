@@ -1,7 +1,7 @@
 //! API Gateway, as far as a function can tell: an HTTP request becomes an event of payload format
 //! 2.0, with the claims of a token that its authorizer accepts.
 
-use countersign_api::routes::{self, Route};
+use countersign_api::operation::Operation;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -20,14 +20,14 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
-/// The route that a request matches, and the value of `{id}` in its path.
+/// The operation that a request matches, and the value of `{id}` in its path.
 ///
 /// # Panics
 /// When there is none: such a request reaches no function.
-pub fn matched(method: &str, path: &str) -> (Route, Option<String>) {
-    let found = routes::ALL.into_iter().find_map(|route| {
-        let id = parameter(route.path, path)?;
-        (route.method.as_str() == method).then_some((route, id))
+pub fn matched(method: &str, path: &str) -> (Operation, Option<String>) {
+    let found = Operation::ALL.into_iter().find_map(|operation| {
+        let id = parameter(operation.path_template(), path)?;
+        (operation.method().as_str() == method).then_some((operation, id))
     });
     found.unwrap_or_else(|| panic!("no route for {method} {path}"))
 }
@@ -49,8 +49,8 @@ fn parameter(shape: &str, path: &str) -> Option<Option<String>> {
 
 /// The event of a request. `claims` are those of its token, if the authorizer accepts it.
 pub fn event(request: &Request, claims: Option<&Map<String, Value>>) -> Value {
-    let (route, id) = matched(&request.method, &request.path);
-    let route_key = format!("{} {}", route.method.as_str(), route.path);
+    let (operation, id) = matched(&request.method, &request.path);
+    let route_key = operation.route_key();
     let (body, is_base64) = match String::from_utf8(request.body.clone()) {
         Ok(text) => (text, false),
         Err(_) => (base64(&request.body), true),

@@ -54,7 +54,7 @@ impl std::fmt::Debug for Invocation {
 
 impl Sandbox {
     /// Starts a function with these variables and no others.
-    pub fn start(binary: &str, variables: &[(String, String)]) -> Self {
+    pub fn start(binary: &std::path::Path, variables: &[(String, String)]) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
         let service = Service {
             invocations: Arc::new(tokio::sync::Mutex::new(receiver)),

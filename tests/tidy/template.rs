@@ -2,7 +2,7 @@
 //! metrics. Whether AWS would take the template is not asked here, but by `infra/check`.
 
 use super::{files, root};
-use countersign_api::routes;
+use countersign_api::operation::Operation;
 use countersign_dynamodb::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, SHARD};
 use countersign_dynamodb::table::{APPROVALS, AUDIT, Key, OUTBOX, TableDefinition, TableNames};
 use countersign_e2e::grants::{Grants, functions, granted};
@@ -191,10 +191,11 @@ fn routes_are_those_of_the_code_and_all_but_health_ask_for_a_token() {
             found.push((slug.clone(), method, path));
         }
     }
-    let route = |route: &routes::Route| {
-        (route.operation.to_owned(), route.method.as_str().to_owned(), route.path.to_owned())
+    let route = |operation: Operation| {
+        let (method, path) = (operation.method().as_str(), operation.path_template());
+        (operation.function().to_owned(), method.to_owned(), path.to_owned())
     };
-    let mut expected: Vec<_> = routes::ALL.iter().map(route).collect();
+    let mut expected: Vec<_> = Operation::ALL.into_iter().map(route).collect();
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
@@ -369,7 +370,7 @@ fn functions_are_told_only_what_they_need() {
     let template = template();
     for slug in functions() {
         let records_events = granted(&slug).get("audit").is_some_and(|actions| actions.contains("PutItem"));
-        let gives_out_cursors = slug == routes::LIST.operation;
+        let gives_out_cursors = slug == Operation::List.slug();
         let mut expected = BTreeMap::new();
         if records_events || gives_out_cursors {
             expected.insert(

@@ -4,6 +4,7 @@ use crate::problem::Problem;
 use countersign_core::caller::Caller;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::request::Status;
+use std::borrow::Cow;
 
 /// The largest body that is read, in bytes.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -54,7 +55,7 @@ pub struct Reply {
     /// Further headers, names in lower case.
     pub headers: Vec<(&'static str, String)>,
     /// The body, a JSON text.
-    pub body: String,
+    pub body: Cow<'static, str>,
     /// What was changed, for the log.
     pub change: Option<ChangeMade>,
 }
@@ -83,7 +84,7 @@ impl Reply {
         // INVARIANT: wire types serialise to JSON; a body that did not would be `null`, never half
         // an answer.
         let body = serde_json::to_string(body).unwrap_or_else(|_| "null".to_owned());
-        Self { status, content_type: JSON, headers: Vec::new(), body, change: None }
+        Self { status, content_type: JSON, headers: Vec::new(), body: body.into(), change: None }
     }
 
     /// The answer with one more header.

@@ -2,8 +2,9 @@
 //! is refused.
 
 use crate::call::{Input, MAX_BODY_BYTES};
+use crate::operation::Body;
 use crate::problem::{Code, Problem};
-use crate::routes::Body;
+
 use crate::wire::FieldError;
 use countersign_core::canonical::{self, CanonicalJson};
 use countersign_core::idempotency::{Idempotency, IdempotencyKey};
@@ -48,7 +49,7 @@ impl Fields {
     pub fn read(input: Input, expected: Body) -> Result<Self, Problem> {
         match input {
             Input::Direct { payload } => {
-                let (mut object, errors) = read_object(&payload, Body::Required)?;
+                let (mut object, errors) = read_object(&payload)?;
                 let idempotency_key = object.remove("idempotency_key");
                 Ok(Self::new(object, errors, None, idempotency_key))
             }
@@ -58,11 +59,12 @@ impl Fields {
                         let (object, repeated) = read_query(&query);
                         (object, Vec::new(), repeated)
                     }
-                    Body::Optional | Body::Required => {
+                    Body::Optional(_) if body.is_empty() => (Map::new(), misplaced(&query), BTreeSet::new()),
+                    Body::Optional(_) | Body::Required(_) => {
                         if !body.is_empty() && !content_type.as_deref().is_none_or(is_json) {
                             return Err(unsupported_media_type());
                         }
-                        let (object, mut errors) = read_object(&body, expected)?;
+                        let (object, mut errors) = read_object(&body)?;
                         errors.extend(misplaced(&query));
                         (object, errors, BTreeSet::new())
                     }
@@ -259,13 +261,10 @@ fn pointer(name: &str) -> String {
 }
 
 /// The members of a body, and what is wrong with them already.
-fn read_object(body: &[u8], expected: Body) -> Result<(Map<String, Value>, Vec<FieldError>), Problem> {
+fn read_object(body: &[u8]) -> Result<(Map<String, Value>, Vec<FieldError>), Problem> {
     if body.len() > MAX_BODY_BYTES {
         let detail = format!("a body is at most {MAX_BODY_BYTES} bytes");
         return Err(Problem::new(Code::PayloadTooLarge, detail));
-    }
-    if expected == Body::Optional && body.is_empty() {
-        return Ok((Map::new(), Vec::new()));
     }
     match canonical::read(body) {
         Ok(Value::Object(object)) => Ok((object, Vec::new())),

@@ -1,6 +1,6 @@
-//! The HTTP contract of Countersign: routes, wire types, operations, problems.
+//! The HTTP contract of Countersign: operations, wire types, problems.
 //!
-//! Two doors: [`routes::ALL`] lists what there is, [`run::run`] carries out one [`call::Call`]
+//! [`operation::Operation`] is the list of what there is, [`run::run`] carries out one [`call::Call`]
 //! that a shell has routed and whose sender it has established. API Gateway, Lambda and the local
 //! server stay outside; so do tokens.
 #![warn(missing_docs)]
@@ -8,9 +8,10 @@
 
 pub mod call;
 pub mod fields;
-pub mod openapi;
+#[cfg(test)]
+mod openapi;
+pub mod operation;
 pub mod operations;
 pub mod problem;
-pub mod routes;
 pub mod run;
 pub mod wire;

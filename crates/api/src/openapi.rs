@@ -1,8 +1,9 @@
-//! The `OpenAPI` 3.1 description of the API, built from the list of routes, the list of codes, and
-//! examples that the code itself has answered.
+//! The `OpenAPI` 3.1 description of the API, built from the table of operations, the table of codes, and
+//! examples that the code itself has answered. Tests alone build it: what is served is
+//! `docs/openapi.json`, and a test compares the two.
 //!
 //! Knows nothing of what a shell adds or keeps away, but that API Gateway answers some calls by
-//! itself. `docs/openapi.json` is a copy.
+//! itself.
 
 mod examples;
 mod parameters;
@@ -11,9 +12,8 @@ mod schemas;
 mod values;
 
 use crate::call::{IDEMPOTENT_REPLAYED, JSON};
-use crate::operations::dispatch;
+use crate::operation::{Answer, Body, DirectCaller, Operation, OriginalOperation};
 use crate::problem::PROBLEM_JSON;
-use crate::routes::{self, Body, Route};
 use examples::{answers, bodies};
 use parameters::{header_references, headers, list_parameters, parameters};
 use serde_json::{Map, Value, json};
@@ -35,12 +35,12 @@ A refusal is `application/problem+json` with a stable `code`, and has changed no
 policy refuses, `reasons` says why.";
 
 /// The document.
-pub fn document() -> Value {
+fn document() -> Value {
     let mut paths = Map::new();
-    for route in routes::ALL {
-        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+    for operation in Operation::ALL {
+        let path = paths.entry(operation.path_template()).or_insert_with(|| json!({}));
         if let Some(path) = path.as_object_mut() {
-            path.insert(route.method.as_str().to_lowercase(), operation(route));
+            path.insert(operation.method().as_str().to_lowercase(), described(operation));
         }
     }
     let mut document = json!({
@@ -81,249 +81,110 @@ pub fn document() -> Value {
     document
 }
 
-fn is_public(route: Route) -> bool {
-    route == routes::HEALTH || route == routes::OPENAPI
-}
-
-/// Whether the route is about one request.
-fn is_on_one(route: Route) -> bool {
-    route.path.contains("{id}")
-}
-
-fn operation_id(route: Route) -> &'static str {
-    if route == routes::OPENAPI { "openapi" } else { route.operation }
-}
-
-fn operation(route: Route) -> Value {
-    let (summary, description) = describe(route);
+fn described(operation: Operation) -> Value {
+    let definition = operation.definition();
     let mut parameters = Vec::new();
-    if is_on_one(route) {
+    if operation.is_on_one() {
         parameters.push(json!({ "$ref": "#/components/parameters/id" }));
     }
-    if route == routes::LIST {
+    if operation == Operation::List {
         parameters.extend(list_parameters());
     }
-    if route.changes {
+    if operation.changes() {
         parameters.push(json!({ "$ref": "#/components/parameters/idempotency_key" }));
     }
-    let tag = match route {
-        routes::DISPATCH => "original",
-        _ if is_public(route) => "service",
-        _ => "approvals",
+    let tag = match definition.direct {
+        DirectCaller::Original => "original",
+        DirectCaller::Public => "service",
+        DirectCaller::Reader | DirectCaller::Person { .. } => "approvals",
     };
-    let mut operation = Map::from_iter([
-        ("operationId".to_owned(), json!(operation_id(route))),
-        ("summary".to_owned(), json!(summary)),
-        ("description".to_owned(), json!(description)),
+    let mut described = Map::from_iter([
+        ("operationId".to_owned(), json!(operation.slug())),
+        ("summary".to_owned(), json!(definition.summary)),
+        ("description".to_owned(), json!(definition.description)),
         ("tags".to_owned(), json!([tag])),
         ("parameters".to_owned(), json!(parameters)),
-        ("responses".to_owned(), Value::Object(responses(route))),
+        ("responses".to_owned(), Value::Object(responses(operation))),
     ]);
-    if route.body != Body::None {
-        let schema = body_schema(route);
-        let content = json!({ "schema": reference(schema), "examples": named(bodies(schema)) });
-        let body = json!({ "required": route.body == Body::Required, "content": { JSON: content } });
-        operation.insert("requestBody".to_owned(), body);
+    let body = match definition.body {
+        Body::None => None,
+        Body::Optional(body) => Some((body, false)),
+        Body::Required(body) => Some((body, true)),
+    };
+    if let Some((body, is_required)) = body {
+        let content = json!({ "schema": reference(body.as_str()), "examples": named(bodies(body)) });
+        let body = json!({ "required": is_required, "content": { JSON: content } });
+        described.insert("requestBody".to_owned(), body);
     }
-    if is_public(route) {
-        operation.insert("security".to_owned(), json!([]));
+    if operation.is_public() {
+        described.insert("security".to_owned(), json!([]));
     }
-    Value::Object(operation)
+    Value::Object(described)
 }
 
-/// Summary and description of a route.
-fn describe(route: Route) -> (&'static str, &'static str) {
-    match route {
-        routes::CREATE => (
-            "Ask for an operation",
-            "The answer shows the effective risk and environment: what is declared raises what policy says, \
-             and never lowers it. What needs nobody's approval is approved at once.",
-        ),
-        routes::SIMULATE => (
-            "Try out what would come of asking",
-            "Takes the body of a creation and changes nothing. The answer says what policy would demand, and \
-             part by part why. What policy would refuse is answered with 200 too, in `refusals`.",
-        ),
-        routes::LIST => (
-            "List requests; pending ones unless filtered",
-            "Filters hold together. Without `status`, `requested_by` and `instance_id` the list is of what is \
-             pending. A caller who may see only their own requests gets only their own. A page may be short, \
-             or empty, and not the last: `next_cursor` says whether it is. A list may lag behind the latest \
-             change.",
-        ),
-        routes::GET => (
-            "Read a request",
-            "As far as policy lets the caller see it. While it is pending or approved, the stricter holds and \
-             is shown: what was demanded when it was made, or what policy demands now. Its deadlines are \
-             those on record; `explain` has a sooner one that policy has come to set.",
-        ),
-        routes::APPROVE => (
-            "Agree",
-            "Send the `content_digest` of what was shown to the approver: if the stored request has another, \
-             the approval is refused. Policy may demand it. An approval that would fill no open slot is not \
-             permitted. An approver whose approval counts no more may give it again, also once the request \
-             is approved.",
-        ),
-        routes::REJECT => (
-            "Refuse",
-            "One rejection ends a request that is pending, or that is approved by approvals of which too few \
-             count now.",
-        ),
-        routes::WITHDRAW => (
-            "Take an approval back",
-            "For an approver who has approved, while the request is pending or approved. If too few approvals \
-             remain, the request is pending again; past `expires_at` it is expired. The approver may approve \
-             again.",
-        ),
-        routes::CANCEL => (
-            "Give a request up",
-            "For the requester, the owner of the agent or service that asks, and an admin, while the request \
-             is pending or approved.",
-        ),
-        routes::COMMENT => ("Comment", "Also after the end of a request, but not once it has expired."),
-        routes::EVENTS => (
-            "Read a request's audit trail",
-            "Oldest first, for whom policy lets read it. Each event is bound to the one before by its hash. \
-             `verified` says whether the trail is whole and has made the request what it is.",
-        ),
-        routes::EXPLAIN => (
-            "Explain where a request stands",
-            "For whoever sees the request. What is demanded of it and by which part of the policy, which \
-             approvals count, what is missing and who can still give it, what the caller may do and why not \
-             the rest, and what happens if nobody does anything.",
-        ),
-        routes::START => (
-            "Spend the approval",
-            "For the requester, once, before `execute_by`, if the approvals on record still count under the \
-             policy of now. The answer's `execution_id` is needed to finish.",
-        ),
-        routes::FINISH => (
-            "Report what came of the execution",
-            "For whoever started it. An admin other than the requester may finish it as failed.",
-        ),
-        routes::DISPATCH => (
-            "Any operation, by its original name",
-            "The operation is named by `operation` in the body; without it, it is `create_request`. \
-             `mark_executed` starts and finishes in one call: two events.",
-        ),
-        routes::HEALTH => ("Whether the service is there", "And which one. Asks no database."),
-        _ => ("This document", "It describes the API of the service that gives it."),
-    }
-}
-
-/// The schema of a route's body.
-fn body_schema(route: Route) -> &'static str {
-    match route {
-        routes::CREATE | routes::SIMULATE => "Create",
-        routes::APPROVE => "Approve",
-        routes::REJECT => "Reject",
-        routes::WITHDRAW => "Withdraw",
-        routes::CANCEL => "Cancel",
-        routes::COMMENT => "Comment",
-        routes::START => "Start",
-        routes::FINISH => "Finish",
-        _ => "Dispatch",
-    }
-}
-
-/// The schema of a route's answer.
-fn answer_schema(route: Route) -> Value {
-    match route {
-        routes::LIST => reference("List"),
-        routes::EVENTS => reference("Events"),
-        routes::EXPLAIN => reference("Explanation"),
-        routes::SIMULATE => reference("Simulation"),
-        routes::DISPATCH => {
+/// The schema of an answer.
+fn answer_schema(answer: Answer) -> Value {
+    match answer {
+        Answer::Request => reference("Request"),
+        Answer::List => reference("List"),
+        Answer::Events => reference("Events"),
+        Answer::Explanation => reference("Explanation"),
+        Answer::Simulation => reference("Simulation"),
+        Answer::Original => {
             let answers = ["Request", "List", "Events"].map(reference);
             json!({ "anyOf": answers })
         }
-        routes::HEALTH => reference("Health"),
-        routes::OPENAPI => json!({ "type": "object", "required": ["openapi"] }),
-        _ => reference("Request"),
+        Answer::Health => reference("Health"),
+        Answer::Document => json!({ "type": "object", "required": ["openapi"] }),
     }
 }
 
-fn responses(route: Route) -> Map<String, Value> {
+/// Where an answer has the id of a request.
+fn request_id(answer: Answer) -> &'static str {
+    match answer {
+        Answer::List => "$response.body#/items/0/request_id",
+        Answer::Request
+        | Answer::Events
+        | Answer::Explanation
+        | Answer::Simulation
+        | Answer::Original
+        | Answer::Health
+        | Answer::Document => "$response.body#/request_id",
+    }
+}
+
+fn responses(operation: Operation) -> Map<String, Value> {
+    let definition = operation.definition();
     let mut responses = Map::new();
-    let mut answer = |status: &str, description: &str, schema: Value, names: &[&str]| {
-        let examples: Map<_, _> = names.iter().map(|name| ((*name).to_owned(), example(name))).collect();
+    for success in definition.answers {
+        let examples: Map<_, _> =
+            success.examples.iter().map(|name| ((*name).to_owned(), example(name))).collect();
         let mut headers = vec!["x-correlation-id"];
-        if status == "201" || route == routes::CREATE {
+        if success.status == 201 || operation == Operation::Create {
             headers.push("location");
         }
-        if status == "200" && route.changes {
+        if success.status == 200 && operation.changes() {
             headers.push(IDEMPOTENT_REPLAYED);
         }
-        let mut response = json!({
-            "description": description,
-            "headers": header_references(&headers),
-            "content": { JSON: { "schema": schema, "examples": examples } },
-        });
-        let links = links(route);
-        if let Some(response) = response.as_object_mut()
-            && !links.is_empty()
-        {
-            response.insert("links".to_owned(), Value::Object(links));
+        let content = json!({ "schema": answer_schema(success.answer), "examples": examples });
+        let mut response = Map::from_iter([
+            ("description".to_owned(), json!(success.description)),
+            ("headers".to_owned(), header_references(&headers)),
+            ("content".to_owned(), json!({ JSON: content })),
+        ]);
+        let link = |target: &Operation| {
+            let parameters = json!({ "id": request_id(success.answer) });
+            let link = json!({ "operationId": target.slug(), "parameters": parameters });
+            (target.slug().to_owned(), link)
+        };
+        if !definition.links.is_empty() {
+            response.insert("links".to_owned(), Value::Object(definition.links.iter().map(link).collect()));
         }
-        responses.insert(status.to_owned(), response);
-    };
-    let schema = answer_schema(route);
-    match route {
-        routes::CREATE => {
-            answer("201", "A new request.", schema.clone(), &["pending"]);
-            answer("200", "A retry: the request that the first call made.", schema, &["half_approved"]);
-        }
-        routes::DISPATCH => {
-            answer("201", "A new request.", reference("Request"), &["pending"]);
-            answer("200", "What the operation answers.", schema, &["approved", "list", "events"]);
-        }
-        routes::LIST => answer("200", "A page.", schema, &["list"]),
-        routes::EVENTS => answer("200", "The trail.", schema, &["events"]),
-        routes::EXPLAIN => {
-            answer("200", "The explanation.", schema, &["explained", "half_approved_explained"]);
-        }
-        routes::SIMULATE => {
-            let examples = ["simulated", "simulated_refusal"];
-            answer("200", "What would come of it, be it a refusal of policy.", schema, &examples);
-        }
-        routes::APPROVE => answer("200", "The request.", schema, &["half_approved", "approved"]),
-        routes::REJECT => answer("200", "The request.", schema, &["rejected"]),
-        routes::WITHDRAW => answer("200", "The request.", schema, &["withdrawn"]),
-        routes::CANCEL => answer("200", "The request.", schema, &["cancelled"]),
-        routes::COMMENT => answer("200", "The request.", schema, &["commented"]),
-        routes::START => answer("200", "The request.", schema, &["executing"]),
-        routes::FINISH => answer("200", "The request.", schema, &["executed", "failed"]),
-        routes::HEALTH => answer("200", "It is.", schema, &["health"]),
-        routes::OPENAPI => answer("200", "The document.", schema, &["openapi"]),
-        _ => answer("200", "The request.", schema, &["pending", "executed"]),
+        responses.insert(success.status.to_string(), Value::Object(response));
     }
-    responses.extend(problems::responses(route));
+    responses.extend(problems::responses(operation));
     responses.insert("default".to_owned(), json!({ "$ref": "#/components/responses/Problem" }));
     responses
-}
-
-/// Where a request's id leads to.
-fn links(route: Route) -> Map<String, Value> {
-    let to = |targets: &[Route], id: &str| {
-        let link = |target: &Route| {
-            let link = json!({ "operationId": operation_id(*target), "parameters": { "id": id } });
-            (operation_id(*target).to_owned(), link)
-        };
-        targets.iter().map(link).collect()
-    };
-    match route {
-        routes::CREATE => {
-            let on_one: Vec<_> = routes::ALL.into_iter().filter(|route| is_on_one(*route)).collect();
-            to(&on_one, "$response.body#/request_id")
-        }
-        routes::LIST => to(
-            &[routes::GET, routes::APPROVE, routes::REJECT, routes::COMMENT, routes::EVENTS, routes::EXPLAIN],
-            "$response.body#/items/0/request_id",
-        ),
-        routes::APPROVE => to(&[routes::WITHDRAW], "$response.body#/request_id"),
-        routes::START => to(&[routes::FINISH], "$response.body#/request_id"),
-        _ => Map::new(),
-    }
 }
 
 /// What no operation answers: the router, and on AWS the gateway.
@@ -363,9 +224,10 @@ fn components_examples() -> Map<String, Value> {
     all
 }
 
-/// The names of the original operations, as their schemas have them.
-fn original_schema(operation: &str) -> String {
-    operation
+/// The name of an original operation, as its schema has it.
+fn original_schema(original: OriginalOperation) -> String {
+    original
+        .as_str()
         .split('_')
         .flat_map(|word| {
             let (first, rest) = word.split_at(word.len().min(1));
@@ -375,7 +237,7 @@ fn original_schema(operation: &str) -> String {
 }
 
 fn original_schemas() -> Value {
-    one_of(dispatch::OPERATIONS.iter().map(|name| reference(&original_schema(name))))
+    one_of(OriginalOperation::ALL.into_iter().map(|original| reference(&original_schema(original))))
 }
 
 #[cfg(test)]
@@ -385,13 +247,13 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn the_committed_copy_is_what_is_served() {
+    fn what_is_served_is_what_the_code_describes() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let served = format!("{}\n", serde_json::to_string_pretty(&document()).unwrap());
+        let described = format!("{}\n", serde_json::to_string_pretty(&document()).unwrap());
         let committed = fs::read_to_string(root.join("docs/openapi.json")).unwrap_or_default();
-        if committed != served {
+        if committed != described {
             fs::create_dir_all(root.join("target")).unwrap();
-            fs::write(root.join("target/openapi.json"), served).unwrap();
+            fs::write(root.join("target/openapi.json"), described).unwrap();
             panic!("docs/openapi.json is out of date: cp target/openapi.json docs/openapi.json");
         }
     }

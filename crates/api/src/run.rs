@@ -2,18 +2,20 @@
 
 use crate::call::{Call, ChangeMade, Input, Reply};
 use crate::fields::Fields;
+use crate::operation::Operation;
 use crate::problem::{Code, Problem};
-use crate::routes::Route;
+use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
+use countersign_app::ports::{CountOpen, ListRequests};
 use countersign_core::ids::RequestId;
 use countersign_core::principal::Principal;
 use std::future::Future;
 
-/// One operation of the API over a store `S`. The bounds of an implementation on `S` are what the
+/// What carries out one operation of the API over a store `S`. The bounds of an implementation on `S` are what the
 /// operation may do to the store.
-pub trait Operation<S> {
-    /// Where it is.
-    const ROUTE: Route;
+pub trait Endpoint<S> {
+    /// The operation.
+    const OPERATION: Operation;
 
     /// Reads the fields and carries out the operation.
     fn execute(
@@ -23,13 +25,27 @@ pub trait Operation<S> {
     ) -> impl Future<Output = Result<Reply, Problem>> + Send;
 }
 
+/// What answers a public operation: without knowing who calls, and without the store.
+pub trait PublicEndpoint {
+    /// The operation.
+    const OPERATION: Operation;
+
+    /// The answer.
+    fn answer<S>(dependencies: &Dependencies<S>) -> Reply;
+}
+
+/// A store over which every operation can be carried out.
+pub trait Store: CommandStore + CountOpen + ListRequests {}
+
+impl<S: CommandStore + CountOpen + ListRequests> Store for S {}
+
 /// Carries out a call. Over HTTP the caller is known from the headers, and nothing that a stranger
 /// sends is looked at: refusals are found in the order known caller, readable, and then what the
 /// operation finds. A direct payload has to be readable before it can say whom it acts for.
 ///
 /// # Errors
 /// The problem to answer with. It has been logged.
-pub async fn run<O: Operation<S>, S: Sync>(
+pub async fn run<E: Endpoint<S>, S: Sync>(
     dependencies: &Dependencies<S>,
     call: Call,
 ) -> Result<Reply, Problem> {
@@ -39,31 +55,31 @@ pub async fn run<O: Operation<S>, S: Sync>(
         Input::Direct { .. } => None,
     };
     let correlation_id = call.correlation_id.clone();
-    let result = attempt::<O, S>(dependencies, call).await;
+    let result = attempt::<E, S>(dependencies, call).await;
     match &result {
-        Ok(Reply { change: Some(change), .. }) => log_change(*change, O::ROUTE, &correlation_id),
+        Ok(Reply { change: Some(change), .. }) => log_change(*change, E::OPERATION, &correlation_id),
         Ok(_) => {}
-        Err(problem) => log_problem(problem, O::ROUTE, &correlation_id, path_id),
+        Err(problem) => log_problem(problem, E::OPERATION, &correlation_id, path_id),
     }
     result
 }
 
-async fn attempt<O: Operation<S>, S: Sync>(
+async fn attempt<E: Endpoint<S>, S: Sync>(
     dependencies: &Dependencies<S>,
     call: Call,
 ) -> Result<Reply, Problem> {
     let (identity, is_http) = (call.identity, matches!(call.input, Input::Http { .. }));
     let identity = if is_http { Ok(identity?) } else { identity };
-    let fields = Fields::read(call.input, O::ROUTE.body)?;
+    let fields = Fields::read(call.input, E::OPERATION.body())?;
     // The one door: from here on the caller has one id, whatever address they came with, and whoever
     // may no longer act does not.
     let actor = dependencies.policy.people().resolve(identity?)?;
-    O::execute(dependencies, &actor, fields).await
+    E::execute(dependencies, &actor, fields).await
 }
 
 /// One line per change: which event happened to which request. Nobody's name, nobody's words.
-fn log_change(change: ChangeMade, route: Route, correlation_id: &str) {
-    let operation = route.operation;
+fn log_change(change: ChangeMade, operation: Operation, correlation_id: &str) {
+    let operation = operation.slug();
     let request_id = change.request_id.to_string();
     let request_status = change.status.as_str();
     match change.event_id.map(|id| id.to_string()) {
@@ -75,11 +91,11 @@ fn log_change(change: ChangeMade, route: Route, correlation_id: &str) {
 }
 
 /// One line per failure. No body, token, e-mail or free text: `detail` may quote none of them.
-fn log_problem(problem: &Problem, route: Route, correlation_id: &str, request_id: Option<RequestId>) {
+fn log_problem(problem: &Problem, operation: Operation, correlation_id: &str, request_id: Option<RequestId>) {
     let request_id = request_id.map(|id| id.to_string());
     let code = problem.code.as_str();
     let status = problem.code.status();
-    let operation = route.operation;
+    let operation = operation.slug();
     let cause = problem.cause.as_deref();
     match problem.code.status() {
         _ if problem.code == Code::Integrity => {

@@ -10,7 +10,7 @@ use countersign_api::operations::approve::Approve;
 use countersign_api::operations::create::Create;
 use countersign_api::operations::get::Get;
 use countersign_api::operations::list::List;
-use countersign_api::run::{Operation, run};
+use countersign_api::run::{Endpoint, run};
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::{BoxFuture, Host};
 use countersign_app::ports::{
@@ -162,12 +162,8 @@ impl Scene {
         self.compare::<List>(&self.approver, &Sent { has_id: false, query: &query, body: String::new() })
     }
 
-    fn compare<O: Operation<Store>>(
-        &self,
-        actor: &Principal,
-        sent: &Sent<'_>,
-    ) -> Result<cpu::Spread, String> {
-        cpu::difference(|| call::<O>(&self.asked, actor, sent), || call::<O>(&self.free, actor, sent))
+    fn compare<E: Endpoint<Store>>(&self, actor: &Principal, sent: &Sent<'_>) -> Result<cpu::Spread, String> {
+        cpu::difference(|| call::<E>(&self.asked, actor, sent), || call::<E>(&self.free, actor, sent))
     }
 }
 
@@ -178,7 +174,7 @@ struct Sent<'a> {
     body: String,
 }
 
-fn call<O: Operation<Store>>(
+fn call<E: Endpoint<Store>>(
     dependencies: &Dependencies<Store>,
     actor: &Principal,
     sent: &Sent<'_>,
@@ -193,10 +189,10 @@ fn call<O: Operation<Store>>(
     let call = Call { correlation_id: String::new(), identity: Ok(caller(actor)), input };
     // Nothing here ever waits: the store is in memory and answers at once.
     let mut context = Context::from_waker(Waker::noop());
-    match pin!(run::<O, Store>(dependencies, call)).poll(&mut context) {
+    match pin!(run::<E, Store>(dependencies, call)).poll(&mut context) {
         Poll::Ready(Ok(_)) => Ok(()),
-        Poll::Ready(Err(problem)) => Err(format!("{}: {problem:?}", O::ROUTE.operation)),
-        Poll::Pending => Err(format!("{} waits for something", O::ROUTE.operation)),
+        Poll::Ready(Err(problem)) => Err(format!("{}: {problem:?}", E::OPERATION.slug())),
+        Poll::Pending => Err(format!("{} waits for something", E::OPERATION.slug())),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::metrics::{self, MeteredHost, Metrics};
 use crate::notify::{Notify, OUTBOX_MIN_AGE_SECONDS};
 use crate::time;
 use aws_types::SdkConfig;
-use countersign_api::run::Operation;
+use countersign_api::run::Endpoint;
 use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::Host as _;
@@ -72,14 +72,14 @@ impl Boot {
     ///
     /// # Errors
     /// As for [`Boot::begin`], or when the runtime's interface fails.
-    pub async fn serve<O, S>(&self, store: S) -> Result<(), Error>
+    pub async fn serve<E, S>(&self, store: S) -> Result<(), Error>
     where
-        O: Operation<S>,
+        E: Endpoint<S>,
         S: Send + Sync,
     {
-        let function = self.function(store, O::ROUTE.takes_deployment_key()).inspect_err(not_started)?;
+        let function = self.function(store, E::OPERATION.takes_deployment_key()).inspect_err(not_started)?;
         let function = &function;
-        run(async move |event| function.handle::<O>(event.payload.get()).await).await
+        run(async move |event| function.handle::<E>(event.payload.get()).await).await
     }
 
     /// Serves `GET /health` and `GET /openapi.json`.

@@ -2,6 +2,8 @@
 //! person it acts for.
 
 use crate::environment::{Environment, InvalidVariable};
+use countersign_api::operation::{DirectCaller, Operation, OriginalOperation};
+use countersign_api::operations::dispatch;
 use countersign_api::problem::{Code, Problem};
 use countersign_core::caller::Caller;
 use countersign_core::caller::{Channel, PrincipalKind};
@@ -46,17 +48,18 @@ impl DirectAccess {
     /// For whom a payload of an operation acts.
     ///
     /// # Errors
-    /// 401 if it has to say and does not, 403 if it decides and may not.
-    pub fn actor(&self, operation: &str, payload: &[u8]) -> Result<Caller, Problem> {
+    /// 401 if it has to say and does not, 403 if it decides and may not, 422 if it names no operation.
+    pub fn actor(&self, operation: Operation, payload: &[u8]) -> Result<Caller, Problem> {
         // What this cannot read, the operation refuses before it asks who calls.
         let payload: Value = serde_json::from_slice(payload).unwrap_or_default();
-        let command = match operation {
-            "dispatch" => payload.get("operation").and_then(Value::as_str).unwrap_or("create_request"),
-            operation => operation,
+        let (field, decides) = match acting_operation(operation, &payload)?.definition().direct {
+            DirectCaller::Person { field, decides } => (field, decides),
+            DirectCaller::Reader => return self.reader(),
+            DirectCaller::Public | DirectCaller::Original => {
+                return Err(Problem::internal("an operation without a caller asks who calls"));
+            }
         };
-        let Some(field) = person_field(command) else { return self.reader() };
         // Taking an approval back is a decision too: the trail says that its approver did it.
-        let decides = ["approved_by", "rejected_by", "withdrawn_by"].contains(&field);
         if decides && !self.may_decide {
             let detail = "a direct invocation does not decide: people approve, reject and withdraw approvals \
                           over the HTTP API";
@@ -80,18 +83,18 @@ impl DirectAccess {
     }
 }
 
-/// The field that names the person an operation acts for; `None` for those that only read. What
-/// would come of making a request depends on who makes it.
-fn person_field(operation: &str) -> Option<&'static str> {
-    match operation {
-        "create" | "create_request" | "simulate" => Some("requested_by"),
-        "approve" | "approve_request" => Some("approved_by"),
-        "reject" | "reject_request" => Some("rejected_by"),
-        "withdraw" | "withdraw_approval" => Some("withdrawn_by"),
-        "cancel" | "cancel_request" => Some("cancelled_by"),
-        "comment" | "add_comment" => Some("comment_by"),
-        "start" | "finish" | "start_execution" | "finish_execution" | "mark_executed" => Some("executed_by"),
-        _ => None,
+/// The operation that a payload of another is: of the original endpoint, the one that it names.
+fn acting_operation(operation: Operation, payload: &Value) -> Result<Operation, Problem> {
+    if operation.definition().direct != DirectCaller::Original {
+        return Ok(operation);
+    }
+    // What is no text is refused by the operation.
+    match payload.get("operation").and_then(Value::as_str) {
+        None => Ok(OriginalOperation::DEFAULT.operation()),
+        Some(name) => match OriginalOperation::parse(name) {
+            Some(original) => Ok(original.operation()),
+            None => Err(dispatch::unknown_operation()),
+        },
     }
 }
 
@@ -115,8 +118,6 @@ pub fn error(problem: Problem, correlation_id: &str) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use countersign_api::operations::dispatch;
-    use countersign_api::routes;
     use countersign_core::policy::Policy;
     use countersign_core::policy::access::{Action, Target};
     use countersign_core::risk::{self, RiskLevel};
@@ -135,24 +136,27 @@ mod tests {
         read(variables).unwrap()
     }
 
-    fn actor(access: &DirectAccess, operation: &str, payload: &Value) -> Result<Caller, Problem> {
+    fn actor(access: &DirectAccess, operation: Operation, payload: &Value) -> Result<Caller, Problem> {
         access.actor(operation, payload.to_string().as_bytes())
     }
 
     #[test]
     fn a_command_acts_for_the_person_it_names() {
         let access = access(&[]);
-        let ann = actor(&access, "create", &json!({"requested_by": "Ann@example.com"})).unwrap();
+        let ann = actor(&access, Operation::Create, &json!({"requested_by": "Ann@example.com"})).unwrap();
         assert_eq!(
             (ann.person.as_str(), ann.kind, ann.channel),
             ("ann@example.com", PrincipalKind::Human, Channel::Direct)
         );
         assert_eq!(ann.groups.iter().collect::<Vec<_>>(), ["developer"]);
-        assert_eq!(actor(&access, "simulate", &json!({"requested_by": "ann@example.com"})).unwrap(), ann);
+        assert_eq!(
+            actor(&access, Operation::Simulate, &json!({"requested_by": "ann@example.com"})).unwrap(),
+            ann
+        );
         for payload in
             [json!({}), json!({"requested_by": "аnn@example.com"}), json!({"requested_by": 1}), json!([])]
         {
-            let problem = actor(&access, "create", &payload).unwrap_err();
+            let problem = actor(&access, Operation::Create, &payload).unwrap_err();
             assert_eq!(problem.code, Code::Unauthenticated, "{payload}");
             assert!(problem.detail.contains("`requested_by`"), "{}", problem.detail);
         }
@@ -173,18 +177,22 @@ mod tests {
         for off in
             [access(&[]), access(&[("DIRECT_GROUPS", "admin")]), access(&[("DIRECT_DECISIONS", "false")])]
         {
-            for operation in ["approve", "reject", "withdraw"] {
-                assert_eq!(actor(&off, operation, &bob).unwrap_err().code, Code::NotPermitted, "{operation}");
+            for operation in [Operation::Approve, Operation::Reject, Operation::Withdraw] {
+                assert_eq!(
+                    actor(&off, operation, &bob).unwrap_err().code,
+                    Code::NotPermitted,
+                    "{operation:?}"
+                );
             }
             for operation in ["approve_request", "reject_request", "withdraw_approval"] {
-                let refused = actor(&off, "dispatch", &original(operation)).unwrap_err();
+                let refused = actor(&off, Operation::Dispatch, &original(operation)).unwrap_err();
                 assert_eq!(refused.code, Code::NotPermitted, "{operation}");
             }
         }
         let on = access(&[("DIRECT_DECISIONS", "true"), ("DIRECT_GROUPS", "developer,approver")]);
-        for operation in ["approve", "reject", "withdraw"] {
+        for operation in [Operation::Approve, Operation::Reject, Operation::Withdraw] {
             let allowed = actor(&on, operation, &bob).unwrap();
-            assert_eq!(allowed.person.as_str(), "bob@example.com", "{operation}");
+            assert_eq!(allowed.person.as_str(), "bob@example.com", "{operation:?}");
         }
         assert!(read(&[("DIRECT_DECISIONS", "yes")]).is_err(), "a misspelt switch is an error");
         assert!(read(&[("DIRECT_GROUPS", "developers")]).is_err());
@@ -192,9 +200,12 @@ mod tests {
 
     #[test]
     fn a_reader_sees_and_changes_nothing() {
-        let reader =
-            actor(&access(&[]), "get", &json!({"request_id": "x", "requested_by": "ann@example.com"}))
-                .unwrap();
+        let reader = actor(
+            &access(&[]),
+            Operation::Get,
+            &json!({"request_id": "x", "requested_by": "ann@example.com"}),
+        )
+        .unwrap();
         assert_eq!((reader.person.as_str(), reader.kind), ("service:direct", PrincipalKind::Service));
         let (policy, now) = (policy(), Timestamp::EARLIEST);
         let reader = policy.people().resolve(reader).unwrap();
@@ -216,13 +227,9 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_that_changes_something_names_a_person() {
-        for route in routes::ALL.iter().filter(|route| route.operation != "dispatch") {
-            let acts = route.changes || route.operation == "simulate";
-            assert_eq!(person_field(route.operation).is_some(), acts, "{}", route.operation);
-        }
-        for operation in dispatch::OPERATIONS {
-            assert_eq!(person_field(operation).is_some(), !operation.starts_with("get_"), "{operation}");
-        }
+    fn what_is_no_original_operation_acts_for_no_caller() {
+        let payload = json!({ "operation": "approve", "approved_by": "bob@example.com" });
+        let refused = actor(&access(&[]), Operation::Dispatch, &payload).unwrap_err();
+        assert_eq!(refused.code, Code::ValidationFailed);
     }
 }

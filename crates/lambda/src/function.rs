@@ -5,10 +5,10 @@ use crate::gateway::{self, Authentication, HttpAnswer};
 use crate::invocation::{self, Invocation, UnsupportedEvent};
 use crate::metrics::Metrics;
 use countersign_api::call::{Call, IDEMPOTENT_REPLAYED, Input, Reply};
-use countersign_api::operations::health;
+use countersign_api::operation::Operation;
+use countersign_api::operations::health::{Health, Openapi};
 use countersign_api::problem::Problem;
-use countersign_api::routes;
-use countersign_api::run::{self, Operation};
+use countersign_api::run::{self, Endpoint, PublicEndpoint as _};
 use countersign_app::dependencies::Dependencies;
 use futures_util::FutureExt as _;
 use lambda_runtime::Diagnostic;
@@ -46,30 +46,30 @@ impl<S: Sync> Function<S> {
     /// # Errors
     /// For direct payloads, the refusal; for events of the wrong gateway, that they are. A call
     /// through the gateway is always answered.
-    pub async fn handle<O: Operation<S>>(&self, payload: &str) -> Result<Answer, Diagnostic> {
+    pub async fn handle<E: Endpoint<S>>(&self, payload: &str) -> Result<Answer, Diagnostic> {
         let host = self.dependencies.host.as_ref();
         let correlation_id = host.event_id().to_string();
         let (identity, input, is_direct) = match invocation::read(payload).map_err(unsupported)? {
             Invocation::Gateway(event) => {
-                event.check_route(&[O::ROUTE]).map_err(unsupported)?;
+                event.check_route(&[E::OPERATION]).map_err(unsupported)?;
                 (self.authentication.actor(&event, host.now()), gateway::input(&event), false)
             }
             Invocation::Direct(payload) => {
-                let identity = self.direct.actor(O::ROUTE.operation, &payload);
+                let identity = self.direct.actor(E::OPERATION, &payload);
                 (identity, Input::Direct { payload }, true)
             }
         };
         let call = Call { correlation_id: correlation_id.clone(), identity, input };
         // A panic ends in an answer, as it does on a server.
-        let outcome = AssertUnwindSafe(run::run::<O, S>(&self.dependencies, call)).catch_unwind().await;
+        let outcome = AssertUnwindSafe(run::run::<E, S>(&self.dependencies, call)).catch_unwind().await;
         let result = outcome.unwrap_or_else(|_| {
-            tracing::error!(correlation_id, operation = O::ROUTE.operation, "panicked");
+            tracing::error!(correlation_id, operation = E::OPERATION.slug(), "panicked");
             Err(Problem::internal("panic"))
         });
         if let Err(problem) = &result
             && problem.code.status() >= 500
         {
-            self.metrics.fault(O::ROUTE.operation, problem.code.as_str(), host.now());
+            self.metrics.fault(E::OPERATION.slug(), problem.code.as_str(), host.now());
         }
         if is_direct {
             result.map_err(|problem| direct::error(problem, &correlation_id)).and_then(direct_answer)
@@ -86,24 +86,27 @@ impl<S: Sync> Function<S> {
     pub fn handle_health(&self, payload: &str) -> Result<Answer, Diagnostic> {
         match invocation::read(payload).map_err(unsupported)? {
             Invocation::Gateway(event) => {
-                event.check_route(&[routes::HEALTH, routes::OPENAPI]).map_err(unsupported)?;
-                let reply = if event.path().ends_with(routes::OPENAPI.path) {
-                    health::description().clone()
+                event.check_route(&[Operation::Health, Operation::Openapi]).map_err(unsupported)?;
+                let reply = if event.check_route(&[Operation::Openapi]).is_ok() {
+                    Openapi::answer(&self.dependencies)
                 } else {
-                    health::health(&self.dependencies)
+                    Health::answer(&self.dependencies)
                 };
                 let correlation_id = self.dependencies.host.event_id().to_string();
                 Ok(Answer::Http(gateway::answer(reply, &correlation_id)))
             }
-            Invocation::Direct(_) => direct_answer(health::health(&self.dependencies)),
+            Invocation::Direct(_) => direct_answer(Health::answer(&self.dependencies)),
         }
     }
 }
 
 fn direct_answer(reply: Reply) -> Result<Answer, Diagnostic> {
     let is_replayed = reply.headers.iter().any(|(name, _)| *name == IDEMPOTENT_REPLAYED);
-    let body =
-        if is_replayed { with_member(&reply.body, REPLAYED) } else { RawValue::from_string(reply.body) };
+    let body = if is_replayed {
+        with_member(&reply.body, REPLAYED)
+    } else {
+        RawValue::from_string(reply.body.into_owned())
+    };
     let body = body.map_err(|_| direct::error(Problem::internal("an answer is not JSON"), ""))?;
     Ok(Answer::Direct(body))
 }
@@ -132,7 +135,7 @@ mod tests {
     }
 
     fn reply(body: &str) -> Reply {
-        Reply { body: body.to_owned(), ..Reply::json(200, &()) }
+        Reply { body: body.to_owned().into(), ..Reply::json(200, &()) }
     }
 
     #[test]

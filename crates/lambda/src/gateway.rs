@@ -137,5 +137,5 @@ pub fn answer(reply: Reply, correlation_id: &str) -> HttpAnswer {
         ("x-correlation-id", correlation_id.to_owned()),
     ]);
     headers.extend(reply.headers);
-    HttpAnswer { status_code: reply.status, headers, body: reply.body, is_base64_encoded: false }
+    HttpAnswer { status_code: reply.status, headers, body: reply.body.into_owned(), is_base64_encoded: false }
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use countersign_api::routes::Route;
+use countersign_api::operation::Operation;
 use countersign_core::source_address::SourceAddress;
 use countersign_identity::claim_path::Claims;
 use serde::Deserialize;
@@ -117,14 +117,13 @@ impl HttpEvent {
         self.path_parameters.as_ref().and_then(|parameters| parameters.get("id")).map(String::as_str)
     }
 
-    /// Whether the gateway has taken it for one of this route: its permission to call a function is for
+    /// Whether the gateway has taken it for one of these operations: its permission to call a function is for
     /// all routes, and a wrong integration would have another operation carried out than was asked for.
     ///
     /// # Errors
-    /// When it is another route's.
-    pub fn check_route(&self, routes: &[Route]) -> Result<(), UnsupportedEvent> {
-        let is_key = |route: &Route| self.route_key == format!("{} {}", route.method.as_str(), route.path);
-        match routes.iter().any(is_key) {
+    /// When it is another operation's.
+    pub fn check_route(&self, operations: &[Operation]) -> Result<(), UnsupportedEvent> {
+        match operations.iter().any(|operation| self.route_key == operation.route_key()) {
             true => Ok(()),
             false => Err(UnsupportedEvent("its routeKey is that of another function".to_owned())),
         }
@@ -162,7 +161,6 @@ impl HttpEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use countersign_api::routes;
     use serde_json::json;
 
     #[test]
@@ -170,8 +168,8 @@ mod tests {
         let event = json!({"version": "2.0", "routeKey": "GET /health", "rawPath": "/health",
                 "requestContext": {"http": {"method": "GET"}}});
         let Ok(Invocation::Gateway(event)) = read(&event.to_string()) else { panic!("an event") };
-        assert_eq!(event.check_route(&[routes::HEALTH, routes::OPENAPI]), Ok(()));
-        assert!(event.check_route(&[routes::LIST]).is_err(), "another function's");
+        assert_eq!(event.check_route(&[Operation::Health, Operation::Openapi]), Ok(()));
+        assert!(event.check_route(&[Operation::List]).is_err(), "another function's");
         for (name, event) in [
             ("no route", json!({"version": "2.0", "rawPath": "/health", "requestContext": {}})),
             (

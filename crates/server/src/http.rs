@@ -15,24 +15,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 use axum::routing::{self, MethodFilter, MethodRouter};
 use countersign_api::call::{Call, Input, MAX_BODY_BYTES, Reply};
-use countersign_api::operations::approve::Approve;
-use countersign_api::operations::cancel::Cancel;
-use countersign_api::operations::comment::Comment;
-use countersign_api::operations::create::Create;
-use countersign_api::operations::dispatch::Dispatch;
-use countersign_api::operations::events::Events;
-use countersign_api::operations::explain::Explain;
-use countersign_api::operations::finish::Finish;
+use countersign_api::operation::{Body as ApiBody, EndpointVisitor, Method, Operation};
 use countersign_api::operations::get::Get;
-use countersign_api::operations::health;
-use countersign_api::operations::list::List;
-use countersign_api::operations::reject::Reject;
-use countersign_api::operations::simulate::Simulate;
-use countersign_api::operations::start::Start;
-use countersign_api::operations::withdraw::Withdraw;
 use countersign_api::problem::{Code, Problem};
-use countersign_api::routes::{self, Method, Route};
-use countersign_api::run::{self, Operation};
+use countersign_api::run::{self, Endpoint, PublicEndpoint};
 use countersign_core::caller::Caller;
 use countersign_dynamodb::store::DynamoStore;
 use http_body_util::BodyExt as _;
@@ -53,25 +39,13 @@ const LET_GO_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// All routes.
 pub fn router(application: Application) -> Router {
-    let router = Router::new()
-        .route(routes::HEALTH.path, public(routes::HEALTH.method, |app| health::health(&app.dependencies())))
-        .route(routes::OPENAPI.path, routing::on(filter(routes::OPENAPI.method), describe));
-    let router = mount::<Create>(router);
-    let router = mount::<Simulate>(router);
+    let router = Operation::ALL.into_iter().fold(Router::new(), |router, operation| {
+        let method_router = operation.visit::<DynamoStore, _>(Mount);
+        router.route(operation.path_template(), method_router)
+    });
     // The gateway has no route for this but that of any id, and `simulate` is none.
-    let router = router.route(routes::SIMULATE.path, routing::on(filter(routes::GET.method), handle::<Get>));
-    let router = mount::<List>(router);
-    let router = mount::<Get>(router);
-    let router = mount::<Approve>(router);
-    let router = mount::<Reject>(router);
-    let router = mount::<Withdraw>(router);
-    let router = mount::<Cancel>(router);
-    let router = mount::<Comment>(router);
-    let router = mount::<Events>(router);
-    let router = mount::<Explain>(router);
-    let router = mount::<Start>(router);
-    let router = mount::<Finish>(router);
-    let router = mount::<Dispatch>(router);
+    let get = routing::on(filter(Operation::Get.method()), handle::<Get>);
+    let router = router.route(Operation::Simulate.path_template(), get);
     router
         .fallback(|State(app): State<Application>| async move {
             refuse(&app, Code::RouteNotFound, "see GET /openapi.json for the routes there are")
@@ -90,32 +64,24 @@ fn filter(method: Method) -> MethodFilter {
     }
 }
 
-fn mount<O>(router: Router<Application>) -> Router<Application>
-where
-    O: Operation<DynamoStore> + 'static,
-{
-    router.route(O::ROUTE.path, routing::on(filter(O::ROUTE.method), handle::<O>))
+/// Makes the handler of an operation.
+struct Mount;
+
+impl EndpointVisitor<DynamoStore> for Mount {
+    type Output = MethodRouter<Application>;
+
+    fn endpoint<E: Endpoint<DynamoStore> + 'static>(self) -> Self::Output {
+        routing::on(filter(E::OPERATION.method()), handle::<E>)
+    }
+
+    fn public<E: PublicEndpoint + 'static>(self) -> Self::Output {
+        routing::on(filter(E::OPERATION.method()), async move |State(app): State<Application>| {
+            respond(E::answer(&app.dependencies()), &correlation_id(&app))
+        })
+    }
 }
 
-fn public(
-    method: Method,
-    answer: impl Fn(&Application) -> Reply + Clone + Send + Sync + 'static,
-) -> MethodRouter<Application> {
-    routing::on(filter(method), async move |State(app): State<Application>| {
-        respond(answer(&app), &correlation_id(&app))
-    })
-}
-
-/// However many ask for the description, it is in memory once.
-async fn describe(State(app): State<Application>) -> Response {
-    let Reply { status, content_type, body, .. } = health::description();
-    let head = Reply { status: *status, content_type, ..Reply::json(200, &()) };
-    let mut response = respond(head, &correlation_id(&app));
-    *response.body_mut() = Body::from(body.as_str());
-    response
-}
-
-async fn handle<O: Operation<DynamoStore> + 'static>(
+async fn handle<E: Endpoint<DynamoStore> + 'static>(
     State(app): State<Application>,
     path: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
@@ -135,7 +101,7 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
         actor.source_ip = Some(app.trusted_proxies.source(peer.ip(), &forwarded));
     }
     let caller = identity.as_ref().ok();
-    let has_body = caller.is_some() && O::ROUTE.body != routes::Body::None;
+    let has_body = caller.is_some() && E::OPERATION.body() != ApiBody::None;
     let taken = if has_body || parts.headers.contains_key(header::EXPECT) {
         take(&app, caller, has_body.then_some(body)).await
     } else {
@@ -145,7 +111,7 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
     let Taken { turn, body, room } = match taken {
         Ok(taken) => taken,
         Err(problem) => {
-            let (operation, code) = (O::ROUTE.operation, problem.code.as_str());
+            let (operation, code) = (E::OPERATION.slug(), problem.code.as_str());
             tracing::warn!(correlation_id, operation, code, "the call did not begin");
             return respond(problem.into_reply(&correlation_id), &correlation_id);
         }
@@ -160,7 +126,7 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
         correlation_id: correlation_id.clone(),
         identity,
         input: Input::Http {
-            request_id: path_id(O::ROUTE, path, &parts.uri),
+            request_id: path_id(E::OPERATION, path, &parts.uri),
             query: parts.uri.query().unwrap_or_default().to_owned(),
             content_type: joined(&parts.headers, header::CONTENT_TYPE.as_str(), ","),
             // Several are something that no key is.
@@ -172,14 +138,14 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
     // panic ends in an answer.
     let outcome = tokio::spawn(async move {
         let _room = room;
-        run::run::<O, _>(&dependencies, call).await
+        run::run::<E, _>(&dependencies, call).await
     })
     .await;
     let result = outcome.unwrap_or_else(|_| {
-        tracing::error!(correlation_id, operation = O::ROUTE.operation, "panicked");
+        tracing::error!(correlation_id, operation = E::OPERATION.slug(), "panicked");
         Err(Problem::internal("panic"))
     });
-    if O::ROUTE.changes && result.is_ok() {
+    if E::OPERATION.changes() && result.is_ok() {
         app.outbox_bell.notify_one();
     }
     let reply = result.unwrap_or_else(|problem| problem.into_reply(&correlation_id));
@@ -192,9 +158,13 @@ async fn handle<O: Operation<DynamoStore> + 'static>(
 }
 
 /// The `{id}` of the path; something that no id is if it is no text.
-fn path_id(route: Route, path: Result<RawPathParams, RawPathParamsRejection>, uri: &Uri) -> Option<String> {
+fn path_id(
+    operation: Operation,
+    path: Result<RawPathParams, RawPathParamsRejection>,
+    uri: &Uri,
+) -> Option<String> {
     match path {
-        Ok(path) if path.iter().next().is_none() && route.path.contains("{id}") => {
+        Ok(path) if path.iter().next().is_none() && operation.is_on_one() => {
             uri.path().rsplit('/').next().map(str::to_owned)
         }
         Ok(path) => path.iter().next().map(|(_, id)| id.to_owned()),

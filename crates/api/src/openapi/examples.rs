@@ -6,7 +6,8 @@
 
 use crate::call::Input;
 use crate::fields::Fields;
-use crate::operations::CommandOperation;
+use crate::operation::{Body, BodyType, OriginalOperation};
+use crate::operations::CommandEndpoint;
 use crate::operations::approve::Approve;
 use crate::operations::cancel::Cancel;
 use crate::operations::comment::Comment;
@@ -15,7 +16,7 @@ use crate::operations::finish::Finish;
 use crate::operations::reject::Reject;
 use crate::operations::start::Start;
 use crate::operations::withdraw::Withdraw;
-use crate::routes::Body;
+
 use crate::wire::{EventsBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody};
 use countersign_app::error::AppError;
 use countersign_app::events::CheckedTrail;
@@ -161,10 +162,10 @@ fn finish() -> Value {
     })
 }
 
-/// Examples of a body, by the name of its schema.
-pub(super) fn bodies(schema: &str) -> Vec<(&'static str, Value)> {
-    match schema {
-        "Create" => vec![
+/// Examples of a body, by name.
+pub(super) fn bodies(body: BodyType) -> Vec<(&'static str, Value)> {
+    match body {
+        BodyType::Create => vec![
             ("everything", create()),
             (
                 "what_is_required",
@@ -177,62 +178,62 @@ pub(super) fn bodies(schema: &str) -> Vec<(&'static str, Value)> {
                 }),
             ),
         ],
-        "Approve" => vec![("as_shown", approve()), ("nothing", json!({}))],
-        "Reject" => vec![
+        BodyType::Approve => vec![("as_shown", approve()), ("nothing", json!({}))],
+        BodyType::Reject => vec![
             ("reason", json!({ "reason": "Not during the sale" })),
             ("as_shown", json!({ "reason": "Not during the sale", "content_digest": content_digest() })),
         ],
-        "Withdraw" => {
+        BodyType::Withdraw => {
             vec![("reason", json!({ "reason": "The window has moved" })), ("nothing", json!({}))]
         }
-        "Cancel" => vec![("reason", json!({ "reason": "Solved otherwise" })), ("nothing", json!({}))],
-        "Comment" => vec![("text", json!({ "text": "The maintenance window is at 22:00 UTC" }))],
-        "Start" => {
+        BodyType::Cancel => vec![("reason", json!({ "reason": "Solved otherwise" })), ("nothing", json!({}))],
+        BodyType::Comment => vec![("text", json!({ "text": "The maintenance window is at 22:00 UTC" }))],
+        BodyType::Start => {
             vec![("as_shown", json!({ "content_digest": content_digest() })), ("nothing", json!({}))]
         }
-        "Finish" => vec![
+        BodyType::Finish => vec![
             ("succeeded", finish()),
             ("failed", json!({ "execution_id": EXECUTION_ID, "outcome": "failed", "result": "timed out" })),
         ],
-        _ => originals(),
+        BodyType::Dispatch => originals(),
     }
 }
 
+/// A body of each original operation.
 fn originals() -> Vec<(&'static str, Value)> {
-    let of_one = |operation: &str, fields: Value| {
-        let mut body = Map::from_iter([
-            ("operation".to_owned(), json!(operation)),
-            ("request_id".to_owned(), json!(REQUEST_ID)),
-        ]);
+    let body = |original: OriginalOperation| {
+        let mut body = Map::from_iter([("operation".to_owned(), json!(original.as_str()))]);
+        body.extend(original_fields(original).as_object().cloned().unwrap_or_default());
+        Value::Object(body)
+    };
+    // The one that need not be named.
+    let body = |original| if original == OriginalOperation::DEFAULT { create() } else { body(original) };
+    OriginalOperation::ALL.map(|original| (original.as_str(), body(original))).into()
+}
+
+/// The members of a body besides `operation`.
+fn original_fields(original: OriginalOperation) -> Value {
+    let of_one = |fields: Value| {
+        let mut body = Map::from_iter([("request_id".to_owned(), json!(REQUEST_ID))]);
         body.extend(fields.as_object().cloned().unwrap_or_default());
         Value::Object(body)
     };
-    let first = |schema| bodies(schema).into_iter().next().map(|(_, body)| body).unwrap_or_default();
-    vec![
-        ("create_request", create()),
-        ("approve_request", of_one("approve_request", first("Approve"))),
-        ("reject_request", of_one("reject_request", first("Reject"))),
-        ("withdraw_approval", of_one("withdraw_approval", first("Withdraw"))),
-        ("cancel_request", of_one("cancel_request", first("Cancel"))),
-        ("add_comment", of_one("add_comment", first("Comment"))),
-        ("get_request", of_one("get_request", json!({}))),
-        ("get_request_events", of_one("get_request_events", json!({}))),
-        (
-            "get_pending_approvals",
-            json!({ "operation": "get_pending_approvals", "user_email": "bob@example.com", "limit": 50 }),
-        ),
-        (
-            "get_user_requests",
-            json!({ "operation": "get_user_requests", "user_email": REQUESTER, "status": "pending" }),
-        ),
-        (
-            "get_instance_requests",
-            json!({ "operation": "get_instance_requests", "instance_id": "production-db-01" }),
-        ),
-        ("start_execution", of_one("start_execution", first("Start"))),
-        ("finish_execution", of_one("finish_execution", first("Finish"))),
-        ("mark_executed", of_one("mark_executed", json!({ "execution_result": { "done": true } }))),
-    ]
+    let first = |body| bodies(body).into_iter().next().map(|(_, body)| body).unwrap_or_default();
+    match original {
+        OriginalOperation::CreateRequest => create(),
+        OriginalOperation::ApproveRequest => of_one(first(BodyType::Approve)),
+        OriginalOperation::RejectRequest => of_one(first(BodyType::Reject)),
+        OriginalOperation::WithdrawApproval => of_one(first(BodyType::Withdraw)),
+        OriginalOperation::CancelRequest => of_one(first(BodyType::Cancel)),
+        OriginalOperation::AddComment => of_one(first(BodyType::Comment)),
+        OriginalOperation::GetRequest | OriginalOperation::GetRequestEvents => of_one(json!({})),
+        OriginalOperation::GetPendingApprovals => json!({ "user_email": "bob@example.com", "limit": 50 }),
+        OriginalOperation::GetUserRequests => json!({ "user_email": REQUESTER, "status": "pending" }),
+        OriginalOperation::GetInstanceRequests => json!({ "instance_id": "production-db-01" }),
+        OriginalOperation::StartExecution => of_one(first(BodyType::Start)),
+        OriginalOperation::FinishExecution => of_one(first(BodyType::Finish)),
+        OriginalOperation::MarkExecuted => of_one(json!({ "execution_result": { "done": true } })),
+    }
 }
 
 fn fields(body: &Value) -> Option<Fields> {
@@ -243,7 +244,7 @@ fn fields(body: &Value) -> Option<Fields> {
         content_type: None,
         idempotency_key: None,
     };
-    Fields::read(input, Body::Required).ok()
+    Fields::read(input, Body::Required(BodyType::Dispatch)).ok()
 }
 
 /// A request, played through.
@@ -320,7 +321,7 @@ impl Story {
     }
 
     /// The story with one more command, ten minutes later.
-    fn then<O: CommandOperation>(&self, email: &str, group: &str, body: &Value) -> Option<Self> {
+    fn then<O: CommandEndpoint>(&self, email: &str, group: &str, body: &Value) -> Option<Self> {
         let actor = Self::actor(email, group)?;
         let mut fields = fields(body)?;
         let command = O::read(&mut fields, &actor);
@@ -402,20 +403,20 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
 }
 
 fn stories() -> Option<Vec<(&'static str, Value)>> {
-    let body = |schema: &str, name: &str| {
-        bodies(schema).into_iter().find(|(candidate, _)| *candidate == name).map(|(_, body)| body)
+    let body = |body: BodyType, name: &str| {
+        bodies(body).into_iter().find(|(candidate, _)| *candidate == name).map(|(_, body)| body)
     };
     let (bob, cleo) = ("bob@example.com", "cleo@example.com");
     let pending = Story::begin()?;
-    let half = pending.then::<Approve>(bob, "approver", &body("Approve", "as_shown")?)?;
-    let approved = half.then::<Approve>(cleo, "dba", &body("Approve", "as_shown")?)?;
-    let executing = approved.then::<Start>(REQUESTER, "developer", &body("Start", "as_shown")?)?;
-    let executed = executing.then::<Finish>(REQUESTER, "developer", &body("Finish", "succeeded")?)?;
-    let failed = executing.then::<Finish>(REQUESTER, "developer", &body("Finish", "failed")?)?;
-    let withdrawn = approved.then::<Withdraw>(bob, "approver", &body("Withdraw", "reason")?)?;
-    let rejected = half.then::<Reject>(cleo, "dba", &body("Reject", "reason")?)?;
-    let cancelled = pending.then::<Cancel>(REQUESTER, "developer", &body("Cancel", "reason")?)?;
-    let commented = pending.then::<Comment>(bob, "approver", &body("Comment", "text")?)?;
+    let half = pending.then::<Approve>(bob, "approver", &body(BodyType::Approve, "as_shown")?)?;
+    let approved = half.then::<Approve>(cleo, "dba", &body(BodyType::Approve, "as_shown")?)?;
+    let executing = approved.then::<Start>(REQUESTER, "developer", &body(BodyType::Start, "as_shown")?)?;
+    let executed = executing.then::<Finish>(REQUESTER, "developer", &body(BodyType::Finish, "succeeded")?)?;
+    let failed = executing.then::<Finish>(REQUESTER, "developer", &body(BodyType::Finish, "failed")?)?;
+    let withdrawn = approved.then::<Withdraw>(bob, "approver", &body(BodyType::Withdraw, "reason")?)?;
+    let rejected = half.then::<Reject>(cleo, "dba", &body(BodyType::Reject, "reason")?)?;
+    let cancelled = pending.then::<Cancel>(REQUESTER, "developer", &body(BodyType::Cancel, "reason")?)?;
+    let commented = pending.then::<Comment>(bob, "approver", &body(BodyType::Comment, "text")?)?;
     Some(vec![
         ("pending", pending.shown()?),
         ("half_approved", half.shown()?),
@@ -439,7 +440,6 @@ fn stories() -> Option<Vec<(&'static str, Value)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operations::dispatch;
     use countersign_core::canonical::CanonicalJson;
 
     #[test]
@@ -484,15 +484,17 @@ mod tests {
         let shown = &answers["pending"];
         let digest = CanonicalJson::of(&shown["content"]).digest().to_string();
         assert_eq!(shown["content_digest"], digest);
-        for (schema, name) in [("Approve", "as_shown"), ("Start", "as_shown"), ("Finish", "succeeded")] {
+        for (schema, name) in
+            [(BodyType::Approve, "as_shown"), (BodyType::Start, "as_shown"), (BodyType::Finish, "succeeded")]
+        {
             let body = bodies(schema).into_iter().find(|(candidate, _)| *candidate == name).unwrap().1;
-            assert_eq!(body["content_digest"], digest, "{schema}");
+            assert_eq!(body["content_digest"], digest, "{schema:?}");
         }
     }
 
     #[test]
     fn every_original_operation_has_an_example() {
         let named: Vec<_> = originals().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(named, dispatch::OPERATIONS);
+        assert_eq!(named, OriginalOperation::ALL.map(OriginalOperation::as_str));
     }
 }

@@ -1,11 +1,11 @@
 //! Which operation can answer with which problems, and what they look like.
 //!
-//! The match over the codes is exhaustive: a new code has to say where it can occur.
+//! The match over the codes is exhaustive: a new code has to say from what it follows.
 
 use super::values::{names, reference};
-use super::{example, header_references, is_on_one, is_public};
+use super::{example, header_references};
+use crate::operation::{Body, Operation};
 use crate::problem::{Code, PROBLEM_JSON, Problem};
-use crate::routes::{self, Body, Route};
 use crate::wire::FieldError;
 use countersign_app::error::AppError;
 use countersign_core::audit::Finding;
@@ -17,72 +17,40 @@ use serde_json::{Map, Value, json};
 /// The correlation id of the examples.
 const CORRELATION_ID: &str = "019c1339-a5c0-7000-8000-0000000000ff";
 
-/// Whether an operation itself can answer with a code.
-pub(super) fn may_answer(route: Route, code: Code) -> bool {
-    let is_one_of = |routes: &[Route]| route == routes::DISPATCH || routes.contains(&route);
+/// Whether an operation itself can answer with a code. What does not follow from the shape of an operation
+/// stands in its row.
+pub(super) fn may_answer(operation: Operation, code: Code) -> bool {
+    // It carries out all the others.
+    let is_dispatch = operation == Operation::Dispatch;
+    let has_body = operation.body() != Body::None;
+    let is_listed = is_dispatch || operation.definition().problems.contains(&code);
     match code {
-        Code::MalformedJson | Code::PayloadTooLarge | Code::UnsupportedMediaType => route.body != Body::None,
-        Code::MalformedId | Code::NotFound => is_one_of(&[]) || is_on_one(route),
-        Code::MalformedCursor => is_one_of(&[routes::LIST]),
-        Code::Unauthenticated | Code::ValidationFailed | Code::Internal | Code::StoreUnavailable => {
-            !is_public(route)
+        Code::MalformedJson | Code::PayloadTooLarge | Code::UnsupportedMediaType | Code::IdentityMismatch => {
+            has_body
         }
-        Code::IdentityMismatch => route.body != Body::None,
-        Code::IdempotencyConflict => route.changes,
-        Code::AgentCannotApprove | Code::SelfApproval | Code::AlreadyDecided => {
-            is_one_of(&[routes::APPROVE, routes::REJECT])
-        }
-        Code::NotDecided => is_one_of(&[routes::WITHDRAW]),
-        // Every operation on one request reads it, and a creation meets one by its key. A list leaves out
-        // what it cannot read.
-        Code::Integrity => is_one_of(&[routes::CREATE]) || is_on_one(route),
-        Code::ClockSkew => is_one_of(&[]) || (is_on_one(route) && route.changes),
-        Code::NotPermitted => !is_public(route),
+        Code::Unauthenticated
+        | Code::ValidationFailed
+        | Code::Internal
+        | Code::StoreUnavailable
+        | Code::NotPermitted => !operation.is_public(),
+        Code::MalformedId | Code::NotFound => is_dispatch || operation.is_on_one(),
+        Code::ClockSkew | Code::Expired => is_dispatch || (operation.is_on_one() && operation.changes()),
+        Code::IdempotencyConflict => operation.changes(),
+        // Every operation on one request reads it. A list leaves out what it cannot read.
+        Code::Integrity => is_listed || operation.is_on_one(),
+        Code::MalformedCursor
+        | Code::AgentCannotApprove
+        | Code::SelfApproval
+        | Code::AlreadyDecided
+        | Code::NotDecided
+        | Code::NotPending
+        | Code::NotApproved
+        | Code::ApprovalsInsufficient
+        | Code::DigestMismatch
+        | Code::ExecutionMismatch
+        | Code::TooManyPending
+        | Code::TooManyApproved => is_listed,
         Code::RouteNotFound | Code::MethodNotAllowed => false,
-        Code::Expired => is_one_of(&[]) || (is_on_one(route) && route.changes),
-        Code::NotPending => is_one_of(&[routes::APPROVE, routes::REJECT, routes::WITHDRAW, routes::CANCEL]),
-        Code::NotApproved => is_one_of(&[routes::START, routes::FINISH]),
-        Code::ApprovalsInsufficient => is_one_of(&[routes::APPROVE, routes::START]),
-        Code::DigestMismatch => is_one_of(&[routes::APPROVE, routes::REJECT, routes::START, routes::FINISH]),
-        Code::ExecutionMismatch => is_one_of(&[routes::FINISH]),
-        Code::TooManyPending | Code::TooManyApproved => is_one_of(&[routes::CREATE]),
-    }
-}
-
-fn when(code: Code) -> &'static str {
-    match code {
-        Code::MalformedJson => "the body is not JSON with one reading",
-        Code::MalformedId => "the request id is not a UUID in lower-case hyphenated form",
-        Code::MalformedCursor => "the cursor was not given out to the caller for this list",
-        Code::Unauthenticated => "no token, several, or one that is not accepted",
-        Code::IdentityMismatch => "a field such as `approved_by` names somebody else",
-        Code::AgentCannotApprove => "agents and services never decide",
-        Code::SelfApproval => "nobody decides their own request",
-        Code::NotPermitted => "policy does not permit it to the caller, or has disabled them",
-        Code::NotFound => "no such request, or not visible to the caller",
-        Code::RouteNotFound => "no such path",
-        Code::MethodNotAllowed => "the path has other methods",
-        Code::Expired => "a deadline has passed",
-        Code::NotPending => "the request is not pending any more",
-        Code::NotApproved => "the request is not approved, or was started already",
-        Code::AlreadyDecided => "this person has decided; each counts once",
-        Code::NotDecided => "the caller has no approval on the request",
-        Code::Integrity => "the stored request is not what its events have made it; an operator finds what",
-        Code::ApprovalsInsufficient => "approvals on record count no more under the policy of now",
-        Code::DigestMismatch => "`content_digest` or `parameters_digest` is not that of the stored request",
-        Code::ExecutionMismatch => "no execution of this id is running",
-        Code::IdempotencyConflict => "the key was used with another body",
-        Code::PayloadTooLarge => "the body is over 256 KiB",
-        Code::UnsupportedMediaType => "`Content-Type` says that the body is something else than JSON",
-        Code::ValidationFailed => "fields break rules: `errors` has all of them",
-        Code::TooManyPending => "the requester has as many pending requests as policy allows",
-        Code::TooManyApproved => {
-            "policy would approve it at once, and the requester has as many approved requests that were not \
-             started as it allows"
-        }
-        Code::Internal => "a bug; `instance` names it in the log",
-        Code::ClockSkew => "the clock of the service is behind the last event of the request",
-        Code::StoreUnavailable => "the database did not answer: ask again, with an Idempotency-Key",
     }
 }
 
@@ -139,9 +107,9 @@ pub(super) fn examples() -> Vec<(&'static str, Value)> {
 }
 
 /// The problems of an operation, by HTTP status.
-pub(super) fn responses(route: Route) -> Map<String, Value> {
+pub(super) fn responses(operation: Operation) -> Map<String, Value> {
     let mut by_status: Map<String, Value> = Map::new();
-    let codes: Vec<_> = Code::ALL.into_iter().filter(|code| may_answer(route, *code)).collect();
+    let codes: Vec<_> = Code::ALL.into_iter().filter(|code| may_answer(operation, *code)).collect();
     for status in codes.iter().map(|code| code.status()) {
         let codes: Vec<_> = codes.iter().copied().filter(|code| code.status() == status).collect();
         by_status.insert(status.to_string(), response(status, &codes));
@@ -150,7 +118,7 @@ pub(super) fn responses(route: Route) -> Map<String, Value> {
 }
 
 fn response(status: u16, codes: &[Code]) -> Value {
-    let lines: Vec<_> = codes.iter().map(|code| format!("- `{}`: {}", code.as_str(), when(*code))).collect();
+    let lines: Vec<_> = codes.iter().map(|code| format!("- `{}`: {}", code.as_str(), code.when())).collect();
     let mut headers = vec!["x-correlation-id"];
     for code in codes {
         headers.extend(sample(*code).into_reply(CORRELATION_ID).headers.iter().map(|(name, _)| name));
@@ -178,7 +146,7 @@ mod tests {
     fn every_code_is_answered_by_some_operation_or_by_the_router() {
         for code in Code::ALL {
             let by_the_router = matches!(code, Code::RouteNotFound | Code::MethodNotAllowed);
-            let by_an_operation = routes::ALL.into_iter().any(|route| may_answer(route, code));
+            let by_an_operation = Operation::ALL.into_iter().any(|operation| may_answer(operation, code));
             assert_eq!(by_an_operation, !by_the_router, "{code:?}");
         }
     }
@@ -197,8 +165,8 @@ mod tests {
     #[test]
     fn the_original_endpoint_answers_with_what_the_others_do() {
         for code in Code::ALL {
-            let others = routes::ALL.into_iter().any(|route| may_answer(route, code));
-            assert_eq!(may_answer(routes::DISPATCH, code), others, "{code:?}");
+            let others = Operation::ALL.into_iter().any(|operation| may_answer(operation, code));
+            assert_eq!(may_answer(Operation::Dispatch, code), others, "{code:?}");
         }
     }
 }

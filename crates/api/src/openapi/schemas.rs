@@ -8,7 +8,7 @@ use super::values::{
     result, risk_level, string, text, ticket, time, told, uuid,
 };
 use super::{original_schema, original_schemas};
-use crate::operations::dispatch;
+use crate::operation::OriginalOperation;
 use crate::problem::Code;
 use countersign_core::audit;
 use countersign_core::caller::{Channel, PrincipalKind};
@@ -39,11 +39,11 @@ fn object(description: &str, members: &[Member]) -> Value {
     })
 }
 
-fn original_object(operation: &'static str) -> Value {
-    let name = if operation == "create_request" { "operation" } else { "operation*" };
-    let mut members = vec![(name, json!({ "type": "string", "const": operation }))];
-    members.extend(bodies::original(operation));
-    object(&format!("`{operation}` on the original endpoint."), &members)
+fn original_object(original: OriginalOperation) -> Value {
+    let name = if original == OriginalOperation::DEFAULT { "operation" } else { "operation*" };
+    let mut members = vec![(name, json!({ "type": "string", "const": original.as_str() }))];
+    members.extend(bodies::original(original));
+    object(&format!("`{}` on the original endpoint.", original.as_str()), &members)
 }
 
 /// What policy demands of approvals, besides their number.
@@ -357,165 +357,188 @@ fn problem() -> Vec<Member> {
     ]
 }
 
-fn members(schema: &str) -> Vec<Member> {
-    match schema {
-        "Create" => bodies::create(),
-        "Approve" => bodies::approve(),
-        "Reject" => bodies::reject(),
-        "Withdraw" => bodies::withdraw(),
-        "Cancel" => bodies::cancel(),
-        "Comment" => bodies::comment(),
-        "Start" => bodies::start(),
-        "Finish" => bodies::finish(),
-        "Request" => request(),
-        "Summary" => summary(),
-        "List" => vec![
-            ("items*", list(reference("Summary"))),
-            (
-                "next_cursor*",
-                json!({
-                    "type": ["string", "null"],
-                    "description": "Send it as `cursor` for the next page; null on the last, however many \
-                                    items a page has.",
-                }),
-            ),
-            (
-                "damaged",
-                told(positive(), "How many rows were left out of this page because they cannot be read."),
-            ),
-        ],
-        "CommentOf" => vec![
-            ("user*", string()),
-            ("timestamp*", time()),
-            ("action*", json!({ "type": "string", "enum": ["commented", "approved", "rejected"] })),
-            ("comment*", text(2000)),
-        ],
-        "Decision" => vec![
-            ("person*", string()),
-            ("decision*", names(&Verdict::ALL, Verdict::as_str)),
-            ("at*", time()),
-            ("groups*", told(list(string()), "The groups that they were in, if they approved.")),
-            (
-                "digest_presented*",
-                told(
-                    boolean(),
-                    "Whether they named the `content_digest` of what they were shown, if they approved.",
-                ),
-            ),
-            (
-                "counts",
-                told(
-                    boolean(),
-                    "Of an approval, whether it counts: while the request is pending or approved, under the \
-                     policy of now.",
-                ),
-            ),
-            ("reason", told(string(), "Why it does not count.")),
-            ("policy_version*", told(digest(), "SHA-256 of the policy that it was made under.")),
-            ("channel*", told(names(&Channel::ALL, Channel::as_str), "By which door they came.")),
-            ("comment", text(2000)),
-            ("event_id*", told(uuid(), "The event that records it.")),
-        ],
-        "Withdrawal" => vec![
-            ("person*", told(string(), "The approver.")),
-            ("at*", time()),
-            ("event_id*", told(uuid(), "The event that records it.")),
-        ],
-        "Slot" => vec![
-            ("groups*", told(list(string()), "Each of them is in at least one of these.")),
-            ("approvals*", told(positive(), "How many: other people than those of other slots.")),
-        ],
-        "Rule" => vec![
-            (
-                "name*",
-                told(string(), "Its place in `operations.toml`; or `declared`, for what the requester said."),
-            ),
-            ("demands*", told(list(string()), "What it demanded, in words.")),
-        ],
-        "Explanation" => explanation(),
-        "Approval" => vec![
-            ("person*", string()),
-            ("groups*", told(list(string()), "The groups that they were in.")),
-            ("counts*", told(boolean(), "Whether it counts under the policy of now.")),
-            ("reason", told(string(), "Why not.")),
-        ],
-        "Missing" => vec![
-            ("slots*", told(list(reference("Slot")), "Those that are open.")),
-            ("from_anybody*", told(count(), "How many more, from anybody who may approve.")),
-        ],
-        "Action" => vec![
-            ("action*", names(&ACTIONS, CommandName::as_str)),
-            ("permitted*", told(boolean(), "Whether it would be accepted now.")),
-            ("code", told(names(&Code::ALL, Code::as_str), "Of the problem that would be the answer.")),
-            ("reasons", told(list(string()), "Why not: the `reasons` of that problem.")),
-        ],
-        "Simulation" => simulation(),
-        "Refusal" => vec![
-            ("code*", names(&Code::ALL, Code::as_str)),
-            ("detail*", string()),
-            ("reasons*", told(list(string()), "Why, one sentence each.")),
-            ("errors", list(reference("FieldError"))),
-        ],
-        "Events" => vec![
-            (
-                "items*",
-                told(list(reference("Event")), "Oldest first. Those that cannot be read are left out."),
-            ),
-            ("verified*", told(boolean(), "Whether the trail is whole and has made the request what it is.")),
-            ("findings", told(list(string()), "What is not as it was written; absent if it is verified.")),
-        ],
-        "Event" => event(),
-        "Health" => vec![
-            ("status*", json!({ "type": "string", "const": "healthy" })),
-            ("version*", told(string(), "The release.")),
-            ("policy_version*", told(digest(), "SHA-256 of the policy in force.")),
-        ],
-        "FieldError" => vec![
-            (
-                "pointer*",
-                told(string(), "A JSON pointer (RFC 6901) into the body, or `/` and a query parameter."),
-            ),
-            ("message*", told(string(), "The rule.")),
-        ],
-        _ => problem(),
-    }
+fn list_page() -> Vec<Member> {
+    vec![
+        ("items*", list(reference("Summary"))),
+        (
+            "next_cursor*",
+            json!({
+                "type": ["string", "null"],
+                "description": "Send it as `cursor` for the next page; null on the last, however many \
+                                items a page has.",
+            }),
+        ),
+        (
+            "damaged",
+            told(positive(), "How many rows were left out of this page because they cannot be read."),
+        ),
+    ]
 }
 
-/// The schemas that are objects, with what they are.
-const OBJECTS: [(&str, &str); 27] = [
-    ("Create", "An operation that is asked for."),
-    ("Approve", "An approval."),
-    ("Reject", "A rejection."),
-    ("Withdraw", "The withdrawal of an approval."),
-    ("Cancel", "The end of a request that is given up."),
-    ("Comment", "A comment."),
-    ("Start", "The start of an execution."),
-    ("Finish", "The end of an execution."),
-    ("Request", "A request. Members that do not apply, or not yet, are absent."),
-    ("Summary", "A request in a list: no parameters, no free text."),
-    ("List", "A page of requests."),
-    ("CommentOf", "Something somebody said, with a decision or without."),
-    ("Decision", "One person's decision."),
-    ("Withdrawal", "An approval that its approver took back."),
-    ("Slot", "People who must be among those who agree."),
-    ("Rule", "A part of a policy that matched a request."),
-    ("Explanation", "Why a request stands where it stands, under the policy of now."),
-    ("Approval", "An approval on record."),
-    ("Missing", "The approvals that are missing."),
-    ("Action", "Whether the caller may do something to a request."),
-    ("Simulation", "What would come of making a request."),
-    ("Refusal", "A problem that a request would meet."),
-    ("Events", "A request's audit trail, oldest first."),
-    ("Event", "An audit event."),
-    ("Health", "That the service is there."),
-    ("FieldError", "A field that breaks a rule."),
-    ("Problem", "A refusal or failure (RFC 9457)."),
+fn comment() -> Vec<Member> {
+    vec![
+        ("user*", string()),
+        ("timestamp*", time()),
+        ("action*", json!({ "type": "string", "enum": ["commented", "approved", "rejected"] })),
+        ("comment*", text(2000)),
+    ]
+}
+
+fn decision() -> Vec<Member> {
+    vec![
+        ("person*", string()),
+        ("decision*", names(&Verdict::ALL, Verdict::as_str)),
+        ("at*", time()),
+        ("groups*", told(list(string()), "The groups that they were in, if they approved.")),
+        (
+            "digest_presented*",
+            told(
+                boolean(),
+                "Whether they named the `content_digest` of what they were shown, if they approved.",
+            ),
+        ),
+        (
+            "counts",
+            told(
+                boolean(),
+                "Of an approval, whether it counts: while the request is pending or approved, under the \
+                     policy of now.",
+            ),
+        ),
+        ("reason", told(string(), "Why it does not count.")),
+        ("policy_version*", told(digest(), "SHA-256 of the policy that it was made under.")),
+        ("channel*", told(names(&Channel::ALL, Channel::as_str), "By which door they came.")),
+        ("comment", text(2000)),
+        ("event_id*", told(uuid(), "The event that records it.")),
+    ]
+}
+
+fn withdrawal() -> Vec<Member> {
+    vec![
+        ("person*", told(string(), "The approver.")),
+        ("at*", time()),
+        ("event_id*", told(uuid(), "The event that records it.")),
+    ]
+}
+
+fn slot() -> Vec<Member> {
+    vec![
+        ("groups*", told(list(string()), "Each of them is in at least one of these.")),
+        ("approvals*", told(positive(), "How many: other people than those of other slots.")),
+    ]
+}
+
+fn rule() -> Vec<Member> {
+    vec![
+        (
+            "name*",
+            told(string(), "Its place in `operations.toml`; or `declared`, for what the requester said."),
+        ),
+        ("demands*", told(list(string()), "What it demanded, in words.")),
+    ]
+}
+
+fn approval() -> Vec<Member> {
+    vec![
+        ("person*", string()),
+        ("groups*", told(list(string()), "The groups that they were in.")),
+        ("counts*", told(boolean(), "Whether it counts under the policy of now.")),
+        ("reason", told(string(), "Why not.")),
+    ]
+}
+
+fn missing() -> Vec<Member> {
+    vec![
+        ("slots*", told(list(reference("Slot")), "Those that are open.")),
+        ("from_anybody*", told(count(), "How many more, from anybody who may approve.")),
+    ]
+}
+
+fn action() -> Vec<Member> {
+    vec![
+        ("action*", names(&ACTIONS, CommandName::as_str)),
+        ("permitted*", told(boolean(), "Whether it would be accepted now.")),
+        ("code", told(names(&Code::ALL, Code::as_str), "Of the problem that would be the answer.")),
+        ("reasons", told(list(string()), "Why not: the `reasons` of that problem.")),
+    ]
+}
+
+fn refusal() -> Vec<Member> {
+    vec![
+        ("code*", names(&Code::ALL, Code::as_str)),
+        ("detail*", string()),
+        ("reasons*", told(list(string()), "Why, one sentence each.")),
+        ("errors", list(reference("FieldError"))),
+    ]
+}
+
+fn events() -> Vec<Member> {
+    vec![
+        ("items*", told(list(reference("Event")), "Oldest first. Those that cannot be read are left out.")),
+        ("verified*", told(boolean(), "Whether the trail is whole and has made the request what it is.")),
+        ("findings", told(list(string()), "What is not as it was written; absent if it is verified.")),
+    ]
+}
+
+fn health() -> Vec<Member> {
+    vec![
+        ("status*", json!({ "type": "string", "const": "healthy" })),
+        ("version*", told(string(), "The release.")),
+        ("policy_version*", told(digest(), "SHA-256 of the policy in force.")),
+    ]
+}
+
+fn fielderror() -> Vec<Member> {
+    vec![
+        (
+            "pointer*",
+            told(string(), "A JSON pointer (RFC 6901) into the body, or `/` and a query parameter."),
+        ),
+        ("message*", told(string(), "The rule.")),
+    ]
+}
+
+/// A schema that is an object: its name, what it is, and its members.
+type Object = (&'static str, &'static str, fn() -> Vec<Member>);
+
+/// The schemas that are objects.
+const OBJECTS: [Object; 27] = [
+    ("Create", "An operation that is asked for.", bodies::create),
+    ("Approve", "An approval.", bodies::approve),
+    ("Reject", "A rejection.", bodies::reject),
+    ("Withdraw", "The withdrawal of an approval.", bodies::withdraw),
+    ("Cancel", "The end of a request that is given up.", bodies::cancel),
+    ("Comment", "A comment.", bodies::comment),
+    ("Start", "The start of an execution.", bodies::start),
+    ("Finish", "The end of an execution.", bodies::finish),
+    ("Request", "A request. Members that do not apply, or not yet, are absent.", request),
+    ("Summary", "A request in a list: no parameters, no free text.", summary),
+    ("List", "A page of requests.", list_page),
+    ("CommentOf", "Something somebody said, with a decision or without.", comment),
+    ("Decision", "One person's decision.", decision),
+    ("Withdrawal", "An approval that its approver took back.", withdrawal),
+    ("Slot", "People who must be among those who agree.", slot),
+    ("Rule", "A part of a policy that matched a request.", rule),
+    ("Explanation", "Why a request stands where it stands, under the policy of now.", explanation),
+    ("Approval", "An approval on record.", approval),
+    ("Missing", "The approvals that are missing.", missing),
+    ("Action", "Whether the caller may do something to a request.", action),
+    ("Simulation", "What would come of making a request.", simulation),
+    ("Refusal", "A problem that a request would meet.", refusal),
+    ("Events", "A request's audit trail, oldest first.", events),
+    ("Event", "An audit event.", event),
+    ("Health", "That the service is there.", health),
+    ("FieldError", "A field that breaks a rule.", fielderror),
+    ("Problem", "A refusal or failure (RFC 9457).", problem),
 ];
 
 /// Every schema, by name.
 pub(super) fn all() -> Map<String, Value> {
-    let objects = OBJECTS.iter().map(|(name, about)| ((*name).to_owned(), object(about, &members(name))));
-    let originals = dispatch::OPERATIONS.iter().map(|name| (original_schema(name), original_object(name)));
+    let objects =
+        OBJECTS.iter().map(|(name, about, members)| ((*name).to_owned(), object(about, &members())));
+    let originals = OriginalOperation::ALL
+        .into_iter()
+        .map(|original| (original_schema(original), original_object(original)));
     let status = told(
         names(&Status::ALL, Status::as_str),
         "Where a request is in its life. Past its deadline it is `expired`, written down or not.",

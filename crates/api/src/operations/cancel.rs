@@ -1,8 +1,8 @@
 //! POST /v1/approvals/{id}/cancel
 
-use super::CommandOperation;
+use super::CommandEndpoint;
 use crate::fields::{Fields, free_text};
-use crate::routes::{self, Route};
+use crate::operation::Operation;
 use countersign_core::command::Command;
 use countersign_core::principal::Principal;
 
@@ -10,8 +10,8 @@ use countersign_core::principal::Principal;
 #[derive(Debug)]
 pub struct Cancel;
 
-impl CommandOperation for Cancel {
-    const ROUTE: Route = routes::CANCEL;
+impl CommandEndpoint for Cancel {
+    const OPERATION: Operation = Operation::Cancel;
 
     fn read(fields: &mut Fields, actor: &Principal) -> Option<Command> {
         fields.caller("cancelled_by", actor);

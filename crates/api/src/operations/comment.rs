@@ -1,8 +1,8 @@
 //! POST /v1/approvals/{id}/comments
 
-use super::CommandOperation;
+use super::CommandEndpoint;
 use crate::fields::{Fields, free_text};
-use crate::routes::{self, Route};
+use crate::operation::Operation;
 use countersign_core::command::Command;
 use countersign_core::principal::Principal;
 
@@ -10,8 +10,8 @@ use countersign_core::principal::Principal;
 #[derive(Debug)]
 pub struct Comment;
 
-impl CommandOperation for Comment {
-    const ROUTE: Route = routes::COMMENT;
+impl CommandEndpoint for Comment {
+    const OPERATION: Operation = Operation::Comment;
 
     fn read(fields: &mut Fields, actor: &Principal) -> Option<Command> {
         fields.caller("comment_by", actor);

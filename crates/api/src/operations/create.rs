@@ -3,9 +3,9 @@
 use super::{CommandStore, reply};
 use crate::call::Reply;
 use crate::fields::{self, Fields, free_text, identifier, one_of, string};
+use crate::operation::Operation;
 use crate::problem::Problem;
-use crate::routes::{self, Route};
-use crate::run::Operation;
+use crate::run::Endpoint;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::CountOpen;
 use countersign_core::command::{self, Draft};
@@ -18,8 +18,8 @@ use serde_json::Value;
 #[derive(Debug)]
 pub struct Create;
 
-impl<S: CommandStore + CountOpen> Operation<S> for Create {
-    const ROUTE: Route = routes::CREATE;
+impl<S: CommandStore + CountOpen> Endpoint<S> for Create {
+    const OPERATION: Operation = Operation::Create;
 
     async fn execute(
         dependencies: &Dependencies<S>,

@@ -13,9 +13,9 @@ use super::withdraw::Withdraw;
 use super::{execute_command, list, shown};
 use crate::call::Reply;
 use crate::fields::{Fields, string};
+use crate::operation::{Operation, OriginalOperation};
 use crate::problem::Problem;
-use crate::routes::{self, Route};
-use crate::run::Operation;
+use crate::run::Endpoint;
 use crate::wire::FieldError;
 use countersign_app::command::{self, CommandStore};
 use countersign_app::dependencies::Dependencies;
@@ -23,64 +23,54 @@ use countersign_app::ports::{CountOpen, ListRequests};
 use countersign_core::command::{self as commands, Command, ExecutionOutcome};
 use countersign_core::principal::Principal;
 
-/// The original operations.
-pub const OPERATIONS: [&str; 14] = [
-    "create_request",
-    "approve_request",
-    "reject_request",
-    "withdraw_approval",
-    "cancel_request",
-    "add_comment",
-    "get_request",
-    "get_request_events",
-    "get_pending_approvals",
-    "get_user_requests",
-    "get_instance_requests",
-    "start_execution",
-    "finish_execution",
-    "mark_executed",
-];
-
 /// Carries out the operation that the body names; without one, makes a request.
 #[derive(Debug)]
 pub struct Dispatch;
 
-impl<S> Operation<S> for Dispatch
+impl<S> Endpoint<S> for Dispatch
 where
     S: CommandStore + CountOpen + ListRequests,
 {
-    const ROUTE: Route = routes::DISPATCH;
+    const OPERATION: Operation = Operation::Dispatch;
 
     async fn execute(
         dependencies: &Dependencies<S>,
         actor: &Principal,
         mut fields: Fields,
     ) -> Result<Reply, Problem> {
-        let operation = match fields.take("operation") {
-            None => "create_request".to_owned(),
-            Some(value) => string(&value).map_err(|error| unknown_operation(&error))?,
+        let original = match fields.take("operation") {
+            None => OriginalOperation::DEFAULT,
+            Some(value) => {
+                let name = string(&value).map_err(|error| refused(&error))?;
+                OriginalOperation::parse(&name).ok_or_else(unknown_operation)?
+            }
         };
-        match operation.as_str() {
-            "create_request" => Create::execute(dependencies, actor, fields).await,
-            "approve_request" => Approve::execute(dependencies, actor, fields).await,
-            "reject_request" => Reject::execute(dependencies, actor, fields).await,
-            "withdraw_approval" => Withdraw::execute(dependencies, actor, fields).await,
-            "cancel_request" => Cancel::execute(dependencies, actor, fields).await,
-            "add_comment" => Comment::execute(dependencies, actor, fields).await,
-            "get_request" => Get::execute(dependencies, actor, fields).await,
-            "get_request_events" => Events::execute(dependencies, actor, fields).await,
-            "get_pending_approvals" => list::pending(dependencies, actor, fields).await,
-            "get_user_requests" => list::of_user(dependencies, actor, fields).await,
-            "get_instance_requests" => list::of_instance(dependencies, actor, fields).await,
-            "start_execution" => Start::execute(dependencies, actor, fields).await,
-            "finish_execution" => Finish::execute(dependencies, actor, fields).await,
-            "mark_executed" => mark_executed(dependencies, actor, fields).await,
-            _ => Err(unknown_operation(&format!("must be one of {}", OPERATIONS.join(", ")))),
+        match original {
+            OriginalOperation::CreateRequest => Create::execute(dependencies, actor, fields).await,
+            OriginalOperation::ApproveRequest => Approve::execute(dependencies, actor, fields).await,
+            OriginalOperation::RejectRequest => Reject::execute(dependencies, actor, fields).await,
+            OriginalOperation::WithdrawApproval => Withdraw::execute(dependencies, actor, fields).await,
+            OriginalOperation::CancelRequest => Cancel::execute(dependencies, actor, fields).await,
+            OriginalOperation::AddComment => Comment::execute(dependencies, actor, fields).await,
+            OriginalOperation::GetRequest => Get::execute(dependencies, actor, fields).await,
+            OriginalOperation::GetRequestEvents => Events::execute(dependencies, actor, fields).await,
+            OriginalOperation::GetPendingApprovals => list::pending(dependencies, actor, fields).await,
+            OriginalOperation::GetUserRequests => list::of_user(dependencies, actor, fields).await,
+            OriginalOperation::GetInstanceRequests => list::of_instance(dependencies, actor, fields).await,
+            OriginalOperation::StartExecution => Start::execute(dependencies, actor, fields).await,
+            OriginalOperation::FinishExecution => Finish::execute(dependencies, actor, fields).await,
+            OriginalOperation::MarkExecuted => mark_executed(dependencies, actor, fields).await,
         }
     }
 }
 
-fn unknown_operation(message: &str) -> Problem {
+/// The refusal of a body that names no original operation.
+pub fn unknown_operation() -> Problem {
+    let names = OriginalOperation::ALL.map(OriginalOperation::as_str);
+    refused(&format!("must be one of {}", names.join(", ")))
+}
+
+fn refused(message: &str) -> Problem {
     Problem::validation(vec![FieldError::new("/operation", message)])
 }
 

@@ -2,9 +2,9 @@
 
 use crate::call::Reply;
 use crate::fields::Fields;
+use crate::operation::Operation;
 use crate::problem::Problem;
-use crate::routes::{self, Route};
-use crate::run::Operation;
+use crate::run::Endpoint;
 use crate::wire::EventsBody;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{LoadEvents, LoadRequest};
@@ -14,8 +14,8 @@ use countersign_core::principal::Principal;
 #[derive(Debug)]
 pub struct Events;
 
-impl<S: LoadRequest + LoadEvents> Operation<S> for Events {
-    const ROUTE: Route = routes::EVENTS;
+impl<S: LoadRequest + LoadEvents> Endpoint<S> for Events {
+    const OPERATION: Operation = Operation::Events;
 
     async fn execute(
         dependencies: &Dependencies<S>,

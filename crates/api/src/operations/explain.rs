@@ -2,9 +2,9 @@
 
 use crate::call::Reply;
 use crate::fields::Fields;
+use crate::operation::Operation;
 use crate::problem::Problem;
-use crate::routes::{self, Route};
-use crate::run::Operation;
+use crate::run::Endpoint;
 use crate::wire::ExplainBody;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::LoadRequest;
@@ -14,8 +14,8 @@ use countersign_core::principal::Principal;
 #[derive(Debug)]
 pub struct Explain;
 
-impl<S: LoadRequest> Operation<S> for Explain {
-    const ROUTE: Route = routes::EXPLAIN;
+impl<S: LoadRequest> Endpoint<S> for Explain {
+    const OPERATION: Operation = Operation::Explain;
 
     async fn execute(
         dependencies: &Dependencies<S>,

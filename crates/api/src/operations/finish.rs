@@ -1,9 +1,9 @@
 //! PUT /v1/approvals/{id}/execution
 
 use super::create::cost;
-use super::{CommandOperation, shown};
+use super::{CommandEndpoint, shown};
 use crate::fields::{Fields, one_of, string};
-use crate::routes::{self, Route};
+use crate::operation::Operation;
 use countersign_core::command::{self, Command, ExecutionOutcome};
 use countersign_core::ids::ExecutionId;
 use countersign_core::principal::Principal;
@@ -12,8 +12,8 @@ use countersign_core::principal::Principal;
 #[derive(Debug)]
 pub struct Finish;
 
-impl CommandOperation for Finish {
-    const ROUTE: Route = routes::FINISH;
+impl CommandEndpoint for Finish {
+    const OPERATION: Operation = Operation::Finish;
 
     fn read(fields: &mut Fields, actor: &Principal) -> Option<Command> {
         fields.caller("executed_by", actor);

@@ -2,9 +2,9 @@
 
 use crate::call::Reply;
 use crate::fields::{self, Fields, identifier, one_of, person, string};
+use crate::operation::Operation;
 use crate::problem::Problem;
-use crate::routes::{self, Route};
-use crate::run::Operation;
+use crate::run::Endpoint;
 use crate::wire::ListBody;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::list::MAX_QUERIES;
@@ -29,8 +29,8 @@ const MAX_RANGE_MILLISECONDS: i64 = 366 * 24 * 60 * 60 * 1000;
 #[derive(Debug)]
 pub struct List;
 
-impl<S: ListRequests> Operation<S> for List {
-    const ROUTE: Route = routes::LIST;
+impl<S: ListRequests> Endpoint<S> for List {
+    const OPERATION: Operation = Operation::List;
 
     async fn execute(
         dependencies: &Dependencies<S>,

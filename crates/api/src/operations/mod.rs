@@ -18,9 +18,9 @@ pub mod withdraw;
 
 use crate::call::{ChangeMade, IDEMPOTENT_REPLAYED, Reply};
 use crate::fields::{Fields, string};
+use crate::operation::Operation;
 use crate::problem::Problem;
-use crate::routes::Route;
-use crate::run::Operation;
+use crate::run::Endpoint;
 use crate::wire::RequestBody;
 use countersign_app::command::{self, CommandStore, Done};
 use countersign_app::dependencies::Dependencies;
@@ -37,16 +37,16 @@ fn shown(fields: &mut Fields) -> Option<Shown> {
 }
 
 /// An operation that is one command on an existing request.
-pub trait CommandOperation {
-    /// Where it is.
-    const ROUTE: Route;
+pub trait CommandEndpoint {
+    /// Its operation.
+    const OPERATION: Operation;
 
     /// Reads the command from the fields, the request's id excepted. `None` if a rule is broken.
     fn read(fields: &mut Fields, actor: &Principal) -> Option<Command>;
 }
 
-impl<O: CommandOperation, S: CommandStore> Operation<S> for O {
-    const ROUTE: Route = <O as CommandOperation>::ROUTE;
+impl<O: CommandEndpoint, S: CommandStore> Endpoint<S> for O {
+    const OPERATION: Operation = <O as CommandEndpoint>::OPERATION;
 
     async fn execute(
         dependencies: &Dependencies<S>,

@@ -1,8 +1,8 @@
 //! POST /v1/approvals/{id}/reject
 
-use super::{CommandOperation, shown};
+use super::{CommandEndpoint, shown};
 use crate::fields::{Fields, free_text};
-use crate::routes::{self, Route};
+use crate::operation::Operation;
 use countersign_core::command::Command;
 use countersign_core::principal::Principal;
 
@@ -10,8 +10,8 @@ use countersign_core::principal::Principal;
 #[derive(Debug)]
 pub struct Reject;
 
-impl CommandOperation for Reject {
-    const ROUTE: Route = routes::REJECT;
+impl CommandEndpoint for Reject {
+    const OPERATION: Operation = Operation::Reject;
 
     fn read(fields: &mut Fields, actor: &Principal) -> Option<Command> {
         fields.caller("rejected_by", actor);

@@ -3,9 +3,9 @@
 use super::create::draft;
 use crate::call::Reply;
 use crate::fields::Fields;
+use crate::operation::Operation;
 use crate::problem::Problem;
-use crate::routes::{self, Route};
-use crate::run::Operation;
+use crate::run::Endpoint;
 use crate::wire::SimulateBody;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::CountOpen;
@@ -15,8 +15,8 @@ use countersign_core::principal::Principal;
 #[derive(Debug)]
 pub struct Simulate;
 
-impl<S: CountOpen> Operation<S> for Simulate {
-    const ROUTE: Route = routes::SIMULATE;
+impl<S: CountOpen> Endpoint<S> for Simulate {
+    const OPERATION: Operation = Operation::Simulate;
 
     async fn execute(
         dependencies: &Dependencies<S>,

@@ -1,8 +1,8 @@
 //! POST /v1/approvals/{id}/execution
 
-use super::{CommandOperation, shown};
+use super::{CommandEndpoint, shown};
 use crate::fields::Fields;
-use crate::routes::{self, Route};
+use crate::operation::Operation;
 use countersign_core::command::Command;
 use countersign_core::principal::Principal;
 
@@ -10,8 +10,8 @@ use countersign_core::principal::Principal;
 #[derive(Debug)]
 pub struct Start;
 
-impl CommandOperation for Start {
-    const ROUTE: Route = routes::START;
+impl CommandEndpoint for Start {
+    const OPERATION: Operation = Operation::Start;
 
     fn read(fields: &mut Fields, actor: &Principal) -> Option<Command> {
         fields.caller("executed_by", actor);

@@ -1,8 +1,8 @@
 //! POST /v1/approvals/{id}/withdraw
 
-use super::CommandOperation;
+use super::CommandEndpoint;
 use crate::fields::{Fields, free_text};
-use crate::routes::{self, Route};
+use crate::operation::Operation;
 use countersign_core::command::Command;
 use countersign_core::principal::Principal;
 
@@ -10,8 +10,8 @@ use countersign_core::principal::Principal;
 #[derive(Debug)]
 pub struct Withdraw;
 
-impl CommandOperation for Withdraw {
-    const ROUTE: Route = routes::WITHDRAW;
+impl CommandEndpoint for Withdraw {
+    const OPERATION: Operation = Operation::Withdraw;
 
     fn read(fields: &mut Fields, actor: &Principal) -> Option<Command> {
         fields.caller("withdrawn_by", actor);

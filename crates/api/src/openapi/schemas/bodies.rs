@@ -5,6 +5,7 @@ use crate::openapi::values::{
     caller, cost, environment, identifier, instance_id, limit, names, one_or_several, parameters, person,
     reference, result, risk_level, shown_content, shown_parameters, string, text, ticket, told, uuid,
 };
+use crate::operation::OriginalOperation;
 use countersign_core::command::ExecutionOutcome;
 use serde_json::json;
 
@@ -65,7 +66,7 @@ pub(super) fn finish() -> Vec<Member> {
 }
 
 /// The fields of an original operation, `operation` itself excepted.
-pub(super) fn original(operation: &str) -> Vec<Member> {
+pub(super) fn original(original: OriginalOperation) -> Vec<Member> {
     let of_one = |members: Vec<Member>| [vec![("request_id*", uuid())], members].concat();
     // A query string has only text, and some clients treat a body likewise.
     let digits = json!({ "type": "string", "pattern": "^0*([1-9][0-9]?|100)$" });
@@ -80,27 +81,26 @@ pub(super) fn original(operation: &str) -> Vec<Member> {
     };
     let filtered =
         |member: Member| [vec![member, ("status", one_or_several(reference("Status")))], page()].concat();
-    match operation {
-        "create_request" => create(),
-        "approve_request" => of_one(approve()),
-        "reject_request" => of_one(reject()),
-        "withdraw_approval" => of_one(withdraw()),
-        "cancel_request" => of_one(cancel()),
-        "add_comment" => of_one(comment()),
-        "get_pending_approvals" => {
+    match original {
+        OriginalOperation::CreateRequest => create(),
+        OriginalOperation::ApproveRequest => of_one(approve()),
+        OriginalOperation::RejectRequest => of_one(reject()),
+        OriginalOperation::WithdrawApproval => of_one(withdraw()),
+        OriginalOperation::CancelRequest => of_one(cancel()),
+        OriginalOperation::AddComment => of_one(comment()),
+        OriginalOperation::GetPendingApprovals => {
             let hides = "Leaves out what this person made or has approved, what was filed for them, and what their agents and services made.";
             [vec![("user_email", told(string(), hides))], page()].concat()
         }
-        "get_user_requests" => filtered(("user_email*", person())),
-        "get_instance_requests" => filtered(("instance_id*", instance_id())),
-        "start_execution" => of_one(start()),
-        "finish_execution" => of_one(finish()),
-        "mark_executed" => {
+        OriginalOperation::GetUserRequests => filtered(("user_email*", person())),
+        OriginalOperation::GetInstanceRequests => filtered(("instance_id*", instance_id())),
+        OriginalOperation::StartExecution => of_one(start()),
+        OriginalOperation::FinishExecution => of_one(finish()),
+        OriginalOperation::MarkExecuted => {
             let members =
                 vec![("executed_by", caller()), ("execution_result", result()), ("actual_cost", cost())];
             of_one([members, shown()].concat())
         }
-        // `get_request` and `get_request_events`.
-        _ => of_one(Vec::new()),
+        OriginalOperation::GetRequest | OriginalOperation::GetRequestEvents => of_one(Vec::new()),
     }
 }

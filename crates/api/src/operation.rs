@@ -1,0 +1,254 @@
+//! The operations of the API: one closed enum, and with each operation the one row that says what it is.
+//!
+//! The local server, the functions, the `OpenAPI` document and the infrastructure template follow from the
+//! rows or are compared with them. How an operation is carried out belongs to `operations/`.
+
+mod original;
+mod table;
+
+pub use original::OriginalOperation;
+pub use table::{EndpointVisitor, Operation};
+
+use crate::problem::Code;
+use std::fmt::Display;
+
+/// The methods in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Never changes anything.
+    Get,
+    /// Changes something, once per idempotency key; or takes a body that no query string holds.
+    Post,
+    /// Changes something, once.
+    Put,
+}
+
+impl Method {
+    /// The name in a request line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+        }
+    }
+}
+
+/// The types of bodies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyType {
+    /// What a request is made with.
+    Create,
+    /// An approval.
+    Approve,
+    /// A rejection.
+    Reject,
+    /// The withdrawal of an approval.
+    Withdraw,
+    /// The end of a request that is given up.
+    Cancel,
+    /// A comment.
+    Comment,
+    /// The start of an execution.
+    Start,
+    /// The end of an execution.
+    Finish,
+    /// An original operation, named by `operation`.
+    Dispatch,
+}
+
+impl BodyType {
+    /// The name of its schema.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "Create",
+            Self::Approve => "Approve",
+            Self::Reject => "Reject",
+            Self::Withdraw => "Withdraw",
+            Self::Cancel => "Cancel",
+            Self::Comment => "Comment",
+            Self::Start => "Start",
+            Self::Finish => "Finish",
+            Self::Dispatch => "Dispatch",
+        }
+    }
+}
+
+/// What a call carries in its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    /// Nothing that is read; fields come from the query string.
+    None,
+    /// A JSON object, or nothing at all: every field may be left out.
+    Optional(BodyType),
+    /// A JSON object.
+    Required(BodyType),
+}
+
+/// What an answer shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// A request.
+    Request,
+    /// A page of requests.
+    List,
+    /// A request's audit trail.
+    Events,
+    /// Where a request stands.
+    Explanation,
+    /// What would come of making a request.
+    Simulation,
+    /// What an original operation answers.
+    Original,
+    /// That the service is there.
+    Health,
+    /// The description of the API.
+    Document,
+}
+
+/// For whom a direct invocation acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DirectCaller {
+    /// For nobody: the operation is public.
+    Public,
+    /// For a reader that names no person.
+    Reader,
+    /// For the person whom this field names.
+    Person {
+        /// The field.
+        field: &'static str,
+        /// Whether the operation is a decision, or takes one back.
+        decides: bool,
+    },
+    /// As the original operation that the payload names.
+    Original,
+}
+
+/// A successful answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Success {
+    /// The HTTP status.
+    pub status: u16,
+    /// What it means.
+    pub description: &'static str,
+    /// What it shows.
+    pub answer: Answer,
+    /// The names of its examples.
+    pub examples: &'static [&'static str],
+}
+
+/// The row of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Definition {
+    /// The one name of its folder, file, command, log field and tests.
+    pub slug: &'static str,
+    /// Its method.
+    pub method: Method,
+    /// Its path, in the syntax that API Gateway and axum share.
+    pub path: &'static str,
+    /// Its body.
+    pub body: Body,
+    /// Whether it may change anything.
+    pub changes: bool,
+    /// For whom a direct invocation of it acts.
+    pub direct: DirectCaller,
+    /// Its successful answers.
+    pub answers: &'static [Success],
+    /// The problems that it can answer with and that do not follow from the other members of its row.
+    pub problems: &'static [Code],
+    /// The operations that take the id of the request that it answers with, as far as they are linked.
+    pub links: &'static [Operation],
+    /// What it does, in a few words.
+    pub summary: &'static str,
+    /// What an integrator has to know of it.
+    pub description: &'static str,
+}
+
+impl Operation {
+    /// The one name of its folder, file, command, log field and tests.
+    pub const fn slug(self) -> &'static str {
+        self.definition().slug
+    }
+
+    /// Its method.
+    pub const fn method(self) -> Method {
+        self.definition().method
+    }
+
+    /// Its path, with `{id}` for the id of a request.
+    pub const fn path_template(self) -> &'static str {
+        self.definition().path
+    }
+
+    /// Its path for a request; where the path names none, the path itself.
+    pub fn path(self, request_id: impl Display) -> String {
+        self.path_template().replace("{id}", &request_id.to_string())
+    }
+
+    /// Method and path template, as the gateway's `routeKey` has them.
+    pub fn route_key(self) -> String {
+        format!("{} {}", self.method().as_str(), self.path_template())
+    }
+
+    /// Its body.
+    pub const fn body(self) -> Body {
+        self.definition().body
+    }
+
+    /// Whether it may change anything.
+    pub const fn changes(self) -> bool {
+        self.definition().changes
+    }
+
+    /// Whether it answers without knowing who calls.
+    pub const fn is_public(self) -> bool {
+        matches!(self.definition().direct, DirectCaller::Public)
+    }
+
+    /// Whether its path names a request.
+    pub fn is_on_one(self) -> bool {
+        self.path_template().contains("{id}")
+    }
+
+    /// Whether it takes the deployment's key: to digest free text, or to seal cursors.
+    pub fn takes_deployment_key(self) -> bool {
+        self.changes() || self.definition().answers.iter().any(|success| success.answer == Answer::List)
+    }
+
+    /// The function that carries it out. One function has all public operations.
+    pub const fn function(self) -> &'static str {
+        if self.is_public() { Self::Health.slug() } else { self.slug() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_two_operations_have_the_same_name_or_route() {
+        let names: BTreeSet<_> = Operation::ALL.map(Operation::slug).into();
+        let routes: BTreeSet<_> = Operation::ALL.map(Operation::route_key).into();
+        assert_eq!((names.len(), routes.len()), (Operation::ALL.len(), Operation::ALL.len()));
+    }
+
+    #[test]
+    fn what_changes_something_acts_for_a_person() {
+        for operation in Operation::ALL.into_iter().filter(|operation| operation.changes()) {
+            let direct = operation.definition().direct;
+            let names_one = matches!(direct, DirectCaller::Person { .. } | DirectCaller::Original);
+            assert!(names_one, "{operation:?}");
+        }
+        for original in OriginalOperation::ALL {
+            let names_one = matches!(original.operation().definition().direct, DirectCaller::Person { .. });
+            assert_eq!(names_one, original.operation().changes(), "{original:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_has_the_id_of_its_request() {
+        assert_eq!(Operation::Approve.path("7"), "/v1/approvals/7/approve");
+        assert_eq!(Operation::Create.path("7"), "/v1/approvals");
+    }
+}

@@ -1,0 +1,112 @@
+//! The table of problem codes: of each its name, HTTP status, title, and when it is answered.
+
+macro_rules! codes {
+    ($($Code:ident = $status:literal $name:literal, $title:literal: $when:literal;)*) => {
+        /// A problem code, in the order of the documentation.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(#[doc = $when] $Code),*
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$Code),*];
+
+            /// The name in answers, logs and Lambda errors.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$Code => $name),*
+                }
+            }
+
+            /// The HTTP status; always 4xx or 5xx.
+            pub const fn status(self) -> u16 {
+                match self {
+                    $(Self::$Code => $status),*
+                }
+            }
+
+            /// The title: one for each code, whatever happened.
+            pub const fn title(self) -> &'static str {
+                match self {
+                    $(Self::$Code => $title),*
+                }
+            }
+
+            /// When it is answered.
+            pub const fn when(self) -> &'static str {
+                match self {
+                    $(Self::$Code => $when),*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    MalformedJson = 400 "malformed_json", "The body cannot be read":
+        "the body is not JSON with one reading";
+    MalformedId = 400 "malformed_id", "The id is malformed":
+        "the request id is not a UUID in lower-case hyphenated form";
+    MalformedCursor = 400 "malformed_cursor", "The cursor is malformed":
+        "the cursor was not given out to the caller for this list";
+    Unauthenticated = 401 "unauthenticated", "Authentication is required":
+        "no token, several, or one that is not accepted";
+    IdentityMismatch = 403 "identity_mismatch", "The body names somebody else as the caller":
+        "a field such as `approved_by` names somebody else";
+    AgentCannotApprove = 403 "agent_cannot_approve", "Only people decide":
+        "agents and services never decide";
+    SelfApproval = 403 "self_approval", "Nobody decides their own request":
+        "nobody decides their own request";
+    NotPermitted = 403 "not_permitted", "Not permitted":
+        "policy does not permit it to the caller, or has disabled them";
+    NotFound = 404 "not_found", "Not found":
+        "no such request, or not visible to the caller";
+    RouteNotFound = 404 "route_not_found", "No such route":
+        "no such path";
+    MethodNotAllowed = 405 "method_not_allowed", "Method not allowed":
+        "the path has other methods";
+    Expired = 409 "expired", "The request has expired":
+        "a deadline has passed";
+    NotPending = 409 "not_pending", "The request is not pending":
+        "the request is not pending any more";
+    NotApproved = 409 "not_approved", "The request is not approved":
+        "the request is not approved, or was started already";
+    AlreadyDecided = 409 "already_decided", "Already decided":
+        "this person has decided; each counts once";
+    NotDecided = 409 "not_decided", "No approval to withdraw":
+        "the caller has no approval on the request";
+    Integrity = 409 "integrity", "The stored request is damaged":
+        "the stored request is not what its events have made it; an operator finds what";
+    ApprovalsInsufficient = 409 "approvals_insufficient", "The approvals are not enough any more":
+        "approvals on record count no more under the policy of now";
+    DigestMismatch = 409 "digest_mismatch", "The request is not what was shown":
+        "`content_digest` or `parameters_digest` is not that of the stored request";
+    ExecutionMismatch = 409 "execution_mismatch", "No such execution is running":
+        "no execution of this id is running";
+    IdempotencyConflict = 409 "idempotency_conflict", "The idempotency key was used for something else":
+        "the key was used with another body";
+    PayloadTooLarge = 413 "payload_too_large", "The body is too large":
+        "the body is over 256 KiB";
+    UnsupportedMediaType = 415 "unsupported_media_type", "The body is not JSON":
+        "`Content-Type` says that the body is something else than JSON";
+    ValidationFailed = 422 "validation_failed", "Fields break rules":
+        "fields break rules: `errors` has all of them";
+    TooManyPending = 429 "too_many_pending", "Too many pending requests":
+        "the requester has as many pending requests as policy allows";
+    TooManyApproved = 429 "too_many_approved", "Too many approved requests":
+        "policy would approve it at once, and the requester has as many approved requests that were not started as it allows";
+    Internal = 500 "internal", "Internal error":
+        "a bug; `instance` names it in the log";
+    StoreUnavailable = 503 "store_unavailable", "Temporarily unavailable":
+        "the database did not answer: ask again, with an Idempotency-Key";
+    ClockSkew = 503 "clock_skew", "The clock of the service is wrong":
+        "the clock of the service is behind the last event of the request";
+}
+
+impl Code {
+    /// The code of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == name)
+    }
+}
