@@ -1,5 +1,6 @@
 //! What a service may answer: an answer is believed as far as it names the requests that were asked for.
 
+use countersign_api::operation::Operation;
 use countersign_api::wire::{EventsBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody};
 use countersign_core::ids::RequestId;
 use serde::de::DeserializeOwned;
@@ -52,5 +53,28 @@ impl Answer for SimulateBody {
 impl Answer for HealthBody {
     fn request_ids(&self) -> Vec<&str> {
         Vec::new()
+    }
+}
+
+/// The request that a path names: that of one request, or what is below.
+pub fn named_in(path: &str) -> Option<RequestId> {
+    let rest = path.strip_prefix(Operation::List.path_template())?.strip_prefix('/')?;
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    RequestId::parse(rest.get(..end)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_the_request_that_its_answer_must_be_about() {
+        let id = "01930000-0000-4000-8000-0000000000aa";
+        for operation in Operation::ALL {
+            for path in [operation.path(id), format!("{}?x=y", operation.path(id))] {
+                let named = named_in(&path).map(|id| id.to_string());
+                assert_eq!(named.as_deref(), operation.is_on_one().then_some(id), "{path}");
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 use crate::change::Change;
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::paths;
+use countersign_api::operation::Operation;
 use countersign_api::wire::{EventsBody, ExplainBody, RequestBody, SimulateBody};
 use serde::Serialize;
 use serde_json::Value;
@@ -44,7 +44,7 @@ impl Connection {
     /// # Errors
     /// What the service refuses or cannot do, or that it cannot be reached.
     pub fn create(&self, request: &NewRequest, key: &str) -> Result<RequestBody, Error> {
-        self.change_at("POST", paths::APPROVALS, request, key)
+        self.change_by(Operation::Create, "", request, key)
     }
 
     /// What would come of making a request.
@@ -52,7 +52,7 @@ impl Connection {
     /// # Errors
     /// As for [`Self::create`].
     pub fn simulate(&self, request: &NewRequest) -> Result<SimulateBody, Error> {
-        self.ask(paths::SIMULATE, request)
+        self.ask(Operation::Simulate, request)
     }
 
     /// A request.
@@ -60,7 +60,7 @@ impl Connection {
     /// # Errors
     /// As for [`Self::create`].
     pub fn request(&self, request_id: &str) -> Result<RequestBody, Error> {
-        self.get(&paths::approval(request_id))
+        self.get(&Operation::Get.path(request_id))
     }
 
     /// Why a request stands where it stands.
@@ -68,7 +68,7 @@ impl Connection {
     /// # Errors
     /// As for [`Self::create`].
     pub fn explanation(&self, request_id: &str) -> Result<ExplainBody, Error> {
-        self.get(&paths::below(request_id, "explain"))
+        self.get(&Operation::Explain.path(request_id))
     }
 
     /// The audit trail of a request.
@@ -76,7 +76,7 @@ impl Connection {
     /// # Errors
     /// As for [`Self::create`].
     pub fn events(&self, request_id: &str) -> Result<EventsBody, Error> {
-        self.get(&paths::below(request_id, "events"))
+        self.get(&Operation::Events.path(request_id))
     }
 
     /// Changes a request, once: `key` is sent with every try. Whether the answer shows the change is for
@@ -85,15 +85,15 @@ impl Connection {
     /// # Errors
     /// As for [`Self::create`].
     pub fn change(&self, request_id: &str, change: &Change, key: &str) -> Result<RequestBody, Error> {
-        let (method, part) = match change {
-            Change::Approve { .. } => ("POST", "approve"),
-            Change::Reject { .. } => ("POST", "reject"),
-            Change::Comment { .. } => ("POST", "comments"),
-            Change::Withdraw { .. } => ("POST", "withdraw"),
-            Change::Cancel { .. } => ("POST", "cancel"),
-            Change::Start { .. } => ("POST", "execution"),
-            Change::Finish { .. } => ("PUT", "execution"),
+        let operation = match change {
+            Change::Approve { .. } => Operation::Approve,
+            Change::Reject { .. } => Operation::Reject,
+            Change::Comment { .. } => Operation::Comment,
+            Change::Withdraw { .. } => Operation::Withdraw,
+            Change::Cancel { .. } => Operation::Cancel,
+            Change::Start { .. } => Operation::Start,
+            Change::Finish { .. } => Operation::Finish,
         };
-        self.change_at(method, &paths::below(request_id, part), change, key)
+        self.change_by(operation, request_id, change, key)
     }
 }

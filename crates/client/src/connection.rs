@@ -1,15 +1,15 @@
 //! A connection to the service: calls out, answers that are believed or errors in.
 
 use crate::agent::{agent, service};
-use crate::answer::Answer;
+use crate::answer::{self, Answer};
 use crate::credential::{Credential, TokenFault};
 use crate::error::Error;
 use crate::list_query::{ListQuery, MAX_LIMIT};
-use crate::paths;
 use crate::profile::Settings;
 use crate::refusal::Refusal;
 use crate::request_name::RequestName;
 use crate::secret::Secret;
+use countersign_api::operation::Operation;
 use countersign_api::problem::Code;
 use countersign_api::wire::{HealthBody, ListBody, RequestBody, SummaryBody};
 use countersign_app::host::Host as _;
@@ -147,7 +147,12 @@ impl Connection {
     /// # Errors
     /// What the service refuses or cannot do, or that it cannot be reached.
     pub fn health(&self) -> Result<(HealthBody, Option<String>), Error> {
-        let request = ureq::http::Request::get(format!("{}{}", self.endpoint.base(), paths::HEALTH)).body(());
+        let request = ureq::http::Request::get(format!(
+            "{}{}",
+            self.endpoint.base(),
+            Operation::Health.path_template()
+        ))
+        .body(());
         let answer = request.map_err(ureq::Error::from).and_then(|request| self.agent.run(request));
         let mut date = None;
         let answer = answer.and_then(|mut answer| {
@@ -157,7 +162,7 @@ impl Connection {
         });
         let answer = answer
             .map_err(|error| self.unreachable(&error))
-            .and_then(|answer| self.understood(answer, paths::HEALTH, None));
+            .and_then(|answer| self.understood(answer, Operation::Health.path_template(), None));
         Ok((answer?.0, date))
     }
 
@@ -167,19 +172,19 @@ impl Connection {
     }
 
     /// Changes something, once: `key` is sent with every try.
-    pub(crate) fn change_at<T: Answer>(
+    pub(crate) fn change_by<T: Answer>(
         &self,
-        method: &str,
-        path: &str,
+        operation: Operation,
+        request_id: &str,
         body: &impl Serialize,
         key: &str,
     ) -> Result<T, Error> {
-        self.call(method, path, Some(&json!(body)), Some(key))
+        self.call(operation.method().as_str(), &operation.path(request_id), Some(&json!(body)), Some(key))
     }
 
     /// Asks something that takes a body. Nothing is changed, so no key is sent.
-    pub(crate) fn ask<T: Answer>(&self, path: &str, body: &impl Serialize) -> Result<T, Error> {
-        self.call("POST", path, Some(&json!(body)), None)
+    pub(crate) fn ask<T: Answer>(&self, operation: Operation, body: &impl Serialize) -> Result<T, Error> {
+        self.call(operation.method().as_str(), operation.path_template(), Some(&json!(body)), None)
     }
 
     fn call<T: Answer>(
@@ -260,7 +265,7 @@ impl Connection {
             url: self.url().to_owned(),
             has_path: self.endpoint.has_path(),
         })?;
-        if answer.is_about(paths::named_in(target)) {
+        if answer.is_about(answer::named_in(target)) {
             Ok((answer, text.len()))
         } else {
             Err(self.odd("it names another request than the one that was asked for, or none"))
@@ -326,7 +331,7 @@ impl Connection {
             RequestName::Id(id) => id.to_string(),
             RequestName::Prefix(prefix) => self.complete(&prefix)?,
         };
-        self.get(&paths::approval(&id))
+        self.get(&Operation::Get.path(&id))
     }
 
     fn complete(&self, prefix: &str) -> Result<String, Error> {
@@ -380,7 +385,7 @@ impl Connection {
                     seconds: self.list_timeout.as_secs(),
                 });
             }
-            let target = format!("{}{}", paths::APPROVALS, query.text());
+            let target = format!("{}{}", Operation::List.path_template(), query.text());
             let (page, length): (ListBody, usize) = self.sized_call("GET", &target, None, None)?;
             if limit.is_some_and(|limit| page.items.len() > limit) {
                 return Err(self.odd("a page holds more than was asked for"));

@@ -13,7 +13,6 @@ pub mod agent;
 pub mod answer;
 pub mod content;
 pub mod list_query;
-pub mod paths;
 pub mod refusal;
 pub mod request_name;
 
