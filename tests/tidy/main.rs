@@ -8,6 +8,7 @@
 )]
 
 mod guarantees;
+mod operations;
 mod rooms;
 mod template;
 

@@ -2,8 +2,9 @@
 
 use crate::environment::{Environment, InvalidVariable};
 use crate::invocation::HttpEvent;
-use countersign_api::call::{Input, Reply};
+use countersign_api::call::Input;
 use countersign_api::problem::Problem;
+use countersign_api::reply::Reply;
 use countersign_core::principal::{Channel, Principal};
 use countersign_core::timestamp::Timestamp;
 use countersign_identity::claim_path::ClaimPath;
