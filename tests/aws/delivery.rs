@@ -7,12 +7,13 @@ use countersign_app::create::create;
 use countersign_app::deliver::MAX_ATTEMPTS;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{Outbox as _, OutboxKey, Publish, PublishError};
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::EventId;
 use countersign_core::notification::{Notice, Notification};
 use countersign_core::person::PersonId;
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::create_missing;
@@ -108,7 +109,8 @@ impl World {
         for number in 0..count {
             let requester = format!("p{number}@example.com");
             let requester = PersonId::from_email(&requester).unwrap();
-            let requester = Principal::new(requester, PrincipalKind::Human, Channel::Direct, ["developer"]);
+            let requester =
+                Principal::assumed(requester, PrincipalKind::Human, Channel::Direct, ["developer"]);
             let done = create(&dependencies, &draft, &requester, None).await.unwrap();
             events.push(done.event_id.unwrap().to_string());
         }

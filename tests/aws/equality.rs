@@ -1,7 +1,7 @@
 //! The same requests through the gateway and to `countersign serve` have the same answers.
 
 use countersign_api::operation::Operation;
-use countersign_core::principal::Channel;
+use countersign_core::caller::Channel;
 use countersign_e2e::functions::Functions;
 use countersign_e2e::gateway::{self, Request};
 use countersign_e2e::grants::{granted, root};

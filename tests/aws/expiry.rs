@@ -3,11 +3,12 @@
 
 use countersign_app::create::create;
 use countersign_app::dependencies::Dependencies;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::event::EventType;
 use countersign_core::person::PersonId;
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::request::Status;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::create_missing;
@@ -46,7 +47,7 @@ async fn overdue(
     let all = dependencies(DynamoStore::new(database.clone(), tables()));
     for number in 0..count {
         let person = PersonId::from_email(&format!("ann{}@example.com", number / 40)).unwrap();
-        let ann = Principal::new(person, PrincipalKind::Human, Channel::Direct, ["developer"]);
+        let ann = Principal::assumed(person, PrincipalKind::Human, Channel::Direct, ["developer"]);
         let (operation, environment) =
             [("reboot", "production"), ("enable_enhanced_monitoring", "non-production")][number % 2];
         let draft = Draft::new(operation, "dev-db-01", &json!({}), environment, "why").unwrap();

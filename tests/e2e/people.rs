@@ -3,11 +3,12 @@
 
 use crate::policy::{policy_with, reasons, refused, reject, start, status};
 use countersign_app::ports::CommitError;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::digest::Digest;
 use countersign_core::event::Change;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::request::Request;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_e2e::client::{Answer, Client};
@@ -160,7 +161,7 @@ fn an_address_that_is_listed_later_is_that_persons_from_then_on() {
     let before = later.block_on(inspection::load(&later.database, Service::id(&path)));
     for email in ["bob@example.com", "ann@example.com"] {
         let person = PersonId::from_email(email).unwrap();
-        let actor = linked.people().resolve(Principal::new(
+        let actor = linked.people().resolve(countersign_core::caller::Caller::new(
             person,
             PrincipalKind::Human,
             Channel::Local,

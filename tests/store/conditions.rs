@@ -2,11 +2,12 @@
 //! these changes go around the core.
 
 use countersign_app::ports::{CommitError, LoadRequest};
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::digest::Digest;
 use countersign_core::event::Change;
 use countersign_core::ids::RequestId;
 use countersign_core::person::PersonId;
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::request::Request;
 use countersign_core::slots::Groups;
 use countersign_core::text::CommentText;
@@ -47,7 +48,7 @@ fn commit_as(
     change: Change,
 ) -> Result<(), CommitError> {
     let mut ids = addresses.iter().map(|address| PersonId::from_email(address).unwrap());
-    let mut actor = Principal::new(ids.next().unwrap(), PrincipalKind::Human, Channel::Local, []);
+    let mut actor = Principal::assumed(ids.next().unwrap(), PrincipalKind::Human, Channel::Local, []);
     actor.addresses.extend(ids);
     forged_commit::commit(service, store, before, &actor, sequence, change)
 }

@@ -11,13 +11,14 @@ use countersign_app::ports::{
     StoreError, Trail,
 };
 use countersign_core::audit::anomaly::Anomaly;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::notification::Message;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::text::CommentText;
@@ -160,7 +161,7 @@ async fn run_interleaved(
 
 fn actor(name: &str, group: &str) -> Principal {
     let person = PersonId::from_email(&format!("{name}@example.com")).unwrap();
-    Principal::new(person, PrincipalKind::Human, Channel::Local, [group])
+    Principal::assumed(person, PrincipalKind::Human, Channel::Local, [group])
 }
 
 struct World {

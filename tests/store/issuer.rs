@@ -5,7 +5,7 @@ use countersign::authentication::Authenticator;
 use countersign::issuer::KeySource;
 use countersign_api::problem::Code;
 use countersign_app::host::Host as _;
-use countersign_core::principal::Channel;
+use countersign_core::caller::Channel;
 use countersign_e2e::client::Client;
 use countersign_e2e::manual_host::ManualHost;
 use countersign_e2e::program::{Program, run};

@@ -4,9 +4,10 @@ use countersign::data_directory::DataDirectory;
 use countersign_app::create::create;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::Outbox as _;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::person::PersonId;
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::timestamp::Timestamp;
 use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
@@ -39,7 +40,7 @@ fn with_a_dead_letter(data: &Path) -> String {
             host: Arc::new(ManualHost::default()),
         };
         let ann = PersonId::from_email("ann@example.com").unwrap();
-        let ann = Principal::new(ann, PrincipalKind::Human, Channel::Local, ["developer"]);
+        let ann = Principal::assumed(ann, PrincipalKind::Human, Channel::Local, ["developer"]);
         let draft = Draft::new("reboot", "production-db-01", &json!({}), "production", "why").unwrap();
         let done = create(&dependencies, &draft, &ann, None).await.unwrap();
         let outbox = DynamoOutbox::new(client, inspection::tables().outbox);

@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::ports::{ChangeSet, CommitChange as _, LoadRequest as _};
 use countersign_core::audit::{self, AuditEvent};
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{
     CommandName, Draft, ExecutionOutcome, MAX_PARAMETERS_BYTES, MAX_RESULT_BYTES,
@@ -16,7 +17,7 @@ use countersign_core::notification::{Message, Notice, Notification};
 use countersign_core::person::PersonId;
 use countersign_core::policy::people::{MAX_ADDRESSES, MAX_GROUP_NAME, MAX_GROUPS};
 use countersign_core::policy::rules::MAX_MATCHED_RULES;
-use countersign_core::principal::{Channel, Owner, Principal, PrincipalKind};
+use countersign_core::principal::{Owner, Principal};
 use countersign_core::request::{
     Comment, Decision, Execution, Finish, MAX_COMMENT_BYTES, MAX_COMMENTS, MAX_DECISIONS, MAX_WITHDRAWALS,
     Request, Status, Verdict, Withdrawal,
@@ -96,7 +97,7 @@ fn worst() -> (Request, AuditEvent, Message) {
     draft.ticket = Some(Ticket::parse(&"t".repeat(Ticket::MAX)).unwrap());
     draft.rollback_plan = Some(RollbackPlan::parse(&wide(4000)).unwrap());
     draft.estimated_duration = Some(DurationText::parse(&wide(200)).unwrap());
-    let ann = Principal::new(address(0, 0), PrincipalKind::Human, Channel::Local, ["developer"]);
+    let ann = Principal::assumed(address(0, 0), PrincipalKind::Human, Channel::Local, ["developer"]);
     let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
     let execution_id = ExecutionId::parse("01930000-0000-7000-8000-0000000000ee").unwrap();
     let context = CommandContext { now, event_id: event_id(), execution_id };

@@ -151,14 +151,15 @@ mod tests {
     use crate::operations::{
         CommandEndpoint, approve, cancel, comment, create, finish, reject, start, withdraw,
     };
+    use countersign_core::caller::{Channel, PrincipalKind};
     use countersign_core::person::PersonId;
-    use countersign_core::principal::{Channel, Principal, PrincipalKind};
+    use countersign_core::principal::Principal;
     use serde_json::json;
     use std::collections::BTreeSet;
 
     fn ann() -> Principal {
         let person = PersonId::from_email("ann@example.com").unwrap();
-        Principal::new(person, PrincipalKind::Human, Channel::Local, ["developer"])
+        Principal::assumed(person, PrincipalKind::Human, Channel::Local, ["developer"])
     }
 
     fn names(members: &Value) -> BTreeSet<String> {

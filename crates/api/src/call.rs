@@ -1,7 +1,7 @@
 //! A call as a shell hands it over.
 
 use crate::problem::Problem;
-use countersign_core::principal::Principal;
+use countersign_core::caller::Caller;
 
 /// The largest body that is read, in bytes.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -13,7 +13,7 @@ pub struct Call {
     pub correlation_id: String,
     /// Who calls, or the problem to answer with, because that is not known or nobody may call
     /// this way.
-    pub identity: Result<Principal, Problem>,
+    pub identity: Result<Caller, Problem>,
     /// What they send.
     pub input: Input,
 }

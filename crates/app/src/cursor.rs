@@ -68,8 +68,8 @@ impl Cursors {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use countersign_core::caller::{Channel, PrincipalKind};
     use countersign_core::person::PersonId;
-    use countersign_core::principal::{Channel, PrincipalKind};
     use countersign_core::request::Status;
     use countersign_core::timestamp::Timestamp;
     use std::collections::BTreeSet;
@@ -94,7 +94,7 @@ mod tests {
 
     fn cursors(query: &ListQuery, email: &str) -> Cursors {
         let person = PersonId::from_email(email).unwrap();
-        let actor = Principal::new(person, PrincipalKind::Human, Channel::Local, ["developer"]);
+        let actor = Principal::assumed(person, PrincipalKind::Human, Channel::Local, ["developer"]);
         Cursors::of(query, &actor, &DeploymentKey::new([1; 32]))
     }
 

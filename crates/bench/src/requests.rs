@@ -19,6 +19,7 @@ use countersign_app::ports::{
 };
 use countersign_core::audit;
 use countersign_core::audit::anomaly::Anomaly;
+use countersign_core::caller::{Caller, Channel, PrincipalKind};
 use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::command_context::CommandContext;
 use countersign_core::creation;
@@ -29,7 +30,7 @@ use countersign_core::notification::Message;
 use countersign_core::person::PersonId;
 use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer};
 use countersign_core::policy::{Policy, PolicyText};
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::Cost;
 use countersign_core::timestamp::Timestamp;
@@ -185,7 +186,7 @@ fn call<E: Endpoint<Store>>(
         content_type: None,
         idempotency_key: None,
     };
-    let call = Call { correlation_id: String::new(), identity: Ok(actor.clone()), input };
+    let call = Call { correlation_id: String::new(), identity: Ok(caller(actor)), input };
     // Nothing here ever waits: the store is in memory and answers at once.
     let mut context = Context::from_waker(Waker::noop());
     match pin!(run::<E, Store>(dependencies, call)).poll(&mut context) {
@@ -208,9 +209,16 @@ fn context() -> Result<CommandContext, String> {
     })
 }
 
+/// The caller who is resolved to a principal of whom policy says nothing.
+fn caller(actor: &Principal) -> Caller {
+    let groups = actor.groups.iter().map(String::as_str);
+    let caller = Caller::new(actor.person.clone(), actor.kind, actor.channel, groups);
+    Caller { source_ip: actor.source_ip, ..caller }
+}
+
 fn person(email: &str, group: &str) -> Result<Principal, String> {
     let person = PersonId::from_email(email).map_err(text_of)?;
-    let mut actor = Principal::new(person, PrincipalKind::Human, Channel::Api, [group]);
+    let mut actor = Principal::assumed(person, PrincipalKind::Human, Channel::Api, [group]);
     actor.source_ip = Some(SOURCE_IP.parse().map_err(text_of)?);
     Ok(actor)
 }

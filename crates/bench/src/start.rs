@@ -2,12 +2,13 @@
 
 use crate::claims::Claim;
 use crate::cpu::{self, Spread};
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::policy::access::{Action, Target};
 use countersign_core::policy::people::People;
 use countersign_core::policy::rules::Rules;
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::risk::{Environment, RiskLevel};
 use countersign_core::timestamp::Timestamp;
 use countersign_policy::load;
@@ -70,7 +71,7 @@ impl Stage {
 
 fn ask(policy: &Policy) -> Result<(), String> {
     let person = PersonId::from_email("ann@example.com").map_err(|error| error.to_string())?;
-    let actor = Principal::new(person.clone(), PrincipalKind::Human, Channel::Api, ["developer"]);
+    let actor = Principal::assumed(person.clone(), PrincipalKind::Human, Channel::Api, ["developer"]);
     let target = Target {
         operation_type: "modify_storage",
         instance_id: "production-db-01",

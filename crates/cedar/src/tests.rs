@@ -8,9 +8,10 @@ mod spelling;
 
 use crate::context::Attribute;
 use crate::{BUNDLED, CedarAuthorizer, InvalidAccess};
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::person::PersonId;
 use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer, Target};
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;
@@ -39,7 +40,7 @@ impl Situation {
     /// Bob the approver looks at what Ann asked for, on a Friday, from 10.1.2.3.
     fn usual() -> Self {
         let mut actor =
-            Principal::new(person("bob@example.com"), PrincipalKind::Human, Channel::Api, ["approver"]);
+            Principal::assumed(person("bob@example.com"), PrincipalKind::Human, Channel::Api, ["approver"]);
         actor.source_ip = Some("10.1.2.3".parse().unwrap());
         Self {
             action: Action::Approve,

@@ -3,7 +3,7 @@
 use crate::issuer::{self, KeySource};
 use countersign_api::problem::Problem;
 use countersign_app::host::Host;
-use countersign_core::principal::Principal;
+use countersign_core::caller::Caller;
 use countersign_identity::error::InvalidToken;
 use countersign_identity::key_set::KeySet;
 use countersign_identity::token::{self, Keys, Verifier};
@@ -65,7 +65,7 @@ impl Authenticator {
         self: &Arc<Self>,
         headers: &[&str],
         host: &dyn Host,
-    ) -> Result<Principal, Problem> {
+    ) -> Result<Caller, Problem> {
         let token = token::bearer(headers).map_err(Problem::unauthenticated)?;
         let mut result = self.verify(token, host)?;
         if result == Err(InvalidToken::UnknownKey) {
@@ -76,7 +76,7 @@ impl Authenticator {
         result.map_err(|error| Problem::unauthenticated(error.to_string()))
     }
 
-    fn verify(&self, token: &str, host: &dyn Host) -> Result<Result<Principal, InvalidToken>, Problem> {
+    fn verify(&self, token: &str, host: &dyn Host) -> Result<Result<Caller, InvalidToken>, Problem> {
         let fetched_at = self.renewal.as_ref().map(|renewal| renewal.state().fetched_at);
         if fetched_at.is_some_and(|at| host.elapsed().saturating_sub(at) > KEYS_MAX_AGE) {
             return Err(Problem::unavailable("the issuer's keys are too old to be trusted"));

@@ -21,7 +21,7 @@ use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::problem::{Code, Problem};
 use countersign_api::reply::Reply;
 use countersign_api::run::{self, Endpoint, PublicEndpoint};
-use countersign_core::principal::Principal;
+use countersign_core::caller::Caller;
 use countersign_dynamodb::store::DynamoStore;
 use http_body_util::BodyExt as _;
 use std::net::SocketAddr;
@@ -201,7 +201,7 @@ struct Taken {
 ///
 /// # Errors
 /// When the body does not come in time, or breaks off; or when too much of this caller's is under way.
-async fn take(app: &Application, caller: Option<&Principal>, body: Option<Body>) -> Result<Taken, Problem> {
+async fn take(app: &Application, caller: Option<&Caller>, body: Option<Body>) -> Result<Taken, Problem> {
     let Some(caller) = caller else { return Ok(Taken::default()) };
     let too_many = |what| Problem::new(Code::StoreUnavailable, what);
     let Ok(Some(turn)) = timeout(BODY_TIMEOUT, app.callers.turn(&caller.person)).await else {

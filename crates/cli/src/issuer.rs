@@ -3,7 +3,7 @@
 use crate::arguments::IssuerArguments;
 use crate::endpoint::{self, Endpoint, InvalidEndpoint};
 use crate::private_file;
-use countersign_core::principal::Channel;
+use countersign_core::caller::Channel;
 use countersign_core::text::escaped_line;
 use countersign_identity::claims::ClaimNames;
 use countersign_identity::key_set::KeySet;

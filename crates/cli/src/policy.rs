@@ -13,7 +13,7 @@ use countersign_core::policy::finding::{Name, Severity};
 use countersign_core::policy::mistake::InvalidPolicy;
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
-use countersign_policy::cases::{self, AppError, Case};
+use countersign_policy::cases::{self, Case, Mismatch};
 use countersign_policy::finding::{self, Finding};
 use countersign_policy::load::{BUNDLED, PolicyFiles, check, read_cases, write_first};
 use countersign_system::system::SystemHost;
@@ -354,9 +354,9 @@ impl Results {
     }
 }
 
-impl From<AppError> for FailureBody {
-    fn from(failure: AppError) -> Self {
-        let AppError { what, expected, found, reasons } = failure;
+impl From<Mismatch> for FailureBody {
+    fn from(failure: Mismatch) -> Self {
+        let Mismatch { what, expected, found, reasons } = failure;
         Self { what, expected, found, reasons }
     }
 }

@@ -4,7 +4,7 @@ use crate::application::Application;
 use countersign_app::host::Host;
 use countersign_app::ports::Publish;
 use countersign_app::{deliver, expire};
-use countersign_core::principal::Channel;
+use countersign_core::caller::Channel;
 use countersign_core::timestamp::Timestamp;
 use std::time::Duration;
 use tokio::sync::watch;

@@ -4,12 +4,13 @@
 //! and at the start: its giver may have been disabled, have turned out to be the requester by
 //! another address, or no longer be somebody whom policy lets approve.
 
+use crate::caller::PrincipalKind;
 use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::policy::access::{AccessDecision, Action};
 use crate::policy::people;
 use crate::policy::subject::Subject;
-use crate::principal::{Principal, PrincipalKind};
+use crate::principal::Principal;
 use crate::request::Decision;
 use crate::requirements::Requirements;
 use crate::slots::{Groups, SlotAssignment};
@@ -100,7 +101,7 @@ fn reason_against(
         return Some(format!("`{person}` is no human"));
     }
     let groups = decision.groups.iter().map(String::as_str);
-    let mut approver = Principal::new(person.clone(), PrincipalKind::Human, decision.channel, groups);
+    let mut approver = Principal::assumed(person.clone(), PrincipalKind::Human, decision.channel, groups);
     approver.addresses.extend(known.iter().cloned());
     approver.source_ip = decision.source_ip;
     if approver.kind != PrincipalKind::Human {

@@ -3,13 +3,13 @@
 //! An edited, missing or reordered event breaks the chain of its request; the chain's head is on
 //! the request itself, so a cut tail shows as well. Free text never enters: its keyed digest does.
 
+use crate::caller::{Channel, PrincipalKind};
 use crate::canonical::CanonicalJson;
 use crate::content::amount;
 use crate::digest::{DeploymentKey, Digest};
 use crate::event::{Change, Event, EventType};
 use crate::ids::{EventId, RequestId};
 use crate::person::PersonId;
-use crate::principal::{Channel, PrincipalKind};
 use crate::request::{Request, Status};
 use crate::risk::{Environment, RiskLevel};
 use crate::source_address::SourceAddress;

@@ -8,6 +8,7 @@
 //! start the stricter of that and of the policy of now holds ([`Policy::requirements_in_force`]).
 
 use crate::approvals::Approvals;
+use crate::caller::PrincipalKind;
 use crate::command::{Command, ExecutionOutcome, Shown};
 use crate::command_context::CommandContext;
 use crate::event::{Change, Event};
@@ -16,7 +17,7 @@ use crate::ids::{EventId, ExecutionId};
 use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::policy::access::Action;
-use crate::principal::{Principal, PrincipalKind};
+use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::request::{
     Decision, Execution, MAX_COMMENT_BYTES, MAX_COMMENTS, MAX_DECISIONS, MAX_WITHDRAWALS, Request, Status,

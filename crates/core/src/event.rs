@@ -1,12 +1,13 @@
 //! What happened: the one event that each accepted command yields.
 
+use crate::caller::{Channel, PrincipalKind};
 use crate::canonical::CanonicalJson;
 use crate::command::ExecutionOutcome;
 use crate::digest::Digest;
 use crate::idempotency::IdempotencyRecord;
 use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::person::PersonId;
-use crate::principal::{Channel, Owner, PrincipalKind};
+use crate::principal::Owner;
 use crate::requirements::MatchedRule;
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::slots::{Groups, Slots};

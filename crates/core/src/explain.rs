@@ -4,6 +4,7 @@
 //! Nothing is decided here a second time: what the asker may do is asked of [`decide::decide`].
 
 use crate::approvals::Approvals;
+use crate::caller::{PrincipalKind, is_agent_group};
 use crate::command::{Command, CommandName, ExecutionOutcome, Shown};
 use crate::command_context::CommandContext;
 use crate::decide;
@@ -12,7 +13,7 @@ use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::policy::access::Target;
 use crate::policy::search::{AccessCheck, Search};
-use crate::principal::{Principal, PrincipalKind, is_agent_group};
+use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::request::{Request, Status};
 use crate::requirements::MatchedRule;
@@ -167,7 +168,7 @@ fn finish(execution_id: ExecutionId) -> Command {
 /// Somebody in some groups who comes from where the asker comes from.
 fn in_place_of(asker: &Principal, groups: &Groups) -> Principal {
     let groups = groups.iter().map(String::as_str);
-    let mut somebody = Principal::new(PersonId::somebody(), PrincipalKind::Human, asker.channel, groups);
+    let mut somebody = Principal::assumed(PersonId::somebody(), PrincipalKind::Human, asker.channel, groups);
     somebody.source_ip = asker.source_ip;
     somebody
 }

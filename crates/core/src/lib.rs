@@ -6,12 +6,12 @@
 //! source, the environment, a file or a network: time and fresh ids are arguments.
 //!
 //! ```
-//! use countersign_core::{principal::{Principal, Channel, PrincipalKind}, command::{Command, Draft, Shown}, creation, decide::{self, Outcome},
+//! use countersign_core::{caller::{Channel, PrincipalKind}, principal::Principal, command::{Command, Draft, Shown}, creation, decide::{self, Outcome},
 //!     ids::{EventId, RequestId}, person::PersonId, request::{Request, Status}, command_context::CommandContext, timestamp::Timestamp};
 //!
 //! let policy = countersign_policy::load::bundled()?;
 //! let person = |email: &str, groups: &[&str]| PersonId::from_email(email)
-//!     .map(|id| Principal::new(id, PrincipalKind::Human, Channel::Local, groups.iter().copied()));
+//!     .map(|id| Principal::assumed(id, PrincipalKind::Human, Channel::Local, groups.iter().copied()));
 //! let context = CommandContext { now: Timestamp::parse("2026-01-01T00:00:00.000Z")?, event_id: EventId::parse("01930000-0000-7000-8000-000000000001")?,
 //!     execution_id: "0193aaaa-0000-7000-8000-000000000001".parse()? };
 //!
@@ -46,6 +46,7 @@ pub mod state;
 pub mod status;
 
 pub mod approvals;
+pub mod caller;
 pub mod explain;
 pub mod look_alike;
 pub mod person;

@@ -1,76 +1,9 @@
-//! Who is acting, as the shell established it before it read a single byte of the body.
+//! Who acts, as the people of a policy know them: one id for all their addresses, their groups and owner.
 
+use crate::caller::{Caller, Channel, PrincipalKind};
 use crate::person::PersonId;
 use crate::source_address::SourceAddress;
 use std::collections::BTreeSet;
-
-/// What kind of being acts. Only humans decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PrincipalKind {
-    /// A person.
-    Human,
-    /// An AI agent or other program with an e-mail of its own, known by its group.
-    Agent,
-    /// A program without an e-mail.
-    Service,
-}
-
-impl PrincipalKind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Human, Self::Agent, Self::Service];
-
-    /// The name in audit events.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Human => "human",
-            Self::Agent => "agent",
-            Self::Service => "service",
-        }
-    }
-
-    /// Reads a name back.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-}
-
-/// By which door the actor came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Channel {
-    /// API Gateway, with a token that its authorizer and the function verified.
-    Api,
-    /// A direct Lambda invocation: whoever may invoke the function vouches for the person.
-    Direct,
-    /// `countersign serve`, with a token that it verified, or a sweep inside it.
-    Local,
-}
-
-impl Channel {
-    /// Every channel.
-    pub const ALL: [Self; 3] = [Self::Api, Self::Direct, Self::Local];
-
-    /// The name in audit events.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Api => "api",
-            Self::Direct => "direct",
-            Self::Local => "local",
-        }
-    }
-
-    /// Reads a name back.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|channel| channel.as_str() == text)
-    }
-}
-
-/// The group that makes an identity an agent, in capitals or not: see [`is_agent_group`].
-pub const AGENT_GROUP: &str = "agent";
-
-/// Whether a group makes whoever is in it an agent. Capitals make nobody human.
-pub fn is_agent_group(group: &str) -> bool {
-    group.eq_ignore_ascii_case(AGENT_GROUP)
-}
 
 /// Who answers for an agent or a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +23,7 @@ pub struct Principal {
     pub addresses: BTreeSet<PersonId>,
     /// Human, agent or service.
     pub kind: PrincipalKind,
-    /// Group names: as the token has them at the door, and from there on those that policy knows.
+    /// The names of their groups that policy knows.
     pub groups: BTreeSet<String>,
     /// By which door they came.
     pub channel: Channel,
@@ -103,21 +36,22 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// Somebody who acts for themselves. Whoever is in the `agent` group is an agent, whatever
-    /// else is said of them.
-    pub fn new<'a>(
+    /// A principal whom no call has proven: one that a search, a lint or a test assumes. For callers there is
+    /// [`People::resolve`](crate::policy::people::People::resolve) alone.
+    pub fn assumed<'a>(
         person: PersonId,
         kind: PrincipalKind,
         channel: Channel,
         groups: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        let groups: BTreeSet<String> = groups.into_iter().map(str::to_owned).collect();
-        let kind = match kind {
-            PrincipalKind::Human if groups.iter().any(|group| is_agent_group(group)) => PrincipalKind::Agent,
-            PrincipalKind::Human | PrincipalKind::Agent | PrincipalKind::Service => kind,
-        };
+        Self::unlisted(Caller::new(person, kind, channel, groups))
+    }
+
+    /// A caller of whom the people of a policy say nothing.
+    pub(crate) fn unlisted(caller: Caller) -> Self {
+        let Caller { person, kind, groups, channel, filed_by, source_ip } = caller;
         let addresses = BTreeSet::from([person.clone()]);
-        Self { person, addresses, kind, groups, channel, filed_by: None, owner: None, source_ip: None }
+        Self { person, addresses, kind, groups, channel, filed_by, owner: None, source_ip }
     }
 
     /// Whether an id is this person's.
@@ -127,22 +61,6 @@ impl Principal {
 
     /// The sweep that writes down passed deadlines.
     pub fn expiry(channel: Channel) -> Self {
-        Self::new(PersonId::expiry(), PrincipalKind::Service, channel, [])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn threat_65_the_group_of_agents_has_no_spelling_that_decides() {
-        for group in ["agent", "Agent", "AGENT"] {
-            let actor =
-                Principal::new(PersonId::somebody(), PrincipalKind::Human, Channel::Api, [group, "approver"]);
-            assert_eq!(actor.kind, PrincipalKind::Agent, "{group}");
-        }
-        let actor = Principal::new(PersonId::somebody(), PrincipalKind::Human, Channel::Api, ["agents"]);
-        assert_eq!(actor.kind, PrincipalKind::Human);
+        Self::assumed(PersonId::expiry(), PrincipalKind::Service, channel, [])
     }
 }

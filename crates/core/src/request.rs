@@ -1,5 +1,6 @@
 //! The state of a request, and how events change it.
 
+use crate::caller::Channel;
 use crate::canonical::CanonicalJson;
 use crate::command::{Command, ExecutionOutcome, Shown};
 use crate::digest::Digest;
@@ -7,7 +8,7 @@ use crate::event::{Change, Event};
 use crate::idempotency::IdempotencyRecord;
 use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::person::PersonId;
-use crate::principal::{Channel, Owner};
+use crate::principal::Owner;
 use crate::requirements::{MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT, MatchedRule};
 use crate::requirements::{Requirements, StatedFields};
 use crate::risk::{Cost, Environment, RiskLevel};

@@ -3,10 +3,10 @@
 
 use crate::attribute::{InvalidAttribute, read, read_name, read_option};
 use crate::item::{all_addresses, other_addresses, text};
+use countersign_core::caller::Channel;
 use countersign_core::digest::Digest;
 use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;
-use countersign_core::principal::Channel;
 use countersign_core::request::{Decision, Request, Verdict};
 use countersign_core::slots::Groups;
 use countersign_core::source_address::SourceAddress;

@@ -1,8 +1,9 @@
 //! What the claims of a verified token say about who calls.
 
 use crate::claim_path::{ClaimPath, Claims};
+use countersign_core::caller::Caller;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::person::PersonId;
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
 use serde_json::Value;
 
 /// Which claims are read.
@@ -49,7 +50,7 @@ pub enum InvalidClaims {
 ///
 /// # Errors
 /// Claims that could mean more than one caller, or none.
-pub fn actor(claims: &Claims, names: &ClaimNames, channel: Channel) -> Result<Principal, InvalidClaims> {
+pub fn actor(claims: &Claims, names: &ClaimNames, channel: Channel) -> Result<Caller, InvalidClaims> {
     let groups = groups(claims, names)?;
     let groups = groups.iter().map(String::as_str);
     match claims.get(&names.email) {
@@ -58,13 +59,13 @@ pub fn actor(claims: &Claims, names: &ClaimNames, channel: Channel) -> Result<Pr
             if !names.email_is_trusted && !is_verified(claims, names) {
                 return Err(InvalidClaims::UnverifiedEmail);
             }
-            Ok(Principal::new(person, PrincipalKind::Human, channel, groups))
+            Ok(Caller::new(person, PrincipalKind::Human, channel, groups))
         }
         Some(_) => Err(InvalidClaims::Email),
         None => {
             let subject = client_subject(claims).ok_or(InvalidClaims::Nobody)?;
             let service = PersonId::service(subject).map_err(|_| InvalidClaims::Nobody)?;
-            Ok(Principal::new(service, PrincipalKind::Service, channel, groups))
+            Ok(Caller::new(service, PrincipalKind::Service, channel, groups))
         }
     }
 }
@@ -114,7 +115,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn check(claims: &Value) -> Result<Principal, InvalidClaims> {
+    fn check(claims: &Value) -> Result<Caller, InvalidClaims> {
         actor(claims.as_object().unwrap(), &ClaimNames::default(), Channel::Local)
     }
 

@@ -11,7 +11,8 @@ use crate::claims::{self, ClaimNames};
 use crate::error::InvalidToken;
 use crate::jws::Token;
 use crate::token::{ISSUER_LEEWAY_MILLISECONDS, check_issuer, check_times, is_for};
-use countersign_core::principal::{Channel, Principal};
+use countersign_core::caller::Caller;
+use countersign_core::caller::Channel;
 use countersign_core::timestamp::Timestamp;
 use serde_json::Value;
 
@@ -35,7 +36,7 @@ impl Gateway {
     ///
     /// # Errors
     /// The first reason to refuse it.
-    pub fn verify(&self, token: &str, described: &Claims, now: Timestamp) -> Result<Principal, InvalidToken> {
+    pub fn verify(&self, token: &str, described: &Claims, now: Timestamp) -> Result<Caller, InvalidToken> {
         let Token { claims, .. } = Token::read(token)?;
         self.compare(&claims, described)?;
         if let Some(issuer) = &self.issuer {
@@ -98,7 +99,7 @@ mod tests {
     use super::*;
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use countersign_core::principal::PrincipalKind;
+    use countersign_core::caller::PrincipalKind;
     use serde_json::json;
 
     fn now() -> Timestamp {
@@ -121,7 +122,7 @@ mod tests {
             "exp": (now().as_millisecond() / 1000 + 60).to_string(), "address": "map[country:IS]"})
     }
 
-    fn check(claims: &Value, described: &Value) -> Result<Principal, InvalidToken> {
+    fn check(claims: &Value, described: &Value) -> Result<Caller, InvalidToken> {
         let gateway = Gateway {
             issuer: Some("https://issuer.example".to_owned()),
             audiences: vec!["countersign".to_owned()],

@@ -5,8 +5,9 @@ use crate::claims::{self, ClaimNames};
 use crate::error::InvalidToken;
 use crate::jws::Token;
 use crate::key_set::{self, KeySet, NotSigned};
+use countersign_core::caller::Caller;
+use countersign_core::caller::Channel;
 use countersign_core::person::PersonId;
-use countersign_core::principal::{Channel, Principal};
 use countersign_core::timestamp::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use serde_json::{Value, json};
@@ -118,7 +119,7 @@ impl Verifier {
     ///
     /// # Errors
     /// The first reason to refuse it.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, InvalidToken> {
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, InvalidToken> {
         let token = Token::read(token)?;
         self.check_signature(&token)?;
         check_issuer(&token.claims, &self.issuer)?;

@@ -5,9 +5,10 @@ use crate::environment::{Environment, InvalidVariable};
 use countersign_api::operation::{DirectCaller, Operation, OriginalOperation};
 use countersign_api::operations::dispatch;
 use countersign_api::problem::{Code, Problem};
+use countersign_core::caller::Caller;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::person::PersonId;
 use countersign_core::policy::people::People;
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
 
@@ -48,7 +49,7 @@ impl DirectAccess {
     ///
     /// # Errors
     /// 401 if it has to say and does not, 403 if it decides and may not, 422 if it names no operation.
-    pub fn actor(&self, operation: Operation, payload: &[u8]) -> Result<Principal, Problem> {
+    pub fn actor(&self, operation: Operation, payload: &[u8]) -> Result<Caller, Problem> {
         // What this cannot read, the operation refuses before it asks who calls.
         let payload: Value = serde_json::from_slice(payload).unwrap_or_default();
         let (field, decides) = match acting_operation(operation, &payload)?.definition().direct {
@@ -70,15 +71,15 @@ impl DirectAccess {
             Problem::new(Code::Unauthenticated, detail)
         })?;
         let groups = self.groups.iter().map(String::as_str);
-        Ok(Principal::new(person, PrincipalKind::Human, Channel::Direct, groups))
+        Ok(Caller::new(person, PrincipalKind::Human, Channel::Direct, groups))
     }
 
     /// Whoever reads names nobody. Who may invoke could name anybody, so this shows them nothing
     /// that they could not see anyway.
-    fn reader(&self) -> Result<Principal, Problem> {
+    fn reader(&self) -> Result<Caller, Problem> {
         let service = PersonId::service(READER).map_err(|error| Problem::internal(error.to_string()))?;
         let groups = self.read_groups.iter().map(String::as_str);
-        Ok(Principal::new(service, PrincipalKind::Service, Channel::Direct, groups))
+        Ok(Caller::new(service, PrincipalKind::Service, Channel::Direct, groups))
     }
 }
 
@@ -135,7 +136,7 @@ mod tests {
         read(variables).unwrap()
     }
 
-    fn actor(access: &DirectAccess, operation: Operation, payload: &Value) -> Result<Principal, Problem> {
+    fn actor(access: &DirectAccess, operation: Operation, payload: &Value) -> Result<Caller, Problem> {
         access.actor(operation, payload.to_string().as_bytes())
     }
 

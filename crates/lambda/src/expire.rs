@@ -8,7 +8,7 @@ use countersign_app::error::AppError;
 use countersign_app::expire::{self, ExpiryReport};
 use countersign_app::list::MAX_QUERIES;
 use countersign_app::ports::{FindDue, ListQuery, ListRequests, Replicas};
-use countersign_core::principal::Channel;
+use countersign_core::caller::Channel;
 use countersign_core::request::Status;
 use countersign_core::timestamp::Timestamp;
 use lambda_runtime::Diagnostic;

@@ -5,7 +5,7 @@ use crate::invocation::HttpEvent;
 use countersign_api::call::Input;
 use countersign_api::problem::Problem;
 use countersign_api::reply::Reply;
-use countersign_core::principal::{Channel, Principal};
+use countersign_core::caller::{Caller, Channel};
 use countersign_core::timestamp::Timestamp;
 use countersign_identity::claim_path::ClaimPath;
 use countersign_identity::claims::ClaimNames;
@@ -66,14 +66,14 @@ impl Authentication {
     ///
     /// # Errors
     /// 401, with the reason for the log.
-    pub fn actor(&self, event: &HttpEvent, now: Timestamp) -> Result<Principal, Problem> {
+    pub fn actor(&self, event: &HttpEvent, now: Timestamp) -> Result<Caller, Problem> {
         let token = token::bearer(&event.header("authorization")).map_err(Problem::unauthenticated)?;
         let actor =
             self.verify(token, event, now).map_err(|error| Problem::unauthenticated(error.to_string()))?;
-        Ok(Principal { source_ip: Some(event.source_ip()), ..actor })
+        Ok(Caller { source_ip: Some(event.source_ip()), ..actor })
     }
 
-    fn verify(&self, token: &str, event: &HttpEvent, now: Timestamp) -> Result<Principal, InvalidToken> {
+    fn verify(&self, token: &str, event: &HttpEvent, now: Timestamp) -> Result<Caller, InvalidToken> {
         match (&self.verifier, event.claims()) {
             (Some(verifier), Some(claims)) => {
                 self.gateway.describes(token, claims)?;

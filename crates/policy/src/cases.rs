@@ -42,12 +42,12 @@
 mod expectation;
 mod table;
 
-pub use expectation::AppError;
+pub use expectation::Mismatch;
 pub use table::{Case, FILE, parse};
 
 use countersign_core::policy::Policy;
 
 /// Runs a case: nothing if all is as expected, or everything that is not.
-pub fn run(case: &Case, policy: &Policy) -> Vec<AppError> {
+pub fn run(case: &Case, policy: &Policy) -> Vec<Mismatch> {
     expectation::run(case, policy)
 }

@@ -4,6 +4,7 @@
 //! Nothing is decided here: people are identified and commands decided by the functions that the
 //! service itself uses.
 
+use countersign_core::caller::Caller;
 use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::command_context::CommandContext;
 use countersign_core::creation;
@@ -11,7 +12,6 @@ use countersign_core::decide::{self, Outcome};
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::policy::Policy;
 use countersign_core::policy::access::Action;
-use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;
@@ -28,7 +28,7 @@ impl<'a> DryRun<'a> {
     /// Makes the request, if it may be made.
     pub(crate) fn begin(
         draft: Draft,
-        actor: Principal,
+        actor: Caller,
         at: Timestamp,
         policy: &'a Policy,
     ) -> Result<Self, Refusal> {
@@ -45,7 +45,7 @@ impl<'a> DryRun<'a> {
     pub(crate) fn give(
         &mut self,
         command: &Command,
-        actor: Principal,
+        actor: Caller,
         at: Timestamp,
     ) -> Result<Status, Refusal> {
         let actor = self.policy.people().resolve(actor)?;
@@ -62,7 +62,7 @@ impl<'a> DryRun<'a> {
     pub(crate) fn view(
         &self,
         with_parameters: bool,
-        actor: Principal,
+        actor: Caller,
         at: Timestamp,
     ) -> Result<Status, Refusal> {
         let actor = self.policy.people().resolve(actor)?;

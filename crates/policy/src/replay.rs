@@ -9,6 +9,7 @@
 
 use crate::dry_run::DryRun;
 use countersign_core::approvals::Approvals;
+use countersign_core::caller::Caller;
 use countersign_core::command::{Command, Draft};
 use countersign_core::creation;
 use countersign_core::policy::Policy;
@@ -29,7 +30,7 @@ pub struct Past {
     /// What was asked for.
     pub draft: Draft,
     /// By whom.
-    pub requester: Principal,
+    pub requester: Caller,
     /// When.
     pub made_at: Timestamp,
     /// What has become of it.
@@ -37,11 +38,11 @@ pub struct Past {
     /// What was demanded of it.
     pub requirements: PastRequirements,
     /// Who approved it, and when, in order.
-    pub approvals: Vec<(Principal, Timestamp)>,
+    pub approvals: Vec<(Caller, Timestamp)>,
     /// Whether it became approved.
     pub was_approved: bool,
     /// Who started it, and when.
-    pub start: Option<(Principal, Timestamp)>,
+    pub start: Option<(Caller, Timestamp)>,
 }
 
 /// What was demanded of a past request, as far as it is on record.
@@ -124,8 +125,7 @@ pub fn replay(past: &Past, policy: &Policy) -> Replay {
 
 /// The same, with an address for those whose address is not known.
 fn replay_from(past: &Past, policy: &Policy, address: Option<SourceAddress>) -> Replay {
-    let at_address =
-        |actor: &Principal| Principal { source_ip: actor.source_ip.or(address), ..actor.clone() };
+    let at_address = |actor: &Caller| Caller { source_ip: actor.source_ip.or(address), ..actor.clone() };
     let requester = at_address(&past.requester);
     let mut replay = Replay::default();
     if let Ok(requester) = policy.people().resolve(requester.clone()) {
@@ -199,7 +199,7 @@ fn relive(
     past: &Past,
     policy: &Policy,
     mut dry_run: DryRun<'_>,
-    at_address: &impl Fn(&Principal) -> Principal,
+    at_address: &impl Fn(&Caller) -> Caller,
     reasons: &mut Vec<String>,
 ) -> (Reached, String) {
     for (actor, at) in &past.approvals {
@@ -231,7 +231,7 @@ fn relive(
     }
 }
 
-fn without_effect(what: &str, actor: &Principal, refusal: &Refusal) -> String {
+fn without_effect(what: &str, actor: &Caller, refusal: &Refusal) -> String {
     format!("the {what} by {} would be refused ({}): {refusal}", actor.person, refusal.code())
 }
 

@@ -24,6 +24,7 @@ use countersign_app::list::Listed;
 use countersign_app::ports::{RequestSummary, Trail};
 use countersign_app::simulate::Simulation;
 use countersign_core::audit::AuditEvent;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::command_context::CommandContext;
 use countersign_core::creation;
@@ -37,7 +38,7 @@ use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Au
 use countersign_core::policy::people::People;
 use countersign_core::policy::rules::Rules;
 use countersign_core::policy::{Policy, PolicyText};
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::request::Request;
 use countersign_core::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
@@ -256,7 +257,12 @@ struct Story {
 
 impl Story {
     fn actor(email: &str, group: &str) -> Option<Principal> {
-        Some(Principal::new(PersonId::from_email(email).ok()?, PrincipalKind::Human, Channel::Local, [group]))
+        Some(Principal::assumed(
+            PersonId::from_email(email).ok()?,
+            PrincipalKind::Human,
+            Channel::Local,
+            [group],
+        ))
     }
 
     fn context(at: Timestamp, number: usize) -> Option<CommandContext> {

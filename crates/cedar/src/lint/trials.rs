@@ -5,9 +5,10 @@ use crate::context::{Attribute, EntityTypes};
 use crate::literals::{Clock, Literals};
 use crate::named_policy::NamedPolicy;
 use cedar_policy::{Authorizer, PolicySet};
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::person::PersonId;
 use countersign_core::policy::access::{AccessRequest, Action, Target};
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::source_address::SourceAddress;
 use countersign_core::text::InstanceId;
@@ -109,7 +110,7 @@ impl Choices {
             actors: if looks_at_person {
                 actors(&people, literals, entity_types)
             } else {
-                vec![Principal::new(PersonId::somebody(), PrincipalKind::Human, Channel::Api, [])]
+                vec![Principal::assumed(PersonId::somebody(), PrincipalKind::Human, Channel::Api, [])]
             },
             owns: match (wants(Attribute::Own), is_creation) {
                 (_, true) => vec![true],
@@ -210,7 +211,7 @@ fn actors(people: &[PersonId], literals: &Literals, entity_types: &EntityTypes) 
     for person in people {
         for set in &sets {
             for kind in PrincipalKind::ALL {
-                actors.push(Principal::new(person.clone(), kind, Channel::Api, set.iter().copied()));
+                actors.push(Principal::assumed(person.clone(), kind, Channel::Api, set.iter().copied()));
             }
         }
     }

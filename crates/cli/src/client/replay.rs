@@ -11,10 +11,11 @@ use crate::exit::Exit;
 use clap::Args;
 use countersign_api::wire::{EventBody, EventsBody, RequestBody, SlotBody};
 use countersign_app::host::Host as _;
+use countersign_core::caller::Caller;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
 use countersign_core::request::Status;
 use countersign_core::requirements::MatchedRule;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
@@ -264,14 +265,14 @@ fn actor(
     groups: &[String],
     channel: Option<Channel>,
     event: Option<&EventBody>,
-) -> Result<Principal, String> {
+) -> Result<Caller, String> {
     let person = PersonId::from_stored(person).map_err(|_| "its people cannot be understood".to_owned())?;
     let is_service = person.as_str().starts_with("service:");
     let kind = event.and_then(|event| PrincipalKind::parse(&event.kind));
     let kind = kind.unwrap_or(if is_service { PrincipalKind::Service } else { PrincipalKind::Human });
     let channel = channel.or_else(|| event.and_then(|event| Channel::parse(&event.channel)));
     let mut actor =
-        Principal::new(person, kind, channel.unwrap_or(Channel::Api), groups.iter().map(String::as_str));
+        Caller::new(person, kind, channel.unwrap_or(Channel::Api), groups.iter().map(String::as_str));
     let source_ip = event.and_then(|event| event.source_ip.as_ref());
     actor.source_ip = source_ip.and_then(|address| address.parse().ok());
     Ok(actor)

@@ -1,10 +1,11 @@
 //! Who is who: which addresses are one person's, who answers for an agent or a service, who may no
 //! longer act, and which group names mean anything. Reads `people.toml` from text.
 
+use crate::caller::{Caller, PrincipalKind, is_agent_group};
 use crate::person::PersonId;
 use crate::policy::mistake::Mistake;
 use crate::policy::source::Source;
-use crate::principal::{Owner, Principal, PrincipalKind, is_agent_group};
+use crate::principal::{Owner, Principal};
 use crate::refusal::Refusal;
 use crate::slots::Groups;
 use serde::Deserialize;
@@ -304,8 +305,8 @@ impl People {
     /// # Errors
     /// [`Refusal::NotPermitted`] for whoever is disabled, has no owner and needs one, or is not
     /// listed where only those who are may act.
-    pub fn resolve(&self, actor: Principal) -> Result<Principal, Refusal> {
-        let person = self.person(&actor.person).clone();
+    pub fn resolve(&self, caller: Caller) -> Result<Principal, Refusal> {
+        let person = self.person(&caller.person).clone();
         let entry = self.entries.get(&person);
         if self.is_unlisted(&person) {
             return Err(Refusal::not_permitted(format!("`{person}` is not listed in {FILE}")));
@@ -319,17 +320,18 @@ impl People {
             return Err(Refusal::not_permitted(format!("`{person}` is disabled in {FILE}")));
         }
         let groups: BTreeSet<String> =
-            actor.groups.iter().filter_map(|name| self.group(name)).map(str::to_owned).collect();
+            caller.groups.iter().filter_map(|name| self.group(name)).map(str::to_owned).collect();
         let kind = match entry {
             // INVARIANT: a file makes nobody human whose token does not.
             Some(entry) if entry.kind != PrincipalKind::Human => entry.kind,
             // Whoever is in the group by an alias of it is in it.
             Some(_) | None
-                if actor.kind == PrincipalKind::Human && groups.iter().any(|group| is_agent_group(group)) =>
+                if caller.kind == PrincipalKind::Human
+                    && groups.iter().any(|group| is_agent_group(group)) =>
             {
                 PrincipalKind::Agent
             }
-            Some(_) | None => actor.kind,
+            Some(_) | None => caller.kind,
         };
         let owner = entry.and_then(|entry| entry.owner.clone());
         if kind != PrincipalKind::Human && owner.is_none() && self.owner_required {
@@ -344,12 +346,12 @@ impl People {
             let reason = format!("whoever answers for `{person}` is not listed in {FILE}");
             return Err(Refusal::not_permitted(reason));
         }
-        let mut addresses = actor.addresses;
+        let mut addresses = BTreeSet::from([caller.person.clone()]);
         let known = entry.into_iter().flat_map(|entry| entry.addresses.iter().chain(&entry.retired));
         addresses.extend(known.cloned());
         addresses.insert(person.clone());
         let owner = owner.map(|person| Owner { addresses: self.addresses(&person), person });
-        Ok(Principal { person, addresses, kind, groups, owner, ..actor })
+        Ok(Principal { person, addresses, kind, groups, owner, ..Principal::unlisted(caller) })
     }
 }
 

@@ -5,11 +5,12 @@
 //! is asked. What cannot be told within so many questions is no "no".
 
 use super::inspection;
+use crate::caller::{Channel, PrincipalKind, is_agent_group};
 use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::policy::access::{AccessRequest, Action, RequestAttribute, TO_APPROVE, Target};
 use crate::policy::rules::MAX_APPROVALS;
-use crate::principal::{Channel, Principal, PrincipalKind, is_agent_group};
+use crate::principal::Principal;
 use crate::requirements::Requirements;
 use crate::slots::Groups;
 use crate::source_address::SourceAddress;
@@ -204,7 +205,7 @@ impl<'a> Search<'a> {
         let mut actors: Vec<Principal> = people
             .flat_map(|person| {
                 let actor = |set: &Groups| {
-                    Principal::new(
+                    Principal::assumed(
                         person.clone(),
                         PrincipalKind::Human,
                         Channel::Api,

@@ -3,18 +3,19 @@
 
 use crate::approval_reference::{Reference, all_seated};
 use crate::fixture::{
-    Trail, after, approve, cancel, context, draft, reject, request_id, start, text, withdraw, word,
+    Trail, after, approve, as_caller, cancel, context, draft, reject, request_id, start, text, withdraw, word,
 };
 use crate::worlds::{
     AGENT, CI, Caller, GROUPS, ROBO, Seats, Set, Shown, Spec, Step, Verb, World, any_groups, any_world, id,
 };
 use countersign_core::approvals::Approvals;
 use countersign_core::audit::replay;
+use countersign_core::caller::Channel;
 use countersign_core::command::{self, Command, Draft};
 use countersign_core::decide;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
-use countersign_core::principal::{Channel, Principal};
+use countersign_core::principal::Principal;
 use countersign_core::request::Status;
 use proptest::prelude::*;
 use serde_json::json;
@@ -24,13 +25,13 @@ use std::collections::{BTreeMap, BTreeSet};
 fn open(world: &World) -> Option<(Trail, Reference)> {
     let spec = &world.policies[0];
     if Reference::is_refused_at_the_door(spec, &world.requester) {
-        assert!(spec.policy().people().resolve(world.requester.actor()).is_err());
+        assert!(spec.policy().people().resolve(as_caller(world.requester.actor())).is_err());
         return None;
     }
     let policy = spec.policy();
     let mut actor = world.requester.actor();
     actor.filed_by = world.filer.map(id);
-    let actor = policy.people().resolve(actor).unwrap();
+    let actor = policy.people().resolve(as_caller(actor)).unwrap();
     let draft = Draft::new("unlisted", "orders-db", &json!({}), "non-production", "it is full").unwrap();
     let trail = Trail::open_as(draft, &actor, &policy, None);
     let reference = Reference {
@@ -79,7 +80,7 @@ fn give(trail: &mut Trail, policy: &Policy, caller: &Caller, command: &Command) 
     if *command == Command::Expire {
         return word(&trail.give_under(policy, &Principal::expiry(Channel::Local), command, None));
     }
-    match policy.people().resolve(caller.actor()) {
+    match policy.people().resolve(as_caller(caller.actor())) {
         Err(_) => "door",
         Ok(actor) => word(&trail.give_under(policy, &actor, command, None)),
     }
@@ -176,7 +177,7 @@ proptest! {
             trail.clock += step.wait_seconds * 1000;
             other.clock = trail.clock;
             let caller = step.caller.as_ref().unwrap_or(&world.requester);
-            let identified = policy.people().resolve(caller.actor());
+            let identified = policy.people().resolve(as_caller(caller.actor()));
             let approvals = approvals_of(&trail, policy);
             let has_decided = identified.is_ok_and(|actor| {
                 approvals.counting.iter().any(|decision| {
@@ -267,7 +268,7 @@ fn an_address_that_is_unlinked_is_nobody_new() {
     linked.entry_of = [Some(0), Some(1), Some(1), Some(3), Some(0), None];
     let (linked, unlinked) = (linked.policy(), plain().policy());
     let opened = || {
-        let actor = linked.people().resolve(caller(0, &[0]).actor()).unwrap();
+        let actor = linked.people().resolve(as_caller(caller(0, &[0]).actor())).unwrap();
         Trail::open_as(draft("unlisted"), &actor, &linked, None)
     };
     let mut trail = opened();
@@ -305,7 +306,7 @@ fn an_address_that_moves_to_somebody_else_makes_them_one_human() {
         let then = policy_of(entries);
         (entries[2], entries[moved]) = (Some(2), Some(2));
         let now = policy_of(entries);
-        let actor = then.people().resolve(caller(4, &[0]).actor()).unwrap();
+        let actor = then.people().resolve(as_caller(caller(4, &[0]).actor())).unwrap();
         let mut trail = Trail::open_as(draft("unlisted"), &actor, &then, None);
         assert_eq!(give(&mut trail, &then, &caller(2, &[0]), &approve()), "pending");
         assert!(approvals_of(&trail, &now).counting.is_empty(), "p2 is p{moved} now, who asked");
@@ -320,7 +321,7 @@ fn an_address_that_moves_to_somebody_else_makes_them_one_human() {
         let then = policy_of(entries);
         (entries[moved], entries[2]) = (Some(2), Some(2));
         let now = policy_of(entries);
-        let actor = then.people().resolve(caller(0, &[0]).actor()).unwrap();
+        let actor = then.people().resolve(as_caller(caller(0, &[0]).actor())).unwrap();
         let mut trail = Trail::open_as(draft("unlisted"), &actor, &then, None);
         assert_eq!(give(&mut trail, &then, &caller(first, &[0]), &approve()), "pending");
         assert_eq!(give(&mut trail, &then, &caller(2, &[0]), &approve()), "approved");
@@ -348,7 +349,7 @@ fn an_approval_counts_for_whoever_has_its_address_now() {
         of_machine.entry_of = [None; 6];
         for (now, requester) in [(of_requester, 0), (of_owner, ROBO), (of_machine, 0)] {
             let (then, now) = (then.policy(), now.policy());
-            let actor = then.people().resolve(caller(requester, &[0]).actor()).unwrap();
+            let actor = then.people().resolve(as_caller(caller(requester, &[0]).actor())).unwrap();
             let mut trail = Trail::open_as(draft("unlisted"), &actor, &then, None);
             assert_eq!(give(&mut trail, &then, &caller(moved, &[0]), &approve()), "pending");
             assert_eq!(give(&mut trail, &then, &caller(5, &[0]), &approve()), "approved");
@@ -367,7 +368,7 @@ fn who_may_approve_follows_the_environment_of_now() {
     let inside = Spec { non_production: false, ..outside.clone() };
     let (outside, inside) = (outside.policy(), inside.policy());
     let open = || {
-        let actor = outside.people().resolve(caller(0, &[0]).actor()).unwrap();
+        let actor = outside.people().resolve(as_caller(caller(0, &[0]).actor())).unwrap();
         let draft = Draft::new("unlisted", "orders-db", &json!({}), "non-production", "it is full").unwrap();
         Trail::open_as(draft, &actor, &outside, None)
     };
@@ -385,7 +386,7 @@ fn who_may_approve_follows_the_environment_of_now() {
 fn whoever_may_not_see_the_parameters_does_not_approve() {
     let (seeing, blind) = (plain().policy(), Spec { blind: Some(2), ..plain() }.policy());
     let open = || {
-        let actor = seeing.people().resolve(caller(0, &[0]).actor()).unwrap();
+        let actor = seeing.people().resolve(as_caller(caller(0, &[0]).actor())).unwrap();
         Trail::open_as(draft("unlisted"), &actor, &seeing, None)
     };
     let mut trail = open();
@@ -401,7 +402,7 @@ fn whoever_may_not_see_the_parameters_does_not_approve() {
 #[test]
 fn an_approval_without_the_digest_does_not_count_once_policy_requires_it() {
     let (lax, strict) = (plain().policy(), Spec { digest_required: true, ..plain() }.policy());
-    let actor = lax.people().resolve(caller(0, &[0]).actor()).unwrap();
+    let actor = lax.people().resolve(as_caller(caller(0, &[0]).actor())).unwrap();
     let mut trail = Trail::open_as(draft("unlisted"), &actor, &lax, None);
     let shown = Command::Approve { comment: None, shown: command::Shown::of(&trail.request) };
     assert_eq!(give(&mut trail, &lax, &caller(1, &[0]), &approve()), "pending");
@@ -417,7 +418,7 @@ fn an_approval_without_the_digest_does_not_count_once_policy_requires_it() {
 fn started_under(made: &Spec, later: &Spec) -> (Trail, &'static str) {
     let policy = made.policy();
     let requester = caller(0, &[0]);
-    let actor = policy.people().resolve(requester.actor()).unwrap();
+    let actor = policy.people().resolve(as_caller(requester.actor())).unwrap();
     let mut trail = Trail::open_as(draft("unlisted"), &actor, &policy, None);
     for approver in [caller(1, &[1]), caller(2, &[2])] {
         trail.clock += 1000;
@@ -469,7 +470,7 @@ fn a_start_asks_again_whether_the_approvals_are_enough() {
         assert_eq!(found, expected, "{later:?}");
         if found == "approvals_insufficient" {
             let policy = later.policy();
-            let requester = policy.people().resolve(caller(0, &[0]).actor()).unwrap();
+            let requester = policy.people().resolve(as_caller(caller(0, &[0]).actor())).unwrap();
             let answer =
                 decide::decide(&trail.request, &start(), &requester, &context(9, trail.now()), &policy, None);
             let reasons = answer.unwrap_err().reasons();
@@ -484,7 +485,7 @@ fn loosening_a_policy_never_lowers_what_a_request_was_made_under() {
     let made = Spec { high: 3, slots: Seats::from([(Set::from([1]), 2)]), digest_required: true, ..plain() };
     let loose = Spec { pending_seconds: 2_000_000, execute_within_seconds: 2_000_000, ..plain() };
     let (strict_policy, loose_policy) = (made.policy(), loose.policy());
-    let actor = strict_policy.people().resolve(caller(0, &[0]).actor()).unwrap();
+    let actor = strict_policy.people().resolve(as_caller(caller(0, &[0]).actor())).unwrap();
     let mut trail = Trail::open_as(draft("unlisted"), &actor, &strict_policy, None);
     let requirements = loose_policy.requirements_in_force(&trail.request);
     assert_eq!(
@@ -518,7 +519,7 @@ fn a_request_that_needs_less_again_is_approved_by_the_next_approval() {
     let strict = Spec { approvals: 4, ..plain() };
     let mut trail = {
         let policy = plain().policy();
-        let actor = policy.people().resolve(caller(0, &[0]).actor()).unwrap();
+        let actor = policy.people().resolve(as_caller(caller(0, &[0]).actor())).unwrap();
         Trail::open_as(draft("unlisted"), &actor, &policy, None)
     };
     let (strict, plain) = (strict.policy(), plain().policy());
@@ -537,7 +538,7 @@ fn a_request_that_needs_less_again_is_approved_by_the_next_approval() {
 fn an_address_that_is_listed_later_is_that_persons_from_then_on() {
     let before = plain();
     let policy = before.policy();
-    let actor = policy.people().resolve(caller(0, &[0]).actor()).unwrap();
+    let actor = policy.people().resolve(as_caller(caller(0, &[0]).actor())).unwrap();
     let mut trail = Trail::open_as(draft("unlisted"), &actor, &policy, None);
     assert_eq!(give(&mut trail, &policy, &caller(1, &[0]), &approve()), "pending");
     let mut merged = plain();
@@ -560,7 +561,7 @@ fn the_owner_of_an_agent_never_approves_for_it() {
     let owned = |owner| Spec { owner_of_robo: owner, ..plain() };
     for (then, now) in [(Some(1), Some(1)), (None, Some(1)), (Some(1), None), (Some(1), Some(2))] {
         let policy = owned(then).policy();
-        let robo = policy.people().resolve(caller(ROBO, &[0, AGENT]).actor()).unwrap();
+        let robo = policy.people().resolve(as_caller(caller(ROBO, &[0, AGENT]).actor())).unwrap();
         let mut trail = Trail::open_as(draft("unlisted"), &robo, &policy, None);
         let policy = owned(now).policy();
         for owner in [then, now].into_iter().flatten() {
@@ -578,7 +579,7 @@ fn the_owner_of_an_agent_never_approves_for_it() {
     // By whichever address, and where the file has forgotten that it was theirs.
     let linked = Spec { entry_of: [Some(0), Some(1), Some(1), None, None, None], ..owned(Some(1)) };
     let policy = linked.policy();
-    let robo = policy.people().resolve(caller(ROBO, &[0, AGENT]).actor()).unwrap();
+    let robo = policy.people().resolve(as_caller(caller(ROBO, &[0, AGENT]).actor())).unwrap();
     for later in [linked, owned(Some(1)), owned(Some(3)), owned(None)] {
         let mut trail = Trail::open_as(draft("unlisted"), &robo, &policy, None);
         for address in [1, 2] {

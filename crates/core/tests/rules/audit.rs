@@ -6,13 +6,13 @@ use crate::fixture::{
 };
 use countersign_core::audit::anomaly::{self, Anomaly};
 use countersign_core::audit::{self, AuditEvent, BrokenChain, Finding, verify};
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{Command, ExecutionOutcome, Shown};
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::EventType;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::person::PersonId;
-use countersign_core::principal::{Channel, PrincipalKind};
 use countersign_core::request::Status;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::text::{DurationText, Identifier, InstanceId, Justification};

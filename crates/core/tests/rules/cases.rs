@@ -2,7 +2,7 @@
 
 use countersign_core::policy::people::People;
 use countersign_core::policy::{Policy, PolicyText, mistake::Mistake};
-use countersign_policy::cases::{self, AppError, Case};
+use countersign_policy::cases::{self, Case, Mismatch};
 
 const RULES: &str = r#"
     [rules.expensive]
@@ -51,7 +51,7 @@ fn parse(text: &str) -> Result<Vec<Case>, Mistake> {
     cases::parse(text, policy().people())
 }
 
-fn run(table: &str, policy: &Policy) -> Vec<Vec<AppError>> {
+fn run(table: &str, policy: &Policy) -> Vec<Vec<Mismatch>> {
     let cases = cases::parse(&format!("{PEOPLE}\n{table}"), policy.people());
     let cases = cases.unwrap_or_else(|error| panic!("{error}"));
     cases.iter().map(|case| cases::run(case, policy)).collect()

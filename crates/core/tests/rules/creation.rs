@@ -4,11 +4,12 @@ use crate::fixture::{
     APPROVED_MS, HIGH, LOW, MEDIUM, PENDING_MS, Trail, after, ann, code, create, draft, human, policy,
     service,
 };
+use countersign_core::caller::PrincipalKind;
 use countersign_core::command::Draft;
 use countersign_core::event::EventType;
 use countersign_core::person::PersonId;
 use countersign_core::policy::rules::Rules;
-use countersign_core::principal::{Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::request::Status;
 use countersign_core::risk::{Environment, RiskLevel};
 use serde_json::json;

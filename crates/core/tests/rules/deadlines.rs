@@ -5,9 +5,10 @@ use crate::fixture::{
     APPROVED_MS, HIGH, LOW, PENDING_MS, Trail, after, ann, approve, bob, carol, every_command, finish,
     result, start, whoever_may, withdraw,
 };
+use countersign_core::caller::Channel;
 use countersign_core::command::{Command, ExecutionOutcome};
 use countersign_core::event::Change;
-use countersign_core::principal::{Channel, Principal};
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;

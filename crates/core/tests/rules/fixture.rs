@@ -2,6 +2,7 @@
 
 use countersign_core::approvals::Approvals;
 use countersign_core::audit::{self, AuditEvent};
+use countersign_core::caller::{Caller, Channel, PrincipalKind};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{Command, Draft, ExecutionOutcome, Shown};
 use countersign_core::command_context::CommandContext;
@@ -13,7 +14,7 @@ use countersign_core::idempotency::{Idempotency, IdempotencyKey};
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::policy::{BUNDLED_PEOPLE, Policy, PolicyText};
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::text::CommentText;
@@ -96,11 +97,11 @@ pub(crate) fn person(name: &str) -> PersonId {
 }
 
 pub(crate) fn human(name: &str, groups: &[&str]) -> Principal {
-    Principal::new(person(name), PrincipalKind::Human, Channel::Api, groups.iter().copied())
+    Principal::assumed(person(name), PrincipalKind::Human, Channel::Api, groups.iter().copied())
 }
 
 pub(crate) fn service(name: &str, groups: &[&str]) -> Principal {
-    Principal::new(
+    Principal::assumed(
         PersonId::service(name).unwrap(),
         PrincipalKind::Service,
         Channel::Direct,
@@ -414,12 +415,12 @@ pub(crate) fn disabled(names: &[&str]) -> Policy {
 }
 
 pub(crate) fn identified(policy: &Policy, actor: Principal) -> Principal {
-    policy.people().resolve(actor).unwrap()
+    policy.people().resolve(as_caller(actor)).unwrap()
 }
 
 /// A command by whoever has a token, under a policy, now.
 pub(crate) fn give(trail: &mut Trail, policy: &Policy, actor: Principal, command: &Command) -> &'static str {
-    match policy.people().resolve(actor) {
+    match policy.people().resolve(as_caller(actor)) {
         Err(_) => "door",
         Ok(actor) => word(&trail.give_under(policy, &actor, command, None)),
     }
@@ -465,4 +466,10 @@ pub(crate) fn create(
 ) -> Result<Event, Refusal> {
     let assessment = creation::assess(&draft, requester, policy);
     creation::create(request_id(), draft, &assessment, requester, &context(1, after(0)), policy, idempotency)
+}
+
+/// The caller who is resolved to such a principal where policy says nothing of them.
+pub(crate) fn as_caller(principal: Principal) -> Caller {
+    let Principal { person, kind, groups, channel, filed_by, source_ip, .. } = principal;
+    Caller { person, kind, groups, channel, filed_by, source_ip }
 }

@@ -6,12 +6,13 @@ use crate::fixture::{
 };
 use crate::fixture::{finish, key, person, policy, start, text};
 use countersign_core::audit::{AuditEvent, seal};
+use countersign_core::caller::Channel;
 use countersign_core::command::{Command, CommandName, ExecutionOutcome};
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
-use countersign_core::principal::{Channel, Owner};
+use countersign_core::principal::Owner;
 use countersign_core::request::{
     Cancellation, Comment, Decision, Execution, Finish, Request, Status, Verdict, Withdrawal,
 };

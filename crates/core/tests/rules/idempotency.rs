@@ -50,7 +50,7 @@ fn a_retry_is_recognised_however_far_the_request_has_come() {
     executed = executed.then(&ann(), &command);
     let late = trail.clone().at(PENDING_MS * 2);
     let swept =
-        late.clone().then(&Principal::expiry(countersign_core::principal::Channel::Local), &Command::Expire);
+        late.clone().then(&Principal::expiry(countersign_core::caller::Channel::Local), &Command::Expire);
     for mut trail in [trail.clone().then(&ann(), &cancel()), executed, late, swept, trail] {
         let status = trail.request.status;
         assert_eq!(trail.give(&bob(), &approve(), Some(&first)), Ok(Outcome::AlreadyApplied), "{status}");

@@ -7,12 +7,13 @@ use crate::fixture::{
 };
 use countersign_core::audit::replay::check;
 use countersign_core::audit::{AuditEvent, BrokenChain, Finding, seal};
+use countersign_core::caller::Channel;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{Command, ExecutionOutcome};
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::{Change, Event, EventType};
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
-use countersign_core::principal::{Channel, Principal};
+use countersign_core::principal::Principal;
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::text::{Identifier, InstanceId, Justification};

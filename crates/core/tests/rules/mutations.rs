@@ -5,7 +5,7 @@
 //! another matter where it still reads well: `[operations.reboot]` with the lines of another
 //! operation plainly says something else, and nobody can know that it was not meant.
 
-use crate::fixture::{after, approve, context, create, draft, human, service, start};
+use crate::fixture::{after, approve, as_caller, context, create, draft, human, service, start};
 use countersign_core::command::Command;
 use countersign_core::decide::{self, Outcome};
 use countersign_core::policy::people::People;
@@ -111,7 +111,7 @@ fn plainly_says_otherwise(text: &str, operation: &str) -> bool {
 
 /// Gives a command at the door, and says whether it was accepted.
 fn give(request: &mut Request, policy: &Policy, actor: Principal, command: &Command) -> bool {
-    let Ok(actor) = policy.people().resolve(actor) else { return false };
+    let Ok(actor) = policy.people().resolve(as_caller(actor)) else { return false };
     let context = context(request.version + 1, after(i64::try_from(request.version).unwrap() * 1000));
     match decide::decide(request, command, &actor, &context, policy, None) {
         Ok(Outcome::Event(event)) => {
@@ -124,7 +124,7 @@ fn give(request: &mut Request, policy: &Policy, actor: Principal, command: &Comm
 
 /// What must hold under whatever is a policy. Says whether a request could be made and approved.
 fn check_two_people(mutant: &Mutant, policy: &Policy, operation: &str) -> bool {
-    let Ok(ann) = policy.people().resolve(human("ann", &["developer"])) else { return false };
+    let Ok(ann) = policy.people().resolve(as_caller(human("ann", &["developer"]))) else { return false };
     let created = create(draft(operation), &ann, policy, None);
     let Ok(created) = created else { return false };
     let mut request = Request::create(&created).unwrap();

@@ -5,12 +5,13 @@ use crate::fixture::{
     HIGH, NO_EXECUTION, PENDING_MS, Trail, after, ann, approve, bob, cancel, carol, code, context, human,
     in_force, key, text, word,
 };
+use countersign_core::caller::PrincipalKind;
 use countersign_core::command::{Command, CommandName, ExecutionOutcome, Shown};
 use countersign_core::decide::{MAX_CLOCK_SKEW_SECONDS, decide};
 use countersign_core::digest::Digest;
 use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::ExecutionId;
-use countersign_core::principal::{Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 

@@ -5,12 +5,13 @@ use crate::fixture::{
     ALL_GROUPS, HIGH, Trail, after, ann, answer, approve, bob, cancel, carol, comment, context, draft,
     every_command, finish, human, in_force, person, policy, policy_of_people, reject, service, start, word,
 };
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::{Command, ExecutionOutcome};
 use countersign_core::decide::decide;
 use countersign_core::person::PersonId;
 use countersign_core::policy::BUNDLED_PEOPLE;
 use countersign_core::policy::access::Action;
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::request::{Request, Status};
 
 use ExecutionOutcome::{Failed, Succeeded};
@@ -50,7 +51,7 @@ fn requester_cannot_decide_own_request() {
 fn requester_cannot_come_back_as_somebody_else() {
     let request = Trail::open(HIGH).request;
     for channel in Channel::ALL {
-        let returned = Principal::new(person("ann"), PrincipalKind::Human, channel, ["admin"]);
+        let returned = Principal::assumed(person("ann"), PrincipalKind::Human, channel, ["admin"]);
         check_cannot_decide(&request, &returned, "self_approval");
     }
     let mut on_behalf = human("ann", &["approver", "admin"]);
@@ -69,7 +70,7 @@ fn requester_cannot_decide_under_another_spelling() {
         "\tann@example.COM ",
     ] {
         let same = PersonId::from_email(spelling).unwrap();
-        let actor = Principal::new(same, PrincipalKind::Human, Channel::Api, ["approver"]);
+        let actor = Principal::assumed(same, PrincipalKind::Human, Channel::Api, ["approver"]);
         check_cannot_decide(&request, &actor, "self_approval");
     }
     for disguise in [
@@ -92,7 +93,12 @@ fn requester_cannot_decide_under_another_spelling() {
 #[test]
 fn an_approver_is_one_person_in_every_spelling() {
     let spelled = |email: &str| {
-        Principal::new(PersonId::from_email(email).unwrap(), PrincipalKind::Human, Channel::Api, ["approver"])
+        Principal::assumed(
+            PersonId::from_email(email).unwrap(),
+            PrincipalKind::Human,
+            Channel::Api,
+            ["approver"],
+        )
     };
     let trail = Trail::open(HIGH).then(&spelled("BOB@Example.COM"), &approve());
     assert_eq!(trail.request.decisions[0].person, person("bob"));
@@ -127,14 +133,14 @@ fn agents_and_services_never_decide() {
     for group in ["approver", "admin"] {
         for groups in [vec!["agent", group], ALL_GROUPS.to_vec()] {
             for kind in PrincipalKind::ALL {
-                let actor = Principal::new(person("robo"), kind, Channel::Api, groups.iter().copied());
+                let actor = Principal::assumed(person("robo"), kind, Channel::Api, groups.iter().copied());
                 assert_ne!(actor.kind, PrincipalKind::Human, "whoever is in the agent group is no human");
                 check_cannot_decide(&request, &actor, "agent_cannot_approve");
             }
         }
         for kind in [PrincipalKind::Agent, PrincipalKind::Service] {
             for channel in Channel::ALL {
-                let actor = Principal::new(person("robo"), kind, channel, [group]);
+                let actor = Principal::assumed(person("robo"), kind, channel, [group]);
                 check_cannot_decide(&request, &actor, "agent_cannot_approve");
             }
         }

@@ -1,10 +1,11 @@
 //! `people.toml`: what it makes of a caller, and every way in which it is refused, with its line.
 
-use crate::fixture::{human, person, service};
+use crate::fixture::{as_caller, human, person, service};
+use countersign_core::caller::PrincipalKind;
 use countersign_core::person::PersonId;
 use countersign_core::policy::BUNDLED_PEOPLE;
 use countersign_core::policy::people::{MAX_ADDRESSES, MAX_GROUP_NAME, MAX_GROUPS, People};
-use countersign_core::principal::{Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 
 const GROUPS: &str = "groups = [\"developer\", \"approver\", \"agent\"]\n";
@@ -15,7 +16,7 @@ fn people(text: &str) -> People {
 }
 
 fn identified(people: &People, actor: Principal) -> Result<Principal, String> {
-    people.resolve(actor).map_err(|refusal| {
+    people.resolve(as_caller(actor)).map_err(|refusal| {
         assert!(matches!(refusal, Refusal::NotPermitted(_)), "{refusal:?}");
         assert!(!refusal.reasons().is_empty());
         refusal.to_string()
@@ -196,13 +197,13 @@ fn a_caller_is_one_person_by_every_address_in_every_spelling() {
     );
     for spelling in ["ann@example.com", "ANN@example.com", " a.smith@EXAMPLE.com"] {
         let email = PersonId::from_email(spelling).unwrap();
-        let actor = Principal::new(
+        let actor = Principal::assumed(
             email,
             PrincipalKind::Human,
             human("x", &[]).channel,
             ["approver", "Approver", "root"],
         );
-        let actor = people.resolve(actor).unwrap();
+        let actor = people.resolve(as_caller(actor)).unwrap();
         assert_eq!(actor.person, person("ann"), "{spelling}");
         assert!(actor.is(&person("a.smith")) && actor.is(&person("ann")) && !actor.is(&person("bob")));
         // Group names mean something in one spelling only.
@@ -213,7 +214,7 @@ fn a_caller_is_one_person_by_every_address_in_every_spelling() {
     assert_eq!(people.addresses(&person("a.smith")), [person("a.smith"), person("ann")].into());
     assert_eq!(people.addresses(&person("eve")), [person("eve")].into());
     // A person listed with nothing but a name is who they were.
-    assert_eq!(people.resolve(human("bob", &[])).unwrap().addresses, [person("bob")].into());
+    assert_eq!(people.resolve(as_caller(human("bob", &[]))).unwrap().addresses, [person("bob")].into());
 }
 
 /// THREATS 31: whatever the token says.
@@ -273,7 +274,7 @@ fn a_file_makes_an_agent_of_a_caller_and_never_a_human() {
         // A service that has the name of a person is not that person.
         (service("tool@example.com", &["approver"]), PrincipalKind::Service, None),
     ] {
-        let found = people.resolve(actor.clone()).unwrap();
+        let found = people.resolve(as_caller(actor.clone())).unwrap();
         assert_eq!(
             (found.kind, found.owner.map(|owner| owner.person)),
             (kind, owner.map(person)),
@@ -286,7 +287,7 @@ fn a_file_makes_an_agent_of_a_caller_and_never_a_human() {
 #[test]
 fn an_agent_stays_one_under_a_policy_that_does_not_know_the_group() {
     let people = People::parse("groups = [\"approver\"]").unwrap();
-    let found = people.resolve(human("robo", &["agent", "approver"])).unwrap();
+    let found = people.resolve(as_caller(human("robo", &["agent", "approver"]))).unwrap();
     assert_eq!((found.kind, found.groups), (PrincipalKind::Agent, ["approver".to_owned()].into()));
 }
 
@@ -301,7 +302,7 @@ fn machines_without_an_owner_are_refused_where_one_is_required() {
         assert!(refused.contains("does not say who answers for it"), "{refused}");
     }
     for actor in [human("robo", &["agent"]), human("tool", &["approver"]), human("eve", &[])] {
-        assert!(people.resolve(actor).is_ok());
+        assert!(people.resolve(as_caller(actor)).is_ok());
     }
 }
 
@@ -316,7 +317,7 @@ fn only_whoever_is_listed_may_act_where_the_others_are_refused() {
         assert!(refused.ends_with("is not listed in people.toml"), "{refused}");
     }
     for actor in [human("ann", &[]), human("a", &["approver"]), service("ci", &["developer"])] {
-        assert!(people.resolve(actor).is_ok());
+        assert!(people.resolve(as_caller(actor)).is_ok());
     }
 }
 
@@ -324,7 +325,7 @@ fn only_whoever_is_listed_may_act_where_the_others_are_refused() {
 fn the_file_that_comes_with_countersign_lists_nobody() {
     let people = People::parse(BUNDLED_PEOPLE).unwrap();
     assert_eq!(people.listed().count(), 0);
-    let eve = people.resolve(human("eve", &["approver", "wheel"])).unwrap();
+    let eve = people.resolve(as_caller(human("eve", &["approver", "wheel"]))).unwrap();
     assert_eq!((eve.kind, eve.groups), (PrincipalKind::Human, ["approver".to_owned()].into()));
 }
 
@@ -339,7 +340,7 @@ fn no_cut_of_the_file_gives_somebody_back_what_it_took() {
         let (cut, _) = full.split_at(end);
         let Ok(people) = People::parse(cut) else { continue };
         let line = cut.lines().count();
-        let may_act = people.resolve(human("mallory", &["approver"])).is_ok();
+        let may_act = people.resolve(as_caller(human("mallory", &["approver"]))).is_ok();
         // The entry alone, before its `disabled`, or before anything is said of strangers.
         assert!(!may_act || line <= 4, "cut at {end}:\n{cut}");
     }

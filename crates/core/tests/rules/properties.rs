@@ -7,12 +7,13 @@ use crate::fixture::{
 };
 use crate::model::{Attempt, Model};
 use countersign_core::audit::{AuditEvent, replay, seal, verify};
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::{self, Command, ExecutionOutcome};
 use countersign_core::event::{Change, Event, EventType};
 use countersign_core::ids::ExecutionId;
 use countersign_core::person::PersonId;
 use countersign_core::policy::{BUNDLED_PEOPLE, Policy};
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::RiskLevel;
 use proptest::prelude::*;
@@ -35,7 +36,7 @@ fn cast() -> Vec<Principal> {
         human("erin", &["approver", "developer"]),
         human("fay", &["approver"]),
         human("robo", &["agent", "admin"]),
-        Principal::new(person("robo"), PrincipalKind::Agent, Channel::Direct, ["approver"]),
+        Principal::assumed(person("robo"), PrincipalKind::Agent, Channel::Direct, ["approver"]),
         service("pipeline", &["admin", "approver"]),
         human("ruth", &["auditor"]),
         human("gil", &["guest"]),

@@ -1,8 +1,8 @@
 //! THREATS 61: an address that goes from one person to another, and what was made under it.
 
 use crate::fixture::{
-    HIGH, Trail, ann, approve, bob, cancel, carol, comment, counting, draft, entry, finish, give, human,
-    identified, key, people, person, reject, start, withdraw, word,
+    HIGH, Trail, ann, approve, as_caller, bob, cancel, carol, comment, counting, draft, entry, finish, give,
+    human, identified, key, people, person, reject, start, withdraw, word,
 };
 use countersign_core::command::{Command, ExecutionOutcome};
 use countersign_core::policy::Policy;
@@ -151,11 +151,11 @@ fn threat_61_the_idempotency_keys_of_a_former_holder_are_not_the_new_holders() {
 #[test]
 fn threat_61_a_token_with_a_retired_address_is_refused_until_its_new_holder_is_listed() {
     let policy = people(&entry("alice.b", "retired = [\"alice@example.com\"]"));
-    let Err(refusal) = policy.people().resolve(human("alice", &["developer"])) else {
+    let Err(refusal) = policy.people().resolve(as_caller(human("alice", &["developer"]))) else {
         panic!("alice@ is nobody's")
     };
     assert!(refusal.to_string().contains("retired address of `alice.b@example.com`"), "{refusal}");
-    assert!(policy.people().resolve(human("alice.b", &["developer"])).is_ok());
+    assert!(policy.people().resolve(as_caller(human("alice.b", &["developer"]))).is_ok());
     // The address of somebody else's token makes nobody them.
     let actor = identified(&recycled().retired, human("alice", &["developer"]));
     assert_eq!(actor.person, person("carl"));

@@ -1,6 +1,6 @@
 //! What another policy would have made of a past request: nothing else, or exactly what changes.
 
-use crate::fixture::{HIGH, LOW, MEDIUM, after, ann, bob, carol, draft, human, policy};
+use crate::fixture::{HIGH, LOW, MEDIUM, after, ann, as_caller, bob, carol, draft, human, policy};
 use countersign_core::command::Draft;
 use countersign_core::creation;
 use countersign_core::policy::{BUNDLED_PEOPLE, Policy, PolicyText};
@@ -18,7 +18,7 @@ fn past(draft: Draft, made_under: &Policy, status: Status, approvals: &[Principa
     let start = matches!(status, Status::Executing | Status::Executed | Status::Failed);
     Past {
         draft: Draft { declared_environment: requirements.environment, ..draft },
-        requester: ann(),
+        requester: as_caller(ann()),
         made_at: after(0),
         status,
         requirements: PastRequirements {
@@ -33,10 +33,10 @@ fn past(draft: Draft, made_under: &Policy, status: Status, approvals: &[Principa
         approvals: approvals
             .iter()
             .zip(1..)
-            .map(|(actor, minute)| (actor.clone(), after(minute * 60_000)))
+            .map(|(actor, minute)| (as_caller(actor.clone()), after(minute * 60_000)))
             .collect(),
         was_approved,
-        start: start.then(|| (ann(), after(300_000))),
+        start: start.then(|| (as_caller(ann()), after(300_000))),
     }
 }
 

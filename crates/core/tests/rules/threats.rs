@@ -8,6 +8,7 @@ use crate::fixture::{
     whoever_may, withdraw, word,
 };
 use countersign_core::audit::replay;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::{Command, Draft, ExecutionOutcome};
 use countersign_core::decide::{MAX_CLOCK_SKEW_SECONDS, Outcome, decide};
 use countersign_core::digest::Digest;
@@ -15,7 +16,7 @@ use countersign_core::event::{Change, EventType};
 use countersign_core::explain::explain;
 use countersign_core::person::PersonId;
 use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE, Policy, PolicyText, mistake::Mistake};
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;
@@ -33,7 +34,7 @@ fn threat_5_two_identities_of_one_human_are_one_person() {
     );
     let at = |email: &str, groups: &[&str]| {
         let id = PersonId::from_email(email).unwrap();
-        Principal::new(id, PrincipalKind::Human, Channel::Api, groups.iter().copied())
+        Principal::assumed(id, PrincipalKind::Human, Channel::Api, groups.iter().copied())
     };
     let requester = identified(&linked, at("ann@gmail.example", &["developer"]));
     let mut trail = Trail::open_as(draft(HIGH), &requester, &linked, None);

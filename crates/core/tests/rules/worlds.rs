@@ -2,13 +2,14 @@
 //! chance's worlds for `approval_policy.rs`.
 
 use crate::fixture::after;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::digest::Digest;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer};
 use countersign_core::policy::people::People;
 use countersign_core::policy::rules::Rules;
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::risk::Environment;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -290,7 +291,7 @@ pub(crate) struct Caller {
 impl Caller {
     pub(crate) fn actor(&self) -> Principal {
         let kind = if self.address == CI { PrincipalKind::Service } else { PrincipalKind::Human };
-        Principal::new(id(self.address), kind, Channel::Api, names(&self.groups))
+        Principal::assumed(id(self.address), kind, Channel::Api, names(&self.groups))
     }
 }
 

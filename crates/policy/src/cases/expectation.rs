@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 /// Something that is not as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppError {
+pub struct Mismatch {
     /// What: a key of `expect`, or a step.
     pub what: String,
     /// What it should be.
@@ -25,7 +25,7 @@ pub struct AppError {
     pub reasons: Vec<String>,
 }
 
-pub(super) fn run(case: &Case, policy: &Policy) -> Vec<AppError> {
+pub(super) fn run(case: &Case, policy: &Policy) -> Vec<Mismatch> {
     let expected = &case.expected;
     let mut failures = Failures { found: Vec::new(), because: Vec::new() };
     // What is demanded does not depend on whether the request may be made.
@@ -116,13 +116,13 @@ fn demands(assessment: &Assessment) -> Vec<String> {
 }
 
 struct Failures {
-    found: Vec<AppError>,
+    found: Vec<Mismatch>,
     because: Vec<String>,
 }
 
 impl Failures {
     fn add(&mut self, what: &str, expected: impl Display, found: impl Display) {
-        self.found.push(AppError {
+        self.found.push(Mismatch {
             what: what.to_owned(),
             expected: expected.to_string(),
             found: found.to_string(),
@@ -229,7 +229,7 @@ impl Failures {
         } else if let Some(reason) = reason
             && !reasons.iter().any(|found| found.contains(reason))
         {
-            self.found.push(AppError {
+            self.found.push(Mismatch {
                 what: format!("{what}, reason"),
                 expected: format!("a reason that has `{reason}` in it"),
                 found: "none".to_owned(),
@@ -239,7 +239,7 @@ impl Failures {
     }
 
     fn refused(&mut self, what: &str, expected: impl Display, refusal: &Refusal) {
-        self.found.push(AppError {
+        self.found.push(Mismatch {
             what: what.to_owned(),
             expected: expected.to_string(),
             found: format!("refused ({})", refusal.code()),

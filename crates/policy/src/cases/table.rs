@@ -1,12 +1,13 @@
 //! The table as it is written: read and checked, with the line of whatever is wrong.
 
+use countersign_core::caller::Caller;
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::person::PersonId;
 use countersign_core::policy::mistake::Mistake;
 use countersign_core::policy::people::People;
 use countersign_core::policy::rules::{MAX_JUSTIFICATION, read_slots};
 use countersign_core::policy::source::Source;
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
 use countersign_core::request::Status;
 use countersign_core::requirements::RequiredField;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
@@ -56,7 +57,7 @@ pub struct Case {
     pub name: String,
     /// The line it begins at, from 1.
     pub line: usize,
-    pub(super) requester: Principal,
+    pub(super) requester: Caller,
     pub(super) draft: Draft,
     pub(super) made_at: Timestamp,
     pub(super) steps: Vec<Step>,
@@ -67,7 +68,7 @@ pub struct Case {
 #[derive(Debug, Clone)]
 pub(super) struct Step {
     pub(super) action: StepAction,
-    pub(super) actor: Principal,
+    pub(super) actor: Caller,
     pub(super) at: Timestamp,
     pub(super) expected: Option<Ending>,
     pub(super) reason: Option<String>,
@@ -367,7 +368,7 @@ impl Reader<'_> {
         Ok(steps)
     }
 
-    fn actor(&self, acting: Acting<'_>) -> Result<Principal, Mistake> {
+    fn actor(&self, acting: Acting<'_>) -> Result<Caller, Mistake> {
         let person = acting.by.get_ref();
         let Some(groups) = acting.groups.as_ref().or_else(|| self.people.get(person)) else {
             let rule = "has no groups: list them here, or under [people]";
@@ -378,7 +379,7 @@ impl Reader<'_> {
             acting.kind.unwrap_or(if is_service { PrincipalKind::Service } else { PrincipalKind::Human });
         let channel = acting.channel.unwrap_or(Channel::Api);
         let groups = groups.iter().map(String::as_str);
-        let mut actor = Principal::new(person.0.clone(), kind, channel, groups);
+        let mut actor = Caller::new(person.0.clone(), kind, channel, groups);
         actor.source_ip = acting.source_ip;
         Ok(actor)
     }

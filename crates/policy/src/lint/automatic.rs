@@ -1,13 +1,14 @@
 //! Operations that run without a second pair of eyes.
 
 use super::{Lint, MAX_PROPOSALS, Name, Severity, is_too_expensive, target};
+use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::policy::access::Action;
 use countersign_core::policy::rules::Proposal;
 use countersign_core::policy::rules::samples::SampleSpace;
 use countersign_core::policy::search::{AccessCheck, Search, SearchResult, kind_of};
-use countersign_core::principal::{Channel, Principal, PrincipalKind};
+use countersign_core::principal::Principal;
 use countersign_core::requirements::Requirements;
 use countersign_core::risk::Environment;
 use countersign_core::slots::Groups;
@@ -36,7 +37,7 @@ impl Who {
     fn actors(&self, policy: &Policy) -> Vec<Principal> {
         let actor = |person: PersonId, kind: PrincipalKind| {
             let groups = self.groups();
-            Principal::new(person, kind, Channel::Api, groups.iter().map(String::as_str))
+            Principal::assumed(person, kind, Channel::Api, groups.iter().map(String::as_str))
         };
         match self {
             Self::Anybody => vec![actor(PersonId::somebody(), PrincipalKind::Human)],

@@ -1,13 +1,13 @@
 //! Names of nothing and of nobody.
 
 use super::{Lint, Name, Severity};
+use countersign_core::caller::{PrincipalKind, is_agent_group};
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::policy::access::Reference;
 use countersign_core::policy::inspection;
 use countersign_core::policy::people;
 use countersign_core::policy::search::kind_of;
-use countersign_core::principal::{PrincipalKind, is_agent_group};
 
 /// The file that says who may do what.
 pub(super) const ACCESS_FILE: &str = "access.cedar";

@@ -2,12 +2,13 @@
 
 use super::names::ACCESS_FILE;
 use super::{Lint, Name, Severity, in_words, is_too_expensive, target, tried};
+use countersign_core::caller::{Channel, PrincipalKind, is_agent_group};
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::policy::access::Action;
 use countersign_core::policy::rules::samples::SampleSpace;
 use countersign_core::policy::search::{AccessCheck, Search, SearchResult};
-use countersign_core::principal::{Channel, Principal, PrincipalKind, is_agent_group};
+use countersign_core::principal::Principal;
 use countersign_core::requirements::Requirements;
 
 /// The most different requirements that are tried.
@@ -32,7 +33,7 @@ pub(super) fn lint(policy: &Policy, space: &SampleSpace, search: &mut Search<'_>
         let target = target(&requester, &proposal, requirements);
         let check = AccessCheck { actions: &[Action::Approve], target, is_own: false };
         let mut may = |group: Option<&str>| {
-            let actor = Principal::new(PersonId::somebody(), PrincipalKind::Human, Channel::Api, group);
+            let actor = Principal::assumed(PersonId::somebody(), PrincipalKind::Human, Channel::Api, group);
             search.ever(&check, std::slice::from_ref(&actor)) == SearchResult::Somebody
         };
         let mut groups = policy.people().groups().iter().filter(|group| !is_agent_group(group)).peekable();

@@ -1,7 +1,9 @@
 //! The members of an explanation and of its parts.
 
 use super::{Member, approvals_required, slots};
-use crate::openapi::values::{boolean, count, described, digest, environment, list, names, reference, risk_level, string, time, uuid};
+use crate::openapi::values::{
+    boolean, count, described, digest, environment, list, names, reference, risk_level, string, time, uuid,
+};
 use crate::problem::Code;
 use countersign_core::command::CommandName;
 

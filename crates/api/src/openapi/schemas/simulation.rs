@@ -1,7 +1,10 @@
 //! The members of a simulation and of its parts.
 
 use super::{Member, approvals_required, slots};
-use crate::openapi::values::{boolean, cost, described, digest, environment, identifier, instance_id, list, names, positive, reference, risk_level, string, time};
+use crate::openapi::values::{
+    boolean, cost, described, digest, environment, identifier, instance_id, list, names, positive, reference,
+    risk_level, string, time,
+};
 use crate::problem::Code;
 use countersign_core::request::Status;
 use countersign_core::requirements::RequiredField;

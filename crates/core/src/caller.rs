@@ -1,0 +1,125 @@
+//! Who calls, as a shell has established it before it reads a single byte of the body: what a token, a gateway or an
+//! invocation proves. Who that is to the people of a policy is not known here.
+
+use crate::person::PersonId;
+use crate::source_address::SourceAddress;
+use std::collections::BTreeSet;
+
+/// What kind of being acts. Only humans decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PrincipalKind {
+    /// A person.
+    Human,
+    /// An AI agent or other program with an e-mail of its own, known by its group.
+    Agent,
+    /// A program without an e-mail.
+    Service,
+}
+
+impl PrincipalKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Human, Self::Agent, Self::Service];
+
+    /// The name in audit events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Agent => "agent",
+            Self::Service => "service",
+        }
+    }
+
+    /// Reads a name back.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// How the call came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// API Gateway, with a token that its authorizer and the function verified.
+    Api,
+    /// A direct Lambda invocation: whoever may invoke the function vouches for the person.
+    Direct,
+    /// `countersign serve`, with a token that it verified, or a sweep inside it.
+    Local,
+}
+
+impl Channel {
+    /// Every channel.
+    pub const ALL: [Self; 3] = [Self::Api, Self::Direct, Self::Local];
+
+    /// The name in audit events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Direct => "direct",
+            Self::Local => "local",
+        }
+    }
+
+    /// Reads a name back.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|channel| channel.as_str() == text)
+    }
+}
+
+/// The group that makes an identity an agent, in capitals or not: see [`is_agent_group`].
+pub const AGENT_GROUP: &str = "agent";
+
+/// Whether a group makes whoever is in it an agent. Capitals make nobody human.
+pub fn is_agent_group(group: &str) -> bool {
+    group.eq_ignore_ascii_case(AGENT_GROUP)
+}
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The person or service that is proven, by the address that it was proven with.
+    pub person: PersonId,
+    /// Human, agent or service, as far as the proof tells.
+    pub kind: PrincipalKind,
+    /// The names of groups, as the proof has them.
+    pub groups: BTreeSet<String>,
+    /// How the call came in.
+    pub channel: Channel,
+    /// The service that asks on this person's behalf, if one does.
+    pub filed_by: Option<PersonId>,
+    /// Where the call comes from, as far as the shell can vouch for it.
+    pub source_ip: Option<SourceAddress>,
+}
+
+impl Caller {
+    /// A caller who acts for themselves. Whoever is in the `agent` group is an agent, whatever else is said of
+    /// them.
+    pub fn new<'a>(
+        person: PersonId,
+        kind: PrincipalKind,
+        channel: Channel,
+        groups: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let groups: BTreeSet<String> = groups.into_iter().map(str::to_owned).collect();
+        let kind = match kind {
+            PrincipalKind::Human if groups.iter().any(|group| is_agent_group(group)) => PrincipalKind::Agent,
+            PrincipalKind::Human | PrincipalKind::Agent | PrincipalKind::Service => kind,
+        };
+        Self { person, kind, groups, channel, filed_by: None, source_ip: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threat_65_the_group_of_agents_has_no_spelling_that_decides() {
+        for group in ["agent", "Agent", "AGENT"] {
+            let actor =
+                Caller::new(PersonId::somebody(), PrincipalKind::Human, Channel::Api, [group, "approver"]);
+            assert_eq!(actor.kind, PrincipalKind::Agent, "{group}");
+        }
+        let actor = Caller::new(PersonId::somebody(), PrincipalKind::Human, Channel::Api, ["agents"]);
+        assert_eq!(actor.kind, PrincipalKind::Human);
+    }
+}
