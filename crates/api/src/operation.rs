@@ -7,7 +7,7 @@ mod original;
 mod table;
 
 pub use original::OriginalOperation;
-pub use table::{EndpointVisitor, Operation};
+pub use table::Operation;
 
 use crate::problem::Code;
 use std::fmt::Display;
