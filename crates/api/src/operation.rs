@@ -137,6 +137,16 @@ pub struct Success {
     pub examples: &'static [&'static str],
 }
 
+impl Success {
+    const fn ok(description: &'static str, answer: Answer, examples: &'static [&'static str]) -> Self {
+        Self { status: 200, description, answer, examples }
+    }
+
+    const fn created(description: &'static str, answer: Answer, examples: &'static [&'static str]) -> Self {
+        Self { status: 201, description, answer, examples }
+    }
+}
+
 /// The row of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Definition {

@@ -88,7 +88,7 @@ impl<S: Sync> Function<S> {
         match invocation::read(payload).map_err(unsupported)? {
             Invocation::Gateway(event) => {
                 event.check_route(&[Operation::Health, Operation::Openapi]).map_err(unsupported)?;
-                let reply = if event.check_route(&[Operation::Openapi]).is_ok() {
+                let reply = if event.path().ends_with(Operation::Openapi.path_template()) {
                     Openapi::answer(&self.dependencies)
                 } else {
                     Health::answer(&self.dependencies)

@@ -35,12 +35,19 @@ operations! {
         body: Body::Required(BodyType::Create),
         changes: true,
         direct: DirectCaller::Person { field: "requested_by", decides: false },
-        answers: &[Success { status: 201, description: "A new request.", answer: Answer::Request, examples: &["pending"] }, Success { status: 200, description: "A retry: the request that the first call made.", answer: Answer::Request, examples: &["half_approved"] }],
+        answers: &[
+            Success::created("A new request.", Answer::Request, &["pending"]),
+            Success::ok("A retry: the request that the first call made.", Answer::Request, &["half_approved"]),
+        ],
         problems: &[Code::Integrity, Code::TooManyPending, Code::TooManyApproved],
-        links: &[Operation::Get, Operation::Approve, Operation::Reject, Operation::Withdraw, Operation::Cancel, Operation::Comment, Operation::Events, Operation::Explain, Operation::Start, Operation::Finish],
+        links: &[
+            Operation::Get, Operation::Approve, Operation::Reject, Operation::Withdraw, Operation::Cancel,
+            Operation::Comment, Operation::Events, Operation::Explain, Operation::Start, Operation::Finish,
+        ],
         summary: "Create a request",
-        description: "The answer shows the effective risk and environment: what is declared raises what policy \
-says, and never lowers it. A request that needs no approval is approved at once.",
+        description: "\
+            The answer shows the effective risk and environment: what is declared raises what policy says, \
+            and never lowers it. A request that needs no approval is approved at once.",
     };
 
     /// Says what would come of making a request.
@@ -51,13 +58,19 @@ says, and never lowers it. A request that needs no approval is approved at once.
         body: Body::Required(BodyType::Create),
         changes: false,
         direct: DirectCaller::Person { field: "requested_by", decides: false },
-        answers: &[Success { status: 200, description: "The outcome of a creation, refusals of policy included.", answer: Answer::Simulation, examples: &["simulated", "simulated_refusal"] }],
+        answers: &[
+            Success::ok(
+                "The outcome of a creation, refusals of policy included.",
+                Answer::Simulation,
+                &["simulated", "simulated_refusal"],
+            ),
+        ],
         problems: &[],
         links: &[],
         summary: "Simulate a request",
-        description: "Takes the body of a creation and changes nothing. The answer says what policy would \
-demand, and part by part why. What policy would refuse is answered with 200 too, in \
-`refusals`.",
+        description: "\
+            Takes the body of a creation and changes nothing. The answer says what policy would demand, \
+            and part by part why. What policy would refuse is answered with 200 too, in `refusals`.",
     };
 
     /// Lists requests.
@@ -68,14 +81,18 @@ demand, and part by part why. What policy would refuse is answered with 200 too,
         body: Body::None,
         changes: false,
         direct: DirectCaller::Reader,
-        answers: &[Success { status: 200, description: "A page.", answer: Answer::List, examples: &["list"] }],
+        answers: &[Success::ok("A page.", Answer::List, &["list"])],
         problems: &[Code::MalformedCursor],
-        links: &[Operation::Get, Operation::Approve, Operation::Reject, Operation::Comment, Operation::Events, Operation::Explain],
+        links: &[
+            Operation::Get, Operation::Approve, Operation::Reject, Operation::Comment, Operation::Events,
+            Operation::Explain,
+        ],
         summary: "List requests; pending ones unless filtered",
-        description: "Filters hold together. Without `status`, `requested_by` and `instance_id` the list is of \
-what is pending. A caller who may see only their own requests gets only their own. A \
-page may be short, or empty, and not the last: `next_cursor` says whether it is. A list \
-may lag behind the latest change.",
+        description: "\
+            Filters hold together. Without `status`, `requested_by` and `instance_id` the list is of what \
+            is pending. A caller who may see only their own requests gets only their own. A page may be \
+            short, or empty, and not the last: `next_cursor` says whether it is. A list may lag behind the \
+            latest change.",
     };
 
     /// Reads a request.
@@ -86,13 +103,14 @@ may lag behind the latest change.",
         body: Body::None,
         changes: false,
         direct: DirectCaller::Reader,
-        answers: &[Success { status: 200, description: "The request.", answer: Answer::Request, examples: &["pending", "executed"] }],
+        answers: &[Success::ok("The request.", Answer::Request, &["pending", "executed"])],
         problems: &[],
         links: &[],
         summary: "Read a request",
-        description: "As far as policy lets the caller see it. While it is pending or approved, the stricter \
-holds and is shown: what was demanded when it was made, or what policy demands now. Its \
-deadlines are those on record; `explain` has a sooner one that policy has come to set.",
+        description: "\
+            As far as policy lets the caller see it. While it is pending or approved, the stricter holds \
+            and is shown: what was demanded when it was made, or what policy demands now. Its deadlines \
+            are those on record; `explain` has a sooner one that policy has come to set.",
     };
 
     /// Approves a request.
@@ -103,14 +121,18 @@ deadlines are those on record; `explain` has a sooner one that policy has come t
         body: Body::Optional(BodyType::Approve),
         changes: true,
         direct: DirectCaller::Person { field: "approved_by", decides: true },
-        answers: &[Success { status: 200, description: "The request.", answer: Answer::Request, examples: &["half_approved", "approved"] }],
-        problems: &[Code::AgentCannotApprove, Code::SelfApproval, Code::AlreadyDecided, Code::NotPending, Code::ApprovalsInsufficient, Code::DigestMismatch],
+        answers: &[Success::ok("The request.", Answer::Request, &["half_approved", "approved"])],
+        problems: &[
+            Code::AgentCannotApprove, Code::SelfApproval, Code::AlreadyDecided, Code::NotPending,
+            Code::ApprovalsInsufficient, Code::DigestMismatch,
+        ],
         links: &[Operation::Withdraw],
         summary: "Approve a request",
-        description: "Send the `content_digest` of what was shown to the approver: if the stored request has \
-another, the approval is refused. Policy may demand it. An approval that would fill no \
-open slot is not permitted. An approver whose approval counts no more may give it again, \
-also once the request is approved.",
+        description: "\
+            Send the `content_digest` of what was shown to the approver: if the stored request has \
+            another, the approval is refused. Policy may demand it. An approval that would fill no open \
+            slot is not permitted. An approver whose approval counts no more may give it again, also once \
+            the request is approved.",
     };
 
     /// Rejects a request.
@@ -121,12 +143,16 @@ also once the request is approved.",
         body: Body::Required(BodyType::Reject),
         changes: true,
         direct: DirectCaller::Person { field: "rejected_by", decides: true },
-        answers: &[Success { status: 200, description: "The request.", answer: Answer::Request, examples: &["rejected"] }],
-        problems: &[Code::AgentCannotApprove, Code::SelfApproval, Code::AlreadyDecided, Code::NotPending, Code::DigestMismatch],
+        answers: &[Success::ok("The request.", Answer::Request, &["rejected"])],
+        problems: &[
+            Code::AgentCannotApprove, Code::SelfApproval, Code::AlreadyDecided, Code::NotPending,
+            Code::DigestMismatch,
+        ],
         links: &[],
         summary: "Reject a request",
-        description: "One rejection ends a request that is pending, or that is approved by approvals of which \
-too few count now.",
+        description: "\
+            One rejection ends a request that is pending, or that is approved by approvals of which too \
+            few count now.",
     };
 
     /// Takes an approval back.
@@ -137,13 +163,14 @@ too few count now.",
         body: Body::Optional(BodyType::Withdraw),
         changes: true,
         direct: DirectCaller::Person { field: "withdrawn_by", decides: true },
-        answers: &[Success { status: 200, description: "The request.", answer: Answer::Request, examples: &["withdrawn"] }],
+        answers: &[Success::ok("The request.", Answer::Request, &["withdrawn"])],
         problems: &[Code::NotDecided, Code::NotPending],
         links: &[],
         summary: "Withdraw an approval",
-        description: "For an approver who has approved, while the request is pending or approved. If too few \
-approvals remain, the request is pending again; past `expires_at` it is expired. The \
-approver may approve again.",
+        description: "\
+            For an approver who has approved, while the request is pending or approved. If too few \
+            approvals remain, the request is pending again; past `expires_at` it is expired. The approver \
+            may approve again.",
     };
 
     /// Cancels a request.
@@ -154,12 +181,13 @@ approver may approve again.",
         body: Body::Optional(BodyType::Cancel),
         changes: true,
         direct: DirectCaller::Person { field: "cancelled_by", decides: false },
-        answers: &[Success { status: 200, description: "The request.", answer: Answer::Request, examples: &["cancelled"] }],
+        answers: &[Success::ok("The request.", Answer::Request, &["cancelled"])],
         problems: &[Code::NotPending],
         links: &[],
         summary: "Cancel a request",
-        description: "For the requester, the owner of the agent or service that asks, and an admin, while the \
-request is pending or approved.",
+        description: "\
+            For the requester, the owner of the agent or service that asks, and an admin, while the \
+            request is pending or approved.",
     };
 
     /// Comments on a request.
@@ -170,7 +198,7 @@ request is pending or approved.",
         body: Body::Required(BodyType::Comment),
         changes: true,
         direct: DirectCaller::Person { field: "comment_by", decides: false },
-        answers: &[Success { status: 200, description: "The request.", answer: Answer::Request, examples: &["commented"] }],
+        answers: &[Success::ok("The request.", Answer::Request, &["commented"])],
         problems: &[],
         links: &[],
         summary: "Comment on a request",
@@ -185,12 +213,13 @@ request is pending or approved.",
         body: Body::None,
         changes: false,
         direct: DirectCaller::Reader,
-        answers: &[Success { status: 200, description: "The trail.", answer: Answer::Events, examples: &["events"] }],
+        answers: &[Success::ok("The trail.", Answer::Events, &["events"])],
         problems: &[],
         links: &[],
         summary: "Read a request's audit trail",
-        description: "Oldest first, for whom policy lets read it. Each event is bound to the one before by its \
-hash. `verified` says whether the trail is whole and has made the request what it is.",
+        description: "\
+            Oldest first, for whom policy lets read it. Each event is bound to the one before by its hash. \
+            `verified` says whether the trail is whole and has made the request what it is.",
     };
 
     /// Explains where a request stands.
@@ -201,13 +230,16 @@ hash. `verified` says whether the trail is whole and has made the request what i
         body: Body::None,
         changes: false,
         direct: DirectCaller::Reader,
-        answers: &[Success { status: 200, description: "The explanation.", answer: Answer::Explanation, examples: &["explained", "half_approved_explained"] }],
+        answers: &[
+            Success::ok("The explanation.", Answer::Explanation, &["explained", "half_approved_explained"]),
+        ],
         problems: &[],
         links: &[],
         summary: "Explain where a request stands",
-        description: "For every caller who may see the request. What is demanded of it and by which part of the policy, \
-which approvals count, what is missing and who can still give it, what the caller may do \
-and why not the rest, and what happens if no call changes it.",
+        description: "\
+            For every caller who may see the request. What is demanded of it and by which part of the \
+            policy, which approvals count, what is missing and who can still give it, what the caller may \
+            do and why not the rest, and what happens if no call changes it.",
     };
 
     /// Starts the execution: spends the approval.
@@ -218,12 +250,13 @@ and why not the rest, and what happens if no call changes it.",
         body: Body::Optional(BodyType::Start),
         changes: true,
         direct: DirectCaller::Person { field: "executed_by", decides: false },
-        answers: &[Success { status: 200, description: "The request.", answer: Answer::Request, examples: &["executing"] }],
+        answers: &[Success::ok("The request.", Answer::Request, &["executing"])],
         problems: &[Code::NotApproved, Code::ApprovalsInsufficient, Code::DigestMismatch],
         links: &[Operation::Finish],
         summary: "Start the execution",
-        description: "Spends the approval. For the requester, once, before `execute_by`, if the approvals on record still count \
-under the current policy. The answer's `execution_id` is needed to finish.",
+        description: "\
+            Spends the approval. For the requester, once, before `execute_by`, if the approvals on record \
+            still count under the current policy. The answer's `execution_id` is needed to finish.",
     };
 
     /// Reports what came of the execution.
@@ -234,11 +267,13 @@ under the current policy. The answer's `execution_id` is needed to finish.",
         body: Body::Required(BodyType::Finish),
         changes: true,
         direct: DirectCaller::Person { field: "executed_by", decides: false },
-        answers: &[Success { status: 200, description: "The request.", answer: Answer::Request, examples: &["executed", "failed"] }],
+        answers: &[Success::ok("The request.", Answer::Request, &["executed", "failed"])],
         problems: &[Code::NotApproved, Code::DigestMismatch, Code::ExecutionMismatch],
         links: &[],
         summary: "Finish the execution",
-        description: "Reports the outcome. For the caller who started it. An admin other than the requester may finish it as failed.",
+        description: "\
+            Reports the outcome. For the caller who started it. An admin other than the requester may \
+            finish it as failed.",
     };
 
     /// Carries out an original operation, by its name.
@@ -249,12 +284,16 @@ under the current policy. The answer's `execution_id` is needed to finish.",
         body: Body::Required(BodyType::Dispatch),
         changes: true,
         direct: DirectCaller::Original,
-        answers: &[Success { status: 201, description: "A new request.", answer: Answer::Request, examples: &["pending"] }, Success { status: 200, description: "What the operation answers.", answer: Answer::Original, examples: &["approved", "list", "events"] }],
+        answers: &[
+            Success::created("A new request.", Answer::Request, &["pending"]),
+            Success::ok("What the operation answers.", Answer::Original, &["approved", "list", "events"]),
+        ],
         problems: &[],
         links: &[],
         summary: "Any operation, by its original name",
-        description: "The operation is named by `operation` in the body; without it, it is `create_request`. \
-`mark_executed` starts and finishes in one call: two events.",
+        description: "\
+            The operation is named by `operation` in the body; without it, it is `create_request`. \
+            `mark_executed` starts and finishes in one call: two events.",
     };
 
     /// Says that the service is there.
@@ -265,7 +304,7 @@ under the current policy. The answer's `execution_id` is needed to finish.",
         body: Body::None,
         changes: false,
         direct: DirectCaller::Public,
-        answers: &[Success { status: 200, description: "The service answers.", answer: Answer::Health, examples: &["health"] }],
+        answers: &[Success::ok("The service answers.", Answer::Health, &["health"])],
         problems: &[],
         links: &[],
         summary: "Health of the service",
@@ -280,7 +319,7 @@ under the current policy. The answer's `execution_id` is needed to finish.",
         body: Body::None,
         changes: false,
         direct: DirectCaller::Public,
-        answers: &[Success { status: 200, description: "The document.", answer: Answer::Document, examples: &["openapi"] }],
+        answers: &[Success::ok("The document.", Answer::Document, &["openapi"])],
         problems: &[],
         links: &[],
         summary: "This document",
