@@ -11,7 +11,7 @@ use countersign_app::ports::{
     StoreError, Trail,
 };
 use countersign_core::actor::{Actor, Channel, PrincipalKind};
-use countersign_core::audit::anomaly::Anomaly;
+use countersign_core::audit::AuditEvent;
 use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::{EventId, RequestId};
@@ -96,8 +96,8 @@ impl LoadEvents for PausingStore {
 
 /// No interleaving damages anything: this is a false alarm.
 impl RecordAnomaly for PausingStore {
-    async fn record_anomaly(&self, anomaly: &Anomaly, _: &Message) -> Result<bool, StoreError> {
-        panic!("{}: {}", anomaly.request_id, anomaly.finding)
+    async fn record_anomaly(&self, anomaly: &AuditEvent, _: &Message) -> Result<bool, StoreError> {
+        panic!("{anomaly:?}")
     }
 }
 

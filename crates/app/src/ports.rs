@@ -4,7 +4,6 @@
 //! are the least privilege of its function, in types.
 
 use countersign_core::actor::{Actor, Owner};
-use countersign_core::audit::anomaly::Anomaly;
 use countersign_core::audit::{self, AuditEvent};
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::Event;
@@ -85,7 +84,7 @@ pub trait RecordAnomaly: Send + Sync {
     /// damage of this request has been recorded before.
     fn record_anomaly(
         &self,
-        anomaly: &Anomaly,
+        anomaly: &AuditEvent,
         message: &Message,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }

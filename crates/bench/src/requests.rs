@@ -19,8 +19,7 @@ use countersign_app::ports::{
 };
 use countersign_core::access::{AccessDecision, AccessRequest, Action, Authorizer};
 use countersign_core::actor::{Actor, Channel, PrincipalKind};
-use countersign_core::audit;
-use countersign_core::audit::anomaly::Anomaly;
+use countersign_core::audit::{self, AuditEvent};
 use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::command_context::CommandContext;
 use countersign_core::decide::{self, Outcome};
@@ -31,6 +30,7 @@ use countersign_core::person::PersonId;
 use countersign_core::policy::{Policy, PolicyText};
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::Cost;
+use countersign_core::text_key::TextKey;
 use countersign_core::timestamp::Timestamp;
 use countersign_system::policy;
 use serde_json::json;
@@ -204,6 +204,7 @@ fn context() -> Result<CommandContext, String> {
         now: Timestamp::parse(NOW).map_err(text_of)?,
         event_id: EventId::parse(EVENT).map_err(text_of)?,
         execution_id: ExecutionId::parse(EXECUTION).map_err(text_of)?,
+        text_key: TextKey::new([7; 16]),
     })
 }
 
@@ -306,7 +307,7 @@ impl LoadEvents for Store {
 }
 
 impl RecordAnomaly for Store {
-    async fn record_anomaly(&self, _anomaly: &Anomaly, _message: &Message) -> Result<bool, StoreError> {
+    async fn record_anomaly(&self, _anomaly: &AuditEvent, _message: &Message) -> Result<bool, StoreError> {
         Ok(false)
     }
 }

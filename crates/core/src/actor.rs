@@ -2,6 +2,7 @@
 
 use crate::person::PersonId;
 use crate::source_address::SourceAddress;
+use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
 
 /// What kind of being acts. Only humans decide.
@@ -81,6 +82,17 @@ pub struct Owner {
     pub addresses: BTreeSet<PersonId>,
 }
 
+/// How the caller was proven: by a token that an issuer gave to a subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authentication {
+    /// The claim `iss` of the token.
+    pub issuer: String,
+    /// The claim `sub` of the token.
+    pub subject: String,
+    /// The time of the claim `auth_time`, or else of `iat`.
+    pub at: Option<Timestamp>,
+}
+
 /// Who is acting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
@@ -100,6 +112,8 @@ pub struct Actor {
     pub owner: Option<Owner>,
     /// Where the call comes from, as far as the shell can vouch for it.
     pub source_ip: Option<SourceAddress>,
+    /// How they were proven. Absent where no token was verified: for direct calls and for sweeps.
+    pub authentication: Option<Authentication>,
 }
 
 impl Actor {
@@ -117,7 +131,17 @@ impl Actor {
             PrincipalKind::Human | PrincipalKind::Agent | PrincipalKind::Service => kind,
         };
         let addresses = BTreeSet::from([person.clone()]);
-        Self { person, addresses, kind, groups, channel, filed_by: None, owner: None, source_ip: None }
+        Self {
+            person,
+            addresses,
+            kind,
+            groups,
+            channel,
+            filed_by: None,
+            owner: None,
+            source_ip: None,
+            authentication: None,
+        }
     }
 
     /// Whether an id is this person's.

@@ -13,6 +13,7 @@ use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::request::{Request, Status};
+use crate::text_key::TextKey;
 use crate::timestamp::Timestamp;
 use uuid::Uuid;
 
@@ -82,5 +83,11 @@ impl<'a> DryRun<'a> {
 /// Ids that differ: nobody else sees them.
 fn context(number: u64, now: Timestamp) -> CommandContext {
     let id = Uuid::from_u128(u128::from(number));
-    CommandContext { now, event_id: EventId::new(id), execution_id: ExecutionId::new(id) }
+    CommandContext {
+        now,
+        event_id: EventId::new(id),
+        execution_id: ExecutionId::new(id),
+        // Nothing of it is kept.
+        text_key: TextKey::new([0; 16]),
+    }
 }

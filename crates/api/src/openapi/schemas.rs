@@ -302,6 +302,7 @@ fn simulation() -> Vec<Member> {
 fn event() -> Vec<Member> {
     vec![
         ("format*", json!({ "type": "string", "const": audit::FORMAT })),
+        ("origin*", told(string(), "The deployment that recorded it: a URN.")),
         ("stream*", told(string(), "The chain that it belongs to: `request/` and the id of the request.")),
         ("event_id*", uuid()),
         ("request_id*", uuid()),
@@ -316,6 +317,17 @@ fn event() -> Vec<Member> {
             told(
                 string(),
                 "The caller's address, as far as the service can vouch for it; `unknown` if a proxy has not given one that can be read.",
+            ),
+        ),
+        (
+            "auth",
+            told(
+                json!({
+                    "type": "object", "required": ["issuer", "subject"],
+                    "properties": { "issuer": string(), "subject": string(), "at": time() },
+                }),
+                "How the caller was proven: issuer and subject of the verified token, and when the subject signed \
+                 in, or else when the token was issued. Absent for direct invocations and sweeps.",
             ),
         ),
         ("instance_id*", instance_id()),

@@ -16,6 +16,7 @@ use countersign_core::policy::{BUNDLED_PEOPLE, Policy, PolicyText};
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::text::CommentText;
+use countersign_core::text_key::TextKey;
 use countersign_core::timestamp::Timestamp;
 use serde_json::json;
 use std::sync::LazyLock;
@@ -131,6 +132,7 @@ pub(crate) fn context(number: u64, now: Timestamp) -> CommandContext {
         execution_id: ExecutionId::new(Uuid::from_u128(
             0x0193_aaaa_0000_7000_8000_0000_0000_0000 + u128::from(number),
         )),
+        text_key: TextKey::new(u128::from(number).to_be_bytes()),
     }
 }
 
