@@ -30,6 +30,8 @@ pub fn commit(
         channel: actor.channel,
         addresses: actor.addresses.clone(),
         source_ip: actor.source_ip,
+        authentication: actor.authentication.clone(),
+        text_key: service.host.command_context().text_key,
         status: Status::Pending,
         change,
         idempotency: None,

@@ -6,6 +6,7 @@ use countersign_app::ports::{LoadEvents, LoadRequest};
 use countersign_core::audit::{self, replay};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::RequestId;
+use countersign_core::origin::Origin;
 use countersign_core::request::{Request, Status};
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::TableNames;
@@ -86,10 +87,12 @@ pub async fn check_request(store: &DynamoStore, request: &Request, key: &Deploym
     let trail = store.load_events(id).await.unwrap();
     assert_eq!(trail.damaged, Vec::<String>::new(), "{id}");
     let events = trail.events;
-    replay::check(request, &events).unwrap_or_else(|finding| panic!("{id}: {finding}"));
+    let origin = Origin::of(key);
+    replay::check(request, &events, Some(&origin)).unwrap_or_else(|finding| panic!("{id}: {finding}"));
     assert_eq!(audit::seal(request, key), request.seal, "{id}: the seal");
     // A comment may follow the end; nothing else does.
-    let statuses: Vec<_> = events.iter().map(|event| event.status).collect();
+    let statuses: Vec<_> =
+        events.iter().filter_map(|event| event.request.as_ref()).map(|about| about.status).collect();
     if let Some(end) = statuses.iter().position(|status| !status.is_open()) {
         assert!(statuses.iter().skip(end).all(|status| *status == statuses[end]), "{id}: {statuses:?}");
     }

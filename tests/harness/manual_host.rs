@@ -3,6 +3,7 @@
 use countersign_app::host::{BoxFuture, Host};
 use countersign_core::command_context::CommandContext;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
+use countersign_core::text_key::TextKey;
 use countersign_core::timestamp::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -84,6 +85,7 @@ impl Host for ManualHost {
             now: self.now(),
             event_id: self.event_id(),
             execution_id: ExecutionId::new(self.random_like()),
+            text_key: TextKey::new(self.random_like().into_bytes()),
         }
     }
 

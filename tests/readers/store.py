@@ -1,4 +1,4 @@
-"""Checks a dump of a store by docs/data-model.md alone, with nothing of ours but that page.
+"""Checks a dump of a store by docs/data-model.md and docs/audit-event.md alone, with nothing of ours but them.
 
 Reads one JSON object from standard input: `key` (64 hexadecimal digits: the deployment's key), and the
 items of the tables `approvals`, `audit` and `outbox` as plain JSON. Prints what is not as it was written, a
@@ -23,6 +23,16 @@ def digest(text):
 
 def keyed(key, context, text):
     return hmac.new(key, context.encode() + b"\0" + text.encode(), hashlib.sha256).hexdigest()
+
+
+def text_digest(key, text):
+    """The digest of a text under the 16 bytes that are kept beside it."""
+    return hmac.new(bytes.fromhex(key), text.encode(), hashlib.sha256).hexdigest()
+
+
+def origin_of(key):
+    fingerprint = keyed(key, "countersign.origin.v1", "")[:32]
+    return f"urn:countersign:deployment:{fingerprint}"
 
 
 def present(members):
@@ -62,10 +72,13 @@ def content(item):
 
 
 def state(item):
-    said = {comment["event_id"]: comment["text"] for comment in item.get("decision_comments", [])}
+    said = {comment["event_id"]: comment for comment in item.get("decision_comments", [])}
 
-    def text_digest(text):
-        return None if text is None else digest(text)
+    def comment_digest(comment):
+        return None if comment is None else text_digest(comment["text_key"], comment["text"])
+
+    def keyed_digest(name):
+        return text_digest(item[f"{name}_key"], item[name]) if name in item else None
 
     def decision(decision):
         return present(
@@ -73,7 +86,7 @@ def state(item):
             | {
                 "addresses": all_addresses(decision.get("addresses", []), decision["person"]),
                 "groups": decision.get("groups", []),
-                "comment_digest": text_digest(said.get(decision["event_id"])),
+                "comment_digest": comment_digest(said.get(decision["event_id"])),
             }
         )
 
@@ -81,7 +94,7 @@ def state(item):
         return {
             "person": comment["person"],
             "at": comment["at"],
-            "text_digest": digest(comment["text"]),
+            "text_digest": comment_digest(comment),
             "event_id": comment["event_id"],
         }
 
@@ -91,7 +104,7 @@ def state(item):
 
     cancellation = execution = None
     if "cancelled_at" in item:
-        reason_digest = text_digest(item.get("cancellation_reason"))
+        reason_digest = keyed_digest("cancellation_reason")
         cancellation = present(
             {"at": item["cancelled_at"], "by": item["cancelled_by"], "reason_digest": reason_digest}
         )
@@ -102,7 +115,7 @@ def state(item):
                 {
                     "at": item["executed_at"],
                     "outcome": {"executed": "succeeded", "failed": "failed"}[item["status"]],
-                    "result_digest": text_digest(item.get("execution_result")),
+                    "result_digest": keyed_digest("execution_result"),
                     "actual_cost": amount(item.get("actual_cost")),
                 }
             )
@@ -120,6 +133,7 @@ def state(item):
         {name: item.get(name) for name in plain.split()}
         | {
             "format": "countersign.state.v1",
+            "justification_digest": text_digest(item["text_key"], item["justification"]),
             "decisions": [decision(element) for element in item["listing"]["decisions"]],
             "withdrawals": item.get("withdrawals", []),
             "cancellation": cancellation,
@@ -138,10 +152,32 @@ def streams(items):
     return found
 
 
-def check_stream(items):
-    head = "0" * 64
+ABOUT_A_REQUEST = {
+    "request_id", "operation_type", "instance_id", "environment", "risk_level", "requested_by", "status"
+}
+
+
+def check_event(event, item, origin):
+    if not event["format"] == item["format"] == "countersign.audit.v1":
+        yield "format"
+    if event["origin"] != origin:
+        yield "origin"
+    kind, _, name = event["stream"].partition("/")
+    members = ABOUT_A_REQUEST & event.keys()
+    if members != (ABOUT_A_REQUEST if kind == "request" else set()):
+        yield "members about a request"
+    elif members and event["request_id"] != name:
+        yield "another request"
+
+
+def check_stream(items, origin):
+    head, time = "0" * 64, ""
     for expected, item in enumerate(items, 1):
         event = json.loads(item["event"])
+        yield from (f"event {expected}: {finding}" for finding in check_event(event, item, origin))
+        if event["stream"] != item["stream"] or event["timestamp"] < time:
+            yield f"event {expected} is of another stream or time"
+        time = event["timestamp"]
         if canonical(event) != item["event"]:
             yield f"event {expected} is not canonical"
         if (item["sequence"], event["sequence"], event["event_id"]) != (expected, expected, item["event_id"]):
@@ -152,7 +188,45 @@ def check_stream(items):
         head = named
 
 
+def texts(item):
+    """What people wrote on a request and is still there: event, member of its details, text and key."""
+    first = item["first_event_id"]
+    for name in ("justification", "estimated_duration", "rollback_plan"):
+        if name in item:
+            yield first, f"{name}_digest", item[name], item["text_key"]
+    verdicts = {decision["event_id"]: decision["decision"] for decision in item["listing"]["decisions"]}
+    for comment in item.get("decision_comments", []):
+        member = "reason_digest" if verdicts[comment["event_id"]] == "rejected" else "comment_digest"
+        yield comment["event_id"], member, comment["text"], comment["text_key"]
+    withdrawals = {withdrawal["event_id"] for withdrawal in item.get("withdrawals", [])}
+    for comment in item["comments"]:
+        member = "reason_digest" if comment["event_id"] in withdrawals else "text_digest"
+        yield comment["event_id"], member, comment["text"], comment["text_key"]
+    for name, member, event in (
+        ("cancellation_reason", "reason_digest", item["cancelled_event_id"]),
+        ("execution_result", "result_digest", item["finished_event_id"]),
+    ):
+        if name in item:
+            yield event, member, item[name], item[f"{name}_key"]
+
+
+def check_texts(item, events):
+    by_type = {event["event_type"]: event["event_id"] for event in events}
+    finished = by_type.get("EXECUTION_SUCCEEDED", by_type.get("EXECUTION_FAILED"))
+    item = item | {
+        "first_event_id": events[0]["event_id"],
+        "cancelled_event_id": by_type.get("APPROVAL_CANCELLED"),
+        "finished_event_id": finished,
+    }
+    details = {event["event_id"]: event["details"] for event in events}
+    for event_id, member, text, key in texts(item):
+        if details.get(event_id, {}).get(member) != text_digest(key, text):
+            yield f"{member} of event {event_id}"
+
+
 def check_request(item, events, key):
+    if item["format"] != "countersign.request.v1":
+        yield "format"
     if digest(item["parameters"]) != item["parameters_digest"]:
         yield "parameters_digest"
     if digest(canonical(content(item))) != item["content_digest"]:
@@ -175,9 +249,12 @@ def check_request(item, events, key):
         yield "the trail ends elsewhere"
     if last["state_digest"] != state_digest:
         yield "another state was left"
+    yield from check_texts(item, [json.loads(event["event"]) for event in events])
 
 
 def check_message(item, key):
+    if item["format"] != "countersign.outbox.v1":
+        yield "format"
     if keyed(key, f"countersign.message.v1:{item['event_id']}", item["message"]) != item["seal"]:
         yield "seal"
 
@@ -188,7 +265,7 @@ def main():
     trails = streams(store["audit"])
     findings = []
     for stream, items in trails.items():
-        findings += [f"{stream}: {finding}" for finding in check_stream(items)]
+        findings += [f"{stream}: {finding}" for finding in check_stream(items, origin_of(key))]
     for item in store["approvals"]:
         name = f"request/{item['request_id']}"
         findings += [f"{name}: {finding}" for finding in check_request(item, trails.get(name), key)]

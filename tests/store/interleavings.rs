@@ -10,7 +10,7 @@ use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, LoadEvents, LoadRequest, RecordAnomaly,
     StoreError, Trail,
 };
-use countersign_core::audit::anomaly::Anomaly;
+use countersign_core::audit::AuditEvent;
 use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::digest::DeploymentKey;
@@ -97,8 +97,8 @@ impl LoadEvents for PausingStore {
 
 /// No interleaving damages anything: this is a false alarm.
 impl RecordAnomaly for PausingStore {
-    async fn record_anomaly(&self, anomaly: &Anomaly, _: &Message) -> Result<bool, StoreError> {
-        panic!("{}: {}", anomaly.request_id, anomaly.finding)
+    async fn record_anomaly(&self, anomaly: &AuditEvent, _: &Message) -> Result<bool, StoreError> {
+        panic!("{anomaly:?}")
     }
 }
 

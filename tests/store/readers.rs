@@ -100,6 +100,15 @@ fn another_language_reads_every_digest_chain_and_seal() {
     assert!(said.contains("\"approvals\": "), "{said}");
 }
 
+/// A whole store is not another deployment's: no chain moves.
+#[test]
+fn another_language_finds_the_events_of_another_deployment() {
+    let mut dump = dump(&store());
+    dump["key"] = json!("00".repeat(32));
+    let (is_whole, said) = read(&dump);
+    assert!(!is_whole && said.contains("event 1: origin"), "{said}");
+}
+
 /// The program can say no.
 #[test]
 fn another_language_finds_what_was_edited() {
@@ -114,9 +123,14 @@ fn another_language_finds_what_was_edited() {
             "approvals",
             "comments",
             json!([{
-                "person": "bob@example.com", "at": "2026-01-01T00:00:00.000Z", "text": "said", "event_id": "0"
+                "person": "bob@example.com", "at": "2026-01-01T00:00:00.000Z", "text": "said",
+                "text_key": "0".repeat(32), "event_id": "0"
             }]),
         ),
+        ("approvals", "format", json!("countersign.request.v2")),
+        ("approvals", "text_key", json!("0".repeat(32))),
+        ("audit", "format", json!("countersign.audit.v2")),
+        ("outbox", "format", json!("countersign.outbox.v2")),
         ("approvals", "audit_head", json!("0".repeat(64))),
         ("audit", "event", dump["audit"][1]["event"].clone()),
         ("outbox", "message", json!("{}")),

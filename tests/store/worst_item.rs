@@ -27,6 +27,7 @@ use countersign_core::slots::{Groups, Slots};
 use countersign_core::text::{
     CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket,
 };
+use countersign_core::text_key::{KeyedText, TextKey};
 use countersign_core::timestamp::Timestamp;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::create_missing;
@@ -89,6 +90,10 @@ fn item_size(item: &HashMap<String, AttributeValue>) -> usize {
 }
 
 /// As large as every limit lets a request become.
+fn keyed<T>(text: T) -> KeyedText<T> {
+    KeyedText { text, key: TextKey::new([7; 16]) }
+}
+
 fn worst() -> (Request, AuditEvent, Message) {
     let parameters = json!({ "a": "x".repeat(MAX_PARAMETERS_BYTES - 8) });
     let mut draft = Draft::new("o", "i", &parameters, "production", &wide(4000)).unwrap();
@@ -100,7 +105,7 @@ fn worst() -> (Request, AuditEvent, Message) {
     let ann = Principal::assumed(address(0, 0), PrincipalKind::Human, Channel::Local, ["developer"]);
     let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
     let execution_id = ExecutionId::parse("01930000-0000-7000-8000-0000000000ee").unwrap();
-    let context = CommandContext { now, event_id: event_id(), execution_id };
+    let context = CommandContext { now, event_id: event_id(), execution_id, text_key: TextKey::new([7; 16]) };
     let id = RequestId::parse("01930000-0000-7000-8000-0000000000aa").unwrap();
     let policy = countersign_policy::load::bundled().unwrap();
     let assessment = creation::assess(&draft, &ann, &policy);
@@ -125,7 +130,7 @@ fn worst() -> (Request, AuditEvent, Message) {
             addresses: addresses(10 + number),
             verdict: Verdict::Approved,
             at: now,
-            comment: Some(text(2000)),
+            comment: Some(keyed(text(2000))),
             groups: groups(),
             digest_presented: true,
             channel: Channel::Direct,
@@ -139,7 +144,12 @@ fn worst() -> (Request, AuditEvent, Message) {
         .collect();
     let characters = MAX_COMMENT_BYTES / MAX_COMMENTS / WIDE.len();
     request.comments = (0..MAX_COMMENTS)
-        .map(|_| Comment { person: address(50, 0), at: now, text: text(characters), event_id: event_id() })
+        .map(|_| Comment {
+            person: address(50, 0),
+            at: now,
+            text: keyed(text(characters)),
+            event_id: event_id(),
+        })
         .collect();
     // Every comment and decision, as many approvals again that were withdrawn, the withdrawals, and the
     // creation, the start and the finish.
@@ -164,7 +174,7 @@ fn worst() -> (Request, AuditEvent, Message) {
         finish: Some(Finish {
             at: now,
             outcome: ExecutionOutcome::Succeeded,
-            result: Some(CanonicalJson::of(&json!("r".repeat(MAX_RESULT_BYTES - 2)))),
+            result: Some(keyed(CanonicalJson::of(&json!("r".repeat(MAX_RESULT_BYTES - 2))))),
             actual_cost: None,
         }),
     });

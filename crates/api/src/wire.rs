@@ -6,7 +6,7 @@ mod trail;
 
 pub use explanation::{ActionBody, ApprovalBody, ExplainBody, MissingBody};
 pub use simulation::{RefusalBody, SimulateBody};
-pub use trail::{EventBody, EventsBody};
+pub use trail::{AuthBody, EventBody, EventsBody};
 
 use countersign_app::list::Listed;
 use countersign_app::ports::RequestSummary;

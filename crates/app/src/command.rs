@@ -15,6 +15,7 @@ use countersign_core::decide::{self, Outcome};
 use countersign_core::event::Event;
 use countersign_core::idempotency::Idempotency;
 use countersign_core::ids::{EventId, RequestId};
+use countersign_core::origin::Origin;
 use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
@@ -143,7 +144,7 @@ async fn attempt<S: CommandStore>(
                     }
                     Err(refusal) => return Err(refusal.into()),
                 };
-                match trail_allows(&dependencies.store, &request, command).await {
+                match trail_allows(dependencies, &request, command).await {
                     Err(TrailCheck::Disagrees(finding)) => {
                         // The trail was read after the request, and may be ahead of it: what is found
                         // has to be found twice of the same version.
@@ -163,7 +164,7 @@ async fn attempt<S: CommandStore>(
                             let is_repeated = conflicted.replace(request.version) == Some(request.version);
                             if is_repeated
                                 && let Err(TrailCheck::Disagrees(finding)) =
-                                    check_trail(&dependencies.store, &request).await
+                                    check_trail(dependencies, &request).await
                                 && disagreed.replace(request.version) == Some(request.version)
                             {
                                 return Err(Refusal::Integrity(finding).into());
@@ -203,12 +204,12 @@ enum TrailCheck {
 
 /// Before an approval is spent, its request is held against its trail.
 async fn trail_allows<S: LoadEvents>(
-    store: &S,
+    dependencies: &Dependencies<S>,
     request: &Request,
     command: &Command,
 ) -> Result<(), TrailCheck> {
     match command {
-        Command::Start { .. } => check_trail(store, request).await,
+        Command::Start { .. } => check_trail(dependencies, request).await,
         Command::Approve { .. }
         | Command::Reject { .. }
         | Command::Withdraw { .. }
@@ -219,9 +220,13 @@ async fn trail_allows<S: LoadEvents>(
     }
 }
 
-async fn check_trail<S: LoadEvents>(store: &S, request: &Request) -> Result<(), TrailCheck> {
-    let trail = store.load_events(request.id).await.map_err(TrailCheck::Store)?;
-    integrity::compare(request, &trail).map_err(TrailCheck::Disagrees)
+async fn check_trail<S: LoadEvents>(
+    dependencies: &Dependencies<S>,
+    request: &Request,
+) -> Result<(), TrailCheck> {
+    let trail = dependencies.store.load_events(request.id).await.map_err(TrailCheck::Store)?;
+    let origin = Origin::of(&dependencies.deployment_key);
+    integrity::compare(request, &trail, Some(&origin)).map_err(TrailCheck::Disagrees)
 }
 
 fn done(host: &dyn Host, request: Request, event: &Event) -> Done {

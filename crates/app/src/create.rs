@@ -18,6 +18,7 @@ use countersign_core::creation;
 use countersign_core::event::Event;
 use countersign_core::idempotency::{self, Idempotency, Seen};
 use countersign_core::ids::{EventId, RequestId};
+use countersign_core::origin::Origin;
 use countersign_core::person::PersonId;
 use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
@@ -210,7 +211,10 @@ impl Existing<'_> {
         let request = dependencies.store.load(self.id).await.ok()?;
         let trail = dependencies.store.load_events(self.id).await.ok()?;
         let finding = match request {
-            Some(request) => integrity::compare(&request, &trail).err()?,
+            Some(request) => {
+                let origin = Origin::of(&dependencies.deployment_key);
+                integrity::compare(&request, &trail, Some(&origin)).err()?
+            }
             None if trail == Trail::default() => return None,
             None => Finding::NoRequest,
         };

@@ -13,7 +13,7 @@ pub struct Dependencies<S> {
     pub store: S,
     /// What operations demand.
     pub policy: Policy,
-    /// The key of the digests of free text in the audit trail.
+    /// The key of the seals of what is stored.
     pub deployment_key: DeploymentKey,
     /// Time, ids and pauses.
     pub host: Arc<dyn Host>,

@@ -7,6 +7,7 @@ use countersign_core::audit::{self, Finding, replay};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::RequestId;
 use countersign_core::notification::{AnomalyNotice, Message, Notice};
+use countersign_core::origin::Origin;
 use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Request;
@@ -24,15 +25,15 @@ pub(crate) fn check_seal(request: &Request, key: &DeploymentKey) -> Result<(), R
     if audit::seal(request, key) == request.seal { Ok(()) } else { Err(Refusal::Integrity(Finding::Seal)) }
 }
 
-/// Checks that a request is what its trail has made it.
+/// Checks that a request is what its trail has made it, and that the trail is of `origin`, if that is known.
 ///
 /// # Errors
 /// The first thing that does not agree.
-pub fn compare(request: &Request, trail: &Trail) -> Result<(), Finding> {
+pub fn compare(request: &Request, trail: &Trail, origin: Option<&Origin>) -> Result<(), Finding> {
     if let Some(damaged) = trail.damaged.first() {
         return Err(Finding::Unreadable(damaged.clone()));
     }
-    replay::check(request, &trail.events)
+    replay::check(request, &trail.events, origin)
 }
 
 /// Records that a request is damaged, once for each request. A failure to do so is logged: the
@@ -53,7 +54,7 @@ pub(crate) async fn record<S: RecordAnomaly>(
         finding: finding.clone(),
     };
     let message = Message::of(&Notice::Anomaly(AnomalyNotice::of(&anomaly)), &dependencies.deployment_key);
-    match dependencies.store.record_anomaly(&anomaly, &message).await {
+    match dependencies.store.record_anomaly(&anomaly.record(&dependencies.deployment_key), &message).await {
         Ok(is_new) => tracing::error!(%request_id, %finding, is_new, "a stored request is damaged"),
         Err(error) => {
             tracing::error!(%request_id, %finding, %error, "a stored request is damaged, and that cannot be recorded");

@@ -3,7 +3,6 @@
 //! A function that only reads is built from something that only reads: the bounds of an operation
 //! are the least privilege of its function, in types.
 
-use countersign_core::audit::anomaly::Anomaly;
 use countersign_core::audit::{self, AuditEvent};
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::Event;
@@ -85,7 +84,7 @@ pub trait RecordAnomaly: Send + Sync {
     /// damage of this request has been recorded before.
     fn record_anomaly(
         &self,
-        anomaly: &Anomaly,
+        anomaly: &AuditEvent,
         message: &Message,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }

@@ -9,6 +9,7 @@ use countersign_core::audit::Finding;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::notification::Notice;
+use countersign_core::origin::Origin;
 use countersign_core::refusal::Refusal;
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;
@@ -82,7 +83,7 @@ async fn request_once<S: LoadRequest + LoadEvents>(
     if let Err(Refusal::Integrity(finding)) = check_seal(&request, key) {
         return Ok((Some(request.version), Some(finding)));
     }
-    Ok((Some(request.version), compare(&request, &trail).err()))
+    Ok((Some(request.version), compare(&request, &trail, Some(&Origin::of(key))).err()))
 }
 
 /// Checks every request, every trail and every message of a store.

@@ -17,8 +17,7 @@ use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, ListQuery, ListRequests, LoadEvents,
     LoadRequest, Page, RecordAnomaly, RequestSummary, StoreError, Trail,
 };
-use countersign_core::audit;
-use countersign_core::audit::anomaly::Anomaly;
+use countersign_core::audit::{self, AuditEvent};
 use countersign_core::caller::{Caller, Channel, PrincipalKind};
 use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::command_context::CommandContext;
@@ -33,6 +32,7 @@ use countersign_core::policy::{Policy, PolicyText};
 use countersign_core::principal::Principal;
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::Cost;
+use countersign_core::text_key::TextKey;
 use countersign_core::timestamp::Timestamp;
 use countersign_policy::load;
 use serde_json::json;
@@ -206,6 +206,7 @@ fn context() -> Result<CommandContext, String> {
         now: Timestamp::parse(NOW).map_err(text_of)?,
         event_id: EventId::parse(EVENT).map_err(text_of)?,
         execution_id: ExecutionId::parse(EXECUTION).map_err(text_of)?,
+        text_key: TextKey::new([7; 16]),
     })
 }
 
@@ -317,7 +318,7 @@ impl LoadEvents for Store {
 }
 
 impl RecordAnomaly for Store {
-    async fn record_anomaly(&self, _anomaly: &Anomaly, _message: &Message) -> Result<bool, StoreError> {
+    async fn record_anomaly(&self, _anomaly: &AuditEvent, _message: &Message) -> Result<bool, StoreError> {
         Ok(false)
     }
 }

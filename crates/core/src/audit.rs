@@ -1,14 +1,16 @@
-//! The audit trail: one event per change, each bound to the one before by its hash.
+//! The audit trail: one event per change, each bound to the one before in its stream by its hash.
 //!
-//! An edited, missing or reordered event breaks the chain of its request; the chain's head is on
+//! An edited, missing or reordered event breaks the chain of its stream; the head of a request's chain is on
 //! the request itself, so a cut tail shows as well. Free text never enters: its keyed digest does.
+//! docs/audit-event.md has every byte.
 
-use crate::caller::{Channel, PrincipalKind};
+use crate::caller::{Authentication, Channel, PrincipalKind};
 use crate::canonical::CanonicalJson;
 use crate::content::amount;
 use crate::digest::{DeploymentKey, Digest};
-use crate::event::{Change, Event, EventType};
+use crate::event::{Change, Event};
 use crate::ids::{EventId, RequestId};
+use crate::origin::Origin;
 use crate::person::PersonId;
 use crate::request::{Request, Status};
 use crate::risk::{Environment, RiskLevel};
@@ -18,43 +20,92 @@ use crate::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 
 pub mod anomaly;
+pub mod event_type;
 pub mod replay;
+pub mod stream;
 
+pub use event_type::AuditEventType;
 pub use replay::Finding;
+pub use stream::Stream;
 
-/// Names the set of fields that is hashed. Another set gets another name.
+/// Names the set of members. Another meaning of a member gets another name; members may be added.
 pub const FORMAT: &str = "countersign.audit.v1";
 
-/// The stream of a request's events: one chain of its own.
-pub fn request_stream(request_id: RequestId) -> String {
-    format!("request/{request_id}")
-}
+/// The members that this version knows.
+const MEMBERS: [&str; 23] = [
+    "format",
+    "origin",
+    "stream",
+    "sequence",
+    "event_id",
+    "timestamp",
+    "event_type",
+    "user",
+    "kind",
+    "channel",
+    "source_ip",
+    "auth",
+    "request_id",
+    "operation_type",
+    "instance_id",
+    "environment",
+    "risk_level",
+    "requested_by",
+    "status",
+    "details",
+    "state_digest",
+    "prev_hash",
+    "hash",
+];
 
-/// One event of a request's trail.
+/// One event of a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuditEvent {
+    /// The deployment that recorded it.
+    pub origin: Origin,
+    /// The chain that it belongs to.
+    pub stream: Stream,
+    /// Its place in the stream, from 1.
+    pub sequence: u64,
     /// Names the event.
     pub event_id: EventId,
-    /// The request it happened to.
-    pub request_id: RequestId,
-    /// Its place in the request's trail, from 1.
-    pub sequence: u64,
     /// When.
     pub timestamp: Timestamp,
     /// What happened.
-    pub event_type: EventType,
+    pub event_type: AuditEventType,
     /// Who.
     pub user: PersonId,
-    /// What kind of being.
+    /// What kind of principal.
     pub kind: PrincipalKind,
-    /// By which door.
+    /// By which channel.
     pub channel: Channel,
     /// From where, as far as the shell can vouch for it.
     pub source_ip: Option<SourceAddress>,
-    /// To what.
-    pub instance_id: InstanceId,
+    /// How the caller was proven.
+    pub authentication: Option<Authentication>,
+    /// What an event of a request repeats of its request. No other event has it.
+    pub request: Option<AuditedRequest>,
+    /// What else belongs to the event: an object of digests, whole numbers, times and ids.
+    pub details: CanonicalJson,
+    /// SHA-256 of the state after the event of what the stream is about, see [`crate::state`].
+    pub state_digest: Option<Digest>,
+    /// The hash of the event before, [`Digest::ZERO`] for the first.
+    pub prev_hash: Digest,
+    /// Members that this version does not know. They are hashed like all others.
+    pub others: Map<String, Value>,
+    /// SHA-256 over the canonical JSON of all of the above and [`FORMAT`].
+    pub hash: Digest,
+}
+
+/// What each event of a request repeats of its request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditedRequest {
+    /// The request it happened to.
+    pub request_id: RequestId,
     /// What was asked for.
     pub operation_type: Identifier,
+    /// To what.
+    pub instance_id: InstanceId,
     /// Where.
     pub environment: Environment,
     /// How dangerous.
@@ -63,46 +114,99 @@ pub struct AuditEvent {
     pub requested_by: PersonId,
     /// The request's status after the event.
     pub status: Status,
-    /// What else belongs to the event: an object of digests, numbers, times and ids.
-    pub details: CanonicalJson,
-    /// SHA-256 of the request's state after the event, see [`crate::state`].
-    pub state_digest: Digest,
-    /// The hash of the event before, [`Digest::ZERO`] for the first.
-    pub prev_hash: Digest,
-    /// SHA-256 over the canonical JSON of all of the above and [`FORMAT`].
-    pub hash: Digest,
+}
+
+impl AuditedRequest {
+    fn of(request: &Request, status: Status) -> Self {
+        Self {
+            request_id: request.id,
+            operation_type: request.operation_type.clone(),
+            instance_id: request.instance_id.clone(),
+            environment: request.environment,
+            risk_level: request.risk_level,
+            requested_by: request.requested_by.clone(),
+            status,
+        }
+    }
+
+    /// All of the members, or `None` of a document that lacks one or has one with an impossible value.
+    fn read(document: &Value) -> Option<Self> {
+        let text = |name: &str| document.get(name).and_then(Value::as_str);
+        Some(Self {
+            request_id: RequestId::parse(text("request_id")?).ok()?,
+            operation_type: Identifier::parse(text("operation_type")?).ok()?,
+            instance_id: InstanceId::parse(text("instance_id")?).ok()?,
+            environment: Environment::parse(text("environment")?)?,
+            risk_level: RiskLevel::parse(text("risk_level")?)?,
+            requested_by: PersonId::from_stored(text("requested_by")?).ok()?,
+            status: Status::parse(text("status")?)?,
+        })
+    }
+
+    fn members(&self) -> [(&'static str, Value); 7] {
+        [
+            ("request_id", json!(self.request_id.to_string())),
+            ("operation_type", json!(self.operation_type.as_str())),
+            ("instance_id", json!(self.instance_id.as_str())),
+            ("environment", json!(self.environment.as_str())),
+            ("risk_level", json!(self.risk_level.as_str())),
+            ("requested_by", json!(self.requested_by.as_str())),
+            ("status", json!(self.status.as_str())),
+        ]
+    }
+}
+
+/// How the caller was proven, as the member `auth` has it.
+fn auth(authentication: &Authentication) -> Value {
+    let mut auth = json!({ "issuer": authentication.issuer, "subject": authentication.subject });
+    if let (Some(at), Value::Object(members)) = (authentication.at, &mut auth) {
+        members.insert("at".to_owned(), json!(at.to_string()));
+    }
+    auth
+}
+
+fn read_auth(auth: &Value) -> Option<Authentication> {
+    let text = |name: &str| auth.get(name).and_then(Value::as_str);
+    Some(Authentication {
+        issuer: text("issuer")?.to_owned(),
+        subject: text("subject")?.to_owned(),
+        at: text("at").map(Timestamp::parse).transpose().ok()?,
+    })
 }
 
 impl AuditEvent {
     /// The record of an event. `after` is the request as the event left it, with the chain's head
-    /// as it was before.
+    /// as it was before, and `key` the key of the deployment that records it.
     pub fn record(event: &Event, after: &Request, key: &DeploymentKey) -> Self {
-        let mut record = Self {
-            event_id: event.id,
-            request_id: event.request_id,
+        let record = Self {
+            origin: Origin::of(key),
+            stream: Stream::request(event.request_id),
             sequence: event.sequence,
+            event_id: event.id,
             timestamp: event.at,
-            event_type: event.change.event_type(),
+            event_type: event.change.event_type().into(),
             user: event.user.clone(),
             kind: event.kind,
             channel: event.channel,
             source_ip: event.source_ip,
-            instance_id: after.instance_id.clone(),
-            operation_type: after.operation_type.clone(),
-            environment: after.environment,
-            risk_level: after.risk_level,
-            requested_by: after.requested_by.clone(),
-            status: event.status,
-            details: CanonicalJson::of(&Value::Object(details(event, after, key))),
-            state_digest: after.state_digest(),
+            authentication: event.authentication.clone(),
+            request: Some(AuditedRequest::of(after, event.status)),
+            details: CanonicalJson::of(&Value::Object(details(event, after))),
+            state_digest: Some(after.state_digest()),
             prev_hash: after.audit_head,
+            others: Map::new(),
             hash: Digest::ZERO,
         };
-        record.hash = record.compute_hash();
-        record
+        record.hashed()
     }
 
-    /// The hash that the event's fields give.
+    /// The event with the hash that its members give.
+    fn hashed(mut self) -> Self {
+        self.hash = self.compute_hash();
+        self
+    }
+
+    /// The hash that the event's members give.
     pub fn compute_hash(&self) -> Digest {
         CanonicalJson::of(&Value::Object(self.body())).digest()
     }
@@ -116,37 +220,30 @@ impl AuditEvent {
 
     /// All members but the hash.
     fn body(&self) -> Map<String, Value> {
-        let body = json!({
-            "format": FORMAT,
-            "stream": request_stream(self.request_id),
-            "event_id": self.event_id.to_string(),
-            "request_id": self.request_id.to_string(),
-            "sequence": self.sequence,
-            "timestamp": self.timestamp.to_string(),
-            "event_type": self.event_type.as_str(),
-            "user": self.user.as_str(),
-            "kind": self.kind.as_str(),
-            "channel": self.channel.as_str(),
-            "instance_id": self.instance_id.as_str(),
-            "operation_type": self.operation_type.as_str(),
-            "environment": self.environment.as_str(),
-            "risk_level": self.risk_level.as_str(),
-            "requested_by": self.requested_by.as_str(),
-            "status": self.status.as_str(),
-            "details": self.details.to_value(),
-            "state_digest": self.state_digest.to_string(),
-            "prev_hash": self.prev_hash.to_string(),
-        });
-        let mut body = match body {
-            Value::Object(body) => body,
-            // INVARIANT: it is an object, see above.
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                Map::new()
+        let mut body = self.others.clone();
+        let mut put = |name: &str, value: Value| {
+            if !value.is_null() {
+                body.insert(name.to_owned(), value);
             }
         };
-        if let Some(address) = self.source_ip {
-            body.insert("source_ip".to_owned(), json!(address.to_string()));
+        put("format", json!(FORMAT));
+        put("origin", json!(self.origin.as_str()));
+        put("stream", json!(self.stream.to_string()));
+        put("sequence", json!(self.sequence));
+        put("event_id", json!(self.event_id.to_string()));
+        put("timestamp", json!(self.timestamp.to_string()));
+        put("event_type", json!(self.event_type.as_str()));
+        put("user", json!(self.user.as_str()));
+        put("kind", json!(self.kind.as_str()));
+        put("channel", json!(self.channel.as_str()));
+        put("source_ip", json!(self.source_ip.map(|address| address.to_string())));
+        put("auth", json!(self.authentication.as_ref().map(auth)));
+        for (name, value) in self.request.iter().flat_map(AuditedRequest::members) {
+            put(name, value);
         }
+        put("details", self.details.to_value());
+        put("state_digest", json!(self.state_digest.map(|digest| digest.to_string())));
+        put("prev_hash", json!(self.prev_hash.to_string()));
         body
     }
 
@@ -154,28 +251,35 @@ impl AuditEvent {
     pub fn read(document: &CanonicalJson) -> Option<Self> {
         let value = document.to_value();
         let text = |name: &str| value.get(name).and_then(Value::as_str);
+        if text("format")? != FORMAT {
+            return None;
+        }
+        let stream = Stream::parse(text("stream")?).ok()?;
+        let request = AuditedRequest::read(&value);
+        if request.as_ref().map(|request| request.request_id) != stream.request_id() {
+            return None;
+        }
+        let others = value.as_object()?.iter().filter(|(name, _)| !MEMBERS.contains(&name.as_str()));
         let event = Self {
-            event_id: EventId::parse(text("event_id")?).ok()?,
-            request_id: RequestId::parse(text("request_id")?).ok()?,
+            origin: Origin::parse(text("origin")?).ok()?,
+            stream,
             sequence: value.get("sequence")?.as_u64()?,
+            event_id: EventId::parse(text("event_id")?).ok()?,
             timestamp: Timestamp::parse(text("timestamp")?).ok()?,
-            event_type: EventType::parse(text("event_type")?)?,
+            event_type: AuditEventType::parse(text("event_type")?)?,
             user: PersonId::from_stored(text("user")?).ok()?,
             kind: PrincipalKind::parse(text("kind")?)?,
             channel: Channel::parse(text("channel")?)?,
             source_ip: text("source_ip").map(str::parse).transpose().ok()?,
-            instance_id: InstanceId::parse(text("instance_id")?).ok()?,
-            operation_type: Identifier::parse(text("operation_type")?).ok()?,
-            environment: Environment::parse(text("environment")?)?,
-            risk_level: RiskLevel::parse(text("risk_level")?)?,
-            requested_by: PersonId::from_stored(text("requested_by")?).ok()?,
-            status: Status::parse(text("status")?)?,
+            authentication: value.get("auth").and_then(read_auth),
+            request,
             details: CanonicalJson::of(value.get("details").filter(|details| details.is_object())?),
-            state_digest: Digest::parse(text("state_digest")?).ok()?,
+            state_digest: text("state_digest").map(Digest::parse).transpose().ok()?,
             prev_hash: Digest::parse(text("prev_hash")?).ok()?,
+            others: others.map(|(name, value)| (name.clone(), value.clone())).collect(),
             hash: Digest::parse(text("hash")?).ok()?,
         };
-        // Nothing stands in the document that is not read.
+        // Nothing stands in the document that is not read: no known member has a form of another version.
         (event.document() == *document).then_some(event)
     }
 
@@ -200,8 +304,8 @@ pub fn seal(request: &Request, key: &DeploymentKey) -> Digest {
     key.digest(&context, &format!("{}:{}", request.state_digest(), request.audit_head))
 }
 
-fn details(event: &Event, after: &Request, key: &DeploymentKey) -> Map<String, Value> {
-    let keyed = |field: &str, text: &str| key.digest(&format!("{}:{field}", event.id), text).to_string();
+fn details(event: &Event, after: &Request) -> Map<String, Value> {
+    let keyed = |text: &str| event.text_key.digest(text).to_string();
     let mut details = Map::new();
     let mut put = |name: &str, value: Value| {
         if !value.is_null() {
@@ -212,7 +316,7 @@ fn details(event: &Event, after: &Request, key: &DeploymentKey) -> Map<String, V
         Change::Created(new_request) => {
             put("content_digest", json!(after.content_digest.to_string()));
             put("parameters_digest", json!(after.parameters_digest.to_string()));
-            put("justification_digest", json!(keyed("justification", new_request.justification.as_str())));
+            put("justification_digest", json!(keyed(new_request.justification.as_str())));
             put("approvals_required", json!(new_request.approvals_required));
             let slots: Vec<_> = new_request
                 .slots
@@ -223,17 +327,14 @@ fn details(event: &Event, after: &Request, key: &DeploymentKey) -> Map<String, V
             put("owner", json!(new_request.owner.as_ref().map(|owner| owner.person.as_str())));
             put("ticket", json!(new_request.ticket.as_ref().map(Ticket::as_str)));
             let plan = new_request.rollback_plan.as_ref();
-            put("rollback_plan_digest", json!(plan.map(|text| keyed("rollback_plan", text.as_str()))));
+            put("rollback_plan_digest", json!(plan.map(|text| keyed(text.as_str()))));
             put("policy_version", json!(new_request.policy_version.to_string()));
             put("expires_at", json!(new_request.expires_at.to_string()));
             put("execute_by", json!(after.execute_by.map(|time| time.to_string())));
             put("filed_by", json!(new_request.filed_by.as_ref().map(PersonId::as_str)));
             put("estimated_cost", amount(new_request.estimated_cost));
             let duration = new_request.estimated_duration.as_ref();
-            put(
-                "estimated_duration_digest",
-                json!(duration.map(|text| keyed("estimated_duration", text.as_str()))),
-            );
+            put("estimated_duration_digest", json!(duration.map(|text| keyed(text.as_str()))));
         }
         Change::Granted { comment, execute_by, groups, digest_presented, policy_version, replaces } => {
             put("groups", json!(groups));
@@ -244,7 +345,7 @@ fn details(event: &Event, after: &Request, key: &DeploymentKey) -> Map<String, V
             put("parameters_digest", json!(after.parameters_digest.to_string()));
             put("approvals_received", json!(after.approvals_received()));
             put("approvals_required", json!(after.approvals_required));
-            put("comment_digest", json!(comment.as_ref().map(|text| keyed("comment", text.as_str()))));
+            put("comment_digest", json!(comment.as_ref().map(|text| keyed(text.as_str()))));
             put("execute_by", json!(execute_by.map(|time| time.to_string())));
         }
         Change::Rejected { reason, policy_version, replaces } => {
@@ -252,16 +353,16 @@ fn details(event: &Event, after: &Request, key: &DeploymentKey) -> Map<String, V
             put("replaces", events(replaces));
             put("content_digest", json!(after.content_digest.to_string()));
             put("parameters_digest", json!(after.parameters_digest.to_string()));
-            put("reason_digest", json!(keyed("reason", reason.as_str())));
+            put("reason_digest", json!(keyed(reason.as_str())));
         }
         Change::Withdrawn { reason, withdraws } => {
             put("withdraws", events(withdraws));
             put("approvals_received", json!(after.approvals_received()));
             put("approvals_required", json!(after.approvals_required));
-            put("reason_digest", json!(reason.as_ref().map(|text| keyed("reason", text.as_str()))));
+            put("reason_digest", json!(reason.as_ref().map(|text| keyed(text.as_str()))));
         }
         Change::Cancelled { reason } => {
-            put("reason_digest", json!(reason.as_ref().map(|text| keyed("reason", text.as_str()))));
+            put("reason_digest", json!(reason.as_ref().map(|text| keyed(text.as_str()))));
         }
         Change::Expired { deadline } => put("deadline", json!(deadline.to_string())),
         Change::Started { execution_id, policy_version } => {
@@ -273,10 +374,10 @@ fn details(event: &Event, after: &Request, key: &DeploymentKey) -> Map<String, V
         Change::Finished { result, actual_cost, .. } => {
             let execution = after.execution.as_ref();
             put("execution_id", json!(execution.map(|execution| execution.id.to_string())));
-            put("result_digest", json!(result.as_ref().map(|result| keyed("result", result.as_str()))));
+            put("result_digest", json!(result.as_ref().map(|result| keyed(result.as_str()))));
             put("actual_cost", amount(*actual_cost));
         }
-        Change::Commented { text } => put("text_digest", json!(keyed("text", text.as_str()))),
+        Change::Commented { text } => put("text_digest", json!(keyed(text.as_str()))),
     }
     details
 }
@@ -316,20 +417,33 @@ pub enum BrokenChain {
         /// The event's sequence.
         sequence: u64,
     },
+    /// The event was recorded by another deployment.
+    #[error("event {sequence} of the trail was recorded by another deployment")]
+    Origin {
+        /// The event's sequence.
+        sequence: u64,
+    },
     /// The last event is not the one the request names.
     #[error("the trail does not end where its request says it does")]
     WrongHead,
 }
 
-/// Checks a request's whole trail, first event first, against the head its request names.
+/// Checks a whole stream, first event first, against the head that what it is about names. All events are of
+/// one deployment: of `origin`, if that is known.
 ///
 /// # Errors
 /// The first break.
-pub fn verify(request_id: RequestId, events: &[AuditEvent], head: Digest) -> Result<(), BrokenChain> {
+pub fn verify(
+    stream: &Stream,
+    origin: Option<&Origin>,
+    events: &[AuditEvent],
+    head: Digest,
+) -> Result<(), BrokenChain> {
+    let origin = origin.or(events.first().map(|event| &event.origin));
     let mut last = Digest::ZERO;
     let mut last_at = Timestamp::EARLIEST;
     for (expected, event) in (1..).zip(events) {
-        if event.sequence != expected || event.request_id != request_id {
+        if event.sequence != expected || event.stream != *stream {
             return Err(BrokenChain::OutOfPlace { expected });
         }
         if event.compute_hash() != event.hash {
@@ -340,6 +454,9 @@ pub fn verify(request_id: RequestId, events: &[AuditEvent], head: Digest) -> Res
         }
         if event.timestamp < last_at {
             return Err(BrokenChain::BackInTime { sequence: expected });
+        }
+        if Some(&event.origin) != origin {
+            return Err(BrokenChain::Origin { sequence: expected });
         }
         last = event.hash;
         last_at = event.timestamp;

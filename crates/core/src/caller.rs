@@ -3,6 +3,7 @@
 
 use crate::person::PersonId;
 use crate::source_address::SourceAddress;
+use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
 
 /// What kind of being acts. Only humans decide.
@@ -73,6 +74,17 @@ pub fn is_agent_group(group: &str) -> bool {
     group.eq_ignore_ascii_case(AGENT_GROUP)
 }
 
+/// How the caller was proven: by a token that an issuer gave to a subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authentication {
+    /// The claim `iss` of the token.
+    pub issuer: String,
+    /// The claim `sub` of the token.
+    pub subject: String,
+    /// The time of the claim `auth_time`, or else of `iat`.
+    pub at: Option<Timestamp>,
+}
+
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -88,6 +100,8 @@ pub struct Caller {
     pub filed_by: Option<PersonId>,
     /// Where the call comes from, as far as the shell can vouch for it.
     pub source_ip: Option<SourceAddress>,
+    /// How they were proven. Absent where no token was verified: for direct calls and for sweeps.
+    pub authentication: Option<Authentication>,
 }
 
 impl Caller {
@@ -104,7 +118,7 @@ impl Caller {
             PrincipalKind::Human if groups.iter().any(|group| is_agent_group(group)) => PrincipalKind::Agent,
             PrincipalKind::Human | PrincipalKind::Agent | PrincipalKind::Service => kind,
         };
-        Self { person, kind, groups, channel, filed_by: None, source_ip: None }
+        Self { person, kind, groups, channel, filed_by: None, source_ip: None, authentication: None }
     }
 }
 

@@ -1,9 +1,10 @@
-//! What a shell stamps on one attempt at a command: the time and fresh ids.
+//! What a shell gives to one attempt at a command: the time, fresh ids and random bytes.
 
 use crate::ids::{EventId, ExecutionId};
+use crate::text_key::TextKey;
 use crate::timestamp::Timestamp;
 
-/// The time and the fresh ids that one command may use.
+/// The time, the fresh ids and the random bytes that one command may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CommandContext {
     /// The time of the decision.
@@ -12,4 +13,6 @@ pub struct CommandContext {
     pub event_id: EventId,
     /// The id of the execution, if the command starts one.
     pub execution_id: ExecutionId,
+    /// The key of the digests of the event's texts.
+    pub text_key: TextKey,
 }

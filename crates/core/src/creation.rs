@@ -116,6 +116,8 @@ pub fn create(
         channel: actor.channel,
         addresses: actor.addresses.clone(),
         source_ip: actor.source_ip,
+        authentication: actor.authentication.clone(),
+        text_key: context.text_key,
         status,
         change: Change::Created(Box::new(new_request)),
         idempotency: IdempotencyRecord::of(&actor.person, CommandName::Create, idempotency),

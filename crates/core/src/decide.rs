@@ -92,6 +92,8 @@ pub fn decide(
         channel: actor.channel,
         addresses: actor.addresses.clone(),
         source_ip: actor.source_ip,
+        authentication: actor.authentication.clone(),
+        text_key: context.text_key,
         status,
         change,
         idempotency: IdempotencyRecord::of(&actor.person, command.name(), idempotency),

@@ -32,6 +32,19 @@ impl Digest {
         Ok(Self(bytes))
     }
 
+    /// HMAC-SHA-256 over some parts, one after another.
+    pub(crate) fn keyed(key: &[u8], parts: &[&[u8]]) -> Self {
+        // INVARIANT: HMAC takes a key of any length, so this cannot fail; an error would still
+        // give a digest that matches nothing.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
+            return Self::ZERO;
+        };
+        for part in parts {
+            mac.update(part);
+        }
+        Self(mac.finalize().into_bytes().into())
+    }
+
     /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -50,11 +63,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The deployment's key: for digests of free text in the audit trail, and what other keys are
-/// derived from.
-///
-/// A plain digest of a short text can be guessed by trying texts; a keyed one only by who holds
-/// the key. Who has both text and key can still show that they belong together.
+/// The deployment's key: for seals, and what other keys are derived from.
 #[derive(Clone)]
 pub struct DeploymentKey([u8; 32]);
 
@@ -64,22 +73,14 @@ impl DeploymentKey {
         Self(bytes)
     }
 
-    /// HMAC-SHA-256 over `context`, a zero byte and `text`. The context (an event id and a field
-    /// name) keeps equal texts in different events from having equal digests.
+    /// HMAC-SHA-256 over `context`, a zero byte and `text`. The context keeps what is made for one purpose
+    /// from being good for another.
     pub fn digest(&self, context: &str, text: &str) -> Digest {
-        // INVARIANT: HMAC takes a key of any length, so this cannot fail; an error would still
-        // give a digest that matches nothing.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else {
-            return Digest::ZERO;
-        };
-        mac.update(context.as_bytes());
-        mac.update(&[0]);
-        mac.update(text.as_bytes());
-        Digest(mac.finalize().into_bytes().into())
+        Digest::keyed(&self.0, &[context.as_bytes(), &[0], text.as_bytes()])
     }
 
     /// The key of one purpose, such as `countersign.cursor.v1.mac`: nothing is learnt from it of this
-    /// one, or of that of another purpose. No purpose is an event id, see [`Self::digest`].
+    /// one, or of that of another purpose.
     pub fn purpose_key(&self, purpose: &str) -> [u8; 32] {
         *self.digest(purpose, "").as_bytes()
     }

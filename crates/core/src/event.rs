@@ -1,6 +1,6 @@
 //! What happened: the one event that each accepted command yields.
 
-use crate::caller::{Channel, PrincipalKind};
+use crate::caller::{Authentication, Channel, PrincipalKind};
 use crate::canonical::CanonicalJson;
 use crate::command::ExecutionOutcome;
 use crate::digest::Digest;
@@ -14,6 +14,7 @@ use crate::slots::{Groups, Slots};
 use crate::source_address::SourceAddress;
 use crate::status::Status;
 use crate::text::{CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket};
+use crate::text_key::TextKey;
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
 
@@ -38,6 +39,10 @@ pub struct Event {
     pub addresses: BTreeSet<PersonId>,
     /// From where, as far as the shell can vouch for it.
     pub source_ip: Option<SourceAddress>,
+    /// How they were proven.
+    pub authentication: Option<Authentication>,
+    /// The key of the digests of its texts.
+    pub text_key: TextKey,
     /// The request's status after the event.
     pub status: Status,
     /// What changed.

@@ -7,13 +7,13 @@
 //!
 //! ```
 //! use countersign_core::{caller::{Channel, PrincipalKind}, principal::Principal, command::{Command, Draft, Shown}, creation, decide::{self, Outcome},
-//!     ids::{EventId, RequestId}, person::PersonId, request::{Request, Status}, command_context::CommandContext, timestamp::Timestamp};
+//!     ids::{EventId, RequestId}, person::PersonId, request::{Request, Status}, command_context::CommandContext, text_key::TextKey, timestamp::Timestamp};
 //!
 //! let policy = countersign_policy::load::bundled()?;
 //! let person = |email: &str, groups: &[&str]| PersonId::from_email(email)
 //!     .map(|id| Principal::assumed(id, PrincipalKind::Human, Channel::Local, groups.iter().copied()));
 //! let context = CommandContext { now: Timestamp::parse("2026-01-01T00:00:00.000Z")?, event_id: EventId::parse("01930000-0000-7000-8000-000000000001")?,
-//!     execution_id: "0193aaaa-0000-7000-8000-000000000001".parse()? };
+//!     execution_id: "0193aaaa-0000-7000-8000-000000000001".parse()?, text_key: TextKey::new([1; 16]) };
 //!
 //! let draft = Draft::new("modify_instance_class", "production-db-01", &serde_json::json!({"target": "db.r6g.xlarge"}),
 //!     "production", "CPU is at 95 % since Monday")?;
@@ -62,8 +62,10 @@ pub mod canonical;
 pub mod digest;
 pub mod idempotency;
 pub mod ids;
+pub mod origin;
 pub mod risk;
 pub mod seal;
 pub mod source_address;
 pub mod text;
+pub mod text_key;
 pub mod timestamp;

@@ -1,6 +1,6 @@
 //! Who acts, as the people of a policy know them: one id for all their addresses, their groups and owner.
 
-use crate::caller::{Caller, Channel, PrincipalKind};
+use crate::caller::{Authentication, Caller, Channel, PrincipalKind};
 use crate::person::PersonId;
 use crate::source_address::SourceAddress;
 use std::collections::BTreeSet;
@@ -33,6 +33,8 @@ pub struct Principal {
     pub owner: Option<Owner>,
     /// Where the call comes from, as far as the shell can vouch for it.
     pub source_ip: Option<SourceAddress>,
+    /// How they were proven. Absent where no token was verified: for direct calls and for sweeps.
+    pub authentication: Option<Authentication>,
 }
 
 impl Principal {
@@ -49,9 +51,9 @@ impl Principal {
 
     /// A caller of whom the people of a policy say nothing.
     pub(crate) fn unlisted(caller: Caller) -> Self {
-        let Caller { person, kind, groups, channel, filed_by, source_ip } = caller;
+        let Caller { person, kind, groups, channel, filed_by, source_ip, authentication } = caller;
         let addresses = BTreeSet::from([person.clone()]);
-        Self { person, addresses, kind, groups, channel, filed_by, owner: None, source_ip }
+        Self { person, addresses, kind, groups, channel, filed_by, owner: None, source_ip, authentication }
     }
 
     /// Whether an id is this person's.

@@ -15,6 +15,7 @@ use crate::risk::{Cost, Environment, RiskLevel};
 use crate::slots::{Groups, Slots};
 use crate::source_address::SourceAddress;
 use crate::text::{CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket};
+use crate::text_key::{KeyedText, TextKey};
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
 
@@ -76,7 +77,7 @@ pub struct Decision {
     /// When.
     pub at: Timestamp,
     /// What they said; the reason, if they refused.
-    pub comment: Option<CommentText>,
+    pub comment: Option<KeyedText<CommentText>>,
     /// The groups that they were in, if they agreed.
     pub groups: Groups,
     /// Whether they named the digest of what they were shown, if they agreed.
@@ -110,7 +111,7 @@ pub struct Comment {
     /// When.
     pub at: Timestamp,
     /// What.
-    pub text: CommentText,
+    pub text: KeyedText<CommentText>,
     /// The event that records it.
     pub event_id: EventId,
 }
@@ -123,7 +124,7 @@ pub struct Cancellation {
     /// By the requester, by the owner of the requester, or by an admin.
     pub by: PersonId,
     /// Why.
-    pub reason: Option<CommentText>,
+    pub reason: Option<KeyedText<CommentText>>,
 }
 
 /// The one execution of a request.
@@ -149,7 +150,7 @@ pub struct Finish {
     /// How.
     pub outcome: ExecutionOutcome,
     /// What it gave.
-    pub result: Option<CanonicalJson>,
+    pub result: Option<KeyedText<CanonicalJson>>,
     /// What it cost.
     pub actual_cost: Option<Cost>,
 }
@@ -184,6 +185,8 @@ pub struct Request {
     pub environment: Environment,
     /// Why.
     pub justification: Justification,
+    /// The key of the digests of the texts that it was made with.
+    pub text_key: TextKey,
     /// What it is expected to cost.
     pub estimated_cost: Option<Cost>,
     /// How long it is expected to take.
@@ -249,6 +252,13 @@ pub struct Request {
 #[error("a request begins with its creation")]
 pub struct NotACreation;
 
+impl Event {
+    /// A text of the event with the event's key.
+    fn keyed<T: Clone>(&self, text: Option<&T>) -> Option<KeyedText<T>> {
+        text.map(|text| KeyedText { text: text.clone(), key: self.text_key })
+    }
+}
+
 impl Request {
     /// The request that an event creates.
     ///
@@ -271,6 +281,7 @@ impl Request {
             risk_level: new_request.risk_level,
             environment: new_request.environment,
             justification: new_request.justification.clone(),
+            text_key: event.text_key,
             estimated_cost: new_request.estimated_cost,
             estimated_duration: new_request.estimated_duration.clone(),
             ticket: new_request.ticket.clone(),
@@ -420,7 +431,7 @@ impl Request {
             Change::Granted { comment, execute_by, groups, digest_presented, policy_version, replaces } => {
                 self.forget_decisions(replaces);
                 self.decisions.push(Decision {
-                    comment: comment.clone(),
+                    comment: event.keyed(comment.as_ref()),
                     groups: groups.clone(),
                     digest_presented: *digest_presented,
                     ..decision(event, Verdict::Approved, *policy_version)
@@ -434,7 +445,7 @@ impl Request {
             Change::Rejected { reason, policy_version, replaces } => {
                 self.forget_decisions(replaces);
                 self.decisions.push(Decision {
-                    comment: Some(reason.clone()),
+                    comment: event.keyed(Some(reason)),
                     ..decision(event, Verdict::Rejected, *policy_version)
                 });
             }
@@ -457,7 +468,8 @@ impl Request {
             }
             Change::Cancelled { reason } => {
                 let by = event.user.clone();
-                self.cancellation = Some(Cancellation { at: event.at, by, reason: reason.clone() });
+                self.cancellation =
+                    Some(Cancellation { at: event.at, by, reason: event.keyed(reason.as_ref()) });
             }
             Change::Started { execution_id, policy_version } => {
                 self.execution = Some(Execution {
@@ -473,7 +485,7 @@ impl Request {
                     execution.finish = Some(Finish {
                         at: event.at,
                         outcome: *outcome,
-                        result: result.clone(),
+                        result: event.keyed(result.as_ref()),
                         actual_cost: *actual_cost,
                     });
                 }
@@ -503,7 +515,8 @@ impl Request {
 }
 
 fn comment(event: &Event, text: &CommentText) -> Comment {
-    Comment { person: event.user.clone(), at: event.at, text: text.clone(), event_id: event.id }
+    let text = KeyedText { text: text.clone(), key: event.text_key };
+    Comment { person: event.user.clone(), at: event.at, text, event_id: event.id }
 }
 
 /// What any decision says of itself.

@@ -1,7 +1,8 @@
 //! Where a request stands, as one canonical document: what each audit event binds.
 //!
 //! The document holds what the request was made with by its `content_digest`, and everything that
-//! events have changed since. Texts are in it by their digests, and idempotency keys as well: the
+//! events have changed since. Texts are in it by the digests that their events have of them, and idempotency
+//! keys by theirs: the
 //! document is never shown, its SHA-256 is.
 
 use crate::canonical::CanonicalJson;
@@ -9,6 +10,7 @@ use crate::content::{amount, people};
 use crate::digest::Digest;
 use crate::request::{Comment, Decision, Execution, Request, Withdrawal};
 use crate::text::CommentText;
+use crate::text_key::KeyedText;
 use serde_json::{Map, Value, json};
 
 /// Names the set of members. Another set gets another name.
@@ -36,6 +38,7 @@ impl Request {
         CanonicalJson::of(&present([
             ("format", json!(FORMAT)),
             ("content_digest", json!(self.content_digest.to_string())),
+            ("justification_digest", json!(self.text_key.digest(self.justification.as_str()).to_string())),
             ("version", json!(self.version)),
             ("updated_at", json!(self.updated_at.to_string())),
             ("last_event_id", json!(self.last_event_id.to_string())),
@@ -63,8 +66,8 @@ fn present<const N: usize>(members: [(&str, Value); N]) -> Value {
     Value::Object(given.map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>())
 }
 
-fn text(text: Option<&CommentText>) -> Value {
-    json!(text.map(|text| Digest::of(text.as_str()).to_string()))
+fn text(text: Option<&KeyedText<CommentText>>) -> Value {
+    json!(text.map(|text| text.key.digest(text.as_str()).to_string()))
 }
 
 fn decision(decision: &Decision) -> Value {
@@ -93,10 +96,12 @@ fn withdrawal(withdrawal: &Withdrawal) -> Value {
 
 fn execution(execution: &Execution) -> Value {
     let finish = execution.finish.as_ref().map(|finish| {
+        let result = finish.result.as_ref();
+        let result = result.map(|result| result.key.digest(result.as_str()).to_string());
         present([
             ("at", json!(finish.at.to_string())),
             ("outcome", json!(finish.outcome.as_str())),
-            ("result_digest", json!(finish.result.as_ref().map(|result| result.digest().to_string()))),
+            ("result_digest", json!(result)),
             ("actual_cost", amount(finish.actual_cost)),
         ])
     });
@@ -113,7 +118,7 @@ fn comment(comment: &Comment) -> Value {
     json!({
         "person": comment.person.as_str(),
         "at": comment.at.to_string(),
-        "text_digest": Digest::of(comment.text.as_str()).to_string(),
+        "text_digest": comment.text.key.digest(comment.text.as_str()).to_string(),
         "event_id": comment.event_id.to_string(),
     })
 }

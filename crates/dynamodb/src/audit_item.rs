@@ -6,44 +6,39 @@ use crate::expression::Item;
 use crate::keys::{EVENT_ID, SEQUENCE, STREAM};
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::ports::StoreError;
-use countersign_core::audit::anomaly::{self, Anomaly};
-use countersign_core::audit::{AuditEvent, request_stream};
+use countersign_core::audit::{AuditEvent, FORMAT, Stream};
 use countersign_core::canonical::CanonicalJson;
+use countersign_core::digest::Digest;
 use countersign_core::event::EventType;
 use countersign_core::ids::{EventId, RequestId};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
+use serde_json::Value;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct AuditItem {
     stream: String,
     sequence: u64,
+    format: String,
     event_id: String,
     event: String,
 }
 
-/// The item of a request's event.
+impl From<&AuditEvent> for AuditItem {
+    fn from(event: &AuditEvent) -> Self {
+        Self {
+            stream: event.stream.to_string(),
+            sequence: event.sequence,
+            format: FORMAT.to_owned(),
+            event_id: event.event_id.to_string(),
+            event: event.document().as_str().to_owned(),
+        }
+    }
+}
+
+/// The item of an event.
 pub(crate) fn audit_item(event: &AuditEvent) -> Result<Item, StoreError> {
-    item(AuditItem {
-        stream: request_stream(event.request_id),
-        sequence: event.sequence,
-        event_id: event.event_id.to_string(),
-        event: event.document().as_str().to_owned(),
-    })
-}
-
-/// The item of an anomaly's event.
-pub(crate) fn anomaly_item(anomaly: &Anomaly) -> Result<Item, StoreError> {
-    item(AuditItem {
-        stream: anomaly::stream(anomaly.request_id),
-        sequence: 1,
-        event_id: anomaly.event_id.to_string(),
-        event: anomaly.document().as_str().to_owned(),
-    })
-}
-
-fn item(item: AuditItem) -> Result<Item, StoreError> {
-    to_item(item).map_err(|error| unreadable("audit event", error))
+    to_item(AuditItem::from(event)).map_err(|error| unreadable("audit event", error))
 }
 
 /// The event of an item. Whether its hash is right is for [`countersign_core::audit::verify`] to say.
@@ -53,18 +48,17 @@ fn item(item: AuditItem) -> Result<Item, StoreError> {
 pub(crate) fn audit_event(item: Item) -> Result<AuditEvent, StoreError> {
     let place = place(&item);
     let item: AuditItem = from_item(item).map_err(|_| unreadable(&place, "an attribute is missing"))?;
+    if item.format != FORMAT {
+        return Err(unreadable(&place, format!("its format is not {FORMAT}")));
+    }
     let document = CanonicalJson::from_stored(&item.event).ok();
     let event = document
         .and_then(|document| AuditEvent::read(&document))
         .ok_or_else(|| unreadable(&place, "it is no event of this format"))?;
-    if audit_item(&event)? != item_of(&item)? {
+    if AuditItem::from(&event) != item {
         return Err(unreadable(&place, "a key is not that of the event"));
     }
     Ok(event)
-}
-
-fn item_of(item: &AuditItem) -> Result<Item, StoreError> {
-    to_item(item).map_err(|error| unreadable("audit event", error))
 }
 
 /// Where an item stands, as far as its keys can be read.
@@ -81,24 +75,19 @@ pub(crate) fn subject_of_stream(item: &Item) -> Option<String> {
     let stream = item.get(STREAM)?.as_s().ok()?;
     match stream.strip_prefix("request/") {
         Some(id) => Some(id.to_owned()),
-        None if is_whole_anomaly(item, stream).unwrap_or(false) => None,
+        None if is_whole_anomaly(item).unwrap_or(false) => None,
         None => Some(stream.clone()),
     }
 }
 
-fn is_whole_anomaly(item: &Item, stream: &str) -> Option<bool> {
-    let document = CanonicalJson::from_stored(item.get("event")?.as_s().ok()?).ok()?.to_value();
-    let mut hashed = document.clone();
-    let hash = hashed.as_object_mut()?.remove("hash")?;
-    let id = RequestId::parse(document.pointer("/details/request_id")?.as_str()?).ok()?;
-    Some(
-        anomaly::stream(id) == stream
-            && document.get("stream")?.as_str()? == stream
-            && document.get("event_type")?.as_str()? == EventType::AnomalyDetected.as_str()
-            && document.get("event_id")?.as_str()? == item.get(EVENT_ID)?.as_s().ok()?
-            && item.get(SEQUENCE)?.as_n().ok()? == "1"
-            && CanonicalJson::of(&hashed).digest().to_string() == hash.as_str()?,
-    )
+fn is_whole_anomaly(item: &Item) -> Option<bool> {
+    let event = audit_event(item.clone()).ok()?;
+    let details = event.details.to_value();
+    let id = RequestId::parse(details.get("request_id").and_then(Value::as_str)?).ok()?;
+    let is_anomaly = event.event_type.known() == Some(EventType::AnomalyDetected);
+    let is_first = event.sequence == 1 && event.prev_hash == Digest::ZERO;
+    let is_in_place = event.stream == Stream::integrity(id);
+    Some(is_anomaly && is_first && is_in_place && event.compute_hash() == event.hash)
 }
 
 /// The event that stands in an item, by its copy.
@@ -109,5 +98,5 @@ pub(crate) fn event_id(item: &Item) -> Result<EventId, StoreError> {
 
 /// The partition of a request's events.
 pub(crate) fn stream(request_id: RequestId) -> AttributeValue {
-    AttributeValue::S(request_stream(request_id))
+    AttributeValue::S(Stream::request(request_id).to_string())
 }

@@ -27,13 +27,18 @@ use countersign_core::slots::Slots;
 use countersign_core::text::{
     CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket,
 };
+use countersign_core::text_key::{KeyedText, TextKey};
 use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 use std::collections::BTreeSet;
 
+/// Names the set of attributes. Another set gets another name.
+const FORMAT: &str = "countersign.request.v1";
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct RequestItem {
+    format: String,
     request_id: String,
     operation_type: String,
     instance_id: String,
@@ -50,6 +55,8 @@ struct RequestItem {
     risk_level: String,
     environment: String,
     justification: String,
+    /// Of the digests of `justification`, `estimated_duration` and `rollback_plan`.
+    text_key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     estimated_cost: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,6 +96,8 @@ struct RequestItem {
     cancelled_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cancellation_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancellation_reason_key: Option<String>,
     expires_at: String,
     execute_within_seconds: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,6 +114,8 @@ struct RequestItem {
     executed_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     execution_result: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution_result_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     actual_cost: Option<f64>,
     comments: Vec<CommentItem>,
@@ -133,6 +144,7 @@ struct CommentItem {
     person: String,
     at: String,
     text: String,
+    text_key: String,
     event_id: String,
 }
 
@@ -162,6 +174,7 @@ impl From<&Request> for RequestItem {
         let finish = request.finish();
         let cancellation = request.cancellation.as_ref();
         Self {
+            format: FORMAT.to_owned(),
             request_id: request.id.to_string(),
             operation_type: request.operation_type.to_string(),
             instance_id: request.instance_id.to_string(),
@@ -175,6 +188,7 @@ impl From<&Request> for RequestItem {
             risk_level: request.risk_level.as_str().to_owned(),
             environment: request.environment.as_str().to_owned(),
             justification: request.justification.as_str().to_owned(),
+            text_key: request.text_key.to_hex(),
             estimated_cost: request.estimated_cost.map(Cost::amount),
             estimated_duration: request.estimated_duration.as_ref().map(|text| text.as_str().to_owned()),
             ticket: text(request.ticket.as_ref()),
@@ -205,6 +219,7 @@ impl From<&Request> for RequestItem {
             cancellation_reason: comment_text(
                 cancellation.and_then(|cancellation| cancellation.reason.as_ref()),
             ),
+            cancellation_reason_key: key(cancellation.and_then(|cancellation| cancellation.reason.as_ref())),
             expires_at: request.expires_at.to_string(),
             execute_within_seconds: request.execute_within_seconds,
             execute_by: text(request.execute_by),
@@ -216,6 +231,7 @@ impl From<&Request> for RequestItem {
             execution_result: finish
                 .and_then(|finish| finish.result.as_ref())
                 .map(|result| result.as_str().to_owned()),
+            execution_result_key: key(finish.and_then(|finish| finish.result.as_ref())),
             actual_cost: finish.and_then(|finish| finish.actual_cost).map(Cost::amount),
             comments: request.comments.iter().map(CommentItem::from).collect(),
             decision_comments: request.decisions.iter().filter_map(decision_comment).collect(),
@@ -241,8 +257,28 @@ fn read_owner(person: &str, others: &[String]) -> Result<Owner, InvalidAttribute
     Ok(Owner { person: read("owner", person, PersonId::from_stored)?, addresses })
 }
 
-fn comment_text(comment: Option<&CommentText>) -> Option<String> {
+fn comment_text(comment: Option<&KeyedText<CommentText>>) -> Option<String> {
     comment.map(|comment| comment.as_str().to_owned())
+}
+
+fn key<T>(text: Option<&KeyedText<T>>) -> Option<String> {
+    text.map(|text| text.key.to_hex())
+}
+
+/// A text and its key: one does not stand without the other.
+fn read_keyed<T, E>(
+    attribute: &'static str,
+    text: Option<&String>,
+    key: Option<&String>,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<Option<KeyedText<T>>, InvalidAttribute> {
+    let text = read_option(attribute, text, parse)?;
+    let key = read_option(attribute, key, TextKey::parse)?;
+    match (text, key) {
+        (Some(text), Some(key)) => Ok(Some(KeyedText { text, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) | (None, Some(_)) => Err(InvalidAttribute::Value(attribute)),
+    }
 }
 
 impl From<&Comment> for CommentItem {
@@ -251,6 +287,7 @@ impl From<&Comment> for CommentItem {
             person: comment.person.to_string(),
             at: comment.at.to_string(),
             text: comment.text.as_str().to_owned(),
+            text_key: comment.text.key.to_hex(),
             event_id: comment.event_id.to_string(),
         }
     }
@@ -302,6 +339,7 @@ impl TryFrom<&RequestItem> for Request {
             risk_level: read_name("risk_level", &item.risk_level, RiskLevel::parse)?,
             environment: read_name("environment", &item.environment, Environment::parse)?,
             justification: read("justification", &item.justification, Justification::parse)?,
+            text_key: read("text_key", &item.text_key, TextKey::parse)?,
             estimated_cost: read_cost("estimated_cost", item.estimated_cost)?,
             estimated_duration: read_option(
                 "estimated_duration",
@@ -389,7 +427,12 @@ fn cancellation(item: &RequestItem) -> Result<Option<Cancellation>, InvalidAttri
     };
     let by = item.cancelled_by.as_ref().ok_or(InvalidAttribute::Value("cancelled_by"))?;
     let by = read("cancelled_by", by, PersonId::from_stored)?;
-    let reason = read_option("cancellation_reason", item.cancellation_reason.as_ref(), CommentText::parse)?;
+    let reason = read_keyed(
+        "cancellation_reason",
+        item.cancellation_reason.as_ref(),
+        item.cancellation_reason_key.as_ref(),
+        CommentText::parse,
+    )?;
     Ok(Some(Cancellation { at, by, reason }))
 }
 
@@ -411,9 +454,10 @@ fn execution(item: &RequestItem, status: Status) -> Result<Option<Execution>, In
             } else {
                 ExecutionOutcome::Failed
             },
-            result: read_option(
+            result: read_keyed(
                 "execution_result",
                 item.execution_result.as_ref(),
+                item.execution_result_key.as_ref(),
                 CanonicalJson::from_stored,
             )?,
             actual_cost: read_cost("actual_cost", item.actual_cost)?,
@@ -435,7 +479,10 @@ impl TryFrom<&CommentItem> for Comment {
         Ok(Self {
             person: read("comments.person", &item.person, PersonId::from_stored)?,
             at: read("comments.at", &item.at, Timestamp::parse)?,
-            text: read("comments.text", &item.text, CommentText::parse)?,
+            text: KeyedText {
+                text: read("comments.text", &item.text, CommentText::parse)?,
+                key: read("comments.text_key", &item.text_key, TextKey::parse)?,
+            },
             event_id: read("comments.event_id", &item.event_id, EventId::parse)?,
         })
     }
@@ -477,6 +524,10 @@ pub(crate) fn request_item(request: &Request) -> Result<Item, StoreError> {
 /// # Errors
 /// [`StoreError::Damaged`] if an attribute is missing, impossible or contradicts another.
 pub(crate) fn request(item: Item) -> Result<Request, StoreError> {
+    let format = item.get("format").and_then(|format| format.as_s().ok());
+    if format.map(String::as_str) != Some(FORMAT) {
+        return Err(unreadable("request", format!("its format is not {FORMAT}")));
+    }
     let item: RequestItem = from_item(item).map_err(|error| unreadable("request", error))?;
     Request::try_from(&item)
         .map_err(|error| unreadable(&format!("request {}", item.request_id.escape_debug()), error))

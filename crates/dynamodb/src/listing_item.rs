@@ -12,6 +12,7 @@ use countersign_core::request::{Decision, Request, Verdict};
 use countersign_core::slots::Groups;
 use countersign_core::source_address::SourceAddress;
 use countersign_core::text::CommentText;
+use countersign_core::text_key::{KeyedText, TextKey};
 use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,7 @@ pub(crate) struct ListingItem {
 pub(crate) struct DecisionCommentItem {
     event_id: String,
     text: String,
+    text_key: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,8 +52,12 @@ struct DecisionItem {
 }
 
 pub(crate) fn decision_comment(decision: &Decision) -> Option<DecisionCommentItem> {
-    let text = decision.comment.as_ref()?.as_str().to_owned();
-    Some(DecisionCommentItem { event_id: decision.event_id.to_string(), text })
+    let comment = decision.comment.as_ref()?;
+    Some(DecisionCommentItem {
+        event_id: decision.event_id.to_string(),
+        text: comment.as_str().to_owned(),
+        text_key: comment.key.to_hex(),
+    })
 }
 
 impl From<&Decision> for DecisionItem {
@@ -129,8 +135,9 @@ pub(crate) fn decisions(
     for comment in comments {
         let event_id = read("decision_comments.event_id", &comment.event_id, EventId::parse)?;
         let text = read("decision_comments.text", &comment.text, CommentText::parse)?;
+        let key = read("decision_comments.text_key", &comment.text_key, TextKey::parse)?;
         let decision = decisions.iter_mut().find(|decision| decision.event_id == event_id);
-        decision.ok_or(InvalidAttribute::Value("decision_comments"))?.comment = Some(text);
+        decision.ok_or(InvalidAttribute::Value("decision_comments"))?.comment = Some(KeyedText { text, key });
     }
     Ok(decisions)
 }

@@ -11,10 +11,14 @@ use countersign_core::notification::{Message, Notice};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
+/// Names the set of attributes. Another set gets another name.
+const FORMAT: &str = "countersign.outbox.v1";
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct OutboxItem {
     shard: String,
     event_id: String,
+    format: String,
     #[serde(default)]
     attempts: u32,
     message: String,
@@ -32,6 +36,7 @@ pub(crate) fn outbox_item(message: &Message) -> Result<Item, StoreError> {
     let item = OutboxItem {
         shard: shard(message.event_id),
         event_id: message.event_id.to_string(),
+        format: FORMAT.to_owned(),
         attempts: 0,
         message: message.document.as_str().to_owned(),
         seal: Some(message.seal.to_string()),
@@ -48,7 +53,10 @@ pub(crate) fn outbox_entry(item: Item) -> Result<OutboxEntry, StoreError> {
     let key = outbox_key(&item)?;
     Ok(match from_item::<OutboxItem>(item) {
         Ok(entry) => {
-            let notice = Notice::read(&entry.message).and_then(|notice| of_key(&key, notice));
+            let notice = match entry.format == FORMAT {
+                true => Notice::read(&entry.message).and_then(|notice| of_key(&key, notice)),
+                false => Err(format!("its format is not {FORMAT}")),
+            };
             let seal = entry.seal.and_then(|seal| Digest::parse(&seal).ok());
             OutboxEntry { key, attempts: entry.attempts, notice, document: entry.message, seal }
         }

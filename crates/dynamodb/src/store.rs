@@ -1,7 +1,7 @@
 //! The store: every port of the use cases, one SDK call after another.
 
 use crate::answer_time::AnswerTime;
-use crate::audit_item::{self, anomaly_item, audit_event, audit_item};
+use crate::audit_item::{self, audit_event, audit_item};
 use crate::error::{commit_error, store_error, unreadable};
 use crate::expression::{self, Deciding, Expression, Item};
 use crate::item;
@@ -20,7 +20,8 @@ use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountOpen, DuePage, FindDue, FindEvent, ListQuery, ListRequests,
     LoadEvents, LoadRequest, Page, RecordAnomaly, Replicas, RequestSummary, ScanStore, StoreError, Trail,
 };
-use countersign_core::audit::anomaly::Anomaly;
+use countersign_core::audit::AuditEvent;
+use countersign_core::event::EventType;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::notification::Message;
 use countersign_core::person::PersonId;
@@ -141,7 +142,8 @@ impl DynamoStore {
         let deciding = change
             .audit
             .event_type
-            .is_decision()
+            .known()
+            .is_some_and(EventType::is_decision)
             .then_some(Deciding { addresses: change.addresses, replaced: &replaced });
         let mut update = expression::update(&item::request_item(before)?, &item::request_item(change.after)?);
         let condition = expression::update_condition(&mut update, before.version, deciding);
@@ -219,10 +221,10 @@ impl LoadEvents for DynamoStore {
 }
 
 impl RecordAnomaly for DynamoStore {
-    async fn record_anomaly(&self, anomaly: &Anomaly, message: &Message) -> Result<bool, StoreError> {
+    async fn record_anomaly(&self, anomaly: &AuditEvent, message: &Message) -> Result<bool, StoreError> {
         let audit = Put::builder()
             .table_name(&self.tables.audit)
-            .set_item(Some(anomaly_item(anomaly)?))
+            .set_item(Some(audit_item(anomaly)?))
             .condition_expression(expression::ABSENT)
             .expression_attribute_names("#key", SEQUENCE)
             .build()

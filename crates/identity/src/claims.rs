@@ -1,9 +1,9 @@
 //! What the claims of a verified token say about who calls.
 
 use crate::claim_path::{ClaimPath, Claims};
-use countersign_core::caller::Caller;
-use countersign_core::caller::{Channel, PrincipalKind};
+use countersign_core::caller::{Authentication, Caller, Channel, PrincipalKind};
 use countersign_core::person::PersonId;
+use countersign_core::timestamp::Timestamp;
 use serde_json::Value;
 
 /// Which claims are read.
@@ -53,21 +53,33 @@ pub enum InvalidClaims {
 pub fn actor(claims: &Claims, names: &ClaimNames, channel: Channel) -> Result<Caller, InvalidClaims> {
     let groups = groups(claims, names)?;
     let groups = groups.iter().map(String::as_str);
-    match claims.get(&names.email) {
+    let actor = match claims.get(&names.email) {
         Some(Value::String(email)) => {
             let person = PersonId::from_email(email).map_err(|_| InvalidClaims::Email)?;
             if !names.email_is_trusted && !is_verified(claims, names) {
                 return Err(InvalidClaims::UnverifiedEmail);
             }
-            Ok(Caller::new(person, PrincipalKind::Human, channel, groups))
+            Caller::new(person, PrincipalKind::Human, channel, groups)
         }
-        Some(_) => Err(InvalidClaims::Email),
+        Some(_) => return Err(InvalidClaims::Email),
         None => {
             let subject = client_subject(claims).ok_or(InvalidClaims::Nobody)?;
             let service = PersonId::service(subject).map_err(|_| InvalidClaims::Nobody)?;
-            Ok(Caller::new(service, PrincipalKind::Service, channel, groups))
+            Caller::new(service, PrincipalKind::Service, channel, groups)
         }
-    }
+    };
+    Ok(Caller { authentication: authentication(claims), ..actor })
+}
+
+/// How the token proves its caller. A token without an issuer or a subject says nothing of it.
+fn authentication(claims: &Claims) -> Option<Authentication> {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
+    let seconds = ["auth_time", "iat"].iter().filter_map(|name| claims.get(*name)).find_map(Value::as_i64);
+    Some(Authentication {
+        issuer: text("iss")?,
+        subject: text("sub")?,
+        at: seconds.map(|seconds| Timestamp::from_millisecond(seconds.saturating_mul(1000))),
+    })
 }
 
 /// `true`, or the text `true`: some user pools write it so. It speaks of the claim `email` alone.
@@ -130,6 +142,25 @@ mod tests {
         .unwrap();
         assert_eq!(bot.kind, PrincipalKind::Agent);
         assert_eq!(bot.groups.len(), 2);
+    }
+
+    #[test]
+    fn the_token_says_how_its_caller_was_proven() {
+        let mut claims = json!({"email": "ann@example.com", "email_verified": true, "iss": "https://issuer.example",
+            "sub": "7e1c", "iat": 1_767_225_600, "auth_time": 1_767_225_500});
+        let at = |claims: &Value| {
+            let authentication = check(claims).unwrap().authentication?;
+            assert_eq!(authentication.issuer, "https://issuer.example");
+            assert_eq!(authentication.subject, "7e1c");
+            authentication.at.map(|at| at.to_string())
+        };
+        assert_eq!(at(&claims).as_deref(), Some("2025-12-31T23:58:20.000Z"));
+        claims["auth_time"] = json!("then");
+        assert_eq!(at(&claims).as_deref(), Some("2026-01-01T00:00:00.000Z"));
+        claims["iat"] = json!(null);
+        assert_eq!(at(&claims), None);
+        claims["sub"] = json!(7);
+        assert_eq!(check(&claims).unwrap().authentication, None);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use countersign_core::policy::Policy;
 use countersign_core::policy::access::Action;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
+use countersign_core::text_key::TextKey;
 use countersign_core::timestamp::Timestamp;
 use uuid::Uuid;
 
@@ -94,5 +95,11 @@ impl<'a> DryRun<'a> {
 /// Ids that differ: nobody else sees them.
 fn context(number: u64, now: Timestamp) -> CommandContext {
     let id = Uuid::from_u128(u128::from(number));
-    CommandContext { now, event_id: EventId::new(id), execution_id: ExecutionId::new(id) }
+    CommandContext {
+        now,
+        event_id: EventId::new(id),
+        execution_id: ExecutionId::new(id),
+        // Nothing of it is kept.
+        text_key: TextKey::new([0; 16]),
+    }
 }

@@ -3,6 +3,7 @@
 use countersign_app::host::{BoxFuture, Host};
 use countersign_core::command_context::CommandContext;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
+use countersign_core::text_key::TextKey;
 use countersign_core::timestamp::Timestamp;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
@@ -45,11 +46,22 @@ impl Host for SystemHost {
             now: self.now(),
             event_id: self.event_id(),
             execution_id: ExecutionId::new(Uuid::new_v4()),
+            text_key: TextKey::new(random_bytes()),
         }
     }
 
     fn pause(&self, at_most: Duration) -> BoxFuture<'_, ()> {
         let share = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX);
         Box::pin(tokio::time::sleep(at_most.mul_f64(share)))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the room that makes ids")]
+fn random_bytes() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => bytes,
+        // Its source is the same: it ends the command where there is none.
+        Err(_) => *Uuid::new_v4().as_bytes(),
     }
 }

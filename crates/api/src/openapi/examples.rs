@@ -40,6 +40,7 @@ use countersign_core::policy::rules::Rules;
 use countersign_core::policy::{Policy, PolicyText};
 use countersign_core::principal::Principal;
 use countersign_core::request::Request;
+use countersign_core::text_key::TextKey;
 use countersign_core::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -267,7 +268,12 @@ impl Story {
 
     fn context(at: Timestamp, number: usize) -> Option<CommandContext> {
         let event_id = EventId::parse(&format!("019c1339-a5c0-7000-8000-0000000001{number:02}")).ok()?;
-        Some(CommandContext { now: at, event_id, execution_id: ExecutionId::parse(EXECUTION_ID).ok()? })
+        Some(CommandContext {
+            now: at,
+            event_id,
+            execution_id: ExecutionId::parse(EXECUTION_ID).ok()?,
+            text_key: TextKey::new([0; 16]),
+        })
     }
 
     /// When it begins, who asks, and what for.

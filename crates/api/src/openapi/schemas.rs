@@ -199,6 +199,7 @@ fn request() -> Vec<Member> {
 fn event() -> Vec<Member> {
     vec![
         ("format*", json!({ "type": "string", "const": audit::FORMAT })),
+        ("origin*", described(string(), "The deployment that recorded it: a URN.")),
         (
             "stream*",
             described(string(), "The chain that it belongs to: `request/` and the id of the request."),
@@ -216,6 +217,17 @@ fn event() -> Vec<Member> {
             described(
                 string(),
                 "The caller's address, as far as the service can vouch for it; `unknown` if a proxy has not given one that can be read.",
+            ),
+        ),
+        (
+            "auth",
+            told(
+                json!({
+                    "type": "object", "required": ["issuer", "subject"],
+                    "properties": { "issuer": string(), "subject": string(), "at": time() },
+                }),
+                "How the caller was proven: issuer and subject of the verified token, and when the subject signed \
+                 in, or else when the token was issued. Absent for direct invocations and sweeps.",
             ),
         ),
         ("instance_id*", instance_id()),

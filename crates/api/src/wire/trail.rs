@@ -3,8 +3,9 @@
 use super::text;
 use countersign_app::events::CheckedTrail;
 use countersign_core::audit::{self, AuditEvent};
+use countersign_core::caller::Authentication;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
 /// A request's audit trail.
@@ -24,6 +25,8 @@ pub struct EventsBody {
 pub struct EventBody {
     /// Names the set of members that is hashed.
     pub format: String,
+    /// The deployment that recorded it.
+    pub origin: String,
     /// The chain that it belongs to: `request/` and the id of the request.
     pub stream: String,
     /// Names the event.
@@ -45,6 +48,9 @@ pub struct EventBody {
     /// The caller's address, as far as the service can vouch for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_ip: Option<String>,
+    /// How the caller was proven: `issuer`, `subject` and `at` of the verified token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<AuthBody>,
     /// To what.
     pub instance_id: String,
     /// What was asked for.
@@ -65,6 +71,21 @@ pub struct EventBody {
     pub prev_hash: String,
     /// Binds the event.
     pub hash: String,
+    /// Members of another version, which are hashed as well.
+    #[serde(flatten)]
+    pub others: Map<String, Value>,
+}
+
+/// How the caller of an event was proven.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuthBody {
+    /// Who issued the token.
+    pub issuer: String,
+    /// Whom the issuer issued it to.
+    pub subject: String,
+    /// When the subject signed in, or else when the token was issued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
 }
 
 impl From<&CheckedTrail> for EventsBody {
@@ -73,20 +94,23 @@ impl From<&CheckedTrail> for EventsBody {
         let finding = finding.as_ref().map(ToString::to_string);
         let findings: BTreeSet<String> = trail.damaged.iter().cloned().chain(finding).collect();
         Self {
-            items: trail.events.iter().map(EventBody::from).collect(),
+            items: trail.events.iter().filter_map(EventBody::of).collect(),
             verified: findings.is_empty(),
             findings: findings.into_iter().collect(),
         }
     }
 }
 
-impl From<&AuditEvent> for EventBody {
-    fn from(event: &AuditEvent) -> Self {
-        Self {
+impl EventBody {
+    /// An event of a request; `None` of an event of another stream.
+    fn of(event: &AuditEvent) -> Option<Self> {
+        let about = event.request.as_ref()?;
+        Some(Self {
             format: audit::FORMAT.to_owned(),
-            stream: audit::request_stream(event.request_id),
+            origin: event.origin.to_string(),
+            stream: event.stream.to_string(),
             event_id: event.event_id.to_string(),
-            request_id: event.request_id.to_string(),
+            request_id: about.request_id.to_string(),
             sequence: event.sequence,
             timestamp: event.timestamp.to_string(),
             event_type: event.event_type.as_str().to_owned(),
@@ -94,16 +118,25 @@ impl From<&AuditEvent> for EventBody {
             kind: event.kind.as_str().to_owned(),
             channel: event.channel.as_str().to_owned(),
             source_ip: text(event.source_ip),
-            instance_id: event.instance_id.to_string(),
-            operation_type: event.operation_type.to_string(),
-            environment: event.environment.as_str().to_owned(),
-            risk_level: event.risk_level.as_str().to_owned(),
-            requested_by: event.requested_by.to_string(),
-            status: event.status.to_string(),
+            auth: event.authentication.as_ref().map(AuthBody::from),
+            instance_id: about.instance_id.to_string(),
+            operation_type: about.operation_type.to_string(),
+            environment: about.environment.as_str().to_owned(),
+            risk_level: about.risk_level.as_str().to_owned(),
+            requested_by: about.requested_by.to_string(),
+            status: about.status.to_string(),
             details: event.details.to_value(),
-            state_digest: event.state_digest.to_string(),
+            state_digest: text(event.state_digest)?,
             prev_hash: event.prev_hash.to_string(),
             hash: event.hash.to_string(),
-        }
+            others: event.others.clone(),
+        })
+    }
+}
+
+impl From<&Authentication> for AuthBody {
+    fn from(authentication: &Authentication) -> Self {
+        let Authentication { issuer, subject, at } = authentication;
+        Self { issuer: issuer.clone(), subject: subject.clone(), at: text(*at) }
     }
 }

@@ -3,14 +3,15 @@
 //! The request's own trail may be what is damaged, so the record stands in a stream of its own, with
 //! one event: the first time that the damage was met.
 
-use super::{FORMAT, Finding};
+use super::{AuditEvent, Finding, Stream};
 use crate::canonical::CanonicalJson;
-use crate::digest::Digest;
+use crate::digest::{DeploymentKey, Digest};
 use crate::event::EventType;
 use crate::ids::{EventId, RequestId};
+use crate::origin::Origin;
 use crate::principal::Principal;
 use crate::timestamp::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, json};
 
 /// A damaged request, as it was met.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,35 +28,33 @@ pub struct Anomaly {
     pub finding: Finding,
 }
 
-/// The stream of the one event about a damaged request.
-pub fn stream(request_id: RequestId) -> String {
-    format!("system/integrity:{request_id}")
-}
-
 impl Anomaly {
-    /// The audit event, as it is stored: members that belong to a request are absent.
-    pub fn document(&self) -> CanonicalJson {
-        let mut document = json!({
-            "format": FORMAT,
-            "stream": stream(self.request_id),
-            "sequence": 1,
-            "event_id": self.event_id.to_string(),
-            "timestamp": self.at.to_string(),
-            "event_type": EventType::AnomalyDetected.as_str(),
-            "user": self.actor.person.as_str(),
-            "kind": self.actor.kind.as_str(),
-            "channel": self.actor.channel.as_str(),
-            "details": {
-                "anomaly": "integrity",
-                "request_id": self.request_id.to_string(),
-                "finding": self.finding.to_string(),
-            },
-            "prev_hash": Digest::ZERO.to_string(),
+    /// The audit event. What stands on the request cannot be trusted, so it repeats nothing of it.
+    pub fn record(&self, key: &DeploymentKey) -> AuditEvent {
+        let details = json!({
+            "anomaly": "integrity",
+            "request_id": self.request_id.to_string(),
+            "finding": self.finding.to_string(),
         });
-        let hash = CanonicalJson::of(&document).digest();
-        if let Value::Object(members) = &mut document {
-            members.insert("hash".to_owned(), json!(hash.to_string()));
-        }
-        CanonicalJson::of(&document)
+        let record = AuditEvent {
+            origin: Origin::of(key),
+            stream: Stream::integrity(self.request_id),
+            sequence: 1,
+            event_id: self.event_id,
+            timestamp: self.at,
+            event_type: EventType::AnomalyDetected.into(),
+            user: self.actor.person.clone(),
+            kind: self.actor.kind,
+            channel: self.actor.channel,
+            source_ip: self.actor.source_ip,
+            authentication: self.actor.authentication.clone(),
+            request: None,
+            details: CanonicalJson::of(&details),
+            state_digest: None,
+            prev_hash: Digest::ZERO,
+            others: Map::new(),
+            hash: Digest::ZERO,
+        };
+        record.hashed()
     }
 }

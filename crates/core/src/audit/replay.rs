@@ -4,10 +4,11 @@
 //! The trail is replayed: each event changes what is known, and what is known at the end must be
 //! what stands on the request. Texts are not in events, so they are held against the state's digest.
 
-use super::{AuditEvent, BrokenChain, verify};
+use super::{AuditEvent, AuditedRequest, BrokenChain, Stream, verify};
 use crate::command::ExecutionOutcome;
 use crate::event::EventType;
 use crate::ids::{EventId, ExecutionId};
+use crate::origin::Origin;
 use crate::person::PersonId;
 use crate::request::{Request, Status, Verdict};
 use crate::timestamp::Timestamp;
@@ -35,6 +36,12 @@ pub enum Finding {
     /// An event names other content than the request has.
     #[error("event {sequence} of the trail is about other content than the request has")]
     Content {
+        /// The event's sequence.
+        sequence: u64,
+    },
+    /// What an event did is not known.
+    #[error("event {sequence} of the trail has a type that this version does not know")]
+    UnknownType {
         /// The event's sequence.
         sequence: u64,
     },
@@ -77,12 +84,13 @@ struct Replayed {
     finished: Option<(Timestamp, ExecutionOutcome)>,
 }
 
-/// Checks that a request is what its whole trail, first event first, has made it.
+/// Checks that a request is what its whole trail, first event first, has made it, and that the trail is of
+/// `origin`, if that is known.
 ///
 /// # Errors
 /// The first thing that does not agree.
-pub fn check(request: &Request, events: &[AuditEvent]) -> Result<(), Finding> {
-    verify(request.id, events, request.audit_head)?;
+pub fn check(request: &Request, events: &[AuditEvent], origin: Option<&Origin>) -> Result<(), Finding> {
+    verify(&Stream::request(request.id), origin, events, request.audit_head)?;
     let length = events.len() as u64;
     if length != request.version {
         return Err(Finding::Length { version: request.version, events: length });
@@ -91,7 +99,10 @@ pub fn check(request: &Request, events: &[AuditEvent]) -> Result<(), Finding> {
     let mut replayed: Option<Replayed> = None;
     for event in events {
         let sequence = event.sequence;
-        let is_content = match event.event_type {
+        let Some(event_type) = event.event_type.known() else {
+            return Err(Finding::UnknownType { sequence });
+        };
+        let is_content = match event_type {
             EventType::ApprovalRequestCreated
             | EventType::ApprovalGranted
             | EventType::ApprovalRejected
@@ -104,12 +115,13 @@ pub fn check(request: &Request, events: &[AuditEvent]) -> Result<(), Finding> {
             | EventType::CommentAdded
             | EventType::AnomalyDetected => true,
         };
-        if !is_content || !is_about(request, event) {
+        let about = event.request.as_ref().filter(|about| is_about(request, about));
+        let Some(about) = about.filter(|_| is_content) else {
             return Err(Finding::Content { sequence });
-        }
+        };
         replayed = match replayed {
-            None => first(event),
-            Some(replayed) => next(replayed, event),
+            None => first(event, event_type, about.status),
+            Some(replayed) => next(replayed, event, event_type, about.status),
         };
         if replayed.is_none() {
             return Err(Finding::Transition { sequence });
@@ -130,7 +142,7 @@ pub fn check(request: &Request, events: &[AuditEvent]) -> Result<(), Finding> {
         ("execution", replayed.execution == recorded.execution),
         ("outcome", replayed.finished == recorded.finished),
         ("last event", last.event_id == request.last_event_id && last.timestamp == request.updated_at),
-        ("state", last.state_digest == request.state_digest()),
+        ("state", last.state_digest == Some(request.state_digest())),
     ];
     match agrees.into_iter().find(|(_, agrees)| !agrees) {
         Some((what, _)) => Err(Finding::State(what)),
@@ -139,22 +151,23 @@ pub fn check(request: &Request, events: &[AuditEvent]) -> Result<(), Finding> {
 }
 
 /// Whether the members that every event repeats of its request are this request's.
-fn is_about(request: &Request, event: &AuditEvent) -> bool {
-    event.operation_type == request.operation_type
-        && event.instance_id == request.instance_id
-        && event.environment == request.environment
-        && event.risk_level == request.risk_level
-        && event.requested_by == request.requested_by
+fn is_about(request: &Request, about: &AuditedRequest) -> bool {
+    about.request_id == request.id
+        && about.operation_type == request.operation_type
+        && about.instance_id == request.instance_id
+        && about.environment == request.environment
+        && about.risk_level == request.risk_level
+        && about.requested_by == request.requested_by
 }
 
-fn first(event: &AuditEvent) -> Option<Replayed> {
-    let is_creation = event.event_type == EventType::ApprovalRequestCreated;
-    let is_approved = event.status == Status::Approved;
-    if !is_creation || !(is_approved || event.status == Status::Pending) {
+fn first(event: &AuditEvent, event_type: EventType, status: Status) -> Option<Replayed> {
+    let is_creation = event_type == EventType::ApprovalRequestCreated;
+    let is_approved = status == Status::Approved;
+    if !is_creation || !(is_approved || status == Status::Pending) {
         return None;
     }
     Some(Replayed {
-        status: event.status,
+        status,
         decisions: Vec::new(),
         approved_at: is_approved.then_some(event.timestamp),
         execute_by: time(event, "execute_by"),
@@ -167,13 +180,17 @@ fn first(event: &AuditEvent) -> Option<Replayed> {
 }
 
 /// What an event makes of what the events before it have made; `None` for what no rule lets happen.
-fn next(mut replayed: Replayed, event: &AuditEvent) -> Option<Replayed> {
+fn next(
+    mut replayed: Replayed,
+    event: &AuditEvent,
+    event_type: EventType,
+    after: Status,
+) -> Option<Replayed> {
     use Status::{Approved, Cancelled, Executed, Executing, Expired, Failed, Pending, Rejected};
     let before = replayed.status;
-    let after = event.status;
     let at = event.timestamp;
     let is_undecided = matches!(before, Pending | Approved);
-    let is_legal = match event.event_type {
+    let is_legal = match event_type {
         EventType::ApprovalGranted => is_undecided && matches!(after, Pending | Approved),
         EventType::ApprovalRejected => is_undecided && after == Rejected,
         EventType::ApprovalWithdrawn => is_undecided && matches!(after, Pending | Approved | Expired),
@@ -194,7 +211,7 @@ fn next(mut replayed: Replayed, event: &AuditEvent) -> Option<Replayed> {
         replayed.decisions.retain(|(.., event_id)| !forgotten.contains(event_id));
     };
     let decision = |verdict| (event.user.clone(), verdict, at, event.event_id);
-    match event.event_type {
+    match event_type {
         EventType::ApprovalGranted => {
             forget("replaces");
             replayed.decisions.push(decision(Verdict::Approved));
@@ -222,8 +239,8 @@ fn next(mut replayed: Replayed, event: &AuditEvent) -> Option<Replayed> {
         EventType::CommentAdded => replayed.comments += 1,
         EventType::ApprovalExpired | EventType::ApprovalRequestCreated | EventType::AnomalyDetected => {}
     }
-    let waits_again = matches!(event.event_type, EventType::ApprovalGranted | EventType::ApprovalWithdrawn)
-        && after != Approved;
+    let waits_again =
+        matches!(event_type, EventType::ApprovalGranted | EventType::ApprovalWithdrawn) && after != Approved;
     if waits_again {
         replayed.approved_at = None;
         replayed.execute_by = None;

@@ -4,14 +4,17 @@ use crate::fixture::{
     HIGH, LOW, Trail, after, ann, approve, bob, canonical, carol, comment, deployment_key, draft, human,
     person, policy, start, text,
 };
-use countersign_core::audit::anomaly::{self, Anomaly};
-use countersign_core::audit::{self, AuditEvent, BrokenChain, Finding, verify};
-use countersign_core::caller::{Channel, PrincipalKind};
+use countersign_core::audit::anomaly::Anomaly;
+use countersign_core::audit::{
+    AuditEvent, AuditEventType, AuditedRequest, BrokenChain, Finding, Stream, replay, verify,
+};
+use countersign_core::caller::{Authentication, Channel, PrincipalKind};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{Command, ExecutionOutcome, Shown};
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::EventType;
 use countersign_core::ids::{EventId, RequestId};
+use countersign_core::origin::Origin;
 use countersign_core::person::PersonId;
 use countersign_core::request::Status;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
@@ -70,7 +73,7 @@ fn lives() -> Vec<Trail> {
 }
 
 fn check(trail: &Trail, events: &[AuditEvent]) -> Result<(), BrokenChain> {
-    verify(trail.request.id, events, trail.request.audit_head)
+    verify(&Stream::request(trail.request.id), None, events, trail.request.audit_head)
 }
 
 /// What a forger does who knows how hashes are made but cannot write the request.
@@ -83,46 +86,74 @@ fn rechain(events: &mut [AuditEvent]) {
     }
 }
 
+fn proven() -> Authentication {
+    let (issuer, subject) = ("https://issuer.example".to_owned(), "7e1c".to_owned());
+    Authentication { issuer, subject, at: Some(after(0)) }
+}
+
 /// One edit of each field, and of each member of the details.
 fn edits(event: &AuditEvent) -> Vec<(String, AuditEvent)> {
     // A field that is added to the event does not compile here until it is edited below.
     let AuditEvent {
-        event_id: _,
-        request_id: _,
+        origin: _,
+        stream: _,
         sequence,
+        event_id: _,
         timestamp,
         event_type,
         user: _,
         kind,
         channel,
         source_ip,
-        instance_id: _,
+        authentication,
+        request,
+        details,
+        state_digest,
+        prev_hash,
+        others: _,
+        hash,
+    } = event;
+    let AuditedRequest {
+        request_id: _,
         operation_type: _,
+        instance_id: _,
         environment,
         risk_level,
         requested_by: _,
         status,
-        details,
-        state_digest,
-        prev_hash,
-        hash,
-    } = event;
+    } = request.as_ref().unwrap();
     let another_digest = |digest: &Digest| Digest::of(digest.to_string());
-    let other = |all: &[EventType]| all.iter().copied().find(|other| other != event_type).unwrap();
+    let other =
+        |all: &[EventType]| all.iter().copied().find(|other| Some(*other) != event_type.known()).unwrap();
     let edit = |name: &str, change: &dyn Fn(&mut AuditEvent)| {
         let mut edited = event.clone();
         change(&mut edited);
         assert_ne!(edited, *event, "{name} was not edited");
         (name.to_owned(), edited)
     };
+    let about = |name: &str, change: &dyn Fn(&mut AuditedRequest)| {
+        edit(name, &|event| change(event.request.as_mut().unwrap()))
+    };
     let another_id = "01930000-0000-7000-8000-00000000beef";
     let mut edits = vec![
+        edit("origin", &|e| e.origin = Origin::of(&DeploymentKey::new([8; 32]))),
+        edit("stream", &|e| e.stream = Stream::request(RequestId::parse(another_id).unwrap())),
+        edit("authentication", &|e| {
+            e.authentication = match authentication {
+                Some(_) => None,
+                None => Some(proven()),
+            };
+        }),
+        edit("request", &|e| e.request = None),
+        edit("others", &|e| {
+            e.others.insert("approved_by_the_board".to_owned(), json!(true));
+        }),
         edit("event_id", &|e| e.event_id = EventId::parse(another_id).unwrap()),
-        edit("request_id", &|e| e.request_id = RequestId::parse(another_id).unwrap()),
+        about("request_id", &|e| e.request_id = RequestId::parse(another_id).unwrap()),
         edit("sequence", &|e| e.sequence = sequence + 1),
         edit("sequence", &|e| e.sequence = sequence - 1),
         edit("timestamp", &|e| e.timestamp = timestamp.plus_seconds(1)),
-        edit("event_type", &|e| e.event_type = other(&EventType::ALL)),
+        edit("event_type", &|e| e.event_type = other(&EventType::ALL).into()),
         edit("user", &|e| e.user = person("mallory")),
         edit("kind", &|e| {
             e.kind = if *kind == PrincipalKind::Human { PrincipalKind::Agent } else { PrincipalKind::Human }
@@ -133,17 +164,17 @@ fn edits(event: &AuditEvent) -> Vec<(String, AuditEvent)> {
         edit("source_ip", &|e| {
             e.source_ip = if source_ip.is_some() { None } else { Some("203.0.113.7".parse().unwrap()) };
         }),
-        edit("instance_id", &|e| e.instance_id = InstanceId::parse("dev-db-01").unwrap()),
-        edit("operation_type", &|e| e.operation_type = Identifier::parse("read_file").unwrap()),
-        edit("environment", &|e| {
+        about("instance_id", &|e| e.instance_id = InstanceId::parse("dev-db-01").unwrap()),
+        about("operation_type", &|e| e.operation_type = Identifier::parse("read_file").unwrap()),
+        about("environment", &|e| {
             e.environment = Environment::ALL.into_iter().find(|other| other != environment).unwrap();
         }),
-        edit("risk_level", &|e| {
+        about("risk_level", &|e| {
             e.risk_level = RiskLevel::ALL.into_iter().find(|other| other != risk_level).unwrap();
         }),
-        edit("requested_by", &|e| e.requested_by = person("mallory")),
-        edit("status", &|e| e.status = Status::ALL.into_iter().find(|other| other != status).unwrap()),
-        edit("state_digest", &|e| e.state_digest = another_digest(state_digest)),
+        about("requested_by", &|e| e.requested_by = person("mallory")),
+        about("status", &|e| e.status = Status::ALL.into_iter().find(|other| other != status).unwrap()),
+        edit("state_digest", &|e| e.state_digest = state_digest.as_ref().map(another_digest)),
         edit("prev_hash", &|e| e.prev_hash = another_digest(prev_hash)),
         edit("hash", &|e| e.hash = another_digest(hash)),
         edit("details", &|e| e.details = canonical("{}")),
@@ -180,8 +211,11 @@ fn every_trail_verifies_as_it_was_written() {
             assert_eq!(record.event_id, event.id);
             assert_eq!((record.sequence, record.timestamp), (event.sequence, event.at));
             assert_eq!((&record.user, record.kind, record.channel), (&event.user, event.kind, event.channel));
-            assert_eq!((record.event_type, record.status), (event.change.event_type(), event.status));
-            assert_eq!(record.requested_by, trail.request.requested_by);
+            assert_eq!(record.event_type.known(), Some(event.change.event_type()));
+            let about = record.request.as_ref().unwrap();
+            assert_eq!((about.status, about.request_id), (event.status, trail.request.id));
+            assert_eq!(about.requested_by, trail.request.requested_by);
+            assert_eq!(record.origin, Origin::of(&deployment_key()));
         }
     }
 }
@@ -190,7 +224,10 @@ fn every_trail_verifies_as_it_was_written() {
 fn these_lives_hold_every_type_of_event() {
     let lives = lives();
     for event_type in EventType::ALL.into_iter().filter(|of| *of != EventType::AnomalyDetected) {
-        let held = lives.iter().flat_map(|trail| &trail.audit).any(|event| event.event_type == event_type);
+        let held = lives
+            .iter()
+            .flat_map(|trail| &trail.audit)
+            .any(|event| event.event_type.known() == Some(event_type));
         assert!(held, "{event_type:?} is in no trail that these tests try to forge");
     }
 }
@@ -243,9 +280,13 @@ fn a_trail_that_is_forged_from_an_edit_to_its_end_does_not_reach_the_head() {
                 match name.as_str() {
                     // Written anew with the chain, so that nothing is edited any more.
                     "prev_hash" | "hash" => assert_eq!(found, Ok(()), "{name}"),
-                    "sequence" | "request_id" => {
+                    "sequence" | "stream" => {
                         let expected = u64::try_from(place + 1).unwrap();
                         assert_eq!(found, Err(BrokenChain::OutOfPlace { expected }), "{name}");
+                    }
+                    // The first event says of which deployment all of them are.
+                    "origin" if events.len() > 1 => {
+                        assert!(matches!(found, Err(BrokenChain::Origin { .. })), "{found:?}");
                     }
                     _ => assert_eq!(found, Err(BrokenChain::WrongHead), "event {}, {name}", place + 1),
                 }
@@ -338,12 +379,62 @@ fn a_trail_proves_nothing_about_another_request() {
     let trail = full_life(ExecutionOutcome::Succeeded);
     let another = RequestId::parse("01930000-0000-7000-8000-00000000beef").unwrap();
     assert_eq!(
-        verify(another, &trail.audit, trail.request.audit_head),
+        verify(&Stream::request(another), None, &trail.audit, trail.request.audit_head),
         Err(BrokenChain::OutOfPlace { expected: 1 })
     );
     let head = Trail::in_status(Status::Rejected).request.audit_head;
-    assert_eq!(verify(trail.request.id, &trail.audit, head), Err(BrokenChain::WrongHead));
-    assert_eq!(verify(trail.request.id, &[], trail.request.audit_head), Err(BrokenChain::WrongHead));
+    let stream = Stream::request(trail.request.id);
+    assert_eq!(verify(&stream, None, &trail.audit, head), Err(BrokenChain::WrongHead));
+    assert_eq!(verify(&stream, None, &[], trail.request.audit_head), Err(BrokenChain::WrongHead));
+}
+
+/// A trail, whole as it is, is not another deployment's.
+#[test]
+fn a_trail_of_another_deployment_is_refused() {
+    let trail = full_life(ExecutionOutcome::Succeeded);
+    let (stream, head) = (Stream::request(trail.request.id), trail.request.audit_head);
+    let of = |key: &DeploymentKey| verify(&stream, Some(&Origin::of(key)), &trail.audit, head);
+    assert_eq!(of(&deployment_key()), Ok(()));
+    assert_eq!(of(&DeploymentKey::new([8; 32])), Err(BrokenChain::Origin { sequence: 1 }));
+    let origin = Origin::of(&DeploymentKey::new([8; 32]));
+    assert_eq!(
+        replay::check(&trail.request, &trail.audit, Some(&origin)),
+        Err(Finding::Chain(BrokenChain::Origin { sequence: 1 }))
+    );
+}
+
+/// Types and members of another version verify, and no approval is spent on what they have done.
+#[test]
+fn an_event_of_another_version_verifies_and_is_not_understood() {
+    let trail = full_life(ExecutionOutcome::Succeeded);
+    let mut events = trail.audit.clone();
+    events[1].event_type = AuditEventType::parse("PARAMETERS_ERASED").unwrap();
+    events[1].others.insert("weight".to_owned(), json!({ "kilograms": [1, 2] }));
+    rechain(&mut events);
+    let read: Vec<_> = events.iter().map(|event| AuditEvent::read(&event.document()).unwrap()).collect();
+    assert_eq!(read, events);
+    let mut request = trail.request;
+    request.audit_head = events.last().unwrap().hash;
+    assert_eq!(verify(&Stream::request(request.id), None, &read, request.audit_head), Ok(()));
+    assert_eq!(replay::check(&request, &read, None), Err(Finding::UnknownType { sequence: 2 }));
+    for name in ["", "lower", "WITH SPACE", &"X".repeat(65)] {
+        assert_eq!(AuditEventType::parse(name), None, "{name}");
+    }
+}
+
+/// Whoever was proven by a token is recorded with it.
+#[test]
+fn an_event_says_how_its_caller_was_proven() {
+    let mut requester = ann();
+    requester.authentication = Some(proven());
+    let trail = Trail::open_as(draft(HIGH), &requester, &policy(2), None).then(&bob(), &approve());
+    let auth = |place: usize| trail.audit[place].document().to_value()["auth"].clone();
+    assert_eq!(
+        auth(0),
+        json!({ "issuer": "https://issuer.example", "subject": "7e1c", "at": after(0).to_string() })
+    );
+    assert_eq!(auth(1), Value::Null);
+    assert_eq!(AuditEvent::read(&trail.audit[0].document()).as_ref(), Some(&trail.audit[0]));
 }
 
 #[test]
@@ -436,28 +527,29 @@ fn the_details_of_each_event_hold_what_the_design_names() {
     }
 }
 
-/// Who holds the key can show that a text belongs to an event; who does not cannot guess it.
+/// Who has text and key can show that they belong to an event; who has neither cannot guess the text.
 #[test]
 fn the_digest_of_a_free_text_is_keyed_and_of_its_event() {
     let trail = full_life(ExecutionOutcome::Succeeded);
     let detail = |place: usize, name: &str| trail.audit[place].details.to_value()[name].clone();
-    let keyed = |place: usize, field: &str, text: &str| {
-        let context = format!("{}:{field}", trail.audit[place].event_id);
-        json!(deployment_key().digest(&context, text).to_string())
-    };
-    assert_eq!(detail(0, "justification_digest"), keyed(0, "justification", "secret justification"));
-    assert_eq!(detail(0, "estimated_duration_digest"), keyed(0, "estimated_duration", "secret duration"));
-    assert_eq!(detail(1, "text_digest"), keyed(1, "text", "secret comment"));
-    assert_eq!(detail(2, "comment_digest"), keyed(2, "comment", "secret approval"));
-    assert_eq!(detail(5, "result_digest"), keyed(5, "result", r#"{"log":"secret result"}"#));
+    let keyed = |place: usize, text: &str| json!(trail.events[place].text_key.digest(text).to_string());
+    assert_eq!(detail(0, "justification_digest"), keyed(0, "secret justification"));
+    assert_eq!(detail(0, "estimated_duration_digest"), keyed(0, "secret duration"));
+    assert_eq!(detail(1, "text_digest"), keyed(1, "secret comment"));
+    assert_eq!(detail(2, "comment_digest"), keyed(2, "secret approval"));
+    assert_eq!(detail(5, "result_digest"), keyed(5, r#"{"log":"secret result"}"#));
 
     assert_ne!(detail(1, "text_digest"), detail(6, "text_digest"), "the same words said twice");
     assert_ne!(detail(2, "comment_digest"), detail(3, "comment_digest"));
     assert_ne!(detail(1, "text_digest"), json!(Digest::of("secret comment").to_string()));
 
-    let another_key = DeploymentKey::new([8; 32]);
-    let record = AuditEvent::record(&trail.events[1], &trail.request, &another_key);
-    assert_ne!(record.details, trail.audit[1].details);
+    // The key stands beside the text, on the request.
+    let request = &trail.request;
+    assert_eq!(request.text_key, trail.events[0].text_key);
+    assert_eq!(request.comments[0].text.key, trail.events[1].text_key);
+    assert_eq!(request.decisions[0].comment.as_ref().unwrap().key, trail.events[2].text_key);
+    assert_eq!(request.finish().unwrap().result.as_ref().unwrap().key, trail.events[5].text_key);
+    assert!(!format!("{:?}", trail.audit).contains(&request.text_key.to_hex()));
 }
 
 #[test]
@@ -484,17 +576,21 @@ fn an_event_reads_back_from_its_document_and_from_no_other() {
         for name in members.keys() {
             let mut without = members.clone();
             without.remove(name);
-            // Where a call came from is not always known: without it, the hash does not fit.
+            // Some members are not always there: without them, the hash does not fit.
             let read = AuditEvent::read(&CanonicalJson::of(&Value::Object(without)));
             assert!(read.is_none_or(|read| read.compute_hash() != read.hash), "without {name}");
-            let mut altered = members.clone();
-            altered.insert(name.clone(), json!([]));
-            assert_eq!(AuditEvent::read(&CanonicalJson::of(&Value::Object(altered))), None, "{name}");
+            for value in [json!([]), Value::Null] {
+                let mut altered = members.clone();
+                altered.insert(name.clone(), value);
+                assert_eq!(AuditEvent::read(&CanonicalJson::of(&Value::Object(altered))), None, "{name}");
+            }
         }
+        // A member that is not known is kept: without it in the hash, the hash does not fit.
         let mut more = members.clone();
         more.insert("approved_by_the_board".to_owned(), json!(true));
-        assert_eq!(AuditEvent::read(&CanonicalJson::of(&Value::Object(more))), None);
-        assert_eq!(audit::request_stream(event.request_id), members["stream"]);
+        let read = AuditEvent::read(&CanonicalJson::of(&Value::Object(more))).unwrap();
+        assert_ne!(read.compute_hash(), read.hash);
+        assert_eq!(event.stream.to_string(), members["stream"]);
     }
 }
 
@@ -510,17 +606,22 @@ fn an_anomaly_is_recorded_beside_the_trail_it_is_about() {
         actor: ann(),
         finding: finding.clone(),
     };
-    let document = anomaly.document();
+    let event = anomaly.record(&deployment_key());
+    assert_eq!(event.stream, Stream::integrity(trail.request.id));
+    assert_eq!(event.compute_hash(), event.hash);
+    let document = event.document();
+    // It is read like any other event, and never taken for an event of a request.
+    assert_eq!(AuditEvent::read(&document), Some(event));
     let value = document.to_value();
-    assert_eq!(value["stream"], anomaly::stream(trail.request.id));
-    assert_ne!(value["stream"], audit::request_stream(trail.request.id));
     assert_eq!(value["event_type"], "ANOMALY_DETECTED");
     assert_eq!(value["user"], "ann@example.com");
     assert_eq!(value["details"]["request_id"], trail.request.id.to_string());
     assert_eq!(value["details"]["finding"], finding.to_string());
-    let Value::Object(mut members) = value else { panic!("not an object") };
-    let hash = members.remove("hash").unwrap();
-    assert_eq!(hash, CanonicalJson::of(&Value::Object(members)).digest().to_string());
-    // It is never taken for an event of a request.
-    assert_eq!(AuditEvent::read(&document), None);
+    for name in ["request_id", "operation_type", "status", "state_digest"] {
+        assert_eq!(value.get(name), None, "{name}");
+    }
+    // Members about a request are there together or not at all.
+    let mut half = value.as_object().unwrap().clone();
+    half.insert("request_id".to_owned(), json!(trail.request.id.to_string()));
+    assert_eq!(AuditEvent::read(&CanonicalJson::of(&Value::Object(half))), None);
 }

@@ -18,6 +18,7 @@ use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::text::CommentText;
+use countersign_core::text_key::TextKey;
 use countersign_core::timestamp::Timestamp;
 use serde_json::json;
 use std::sync::LazyLock;
@@ -133,6 +134,7 @@ pub(crate) fn context(number: u64, now: Timestamp) -> CommandContext {
         execution_id: ExecutionId::new(Uuid::from_u128(
             0x0193_aaaa_0000_7000_8000_0000_0000_0000 + u128::from(number),
         )),
+        text_key: TextKey::new(u128::from(number).to_be_bytes()),
     }
 }
 
@@ -470,6 +472,6 @@ pub(crate) fn create(
 
 /// The caller who is resolved to such a principal where policy says nothing of them.
 pub(crate) fn as_caller(principal: Principal) -> Caller {
-    let Principal { person, kind, groups, channel, filed_by, source_ip, .. } = principal;
-    Caller { person, kind, groups, channel, filed_by, source_ip }
+    let Principal { person, kind, groups, channel, filed_by, source_ip, authentication, .. } = principal;
+    Caller { person, kind, groups, channel, filed_by, source_ip, authentication }
 }

@@ -20,6 +20,7 @@ use countersign_core::requirements::MatchedRule;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::slots::Slots;
 use countersign_core::text::{DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket};
+use countersign_core::text_key::{KeyedText, TextKey};
 use countersign_core::timestamp::Timestamp;
 use std::collections::{BTreeSet, HashSet};
 
@@ -81,9 +82,19 @@ fn full() -> Request {
     request.rules = vec![MatchedRule { name: "rules.r".to_owned(), demands: vec!["1 of dba".to_owned()] }];
     request.expired_at = Some(after(77));
     request.cancellation =
-        Some(Cancellation { at: after(78), by: person("dave"), reason: Some(text("enough")) });
+        Some(Cancellation { at: after(78), by: person("dave"), reason: Some(keyed(text("enough"))) });
     request.content_digest = request.compute_content_digest();
     request
+}
+
+fn keyed<T>(text: T) -> KeyedText<T> {
+    KeyedText { text, key: TextKey::new([8; 16]) }
+}
+
+fn another_key<T>(text: &mut Option<KeyedText<T>>) {
+    if let Some(text) = text {
+        text.key = TextKey::new([9; 16]);
+    }
 }
 
 type Flip<T> = (&'static str, fn(&mut T));
@@ -133,6 +144,7 @@ fn of_request() -> Vec<Flip<Request>> {
         requested_at => [|it| *it = later(*it)],
         risk_level => [|it| *it = RiskLevel::Low],
         environment => [|it| *it = Environment::NonProduction],
+        text_key => [|it| *it = TextKey::new([9; 16])],
         justification => [|it| *it = Justification::parse("CPU is at 95 % since Tuesday").unwrap()],
         estimated_cost => [|it| *it = None, |it| *it = Some(Cost::new(99.6).unwrap())],
         estimated_duration => [|it| *it = None, |it| *it = Some(DurationText::parse("2 h").unwrap())],
@@ -195,7 +207,7 @@ fn of_parts() -> Vec<PartFlip> {
         addresses => [|it| { it.insert(person("mallory")); }, |it| it.clear()],
         verdict => [|it| *it = Verdict::Rejected],
         at => [|it| *it = later(*it)],
-        comment => [|it| *it = None, |it| *it = Some(text("not fine"))],
+        comment => [|it| *it = None, |it| *it = Some(keyed(text("not fine"))), another_key],
         groups => [|it| it.clear(), |it| { it.insert("dba".to_owned()); }],
         digest_presented => [|it| *it = !*it],
         channel => [|it| *it = Channel::Direct],
@@ -217,7 +229,7 @@ fn of_parts() -> Vec<PartFlip> {
     let cancellations = flips!(Cancellation {
         at => [|it| *it = later(*it)],
         by => [|it| *it = person("mallory")],
-        reason => [|it| *it = None, |it| *it = Some(text("more"))],
+        reason => [|it| *it = None, |it| *it = Some(keyed(text("more"))), another_key],
     });
     for (name, flip) in cancellations {
         parts.push((name, Box::new(move |request| flip(request.cancellation.as_mut().unwrap()))));
@@ -235,7 +247,7 @@ fn of_parts() -> Vec<PartFlip> {
     let finishes = flips!(Finish {
         at => [|it| *it = later(*it)],
         outcome => [|it| *it = ExecutionOutcome::Failed],
-        result => [|it| *it = None, |it| *it = Some(canonical(r#"{"ok": false}"#))],
+        result => [|it| *it = None, |it| *it = Some(keyed(canonical(r#"{"ok": false}"#))), another_key],
         actual_cost => [|it| *it = None, |it| *it = Some(Cost::new(3.5).unwrap())],
     });
     for (name, flip) in finishes {
@@ -249,7 +261,7 @@ fn of_parts() -> Vec<PartFlip> {
     let comments = flips!(Comment {
         person => [|it| *it = person("mallory")],
         at => [|it| *it = later(*it)],
-        text => [|it| *it = text("which one?")],
+        text => [|it| it.text = text("which one?"), |it| it.key = TextKey::new([9; 16])],
         event_id => [|it| *it = another_event()],
     });
     for (name, flip) in comments {
@@ -390,7 +402,7 @@ fn each_event_binds_the_state_after_it() {
             request.apply(event);
         }
         let record: &AuditEvent = &trail.audit[nth];
-        assert_eq!(record.state_digest, request.state_digest());
+        assert_eq!(record.state_digest, Some(request.state_digest()));
         request.audit_head = record.hash;
     }
 }

@@ -6,7 +6,7 @@ use crate::fixture::{
     deployment_key, draft, human, key, person, policy, policy_of_people, service, text,
 };
 use crate::model::{Attempt, Model};
-use countersign_core::audit::{AuditEvent, replay, seal, verify};
+use countersign_core::audit::{AuditEvent, Stream, replay, seal, verify};
 use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::{self, Command, ExecutionOutcome};
 use countersign_core::event::{Change, Event, EventType};
@@ -419,7 +419,7 @@ proptest! {
             replayed.seal = seal(&replayed, &deployment_key());
         }
         prop_assert_eq!(&replayed, &trail.request);
-        prop_assert_eq!(verify(replayed.id, &trail.audit, replayed.audit_head), Ok(()));
+        prop_assert_eq!(verify(&Stream::request(replayed.id), None, &trail.audit, replayed.audit_head), Ok(()));
     }
 
     /// No false alarm: whatever has happened to a request, it agrees with its trail at every moment.
@@ -428,7 +428,7 @@ proptest! {
         let life = live(&start, &steps);
         for request in &life.states {
             let events = &life.trail.audit[..usize::try_from(request.version).unwrap()];
-            prop_assert_eq!(replay::check(request, events), Ok(()), "{:?}", request);
+            prop_assert_eq!(replay::check(request, events, None), Ok(()), "{:?}", request);
         }
     }
 

@@ -100,7 +100,7 @@ fn an_approval_that_does_not_count_any_more_is_given_again() {
         assert_eq!(trail.request.execute_by, Some(after(trail.clock + APPROVED_MS)));
         assert_eq!(trail.request.approvals_received(), 2);
         assert_eq!(give(&mut trail, &strict, ann(), &start()), "executing");
-        assert_eq!(replay::check(&trail.request, &trail.audit), Ok(()));
+        assert_eq!(replay::check(&trail.request, &trail.audit, None), Ok(()));
     }
 }
 
@@ -124,7 +124,7 @@ fn an_approval_that_does_not_count_any_more_is_turned_into_a_rejection() {
         assert_eq!((&last.person, last.verdict), (&bob().person, Verdict::Rejected));
         let change = &trail.events.last().unwrap().change;
         assert!(matches!(change, Change::Rejected { replaces, .. } if *replaces == [replaced]), "{change:?}");
-        assert_eq!(replay::check(&trail.request, &trail.audit), Ok(()));
+        assert_eq!(replay::check(&trail.request, &trail.audit, None), Ok(()));
     }
 }
 
@@ -175,7 +175,7 @@ fn an_approver_takes_their_approval_back() {
     assert_eq!((trail.request.status, trail.request.decisions.len()), (Status::Pending, 0));
     let withdrawal = &trail.request.withdrawals[0];
     assert_eq!((&withdrawal.person, withdrawal.at), (&bob().person, trail.now()));
-    assert_eq!(trail.request.comments[0].text, text("wrong one"));
+    assert_eq!(trail.request.comments[0].text.text, text("wrong one"));
     assert_eq!(word(&trail.give(&bob(), &withdraw(), None)), "not_decided");
     // And approves or rejects after all.
     assert_eq!(trail.clone().then(&bob(), &reject()).request.status, Status::Rejected);
@@ -210,7 +210,7 @@ fn approvals_of_a_request_are_not_withdrawn_for_ever() {
     let mut trail = trail.then(&bob(), &approve());
     assert_eq!(word(&trail.give(&bob(), &withdraw(), None)), "not_permitted");
     assert_eq!(trail.request.withdrawals.len(), MAX_WITHDRAWALS);
-    assert_eq!(replay::check(&trail.request, &trail.audit), Ok(()));
+    assert_eq!(replay::check(&trail.request, &trail.audit, None), Ok(()));
     // It can still be stopped by those who may, and approvals that do not count can be replaced.
     assert_eq!(word(&trail.clone().give(&ann(), &cancel(), None)), "cancelled");
 }

@@ -175,7 +175,7 @@ fn threat_28_what_a_clock_wrote_that_was_a_day_ahead_is_not_undone_by_the_right_
     }
     trail.clock = right + DAY - 5000;
     assert_eq!(word(&trail.give(&ann(), &comment(), None)), "expired");
-    assert_eq!(replay::check(&trail.request, &trail.audit), Ok(()));
+    assert_eq!(replay::check(&trail.request, &trail.audit, None), Ok(()));
 }
 
 /// Two instances, of which one is three seconds behind: no event before its predecessor, no approval that
@@ -195,7 +195,7 @@ fn threat_57_two_instances_with_different_clocks_write_one_order() {
     assert_eq!(word(&trail.give(&carol(), &withdraw(), None)), "expired");
     assert_eq!(trail.request.closed_at(), Some(trail.request.updated_at));
     assert!(trail.events.windows(2).all(|pair| pair[0].at <= pair[1].at));
-    assert_eq!(replay::check(&trail.request, &trail.audit), Ok(()));
+    assert_eq!(replay::check(&trail.request, &trail.audit, None), Ok(()));
 }
 
 /// The sweep of an instance whose clock is behind writes nothing.
@@ -240,7 +240,7 @@ fn threat_30_an_approver_who_may_no_longer_approve_does_not_count_at_the_start()
     assert_eq!(replaced.request.execute_by, trail.request.execute_by, "it lasts no longer than it did");
     assert_eq!(counting(&replaced.request, &without_bob), 2);
     assert_eq!(give(&mut replaced, &without_bob, ann(), &start()), "executing");
-    assert_eq!(replay::check(&replaced.request, &replaced.audit), Ok(()));
+    assert_eq!(replay::check(&replaced.request, &replaced.audit, None), Ok(()));
 }
 
 /// Requirements that policy comes to make hold for what waits, and those of the creation hold for good.
@@ -275,7 +275,7 @@ fn threat_32_tightening_counts_and_loosening_does_not() {
     assert_eq!(give(&mut trail, &four, human("erin", &["approver"]), &approve()), "approved");
     assert_eq!(trail.request.execute_by, Some(after(trail.clock + APPROVED_MS)));
     assert_eq!(give(&mut trail, &four, ann(), &start()), "executing");
-    assert_eq!(replay::check(&trail.request, &trail.audit), Ok(()));
+    assert_eq!(replay::check(&trail.request, &trail.audit, None), Ok(()));
 
     // Made under three: no policy makes it two.
     let mut trail = Trail::open_as(draft(HIGH), &ann(), &three, None);
@@ -312,7 +312,7 @@ fn threat_41_approvals_from_before_a_restore_do_not_count() {
     assert_eq!(give(&mut trail, &policy, carol(), &approve()), "approved");
     assert_eq!(trail.request.approvals_received(), 2);
     assert_eq!(give(&mut trail, &policy, ann(), &start()), "executing");
-    assert_eq!(replay::check(&trail.request, &trail.audit), Ok(()));
+    assert_eq!(replay::check(&trail.request, &trail.audit, None), Ok(()));
 
     let mut trail = Trail::open(LOW);
     let Err(refusal) = trail.give_under(&restored(1), &ann(), &start(), None) else {
@@ -373,7 +373,7 @@ fn threat_58_an_expiry_that_was_written_down_is_final() {
             assert_eq!(found, if command == Command::Expire { "not_due" } else { "expired" }, "{command:?}");
         }
         assert_eq!(trail.request.status_at(trail.now()), Status::Expired);
-        assert_eq!(replay::check(&trail.request, &trail.audit), Ok(()));
+        assert_eq!(replay::check(&trail.request, &trail.audit, None), Ok(()));
     }
 }
 

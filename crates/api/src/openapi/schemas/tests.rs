@@ -3,9 +3,9 @@
 use super::simulation::REQUIRED_FIELDS;
 use super::*;
 use crate::wire::{
-    ActionBody, ApprovalBody, CommentBody, DecisionBody, EventBody, EventsBody, ExplainBody, FieldError,
-    HealthBody, ListBody, MissingBody, ProblemBody, RefusalBody, RequestBody, RuleBody, SimulateBody,
-    SlotBody, SummaryBody, WithdrawalBody,
+    ActionBody, ApprovalBody, AuthBody, CommentBody, DecisionBody, EventBody, EventsBody, ExplainBody,
+    FieldError, HealthBody, ListBody, MissingBody, ProblemBody, RefusalBody, RequestBody, RuleBody,
+    SimulateBody, SlotBody, SummaryBody, WithdrawalBody,
 };
 use countersign_core::idempotency::IdempotencyKey;
 use countersign_core::requirements::RequiredField;
@@ -102,6 +102,7 @@ fn summary_body() -> SummaryBody {
 fn event_body() -> EventBody {
     EventBody {
         format: String::new(),
+        origin: String::new(),
         stream: String::new(),
         event_id: String::new(),
         request_id: String::new(),
@@ -112,6 +113,7 @@ fn event_body() -> EventBody {
         kind: String::new(),
         channel: String::new(),
         source_ip: Some(String::new()),
+        auth: Some(AuthBody { issuer: String::new(), subject: String::new(), at: Some(String::new()) }),
         instance_id: String::new(),
         operation_type: String::new(),
         environment: String::new(),
@@ -122,6 +124,7 @@ fn event_body() -> EventBody {
         state_digest: String::new(),
         prev_hash: String::new(),
         hash: String::new(),
+        others: Map::new(),
     }
 }
 

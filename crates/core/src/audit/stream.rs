@@ -1,0 +1,147 @@
+//! Streams of audit events: one chain of hashes each.
+
+use crate::ids::RequestId;
+use std::fmt;
+
+/// The longest id of a stream, in characters.
+const MAX_ID: usize = 512;
+
+/// What the events of a stream are about. The set is closed: a format with another kind is another version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StreamKind {
+    /// A request, by its id.
+    Request,
+    /// The refused attempts of one person on one day, by `DAY/PERSON`.
+    Refused,
+    /// What one person read of the trail on one day, by `DAY/PERSON`.
+    Read,
+    /// The policy.
+    Policy,
+    /// A grant of access, by its id.
+    Grant,
+    /// A delegation of a person's decisions, by its id.
+    Delegation,
+    /// An emergency, by its id.
+    Emergency,
+    /// The deployment itself.
+    System,
+}
+
+impl StreamKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Request,
+        Self::Refused,
+        Self::Read,
+        Self::Policy,
+        Self::Grant,
+        Self::Delegation,
+        Self::Emergency,
+        Self::System,
+    ];
+
+    /// The name in front of the `/`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Refused => "refused",
+            Self::Read => "read",
+            Self::Policy => "policy",
+            Self::Grant => "grant",
+            Self::Delegation => "delegation",
+            Self::Emergency => "emergency",
+            Self::System => "system",
+        }
+    }
+
+    /// Reads a name back.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// One chain of events: a kind and the id of what the events are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stream {
+    kind: StreamKind,
+    id: String,
+}
+
+/// The text names no stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be the kind of a stream, `/` and an id")]
+pub struct InvalidStream;
+
+impl Stream {
+    /// The events of a request.
+    pub fn request(id: RequestId) -> Self {
+        Self { kind: StreamKind::Request, id: id.to_string() }
+    }
+
+    /// The one event about a request that is damaged: its own stream may be what is damaged.
+    pub fn integrity(id: RequestId) -> Self {
+        Self { kind: StreamKind::System, id: format!("integrity:{id}") }
+    }
+
+    /// Reads the text of a stream.
+    ///
+    /// # Errors
+    /// Another kind, or no id.
+    pub fn parse(text: &str) -> Result<Self, InvalidStream> {
+        let (kind, id) = text.split_once('/').ok_or(InvalidStream)?;
+        let kind = StreamKind::parse(kind).ok_or(InvalidStream)?;
+        let is_printable = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_printable || id.len() > MAX_ID {
+            return Err(InvalidStream);
+        }
+        if kind == StreamKind::Request && RequestId::parse(id).is_err() {
+            return Err(InvalidStream);
+        }
+        Ok(Self { kind, id: id.to_owned() })
+    }
+
+    /// What its events are about.
+    pub fn kind(&self) -> StreamKind {
+        self.kind
+    }
+
+    /// The request whose events it has.
+    pub fn request_id(&self) -> Option<RequestId> {
+        match self.kind {
+            StreamKind::Request => RequestId::parse(&self.id).ok(),
+            StreamKind::Refused
+            | StreamKind::Read
+            | StreamKind::Policy
+            | StreamKind::Grant
+            | StreamKind::Delegation
+            | StreamKind::Emergency
+            | StreamKind::System => None,
+        }
+    }
+}
+
+impl fmt::Display for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind.as_str(), self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_reads_back_and_no_other_kind_does() {
+        let id = RequestId::parse("01930000-0000-7000-8000-00000000beef").unwrap();
+        for stream in [Stream::request(id), Stream::integrity(id)] {
+            assert_eq!(Stream::parse(&stream.to_string()), Ok(stream));
+        }
+        for kind in StreamKind::ALL.into_iter().filter(|kind| *kind != StreamKind::Request) {
+            let text = format!("{}/2026-11-25/ann@example.com", kind.as_str());
+            assert_eq!(Stream::parse(&text).map(|stream| stream.to_string()), Ok(text));
+        }
+        for text in ["", "request", "request/", "request/x", "board/x", "system/", "system/a b"] {
+            assert_eq!(Stream::parse(text), Err(InvalidStream), "{text}");
+        }
+    }
+}
