@@ -1,8 +1,9 @@
 //! The same requests through the gateway and to `countersign serve` have the same answers.
 
+use countersign_api::operation::Operation;
 use countersign_core::caller::Channel;
 use countersign_e2e::functions::Functions;
-use countersign_e2e::gateway::Request;
+use countersign_e2e::gateway::{self, Request};
 use countersign_e2e::grants::{granted, root};
 use countersign_e2e::service::Service;
 use serde_json::{Map, Value, json};
@@ -72,7 +73,7 @@ fn a_function_answers_as_the_program_does() {
     let functions = Functions::start(&[("OIDC_ISSUER", "countersign"), ("OIDC_AUDIENCE", "countersign")]);
     let recorded = std::fs::read_to_string(root().join("tests/aws/requests.jsonl")).unwrap();
     let mut kept = BTreeMap::new();
-    let (mut count, mut codes) = (0, BTreeSet::new());
+    let (mut count, mut codes, mut called) = (0, BTreeSet::new(), BTreeSet::new());
     for (number, line) in recorded.lines().enumerate() {
         let line: Value =
             serde_json::from_str(line).unwrap_or_else(|error| panic!("line {}: {error}", number + 1));
@@ -119,12 +120,14 @@ fn a_function_answers_as_the_program_does() {
         assert_eq!(answered["headers"], json!(headers), "{context}");
 
         count += 1;
+        called.insert(gateway::matched(&request.method, &request.path).0.slug());
         codes.extend(served.body["code"].as_str().map(str::to_owned));
         if let Some(label) = line["save"].as_str() {
             kept.insert(label.to_owned(), served.body);
         }
     }
     assert!(count >= 200, "{count} requests");
+    assert_eq!(called, Operation::ALL.map(Operation::slug).into(), "every operation is called");
     assert!(codes.len() >= 18, "{codes:?}");
 
     // Not only the answers are equal, but all that was written.

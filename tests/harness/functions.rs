@@ -4,7 +4,8 @@ use crate::gateway::{self, Request};
 use crate::grants::{Granted, granted};
 use crate::inspection::tables;
 use crate::manual_host::ManualHost;
-use countersign_api::operation::{EndpointVisitor, Operation};
+use countersign_api::operation::Operation;
+use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::run::{Endpoint, PublicEndpoint};
 use countersign_app::dependencies::Dependencies;
 use countersign_core::digest::DeploymentKey;
@@ -97,7 +98,7 @@ impl Functions {
         let operation = Operation::ALL.into_iter().find(|operation| operation.slug() == name);
         let operation = operation.unwrap_or_else(|| panic!("no function {name}"));
         let function = &self.functions[name];
-        let answer = operation.visit(Invocation { function, payload, runtime: &self.runtime })?;
+        let answer = operations::visit(operation, Invocation { function, payload, runtime: &self.runtime })?;
         Ok(serde_json::to_value(answer).unwrap())
     }
 

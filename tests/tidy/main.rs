@@ -9,6 +9,7 @@
 
 mod circles;
 mod guarantees;
+mod operations;
 mod rooms;
 mod template;
 

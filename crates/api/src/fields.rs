@@ -38,6 +38,9 @@ pub struct Fields {
     errors: Vec<FieldError>,
     malformed_id: bool,
     mismatch: Option<&'static str>,
+    /// The names that were asked for, whether or not they were there.
+    #[cfg(test)]
+    pub(crate) asked: BTreeSet<String>,
 }
 
 impl Fields {
@@ -102,11 +105,15 @@ impl Fields {
             errors,
             malformed_id: false,
             mismatch: None,
+            #[cfg(test)]
+            asked: BTreeSet::new(),
         }
     }
 
     /// Takes a member out, whatever it is.
     pub fn take(&mut self, name: &str) -> Option<Value> {
+        #[cfg(test)]
+        self.asked.insert(name.to_owned());
         self.object.remove(name)
     }
 

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod bodies;
 pub mod call;
 pub mod fields;
 #[cfg(test)]
@@ -13,5 +14,6 @@ mod openapi;
 pub mod operation;
 pub mod operations;
 pub mod problem;
+pub mod reply;
 pub mod run;
 pub mod wire;

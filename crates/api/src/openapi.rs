@@ -1,5 +1,5 @@
 //! The `OpenAPI` 3.1 description of the API, built from the table of operations, the table of codes, and
-//! examples that the code itself has answered. Tests alone build it: what is served is
+//! examples that the code itself has answered. Only tests build it: what is served is
 //! `docs/openapi.json`, and a test compares the two.
 //!
 //! Knows nothing of what a shell adds or keeps away, but that API Gateway answers some calls by
@@ -11,9 +11,9 @@ mod problems;
 mod schemas;
 mod values;
 
-use crate::call::{IDEMPOTENT_REPLAYED, JSON};
 use crate::operation::{Answer, Body, DirectCaller, Operation, OriginalOperation};
 use crate::problem::PROBLEM_JSON;
+use crate::reply::{IDEMPOTENT_REPLAYED, JSON};
 use examples::{answers, bodies};
 use parameters::{header_references, headers, list_parameters, parameters};
 use serde_json::{Map, Value, json};
@@ -23,8 +23,7 @@ use values::{one_of, reference};
 const ABOUT: &str = "\
 Approvals for high-risk operations: who asks, who agrees, what ran, and an audit trail of it.
 
-Who acts comes from the bearer token alone. A field such as `approved_by` is optional and may name \
-nobody but the caller.
+Who acts comes from the bearer token alone. A field such as `approved_by` is optional and may name only the caller.
 
 A body is a JSON object in UTF-8 of at most 256 KiB, with `Content-Type: application/json` or none. `null` is a value, \
 not absence: an optional field is left out. Unknown fields are refused, and so are a key given twice, \
@@ -35,12 +34,12 @@ A refusal is `application/problem+json` with a stable `code`, and has changed no
 policy refuses, `reasons` says why.";
 
 /// The document.
-fn document() -> Value {
+pub(crate) fn document() -> Value {
     let mut paths = Map::new();
     for operation in Operation::ALL {
         let path = paths.entry(operation.path_template()).or_insert_with(|| json!({}));
         if let Some(path) = path.as_object_mut() {
-            path.insert(operation.method().as_str().to_lowercase(), described(operation));
+            path.insert(operation.method().as_str().to_lowercase(), operation_object(operation));
         }
     }
     let mut document = json!({
@@ -81,7 +80,7 @@ fn document() -> Value {
     document
 }
 
-fn described(operation: Operation) -> Value {
+fn operation_object(operation: Operation) -> Value {
     let definition = operation.definition();
     let mut parameters = Vec::new();
     if operation.is_on_one() {

@@ -7,7 +7,7 @@ mod original;
 mod table;
 
 pub use original::OriginalOperation;
-pub use table::{EndpointVisitor, Operation};
+pub use table::Operation;
 
 use crate::problem::Code;
 use std::fmt::Display;
@@ -135,6 +135,16 @@ pub struct Success {
     pub answer: Answer,
     /// The names of its examples.
     pub examples: &'static [&'static str],
+}
+
+impl Success {
+    const fn ok(description: &'static str, answer: Answer, examples: &'static [&'static str]) -> Self {
+        Self { status: 200, description, answer, examples }
+    }
+
+    const fn created(description: &'static str, answer: Answer, examples: &'static [&'static str]) -> Self {
+        Self { status: 201, description, answer, examples }
+    }
 }
 
 /// The row of an operation.

@@ -7,7 +7,7 @@ mod code;
 
 pub use code::Code;
 
-use crate::call::Reply;
+use crate::reply::Reply;
 use crate::wire::{FieldError, ProblemBody};
 use countersign_app::error::AppError;
 use countersign_core::refusal::Refusal;

@@ -1,9 +1,10 @@
 //! Carrying out a call: the one place where a change or a failure is logged.
 
-use crate::call::{Call, ChangeMade, Input, Reply};
+use crate::call::{Call, Input};
 use crate::fields::Fields;
 use crate::operation::Operation;
 use crate::problem::{Code, Problem};
+use crate::reply::{ChangeMade, Reply};
 use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{CountOpen, ListRequests};

@@ -4,10 +4,11 @@ use crate::direct::{self, DirectAccess};
 use crate::gateway::{self, Authentication, HttpAnswer};
 use crate::invocation::{self, Invocation, UnsupportedEvent};
 use crate::metrics::Metrics;
-use countersign_api::call::{Call, IDEMPOTENT_REPLAYED, Input, Reply};
+use countersign_api::call::{Call, Input};
 use countersign_api::operation::Operation;
 use countersign_api::operations::health::{Health, Openapi};
 use countersign_api::problem::Problem;
+use countersign_api::reply::{IDEMPOTENT_REPLAYED, Reply};
 use countersign_api::run::{self, Endpoint, PublicEndpoint as _};
 use countersign_app::dependencies::Dependencies;
 use futures_util::FutureExt as _;
@@ -87,7 +88,7 @@ impl<S: Sync> Function<S> {
         match invocation::read(payload).map_err(unsupported)? {
             Invocation::Gateway(event) => {
                 event.check_route(&[Operation::Health, Operation::Openapi]).map_err(unsupported)?;
-                let reply = if event.check_route(&[Operation::Openapi]).is_ok() {
+                let reply = if event.path().ends_with(Operation::Openapi.path_template()) {
                     Openapi::answer(&self.dependencies)
                 } else {
                     Health::answer(&self.dependencies)

@@ -2,10 +2,10 @@
 
 use crate::environment::{Environment, InvalidVariable};
 use crate::invocation::HttpEvent;
-use countersign_api::call::{Input, Reply};
+use countersign_api::call::Input;
 use countersign_api::problem::Problem;
-use countersign_core::caller::Caller;
-use countersign_core::caller::Channel;
+use countersign_api::reply::Reply;
+use countersign_core::caller::{Caller, Channel};
 use countersign_core::timestamp::Timestamp;
 use countersign_identity::claim_path::ClaimPath;
 use countersign_identity::claims::ClaimNames;

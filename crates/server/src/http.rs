@@ -14,10 +14,12 @@ use axum::extract::{ConnectInfo, RawPathParams, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 use axum::routing::{self, MethodFilter, MethodRouter};
-use countersign_api::call::{Call, Input, MAX_BODY_BYTES, Reply};
-use countersign_api::operation::{Body as ApiBody, EndpointVisitor, Method, Operation};
+use countersign_api::call::{Call, Input, MAX_BODY_BYTES};
+use countersign_api::operation::{Body as ApiBody, Method, Operation};
 use countersign_api::operations::get::Get;
+use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::problem::{Code, Problem};
+use countersign_api::reply::Reply;
 use countersign_api::run::{self, Endpoint, PublicEndpoint};
 use countersign_core::caller::Caller;
 use countersign_dynamodb::store::DynamoStore;
@@ -40,7 +42,7 @@ const LET_GO_TIMEOUT: Duration = Duration::from_secs(5);
 /// All routes.
 pub fn router(application: Application) -> Router {
     let router = Operation::ALL.into_iter().fold(Router::new(), |router, operation| {
-        let method_router = operation.visit::<DynamoStore, _>(Mount);
+        let method_router = operations::visit::<DynamoStore, _>(operation, Mount);
         router.route(operation.path_template(), method_router)
     });
     // The gateway has no route for this but that of any id, and `simulate` is none.

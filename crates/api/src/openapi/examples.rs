@@ -11,7 +11,7 @@ use crate::operations::CommandEndpoint;
 use crate::operations::approve::Approve;
 use crate::operations::cancel::Cancel;
 use crate::operations::comment::Comment;
-use crate::operations::create::draft;
+use crate::operations::create;
 use crate::operations::finish::Finish;
 use crate::operations::reject::Reject;
 use crate::operations::start::Start;
@@ -275,8 +275,7 @@ impl Story {
         let at = Timestamp::parse("2026-01-31T09:30:00Z").ok()?;
         let ann = Self::actor(REQUESTER, "developer")?;
         let mut fields = fields(body)?;
-        fields.caller("requested_by", &ann);
-        let draft = draft(&mut fields);
+        let draft = create::read(&mut fields, &ann);
         let (draft, _) = fields.finish(draft).ok()?;
         Some((at, ann, draft))
     }

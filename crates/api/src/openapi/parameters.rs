@@ -2,8 +2,8 @@
 
 use super::examples;
 use super::values::{self, reference};
-use crate::call::IDEMPOTENT_REPLAYED;
 use crate::fields::MAX_VALUES;
+use crate::reply::IDEMPOTENT_REPLAYED;
 use countersign_core::request::Status;
 use serde_json::{Value, json};
 
@@ -77,7 +77,7 @@ pub(super) fn list_parameters() -> Vec<Value> {
         parameter(
             "from",
             "The first time; a day begins at midnight UTC. About when a request was made, or, where `status` \
-             is a closed one, when it closed: of these 90 days are listed unless it is said.",
+             is a closed one, when it closed: of these 90 days are listed by default.",
             time(),
             "2026-01-01",
         ),

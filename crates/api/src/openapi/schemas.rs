@@ -2,20 +2,20 @@
 //! members against the wire types, and the limits against what reads them.
 
 mod bodies;
+mod explanation;
+mod simulation;
 
 use super::values::{
-    boolean, cost, count, digest, environment, identifier, instance_id, list, names, positive, reference,
-    result, risk_level, string, text, ticket, time, told, uuid,
+    boolean, cost, count, described, digest, environment, identifier, instance_id, list, names, positive,
+    reference, result, risk_level, string, text, ticket, time, uuid,
 };
 use super::{original_schema, original_schemas};
 use crate::operation::OriginalOperation;
 use crate::problem::Code;
 use countersign_core::audit;
 use countersign_core::caller::{Channel, PrincipalKind};
-use countersign_core::command::CommandName;
 use countersign_core::event::EventType;
 use countersign_core::request::{Status, Verdict};
-use countersign_core::requirements::RequiredField;
 use countersign_core::risk::{Environment, RiskLevel};
 use serde_json::{Map, Value, json};
 
@@ -49,16 +49,19 @@ fn original_object(original: OriginalOperation) -> Value {
 /// What policy demands of approvals, besides their number.
 fn slots() -> Vec<Member> {
     vec![
-        ("slots*", told(list(reference("Slot")), "Which groups some of them must come from.")),
+        ("slots*", described(list(reference("Slot")), "Which groups some of them must come from.")),
         (
             "digest_required*",
-            told(boolean(), "Whether an approval must name the `content_digest` of what was shown."),
+            described(boolean(), "Whether an approval must name the `content_digest` of what was shown."),
         ),
     ]
 }
 
 fn approvals_required() -> Member {
-    ("approvals_required*", told(count(), "How many distinct people must agree, those in `slots` included."))
+    (
+        "approvals_required*",
+        described(count(), "How many distinct people must agree, those in `slots` included."),
+    )
 }
 
 /// What lists and single requests both show.
@@ -68,16 +71,16 @@ fn shared() -> Vec<Member> {
         ("status*", reference("Status")),
         ("operation_type*", identifier()),
         ("instance_id*", instance_id()),
-        ("environment*", told(environment(), "The effective one.")),
-        ("risk_level*", told(risk_level(), "The effective one.")),
+        ("environment*", described(environment(), "The effective one.")),
+        ("risk_level*", described(risk_level(), "The effective one.")),
         ("requested_by*", string()),
         ("requested_at*", time()),
         ("estimated_cost", cost()),
         approvals_required(),
-        ("expires_at*", told(time(), "By when it must be decided.")),
-        ("execute_by", told(time(), "By when it must be started, once approved.")),
+        ("expires_at*", described(time(), "By when it must be decided.")),
+        ("execute_by", described(time(), "By when it must be started, once approved.")),
         ("execution_started_at", time()),
-        ("executed_at", told(time(), "When it was executed, or failed.")),
+        ("executed_at", described(time(), "When it was executed, or failed.")),
     ]
 }
 
@@ -86,15 +89,15 @@ fn standing() -> Vec<Member> {
     vec![
         (
             "approvals_received*",
-            told(
+            described(
                 count(),
                 "How many approvals on record count: while the request is pending or approved, under the \
-                 policy of now.",
+                 current policy.",
             ),
         ),
         (
             "approved_by*",
-            told(
+            described(
                 list(string()),
                 "Who has approved, and has not withdrawn it. A request by itself says in `decisions` whose \
                  approval counts.",
@@ -102,7 +105,7 @@ fn standing() -> Vec<Member> {
         ),
         (
             "blocked_by",
-            told(
+            described(
                 list(string()),
                 "Why it cannot go ahead, one sentence each: its requester, or the owner of its requester, is \
                  disabled.",
@@ -110,7 +113,7 @@ fn standing() -> Vec<Member> {
         ),
         (
             "closed_at",
-            told(
+            described(
                 time(),
                 "When it closed; if it is expired, the deadline that it missed, or the withdrawal that left too \
                  few approvals and no time for more.",
@@ -125,17 +128,23 @@ fn summary() -> Vec<Member> {
 
 fn request() -> Vec<Member> {
     let whole = vec![
-        ("parameters", told(json!({ "type": "object" }), "Exactly how. Absent where policy hides it.")),
+        (
+            "parameters",
+            described(
+                json!({ "type": "object" }),
+                "The parameters of the operation. Absent where policy hides them.",
+            ),
+        ),
         (
             "parameters_digest",
-            told(
+            described(
                 digest(),
                 "SHA-256 of the parameters' canonical JSON (RFC 8785). Absent together with them.",
             ),
         ),
         (
             "content_digest",
-            told(
+            described(
                 digest(),
                 "SHA-256 of the canonical JSON (RFC 8785) of `content`: what decisions, start and finish may \
                  name. Absent together with the parameters.",
@@ -143,177 +152,68 @@ fn request() -> Vec<Member> {
         ),
         (
             "content",
-            told(
+            described(
                 json!({ "type": "object" }),
                 "All that the request was made with, the parameters by their digest. Absent together with \
                  them.",
             ),
         ),
-        ("filed_by", told(string(), "The service that asks for the requester.")),
-        ("owner", told(string(), "Who answers for the agent or service that asks.")),
-        ("requester_groups*", told(list(string()), "The requester's groups, when it was made.")),
+        ("filed_by", described(string(), "The service that asks for the requester.")),
+        ("owner", described(string(), "Who answers for the agent or service that asks.")),
+        ("requester_groups*", described(list(string()), "The requester's groups, when it was made.")),
         ("justification*", text(4000)),
         ("estimated_duration", text(200)),
         ("ticket", ticket()),
         ("rollback_plan", text(4000)),
         (
             "rules*",
-            told(list(reference("Rule")), "The parts of the policy that demanded this, when it was made."),
+            described(
+                list(reference("Rule")),
+                "The parts of the policy that demanded this, when it was made.",
+            ),
         ),
         ("approved_at", time()),
         ("rejected_by", string()),
         ("rejected_at", time()),
         ("rejection_reason", text(2000)),
         ("cancelled_at", time()),
-        ("cancelled_by", told(string(), "The requester, the owner of the requester, or an admin.")),
+        ("cancelled_by", described(string(), "The requester, the owner of the requester, or an admin.")),
         ("cancellation_reason", text(2000)),
         ("execution_id", uuid()),
         ("execution_started_by", string()),
-        ("execution_result", told(result(), "What came of it. Absent where policy hides it.")),
+        (
+            "execution_result",
+            described(result(), "The result of the execution. Absent where policy hides it."),
+        ),
         ("actual_cost", cost()),
         ("comments*", list(reference("CommentOf"))),
-        ("decisions*", told(list(reference("Decision")), "Those on record.")),
-        ("withdrawals", told(list(reference("Withdrawal")), "Which approvals were taken back.")),
-        ("version*", told(count(), "How many events have happened to it.")),
-        ("policy_version*", told(digest(), "SHA-256 of the policy that set its requirements.")),
-        ("audit_head*", told(digest(), "The hash of its last audit event.")),
+        ("decisions*", described(list(reference("Decision")), "Those on record.")),
+        ("withdrawals", described(list(reference("Withdrawal")), "Which approvals were taken back.")),
+        ("version*", described(count(), "How many events have happened to it.")),
+        ("policy_version*", described(digest(), "SHA-256 of the policy that set its requirements.")),
+        ("audit_head*", described(digest(), "The hash of its last audit event.")),
     ];
     [shared(), standing(), slots(), whole].concat()
-}
-
-fn explanation() -> Vec<Member> {
-    let head = vec![
-        ("request_id*", uuid()),
-        ("status*", reference("Status")),
-        ("risk_level*", told(risk_level(), "The effective one.")),
-        ("environment*", told(environment(), "The effective one.")),
-        approvals_required(),
-    ];
-    let who = "Who can still give what is missing: whoever is in all groups of one of these. Empty unless it \
-               is pending.";
-    let rest = vec![
-        ("policy_version*", told(digest(), "SHA-256 of the policy that it was made under.")),
-        ("rules*", told(list(reference("Rule")), "What each part of that policy demanded.")),
-        ("current_policy_version*", told(digest(), "SHA-256 of the policy of now.")),
-        (
-            "current_rules*",
-            told(
-                list(reference("Rule")),
-                "What each part of the policy of now would demand. While the request is pending or approved, \
-                 the stricter of both holds.",
-            ),
-        ),
-        (
-            "blocked_by",
-            told(
-                list(string()),
-                "Why it cannot go ahead, one sentence each: its requester, or the owner of its requester, is \
-                 disabled.",
-            ),
-        ),
-        ("approvals*", told(list(reference("Approval")), "Those on record.")),
-        ("missing*", reference("Missing")),
-        ("approvers*", told(list(list(string())), who)),
-        ("actions*", told(list(reference("Action")), "What the caller may do to it.")),
-        ("otherwise*", told(string(), "What happens if nobody does anything.")),
-        ("deadline", told(time(), "When that happens. Absent where nothing happens by itself.")),
-    ];
-    [head, slots(), rest].concat()
-}
-
-/// The commands that an explanation is about: those of people on a request.
-const ACTIONS: [CommandName; 7] = [
-    CommandName::Approve,
-    CommandName::Reject,
-    CommandName::Withdraw,
-    CommandName::Cancel,
-    CommandName::Comment,
-    CommandName::Start,
-    CommandName::Finish,
-];
-
-/// The fields that policy may demand.
-const REQUIRED_FIELDS: [RequiredField; 4] = [
-    RequiredField::Ticket,
-    RequiredField::RollbackPlan,
-    RequiredField::EstimatedCost,
-    RequiredField::EstimatedDuration,
-];
-
-fn simulation() -> Vec<Member> {
-    let head = vec![
-        ("permitted*", told(boolean(), "Whether it could be made.")),
-        (
-            "refusals*",
-            told(
-                list(reference("Refusal")),
-                "The problems that it would meet; the first would be the answer. Empty if it could be made.",
-            ),
-        ),
-        ("satisfiable*", told(boolean(), "Whether policy lets people approve it who fill what is demanded.")),
-        (
-            "status*",
-            told(
-                names(&[Status::Pending, Status::Approved], Status::as_str),
-                "The status that it would begin with.",
-            ),
-        ),
-        ("operation_type*", identifier()),
-        ("instance_id*", instance_id()),
-        ("environment*", told(environment(), "The effective one.")),
-        ("risk_level*", told(risk_level(), "The effective one.")),
-        ("requested_by*", string()),
-        ("requester_groups*", list(string())),
-        ("requested_at*", told(time(), "When it would be made.")),
-        ("parameters_digest*", told(digest(), "SHA-256 of the parameters' canonical JSON (RFC 8785).")),
-        approvals_required(),
-    ];
-    let rest = vec![
-        ("expires_at*", told(time(), "By when it would have to be decided.")),
-        ("execute_by", told(time(), "By when it would have to be started, if it is approved at once.")),
-        ("execute_within_seconds*", told(positive(), "How long an approval of it would last.")),
-        (
-            "required_fields*",
-            told(list(names(&REQUIRED_FIELDS, RequiredField::as_str)), "The fields that policy demands."),
-        ),
-        ("cost_limit", told(cost(), "The most it may be expected to cost.")),
-        (
-            "justification_min",
-            told(positive(), "How long its justification must be, in characters that can be read."),
-        ),
-        (
-            "pending_limit*",
-            told(positive(), "How many pending requests its requester may have, this one included."),
-        ),
-        (
-            "approved_limit*",
-            told(
-                positive(),
-                "How many approved requests that were not started its requester may have, this one included, \
-                 if it is approved at once.",
-            ),
-        ),
-        ("policy_version*", told(digest(), "SHA-256 of the policy.")),
-        ("rules*", told(list(reference("Rule")), "What each part of it demands.")),
-    ];
-    [head, slots(), rest].concat()
 }
 
 fn event() -> Vec<Member> {
     vec![
         ("format*", json!({ "type": "string", "const": audit::FORMAT })),
-        ("stream*", told(string(), "The chain that it belongs to: `request/` and the id of the request.")),
+        (
+            "stream*",
+            described(string(), "The chain that it belongs to: `request/` and the id of the request."),
+        ),
         ("event_id*", uuid()),
         ("request_id*", uuid()),
         ("sequence*", json!({ "type": "integer", "minimum": 1 })),
         ("timestamp*", time()),
         ("event_type*", names(&EventType::ALL, EventType::as_str)),
-        ("user*", told(string(), "Who acted, or `system:expiry`.")),
+        ("user*", described(string(), "Who acted, or `system:expiry`.")),
         ("kind*", names(&PrincipalKind::ALL, PrincipalKind::as_str)),
         ("channel*", names(&Channel::ALL, Channel::as_str)),
         (
             "source_ip",
-            told(
+            described(
                 string(),
                 "The caller's address, as far as the service can vouch for it; `unknown` if a proxy has not given one that can be read.",
             ),
@@ -323,11 +223,14 @@ fn event() -> Vec<Member> {
         ("environment*", environment()),
         ("risk_level*", risk_level()),
         ("requested_by*", string()),
-        ("status*", told(reference("Status"), "The status after the event.")),
-        ("details*", told(json!({ "type": "object" }), "Digests, numbers, times, ids and groups.")),
-        ("state_digest*", told(digest(), "SHA-256 of the canonical state of the request after the event.")),
-        ("prev_hash*", told(digest(), "The hash of the event before; zeros for the first.")),
-        ("hash*", told(digest(), "SHA-256 of the canonical JSON of all other members.")),
+        ("status*", described(reference("Status"), "The status after the event.")),
+        ("details*", described(json!({ "type": "object" }), "Digests, numbers, times, ids and groups.")),
+        (
+            "state_digest*",
+            described(digest(), "SHA-256 of the canonical state of the request after the event."),
+        ),
+        ("prev_hash*", described(digest(), "The hash of the event before; zeros for the first.")),
+        ("hash*", described(digest(), "SHA-256 of the canonical JSON of all other members.")),
     ]
 }
 
@@ -335,25 +238,31 @@ fn problem() -> Vec<Member> {
     vec![
         (
             "type*",
-            told(json!({ "type": "string", "format": "uri" }), "`urn:countersign:problem:` and the code."),
+            described(
+                json!({ "type": "string", "format": "uri" }),
+                "`urn:countersign:problem:` and the code.",
+            ),
         ),
-        ("title*", told(string(), "The same for every problem of the code.")),
+        ("title*", described(string(), "The same for every problem of the code.")),
         ("status*", json!({ "type": "integer", "minimum": 400, "maximum": 599 })),
-        ("detail*", told(string(), "What happened this time, for people.")),
+        ("detail*", described(string(), "What happened this time, for people.")),
         (
             "instance*",
-            told(json!({ "type": "string", "format": "uri" }), "`urn:uuid:` and the correlation id."),
+            described(json!({ "type": "string", "format": "uri" }), "`urn:uuid:` and the correlation id."),
         ),
-        ("code*", told(names(&Code::ALL, Code::as_str), "Stable; what a program looks at.")),
-        ("current_status", told(reference("Status"), "Where the refusal comes from the status.")),
+        ("code*", described(names(&Code::ALL, Code::as_str), "Stable; what a program looks at.")),
+        ("current_status", described(reference("Status"), "Where the refusal comes from the status.")),
         (
             "reasons",
-            told(
+            described(
                 list(string()),
                 "Why, one sentence each: of every 403, 409, 422 and 429, as `explain` gives them.",
             ),
         ),
-        ("errors", told(list(reference("FieldError")), "All that is wrong at once; `validation_failed`.")),
+        (
+            "errors",
+            described(list(reference("FieldError")), "All that is wrong at once; `validation_failed`."),
+        ),
     ]
 }
 
@@ -370,7 +279,7 @@ fn list_page() -> Vec<Member> {
         ),
         (
             "damaged",
-            told(positive(), "How many rows were left out of this page because they cannot be read."),
+            described(positive(), "How many rows were left out of this page because they cannot be read."),
         ),
     ]
 }
@@ -389,42 +298,42 @@ fn decision() -> Vec<Member> {
         ("person*", string()),
         ("decision*", names(&Verdict::ALL, Verdict::as_str)),
         ("at*", time()),
-        ("groups*", told(list(string()), "The groups that they were in, if they approved.")),
+        ("groups*", described(list(string()), "The groups that they were in, if they approved.")),
         (
             "digest_presented*",
-            told(
+            described(
                 boolean(),
                 "Whether they named the `content_digest` of what they were shown, if they approved.",
             ),
         ),
         (
             "counts",
-            told(
+            described(
                 boolean(),
                 "Of an approval, whether it counts: while the request is pending or approved, under the \
-                     policy of now.",
+                     current policy.",
             ),
         ),
-        ("reason", told(string(), "Why it does not count.")),
-        ("policy_version*", told(digest(), "SHA-256 of the policy that it was made under.")),
-        ("channel*", told(names(&Channel::ALL, Channel::as_str), "By which door they came.")),
+        ("reason", described(string(), "Why it does not count.")),
+        ("policy_version*", described(digest(), "SHA-256 of the policy that it was made under.")),
+        ("channel*", described(names(&Channel::ALL, Channel::as_str), "The channel of the call.")),
         ("comment", text(2000)),
-        ("event_id*", told(uuid(), "The event that records it.")),
+        ("event_id*", described(uuid(), "The event that records it.")),
     ]
 }
 
 fn withdrawal() -> Vec<Member> {
     vec![
-        ("person*", told(string(), "The approver.")),
+        ("person*", described(string(), "The approver.")),
         ("at*", time()),
-        ("event_id*", told(uuid(), "The event that records it.")),
+        ("event_id*", described(uuid(), "The event that records it.")),
     ]
 }
 
 fn slot() -> Vec<Member> {
     vec![
-        ("groups*", told(list(string()), "Each of them is in at least one of these.")),
-        ("approvals*", told(positive(), "How many: other people than those of other slots.")),
+        ("groups*", described(list(string()), "Each of them is in at least one of these.")),
+        ("approvals*", described(positive(), "How many: other people than those of other slots.")),
     ]
 }
 
@@ -432,59 +341,34 @@ fn rule() -> Vec<Member> {
     vec![
         (
             "name*",
-            told(string(), "Its place in `operations.toml`; or `declared`, for what the requester said."),
+            described(
+                string(),
+                "Its place in `operations.toml`; or `declared`, for what the requester declared.",
+            ),
         ),
-        ("demands*", told(list(string()), "What it demanded, in words.")),
-    ]
-}
-
-fn approval() -> Vec<Member> {
-    vec![
-        ("person*", string()),
-        ("groups*", told(list(string()), "The groups that they were in.")),
-        ("counts*", told(boolean(), "Whether it counts under the policy of now.")),
-        ("reason", told(string(), "Why not.")),
-    ]
-}
-
-fn missing() -> Vec<Member> {
-    vec![
-        ("slots*", told(list(reference("Slot")), "Those that are open.")),
-        ("from_anybody*", told(count(), "How many more, from anybody who may approve.")),
-    ]
-}
-
-fn action() -> Vec<Member> {
-    vec![
-        ("action*", names(&ACTIONS, CommandName::as_str)),
-        ("permitted*", told(boolean(), "Whether it would be accepted now.")),
-        ("code", told(names(&Code::ALL, Code::as_str), "Of the problem that would be the answer.")),
-        ("reasons", told(list(string()), "Why not: the `reasons` of that problem.")),
-    ]
-}
-
-fn refusal() -> Vec<Member> {
-    vec![
-        ("code*", names(&Code::ALL, Code::as_str)),
-        ("detail*", string()),
-        ("reasons*", told(list(string()), "Why, one sentence each.")),
-        ("errors", list(reference("FieldError"))),
+        ("demands*", described(list(string()), "Its demands, one sentence each.")),
     ]
 }
 
 fn events() -> Vec<Member> {
     vec![
-        ("items*", told(list(reference("Event")), "Oldest first. Those that cannot be read are left out.")),
-        ("verified*", told(boolean(), "Whether the trail is whole and has made the request what it is.")),
-        ("findings", told(list(string()), "What is not as it was written; absent if it is verified.")),
+        (
+            "items*",
+            described(list(reference("Event")), "Oldest first. Those that cannot be read are left out."),
+        ),
+        (
+            "verified*",
+            described(boolean(), "Whether the trail is whole and has made the request what it is."),
+        ),
+        ("findings", described(list(string()), "What is not as it was written; absent if it is verified.")),
     ]
 }
 
 fn health() -> Vec<Member> {
     vec![
         ("status*", json!({ "type": "string", "const": "healthy" })),
-        ("version*", told(string(), "The release.")),
-        ("policy_version*", told(digest(), "SHA-256 of the policy in force.")),
+        ("version*", described(string(), "The release.")),
+        ("policy_version*", described(digest(), "SHA-256 of the policy in force.")),
     ]
 }
 
@@ -492,9 +376,9 @@ fn fielderror() -> Vec<Member> {
     vec![
         (
             "pointer*",
-            told(string(), "A JSON pointer (RFC 6901) into the body, or `/` and a query parameter."),
+            described(string(), "A JSON pointer (RFC 6901) into the body, or `/` and a query parameter."),
         ),
-        ("message*", told(string(), "The rule.")),
+        ("message*", described(string(), "The rule.")),
     ]
 }
 
@@ -503,31 +387,31 @@ type Object = (&'static str, &'static str, fn() -> Vec<Member>);
 
 /// The schemas that are objects.
 const OBJECTS: [Object; 27] = [
-    ("Create", "An operation that is asked for.", bodies::create),
+    ("Create", "The operation that the request is for.", bodies::create),
     ("Approve", "An approval.", bodies::approve),
     ("Reject", "A rejection.", bodies::reject),
     ("Withdraw", "The withdrawal of an approval.", bodies::withdraw),
-    ("Cancel", "The end of a request that is given up.", bodies::cancel),
+    ("Cancel", "The cancellation of a request.", bodies::cancel),
     ("Comment", "A comment.", bodies::comment),
     ("Start", "The start of an execution.", bodies::start),
     ("Finish", "The end of an execution.", bodies::finish),
     ("Request", "A request. Members that do not apply, or not yet, are absent.", request),
     ("Summary", "A request in a list: no parameters, no free text.", summary),
     ("List", "A page of requests.", list_page),
-    ("CommentOf", "Something somebody said, with a decision or without.", comment),
+    ("CommentOf", "A comment, made with a decision or by itself.", comment),
     ("Decision", "One person's decision.", decision),
     ("Withdrawal", "An approval that its approver took back.", withdrawal),
-    ("Slot", "People who must be among those who agree.", slot),
+    ("Slot", "Approvers of certain groups, among those who approve.", slot),
     ("Rule", "A part of a policy that matched a request.", rule),
-    ("Explanation", "Why a request stands where it stands, under the policy of now.", explanation),
-    ("Approval", "An approval on record.", approval),
-    ("Missing", "The approvals that are missing.", missing),
-    ("Action", "Whether the caller may do something to a request.", action),
-    ("Simulation", "What would come of making a request.", simulation),
-    ("Refusal", "A problem that a request would meet.", refusal),
+    ("Explanation", "The standing of a request under the current policy.", explanation::explanation),
+    ("Approval", "An approval on record.", explanation::approval),
+    ("Missing", "The approvals that are missing.", explanation::missing),
+    ("Action", "Whether the caller may carry out an operation on the request.", explanation::action),
+    ("Simulation", "The outcome that creating a request would have.", simulation::simulation),
+    ("Refusal", "A problem that a request would meet.", simulation::refusal),
     ("Events", "A request's audit trail, oldest first.", events),
     ("Event", "An audit event.", event),
-    ("Health", "That the service is there.", health),
+    ("Health", "The health of the service.", health),
     ("FieldError", "A field that breaks a rule.", fielderror),
     ("Problem", "A refusal or failure (RFC 9457).", problem),
 ];
@@ -539,11 +423,11 @@ pub(super) fn all() -> Map<String, Value> {
     let originals = OriginalOperation::ALL
         .into_iter()
         .map(|original| (original_schema(original), original_object(original)));
-    let status = told(
+    let status = described(
         names(&Status::ALL, Status::as_str),
         "Where a request is in its life. Past its deadline it is `expired`, written down or not.",
     );
-    let dispatch = told(original_schemas(), "One of the original operations, named by `operation`.");
+    let dispatch = described(original_schemas(), "One of the original operations, named by `operation`.");
     // Not ours, and it may get further members.
     let gateway = json!({
         "type": "object",

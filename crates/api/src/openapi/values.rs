@@ -17,7 +17,7 @@ pub(super) fn names<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> Val
     json!({ "type": "string", "enum": names })
 }
 
-pub(super) fn told(mut schema: Value, description: &str) -> Value {
+pub(super) fn described(mut schema: Value, description: &str) -> Value {
     if let Some(schema) = schema.as_object_mut() {
         schema.insert("description".to_owned(), json!(description));
     }
@@ -73,11 +73,11 @@ pub(super) fn digest() -> Value {
 }
 
 pub(super) fn person() -> Value {
-    told(string(), "An e-mail address in ASCII; case and white space around it do not matter.")
+    described(string(), "An e-mail address in ASCII; case and white space around it do not matter.")
 }
 
 pub(super) fn caller() -> Value {
-    told(string(), "Leave it out, or name the caller: who acts comes from the token.")
+    described(string(), "Leave it out, or name the caller: who acts comes from the token.")
 }
 
 pub(super) fn count() -> Value {
@@ -116,20 +116,23 @@ pub(super) fn risk_level() -> Value {
 }
 
 pub(super) fn parameters() -> Value {
-    told(json!({ "type": "object" }), "Exactly how. At most 64 KiB as canonical JSON (RFC 8785).")
+    described(
+        json!({ "type": "object" }),
+        "The parameters of the operation. At most 64 KiB as canonical JSON (RFC 8785).",
+    )
 }
 
 /// Any JSON but `null`.
 pub(super) fn result() -> Value {
     json!({
         "type": ["object", "array", "string", "number", "boolean"],
-        "description": "What came of it: any JSON but null, at most 16 KiB as canonical JSON (RFC 8785).",
+        "description": "The result of the execution: any JSON but null, at most 16 KiB as canonical JSON (RFC 8785).",
         "items": {},
     })
 }
 
 pub(super) fn shown_content() -> Value {
-    told(
+    described(
         digest(),
         "The `content_digest` of what was shown: all that the request was made with. Another one is \
          `digest_mismatch`.",
@@ -137,5 +140,5 @@ pub(super) fn shown_content() -> Value {
 }
 
 pub(super) fn shown_parameters() -> Value {
-    told(digest(), "The `parameters_digest` of what was shown; another one is `digest_mismatch`.")
+    described(digest(), "The `parameters_digest` of what was shown; another one is `digest_mismatch`.")
 }

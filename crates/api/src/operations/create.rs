@@ -1,10 +1,10 @@
 //! POST /v1/approvals
 
 use super::{CommandStore, reply};
-use crate::call::Reply;
 use crate::fields::{self, Fields, free_text, identifier, one_of, string};
 use crate::operation::Operation;
 use crate::problem::Problem;
+use crate::reply::Reply;
 use crate::run::Endpoint;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::CountOpen;
@@ -26,18 +26,18 @@ impl<S: CommandStore + CountOpen> Endpoint<S> for Create {
         actor: &Principal,
         mut fields: Fields,
     ) -> Result<Reply, Problem> {
-        fields.caller("requested_by", actor);
-        let draft = draft(&mut fields);
+        let draft = read(&mut fields, actor);
         let (draft, idempotency) = fields.finish(draft)?;
         let done = countersign_app::create::create(dependencies, &draft, actor, idempotency.as_ref()).await?;
         let status = if done.is_replay() { 200 } else { 201 };
-        let location = format!("/v1/approvals/{}", done.request.id);
+        let location = Operation::Get.path(done.request.id);
         Ok(reply(dependencies, actor, &done, status).with_header("location", location))
     }
 }
 
 /// The request as the fields describe it.
-pub(crate) fn draft(fields: &mut Fields) -> Option<Draft> {
+pub(crate) fn read(fields: &mut Fields, actor: &Principal) -> Option<Draft> {
+    fields.caller("requested_by", actor);
     let operation_type = fields.required("operation_type", identifier);
     let instance_id = fields.required("instance_id", fields::instance_id);
     let parameters = fields.required("parameters", command::parameters_document);

@@ -1,9 +1,9 @@
 //! GET /v1/approvals/{id}/events
 
-use crate::call::Reply;
 use crate::fields::Fields;
 use crate::operation::Operation;
 use crate::problem::Problem;
+use crate::reply::Reply;
 use crate::run::Endpoint;
 use crate::wire::EventsBody;
 use countersign_app::dependencies::Dependencies;

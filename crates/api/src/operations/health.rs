@@ -1,7 +1,7 @@
 //! GET /health and GET /openapi.json: no token needed, no request read.
 
-use crate::call::Reply;
 use crate::operation::Operation;
+use crate::reply::Reply;
 use crate::run::PublicEndpoint;
 use crate::wire::HealthBody;
 use countersign_app::dependencies::Dependencies;

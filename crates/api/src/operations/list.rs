@@ -1,9 +1,9 @@
 //! GET /v1/approvals, and the three lists of the original endpoint.
 
-use crate::call::Reply;
 use crate::fields::{self, Fields, identifier, one_of, person, string};
 use crate::operation::Operation;
 use crate::problem::Problem;
+use crate::reply::Reply;
 use crate::run::Endpoint;
 use crate::wire::ListBody;
 use countersign_app::dependencies::Dependencies;

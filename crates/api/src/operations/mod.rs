@@ -16,11 +16,11 @@ pub mod simulate;
 pub mod start;
 pub mod withdraw;
 
-use crate::call::{ChangeMade, IDEMPOTENT_REPLAYED, Reply};
 use crate::fields::{Fields, string};
 use crate::operation::Operation;
 use crate::problem::Problem;
-use crate::run::Endpoint;
+use crate::reply::{ChangeMade, IDEMPOTENT_REPLAYED, Reply};
+use crate::run::{Endpoint, PublicEndpoint, Store};
 use crate::wire::RequestBody;
 use countersign_app::command::{self, CommandStore, Done};
 use countersign_app::dependencies::Dependencies;
@@ -28,6 +28,40 @@ use countersign_core::command::{Command, Shown};
 use countersign_core::idempotency::Idempotency;
 use countersign_core::ids::RequestId;
 use countersign_core::principal::Principal;
+
+/// What is done with the type that carries an operation out.
+pub trait EndpointVisitor<S> {
+    /// What comes of it.
+    type Output;
+
+    /// For an operation that has to know who calls.
+    fn endpoint<E: Endpoint<S> + 'static>(self) -> Self::Output;
+
+    /// For an operation that is public.
+    fn public<E: PublicEndpoint + 'static>(self) -> Self::Output;
+}
+
+/// Hands the type that carries an operation out to a visitor.
+pub fn visit<S: Store, V: EndpointVisitor<S>>(operation: Operation, visitor: V) -> V::Output {
+    match operation {
+        Operation::Create => visitor.endpoint::<create::Create>(),
+        Operation::Simulate => visitor.endpoint::<simulate::Simulate>(),
+        Operation::List => visitor.endpoint::<list::List>(),
+        Operation::Get => visitor.endpoint::<get::Get>(),
+        Operation::Approve => visitor.endpoint::<approve::Approve>(),
+        Operation::Reject => visitor.endpoint::<reject::Reject>(),
+        Operation::Withdraw => visitor.endpoint::<withdraw::Withdraw>(),
+        Operation::Cancel => visitor.endpoint::<cancel::Cancel>(),
+        Operation::Comment => visitor.endpoint::<comment::Comment>(),
+        Operation::Events => visitor.endpoint::<events::Events>(),
+        Operation::Explain => visitor.endpoint::<explain::Explain>(),
+        Operation::Start => visitor.endpoint::<start::Start>(),
+        Operation::Finish => visitor.endpoint::<finish::Finish>(),
+        Operation::Dispatch => visitor.endpoint::<dispatch::Dispatch>(),
+        Operation::Health => visitor.public::<health::Health>(),
+        Operation::Openapi => visitor.public::<health::Openapi>(),
+    }
+}
 
 /// What the caller names of what they were shown.
 fn shown(fields: &mut Fields) -> Option<Shown> {

@@ -1,10 +1,10 @@
 //! POST /v1/approvals/simulate
 
-use super::create::draft;
-use crate::call::Reply;
+use super::create;
 use crate::fields::Fields;
 use crate::operation::Operation;
 use crate::problem::Problem;
+use crate::reply::Reply;
 use crate::run::Endpoint;
 use crate::wire::SimulateBody;
 use countersign_app::dependencies::Dependencies;
@@ -23,8 +23,7 @@ impl<S: CountOpen> Endpoint<S> for Simulate {
         actor: &Principal,
         mut fields: Fields,
     ) -> Result<Reply, Problem> {
-        fields.caller("requested_by", actor);
-        let draft = draft(&mut fields);
+        let draft = create::read(&mut fields, actor);
         let (draft, _) = fields.finish(draft)?;
         let simulation = countersign_app::simulate::simulate(dependencies, &draft, actor).await?;
         let version = dependencies.policy.version();

@@ -53,11 +53,11 @@ codes! {
     Unauthenticated = 401 "unauthenticated", "Authentication is required":
         "no token, several, or one that is not accepted";
     IdentityMismatch = 403 "identity_mismatch", "The body names somebody else as the caller":
-        "a field such as `approved_by` names somebody else";
+        "a field such as `approved_by` names another person than the caller";
     AgentCannotApprove = 403 "agent_cannot_approve", "Only people decide":
         "agents and services never decide";
     SelfApproval = 403 "self_approval", "Nobody decides their own request":
-        "nobody decides their own request";
+        "requesters never decide on their own request";
     NotPermitted = 403 "not_permitted", "Not permitted":
         "policy does not permit it to the caller, or has disabled them";
     NotFound = 404 "not_found", "Not found":
@@ -79,7 +79,7 @@ codes! {
     Integrity = 409 "integrity", "The stored request is damaged":
         "the stored request is not what its events have made it; an operator finds what";
     ApprovalsInsufficient = 409 "approvals_insufficient", "The approvals are not enough any more":
-        "approvals on record count no more under the policy of now";
+        "approvals on record count no more under the current policy";
     DigestMismatch = 409 "digest_mismatch", "The request is not what was shown":
         "`content_digest` or `parameters_digest` is not that of the stored request";
     ExecutionMismatch = 409 "execution_mismatch", "No such execution is running":

@@ -2,8 +2,8 @@
 
 use super::Member;
 use crate::openapi::values::{
-    caller, cost, environment, identifier, instance_id, limit, names, one_or_several, parameters, person,
-    reference, result, risk_level, shown_content, shown_parameters, string, text, ticket, told, uuid,
+    caller, cost, described, environment, identifier, instance_id, limit, names, one_or_several, parameters,
+    person, reference, result, risk_level, shown_content, shown_parameters, string, text, ticket, uuid,
 };
 use crate::operation::OriginalOperation;
 use countersign_core::command::ExecutionOutcome;
@@ -11,16 +11,19 @@ use serde_json::json;
 
 pub(super) fn create() -> Vec<Member> {
     vec![
-        ("operation_type*", told(identifier(), "What is to be done.")),
-        ("instance_id*", told(instance_id(), "To what.")),
+        ("operation_type*", described(identifier(), "What is to be done.")),
+        ("instance_id*", described(instance_id(), "The target of the operation.")),
         ("parameters*", parameters()),
-        ("environment*", told(environment(), "Raises what policy says of the instance, never lowers it.")),
-        ("justification*", told(text(4000), "Why.")),
-        ("risk_level", told(risk_level(), "Raises what policy says of the operation, never lowers it.")),
+        (
+            "environment*",
+            described(environment(), "Raises what policy says of the instance, never lowers it."),
+        ),
+        ("justification*", described(text(4000), "Why the operation is needed.")),
+        ("risk_level", described(risk_level(), "Raises what policy says of the operation, never lowers it.")),
         ("estimated_cost", cost()),
-        ("estimated_duration", told(text(200), "How long it is expected to take, in words.")),
-        ("ticket", told(ticket(), "The ticket it belongs to, in some other system.")),
-        ("rollback_plan", told(text(4000), "How to go back.")),
+        ("estimated_duration", described(text(200), "How long it is expected to take, as text.")),
+        ("ticket", described(ticket(), "The ticket it belongs to, in some other system.")),
+        ("rollback_plan", described(text(4000), "How to undo the operation.")),
         ("requested_by", caller()),
     ]
 }
@@ -56,7 +59,7 @@ pub(super) fn start() -> Vec<Member> {
 
 pub(super) fn finish() -> Vec<Member> {
     let members = vec![
-        ("execution_id*", told(uuid(), "As the start of the execution answered.")),
+        ("execution_id*", described(uuid(), "As the start of the execution answered.")),
         ("outcome*", names(&ExecutionOutcome::ALL, ExecutionOutcome::as_str)),
         ("result", result()),
         ("actual_cost", cost()),
@@ -90,7 +93,7 @@ pub(super) fn original(original: OriginalOperation) -> Vec<Member> {
         OriginalOperation::AddComment => of_one(comment()),
         OriginalOperation::GetPendingApprovals => {
             let hides = "Leaves out what this person made or has approved, what was filed for them, and what their agents and services made.";
-            [vec![("user_email", told(string(), hides))], page()].concat()
+            [vec![("user_email", described(string(), hides))], page()].concat()
         }
         OriginalOperation::GetUserRequests => filtered(("user_email*", person())),
         OriginalOperation::GetInstanceRequests => filtered(("instance_id*", instance_id())),

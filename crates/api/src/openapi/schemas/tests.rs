@@ -1,5 +1,6 @@
 //! The schemas against the code that they describe.
 
+use super::simulation::REQUIRED_FIELDS;
 use super::*;
 use crate::wire::{
     ActionBody, ApprovalBody, CommentBody, DecisionBody, EventBody, EventsBody, ExplainBody, FieldError,
@@ -7,6 +8,7 @@ use crate::wire::{
     SlotBody, SummaryBody, WithdrawalBody,
 };
 use countersign_core::idempotency::IdempotencyKey;
+use countersign_core::requirements::RequiredField;
 use countersign_core::risk::Cost;
 use countersign_core::text::{
     CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket,

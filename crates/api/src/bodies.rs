@@ -1,0 +1,249 @@
+//! The bodies of calls as a client sends them, one type for each [`BodyType`](crate::operation::BodyType).
+//!
+//! What a service accepts is stricter and is read by [`crate::fields`]; a test holds the members of a type
+//! against what its operation reads. Values are not checked here.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What a request is made with; also the body of a simulation.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CreateBody {
+    /// What is to be done.
+    pub operation_type: String,
+    /// The target of the operation.
+    pub instance_id: String,
+    /// The parameters of the operation, an object.
+    pub parameters: Value,
+    /// The declared environment.
+    pub environment: String,
+    /// Why the operation is needed.
+    pub justification: String,
+    /// The declared risk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk_level: Option<String>,
+    /// The expected cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_cost: Option<f64>,
+    /// How long it is expected to take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_duration: Option<String>,
+    /// The ticket it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// How to undo the operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_plan: Option<String>,
+    /// The requester, if it is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<String>,
+}
+
+/// An approval.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ApproveBody {
+    /// A comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comments: Option<String>,
+    /// The approver, if it is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
+    /// The digest of the content that was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_digest: Option<String>,
+    /// The digest of the parameters that were shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters_digest: Option<String>,
+}
+
+/// A rejection.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RejectBody {
+    /// Why.
+    pub reason: String,
+    /// The approver, if it is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected_by: Option<String>,
+    /// The digest of the content that was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_digest: Option<String>,
+    /// The digest of the parameters that were shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters_digest: Option<String>,
+}
+
+/// The withdrawal of an approval.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct WithdrawBody {
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The approver, if it is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn_by: Option<String>,
+}
+
+/// The cancellation of a request.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CancelBody {
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The caller, if it is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_by: Option<String>,
+}
+
+/// A comment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CommentBody {
+    /// The text.
+    pub text: String,
+    /// The caller, if it is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment_by: Option<String>,
+}
+
+/// The start of an execution.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StartBody {
+    /// The caller, if it is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executed_by: Option<String>,
+    /// The digest of the content that was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_digest: Option<String>,
+    /// The digest of the parameters that were shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters_digest: Option<String>,
+}
+
+/// The end of an execution.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct FinishBody {
+    /// The execution, as its start answered.
+    pub execution_id: String,
+    /// `succeeded` or `failed`.
+    pub outcome: String,
+    /// The result: any JSON but `null`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+    /// The cost it had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual_cost: Option<f64>,
+    /// The caller, if it is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executed_by: Option<String>,
+    /// The digest of the content that was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_digest: Option<String>,
+    /// The digest of the parameters that were shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters_digest: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Input;
+    use crate::fields::Fields;
+    use crate::operation::{Body, BodyType};
+    use crate::operations::{
+        CommandEndpoint, approve, cancel, comment, create, finish, reject, start, withdraw,
+    };
+    use countersign_core::caller::{Channel, PrincipalKind};
+    use countersign_core::person::PersonId;
+    use countersign_core::principal::Principal;
+    use serde_json::json;
+    use std::collections::BTreeSet;
+
+    fn ann() -> Principal {
+        let person = PersonId::from_email("ann@example.com").unwrap();
+        Principal::assumed(person, PrincipalKind::Human, Channel::Local, ["developer"])
+    }
+
+    fn names(members: &Value) -> BTreeSet<String> {
+        members.as_object().unwrap().keys().cloned().collect()
+    }
+
+    /// `body` has every member: those that `read` reads, and those of its schema. Without what may be absent
+    /// it has those that the schema requires.
+    fn is_read<T: Serialize + Default>(
+        schema: BodyType,
+        body: &T,
+        read: impl FnOnce(&mut Fields, &Principal),
+    ) {
+        let schema = crate::openapi::document()["components"]["schemas"][schema.as_str()].clone();
+        let body = serde_json::to_value(body).unwrap();
+        assert_eq!(names(&body), names(&schema["properties"]));
+        let required = schema["required"].as_array().unwrap().iter();
+        let required: BTreeSet<_> = required.map(|name| name.as_str().unwrap().to_owned()).collect();
+        assert_eq!(names(&serde_json::to_value(T::default()).unwrap()), required);
+        let input = Input::Http {
+            request_id: None,
+            query: String::new(),
+            content_type: None,
+            body: body.to_string().into_bytes(),
+            idempotency_key: None,
+        };
+        let mut fields = Fields::read(input, Body::Required(BodyType::Dispatch)).unwrap();
+        read(&mut fields, &ann());
+        assert_eq!(fields.asked, names(&body));
+    }
+
+    fn is_read_by<E: CommandEndpoint, T: Serialize + Default>(body: &T) {
+        let (Body::Required(schema) | Body::Optional(schema)) = E::OPERATION.body() else {
+            panic!("an operation without a body");
+        };
+        is_read(schema, body, |fields, actor| assert!(E::read(fields, actor).is_some()));
+    }
+
+    #[test]
+    fn every_body_has_the_members_that_its_operation_reads() {
+        let some = |text: &str| Some(text.to_owned());
+        let (ann, digest) = (some("ann@example.com"), some(&"0".repeat(64)));
+        let create = CreateBody {
+            operation_type: "reboot".to_owned(),
+            instance_id: "db-01".to_owned(),
+            parameters: json!({}),
+            environment: "production".to_owned(),
+            justification: "maintenance".to_owned(),
+            risk_level: some("high"),
+            estimated_cost: Some(1.0),
+            estimated_duration: some("1 minute"),
+            ticket: some("OPS-1"),
+            rollback_plan: some("none"),
+            requested_by: ann.clone(),
+        };
+        is_read(BodyType::Create, &create, |fields, actor| assert!(create::read(fields, actor).is_some()));
+        is_read_by::<approve::Approve, _>(&ApproveBody {
+            comments: some("yes"),
+            approved_by: ann.clone(),
+            content_digest: digest.clone(),
+            parameters_digest: digest.clone(),
+        });
+        is_read_by::<reject::Reject, _>(&RejectBody {
+            reason: "no".to_owned(),
+            rejected_by: ann.clone(),
+            content_digest: digest.clone(),
+            parameters_digest: digest.clone(),
+        });
+        is_read_by::<withdraw::Withdraw, _>(&WithdrawBody { reason: some("no"), withdrawn_by: ann.clone() });
+        is_read_by::<cancel::Cancel, _>(&CancelBody { reason: some("no"), cancelled_by: ann.clone() });
+        is_read_by::<comment::Comment, _>(&CommentBody { text: "note".to_owned(), comment_by: ann.clone() });
+        is_read_by::<start::Start, _>(&StartBody {
+            executed_by: ann.clone(),
+            content_digest: digest.clone(),
+            parameters_digest: digest.clone(),
+        });
+        is_read_by::<finish::Finish, _>(&FinishBody {
+            execution_id: "019c1339-a5c0-7000-8000-0000000000e1".to_owned(),
+            outcome: "succeeded".to_owned(),
+            result: Some(json!(1)),
+            actual_cost: Some(1.0),
+            executed_by: ann,
+            content_digest: digest.clone(),
+            parameters_digest: digest,
+        });
+    }
+}
