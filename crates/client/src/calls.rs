@@ -3,47 +3,16 @@
 use crate::change::Change;
 use crate::connection::Connection;
 use crate::error::Error;
+use countersign_api::bodies::CreateBody;
 use countersign_api::operation::Operation;
 use countersign_api::wire::{EventsBody, ExplainBody, RequestBody, SimulateBody};
-use serde::Serialize;
-use serde_json::Value;
-
-/// What is asked for.
-#[derive(Debug, Clone, Serialize)]
-pub struct NewRequest {
-    /// What is to be done.
-    pub operation_type: String,
-    /// To what.
-    pub instance_id: String,
-    /// Exactly how.
-    pub parameters: Value,
-    /// Where.
-    pub environment: &'static str,
-    /// Why.
-    pub justification: String,
-    /// A risk higher than the policy's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub risk_level: Option<&'static str>,
-    /// What it is expected to cost.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub estimated_cost: Option<f64>,
-    /// How long it is expected to take.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub estimated_duration: Option<String>,
-    /// The ticket that it belongs to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ticket: Option<String>,
-    /// How to go back.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rollback_plan: Option<String>,
-}
 
 impl Connection {
     /// Makes a request, once: `key` is sent with every try.
     ///
     /// # Errors
     /// What the service refuses or cannot do, or that it cannot be reached.
-    pub fn create(&self, request: &NewRequest, key: &str) -> Result<RequestBody, Error> {
+    pub fn create(&self, request: &CreateBody, key: &str) -> Result<RequestBody, Error> {
         self.change_by(Operation::Create, "", request, key)
     }
 
@@ -51,7 +20,7 @@ impl Connection {
     ///
     /// # Errors
     /// As for [`Self::create`].
-    pub fn simulate(&self, request: &NewRequest) -> Result<SimulateBody, Error> {
+    pub fn simulate(&self, request: &CreateBody) -> Result<SimulateBody, Error> {
         self.ask(Operation::Simulate, request)
     }
 
@@ -86,13 +55,13 @@ impl Connection {
     /// As for [`Self::create`].
     pub fn change(&self, request_id: &str, change: &Change, key: &str) -> Result<RequestBody, Error> {
         let operation = match change {
-            Change::Approve { .. } => Operation::Approve,
-            Change::Reject { .. } => Operation::Reject,
-            Change::Comment { .. } => Operation::Comment,
-            Change::Withdraw { .. } => Operation::Withdraw,
-            Change::Cancel { .. } => Operation::Cancel,
-            Change::Start { .. } => Operation::Start,
-            Change::Finish { .. } => Operation::Finish,
+            Change::Approve(_) => Operation::Approve,
+            Change::Reject(_) => Operation::Reject,
+            Change::Comment(_) => Operation::Comment,
+            Change::Withdraw(_) => Operation::Withdraw,
+            Change::Cancel(_) => Operation::Cancel,
+            Change::Start(_) => Operation::Start,
+            Change::Finish(_) => Operation::Finish,
         };
         self.change_by(operation, request_id, change, key)
     }

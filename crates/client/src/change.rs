@@ -2,77 +2,34 @@
 //! success. Knows no path and no method.
 
 use crate::content::{ContentError, digest_of_shown};
+use countersign_api::bodies::{
+    ApproveBody, CancelBody, CommentBody, FinishBody, RejectBody, StartBody, WithdrawBody,
+};
 use countersign_api::wire::RequestBody;
 use countersign_core::command::ExecutionOutcome;
 use countersign_core::ids::ExecutionId;
 use countersign_core::text::escaped_line;
-use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// A change that the service is asked to make, with what its body says.
+/// A change that the service is asked to make, with its body.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Change {
     /// An approval.
-    Approve {
-        /// The digest of what was shown.
-        content_digest: String,
-        /// What is said with it.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        comments: Option<String>,
-    },
+    Approve(ApproveBody),
     /// A rejection.
-    Reject {
-        /// The digest of what was shown.
-        content_digest: String,
-        /// Why.
-        reason: String,
-    },
+    Reject(RejectBody),
     /// A comment.
-    Comment {
-        /// What is said.
-        text: String,
-    },
+    Comment(CommentBody),
     /// An approval taken back.
-    Withdraw {
-        /// Why.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reason: Option<String>,
-    },
+    Withdraw(WithdrawBody),
     /// A request given up.
-    Cancel {
-        /// Why.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reason: Option<String>,
-    },
+    Cancel(CancelBody),
     /// An approval spent.
-    Start {
-        /// What the digest of the content must be.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        content_digest: Option<String>,
-        /// What the digest of the parameters must be.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        parameters_digest: Option<String>,
-    },
+    Start(StartBody),
     /// An execution reported.
-    Finish {
-        /// Which.
-        execution_id: String,
-        /// How it ended.
-        #[serde(serialize_with = "name")]
-        outcome: ExecutionOutcome,
-        /// What came of it.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        result: Option<Value>,
-        /// What it cost.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        actual_cost: Option<f64>,
-    },
-}
-
-fn name<S: Serializer>(outcome: &ExecutionOutcome, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(outcome.as_str())
+    Finish(FinishBody),
 }
 
 /// A change is not seen in the answer to it.
@@ -100,13 +57,13 @@ pub enum ChangeError {
 impl Change {
     fn as_str(&self) -> &'static str {
         match self {
-            Self::Approve { .. } => "an approval",
-            Self::Reject { .. } => "a rejection",
-            Self::Comment { .. } => "a comment",
-            Self::Withdraw { .. } => "a withdrawal",
-            Self::Cancel { .. } => "a cancellation",
-            Self::Start { .. } => "a start",
-            Self::Finish { .. } => "the end of an execution",
+            Self::Approve(_) => "an approval",
+            Self::Reject(_) => "a rejection",
+            Self::Comment(_) => "a comment",
+            Self::Withdraw(_) => "a withdrawal",
+            Self::Cancel(_) => "a cancellation",
+            Self::Start(_) => "a start",
+            Self::Finish(_) => "the end of an execution",
         }
     }
 
@@ -123,7 +80,7 @@ impl Change {
             });
         }
         // What is executed is what is shown here.
-        if matches!(self, Self::Start { .. }) && after.parameters.is_some() {
+        if matches!(self, Self::Start(_)) && after.parameters.is_some() {
             digest_of_shown(after)?;
         }
         Ok(())
@@ -138,20 +95,22 @@ impl Change {
         let is_more = |count: fn(&RequestBody) -> usize| count(after) > before.map_or(0, count);
         let status = after.status.as_str();
         match self {
-            Self::Approve { .. } => {
+            Self::Approve(_) => {
                 is_decided("approved")
                     && matches!(status, "pending" | "approved" | "executing" | "executed" | "failed")
             }
-            Self::Reject { .. } => is_decided("rejected") && status == "rejected",
-            Self::Comment { .. } => is_more(|request| request.comments.len()),
-            Self::Withdraw { .. } => is_more(|request| request.withdrawals.len()),
-            Self::Cancel { .. } => status == "cancelled",
-            Self::Start { .. } => {
+            Self::Reject(_) => is_decided("rejected") && status == "rejected",
+            Self::Comment(_) => is_more(|request| request.comments.len()),
+            Self::Withdraw(_) => is_more(|request| request.withdrawals.len()),
+            Self::Cancel(_) => status == "cancelled",
+            Self::Start(_) => {
                 let id = after.execution_id.as_deref().and_then(|id| ExecutionId::parse(id).ok());
                 status == "executing" && id.is_some()
             }
-            Self::Finish { outcome: ExecutionOutcome::Succeeded, .. } => status == "executed",
-            Self::Finish { outcome: ExecutionOutcome::Failed, .. } => status == "failed",
+            Self::Finish(body) if body.outcome == ExecutionOutcome::Succeeded.as_str() => {
+                status == "executed"
+            }
+            Self::Finish(_) => status == "failed",
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::view::terminal::Sight;
 use crate::view::words::question;
 use clap::Args;
 use clap_complete::ArgValueCompleter;
+use countersign_api::bodies::ApproveBody;
 use countersign_client::change::Change;
 
 /// `countersign approve`.
@@ -51,7 +52,15 @@ pub fn run(arguments: &ApproveArguments) -> Result<(), CommandError> {
             }
         }
         let comments = comment.map(str::to_owned);
-        decided(&session, &request, &Change::Approve { content_digest: digest, comments })
+        decided(
+            &session,
+            &request,
+            &Change::Approve(ApproveBody {
+                comments,
+                content_digest: Some(digest),
+                ..ApproveBody::default()
+            }),
+        )
     };
     session.each(&arguments.ids, decide, |_, after| outcome(after))
 }

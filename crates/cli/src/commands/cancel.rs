@@ -4,6 +4,7 @@ use crate::connection_arguments::RequestArguments;
 use crate::error::CommandError;
 use crate::session::Session;
 use clap::Args;
+use countersign_api::bodies::CancelBody;
 use countersign_client::change::Change;
 
 /// `countersign cancel`.
@@ -24,5 +25,6 @@ pub struct CancelArguments {
 /// See [`CommandError`].
 pub fn run(arguments: &CancelArguments) -> Result<(), CommandError> {
     let session = Session::open(&arguments.request.connection)?;
-    session.change(&arguments.request.id, &Change::Cancel { reason: arguments.reason.clone() })
+    let body = CancelBody { reason: arguments.reason.clone(), ..CancelBody::default() };
+    session.change(&arguments.request.id, &Change::Cancel(body))
 }

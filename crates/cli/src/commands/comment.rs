@@ -6,6 +6,7 @@ use crate::error::CommandError;
 use crate::session::Session;
 use clap::Args;
 use clap_complete::ArgValueCompleter;
+use countersign_api::bodies::CommentBody;
 use countersign_client::change::Change;
 
 /// `countersign comment`.
@@ -30,5 +31,6 @@ pub struct CommentArguments {
 /// See [`CommandError`].
 pub fn run(arguments: &CommentArguments) -> Result<(), CommandError> {
     let session = Session::open(&arguments.connection)?;
-    session.change(&arguments.id, &Change::Comment { text: arguments.text.clone() })
+    let body = CommentBody { text: arguments.text.clone(), comment_by: None };
+    session.change(&arguments.id, &Change::Comment(body))
 }

@@ -9,7 +9,7 @@ use crate::value_parsers::{environment, risk_level, seconds};
 use crate::{complete, wait};
 use clap::Args;
 use clap_complete::ArgValueCompleter;
-use countersign_client::calls::NewRequest;
+use countersign_api::bodies::CreateBody;
 use countersign_core::risk::{Environment, RiskLevel};
 use std::sync::Arc;
 
@@ -62,18 +62,19 @@ impl DraftArguments {
     ///
     /// # Errors
     /// When the parameters cannot be read.
-    pub(crate) fn request(&self) -> Result<NewRequest, CommandError> {
-        Ok(NewRequest {
+    pub(crate) fn request(&self) -> Result<CreateBody, CommandError> {
+        Ok(CreateBody {
             operation_type: self.operation_type.clone(),
             instance_id: self.instance_id.clone(),
             parameters: json_argument::read("parameters", &self.parameters)?,
-            environment: self.environment.as_str(),
+            environment: self.environment.as_str().to_owned(),
             justification: self.justification.clone(),
-            risk_level: self.risk_level.map(RiskLevel::as_str),
+            risk_level: self.risk_level.map(|level| level.as_str().to_owned()),
             estimated_cost: self.estimated_cost,
             estimated_duration: self.estimated_duration.clone(),
             ticket: self.ticket.clone(),
             rollback_plan: self.rollback_plan.clone(),
+            requested_by: None,
         })
     }
 }

@@ -7,6 +7,7 @@ use crate::value_parsers::outcome;
 use crate::{complete, json_argument};
 use clap::Args;
 use clap_complete::ArgValueCompleter;
+use countersign_api::bodies::FinishBody;
 use countersign_api::wire::RequestBody;
 use countersign_client::change::Change;
 use countersign_core::command::ExecutionOutcome;
@@ -52,8 +53,14 @@ pub fn run(arguments: &FinishArguments) -> Result<(), CommandError> {
         Some(id) => id.to_string(),
         None => running(&session.connection.find(&arguments.id)?)?,
     };
-    let (outcome, actual_cost) = (arguments.outcome, arguments.actual_cost);
-    session.change(&arguments.id, &Change::Finish { execution_id, outcome, result, actual_cost })
+    let body = FinishBody {
+        execution_id,
+        outcome: arguments.outcome.as_str().to_owned(),
+        result,
+        actual_cost: arguments.actual_cost,
+        ..FinishBody::default()
+    };
+    session.change(&arguments.id, &Change::Finish(body))
 }
 
 /// The execution that is running.

@@ -8,6 +8,7 @@ use crate::view::terminal::Sight;
 use crate::view::words::question;
 use clap::Args;
 use clap_complete::ArgValueCompleter;
+use countersign_api::bodies::RejectBody;
 use countersign_client::change::Change;
 
 /// `countersign reject`.
@@ -63,7 +64,11 @@ pub fn run(arguments: &RejectArguments) -> Result<(), CommandError> {
                 return Err(undecided(&request));
             }
         }
-        decided(&session, &request, &Change::Reject { content_digest: digest, reason })
+        decided(
+            &session,
+            &request,
+            &Change::Reject(RejectBody { reason, content_digest: Some(digest), ..RejectBody::default() }),
+        )
     };
     session.each(&arguments.ids, decide, |_, after| outcome(after))
 }

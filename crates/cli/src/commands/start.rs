@@ -4,6 +4,7 @@ use crate::connection_arguments::RequestArguments;
 use crate::error::CommandError;
 use crate::session::Session;
 use clap::Args;
+use countersign_api::bodies::StartBody;
 use countersign_client::change::Change;
 
 /// `countersign start`.
@@ -28,9 +29,10 @@ pub struct StartArguments {
 /// See [`CommandError`].
 pub fn run(arguments: &StartArguments) -> Result<(), CommandError> {
     let session = Session::open(&arguments.request.connection)?;
-    let change = Change::Start {
+    let body = StartBody {
         content_digest: arguments.content_digest.clone(),
         parameters_digest: arguments.parameters_digest.clone(),
+        executed_by: None,
     };
-    session.change(&arguments.request.id, &change)
+    session.change(&arguments.request.id, &Change::Start(body))
 }

@@ -4,6 +4,7 @@ use crate::connection_arguments::RequestArguments;
 use crate::error::CommandError;
 use crate::session::Session;
 use clap::Args;
+use countersign_api::bodies::WithdrawBody;
 use countersign_client::change::Change;
 
 /// `countersign withdraw`.
@@ -24,5 +25,6 @@ pub struct WithdrawArguments {
 /// See [`CommandError`].
 pub fn run(arguments: &WithdrawArguments) -> Result<(), CommandError> {
     let session = Session::open(&arguments.request.connection)?;
-    session.change(&arguments.request.id, &Change::Withdraw { reason: arguments.reason.clone() })
+    let body = WithdrawBody { reason: arguments.reason.clone(), ..WithdrawBody::default() };
+    session.change(&arguments.request.id, &Change::Withdraw(body))
 }

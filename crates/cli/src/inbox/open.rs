@@ -3,6 +3,7 @@
 
 use super::changes::changes;
 use super::input::Input;
+use countersign_api::bodies::{ApproveBody, CommentBody, RejectBody};
 use countersign_api::wire::RequestBody;
 use countersign_client::change::Change;
 use countersign_client::content::digest_of_shown;
@@ -63,13 +64,16 @@ pub struct Decision {
 impl Decision {
     /// What the service is asked to do.
     pub fn change(&self) -> Change {
-        let (text, content_digest) = (self.text.clone(), self.digest.clone());
+        let (text, content_digest) = (self.text.clone(), Some(self.digest.clone()));
         match self.verb {
             Verb::Approve => {
-                Change::Approve { content_digest, comments: Some(text).filter(|text| !text.is_empty()) }
+                let comments = Some(text).filter(|text| !text.is_empty());
+                Change::Approve(ApproveBody { comments, content_digest, ..ApproveBody::default() })
             }
-            Verb::Reject => Change::Reject { content_digest, reason: text },
-            Verb::Comment => Change::Comment { text },
+            Verb::Reject => {
+                Change::Reject(RejectBody { reason: text, content_digest, ..RejectBody::default() })
+            }
+            Verb::Comment => Change::Comment(CommentBody { text, comment_by: None }),
         }
     }
 }

@@ -10,6 +10,7 @@ use super::settings::Settings;
 use super::state::State;
 use crate::error::CommandError;
 use crate::view::times::Times;
+use countersign_api::bodies::CommentBody;
 use countersign_api::wire::{RequestBody, SummaryBody};
 use countersign_client::change::Change;
 use countersign_core::canonical::CanonicalJson;
@@ -550,7 +551,10 @@ fn a_comment_to_the_requester_decides_nothing_and_may_be_sent_before_the_end_was
     assert!(inbox.shows("the comment must not be empty"));
     inbox.write("which window?");
     let sent = decision(&inbox.press(&[Key::Enter]));
-    assert_eq!(sent.change(), Change::Comment { text: "which window?".to_owned() });
+    assert_eq!(
+        sent.change(),
+        Change::Comment(CommentBody { text: "which window?".to_owned(), comment_by: None })
+    );
     let after = request(ID, json!({ "word": "x".repeat(2000) }));
     assert_eq!(inbox.apply(Event::Decided(sent, Ok(Box::new(after)))), []);
     assert!(inbox.shows("commented on: stop_instance"));
