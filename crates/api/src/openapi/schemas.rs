@@ -221,7 +221,7 @@ fn event() -> Vec<Member> {
         ),
         (
             "auth",
-            told(
+            described(
                 json!({
                     "type": "object", "required": ["issuer", "subject"],
                     "properties": { "issuer": string(), "subject": string(), "at": time() },
