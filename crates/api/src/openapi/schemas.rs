@@ -302,7 +302,7 @@ fn simulation() -> Vec<Member> {
 fn event() -> Vec<Member> {
     vec![
         ("format*", json!({ "type": "string", "const": audit::FORMAT })),
-        ("origin*", told(string(), "The deployment that recorded it: a URN.")),
+        ("origin", told(string(), "The deployment that recorded it: a URN.")),
         ("stream*", told(string(), "The chain that it belongs to: `request/` and the id of the request.")),
         ("event_id*", uuid()),
         ("request_id*", uuid()),
