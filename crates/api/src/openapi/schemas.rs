@@ -199,7 +199,7 @@ fn request() -> Vec<Member> {
 fn event() -> Vec<Member> {
     vec![
         ("format*", json!({ "type": "string", "const": audit::FORMAT })),
-        ("origin*", described(string(), "The deployment that recorded it: a URN.")),
+        ("origin", described(string(), "The deployment that recorded it: a URN.")),
         (
             "stream*",
             described(string(), "The chain that it belongs to: `request/` and the id of the request."),

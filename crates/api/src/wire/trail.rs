@@ -25,7 +25,8 @@ pub struct EventsBody {
 pub struct EventBody {
     /// Names the set of members that is hashed.
     pub format: String,
-    /// The deployment that recorded it.
+    /// The deployment that recorded it. A client reads answers without it as well.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub origin: String,
     /// The chain that it belongs to: `request/` and the id of the request.
     pub stream: String,

@@ -102,7 +102,7 @@ fn summary_body() -> SummaryBody {
 fn event_body() -> EventBody {
     EventBody {
         format: String::new(),
-        origin: String::new(),
+        origin: "o".to_owned(),
         stream: String::new(),
         event_id: String::new(),
         request_id: String::new(),
