@@ -170,8 +170,6 @@ async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
 mod tests {
     use super::*;
     use countersign_app::host::BoxFuture;
-    use countersign_core::command_context::CommandContext;
-    use countersign_core::ids::{EventId, RequestId};
     use std::sync::Mutex;
 
     /// A clock of the wall and one that only measures.
