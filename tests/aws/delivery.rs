@@ -371,7 +371,7 @@ fn whatever_the_stream_does_every_event_arrives_or_is_dead() {
             }
             for entry in &dead {
                 let replayed = DynamoOutbox::new(world.database.clone(), tables().outbox);
-                assert!(replayed.replay(EventId::parse(entry).unwrap()).await.unwrap(), "seed {seed}");
+                assert!(replayed.redrive(EventId::parse(entry).unwrap()).await.unwrap(), "seed {seed}");
             }
             world.sweep().await.unwrap();
             assert_eq!(world.arrived(), events, "seed {seed}: the dead are delivered after all");
@@ -422,7 +422,7 @@ fn a_topic_that_refuses_everything_for_days_loses_nothing_either() {
         world.topic.set(|_| Ok(()));
         let outbox = DynamoOutbox::new(world.database.clone(), tables().outbox);
         for event in &events {
-            assert!(outbox.replay(EventId::parse(event).unwrap()).await.unwrap());
+            assert!(outbox.redrive(EventId::parse(event).unwrap()).await.unwrap());
         }
         world.sweep().await.unwrap();
         assert_eq!(world.arrived(), events);

@@ -162,8 +162,8 @@ fn after_ten_failures_it_is_a_dead_letter_that_can_be_replayed() {
     assert_eq!(service.deliver(&up), report(0, 0, 0));
     for id in &all {
         let id = EventId::parse(id).unwrap();
-        assert!(service.block_on(store(&service).replay(id)).unwrap());
-        assert!(!service.block_on(store(&service).replay(id)).unwrap(), "it is no longer dead");
+        assert!(service.block_on(store(&service).redrive(id)).unwrap());
+        assert!(!service.block_on(store(&service).redrive(id)).unwrap(), "it is no longer dead");
     }
     // With its failures forgotten, it may fail again nine times.
     assert_eq!(service.deliver(&down), report(0, 28, 0));
@@ -222,7 +222,7 @@ fn a_message_with_an_impossible_value_is_not_told() {
         let publisher = Scripted::new(|_| false);
         assert_eq!(service.deliver(&publisher), report(0, 0, 1), "{name}");
         poison(&service, &event_id, &message.to_string());
-        assert!(service.block_on(store(&service).replay(EventId::parse(&event_id).unwrap())).unwrap());
+        assert!(service.block_on(store(&service).redrive(EventId::parse(&event_id).unwrap())).unwrap());
     }
     assert_eq!(service.deliver(&Scripted::new(|_| false)), report(1, 0, 0));
 }

@@ -418,7 +418,7 @@ pub trait Outbox: Send + Sync {
 
     /// Puts a dead letter back for delivery, with no failures counted. `false` if there is none
     /// of that event.
-    fn replay(&self, event_id: EventId) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    fn redrive(&self, event_id: EventId) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// How much is left to do.
     fn backlog(&self) -> impl Future<Output = Result<Backlog, StoreError>> + Send;

@@ -250,7 +250,7 @@ impl Outbox for DynamoOutbox {
         self.query_outbox(DEAD, None, after).await
     }
 
-    async fn replay(&self, event_id: EventId) -> Result<bool, StoreError> {
+    async fn redrive(&self, event_id: EventId) -> Result<bool, StoreError> {
         let key = OutboxKey { shard: DEAD.to_owned(), event_id: event_id.to_string() };
         self.move_entry(&key, outbox_item::shard(event_id), Failures::Forgotten).await
     }

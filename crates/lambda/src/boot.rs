@@ -164,7 +164,7 @@ fn not_started(error: &impl std::fmt::Display) {
     tracing::error!(%error, "does not start");
 }
 
-/// The deployment's key, which digests free text and seals cursors: a text of at least 32 characters.
+/// The deployment's key, which seals requests and cursors: a text of at least 32 characters.
 fn deployment_key(environment: &Environment) -> Result<DeploymentKey, InvalidVariable> {
     let secret = environment.required("DEPLOYMENT_KEY")?;
     if secret.len() < MIN_DEPLOYMENT_KEY {

@@ -4,6 +4,7 @@
 //! Decides nothing: it asks the rules of `countersign-core` and the access policies of `countersign-cedar`. Knows no
 //! command line, service or store.
 #![warn(missing_docs)]
+#![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod cases;
 mod dry_run;

@@ -41,7 +41,7 @@ pub struct Application {
     /// The proxies whose word for where a call comes from is taken.
     pub trusted_proxies: TrustedProxies,
     /// Rung after a write: there is something to deliver.
-    pub outbox_bell: Arc<Notify>,
+    pub delivery_wakeup: Arc<Notify>,
     /// What the callers who are known take.
     pub callers: Arc<Callers>,
     /// How many refusals of strangers are logged.
@@ -75,7 +75,7 @@ impl Application {
             }))),
             authenticator: Arc::new(authenticator),
             trusted_proxies,
-            outbox_bell: Arc::new(Notify::new()),
+            delivery_wakeup: Arc::new(Notify::new()),
             callers: Arc::default(),
             refusal_log: Arc::default(),
         })

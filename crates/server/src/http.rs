@@ -148,7 +148,7 @@ async fn handle<E: Endpoint<DynamoStore> + 'static>(
         Err(Problem::internal("panic"))
     });
     if E::OPERATION.changes() && result.is_ok() {
-        app.outbox_bell.notify_one();
+        app.delivery_wakeup.notify_one();
     }
     let reply = result.unwrap_or_else(|problem| problem.into_reply(&correlation_id));
     let mut response = respond(reply, &correlation_id);

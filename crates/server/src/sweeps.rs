@@ -97,7 +97,7 @@ async fn deliver_until<P: Publish>(app: Application, publisher: P, mut stopped: 
             continue;
         }
         tokio::select! {
-            () = app.outbox_bell.notified() => {}
+            () = app.delivery_wakeup.notified() => {}
             () = sleep(rest) => {}
             _ = stopped.changed() => {}
         }
@@ -151,7 +151,7 @@ async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
             Ok(report) => {
                 if report.expired > 0 {
                     tracing::info!(expired = report.expired, failed = report.failed, "expired");
-                    app.outbox_bell.notify_one();
+                    app.delivery_wakeup.notify_one();
                 }
                 if report.cut_short {
                     continue;

@@ -93,8 +93,8 @@ async fn carry_out(
 ) -> Result<(), CommandError> {
     let count = match command {
         OutboxCommand::List { json } => return list(outbox, *json).await,
-        OutboxCommand::Replay { event_id: Some(event_id), .. } => replay(outbox, event_id).await?,
-        OutboxCommand::Replay { event_id: None, .. } => replay_all(outbox).await?,
+        OutboxCommand::Replay { event_id: Some(event_id), .. } => redrive(outbox, event_id).await?,
+        OutboxCommand::Replay { event_id: None, .. } => redrive_all(outbox).await?,
     };
     print(&format!("{count} back for delivery by {deliverer}"))
 }
@@ -174,19 +174,19 @@ fn text_line(entry: &OutboxEntry) -> String {
     }
 }
 
-async fn replay(outbox: &DynamoOutbox, event_id: &EventId) -> Result<usize, CommandError> {
-    if !outbox.replay(*event_id).await.map_err(failed)? {
+async fn redrive(outbox: &DynamoOutbox, event_id: &EventId) -> Result<usize, CommandError> {
+    if !outbox.redrive(*event_id).await.map_err(failed)? {
         return Err(CommandError::NotFound(format!("there is no dead letter of event {event_id}")));
     }
     Ok(1)
 }
 
-async fn replay_all(outbox: &DynamoOutbox) -> Result<usize, CommandError> {
+async fn redrive_all(outbox: &DynamoOutbox) -> Result<usize, CommandError> {
     let mut count = 0;
     for entry in dead(outbox).await? {
         // What cannot be read would die again at once.
         if let Ok(notice) = &entry.notice
-            && outbox.replay(notice.event_id()).await.map_err(failed)?
+            && outbox.redrive(notice.event_id()).await.map_err(failed)?
         {
             count += 1;
         }
