@@ -126,7 +126,7 @@ fn spawn(port: u16, arguments: &[&str]) -> Child {
         .expect("moto_server starts")
 }
 
-/// The Python beside it, in whose environment `jsonschema` is as well.
+/// The Python of the environment that the server is installed in. `jsonschema` is there as well.
 pub fn python() -> PathBuf {
     program().with_file_name("python3")
 }
