@@ -1,7 +1,7 @@
 //! Logging in and out, while an issuer does what it likes: hangs, or answers in another name.
 
 use crate::{BINARY, Ended, Person};
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_e2e::program::Program;
 use countersign_e2e::signature::{base64url, claims};
 use countersign_system::system::SystemHost;

@@ -218,7 +218,7 @@ fn office_hours_are_those_of_the_time_zone() {
     let (ann, bob) = (service.requester("ann"), service.approver("bob"));
     let at = |time: &str| {
         let wanted = countersign_core::timestamp::Timestamp::parse(time).unwrap().as_millisecond();
-        let now = countersign_app::host::Host::now(&service.host).as_millisecond();
+        let now = countersign_app::host::Clock::now(&service.host).as_millisecond();
         service.host.advance_milliseconds(wanted - now);
     };
     for (time, open) in [

@@ -2,7 +2,7 @@
 
 use crate::policy::{policy_of, policy_with};
 use countersign_app::error::AppError;
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_core::policy::BUNDLED_OPERATIONS;
 use countersign_core::refusal::Refusal;
 use countersign_e2e::service::Service;

@@ -2,7 +2,7 @@
 
 use crate::inspection::deployment_key;
 use crate::service::Service;
-use countersign_app::host::Host as _;
+use countersign_app::host::{Clock as _, Host as _, Ids as _};
 use countersign_app::ports::{ChangeSet, CommitChange as _, CommitError};
 use countersign_core::audit::{self, AuditEvent};
 use countersign_core::event::{Change, Event};

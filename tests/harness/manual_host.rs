@@ -1,7 +1,6 @@
 //! A clock that stands still until a test moves it, and ids that are the same in every run.
 
-use countersign_app::host::{BoxFuture, Host};
-use countersign_core::command_context::CommandContext;
+use countersign_app::host::{BoxFuture, Clock, Ids, Observer};
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::text_key::TextKey;
 use countersign_core::timestamp::Timestamp;
@@ -58,7 +57,7 @@ impl ManualHost {
     }
 }
 
-impl Host for ManualHost {
+impl Clock for ManualHost {
     fn now(&self) -> Timestamp {
         Timestamp::from_millisecond(self.millisecond.load(Ordering::SeqCst))
     }
@@ -68,6 +67,14 @@ impl Host for ManualHost {
         Duration::from_millis(self.elapsed_millisecond.load(Ordering::SeqCst))
     }
 
+    fn pause(&self, at_most: Duration) -> BoxFuture<'_, ()> {
+        let milliseconds = u64::try_from(at_most.as_millis()).unwrap();
+        self.elapsed_millisecond.fetch_add(milliseconds, Ordering::SeqCst);
+        Box::pin(tokio::task::yield_now())
+    }
+}
+
+impl Ids for ManualHost {
     fn event_id(&self) -> EventId {
         let number = self.number();
         let mut counter = [0; 10];
@@ -80,18 +87,13 @@ impl Host for ManualHost {
         RequestId::new(self.random_like())
     }
 
-    fn command_context(&self) -> CommandContext {
-        CommandContext {
-            now: self.now(),
-            event_id: self.event_id(),
-            execution_id: ExecutionId::new(self.random_like()),
-            text_key: TextKey::new(self.random_like().into_bytes()),
-        }
+    fn execution_id(&self) -> ExecutionId {
+        ExecutionId::new(self.random_like())
     }
 
-    fn pause(&self, at_most: Duration) -> BoxFuture<'_, ()> {
-        let milliseconds = u64::try_from(at_most.as_millis()).unwrap();
-        self.elapsed_millisecond.fetch_add(milliseconds, Ordering::SeqCst);
-        Box::pin(tokio::task::yield_now())
+    fn text_key(&self) -> TextKey {
+        TextKey::new(self.random_like().into_bytes())
     }
 }
+
+impl Observer for ManualHost {}

@@ -10,7 +10,7 @@ use axum_server::Handle;
 use countersign_app::deliver::{DeliveryReport, deliver};
 use countersign_app::error::AppError;
 use countersign_app::expire::{ExpiryReport, expire};
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_app::ports::Publish;
 use countersign_core::caller::Channel;
 use countersign_core::person::PersonId;

@@ -4,7 +4,7 @@
 //! Each edit is taken back after it was found, so that the inspection at the end finds a whole store.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_app::ports::{LoadEvents, LoadRequest, Publish, PublishError, StoreError, Trail};
 use countersign_app::verify::{self, Published, Verification};
 use countersign_core::canonical::CanonicalJson;

@@ -2,7 +2,7 @@
 //! and again when they change.
 
 use countersign_api::problem::Code;
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_core::caller::Channel;
 use countersign_e2e::client::Client;
 use countersign_e2e::manual_host::ManualHost;

@@ -15,7 +15,7 @@ use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::policy::access::Action;
-use countersign_core::policy::subject::Subject;
+use countersign_core::policy::request_view::RequestView;
 use countersign_core::principal::Principal;
 use countersign_core::request::{Decision, Request, Verdict};
 use countersign_core::requirements::MatchedRule;
@@ -444,7 +444,7 @@ struct Counting {
 }
 
 impl Counting {
-    fn of(request: &impl Subject, requirements: &Requirements, policy: &Policy) -> Self {
+    fn of(request: &impl RequestView, requirements: &Requirements, policy: &Policy) -> Self {
         if !request.status().is_decidable() {
             return Self { received: request.approvals().count(), discounted: HashMap::new() };
         }

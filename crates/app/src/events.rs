@@ -48,7 +48,7 @@ pub async fn events<S: LoadRequest + LoadEvents>(
         // found twice. There are at most some hundred versions of a request.
         let found = Some((request.version, finding));
         if found == found_before {
-            dependencies.host.damaged(id);
+            dependencies.host.on_damaged_request(id);
             return Ok(CheckedTrail { trail, finding: found.map(|(_, finding)| finding) });
         }
         found_before = found;

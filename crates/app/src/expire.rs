@@ -72,7 +72,7 @@ where
             if page.answered_at.is_some_and(|answered_at| differs(answered_at, host.now())) {
                 return Err(Refusal::ClockSkew.into());
             }
-            damage::tell(host, &page.damaged);
+            damage::report(host, &page.damaged);
             for id in page.ids {
                 if host.elapsed().saturating_sub(began) >= budget {
                     report.cut_short = true;

@@ -20,7 +20,7 @@ pub async fn get<S: LoadRequest>(
 ) -> Result<Request, AppError> {
     let loaded = dependencies.store.load(id).await;
     if let Err(StoreError::Damaged(_)) = &loaded {
-        dependencies.host.damaged(id);
+        dependencies.host.on_damaged_request(id);
     }
     let request = loaded?.ok_or(Refusal::NotVisible)?;
     let answer = dependencies.policy.may(Action::View, actor, &request, dependencies.host.now());

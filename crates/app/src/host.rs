@@ -1,9 +1,10 @@
-//! What the shell lends to the use cases: time, fresh ids, a pause, and an ear for what happened.
+//! What a shell lends to the use cases: a clock, a source of ids, and an observer of what happened.
 
 use countersign_core::command_context::CommandContext;
 use countersign_core::event::Event;
-use countersign_core::ids::{EventId, RequestId};
+use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::request::Request;
+use countersign_core::text_key::TextKey;
 use countersign_core::timestamp::Timestamp;
 use std::fmt;
 use std::future::Future;
@@ -13,33 +14,57 @@ use std::time::Duration;
 /// A future that a trait object can return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// The shell's clock, its source of ids and its timer.
-pub trait Host: Send + Sync + fmt::Debug {
+/// Time, as the machine tells it.
+pub trait Clock: Send + Sync + fmt::Debug {
     /// The time of day.
     fn now(&self) -> Timestamp;
 
     /// The time since some fixed moment; never goes back.
     fn elapsed(&self) -> Duration;
 
+    /// Waits for a random time of at most `at_most`, so that callers who collided try again at different times.
+    fn pause(&self, at_most: Duration) -> BoxFuture<'_, ()>;
+}
+
+/// Fresh ids and keys, each drawn when it is asked for.
+pub trait Ids: Send + Sync + fmt::Debug {
     /// A fresh event id.
     fn event_id(&self) -> EventId;
 
     /// A fresh request id.
     fn request_id(&self) -> RequestId;
 
-    /// The time and fresh ids for one command.
-    fn command_context(&self) -> CommandContext;
+    /// A fresh execution id.
+    fn execution_id(&self) -> ExecutionId;
 
-    /// Waits for a random time of at most `at_most`, so that those who collided come back apart.
-    fn pause(&self, at_most: Duration) -> BoxFuture<'_, ()>;
+    /// A fresh key for the digests of an event's texts.
+    fn text_key(&self) -> TextKey;
+}
 
-    /// Hears of an event once it is committed, and of the request as the event left it. For
-    /// metrics: nothing may depend on it, and after a crash an event may go unheard.
+/// Is called after something happened, for metrics: nothing may depend on it, and after a crash it is not called for
+/// what was committed before.
+pub trait Observer: Send + Sync + fmt::Debug {
+    /// An event is committed, and `after` is the request as the event left it.
     fn on_commit(&self, _event: &Event, _after: &Request) {}
 
-    /// Hears of a request that is not what its events have made it, each time that is met. For
-    /// metrics.
-    fn damaged(&self, _request_id: RequestId) {}
-    /// Hears of rows that could not be read and were left out. For metrics, likewise.
-    fn met_damaged_rows(&self, _count: usize) {}
+    /// A request is not what its events have made it. Called each time that this is found.
+    fn on_damaged_request(&self, _request_id: RequestId) {}
+
+    /// So many rows could not be read and were left out.
+    fn on_damaged_rows(&self, _count: usize) {}
 }
+
+/// All three of them.
+pub trait Host: Clock + Ids + Observer {
+    /// The time, and fresh ids for one command.
+    fn command_context(&self) -> CommandContext {
+        CommandContext {
+            now: self.now(),
+            event_id: self.event_id(),
+            execution_id: self.execution_id(),
+            text_key: self.text_key(),
+        }
+    }
+}
+
+impl<T: Clock + Ids + Observer> Host for T {}

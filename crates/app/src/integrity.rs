@@ -45,7 +45,7 @@ pub(crate) async fn record<S: RecordAnomaly>(
     finding: &Finding,
 ) {
     let host = dependencies.host.as_ref();
-    host.damaged(request_id);
+    host.on_damaged_request(request_id);
     let anomaly = Anomaly {
         event_id: host.event_id(),
         request_id,

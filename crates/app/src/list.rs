@@ -56,7 +56,7 @@ pub async fn list<S: ListRequests>(
     }
     let mut view = View { policy, actor, now: query.now, known: HashMap::new() };
     let page = dependencies.store.list(&query, |entry| view.permits(entry)).await?;
-    damage::tell(dependencies.host.as_ref(), &page.damaged);
+    damage::report(dependencies.host.as_ref(), &page.damaged);
     Ok(Listed {
         items: page.items,
         next_cursor: page.next.map(|position| cursors.seal(&position)).transpose()?,

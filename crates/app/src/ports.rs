@@ -9,7 +9,7 @@ use countersign_core::event::Event;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::notification::{self, Message, Notice, Notification};
 use countersign_core::person::PersonId;
-use countersign_core::policy::subject::Subject;
+use countersign_core::policy::request_view::RequestView;
 use countersign_core::principal::{Owner, Principal};
 use countersign_core::request::{Decision, Request, Status};
 use countersign_core::requirements::Requirements;
@@ -250,7 +250,7 @@ pub struct RequestSummary {
     pub closed_at: Option<Timestamp>,
 }
 
-impl Subject for RequestSummary {
+impl RequestView for RequestSummary {
     fn operation_type(&self) -> &Identifier {
         &self.operation_type
     }

@@ -1,6 +1,6 @@
 //! How often and how long a command is tried again.
 
-use crate::host::Host;
+use crate::host::Clock;
 use std::time::Duration;
 
 /// How often a command is decided again after a conflict or a failure of the store.
@@ -18,24 +18,24 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 /// The attempts at one command.
 #[derive(Debug)]
 pub(crate) struct Attempts<'a> {
-    host: &'a dyn Host,
+    clock: &'a dyn Clock,
     began: Duration,
     retries: u32,
 }
 
 impl<'a> Attempts<'a> {
-    pub(crate) fn begin(host: &'a dyn Host) -> Self {
-        Self { host, began: host.elapsed(), retries: 0 }
+    pub(crate) fn begin(clock: &'a dyn Clock) -> Self {
+        Self { clock, began: clock.elapsed(), retries: 0 }
     }
 
     /// Whether there may be another attempt; waits before it.
     pub(crate) async fn again(&mut self) -> bool {
-        if self.retries >= MAX_RETRIES || self.host.elapsed().saturating_sub(self.began) > MAX_ELAPSED {
+        if self.retries >= MAX_RETRIES || self.clock.elapsed().saturating_sub(self.began) > MAX_ELAPSED {
             return false;
         }
         let pause = FIRST_PAUSE.saturating_mul(1 << self.retries).min(LONGEST_PAUSE);
         self.retries += 1;
-        self.host.pause(pause).await;
+        self.clock.pause(pause).await;
         true
     }
 }

@@ -8,7 +8,7 @@ use crate::ports::CountOpen;
 use countersign_core::command::Draft;
 use countersign_core::creation;
 use countersign_core::explain;
-use countersign_core::policy::access::Target;
+use countersign_core::policy::access::Subject;
 use countersign_core::policy::rules::Assessment;
 use countersign_core::principal::Principal;
 use countersign_core::request::Status;
@@ -44,7 +44,7 @@ pub async fn simulate<S: CountOpen>(
     let mut refusals: Vec<AppError> = refusals.into_iter().map(AppError::from).collect();
     let status = if requirements.approvals_required > 0 { Status::Pending } else { Status::Approved };
     refusals.extend(one_too_many(dependencies, actor, requirements, status, now).await?);
-    let target = Target {
+    let subject = Subject {
         operation_type: draft.operation_type.as_str(),
         instance_id: draft.instance_id.as_str(),
         environment: requirements.environment,
@@ -52,6 +52,6 @@ pub async fn simulate<S: CountOpen>(
         estimated_cost: draft.estimated_cost,
         requested_by: &actor.person,
     };
-    let satisfiable = explain::could_be_satisfied(requirements, &target, actor, now, policy);
+    let satisfiable = explain::could_be_satisfied(requirements, &subject, actor, now, policy);
     Ok(Simulation { now, assessment, refusals, satisfiable })
 }

@@ -12,7 +12,7 @@ use countersign_api::operations::get::Get;
 use countersign_api::operations::list::List;
 use countersign_api::run::{Endpoint, run};
 use countersign_app::dependencies::Dependencies;
-use countersign_app::host::{BoxFuture, Host};
+use countersign_app::host::{BoxFuture, Clock, Ids, Observer};
 use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, ListQuery, ListRequests, LoadEvents,
     LoadRequest, Page, RecordAnomaly, RequestSummary, StoreError, Trail,
@@ -358,7 +358,7 @@ struct StandingHost {
     context: CommandContext,
 }
 
-impl Host for StandingHost {
+impl Clock for StandingHost {
     fn now(&self) -> Timestamp {
         self.context.now
     }
@@ -367,6 +367,12 @@ impl Host for StandingHost {
         Duration::ZERO
     }
 
+    fn pause(&self, _at_most: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+impl Ids for StandingHost {
     fn event_id(&self) -> EventId {
         self.context.event_id
     }
@@ -375,11 +381,13 @@ impl Host for StandingHost {
         RequestId::derived(&PersonId::somebody(), "bench")
     }
 
-    fn command_context(&self) -> CommandContext {
-        self.context
+    fn execution_id(&self) -> ExecutionId {
+        self.context.execution_id
     }
 
-    fn pause(&self, _at_most: Duration) -> BoxFuture<'_, ()> {
-        Box::pin(std::future::ready(()))
+    fn text_key(&self) -> TextKey {
+        self.context.text_key
     }
 }
+
+impl Observer for StandingHost {}

@@ -5,7 +5,7 @@ use crate::cpu::{self, Spread};
 use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
-use countersign_core::policy::access::{Action, Target};
+use countersign_core::policy::access::{Action, Subject};
 use countersign_core::policy::people::People;
 use countersign_core::policy::rules::Rules;
 use countersign_core::principal::Principal;
@@ -72,7 +72,7 @@ impl Stage {
 fn ask(policy: &Policy) -> Result<(), String> {
     let person = PersonId::from_email("ann@example.com").map_err(|error| error.to_string())?;
     let actor = Principal::assumed(person.clone(), PrincipalKind::Human, Channel::Api, ["developer"]);
-    let target = Target {
+    let subject = Subject {
         operation_type: "modify_storage",
         instance_id: "production-db-01",
         environment: Environment::Production,
@@ -80,7 +80,7 @@ fn ask(policy: &Policy) -> Result<(), String> {
         estimated_cost: None,
         requested_by: &person,
     };
-    let answer = policy.ask(Action::Create, &actor, target, true, Timestamp::EARLIEST);
+    let answer = policy.ask(Action::Create, &actor, subject, true, Timestamp::EARLIEST);
     if answer.is_permitted() { Ok(()) } else { Err(format!("a developer may not create: {answer:?}")) }
 }
 

@@ -11,7 +11,7 @@ use cedar_policy::{
 };
 use countersign_core::person::PersonId;
 use countersign_core::policy::access::{
-    self, AccessDecision, AccessRequest, Action, Reference, RequestAttribute, Target,
+    self, AccessDecision, AccessRequest, Action, Reference, RequestAttribute, Subject,
 };
 use countersign_core::policy::finding::Name;
 use countersign_core::risk::Cost;
@@ -419,19 +419,19 @@ struct LowerCase {
 impl LowerCase {
     /// `None` if that is how the question has them.
     fn of(access_request: &AccessRequest<'_>) -> Option<Self> {
-        let target = access_request.target.as_ref()?;
+        let subject = access_request.subject.as_ref()?;
         let has_capitals = |name: &str| name.bytes().any(|byte| byte.is_ascii_uppercase());
         // Both are identifiers, which have no letters but those of ASCII.
-        (has_capitals(target.operation_type) || has_capitals(target.instance_id)).then(|| Self {
-            operation_type: target.operation_type.to_ascii_lowercase(),
-            instance_id: target.instance_id.to_ascii_lowercase(),
+        (has_capitals(subject.operation_type) || has_capitals(subject.instance_id)).then(|| Self {
+            operation_type: subject.operation_type.to_ascii_lowercase(),
+            instance_id: subject.instance_id.to_ascii_lowercase(),
         })
     }
 
     fn put_into<'a>(&'a self, access_request: &AccessRequest<'a>) -> AccessRequest<'a> {
         let Self { operation_type, instance_id } = self;
         AccessRequest {
-            target: access_request.target.map(|target| Target { operation_type, instance_id, ..target }),
+            subject: access_request.subject.map(|subject| Subject { operation_type, instance_id, ..subject }),
             ..*access_request
         }
     }

@@ -217,8 +217,8 @@ impl EntityTypes {
             PrincipalConstraint::Eq(one) => is_principal(&one),
             PrincipalConstraint::In(one) | PrincipalConstraint::IsIn(_, one) => is_in(&one),
         };
-        let is_resource = |one: &EntityUid| match &access_request.target {
-            Some(target) => *one == entity(&self.operation, target.operation_type),
+        let is_resource = |one: &EntityUid| match &access_request.subject {
+            Some(subject) => *one == entity(&self.operation, subject.operation_type),
             None => *one == self.service,
         };
         is_about
@@ -239,8 +239,8 @@ impl EntityTypes {
         wanted: &BTreeSet<Attribute>,
     ) -> Result<(Request, Entities), InvalidRequest> {
         let principal = entity(&self.person, access_request.actor.person.as_str());
-        let resource = match (&access_request.target, access_request.action == Action::List) {
-            (Some(target), false) => entity(&self.operation, target.operation_type),
+        let resource = match (&access_request.subject, access_request.action == Action::List) {
+            (Some(subject), false) => entity(&self.operation, subject.operation_type),
             (None, true) => self.service.clone(),
             // A policy without conditions might permit what nobody has described.
             (Some(_), true) | (None, false) => return Err(InvalidRequest),
@@ -275,17 +275,19 @@ impl EntityTypes {
     ) -> Result<Option<RestrictedExpression>, InvalidRequest> {
         let of = |entity_type, name| RestrictedExpression::new_entity_uid(entity(entity_type, name));
         let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
-        let target = access_request.target.as_ref();
+        let subject = access_request.subject.as_ref();
         let actor = access_request.actor;
         Ok(match attribute {
-            Attribute::Operation => target.map(|target| text(target.operation_type)),
-            Attribute::Instance => target.map(|target| text(target.instance_id)),
-            Attribute::Environment => target.map(|target| of(&self.environment, target.environment.as_str())),
-            Attribute::Risk => target.map(|target| of(&self.risk, target.risk_level.as_str())),
-            Attribute::EstimatedCost => {
-                target.map(|target| RestrictedExpression::new_decimal(decimal(target.estimated_cost)))
+            Attribute::Operation => subject.map(|subject| text(subject.operation_type)),
+            Attribute::Instance => subject.map(|subject| text(subject.instance_id)),
+            Attribute::Environment => {
+                subject.map(|subject| of(&self.environment, subject.environment.as_str()))
             }
-            Attribute::Requester => target.map(|target| of(&self.person, target.requested_by.as_str())),
+            Attribute::Risk => subject.map(|subject| of(&self.risk, subject.risk_level.as_str())),
+            Attribute::EstimatedCost => {
+                subject.map(|subject| RestrictedExpression::new_decimal(decimal(subject.estimated_cost)))
+            }
+            Attribute::Requester => subject.map(|subject| of(&self.person, subject.requested_by.as_str())),
             Attribute::Own => Some(RestrictedExpression::new_bool(access_request.is_own)),
             Attribute::Groups => {
                 Some(RestrictedExpression::new_set(self.groups_of(actor).map(|(name, _)| text(name))))

@@ -10,7 +10,7 @@ use crate::context::Attribute;
 use crate::{BUNDLED, CedarAuthorizer, InvalidAccess};
 use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::person::PersonId;
-use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer, Target};
+use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer, Subject};
 use countersign_core::principal::Principal;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::timestamp::Timestamp;
@@ -66,7 +66,7 @@ impl Situation {
     }
 
     fn access_request(&self) -> AccessRequest<'_> {
-        let target = Target {
+        let subject = Subject {
             operation_type: &self.operation_type,
             instance_id: &self.instance_id,
             environment: self.environment,
@@ -74,8 +74,8 @@ impl Situation {
             estimated_cost: self.estimated_cost,
             requested_by: &self.requested_by,
         };
-        let target = (self.action != Action::List).then_some(target);
-        AccessRequest { action: self.action, actor: &self.actor, target, is_own: self.is_own, now: self.now }
+        let subject = (self.action != Action::List).then_some(subject);
+        AccessRequest { action: self.action, actor: &self.actor, subject, is_own: self.is_own, now: self.now }
     }
 
     fn put_to(&self, access: &CedarAuthorizer) -> AccessDecision {
@@ -419,7 +419,7 @@ fn failures_and_forbids_are_all_named() {
 fn a_question_that_makes_no_sense_is_denied() {
     let access = valid(EVERYTHING);
     let situation = Situation::usual();
-    let untargeted = AccessRequest { target: None, ..situation.access_request() };
+    let untargeted = AccessRequest { subject: None, ..situation.access_request() };
     let list_of_one = AccessRequest { action: Action::List, ..situation.access_request() };
     for access_request in [untargeted, list_of_one] {
         assert_eq!(

@@ -1,7 +1,7 @@
 //! The operations that a policy lists, and what is said of one that it does not list.
 
 use countersign_api::wire::RuleBody;
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_client::environment::Environment;
 use countersign_core::text::escaped_line;
 use countersign_policy::load;

@@ -9,7 +9,7 @@ use crate::view::terminal::Terminal;
 use crate::view::text::Text;
 use crate::view::times::{RelativeTime, Times};
 use countersign_api::wire::RequestBody;
-use countersign_app::host::Host as _;
+use countersign_app::host::{Clock as _, Ids as _};
 use countersign_client::change::Change;
 use countersign_client::connection::Connection;
 use countersign_client::credential::person;

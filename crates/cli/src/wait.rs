@@ -10,7 +10,7 @@ use crate::view::times::RelativeTime;
 use crate::view::width::{WIDTH, columns, wrapped};
 use crate::view::words::approvals;
 use countersign_api::wire::RequestBody;
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_client::error::Error;
 use countersign_core::text::escaped_line;
 use rustix::termios::tcgetwinsize;

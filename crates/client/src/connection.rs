@@ -12,7 +12,7 @@ use crate::secret::Secret;
 use countersign_api::operation::Operation;
 use countersign_api::problem::Code;
 use countersign_api::wire::{HealthBody, ListBody, RequestBody, SummaryBody};
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_core::canonical;
 use countersign_core::request::Status;
 use countersign_endpoint::Endpoint;

@@ -7,7 +7,7 @@ use crate::oidc::{self, Login, LoginError};
 use crate::profile::{Settings, TokenSource};
 use crate::secret::Secret;
 use crate::token_store::{TokenStore, TokenStoreError};
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_core::timestamp::Timestamp;
 use countersign_identity::claim_path::Claims;
 use countersign_identity::jws;

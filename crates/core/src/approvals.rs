@@ -9,7 +9,7 @@ use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::policy::access::{AccessDecision, Action};
 use crate::policy::people;
-use crate::policy::subject::Subject;
+use crate::policy::request_view::RequestView;
 use crate::principal::Principal;
 use crate::request::Decision;
 use crate::requirements::Requirements;
@@ -27,7 +27,7 @@ pub struct Approvals<'a> {
 
 impl<'a> Approvals<'a> {
     /// Asks of each approval on record whether it counts under a policy and what it demands now.
-    pub fn of(request: &'a impl Subject, requirements: &Requirements, policy: &Policy) -> Self {
+    pub fn of(request: &'a impl RequestView, requirements: &Requirements, policy: &Policy) -> Self {
         let people = policy.people();
         let mut counted: BTreeSet<PersonId> = BTreeSet::new();
         // A retired address is no sign that its two holders are one.
@@ -82,7 +82,7 @@ impl<'a> Approvals<'a> {
 
 /// Why an approval does not count, if so. `known` is every address of whoever gave it.
 fn reason_against(
-    request: &impl Subject,
+    request: &impl RequestView,
     decision: &Decision,
     known: &BTreeSet<PersonId>,
     requirements: &Requirements,

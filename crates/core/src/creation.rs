@@ -7,7 +7,7 @@ use crate::event::{Change, Event, NewRequest};
 use crate::idempotency::{Idempotency, IdempotencyRecord};
 use crate::ids::RequestId;
 use crate::policy::Policy;
-use crate::policy::access::{AccessDecision, Action, Target};
+use crate::policy::access::{AccessDecision, Action, Subject};
 use crate::policy::rules::{Assessment, MAX_APPROVALS, MAX_MATCHED_RULES, Proposal};
 use crate::principal::Principal;
 use crate::refusal::Refusal;
@@ -35,7 +35,7 @@ pub fn refusals(
     assessment: &Assessment,
 ) -> Vec<Refusal> {
     let requirements = &assessment.requirements;
-    let target = Target {
+    let subject = Subject {
         operation_type: draft.operation_type.as_str(),
         instance_id: draft.instance_id.as_str(),
         environment: requirements.environment,
@@ -44,7 +44,7 @@ pub fn refusals(
         requested_by: &actor.person,
     };
     let mut refusals = Vec::new();
-    if let AccessDecision::Denied(reasons) = policy.ask(Action::Create, actor, target, true, now) {
+    if let AccessDecision::Denied(reasons) = policy.ask(Action::Create, actor, subject, true, now) {
         refusals.push(Refusal::NotPermitted(reasons));
     }
     if requirements.approvals_required > MAX_APPROVALS {

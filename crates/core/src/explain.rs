@@ -11,7 +11,7 @@ use crate::decide;
 use crate::ids::ExecutionId;
 use crate::person::PersonId;
 use crate::policy::Policy;
-use crate::policy::access::Target;
+use crate::policy::access::Subject;
 use crate::policy::search::{AccessCheck, Search};
 use crate::principal::Principal;
 use crate::refusal::Refusal;
@@ -73,7 +73,7 @@ pub fn explain<'a>(
         && requirements.violations(request.stated()).is_empty()
         && policy.blocked_by(request).is_empty();
     let approvers = if can_be_approved {
-        let check = AccessCheck::approval(policy.target(request));
+        let check = AccessCheck::approval(policy.subject(request));
         approvers(policy, &requirements.slots, |groups| {
             // What has enough since policy asks for less again waits for one more, of anybody.
             let counts = || {
@@ -204,10 +204,10 @@ const MAX_QUESTIONS: usize = 5_000;
 /// asker's address or from one that policy itself names. What cannot be told may be.
 pub fn could_be_satisfied(
     requirements: &Requirements,
-    target: &Target<'_>,
+    subject: &Subject<'_>,
     asker: &Principal,
     now: Timestamp,
     policy: &Policy,
 ) -> bool {
-    Search::new(policy, now, asker.source_ip, MAX_QUESTIONS).could_meet(*target, requirements)
+    Search::new(policy, now, asker.source_ip, MAX_QUESTIONS).could_meet(*subject, requirements)
 }

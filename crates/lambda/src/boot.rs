@@ -12,7 +12,7 @@ use aws_types::SdkConfig;
 use countersign_api::run::Endpoint;
 use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_app::ports::{FindDue, ListRequests, Outbox, Publish, Replicas};
 use countersign_aws::Access;
 use countersign_core::digest::{DeploymentKey, Digest};

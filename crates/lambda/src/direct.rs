@@ -119,7 +119,7 @@ pub fn error(problem: Problem, correlation_id: &str) -> Diagnostic {
 mod tests {
     use super::*;
     use countersign_core::policy::Policy;
-    use countersign_core::policy::access::{Action, Target};
+    use countersign_core::policy::access::{Action, Subject};
     use countersign_core::risk::{self, RiskLevel};
     use countersign_core::timestamp::Timestamp;
     use serde_json::json;
@@ -211,7 +211,7 @@ mod tests {
         let reader = policy.people().resolve(reader).unwrap();
         assert!(policy.may_list(&reader, false, now).is_permitted());
         let ann = PersonId::from_email("ann@example.com").unwrap();
-        let target = Target {
+        let subject = Subject {
             operation_type: "reboot",
             instance_id: "production-db-01",
             environment: risk::Environment::Production,
@@ -221,7 +221,7 @@ mod tests {
         };
         for action in Action::ALL.into_iter().filter(|action| *action != Action::List) {
             let reads = [Action::View, Action::ViewParameters, Action::Audit].contains(&action);
-            let answer = policy.ask(action, &reader, target, false, now);
+            let answer = policy.ask(action, &reader, subject, false, now);
             assert_eq!(answer.is_permitted(), reads, "{action:?}");
         }
     }

@@ -72,7 +72,7 @@ async fn measure<S: ListRequests>(dependencies: &Dependencies<S>, metrics: &Metr
         now,
     };
     let page = dependencies.store.list(&query, |_| true).await?;
-    damage::tell(dependencies.host.as_ref(), &page.damaged);
+    damage::report(dependencies.host.as_ref(), &page.damaged);
     metrics.oldest_execution(page.items.first().and_then(|oldest| oldest.execution_started_at), now);
     Ok(())
 }

@@ -3,12 +3,12 @@
 //!
 //! A line names no person and quotes nobody. Refusals are not faults and have no metric.
 
-use countersign_app::host::{BoxFuture, Host};
+use countersign_app::host::{BoxFuture, Clock, Ids, Observer};
 use countersign_app::ports::Backlog;
-use countersign_core::command_context::CommandContext;
 use countersign_core::event::{Event, EventType};
-use countersign_core::ids::{EventId, RequestId};
+use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::request::{Request, Status};
+use countersign_core::text_key::TextKey;
 use countersign_core::timestamp::Timestamp;
 use countersign_system::system::SystemHost;
 use serde_json::{Map, Value, json};
@@ -166,7 +166,7 @@ impl MeteredHost {
     }
 }
 
-impl Host for MeteredHost {
+impl Clock for MeteredHost {
     fn now(&self) -> Timestamp {
         self.machine.now()
     }
@@ -175,6 +175,12 @@ impl Host for MeteredHost {
         self.machine.elapsed()
     }
 
+    fn pause(&self, at_most: Duration) -> BoxFuture<'_, ()> {
+        self.machine.pause(at_most)
+    }
+}
+
+impl Ids for MeteredHost {
     fn event_id(&self) -> EventId {
         self.machine.event_id()
     }
@@ -183,23 +189,25 @@ impl Host for MeteredHost {
         self.machine.request_id()
     }
 
-    fn command_context(&self) -> CommandContext {
-        self.machine.command_context()
+    fn execution_id(&self) -> ExecutionId {
+        self.machine.execution_id()
     }
 
-    fn pause(&self, at_most: Duration) -> BoxFuture<'_, ()> {
-        self.machine.pause(at_most)
+    fn text_key(&self) -> TextKey {
+        self.machine.text_key()
     }
+}
 
+impl Observer for MeteredHost {
     fn on_commit(&self, event: &Event, after: &Request) {
         self.metrics.write(self.metrics.event(event, after));
     }
 
-    fn damaged(&self, request_id: RequestId) {
+    fn on_damaged_request(&self, request_id: RequestId) {
         self.metrics.damaged(request_id, self.now());
     }
 
-    fn met_damaged_rows(&self, count: usize) {
+    fn on_damaged_rows(&self, count: usize) {
         self.metrics.damaged_rows(count, self.now());
     }
 }
@@ -215,7 +223,7 @@ mod tests {
     fn a_damaged_request_is_counted_in_one_line_that_names_no_person() {
         let metrics = Metrics::new("test".to_owned(), |line| WRITTEN.lock().unwrap().push(line.to_owned()));
         let request_id = RequestId::parse("01930000-0000-4000-8000-0000000000bb").unwrap();
-        MeteredHost::new(metrics).damaged(request_id);
+        MeteredHost::new(metrics).on_damaged_request(request_id);
         let written = WRITTEN.lock().unwrap();
         assert_eq!(written.len(), 1, "{written:?}");
         let mut line: Value = serde_json::from_str(&written[0]).unwrap();

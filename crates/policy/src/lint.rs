@@ -12,7 +12,7 @@ mod open_approval;
 
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
-use countersign_core::policy::access::Target;
+use countersign_core::policy::access::Subject;
 use countersign_core::policy::finding::{Name, Severity};
 use countersign_core::policy::rules::samples::SampleSpace;
 use countersign_core::policy::rules::{self, Assessment, MAX_MATCHED_RULES, Proposal, Rule};
@@ -129,8 +129,8 @@ fn is_too_expensive(requirements: &Requirements, cost: Option<Cost>) -> bool {
 }
 
 /// What a question about a proposal is about.
-fn target<'a>(requester: &'a PersonId, proposal: &Proposal<'a>, requirements: &Requirements) -> Target<'a> {
-    Target {
+fn subject<'a>(requester: &'a PersonId, proposal: &Proposal<'a>, requirements: &Requirements) -> Subject<'a> {
+    Subject {
         operation_type: proposal.operation_type,
         instance_id: proposal.instance_id,
         environment: requirements.environment,

@@ -2,7 +2,7 @@
 
 use crate::issuer::{self, IssuerError, KeySource};
 use countersign_api::problem::Problem;
-use countersign_app::host::Host;
+use countersign_app::host::Clock;
 use countersign_core::caller::Caller;
 use countersign_identity::error::InvalidToken;
 use countersign_identity::key_set::KeySet;
@@ -64,24 +64,24 @@ impl Authenticator {
     pub async fn authenticate(
         self: &Arc<Self>,
         headers: &[&str],
-        host: &dyn Host,
+        clock: &dyn Clock,
     ) -> Result<Caller, Problem> {
         let token = token::bearer(headers).map_err(Problem::unauthenticated)?;
-        let mut result = self.verify(token, host)?;
+        let mut result = self.verify(token, clock)?;
         if result == Err(InvalidToken::UnknownKey) {
             // A hanging issuer must not hold the caller for as long as it is waited for.
-            let _ = tokio::time::timeout(KEYS_WAIT, self.renew_keys(host.elapsed())).await;
-            result = self.verify(token, host)?;
+            let _ = tokio::time::timeout(KEYS_WAIT, self.renew_keys(clock.elapsed())).await;
+            result = self.verify(token, clock)?;
         }
         result.map_err(|error| Problem::unauthenticated(error.to_string()))
     }
 
-    fn verify(&self, token: &str, host: &dyn Host) -> Result<Result<Caller, InvalidToken>, Problem> {
+    fn verify(&self, token: &str, clock: &dyn Clock) -> Result<Result<Caller, InvalidToken>, Problem> {
         let fetched_at = self.renewal.as_ref().map(|renewal| renewal.state().fetched_at);
-        if fetched_at.is_some_and(|at| host.elapsed().saturating_sub(at) > KEYS_MAX_AGE) {
+        if fetched_at.is_some_and(|at| clock.elapsed().saturating_sub(at) > KEYS_MAX_AGE) {
             return Err(Problem::unavailable("the issuer's keys are too old to be trusted"));
         }
-        Ok(self.current().verify(token, host.now()))
+        Ok(self.current().verify(token, clock.now()))
     }
 
     fn current(&self) -> Arc<Verifier> {

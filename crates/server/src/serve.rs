@@ -11,7 +11,7 @@ use crate::outbox_log::OutboxLog;
 use crate::source_address::{ProxyNetwork, TrustedProxies};
 use crate::sweeps::Sweep;
 use crate::tls::{CertificateFiles, Certificates, InvalidCertificates};
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_core::policy::Policy;
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;

@@ -1,7 +1,7 @@
 //! The two sweeps that run inside the server: delivery and expiry.
 
 use crate::application::Application;
-use countersign_app::host::Host;
+use countersign_app::host::Clock;
 use countersign_app::ports::Publish;
 use countersign_app::{deliver, expire};
 use countersign_core::caller::Channel;
@@ -119,13 +119,13 @@ struct EvenClock {
 }
 
 impl EvenClock {
-    fn new(host: &dyn Host) -> Self {
-        Self { began: (host.now(), host.elapsed()) }
+    fn new(clock: &dyn Clock) -> Self {
+        Self { began: (clock.now(), clock.elapsed()) }
     }
 
     /// The earliest deadline whose passing is believed now.
-    fn believed_since(&mut self, host: &dyn Host) -> Timestamp {
-        let (now, elapsed) = (host.now(), host.elapsed());
+    fn believed_since(&mut self, clock: &dyn Clock) -> Timestamp {
+        let (now, elapsed) = (clock.now(), clock.elapsed());
         let passed = elapsed.saturating_sub(self.began.1);
         let expected = self.began.0.as_millisecond().saturating_add(milliseconds(passed));
         let jump = now.as_millisecond().abs_diff(expected);
@@ -170,8 +170,6 @@ async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
 mod tests {
     use super::*;
     use countersign_app::host::BoxFuture;
-    use countersign_core::command_context::CommandContext;
-    use countersign_core::ids::{EventId, RequestId};
     use std::sync::Mutex;
 
     /// A clock of the wall and one that only measures.
@@ -186,25 +184,13 @@ mod tests {
         }
     }
 
-    impl Host for Clocks {
+    impl Clock for Clocks {
         fn now(&self) -> Timestamp {
             self.0.lock().unwrap().0
         }
 
         fn elapsed(&self) -> Duration {
             self.0.lock().unwrap().1
-        }
-
-        fn event_id(&self) -> EventId {
-            panic!("the clock asks for no id")
-        }
-
-        fn request_id(&self) -> RequestId {
-            panic!("the clock asks for no id")
-        }
-
-        fn command_context(&self) -> CommandContext {
-            panic!("the clock asks for no id")
         }
 
         fn pause(&self, _: Duration) -> BoxFuture<'_, ()> {

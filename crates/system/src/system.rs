@@ -1,7 +1,6 @@
 //! The real clock, real random ids and real pauses.
 
-use countersign_app::host::{BoxFuture, Host};
-use countersign_core::command_context::CommandContext;
+use countersign_app::host::{BoxFuture, Clock, Ids, Observer};
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::text_key::TextKey;
 use countersign_core::timestamp::Timestamp;
@@ -21,7 +20,7 @@ impl Default for SystemHost {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the room that reads the clock and makes ids")]
-impl Host for SystemHost {
+impl Clock for SystemHost {
     fn now(&self) -> Timestamp {
         // A clock before 1970 is taken for 1970: everything is then pending for long, and nothing
         // is lost.
@@ -33,6 +32,14 @@ impl Host for SystemHost {
         self.started.elapsed()
     }
 
+    fn pause(&self, at_most: Duration) -> BoxFuture<'_, ()> {
+        let share = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX);
+        Box::pin(tokio::time::sleep(at_most.mul_f64(share)))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the room that reads the clock and makes ids")]
+impl Ids for SystemHost {
     fn event_id(&self) -> EventId {
         EventId::new(Uuid::now_v7())
     }
@@ -41,20 +48,16 @@ impl Host for SystemHost {
         RequestId::new(Uuid::new_v4())
     }
 
-    fn command_context(&self) -> CommandContext {
-        CommandContext {
-            now: self.now(),
-            event_id: self.event_id(),
-            execution_id: ExecutionId::new(Uuid::new_v4()),
-            text_key: TextKey::new(random_bytes()),
-        }
+    fn execution_id(&self) -> ExecutionId {
+        ExecutionId::new(Uuid::new_v4())
     }
 
-    fn pause(&self, at_most: Duration) -> BoxFuture<'_, ()> {
-        let share = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX);
-        Box::pin(tokio::time::sleep(at_most.mul_f64(share)))
+    fn text_key(&self) -> TextKey {
+        TextKey::new(random_bytes())
     }
 }
+
+impl Observer for SystemHost {}
 
 #[expect(clippy::disallowed_methods, reason = "this is the room that makes ids")]
 fn random_bytes() -> [u8; 16] {

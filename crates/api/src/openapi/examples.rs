@@ -34,7 +34,7 @@ use countersign_core::event::Event;
 use countersign_core::explain;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
-use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer, Target};
+use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer, Subject};
 use countersign_core::policy::people::People;
 use countersign_core::policy::rules::Rules;
 use countersign_core::policy::{Policy, PolicyText};
@@ -292,7 +292,7 @@ impl Story {
         let policy = policy()?;
         let assessment = creation::assess(&draft, &ann, &policy);
         let refusals = creation::refusals(&draft, &ann, now, &policy, &assessment);
-        let target = Target {
+        let subject = Subject {
             operation_type: draft.operation_type.as_str(),
             instance_id: draft.instance_id.as_str(),
             environment: assessment.requirements.environment,
@@ -300,7 +300,7 @@ impl Story {
             estimated_cost: draft.estimated_cost,
             requested_by: &ann.person,
         };
-        let satisfiable = explain::could_be_satisfied(&assessment.requirements, &target, &ann, now, &policy);
+        let satisfiable = explain::could_be_satisfied(&assessment.requirements, &subject, &ann, now, &policy);
         let refusals = refusals.into_iter().map(AppError::from).collect();
         let simulation = Simulation { now, assessment, refusals, satisfiable };
         serde_json::to_value(SimulateBody::of(&draft, &ann, simulation, policy.version())).ok()

@@ -7,7 +7,7 @@ use crate::named_policy::NamedPolicy;
 use cedar_policy::{Authorizer, PolicySet};
 use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::person::PersonId;
-use countersign_core::policy::access::{AccessRequest, Action, Target};
+use countersign_core::policy::access::{AccessRequest, Action, Subject};
 use countersign_core::principal::Principal;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::source_address::SourceAddress;
@@ -158,7 +158,7 @@ impl Choices {
         let channel = *chosen(&self.channels, &mut rest)?;
         let source_ip = chosen(&self.sources, &mut rest)?.map(SourceAddress::from);
         let now = *chosen(&self.moments, &mut rest)?;
-        let target = Target {
+        let subject = Subject {
             operation_type: chosen(&self.operations, &mut rest)?,
             instance_id: chosen(&self.instances, &mut rest)?,
             environment: *chosen(&self.environments, &mut rest)?,
@@ -167,8 +167,8 @@ impl Choices {
             requested_by: chosen(&self.requesters, &mut rest)?,
         };
         let actor = &Principal { channel, source_ip, ..actor.clone() };
-        let target = (action != Action::List).then_some(target);
-        ask(&AccessRequest { action, actor, target, is_own, now })
+        let subject = (action != Action::List).then_some(subject);
+        ask(&AccessRequest { action, actor, subject, is_own, now })
     }
 }
 

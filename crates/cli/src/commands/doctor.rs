@@ -9,7 +9,7 @@ use crate::view::text::{Line, Text, Tone};
 use crate::view::times::RelativeTime;
 use clap::Args;
 use countersign_api::problem::Code;
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_client::agent;
 use countersign_client::connection::Connection;
 use countersign_client::credential::{self, Credential};

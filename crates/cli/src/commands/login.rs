@@ -4,7 +4,7 @@ use crate::connection_arguments::ProfileArgument;
 use crate::error::CommandError;
 use crate::view::times::RelativeTime;
 use clap::Args;
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_client::config::{Config, ConfigurationError, Profile, ProfileName};
 use countersign_client::credential::person;
 use countersign_client::environment::Environment;

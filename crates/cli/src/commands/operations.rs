@@ -7,7 +7,7 @@ use crate::error::CommandError;
 use crate::view::terminal::Terminal;
 use crate::view::text::{Line, Text, Tone};
 use clap::Args;
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_client::connection::Connection;
 use countersign_client::profile;
 use countersign_core::policy::Policy;

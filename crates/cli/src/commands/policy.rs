@@ -7,7 +7,7 @@ use crate::view::document;
 use crate::view::terminal::{Terminal, write_document};
 use crate::view::text::{Line, Text, Tone};
 use clap::{Args, Subcommand};
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_core::policy::Policy;
 use countersign_core::policy::finding::{Name, Severity};
 use countersign_core::policy::mistake::InvalidPolicy;

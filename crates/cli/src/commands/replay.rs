@@ -11,7 +11,7 @@ use crate::view::text::{Text, Tone};
 use crate::view::tones::status_tone;
 use clap::Args;
 use countersign_api::wire::{EventBody, RequestBody, SlotBody};
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_client::list_query::{ListQuery, MAX_LIMIT};
 use countersign_core::caller::Caller;
 use countersign_core::caller::{Channel, PrincipalKind};

@@ -4,7 +4,7 @@ use crate::commands::serve::DataDirectoryArgument;
 use crate::error::CommandError;
 use crate::value_parsers::{group, seconds};
 use clap::Args;
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_core::person::PersonId;
 use countersign_core::text::escaped_line;
 use countersign_policy::load;

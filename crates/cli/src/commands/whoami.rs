@@ -5,7 +5,7 @@ use crate::error::CommandError;
 use crate::session::Session;
 use crate::view::text::{Line, Text};
 use clap::Args;
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_client::credential::{expiry, person};
 use countersign_client::list_query::ListQuery;
 use countersign_identity::claims::ClaimNames;

@@ -22,7 +22,7 @@ use crate::session::Session;
 use crate::view::terminal::{Terminal, drain};
 use crate::view::text::{Line, Text};
 use countersign_api::wire::ListBody;
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use event::{Effect, Event, Given, Pending};
 use key::Key;
 use open::Page;

@@ -7,7 +7,7 @@ use super::settings::Settings;
 use crate::error::CommandError;
 use crate::session::Session;
 use countersign_api::wire::{ExplainBody, RequestBody, SummaryBody};
-use countersign_app::host::Host as _;
+use countersign_app::host::Clock as _;
 use countersign_client::connection::LIST_TIMEOUT;
 use countersign_client::list_query::{ListQuery, MAX_LIMIT};
 use countersign_core::ids::RequestId;

@@ -82,7 +82,7 @@ pub struct AccessRequest<'a> {
     /// Who.
     pub actor: &'a Principal,
     /// To what; `None` for [`Action::List`] alone.
-    pub target: Option<Target<'a>>,
+    pub subject: Option<Subject<'a>>,
     /// Whether it was made by, for, or by an agent of the actor; for a list, whether it is of
     /// nothing else.
     pub is_own: bool,
@@ -92,7 +92,7 @@ pub struct AccessRequest<'a> {
 
 /// What policy may know of a request, or of one that is about to be made.
 #[derive(Debug, Clone, Copy)]
-pub struct Target<'a> {
+pub struct Subject<'a> {
     /// What is to be done.
     pub operation_type: &'a str,
     /// To what.

@@ -8,22 +8,22 @@ pub mod finding;
 pub mod inspection;
 pub mod mistake;
 pub mod people;
+pub mod request_view;
 pub mod rules;
 pub mod search;
 pub mod source;
-pub mod subject;
 
 use crate::digest::Digest;
 use crate::person::PersonId;
 use crate::policy::people::People;
+use crate::policy::request_view::RequestView;
 use crate::policy::rules::{Assessment, Proposal, Rules};
 use crate::policy::source::Source;
-use crate::policy::subject::Subject;
 use crate::principal::Principal;
 use crate::request::{Request, Status};
 use crate::requirements::Requirements;
 use crate::timestamp::Timestamp;
-use access::{AccessDecision, AccessRequest, Action, Authorizer, Target};
+use access::{AccessDecision, AccessRequest, Action, Authorizer, Subject};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -108,7 +108,7 @@ impl Policy {
     }
 
     /// What this policy would demand of a request if it were made as it stands.
-    pub fn reassess(&self, request: &impl Subject) -> Assessment {
+    pub fn reassess(&self, request: &impl RequestView) -> Assessment {
         let requirements = request.requirements();
         self.rules.assess(&Proposal {
             operation_type: request.operation_type().as_str(),
@@ -122,7 +122,7 @@ impl Policy {
 
     /// What holds for a request now: while it is undecided or waits for its start, the stricter of
     /// what was demanded when it was made and of what this policy demands.
-    pub fn requirements_in_force(&self, request: &impl Subject) -> Requirements {
+    pub fn requirements_in_force(&self, request: &impl RequestView) -> Requirements {
         match request.status() {
             Status::Pending | Status::Approved => {
                 request.requirements().stricter(&self.reassess(request).requirements)
@@ -138,7 +138,7 @@ impl Policy {
 
     /// Whether an actor may list requests: their own, or everybody's.
     pub fn may_list(&self, actor: &Principal, is_own: bool, now: Timestamp) -> AccessDecision {
-        self.access.answer(&AccessRequest { action: Action::List, actor, target: None, is_own, now })
+        self.access.answer(&AccessRequest { action: Action::List, actor, subject: None, is_own, now })
     }
 
     /// Whether an actor may do something to a request.
@@ -146,10 +146,10 @@ impl Policy {
         &self,
         action: Action,
         actor: &Principal,
-        request: &impl Subject,
+        request: &impl RequestView,
         now: Timestamp,
     ) -> AccessDecision {
-        self.ask(action, actor, self.target(request), self.is_own(actor, request), now)
+        self.ask(action, actor, self.subject(request), self.is_own(actor, request), now)
     }
 
     /// The same of an execution that the actor has started: it is theirs, whose request it may be.
@@ -159,13 +159,13 @@ impl Policy {
         request: &Request,
         now: Timestamp,
     ) -> AccessDecision {
-        self.ask(Action::Execute, actor, self.target(request), true, now)
+        self.ask(Action::Execute, actor, self.subject(request), true, now)
     }
 
     /// A request as access policies see it: with the environment and the risk that it has now.
-    pub fn target<'a>(&self, request: &'a impl Subject) -> Target<'a> {
+    pub fn subject<'a>(&self, request: &'a impl RequestView) -> Subject<'a> {
         let requirements = self.requirements_in_force(request);
-        Target {
+        Subject {
             operation_type: request.operation_type().as_str(),
             instance_id: request.instance_id().as_str(),
             environment: requirements.environment,
@@ -180,11 +180,11 @@ impl Policy {
         &self,
         action: Action,
         actor: &Principal,
-        target: Target<'_>,
+        subject: Subject<'_>,
         is_own: bool,
         now: Timestamp,
     ) -> AccessDecision {
-        self.access.answer(&AccessRequest { action, actor, target: Some(target), is_own, now })
+        self.access.answer(&AccessRequest { action, actor, subject: Some(subject), is_own, now })
     }
 
     /// Who may do what, for those who look at more than single answers.
@@ -211,21 +211,21 @@ impl Policy {
     /// own: made by them, for them, or by an agent or service that they answer for.
     ///
     /// As policy has it now: whoever is given an address inherits nothing from whoever had it.
-    pub fn is_own(&self, actor: &Principal, request: &impl Subject) -> bool {
+    pub fn is_own(&self, actor: &Principal, request: &impl RequestView) -> bool {
         self.is_made_by(actor, request.requested_by())
             || request.filed_by().is_some_and(|person| self.is_made_by(actor, person))
     }
 
     /// Whether this actor is too close to the request to decide on it: it is their own, or it was
     /// when it was made, by any address that was its requester's or owner's then.
-    pub fn has_conflict_of_interest(&self, actor: &Principal, request: &impl Subject) -> bool {
+    pub fn has_conflict_of_interest(&self, actor: &Principal, request: &impl RequestView) -> bool {
         let owner = request.owner().into_iter().flat_map(|owner| &owner.addresses);
         self.is_own(actor, request)
             || request.requester_addresses().iter().chain(owner).any(|address| self.is_actor(actor, address))
     }
 
     /// Whether this actor is who asks.
-    pub fn is_requester(&self, actor: &Principal, request: &impl Subject) -> bool {
+    pub fn is_requester(&self, actor: &Principal, request: &impl RequestView) -> bool {
         self.is_maker(actor, request.requested_by())
     }
 
@@ -244,7 +244,7 @@ impl Policy {
 
     /// Why nobody can go ahead with a request, whoever approves it: its requester, or the owner of its
     /// requester, may no longer act. One sentence each.
-    pub fn blocked_by(&self, request: &impl Subject) -> Vec<String> {
+    pub fn blocked_by(&self, request: &impl RequestView) -> Vec<String> {
         self.blocked_requester(request.requested_by(), request.owner().map(|owner| &owner.person))
     }
 

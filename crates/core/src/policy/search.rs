@@ -8,7 +8,7 @@ use super::inspection;
 use crate::caller::{Channel, PrincipalKind, is_agent_group};
 use crate::person::PersonId;
 use crate::policy::Policy;
-use crate::policy::access::{AccessRequest, Action, RequestAttribute, TO_APPROVE, Target};
+use crate::policy::access::{AccessRequest, Action, RequestAttribute, Subject, TO_APPROVE};
 use crate::policy::rules::MAX_APPROVALS;
 use crate::principal::Principal;
 use crate::requirements::Requirements;
@@ -40,20 +40,20 @@ pub struct AccessCheck<'a> {
     /// What the person must be permitted to do, all of it.
     pub actions: &'a [Action],
     /// The request that it is about.
-    pub target: Target<'a>,
+    pub subject: Subject<'a>,
     /// Whether the request is the person's own.
     pub is_own: bool,
 }
 
 impl<'a> AccessCheck<'a> {
     /// To approve what somebody else has asked for.
-    pub fn approval(target: Target<'a>) -> Self {
-        Self { actions: &TO_APPROVE, target, is_own: false }
+    pub fn approval(subject: Subject<'a>) -> Self {
+        Self { actions: &TO_APPROVE, subject, is_own: false }
     }
 
     /// Whether policy lets somebody.
     pub fn is_permitted(&self, policy: &Policy, actor: &Principal, now: Timestamp) -> bool {
-        let permits = |action: &Action| policy.ask(*action, actor, self.target, self.is_own, now);
+        let permits = |action: &Action| policy.ask(*action, actor, self.subject, self.is_own, now);
         self.actions.iter().all(|action| permits(action).is_permitted())
     }
 
@@ -70,9 +70,10 @@ impl<'a> AccessCheck<'a> {
         now: Timestamp,
         open: &[RequestAttribute],
     ) -> bool {
-        let Self { target, is_own, .. } = *self;
+        let Self { subject, is_own, .. } = *self;
         self.actions.iter().any(|action| {
-            let access_request = AccessRequest { action: *action, actor, target: Some(target), is_own, now };
+            let access_request =
+                AccessRequest { action: *action, actor, subject: Some(subject), is_own, now };
             inspection::denies_whatever(policy, &access_request, open)
         })
     }
@@ -146,50 +147,50 @@ impl<'a> Search<'a> {
     }
 
     /// Whether people could be found who fill the slots, and then give what is left to anybody.
-    pub fn could_meet(&mut self, target: Target<'_>, requirements: &Requirements) -> bool {
+    pub fn could_meet(&mut self, subject: Subject<'_>, requirements: &Requirements) -> bool {
         let left_to_anybody = requirements.approvals_required > requirements.slots.total();
         requirements.approvals_required <= MAX_APPROVALS
             && requirements
                 .slots
                 .iter()
-                .all(|(groups, _)| self.somebody(target, groups) != SearchResult::Nobody)
-            && (!left_to_anybody || self.anybody(target) != SearchResult::Nobody)
+                .all(|(groups, _)| self.somebody(subject, groups) != SearchResult::Nobody)
+            && (!left_to_anybody || self.anybody(subject) != SearchResult::Nobody)
     }
 
     /// Whether somebody in one of these groups could approve, in no other group or in another one.
-    pub fn somebody(&mut self, target: Target<'_>, wanted: &Groups) -> SearchResult {
-        match self.alone(target, wanted) {
+    pub fn somebody(&mut self, subject: Subject<'_>, wanted: &Groups) -> SearchResult {
+        match self.alone(subject, wanted) {
             SearchResult::Nobody => {
                 let pairs = self.named_groups.iter().flat_map(|other| pairs(wanted, other)).collect();
-                self.approver(target, pairs)
+                self.approver(subject, pairs)
             }
             found @ (SearchResult::Somebody | SearchResult::CannotTell) => found,
         }
     }
 
     /// Whether somebody could approve who is in one of these groups and in no other.
-    pub fn alone(&mut self, target: Target<'_>, wanted: &Groups) -> SearchResult {
-        self.approver(target, wanted.iter().map(|group| Groups::from([group.clone()])).collect())
+    pub fn alone(&mut self, subject: Subject<'_>, wanted: &Groups) -> SearchResult {
+        self.approver(subject, wanted.iter().map(|group| Groups::from([group.clone()])).collect())
     }
 
     /// The groups that somebody could be in besides one of these, and then approve.
-    pub fn helping(&mut self, target: Target<'_>, wanted: &Groups) -> Vec<String> {
+    pub fn helping(&mut self, subject: Subject<'_>, wanted: &Groups) -> Vec<String> {
         let named = self.named_groups.clone();
-        let helps = |other: &String| self.approver(target, pairs(wanted, other)) == SearchResult::Somebody;
+        let helps = |other: &String| self.approver(subject, pairs(wanted, other)) == SearchResult::Somebody;
         named.into_iter().filter(helps).collect()
     }
 
     /// Whether there is anybody who could approve.
-    pub fn anybody(&mut self, target: Target<'_>) -> SearchResult {
-        match self.approver(target, BTreeSet::from([Groups::new()])) {
-            SearchResult::Nobody => self.somebody(target, self.policy.people().groups()),
+    pub fn anybody(&mut self, subject: Subject<'_>) -> SearchResult {
+        match self.approver(subject, BTreeSet::from([Groups::new()])) {
+            SearchResult::Nobody => self.somebody(subject, self.policy.people().groups()),
             found @ (SearchResult::Somebody | SearchResult::CannotTell) => found,
         }
     }
 
     /// Whether somebody could approve who is in one of these sets of groups.
-    fn approver(&mut self, target: Target<'_>, sets: BTreeSet<Groups>) -> SearchResult {
-        let check = AccessCheck::approval(target);
+    fn approver(&mut self, subject: Subject<'_>, sets: BTreeSet<Groups>) -> SearchResult {
+        let check = AccessCheck::approval(subject);
         // Groups that nobody names make no difference, and groups that are not configured nobody has.
         let known = self.policy.people().groups();
         let could_be = |set: &&Groups| set.is_subset(known) && !set.iter().any(|group| is_agent_group(group));
@@ -200,7 +201,7 @@ impl<'a> Search<'a> {
             .collect();
         let somebody = PersonId::somebody();
         let could_decide =
-            |id: &&PersonId| *id != target.requested_by && kind_of(self.policy, id) == PrincipalKind::Human;
+            |id: &&PersonId| *id != subject.requested_by && kind_of(self.policy, id) == PrincipalKind::Human;
         let people = std::iter::once(&somebody).chain(self.people.iter().filter(could_decide));
         let mut actors: Vec<Principal> = people
             .flat_map(|person| {
@@ -308,8 +309,8 @@ impl<'a> Search<'a> {
     }
 
     fn key(&self, check: &AccessCheck<'_>, actors: &[Principal]) -> Searched {
-        let Target { operation_type, instance_id, environment, risk_level, estimated_cost, requested_by } =
-            check.target;
+        let Subject { operation_type, instance_id, environment, risk_level, estimated_cost, requested_by } =
+            check.subject;
         let parts = [
             (RequestAttribute::Operation, operation_type.to_owned()),
             (RequestAttribute::Instance, instance_id.to_owned()),

@@ -2,7 +2,7 @@
 
 use crate::fixture::{HIGH, Trail, after, ann, bob, context, draft};
 use countersign_core::explain::{could_be_satisfied, explain};
-use countersign_core::policy::access::Target;
+use countersign_core::policy::access::Subject;
 use countersign_core::policy::{BUNDLED_OPERATIONS, BUNDLED_PEOPLE, Policy, PolicyText};
 use countersign_core::requirements::Requirements;
 use countersign_core::risk::{Environment, RiskLevel};
@@ -65,7 +65,7 @@ fn satisfiable(policy: &Policy, slots: &[(&[&str], u8)]) -> bool {
     let slots = Slots::new(slots.iter().map(|(groups, people)| (set(groups), *people)));
     let requirements =
         Requirements { approvals_required: slots.total().max(2), slots, ..trail.request.requirements() };
-    let target = Target {
+    let subject = Subject {
         operation_type: HIGH,
         instance_id: "orders-db",
         environment: Environment::Production,
@@ -73,7 +73,7 @@ fn satisfiable(policy: &Policy, slots: &[(&[&str], u8)]) -> bool {
         estimated_cost: None,
         requested_by: &ann().person,
     };
-    could_be_satisfied(&requirements, &target, &ann(), after(0), policy)
+    could_be_satisfied(&requirements, &subject, &ann(), after(0), policy)
 }
 
 #[test]

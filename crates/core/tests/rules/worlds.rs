@@ -261,7 +261,7 @@ impl Authorizer for Groupwise {
     fn answer(&self, question: &AccessRequest<'_>) -> AccessDecision {
         let mut groups = question.actor.groups.iter().filter(|group| self.known.contains(*group));
         let in_production =
-            question.target.is_none_or(|target| target.environment == Environment::Production);
+            question.subject.is_none_or(|subject| subject.environment == Environment::Production);
         let permitted = match question.action {
             Action::Approve | Action::Reject => groups.any(|group| {
                 self.permitted.contains(group) || !in_production && self.juniors.as_ref() == Some(group)

@@ -1,6 +1,6 @@
 //! Requirements that nobody could meet, or only people whom nobody thinks of.
 
-use super::{Lint, Name, Severity, in_words, is_too_expensive, target, tried};
+use super::{Lint, Name, Severity, in_words, is_too_expensive, subject, tried};
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::policy::access::TO_APPROVE;
@@ -139,7 +139,7 @@ impl Effects<'_, '_> {
     }
 
     fn could_be_met(&mut self, proposal: &Proposal<'_>, requirements: &Requirements) -> bool {
-        self.search.could_meet(target(&self.requester, proposal, requirements), requirements)
+        self.search.could_meet(subject(&self.requester, proposal, requirements), requirements)
     }
 
     fn reason_against_slot(
@@ -149,13 +149,13 @@ impl Effects<'_, '_> {
         groups: &Groups,
         people: u8,
     ) -> Option<(Severity, Name, String)> {
-        let target = target(&self.requester, proposal, requirements);
-        if self.search.alone(target, groups) != SearchResult::Nobody {
+        let subject = subject(&self.requester, proposal, requirements);
+        if self.search.alone(subject, groups) != SearchResult::Nobody {
             return None;
         }
         let demand = Slots::new([(groups.clone(), people)]);
         let groups_in_words = listed(groups.iter());
-        match self.search.somebody(target, groups) {
+        match self.search.somebody(subject, groups) {
             SearchResult::Nobody => Some((
                 Severity::Error,
                 Name::SlotNeverFilled,
@@ -164,7 +164,7 @@ impl Effects<'_, '_> {
                 ),
             )),
             SearchResult::Somebody => {
-                let helping = self.search.helping(target, groups);
+                let helping = self.search.helping(subject, groups);
                 Some((
                     Severity::Warning,
                     Name::SlotNeedsAnotherGroup,

@@ -1,6 +1,6 @@
 //! Operations that run without a second pair of eyes.
 
-use super::{Lint, MAX_PROPOSALS, Name, Severity, is_too_expensive, target};
+use super::{Lint, MAX_PROPOSALS, Name, Severity, is_too_expensive, subject};
 use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
@@ -100,8 +100,8 @@ fn who_may_ask(
     let named: Vec<Who> = search.people().iter().cloned().map(Who::Named).collect();
     let mut may = |who: &Who| {
         who.actors(policy).into_iter().any(|actor| {
-            let target = target(&actor.person, proposal, requirements);
-            let check = AccessCheck { actions: &[Action::Create], target, is_own: true };
+            let subject = subject(&actor.person, proposal, requirements);
+            let check = AccessCheck { actions: &[Action::Create], subject, is_own: true };
             search.ever(&check, std::slice::from_ref(&actor)) == SearchResult::Somebody
         })
     };

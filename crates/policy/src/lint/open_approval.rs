@@ -1,7 +1,7 @@
 //! Requests that every caller may approve: two approvals are then two tokens.
 
 use super::names::ACCESS_FILE;
-use super::{Lint, Name, Severity, in_words, is_too_expensive, target, tried};
+use super::{Lint, Name, Severity, in_words, is_too_expensive, subject, tried};
 use countersign_core::caller::{Channel, PrincipalKind, is_agent_group};
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
@@ -30,8 +30,8 @@ pub(super) fn lint(policy: &Policy, space: &SampleSpace, search: &mut Search<'_>
             break;
         }
         tried_terms.push(requirements.clone());
-        let target = target(&requester, &proposal, requirements);
-        let check = AccessCheck { actions: &[Action::Approve], target, is_own: false };
+        let subject = subject(&requester, &proposal, requirements);
+        let check = AccessCheck { actions: &[Action::Approve], subject, is_own: false };
         let mut may = |group: Option<&str>| {
             let actor = Principal::assumed(PersonId::somebody(), PrincipalKind::Human, Channel::Api, group);
             search.ever(&check, std::slice::from_ref(&actor)) == SearchResult::Somebody

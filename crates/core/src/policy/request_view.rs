@@ -10,7 +10,7 @@ use crate::text::{Identifier, InstanceId};
 use std::collections::BTreeSet;
 
 /// A request, as far as policy asks about it.
-pub trait Subject {
+pub trait RequestView {
     /// What is to be done.
     fn operation_type(&self) -> &Identifier;
     /// To what.
@@ -40,7 +40,7 @@ pub trait Subject {
     }
 }
 
-impl Subject for Request {
+impl RequestView for Request {
     fn operation_type(&self) -> &Identifier {
         &self.operation_type
     }
