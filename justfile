@@ -27,9 +27,10 @@ api:
 functions:
     sam build
 
-# What is claimed of the cost of policy, measured
+# What is claimed of the cost of policy, measured, and of the cost of lists, computed
 bench:
     cargo run --release --package countersign-bench -- policy
+    cargo test --workspace --test store -- the_cost_of_lists --nocapture
 
 # Break guarantees on purpose and see the tests notice
 mutants:

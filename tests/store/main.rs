@@ -8,6 +8,8 @@
     reason = "tests fail by panicking"
 )]
 
+mod audit_event;
+mod capacity;
 mod conditions;
 mod crash;
 mod damage;

@@ -52,7 +52,7 @@ fn read(store: &Value) -> (bool, String) {
 }
 
 /// A store with every status, and with every attribute that a request can have.
-fn store() -> Service {
+pub(crate) fn store() -> Service {
     let service = Service::start();
     let (ann, bob) = (service.requester("ann"), service.approver("bob"));
     let mut full = Service::high();

@@ -1,6 +1,6 @@
 //! The largest request that there can be is written and read, and a decision about it still fits: THREATS 43.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use crate::capacity::item_size;
 use countersign_app::ports::{ChangeSet, CommitChange as _, LoadRequest as _};
 use countersign_core::audit::{self, AuditEvent};
 use countersign_core::caller::{Channel, PrincipalKind};
@@ -34,7 +34,7 @@ use countersign_dynamodb::table::create_missing;
 use countersign_e2e::inspection::{deployment_key, scan, tables};
 use countersign_embedded::Embedded;
 use serde_json::json;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 /// DynamoDB's limit of an item, in bytes.
 const MAX_ITEM: usize = 400 * 1024;
@@ -70,31 +70,12 @@ fn event_id() -> EventId {
     EventId::parse("01930000-0000-7000-8000-000000000001").unwrap()
 }
 
-/// How many bytes DynamoDB counts of a value:
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
-fn size(value: &AttributeValue) -> usize {
-    match value {
-        AttributeValue::S(text) => text.len(),
-        AttributeValue::N(digits) => digits.len() / 2 + 2,
-        AttributeValue::Bool(_) | AttributeValue::Null(_) => 1,
-        AttributeValue::L(elements) => 3 + elements.iter().map(|element| 1 + size(element)).sum::<usize>(),
-        AttributeValue::M(members) => {
-            3 + members.iter().map(|(name, value)| 1 + name.len() + size(value)).sum::<usize>()
-        }
-        other => panic!("no item holds {other:?}"),
-    }
-}
-
-fn item_size(item: &HashMap<String, AttributeValue>) -> usize {
-    item.iter().map(|(name, value)| name.len() + size(value)).sum()
-}
-
-/// As large as every limit lets a request become.
 fn keyed<T>(text: T) -> KeyedText<T> {
     KeyedText { text, key: TextKey::new([7; 16]) }
 }
 
-fn worst() -> (Request, AuditEvent, Message) {
+/// As large as every limit lets a request become.
+pub(crate) fn worst() -> (Request, AuditEvent, Message) {
     let parameters = json!({ "a": "x".repeat(MAX_PARAMETERS_BYTES - 8) });
     let mut draft = Draft::new("o", "i", &parameters, "production", &wide(4000)).unwrap();
     draft.operation_type = Identifier::parse(&"o".repeat(128)).unwrap();

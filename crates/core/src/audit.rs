@@ -247,11 +247,11 @@ impl AuditEvent {
         body
     }
 
-    /// Reads an event back from its document. Whether its hash is right is for [`verify`] to say.
+    /// Reads an event back from its document, in which all numbers are whole. Whether its hash is right is for [`verify`] to say.
     pub fn read(document: &CanonicalJson) -> Option<Self> {
         let value = document.to_value();
         let text = |name: &str| value.get(name).and_then(Value::as_str);
-        if text("format")? != FORMAT {
+        if text("format")? != FORMAT || !document.has_whole_numbers_only() {
             return None;
         }
         let stream = Stream::parse(text("stream")?).ok()?;

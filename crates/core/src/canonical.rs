@@ -208,9 +208,26 @@ impl CanonicalJson {
         serde_json::from_str(&self.0).unwrap_or(Value::Null)
     }
 
+    /// Whether every number in it is whole and within ±[`MAX_INTEGER`], so that any JSON library writes it alike.
+    pub fn has_whole_numbers_only(&self) -> bool {
+        is_whole(&self.to_value())
+    }
+
     /// SHA-256 of the canonical bytes.
     pub fn digest(&self) -> Digest {
         Digest::of(&self.0)
+    }
+}
+
+fn is_whole(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+        Value::Number(number) => {
+            let magnitude = number.as_i64().map(i64::unsigned_abs).or(number.as_u64());
+            magnitude.is_some_and(|magnitude| magnitude <= MAX_INTEGER)
+        }
+        Value::Array(elements) => elements.iter().all(is_whole),
+        Value::Object(members) => members.values().all(is_whole),
     }
 }
 

@@ -37,7 +37,13 @@ impl From<&AuditEvent> for AuditItem {
 }
 
 /// The item of an event.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] of an event with a number that is not whole: it could not be read back.
 pub(crate) fn audit_item(event: &AuditEvent) -> Result<Item, StoreError> {
+    if !event.document().has_whole_numbers_only() {
+        return Err(StoreError::Corrupt("an audit event has a number that is not whole".to_owned()));
+    }
     to_item(AuditItem::from(event)).map_err(|error| unreadable("audit event", error))
 }
 
@@ -99,4 +105,35 @@ pub(crate) fn event_id(item: &Item) -> Result<EventId, StoreError> {
 /// The partition of a request's events.
 pub(crate) fn stream(request_id: RequestId) -> AttributeValue {
     AttributeValue::S(Stream::request(request_id).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use countersign_core::audit::Finding;
+    use countersign_core::audit::anomaly::Anomaly;
+    use countersign_core::caller::{Channel, PrincipalKind};
+    use countersign_core::digest::DeploymentKey;
+    use countersign_core::person::PersonId;
+    use countersign_core::principal::Principal;
+    use countersign_core::timestamp::Timestamp;
+    use serde_json::json;
+
+    #[test]
+    fn an_event_with_a_number_that_is_not_whole_is_not_written() {
+        let id = "01930000-0000-7000-8000-00000000beef";
+        let ann = PersonId::from_email("ann@example.com").unwrap();
+        let anomaly = Anomaly {
+            event_id: EventId::parse(id).unwrap(),
+            request_id: RequestId::parse(id).unwrap(),
+            at: Timestamp::EARLIEST,
+            actor: Principal::assumed(ann, PrincipalKind::Human, Channel::Local, ["developer"]),
+            finding: Finding::NoRequest,
+        };
+        let mut event = anomaly.record(&DeploymentKey::new([7; 32]));
+        for (weight, is_written) in [(json!(2), true), (json!(0.5), false)] {
+            event.others.insert("weight".to_owned(), weight);
+            assert_eq!(audit_item(&event).is_ok(), is_written);
+        }
+    }
 }

@@ -275,7 +275,7 @@ fn closed_condition(closed: &[Status], now: Timestamp, expression: &mut Expressi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::APPROVALS;
+    use crate::table::{APPROVALS, AUDIT, OUTBOX};
     use countersign_core::person::PersonId;
     use countersign_core::risk::{Environment, RiskLevel};
     use countersign_core::text::{Identifier, InstanceId};
@@ -409,6 +409,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// An index that nothing reads costs a write for each change all the same.
+    #[test]
+    fn every_index_is_read_by_a_list() {
+        let ann = || of(&["ann@example.com"]);
+        let instance_id = || InstanceId::parse("dev-db-01").ok();
+        let lists = [
+            query(&[Status::Pending]),
+            ListQuery { requested_by: ann(), ..query(&[Status::Pending]) },
+            ListQuery { requested_by: ann(), ..query(&[]) },
+            ListQuery { instance_id: instance_id(), ..query(&[]) },
+        ];
+        let segments = lists.iter().flat_map(|list| stages(list, list.now)).flat_map(|stage| stage.segments);
+        let read: BTreeSet<_> = segments.map(|segment| segment.index).collect();
+        let tables = [APPROVALS, AUDIT, OUTBOX];
+        let defined: BTreeSet<_> =
+            tables.iter().flat_map(|table| table.indexes).map(|index| index.name).collect();
+        assert_eq!(read, defined);
     }
 
     #[test]

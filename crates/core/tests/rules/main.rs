@@ -11,6 +11,7 @@ mod approval_policy;
 mod approval_reference;
 mod audit;
 mod cases;
+mod chain;
 mod conditions;
 mod creation;
 mod deadlines;
