@@ -1,5 +1,6 @@
 //! The program as its operator meets it: starting, stopping, refusing, logging, tokens.
 
+use countersign_e2e::notification_schema;
 use countersign_e2e::program::{self, Program, run};
 use countersign_e2e::service::Service;
 use serde_json::{Value, json};
@@ -189,6 +190,17 @@ fn the_log_names_ids_and_never_words_tokens_or_people() {
     let first_event = lines.iter().find(|line| line["target"] == "outbox").unwrap();
     assert_eq!(first_event["event_type"], "APPROVAL_REQUEST_CREATED");
     assert_eq!(first_event["request_id"], created["request_id"]);
+    for line in lines.iter().filter(|line| line["target"] == "outbox") {
+        notification_schema::check(line);
+        let data = line["data"].as_object().unwrap();
+        assert_eq!(
+            (&line["id"], &line["subject"], &line["time"]),
+            (&data["event_id"], &json!(id), &data["timestamp"])
+        );
+        for (name, value) in data.iter().filter(|(name, _)| *name != "sequence") {
+            assert_eq!(&line[name], value, "{name}: the fields of a line are those of its data");
+        }
+    }
 }
 
 #[test]
