@@ -203,6 +203,39 @@ fn the_log_names_ids_and_never_words_tokens_or_people() {
     }
 }
 
+/// The lines of a log, what subscribers keep of CloudEvents, and what they kept before there were any.
+#[test]
+fn what_was_published_is_looked_for_in_the_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let mut program = Program::start(BINARY, &data);
+    let path = Service::create(&program.person("ann", "developer"), &Service::high());
+    Service::approve(&program.person("bob", "approver"), &path).expect(200);
+    program.signal("TERM");
+    program.wait();
+    let verify = |published: &str| {
+        let file = directory.path().join("published");
+        fs::write(&file, published).unwrap();
+        let (data, file) = (data.to_str().unwrap(), file.to_str().unwrap());
+        let output = run(BINARY, &["verify", "--all", "--data-dir", data, "--log", file]);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let log = program.log();
+    let (code, said) = verify(&log);
+    assert_eq!((code, said.contains("2 published events checked: all as")), (Some(0), true), "{said}");
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let data: Vec<_> =
+        lines.filter(|line| line["target"] == "outbox").map(|mut line| line["data"].take()).collect();
+    let bare: String = data.iter().map(|data| format!("{data}\n")).collect();
+    let enveloped: String = data.iter().map(|data| format!("{}\n", json!({ "data": data }))).collect();
+    for kept in [bare, enveloped] {
+        let (code, said) = verify(&kept);
+        assert_eq!((code, said.contains("2 published events checked: all as")), (Some(0), true), "{said}");
+        let (code, said) = verify(&kept.replace("\"sequence\":2", "\"sequence\":3"));
+        assert_eq!((code, said.contains("was published")), (Some(1), true), "{said}");
+    }
+}
+
 #[test]
 fn a_token_is_all_that_the_token_command_prints() {
     let directory = tempfile::tempdir().unwrap();
