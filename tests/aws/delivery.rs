@@ -8,6 +8,7 @@ use countersign_app::deliver::MAX_ATTEMPTS;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{Outbox as _, OutboxKey, Publish, PublishError};
 use countersign_core::caller::{Channel, PrincipalKind};
+use countersign_core::cloud_event::CloudEvent;
 use countersign_core::command::Draft;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::EventId;
@@ -48,8 +49,8 @@ impl Topic {
 }
 
 impl Publish for Topic {
-    async fn publish(&self, notice: &Notice) -> Result<(), PublishError> {
-        let Notice::Event(notification) = notice else { panic!("nothing here is damaged: {notice:?}") };
+    async fn publish(&self, event: &CloudEvent) -> Result<(), PublishError> {
+        let Notice::Event(notification) = &event.notice else { panic!("nothing here is damaged: {event:?}") };
         (self.weather.lock().unwrap())(notification)?;
         *self.arrived.lock().unwrap().entry(notification.event_id.to_string()).or_default() += 1;
         Ok(())

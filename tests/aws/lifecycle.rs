@@ -2,6 +2,7 @@
 
 use crate::binary;
 use aws_sdk_dynamodb::types::AttributeValue;
+use countersign_core::origin::Origin;
 use countersign_e2e::deployment::{Deployment, deployment_key};
 use countersign_e2e::inspection;
 use countersign_e2e::program::run_with;
@@ -38,7 +39,7 @@ fn event_types(messages: &[Value]) -> Vec<String> {
     let mut events: Vec<_> = messages
         .iter()
         .map(|message| {
-            let told = &message["Message"];
+            let told = &message["Message"]["data"];
             (told["sequence"].as_u64().unwrap(), told["event_type"].as_str().unwrap().to_owned())
         })
         .collect();
@@ -74,7 +75,10 @@ fn a_request_is_made_approved_executed_and_told_of() {
         ]
     );
     for message in &messages {
-        let (told, attributes) = (&message["Message"], &message["MessageAttributes"]);
+        let (event, attributes) = (&message["Message"], &message["MessageAttributes"]);
+        let told = &event["data"];
+        assert_eq!((&event["id"], &event["subject"]), (&told["event_id"], &json!(id)));
+        assert_eq!(event["source"], Origin::of(&deployment_key()).as_str());
         for name in [
             "event_type",
             "status",
@@ -92,7 +96,10 @@ fn a_request_is_made_approved_executed_and_told_of() {
     }
     let to_execute = deployment.received("to-execute");
     assert_eq!(to_execute.len(), 1, "{to_execute:?}");
-    assert_eq!(to_execute[0]["Message"]["approved_by"], json!(["bob@example.com", "carol@example.com"]));
+    assert_eq!(
+        to_execute[0]["Message"]["data"]["approved_by"],
+        json!(["bob@example.com", "carol@example.com"])
+    );
     assert_eq!(deployment.received("nothing"), Vec::<Value>::new());
 
     deployment.block_on(inspection::check_with(&deployment.database, &deployment_key()));
@@ -121,7 +128,7 @@ fn a_topic_that_fails_loses_nothing() {
     assert_eq!(swept, json!({ "published": 1, "failed": 0, "buried": 0, "cut_short": false }));
     let messages = deployment.received("all");
     assert_eq!(event_types(&messages), ["APPROVAL_REQUEST_CREATED"]);
-    assert_eq!(messages[0]["Message"]["request_id"], Service::id(&path));
+    assert_eq!(messages[0]["Message"]["subject"], Service::id(&path));
     let log = deployment.sandbox("notify").log();
     assert!(log.contains("the topic answered NotFound"), "{log}");
     assert!(log.contains("\"OutboxOldestAge\"") && log.contains("\"OutboxDeadLetters\""), "{log}");
@@ -294,7 +301,7 @@ fn a_damaged_request_is_refused_counted_and_published_once() {
     deployment.invoke("notify", &deployment.stream_event()).unwrap();
     let messages = deployment.received("operators");
     assert_eq!(messages.len(), 1, "{messages:?}");
-    let (message, attributes) = (&messages[0]["Message"], &messages[0]["MessageAttributes"]);
+    let (message, attributes) = (&messages[0]["Message"]["data"], &messages[0]["MessageAttributes"]);
     assert_eq!((&message["request_id"], &message["user"]), (&json!(id), &json!("ann@example.com")));
     assert!(message["finding"].as_str().is_some_and(|finding| !finding.is_empty()), "{message}");
     assert_eq!(attributes["event_id"]["Value"], message["event_id"]);

@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::deliver::{DeliveryReport, MAX_ATTEMPTS};
 use countersign_app::ports::{Outbox as _, Publish, PublishError};
+use countersign_core::cloud_event::CloudEvent;
 use countersign_core::ids::EventId;
 use countersign_core::notification::{Notice, Notification};
 use countersign_dynamodb::outbox::DynamoOutbox;
@@ -31,8 +32,8 @@ impl<F: Fn(&Notification) -> bool> Scripted<F> {
 }
 
 impl<F: Fn(&Notification) -> bool + Send + Sync> Publish for Scripted<F> {
-    async fn publish(&self, notice: &Notice) -> Result<(), PublishError> {
-        let Notice::Event(notification) = notice else { panic!("nothing here is damaged: {notice:?}") };
+    async fn publish(&self, event: &CloudEvent) -> Result<(), PublishError> {
+        let Notice::Event(notification) = &event.notice else { panic!("nothing here is damaged: {event:?}") };
         if let Some(database) = &self.database {
             let committed = inspection::events(database).await;
             assert!(committed.contains(&notification.event_id.to_string()), "told before it was committed");
@@ -207,20 +208,30 @@ fn a_message_with_an_impossible_value_is_not_told() {
     let event_id = events(&service).pop_first().unwrap();
     let items = service.block_on(inspection::scan(&service.database, &tables().outbox));
     let message: Value = serde_json::from_str(items[0]["message"].as_s().unwrap()).unwrap();
-    for (name, value) in [
-        ("status", json!("approved!")),
-        ("event_type", json!("APPROVAL_GRANTED_BY_MAGIC")),
-        ("user", json!("Ann@Example.com")),
-        ("request_id", json!(Service::id(&path).to_uppercase())),
-        ("timestamp", json!("yesterday")),
-        ("sequence", json!(-1)),
-        ("approved_by", json!(["nobody"])),
+    for (place, value) in [
+        ("/data/status", json!("approved!")),
+        ("/data/event_type", json!("APPROVAL_GRANTED_BY_MAGIC")),
+        ("/data/user", json!("Ann@Example.com")),
+        ("/data/request_id", json!(Service::id(&path).to_uppercase())),
+        ("/data/timestamp", json!("yesterday")),
+        ("/data/sequence", json!(-1)),
+        ("/data/sequence", json!(2)),
+        ("/data/approved_by", json!(["nobody"])),
+        ("/data", json!(null)),
+        ("/specversion", json!("0.3")),
+        ("/id", json!("01930000-0000-7000-8000-0000000000aa")),
+        ("/source", json!("no origin")),
+        ("/type", json!("countersign.approval.granted.v1")),
+        ("/type", json!("countersign.anomaly.detected.v1")),
+        ("/subject", json!("01930000-0000-4000-8000-0000000000bb")),
+        ("/sequence", json!("0000000002")),
+        ("/time", json!("2026-01-31T09:30:15.250Z")),
     ] {
         let mut edited = message.clone();
-        edited[name] = value;
+        *edited.pointer_mut(place).unwrap() = value;
         poison(&service, &event_id, &edited.to_string());
         let publisher = Scripted::new(|_| false);
-        assert_eq!(service.deliver(&publisher), report(0, 0, 1), "{name}");
+        assert_eq!(service.deliver(&publisher), report(0, 0, 1), "{place}");
         poison(&service, &event_id, &message.to_string());
         assert!(service.block_on(store(&service).redrive(EventId::parse(&event_id).unwrap())).unwrap());
     }

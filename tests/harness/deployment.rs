@@ -4,6 +4,7 @@
 use crate::gateway::{self, Request};
 use crate::inspection::{scan, tables};
 use crate::moto::{Moto, REGION};
+use crate::notification_schema;
 use crate::runtime_api::{Outcome, Sandbox};
 use crate::signature;
 use aws_sdk_dynamodb::Client;
@@ -195,6 +196,7 @@ impl Deployment {
             for message in batch {
                 let mut body: Value = serde_json::from_str(message["Body"].as_str().unwrap()).unwrap();
                 body["Message"] = serde_json::from_str(body["Message"].as_str().unwrap()).unwrap();
+                notification_schema::check(&body["Message"]);
                 messages.push(body);
                 let receipt = &message["ReceiptHandle"];
                 self.moto

@@ -18,6 +18,7 @@ pub mod inspection;
 pub mod lagging;
 pub mod manual_host;
 pub mod moto;
+pub mod notification_schema;
 pub mod program;
 pub mod pseudo_terminal;
 pub mod random;

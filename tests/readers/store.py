@@ -257,6 +257,9 @@ def check_message(item, key):
         yield "format"
     if keyed(key, f"countersign.message.v1:{item['event_id']}", item["message"]) != item["seal"]:
         yield "seal"
+    event = json.loads(item["message"])
+    if (event.get("id"), event.get("source")) != (item["event_id"], origin_of(key)):
+        yield "the CloudEvent is another's"
 
 
 def main():

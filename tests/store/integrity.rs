@@ -8,9 +8,9 @@ use countersign_app::host::Clock as _;
 use countersign_app::ports::{LoadEvents, LoadRequest, Publish, PublishError, StoreError, Trail};
 use countersign_app::verify::{self, Published, Verification};
 use countersign_core::canonical::CanonicalJson;
+use countersign_core::cloud_event::CloudEvent;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::RequestId;
-use countersign_core::notification::Notice;
 use countersign_core::policy::PolicyText;
 use countersign_core::request::Request;
 use countersign_dynamodb::outbox::DynamoOutbox;
@@ -503,7 +503,7 @@ fn a_creation_whose_place_is_damaged_says_so() {
 struct Everything;
 
 impl Publish for Everything {
-    async fn publish(&self, _: &Notice) -> Result<(), PublishError> {
+    async fn publish(&self, _: &CloudEvent) -> Result<(), PublishError> {
         Ok(())
     }
 }

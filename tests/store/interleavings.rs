@@ -12,10 +12,10 @@ use countersign_app::ports::{
 };
 use countersign_core::audit::AuditEvent;
 use countersign_core::caller::{Channel, PrincipalKind};
+use countersign_core::cloud_event::Message;
 use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::{EventId, RequestId};
-use countersign_core::notification::Message;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::principal::Principal;

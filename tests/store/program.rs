@@ -1,5 +1,6 @@
 //! The program as its operator meets it: starting, stopping, refusing, logging, tokens.
 
+use countersign_e2e::notification_schema;
 use countersign_e2e::program::{self, Program, run};
 use countersign_e2e::service::Service;
 use serde_json::{Value, json};
@@ -189,6 +190,50 @@ fn the_log_names_ids_and_never_words_tokens_or_people() {
     let first_event = lines.iter().find(|line| line["target"] == "outbox").unwrap();
     assert_eq!(first_event["event_type"], "APPROVAL_REQUEST_CREATED");
     assert_eq!(first_event["request_id"], created["request_id"]);
+    for line in lines.iter().filter(|line| line["target"] == "outbox") {
+        notification_schema::check(line);
+        let data = line["data"].as_object().unwrap();
+        assert_eq!(
+            (&line["id"], &line["subject"], &line["time"]),
+            (&data["event_id"], &json!(id), &data["timestamp"])
+        );
+        for (name, value) in data.iter().filter(|(name, _)| *name != "sequence") {
+            assert_eq!(&line[name], value, "{name}: the fields of a line are those of its data");
+        }
+    }
+}
+
+/// The lines of a log, what subscribers keep of CloudEvents, and what they kept before there were any.
+#[test]
+fn what_was_published_is_looked_for_in_the_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let mut program = Program::start(BINARY, &data);
+    let path = Service::create(&program.person("ann", "developer"), &Service::high());
+    Service::approve(&program.person("bob", "approver"), &path).expect(200);
+    program.signal("TERM");
+    program.wait();
+    let verify = |published: &str| {
+        let file = directory.path().join("published");
+        fs::write(&file, published).unwrap();
+        let (data, file) = (data.to_str().unwrap(), file.to_str().unwrap());
+        let output = run(BINARY, &["verify", "--all", "--data-dir", data, "--log", file]);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let log = program.log();
+    let (code, said) = verify(&log);
+    assert_eq!((code, said.contains("2 published events checked: all as")), (Some(0), true), "{said}");
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let data: Vec<_> =
+        lines.filter(|line| line["target"] == "outbox").map(|mut line| line["data"].take()).collect();
+    let bare: String = data.iter().map(|data| format!("{data}\n")).collect();
+    let enveloped: String = data.iter().map(|data| format!("{}\n", json!({ "data": data }))).collect();
+    for kept in [bare, enveloped] {
+        let (code, said) = verify(&kept);
+        assert_eq!((code, said.contains("2 published events checked: all as")), (Some(0), true), "{said}");
+        let (code, said) = verify(&kept.replace("\"sequence\":2", "\"sequence\":3"));
+        assert_eq!((code, said.contains("was published")), (Some(1), true), "{said}");
+    }
 }
 
 #[test]

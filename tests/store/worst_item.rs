@@ -5,6 +5,7 @@ use countersign_app::ports::{ChangeSet, CommitChange as _, LoadRequest as _};
 use countersign_core::audit::{self, AuditEvent};
 use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::canonical::CanonicalJson;
+use countersign_core::cloud_event::Message;
 use countersign_core::command::{
     CommandName, Draft, ExecutionOutcome, MAX_PARAMETERS_BYTES, MAX_RESULT_BYTES,
 };
@@ -13,7 +14,7 @@ use countersign_core::creation;
 use countersign_core::digest::Digest;
 use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
-use countersign_core::notification::{Message, Notice, Notification};
+use countersign_core::notification::{Notice, Notification};
 use countersign_core::person::PersonId;
 use countersign_core::policy::people::{MAX_ADDRESSES, MAX_GROUP_NAME, MAX_GROUPS};
 use countersign_core::policy::rules::MAX_MATCHED_RULES;

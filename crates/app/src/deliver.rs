@@ -115,9 +115,9 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
     /// Delivers one entry and settles it in the outbox. `false` if it is to be tried again.
     async fn deliver(&mut self, entry: OutboxEntry) -> Result<bool, StoreError> {
         let is_ours = self.key.is_none_or(|key| entry.is_sealed_under(key));
-        let OutboxEntry { key, attempts, notice, .. } = entry;
-        let notice = match notice {
-            Ok(notice) => notice,
+        let OutboxEntry { key, attempts, event, .. } = entry;
+        let event = match event {
+            Ok(event) => event,
             Err(unreadable) => return self.dead_letter(&key, attempts + 1, &unreadable).await,
         };
         if !is_ours {
@@ -125,7 +125,7 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
                 .dead_letter(&key, attempts + 1, "its seal does not fit: this deployment did not write it")
                 .await;
         }
-        match self.publisher.publish(&notice).await {
+        match self.publisher.publish(&event).await {
             Ok(()) => {
                 self.outbox.remove(&key).await?;
                 self.report.published += 1;

@@ -4,10 +4,11 @@
 //! are the least privilege of its function, in types.
 
 use countersign_core::audit::{self, AuditEvent};
+use countersign_core::cloud_event::{self, CloudEvent, Message};
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::Event;
 use countersign_core::ids::{EventId, RequestId};
-use countersign_core::notification::{self, Message, Notice, Notification};
+use countersign_core::notification::{Notice, Notification};
 use countersign_core::person::PersonId;
 use countersign_core::policy::request_view::RequestView;
 use countersign_core::principal::{Owner, Principal};
@@ -352,7 +353,7 @@ pub struct OutboxEntry {
     /// How often its delivery has failed.
     pub attempts: u32,
     /// The message, or why it cannot be read.
-    pub notice: Result<Notice, String>,
+    pub event: Result<CloudEvent, String>,
     /// The message as it is stored.
     pub document: String,
     /// What binds it, see [`Message::seal`].
@@ -364,7 +365,7 @@ impl OutboxEntry {
     /// the entry's.
     pub fn is_sealed_under(&self, key: &DeploymentKey) -> bool {
         EventId::parse(&self.key.event_id)
-            .is_ok_and(|event_id| self.seal == Some(notification::seal(event_id, &self.document, key)))
+            .is_ok_and(|event_id| self.seal == Some(cloud_event::seal(event_id, &self.document, key)))
     }
 }
 
@@ -435,8 +436,8 @@ pub struct Backlog {
 
 /// Tells the world.
 pub trait Publish: Send + Sync {
-    /// Delivers one message, at least once.
-    fn publish(&self, notice: &Notice) -> impl Future<Output = Result<(), PublishError>> + Send;
+    /// Delivers one CloudEvent, at least once.
+    fn publish(&self, event: &CloudEvent) -> impl Future<Output = Result<(), PublishError>> + Send;
 }
 
 /// Why a message was not delivered.

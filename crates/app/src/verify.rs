@@ -150,8 +150,8 @@ impl Verification {
         for entry in entries {
             self.messages += 1;
             let place = entry.key.event_id.clone();
-            let finding = match (&entry.notice, EventId::parse(&place)) {
-                (Ok(notice), Ok(event_id)) => message(store, key, &entry, notice, event_id).await?,
+            let finding = match (&entry.event, EventId::parse(&place)) {
+                (Ok(event), Ok(event_id)) => message(store, key, &entry, &event.notice, event_id).await?,
                 (Err(reason), _) => Some(Finding::Unreadable(reason.clone())),
                 (_, Err(error)) => Some(Finding::Unreadable(error.to_string())),
             };

@@ -19,13 +19,13 @@ use countersign_app::ports::{
 };
 use countersign_core::audit::{self, AuditEvent};
 use countersign_core::caller::{Caller, Channel, PrincipalKind};
+use countersign_core::cloud_event::Message;
 use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::command_context::CommandContext;
 use countersign_core::creation;
 use countersign_core::decide::{self, Outcome};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
-use countersign_core::notification::Message;
 use countersign_core::person::PersonId;
 use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer};
 use countersign_core::policy::{Policy, PolicyText};

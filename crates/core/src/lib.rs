@@ -56,7 +56,9 @@ pub mod requirements;
 pub mod slots;
 
 pub mod audit;
+pub mod cloud_event;
 pub mod notification;
+mod serialize;
 
 pub mod canonical;
 pub mod digest;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// How dangerous an operation is. Ordered: a higher level asks for more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RiskLevel {
     /// Approved by policy at once.
@@ -43,7 +43,7 @@ impl RiskLevel {
 }
 
 /// Where the target lives. Ordered: production asks for more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Environment {
     /// Anything policy names as non-production.

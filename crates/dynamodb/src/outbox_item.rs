@@ -1,13 +1,13 @@
-//! An outbox entry as an item: where it is, how often it failed, and the message as one JSON
+//! An outbox entry as an item: where it is, how often it failed, and the CloudEvent as one JSON
 //! document.
 
 use crate::error::unreadable;
 use crate::expression::Item;
 use crate::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, SHARD};
 use countersign_app::ports::{OutboxEntry, OutboxKey, StoreError};
+use countersign_core::cloud_event::{CloudEvent, Message};
 use countersign_core::digest::Digest;
 use countersign_core::ids::EventId;
-use countersign_core::notification::{Message, Notice};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
@@ -53,16 +53,16 @@ pub(crate) fn outbox_entry(item: Item) -> Result<OutboxEntry, StoreError> {
     let key = outbox_key(&item)?;
     Ok(match from_item::<OutboxItem>(item) {
         Ok(entry) => {
-            let notice = match entry.format == FORMAT {
-                true => Notice::read(&entry.message).and_then(|notice| of_key(&key, notice)),
+            let event = match entry.format == FORMAT {
+                true => CloudEvent::read(&entry.message).and_then(|event| of_key(&key, event)),
                 false => Err(format!("its format is not {FORMAT}")),
             };
             let seal = entry.seal.and_then(|seal| Digest::parse(&seal).ok());
-            OutboxEntry { key, attempts: entry.attempts, notice, document: entry.message, seal }
+            OutboxEntry { key, attempts: entry.attempts, event, document: entry.message, seal }
         }
         Err(_) => {
-            let notice = Err("an attribute is missing or of another type".to_owned());
-            OutboxEntry { key, attempts: 0, notice, document: String::new(), seal: None }
+            let event = Err("an attribute is missing or of another type".to_owned());
+            OutboxEntry { key, attempts: 0, event, document: String::new(), seal: None }
         }
     })
 }
@@ -77,12 +77,13 @@ pub(crate) fn outbox_key(item: &Item) -> Result<OutboxKey, StoreError> {
 }
 
 /// A message stands under the key of its own event.
-fn of_key(key: &OutboxKey, notice: Notice) -> Result<Notice, String> {
-    if notice.event_id().to_string() != key.event_id {
+fn of_key(key: &OutboxKey, event: CloudEvent) -> Result<CloudEvent, String> {
+    let event_id = event.notice.event_id();
+    if event_id.to_string() != key.event_id {
         return Err("the message is about another event".to_owned());
     }
-    if key.shard != DEAD && key.shard != shard(notice.event_id()) {
+    if key.shard != DEAD && key.shard != shard(event_id) {
         return Err("the message stands in another partition than its own".to_owned());
     }
-    Ok(notice)
+    Ok(event)
 }

@@ -21,9 +21,9 @@ use countersign_app::ports::{
     LoadEvents, LoadRequest, Page, RecordAnomaly, Replicas, RequestSummary, ScanStore, StoreError, Trail,
 };
 use countersign_core::audit::AuditEvent;
+use countersign_core::cloud_event::Message;
 use countersign_core::event::EventType;
 use countersign_core::ids::{EventId, RequestId};
-use countersign_core::notification::Message;
 use countersign_core::person::PersonId;
 use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;

@@ -190,9 +190,9 @@ fn check_directory(directory: &Path) -> Result<(), Mistake> {
 fn read_text(directory: &Path, file: &'static str) -> Result<String, Mistake> {
     let path = directory.join(file);
     let refused = |rule: String| Mistake::new(Name::UnreadableFile, file, None, rule);
-    let unreadable = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => refused("is not there".to_owned()),
-        _ => refused(error.to_string()),
+    let unreadable = |error: std::io::Error| {
+        let is_missing = error.kind() == ErrorKind::NotFound;
+        refused(if is_missing { "is not there".to_owned() } else { error.to_string() })
     };
     // A pipe that nobody writes to would keep a start waiting for ever.
     if !std::fs::metadata(&path).map_err(unreadable)?.is_file() {

@@ -1,29 +1,36 @@
-//! The embedded mode's subscriber: events are delivered to the log, one JSON line each.
+//! The embedded mode's subscriber: events are delivered to the log, one CloudEvent a line.
 
 use countersign_app::ports::{Publish, PublishError};
-use countersign_core::event::EventType;
-use countersign_core::notification::{Notice, Notification};
-use serde_json::{Value, json};
+use countersign_core::cloud_event::CloudEvent;
+use countersign_core::notification::Notice;
+use serde_json::{Map, Value};
 use std::io::Write as _;
+
+/// The members of a notification that a log may hold: ids, names of ours, statuses and counts. Whatever is
+/// not here names a person, or was written by one.
+const LOGGED: &[&str] = &[
+    "approvals_received",
+    "approvals_required",
+    "environment",
+    "event_id",
+    "event_type",
+    "finding",
+    "hash",
+    "operation_type",
+    "request_id",
+    "risk_level",
+    "sequence",
+    "status",
+    "timestamp",
+];
 
 /// Writes each message as one line, without anybody's words.
 #[derive(Debug, Clone, Copy)]
 pub struct OutboxLog;
 
 impl Publish for OutboxLog {
-    async fn publish(&self, notice: &Notice) -> Result<(), PublishError> {
-        let line = match notice {
-            Notice::Event(notification) => event(notification),
-            Notice::Anomaly(notice) => json!({
-                "timestamp": notice.timestamp.to_string(),
-                "level": "ERROR",
-                "target": "outbox",
-                "event_type": EventType::AnomalyDetected.as_str(),
-                "event_id": notice.event_id.to_string(),
-                "request_id": notice.request_id.to_string(),
-                "finding": notice.finding,
-            }),
-        };
+    async fn publish(&self, event: &CloudEvent) -> Result<(), PublishError> {
+        let line = Value::Object(line(event));
         // A reader of stderr may be slow, or gone: the write waits on a thread of its own.
         let written = tokio::task::spawn_blocking(move || {
             let mut stderr = std::io::stderr().lock();
@@ -38,20 +45,23 @@ impl Publish for OutboxLog {
     }
 }
 
-/// The line of an event. `countersign verify --log` looks for its event in the store by the last three.
-fn event(notification: &Notification) -> Value {
-    json!({
-        "timestamp": notification.timestamp.to_string(),
-        "level": "INFO",
-        "target": "outbox",
-        "event_type": notification.event_type.as_str(),
-        "event_id": notification.event_id.to_string(),
-        "status": notification.status.as_str(),
-        "risk_level": notification.risk_level.as_str(),
-        "environment": notification.environment.as_str(),
-        "operation_type": notification.operation_type.as_str(),
-        "request_id": notification.request_id.to_string(),
-        "sequence": notification.sequence,
-        "hash": notification.hash.to_string(),
-    })
+/// The CloudEvent, and beside it the fields by which lines of the log are told apart and searched.
+fn line(event: &CloudEvent) -> Map<String, Value> {
+    let level = match &event.notice {
+        Notice::Event(_) => "INFO",
+        Notice::Anomaly(_) => "ERROR",
+    };
+    let mut document = event.to_value();
+    let mut line = Map::new();
+    if let Some(data) = document.get_mut("data").and_then(Value::as_object_mut) {
+        data.retain(|name, _| LOGGED.contains(&name.as_str()));
+        line.clone_from(data);
+    }
+    line.insert("level".to_owned(), level.into());
+    line.insert("target".to_owned(), "outbox".into());
+    // Last: where both have a name, which is `sequence`, the CloudEvent's stands.
+    if let Value::Object(attributes) = document {
+        line.extend(attributes);
+    }
+    line
 }

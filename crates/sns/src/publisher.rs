@@ -8,7 +8,7 @@ use aws_sdk_sns::operation::publish::PublishError as SnsError;
 use aws_sdk_sns::types::MessageAttributeValue;
 use aws_types::SdkConfig;
 use countersign_app::ports::{Publish, PublishError};
-use countersign_core::notification::Notice;
+use countersign_core::cloud_event::CloudEvent;
 
 /// Codes of answers that say nothing about the message, only about the moment.
 const TRANSIENT: &[&str] = &["Throttled", "ThrottledException", "Throttling", "KMSThrottling"];
@@ -34,12 +34,9 @@ impl SnsPublisher {
 }
 
 impl Publish for SnsPublisher {
-    async fn publish(&self, notice: &Notice) -> Result<(), PublishError> {
-        let dashboard_url = self.dashboard_url.as_deref();
-        let Message { subject, document, attributes } = match notice {
-            Notice::Event(notification) => message::message(notification, dashboard_url),
-            Notice::Anomaly(anomaly) => message::anomaly_message(anomaly, dashboard_url),
-        };
+    async fn publish(&self, event: &CloudEvent) -> Result<(), PublishError> {
+        let Message { subject, document, attributes } =
+            message::message(event, self.dashboard_url.as_deref());
         let mut publication = self
             .client
             .publish()

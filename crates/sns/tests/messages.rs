@@ -2,16 +2,18 @@
 //! ours.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
-use countersign_core::digest::Digest;
+use countersign_core::cloud_event::CloudEvent;
+use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::EventType;
 use countersign_core::ids::{EventId, RequestId};
-use countersign_core::notification::{AnomalyNotice, Notification};
+use countersign_core::notification::{AnomalyNotice, Notice, Notification};
+use countersign_core::origin::Origin;
 use countersign_core::person::PersonId;
 use countersign_core::request::Status;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::text::{CommentText, DurationText, Identifier, InstanceId, Justification};
 use countersign_core::timestamp::Timestamp;
-use countersign_sns::message::{MAX_MESSAGE_BYTES, MAX_SUBJECT, Message, anomaly_message, message};
+use countersign_sns::message::{self, MAX_MESSAGE_BYTES, MAX_SUBJECT, Message};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -39,6 +41,7 @@ fn full() -> Notification {
         risk_level: RiskLevel::High,
         requested_by: person("ann@example.com"),
         approvals_required: 2,
+        approvals_received: 1,
         approved_by: vec![person("bob@example.com")],
         justification: Justification::parse("moved to the new cluster").unwrap(),
         estimated_cost: Some(Cost::new(250.5).unwrap()),
@@ -46,12 +49,14 @@ fn full() -> Notification {
         expires_at: Timestamp::parse("2026-02-01T09:00:00Z").unwrap(),
         execute_by: Some(Timestamp::parse("2026-02-02T10:00:00Z").unwrap()),
         remark: Some(CommentText::parse("looks right").unwrap()),
+        link: None,
     }
 }
 
 /// The same with nothing that can be left out.
 fn bare() -> Notification {
     Notification {
+        approvals_received: 0,
         approved_by: vec![],
         estimated_cost: None,
         estimated_duration: None,
@@ -70,6 +75,7 @@ fn long() -> Notification {
         user: long_address(0),
         requested_by: long_address(1),
         approvals_required: u8::MAX,
+        approvals_received: 255,
         approved_by: (0..255).map(long_address).collect(),
         ..full()
     }
@@ -86,9 +92,34 @@ fn document(message: &Message) -> Map<String, Value> {
     serde_json::from_str(&message.document).unwrap()
 }
 
-/// What programs get.
+/// What programs get, which is as the schema says.
+fn cloud_event(message: &Message) -> Map<String, Value> {
+    let event: Value = serde_json::from_str(document(message)["default"].as_str().unwrap()).unwrap();
+    let schema: Value =
+        serde_json::from_str(include_str!("../../../docs/schemas/notification.json")).unwrap();
+    let schema = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+    let errors: Vec<_> = schema.iter_errors(&event).map(|error| error.to_string()).collect();
+    assert_eq!(errors, Vec::<String>::new(), "{event}");
+    event.as_object().unwrap().clone()
+}
+
+/// The notification in it.
 fn default(message: &Message) -> Map<String, Value> {
-    serde_json::from_str(document(message)["default"].as_str().unwrap()).unwrap()
+    cloud_event(message)["data"].as_object().unwrap().clone()
+}
+
+fn source() -> Origin {
+    Origin::of(&DeploymentKey::new([7; 32]))
+}
+
+fn message(notification: &Notification, dashboard_url: Option<&str>) -> Message {
+    let notice = Notice::Event(Box::new(notification.clone()));
+    message::message(&CloudEvent { source: source(), notice }, dashboard_url)
+}
+
+fn anomaly_message(notice: &AnomalyNotice, dashboard_url: Option<&str>) -> Message {
+    let notice = Notice::Anomaly(notice.clone());
+    message::message(&CloudEvent { source: source(), notice }, dashboard_url)
 }
 
 /// What people get.
@@ -176,6 +207,28 @@ fn programs_get_every_member_and_never_the_parameters() {
             "link": "https://approvals.example.com/approvals/01930000-0000-4000-8000-0000000000bb",
         })
     );
+}
+
+#[test]
+fn the_envelope_is_that_of_cloud_events() {
+    let mut event = cloud_event(&message(&full(), DASHBOARD));
+    event.remove("data");
+    let mut expected = json!({
+        "specversion": "1.0",
+        "id": "01930000-0000-7000-8000-0000000000aa",
+        "source": source().as_str(),
+        "type": "countersign.approval.granted.v1",
+        "subject": "01930000-0000-4000-8000-0000000000bb",
+        "time": "2026-01-31T09:30:15.250Z",
+        "datacontenttype": "application/json",
+        "sequence": "0000000002",
+    });
+    assert_eq!(Value::Object(event), expected);
+    let mut event = cloud_event(&anomaly_message(&anomaly("x"), DASHBOARD));
+    event.remove("data");
+    expected["type"] = json!("countersign.anomaly.detected.v1");
+    expected.as_object_mut().unwrap().remove("sequence");
+    assert_eq!(Value::Object(event), expected);
 }
 
 #[test]
@@ -271,10 +324,12 @@ fn subscriptions_filter_by_seven_attributes_and_none_is_empty() {
 fn anomaly(finding: &str) -> AnomalyNotice {
     AnomalyNotice {
         event_id: EventId::parse("01930000-0000-7000-8000-0000000000aa").unwrap(),
+        event_type: EventType::AnomalyDetected,
         timestamp: Timestamp::parse("2026-01-31T09:30:15.250Z").unwrap(),
         user: person("bob@example.com"),
         request_id: RequestId::parse("01930000-0000-4000-8000-0000000000bb").unwrap(),
         finding: finding.to_owned(),
+        link: None,
     }
 }
 

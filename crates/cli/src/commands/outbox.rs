@@ -6,7 +6,7 @@ use crate::error::CommandError;
 use crate::view::document;
 use clap::{Args, Subcommand};
 use countersign_app::ports::{Outbox as _, OutboxEntry, OutboxKey, StoreError};
-use countersign_core::event::EventType;
+use countersign_core::cloud_event::CloudEvent;
 use countersign_core::ids::EventId;
 use countersign_core::notification::Notice;
 use countersign_dynamodb::outbox::DynamoOutbox;
@@ -133,19 +133,12 @@ async fn list(outbox: &DynamoOutbox, as_json: bool) -> Result<(), CommandError> 
 
 fn json_of(entry: &OutboxEntry) -> Value {
     let event_id = &entry.key.event_id;
-    match &entry.notice {
-        Ok(Notice::Event(notification)) => json!({
+    match &entry.event {
+        Ok(CloudEvent { notice, .. }) => json!({
             "event_id": event_id,
-            "event_type": notification.event_type.as_str(),
-            "request_id": notification.request_id.to_string(),
-            "timestamp": notification.timestamp.to_string(),
-            "attempts": entry.attempts,
-        }),
-        Ok(Notice::Anomaly(notice)) => json!({
-            "event_id": event_id,
-            "event_type": EventType::AnomalyDetected.as_str(),
-            "request_id": notice.request_id.to_string(),
-            "timestamp": notice.timestamp.to_string(),
+            "event_type": notice.event_type().as_str(),
+            "request_id": notice.request_id().to_string(),
+            "timestamp": notice.timestamp().to_string(),
             "attempts": entry.attempts,
         }),
         Err(reason) => json!({ "event_id": event_id, "unreadable": reason, "attempts": entry.attempts }),
@@ -156,20 +149,19 @@ fn json_of(entry: &OutboxEntry) -> Value {
 fn text_line(entry: &OutboxEntry) -> String {
     let event_id = entry.key.event_id.escape_debug();
     let attempts = entry.attempts;
-    match &entry.notice {
-        Ok(Notice::Anomaly(notice)) => format!(
-            "{event_id}  {}  {}  request {}  after {attempts} failures",
-            notice.timestamp,
-            EventType::AnomalyDetected.as_str(),
-            notice.request_id,
-        ),
-        Ok(Notice::Event(notification)) => format!(
-            "{event_id}  {}  {}  {}  request {}  after {attempts} failures",
-            notification.timestamp,
-            notification.event_type.as_str(),
-            notification.status,
-            notification.request_id,
-        ),
+    match &entry.event {
+        Ok(CloudEvent { notice, .. }) => {
+            let status = match notice {
+                Notice::Event(notification) => format!("{}  ", notification.status),
+                Notice::Anomaly(_) => String::new(),
+            };
+            format!(
+                "{event_id}  {}  {}  {status}request {}  after {attempts} failures",
+                notice.timestamp(),
+                notice.event_type().as_str(),
+                notice.request_id(),
+            )
+        }
         Err(reason) => format!("{event_id}  unreadable: {}", reason.escape_debug()),
     }
 }
@@ -185,8 +177,8 @@ async fn redrive_all(outbox: &DynamoOutbox) -> Result<usize, CommandError> {
     let mut count = 0;
     for entry in dead(outbox).await? {
         // What cannot be read would die again at once.
-        if let Ok(notice) = &entry.notice
-            && outbox.redrive(notice.event_id()).await.map_err(failed)?
+        if let Ok(event) = &entry.event
+            && outbox.redrive(event.notice.event_id()).await.map_err(failed)?
         {
             count += 1;
         }

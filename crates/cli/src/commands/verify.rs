@@ -150,16 +150,18 @@ async fn of_store(
     Ok(verification)
 }
 
-/// The events that a file of published documents names. Lines about anything else are passed over.
+/// The events that a file of CloudEvents names. Lines about anything else are passed over.
 fn published(path: &Path) -> Result<Vec<Published>, CommandError> {
     let text = text_file::read_to_string(path)
         .map_err(|error| format!("--log {}: {error}", text_file::shown(path)))?;
     let read = |line: &str| {
         let document: Value = serde_json::from_str(line).ok()?;
-        let member = |name: &str| document.get(name).and_then(Value::as_str);
+        // What was published before it was a CloudEvent has these members without an envelope.
+        let data = document.get("data").unwrap_or(&document);
+        let member = |name: &str| data.get(name).and_then(Value::as_str);
         Some(Published {
             request_id: RequestId::parse(member("request_id")?).ok()?,
-            sequence: document.get("sequence")?.as_u64()?,
+            sequence: data.get("sequence")?.as_u64()?,
             hash: member("hash")?.to_owned(),
         })
     };
