@@ -126,11 +126,6 @@ fn spawn(port: u16, arguments: &[&str]) -> Child {
         .expect("moto_server starts")
 }
 
-/// The Python of the environment that the server is installed in. `jsonschema` is there as well.
-pub fn python() -> PathBuf {
-    program().with_file_name("python3")
-}
-
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {

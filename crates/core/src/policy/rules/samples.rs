@@ -1,5 +1,5 @@
 //! Proposals that stand for all others: whatever the catalogue and the rules tell apart differs in one
-//! of these. For trying a policy out, see [`crate::lint`].
+//! of these. For trying a policy out.
 //!
 //! Names are made from globs. A letter that no glob has stands for what is not written out, so that a
 //! name made from one glob is matched by another only if that one matches nearly all of them.
