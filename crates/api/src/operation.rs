@@ -109,7 +109,7 @@ pub enum Answer {
 /// For whom a direct invocation acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DirectCaller {
-    /// For nobody: the operation is public.
+    /// For no caller: the operation is public.
     Public,
     /// For a reader that names no person.
     Reader,

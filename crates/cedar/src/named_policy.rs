@@ -22,7 +22,7 @@ pub(crate) type AuthorsWords = FreeText<200>;
 #[derive(Clone)]
 pub(crate) struct NamedPolicy {
     pub(crate) policy: Policy,
-    /// Its `@reason`: what whoever is refused is told besides its name.
+    /// Its `@reason`: what a refusal gives the caller besides its name.
     pub(crate) reason: Option<AuthorsWords>,
     pub(crate) wanted: BTreeSet<Attribute>,
     /// Whether it may be about some people only, leaving aside what it wants to know of them.

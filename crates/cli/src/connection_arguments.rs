@@ -67,7 +67,7 @@ impl ConnectionArguments {
         }
     }
 
-    /// As what times are told.
+    /// The form of times.
     pub fn times(&self) -> Times {
         match (self.utc, self.local) {
             (true, _) => Times::Utc,

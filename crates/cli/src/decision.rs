@@ -1,4 +1,4 @@
-//! What approving and rejecting have in common: nobody decides what they have not been shown.
+//! What approving and rejecting have in common: an approver decides only what was shown.
 
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
@@ -21,7 +21,7 @@ pub(crate) fn proposal(session: &Session, request: Option<&RequestBody>, words: 
     text
 }
 
-/// A session in which nobody is asked about what they are not shown.
+/// A session in which an approver is asked only about what is shown.
 pub(crate) fn session(connection: &ConnectionArguments, yes: bool) -> Result<Session, CommandError> {
     let session = Session::open(connection)?;
     if !session.output.is_for_people() && !yes {
@@ -58,7 +58,7 @@ pub(crate) fn unless_unread<T>(
     result: Result<T, CommandError>,
 ) -> Result<T, CommandError> {
     if result.is_err() {
-        // Nobody reads stdout, and stderr is all that is left.
+        // Stdout has no reader, and stderr is all that is left.
         let _ = writeln!(std::io::stderr(), "{}", undecided(request));
     }
     result
@@ -83,7 +83,7 @@ pub(crate) fn decided(
 pub(crate) fn outcome(after: &RequestBody) -> Text {
     let mut text = Text::default();
     text.push(Line::new(Tone::Strong, &after.status).with(None, &format!(": {}", approvals(after))));
-    // So many may have agreed, and somebody of a group still be missing.
+    // So many may have approved, and an approver of a group still be missing.
     if after.status == "pending" && !after.slots.is_empty() {
         let needs = needs(after.approvals_required, &after.slots);
         let needs = format!("takes in all: {needs}; `countersign explain` shows what is missing");

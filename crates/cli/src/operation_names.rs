@@ -31,7 +31,7 @@ pub fn unlisted(rules: &[RuleBody], operation_type: &str) -> Option<String> {
     Some(format!("the service's policy does not list `{name}`, so it is high risk{suggestion}"))
 }
 
-/// The name that somebody probably meant.
+/// The name that the requester probably meant.
 fn meant(name: &str, known: &[String]) -> Option<String> {
     let distance = |known: &&String| strsim::damerau_levenshtein(name, known);
     known.iter().min_by_key(distance).filter(|known| (1..=MAX_SLIPS).contains(&distance(known))).cloned()

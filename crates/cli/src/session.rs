@@ -33,7 +33,7 @@ pub struct Session {
     pub host: SystemHost,
     /// In which form answers are printed.
     pub output: Output,
-    /// As what times are told.
+    /// The form of times.
     pub times: Times,
 }
 
@@ -92,7 +92,7 @@ impl Session {
         self.output.print(self.terminal, answer, || text(&self.view()))
     }
 
-    /// Goes through the requests that somebody names. One that fails holds up no other: its error is told
+    /// Goes through the requests that the caller names. One that fails holds up no other: its error is told
     /// where its answer would have been. Of one request the answer is the request; of several it is one
     /// document with a member for each.
     ///
@@ -151,7 +151,7 @@ impl Session {
             Some(last) if self.output.is_document() => {
                 Err(CommandError::Several { failed: count, all: names.len(), last: Box::new(last) })
             }
-            // It is told already.
+            // It is printed already.
             Some(last) => Err(last.silenced()),
         }
     }
@@ -186,7 +186,7 @@ impl Session {
         self.show(request, |view| view.request(request))
     }
 
-    /// Changes the request that somebody names, and shows what became of it.
+    /// Changes the request that the caller names, and shows what became of it.
     ///
     /// # Errors
     /// See [`CommandError`].

@@ -145,9 +145,9 @@ pub fn person(claims: &Claims) -> String {
 pub enum Credential {
     /// Nobody.
     Nobody,
-    /// Whoever this token names, as long as it is good.
+    /// The caller whom this token names, as long as it is good.
     Token(Secret),
-    /// Whoever is logged in at a profile; the token is renewed while the program runs.
+    /// The caller who is logged in at a profile; the token is renewed while the program runs.
     Login(Box<LoggedIn>),
 }
 
@@ -197,7 +197,7 @@ impl Credential {
     /// The token for the next call.
     ///
     /// # Errors
-    /// When somebody has to log in, or the issuer cannot be asked for the next token.
+    /// When the caller has to log in, or the issuer cannot be asked for the next token.
     pub fn token(&self) -> Result<Option<Secret>, CredentialError> {
         match self {
             Self::Nobody => Ok(None),

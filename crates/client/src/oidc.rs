@@ -251,7 +251,7 @@ pub enum LoginError {
 }
 
 impl LoginError {
-    /// Whether somebody has said no, and not only the network.
+    /// Whether the issuer has refused, and not only the network failed.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Denied | Self::AnotherSubject | Self::OfAnotherService { .. } | Self::Ended)
     }

@@ -105,7 +105,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// A caller who acts for themselves. Whoever is in the `agent` group is an agent, whatever else is said of
+    /// A caller who acts for themselves. A caller in the `agent` group is an agent, whatever else is said of
     /// them.
     pub fn new<'a>(
         person: PersonId,

@@ -106,20 +106,7 @@ pub fn create(
         expires_at: context.now.plus_seconds(requirements.pending_seconds),
         execute_within_seconds: requirements.execute_within_seconds,
     };
-    Ok(Event {
-        id: context.event_id,
-        request_id: id,
-        sequence: 1,
-        at: context.now,
-        user: actor.person.clone(),
-        kind: actor.kind,
-        channel: actor.channel,
-        addresses: actor.addresses.clone(),
-        source_ip: actor.source_ip,
-        authentication: actor.authentication.clone(),
-        text_key: context.text_key,
-        status,
-        change: Change::Created(Box::new(new_request)),
-        idempotency: IdempotencyRecord::of(&actor.person, CommandName::Create, idempotency),
-    })
+    let change = Change::Created(Box::new(new_request));
+    let remembered = IdempotencyRecord::of(&actor.person, CommandName::Create, idempotency);
+    Ok(Event::by(actor, context, (id, 1), status, change, remembered))
 }

@@ -82,22 +82,9 @@ pub fn decide(
     if is_behind {
         return Err(Refusal::ClockSkew);
     }
-    Ok(Outcome::Event(Box::new(Event {
-        id: context.event_id,
-        request_id: request.id,
-        sequence: request.version + 1,
-        at: context.now,
-        user: actor.person.clone(),
-        kind: actor.kind,
-        channel: actor.channel,
-        addresses: actor.addresses.clone(),
-        source_ip: actor.source_ip,
-        authentication: actor.authentication.clone(),
-        text_key: context.text_key,
-        status,
-        change,
-        idempotency: IdempotencyRecord::of(&actor.person, command.name(), idempotency),
-    })))
+    let remembered = IdempotencyRecord::of(&actor.person, command.name(), idempotency);
+    let place = (request.id, request.version + 1);
+    Ok(Outcome::Event(Box::new(Event::by(actor, context, place, status, change, remembered))))
 }
 
 /// Whether this actor may know of the request when they give this command. An approver who has lost the

@@ -3,11 +3,12 @@
 use crate::caller::{Authentication, Channel, PrincipalKind};
 use crate::canonical::CanonicalJson;
 use crate::command::ExecutionOutcome;
+use crate::command_context::CommandContext;
 use crate::digest::Digest;
 use crate::idempotency::IdempotencyRecord;
 use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::person::PersonId;
-use crate::principal::Owner;
+use crate::principal::{Owner, Principal};
 use crate::requirements::MatchedRule;
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::slots::{Groups, Slots};
@@ -236,6 +237,37 @@ impl EventType {
     /// Whether the event is somebody's decision on the request.
     pub fn is_decision(self) -> bool {
         matches!(self, Self::ApprovalGranted | Self::ApprovalRejected)
+    }
+}
+
+impl Event {
+    /// What a principal has done at the time of the context. `place` is the request and the event's sequence in its
+    /// trail.
+    pub(crate) fn by(
+        actor: &Principal,
+        context: &CommandContext,
+        place: (RequestId, u64),
+        status: Status,
+        change: Change,
+        idempotency: Option<IdempotencyRecord>,
+    ) -> Self {
+        let (request_id, sequence) = place;
+        Self {
+            id: context.event_id,
+            request_id,
+            sequence,
+            at: context.now,
+            user: actor.person.clone(),
+            kind: actor.kind,
+            channel: actor.channel,
+            addresses: actor.addresses.clone(),
+            source_ip: actor.source_ip,
+            authentication: actor.authentication.clone(),
+            text_key: context.text_key,
+            status,
+            change,
+            idempotency,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Digests of texts: HMAC-SHA-256 under random bytes that are kept beside the text.
 //!
-//! A plain digest of a short text can be guessed by trying texts. Whoever has text and key can show that they
+//! A plain digest of a short text can be guessed by trying texts. A holder of text and key can show that they
 //! belong to a digest; once both are erased, nothing can be guessed from the digest that is left.
 
 use crate::digest::Digest;

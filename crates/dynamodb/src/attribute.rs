@@ -56,7 +56,7 @@ pub(crate) fn read_cost(
     value.map(Cost::new).transpose().map_err(|_| InvalidAttribute::Value(attribute))
 }
 
-/// The addresses of somebody besides the one they are known by.
+/// The addresses of a person besides the one they are known by.
 pub(crate) fn other_addresses(addresses: &BTreeSet<PersonId>, person: &PersonId) -> Vec<String> {
     addresses.iter().filter(|address| *address != person).map(PersonId::to_string).collect()
 }

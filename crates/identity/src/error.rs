@@ -44,7 +44,7 @@ pub enum InvalidToken {
     /// Its end is missing, or its end or beginning is no number.
     #[error("the token's end (exp) is missing, or it or its beginning (nbf) is not a number")]
     Times,
-    /// The claims name nobody.
+    /// The claims name no caller.
     #[error(transparent)]
     Claims(#[from] InvalidClaims),
 }

@@ -53,7 +53,7 @@ impl<'a> DryRun<'a> {
         let context = context(self.request.version + 1, at);
         match decide::decide(&self.request, command, &actor, &context, self.policy, None)? {
             Outcome::Event(event) => self.request.apply(&event),
-            // INVARIANT: without a key nothing is told for a retry.
+            // INVARIANT: without a key no command is taken for a retry.
             Outcome::AlreadyApplied => {}
         }
         Ok(self.status_at(at))
@@ -81,7 +81,7 @@ impl<'a> DryRun<'a> {
         &self.request
     }
 
-    /// What somebody is shown names it by its digests.
+    /// What an approver is shown names it by its digests.
     pub(crate) fn shown(&self) -> Shown {
         Shown::of(&self.request)
     }
@@ -92,7 +92,7 @@ impl<'a> DryRun<'a> {
     }
 }
 
-/// Ids that differ: nobody else sees them.
+/// Ids that differ: they leave no dry run.
 fn context(number: u64, now: Timestamp) -> CommandContext {
     let id = Uuid::from_u128(u128::from(number));
     CommandContext {

@@ -69,7 +69,7 @@ pub enum IssuerError {
         /// Why.
         error: serde_json::Error,
     },
-    /// The description is of somebody else.
+    /// The description is of another issuer.
     #[error("{url} describes another issuer, {}; name that one if it is meant", shown(described))]
     AnotherIssuer {
         /// Where it is.

@@ -1,9 +1,9 @@
 //! `countersign completions`: what makes a shell complete these commands.
 
 use crate::error::CommandError;
+use crate::view::terminal::write_bytes;
 use clap::Args;
 use clap_complete::env::Shells;
-use std::io::Write as _;
 
 /// `countersign completions`.
 #[derive(Debug, Clone, Args)]
@@ -19,7 +19,7 @@ pub struct CompletionsArguments {
 /// When stdout cannot be written.
 pub fn run(arguments: &CompletionsArguments) -> Result<(), CommandError> {
     // Into memory first: a pipe may be closed.
-    print(&script(&arguments.shell.to_string())?)
+    write_bytes(&script(&arguments.shell.to_string())?)
 }
 
 /// Registers itself in front of the library's script, with words that Bash has not broken.
@@ -38,12 +38,6 @@ fn script(shell: &str) -> Result<Vec<u8>, CommandError> {
         script.extend(WORDS_OF_BASH);
     }
     Ok(script)
-}
-
-fn print(bytes: &[u8]) -> Result<(), CommandError> {
-    let mut stdout = std::io::stdout().lock();
-    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
-    written.map_err(CommandError::stdout)
 }
 
 #[cfg(test)]

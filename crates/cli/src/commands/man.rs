@@ -1,11 +1,11 @@
 //! `countersign man`: manual pages, which follow from the command line itself.
 
 use crate::error::CommandError;
+use crate::view::terminal::write_bytes;
 use clap::{Args, Command};
 use clap_mangen::Man;
 use countersign_core::text::escaped_line;
 use countersign_system::text_file;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// `countersign man`.
@@ -27,7 +27,9 @@ pub struct ManArguments {
 pub fn run(arguments: &ManArguments, command: Command) -> Result<(), CommandError> {
     let mut command = command.disable_help_subcommand(true);
     command.build();
-    let Some(directory) = &arguments.out else { return print(&page(named(&command, &arguments.command)?)?) };
+    let Some(directory) = &arguments.out else {
+        return write_bytes(&page(named(&command, &arguments.command)?)?);
+    };
     std::fs::create_dir_all(directory).map_err(|error| at(directory, &error))?;
     write_all(&command, directory)
 }
@@ -67,12 +69,6 @@ fn page(command: &Command) -> Result<Vec<u8>, CommandError> {
         page.extend_from_slice(b".fi\n");
     }
     Ok(page)
-}
-
-fn print(bytes: &[u8]) -> Result<(), CommandError> {
-    let mut stdout = std::io::stdout().lock();
-    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
-    written.map_err(CommandError::stdout)
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ pub struct IssuerArguments {
 /// # Errors
 /// Why nothing is served, or not any more.
 pub fn run(arguments: ServeArguments) -> Result<(), CommandError> {
-    // Whoever started us reads the port from this one line.
+    // The program that started the service reads the port from this one line.
     let announce = |line: &str| {
         let mut stdout = std::io::stdout();
         writeln!(stdout, "{line}").and_then(|()| stdout.flush())

@@ -36,7 +36,7 @@ const INPUT_ROWS: usize = 4;
 pub struct Screen {
     /// Whether there are colours.
     pub has_colour: bool,
-    /// Whether times are told as dates.
+    /// Whether times are shown as dates.
     pub times: Times,
 }
 
@@ -313,7 +313,7 @@ fn standing(open: &Open, now: Timestamp) -> Option<String> {
     }
 }
 
-/// What somebody has typed, when it is not being edited.
+/// What the approver has typed, when it is not being edited.
 fn quoted(text: &str, width: usize) -> Vec<Line> {
     if text.is_empty() {
         return Vec::new();

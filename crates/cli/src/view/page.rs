@@ -92,7 +92,7 @@ impl View {
         text.push(indented(BELOW, value));
     }
 
-    /// What somebody wrote, under its title.
+    /// A text that a person wrote, under its title.
     pub(crate) fn quote(&self, text: &mut Text, title: &str, words: &str) {
         text.wrapped(Tone::Quiet, title, self.width);
         text.quote(words, self.width);

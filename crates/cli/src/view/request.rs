@@ -64,7 +64,7 @@ impl View {
         text
     }
 
-    /// Somebody's decision: who, in which groups, when.
+    /// A decision: by whom, in which groups, when.
     fn decided(&self, decisions: &BTreeMap<&str, &DecisionBody>, person: &str) -> String {
         match decisions.get(person) {
             Some(decision) => {

@@ -276,6 +276,16 @@ pub fn write_document(document: &str) -> Result<(), CommandError> {
     written.and_then(|()| stdout.flush()).map_err(CommandError::stdout)
 }
 
+/// Writes bytes as they are: what another program reads, and no text of a service.
+///
+/// # Errors
+/// When stdout cannot be written.
+pub fn write_bytes(bytes: &[u8]) -> Result<(), CommandError> {
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    written.map_err(CommandError::stdout)
+}
+
 /// Waits until all that was written has left for the screen.
 ///
 /// # Errors

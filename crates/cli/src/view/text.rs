@@ -178,7 +178,7 @@ impl Text {
         self.extend(Line::wrapped(tone, text, width));
     }
 
-    /// Puts what somebody wrote below, behind a bar, so that it cannot look like a line of ours.
+    /// Puts what a person wrote below, behind a bar, so that it cannot look like a line of ours.
     pub fn quote(&mut self, words: &str, width: usize) {
         for line in escaped_lines(words) {
             for piece in width::broken(&line, width.saturating_sub(4)) {

@@ -85,7 +85,7 @@ fn these_lives_hold_every_type_of_event() {
     }
 }
 
-/// Whoever was proven by a token is recorded with it.
+/// A caller who was proven by a token is recorded with it.
 #[test]
 fn an_event_says_how_its_caller_was_proven() {
     let mut requester = ann();

@@ -1,4 +1,4 @@
-//! Requirements that nobody could meet, or only people whom nobody thinks of.
+//! Requirements that no approver could meet.
 
 use super::{Lint, Name, Severity, in_words, is_too_expensive, subject, tried};
 use countersign_core::person::PersonId;
