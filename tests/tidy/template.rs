@@ -236,6 +236,7 @@ fn statements(template: &Value, slug: &str) -> Grants {
     let mut known = BTreeMap::from([
         (json!({ "!Ref": "NotificationsTopic" }).to_string(), ("topic", "sns")),
         (json!({ "!GetAtt": "NotificationsKey.Arn" }).to_string(), ("key", "kms")),
+        (json!({ "!Ref": "DeploymentKeySecret" }).to_string(), ("deployment-key", "secretsmanager")),
     ]);
     for (id, name, definition, _) in tables() {
         known.insert(json!({ "!GetAtt": format!("{id}.Arn") }).to_string(), (name, "dynamodb"));
@@ -328,7 +329,7 @@ const NOT_IN_THE_TEMPLATE: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_CA_BUNDLE", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
 /// Set at the functions that need them; all others are set for all.
-const NOT_FOR_ALL: [&str; 3] = ["DEPLOYMENT_KEY", "OUTBOX_MIN_AGE_SECONDS", "SNS_TOPIC_ARN"];
+const NOT_FOR_ALL: [&str; 3] = ["DEPLOYMENT_KEY_SECRET", "OUTBOX_MIN_AGE_SECONDS", "SNS_TOPIC_ARN"];
 
 #[test]
 fn variables_are_those_that_the_code_reads() {
@@ -371,12 +372,11 @@ fn functions_are_told_only_what_they_need() {
     for slug in functions() {
         let records_events = granted(&slug).get("audit").is_some_and(|actions| actions.contains("PutItem"));
         let gives_out_cursors = slug == Operation::List.slug();
+        let reads_the_key = granted(&slug).contains_key("deployment-key");
+        assert_eq!(reads_the_key, records_events || gives_out_cursors, "{slug}");
         let mut expected = BTreeMap::new();
-        if records_events || gives_out_cursors {
-            expected.insert(
-                "DEPLOYMENT_KEY",
-                json!({ "!Sub": "{{resolve:secretsmanager:${DeploymentKeySecret}}}" }),
-            );
+        if reads_the_key {
+            expected.insert("DEPLOYMENT_KEY_SECRET", json!({ "!Ref": "DeploymentKeySecret" }));
         }
         if slug == "notify" {
             expected.insert("SNS_TOPIC_ARN", json!({ "!Ref": "NotificationsTopic" }));
