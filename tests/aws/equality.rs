@@ -8,6 +8,7 @@ use countersign_e2e::grants::{granted, root};
 use countersign_e2e::service::Service;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use strum::IntoEnumIterator;
 
 /// Headers that belong to the connection, not to the answer.
 const OF_THE_CONNECTION: [&str; 4] = ["date", "content-length", "connection", "transfer-encoding"];
@@ -127,7 +128,7 @@ fn a_function_answers_as_the_program_does() {
         }
     }
     assert!(count >= 200, "{count} requests");
-    assert_eq!(called, Operation::ALL.map(Operation::slug).into(), "every operation is called");
+    assert_eq!(called, Operation::iter().map(Operation::slug).collect(), "every operation is called");
     assert!(codes.len() >= 18, "{codes:?}");
 
     // Not only the answers are equal, but all that was written.

@@ -4,6 +4,7 @@ use countersign_api::operation::OriginalOperation;
 use countersign_e2e::client::{Answer, Client};
 use countersign_e2e::service::Service;
 use serde_json::{Value, json};
+use strum::IntoEnumIterator;
 
 fn send(client: &Client, operation: &str, members: Value) -> Answer {
     let mut body = members;
@@ -187,5 +188,5 @@ fn an_operation_it_does_not_know_is_told_which_there_are() {
         send(&service.requester("ann"), "delete_request", json!({})).expect_problem(422, "validation_failed");
     assert_eq!(problem["errors"][0]["pointer"], "/operation");
     let message = problem["errors"][0]["message"].as_str().unwrap();
-    assert!(OriginalOperation::ALL.iter().all(|original| message.contains(original.as_str())), "{message}");
+    assert!(OriginalOperation::iter().all(|original| message.contains(original.as_str())), "{message}");
 }

@@ -2,6 +2,7 @@
 
 use countersign_api::operation::{Body, Operation};
 use countersign_e2e::service::Service;
+use strum::IntoEnumIterator;
 
 #[test]
 fn both_answer_without_a_token_and_without_the_database() {
@@ -25,7 +26,7 @@ fn the_description_names_every_route_and_no_other() {
             methods.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase()))
         })
         .collect();
-    let mut served: Vec<_> = Operation::ALL.into_iter().map(Operation::route_key).collect();
+    let mut served: Vec<_> = Operation::iter().map(Operation::route_key).collect();
     described.sort();
     served.sort();
     assert_eq!(described, served);
@@ -35,10 +36,10 @@ fn the_description_names_every_route_and_no_other() {
 fn every_route_but_these_asks_who_calls() {
     let service = Service::start();
     let id = "01930000-0000-7000-8000-000000000000";
-    for operation in Operation::ALL {
+    for operation in Operation::iter() {
         let path = operation.path(id);
         let body: &[u8] = if operation.body() == Body::None { b"" } else { b"{}" };
-        let answer = service.anonymous().send(operation.method().as_str(), &path, &[], body).unwrap();
+        let answer = service.anonymous().send(operation.method().into(), &path, &[], body).unwrap();
         if operation.is_public() {
             answer.expect(200);
         } else {

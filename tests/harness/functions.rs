@@ -20,6 +20,7 @@ use countersign_lambda::metrics::Metrics;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use strum::IntoEnumIterator;
 use tokio::runtime::Runtime;
 
 /// A refusal of a direct invocation: its type and its message.
@@ -70,7 +71,7 @@ impl Functions {
         let environment = Environment::of(variables.iter().copied());
         let policy = countersign_policy::load::bundled().unwrap();
         let (mut functions, mut grants) = (BTreeMap::new(), BTreeMap::new());
-        for name in Operation::ALL.map(Operation::function) {
+        for name in Operation::iter().map(Operation::function) {
             let transport = Granted::new(embedded.clone(), tables(), granted(name));
             let client = countersign_embedded::client(transport.clone());
             let function = Function {
@@ -95,7 +96,7 @@ impl Functions {
     /// # Errors
     /// What the function answers as a Lambda error.
     pub fn invoke(&self, name: &str, payload: &str) -> Result<Value, Refusal> {
-        let operation = Operation::ALL.into_iter().find(|operation| operation.slug() == name);
+        let operation = Operation::iter().find(|operation| operation.slug() == name);
         let operation = operation.unwrap_or_else(|| panic!("no function {name}"));
         let function = &self.functions[name];
         let answer = operations::visit(operation, Invocation { function, payload, runtime: &self.runtime })?;

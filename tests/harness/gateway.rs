@@ -4,6 +4,7 @@
 use countersign_api::operation::Operation;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use strum::IntoEnumIterator;
 
 /// An HTTP request on its way through the gateway.
 #[derive(Debug, Clone)]
@@ -25,9 +26,9 @@ pub struct Request {
 /// # Panics
 /// When there is none: such a request reaches no function.
 pub fn matched(method: &str, path: &str) -> (Operation, Option<String>) {
-    let found = Operation::ALL.into_iter().find_map(|operation| {
+    let found = Operation::iter().find_map(|operation| {
         let id = parameter(operation.path_template(), path)?;
-        (operation.method().as_str() == method).then_some((operation, id))
+        (operation.method().to_string() == method).then_some((operation, id))
     });
     found.unwrap_or_else(|| panic!("no route for {method} {path}"))
 }

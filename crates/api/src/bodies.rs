@@ -173,7 +173,7 @@ mod tests {
         body: &T,
         read: impl FnOnce(&mut Fields, &Principal),
     ) {
-        let schema = crate::openapi::document()["components"]["schemas"][schema.as_str()].clone();
+        let schema = crate::openapi::document()["components"]["schemas"][schema.to_string()].clone();
         let body = serde_json::to_value(body).unwrap();
         assert_eq!(names(&body), names(&schema["properties"]));
         let required = schema["required"].as_array().unwrap().iter();

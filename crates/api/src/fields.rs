@@ -15,6 +15,8 @@ use countersign_core::text::{FreeText, Identifier, InstanceId, Ticket};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::str::FromStr;
+use strum::IntoEnumIterator;
 
 /// How many names of a caller's own an answer repeats, and how much of each, in characters.
 const MAX_NAMED: usize = 20;
@@ -332,15 +334,12 @@ pub fn string(value: &Value) -> Result<String, String> {
     value.as_str().map(str::to_owned).ok_or_else(|| "must be a string".to_owned())
 }
 
-/// A string of which there are only a few.
-pub fn one_of<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> impl Fn(&Value) -> Result<T, String> {
-    move |value| {
-        let text = string(value)?;
-        all.iter().copied().find(|candidate| name(*candidate) == text).ok_or_else(|| {
-            let names: Vec<_> = all.iter().map(|candidate| name(*candidate)).collect();
-            format!("must be one of {}", names.join(", "))
-        })
-    }
+/// The name of one of a few values.
+pub fn one_of<T: FromStr + IntoEnumIterator + Into<&'static str>>(value: &Value) -> Result<T, String> {
+    string(value)?.parse().map_err(|_| {
+        let names: Vec<&str> = T::iter().map(Into::into).collect();
+        format!("must be one of {}", names.join(", "))
+    })
 }
 
 /// Free text.

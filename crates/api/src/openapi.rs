@@ -17,6 +17,7 @@ use crate::reply::{IDEMPOTENT_REPLAYED, JSON};
 use examples::{answers, bodies};
 use parameters::{header_references, headers, list_parameters, parameters};
 use serde_json::{Map, Value, json};
+use strum::IntoEnumIterator;
 use values::{one_of, reference};
 
 /// What holds for every call.
@@ -36,10 +37,10 @@ policy refuses, `reasons` says why.";
 /// The document.
 pub(crate) fn document() -> Value {
     let mut paths = Map::new();
-    for operation in Operation::ALL {
+    for operation in Operation::iter() {
         let path = paths.entry(operation.path_template()).or_insert_with(|| json!({}));
         if let Some(path) = path.as_object_mut() {
-            path.insert(operation.method().as_str().to_lowercase(), operation_object(operation));
+            path.insert(operation.method().to_string().to_lowercase(), operation_object(operation));
         }
     }
     let mut document = json!({
@@ -111,7 +112,7 @@ fn operation_object(operation: Operation) -> Value {
         Body::Required(body) => Some((body, true)),
     };
     if let Some((body, is_required)) = body {
-        let content = json!({ "schema": reference(body.as_str()), "examples": named(bodies(body)) });
+        let content = json!({ "schema": reference(body.into()), "examples": named(bodies(body)) });
         let body = json!({ "required": is_required, "content": { JSON: content } });
         described.insert("requestBody".to_owned(), body);
     }
@@ -236,7 +237,7 @@ fn original_schema(original: OriginalOperation) -> String {
 }
 
 fn original_schemas() -> Value {
-    one_of(OriginalOperation::ALL.into_iter().map(|original| reference(&original_schema(original))))
+    one_of(OriginalOperation::iter().map(|original| reference(&original_schema(original))))
 }
 
 #[cfg(test)]

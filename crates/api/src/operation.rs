@@ -10,10 +10,12 @@ pub use original::OriginalOperation;
 pub use table::Operation;
 
 use crate::problem::Code;
-use std::fmt::Display;
+use std::fmt;
+use strum::{Display, IntoStaticStr};
 
 /// The methods in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr)]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum Method {
     /// Never changes anything.
     Get,
@@ -23,19 +25,8 @@ pub enum Method {
     Put,
 }
 
-impl Method {
-    /// The name in a request line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-        }
-    }
-}
-
 /// The types of bodies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr)]
 pub enum BodyType {
     /// What a request is made with.
     Create,
@@ -55,23 +46,6 @@ pub enum BodyType {
     Finish,
     /// An original operation, named by `operation`.
     Dispatch,
-}
-
-impl BodyType {
-    /// The name of its schema.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "Create",
-            Self::Approve => "Approve",
-            Self::Reject => "Reject",
-            Self::Withdraw => "Withdraw",
-            Self::Cancel => "Cancel",
-            Self::Comment => "Comment",
-            Self::Start => "Start",
-            Self::Finish => "Finish",
-            Self::Dispatch => "Dispatch",
-        }
-    }
 }
 
 /// What a call carries in its body.
@@ -191,13 +165,13 @@ impl Operation {
     }
 
     /// Its path for a request; where the path names none, the path itself.
-    pub fn path(self, request_id: impl Display) -> String {
+    pub fn path(self, request_id: impl fmt::Display) -> String {
         self.path_template().replace("{id}", &request_id.to_string())
     }
 
     /// Method and path template, as the gateway's `routeKey` has them.
     pub fn route_key(self) -> String {
-        format!("{} {}", self.method().as_str(), self.path_template())
+        format!("{} {}", self.method(), self.path_template())
     }
 
     /// Its body.
@@ -235,22 +209,23 @@ impl Operation {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+    use strum::IntoEnumIterator;
 
     #[test]
     fn no_two_operations_have_the_same_name_or_route() {
-        let names: BTreeSet<_> = Operation::ALL.map(Operation::slug).into();
-        let routes: BTreeSet<_> = Operation::ALL.map(Operation::route_key).into();
-        assert_eq!((names.len(), routes.len()), (Operation::ALL.len(), Operation::ALL.len()));
+        let names: BTreeSet<_> = Operation::iter().map(Operation::slug).collect();
+        let routes: BTreeSet<_> = Operation::iter().map(Operation::route_key).collect();
+        assert_eq!((names.len(), routes.len()), (Operation::iter().len(), Operation::iter().len()));
     }
 
     #[test]
     fn what_changes_something_acts_for_a_person() {
-        for operation in Operation::ALL.into_iter().filter(|operation| operation.changes()) {
+        for operation in Operation::iter().filter(|operation| operation.changes()) {
             let direct = operation.definition().direct;
             let names_one = matches!(direct, DirectCaller::Person { .. } | DirectCaller::Original);
             assert!(names_one, "{operation:?}");
         }
-        for original in OriginalOperation::ALL {
+        for original in OriginalOperation::iter() {
             let names_one = matches!(original.operation().definition().direct, DirectCaller::Person { .. });
             assert_eq!(names_one, original.operation().changes(), "{original:?}");
         }

@@ -119,7 +119,7 @@ impl Problem {
 impl From<Refusal> for Problem {
     /// The core says which code a refusal has ([`Refusal::code`]); a test holds every name against the table.
     fn from(refusal: Refusal) -> Self {
-        let code = Code::parse(refusal.code()).unwrap_or(Code::Internal);
+        let code = refusal.code().parse().unwrap_or(Code::Internal);
         match &refusal {
             Refusal::Violations(violations) => {
                 let error = |violation: &Violation| {

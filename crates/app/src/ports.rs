@@ -152,7 +152,7 @@ pub trait ListRequests: Send + Sync {
 /// Which requests to list. All filters hold together; at least one of the first three is set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListQuery {
-    /// Their status at `now`: one of these, each named once and in the order of [`Status::ALL`].
+    /// Their status at `now`: one of these, each named once and in the order of [`Status`].
     /// Empty for any.
     pub statuses: Vec<Status>,
     /// Who made them: one of these, which are all ids of one person. Empty for anybody.

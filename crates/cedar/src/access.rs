@@ -22,6 +22,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::OnceLock;
+use strum::IntoEnumIterator;
 
 /// The text of the policies that come with Countersign.
 pub const BUNDLED: &str = include_str!("../../../policy/access.cedar");
@@ -84,10 +85,7 @@ impl CedarAuthorizer {
             file: file.to_owned(),
             source,
             policies,
-            actions: Action::ALL
-                .into_iter()
-                .map(|action| ActionPolicies::new(action, &entity_types))
-                .collect(),
+            actions: Action::iter().map(|action| ActionPolicies::new(action, &entity_types)).collect(),
             entity_types,
             authorizer: OnceLock::new(),
             groups: groups.clone(),
@@ -173,7 +171,7 @@ impl CedarAuthorizer {
         let uid = self.entity_types.action(access_request.action);
         let (request, entities) = self
             .entity_types
-            .put(access_request, uid, &Attribute::ALL.into())
+            .put(access_request, uid, &Attribute::iter().collect())
             .map_err(|error| format!("{error:?}"))?;
         let [principal, action, resource] =
             [request.principal(), request.action(), request.resource()].map(|uid| uid.cloned().unwrap());

@@ -15,9 +15,13 @@ use countersign_core::principal::Principal;
 use countersign_core::source_address::SourceAddress;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
+use strum::{Display, EnumIter, EnumString, IntoEnumIterator, IntoStaticStr};
 
 /// What the context can hold. The schema says of what type each is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Display, EnumIter, EnumString, IntoStaticStr,
+)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum Attribute {
     Operation,
     Instance,
@@ -37,44 +41,6 @@ pub(crate) enum Attribute {
 }
 
 impl Attribute {
-    pub(crate) const ALL: [Self; 15] = [
-        Self::Operation,
-        Self::Instance,
-        Self::Environment,
-        Self::Risk,
-        Self::EstimatedCost,
-        Self::Requester,
-        Self::Own,
-        Self::Groups,
-        Self::Kind,
-        Self::Channel,
-        Self::SourceIp,
-        Self::Time,
-        Self::Weekday,
-        Self::Hour,
-        Self::Minute,
-    ];
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Operation => "operation",
-            Self::Instance => "instance",
-            Self::Environment => "environment",
-            Self::Risk => "risk",
-            Self::EstimatedCost => "estimated_cost",
-            Self::Requester => "requester",
-            Self::Own => "own",
-            Self::Groups => "groups",
-            Self::Kind => "kind",
-            Self::Channel => "channel",
-            Self::SourceIp => "source_ip",
-            Self::Time => "time",
-            Self::Weekday => "weekday",
-            Self::Hour => "hour",
-            Self::Minute => "minute",
-        }
-    }
-
     /// The part of a question that it is made from.
     pub(crate) fn part(self) -> RequestAttribute {
         match self {
@@ -112,7 +78,7 @@ impl Attribute {
     /// Those that a policy may ask for.
     pub(crate) fn wanted_by(policy: &Code) -> BTreeSet<Self> {
         let all = policy.may_ask_for_anything();
-        Self::ALL.into_iter().filter(|attribute| all || policy.may_ask_for(attribute.as_str())).collect()
+        Self::iter().filter(|attribute| all || policy.may_ask_for(attribute.into())).collect()
     }
 }
 
@@ -261,7 +227,7 @@ impl EntityTypes {
         let mut pairs = Vec::with_capacity(wanted.len());
         for &attribute in wanted {
             if let Some(value) = self.value(attribute, access_request)? {
-                pairs.push((attribute.as_str().to_owned(), value));
+                pairs.push((attribute.to_string(), value));
             }
         }
         Context::from_pairs(pairs).map_err(|_| InvalidRequest)

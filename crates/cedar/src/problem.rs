@@ -167,7 +167,7 @@ fn hint(said: &str, label: Option<&str>) -> Option<String> {
 fn about_list(said: &str) -> Option<String> {
     let (_, rest) = said.split_once("attribute `")?;
     let (name, _) = rest.split_once("` in context for Action::\"list\" not found")?;
-    Attribute::ALL.into_iter().find(|attribute| attribute.is_of_request() && attribute.as_str() == name)?;
+    name.parse().ok().filter(|attribute: &Attribute| attribute.is_of_request())?;
     Some("`list` is about no request; a policy with `resource is Operation` is not about `list`".to_owned())
 }
 

@@ -15,6 +15,7 @@ use countersign_core::principal::Principal;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;
+use strum::IntoEnumIterator;
 
 const GROUPS: [&str; 6] = ["admin", "agent", "approver", "auditor", "developer", "guest"];
 
@@ -155,8 +156,7 @@ fn the_bundled_policies_answer_by_group_and_ownership() {
     for (group, own, others) in table {
         for (is_own, expected) in [(true, own), (false, others)] {
             let situation = Situation::usual().in_groups(&[group]).with(|it| it.is_own = is_own);
-            let permitted: Vec<&str> = Action::ALL
-                .into_iter()
+            let permitted: Vec<&str> = Action::iter()
                 .filter(|action| situation.clone().with(|it| it.action = *action).is_permitted_by(&access))
                 .map(Action::as_str)
                 .collect();
@@ -240,7 +240,7 @@ fn every_attribute_decides() {
         ("hour", "context.hour == 9", |it| it.now = at("2026-01-30T10:15:00Z")),
         ("minute", "context.minute == 15", |it| it.now = at("2026-01-30T09:16:00Z")),
     ];
-    assert_eq!(cases.map(|(name, _, _)| name), Attribute::ALL.map(Attribute::as_str));
+    assert!(Attribute::iter().map(<&str>::from).eq(cases.map(|(name, _, _)| name)));
     for (name, condition, change) in cases {
         let access = valid(&approve_when(condition));
         assert!(Situation::usual().is_permitted_by(&access), "{name}");
@@ -263,7 +263,7 @@ fn principal_and_resource_decide() {
 fn questions_are_as_the_schema_says() {
     // `context` as a whole: everything is wanted.
     let access = parsed(r#"@id("it") permit (principal, action, resource) when { [context].isEmpty() };"#);
-    for action in Action::ALL {
+    for action in Action::iter() {
         let situation = Situation::usual().with(|it| it.action = action);
         access
             .conforms(&situation.access_request())

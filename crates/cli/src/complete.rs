@@ -11,12 +11,13 @@ use countersign_client::profile::{self, Overrides};
 use countersign_core::request::Status;
 use countersign_core::text::escaped_line;
 use std::ffi::OsStr;
+use strum::IntoEnumIterator;
 
 /// The open requests of the service that the environment and the default profile name; the options of the
 /// line are not looked at.
 pub fn requests(beginning: &OsStr) -> Vec<CompletionCandidate> {
     let Ok(settings) = profile::settings(&Overrides::default()) else { return Vec::new() };
-    let status = Status::ALL.into_iter().filter(|status| status.is_open()).collect();
+    let status = Status::iter().filter(|status| status.is_open()).collect();
     let open = ListQuery { status, limit: Some(MAX_LIMIT), ..ListQuery::default() };
     let list = Connection::open_hurried(&settings).and_then(|connection| connection.list(&open, false));
     let Ok(list) = list else { return Vec::new() };

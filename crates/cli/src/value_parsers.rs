@@ -4,41 +4,36 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use countersign_core::command::ExecutionOutcome;
 use countersign_core::request::Status;
 use countersign_core::risk::{Environment, RiskLevel};
+use std::str::FromStr;
+use strum::IntoEnumIterator;
 
 /// One of some names, which shells complete.
-fn one_of<T>(
-    all: &[T],
-    name: impl Fn(T) -> &'static str + Clone + Send + Sync + 'static,
-) -> impl clap::builder::TypedValueParser<Value = T>
+fn one_of<T>() -> impl clap::builder::TypedValueParser<Value = T>
 where
-    T: Copy + Send + Sync + 'static,
+    T: Clone + FromStr<Err = strum::ParseError> + IntoEnumIterator + Into<&'static str> + Send + Sync,
 {
-    let all = all.to_vec();
-    let names: Vec<_> = all.iter().map(|value| name(*value)).collect();
-    PossibleValuesParser::new(names).try_map(move |text| {
-        let found = all.iter().copied().find(|candidate| name(*candidate) == text);
-        found.ok_or("is none of them")
-    })
+    let names: Vec<&str> = T::iter().map(Into::into).collect();
+    PossibleValuesParser::new(names).try_map(|text| text.parse())
 }
 
 /// An environment.
 pub(crate) fn environment() -> impl clap::builder::TypedValueParser<Value = Environment> {
-    one_of(&Environment::ALL, Environment::as_str)
+    one_of::<Environment>()
 }
 
 /// A level of risk.
 pub(crate) fn risk_level() -> impl clap::builder::TypedValueParser<Value = RiskLevel> {
-    one_of(&RiskLevel::ALL, RiskLevel::as_str)
+    one_of::<RiskLevel>()
 }
 
 /// A status.
 pub(crate) fn status() -> impl clap::builder::TypedValueParser<Value = Status> {
-    one_of(&Status::ALL, Status::as_str)
+    one_of::<Status>()
 }
 
 /// How an execution ended.
 pub(crate) fn outcome() -> impl clap::builder::TypedValueParser<Value = ExecutionOutcome> {
-    one_of(&ExecutionOutcome::ALL, ExecutionOutcome::as_str)
+    one_of::<ExecutionOutcome>()
 }
 
 /// The name of a group.

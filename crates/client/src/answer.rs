@@ -66,11 +66,12 @@ pub fn named_in(path: &str) -> Option<RequestId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use strum::IntoEnumIterator;
 
     #[test]
     fn a_path_names_the_request_that_its_answer_must_be_about() {
         let id = "01930000-0000-4000-8000-0000000000aa";
-        for operation in Operation::ALL {
+        for operation in Operation::iter() {
             for path in [operation.path(id), format!("{}?x=y", operation.path(id))] {
                 let named = named_in(&path).map(|id| id.to_string());
                 assert_eq!(named.as_deref(), operation.is_on_one().then_some(id), "{path}");

@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::time::Duration;
+use strum::IntoEnumIterator;
 
 /// How long one call may take: longer than a service with an unwilling store needs to say so.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -179,12 +180,12 @@ impl Connection {
         body: &impl Serialize,
         key: &str,
     ) -> Result<T, Error> {
-        self.call(operation.method().as_str(), &operation.path(request_id), Some(&json!(body)), Some(key))
+        self.call(operation.method().into(), &operation.path(request_id), Some(&json!(body)), Some(key))
     }
 
     /// Asks something that takes a body. Nothing is changed, so no key is sent.
     pub(crate) fn ask<T: Answer>(&self, operation: Operation, body: &impl Serialize) -> Result<T, Error> {
-        self.call(operation.method().as_str(), operation.path_template(), Some(&json!(body)), None)
+        self.call(operation.method().into(), operation.path_template(), Some(&json!(body)), None)
     }
 
     fn call<T: Answer>(
@@ -336,8 +337,7 @@ impl Connection {
 
     fn complete(&self, prefix: &str) -> Result<String, Error> {
         let from = SystemHost::default().now().minus_seconds(CLOSED_DAYS * 24 * 60 * 60).to_string();
-        let (open, closed): (Vec<Status>, Vec<Status>) =
-            Status::ALL.into_iter().partition(|status| status.is_open());
+        let (open, closed): (Vec<Status>, Vec<Status>) = Status::iter().partition(|status| status.is_open());
         let mut found = self.beginning_with(prefix, &open, None)?;
         if found.is_empty() {
             found = self.beginning_with(prefix, &closed, Some(&from))?;

@@ -107,12 +107,13 @@ fn has_known_members(content: &Value) -> bool {
 /// than the one that the request was made under, and never less.
 fn are_terms_no_easier(request: &RequestBody, content: &Value) -> bool {
     let named = |name: &str| content.get(name).and_then(Value::as_str).unwrap_or_default();
-    let risk = |name: &str| RiskLevel::ALL.into_iter().find(|level| level.as_str() == name);
+    let risk = |name: &str| name.parse::<RiskLevel>().ok();
+    let environment = |name: &str| name.parse::<Environment>().ok();
     let required = content.get("approvals_required").and_then(Value::as_u64);
     let must_name_digest = content.get("digest_required").and_then(Value::as_bool);
     let slots = content.get("slots").and_then(Value::as_array);
     is_at_least(risk(&request.risk_level), risk(named("risk_level")))
-        && is_at_least(Environment::parse(&request.environment), Environment::parse(named("environment")))
+        && is_at_least(environment(&request.environment), environment(named("environment")))
         && is_at_least(Some(u64::from(request.approvals_required)), required)
         && is_at_least(Some(request.digest_required), must_name_digest)
         && slots.is_some_and(|slots| {

@@ -44,7 +44,7 @@ impl Refusal {
         if !advice.is_empty() {
             message.push_str(&format!("\n  {advice}"));
         }
-        let code = Code::ALL.into_iter().find(|known| known.as_str() == problem.code);
+        let code = problem.code.parse::<Code>().ok();
         Self { status, code, problem: Some(Box::new(json!(problem))), fault: None, message }
     }
 

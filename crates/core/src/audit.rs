@@ -136,10 +136,10 @@ impl AuditedRequest {
             request_id: RequestId::parse(text("request_id")?).ok()?,
             operation_type: Identifier::parse(text("operation_type")?).ok()?,
             instance_id: InstanceId::parse(text("instance_id")?).ok()?,
-            environment: Environment::parse(text("environment")?)?,
-            risk_level: RiskLevel::parse(text("risk_level")?)?,
+            environment: text("environment")?.parse().ok()?,
+            risk_level: text("risk_level")?.parse().ok()?,
             requested_by: PersonId::from_stored(text("requested_by")?).ok()?,
-            status: Status::parse(text("status")?)?,
+            status: text("status")?.parse().ok()?,
         })
     }
 
@@ -268,8 +268,8 @@ impl AuditEvent {
             timestamp: Timestamp::parse(text("timestamp")?).ok()?,
             event_type: AuditEventType::parse(text("event_type")?)?,
             user: PersonId::from_stored(text("user")?).ok()?,
-            kind: PrincipalKind::parse(text("kind")?)?,
-            channel: Channel::parse(text("channel")?)?,
+            kind: text("kind")?.parse().ok()?,
+            channel: text("channel")?.parse().ok()?,
             source_ip: text("source_ip").map(str::parse).transpose().ok()?,
             authentication: value.get("auth").and_then(read_auth),
             request,

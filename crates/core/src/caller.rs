@@ -5,9 +5,11 @@ use crate::person::PersonId;
 use crate::source_address::SourceAddress;
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
+use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
 /// What kind of being acts. Only humans decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, EnumIter)]
+#[strum(serialize_all = "lowercase")]
 pub enum PrincipalKind {
     /// A person.
     Human,
@@ -18,26 +20,15 @@ pub enum PrincipalKind {
 }
 
 impl PrincipalKind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Human, Self::Agent, Self::Service];
-
     /// The name in audit events.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Human => "human",
-            Self::Agent => "agent",
-            Self::Service => "service",
-        }
-    }
-
-    /// Reads a name back.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+        self.into()
     }
 }
 
 /// How the call came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, EnumIter)]
+#[strum(serialize_all = "lowercase")]
 pub enum Channel {
     /// API Gateway, with a token that its authorizer and the function verified.
     Api,
@@ -48,21 +39,9 @@ pub enum Channel {
 }
 
 impl Channel {
-    /// Every channel.
-    pub const ALL: [Self; 3] = [Self::Api, Self::Direct, Self::Local];
-
     /// The name in audit events.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Api => "api",
-            Self::Direct => "direct",
-            Self::Local => "local",
-        }
-    }
-
-    /// Reads a name back.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|channel| channel.as_str() == text)
+        self.into()
     }
 }
 

@@ -8,6 +8,7 @@ use crate::text::{
     CommentText, DurationText, Identifier, InstanceId, InvalidText, Justification, RollbackPlan, Ticket,
 };
 use serde_json::Value;
+use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
 /// The largest parameters, in bytes of canonical JSON.
 pub const MAX_PARAMETERS_BYTES: usize = 64 * 1024;
@@ -69,7 +70,7 @@ impl Draft {
             operation_type: Identifier::parse(operation_type)?,
             instance_id: InstanceId::parse(instance_id)?,
             parameters: parameters_document(parameters)?,
-            declared_environment: Environment::parse(environment).ok_or(InvalidDraft::Environment)?,
+            declared_environment: environment.parse().map_err(|_| InvalidDraft::Environment)?,
             declared_risk: None,
             justification: Justification::parse(justification)?,
             estimated_cost: None,
@@ -138,7 +139,8 @@ fn document_within(value: &Value, limit: usize) -> Result<CanonicalJson, Invalid
 }
 
 /// How an execution ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr, EnumIter)]
+#[strum(serialize_all = "lowercase")]
 pub enum ExecutionOutcome {
     /// It did what was approved.
     Succeeded,
@@ -147,15 +149,9 @@ pub enum ExecutionOutcome {
 }
 
 impl ExecutionOutcome {
-    /// Both outcomes.
-    pub const ALL: [Self; 2] = [Self::Succeeded, Self::Failed];
-
     /// The name in requests and items.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-        }
+        self.into()
     }
 }
 
@@ -240,7 +236,8 @@ impl Command {
 }
 
 /// The names of all commands, creation included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr, EnumIter)]
+#[strum(serialize_all = "lowercase")]
 pub enum CommandName {
     /// Make a request.
     Create,
@@ -260,39 +257,4 @@ pub enum CommandName {
     Finish,
     /// See [`Command::Expire`].
     Expire,
-}
-
-impl CommandName {
-    /// Every command.
-    pub const ALL: [Self; 9] = [
-        Self::Create,
-        Self::Approve,
-        Self::Reject,
-        Self::Withdraw,
-        Self::Cancel,
-        Self::Comment,
-        Self::Start,
-        Self::Finish,
-        Self::Expire,
-    ];
-
-    /// The name in items.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Approve => "approve",
-            Self::Reject => "reject",
-            Self::Withdraw => "withdraw",
-            Self::Cancel => "cancel",
-            Self::Comment => "comment",
-            Self::Start => "start",
-            Self::Finish => "finish",
-            Self::Expire => "expire",
-        }
-    }
-
-    /// Reads a name back.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|name| name.as_str() == text)
-    }
 }

@@ -18,6 +18,7 @@ use crate::text::CommentText;
 use crate::text_key::TextKey;
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
+use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
 /// One accepted command.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,7 +123,8 @@ pub enum Change {
 }
 
 /// The names of events in the audit trail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, EnumIter)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum EventType {
     /// See [`Change::Created`].
     ApprovalRequestCreated,
@@ -150,41 +152,9 @@ pub enum EventType {
 }
 
 impl EventType {
-    /// Every type.
-    pub const ALL: [Self; 11] = [
-        Self::ApprovalRequestCreated,
-        Self::ApprovalGranted,
-        Self::ApprovalRejected,
-        Self::ApprovalWithdrawn,
-        Self::ApprovalCancelled,
-        Self::ApprovalExpired,
-        Self::ExecutionStarted,
-        Self::ExecutionSucceeded,
-        Self::ExecutionFailed,
-        Self::CommentAdded,
-        Self::AnomalyDetected,
-    ];
-
     /// The name in audit events and messages.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ApprovalRequestCreated => "APPROVAL_REQUEST_CREATED",
-            Self::ApprovalGranted => "APPROVAL_GRANTED",
-            Self::ApprovalRejected => "APPROVAL_REJECTED",
-            Self::ApprovalWithdrawn => "APPROVAL_WITHDRAWN",
-            Self::ApprovalCancelled => "APPROVAL_CANCELLED",
-            Self::ApprovalExpired => "APPROVAL_EXPIRED",
-            Self::ExecutionStarted => "EXECUTION_STARTED",
-            Self::ExecutionSucceeded => "EXECUTION_SUCCEEDED",
-            Self::ExecutionFailed => "EXECUTION_FAILED",
-            Self::CommentAdded => "COMMENT_ADDED",
-            Self::AnomalyDetected => "ANOMALY_DETECTED",
-        }
-    }
-
-    /// Reads a name back.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|event_type| event_type.as_str() == text)
+        self.into()
     }
 
     /// Whether the event is somebody's decision on the request.

@@ -18,6 +18,7 @@ use crate::text::CommentText;
 use crate::text_key::KeyedText;
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
+use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
 pub use crate::status::Status;
 
@@ -39,7 +40,8 @@ pub const MAX_DECISIONS: usize = 12;
 pub const MAX_WITHDRAWALS: usize = 6;
 
 /// What somebody decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr, EnumIter)]
+#[strum(serialize_all = "lowercase")]
 pub enum Verdict {
     /// They agreed.
     Approved,
@@ -48,20 +50,9 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Both verdicts.
-    pub const ALL: [Self; 2] = [Self::Approved, Self::Rejected];
-
     /// The name in requests and items.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Approved => "approved",
-            Self::Rejected => "rejected",
-        }
-    }
-
-    /// Reads a name back.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|verdict| verdict.as_str() == text)
+        self.into()
     }
 }
 

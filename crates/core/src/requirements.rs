@@ -4,11 +4,14 @@
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::slots::Slots;
 use std::collections::BTreeSet;
-use std::fmt;
+use strum::{Display, EnumIter, IntoStaticStr};
 
 /// A field that a request may leave out unless policy demands it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, Display, EnumIter, IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum RequiredField {
     /// The name of a ticket in another system.
     Ticket,
@@ -18,18 +21,6 @@ pub enum RequiredField {
     EstimatedCost,
     /// How long it is expected to take.
     EstimatedDuration,
-}
-
-impl RequiredField {
-    /// The name in requests and policies.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ticket => "ticket",
-            Self::RollbackPlan => "rollback_plan",
-            Self::EstimatedCost => "estimated_cost",
-            Self::EstimatedDuration => "estimated_duration",
-        }
-    }
 }
 
 /// What policy demands of one request.
@@ -128,7 +119,7 @@ impl Requirements {
         };
         let missing = self.required_fields.iter().filter(|field| is_missing(field));
         let mut violations: Vec<_> = missing
-            .map(|field| Violation { field: field.as_str(), rule: "is required by policy".to_owned() })
+            .map(|field| Violation { field: field.into(), rule: "is required by policy".to_owned() })
             .collect();
         let shortest = usize::from(self.justification_min);
         if stated.justification_length < shortest {
@@ -137,7 +128,7 @@ impl Requirements {
             violations.push(Violation { field: JUSTIFICATION, rule });
         }
         if let Some(limit) = self.cost_limit {
-            let field = RequiredField::EstimatedCost.as_str();
+            let field = RequiredField::EstimatedCost.into();
             match stated.estimated_cost {
                 // A cost that nobody has named is above every amount.
                 None if self.required_fields.contains(&RequiredField::EstimatedCost) => {}
@@ -160,12 +151,6 @@ pub(crate) fn lower(one: Option<Cost>, other: Option<Cost>) -> Option<Cost> {
     match (one, other) {
         (Some(one), Some(other)) => Some(if other < one { other } else { one }),
         (one, other) => one.or(other),
-    }
-}
-
-impl fmt::Display for RequiredField {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

@@ -1,10 +1,27 @@
 //! Risk levels, environments and costs: the closed sets that policy speaks about.
 
 use std::fmt;
+use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
 /// How dangerous an operation is. Ordered: a higher level asks for more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Deserialize,
+    serde::Serialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    EnumIter,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum RiskLevel {
     /// Approved by policy at once.
     Low,
@@ -15,8 +32,10 @@ pub enum RiskLevel {
 }
 
 impl RiskLevel {
-    /// Every level, lowest first.
-    pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
+    /// The name in requests and items.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 
     /// How many distinct people must agree at least, whatever a policy says.
     pub fn min_approvals(self) -> u8 {
@@ -26,25 +45,27 @@ impl RiskLevel {
             Self::High => 2,
         }
     }
-
-    /// The name in requests and items.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        }
-    }
-
-    /// Reads exactly one of the names; there is no second spelling and no default.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|level| level.as_str() == text)
-    }
 }
 
 /// Where the target lives. Ordered: production asks for more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Deserialize,
+    serde::Serialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    EnumIter,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Environment {
     /// Anything policy names as non-production.
     NonProduction,
@@ -53,20 +74,9 @@ pub enum Environment {
 }
 
 impl Environment {
-    /// Both environments.
-    pub const ALL: [Self; 2] = [Self::NonProduction, Self::Production];
-
     /// The name in requests and items.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NonProduction => "non-production",
-            Self::Production => "production",
-        }
-    }
-
-    /// Reads exactly one of the two names.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|environment| environment.as_str() == text)
+        self.into()
     }
 }
 
@@ -112,10 +122,10 @@ mod tests {
     #[test]
     fn names_have_one_spelling() {
         for text in ["Production ", "prod", "PRODUCTION", "", "nonproduction"] {
-            assert_eq!(Environment::parse(text), None, "{text}");
+            assert!(text.parse::<Environment>().is_err(), "{text}");
         }
         for text in ["HIGH", "low ", "critical", "none", ""] {
-            assert_eq!(RiskLevel::parse(text), None, "{text}");
+            assert!(text.parse::<RiskLevel>().is_err(), "{text}");
         }
         assert!(RiskLevel::High > RiskLevel::Medium && RiskLevel::Medium > RiskLevel::Low);
         assert!(Environment::Production > Environment::NonProduction);

@@ -11,6 +11,7 @@ use crate::text::{CommentText, DurationText, Identifier, InstanceId, Justificati
 use crate::timestamp::Timestamp;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
+use std::str::FromStr as _;
 
 /// The error names no value, which may be what people wrote.
 const IMPOSSIBLE: &str = "an impossible value";
@@ -38,14 +39,14 @@ as_text! {
     Digest: to_string, parse;
     DurationText: as_str, parse;
     EventId: to_string, parse;
-    EventType: as_str, parse;
+    EventType: to_string, from_str;
     Identifier: as_str, parse;
     InstanceId: as_str, parse;
     Justification: as_str, parse;
     Origin: as_str, parse;
     PersonId: as_str, from_stored;
     RequestId: to_string, parse;
-    Status: as_str, parse;
+    Status: to_string, from_str;
     Timestamp: to_string, parse;
 }
 

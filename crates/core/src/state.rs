@@ -30,7 +30,7 @@ impl Request {
         let idempotency = self.idempotency.iter().map(|record| {
             json!({
                 "person": record.person.as_str(),
-                "command": record.command.as_str(),
+                "command": record.command.to_string(),
                 "key_digest": record.key_digest.to_string(),
                 "body_digest": record.body_digest.to_string(),
             })

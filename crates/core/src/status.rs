@@ -1,10 +1,11 @@
 //! Where a request is in its life, and which deadline it has there.
 
 use crate::timestamp::Timestamp;
-use std::fmt;
+use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
 /// Where a request is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, EnumIter)]
+#[strum(serialize_all = "lowercase")]
 pub enum Status {
     /// Waits for people.
     Pending,
@@ -25,35 +26,9 @@ pub enum Status {
 }
 
 impl Status {
-    /// Every status.
-    pub const ALL: [Self; 8] = [
-        Self::Pending,
-        Self::Approved,
-        Self::Executing,
-        Self::Rejected,
-        Self::Expired,
-        Self::Cancelled,
-        Self::Executed,
-        Self::Failed,
-    ];
-
     /// The name in requests and items.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Approved => "approved",
-            Self::Executing => "executing",
-            Self::Rejected => "rejected",
-            Self::Expired => "expired",
-            Self::Cancelled => "cancelled",
-            Self::Executed => "executed",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// Reads exactly one of the names.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text)
+        self.into()
     }
 
     /// The status at a time of a request that was written down with this one: past its deadline a
@@ -91,11 +66,5 @@ impl Status {
             Self::Pending | Self::Approved | Self::Executing => true,
             Self::Rejected | Self::Expired | Self::Cancelled | Self::Executed | Self::Failed => false,
         }
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }

@@ -41,14 +41,6 @@ pub(crate) fn read_option<T, E>(
     value.map(|value| read(attribute, value, parse)).transpose()
 }
 
-pub(crate) fn read_name<T>(
-    attribute: &'static str,
-    value: &str,
-    parse: impl FnOnce(&str) -> Option<T>,
-) -> Result<T, InvalidAttribute> {
-    parse(value).ok_or(InvalidAttribute::Value(attribute))
-}
-
 pub(crate) fn read_cost(
     attribute: &'static str,
     value: Option<f64>,

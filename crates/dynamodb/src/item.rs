@@ -6,7 +6,7 @@
 //! checked against them when an item is read.
 
 use crate::attribute::{
-    InvalidAttribute, all_addresses, other_addresses, read, read_cost, read_name, read_option, text,
+    InvalidAttribute, all_addresses, other_addresses, read, read_cost, read_option, text,
 };
 use crate::error::unreadable;
 use crate::expression::Item;
@@ -14,7 +14,7 @@ use crate::keys;
 use crate::listing_item::{DecisionCommentItem, ListingItem, decision_comment, decisions};
 use countersign_app::ports::StoreError;
 use countersign_core::canonical::CanonicalJson;
-use countersign_core::command::{CommandName, ExecutionOutcome};
+use countersign_core::command::ExecutionOutcome;
 use countersign_core::content::Content;
 use countersign_core::digest::Digest;
 use countersign_core::idempotency::IdempotencyRecord;
@@ -23,7 +23,7 @@ use countersign_core::person::PersonId;
 use countersign_core::principal::Owner;
 use countersign_core::request::{Cancellation, Comment, Execution, Finish, Request, Status, Withdrawal};
 use countersign_core::requirements::MatchedRule;
-use countersign_core::risk::{Cost, Environment, RiskLevel};
+use countersign_core::risk::Cost;
 use countersign_core::slots::Slots;
 use countersign_core::text::{
     CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket,
@@ -321,14 +321,14 @@ impl From<&MatchedRule> for RuleItem {
 /// One text: there are many of them, and the names of members would be most of it.
 fn idempotency_text(record: &IdempotencyRecord) -> String {
     let IdempotencyRecord { person, command, key_digest, body_digest } = record;
-    format!("{} {key_digest} {body_digest} {person}", command.as_str())
+    format!("{command} {key_digest} {body_digest} {person}")
 }
 
 impl TryFrom<&RequestItem> for Request {
     type Error = InvalidAttribute;
 
     fn try_from(item: &RequestItem) -> Result<Self, InvalidAttribute> {
-        let status = read_name("status", &item.status, Status::parse)?;
+        let status = read("status", &item.status, str::parse)?;
         let content = Content {
             request_id: read("request_id", &item.request_id, RequestId::parse)?,
             operation_type: read("operation_type", &item.operation_type, Identifier::parse)?,
@@ -342,8 +342,8 @@ impl TryFrom<&RequestItem> for Request {
             )?,
             filed_by: read_option("filed_by", item.filed_by.as_ref(), PersonId::from_stored)?,
             requested_at: read("requested_at", &item.requested_at, Timestamp::parse)?,
-            risk_level: read_name("risk_level", &item.risk_level, RiskLevel::parse)?,
-            environment: read_name("environment", &item.environment, Environment::parse)?,
+            risk_level: read("risk_level", &item.risk_level, str::parse)?,
+            environment: read("environment", &item.environment, str::parse)?,
             justification: KeyedText {
                 text: read("justification", &item.justification, Justification::parse)?,
                 key: read("text_key", &item.text_key, TextKey::parse)?,
@@ -523,7 +523,7 @@ fn read_idempotency(text: &str) -> Result<IdempotencyRecord, InvalidAttribute> {
     let mut parts = text.splitn(4, ' ');
     let mut next = || parts.next().ok_or(InvalidAttribute::Value("idempotency"));
     Ok(IdempotencyRecord {
-        command: read_name("idempotency", next()?, CommandName::parse)?,
+        command: read("idempotency", next()?, str::parse)?,
         key_digest: read("idempotency", next()?, Digest::parse)?,
         body_digest: read("idempotency", next()?, Digest::parse)?,
         person: read("idempotency", next()?, PersonId::from_stored)?,

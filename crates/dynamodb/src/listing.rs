@@ -280,6 +280,7 @@ mod tests {
     use countersign_core::risk::{Environment, RiskLevel};
     use countersign_core::text::{Identifier, InstanceId};
     use std::collections::BTreeSet;
+    use strum::IntoEnumIterator;
 
     fn time(text: &str) -> Timestamp {
         Timestamp::parse(text).unwrap()
@@ -375,8 +376,8 @@ mod tests {
     fn a_list_filters_by_nothing_that_its_index_does_not_hold() {
         let ann = of(&["ann@example.com"]);
         let every: Vec<_> = std::iter::once(Vec::new())
-            .chain(Status::ALL.map(|status| vec![status]))
-            .chain([Status::ALL.to_vec()])
+            .chain(Status::iter().map(|status| vec![status]))
+            .chain([Status::iter().collect()])
             .collect();
         for statuses in every {
             for (requested_by, instance_id) in [
@@ -389,8 +390,8 @@ mod tests {
                     requested_by,
                     instance_id: instance_id.map(|instance| InstanceId::parse(instance).unwrap()),
                     operation_types: [Identifier::parse("reboot").unwrap()].into(),
-                    risk_levels: RiskLevel::ALL.into(),
-                    environments: Environment::ALL.into(),
+                    risk_levels: RiskLevel::iter().collect(),
+                    environments: Environment::iter().collect(),
                     awaiting_decision_by: ann.clone(),
                     from: Some(time("2026-03-01T00:00:00Z")),
                     ..query(&statuses)

@@ -1,14 +1,11 @@
 //! What a list needs of a request besides the attributes of the original schema: one attribute of its item,
 //! projected into every index. What people said with their decisions stands beside it.
 
-use crate::attribute::{
-    InvalidAttribute, all_addresses, other_addresses, read, read_name, read_option, text,
-};
-use countersign_core::caller::Channel;
+use crate::attribute::{InvalidAttribute, all_addresses, other_addresses, read, read_option, text};
 use countersign_core::digest::Digest;
 use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;
-use countersign_core::request::{Decision, Request, Verdict};
+use countersign_core::request::{Decision, Request};
 use countersign_core::slots::Groups;
 use countersign_core::source_address::SourceAddress;
 use countersign_core::text::CommentText;
@@ -84,11 +81,11 @@ impl TryFrom<&DecisionItem> for Decision {
         Ok(Self {
             person: read("decisions.person", &item.person, PersonId::from_stored)?,
             addresses: all_addresses("decisions.addresses", &item.addresses, &item.person)?,
-            verdict: read_name("decisions.decision", &item.decision, Verdict::parse)?,
+            verdict: read("decisions.decision", &item.decision, str::parse)?,
             at: read("decisions.at", &item.at, Timestamp::parse)?,
             groups: item.groups.iter().cloned().collect(),
             digest_presented: item.digest_presented,
-            channel: read_name("decisions.channel", &item.channel, Channel::parse)?,
+            channel: read("decisions.channel", &item.channel, str::parse)?,
             source_ip: read_option("decisions.source_ip", item.source_ip.as_ref(), |text| {
                 text.parse::<SourceAddress>()
             })?,

@@ -3,7 +3,7 @@
 //! Each attribute is read by its name, so that of a row that cannot be read it is known which one is
 //! wrong. What it holds instead is in no error.
 
-use crate::attribute::{InvalidAttribute, read, read_name};
+use crate::attribute::{InvalidAttribute, read};
 use crate::expression::Item;
 use crate::keys::{INSTANCE_ID, LISTING, REQUEST_ID, REQUESTED_BY, STATUS_AT, sort_key};
 use crate::listing_item::ListingItem;
@@ -13,7 +13,7 @@ use countersign_core::ids::RequestId;
 use countersign_core::person::PersonId;
 use countersign_core::principal::Owner;
 use countersign_core::request::{Status, Verdict};
-use countersign_core::risk::{Cost, Environment, RiskLevel};
+use countersign_core::risk::Cost;
 use countersign_core::text::{Identifier, InstanceId};
 use countersign_core::timestamp::Timestamp;
 use serde_dynamo::aws_sdk_dynamodb_1::from_attribute_value;
@@ -45,7 +45,7 @@ fn id(item: &Item) -> Result<RequestId, InvalidAttribute> {
 
 fn read_summary(item: &Item, now: Timestamp) -> Result<RequestSummary, InvalidAttribute> {
     let id = id(item)?;
-    let written_status = required_name(item, "status", Status::parse)?;
+    let written_status = required(item, "status", str::parse)?;
     let expires_at = required(item, "expires_at", Timestamp::parse)?;
     let execute_by = optional(item, "execute_by", Timestamp::parse)?;
     let execution_started_at = optional(item, "execution_started_at", Timestamp::parse)?;
@@ -96,8 +96,8 @@ fn read_summary(item: &Item, now: Timestamp) -> Result<RequestSummary, InvalidAt
         requester_groups: listing.requester_groups(),
         digest_required: listing.digest_required(),
         requested_at: required(item, "requested_at", Timestamp::parse)?,
-        risk_level: required_name(item, "risk_level", RiskLevel::parse)?,
-        environment: required_name(item, "environment", Environment::parse)?,
+        risk_level: required(item, "risk_level", str::parse)?,
+        environment: required(item, "environment", str::parse)?,
         estimated_cost: cost(item, "estimated_cost")?,
         status,
         approvals_required: number(item, "approvals_required")?,
@@ -121,14 +121,6 @@ fn required<T, E>(
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<T, InvalidAttribute> {
     read(attribute, text(item, attribute)?.ok_or(InvalidAttribute::Value(attribute))?, parse)
-}
-
-fn required_name<T>(
-    item: &Item,
-    attribute: &'static str,
-    parse: impl FnOnce(&str) -> Option<T>,
-) -> Result<T, InvalidAttribute> {
-    read_name(attribute, text(item, attribute)?.ok_or(InvalidAttribute::Value(attribute))?, parse)
 }
 
 fn optional<T, E>(

@@ -91,10 +91,10 @@ fn acting_operation(operation: Operation, payload: &Value) -> Result<Operation, 
     // What is no text is refused by the operation.
     match payload.get("operation").and_then(Value::as_str) {
         None => Ok(OriginalOperation::DEFAULT.operation()),
-        Some(name) => match OriginalOperation::parse(name) {
-            Some(original) => Ok(original.operation()),
-            None => Err(dispatch::unknown_operation()),
-        },
+        Some(name) => {
+            let original = name.parse::<OriginalOperation>();
+            original.map(OriginalOperation::operation).map_err(|_| dispatch::unknown_operation())
+        }
     }
 }
 
@@ -123,6 +123,7 @@ mod tests {
     use countersign_core::risk::{self, RiskLevel};
     use countersign_core::timestamp::Timestamp;
     use serde_json::json;
+    use strum::IntoEnumIterator;
 
     fn policy() -> Policy {
         countersign_policy::load::bundled().unwrap()
@@ -219,7 +220,7 @@ mod tests {
             estimated_cost: None,
             requested_by: &ann,
         };
-        for action in Action::ALL.into_iter().filter(|action| *action != Action::List) {
+        for action in Action::iter().filter(|action| *action != Action::List) {
             let reads = [Action::View, Action::ViewParameters, Action::Audit].contains(&action);
             let answer = policy.ask(action, &reader, subject, false, now);
             assert_eq!(answer.is_permitted(), reads, "{action:?}");

@@ -72,7 +72,7 @@ pub fn declared_risk(rules: &[MatchedRule], risk_level: RiskLevel) -> Option<Ris
     }
     let declared = rules.iter().find(|rule| rule.name == "declared")?;
     let named = declared.demands.iter().find_map(|words| words.strip_prefix("risk "));
-    Some(named.and_then(RiskLevel::parse).unwrap_or(risk_level))
+    Some(named.and_then(|name| name.parse().ok()).unwrap_or(risk_level))
 }
 
 /// Something that would be different.

@@ -13,6 +13,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use strum::IntoStaticStr;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
@@ -45,7 +46,8 @@ pub struct Limits {
 }
 
 /// Why a connection was not served to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Refused {
     /// It gave way to a newer one.
     NoRoom,
@@ -61,21 +63,6 @@ pub enum Refused {
     Protocol,
     /// The system had no file or no memory for it.
     NotAccepted,
-}
-
-impl Refused {
-    /// The name in the log.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::NoRoom => "no_room",
-            Self::TooManyOfPeer => "too_many_of_peer",
-            Self::NoRequest => "no_request",
-            Self::AnswerNotTaken => "answer_not_taken",
-            Self::Handshake => "handshake",
-            Self::Protocol => "protocol",
-            Self::NotAccepted => "not_accepted",
-        }
-    }
 }
 
 /// All of them.
@@ -376,7 +363,7 @@ impl Connections {
 fn say(reason: Refused, refused: &mut Refusals) {
     let is_due = refused.said.is_none_or(|said| said.elapsed() >= SAID_EVERY);
     if refused.count > 0 && is_due {
-        let (reason, count) = (reason.as_str(), refused.count);
+        let (reason, count): (&str, _) = (reason.into(), refused.count);
         tracing::warn!(reason, count, "connections refused");
         *refused = Refusals { count: 0, said: Some(Instant::now()) };
     }
@@ -557,7 +544,7 @@ mod tests {
             match connection.overdue(now, &LIMITS) {
                 None => None,
                 Some(Overdue::Idle) => Some("idle"),
-                Some(Overdue::Refused(reason)) => Some(reason.as_str()),
+                Some(Overdue::Refused(reason)) => Some(reason.into()),
             }
         };
         assert_eq!((reason(10), reason(11)), (None, Some("no_request")));

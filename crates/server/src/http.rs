@@ -27,6 +27,7 @@ use http_body_util::BodyExt as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use strum::IntoEnumIterator;
 use tokio::time::timeout;
 
 /// How much of a body that is too large is still taken in, so that its sender gets to read the
@@ -41,7 +42,7 @@ const LET_GO_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// All routes.
 pub fn router(application: Application) -> Router {
-    let router = Operation::ALL.into_iter().fold(Router::new(), |router, operation| {
+    let router = Operation::iter().fold(Router::new(), |router, operation| {
         let method_router = operations::visit::<DynamoStore, _>(operation, Mount);
         router.route(operation.path_template(), method_router)
     });

@@ -17,6 +17,7 @@ use countersign_sns::message::{self, MAX_MESSAGE_BYTES, MAX_SUBJECT, Message};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+use strum::IntoEnumIterator;
 
 const DASHBOARD: Option<&str> = Some("https://approvals.example.com");
 
@@ -129,8 +130,8 @@ fn email(message: &Message) -> String {
 
 #[test]
 fn a_subject_is_a_line_that_sns_takes_whatever_the_event() {
-    for event_type in EventType::ALL {
-        for status in Status::ALL {
+    for event_type in EventType::iter() {
+        for status in Status::iter() {
             for notification in [full(), bare(), long()] {
                 let subject = message(&Notification { event_type, status, ..notification }, None).subject;
                 assert!(subject.is_ascii() && subject.len() <= MAX_SUBJECT, "{subject}");
@@ -301,7 +302,7 @@ fn a_link_has_one_slash_where_one_belongs_and_needs_a_dashboard() {
 
 #[test]
 fn subscriptions_filter_by_seven_attributes_and_none_is_empty() {
-    for event_type in EventType::ALL {
+    for event_type in EventType::iter() {
         for notification in [full(), bare(), long()] {
             let notification = Notification { event_type, ..notification };
             let expected = [
@@ -508,7 +509,7 @@ fn the_largest_message_fits_whatever_it_is_made_of() {
     for c in COSTLY {
         // Something must be visible.
         let words = |characters: usize| format!("{}a", String::from(c).repeat(characters - 1));
-        for event_type in EventType::ALL {
+        for event_type in EventType::iter() {
             let notification = Notification {
                 event_type,
                 justification: Justification::parse(&words(4000)).unwrap(),

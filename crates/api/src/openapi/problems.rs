@@ -13,6 +13,7 @@ use countersign_core::policy::rules::{DEFAULT_APPROVED_LIMIT, DEFAULT_PENDING_LI
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
 use serde_json::{Map, Value, json};
+use strum::IntoEnumIterator;
 
 /// The correlation id of the examples.
 const CORRELATION_ID: &str = "019c1339-a5c0-7000-8000-0000000000ff";
@@ -103,13 +104,13 @@ fn sample(code: Code) -> Problem {
 /// An example of every problem, by its code.
 pub(super) fn examples() -> Vec<(&'static str, Value)> {
     let body = |code| serde_json::from_str(&sample(code).into_reply(CORRELATION_ID).body).unwrap_or_default();
-    Code::ALL.into_iter().map(|code| (code.as_str(), body(code))).collect()
+    Code::iter().map(|code| (code.as_str(), body(code))).collect()
 }
 
 /// The problems of an operation, by HTTP status.
 pub(super) fn responses(operation: Operation) -> Map<String, Value> {
     let mut by_status: Map<String, Value> = Map::new();
-    let codes: Vec<_> = Code::ALL.into_iter().filter(|code| may_answer(operation, *code)).collect();
+    let codes: Vec<_> = Code::iter().filter(|code| may_answer(operation, *code)).collect();
     for status in codes.iter().map(|code| code.status()) {
         let codes: Vec<_> = codes.iter().copied().filter(|code| code.status() == status).collect();
         by_status.insert(status.to_string(), response(status, &codes));
@@ -126,7 +127,7 @@ fn response(status: u16, codes: &[Code]) -> Value {
     // What stands beside `$ref` narrows it (JSON Schema 2020-12 section 8.2.3.1).
     let mut schema = reference("Problem");
     if let Some(schema) = schema.as_object_mut() {
-        let code = names(codes, Code::as_str);
+        let code = names(codes);
         schema.insert("properties".to_owned(), json!({ "code": code, "status": { "const": status } }));
     }
     let examples: Map<_, _> =
@@ -144,16 +145,16 @@ mod tests {
 
     #[test]
     fn every_code_is_answered_by_some_operation_or_by_the_router() {
-        for code in Code::ALL {
+        for code in Code::iter() {
             let by_the_router = matches!(code, Code::RouteNotFound | Code::MethodNotAllowed);
-            let by_an_operation = Operation::ALL.into_iter().any(|operation| may_answer(operation, code));
+            let by_an_operation = Operation::iter().any(|operation| may_answer(operation, code));
             assert_eq!(by_an_operation, !by_the_router, "{code:?}");
         }
     }
 
     #[test]
     fn every_sample_is_of_its_code() {
-        for code in Code::ALL {
+        for code in Code::iter() {
             assert_eq!(sample(code).code, code);
         }
         for (name, body) in examples() {
@@ -164,8 +165,8 @@ mod tests {
     /// The original endpoint runs all operations, so it answers with all of their problems.
     #[test]
     fn the_original_endpoint_answers_with_what_the_others_do() {
-        for code in Code::ALL {
-            let others = Operation::ALL.into_iter().any(|operation| may_answer(operation, code));
+        for code in Code::iter() {
+            let others = Operation::iter().any(|operation| may_answer(operation, code));
             assert_eq!(may_answer(Operation::Dispatch, code), others, "{code:?}");
         }
     }

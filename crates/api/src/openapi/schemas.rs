@@ -18,6 +18,7 @@ use countersign_core::event::EventType;
 use countersign_core::request::{Status, Verdict};
 use countersign_core::risk::{Environment, RiskLevel};
 use serde_json::{Map, Value, json};
+use strum::IntoEnumIterator;
 
 /// The name of a member, with `*` at its end if it is required, and its schema.
 type Member = (&'static str, Value);
@@ -208,10 +209,10 @@ fn event() -> Vec<Member> {
         ("request_id*", uuid()),
         ("sequence*", json!({ "type": "integer", "minimum": 1 })),
         ("timestamp*", time()),
-        ("event_type*", names(&EventType::ALL, EventType::as_str)),
+        ("event_type*", names(EventType::iter())),
         ("user*", described(string(), "Who acted, or `system:expiry`.")),
-        ("kind*", names(&PrincipalKind::ALL, PrincipalKind::as_str)),
-        ("channel*", names(&Channel::ALL, Channel::as_str)),
+        ("kind*", names(PrincipalKind::iter())),
+        ("channel*", names(Channel::iter())),
         (
             "source_ip",
             described(
@@ -262,7 +263,7 @@ fn problem() -> Vec<Member> {
             "instance*",
             described(json!({ "type": "string", "format": "uri" }), "`urn:uuid:` and the correlation id."),
         ),
-        ("code*", described(names(&Code::ALL, Code::as_str), "Stable; what a program looks at.")),
+        ("code*", described(names(Code::iter()), "Stable; what a program looks at.")),
         ("current_status", described(reference("Status"), "Where the refusal comes from the status.")),
         (
             "reasons",
@@ -308,7 +309,7 @@ fn comment() -> Vec<Member> {
 fn decision() -> Vec<Member> {
     vec![
         ("person*", string()),
-        ("decision*", names(&Verdict::ALL, Verdict::as_str)),
+        ("decision*", names(Verdict::iter())),
         ("at*", time()),
         ("groups*", described(list(string()), "The groups that they were in, if they approved.")),
         (
@@ -328,7 +329,7 @@ fn decision() -> Vec<Member> {
         ),
         ("reason", described(string(), "Why it does not count.")),
         ("policy_version*", described(digest(), "SHA-256 of the policy that it was made under.")),
-        ("channel*", described(names(&Channel::ALL, Channel::as_str), "The channel of the call.")),
+        ("channel*", described(names(Channel::iter()), "The channel of the call.")),
         ("comment", text(2000)),
         ("event_id*", described(uuid(), "The event that records it.")),
     ]
@@ -432,11 +433,10 @@ const OBJECTS: [Object; 27] = [
 pub(super) fn all() -> Map<String, Value> {
     let objects =
         OBJECTS.iter().map(|(name, about, members)| ((*name).to_owned(), object(about, &members())));
-    let originals = OriginalOperation::ALL
-        .into_iter()
-        .map(|original| (original_schema(original), original_object(original)));
+    let originals =
+        OriginalOperation::iter().map(|original| (original_schema(original), original_object(original)));
     let status = described(
-        names(&Status::ALL, Status::as_str),
+        names(Status::iter()),
         "Where a request is in its life. Past its deadline it is `expired`, written down or not.",
     );
     let dispatch = described(original_schemas(), "One of the original operations, named by `operation`.");
@@ -449,8 +449,8 @@ pub(super) fn all() -> Map<String, Value> {
     });
     let named = [
         ("Status", status),
-        ("Environment", names(&Environment::ALL, Environment::as_str)),
-        ("RiskLevel", names(&RiskLevel::ALL, RiskLevel::as_str)),
+        ("Environment", names(Environment::iter())),
+        ("RiskLevel", names(RiskLevel::iter())),
         ("Dispatch", dispatch),
         ("GatewayMessage", gateway),
     ];

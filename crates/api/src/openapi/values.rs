@@ -12,8 +12,8 @@ pub(super) fn one_of(schemas: impl Iterator<Item = Value>) -> Value {
     json!({ "oneOf": schemas.collect::<Vec<_>>() })
 }
 
-pub(super) fn names<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> Value {
-    let names: Vec<_> = all.iter().map(|candidate| name(*candidate)).collect();
+pub(super) fn names<T: Into<&'static str>>(values: impl IntoIterator<Item = T>) -> Value {
+    let names: Vec<&str> = values.into_iter().map(Into::into).collect();
     json!({ "type": "string", "enum": names })
 }
 

@@ -3,19 +3,17 @@
 
 use super::{Answer, Body, BodyType, Definition, DirectCaller, Method, Success};
 use crate::problem::Code;
+use strum::EnumIter;
 
 macro_rules! operations {
     ($($(#[$about:meta])* $Operation:ident = $definition:expr;)*) => {
         /// An operation of the API.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter)]
         pub enum Operation {
             $($(#[$about])* $Operation),*
         }
 
         impl Operation {
-            /// Every operation.
-            pub const ALL: [Self; [$(stringify!($Operation)),*].len()] = [$(Self::$Operation),*];
-
             /// Its row.
             pub const fn definition(self) -> &'static Definition {
                 match self {

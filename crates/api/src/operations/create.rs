@@ -41,8 +41,8 @@ pub(crate) fn read(fields: &mut Fields, actor: &Principal) -> Option<Draft> {
     let operation_type = fields.required("operation_type", identifier);
     let instance_id = fields.required("instance_id", fields::instance_id);
     let parameters = fields.required("parameters", command::parameters_document);
-    let environment = fields.required("environment", one_of(&Environment::ALL, Environment::as_str));
-    let risk_level = fields.optional("risk_level", one_of(&RiskLevel::ALL, RiskLevel::as_str));
+    let environment = fields.required("environment", one_of::<Environment>);
+    let risk_level = fields.optional("risk_level", one_of::<RiskLevel>);
     let justification = fields.required("justification", free_text);
     let estimated_cost = fields.optional("estimated_cost", cost);
     let estimated_duration = fields.optional("estimated_duration", |value| {

@@ -22,6 +22,7 @@ use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{CountOpen, ListRequests};
 use countersign_core::command::{self as commands, Command, ExecutionOutcome};
 use countersign_core::principal::Principal;
+use strum::IntoEnumIterator;
 
 /// Carries out the operation that the body names; without one, makes a request.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ where
             None => OriginalOperation::DEFAULT,
             Some(value) => {
                 let name = string(&value).map_err(|error| refused(&error))?;
-                OriginalOperation::parse(&name).ok_or_else(unknown_operation)?
+                name.parse().map_err(|_| unknown_operation())?
             }
         };
         match original {
@@ -66,7 +67,7 @@ where
 
 /// The refusal of a body that names no original operation.
 pub fn unknown_operation() -> Problem {
-    let names = OriginalOperation::ALL.map(OriginalOperation::as_str);
+    let names: Vec<_> = OriginalOperation::iter().map(OriginalOperation::as_str).collect();
     refused(&format!("must be one of {}", names.join(", ")))
 }
 

@@ -20,7 +20,7 @@ impl CommandEndpoint for Finish {
         let execution_id = fields.required("execution_id", |value| {
             ExecutionId::parse(&string(value)?).map_err(|error| error.to_string())
         });
-        let outcome = fields.required("outcome", one_of(&ExecutionOutcome::ALL, ExecutionOutcome::as_str));
+        let outcome = fields.required("outcome", one_of::<ExecutionOutcome>);
         let result = fields.optional("result", command::result_document);
         let actual_cost = fields.optional("actual_cost", cost);
         let shown = shown(fields);

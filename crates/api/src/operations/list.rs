@@ -16,6 +16,7 @@ use countersign_core::risk::{Environment, RiskLevel};
 use countersign_core::timestamp::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use strum::IntoEnumIterator;
 
 /// How many requests a page holds unless told.
 pub(crate) const DEFAULT_LIMIT: usize = 50;
@@ -131,15 +132,15 @@ fn addresses<S>(dependencies: &Dependencies<S>, person: Option<PersonId>) -> BTr
 /// The statuses that are asked for, each once and in their own order: the list is the same, however they
 /// are said.
 fn statuses(fields: &mut Fields) -> Option<Vec<Status>> {
-    let named = fields.several("status", one_of(&Status::ALL, Status::as_str))?;
-    Some(Status::ALL.into_iter().filter(|status| named.contains(status)).collect())
+    let named = fields.several("status", one_of::<Status>)?;
+    Some(Status::iter().filter(|status| named.contains(status)).collect())
 }
 
 /// A query of the page that is asked for, with the filters that every list has, and its cursor.
 fn page(fields: &mut Fields, now: Timestamp) -> Option<(ListQuery, Option<String>)> {
     let operation_types = fields.several("operation_type", identifier);
-    let risk_levels = fields.several("risk_level", one_of(&RiskLevel::ALL, RiskLevel::as_str));
-    let environments = fields.several("environment", one_of(&Environment::ALL, Environment::as_str));
+    let risk_levels = fields.several("risk_level", one_of::<RiskLevel>);
+    let environments = fields.several("environment", one_of::<Environment>);
     let limit = fields.optional("limit", limit);
     let cursor = fields.optional("cursor", string);
     let query = ListQuery {

@@ -1,22 +1,19 @@
 //! The table of problem codes: of each its name, HTTP status, title, and when it is answered.
 
+use strum::{EnumIter, EnumString, IntoStaticStr};
+
 macro_rules! codes {
     ($($Code:ident = $status:literal $name:literal, $title:literal: $when:literal;)*) => {
         /// A problem code, in the order of the documentation.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr, EnumIter)]
         pub enum Code {
-            $(#[doc = $when] $Code),*
+            $(#[doc = $when] #[strum(serialize = $name)] $Code),*
         }
 
         impl Code {
-            /// Every code.
-            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$Code),*];
-
             /// The name in answers, logs and Lambda errors.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$Code => $name),*
-                }
+            pub fn as_str(self) -> &'static str {
+                self.into()
             }
 
             /// The HTTP status; always 4xx or 5xx.
@@ -102,11 +99,4 @@ codes! {
         "the database did not answer: ask again, with an Idempotency-Key";
     ClockSkew = 503 "clock_skew", "The clock of the service is wrong":
         "the clock of the service is behind the last event of the request";
-}
-
-impl Code {
-    /// The code of this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| code.as_str() == name)
-    }
 }

@@ -130,7 +130,7 @@ impl ExplainBody {
                 .map(|(command, outcome)| {
                     let problem = outcome.clone().err().map(Problem::from);
                     ActionBody {
-                        action: command.as_str().to_owned(),
+                        action: command.to_string(),
                         permitted: problem.is_none(),
                         code: problem.as_ref().map(|problem| problem.code.as_str().to_owned()),
                         reasons: problem.map(|problem| problem.reasons).unwrap_or_default(),

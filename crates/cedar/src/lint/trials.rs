@@ -15,6 +15,7 @@ use countersign_core::text::InstanceId;
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use strum::IntoEnumIterator;
 
 /// The most questions that are put about one policy.
 const MAX_QUESTIONS: usize = 50_000;
@@ -117,13 +118,13 @@ impl Choices {
                 (true, false) => vec![false, true],
                 (false, false) => vec![false],
             },
-            channels: varied(wants(Attribute::Channel), &Channel::ALL),
-            sources: varied(wants(Attribute::SourceIp), &literals.addresses()),
+            channels: varied(wants(Attribute::Channel), Channel::iter()),
+            sources: varied(wants(Attribute::SourceIp), literals.addresses()),
             moments: literals.moments(clock, from, entity_types.time_zone()).into_iter().collect(),
-            environments: varied(wants(Attribute::Environment), &Environment::ALL),
-            risks: varied(wants(Attribute::Risk), &RiskLevel::ALL),
-            costs: varied(wants(Attribute::EstimatedCost), &literals.costs()),
-            requesters: varied(wants(Attribute::Requester), &people),
+            environments: varied(wants(Attribute::Environment), Environment::iter()),
+            risks: varied(wants(Attribute::Risk), RiskLevel::iter()),
+            costs: varied(wants(Attribute::EstimatedCost), literals.costs()),
+            requesters: varied(wants(Attribute::Requester), people),
             actions,
             operations,
             instances,
@@ -180,13 +181,13 @@ fn chosen<'a, T>(choices: &'a [T], rest: &mut usize) -> Option<&'a T> {
 }
 
 /// All of them, or the first where they make no difference.
-fn varied<T: Clone>(is_looked_at: bool, all: &[T]) -> Vec<T> {
-    all.iter().take(if is_looked_at { all.len() } else { 1 }).cloned().collect()
+fn varied<T>(is_looked_at: bool, all: impl IntoIterator<Item = T>) -> Vec<T> {
+    all.into_iter().take(if is_looked_at { usize::MAX } else { 1 }).collect()
 }
 
 /// Of the actions that a policy is about, those that may make a difference.
 fn actions(named: &NamedPolicy, literals: &Literals, entity_types: &EntityTypes) -> Vec<Action> {
-    let concerned = Action::ALL.into_iter().filter(|action| named.concerns(&entity_types.action(*action)));
+    let concerned = Action::iter().filter(|action| named.concerns(&entity_types.action(*action)));
     let concerned: Vec<Action> = concerned.collect();
     if literals.looks_at_action {
         return concerned;
@@ -210,7 +211,7 @@ fn actors(people: &[PersonId], literals: &Literals, entity_types: &EntityTypes) 
     let mut actors = Vec::new();
     for person in people {
         for set in &sets {
-            for kind in PrincipalKind::ALL {
+            for kind in PrincipalKind::iter() {
                 actors.push(Principal::assumed(person.clone(), kind, Channel::Api, set.iter().copied()));
             }
         }

@@ -1,6 +1,7 @@
 //! What is odd about policies that fit their schema.
 
 use super::{BUNDLED, EVERYTHING, parsed, valid};
+use countersign_core::policy::finding::Name;
 use countersign_core::timestamp::Timestamp;
 
 /// A `forbid` of approvals and creations: a freeze.
@@ -11,7 +12,7 @@ fn freeze(condition: &str) -> String {
 }
 
 fn names(text: &str) -> Vec<&'static str> {
-    parsed(text).lint(Timestamp::EARLIEST).iter().map(|warning| warning.name.as_str()).collect()
+    parsed(text).lint(Timestamp::EARLIEST).iter().map(|warning| warning.name.into()).collect()
 }
 
 fn found(condition: &str) -> Vec<&'static str> {
@@ -154,8 +155,7 @@ fn threat_66_each_alternative_of_a_freeze_is_looked_at_by_itself() {
     ] {
         let text = freeze(&format!("when {{ {condition} }}"));
         let found = parsed(&text).lint(Timestamp::EARLIEST);
-        let warning =
-            found.iter().find(|found| found.name.as_str() == "policy-never-holds").expect(condition);
+        let warning = found.iter().find(|found| found.name == Name::PolicyNeverHolds).expect(condition);
         assert!(warning.reason.contains(&format!("its {which}")), "{condition}: {}", warning.reason);
     }
     for condition in [
@@ -170,9 +170,9 @@ fn threat_66_each_alternative_of_a_freeze_is_looked_at_by_itself() {
 #[test]
 fn threat_66_a_freeze_whose_dates_are_over_is_found() {
     let now = super::at("2026-11-26T10:00:00Z");
-    let names = |condition: &str| -> Vec<_> {
+    let names = |condition: &str| -> Vec<&str> {
         let found = parsed(&freeze(&format!("when {{ {condition} }}"))).lint(now);
-        found.iter().map(|warning| warning.name.as_str()).collect()
+        found.iter().map(|warning| warning.name.into()).collect()
     };
     let until = |year: u32| {
         let last = year - 1;

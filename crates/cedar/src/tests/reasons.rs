@@ -57,8 +57,8 @@ fn words_that_cannot_be_shown_as_they_are_are_refused() {
 
 #[test]
 fn annotations_that_nobody_is_shown_are_found() {
-    let names = |text: &str| -> Vec<_> {
-        valid(text).lint(Timestamp::EARLIEST).iter().map(|warning| warning.name.as_str()).collect()
+    let names = |text: &str| -> Vec<&str> {
+        valid(text).lint(Timestamp::EARLIEST).iter().map(|warning| warning.name.into()).collect()
     };
     assert_eq!(names(&with("@reason(\"frozen\")")), Vec::<&str>::new());
     assert_eq!(names(&with("@resaon(\"frozen\")")), ["unknown-annotation"]);

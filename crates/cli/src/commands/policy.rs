@@ -20,6 +20,7 @@ use countersign_system::system::SystemHost;
 use countersign_system::text_file;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use strum::IntoEnumIterator;
 
 /// `countersign policy`.
 #[derive(Debug, Clone, Args)]
@@ -99,9 +100,9 @@ pub fn run(arguments: &PolicyArguments) -> Result<(), CommandError> {
 /// Something that is wrong or odd, as it is answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct FindingBody {
-    severity: &'static str,
-    /// What it is about, see [`Name`]. Stable.
-    name: &'static str,
+    severity: Severity,
+    /// What it is about. Stable.
+    name: Name,
     file: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<usize>,
@@ -146,8 +147,7 @@ fn run_check(arguments: &CheckArguments) -> Result<(), CommandError> {
 
 /// The name of a finding, as it is shown.
 fn finding_name(text: &str) -> Result<Name, String> {
-    let named = Name::ALL.iter().copied().find(|name| name.as_str() == text);
-    named.ok_or_else(|| "is not the name of a finding: docs/policy.md lists them".to_owned())
+    text.parse().map_err(|_| "is not the name of a finding: docs/policy.md lists them".to_owned())
 }
 
 /// Everything that is odd about a policy.
@@ -165,7 +165,7 @@ impl FindingBody {
             (Some(file), directory) => path_of(directory, file),
             (None, directory) => directory.map_or_else(String::new, text_of),
         };
-        Self { severity: severity.as_str(), name: name.as_str(), file, line, column, place, message }
+        Self { severity, name, file, line, column, place, message }
     }
 }
 
@@ -188,22 +188,22 @@ impl Findings {
     }
 
     fn count(&self, severity: Severity) -> usize {
-        self.findings.iter().filter(|finding| finding.severity == severity.as_str()).count()
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
 
     fn warns_of_other_than(&self, accepted: &[Name]) -> bool {
-        let is_accepted = |finding: &FindingBody| accepted.iter().any(|name| name.as_str() == finding.name);
-        let mut warnings =
-            self.findings.iter().filter(|finding| finding.severity == Severity::Warning.as_str());
-        warnings.any(|finding| !is_accepted(finding))
+        let mut warnings = self.findings.iter().filter(|finding| finding.severity == Severity::Warning);
+        warnings.any(|finding| !accepted.contains(&finding.name))
     }
 
     /// `1 error, 2 warnings, 0 notes`.
     fn summary(&self) -> String {
-        let counted = Severity::ALL.map(|severity| {
-            let count = self.count(severity);
-            format!("{count} {}{}", severity.as_str(), if count == 1 { "" } else { "s" })
-        });
+        let counted: Vec<_> = Severity::iter()
+            .map(|severity| {
+                let count = self.count(severity);
+                format!("{count} {severity}{}", if count == 1 { "" } else { "s" })
+            })
+            .collect();
         counted.join(", ")
     }
 
@@ -212,9 +212,9 @@ impl Findings {
         let mut text = Text::default();
         for finding in &self.findings {
             let tone = match finding.severity {
-                "error" => Tone::Danger,
-                "warning" => Tone::Warning,
-                _ => Tone::Quiet,
+                Severity::Error => Tone::Danger,
+                Severity::Warning => Tone::Warning,
+                Severity::Note => Tone::Quiet,
             };
             let place = finding.place.as_ref().map_or(String::new(), |place| format!(" {place}"));
             let number = |number: Option<usize>| number.map_or(String::new(), |number| format!(":{number}"));

@@ -20,7 +20,7 @@ use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::request::Status;
 use countersign_core::requirements::MatchedRule;
-use countersign_core::risk::{Cost, Environment, RiskLevel};
+use countersign_core::risk::{Cost, Environment};
 use countersign_core::slots::Slots;
 use countersign_core::text::{DurationText, RollbackPlan, Ticket, escaped_line};
 use countersign_core::timestamp::Timestamp;
@@ -33,6 +33,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use strum::IntoEnumIterator;
 
 /// The longest time back: a service reads at most 366 days at once, and its clock is another.
 const MAX_SINCE_DAYS: u32 = 365;
@@ -178,7 +179,7 @@ impl Session {
 fn ids(session: &Session, since: &str) -> Result<Vec<String>, CommandError> {
     let mut known = BTreeSet::new();
     let mut ids = Vec::new();
-    for status in Status::ALL {
+    for status in Status::iter() {
         let query = ListQuery {
             status: vec![status],
             from: Some(since.to_owned()),
@@ -206,8 +207,8 @@ fn replayed(session: &Session, body: &RequestBody, policy: &Policy) -> Result<Re
 fn past(body: &RequestBody, events: &[EventBody]) -> Result<Past, String> {
     let unknown = |what: &str| format!("its {what} cannot be understood");
     let time = |text: &str| Timestamp::parse(text).map_err(|_| unknown("times"));
-    let risk_level = RiskLevel::parse(&body.risk_level).ok_or_else(|| unknown("risk"))?;
-    let environment = Environment::parse(&body.environment).ok_or_else(|| unknown("environment"))?;
+    let risk_level = body.risk_level.parse().map_err(|_| unknown("risk"))?;
+    let environment: Environment = body.environment.parse().map_err(|_| unknown("environment"))?;
     let rules: Vec<_> = body
         .rules
         .iter()
@@ -251,7 +252,7 @@ fn past(body: &RequestBody, events: &[EventBody]) -> Result<Past, String> {
     let approvals =
         body.decisions.iter().filter(|decision| decision.decision == "approved").map(|decision| {
             let event = events.iter().find(|event| event.event_id == decision.event_id);
-            let channel = Channel::parse(&decision.channel);
+            let channel = decision.channel.parse().ok();
             Ok((actor(&decision.person, &decision.groups, channel, event)?, time(&decision.at)?))
         });
     let start = body.execution_started_by.as_deref().zip(body.execution_started_at.as_deref());
@@ -263,7 +264,7 @@ fn past(body: &RequestBody, events: &[EventBody]) -> Result<Past, String> {
         draft,
         requester,
         made_at,
-        status: Status::parse(&body.status).ok_or_else(|| unknown("status"))?,
+        status: body.status.parse().map_err(|_| unknown("status"))?,
         requirements: PastRequirements {
             risk_level,
             environment,
@@ -288,9 +289,9 @@ fn actor(
 ) -> Result<Caller, String> {
     let person = PersonId::from_stored(person).map_err(|_| "its people cannot be understood".to_owned())?;
     let is_service = person.as_str().starts_with("service:");
-    let kind = event.and_then(|event| PrincipalKind::parse(&event.kind));
+    let kind = event.and_then(|event| event.kind.parse().ok());
     let kind = kind.unwrap_or(if is_service { PrincipalKind::Service } else { PrincipalKind::Human });
-    let channel = channel.or_else(|| event.and_then(|event| Channel::parse(&event.channel)));
+    let channel = channel.or_else(|| event.and_then(|event| event.channel.parse().ok()));
     let mut actor =
         Caller::new(person, kind, channel.unwrap_or(Channel::Api), groups.iter().map(String::as_str));
     let source_ip = event.and_then(|event| event.source_ip.as_ref());
@@ -471,7 +472,7 @@ mod tests {
             (past.requirements.pending_seconds, past.requirements.execute_within_seconds),
             (16_200, Some(3600))
         );
-        assert_eq!((past.draft.declared_risk, past.was_approved), (Some(RiskLevel::High), true));
+        assert_eq!((past.draft.declared_risk, past.was_approved), ("high".parse().ok(), true));
         let (bob, _) = &past.approvals[0];
         assert_eq!((bob.channel, bob.source_ip), (Channel::Direct, "10.1.2.3".parse().ok()));
         assert!(past.start.is_some() && past.requester.filed_by.is_some());

@@ -48,7 +48,7 @@ fn end(simulation: &SimulateBody) -> Result<(), CommandError> {
     // INVARIANT: whatever the refusals look like, what is not permitted is no success.
     let code = simulation.refusals.first().map_or("not_permitted", |refusal| refusal.code.as_str());
     // What is not known here is a rule that is newer than this program.
-    let known = Code::ALL.into_iter().find(|known| known.as_str() == code);
+    let known = code.parse::<Code>().ok();
     let status = known.map_or(403, Code::status);
     Err(CommandError::WouldBeRefused { status, code: code.to_owned() })
 }

@@ -29,6 +29,7 @@ use countersign_system::text_file;
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use strum::IntoEnumIterator;
 
 /// `countersign verify`.
 #[derive(Debug, Clone, Args)]
@@ -295,7 +296,7 @@ fn all_ids(session: &Session) -> Result<(Vec<String>, usize), CommandError> {
     let from = session.view().moment.now.minus_seconds(365 * 24 * 60 * 60).to_string();
     let mut ids = Vec::new();
     let mut damaged = 0;
-    for status in Status::ALL {
+    for status in Status::iter() {
         let query = ListQuery {
             status: vec![status],
             from: (!status.is_open()).then(|| from.clone()),

@@ -9,6 +9,7 @@ use countersign_client::change::Change;
 use countersign_client::content::digest_of_shown;
 use countersign_core::text::CommentText;
 use countersign_core::timestamp::Timestamp;
+use strum::{Display, IntoStaticStr};
 
 /// Why what has not been on the screen cannot be decided.
 pub(super) const UNREAD: &str = "the end has not been shown yet: Down or Space shows more";
@@ -16,7 +17,8 @@ pub(super) const UNREAD: &str = "the end has not been shown yet: Down or Space s
 pub(super) const GONE: &str = "it no longer waits for a decision";
 
 /// Which way a decision goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Verb {
     /// Agree.
     Approve,
@@ -27,15 +29,6 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// What the person does.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Approve => "approve",
-            Self::Reject => "reject",
-            Self::Comment => "comment",
-        }
-    }
-
     /// What has become of the request when the service has taken it.
     pub fn done(self) -> &'static str {
         match self {

@@ -270,7 +270,7 @@ fn prompt(bottom: &mut Bottom, open: &Open, now: Timestamp, width: usize) -> &'s
             keys
         }
         Mode::Sending { decision, retry_at } => {
-            let verb = decision.verb.as_str();
+            let verb = decision.verb;
             let line = match retry_at {
                 None => format!("Sending: {verb}..."),
                 Some(time) => {

@@ -22,7 +22,7 @@ impl AuditEventType {
             && text.len() <= MAX_LENGTH
             && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
         let unknown = || is_name.then(|| Self::Unknown(text.to_owned()));
-        EventType::parse(text).map(Self::Known).or_else(unknown)
+        text.parse().ok().map(Self::Known).or_else(unknown)
     }
 
     /// The name.

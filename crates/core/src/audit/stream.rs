@@ -2,12 +2,14 @@
 
 use crate::ids::RequestId;
 use std::fmt;
+use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
 /// The longest id of a stream, in characters.
 const MAX_ID: usize = 512;
 
 /// What the events of a stream are about. The set is closed: a format with another kind is another version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, EnumIter)]
+#[strum(serialize_all = "lowercase")]
 pub enum StreamKind {
     /// A request, by its id.
     Request,
@@ -25,39 +27,6 @@ pub enum StreamKind {
     Emergency,
     /// The deployment itself.
     System,
-}
-
-impl StreamKind {
-    /// Every kind.
-    pub const ALL: [Self; 8] = [
-        Self::Request,
-        Self::Refused,
-        Self::Read,
-        Self::Policy,
-        Self::Grant,
-        Self::Delegation,
-        Self::Emergency,
-        Self::System,
-    ];
-
-    /// The name in front of the `/`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Request => "request",
-            Self::Refused => "refused",
-            Self::Read => "read",
-            Self::Policy => "policy",
-            Self::Grant => "grant",
-            Self::Delegation => "delegation",
-            Self::Emergency => "emergency",
-            Self::System => "system",
-        }
-    }
-
-    /// Reads a name back.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
 }
 
 /// One chain of events: a kind and the id of what the events are about.
@@ -89,7 +58,7 @@ impl Stream {
     /// Another kind, or no id.
     pub fn parse(text: &str) -> Result<Self, InvalidStream> {
         let (kind, id) = text.split_once('/').ok_or(InvalidStream)?;
-        let kind = StreamKind::parse(kind).ok_or(InvalidStream)?;
+        let kind = kind.parse().map_err(|_| InvalidStream)?;
         let is_printable = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic());
         if !is_printable || id.len() > MAX_ID {
             return Err(InvalidStream);
@@ -122,13 +91,14 @@ impl Stream {
 
 impl fmt::Display for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.kind.as_str(), self.id)
+        write!(f, "{}/{}", self.kind, self.id)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use strum::IntoEnumIterator;
 
     #[test]
     fn a_stream_reads_back_and_no_other_kind_does() {
@@ -136,8 +106,8 @@ mod tests {
         for stream in [Stream::request(id), Stream::integrity(id)] {
             assert_eq!(Stream::parse(&stream.to_string()), Ok(stream));
         }
-        for kind in StreamKind::ALL.into_iter().filter(|kind| *kind != StreamKind::Request) {
-            let text = format!("{}/2026-11-25/ann@example.com", kind.as_str());
+        for kind in StreamKind::iter().filter(|kind| *kind != StreamKind::Request) {
+            let text = format!("{kind}/2026-11-25/ann@example.com");
             assert_eq!(Stream::parse(&text).map(|stream| stream.to_string()), Ok(text));
         }
         for text in ["", "request", "request/", "request/x", "board/x", "system/", "system/a b"] {

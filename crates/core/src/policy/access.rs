@@ -9,9 +9,11 @@ use crate::risk::{Cost, Environment, RiskLevel};
 use crate::timestamp::Timestamp;
 use std::fmt;
 use std::net::IpAddr;
+use strum::{Display, EnumIter, IntoStaticStr};
 
 /// Something that policy may permit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr, EnumIter)]
+#[strum(serialize_all = "snake_case")]
 pub enum Action {
     /// Ask for an operation.
     Create,
@@ -38,36 +40,9 @@ pub enum Action {
 }
 
 impl Action {
-    /// Every action.
-    pub const ALL: [Self; 11] = [
-        Self::Create,
-        Self::View,
-        Self::ViewParameters,
-        Self::Audit,
-        Self::Comment,
-        Self::Approve,
-        Self::Reject,
-        Self::Cancel,
-        Self::Execute,
-        Self::Administer,
-        Self::List,
-    ];
-
     /// The name in policies and reasons.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::View => "view",
-            Self::ViewParameters => "view_parameters",
-            Self::Audit => "audit",
-            Self::Comment => "comment",
-            Self::Approve => "approve",
-            Self::Reject => "reject",
-            Self::Cancel => "cancel",
-            Self::Execute => "execute",
-            Self::Administer => "administer",
-            Self::List => "list",
-        }
+        self.into()
     }
 }
 

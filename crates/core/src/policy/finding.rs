@@ -1,100 +1,99 @@
 //! The names of findings. Scripts look for them and people look them up: they do not change, and
 //! docs/policy.md lists each.
 
-/// Declares the names in one place, so that none is missing in [`Name::ALL`].
-macro_rules! names {
-    ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
-        /// What a finding is about.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Name {
-            $($(#[$doc])* $name,)+
-        }
+use serde::Serialize;
+use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
-        impl Name {
-            /// Every name.
-            pub const ALL: &[Self] = &[$(Self::$name,)+];
-
-            /// The name in answers: lower case, with hyphens.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$name => $text,)+
-                }
-            }
-        }
-    };
-}
-
-names! {
+/// What a finding is about.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Display,
+    EnumIter,
+    EnumString,
+    IntoStaticStr,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Name {
     /// A file is not there or is no text.
-    UnreadableFile = "unreadable-file",
+    UnreadableFile,
     /// A file is not TOML, or not of its shape.
-    UnreadableToml = "unreadable-toml",
+    UnreadableToml,
     /// A table or key breaks a rule of its file.
-    RefusedValue = "refused-value",
+    RefusedValue,
     /// `access.cedar` is not Cedar, or does not fit its schema.
-    RefusedAccess = "refused-access",
+    RefusedAccess,
     /// Some requests would match more rules than a request remembers.
-    TooManyRules = "too-many-rules",
+    TooManyRules,
     /// Rules together demand more approvals than a request holds.
-    TooManyApprovals = "too-many-approvals",
+    TooManyApprovals,
     /// Policy lets nobody approve who is in the groups of a slot.
-    SlotNeverFilled = "slot-never-filled",
+    SlotNeverFilled,
     /// Policy lets nobody approve.
-    NobodyApproves = "nobody-approves",
+    NobodyApproves,
     /// A person is named by an address that is not their main one.
-    AddressNotMain = "address-not-main",
+    AddressNotMain,
     /// Who is in the groups of a slot may approve only if they are in another group as well.
-    SlotNeedsAnotherGroup = "slot-needs-another-group",
+    SlotNeedsAnotherGroup,
     /// A rule whose conditions no request meets.
-    RuleNeverHolds = "rule-never-holds",
+    RuleNeverHolds,
     /// A rule that the rest of the policy makes superfluous.
-    RuleChangesNothing = "rule-changes-nothing",
+    RuleChangesNothing,
     /// Less is demanded above a range of costs than within it.
-    LessAboveRange = "less-above-range",
+    LessAboveRange,
     /// An operation that the catalogue does not have.
-    UnlistedOperation = "unlisted-operation",
+    UnlistedOperation,
     /// Anybody may start an operation without approval.
-    AnybodyUnapproved = "anybody-unapproved",
+    AnybodyUnapproved,
     /// People in no group may approve, or those in whichever group.
-    AnybodyApproves = "anybody-approves",
+    AnybodyApproves,
     /// A policy of `access.cedar` whose conditions, or one of their alternatives, no question meets.
-    PolicyNeverHolds = "policy-never-holds",
+    PolicyNeverHolds,
     /// A policy of `access.cedar` that holds at no time to come.
-    PolicyIsOver = "policy-is-over",
+    PolicyIsOver,
     /// A comparison with a number that an hour or a minute cannot have.
-    ImpossibleNumber = "impossible-number",
+    ImpossibleNumber,
     /// A text that no operation, instance or group can be.
-    ImpossibleText = "impossible-text",
+    ImpossibleText,
     /// An exact name that another spelling evades.
-    CapitalsInName = "capitals-in-name",
+    CapitalsInName,
     /// A pattern of non-production that matches names of production.
-    ProductionInNonProduction = "production-in-non-production",
+    ProductionInNonProduction,
     /// An agent or service that policy names and people.toml does not.
-    AgentWithoutOwner = "agent-without-owner",
+    AgentWithoutOwner,
     /// What Cedar's validator finds odd.
-    CedarValidator = "cedar-validator",
+    CedarValidator,
     /// An annotation that Countersign does not know.
-    UnknownAnnotation = "unknown-annotation",
+    UnknownAnnotation,
     /// A `@reason` that no refusal ever shows.
-    ReasonNeverShown = "reason-never-shown",
+    ReasonNeverShown,
     /// Too many combinations to try them all.
-    TooManyCombinations = "too-many-combinations",
+    TooManyCombinations,
     /// Too many different demands to look for people for all of them.
-    TooManyDemands = "too-many-demands",
+    TooManyDemands,
     /// A search for people that was given up.
-    SearchGivenUp = "search-given-up",
+    SearchGivenUp,
     /// An operation that some may start without approval.
-    NoApprovalNeeded = "no-approval-needed",
+    NoApprovalNeeded,
     /// Agents and services may act without an owner.
-    OwnerNotRequired = "owner-not-required",
+    OwnerNotRequired,
     /// An agent or service whose owner is disabled.
-    OwnerDisabled = "owner-disabled",
+    OwnerDisabled,
     /// A group that no part of the policy names.
-    GroupWithoutMeaning = "group-without-meaning",
+    GroupWithoutMeaning,
 }
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Display, EnumIter)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Severity {
     /// Some requests could never be approved.
     Error,
@@ -102,18 +101,4 @@ pub enum Severity {
     Warning,
     /// Worth knowing.
     Note,
-}
-
-impl Severity {
-    /// Every severity, the worst first.
-    pub const ALL: [Self; 3] = [Self::Error, Self::Warning, Self::Note];
-
-    /// The name in answers.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Note => "note",
-        }
-    }
 }

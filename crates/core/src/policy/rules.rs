@@ -17,6 +17,7 @@ use crate::timestamp::Timestamp;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use strum::IntoEnumIterator;
 use wildmatch::WildMatch;
 
 mod bounds;
@@ -285,7 +286,7 @@ impl Rules {
     /// agree. Rules may demand more of a request.
     pub fn catalogue(&self) -> impl Iterator<Item = (&str, Environment, RiskLevel, u8)> {
         self.operations.iter().flat_map(move |(name, operation)| {
-            Environment::ALL.into_iter().map(move |environment| {
+            Environment::iter().map(move |environment| {
                 let risk_level = operation.risk(environment);
                 (name.as_str(), environment, risk_level, self.approvals.of(risk_level))
             })
@@ -536,7 +537,7 @@ pub fn read_slots(written: &BTreeMap<String, u8>) -> Result<BTreeMap<Groups, u8>
 
 /// The floors of the design. They hold whatever a file says.
 fn check_approvals(source: Source<'_>, approvals: &Approvals) -> Result<(), Mistake> {
-    for level in RiskLevel::ALL {
+    for level in RiskLevel::iter() {
         let fewest = level.min_approvals();
         if approvals.of(level) < fewest {
             return source.refuse(&["approvals", level.as_str()], format!("must be at least {fewest}"));

@@ -16,6 +16,7 @@ use crate::slots::Groups;
 use crate::source_address::SourceAddress;
 use crate::timestamp::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use strum::IntoEnumIterator;
 
 /// A week, for policies that do not tell at which moments their answers change.
 const HOURS: u32 = 7 * 24;
@@ -255,17 +256,14 @@ impl<'a> Search<'a> {
         let actors: Vec<Principal> = actors.iter().filter(could).cloned().collect();
         let moments =
             if check.turns_on(policy, RequestAttribute::Time) { self.moments(check) } else { vec![self.now] };
-        let doors = if check.turns_on(policy, RequestAttribute::Channel) {
-            &Channel::ALL[..]
-        } else {
-            &[Channel::Api]
-        };
+        let all_channels = check.turns_on(policy, RequestAttribute::Channel);
+        let channels = if all_channels { Channel::iter().collect() } else { vec![Channel::Api] };
         let sources =
             if check.turns_on(policy, RequestAttribute::Address) { self.sources.clone() } else { vec![None] };
         for now in moments {
             for source_ip in &sources {
-                for channel in doors {
-                    let here = Circumstances { now, source_ip: *source_ip, channel: *channel };
+                for &channel in &channels {
+                    let here = Circumstances { now, source_ip: *source_ip, channel };
                     if let Some(found) = self.look_at(here, check, &actors) {
                         return found;
                     }

@@ -16,6 +16,7 @@ use countersign_core::request::Status;
 use countersign_core::risk::Cost;
 use countersign_core::text::{DurationText, Justification};
 use serde_json::{Value, json};
+use strum::IntoEnumIterator;
 
 /// A whole life with everything said that can be said.
 pub(crate) fn full_life(outcome: ExecutionOutcome) -> Trail {
@@ -76,7 +77,7 @@ pub(crate) fn proven() -> Authentication {
 #[test]
 fn these_lives_hold_every_type_of_event() {
     let lives = lives();
-    for event_type in EventType::ALL.into_iter().filter(|of| *of != EventType::AnomalyDetected) {
+    for event_type in EventType::iter().filter(|of| *of != EventType::AnomalyDetected) {
         let held = lives
             .iter()
             .flat_map(|trail| &trail.audit)

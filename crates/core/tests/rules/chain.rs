@@ -16,6 +16,7 @@ use countersign_core::request::Status;
 use countersign_core::risk::{Environment, RiskLevel};
 use countersign_core::text::{Identifier, InstanceId};
 use serde_json::{Value, json};
+use strum::IntoEnumIterator;
 
 fn check(trail: &Trail, events: &[AuditEvent]) -> Result<(), BrokenChain> {
     verify(&Stream::request(trail.request.id()), None, events, trail.request.audit_head)
@@ -63,8 +64,7 @@ fn edits(event: &AuditEvent) -> Vec<(String, AuditEvent)> {
         status,
     } = request.as_ref().unwrap();
     let another_digest = |digest: &Digest| Digest::of(digest.to_string());
-    let other =
-        |all: &[EventType]| all.iter().copied().find(|other| Some(*other) != event_type.known()).unwrap();
+    let another_type = || EventType::iter().find(|other| Some(*other) != event_type.known()).unwrap();
     let edit = |name: &str, change: &dyn Fn(&mut AuditEvent)| {
         let mut edited = event.clone();
         change(&mut edited);
@@ -93,7 +93,7 @@ fn edits(event: &AuditEvent) -> Vec<(String, AuditEvent)> {
         edit("sequence", &|e| e.sequence = sequence + 1),
         edit("sequence", &|e| e.sequence = sequence - 1),
         edit("timestamp", &|e| e.timestamp = timestamp.plus_seconds(1)),
-        edit("event_type", &|e| e.event_type = other(&EventType::ALL).into()),
+        edit("event_type", &|e| e.event_type = another_type().into()),
         edit("user", &|e| e.user = person("mallory")),
         edit("kind", &|e| {
             e.kind = if *kind == PrincipalKind::Human { PrincipalKind::Agent } else { PrincipalKind::Human }
@@ -107,13 +107,13 @@ fn edits(event: &AuditEvent) -> Vec<(String, AuditEvent)> {
         about("instance_id", &|e| e.instance_id = InstanceId::parse("dev-db-01").unwrap()),
         about("operation_type", &|e| e.operation_type = Identifier::parse("read_file").unwrap()),
         about("environment", &|e| {
-            e.environment = Environment::ALL.into_iter().find(|other| other != environment).unwrap();
+            e.environment = Environment::iter().find(|other| other != environment).unwrap();
         }),
         about("risk_level", &|e| {
-            e.risk_level = RiskLevel::ALL.into_iter().find(|other| other != risk_level).unwrap();
+            e.risk_level = RiskLevel::iter().find(|other| other != risk_level).unwrap();
         }),
         about("requested_by", &|e| e.requested_by = person("mallory")),
-        about("status", &|e| e.status = Status::ALL.into_iter().find(|other| other != status).unwrap()),
+        about("status", &|e| e.status = Status::iter().find(|other| other != status).unwrap()),
         edit("state_digest", &|e| e.state_digest = state_digest.as_ref().map(another_digest)),
         edit("prev_hash", &|e| e.prev_hash = another_digest(prev_hash)),
         edit("hash", &|e| e.hash = another_digest(hash)),

@@ -12,6 +12,7 @@ use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;
+use strum::IntoEnumIterator;
 
 use Refusal::{ExecutionMismatch, NotApproved, NotDecided, NotDue, NotPending};
 use Status::{Approved, Cancelled, Executing, Expired, Pending, Rejected};
@@ -161,7 +162,7 @@ fn a_written_expiry_holds_even_if_the_clock_goes_back() {
 #[test]
 fn the_sweep_leads_to_expired_and_to_nothing_else() {
     let sweep = Principal::expiry(Channel::Local);
-    for status in Status::ALL {
+    for status in Status::iter() {
         let request = Trail::in_status(status).request;
         let due = matches!(status, Pending | Approved);
         for ms in [0, APPROVED_MS, PENDING_MS, PENDING_MS + APPROVED_MS, TEN_YEARS_MS] {
@@ -175,7 +176,7 @@ fn the_sweep_leads_to_expired_and_to_nothing_else() {
 
 #[test]
 fn what_runs_or_is_over_never_expires() {
-    for status in Status::ALL.into_iter().filter(|status| !matches!(status, Pending | Approved)) {
+    for status in Status::iter().filter(|status| !matches!(status, Pending | Approved)) {
         let request = Trail::in_status(status).request;
         assert_eq!(request.deadline(), None, "{status}");
         assert_eq!(request.status_at(after(TEN_YEARS_MS)), status);

@@ -13,6 +13,7 @@ use countersign_core::slots::Groups;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use strum::IntoEnumIterator;
 
 const GROUPS: [&str; 5] = ["developer", "approver", "dba", "security", "finance"];
 
@@ -484,8 +485,8 @@ fn any_proposal() -> impl Strategy<Value = AnyProposal> {
     (
         prop::sample::select(&["modify", "read", "drop"][..]),
         prop::sample::select(&["dev-1", "orders"][..]),
-        prop::option::of(prop::sample::select(&RiskLevel::ALL[..])),
-        prop::sample::select(&Environment::ALL[..]),
+        prop::option::of(prop::sample::select(RiskLevel::iter().collect::<Vec<_>>())),
+        prop::sample::select(Environment::iter().collect::<Vec<_>>()),
         prop::option::of(0..2500u32),
         groups,
     )
@@ -534,7 +535,7 @@ proptest! {
     fn declaring_more_never_makes_a_request_easier(
         rules in prop::collection::vec(any_rule(), 0..6),
         proposal in any_proposal(),
-        risk in prop::sample::select(&RiskLevel::ALL[..]),
+        risk in prop::sample::select(RiskLevel::iter().collect::<Vec<_>>()),
     ) {
         let rules = with_rules(&written(&rules));
         let before = requirements(&rules, &proposal.get());

@@ -13,6 +13,7 @@ use countersign_core::request::{Request, Status};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::text::{Identifier, InstanceId, Justification, Ticket};
 use std::collections::HashSet;
+use strum::IntoEnumIterator;
 
 /// Every command that may name a digest, each where it is accepted without one: approve, reject, start,
 /// finish.
@@ -194,7 +195,7 @@ fn spelling_a_document_differently_does_not_change_the_digest() {
 #[test]
 fn parameters_and_their_digest_are_those_of_the_creation_for_ever() {
     let first = Trail::open(HIGH).request;
-    for status in Status::ALL {
+    for status in Status::iter() {
         let request = Trail::in_status(status).request;
         assert_eq!(request.content.parameters, first.content.parameters, "{status}");
         assert_eq!(request.content.parameters_digest(), first.content.parameters.digest(), "{status}");
@@ -235,7 +236,7 @@ fn the_content_digest_is_sha_256_of_a_document_anybody_can_build() {
 #[test]
 fn the_content_digest_is_that_of_the_creation_for_ever() {
     let first = Trail::open(HIGH).request;
-    for status in Status::ALL {
+    for status in Status::iter() {
         assert_eq!(Trail::in_status(status).request.content.document(), first.content.document(), "{status}");
     }
 }

@@ -20,12 +20,13 @@ use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::text::{Identifier, InstanceId, Justification};
 use countersign_core::text_key::{KeyedText, TextKey};
 use serde_json::{Value, json};
+use strum::IntoEnumIterator;
 
 const ANOTHER_ID: &str = "01930000-0000-7000-8000-00000000beef";
 
 /// Lives to every status, with approvals that are taken back, with comments and with keys.
 fn lives() -> Vec<Trail> {
-    let mut lives: Vec<_> = Status::ALL.into_iter().map(Trail::in_status).collect();
+    let mut lives: Vec<_> = Status::iter().map(Trail::in_status).collect();
     lives.push(
         Trail::open_as(draft(HIGH), &ann(), &policy(3), Some(&key("k", "body")))
             .then(&bob(), &approve())
@@ -314,7 +315,7 @@ fn threat_60_decisions_forged_consistently_are_found_by_the_seal() {
 #[test]
 fn threat_34_a_status_that_was_set_by_hand_is_found() {
     for trail in lives() {
-        for status in Status::ALL.into_iter().filter(|status| *status != trail.request.status) {
+        for status in Status::iter().filter(|status| *status != trail.request.status) {
             let mut request = trail.request.clone();
             request.status = status;
             assert_eq!(check(&request, &trail.audit, None), Err(Finding::State("status")));
@@ -444,8 +445,8 @@ fn a_transition_that_no_rule_has_is_found() {
     let mut found_transitions = 0;
     for trail in lives() {
         for place in 0..trail.audit.len() {
-            for event_type in EventType::ALL {
-                for status in Status::ALL {
+            for event_type in EventType::iter() {
+                for status in Status::iter() {
                     let (mut request, mut events) = (trail.request.clone(), trail.audit.clone());
                     let event = &mut events[place];
                     let is_as_before = event.event_type.known() == Some(event_type);

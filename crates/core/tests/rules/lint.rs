@@ -51,7 +51,7 @@ fn found(policy: &Policy) -> Vec<Lint> {
 }
 
 fn shown(lints: &[Lint]) -> Vec<String> {
-    lints.iter().map(|lint| format!("{}: {lint}", lint.severity.as_str())).collect()
+    lints.iter().map(|lint| format!("{}: {lint}", lint.severity)).collect()
 }
 
 /// Errors and warnings about rules: what all these policies have in common is not one of them.

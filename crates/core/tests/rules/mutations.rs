@@ -18,9 +18,10 @@ use countersign_core::slots::Groups;
 use countersign_policy::load;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use strum::{EnumIter, IntoEnumIterator};
 
 /// Which file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, EnumIter)]
 enum File {
     Operations,
     People,
@@ -28,8 +29,6 @@ enum File {
 }
 
 impl File {
-    const ALL: [Self; 3] = [Self::Operations, Self::People, Self::Access];
-
     fn text(self) -> &'static str {
         match self {
             Self::Operations => BUNDLED_OPERATIONS,
@@ -224,7 +223,7 @@ fn the_files_as_they_come_take_two_people_for_every_high_operation() {
 
 #[test]
 fn a_missing_or_empty_file_is_refused() {
-    for file in File::ALL {
+    for file in File::iter() {
         for text in ["", "\n", "# nothing\n", "\u{feff}"] {
             assert!(load::check(&mutant(file, "emptied", text).texts()).is_err(), "{file:?}: {text:?}");
         }
@@ -236,7 +235,7 @@ fn a_missing_or_empty_file_is_refused() {
 #[test]
 fn a_truncated_file_is_refused_or_takes_two_people() {
     let mut fates = BTreeMap::<File, Fates>::new();
-    for file in File::ALL {
+    for file in File::iter() {
         let text = file.text();
         for (turn, end) in (0..text.len()).step_by(7).enumerate() {
             let Some(cut) = text.get(..end) else { continue };

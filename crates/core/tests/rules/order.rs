@@ -14,9 +14,10 @@ use countersign_core::ids::ExecutionId;
 use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
+use strum::{EnumIter, IntoEnumIterator};
 
 /// What can be wrong with a command, in the order in which it has to be found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, EnumIter)]
 enum Fault {
     Hidden,
     UsedKey,
@@ -29,22 +30,6 @@ enum Fault {
     Digest,
     Execution,
     Skewed,
-}
-
-impl Fault {
-    const ALL: [Self; 11] = [
-        Self::Hidden,
-        Self::UsedKey,
-        Self::Agent,
-        Self::Own,
-        Self::NotPermitted,
-        Self::Late,
-        Self::Closed,
-        Self::Decided,
-        Self::Digest,
-        Self::Execution,
-        Self::Skewed,
-    ];
 }
 
 fn subsets(of: &[Fault]) -> Vec<Vec<Fault>> {
@@ -160,14 +145,14 @@ fn check(command: CommandName, open: Status, possible: &[Fault], closed: &str, a
 
 #[test]
 fn an_approval_is_refused_for_the_first_reason_of_the_documented_order() {
-    let possible = &[&Fault::ALL[..9], &[Fault::Skewed]].concat();
-    check(CommandName::Approve, Status::Pending, possible, "not_pending", "pending");
+    let possible: Vec<_> = Fault::iter().filter(|fault| *fault != Fault::Execution).collect();
+    check(CommandName::Approve, Status::Pending, &possible, "not_pending", "pending");
 }
 
 #[test]
 fn a_rejection_is_refused_for_the_first_reason_of_the_documented_order() {
-    let possible = &[&Fault::ALL[..9], &[Fault::Skewed]].concat();
-    check(CommandName::Reject, Status::Pending, possible, "not_pending", "rejected");
+    let possible: Vec<_> = Fault::iter().filter(|fault| *fault != Fault::Execution).collect();
+    check(CommandName::Reject, Status::Pending, &possible, "not_pending", "rejected");
 }
 
 #[test]
@@ -246,7 +231,7 @@ fn a_retry_is_recognised_before_any_rule_about_people_or_state() {
 
 #[test]
 fn a_refusal_for_the_state_names_the_state_it_found() {
-    for status in Status::ALL {
+    for status in Status::iter() {
         for refusal in [
             Refusal::NotPending(status),
             Refusal::NotApproved(status),

@@ -14,6 +14,7 @@ use countersign_core::policy::BUNDLED_PEOPLE;
 use countersign_core::policy::access::Action;
 use countersign_core::principal::Principal;
 use countersign_core::request::{Request, Status};
+use strum::IntoEnumIterator;
 
 use ExecutionOutcome::{Failed, Succeeded};
 
@@ -51,7 +52,7 @@ fn requester_cannot_decide_own_request() {
 #[test]
 fn requester_cannot_come_back_as_somebody_else() {
     let request = Trail::open(HIGH).request;
-    for channel in Channel::ALL {
+    for channel in Channel::iter() {
         let returned = Principal::assumed(person("ann"), PrincipalKind::Human, channel, ["admin"]);
         check_cannot_decide(&request, &returned, "self_approval");
     }
@@ -133,14 +134,14 @@ fn agents_and_services_never_decide() {
     let request = Trail::open(HIGH).request;
     for group in ["approver", "admin"] {
         for groups in [vec!["agent", group], ALL_GROUPS.to_vec()] {
-            for kind in PrincipalKind::ALL {
+            for kind in PrincipalKind::iter() {
                 let actor = Principal::assumed(person("robo"), kind, Channel::Api, groups.iter().copied());
                 assert_ne!(actor.kind, PrincipalKind::Human, "whoever is in the agent group is no human");
                 check_cannot_decide(&request, &actor, "agent_cannot_approve");
             }
         }
         for kind in [PrincipalKind::Agent, PrincipalKind::Service] {
-            for channel in Channel::ALL {
+            for channel in Channel::iter() {
                 let actor = Principal::assumed(person("robo"), kind, channel, [group]);
                 check_cannot_decide(&request, &actor, "agent_cannot_approve");
             }

@@ -21,6 +21,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
+use strum::IntoEnumIterator;
 
 /// Everybody. The same person may be here twice, in other groups or by another door.
 fn cast() -> Vec<Principal> {
@@ -283,7 +284,7 @@ fn live(start: &Start, steps: &[Step]) -> Life {
             who: actor.person.as_str(),
             is_human: actor.kind == PrincipalKind::Human,
             groups: &actor.groups,
-            verb: command.name().as_str(),
+            verb: command.name().into(),
             shown,
             names_execution: &names_execution,
             succeeded: step.succeeded,
@@ -511,7 +512,7 @@ fn random_lives_reach_every_status_and_every_answer() {
             *seen.entry("replayed").or_default() += 1;
         }
     }
-    let statuses = Status::ALL.map(Status::as_str);
+    let statuses = Status::iter().map(Status::as_str).collect::<Vec<_>>();
     let answers = [
         "replayed",
         "not_found",

@@ -7,8 +7,9 @@ use countersign_core::policy::{BUNDLED_PEOPLE, Policy, PolicyText};
 use countersign_core::principal::Principal;
 use countersign_core::request::Status;
 use countersign_core::requirements::MatchedRule;
-use countersign_core::risk::{Cost, Environment, RiskLevel};
+use countersign_core::risk::{Cost, RiskLevel};
 use countersign_policy::replay::{self, Past, PastRequirements, Replay, declared_risk};
+use strum::IntoEnumIterator;
 
 /// What policy made of a request of ann's, approved by these in turn, a minute each.
 fn past(draft: Draft, made_under: &Policy, status: Status, approvals: &[Principal]) -> Past {
@@ -75,7 +76,7 @@ fn outcome(replay: &Replay) -> Option<(&str, &str)> {
 
 #[test]
 fn the_same_policy_makes_the_same_of_every_request() {
-    for status in Status::ALL {
+    for status in Status::iter() {
         let approvals = match status {
             Status::Pending | Status::Rejected => vec![bob()],
             Status::Approved
@@ -253,7 +254,7 @@ fn a_declared_risk_is_found_where_it_mattered() {
         (None, "production", None),
     ] {
         let draft = Draft { declared_risk: declared, ..draft(MEDIUM) };
-        let draft = Draft { declared_environment: Environment::parse(environment).unwrap(), ..draft };
+        let draft = Draft { declared_environment: environment.parse().unwrap(), ..draft };
         let assessment = creation::assess(&draft, &ann(), &policy);
         assert_eq!(
             declared_risk(&assessment.rules, assessment.requirements.risk_level),

@@ -21,6 +21,7 @@ use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;
 use serde_json::json;
+use strum::IntoEnumIterator;
 
 /// Two tokens, one human, who counts once, and not for their own request.
 #[test]
@@ -98,7 +99,7 @@ fn threat_24_an_execution_that_nobody_reports_on_stays_executing() {
 /// Every command on a request in every status, by a clock that is off by so many milliseconds from the last
 /// event.
 fn decided_by_clocks(offsets: &[i64], commands: impl Fn(&Request) -> Vec<Command>) {
-    for status in Status::ALL {
+    for status in Status::iter() {
         let trail = Trail::in_status(status);
         let request = &trail.request;
         let last = request.updated_at.as_millisecond();
@@ -401,7 +402,7 @@ fn threat_15_labels_are_pinned_by_the_server_and_bound() {
     let declared = |environment: &str, risk: Option<&str>| {
         let mut draft =
             Draft::new(HIGH, "orders-db", &json!({}), environment, "CPU is at 95 % since Monday").unwrap();
-        draft.declared_risk = risk.and_then(countersign_core::risk::RiskLevel::parse);
+        draft.declared_risk = risk.map(|risk| risk.parse().unwrap());
         let event = create(draft, &ann(), &policy, None);
         Request::create(&event.unwrap()).unwrap()
     };

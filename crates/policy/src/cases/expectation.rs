@@ -70,7 +70,7 @@ pub(super) fn run(case: &Case, policy: &Policy) -> Vec<Mismatch> {
                 dry_run.view(with_parameters, step.actor.clone(), step.at)
             }
         };
-        let what = format!("step {number}, {} by {}", step.action.as_str(), step.actor.person);
+        let what = format!("step {number}, {} by {}", step.action, step.actor.person);
         failures.compare_step(&what, step, answer);
     }
     if let Some(status) = expected.status {
@@ -190,7 +190,7 @@ impl Failures {
         );
         let fields = expected.required_fields.clone();
         self.compare("required_fields", fields, requirements.required_fields.clone(), |fields| {
-            let names: Vec<_> = fields.iter().map(|field| field.as_str()).collect();
+            let names: Vec<&str> = fields.iter().map(|field| field.into()).collect();
             if names.is_empty() { "none".to_owned() } else { names.join(", ") }
         });
         for name in expected.rules.iter().flatten() {

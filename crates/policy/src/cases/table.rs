@@ -21,6 +21,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+use strum::{Display, IntoEnumIterator};
 use toml::Spanned;
 
 /// The name of the file, in messages.
@@ -75,8 +77,9 @@ pub(super) struct Step {
 }
 
 /// What somebody does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Display)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum StepAction {
     #[default]
     Approve,
@@ -89,23 +92,6 @@ pub(super) enum StepAction {
     Start,
     Succeed,
     Fail,
-}
-
-impl StepAction {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Approve => "approve",
-            Self::Reject => "reject",
-            Self::Withdraw => "withdraw",
-            Self::Cancel => "cancel",
-            Self::Comment => "comment",
-            Self::View => "view",
-            Self::ViewParameters => "view_parameters",
-            Self::Start => "start",
-            Self::Succeed => "succeed",
-            Self::Fail => "fail",
-        }
-    }
 }
 
 /// The code of a refusal, see [`countersign_core::refusal::Refusal::code`].
@@ -397,42 +383,47 @@ fn text<'de, D: Deserializer<'de>, T>(
     })
 }
 
-fn one_of<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str, text: &str) -> Result<T, String> {
-    all.iter().copied().find(|candidate| name(*candidate) == text).ok_or_else(|| {
-        let names: Vec<_> = all.iter().map(|candidate| name(*candidate)).collect();
-        format!("must be one of {}", names.join(", "))
-    })
+fn one_of<T: FromStr + IntoEnumIterator + Into<&'static str>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("must be one of {}", names::<T>()))
+}
+
+fn names<T: IntoEnumIterator + Into<&'static str>>() -> String {
+    let names: Vec<&str> = T::iter().map(Into::into).collect();
+    names.join(", ")
+}
+
+fn code_of(text: &str) -> Option<Code> {
+    CODES.into_iter().find(|code| *code == text).map(Code)
 }
 
 fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Status>, D::Error> {
-    text(deserializer, |text| one_of(&Status::ALL, Status::as_str, text))
+    text(deserializer, one_of)
 }
 
 fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Code>, D::Error> {
-    text(deserializer, |text| one_of(&CODES, |code| code, text).map(Code))
+    text(deserializer, |text| code_of(text).ok_or_else(|| format!("must be one of {}", CODES.join(", "))))
 }
 
 fn ending<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ending>, D::Error> {
     text(deserializer, |text| {
         // `expired` is both: a request that is expired, and the refusal to do anything to it. A step
         // leads to neither status but by being refused.
-        if let Some(code) = CODES.into_iter().find(|code| *code == text) {
-            return Ok(Ending::Refused(Code(code)));
+        if let Some(code) = code_of(text) {
+            return Ok(Ending::Refused(code));
         }
-        let status = Status::parse(text).map(Ending::Status);
-        status.ok_or_else(|| {
-            let statuses = Status::ALL.map(Status::as_str).join(", ");
+        text.parse().map(Ending::Status).map_err(|_| {
+            let statuses = names::<Status>();
             format!("must be a status ({statuses}) or the code of a refusal ({})", CODES.join(", "))
         })
     })
 }
 
 fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PrincipalKind>, D::Error> {
-    text(deserializer, |text| one_of(&PrincipalKind::ALL, PrincipalKind::as_str, text))
+    text(deserializer, one_of)
 }
 
 fn channel<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Channel>, D::Error> {
-    text(deserializer, |text| one_of(&Channel::ALL, Channel::as_str, text))
+    text(deserializer, one_of)
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SourceAddress>, D::Error> {

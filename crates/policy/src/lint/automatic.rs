@@ -13,6 +13,7 @@ use countersign_core::requirements::Requirements;
 use countersign_core::risk::Environment;
 use countersign_core::slots::Groups;
 use std::collections::{BTreeMap, BTreeSet};
+use strum::IntoEnumIterator;
 
 /// Who may ask for something.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,9 +42,7 @@ impl Who {
         };
         match self {
             Self::Anybody => vec![actor(PersonId::somebody(), PrincipalKind::Human)],
-            Self::Group(_) => {
-                PrincipalKind::ALL.into_iter().map(|kind| actor(PersonId::somebody(), kind)).collect()
-            }
+            Self::Group(_) => PrincipalKind::iter().map(|kind| actor(PersonId::somebody(), kind)).collect(),
             Self::Agents => vec![actor(PersonId::somebody(), PrincipalKind::Agent)],
             Self::Services => vec![actor(PersonId::somebody(), PrincipalKind::Service)],
             Self::Named(person) => vec![actor(person.clone(), kind_of(policy, person))],

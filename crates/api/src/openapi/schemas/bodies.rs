@@ -8,6 +8,7 @@ use crate::openapi::values::{
 use crate::operation::OriginalOperation;
 use countersign_core::command::ExecutionOutcome;
 use serde_json::json;
+use strum::IntoEnumIterator;
 
 pub(super) fn create() -> Vec<Member> {
     vec![
@@ -60,7 +61,7 @@ pub(super) fn start() -> Vec<Member> {
 pub(super) fn finish() -> Vec<Member> {
     let members = vec![
         ("execution_id*", described(uuid(), "As the start of the execution answered.")),
-        ("outcome*", names(&ExecutionOutcome::ALL, ExecutionOutcome::as_str)),
+        ("outcome*", names(ExecutionOutcome::iter())),
         ("result", result()),
         ("actual_cost", cost()),
         ("executed_by", caller()),

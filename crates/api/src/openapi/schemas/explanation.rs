@@ -6,6 +6,7 @@ use crate::openapi::values::{
 };
 use crate::problem::Code;
 use countersign_core::command::CommandName;
+use strum::IntoEnumIterator;
 
 pub(super) fn explanation() -> Vec<Member> {
     let head = vec![
@@ -75,9 +76,9 @@ pub(super) fn missing() -> Vec<Member> {
 
 pub(super) fn action() -> Vec<Member> {
     vec![
-        ("action*", names(&ACTIONS, CommandName::as_str)),
+        ("action*", names(ACTIONS)),
         ("permitted*", described(boolean(), "Whether it would be accepted now.")),
-        ("code", described(names(&Code::ALL, Code::as_str), "Of the problem that would be the answer.")),
+        ("code", described(names(Code::iter()), "Of the problem that would be the answer.")),
         ("reasons", described(list(string()), "Why not: the `reasons` of that problem.")),
     ]
 }

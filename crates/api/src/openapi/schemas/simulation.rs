@@ -8,6 +8,7 @@ use crate::openapi::values::{
 use crate::problem::Code;
 use countersign_core::request::Status;
 use countersign_core::requirements::RequiredField;
+use strum::IntoEnumIterator;
 
 pub(super) fn simulation() -> Vec<Member> {
     let head = vec![
@@ -25,10 +26,7 @@ pub(super) fn simulation() -> Vec<Member> {
         ),
         (
             "status*",
-            described(
-                names(&[Status::Pending, Status::Approved], Status::as_str),
-                "The status that it would begin with.",
-            ),
+            described(names([Status::Pending, Status::Approved]), "The status that it would begin with."),
         ),
         ("operation_type*", identifier()),
         ("instance_id*", instance_id()),
@@ -46,10 +44,7 @@ pub(super) fn simulation() -> Vec<Member> {
         ("execute_within_seconds*", described(positive(), "How long an approval of it would last.")),
         (
             "required_fields*",
-            described(
-                list(names(&REQUIRED_FIELDS, RequiredField::as_str)),
-                "The fields that policy demands.",
-            ),
+            described(list(names(RequiredField::iter())), "The fields that policy demands."),
         ),
         ("cost_limit", described(cost(), "The most it may be expected to cost.")),
         (
@@ -74,17 +69,9 @@ pub(super) fn simulation() -> Vec<Member> {
     [head, slots(), rest].concat()
 }
 
-/// The fields that policy may demand.
-pub(super) const REQUIRED_FIELDS: [RequiredField; 4] = [
-    RequiredField::Ticket,
-    RequiredField::RollbackPlan,
-    RequiredField::EstimatedCost,
-    RequiredField::EstimatedDuration,
-];
-
 pub(super) fn refusal() -> Vec<Member> {
     vec![
-        ("code*", names(&Code::ALL, Code::as_str)),
+        ("code*", names(Code::iter())),
         ("detail*", string()),
         ("reasons*", described(list(string()), "Why, one sentence each.")),
         ("errors", list(reference("FieldError"))),

@@ -1,6 +1,5 @@
 //! The schemas against the code that they describe.
 
-use super::simulation::REQUIRED_FIELDS;
 use super::*;
 use crate::wire::{
     ActionBody, ApprovalBody, AuthBody, CommentBody, DecisionBody, EventBody, EventsBody, ExplainBody,
@@ -15,6 +14,7 @@ use countersign_core::text::{
 };
 use serde::Serialize;
 use std::collections::BTreeSet;
+use strum::IntoEnumIterator;
 
 fn request_body() -> RequestBody {
     let some = || Some(String::new());
@@ -267,7 +267,7 @@ fn explanations_and_simulations_are_described_too() {
 #[test]
 fn every_field_that_policy_may_demand_is_described() {
     let refused = serde_json::from_value::<RequiredField>(json!("")).unwrap_err().to_string();
-    let described: Vec<_> = REQUIRED_FIELDS.map(|field| format!("`{field}`")).to_vec();
+    let described: Vec<_> = RequiredField::iter().map(|field| format!("`{field}`")).collect();
     assert!(refused.ends_with(&described.join(", ")), "{refused}");
 }
 
@@ -314,5 +314,5 @@ fn costs_are_what_the_code_allows() {
 
 #[test]
 fn no_two_schemas_have_the_same_name() {
-    assert_eq!(all().len(), OBJECTS.len() + OriginalOperation::ALL.len() + 5);
+    assert_eq!(all().len(), OBJECTS.len() + OriginalOperation::iter().len() + 5);
 }

@@ -10,6 +10,7 @@ use crate::risk::{Cost, Environment, RiskLevel};
 use crate::slots::{Groups, Slots};
 use crate::text::{Identifier, InstanceId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use strum::IntoEnumIterator;
 use wildmatch::WildMatch;
 
 /// The most pairs of globs for which a name is looked for that both match.
@@ -31,7 +32,7 @@ pub struct SampleSpace {
 impl SampleSpace {
     /// How many proposals there are.
     pub fn proposal_count(&self) -> usize {
-        [self.instances.len(), Environment::ALL.len(), self.costs.len(), self.groups.len()]
+        [self.instances.len(), Environment::iter().len(), self.costs.len(), self.groups.len()]
             .into_iter()
             .fold(self.operations.len(), usize::saturating_mul)
     }
@@ -54,7 +55,7 @@ impl SampleSpace {
                     };
                     self.costs.iter().flat_map(of_cost)
                 };
-                Environment::ALL.into_iter().flat_map(of_environment)
+                Environment::iter().flat_map(of_environment)
             };
             self.instances.iter().map(String::as_str).flat_map(of_instance)
         };
@@ -79,7 +80,8 @@ impl Rules {
         let operations = one_of_each_kind(operations, is_operation, |name| {
             let listed = self.operations.get(name);
             let listed = listed.map(|operation| {
-                let risks = Environment::ALL.map(|environment| operation.risk(environment));
+                let risks: Vec<_> =
+                    Environment::iter().map(|environment| operation.risk(environment)).collect();
                 (risks, operation.pending_seconds, operation.execute_within_seconds)
             });
             (listed, self.matching(name, |rule| rule.conditions.operations.as_deref()))

@@ -4,6 +4,7 @@ use super::{ACCESS, GROUPS, OPERATIONS, found, policy, shown};
 use crate::fixture::after;
 use countersign_core::policy::finding::{Name, Severity};
 use countersign_policy::lint::lint;
+use strum::IntoEnumIterator;
 
 #[test]
 fn whoever_is_refused_because_of_their_owner_is_told() {
@@ -54,7 +55,7 @@ fn every_finding_has_its_line_in_the_documentation() {
     let (section, _) = section.split_once("\n##").unwrap();
     let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
     let mut documented: Vec<&str> = rows.map(|(name, _)| name).collect();
-    let mut names: Vec<&str> = Name::ALL.iter().map(|name| name.as_str()).collect();
+    let mut names: Vec<String> = Name::iter().map(|name| name.to_string()).collect();
     documented.sort_unstable();
     names.sort_unstable();
     assert_eq!(documented, names);
@@ -68,7 +69,7 @@ fn every_finding_has_its_line_in_the_documentation() {
 fn named(operations: &str, people: &str, access: &str) -> Vec<String> {
     let mut lints = found(&policy(operations, people, access));
     lints.retain(|lint| lint.severity != Severity::Note);
-    lints.iter().map(|lint| format!("{} {}", lint.name.as_str(), lint.place())).collect()
+    lints.iter().map(|lint| format!("{} {}", lint.name, lint.place())).collect()
 }
 
 #[test]
