@@ -9,6 +9,7 @@ use countersign_client::oidc::LoginError;
 use countersign_client::token_store::TokenStoreError;
 use countersign_client::{agent::AgentError, error::Error};
 use countersign_core::text::escaped_line;
+use countersign_policy::load::LoadError;
 use countersign_server::data_directory::DataDirectoryError;
 use countersign_server::serve::ServeError;
 use countersign_server::stopped_service::StoppedServiceError;
@@ -271,6 +272,12 @@ fn of_login(error: &LoginError) -> Kind {
         | LoginError::NoToken
         | LoginError::TokenOfAnother
         | LoginError::ExpiredToken => Kind::Failed,
+    }
+}
+
+impl From<LoadError> for CommandError {
+    fn from(error: LoadError) -> Self {
+        Self::Failed(error.to_string())
     }
 }
 

@@ -11,7 +11,7 @@ use countersign_core::text::{ends_in_stacked_marks, escaped_line, must_be_escape
 use countersign_core::timestamp::Timestamp;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The name of the file that says who may do what.
@@ -299,11 +299,26 @@ pub fn check_clock(policy: &Policy, text: &PolicyText<'_>, now: Timestamp) -> Re
 ///
 /// # Errors
 /// What is wrong, and with which file. Nothing weaker takes its place.
-pub fn policy(directory: Option<&Path>, now: Timestamp) -> Result<Policy, String> {
-    let Some(directory) = directory else {
-        return bundled().map_err(|error| error.to_string());
-    };
-    load_directory(directory, now).map_err(|error| error.in_directory(directory))
+pub fn policy(directory: Option<&Path>, now: Timestamp) -> Result<Policy, LoadError> {
+    let Some(directory) = directory else { return Ok(bundled()?) };
+    load_directory(directory, now)
+        .map_err(|invalid| LoadError::Directory { directory: directory.to_owned(), invalid })
+}
+
+/// The policy cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// That of a directory. The message has the paths of its files, escaped, and a line for each mistake.
+    #[error("{}", invalid.in_directory(directory))]
+    Directory {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong.
+        invalid: InvalidPolicy,
+    },
+    /// The one that comes with the program.
+    #[error(transparent)]
+    Bundled(#[from] InvalidPolicy),
 }
 
 fn load_directory(directory: &Path, now: Timestamp) -> Result<Policy, InvalidPolicy> {

@@ -17,7 +17,8 @@ use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
 use countersign_embedded::{Embedded, OpenError};
 use countersign_identity::token::Verifier;
-use countersign_policy::load;
+use countersign_policy::load::{self, LoadError};
+use countersign_system::private_file::Unsuitable;
 use countersign_system::system::SystemHost;
 use countersign_system::{private_file, text_file};
 use rustix::process::{Resource, getrlimit};
@@ -96,8 +97,16 @@ pub enum ServeError {
     )]
     InTheClear(SocketAddr),
     /// The policy cannot be used.
-    #[error("{0}")]
-    Policy(String),
+    #[error(transparent)]
+    Policy(#[from] LoadError),
+    /// A file of the policy is not only its owner's to change.
+    #[error("{path}: {reason}")]
+    UntrustedPolicy {
+        /// The file, escaped.
+        path: String,
+        /// Why.
+        reason: Unsuitable,
+    },
     /// The issuer's keys are not known.
     #[error(transparent)]
     Issuer(#[from] IssuerError),
@@ -156,8 +165,7 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
         return Err(ServeError::InTheClear(options.listen));
     }
     let policy_directory = options.policy_directory;
-    let policy = trusted_policy(policy_directory.as_deref(), SystemHost::default().now())
-        .map_err(ServeError::Policy)?;
+    let policy = trusted_policy(policy_directory.as_deref(), SystemHost::default().now())?;
     let issuer = options.issuer.map(issuer::configured).transpose()?;
 
     let directory = DataDirectory::open(&options.data_directory)?;
@@ -237,17 +245,17 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
 }
 
 /// The policy that is to be in force: its files must be this user's or root's, and not everybody's to change.
-fn trusted_policy(directory: Option<&Path>, now: Timestamp) -> Result<Policy, String> {
-    // What is wrong with a directory that cannot be read is said by who reads it.
+fn trusted_policy(directory: Option<&Path>, now: Timestamp) -> Result<Policy, ServeError> {
+    // A directory that cannot be read is the error of `load::policy`.
     for entry in directory.and_then(|directory| fs::read_dir(directory).ok()).into_iter().flatten().flatten()
     {
         let path = entry.path();
         if path.extension().is_some_and(|extension| extension == "cedar" || extension == "toml") {
             private_file::check_trusted(&path)
-                .map_err(|error| format!("{}: {error}", text_file::shown(&path)))?;
+                .map_err(|reason| ServeError::UntrustedPolicy { path: text_file::shown(&path), reason })?;
         }
     }
-    load::policy(directory, now)
+    Ok(load::policy(directory, now)?)
 }
 
 /// Reads the policy and the certificates again, each time it is asked to: not on the thread that takes signals,
@@ -272,7 +280,6 @@ async fn reload(
 
 fn reload_once(policy_dir: Option<&Path>, certificates: Option<&Certificates>, application: &Application) {
     let read = trusted_policy(policy_dir, application.dependencies().host.now())
-        .map_err(ServeError::Policy)
         .and_then(|policy| Ok((policy, certificates.map(Certificates::read_again).transpose()?)));
     match read {
         Ok((policy, loaded)) => {

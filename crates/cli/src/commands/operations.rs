@@ -53,7 +53,7 @@ struct Entry {
 /// When the policy cannot be used, or stdout not be written. A service that does not answer is none.
 pub fn run(arguments: &OperationsArguments) -> Result<(), CommandError> {
     let policy = load::policy(arguments.policy_dir.as_deref(), SystemHost::default().now())
-        .map_err(CommandError::Usage)?;
+        .map_err(|error| CommandError::Usage(error.to_string()))?;
     let settings = profile::settings(&arguments.connection.overrides())?;
     let health = Connection::to(&settings).and_then(|connection| connection.health());
     let catalogue = Catalogue {

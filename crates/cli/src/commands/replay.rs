@@ -22,7 +22,7 @@ use countersign_core::request::Status;
 use countersign_core::requirements::MatchedRule;
 use countersign_core::risk::{Cost, Environment};
 use countersign_core::slots::Slots;
-use countersign_core::text::{DurationText, RollbackPlan, Ticket, escaped_line};
+use countersign_core::text::{DurationText, RollbackPlan, Ticket};
 use countersign_core::timestamp::Timestamp;
 use countersign_policy::replay::{self, Difference, Past, PastRequirements, Replay};
 use countersign_system::system::SystemHost;
@@ -69,8 +69,8 @@ fn since(text: &str) -> Result<u32, String> {
 /// What is wrong with it, escaped.
 fn usable(directory: &Path) -> Result<Policy, CommandError> {
     countersign_policy::load::policy(Some(directory), SystemHost::default().now()).map_err(|error| {
-        let lines: Vec<_> = error.lines().map(escaped_line).collect();
-        CommandError::Failed(lines.join("\n  "))
+        // Its lines are escaped.
+        CommandError::Failed(error.to_string().replace('\n', "\n  "))
     })
 }
 
