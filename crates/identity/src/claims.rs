@@ -27,13 +27,13 @@ impl Default for ClaimNames {
     }
 }
 
-/// Why the claims name nobody. For the log; the values themselves are not in it.
+/// Why the claims identify no caller. For the log; the values themselves are not in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidClaims {
     /// The e-mail claim is no text, or no address that can be one person's only.
     #[error("the e-mail claim is not an e-mail address in ASCII")]
     Email,
-    /// Nobody has checked that the e-mail is the caller's.
+    /// The issuer has not verified that the e-mail is the caller's.
     #[error("the e-mail is not verified")]
     UnverifiedEmail,
     /// There is neither an e-mail nor a usable subject.
@@ -96,7 +96,7 @@ fn is_verified(claims: &Claims, names: &ClaimNames) -> bool {
 
 /// The subject of a token that a client got for itself (RFC 9068 section 2.2: `sub` is then the
 /// client). A person's access token without an e-mail is not one: taken for a service, it would
-/// make the same person somebody else.
+/// make one person two callers.
 fn client_subject(claims: &Claims) -> Option<&str> {
     let subject = claims.get("sub").and_then(Value::as_str)?;
     let is_client =

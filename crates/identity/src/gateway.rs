@@ -3,7 +3,7 @@
 //! The gateway hands over the claims it found, but with every list flattened to a text such as
 //! `[a b]`, in which a group called `a b` and two groups look the same. So the claims are read from
 //! the token itself, and the gateway's are what they are checked against: a token that the gateway
-//! has not seen names nobody.
+//! has not seen identifies no caller.
 
 use crate::claim_path::ClaimPath;
 use crate::claim_path::Claims;

@@ -99,7 +99,7 @@ pub struct Verifier {
     pub audiences: Vec<String>,
     /// Which claims are read.
     pub claim_names: ClaimNames,
-    /// By which door the caller comes.
+    /// How the call comes in.
     pub channel: Channel,
 }
 
