@@ -1,7 +1,7 @@
 //! The connections of the server: how many there are, how long each may take, and which gives way
 //! when there is no more room.
 //!
-//! Whoever has connected is a stranger until a token of theirs was accepted on that connection.
+//! A client is a stranger until a token of theirs was accepted on that connection.
 //! Strangers can be as many as they like and can send what they like: nothing here trusts them to
 //! go on, to read or to end. Knows neither HTTP nor TLS.
 
@@ -147,7 +147,7 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Those who share this are taken for one: whoever has an address of IPv6 has a network of them.
+/// Those who share this are taken for one: a client with an address of IPv6 has a network of them.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
@@ -238,7 +238,7 @@ impl Connections {
     }
 
     /// Makes room for a connection. Where there is none, one that is there gives way: a service that
-    /// turned new ones away would answer nobody as long as strangers hold on to what they have.
+    /// turned new ones away would answer no client as long as strangers hold on to what they have.
     ///
     /// `is_shared` says that many callers come from this address: a proxy, or this machine.
     pub async fn admit(self: &Arc<Self>, number: u64, peer: IpAddr, is_shared: bool) -> Place {
@@ -250,7 +250,7 @@ impl Connections {
             Ok(room) => Some(room),
             Err(_) => {
                 self.make_room(Refused::NoRoom);
-                // INVARIANT: nobody closes the semaphore.
+                // INVARIANT: no code closes the semaphore.
                 Arc::clone(&self.room).acquire_owned().await.ok()
             }
         };

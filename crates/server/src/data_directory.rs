@@ -183,7 +183,7 @@ impl DataDirectory {
         made.ok_or_else(|| DataDirectoryError::Io { path: self.path.join(name), source: missing() })
     }
 
-    /// A file of ours, if it is there: a regular one, no link to elsewhere, which nobody else owns or
+    /// A file of ours, if it is there: a regular one, no link to elsewhere, which no other user owns or
     /// can read. What is no such file is not waited for either.
     fn own(&self, name: &str, options: &mut OpenOptions) -> Result<Option<File>, DataDirectoryError> {
         let path = self.path.join(name);

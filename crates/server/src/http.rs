@@ -31,7 +31,7 @@ use strum::IntoEnumIterator;
 use tokio::time::timeout;
 
 /// How much of a body that is too large is still taken in, so that its sender gets to read the
-/// answer: whoever writes into a closed connection sees only that it is closed.
+/// answer: a client that writes into a closed connection sees only that it is closed.
 const DRAINED_BYTES: usize = 4 * 1024 * 1024;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -179,7 +179,7 @@ fn correlation_id(app: &Application) -> String {
     app.dependencies().host.event_id().to_string()
 }
 
-/// Every value of a header that is text; one that is not is in the list as one nobody accepts.
+/// Every value of a header that is text; one that is not is in the list as one that no check accepts.
 fn texts<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
     headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("\u{fffd}")).collect()
 }
@@ -220,7 +220,7 @@ async fn take(app: &Application, caller: Option<&Caller>, body: Option<Body>) ->
 }
 
 /// Takes a body in and keeps nothing of it, so that its sender gets to read the answer. Not for long:
-/// whoever sends it may be anybody.
+/// the sender is not authenticated.
 async fn let_go(mut body: Body) {
     let all = async {
         let mut taken = 0;

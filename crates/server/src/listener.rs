@@ -29,7 +29,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-/// How long calls under way may still take once the server is told to stop.
+/// How long calls under way may still take once the server has received a signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
 /// How long nothing is accepted after the system had no file for it.
 const REST: Duration = Duration::from_millis(50);

@@ -45,7 +45,7 @@ impl Publish for OutboxLog {
     }
 }
 
-/// The CloudEvent, and beside it the fields by which lines of the log are told apart and searched.
+/// The CloudEvent, and beside it the fields by which lines of the log are distinguished and searched.
 fn line(event: &CloudEvent) -> Map<String, Value> {
     let level = match &event.notice {
         Notice::Event(_) => "INFO",

@@ -212,7 +212,7 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     let mut validity = tokio::time::interval(VALIDITY_INTERVAL);
     let mut minute = tokio::time::interval(Duration::from_secs(60));
     loop {
-        // A part that ends by itself takes the whole down, for somebody to notice and start again.
+        // A part that ends by itself takes the whole down, for the operator to notice and start again.
         tokio::select! {
             request = signals.next() => match request {
                 Request::Stop => break,
