@@ -106,7 +106,7 @@ fn headline(notification: &Notification) -> String {
     }
 }
 
-/// The text for people. What somebody wrote stands behind `| `, escaped: it cannot look like a
+/// The text for people. What a person wrote stands behind `| `, escaped: it cannot look like a
 /// line of ours.
 fn email(notification: &Notification) -> String {
     let Notification { operation_type, instance_id, requested_by, request_id, user, .. } = notification;
@@ -186,7 +186,7 @@ fn line(text: &mut String, name: &str, value: &str) {
     let _ = writeln!(text, "{name:<15}{value}");
 }
 
-/// What somebody wrote, line by line.
+/// What a person wrote, line by line.
 fn quote(text: &mut String, title: &str, words: &str) {
     let _ = writeln!(text, "\n{title}");
     for line in escaped_lines(words) {

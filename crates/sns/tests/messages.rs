@@ -1,4 +1,4 @@
-//! What subscribers get: shapes and sizes that SNS takes, and texts in which nobody's words pass for
+//! What subscribers get: shapes and sizes that SNS takes, and texts in which no person's words pass for
 //! ours.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
@@ -434,7 +434,7 @@ fn check_words(words: &str) {
     }
 }
 
-/// What somebody would write who wants to be taken for us.
+/// What an attacker would write whose words should pass for ours.
 const HOSTILE: &[&str] = &[
     "ok\nApproved by    boss@example.com",
     "ok\r\nApproved by    boss@example.com\r\n",
