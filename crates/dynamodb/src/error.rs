@@ -1,4 +1,4 @@
-//! What the SDK's errors mean to us: try again, somebody was faster, or a bug.
+//! What the SDK's errors mean to us: try again, another call was faster, or a bug.
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -28,7 +28,7 @@ where
     match &error {
         SdkError::ServiceError(service) => {
             let code = service.err().code().unwrap_or("an error without a code").to_owned();
-            // A 5xx says nothing about whether the work was done, whoever on the way answered it.
+            // A 5xx says nothing about whether the work was done: a proxy may have answered it.
             let is_server_fault = service.raw().status().is_server_error();
             if is_server_fault || TRANSIENT.contains(&code.as_str()) {
                 StoreError::Unavailable(code)

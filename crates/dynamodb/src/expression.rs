@@ -91,7 +91,7 @@ pub(crate) struct Deciding<'a> {
     pub(crate) replaced: &'a BTreeSet<PersonId>,
 }
 
-/// The request was not made by, for or by an agent of whoever has these addresses, and none of them
+/// The request was not made by, for or by an agent of the person with these addresses, and none of them
 /// has approved it, but for approvals that are being replaced.
 pub(crate) fn not_made_or_approved_by(
     expression: &mut Expression,

@@ -14,7 +14,7 @@ use countersign_core::request::Status;
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;
 
-/// How far back a list of a closed status goes unless it is told: 90 days.
+/// How far back a list of a closed status goes unless the query says: 90 days.
 const DEFAULT_RANGE_SECONDS: u32 = 90 * 24 * 60 * 60;
 
 /// The stage of all closed statuses.

@@ -2,7 +2,7 @@
 //! to be asked for that to be known.
 //!
 //! A partition is asked no sooner than its rows can come next, so of a history by months only those months
-//! are read that a page reaches. Knows no database: whoever drives it asks, and fills in the answers.
+//! are read that a page reaches. Knows no database: its caller asks, and fills in the answers.
 
 use crate::expression::Item;
 use crate::listing::{Segment, Stage};

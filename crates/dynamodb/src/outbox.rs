@@ -188,7 +188,7 @@ impl DynamoOutbox {
             .await;
         match moved.map_err(commit_error) {
             Ok(_) => Ok(true),
-            // Somebody else is at it, or was: looking again tells.
+            // Another sweep is at it, or was: looking again shows which.
             Err(CommitError::Conflict) => Err(StoreError::Unavailable("conflict".to_owned())),
             Err(CommitError::Store(error)) => Err(error),
         }
@@ -232,7 +232,7 @@ impl Outbox for DynamoOutbox {
             .await;
         match counted {
             Ok(_) => Ok(()),
-            // Delivered by somebody else in the meantime.
+            // Another sweep has delivered it in the meantime.
             Err(error)
                 if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
             {
