@@ -54,7 +54,7 @@ pub struct Access {
     pub endpoint_url: Option<String>,
 }
 
-/// Credentials that somebody has handed us, as the Lambda service does.
+/// Credentials that the environment holds, as the Lambda service sets them.
 pub fn credentials(
     key_id: String,
     secret: String,
