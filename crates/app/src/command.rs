@@ -1,4 +1,4 @@
-//! Every command on an existing request: load, decide, commit, and again if somebody was faster.
+//! Every command on an existing request: load, decide, commit, and again if another command was faster.
 
 use crate::dependencies::Dependencies;
 use crate::error::AppError;

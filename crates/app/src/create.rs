@@ -29,7 +29,7 @@ use countersign_core::timestamp::Timestamp;
 /// Makes a request.
 ///
 /// With an idempotency key the request's id follows from the requester and the key, so a retry
-/// meets its own request, even a retry that races with the first, and one of somebody whose address
+/// meets its own request, even a retry that races with the first, and one of a requester whose address
 /// has been joined to another since.
 ///
 /// # Errors

@@ -69,7 +69,7 @@ pub async fn deliver<S: Outbox, P: Publish>(
     Ok(pass.end().await?)
 }
 
-/// Delivers the entries of these keys, which somebody has just heard of; tells for each whether it
+/// Delivers the entries of these keys, which the stream has just reported; returns for each whether it
 /// is settled: delivered, dead, or gone already. What is not stays for the sweep.
 pub async fn deliver_each<S: Outbox, P: Publish>(outbox: &S, publisher: &P, keys: &[OutboxKey]) -> Vec<bool> {
     let mut pass = Pass::begin(outbox, publisher, None);
@@ -92,7 +92,7 @@ struct Pass<'a, S, P> {
     publisher: &'a P,
     key: Option<&'a DeploymentKey>,
     report: DeliveryReport,
-    /// Keys and earlier failures of what could not be delivered because nobody was there.
+    /// Keys and earlier failures of what could not be delivered because the publisher was not reached.
     unreached: Vec<(OutboxKey, u32)>,
 }
 
@@ -102,7 +102,7 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
     }
 
     async fn deliver_key(&mut self, key: &OutboxKey) -> Result<bool, StoreError> {
-        // Whoever hears of a burial does not raise the dead.
+        // The stream reports dead letters as well: they are not delivered again.
         if !self.outbox.shards().contains(&key.shard) {
             return Ok(true);
         }

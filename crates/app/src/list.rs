@@ -50,7 +50,7 @@ pub async fn list<S: ListRequests>(
         if query.requested_by.is_empty() {
             query.requested_by.clone_from(&actor.addresses);
         } else if !query.requested_by.iter().any(|person| policy.is_actor(actor, person)) {
-            // Whether others have requests is not told.
+            // The answer does not reveal whether others have requests.
             return Ok(Listed { items: Vec::new(), next_cursor: None, damaged: 0 });
         }
     }

@@ -43,7 +43,7 @@ pub enum StoreError {
 /// Why a change was not committed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {
-    /// Somebody else was faster: the condition failed, or their transaction was under way.
+    /// Another command was faster: the condition failed, or its transaction was under way.
     #[error("conflict")]
     Conflict,
     /// As for reads, see [`StoreError`].
@@ -60,7 +60,7 @@ pub struct ChangeSet<'a> {
     pub after: &'a Request,
     /// The event's audit record.
     pub audit: &'a AuditEvent,
-    /// All ids of whoever acts. If the event is a decision, none of them may have made or approved
+    /// All ids of the actor. If the event is a decision, none of them may have made or approved
     /// the request.
     pub addresses: &'a BTreeSet<PersonId>,
     /// What is to be published.
@@ -165,7 +165,7 @@ pub struct ListQuery {
     pub risk_levels: BTreeSet<RiskLevel>,
     /// The environment that they were made under: one of these. Empty for any.
     pub environments: BTreeSet<Environment>,
-    /// Leave out what whoever has these addresses made, what was filed for them, what an agent or a
+    /// Leave out what the person with these addresses made, what was filed for them, what an agent or a
     /// service of theirs made, and what they have approved, as far as it is written on the request;
     /// nothing is left out for none. For lists of an open status.
     pub awaiting_decision_by: BTreeSet<PersonId>,
