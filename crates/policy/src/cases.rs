@@ -34,7 +34,7 @@
 //!   hold. A request that must be refused has `refused`, the code, and perhaps `reason`, which must be
 //!   part of one of the reasons. One key at least, unless a step expects something.
 //!
-//! Whoever is in no group has `groups = []`; whoever has no groups at all is a mistake, and so is a group
+//! An actor in no group has `groups = []`; an actor without `groups` is a mistake, and so is a group
 //! in `[people]` that policy does not know. Without `at` a request is made on Monday, 2026-03-02 at 10:00
 //! UTC, and each step is a minute after what came before it, so that a table comes to the same on every
 //! day. How many requests a requester has, pending or approved, is not looked at.

@@ -1,5 +1,5 @@
 //! What is odd about a policy that may be used: rules that never hold or change nothing, demands that
-//! nobody could meet, operations that run without a second pair of eyes.
+//! no approvers could meet, operations that run without a second pair of eyes.
 //!
 //! Found by trying the policy out on proposals that stand for all others, not by looking at how it is
 //! written: what is said here is what [`countersign_core::decide`] would do.
@@ -123,7 +123,7 @@ fn tried<'a>(policy: &'a Policy, space: &'a SampleSpace) -> impl Iterator<Item =
     space.proposals().take(MAX_PROPOSALS).map(|proposal| (proposal, policy.assess(&proposal)))
 }
 
-/// Whether a request would be refused for what it costs, whoever approves it.
+/// Whether a request would be refused for what it costs, with all approvals.
 fn is_too_expensive(requirements: &Requirements, cost: Option<Cost>) -> bool {
     requirements.cost_limit.is_some_and(|limit| cost.is_none_or(|cost| cost > limit))
 }
@@ -216,7 +216,7 @@ fn hole_at_the_top(policy: &Policy, rule: &Rule, space: &SampleSpace) -> Option<
     let concerned = space.proposals().take(MAX_PROPOSALS);
     let concerned = concerned.filter(|proposal| policy.rules().concerns(rule, proposal));
     for within in concerned {
-        // A cost that somebody names makes the better example.
+        // A cost that a policy names makes the better example.
         for cost in space.costs.iter().rev().filter(|cost| is_above(cost)) {
             let above = Proposal { estimated_cost: *cost, ..within };
             let requirements = policy.assess(&above).requirements;

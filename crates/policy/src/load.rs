@@ -80,7 +80,7 @@ fn read(text: &PolicyText<'_>) -> Result<(Policy, Arc<CedarAuthorizer>), Invalid
     let rules = Rules::parse(text.operations, people.groups())?;
     let access = CedarAuthorizer::parse(ACCESS_FILE, text.access, people.groups(), rules.time_zone());
     let access = Arc::new(access.map_err(|error| match error {
-        // Cedar is told of the time zone, and operations.toml is where it stands.
+        // The time zone is passed to Cedar, and stands in operations.toml.
         InvalidAccess::TimeZone(_) => {
             let rule = "must be the name of a time zone, such as Europe/Vienna";
             let line = text.line_of(rules::FILE, &["time_zone".to_owned()]);
@@ -194,7 +194,7 @@ fn read_text(directory: &Path, file: &'static str) -> Result<String, Mistake> {
         let is_missing = error.kind() == ErrorKind::NotFound;
         refused(if is_missing { "is not there".to_owned() } else { error.to_string() })
     };
-    // A pipe that nobody writes to would keep a start waiting for ever.
+    // A pipe without a writer would keep a start waiting for ever.
     if !std::fs::metadata(&path).map_err(unreadable)?.is_file() {
         return Err(refused("is not a regular file".to_owned()));
     }

@@ -3,7 +3,7 @@
 //! The request is made again under that policy, by the same person at the same time, and the approvals
 //! on record are given again, in order, with the groups of then. What is not on record is taken as
 //! follows. A risk that was declared is on record where it raised what policy said, else it is taken to
-//! be none. The environment on record is taken to be the declared one. Where the address of somebody is
+//! be none. The environment on record is taken to be the declared one. Where the address of a caller is
 //! not known, one that the policy asks for is taken. A rejection stays one, unless the request would
 //! have been approved before it.
 
@@ -102,7 +102,7 @@ pub struct Replay {
     pub reasons: Vec<String>,
     /// Other requirements.
     pub requirements: Vec<Difference>,
-    /// What cannot be told from what is on record.
+    /// What does not follow from what is on record.
     pub unknown: Option<String>,
 }
 

@@ -66,7 +66,7 @@ pub struct Case {
     pub(super) expected: Expected,
 }
 
-/// Something that somebody does to the request.
+/// What an actor does to the request, and what should come of it.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
     pub(super) action: StepAction,
@@ -76,7 +76,7 @@ pub(super) struct Step {
     pub(super) reason: Option<String>,
 }
 
-/// What somebody does.
+/// The kinds of steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Display)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -199,7 +199,7 @@ struct StepTable {
     reason: Option<String>,
 }
 
-/// Somebody, by their address; a service by `service:` and the subject of its token.
+/// A person or agent by their address; a service by `service:` and the subject of its token.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 struct Person(PersonId);
@@ -222,7 +222,7 @@ impl TryFrom<String> for Person {
 /// a step may name others, as a token may.
 ///
 /// # Errors
-/// Text that is not TOML, unknown keys, names and times that are none, somebody without groups or in one
+/// Text that is not TOML, unknown keys, names and times that are none, an actor without groups or in one
 /// that is not of the policy, a case that expects nothing: each with its line.
 pub fn parse(text: &str, known: &People) -> Result<Vec<Case>, Mistake> {
     let source = Source { file: FILE, text };

@@ -88,7 +88,7 @@ fn every_cost(policy: &Policy, space: &SampleSpace) -> Vec<Option<Cost>> {
 struct Effects<'a, 'b> {
     policy: &'a Policy,
     search: &'a mut Search<'b>,
-    /// Somebody else than whoever approves. Any id will do that no policy speaks of.
+    /// Another person than the approver. Any id will do that no policy names.
     requester: PersonId,
 }
 

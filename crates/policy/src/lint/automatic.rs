@@ -89,7 +89,7 @@ pub(super) fn lint(policy: &Policy, space: &SampleSpace, search: &mut Search<'_>
     lints
 }
 
-/// Who in the proposal's groups may ask for it. If anybody may, nobody else is of interest.
+/// Who in the proposal's groups may ask for it. If every person may, no group is of interest.
 fn who_may_ask(
     policy: &Policy,
     search: &mut Search<'_>,

@@ -1,4 +1,4 @@
-//! Names of nothing and of nobody.
+//! Names in policies to which no operation, group or person belongs.
 
 use super::{Lint, Name, Severity};
 use countersign_core::caller::{PrincipalKind, is_agent_group};
@@ -24,7 +24,7 @@ pub(super) fn lint(policy: &Policy) -> Vec<Lint> {
     lints
 }
 
-/// People whom access policies name by an address that nobody acts under.
+/// People whom access policies name by an address under which no person acts.
 fn people_who_are_others(policy: &Policy) -> Vec<Lint> {
     let people = policy.people();
     let other = |naming: &Reference| {
@@ -62,7 +62,7 @@ fn of_access(severity: Severity, name: Name, naming: &Reference, message: String
     Lint { severity, name, file: ACCESS_FILE, path: vec![naming.policy.clone()], message }
 }
 
-/// Agents and services that are refused because of whoever answers for them.
+/// Agents and services that are refused because their owner is disabled.
 fn owner_disabled(policy: &Policy) -> Vec<Lint> {
     let people = policy.people();
     let owner_disabled = |id: &PersonId| {
@@ -99,7 +99,7 @@ fn names_of_nothing(policy: &Policy) -> Vec<Lint> {
     operations.chain(of_rules).collect()
 }
 
-/// Agents and services that access policies speak of and nobody answers for.
+/// Agents and services that access policies name and that have no owner.
 fn unowned(policy: &Policy) -> Vec<Lint> {
     let people = policy.people();
     let named = inspection::named_people(policy);

@@ -34,7 +34,7 @@ fn examples_do_what_their_cases_say() {
     }
 }
 
-/// Whoever compares an example with the bundled policy sees what it is an example of, and nothing
+/// A reader who compares an example with the bundled policy sees what it is an example of, and nothing
 /// that has changed since it was copied.
 #[test]
 fn examples_are_the_bundled_policy_with_additions() {
