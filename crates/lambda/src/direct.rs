@@ -74,7 +74,7 @@ impl DirectAccess {
         Ok(Caller::new(person, PrincipalKind::Human, Channel::Direct, groups))
     }
 
-    /// Whoever reads names nobody. Who may invoke could name anybody, so this shows them nothing
+    /// A reader names no person. The invoker could name any person, so this shows the invoker nothing
     /// that they could not see anyway.
     fn reader(&self) -> Result<Caller, Problem> {
         let service = PersonId::service(READER).map_err(|error| Problem::internal(error.to_string()))?;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// A variable is missing or has an impossible value. Its value is not told: it may be a secret.
+/// A variable is missing or has an impossible value. The message leaves its value out: it may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name} {rule}")]
 pub struct InvalidVariable {

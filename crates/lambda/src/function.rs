@@ -37,7 +37,7 @@ pub struct Function<S> {
 pub enum Answer {
     /// To the gateway.
     Http(HttpAnswer),
-    /// To whoever invoked it: the body alone.
+    /// To a direct invoker: the body alone.
     Direct(Box<RawValue>),
 }
 
@@ -80,7 +80,7 @@ impl<S: Sync> Function<S> {
         }
     }
 
-    /// Says that the service is there, or describes the API. Nobody has to say who they are.
+    /// Says that the service is there, or describes the API. No caller has to authenticate.
     ///
     /// # Errors
     /// For events of the wrong gateway.

@@ -1,4 +1,4 @@
-//! What a function is invoked with: an event of an HTTP API, or a payload of somebody's own.
+//! What a function is invoked with: an event of an HTTP API, or the payload of a direct invoker.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -92,7 +92,7 @@ pub fn read(payload: &str) -> Result<Invocation, UnsupportedEvent> {
     }
     let unsupported = |reason: &str| UnsupportedEvent(reason.to_owned());
     let event: HttpEvent = serde_json::from_str(payload).map_err(|error| {
-        // Its text may quote the payload: only the position is told.
+        // Its text may quote the payload: the message has only the position.
         unsupported(&format!("cannot be read at line {}, column {}", error.line(), error.column()))
     })?;
     if event.version != "2.0" {

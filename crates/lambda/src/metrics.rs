@@ -1,7 +1,7 @@
 //! Metrics in CloudWatch's embedded format: one JSON line on stdout each, from which CloudWatch makes
 //! the metrics (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
 //!
-//! A line names no person and quotes nobody. Refusals are not faults and have no metric.
+//! A line names no person and quotes no text. Refusals are not faults and have no metric.
 
 use countersign_app::host::{BoxFuture, Clock, Ids, Observer};
 use countersign_app::ports::Backlog;
@@ -115,7 +115,7 @@ impl Metrics {
     }
 }
 
-/// One write, so that no other line ends up inside this one. Nobody depends on a metric.
+/// One write, so that no other line ends up inside this one. No behaviour depends on a metric.
 pub fn to_stdout(line: &str) {
     let _ = std::io::stdout().lock().write_all(line.as_bytes());
 }

@@ -89,7 +89,7 @@ impl<S: Outbox, P: Publish> Notify<S, P> {
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>).
     ///
     /// A record that cannot be read would come again for ever and hold up its shard: it is let go.
-    /// The entry it should have told of is in the table all the same, for the sweep.
+    /// The entry that it was about is in the table all the same, for the sweep.
     async fn deliver_records(&self, records: &[Box<RawValue>]) -> Value {
         let mut sequence_numbers = Vec::with_capacity(records.len());
         let mut keys = Vec::with_capacity(records.len());
