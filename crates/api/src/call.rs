@@ -11,7 +11,7 @@ pub const MAX_BODY_BYTES: usize = 256 * 1024;
 pub struct Call {
     /// Names the call in logs and problems. Made by the shell.
     pub correlation_id: String,
-    /// Who calls, or the problem to answer with, because that is not known or nobody may call
+    /// Who calls, or the problem to answer with, because that is not known or no caller may call
     /// this way.
     pub identity: Result<Caller, Problem>,
     /// What they send.

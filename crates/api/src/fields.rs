@@ -1,5 +1,5 @@
-//! Reading a call's fields: every rule that is broken is found at once, and what nobody asked for
-//! is refused.
+//! Reading a call's fields: every rule that is broken is found at once, and a field that no
+//! operation reads is refused.
 
 use crate::call::{Input, MAX_BODY_BYTES};
 use crate::operation::Body;
@@ -196,7 +196,7 @@ impl Fields {
         id
     }
 
-    /// A member that may name the caller and nobody else.
+    /// A member that may name the caller and no other person.
     pub fn caller(&mut self, name: &'static str, actor: &Principal) {
         let Some(Some(text)) = self.optional(name, string) else { return };
         if !actor.addresses.iter().any(|address| address.is_named_by(&text)) {

@@ -33,7 +33,7 @@ const RETRY_AFTER_TOO_MANY: u32 = 60;
 pub struct Problem {
     /// What it is.
     pub code: Code,
-    /// What the caller is told.
+    /// What happened, for the caller.
     pub detail: String,
     /// Why, one sentence each: of every 403, 409, 422 and 429.
     pub reasons: Vec<String>,
@@ -41,7 +41,7 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// The request's status, where the refusal comes from it.
     pub current_status: Option<Status>,
-    /// What only the log is told.
+    /// What happened, for the log alone.
     pub cause: Option<String>,
 }
 
@@ -56,7 +56,7 @@ impl Problem {
         Self { code, detail, reasons, errors: Vec::new(), current_status: None, cause: None }
     }
 
-    /// Nobody knows who calls. The cause is for the log; the caller learns only that they must
+    /// The caller is not known. The cause is for the log; the caller learns only that they must
     /// authenticate.
     pub fn unauthenticated(cause: impl Into<String>) -> Self {
         Self { cause: Some(cause.into()), ..Self::new(Code::Unauthenticated, "send a valid bearer token") }

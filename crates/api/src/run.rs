@@ -72,13 +72,13 @@ async fn attempt<E: Endpoint<S>, S: Sync>(
     let (identity, is_http) = (call.identity, matches!(call.input, Input::Http { .. }));
     let identity = if is_http { Ok(identity?) } else { identity };
     let fields = Fields::read(call.input, E::OPERATION.body())?;
-    // The one door: from here on the caller has one id, whatever address they came with, and whoever
-    // may no longer act does not.
+    // Every call passes here: from here on the caller has one id, whatever address they came with, and a
+    // caller who is disabled is refused.
     let actor = dependencies.policy.people().resolve(identity?)?;
     E::execute(dependencies, &actor, fields).await
 }
 
-/// One line per change: which event happened to which request. Nobody's name, nobody's words.
+/// One line per change: which event happened to which request. No names of people, no words of theirs.
 fn log_change(change: ChangeMade, operation: Operation, correlation_id: &str) {
     let operation = operation.slug();
     let request_id = change.request_id.to_string();

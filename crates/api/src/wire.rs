@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// A request, as whoever may see it sees it. Absent members do not apply, or not yet.
+/// A request, as a caller who may see it sees it. Absent members do not apply, or not yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RequestBody {
     /// Names it.
@@ -79,7 +79,7 @@ pub struct RequestBody {
     /// Who answers for the agent or service that asks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// The groups of whoever asks, when it was made.
+    /// The groups of the requester, when it was made.
     #[serde(default)]
     pub requester_groups: Vec<String>,
     /// How many distinct people must agree, those in `slots` included.
@@ -97,7 +97,7 @@ pub struct RequestBody {
     pub approvals_received: usize,
     /// Who has approved; `decisions` says whose approval counts.
     pub approved_by: Vec<String>,
-    /// Why nobody can go ahead with it, whoever approves: its requester or their owner is disabled.
+    /// Why it cannot go ahead, with all approvals: its requester or their owner is disabled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blocked_by: Vec<String>,
     /// When it became approved.
@@ -180,7 +180,7 @@ pub struct RuleBody {
     pub demands: Vec<String>,
 }
 
-/// Something somebody said.
+/// A comment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CommentBody {
     /// Who.
@@ -228,7 +228,7 @@ pub struct DecisionBody {
     /// SHA-256 of the policy that it was made under.
     #[serde(default)]
     pub policy_version: String,
-    /// By which door they came: `api`, `direct` or `local`.
+    /// The channel of the call: `api`, `direct` or `local`.
     #[serde(default)]
     pub channel: String,
     /// What they said.
@@ -266,7 +266,7 @@ pub struct SummaryBody {
     pub approvals_received: usize,
     /// Who has approved.
     pub approved_by: Vec<String>,
-    /// Why nobody can go ahead with it, whoever approves: its requester or their owner is disabled.
+    /// Why it cannot go ahead, with all approvals: its requester or their owner is disabled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blocked_by: Vec<String>,
     /// When it expires if it is still pending.

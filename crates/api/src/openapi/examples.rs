@@ -83,7 +83,7 @@ const PEOPLE: &str = "groups = ['approver', 'dba', 'developer']";
 /// The groups that approve.
 const APPROVERS: [&str; 2] = ["approver", "dba"];
 
-/// Who may do what: some approve, nobody administers, and the rest is permitted.
+/// Who may do what: some approve, none administers, and the rest is permitted.
 #[derive(Debug)]
 struct Permissions;
 
@@ -349,7 +349,7 @@ impl Story {
         serde_json::to_value(RequestBody::of(&self.request, &reader, &policy()?, self.at)).ok()
     }
 
-    /// Explained to somebody who may approve it, or has.
+    /// Explained to an approver who may approve it, or has.
     fn explained(&self) -> Option<Value> {
         let reader = Self::actor("bob@example.com", "approver")?;
         let policy = policy()?;

@@ -18,7 +18,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use strum::IntoEnumIterator;
 
-/// How many requests a page holds unless told.
+/// How many requests a page holds unless the query says.
 pub(crate) const DEFAULT_LIMIT: usize = 50;
 /// How many requests a page holds at most.
 pub(crate) const MAX_LIMIT: usize = 100;
@@ -124,7 +124,7 @@ async fn answer<S: ListRequests>(
     Ok(Reply::json(200, &ListBody::of(&page, &dependencies.policy)))
 }
 
-/// Whoever has this address, by all of theirs; nobody in particular without one.
+/// All addresses of the person with this one; none without one.
 fn addresses<S>(dependencies: &Dependencies<S>, person: Option<PersonId>) -> BTreeSet<PersonId> {
     person.map(|person| dependencies.policy.people().addresses(&person)).unwrap_or_default()
 }

@@ -33,18 +33,18 @@ pub struct ExplainBody {
     /// What each part of the policy of now would demand. While the request is pending or approved,
     /// the stricter of both holds.
     pub current_rules: Vec<RuleBody>,
-    /// Why nobody can go ahead with it, whoever approves: its requester or their owner is disabled.
+    /// Why it cannot go ahead, with all approvals: its requester or their owner is disabled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blocked_by: Vec<String>,
     /// The approvals on record, and whether they count.
     pub approvals: Vec<ApprovalBody>,
     /// What is missing.
     pub missing: MissingBody,
-    /// Who can still give it: whoever is in all groups of one of these. Empty unless it is pending.
+    /// Who can still give it: approvers who are in all groups of one of these. Empty unless it is pending.
     pub approvers: Vec<Vec<String>>,
     /// What the caller may do to it.
     pub actions: Vec<ActionBody>,
-    /// What happens if nobody does anything.
+    /// What happens if no call changes it.
     pub otherwise: String,
     /// When. Absent where nothing happens by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,7 +143,7 @@ impl ExplainBody {
     }
 }
 
-/// What happens to a request of this status if nobody does anything.
+/// What happens to a request of this status if no call changes it.
 fn otherwise(status: Status) -> &'static str {
     match status {
         Status::Pending => "it expires, and nothing is run",

@@ -31,7 +31,7 @@ pub struct SimulateBody {
     pub risk_level: String,
     /// Who asks.
     pub requested_by: String,
-    /// The groups of whoever asks.
+    /// The groups of the requester.
     pub requester_groups: Vec<String>,
     /// When it would be made.
     pub requested_at: String,
