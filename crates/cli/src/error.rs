@@ -99,11 +99,11 @@ pub enum Kind {
     NotFound,
     /// What was named stands elsewhere than it must.
     Conflict,
-    /// It did not happen, or nobody answered, in time.
+    /// It did not happen, or the service did not answer, in time.
     TimedOut,
     /// The person at the keyboard had enough.
     Interrupted,
-    /// Nobody reads the output any more.
+    /// The output has no reader any more.
     Unread,
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 
-/// How errors are told.
+/// How errors are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     /// For people.
@@ -43,7 +43,7 @@ impl Style {
 }
 
 /// The number of a kind of error: 1 failed, 2 wrong usage, 3 refused by a rule, 4 not found, 5 conflict, 7 timed
-/// out; what a shell says of a program that was ended by Ctrl-C or because nobody reads its output: 128 and the
+/// out; what a shell says of a program that was ended by Ctrl-C or because its output has no reader: 128 and the
 /// number of the signal.
 pub fn code(kind: Kind) -> u8 {
     match kind {

@@ -28,8 +28,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Help and versions are printed; what makes no sense is told. Both may name words of the command line,
-/// which may be somebody else's text.
+/// Help and versions are printed; what cannot be parsed is an error. Both may name words of the command line,
+/// which may be the text of another person.
 fn usage(error: &clap::Error, words: &[OsString], style: Style) -> ExitCode {
     let rendered = error.render().to_string();
     // A word with line breaks in it would make lines of its own.

@@ -92,7 +92,7 @@ impl Session {
         self.output.print(self.terminal, answer, || text(&self.view()))
     }
 
-    /// Goes through the requests that the caller names. One that fails holds up no other: its error is told
+    /// Goes through the requests that the caller names. One that fails holds up no other: its error is printed
     /// where its answer would have been. Of one request the answer is the request; of several it is one
     /// document with a member for each.
     ///

@@ -1,4 +1,4 @@
-//! Waiting until a request is decided: what happens meanwhile is told on stderr, lost connections are
+//! Waiting until a request is decided: what happens meanwhile is printed on stderr, lost connections are
 //! made again, and Ctrl-C ends the waiting and nothing else.
 
 use crate::error::{CommandError, Kind};
@@ -102,7 +102,7 @@ fn how_to_go_on(request: &RequestBody) -> String {
     format!("`countersign get {id} --wait 2h` waits on, `countersign cancel {id}` gives it up")
 }
 
-/// Asks every now and then, until nobody listens.
+/// Asks every now and then, until the receiver is gone.
 fn ask(session: &Arc<Session>, id: &str, events: Sender<Event>) -> Result<(), CommandError> {
     let (session, id) = (Arc::clone(session), id.to_owned());
     let ask = move || {

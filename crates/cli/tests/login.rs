@@ -24,7 +24,7 @@ const NOW_SECONDS: i64 = 1_800_000_000;
 /// What is answered: to a path and a body, a status and a document. No status is no answer.
 type Answers = dyn Fn(&str, &str) -> (u16, Value) + Send;
 
-/// Somebody on this machine who answers HTTP.
+/// A server on this machine that answers HTTP.
 struct Peer {
     url: String,
     asked: Arc<Mutex<Vec<String>>>,
@@ -81,7 +81,7 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<String>>, answers: &Answers) {
     reader.get_mut().write_all(answer.as_bytes()).unwrap();
 }
 
-/// An ID token; whose signature nobody looks at here.
+/// An ID token, whose signature is not checked here.
 fn id_token(issuer: &str, left_seconds: i64) -> String {
     let claims = json!({"iss": issuer, "aud": "cli", "sub": "1", "email": "ann@example.com",
         "email_verified": true, "exp": NOW_SECONDS + left_seconds});
@@ -130,7 +130,7 @@ fn refusal(error: &str) -> (u16, Value) {
     (400, json!({"error": error}))
 }
 
-/// Time that passes when somebody pauses.
+/// Time that passes when the program pauses.
 #[derive(Default)]
 struct FakePace {
     seconds: Cell<i64>,

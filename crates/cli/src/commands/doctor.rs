@@ -204,7 +204,7 @@ fn token(
         Some(Ok(_)) => report.well("accepted", "the service accepts the token".to_owned()),
         Some(Err(error)) => {
             let advice = match error.problem() {
-                // No other token helps whoever is disabled, or not listed where everybody has to be.
+                // No other token helps a caller who is disabled, or not listed where callers have to be.
                 Some(Code::NotPermitted) => {
                     "the token is good, but policy refuses you: ask whoever keeps the service's people.toml"
                 }

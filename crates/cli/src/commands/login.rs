@@ -83,7 +83,7 @@ pub fn login(arguments: &LoginArguments) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Logs somebody in by the device authorization grant: tells them where to enter which code, waits
+/// Logs the caller in by the device authorization grant: shows them where to enter which code, waits
 /// until they have, and keeps the login.
 ///
 /// # Errors
@@ -120,11 +120,11 @@ pub fn device_login(
     Ok(login)
 }
 
-/// `countersign logout`: the login is gone from this machine in any case; the issuer is told if it
-/// wants to be.
+/// `countersign logout`: the login is gone from this machine in any case; the token is revoked if the
+/// issuer takes that.
 ///
 /// # Errors
-/// When the file cannot be removed, or the issuer could not be told.
+/// When the file cannot be removed, or the token could not be revoked.
 pub fn logout(arguments: &LoginArguments) -> Result<(), CommandError> {
     let Place { name, profile, store, ca_bundle } = Place::of(arguments)?;
     let mut stdout = std::io::stdout().lock();

@@ -293,7 +293,7 @@ fn tested(directory: &Path) -> Result<Results, InvalidPolicy> {
     Ok(Results::of(text_of(directory), &policy, &cases))
 }
 
-/// The end of what failed. Whoever reads words has read it; a program's stdout is JSON alone.
+/// The end of what failed. A person has read it; a program's stdout is JSON alone.
 fn failed(as_json: bool, summary: String) -> CommandError {
     if as_json { CommandError::Failed(summary) } else { CommandError::told() }
 }

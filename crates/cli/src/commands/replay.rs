@@ -81,7 +81,7 @@ struct Report {
     policy_version: String,
     since: String,
     requests: usize,
-    /// Whether none of them is somebody else's: whoever may list their own alone sees no others.
+    /// Whether all of them are the caller's: a caller who may list their own alone sees no others.
     only_own: bool,
     changed: Vec<Changed>,
     /// Requests that cannot be replayed, and why.
@@ -166,7 +166,7 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), CommandError> {
 }
 
 impl Session {
-    /// Tells whoever waits that something happens: each request is a call.
+    /// Shows the person who waits that something happens: each request is a call.
     fn progress(&self, requests: usize) {
         if requests > 0 && requests.is_multiple_of(100) && self.terminal.is_interactive() {
             // Nothing is lost if this cannot be written.
@@ -194,7 +194,7 @@ fn ids(session: &Session, since: &str) -> Result<Vec<String>, CommandError> {
 
 fn replayed(session: &Session, body: &RequestBody, policy: &Policy) -> Result<Replay, String> {
     let replay = replay::replay(&past(body, &[])?, policy);
-    // Who came by which door from where is in the audit trail, and seldom matters.
+    // The channels and addresses of calls are in the audit trail, and seldom matter.
     if replay.outcome.is_none() && policy.addresses().is_empty() {
         return Ok(replay);
     }
@@ -280,7 +280,7 @@ fn past(body: &RequestBody, events: &[EventBody]) -> Result<Past, String> {
     })
 }
 
-/// Somebody, as far as a request and the event of what they did tell.
+/// An actor, as far as a request and the event of what they did show.
 fn actor(
     person: &str,
     groups: &[String],

@@ -46,7 +46,7 @@ pub struct TokenArguments {
 /// The group of a token for which none is named.
 const DEFAULT_GROUP: &str = "developer";
 
-/// Prints the token on stdout and nothing else there. What is told on stderr: a group that the policy
+/// Prints the token on stdout and nothing else there. What is printed on stderr: a group that the policy
 /// does not name means nothing, and no running service takes tokens of a key that was just made.
 ///
 /// # Errors

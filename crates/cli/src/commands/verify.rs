@@ -205,7 +205,7 @@ fn print(line: &dyn std::fmt::Display) -> Result<(), CommandError> {
     writeln!(std::io::stdout(), "{line}").map_err(CommandError::stdout)
 }
 
-/// Findings are told already; a program is told that they are why it failed.
+/// Findings are printed already; the JSON for programs says that they are why it failed.
 fn ended(findings: usize, output: Output) -> Result<(), CommandError> {
     match findings {
         0 => Ok(()),

@@ -16,7 +16,7 @@ pub struct Given {
     pub key: String,
 }
 
-/// All that is pending, as the service told it at one time.
+/// All that is pending, as the service answered at one time.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Pending {
     /// The requests, the most urgent first.
@@ -37,7 +37,7 @@ pub enum Event {
     Key(Key),
     /// Text was pasted.
     Pasted(String),
-    /// The process was told to end.
+    /// The process received a signal to end.
     Interrupted,
     /// All that is pending, or why it is not known.
     Listed(Result<Pending, CommandError>),

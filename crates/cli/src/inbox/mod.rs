@@ -312,7 +312,7 @@ fn listen_for_signals(events: Sender<Event>) -> Result<(), CommandError> {
                 _ = hangup.recv() => {}
             }
         });
-        // Nobody listens once the inbox is over.
+        // The receiver is gone once the inbox is over.
         let _ = events.send(Event::Interrupted);
         // A window that was closed keeps the keyboard's thread busy for ever.
         std::thread::sleep(PATIENCE);

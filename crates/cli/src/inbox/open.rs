@@ -1,4 +1,4 @@
-//! The request that somebody has in front of them: what of it was on the screen, what they are about
+//! The request that the approver has opened: what of it was on the screen, what they are about
 //! to do, and what they have typed. Knows no list and no clock.
 
 use super::changes::changes;
@@ -39,7 +39,7 @@ impl Verb {
     }
 }
 
-/// A decision that somebody has made.
+/// A decision of the approver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// About this request.
@@ -71,7 +71,7 @@ impl Decision {
     }
 }
 
-/// What somebody is doing with the request.
+/// What the approver is doing with the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mode {
     /// Reading it.
@@ -89,7 +89,7 @@ pub enum Mode {
     },
 }
 
-/// What somebody has begun and the service has not taken.
+/// What the approver has begun and the service has not taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Draft {
     /// Why it would be rejected.
@@ -133,7 +133,7 @@ impl Page {
     }
 }
 
-/// A request in front of somebody.
+/// An opened request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Open {
     /// Which.

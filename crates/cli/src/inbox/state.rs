@@ -57,7 +57,7 @@ pub struct State {
     pub trouble: Option<Trouble>,
     /// What has been decided and what could not be, for the end.
     pub log: Vec<(Tone, String)>,
-    /// Why the inbox ended, if it was not told to.
+    /// Why the inbox ended, if the approver did not end it.
     pub failure: Option<CommandError>,
     /// Decisions that were refused, or whose arrival is not known, and that were not made since: request and
     /// why.
@@ -250,7 +250,7 @@ impl State {
         self.list_at = self.later();
         let pending = match result {
             Ok(pending) => pending,
-            // Nothing has been done yet: whatever is wrong is told at once.
+            // Nothing has been done yet: the error is shown at once.
             Err(error) if self.items.is_none() && !is_lost(&error) => {
                 self.failure = Some(error);
                 return vec![Effect::Quit];

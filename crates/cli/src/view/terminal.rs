@@ -116,12 +116,12 @@ impl Terminal {
         }
     }
 
-    /// Whether somebody can be asked.
+    /// Whether a person can be asked.
     pub fn is_interactive(self) -> bool {
         self.is_interactive
     }
 
-    /// Whether there is somebody, and a screen on which anything can be drawn anywhere.
+    /// Whether there is a person, and a screen on which anything can be drawn anywhere.
     pub fn has_screen(self) -> bool {
         self.has_screen
     }

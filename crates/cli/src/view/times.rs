@@ -4,7 +4,7 @@ use countersign_client::lasting::in_words;
 use countersign_core::timestamp::Timestamp;
 use jiff::tz::TimeZone;
 
-/// As what times are told.
+/// The form in which times are shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Times {
     /// As what is left, or how long ago.
@@ -16,12 +16,12 @@ pub enum Times {
     Local,
 }
 
-/// How times are told.
+/// How times are shown.
 #[derive(Debug, Clone, Copy)]
 pub struct RelativeTime {
     /// The time of telling.
     pub now: Timestamp,
-    /// As what they are told.
+    /// The form.
     pub times: Times,
 }
 
