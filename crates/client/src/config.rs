@@ -192,7 +192,7 @@ impl Config {
     /// Reads the file; one that is not there says nothing.
     ///
     /// # Errors
-    /// When it cannot be read, or says what nobody understands.
+    /// When it cannot be read, or has an unknown key.
     pub fn read(path: &Path) -> Result<Self, ConfigurationError> {
         Self::parse(path, &text_of(path)?)
     }

@@ -108,7 +108,7 @@ impl Connection {
         Ok(Self { agent, retries: 0, ..Self::open(settings)? })
     }
 
-    /// Gets ready to call the service as nobody.
+    /// Gets ready to call the service without a token.
     ///
     /// # Errors
     /// As for [`Self::open`].
@@ -124,7 +124,7 @@ impl Connection {
         })
     }
 
-    /// The same service, called by somebody.
+    /// The same service, called with this credential.
     pub fn with(self, credential: Credential) -> Self {
         Self { credential, ..self }
     }
@@ -322,7 +322,7 @@ impl Connection {
         }
     }
 
-    /// The request that somebody names. A beginning is looked for among what is open, then among what has
+    /// The request that the caller names. A beginning is looked for among what is open, then among what has
     /// closed, and must be the beginning of one alone.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! As whom the service is called: nobody, the bearer of a token, or who is logged in.
+//! As whom the service is called: without a token, as the bearer of a token, or who is logged in.
 
 use crate::config::{ConfigurationError, ProfileName};
 use crate::environment::Environment;
@@ -134,7 +134,7 @@ pub fn expiry(claims: &Claims) -> Option<Timestamp> {
     Some(Timestamp::from_millisecond(seconds.saturating_mul(1000)))
 }
 
-/// Whom a token names; nobody if it does not say.
+/// Whom a token names; empty if it does not say.
 pub fn person(claims: &Claims) -> String {
     let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
     text("email").or_else(|| text("sub")).unwrap_or_default()
@@ -143,7 +143,7 @@ pub fn person(claims: &Claims) -> String {
 /// As whom the service is called.
 #[derive(Debug)]
 pub enum Credential {
-    /// Nobody.
+    /// No token.
     Nobody,
     /// The caller whom this token names, as long as it is good.
     Token(Secret),
@@ -228,7 +228,7 @@ impl LoggedIn {
             self.client.check(login)?;
             self.client.renew(login, now())
         };
-        // Nothing is lost if the issuer cannot be told: the token is kept nowhere.
+        // Nothing is lost if the issuer cannot be reached: the token is kept nowhere.
         let discard = |login: &Login| drop(self.client.revoke(login));
         let login = self.store.fresh(&self.name, now, &renew, &discard)?;
         self.client.check(&login)?;

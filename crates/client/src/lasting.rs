@@ -1,6 +1,6 @@
 //! How long something lasts, in words. Knows no clock.
 
-/// `45s`, `12m`, `4h 12m` or `3d 4h`; rounded down, so that nobody is promised more than there is.
+/// `45s`, `12m`, `4h 12m` or `3d 4h`; rounded down, so that a deadline never looks later than it is.
 pub fn in_words(milliseconds: i64) -> String {
     let seconds = milliseconds.max(0) / 1000;
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);

@@ -70,7 +70,7 @@ pub struct ProviderMetadata {
     scopes_supported: Option<Vec<String>>,
 }
 
-/// RFC 8628 section 3.2: what the person is told, and what is asked with.
+/// RFC 8628 section 3.2: what the person is shown, and what is polled with.
 #[derive(Debug, Clone, Deserialize)]
 pub struct DeviceCode {
     device_code: Secret,
@@ -117,7 +117,7 @@ pub struct Login {
     pub refresh_token: Option<Secret>,
 }
 
-/// Nobody is logged in, or not any more. Texts of others are escaped.
+/// There is no login, or not any more. Texts of others are escaped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoginError {
     /// The profile names no issuer.
@@ -194,7 +194,7 @@ pub enum LoginError {
         /// The issuer.
         issuer: String,
     },
-    /// A page that nobody should be sent to.
+    /// A page to which no person should be sent.
     #[error(
         "the issuer sends you to {}, which is not https or is on this machine; it was not asked further",
         escaped_line(uri)
@@ -228,7 +228,7 @@ pub enum LoginError {
     /// The token has ended already.
     #[error("the issuer gave a token that has expired; is this machine's clock right?")]
     ExpiredToken,
-    /// The token of a renewal names somebody else.
+    /// The token of a renewal names another person.
     #[error(
         "the issuer renewed your login with a token of another subject, which was not kept: run `countersign login`"
     )]
@@ -323,7 +323,7 @@ impl Client {
     /// Asks the issuer where its endpoints are.
     ///
     /// # Errors
-    /// When it does not say, speaks for somebody else, or names an endpoint that others can listen at.
+    /// When it does not say, is of another issuer, or names an endpoint that others can listen at.
     pub fn discover(&self) -> Result<ProviderMetadata, LoginError> {
         let url = discovery_url(&self.issuer);
         let request = ureq::http::Request::get(&url).header("accept", "application/json");
@@ -463,7 +463,7 @@ impl Client {
     /// message.
     ///
     /// # Errors
-    /// When it could not be told.
+    /// When the issuer could not be reached, or refused.
     pub fn revoke(&self, login: &Login) -> Result<bool, LoginError> {
         let description = self.discover()?;
         let (Some(url), Some(token)) = (&description.revocation_endpoint, &login.refresh_token) else {
@@ -517,7 +517,7 @@ impl Client {
             return Err(LoginError::NoToken);
         }
         let expires_at_seconds = claims.get("exp").and_then(Value::as_f64).ok_or(LoginError::NoToken)?;
-        // A fraction of a second is nobody's loss, and `as` stays within the numbers there are.
+        // A fraction of a second does not matter, and `as` stays within the numbers there are.
         let expires_at_seconds = expires_at_seconds as i64;
         if expires_at_seconds.saturating_mul(1000) <= now.as_millisecond() {
             return Err(LoginError::ExpiredToken);
@@ -561,7 +561,7 @@ impl Client {
         let status = answer.status();
         let text = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
         let text = text.map_err(unreachable)?;
-        // What could not be understood is not told: there may be a token in it.
+        // What could not be understood is not repeated: there may be a token in it.
         let not_understood =
             |_| Failure::NotUnderstood(format!("its answer (status {status}) is not understood"));
         if status.is_success() {

@@ -9,7 +9,7 @@ use crate::environment::Environment;
 use crate::secret::Secret;
 use std::path::{Path, PathBuf};
 
-/// Where `countersign serve` listens if nobody says otherwise.
+/// Where `countersign serve` listens by default.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:9000";
 
 /// Where the service of a profile is.
@@ -46,7 +46,7 @@ pub struct Settings {
 /// Where the token is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenSource {
-    /// Nobody has said.
+    /// None is configured.
     Nowhere,
     /// In `COUNTERSIGN_TOKEN`.
     Environment(Secret),
@@ -113,7 +113,7 @@ pub fn weigh(
     let profile = selected.as_ref().map(|(_, profile)| profile.clone()).unwrap_or_default();
     let url_of_profile = url_of(&profile);
     let url = overrides.url.as_deref().or(environment.url.as_deref()).unwrap_or(url_of_profile);
-    // Whoever is called at another URL must not be handed the token of the profile's service.
+    // A service at another URL must not get the token of the profile's service.
     let is_of_profile = url.trim_end_matches('/') == url_of_profile;
     let file = |named_by, path: &Path| TokenSource::File { named_by, path: path.to_owned() };
     let token = if let Some(path) = &overrides.token_file {

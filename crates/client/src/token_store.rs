@@ -170,9 +170,9 @@ impl TokenStore {
         }
     }
 
-    /// A login that is good for the next call, renewed if it must be. Whoever finds another process
+    /// A login that is good for the next call, renewed if it must be. A process that finds another
     /// renewing it waits, and takes what that one got. If the person has logged in anew while the issuer was
-    /// asked, that login holds; if they have logged out, nobody is logged in, and what the issuer gave is
+    /// asked, that login holds; if they have logged out, there is no login, and what the issuer gave is
     /// handed to `discard`.
     ///
     /// # Errors
