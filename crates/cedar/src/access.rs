@@ -126,7 +126,7 @@ impl CedarAuthorizer {
         Ok(warnings.into_iter().collect())
     }
 
-    /// People by ids that nobody can have. Cedar takes any text, and a `forbid` about nobody would
+    /// People by ids that no person can have. Cedar takes any text, and a `forbid` about such an id would
     /// never hold, in silence.
     fn misspelt_people(&self) -> impl Iterator<Item = Problem> {
         self.policies.iter().flat_map(|named| {
@@ -252,7 +252,7 @@ impl CedarAuthorizer {
         let forbidding =
             forbidding.into_iter().map(|id| self.with_reason(id, format!("forbidden by policy `{id}`")));
         let mut reasons: Vec<String> = failed.collect();
-        // Whoever comes back when nothing forbids it any more is not to learn only then that nothing
+        // A caller who comes back when nothing forbids it any more is not to learn only then that nothing
         // permits it.
         let action_policies = self.action_policies(access_request.action);
         if reasons.is_empty()
@@ -492,7 +492,7 @@ fn schema(groups: &BTreeSet<String>) -> String {
     let quoted = |name: &str| format!("\"{}\"", name.escape_debug());
     let mut names: Vec<String> = groups.iter().map(|name| quoted(name)).collect();
     if names.is_empty() {
-        // A list must not be empty, and this is nobody's group.
+        // A list must not be empty, and this is the name of no group.
         names.push(quoted(""));
     }
     format!("{SCHEMA}\nentity Group enum [{}];\n", names.join(", "))

@@ -208,7 +208,7 @@ impl EntityTypes {
         let resource = match (&access_request.subject, access_request.action == Action::List) {
             (Some(subject), false) => entity(&self.operation, subject.operation_type),
             (None, true) => self.service.clone(),
-            // A policy without conditions might permit what nobody has described.
+            // A policy without conditions might permit what has no subject.
             (Some(_), true) | (None, false) => return Err(InvalidRequest),
         };
         let groups = self.groups_of(access_request.actor).map(|(_, uid)| uid.clone()).collect();

@@ -2,7 +2,7 @@
 
 use countersign_core::risk::Cost;
 
-/// The largest `decimal`, in ten-thousandths. Also stands for a cost that nobody gave.
+/// The largest `decimal`, in ten-thousandths. Also stands for a cost that the requester left out.
 const LARGEST: i64 = i64::MAX;
 
 /// How many ten-thousandths are in one.

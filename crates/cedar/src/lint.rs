@@ -1,5 +1,5 @@
 //! What is odd about policies that fit their schema: those that can never hold, comparisons with what there
-//! cannot be, names that a spelling evades, reasons that nobody is shown.
+//! cannot be, names that a spelling evades, reasons that no caller is shown.
 
 mod alternatives;
 mod comparisons;

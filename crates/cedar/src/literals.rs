@@ -1,5 +1,5 @@
 //! What a policy names: the numbers, texts, times, amounts and networks in its conditions. Between two
-//! neighbours of one kind no condition changes its answer, so that whoever tries them out, and what is
+//! neighbours of one kind no condition changes its answer, so that a lint that tries them out, and what is
 //! next to them, has tried everything.
 
 use crate::context::Attribute;

@@ -162,8 +162,8 @@ fn hint(said: &str, label: Option<&str>) -> Option<String> {
     }
 }
 
-/// Whoever forgets that a policy about all actions is about `list` is told that an attribute is not
-/// there, and by Cedar that another one is.
+/// For an author who forgets that a policy about all actions is about `list`: Cedar says only that an
+/// attribute is not there, and that another one is.
 fn about_list(said: &str) -> Option<String> {
     let (_, rest) = said.split_once("attribute `")?;
     let (name, _) = rest.split_once("` in context for Action::\"list\" not found")?;
@@ -172,7 +172,7 @@ fn about_list(said: &str) -> Option<String> {
 }
 
 /// Cedar's parser names every token that might follow, and nearly everywhere all operators might. The
-/// brackets and separators are what somebody has forgotten.
+/// brackets and separators are what an author has forgotten.
 fn without_most_operators(label: &str) -> Option<String> {
     let tokens: Vec<&str> = label.strip_prefix("expected ")?.split(", ").collect();
     if tokens.len() <= MAX_TOKENS {

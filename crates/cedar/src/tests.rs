@@ -136,7 +136,7 @@ fn denied(reason: &str) -> AccessDecision {
 fn the_bundled_policies_answer_by_group_and_ownership() {
     const EVERY_ACTION: &str =
         "create view view_parameters audit comment approve reject cancel execute administer list";
-    // Who; with a request of their own; with somebody else's.
+    // Who; with a request of their own; with another person's.
     let table = [
         ("developer", "create view view_parameters audit comment cancel execute list", ""),
         (
@@ -148,7 +148,7 @@ fn the_bundled_policies_answer_by_group_and_ownership() {
         ("admin", EVERY_ACTION, EVERY_ACTION),
         ("guest", "view view_parameters audit list", "view list"),
         ("agent", "create view view_parameters audit execute list", ""),
-        // Nobody asks for these without having been permitted to `view`.
+        // These are asked only of actors who were permitted to `view`.
         ("", "view_parameters audit", ""),
         ("developers", "view_parameters audit", ""),
     ];
@@ -195,7 +195,7 @@ fn the_examples_in_the_bundled_policies_are_valid() {
     assert!(Situation::usual().is_permitted_by(&access));
     let at_night = Situation::usual().with(|it| it.now = at("2026-01-30T20:00:00Z"));
     assert_eq!(at_night.put_to(&access), denied("forbidden by policy `office-hours`"));
-    // Whoever may not even by day is told so at night.
+    // An actor who may not by day either gets that reason at night, too.
     let reasons = ["no policy permits `approve` to group guest", "forbidden by policy `office-hours`"];
     let guest = at_night.in_groups(&["guest"]);
     assert_eq!(guest.put_to(&access), AccessDecision::Denied(reasons.map(str::to_owned).into()));

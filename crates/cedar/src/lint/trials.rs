@@ -104,7 +104,7 @@ impl Choices {
         } else {
             vec!["another-instance".to_owned()]
         };
-        // What somebody asks for is their own.
+        // A request that is being made is its requester's own.
         let is_creation = actions == [Action::Create];
         let clock = Clock::of(&named.wanted);
         Self {

@@ -68,7 +68,7 @@ fn what_is_denied_whatever_else_is_put_is_told_from_one_question() {
         (about_approving("permit", "when { context.own && context.hour == 9 }"), [false, false]),
         (about_approving("permit", "when { principal in Group::\"admin\" }"), [true, false]),
         (EVERYTHING.to_owned(), [false, false]),
-        // Whoever the scope leaves out is left out at any time.
+        // An actor whom the scope leaves out is left out at any time.
         (
             "@id(\"it\") permit (principal in Group::\"admin\", action, resource) when { context.hour == 9 };"
                 .to_owned(),
@@ -171,7 +171,7 @@ fn people_and_operations_are_named_by_policy() {
     assert_eq!(access.named_operations(), [naming("a", "reboot")]);
 }
 
-/// Nobody has such an id, so a policy about it would never hold.
+/// No person has such an id, so a policy about it would never hold.
 #[test]
 fn people_who_cannot_be_are_refused() {
     let text = r#"@id("a") permit (principal, action, resource);
