@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 
 const OWNER_ONLY_DIRECTORY: u32 = 0o700;
 const OWNER_ONLY_FILE: u32 = 0o600;
-/// What nobody but the owner of a file may have.
+/// What only the owner of a file may have.
 const OTHERS: u32 = 0o077;
 /// The same of a file of root's that this user can read only through its group: an orchestrator mounts
 /// secrets so.
@@ -58,7 +58,7 @@ impl Unsuitable {
     }
 }
 
-/// The text of a file that is this user's, or root's, and nobody else's to read or to change.
+/// The text of a file that is this user's, or root's, and that no other user can read or change.
 ///
 /// # Errors
 /// When it is not, or is a symbolic link, or cannot be read.
@@ -117,8 +117,8 @@ fn text_of(mut file: File) -> Result<String, Unsuitable> {
     Ok(text_file::text_of(bytes)?)
 }
 
-/// Opens a file and checks what was opened, so that it cannot be exchanged in between. A pipe that nobody
-/// writes to keeps nobody waiting.
+/// Opens a file and checks what was opened, so that it cannot be exchanged in between. A pipe without a writer
+/// keeps no caller waiting.
 fn open(options: &mut OpenOptions, path: &Path, flags: OFlags) -> Result<File, Unsuitable> {
     let flags = (flags | OFlags::NONBLOCK).bits().cast_signed();
     let opened = options.custom_flags(flags).open(path);
@@ -141,7 +141,7 @@ fn open(options: &mut OpenOptions, path: &Path, flags: OFlags) -> Result<File, U
     }
 }
 
-/// Whoever is root needs no file to do what they like.
+/// Root needs no file to do what they like.
 fn check_owner(metadata: &Metadata) -> Result<(), Unsuitable> {
     let owner = metadata.uid();
     if owner == rustix::process::geteuid().as_raw() || owner == ROOT {
@@ -151,7 +151,7 @@ fn check_owner(metadata: &Metadata) -> Result<(), Unsuitable> {
     }
 }
 
-/// Puts `contents` into a file, making it and its directory if they are not there. Whoever reads
+/// Puts `contents` into a file, making it and its directory if they are not there. A process that reads
 /// meanwhile finds what was there before, or all of what is there now. A link is replaced, and what it led
 /// to left alone.
 ///
@@ -164,7 +164,7 @@ pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
     File::open(parent)?.sync_all()
 }
 
-/// Puts `contents` into a file unless there is one: whoever comes second finds the first one's, and nobody ever
+/// Puts `contents` into a file unless there is one: the second process finds that of the first, and no process
 /// finds half of it.
 ///
 /// # Errors
@@ -227,7 +227,7 @@ pub fn remove_unfinished(path: &Path) -> io::Result<()> {
 }
 
 /// Makes a directory that only its owner can enter. One that is there stays as it is: it may be
-/// somebody's home.
+/// the home of a user.
 ///
 /// # Errors
 /// When it cannot be made.
@@ -330,7 +330,7 @@ mod tests {
         }
         assert!(matches!(lock(&pipe).unwrap_err(), Unsuitable::Kind));
         assert!(read(&home.path().join("nothing")).unwrap_err().is_not_found());
-        // Whoever writes puts a file there, and does not write where the link leads.
+        // A write puts a file there, and does not write where the link leads.
         write(&link, b"after").unwrap();
         assert!(!fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!((read(&link).unwrap(), read(&path).unwrap()), ("after".to_owned(), "text".to_owned()));

@@ -1,5 +1,5 @@
 //! Files that people write: text in UTF-8 without a byte order mark, which most readers of text take for
-//! part of the first word and tell of in words that help nobody.
+//! part of the first word and report in words that do not help.
 
 use countersign_core::text::{escaped_line, wrong_encoding};
 use std::io::{Error, ErrorKind};
