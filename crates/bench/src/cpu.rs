@@ -18,7 +18,7 @@ const BATCH: u32 = 20;
 /// What one way costs more than another, in microseconds a run.
 ///
 /// # Errors
-/// The first of their errors: whoever fails early is fast.
+/// The first of their errors: a task that fails early is fast.
 pub(crate) fn difference(
     mut more: impl FnMut() -> Result<(), String>,
     mut less: impl FnMut() -> Result<(), String>,

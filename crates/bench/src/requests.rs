@@ -224,7 +224,7 @@ fn person(email: &str, group: &str) -> Result<Principal, String> {
     Ok(actor)
 }
 
-/// What the requester has asked for and somebody has approved.
+/// What the requester has asked for and the approver has approved.
 fn request(policy: &Policy, requester: &Principal, approver: &Principal) -> Result<Request, String> {
     let parameters = json!({"allocated_storage": 200, "apply_immediately": true});
     let draft = Draft::new("modify_storage", "production-db-01", &parameters, "production", "Nearly full")
