@@ -2,7 +2,7 @@
 //!
 //! An approval is a fact that stays on record. Whether it counts is asked again at every decision
 //! and at the start: its giver may have been disabled, have turned out to be the requester by
-//! another address, or no longer be somebody whom policy lets approve.
+//! another address, or no longer be a person whom policy lets approve.
 
 use crate::caller::PrincipalKind;
 use crate::person::PersonId;
@@ -36,7 +36,7 @@ impl<'a> Approvals<'a> {
         };
         let mut approvals = Self { counting: Vec::new(), discounted: Vec::new() };
         for decision in request.approvals() {
-            // INVARIANT: all that was known of its giver then, and whoever has any of it now. An
+            // INVARIANT: all that was known of its giver then, and all persons who have any of it now. An
             // address that has gone from one person to another makes them one, unless people.toml
             // says whose it was.
             let mut known = decision.addresses.clone();
@@ -58,7 +58,7 @@ impl<'a> Approvals<'a> {
         approvals
     }
 
-    /// How far they fill what is demanded, together with somebody in these groups.
+    /// How far they fill what is demanded, together with an approver in these groups.
     pub fn slot_assignment(
         &self,
         requirements: &Requirements,
@@ -80,7 +80,7 @@ impl<'a> Approvals<'a> {
     }
 }
 
-/// Why an approval does not count, if so. `known` is every address of whoever gave it.
+/// Why an approval does not count, if so. `known` is every address of its giver.
 fn reason_against(
     request: &impl RequestView,
     decision: &Decision,

@@ -32,7 +32,7 @@ impl PrincipalKind {
 pub enum Channel {
     /// API Gateway, with a token that its authorizer and the function verified.
     Api,
-    /// A direct Lambda invocation: whoever may invoke the function vouches for the person.
+    /// A direct Lambda invocation: the invoker vouches for the person.
     Direct,
     /// `countersign serve`, with a token that it verified, or a sweep inside it.
     Local,
@@ -48,7 +48,7 @@ impl Channel {
 /// The group that makes an identity an agent, in capitals or not: see [`is_agent_group`].
 pub const AGENT_GROUP: &str = "agent";
 
-/// Whether a group makes whoever is in it an agent. Capitals make nobody human.
+/// Whether a group makes its members agents. Capitals make no agent human.
 pub fn is_agent_group(group: &str) -> bool {
     group.eq_ignore_ascii_case(AGENT_GROUP)
 }

@@ -2,7 +2,7 @@
 //!
 //! What is approved is a digest over bytes, so every document must have exactly one reading and
 //! one canonical form. What could be read in two ways (a key given twice, an integer that a
-//! double cannot hold) is refused at the door.
+//! double cannot hold) is refused when it is read.
 
 use crate::digest::Digest;
 use crate::text::wrong_encoding;

@@ -22,7 +22,7 @@ pub struct Draft {
     pub operation_type: Identifier,
     /// To what, such as `production-db-01`.
     pub instance_id: InstanceId,
-    /// Exactly how: the object that is digested, shown and handed to whoever executes.
+    /// Exactly how: the object that is digested, shown and handed to the executor.
     pub parameters: CanonicalJson,
     /// The environment the requester believes it is; may raise what policy says.
     pub declared_environment: Environment,

@@ -54,7 +54,7 @@ pub fn decide(
 ) -> Result<Outcome, Refusal> {
     let requirements = policy.requirements_in_force(request);
     if *command == Command::Expire {
-        // No door leads here: only the sweep says that a deadline has passed.
+        // No caller can ask for it: only the sweep says that a deadline has passed.
         if actor.person != PersonId::expiry() {
             return Err(Refusal::not_permitted("only the system writes down that a deadline has passed"));
         }
@@ -182,7 +182,7 @@ fn permitted(
     }
 }
 
-/// Nobody approves what they are not shown.
+/// An approver approves only what they are shown.
 fn not_shown(refusal: Refusal) -> Refusal {
     let reasons = std::iter::once("only who may see the parameters may approve".to_owned());
     Refusal::NotPermitted(reasons.chain(refusal.reasons()).collect())
@@ -322,7 +322,7 @@ impl Deciding<'_> {
         if self.command.was_shown(self.request) { Ok(()) } else { Err(Refusal::DigestMismatch(status)) }
     }
 
-    /// What nobody goes ahead with: the request of a requester, or of an owner, who is disabled.
+    /// What does not go ahead: the request of a requester, or of an owner, who is disabled.
     fn check_requester(&self) -> Result<(), Refusal> {
         match self.policy.blocked_by(self.request) {
             blocked if blocked.is_empty() => Ok(()),
@@ -386,7 +386,7 @@ impl Deciding<'_> {
         let approvals = Approvals::of(*request, requirements, self.policy);
         let before = approvals.slot_assignment(requirements, None);
         let after = approvals.slot_assignment(requirements, Some(groups));
-        // Nobody's approval is spent on a slot that it cannot fill. Where nothing is missing any
+        // No approval is spent on a slot that it cannot fill. Where nothing is missing any
         // more, because policy asks for less again, any further approval says so.
         if after.filled == before.filled && !before.is_complete() {
             return Err(Refusal::not_permitted(format!(
@@ -438,7 +438,7 @@ impl Deciding<'_> {
         Ok((Status::Executing, Change::Started { execution_id, policy_version }))
     }
 
-    /// What policy has come to demand of the request's own fields, which nobody can change any more.
+    /// What policy has come to demand of the request's own fields, which no command can change any more.
     fn check_demands(&self) -> Result<(), Refusal> {
         let violations = self.requirements.violations(self.request.stated());
         if violations.is_empty() {

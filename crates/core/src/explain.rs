@@ -27,7 +27,7 @@ use crate::timestamp::Timestamp;
 pub struct Explanation<'a> {
     /// Its status now, by the deadlines on record.
     pub status: Status,
-    /// Why nobody can go ahead with it, whoever approves: see [`Policy::blocked_by`]; and while it waits for
+    /// Why it cannot go ahead, with all approvals: see [`Policy::blocked_by`]; and while it waits for
     /// people, the groups that it waits for and that policy does not know any more.
     pub blocked: Vec<String>,
     /// What holds for it now.
@@ -38,16 +38,16 @@ pub struct Explanation<'a> {
     pub approvals: Approvals<'a>,
     /// How far they fill what is demanded.
     pub slot_assignment: SlotAssignment,
-    /// Whoever is in all groups of one of these could give an approval that is missing. Empty
+    /// An approver in all groups of one of these could give an approval that is missing. Empty
     /// unless the request is pending, and where it cannot be approved any more.
     pub approvers: Vec<Groups>,
     /// What the asker may do to it, or why not.
     pub actions: Vec<(CommandName, Result<(), Refusal>)>,
-    /// When it ends by itself if nobody does anything.
+    /// When it ends by itself if no command changes it.
     pub deadline: Option<Timestamp>,
 }
 
-/// Explains a request to somebody who may see it.
+/// Explains a request to a caller who may see it.
 pub fn explain<'a>(
     request: &'a Request,
     actor: &Principal,
@@ -112,7 +112,7 @@ pub fn explain<'a>(
     }
 }
 
-/// The slots that nobody can fill, because people.toml has other groups now.
+/// The slots that no approver can fill, because people.toml has other groups now.
 fn unknown_groups<'a>(policy: &'a Policy, missing: &'a Slots) -> impl Iterator<Item = String> + 'a {
     let known = policy.people().groups();
     let unknown = missing.iter().filter(|(groups, _)| groups.is_disjoint(known));
@@ -165,7 +165,7 @@ fn finish(execution_id: ExecutionId) -> Command {
     }
 }
 
-/// Somebody in some groups who comes from where the asker comes from.
+/// A person in some groups who comes from where the asker comes from.
 fn in_place_of(asker: &Principal, groups: &Groups) -> Principal {
     let groups = groups.iter().map(String::as_str);
     let mut somebody = Principal::assumed(PersonId::somebody(), PrincipalKind::Human, asker.channel, groups);
@@ -174,13 +174,13 @@ fn in_place_of(asker: &Principal, groups: &Groups) -> Principal {
 }
 
 /// The smallest sets of groups whose members could give an approval: single groups, and for slots whose
-/// group alone does not do, that group with another. Of groups that somebody can be in and decide.
+/// group alone does not do, that group with another. Of groups that an approver can be in and decide.
 fn approvers(policy: &Policy, slots: &Slots, could: impl Fn(&Groups) -> bool) -> Vec<Groups> {
     let mut known = policy.people().groups().clone();
     known.retain(|group| !is_agent_group(group));
     let set = |names: &[&String]| -> Groups { names.iter().map(|name| (*name).clone()).collect() };
     let mut found: Vec<Groups> = known.iter().map(|group| set(&[group])).filter(&could).collect();
-    // Of all slots: whoever fills one that is taken may leave another to whoever is on it.
+    // Of all slots: an approver who fills one that is taken may leave another to the one who is on it.
     for (slot, _) in slots.iter() {
         for group in slot.intersection(&known) {
             if found.contains(&set(&[group])) {
@@ -201,7 +201,7 @@ fn approvers(policy: &Policy, slots: &Slots, could: impl Fn(&Groups) -> bool) ->
 const MAX_QUESTIONS: usize = 5_000;
 
 /// Whether people could be found who fill what is demanded: at any hour of the coming week, from the
-/// asker's address or from one that policy itself names. What cannot be told may be.
+/// asker's address or from one that policy itself names. Where the search gives up, the answer is yes.
 pub fn could_be_satisfied(
     requirements: &Requirements,
     subject: &Subject<'_>,

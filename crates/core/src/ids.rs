@@ -66,7 +66,7 @@ uuid_id!(
 impl RequestId {
     /// The id of the request that `person` creates under an idempotency key: the same person and
     /// key give the same id, so the database itself refuses a second one. A UUIDv8 (RFC 9562)
-    /// of SHA-256; the person is part of it, so nobody can take another's id.
+    /// of SHA-256; the person is part of it, so no requester can take another's id.
     pub fn derived(person: &PersonId, key: &str) -> Self {
         let digest = Digest::of(format!("countersign.request-id\0{person}\0{key}"));
         let mut bytes = [0; 16];

@@ -61,7 +61,7 @@ impl PersonId {
         Self(format!("{SYSTEM_PREFIX}expiry"))
     }
 
-    /// Somebody who is nobody in particular, for asking what policy would let them do.
+    /// A made-up person, for asking what policy would let a person do.
     pub fn somebody() -> Self {
         Self(format!("{SYSTEM_PREFIX}somebody"))
     }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     /// The spellings of THREATS case 4: what is surely the same address is the same person, what
-    /// may be a disguise is nobody.
+    /// may be a disguise is no person.
     #[test]
     fn spellings_of_one_address() {
         let dba = PersonId::from_email("dba@company.com").unwrap();

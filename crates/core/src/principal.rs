@@ -25,7 +25,7 @@ pub struct Principal {
     pub kind: PrincipalKind,
     /// The names of their groups that policy knows.
     pub groups: BTreeSet<String>,
-    /// By which door they came.
+    /// The channel of the call.
     pub channel: Channel,
     /// The service that asks on this person's behalf, if one does.
     pub filed_by: Option<PersonId>,

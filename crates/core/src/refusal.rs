@@ -14,7 +14,7 @@ pub enum Refusal {
     /// An agent or a service tried to decide.
     #[error("only people approve and reject; agents and services never do")]
     AgentCannotApprove,
-    /// The actor made the request, it was filed for them, or they answer for whoever made it.
+    /// The actor made the request, it was filed for them, or they answer for its requester.
     #[error(
         "nobody decides on their own request, nor on one of an agent or service they answer for; another approver has to"
     )]
@@ -44,7 +44,7 @@ pub enum Refusal {
     /// [`crate::decide::MAX_CLOCK_SKEW_SECONDS`].
     #[error("the clock here is behind the last event of the request; nothing was changed")]
     ClockSkew,
-    /// The request is not what its events have made it: somebody or something has changed the store.
+    /// The request is not what its events have made it: the store was changed by other means.
     #[error(
         "the stored record of this request is damaged; nothing was changed. An operator finds what with `countersign verify`"
     )]

@@ -130,7 +130,7 @@ impl Requirements {
         if let Some(limit) = self.cost_limit {
             let field = RequiredField::EstimatedCost.into();
             match stated.estimated_cost {
-                // A cost that nobody has named is above every amount.
+                // A cost that the requester left out is above every amount.
                 None if self.required_fields.contains(&RequiredField::EstimatedCost) => {}
                 None => {
                     let rule = format!("is required: policy allows a cost of at most {limit}");

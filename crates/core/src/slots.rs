@@ -1,7 +1,7 @@
 //! Slots: which groups approvers must come from, and whether given people can fill them.
 //!
-//! Different people fill different slots, so this is a matching and not a count: somebody in two
-//! groups fills one slot, and whichever leaves the other to somebody else.
+//! Different people fill different slots, so this is a matching and not a count: an approver in two
+//! groups fills one slot, and whichever leaves the other to another approver.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -74,7 +74,7 @@ impl Slots {
     }
 }
 
-/// Gives a seat to somebody, if need be by moving others (an augmenting path: Kuhn's algorithm for
+/// Gives a seat to a person, if need be by moving others (an augmenting path: Kuhn's algorithm for
 /// bipartite matching). `tried` are the people who were asked on this path.
 fn seat_somebody(
     seat: usize,

@@ -15,7 +15,7 @@ pub struct InvalidText(String);
 /// Free text of 1 to `MAX` characters, of which at least one can be seen.
 ///
 /// Kept as sent, control and bidirectional characters included: escaping is the business of
-/// whoever prints it.
+/// the code that prints it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FreeText<const MAX: usize>(String);
 

@@ -1,6 +1,6 @@
 //! Who may do what: the question that is put to policy, and its answer.
 //!
-//! These are permissions only. That nobody decides their own request, that only humans decide and
+//! These are permissions only. That requesters do not decide their own request, that only humans decide and
 //! that each person counts once are rules of [`crate::decide`], and no policy is asked about them.
 
 use crate::person::PersonId;
@@ -31,9 +31,9 @@ pub enum Action {
     Reject,
     /// Withdraw a request. Asked for its requester only.
     Cancel,
-    /// Start and finish an approved request. Asked for its requester, or whoever started it.
+    /// Start and finish an approved request. Asked for its requester, or the executor who started it.
     Execute,
-    /// Finish somebody else's stuck execution as failed.
+    /// Finish another person's stuck execution as failed.
     Administer,
     /// List requests; each entry needs [`Action::View`] as well.
     List,
@@ -46,13 +46,13 @@ impl Action {
     }
 }
 
-/// What an approval takes: nobody approves what they are not shown.
+/// What an approval takes: an approver approves only what they are shown.
 pub const TO_APPROVE: [Action; 3] = [Action::Approve, Action::View, Action::ViewParameters];
 
 /// One question to policy.
 #[derive(Debug, Clone, Copy)]
 pub struct AccessRequest<'a> {
-    /// What somebody wants to do.
+    /// What the actor wants to do.
     pub action: Action,
     /// Who.
     pub actor: &'a Principal,
@@ -76,7 +76,7 @@ pub struct Subject<'a> {
     pub environment: Environment,
     /// The effective risk.
     pub risk_level: RiskLevel,
-    /// What it is expected to cost; nobody having said counts as above every amount.
+    /// What it is expected to cost; left out, it counts as above every amount.
     pub estimated_cost: Option<Cost>,
     /// Who asks.
     pub requested_by: &'a PersonId,
@@ -87,7 +87,7 @@ pub struct Subject<'a> {
 pub enum AccessDecision {
     /// Yes.
     Permitted,
-    /// No, and why: sentences for whoever asked, at least one.
+    /// No, and why: sentences for the caller, at least one.
     Denied(Vec<String>),
 }
 
@@ -105,7 +105,7 @@ pub enum RequestAttribute {
     Person,
     /// Whether it is their own.
     Own,
-    /// By which door they came.
+    /// The channel of the call.
     Channel,
     /// From where.
     Address,
@@ -125,7 +125,7 @@ pub enum RequestAttribute {
     Requester,
 }
 
-/// A name that a policy has for somebody or something.
+/// A name that a policy has for a person or a type of operation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reference {
     /// The policy.
@@ -152,7 +152,7 @@ pub trait Authorizer: fmt::Debug + Send + Sync {
     }
 
     /// Whether the question is denied, whatever is put in place of some of its parts. `false` where
-    /// that cannot be told without asking.
+    /// that is not known without asking.
     fn denies_whatever(&self, access_request: &AccessRequest<'_>, open: &[RequestAttribute]) -> bool {
         let _ = (access_request, open);
         false
@@ -163,7 +163,7 @@ pub trait Authorizer: fmt::Debug + Send + Sync {
         Vec::new()
     }
 
-    /// The types of operation that it names, as far as they can be told from other texts.
+    /// The types of operation that it names, as far as they differ from other texts.
     fn named_operations(&self) -> Vec<Reference> {
         Vec::new()
     }
@@ -175,7 +175,7 @@ pub trait Authorizer: fmt::Debug + Send + Sync {
     }
 
     /// Moments from a time on, one at least of each span in which no answer about these actions changes:
-    /// within a week, and around the times that it names. `None` where they cannot be told.
+    /// within a week, and around the times that it names. `None` where they are not known.
     fn moments(&self, actions: &[Action], from: Timestamp) -> Option<Vec<Timestamp>> {
         let _ = (actions, from);
         None

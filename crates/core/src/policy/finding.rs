@@ -34,9 +34,9 @@ pub enum Name {
     TooManyRules,
     /// Rules together demand more approvals than a request holds.
     TooManyApprovals,
-    /// Policy lets nobody approve who is in the groups of a slot.
+    /// Policy lets no person approve who is in the groups of a slot.
     SlotNeverFilled,
-    /// Policy lets nobody approve.
+    /// Policy lets no person approve.
     NobodyApproves,
     /// A person is named by an address that is not their main one.
     AddressNotMain,

@@ -19,7 +19,7 @@ pub fn denies_whatever(
     policy.access().denies_whatever(access_request, open)
 }
 
-/// Moments at which answers about these actions may differ, if they can be told.
+/// Moments at which answers about these actions may differ, if they are known.
 pub fn moments(policy: &Policy, actions: &[Action], from: Timestamp) -> Option<Vec<Timestamp>> {
     policy.access().moments(actions, from)
 }

@@ -39,7 +39,7 @@ pub struct PolicyText<'a> {
     pub access: &'a str,
 }
 
-/// What comes with Countersign, access excepted: that is the business of whoever reads Cedar.
+/// What comes with Countersign, access excepted: that is the business of the crate that reads Cedar.
 pub const BUNDLED_OPERATIONS: &str = include_str!("../../../../policy/operations.toml");
 /// See [`BUNDLED_OPERATIONS`].
 pub const BUNDLED_PEOPLE: &str = include_str!("../../../../policy/people.toml");
@@ -210,7 +210,7 @@ impl Policy {
     /// Whether the request is this actor's, who may do with it what policy lets people do with their
     /// own: made by them, for them, or by an agent or service that they answer for.
     ///
-    /// As policy has it now: whoever is given an address inherits nothing from whoever had it.
+    /// As policy has it now: a person who is given an address inherits nothing from its former holder.
     pub fn is_own(&self, actor: &Principal, request: &impl RequestView) -> bool {
         self.is_made_by(actor, request.requested_by())
             || request.filed_by().is_some_and(|person| self.is_made_by(actor, person))
@@ -242,7 +242,7 @@ impl Policy {
         maker == &actor.person || (maker == self.people.person(address) && actor.is(address))
     }
 
-    /// Why nobody can go ahead with a request, whoever approves it: its requester, or the owner of its
+    /// Why a request cannot go ahead, with all approvals: its requester, or the owner of its
     /// requester, may no longer act. One sentence each.
     pub fn blocked_by(&self, request: &impl RequestView) -> Vec<String> {
         self.blocked_requester(request.requested_by(), request.owner().map(|owner| &owner.person))

@@ -235,12 +235,12 @@ impl People {
         alias.or_else(|| self.groups.get(name)).map(String::as_str)
     }
 
-    /// The one id of whoever has this address.
+    /// The one id of the person with this address.
     pub fn person<'a>(&'a self, address: &'a PersonId) -> &'a PersonId {
         self.person_of.get(address).unwrap_or(address)
     }
 
-    /// All addresses of whoever has this one, and of whoever had it before it was retired; retired
+    /// All addresses of the person with this one, and of the person who had it before it was retired; retired
     /// ones included.
     pub fn addresses(&self, address: &PersonId) -> BTreeSet<PersonId> {
         let former = self.retired_by.get(address).and_then(|id| self.entries.get(id));
@@ -249,8 +249,8 @@ impl People {
         known.chain([address.clone()]).collect()
     }
 
-    /// The one id of the person who made something under this address: whoever had it before it was
-    /// retired, else whoever has it. An address that is given to another person hands nothing over.
+    /// The one id of the person who made something under this address: the one who had it before it was
+    /// retired, else the one who has it. An address that is given to another person hands nothing over.
     pub fn maker<'a>(&'a self, address: &'a PersonId) -> &'a PersonId {
         self.retired_by.get(address).unwrap_or_else(|| self.person(address))
     }
@@ -303,7 +303,7 @@ impl People {
     /// listed as, their owner, and of their groups those that mean anything.
     ///
     /// # Errors
-    /// [`Refusal::NotPermitted`] for whoever is disabled, has no owner and needs one, or is not
+    /// [`Refusal::NotPermitted`] for a caller who is disabled, has no owner and needs one, or is not
     /// listed where only those who are may act.
     pub fn resolve(&self, caller: Caller) -> Result<Principal, Refusal> {
         let person = self.person(&caller.person).clone();
@@ -322,9 +322,9 @@ impl People {
         let groups: BTreeSet<String> =
             caller.groups.iter().filter_map(|name| self.group(name)).map(str::to_owned).collect();
         let kind = match entry {
-            // INVARIANT: a file makes nobody human whose token does not.
+            // INVARIANT: a file makes no caller human whose token does not.
             Some(entry) if entry.kind != PrincipalKind::Human => entry.kind,
-            // Whoever is in the group by an alias of it is in it.
+            // A caller in the group by an alias of it is in it.
             Some(_) | None
                 if caller.kind == PrincipalKind::Human
                     && groups.iter().any(|group| is_agent_group(group)) =>

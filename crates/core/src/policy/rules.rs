@@ -76,9 +76,9 @@ pub struct Proposal<'a> {
     pub declared_risk: Option<RiskLevel>,
     /// The environment the requester believes it is; may raise what policy says.
     pub declared_environment: Environment,
-    /// What it is expected to cost; nobody having said counts as above every range.
+    /// What it is expected to cost; left out, it counts as above every range.
     pub estimated_cost: Option<Cost>,
-    /// The groups of whoever asks.
+    /// The groups of the requester.
     pub requester_groups: &'a Groups,
 }
 
@@ -365,7 +365,7 @@ impl Rules {
         }
     }
 
-    /// Non-production is what is so as it is sent and in lower case: whoever writes a name in another way
+    /// Non-production is what is so as it is sent and in lower case: a requester who writes a name in another way
     /// gets rid of nothing.
     fn environment_of(&self, instance_id: &str) -> Environment {
         let is_listed = |name: &str| self.non_production.iter().any(|glob| glob.matches(name));
@@ -413,7 +413,7 @@ impl Rule {
             if globs.is_empty() || globs.iter().any(String::is_empty) {
                 return Err(refused(key, &"must not be empty: leave it out if the rule is about all"));
             }
-            // A rule only raises: where somebody writes a name in another way it is to hold.
+            // A rule only raises: where a requester writes a name in another way it is to hold.
             Ok(Some(globs.iter().map(|glob| WildMatch::new_case_insensitive(glob)).collect()))
         };
         let cost = |key, amount: Option<f64>| -> Result<Option<Cost>, Mistake> {
@@ -521,7 +521,7 @@ impl Rule {
 /// Slots as they are written, `{ dba = 1, "finance | controlling" = 2 }`, by their groups.
 ///
 /// # Errors
-/// The same groups twice, written in two ways: whoever writes that means two people, and gets one.
+/// The same groups twice, written in two ways: the author means two people, and gets one.
 pub fn read_slots(written: &BTreeMap<String, u8>) -> Result<BTreeMap<Groups, u8>, String> {
     let mut texts = BTreeMap::<Groups, &str>::new();
     let mut slots = BTreeMap::new();

@@ -1,8 +1,8 @@
 //! Whether people can be thought of who may do something, at some time and from somewhere: for saying
-//! of a demand that somebody could meet it.
+//! of a demand that approvers could meet it.
 //!
 //! People are made up: whether there is anybody in a group is not known here. Nothing is decided, policy
-//! is asked. What cannot be told within so many questions is no "no".
+//! is asked. What stays open after so many questions is no "no".
 
 use super::inspection;
 use crate::caller::{Channel, PrincipalKind, is_agent_group};
@@ -27,15 +27,15 @@ const STRIDE: u32 = 7 + 24;
 /// What a search has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SearchResult {
-    /// Somebody could.
+    /// A person could.
     Somebody,
-    /// Nobody could.
+    /// No person could.
     Nobody,
     /// There were no questions left.
     CannotTell,
 }
 
-/// What somebody would do: all of the actions.
+/// What a person would do: all of the actions.
 #[derive(Debug, Clone, Copy)]
 pub struct AccessCheck<'a> {
     /// What the person must be permitted to do, all of it.
@@ -47,12 +47,12 @@ pub struct AccessCheck<'a> {
 }
 
 impl<'a> AccessCheck<'a> {
-    /// To approve what somebody else has asked for.
+    /// To approve what another person has asked for.
     pub fn approval(subject: Subject<'a>) -> Self {
         Self { actions: &TO_APPROVE, subject, is_own: false }
     }
 
-    /// Whether policy lets somebody.
+    /// Whether policy permits it to a person.
     pub fn is_permitted(&self, policy: &Policy, actor: &Principal, now: Timestamp) -> bool {
         let permits = |action: &Action| policy.ask(*action, actor, self.subject, self.is_own, now);
         self.actions.iter().all(|action| permits(action).is_permitted())
@@ -63,7 +63,7 @@ impl<'a> AccessCheck<'a> {
         self.actions.iter().any(|action| inspection::turns_on(policy, *action, part))
     }
 
-    /// Whether policy would not let somebody, whatever is put in place of some parts.
+    /// Whether policy would deny it to a person, whatever is put in place of some parts.
     fn is_denied_whatever(
         &self,
         policy: &Policy,
@@ -80,7 +80,7 @@ impl<'a> AccessCheck<'a> {
     }
 }
 
-/// When, from where and through which door.
+/// When, from where and through which channel.
 #[derive(Debug, Clone, Copy)]
 struct Circumstances {
     now: Timestamp,
@@ -97,11 +97,11 @@ pub struct Search<'a> {
     policy: &'a Policy,
     now: Timestamp,
     sources: Vec<Option<SourceAddress>>,
-    /// Where somebody was found last: they are likely to be found there again.
+    /// Where a person was found last: others are likely to be found there again.
     likely: Circumstances,
     /// Whom access policies name, by the ids that they act under.
     people: Vec<PersonId>,
-    /// Groups that make a difference to access policies. Whoever is an agent does not decide.
+    /// Groups that make a difference to access policies. Agents do not decide.
     named_groups: Groups,
     questions_left: usize,
     /// When to ask about these actions.
@@ -158,7 +158,7 @@ impl<'a> Search<'a> {
             && (!left_to_anybody || self.anybody(subject) != SearchResult::Nobody)
     }
 
-    /// Whether somebody in one of these groups could approve, in no other group or in another one.
+    /// Whether a person in one of these groups could approve, in no other group or in another one.
     pub fn somebody(&mut self, subject: Subject<'_>, wanted: &Groups) -> SearchResult {
         match self.alone(subject, wanted) {
             SearchResult::Nobody => {
@@ -169,12 +169,12 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Whether somebody could approve who is in one of these groups and in no other.
+    /// Whether a person could approve who is in one of these groups and in no other.
     pub fn alone(&mut self, subject: Subject<'_>, wanted: &Groups) -> SearchResult {
         self.approver(subject, wanted.iter().map(|group| Groups::from([group.clone()])).collect())
     }
 
-    /// The groups that somebody could be in besides one of these, and then approve.
+    /// The groups that a person could be in besides one of these, and then approve.
     pub fn helping(&mut self, subject: Subject<'_>, wanted: &Groups) -> Vec<String> {
         let named = self.named_groups.clone();
         let helps = |other: &String| self.approver(subject, pairs(wanted, other)) == SearchResult::Somebody;
@@ -189,10 +189,10 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Whether somebody could approve who is in one of these sets of groups.
+    /// Whether a person could approve who is in one of these sets of groups.
     fn approver(&mut self, subject: Subject<'_>, sets: BTreeSet<Groups>) -> SearchResult {
         let check = AccessCheck::approval(subject);
-        // Groups that nobody names make no difference, and groups that are not configured nobody has.
+        // Groups that no policy names make no difference, and groups that are not configured have no members.
         let known = self.policy.people().groups();
         let could_be = |set: &&Groups| set.is_subset(known) && !set.iter().any(|group| is_agent_group(group));
         let sets: BTreeSet<Groups> = sets
@@ -223,7 +223,7 @@ impl<'a> Search<'a> {
         self.ever(&check, &actors)
     }
 
-    /// Whether one of these people could do it at some time, from somewhere and through some door.
+    /// Whether one of these people could do it at some time, from somewhere and through some channel.
     pub fn ever(&mut self, check: &AccessCheck<'_>, actors: &[Principal]) -> SearchResult {
         let key = self.key(check, actors);
         if let Some(found) = self.found.get(&key) {
@@ -244,7 +244,7 @@ impl<'a> Search<'a> {
             RequestAttribute::Time,
         ];
         let policy = self.policy;
-        // Most searches end at once: with somebody who may, or with what nobody may.
+        // Most searches end at once: with a person who may, or with what no person may.
         if let Some(found) = self.look_at(self.likely, check, actors) {
             return found;
         }
@@ -284,7 +284,7 @@ impl<'a> Search<'a> {
             .clone()
     }
 
-    /// `None` if nobody was found there.
+    /// `None` if no person was found there.
     fn look_at(
         &mut self,
         here: Circumstances,
@@ -329,7 +329,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// What somebody who is named is.
+/// The kind of a person who is named.
 pub fn kind_of(policy: &Policy, id: &PersonId) -> PrincipalKind {
     match id.as_str().starts_with("service:") {
         true => PrincipalKind::Service,

@@ -1,4 +1,4 @@
-//! The text of a policy's file in TOML: read, and its mistakes told with their line and place.
+//! The text of a policy's file in TOML: read, and its mistakes reported with their line and place.
 
 use crate::policy::finding::Name;
 use crate::policy::mistake::Mistake;

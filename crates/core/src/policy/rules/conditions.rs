@@ -24,9 +24,9 @@ impl Conditions {
         let matches = |globs: &Option<Vec<WildMatch>>, name: &str| {
             globs.as_ref().is_none_or(|globs| globs.iter().any(|glob| glob.matches(name)))
         };
-        // A cost that nobody has named is above every amount.
+        // A cost that the requester left out is above every amount.
         let is_above = |limit: Cost| proposal.estimated_cost.is_none_or(|cost| cost > limit);
-        // Whoever declares production is held to what is demanded there, and gets rid of nothing that
+        // A requester who declares production is held to what is demanded there, and gets rid of nothing that
         // is demanded where the instance is.
         let environments = [environment, environment.max(proposal.declared_environment)];
         matches(&self.operations, proposal.operation_type)

@@ -1,4 +1,4 @@
-//! What a rule demands: how it is added to what others demand, and how it is told. When it holds is not
+//! What a rule demands: how it is added to what others demand, and how it is put in words. When it holds is not
 //! known here.
 
 use crate::requirements::{RequiredField, Requirements, lower};

@@ -100,8 +100,8 @@ impl Rules {
         SampleSpace { operations, instances, costs: self.costs(), groups }
     }
 
-    /// One cost of each range between the amounts that rules name: the amount at its end. Nobody
-    /// having said is above every range.
+    /// One cost of each range between the amounts that rules name: the amount at its end. A cost
+    /// that is left out is above every range.
     fn costs(&self) -> Vec<Option<Cost>> {
         let conditions = self.rules.iter().map(|rule| &rule.conditions);
         let mut amounts: Vec<f64> = conditions
