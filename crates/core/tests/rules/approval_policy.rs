@@ -1,5 +1,5 @@
 //! Whose approvals count, and when they are enough: under the policy of the creation and under every
-//! later one, whoever turns out to be whom.
+//! later one, whichever persons turn out to be one.
 
 use crate::approval_reference::{Reference, all_seated};
 use crate::fixture::{
@@ -95,13 +95,13 @@ fn approvals_of<'a>(trail: &'a Trail, policy: &Policy) -> Approvals<'a> {
     Approvals::of(&trail.request, &policy.requirements_in_force(&trail.request), policy)
 }
 
-/// What must hold of whoever's approvals count under a policy.
+/// What must hold of the approvers whose approvals count under a policy.
 fn check_counted(trail: &Trail, reference: &Reference, spec: &Spec, policy: &Policy) -> Vec<Set> {
     let approvals = approvals_of(trail, policy);
     let mut humans = BTreeSet::new();
     let mut people = Vec::new();
     for decision in &approvals.counting {
-        // Whoever has any of the addresses now, and whoever gave it; of a retired address only the latter.
+        // The persons who have any of the addresses now, and its giver; of a retired address only the latter.
         let mut theirs: BTreeSet<_> = decision
             .addresses
             .iter()
@@ -163,7 +163,7 @@ proptest! {
         }
     }
 
-    /// What somebody's token comes to say after they have approved changes nothing for anybody.
+    /// What an approver's token comes to say after they have approved changes nothing.
     #[test]
     fn more_groups_for_somebody_who_has_decided_change_nothing(world in any_world(), more in any_groups()) {
         let Some((mut trail, _)) = open(&world) else { return Ok(()) };
@@ -230,7 +230,7 @@ fn random_worlds_reach_every_answer() {
     }
 }
 
-/// Two people, each in `approver`, nobody listed, nothing but the floor.
+/// Two people, each in `approver`, no person listed, nothing but the floor.
 fn plain() -> Spec {
     Spec {
         high: 2,
@@ -260,7 +260,7 @@ fn caller(address: usize, groups: &[usize]) -> Caller {
     Caller { address, groups: groups.iter().copied().collect() }
 }
 
-/// THREATS 5: a policy that forgets an address makes nobody two people, whether what they did was
+/// THREATS 5: a policy that forgets an address makes no person two, whether what they did was
 /// asking or approving.
 #[test]
 fn an_address_that_is_unlinked_is_nobody_new() {
@@ -280,7 +280,7 @@ fn an_address_that_is_unlinked_is_nobody_new() {
     for address in [0, 4] {
         assert_eq!(give(&mut trail, &unlinked, &caller(address, &[0]), &approve()), "self_approval");
     }
-    // They asked as p4. Whoever has p0 now inherits nothing but that.
+    // They asked as p4. The person who has p0 now inherits nothing but that.
     for (address, to_start, to_cancel) in
         [(0, "not_permitted", "not_permitted"), (4, "not_approved", "cancelled")]
     {
@@ -330,7 +330,7 @@ fn an_address_that_moves_to_somebody_else_makes_them_one_human() {
     }
 }
 
-/// THREATS 5: an address under which somebody approved, and which turns out to be the requester's, the
+/// THREATS 5: an address under which a person approved, and which turns out to be the requester's, the
 /// owner's or a machine's, makes the approval theirs. Whichever is the main address.
 #[test]
 fn an_approval_counts_for_whoever_has_its_address_now() {
@@ -381,7 +381,7 @@ fn who_may_approve_follows_the_environment_of_now() {
     assert_eq!(give(&mut trail, &outside, &caller(0, &[0]), &start()), "executing");
 }
 
-/// G4: nobody approves what they are not shown, whatever policy permits; to refuse needs no look.
+/// G4: an approver approves only what they are shown, whatever policy permits; to refuse needs no look.
 #[test]
 fn whoever_may_not_see_the_parameters_does_not_approve() {
     let (seeing, blind) = (plain().policy(), Spec { blind: Some(2), ..plain() }.policy());
@@ -434,7 +434,7 @@ fn started_under(made: &Spec, later: &Spec) -> (Trail, &'static str) {
     (trail, found)
 }
 
-/// THREATS 30, 31 and 32, and whoever else an approval was needed of.
+/// THREATS 30, 31 and 32, and every other person whose approval was needed.
 #[test]
 fn a_start_asks_again_whether_the_approvals_are_enough() {
     let made = plain();
@@ -533,7 +533,7 @@ fn a_request_that_needs_less_again_is_approved_by_the_next_approval() {
     assert_eq!(request_id(), trail.request.id());
 }
 
-/// THREATS 5: an address that turns out to be somebody's after the fact.
+/// THREATS 5: an address that turns out to be a person's after the fact.
 #[test]
 fn an_address_that_is_listed_later_is_that_persons_from_then_on() {
     let before = plain();
@@ -550,12 +550,12 @@ fn an_address_that_is_listed_later_is_that_persons_from_then_on() {
     assert_eq!(give(&mut trail, &merged, &caller(3, &[0]), &approve()), "self_approval");
     assert_eq!(give(&mut trail, &merged, &caller(3, &[0]), &reject()), "self_approval");
     assert_eq!(give(&mut trail, &merged, &caller(4, &[0]), &approve()), "approved");
-    // And for whoever may withdraw it, too.
+    // And for those who may withdraw it, too.
     assert_eq!(give(&mut trail, &merged, &caller(3, &[0]), &cancel()), "cancelled");
 }
 
-/// THREATS 6: whoever answers for an agent does not approve for it, whether its owner was listed
-/// when it asked or only later, and whoever answered for it then does not either.
+/// THREATS 6: the owner of an agent does not approve for it, whether its owner was listed
+/// when it asked or only later, and its owner of then does not either.
 #[test]
 fn the_owner_of_an_agent_never_approves_for_it() {
     let owned = |owner| Spec { owner_of_robo: owner, ..plain() };

@@ -60,7 +60,7 @@ pub(crate) fn seats(slots: &Seats, approvals: usize) -> Vec<Option<Set>> {
     seats
 }
 
-/// Whether each seat can be given to somebody else, by trying each person on each seat.
+/// Whether each seat can be given to another person, by trying each person on each seat.
 pub(crate) fn all_seated(seats: &[Option<Set>], people: &[Set]) -> bool {
     let Some((seat, others)) = seats.split_first() else { return true };
     (0..people.len()).any(|place| {
@@ -87,7 +87,7 @@ pub(crate) fn most_seated(seats: &[Option<Set>], people: &[Set]) -> usize {
 
 impl Reference {
     /// Whether the request is one of this holder's, who has these addresses, as a policy has it. What was
-    /// made under a retired address is its former holder's and nobody else's.
+    /// made under a retired address is its former holder's alone.
     pub(crate) fn is_own(&self, spec: &Spec, me: usize, mine: &Set) -> bool {
         [Some(self.requester), self.filer].iter().flatten().any(|made_by| {
             spec.maker(*made_by) == me
@@ -105,7 +105,7 @@ impl Reference {
             || !then.is_disjoint(mine)
     }
 
-    /// Whether nobody goes ahead with it: whoever asked, or answers or answered for them, is disabled.
+    /// Whether it does not go ahead: its requester, or a present or former owner of theirs, is disabled.
     fn is_blocked(&self, spec: &Spec) -> bool {
         let requester = spec.maker(self.requester);
         let owner = spec.owner(self.requester).map(|owner| spec.main(owner));
@@ -114,8 +114,8 @@ impl Reference {
         owners.chain([requester]).any(|holder| spec.is_disabled_holder(holder))
     }
 
-    /// What is known of whoever voted: what was theirs then, all that is or was theirs now, and all
-    /// of whoever has any of it now, but for what is known to have changed hands.
+    /// What is known of the voter: what was theirs then, all that is or was theirs now, and all
+    /// of the persons who have any of it now, but for what is known to have changed hands.
     fn known(spec: &Spec, vote: &Vote) -> Set {
         let moved = vote.known.iter().filter(|address| spec.retired(**address).is_none());
         let theirs = spec.of_holder(spec.maker(vote.address));
@@ -142,7 +142,7 @@ impl Reference {
             .any(|group| spec.permitted.contains(group) || !in_production && spec.juniors == Some(*group))
     }
 
-    /// Whether somebody's approval with these groups counts under a policy.
+    /// Whether an approval with these groups counts under a policy.
     pub(crate) fn is_eligible(&self, spec: &Spec, vote: &Vote) -> bool {
         let known = Self::known(spec, vote);
         let maker = spec.maker(vote.address);
@@ -275,7 +275,7 @@ impl Reference {
         }
     }
 
-    /// What a step of somebody who may comes to at a time.
+    /// What a step of an actor who may comes to at a time.
     fn lead_on(
         &mut self,
         spec: &Spec,

@@ -1,4 +1,4 @@
-//! Tables of cases: what is written is run as it is written, and whatever is not as expected is told.
+//! Tables of cases: what is written is run as it is written, and what is not as expected is reported.
 
 use countersign_core::policy::people::People;
 use countersign_core::policy::{Policy, PolicyText, mistake::Mistake};
@@ -156,7 +156,7 @@ fn what_is_as_expected_passes() {
     }
 }
 
-/// What somebody is shown is asked as the service asks it: a request that they may not see is not there.
+/// What an actor is shown is asked as the service asks it: a request that they may not see is not there.
 #[test]
 fn views_are_steps() {
     let access = format!(
@@ -456,7 +456,7 @@ fn a_person_in_a_group_that_policy_does_not_know_is_refused_with_the_line() {
     let policy = policy();
     let known = policy.people();
     let text = format!("{PEOPLE}{case}");
-    // What a token says besides is nobody's mistake.
+    // What a token says besides is no mistake.
     assert_eq!(cases::parse(&text, known).unwrap().len(), 1);
     let text = text.replace("\"approver\", \"finance\"", "\"approver\",\n \"finances\"");
     let error = cases::parse(&text, known).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! When rules hold in the face of spellings and of costs that nobody gave, and how long a justification is.
+//! When rules hold in the face of spellings and of costs that were left out, and how long a justification is.
 
 use crate::demands::{known, proposal, requirements, with_rules};
 use countersign_core::policy::BUNDLED_OPERATIONS;
@@ -60,7 +60,7 @@ fn a_cost_that_is_missing_is_told_from_one_above_every_range() {
     }
 }
 
-/// The longest of several demands holds, and whoever falls short is told which parts of the policy made it.
+/// The longest of several demands holds, and a requester who falls short learns which parts of the policy made it.
 #[test]
 fn a_justification_has_a_shortest_length() {
     let text = format!(

@@ -99,7 +99,7 @@ fn the_bundled_policy_gives_three_days_to_decide_and_one_to_start() {
     assert_eq!((request.content.expires_at, request.content.approvals_required), (after(300_000), 2));
 }
 
-/// "Fully approved" with nobody's decision on it, and a deadline like every other approval.
+/// "Fully approved" with no decision on it, and a deadline like every other approval.
 #[test]
 fn a_low_risk_request_is_approved_by_policy_alone() {
     let trail = Trail::open(LOW);

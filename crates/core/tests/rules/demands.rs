@@ -279,7 +279,7 @@ fn of_several_rules_the_strictest_of_each_dimension_holds() {
     let names: Vec<_> = matched.iter().map(|rule| rule.name.as_str()).collect();
     assert_eq!(names, ["operations.modify", "rules.lax", "rules.strict", "approvals.high"]);
 
-    // A cost that nobody has named is above every range.
+    // A cost that the requester left out is above every range.
     let requirements = self::requirements(&rules, &proposal("modify", "orders", &nobody));
     assert_eq!(requirements.slots.to_string(), "2 of dba, 1 of finance or security");
     assert_eq!(
@@ -341,7 +341,7 @@ fn a_rule_about_non_production_holds_there_whatever_is_declared() {
             declared_environment.as_str()
         );
     }
-    // Whoever declares production is held to what is demanded there as well.
+    // A requester who declares production is held to what is demanded there as well.
     let rules = with_rules("[rules.prod]\nenvironment = \"production\"\napprovals = 4");
     let declared = requirements(&rules, &proposal("read", "dev-1", &nobody));
     assert_eq!((declared.environment, declared.approvals_required), (Production, 4));

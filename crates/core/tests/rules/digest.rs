@@ -178,7 +178,7 @@ fn any_changed_parameter_changes_the_digest() {
     assert_eq!(digests.len(), variants.len());
 }
 
-/// One document, however it was typed: an approver is not refused for somebody's white space.
+/// One document, however it was typed: an approver is not refused for white space.
 #[test]
 fn spelling_a_document_differently_does_not_change_the_digest() {
     let digest = canonical(r#"{"a":1,"b":["é",0.1]}"#).digest();

@@ -134,7 +134,7 @@ fn what_cannot_be_told_may_be_satisfied() {
     assert!(satisfiable(&policy(&names, "", &never), &[(&names, 1)]));
 }
 
-/// A group that was renamed while a request waits for somebody in it.
+/// A group that was renamed while a request waits for an approver in it.
 #[test]
 fn a_slot_of_a_group_that_policy_no_longer_knows_is_said() {
     let old = policy(&["dba", "sre"], "[rules.x]\nslots = { dba = 1, sre = 1 }", "");

@@ -29,7 +29,7 @@ use uuid::Uuid;
 pub(crate) const LOW: &str = "enable_enhanced_monitoring";
 /// Needs one approval under [`policy`].
 pub(crate) const MEDIUM: &str = "create_snapshot";
-/// Needs two approvals under [`policy`], unless it is told otherwise.
+/// Needs two approvals under [`policy`], unless the test says otherwise.
 pub(crate) const HIGH: &str = "modify_instance_class";
 
 /// How long a request of [`policy`] stays pending.
@@ -204,7 +204,7 @@ pub(crate) fn every_command(request: &Request) -> [Command; 9] {
     ]
 }
 
-/// Somebody no rule about people keeps from giving this command to a request that ann made.
+/// A person whom no rule about people keeps from giving this command to a request that ann made.
 pub(crate) fn whoever_may(command: &Command) -> Principal {
     match command {
         Command::Approve { .. } | Command::Reject { .. } => human("dan", &["approver"]),
@@ -421,7 +421,7 @@ pub(crate) fn identified(policy: &Policy, actor: Principal) -> Principal {
     policy.people().resolve(as_caller(actor)).unwrap()
 }
 
-/// A command by whoever has a token, under a policy, now.
+/// A command by the bearer of a token, under a policy, now.
 pub(crate) fn give(trail: &mut Trail, policy: &Policy, actor: Principal, command: &Command) -> &'static str {
     match policy.people().resolve(as_caller(actor)) {
         Err(_) => "door",

@@ -13,7 +13,7 @@ use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
 
-/// Each command that clients send, with somebody who may give it and a request that takes it.
+/// Each command that clients send, with an actor who may give it and a request that takes it.
 fn commands() -> Vec<(Trail, Principal, Command)> {
     let running = Trail::in_status(Status::Executing);
     let report = finish(&running.request, ExecutionOutcome::Succeeded);
@@ -128,7 +128,7 @@ fn another_key_is_another_wish() {
     assert_eq!(trail.request.comments.len(), 3, "without a key nothing is a retry");
 }
 
-/// Or a client that corrects its mistake would be told that it had succeeded.
+/// Or a client that corrects its mistake would learn that it had succeeded.
 #[test]
 fn a_refused_command_is_not_remembered() {
     let mut trail = Trail::open(HIGH);

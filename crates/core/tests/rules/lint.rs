@@ -46,7 +46,7 @@ fn with(rules: &str) -> Policy {
 }
 
 fn found(policy: &Policy) -> Vec<Lint> {
-    // A Thursday at midnight: whoever asks for office hours is asked at others, too.
+    // A Thursday at midnight: a policy that asks for office hours is asked at others, too.
     lint(policy, after(0))
 }
 
@@ -197,7 +197,7 @@ fn a_slot_that_nobody_could_fill_is_an_error() {
     let forbid = format!(
         "{ACCESS}@id(\"finance\") forbid (principal in Group::\"finance\", action == Action::\"approve\", resource);"
     );
-    // In office hours, and from the company's network, somebody could.
+    // In office hours, and from the company's network, a person could.
     let hours = format!(
         "{ACCESS}@id(\"finance\") permit (principal in Group::\"finance\", action, resource);
         @id(\"hours\") forbid (principal, action == Action::\"approve\", resource) unless {{

@@ -124,7 +124,7 @@ impl Model {
         Ok(after)
     }
 
-    /// What an attempt of somebody who may comes to at a time.
+    /// What an attempt of an actor who may comes to at a time.
     fn lead_on(&mut self, attempt: &Attempt<'_>, now: i64) -> Result<&'static str, &'static str> {
         let late = match self.state {
             "pending" => now >= self.pending_until,
@@ -197,7 +197,7 @@ impl Model {
         Ok(if self.yes.len() < self.needed { "pending" } else { "approved" })
     }
 
-    /// Nobody approves an approved request, so without any of its approvals it has too few.
+    /// An approved request takes no approval, so without any of its approvals it has too few.
     fn withdraw(&mut self, attempt: &Attempt<'_>, now: i64) -> Result<&'static str, &'static str> {
         match self.state {
             "pending" | "approved" => {}

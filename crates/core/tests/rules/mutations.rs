@@ -3,7 +3,7 @@
 //!
 //! Every change is made by the same chance in every run. What a slip makes of the catalogue is
 //! another matter where it still reads well: `[operations.reboot]` with the lines of another
-//! operation plainly says something else, and nobody can know that it was not meant.
+//! operation plainly says something else, and no reader can know that it was not meant.
 
 use crate::fixture::{after, approve, as_caller, context, create, draft, human, service, start};
 use countersign_core::command::Command;
@@ -108,7 +108,7 @@ fn plainly_says_otherwise(text: &str, operation: &str) -> bool {
         .any(|line| line.starts_with("production") && !line.contains("\"high\""))
 }
 
-/// Gives a command at the door, and says whether it was accepted.
+/// Gives a command as a caller, and says whether it was accepted.
 fn give(request: &mut Request, policy: &Policy, actor: Principal, command: &Command) -> bool {
     let Ok(actor) = policy.people().resolve(as_caller(actor)) else { return false };
     let context = context(request.version + 1, after(i64::try_from(request.version).unwrap() * 1000));
@@ -172,7 +172,7 @@ struct Fates {
     refused: usize,
     /// Under which two people still approve.
     intact: usize,
-    /// Under which nobody can approve, or ask.
+    /// Under which no person can approve, or ask.
     closed: usize,
     /// Which plainly say something else of the operation.
     other: usize,

@@ -1,4 +1,4 @@
-//! Who may do what: nobody decides their own request, only people decide, each person counts once,
+//! Who may do what: requesters do not decide their own request, only people decide, each person counts once,
 //! and what each group allows.
 
 use crate::fixture::{
@@ -18,7 +18,7 @@ use strum::IntoEnumIterator;
 
 use ExecutionOutcome::{Failed, Succeeded};
 
-/// Groups of people: whoever is in `agent` is none.
+/// Groups of people: a member of `agent` is an agent.
 fn groups_of_people() -> impl Iterator<Item = &'static str> {
     ALL_GROUPS.into_iter().filter(|group| *group != "agent")
 }
@@ -48,7 +48,7 @@ fn requester_cannot_decide_own_request() {
     check_cannot_decide(&open(&requester), &requester, "self_approval");
 }
 
-/// With groups, a door or a kind of being that the request was not made with.
+/// With groups, a channel or a kind of being that the request was not made with.
 #[test]
 fn requester_cannot_come_back_as_somebody_else() {
     let request = Trail::open(HIGH).request;
@@ -189,7 +189,7 @@ fn an_approval_is_not_taken_back_by_rejecting() {
     assert_eq!(answer(&trail.request, &reject(), &carol(), trail.now()), "rejected");
 }
 
-/// Columns: somebody else's request, pending unless it is to be finished: approve, reject, comment,
+/// Columns: another person's request, pending unless it is to be finished: approve, reject, comment,
 /// finish as failed. Own request: cancel, comment, start, finish as succeeded.
 #[test]
 fn each_group_allows_what_the_design_says_and_no_more() {
@@ -287,7 +287,7 @@ fn the_service_that_filed_a_request_sees_it() {
     assert!(may(Action::View, &pipeline, &request));
 }
 
-/// To stop is safe: an admin stops what nobody else is there to stop.
+/// To stop is safe: an admin stops what no other person is there to stop.
 #[test]
 fn the_requester_and_admins_cancel() {
     for status in [Status::Pending, Status::Approved] {
@@ -304,7 +304,7 @@ fn the_requester_and_admins_cancel() {
     }
 }
 
-/// Whoever answers for an agent or a service takes back what it asked for, with the permissions that
+/// The owner of an agent or a service takes back what it asked for, with the permissions that
 /// they have for their own requests; and so does a service what it filed.
 #[test]
 fn the_owner_of_an_agent_or_a_service_cancels_what_it_asked_for() {
@@ -363,7 +363,7 @@ fn an_admin_clears_a_stuck_execution_of_somebody_else_as_failed_only() {
     assert_eq!(answer(&request, &finish(&request, Succeeded), &dave, after(9000)), "not_permitted");
     assert_eq!(answer(&request, &finish(&request, Failed), &dave, after(9000)), "failed");
 
-    // The requester is not "an admin other than the requester", whoever started it.
+    // The requester is not "an admin other than the requester", even if another executor started it.
     request.execution.as_mut().unwrap().started_by = PersonId::service("executor").unwrap();
     let admin_requester = human("ann", &["admin", "developer"]);
     for outcome in [Succeeded, Failed] {

@@ -177,7 +177,7 @@ fn whoever_answers_for_a_machine_is_a_person_and_no_chain_leads_to_one() {
             "must have a person for its owner: `r@x.org` is listed under agents",
         ),
     ]);
-    // By any address of theirs, and by one that nobody has listed.
+    // By any address of theirs, and by one that is not listed.
     let people = people(
         "[people.\"ann@example.com\"]\naddresses = [\"ann.smith@example.com\"]\n\
          [agents.\"robo@example.com\"]\nowner = \" Ann.Smith@example.com\"\n\
@@ -283,7 +283,7 @@ fn a_file_makes_an_agent_of_a_caller_and_never_a_human() {
     }
 }
 
-/// Whoever is in the `agent` group is an agent, even where policy does not know the group.
+/// A member of the `agent` group is an agent, even where policy does not know the group.
 #[test]
 fn an_agent_stays_one_under_a_policy_that_does_not_know_the_group() {
     let people = People::parse("groups = [\"approver\"]").unwrap();
@@ -329,7 +329,7 @@ fn the_file_that_comes_with_countersign_lists_nobody() {
     assert_eq!((eve.kind, eve.groups), (PrincipalKind::Human, ["approver".to_owned()].into()));
 }
 
-/// Every cut of a full file is refused, or lists nobody who was disabled as if they were not.
+/// Every cut of a full file is refused, or lists no disabled person as if they were not.
 #[test]
 fn no_cut_of_the_file_gives_somebody_back_what_it_took() {
     let full = format!(

@@ -23,7 +23,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
 use strum::IntoEnumIterator;
 
-/// Everybody. The same person may be here twice, in other groups or by another door.
+/// All actors. The same person may be here twice, in other groups or by another channel.
 fn cast() -> Vec<Principal> {
     let mut mailbox = human("bob", &["approver", "admin"]);
     mailbox.channel = Channel::Local;

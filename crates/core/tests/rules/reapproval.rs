@@ -1,5 +1,5 @@
 //! Approvals that are taken back, that do not count any more and are given again or turned into a rejection,
-//! and requests of whoever is disabled.
+//! and requests of people who are disabled.
 
 use crate::fixture::{
     APPROVED_MS, HIGH, MEDIUM, PENDING_MS, Trail, after, ann, approve, bob, cancel, carol, comment, context,
@@ -13,7 +13,7 @@ use countersign_core::explain::explain;
 use countersign_core::request::{MAX_WITHDRAWALS, Status, Verdict};
 use serde_json::json;
 
-/// Whoever is disabled has nothing done for them any more: not for their requests, and not for those of
+/// For a disabled person nothing is done any more: not for their requests, and not for those of
 /// their agents. To stop stays possible.
 #[test]
 fn requests_of_whoever_is_disabled_can_only_be_stopped() {
@@ -28,7 +28,7 @@ fn requests_of_whoever_is_disabled_can_only_be_stopped() {
             owned.clone(),
             people(&[entry("erin", "disabled = true"), robo.to_owned()].concat()),
         ),
-        // Nobody answers for it any more, and who did is disabled.
+        // It has no owner any more, and its former owner is disabled.
         (human("robo", &["agent"]), owned, disabled(&["erin"])),
     ];
     for (requester, then, now) in cases {
@@ -38,7 +38,7 @@ fn requests_of_whoever_is_disabled_can_only_be_stopped() {
         let mut trail = open();
         let reasons = trail.give_under(&now, &carol(), &approve(), None).unwrap_err().reasons();
         assert!(reasons.iter().all(|reason| reason.contains("is disabled in people.toml")), "{reasons:?}");
-        // Whoever decided already is told that, and whoever approved may still take it back.
+        // A person who has decided already gets that answer, and an approver may still take the approval back.
         assert_eq!(give(&mut open(), &now, bob(), &approve()), "already_decided");
         assert_eq!(give(&mut open(), &now, bob(), &withdraw()), "pending");
         assert_eq!(give(&mut open(), &now, carol(), &reject()), "rejected");
@@ -46,7 +46,7 @@ fn requests_of_whoever_is_disabled_can_only_be_stopped() {
         assert_eq!(give(&mut open(), &now, carol(), &comment()), "pending");
         let explanation = explain(&trail.request, &carol(), &context(9, trail.now()), &now);
         assert!(!explanation.blocked.is_empty() && explanation.approvers.is_empty());
-        // Approved before: nobody starts it, not even with a token that still looks good.
+        // Approved before: no executor starts it, not even with a token that still looks good.
         let mut trail = open().then(&carol(), &approve());
         assert_eq!(word(&trail.give_under(&now, &requester, &start(), None)), "not_permitted");
         // Enabled again, it goes on.
@@ -129,7 +129,7 @@ fn an_approval_that_does_not_count_any_more_is_turned_into_a_rejection() {
 }
 
 /// On an approved request whose approvals are too few, another person decides as on a pending one, and
-/// whoever's approval counts does not decide again.
+/// an approver whose approval counts does not decide again.
 #[test]
 fn an_approved_request_with_too_few_approvals_waits_for_people_again() {
     let without_bob = disabled(&["bob"]);
@@ -162,7 +162,7 @@ fn an_approved_request_with_too_few_approvals_waits_for_people_again() {
     assert_eq!(give(&mut trail, &without_bob, dan(), &approve()), "expired");
 }
 
-/// An approval is taken back while it is not spent, by its giver and by nobody else.
+/// An approval is taken back while it is not spent, by its giver and by no other person.
 #[test]
 fn an_approver_takes_their_approval_back() {
     let mut trail = Trail::open(HIGH).then(&bob(), &approve());

@@ -17,7 +17,7 @@ struct Recycled {
     retired: Policy,
     /// The same, and alice has left.
     left: Policy,
-    /// alice@ is carl's, and nobody says that it was somebody else's.
+    /// alice@ is carl's, and people.toml does not say that it was another person's.
     undeclared: Policy,
 }
 
@@ -93,7 +93,7 @@ fn threat_61_the_new_holder_of_a_retired_address_inherits_nothing() {
         let found = give(&mut trail, &recycled.retired, human("alice.b", &["approver"]), &command);
         assert_eq!(found, "self_approval");
     }
-    // Where nobody says that the address was another person's, there is one person with that address.
+    // Where people.toml does not say that the address was another person's, there is one person with that address.
     let found =
         give(&mut made(Status::Approved), &recycled.undeclared, human("carl", &["developer"]), &start());
     assert_eq!(found, "executing");
@@ -147,7 +147,7 @@ fn threat_61_the_idempotency_keys_of_a_former_holder_are_not_the_new_holders() {
     assert_eq!(retry(&recycled.retired, "alice.b"), "replayed");
 }
 
-/// A token with an address that was retired and is listed for nobody else is nobody's.
+/// A token with an address that was retired and is listed for no other person is no person's.
 #[test]
 fn threat_61_a_token_with_a_retired_address_is_refused_until_its_new_holder_is_listed() {
     let policy = people(&entry("alice.b", "retired = [\"alice@example.com\"]"));
@@ -156,7 +156,7 @@ fn threat_61_a_token_with_a_retired_address_is_refused_until_its_new_holder_is_l
     };
     assert!(refusal.to_string().contains("retired address of `alice.b@example.com`"), "{refusal}");
     assert!(policy.people().resolve(as_caller(human("alice.b", &["developer"]))).is_ok());
-    // The address of somebody else's token makes nobody them.
+    // A token with the address of another person does not make its bearer that person.
     let actor = identified(&recycled().retired, human("alice", &["developer"]));
     assert_eq!(actor.person, person("carl"));
 }

@@ -63,7 +63,7 @@ proptest! {
         prop_assert_eq!(slot_assignment.filled + missing, seats);
     }
 
-    /// Somebody more never undoes what others fill, and fills one place at most.
+    /// One more approver never undoes what others fill, and fills one place at most.
     #[test]
     fn one_more_person_fills_one_more_place_at_most(
         slots in any_slots(),
@@ -108,7 +108,7 @@ proptest! {
     }
 }
 
-/// FIELD, integrity failure 6, and THREATS 7: somebody in both groups fills one slot.
+/// FIELD, integrity failure 6, and THREATS 7: an approver in both groups fills one slot.
 #[test]
 fn one_person_in_two_groups_fills_one_slot() {
     let slots = Slots::new([(groups(&["dba"]), 1), (groups(&["security"]), 1)]);
@@ -118,7 +118,7 @@ fn one_person_in_two_groups_fills_one_slot() {
     assert_eq!(slots.fill(2, &[&both]).filled, 1);
     assert!(!slots.fill(2, &[&both, &neither]).is_complete());
     assert_eq!(slots.fill(2, &[&both, &neither]).filled, 1);
-    // Whoever came first makes room.
+    // The first approver makes room.
     assert!(slots.fill(2, &[&both, &dba]).is_complete());
     assert_eq!(slots.fill(3, &[&both, &dba]).to_string(), "1 of anybody who may approve");
     assert_eq!(slots.fill(2, &[&dba]).to_string(), "1 of security");

@@ -54,7 +54,7 @@ fn threat_5_two_identities_of_one_human_are_one_person() {
     // Whichever identity gave it, any of them takes it back.
     assert_eq!(give(&mut trail, &linked, at("bob@gmail.example", &["approver"]), &withdraw()), "pending");
     assert_eq!(trail.request.approvals_received(), 0);
-    // Where only those who are listed act, an identity without a person is nobody.
+    // Where only those who are listed act, an identity without a person is refused.
     let closed = BUNDLED_PEOPLE.replace("unlisted_refused = false", "unlisted_refused = true");
     assert_ne!(closed, BUNDLED_PEOPLE);
     let closed = format!("{closed}\n{}{}", entry("bob", ""), entry("ann", ""));
@@ -347,7 +347,7 @@ fn threat_41_a_time_of_restoring_that_is_none_is_refused() {
     }
 }
 
-/// What was told to have expired has expired: by a sooner deadline of a policy, and for good.
+/// What was answered to have expired has expired: by a sooner deadline of a policy, and for good.
 #[test]
 fn threat_58_an_expiry_that_was_written_down_is_final() {
     let sweep = Principal::expiry(Channel::Local);

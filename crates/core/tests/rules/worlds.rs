@@ -55,7 +55,7 @@ pub(crate) struct Spec {
     pub(crate) permitted: Set,
     /// Who may approve as well, but outside of production only.
     pub(crate) juniors: Option<usize>,
-    /// Whoever is in no other group is not shown what is to be run.
+    /// A member of no other group is not shown what is to be run.
     pub(crate) blind: Option<usize>,
     /// Whether the instance is listed as one outside of production.
     pub(crate) non_production: bool,
@@ -131,7 +131,7 @@ impl Spec {
         (0..=CI).filter(theirs).collect()
     }
 
-    /// All addresses that are, or were, those of whoever has this one.
+    /// All addresses that are, or were, those of the person with this one.
     pub(crate) fn addresses(&self, address: usize) -> Set {
         self.of_holder(self.holder(address))
     }
@@ -162,7 +162,7 @@ impl Spec {
         match address {
             ROBO => self.owner_of_robo,
             CI => self.owner_of_ci,
-            // Whoever is listed as an agent needs an owner; robo would be none, so somebody else.
+            // An entry that is listed as an agent needs an owner; robo would be none, so another person.
             person if self.demoted == Some(person) => Some(self.owner_of_demoted()),
             _ => None,
         }
@@ -248,7 +248,7 @@ impl Spec {
     }
 }
 
-/// Whoever is in a group sees everything, and in some groups approves; the rest is for one's own.
+/// A member of any group sees everything, and in some groups approves; the rest is for one's own.
 #[derive(Debug)]
 pub(crate) struct Groupwise {
     pub(crate) permitted: BTreeSet<String>,
@@ -281,7 +281,7 @@ impl Authorizer for Groupwise {
     }
 }
 
-/// Somebody at the door.
+/// A caller.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) address: usize,

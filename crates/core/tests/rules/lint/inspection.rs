@@ -34,7 +34,7 @@ fn approvers_may_be_people_whom_a_policy_names() {
         @id("boss") permit (principal == Person::"olga@example.com", action, resource);
     "#;
     assert_eq!(oddities(&policy(OPERATIONS, GROUPS, named)), Vec::<String>::new());
-    // Agents and services are nobody who approves, nor is whoever has been disabled.
+    // Agents and services do not approve, nor do people who have been disabled.
     let nobody = "nobody could approve it";
     for (people, name) in [
         (format!("{GROUPS}\n[people.\"olga@example.com\"]\ndisabled = true"), "olga@example.com"),
@@ -179,7 +179,7 @@ fn few_questions_tell_that_nobody_may_approve() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policy/examples/office-hours");
     let files = PolicyFiles::read(&directory).unwrap();
     let example = files.text();
-    // Whatever is not low everywhere takes somebody, and so do both slots.
+    // Whatever is not low everywhere takes an approver, and so do both slots.
     let listed = example.operations.lines().filter_map(|line| line.strip_prefix("[operations."));
     let listed = listed.map(|name| format!("operations.{}", name.trim_end_matches(']')));
     let places: Vec<String> = listed

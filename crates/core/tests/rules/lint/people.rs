@@ -1,5 +1,5 @@
-//! Who could approve or ask, as far as it can be thought up: nobody is missed whom policy lets, and
-//! nobody is taken for somebody who may not.
+//! Who could approve or ask, as far as it can be thought up: no person is missed whom policy lets, and
+//! no person is found who may not.
 
 use super::{ACCESS, GROUPS, OPERATIONS, found, oddities, policy, shown};
 use countersign_cedar::BUNDLED;
@@ -53,7 +53,7 @@ fn a_slot_whose_group_has_no_permit_of_its_own_is_told_with_the_groups_that_have
     assert_eq!(oddities(&example("", "")), Vec::<String>::new());
 }
 
-/// Nobody approves what they are not shown.
+/// An approver approves only what they are shown.
 #[test]
 fn approvers_have_to_see_what_they_approve() {
     let operations = format!("{OPERATIONS}\n[rules.costs]\nslots = {{ finance = 1 }}");
