@@ -48,7 +48,7 @@ fn body(line: &Value, kept: &BTreeMap<String, Value>) -> Vec<u8> {
     line.get("body").map(|body| filled(&body.to_string(), kept).into_bytes()).unwrap_or_default()
 }
 
-/// The claims of whoever sends a line, if they have a token.
+/// The claims of the sender of a line, if they have a token.
 fn claims(line: &Value) -> Option<Map<String, Value>> {
     let name = line["as"].as_str()?;
     let groups = |names: &str| names.split(',').map(str::to_owned).collect::<Vec<_>>();

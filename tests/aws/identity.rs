@@ -223,7 +223,7 @@ fn nothing_in_a_direct_payload_makes_it_an_event_of_the_gateway() {
     payload["routeKey"] = json!("POST /v1/approvals");
     payload["rawPath"] = json!("/v1/approvals");
     payload["body"] = json!("{}");
-    // An event by shape, of somebody who may invoke: its claims are not the token's, flattened.
+    // An event by shape, of an invoker: its claims are not the token's, flattened.
     assert_eq!(status(&functions, &payload), 401);
     payload["requestContext"] = Value::Null;
     payload["requested_by"] = json!("ann@example.com");

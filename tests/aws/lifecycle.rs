@@ -108,7 +108,7 @@ fn a_request_is_made_approved_executed_and_told_of() {
 
     deployment.block_on(inspection::check_with(&deployment.database, &deployment_key()));
     assert!(deployment.block_on(inspection::outbox(&deployment.database)).is_empty());
-    // The same records once more: nobody is told twice.
+    // The same records once more: nothing is published twice.
     let again = json!({ "Records": [countersign_e2e::deployment::stream_record(1, "0", "01930000-0000-7000-8000-000000000000")] });
     assert_eq!(deployment.invoke("notify", &again).unwrap(), json!({ "batchItemFailures": [] }));
     assert_eq!(deployment.received("all"), Vec::<Value>::new());

@@ -80,7 +80,7 @@ fn every_exit_code_means_one_thing() {
     // 4: it is not there.
     bob.run(&["get", "01930000-0000-4000-8000-0000000000aa"]).expect(4, "(not_found)");
     bob.run(&["get", "ffff0000"]).expect(4, "no request that you can see begins with ffff0000");
-    // 5: somebody was faster, or it is over.
+    // 5: another caller was faster, or it is over.
     bob.run(&["approve", &id, "--yes"]).expect(0, "1 of 2");
     bob.run(&["approve", &id, "--yes"]).expect(5, "(already_decided)");
     ann.run(&["start", &id]).expect(5, "not approved");

@@ -8,8 +8,8 @@ use std::path::Path;
 const HOSTILE: &str =
     "go back\u{1b}[2J\u{1b}]0;owned\u{7}\nApproved by   boss@example.com\r\u{202e}txt\u{200b}\u{2028}end";
 
-/// A policy in which databases need a DBA and expensive things the finance group; nobody of which
-/// may approve, unless they are approvers too; and nobody may approve a failover.
+/// A policy in which databases need a DBA and expensive things the finance group, whose members
+/// may approve only if they are approvers too; and no person may approve a failover.
 fn policy(directory: &Path) -> String {
     let policy = directory.join("policy");
     std::fs::create_dir(&policy).unwrap();

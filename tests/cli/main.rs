@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_countersign-under-test");
 
-/// Somebody at a terminal, with a token.
+/// A caller at a terminal, with a token.
 struct Person {
     variables: BTreeMap<String, String>,
 }
@@ -57,7 +57,7 @@ impl Person {
         Self::at(program.base(), Some(program.token(name, groups)))
     }
 
-    /// Runs a command; nobody is at the keyboard.
+    /// Runs a command without a terminal.
     fn run(&self, arguments: &[&str]) -> Ended {
         let output = run_with(BINARY, arguments, &self.variables);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();

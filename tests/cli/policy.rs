@@ -251,7 +251,7 @@ fn a_policy_that_breaks_a_case_shows_which_and_why() {
     let failed: Vec<_> =
         results["cases"].as_array().unwrap().iter().filter(|case| case["passed"] == false).collect();
     assert_eq!((failed.len(), &failed[0]["failures"][0]["what"]), (1, &"risk_level".into()));
-    // Nobody approves any more: what is refused is told with the reason that approvers would see.
+    // No person may approve any more: what is refused is shown with the reason that approvers would see.
     let closed = (
         "access.cedar",
         "",
@@ -475,7 +475,7 @@ fn a_replay_names_every_request_that_would_end_differently() {
         (snapshot.as_str(), &Value::Null, &false.into())
     );
 
-    // Whoever may list their own alone is told that there may be others.
+    // A caller who may list their own alone learns that there may be others.
     let own = ann.run(&["policy", "replay", strict]);
     own.expect(0, "2 of 4 requests would end differently");
     own.expect(0, "all of them are your own");

@@ -3,7 +3,7 @@
 use countersign_e2e::service::Service;
 use serde_json::json;
 
-/// Whoever puts the digest into the query string must not believe that it was checked.
+/// An approver who puts the digest into the query string must not believe that it was checked.
 #[test]
 fn a_field_in_the_query_string_is_refused_and_not_ignored() {
     let service = Service::start();

@@ -84,7 +84,7 @@ fn a_trusted_proxy_says_where_a_call_comes_from() {
     let one = |value| vec![("x-forwarded-for", value)];
     service.untouched(|| {
         for headers in [
-            // Nobody has said where from.
+            // The address is not known.
             vec![],
             one(""),
             one(","),
@@ -111,7 +111,7 @@ fn a_trusted_proxy_says_where_a_call_comes_from() {
             one("for=10.0.0.1"),
             one("10.0.0.1;172.16.0.1"),
             one("10.0.0.1, garbage, 172.16.0.1"),
-            // Proxies and nobody behind them.
+            // Proxies and no client behind them.
             one("172.16.0.1, 127.0.0.1"),
             // Other headers.
             vec![("x_forwarded_for", "10.0.0.1")],

@@ -72,7 +72,7 @@ fn threat_57_the_sweep_does_not_trust_a_clock_that_is_far_from_the_databases() {
     service.transport.set_date(None);
 }
 
-/// THREATS 58: a policy that sets a sooner deadline, for a while. Whoever has been answered `expired` is
+/// THREATS 58: a policy that sets a sooner deadline, for a while. A caller who got the answer `expired` is
 /// right for ever, and lists agree with `get` all the time.
 #[test]
 fn threat_58_what_was_answered_as_expired_does_not_come_back() {
@@ -139,7 +139,7 @@ fn threat_58_views_show_what_counts_now() {
     reader.post(&format!("{path}/reject"), &json!({ "reason": "the requester has left" })).expect(200);
 }
 
-/// THREATS 41: after a restore nothing that was approved before it counts, whoever approved it, and the
+/// THREATS 41: after a restore no approval from before it counts, and the
 /// approvers may approve again.
 #[test]
 fn threat_41_approvals_from_before_a_restore_do_not_count() {

@@ -37,7 +37,7 @@ fn ask(client: &Client, (path, body): &(&str, Value), cursor: Option<&str>) -> A
     client.get(&format!("{path}{separator}limit=1{cursor}"))
 }
 
-/// Junk, before a caller is told that they may see nothing, or that there is nothing.
+/// Junk, before a caller learns that they may see nothing, or that there is nothing.
 #[test]
 fn a_junk_cursor_is_malformed_in_every_list_whoever_asks() {
     let service = Service::start();

@@ -17,7 +17,7 @@ use std::sync::Mutex;
 struct Scripted<F> {
     fails: F,
     published: Mutex<Vec<Notification>>,
-    /// Looked up at each publication, if given: what is told must have been committed.
+    /// Looked up at each publication, if given: what is published must have been committed.
     database: Option<aws_sdk_dynamodb::Client>,
 }
 
@@ -256,7 +256,7 @@ fn more_than_a_page_of_failures_does_not_hide_what_comes_after() {
     assert_eq!(outbox(&service), earlier);
 }
 
-/// Events go on while the sweep runs: each is told or waits, at every moment.
+/// Events go on while the sweep runs: each is published or waits, at every moment.
 #[test]
 fn nothing_is_lost_between_writers_and_a_sweep() {
     let service = Service::start();

@@ -191,7 +191,7 @@ const GROUPS: [&str; 9] =
 /// Services on one store, the last of which is under the policy of now, and the path of a request.
 type Stage = (Vec<Service>, String);
 
-/// Whoever is in all groups of one of the sets really can approve, and whoever is in a single other
+/// A member of all groups of one of the sets really can approve, and a member of a single other
 /// group cannot. `stage` makes a request in the same state each time.
 fn check_approvers(stage: impl Fn() -> Stage) -> Vec<Vec<String>> {
     let (services, path) = stage();
@@ -271,7 +271,7 @@ fn whoever_cannot_see_a_request_is_not_said_to_be_able_to_approve_it() {
     }
 }
 
-/// Nobody can approve what does not meet a demand that came later.
+/// No person can approve what does not meet a demand that came later.
 #[test]
 fn nobody_is_said_to_be_able_to_approve_what_cannot_be_approved_any_more() {
     let found = check_approvers(|| {

@@ -85,7 +85,7 @@ fn an_admin_clears_a_stuck_execution_as_failed_and_in_no_other_way() {
     finish("ann", &["admin"], "succeeded").expect_problem(409, "execution_mismatch");
 }
 
-/// A crash in between leaves it visibly executing: no deadline takes it away, nobody runs it again.
+/// A crash in between leaves it visibly executing: no deadline takes it away, and it is not run again.
 #[test]
 fn a_stuck_execution_stays_visible_until_somebody_finishes_it() {
     let service = Service::start();

@@ -14,7 +14,7 @@ fn it_shows_what_the_last_command_answered() {
     assert_eq!(service.person("cleo", &["auditor"]).get(&path).expect(200), started);
 }
 
-/// Whoever may not see a request must not learn that it exists.
+/// A caller who may not see a request must not learn that it exists.
 #[test]
 fn what_is_hidden_looks_like_what_does_not_exist() {
     let service = Service::start();

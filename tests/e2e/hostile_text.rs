@@ -3,7 +3,7 @@
 use countersign_e2e::service::Service;
 use serde_json::json;
 
-/// What somebody might write to make a screen, a log or a parser show something else.
+/// What an attacker might write to make a screen, a log or a parser show something else.
 const HOSTILE: [&str; 16] = [
     "approve\u{202e}tcejer\u{202c}",
     "\u{2066}isolated\u{2069}",
@@ -122,7 +122,7 @@ fn a_path_with_hostile_bytes_is_no_id() {
     });
 }
 
-/// A field that nobody asked for is named in the problem: as data, in a JSON pointer.
+/// A field that no operation reads is named in the problem: as data, in a JSON pointer.
 #[test]
 fn the_name_of_an_unknown_field_is_told_as_data() {
     let service = Service::start();

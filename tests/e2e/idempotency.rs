@@ -258,7 +258,7 @@ fn a_report_that_was_cut_in_half_is_completed_by_its_retry() {
     assert_eq!((&done["status"], &done["version"]), (&json!("executed"), &json!(4)));
 }
 
-/// After a 503 nobody knows: the key makes it safe to ask again, whatever the store had done.
+/// After a 503 the outcome is not known: the key makes it safe to ask again, whatever the store had done.
 #[test]
 fn a_retry_after_a_failure_makes_one_request() {
     for fault in Fault::ALL {

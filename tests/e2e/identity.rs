@@ -151,7 +151,7 @@ fn no_spelling_in_a_token_counts_twice() {
             problem.expect_problem(409, "already_decided");
         }
     });
-    // Whoever made it sees it under every spelling.
+    // Its requester sees it under every spelling.
     let path = Service::create(&with_email(&service, "DBA@company.com", &["developer"]), &Service::medium());
     for spelling in SAME {
         with_email(&service, spelling, &["developer"]).get(&path).expect(200);

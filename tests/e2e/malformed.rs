@@ -120,7 +120,7 @@ fn a_body_that_cannot_be_read_in_exactly_one_way() {
     });
 }
 
-/// Where every member may be left out, so may the body; elsewhere a lost body is told as such.
+/// Where every member may be left out, so may the body; elsewhere a lost body is answered as such.
 #[test]
 fn no_body_where_one_is_needed() {
     let scene = Scene::set();

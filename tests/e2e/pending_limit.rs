@@ -1,4 +1,4 @@
-//! Fifty pending requests a person: a flood of one person's blocks nobody else.
+//! Fifty pending requests a person: a flood of one person's blocks no other.
 
 use countersign_e2e::client::Client;
 use countersign_e2e::service::Service;
@@ -91,7 +91,7 @@ fn what_has_expired_takes_no_room_whether_or_not_it_was_swept() {
     check_full(&ann);
 }
 
-/// It waits for nobody, so it neither counts nor is held up.
+/// It waits for no approval, so it neither counts nor is held up.
 #[test]
 fn what_policy_approves_at_once_takes_no_room_and_needs_none() {
     let service = Service::start();

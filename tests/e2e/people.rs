@@ -24,7 +24,7 @@ fn policy(people: &str) -> Policy {
     policy_with("", people, "")
 }
 
-/// Somebody by any address.
+/// A person by any address.
 fn by(service: &Service, email: &str, groups: &[&str]) -> Client {
     Client::new(service.base(), Some(service.token(email, groups)))
 }
@@ -115,7 +115,7 @@ fn a_retry_is_recognised_after_its_senders_address_was_joined_to_another() {
     assert_ne!(other["request_id"], by_alias["request_id"]);
 }
 
-/// THREATS 1: a body may name the caller, by any of their addresses, and nobody else.
+/// THREATS 1: a body may name the caller, by any of their addresses, and no other person.
 #[test]
 fn a_body_names_the_caller_by_their_own_addresses_only() {
     let service = Service::under(policy(&format!("{BOB}\n{ANN}")));
@@ -156,7 +156,7 @@ fn an_address_that_is_listed_later_is_that_persons_from_then_on() {
             refused(Service::approve(&by(&later, email, &["approver"]), &path), 403, "self_approval");
         }
     });
-    // The database itself has the same from the addresses of whoever decides.
+    // The database itself has the same from the addresses of the approver.
     let store = DynamoStore::new(later.database.clone(), inspection::tables());
     let before = later.block_on(inspection::load(&later.database, Service::id(&path)));
     for email in ["bob@example.com", "ann@example.com"] {
@@ -278,14 +278,14 @@ fn whoever_is_disabled_is_refused_on_every_route_at_once() {
             }
         }
     });
-    // What is wrong with a token or a body is told before who somebody is, and health is everybody's.
+    // What is wrong with a token or a body is answered before who the caller is, and health is public.
     let mallory = later.person("mallory", &["admin"]);
     mallory.get("/health").expect(200);
     refused(mallory.send("POST", "/v1/approvals", &[], b"{").unwrap(), 400, "malformed_json");
     refused(mallory.get("/v1/approvals/x"), 400, "malformed_id");
 }
 
-/// THREATS 30 and 31: what somebody approved before they were disabled is no approval any more.
+/// THREATS 30 and 31: what a person approved before they were disabled is no approval any more.
 #[test]
 fn the_approval_of_whoever_is_disabled_does_not_count_at_the_start() {
     let service = Service::under(policy(""));
@@ -312,7 +312,7 @@ fn the_approval_of_whoever_is_disabled_does_not_count_at_the_start() {
     start(&service.requester("ann"), &path).expect(200);
 }
 
-/// Somebody else takes the place of whoever was disabled while the request waits.
+/// Another approver takes the place of a person who was disabled while the request waits.
 #[test]
 fn another_approver_takes_the_place_of_one_who_was_disabled() {
     let service = Service::under(policy(""));
@@ -324,7 +324,7 @@ fn another_approver_takes_the_place_of_one_who_was_disabled() {
     start(&later.requester("ann"), &path).expect(200);
 }
 
-/// Leaving the list is leaving, where only whoever is listed may act.
+/// Leaving the list is leaving, where only those who are listed may act.
 #[test]
 fn whoever_is_not_listed_any_more_has_no_approval_to_give_or_to_count() {
     let listed = |names: &[&str]| {
@@ -383,7 +383,7 @@ fn whoever_answers_for_an_agent_does_not_approve_what_it_asks_for() {
     }
 }
 
-/// Nor is it among what they are told that they can decide, under a policy that knows nothing of it
+/// Nor is it among what the list says that they can decide, under a policy that knows nothing of it
 /// any more either.
 #[test]
 fn what_an_agent_asks_for_is_not_offered_to_whoever_answers_for_it() {
@@ -409,7 +409,7 @@ fn what_an_agent_asks_for_is_not_offered_to_whoever_answers_for_it() {
     }
 }
 
-/// THREATS 6: whoever is listed as an agent is one, whatever their token says.
+/// THREATS 6: an entry that is listed as an agent is one, whatever their token says.
 #[test]
 fn an_agent_without_its_group_does_not_decide_either() {
     let service = Service::under(policy("[agents.\"robo@example.com\"]\nowner = \"henry@example.com\""));
@@ -421,7 +421,7 @@ fn an_agent_without_its_group_does_not_decide_either() {
             refused(reject(&robo, &path), 403, "agent_cannot_approve");
         }
     });
-    // Nor does an approval count of whoever has been listed as one since.
+    // Nor does an approval count of a person who has been listed as one since.
     for name in ["bob", "tool"] {
         Service::approve(&service.approver(name), &path).expect(200);
     }
@@ -447,7 +447,7 @@ fn a_machine_that_nobody_answers_for_is_refused_where_somebody_must() {
     service.person("robo", &["agent"]).post("/v1/approvals", &Service::high()).expect(201);
 }
 
-/// What is told by one's own address is told by each of them.
+/// What is answered for one of a person's addresses is answered for each of them.
 #[test]
 fn a_person_finds_their_requests_by_every_address() {
     let service = Service::under(policy(ANN));
@@ -543,7 +543,7 @@ fn a_group_of_a_directory_counts_as_the_group_it_is_an_alias_of() {
         // An approver, and none of the group that it takes.
         let approver = by(&service, "bob@example.com", &["CORP\\Approvers (all) @ example.com"]);
         refused(Service::approve(&approver, &path), 403, "not_permitted");
-        // Whoever is an agent by an alias does not decide.
+        // An agent by an alias does not decide.
         let agent = by(&service, "bob@example.com", &["CN=Bots", "CN=DBA,OU=Groups,DC=corp"]);
         refused(Service::approve(&agent, &path), 403, "agent_cannot_approve");
     });

@@ -160,11 +160,11 @@ fn one_person_in_two_groups_fills_one_slot() {
         for groups in [&["approver", "security"][..], &["approver", "dba"], &["admin", "security", "dba"]] {
             refused(Service::approve(&service.person("bob", groups), &path), 409, "already_decided");
         }
-        // Nobody's approval is spent where it fills nothing.
+        // No approval is spent where it fills nothing.
         let problem = refused(Service::approve(&service.approver("dan"), &path), 403, "not_permitted");
         assert!(reasons(&problem).contains("would fill no open slot"), "{problem}");
     });
-    // Whoever was in both makes room for whoever is in one, whichever that is.
+    // The approver in both makes room for the one who is in one, whichever that is.
     for group in ["dba", "security"] {
         let path = Service::create(&ann, &Service::medium());
         Service::approve(&both, &path).expect(200);
@@ -210,7 +210,7 @@ fn an_approver_of_another_scope_is_refused() {
     assert_eq!(Service::approve(&dba, &own).expect(200)["status"], "approved");
 }
 
-/// THREATS 13: where policy asks for it, nobody approves what they have not looked at.
+/// THREATS 13: where policy asks for it, approvers approve only what they have looked at.
 #[test]
 fn approvers_name_the_digest_where_it_is_required() {
     let rules = "[rules.shown]\nenvironment = \"non-production\"\ndigest_required = true";
@@ -341,7 +341,7 @@ fn a_policy_that_asks_for_more_asks_it_of_what_is_approved_already() {
         });
         assert_eq!(ann.get(&format!("{path}/events")).text, events);
         assert_eq!(service.requester("ann").get(&path).text, request);
-        // Under the policy that it was approved under it is still good, and waits for nobody.
+        // Under the policy that it was approved under it is still good, and waits for no approval.
         refused(Service::approve(&service.approver("dan"), &path), 409, "not_pending");
         assert_eq!(start(&service.requester("ann"), &path).expect(200)["status"], "executing");
         // Under the new one it waits for people again, as far as some are missing.
@@ -358,7 +358,7 @@ fn a_policy_that_asks_for_more_asks_it_of_what_is_approved_already() {
         Service::approve(&tightened.person("dora", &["approver", "dba"]), &path);
         assert_eq!(start(&ann, &path).expect(200)["status"], "executing", "{missing}");
     }
-    // What needed nobody may come to need somebody.
+    // What needed no approval may come to need one.
     let low = Service::create(&ann, &Service::low());
     assert_eq!(status(&ann, &low), "approved");
     let tightened = service.again_under(policy_with("[rules.x]\nrisk = \"medium\"", "", ""));
@@ -518,7 +518,7 @@ fn a_list_leaves_out_what_policy_hides_and_is_complete() {
     assert_eq!(dba.ids("/v1/approvals?requested_by=ann3@example.com").len(), 1);
 }
 
-/// What has become production since is hidden from whoever sees what is outside of it, in lists as
+/// What has become production since is hidden from a caller who sees what is outside of it, in lists as
 /// everywhere.
 #[test]
 fn who_sees_a_request_follows_the_environment_of_now() {
@@ -539,7 +539,7 @@ fn who_sees_a_request_follows_the_environment_of_now() {
     assert_eq!(inside.approver("bob").get(&path).expect(200)["environment"], "production");
 }
 
-/// What has become high since is approved by whoever may approve what is high.
+/// What has become high since is approved by those who may approve what is high.
 #[test]
 fn who_may_approve_follows_the_risk_of_now() {
     let access = "@id(\"high-needs-security\") forbid (principal, action == Action::\"approve\", resource) \
@@ -554,7 +554,7 @@ fn who_may_approve_follows_the_risk_of_now() {
     assert_eq!(Service::approve(&security("dan"), &path).expect(200)["status"], "approved");
 }
 
-/// The words of whoever wrote the policy reach whoever is refused, and are bounded by it.
+/// The words of the author of the policy reach the caller who is refused, and are bounded by it.
 #[test]
 fn refusals_say_what_the_author_of_the_policy_wrote() {
     let rules = "[rules.change]\noperations = [\"modify_storage\"]\njustification_min = 30";

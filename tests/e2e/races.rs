@@ -1,4 +1,4 @@
-//! Callers at once: each counts once, one of them wins, and nobody's acknowledged act is lost.
+//! Callers at once: each counts once, one of them wins, and no acknowledged act is lost.
 //! When a service ends, its whole store is checked, see `inspection::check`.
 
 use countersign_e2e::client::{Answer, Client};
@@ -226,8 +226,8 @@ fn comments_and_decisions_at_once_are_all_kept() {
     }
 }
 
-/// So many at one request that some may have to give up: those are told so, and what was not told
-/// to have failed is there.
+/// So many at one request that some may have to give up: those get that answer, and what is not
+/// answered as failed is there.
 #[test]
 fn in_a_crowd_what_is_acknowledged_is_kept_and_nothing_else() {
     let service = Service::start();

@@ -1,4 +1,4 @@
-//! When several things are wrong, which one is told: the order of DESIGN section 7.
+//! When several things are wrong, which one is answered: the order of DESIGN section 7.
 //!
 //! 401 → readable → `identity_mismatch` → validation → `not_found` → replay of the same key →
 //! agent → self → `not_permitted` → expired / wrong status → `already_decided` → digest

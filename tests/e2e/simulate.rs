@@ -193,7 +193,7 @@ fn what_cannot_be_read_is_refused_as_in_a_creation() {
 fn a_simulation_says_whether_the_demands_can_be_met() {
     let rules = "[rules.x]\noperations = [\"modify_storage\"]\nslots = { finance = 1 }";
     for (access, satisfiable) in [
-        // Finance by itself may not approve; somebody who is an approver as well may.
+        // Finance by itself may not approve; a member who is an approver as well may.
         ("", true),
         (
             "@id(\"not-finance\") forbid (principal in Group::\"finance\", action == Action::\"approve\", resource);",

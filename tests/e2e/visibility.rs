@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 const ID: &str = "01930000-0000-7000-8000-000000000000";
 
-/// Every route on somebody else's pending request.
+/// Every route on another person's pending request.
 const ROUTES: [&str; 11] = [
     "get", "events", "list", "create", "approve", "reject", "withdraw", "cancel", "comment", "start",
     "finish",

@@ -325,7 +325,7 @@ fn the_original_endpoint_names_it_withdraw_approval() {
 }
 
 /// Stopping is always safe: an approver who may no longer see a request takes their approval back, learns
-/// nothing that policy hides, and nobody else learns that the request exists.
+/// nothing that policy hides, and no other person learns that the request exists.
 #[test]
 fn an_approver_who_has_lost_the_sight_of_a_request_takes_their_approval_back() {
     let service = Service::start();

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// Somebody who calls, with or without a token.
+/// A caller, with or without a token.
 #[derive(Debug, Clone)]
 pub struct Client {
     base: String,

@@ -12,7 +12,7 @@ use countersign_core::principal::Principal;
 use countersign_core::request::{Request, Status};
 use countersign_dynamodb::store::DynamoStore;
 
-/// Writes a change that nobody has decided, at a place of the request's trail.
+/// Writes a change that no command has made, at a place of the request's trail.
 pub fn commit(
     service: &Service,
     store: &DynamoStore,

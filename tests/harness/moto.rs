@@ -95,7 +95,7 @@ impl Moto {
     }
 }
 
-/// The service is found by the scope of a signature that nobody checks.
+/// The service is found by the scope of a signature that moto does not check.
 fn authorization(service: &str) -> String {
     format!(
         "AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"

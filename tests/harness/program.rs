@@ -60,7 +60,7 @@ impl Program {
         Self::start_with(binary, data_directory, &[])
     }
 
-    /// The same, and nobody reads its stderr.
+    /// The same, and its stderr is not read.
     pub fn start_unread(binary: &str, data_directory: &Path) -> Self {
         Self::spawn(Command::new(binary), binary, data_directory, &[], &BTreeMap::new(), false)
     }

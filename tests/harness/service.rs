@@ -60,7 +60,7 @@ impl Service {
         Self::start_as(Channel::Local)
     }
 
-    /// The same; events say that their actors came by this door.
+    /// The same; events say that their actors came by this channel.
     pub fn start_as(channel: Channel) -> Self {
         Self::start_with(channel, load::bundled().unwrap(), Vec::new())
     }
@@ -128,7 +128,7 @@ impl Service {
         &self.base
     }
 
-    /// Somebody without a token.
+    /// A caller without a token.
     pub fn anonymous(&self) -> Client {
         Client::new(&self.base, None)
     }

@@ -38,7 +38,7 @@ fn commit(
     commit_as(service, store, before, &[user], sequence, change)
 }
 
-/// The same, by somebody with several addresses; the first is the one they are known by.
+/// The same, by a person with several addresses; the first is the one they are known by.
 fn commit_as(
     service: &Service,
     store: &DynamoStore,
@@ -86,7 +86,7 @@ fn a_second_approval_of_one_person_is_refused_by_the_database() {
     assert_eq!(result, Err(CommitError::Conflict));
 }
 
-/// THREATS 5: whichever of somebody's addresses stands on the request.
+/// THREATS 5: whichever of a person's addresses stands on the request.
 #[test]
 fn another_address_of_the_requester_or_an_approver_is_refused_by_the_database() {
     let service = Service::start();
@@ -114,7 +114,7 @@ fn an_address_that_the_requester_had_is_refused_by_the_database() {
     service.block_on(inspection::replace_attribute(&service.database, &id, "requester_addresses", None));
 }
 
-/// THREATS 6: whoever answers for the agent that asks, by any address that was theirs.
+/// THREATS 6: the owner of the agent that asks, by any address that was theirs.
 #[test]
 fn the_owner_of_an_agent_is_refused_by_the_database() {
     use aws_sdk_dynamodb::types::AttributeValue;

@@ -13,7 +13,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_countersign-under-test");
 const ROUNDS: u32 = 12;
 const WRITERS: usize = 4;
 
-/// The highest version of each request that anybody was told of.
+/// The highest version of each request that any caller got as an answer.
 type Acknowledged = Mutex<BTreeMap<String, u64>>;
 
 fn note(acknowledged: &Acknowledged, body: &Value) -> Option<String> {
@@ -50,7 +50,7 @@ fn nothing_acknowledged_is_lost_whenever_the_server_is_killed() {
         let approvers = [program.person("bob", "approver"), program.person("cat", "approver")];
         std::thread::scope(|scope| {
             for writer in 0..WRITERS {
-                // Everybody has a limit of pending requests: each round and writer is somebody else.
+                // Each person has a limit of pending requests: each round and writer is another person.
                 let requester = program.person(&format!("ann-{round}-{writer}"), "developer");
                 let (approvers, acknowledged) = (&approvers, &acknowledged);
                 scope.spawn(move || write_until_killed(&requester, approvers, acknowledged));

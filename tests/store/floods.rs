@@ -1,4 +1,4 @@
-//! Floods: what one person has much of costs nobody else anything, and walks over much miss nothing.
+//! Floods: what one person has much of costs no other person anything, and walks over much miss nothing.
 
 use aws_sdk_dynamodb::Client;
 use countersign_app::ports::{CountOpen as _, ListQuery, ListRequests as _, Page};

@@ -1,6 +1,6 @@
 //! Ten thousand seeded interleavings of people, the requester and the clock on one request each,
 //! pausing before every call to the store. Whatever the order: no acknowledged decision is lost,
-//! at most one end is acknowledged, nobody is stuck in pending, and state and trail agree.
+//! at most one end is acknowledged, no request is stuck in pending, and state and trail agree.
 
 use countersign_app::command::{Done, command};
 use countersign_app::create::create;
@@ -46,7 +46,7 @@ const PAST_THE_DEADLINE_MILLISECONDS: i64 = 301_000;
 struct Gate(Arc<AtomicBool>);
 
 impl Gate {
-    /// Gives the turn back once. Nobody wakes the task: the scheduler polls whom it chooses.
+    /// Gives the turn back once. No waker wakes the task: the scheduler polls whom it chooses.
     async fn pass(&self) {
         let mut arrived = false;
         poll_fn(|_| {
@@ -187,7 +187,7 @@ impl World {
             let mut patience = 6;
             loop {
                 let result = command(&dependencies, id, &wanted, &who, None).await;
-                // Whoever waits for an approval asks again.
+                // An executor who waits for an approval asks again.
                 let waits = matches!(&result, Err(AppError::Refused(Refusal::NotApproved(Status::Pending))));
                 if !waits || patience == 0 {
                     return (wanted, who, result);
@@ -274,7 +274,7 @@ async fn one_seed(world: &World, seed: u64) -> Request {
             assert!(matches!(failure, AppError::Refused(_)), "seed {seed}: {command:?}: {failure}");
         }
     }
-    // Whoever asked for what is still possible got it: nothing is stuck.
+    // A caller who asked for what is still possible got it: nothing is stuck.
     if request.status == Status::Pending {
         assert!(request.approvals_received() < 2, "seed {seed}: stuck in pending");
     }
