@@ -52,7 +52,7 @@ fn event_types(messages: &[Value]) -> Vec<String> {
 }
 
 #[test]
-fn a_request_is_made_approved_executed_and_told_of() {
+fn a_request_is_made_approved_executed_and_published() {
     let deployment = Deployment::start(binary);
     deployment.subscribe("all", &Value::Null);
     deployment
@@ -174,7 +174,7 @@ fn the_dead_letters_of_a_deployed_table_are_listed_and_replayed() {
 }
 
 #[test]
-fn without_region_or_credentials_the_operator_is_told_what_to_do() {
+fn without_region_or_credentials_the_operator_learns_what_to_do() {
     let run = |variables: &[(&str, &str)]| {
         let variables =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -240,7 +240,7 @@ fn a_direct_invocation_answers_with_the_body_or_fails_with_the_code() {
 }
 
 #[test]
-fn metrics_are_written_once_for_each_event_and_logs_name_nobody() {
+fn metrics_are_written_once_for_each_event_and_logs_name_no_person() {
     let deployment = Deployment::start(binary);
     let path = create(&deployment);
     execute(&deployment, &path);

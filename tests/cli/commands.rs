@@ -206,7 +206,7 @@ fn a_token_is_read_from_a_file_and_never_from_the_arguments() {
 
 /// As `| head` does.
 #[test]
-fn whoever_has_read_enough_is_told_nothing() {
+fn a_reader_who_has_read_enough_gets_no_error() {
     for arguments in [&["policy", "check", "--json"][..], &["completions", "bash"], &["config", "path"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);

@@ -37,7 +37,7 @@ fn a_decision_names_what_was_shown() {
 
 /// As `| head -1` does: nothing is decided that was not shown whole.
 #[test]
-fn what_nobody_reads_is_left_undecided() {
+fn what_is_not_read_is_left_undecided() {
     let directory = tempfile::tempdir().unwrap();
     let program = Program::start(BINARY, directory.path());
     let (ann, bob) = (Person::of(&program, "ann", "developer"), Person::of(&program, "bob", "approver"));

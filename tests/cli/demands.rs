@@ -136,7 +136,7 @@ fn a_simulated_refusal_ends_as_the_refusal_does() {
 }
 
 #[test]
-fn what_nobody_can_approve_can_be_made_and_is_told_so() {
+fn what_no_person_can_approve_can_be_made_with_a_warning() {
     let (_directory, program) = start();
     let ann = Person::of(&program, "ann", "developer");
     let failover =
@@ -245,7 +245,7 @@ fn what_others_write_of_a_request_is_shown_whole_and_moves_nothing() {
 }
 
 #[test]
-fn whoever_issues_a_token_hears_of_groups_that_policy_does_not_name() {
+fn the_issuer_of_a_token_learns_of_groups_that_policy_does_not_name() {
     let directory = tempfile::tempdir().unwrap();
     let policy = policy(directory.path());
     let data = directory.path().join("data");
@@ -273,7 +273,7 @@ fn whoever_issues_a_token_hears_of_groups_that_policy_does_not_name() {
 
 /// A data directory that is mistyped is made, with a key that no service has.
 #[test]
-fn whoever_issues_a_token_hears_of_a_key_that_was_made_for_it() {
+fn the_issuer_of_a_token_learns_of_a_key_that_was_made_for_it() {
     let directory = tempfile::tempdir().unwrap();
     let mistyped = directory.path().join("mistyped");
     let issue = || {

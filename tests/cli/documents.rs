@@ -191,7 +191,7 @@ fn a_token_that_is_not_accepted_is_looked_at() {
 }
 
 #[test]
-fn a_wrong_url_is_told_from_another() {
+fn a_wrong_url_differs_from_another() {
     let (_directory, program) = start();
     let token = program.token("ann", "developer");
     let at = |url: &str| Person::at(url, Some(token.clone())).run(&["list"]);

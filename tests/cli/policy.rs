@@ -81,7 +81,7 @@ fn the_bundled_policy_and_the_directory_it_comes_from_are_in_order() {
 }
 
 #[test]
-fn what_is_wrong_or_odd_is_told_with_its_line() {
+fn what_is_wrong_or_odd_is_reported_with_its_line() {
     let directory = tempfile::tempdir().unwrap();
     let odd = policy(
         directory.path(),
@@ -391,7 +391,7 @@ fn without_a_directory_the_one_of_the_environment_is_looked_at() {
 }
 
 #[test]
-fn whoever_is_disabled_is_not_sent_for_another_token() {
+fn a_disabled_caller_is_not_sent_for_another_token() {
     let directory = tempfile::tempdir().unwrap();
     let disabled = ("people.toml", "", "\n[people.\"mallory@example.com\"]\ndisabled = true\n");
     let path = policy(directory.path(), "disabled", &[disabled]);

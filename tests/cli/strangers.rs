@@ -70,7 +70,7 @@ impl Stranger {
 }
 
 #[test]
-fn whoever_answers_is_not_believed_and_cannot_paint_the_screen() {
+fn another_server_is_not_believed_and_cannot_paint_the_screen() {
     for (status, body, code, said) in [
         (200, "<html>hello</html>", 1, "does not answer as Countersign does"),
         (200, "{}", 1, "does not answer as Countersign does"),

@@ -28,7 +28,7 @@ fn interrupt(child: &Child) {
 }
 
 #[test]
-fn whoever_waits_is_told_the_id_at_once_and_each_approval() {
+fn a_waiting_requester_sees_the_id_at_once_and_each_approval() {
     let (_directory, program) = start();
     let ann = Person::of(&program, "ann", "developer");
     let mut waiting = spawn(&ann, &[&CREATE[..], &["2m"]].concat());

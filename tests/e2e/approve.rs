@@ -34,7 +34,7 @@ fn a_high_risk_takes_two_people() {
 }
 
 #[test]
-fn nobody_counts_twice_however_many_groups_they_are_in() {
+fn no_approver_counts_twice_however_many_groups_they_are_in() {
     let service = Service::start();
     let path = Service::create(&service.requester("ann"), &Service::high());
     Service::approve(&service.person("bob", &["approver"]), &path).expect(200);
@@ -50,7 +50,7 @@ fn nobody_counts_twice_however_many_groups_they_are_in() {
 }
 
 #[test]
-fn nobody_approves_their_own_request_whatever_they_are() {
+fn no_caller_approves_their_own_request_whatever_they_are() {
     let service = Service::start();
     let path = Service::create(&service.person("ann", &["admin"]), &Service::medium());
     for groups in [&["admin"][..], &["admin", "approver"], &["approver"], &["developer", "approver"]] {
@@ -128,7 +128,7 @@ fn an_empty_body_will_do() {
 }
 
 #[test]
-fn what_policy_has_approved_needs_nobody() {
+fn what_policy_has_approved_needs_no_approver() {
     let service = Service::start();
     let path = Service::create(&service.requester("ann"), &Service::low());
     let problem = Service::approve(&service.approver("bob"), &path).expect_problem(409, "not_pending");

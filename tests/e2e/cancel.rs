@@ -34,7 +34,7 @@ fn once_it_runs_it_is_too_late() {
 
 /// To stop is safe: an admin stops what its requester is not there to stop.
 #[test]
-fn an_admin_cancels_it_as_well_and_nobody_else() {
+fn an_admin_cancels_it_as_well_and_no_other_person() {
     let service = Service::start();
     let ann = service.requester("ann");
     for path in [Service::create(&ann, &Service::medium()), service.approved(&ann)] {

@@ -61,7 +61,7 @@ fn what_has_ended_can_still_be_commented_on_unless_it_expired() {
 }
 
 #[test]
-fn whoever_only_looks_on_does_not_comment() {
+fn an_observer_does_not_comment() {
     let service = Service::start();
     let path = Service::create(&service.requester("ann"), &Service::medium());
     for (groups, status, code) in [

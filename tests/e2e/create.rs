@@ -134,7 +134,7 @@ fn the_digest_is_over_the_canonical_parameters() {
 }
 
 #[test]
-fn every_broken_rule_is_told_at_once() {
+fn every_broken_rule_is_reported_at_once() {
     let service = Service::start();
     let body = json!({
         "operation_type": "a b",
@@ -168,7 +168,7 @@ fn every_broken_rule_is_told_at_once() {
 }
 
 #[test]
-fn whoever_asks_may_name_themselves() {
+fn a_requester_may_name_themselves() {
     let service = Service::start();
     let ann = service.requester("ann");
     for spelling in ["ann@example.com", "Ann@Example.COM", " ann@example.com "] {

@@ -39,7 +39,7 @@ fn ask(client: &Client, (path, body): &(&str, Value), cursor: Option<&str>) -> A
 
 /// Junk, before a caller learns that they may see nothing, or that there is nothing.
 #[test]
-fn a_junk_cursor_is_malformed_in_every_list_whoever_asks() {
+fn a_junk_cursor_is_malformed_in_every_list_for_every_caller() {
     let service = Service::start();
     Service::create(&service.requester("ann"), &Service::medium());
     let old = "eyJsaXN0IjoiIiwicGFydGl0aW9uIjoicGVuZGluZyIsInNvcnQiOiIyMDI2In0";

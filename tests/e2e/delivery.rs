@@ -90,7 +90,7 @@ fn report(published: usize, failed: usize, dead_letters: usize) -> DeliveryRepor
 }
 
 #[test]
-fn every_event_is_told_once_when_nothing_fails() {
+fn every_event_is_published_once_when_nothing_fails() {
     let service = Service::start();
     traffic(&service);
     let all = events(&service);
@@ -202,7 +202,7 @@ fn a_message_that_cannot_be_read_is_a_dead_letter_at_once_and_the_others_are_pub
 }
 
 #[test]
-fn a_message_with_an_impossible_value_is_not_told() {
+fn a_message_with_an_impossible_value_is_not_published() {
     let service = Service::start();
     let path = Service::create(&service.requester("ann"), &Service::medium());
     let event_id = events(&service).pop_first().unwrap();
@@ -284,7 +284,7 @@ fn nothing_is_lost_between_writers_and_a_sweep() {
 }
 
 #[test]
-fn what_was_refused_is_told_to_nobody() {
+fn what_was_refused_is_not_published() {
     let service = Service::start();
     let ann = service.requester("ann");
     let path = Service::create(&ann, &Service::medium());

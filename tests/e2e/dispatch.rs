@@ -75,7 +75,7 @@ fn the_other_ends() {
 }
 
 #[test]
-fn what_was_executed_already_is_told_in_one_call_and_two_events() {
+fn what_was_executed_already_is_reported_in_one_call_and_two_events() {
     let service = Service::start();
     let ann = service.requester("ann");
     let path = service.approved(&ann);
@@ -182,7 +182,7 @@ fn lists_of_a_person_and_of_an_instance_are_paged_too() {
 }
 
 #[test]
-fn an_operation_it_does_not_know_is_told_which_there_are() {
+fn an_unknown_operation_is_answered_with_the_known_ones() {
     let service = Service::start();
     let problem =
         send(&service.requester("ann"), "delete_request", json!({})).expect_problem(422, "validation_failed");

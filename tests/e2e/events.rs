@@ -89,7 +89,7 @@ fn the_chain_can_be_verified_from_the_answer() {
 }
 
 #[test]
-fn an_event_says_who_did_it_and_through_which_door() {
+fn an_event_has_its_actor_and_channel() {
     let service = Service::start();
     let bot = service.person("bot", &["agent"]);
     let path = Service::create(&bot, &Service::medium());

@@ -225,7 +225,7 @@ fn set(names: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn whoever_is_said_to_be_able_to_approve_is() {
+fn groups_that_are_said_to_be_able_to_approve_are() {
     let made = |rules: &'static str, access: &'static str, approvers: &'static [&'static [&'static str]]| {
         move || {
             let service = Service::under(policy_with(rules, "", access));
@@ -257,7 +257,7 @@ fn whoever_is_said_to_be_able_to_approve_is() {
 
 /// An approver must see what they approve.
 #[test]
-fn whoever_cannot_see_a_request_is_not_said_to_be_able_to_approve_it() {
+fn groups_that_cannot_see_a_request_are_not_said_to_be_able_to_approve_it() {
     for seen in ["", "Action::\"view\",", "Action::\"view_parameters\","] {
         let access = format!(
             "@id(\"blind\") permit (principal in Group::\"dba\", action in [{seen} Action::\"approve\"], resource);"
@@ -273,7 +273,7 @@ fn whoever_cannot_see_a_request_is_not_said_to_be_able_to_approve_it() {
 
 /// No person can approve what does not meet a demand that came later.
 #[test]
-fn nobody_is_said_to_be_able_to_approve_what_cannot_be_approved_any_more() {
+fn no_group_is_said_to_be_able_to_approve_what_cannot_be_approved_any_more() {
     let found = check_approvers(|| {
         let service = Service::start();
         let path = Service::create(&service.requester("ann"), &Service::high());

@@ -8,7 +8,7 @@ fn report(execution_id: &str, outcome: &str) -> Value {
 }
 
 #[test]
-fn both_outcomes_are_told_with_their_result_and_cost() {
+fn both_outcomes_are_published_with_their_result_and_cost() {
     let service = Service::start();
     let ann = service.requester("ann");
     for (outcome, status) in [("succeeded", "executed"), ("failed", "failed")] {
@@ -87,7 +87,7 @@ fn an_admin_clears_a_stuck_execution_as_failed_and_in_no_other_way() {
 
 /// A crash in between leaves it visibly executing: no deadline takes it away, and it is not run again.
 #[test]
-fn a_stuck_execution_stays_visible_until_somebody_finishes_it() {
+fn a_stuck_execution_stays_visible_until_it_is_finished() {
     let service = Service::start();
     let ann = service.requester("ann");
     let path = service.approved(&ann);

@@ -124,7 +124,7 @@ fn a_path_with_hostile_bytes_is_no_id() {
 
 /// A field that no operation reads is named in the problem: as data, in a JSON pointer.
 #[test]
-fn the_name_of_an_unknown_field_is_told_as_data() {
+fn the_name_of_an_unknown_field_is_answered_as_data() {
     let service = Service::start();
     let ann = service.requester("ann");
     for text in HOSTILE {

@@ -70,7 +70,7 @@ fn a_key_is_good_for_one_body() {
 }
 
 #[test]
-fn keys_belong_to_whoever_sends_them() {
+fn keys_belong_to_the_caller_who_sends_them() {
     let service = Service::start();
     let ids: Vec<_> = ["ann", "ben", "cleo"]
         .iter()

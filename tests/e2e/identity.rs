@@ -56,7 +56,7 @@ fn naming(path: &str) -> Vec<(&'static str, String, &'static str, Value)> {
 }
 
 #[test]
-fn a_body_that_names_somebody_else_is_refused_on_every_route() {
+fn a_body_that_names_another_person_is_refused_on_every_route() {
     let service = Service::start();
     let path = Service::create(&service.requester("ann"), &Service::medium());
     let id = Service::id(&path);
@@ -159,7 +159,7 @@ fn no_spelling_in_a_token_counts_twice() {
 }
 
 #[test]
-fn a_bad_token_is_nobody() {
+fn a_bad_token_identifies_no_caller() {
     let service = Service::start();
     let now = countersign_core::timestamp::Timestamp::parse(countersign_e2e::manual_host::BEGINNING).unwrap();
     let now = now.as_millisecond() / 1000;
@@ -309,7 +309,7 @@ fn a_token_is_taken_from_one_authorization_header_only() {
 }
 
 #[test]
-fn headers_of_proxies_name_nobody() {
+fn headers_of_proxies_identify_no_caller() {
     let service = Service::start();
     let ann = service.requester("ann");
     let path = Service::create(&ann, &Service::medium());

@@ -133,7 +133,7 @@ fn a_list_shows_no_parameters_and_no_free_text() {
 }
 
 #[test]
-fn a_page_holds_fifty_unless_told() {
+fn a_page_holds_fifty_by_default() {
     let service = Service::start();
     for name in ["ann", "ben"] {
         let requester = service.requester(name);

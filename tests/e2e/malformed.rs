@@ -390,7 +390,7 @@ fn a_query_with_a_bad_parameter() {
 }
 
 #[test]
-fn a_cursor_that_nobody_gave_out() {
+fn a_cursor_that_was_not_given_out() {
     let scene = Scene::set();
     let (_, cursor) = scene.ann.page("/v1/approvals?requested_by=ann@example.com", 1, None);
     let cursor = cursor.unwrap();

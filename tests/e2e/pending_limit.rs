@@ -23,7 +23,7 @@ fn check_full(ann: &Client) {
 }
 
 #[test]
-fn the_fifty_first_is_refused_and_nobody_else_is() {
+fn the_fifty_first_is_refused_and_no_other_person_is() {
     let service = Service::start();
     let ann = service.requester("ann");
     full(&ann);

@@ -251,7 +251,7 @@ fn every_route(client: &Client, path: &str) -> Vec<(&'static str, Answer)> {
 
 /// THREATS 31: the token is good, the person is not.
 #[test]
-fn whoever_is_disabled_is_refused_on_every_route_at_once() {
+fn a_disabled_person_is_refused_on_every_route_at_once() {
     let disabled = "[people.\"mallory@example.com\"]\naddresses = [\"mal@example.com\"]\ndisabled = true\n\
                     [agents.\"robo@example.com\"]\nowner = \"mallory@example.com\"\n\
                     [agents.\"bot@example.com\"]\nowner = \"ann@example.com\"\ndisabled = true\n\
@@ -287,7 +287,7 @@ fn whoever_is_disabled_is_refused_on_every_route_at_once() {
 
 /// THREATS 30 and 31: what a person approved before they were disabled is no approval any more.
 #[test]
-fn the_approval_of_whoever_is_disabled_does_not_count_at_the_start() {
+fn the_approval_of_a_disabled_person_does_not_count_at_the_start() {
     let service = Service::under(policy(""));
     let ann = service.requester("ann");
     let path = Service::create(&ann, &Service::high());
@@ -326,7 +326,7 @@ fn another_approver_takes_the_place_of_one_who_was_disabled() {
 
 /// Leaving the list is leaving, where only those who are listed may act.
 #[test]
-fn whoever_is_not_listed_any_more_has_no_approval_to_give_or_to_count() {
+fn a_person_who_is_not_listed_any_more_has_no_approval_to_give_or_to_count() {
     let listed = |names: &[&str]| {
         let people: Vec<_> = names.iter().map(|name| format!("[people.\"{name}@example.com\"]")).collect();
         policy(&format!("unlisted_refused = true\n{}", people.join("\n")))
@@ -349,7 +349,7 @@ fn whoever_is_not_listed_any_more_has_no_approval_to_give_or_to_count() {
 
 /// THREATS 6: a bot asks for a human, and the human approves.
 #[test]
-fn whoever_answers_for_an_agent_does_not_approve_what_it_asks_for() {
+fn the_owner_of_an_agent_does_not_approve_what_it_asks_for() {
     let owned = "[people.\"henry@example.com\"]\naddresses = [\"h@example.com\"]\n\
                  [agents.\"robo@example.com\"]\nowner = \"h@example.com\"\n\
                  [services.ci]\nowner = \"henry@example.com\"";
@@ -386,7 +386,7 @@ fn whoever_answers_for_an_agent_does_not_approve_what_it_asks_for() {
 /// Nor is it among what the list says that they can decide, under a policy that knows nothing of it
 /// any more either.
 #[test]
-fn what_an_agent_asks_for_is_not_offered_to_whoever_answers_for_it() {
+fn what_an_agent_asks_for_is_not_offered_to_its_owner() {
     let owned = "[people.\"henry@example.com\"]\naddresses = [\"h@example.com\"]\n\
                  [people.\"ann@example.com\"]\naddresses = [\"annabel@example.com\"]\n\
                  [agents.\"robo@example.com\"]\nowner = \"henry@example.com\"";
@@ -431,7 +431,7 @@ fn an_agent_without_its_group_does_not_decide_either() {
 }
 
 #[test]
-fn a_machine_that_nobody_answers_for_is_refused_where_somebody_must() {
+fn a_machine_without_an_owner_is_refused_where_one_is_required() {
     let service = Service::under(policy(
         "owner_required = true\n[agents.\"robo@example.com\"]\nowner = \"henry@example.com\"",
     ));

@@ -14,7 +14,7 @@ fn policy(people: &str) -> Policy {
 }
 
 #[test]
-fn whoever_is_given_an_address_inherits_nothing_that_was_made_under_it() {
+fn the_new_holder_of_an_address_inherits_nothing_that_was_made_under_it() {
     let service = Service::under(policy(""));
     let alice = service.requester("alice");
     let pending = Service::create(&alice, &Service::medium());
@@ -75,7 +75,7 @@ fn what_a_former_holder_has_pending_is_not_counted() {
 }
 
 #[test]
-fn a_token_with_a_retired_address_is_nobodys_until_its_new_holder_is_listed() {
+fn a_token_with_a_retired_address_is_refused_until_its_new_holder_is_listed() {
     let retired = "[people.\"alice.b@example.com\"]\nretired = [\"alice@example.com\"]";
     let service = Service::under(policy(retired));
     service.untouched(|| {

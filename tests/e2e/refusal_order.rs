@@ -115,7 +115,7 @@ fn a_replay_comes_before_who_asks_and_what_it_is_about() {
 }
 
 #[test]
-fn an_agent_is_told_before_their_own_and_their_own_before_permission() {
+fn agency_is_refused_before_own_requests_and_those_before_permission() {
     let service = Service::start();
     let body = json!({ "parameters_digest": WRONG });
     let of_bot = Service::create(&service.person("bot", &["agent"]), &Service::medium());

@@ -60,7 +60,7 @@ fn an_agent_executes_what_it_asked_for() {
 }
 
 #[test]
-fn whoever_starts_may_name_the_digest_of_what_they_run() {
+fn an_executor_may_name_the_digest_of_what_they_run() {
     let service = Service::start();
     let ann = service.requester("ann");
     let path = service.approved(&ann);

@@ -50,7 +50,7 @@ fn dispatch(client: &Client, path: &str, route: &str) -> Answer {
 }
 
 #[test]
-fn every_group_on_every_route_of_somebody_elses_request() {
+fn every_group_on_every_route_of_another_persons_request() {
     let service = Service::start();
     let ann = service.requester("ann");
     let check = |caller: &Client, what: &str, expected: [&str; 11]| {

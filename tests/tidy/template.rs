@@ -209,7 +209,7 @@ fn routes_are_those_of_the_code_and_all_but_health_ask_for_a_token() {
 }
 
 #[test]
-fn functions_have_no_other_door_and_no_other_role() {
+fn functions_have_no_other_trigger_and_no_other_role() {
     let template = template();
     for kind in ["AWS::Lambda::", "AWS::IAM::", "AWS::ApiGateway", "AWS::Serverless::Api", "AWS::Events::"] {
         let others = resources(&template, kind).into_keys().collect::<Vec<_>>();
@@ -368,7 +368,7 @@ fn a_policy_of_ones_own_is_that_of_every_function() {
 }
 
 #[test]
-fn functions_are_told_only_what_they_need() {
+fn functions_get_only_the_variables_they_need() {
     let template = template();
     for slug in functions() {
         let records_events = granted(&slug).get("audit").is_some_and(|actions| actions.contains("PutItem"));

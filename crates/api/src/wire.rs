@@ -97,7 +97,7 @@ pub struct RequestBody {
     pub approvals_received: usize,
     /// Who has approved; `decisions` says whose approval counts.
     pub approved_by: Vec<String>,
-    /// Why it cannot go ahead, with all approvals: its requester or their owner is disabled.
+    /// Why it cannot go ahead even with all approvals: its requester or their owner is disabled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blocked_by: Vec<String>,
     /// When it became approved.
@@ -266,7 +266,7 @@ pub struct SummaryBody {
     pub approvals_received: usize,
     /// Who has approved.
     pub approved_by: Vec<String>,
-    /// Why it cannot go ahead, with all approvals: its requester or their owner is disabled.
+    /// Why it cannot go ahead even with all approvals: its requester or their owner is disabled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blocked_by: Vec<String>,
     /// When it expires if it is still pending.

@@ -367,7 +367,7 @@ fn time_zones_have_names() {
 }
 
 #[test]
-fn a_cost_that_nobody_gave_is_above_every_amount() {
+fn a_cost_that_is_left_out_is_above_every_amount() {
     let access = valid(&approve_when(r#"context.estimated_cost.lessThan(decimal("922337203685477.5807"))"#));
     let asks = |cost: Option<f64>| {
         let cost = cost.map(|amount| Cost::new(amount).unwrap());

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_are_told_as_the_answer_was_asked_for_even_if_the_rest_makes_no_sense() {
+    fn errors_have_the_form_that_was_asked_for_even_if_the_rest_makes_no_sense() {
         let style = |line: &str| Style::asked_for(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
         for line in [
             "list --json",

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_too_long_is_told_the_limit_that_holds() {
+    fn a_time_that_is_too_long_is_refused_with_the_limit_that_holds() {
         for (max_days, text) in [(365, "366d"), (365, "400d"), (366, "367d")] {
             let refused = seconds_of_days(max_days, text).unwrap_err();
             assert!(refused.ends_with(&format!("at most {max_days}d")), "{refused}");

@@ -229,7 +229,7 @@ fn a_person_who_says_no_or_nothing_is_not_logged_in() {
 }
 
 #[test]
-fn a_token_of_somebody_else_is_not_kept() {
+fn a_token_of_another_person_is_not_kept() {
     for (of, left) in [("https://elsewhere.example.com", 3600), ("", -1)] {
         let issuer = issuer(move |url| {
             let of = if of.is_empty() { url } else { of };

@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_login_asks_nobody_and_an_old_one_is_renewed_and_kept() {
+    fn a_fresh_login_makes_no_call_and_an_old_one_is_renewed_and_kept() {
         let home = tempfile::tempdir().unwrap();
         let store = TokenStore::at(&home.path().join("tokens"));
         let asked = Cell::new(0);
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_renewal_is_told_only_when_the_old_token_has_ended() {
+    fn a_failed_renewal_is_reported_only_when_the_old_token_has_ended() {
         let home = tempfile::tempdir().unwrap();
         let store = TokenStore::at(home.path());
         let renew = |_: &Login| Err(LoginError::NotAsked("away".to_owned()));
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_renewal_is_told_even_if_the_old_token_is_still_good() {
+    fn a_refused_renewal_is_reported_even_if_the_old_token_is_still_good() {
         let home = tempfile::tempdir().unwrap();
         let store = TokenStore::at(home.path());
         let renew = |_: &Login| Err(LoginError::Ended);
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_others_can_read_or_nobody_can_is_refused_and_never_quoted() {
+    fn a_token_that_others_can_read_or_that_cannot_be_read_is_refused_and_never_quoted() {
         let home = tempfile::tempdir().unwrap();
         let store = TokenStore::at(home.path());
         store.write(&name(), &login(10, Some("refresh-text"))).unwrap();

@@ -27,7 +27,7 @@ use crate::timestamp::Timestamp;
 pub struct Explanation<'a> {
     /// Its status now, by the deadlines on record.
     pub status: Status,
-    /// Why it cannot go ahead, with all approvals: see [`Policy::blocked_by`]; and while it waits for
+    /// Why it cannot go ahead even with all approvals: see [`Policy::blocked_by`]; and while it waits for
     /// people, the groups that it waits for and that policy does not know any more.
     pub blocked: Vec<String>,
     /// What holds for it now.

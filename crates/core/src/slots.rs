@@ -56,7 +56,7 @@ impl Slots {
             .collect();
         let mut seat_of_person: Vec<Option<usize>> = vec![None; people.len()];
         for seat in 0..seats.len() {
-            seat_somebody(seat, &seats, people, &mut seat_of_person, &mut vec![false; people.len()]);
+            give_seat(seat, &seats, people, &mut seat_of_person, &mut vec![false; people.len()]);
         }
         let taken: BTreeSet<usize> = seat_of_person.iter().flatten().copied().collect();
         let anybody = usize::from(approvals_required).saturating_sub(seats.len());
@@ -76,7 +76,7 @@ impl Slots {
 
 /// Gives a seat to a person, if need be by moving others (an augmenting path: Kuhn's algorithm for
 /// bipartite matching). `tried` are the people who were asked on this path.
-fn seat_somebody(
+fn give_seat(
     seat: usize,
     seats: &[&Groups],
     people: &[&Groups],
@@ -91,8 +91,7 @@ fn seat_somebody(
         }
         *was_tried = true;
         let current = seat_of_person.get(person).copied().flatten();
-        let is_free =
-            current.is_none_or(|current| seat_somebody(current, seats, people, seat_of_person, tried));
+        let is_free = current.is_none_or(|current| give_seat(current, seats, people, seat_of_person, tried));
         if is_free && let Some(place) = seat_of_person.get_mut(person) {
             *place = Some(seat);
             return true;

@@ -236,7 +236,7 @@ mod tests {
 
     /// THREATS 53.
     #[test]
-    fn threat_53_this_machine_is_told_from_names_that_look_like_it() {
+    fn threat_53_this_machine_differs_from_names_that_look_like_it() {
         for text in [
             "http://127.0.0.1:8080/keys",
             "http://127.1.2.3",

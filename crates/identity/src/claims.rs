@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn doubt_is_nobody() {
+    fn doubt_identifies_no_caller() {
         for (claims, error) in [
             (json!({"email": "ann@example.com"}), InvalidClaims::UnverifiedEmail),
             (json!({"email": "ann@example.com", "email_verified": false}), InvalidClaims::UnverifiedEmail),

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_the_gateway_has_not_seen_names_nobody() {
+    fn a_token_that_the_gateway_has_not_seen_is_refused() {
         for (name, value) in [
             ("email", json!("boss@example.com")),
             ("email", json!(["Ann@example.com"])),

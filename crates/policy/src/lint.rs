@@ -123,7 +123,7 @@ fn tried<'a>(policy: &'a Policy, space: &'a SampleSpace) -> impl Iterator<Item =
     space.proposals().take(MAX_PROPOSALS).map(|proposal| (proposal, policy.assess(&proposal)))
 }
 
-/// Whether a request would be refused for what it costs, with all approvals.
+/// Whether a request would be refused for what it costs even with all approvals.
 fn is_too_expensive(requirements: &Requirements, cost: Option<Cost>) -> bool {
     requirements.cost_limit.is_some_and(|limit| cost.is_none_or(|cost| cost > limit))
 }

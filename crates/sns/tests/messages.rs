@@ -455,7 +455,7 @@ const HOSTILE: &[&str] = &[
 ];
 
 #[test]
-fn nobodys_words_pass_for_a_line_of_ours() {
+fn no_words_of_people_pass_for_a_line_of_ours() {
     for words in HOSTILE {
         check_words(words);
     }

@@ -33,7 +33,7 @@ pub struct ExplainBody {
     /// What each part of the policy of now would demand. While the request is pending or approved,
     /// the stricter of both holds.
     pub current_rules: Vec<RuleBody>,
-    /// Why it cannot go ahead, with all approvals: its requester or their owner is disabled.
+    /// Why it cannot go ahead even with all approvals: its requester or their owner is disabled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blocked_by: Vec<String>,
     /// The approvals on record, and whether they count.

@@ -55,7 +55,7 @@ const ALL: [RequestAttribute; 4] =
     [RequestAttribute::Person, RequestAttribute::Channel, RequestAttribute::Address, RequestAttribute::Time];
 
 #[test]
-fn what_is_denied_whatever_else_is_put_is_told_from_one_question() {
+fn what_is_denied_whatever_else_is_put_is_known_from_one_question() {
     let open: [&[RequestAttribute]; 2] = [&CIRCUMSTANCES, &ALL];
     for (text, expected) in [
         (format!("{EVERYTHING}{}", about_approving("forbid", "")), [true, true]),
@@ -94,7 +94,7 @@ fn what_is_denied_whatever_else_is_put_is_told_from_one_question() {
 
 /// Policies of all kinds, two at a time: what is said to be denied whatever is put is denied then.
 #[test]
-fn nothing_is_said_to_be_denied_that_somebody_may() {
+fn nothing_is_said_to_be_denied_that_an_actor_may() {
     let conditions = [
         "",
         "when { context.hour < 12 }",

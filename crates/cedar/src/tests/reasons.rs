@@ -56,7 +56,7 @@ fn words_that_cannot_be_shown_as_they_are_are_refused() {
 }
 
 #[test]
-fn annotations_that_nobody_is_shown_are_found() {
+fn annotations_that_no_caller_is_shown_are_found() {
     let names = |text: &str| -> Vec<&str> {
         valid(text).lint(Timestamp::EARLIEST).iter().map(|warning| warning.name.into()).collect()
     };

@@ -68,7 +68,7 @@ fn comparisons_that_make_no_sense_are_refused() {
 
 /// Cedar says what is wrong; what to write instead depends on what is ours.
 #[test]
-fn common_mistakes_are_told_with_what_to_write_instead() {
+fn common_mistakes_are_reported_with_what_to_write_instead() {
     let amounts = "(compare amounts with `.greaterThan(decimal(\"500.0\"))`, `.lessThan(…)` and the like)";
     for condition in [
         "context.estimated_cost < 500",
@@ -101,7 +101,7 @@ fn common_mistakes_are_told_with_what_to_write_instead() {
 }
 
 #[test]
-fn what_might_follow_is_told_in_few_words() {
+fn what_might_follow_is_said_in_few_words() {
     for (text, said) in [
         (
             "@id(\"a\") permit (principal, action resource);",

@@ -279,7 +279,7 @@ fn a_reason_survives_going_back_and_a_refusal() {
 }
 
 #[test]
-fn a_decision_that_comes_too_late_is_told_and_the_list_goes_on() {
+fn a_decision_that_comes_too_late_is_reported_and_the_list_goes_on() {
     let mut inbox = Inbox::reading(json!({}));
     let sent = decision(&inbox.press(&[A, Y]));
     let conflict = CommandError::Conflict("it is not pending but cancelled (not_pending)".to_owned());
@@ -305,7 +305,7 @@ fn a_request_that_vanishes_from_the_list_stays_open_with_a_notice() {
 }
 
 #[test]
-fn a_deadline_that_passes_while_somebody_looks_is_told() {
+fn a_deadline_that_passes_while_the_approver_looks_is_shown() {
     let mut inbox = Inbox::reading(json!({}));
     assert!(!inbox.shows("its deadline has passed"));
     inbox.wait(4 * 60 * 60);
@@ -350,7 +350,7 @@ fn once_ends_after_a_decision_and_not_before() {
 }
 
 #[test]
-fn a_token_that_is_refused_at_the_start_is_told_at_once() {
+fn a_token_that_is_refused_at_the_start_is_reported_at_once() {
     let mut inbox = Inbox::new(Settings::default());
     let refused = CommandError::Refused("send a valid bearer token".to_owned());
     assert_eq!(inbox.apply(Event::Listed(Err(refused.clone()))), [Effect::Quit]);

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_and_nothing_are_said_as_well() {
+    fn no_approver_and_no_demand_are_shown_as_well() {
         let text = shown(&explanation(json!({
             "approvals": [], "approvers": [], "missing": { "slots": [], "from_anybody": 0 },
         })));

@@ -110,7 +110,7 @@ fn a_line_that_goes_on_ends_in_no_blank_and_what_others_wrote_is_whole() {
 }
 
 #[test]
-fn demands_are_told_in_words() {
+fn demands_are_shown_in_words() {
     let slot = |groups: &[&str], approvals| SlotBody {
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         approvals,

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_told_as_people_do() {
+    fn times_are_shown_as_people_say_them() {
         let now = Timestamp::parse("2026-01-31T09:30:00Z").unwrap();
         let relative = RelativeTime::relative(now);
         for (time, told) in [

@@ -242,7 +242,7 @@ impl Policy {
         maker == &actor.person || (maker == self.people.person(address) && actor.is(address))
     }
 
-    /// Why a request cannot go ahead, with all approvals: its requester, or the owner of its
+    /// Why a request cannot go ahead even with all approvals: its requester, or the owner of its
     /// requester, may no longer act. One sentence each.
     pub fn blocked_by(&self, request: &impl RequestView) -> Vec<String> {
         self.blocked_requester(request.requested_by(), request.owner().map(|owner| &owner.person))

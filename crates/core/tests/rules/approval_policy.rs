@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The request of a world, and the reference's idea of it; none if its requester may not ask.
 fn open(world: &World) -> Option<(Trail, Reference)> {
     let spec = &world.policies[0];
-    if Reference::is_refused_at_the_door(spec, &world.requester) {
+    if Reference::is_caller_refused(spec, &world.requester) {
         assert!(spec.policy().people().resolve(as_caller(world.requester.actor())).is_err());
         return None;
     }
@@ -165,7 +165,7 @@ proptest! {
 
     /// What an approver's token comes to say after they have approved changes nothing.
     #[test]
-    fn more_groups_for_somebody_who_has_decided_change_nothing(world in any_world(), more in any_groups()) {
+    fn more_groups_for_an_approver_who_has_decided_change_nothing(world in any_world(), more in any_groups()) {
         let Some((mut trail, _)) = open(&world) else { return Ok(()) };
         let (mut other, _) = open(&world).unwrap();
         let policies: Vec<_> = world.policies.iter().map(Spec::policy).collect();
@@ -263,7 +263,7 @@ fn caller(address: usize, groups: &[usize]) -> Caller {
 /// THREATS 5: a policy that forgets an address makes no person two, whether what they did was
 /// asking or approving.
 #[test]
-fn an_address_that_is_unlinked_is_nobody_new() {
+fn an_address_that_is_unlinked_is_no_new_person() {
     let mut linked = plain();
     linked.entry_of = [Some(0), Some(1), Some(1), Some(3), Some(0), None];
     let (linked, unlinked) = (linked.policy(), plain().policy());
@@ -297,7 +297,7 @@ fn an_address_that_is_unlinked_is_nobody_new() {
 /// THREATS 5: an address that was the requester's and is now an approver's makes them one human, and
 /// an address that went from one approver to another makes those one. Whichever is the main address.
 #[test]
-fn an_address_that_moves_to_somebody_else_makes_them_one_human() {
+fn an_address_that_moves_to_another_person_makes_them_one_human() {
     let policy_of = |entry_of| Spec { entry_of, ..plain() }.policy();
     // p4 asked while `moved` was theirs; p2 has approved; now `moved` is p2's.
     for moved in [1, 3] {
@@ -333,7 +333,7 @@ fn an_address_that_moves_to_somebody_else_makes_them_one_human() {
 /// THREATS 5: an address under which a person approved, and which turns out to be the requester's, the
 /// owner's or a machine's, makes the approval theirs. Whichever is the main address.
 #[test]
-fn an_approval_counts_for_whoever_has_its_address_now() {
+fn an_approval_counts_for_the_present_holder_of_its_address() {
     let owned = || Spec { owner_of_robo: Some(4), ..plain() };
     for moved in [1, 3] {
         let mut then = owned();
@@ -383,7 +383,7 @@ fn who_may_approve_follows_the_environment_of_now() {
 
 /// G4: an approver approves only what they are shown, whatever policy permits; to refuse needs no look.
 #[test]
-fn whoever_may_not_see_the_parameters_does_not_approve() {
+fn an_approver_who_may_not_see_the_parameters_does_not_approve() {
     let (seeing, blind) = (plain().policy(), Spec { blind: Some(2), ..plain() }.policy());
     let open = || {
         let actor = seeing.people().resolve(as_caller(caller(0, &[0]).actor())).unwrap();

@@ -206,7 +206,7 @@ impl Reference {
         }
     }
 
-    pub(crate) fn is_refused_at_the_door(spec: &Spec, caller: &Caller) -> bool {
+    pub(crate) fn is_caller_refused(spec: &Spec, caller: &Caller) -> bool {
         let entry = spec.entry(caller.address);
         let is_non_human =
             caller.address == CI || caller.groups.contains(&AGENT) || spec.is_listed_machine(caller.address);
@@ -231,7 +231,7 @@ impl Reference {
         if verb == Verb::Expire {
             return self.expire(spec, now);
         }
-        if Self::is_refused_at_the_door(spec, caller) {
+        if Self::is_caller_refused(spec, caller) {
             return "door";
         }
         let groups: Set = caller.groups.iter().copied().filter(|group| spec.knows(*group)).collect();

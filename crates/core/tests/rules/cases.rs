@@ -216,7 +216,7 @@ fn a_justification_is_long_enough_unless_a_case_says_otherwise() {
 }
 
 #[test]
-fn whatever_is_not_as_expected_is_told_with_its_reasons() {
+fn whatever_is_not_as_expected_is_reported_with_its_reasons() {
     let request = r#"by = "ann@example.com", operation_type = "modify_storage", instance_id = "orders-db", environment = "production", ticket = "T""#;
     for (case, what, expected, found, reason) in [
         (

@@ -38,7 +38,7 @@ fn threat_65_no_spelling_makes_an_instance_non_production() {
 }
 
 #[test]
-fn a_cost_that_is_missing_is_told_from_one_above_every_range() {
+fn a_cost_that_is_missing_differs_from_one_above_every_range() {
     let rules = with_rules(
         "[rules.untold]\ncost_missing = true\napprovals = 3\n\
          [rules.expensive]\ncost_above = 500\ncost_missing = false\nslots = { dba = 1 }\n\

@@ -29,7 +29,7 @@ fn risk_decides_how_many_must_agree() {
 }
 
 #[test]
-fn an_operation_nobody_listed_needs_two_people() {
+fn an_operation_that_is_not_listed_needs_two_people() {
     for operation in ["drop_everything", "Enable_Enhanced_Monitoring", "enable_enhanced_monitoring.", "low"] {
         let request = Trail::open(operation).request;
         assert_eq!(

@@ -3,7 +3,7 @@
 
 use crate::fixture::{
     APPROVED_MS, HIGH, LOW, PENDING_MS, Trail, after, ann, approve, bob, carol, every_command, finish,
-    result, start, whoever_may, withdraw,
+    permitted_actor, result, start, withdraw,
 };
 use countersign_core::caller::Channel;
 use countersign_core::command::{Command, ExecutionOutcome};
@@ -24,7 +24,7 @@ const TEN_YEARS_MS: i64 = 10 * 365 * 86_400_000;
 fn check(request: &Request, deadline: Timestamp, before: [Result<Status, Refusal>; 9]) {
     let moment = |offset: i64| Timestamp::from_millisecond(deadline.as_millisecond() + offset);
     for (command, before) in every_command(request).iter().zip(before) {
-        let actor = whoever_may(command);
+        let actor = permitted_actor(command);
         for offset in [-1, 0, 1, 3_600_000, TEN_YEARS_MS] {
             let expected = match (offset < 0, command) {
                 (true, _) => before.clone(),
@@ -154,7 +154,11 @@ fn a_written_expiry_holds_even_if_the_clock_goes_back() {
         assert_eq!(request.status_at(now), Expired);
         for command in every_command(&request) {
             let expected = if command == Command::Expire { NotDue } else { Refusal::Expired };
-            assert_eq!(result(&request, &command, &whoever_may(&command), now), Err(expected), "{command:?}");
+            assert_eq!(
+                result(&request, &command, &permitted_actor(&command), now),
+                Err(expected),
+                "{command:?}"
+            );
         }
     }
 }

@@ -29,7 +29,7 @@ fn approvers(made_under: &Policy, now: &Policy) -> Vec<Groups> {
 }
 
 #[test]
-fn nobody_is_in_a_group_that_policy_no_longer_knows() {
+fn no_approver_is_in_a_group_that_policy_no_longer_knows() {
     let old = policy(&["dba", "sre"], "[rules.x]\nslots = { \"dba|sre\" = 2 }", "");
     let pairs = [set(&["admin", "dba"]), set(&["approver", "dba"])];
     assert_eq!(approvers(&old, &policy(&["dba"], "", "")), pairs);
@@ -45,7 +45,7 @@ fn an_agent_is_not_said_to_be_able_to_approve() {
 }
 
 #[test]
-fn whoever_is_not_shown_the_parameters_is_not_said_to_be_able_to_approve() {
+fn groups_that_are_not_shown_the_parameters_are_not_said_to_be_able_to_approve() {
     let lets = |actions: &str| {
         policy(
             &["dba"],
@@ -86,7 +86,7 @@ fn no_agent_fills_a_slot() {
 }
 
 #[test]
-fn whoever_asks_is_none_of_those_who_approve() {
+fn the_requester_is_none_of_the_approvers() {
     let not_own = "@id(\"no\") forbid (principal, action == Action::\"approve\", resource) when { context.requester == principal };";
     assert!(satisfiable(&policy(&["dba"], "", not_own), &[(&["dba"], 1)]));
     let ann_alone = "@id(\"no\") forbid (principal, action == Action::\"approve\", resource) unless { principal == Person::\"ann@example.com\" };";
@@ -122,7 +122,7 @@ fn the_edges_that_policy_names_are_tried() {
 }
 
 #[test]
-fn what_cannot_be_told_may_be_satisfied() {
+fn what_is_not_known_may_be_satisfied() {
     let groups: Vec<String> = (0..20).map(|number| format!("g{number}")).collect();
     let names: Vec<&str> = groups.iter().map(String::as_str).collect();
     let named: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();

@@ -205,7 +205,7 @@ pub(crate) fn every_command(request: &Request) -> [Command; 9] {
 }
 
 /// A person whom no rule about people keeps from giving this command to a request that ann made.
-pub(crate) fn whoever_may(command: &Command) -> Principal {
+pub(crate) fn permitted_actor(command: &Command) -> Principal {
     match command {
         Command::Approve { .. } | Command::Reject { .. } => human("dan", &["approver"]),
         Command::Withdraw { .. } => bob(),

@@ -2,7 +2,7 @@
 
 use crate::fixture::{
     HIGH, LOW, MEDIUM, NO_EXECUTION, Trail, after, ann, approve, bob, canonical, carol, comment, draft,
-    every_command, finish, human, person, policy, reject, result, start, text, whoever_may,
+    every_command, finish, human, permitted_actor, person, policy, reject, result, start, text,
 };
 use countersign_core::command::{Command, ExecutionOutcome, Shown};
 use countersign_core::decide::Outcome;
@@ -21,7 +21,7 @@ fn check(status: Status, expected: [Result<Status, Refusal>; 9]) {
     let trail = Trail::in_status(status);
     assert_eq!(trail.request.status, status);
     for (command, expected) in every_command(&trail.request).iter().zip(expected) {
-        let found = result(&trail.request, command, &whoever_may(command), trail.now());
+        let found = result(&trail.request, command, &permitted_actor(command), trail.now());
         assert_eq!(found, expected, "{command:?} on a request that is {status}");
     }
 }

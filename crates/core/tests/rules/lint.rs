@@ -191,7 +191,7 @@ fn rules_that_each_add_something_are_left_alone() {
 }
 
 #[test]
-fn a_slot_that_nobody_could_fill_is_an_error() {
+fn a_slot_that_no_person_could_fill_is_an_error() {
     let rules = "[rules.costs]\noperations = [\"reboot\"]\nslots = { finance = 1 }";
     let operations = format!("{OPERATIONS}\n{rules}");
     let forbid = format!(

@@ -50,7 +50,7 @@ fn requester_cannot_decide_own_request() {
 
 /// With groups, a channel or a kind of being that the request was not made with.
 #[test]
-fn requester_cannot_come_back_as_somebody_else() {
+fn requester_cannot_come_back_as_another_person() {
     let request = Trail::open(HIGH).request;
     for channel in Channel::iter() {
         let returned = Principal::assumed(person("ann"), PrincipalKind::Human, channel, ["admin"]);
@@ -111,7 +111,7 @@ fn an_approver_is_one_person_in_every_spelling() {
 }
 
 #[test]
-fn whoever_filed_a_request_counts_as_its_requester() {
+fn the_service_that_filed_a_request_counts_as_its_requester() {
     let mut requester = ann();
     requester.filed_by = Some(PersonId::service("pipeline").unwrap());
     let mut request = Trail::open_as(draft(HIGH), &requester, &policy(2), None).request;
@@ -246,7 +246,7 @@ fn may(action: Action, actor: &Principal, request: &Request) -> bool {
 }
 
 #[test]
-fn somebody_in_no_group_sees_and_does_nothing() {
+fn a_person_in_no_group_sees_and_does_nothing() {
     for request in [Trail::open(HIGH).request, open(&human("sam", &[]))] {
         let nobody = human("sam", &[]);
         assert!(!may(Action::View, &nobody, &request));
@@ -341,7 +341,7 @@ fn only_the_requester_starts() {
 }
 
 #[test]
-fn whoever_started_finishes() {
+fn the_executor_who_started_finishes() {
     let mut request = Trail::in_status(Status::Executing).request;
     for outcome in [Succeeded, Failed] {
         let command = finish(&request, outcome);
@@ -357,7 +357,7 @@ fn whoever_started_finishes() {
 }
 
 #[test]
-fn an_admin_clears_a_stuck_execution_of_somebody_else_as_failed_only() {
+fn an_admin_clears_a_stuck_execution_of_another_person_as_failed_only() {
     let mut request = Trail::in_status(Status::Executing).request;
     let dave = human("dave", &["admin"]);
     assert_eq!(answer(&request, &finish(&request, Succeeded), &dave, after(9000)), "not_permitted");

@@ -154,7 +154,7 @@ fn an_address_of_two_is_refused_whichever_way_they_name_each_other() {
 }
 
 #[test]
-fn whoever_answers_for_a_machine_is_a_person_and_no_chain_leads_to_one() {
+fn the_owner_of_a_machine_is_a_person_and_no_chain_leads_to_one() {
     check_refused(&[
         (
             "groups = [\"a\"]\n[agents.\"r@x.org\"]\nowner = \"r@x.org\"",
@@ -219,7 +219,7 @@ fn a_caller_is_one_person_by_every_address_in_every_spelling() {
 
 /// THREATS 31: whatever the token says.
 #[test]
-fn whoever_is_disabled_is_refused_by_every_address_and_in_every_group() {
+fn a_disabled_person_is_refused_by_every_address_and_in_every_group() {
     let people = people(
         "[people.\"mallory@example.com\"]\naddresses = [\"mal@example.com\"]\ndisabled = true\n\
          [agents.\"robo@example.com\"]\nowner = \"ann@example.com\"\ndisabled = true\n\
@@ -307,7 +307,7 @@ fn machines_without_an_owner_are_refused_where_one_is_required() {
 }
 
 #[test]
-fn only_whoever_is_listed_may_act_where_the_others_are_refused() {
+fn only_listed_callers_may_act_where_the_others_are_refused() {
     let people = people(
         "unlisted_refused = true\n[people.\"ann@example.com\"]\naddresses = [\"a@example.com\"]\n\
          [services.ci]\nowner = \"ann@example.com\"",
@@ -322,7 +322,7 @@ fn only_whoever_is_listed_may_act_where_the_others_are_refused() {
 }
 
 #[test]
-fn the_file_that_comes_with_countersign_lists_nobody() {
+fn the_file_that_comes_with_countersign_lists_no_person() {
     let people = People::parse(BUNDLED_PEOPLE).unwrap();
     assert_eq!(people.listed().count(), 0);
     let eve = people.resolve(as_caller(human("eve", &["approver", "wheel"]))).unwrap();
@@ -331,7 +331,7 @@ fn the_file_that_comes_with_countersign_lists_nobody() {
 
 /// Every cut of a full file is refused, or lists no disabled person as if they were not.
 #[test]
-fn no_cut_of_the_file_gives_somebody_back_what_it_took() {
+fn no_cut_of_the_file_gives_a_person_back_what_it_took() {
     let full = format!(
         "{GROUPS}unlisted_refused = true\n[people.\"mallory@example.com\"]\ndisabled = true\n\
          [people.\"ann@example.com\"]\naddresses = [\"mal@example.com\"]\n"

@@ -16,7 +16,7 @@ use serde_json::json;
 /// For a disabled person nothing is done any more: not for their requests, and not for those of
 /// their agents. To stop stays possible.
 #[test]
-fn requests_of_whoever_is_disabled_can_only_be_stopped() {
+fn requests_of_a_disabled_person_can_only_be_stopped() {
     let robo = "[agents.\"robo@example.com\"]\nowner = \"erin@example.com\"\n";
     let robo_disabled = format!("{robo}disabled = true\n");
     let owned = people(&[entry("erin", ""), robo.to_owned()].concat());

@@ -98,7 +98,7 @@ fn the_same_policy_makes_the_same_of_every_request() {
 }
 
 #[test]
-fn other_terms_alone_are_told_and_are_no_other_outcome() {
+fn other_terms_alone_are_reported_and_are_no_other_outcome() {
     let strict = changed(
         "[rules.x]\ndigest_required = true\npending_seconds = 600\nexecute_within_seconds = 300\n",
         "",

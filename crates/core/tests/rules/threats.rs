@@ -4,8 +4,8 @@
 use crate::fixture::{
     APPROVED_MS, HIGH, LOW, PENDING_MS, Trail, after, ann, answer, approve, bob, cancel, carol, classed,
     code, comment, context, counting, create, disabled, draft, entry, every_command, finish, give, human,
-    identified, in_force, people, person, policy, policy_of, policy_of_people, reject, sooner, start,
-    whoever_may, withdraw, word,
+    identified, in_force, people, permitted_actor, person, policy, policy_of, policy_of_people, reject,
+    sooner, start, withdraw, word,
 };
 use countersign_core::audit::replay;
 use countersign_core::caller::{Channel, PrincipalKind};
@@ -65,14 +65,14 @@ fn threat_5_two_identities_of_one_human_are_one_person() {
 
 /// The executor dies after its start: the request stays executing, visibly, and is never run again.
 #[test]
-fn threat_24_an_execution_that_nobody_reports_on_stays_executing() {
+fn threat_24_an_execution_without_a_report_stays_executing() {
     const YEAR: i64 = 365 * 86_400_000;
     let trail = Trail::in_status(Status::Executing);
     for wait in [1, PENDING_MS, APPROVED_MS * 2, YEAR, 10 * YEAR] {
         let now = after(trail.clock + wait);
         assert_eq!(trail.request.status_at(now), Status::Executing);
         for command in every_command(&trail.request) {
-            let actor = whoever_may(&command);
+            let actor = permitted_actor(&command);
             let found = answer(&trail.request, &command, &actor, now);
             let expected = match &command {
                 Command::Approve { .. } | Command::Reject { .. } | Command::Cancel { .. } => "not_pending",
@@ -104,7 +104,7 @@ fn decided_by_clocks(offsets: &[i64], commands: impl Fn(&Request) -> Vec<Command
         let request = &trail.request;
         let last = request.updated_at.as_millisecond();
         for command in commands(request) {
-            let actor = whoever_may(&command);
+            let actor = permitted_actor(&command);
             let at_last = classed(&decide(
                 request,
                 &command,
@@ -169,7 +169,7 @@ fn threat_28_what_a_clock_wrote_that_was_a_day_ahead_is_not_undone_by_the_right_
     for clock in [right, right + DAY - 5001] {
         trail.clock = clock;
         for command in every_command(&trail.request) {
-            let found = word(&trail.give(&whoever_may(&command), &command, None));
+            let found = word(&trail.give(&permitted_actor(&command), &command, None));
             assert_eq!(found, if command == Command::Expire { "not_due" } else { "expired" }, "{command:?}");
         }
         assert_eq!(trail.request.status_at(trail.now()), Status::Expired, "it was written down");
@@ -370,7 +370,7 @@ fn threat_58_an_expiry_that_was_written_down_is_final() {
         assert_eq!(trail.request.closed_at(), Some(after(deadline)));
         // Under the later deadline it is not pending again, and nothing happens to it.
         for command in every_command(&trail.request) {
-            let found = word(&trail.give_under(&later, &whoever_may(&command), &command, None));
+            let found = word(&trail.give_under(&later, &permitted_actor(&command), &command, None));
             assert_eq!(found, if command == Command::Expire { "not_due" } else { "expired" }, "{command:?}");
         }
         assert_eq!(trail.request.status_at(trail.now()), Status::Expired);

@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_production_are_told_from_others() {
+    fn names_of_production_differ_from_others() {
         for glob in [
             "dev-*",
             "*-dev",

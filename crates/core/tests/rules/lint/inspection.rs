@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[test]
-fn approvers_come_through_any_door() {
+fn approvers_come_through_any_channel() {
     for channel in ["api", "direct", "local"] {
         let access =
             format!("{ACCESS}{}", forbid(&format!("unless {{ context.channel == Channel::\"{channel}\" }}")));
@@ -102,7 +102,7 @@ fn an_operation_that_the_catalogue_has_not_is_warned_of() {
 }
 
 #[test]
-fn whoever_starts_something_alone_may_be_named() {
+fn a_requester_who_needs_no_approval_may_be_named() {
     let low = format!("{OPERATIONS}\n[operations.read]\nproduction = \"low\"\nnon_production = \"low\"\n");
     let access = format!(
         r#"{ACCESS} @id("create") permit (principal == Person::"service:pipeline", action == Action::"create", resource)
@@ -175,7 +175,7 @@ fn counted(text: &PolicyText<'_>) -> (Vec<String>, usize) {
 }
 
 #[test]
-fn few_questions_tell_that_nobody_may_approve() {
+fn few_questions_show_that_no_person_may_approve() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policy/examples/office-hours");
     let files = PolicyFiles::read(&directory).unwrap();
     let example = files.text();

@@ -7,7 +7,7 @@ use countersign_policy::lint::lint;
 use strum::IntoEnumIterator;
 
 #[test]
-fn whoever_is_refused_because_of_their_owner_is_told() {
+fn agents_that_are_refused_because_of_their_owner_are_reported() {
     let people = format!(
         "{GROUPS}
         [people.\"ann@x.org\"]

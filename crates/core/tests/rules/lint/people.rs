@@ -28,7 +28,7 @@ pub(super) fn forbid(condition: &str) -> String {
 }
 
 #[test]
-fn whoever_approves_is_somebody_else_than_whoever_asks() {
+fn the_approver_is_another_person_than_the_requester() {
     for condition in [
         "when { context.requester == principal }",
         "when { context.requester in Group::\"dba\" }",
@@ -40,7 +40,7 @@ fn whoever_approves_is_somebody_else_than_whoever_asks() {
 }
 
 #[test]
-fn a_slot_whose_group_has_no_permit_of_its_own_is_told_with_the_groups_that_have() {
+fn a_slot_whose_group_has_no_permit_of_its_own_is_reported_with_the_groups_that_have() {
     // Finance sees everything, and nothing lets them approve.
     let closed = example(
         "principal in Group::\"finance\",\n  action in [Action::\"approve\", Action::\"reject\"]",
@@ -72,7 +72,7 @@ fn approvers_have_to_see_what_they_approve() {
 }
 
 #[test]
-fn whoever_starts_something_alone_may_be_an_agent_or_a_service() {
+fn a_requester_who_needs_no_approval_may_be_an_agent_or_a_service() {
     let low = format!("{OPERATIONS}\n[operations.read]\nproduction = \"low\"\nnon_production = \"low\"\n");
     for (condition, who) in [
         (r#"context.kind == Kind::"service" && context.groups.isEmpty()"#, "any service starts it"),
@@ -95,7 +95,7 @@ fn whoever_starts_something_alone_may_be_an_agent_or_a_service() {
 }
 
 #[test]
-fn what_cannot_be_told_is_no_error_and_is_said() {
+fn what_is_not_known_is_no_error_and_is_said() {
     let people = r#"groups = ["developer", "approver", "a", "b", "c", "d", "e", "f"]"#;
     let access = format!(
         r#"{BUNDLED} @id("no") forbid (principal, action == Action::"approve", resource) unless {{
