@@ -85,8 +85,8 @@ fn dead(service: &Service) -> Vec<String> {
     }
 }
 
-fn report(published: usize, failed: usize, dead_letters: usize) -> DeliveryReport {
-    DeliveryReport { published, failed, dead_letters, cut_short: false }
+fn report(published: usize, failed: usize, buried: usize) -> DeliveryReport {
+    DeliveryReport { published, failed, buried, cut_short: false }
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn poison(service: &Service, event_id: &str, message: &str) {
 }
 
 #[test]
-fn a_message_that_cannot_be_read_is_a_dead_letter_at_once_and_the_others_are_published() {
+fn a_message_that_cannot_be_read_is_buried_at_once_and_the_others_are_told() {
     let service = Service::start();
     traffic(&service);
     let all = events(&service);

@@ -121,11 +121,11 @@ impl<S: Outbox, P: Publish> Notify<S, P> {
         let swept = deliver::deliver(&self.outbox, &self.publisher, None, host, before, budget).await;
         let backlog = self.outbox.backlog().await.map_err(|error| failed(&error.into()))?;
         self.metrics.backlog(backlog, host.now());
-        let DeliveryReport { published, failed: not_delivered, dead_letters, cut_short } =
+        let DeliveryReport { published, failed: not_delivered, buried, cut_short } =
             swept.map_err(|error| failed(&error))?;
-        tracing::info!(published, failed = not_delivered, dead_letters, cut_short, "swept");
+        tracing::info!(published, failed = not_delivered, buried, cut_short, "swept");
         Ok(json!({
-            "published": published, "failed": not_delivered, "dead_letters": dead_letters, "cut_short": cut_short,
+            "published": published, "failed": not_delivered, "buried": buried, "cut_short": cut_short,
         }))
     }
 }
