@@ -1,11 +1,11 @@
-//! The infrastructure template says what the code says: tables, routes, permissions, variables,
-//! metrics. Whether AWS would take the template is not asked here, but by `infra/check`.
+//! The infrastructure template says what the code says: tables, variables, metrics. What of it is made from the code
+//! is in `generated.rs`; what becomes of it, and whether AWS would take it, is asked by `infra/check`.
 
+use super::generated::{SWEEPS, capitalized, takes_deployment_key};
 use super::{files, root};
-use countersign_api::operation::Operation;
 use countersign_dynamodb::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, SHARD};
 use countersign_dynamodb::table::{APPROVALS, AUDIT, Key, OUTBOX, TableDefinition, TableNames};
-use countersign_e2e::grants::{Grants, functions, granted};
+use countersign_e2e::grants::functions;
 use countersign_lambda::metrics::NAMESPACE;
 use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
@@ -58,8 +58,7 @@ fn resources<'a>(template: &'a Value, kind: &str) -> BTreeMap<&'a str, &'a Value
 
 /// `create` is `CreateFunction`.
 fn logical_id(slug: &str) -> String {
-    let (first, rest) = slug.split_at(1);
-    format!("{}{rest}Function", first.to_uppercase())
+    format!("{}Function", capitalized(slug))
 }
 
 /// The properties of a function.
@@ -177,127 +176,6 @@ fn functions_are_those_of_the_folders() {
     }
 }
 
-#[test]
-fn routes_are_those_of_the_code_and_all_but_health_ask_for_a_token() {
-    let template = template();
-    let mut found = Vec::new();
-    for slug in functions() {
-        for event in events(function(&template, &slug), "HttpApi") {
-            let (method, path) = (text(&event["Method"]).to_owned(), text(&event["Path"]).to_owned());
-            assert_eq!(event["ApiId"], json!({ "!Ref": "Api" }), "{path}");
-            assert_eq!(event["PayloadFormatVersion"], "2.0", "{path}");
-            let authorizer = if slug == "health" { json!({ "Authorizer": "NONE" }) } else { Value::Null };
-            assert_eq!(event["Auth"], authorizer, "{path}");
-            found.push((slug.clone(), method, path));
-        }
-    }
-    let route = |operation: Operation| {
-        let (method, path) = (operation.method().as_str(), operation.path_template());
-        (operation.function().to_owned(), method.to_owned(), path.to_owned())
-    };
-    let mut expected: Vec<_> = Operation::ALL.into_iter().map(route).collect();
-    found.sort();
-    expected.sort();
-    assert_eq!(found, expected);
-
-    let auth = &template["Resources"]["Api"]["Properties"]["Auth"];
-    let authorizer = &auth["Authorizers"][text(&auth["DefaultAuthorizer"])];
-    let token = json!({ "issuer": { "!Ref": "OidcIssuer" }, "audience": { "!Ref": "OidcAudience" } });
-    assert_eq!(authorizer["JwtConfiguration"], token);
-    assert_eq!(authorizer["IdentitySource"], "$request.header.Authorization");
-}
-
-#[test]
-fn functions_have_no_other_door_and_no_other_role() {
-    let template = template();
-    for kind in ["AWS::Lambda::", "AWS::IAM::", "AWS::ApiGateway", "AWS::Serverless::Api", "AWS::Events::"] {
-        let others = resources(&template, kind).into_keys().collect::<Vec<_>>();
-        assert!(others.is_empty(), "{others:?}");
-    }
-    for slug in functions() {
-        let properties = function(&template, &slug);
-        assert_eq!(properties["FunctionUrlConfig"], Value::Null, "{slug}");
-        assert_eq!(properties["Role"], Value::Null, "{slug}");
-        let mut kinds: Vec<_> =
-            members(&properties["Events"]).into_values().map(|event| text(&event["Type"])).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        let expected: &[_] = match slug.as_str() {
-            "expire" => &["ScheduleV2"],
-            "notify" => &["DynamoDB", "ScheduleV2"],
-            _ => &["HttpApi"],
-        };
-        assert_eq!(kinds, expected, "{slug}");
-    }
-}
-
-/// What a role grants, in the words of the manifests; the topic's key is `key`.
-fn statements(template: &Value, slug: &str) -> Grants {
-    let mut known = BTreeMap::from([
-        (json!({ "!Ref": "NotificationsTopic" }).to_string(), ("topic", "sns")),
-        (json!({ "!GetAtt": "NotificationsKey.Arn" }).to_string(), ("key", "kms")),
-    ]);
-    for (id, name, definition, _) in tables() {
-        known.insert(json!({ "!GetAtt": format!("{id}.Arn") }).to_string(), (name, "dynamodb"));
-        for index in definition.indexes {
-            let arn = format!("${{{id}.Arn}}/index/{}", index.name);
-            known.insert(json!({ "!Sub": arn }).to_string(), (index.name, "dynamodb"));
-        }
-    }
-    let mut grants = Grants::new();
-    for policy in each(&function(template, slug)["Policies"]) {
-        let parts: Vec<_> = members(policy).into_keys().collect();
-        assert_eq!(parts, ["Statement", "Version"], "{slug}: {policy}");
-        for statement in each(&policy["Statement"]) {
-            let parts: Vec<_> = members(statement).into_keys().collect();
-            assert_eq!(parts, ["Action", "Effect", "Resource"], "{slug}: {statement}");
-            assert_eq!(statement["Effect"], "Allow", "{slug}");
-            for resource in each(&statement["Resource"]) {
-                let (name, service) = known
-                    .get(&resource.to_string())
-                    .unwrap_or_else(|| panic!("{slug} is granted something on {resource}"));
-                for action in each(&statement["Action"]) {
-                    let (of_service, action) = text(action).split_once(':').unwrap();
-                    assert_eq!(of_service, *service, "{slug}: {statement}");
-                    let is_new = grants.entry((*name).to_owned()).or_default().insert(action.to_owned());
-                    assert!(is_new, "{slug} is granted {action} on {name} twice");
-                }
-            }
-        }
-    }
-    grants
-}
-
-#[test]
-fn roles_grant_what_the_manifests_say_and_nothing_else() {
-    let template = template();
-    for slug in functions() {
-        let mut expected = granted(&slug);
-        if expected.contains_key("topic") {
-            // Publishing to an encrypted topic takes its key.
-            expected.insert("key".to_owned(), ["Decrypt", "GenerateDataKey"].map(str::to_owned).into());
-        }
-        assert_eq!(statements(&template, &slug), expected, "{slug}");
-    }
-    let topic = &template["Resources"]["NotificationsTopic"]["Properties"];
-    assert_eq!(topic["KmsMasterKeyId"], json!({ "!Ref": "NotificationsKey" }));
-}
-
-#[test]
-fn roles_have_no_wildcard_and_audit_events_are_only_put_and_queried() {
-    let template = template();
-    for slug in functions() {
-        let policies = &function(&template, &slug)["Policies"];
-        assert!(!policies.to_string().contains('*'), "{slug}: {policies}");
-        let grants = statements(&template, &slug);
-        let on_audit = grants.get("audit").into_iter().flatten();
-        for action in on_audit {
-            assert!(["PutItem", "Query"].contains(&action.as_str()), "{slug} may {action} audit events");
-        }
-        assert_eq!(grants.contains_key("topic"), slug == "notify", "{slug}");
-    }
-}
-
 /// The code of a file, without its tests.
 fn code(path: &std::path::Path) -> String {
     let text = fs::read_to_string(path).unwrap();
@@ -369,10 +247,8 @@ fn a_policy_of_ones_own_is_that_of_every_function() {
 fn functions_are_told_only_what_they_need() {
     let template = template();
     for slug in functions() {
-        let records_events = granted(&slug).get("audit").is_some_and(|actions| actions.contains("PutItem"));
-        let gives_out_cursors = slug == Operation::List.slug();
         let mut expected = BTreeMap::new();
-        if records_events || gives_out_cursors {
+        if takes_deployment_key(&slug) {
             expected.insert(
                 "DEPLOYMENT_KEY",
                 json!({ "!Sub": "{{resolve:secretsmanager:${DeploymentKeySecret}}}" }),
@@ -450,7 +326,7 @@ fn notify_takes_new_entries_from_the_stream_and_no_dead_letters() {
 #[test]
 fn both_sweeps_are_scheduled() {
     let template = template();
-    for slug in ["expire", "notify"] {
+    for slug in SWEEPS {
         let schedules = events(function(&template, slug), "ScheduleV2");
         assert_eq!(schedules.len(), 1, "{slug}");
         assert!(text(&schedules[0]["ScheduleExpression"]).starts_with("rate("), "{slug}");

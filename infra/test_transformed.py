@@ -1,0 +1,195 @@
+"""What SAM makes of infra/template.yaml, which is what CloudFormation gets: roles and their statements, routes and
+their authorizers, who may invoke, publish and change. Run by infra/check."""
+
+import json
+import os
+import tomllib
+import unittest
+from pathlib import Path
+
+os.environ["AWS_DEFAULT_REGION"] = "eu-central-1"
+
+from samtranslator.translator.transform import transform  # noqa: E402
+from samtranslator.yaml_helper import yaml_parse  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+FUNCTIONS = sorted(folder.name for folder in (ROOT / "functions").iterdir())
+SWEEPS = ["expire", "notify"]
+INDEXES = ["status-index", "open-index", "requester-index", "instance-index"]
+
+
+class NoManagedPolicies:
+    """SAM asks AWS for the names of its managed policies; none is used here."""
+
+    def load(self):
+        return {}
+
+
+def transformed():
+    template = yaml_parse((ROOT / "infra/template.yaml").read_text())
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            # As `sam package` does it.
+            resource["Properties"]["CodeUri"] = {"Bucket": "bucket", "Key": name}
+    return transform(template, {}, NoManagedPolicies())
+
+
+TEMPLATE = transformed()
+RESOURCES = TEMPLATE["Resources"]
+
+
+def of_type(kind):
+    """The properties of the resources of a type, by logical id."""
+    return {name: resource.get("Properties", {}) for name, resource in RESOURCES.items() if resource["Type"] == kind}
+
+
+def each(value):
+    return value if isinstance(value, list) else [value]
+
+
+def attribute(name, of="Arn"):
+    return {"Fn::GetAtt": [name, of]}
+
+
+def text(value):
+    return json.dumps(value, sort_keys=True)
+
+
+TABLES = {"approvals": "ApprovalsTable", "audit": "AuditTable", "outbox": "OutboxTable"}
+
+
+def arn_of(name):
+    """The ARN of what a manifest names, and its service."""
+    if name in TABLES:
+        return "dynamodb", attribute(TABLES[name])
+    if name in INDEXES:
+        return "dynamodb", {"Fn::Sub": "${ApprovalsTable.Arn}/index/" + name}
+    return {"topic": ("sns", {"Ref": "NotificationsTopic"})}[name]
+
+
+def expected_grants(slug):
+    """What a role is to grant: pairs of an action and a resource."""
+    manifest = tomllib.loads((ROOT / "functions" / slug / "Cargo.toml").read_text())
+    grants = set()
+    for name, actions in manifest["package"]["metadata"]["grants"].items():
+        service, arn = arn_of(name)
+        grants |= {(f"{service}:{action}", text(arn)) for action in actions}
+        if service == "sns":
+            grants |= {(f"kms:{action}", text(attribute("NotificationsKey"))) for action in ("Decrypt", "GenerateDataKey")}
+    logs = text(attribute(f"{slug.capitalize()}Logs"))
+    grants |= {("logs:CreateLogStream", logs), ("logs:PutLogEvents", logs)}
+    if slug == "notify":
+        stream = text({"Fn::Sub": "${OutboxTable.Arn}/stream/*"})
+        reads = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+        grants |= {(f"dynamodb:{action}", stream) for action in reads}
+    return grants
+
+
+def statements_of(role):
+    return [statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def granted(role):
+    """What the inline policies of a role grant, as `expected_grants`."""
+    return {
+        (action, text(resource))
+        for statement in statements_of(role)
+        for action in each(statement["Action"])
+        for resource in each(statement["Resource"])
+    }
+
+
+class Roles(unittest.TestCase):
+    def test_every_function_has_a_role_of_its_own(self):
+        functions = of_type("AWS::Lambda::Function")
+        self.assertEqual(sorted(functions), sorted(f"{slug.capitalize()}Function" for slug in FUNCTIONS))
+        for slug in FUNCTIONS:
+            role = attribute(f"{slug.capitalize()}Role")
+            self.assertEqual(functions[f"{slug.capitalize()}Function"]["Role"], role)
+
+    def test_there_are_no_other_roles_and_each_is_for_one_service(self):
+        trusted = {
+            name: [statement["Principal"] for statement in role["AssumeRolePolicyDocument"]["Statement"]]
+            for name, role in of_type("AWS::IAM::Role").items()
+        }
+        expected = {f"{slug.capitalize()}Role": [{"Service": "lambda.amazonaws.com"}] for slug in FUNCTIONS}
+        expected["SchedulesRole"] = [{"Service": "scheduler.amazonaws.com"}]
+        self.assertEqual(trusted, expected)
+
+    def test_a_role_grants_what_the_manifest_says_and_nothing_else(self):
+        for slug in FUNCTIONS:
+            with self.subTest(slug):
+                role = RESOURCES[f"{slug.capitalize()}Role"]["Properties"]
+                self.assertEqual(granted(role), expected_grants(slug))
+                for statement in statements_of(role):
+                    self.assertEqual(sorted(statement), ["Action", "Effect", "Resource"])
+                    self.assertEqual(statement["Effect"], "Allow")
+
+    def test_audit_events_are_only_put_and_queried(self):
+        arn = text(attribute("AuditTable"))
+        for name, role in of_type("AWS::IAM::Role").items():
+            on_audit = {action for action, resource in granted(role) if resource == arn}
+            self.assertLessEqual(on_audit, {"dynamodb:PutItem", "dynamodb:Query"}, name)
+
+    def test_no_policy_of_aws_is_attached_and_nothing_is_granted_on_everything(self):
+        for name, role in of_type("AWS::IAM::Role").items():
+            of_functions = [] if name == "SchedulesRole" else [{"Ref": "FunctionsPolicy"}]
+            self.assertEqual(role.get("ManagedPolicyArns", []), of_functions, name)
+            self.assertNotIn('"*"', text(role), name)
+            for action, _ in granted(role):
+                self.assertNotIn("*", action, name)
+        self.assertEqual(list(of_type("AWS::IAM::ManagedPolicy")), ["FunctionsPolicy"])
+        self.assertEqual(of_type("AWS::IAM::Policy"), {})
+        document = RESOURCES["FunctionsPolicy"]["Properties"]["PolicyDocument"]
+        on_everything = [each(statement["Action"]) for statement in document["Statement"] if statement["Resource"] == "*"]
+        self.assertEqual(on_everything, [["xray:PutTraceSegments", "xray:PutTelemetryRecords"]])
+
+    def test_schedules_invoke_the_sweeps(self):
+        sweeps = {("lambda:InvokeFunction", text(attribute(f"{slug.capitalize()}Function"))) for slug in SWEEPS}
+        self.assertEqual(granted(RESOURCES["SchedulesRole"]["Properties"]), sweeps)
+        for name, schedule in of_type("AWS::Scheduler::Schedule").items():
+            self.assertEqual(schedule["Target"]["RoleArn"], attribute("SchedulesRole"), name)
+
+
+class Doors(unittest.TestCase):
+    def test_routes_are_those_of_the_api_and_all_but_the_public_ones_ask_for_a_token(self):
+        described = json.loads((ROOT / "docs/openapi.json").read_text())["paths"]
+        expected = {
+            (method, path): [] if operation.get("security") == [] else ["Issuer"]
+            for path, methods in described.items()
+            for method, operation in methods.items()
+            if method in ("get", "put", "post", "delete", "patch")
+        }
+        found = {
+            (method, path): [name for scheme in operation.get("security", []) for name in scheme]
+            for path, methods in RESOURCES["Api"]["Properties"]["Body"]["paths"].items()
+            for method, operation in methods.items()
+        }
+        self.assertEqual(found, expected)
+        public = [path for (_, path), authorizers in found.items() if not authorizers]
+        self.assertEqual(sorted(public), ["/health", "/openapi.json"])
+
+    def test_the_authorizer_takes_tokens_of_the_issuer_for_the_audience(self):
+        schemes = RESOURCES["Api"]["Properties"]["Body"]["components"]["securitySchemes"]
+        self.assertEqual(list(schemes), ["Issuer"])
+        authorizer = schemes["Issuer"]["x-amazon-apigateway-authorizer"]
+        self.assertEqual(authorizer["type"], "jwt")
+        self.assertEqual(authorizer["identitySource"], "$request.header.Authorization")
+        token = {"issuer": {"Ref": "OidcIssuer"}, "audience": {"Ref": "OidcAudience"}}
+        self.assertEqual(authorizer["jwtConfiguration"], token)
+
+    def test_a_route_leads_to_its_function_and_only_the_gateway_may_invoke(self):
+        for path, methods in RESOURCES["Api"]["Properties"]["Body"]["paths"].items():
+            for method, operation in methods.items():
+                integration = operation["x-amazon-apigateway-integration"]
+                self.assertEqual(integration["payloadFormatVersion"], "2.0", path)
+        for name, permission in of_type("AWS::Lambda::Permission").items():
+            self.assertEqual(permission["Principal"], "apigateway.amazonaws.com", name)
+            self.assertIn("${__ApiId__}", text(permission["SourceArn"]), name)
+        for kind in ("AWS::Lambda::Url", "AWS::Events::Rule", "AWS::ApiGateway::RestApi"):
+            self.assertEqual(of_type(kind), {})
+        self.assertEqual(list(of_type("AWS::ApiGatewayV2::Api")), ["Api"])
+
+
+if __name__ == "__main__":
+    unittest.main()
