@@ -191,5 +191,65 @@ class Doors(unittest.TestCase):
         self.assertEqual(list(of_type("AWS::ApiGatewayV2::Api")), ["Api"])
 
 
+def policy_of(topic):
+    policies = [policy for policy in of_type("AWS::SNS::TopicPolicy").values() if {"Ref": topic} in policy["Topics"]]
+    (policy,) = policies
+    return [
+        statement["Fn::If"][1] if "Fn::If" in statement else statement
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def named(statements, sid):
+    (statement,) = [statement for statement in statements if statement["Sid"] == sid]
+    return statement
+
+
+class Resources(unittest.TestCase):
+    def test_audit_events_are_not_changed_by_any_principal_and_added_by_functions_alone(self):
+        statements = RESOURCES["AuditTable"]["Properties"]["ResourcePolicy"]["PolicyDocument"]["Statement"]
+        for statement in statements:
+            self.assertEqual((statement["Effect"], statement["Principal"]), ("Deny", "*"))
+            self.assertTrue(statement["Resource"]["Fn::Sub"].endswith(":table/audit-log-${Environment}"))
+        denied = named(statements, "EventsAreNotChangedOrDeleted")
+        self.assertNotIn("Condition", denied)
+        changes = ["UpdateItem", "DeleteItem", "BatchWriteItem", "PartiQLUpdate", "PartiQLDelete", "PartiQLInsert"]
+        changes.append("UpdateTimeToLive")
+        self.assertEqual(set(denied["Action"]), {f"dynamodb:{action}" for action in changes})
+        added = named(statements, "FunctionsAloneAddEvents")
+        path = "/countersign/${Environment}/"
+        self.assertEqual(added["Action"], "dynamodb:PutItem")
+        self.assertEqual(list(added["Condition"]), ["ArnNotLike"])
+        principals = added["Condition"]["ArnNotLike"]["aws:PrincipalArn"]["Fn::Sub"]
+        self.assertTrue(principals.endswith(f":role{path}*"), principals)
+        for name, role in of_type("AWS::IAM::Role").items():
+            self.assertEqual(role["Path"], {"Fn::Sub": path}, name)
+
+    def test_topics_take_and_deliver_nothing_without_tls(self):
+        for topic in ("NotificationsTopic", "AlarmsTopic"):
+            statements = policy_of(topic)
+            for sid, actions, condition in (
+                ("CallsAreEncrypted", ["sns:Publish", "sns:Subscribe"], {"Bool": {"aws:SecureTransport": "false"}}),
+                ("DeliveriesAreEncrypted", ["sns:Subscribe"], {"StringEquals": {"sns:Protocol": "http"}}),
+            ):
+                denied = named(statements, sid)
+                self.assertEqual((denied["Effect"], denied["Principal"]), ("Deny", "*"))
+                self.assertEqual(each(denied["Action"]), actions)
+                self.assertEqual(denied["Condition"], condition)
+            for statement in statements:
+                self.assertEqual(statement["Resource"], {"Ref": topic})
+                if statement["Effect"] == "Allow":
+                    self.assertNotIn("*", text(statement["Principal"]))
+
+    def test_notify_alone_publishes_events(self):
+        statements = policy_of("NotificationsTopic")
+        denied = named(statements, "NotifyAlonePublishes")
+        self.assertEqual((denied["Effect"], denied["Action"]), ("Deny", "sns:Publish"))
+        self.assertEqual(denied["Condition"], {"ArnNotEquals": {"aws:PrincipalArn": attribute("NotifyRole")}})
+        for statement in statements:
+            if statement["Effect"] == "Allow":
+                self.assertNotIn("sns:Publish", each(statement["Action"]))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -157,7 +157,7 @@ fn tables_outlive_the_stack_and_lose_nothing_by_themselves() {
         assert_eq!(properties["StreamSpecification"], stream, "{id}");
     }
     assert_eq!(template["Parameters"]["DeletionProtection"]["Default"], "true");
-    assert!(!template.to_string().contains("TimeToLive"), "a table has a time to live");
+    assert!(!template.to_string().contains("TimeToLiveSpecification"), "a table has a time to live");
 }
 
 #[test]
