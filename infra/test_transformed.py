@@ -3,8 +3,10 @@ their authorizers, who may invoke, publish and change. Run by infra/check."""
 
 import json
 import os
+import re
 import tomllib
 import unittest
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 os.environ["AWS_DEFAULT_REGION"] = "eu-central-1"
@@ -55,15 +57,20 @@ def text(value):
     return json.dumps(value, sort_keys=True)
 
 
-TABLES = {"approvals": "ApprovalsTable", "audit": "AuditTable", "outbox": "OutboxTable"}
+TABLES = {"approvals": "rds-approvals", "audit": "audit-log", "outbox": "approvals-outbox"}
+
+
+def table_arn(name, part=""):
+    account = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}"
+    return {"Fn::Sub": account + ":table/" + TABLES[name] + "-${Environment}${TableSuffix}" + part}
 
 
 def arn_of(name):
     """The ARN of what a manifest names, and its service."""
     if name in TABLES:
-        return "dynamodb", attribute(TABLES[name])
+        return "dynamodb", table_arn(name)
     if name in INDEXES:
-        return "dynamodb", {"Fn::Sub": "${ApprovalsTable.Arn}/index/" + name}
+        return "dynamodb", table_arn("approvals", "/index/" + name)
     return {"topic": ("sns", {"Ref": "NotificationsTopic"})}[name]
 
 
@@ -79,7 +86,7 @@ def expected_grants(slug):
     logs = text(attribute(f"{slug.capitalize()}Logs"))
     grants |= {("logs:CreateLogStream", logs), ("logs:PutLogEvents", logs)}
     if slug == "notify":
-        stream = text({"Fn::Sub": "${OutboxTable.Arn}/stream/*"})
+        stream = text(table_arn("outbox", "/stream/*"))
         reads = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
         grants |= {(f"dynamodb:{action}", stream) for action in reads}
     return grants
@@ -126,7 +133,7 @@ class Roles(unittest.TestCase):
                     self.assertEqual(statement["Effect"], "Allow")
 
     def test_audit_events_are_only_put_and_queried(self):
-        arn = text(attribute("AuditTable"))
+        arn = text(table_arn("audit"))
         for name, role in of_type("AWS::IAM::Role").items():
             on_audit = {action for action, resource in granted(role) if resource == arn}
             self.assertLessEqual(on_audit, {"dynamodb:PutItem", "dynamodb:Query"}, name)
@@ -168,6 +175,9 @@ class Doors(unittest.TestCase):
         self.assertEqual(found, expected)
         public = [path for (_, path), authorizers in found.items() if not authorizers]
         self.assertEqual(sorted(public), ["/health", "/openapi.json"])
+        # The smoke test counts them on AWS.
+        counted = f"`{len(found)}`, `{len(found) - len(public)}` and `1`"
+        self.assertIn(counted, (ROOT / "docs/deploy.md").read_text())
 
     def test_the_authorizer_takes_tokens_of_the_issuer_for_the_audience(self):
         schemes = RESOURCES["Api"]["Properties"]["Body"]["components"]["securitySchemes"]
@@ -175,7 +185,7 @@ class Doors(unittest.TestCase):
         authorizer = schemes["Issuer"]["x-amazon-apigateway-authorizer"]
         self.assertEqual(authorizer["type"], "jwt")
         self.assertEqual(authorizer["identitySource"], "$request.header.Authorization")
-        token = {"issuer": {"Ref": "OidcIssuer"}, "audience": {"Ref": "OidcAudience"}}
+        token = {"issuer": {"Ref": "OidcIssuer"}, "audience": {"Fn::Split": [",", {"Ref": "OidcAudience"}]}}
         self.assertEqual(authorizer["jwtConfiguration"], token)
 
     def test_a_route_leads_to_its_function_and_only_the_gateway_may_invoke(self):
@@ -210,7 +220,7 @@ class Resources(unittest.TestCase):
         statements = RESOURCES["AuditTable"]["Properties"]["ResourcePolicy"]["PolicyDocument"]["Statement"]
         for statement in statements:
             self.assertEqual((statement["Effect"], statement["Principal"]), ("Deny", "*"))
-            self.assertTrue(statement["Resource"]["Fn::Sub"].endswith(":table/audit-log-${Environment}"))
+            self.assertEqual(statement["Resource"], table_arn("audit"))
         denied = named(statements, "EventsAreNotChangedOrDeleted")
         self.assertNotIn("Condition", denied)
         changes = ["UpdateItem", "DeleteItem", "BatchWriteItem", "PartiQLUpdate", "PartiQLDelete", "PartiQLInsert"]
@@ -224,6 +234,15 @@ class Resources(unittest.TestCase):
         self.assertTrue(principals.endswith(f":role{path}*"), principals)
         for name, role in of_type("AWS::IAM::Role").items():
             self.assertEqual(role["Path"], {"Fn::Sub": path}, name)
+
+    def test_what_cannot_be_made_again_outlives_the_stack_but_not_a_first_deployment_that_fails(self):
+        kept = {
+            name: (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy"))
+            for name, resource in RESOURCES.items()
+            if resource["Type"] != "AWS::Lambda::Version" and "DeletionPolicy" in resource
+        }
+        names = ["ApprovalsTable", "AuditTable", "OutboxTable", "DeploymentKeySecret", "NotificationsKey"]
+        self.assertEqual(kept, {name: ("RetainExceptOnCreate", "Retain") for name in names})
 
     def test_topics_take_and_deliver_nothing_without_tls(self):
         for topic in ("NotificationsTopic", "AlarmsTopic"):
@@ -249,6 +268,73 @@ class Resources(unittest.TestCase):
         for statement in statements:
             if statement["Effect"] == "Allow":
                 self.assertNotIn("sns:Publish", each(statement["Action"]))
+
+    def test_the_variables_of_a_function_fit_whatever_the_parameters_are(self):
+        # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+        most = 4 * 1024
+        for name, function in of_type("AWS::Lambda::Function").items():
+            variables = function["Environment"]["Variables"]
+            length = sum(len(variable) + longest(value) for variable, value in variables.items())
+            self.assertLessEqual(length, most, name)
+
+    def test_the_role_that_deploys_may_handle_every_type_of_resource(self):
+        policy = json.loads((ROOT / "infra/deployer-policy.json").read_text())
+        size = len(json.dumps(policy, separators=(",", ":")).replace("ACCOUNT", "123456789012"))
+        self.assertLess(size, 10240, "inline policies of a role have at most so many characters")
+        granted = [action for statement in policy["Statement"] for action in each(statement["Action"])]
+        for kind in sorted({resource["Type"] for resource in RESOURCES.values()}):
+            for action in HANDLED_BY[kind]:
+                self.assertTrue(any(fnmatchcase(action, pattern) for pattern in granted), f"{kind}: {action}")
+
+
+# For each type, actions that making, changing and deleting it take.
+HANDLED_BY = {
+    "AWS::ApiGatewayV2::Api": ["apigateway:POST", "apigateway:PATCH", "apigateway:PUT", "apigateway:DELETE"],
+    "AWS::ApiGatewayV2::Stage": ["apigateway:POST", "logs:CreateLogDelivery", "apigateway:TagResource"],
+    "AWS::CloudWatch::Alarm": ["cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"],
+    "AWS::CloudWatch::Dashboard": ["cloudwatch:PutDashboard", "cloudwatch:GetDashboard", "cloudwatch:DeleteDashboards"],
+    "AWS::DynamoDB::Table": [
+        "dynamodb:CreateTable", "dynamodb:UpdateTable", "dynamodb:DeleteTable", "dynamodb:DescribeTable",
+        "dynamodb:UpdateContinuousBackups", "dynamodb:PutResourcePolicy", "dynamodb:GetResourcePolicy",
+        "dynamodb:TagResource",
+    ],
+    "AWS::IAM::ManagedPolicy": ["iam:CreatePolicy", "iam:CreatePolicyVersion", "iam:DeletePolicy"],
+    "AWS::IAM::Role": ["iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:PassRole", "iam:DeleteRole"],
+    "AWS::KMS::Alias": ["kms:CreateAlias", "kms:DeleteAlias"],
+    "AWS::KMS::Key": ["kms:CreateKey", "kms:EnableKeyRotation", "kms:PutKeyPolicy", "kms:TagResource"],
+    "AWS::Lambda::EventInvokeConfig": ["lambda:PutFunctionEventInvokeConfig", "lambda:DeleteFunctionEventInvokeConfig"],
+    "AWS::Lambda::EventSourceMapping": ["lambda:CreateEventSourceMapping", "lambda:UpdateEventSourceMapping"],
+    "AWS::Lambda::Function": ["lambda:CreateFunction", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"],
+    "AWS::Lambda::Permission": ["lambda:AddPermission", "lambda:RemovePermission"],
+    "AWS::Logs::LogGroup": ["logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:DeleteLogGroup"],
+    "AWS::Logs::MetricFilter": ["logs:PutMetricFilter", "logs:DeleteMetricFilter"],
+    "AWS::SNS::Subscription": ["sns:Subscribe", "sns:Unsubscribe"],
+    "AWS::SNS::Topic": ["sns:CreateTopic", "sns:SetTopicAttributes", "sns:DeleteTopic"],
+    "AWS::SNS::TopicPolicy": ["sns:SetTopicAttributes"],
+    "AWS::Scheduler::Schedule": ["scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule"],
+    "AWS::SecretsManager::Secret": ["secretsmanager:CreateSecret", "secretsmanager:GetSecretValue"],
+}
+
+
+def longest(value):
+    """The most characters that the value of a variable can have."""
+    if isinstance(value, str):
+        return len(value)
+    if "Fn::If" in value:
+        return max(longest(one) for one in value["Fn::If"][1:])
+    if "Fn::Sub" in value and isinstance(value["Fn::Sub"], list):
+        # The deployment's key, from the secret.
+        return RESOURCES["DeploymentKeySecret"]["Properties"]["GenerateSecretString"]["PasswordLength"]
+    if "Fn::Sub" in value:
+        names = re.findall(r"\$\{(\w+)\}", value["Fn::Sub"])
+        return len(re.sub(r"\$\{\w+\}", "", value["Fn::Sub"])) + sum(longest({"Ref": name}) for name in names)
+    name = value["Ref"]
+    if name in RESOURCES:
+        return len("arn:aws-us-gov:sns:us-gov-west-1:123456789012:countersign--events") + 16
+    parameter = TEMPLATE["Parameters"][name]
+    if "AllowedValues" in parameter:
+        return max(len(str(one)) for one in parameter["AllowedValues"])
+    return int(parameter["MaxLength"])
 
 
 if __name__ == "__main__":

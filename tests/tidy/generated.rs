@@ -30,12 +30,21 @@ pub fn takes_deployment_key(slug: &str) -> bool {
 /// The service and the name in the template of what a manifest grants actions on.
 fn resource(name: &str) -> (&'static str, String) {
     match name {
-        "approvals" => ("dynamodb", "!GetAtt ApprovalsTable.Arn".to_owned()),
-        "audit" => ("dynamodb", "!GetAtt AuditTable.Arn".to_owned()),
-        "outbox" => ("dynamodb", "!GetAtt OutboxTable.Arn".to_owned()),
+        "approvals" | "audit" | "outbox" => ("dynamodb", table_arn(name, "")),
         "topic" => ("sns", "!Ref NotificationsTopic".to_owned()),
-        index => ("dynamodb", format!("!Sub ${{ApprovalsTable.Arn}}/index/{index}")),
+        index => ("dynamodb", table_arn("approvals", &format!("/index/{index}"))),
     }
+}
+
+/// The ARN of a table, or of a part of it. By name, because the tables need not be the stack's.
+fn table_arn(name: &str, part: &str) -> String {
+    let table = match name {
+        "approvals" => "rds-approvals",
+        "audit" => "audit-log",
+        _ => "approvals-outbox",
+    };
+    let account = "${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}";
+    format!("!Sub arn:{account}:table/{table}-${{Environment}}${{TableSuffix}}{part}")
 }
 
 /// A statement of a role; the actions are those of one service.
@@ -98,7 +107,7 @@ fn role_and_log(slug: &str) -> String {
         // The Lambda service reads the stream as the function.
         let actions = ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"];
         let actions = actions.map(|action| format!("dynamodb:{action}"));
-        statement(&mut text, &actions, &texts(&["!Sub ${OutboxTable.Arn}/stream/*"]));
+        statement(&mut text, &actions, &[table_arn("outbox", "/stream/*")]);
     }
     write!(
         text,
@@ -108,6 +117,14 @@ fn role_and_log(slug: &str) -> String {
     Properties:
       LogGroupName: !Sub /aws/lambda/countersign-${{Environment}}-{slug}
       RetentionInDays: !Ref LogRetentionDays
+
+  {name}FailedRuns:
+    Type: AWS::Logs::MetricFilter
+    Properties:
+      LogGroupName: !Ref {name}Logs
+      FilterPattern: '?\"Task timed out\" ?\"Runtime exited\" ?\"does not start\"'
+      MetricTransformations:
+        - {{ MetricNamespace: !Sub \"Countersign/${{Environment}}\", MetricName: FailedRuns, MetricValue: \"1\" }}
 "
     )
     .unwrap();
@@ -137,7 +154,9 @@ fn function(operation: Operation) -> String {
         text.push_str(
             "      Environment:
         Variables:
-          DEPLOYMENT_KEY: !Sub \"{{resolve:secretsmanager:${DeploymentKeySecret}}}\"
+          DEPLOYMENT_KEY: !Sub
+            - \"{{resolve:secretsmanager:${Key}}}\"
+            - Key: !If [MakesDeploymentKey, !Ref DeploymentKeySecret, !Ref DeploymentKeyArn]
 ",
         );
     }

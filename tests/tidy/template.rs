@@ -72,13 +72,14 @@ fn events<'a>(function: &'a Value, kind: &str) -> Vec<&'a Value> {
     of_kind.map(|event| &event["Properties"]).collect()
 }
 
-/// Logical id, name in manifests, definition and name of each table.
-fn tables() -> [(&'static str, &'static str, TableDefinition, String); 3] {
+/// Logical id, definition and name of each table.
+fn tables() -> [(&'static str, TableDefinition, String); 3] {
+    let suffixed = |name: &str| format!("{name}${{TableSuffix}}");
     let names = TableNames::of_environment("${Environment}");
     [
-        ("ApprovalsTable", "approvals", APPROVALS, names.approvals),
-        ("AuditTable", "audit", AUDIT, names.audit),
-        ("OutboxTable", "outbox", OUTBOX, names.outbox),
+        ("ApprovalsTable", APPROVALS, suffixed(&names.approvals)),
+        ("AuditTable", AUDIT, suffixed(&names.audit)),
+        ("OutboxTable", OUTBOX, suffixed(&names.outbox)),
     ]
 }
 
@@ -97,7 +98,7 @@ fn sorted(list: &Value) -> Vec<String> {
 #[test]
 fn tables_have_the_keys_of_the_code() {
     let template = template();
-    for (id, _, definition, name) in tables() {
+    for (id, definition, name) in tables() {
         let table = &template["Resources"][id]["Properties"];
         assert_eq!(table["TableName"], json!({ "!Sub": name }));
         assert_eq!(table["BillingMode"], "PAY_PER_REQUEST", "{id}");
@@ -116,7 +117,7 @@ fn tables_have_the_keys_of_the_code() {
 #[test]
 fn tables_have_the_indexes_of_the_code_and_no_others() {
     let template = template();
-    for (id, _, definition, _) in tables() {
+    for (id, definition, _) in tables() {
         let table = &template["Resources"][id]["Properties"];
         assert_eq!(table["LocalSecondaryIndexes"], Value::Null, "{id}");
         let indexes = each(&table["GlobalSecondaryIndexes"]);
@@ -146,7 +147,7 @@ fn tables_outlive_the_stack_and_lose_nothing_by_themselves() {
     assert!(resources(&template, "AWS::Serverless::SimpleTable").is_empty());
     for id in ids {
         let table = &template["Resources"][id];
-        assert_eq!(table["DeletionPolicy"], "Retain", "{id}");
+        assert_eq!(table["DeletionPolicy"], "RetainExceptOnCreate", "{id}");
         assert_eq!(table["UpdateReplacePolicy"], "Retain", "{id}");
         let properties = &table["Properties"];
         let recovery = json!({ "PointInTimeRecoveryEnabled": true });
@@ -191,7 +192,7 @@ fn known_variables() -> BTreeSet<String> {
             && bytes.all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
     };
     let mut known: BTreeSet<String> =
-        tables().iter().map(|(_, _, definition, _)| definition.name_variable.to_owned()).collect();
+        tables().iter().map(|(_, definition, _)| definition.name_variable.to_owned()).collect();
     for path in files(&[".rs"]) {
         let place = path.strip_prefix(root()).unwrap();
         if place.starts_with("functions") || place.starts_with("crates/lambda/src") {
@@ -220,8 +221,8 @@ fn variables_are_those_that_the_code_reads() {
     assert_eq!(found, for_all);
 
     assert_eq!(globals["ENVIRONMENT"], json!({ "!Ref": "Environment" }));
-    for (id, _, definition, _) in tables() {
-        assert_eq!(globals[definition.name_variable], json!({ "!Ref": id }));
+    for (_, definition, name) in tables() {
+        assert_eq!(globals[definition.name_variable], json!({ "!Sub": name }));
     }
     assert_eq!(globals["DIRECT_DECISIONS"], "false", "no deployment lets a payload say who approved");
     assert_eq!(template["Parameters"]["DirectDecisions"], Value::Null);
@@ -248,10 +249,12 @@ fn functions_are_told_only_what_they_need() {
     let template = template();
     for slug in functions() {
         let mut expected = BTreeMap::new();
+        let key =
+            json!(["MakesDeploymentKey", { "!Ref": "DeploymentKeySecret" }, { "!Ref": "DeploymentKeyArn" }]);
         if takes_deployment_key(&slug) {
             expected.insert(
                 "DEPLOYMENT_KEY",
-                json!({ "!Sub": "{{resolve:secretsmanager:${DeploymentKeySecret}}}" }),
+                json!({ "!Sub": ["{{resolve:secretsmanager:${Key}}}", { "Key": { "!If": key } }] }),
             );
         }
         if slug == "notify" {
@@ -300,7 +303,8 @@ fn notify_takes_new_entries_from_the_stream_and_no_dead_letters() {
     let sources = events(function(&template, "notify"), "DynamoDB");
     assert_eq!(sources.len(), 1);
     let source = sources[0];
-    assert_eq!(source["Stream"], json!({ "!GetAtt": "OutboxTable.StreamArn" }));
+    let own = json!({ "!GetAtt": "OutboxTable.StreamArn" });
+    assert_eq!(source["Stream"], json!({ "!If": ["MakesTables", own, { "!Ref": "OutboxStreamArn" }] }));
     assert_ne!(source["Enabled"], false);
     assert_eq!(source["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
 
@@ -359,6 +363,9 @@ fn watched(template: &Value) -> BTreeSet<String> {
                 watched.insert(text(&metric[1]).to_owned());
             }
             let search = metric[0]["expression"].as_str().unwrap_or_default();
+            if !search.contains(&format!("{{{NAMESPACE},")) {
+                continue;
+            }
             let searched = search.split("MetricName=\"").skip(1);
             watched.extend(searched.map(|rest| rest.split('"').next().unwrap().to_owned()));
         }
