@@ -70,6 +70,7 @@ fn role_and_log(slug: &str) -> String {
     Type: AWS::IAM::Role
     Properties:
       Path: !Sub /countersign/${{Environment}}/
+      PermissionsBoundary: !If [HasBoundary, !Ref PermissionsBoundary, !Ref AWS::NoValue]
       AssumeRolePolicyDocument:
         Version: \"2012-10-17\"
         Statement:
@@ -117,6 +118,7 @@ fn role_and_log(slug: &str) -> String {
     Properties:
       LogGroupName: !Sub /aws/lambda/countersign-${{Environment}}-{slug}
       RetentionInDays: !Ref LogRetentionDays
+      KmsKeyId: !If [HasKey, !Ref KeyArn, !Ref AWS::NoValue]
 
   {name}FailedRuns:
     Type: AWS::Logs::MetricFilter
@@ -147,6 +149,7 @@ fn function(operation: Operation) -> String {
       Description: {summary}
       CodeUri: ../functions/{slug}
       Role: !GetAtt {name}Role.Arn
+      AutoPublishAliasAllProperties: true
       LoggingConfig: {{ LogFormat: Text, LogGroup: !Ref {name}Logs }}
 "
     );
