@@ -207,6 +207,12 @@ class Doors(unittest.TestCase):
         token = {"issuer": {"Ref": "OidcIssuer"}, "audience": {"Fn::Split": [",", {"Ref": "OidcAudience"}]}}
         self.assertEqual(authorizer["jwtConfiguration"], token)
 
+    def test_origins_are_a_list_whatever_the_parameter_is(self):
+        body = RESOURCES["Api"]["Properties"]["Body"]
+        condition, cors, otherwise = body["x-amazon-apigateway-cors"]["Fn::If"]
+        self.assertEqual((condition, otherwise), ("HasCorsOrigins", {"Ref": "AWS::NoValue"}))
+        self.assertEqual(list(cors["allowOrigins"]), ["Fn::Split"])
+
     def test_a_route_leads_to_its_function_and_only_the_gateway_may_invoke(self):
         for path, methods in RESOURCES["Api"]["Properties"]["Body"]["paths"].items():
             for method, operation in methods.items():
