@@ -78,7 +78,8 @@ def arn_of(name):
         return "dynamodb", table_arn(name)
     if name in INDEXES:
         return "dynamodb", table_arn("approvals", "/index/" + name)
-    return {"topic": ("sns", {"Ref": "NotificationsTopic"})}[name]
+    key = {"Fn::If": ["MakesDeploymentKey", {"Ref": "DeploymentKeySecret"}, {"Ref": "DeploymentKeyArn"}]}
+    return {"topic": ("sns", {"Ref": "NotificationsTopic"}), "deployment-key": ("secretsmanager", key)}[name]
 
 
 def expected_grants(slug):
@@ -287,6 +288,7 @@ class Resources(unittest.TestCase):
 
     def test_topics_take_and_deliver_nothing_without_tls(self):
         for topic in ("NotificationsTopic", "AlarmsTopic"):
+            self.assertEqual(RESOURCES[topic]["Properties"]["KmsMasterKeyId"], {"Ref": "NotificationsKey"})
             statements = policy_of(topic)
             for sid, actions, condition in (
                 ("CallsAreEncrypted", ["sns:Publish", "sns:Subscribe"], {"Bool": {"aws:SecureTransport": "false"}}),
@@ -300,6 +302,10 @@ class Resources(unittest.TestCase):
                 self.assertEqual(statement["Resource"], {"Ref": topic})
                 if statement["Effect"] == "Allow":
                     self.assertNotIn("*", text(statement["Principal"]))
+
+    def test_no_secret_is_among_the_variables(self):
+        for name, function in of_type("AWS::Lambda::Function").items():
+            self.assertNotIn("{{resolve:", text(function["Environment"]), name)
 
     def test_notify_alone_publishes_events(self):
         statements = policy_of("NotificationsTopic")
@@ -369,9 +375,6 @@ def longest(value):
         return len(value)
     if "Fn::If" in value:
         return max(longest(one) for one in value["Fn::If"][1:])
-    if "Fn::Sub" in value and isinstance(value["Fn::Sub"], list):
-        # The deployment's key, from the secret.
-        return RESOURCES["DeploymentKeySecret"]["Properties"]["GenerateSecretString"]["PasswordLength"]
     if "Fn::Sub" in value:
         names = re.findall(r"\$\{(\w+)\}", value["Fn::Sub"])
         return len(re.sub(r"\$\{\w+\}", "", value["Fn::Sub"])) + sum(longest({"Ref": name}) for name in names)

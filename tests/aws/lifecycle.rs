@@ -2,7 +2,11 @@
 
 use crate::binary;
 use aws_sdk_dynamodb::types::AttributeValue;
+use countersign_app::deliver::MAX_ATTEMPTS;
+use countersign_app::ports::Outbox as _;
 use countersign_core::origin::Origin;
+use countersign_core::timestamp::Timestamp;
+use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_e2e::deployment::{Deployment, deployment_key};
 use countersign_e2e::inspection;
 use countersign_e2e::program::run_with;
@@ -118,7 +122,8 @@ fn a_topic_that_fails_loses_nothing() {
     deployment.delete_topic();
     let failed = deployment.invoke("notify", &deployment.stream_event()).unwrap();
     assert_eq!(failed, json!({ "batchItemFailures": [{ "itemIdentifier": "1" }] }));
-    for _ in 0..2 {
+    // More often than a refusal of this one message would be suffered.
+    for _ in 0..=MAX_ATTEMPTS {
         let swept = deployment.invoke("notify", &json!({ "sweep": "outbox" })).unwrap();
         assert_eq!(swept, json!({ "published": 0, "failed": 1, "buried": 0, "cut_short": false }));
     }
@@ -139,13 +144,19 @@ fn the_dead_letters_of_a_deployed_table_are_listed_and_replayed() {
     let deployment = Deployment::start(binary);
     deployment.subscribe("all", &Value::Null);
     create(&deployment);
-    deployment.delete_topic();
-    for _ in 0..10 {
-        deployment.invoke("notify", &json!({ "sweep": "outbox" })).unwrap();
-    }
-    deployment.make_topic();
-    deployment.subscribe("all", &Value::Null);
     let variables = deployment.variables();
+    let outbox = DynamoOutbox::new(deployment.database.clone(), variables["OUTBOX_TABLE"].clone());
+    let later = Timestamp::from_millisecond(i64::from(u32::MAX) * 1000);
+    deployment.block_on(async {
+        for shard in outbox.shards() {
+            for entry in outbox.undelivered(&shard, later, None).await.unwrap().entries {
+                for _ in 1..MAX_ATTEMPTS {
+                    outbox.count_failure(&entry.key).await.unwrap();
+                }
+                outbox.dead_letter(&entry.key).await.unwrap();
+            }
+        }
+    });
     let outbox = |arguments: &[&str]| {
         let table = variables["OUTBOX_TABLE"].as_str();
         let all = [&["outbox", "--table", table], arguments].concat();
@@ -312,7 +323,10 @@ fn a_damaged_request_is_refused_counted_and_published_once() {
 
 #[test]
 fn an_unreachable_store_is_a_fault_and_says_nothing_of_itself() {
-    let deployment = Deployment::start(binary).with("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    let deployment = Deployment::start(binary)
+        .with("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        // Without the store, Secrets Manager is away as well, and the function would not start.
+        .with("DEPLOYMENT_KEY", "a key of a deployment that is none, long enough");
     let (status, problem) = deployment.send("ann", DEVELOPER, "POST", "/v1/approvals", &Service::high());
     assert_eq!((status, problem["code"].as_str()), (503, Some("store_unavailable")), "{problem}");
     assert!(!problem.to_string().contains("127.0.0.1"), "{problem}");
@@ -328,14 +342,39 @@ fn an_unreachable_store_is_a_fault_and_says_nothing_of_itself() {
     assert_eq!(refused.unwrap_err().0, "store_unavailable");
 }
 
+/// The key is in no variable of a function. Its variables are shown to every principal who may read its
+/// configuration.
+#[test]
+fn a_function_that_cannot_read_the_deployment_key_does_not_start() {
+    let deployment = Deployment::start(binary);
+    let created = deployment.invoke("create", &json!({
+        "operation_type": "create_snapshot", "instance_id": "db-1", "parameters": {}, "environment": "production",
+        "justification": "before the upgrade on Saturday", "requested_by": "ann@example.com",
+    }));
+    assert!(created.is_ok(), "{created:?}");
+    assert!(!deployment.sandbox("create").log().contains("a key of a deployment"));
+    for (variable, value, reason) in [
+        (
+            "DEPLOYMENT_KEY_SECRET",
+            "no-such-secret",
+            "DEPLOYMENT_KEY_SECRET names a secret that cannot be read: Secrets Manager answered ResourceNotFoundException",
+        ),
+        ("DEPLOYMENT_KEY", "too short", "DEPLOYMENT_KEY must give a text of at least 32 characters"),
+    ] {
+        let log = deployment.start_with("create", variable, value);
+        assert!(log.contains(reason), "{log}");
+        assert!(!log.contains("too short"), "{log}");
+    }
+}
+
 #[test]
 fn a_function_without_its_variables_says_which_and_does_not_start() {
     let deployment = Deployment::start(binary);
     for (function, missing) in [
-        ("create", "DEPLOYMENT_KEY"),
+        ("create", "DEPLOYMENT_KEY_SECRET"),
         ("get", "APPROVALS_TABLE"),
         ("list", "ENVIRONMENT"),
-        ("list", "DEPLOYMENT_KEY"),
+        ("list", "DEPLOYMENT_KEY_SECRET"),
         ("notify", "SNS_TOPIC_ARN"),
         ("expire", "AWS_ACCESS_KEY_ID"),
     ] {
@@ -344,7 +383,7 @@ fn a_function_without_its_variables_says_which_and_does_not_start() {
     }
     // A function that neither writes audit events nor gives out cursors is not given the key.
     assert_eq!(
-        deployment.with("DEPLOYMENT_KEY", "").invoke("health", &json!({})).unwrap()["status"],
+        deployment.with("DEPLOYMENT_KEY_SECRET", "").invoke("health", &json!({})).unwrap()["status"],
         "healthy"
     );
 }

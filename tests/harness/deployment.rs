@@ -57,6 +57,9 @@ impl Deployment {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(create_missing(&database, &tables())).unwrap();
         let names = tables();
+        let secret = json!({ "Name": "countersign", "SecretString": DEPLOYMENT_SECRET });
+        let secret = moto.json("secretsmanager", "secretsmanager.CreateSecret", &secret);
+        let secret_arn = secret["ARN"].as_str().unwrap().to_owned();
         let topic_arn = format!("arn:aws:sns:{REGION}:{ACCOUNT}:{TOPIC}");
         let variables = [
             ("APPROVALS_TABLE", names.approvals.as_str()),
@@ -64,7 +67,8 @@ impl Deployment {
             ("OUTBOX_TABLE", &names.outbox),
             ("SNS_TOPIC_ARN", &topic_arn),
             ("ENVIRONMENT", "test"),
-            ("DEPLOYMENT_KEY", DEPLOYMENT_SECRET),
+            ("DEPLOYMENT_KEY_SECRET", &secret_arn),
+            ("DEPLOYMENT_KEY", ""),
             ("OIDC_ISSUER", "https://issuer.example"),
             ("OIDC_AUDIENCE", "countersign"),
             ("DASHBOARD_URL", "https://countersign.example.com/"),
@@ -101,6 +105,13 @@ impl Deployment {
         let variables: Vec<_> =
             self.variables.clone().into_iter().filter(|(name, _)| name != missing).collect();
         Sandbox::start(&(self.binary)(function), &variables).ended()
+    }
+
+    /// Starts a function with one other variable, and gives the log of its end.
+    pub fn start_with(&self, function: &str, name: &str, value: &str) -> String {
+        let mut variables = self.variables.clone();
+        variables.insert(name.to_owned(), value.to_owned());
+        Sandbox::start(&(self.binary)(function), &variables.into_iter().collect::<Vec<_>>()).ended()
     }
 
     /// The sandbox of a function.
@@ -164,7 +175,7 @@ impl Deployment {
 
     /// A queue that gets what its filter policy lets through.
     pub fn subscribe(&self, queue: &str, filter: &Value) {
-        self.moto.json("AmazonSQS.CreateQueue", &json!({ "QueueName": queue }));
+        self.moto.json("sqs", "AmazonSQS.CreateQueue", &json!({ "QueueName": queue }));
         let endpoint = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}");
         let filter = filter.to_string();
         let mut parameters = vec![
@@ -187,9 +198,11 @@ impl Deployment {
         let url = format!("{}/{ACCOUNT}/{queue}", self.moto.url());
         let mut messages = Vec::new();
         loop {
-            let batch = self
-                .moto
-                .json("AmazonSQS.ReceiveMessage", &json!({ "QueueUrl": url, "MaxNumberOfMessages": 10 }));
+            let batch = self.moto.json(
+                "sqs",
+                "AmazonSQS.ReceiveMessage",
+                &json!({ "QueueUrl": url, "MaxNumberOfMessages": 10 }),
+            );
             let Some(batch) = batch["Messages"].as_array().filter(|batch| !batch.is_empty()) else {
                 return messages;
             };
@@ -199,8 +212,11 @@ impl Deployment {
                 notification_schema::check(&body["Message"]);
                 messages.push(body);
                 let receipt = &message["ReceiptHandle"];
-                self.moto
-                    .json("AmazonSQS.DeleteMessage", &json!({ "QueueUrl": url, "ReceiptHandle": receipt }));
+                self.moto.json(
+                    "sqs",
+                    "AmazonSQS.DeleteMessage",
+                    &json!({ "QueueUrl": url, "ReceiptHandle": receipt }),
+                );
             }
         }
     }

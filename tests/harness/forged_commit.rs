@@ -23,7 +23,7 @@ pub fn commit(
 ) -> Result<(), CommitError> {
     let event = Event {
         id: service.host.event_id(),
-        request_id: before.id,
+        request_id: before.id(),
         sequence,
         at: service.host.now(),
         user: actor.person.clone(),

@@ -83,7 +83,7 @@ pub async fn check_with(client: &Client, key: &DeploymentKey) -> Vec<Request> {
 /// When anything does not belong together.
 pub async fn check_request(store: &DynamoStore, request: &Request, key: &DeploymentKey) {
     check_rules(request);
-    let id = request.id;
+    let id = request.id();
     let trail = store.load_events(id).await.unwrap();
     assert_eq!(trail.damaged, Vec::<String>::new(), "{id}");
     let events = trail.events;
@@ -99,16 +99,16 @@ pub async fn check_request(store: &DynamoStore, request: &Request, key: &Deploym
 }
 
 fn check_rules(request: &Request) {
-    let id = request.id;
+    let id = request.id();
     let people: BTreeSet<_> = request.decisions.iter().map(|decision| &decision.person).collect();
     assert_eq!(people.len(), request.decisions.len(), "{id}: one decision per person");
-    assert!(!people.contains(&request.requested_by), "{id}: nobody decides their own");
+    assert!(!people.contains(&request.content.requested_by), "{id}: nobody decides their own");
     assert!(
-        request.owner.as_ref().is_none_or(|owner| !people.contains(&owner.person)),
+        request.content.owner.as_ref().is_none_or(|owner| !people.contains(&owner.person)),
         "{id}: nor one's agent's"
     );
     let groups: Vec<_> = request.approvals().map(|decision| &decision.groups).collect();
-    let enough = request.slots.fill(request.approvals_required, &groups).is_complete();
+    let enough = request.content.slots.fill(request.content.approvals_required, &groups).is_complete();
     match request.status {
         Status::Approved | Status::Executing | Status::Executed | Status::Failed => {
             assert!(enough, "{id}: {} with too few approvals", request.status);

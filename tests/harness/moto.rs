@@ -1,4 +1,4 @@
-//! `moto_server` (<https://docs.getmoto.org/>): an implementation of DynamoDB, SNS and SQS that is not
+//! `moto_server` (<https://docs.getmoto.org/>): an implementation of DynamoDB, SNS, SQS and Secrets Manager that is not
 //! ours and not the embedded engine's.
 //!
 //! It is a Python program. If `MOTO_SERVER` does not name one, it is installed from `PyPI` into a
@@ -80,15 +80,15 @@ impl Moto {
         json_of(request.header("authorization", authorization(service)).send_form(form).unwrap())
     }
 
-    /// A call of the JSON protocol, as SQS has it.
+    /// A call of the JSON protocol, as SQS and Secrets Manager have it.
     ///
     /// # Panics
     /// When the answer is an error.
-    pub fn json(&self, target: &str, body: &Value) -> Value {
+    pub fn json(&self, service: &str, target: &str, body: &Value) -> Value {
         let request = self
             .agent
             .post(format!("{}/", self.url()))
-            .header("authorization", authorization("sqs"))
+            .header("authorization", authorization(service))
             .header("x-amz-target", target)
             .header("content-type", "application/x-amz-json-1.0");
         json_of(request.send(body.to_string()).unwrap())

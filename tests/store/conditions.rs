@@ -106,7 +106,7 @@ fn an_address_that_the_requester_had_is_refused_by_the_database() {
     let service = Service::start();
     let (store, request) = half_approved(&service);
     let addresses = Some(AttributeValue::L(vec![AttributeValue::S("anna@example.com".to_owned())]));
-    let id = request.id.to_string();
+    let id = request.id().to_string();
     service.block_on(inspection::replace_attribute(&service.database, &id, "requester_addresses", addresses));
     let version = request.version + 1;
     let result = commit(&service, &store, &request, "anna@example.com", version, granted());
@@ -120,7 +120,7 @@ fn the_owner_of_an_agent_is_refused_by_the_database() {
     use aws_sdk_dynamodb::types::AttributeValue;
     let service = Service::start();
     let (store, request) = half_approved(&service);
-    let id = request.id.to_string();
+    let id = request.id().to_string();
     let version = request.version + 1;
     let carol = AttributeValue::S("carol@example.com".to_owned());
     for (attribute, value) in [("owner", carol.clone()), ("owner_addresses", AttributeValue::L(vec![carol]))]
@@ -199,10 +199,10 @@ fn an_item_edited_by_hand_is_refused() {
     ] {
         let service = Service::start();
         let (_, request) = half_approved(&service);
-        let path = format!("/v1/approvals/{}", request.id);
+        let path = format!("/v1/approvals/{}", request.id());
         let original = service.block_on(inspection::replace_attribute(
             &service.database,
-            &request.id.to_string(),
+            &request.id().to_string(),
             attribute,
             Some(value.clone()),
         ));
@@ -216,7 +216,7 @@ fn an_item_edited_by_hand_is_refused() {
         }
         service.block_on(inspection::replace_attribute(
             &service.database,
-            &request.id.to_string(),
+            &request.id().to_string(),
             attribute,
             original,
         ));

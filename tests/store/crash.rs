@@ -69,7 +69,7 @@ fn nothing_acknowledged_is_lost_whenever_the_server_is_killed() {
         delivered.push_str(&program.log());
         let stored: BTreeMap<_, _> = program::inspect(directory.path())
             .into_iter()
-            .map(|request| (request.id.to_string(), request.version))
+            .map(|request| (request.id().to_string(), request.version))
             .collect();
         for (id, version) in acknowledged.lock().unwrap().iter() {
             let found = stored.get(id);

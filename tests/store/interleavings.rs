@@ -244,7 +244,7 @@ async fn one_seed(world: &World, seed: u64) -> Request {
         }
     })
     .await;
-    let id = created.unwrap().request.id;
+    let id = created.unwrap().request.id();
     let actors =
         cast(&mut random).into_iter().map(|(command, who)| world.running(id, command, who)).collect();
     let acknowledged = run_interleaved(actors, &mut random, &world.host).await;

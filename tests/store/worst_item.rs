@@ -10,6 +10,7 @@ use countersign_core::command::{
     CommandName, Draft, ExecutionOutcome, MAX_PARAMETERS_BYTES, MAX_RESULT_BYTES,
 };
 use countersign_core::command_context::CommandContext;
+use countersign_core::content::Content;
 use countersign_core::creation;
 use countersign_core::digest::Digest;
 use countersign_core::idempotency::IdempotencyRecord;
@@ -93,19 +94,25 @@ pub(crate) fn worst() -> (Request, AuditEvent, Message) {
     let assessment = creation::assess(&draft, &ann, &policy);
     let event = creation::create(id, draft, &assessment, &ann, &context, &policy, None).unwrap();
     let mut request = Request::create(&event).unwrap();
-    assert_eq!(request.justification, Justification::parse(&wide(4000)).unwrap());
+    assert_eq!(request.content.justification.text, Justification::parse(&wide(4000)).unwrap());
 
-    request.requester_addresses = addresses(0);
-    request.requester_groups = groups();
-    request.owner = Some(Owner { person: address(1, 0), addresses: addresses(1) });
-    request.filed_by = Some(PersonId::service(&"s".repeat(128)).unwrap());
-    request.slots = Slots::new(groups().into_iter().take(10).map(|group| (Groups::from([group]), 1)));
-    request.approvals_required = 10;
-    request.rules =
-        vec![
-            MatchedRule { name: format!("rules.{}", "r".repeat(64)), demands: vec!["d".repeat(100); 10] };
+    request.content = Content {
+        requester_addresses: addresses(0),
+        requester_groups: groups(),
+        owner: Some(Owner { person: address(1, 0), addresses: addresses(1) }),
+        filed_by: Some(PersonId::service(&"s".repeat(128)).unwrap()),
+        slots: Slots::new(groups().into_iter().take(10).map(|group| (Groups::from([group]), 1))),
+        approvals_required: 10,
+        rules: vec![
+            MatchedRule {
+                name: format!("rules.{}", "r".repeat(64)),
+                demands: vec!["d".repeat(100); 10]
+            };
             MAX_MATCHED_RULES
-        ];
+        ],
+        ..Content::clone(&request.content)
+    }
+    .into();
     request.decisions = (0..MAX_DECISIONS)
         .map(|number| Decision {
             person: address(10 + number, 0),
@@ -160,7 +167,6 @@ pub(crate) fn worst() -> (Request, AuditEvent, Message) {
             actual_cost: None,
         }),
     });
-    request.content_digest = request.compute_content_digest();
     let key = deployment_key();
     let record = AuditEvent::record(&event, &request, &key);
     request.audit_head = record.hash;
@@ -186,7 +192,7 @@ fn threat_43_the_largest_request_that_there_can_be_fits_into_an_item() {
             message: &message,
         };
         store.commit(change).await.unwrap();
-        assert_eq!(store.load(request.id).await.unwrap().unwrap(), request);
+        assert_eq!(store.load(request.id()).await.unwrap().unwrap(), request);
         let item = scan(&client, &tables().approvals).await.remove(0);
         let size = item_size(&item);
         assert!(size < MAX_ITEM, "{size} bytes of {MAX_ITEM}");

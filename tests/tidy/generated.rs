@@ -12,6 +12,9 @@ use std::fs;
 const BEGIN: &str = "  # --- Made by tests/tidy/generated.rs ";
 const END: &str = "  # --- End of what is made ";
 
+/// The secret with the deployment's key: the stack's, or one that exists.
+const DEPLOYMENT_KEY: &str = "!If [MakesDeploymentKey, !Ref DeploymentKeySecret, !Ref DeploymentKeyArn]";
+
 /// The functions that are invoked by schedules and streams.
 pub const SWEEPS: [&str; 2] = ["expire", "notify"];
 
@@ -21,16 +24,16 @@ pub fn capitalized(slug: &str) -> String {
     format!("{}{rest}", first.to_uppercase())
 }
 
-/// Whether the function takes the deployment's key: for the seals of what it records, or of cursors.
+/// Whether the function reads the deployment's key: for the seals of what it records, or of cursors.
 pub fn takes_deployment_key(slug: &str) -> bool {
-    granted(slug).get("audit").is_some_and(|actions| actions.contains("PutItem"))
-        || slug == Operation::List.slug()
+    granted(slug).contains_key("deployment-key")
 }
 
 /// The service and the name in the template of what a manifest grants actions on.
 fn resource(name: &str) -> (&'static str, String) {
     match name {
         "approvals" | "audit" | "outbox" => ("dynamodb", table_arn(name, "")),
+        "deployment-key" => ("secretsmanager", DEPLOYMENT_KEY.to_owned()),
         "topic" => ("sns", "!Ref NotificationsTopic".to_owned()),
         index => ("dynamodb", table_arn("approvals", &format!("/index/{index}"))),
     }
@@ -154,14 +157,8 @@ fn function(operation: Operation) -> String {
 "
     );
     if takes_deployment_key(slug) {
-        text.push_str(
-            "      Environment:
-        Variables:
-          DEPLOYMENT_KEY: !Sub
-            - \"{{resolve:secretsmanager:${Key}}}\"
-            - Key: !If [MakesDeploymentKey, !Ref DeploymentKeySecret, !Ref DeploymentKeyArn]
-",
-        );
+        text.push_str("      Environment:\n        Variables:\n");
+        writeln!(text, "          DEPLOYMENT_KEY_SECRET: {DEPLOYMENT_KEY}").unwrap();
     }
     text.push_str("      Events:\n");
     for route in Operation::ALL.into_iter().filter(|route| route.function() == slug) {

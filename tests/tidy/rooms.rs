@@ -77,7 +77,7 @@ fn inner_crates_know_no_technology_of_the_outer_ones() {
         ("identity", &["tokio", "aws-", "axum", "lambda_runtime"]),
         ("dynamodb", &["axum", "lambda_runtime", "dynoxide-rs", "tokio"]),
         ("sns", &["axum", "lambda_runtime", "tokio"]),
-        ("aws", &["aws-sdk-", "axum", "lambda_runtime", "tokio"]),
+        ("aws", &["aws-sdk-dynamodb", "aws-sdk-sns", "axum", "lambda_runtime", "tokio"]),
         ("cedar", &["tokio", "aws-", "axum", "http", "lambda_runtime"]),
         ("policy", &["aws-", "axum", "clap", "http", "lambda_runtime", "tokio"]),
         ("endpoint", &["aws-", "axum", "lambda_runtime", "tokio"]),

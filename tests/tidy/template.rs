@@ -3,9 +3,10 @@
 
 use super::generated::{SWEEPS, capitalized, takes_deployment_key};
 use super::{files, root};
+use countersign_api::operation::Operation;
 use countersign_dynamodb::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, SHARD};
 use countersign_dynamodb::table::{APPROVALS, AUDIT, Key, OUTBOX, TableDefinition, TableNames};
-use countersign_e2e::grants::functions;
+use countersign_e2e::grants::{functions, granted};
 use countersign_lambda::metrics::NAMESPACE;
 use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
@@ -207,7 +208,7 @@ const NOT_IN_THE_TEMPLATE: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_CA_BUNDLE", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
 /// Set at the functions that need them; all others are set for all.
-const NOT_FOR_ALL: [&str; 3] = ["DEPLOYMENT_KEY", "OUTBOX_MIN_AGE_SECONDS", "SNS_TOPIC_ARN"];
+const NOT_FOR_ALL: [&str; 3] = ["DEPLOYMENT_KEY_SECRET", "OUTBOX_MIN_AGE_SECONDS", "SNS_TOPIC_ARN"];
 
 #[test]
 fn variables_are_those_that_the_code_reads() {
@@ -248,14 +249,14 @@ fn a_policy_of_ones_own_is_that_of_every_function() {
 fn functions_are_told_only_what_they_need() {
     let template = template();
     for slug in functions() {
+        let records_events = granted(&slug).get("audit").is_some_and(|actions| actions.contains("PutItem"));
+        let gives_out_cursors = slug == Operation::List.slug();
+        assert_eq!(takes_deployment_key(&slug), records_events || gives_out_cursors, "{slug}");
         let mut expected = BTreeMap::new();
-        let key =
-            json!(["MakesDeploymentKey", { "!Ref": "DeploymentKeySecret" }, { "!Ref": "DeploymentKeyArn" }]);
         if takes_deployment_key(&slug) {
-            expected.insert(
-                "DEPLOYMENT_KEY",
-                json!({ "!Sub": ["{{resolve:secretsmanager:${Key}}}", { "Key": { "!If": key } }] }),
-            );
+            let own = json!({ "!Ref": "DeploymentKeySecret" });
+            let key = json!({ "!If": ["MakesDeploymentKey", own, { "!Ref": "DeploymentKeyArn" }] });
+            expected.insert("DEPLOYMENT_KEY_SECRET", key);
         }
         if slug == "notify" {
             expected.insert("SNS_TOPIC_ARN", json!({ "!Ref": "NotificationsTopic" }));

@@ -224,7 +224,7 @@ async fn check_trail<S: LoadEvents>(
     dependencies: &Dependencies<S>,
     request: &Request,
 ) -> Result<(), TrailCheck> {
-    let trail = dependencies.store.load_events(request.id).await.map_err(TrailCheck::Store)?;
+    let trail = dependencies.store.load_events(request.id()).await.map_err(TrailCheck::Store)?;
     let origin = Origin::of(&dependencies.deployment_key);
     integrity::compare(request, &trail, Some(&origin)).map_err(TrailCheck::Disagrees)
 }

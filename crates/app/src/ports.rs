@@ -443,11 +443,12 @@ pub trait Publish: Send + Sync {
 /// Why a message was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
-    /// The other side answered that it does not take the message.
+    /// The other side answered that it does not take this message.
     #[error("{0}")]
     Refused(String),
-    /// The other side did not answer, or only that it cannot answer now. This says nothing about
-    /// the message, unless others get through meanwhile.
+    /// The other side did not answer, or answered what it would answer to every message: it cannot take one
+    /// now, or may not from this caller. This says nothing about the message, unless others get through
+    /// meanwhile.
     #[error("{0}")]
     Unreachable(String),
 }

@@ -6,6 +6,8 @@
 //! operator adds. Reads neither environment nor files: the shells do.
 #![warn(missing_docs)]
 
+pub mod secret;
+
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;

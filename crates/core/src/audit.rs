@@ -119,12 +119,12 @@ pub struct AuditedRequest {
 impl AuditedRequest {
     fn of(request: &Request, status: Status) -> Self {
         Self {
-            request_id: request.id,
-            operation_type: request.operation_type.clone(),
-            instance_id: request.instance_id.clone(),
-            environment: request.environment,
-            risk_level: request.risk_level,
-            requested_by: request.requested_by.clone(),
+            request_id: request.id(),
+            operation_type: request.content.operation_type.clone(),
+            instance_id: request.content.instance_id.clone(),
+            environment: request.content.environment,
+            risk_level: request.content.risk_level,
+            requested_by: request.content.requested_by.clone(),
             status,
         }
     }
@@ -300,7 +300,7 @@ impl AuditEvent {
 /// HMAC-SHA-256 over both. A change by anybody else than this deployment, however consistent, has
 /// no seal that fits.
 pub fn seal(request: &Request, key: &DeploymentKey) -> Digest {
-    let context = format!("countersign.seal.v1:{}:{}", request.id, request.version);
+    let context = format!("countersign.seal.v1:{}:{}", request.id(), request.version);
     key.digest(&context, &format!("{}:{}", request.state_digest(), request.audit_head))
 }
 
@@ -313,27 +313,27 @@ fn details(event: &Event, after: &Request) -> Map<String, Value> {
         }
     };
     match &event.change {
-        Change::Created(new_request) => {
-            put("content_digest", json!(after.content_digest.to_string()));
-            put("parameters_digest", json!(after.parameters_digest.to_string()));
-            put("justification_digest", json!(keyed(new_request.justification.as_str())));
-            put("approvals_required", json!(new_request.approvals_required));
-            let slots: Vec<_> = new_request
+        Change::Created(content) => {
+            put("content_digest", json!(after.content.digest().to_string()));
+            put("parameters_digest", json!(after.content.parameters_digest().to_string()));
+            put("justification_digest", json!(keyed(content.justification.as_str())));
+            put("approvals_required", json!(content.approvals_required));
+            let slots: Vec<_> = content
                 .slots
                 .iter()
                 .map(|(groups, people)| json!({ "groups": groups, "approvals": people }))
                 .collect();
             put("slots", json!(slots));
-            put("owner", json!(new_request.owner.as_ref().map(|owner| owner.person.as_str())));
-            put("ticket", json!(new_request.ticket.as_ref().map(Ticket::as_str)));
-            let plan = new_request.rollback_plan.as_ref();
+            put("owner", json!(content.owner.as_ref().map(|owner| owner.person.as_str())));
+            put("ticket", json!(content.ticket.as_ref().map(Ticket::as_str)));
+            let plan = content.rollback_plan.as_ref();
             put("rollback_plan_digest", json!(plan.map(|text| keyed(text.as_str()))));
-            put("policy_version", json!(new_request.policy_version.to_string()));
-            put("expires_at", json!(new_request.expires_at.to_string()));
+            put("policy_version", json!(content.policy_version.to_string()));
+            put("expires_at", json!(content.expires_at.to_string()));
             put("execute_by", json!(after.execute_by.map(|time| time.to_string())));
-            put("filed_by", json!(new_request.filed_by.as_ref().map(PersonId::as_str)));
-            put("estimated_cost", amount(new_request.estimated_cost));
-            let duration = new_request.estimated_duration.as_ref();
+            put("filed_by", json!(content.filed_by.as_ref().map(PersonId::as_str)));
+            put("estimated_cost", amount(content.estimated_cost));
+            let duration = content.estimated_duration.as_ref();
             put("estimated_duration_digest", json!(duration.map(|text| keyed(text.as_str()))));
         }
         Change::Granted { comment, execute_by, groups, digest_presented, policy_version, replaces } => {
@@ -341,24 +341,24 @@ fn details(event: &Event, after: &Request) -> Map<String, Value> {
             put("digest_presented", json!(digest_presented));
             put("policy_version", json!(policy_version.to_string()));
             put("replaces", events(replaces));
-            put("content_digest", json!(after.content_digest.to_string()));
-            put("parameters_digest", json!(after.parameters_digest.to_string()));
+            put("content_digest", json!(after.content.digest().to_string()));
+            put("parameters_digest", json!(after.content.parameters_digest().to_string()));
             put("approvals_received", json!(after.approvals_received()));
-            put("approvals_required", json!(after.approvals_required));
+            put("approvals_required", json!(after.content.approvals_required));
             put("comment_digest", json!(comment.as_ref().map(|text| keyed(text.as_str()))));
             put("execute_by", json!(execute_by.map(|time| time.to_string())));
         }
         Change::Rejected { reason, policy_version, replaces } => {
             put("policy_version", json!(policy_version.to_string()));
             put("replaces", events(replaces));
-            put("content_digest", json!(after.content_digest.to_string()));
-            put("parameters_digest", json!(after.parameters_digest.to_string()));
+            put("content_digest", json!(after.content.digest().to_string()));
+            put("parameters_digest", json!(after.content.parameters_digest().to_string()));
             put("reason_digest", json!(keyed(reason.as_str())));
         }
         Change::Withdrawn { reason, withdraws } => {
             put("withdraws", events(withdraws));
             put("approvals_received", json!(after.approvals_received()));
-            put("approvals_required", json!(after.approvals_required));
+            put("approvals_required", json!(after.content.approvals_required));
             put("reason_digest", json!(reason.as_ref().map(|text| keyed(text.as_str()))));
         }
         Change::Cancelled { reason } => {
@@ -367,8 +367,8 @@ fn details(event: &Event, after: &Request) -> Map<String, Value> {
         Change::Expired { deadline } => put("deadline", json!(deadline.to_string())),
         Change::Started { execution_id, policy_version } => {
             put("policy_version", json!(policy_version.to_string()));
-            put("content_digest", json!(after.content_digest.to_string()));
-            put("parameters_digest", json!(after.parameters_digest.to_string()));
+            put("content_digest", json!(after.content.digest().to_string()));
+            put("parameters_digest", json!(after.content.parameters_digest().to_string()));
             put("execution_id", json!(execution_id.to_string()));
         }
         Change::Finished { result, actual_cost, .. } => {

@@ -1,25 +1,125 @@
-//! What a request was made with, as one canonical document: what an approval is bound to.
+//! What a request was made with: one value that nothing changes, and what an approval is bound to.
 //!
-//! The document is the RFC 8785 form of a JSON object. An approver's program can build it from what
+//! Its document is the RFC 8785 form of a JSON object. An approver's program can build it from what
 //! `GET /v1/approvals/{id}` shows, and compare its SHA-256 with `content_digest`; docs/data-model.md
 //! names every member.
 
 use crate::canonical::CanonicalJson;
 use crate::digest::Digest;
+use crate::ids::RequestId;
 use crate::person::PersonId;
-use crate::request::Request;
-use crate::risk::Cost;
-use crate::text::Ticket;
+use crate::principal::Owner;
+use crate::requirements::MatchedRule;
+use crate::risk::{Cost, Environment, RiskLevel};
+use crate::slots::{Groups, Slots};
+use crate::text::{DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket};
+use crate::text_key::KeyedText;
+use crate::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::ops::Deref;
 
 /// Names the set of members. Another set gets another name.
 pub const FORMAT: &str = "countersign.content.v1";
 
-impl Request {
+/// Everything that is fixed when a request is made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Content {
+    /// Names the request.
+    pub request_id: RequestId,
+    /// What is to be done.
+    pub operation_type: Identifier,
+    /// To what.
+    pub instance_id: InstanceId,
+    /// Exactly how.
+    pub parameters: CanonicalJson,
+    /// The requester.
+    pub requested_by: PersonId,
+    /// All ids that were known to be the requester's.
+    pub requester_addresses: BTreeSet<PersonId>,
+    /// The groups of the requester.
+    pub requester_groups: Groups,
+    /// The service that asks for the requester.
+    pub filed_by: Option<PersonId>,
+    /// Who answers for the agent or service that asks, as it was known then.
+    pub owner: Option<Owner>,
+    /// When it was made.
+    pub requested_at: Timestamp,
+    /// The effective risk.
+    pub risk_level: RiskLevel,
+    /// The effective environment.
+    pub environment: Environment,
+    /// Why. The key of its digest is not in the document: it is a matter of the trail.
+    pub justification: KeyedText<Justification>,
+    /// What it is expected to cost.
+    pub estimated_cost: Option<Cost>,
+    /// How long it is expected to take.
+    pub estimated_duration: Option<DurationText>,
+    /// The ticket it belongs to.
+    pub ticket: Option<Ticket>,
+    /// How to go back.
+    pub rollback_plan: Option<RollbackPlan>,
+    /// How many distinct people must agree, those in `slots` included.
+    pub approvals_required: u8,
+    /// Which groups some of them must come from.
+    pub slots: Slots,
+    /// Whether an approver must name the digest of what they were shown.
+    pub digest_required: bool,
+    /// The parts of the policy that said so.
+    pub rules: Vec<MatchedRule>,
+    /// The policy that said so.
+    pub policy_version: Digest,
+    /// When it expires if it is still pending.
+    pub expires_at: Timestamp,
+    /// How long an approval of it lasts, in seconds.
+    pub execute_within_seconds: u32,
+}
+
+/// Content with its digests, which always belong to it: it is read as [`Content`], and cannot be changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FixedContent {
+    content: Content,
+    parameters_digest: Digest,
+    digest: Digest,
+}
+
+impl From<Content> for FixedContent {
+    fn from(content: Content) -> Self {
+        let parameters_digest = content.parameters.digest();
+        let digest = content.document(parameters_digest).digest();
+        Self { content, parameters_digest, digest }
+    }
+}
+
+impl Deref for FixedContent {
+    type Target = Content;
+
+    fn deref(&self) -> &Content {
+        &self.content
+    }
+}
+
+impl FixedContent {
     /// All that the request was made with. Parameters are in it by their digest; an amount is a
     /// decimal string and every number is whole, so that any JSON library writes the same bytes.
     /// Members without a value are absent.
-    pub fn content(&self) -> CanonicalJson {
+    pub fn document(&self) -> CanonicalJson {
+        self.content.document(self.parameters_digest)
+    }
+
+    /// SHA-256 of the canonical bytes of the parameters.
+    pub fn parameters_digest(&self) -> Digest {
+        self.parameters_digest
+    }
+
+    /// SHA-256 of [`FixedContent::document`].
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
+impl Content {
+    fn document(&self, parameters_digest: Digest) -> CanonicalJson {
         let mut content = Map::new();
         let mut put = |name: &str, value: Value| {
             if !value.is_null() {
@@ -28,10 +128,10 @@ impl Request {
         };
         let owner = self.owner.as_ref();
         put("format", json!(FORMAT));
-        put("request_id", json!(self.id.to_string()));
+        put("request_id", json!(self.request_id.to_string()));
         put("operation_type", json!(self.operation_type.as_str()));
         put("instance_id", json!(self.instance_id.as_str()));
-        put("parameters_digest", json!(self.parameters_digest.to_string()));
+        put("parameters_digest", json!(parameters_digest.to_string()));
         put("requested_by", json!(self.requested_by.as_str()));
         put("requester_addresses", people(&self.requester_addresses));
         put("requester_groups", json!(self.requester_groups));
@@ -57,11 +157,6 @@ impl Request {
         put("expires_at", json!(self.expires_at.to_string()));
         put("execute_within_seconds", json!(self.execute_within_seconds));
         CanonicalJson::of(&Value::Object(content))
-    }
-
-    /// SHA-256 of [`Request::content`].
-    pub fn compute_content_digest(&self) -> Digest {
-        self.content().digest()
     }
 }
 

@@ -3,7 +3,8 @@
 
 use crate::command::{CommandName, Draft};
 use crate::command_context::CommandContext;
-use crate::event::{Change, Event, NewRequest};
+use crate::content::Content;
+use crate::event::{Change, Event};
 use crate::idempotency::{Idempotency, IdempotencyRecord};
 use crate::ids::RequestId;
 use crate::policy::Policy;
@@ -12,6 +13,7 @@ use crate::policy::rules::{Assessment, MAX_APPROVALS, MAX_MATCHED_RULES, Proposa
 use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::status::Status;
+use crate::text_key::KeyedText;
 use crate::timestamp::Timestamp;
 
 /// What policy demands of a request that is about to be made.
@@ -83,17 +85,20 @@ pub fn create(
     }
     let Assessment { requirements, rules } = assessment.clone();
     let status = if requirements.approvals_required == 0 { Status::Approved } else { Status::Pending };
-    let new_request = NewRequest {
+    let content = Content {
+        request_id: id,
         operation_type: draft.operation_type,
         instance_id: draft.instance_id,
         parameters: draft.parameters,
         requested_by: actor.person.clone(),
+        requester_addresses: actor.addresses.clone(),
+        requester_groups: actor.groups.clone(),
         filed_by: actor.filed_by.clone(),
         owner: actor.owner.clone(),
-        requester_groups: actor.groups.clone(),
+        requested_at: context.now,
         risk_level: requirements.risk_level,
         environment: requirements.environment,
-        justification: draft.justification,
+        justification: KeyedText { text: draft.justification, key: context.text_key },
         estimated_cost: draft.estimated_cost,
         estimated_duration: draft.estimated_duration,
         ticket: draft.ticket,
@@ -106,7 +111,7 @@ pub fn create(
         expires_at: context.now.plus_seconds(requirements.pending_seconds),
         execute_within_seconds: requirements.execute_within_seconds,
     };
-    let change = Change::Created(Box::new(new_request));
+    let change = Change::Created(Box::new(content.into()));
     let remembered = IdempotencyRecord::of(&actor.person, CommandName::Create, idempotency);
     Ok(Event::by(actor, context, (id, 1), status, change, remembered))
 }

@@ -83,7 +83,7 @@ pub fn decide(
         return Err(Refusal::ClockSkew);
     }
     let remembered = IdempotencyRecord::of(&actor.person, command.name(), idempotency);
-    let place = (request.id, request.version + 1);
+    let place = (request.id(), request.version + 1);
     Ok(Outcome::Event(Box::new(Event::by(actor, context, place, status, change, remembered))))
 }
 
@@ -309,7 +309,7 @@ impl Deciding<'_> {
         // No approval counts and none is missing: policy itself approved it.
         if shortfall.is_empty()
             && approvals.counting.is_empty()
-            && let Some(restored_at) = policy.lapsed_by_restore(request.requested_at)
+            && let Some(restored_at) = policy.lapsed_by_restore(request.content.requested_at)
         {
             shortfall.push(format!(
                 "policy approved it at once before the store was restored at {restored_at}; make a new request"

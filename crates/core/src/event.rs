@@ -4,17 +4,17 @@ use crate::caller::{Authentication, Channel, PrincipalKind};
 use crate::canonical::CanonicalJson;
 use crate::command::ExecutionOutcome;
 use crate::command_context::CommandContext;
+use crate::content::FixedContent;
 use crate::digest::Digest;
 use crate::idempotency::IdempotencyRecord;
 use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::person::PersonId;
-use crate::principal::{Owner, Principal};
-use crate::requirements::MatchedRule;
-use crate::risk::{Cost, Environment, RiskLevel};
-use crate::slots::{Groups, Slots};
+use crate::principal::Principal;
+use crate::risk::Cost;
+use crate::slots::Groups;
 use crate::source_address::SourceAddress;
 use crate::status::Status;
-use crate::text::{CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket};
+use crate::text::CommentText;
 use crate::text_key::TextKey;
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
@@ -56,7 +56,7 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// The request was made.
-    Created(Box<NewRequest>),
+    Created(Box<FixedContent>),
     /// One person agreed; when they were the last one needed, the approval has a deadline.
     Granted {
         /// What they said.
@@ -119,53 +119,6 @@ pub enum Change {
         /// What.
         text: CommentText,
     },
-}
-
-/// Everything that is fixed when a request is made.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewRequest {
-    /// What is to be done.
-    pub operation_type: Identifier,
-    /// To what.
-    pub instance_id: InstanceId,
-    /// Exactly how.
-    pub parameters: CanonicalJson,
-    /// Who asks.
-    pub requested_by: PersonId,
-    /// The service that asks for them.
-    pub filed_by: Option<PersonId>,
-    /// The effective risk.
-    pub risk_level: RiskLevel,
-    /// The effective environment.
-    pub environment: Environment,
-    /// Why.
-    pub justification: Justification,
-    /// What it is expected to cost.
-    pub estimated_cost: Option<Cost>,
-    /// How long it is expected to take.
-    pub estimated_duration: Option<DurationText>,
-    /// The ticket it belongs to.
-    pub ticket: Option<Ticket>,
-    /// How to go back.
-    pub rollback_plan: Option<RollbackPlan>,
-    /// Who answers for the agent or service that asks, as it is known now.
-    pub owner: Option<Owner>,
-    /// The groups of whoever asks.
-    pub requester_groups: Groups,
-    /// How many distinct people must agree, those in `slots` included.
-    pub approvals_required: u8,
-    /// Which groups some of them must come from.
-    pub slots: Slots,
-    /// Whether an approver must name the digest of what they were shown.
-    pub digest_required: bool,
-    /// The parts of the policy that said so.
-    pub rules: Vec<MatchedRule>,
-    /// The policy that said so.
-    pub policy_version: Digest,
-    /// When it expires if it is still pending.
-    pub expires_at: Timestamp,
-    /// How long an approval of it lasts, in seconds.
-    pub execute_within_seconds: u32,
 }
 
 /// The names of events in the audit trail.

@@ -3,19 +3,19 @@
 use crate::caller::Channel;
 use crate::canonical::CanonicalJson;
 use crate::command::{Command, ExecutionOutcome, Shown};
+use crate::content::FixedContent;
 use crate::digest::Digest;
 use crate::event::{Change, Event};
 use crate::idempotency::IdempotencyRecord;
 use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::person::PersonId;
-use crate::principal::Owner;
-use crate::requirements::{MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT, MatchedRule};
+use crate::requirements::{MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT};
 use crate::requirements::{Requirements, StatedFields};
-use crate::risk::{Cost, Environment, RiskLevel};
-use crate::slots::{Groups, Slots};
+use crate::risk::Cost;
+use crate::slots::Groups;
 use crate::source_address::SourceAddress;
-use crate::text::{CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket};
-use crate::text_key::{KeyedText, TextKey};
+use crate::text::CommentText;
+use crate::text_key::KeyedText;
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
 
@@ -158,61 +158,8 @@ pub struct Finish {
 /// A request for approval, as its events have made it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// Names it.
-    pub id: RequestId,
-    /// What is to be done.
-    pub operation_type: Identifier,
-    /// To what.
-    pub instance_id: InstanceId,
-    /// Exactly how. Nothing changes it after creation.
-    pub parameters: CanonicalJson,
-    /// SHA-256 of the canonical bytes of `parameters`.
-    pub parameters_digest: Digest,
-    /// SHA-256 of all that it was made with, see [`Request::content`]: computed when the request is made
-    /// and whenever it is read from where it is stored.
-    pub content_digest: Digest,
-    /// Who asks.
-    pub requested_by: PersonId,
-    /// All ids that were known to be theirs when it was made.
-    pub requester_addresses: BTreeSet<PersonId>,
-    /// The service that asks for them.
-    pub filed_by: Option<PersonId>,
-    /// When it was made.
-    pub requested_at: Timestamp,
-    /// The effective risk.
-    pub risk_level: RiskLevel,
-    /// The effective environment.
-    pub environment: Environment,
-    /// Why.
-    pub justification: Justification,
-    /// The key of the digests of the texts that it was made with.
-    pub text_key: TextKey,
-    /// What it is expected to cost.
-    pub estimated_cost: Option<Cost>,
-    /// How long it is expected to take.
-    pub estimated_duration: Option<DurationText>,
-    /// The ticket it belongs to.
-    pub ticket: Option<Ticket>,
-    /// How to go back.
-    pub rollback_plan: Option<RollbackPlan>,
-    /// Who answers for the agent or service that asks, as it was known when it was made.
-    pub owner: Option<Owner>,
-    /// The groups of whoever asks, when it was made.
-    pub requester_groups: Groups,
-    /// How many distinct people must agree, those in `slots` included.
-    pub approvals_required: u8,
-    /// Which groups some of them must come from.
-    pub slots: Slots,
-    /// Whether an approver must name the digest of what they were shown.
-    pub digest_required: bool,
-    /// The parts of the policy that said so.
-    pub rules: Vec<MatchedRule>,
-    /// The policy that said so.
-    pub policy_version: Digest,
-    /// When it expires if it is still pending.
-    pub expires_at: Timestamp,
-    /// How long an approval of it lasts, in seconds.
-    pub execute_within_seconds: u32,
+    /// What it was made with.
+    pub content: FixedContent,
     /// Where it is in its life, as last written down; see [`Request::status_at`].
     pub status: Status,
     /// Who has decided what. At most one decision per person.
@@ -265,40 +212,13 @@ impl Request {
     /// # Errors
     /// When the event is not a creation.
     pub fn create(event: &Event) -> Result<Self, NotACreation> {
-        let Change::Created(new_request) = &event.change else { return Err(NotACreation) };
+        let Change::Created(content) = &event.change else { return Err(NotACreation) };
         let approved = event.status == Status::Approved;
-        let mut request = Self {
-            content_digest: Digest::ZERO,
-            id: event.request_id,
-            operation_type: new_request.operation_type.clone(),
-            instance_id: new_request.instance_id.clone(),
-            parameters_digest: new_request.parameters.digest(),
-            parameters: new_request.parameters.clone(),
-            requested_by: new_request.requested_by.clone(),
-            requester_addresses: event.addresses.clone(),
-            filed_by: new_request.filed_by.clone(),
-            requested_at: event.at,
-            risk_level: new_request.risk_level,
-            environment: new_request.environment,
-            justification: new_request.justification.clone(),
-            text_key: event.text_key,
-            estimated_cost: new_request.estimated_cost,
-            estimated_duration: new_request.estimated_duration.clone(),
-            ticket: new_request.ticket.clone(),
-            rollback_plan: new_request.rollback_plan.clone(),
-            owner: new_request.owner.clone(),
-            requester_groups: new_request.requester_groups.clone(),
-            approvals_required: new_request.approvals_required,
-            slots: new_request.slots.clone(),
-            digest_required: new_request.digest_required,
-            rules: new_request.rules.clone(),
-            policy_version: new_request.policy_version,
-            expires_at: new_request.expires_at,
-            execute_within_seconds: new_request.execute_within_seconds,
+        Ok(Self {
             status: event.status,
             decisions: Vec::new(),
             approved_at: approved.then_some(event.at),
-            execute_by: approved.then(|| event.at.plus_seconds(new_request.execute_within_seconds)),
+            execute_by: approved.then(|| event.at.plus_seconds(content.execute_within_seconds)),
             expired_at: None,
             withdrawals: Vec::new(),
             cancellation: None,
@@ -310,21 +230,23 @@ impl Request {
             last_event_id: event.id,
             audit_head: Digest::ZERO,
             seal: Digest::ZERO,
-        };
-        request.content_digest = request.compute_content_digest();
-        Ok(request)
+            content: FixedContent::clone(content),
+        })
     }
-}
 
-impl Request {
+    /// Names the request.
+    pub fn id(&self) -> RequestId {
+        self.content.request_id
+    }
+
     /// The status at a time, see [`Status::at`].
     pub fn status_at(&self, now: Timestamp) -> Status {
-        self.status.at(now, self.expires_at, self.execute_by)
+        self.status.at(now, self.content.expires_at, self.execute_by)
     }
 
     /// By when something must happen to the request as it stands.
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.status.deadline(self.expires_at, self.execute_by)
+        self.status.deadline(self.content.expires_at, self.execute_by)
     }
 
     /// When it closed, as far as `now` is concerned: a deadline that has passed closes a request,
@@ -339,7 +261,7 @@ impl Request {
             Status::Pending | Status::Approved | Status::Executing => None,
             Status::Rejected => self.rejection().map(|decision| decision.at),
             Status::Cancelled => self.cancellation.as_ref().map(|cancellation| cancellation.at),
-            Status::Expired => self.expired_at.or(self.execute_by).or(Some(self.expires_at)),
+            Status::Expired => self.expired_at.or(self.execute_by).or(Some(self.content.expires_at)),
             Status::Executed | Status::Failed => self.finish().map(|finish| finish.at),
         }
     }
@@ -371,15 +293,15 @@ impl Request {
 
     /// What was demanded of it when it was made. Requirements that were met then are no part of it.
     pub fn requirements(&self) -> Requirements {
-        let pending = self.expires_at.as_millisecond() - self.requested_at.as_millisecond();
+        let pending = self.content.expires_at.as_millisecond() - self.content.requested_at.as_millisecond();
         Requirements {
-            risk_level: self.risk_level,
-            environment: self.environment,
-            approvals_required: self.approvals_required,
-            slots: self.slots.clone(),
+            risk_level: self.content.risk_level,
+            environment: self.content.environment,
+            approvals_required: self.content.approvals_required,
+            slots: self.content.slots.clone(),
             pending_seconds: u32::try_from(pending / 1000).unwrap_or(0),
-            execute_within_seconds: self.execute_within_seconds,
-            digest_required: self.digest_required,
+            execute_within_seconds: self.content.execute_within_seconds,
+            digest_required: self.content.digest_required,
             cost_limit: None,
             justification_min: 0,
             required_fields: BTreeSet::new(),
@@ -391,18 +313,19 @@ impl Request {
     /// What it says of itself, for demands that it do.
     pub fn stated(&self) -> StatedFields {
         StatedFields {
-            justification_length: self.justification.length(),
-            ticket: self.ticket.is_some(),
-            rollback_plan: self.rollback_plan.is_some(),
-            estimated_cost: self.estimated_cost,
-            estimated_duration: self.estimated_duration.is_some(),
+            justification_length: self.content.justification.length(),
+            ticket: self.content.ticket.is_some(),
+            rollback_plan: self.content.rollback_plan.is_some(),
+            estimated_cost: self.content.estimated_cost,
+            estimated_duration: self.content.estimated_duration.is_some(),
         }
     }
 
     /// The deadlines under some requirements: [`Request::expires_at`] and [`Request::execute_by`], or
     /// sooner.
     pub fn deadlines_under(&self, requirements: &Requirements) -> (Timestamp, Option<Timestamp>) {
-        let expires_at = self.expires_at.min(self.requested_at.plus_seconds(requirements.pending_seconds));
+        let expires_at =
+            self.content.expires_at.min(self.content.requested_at.plus_seconds(requirements.pending_seconds));
         let execute_by = self.execute_by.map(|execute_by| match self.approved_at {
             Some(approved_at) => {
                 execute_by.min(approved_at.plus_seconds(requirements.execute_within_seconds))
@@ -509,7 +432,7 @@ impl Request {
 
     /// `deadline`, unless it is the one on record.
     fn deadline_missed(&self, deadline: Timestamp) -> Option<Timestamp> {
-        let on_record = self.execute_by.unwrap_or(self.expires_at);
+        let on_record = self.execute_by.unwrap_or(self.content.expires_at);
         (deadline != on_record).then_some(deadline)
     }
 }
@@ -540,8 +463,8 @@ impl Shown {
     /// A caller who was shown this request.
     pub fn of(request: &Request) -> Self {
         Self {
-            content_digest: Some(request.content_digest.to_string()),
-            parameters_digest: Some(request.parameters_digest.to_string()),
+            content_digest: Some(request.content.digest().to_string()),
+            parameters_digest: Some(request.content.parameters_digest().to_string()),
         }
     }
 
@@ -550,8 +473,8 @@ impl Shown {
         let matches = |shown: &Option<String>, digest: Digest| {
             shown.as_ref().is_none_or(|shown| *shown == digest.to_string())
         };
-        matches(&self.parameters_digest, request.parameters_digest)
-            && (self.content_digest.is_none() || matches(&self.content_digest, request.content_digest))
+        matches(&self.parameters_digest, request.content.parameters_digest())
+            && (self.content_digest.is_none() || matches(&self.content_digest, request.content.digest()))
     }
 }
 

@@ -37,8 +37,11 @@ impl Request {
         });
         CanonicalJson::of(&present([
             ("format", json!(FORMAT)),
-            ("content_digest", json!(self.content_digest.to_string())),
-            ("justification_digest", json!(self.text_key.digest(self.justification.as_str()).to_string())),
+            ("content_digest", json!(self.content.digest().to_string())),
+            (
+                "justification_digest",
+                json!(self.content.justification.key.digest(self.content.justification.as_str()).to_string()),
+            ),
             ("version", json!(self.version)),
             ("updated_at", json!(self.updated_at.to_string())),
             ("last_event_id", json!(self.last_event_id.to_string())),

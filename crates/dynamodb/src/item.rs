@@ -15,6 +15,7 @@ use crate::listing_item::{DecisionCommentItem, ListingItem, decision_comment, de
 use countersign_app::ports::StoreError;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{CommandName, ExecutionOutcome};
+use countersign_core::content::Content;
 use countersign_core::digest::Digest;
 use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
@@ -175,37 +176,45 @@ impl From<&Request> for RequestItem {
         let cancellation = request.cancellation.as_ref();
         Self {
             format: FORMAT.to_owned(),
-            request_id: request.id.to_string(),
-            operation_type: request.operation_type.to_string(),
-            instance_id: request.instance_id.to_string(),
-            parameters: request.parameters.as_str().to_owned(),
-            parameters_digest: request.parameters_digest.to_string(),
-            content_digest: request.content_digest.to_string(),
-            requested_by: request.requested_by.to_string(),
-            requester_addresses: other_addresses(&request.requester_addresses, &request.requested_by),
-            filed_by: text(request.filed_by.as_ref()),
-            requested_at: request.requested_at.to_string(),
-            risk_level: request.risk_level.as_str().to_owned(),
-            environment: request.environment.as_str().to_owned(),
-            justification: request.justification.as_str().to_owned(),
-            text_key: request.text_key.to_hex(),
-            estimated_cost: request.estimated_cost.map(Cost::amount),
-            estimated_duration: request.estimated_duration.as_ref().map(|text| text.as_str().to_owned()),
-            ticket: text(request.ticket.as_ref()),
-            rollback_plan: request.rollback_plan.as_ref().map(|text| text.as_str().to_owned()),
-            owner: text(request.owner.as_ref().map(|owner| &owner.person)),
-            owner_addresses: match &request.owner {
+            request_id: request.id().to_string(),
+            operation_type: request.content.operation_type.to_string(),
+            instance_id: request.content.instance_id.to_string(),
+            parameters: request.content.parameters.as_str().to_owned(),
+            parameters_digest: request.content.parameters_digest().to_string(),
+            content_digest: request.content.digest().to_string(),
+            requested_by: request.content.requested_by.to_string(),
+            requester_addresses: other_addresses(
+                &request.content.requester_addresses,
+                &request.content.requested_by,
+            ),
+            filed_by: text(request.content.filed_by.as_ref()),
+            requested_at: request.content.requested_at.to_string(),
+            risk_level: request.content.risk_level.as_str().to_owned(),
+            environment: request.content.environment.as_str().to_owned(),
+            justification: request.content.justification.as_str().to_owned(),
+            text_key: request.content.justification.key.to_hex(),
+            estimated_cost: request.content.estimated_cost.map(Cost::amount),
+            estimated_duration: request
+                .content
+                .estimated_duration
+                .as_ref()
+                .map(|text| text.as_str().to_owned()),
+            ticket: text(request.content.ticket.as_ref()),
+            rollback_plan: request.content.rollback_plan.as_ref().map(|text| text.as_str().to_owned()),
+            owner: text(request.content.owner.as_ref().map(|owner| &owner.person)),
+            owner_addresses: match &request.content.owner {
                 Some(owner) => other_addresses(&owner.addresses, &owner.person),
                 None => Vec::new(),
             },
             status: request.status.to_string(),
-            approvals_required: request.approvals_required,
+            approvals_required: request.content.approvals_required,
             slots: request
+                .content
                 .slots
                 .iter()
                 .map(|(groups, people)| SlotItem { groups: groups.iter().cloned().collect(), people })
                 .collect(),
-            rules: request.rules.iter().map(RuleItem::from).collect(),
+            rules: request.content.rules.iter().map(RuleItem::from).collect(),
             approvals_received: request.approvals_received(),
             approved_by: request.approved_by().map(PersonId::to_string).collect(),
             approved_at: text(request.approved_at),
@@ -220,8 +229,8 @@ impl From<&Request> for RequestItem {
                 cancellation.and_then(|cancellation| cancellation.reason.as_ref()),
             ),
             cancellation_reason_key: key(cancellation.and_then(|cancellation| cancellation.reason.as_ref())),
-            expires_at: request.expires_at.to_string(),
-            execute_within_seconds: request.execute_within_seconds,
+            expires_at: request.content.expires_at.to_string(),
+            execute_within_seconds: request.content.execute_within_seconds,
             execute_by: text(request.execute_by),
             execution_id: text(execution.map(|execution| execution.id)),
             execution_started_at: text(execution.map(|execution| execution.started_at)),
@@ -237,7 +246,7 @@ impl From<&Request> for RequestItem {
             decision_comments: request.decisions.iter().filter_map(decision_comment).collect(),
             listing: ListingItem::from(request),
             idempotency: request.idempotency.iter().map(idempotency_text).collect(),
-            policy_version: request.policy_version.to_string(),
+            policy_version: request.content.policy_version.to_string(),
             version: request.version,
             updated_at: request.updated_at.to_string(),
             last_event_id: request.last_event_id.to_string(),
@@ -320,14 +329,11 @@ impl TryFrom<&RequestItem> for Request {
 
     fn try_from(item: &RequestItem) -> Result<Self, InvalidAttribute> {
         let status = read_name("status", &item.status, Status::parse)?;
-        let parameters = read("parameters", &item.parameters, CanonicalJson::from_stored)?;
-        let request = Self {
-            content_digest: read("content_digest", &item.content_digest, Digest::parse)?,
-            id: read("request_id", &item.request_id, RequestId::parse)?,
+        let content = Content {
+            request_id: read("request_id", &item.request_id, RequestId::parse)?,
             operation_type: read("operation_type", &item.operation_type, Identifier::parse)?,
             instance_id: read("instance_id", &item.instance_id, InstanceId::parse)?,
-            parameters_digest: parameters.digest(),
-            parameters,
+            parameters: read("parameters", &item.parameters, CanonicalJson::from_stored)?,
             requested_by: read("requested_by", &item.requested_by, PersonId::from_stored)?,
             requester_addresses: all_addresses(
                 "requester_addresses",
@@ -338,8 +344,10 @@ impl TryFrom<&RequestItem> for Request {
             requested_at: read("requested_at", &item.requested_at, Timestamp::parse)?,
             risk_level: read_name("risk_level", &item.risk_level, RiskLevel::parse)?,
             environment: read_name("environment", &item.environment, Environment::parse)?,
-            justification: read("justification", &item.justification, Justification::parse)?,
-            text_key: read("text_key", &item.text_key, TextKey::parse)?,
+            justification: KeyedText {
+                text: read("justification", &item.justification, Justification::parse)?,
+                key: read("text_key", &item.text_key, TextKey::parse)?,
+            },
             estimated_cost: read_cost("estimated_cost", item.estimated_cost)?,
             estimated_duration: read_option(
                 "estimated_duration",
@@ -363,6 +371,9 @@ impl TryFrom<&RequestItem> for Request {
             policy_version: read("policy_version", &item.policy_version, Digest::parse)?,
             expires_at: read("expires_at", &item.expires_at, Timestamp::parse)?,
             execute_within_seconds: item.execute_within_seconds,
+        };
+        let request = Self {
+            content: content.into(),
             status,
             decisions: decisions(&item.listing, &item.decision_comments)?,
             approved_at: read_option("approved_at", item.approved_at.as_ref(), Timestamp::parse)?,
@@ -391,23 +402,31 @@ impl TryFrom<&RequestItem> for Request {
 /// What is written out twice must agree, and a status must follow from its decisions: an item
 /// that was edited by hand into `approved` is not approved.
 fn check(request: &Request, item: &RequestItem) -> Result<(), InvalidAttribute> {
-    if request.compute_content_digest() != request.content_digest {
+    if request.content.digest() != read("content_digest", &item.content_digest, Digest::parse)? {
         return Err(InvalidAttribute::Contradiction("content_digest and what the request was made with"));
     }
     let mut people = BTreeSet::new();
     if !request.decisions.iter().flat_map(|decision| &decision.addresses).all(|id| people.insert(id)) {
         return Err(InvalidAttribute::Contradiction("one person decided twice"));
     }
-    let owner = request.owner.iter().flat_map(|owner| &owner.addresses);
-    if request.requester_addresses.iter().chain(&request.filed_by).chain(owner).any(|id| people.contains(id))
+    let owner = request.content.owner.iter().flat_map(|owner| &owner.addresses);
+    if request
+        .content
+        .requester_addresses
+        .iter()
+        .chain(&request.content.filed_by)
+        .chain(owner)
+        .any(|id| people.contains(id))
     {
         return Err(InvalidAttribute::Contradiction("somebody decided on their own request"));
     }
-    if request.approvals_required < request.risk_level.min_approvals().max(request.slots.total()) {
+    if request.content.approvals_required
+        < request.content.risk_level.min_approvals().max(request.content.slots.total())
+    {
         return Err(InvalidAttribute::Contradiction("fewer approvals than the risk needs"));
     }
     let groups: Vec<_> = request.approvals().map(|decision| &decision.groups).collect();
-    let enough = request.slots.fill(request.approvals_required, &groups).is_complete();
+    let enough = request.content.slots.fill(request.content.approvals_required, &groups).is_complete();
     let needs_approvals = match request.status {
         Status::Approved | Status::Executing | Status::Executed | Status::Failed => true,
         Status::Pending | Status::Rejected | Status::Expired | Status::Cancelled => false,

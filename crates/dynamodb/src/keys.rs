@@ -65,7 +65,7 @@ pub fn open_key_of(requester: &PersonId, status: Status) -> String {
 
 /// The open partition of a request, if it is open.
 pub fn open_key(request: &Request) -> Option<String> {
-    request.status.is_open().then(|| open_key_of(&request.requested_by, request.status))
+    request.status.is_open().then(|| open_key_of(&request.content.requested_by, request.status))
 }
 
 /// A sort key: a time, made unique by the request. Sort keys are in one order over all partitions, so
@@ -87,7 +87,7 @@ pub(crate) fn last_key(time: Timestamp) -> String {
 
 /// The place of a request among those of its requester, or of its instance.
 pub fn made_at(request: &Request) -> String {
-    sort_key(request.requested_at, request.id)
+    sort_key(request.content.requested_at, request.id())
 }
 
 /// The place of a request within its status partition.
@@ -96,8 +96,8 @@ pub fn status_at(request: &Request) -> String {
         .closed_at()
         .or_else(|| request.deadline())
         .or_else(|| request.execution.as_ref().map(|execution| execution.started_at))
-        .unwrap_or(request.requested_at);
-    sort_key(time, request.id)
+        .unwrap_or(request.content.requested_at);
+    sort_key(time, request.id())
 }
 
 /// The first text that sorts after every `UUIDv7` made before `time`: their first 48 bits are

@@ -102,8 +102,8 @@ impl TryFrom<&DecisionItem> for Decision {
 impl From<&Request> for ListingItem {
     fn from(request: &Request) -> Self {
         Self {
-            digest_required: request.digest_required,
-            requester_groups: request.requester_groups.iter().cloned().collect(),
+            digest_required: request.content.digest_required,
+            requester_groups: request.content.requester_groups.iter().cloned().collect(),
             decisions: request.decisions.iter().map(DecisionItem::from).collect(),
         }
     }

@@ -75,7 +75,7 @@ impl LoadRequest for DynamoStore {
             .map_err(store_error)?;
         let request = found.item.map(item::request).transpose()?;
         // A key by itself is no proof: an item can be put under the key of another one.
-        if request.as_ref().is_some_and(|request| request.id != id) {
+        if request.as_ref().is_some_and(|request| request.id() != id) {
             return Err(unreadable("request", "another request stands under this id"));
         }
         Ok(request)
@@ -149,7 +149,7 @@ impl DynamoStore {
         let condition = expression::update_condition(&mut update, before.version, deciding);
         let update = Update::builder()
             .table_name(&self.tables.approvals)
-            .set_key(Some(request_key(before.id)))
+            .set_key(Some(request_key(before.id())))
             .update_expression(update.text)
             .condition_expression(condition)
             .set_expression_attribute_names(Some(update.names))

@@ -26,7 +26,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// The shortest `DEPLOYMENT_KEY`, in characters.
+/// The shortest text of a deployment's key, in characters.
 const MIN_DEPLOYMENT_KEY: usize = 32;
 
 /// What a function has before it knows what it is for.
@@ -77,7 +77,8 @@ impl Boot {
         E: Endpoint<S>,
         S: Send + Sync,
     {
-        let function = self.function(store, E::OPERATION.takes_deployment_key()).inspect_err(not_started)?;
+        let function =
+            self.function(store, E::OPERATION.takes_deployment_key()).await.inspect_err(not_started)?;
         let function = &function;
         run(async move |event| function.handle::<E>(event.payload.get()).await).await
     }
@@ -87,7 +88,7 @@ impl Boot {
     /// # Errors
     /// As for [`Boot::serve`].
     pub async fn serve_health(&self) -> Result<(), Error> {
-        let function = self.function((), false).inspect_err(not_started)?;
+        let function = self.function((), false).await.inspect_err(not_started)?;
         let function = &function;
         run(async move |event| function.handle_health(event.payload.get())).await
     }
@@ -101,7 +102,7 @@ impl Boot {
         S: CommandStore + FindDue + ListRequests + Replicas,
     {
         let metrics = &self.metrics().inspect_err(not_started)?;
-        let dependencies = &self.dependencies(store, true).inspect_err(not_started)?;
+        let dependencies = &self.dependencies(store, true).await.inspect_err(not_started)?;
         run(async move |event| {
             let budget = time::budget(dependencies.host.now(), event.context.deadline);
             expire::handle(dependencies, metrics, budget).await
@@ -133,8 +134,8 @@ impl Boot {
         })
     }
 
-    fn function<S>(&self, store: S, takes_key: bool) -> Result<Function<S>, Error> {
-        let dependencies = self.dependencies(store, takes_key)?;
+    async fn function<S>(&self, store: S, takes_key: bool) -> Result<Function<S>, Error> {
+        let dependencies = self.dependencies(store, takes_key).await?;
         Ok(Function {
             authentication: Authentication::read(&self.environment)?,
             direct: DirectAccess::read(&self.environment, dependencies.policy.people())?,
@@ -143,13 +144,13 @@ impl Boot {
         })
     }
 
-    fn dependencies<S>(&self, store: S, takes_key: bool) -> Result<Dependencies<S>, Error> {
+    async fn dependencies<S>(&self, store: S, takes_key: bool) -> Result<Dependencies<S>, Error> {
         let environment = &self.environment;
         let host = MeteredHost::new(self.metrics()?);
         Ok(Dependencies {
             store,
             policy: load::policy(environment.optional("POLICY_DIR").map(Path::new), host.now())?,
-            deployment_key: if takes_key { deployment_key(environment)? } else { no_deployment_key()? },
+            deployment_key: if takes_key { deployment_key(environment).await? } else { no_deployment_key()? },
             host: Arc::new(host),
         })
     }
@@ -164,16 +165,28 @@ fn not_started(error: &impl std::fmt::Display) {
     tracing::error!(%error, "does not start");
 }
 
-/// The deployment's key, which seals requests and cursors: a text of at least 32 characters.
-fn deployment_key(environment: &Environment) -> Result<DeploymentKey, InvalidVariable> {
-    let secret = environment.required("DEPLOYMENT_KEY")?;
-    if secret.len() < MIN_DEPLOYMENT_KEY {
-        return Err(Environment::invalid(
-            "DEPLOYMENT_KEY",
-            format!("must have at least {MIN_DEPLOYMENT_KEY} characters"),
-        ));
+/// The deployment's key, which seals requests and cursors: SHA-256 of a text of at least 32 characters. The text is
+/// in the secret that `DEPLOYMENT_KEY_SECRET` names. `DEPLOYMENT_KEY` is the text itself, for local runs: the
+/// variables of a deployed function are shown to every principal who may read its configuration.
+async fn deployment_key(environment: &Environment) -> Result<DeploymentKey, Error> {
+    let (name, text) = match environment.optional("DEPLOYMENT_KEY") {
+        Some(text) => ("DEPLOYMENT_KEY", text.to_owned()),
+        None => {
+            let arn = environment.required("DEPLOYMENT_KEY_SECRET")?;
+            let text = countersign_aws::secret::read(&aws(environment)?, &arn).await.map_err(|error| {
+                Environment::invalid(
+                    "DEPLOYMENT_KEY_SECRET",
+                    format!("names a secret that cannot be read: {error}"),
+                )
+            })?;
+            ("DEPLOYMENT_KEY_SECRET", text)
+        }
+    };
+    if text.len() < MIN_DEPLOYMENT_KEY {
+        let rule = format!("must give a text of at least {MIN_DEPLOYMENT_KEY} characters");
+        return Err(Environment::invalid(name, rule).into());
     }
-    Ok(DeploymentKey::new(*Digest::of(secret).as_bytes()))
+    Ok(DeploymentKey::new(*Digest::of(text).as_bytes()))
 }
 
 /// A function that writes no events and gives out no cursors is not given the deployment's key. It gets

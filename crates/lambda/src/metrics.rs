@@ -78,8 +78,8 @@ impl Metrics {
             "request_id": event.request_id.to_string(),
             "sequence": event.sequence,
             "request_status": event.status.as_str(),
-            "risk_level": after.risk_level.as_str(),
-            "operation_type": after.operation_type.as_str(),
+            "risk_level": after.content.risk_level.as_str(),
+            "operation_type": after.content.operation_type.as_str(),
             "channel": event.channel.as_str(),
         });
         self.line(&measurements(event, after), &properties, &[&[]], event.at)
@@ -132,7 +132,7 @@ fn seconds(from: Timestamp, to: Timestamp) -> f64 {
 /// What an event counts as.
 fn measurements(event: &Event, after: &Request) -> Vec<Measurement> {
     let counted = |name| (name, "Count", 1.0);
-    let decided_after = ("TimeToDecision", "Seconds", seconds(after.requested_at, event.at));
+    let decided_after = ("TimeToDecision", "Seconds", seconds(after.content.requested_at, event.at));
     match event.change.event_type() {
         EventType::ApprovalRequestCreated => vec![counted("Created")],
         EventType::ApprovalGranted if event.status == Status::Approved => {

@@ -146,7 +146,7 @@ fn create_without_rollback_plan() -> Value {
 /// The digest of what the request was made with: there is one only once it has been made.
 fn content_digest() -> Value {
     // INVARIANT: the story begins; a test below fails if it does not.
-    json!(Story::begin().map(|story| story.request.content_digest.to_string()))
+    json!(Story::begin().map(|story| story.request.content.digest().to_string()))
 }
 
 fn approve() -> Value {
@@ -365,23 +365,23 @@ impl Story {
     fn listed(&self) -> Option<Value> {
         let request = &self.request;
         let summary = RequestSummary {
-            id: request.id,
-            operation_type: request.operation_type.clone(),
-            instance_id: request.instance_id.clone(),
-            requested_by: request.requested_by.clone(),
-            requested_at: request.requested_at,
-            risk_level: request.risk_level,
-            environment: request.environment,
-            estimated_cost: request.estimated_cost,
+            id: request.id(),
+            operation_type: request.content.operation_type.clone(),
+            instance_id: request.content.instance_id.clone(),
+            requested_by: request.content.requested_by.clone(),
+            requested_at: request.content.requested_at,
+            risk_level: request.content.risk_level,
+            environment: request.content.environment,
+            estimated_cost: request.content.estimated_cost,
             status: request.status_at(self.at),
-            approvals_required: request.approvals_required,
-            requester_addresses: request.requester_addresses.clone(),
-            filed_by: request.filed_by.clone(),
-            owner: request.owner.clone(),
-            requester_groups: request.requester_groups.clone(),
-            digest_required: request.digest_required,
+            approvals_required: request.content.approvals_required,
+            requester_addresses: request.content.requester_addresses.clone(),
+            filed_by: request.content.filed_by.clone(),
+            owner: request.content.owner.clone(),
+            requester_groups: request.content.requester_groups.clone(),
+            digest_required: request.content.digest_required,
             decisions: request.decisions.clone(),
-            expires_at: request.expires_at,
+            expires_at: request.content.expires_at,
             execute_by: request.execute_by,
             execution_started_at: None,
             executed_at: None,

@@ -30,7 +30,7 @@ impl<S: CommandStore + CountOpen> Endpoint<S> for Create {
         let (draft, idempotency) = fields.finish(draft)?;
         let done = countersign_app::create::create(dependencies, &draft, actor, idempotency.as_ref()).await?;
         let status = if done.is_replay() { 200 } else { 201 };
-        let location = Operation::Get.path(done.request.id);
+        let location = Operation::Get.path(done.request.id());
         Ok(reply(dependencies, actor, &done, status).with_header("location", location))
     }
 }

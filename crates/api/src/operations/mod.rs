@@ -111,7 +111,7 @@ fn reply<S>(dependencies: &Dependencies<S>, actor: &Principal, done: &Done, stat
     let request = &done.request;
     let now = dependencies.host.now();
     let change =
-        ChangeMade { request_id: request.id, event_id: done.event_id, status: request.status_at(now) };
+        ChangeMade { request_id: request.id(), event_id: done.event_id, status: request.status_at(now) };
     let reply = Reply {
         change: Some(change),
         ..Reply::json(status, &RequestBody::of(request, actor, &dependencies.policy, now))

@@ -98,15 +98,15 @@ impl ExplainBody {
         let discounted =
             approvals.discounted.iter().map(|(decision, reason)| (*decision, Some(reason.clone())));
         Self {
-            request_id: request.id.to_string(),
+            request_id: request.id().to_string(),
             status: explanation.status.to_string(),
             risk_level: requirements.risk_level.as_str().to_owned(),
             environment: requirements.environment.as_str().to_owned(),
             approvals_required: requirements.approvals_required,
             slots: slots(&requirements.slots),
             digest_required: requirements.digest_required,
-            policy_version: request.policy_version.to_string(),
-            rules: rules(&request.rules),
+            policy_version: request.content.policy_version.to_string(),
+            rules: rules(&request.content.rules),
             current_policy_version: current.to_string(),
             current_rules: rules(&explanation.current_rules),
             blocked_by: explanation.blocked.clone(),

@@ -90,12 +90,12 @@ struct Replayed {
 /// # Errors
 /// The first thing that does not agree.
 pub fn check(request: &Request, events: &[AuditEvent], origin: Option<&Origin>) -> Result<(), Finding> {
-    verify(&Stream::request(request.id), origin, events, request.audit_head)?;
+    verify(&Stream::request(request.id()), origin, events, request.audit_head)?;
     let length = events.len() as u64;
     if length != request.version {
         return Err(Finding::Length { version: request.version, events: length });
     }
-    let content_digest = request.compute_content_digest().to_string();
+    let content_digest = request.content.digest().to_string();
     let mut replayed: Option<Replayed> = None;
     for event in events {
         let sequence = event.sequence;
@@ -152,12 +152,12 @@ pub fn check(request: &Request, events: &[AuditEvent], origin: Option<&Origin>) 
 
 /// Whether the members that every event repeats of its request are this request's.
 fn is_about(request: &Request, about: &AuditedRequest) -> bool {
-    about.request_id == request.id
-        && about.operation_type == request.operation_type
-        && about.instance_id == request.instance_id
-        && about.environment == request.environment
-        && about.risk_level == request.risk_level
-        && about.requested_by == request.requested_by
+    about.request_id == request.id()
+        && about.operation_type == request.content.operation_type
+        && about.instance_id == request.content.instance_id
+        && about.environment == request.content.environment
+        && about.risk_level == request.content.risk_level
+        && about.requested_by == request.content.requested_by
 }
 
 fn first(event: &AuditEvent, event_type: EventType, status: Status) -> Option<Replayed> {

@@ -42,35 +42,35 @@ pub trait RequestView {
 
 impl RequestView for Request {
     fn operation_type(&self) -> &Identifier {
-        &self.operation_type
+        &self.content.operation_type
     }
 
     fn instance_id(&self) -> &InstanceId {
-        &self.instance_id
+        &self.content.instance_id
     }
 
     fn estimated_cost(&self) -> Option<Cost> {
-        self.estimated_cost
+        self.content.estimated_cost
     }
 
     fn requested_by(&self) -> &PersonId {
-        &self.requested_by
+        &self.content.requested_by
     }
 
     fn requester_addresses(&self) -> &BTreeSet<PersonId> {
-        &self.requester_addresses
+        &self.content.requester_addresses
     }
 
     fn requester_groups(&self) -> &Groups {
-        &self.requester_groups
+        &self.content.requester_groups
     }
 
     fn filed_by(&self) -> Option<&PersonId> {
-        self.filed_by.as_ref()
+        self.content.filed_by.as_ref()
     }
 
     fn owner(&self) -> Option<&Owner> {
-        self.owner.as_ref()
+        self.content.owner.as_ref()
     }
 
     fn status(&self) -> Status {

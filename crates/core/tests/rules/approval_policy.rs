@@ -530,7 +530,7 @@ fn a_request_that_needs_less_again_is_approved_by_the_next_approval() {
     assert_eq!(give(&mut trail, &plain, &caller(2, &[0]), &approve()), "already_decided");
     assert_eq!(give(&mut trail, &plain, &caller(3, &[0]), &approve()), "approved");
     assert_eq!(trail.request.approvals_received(), 3);
-    assert_eq!(request_id(), trail.request.id);
+    assert_eq!(request_id(), trail.request.id());
 }
 
 /// THREATS 5: an address that turns out to be somebody's after the fact.

@@ -182,7 +182,7 @@ fn the_details_of_each_event_hold_what_the_design_names() {
     assert_eq!(withdrawn.audit[3].details.to_value()["withdraws"], withdraws);
 
     for trail in &lives {
-        let digest = json!(trail.request.parameters_digest.to_string());
+        let digest = json!(trail.request.content.parameters_digest().to_string());
         for event in &trail.audit {
             let found = event.details.to_value().get("parameters_digest").cloned();
             assert!(found.is_none() || found == Some(digest.clone()), "{:?}", event.event_type);
@@ -208,11 +208,11 @@ fn the_digest_of_a_free_text_is_keyed_and_of_its_event() {
 
     // The key stands beside the text, on the request.
     let request = &trail.request;
-    assert_eq!(request.text_key, trail.events[0].text_key);
+    assert_eq!(request.content.justification.key, trail.events[0].text_key);
     assert_eq!(request.comments[0].text.key, trail.events[1].text_key);
     assert_eq!(request.decisions[0].comment.as_ref().unwrap().key, trail.events[2].text_key);
     assert_eq!(request.finish().unwrap().result.as_ref().unwrap().key, trail.events[5].text_key);
-    assert!(!format!("{:?}", trail.audit).contains(&request.text_key.to_hex()));
+    assert!(!format!("{:?}", trail.audit).contains(&request.content.justification.key.to_hex()));
 }
 
 #[test]
@@ -249,13 +249,13 @@ fn an_anomaly_is_recorded_beside_the_trail_it_is_about() {
     let finding = Finding::State("status");
     let anomaly = Anomaly {
         event_id: EventId::parse("01930000-0000-7000-8000-00000000beef").unwrap(),
-        request_id: trail.request.id,
+        request_id: trail.request.id(),
         at: after(9000),
         actor: ann(),
         finding: finding.clone(),
     };
     let event = anomaly.record(&deployment_key());
-    assert_eq!(event.stream, Stream::integrity(trail.request.id));
+    assert_eq!(event.stream, Stream::integrity(trail.request.id()));
     assert_eq!(event.compute_hash(), event.hash);
     let document = event.document();
     // It is read like any other event, and never taken for an event of a request.
@@ -263,14 +263,14 @@ fn an_anomaly_is_recorded_beside_the_trail_it_is_about() {
     let value = document.to_value();
     assert_eq!(value["event_type"], "ANOMALY_DETECTED");
     assert_eq!(value["user"], "ann@example.com");
-    assert_eq!(value["details"]["request_id"], trail.request.id.to_string());
+    assert_eq!(value["details"]["request_id"], trail.request.id().to_string());
     assert_eq!(value["details"]["finding"], finding.to_string());
     for name in ["request_id", "operation_type", "status", "state_digest"] {
         assert_eq!(value.get(name), None, "{name}");
     }
     // Members about a request are there together or not at all.
     let mut half = value.as_object().unwrap().clone();
-    half.insert("request_id".to_owned(), json!(trail.request.id.to_string()));
+    half.insert("request_id".to_owned(), json!(trail.request.id().to_string()));
     assert_eq!(AuditEvent::read(&CanonicalJson::of(&Value::Object(half))), None);
 }
 

@@ -18,7 +18,7 @@ use countersign_core::text::{Identifier, InstanceId};
 use serde_json::{Value, json};
 
 fn check(trail: &Trail, events: &[AuditEvent]) -> Result<(), BrokenChain> {
-    verify(&Stream::request(trail.request.id), None, events, trail.request.audit_head)
+    verify(&Stream::request(trail.request.id()), None, events, trail.request.audit_head)
 }
 
 /// What a forger does who knows how hashes are made but cannot write the request.
@@ -153,8 +153,8 @@ fn every_trail_verifies_as_it_was_written() {
             assert_eq!((&record.user, record.kind, record.channel), (&event.user, event.kind, event.channel));
             assert_eq!(record.event_type.known(), Some(event.change.event_type()));
             let about = record.request.as_ref().unwrap();
-            assert_eq!((about.status, about.request_id), (event.status, trail.request.id));
-            assert_eq!(about.requested_by, trail.request.requested_by);
+            assert_eq!((about.status, about.request_id), (event.status, trail.request.id()));
+            assert_eq!(about.requested_by, trail.request.content.requested_by);
             assert_eq!(record.origin, Origin::of(&deployment_key()));
         }
     }
@@ -311,7 +311,7 @@ fn a_trail_proves_nothing_about_another_request() {
         Err(BrokenChain::OutOfPlace { expected: 1 })
     );
     let head = Trail::in_status(Status::Rejected).request.audit_head;
-    let stream = Stream::request(trail.request.id);
+    let stream = Stream::request(trail.request.id());
     assert_eq!(verify(&stream, None, &trail.audit, head), Err(BrokenChain::WrongHead));
     assert_eq!(verify(&stream, None, &[], trail.request.audit_head), Err(BrokenChain::WrongHead));
 }
@@ -320,7 +320,7 @@ fn a_trail_proves_nothing_about_another_request() {
 #[test]
 fn a_trail_of_another_deployment_is_refused() {
     let trail = full_life(ExecutionOutcome::Succeeded);
-    let (stream, head) = (Stream::request(trail.request.id), trail.request.audit_head);
+    let (stream, head) = (Stream::request(trail.request.id()), trail.request.audit_head);
     let of = |key: &DeploymentKey| verify(&stream, Some(&Origin::of(key)), &trail.audit, head);
     assert_eq!(of(&deployment_key()), Ok(()));
     assert_eq!(of(&DeploymentKey::new([8; 32])), Err(BrokenChain::Origin { sequence: 1 }));
@@ -343,7 +343,7 @@ fn an_event_of_another_version_verifies_and_is_not_understood() {
     assert_eq!(read, events);
     let mut request = trail.request;
     request.audit_head = events.last().unwrap().hash;
-    assert_eq!(verify(&Stream::request(request.id), None, &read, request.audit_head), Ok(()));
+    assert_eq!(verify(&Stream::request(request.id()), None, &read, request.audit_head), Ok(()));
     assert_eq!(replay::check(&request, &read, None), Err(Finding::UnknownType { sequence: 2 }));
     for name in ["", "lower", "WITH SPACE", &"X".repeat(65)] {
         assert_eq!(AuditEventType::parse(name), None, "{name}");

@@ -24,7 +24,7 @@ fn risk_decides_how_many_must_agree() {
         [(LOW, 0, Status::Approved), (MEDIUM, 1, Status::Pending), (HIGH, 2, Status::Pending)]
     {
         let request = Trail::open(operation).request;
-        assert_eq!((request.approvals_required, request.status), (needed, status), "{operation}");
+        assert_eq!((request.content.approvals_required, request.status), (needed, status), "{operation}");
     }
 }
 
@@ -32,7 +32,11 @@ fn risk_decides_how_many_must_agree() {
 fn an_operation_nobody_listed_needs_two_people() {
     for operation in ["drop_everything", "Enable_Enhanced_Monitoring", "enable_enhanced_monitoring.", "low"] {
         let request = Trail::open(operation).request;
-        assert_eq!((request.risk_level, request.approvals_required), (RiskLevel::High, 2), "{operation}");
+        assert_eq!(
+            (request.content.risk_level, request.content.approvals_required),
+            (RiskLevel::High, 2),
+            "{operation}"
+        );
     }
 }
 
@@ -51,7 +55,11 @@ fn what_the_requester_declares_raises_the_demand_and_never_lowers_it() {
         draft.declared_risk = declared;
         let request = Trail::open_as(draft, &ann(), &policy(2), None).request;
         let place = format!("{operation} on {instance}, said to be {environment} and {declared:?}");
-        assert_eq!((request.risk_level, request.approvals_required), (risk, needed), "{place}");
+        assert_eq!(
+            (request.content.risk_level, request.content.approvals_required),
+            (risk, needed),
+            "{place}"
+        );
     }
 }
 
@@ -65,17 +73,17 @@ fn an_instance_is_production_unless_policy_says_otherwise() {
     ] {
         let draft = Draft::new(MEDIUM, instance, &json!({}), declared, "why not").unwrap();
         let request = Trail::open_as(draft, &ann(), &policy(2), None).request;
-        assert_eq!(request.environment, expected, "{instance} said to be {declared}");
+        assert_eq!(request.content.environment, expected, "{instance} said to be {declared}");
     }
 }
 
 #[test]
 fn the_demand_of_the_day_is_pinned_to_the_request() {
     let request = Trail::open(HIGH).request;
-    assert_eq!(request.policy_version, policy(2).version());
-    assert_ne!(request.policy_version, policy(3).version());
-    assert_eq!(request.expires_at, after(PENDING_MS));
-    assert_eq!(i64::from(request.execute_within_seconds) * 1000, APPROVED_MS);
+    assert_eq!(request.content.policy_version, policy(2).version());
+    assert_ne!(request.content.policy_version, policy(3).version());
+    assert_eq!(request.content.expires_at, after(PENDING_MS));
+    assert_eq!(i64::from(request.content.execute_within_seconds) * 1000, APPROVED_MS);
     assert_eq!((request.approved_at, request.execute_by), (None, None));
 }
 
@@ -83,12 +91,12 @@ fn the_demand_of_the_day_is_pinned_to_the_request() {
 fn the_bundled_policy_gives_three_days_to_decide_and_one_to_start() {
     let policy = countersign_policy::load::bundled().unwrap();
     let request = Trail::open_as(draft(HIGH), &ann(), &policy, None).request;
-    assert_eq!(request.expires_at, after(72 * 3_600_000));
-    assert_eq!(request.execute_within_seconds, 24 * 3600);
+    assert_eq!(request.content.expires_at, after(72 * 3_600_000));
+    assert_eq!(request.content.execute_within_seconds, 24 * 3600);
 
     let tool_call = Draft::new("execute_bash", "dev-host", &json!({}), "non-production", "ls").unwrap();
     let request = Trail::open_as(tool_call, &human("robo", &["agent"]), &policy, None).request;
-    assert_eq!((request.expires_at, request.approvals_required), (after(300_000), 2));
+    assert_eq!((request.content.expires_at, request.content.approvals_required), (after(300_000), 2));
 }
 
 /// "Fully approved" with nobody's decision on it, and a deadline like every other approval.
@@ -128,8 +136,8 @@ fn who_made_a_request_is_the_actor_and_who_filed_it_is_kept() {
     let mut requester = ann();
     requester.filed_by = Some(PersonId::service("pipeline").unwrap());
     let trail = Trail::open_as(draft(HIGH), &requester, &policy(2), None);
-    assert_eq!(trail.request.requested_by, requester.person);
-    assert_eq!(trail.request.filed_by, requester.filed_by);
+    assert_eq!(trail.request.content.requested_by, requester.person);
+    assert_eq!(trail.request.content.filed_by, requester.filed_by);
     assert_eq!((&trail.events[0].user, trail.events[0].kind), (&requester.person, PrincipalKind::Human));
 }
 

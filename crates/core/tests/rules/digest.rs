@@ -1,8 +1,11 @@
 //! What was approved is what was shown: the digest that an approver or executor names, and what
 //! it is a digest of.
 
-use crate::fixture::{HIGH, Trail, ann, answer, approve, bob, canonical, carol, finish, result, start, text};
+use crate::fixture::{
+    HIGH, Trail, ann, answer, approve, bob, canonical, carol, change_content, finish, result, start, text,
+};
 use countersign_core::command::{Command, ExecutionOutcome, Shown};
+use countersign_core::content::Content;
 use countersign_core::digest::Digest;
 use countersign_core::ids::RequestId;
 use countersign_core::refusal::Refusal;
@@ -37,8 +40,8 @@ fn check(shown: impl Fn(&Request) -> Shown, expected: &[Result<Status, Refusal>;
 
 /// The same of either digest, the other one absent or right.
 fn check_each(digest: impl Fn(&Request, Digest) -> Option<String>, expected: &[Result<Status, Refusal>; 4]) {
-    let content = |request: &Request| digest(request, request.compute_content_digest());
-    let parameters = |request: &Request| digest(request, request.parameters_digest);
+    let content = |request: &Request| digest(request, request.content.digest());
+    let parameters = |request: &Request| digest(request, request.content.parameters_digest());
     check(|request| Shown { content_digest: content(request), parameters_digest: None }, expected);
     check(|request| Shown { content_digest: content(request), ..Shown::of(request) }, expected);
     check(|request| Shown { content_digest: None, parameters_digest: parameters(request) }, expected);
@@ -67,7 +70,7 @@ fn any_other_digest_is_refused() {
     let other = canonical(r#"{"count":3,"target":"db.r6g.xlarge"}"#).digest().to_string();
     check_each(|_, _| Some(other.clone()), &REFUSED);
     check_each(|_, _| Some(Digest::ZERO.to_string()), &REFUSED);
-    check_each(|request, _| Some(request.policy_version.to_string()), &REFUSED);
+    check_each(|request, _| Some(request.content.policy_version.to_string()), &REFUSED);
     check_each(|request, _| Some(request.audit_head.to_string()), &REFUSED);
     check_each(|request, _| Some(request.state_digest().to_string()), &REFUSED);
     check_each(|request, _| Some(request.seal.to_string()), &REFUSED);
@@ -82,22 +85,22 @@ fn any_other_digest_is_refused() {
 /// approver was shown whom another request was put in front of.
 #[test]
 fn the_digest_of_a_request_with_other_labels_is_refused() {
-    let others: [fn(&mut Request); 8] = [
-        |request| request.id = RequestId::parse("01930000-0000-7000-8000-0000000000ab").unwrap(),
-        |request| request.instance_id = InstanceId::parse("orders-db-2").unwrap(),
-        |request| request.operation_type = Identifier::parse("create_snapshot").unwrap(),
-        |request| request.environment = Environment::NonProduction,
-        |request| request.risk_level = RiskLevel::Low,
-        |request| request.estimated_cost = Some(Cost::new(1.0).unwrap()),
-        |request| request.justification = Justification::parse("CPU is at 95 % since Tuesday").unwrap(),
-        |request| request.ticket = Some(Ticket::parse("OPS-1").unwrap()),
+    let others: [fn(&mut Content); 8] = [
+        |content| content.request_id = RequestId::parse("01930000-0000-7000-8000-0000000000ab").unwrap(),
+        |content| content.instance_id = InstanceId::parse("orders-db-2").unwrap(),
+        |content| content.operation_type = Identifier::parse("create_snapshot").unwrap(),
+        |content| content.environment = Environment::NonProduction,
+        |content| content.risk_level = RiskLevel::Low,
+        |content| content.estimated_cost = Some(Cost::new(1.0).unwrap()),
+        |content| content.justification.text = Justification::parse("CPU is at 95 % since Tuesday").unwrap(),
+        |content| content.ticket = Some(Ticket::parse("OPS-1").unwrap()),
     ];
     for other in others {
         let shown = |request: &Request| {
             let mut other_request = request.clone();
-            other(&mut other_request);
+            change_content(&mut other_request, other);
             Shown {
-                content_digest: Some(other_request.compute_content_digest().to_string()),
+                content_digest: Some(other_request.content.digest().to_string()),
                 parameters_digest: None,
             }
         };
@@ -141,9 +144,9 @@ fn every_digit_of_the_digest_counts() {
 #[test]
 fn the_digest_is_sha_256_of_the_canonical_bytes_anybody_can_compute() {
     let request = Trail::open(HIGH).request;
-    assert_eq!(request.parameters.as_str(), r#"{"count":2,"target":"db.r6g.xlarge"}"#);
+    assert_eq!(request.content.parameters.as_str(), r#"{"count":2,"target":"db.r6g.xlarge"}"#);
     assert_eq!(
-        request.parameters_digest.to_string(),
+        request.content.parameters_digest().to_string(),
         "157dbd2b277285092218692f5c299f278a47622d284fcaee0b609a593dcb92eb"
     );
 }
@@ -193,8 +196,8 @@ fn parameters_and_their_digest_are_those_of_the_creation_for_ever() {
     let first = Trail::open(HIGH).request;
     for status in Status::ALL {
         let request = Trail::in_status(status).request;
-        assert_eq!(request.parameters, first.parameters, "{status}");
-        assert_eq!(request.parameters_digest, first.parameters.digest(), "{status}");
+        assert_eq!(request.content.parameters, first.content.parameters, "{status}");
+        assert_eq!(request.content.parameters_digest(), first.content.parameters.digest(), "{status}");
     }
 }
 
@@ -215,16 +218,17 @@ fn the_content_digest_is_sha_256_of_a_document_anybody_can_build() {
             r#""requester_addresses":["ann@example.com"],"requester_groups":["developer"],"#,
             r#""risk_level":"high","rules":[{}],"slots":[]}}"#
         ),
-        request.policy_version,
+        request.content.policy_version,
         request
+            .content
             .rules
             .iter()
             .map(|rule| format!(r#"{{"demands":{:?},"name":{:?}}}"#, rule.demands, rule.name))
             .collect::<Vec<_>>()
             .join(","),
     );
-    assert_eq!(request.content().as_str(), expected);
-    assert_eq!(request.compute_content_digest(), Digest::of(&expected));
+    assert_eq!(request.content.document().as_str(), expected);
+    assert_eq!(request.content.digest(), Digest::of(&expected));
 }
 
 /// Nothing that happens to a request later is another content: what was approved stays what it is.
@@ -232,7 +236,7 @@ fn the_content_digest_is_sha_256_of_a_document_anybody_can_build() {
 fn the_content_digest_is_that_of_the_creation_for_ever() {
     let first = Trail::open(HIGH).request;
     for status in Status::ALL {
-        assert_eq!(Trail::in_status(status).request.content(), first.content(), "{status}");
+        assert_eq!(Trail::in_status(status).request.content.document(), first.content.document(), "{status}");
     }
 }
 
@@ -270,7 +274,7 @@ fn what_policy_requires_is_the_digest_of_the_content() {
         (false, false, "validation_failed"),
     ] {
         let mut trail = Trail::open(HIGH);
-        trail.request.digest_required = true;
+        change_content(&mut trail.request, |content| content.digest_required = true);
         let of = Shown::of(&trail.request);
         let shown = Shown {
             content_digest: of.content_digest.filter(|_| content),

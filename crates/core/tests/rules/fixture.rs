@@ -6,6 +6,7 @@ use countersign_core::caller::{Caller, Channel, PrincipalKind};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{Command, Draft, ExecutionOutcome, Shown};
 use countersign_core::command_context::CommandContext;
+use countersign_core::content::Content;
 use countersign_core::creation;
 use countersign_core::decide::{self, Outcome};
 use countersign_core::digest::{DeploymentKey, Digest};
@@ -474,4 +475,11 @@ pub(crate) fn create(
 pub(crate) fn as_caller(principal: Principal) -> Caller {
     let Principal { person, kind, groups, channel, filed_by, source_ip, authentication, .. } = principal;
     Caller { person, kind, groups, channel, filed_by, source_ip, authentication }
+}
+
+/// What an edited store says that a request was made with: nothing else can change it.
+pub(crate) fn change_content(request: &mut Request, change: impl FnOnce(&mut Content)) {
+    let mut content = Content::clone(&request.content);
+    change(&mut content);
+    request.content = content.into();
 }

@@ -2,14 +2,15 @@
 //! the other; what is done to both is found by the seal, which takes the deployment's key.
 
 use crate::fixture::{
-    HIGH, Trail, after, ann, approve, bob, cancel, canonical, carol, comment, deployment_key, draft, finish,
-    human, key, person, policy, reject, start, text, withdraw,
+    HIGH, Trail, after, ann, approve, bob, cancel, canonical, carol, change_content, comment, deployment_key,
+    draft, finish, human, key, person, policy, reject, start, text, withdraw,
 };
 use countersign_core::audit::replay::check;
 use countersign_core::audit::{AuditEvent, AuditedRequest, BrokenChain, Finding, Stream, seal};
 use countersign_core::caller::Channel;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{Command, ExecutionOutcome};
+use countersign_core::content::Content;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::{Change, Event, EventType};
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
@@ -199,8 +200,11 @@ fn events_of_another_request_are_found() {
         let mut events = trail.events.clone();
         for event in &mut events {
             event.request_id = RequestId::parse(ANOTHER_ID).unwrap();
-            if let Change::Created(new_request) = &mut event.change {
-                new_request.parameters = canonical(r#"{"count": 3}"#);
+            if let Change::Created(content) = &mut event.change {
+                let mut another = Content::clone(content);
+                another.request_id = event.request_id;
+                another.parameters = canonical(r#"{"count": 3}"#);
+                **content = another.into();
             }
         }
         made_from(&events).1
@@ -217,8 +221,8 @@ fn events_of_another_request_are_found() {
 
             // Renamed to belong to this request.
             events[place].origin = trail.audit[place].origin.clone();
-            events[place].stream = Stream::request(request.id);
-            about(&mut events[place]).request_id = request.id;
+            events[place].stream = Stream::request(request.id());
+            about(&mut events[place]).request_id = request.id();
             forge(&mut request, &mut events);
             let names_content = events[place].details.as_str().contains("content_digest");
             let found = check(&request, &events, None);
@@ -402,34 +406,29 @@ fn a_request_that_its_trail_does_not_lead_to_is_found() {
 /// in the events.
 #[test]
 fn another_content_is_found() {
-    let edits: [fn(&mut Request); 9] = [
-        |request| request.instance_id = InstanceId::parse("dev-db").unwrap(),
-        |request| request.operation_type = Identifier::parse("read_file").unwrap(),
-        |request| request.environment = Environment::NonProduction,
-        |request| request.risk_level = RiskLevel::Low,
-        |request| request.requested_by = person("mallory"),
-        |request| request.justification = Justification::parse("because").unwrap(),
-        |request| request.approvals_required = 1,
-        |request| request.expires_at = after(86_400_000),
-        |request| {
-            request.parameters = canonical(r#"{"count": 3}"#);
-            request.parameters_digest = request.parameters.digest();
-        },
+    let edits: [fn(&mut Content); 9] = [
+        |content| content.instance_id = InstanceId::parse("dev-db").unwrap(),
+        |content| content.operation_type = Identifier::parse("read_file").unwrap(),
+        |content| content.environment = Environment::NonProduction,
+        |content| content.risk_level = RiskLevel::Low,
+        |content| content.requested_by = person("mallory"),
+        |content| content.justification.text = Justification::parse("because").unwrap(),
+        |content| content.approvals_required = 1,
+        |content| content.expires_at = after(86_400_000),
+        |content| content.parameters = canonical(r#"{"count": 3}"#),
     ];
     for trail in lives() {
         for edit in edits {
             let mut request = trail.request.clone();
-            edit(&mut request);
-            // As whenever it is read.
-            request.content_digest = request.compute_content_digest();
+            change_content(&mut request, edit);
             assert_eq!(check(&request, &trail.audit, None), Err(Finding::Content { sequence: 1 }));
             let mut events = trail.audit.clone();
             for event in events.iter_mut().map(about) {
-                event.instance_id = request.instance_id.clone();
-                event.operation_type = request.operation_type.clone();
-                event.environment = request.environment;
-                event.risk_level = request.risk_level;
-                event.requested_by = request.requested_by.clone();
+                event.instance_id = request.content.instance_id.clone();
+                event.operation_type = request.content.operation_type.clone();
+                event.environment = request.content.environment;
+                event.risk_level = request.content.risk_level;
+                event.requested_by = request.content.requested_by.clone();
             }
             forge(&mut request, &mut events);
             assert_eq!(check(&request, &events, None), Err(Finding::Content { sequence: 1 }));
@@ -527,7 +526,7 @@ fn a_trail_that_is_no_trail_of_the_request_is_found() {
     (empty.audit_head, empty.version) = (Digest::ZERO, 0);
     assert_eq!(check(&empty, &[], None), Err(Finding::Length { version: 0, events: 0 }));
     let mut renamed = trail.request.clone();
-    renamed.id = RequestId::parse(ANOTHER_ID).unwrap();
+    change_content(&mut renamed, |content| content.request_id = RequestId::parse(ANOTHER_ID).unwrap());
     let moved = Finding::Chain(BrokenChain::OutOfPlace { expected: 1 });
     assert_eq!(check(&renamed, &trail.audit, None), Err(moved));
     let (mut request, mut events) = (trail.request.clone(), trail.audit[1..].to_vec());

@@ -224,7 +224,7 @@ fn an_event_names_who_acted_what_they_are_and_how_they_came_in() {
         panic!("carol may approve")
     };
     assert_eq!((&event.user, event.kind, event.channel), (&approver.person, approver.kind, approver.channel));
-    assert_eq!(event.request_id, trail.request.id);
+    assert_eq!(event.request_id, trail.request.id());
     assert_eq!(event.at, trail.now());
 }
 

@@ -2,8 +2,8 @@
 //! self, not permitted, expired or wrong status, already decided, digest, a clock that is behind.
 
 use crate::fixture::{
-    HIGH, NO_EXECUTION, PENDING_MS, Trail, after, ann, approve, bob, cancel, carol, code, context, human,
-    in_force, key, text, word,
+    HIGH, NO_EXECUTION, PENDING_MS, Trail, after, ann, approve, bob, cancel, carol, change_content, code,
+    context, human, in_force, key, text, word,
 };
 use countersign_core::caller::PrincipalKind;
 use countersign_core::command::{Command, CommandName, ExecutionOutcome, Shown};
@@ -69,7 +69,7 @@ fn found(command: CommandName, open: Status, faults: &[Fault]) -> &'static str {
         _ => human("ann", &["developer", "guest"]),
     };
     if has(Fault::Own) {
-        request.requested_by = actor.person.clone();
+        change_content(&mut request, |content| content.requested_by = actor.person.clone());
     }
     if has(Fault::Agent) {
         actor.kind = PrincipalKind::Agent;
@@ -224,7 +224,7 @@ fn a_retry_is_recognised_before_any_rule_about_people_or_state() {
     let trail = Trail::open(HIGH).then_with(&bob(), &approve, Some(&first));
     let trail = trail.then(&carol(), &approve).then(&ann(), &cancel());
     let mut request = trail.request;
-    request.requested_by = bob().person;
+    change_content(&mut request, |content| content.requested_by = bob().person);
     let mut guest = human("bob", &["guest"]);
     guest.kind = PrincipalKind::Agent;
     let now = after(PENDING_MS * 2);

@@ -38,7 +38,7 @@ fn threat_5_two_identities_of_one_human_are_one_person() {
     };
     let requester = identified(&linked, at("ann@gmail.example", &["developer"]));
     let mut trail = Trail::open_as(draft(HIGH), &requester, &linked, None);
-    assert_eq!(trail.request.requested_by, person("ann"));
+    assert_eq!(trail.request.content.requested_by, person("ann"));
     for own in ["ann@example.com", "Ann@Gmail.Example"] {
         for command in [approve(), reject()] {
             assert_eq!(give(&mut trail, &linked, at(own, &["approver"]), &command), "self_approval");
@@ -408,13 +408,12 @@ fn threat_15_labels_are_pinned_by_the_server_and_bound() {
     // A harmless label on a dangerous target changes nothing of what is shown.
     let honest = declared("production", None);
     for lie in [declared("non-production", None), declared("non-production", Some("low"))] {
-        assert_eq!((lie.environment, lie.risk_level), (honest.environment, honest.risk_level));
         assert_eq!(
-            lie.compute_content_digest(),
-            honest.compute_content_digest(),
-            "the content is what policy makes of it"
+            (lie.content.environment, lie.content.risk_level),
+            (honest.content.environment, honest.content.risk_level)
         );
+        assert_eq!(lie.content.digest(), honest.content.digest(), "the content is what policy makes of it");
     }
     // A label that only raises is part of the content.
-    assert_ne!(declared("production", Some("low")).compute_content_digest(), Digest::ZERO);
+    assert_ne!(declared("production", Some("low")).content.digest(), Digest::ZERO);
 }
