@@ -19,6 +19,10 @@ check:
 infrastructure:
     infra/check
 
+# The templates, by the rules of checkov, if that is installed
+checkov:
+    checkov --config-file infra/checkov.yaml
+
 # The API, held against its description
 api:
     tests/api/check

@@ -20,7 +20,7 @@ use countersign_embedded::Embedded;
 use countersign_lambda::expire;
 use countersign_lambda::metrics::Metrics;
 use serde_json::json;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The expire function on a store in memory, with no more than its grants, and `count` requests that
@@ -136,6 +136,33 @@ fn a_run_that_cannot_read_what_is_due_is_a_failed_invocation() {
             expire::handle(&dependencies, &Metrics::new("test".to_owned(), |_| {}), Duration::from_secs(60))
                 .await;
         assert_eq!(error.unwrap_err().error_type, "store_unavailable");
+    });
+}
+
+#[test]
+fn the_oldest_pending_request_is_measured() {
+    static WRITTEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    block_on(async {
+        let (dependencies, _, _, database, host) = overdue(0).await;
+        let all = Dependencies {
+            store: DynamoStore::new(database, tables()),
+            policy: countersign_policy::load::bundled().unwrap(),
+            deployment_key: DeploymentKey::new([9; 32]),
+            host: Arc::new(host.clone()),
+        };
+        let ann = PersonId::from_email("ann@example.com").unwrap();
+        let ann = Principal::assumed(ann, PrincipalKind::Human, Channel::Direct, ["developer"]);
+        for hours in [20, 5, 0] {
+            let draft = Draft::new("reboot", "dev-db-01", &json!({}), "production", "why").unwrap();
+            create(&all, &draft, &ann, None).await.unwrap();
+            host.advance_milliseconds(hours * 60 * 60 * 1000);
+        }
+        let metrics = Metrics::new("test".to_owned(), |line| WRITTEN.lock().unwrap().push(line.to_owned()));
+        expire::handle(&dependencies, &metrics, Duration::from_secs(60)).await.unwrap();
+        let line = WRITTEN.lock().unwrap().pop().unwrap();
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(line["PendingOldestAge"], json!(25.0 * 3600.0));
+        assert_eq!(line["ExecutingOldestAge"], json!(0.0));
     });
 }
 

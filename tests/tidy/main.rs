@@ -8,6 +8,7 @@
 )]
 
 mod circles;
+mod generated;
 mod guarantees;
 mod operations;
 mod rooms;

@@ -7,7 +7,7 @@ use countersign_app::dependencies::Dependencies;
 use countersign_app::error::AppError;
 use countersign_app::expire::{self, ExpiryReport};
 use countersign_app::list::MAX_QUERIES;
-use countersign_app::ports::{FindDue, ListQuery, ListRequests, Replicas};
+use countersign_app::ports::{FindDue, ListQuery, ListRequests, Page, Replicas};
 use countersign_core::caller::Channel;
 use countersign_core::request::Status;
 use countersign_core::timestamp::Timestamp;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Expires what is due, and measures what has been executing for longest. What invoked it says
+/// Expires what is due, and measures what has been pending and executing for longest. What invoked it says
 /// nothing that would be needed.
 ///
 /// # Errors
@@ -48,16 +48,47 @@ where
     tracing::info!(expired, failed = not_written, cut_short, "expired");
     // What is expired is expired; a measurement that is missing has an alarm of its own.
     if let Err(error) = measure(dependencies, metrics).await {
-        tracing::error!(%error, "what is executing cannot be read");
+        tracing::error!(%error, "what is pending and executing cannot be read");
     }
     Ok(json!({ "expired": expired, "failed": not_written, "cut_short": cut_short }))
 }
 
-/// The first of those that are executing is the one that began first.
+/// How many requests a page has.
+const PAGE: usize = 100;
+
+/// How many pages of pending requests are read: the index has them by deadline, not by age.
+const PAGES: usize = 20;
+
+/// The oldest pending request of the first two thousand, and the first of those that are executing, which is the
+/// one that began first.
 async fn measure<S: ListRequests>(dependencies: &Dependencies<S>, metrics: &Metrics) -> Result<(), AppError> {
     let now = dependencies.host.now();
+    let executing = page(dependencies, Status::Executing, 1, None, now).await?;
+    let mut pending = None;
+    let mut after = None;
+    for _ in 0..PAGES {
+        let page = page(dependencies, Status::Pending, PAGE, after, now).await?;
+        pending = page.items.iter().map(|request| request.requested_at).chain(pending).min();
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let started_at = executing.items.first().and_then(|oldest| oldest.execution_started_at);
+    metrics.oldest(pending, started_at, now);
+    Ok(())
+}
+
+/// A page of the requests with a status.
+async fn page<S: ListRequests>(
+    dependencies: &Dependencies<S>,
+    status: Status,
+    limit: usize,
+    after: Option<String>,
+    now: Timestamp,
+) -> Result<Page, AppError> {
     let query = ListQuery {
-        statuses: vec![Status::Executing],
+        statuses: vec![status],
         requested_by: BTreeSet::new(),
         instance_id: None,
         operation_types: BTreeSet::new(),
@@ -66,15 +97,14 @@ async fn measure<S: ListRequests>(dependencies: &Dependencies<S>, metrics: &Metr
         awaiting_decision_by: BTreeSet::new(),
         from: None,
         to: None,
-        limit: 1,
-        after: None,
+        limit,
+        after,
         max_queries: MAX_QUERIES,
         now,
     };
     let page = dependencies.store.list(&query, |_| true).await?;
     damage::report(dependencies.host.as_ref(), &page.damaged);
-    metrics.oldest_execution(page.items.first().and_then(|oldest| oldest.execution_started_at), now);
-    Ok(())
+    Ok(page)
 }
 
 fn failed(error: &AppError) -> Diagnostic {

@@ -55,10 +55,15 @@ impl Metrics {
         self.write(self.line(&measurements, &json!({}), &[&[]], now));
     }
 
-    /// For how long the longest execution has been under way.
-    pub fn oldest_execution(&self, started_at: Option<Timestamp>, now: Timestamp) {
-        let age = started_at.map_or(0.0, |started_at| seconds(started_at, now));
-        self.write(self.line(&[("ExecutingOldestAge", "Seconds", age)], &json!({}), &[&[]], now));
+    /// For how long the oldest request has been pending, made at `pending`, and the oldest execution under way,
+    /// started at `executing`.
+    pub fn oldest(&self, pending: Option<Timestamp>, executing: Option<Timestamp>, now: Timestamp) {
+        let age = |since: Option<Timestamp>| since.map_or(0.0, |since| seconds(since, now));
+        let measurements = [
+            ("PendingOldestAge", "Seconds", age(pending)),
+            ("ExecutingOldestAge", "Seconds", age(executing)),
+        ];
+        self.write(self.line(&measurements, &json!({}), &[&[]], now));
     }
 
     /// Rows of an index that could not be read and were left out.

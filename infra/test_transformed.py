@@ -1,0 +1,391 @@
+"""What SAM makes of infra/template.yaml, which is what CloudFormation gets: roles and their statements, routes and
+their authorizers, who may invoke, publish and change. Run by infra/check."""
+
+import json
+import logging
+import os
+import re
+import tomllib
+import unittest
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+os.environ["AWS_DEFAULT_REGION"] = "eu-central-1"
+logging.disable(logging.WARNING)
+
+from samtranslator.translator.transform import transform  # noqa: E402
+from samtranslator.yaml_helper import yaml_parse  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+FUNCTIONS = sorted(folder.name for folder in (ROOT / "functions").iterdir())
+SWEEPS = ["expire", "notify"]
+INDEXES = ["status-index", "open-index", "requester-index", "instance-index"]
+
+
+class NoManagedPolicies:
+    """SAM asks AWS for the names of its managed policies; none is used here."""
+
+    def load(self):
+        return {}
+
+
+def transformed():
+    template = yaml_parse((ROOT / "infra/template.yaml").read_text())
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            # As `sam package` does it.
+            resource["Properties"]["CodeUri"] = {"Bucket": "bucket", "Key": name}
+    return transform(template, {}, NoManagedPolicies())
+
+
+TEMPLATE = transformed()
+RESOURCES = TEMPLATE["Resources"]
+
+
+def of_type(kind):
+    """The properties of the resources of a type, by logical id."""
+    return {name: resource.get("Properties", {}) for name, resource in RESOURCES.items() if resource["Type"] == kind}
+
+
+def each(value):
+    return value if isinstance(value, list) else [value]
+
+
+def attribute(name, of="Arn"):
+    return {"Fn::GetAtt": [name, of]}
+
+
+def text(value):
+    return json.dumps(value, sort_keys=True)
+
+
+def unconditional(statements):
+    """All statements, those too that depend on a condition."""
+    return [statement["Fn::If"][1] if "Fn::If" in statement else statement for statement in statements]
+
+
+TABLES = {"approvals": "rds-approvals", "audit": "audit-log", "outbox": "approvals-outbox"}
+
+
+def table_arn(name, part=""):
+    account = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}"
+    return {"Fn::Sub": account + ":table/" + TABLES[name] + "-${Environment}${TableSuffix}" + part}
+
+
+def arn_of(name):
+    """The ARN of what a manifest names, and its service."""
+    if name in TABLES:
+        return "dynamodb", table_arn(name)
+    if name in INDEXES:
+        return "dynamodb", table_arn("approvals", "/index/" + name)
+    key = {"Fn::If": ["MakesDeploymentKey", {"Ref": "DeploymentKeySecret"}, {"Ref": "DeploymentKeyArn"}]}
+    return {"topic": ("sns", {"Ref": "NotificationsTopic"}), "deployment-key": ("secretsmanager", key)}[name]
+
+
+def expected_grants(slug):
+    """What a role is to grant: pairs of an action and a resource."""
+    manifest = tomllib.loads((ROOT / "functions" / slug / "Cargo.toml").read_text())
+    grants = set()
+    for name, actions in manifest["package"]["metadata"]["grants"].items():
+        service, arn = arn_of(name)
+        grants |= {(f"{service}:{action}", text(arn)) for action in actions}
+        if service == "sns":
+            grants |= {(f"kms:{action}", text(attribute("NotificationsKey"))) for action in ("Decrypt", "GenerateDataKey")}
+    logs = text(attribute(f"{slug.capitalize()}Logs"))
+    grants |= {("logs:CreateLogStream", logs), ("logs:PutLogEvents", logs)}
+    if slug == "notify":
+        stream = text(table_arn("outbox", "/stream/*"))
+        reads = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+        grants |= {(f"dynamodb:{action}", stream) for action in reads}
+    return grants
+
+
+def statements_of(role):
+    return [statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def granted(role):
+    """What the inline policies of a role grant, as `expected_grants`."""
+    return {
+        (action, text(resource))
+        for statement in statements_of(role)
+        for action in each(statement["Action"])
+        for resource in each(statement["Resource"])
+    }
+
+
+class Roles(unittest.TestCase):
+    def test_every_function_has_a_role_of_its_own(self):
+        functions = of_type("AWS::Lambda::Function")
+        self.assertEqual(sorted(functions), sorted(f"{slug.capitalize()}Function" for slug in FUNCTIONS))
+        for slug in FUNCTIONS:
+            role = attribute(f"{slug.capitalize()}Role")
+            self.assertEqual(functions[f"{slug.capitalize()}Function"]["Role"], role)
+
+    def test_there_are_no_other_roles_and_each_is_for_one_service(self):
+        trusted = {
+            name: [statement["Principal"] for statement in role["AssumeRolePolicyDocument"]["Statement"]]
+            for name, role in of_type("AWS::IAM::Role").items()
+        }
+        expected = {f"{slug.capitalize()}Role": [{"Service": "lambda.amazonaws.com"}] for slug in FUNCTIONS}
+        expected["SchedulesRole"] = [{"Service": "scheduler.amazonaws.com"}]
+        expected["RolloutRole"] = [{"Service": "codedeploy.amazonaws.com"}]
+        self.assertEqual(trusted, expected)
+
+    def test_a_role_grants_what_the_manifest_says_and_nothing_else(self):
+        for slug in FUNCTIONS:
+            with self.subTest(slug):
+                role = RESOURCES[f"{slug.capitalize()}Role"]["Properties"]
+                self.assertEqual(granted(role), expected_grants(slug))
+                for statement in statements_of(role):
+                    self.assertEqual(sorted(statement), ["Action", "Effect", "Resource"])
+                    self.assertEqual(statement["Effect"], "Allow")
+
+    def test_audit_events_are_only_put_and_queried(self):
+        arn = text(table_arn("audit"))
+        for name, role in of_type("AWS::IAM::Role").items():
+            on_audit = {action for action, resource in granted(role) if resource == arn}
+            self.assertLessEqual(on_audit, {"dynamodb:PutItem", "dynamodb:Query"}, name)
+
+    def test_no_policy_of_aws_is_attached_and_nothing_is_granted_on_everything(self):
+        on_everything = []
+        for name, role in of_type("AWS::IAM::Role").items():
+            is_of_function = name not in ("SchedulesRole", "RolloutRole")
+            self.assertEqual(role.get("ManagedPolicyArns", []), [{"Ref": "FunctionsPolicy"}] * is_of_function, name)
+            for action, resource in granted(role):
+                self.assertNotIn("*", action, name)
+                on_everything += [action] * (resource == '"*"')
+            boundary = {"Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
+            self.assertEqual(role["PermissionsBoundary"], boundary, name)
+        self.assertEqual(list(of_type("AWS::IAM::ManagedPolicy")), ["FunctionsPolicy"])
+        self.assertEqual(of_type("AWS::IAM::Policy"), {})
+        document = RESOURCES["FunctionsPolicy"]["Properties"]["PolicyDocument"]
+        for statement in unconditional(document["Statement"]):
+            if statement["Effect"] == "Allow" and statement["Resource"] == "*":
+                on_everything += statement["Action"]
+        # AWS has no resources for these; those of EC2 are there only in a VPC.
+        services = {action for action in on_everything if not action.startswith("ec2:")}
+        traces = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+        self.assertEqual(services, traces | {"cloudwatch:DescribeAlarms"})
+
+    def test_schedules_invoke_the_sweeps(self):
+        sweeps = {
+            ("lambda:InvokeFunction", text({"Fn::Sub": f"${{{slug.capitalize()}Function.Arn}}:live"}))
+            for slug in SWEEPS
+        }
+        self.assertEqual(granted(RESOURCES["SchedulesRole"]["Properties"]), sweeps)
+        for name, schedule in of_type("AWS::Scheduler::Schedule").items():
+            self.assertEqual(schedule["Target"]["RoleArn"], attribute("SchedulesRole"), name)
+
+
+class Doors(unittest.TestCase):
+    def test_routes_are_those_of_the_api_and_all_but_the_public_ones_ask_for_a_token(self):
+        described = json.loads((ROOT / "docs/openapi.json").read_text())["paths"]
+        expected = {
+            (method, path): [] if operation.get("security") == [] else ["Issuer"]
+            for path, methods in described.items()
+            for method, operation in methods.items()
+            if method in ("get", "put", "post", "delete", "patch")
+        }
+        found = {
+            (method, path): [name for scheme in operation.get("security", []) for name in scheme]
+            for path, methods in RESOURCES["Api"]["Properties"]["Body"]["paths"].items()
+            for method, operation in methods.items()
+        }
+        self.assertEqual(found, expected)
+        public = [path for (_, path), authorizers in found.items() if not authorizers]
+        self.assertEqual(sorted(public), ["/health", "/openapi.json"])
+        # The smoke test counts them on AWS.
+        counted = f"`{len(found)}`, `{len(found) - len(public)}` and `1`"
+        self.assertIn(counted, (ROOT / "docs/deploy.md").read_text())
+
+    def test_the_authorizer_takes_tokens_of_the_issuer_for_the_audience(self):
+        schemes = RESOURCES["Api"]["Properties"]["Body"]["components"]["securitySchemes"]
+        self.assertEqual(list(schemes), ["Issuer"])
+        authorizer = schemes["Issuer"]["x-amazon-apigateway-authorizer"]
+        self.assertEqual(authorizer["type"], "jwt")
+        self.assertEqual(authorizer["identitySource"], "$request.header.Authorization")
+        token = {"issuer": {"Ref": "OidcIssuer"}, "audience": {"Fn::Split": [",", {"Ref": "OidcAudience"}]}}
+        self.assertEqual(authorizer["jwtConfiguration"], token)
+
+    def test_origins_are_a_list_whatever_the_parameter_is(self):
+        body = RESOURCES["Api"]["Properties"]["Body"]
+        condition, cors, otherwise = body["x-amazon-apigateway-cors"]["Fn::If"]
+        self.assertEqual((condition, otherwise), ("HasCorsOrigins", {"Ref": "AWS::NoValue"}))
+        self.assertEqual(list(cors["allowOrigins"]), ["Fn::Split"])
+
+    def test_a_route_leads_to_its_function_and_only_the_gateway_may_invoke(self):
+        for path, methods in RESOURCES["Api"]["Properties"]["Body"]["paths"].items():
+            for method, operation in methods.items():
+                integration = operation["x-amazon-apigateway-integration"]
+                self.assertEqual(integration["payloadFormatVersion"], "2.0", path)
+                self.assertIn("FunctionAliaslive}/invocations", text(integration["uri"]), path)
+        for name, permission in of_type("AWS::Lambda::Permission").items():
+            self.assertEqual(permission["Principal"], "apigateway.amazonaws.com", name)
+            self.assertIn("${__ApiId__}", text(permission["SourceArn"]), name)
+        for kind in ("AWS::Lambda::Url", "AWS::Events::Rule", "AWS::ApiGateway::RestApi"):
+            self.assertEqual(of_type(kind), {})
+        self.assertEqual(list(of_type("AWS::ApiGatewayV2::Api")), ["Api"])
+
+
+def policy_of(topic):
+    policies = [policy for policy in of_type("AWS::SNS::TopicPolicy").values() if {"Ref": topic} in policy["Topics"]]
+    (policy,) = policies
+    return unconditional(policy["PolicyDocument"]["Statement"])
+
+
+def named(statements, sid):
+    (statement,) = [statement for statement in statements if statement["Sid"] == sid]
+    return statement
+
+
+class Rollout(unittest.TestCase):
+    def test_a_deployment_is_taken_back_when_an_alarm_goes_off(self):
+        groups = of_type("AWS::CodeDeploy::DeploymentGroup")
+        self.assertEqual(len(groups), len(FUNCTIONS))
+        for name, group in groups.items():
+            alarms = group["AlarmConfiguration"]
+            expected = [{"Name": {"Ref": alarm}} for alarm in ("FaultsAlarm", "FailedRunsAlarm")]
+            self.assertEqual((alarms["Enabled"], alarms["Alarms"]), (True, expected), name)
+            self.assertIn("DEPLOYMENT_STOP_ON_ALARM", group["AutoRollbackConfiguration"]["Events"], name)
+            self.assertEqual(group["ServiceRoleArn"], attribute("RolloutRole"), name)
+
+    def test_a_change_of_a_variable_is_a_version(self):
+        template = yaml_parse((ROOT / "infra/template.yaml").read_text())
+        for name, resource in template["Resources"].items():
+            if resource["Type"] == "AWS::Serverless::Function":
+                self.assertIs(resource["Properties"]["AutoPublishAliasAllProperties"], True, name)
+
+
+class Resources(unittest.TestCase):
+    def test_audit_events_are_not_changed_by_any_principal_and_added_by_functions_alone(self):
+        statements = RESOURCES["AuditTable"]["Properties"]["ResourcePolicy"]["PolicyDocument"]["Statement"]
+        for statement in statements:
+            self.assertEqual((statement["Effect"], statement["Principal"]), ("Deny", "*"))
+            self.assertEqual(statement["Resource"], table_arn("audit"))
+        denied = named(statements, "EventsAreNotChangedOrDeleted")
+        self.assertNotIn("Condition", denied)
+        changes = ["UpdateItem", "DeleteItem", "BatchWriteItem", "PartiQLUpdate", "PartiQLDelete", "PartiQLInsert"]
+        changes.append("UpdateTimeToLive")
+        self.assertEqual(set(denied["Action"]), {f"dynamodb:{action}" for action in changes})
+        added = named(statements, "FunctionsAloneAddEvents")
+        path = "/countersign/${Environment}/"
+        self.assertEqual(added["Action"], "dynamodb:PutItem")
+        self.assertEqual(list(added["Condition"]), ["ArnNotLike"])
+        principals = added["Condition"]["ArnNotLike"]["aws:PrincipalArn"]["Fn::Sub"]
+        self.assertTrue(principals.endswith(f":role{path}*"), principals)
+        for name, role in of_type("AWS::IAM::Role").items():
+            self.assertEqual(role["Path"], {"Fn::Sub": path}, name)
+
+    def test_what_cannot_be_made_again_outlives_the_stack_but_not_a_first_deployment_that_fails(self):
+        kept = {
+            name: (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy"))
+            for name, resource in RESOURCES.items()
+            if resource["Type"] != "AWS::Lambda::Version" and "DeletionPolicy" in resource
+        }
+        names = ["ApprovalsTable", "AuditTable", "OutboxTable", "DeploymentKeySecret", "NotificationsKey"]
+        self.assertEqual(kept, {name: ("RetainExceptOnCreate", "Retain") for name in names})
+
+    def test_topics_take_and_deliver_nothing_without_tls(self):
+        for topic in ("NotificationsTopic", "AlarmsTopic"):
+            self.assertEqual(RESOURCES[topic]["Properties"]["KmsMasterKeyId"], {"Ref": "NotificationsKey"})
+            statements = policy_of(topic)
+            for sid, actions, condition in (
+                ("CallsAreEncrypted", ["sns:Publish", "sns:Subscribe"], {"Bool": {"aws:SecureTransport": "false"}}),
+                ("DeliveriesAreEncrypted", ["sns:Subscribe"], {"StringEquals": {"sns:Protocol": "http"}}),
+            ):
+                denied = named(statements, sid)
+                self.assertEqual((denied["Effect"], denied["Principal"]), ("Deny", "*"))
+                self.assertEqual(each(denied["Action"]), actions)
+                self.assertEqual(denied["Condition"], condition)
+            for statement in statements:
+                self.assertEqual(statement["Resource"], {"Ref": topic})
+                if statement["Effect"] == "Allow":
+                    self.assertNotIn("*", text(statement["Principal"]))
+
+    def test_no_secret_is_among_the_variables(self):
+        for name, function in of_type("AWS::Lambda::Function").items():
+            self.assertNotIn("{{resolve:", text(function["Environment"]), name)
+
+    def test_notify_alone_publishes_events(self):
+        statements = policy_of("NotificationsTopic")
+        denied = named(statements, "NotifyAlonePublishes")
+        self.assertEqual((denied["Effect"], denied["Action"]), ("Deny", "sns:Publish"))
+        self.assertEqual(denied["Condition"], {"ArnNotEquals": {"aws:PrincipalArn": attribute("NotifyRole")}})
+        for statement in statements:
+            if statement["Effect"] == "Allow":
+                self.assertNotIn("sns:Publish", each(statement["Action"]))
+
+    def test_the_variables_of_a_function_fit_whatever_the_parameters_are(self):
+        # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+        most = 4 * 1024
+        for name, function in of_type("AWS::Lambda::Function").items():
+            variables = function["Environment"]["Variables"]
+            length = sum(len(variable) + longest(value) for variable, value in variables.items())
+            self.assertLessEqual(length, most, name)
+
+    def test_the_role_that_deploys_may_handle_every_type_of_resource(self):
+        policy = json.loads((ROOT / "infra/deployer-policy.json").read_text())
+        size = len(json.dumps(policy, separators=(",", ":")).replace("ACCOUNT", "123456789012"))
+        self.assertLess(size, 10240, "inline policies of a role have at most so many characters")
+        granted = [action for statement in policy["Statement"] for action in each(statement["Action"])]
+        for kind in sorted({resource["Type"] for resource in RESOURCES.values()}):
+            for action in HANDLED_BY[kind]:
+                self.assertTrue(any(fnmatchcase(action, pattern) for pattern in granted), f"{kind}: {action}")
+
+
+# For each type, actions that making, changing and deleting it take.
+HANDLED_BY = {
+    "AWS::ApiGatewayV2::Api": ["apigateway:POST", "apigateway:PATCH", "apigateway:PUT", "apigateway:DELETE"],
+    "AWS::ApiGatewayV2::ApiMapping": ["apigateway:POST", "apigateway:DELETE"],
+    "AWS::ApiGatewayV2::DomainName": ["apigateway:POST", "apigateway:PATCH", "apigateway:DELETE"],
+    "AWS::CodeDeploy::Application": ["codedeploy:CreateApplication", "codedeploy:DeleteApplication"],
+    "AWS::CodeDeploy::DeploymentGroup": ["codedeploy:CreateDeploymentGroup", "codedeploy:CreateDeployment"],
+    "AWS::Lambda::Alias": ["lambda:CreateAlias", "lambda:UpdateAlias", "lambda:DeleteAlias"],
+    "AWS::Lambda::Version": ["lambda:PublishVersion"],
+    "AWS::ApiGatewayV2::Stage": ["apigateway:POST", "logs:CreateLogDelivery", "apigateway:TagResource"],
+    "AWS::CloudWatch::Alarm": ["cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"],
+    "AWS::CloudWatch::Dashboard": ["cloudwatch:PutDashboard", "cloudwatch:GetDashboard", "cloudwatch:DeleteDashboards"],
+    "AWS::DynamoDB::Table": [
+        "dynamodb:CreateTable", "dynamodb:UpdateTable", "dynamodb:DeleteTable", "dynamodb:DescribeTable",
+        "dynamodb:UpdateContinuousBackups", "dynamodb:PutResourcePolicy", "dynamodb:GetResourcePolicy",
+        "dynamodb:TagResource",
+    ],
+    "AWS::IAM::ManagedPolicy": ["iam:CreatePolicy", "iam:CreatePolicyVersion", "iam:DeletePolicy"],
+    "AWS::IAM::Role": ["iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:PassRole", "iam:DeleteRole"],
+    "AWS::KMS::Alias": ["kms:CreateAlias", "kms:DeleteAlias"],
+    "AWS::KMS::Key": ["kms:CreateKey", "kms:EnableKeyRotation", "kms:PutKeyPolicy", "kms:TagResource"],
+    "AWS::Lambda::EventInvokeConfig": ["lambda:PutFunctionEventInvokeConfig", "lambda:DeleteFunctionEventInvokeConfig"],
+    "AWS::Lambda::EventSourceMapping": ["lambda:CreateEventSourceMapping", "lambda:UpdateEventSourceMapping"],
+    "AWS::Lambda::Function": ["lambda:CreateFunction", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"],
+    "AWS::Lambda::Permission": ["lambda:AddPermission", "lambda:RemovePermission"],
+    "AWS::Logs::LogGroup": ["logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:DeleteLogGroup"],
+    "AWS::Logs::MetricFilter": ["logs:PutMetricFilter", "logs:DeleteMetricFilter"],
+    "AWS::SNS::Subscription": ["sns:Subscribe", "sns:Unsubscribe"],
+    "AWS::SNS::Topic": ["sns:CreateTopic", "sns:SetTopicAttributes", "sns:DeleteTopic"],
+    "AWS::SNS::TopicPolicy": ["sns:SetTopicAttributes"],
+    "AWS::Scheduler::Schedule": ["scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule"],
+    "AWS::SecretsManager::Secret": ["secretsmanager:CreateSecret", "secretsmanager:GetSecretValue"],
+}
+
+
+def longest(value):
+    """The most characters that the value of a variable can have."""
+    if isinstance(value, str):
+        return len(value)
+    if "Fn::If" in value:
+        return max(longest(one) for one in value["Fn::If"][1:])
+    if "Fn::Sub" in value:
+        names = re.findall(r"\$\{(\w+)\}", value["Fn::Sub"])
+        return len(re.sub(r"\$\{\w+\}", "", value["Fn::Sub"])) + sum(longest({"Ref": name}) for name in names)
+    name = value["Ref"]
+    if name in RESOURCES:
+        return len("arn:aws-us-gov:sns:us-gov-west-1:123456789012:countersign--events") + 16
+    parameter = TEMPLATE["Parameters"][name]
+    if "AllowedValues" in parameter:
+        return max(len(str(one)) for one in parameter["AllowedValues"])
+    return int(parameter["MaxLength"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,219 @@
+//! The part of the infrastructure template that follows from the table of operations and from the manifests of the
+//! functions: the function of each operation, and role and log of every function. It knows no values of their own
+//! that the sweeps have; those functions are written in the template by hand.
+
+use crate::root;
+use countersign_api::operation::Operation;
+use countersign_e2e::grants::{functions, granted};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use strum::IntoEnumIterator as _;
+
+const BEGIN: &str = "  # --- Made by tests/tidy/generated.rs ";
+const END: &str = "  # --- End of what is made ";
+
+/// The secret with the deployment's key: the stack's, or one that exists.
+const DEPLOYMENT_KEY: &str = "!If [MakesDeploymentKey, !Ref DeploymentKeySecret, !Ref DeploymentKeyArn]";
+
+/// The functions that are invoked by schedules and streams.
+pub(super) const SWEEPS: [&str; 2] = ["expire", "notify"];
+
+/// `create` is `Create`.
+pub(super) fn capitalized(slug: &str) -> String {
+    let (first, rest) = slug.split_at(1);
+    format!("{}{rest}", first.to_uppercase())
+}
+
+/// Whether the function reads the deployment's key: for the seals of what it records, or of cursors.
+pub(super) fn takes_deployment_key(slug: &str) -> bool {
+    granted(slug).contains_key("deployment-key")
+}
+
+/// The service and the name in the template of what a manifest grants actions on.
+fn resource(name: &str) -> (&'static str, String) {
+    match name {
+        "approvals" | "audit" | "outbox" => ("dynamodb", table_arn(name, "")),
+        "deployment-key" => ("secretsmanager", DEPLOYMENT_KEY.to_owned()),
+        "topic" => ("sns", "!Ref NotificationsTopic".to_owned()),
+        index => ("dynamodb", table_arn("approvals", &format!("/index/{index}"))),
+    }
+}
+
+/// The ARN of a table, or of a part of it. By name, because the tables need not be the stack's.
+fn table_arn(name: &str, part: &str) -> String {
+    let table = match name {
+        "approvals" => "rds-approvals",
+        "audit" => "audit-log",
+        _ => "approvals-outbox",
+    };
+    let account = "${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}";
+    format!("!Sub arn:{account}:table/{table}-${{Environment}}${{TableSuffix}}{part}")
+}
+
+/// A statement of a role; the actions are those of one service.
+fn statement(text: &mut String, actions: &[String], resources: &[String]) {
+    write!(text, "              - Effect: Allow\n                Action: [{}]\n", actions.join(", "))
+        .unwrap();
+    match resources {
+        [one] => writeln!(text, "                Resource: {one}").unwrap(),
+        several => {
+            text.push_str("                Resource:\n");
+            for one in several {
+                writeln!(text, "                  - {one}").unwrap();
+            }
+        }
+    }
+}
+
+fn role_and_log(slug: &str) -> String {
+    let name = capitalized(slug);
+    let mut text = format!(
+        "
+  {name}Role:
+    Type: AWS::IAM::Role
+    Properties:
+      Path: !Sub /countersign/${{Environment}}/
+      PermissionsBoundary: !If [HasBoundary, !Ref PermissionsBoundary, !Ref AWS::NoValue]
+      AssumeRolePolicyDocument:
+        Version: \"2012-10-17\"
+        Statement:
+          - {{ Effect: Allow, Principal: {{ Service: lambda.amazonaws.com }}, Action: sts:AssumeRole }}
+      ManagedPolicyArns: [!Ref FunctionsPolicy]
+      Policies:
+        - PolicyName: {slug}
+          PolicyDocument:
+            Version: \"2012-10-17\"
+            Statement:
+"
+    );
+    let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    statement(
+        &mut text,
+        &texts(&["logs:CreateLogStream", "logs:PutLogEvents"]),
+        &[format!("!GetAtt {name}Logs.Arn")],
+    );
+    // The same actions on several resources are one statement.
+    let mut statements: BTreeMap<(&str, BTreeSet<String>), Vec<String>> = BTreeMap::new();
+    for (name, actions) in granted(slug) {
+        let (service, resource) = resource(&name);
+        statements.entry((service, actions)).or_default().push(resource);
+    }
+    for ((service, actions), resources) in statements {
+        let actions: Vec<_> = actions.iter().map(|action| format!("{service}:{action}")).collect();
+        statement(&mut text, &actions, &resources);
+        if service == "sns" {
+            // Publishing to an encrypted topic takes its key.
+            let actions = texts(&["kms:Decrypt", "kms:GenerateDataKey"]);
+            statement(&mut text, &actions, &texts(&["!GetAtt NotificationsKey.Arn"]));
+        }
+    }
+    if slug == "notify" {
+        // The Lambda service reads the stream as the function.
+        let actions = ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"];
+        let actions = actions.map(|action| format!("dynamodb:{action}"));
+        statement(&mut text, &actions, &[table_arn("outbox", "/stream/*")]);
+    }
+    write!(
+        text,
+        "
+  {name}Logs:
+    Type: AWS::Logs::LogGroup
+    Properties:
+      LogGroupName: !Sub /aws/lambda/countersign-${{Environment}}-{slug}
+      RetentionInDays: !Ref LogRetentionDays
+      KmsKeyId: !If [HasKey, !Ref KeyArn, !Ref AWS::NoValue]
+
+  {name}FailedRuns:
+    Type: AWS::Logs::MetricFilter
+    Properties:
+      LogGroupName: !Ref {name}Logs
+      FilterPattern: '?\"Task timed out\" ?\"Runtime exited\" ?\"does not start\"'
+      MetricTransformations:
+        - {{ MetricNamespace: !Sub \"Countersign/${{Environment}}\", MetricName: FailedRuns, MetricValue: \"1\" }}
+"
+    )
+    .unwrap();
+    text
+}
+
+/// The function of an operation, with the routes that lead to it.
+fn function(operation: Operation) -> String {
+    let slug = operation.slug();
+    let name = capitalized(slug);
+    let summary = operation.definition().summary;
+    let mut text = format!(
+        "
+  {name}Function:
+    Type: AWS::Serverless::Function
+    Metadata:
+      BuildMethod: rust-cargolambda
+    Properties:
+      FunctionName: !Sub countersign-${{Environment}}-{slug}
+      Description: {summary}
+      CodeUri: ../functions/{slug}
+      Role: !GetAtt {name}Role.Arn
+      AutoPublishAliasAllProperties: true
+      LoggingConfig: {{ LogFormat: Text, LogGroup: !Ref {name}Logs }}
+"
+    );
+    if takes_deployment_key(slug) {
+        text.push_str("      Environment:\n        Variables:\n");
+        writeln!(text, "          DEPLOYMENT_KEY_SECRET: {DEPLOYMENT_KEY}").unwrap();
+    }
+    text.push_str("      Events:\n");
+    for route in Operation::iter().filter(|route| route.function() == slug) {
+        let (event, method, path) = (format!("{route:?}"), route.method(), route.path_template());
+        write!(
+            text,
+            "        {event}:
+          Type: HttpApi
+          Properties:
+            ApiId: !Ref Api
+            Method: {method}
+            Path: {path}
+            PayloadFormatVersion: \"2.0\"
+"
+        )
+        .unwrap();
+        // Named at each route: an API with a default would import a route without an authorizer with a warning.
+        if !route.is_public() {
+            text.push_str("            Auth: { Authorizer: Issuer }\n");
+        }
+    }
+    text
+}
+
+/// All that is made, between its two marks.
+fn generated() -> String {
+    let operations = Operation::iter().filter(|operation| operation.function() == operation.slug());
+    let mut text = String::new();
+    for operation in operations {
+        text.push_str(&function(operation));
+        text.push_str(&role_and_log(operation.slug()));
+    }
+    for slug in SWEEPS {
+        text.push_str(&role_and_log(slug));
+    }
+    text
+}
+
+#[test]
+fn the_template_has_what_follows_from_operations_and_manifests() {
+    let path = root().join("infra/template.yaml");
+    let committed = fs::read_to_string(&path).unwrap();
+    let (before, rest) = committed.split_once(BEGIN).expect("the mark of the beginning");
+    let (title, rest) = rest.split_once('\n').unwrap();
+    let (_, after) = rest.split_once(END).expect("the mark of the end");
+    let made = format!("{before}{BEGIN}{title}\n{}\n{END}{after}", generated());
+    if made != committed {
+        fs::create_dir_all(root().join("target")).unwrap();
+        fs::write(root().join("target/template.yaml"), made).unwrap();
+        panic!("infra/template.yaml is out of date: cp target/template.yaml infra/template.yaml");
+    }
+    let mut slugs = Operation::iter().map(|operation| operation.function().to_owned()).collect::<Vec<_>>();
+    slugs.extend(SWEEPS.map(str::to_owned));
+    slugs.sort();
+    slugs.dedup();
+    assert_eq!(slugs, functions());
+}
