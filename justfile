@@ -31,6 +31,10 @@ api:
 functions:
     sam build
 
+# What a user deploys or runs without building it: functions, template, program, bill of materials, checksums
+release:
+    release/build
+
 # What is claimed of the cost of policy, measured, and of the cost of lists, computed
 bench:
     cargo run --release --package countersign-bench -- policy
