@@ -5,6 +5,7 @@
 mod delivery;
 mod equality;
 mod expiry;
+mod iam;
 mod identity;
 mod lifecycle;
 mod policy;

@@ -208,11 +208,76 @@ fn routes_are_those_of_the_code_and_all_but_health_ask_for_a_token() {
     assert_eq!(authorizer["IdentitySource"], "$request.header.Authorization");
 }
 
+/// The second API, which is there on condition: the same routes for the same functions, and a signature in the place of
+/// a token.
+#[test]
+fn signed_calls_have_the_same_routes_and_are_off_by_default() {
+    let template = template();
+    assert_eq!(template["Parameters"]["IamCallers"]["Default"], "false");
+    assert_eq!(
+        template["Conditions"]["TakesIamCallers"],
+        json!({ "!Equals": [{ "!Ref": "IamCallers" }, "true"] })
+    );
+    let variables = &template["Globals"]["Function"]["Environment"]["Variables"];
+    assert_eq!(variables["IAM_CALLERS"], json!({ "!Ref": "IamCallers" }));
+    for id in ["IamApi", "IamApiRole"] {
+        assert_eq!(template["Resources"][id]["Condition"], "TakesIamCallers", "{id}");
+    }
+    let api = &template["Resources"]["IamApi"]["Properties"];
+    let definition = &api["DefinitionBody"];
+    let scheme = &definition["components"]["securitySchemes"]["AWS_IAM"];
+    assert_eq!(scheme["x-amazon-apigateway-authtype"], "awsSigv4");
+    let mut found = BTreeSet::new();
+    for (path, methods) in members(&definition["paths"]) {
+        for (method, route) in members(methods) {
+            let integration = &route["x-amazon-apigateway-integration"];
+            assert_eq!(integration["type"], "aws_proxy", "{path}");
+            assert_eq!(integration["payloadFormatVersion"], "2.0", "{path}");
+            assert_eq!(integration["credentials"], json!({ "!GetAtt": "IamApiRole.Arn" }), "{path}");
+            let security = route["security"].clone();
+            found.insert((
+                method.to_uppercase(),
+                path.to_owned(),
+                integration["uri"].to_string(),
+                security.to_string(),
+            ));
+        }
+    }
+    let route = |operation: Operation| {
+        let uri = format!(
+            "arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/${{{}.Arn}}/invocations",
+            logical_id(operation.function())
+        );
+        let security =
+            if operation.function() == "health" { Value::Null } else { json!([{ "AWS_IAM": [] }]) };
+        let (method, path) = (operation.method().as_str(), operation.path_template());
+        (method.to_owned(), path.to_owned(), json!({ "!Sub": uri }).to_string(), security.to_string())
+    };
+    assert_eq!(found, Operation::ALL.into_iter().map(route).collect());
+
+    let policies = each(&template["Resources"]["IamApiRole"]["Properties"]["Policies"]);
+    let statements: Vec<_> =
+        policies.into_iter().flat_map(|policy| each(&policy["PolicyDocument"]["Statement"])).collect();
+    let invoked: BTreeSet<_> = Operation::ALL
+        .iter()
+        .map(|operation| {
+            json!({ "!GetAtt": format!("{}.Arn", logical_id(operation.function())) }).to_string()
+        })
+        .collect();
+    assert_eq!(statements.len(), 1);
+    assert_eq!(statements[0]["Action"], "lambda:InvokeFunction");
+    assert_eq!(
+        each(&statements[0]["Resource"]).into_iter().map(Value::to_string).collect::<BTreeSet<_>>(),
+        invoked
+    );
+}
+
 #[test]
 fn functions_have_no_other_trigger_and_no_other_role() {
     let template = template();
     for kind in ["AWS::Lambda::", "AWS::IAM::", "AWS::ApiGateway", "AWS::Serverless::Api", "AWS::Events::"] {
-        let others = resources(&template, kind).into_keys().collect::<Vec<_>>();
+        let mut others = resources(&template, kind);
+        others.remove("IamApiRole");
         assert!(others.is_empty(), "{others:?}");
     }
     for slug in functions() {
