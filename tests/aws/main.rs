@@ -10,6 +10,7 @@ mod identity;
 mod lifecycle;
 mod policy;
 mod samples;
+mod signatures;
 mod tls;
 
 use std::path::{Path, PathBuf};
