@@ -1,5 +1,5 @@
-//! Calls that are signed: whom an event of the API for callers of AWS stands for, by the policy's people, and what
-//! no event makes of anybody.
+//! Calls that are signed: whom an event of the API for callers of AWS stands for, by the policy's people, and which
+//! events stand for no caller.
 
 use crate::binary;
 use countersign_core::policy::BUNDLED_PEOPLE;

@@ -120,12 +120,12 @@ fn botocore_signs_every_call_alike() {
         for command in commands {
             let variables: Vec<_> = credentials.iter().copied().chain([region]).collect();
             let refused = gateway.run(&[command, &["--auth", "aws"]].concat(), &variables);
-            let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+            let message = String::from_utf8_lossy(&refused.stderr).into_owned();
             assert!(
-                !told.contains("your token")
-                    && told.contains("IamApiUrl")
-                    && told.contains("execute-api:Invoke"),
-                "{command:?}: {told}"
+                !message.contains("your token")
+                    && message.contains("IamApiUrl")
+                    && message.contains("execute-api:Invoke"),
+                "{command:?}: {message}"
             );
         }
         let calls = gateway.calls.lock().unwrap().clone();
@@ -189,12 +189,14 @@ fn without_credentials_or_region_nothing_is_sent() {
         [([&none[..], &region].concat(), "aws sso login"), ([&none[..], &KEY].concat(), "set AWS_REGION")]
     {
         let refused = gateway.run(&["list", "--auth", "aws"], &variables);
-        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        let message = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(
-            !refused.status.success() && told.contains("calls cannot be signed") && told.contains(advice),
-            "{told}"
+            !refused.status.success()
+                && message.contains("calls cannot be signed")
+                && message.contains(advice),
+            "{message}"
         );
-        assert!(!told.contains(KEY[1].1), "{told}");
+        assert!(!message.contains(KEY[1].1), "{message}");
     }
     assert_eq!(gateway.calls.lock().unwrap().len(), 0);
 }

@@ -69,7 +69,7 @@ pub enum SignerArn {
     Session {
         /// The role, as if it had no path.
         role: PrincipalArn,
-        /// The name of the session, which whoever assumed the role has chosen, or what let them assume it.
+        /// The name of the session. The caller who assumes a role chooses it, unless what lets them does.
         session: String,
     },
 }
@@ -185,8 +185,8 @@ impl PrincipalArn {
         self.kind == Kind::Role && self.name.get(..PERMISSION_SET.len()).is_some_and(is_permission_set)
     }
 
-    /// Whether it is a role that IAM Identity Center has made for a permission set. At that path nobody else
-    /// makes or changes a role.
+    /// Whether it is a role that IAM Identity Center has made for a permission set. At that path only AWS
+    /// makes and changes roles.
     pub fn is_of_permission_set(&self) -> bool {
         let region = self.path.strip_prefix(PERMISSION_SETS).map(|region| region.trim_end_matches('/'));
         let is_region = |region: &str| region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');

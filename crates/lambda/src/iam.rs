@@ -40,7 +40,7 @@ impl IamAccess {
         if event.header("authorization").iter().any(is_bearer) {
             return Err(refused("the call is signed, and has a bearer token"));
         }
-        // Anybody may be a guest of an identity pool; whom its role stands for is not known from its ARN.
+        // A pool may take guests, who have proven nothing; whom its role stands for is not known from its ARN.
         if iam.cognito_identity.is_some() {
             return Err(refused("the signer is of a Cognito identity pool"));
         }

@@ -238,7 +238,7 @@ fn signature(settings: &Settings, credential: Credential, is_there: bool, report
             let said = message.lines().next().unwrap_or_default();
             let advice = match error.problem() {
                 Some(Code::NotPermitted) => {
-                    "the signature is good, and stands for nobody: ask the operator to list the role in people.toml"
+                    "the signature is good, and policy refuses the caller: ask the operator whether people.toml lists the role"
                 }
                 _ => {
                     "the URL must be that of the API for signed calls, the role needs execute-api:Invoke, and the \
