@@ -5,10 +5,12 @@
 mod delivery;
 mod equality;
 mod expiry;
+mod iam;
 mod identity;
 mod lifecycle;
 mod policy;
 mod samples;
+mod signatures;
 mod tls;
 
 use std::path::{Path, PathBuf};

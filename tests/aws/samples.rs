@@ -53,6 +53,10 @@ fn every_sample_does_what_it_says() {
         for sample in std::fs::read_dir(root().join("events").join(&function)).unwrap() {
             let path = sample.unwrap().path();
             let name = format!("{function}/{}", path.file_name().unwrap().display());
+            // They need another policy: see `iam.rs`.
+            if name.contains("/iam") {
+                continue;
+            }
             let (id, execution_id) = prepared(&deployment, &function);
             let payload = std::fs::read_to_string(&path).unwrap();
             let payload = payload.replace(REQUEST_ID, &id).replace(EXECUTION_ID, &execution_id);

@@ -9,6 +9,7 @@ use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::run::{Endpoint, PublicEndpoint};
 use countersign_app::dependencies::Dependencies;
 use countersign_core::digest::DeploymentKey;
+use countersign_core::policy::Policy;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::create_missing;
 use countersign_embedded::Embedded;
@@ -16,6 +17,7 @@ use countersign_lambda::direct::DirectAccess;
 use countersign_lambda::environment::Environment;
 use countersign_lambda::function::{Answer, Function};
 use countersign_lambda::gateway::Authentication;
+use countersign_lambda::iam::IamAccess;
 use countersign_lambda::metrics::Metrics;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -63,13 +65,17 @@ impl EndpointVisitor<DynamoStore> for Invocation<'_> {
 impl Functions {
     /// Puts them together with these environment variables.
     pub fn start(variables: &[(&'static str, &'static str)]) -> Self {
+        Self::start_with(variables, &countersign_policy::load::bundled().unwrap())
+    }
+
+    /// The same under another policy.
+    pub fn start_with(variables: &[(&'static str, &'static str)], policy: &Policy) -> Self {
         let host = ManualHost::default();
         let embedded = Embedded::in_memory().unwrap();
         let database = countersign_embedded::client(embedded.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(create_missing(&database, &tables())).unwrap();
         let environment = Environment::of(variables.iter().copied());
-        let policy = countersign_policy::load::bundled().unwrap();
         let (mut functions, mut grants) = (BTreeMap::new(), BTreeMap::new());
         for name in Operation::iter().map(Operation::function) {
             let transport = Granted::new(embedded.clone(), tables(), granted(name));
@@ -82,6 +88,7 @@ impl Functions {
                     host: Arc::new(host.clone()),
                 },
                 authentication: Authentication::read(&environment).unwrap(),
+                iam: IamAccess::read(&environment).unwrap(),
                 direct: DirectAccess::read(&environment, policy.people()).unwrap(),
                 metrics: Metrics::new("test".to_owned(), |_| {}),
             };

@@ -126,6 +126,11 @@ fn spawn(port: u16, arguments: &[&str]) -> Child {
         .expect("moto_server starts")
 }
 
+/// The interpreter beside it, which has botocore.
+pub fn python() -> PathBuf {
+    program().with_file_name("python3")
+}
+
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {

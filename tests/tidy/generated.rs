@@ -184,6 +184,101 @@ fn function(operation: Operation) -> String {
     text
 }
 
+/// The second API, for callers who sign, and the role by which it invokes the functions.
+fn iam_api() -> String {
+    let mut text = "
+  # The same routes for callers who sign with credentials of AWS (docs/iam.md, docs/adr/0036-signed-calls.md): a route has
+  # one authorizer. It is a definition and a role that invokes the functions, so that without it nothing of it is left
+  # at the functions.
+
+  IamApi:
+    Type: AWS::Serverless::HttpApi
+    Condition: TakesIamCallers
+    Properties:
+      Name: !Sub countersign-${Environment}-iam
+      Description: !Sub Countersign (${Environment}) for callers of AWS
+      StageName: $default
+      FailOnWarnings: true
+      DefaultRouteSettings:
+        ThrottlingRateLimit: !Ref ApiRateLimit
+        ThrottlingBurstLimit: !Ref ApiBurstLimit
+      AccessLogSettings:
+        DestinationArn: !GetAtt ApiLogs.Arn
+        # As above. Who has signed is in the audit trail: the name of a session is a person's.
+        Format: >-
+          {\"request_id\":\"$context.requestId\",\"time_ms\":\"$context.requestTimeEpoch\",
+          \"route\":\"$context.routeKey\",\"status\":\"$context.status\",\"latency_ms\":\"$context.responseLatency\",
+          \"integration_latency_ms\":\"$context.integrationLatency\",
+          \"integration_error\":\"$context.integrationErrorMessage\",
+          \"authorizer_error\":\"$context.authorizer.error\",\"source_ip\":\"$context.identity.sourceIp\"}
+      DefinitionBody:
+        openapi: 3.0.1
+        info:
+          title: !Sub countersign-${Environment}-iam
+          version: \"1\"
+        components:
+          securitySchemes:
+            AWS_IAM:
+              type: apiKey
+              in: header
+              name: Authorization
+              x-amazon-apigateway-authtype: awsSigv4
+        paths:
+"
+        .to_owned();
+    let mut paths: BTreeMap<&str, Vec<Operation>> = BTreeMap::new();
+    for operation in Operation::iter() {
+        paths.entry(operation.path_template()).or_default().push(operation);
+    }
+    for (path, operations) in paths {
+        writeln!(text, "          {path}:").unwrap();
+        for operation in operations {
+            let (method, function) = (operation.method().to_string(), capitalized(operation.function()));
+            writeln!(text, "            {}:", method.to_lowercase()).unwrap();
+            if !operation.is_public() {
+                text.push_str("              security: [{ AWS_IAM: [] }]\n");
+            }
+            writeln!(
+                text,
+                "              x-amazon-apigateway-integration:
+                type: aws_proxy
+                httpMethod: POST
+                payloadFormatVersion: \"2.0\"
+                credentials: !GetAtt IamApiRole.Arn
+                uri: !Sub arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/${{{function}Function.Arn}}:live/invocations"
+            )
+            .unwrap();
+        }
+    }
+    text.push_str(
+        "
+  IamApiRole:
+    Type: AWS::IAM::Role
+    Condition: TakesIamCallers
+    Properties:
+      Description: Invokes the functions behind the API for callers of AWS
+      PermissionsBoundary: !If [HasBoundary, !Ref PermissionsBoundary, !Ref AWS::NoValue]
+      AssumeRolePolicyDocument:
+        Version: \"2012-10-17\"
+        Statement:
+          - { Effect: Allow, Principal: { Service: apigateway.amazonaws.com }, Action: sts:AssumeRole }
+      Policies:
+        - PolicyName: invoke
+          PolicyDocument:
+            Version: \"2012-10-17\"
+            Statement:
+              - Effect: Allow
+                Action: lambda:InvokeFunction
+                Resource:
+",
+    );
+    let invoked: BTreeSet<_> = Operation::iter().map(|operation| capitalized(operation.function())).collect();
+    for function in invoked {
+        writeln!(text, "                  - !Sub \"${{{function}Function.Arn}}:live\"").unwrap();
+    }
+    text
+}
+
 /// All that is made, between its two marks.
 fn generated() -> String {
     let operations = Operation::iter().filter(|operation| operation.function() == operation.slug());
@@ -195,6 +290,7 @@ fn generated() -> String {
     for slug in SWEEPS {
         text.push_str(&role_and_log(slug));
     }
+    text.push_str(&iam_api());
     text
 }
 

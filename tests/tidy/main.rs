@@ -97,11 +97,13 @@ fn the_release_profile_is_written_out() {
 #[test]
 fn python_tools_are_pinned_with_all_that_they_need() {
     let requirements = files(&["requirements.txt"]);
-    assert_eq!(requirements.len(), 3, "{requirements:?}");
+    assert_eq!(requirements.len(), 4, "{requirements:?}");
     for path in requirements {
         let text = fs::read_to_string(&path).unwrap();
         let pins: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
-        assert!(pins.len() > 10, "{}: what the tools need is listed too", shown(&path));
+        // The tools of a release are wheels of binaries, which need nothing.
+        let has_all = pins.len() > 10 || path.starts_with(root().join("release"));
+        assert!(has_all, "{}: what the tools need is listed too", shown(&path));
         for pin in pins {
             let exact = pin.split_once("==").is_some_and(|(name, version)| {
                 !name.is_empty()

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use strum::IntoEnumIterator as _;
 
 /// The template, with tags as objects: `!Ref Api` is `{"!Ref": "Api"}`.
 fn template() -> Value {
@@ -176,6 +177,69 @@ fn functions_are_those_of_the_folders() {
             json!({ "!Sub": format!("countersign-${{Environment}}-{slug}") })
         );
     }
+}
+
+/// The second API, which is there on condition: the same routes for the same functions, and a signature in the place of
+/// a token.
+#[test]
+fn signed_calls_have_the_same_routes_and_are_off_by_default() {
+    let template = template();
+    assert_eq!(template["Parameters"]["IamCallers"]["Default"], "false");
+    assert_eq!(
+        template["Conditions"]["TakesIamCallers"],
+        json!({ "!Equals": [{ "!Ref": "IamCallers" }, "true"] })
+    );
+    let variables = &template["Globals"]["Function"]["Environment"]["Variables"];
+    assert_eq!(variables["IAM_CALLERS"], json!({ "!Ref": "IamCallers" }));
+    for id in ["IamApi", "IamApiRole"] {
+        assert_eq!(template["Resources"][id]["Condition"], "TakesIamCallers", "{id}");
+    }
+    let api = &template["Resources"]["IamApi"]["Properties"];
+    let definition = &api["DefinitionBody"];
+    let scheme = &definition["components"]["securitySchemes"]["AWS_IAM"];
+    assert_eq!(scheme["x-amazon-apigateway-authtype"], "awsSigv4");
+    let mut found = BTreeSet::new();
+    for (path, methods) in members(&definition["paths"]) {
+        for (method, route) in members(methods) {
+            let integration = &route["x-amazon-apigateway-integration"];
+            assert_eq!(integration["type"], "aws_proxy", "{path}");
+            assert_eq!(integration["payloadFormatVersion"], "2.0", "{path}");
+            assert_eq!(integration["credentials"], json!({ "!GetAtt": "IamApiRole.Arn" }), "{path}");
+            let security = route["security"].clone();
+            found.insert((
+                method.to_uppercase(),
+                path.to_owned(),
+                integration["uri"].to_string(),
+                security.to_string(),
+            ));
+        }
+    }
+    let route = |operation: Operation| {
+        let uri = format!(
+            "arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/${{{}.Arn}}:live/invocations",
+            logical_id(operation.function())
+        );
+        let security =
+            if operation.function() == "health" { Value::Null } else { json!([{ "AWS_IAM": [] }]) };
+        let (method, path) = (operation.method().to_string(), operation.path_template());
+        (method, path.to_owned(), json!({ "!Sub": uri }).to_string(), security.to_string())
+    };
+    assert_eq!(found, Operation::iter().map(route).collect());
+
+    let policies = each(&template["Resources"]["IamApiRole"]["Properties"]["Policies"]);
+    let statements: Vec<_> =
+        policies.into_iter().flat_map(|policy| each(&policy["PolicyDocument"]["Statement"])).collect();
+    let invoked: BTreeSet<_> = Operation::iter()
+        .map(|operation| {
+            json!({ "!Sub": format!("${{{}.Arn}}:live", logical_id(operation.function())) }).to_string()
+        })
+        .collect();
+    assert_eq!(statements.len(), 1);
+    assert_eq!(statements[0]["Action"], "lambda:InvokeFunction");
+    assert_eq!(
+        each(&statements[0]["Resource"]).into_iter().map(Value::to_string).collect::<BTreeSet<_>>(),
+        invoked
+    );
 }
 
 /// The code of a file, without its tests.

@@ -1,6 +1,7 @@
 //! What a shell offers to complete a line with, while a person types it. Nothing is said about what
 //! fails: there is nothing to offer then.
 
+use crate::aws;
 use crate::operation_names;
 use clap_complete::CompletionCandidate;
 use countersign_client::config::{Config, ProfileName};
@@ -19,7 +20,8 @@ pub fn requests(beginning: &OsStr) -> Vec<CompletionCandidate> {
     let Ok(settings) = profile::settings(&Overrides::default()) else { return Vec::new() };
     let status = Status::iter().filter(|status| status.is_open()).collect();
     let open = ListQuery { status, limit: Some(MAX_LIMIT), ..ListQuery::default() };
-    let list = Connection::open_hurried(&settings).and_then(|connection| connection.list(&open, false));
+    let list =
+        Connection::open_hurried(&settings, aws::signer).and_then(|connection| connection.list(&open, false));
     let Ok(list) = list else { return Vec::new() };
     let candidates = list.items.into_iter().map(|item| {
         let help = escaped_line(&format!(

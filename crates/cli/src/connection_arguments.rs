@@ -4,9 +4,11 @@ use crate::complete;
 use crate::view::output::Output;
 use crate::view::times::Times;
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap_complete::ArgValueCompleter;
 use countersign_client::config::ProfileName;
 use countersign_client::profile::Overrides;
+use countersign_client::signing::Auth;
 use std::path::PathBuf;
 
 /// Which of the configured services.
@@ -30,6 +32,10 @@ pub struct ConnectionArguments {
     /// The profile.
     #[command(flatten)]
     pub profile: ProfileArgument,
+
+    /// What proves who you are: a token, or a signature with credentials of AWS; or `COUNTERSIGN_AUTH`
+    #[arg(long, value_name = "HOW", value_parser = auth(), conflicts_with = "token_file")]
+    pub auth: Option<Auth>,
 
     /// A file that holds your token; or `COUNTERSIGN_TOKEN` with the token, or
     /// `COUNTERSIGN_TOKEN_FILE`
@@ -57,6 +63,11 @@ pub struct ConnectionArguments {
     pub local: bool,
 }
 
+/// The names of what proves who calls, for help and completion too.
+fn auth() -> impl TypedValueParser<Value = Auth> {
+    PossibleValuesParser::new(Auth::ALL.map(Auth::as_str)).try_map(|name| Auth::parse(&name))
+}
+
 impl ConnectionArguments {
     /// How the answer is shown.
     pub fn output(&self) -> Output {
@@ -81,6 +92,7 @@ impl ConnectionArguments {
         Overrides {
             url: self.url.clone(),
             profile: self.profile.profile.clone(),
+            auth: self.auth,
             token_file: self.token_file.clone(),
             ca_bundle: self.ca_bundle.clone(),
         }

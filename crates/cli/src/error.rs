@@ -222,6 +222,7 @@ fn of_configuration(error: &ConfigurationError) -> Kind {
         | ConfigurationError::Invalid { .. }
         | ConfigurationError::NoTables
         | ConfigurationError::ProfileName(_)
+        | ConfigurationError::Auth(_)
         | ConfigurationError::UnknownProfile { .. }
         | ConfigurationError::NoSuchProfile { .. }
         | ConfigurationError::NoProfile
@@ -243,6 +244,7 @@ fn of_credential(error: &CredentialError) -> Kind {
         | CredentialError::OfAnotherService { .. }
         | CredentialError::SchemeInToken
         | CredentialError::NotAToken => Kind::Usage,
+        CredentialError::Signing(_) => Kind::Failed,
         CredentialError::AnotherPerson { .. } => Kind::Refused,
         CredentialError::Configuration(error) => of_configuration(error),
         CredentialError::Login(error) => of_login(error),

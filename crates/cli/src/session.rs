@@ -1,5 +1,6 @@
 //! A connection to a service, and how its answers are shown: what the client commands share.
 
+use crate::aws;
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::{CommandError, Kind};
 use crate::exit::{self, Style};
@@ -59,7 +60,7 @@ impl Session {
     /// As for [`Connection::open`].
     pub fn open(arguments: &ConnectionArguments) -> Result<Self, CommandError> {
         Ok(Self {
-            connection: Connection::open(&profile::settings(&arguments.overrides())?)?,
+            connection: Connection::open(&profile::settings(&arguments.overrides())?, aws::signer)?,
             terminal: Terminal::of_process(),
             host: SystemHost::default(),
             output: arguments.output(),
@@ -169,6 +170,9 @@ impl Session {
     /// # Errors
     /// When there is no token.
     pub fn person(&self) -> Result<String, CommandError> {
+        if self.connection.signer().is_some() {
+            return Ok(String::new());
+        }
         let Some(token) = self.connection.token()? else {
             return Err(CommandError::Refused(
                 "nobody: set COUNTERSIGN_TOKEN to a token, or run `countersign login`".to_owned(),

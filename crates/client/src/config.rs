@@ -4,6 +4,7 @@
 //! `profile.rs`.
 
 use crate::agent::{self, AgentError};
+use crate::signing::Auth;
 use countersign_core::text::escaped_line;
 use countersign_system::{private_file, text_file};
 use serde::Deserialize;
@@ -64,6 +65,10 @@ pub struct Profile {
     pub url: Option<String>,
     /// Certificates to trust besides the public ones.
     pub ca_bundle: Option<PathBuf>,
+    /// What proves who calls: a token, unless it says otherwise.
+    pub auth: Option<Auth>,
+    /// The region that calls are signed for.
+    pub aws_region: Option<String>,
     /// A file that holds the token.
     pub token_file: Option<PathBuf>,
     /// Who `countersign login` asks for a token.
@@ -114,6 +119,9 @@ pub enum ConfigurationError {
     /// `profiles` is something else than tables.
     #[error("`profiles` must be tables: [profiles.NAME]")]
     NoTables,
+    /// The environment names no way to prove who calls.
+    #[error("COUNTERSIGN_AUTH: {0}")]
+    Auth(String),
     /// The environment names a profile by what cannot be its name.
     #[error("COUNTERSIGN_PROFILE: {0}")]
     ProfileName(String),
@@ -165,6 +173,10 @@ pub struct ProfileChanges {
     pub url: Option<String>,
     /// Certificates to trust besides the public ones.
     pub ca_bundle: Option<String>,
+    /// What proves who calls.
+    pub auth: Option<String>,
+    /// The region that calls are signed for.
+    pub aws_region: Option<String>,
     /// A file that holds the token.
     pub token_file: Option<String>,
     /// Who is asked for a token.
@@ -323,6 +335,8 @@ fn change_profile(
     let settings = [
         ("url", changes.url.clone()),
         ("ca_bundle", path(&changes.ca_bundle)?),
+        ("auth", changes.auth.clone()),
+        ("aws_region", changes.aws_region.clone()),
         ("token_file", path(&changes.token_file)?),
         ("oidc_issuer", changes.oidc_issuer.clone()),
         ("oidc_client_id", changes.oidc_client_id.clone()),

@@ -2,13 +2,14 @@
 
 use crate::agent::{agent, service};
 use crate::answer::{self, Answer};
-use crate::credential::{Credential, TokenFault};
+use crate::credential::{Credential, CredentialError, TokenFault};
 use crate::error::Error;
 use crate::list_query::{ListQuery, MAX_LIMIT};
 use crate::profile::Settings;
 use crate::refusal::Refusal;
 use crate::request_name::RequestName;
 use crate::secret::Secret;
+use crate::signing::{Signer, SignerOf, Unsigned};
 use countersign_api::operation::Operation;
 use countersign_api::problem::Code;
 use countersign_api::wire::{HealthBody, ListBody, RequestBody, SummaryBody};
@@ -90,22 +91,23 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Gets ready to call the service; nothing is sent yet.
+    /// Gets ready to call the service; nothing is sent to it yet. `signer` gets what signs calls, if they are
+    /// to be signed.
     ///
     /// # Errors
     /// When the URL would send the token in the clear to another machine, or a file cannot be read.
-    pub fn open(settings: &Settings) -> Result<Self, Error> {
+    pub fn open(settings: &Settings, signer: SignerOf) -> Result<Self, Error> {
         let connection = Self::to(settings)?;
-        Ok(Self { credential: Credential::of(settings)?, ..connection })
+        Ok(Self { credential: Credential::of(settings, signer)?, ..connection })
     }
 
     /// The same, for a person who waits at a keyboard: one short call, or none.
     ///
     /// # Errors
     /// As for [`Self::open`].
-    pub fn open_hurried(settings: &Settings) -> Result<Self, Error> {
+    pub fn open_hurried(settings: &Settings, signer: SignerOf) -> Result<Self, Error> {
         let agent = agent(settings.ca_bundle.as_deref(), HURRIED_TIMEOUT, &service(&settings.url)?)?;
-        Ok(Self { agent, retries: 0, ..Self::open(settings)? })
+        Ok(Self { agent, retries: 0, ..Self::open(settings, signer)? })
     }
 
     /// Gets ready to call the service without a token.
@@ -140,6 +142,14 @@ impl Connection {
     /// When a login has ended and cannot be renewed.
     pub fn token(&self) -> Result<Option<Secret>, Error> {
         Ok(self.credential.token()?)
+    }
+
+    /// What signs calls, if they are signed.
+    pub fn signer(&self) -> Option<&dyn Signer> {
+        match &self.credential {
+            Credential::Signer(signer) => Some(signer.as_ref()),
+            Credential::Nobody | Credential::Token(_) | Credential::Login(_) => None,
+        }
     }
 
     /// Whether the service is there, and what time it believes it is: its `Date` header. No token is
@@ -208,9 +218,16 @@ impl Connection {
     ) -> Result<(T, usize), Error> {
         let token = self.token()?;
         let token = token.as_ref();
+        let url = format!("{}{target}", self.endpoint.base());
+        let body = body.map(Value::to_string);
+        let mut headers = Vec::new();
+        headers.extend(key.map(|key| ("idempotency-key", key.to_owned())));
+        headers.extend(body.as_ref().map(|_| ("content-type", "application/json".to_owned())));
+        let call =
+            Unsigned { method, url: &url, headers: &headers, body: body.as_deref().unwrap_or_default() };
         let mut pause = Duration::from_millis(250);
         for _ in 0..self.retries {
-            match self.attempt(method, target, body, key, token) {
+            match self.attempt(call, &self.proof(call, token)?) {
                 // Nothing was changed, or the same key finds what was.
                 Ok((503, _)) | Err(ureq::Error::ConnectionFailed) => {}
                 Ok(answer) => return self.understood(answer, target, token),
@@ -219,31 +236,32 @@ impl Connection {
             std::thread::sleep(pause);
             pause *= 2;
         }
-        let answer = self.attempt(method, target, body, key, token);
+        let answer = self.attempt(call, &self.proof(call, token)?);
         self.understood(answer.map_err(|error| self.unreachable(&error))?, target, token)
     }
 
-    fn attempt(
-        &self,
-        method: &str,
-        target: &str,
-        body: Option<&Value>,
-        key: Option<&str>,
-        token: Option<&Secret>,
-    ) -> Result<(u16, String), ureq::Error> {
-        let mut request =
-            ureq::http::Request::builder().method(method).uri(format!("{}{target}", self.endpoint.base()));
-        if let Some(token) = token {
-            request = request.header("authorization", format!("Bearer {}", token.expose()));
-        }
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
-        }
-        let mut answer = match body {
-            Some(body) => {
-                self.agent.run(request.header("content-type", "application/json").body(body.to_string())?)?
+    /// The headers that prove who calls. A signature is for one try: it has the time in it.
+    fn proof(&self, call: Unsigned<'_>, token: Option<&Secret>) -> Result<Vec<(String, String)>, Error> {
+        match (self.signer(), token) {
+            (Some(signer), _) => signer.sign(call).map_err(|why| CredentialError::Signing(why).into()),
+            (None, Some(token)) => {
+                Ok(vec![("authorization".to_owned(), format!("Bearer {}", token.expose()))])
             }
-            None => self.agent.run(request.body(())?)?,
+            (None, None) => Ok(Vec::new()),
+        }
+    }
+
+    fn attempt(&self, call: Unsigned<'_>, proof: &[(String, String)]) -> Result<(u16, String), ureq::Error> {
+        let mut request = ureq::http::Request::builder().method(call.method).uri(call.url);
+        for (name, value) in call.headers {
+            request = request.header(*name, value);
+        }
+        for (name, value) in proof {
+            request = request.header(name, value);
+        }
+        let mut answer = match call.body {
+            "" => self.agent.run(request.body(())?)?,
+            body => self.agent.run(request.body(body)?)?,
         };
         let text = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string()?;
         Ok((answer.status().as_u16(), text))
@@ -280,7 +298,12 @@ impl Connection {
 
     fn refusal(&self, status: u16, text: &str, token: Option<&Secret>) -> Refusal {
         let mut refusal = Refusal::read(status, text);
-        if status == 401 {
+        if self.signer().is_some() {
+            // The gateway refuses without a problem document.
+            if status == 401 || (status == 403 && refusal.code.is_none()) {
+                refusal = refusal.of_signed_call();
+            }
+        } else if status == 401 {
             refusal.fault = Some(TokenFault::of(token, SystemHost::default().now()));
         }
         let is_misplaced = matches!(refusal.code, None | Some(Code::RouteNotFound))

@@ -6,6 +6,7 @@ use crate::lasting;
 use crate::oidc::{self, Login, LoginError};
 use crate::profile::{Settings, TokenSource};
 use crate::secret::Secret;
+use crate::signing::{Signer, SignerOf};
 use crate::token_store::{TokenStore, TokenStoreError};
 use countersign_app::host::Clock as _;
 use countersign_core::timestamp::Timestamp;
@@ -64,6 +65,9 @@ pub enum CredentialError {
         /// The profile.
         profile: ProfileName,
     },
+    /// Calls are to be signed, and cannot be.
+    #[error("calls cannot be signed: {0}")]
+    Signing(String),
     /// The configuration names no place for logins.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
@@ -87,6 +91,8 @@ pub enum TokenFault {
         /// How long ago.
         ago_milliseconds: i64,
     },
+    /// The call was signed, and has no token.
+    Signed,
     /// None that can be seen from here.
     Unknown,
 }
@@ -119,6 +125,10 @@ impl fmt::Display for TokenFault {
                 "your token has expired, {} ago: get a new one, as from `countersign login` or `countersign token`",
                 lasting::in_words(*ago_milliseconds)
             ),
+            Self::Signed => f.write_str(
+                "the call was signed with credentials of AWS: the URL must be that of the API for signed calls \
+                 (`IamApiUrl`), and your role needs `execute-api:Invoke`; `countersign doctor` says more",
+            ),
             Self::Unknown => f.write_str(
                 "your token can be read and has not expired: it may be signed with another key (`countersign token \
                  --data-dir` must be the server's), or be of another issuer or for another audience; `countersign \
@@ -149,6 +159,8 @@ pub enum Credential {
     Token(Secret),
     /// The caller who is logged in at a profile; the token is renewed while the program runs.
     Login(Box<LoggedIn>),
+    /// The caller whose credentials sign each call.
+    Signer(Box<dyn Signer>),
 }
 
 /// A login, and how it is renewed.
@@ -162,12 +174,16 @@ pub struct LoggedIn {
 }
 
 impl Credential {
-    /// The credential that the settings name.
+    /// The credential that the settings name; `signer` gets what signs calls, if they are to be signed.
     ///
     /// # Errors
-    /// When a file cannot be read, or the profile is for another service.
-    pub fn of(settings: &Settings) -> Result<Self, CredentialError> {
+    /// When a file cannot be read, the profile is for another service, or there is nothing to sign with.
+    pub fn of(settings: &Settings, signer: SignerOf) -> Result<Self, CredentialError> {
         match (&settings.token, &settings.profile) {
+            (TokenSource::Signed { region }, _) => {
+                let signer = signer(settings, region.as_deref()).map_err(CredentialError::Signing)?;
+                Ok(Self::Signer(signer))
+            }
             (TokenSource::Environment(token), _) => Ok(Self::Token(token.clone())),
             (TokenSource::File { named_by, path }, _) => {
                 let text = private_file::read(path).map_err(|error| CredentialError::File {
@@ -194,13 +210,13 @@ impl Credential {
         }
     }
 
-    /// The token for the next call.
+    /// The token for the next call, if calls have one.
     ///
     /// # Errors
     /// When the caller has to log in, or the issuer cannot be asked for the next token.
     pub fn token(&self) -> Result<Option<Secret>, CredentialError> {
         match self {
-            Self::Nobody => Ok(None),
+            Self::Nobody | Self::Signer(_) => Ok(None),
             Self::Token(token) if !token.is_bearer_token() => {
                 let begins = token.expose().get(..7).is_some_and(|word| word.eq_ignore_ascii_case("bearer "));
                 Err(if begins { CredentialError::SchemeInToken } else { CredentialError::NotAToken })

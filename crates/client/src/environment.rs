@@ -19,6 +19,8 @@ pub struct Environment {
     pub token: Option<Secret>,
     /// `COUNTERSIGN_TOKEN_FILE`.
     pub token_file: Option<PathBuf>,
+    /// `COUNTERSIGN_AUTH`.
+    pub auth: Option<String>,
     /// `COUNTERSIGN_CA_BUNDLE`.
     pub ca_bundle: Option<PathBuf>,
     /// `COUNTERSIGN_CONFIG`.
@@ -46,6 +48,7 @@ impl Environment {
             profile: text("COUNTERSIGN_PROFILE"),
             token: text("COUNTERSIGN_TOKEN").map(|token| Secret::new(&token)),
             token_file: path("COUNTERSIGN_TOKEN_FILE"),
+            auth: text("COUNTERSIGN_AUTH"),
             ca_bundle: path("COUNTERSIGN_CA_BUNDLE"),
             config: path("COUNTERSIGN_CONFIG"),
             policy_directory: path("POLICY_DIR"),

@@ -23,4 +23,5 @@ pub mod lasting;
 pub mod oidc;
 pub mod profile;
 pub mod secret;
+pub mod signing;
 pub mod token_store;

@@ -7,6 +7,7 @@
 use crate::config::{Config, ConfigurationError, Profile, ProfileName};
 use crate::environment::Environment;
 use crate::secret::Secret;
+use crate::signing::Auth;
 use std::path::{Path, PathBuf};
 
 /// Where `countersign serve` listens by default.
@@ -24,6 +25,8 @@ pub struct Overrides {
     pub url: Option<String>,
     /// The profile.
     pub profile: Option<ProfileName>,
+    /// What proves who calls.
+    pub auth: Option<Auth>,
     /// A file that holds the token.
     pub token_file: Option<PathBuf>,
     /// Certificates to trust besides the public ones.
@@ -59,6 +62,11 @@ pub enum TokenSource {
     },
     /// Where `countersign login` left it.
     Login,
+    /// There is none: calls are signed with credentials of AWS, for this region if the profile says which.
+    Signed {
+        /// The region.
+        region: Option<String>,
+    },
     /// In the profile, which is for another URL than the one that is called.
     OfAnotherUrl,
 }
@@ -116,16 +124,26 @@ pub fn weigh(
     // A service at another URL must not get the token of the profile's service.
     let is_of_profile = url.trim_end_matches('/') == url_of_profile;
     let file = |named_by, path: &Path| TokenSource::File { named_by, path: path.to_owned() };
+    let of_environment = environment.auth.as_deref().map(Auth::parse).transpose();
+    let of_environment = of_environment.map_err(ConfigurationError::Auth)?;
+    let auth = overrides.auth.or(of_environment);
+    let region = profile.aws_region.clone().filter(|_| is_of_profile);
+    let has_token = profile.token_file.is_some() || profile.oidc_issuer.is_some();
+    let signs = auth.or(profile.auth) == Some(Auth::Aws);
     let token = if let Some(path) = &overrides.token_file {
         file("--token-file", path)
+    } else if auth == Some(Auth::Aws) {
+        TokenSource::Signed { region }
     } else if let Some(token) = &environment.token {
         TokenSource::Environment(token.clone())
     } else if let Some(path) = &environment.token_file {
         file("COUNTERSIGN_TOKEN_FILE", path)
-    } else if profile.token_file.is_none() && profile.oidc_issuer.is_none() {
+    } else if !signs && !has_token {
         TokenSource::Nowhere
     } else if !is_of_profile {
         TokenSource::OfAnotherUrl
+    } else if signs {
+        TokenSource::Signed { region }
     } else if let Some(path) = &profile.token_file {
         file("the profile's token_file", path)
     } else {
@@ -224,6 +242,43 @@ mod tests {
         assert_eq!(prod.token, file("COUNTERSIGN_TOKEN_FILE", "/env.token"));
         let empty = weigh(&named("empty"), &environment(), &config()).unwrap();
         assert_eq!((empty.url.as_str(), empty.token), (DEFAULT_URL, TokenSource::Nowhere));
+    }
+
+    #[test]
+    fn calls_are_signed_where_an_option_the_environment_or_the_profile_says_so() {
+        let text = format!(
+            "{FILE}[profiles.aws]\nurl = \"https://a.example.com\"\nauth = \"aws\"\naws_region = \"eu-west-1\"\n"
+        );
+        let config = Config::parse(Path::new("/c.toml"), &text).unwrap();
+        let token = |overrides: &Overrides, environment: &Environment| {
+            weigh(overrides, environment, &config).unwrap().token
+        };
+        let signed = |region: Option<&str>| TokenSource::Signed { region: region.map(str::to_owned) };
+        let with_token = Environment { token: Some(Secret::new("t")), ..environment() };
+        let with = |auth, overrides: Overrides| Overrides { auth: Some(auth), ..overrides };
+        assert_eq!(token(&named("aws"), &environment()), signed(Some("eu-west-1")));
+        assert_eq!(token(&with(Auth::Aws, named("dev")), &with_token), signed(None));
+        assert_eq!(token(&with(Auth::Aws, named("aws")), &with_token), signed(Some("eu-west-1")));
+        assert_eq!(token(&with(Auth::Token, named("aws")), &environment()), TokenSource::Nowhere);
+        // The environment wins over the profile, and an option over both.
+        assert_eq!(token(&named("aws"), &with_token), TokenSource::Environment(Secret::new("t")));
+        let of_environment = Environment { auth: Some("aws".to_owned()), ..with_token };
+        assert_eq!(token(&named("prod"), &of_environment), signed(None));
+        assert_eq!(
+            token(&with(Auth::Token, named("prod")), &of_environment),
+            TokenSource::Environment(Secret::new("t"))
+        );
+        let elsewhere = Overrides { url: Some("https://other.example.com".to_owned()), ..named("aws") };
+        assert_eq!(token(&elsewhere, &environment()), TokenSource::OfAnotherUrl);
+        assert_eq!(
+            token(&with(Auth::Aws, elsewhere), &environment()),
+            signed(None),
+            "another region, perhaps"
+        );
+        for odd in ["AWS", "sigv4"] {
+            let odd = Environment { auth: Some(odd.to_owned()), ..environment() };
+            assert!(weigh(&named("dev"), &odd, &config).is_err());
+        }
     }
 
     #[test]

@@ -64,6 +64,15 @@ impl Refusal {
         Self { status, code: None, problem: None, fault: None, message }
     }
 
+    /// The same of a call that was signed: what the gateway's refusal says of a token is not about it.
+    pub(crate) fn of_signed_call(self) -> Self {
+        let message = match self.code {
+            None => self.message.lines().next().unwrap_or_default().to_owned(),
+            Some(_) => self.message,
+        };
+        Self { message, fault: Some(TokenFault::Signed), ..self }
+    }
+
     /// The same with one more thing to do about it, on lines of its own.
     pub(crate) fn advised(mut self, advice: &str) -> Self {
         self.message.push_str(advice);

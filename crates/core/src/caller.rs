@@ -30,7 +30,7 @@ impl PrincipalKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, EnumIter)]
 #[strum(serialize_all = "lowercase")]
 pub enum Channel {
-    /// API Gateway, with a token that its authorizer and the function verified.
+    /// API Gateway, with a token that its authorizer and the function verified, or a signature that it verified.
     Api,
     /// A direct Lambda invocation: the invoker vouches for the person.
     Direct,
@@ -53,12 +53,12 @@ pub fn is_agent_group(group: &str) -> bool {
     group.eq_ignore_ascii_case(AGENT_GROUP)
 }
 
-/// How the caller was proven: by a token that an issuer gave to a subject.
+/// How the caller was proven: by a token that an issuer gave to a subject, or by a signature that IAM verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authentication {
-    /// The claim `iss` of the token.
+    /// The claim `iss` of the token, or IAM's name.
     pub issuer: String,
-    /// The claim `sub` of the token.
+    /// The claim `sub` of the token, or the ARN of the role's session or of the user that has signed.
     pub subject: String,
     /// The time of the claim `auth_time`, or else of `iat`.
     pub at: Option<Timestamp>,

@@ -46,6 +46,7 @@ pub mod state;
 pub mod status;
 
 pub mod approvals;
+pub mod arn;
 pub mod caller;
 pub mod explain;
 pub mod look_alike;

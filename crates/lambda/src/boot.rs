@@ -5,6 +5,7 @@ use crate::environment::{Environment, InvalidVariable};
 use crate::expire;
 use crate::function::Function;
 use crate::gateway::Authentication;
+use crate::iam::IamAccess;
 use crate::metrics::{self, MeteredHost, Metrics};
 use crate::notify::{Notify, OUTBOX_MIN_AGE_SECONDS};
 use crate::time;
@@ -138,6 +139,7 @@ impl Boot {
         let dependencies = self.dependencies(store, takes_key).await?;
         Ok(Function {
             authentication: Authentication::read(&self.environment)?,
+            iam: IamAccess::read(&self.environment)?,
             direct: DirectAccess::read(&self.environment, dependencies.policy.people())?,
             metrics: self.metrics()?,
             dependencies,

@@ -2,6 +2,7 @@
 
 use crate::direct::{self, DirectAccess};
 use crate::gateway::{self, Authentication, HttpAnswer};
+use crate::iam::IamAccess;
 use crate::invocation::{self, Invocation, UnsupportedEvent};
 use crate::metrics::Metrics;
 use countersign_api::call::{Call, Input};
@@ -25,6 +26,8 @@ pub struct Function<S> {
     pub dependencies: Dependencies<S>,
     /// Who may call through the gateway.
     pub authentication: Authentication,
+    /// Who may sign calls through the gateway.
+    pub iam: IamAccess,
     /// What direct invocations may do.
     pub direct: DirectAccess,
     /// Where faults are counted.
@@ -53,7 +56,11 @@ impl<S: Sync> Function<S> {
         let (identity, input, is_direct) = match invocation::read(payload).map_err(unsupported)? {
             Invocation::Gateway(event) => {
                 event.check_route(&[E::OPERATION]).map_err(unsupported)?;
-                (self.authentication.actor(&event, host.now()), gateway::input(&event), false)
+                let identity = match event.iam() {
+                    Some(iam) => self.iam.caller(iam, &event, self.dependencies.policy.people()),
+                    None => self.authentication.actor(&event, host.now()),
+                };
+                (identity, gateway::input(&event), false)
             }
             Invocation::Direct(payload) => {
                 let identity = self.direct.actor(E::OPERATION, &payload);

@@ -60,16 +60,32 @@ struct Http {
     source_ip: Option<String>,
 }
 
+/// Who the gateway's authorizer has found: the bearer of a token or the signer of the call, and never both.
 #[derive(Debug, Clone, Deserialize)]
 struct Authorizer {
     #[serde(default)]
     jwt: Option<Jwt>,
+    #[serde(default)]
+    iam: Option<Iam>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 struct Jwt {
     #[serde(default)]
     claims: Option<Claims>,
+}
+
+/// Who has signed the call, as the gateway has verified.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Iam {
+    /// The ARN of the user or of the role's session.
+    pub user_arn: String,
+    /// The account of the user or role.
+    pub account_id: String,
+    /// The identity of Amazon Cognito's pool that has got the role's credentials, if one has.
+    #[serde(default)]
+    pub cognito_identity: Option<IgnoredAny>,
 }
 
 /// Only whether it is there.
@@ -97,6 +113,9 @@ pub fn read(payload: &str) -> Result<Invocation, UnsupportedEvent> {
     })?;
     if event.version != "2.0" {
         return Err(unsupported("another version"));
+    }
+    if event.request_context.authorizer.as_ref().is_some_and(|it| it.jwt.is_some() && it.iam.is_some()) {
+        return Err(unsupported("a route has one authorizer, and two have found a caller"));
     }
     Ok(Invocation::Gateway(Box::new(event)))
 }
@@ -152,6 +171,11 @@ impl HttpEvent {
         address.unwrap_or(SourceAddress::Unknown)
     }
 
+    /// Who has signed the call, if its route takes signed calls.
+    pub fn iam(&self) -> Option<&Iam> {
+        self.request_context.authorizer.as_ref()?.iam.as_ref()
+    }
+
     /// The claims that the JWT authorizer has found, flattened to texts.
     pub fn claims(&self) -> Option<&Claims> {
         self.request_context.authorizer.as_ref()?.jwt.as_ref()?.claims.as_ref()
@@ -161,7 +185,7 @@ impl HttpEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn a_payload_with_a_request_context_is_an_http_event_or_refused() {
@@ -170,6 +194,13 @@ mod tests {
         let Ok(Invocation::Gateway(event)) = read(&event.to_string()) else { panic!("an event") };
         assert_eq!(event.check_route(&[Operation::Health, Operation::Openapi]), Ok(()));
         assert!(event.check_route(&[Operation::List]).is_err(), "another function's");
+        let with = |authorizer: Value| {
+            json!({"version": "2.0", "routeKey": "GET /health", "rawPath": "/health",
+                "requestContext": {"authorizer": authorizer}})
+        };
+        assert!(
+            read(&with(json!({"iam": {"userArn": "x", "accountId": "1"}, "jwt": null})).to_string()).is_ok()
+        );
         for (name, event) in [
             ("no route", json!({"version": "2.0", "rawPath": "/health", "requestContext": {}})),
             (
@@ -180,6 +211,24 @@ mod tests {
             ("load balancer", json!({"requestContext": {"elb": {}}, "path": "/", "httpMethod": "GET"})),
             ("WebSocket", json!({"requestContext": {"connectionId": "x", "eventType": "CONNECT"}})),
             ("a forged one", json!({"request_id": "x", "requestContext": {"authorizer": {"jwt": 1}}})),
+            ("no signer", with(json!({"iam": {}}))),
+            (
+                "a signer without account",
+                with(json!({"iam": {"userArn": "arn:aws:iam::123456789012:user/x"}})),
+            ),
+            (
+                "a signer that is no text",
+                with(json!({"iam": {"userArn": ["x"], "accountId": "123456789012"}})),
+            ),
+            (
+                "a number for an account",
+                with(json!({"iam": {"userArn": "x", "accountId": 123_456_789_012_u64}})),
+            ),
+            (
+                "signer and token",
+                with(json!({"iam": {"userArn": "x", "accountId": "1"}, "jwt": {"claims": {}}})),
+            ),
+            ("signer and no claims", with(json!({"iam": {"userArn": "x", "accountId": "1"}, "jwt": {}}))),
         ] {
             assert!(read(&event.to_string()).is_err(), "{name}");
         }

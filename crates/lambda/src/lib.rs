@@ -13,6 +13,7 @@ pub mod direct;
 pub mod expire;
 pub mod function;
 pub mod gateway;
+pub mod iam;
 pub mod invocation;
 pub mod notify;
 

@@ -228,7 +228,8 @@ fn event() -> Vec<Member> {
                     "properties": { "issuer": string(), "subject": string(), "at": time() },
                 }),
                 "How the caller was proven: issuer and subject of the verified token, and when the subject signed \
-                 in, or else when the token was issued. Absent for direct invocations and sweeps.",
+                 in, or else when the token was issued; of a signed call, `iam.amazonaws.com` and the ARN that has \
+                 signed. Absent for direct invocations and sweeps.",
             ),
         ),
         ("instance_id*", instance_id()),

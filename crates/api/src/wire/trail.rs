@@ -49,7 +49,7 @@ pub struct EventBody {
     /// The caller's address, as far as the service can vouch for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_ip: Option<String>,
-    /// How the caller was proven: `issuer`, `subject` and `at` of the verified token.
+    /// How the caller was proven: `issuer`, `subject` and `at` of the verified token, or IAM and who signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<AuthBody>,
     /// To what.

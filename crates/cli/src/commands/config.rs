@@ -51,6 +51,14 @@ pub struct SetProfileArguments {
     #[arg(long, value_name = "FILE")]
     pub ca_bundle: Option<String>,
 
+    /// What proves who you are: `token`, or `aws` for a signature with credentials of AWS
+    #[arg(long, value_name = "HOW")]
+    pub auth: Option<String>,
+
+    /// The region to sign for, if the URL does not name it
+    #[arg(long, value_name = "REGION")]
+    pub aws_region: Option<String>,
+
     /// A file that holds your token
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<String>,
@@ -77,6 +85,8 @@ impl SetProfileArguments {
         ProfileChanges {
             url: self.url.clone(),
             ca_bundle: self.ca_bundle.clone(),
+            auth: self.auth.clone(),
+            aws_region: self.aws_region.clone(),
             token_file: self.token_file.clone(),
             oidc_issuer: self.oidc_issuer.clone(),
             oidc_client_id: self.oidc_client_id.clone(),

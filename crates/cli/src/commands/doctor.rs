@@ -2,6 +2,7 @@
 //!
 //! Looks at everything even if something is wrong, and says of each what to do.
 
+use crate::aws;
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
 use crate::view::terminal::Terminal;
@@ -158,7 +159,7 @@ fn service(settings: &Settings, now: &dyn Fn() -> Timestamp, report: &mut Report
 }
 
 fn credential(settings: &Settings, report: &mut Report) -> Option<Credential> {
-    match Credential::of(settings) {
+    match Credential::of(settings, aws::signer) {
         Ok(Credential::Nobody) => {
             let advice =
                 "set COUNTERSIGN_TOKEN, name a --token-file, or set up a profile and `countersign login`";
@@ -183,7 +184,7 @@ fn token(
 ) {
     let token = match credential.token() {
         Ok(Some(token)) => token,
-        Ok(None) => return,
+        Ok(None) => return signature(settings, credential, is_there, report),
         Err(error) => return report.problem("token", error.to_string(), "run `countersign login`"),
     };
     // Asked before the claims are looked at: where the service is content, so are we.
@@ -214,6 +215,37 @@ fn token(
             let message = error.to_string();
             let (said, why) = message.split_once('\n').unwrap_or((&message, advice));
             report.problem("accepted", format!("the service does not: {said}"), why.trim_start());
+        }
+        None => {}
+    }
+}
+
+/// Whose credentials sign, and whether the service accepts a signed call.
+fn signature(settings: &Settings, credential: Credential, is_there: bool, report: &mut Report) {
+    let Credential::Signer(signer) = &credential else { return };
+    match signer.name() {
+        Ok(name) => report.well("signer", name),
+        Err(error) => return report.problem("signer", error, "sign in to AWS"),
+    }
+    let list = |settings: &Settings| {
+        let connection = Connection::to(settings)?.with(credential);
+        connection.list(&ListQuery { limit: Some(1), ..ListQuery::default() }, false)
+    };
+    match is_there.then(|| list(settings)) {
+        Some(Ok(_)) => report.well("accepted", "the service accepts the signature".to_owned()),
+        Some(Err(error)) => {
+            let message = error.to_string();
+            let said = message.lines().next().unwrap_or_default();
+            let advice = match error.problem() {
+                Some(Code::NotPermitted) => {
+                    "the signature is good, and policy refuses the caller: ask the operator whether people.toml lists the role"
+                }
+                _ => {
+                    "the URL must be that of the API for signed calls, the role needs execute-api:Invoke, and the \
+                     clocks and the region must be right"
+                }
+            };
+            report.problem("accepted", format!("the service does not: {said}"), advice);
         }
         None => {}
     }

@@ -41,12 +41,28 @@ struct Whoami {
     expires_at: Option<String>,
 }
 
+/// Whose credentials sign calls.
+#[derive(Debug, Serialize)]
+struct Signed {
+    url: String,
+    signer: String,
+}
+
 /// Shows who the caller is.
 ///
 /// # Errors
 /// See [`CommandError`].
 pub fn run(arguments: &WhoamiArguments) -> Result<(), CommandError> {
     let session = Session::open(&arguments.connection)?;
+    if let Some(signer) = session.connection.signer() {
+        // Whom it signs for is the service's business.
+        session.connection.list(&ListQuery { limit: Some(1), ..ListQuery::default() }, false)?;
+        let signer = signer.name().map_err(CommandError::Failed)?;
+        let signed = Signed { url: session.connection.url().to_owned(), signer };
+        return session.show(&signed, |_| {
+            Text::of_line(&format!("calls to {} are signed with {}", signed.url, signed.signer))
+        });
+    }
     let Some(token) = session.connection.token()? else {
         return Err(CommandError::Refused(
             "nobody: set COUNTERSIGN_TOKEN to a token, or run `countersign login`".to_owned(),

@@ -11,6 +11,7 @@ pub mod people;
 pub mod request_view;
 pub mod rules;
 pub mod search;
+pub mod signers;
 pub mod source;
 
 use crate::digest::Digest;

@@ -1,15 +1,19 @@
 //! Who is who: which addresses are one person's, who answers for an agent or a service, who may no
-//! longer act, and which group names mean anything. Reads `people.toml` from text.
+//! longer act, which group names mean anything, and for whom roles and users of AWS sign. Reads `people.toml` from
+//! text.
 
+use crate::arn::SignerArn;
 use crate::caller::{Caller, PrincipalKind, is_agent_group};
 use crate::person::PersonId;
 use crate::policy::mistake::Mistake;
-use crate::policy::source::Source;
+use crate::policy::signers::{Signers, SignsFor};
+use crate::policy::source::{Source, Value};
 use crate::principal::{Owner, Principal};
 use crate::refusal::Refusal;
 use crate::slots::Groups;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use toml::Spanned;
 
 /// The name of the file, in messages.
 pub const FILE: &str = "people.toml";
@@ -40,6 +44,7 @@ pub struct People {
     /// Whose each address was that is theirs no more.
     retired_by: BTreeMap<PersonId, PersonId>,
     entries: BTreeMap<PersonId, Entry>,
+    signers: Signers,
 }
 
 #[derive(Debug, Clone)]
@@ -66,7 +71,9 @@ struct PeopleFile {
     #[serde(default)]
     agents: BTreeMap<String, OwnedEntry>,
     #[serde(default)]
-    services: BTreeMap<String, OwnedEntry>,
+    services: BTreeMap<String, ServiceEntry>,
+    #[serde(default)]
+    identity_center: BTreeMap<Spanned<String>, PermissionSetEntry>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,12 +95,30 @@ struct OwnedEntry {
     disabled: bool,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServiceEntry {
+    owner: String,
+    #[serde(default)]
+    disabled: bool,
+    #[serde(default)]
+    arns: Vec<Spanned<String>>,
+    #[serde(default)]
+    groups: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PermissionSetEntry {
+    groups: Vec<Spanned<String>>,
+}
+
 impl People {
     /// Reads and checks the text of `people.toml`.
     ///
     /// # Errors
     /// Text that is not TOML, unknown keys, no or odd group names, an alias of a group that there is not, an id that is none, an address
-    /// of two people, an owner that is no person or is not there.
+    /// of two people, an owner that is no person or is not there, an ARN that is none, or is listed twice.
     pub fn parse(text: &str) -> Result<Self, Mistake> {
         let source = Source { file: FILE, text };
         let file: PeopleFile = source.read()?;
@@ -106,6 +131,7 @@ impl People {
             person_of: BTreeMap::new(),
             retired_by: BTreeMap::new(),
             entries: BTreeMap::new(),
+            signers: Signers::default(),
         };
         for (name, entry) in file.people {
             let listed = Listed { source, table: "people", name: &name };
@@ -135,7 +161,24 @@ impl People {
             let Ok(id) = PersonId::service(&name) else {
                 return listed.refuse("is not the subject of a service");
             };
-            people.add(listed, id, PrincipalKind::Service, BTreeSet::new(), owner, entry.disabled)?;
+            people.add(listed, id.clone(), PrincipalKind::Service, BTreeSet::new(), owner, entry.disabled)?;
+            if let (Some(group), []) = (entry.groups.first(), entry.arns.as_slice()) {
+                let rule =
+                    "is a group of calls that are signed for it, and it has no `arns`: a token says its own";
+                let path = &["services", name.as_str(), "groups"];
+                return Err(Value { source, path, text: group }.refused(rule));
+            }
+            let groups = people.groups_of(listed, &entry.groups)?;
+            for arn in &entry.arns {
+                let at = Value { source, path: &["services", &name, "arns"], text: arn };
+                people.signers.add(at, SignsFor::Service(id.clone()), groups.clone())?;
+            }
+        }
+        for (arn, entry) in &file.identity_center {
+            let listed = Listed { source, table: "identity_center", name: arn.get_ref() };
+            let groups = people.groups_of(listed, &entry.groups)?;
+            let at = Value { source, path: &["identity_center"], text: arn };
+            people.signers.add(at, SignsFor::PersonOfSession, groups)?;
         }
         people.check_retired(source)?;
         people.check_owners(source)?;
@@ -163,6 +206,17 @@ impl People {
         let retired = BTreeSet::new();
         self.entries.insert(id, Entry { kind, addresses, retired, owner, disabled });
         Ok(())
+    }
+
+    /// The groups that are listed where no token says any.
+    fn groups_of(&self, listed: Listed<'_>, names: &[Spanned<String>]) -> Result<BTreeSet<String>, Mistake> {
+        let Listed { source, table, name } = listed;
+        let path = &[table, name, "groups"];
+        let known = |text: &Spanned<String>| match self.groups.get(text.get_ref()) {
+            Some(group) => Ok(group.clone()),
+            None => Err(Value { source, path, text }.refused("is none of `groups`")),
+        };
+        names.iter().map(known).collect()
     }
 
     /// Notes an address that was a person's and is theirs no more.
@@ -297,6 +351,14 @@ impl People {
 
     fn entry(&self, id: &PersonId) -> Option<&Entry> {
         self.entries.get(self.person(id))
+    }
+
+    /// The caller for whom a role or user of AWS has signed.
+    ///
+    /// # Errors
+    /// [`Refusal::NotPermitted`] where none is listed whom it signs for.
+    pub fn caller(&self, signer: &SignerArn) -> Result<Caller, Refusal> {
+        self.signers.caller(signer)
     }
 
     /// The caller as policy knows them: one id for all of their addresses, the kind they are

@@ -110,6 +110,30 @@ impl Source<'_> {
     }
 }
 
+/// A text that stands somewhere in the file, as an element of a list or as a key.
+#[derive(Debug, Clone, Copy)]
+pub struct Value<'a> {
+    /// The file.
+    pub source: Source<'a>,
+    /// The table, and the key in it.
+    pub path: &'a [&'a str],
+    /// The text.
+    pub text: &'a Spanned<String>,
+}
+
+impl Value<'_> {
+    /// The error of a text that breaks a rule, with its line and column.
+    pub fn refused(&self, rule: impl fmt::Display) -> Mistake {
+        let Source { file, text } = self.source;
+        let start = self.text.span().start;
+        let before = text.get(..start).unwrap_or_default();
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        let rule = format!("`{}` {rule}", self.text.get_ref().escape_debug());
+        let mistake = Mistake::refused(file, Some(self.source.line(start)), self.path.join("."), rule);
+        Mistake { column: Some(column), ..mistake }
+    }
+}
+
 /// A key and its value.
 type Entry<'a> = (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>);
 

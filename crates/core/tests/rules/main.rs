@@ -33,6 +33,7 @@ mod properties;
 mod reapproval;
 mod recycled;
 mod replay;
+mod signers;
 mod slots;
 mod threats;
 mod worlds;

@@ -30,7 +30,7 @@ fn open(requester: &Principal) -> Request {
 }
 
 /// Both ways to decide get the same refusal.
-fn check_cannot_decide(request: &Request, actor: &Principal, expected: &str) {
+pub(crate) fn check_cannot_decide(request: &Request, actor: &Principal, expected: &str) {
     for command in [approve(), reject()] {
         let found = answer(request, &command, actor, after(5000));
         assert_eq!(found, expected, "{command:?} by {} in {:?}", actor.person, actor.groups);

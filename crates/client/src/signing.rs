@@ -1,0 +1,69 @@
+//! Calls that are signed and have no token: what is signed, and what signs. How a signature is made, and with whose
+//! credentials, is not known here.
+
+use crate::profile::Settings;
+use serde::Deserialize;
+use std::fmt;
+
+/// What proves to the service who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Auth {
+    /// A token.
+    Token,
+    /// A signature with credentials of AWS.
+    Aws,
+}
+
+impl Auth {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Token, Self::Aws];
+
+    /// The name in options, variables and profiles.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Aws => "aws",
+        }
+    }
+
+    /// Reads a name.
+    ///
+    /// # Errors
+    /// What it may be.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|auth| auth.as_str() == text);
+        found.ok_or_else(|| "must be `token` or `aws`".to_owned())
+    }
+}
+
+/// A call that is about to be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Unsigned<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The whole URL.
+    pub url: &'a str,
+    /// The headers that are to be signed, besides `Host`.
+    pub headers: &'a [(&'static str, String)],
+    /// The body.
+    pub body: &'a str,
+}
+
+/// What signs calls.
+pub trait Signer: fmt::Debug + Send + Sync {
+    /// The headers that a call gets, signed now.
+    ///
+    /// # Errors
+    /// Why it cannot be signed, and what to do about it.
+    fn sign(&self, call: Unsigned<'_>) -> Result<Vec<(String, String)>, String>;
+
+    /// Whose credentials they are, as far as it is known, for people.
+    ///
+    /// # Errors
+    /// As for [`Signer::sign`].
+    fn name(&self) -> Result<String, String>;
+}
+
+/// Gets what signs calls of a service in a region, if the profile says which.
+pub type SignerOf = fn(&Settings, Option<&str>) -> Result<Box<dyn Signer>, String>;
