@@ -106,7 +106,7 @@ fn botocore_signs_every_call_alike() {
             "production-db-01",
             "-e",
             "production",
-            "-j",
+            "--justification",
             "Zürich, 90 %",
             "--parameters",
             parameters,

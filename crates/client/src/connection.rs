@@ -2,14 +2,14 @@
 
 use crate::agent::{agent, service};
 use crate::answer::{self, Answer};
-use crate::credential::{Credential, CredentialError, TokenFault};
+use crate::credential::{Credential, CredentialError, SignerOf, TokenFault};
 use crate::error::Error;
 use crate::list_query::{ListQuery, MAX_LIMIT};
 use crate::profile::Settings;
 use crate::refusal::Refusal;
 use crate::request_name::RequestName;
 use crate::secret::Secret;
-use crate::signing::{Signer, SignerOf, Unsigned};
+use crate::signing::{Signer, Unsigned};
 use countersign_api::operation::Operation;
 use countersign_api::problem::Code;
 use countersign_api::wire::{HealthBody, ListBody, RequestBody, SummaryBody};

@@ -6,7 +6,7 @@ use crate::lasting;
 use crate::oidc::{self, Login, LoginError};
 use crate::profile::{Settings, TokenSource};
 use crate::secret::Secret;
-use crate::signing::{Signer, SignerOf};
+use crate::signing::Signer;
 use crate::token_store::{TokenStore, TokenStoreError};
 use countersign_app::host::Clock as _;
 use countersign_core::timestamp::Timestamp;
@@ -18,6 +18,9 @@ use serde_json::Value;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+
+/// Gets what signs calls of a service in a region, if the profile says which.
+pub type SignerOf = fn(&Settings, Option<&str>) -> Result<Box<dyn Signer>, String>;
 
 /// There is no token to send, or none that may be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

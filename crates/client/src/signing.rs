@@ -1,7 +1,6 @@
 //! Calls that are signed and have no token: what is signed, and what signs. How a signature is made, and with whose
 //! credentials, is not known here.
 
-use crate::profile::Settings;
 use serde::Deserialize;
 use std::fmt;
 
@@ -64,6 +63,3 @@ pub trait Signer: fmt::Debug + Send + Sync {
     /// As for [`Signer::sign`].
     fn name(&self) -> Result<String, String>;
 }
-
-/// Gets what signs calls of a service in a region, if the profile says which.
-pub type SignerOf = fn(&Settings, Option<&str>) -> Result<Box<dyn Signer>, String>;
