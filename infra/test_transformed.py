@@ -130,6 +130,7 @@ class Roles(unittest.TestCase):
         expected = {f"{slug.capitalize()}Role": [{"Service": "lambda.amazonaws.com"}] for slug in FUNCTIONS}
         expected["SchedulesRole"] = [{"Service": "scheduler.amazonaws.com"}]
         expected["RolloutRole"] = [{"Service": "codedeploy.amazonaws.com"}]
+        expected["IamApiRole"] = [{"Service": "apigateway.amazonaws.com"}]
         self.assertEqual(trusted, expected)
 
     def test_a_role_grants_what_the_manifest_says_and_nothing_else(self):
@@ -150,7 +151,7 @@ class Roles(unittest.TestCase):
     def test_no_policy_of_aws_is_attached_and_nothing_is_granted_on_everything(self):
         on_everything = []
         for name, role in of_type("AWS::IAM::Role").items():
-            is_of_function = name not in ("SchedulesRole", "RolloutRole")
+            is_of_function = name not in ("SchedulesRole", "RolloutRole", "IamApiRole")
             self.assertEqual(role.get("ManagedPolicyArns", []), [{"Ref": "FunctionsPolicy"}] * is_of_function, name)
             for action, resource in granted(role):
                 self.assertNotIn("*", action, name)
@@ -225,7 +226,8 @@ class Doors(unittest.TestCase):
             self.assertIn("${__ApiId__}", text(permission["SourceArn"]), name)
         for kind in ("AWS::Lambda::Url", "AWS::Events::Rule", "AWS::ApiGateway::RestApi"):
             self.assertEqual(of_type(kind), {})
-        self.assertEqual(list(of_type("AWS::ApiGatewayV2::Api")), ["Api"])
+        self.assertEqual(list(of_type("AWS::ApiGatewayV2::Api")), ["Api", "IamApi"])
+        self.assertEqual(RESOURCES["IamApi"]["Condition"], "TakesIamCallers")
 
 
 def policy_of(topic):
@@ -275,7 +277,8 @@ class Resources(unittest.TestCase):
         principals = added["Condition"]["ArnNotLike"]["aws:PrincipalArn"]["Fn::Sub"]
         self.assertTrue(principals.endswith(f":role{path}*"), principals)
         for name, role in of_type("AWS::IAM::Role").items():
-            self.assertEqual(role["Path"], {"Fn::Sub": path}, name)
+            # A role that no function has does not get the path that lets functions add events.
+            self.assertEqual(role.get("Path"), None if name == "IamApiRole" else {"Fn::Sub": path}, name)
 
     def test_what_cannot_be_made_again_outlives_the_stack_but_not_a_first_deployment_that_fails(self):
         kept = {

@@ -195,7 +195,6 @@ fn iam_api() -> String {
     Type: AWS::Serverless::HttpApi
     Condition: TakesIamCallers
     Properties:
-      Name: !Sub countersign-${Environment}-iam
       Description: !Sub Countersign (${Environment}) for callers of AWS
       StageName: $default
       FailOnWarnings: true
