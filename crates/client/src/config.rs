@@ -90,7 +90,7 @@ pub enum ConfigurationError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The file says what is not understood.
@@ -98,9 +98,9 @@ pub enum ConfigurationError {
     Invalid {
         /// The file.
         path: PathBuf,
-        /// Where.
+        /// The line, from 1.
         line: usize,
-        /// Why.
+        /// The reason.
         message: String,
     },
     /// The file cannot be changed.
@@ -108,7 +108,7 @@ pub enum ConfigurationError {
     Unwritable {
         /// The file, or the lock beside it.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// `profiles` is something else than tables.
@@ -150,7 +150,7 @@ pub enum ConfigurationError {
     Path {
         /// The path.
         path: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// A URL that no token is sent to.

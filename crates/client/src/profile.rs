@@ -54,7 +54,7 @@ pub enum TokenSource {
     File {
         /// Who named it, for messages.
         named_by: &'static str,
-        /// Which.
+        /// Its path.
         path: PathBuf,
     },
     /// Where `countersign login` left it.

@@ -35,9 +35,9 @@ pub enum IssuerError {
     /// The file cannot be read, or is one that others may change.
     #[error("--jwks {}: {reason}", escaped_line(path))]
     File {
-        /// Which.
+        /// Its path.
         path: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// A URL that nothing is asked of.
@@ -58,7 +58,7 @@ pub enum IssuerError {
     Unreachable {
         /// Who was asked.
         url: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The issuer's description of itself is no JSON.
@@ -66,7 +66,7 @@ pub enum IssuerError {
     Description {
         /// Where it is.
         url: String,
-        /// Why.
+        /// The cause.
         error: serde_json::Error,
     },
     /// The description is of another issuer.
