@@ -27,8 +27,8 @@ pub struct DeliveryReport {
 ///
 /// An entry that fails stays, is counted, and holds up no other; after [`MAX_ATTEMPTS`] failures,
 /// or at once if it cannot be read, it becomes a dead letter. A failure to reach the other side is
-/// counted only if something else got through in the same sweep: an outage of days kills no
-/// message, and is over when it is over. With the deployment's `key`, what this deployment did not write is
+/// counted only if something else got through in the same sweep: an outage of days makes
+/// no dead letter, and the first sweep after it delivers. With the deployment's `key`, what this deployment did not write is
 /// a dead letter at once, too.
 ///
 /// # Errors

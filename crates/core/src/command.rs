@@ -192,7 +192,7 @@ pub enum Command {
         /// The reason for the cancellation.
         reason: Option<CommentText>,
     },
-    /// Say something.
+    /// Comment on the request.
     Comment {
         /// The text.
         text: CommentText,

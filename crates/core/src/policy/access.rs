@@ -11,7 +11,7 @@ use std::fmt;
 use std::net::IpAddr;
 use strum::{Display, EnumIter, IntoStaticStr};
 
-/// Something that policy may permit.
+/// What policy may permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr, EnumIter)]
 #[strum(serialize_all = "snake_case")]
 pub enum Action {
@@ -23,7 +23,7 @@ pub enum Action {
     ViewParameters,
     /// Read a request's audit trail.
     Audit,
-    /// Say something about a request.
+    /// Comment on a request.
     Comment,
     /// Agree.
     Approve,
