@@ -1,4 +1,4 @@
-//! From the outbox to the subscribers: each committed event at least once, or a dead letter that is in the list.
+//! From the outbox to the subscribers: each committed event at least once, or a dead letter in the list.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::deliver::{DeliveryReport, MAX_ATTEMPTS};

@@ -27,9 +27,9 @@ pub struct DeliveryReport {
 ///
 /// An entry that fails stays, is counted, and holds up no other; after [`MAX_ATTEMPTS`] failures,
 /// or at once if it cannot be read, it becomes a dead letter. A failure to reach the other side is
-/// counted only if something else got through in the same sweep: an outage of days makes
-/// no dead letter, and the first sweep after it delivers. With the deployment's `key`, what this deployment did not write is
-/// a dead letter at once, too.
+/// counted only if something else got through in the same sweep: an outage of days makes no dead letter,
+/// and the first sweep after it delivers. With the deployment's `key`, what this deployment did not write
+/// is a dead letter at once, too.
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when the outbox cannot be read or written.

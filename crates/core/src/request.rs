@@ -61,8 +61,8 @@ impl Verdict {
 pub struct Decision {
     /// The approver.
     pub person: PersonId,
-    /// All ids that were known to be theirs then: under a policy that lists one no more they are
-    /// still one person.
+    /// All ids that were known to be theirs then: they are one person still under a policy
+    /// that no longer lists one of them.
     pub addresses: BTreeSet<PersonId>,
     /// Whether they approved or rejected.
     pub verdict: Verdict,
