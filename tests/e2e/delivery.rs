@@ -183,7 +183,7 @@ fn poison(service: &Service, event_id: &str, message: &str) {
 }
 
 #[test]
-fn a_message_that_cannot_be_read_is_buried_at_once_and_the_others_are_told() {
+fn a_message_that_cannot_be_read_is_a_dead_letter_at_once_and_the_others_are_published() {
     let service = Service::start();
     traffic(&service);
     let all = events(&service);
