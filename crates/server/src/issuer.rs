@@ -35,9 +35,9 @@ pub enum IssuerError {
     /// The file cannot be read, or is one that others may change.
     #[error("--jwks {}: {reason}", escaped_line(path))]
     File {
-        /// Its path.
+        /// Which.
         path: String,
-        /// The reason.
+        /// Why.
         reason: String,
     },
     /// A URL that nothing is asked of.
@@ -58,7 +58,7 @@ pub enum IssuerError {
     Unreachable {
         /// Who was asked.
         url: String,
-        /// The reason.
+        /// Why.
         reason: String,
     },
     /// The issuer's description of itself is no JSON.
@@ -66,7 +66,7 @@ pub enum IssuerError {
     Description {
         /// Where it is.
         url: String,
-        /// The cause.
+        /// Why.
         error: serde_json::Error,
     },
     /// The description is of another issuer.
