@@ -210,7 +210,7 @@ fn the_sweep_leaves_to_the_stream_what_is_young() {
 }
 
 #[test]
-fn a_poison_entry_dies_alone_at_every_place_of_a_batch() {
+fn an_entry_that_cannot_be_read_is_the_only_dead_letter_at_every_place_of_a_batch() {
     block_on(async {
         for place in 0..10 {
             let world = World::start().await;
@@ -229,7 +229,7 @@ fn a_poison_entry_dies_alone_at_every_place_of_a_batch() {
 }
 
 #[test]
-fn hearing_of_a_burial_raises_no_dead() {
+fn a_record_about_a_dead_letter_does_not_deliver_it() {
     block_on(async {
         let world = World::start().await;
         let event_id = world.commit(1).await.remove(0);
@@ -272,7 +272,7 @@ fn a_record_that_cannot_be_read_holds_up_nothing_and_loses_nothing() {
 }
 
 #[test]
-fn a_message_that_the_topic_refuses_dies_alone_at_every_place_of_a_batch() {
+fn a_message_that_the_topic_refuses_is_the_only_dead_letter_at_every_place_of_a_batch() {
     block_on(async {
         for place in 0..10 {
             let world = World::start().await;

@@ -1,4 +1,4 @@
-//! From the outbox to the world: every committed event at least once, or visibly dead.
+//! From the outbox to the subscribers: each committed event at least once, or a dead letter in the list.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::deliver::{DeliveryReport, MAX_ATTEMPTS};
@@ -183,7 +183,7 @@ fn poison(service: &Service, event_id: &str, message: &str) {
 }
 
 #[test]
-fn a_message_that_cannot_be_read_is_buried_at_once_and_the_others_are_told() {
+fn a_message_that_cannot_be_read_is_a_dead_letter_at_once_and_the_others_are_published() {
     let service = Service::start();
     traffic(&service);
     let all = events(&service);

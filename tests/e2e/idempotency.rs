@@ -172,7 +172,7 @@ fn a_retry_is_answered_although_the_request_has_moved_on() {
     assert_eq!(approve(&bob).expect(200)["status"], "approved");
     Service::started(&ann, &path);
     assert_eq!(approve(&bob).expect(200)["status"], "executing");
-    // Without the key it is a second wish.
+    // Without the key it is a second command.
     Service::approve(&bob, &path).expect_problem(409, "not_pending");
 }
 

@@ -251,7 +251,7 @@ fn approvers_name_the_digest_where_it_is_required() {
 }
 
 #[test]
-fn everything_that_policy_demands_of_the_fields_is_told_at_once() {
+fn everything_that_policy_demands_of_the_fields_is_reported_at_once() {
     let rules = "[rules.change]\noperations = [\"modify_storage\"]\ncost_limit = 100\n\
                  required_fields = [\"ticket\", \"rollback_plan\", \"estimated_duration\"]";
     let service = Service::under(policy_with(rules, "", ""));

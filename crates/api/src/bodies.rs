@@ -59,7 +59,7 @@ pub struct ApproveBody {
 /// A rejection.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RejectBody {
-    /// Why.
+    /// The reason for the rejection.
     pub reason: String,
     /// The approver, if it is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,7 +75,7 @@ pub struct RejectBody {
 /// The withdrawal of an approval.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct WithdrawBody {
-    /// Why.
+    /// The reason for the withdrawal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The approver, if it is named.
@@ -86,7 +86,7 @@ pub struct WithdrawBody {
 /// The cancellation of a request.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CancelBody {
-    /// Why.
+    /// The reason for the cancellation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The caller, if it is named.

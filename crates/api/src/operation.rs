@@ -17,11 +17,11 @@ use strum::{Display, IntoStaticStr};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr)]
 #[strum(serialize_all = "UPPERCASE")]
 pub enum Method {
-    /// Never changes anything.
+    /// Changes nothing.
     Get,
-    /// Changes something, once per idempotency key; or takes a body that no query string holds.
+    /// Changes a request, once per idempotency key; or takes a body that no query string holds.
     Post,
-    /// Changes something, once.
+    /// Changes a request, once.
     Put,
 }
 

@@ -36,7 +36,7 @@ pub struct RequestBody {
     pub status: String,
     /// What is to be done.
     pub operation_type: String,
-    /// To what.
+    /// The instance that the operation is for.
     pub instance_id: String,
     /// Exactly how. Absent for those who see requests without parameters.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,18 +51,18 @@ pub struct RequestBody {
     /// All that the request was made with, the parameters by their digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<Value>,
-    /// Where.
+    /// The environment of the instance.
     pub environment: String,
-    /// How dangerous.
+    /// The risk level of the operation.
     pub risk_level: String,
-    /// Who asks.
+    /// The requester.
     pub requested_by: String,
     /// The service that asks for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filed_by: Option<String>,
     /// When it was made.
     pub requested_at: String,
-    /// Why.
+    /// Why the operation is needed.
     pub justification: String,
     /// What it is expected to cost.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,10 +106,10 @@ pub struct RequestBody {
     /// Who refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected_by: Option<String>,
-    /// When.
+    /// The time of the rejection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected_at: Option<String>,
-    /// Why.
+    /// The reason for the rejection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejection_reason: Option<String>,
     /// When it was given up.
@@ -118,7 +118,7 @@ pub struct RequestBody {
     /// By the requester, by the owner of the requester, or by an admin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancelled_by: Option<String>,
-    /// Why.
+    /// The reason for the cancellation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancellation_reason: Option<String>,
     /// When it expires if it is still pending.
@@ -135,7 +135,7 @@ pub struct RequestBody {
     /// When it was started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_started_at: Option<String>,
-    /// By whom.
+    /// The executor who started it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_started_by: Option<String>,
     /// When it was executed, or failed.
@@ -183,13 +183,13 @@ pub struct RuleBody {
 /// A comment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CommentBody {
-    /// Who.
+    /// The author of the comment.
     pub user: String,
-    /// When.
+    /// The time of the comment.
     pub timestamp: String,
     /// With what: `commented`, `approved` or `rejected`.
     pub action: String,
-    /// What.
+    /// The text.
     pub comment: String,
 }
 
@@ -198,7 +198,7 @@ pub struct CommentBody {
 pub struct WithdrawalBody {
     /// The approver.
     pub person: String,
-    /// When.
+    /// The time of the withdrawal.
     pub at: String,
     /// The event that records it.
     pub event_id: String,
@@ -207,11 +207,11 @@ pub struct WithdrawalBody {
 /// One person's decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DecisionBody {
-    /// Who.
+    /// The approver.
     pub person: String,
     /// `approved` or `rejected`.
     pub decision: String,
-    /// When.
+    /// The time of the decision.
     pub at: String,
     /// The groups that they were in, if they approved.
     #[serde(default)]
@@ -222,7 +222,7 @@ pub struct DecisionBody {
     /// Of an approval, whether it counts: under the policy of now while that can change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<bool>,
-    /// Why not.
+    /// Why it does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// SHA-256 of the policy that it was made under.
@@ -247,13 +247,13 @@ pub struct SummaryBody {
     pub status: String,
     /// What is to be done.
     pub operation_type: String,
-    /// To what.
+    /// The instance that the operation is for.
     pub instance_id: String,
-    /// Where.
+    /// The environment of the instance.
     pub environment: String,
-    /// How dangerous.
+    /// The risk level of the operation.
     pub risk_level: String,
-    /// Who asks.
+    /// The requester.
     pub requested_by: String,
     /// When it was made.
     pub requested_at: String,

@@ -1,4 +1,4 @@
-//! Delivering what is committed: every event at least once, or visibly dead.
+//! Delivery of what is committed: each event at least once, or a dead letter that an operator can see.
 
 use crate::error::AppError;
 use crate::host::Host;
@@ -27,9 +27,9 @@ pub struct DeliveryReport {
 ///
 /// An entry that fails stays, is counted, and holds up no other; after [`MAX_ATTEMPTS`] failures,
 /// or at once if it cannot be read, it becomes a dead letter. A failure to reach the other side is
-/// counted only if something else got through in the same sweep: an outage of days kills no
-/// message, and is over when it is over. With the deployment's `key`, what this deployment did not write is
-/// a dead letter at once, too.
+/// counted only if something else got through in the same sweep: an outage of days makes no dead letter,
+/// and the first sweep after it delivers. With the deployment's `key`, what this deployment did not write
+/// is a dead letter at once, too.
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when the outbox cannot be read or written.
@@ -70,7 +70,7 @@ pub async fn deliver<S: Outbox, P: Publish>(
 }
 
 /// Delivers the entries of these keys, which the stream has just reported; returns for each whether it
-/// is settled: delivered, dead, or gone already. What is not stays for the sweep.
+/// is settled: delivered, a dead letter, or gone already. What is not stays for the sweep.
 pub async fn deliver_each<S: Outbox, P: Publish>(outbox: &S, publisher: &P, keys: &[OutboxKey]) -> Vec<bool> {
     let mut pass = Pass::begin(outbox, publisher, None);
     let mut settled = Vec::with_capacity(keys.len());

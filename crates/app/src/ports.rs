@@ -211,9 +211,9 @@ pub struct RequestSummary {
     pub id: RequestId,
     /// What is to be done.
     pub operation_type: Identifier,
-    /// To what.
+    /// The instance that the operation is for.
     pub instance_id: InstanceId,
-    /// Who asks.
+    /// The requester.
     pub requested_by: PersonId,
     /// When it was made.
     pub requested_at: Timestamp,
@@ -402,7 +402,7 @@ pub trait Outbox: Send + Sync {
         after: Option<&OutboxKey>,
     ) -> impl Future<Output = Result<OutboxPage, StoreError>> + Send;
 
-    /// One entry, strongly consistent; `None` if it is delivered or dead.
+    /// One entry, strongly consistent; `None` if it is delivered or a dead letter.
     fn entry(&self, key: &OutboxKey) -> impl Future<Output = Result<Option<OutboxEntry>, StoreError>> + Send;
 
     /// Forgets an entry: it is delivered. Nothing happens if it is gone already.

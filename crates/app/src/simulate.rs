@@ -21,7 +21,7 @@ pub struct Simulation {
     pub now: Timestamp,
     /// What policy would demand of it.
     pub assessment: Assessment,
-    /// Everything that speaks against it; nothing if it could be made.
+    /// All reasons to refuse it; empty if it could be made.
     pub refusals: Vec<AppError>,
     /// Whether people could be found to approve it.
     pub satisfiable: bool,

@@ -62,7 +62,7 @@ pub enum CommandError {
     /// Of several requests some failed.
     #[error("{failed} of {all} failed")]
     Several {
-        /// How many.
+        /// How many of them failed.
         failed: usize,
         /// Of how many.
         all: usize,

@@ -31,7 +31,7 @@ pub enum AgentError {
     CaBundle {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }

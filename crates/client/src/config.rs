@@ -95,7 +95,7 @@ pub enum ConfigurationError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The file says what is not understood.
@@ -103,9 +103,9 @@ pub enum ConfigurationError {
     Invalid {
         /// The file.
         path: PathBuf,
-        /// Where.
+        /// The line, from 1.
         line: usize,
-        /// Why.
+        /// The reason.
         message: String,
     },
     /// The file cannot be changed.
@@ -113,7 +113,7 @@ pub enum ConfigurationError {
     Unwritable {
         /// The file, or the lock beside it.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// `profiles` is something else than tables.
@@ -158,7 +158,7 @@ pub enum ConfigurationError {
     Path {
         /// The path.
         path: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// A URL that no token is sent to.

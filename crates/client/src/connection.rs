@@ -177,12 +177,12 @@ impl Connection {
         Ok((answer?.0, date))
     }
 
-    /// Reads something.
+    /// A call that reads.
     pub(crate) fn get<T: Answer>(&self, path: &str) -> Result<T, Error> {
         self.call("GET", path, None, None)
     }
 
-    /// Changes something, once: `key` is sent with every try.
+    /// A call that changes a request, once: `key` is sent with every try.
     pub(crate) fn change_by<T: Answer>(
         &self,
         operation: Operation,
@@ -193,7 +193,7 @@ impl Connection {
         self.call(operation.method().into(), &operation.path(request_id), Some(&json!(body)), Some(key))
     }
 
-    /// Asks something that takes a body. Nothing is changed, so no key is sent.
+    /// A call that reads and has a body. It changes nothing, so no key is sent.
     pub(crate) fn ask<T: Answer>(&self, operation: Operation, body: &impl Serialize) -> Result<T, Error> {
         self.call(operation.method().into(), operation.path_template(), Some(&json!(body)), None)
     }

@@ -19,7 +19,7 @@ pub enum ContentError {
          run `countersign verify`"
     )]
     Differs {
-        /// What.
+        /// The part that differs.
         what: &'static str,
     },
 }

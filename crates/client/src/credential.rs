@@ -30,9 +30,9 @@ pub enum CredentialError {
     File {
         /// What names it.
         named_by: &'static str,
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// There is nothing in the file.
@@ -40,7 +40,7 @@ pub enum CredentialError {
     EmptyFile {
         /// What names it.
         named_by: &'static str,
-        /// Which.
+        /// Its path.
         path: PathBuf,
     },
     /// The token of a profile is for another service than the one that is called.

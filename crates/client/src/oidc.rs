@@ -76,7 +76,7 @@ pub struct DeviceCode {
     device_code: Secret,
     /// What the person types in. As the issuer wrote it: escape it.
     pub user_code: String,
-    /// Where.
+    /// The page on which the person enters the code.
     pub verification_uri: String,
     /// The same with the code in it.
     pub verification_uri_complete: Option<String>,
@@ -137,7 +137,7 @@ pub enum LoginError {
     Unreachable {
         /// The issuer.
         issuer: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// An error of OAuth 2.0.

@@ -57,7 +57,7 @@ pub enum TokenSource {
     File {
         /// Who named it, for messages.
         named_by: &'static str,
-        /// Which.
+        /// Its path.
         path: PathBuf,
     },
     /// Where `countersign login` left it.

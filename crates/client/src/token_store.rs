@@ -28,15 +28,15 @@ pub enum TokenStoreError {
     /// A file of the store cannot be read or written.
     #[error("{}: {reason}", text_file::shown(path))]
     File {
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// There is no login.
     #[error("nobody is logged in at profile {profile}: run `countersign login`")]
     NobodyLoggedIn {
-        /// Where.
+        /// The profile.
         profile: ProfileName,
     },
     /// A login cannot be used any more, or not be renewed.

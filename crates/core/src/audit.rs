@@ -69,15 +69,15 @@ pub struct AuditEvent {
     pub sequence: u64,
     /// Names the event.
     pub event_id: EventId,
-    /// When.
+    /// The time of the event.
     pub timestamp: Timestamp,
     /// What happened.
     pub event_type: AuditEventType,
-    /// Who.
+    /// The actor, or `system:expiry`.
     pub user: PersonId,
     /// What kind of principal.
     pub kind: PrincipalKind,
-    /// By which channel.
+    /// The channel of the call.
     pub channel: Channel,
     /// From where, as far as the shell can vouch for it.
     pub source_ip: Option<SourceAddress>,
@@ -104,13 +104,13 @@ pub struct AuditedRequest {
     pub request_id: RequestId,
     /// What was asked for.
     pub operation_type: Identifier,
-    /// To what.
+    /// The instance that the operation is for.
     pub instance_id: InstanceId,
-    /// Where.
+    /// The environment of the instance.
     pub environment: Environment,
-    /// How dangerous.
+    /// The risk level of the operation.
     pub risk_level: RiskLevel,
-    /// Who asked.
+    /// The requester.
     pub requested_by: PersonId,
     /// The request's status after the event.
     pub status: Status,

@@ -7,7 +7,7 @@ use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
-/// What kind of being acts. Only humans decide.
+/// The kinds of principals. Only humans decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, EnumIter)]
 #[strum(serialize_all = "lowercase")]
 pub enum PrincipalKind {

@@ -28,7 +28,7 @@ pub struct Draft {
     pub declared_environment: Environment,
     /// The risk the requester believes it has; may raise what policy says.
     pub declared_risk: Option<RiskLevel>,
-    /// Why.
+    /// Why the operation is needed.
     pub justification: Justification,
     /// What it is expected to cost.
     pub estimated_cost: Option<Cost>,
@@ -177,7 +177,7 @@ pub enum Command {
     },
     /// Refuse.
     Reject {
-        /// Why.
+        /// The reason for the rejection.
         reason: CommentText,
         /// What the approver was shown.
         shown: Shown,
@@ -189,12 +189,12 @@ pub enum Command {
     },
     /// Give the request up.
     Cancel {
-        /// Why.
+        /// The reason for the cancellation.
         reason: Option<CommentText>,
     },
-    /// Say something.
+    /// Comment on the request.
     Comment {
-        /// What.
+        /// The text.
         text: CommentText,
     },
     /// Spend the approval.

@@ -29,9 +29,9 @@ pub struct Content {
     pub request_id: RequestId,
     /// What is to be done.
     pub operation_type: Identifier,
-    /// To what.
+    /// The instance that the operation is for.
     pub instance_id: InstanceId,
-    /// Exactly how.
+    /// The parameters of the operation.
     pub parameters: CanonicalJson,
     /// The requester.
     pub requested_by: PersonId,

@@ -34,9 +34,9 @@ pub const MAX_CLOCK_SKEW_SECONDS: u32 = 5;
 /// What an accepted command comes to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// Something happened.
+    /// The event that the command makes.
     Event(Box<Event>),
-    /// It had happened before: the same key with the same body.
+    /// An earlier command with the same key and the same body made it.
     AlreadyApplied,
 }
 

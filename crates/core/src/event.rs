@@ -29,13 +29,13 @@ pub struct Event {
     pub request_id: RequestId,
     /// 1 for the creation, then one more each; equals the request's version after the event.
     pub sequence: u64,
-    /// When.
+    /// The time of the event.
     pub at: Timestamp,
-    /// Who.
+    /// The actor, or `system:expiry`.
     pub user: PersonId,
-    /// What kind of being.
+    /// The kind of the actor.
     pub kind: PrincipalKind,
-    /// By which door.
+    /// The channel of the call.
     pub channel: Channel,
     /// All ids that are known to be theirs, `user` included.
     pub addresses: BTreeSet<PersonId>,
@@ -75,7 +75,7 @@ pub enum Change {
     },
     /// One person refused.
     Rejected {
-        /// Why.
+        /// The reason for the rejection.
         reason: CommentText,
         /// The policy of the decision.
         policy_version: Digest,
@@ -84,14 +84,14 @@ pub enum Change {
     },
     /// One approver took their approval back: they have not decided.
     Withdrawn {
-        /// Why.
+        /// The reason for the withdrawal.
         reason: Option<CommentText>,
         /// The events of the approvals that are taken back.
         withdraws: Vec<EventId>,
     },
     /// The request was given up: by its requester, by the owner of its requester, or by an admin.
     Cancelled {
-        /// Why.
+        /// The reason for the cancellation.
         reason: Option<CommentText>,
     },
     /// Its deadline passed.
@@ -108,16 +108,16 @@ pub enum Change {
     },
     /// The execution ended.
     Finished {
-        /// How.
+        /// How it ended.
         outcome: ExecutionOutcome,
         /// What it gave.
         result: Option<CanonicalJson>,
         /// What it cost.
         actual_cost: Option<Cost>,
     },
-    /// Somebody said something.
+    /// A caller commented on the request.
     Commented {
-        /// What.
+        /// The text.
         text: CommentText,
     },
 }
@@ -157,7 +157,7 @@ impl EventType {
         self.into()
     }
 
-    /// Whether the event is somebody's decision on the request.
+    /// Whether the event is a decision of an approver on the request.
     pub fn is_decision(self) -> bool {
         matches!(self, Self::ApprovalGranted | Self::ApprovalRejected)
     }

@@ -1,4 +1,4 @@
-//! Telling a retry from a second wish.
+//! Keys by which a retry differs from a second command.
 
 use crate::command::CommandName;
 use crate::digest::Digest;

@@ -40,7 +40,7 @@ impl Notice {
         }
     }
 
-    /// When.
+    /// The time of the event.
     pub fn timestamp(&self) -> Timestamp {
         match self {
             Self::Event(notification) => notification.timestamp,
@@ -107,7 +107,7 @@ pub struct Notification {
     pub event_id: EventId,
     /// What happened.
     pub event_type: EventType,
-    /// When.
+    /// The time of the event.
     pub timestamp: Timestamp,
     /// Who did it.
     pub user: PersonId,
@@ -115,20 +115,20 @@ pub struct Notification {
     pub request_id: RequestId,
     /// The event's place in the request's trail; a subscriber orders by it.
     pub sequence: u64,
-    /// The hash of the event: whoever keeps what is published can tell an event that the store has
+    /// The hash of the event: a subscriber that keeps what is published can tell an event that the store has
     /// since forgotten.
     pub hash: Digest,
     /// The request's status after the event.
     pub status: Status,
     /// What is to be done.
     pub operation_type: Identifier,
-    /// To what.
+    /// The instance that the operation is for.
     pub instance_id: InstanceId,
-    /// Where.
+    /// The environment of the instance.
     pub environment: Environment,
-    /// How dangerous.
+    /// The risk level of the operation.
     pub risk_level: RiskLevel,
-    /// Who asked.
+    /// The requester.
     pub requested_by: PersonId,
     /// How many must agree.
     pub approvals_required: u8,

@@ -39,7 +39,7 @@ pub const MAX_DECISIONS: usize = 12;
 /// The most approvals of a request that can be taken back. After that the request itself can be.
 pub const MAX_WITHDRAWALS: usize = 6;
 
-/// What somebody decided.
+/// What an approver decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr, EnumIter)]
 #[strum(serialize_all = "lowercase")]
 pub enum Verdict {
@@ -59,13 +59,14 @@ impl Verdict {
 /// One person's decision.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
-    /// Who.
+    /// The approver.
     pub person: PersonId,
-    /// All ids that were known to be theirs then: a policy that forgets one makes nobody two people.
+    /// All ids that were known to be theirs then: they are one person still under a policy
+    /// that no longer lists one of them.
     pub addresses: BTreeSet<PersonId>,
-    /// What.
+    /// Whether they approved or rejected.
     pub verdict: Verdict,
-    /// When.
+    /// The time of the decision.
     pub at: Timestamp,
     /// What they said; the reason, if they refused.
     pub comment: Option<KeyedText<CommentText>>,
@@ -73,9 +74,9 @@ pub struct Decision {
     pub groups: Groups,
     /// Whether they named the digest of what they were shown, if they agreed.
     pub digest_presented: bool,
-    /// By which door they came.
+    /// The channel of the call.
     pub channel: Channel,
-    /// From where.
+    /// The source address of the call.
     pub source_ip: Option<SourceAddress>,
     /// The policy that it was made under.
     pub policy_version: Digest,
@@ -88,20 +89,20 @@ pub struct Decision {
 pub struct Withdrawal {
     /// The approver.
     pub person: PersonId,
-    /// When.
+    /// The time of the withdrawal.
     pub at: Timestamp,
     /// The event that records it.
     pub event_id: EventId,
 }
 
-/// Something somebody said.
+/// A comment on a request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comment {
-    /// Who.
+    /// The author of the comment.
     pub person: PersonId,
-    /// When.
+    /// The time of the comment.
     pub at: Timestamp,
-    /// What.
+    /// The text.
     pub text: KeyedText<CommentText>,
     /// The event that records it.
     pub event_id: EventId,
@@ -110,11 +111,11 @@ pub struct Comment {
 /// The end of a request that was given up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cancellation {
-    /// When.
+    /// The time of the cancellation.
     pub at: Timestamp,
     /// By the requester, by the owner of the requester, or by an admin.
     pub by: PersonId,
-    /// Why.
+    /// The reason for the cancellation.
     pub reason: Option<KeyedText<CommentText>>,
 }
 
@@ -125,7 +126,7 @@ pub struct Execution {
     pub id: ExecutionId,
     /// Who started it.
     pub started_by: PersonId,
-    /// When.
+    /// The time of the start.
     pub started_at: Timestamp,
     /// The policy that it was started under.
     pub policy_version: Digest,
@@ -136,9 +137,9 @@ pub struct Execution {
 /// The end of an execution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finish {
-    /// When.
+    /// The time of the end.
     pub at: Timestamp,
-    /// How.
+    /// How it ended.
     pub outcome: ExecutionOutcome,
     /// What it gave.
     pub result: Option<KeyedText<CanonicalJson>>,

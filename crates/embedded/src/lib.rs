@@ -38,7 +38,7 @@ pub enum OpenError {
     /// The engine says no.
     #[error("the database {path} cannot be opened: {reason}")]
     Refused {
-        /// Which.
+        /// Its path.
         path: String,
         /// Why, in the engine's words.
         reason: String,

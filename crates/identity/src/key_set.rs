@@ -45,7 +45,7 @@ struct PublicKey {
 pub struct UnusedKey {
     /// Its `kid`, as the issuer wrote it.
     pub id: Option<String>,
-    /// Why.
+    /// Why it is not used.
     pub reason: &'static str,
 }
 

@@ -29,9 +29,9 @@ use std::collections::BTreeSet;
 pub struct Past {
     /// What was asked for.
     pub draft: Draft,
-    /// By whom.
+    /// The requester.
     pub requester: Caller,
-    /// When.
+    /// The time of its creation.
     pub made_at: Timestamp,
     /// What has become of it.
     pub status: Status,
@@ -98,7 +98,7 @@ impl Difference {
 pub struct Replay {
     /// Another outcome.
     pub outcome: Option<Difference>,
-    /// Why.
+    /// The reasons for the outcome.
     pub reasons: Vec<String>,
     /// Other requirements.
     pub requirements: Vec<Difference>,

@@ -40,7 +40,7 @@ pub struct Application {
     pub authenticator: Arc<Authenticator>,
     /// The proxies whose word for where a call comes from is taken.
     pub trusted_proxies: TrustedProxies,
-    /// Rung after a write: there is something to deliver.
+    /// Notified after a write: there are messages to deliver.
     pub delivery_wakeup: Arc<Notify>,
     /// What the callers who are known take.
     pub callers: Arc<Callers>,

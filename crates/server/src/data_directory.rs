@@ -21,31 +21,31 @@ pub enum DataDirectoryError {
     /// A file or the directory itself cannot be read or written.
     #[error("{}: {source}", text_file::shown(path))]
     Io {
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// Everybody keeps files there.
     #[error("{} is everybody's; choose a directory of its own with --data-dir", text_file::shown(path))]
     Unsuitable {
-        /// Which.
+        /// Its path.
         path: PathBuf,
     },
     /// It belongs to another user, or holds what is not ours.
     #[error("{} {reason}; choose an empty or a new directory with --data-dir", text_file::shown(path))]
     NotOurs {
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: &'static str,
     },
     /// A file in it is not one that we made: what it holds may be anybody's.
     #[error("{}: {reason}", text_file::shown(path))]
     File {
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: &'static str,
     },
     /// Another server has it.
@@ -54,7 +54,7 @@ pub enum DataDirectoryError {
         text_file::shown(path)
     )]
     InUse {
-        /// Which.
+        /// Its path.
         path: PathBuf,
     },
     /// The database of a key is gone, or there is nothing in it.
@@ -64,15 +64,15 @@ pub enum DataDirectoryError {
         text_file::shown(path)
     )]
     NoDatabase {
-        /// Which.
+        /// Its path.
         path: PathBuf,
     },
     /// A key file is not what we wrote.
     #[error("{}: {reason}", text_file::shown(path))]
     Key {
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: &'static str,
     },
 }

@@ -104,7 +104,7 @@ pub enum ServeError {
     UntrustedPolicy {
         /// The file, escaped.
         path: String,
-        /// Why.
+        /// The reason.
         reason: Unsuitable,
     },
     /// The issuer's keys are not known.
@@ -122,9 +122,9 @@ pub enum ServeError {
     /// The address cannot be listened on.
     #[error("--listen {address}: {source}")]
     Listen {
-        /// Which.
+        /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// Where the service listens could not be said.

@@ -16,15 +16,15 @@ pub enum StoppedServiceError {
     /// There is no database.
     #[error("{} holds no countersign database", text_file::shown(path))]
     NoDatabase {
-        /// Where.
+        /// Its path.
         path: PathBuf,
     },
     /// The directory cannot be looked into.
     #[error("{}: {source}", text_file::shown(path))]
     Io {
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The directory cannot be used, or the service is running.

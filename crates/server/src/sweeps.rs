@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-/// How long after the last pass the outbox is swept again, if nothing rings.
+/// How long after the last pass the outbox is swept again, if no change wakes the sweep.
 const DELIVERY_INTERVAL: Duration = Duration::from_secs(1);
 /// How long deliveries rest at most while they fail. Ten failures, after which an entry becomes a
 /// dead letter, then take some minutes.
@@ -84,7 +84,7 @@ async fn deliver_until<P: Publish>(app: Application, publisher: P, mut stopped: 
         }
         let has_failed = swept.as_ref().map_or(true, |report| report.failed > 0);
         if has_failed {
-            // New events do not make a sick subscriber well: the bell is not heard.
+            // A publisher that has failed is not called sooner because there are new events.
             rest = rest.saturating_mul(2).min(LONGEST_REST);
             tokio::select! {
                 () = sleep(rest) => {}

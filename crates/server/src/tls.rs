@@ -25,9 +25,9 @@ pub enum InvalidCertificates {
     /// A file cannot be read, or holds something else.
     #[error("{}: {reason}", text_file::shown(path))]
     File {
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The library supports none of the versions of TLS.

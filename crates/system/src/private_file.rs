@@ -141,7 +141,7 @@ fn open(options: &mut OpenOptions, path: &Path, flags: OFlags) -> Result<File, U
     }
 }
 
-/// Root needs no file to do what they like.
+/// A file of root is trusted as well: root can change the files of every user.
 fn check_owner(metadata: &Metadata) -> Result<(), Unsuitable> {
     let owner = metadata.uid();
     if owner == rustix::process::geteuid().as_raw() || owner == ROOT {

@@ -50,7 +50,7 @@ use std::sync::Arc;
 pub(super) const REQUEST_ID: &str = "019c1339-a5c0-7000-8000-000000000001";
 /// Its execution.
 const EXECUTION_ID: &str = "019c1339-a5c0-7000-8000-0000000000e1";
-/// Who asks.
+/// The requester.
 pub(super) const REQUESTER: &str = "ann@example.com";
 /// A cursor is opaque: this one was given out for no list.
 pub(super) const CURSOR: &str = "eyJhZnRlciI6IjAxOWMxMzM5In0";

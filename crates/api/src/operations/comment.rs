@@ -6,7 +6,7 @@ use crate::operation::Operation;
 use countersign_core::command::Command;
 use countersign_core::principal::Principal;
 
-/// Says something.
+/// Comments on a request.
 #[derive(Debug)]
 pub struct Comment;
 

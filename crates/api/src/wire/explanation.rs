@@ -14,9 +14,9 @@ pub struct ExplainBody {
     pub request_id: String,
     /// Where it is in its life.
     pub status: String,
-    /// How dangerous.
+    /// The risk level of the operation.
     pub risk_level: String,
-    /// Where.
+    /// The environment of the instance.
     pub environment: String,
     /// How many distinct people must agree.
     pub approvals_required: u8,
@@ -54,13 +54,13 @@ pub struct ExplainBody {
 /// An approval on record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ApprovalBody {
-    /// Whose.
+    /// The approver.
     pub person: String,
     /// The groups that they were in.
     pub groups: Vec<String>,
     /// Whether it counts.
     pub counts: bool,
-    /// Why not.
+    /// Why it does not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -23,13 +23,13 @@ pub struct SimulateBody {
     pub status: String,
     /// What is to be done.
     pub operation_type: String,
-    /// To what.
+    /// The instance that the operation is for.
     pub instance_id: String,
     /// Where, as policy sees it.
     pub environment: String,
-    /// How dangerous.
+    /// The risk level of the operation.
     pub risk_level: String,
-    /// Who asks.
+    /// The requester.
     pub requested_by: String,
     /// The groups of the requester.
     pub requester_groups: Vec<String>,

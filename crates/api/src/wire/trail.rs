@@ -36,11 +36,11 @@ pub struct EventBody {
     pub request_id: String,
     /// Its place in the trail, from 1.
     pub sequence: u64,
-    /// When.
+    /// The time of the event.
     pub timestamp: String,
     /// What happened.
     pub event_type: String,
-    /// Who.
+    /// The actor, or `system:expiry`.
     pub user: String,
     /// `human`, `agent` or `service`.
     pub kind: String,
@@ -52,15 +52,15 @@ pub struct EventBody {
     /// How the caller was proven: `issuer`, `subject` and `at` of the verified token, or IAM and who signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<AuthBody>,
-    /// To what.
+    /// The instance that the operation is for.
     pub instance_id: String,
     /// What was asked for.
     pub operation_type: String,
-    /// Where.
+    /// The environment of the instance.
     pub environment: String,
-    /// How dangerous.
+    /// The risk level of the operation.
     pub risk_level: String,
-    /// Who asked.
+    /// The requester.
     pub requested_by: String,
     /// The request's status after the event.
     pub status: String,

@@ -14,7 +14,7 @@ pub struct CancelArguments {
     #[arg(long, short = 'm', value_name = "TEXT")]
     pub reason: Option<String>,
 
-    /// Which.
+    /// The request.
     #[command(flatten)]
     pub request: RequestArguments,
 }

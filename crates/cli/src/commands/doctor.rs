@@ -47,7 +47,7 @@ pub struct Report {
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 pub struct Check {
-    /// What.
+    /// The name of the check.
     pub name: &'static str,
     /// Whether it is well.
     pub ok: bool,

@@ -22,7 +22,7 @@ use std::time::Duration;
 /// `countersign login` and `countersign logout`.
 #[derive(Debug, Clone, Args)]
 pub struct LoginArguments {
-    /// Where to.
+    /// The profile to log in to.
     #[command(flatten)]
     pub profile: ProfileArgument,
 

@@ -176,7 +176,7 @@ async fn redrive(outbox: &DynamoOutbox, event_id: &EventId) -> Result<usize, Com
 async fn redrive_all(outbox: &DynamoOutbox) -> Result<usize, CommandError> {
     let mut count = 0;
     for entry in dead(outbox).await? {
-        // What cannot be read would die again at once.
+        // What cannot be read would be a dead letter again at once.
         if let Ok(event) = &entry.event
             && outbox.redrive(event.notice.event_id()).await.map_err(failed)?
         {

@@ -18,7 +18,7 @@ pub struct StartArguments {
     #[arg(long, value_name = "DIGEST")]
     pub parameters_digest: Option<String>,
 
-    /// Which.
+    /// The request.
     #[command(flatten)]
     pub request: RequestArguments,
 }

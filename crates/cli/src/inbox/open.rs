@@ -44,7 +44,7 @@ impl Verb {
 pub struct Decision {
     /// About this request.
     pub id: String,
-    /// Which way.
+    /// What the approver does.
     pub verb: Verb,
     /// The reason or comment; empty if there is none.
     pub text: String,
@@ -136,7 +136,7 @@ impl Page {
 /// An opened request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Open {
-    /// Which.
+    /// The id of the request.
     pub id: String,
     /// All of it, once the service has answered.
     pub request: Option<RequestBody>,

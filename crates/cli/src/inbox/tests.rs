@@ -314,7 +314,7 @@ fn a_deadline_that_passes_while_the_approver_looks_is_shown() {
 }
 
 #[test]
-fn the_list_is_asked_for_as_often_as_it_was_wished() {
+fn the_list_is_asked_for_as_often_as_was_set() {
     let mut inbox = Inbox::new(Settings::default());
     assert_eq!(inbox.wait(0), [Effect::List]);
     assert_eq!(inbox.wait(60), [], "one question at a time");

@@ -11,7 +11,7 @@ use std::fmt;
 use std::net::IpAddr;
 use strum::{Display, EnumIter, IntoStaticStr};
 
-/// Something that policy may permit.
+/// What policy may permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr, EnumIter)]
 #[strum(serialize_all = "snake_case")]
 pub enum Action {
@@ -23,7 +23,7 @@ pub enum Action {
     ViewParameters,
     /// Read a request's audit trail.
     Audit,
-    /// Say something about a request.
+    /// Comment on a request.
     Comment,
     /// Agree.
     Approve,
@@ -54,14 +54,14 @@ pub const TO_APPROVE: [Action; 3] = [Action::Approve, Action::View, Action::View
 pub struct AccessRequest<'a> {
     /// What the actor wants to do.
     pub action: Action,
-    /// Who.
+    /// The actor.
     pub actor: &'a Principal,
     /// To what; `None` for [`Action::List`] alone.
     pub subject: Option<Subject<'a>>,
     /// Whether it was made by, for, or by an agent of the actor; for a list, whether it is of
     /// nothing else.
     pub is_own: bool,
-    /// When.
+    /// The time that the question is about: that of the call, or of an approval on record.
     pub now: Timestamp,
 }
 
@@ -70,7 +70,7 @@ pub struct AccessRequest<'a> {
 pub struct Subject<'a> {
     /// What is to be done.
     pub operation_type: &'a str,
-    /// To what.
+    /// The instance that the operation is for.
     pub instance_id: &'a str,
     /// The effective environment.
     pub environment: Environment,
@@ -78,7 +78,7 @@ pub struct Subject<'a> {
     pub risk_level: RiskLevel,
     /// What it is expected to cost; left out, it counts as above every amount.
     pub estimated_cost: Option<Cost>,
-    /// Who asks.
+    /// The requester.
     pub requested_by: &'a PersonId,
 }
 
@@ -101,15 +101,15 @@ impl AccessDecision {
 /// A part of a question that an answer may turn on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RequestAttribute {
-    /// Who asks: their id, their groups and what kind of being they are.
+    /// Who asks: their id, their groups and their kind.
     Person,
     /// Whether it is their own.
     Own,
     /// The channel of the call.
     Channel,
-    /// From where.
+    /// The source address of the call.
     Address,
-    /// When.
+    /// The time.
     Time,
     /// The type of operation.
     Operation,

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 pub trait RequestView {
     /// What is to be done.
     fn operation_type(&self) -> &Identifier;
-    /// To what.
+    /// The instance that the operation is for.
     fn instance_id(&self) -> &InstanceId;
     /// What it is expected to cost.
     fn estimated_cost(&self) -> Option<Cost>;

@@ -70,7 +70,7 @@ pub struct Rules {
 pub struct Proposal<'a> {
     /// What is to be done.
     pub operation_type: &'a str,
-    /// To what.
+    /// The instance that the operation is for.
     pub instance_id: &'a str,
     /// The risk the requester believes it has; may raise what policy says.
     pub declared_risk: Option<RiskLevel>,

@@ -117,7 +117,7 @@ fn a_key_belongs_to_one_command() {
 }
 
 #[test]
-fn another_key_is_another_wish() {
+fn another_key_is_another_command() {
     let mut trail = Trail::open(HIGH).then_with(&bob(), &approve(), Some(&key("k", "body")));
     for again in [Some(key("l", "body")), Some(key("K", "body")), Some(key("k ", "body")), None] {
         let answer = trail.give(&bob(), &approve(), again.as_ref());

@@ -48,7 +48,7 @@ fn requester_cannot_decide_own_request() {
     check_cannot_decide(&open(&requester), &requester, "self_approval");
 }
 
-/// With groups, a channel or a kind of being that the request was not made with.
+/// With groups, a channel or a kind that the request was not made with.
 #[test]
 fn requester_cannot_come_back_as_another_person() {
     let request = Trail::open(HIGH).request;
