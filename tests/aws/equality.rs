@@ -6,6 +6,7 @@ use countersign_e2e::functions::Functions;
 use countersign_e2e::gateway::{self, Request};
 use countersign_e2e::grants::{granted, root};
 use countersign_e2e::service::Service;
+use countersign_e2e::signature::{ISSUER_JWKS, issuer_token};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use strum::IntoEnumIterator;
@@ -71,7 +72,11 @@ fn claims(line: &Value) -> Option<Map<String, Value>> {
 #[test]
 fn a_function_answers_as_the_program_does() {
     let service = Service::start_as(Channel::Api);
-    let functions = Functions::start(&[("OIDC_ISSUER", "countersign"), ("OIDC_AUDIENCE", "countersign")]);
+    let functions = Functions::start(&[
+        ("OIDC_ISSUER", "countersign"),
+        ("OIDC_AUDIENCE", "countersign"),
+        ("JWKS", ISSUER_JWKS),
+    ]);
     let recorded = std::fs::read_to_string(root().join("tests/aws/requests.jsonl")).unwrap();
     let mut kept = BTreeMap::new();
     let (mut count, mut codes, mut called) = (0, BTreeSet::new(), BTreeSet::new());
@@ -108,6 +113,12 @@ fn a_function_answers_as_the_program_does() {
         let sent: Vec<_> =
             request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let served = service.anonymous().send(&request.method, &target, &sent, &request.body).unwrap();
+        // The same claims, signed by the issuer of the functions.
+        let mut request = request;
+        if let Some(claims) = &claims {
+            let token = issuer_token(&Value::Object(claims.clone()));
+            request.headers.insert("authorization".to_owned(), format!("Bearer {token}"));
+        }
         let answered = functions.send(&request, claims.as_ref());
 
         assert_eq!(answered["statusCode"], served.status, "{context}: {answered} {}", served.body);

@@ -10,14 +10,18 @@ use countersign_e2e::gateway::{self, Request};
 use countersign_e2e::grants::root;
 use countersign_e2e::inspection::snapshot;
 use countersign_e2e::service::Service;
-use countersign_e2e::signature::issuer_token;
+use countersign_e2e::signature::{ISSUER_JWKS, issuer_token};
 use countersign_policy::load;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 
-const ON: [(&str, &str); 3] =
-    [("IAM_CALLERS", "true"), ("OIDC_ISSUER", "https://id.example.com"), ("OIDC_AUDIENCE", "countersign")];
+const ON: [(&str, &str); 4] = [
+    ("IAM_CALLERS", "true"),
+    ("OIDC_ISSUER", "https://id.example.com"),
+    ("OIDC_AUDIENCE", "countersign"),
+    ("JWKS", ISSUER_JWKS),
+];
 const PIPELINE: &str = "arn:aws:sts::123456789012:assumed-role/pipeline/deploy-4711";
 const APPROVER: &str = "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Approver_0123456789abcdef";
 

@@ -1,5 +1,5 @@
-//! Who calls a function: the token that the gateway has verified, or, with the issuer's keys at hand,
-//! the one that the function has verified itself. Never what an event says of itself.
+//! Who calls a function: the bearer of a token that the function has verified itself, and that is the one which the gateway
+//! has seen, if it speaks of one. Never what an event says of itself.
 
 use countersign_e2e::functions::Functions;
 use countersign_e2e::gateway::{self, Request};
@@ -11,25 +11,28 @@ use countersign_lambda::gateway::Authentication;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-const ISSUER: [(&str, &str); 2] =
-    [("OIDC_ISSUER", "https://id.example.com"), ("OIDC_AUDIENCE", "countersign")];
+const ISSUER: [(&str, &str); 3] =
+    [("OIDC_ISSUER", "https://id.example.com"), ("OIDC_AUDIENCE", "countersign"), ("JWKS", ISSUER_JWKS)];
 
 fn claims() -> Value {
     json!({ "iss": "https://id.example.com", "aud": "countersign", "sub": "7e1c", "exp": 4_102_444_800_u64,
         "email": "ann@example.com", "email_verified": true, "cognito:groups": ["developer"] })
 }
 
-/// A creation with this `Authorization` header, and what the authorizer says of the token.
-fn creation(authorization: Option<&str>, described: Option<&Value>) -> Value {
+fn request(authorization: Option<&str>) -> Request {
     let authorization = authorization.map(|text| ("authorization".to_owned(), text.to_owned()));
-    let request = Request {
+    Request {
         method: "POST".to_owned(),
         path: "/v1/approvals".to_owned(),
         query: String::new(),
         headers: authorization.into_iter().collect::<BTreeMap<_, _>>(),
         body: Service::high().to_string().into_bytes(),
-    };
-    gateway::event(&request, described.map(|claims| claims.as_object().unwrap()))
+    }
+}
+
+/// A creation with this `Authorization` header, and what the authorizer says of the token.
+fn creation(authorization: Option<&str>, described: Option<&Value>) -> Value {
+    gateway::event(&request(authorization), described.map(|claims| claims.as_object().unwrap()))
 }
 
 fn status(functions: &Functions, event: &Value) -> u64 {
@@ -43,16 +46,18 @@ fn with(name: &str, value: Value) -> Value {
 }
 
 #[test]
-fn the_gateways_word_is_good_for_the_token_it_has_seen_and_no_other() {
+fn a_signed_token_is_taken_if_it_is_the_one_that_the_gateway_has_seen() {
     let functions = Functions::start(&ISSUER);
     let bearer = |claims: &Value| format!("Bearer {}", issuer_token(claims));
     assert_eq!(status(&functions, &creation(Some(&bearer(&claims())), Some(&claims()))), 201);
-    let before = functions.block_on(snapshot(&functions.database));
     let good = claims();
-    let mut without_authorizer = creation(Some(&bearer(&good)), None);
-    let mut other_authorizer = without_authorizer.clone();
-    without_authorizer["requestContext"]["authorizer"] = Value::Null;
-    other_authorizer["requestContext"]["authorizer"] = json!({ "lambda": { "email": "ann@example.com" } });
+    // Nothing that verifies tokens stands in front: a private API, or another kind of authorizer.
+    let mut other_authorizer = creation(Some(&bearer(&good)), None);
+    for authorizer in [Value::Null, json!({ "lambda": { "email": "eve@example.com" } })] {
+        other_authorizer["requestContext"]["authorizer"] = authorizer;
+        assert_eq!(status(&functions, &other_authorizer), 201);
+    }
+    let before = functions.block_on(snapshot(&functions.database));
     let mut claims_as_text = creation(Some(&bearer(&good)), Some(&good));
     claims_as_text["requestContext"]["authorizer"]["jwt"]["claims"] = json!({});
     for (name, event) in [
@@ -77,8 +82,6 @@ fn the_gateways_word_is_good_for_the_token_it_has_seen_and_no_other() {
             creation(Some(&bearer(&good)), Some(&with("email", json!("eve@example.com"))))
         }),
         ("another subject in the event", creation(Some(&bearer(&good)), Some(&with("sub", json!("x"))))),
-        ("a token without authorizer", without_authorizer),
-        ("another kind of authorizer", other_authorizer),
         ("an authorizer that says nothing", claims_as_text),
         ("an ended token", {
             let ended = with("exp", json!(1_700_000_000));
@@ -121,48 +124,104 @@ const DESCRIBED: [&str; 2] = [
     "address":"{\"country\":\"IS\",\"street_address\":\"1 Main St\"}"}"#,
 ];
 
-/// The second of two audiences, and groups in an object, with and without the issuer's keys.
+/// The same claims as the Cognito authorizer of a REST API writes them.
+const DESCRIBED_BY_REST: &str = r#"{"iss":"https://id.example.com","aud":"account,countersign","sub":"7e1c",
+    "exp":"Fri Jan 01 00:00:00 UTC 2100","email":"ann@example.com","email_verified":"true",
+    "realm_access":"{\"roles\":[\"developer\",\"offline_access\"]}",
+    "identities":"{\"dateCreated\":\"1555241917584\",\"userId\":\"1\",\"providerName\":\"Corp\",\"primary\":\"true\"}"}"#;
+
+/// The second of two audiences, and groups in an object.
 #[test]
 fn threat_64_claims_that_are_not_read_are_not_compared() {
-    let nested = ("GROUPS_CLAIM", "realm_access.roles");
-    let audiences = ("OIDC_AUDIENCE", "another,countersign");
-    let own = [ISSUER[0], audiences, nested];
-    for functions in
-        [Functions::start(&own), Functions::start(&[&own[..], &[("JWKS", ISSUER_JWKS)]].concat())]
-    {
-        let claims: Value = serde_json::from_str(CLAIMS).unwrap();
-        let bearer = format!("Bearer {}", issuer_token(&claims));
-        for described in DESCRIBED {
-            let described: Value = serde_json::from_str(described).unwrap();
-            let described_as = |described: &Value| {
-                let mut event = creation(Some(&bearer), None);
-                event["requestContext"]["authorizer"] = json!({ "jwt": { "claims": described } });
-                status(&functions, &event)
-            };
-            assert_eq!(described_as(&described), 201, "{described}");
-            for (name, wrong) in [
-                ("email", json!("bob@example.com")),
-                ("aud", json!("[account]")),
-                ("aud", json!("[countersign account]")),
-                ("exp", json!("4102444801")),
-                ("realm_access", Value::Null),
-                ("realm_access.roles", json!("[admin]")),
-            ] {
-                let mut odd = described.clone();
-                if wrong.is_null() {
-                    odd.as_object_mut().unwrap().remove(name);
-                } else {
-                    odd[name] = wrong;
-                }
-                assert_eq!(described_as(&odd), 401, "{name}: {odd}");
-            }
+    let variables = [
+        ISSUER[0],
+        ("OIDC_AUDIENCE", "another,countersign"),
+        ISSUER[2],
+        ("GROUPS_CLAIM", "realm_access.roles"),
+    ];
+    let functions = Functions::start(&variables);
+    let claims: Value = serde_json::from_str(CLAIMS).unwrap();
+    let bearer = format!("Bearer {}", issuer_token(&claims));
+    let by_http = |described: &Value| {
+        let mut event = creation(Some(&bearer), None);
+        event["requestContext"]["authorizer"] = json!({ "jwt": { "claims": described } });
+        status(&functions, &event)
+    };
+    let by_rest = |described: &Value| {
+        status(&functions, &gateway::rest_event(&request(Some(&bearer)), Some(described)))
+    };
+    let wrong = |described: &Value, name: &str, value: Value| {
+        let mut odd = described.clone();
+        if value.is_null() {
+            odd.as_object_mut().unwrap().remove(name);
+        } else {
+            odd[name] = value;
+        }
+        odd
+    };
+    let for_both = [
+        ("email", json!("bob@example.com")),
+        ("email_verified", json!("false")),
+        ("realm_access", Value::Null),
+        ("exp", Value::Null),
+        ("realm_access.roles", json!("[admin]")),
+    ];
+    for described in DESCRIBED {
+        let described: Value = serde_json::from_str(described).unwrap();
+        assert_eq!(by_http(&described), 201, "{described}");
+        for (name, value) in for_both.clone().into_iter().chain([
+            ("aud", json!("[account]")),
+            ("aud", json!("[countersign account]")),
+            ("exp", json!("4102444801")),
+        ]) {
+            let odd = wrong(&described, name, value);
+            assert_eq!(by_http(&odd), 401, "{name}: {odd}");
         }
     }
+    let described: Value = serde_json::from_str(DESCRIBED_BY_REST).unwrap();
+    assert_eq!(by_rest(&described), 201);
+    for (name, value) in for_both {
+        let odd = wrong(&described, name, value);
+        assert_eq!(by_rest(&odd), 401, "{name}: {odd}");
+    }
+}
+
+/// A token that an app client got for itself from Amazon Cognito has its audience in `client_id`, and no groups. That of a
+/// person has them, and no e-mail: of a person, the id token counts.
+#[test]
+fn tokens_of_one_user_pool_are_told_apart() {
+    let functions = Functions::start(&[ISSUER[0], ("OIDC_AUDIENCE", "web,2example23456789"), ISSUER[2]]);
+    let of_pool = |more: Value| {
+        let mut claims = json!({ "iss": "https://id.example.com", "exp": 4_102_444_800_u64, "auth_time": 1_767_225_600,
+            "iat": 1_767_225_600, "version": 2, "jti": "6c1b" });
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        claims
+    };
+    let machine =
+        of_pool(json!({ "sub": "2example23456789", "client_id": "2example23456789", "token_use": "access",
+        "scope": "approvals/create" }));
+    let access =
+        of_pool(json!({ "sub": "7e1c", "client_id": "web", "token_use": "access", "username": "ann",
+        "cognito:groups": ["developer"], "scope": "openid" }));
+    let id = of_pool(json!({ "sub": "7e1c", "aud": "web", "token_use": "id", "cognito:username": "ann",
+        "cognito:groups": ["developer"], "email": "ann@example.com", "email_verified": true }));
+    let other = of_pool(json!({ "sub": "3example", "client_id": "3example", "token_use": "access" }));
+    let answer = |claims: &Value| {
+        let event = creation(Some(&format!("Bearer {}", issuer_token(claims))), Some(claims));
+        status(&functions, &event)
+    };
+    assert_eq!(answer(&id), 201);
+    assert_eq!(answer(&machine), 403, "known, as a service without a group that may ask");
+    assert_eq!(answer(&access), 401, "who it is, no e-mail tells");
+    assert_eq!(answer(&other), 401, "another client of the pool");
+    let mut both = machine;
+    both["aud"] = json!("https://other.example.com");
+    assert_eq!(answer(&both), 401, "where there is an audience, it counts");
 }
 
 #[test]
 fn a_token_for_none_of_several_audiences_is_refused() {
-    let functions = Functions::start(&[ISSUER[0], ("OIDC_AUDIENCE", "another, countersign")]);
+    let functions = Functions::start(&[ISSUER[0], ("OIDC_AUDIENCE", "another, countersign"), ISSUER[2]]);
     let for_audience = |audience: Value| {
         let claims = with("aud", audience);
         let bearer = format!("Bearer {}", issuer_token(&claims));
@@ -181,8 +240,8 @@ fn a_token_for_none_of_several_audiences_is_refused() {
 }
 
 #[test]
-fn with_the_issuers_keys_a_function_believes_no_event_without_a_signature() {
-    let functions = Functions::start(&[ISSUER[0], ISSUER[1], ("JWKS", ISSUER_JWKS)]);
+fn a_function_believes_no_event_without_a_signature() {
+    let functions = Functions::start(&ISSUER);
     let good = claims();
     let token = issuer_token(&good);
     assert_eq!(status(&functions, &creation(Some(&format!("Bearer {token}")), Some(&good))), 201);
@@ -205,6 +264,17 @@ fn with_the_issuers_keys_a_function_believes_no_event_without_a_signature() {
         assert_eq!(status(&functions, &event), 401, "{name}");
         let event = creation(Some(&format!("Bearer {token}")), None);
         assert_eq!(status(&functions, &event), 401, "{name}, without authorizer");
+        let request = request(Some(&format!("Bearer {token}")));
+        let said = json!({ "iss": "https://id.example.com", "aud": "countersign", "sub": "7e1c",
+            "exp": "Fri Jan 01 00:00:00 UTC 2100", "email": "ann@example.com", "email_verified": "true",
+            "cognito:groups": "developer" });
+        for described in [Some(&said), None] {
+            assert_eq!(
+                status(&functions, &gateway::rest_event(&request, described)),
+                401,
+                "{name}, REST API"
+            );
+        }
     }
     let other = with("email", json!("eve@example.com"));
     let event = creation(Some(&format!("Bearer {token}")), Some(&other));
@@ -214,7 +284,7 @@ fn with_the_issuers_keys_a_function_believes_no_event_without_a_signature() {
 
 #[test]
 fn nothing_in_a_direct_payload_makes_it_an_event_of_the_gateway() {
-    let functions = Functions::start(&ISSUER);
+    let functions = Functions::start(&[&ISSUER[..], &[("DIRECT_INVOCATION", "true")]].concat());
     let mut payload = Service::high();
     payload["requestContext"] = json!({ "authorizer": { "jwt": { "claims": claims() } } });
     payload["headers"] = json!({ "authorization": format!("Bearer {}", issuer_token(&claims())) });
@@ -229,4 +299,32 @@ fn nothing_in_a_direct_payload_makes_it_an_event_of_the_gateway() {
     payload["requested_by"] = json!("ann@example.com");
     let (code, message) = functions.invoke("create", &payload.to_string()).unwrap_err();
     assert_eq!(code, "validation_failed", "{message}");
+}
+
+#[test]
+fn direct_invocation_is_off_unless_it_is_switched_on() {
+    let mut payload = Service::high();
+    payload["requested_by"] = json!("ann@example.com");
+    let off = Functions::start(&ISSUER);
+    let before = off.block_on(snapshot(&off.database));
+    for (name, payload) in [("create", &payload), ("list", &json!({})), ("dispatch", &json!({}))] {
+        let (code, message) = off.invoke(name, &payload.to_string()).unwrap_err();
+        assert_eq!(code, "not_permitted", "{name}: {message}");
+        assert!(message.contains("direct invocation is switched off"), "{name}: {message}");
+    }
+    assert_eq!(off.invoke("health", "{}").unwrap()["status"], "healthy", "which asks for no caller");
+    assert_eq!(off.block_on(snapshot(&off.database)), before, "nothing was written");
+
+    let on = Functions::start(&[&ISSUER[..], &[("DIRECT_INVOCATION", "true")]].concat());
+    let created = on.invoke("create", &payload.to_string()).unwrap();
+    assert_eq!(
+        (&created["requested_by"], &created["filed_by"]),
+        (&payload["requested_by"], &json!("service:direct"))
+    );
+    let events = on.invoke("events", &json!({ "request_id": created["request_id"] }).to_string()).unwrap();
+    let first = &events["items"][0];
+    assert_eq!(
+        (&first["user"], &first["channel"], &first["details"]["filed_by"]),
+        (&json!("ann@example.com"), &json!("direct"), &json!("service:direct"))
+    );
 }

@@ -7,6 +7,7 @@ mod equality;
 mod expiry;
 mod iam;
 mod identity;
+mod issuer;
 mod lifecycle;
 mod policy;
 mod samples;

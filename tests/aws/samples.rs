@@ -72,5 +72,5 @@ fn every_sample_does_what_it_says() {
             }
         }
     }
-    assert!(api >= 15 && direct >= 17, "{api} through the gateway, {direct} direct");
+    assert!(api >= 21 && direct >= 17, "{api} through the gateway, {direct} direct");
 }

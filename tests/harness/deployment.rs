@@ -77,8 +77,8 @@ impl Deployment {
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
             ("AWS_ENDPOINT_URL", &moto.url()),
-            // As a template leaves them that has no value for them.
-            ("JWKS", ""),
+            ("JWKS", signature::ISSUER_JWKS),
+            ("DIRECT_INVOCATION", "true"),
             ("DIRECT_DECISIONS", "false"),
         ];
         let variables =
@@ -92,6 +92,13 @@ impl Deployment {
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The same, with functions that have not started yet.
+    #[must_use]
+    pub fn again(mut self) -> Self {
+        self.sandboxes = RefCell::default();
         self
     }
 
@@ -139,9 +146,7 @@ impl Deployment {
             "iss": "https://issuer.example", "aud": "countersign", "sub": name, "exp": 4_102_444_800_u64,
             "email": format!("{name}@example.com"), "email_verified": true, "cognito:groups": groups,
         });
-        let header = json!({ "alg": "RS256", "kid": "k", "typ": "JWT" });
-        // The gateway has verified the signature.
-        let token = format!("{}.c2lnbmF0dXJl", signature::unsigned(&header, &claims));
+        let token = signature::issuer_token(&claims);
         let request = Request {
             method: method.to_owned(),
             path: path.to_owned(),

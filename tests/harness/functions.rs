@@ -64,12 +64,12 @@ impl EndpointVisitor<DynamoStore> for Invocation<'_> {
 
 impl Functions {
     /// Puts them together with these environment variables.
-    pub fn start(variables: &[(&'static str, &'static str)]) -> Self {
+    pub fn start(variables: &[(&'static str, &str)]) -> Self {
         Self::start_with(variables, &countersign_policy::load::bundled().unwrap())
     }
 
     /// The same under another policy.
-    pub fn start_with(variables: &[(&'static str, &'static str)], policy: &Policy) -> Self {
+    pub fn start_with(variables: &[(&'static str, &str)], policy: &Policy) -> Self {
         let host = ManualHost::default();
         let embedded = Embedded::in_memory().unwrap();
         let database = countersign_embedded::client(embedded.clone());

@@ -15,6 +15,7 @@ pub mod functions;
 pub mod gateway;
 pub mod grants;
 pub mod inspection;
+pub mod issuer;
 pub mod lagging;
 pub mod manual_host;
 pub mod moto;

@@ -11,6 +11,10 @@ const ISSUER_KEY_PKCS8: &str = "302e020100300506032b6570042204209d61b19deffd5a60
 pub const ISSUER_JWKS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"one","use":"sig","alg":"EdDSA",
     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 
+/// The same after the issuer has changed its key: the one with which [`issuer_token_with`] signs for `two` and 1.
+pub const NEXT_ISSUER_JWKS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"two","use":"sig","alg":"EdDSA",
+    "x":"XnR7OlZ418YiUXTnkowBNrawbODNgRq6W3UQrECmGBc"}]}"#;
+
 /// A token of the issuer.
 pub fn issuer_token(claims: &Value) -> String {
     issuer_token_with("one", 0, claims)

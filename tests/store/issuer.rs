@@ -11,8 +11,8 @@ use countersign_e2e::service::Service;
 use countersign_e2e::signature::{ISSUER_JWKS, base64url, issuer_token, issuer_token_of, issuer_token_with};
 use countersign_identity::claims::ClaimNames;
 use countersign_identity::token::{Keys, Verifier};
-use countersign_server::authentication::Authenticator;
-use countersign_server::issuer::KeySource;
+use countersign_issuer::authenticator::Authenticator;
+use countersign_server::issuer::{IssuerOptions, source};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -154,15 +154,27 @@ fn an_issuer_describes_where_its_keys_are() {
     caller.send("GET", "/v1/approvals", &headers, b"").unwrap().expect(200);
 }
 
-fn authenticator(source: &KeySource) -> Arc<Authenticator> {
-    let verifier = Verifier {
-        keys: Keys::Issuer(source.read().unwrap()),
+fn options(key_set: &str) -> IssuerOptions {
+    IssuerOptions {
         issuer: "https://id.example.com".to_owned(),
         audiences: vec!["countersign-app".to_owned()],
+        key_set: Some(key_set.to_owned()),
         claim_names: ClaimNames::default(),
+    }
+}
+
+/// One with the keys that are there now.
+fn authenticator(key_set: &str, host: &ManualHost) -> Arc<Authenticator> {
+    let options = options(key_set);
+    let source = source(&options).unwrap();
+    let verifier = Verifier {
+        keys: Keys::Issuer(runtime().block_on(source.read()).unwrap()),
+        issuer: options.issuer,
+        audiences: options.audiences,
+        claim_names: options.claim_names,
         channel: Channel::Local,
     };
-    Arc::new(Authenticator::of_issuer(verifier, source.clone()))
+    Arc::new(Authenticator::renewed_by_sweeps(verifier, source, host))
 }
 
 fn claims() -> Value {
@@ -179,14 +191,14 @@ fn new_keys_are_found_and_withdrawn_ones_are_forgotten() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("jwks.json");
     fs::write(&path, r#"{"keys":[]}"#).unwrap();
-    let authenticator = authenticator(&KeySource::File(path.to_str().unwrap().to_owned()));
     let host = ManualHost::default();
-    let header = format!("Bearer {}", issuer_token(&claims()));
+    let authenticator = authenticator(path.to_str().unwrap(), &host);
+    let token = issuer_token(&claims());
     let runtime = runtime();
-    let answer = || runtime.block_on(authenticator.authenticate(&[header.as_str()], &host));
+    let answer = || runtime.block_on(authenticator.authenticate(&token, &host));
     let is_known = || answer().is_ok();
     let wait = |seconds| runtime.block_on(host.pause(Duration::from_secs(seconds)));
-    let renew = || runtime.block_on(authenticator.renew_keys(host.elapsed()));
+    let renew = || runtime.block_on(authenticator.renew_keys(&host));
 
     assert!(!is_known());
     fs::write(&path, ISSUER_JWKS).unwrap();
@@ -236,32 +248,32 @@ fn threat_56_a_hanging_issuer_delays_no_caller_whose_key_is_known() {
             held.push(stream);
         }
     });
-    let authenticator = authenticator(&KeySource::Url(url));
     let host = ManualHost::default();
-    let good = format!("Bearer {}", issuer_token(&claims()));
-    let unknown = format!("Bearer {}", issuer_token_with("two", 1, &claims()));
+    let authenticator = authenticator(&url, &host);
+    let good = issuer_token(&claims());
+    let unknown = issuer_token_with("two", 1, &claims());
     runtime().block_on(async {
         host.advance_elapsed(Duration::from_secs(60));
         let strangers: Vec<_> = (0..50)
             .map(|_| {
                 let (authenticator, host, unknown) =
                     (Arc::clone(&authenticator), host.clone(), unknown.clone());
-                tokio::spawn(async move { authenticator.authenticate(&[unknown.as_str()], &host).await })
+                tokio::spawn(async move { authenticator.authenticate(&unknown, &host).await })
             })
             .collect();
         while fetches.load(Ordering::SeqCst) < 2 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         for _ in 0..100 {
-            authenticator.authenticate(&[good.as_str()], &host).await.unwrap();
+            authenticator.authenticate(&good, &host).await.unwrap();
         }
         assert!(!strangers.iter().any(tokio::task::JoinHandle::is_finished), "the good ones came first");
         for stranger in strangers {
             assert_eq!(stranger.await.unwrap().unwrap_err().code, Code::Unauthenticated);
         }
         host.advance_elapsed(Duration::from_secs(10));
-        authenticator.authenticate(&[unknown.as_str()], &host).await.unwrap_err();
-        authenticator.authenticate(&[good.as_str()], &host).await.unwrap();
+        authenticator.authenticate(&unknown, &host).await.unwrap_err();
+        authenticator.authenticate(&good, &host).await.unwrap();
         assert_eq!(fetches.load(Ordering::SeqCst), 2, "at the start, and once for all strangers");
     });
 }
@@ -373,9 +385,10 @@ fn threat_68_odd_tokens_of_the_issuer() {
         ),
     ] {
         fs::write(&path, keys).unwrap();
-        let authenticator = authenticator(&KeySource::File(path.to_str().unwrap().to_owned()));
-        let bearer = format!("Bearer {}", issuer_token_of(&header, &payload));
-        let answer = runtime.block_on(authenticator.authenticate(&[bearer.as_str()], &ManualHost::default()));
+        let host = ManualHost::default();
+        let authenticator = authenticator(path.to_str().unwrap(), &host);
+        let token = issuer_token_of(&header, &payload);
+        let answer = runtime.block_on(authenticator.authenticate(&token, &host));
         match answer {
             Ok(actor) => assert!(is_good && actor.person.as_str() == "ann@example.com", "{name}"),
             Err(problem) => {

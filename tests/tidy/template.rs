@@ -291,6 +291,8 @@ fn variables_are_those_that_the_code_reads() {
     }
     assert_eq!(globals["DIRECT_DECISIONS"], "false", "no deployment lets a payload say who approved");
     assert_eq!(template["Parameters"]["DirectDecisions"], Value::Null);
+    assert_eq!(globals["DIRECT_INVOCATION"], json!({ "!Ref": "DirectInvocation" }));
+    assert_eq!(template["Parameters"]["DirectInvocation"]["Default"], "false", "a choice of the operator");
 }
 
 #[test]

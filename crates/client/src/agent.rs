@@ -1,7 +1,8 @@
 //! What calls a URL: which certificates it trusts, through which proxy, and how long it waits. Knows neither
 //! the API nor any issuer.
 
-use countersign_endpoint::{Endpoint, InvalidEndpoint, InvalidProxy, shown};
+use countersign_endpoint::proxy::InvalidProxy;
+use countersign_endpoint::{Endpoint, InvalidEndpoint, shown};
 use countersign_system::{private_file, text_file};
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -27,7 +27,7 @@ const RSA_ALGORITHMS: [Algorithm; 6] = [
 const FOR_ENCRYPTION: &str = "it is for encryption";
 
 /// The public keys of an issuer that tokens may be signed with.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct KeySet {
     keys: Vec<PublicKey>,
     unused: Vec<UnusedKey>,

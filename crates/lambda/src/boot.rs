@@ -18,7 +18,7 @@ use countersign_app::ports::{FindDue, ListRequests, Outbox, Publish, Replicas};
 use countersign_aws::Access;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_policy::load;
-use countersign_system::{logging, text_file};
+use countersign_system::logging;
 pub use lambda_runtime::Error;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
@@ -201,12 +201,7 @@ fn no_deployment_key() -> Result<DeploymentKey, getrandom::Error> {
 
 /// AWS as the Lambda service describes it to a function.
 fn aws(environment: &Environment) -> Result<SdkConfig, Error> {
-    let bundle = match environment.optional("AWS_CA_BUNDLE") {
-        None => None,
-        Some(path) => Some(text_file::read(path).map_err(|error| {
-            Environment::invalid("AWS_CA_BUNDLE", format!("names a file that cannot be read: {error}"))
-        })?),
-    };
+    let bundle = environment.file("AWS_CA_BUNDLE")?;
     let access = Access {
         region: environment.required("AWS_REGION")?,
         credentials: countersign_aws::credentials(

@@ -1,5 +1,5 @@
-//! Direct invocations: `lambda:InvokeFunction` is the trust boundary, and the payload names the
-//! person it acts for.
+//! Direct invocations, where they are switched on: `lambda:InvokeFunction` is the trust boundary then, and the payload
+//! names the person it acts for.
 
 use crate::environment::{Environment, InvalidVariable};
 use countersign_api::operation::{DirectCaller, Operation, OriginalOperation};
@@ -15,17 +15,19 @@ use serde_json::Value;
 /// What direct invocations may do.
 #[derive(Debug, Clone)]
 pub struct DirectAccess {
+    is_on: bool,
     groups: Vec<String>,
     read_groups: Vec<String>,
     may_decide: bool,
 }
 
-/// The name of those who read without naming anybody.
-const READER: &str = "direct";
+/// The service that a direct invocation is of: Lambda does not tell who invoked, so that all of them have one name. It
+/// reads in its own name, and files requests for the persons that payloads name.
+const SERVICE: &str = "direct";
 
 impl DirectAccess {
-    /// From `DIRECT_GROUPS` (developer), `DIRECT_READ_GROUPS` (auditor) and `DIRECT_DECISIONS`
-    /// (false).
+    /// From `DIRECT_INVOCATION` (false), `DIRECT_GROUPS` (developer), `DIRECT_READ_GROUPS` (auditor) and
+    /// `DIRECT_DECISIONS` (false).
     ///
     /// # Errors
     /// A group that policy does not know, or a switch that is neither on nor off.
@@ -39,6 +41,7 @@ impl DirectAccess {
             }
         };
         Ok(Self {
+            is_on: environment.switch("DIRECT_INVOCATION")?,
             groups: groups("DIRECT_GROUPS", "developer")?,
             read_groups: groups("DIRECT_READ_GROUPS", "auditor")?,
             may_decide: environment.switch("DIRECT_DECISIONS")?,
@@ -48,8 +51,14 @@ impl DirectAccess {
     /// For whom a payload of an operation acts.
     ///
     /// # Errors
-    /// 401 if it has to say and does not, 403 if it decides and may not, 422 if it names no operation.
+    /// 403 if no payload is taken, or if it decides and may not; 401 if it has to say and does not; 422 if it names no
+    /// operation.
     pub fn actor(&self, operation: Operation, payload: &[u8]) -> Result<Caller, Problem> {
+        if !self.is_on {
+            let detail =
+                "direct invocation is switched off (DIRECT_INVOCATION): call the HTTP API with a token";
+            return Err(Problem::new(Code::NotPermitted, detail));
+        }
         // What this cannot read, the operation refuses before it asks who calls.
         let payload: Value = serde_json::from_slice(payload).unwrap_or_default();
         let (field, decides) = match acting_operation(operation, &payload)?.definition().direct {
@@ -71,16 +80,20 @@ impl DirectAccess {
             Problem::new(Code::Unauthenticated, detail)
         })?;
         let groups = self.groups.iter().map(String::as_str);
-        Ok(Caller::new(person, PrincipalKind::Human, Channel::Direct, groups))
+        let caller = Caller::new(person, PrincipalKind::Human, Channel::Direct, groups);
+        Ok(Caller { filed_by: Some(service()?), ..caller })
     }
 
-    /// A reader names no person. The invoker could name any person, so this shows the invoker nothing
-    /// that they could not see anyway.
+    /// A reader names no person. The invoker could name any person, so this shows the invoker nothing that they could not
+    /// see anyway.
     fn reader(&self) -> Result<Caller, Problem> {
-        let service = PersonId::service(READER).map_err(|error| Problem::internal(error.to_string()))?;
         let groups = self.read_groups.iter().map(String::as_str);
-        Ok(Caller::new(service, PrincipalKind::Service, Channel::Direct, groups))
+        Ok(Caller::new(service()?, PrincipalKind::Service, Channel::Direct, groups))
     }
+}
+
+fn service() -> Result<PersonId, Problem> {
+    PersonId::service(SERVICE).map_err(|error| Problem::internal(error.to_string()))
 }
 
 /// The operation that a payload of another is: of the original endpoint, the one that it names.
@@ -134,7 +147,7 @@ mod tests {
     }
 
     fn access(variables: &'static [(&str, &str)]) -> DirectAccess {
-        read(variables).unwrap()
+        DirectAccess { is_on: true, ..read(variables).unwrap() }
     }
 
     fn actor(access: &DirectAccess, operation: Operation, payload: &Value) -> Result<Caller, Problem> {
@@ -150,6 +163,7 @@ mod tests {
             ("ann@example.com", PrincipalKind::Human, Channel::Direct)
         );
         assert_eq!(ann.groups.iter().collect::<Vec<_>>(), ["developer"]);
+        assert_eq!(ann.filed_by, Some(PersonId::service("direct").unwrap()));
         assert_eq!(
             actor(&access, Operation::Simulate, &json!({"requested_by": "ann@example.com"})).unwrap(),
             ann
@@ -161,6 +175,27 @@ mod tests {
             assert_eq!(problem.code, Code::Unauthenticated, "{payload}");
             assert!(problem.detail.contains("`requested_by`"), "{}", problem.detail);
         }
+    }
+
+    #[test]
+    fn direct_invocation_is_switched_off_unless_a_variable_switches_it_on() {
+        let ann = json!({ "requested_by": "ann@example.com" });
+        let everything =
+            [("DIRECT_DECISIONS", "true"), ("DIRECT_GROUPS", "admin"), ("DIRECT_READ_GROUPS", "admin")];
+        for off in [
+            read(&[]),
+            read(&[("DIRECT_INVOCATION", "false")]),
+            DirectAccess::read(&Environment::of(everything), policy().people()),
+        ] {
+            let off = off.unwrap();
+            for operation in [Operation::Create, Operation::Get, Operation::Approve, Operation::Dispatch] {
+                let refused = actor(&off, operation, &ann).unwrap_err();
+                assert_eq!(refused.code, Code::NotPermitted, "{operation:?}");
+                assert!(refused.detail.contains("DIRECT_INVOCATION"), "{}", refused.detail);
+            }
+        }
+        assert!(actor(&read(&[("DIRECT_INVOCATION", "true")]).unwrap(), Operation::Create, &ann).is_ok());
+        assert!(read(&[("DIRECT_INVOCATION", "on")]).is_err(), "a misspelt switch is an error");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The environment variables of a function. Nothing else reads them; an empty one counts as unset,
 //! because a template cannot leave one out on condition.
 
+use countersign_system::text_file;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -24,8 +25,8 @@ impl Environment {
     }
 
     /// These variables.
-    pub fn of(variables: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    pub fn of<V: Into<String>>(variables: impl IntoIterator<Item = (&'static str, V)>) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
     }
 
     /// A variable that may be unset.
@@ -70,6 +71,19 @@ impl Environment {
             None => Ok(default),
             Some(text) => text.parse().map_err(|_| Self::invalid(name, "must be a whole number")),
         }
+    }
+
+    /// The bytes of the file that a variable names; `None` if unset.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn file(&self, name: &str) -> Result<Option<Vec<u8>>, InvalidVariable> {
+        let read = |path| {
+            text_file::read(path).map_err(|error| {
+                Self::invalid(name, format_args!("names a file that cannot be read: {error}"))
+            })
+        };
+        self.optional(name).map(read).transpose()
     }
 
     /// The error of a variable that breaks a rule.
@@ -117,7 +131,7 @@ mod tests {
             rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2)).collect();
         assert!(names.len() >= 18, "{names:?}");
         let empty = Environment::of(names.iter().map(|name| (*name, "")));
-        let unset = Environment::of([]);
+        let unset = Environment::of::<&str>([]);
         for name in names {
             assert_eq!(empty.optional(name), None, "{name}");
             assert_eq!(empty.required(name), unset.required(name), "{name}");

@@ -58,7 +58,7 @@ impl<S: Sync> Function<S> {
                 event.check_route(&[E::OPERATION]).map_err(unsupported)?;
                 let identity = match event.iam() {
                     Some(iam) => self.iam.caller(iam, &event, self.dependencies.policy.people()),
-                    None => self.authentication.actor(&event, host.now()),
+                    None => self.authentication.actor(&event, host).await,
                 };
                 (identity, gateway::input(&event), false)
             }

@@ -2,35 +2,38 @@
 
 use crate::environment::{Environment, InvalidVariable};
 use crate::invocation::HttpEvent;
+use crate::issuer::Client;
 use countersign_api::call::Input;
 use countersign_api::problem::Problem;
 use countersign_api::reply::Reply;
+use countersign_app::host::Clock;
 use countersign_core::caller::{Caller, Channel};
-use countersign_core::timestamp::Timestamp;
 use countersign_identity::claim_path::ClaimPath;
 use countersign_identity::claims::ClaimNames;
-use countersign_identity::error::InvalidToken;
-use countersign_identity::gateway::Gateway;
+use countersign_identity::gateway;
 use countersign_identity::key_set::KeySet;
 use countersign_identity::token::{self, Keys, Verifier};
+use countersign_issuer::authenticator::Authenticator;
+use countersign_issuer::source::Published;
 use countersign_system::text_file;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// What is expected of a bearer token.
-#[derive(Debug, Clone, Default)]
+/// Who may call through the gateway, and how that is found out.
+#[derive(Debug, Clone)]
 pub struct Authentication {
-    gateway: Gateway,
-    /// Verifies the signature here as well, whatever the gateway says.
-    verifier: Option<Verifier>,
+    claim_names: ClaimNames,
+    authenticator: Arc<Authenticator>,
 }
 
 impl Authentication {
-    /// From `EMAIL_CLAIM`, `GROUPS_CLAIM`, `OIDC_EMAIL_TRUSTED`, `OIDC_ISSUER`, `OIDC_AUDIENCE` and
-    /// `JWKS`, which is a key set (RFC 7517) itself or the path of one.
+    /// From `OIDC_ISSUER`, `OIDC_AUDIENCE`, `EMAIL_CLAIM`, `GROUPS_CLAIM` and `OIDC_EMAIL_TRUSTED`. The issuer's keys
+    /// are fetched with the first token, unless `JWKS` is a key set (RFC 7517) or the path of one. `AWS_CA_BUNDLE`
+    /// names further roots that are trusted on the way to the issuer.
     ///
     /// # Errors
-    /// A variable that cannot be used; a key set without issuer and audience.
+    /// A variable that is missing or cannot be used.
     pub fn read(environment: &Environment) -> Result<Self, InvalidVariable> {
         let defaults = ClaimNames::default();
         let groups = environment.names("GROUPS_CLAIM", &[]);
@@ -44,46 +47,42 @@ impl Authentication {
             groups: if groups.is_empty() { defaults.groups } else { groups },
             email_is_trusted: environment.switch("OIDC_EMAIL_TRUSTED")?,
         };
-        let verifier = match environment.optional("JWKS") {
-            None => None,
-            Some(keys) => Some(Verifier {
-                keys: Keys::Issuer(key_set(keys)?),
-                issuer: environment.required("OIDC_ISSUER")?,
-                audiences: environment.required("OIDC_AUDIENCE").map(|_| audiences.clone())?,
-                claim_names: claim_names.clone(),
-                channel: Channel::Api,
-            }),
-        };
-        let gateway = Gateway {
-            issuer: environment.optional("OIDC_ISSUER").map(str::to_owned),
+        let issuer = environment.required("OIDC_ISSUER")?;
+        environment.required("OIDC_AUDIENCE")?;
+        let verifier = |keys| Verifier {
+            keys: Keys::Issuer(keys),
+            issuer: issuer.clone(),
             audiences,
-            claim_names,
+            claim_names: claim_names.clone(),
+            channel: Channel::Api,
         };
-        Ok(Self { gateway, verifier })
+        let authenticator = match environment.optional("JWKS") {
+            Some(keys) => Authenticator::fixed(verifier(key_set(keys)?)),
+            None => {
+                let bundle = environment.file("AWS_CA_BUNDLE")?;
+                let client = Client::new(bundle.as_deref());
+                let client = client.map_err(|error| Environment::invalid("AWS_CA_BUNDLE", error))?;
+                let source = Published::by(&issuer, client);
+                let source = source.map_err(|rule| Environment::invalid("OIDC_ISSUER", rule))?;
+                Authenticator::renewed_by_calls(verifier(KeySet::default()), Arc::new(source))
+            }
+        };
+        Ok(Self { claim_names, authenticator: Arc::new(authenticator) })
     }
 
     /// Who calls. Nothing of the body is looked at.
     ///
     /// # Errors
-    /// 401, with the reason for the log.
-    pub fn actor(&self, event: &HttpEvent, now: Timestamp) -> Result<Caller, Problem> {
+    /// 401, with the reason for the log; 503 when the issuer's keys are not known.
+    pub async fn actor(&self, event: &HttpEvent, clock: &dyn Clock) -> Result<Caller, Problem> {
         let token = token::bearer(&event.header("authorization")).map_err(Problem::unauthenticated)?;
-        let actor =
-            self.verify(token, event, now).map_err(|error| Problem::unauthenticated(error.to_string()))?;
-        Ok(Caller { source_ip: Some(event.source_ip()), ..actor })
-    }
-
-    fn verify(&self, token: &str, event: &HttpEvent, now: Timestamp) -> Result<Caller, InvalidToken> {
-        match (&self.verifier, event.claims()) {
-            (Some(verifier), Some(claims)) => {
-                self.gateway.describes(token, claims)?;
-                verifier.verify(token, now)
-            }
-            // No authorizer has seen it, as on a developer's machine; the signature is enough.
-            (Some(verifier), None) => verifier.verify(token, now),
-            (None, Some(claims)) => self.gateway.verify(token, claims, now),
-            (None, None) => Err(InvalidToken::NotDescribed),
+        // Where no authorizer has seen the token, its signature is enough.
+        if let Some((authorizer, claims)) = event.described() {
+            gateway::check_described(token, authorizer, claims, &self.claim_names)
+                .map_err(|error| Problem::unauthenticated(error.to_string()))?;
         }
+        let caller = self.authenticator.authenticate(token, clock).await?;
+        Ok(Caller { source_ip: Some(event.source_ip()), ..caller })
     }
 }
 
@@ -117,7 +116,7 @@ pub fn input(event: &HttpEvent) -> Input {
     }
 }
 
-/// An answer in payload format 2.0.
+/// An answer as both kinds of API take it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HttpAnswer {

@@ -1,12 +1,13 @@
-//! What a function is invoked with: an event of an HTTP API, or the payload of a direct invoker.
+//! What a function is invoked with: an event of API Gateway, or the payload of a direct invoker.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_api::operation::Operation;
 use countersign_core::source_address::SourceAddress;
 use countersign_identity::claim_path::Claims;
+use countersign_identity::gateway;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use std::collections::BTreeMap;
 
 /// A payload of an operation of the API.
@@ -18,13 +19,16 @@ pub enum Invocation {
     Direct(Vec<u8>),
 }
 
-/// The payload has `requestContext` and is no event of an HTTP API in format 2.0: an authorizer,
-/// an identity or a body would be looked for where it is not.
+/// The payload has `requestContext` and is an event of neither kind of API: an authorizer, an identity or a body would be
+/// looked for where it is not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an event with requestContext must be one of an HTTP API in payload format 2.0: {0}")]
+#[error(
+    "an event with requestContext must be one of an HTTP API in payload format 2.0, or one of a REST API with proxy \
+     integration: {0}"
+)]
 pub struct UnsupportedEvent(String);
 
-/// What is read of an HTTP API's event
+/// What is read of an HTTP API's event, or made of a REST API's
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -67,6 +71,9 @@ struct Authorizer {
     jwt: Option<Jwt>,
     #[serde(default)]
     iam: Option<Iam>,
+    /// What the Cognito authorizer of a REST API says.
+    #[serde(skip)]
+    cognito: Option<Claims>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -88,36 +95,114 @@ pub struct Iam {
     pub cognito_identity: Option<IgnoredAny>,
 }
 
-/// Only whether it is there.
+/// What is read of a REST API's event
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>). Of headers and
+/// parameters only the members that hold each value: the others hold the last.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RestEvent {
+    resource: String,
+    http_method: String,
+    multi_value_headers: Option<BTreeMap<String, Vec<String>>>,
+    multi_value_query_string_parameters: Option<BTreeMap<String, Vec<String>>>,
+    path_parameters: Option<BTreeMap<String, String>>,
+    request_context: RestContext,
+    body: Option<String>,
+    is_base64_encoded: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RestContext {
+    resource_path: String,
+    http_method: String,
+    identity: RestIdentity,
+    #[serde(default)]
+    authorizer: Option<RestAuthorizer>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RestIdentity {
+    source_ip: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RestAuthorizer {
+    #[serde(default)]
+    claims: Option<Claims>,
+}
+
+impl RestEvent {
+    fn into_http(self) -> Result<HttpEvent, UnsupportedEvent> {
+        let context = self.request_context;
+        if (&context.resource_path, &context.http_method) != (&self.resource, &self.http_method) {
+            return Err(UnsupportedEvent("it names two resources or methods".to_owned()));
+        }
+        let headers = self.multi_value_headers.unwrap_or_default();
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, values) in self.multi_value_query_string_parameters.unwrap_or_default() {
+            query.extend_pairs(values.iter().map(|value| (&name, value)));
+        }
+        let authorizer = context.authorizer.map(|authorizer| Authorizer {
+            jwt: None,
+            iam: None,
+            cognito: authorizer.claims,
+        });
+        let http = Http { source_ip: context.identity.source_ip };
+        Ok(HttpEvent {
+            version: "1.0".to_owned(),
+            route_key: format!("{} {}", self.http_method, self.resource),
+            // The path may begin with the mapping of a domain.
+            raw_path: self.resource,
+            raw_query_string: query.finish(),
+            // As an HTTP API joins them.
+            headers: headers.into_iter().map(|(name, values)| (name, values.join(","))).collect(),
+            path_parameters: self.path_parameters,
+            request_context: RequestContext { authorizer, http: Some(http) },
+            body: self.body,
+            is_base64_encoded: self.is_base64_encoded,
+        })
+    }
+}
+
+/// Only what tells events apart.
 #[derive(Deserialize)]
 struct Marked {
     #[serde(rename = "requestContext")]
     request_context: Option<IgnoredAny>,
+    /// REST APIs write none.
+    version: Option<IgnoredAny>,
 }
 
-/// Tells the two kinds of payload apart.
+/// Tells the kinds of payload apart.
 ///
 /// # Errors
 /// For events of other gateways and formats.
 pub fn read(payload: &str) -> Result<Invocation, UnsupportedEvent> {
     // What cannot be read even for this is no event; as a direct payload it is refused in detail.
-    let is_event =
-        serde_json::from_str::<Marked>(payload).is_ok_and(|marked| marked.request_context.is_some());
-    if !is_event {
+    let Ok(Marked { request_context: Some(_), version }) = serde_json::from_str(payload) else {
         return Ok(Invocation::Direct(payload.as_bytes().to_vec()));
-    }
-    let unsupported = |reason: &str| UnsupportedEvent(reason.to_owned());
-    let event: HttpEvent = serde_json::from_str(payload).map_err(|error| {
-        // Its text may quote the payload: the message has only the position.
-        unsupported(&format!("cannot be read at line {}, column {}", error.line(), error.column()))
-    })?;
-    if event.version != "2.0" {
-        return Err(unsupported("another version"));
+    };
+    let event = match version {
+        Some(_) => event::<HttpEvent>(payload)?,
+        None => event::<RestEvent>(payload)?.into_http()?,
+    };
+    if version.is_some() && event.version != "2.0" {
+        return Err(UnsupportedEvent("another version".to_owned()));
     }
     if event.request_context.authorizer.as_ref().is_some_and(|it| it.jwt.is_some() && it.iam.is_some()) {
-        return Err(unsupported("a route has one authorizer, and two have found a caller"));
+        let reason = "a route has one authorizer, and two have found a caller";
+        return Err(UnsupportedEvent(reason.to_owned()));
     }
     Ok(Invocation::Gateway(Box::new(event)))
+}
+
+fn event<T: DeserializeOwned>(payload: &str) -> Result<T, UnsupportedEvent> {
+    serde_json::from_str(payload).map_err(|error| {
+        // Its text may quote the payload: the message has only the position.
+        UnsupportedEvent(format!("cannot be read at line {}, column {}", error.line(), error.column()))
+    })
 }
 
 impl HttpEvent {
@@ -148,7 +233,7 @@ impl HttpEvent {
         }
     }
 
-    /// The path, with the stage before it if the API has one.
+    /// The path, with the stage before it if an HTTP API has one; of a REST API, the path of the route.
     pub fn path(&self) -> &str {
         &self.raw_path
     }
@@ -176,9 +261,12 @@ impl HttpEvent {
         self.request_context.authorizer.as_ref()?.iam.as_ref()
     }
 
-    /// The claims that the JWT authorizer has found, flattened to texts.
-    pub fn claims(&self) -> Option<&Claims> {
-        self.request_context.authorizer.as_ref()?.jwt.as_ref()?.claims.as_ref()
+    /// The claims that an authorizer has found, flattened to texts in its way.
+    pub fn described(&self) -> Option<(gateway::Authorizer, &Claims)> {
+        let authorizer = self.request_context.authorizer.as_ref()?;
+        let of_jwt = authorizer.jwt.as_ref().and_then(|jwt| jwt.claims.as_ref());
+        let of_jwt = of_jwt.map(|claims| (gateway::Authorizer::Jwt, claims));
+        of_jwt.or_else(|| Some((gateway::Authorizer::Cognito, authorizer.cognito.as_ref()?)))
     }
 }
 
@@ -204,7 +292,7 @@ mod tests {
         for (name, event) in [
             ("no route", json!({"version": "2.0", "rawPath": "/health", "requestContext": {}})),
             (
-                "REST API",
+                "a part of a REST API's",
                 json!({"httpMethod": "GET", "path": "/", "requestContext": {"authorizer": {"claims": {}}}}),
             ),
             ("format 1.0", json!({"version": "1.0", "rawPath": "/", "requestContext": {}})),
@@ -232,6 +320,65 @@ mod tests {
         ] {
             assert!(read(&event.to_string()).is_err(), "{name}");
         }
+    }
+
+    fn rest() -> serde_json::Value {
+        json!({"resource": "/v1/approvals/{id}", "path": "/base/v1/approvals/x", "httpMethod": "GET",
+            "headers": {"authorization": "Bearer b"},
+            "multiValueHeaders": {"Authorization": ["Bearer a"], "Accept": ["a/b", "c/d"]},
+            "queryStringParameters": {"a": "2"}, "multiValueQueryStringParameters": {"a": ["1 &", "2"], "b": [""]},
+            "pathParameters": {"id": "x"}, "stageVariables": null,
+            "requestContext": {"resourcePath": "/v1/approvals/{id}", "httpMethod": "GET", "stage": "prod",
+                "path": "/prod/v1/approvals/x", "identity": {"sourceIp": "192.0.2.1"},
+                "authorizer": {"claims": {"sub": "7e1c"}}},
+            "body": null, "isBase64Encoded": false})
+    }
+
+    #[test]
+    fn an_event_of_a_rest_api_is_read_from_the_members_that_hold_every_value() {
+        let Ok(Invocation::Gateway(event)) = read(&rest().to_string()) else { panic!("an event") };
+        assert_eq!(event.check_route(&[Operation::Get]), Ok(()));
+        assert!(event.check_route(&[Operation::List]).is_err(), "another function's");
+        assert_eq!(event.header("authorization"), ["Bearer a"]);
+        assert_eq!(event.header("accept"), ["a/b,c/d"]);
+        assert_eq!((event.query(), event.path_id()), ("a=1+%26&a=2&b=", Some("x")));
+        assert_eq!(event.source_ip(), "192.0.2.1".parse().unwrap());
+        assert_eq!(event.body(), b"");
+        let (authorizer, claims) = event.described().unwrap();
+        assert_eq!((authorizer, claims.len()), (gateway::Authorizer::Cognito, 1));
+
+        let with = |pointer: &str, value: serde_json::Value| {
+            let mut event = rest();
+            *event.pointer_mut(pointer).unwrap() = value;
+            read(&event.to_string())
+        };
+        for (pointer, value) in [
+            ("/requestContext/authorizer", json!(null)),
+            ("/requestContext/authorizer", json!({"principalId": "x"})),
+        ] {
+            let Ok(Invocation::Gateway(event)) = with(pointer, value) else { panic!("an event") };
+            assert!(event.described().is_none(), "no authorizer of tokens has spoken");
+        }
+        let Ok(Invocation::Gateway(event)) =
+            with("/multiValueHeaders/Authorization", json!(["Bearer a", "Bearer b"]))
+        else {
+            panic!("an event")
+        };
+        assert_eq!(event.header("authorization"), ["Bearer a,Bearer b"], "no token that can be read");
+        for (pointer, value) in [
+            ("/resource", json!("/v1/approvals")),
+            ("/httpMethod", json!("POST")),
+            ("/requestContext/resourcePath", json!(null)),
+            ("/requestContext/identity", json!(null)),
+            ("/multiValueHeaders", json!({"Authorization": "Bearer a"})),
+            ("/isBase64Encoded", json!("false")),
+            ("/requestContext/authorizer", json!({"claims": "all"})),
+        ] {
+            assert!(with(pointer, value.clone()).is_err(), "{pointer}: {value}");
+        }
+        let mut format_1 = rest();
+        format_1["version"] = json!("1.0");
+        assert!(read(&format_1.to_string()).is_err(), "an HTTP API in format 1.0");
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod function;
 pub mod gateway;
 pub mod iam;
 pub mod invocation;
+pub mod issuer;
 pub mod notify;
 
 pub mod metrics;

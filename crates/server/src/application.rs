@@ -1,6 +1,5 @@
 //! Everything the server works with, put together.
 
-use crate::authentication::Authenticator;
 use crate::callers::Callers;
 use crate::refusal_log::RefusalLog;
 use crate::source_address::TrustedProxies;
@@ -13,6 +12,7 @@ use countersign_core::policy::Policy;
 use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::{self, TableNames};
+use countersign_issuer::authenticator::Authenticator;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Notify;
 

@@ -23,6 +23,7 @@ use countersign_api::reply::Reply;
 use countersign_api::run::{self, Endpoint, PublicEndpoint};
 use countersign_core::caller::Caller;
 use countersign_dynamodb::store::DynamoStore;
+use countersign_identity::token;
 use http_body_util::BodyExt as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -93,7 +94,10 @@ async fn handle<E: Endpoint<DynamoStore> + 'static>(
     let correlation_id = correlation_id(&app);
     let (parts, body) = request.into_parts();
     let authorization = texts(&parts.headers, header::AUTHORIZATION.as_str());
-    let mut identity = app.authenticator.authenticate(&authorization, dependencies.host.as_ref()).await;
+    let mut identity = match token::bearer(&authorization) {
+        Ok(token) => app.authenticator.authenticate(token, dependencies.host.as_ref()).await,
+        Err(reason) => Err(Problem::unauthenticated(reason)),
+    };
     if let (Ok(actor), Some(connection)) = (&identity, parts.extensions.get::<Arc<Connection>>()) {
         connection.identified(&actor.person);
     }

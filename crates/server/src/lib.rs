@@ -15,7 +15,6 @@ pub mod listener;
 pub mod outbox_log;
 pub mod sweeps;
 
-pub mod authentication;
 pub mod data_directory;
 pub mod issuer;
 pub mod logging;

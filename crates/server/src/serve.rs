@@ -1,10 +1,9 @@
 //! Starting and stopping the service: the API, the embedded store and both sweeps in one process.
 
 use crate::application::{Application, DatabaseError};
-use crate::authentication::{Authenticator, KEYS_INTERVAL};
 use crate::connections::{Connections, Limits};
 use crate::data_directory::{DataDirectory, DataDirectoryError};
-use crate::issuer::{self, IssuerError, IssuerOptions};
+use crate::issuer::{self, IssuerOptions};
 use crate::listener::Server;
 use crate::logging;
 use crate::outbox_log::OutboxLog;
@@ -17,6 +16,8 @@ use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
 use countersign_embedded::{Embedded, OpenError};
 use countersign_identity::token::Verifier;
+use countersign_issuer::authenticator::{Authenticator, KEYS_INTERVAL};
+use countersign_issuer::error::IssuerError;
 use countersign_policy::load::{self, LoadError};
 use countersign_system::private_file::Unsuitable;
 use countersign_system::system::SystemHost;
@@ -166,12 +167,16 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     }
     let policy_directory = options.policy_directory;
     let policy = trusted_policy(policy_directory.as_deref(), SystemHost::default().now())?;
-    let issuer = options.issuer.map(issuer::configured).transpose()?;
+    let issuer = match options.issuer {
+        Some(issuer) => Some(issuer::configured(issuer).await?),
+        None => None,
+    };
+    let host = Arc::new(SystemHost::default());
 
     let directory = DataDirectory::open(&options.data_directory)?;
     let _lock = directory.lock()?;
     let authenticator = match issuer {
-        Some((verifier, source)) => Authenticator::of_issuer(verifier, source),
+        Some((verifier, source)) => Authenticator::renewed_by_sweeps(verifier, source, host.as_ref()),
         None => {
             let key = directory.token_key()?;
             Authenticator::fixed(Verifier::local(key))
@@ -180,7 +185,6 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     let deployment_key = directory.deployment_key()?;
     let embedded = Embedded::open(&directory.database()?)?;
     let client = countersign_embedded::client(embedded);
-    let host = Arc::new(SystemHost::default());
     let proxies = TrustedProxies::new(options.trusted_proxies);
     let application = Application::new(client, policy, deployment_key, authenticator, proxies, host).await?;
     if directory.is_first_start() && application.has_requests().await? {
@@ -227,7 +231,7 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
             _ = minute.tick() => application.refusal_log.end_minute(),
             _ = keys.tick() => {
                 let (authenticator, host) = (Arc::clone(&application.authenticator), application.dependencies());
-                tokio::spawn(async move { authenticator.renew_keys(host.host.elapsed()).await });
+                tokio::spawn(async move { authenticator.renew_keys(host.host.as_ref()).await });
             }
             ended = &mut server => return Err(ServeError::Ended(format!("the server ended: {ended:?}"))),
             ended = expiry.ended() => return Err(ServeError::Ended(ended)),
