@@ -85,8 +85,8 @@ fn dead(service: &Service) -> Vec<String> {
     }
 }
 
-fn report(published: usize, failed: usize, buried: usize) -> DeliveryReport {
-    DeliveryReport { published, failed, buried, cut_short: false }
+fn report(published: usize, failed: usize, dead_lettered: usize) -> DeliveryReport {
+    DeliveryReport { published, failed, dead_lettered, cut_short: false }
 }
 
 #[test]

@@ -520,7 +520,7 @@ fn a_message_that_this_deployment_did_not_write_is_not_delivered() {
     forged.insert("message".to_owned(), AttributeValue::S(message));
     put(&service, &table, &forged);
     let report = service.deliver(&Everything);
-    assert_eq!((report.published, report.buried), (0, 1));
+    assert_eq!((report.published, report.dead_lettered), (0, 1));
     let dead = items(&service, &table).remove(0);
     delete(&service, &table, &dead, &["shard", "event_id"]);
     put(&service, &table, &entry);

@@ -18,7 +18,7 @@ pub struct DeliveryReport {
     /// Entries whose delivery failed and will be tried again.
     pub failed: usize,
     /// Entries that became dead letters.
-    pub buried: usize,
+    pub dead_lettered: usize,
     /// Whether time ran out before the end.
     pub cut_short: bool,
 }
@@ -156,7 +156,7 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
     async fn dead_letter(&mut self, key: &OutboxKey, attempts: u32, error: &str) -> Result<bool, StoreError> {
         tracing::warn!(event_id = %key.event_id, attempts, is_dead = true, error, "delivery failed");
         self.outbox.dead_letter(key).await?;
-        self.report.buried += 1;
+        self.report.dead_lettered += 1;
         Ok(true)
     }
 

@@ -10,6 +10,7 @@ use countersign_client::config::ProfileName;
 use countersign_client::profile::Overrides;
 use countersign_client::signing::Auth;
 use std::path::PathBuf;
+use strum::VariantNames as _;
 
 /// Which of the configured services.
 #[derive(Debug, Clone, Default, Args)]
@@ -65,7 +66,7 @@ pub struct ConnectionArguments {
 
 /// The names of what proves who calls, for help and completion too.
 fn auth() -> impl TypedValueParser<Value = Auth> {
-    PossibleValuesParser::new(Auth::ALL.map(Auth::as_str)).try_map(|name| Auth::parse(&name))
+    PossibleValuesParser::new(Auth::VARIANTS).try_map(|name| name.parse::<Auth>())
 }
 
 impl ConnectionArguments {

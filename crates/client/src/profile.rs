@@ -124,8 +124,9 @@ pub fn weigh(
     // A service at another URL must not get the token of the profile's service.
     let is_of_profile = url.trim_end_matches('/') == url_of_profile;
     let file = |named_by, path: &Path| TokenSource::File { named_by, path: path.to_owned() };
-    let of_environment = environment.auth.as_deref().map(Auth::parse).transpose();
-    let of_environment = of_environment.map_err(ConfigurationError::Auth)?;
+    let of_environment = environment.auth.as_deref().map(str::parse::<Auth>).transpose();
+    let of_environment =
+        of_environment.map_err(|_| ConfigurationError::Auth("must be `token` or `aws`".to_owned()))?;
     let auth = overrides.auth.or(of_environment);
     let region = profile.aws_region.clone().filter(|_| is_of_profile);
     let has_token = profile.token_file.is_some() || profile.oidc_issuer.is_some();

@@ -30,12 +30,15 @@ impl Refusal {
         };
         let mut message =
             problem_in_lines(&problem.detail, &problem.code, &problem.reasons, &problem.errors).join("\n  ");
-        let advice = match problem.code.as_str() {
-            "expired" | "not_pending" | "not_approved" => "see `countersign get` for what has become of it",
-            "approvals_insufficient" => {
+        let code = problem.code.parse::<Code>().ok();
+        let advice = match code {
+            Some(Code::Expired | Code::NotPending | Code::NotApproved) => {
+                "see `countersign get` for what has become of it"
+            }
+            Some(Code::ApprovalsInsufficient) => {
                 "`countersign explain` says which approvals count, and what is missing"
             }
-            "internal" | "store_unavailable" => "ask the operator, and name the instance",
+            Some(Code::Internal | Code::StoreUnavailable) => "ask the operator, and name the instance",
             _ => "",
         };
         if status >= 500 {
@@ -44,7 +47,6 @@ impl Refusal {
         if !advice.is_empty() {
             message.push_str(&format!("\n  {advice}"));
         }
-        let code = problem.code.parse::<Code>().ok();
         Self { status, code, problem: Some(Box::new(json!(problem))), fault: None, message }
     }
 

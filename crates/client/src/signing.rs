@@ -3,37 +3,17 @@
 
 use serde::Deserialize;
 use std::fmt;
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// What proves to the service who calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, EnumString, IntoStaticStr, VariantNames)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Auth {
     /// A token.
     Token,
     /// A signature with credentials of AWS.
     Aws,
-}
-
-impl Auth {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Token, Self::Aws];
-
-    /// The name in options, variables and profiles.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Aws => "aws",
-        }
-    }
-
-    /// Reads a name.
-    ///
-    /// # Errors
-    /// What it may be.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|auth| auth.as_str() == text);
-        found.ok_or_else(|| "must be `token` or `aws`".to_owned())
-    }
 }
 
 /// A call that is about to be sent.

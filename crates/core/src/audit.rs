@@ -26,7 +26,7 @@ pub mod stream;
 
 pub use event_type::AuditEventType;
 pub use replay::Finding;
-pub use stream::Stream;
+pub use stream::{Stream, StreamKind};
 
 /// Names the set of members. Another meaning of a member gets another name; members may be added.
 pub const FORMAT: &str = "countersign.audit.v1";

@@ -547,7 +547,10 @@ pub(crate) fn request(item: Item) -> Result<Request, StoreError> {
     if format.map(String::as_str) != Some(FORMAT) {
         return Err(unreadable("request", format!("its format is not {FORMAT}")));
     }
-    let item: RequestItem = from_item(item).map_err(|error| unreadable("request", error))?;
-    Request::try_from(&item)
-        .map_err(|error| unreadable(&format!("request {}", item.request_id.escape_debug()), error))
+    let id = item.get("request_id").and_then(|id| id.as_s().ok());
+    let name = id.map_or_else(|| "request".to_owned(), |id| format!("request {}", id.escape_debug()));
+    // The library's own words may quote a value.
+    let item: RequestItem = from_item(item)
+        .map_err(|_| unreadable(&name, "an attribute is missing, not known, or of another type"))?;
+    Request::try_from(&item).map_err(|error| unreadable(&name, error))
 }

@@ -21,12 +21,15 @@ pub struct DirectAccess {
     may_decide: bool,
 }
 
+/// The environments in which direct invocation is on unless a variable says otherwise.
+const TRIALS: [Option<&str>; 2] = [Some("dev"), Some("test")];
+
 /// The service that a direct invocation is of: Lambda does not tell who invoked, so that all of them have one name. It
 /// reads in its own name, and files requests for the persons that payloads name.
 const SERVICE: &str = "direct";
 
 impl DirectAccess {
-    /// From `DIRECT_INVOCATION` (false), `DIRECT_GROUPS` (developer), `DIRECT_READ_GROUPS` (auditor) and
+    /// From `DIRECT_INVOCATION` (false but in the environments dev and test), `DIRECT_GROUPS` (developer), `DIRECT_READ_GROUPS` (auditor) and
     /// `DIRECT_DECISIONS` (false).
     ///
     /// # Errors
@@ -41,7 +44,11 @@ impl DirectAccess {
             }
         };
         Ok(Self {
-            is_on: environment.switch("DIRECT_INVOCATION")?,
+            is_on: match environment.optional("DIRECT_INVOCATION") {
+                // The template always sets it. A function by itself is a trial only in an environment that says so.
+                None => TRIALS.contains(&environment.optional("ENVIRONMENT")),
+                Some(_) => environment.switch("DIRECT_INVOCATION")?,
+            },
             groups: groups("DIRECT_GROUPS", "developer")?,
             read_groups: groups("DIRECT_READ_GROUPS", "auditor")?,
             may_decide: environment.switch("DIRECT_DECISIONS")?,
@@ -185,6 +192,8 @@ mod tests {
         for off in [
             read(&[]),
             read(&[("DIRECT_INVOCATION", "false")]),
+            read(&[("ENVIRONMENT", "prod")]),
+            read(&[("ENVIRONMENT", "dev"), ("DIRECT_INVOCATION", "false")]),
             DirectAccess::read(&Environment::of(everything), policy().people()),
         ] {
             let off = off.unwrap();
@@ -194,7 +203,13 @@ mod tests {
                 assert!(refused.detail.contains("DIRECT_INVOCATION"), "{}", refused.detail);
             }
         }
-        assert!(actor(&read(&[("DIRECT_INVOCATION", "true")]).unwrap(), Operation::Create, &ann).is_ok());
+        for on in [
+            read(&[("DIRECT_INVOCATION", "true")]),
+            read(&[("ENVIRONMENT", "dev")]),
+            read(&[("ENVIRONMENT", "test")]),
+        ] {
+            assert!(actor(&on.unwrap(), Operation::Create, &ann).is_ok());
+        }
         assert!(read(&[("DIRECT_INVOCATION", "on")]).is_err(), "a misspelt switch is an error");
     }
 

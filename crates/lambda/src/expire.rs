@@ -1,6 +1,7 @@
 //! The scheduled function that writes down passed deadlines.
 
 use crate::metrics::Metrics;
+use countersign_api::problem::Code;
 use countersign_app::command::CommandStore;
 use countersign_app::damage;
 use countersign_app::dependencies::Dependencies;
@@ -111,7 +112,7 @@ fn failed(error: &AppError) -> Diagnostic {
     tracing::error!(%error, "the expiry sweep failed");
     let error_type = match error {
         AppError::Refused(refusal) => refusal.code(),
-        _ => "store_unavailable",
+        _ => Code::StoreUnavailable.as_str(),
     };
     Diagnostic { error_type: error_type.to_owned(), error_message: error.to_string() }
 }

@@ -2,6 +2,7 @@
 //! scheduled sweep for whatever they missed.
 
 use crate::metrics::Metrics;
+use countersign_api::problem::Code;
 use countersign_app::deliver::{self, DeliveryReport};
 use countersign_app::error::AppError;
 use countersign_app::host::Host;
@@ -121,7 +122,7 @@ impl<S: Outbox, P: Publish> Notify<S, P> {
         let swept = deliver::deliver(&self.outbox, &self.publisher, None, host, before, budget).await;
         let backlog = self.outbox.backlog().await.map_err(|error| failed(&error.into()))?;
         self.metrics.backlog(backlog, host.now());
-        let DeliveryReport { published, failed: not_delivered, buried, cut_short } =
+        let DeliveryReport { published, failed: not_delivered, dead_lettered: buried, cut_short } =
             swept.map_err(|error| failed(&error))?;
         tracing::info!(published, failed = not_delivered, buried, cut_short, "swept");
         Ok(json!({
@@ -132,5 +133,5 @@ impl<S: Outbox, P: Publish> Notify<S, P> {
 
 fn failed(error: &AppError) -> Diagnostic {
     tracing::error!(%error, "the outbox cannot be swept");
-    Diagnostic { error_type: "store_unavailable".to_owned(), error_message: error.to_string() }
+    Diagnostic { error_type: Code::StoreUnavailable.as_str().to_owned(), error_message: error.to_string() }
 }

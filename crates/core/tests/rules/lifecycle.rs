@@ -4,7 +4,8 @@ use crate::fixture::{
     HIGH, LOW, MEDIUM, NO_EXECUTION, Trail, after, ann, approve, bob, canonical, carol, comment, draft,
     every_command, finish, human, permitted_actor, person, policy, reject, result, start, text,
 };
-use countersign_core::command::{Command, ExecutionOutcome, Shown};
+use countersign_core::audit::StreamKind;
+use countersign_core::command::{Command, CommandName, ExecutionOutcome, Shown};
 use countersign_core::decide::Outcome;
 use countersign_core::event::{Change, EventType};
 use countersign_core::ids::ExecutionId;
@@ -396,4 +397,13 @@ fn statuses_and_events_have_the_names_of_the_design() {
     for event_type in EventType::iter() {
         assert_eq!(event_type.as_str().parse(), Ok(event_type));
     }
+}
+
+/// Names in items: a variant that is renamed has to keep its name.
+#[test]
+fn stored_commands_and_streams_keep_their_names() {
+    let commands: Vec<&str> = CommandName::iter().map(Into::into).collect();
+    assert_eq!(commands.join(" "), "create approve reject withdraw cancel comment start finish expire");
+    let kinds: Vec<&str> = StreamKind::iter().map(Into::into).collect();
+    assert_eq!(kinds.join(" "), "request refused read policy grant delegation emergency system");
 }
