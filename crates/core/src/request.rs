@@ -313,7 +313,7 @@ impl Request {
         }
     }
 
-    /// The deadlines under some requirements: [`Request::expires_at`] and [`Request::execute_by`], or
+    /// The deadlines under some requirements: that of the content and [`Request::execute_by`], or
     /// sooner.
     pub fn deadlines_under(&self, requirements: &Requirements) -> (Timestamp, Option<Timestamp>) {
         let expires_at =
