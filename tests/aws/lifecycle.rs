@@ -353,6 +353,12 @@ fn a_function_that_cannot_read_the_deployment_key_does_not_start() {
     }));
     assert!(created.is_ok(), "{created:?}");
     assert!(!deployment.sandbox("create").log().contains("a key of a deployment"));
+    // The line of a command names its invocation, as the lines of the Lambda service and of the gateway do.
+    let log = deployment.sandbox("create").log();
+    let done = log.lines().find(|line| line.contains("\"done\"")).unwrap();
+    let done: Value = serde_json::from_str(done).unwrap();
+    assert!(!done["span"]["requestId"].as_str().unwrap().is_empty(), "{done}");
+    assert_eq!(done["spans"], Value::Null);
     for (variable, value, reason) in [
         (
             "DEPLOYMENT_KEY_SECRET",

@@ -205,7 +205,8 @@ fn iam_api() -> String {
         DestinationArn: !GetAtt ApiLogs.Arn
         # As above. Who has signed is in the audit trail: the name of a session is a person's.
         Format: >-
-          {\"request_id\":\"$context.requestId\",\"time_ms\":\"$context.requestTimeEpoch\",
+          {\"request_id\":\"$context.requestId\",\"function_request_id\":\"$context.awsEndpointRequestId\",
+          \"time_ms\":\"$context.requestTimeEpoch\",
           \"route\":\"$context.routeKey\",\"status\":\"$context.status\",\"latency_ms\":\"$context.responseLatency\",
           \"integration_latency_ms\":\"$context.integrationLatency\",
           \"integration_error\":\"$context.integrationErrorMessage\",

@@ -30,6 +30,9 @@ const WARNS_OF_STRANGERS: [&str; 2] = ["h2", "hyper"];
 /// logged where they were found.
 const REPEATS: &str = "lambda_runtime::layers::panic";
 
+/// The library whose spans say which invocation a line is of: `requestId` and `xrayTraceId`.
+const NAMES_INVOCATIONS: &str = "lambda_runtime";
+
 /// Reads a filter. A word that is neither a level nor says one is a misspelt level, and would mean
 /// no log at all.
 fn targets(filter: &str) -> Result<Targets, String> {
@@ -56,10 +59,13 @@ where
     let discretion = filter_fn(|metadata| {
         let is_of = |name: &str| metadata.target().split("::").next() == Some(name);
         metadata.target() != REPEATS
-            && (*metadata.level() <= LevelFilter::WARN || !VERBOSE_TARGETS.into_iter().any(is_of))
+            && (*metadata.level() <= LevelFilter::WARN
+                || (metadata.is_span() && is_of(NAMES_INVOCATIONS))
+                || !VERBOSE_TARGETS.into_iter().any(is_of))
             && (*metadata.level() <= LevelFilter::ERROR || !WARNS_OF_STRANGERS.into_iter().any(is_of))
     });
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(writer);
+    let lines =
+        tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(writer);
     tracing_subscriber::registry()
         .with(lines.with_filter(targets.and(discretion)))
         .try_init()
