@@ -13,6 +13,7 @@ from pathlib import Path
 os.environ["AWS_DEFAULT_REGION"] = "eu-central-1"
 logging.disable(logging.WARNING)
 
+from samcli.lib.cfn_language_extensions.sam_integration import expand_language_extensions  # noqa: E402
 from samtranslator.translator.transform import transform  # noqa: E402
 from samtranslator.yaml_helper import yaml_parse  # noqa: E402
 
@@ -29,13 +30,31 @@ class NoManagedPolicies:
         return {}
 
 
-def transformed():
+def source():
     template = yaml_parse((ROOT / "infra/template.yaml").read_text())
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
             # As `sam package` does it.
             resource["Properties"]["CodeUri"] = {"Bucket": "bucket", "Key": name}
+    return template
+
+
+def transformed():
+    """What the second transform alone makes: parameters stay what they are called."""
+    template = source()
+    template["Transform"] = template["Transform"][1]
     return transform(template, {}, NoManagedPolicies())
+
+
+def deployed(**values):
+    """The resources for values of parameters, after both transforms. The first is that of the SAM CLI, which follows
+    CloudFormation's."""
+    template = source()
+    defaults = {name: parameter.get("Default", "none") for name, parameter in template["Parameters"].items()}
+    parameters = defaults | values
+    template = expand_language_extensions(template, parameters, enabled=True).expanded_template
+    template["Transform"] = template["Transform"][1]
+    return transform(template, parameters, NoManagedPolicies())["Resources"]
 
 
 TEMPLATE = transformed()
@@ -252,15 +271,75 @@ class Rollout(unittest.TestCase):
             self.assertIn("DEPLOYMENT_STOP_ON_ALARM", group["AutoRollbackConfiguration"]["Events"], name)
             self.assertEqual(group["ServiceRoleArn"], attribute("RolloutRole"), name)
 
-    def test_a_change_of_a_variable_is_a_version(self):
-        template = yaml_parse((ROOT / "infra/template.yaml").read_text())
-        for name, resource in template["Resources"].items():
-            if resource["Type"] == "AWS::Serverless::Function":
-                self.assertIs(resource["Properties"]["AutoPublishAliasAllProperties"], True, name)
+    def test_a_change_of_a_parameter_is_a_version_of_each_function(self):
+        def versions(**values):
+            resources = deployed(**values)
+            names = {name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"}
+            self.assertEqual(len(names), len(FUNCTIONS))
+            return names
+
+        # The values are put in before versions get their names.
+        self.assertEqual(source()["Transform"], ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"])
+        first = versions()
+        self.assertEqual(first, versions(), "what has not changed makes no version")
+        self.assertEqual(first, versions(LogRetentionDays="7"))
+        function = RESOURCES["GetFunction"]["Properties"]
+        named = set(re.findall(r'"Ref": "(\w+)"|\$\{(\w+)\}', text(function)))
+        parameters = {name for pair in named for name in pair} & set(TEMPLATE["Parameters"])
+        # They come together.
+        vpc = ("SubnetIds", "SecurityGroupIds")
+        # A part of the function's own name: another environment is another stack.
+        parameters -= {"Environment"}
+        some = {"Jwks", "OidcAudience", "PolicyDir", "TableSuffix", "PolicyLayerArn", "FunctionMemory"}
+        self.assertGreater(parameters, some)
+        for parameter in sorted(parameters):
+            with self.subTest(parameter):
+                before, others = first, {}
+                if parameter in vpc:
+                    others = dict.fromkeys(vpc, "one")
+                    before = versions(**others)
+                self.assertFalse(before & versions(**others | {parameter: "another"}))
+
+    def test_what_is_said_for_all_functions_depends_on_no_parameter(self):
+        # The first transform leaves this section as it is.
+        function = source()["Globals"]["Function"]
+        # It is not a part of a version.
+        del function["DeploymentPreference"]
+        for intrinsic in ("Ref", "Fn::"):
+            self.assertNotIn(f'"{intrinsic}', text(function))
+
+    def test_a_repair_is_deployed_while_an_alarm_rings(self):
+        kinds = {resource["Type"] for resource in deployed(WatchedRollout="false").values()}
+        self.assertNotIn("AWS::CodeDeploy::DeploymentGroup", kinds)
+        self.assertIn("AWS::Lambda::Alias", kinds)
+        kinds = {resource["Type"] for resource in deployed(WatchedRollout="true").values()}
+        self.assertIn("AWS::CodeDeploy::DeploymentGroup", kinds)
+
+
+class StateMachine(unittest.TestCase):
+    states = yaml_parse((ROOT / "examples/state-machine/template.yaml").read_text())["Resources"]["StateMachine"][
+        "Properties"
+    ]["Definition"]["States"]
+
+    def test_nothing_in_the_definition_is_null(self):
+        # CloudFormation refuses it.
+        self.assertNotIn("null", text(self.states))
+
+    def test_a_call_is_tried_again_by_the_same_key_and_the_operation_is_not(self):
+        retries = {name: state["Retry"] for name, state in self.states.items() if "Retry" in state}
+        self.assertEqual(sorted(retries), ["Ask", "Failed", "Look", "Spend", "Succeeded"])
+        for name, retry in retries.items():
+            self.assertEqual(retry, retries["Ask"], name)
+            if name != "Look":
+                self.assertEqual(
+                    self.states[name]["Parameters"]["Payload"]["idempotency_key.$"], "$$.Execution.Name", name
+                )
+        errors = {"TooManyRequestsException", "ServiceException", "AWSLambdaException", "SdkClientException", "Unknown"}
+        self.assertLess({f"Lambda.{name}" for name in errors}, set(retries["Ask"][0]["ErrorEquals"]))
 
 
 class Resources(unittest.TestCase):
-    def test_audit_events_are_not_changed_by_any_principal_and_added_by_functions_alone(self):
+    def test_audit_events_are_not_changed_by_any_principal_and_added_by_functions_that_record_them(self):
         statements = RESOURCES["AuditTable"]["Properties"]["ResourcePolicy"]["PolicyDocument"]["Statement"]
         for statement in statements:
             self.assertEqual((statement["Effect"], statement["Principal"]), ("Deny", "*"))
@@ -275,10 +354,11 @@ class Resources(unittest.TestCase):
         self.assertEqual(added["Action"], "dynamodb:PutItem")
         self.assertEqual(list(added["Condition"]), ["ArnNotLike"])
         principals = added["Condition"]["ArnNotLike"]["aws:PrincipalArn"]["Fn::Sub"]
-        self.assertTrue(principals.endswith(f":role{path}*"), principals)
+        self.assertTrue(principals.endswith(f":role{path}audit/*"), principals)
         for name, role in of_type("AWS::IAM::Role").items():
-            # A role that no function has does not get the path that lets functions add events.
-            self.assertEqual(role.get("Path"), None if name == "IamApiRole" else {"Fn::Sub": path}, name)
+            # The path that lets a role add events is that of the functions that record them, and of no other role.
+            adds_events = ("dynamodb:PutItem", text(table_arn("audit"))) in granted(role)
+            self.assertEqual(role["Path"], {"Fn::Sub": path + "audit/" * adds_events}, name)
 
     def test_what_cannot_be_made_again_outlives_the_stack_but_not_a_first_deployment_that_fails(self):
         kept = {
@@ -288,6 +368,14 @@ class Resources(unittest.TestCase):
         }
         names = ["ApprovalsTable", "AuditTable", "OutboxTable", "DeploymentKeySecret", "NotificationsKey"]
         self.assertEqual(kept, {name: ("RetainExceptOnCreate", "Retain") for name in names})
+
+    def test_every_api_has_an_alarm(self):
+        watched = [
+            (resource.get("Condition"), resource["Properties"]["Dimensions"][0]["Value"])
+            for resource in RESOURCES.values()
+            if resource["Type"] == "AWS::CloudWatch::Alarm" and resource["Properties"].get("MetricName") == "5xx"
+        ]
+        self.assertEqual(watched, [(None, {"Ref": "Api"}), ("TakesIamCallers", {"Ref": "IamApi"})])
 
     def test_topics_take_and_deliver_nothing_without_tls(self):
         for topic in ("NotificationsTopic", "AlarmsTopic"):
@@ -322,16 +410,32 @@ class Resources(unittest.TestCase):
     def test_the_variables_of_a_function_fit_whatever_the_parameters_are(self):
         # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
         most = 4 * 1024
-        for name, function in of_type("AWS::Lambda::Function").items():
-            variables = function["Environment"]["Variables"]
-            length = sum(len(variable) + longest(value) for variable, value in variables.items())
-            self.assertLessEqual(length, most, name)
+        for function, properties in of_type("AWS::Lambda::Function").items():
+            variables = properties["Environment"]["Variables"]
+            # Counted as JSON, which has the quotes of a key set in two characters.
+            longest_values = {name: "x" * longest(value) for name, value in variables.items()}
+            largest = json.dumps(longest_values, separators=(",", ":"))
+            quotes = len(KEY_SET) - len(KEY_SET.replace('"', ""))
+            self.assertLessEqual(len(largest) + quotes, most - FOR_MORE, function)
+
+    def test_three_keys_fit_into_the_key_set(self):
+        self.assertLessEqual(len(KEY_SET), int(TEMPLATE["Parameters"]["Jwks"]["MaxLength"]))
 
     def test_the_role_that_deploys_may_handle_every_type_of_resource(self):
         policy = json.loads((ROOT / "infra/deployer-policy.json").read_text())
-        size = len(json.dumps(policy, separators=(",", ":")).replace("ACCOUNT", "123456789012"))
+        document = json.dumps(policy, separators=(",", ":"))
+        size = len(document.replace("ACCOUNT", "123456789012").replace("BUCKET", "b" * 63))
         self.assertLess(size, 10240, "inline policies of a role have at most so many characters")
         granted = [action for statement in policy["Statement"] for action in each(statement["Action"])]
+        stack = named(policy["Statement"], "Stack")["Resource"]
+        for name in source()["Transform"]:
+            self.assertIn("arn:aws:cloudformation:*:aws:transform/" + name.removeprefix("AWS::"), stack)
+        for role in of_type("AWS::IAM::Role").values():
+            # Below the path that the policy has.
+            self.assertTrue(role["Path"]["Fn::Sub"].startswith("/countersign/"))
+            (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
+            passed = named(policy["Statement"], "RolesArePassed")["Condition"]["StringEquals"]["iam:PassedToService"]
+            self.assertIn(trusted["Principal"]["Service"], passed)
         for kind in sorted({resource["Type"] for resource in RESOURCES.values()}):
             for action in HANDLED_BY[kind]:
                 self.assertTrue(any(fnmatchcase(action, pattern) for pattern in granted), f"{kind}: {action}")
@@ -370,6 +474,13 @@ HANDLED_BY = {
     "AWS::Scheduler::Schedule": ["scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule"],
     "AWS::SecretsManager::Secret": ["secretsmanager:CreateSecret", "secretsmanager:GetSecretValue"],
 }
+
+
+# RSA keys of 2048 bits with what docs/deploy.md leaves of them.
+KEY = {"kty": "RSA", "kid": "k" * 44, "use": "sig", "alg": "RS256", "n": "n" * 342, "e": "AQAB"}
+KEY_SET = json.dumps({"keys": [KEY] * 3}, separators=(",", ":"))
+# Room for two more short variables.
+FOR_MORE = 60
 
 
 def longest(value):

@@ -16,6 +16,33 @@ const END: &str = "  # --- End of what is made ";
 /// The secret with the deployment's key: the stack's, or one that exists.
 const DEPLOYMENT_KEY: &str = "!If [MakesDeploymentKey, !Ref DeploymentKeySecret, !Ref DeploymentKeyArn]";
 
+/// What of a function depends on a parameter. It is said at each function, because AWS::LanguageExtensions puts values
+/// into resources only, and the name of a version is made from what it leaves.
+const SETTINGS: &str = "      MemorySize: !Ref FunctionMemory
+      VpcConfig: !If [InVpc, { SubnetIds: !Ref SubnetIds, SecurityGroupIds: !Ref SecurityGroupIds }, !Ref AWS::NoValue]
+      KmsKeyArn: !If [HasKey, !Ref KeyArn, !Ref AWS::NoValue]
+      Layers: [!If [HasPolicyLayer, !Ref PolicyLayerArn, !Ref AWS::NoValue]]
+      Environment:
+        Variables:
+          ENVIRONMENT: !Ref Environment
+          APPROVALS_TABLE: !Sub rds-approvals-${Environment}${TableSuffix}
+          AUDIT_LOG_TABLE: !Sub audit-log-${Environment}${TableSuffix}
+          OUTBOX_TABLE: !Sub approvals-outbox-${Environment}${TableSuffix}
+          EMAIL_CLAIM: !Ref EmailClaim
+          GROUPS_CLAIM: !Ref GroupsClaim
+          OIDC_EMAIL_TRUSTED: !Ref OidcEmailTrusted
+          OIDC_ISSUER: !Ref OidcIssuer
+          OIDC_AUDIENCE: !Ref OidcAudience
+          JWKS: !Ref Jwks
+          IAM_CALLERS: !Ref IamCallers
+          DIRECT_INVOCATION: !Ref DirectInvocation
+          DIRECT_GROUPS: !Ref DirectGroups
+          DIRECT_READ_GROUPS: !Ref DirectReadGroups
+          POLICY_DIR: !Ref PolicyDir
+          DASHBOARD_URL: !Ref DashboardUrl
+          RUST_LOG: !Ref LogLevel
+";
+
 /// The functions that are invoked by schedules and streams.
 pub(super) const SWEEPS: [&str; 2] = ["expire", "notify"];
 
@@ -66,14 +93,20 @@ fn statement(text: &mut String, actions: &[String], resources: &[String]) {
     }
 }
 
+/// The path of a role. That of roles that add audit events is their own: the policy of the audit table names it.
+fn role_path(slug: &str) -> &'static str {
+    let adds_events = granted(slug).get("audit").is_some_and(|actions| actions.contains("PutItem"));
+    if adds_events { "/countersign/${Environment}/audit/" } else { "/countersign/${Environment}/" }
+}
+
 fn role_and_log(slug: &str) -> String {
-    let name = capitalized(slug);
+    let (name, path) = (capitalized(slug), role_path(slug));
     let mut text = format!(
         "
   {name}Role:
     Type: AWS::IAM::Role
     Properties:
-      Path: !Sub /countersign/${{Environment}}/
+      Path: !Sub {path}
       PermissionsBoundary: !If [HasBoundary, !Ref PermissionsBoundary, !Ref AWS::NoValue]
       AssumeRolePolicyDocument:
         Version: \"2012-10-17\"
@@ -157,8 +190,8 @@ fn function(operation: Operation) -> String {
       LoggingConfig: {{ LogFormat: Text, LogGroup: !Ref {name}Logs }}
 "
     );
+    text.push_str(SETTINGS);
     if takes_deployment_key(slug) {
-        text.push_str("      Environment:\n        Variables:\n");
         writeln!(text, "          DEPLOYMENT_KEY_SECRET: {DEPLOYMENT_KEY}").unwrap();
     }
     text.push_str("      Events:\n");
@@ -257,6 +290,7 @@ fn iam_api() -> String {
     Condition: TakesIamCallers
     Properties:
       Description: Invokes the functions behind the API for callers of AWS
+      Path: !Sub /countersign/${Environment}/
       PermissionsBoundary: !If [HasBoundary, !Ref PermissionsBoundary, !Ref AWS::NoValue]
       AssumeRolePolicyDocument:
         Version: \"2012-10-17\"

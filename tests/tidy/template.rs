@@ -68,6 +68,12 @@ fn function<'a>(template: &'a Value, slug: &str) -> &'a Value {
     &template["Resources"][logical_id(slug)]["Properties"]
 }
 
+/// The variables of a function.
+fn variables<'a>(template: &'a Value, slug: &str) -> BTreeMap<&'a str, &'a Value> {
+    let of_all = members(&template["Globals"]["Function"]["Environment"]["Variables"]);
+    of_all.into_iter().chain(members(&function(template, slug)["Environment"]["Variables"])).collect()
+}
+
 /// The properties of a function's events of one type.
 fn events<'a>(function: &'a Value, kind: &str) -> Vec<&'a Value> {
     let of_kind = members(&function["Events"]).into_values().filter(|event| event["Type"] == kind);
@@ -189,8 +195,8 @@ fn signed_calls_have_the_same_routes_and_are_off_by_default() {
         template["Conditions"]["TakesIamCallers"],
         json!({ "!Equals": [{ "!Ref": "IamCallers" }, "true"] })
     );
-    let variables = &template["Globals"]["Function"]["Environment"]["Variables"];
-    assert_eq!(variables["IAM_CALLERS"], json!({ "!Ref": "IamCallers" }));
+    let variables = variables(&template, "create");
+    assert_eq!(*variables["IAM_CALLERS"], json!({ "!Ref": "IamCallers" }));
     for id in ["IamApi", "IamApiRole"] {
         assert_eq!(template["Resources"][id]["Condition"], "TakesIamCallers", "{id}");
     }
@@ -281,33 +287,33 @@ fn variables_are_those_that_the_code_reads() {
     for name in NOT_IN_THE_TEMPLATE.into_iter().chain(NOT_FOR_ALL) {
         assert!(for_all.remove(name), "nothing reads {name}");
     }
-    let globals = &template["Globals"]["Function"]["Environment"]["Variables"];
-    let found: BTreeSet<_> = members(globals).into_keys().map(str::to_owned).collect();
-    assert_eq!(found, for_all);
+    for slug in functions() {
+        let variables = variables(&template, &slug);
+        let names = variables.keys().filter(|name| !NOT_FOR_ALL.contains(name));
+        assert_eq!(names.map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), for_all, "{slug}");
 
-    assert_eq!(globals["ENVIRONMENT"], json!({ "!Ref": "Environment" }));
-    for (_, definition, name) in tables() {
-        assert_eq!(globals[definition.name_variable], json!({ "!Sub": name }));
+        assert_eq!(*variables["ENVIRONMENT"], json!({ "!Ref": "Environment" }), "{slug}");
+        for (_, definition, name) in tables() {
+            assert_eq!(*variables[definition.name_variable], json!({ "!Sub": name }), "{slug}");
+        }
+        assert_eq!(*variables["DIRECT_DECISIONS"], "false", "{slug}: no payload says who approved");
+        assert_eq!(*variables["DIRECT_INVOCATION"], json!({ "!Ref": "DirectInvocation" }), "{slug}");
     }
-    assert_eq!(globals["DIRECT_DECISIONS"], "false", "no deployment lets a payload say who approved");
     assert_eq!(template["Parameters"]["DirectDecisions"], Value::Null);
-    assert_eq!(globals["DIRECT_INVOCATION"], json!({ "!Ref": "DirectInvocation" }));
     assert_eq!(template["Parameters"]["DirectInvocation"]["Default"], "false", "a choice of the operator");
 }
 
 #[test]
 fn a_policy_of_ones_own_is_that_of_every_function() {
     let template = template();
-    let globals = &template["Globals"]["Function"];
-    assert_eq!(globals["Environment"]["Variables"]["POLICY_DIR"], json!({ "!Ref": "PolicyDir" }));
     let no_layer = json!({ "!Ref": "AWS::NoValue" });
     let layer = json!({ "!If": ["HasPolicyLayer", { "!Ref": "PolicyLayerArn" }, no_layer] });
-    assert_eq!(globals["Layers"], json!([layer]));
     for parameter in ["PolicyDir", "PolicyLayerArn"] {
         assert_eq!(template["Parameters"][parameter]["Default"], "", "{parameter}");
     }
     for slug in functions() {
-        assert_eq!(function(&template, &slug)["Layers"], Value::Null, "{slug}");
+        assert_eq!(*variables(&template, &slug)["POLICY_DIR"], json!({ "!Ref": "PolicyDir" }), "{slug}");
+        assert_eq!(function(&template, &slug)["Layers"], json!([layer]), "{slug}");
     }
 }
 
@@ -328,7 +334,8 @@ fn functions_get_only_the_variables_they_need() {
             expected.insert("SNS_TOPIC_ARN", json!({ "!Ref": "NotificationsTopic" }));
             expected.insert("OUTBOX_MIN_AGE_SECONDS", json!("60"));
         }
-        let found = members(&function(&template, &slug)["Environment"]["Variables"]);
+        let mut found = variables(&template, &slug);
+        found.retain(|name, _| NOT_FOR_ALL.contains(name));
         assert_eq!(found, expected.iter().map(|(name, value)| (*name, value)).collect(), "{slug}");
     }
 }
@@ -339,9 +346,9 @@ fn sample_variables_are_named_by_the_template() {
     let template = template();
     let sample: Value =
         serde_json::from_str(&fs::read_to_string(root().join("events/env.json")).unwrap()).unwrap();
-    let globals = members(&template["Globals"]["Function"]["Environment"]["Variables"]);
+    let variables = variables(&template, "create");
     for name in members(&sample["Parameters"]).into_keys() {
-        assert!(globals.contains_key(name) || NOT_FOR_ALL.contains(&name), "{name}");
+        assert!(variables.contains_key(name) || NOT_FOR_ALL.contains(&name), "{name}");
     }
 }
 
