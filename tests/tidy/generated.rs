@@ -16,7 +16,7 @@ const END: &str = "  # --- End of what is made ";
 /// The secret with the deployment's key: the stack's, or one that exists.
 const DEPLOYMENT_KEY: &str = "!If [MakesDeploymentKey, !Ref DeploymentKeySecret, !Ref DeploymentKeyArn]";
 
-/// What of a function depends on a parameter. It is said at each function, because AWS::LanguageExtensions puts values
+/// What of a function depends on a parameter. It is said at each function, because `AWS::LanguageExtensions` puts values
 /// into resources only, and the name of a version is made from what it leaves.
 const SETTINGS: &str = "      MemorySize: !Ref FunctionMemory
       VpcConfig: !If [InVpc, { SubnetIds: !Ref SubnetIds, SecurityGroupIds: !Ref SecurityGroupIds }, !Ref AWS::NoValue]

@@ -22,7 +22,7 @@
 //! let assessment = creation::assess(&draft, &ann, &policy);
 //! let created = creation::create(id, draft, &assessment, &ann, &context, &policy, None)?;
 //! let mut request = Request::create(&created)?;
-//! assert_eq!((request.status, request.approvals_required), (Status::Pending, 2));
+//! assert_eq!((request.status, request.content.approvals_required), (Status::Pending, 2));
 //!
 //! let approve = Command::Approve { comment: None, shown: Shown::default() };
 //! let bob = person("bob@example.com", &["approver"])?;
