@@ -34,6 +34,7 @@ groups = [\"developer\", \"approver\", \"admin\"]
 
 [identity_center.\"arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/eu-central-1/\
 AWSReservedSSO_Approver_0123456789abcdef\"]
+role_id = \"AROAEXAMPLE\"
 groups = [\"approver\"]
 ";
 

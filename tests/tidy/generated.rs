@@ -234,6 +234,9 @@ fn iam_api() -> String {
       DefaultRouteSettings:
         ThrottlingRateLimit: !Ref ApiRateLimit
         ThrottlingBurstLimit: !Ref ApiBurstLimit
+      RouteSettings:
+        GET /health: { ThrottlingRateLimit: 10, ThrottlingBurstLimit: 20 }
+        GET /openapi.json: { ThrottlingRateLimit: 10, ThrottlingBurstLimit: 20 }
       AccessLogSettings:
         DestinationArn: !GetAtt ApiLogs.Arn
         # As above. Who has signed is in the audit trail: the name of a session is a person's.

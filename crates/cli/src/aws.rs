@@ -42,7 +42,7 @@ async fn load(
         None => None,
         Some(path) => Some(
             text_file::read(path)
-                .map_err(|error| format!("--ca-bundle {}: {error}", text_file::shown(path)))?,
+                .map_err(|error| format!("the certificates in {}: {error}", text_file::shown(path)))?,
         ),
     };
     let transport = countersign_aws::transport(bundle.as_deref()).map_err(|error| error.to_string())?;
@@ -77,7 +77,7 @@ pub(crate) fn signer(settings: &Settings, region: Option<&str>) -> Result<Box<dy
     let runtime = runtime.map_err(|error| error.to_string())?;
     let region = region.or_else(|| region_of(&settings.url)).map(str::to_owned);
     let (configuration, provider, credentials) =
-        runtime.block_on(load(settings.ca_bundle.as_deref(), region))?;
+        runtime.block_on(load(settings.aws_ca_bundle.as_deref(), region))?;
     let region = configuration.region().map(ToString::to_string).unwrap_or_default();
     Ok(Box::new(AwsSigner { runtime, provider, region, credentials: Mutex::new(credentials) }))
 }

@@ -300,7 +300,8 @@ fn examined(url: &str, groups: &[&str], late_seconds: i64) -> Report {
     let now = Timestamp::from_millisecond((NOW_SECONDS + late_seconds) * 1000);
     let token = LocalKey::new([1; 32]).issue(&ann, &groups, now, 3600).unwrap();
     let token = TokenSource::Environment(Secret::new(&token));
-    let settings = Settings { url: url.to_owned(), ca_bundle: None, token, profile: None };
+    let settings =
+        Settings { url: url.to_owned(), ca_bundle: None, aws_ca_bundle: None, token, profile: None };
     examine(&settings, &|| now)
 }
 

@@ -454,7 +454,13 @@ mod tests {
     #[test]
     fn a_certificate_that_is_not_trusted_gets_advice_of_its_own() {
         let url = "https://approvals.example.com".to_owned();
-        let settings = Settings { url, ca_bundle: None, token: TokenSource::Nowhere, profile: None };
+        let settings = Settings {
+            url,
+            ca_bundle: None,
+            aws_ca_bundle: None,
+            token: TokenSource::Nowhere,
+            profile: None,
+        };
         let connection = Connection::to(&settings).unwrap();
         for (error, advice) in [
             (CertificateError::UnknownIssuer, "--ca-bundle"),
@@ -487,7 +493,13 @@ mod tests {
                 let _ = stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes());
             }
         });
-        let settings = Settings { url, ca_bundle: None, token: TokenSource::Nowhere, profile: None };
+        let settings = Settings {
+            url,
+            ca_bundle: None,
+            aws_ca_bundle: None,
+            token: TokenSource::Nowhere,
+            profile: None,
+        };
         let list_timeout = Duration::from_millis(300);
         let connection = Connection { list_timeout, ..Connection::to(&settings).unwrap() };
         let error = connection.list(&ListQuery::default(), true).unwrap_err();

@@ -23,6 +23,8 @@ pub struct Environment {
     pub auth: Option<String>,
     /// `COUNTERSIGN_CA_BUNDLE`.
     pub ca_bundle: Option<PathBuf>,
+    /// `AWS_CA_BUNDLE`: further roots for calls of AWS itself, as the AWS CLI reads it.
+    pub aws_ca_bundle: Option<PathBuf>,
     /// `COUNTERSIGN_CONFIG`.
     pub config: Option<PathBuf>,
     /// `POLICY_DIR`.
@@ -50,6 +52,7 @@ impl Environment {
             token_file: path("COUNTERSIGN_TOKEN_FILE"),
             auth: text("COUNTERSIGN_AUTH"),
             ca_bundle: path("COUNTERSIGN_CA_BUNDLE"),
+            aws_ca_bundle: path("AWS_CA_BUNDLE"),
             config: path("COUNTERSIGN_CONFIG"),
             policy_directory: path("POLICY_DIR"),
             config_home: path("XDG_CONFIG_HOME"),

@@ -40,6 +40,9 @@ pub struct Settings {
     pub url: String,
     /// Certificates to trust besides the public ones.
     pub ca_bundle: Option<PathBuf>,
+    /// Further roots for calls of AWS itself. The service's own are not trusted there: who holds the key of one service
+    /// is not to get credentials for all of AWS.
+    pub aws_ca_bundle: Option<PathBuf>,
     /// Where the token is.
     pub token: TokenSource,
     /// The profile, if one is in use. Its paths are absolute.
@@ -154,6 +157,7 @@ pub fn weigh(
     Ok(Settings {
         url: url.trim_end_matches('/').to_owned(),
         ca_bundle: ca_bundle.or(profile.ca_bundle.as_ref()).cloned(),
+        aws_ca_bundle: environment.aws_ca_bundle.clone(),
         token,
         profile: selected,
     })

@@ -20,6 +20,7 @@ use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_policy::load;
 use countersign_system::logging;
 pub use lambda_runtime::Error;
+use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -222,5 +223,6 @@ async fn run<A: Serialize>(
     let handle = &handle;
     // A future behind a pointer: its own type is nested so deeply that the compiler gives up.
     let boxed = move |event| -> Pin<Box<dyn Future<Output = _>>> { Box::pin(handle(event)) };
-    Runtime::new(service_fn(boxed)).run().await
+    // Its span names the invocation and its trace in every line.
+    Runtime::new(service_fn(boxed)).layer(TracingLayer::new()).run().await
 }

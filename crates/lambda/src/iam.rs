@@ -48,7 +48,7 @@ impl IamAccess {
         if signer.account() != iam.account_id {
             return Err(refused("userArn is of another account than accountId"));
         }
-        let caller = people.caller(&signer)?;
+        let caller = people.caller(&signer, &iam.user_id)?;
         Ok(Caller { source_ip: Some(event.source_ip()), ..caller })
     }
 }

@@ -90,6 +90,8 @@ pub struct Iam {
     pub user_arn: String,
     /// The account of the user or role.
     pub account_id: String,
+    /// Of a session, `ROLE_ID:SESSION`. A role that is made again under an old name has another id.
+    pub user_id: String,
     /// The identity of Amazon Cognito's pool that has got the role's credentials, if one has.
     #[serde(default)]
     pub cognito_identity: Option<IgnoredAny>,

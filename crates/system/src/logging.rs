@@ -9,12 +9,13 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Libraries whose finer levels print requests and answers whole, parameters and all.
-const VERBOSE_TARGETS: [&str; 11] = [
+const VERBOSE_TARGETS: [&str; 12] = [
     "aws_config",
     "aws_runtime",
     "aws_sdk_dynamodb",
     "aws_sdk_secretsmanager",
     "aws_sdk_sns",
+    "aws_sigv4",
     "aws_smithy_http_client",
     "aws_smithy_runtime",
     "aws_smithy_runtime_api",

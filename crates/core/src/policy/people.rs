@@ -6,7 +6,7 @@ use crate::arn::SignerArn;
 use crate::caller::{Caller, PrincipalKind, is_agent_group};
 use crate::person::PersonId;
 use crate::policy::mistake::Mistake;
-use crate::policy::signers::{Signers, SignsFor};
+use crate::policy::signers::{self, Signers, SignsFor};
 use crate::policy::source::{Source, Value};
 use crate::principal::{Owner, Principal};
 use crate::refusal::Refusal;
@@ -110,6 +110,7 @@ struct ServiceEntry {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PermissionSetEntry {
+    role_id: Spanned<String>,
     groups: Vec<Spanned<String>>,
 }
 
@@ -178,7 +179,12 @@ impl People {
             let listed = Listed { source, table: "identity_center", name: arn.get_ref() };
             let groups = people.groups_of(listed, &entry.groups)?;
             let at = Value { source, path: &["identity_center"], text: arn };
-            people.signers.add(at, SignsFor::PersonOfSession, groups)?;
+            people.signers.add(at, SignsFor::PersonOfSession(entry.role_id.get_ref().clone()), groups)?;
+            if !signers::is_role_id(entry.role_id.get_ref()) {
+                let path = &["identity_center", arn.get_ref().as_str(), "role_id"];
+                let rule = "is no id of a role, such as AROAEXAMPLE0123456789: `aws iam get-role` prints it as RoleId";
+                return Err(Value { source, path, text: &entry.role_id }.refused(rule));
+            }
         }
         people.check_retired(source)?;
         people.check_owners(source)?;
@@ -353,12 +359,13 @@ impl People {
         self.entries.get(self.person(id))
     }
 
-    /// The caller for whom a role or user of AWS has signed.
+    /// The caller for whom a role or user of AWS has signed. `unique_id` is what IAM knows the signer by: of a session,
+    /// the id of the role, a colon, and the session's name.
     ///
     /// # Errors
     /// [`Refusal::NotPermitted`] where none is listed whom it signs for.
-    pub fn caller(&self, signer: &SignerArn) -> Result<Caller, Refusal> {
-        self.signers.caller(signer)
+    pub fn caller(&self, signer: &SignerArn, unique_id: &str) -> Result<Caller, Refusal> {
+        self.signers.caller(signer, unique_id)
     }
 
     /// The caller as policy knows them: one id for all of their addresses, the kind they are

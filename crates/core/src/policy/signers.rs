@@ -29,8 +29,9 @@ struct Signer {
 pub(super) enum SignsFor {
     /// Those of a service.
     Service(PersonId),
-    /// Those of the person who is the name of the session.
-    PersonOfSession,
+    /// Those of the person who is the name of the session, if the role has this id. Its name can be that of another
+    /// role once it is deleted, and the session of such a role has the name that its maker chooses.
+    PersonOfSession(String),
 }
 
 impl Signers {
@@ -45,18 +46,18 @@ impl Signers {
         groups: BTreeSet<String>,
     ) -> Result<(), Mistake> {
         let arn = PrincipalArn::parse(at.text.get_ref()).map_err(|error| at.refused(error))?;
-        match signs_for {
+        match &signs_for {
             SignsFor::Service(_) if arn.has_name_of_permission_set() => {
                 let rule = "is a role of IAM Identity Center, which is many people's: list it under `identity_center`";
                 return Err(at.refused(rule));
             }
-            SignsFor::PersonOfSession if !arn.is_of_permission_set() => {
+            SignsFor::PersonOfSession(_) if !arn.is_of_permission_set() => {
                 let rule = "is no role of IAM Identity Center, such as arn:aws:iam::123456789012:role/aws-reserved/\
                             sso.amazonaws.com/eu-central-1/AWSReservedSSO_Approver_0123456789abcdef: of any other \
                             role the caller may choose the name of the session";
                 return Err(at.refused(rule));
             }
-            SignsFor::Service(_) | SignsFor::PersonOfSession => {}
+            SignsFor::Service(_) | SignsFor::PersonOfSession(_) => {}
         }
         let signer = Signer { arn, signs_for, groups };
         match self.0.insert(signer.arn.unique_name(), signer) {
@@ -73,7 +74,7 @@ impl Signers {
     ///
     /// # Errors
     /// [`Refusal::NotPermitted`] where none is listed whom it signs for.
-    pub(super) fn caller(&self, signer: &SignerArn) -> Result<Caller, Refusal> {
+    pub(super) fn caller(&self, signer: &SignerArn, unique_id: &str) -> Result<Caller, Refusal> {
         let principal = signer.principal();
         let listed = self.0.get(&principal.unique_name());
         let Some(listed) = listed.filter(|listed| listed.arn.is_signer(signer)) else {
@@ -86,10 +87,16 @@ impl Signers {
         };
         let (person, kind) = match (&listed.signs_for, signer) {
             (SignsFor::Service(service), _) => (service.clone(), PrincipalKind::Service),
-            (SignsFor::PersonOfSession, SignerArn::Session { session, .. }) => {
+            (SignsFor::PersonOfSession(role_id), SignerArn::Session { session, .. }) => {
+                if unique_id.split_once(':').is_none_or(|(role, _)| role != role_id) {
+                    return Err(Refusal::not_permitted(format!(
+                        "the role `{principal}` has another id than people.toml says: it was deleted and made again, \
+                         and an operator lists it anew once it is known who made it"
+                    )));
+                }
                 (person_of(session)?, PrincipalKind::Human)
             }
-            (SignsFor::PersonOfSession, SignerArn::User(_)) => {
+            (SignsFor::PersonOfSession(_), SignerArn::User(_)) => {
                 return Err(Refusal::not_permitted("a user of IAM signs for no person"));
             }
         };
@@ -99,6 +106,14 @@ impl Signers {
         let caller = Caller::new(person, kind, Channel::Api, groups);
         Ok(Caller { authentication: Some(authentication), ..caller })
     }
+}
+
+/// Whether a text is the id of a role
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes>).
+pub(super) fn is_role_id(text: &str) -> bool {
+    text.strip_prefix("AROA").is_some_and(|rest| {
+        (1..=124).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+    })
 }
 
 /// The person whose user name in IAM Identity Center is the name of the session.

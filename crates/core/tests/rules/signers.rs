@@ -16,13 +16,17 @@ fn entries() -> String {
     format!(
         "[services.pipeline]\nowner = \"erin@example.com\"\ngroups = [\"developer\"]\n\
          arns = [\"arn:aws:iam::123456789012:role/ci/deploy\", \"arn:aws:iam::123456789012:user/ci/robot\"]\n\
-         [identity_center.\"{PERMISSION_SETS}/eu-central-1/{APPROVERS}\"]\ngroups = [\"approver\"]\n"
+         [identity_center.\"{PERMISSION_SETS}/eu-central-1/{APPROVERS}\"]\nrole_id = \"AROAROLE\"\ngroups = [\"approver\"]\n"
     )
 }
 
 fn caller(policy: &Policy, arn: &str) -> Result<Caller, String> {
+    caller_with_id(policy, arn, "AROAROLE:session")
+}
+
+fn caller_with_id(policy: &Policy, arn: &str, unique_id: &str) -> Result<Caller, String> {
     let signer = SignerArn::parse(arn).map_err(|error| error.to_string())?;
-    policy.people().caller(&signer).map_err(|refusal| refusal.to_string())
+    policy.people().caller(&signer, unique_id).map_err(|refusal| refusal.to_string())
 }
 
 fn session(role: &str, name: &str) -> String {
@@ -88,7 +92,7 @@ fn a_session_of_a_permission_set_is_the_person_of_that_name() {
 #[test]
 fn a_permission_set_makes_no_human_of_an_agent() {
     let robots = format!(
-        "[identity_center.\"{PERMISSION_SETS}/{APPROVERS}\"]\ngroups = [\"agent\", \"approver\"]\n\
+        "[identity_center.\"{PERMISSION_SETS}/{APPROVERS}\"]\nrole_id = \"AROAROLE\"\ngroups = [\"agent\", \"approver\"]\n\
          [agents.\"robo@example.com\"]\nowner = \"erin@example.com\"\n"
     );
     let policy = people(&robots);
@@ -278,39 +282,39 @@ fn an_arn_that_cannot_be_meant_is_refused_with_line_and_column() {
         ("groups = [\"a\"]".to_owned(), (4, 11), "it has no `arns`"),
         (format!("arns = [\"{role}/x\"]\ngroups = [\"a\", \"c\"]"), (5, 16), "`c` is none of `groups`"),
         // Permission sets.
-        (format!("[identity_center.\"{role}/Approver\"]\ngroups = []"), (4, 18), "is no role of IAM Identity Center"),
-        (format!("[identity_center.\"{role}/{APPROVERS}\"]\ngroups = []"), (4, 18), "is no role of IAM Identity Center"),
+        (format!("[identity_center.\"{role}/Approver\"]\nrole_id = \"AROAROLE\"\ngroups = []"), (4, 18), "is no role of IAM Identity Center"),
+        (format!("[identity_center.\"{role}/{APPROVERS}\"]\nrole_id = \"AROAROLE\"\ngroups = []"), (4, 18), "is no role of IAM Identity Center"),
         (
-            format!("[identity_center.\"{role}/aws-reserved/sso.amazonaws.com/x/y/{APPROVERS}\"]\ngroups = []"),
+            format!("[identity_center.\"{role}/aws-reserved/sso.amazonaws.com/x/y/{APPROVERS}\"]\nrole_id = \"AROAROLE\"\ngroups = []"),
             (4, 18),
             "is no role of IAM Identity Center",
         ),
         (
-            format!("[identity_center.\"{role}/x/aws-reserved/sso.amazonaws.com/{APPROVERS}\"]\ngroups = []"),
+            format!("[identity_center.\"{role}/x/aws-reserved/sso.amazonaws.com/{APPROVERS}\"]\nrole_id = \"AROAROLE\"\ngroups = []"),
             (4, 18),
             "is no role of IAM Identity Center",
         ),
         (
-            format!("[identity_center.\"{PERMISSION_SETS}/Approver\"]\ngroups = []"),
+            format!("[identity_center.\"{PERMISSION_SETS}/Approver\"]\nrole_id = \"AROAROLE\"\ngroups = []"),
             (4, 18),
             "is no role of IAM Identity Center",
         ),
         (
-            "[identity_center.\"arn:aws:iam::123456789012:user/aws-reserved/sso.amazonaws.com/AWSReservedSSO_x\"]\ngroups = []".to_owned(),
+            "[identity_center.\"arn:aws:iam::123456789012:user/aws-reserved/sso.amazonaws.com/AWSReservedSSO_x\"]\nrole_id = \"AROAROLE\"\ngroups = []".to_owned(),
             (4, 18),
             "is no role of IAM Identity Center",
         ),
         (
             format!(
-                "[identity_center.\"{PERMISSION_SETS}/{APPROVERS}\"]\ngroups = []\n\
-                 [identity_center.\"{PERMISSION_SETS}/eu-central-1/{APPROVERS}\"]\ngroups = []"
+                "[identity_center.\"{PERMISSION_SETS}/{APPROVERS}\"]\nrole_id = \"AROAROLE\"\ngroups = []\n\
+                 [identity_center.\"{PERMISSION_SETS}/eu-central-1/{APPROVERS}\"]\nrole_id = \"AROAROLE\"\ngroups = []"
             ),
-            (6, 18),
+            (7, 18),
             "is listed already",
         ),
         (
-            format!("[identity_center.\"{PERMISSION_SETS}/{APPROVERS}\"]\ngroups = [\"c\"]"),
-            (5, 11),
+            format!("[identity_center.\"{PERMISSION_SETS}/{APPROVERS}\"]\nrole_id = \"AROAROLE\"\ngroups = [\"c\"]"),
+            (6, 11),
             "`c` is none of `groups`",
         ),
     ] {
@@ -320,11 +324,41 @@ fn an_arn_that_cannot_be_meant_is_refused_with_line_and_column() {
     }
     for text in [
         format!("[identity_center.\"{PERMISSION_SETS}/{APPROVERS}\"]"),
-        format!("[identity_center.\"{PERMISSION_SETS}/{APPROVERS}\"]\ngroups = [\"a\"]\nowner = \"a@x.org\""),
+        format!("[identity_center.\"{PERMISSION_SETS}/{APPROVERS}\"]\ngroups = [\"a\"]"),
+        format!(
+            "[identity_center.\"{PERMISSION_SETS}/{APPROVERS}\"]\nrole_id = \"AROAROLE\"\ngroups = [\"a\"]\nowner = \"a@x.org\""
+        ),
         "arns = \"arn:aws:iam::123456789012:role/x\"".to_owned(),
         "arns = [1]".to_owned(),
         "[agents.\"r@x.org\"]\nowner = \"a@x.org\"\narns = []".to_owned(),
     ] {
         assert!(People::parse(&format!("{service}{text}")).is_err(), "{text}");
+    }
+}
+
+/// Once a listed role is deleted, a caller who may make roles can make one of the same name, and choose the names of
+/// its sessions. IAM never gives the same id twice.
+#[test]
+fn a_role_that_is_made_again_under_a_listed_name_signs_for_no_person() {
+    let policy = people(&entries());
+    let bob = session(APPROVERS, "bob@example.com");
+    assert_eq!(caller(&policy, &bob).unwrap().person, person("bob"));
+    for unique_id in
+        ["AROAOTHER:bob@example.com", "AROAROLE", "", ":", "aroarole:x", "AROAROLEX:x", "AIDAROLE:x"]
+    {
+        let refused = caller_with_id(&policy, &bob, unique_id).unwrap_err();
+        assert!(refused.contains("has another id"), "{unique_id}: {refused}");
+    }
+}
+
+#[test]
+fn the_id_of_a_role_is_one() {
+    for role_id in ["", "AROA", "aroaexample", "AIDAEXAMPLE", "AROA EXAMPLE", "AROAEXAMPLE:x"] {
+        let text = format!(
+            "groups = [\"a\"]\n[identity_center.\"{PERMISSION_SETS}/{APPROVERS}\"]\nrole_id = \"{role_id}\"\ngroups = [\"a\"]"
+        );
+        let error = People::parse(&text).unwrap_err();
+        assert_eq!((error.line, error.column), (Some(3), Some(11)), "{error}");
+        assert!(error.to_string().contains("is no id of a role"), "{error}");
     }
 }
