@@ -174,8 +174,8 @@ fn a_built_function_fetches_keys_over_https_and_trusts_no_stranger() {
     let (status, problem) = stranger.send_event(&event);
     assert_eq!((status, problem["code"].as_str()), (503, Some("store_unavailable")), "{problem}");
     assert!(!problem.to_string().contains("127.0.0.1"), "{problem}");
-    let log = stranger.sandbox("create").log();
-    assert!(log.contains("the issuer's keys cannot be fetched") && log.contains("certificate"), "{log}");
+    let log = stranger.sandbox("create").log_with("the issuer's keys cannot be fetched");
+    assert!(log.contains("certificate"), "{log}");
     assert_eq!(issuer.fetches(), 0);
 
     let trusting = stranger.again().with("AWS_CA_BUNDLE", certificate.to_str().unwrap());

@@ -134,7 +134,7 @@ fn a_topic_that_fails_loses_nothing() {
     let messages = deployment.received("all");
     assert_eq!(event_types(&messages), ["APPROVAL_REQUEST_CREATED"]);
     assert_eq!(messages[0]["Message"]["subject"], Service::id(&path));
-    let log = deployment.sandbox("notify").log();
+    let log = deployment.sandbox("notify").log_with("\"OutboxOldestAge\"");
     assert!(log.contains("the topic answered NotFound"), "{log}");
     assert!(log.contains("\"OutboxOldestAge\"") && log.contains("\"OutboxDeadLetters\""), "{log}");
 }
@@ -248,7 +248,7 @@ fn metrics_are_written_once_for_each_event_and_logs_name_no_person() {
     assert_eq!(status, 403, "a refusal is no fault");
     let mut metrics = Vec::new();
     for function in ["create", "approve", "start", "finish"] {
-        let log = deployment.sandbox(function).log();
+        let log = deployment.sandbox(function).log_with("\"done\"");
         for line in log.lines() {
             let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{function}: {line}"));
             if line["_aws"].is_object() {
@@ -354,7 +354,7 @@ fn a_function_that_cannot_read_the_deployment_key_does_not_start() {
     assert!(created.is_ok(), "{created:?}");
     assert!(!deployment.sandbox("create").log().contains("a key of a deployment"));
     // The line of a command names its invocation, as the lines of the Lambda service and of the gateway do.
-    let log = deployment.sandbox("create").log();
+    let log = deployment.sandbox("create").log_with("\"done\"");
     let done = log.lines().find(|line| line.contains("\"done\"")).unwrap();
     let done: Value = serde_json::from_str(done).unwrap();
     assert!(!done["span"]["requestId"].as_str().unwrap().is_empty(), "{done}");

@@ -14,7 +14,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 
 /// How long a function may take to answer here: far longer than it may on AWS.
@@ -126,6 +126,19 @@ impl Sandbox {
     /// What it has written to stdout and stderr so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// What it has written once this is in it: a line may arrive after the answer of its call.
+    ///
+    /// # Panics
+    /// When it is not within 20 seconds.
+    pub fn log_with(&self, text: &str) -> String {
+        let end = Instant::now() + Duration::from_secs(20);
+        while !self.log().contains(text) {
+            assert!(Instant::now() < end, "no `{text}` in {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.log()
     }
 
     /// Waits until the function ends by itself, as one that cannot start does, and gives its log.
