@@ -289,7 +289,11 @@ mod tests {
                 "requestContext": {"authorizer": authorizer}})
         };
         assert!(
-            read(&with(json!({"iam": {"userArn": "x", "accountId": "1"}, "jwt": null})).to_string()).is_ok()
+            read(
+                &with(json!({"iam": {"userArn": "x", "accountId": "1", "userId": "x"}, "jwt": null}))
+                    .to_string()
+            )
+            .is_ok()
         );
         for (name, event) in [
             ("no route", json!({"version": "2.0", "rawPath": "/health", "requestContext": {}})),
@@ -304,21 +308,26 @@ mod tests {
             ("no signer", with(json!({"iam": {}}))),
             (
                 "a signer without account",
-                with(json!({"iam": {"userArn": "arn:aws:iam::123456789012:user/x"}})),
+                with(json!({"iam": {"userArn": "arn:aws:iam::123456789012:user/x", "userId": "x"}})),
             ),
             (
                 "a signer that is no text",
-                with(json!({"iam": {"userArn": ["x"], "accountId": "123456789012"}})),
+                with(json!({"iam": {"userArn": ["x"], "accountId": "123456789012", "userId": "x"}})),
             ),
             (
                 "a number for an account",
-                with(json!({"iam": {"userArn": "x", "accountId": 123_456_789_012_u64}})),
+                with(json!({"iam": {"userArn": "x", "accountId": 123_456_789_012_u64, "userId": "x"}})),
             ),
             (
                 "signer and token",
-                with(json!({"iam": {"userArn": "x", "accountId": "1"}, "jwt": {"claims": {}}})),
+                with(
+                    json!({"iam": {"userArn": "x", "accountId": "1", "userId": "x"}, "jwt": {"claims": {}}}),
+                ),
             ),
-            ("signer and no claims", with(json!({"iam": {"userArn": "x", "accountId": "1"}, "jwt": {}}))),
+            (
+                "signer and no claims",
+                with(json!({"iam": {"userArn": "x", "accountId": "1", "userId": "x"}, "jwt": {}})),
+            ),
         ] {
             assert!(read(&event.to_string()).is_err(), "{name}");
         }
