@@ -366,35 +366,32 @@ impl RequestBody {
         let execution = request.execution.as_ref();
         let finish = request.finish();
         let cancellation = request.cancellation.as_ref();
+        let content = &request.content;
         Self {
             request_id: request.id().to_string(),
             status: status.to_string(),
-            operation_type: request.content.operation_type.to_string(),
-            instance_id: request.content.instance_id.to_string(),
-            parameters: sees_parameters.then(|| request.content.parameters.to_value()),
-            parameters_digest: sees_parameters.then(|| request.content.parameters_digest().to_string()),
-            content_digest: sees_parameters.then(|| request.content.digest().to_string()),
-            content: sees_parameters.then(|| request.content.document().to_value()),
+            operation_type: content.operation_type.to_string(),
+            instance_id: content.instance_id.to_string(),
+            parameters: sees_parameters.then(|| content.parameters.to_value()),
+            parameters_digest: sees_parameters.then(|| content.parameters_digest().to_string()),
+            content_digest: sees_parameters.then(|| content.digest().to_string()),
+            content: sees_parameters.then(|| content.document().to_value()),
             environment: requirements.environment.as_str().to_owned(),
             risk_level: requirements.risk_level.as_str().to_owned(),
-            requested_by: request.content.requested_by.to_string(),
-            filed_by: text(request.content.filed_by.as_ref()),
-            requested_at: request.content.requested_at.to_string(),
-            justification: request.content.justification.as_str().to_owned(),
-            estimated_cost: request.content.estimated_cost.map(Cost::amount),
-            estimated_duration: request
-                .content
-                .estimated_duration
-                .as_ref()
-                .map(|text| text.as_str().to_owned()),
-            ticket: text(request.content.ticket.as_ref()),
-            rollback_plan: request.content.rollback_plan.as_ref().map(|text| text.as_str().to_owned()),
-            owner: text(request.content.owner.as_ref().map(|owner| &owner.person)),
-            requester_groups: request.content.requester_groups.iter().cloned().collect(),
+            requested_by: content.requested_by.to_string(),
+            filed_by: text(content.filed_by.as_ref()),
+            requested_at: content.requested_at.to_string(),
+            justification: content.justification.as_str().to_owned(),
+            estimated_cost: content.estimated_cost.map(Cost::amount),
+            estimated_duration: content.estimated_duration.as_ref().map(|text| text.as_str().to_owned()),
+            ticket: text(content.ticket.as_ref()),
+            rollback_plan: content.rollback_plan.as_ref().map(|text| text.as_str().to_owned()),
+            owner: text(content.owner.as_ref().map(|owner| &owner.person)),
+            requester_groups: content.requester_groups.iter().cloned().collect(),
             approvals_required: requirements.approvals_required,
             slots: slots(&requirements.slots),
             digest_required: requirements.digest_required,
-            rules: rules(&request.content.rules),
+            rules: rules(&content.rules),
             approvals_received: counting.received,
             approved_by: request.approved_by().map(PersonId::to_string).collect(),
             blocked_by: if status.is_decidable() { policy.blocked_by(request) } else { Vec::new() },
@@ -409,7 +406,7 @@ impl RequestBody {
             cancellation_reason: cancellation
                 .and_then(|cancellation| cancellation.reason.as_ref())
                 .map(|reason| reason.as_str().to_owned()),
-            expires_at: request.content.expires_at.to_string(),
+            expires_at: content.expires_at.to_string(),
             execute_by: text(request.execute_by),
             closed_at: text(request.closed_by(now)),
             execution_id: text(execution.map(|execution| execution.id)),
@@ -433,7 +430,7 @@ impl RequestBody {
                 })
                 .collect(),
             version: request.version,
-            policy_version: request.content.policy_version.to_string(),
+            policy_version: content.policy_version.to_string(),
             audit_head: request.audit_head.to_string(),
         }
     }

@@ -451,17 +451,15 @@ mod tests {
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
 
+    fn without_token(url: String) -> Settings {
+        let token = TokenSource::Nowhere;
+        Settings { url, ca_bundle: None, aws_ca_bundle: None, token, profile: None }
+    }
+
     #[test]
     fn a_certificate_that_is_not_trusted_gets_advice_of_its_own() {
         let url = "https://approvals.example.com".to_owned();
-        let settings = Settings {
-            url,
-            ca_bundle: None,
-            aws_ca_bundle: None,
-            token: TokenSource::Nowhere,
-            profile: None,
-        };
-        let connection = Connection::to(&settings).unwrap();
+        let connection = Connection::to(&without_token(url)).unwrap();
         for (error, advice) in [
             (CertificateError::UnknownIssuer, "--ca-bundle"),
             (CertificateError::NotValidForName, "is the URL right?"),
@@ -493,15 +491,8 @@ mod tests {
                 let _ = stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes());
             }
         });
-        let settings = Settings {
-            url,
-            ca_bundle: None,
-            aws_ca_bundle: None,
-            token: TokenSource::Nowhere,
-            profile: None,
-        };
         let list_timeout = Duration::from_millis(300);
-        let connection = Connection { list_timeout, ..Connection::to(&settings).unwrap() };
+        let connection = Connection { list_timeout, ..Connection::to(&without_token(url)).unwrap() };
         let error = connection.list(&ListQuery::default(), true).unwrap_err();
         assert!(matches!(error, Error::ListTimedOut { .. }), "{error:?}");
     }

@@ -174,47 +174,40 @@ impl From<&Request> for RequestItem {
         let execution = request.execution.as_ref();
         let finish = request.finish();
         let cancellation = request.cancellation.as_ref();
+        let content = &request.content;
         Self {
             format: FORMAT.to_owned(),
             request_id: request.id().to_string(),
-            operation_type: request.content.operation_type.to_string(),
-            instance_id: request.content.instance_id.to_string(),
-            parameters: request.content.parameters.as_str().to_owned(),
-            parameters_digest: request.content.parameters_digest().to_string(),
-            content_digest: request.content.digest().to_string(),
-            requested_by: request.content.requested_by.to_string(),
-            requester_addresses: other_addresses(
-                &request.content.requester_addresses,
-                &request.content.requested_by,
-            ),
-            filed_by: text(request.content.filed_by.as_ref()),
-            requested_at: request.content.requested_at.to_string(),
-            risk_level: request.content.risk_level.as_str().to_owned(),
-            environment: request.content.environment.as_str().to_owned(),
-            justification: request.content.justification.as_str().to_owned(),
-            text_key: request.content.justification.key.to_hex(),
-            estimated_cost: request.content.estimated_cost.map(Cost::amount),
-            estimated_duration: request
-                .content
-                .estimated_duration
-                .as_ref()
-                .map(|text| text.as_str().to_owned()),
-            ticket: text(request.content.ticket.as_ref()),
-            rollback_plan: request.content.rollback_plan.as_ref().map(|text| text.as_str().to_owned()),
-            owner: text(request.content.owner.as_ref().map(|owner| &owner.person)),
-            owner_addresses: match &request.content.owner {
+            operation_type: content.operation_type.to_string(),
+            instance_id: content.instance_id.to_string(),
+            parameters: content.parameters.as_str().to_owned(),
+            parameters_digest: content.parameters_digest().to_string(),
+            content_digest: content.digest().to_string(),
+            requested_by: content.requested_by.to_string(),
+            requester_addresses: other_addresses(&content.requester_addresses, &content.requested_by),
+            filed_by: text(content.filed_by.as_ref()),
+            requested_at: content.requested_at.to_string(),
+            risk_level: content.risk_level.as_str().to_owned(),
+            environment: content.environment.as_str().to_owned(),
+            justification: content.justification.as_str().to_owned(),
+            text_key: content.justification.key.to_hex(),
+            estimated_cost: content.estimated_cost.map(Cost::amount),
+            estimated_duration: content.estimated_duration.as_ref().map(|text| text.as_str().to_owned()),
+            ticket: text(content.ticket.as_ref()),
+            rollback_plan: content.rollback_plan.as_ref().map(|text| text.as_str().to_owned()),
+            owner: text(content.owner.as_ref().map(|owner| &owner.person)),
+            owner_addresses: match &content.owner {
                 Some(owner) => other_addresses(&owner.addresses, &owner.person),
                 None => Vec::new(),
             },
             status: request.status.to_string(),
-            approvals_required: request.content.approvals_required,
-            slots: request
-                .content
+            approvals_required: content.approvals_required,
+            slots: content
                 .slots
                 .iter()
                 .map(|(groups, people)| SlotItem { groups: groups.iter().cloned().collect(), people })
                 .collect(),
-            rules: request.content.rules.iter().map(RuleItem::from).collect(),
+            rules: content.rules.iter().map(RuleItem::from).collect(),
             approvals_received: request.approvals_received(),
             approved_by: request.approved_by().map(PersonId::to_string).collect(),
             approved_at: text(request.approved_at),
@@ -229,8 +222,8 @@ impl From<&Request> for RequestItem {
                 cancellation.and_then(|cancellation| cancellation.reason.as_ref()),
             ),
             cancellation_reason_key: key(cancellation.and_then(|cancellation| cancellation.reason.as_ref())),
-            expires_at: request.content.expires_at.to_string(),
-            execute_within_seconds: request.content.execute_within_seconds,
+            expires_at: content.expires_at.to_string(),
+            execute_within_seconds: content.execute_within_seconds,
             execute_by: text(request.execute_by),
             execution_id: text(execution.map(|execution| execution.id)),
             execution_started_at: text(execution.map(|execution| execution.started_at)),
@@ -246,7 +239,7 @@ impl From<&Request> for RequestItem {
             decision_comments: request.decisions.iter().filter_map(decision_comment).collect(),
             listing: ListingItem::from(request),
             idempotency: request.idempotency.iter().map(idempotency_text).collect(),
-            policy_version: request.content.policy_version.to_string(),
+            policy_version: content.policy_version.to_string(),
             version: request.version,
             updated_at: request.updated_at.to_string(),
             last_event_id: request.last_event_id.to_string(),
