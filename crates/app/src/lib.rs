@@ -25,3 +25,4 @@ pub mod host;
 pub mod integrity;
 pub mod ports;
 pub mod retry;
+pub mod signing;
