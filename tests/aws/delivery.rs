@@ -23,6 +23,7 @@ use countersign_e2e::grants::{Granted, granted};
 use countersign_e2e::inspection::{scan, tables};
 use countersign_e2e::manual_host::ManualHost;
 use countersign_e2e::random::Random;
+use countersign_e2e::signing::signing_key;
 use countersign_e2e::transport::{Fault, FaultyTransport};
 use countersign_embedded::Embedded;
 use countersign_lambda::metrics::Metrics;
@@ -99,6 +100,7 @@ impl World {
         let dependencies = Dependencies {
             store: DynamoStore::new(self.database.clone(), tables()),
             policy: countersign_policy::load::bundled().unwrap(),
+            signing_keys: Arc::new(signing_key()),
             deployment_key: DeploymentKey::new([9; 32]),
             host: Arc::new(self.host.clone()),
         };

@@ -15,6 +15,7 @@ use countersign_dynamodb::table::create_missing;
 use countersign_e2e::grants::{Granted, granted};
 use countersign_e2e::inspection::{self, scan, tables};
 use countersign_e2e::manual_host::ManualHost;
+use countersign_e2e::signing::signing_key;
 use countersign_e2e::transport::{Fault, FaultyTransport};
 use countersign_embedded::Embedded;
 use countersign_lambda::expire;
@@ -41,6 +42,7 @@ async fn overdue(
     let dependencies = |store| Dependencies {
         store,
         policy: countersign_policy::load::bundled().unwrap(),
+        signing_keys: Arc::new(signing_key()),
         deployment_key: DeploymentKey::new([9; 32]),
         host: Arc::new(host.clone()),
     };
@@ -147,6 +149,7 @@ fn the_oldest_pending_request_is_measured() {
         let all = Dependencies {
             store: DynamoStore::new(database, tables()),
             policy: countersign_policy::load::bundled().unwrap(),
+            signing_keys: Arc::new(signing_key()),
             deployment_key: DeploymentKey::new([9; 32]),
             host: Arc::new(host.clone()),
         };

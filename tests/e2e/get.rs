@@ -44,7 +44,7 @@ fn reading_writes_nothing() {
             {
                 ann.get(read).expect(200);
             }
-            for command in ["approve", "reject", "cancel", "comments", "execution"] {
+            for command in ["approve", "reject", "cancel", "comments", "target", "execution/claim"] {
                 ann.get(&format!("{path}/{command}")).expect_problem(405, "method_not_allowed");
             }
         }

@@ -50,6 +50,7 @@ pub fn commit(
         audit: &audit,
         addresses: &actor.addresses,
         message: &message,
+        timer: None,
     };
     service.block_on(store.commit(change))
 }

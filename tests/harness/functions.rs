@@ -4,6 +4,7 @@ use crate::gateway::{self, Request};
 use crate::grants::{Granted, granted};
 use crate::inspection::tables;
 use crate::manual_host::ManualHost;
+use crate::signing::signing_key;
 use countersign_api::operation::Operation;
 use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::run::{Endpoint, PublicEndpoint};
@@ -84,6 +85,7 @@ impl Functions {
                 dependencies: Dependencies {
                     store: DynamoStore::new(client, tables()),
                     policy: policy.clone(),
+                    signing_keys: Arc::new(signing_key()),
                     deployment_key: DeploymentKey::new([9; 32]),
                     host: Arc::new(host.clone()),
                 },

@@ -153,7 +153,9 @@ fn text(value: &AttributeValue) -> String {
 
 /// The ids of the events that wait in the outbox or are dead letters.
 pub async fn outbox(client: &Client) -> BTreeSet<String> {
-    scan(client, &tables().outbox).await.iter().map(|item| string(item, "event_id")).collect()
+    let items = scan(client, &tables().outbox).await;
+    let messages = items.iter().filter(|item| string(item, "shard") != "timer");
+    messages.map(|item| string(item, "event_id")).collect()
 }
 
 /// The ids of all audit events.

@@ -27,4 +27,5 @@ pub mod rows;
 pub mod runtime_api;
 pub mod service;
 pub mod signature;
+pub mod signing;
 pub mod transport;

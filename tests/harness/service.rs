@@ -5,6 +5,7 @@ use crate::client::{Answer, Client};
 use crate::inspection;
 use crate::manual_host::ManualHost;
 use crate::signature;
+use crate::signing::signing_key;
 use crate::transport::FaultyTransport;
 use axum_server::Handle;
 use countersign_app::deliver::{DeliveryReport, deliver};
@@ -101,6 +102,7 @@ impl Service {
             .block_on(Application::new(
                 countersign_embedded::client(transport.clone()),
                 policy,
+                Arc::new(signing_key()),
                 inspection::deployment_key(),
                 Authenticator::fixed(Verifier { channel, ..Verifier::local(key.clone()) }),
                 TrustedProxies::new(proxies.into_iter().map(ProxyNetwork::from).collect()),

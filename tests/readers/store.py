@@ -48,13 +48,22 @@ def all_addresses(others, person):
     return sorted(others + [person], key=str.encode)
 
 
+def schedule(item):
+    window = {"from": item.get("window_from"), "to": item.get("window_to")}
+    return {
+        "execution": "automatic" if item.get("mode") == "automatic" else None,
+        "execute_at": item.get("execute_at"),
+        "window": window if "window_from" in item else None,
+    }
+
+
 def content(item):
     owner = item.get("owner")
     slots = [{"groups": slot["groups"], "approvals": slot["people"]} for slot in item.get("slots", [])]
     plain = (
         "request_id operation_type instance_id parameters_digest requested_by filed_by owner requested_at "
         "risk_level environment justification estimated_duration ticket rollback_plan approvals_required "
-        "policy_version expires_at execute_within_seconds"
+        "policy_version expires_at execute_within_seconds executor"
     )
     return present(
         {name: item.get(name) for name in plain.split()}
@@ -67,6 +76,7 @@ def content(item):
             "slots": slots,
             "digest_required": item["listing"]["digest_required"],
             "rules": item.get("rules", []),
+            **schedule(item.get("schedule", {})),
         }
     )
 
@@ -117,6 +127,7 @@ def state(item):
                     "outcome": {"executed": "succeeded", "failed": "failed"}[item["status"]],
                     "result_digest": keyed_digest("execution_result"),
                     "actual_cost": amount(item.get("actual_cost")),
+                    "note_digest": keyed_digest("execution_note"),
                 }
             )
         execution = present(
@@ -125,9 +136,18 @@ def state(item):
                 "started_by": item["execution_started_by"],
                 "started_at": item["execution_started_at"],
                 "policy_version": item["execution_policy_version"],
+                "permit_expires_at": item["execution_lease"]["permit_expires_at"],
+                "lease_seconds": item["execution_lease"]["seconds"],
+                "lease_until": item["execution_lease"]["until"],
+                "unknown_since": item["execution_lease"].get("unknown_since"),
+                "claimed_by": item.get("execution_claimed_by"),
+                "claimed_at": item.get("execution_claimed_at"),
                 "finish": finish,
             }
         )
+    target = item.get("target")
+    if target is not None:
+        target = {"by": target["by"], "at": target["at"], "target_digest": digest(target["document"])}
     plain = "content_digest version updated_at last_event_id status approved_at execute_by expired_at"
     return present(
         {name: item.get(name) for name in plain.split()}
@@ -137,6 +157,7 @@ def state(item):
             "decisions": [decision(element) for element in item["listing"]["decisions"]],
             "withdrawals": item.get("withdrawals", []),
             "cancellation": cancellation,
+            "target": target,
             "execution": execution,
             "comments": [comment(element) for element in item["comments"]],
             "idempotency": [idempotency(element) for element in item["idempotency"]],
@@ -205,6 +226,7 @@ def texts(item):
     for name, member, event in (
         ("cancellation_reason", "reason_digest", item["cancelled_event_id"]),
         ("execution_result", "result_digest", item["finished_event_id"]),
+        ("execution_note", "note_digest", item["finished_event_id"]),
     ):
         if name in item:
             yield event, member, item[name], item[f"{name}_key"]

@@ -156,6 +156,7 @@ fn stored(request: &Request) -> Item {
             audit: &audit,
             addresses: &addresses,
             message: &message,
+            timer: None,
         };
         DynamoStore::new(client.clone(), tables()).commit(change).await.unwrap();
         scan(&client, &tables().approvals).await.remove(0)

@@ -14,6 +14,7 @@ use countersign_dynamodb::table::create_missing;
 use countersign_e2e::inspection;
 use countersign_e2e::manual_host::ManualHost;
 use countersign_e2e::program::{Program, run};
+use countersign_e2e::signing::signing_key;
 use countersign_embedded::Embedded;
 use countersign_server::data_directory::DataDirectory;
 use serde_json::{Value, json};
@@ -36,6 +37,7 @@ fn with_a_dead_letter(data: &Path) -> String {
         let dependencies = Dependencies {
             store: DynamoStore::new(client.clone(), inspection::tables()),
             policy: countersign_policy::load::bundled().unwrap(),
+            signing_keys: Arc::new(signing_key()),
             deployment_key,
             host: Arc::new(ManualHost::default()),
         };

@@ -6,6 +6,7 @@ use countersign_core::audit::{self, AuditEvent};
 use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::cloud_event::Message;
+use countersign_core::command::MAX_TARGET_BYTES;
 use countersign_core::command::{
     CommandName, Draft, ExecutionOutcome, MAX_PARAMETERS_BYTES, MAX_RESULT_BYTES,
 };
@@ -13,6 +14,7 @@ use countersign_core::command_context::CommandContext;
 use countersign_core::content::Content;
 use countersign_core::creation;
 use countersign_core::digest::Digest;
+use countersign_core::execution::{Claim, Execution, ExecutionMode, Finish, Schedule, Target, Window};
 use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::notification::{Notice, Notification};
@@ -21,8 +23,8 @@ use countersign_core::policy::people::{MAX_ADDRESSES, MAX_GROUP_NAME, MAX_GROUPS
 use countersign_core::policy::rules::MAX_MATCHED_RULES;
 use countersign_core::principal::{Owner, Principal};
 use countersign_core::request::{
-    Comment, Decision, Execution, Finish, MAX_COMMENT_BYTES, MAX_COMMENTS, MAX_DECISIONS, MAX_WITHDRAWALS,
-    Request, Status, Verdict, Withdrawal,
+    Comment, Decision, MAX_COMMENT_BYTES, MAX_COMMENTS, MAX_DECISIONS, MAX_WITHDRAWALS, Request, Status,
+    Verdict, Withdrawal,
 };
 use countersign_core::requirements::MatchedRule;
 use countersign_core::slots::{Groups, Slots};
@@ -101,6 +103,12 @@ pub(crate) fn worst() -> (Request, AuditEvent, Message) {
         requester_groups: groups(),
         owner: Some(Owner { person: address(1, 0), addresses: addresses(1) }),
         filed_by: Some(PersonId::service(&"s".repeat(128)).unwrap()),
+        executor: Some(Identifier::parse(&"e".repeat(128)).unwrap()),
+        schedule: Schedule {
+            mode: ExecutionMode::Automatic,
+            execute_at: Some(now),
+            window: Some(Window { from: now, to: now }),
+        },
         slots: Slots::new(groups().into_iter().take(10).map(|group| (Groups::from([group]), 1))),
         approvals_required: 10,
         rules: vec![
@@ -141,8 +149,8 @@ pub(crate) fn worst() -> (Request, AuditEvent, Message) {
         })
         .collect();
     // Every comment and decision, as many approvals again that were withdrawn, the withdrawals, and the
-    // creation, the start and the finish.
-    let commands = MAX_COMMENTS + MAX_DECISIONS + 2 * MAX_WITHDRAWALS + 3;
+    // creation, the observation, the start, the claim and the finish.
+    let commands = MAX_COMMENTS + MAX_DECISIONS + 2 * MAX_WITHDRAWALS + 5;
     request.idempotency = (0..commands)
         .map(|_| IdempotencyRecord {
             person: address(60, 0),
@@ -160,13 +168,21 @@ pub(crate) fn worst() -> (Request, AuditEvent, Message) {
         started_by: address(0, 0),
         started_at: now,
         policy_version: Digest::of("policy"),
+        permit_expires_at: now,
+        lease_seconds: u32::MAX,
+        lease_until: now,
+        claim: Some(Claim { by: address(61, 0), at: now }),
+        unknown_since: Some(now),
         finish: Some(Finish {
             at: now,
             outcome: ExecutionOutcome::Succeeded,
             result: Some(keyed(CanonicalJson::of(&json!("r".repeat(MAX_RESULT_BYTES - 2))))),
             actual_cost: None,
+            note: Some(keyed(text(2000))),
         }),
     });
+    let found = json!({ "t": "t".repeat(MAX_TARGET_BYTES - 8) });
+    request.target = Some(Target { by: address(62, 0), at: now, document: CanonicalJson::of(&found) });
     let key = deployment_key();
     let record = AuditEvent::record(&event, &request, &key);
     request.audit_head = record.hash;
@@ -190,6 +206,7 @@ fn threat_43_the_largest_request_that_there_can_be_fits_into_an_item() {
             audit: &record,
             addresses: &addresses,
             message: &message,
+            timer: None,
         };
         store.commit(change).await.unwrap();
         assert_eq!(store.load(request.id()).await.unwrap().unwrap(), request);

@@ -3,6 +3,7 @@
 //! What a service accepts is stricter and is read by [`crate::fields`]; a test holds the members of a type
 //! against what its operation reads. Values are not checked here.
 
+use crate::wire::WindowBody;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -34,6 +35,15 @@ pub struct CreateBody {
     /// How to undo the operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_plan: Option<String>,
+    /// `manual` or `automatic`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<String>,
+    /// The time before which it is not started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execute_at: Option<String>,
+    /// The span in which it may be started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowBody>,
     /// The requester, if it is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<String>,
@@ -118,12 +128,38 @@ pub struct StartBody {
     pub parameters_digest: Option<String>,
 }
 
-/// The end of an execution.
+/// The permit of an execution.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClaimBody {
+    /// The permit, as the start answered it.
+    pub permit: String,
+    /// The caller, if it is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executed_by: Option<String>,
+    /// The digest of the content that was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_digest: Option<String>,
+    /// The digest of the parameters that were shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters_digest: Option<String>,
+}
+
+/// What an executor has found of a target.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ObserveBody {
+    /// What it has found, an object.
+    pub target: Value,
+    /// The caller, if it is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executed_by: Option<String>,
+}
+
+/// The end of an execution, or that it goes on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct FinishBody {
     /// The execution, as its start answered.
     pub execution_id: String,
-    /// `succeeded` or `failed`.
+    /// `running`, `succeeded` or `failed`.
     pub outcome: String,
     /// The result: any JSON but `null`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -131,6 +167,9 @@ pub struct FinishBody {
     /// The cost it had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actual_cost: Option<f64>,
+    /// What was found out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// The caller, if it is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub executed_by: Option<String>,
@@ -149,7 +188,7 @@ mod tests {
     use crate::fields::Fields;
     use crate::operation::{Body, BodyType};
     use crate::operations::{
-        CommandEndpoint, approve, cancel, comment, create, finish, reject, start, withdraw,
+        CommandEndpoint, approve, cancel, claim, comment, create, finish, observe, reject, start, withdraw,
     };
     use countersign_core::caller::{Channel, PrincipalKind};
     use countersign_core::person::PersonId;
@@ -213,6 +252,12 @@ mod tests {
             estimated_duration: some("1 minute"),
             ticket: some("OPS-1"),
             rollback_plan: some("none"),
+            execution: some("manual"),
+            execute_at: some("2026-01-31T10:00:00Z"),
+            window: Some(WindowBody {
+                from: "2026-01-31T10:00:00Z".to_owned(),
+                to: "2026-01-31T11:00:00Z".to_owned(),
+            }),
             requested_by: ann.clone(),
         };
         is_read(BodyType::Create, &create, |fields, actor| assert!(create::read(fields, actor).is_some()));
@@ -236,11 +281,20 @@ mod tests {
             content_digest: digest.clone(),
             parameters_digest: digest.clone(),
         });
+        let claim = ClaimBody {
+            permit: "a.b.c".to_owned(),
+            executed_by: ann.clone(),
+            content_digest: digest.clone(),
+            parameters_digest: digest.clone(),
+        };
+        is_read(BodyType::Claim, &claim, |fields, actor| assert!(claim::read(fields, actor).is_some()));
+        is_read_by::<observe::Observe, _>(&ObserveBody { target: json!({}), executed_by: ann.clone() });
         is_read_by::<finish::Finish, _>(&FinishBody {
             execution_id: "019c1339-a5c0-7000-8000-0000000000e1".to_owned(),
             outcome: "succeeded".to_owned(),
             result: Some(json!(1)),
             actual_cost: Some(1.0),
+            note: some("looked at it"),
             executed_by: ann,
             content_digest: digest.clone(),
             parameters_digest: digest,

@@ -128,6 +128,7 @@ fn answer_schema(answer: Answer) -> Value {
         Answer::Request => reference("Request"),
         Answer::List => reference("List"),
         Answer::Events => reference("Events"),
+        Answer::Execution => reference("Execution"),
         Answer::Explanation => reference("Explanation"),
         Answer::Simulation => reference("Simulation"),
         Answer::Original => {
@@ -145,6 +146,7 @@ fn request_id(answer: Answer) -> &'static str {
         Answer::List => "$response.body#/items/0/request_id",
         Answer::Request
         | Answer::Events
+        | Answer::Execution
         | Answer::Explanation
         | Answer::Simulation
         | Answer::Original

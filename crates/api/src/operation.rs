@@ -42,8 +42,12 @@ pub enum BodyType {
     Comment,
     /// The start of an execution.
     Start,
-    /// The end of an execution.
+    /// The end of an execution, or that it goes on.
     Finish,
+    /// The permit of an execution.
+    Claim,
+    /// What an executor has found of a target.
+    Observe,
     /// An original operation, named by `operation`.
     Dispatch,
 }
@@ -70,6 +74,8 @@ pub enum Answer {
     Events,
     /// Where a request stands.
     Explanation,
+    /// The execution of a request.
+    Execution,
     /// What would come of making a request.
     Simulation,
     /// What an original operation answers.
@@ -194,9 +200,11 @@ impl Operation {
         self.path_template().contains("{id}")
     }
 
-    /// Whether it takes the deployment's key: to digest free text, or to seal cursors.
+    /// Whether it takes the deployment's key: to seal what it writes, or cursors, and to issue permits.
     pub fn takes_deployment_key(self) -> bool {
-        self.changes() || self.definition().answers.iter().any(|success| success.answer == Answer::List)
+        let answers = self.definition().answers;
+        self.changes()
+            || answers.iter().any(|success| matches!(success.answer, Answer::List | Answer::Execution))
     }
 
     /// The function that carries it out. One function has all public operations.

@@ -135,6 +135,12 @@ impl From<Refusal> for Problem {
                 Self { cause: Some(finding.to_string()), ..Self::new(code, refusal.to_string()) }
             }
             Refusal::NotVisible
+            | Refusal::NotYet(_)
+            | Refusal::PermitInvalid(_)
+            | Refusal::PermitSpent(_)
+            | Refusal::PermitExpired(_)
+            | Refusal::AlreadyObserved(_)
+            | Refusal::WorkflowDisabled
             | Refusal::ClockSkew
             | Refusal::AgentCannotApprove
             | Refusal::SelfApproval
@@ -165,6 +171,11 @@ impl From<AppError> for Problem {
             AppError::TooManyApproved { .. } => Self::new(Code::TooManyApproved, failure.to_string()),
             AppError::MalformedCursor => Self::new(Code::MalformedCursor, failure.to_string()),
             AppError::Unavailable(cause) => Self::unavailable(cause),
+            AppError::SigningUnavailable(cause) => {
+                let detail = "the execution is started, and its permit cannot be signed at this moment; \
+                              get it from `GET /v1/approvals/{id}/execution`";
+                Self { cause: Some(cause), ..Self::new(Code::SigningUnavailable, detail) }
+            }
             AppError::Corrupt(cause) => Self::internal(cause),
         }
     }

@@ -11,6 +11,7 @@ pub use trail::{AuthBody, EventBody, EventsBody};
 use countersign_app::list::Listed;
 use countersign_app::ports::RequestSummary;
 use countersign_core::approvals::Approvals;
+use countersign_core::execution::{Execution, ExecutionMode, Target, Window};
 use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
@@ -123,6 +124,30 @@ pub struct RequestBody {
     pub cancellation_reason: Option<String>,
     /// When it expires if it is still pending.
     pub expires_at: String,
+    /// The executor that policy named when it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executor: Option<String>,
+    /// `automatic` if that executor starts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<String>,
+    /// The time before which it is not started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execute_at: Option<String>,
+    /// The span in which it may be started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowBody>,
+    /// What the executor has found of the target. Absent for those who see requests without parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Value>,
+    /// SHA-256 of its canonical JSON. Absent together with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_digest: Option<String>,
+    /// Who has found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_observed_by: Option<String>,
+    /// The time of the observation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_observed_at: Option<String>,
     /// By when it must be started, once approved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execute_by: Option<String>,
@@ -138,6 +163,30 @@ pub struct RequestBody {
     /// The executor who started it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_started_by: Option<String>,
+    /// How far the execution has come: `started`, `claimed`, `unknown`, `succeeded` or `failed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_state: Option<String>,
+    /// For whom the permit is: `client`, or the executor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_audience: Option<String>,
+    /// The time from which the permit claims nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permit_expires_at: Option<String>,
+    /// The time from which the execution has been silent for too long. Absent once it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_until: Option<String>,
+    /// Who carries it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_by: Option<String>,
+    /// The time of the claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_at: Option<String>,
+    /// What was found out, as it was reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_note: Option<String>,
+    /// The permit: in the answer to a start, for the caller who may claim with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permit: Option<String>,
     /// When it was executed, or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub executed_at: Option<String>,
@@ -160,6 +209,78 @@ pub struct RequestBody {
     pub policy_version: String,
     /// The hash of its last audit event.
     pub audit_head: String,
+}
+
+/// A span of time, both ends included.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowBody {
+    /// Its begin.
+    pub from: String,
+    /// Its end.
+    pub to: String,
+}
+
+impl WindowBody {
+    fn of(window: Window) -> Self {
+        Self { from: window.from.to_string(), to: window.to.to_string() }
+    }
+}
+
+/// The execution of a request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExecutionBody {
+    /// The request.
+    pub request_id: String,
+    /// Names the execution.
+    pub execution_id: String,
+    /// `started`, `claimed`, `unknown`, `succeeded` or `failed`.
+    pub execution_state: String,
+    /// For whom the permit is: `client`, or the executor.
+    pub execution_audience: String,
+    /// Who has started it.
+    pub execution_started_by: String,
+    /// The time of the start.
+    pub execution_started_at: String,
+    /// The time from which the permit claims nothing.
+    pub permit_expires_at: String,
+    /// The time from which it has been silent for too long. Absent once it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_until: Option<String>,
+    /// Who carries it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_by: Option<String>,
+    /// The time of the claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_at: Option<String>,
+    /// The permit, for the caller who may claim with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permit: Option<String>,
+}
+
+impl ExecutionBody {
+    /// The execution of a request at `now`; `None` if it was not started.
+    pub fn of(request: &Request, permit: Option<String>, now: Timestamp) -> Option<Self> {
+        let execution = request.execution.as_ref()?;
+        let claim = execution.claim.as_ref();
+        Some(Self {
+            request_id: request.id().to_string(),
+            execution_id: execution.id.to_string(),
+            execution_state: execution.state_at(now).to_string(),
+            execution_audience: request.content.audience().to_owned(),
+            execution_started_by: execution.started_by.to_string(),
+            execution_started_at: execution.started_at.to_string(),
+            permit_expires_at: execution.permit_expires_at.to_string(),
+            lease_until: lease_until(execution),
+            claimed_by: text(claim.map(|claim| &claim.by)),
+            claimed_at: text(claim.map(|claim| claim.at)),
+            permit,
+        })
+    }
+}
+
+/// Of an execution that is not over.
+fn lease_until(execution: &Execution) -> Option<String> {
+    execution.finish.is_none().then(|| execution.lease_until.to_string())
 }
 
 /// People who must be among those who agree.
@@ -364,6 +485,8 @@ impl RequestBody {
         let counting = Counting::of(request, &requirements, policy);
         let rejection = request.rejection();
         let execution = request.execution.as_ref();
+        let claim = execution.and_then(|execution| execution.claim.as_ref());
+        let target = request.target.as_ref();
         let finish = request.finish();
         let cancellation = request.cancellation.as_ref();
         let content = &request.content;
@@ -407,11 +530,30 @@ impl RequestBody {
                 .and_then(|cancellation| cancellation.reason.as_ref())
                 .map(|reason| reason.as_str().to_owned()),
             expires_at: content.expires_at.to_string(),
+            executor: text(content.executor.as_ref()),
+            execution: (content.schedule.mode == ExecutionMode::Automatic)
+                .then(|| content.schedule.mode.to_string()),
+            execute_at: text(content.schedule.execute_at),
+            window: content.schedule.window.map(WindowBody::of),
+            target: target.filter(|_| sees_parameters).map(|target| target.document.to_value()),
+            target_digest: text(target.filter(|_| sees_parameters).map(Target::digest)),
+            target_observed_by: text(target.map(|target| &target.by)),
+            target_observed_at: text(target.map(|target| target.at)),
             execute_by: text(request.execute_by),
             closed_at: text(request.closed_by(now)),
             execution_id: text(execution.map(|execution| execution.id)),
             execution_started_at: text(execution.map(|execution| execution.started_at)),
             execution_started_by: text(execution.map(|execution| &execution.started_by)),
+            execution_state: text(execution.map(|execution| execution.state_at(now))),
+            execution_audience: execution.map(|_| content.audience().to_owned()),
+            permit_expires_at: text(execution.map(|execution| execution.permit_expires_at)),
+            lease_until: execution.and_then(lease_until),
+            claimed_by: text(claim.map(|claim| &claim.by)),
+            claimed_at: text(claim.map(|claim| claim.at)),
+            execution_note: finish
+                .and_then(|finish| finish.note.as_ref())
+                .map(|note| note.as_str().to_owned()),
+            permit: None,
             executed_at: text(finish.map(|finish| finish.at)),
             execution_result: finish
                 .and_then(|finish| finish.result.as_ref())

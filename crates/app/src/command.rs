@@ -202,20 +202,23 @@ enum TrailCheck {
     Store(StoreError),
 }
 
-/// Before an approval is spent, its request is held against its trail.
+/// Before an approval or a permit is spent, its request is held against its trail.
 async fn trail_allows<S: LoadEvents>(
     dependencies: &Dependencies<S>,
     request: &Request,
     command: &Command,
 ) -> Result<(), TrailCheck> {
     match command {
-        Command::Start { .. } => check_trail(dependencies, request).await,
+        Command::Start { .. } | Command::Claim { .. } => check_trail(dependencies, request).await,
         Command::Approve { .. }
         | Command::Reject { .. }
         | Command::Withdraw { .. }
         | Command::Cancel { .. }
         | Command::Comment { .. }
+        | Command::Observe { .. }
+        | Command::Renew { .. }
         | Command::Finish { .. }
+        | Command::EndLease
         | Command::Expire => Ok(()),
     }
 }

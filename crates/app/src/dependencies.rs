@@ -1,6 +1,7 @@
 //! What every use case is given.
 
 use crate::host::Host;
+use crate::signing::SigningKeys;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::policy::Policy;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ pub struct Dependencies<S> {
     pub store: S,
     /// What operations demand.
     pub policy: Policy,
+    /// The keys that permits are signed with.
+    pub signing_keys: Arc<dyn SigningKeys>,
     /// The key of the seals of what is stored.
     pub deployment_key: DeploymentKey,
     /// Time, ids and pauses.

@@ -1,6 +1,7 @@
 //! Why a use case did not do what it was asked.
 
 use crate::ports::StoreError;
+use crate::signing::SigningError;
 use countersign_core::audit::Finding;
 use countersign_core::refusal::Refusal;
 
@@ -30,9 +31,18 @@ pub enum AppError {
     /// asking again shows what was.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// The key that signs permits did not answer. What was asked for is written down.
+    #[error("the signing key is unavailable: {0}")]
+    SigningUnavailable(String),
     /// The store holds something that cannot be, or refuses what must be accepted.
     #[error("the store is inconsistent: {0}")]
     Corrupt(String),
+}
+
+impl From<SigningError> for AppError {
+    fn from(error: SigningError) -> Self {
+        Self::SigningUnavailable(error.to_string())
+    }
 }
 
 impl From<StoreError> for AppError {

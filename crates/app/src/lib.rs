@@ -15,6 +15,7 @@ pub mod explain;
 pub mod get;
 pub mod list;
 pub mod simulate;
+pub mod timers;
 pub mod verify;
 
 mod cursor;
@@ -23,6 +24,7 @@ pub mod dependencies;
 pub mod error;
 pub mod host;
 pub mod integrity;
+pub mod permit;
 pub mod ports;
 pub mod retry;
 pub mod signing;

@@ -65,6 +65,31 @@ pub struct ChangeSet<'a> {
     pub addresses: &'a BTreeSet<PersonId>,
     /// What is to be published.
     pub message: &'a Message,
+    /// When the request has to be looked at, if the event has set that.
+    pub timer: Option<Timer>,
+}
+
+/// A reason to look at a request at a time, and no more: what is done then is decided by the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timer {
+    /// The time.
+    pub at: Timestamp,
+    /// The request.
+    pub request_id: RequestId,
+}
+
+/// Timers whose time has come.
+pub trait Timers: Send + Sync {
+    /// The first timers of times up to `now`, the oldest first, at most `limit`, from after `after`. May lag behind.
+    fn due_timers(
+        &self,
+        now: Timestamp,
+        limit: usize,
+        after: Option<Timer>,
+    ) -> impl Future<Output = Result<Vec<Timer>, StoreError>> + Send;
+
+    /// Forgets a timer. Nothing happens if it is gone already.
+    fn remove_timer(&self, timer: Timer) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// Reads one request, strongly consistent.
@@ -297,6 +322,8 @@ impl RequestView for RequestSummary {
             slots: Slots::default(),
             pending_seconds: u32::MAX,
             execute_within_seconds: u32::MAX,
+            permit_seconds: u32::MAX,
+            lease_seconds: u32::MAX,
             digest_required: self.digest_required,
             cost_limit: None,
             justification_min: 0,
@@ -482,6 +509,11 @@ impl Recorded {
             audit: &self.audit,
             addresses: &actor.addresses,
             message: &self.message,
+            timer: self
+                .after
+                .lease_end()
+                .filter(|at| before.and_then(Request::lease_end) != Some(*at))
+                .map(|at| Timer { at, request_id: self.after.id() }),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What signs permits: a port. Where private keys are is not known here, and none is ever handed out.
 
 use crate::host::BoxFuture;
-use countersign_permit::{KeySet, PublicKey};
+use countersign_permit::{KeySet, KeyStatus, PrivateKey, PublicKey, Purpose};
 use std::fmt;
 
 /// Why nothing was signed, or no key is known.
@@ -53,5 +53,30 @@ impl SigningKeys for NoSigningKeys {
 
     fn published(&self) -> BoxFuture<'_, Result<KeySet, SigningError>> {
         none()
+    }
+}
+
+/// One key in the memory of the process, for tests and measurements: what it has signed outlives it and cannot be
+/// verified then.
+impl SigningKeys for PrivateKey {
+    fn current(&self) -> BoxFuture<'_, Result<PublicKey, SigningError>> {
+        Box::pin(async { Ok(self.public(Purpose::Permit, KeyStatus::Current)) })
+    }
+
+    fn sign<'a>(
+        &'a self,
+        key_id: &'a str,
+        message: &'a [u8],
+    ) -> BoxFuture<'a, Result<[u8; 64], SigningError>> {
+        Box::pin(async move {
+            if self.public(Purpose::Permit, KeyStatus::Current).key_id() != key_id {
+                return Err(SigningError::UnknownKey);
+            }
+            Ok(PrivateKey::sign(self, message))
+        })
+    }
+
+    fn published(&self) -> BoxFuture<'_, Result<KeySet, SigningError>> {
+        Box::pin(async { Ok(KeySet::new(vec![self.public(Purpose::Permit, KeyStatus::Current)])) })
     }
 }

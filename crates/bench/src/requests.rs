@@ -34,6 +34,7 @@ use countersign_core::request::{Request, Status};
 use countersign_core::risk::Cost;
 use countersign_core::text_key::TextKey;
 use countersign_core::timestamp::Timestamp;
+use countersign_permit::PrivateKey;
 use countersign_policy::load;
 use serde_json::json;
 use std::fmt::Display;
@@ -198,7 +199,8 @@ fn call<E: Endpoint<Store>>(
 
 fn dependencies(store: Store, policy: Policy) -> Result<Dependencies<Store>, String> {
     let host = Arc::new(StandingHost { context: context()? });
-    Ok(Dependencies { store, policy, deployment_key: DeploymentKey::new(KEY), host })
+    let signing_keys = Arc::new(PrivateKey::from_bytes(&KEY).map_err(|error| error.to_string())?);
+    Ok(Dependencies { store, policy, signing_keys, deployment_key: DeploymentKey::new(KEY), host })
 }
 
 fn context() -> Result<CommandContext, String> {

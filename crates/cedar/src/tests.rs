@@ -17,7 +17,7 @@ use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;
 use strum::IntoEnumIterator;
 
-const GROUPS: [&str; 6] = ["admin", "agent", "approver", "auditor", "developer", "guest"];
+const GROUPS: [&str; 7] = ["admin", "agent", "approver", "auditor", "developer", "executor", "guest"];
 
 /// A permit for everybody, to be cut down by a `forbid`.
 const EVERYTHING: &str = "@id(\"everything\") permit (principal, action, resource);\n";
@@ -135,7 +135,7 @@ fn denied(reason: &str) -> AccessDecision {
 #[test]
 fn the_bundled_policies_answer_by_group_and_ownership() {
     const EVERY_ACTION: &str =
-        "create view view_parameters audit comment approve reject cancel execute administer list";
+        "create view view_parameters audit comment approve reject cancel execute claim administer list";
     // Who; with a request of their own; with another person's.
     let table = [
         ("developer", "create view view_parameters audit comment cancel execute list", ""),
@@ -148,6 +148,7 @@ fn the_bundled_policies_answer_by_group_and_ownership() {
         ("admin", EVERY_ACTION, EVERY_ACTION),
         ("guest", "view view_parameters audit list", "view list"),
         ("agent", "create view view_parameters audit execute list", ""),
+        ("executor", "view view_parameters audit claim list", "view view_parameters claim list"),
         // These are asked only of actors who were permitted to `view`.
         ("", "view_parameters audit", ""),
         ("developers", "view_parameters audit", ""),

@@ -2,17 +2,20 @@
 
 use crate::commands::approve::ApproveArguments;
 use crate::commands::cancel::CancelArguments;
+use crate::commands::claim::ClaimArguments;
 use crate::commands::comment::CommentArguments;
 use crate::commands::completions::CompletionsArguments;
 use crate::commands::config::ConfigArguments;
 use crate::commands::create::CreateArguments;
 use crate::commands::doctor::DoctorArguments;
+use crate::commands::execution::ExecutionArguments;
 use crate::commands::finish::FinishArguments;
 use crate::commands::get::GetArguments;
 use crate::commands::inbox::InboxArguments;
 use crate::commands::list::ListArguments;
 use crate::commands::login::LoginArguments;
 use crate::commands::man::ManArguments;
+use crate::commands::observe::ObserveArguments;
 use crate::commands::operations::OperationsArguments;
 use crate::commands::outbox::OutboxArguments;
 use crate::commands::policy::PolicyArguments;
@@ -112,7 +115,16 @@ pub enum Command {
     /// Spend an approval: begin to execute what was approved
     #[command(after_long_help = examples::START)]
     Start(StartArguments),
-    /// Report what came of an execution
+    /// Show how far an execution has come, and get its permit
+    #[command(after_long_help = examples::EXECUTION)]
+    Execution(ExecutionArguments),
+    /// Spend a permit: who is answered carries the operation out
+    #[command(after_long_help = examples::CLAIM)]
+    Claim(ClaimArguments),
+    /// Record a target as an executor has found it
+    #[command(after_long_help = examples::OBSERVE)]
+    Observe(ObserveArguments),
+    /// Report that an execution goes on, or what came of it
     #[command(after_long_help = examples::FINISH)]
     Finish(Box<FinishArguments>),
     /// List the operations that a policy knows: how risky each is, and how many must agree

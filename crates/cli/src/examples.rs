@@ -58,9 +58,20 @@ pub const EVENTS: &str = "Examples:
 pub const START: &str = "Examples:
   countersign start 0193a5c2
   countersign start 0193a5c2 --json | jq -r .execution_id";
+/// `countersign execution`.
+pub const EXECUTION: &str = "Examples:
+  countersign execution 0193a5c2
+  countersign execution 0193a5c2 --permit permit.jws";
+/// `countersign claim`.
+pub const CLAIM: &str = "Examples:
+  countersign claim 0193a5c2 --permit permit.jws";
+/// `countersign observe`.
+pub const OBSERVE: &str = "Examples:
+  countersign observe 0193a5c2 --target @instance.json";
 /// `countersign finish`.
 pub const FINISH: &str = "Examples:
   countersign finish 0193a5c2 succeeded
+  countersign finish 0193a5c2 running
   countersign finish 0193a5c2 failed --result @result.json --actual-cost 12.5";
 /// `countersign operations`.
 pub const OPERATIONS: &str = "Examples:

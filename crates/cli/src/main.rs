@@ -4,8 +4,9 @@ use clap::CommandFactory as _;
 use clap_complete::CompleteEnv;
 use countersign::arguments::{Arguments, Command};
 use countersign::commands::{
-    approve, cancel, comment, completions, config, create, doctor, events, explain, finish, get, inbox, list,
-    login, man, operations, outbox, policy, reject, serve, simulate, start, token, verify, whoami, withdraw,
+    approve, cancel, claim, comment, completions, config, create, doctor, events, execution, explain, finish,
+    get, inbox, list, login, man, observe, operations, outbox, policy, reject, serve, simulate, start, token,
+    verify, whoami, withdraw,
 };
 use countersign::error::CommandError;
 use countersign::exit::{self, Style};
@@ -66,6 +67,9 @@ fn run(arguments: Arguments) -> Result<(), CommandError> {
         Command::Comment(arguments) => comment::run(&arguments),
         Command::Events(arguments) => events::run(&arguments),
         Command::Start(arguments) => start::run(&arguments),
+        Command::Execution(arguments) => execution::run(&arguments),
+        Command::Claim(arguments) => claim::run(&arguments),
+        Command::Observe(arguments) => observe::run(&arguments),
         Command::Finish(arguments) => finish::run(&arguments),
         Command::Operations(arguments) => operations::run(&arguments),
         Command::Whoami(arguments) => whoami::run(&arguments),

@@ -1,7 +1,9 @@
 //! What the values of options may be, beyond what their types say. Knows no command.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use countersign_core::command::ExecutionOutcome;
+use countersign_api::operations::finish::Report;
+use countersign_api::wire::WindowBody;
+use countersign_core::execution::ExecutionMode;
 use countersign_core::request::Status;
 use countersign_core::risk::{Environment, RiskLevel};
 use std::str::FromStr;
@@ -31,9 +33,23 @@ pub(crate) fn status() -> impl clap::builder::TypedValueParser<Value = Status> {
     one_of::<Status>()
 }
 
-/// How an execution ended.
-pub(crate) fn outcome() -> impl clap::builder::TypedValueParser<Value = ExecutionOutcome> {
-    one_of::<ExecutionOutcome>()
+/// What is reported of an execution.
+pub(crate) fn outcome() -> impl clap::builder::TypedValueParser<Value = Report> {
+    one_of::<Report>()
+}
+
+/// Who starts an execution.
+pub(crate) fn execution_mode() -> impl clap::builder::TypedValueParser<Value = ExecutionMode> {
+    one_of::<ExecutionMode>()
+}
+
+/// Two times with a slash between them.
+pub(crate) fn window(text: &str) -> Result<WindowBody, String> {
+    let bounds = text.split_once('/');
+    let (from, to) = bounds.ok_or(
+        "must be two times with a slash between them, such as 2026-01-31T22:00:00Z/2026-01-31T23:00:00Z",
+    )?;
+    Ok(WindowBody { from: from.to_owned(), to: to.to_owned() })
 }
 
 /// The name of a group.

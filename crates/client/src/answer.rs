@@ -1,7 +1,9 @@
 //! What a service may answer: an answer is believed as far as it names the requests that were asked for.
 
 use countersign_api::operation::Operation;
-use countersign_api::wire::{EventsBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody};
+use countersign_api::wire::{
+    EventsBody, ExecutionBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody,
+};
 use countersign_core::ids::RequestId;
 use serde::de::DeserializeOwned;
 
@@ -27,6 +29,12 @@ impl Answer for RequestBody {
 }
 
 impl Answer for ExplainBody {
+    fn request_ids(&self) -> Vec<&str> {
+        vec![&self.request_id]
+    }
+}
+
+impl Answer for ExecutionBody {
     fn request_ids(&self) -> Vec<&str> {
         vec![&self.request_id]
     }

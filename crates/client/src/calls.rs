@@ -5,7 +5,7 @@ use crate::connection::Connection;
 use crate::error::Error;
 use countersign_api::bodies::CreateBody;
 use countersign_api::operation::Operation;
-use countersign_api::wire::{EventsBody, ExplainBody, RequestBody, SimulateBody};
+use countersign_api::wire::{EventsBody, ExecutionBody, ExplainBody, RequestBody, SimulateBody};
 
 impl Connection {
     /// Makes a request, once: `key` is sent with every try.
@@ -48,6 +48,14 @@ impl Connection {
         self.get(&Operation::Events.path(request_id))
     }
 
+    /// The execution of a request, with its permit for who may claim it.
+    ///
+    /// # Errors
+    /// As for [`Self::create`].
+    pub fn execution(&self, request_id: &str) -> Result<ExecutionBody, Error> {
+        self.get(&Operation::Execution.path(request_id))
+    }
+
     /// Changes a request, once: `key` is sent with every try. Whether the answer shows the change is for
     /// [`Change::check`].
     ///
@@ -61,6 +69,8 @@ impl Connection {
             Change::Withdraw(_) => Operation::Withdraw,
             Change::Cancel(_) => Operation::Cancel,
             Change::Start(_) => Operation::Start,
+            Change::Claim(_) => Operation::Claim,
+            Change::Observe(_) => Operation::Observe,
             Change::Finish(_) => Operation::Finish,
         };
         self.change_by(operation, request_id, change, key)

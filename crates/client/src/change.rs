@@ -3,10 +3,11 @@
 
 use crate::content::{ContentError, digest_of_shown};
 use countersign_api::bodies::{
-    ApproveBody, CancelBody, CommentBody, FinishBody, RejectBody, StartBody, WithdrawBody,
+    ApproveBody, CancelBody, ClaimBody, CommentBody, FinishBody, ObserveBody, RejectBody, StartBody,
+    WithdrawBody,
 };
+use countersign_api::operations::finish::Report;
 use countersign_api::wire::RequestBody;
-use countersign_core::command::ExecutionOutcome;
 use countersign_core::ids::ExecutionId;
 use countersign_core::text::escaped_line;
 use serde::Serialize;
@@ -28,6 +29,10 @@ pub enum Change {
     Cancel(CancelBody),
     /// An approval spent.
     Start(StartBody),
+    /// A permit spent.
+    Claim(ClaimBody),
+    /// A target observed.
+    Observe(ObserveBody),
     /// An execution reported.
     Finish(FinishBody),
 }
@@ -63,7 +68,9 @@ impl Change {
             Self::Withdraw(_) => "a withdrawal",
             Self::Cancel(_) => "a cancellation",
             Self::Start(_) => "a start",
-            Self::Finish(_) => "the end of an execution",
+            Self::Claim(_) => "a claim",
+            Self::Observe(_) => "an observation of the target",
+            Self::Finish(_) => "a report on the execution",
         }
     }
 
@@ -80,7 +87,7 @@ impl Change {
             });
         }
         // What is executed is what is shown here.
-        if matches!(self, Self::Start(_)) && after.parameters.is_some() {
+        if matches!(self, Self::Start(_) | Self::Claim(_)) && after.parameters.is_some() {
             digest_of_shown(after)?;
         }
         Ok(())
@@ -107,10 +114,13 @@ impl Change {
                 let id = after.execution_id.as_deref().and_then(|id| ExecutionId::parse(id).ok());
                 status == "executing" && id.is_some()
             }
-            Self::Finish(body) if body.outcome == ExecutionOutcome::Succeeded.as_str() => {
-                status == "executed"
-            }
-            Self::Finish(_) => status == "failed",
+            Self::Claim(_) => after.claimed_by.is_some() && status == "executing",
+            Self::Observe(_) => after.target_observed_at.is_some(),
+            Self::Finish(body) => match body.outcome.parse() {
+                Ok(Report::Running) => status == "executing",
+                Ok(Report::Succeeded) => status == "executed",
+                Ok(Report::Failed) | Err(_) => status == "failed",
+            },
         }
     }
 }

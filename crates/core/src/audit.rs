@@ -9,6 +9,7 @@ use crate::canonical::CanonicalJson;
 use crate::content::amount;
 use crate::digest::{DeploymentKey, Digest};
 use crate::event::{Change, Event};
+use crate::execution::ExecutionMode;
 use crate::ids::{EventId, RequestId};
 use crate::origin::Origin;
 use crate::person::PersonId;
@@ -331,6 +332,10 @@ fn details(event: &Event, after: &Request) -> Map<String, Value> {
             put("policy_version", json!(content.policy_version.to_string()));
             put("expires_at", json!(content.expires_at.to_string()));
             put("execute_by", json!(after.execute_by.map(|time| time.to_string())));
+            put("executor", json!(content.executor.as_ref().map(Identifier::as_str)));
+            let is_automatic = content.schedule.mode == ExecutionMode::Automatic;
+            put("execution", json!(is_automatic.then(|| content.schedule.mode.to_string())));
+            put("execute_at", json!(content.schedule.execute_at.map(|time| time.to_string())));
             put("filed_by", json!(content.filed_by.as_ref().map(PersonId::as_str)));
             put("estimated_cost", amount(content.estimated_cost));
             let duration = content.estimated_duration.as_ref();
@@ -365,17 +370,29 @@ fn details(event: &Event, after: &Request) -> Map<String, Value> {
             put("reason_digest", json!(reason.as_ref().map(|text| keyed(text.as_str()))));
         }
         Change::Expired { deadline } => put("deadline", json!(deadline.to_string())),
-        Change::Started { execution_id, policy_version } => {
+        Change::TargetObserved { target } => put("target_digest", json!(target.digest().to_string())),
+        Change::Started { execution_id, policy_version, permit_expires_at, lease_seconds, lease_until } => {
             put("policy_version", json!(policy_version.to_string()));
             put("content_digest", json!(after.content.digest().to_string()));
             put("parameters_digest", json!(after.content.parameters_digest().to_string()));
             put("execution_id", json!(execution_id.to_string()));
+            put("audience", json!(after.content.audience()));
+            put("permit_expires_at", json!(permit_expires_at.to_string()));
+            put("lease_seconds", json!(lease_seconds));
+            put("lease_until", json!(lease_until.to_string()));
         }
-        Change::Finished { result, actual_cost, .. } => {
+        Change::Claimed { execution_id, lease_until }
+        | Change::Renewed { execution_id, lease_until }
+        | Change::LeaseEnded { execution_id, lease_until } => {
+            put("execution_id", json!(execution_id.to_string()));
+            put("lease_until", json!(lease_until.to_string()));
+        }
+        Change::Finished { result, actual_cost, note, .. } => {
             let execution = after.execution.as_ref();
             put("execution_id", json!(execution.map(|execution| execution.id.to_string())));
             put("result_digest", json!(result.as_ref().map(|result| keyed(result.as_str()))));
             put("actual_cost", amount(*actual_cost));
+            put("note_digest", json!(note.as_ref().map(|note| keyed(note.as_str()))));
         }
         Change::Commented { text } => put("text_digest", json!(keyed(text.as_str()))),
     }

@@ -1,6 +1,8 @@
 //! What can be asked of a request.
 
 use crate::canonical::CanonicalJson;
+pub use crate::execution::ExecutionOutcome;
+use crate::execution::Schedule;
 use crate::ids::ExecutionId;
 use crate::requirements::StatedFields;
 use crate::risk::{Cost, Environment, RiskLevel};
@@ -14,6 +16,9 @@ use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 pub const MAX_PARAMETERS_BYTES: usize = 64 * 1024;
 /// The largest execution result, in bytes of canonical JSON.
 pub const MAX_RESULT_BYTES: usize = 16 * 1024;
+
+/// The largest observation of a target, in bytes of canonical JSON.
+pub const MAX_TARGET_BYTES: usize = 16 * 1024;
 
 /// A request as its requester describes it, before policy has said what it demands.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +43,8 @@ pub struct Draft {
     pub ticket: Option<Ticket>,
     /// How to go back.
     pub rollback_plan: Option<RollbackPlan>,
+    /// How and when it is to be carried out.
+    pub schedule: Schedule,
 }
 
 /// A draft's field breaks a rule.
@@ -77,6 +84,7 @@ impl Draft {
             estimated_duration: None,
             ticket: None,
             rollback_plan: None,
+            schedule: Schedule::default(),
         })
     }
 }
@@ -129,6 +137,14 @@ pub fn result_document(value: &Value) -> Result<CanonicalJson, InvalidDocument> 
     document_within(value, MAX_RESULT_BYTES)
 }
 
+/// Checks what an executor has found of a target: an object of at most [`MAX_TARGET_BYTES`].
+pub fn target_document(value: &Value) -> Result<CanonicalJson, InvalidDocument> {
+    if !value.is_object() {
+        return Err(InvalidDocument::NotAnObject);
+    }
+    document_within(value, MAX_TARGET_BYTES)
+}
+
 fn document_within(value: &Value, limit: usize) -> Result<CanonicalJson, InvalidDocument> {
     let document = CanonicalJson::of(value);
     let size = document.as_str().len();
@@ -136,23 +152,6 @@ fn document_within(value: &Value, limit: usize) -> Result<CanonicalJson, Invalid
         return Err(InvalidDocument::TooLarge { size, limit });
     }
     Ok(document)
-}
-
-/// How an execution ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr, EnumIter)]
-#[strum(serialize_all = "lowercase")]
-pub enum ExecutionOutcome {
-    /// It did what was approved.
-    Succeeded,
-    /// It did not, or not wholly.
-    Failed,
-}
-
-impl ExecutionOutcome {
-    /// The name in requests and items.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
 }
 
 /// What the caller names of what they were shown. Both are compared as text, so that any other
@@ -202,6 +201,23 @@ pub enum Command {
         /// What is about to be run.
         shown: Shown,
     },
+    /// Record what an executor has found of the target, once.
+    Observe {
+        /// What it has found.
+        target: CanonicalJson,
+    },
+    /// Spend the permit of the execution. Given only once the permit itself has been verified.
+    Claim {
+        /// The execution that the permit names.
+        execution_id: ExecutionId,
+        /// What is about to be carried out.
+        shown: Shown,
+    },
+    /// Say that the execution is still under way.
+    Renew {
+        /// The execution that [`Command::Start`] began.
+        execution_id: ExecutionId,
+    },
     /// Report what came of it.
     Finish {
         /// The execution that [`Command::Start`] began.
@@ -212,9 +228,13 @@ pub enum Command {
         result: Option<CanonicalJson>,
         /// What it cost.
         actual_cost: Option<Cost>,
+        /// What was found out. An admin who settles an execution that is unknown has to say it.
+        note: Option<CommentText>,
         /// What was run.
         shown: Shown,
     },
+    /// Write down that nothing was heard of an execution for as long as its lease. Only the sweep asks for it.
+    EndLease,
     /// Write down that a deadline has passed. Only the sweep asks for it.
     Expire,
 }
@@ -229,7 +249,11 @@ impl Command {
             Self::Cancel { .. } => CommandName::Cancel,
             Self::Comment { .. } => CommandName::Comment,
             Self::Start { .. } => CommandName::Start,
+            Self::Observe { .. } => CommandName::Observe,
+            Self::Claim { .. } => CommandName::Claim,
+            Self::Renew { .. } => CommandName::Renew,
             Self::Finish { .. } => CommandName::Finish,
+            Self::EndLease => CommandName::EndLease,
             Self::Expire => CommandName::Expire,
         }
     }
@@ -253,8 +277,17 @@ pub enum CommandName {
     Comment,
     /// See [`Command::Start`].
     Start,
+    /// See [`Command::Observe`].
+    Observe,
+    /// See [`Command::Claim`].
+    Claim,
+    /// See [`Command::Renew`].
+    Renew,
     /// See [`Command::Finish`].
     Finish,
+    /// See [`Command::EndLease`].
+    #[strum(serialize = "end_lease")]
+    EndLease,
     /// See [`Command::Expire`].
     Expire,
 }

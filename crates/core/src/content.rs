@@ -6,6 +6,7 @@
 
 use crate::canonical::CanonicalJson;
 use crate::digest::Digest;
+use crate::execution::{CLIENT, ExecutionMode, Schedule};
 use crate::ids::RequestId;
 use crate::person::PersonId;
 use crate::principal::Owner;
@@ -73,6 +74,10 @@ pub struct Content {
     pub expires_at: Timestamp,
     /// How long an approval of it lasts, in seconds.
     pub execute_within_seconds: u32,
+    /// The executor that policy names for the operation; none if its requester carries it out.
+    pub executor: Option<Identifier>,
+    /// How and when it is to be carried out.
+    pub schedule: Schedule,
 }
 
 /// Content with its digests, which always belong to it: it is read as [`Content`], and cannot be changed.
@@ -119,6 +124,16 @@ impl FixedContent {
 }
 
 impl Content {
+    /// By when it must be started if it is approved at a time, and so many seconds are left for the start.
+    pub fn execute_by(&self, approved_at: Timestamp, within_seconds: u32) -> Timestamp {
+        self.schedule.limit(approved_at.plus_seconds(within_seconds))
+    }
+
+    /// For whom a permit of its execution is: the executor, or [`CLIENT`].
+    pub fn audience(&self) -> &str {
+        self.executor.as_ref().map_or(CLIENT, Identifier::as_str)
+    }
+
     fn document(&self, parameters_digest: Digest) -> CanonicalJson {
         let mut content = Map::new();
         let mut put = |name: &str, value: Value| {
@@ -156,6 +171,17 @@ impl Content {
         put("policy_version", json!(self.policy_version.to_string()));
         put("expires_at", json!(self.expires_at.to_string()));
         put("execute_within_seconds", json!(self.execute_within_seconds));
+        put("executor", json!(self.executor.as_ref().map(Identifier::as_str)));
+        let is_automatic = self.schedule.mode == ExecutionMode::Automatic;
+        put("execution", json!(is_automatic.then(|| self.schedule.mode.to_string())));
+        put("execute_at", json!(self.schedule.execute_at.map(|time| time.to_string())));
+        let window = self.schedule.window;
+        put(
+            "window",
+            json!(
+                window.map(|window| json!({ "from": window.from.to_string(), "to": window.to.to_string() }))
+            ),
+        );
         CanonicalJson::of(&Value::Object(content))
     }
 }

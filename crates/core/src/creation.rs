@@ -5,6 +5,7 @@ use crate::command::{CommandName, Draft};
 use crate::command_context::CommandContext;
 use crate::content::Content;
 use crate::event::{Change, Event};
+use crate::execution::{ExecutionMode, Schedule};
 use crate::idempotency::{Idempotency, IdempotencyRecord};
 use crate::ids::RequestId;
 use crate::policy::Policy;
@@ -12,6 +13,7 @@ use crate::policy::access::{AccessDecision, Action, Subject};
 use crate::policy::rules::{Assessment, MAX_APPROVALS, MAX_MATCHED_RULES, Proposal};
 use crate::principal::Principal;
 use crate::refusal::Refusal;
+use crate::requirements::{Requirements, Violation};
 use crate::status::Status;
 use crate::text_key::KeyedText;
 use crate::timestamp::Timestamp;
@@ -46,6 +48,9 @@ pub fn refusals(
         requested_by: &actor.person,
     };
     let mut refusals = Vec::new();
+    if requirements.approvals_required > 0 && !policy.restrictions().workflow_enabled {
+        refusals.push(Refusal::WorkflowDisabled);
+    }
     if let AccessDecision::Denied(reasons) = policy.ask(Action::Create, actor, subject, true, now) {
         refusals.push(Refusal::NotPermitted(reasons));
     }
@@ -60,11 +65,50 @@ pub fn refusals(
             "more than {MAX_MATCHED_RULES} rules of the policy match this request"
         )));
     }
-    let violations = assessment.violations(draft.stated());
+    let mut violations = assessment.violations(draft.stated());
+    let executor = policy.rules().executor(draft.operation_type.as_str());
+    violations.extend(schedule_violations(&draft.schedule, executor.is_some(), requirements, now));
     if !violations.is_empty() {
         refusals.push(Refusal::Violations(violations));
     }
     refusals
+}
+
+/// What cannot be of a schedule: no approval lasts until then, it is over, or nothing would start it.
+fn schedule_violations(
+    schedule: &Schedule,
+    has_executor: bool,
+    requirements: &Requirements,
+    now: Timestamp,
+) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    let mut refuse = |field, rule: String| violations.push(Violation { field, rule });
+    if schedule.mode == ExecutionMode::Automatic && !has_executor {
+        refuse("execution", "must be manual: policy names no executor of this operation".to_owned());
+    }
+    let within = requirements.execute_within_seconds;
+    let last = now.plus_seconds(within);
+    let too_late = format!("must be within {within} seconds: an approval lasts no longer");
+    if let Some(execute_at) = schedule.execute_at {
+        if execute_at <= now {
+            refuse("execute_at", "must be in the future".to_owned());
+        } else if execute_at > last {
+            refuse("execute_at", too_late.clone());
+        }
+    }
+    if let Some(window) = schedule.window {
+        if window.to <= window.from {
+            refuse("window", "must end after it begins".to_owned());
+        } else if window.to <= now {
+            refuse("window", "must end in the future".to_owned());
+        } else if window.to > last {
+            refuse("window", too_late);
+        }
+        if schedule.execute_at.is_some_and(|at| at < window.from || at > window.to) {
+            refuse("execute_at", "must be within the window".to_owned());
+        }
+    }
+    violations
 }
 
 /// Decides whether a request may be created, as policy assessed it.
@@ -85,6 +129,7 @@ pub fn create(
     }
     let Assessment { requirements, rules } = assessment.clone();
     let status = if requirements.approvals_required == 0 { Status::Approved } else { Status::Pending };
+    let executor = policy.rules().executor(draft.operation_type.as_str()).cloned();
     let content = Content {
         request_id: id,
         operation_type: draft.operation_type,
@@ -108,8 +153,10 @@ pub fn create(
         digest_required: requirements.digest_required,
         rules,
         policy_version: policy.version(),
-        expires_at: context.now.plus_seconds(requirements.pending_seconds),
+        expires_at: draft.schedule.limit(context.now.plus_seconds(requirements.pending_seconds)),
         execute_within_seconds: requirements.execute_within_seconds,
+        executor,
+        schedule: draft.schedule,
     };
     let change = Change::Created(Box::new(content.into()));
     let remembered = IdempotencyRecord::of(&actor.person, CommandName::Create, idempotency);

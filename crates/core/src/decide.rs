@@ -12,16 +12,17 @@ use crate::caller::PrincipalKind;
 use crate::command::{Command, ExecutionOutcome, Shown};
 use crate::command_context::CommandContext;
 use crate::event::{Change, Event};
+use crate::execute;
+use crate::execution::ExecutionMode;
 use crate::idempotency::{self, Idempotency, IdempotencyRecord, Seen};
-use crate::ids::{EventId, ExecutionId};
+use crate::ids::EventId;
 use crate::person::PersonId;
 use crate::policy::Policy;
 use crate::policy::access::Action;
 use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::request::{
-    Decision, Execution, MAX_COMMENT_BYTES, MAX_COMMENTS, MAX_DECISIONS, MAX_WITHDRAWALS, Request, Status,
-    Verdict,
+    Decision, MAX_COMMENT_BYTES, MAX_COMMENTS, MAX_DECISIONS, MAX_WITHDRAWALS, Request, Status, Verdict,
 };
 use crate::requirements::{Requirements, Violation};
 use crate::text::CommentText;
@@ -53,8 +54,8 @@ pub fn decide(
     idempotency: Option<&Idempotency>,
 ) -> Result<Outcome, Refusal> {
     let requirements = policy.requirements_in_force(request);
-    if *command == Command::Expire {
-        // No caller can ask for it: only the sweep says that a deadline has passed.
+    if command.is_of_the_sweep() {
+        // No caller can ask for it: only the sweep says that a time has passed.
         if actor.person != PersonId::expiry() {
             return Err(Refusal::not_permitted("only the system writes down that a deadline has passed"));
         }
@@ -71,17 +72,28 @@ pub fn decide(
             }
         }
         permitted(request, command, actor, context.now, policy)?;
+        let goes_ahead =
+            matches!(command, Command::Approve { .. } | Command::Start { .. } | Command::Claim { .. });
+        if goes_ahead && requirements.approvals_required > 0 && !policy.restrictions().workflow_enabled {
+            return Err(Refusal::WorkflowDisabled);
+        }
     }
     let is_behind = context.now.plus_seconds(MAX_CLOCK_SKEW_SECONDS) < request.updated_at;
     // INVARIANT: time never goes back within a trail, so what is decided is decided at the last event or
     // after it.
     let context = &CommandContext { now: context.now.max(request.updated_at), ..*context };
     let deciding = Deciding { request, command, actor, context, policy, requirements: &requirements };
-    let (status, change) = deciding.transition(request.status_under(&requirements, context.now))?;
+    let status = request.status_under(&requirements, context.now);
+    if execute::renews_nothing(request, command, context.now) {
+        return if is_behind { Err(Refusal::ClockSkew) } else { Ok(Outcome::AlreadyApplied) };
+    }
+    let (status, change) = deciding.transition(status)?;
     // What the state refuses, it refuses at any time; by a clock that is behind the trail nothing happens.
     if is_behind {
         return Err(Refusal::ClockSkew);
     }
+    // A renewal has the same effect each time, and there may be any number of them.
+    let idempotency = idempotency.filter(|_| !matches!(command, Command::Renew { .. }));
     let remembered = IdempotencyRecord::of(&actor.person, command.name(), idempotency);
     let place = (request.id(), request.version + 1);
     Ok(Outcome::Event(Box::new(Event::by(actor, context, place, status, change, remembered))))
@@ -98,7 +110,7 @@ pub fn is_visible(
 ) -> bool {
     let takes_back =
         matches!(command, Command::Withdraw { .. }) && own_approvals(request, actor, policy).next().is_some();
-    *command == Command::Expire || takes_back || policy.may(Action::View, actor, request, now).is_permitted()
+    command.is_of_the_sweep() || takes_back || policy.may(Action::View, actor, request, now).is_permitted()
 }
 
 /// The approvals on record that are this actor's to take back. What was given under an address that has
@@ -156,29 +168,20 @@ fn permitted(
         }
         Command::Comment { .. } => permit(Action::Comment),
         Command::Start { .. } => {
-            if !is_requester {
+            if is_requester {
+                return permit(Action::Execute);
+            }
+            if request.content.schedule.mode == ExecutionMode::Manual {
                 return Err(Refusal::not_permitted("only the requester starts the execution"));
             }
-            permit(Action::Execute)
+            execute::executor_permitted(request, actor, now, policy)
         }
-        Command::Finish { outcome, .. } => {
-            let may_finish = match &request.execution {
-                Some(execution) => policy.is_maker(actor, &execution.started_by),
-                None => is_requester,
-            };
-            if may_finish && policy.may_with_own_execution(actor, request, now).is_permitted() {
-                return Ok(());
-            }
-            let clears_a_stuck_one =
-                *outcome == ExecutionOutcome::Failed && !policy.has_conflict_of_interest(actor, request);
-            if clears_a_stuck_one && permit(Action::Administer).is_ok() {
-                return Ok(());
-            }
-            Err(Refusal::not_permitted(
-                "whoever started an execution finishes it; an admin other than the requester may finish it as failed",
-            ))
+        Command::Observe { .. } => execute::executor_permitted(request, actor, now, policy),
+        Command::Claim { .. } => execute::claim_permitted(request, actor, now, policy),
+        Command::Renew { .. } | Command::Finish { .. } => {
+            execute::report_permitted(request, command, actor, now, policy)
         }
-        Command::Expire => Ok(()),
+        Command::Expire | Command::EndLease => Ok(()),
     }
 }
 
@@ -224,9 +227,16 @@ impl Deciding<'_> {
                 | Command::Withdraw { .. }
                 | Command::Cancel { .. }
                 | Command::Comment { .. }
+                | Command::Observe { .. }
                 | Command::Start { .. }
+                | Command::Claim { .. }
+                | Command::Renew { .. }
                 | Command::Finish { .. },
             ) => Err(Refusal::Expired),
+            (Executing, Command::EndLease) => Ok((status, execute::end_lease(request, self.context.now)?)),
+            (Pending | Approved | Rejected | Expired | Cancelled | Executed | Failed, Command::EndLease) => {
+                Err(Refusal::NotDue)
+            }
 
             (Pending, Command::Approve { comment, shown }) => self.approve(status, comment.as_ref(), shown),
             (Pending, Command::Reject { reason, .. }) => self.reject(status, reason),
@@ -257,22 +267,56 @@ impl Deciding<'_> {
                 Command::Comment { text },
             ) => comment(request, status, text),
 
+            (Pending | Approved, Command::Observe { target }) => {
+                if request.target.is_some() {
+                    return Err(Refusal::AlreadyObserved(status));
+                }
+                Ok((status, Change::TargetObserved { target: target.clone() }))
+            }
+            (Executing | Rejected | Cancelled | Executed | Failed, Command::Observe { .. }) => {
+                Err(Refusal::NotPending(status))
+            }
+
             (Approved, Command::Start { .. }) => self.start(),
             (Pending | Executing | Rejected | Cancelled | Executed | Failed, Command::Start { .. }) => {
                 Err(Refusal::NotApproved(status))
             }
 
-            (Executing, Command::Finish { execution_id, outcome, result, actual_cost, .. }) => {
-                if !is_running(request.execution.as_ref(), *execution_id) {
-                    return Err(Refusal::ExecutionMismatch(status));
-                }
+            (Executing | Executed | Failed, Command::Claim { execution_id, .. }) => {
+                let change = execute::claim(request, status, *execution_id, self.context.now)?;
                 self.check_shown(status)?;
+                Ok((status, change))
+            }
+            (Pending | Approved | Rejected | Cancelled, Command::Claim { .. }) => {
+                Err(Refusal::PermitInvalid("no execution of the request was started".to_owned()))
+            }
+
+            (Executing, Command::Renew { execution_id }) => {
+                Ok((status, execute::renew(request, *execution_id, self.context.now)?))
+            }
+            (Pending | Rejected | Cancelled, Command::Renew { .. }) => Err(Refusal::NotApproved(status)),
+            (Approved | Executed | Failed, Command::Renew { .. }) => Err(Refusal::ExecutionMismatch(status)),
+
+            (Executing, Command::Finish { execution_id, outcome, result, actual_cost, note, .. }) => {
+                let execution = execute::running(request, *execution_id)?;
+                self.check_shown(status)?;
+                let is_settled_by_other = !self.policy.is_maker(self.actor, execution.holder())
+                    && execute::is_unknown(request, self.context.now);
+                if is_settled_by_other && note.is_none() {
+                    let rule =
+                        "is required to settle an execution that is unknown: say what was found".to_owned();
+                    return Err(Refusal::Violations(vec![Violation { field: "note", rule }]));
+                }
                 let after = match outcome {
                     ExecutionOutcome::Succeeded => Executed,
                     ExecutionOutcome::Failed => Failed,
                 };
-                let change =
-                    Change::Finished { outcome: *outcome, result: result.clone(), actual_cost: *actual_cost };
+                let change = Change::Finished {
+                    outcome: *outcome,
+                    result: result.clone(),
+                    actual_cost: *actual_cost,
+                    note: note.clone(),
+                };
                 Ok((after, change))
             }
             (Pending | Rejected | Cancelled, Command::Finish { .. }) => Err(Refusal::NotApproved(status)),
@@ -412,7 +456,7 @@ impl Deciding<'_> {
         }
         // An approval that is renewed lasts no longer than it did.
         let execute_by = (is_enough && request.execute_by.is_none())
-            .then(|| self.context.now.plus_seconds(requirements.execute_within_seconds));
+            .then(|| request.content.execute_by(self.context.now, requirements.execute_within_seconds));
         let status = if is_enough { Status::Approved } else { Status::Pending };
         let change = Change::Granted {
             comment: comment.cloned(),
@@ -434,8 +478,9 @@ impl Deciding<'_> {
             return Err(Refusal::ApprovalsInsufficient(shortfall));
         }
         self.check_shown(Status::Approved)?;
-        let (execution_id, policy_version) = (self.context.execution_id, self.policy.version());
-        Ok((Status::Executing, Change::Started { execution_id, policy_version }))
+        let Self { request, requirements, context, policy, actor, .. } = self;
+        let change = execute::start(request, actor, context, policy, requirements)?;
+        Ok((Status::Executing, change))
     }
 
     /// What policy has come to demand of the request's own fields, which no command can change any more.
@@ -465,6 +510,9 @@ fn check_comments(request: &Request, text: &CommentText) -> Result<(), Refusal> 
     Ok(())
 }
 
-fn is_running(execution: Option<&Execution>, id: ExecutionId) -> bool {
-    execution.is_some_and(|execution| execution.id == id && execution.finish.is_none())
+impl Command {
+    /// Whether only the sweep gives it.
+    pub fn is_of_the_sweep(&self) -> bool {
+        matches!(self, Self::Expire | Self::EndLease)
+    }
 }

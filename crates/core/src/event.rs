@@ -2,10 +2,10 @@
 
 use crate::caller::{Authentication, Channel, PrincipalKind};
 use crate::canonical::CanonicalJson;
-use crate::command::ExecutionOutcome;
 use crate::command_context::CommandContext;
 use crate::content::FixedContent;
 use crate::digest::Digest;
+use crate::execution::ExecutionOutcome;
 use crate::idempotency::IdempotencyRecord;
 use crate::ids::{EventId, ExecutionId, RequestId};
 use crate::person::PersonId;
@@ -99,12 +99,44 @@ pub enum Change {
         /// Which one: the one on record, or a sooner one of the policy of now.
         deadline: Timestamp,
     },
+    /// An executor recorded what it had found of the target.
+    TargetObserved {
+        /// What it has found.
+        target: CanonicalJson,
+    },
     /// The approval was spent.
     Started {
         /// The execution.
         execution_id: ExecutionId,
         /// The policy of the decision.
         policy_version: Digest,
+        /// The time from which the permit claims nothing.
+        permit_expires_at: Timestamp,
+        /// How long the execution may be silent, in seconds.
+        lease_seconds: u32,
+        /// The time from which it has been silent for too long.
+        lease_until: Timestamp,
+    },
+    /// The permit was spent.
+    Claimed {
+        /// The execution.
+        execution_id: ExecutionId,
+        /// The time from which it has been silent for too long.
+        lease_until: Timestamp,
+    },
+    /// The execution is still under way.
+    Renewed {
+        /// The execution.
+        execution_id: ExecutionId,
+        /// The time from which it has been silent for too long.
+        lease_until: Timestamp,
+    },
+    /// Nothing was heard of the execution for as long as its lease.
+    LeaseEnded {
+        /// The execution.
+        execution_id: ExecutionId,
+        /// The end of its lease.
+        lease_until: Timestamp,
     },
     /// The execution ended.
     Finished {
@@ -114,6 +146,8 @@ pub enum Change {
         result: Option<CanonicalJson>,
         /// What it cost.
         actual_cost: Option<Cost>,
+        /// What was found out.
+        note: Option<CommentText>,
     },
     /// A caller commented on the request.
     Commented {
@@ -140,6 +174,14 @@ pub enum EventType {
     ApprovalExpired,
     /// See [`Change::Started`].
     ExecutionStarted,
+    /// See [`Change::TargetObserved`].
+    TargetObserved,
+    /// See [`Change::Claimed`].
+    ExecutionClaimed,
+    /// See [`Change::Renewed`].
+    ExecutionRenewed,
+    /// See [`Change::LeaseEnded`].
+    ExecutionUnknown,
     /// See [`Change::Finished`].
     ExecutionSucceeded,
     /// See [`Change::Finished`].
@@ -204,7 +246,11 @@ impl Change {
             Self::Withdrawn { .. } => EventType::ApprovalWithdrawn,
             Self::Cancelled { .. } => EventType::ApprovalCancelled,
             Self::Expired { .. } => EventType::ApprovalExpired,
+            Self::TargetObserved { .. } => EventType::TargetObserved,
             Self::Started { .. } => EventType::ExecutionStarted,
+            Self::Claimed { .. } => EventType::ExecutionClaimed,
+            Self::Renewed { .. } => EventType::ExecutionRenewed,
+            Self::LeaseEnded { .. } => EventType::ExecutionUnknown,
             Self::Finished { outcome: ExecutionOutcome::Succeeded, .. } => EventType::ExecutionSucceeded,
             Self::Finished { outcome: ExecutionOutcome::Failed, .. } => EventType::ExecutionFailed,
             Self::Commented { .. } => EventType::CommentAdded,

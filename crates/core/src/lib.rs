@@ -40,6 +40,8 @@ pub mod content;
 pub mod creation;
 pub mod decide;
 pub mod event;
+mod execute;
+pub mod execution;
 pub mod refusal;
 pub mod request;
 pub mod state;

@@ -166,10 +166,14 @@ impl Notification {
             Change::Rejected { reason, .. } => Some(reason.clone()),
             Change::Withdrawn { reason, .. } | Change::Cancelled { reason } => reason.clone(),
             Change::Commented { text } => Some(text.clone()),
+            Change::Finished { note, .. } => note.clone(),
             Change::Created(_)
             | Change::Expired { .. }
+            | Change::TargetObserved { .. }
             | Change::Started { .. }
-            | Change::Finished { .. } => None,
+            | Change::Claimed { .. }
+            | Change::Renewed { .. }
+            | Change::LeaseEnded { .. } => None,
         };
         Self {
             event_id: event.id,

@@ -61,6 +61,11 @@ impl PersonId {
         Self(format!("{SYSTEM_PREFIX}expiry"))
     }
 
+    /// The subject of a service's token; none of a person.
+    pub fn service_subject(&self) -> Option<&str> {
+        self.0.strip_prefix(SERVICE_PREFIX)
+    }
+
     /// A made-up person, for asking what policy would let a person do.
     pub fn somebody() -> Self {
         Self(format!("{SYSTEM_PREFIX}somebody"))

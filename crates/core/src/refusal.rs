@@ -4,6 +4,7 @@ use crate::audit::Finding;
 use crate::policy::access::AccessDecision;
 use crate::request::Status;
 use crate::requirements::Violation;
+use crate::timestamp::Timestamp;
 
 /// The reason of a refusal. State reasons carry the status they found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +56,26 @@ pub enum Refusal {
     /// A digest is not that of the stored request.
     #[error("the digest is not that of this request; look at it again")]
     DigestMismatch(Status),
+    /// Its time has not come.
+    #[error("the request is not to be started before {0}")]
+    NotYet(Timestamp),
+    /// What is presented is no permit of this execution. Why not.
+    #[error("this is no permit for the execution of this request: {0}")]
+    PermitInvalid(String),
+    /// The permit has been used, or is of no use any more.
+    #[error("the permit is spent: the execution has been claimed, or has ended")]
+    PermitSpent(Status),
+    /// The permit's time is over.
+    #[error(
+        "the permit has expired, and the execution was not claimed in time; nothing is carried out by it any more"
+    )]
+    PermitExpired(Status),
+    /// There is an observation of the target.
+    #[error("the target has been observed already; approvers see what was found then")]
+    AlreadyObserved(Status),
+    /// The deployment carries out nothing that needs approvals.
+    #[error("approvals are switched off in this deployment, so nothing that needs an approval goes ahead")]
+    WorkflowDisabled,
     /// No execution of that id is running.
     #[error("the request is {0}, and no execution of this id is running")]
     ExecutionMismatch(Status),
@@ -100,6 +121,12 @@ impl Refusal {
             | Self::ClockSkew
             | Self::Integrity(_)
             | Self::DigestMismatch(_)
+            | Self::NotYet(_)
+            | Self::PermitInvalid(_)
+            | Self::PermitSpent(_)
+            | Self::PermitExpired(_)
+            | Self::AlreadyObserved(_)
+            | Self::WorkflowDisabled
             | Self::ExecutionMismatch(_)
             | Self::IdempotencyConflict(_)
             | Self::CommentsFull
@@ -124,6 +151,12 @@ impl Refusal {
             Self::Integrity(_) => "integrity",
             Self::ApprovalsInsufficient(_) => "approvals_insufficient",
             Self::DigestMismatch(_) => "digest_mismatch",
+            Self::NotYet(_) => "not_yet",
+            Self::PermitInvalid(_) => "permit_invalid",
+            Self::PermitSpent(_) => "permit_spent",
+            Self::PermitExpired(_) => "permit_expired",
+            Self::AlreadyObserved(_) => "already_observed",
+            Self::WorkflowDisabled => "workflow_disabled",
             Self::ExecutionMismatch(_) => "execution_mismatch",
             Self::IdempotencyConflict(_) => "idempotency_conflict",
             Self::NotDue => "internal",
@@ -134,12 +167,15 @@ impl Refusal {
     pub fn current_status(&self) -> Option<Status> {
         match self {
             Self::Expired => Some(Status::Expired),
-            Self::ApprovalsInsufficient(_) => Some(Status::Approved),
+            Self::ApprovalsInsufficient(_) | Self::NotYet(_) => Some(Status::Approved),
             Self::NotPending(status)
             | Self::NotApproved(status)
             | Self::AlreadyDecided(status)
             | Self::NotDecided(status)
             | Self::DigestMismatch(status)
+            | Self::PermitSpent(status)
+            | Self::PermitExpired(status)
+            | Self::AlreadyObserved(status)
             | Self::ExecutionMismatch(status)
             | Self::IdempotencyConflict(status) => Some(*status),
             Self::NotVisible
@@ -150,6 +186,8 @@ impl Refusal {
             | Self::CommentsFull
             | Self::ClockSkew
             | Self::Integrity(_)
+            | Self::PermitInvalid(_)
+            | Self::WorkflowDisabled
             | Self::NotDue => None,
         }
     }

@@ -1,17 +1,16 @@
 //! The state of a request, and how events change it.
 
 use crate::caller::Channel;
-use crate::canonical::CanonicalJson;
-use crate::command::{Command, ExecutionOutcome, Shown};
+use crate::command::{Command, Shown};
 use crate::content::FixedContent;
 use crate::digest::Digest;
 use crate::event::{Change, Event};
+use crate::execution::{Claim, Execution, Finish, Target};
 use crate::idempotency::IdempotencyRecord;
-use crate::ids::{EventId, ExecutionId, RequestId};
+use crate::ids::{EventId, RequestId};
 use crate::person::PersonId;
 use crate::requirements::{MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT};
 use crate::requirements::{Requirements, StatedFields};
-use crate::risk::Cost;
 use crate::slots::Groups;
 use crate::source_address::SourceAddress;
 use crate::text::CommentText;
@@ -119,34 +118,6 @@ pub struct Cancellation {
     pub reason: Option<KeyedText<CommentText>>,
 }
 
-/// The one execution of a request.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Execution {
-    /// Names it.
-    pub id: ExecutionId,
-    /// Who started it.
-    pub started_by: PersonId,
-    /// The time of the start.
-    pub started_at: Timestamp,
-    /// The policy that it was started under.
-    pub policy_version: Digest,
-    /// How it ended, once it has.
-    pub finish: Option<Finish>,
-}
-
-/// The end of an execution.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Finish {
-    /// The time of the end.
-    pub at: Timestamp,
-    /// How it ended.
-    pub outcome: ExecutionOutcome,
-    /// What it gave.
-    pub result: Option<KeyedText<CanonicalJson>>,
-    /// What it cost.
-    pub actual_cost: Option<Cost>,
-}
-
 /// A request for approval, as its events have made it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
@@ -167,6 +138,8 @@ pub struct Request {
     pub withdrawals: Vec<Withdrawal>,
     /// How it was given up.
     pub cancellation: Option<Cancellation>,
+    /// What an executor has found of the target.
+    pub target: Option<Target>,
     /// Its execution.
     pub execution: Option<Execution>,
     /// What people said, besides what came with decisions.
@@ -210,10 +183,11 @@ impl Request {
             status: event.status,
             decisions: Vec::new(),
             approved_at: approved.then_some(event.at),
-            execute_by: approved.then(|| event.at.plus_seconds(content.execute_within_seconds)),
+            execute_by: approved.then(|| content.execute_by(event.at, content.execute_within_seconds)),
             expired_at: None,
             withdrawals: Vec::new(),
             cancellation: None,
+            target: None,
             execution: None,
             comments: Vec::new(),
             idempotency: event.idempotency.clone().into_iter().collect(),
@@ -239,6 +213,11 @@ impl Request {
     /// By when something must happen to the request as it stands.
     pub fn deadline(&self) -> Option<Timestamp> {
         self.status.deadline(self.content.expires_at, self.execute_by)
+    }
+
+    /// When its execution has to be looked at: its lease ends then, unless it is heard of before.
+    pub fn lease_end(&self) -> Option<Timestamp> {
+        self.execution.as_ref().filter(|_| self.status == Status::Executing).and_then(Execution::lease_end)
     }
 
     /// When it closed, as far as `now` is concerned: a deadline that has passed closes a request,
@@ -291,8 +270,11 @@ impl Request {
             environment: self.content.environment,
             approvals_required: self.content.approvals_required,
             slots: self.content.slots.clone(),
-            pending_seconds: u32::try_from(pending / 1000).unwrap_or(0),
+            pending_seconds: u32::try_from((pending + 999) / 1000).unwrap_or(0),
             execute_within_seconds: self.content.execute_within_seconds,
+            // What a start pins is that of the policy of then.
+            permit_seconds: u32::MAX,
+            lease_seconds: u32::MAX,
             digest_required: self.content.digest_required,
             cost_limit: None,
             justification_min: 0,
@@ -386,23 +368,35 @@ impl Request {
                 self.cancellation =
                     Some(Cancellation { at: event.at, by, reason: event.keyed(reason.as_ref()) });
             }
-            Change::Started { execution_id, policy_version } => {
+            Change::TargetObserved { target } => {
+                self.target = Some(Target { by: event.user.clone(), at: event.at, document: target.clone() });
+            }
+            Change::Started {
+                execution_id,
+                policy_version,
+                permit_expires_at,
+                lease_seconds,
+                lease_until,
+            } => {
                 self.execution = Some(Execution {
                     id: *execution_id,
                     started_by: event.user.clone(),
                     started_at: event.at,
                     policy_version: *policy_version,
+                    permit_expires_at: *permit_expires_at,
+                    lease_seconds: *lease_seconds,
+                    lease_until: *lease_until,
+                    claim: None,
+                    unknown_since: None,
                     finish: None,
                 });
             }
-            Change::Finished { outcome, result, actual_cost } => {
+            Change::Claimed { .. }
+            | Change::Renewed { .. }
+            | Change::LeaseEnded { .. }
+            | Change::Finished { .. } => {
                 if let Some(execution) = &mut self.execution {
-                    execution.finish = Some(Finish {
-                        at: event.at,
-                        outcome: *outcome,
-                        result: event.keyed(result.as_ref()),
-                        actual_cost: *actual_cost,
-                    });
+                    execution.apply(event);
                 }
             }
             Change::Commented { text } => self.comments.push(comment(event, text)),
@@ -426,6 +420,41 @@ impl Request {
     fn deadline_missed(&self, deadline: Timestamp) -> Option<Timestamp> {
         let on_record = self.execute_by.unwrap_or(self.content.expires_at);
         (deadline != on_record).then_some(deadline)
+    }
+}
+
+impl Execution {
+    /// Changes what an event after the start says of the execution.
+    fn apply(&mut self, event: &Event) {
+        match &event.change {
+            Change::Claimed { lease_until, .. } => {
+                self.claim = Some(Claim { by: event.user.clone(), at: event.at });
+                self.lease_until = *lease_until;
+            }
+            Change::Renewed { lease_until, .. } => {
+                self.lease_until = *lease_until;
+                self.unknown_since = None;
+            }
+            Change::LeaseEnded { .. } => self.unknown_since = Some(event.at),
+            Change::Finished { outcome, result, actual_cost, note } => {
+                self.finish = Some(Finish {
+                    at: event.at,
+                    outcome: *outcome,
+                    result: event.keyed(result.as_ref()),
+                    actual_cost: *actual_cost,
+                    note: event.keyed(note.as_ref()),
+                });
+            }
+            Change::Created(_)
+            | Change::Granted { .. }
+            | Change::Rejected { .. }
+            | Change::Withdrawn { .. }
+            | Change::Cancelled { .. }
+            | Change::Expired { .. }
+            | Change::TargetObserved { .. }
+            | Change::Started { .. }
+            | Change::Commented { .. } => {}
+        }
     }
 }
 
@@ -477,8 +506,15 @@ impl Command {
             Self::Approve { shown, .. }
             | Self::Reject { shown, .. }
             | Self::Start { shown }
+            | Self::Claim { shown, .. }
             | Self::Finish { shown, .. } => shown.is_of(request),
-            Self::Withdraw { .. } | Self::Cancel { .. } | Self::Comment { .. } | Self::Expire => true,
+            Self::Withdraw { .. }
+            | Self::Cancel { .. }
+            | Self::Comment { .. }
+            | Self::Observe { .. }
+            | Self::Renew { .. }
+            | Self::EndLease
+            | Self::Expire => true,
         }
     }
 }

@@ -38,6 +38,10 @@ pub struct Requirements {
     pub pending_seconds: u32,
     /// How long it may stay approved without being started, in seconds.
     pub execute_within_seconds: u32,
+    /// How long a permit for its execution lasts, in seconds.
+    pub permit_seconds: u32,
+    /// How long its execution may be silent, in seconds.
+    pub lease_seconds: u32,
     /// Whether an approver must name the digest of what they were shown.
     pub digest_required: bool,
     /// The most it may be expected to cost.
@@ -66,6 +70,8 @@ impl Requirements {
             slots,
             pending_seconds: self.pending_seconds.min(other.pending_seconds),
             execute_within_seconds: self.execute_within_seconds.min(other.execute_within_seconds),
+            permit_seconds: self.permit_seconds.min(other.permit_seconds),
+            lease_seconds: self.lease_seconds.min(other.lease_seconds),
             digest_required: self.digest_required || other.digest_required,
             cost_limit: lower(self.cost_limit, other.cost_limit),
             justification_min: self.justification_min.max(other.justification_min),

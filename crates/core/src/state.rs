@@ -8,7 +8,8 @@
 use crate::canonical::CanonicalJson;
 use crate::content::{amount, people};
 use crate::digest::Digest;
-use crate::request::{Comment, Decision, Execution, Request, Withdrawal};
+use crate::execution::{Execution, Target};
+use crate::request::{Comment, Decision, Request, Withdrawal};
 use crate::text::CommentText;
 use crate::text_key::KeyedText;
 use serde_json::{Map, Value, json};
@@ -52,6 +53,7 @@ impl Request {
             ("decisions", self.decisions.iter().map(decision).collect()),
             ("withdrawals", self.withdrawals.iter().map(withdrawal).collect()),
             ("cancellation", json!(cancellation)),
+            ("target", json!(self.target.as_ref().map(target))),
             ("execution", json!(self.execution.as_ref().map(execution))),
             ("comments", self.comments.iter().map(comment).collect()),
             ("idempotency", idempotency.collect()),
@@ -97,6 +99,14 @@ fn withdrawal(withdrawal: &Withdrawal) -> Value {
     })
 }
 
+fn target(target: &Target) -> Value {
+    json!({
+        "by": target.by.as_str(),
+        "at": target.at.to_string(),
+        "target_digest": target.digest().to_string(),
+    })
+}
+
 fn execution(execution: &Execution) -> Value {
     let finish = execution.finish.as_ref().map(|finish| {
         let result = finish.result.as_ref();
@@ -106,6 +116,7 @@ fn execution(execution: &Execution) -> Value {
             ("outcome", json!(finish.outcome.as_str())),
             ("result_digest", json!(result)),
             ("actual_cost", amount(finish.actual_cost)),
+            ("note_digest", text(finish.note.as_ref())),
         ])
     });
     present([
@@ -113,6 +124,12 @@ fn execution(execution: &Execution) -> Value {
         ("started_by", json!(execution.started_by.as_str())),
         ("started_at", json!(execution.started_at.to_string())),
         ("policy_version", json!(execution.policy_version.to_string())),
+        ("permit_expires_at", json!(execution.permit_expires_at.to_string())),
+        ("lease_seconds", json!(execution.lease_seconds)),
+        ("lease_until", json!(execution.lease_until.to_string())),
+        ("claimed_by", json!(execution.claim.as_ref().map(|claim| claim.by.as_str()))),
+        ("claimed_at", json!(execution.claim.as_ref().map(|claim| claim.at.to_string()))),
+        ("unknown_since", json!(execution.unknown_since.map(|time| time.to_string()))),
         ("finish", json!(finish)),
     ])
 }

@@ -17,11 +17,12 @@ use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::ExecutionOutcome;
 use countersign_core::content::Content;
 use countersign_core::digest::Digest;
+use countersign_core::execution::{Claim, Execution, Finish, Schedule, Target, Window};
 use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::principal::Owner;
-use countersign_core::request::{Cancellation, Comment, Execution, Finish, Request, Status, Withdrawal};
+use countersign_core::request::{Cancellation, Comment, Request, Status, Withdrawal};
 use countersign_core::requirements::MatchedRule;
 use countersign_core::risk::Cost;
 use countersign_core::slots::Slots;
@@ -102,6 +103,12 @@ struct RequestItem {
     expires_at: String,
     execute_within_seconds: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
+    executor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<ScheduleItem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<TargetItem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     execute_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     execution_id: Option<String>,
@@ -112,11 +119,21 @@ struct RequestItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     execution_policy_version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    execution_lease: Option<LeaseItem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution_claimed_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution_claimed_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     executed_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     execution_result: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     execution_result_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution_note: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution_note_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     actual_cost: Option<f64>,
     comments: Vec<CommentItem>,
@@ -154,6 +171,36 @@ struct WithdrawalItem {
     person: String,
     at: String,
     event_id: String,
+}
+
+/// How and when it is to be carried out; absent where its requester starts it at any time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct ScheduleItem {
+    mode: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execute_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window_from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window_to: Option<String>,
+}
+
+/// What an executor has found, as one canonical JSON string.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct TargetItem {
+    by: String,
+    at: String,
+    document: String,
+}
+
+/// For how long an execution may be silent, and a permit be spent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct LeaseItem {
+    permit_expires_at: String,
+    seconds: u32,
+    until: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown_since: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -224,12 +271,25 @@ impl From<&Request> for RequestItem {
             cancellation_reason_key: key(cancellation.and_then(|cancellation| cancellation.reason.as_ref())),
             expires_at: content.expires_at.to_string(),
             execute_within_seconds: content.execute_within_seconds,
+            executor: text(content.executor.as_ref()),
+            schedule: (content.schedule != Schedule::default())
+                .then(|| ScheduleItem::from(&content.schedule)),
+            target: request.target.as_ref().map(TargetItem::from),
             execute_by: text(request.execute_by),
             execution_id: text(execution.map(|execution| execution.id)),
             execution_started_at: text(execution.map(|execution| execution.started_at)),
             execution_started_by: text(execution.map(|execution| &execution.started_by)),
             execution_policy_version: text(execution.map(|execution| execution.policy_version)),
+            execution_lease: execution.map(LeaseItem::from),
+            execution_claimed_by: text(
+                execution.and_then(|execution| execution.claim.as_ref()).map(|claim| &claim.by),
+            ),
+            execution_claimed_at: text(
+                execution.and_then(|execution| execution.claim.as_ref()).map(|claim| claim.at),
+            ),
             executed_at: text(finish.map(|finish| finish.at)),
+            execution_note: comment_text(finish.and_then(|finish| finish.note.as_ref())),
+            execution_note_key: key(finish.and_then(|finish| finish.note.as_ref())),
             execution_result: finish
                 .and_then(|finish| finish.result.as_ref())
                 .map(|result| result.as_str().to_owned()),
@@ -280,6 +340,68 @@ fn read_keyed<T, E>(
         (Some(text), Some(key)) => Ok(Some(KeyedText { text, key })),
         (None, None) => Ok(None),
         (Some(_), None) | (None, Some(_)) => Err(InvalidAttribute::Value(attribute)),
+    }
+}
+
+impl From<&Schedule> for ScheduleItem {
+    fn from(schedule: &Schedule) -> Self {
+        Self {
+            mode: schedule.mode.to_string(),
+            execute_at: text(schedule.execute_at),
+            window_from: text(schedule.window.map(|window| window.from)),
+            window_to: text(schedule.window.map(|window| window.to)),
+        }
+    }
+}
+
+impl TryFrom<&ScheduleItem> for Schedule {
+    type Error = InvalidAttribute;
+
+    fn try_from(item: &ScheduleItem) -> Result<Self, InvalidAttribute> {
+        let from = read_option("schedule.window_from", item.window_from.as_ref(), Timestamp::parse)?;
+        let to = read_option("schedule.window_to", item.window_to.as_ref(), Timestamp::parse)?;
+        Ok(Self {
+            mode: read("schedule.mode", &item.mode, str::parse)?,
+            execute_at: read_option("schedule.execute_at", item.execute_at.as_ref(), Timestamp::parse)?,
+            window: match (from, to) {
+                (Some(from), Some(to)) => Some(Window { from, to }),
+                (None, None) => None,
+                (Some(_), None) | (None, Some(_)) => return Err(InvalidAttribute::Value("schedule")),
+            },
+        })
+    }
+}
+
+impl From<&Target> for TargetItem {
+    fn from(target: &Target) -> Self {
+        Self {
+            by: target.by.to_string(),
+            at: target.at.to_string(),
+            document: target.document.as_str().to_owned(),
+        }
+    }
+}
+
+impl TryFrom<&TargetItem> for Target {
+    type Error = InvalidAttribute;
+
+    fn try_from(item: &TargetItem) -> Result<Self, InvalidAttribute> {
+        Ok(Self {
+            by: read("target.by", &item.by, PersonId::from_stored)?,
+            at: read("target.at", &item.at, Timestamp::parse)?,
+            document: read("target.document", &item.document, CanonicalJson::from_stored)?,
+        })
+    }
+}
+
+impl From<&Execution> for LeaseItem {
+    fn from(execution: &Execution) -> Self {
+        Self {
+            permit_expires_at: execution.permit_expires_at.to_string(),
+            seconds: execution.lease_seconds,
+            until: execution.lease_until.to_string(),
+            unknown_since: text(execution.unknown_since),
+        }
     }
 }
 
@@ -364,6 +486,8 @@ impl TryFrom<&RequestItem> for Request {
             policy_version: read("policy_version", &item.policy_version, Digest::parse)?,
             expires_at: read("expires_at", &item.expires_at, Timestamp::parse)?,
             execute_within_seconds: item.execute_within_seconds,
+            executor: read_option("executor", item.executor.as_ref(), Identifier::parse)?,
+            schedule: item.schedule.as_ref().map(Schedule::try_from).transpose()?.unwrap_or_default(),
         };
         let request = Self {
             content: content.into(),
@@ -374,6 +498,7 @@ impl TryFrom<&RequestItem> for Request {
             expired_at: read_option("expired_at", item.expired_at.as_ref(), Timestamp::parse)?,
             withdrawals: item.withdrawals.iter().map(Withdrawal::try_from).collect::<Result<_, _>>()?,
             cancellation: cancellation(item)?,
+            target: item.target.as_ref().map(Target::try_from).transpose()?,
             execution: execution(item, status)?,
             comments: item.comments.iter().map(Comment::try_from).collect::<Result<_, _>>()?,
             idempotency: item
@@ -456,6 +581,11 @@ fn execution(item: &RequestItem, status: Status) -> Result<Option<Execution>, In
     let started_by = item.execution_started_by.as_ref().ok_or(missing("execution_started_by"))?;
     let started_at = item.execution_started_at.as_ref().ok_or(missing("execution_started_at"))?;
     let policy_version = item.execution_policy_version.as_ref().ok_or(missing("execution_policy_version"))?;
+    let lease = item.execution_lease.as_ref().ok_or(missing("execution_lease"))?;
+    let claimed_by =
+        read_option("execution_claimed_by", item.execution_claimed_by.as_ref(), PersonId::from_stored)?;
+    let claimed_at =
+        read_option("execution_claimed_at", item.execution_claimed_at.as_ref(), Timestamp::parse)?;
     let finished_at = read_option("executed_at", item.executed_at.as_ref(), Timestamp::parse)?;
     let finish = match finished_at {
         None => None,
@@ -473,6 +603,12 @@ fn execution(item: &RequestItem, status: Status) -> Result<Option<Execution>, In
                 CanonicalJson::from_stored,
             )?,
             actual_cost: read_cost("actual_cost", item.actual_cost)?,
+            note: read_keyed(
+                "execution_note",
+                item.execution_note.as_ref(),
+                item.execution_note_key.as_ref(),
+                CommentText::parse,
+            )?,
         }),
     };
     Ok(Some(Execution {
@@ -480,6 +616,23 @@ fn execution(item: &RequestItem, status: Status) -> Result<Option<Execution>, In
         started_by: read("execution_started_by", started_by, PersonId::from_stored)?,
         started_at: read("execution_started_at", started_at, Timestamp::parse)?,
         policy_version: read("execution_policy_version", policy_version, Digest::parse)?,
+        permit_expires_at: read(
+            "execution_lease.permit_expires_at",
+            &lease.permit_expires_at,
+            Timestamp::parse,
+        )?,
+        lease_seconds: lease.seconds,
+        lease_until: read("execution_lease.until", &lease.until, Timestamp::parse)?,
+        claim: match (claimed_by, claimed_at) {
+            (Some(by), Some(at)) => Some(Claim { by, at }),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return Err(missing("execution_claimed_by")),
+        },
+        unknown_since: read_option(
+            "execution_lease.unknown_since",
+            lease.unknown_since.as_ref(),
+            Timestamp::parse,
+        )?,
         finish,
     }))
 }

@@ -45,6 +45,9 @@ pub const OUTBOX_SHARDS: u8 = 4;
 /// The outbox partition of dead letters.
 pub const DEAD: &str = "dead";
 
+/// The outbox partition of timers. Their sort key is [`sort_key`]: the time, and the request.
+pub const TIMER: &str = "timer";
+
 /// The status partition of a request: `pending`, or `rejected#2026-01`.
 pub fn status_key(request: &Request) -> String {
     match request.closed_at() {

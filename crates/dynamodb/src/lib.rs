@@ -22,3 +22,4 @@ mod position;
 pub mod store;
 mod summary_item;
 pub mod table;
+mod timer_item;

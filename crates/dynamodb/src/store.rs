@@ -5,20 +5,22 @@ use crate::audit_item::{self, audit_event, audit_item};
 use crate::error::{commit_error, store_error, unreadable};
 use crate::expression::{self, Deciding, Expression, Item};
 use crate::item;
-use crate::keys::{self, EVENT_ID, OPEN_INDEX, OPEN_KEY, REQUEST_ID, SEQUENCE, STATUS_AT, STREAM};
+use crate::keys::{self, EVENT_ID, OPEN_INDEX, OPEN_KEY, REQUEST_ID, SEQUENCE, SHARD, STATUS_AT, STREAM};
 use crate::listing;
 use crate::merge::{Merge, Next, Source};
 use crate::outbox_item::outbox_item;
 use crate::position::{Bound, Position};
 use crate::summary_item;
 use crate::table::TableNames;
+use crate::timer_item::{self, timer_item};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, Select, TransactWriteItem, Update};
 use aws_types::SdkConfig;
 use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountOpen, DuePage, FindDue, FindEvent, ListQuery, ListRequests,
-    LoadEvents, LoadRequest, Page, RecordAnomaly, Replicas, RequestSummary, ScanStore, StoreError, Trail,
+    LoadEvents, LoadRequest, Page, RecordAnomaly, Replicas, RequestSummary, ScanStore, StoreError, Timer,
+    Timers, Trail,
 };
 use countersign_core::audit::AuditEvent;
 use countersign_core::cloud_event::Message;
@@ -96,25 +98,28 @@ impl CommitChange for DynamoStore {
             .build()
             .map_err(invalid)?;
         let outbox = self.put_message(change.message)?;
-        self.client
+        let timer = change.timer.map(|timer| self.put_outbox(timer_item(timer))).transpose()?;
+        let timer = timer.map(|timer| TransactWriteItem::builder().put(timer).build());
+        let mut transaction = self
+            .client
             .transact_write_items()
             .transact_items(request)
             .transact_items(TransactWriteItem::builder().put(audit).build())
-            .transact_items(TransactWriteItem::builder().put(outbox).build())
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(commit_error)
+            .transact_items(TransactWriteItem::builder().put(outbox).build());
+        if let Some(timer) = timer {
+            transaction = transaction.transact_items(timer);
+        }
+        transaction.send().await.map(|_| ()).map_err(commit_error)
     }
 }
 
 impl DynamoStore {
     fn put_message(&self, message: &Message) -> Result<Put, StoreError> {
-        Put::builder()
-            .table_name(&self.tables.outbox)
-            .set_item(Some(outbox_item(message)?))
-            .build()
-            .map_err(invalid)
+        self.put_outbox(outbox_item(message)?)
+    }
+
+    fn put_outbox(&self, item: Item) -> Result<Put, StoreError> {
+        Put::builder().table_name(&self.tables.outbox).set_item(Some(item)).build().map_err(invalid)
     }
 
     fn put_request(&self, request: &Request) -> Result<TransactWriteItem, StoreError> {
@@ -439,6 +444,54 @@ impl ListRequests for DynamoStore {
             bound = None;
         }
         Ok(page)
+    }
+}
+
+impl Timers for DynamoStore {
+    async fn due_timers(
+        &self,
+        now: Timestamp,
+        limit: usize,
+        after: Option<Timer>,
+    ) -> Result<Vec<Timer>, StoreError> {
+        let mut condition = Expression::default();
+        let shard = condition.name(SHARD);
+        let partition = condition.string("shard", keys::TIMER);
+        let key = condition.name(EVENT_ID);
+        let last = condition.string("last", keys::last_key(now));
+        let mut due = Vec::new();
+        let mut start = after.map(timer_item);
+        loop {
+            let page = self
+                .client
+                .query()
+                .table_name(&self.tables.outbox)
+                .key_condition_expression(format!("{shard} = {partition} AND {key} < {last}"))
+                .set_expression_attribute_names(Some(condition.names.clone()))
+                .set_expression_attribute_values(Some(condition.values.clone()))
+                .limit(i32::try_from(limit - due.len()).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(store_error)?;
+            // What cannot be read was not written here, and nothing follows from it.
+            due.extend(page.items.iter().flatten().filter_map(|item| timer_item::timer(item).ok()));
+            start = page.last_evaluated_key;
+            if start.is_none() || due.len() >= limit {
+                return Ok(due);
+            }
+        }
+    }
+
+    async fn remove_timer(&self, timer: Timer) -> Result<(), StoreError> {
+        let removed = self
+            .client
+            .delete_item()
+            .table_name(&self.tables.outbox)
+            .set_key(Some(timer_item(timer)))
+            .send()
+            .await;
+        removed.map(|_| ()).map_err(store_error)
     }
 }
 

@@ -46,7 +46,7 @@ impl LocalKey {
         Self(bytes)
     }
 
-    /// A token for a person in some groups, valid from `now` for `ttl_seconds`.
+    /// A token for a person or a service in some groups, valid from `now` for `ttl_seconds`.
     ///
     /// # Errors
     /// When the signing library fails.
@@ -58,16 +58,19 @@ impl LocalKey {
         ttl_seconds: u32,
     ) -> Result<String, jsonwebtoken::errors::Error> {
         let issued_at = now.as_millisecond() / 1000;
-        let claims = json!({
+        let mut claims = json!({
             "iss": LOCAL_ISSUER,
             "aud": LOCAL_ISSUER,
-            "sub": person.as_str(),
-            "email": person.as_str(),
-            "email_verified": true,
+            "sub": person.service_subject().unwrap_or(person.as_str()),
             "groups": groups,
             "iat": issued_at,
             "exp": issued_at + i64::from(ttl_seconds),
         });
+        // What has no e-mail is a service.
+        if let (None, Value::Object(claims)) = (person.service_subject(), &mut claims) {
+            claims.insert("email".to_owned(), json!(person.as_str()));
+            claims.insert("email_verified".to_owned(), json!(true));
+        }
         let header = Header { typ: Some(LOCAL_TYPE.to_owned()), ..Header::new(Algorithm::HS256) };
         jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&self.0))
     }

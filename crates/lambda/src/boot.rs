@@ -14,7 +14,8 @@ use countersign_api::run::Endpoint;
 use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::Clock as _;
-use countersign_app::ports::{FindDue, ListRequests, Outbox, Publish, Replicas};
+use countersign_app::ports::{FindDue, ListRequests, Outbox, Publish, Replicas, Timers};
+use countersign_app::signing::NoSigningKeys;
 use countersign_aws::Access;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_policy::load;
@@ -101,7 +102,7 @@ impl Boot {
     /// As for [`Boot::serve`].
     pub async fn serve_expire<S>(&self, store: S) -> Result<(), Error>
     where
-        S: CommandStore + FindDue + ListRequests + Replicas,
+        S: CommandStore + FindDue + ListRequests + Replicas + Timers,
     {
         let metrics = &self.metrics().inspect_err(not_started)?;
         let dependencies = &self.dependencies(store, true).await.inspect_err(not_started)?;
@@ -153,6 +154,7 @@ impl Boot {
         Ok(Dependencies {
             store,
             policy: load::policy(environment.optional("POLICY_DIR").map(Path::new), host.now())?,
+            signing_keys: Arc::new(NoSigningKeys),
             deployment_key: if takes_key { deployment_key(environment).await? } else { no_deployment_key()? },
             host: Arc::new(host),
         })

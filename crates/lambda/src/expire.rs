@@ -1,4 +1,4 @@
-//! The scheduled function that writes down passed deadlines.
+//! The scheduled function that writes down passed deadlines and leases.
 
 use crate::metrics::Metrics;
 use countersign_api::problem::Code;
@@ -8,7 +8,8 @@ use countersign_app::dependencies::Dependencies;
 use countersign_app::error::AppError;
 use countersign_app::expire::{self, ExpiryReport};
 use countersign_app::list::MAX_QUERIES;
-use countersign_app::ports::{FindDue, ListQuery, ListRequests, Page, Replicas};
+use countersign_app::ports::{FindDue, ListQuery, ListRequests, Page, Replicas, Timers};
+use countersign_app::timers::{self, TimerReport};
 use countersign_core::caller::Channel;
 use countersign_core::request::Status;
 use countersign_core::timestamp::Timestamp;
@@ -29,7 +30,7 @@ pub async fn handle<S>(
     budget: Duration,
 ) -> Result<Value, Diagnostic>
 where
-    S: CommandStore + FindDue + ListRequests + Replicas,
+    S: CommandStore + FindDue + ListRequests + Replicas + Timers,
 {
     let regions = dependencies.store.replica_regions().await.map_err(|error| failed(&error.into()))?;
     if !regions.is_empty() {
@@ -41,17 +42,30 @@ where
         tracing::error!(error = message, "the expiry sweep does not run");
         return Err(Diagnostic { error_type: "replicated_table".to_owned(), error_message: message });
     }
+    let host = dependencies.host.as_ref();
+    let began = host.elapsed();
     // The Lambda service keeps the clock of its machines, from their start on.
     let report = expire::expire(dependencies, Channel::Direct, Timestamp::EARLIEST, budget)
         .await
         .map_err(|error| failed(&error))?;
     let ExpiryReport { expired, failed: not_written, cut_short } = report;
     tracing::info!(expired, failed = not_written, cut_short, "expired");
+    let left = budget.saturating_sub(host.elapsed().saturating_sub(began));
+    let TimerReport { unknown, failed: not_looked_at, cut_short: timers_cut_short } =
+        timers::look(dependencies, Channel::Direct, Timestamp::EARLIEST, left)
+            .await
+            .map_err(|error| failed(&error))?;
+    tracing::info!(unknown, failed = not_looked_at, cut_short = timers_cut_short, "leases ended");
     // What is expired is expired; a measurement that is missing has an alarm of its own.
     if let Err(error) = measure(dependencies, metrics).await {
         tracing::error!(%error, "what is pending and executing cannot be read");
     }
-    Ok(json!({ "expired": expired, "failed": not_written, "cut_short": cut_short }))
+    Ok(json!({
+        "expired": expired,
+        "unknown": unknown,
+        "failed": not_written + not_looked_at,
+        "cut_short": cut_short || timers_cut_short,
+    }))
 }
 
 /// How many pending requests are read: the index has them by deadline, not by age. Those with the first deadlines are

@@ -125,7 +125,9 @@ mod tests {
     fn a_published_set_is_read_back() {
         let json = set().to_json();
         assert_eq!(KeySet::parse(&json.to_string()), Ok(set()));
-        let members: Vec<_> = json["keys"][1].as_object().unwrap().keys().map(String::as_str).collect();
+        let mut members: Vec<_> = json["keys"][1].as_object().unwrap().keys().map(String::as_str).collect();
+        // Whether a map keeps the order in which it was filled depends on what else is linked.
+        members.sort_unstable();
         assert_eq!(members, ["alg", "crv", "kid", "kty", "purpose", "status", "use", "x", "y"]);
         assert_eq!(json["keys"][1]["status"], "current");
     }

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::Client;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::Host;
 use countersign_app::ports::{ScanStore as _, StoreError};
+use countersign_app::signing::SigningKeys;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::policy::Policy;
 use countersign_dynamodb::outbox::DynamoOutbox;
@@ -56,6 +57,7 @@ impl Application {
     pub async fn new(
         client: Client,
         policy: Policy,
+        signing_keys: Arc<dyn SigningKeys>,
         deployment_key: DeploymentKey,
         authenticator: Authenticator,
         trusted_proxies: TrustedProxies,
@@ -70,6 +72,7 @@ impl Application {
             dependencies: Arc::new(RwLock::new(Arc::new(Dependencies {
                 store,
                 policy,
+                signing_keys,
                 deployment_key,
                 host,
             }))),
@@ -102,6 +105,7 @@ impl Application {
         *current = Arc::new(Dependencies {
             store: current.store.clone(),
             policy,
+            signing_keys: Arc::clone(&current.signing_keys),
             deployment_key: current.deployment_key.clone(),
             host: Arc::clone(&current.host),
         });

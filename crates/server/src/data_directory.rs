@@ -2,6 +2,7 @@
 
 use countersign_core::digest::DeploymentKey;
 use countersign_identity::token::LocalKey;
+use countersign_permit::PrivateKey;
 use countersign_system::{private_file, text_file};
 use rustix::fs::OFlags;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
@@ -230,6 +231,18 @@ impl DataDirectory {
     /// When the file cannot be read or written, or is not a key that only we can read.
     pub fn token_key(&self) -> Result<LocalKey, DataDirectoryError> {
         self.key(TOKEN_KEY).map(LocalKey::new)
+    }
+
+    /// The key that signs permits; made on first use.
+    ///
+    /// # Errors
+    /// As for [`DataDirectory::token_key`].
+    pub fn signing_keys(&self) -> Result<PrivateKey, DataDirectoryError> {
+        let key = self.key("permit.key")?;
+        PrivateKey::from_bytes(&key).map_err(|error| DataDirectoryError::Io {
+            path: self.path.join("permit.key"),
+            source: std::io::Error::other(error),
+        })
     }
 
     /// The deployment's key; made on first use. A database that was written under another key is of no

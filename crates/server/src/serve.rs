@@ -186,7 +186,9 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     let embedded = Embedded::open(&directory.database()?)?;
     let client = countersign_embedded::client(embedded);
     let proxies = TrustedProxies::new(options.trusted_proxies);
-    let application = Application::new(client, policy, deployment_key, authenticator, proxies, host).await?;
+    let signing_keys = Arc::new(directory.signing_keys()?);
+    let application =
+        Application::new(client, policy, signing_keys, deployment_key, authenticator, proxies, host).await?;
     if directory.is_first_start() && application.has_requests().await? {
         return Err(directory.key_is_missing().into());
     }

@@ -3,7 +3,7 @@
 use crate::application::Application;
 use countersign_app::host::Clock;
 use countersign_app::ports::Publish;
-use countersign_app::{deliver, expire};
+use countersign_app::{deliver, expire, timers};
 use countersign_core::caller::Channel;
 use countersign_core::timestamp::Timestamp;
 use std::time::Duration;
@@ -16,6 +16,8 @@ const DELIVERY_INTERVAL: Duration = Duration::from_secs(1);
 /// How long deliveries rest at most while they fail. Ten failures, after which an entry becomes a
 /// dead letter, then take some minutes.
 const LONGEST_REST: Duration = Duration::from_secs(60);
+/// How often timers are looked at.
+const TIMER_INTERVAL: Duration = Duration::from_secs(1);
 /// How often passed deadlines are written down.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(5);
 /// How long one pass may take. The next one carries on.
@@ -144,9 +146,24 @@ fn milliseconds(duration: Duration) -> i64 {
 
 async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
     let mut clock = EvenClock::new(app.dependencies().host.as_ref());
+    let mut expired_at: Option<Duration> = None;
     while !*stopped.borrow() {
         let dependencies = app.dependencies();
-        let since = clock.believed_since(dependencies.host.as_ref());
+        let host = dependencies.host.as_ref();
+        let since = clock.believed_since(host);
+        match timers::look(&dependencies, Channel::Local, since, BUDGET).await {
+            Ok(report) if report.unknown > 0 => {
+                tracing::warn!(unknown = report.unknown, failed = report.failed, "leases ended");
+                app.delivery_wakeup.notify_one();
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "the timers cannot be looked at"),
+        }
+        let is_due = |last: Duration| host.elapsed().saturating_sub(last) >= EXPIRY_INTERVAL;
+        if !expired_at.is_none_or(is_due) {
+            rest(&mut stopped).await;
+            continue;
+        }
         match expire::expire(&dependencies, Channel::Local, since, BUDGET).await {
             Ok(report) => {
                 if report.expired > 0 {
@@ -159,10 +176,16 @@ async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
             }
             Err(error) => tracing::error!(%error, "the expiry sweep failed"),
         }
-        tokio::select! {
-            () = sleep(EXPIRY_INTERVAL) => {}
-            _ = stopped.changed() => {}
-        }
+        expired_at = Some(host.elapsed());
+        rest(&mut stopped).await;
+    }
+}
+
+/// Until timers are looked at again, or the sweep is to stop.
+async fn rest(stopped: &mut watch::Receiver<bool>) {
+    tokio::select! {
+        () = sleep(TIMER_INTERVAL) => {}
+        _ = stopped.changed() => {}
     }
 }
 

@@ -13,12 +13,13 @@ use crate::operations::cancel::Cancel;
 use crate::operations::comment::Comment;
 use crate::operations::create;
 use crate::operations::finish::Finish;
+use crate::operations::observe::Observe;
 use crate::operations::reject::Reject;
 use crate::operations::start::Start;
 use crate::operations::withdraw::Withdraw;
 use strum::IntoEnumIterator;
 
-use crate::wire::{EventsBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody};
+use crate::wire::{EventsBody, ExecutionBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody};
 use countersign_app::error::AppError;
 use countersign_app::events::CheckedTrail;
 use countersign_app::list::Listed;
@@ -26,7 +27,7 @@ use countersign_app::ports::{RequestSummary, Trail};
 use countersign_app::simulate::Simulation;
 use countersign_core::audit::AuditEvent;
 use countersign_core::caller::{Channel, PrincipalKind};
-use countersign_core::command::Draft;
+use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::command_context::CommandContext;
 use countersign_core::creation;
 use countersign_core::decide::{self, Outcome};
@@ -50,6 +51,10 @@ use std::sync::Arc;
 pub(super) const REQUEST_ID: &str = "019c1339-a5c0-7000-8000-000000000001";
 /// Its execution.
 const EXECUTION_ID: &str = "019c1339-a5c0-7000-8000-0000000000e1";
+/// Its permit, cut short: a signature is another one each time.
+const PERMIT: &str = "eyJhbGciOiJFUzI1NiIsInR5cCI6ImNvdW50ZXJzaWduLXBlcm1pdCtqd3QifQ.e30.c2lnbmF0dXJl";
+/// An executor, as a caller.
+const EXECUTOR: &str = "rds-executor";
 /// The requester.
 pub(super) const REQUESTER: &str = "ann@example.com";
 /// A cursor is opaque: this one was given out for no list.
@@ -101,6 +106,7 @@ impl Authorizer for Permissions {
             | Action::Comment
             | Action::Cancel
             | Action::Execute
+            | Action::Claim
             | Action::List => true,
         };
         if is_permitted {
@@ -196,7 +202,12 @@ pub(super) fn bodies(body: BodyType) -> Vec<(&'static str, Value)> {
         BodyType::Finish => vec![
             ("succeeded", finish()),
             ("failed", json!({ "execution_id": EXECUTION_ID, "outcome": "failed", "result": "timed out" })),
+            ("running", json!({ "execution_id": EXECUTION_ID, "outcome": "running" })),
         ],
+        BodyType::Claim => vec![("permit", json!({ "permit": PERMIT, "content_digest": content_digest() }))],
+        BodyType::Observe => {
+            vec![("target", json!({ "target": { "instance_class": "db.r6g.large", "status": "available" } }))]
+        }
         BodyType::Dispatch => originals(),
     }
 }
@@ -258,13 +269,13 @@ struct Story {
 }
 
 impl Story {
-    fn actor(email: &str, group: &str) -> Option<Principal> {
-        Some(Principal::assumed(
-            PersonId::from_email(email).ok()?,
-            PrincipalKind::Human,
-            Channel::Local,
-            [group],
-        ))
+    /// A person by their e-mail, or else a service.
+    fn actor(name: &str, group: &str) -> Option<Principal> {
+        let (person, kind) = match PersonId::from_email(name) {
+            Ok(person) => (person, PrincipalKind::Human),
+            Err(_) => (PersonId::service(name).ok()?, PrincipalKind::Service),
+        };
+        Some(Principal::assumed(person, kind, Channel::Local, [group]))
     }
 
     fn context(at: Timestamp, number: usize) -> Option<CommandContext> {
@@ -332,10 +343,14 @@ impl Story {
         let mut fields = fields(body)?;
         let command = O::read(&mut fields, &actor);
         let (command, _) = fields.finish(command).ok()?;
+        self.decided(&actor, &command)
+    }
+
+    fn decided(&self, actor: &Principal, command: &Command) -> Option<Self> {
         let mut story = self.clone();
         story.at = self.at.plus_seconds(600);
         let context = Self::context(story.at, self.events.len() + 1)?;
-        match decide::decide(&self.request, &command, &actor, &context, &policy()?, None).ok()? {
+        match decide::decide(&self.request, command, actor, &context, &policy()?, None).ok()? {
             Outcome::Event(event) => {
                 story.request.apply(&event);
                 Some(story.with(&event))
@@ -356,6 +371,27 @@ impl Story {
         let context = Self::context(self.at, self.events.len() + 1)?;
         let explanation = explain::explain(&self.request, &reader, &context, &policy);
         serde_json::to_value(ExplainBody::of(&self.request, &explanation, policy.version())).ok()
+    }
+
+    /// As its starter is answered.
+    fn with_permit(&self) -> Option<Value> {
+        let mut shown = self.shown()?;
+        shown.as_object_mut()?.insert("permit".to_owned(), json!(PERMIT));
+        Some(shown)
+    }
+
+    fn execution(&self) -> Option<Value> {
+        let body = ExecutionBody::of(&self.request, Some(PERMIT.to_owned()), self.at)?;
+        serde_json::to_value(body).ok()
+    }
+
+    /// Claimed by its starter. That the permit is one has been found out before.
+    fn claimed(&self) -> Option<Self> {
+        let command = Command::Claim {
+            execution_id: self.request.execution.as_ref()?.id,
+            shown: Shown::of(&self.request),
+        };
+        self.decided(&Self::actor(REQUESTER, "developer")?, &command)
     }
 
     fn trail(&self) -> Option<Value> {
@@ -417,6 +453,9 @@ fn stories() -> Option<Vec<(&'static str, Value)>> {
     let half = pending.then::<Approve>(bob, "approver", &body(BodyType::Approve, "as_shown")?)?;
     let approved = half.then::<Approve>(cleo, "dba", &body(BodyType::Approve, "as_shown")?)?;
     let executing = approved.then::<Start>(REQUESTER, "developer", &body(BodyType::Start, "as_shown")?)?;
+    let observed = half.then::<Observe>(EXECUTOR, "executor", &body(BodyType::Observe, "target")?)?;
+    let execution = executing.execution()?;
+    let claimed = executing.claimed()?;
     let executed = executing.then::<Finish>(REQUESTER, "developer", &body(BodyType::Finish, "succeeded")?)?;
     let failed = executing.then::<Finish>(REQUESTER, "developer", &body(BodyType::Finish, "failed")?)?;
     let withdrawn = approved.then::<Withdraw>(bob, "approver", &body(BodyType::Withdraw, "reason")?)?;
@@ -427,7 +466,10 @@ fn stories() -> Option<Vec<(&'static str, Value)>> {
         ("pending", pending.shown()?),
         ("half_approved", half.shown()?),
         ("approved", approved.shown()?),
-        ("executing", executing.shown()?),
+        ("executing", executing.with_permit()?),
+        ("execution", execution),
+        ("claimed", claimed.shown()?),
+        ("observed", observed.shown()?),
         ("executed", executed.shown()?),
         ("failed", failed.shown()?),
         ("rejected", rejected.shown()?),
@@ -467,6 +509,9 @@ mod tests {
                 }
                 "simulated" => assert_eq!(answer["permitted"], true),
                 "simulated_refusal" => assert_eq!(answer["refusals"][0]["code"], "validation_failed"),
+                "execution" => assert_eq!(answer["execution_state"], "started"),
+                "claimed" => assert_eq!(answer["execution_state"], "claimed"),
+                "observed" => assert_eq!(answer["target"]["status"], "available"),
                 "commented" => assert_eq!(answer["comments"][0]["user"], "bob@example.com"),
                 status => assert_eq!(answer["status"], status),
             }

@@ -12,6 +12,7 @@ use countersign_core::audit::Finding;
 use countersign_core::policy::rules::{DEFAULT_APPROVED_LIMIT, DEFAULT_PENDING_LIMIT};
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
+use countersign_core::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 use strum::IntoEnumIterator;
 
@@ -49,6 +50,13 @@ pub(super) fn may_answer(operation: Operation, code: Code) -> bool {
         | Code::ApprovalsInsufficient
         | Code::DigestMismatch
         | Code::ExecutionMismatch
+        | Code::NotYet
+        | Code::PermitInvalid
+        | Code::PermitSpent
+        | Code::PermitExpired
+        | Code::AlreadyObserved
+        | Code::SigningUnavailable
+        | Code::WorkflowDisabled
         | Code::TooManyPending
         | Code::TooManyApproved => is_listed,
         Code::RouteNotFound | Code::MethodNotAllowed => false,
@@ -84,6 +92,13 @@ fn sample(code: Code) -> Problem {
         ])
         .into(),
         Code::DigestMismatch => Refusal::DigestMismatch(Status::Pending).into(),
+        Code::NotYet => Refusal::NotYet(Timestamp::from_millisecond(1_769_900_400_000)).into(),
+        Code::PermitInvalid => Refusal::PermitInvalid("its signature is wrong".to_owned()).into(),
+        Code::PermitSpent => Refusal::PermitSpent(Status::Executing).into(),
+        Code::PermitExpired => Refusal::PermitExpired(Status::Executing).into(),
+        Code::AlreadyObserved => Refusal::AlreadyObserved(Status::Pending).into(),
+        Code::SigningUnavailable => AppError::SigningUnavailable(String::new()).into(),
+        Code::WorkflowDisabled => Refusal::WorkflowDisabled.into(),
         Code::ExecutionMismatch => Refusal::ExecutionMismatch(Status::Executed).into(),
         Code::IdempotencyConflict => Refusal::IdempotencyConflict(Status::Pending).into(),
         Code::PayloadTooLarge => Problem::new(code, "a body is at most 262144 bytes"),

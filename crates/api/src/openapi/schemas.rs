@@ -7,7 +7,7 @@ mod simulation;
 
 use super::values::{
     boolean, cost, count, described, digest, environment, identifier, instance_id, list, names, positive,
-    reference, result, risk_level, string, text, ticket, time, uuid,
+    reference, result, risk_level, string, target, text, ticket, time, uuid,
 };
 use super::{original_schema, original_schemas};
 use crate::operation::OriginalOperation;
@@ -15,6 +15,7 @@ use crate::problem::Code;
 use countersign_core::audit;
 use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::event::EventType;
+use countersign_core::execution::{ExecutionMode, ExecutionState};
 use countersign_core::request::{Status, Verdict};
 use countersign_core::risk::{Environment, RiskLevel};
 use serde_json::{Map, Value, json};
@@ -180,8 +181,24 @@ fn request() -> Vec<Member> {
         ("cancelled_at", time()),
         ("cancelled_by", described(string(), "The requester, the owner of the requester, or an admin.")),
         ("cancellation_reason", text(2000)),
+        ("executor", described(string(), "The executor that policy named when the request was made.")),
+        ("execution", described(names(ExecutionMode::iter()), "`automatic` if that executor starts it.")),
+        ("execute_at", described(time(), "The time before which it is not started.")),
+        ("window", described(reference("Window"), "The span in which it may be started.")),
+        ("target", target()),
+        ("target_digest", described(digest(), "SHA-256 of the canonical JSON (RFC 8785) of `target`.")),
+        ("target_observed_by", string()),
+        ("target_observed_at", time()),
         ("execution_id", uuid()),
         ("execution_started_by", string()),
+        ("execution_state", execution_state()),
+        ("execution_audience", audience()),
+        ("permit_expires_at", permit_expires_at()),
+        ("lease_until", lease_until()),
+        ("claimed_by", described(string(), "Who carries it out.")),
+        ("claimed_at", time()),
+        ("execution_note", described(text(2000), "What was found out, as it was reported.")),
+        ("permit", permit()),
         (
             "execution_result",
             described(result(), "The result of the execution. Absent where policy hides it."),
@@ -195,6 +212,57 @@ fn request() -> Vec<Member> {
         ("audit_head*", described(digest(), "The hash of its last audit event.")),
     ];
     [shared(), standing(), slots(), whole].concat()
+}
+
+fn execution_state() -> Value {
+    described(
+        names(ExecutionState::iter()),
+        "How far the execution has come. Past `lease_until` it is `unknown`, written down or not: it may have \
+         happened, and nothing carries it out again.",
+    )
+}
+
+fn audience() -> Value {
+    described(string(), "For whom the permit is: `client`, or the executor that policy names.")
+}
+
+fn permit_expires_at() -> Value {
+    described(time(), "The time from which the permit claims nothing.")
+}
+
+fn lease_until() -> Value {
+    described(
+        time(),
+        "The time from which the execution has been silent for too long. Absent once it is over.",
+    )
+}
+
+fn permit() -> Value {
+    described(
+        string(),
+        "A compact JWS (ES256) that says what was approved, see docs/permit.md. For the caller who may claim \
+         with it, until it is claimed, expired or over.",
+    )
+}
+
+fn execution() -> Vec<Member> {
+    vec![
+        ("request_id*", uuid()),
+        ("execution_id*", uuid()),
+        ("execution_state*", execution_state()),
+        ("execution_audience*", audience()),
+        ("execution_started_by*", string()),
+        ("execution_started_at*", time()),
+        ("permit_expires_at*", permit_expires_at()),
+        ("lease_until", lease_until()),
+        ("claimed_by", described(string(), "Who carries it out.")),
+        ("claimed_at", time()),
+        ("permit", permit()),
+    ]
+}
+
+fn window() -> Vec<Member> {
+    vec![("from*", time()), ("to*", time())]
 }
 
 fn event() -> Vec<Member> {
@@ -400,7 +468,7 @@ fn fielderror() -> Vec<Member> {
 type Object = (&'static str, &'static str, fn() -> Vec<Member>);
 
 /// The schemas that are objects.
-const OBJECTS: [Object; 27] = [
+const OBJECTS: [Object; 31] = [
     ("Create", "The operation that the request is for.", bodies::create),
     ("Approve", "An approval.", bodies::approve),
     ("Reject", "A rejection.", bodies::reject),
@@ -408,7 +476,9 @@ const OBJECTS: [Object; 27] = [
     ("Cancel", "The cancellation of a request.", bodies::cancel),
     ("Comment", "A comment.", bodies::comment),
     ("Start", "The start of an execution.", bodies::start),
-    ("Finish", "The end of an execution.", bodies::finish),
+    ("Finish", "The end of an execution, or that it goes on.", bodies::finish),
+    ("Claim", "The permit of an execution.", bodies::claim),
+    ("Observe", "The target, as an executor has found it.", bodies::observe),
     ("Request", "A request. Members that do not apply, or not yet, are absent.", request),
     ("Summary", "A request in a list: no parameters, no free text.", summary),
     ("List", "A page of requests.", list_page),
@@ -417,6 +487,8 @@ const OBJECTS: [Object; 27] = [
     ("Withdrawal", "An approval that its approver took back.", withdrawal),
     ("Slot", "Approvers of certain groups, among those who approve.", slot),
     ("Rule", "A part of a policy that matched a request.", rule),
+    ("Execution", "The execution of a request.", execution),
+    ("Window", "A span of time, both ends included.", window),
     ("Explanation", "The standing of a request under the current policy.", explanation::explanation),
     ("Approval", "An approval on record.", explanation::approval),
     ("Missing", "The approvals that are missing.", explanation::missing),

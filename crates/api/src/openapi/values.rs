@@ -122,6 +122,14 @@ pub(super) fn parameters() -> Value {
     )
 }
 
+/// What an executor has found of a target.
+pub(super) fn target() -> Value {
+    described(
+        json!({ "type": "object" }),
+        "What the executor has found of the target. At most 16 KiB as canonical JSON (RFC 8785).",
+    )
+}
+
 /// Any JSON but `null`.
 pub(super) fn result() -> Value {
     json!({

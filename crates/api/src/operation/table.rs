@@ -37,7 +37,7 @@ operations! {
             Success::created("A new request.", Answer::Request, &["pending"]),
             Success::ok("A retry: the request that the first call made.", Answer::Request, &["half_approved"]),
         ],
-        problems: &[Code::Integrity, Code::TooManyPending, Code::TooManyApproved],
+        problems: &[Code::Integrity, Code::TooManyPending, Code::TooManyApproved, Code::WorkflowDisabled],
         links: &[
             Operation::Get, Operation::Approve, Operation::Reject, Operation::Withdraw, Operation::Cancel,
             Operation::Comment, Operation::Events, Operation::Explain, Operation::Start, Operation::Finish,
@@ -122,7 +122,7 @@ operations! {
         answers: &[Success::ok("The request.", Answer::Request, &["half_approved", "approved"])],
         problems: &[
             Code::AgentCannotApprove, Code::SelfApproval, Code::AlreadyDecided, Code::NotPending,
-            Code::ApprovalsInsufficient, Code::DigestMismatch,
+            Code::ApprovalsInsufficient, Code::DigestMismatch, Code::WorkflowDisabled,
         ],
         links: &[Operation::Withdraw],
         summary: "Approve a request",
@@ -249,12 +249,72 @@ operations! {
         changes: true,
         direct: DirectCaller::Person { field: "executed_by", decides: false },
         answers: &[Success::ok("The request.", Answer::Request, &["executing"])],
-        problems: &[Code::NotApproved, Code::ApprovalsInsufficient, Code::DigestMismatch],
-        links: &[Operation::Finish],
+        problems: &[
+            Code::NotApproved, Code::ApprovalsInsufficient, Code::NotYet, Code::DigestMismatch,
+            Code::SigningUnavailable, Code::WorkflowDisabled,
+        ],
+        links: &[Operation::Finish, Operation::Execution, Operation::Claim],
         summary: "Start the execution",
         description: "\
             Spends the approval. For the requester, once, before `execute_by`, if the approvals on record \
-            still count under the current policy. The answer's `execution_id` is needed to finish.",
+            still count under the current policy; what is automatic is started by its executor. The answer's \
+            `execution_id` is needed to finish. Its `permit` says offline what was approved, and is spent by \
+            a claim.",
+    };
+
+    /// Reads the execution of a request.
+    Execution = Definition {
+        slug: "execution",
+        method: Method::Get,
+        path: "/v1/approvals/{id}/execution",
+        body: Body::None,
+        changes: false,
+        direct: DirectCaller::Reader,
+        answers: &[Success::ok("The execution.", Answer::Execution, &["execution"])],
+        problems: &[Code::NotApproved, Code::Integrity, Code::SigningUnavailable],
+        links: &[],
+        summary: "Read the execution of a request",
+        description: "\
+            How far it has come. With the permit for the caller who has started it, and for the executor that \
+            it is for, until it is claimed, expired or over.",
+    };
+
+    /// Spends the permit of an execution.
+    Claim = Definition {
+        slug: "claim",
+        method: Method::Post,
+        path: "/v1/approvals/{id}/execution/claim",
+        body: Body::Required(BodyType::Claim),
+        changes: true,
+        direct: DirectCaller::Person { field: "executed_by", decides: false },
+        answers: &[Success::ok("The request.", Answer::Request, &["claimed"])],
+        problems: &[
+            Code::PermitInvalid, Code::PermitSpent, Code::PermitExpired, Code::DigestMismatch,
+            Code::SigningUnavailable, Code::WorkflowDisabled,
+        ],
+        links: &[],
+        summary: "Claim the execution with its permit",
+        description: "\
+            Once, so that an executor needs no memory of the permits it has seen: who is answered with 200 \
+            carries the operation out. For the caller who has started it; where policy names an executor, for \
+            that alone. From then on the claimant reports, and is to be heard of before `lease_until`.",
+    };
+
+    /// Records what an executor has found of the target.
+    Observe = Definition {
+        slug: "observe",
+        method: Method::Post,
+        path: "/v1/approvals/{id}/target",
+        body: Body::Required(BodyType::Observe),
+        changes: true,
+        direct: DirectCaller::Person { field: "executed_by", decides: false },
+        answers: &[Success::ok("The request.", Answer::Request, &["observed"])],
+        problems: &[Code::NotPending, Code::AlreadyObserved],
+        links: &[],
+        summary: "Record the target as an executor has found it",
+        description: "\
+            Once, while the request is pending or approved. Approvers see it, and an executor that finds \
+            another target at the execution does nothing.",
     };
 
     /// Reports what came of the execution.
@@ -268,10 +328,11 @@ operations! {
         answers: &[Success::ok("The request.", Answer::Request, &["executed", "failed"])],
         problems: &[Code::NotApproved, Code::DigestMismatch, Code::ExecutionMismatch],
         links: &[],
-        summary: "Finish the execution",
+        summary: "Report on the execution",
         description: "\
-            Reports the outcome. For the caller who started it. An admin other than the requester may \
-            finish it as failed.",
+            Reports the outcome; `running` says that it goes on, and moves `lease_until`. For the caller who \
+            carries it out: the claimant, or the starter while there is none. An admin other than the \
+            requester may finish it as failed, and settle one that is unknown, with a `note`.",
     };
 
     /// Carries out an original operation, by its name.

@@ -9,9 +9,11 @@ use crate::run::Endpoint;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::CountOpen;
 use countersign_core::command::{self, Draft};
+use countersign_core::execution::{ExecutionMode, Schedule, Window};
 use countersign_core::principal::Principal;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::text::DurationText;
+use countersign_core::timestamp::Timestamp;
 use serde_json::Value;
 
 /// Makes a request: 201, or 200 for a retry.
@@ -50,6 +52,7 @@ pub(crate) fn read(fields: &mut Fields, actor: &Principal) -> Option<Draft> {
     });
     let ticket = fields.optional("ticket", fields::ticket);
     let rollback_plan = fields.optional("rollback_plan", free_text);
+    let schedule = schedule(fields);
     Some(Draft {
         operation_type: operation_type?,
         instance_id: instance_id?,
@@ -61,6 +64,32 @@ pub(crate) fn read(fields: &mut Fields, actor: &Principal) -> Option<Draft> {
         estimated_duration: estimated_duration?,
         ticket: ticket?,
         rollback_plan: rollback_plan?,
+        schedule: schedule?,
+    })
+}
+
+/// How and when it is to be carried out.
+fn schedule(fields: &mut Fields) -> Option<Schedule> {
+    let mode = fields.optional("execution", one_of::<ExecutionMode>);
+    let execute_at = fields.optional("execute_at", time);
+    let window = fields.optional("window", window);
+    Some(Schedule { mode: mode?.unwrap_or_default(), execute_at: execute_at?, window: window? })
+}
+
+fn time(value: &Value) -> Result<Timestamp, String> {
+    Timestamp::parse(&string(value)?).map_err(|error| error.to_string())
+}
+
+/// An object of two times.
+fn window(value: &Value) -> Result<Window, String> {
+    let bounds = value.as_object().filter(|bounds| bounds.len() == 2);
+    let bound = |name: &str| bounds.and_then(|bounds| bounds.get(name));
+    let (Some(from), Some(to)) = (bound("from"), bound("to")) else {
+        return Err("must be an object of `from` and `to`".to_owned());
+    };
+    Ok(Window {
+        from: time(from).map_err(|error| format!("`from` {error}"))?,
+        to: time(to).map_err(|error| format!("`to` {error}"))?,
     })
 }
 

@@ -10,7 +10,7 @@ use super::get::Get;
 use super::reject::Reject;
 use super::start::Start;
 use super::withdraw::Withdraw;
-use super::{execute_command, list, shown};
+use super::{list, reply, shown};
 use crate::fields::{Fields, string};
 use crate::operation::{Operation, OriginalOperation};
 use crate::problem::Problem;
@@ -97,6 +97,8 @@ async fn mark_executed<S: CommandStore>(
         return Err(Problem::internal("a started request has no execution"));
     };
     let outcome = ExecutionOutcome::Succeeded;
-    let finish = Command::Finish { execution_id: execution.id, outcome, result, actual_cost, shown };
-    execute_command(dependencies, actor, id, &finish, idempotency).await
+    let finish =
+        Command::Finish { execution_id: execution.id, outcome, result, actual_cost, note: None, shown };
+    let finished = command::command(dependencies, id, &finish, actor, idempotency).await?;
+    Ok(reply(dependencies, actor, &finished, 200))
 }

@@ -2,15 +2,18 @@
 
 pub mod approve;
 pub mod cancel;
+pub mod claim;
 pub mod comment;
 pub mod create;
 pub mod dispatch;
 pub mod events;
+pub mod execution;
 pub mod explain;
 pub mod finish;
 pub mod get;
 pub mod health;
 pub mod list;
+pub mod observe;
 pub mod reject;
 pub mod simulate;
 pub mod start;
@@ -25,8 +28,6 @@ use crate::wire::RequestBody;
 use countersign_app::command::{self, CommandStore, Done};
 use countersign_app::dependencies::Dependencies;
 use countersign_core::command::{Command, Shown};
-use countersign_core::idempotency::Idempotency;
-use countersign_core::ids::RequestId;
 use countersign_core::principal::Principal;
 
 /// What is done with the type that carries an operation out.
@@ -57,6 +58,9 @@ pub fn visit<S: Store, V: EndpointVisitor<S>>(operation: Operation, visitor: V) 
         Operation::Explain => visitor.endpoint::<explain::Explain>(),
         Operation::Start => visitor.endpoint::<start::Start>(),
         Operation::Finish => visitor.endpoint::<finish::Finish>(),
+        Operation::Execution => visitor.endpoint::<execution::Execution>(),
+        Operation::Claim => visitor.endpoint::<claim::Claim>(),
+        Operation::Observe => visitor.endpoint::<observe::Observe>(),
         Operation::Dispatch => visitor.endpoint::<dispatch::Dispatch>(),
         Operation::Health => visitor.public::<health::Health>(),
         Operation::Openapi => visitor.public::<health::Openapi>(),
@@ -77,6 +81,15 @@ pub trait CommandEndpoint {
 
     /// Reads the command from the fields, the request's id excepted. `None` if a rule is broken.
     fn read(fields: &mut Fields, actor: &Principal) -> Option<Command>;
+
+    /// The answer to a command that is done: the request.
+    fn reply<S: CommandStore>(
+        dependencies: &Dependencies<S>,
+        actor: &Principal,
+        done: &Done,
+    ) -> impl Future<Output = Result<Reply, Problem>> + Send {
+        std::future::ready(Ok(reply(dependencies, actor, done, 200)))
+    }
 }
 
 impl<O: CommandEndpoint, S: CommandStore> Endpoint<S> for O {
@@ -90,31 +103,29 @@ impl<O: CommandEndpoint, S: CommandStore> Endpoint<S> for O {
         let id = fields.request_id();
         let command = O::read(&mut fields, actor);
         let ((id, command), idempotency) = fields.finish(id.zip(command))?;
-        execute_command(dependencies, actor, id, &command, idempotency.as_ref()).await
+        let done = command::command(dependencies, id, &command, actor, idempotency.as_ref()).await?;
+        O::reply(dependencies, actor, &done).await
     }
-}
-
-/// Runs a command and answers with the request.
-async fn execute_command<S: CommandStore>(
-    dependencies: &Dependencies<S>,
-    actor: &Principal,
-    id: RequestId,
-    command: &Command,
-    idempotency: Option<&Idempotency>,
-) -> Result<Reply, Problem> {
-    let done = command::command(dependencies, id, command, actor, idempotency).await?;
-    Ok(reply(dependencies, actor, &done, 200))
 }
 
 /// The request as a command left it.
 fn reply<S>(dependencies: &Dependencies<S>, actor: &Principal, done: &Done, status: u16) -> Reply {
+    reply_with(dependencies, actor, done, status, None)
+}
+
+/// The same, with the permit that the caller may spend.
+fn reply_with<S>(
+    dependencies: &Dependencies<S>,
+    actor: &Principal,
+    done: &Done,
+    status: u16,
+    permit: Option<String>,
+) -> Reply {
     let request = &done.request;
     let now = dependencies.host.now();
     let change =
         ChangeMade { request_id: request.id(), event_id: done.event_id, status: request.status_at(now) };
-    let reply = Reply {
-        change: Some(change),
-        ..Reply::json(status, &RequestBody::of(request, actor, &dependencies.policy, now))
-    };
+    let body = RequestBody { permit, ..RequestBody::of(request, actor, &dependencies.policy, now) };
+    let reply = Reply { change: Some(change), ..Reply::json(status, &body) };
     if done.is_replay() { reply.with_header(IDEMPOTENT_REPLAYED, "true".to_owned()) } else { reply }
 }

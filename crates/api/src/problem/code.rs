@@ -79,6 +79,16 @@ codes! {
         "approvals on record count no more under the current policy";
     DigestMismatch = 409 "digest_mismatch", "The request is not what was shown":
         "`content_digest` or `parameters_digest` is not that of the stored request";
+    NotYet = 409 "not_yet", "Its time has not come":
+        "the request names a later time, or a window that has not begun";
+    PermitInvalid = 403 "permit_invalid", "Not a permit of this execution":
+        "what is presented was not signed for this execution and its executor";
+    PermitSpent = 409 "permit_spent", "The permit is spent":
+        "the execution has been claimed, or has ended";
+    PermitExpired = 409 "permit_expired", "The permit has expired":
+        "the execution was not claimed while its permit lasted";
+    AlreadyObserved = 409 "already_observed", "The target has been observed":
+        "an executor has recorded the target of the request before";
     ExecutionMismatch = 409 "execution_mismatch", "No such execution is running":
         "no execution of this id is running";
     IdempotencyConflict = 409 "idempotency_conflict", "The idempotency key was used for something else":
@@ -97,6 +107,10 @@ codes! {
         "a bug; `instance` names it in the log";
     StoreUnavailable = 503 "store_unavailable", "Temporarily unavailable":
         "the database did not answer: ask again, with an Idempotency-Key";
+    SigningUnavailable = 503 "signing_unavailable", "The permit cannot be signed now":
+        "the signing key did not answer: the execution is started, ask for it again";
+    WorkflowDisabled = 503 "workflow_disabled", "Approvals are switched off":
+        "`APPROVAL_WORKFLOW_ENABLED` is false: nothing that needs an approval goes ahead";
     ClockSkew = 503 "clock_skew", "The clock of the service is wrong":
         "the clock of the service is behind the last event of the request";
 }

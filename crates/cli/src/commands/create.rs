@@ -5,11 +5,13 @@ use crate::error::CommandError;
 use crate::json_argument;
 use crate::operation_names::unlisted;
 use crate::session::{Session, Standing};
-use crate::value_parsers::{environment, risk_level, seconds};
+use crate::value_parsers::{environment, execution_mode, risk_level, seconds, window};
 use crate::{complete, wait};
 use clap::Args;
 use clap_complete::ArgValueCompleter;
 use countersign_api::bodies::CreateBody;
+use countersign_api::wire::WindowBody;
+use countersign_core::execution::ExecutionMode;
 use countersign_core::risk::{Environment, RiskLevel};
 use std::sync::Arc;
 
@@ -55,6 +57,18 @@ pub struct DraftArguments {
     /// How to go back, should it not do what it is meant to
     #[arg(long, value_name = "TEXT")]
     pub rollback_plan: Option<String>,
+
+    /// Who starts it once it is approved: manual for you, automatic for the executor that policy names
+    #[arg(long, value_name = "MODE", value_parser = execution_mode())]
+    pub execution: Option<ExecutionMode>,
+
+    /// Not before this time, such as 2026-01-31T22:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub execute_at: Option<String>,
+
+    /// Only between these times, such as 2026-01-31T22:00:00Z/2026-01-31T23:00:00Z
+    #[arg(long, value_name = "FROM/TO", value_parser = window)]
+    pub window: Option<WindowBody>,
 }
 
 impl DraftArguments {
@@ -74,6 +88,9 @@ impl DraftArguments {
             estimated_duration: self.estimated_duration.clone(),
             ticket: self.ticket.clone(),
             rollback_plan: self.rollback_plan.clone(),
+            execution: self.execution.map(|mode| mode.to_string()),
+            execute_at: self.execute_at.clone(),
+            window: self.window.clone(),
             requested_by: None,
         })
     }

@@ -1,4 +1,4 @@
-//! `countersign finish`: reporting what came of an execution.
+//! `countersign finish`: reporting that an execution goes on, or what came of it.
 
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
@@ -8,9 +8,9 @@ use crate::{complete, json_argument};
 use clap::Args;
 use clap_complete::ArgValueCompleter;
 use countersign_api::bodies::FinishBody;
+use countersign_api::operations::finish::Report;
 use countersign_api::wire::RequestBody;
 use countersign_client::change::Change;
-use countersign_core::command::ExecutionOutcome;
 use countersign_core::ids::ExecutionId;
 use countersign_core::text::escaped_line;
 
@@ -21,9 +21,9 @@ pub struct FinishArguments {
     #[arg(value_name = "ID", add = ArgValueCompleter::new(complete::requests))]
     pub id: String,
 
-    /// succeeded or failed
+    /// running, succeeded or failed
     #[arg(value_name = "OUTCOME", value_parser = outcome())]
-    pub outcome: ExecutionOutcome,
+    pub outcome: Report,
 
     /// The execution, as `start` named it; the one that runs if it is left out
     #[arg(long, value_name = "EXECUTION_ID", value_parser = ExecutionId::parse)]
@@ -36,6 +36,10 @@ pub struct FinishArguments {
     /// What it cost
     #[arg(long, value_name = "AMOUNT")]
     pub actual_cost: Option<f64>,
+
+    /// What was found out; needed to settle an execution that is unknown
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
 
     /// The service.
     #[command(flatten)]
@@ -55,9 +59,10 @@ pub fn run(arguments: &FinishArguments) -> Result<(), CommandError> {
     };
     let body = FinishBody {
         execution_id,
-        outcome: arguments.outcome.as_str().to_owned(),
+        outcome: <&str>::from(arguments.outcome).to_owned(),
         result,
         actual_cost: arguments.actual_cost,
+        note: arguments.note.clone(),
         ..FinishBody::default()
     };
     session.change(&arguments.id, &Change::Finish(body))

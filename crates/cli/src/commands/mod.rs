@@ -2,12 +2,14 @@
 
 pub mod approve;
 pub mod cancel;
+pub mod claim;
 pub mod comment;
 pub mod completions;
 pub mod config;
 pub mod create;
 pub mod doctor;
 pub mod events;
+pub mod execution;
 pub mod explain;
 pub mod finish;
 pub mod get;
@@ -15,6 +17,7 @@ pub mod inbox;
 pub mod list;
 pub mod login;
 pub mod man;
+pub mod observe;
 pub mod operations;
 pub mod outbox;
 pub mod policy;

@@ -1,4 +1,4 @@
-//! `countersign token`: a token for a person, signed with the data directory's key.
+//! `countersign token`: a token for a person or a service, signed with the data directory's key.
 
 use crate::commands::serve::DataDirectoryArgument;
 use crate::error::CommandError;
@@ -17,8 +17,12 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Args)]
 pub struct TokenArguments {
     /// Whose token: their e-mail address
-    #[arg(value_parser = PersonId::from_email)]
-    pub email: PersonId,
+    #[arg(value_parser = PersonId::from_email, required_unless_present = "service")]
+    pub email: Option<PersonId>,
+
+    /// In place of a person a service of this name, such as an executor: it decides nothing
+    #[arg(long, value_name = "NAME", value_parser = PersonId::service, conflicts_with = "email")]
+    pub service: Option<PersonId>,
 
     /// The groups, such as developer,approver: those that people.toml of the policy names,
     /// or stands for by an alias. If none is given: developer
@@ -80,8 +84,12 @@ pub fn run(arguments: &TokenArguments) -> Result<(), CommandError> {
             ),
         })?;
     }
+    // INVARIANT: the command line has one of them.
+    let Some(person) = arguments.email.as_ref().or(arguments.service.as_ref()) else {
+        return Err(CommandError::Usage("name a person or a --service".to_owned()));
+    };
     let token = key
-        .issue(&arguments.email, &groups, SystemHost::default().now(), arguments.ttl)
+        .issue(person, &groups, SystemHost::default().now(), arguments.ttl)
         .map_err(|error| format!("the token cannot be signed: {error}"))?;
     writeln!(std::io::stdout(), "{token}").map_err(CommandError::stdout)
 }

@@ -4,7 +4,7 @@ use crate::view::page::View;
 use crate::view::text::Text;
 use crate::view::tones::{environment_tone, risk_tone};
 use crate::view::words::{approvals, in_groups, needs};
-use countersign_api::wire::{DecisionBody, RequestBody};
+use countersign_api::wire::{DecisionBody, ExecutionBody, RequestBody};
 use std::collections::BTreeMap;
 
 impl View {
@@ -53,6 +53,17 @@ impl View {
             }
             None => self.quote(&mut text, "Parameters", "not shown to you"),
         }
+        match (&request.target, &request.executor) {
+            (Some(target), _) => {
+                self.block(&mut text, "Target as found", target);
+                let digest = request.target_digest.as_deref().unwrap_or_default();
+                self.line(&mut text, "  SHA-256", digest, None);
+            }
+            (None, Some(_)) if request.target_observed_at.is_none() => {
+                self.quote(&mut text, "Target as found", "not looked at yet by the executor");
+            }
+            (None, _) => {}
+        }
         if let Some(result) = &request.execution_result {
             self.block(&mut text, "Result", result);
         }
@@ -61,6 +72,30 @@ impl View {
                 format!("{} {}, {}", comment.user, comment.action, self.moment.ago(&comment.timestamp));
             self.quote(&mut text, &title, &comment.comment);
         }
+        text
+    }
+
+    /// The execution of a request. The permit itself is for programs: it goes into a file.
+    pub fn execution_of(&self, execution: &ExecutionBody) -> Text {
+        let mut text = Text::default();
+        self.line(&mut text, "Execution", &execution.execution_id, None);
+        self.line(&mut text, "Request", &execution.request_id, None);
+        self.line(&mut text, "State", &execution.execution_state, None);
+        self.line(&mut text, "For", &execution.execution_audience, None);
+        self.line(&mut text, "Started by", &execution.execution_started_by, None);
+        self.line(&mut text, "Started", &self.moment.ago(&execution.execution_started_at), None);
+        self.optional(&mut text, "Claimed by", execution.claimed_by.as_deref());
+        let claimed = execution.claimed_at.as_deref().map(|time| self.moment.ago(time));
+        self.optional(&mut text, "Claimed", claimed.as_deref());
+        let lease = execution.lease_until.as_deref().map(|time| self.moment.deadline(time));
+        self.optional(&mut text, "Heard of within", lease.as_deref());
+        let permit = match &execution.permit {
+            Some(_) => {
+                format!("{}; write it with --permit FILE", self.moment.deadline(&execution.permit_expires_at))
+            }
+            None => "claimed, expired, or not for you".to_owned(),
+        };
+        self.line(&mut text, "Permit", &permit, None);
         text
     }
 
@@ -93,10 +128,23 @@ impl View {
     }
 
     fn execution(&self, text: &mut Text, request: &RequestBody) {
+        self.optional(text, "Executor", request.executor.as_deref());
+        self.optional(text, "Starts", request.execution.as_deref());
+        self.optional(text, "Not before", request.execute_at.as_deref());
+        let window = request.window.as_ref().map(|window| format!("{} to {}", window.from, window.to));
+        self.optional(text, "Window", window.as_deref());
         self.optional(text, "Execution", request.execution_id.as_deref());
+        self.optional(text, "State", request.execution_state.as_deref());
         self.optional(text, "Started by", request.execution_started_by.as_deref());
         let past = |time: &Option<String>| time.as_deref().map(|time| self.moment.ago(time));
         self.optional(text, "Started", past(&request.execution_started_at).as_deref());
+        self.optional(text, "Claimed by", request.claimed_by.as_deref());
+        self.optional(text, "Claimed", past(&request.claimed_at).as_deref());
+        let lease = request.lease_until.as_deref().map(|time| self.moment.deadline(time));
+        self.optional(text, "Heard of within", lease.as_deref());
+        if let Some(note) = &request.execution_note {
+            self.quote(text, "Note", note);
+        }
         self.optional(text, "Ended", past(&request.executed_at).as_deref());
         self.optional(text, "Actual cost", request.actual_cost.map(|cost| cost.to_string()).as_deref());
         let rejections = decisions(request, "rejected");

@@ -5,8 +5,8 @@
 //! what stands on the request. Texts are not in events, so they are held against the state's digest.
 
 use super::{AuditEvent, AuditedRequest, BrokenChain, Stream, verify};
-use crate::command::ExecutionOutcome;
 use crate::event::EventType;
+use crate::execution::ExecutionOutcome;
 use crate::ids::{EventId, ExecutionId};
 use crate::origin::Origin;
 use crate::person::PersonId;
@@ -80,7 +80,11 @@ struct Replayed {
     comments: usize,
     withdrawals: usize,
     cancelled_at: Option<(PersonId, Timestamp)>,
+    target: Option<(PersonId, Timestamp, String)>,
     execution: Option<(ExecutionId, PersonId, Timestamp)>,
+    claimed: Option<(PersonId, Timestamp)>,
+    lease_until: Option<Timestamp>,
+    unknown_since: Option<Timestamp>,
     finished: Option<(Timestamp, ExecutionOutcome)>,
 }
 
@@ -110,6 +114,10 @@ pub fn check(request: &Request, events: &[AuditEvent], origin: Option<&Origin>) 
             EventType::ApprovalWithdrawn
             | EventType::ApprovalCancelled
             | EventType::ApprovalExpired
+            | EventType::TargetObserved
+            | EventType::ExecutionClaimed
+            | EventType::ExecutionRenewed
+            | EventType::ExecutionUnknown
             | EventType::ExecutionSucceeded
             | EventType::ExecutionFailed
             | EventType::CommentAdded
@@ -139,7 +147,11 @@ pub fn check(request: &Request, events: &[AuditEvent], origin: Option<&Origin>) 
         ("comments", replayed.comments == recorded.comments),
         ("withdrawals", replayed.withdrawals == recorded.withdrawals),
         ("cancellation", replayed.cancelled_at == recorded.cancelled_at),
+        ("target", replayed.target == recorded.target),
         ("execution", replayed.execution == recorded.execution),
+        ("claim", replayed.claimed == recorded.claimed),
+        ("lease", replayed.lease_until == recorded.lease_until),
+        ("execution's state", replayed.unknown_since == recorded.unknown_since),
         ("outcome", replayed.finished == recorded.finished),
         ("last event", last.event_id == request.last_event_id && last.timestamp == request.updated_at),
         ("state", last.state_digest == Some(request.state_digest())),
@@ -174,6 +186,10 @@ fn first(event: &AuditEvent, event_type: EventType, status: Status) -> Option<Re
         comments: 0,
         withdrawals: 0,
         cancelled_at: None,
+        target: None,
+        claimed: None,
+        lease_until: None,
+        unknown_since: None,
         execution: None,
         finished: None,
     })
@@ -196,13 +212,29 @@ fn next(
         EventType::ApprovalWithdrawn => is_undecided && matches!(after, Pending | Approved | Expired),
         EventType::ApprovalCancelled => is_undecided && after == Cancelled,
         EventType::ApprovalExpired => is_undecided && after == Expired,
+        EventType::TargetObserved => is_undecided && after == before && replayed.target.is_none(),
         EventType::ExecutionStarted => before == Approved && after == Executing,
+        EventType::ExecutionClaimed => {
+            before == Executing && after == Executing && replayed.claimed.is_none()
+        }
+        EventType::ExecutionRenewed => before == Executing && after == Executing,
+        EventType::ExecutionUnknown => {
+            before == Executing
+                && after == Executing
+                && replayed.unknown_since.is_none()
+                && time(event, "lease_until") == replayed.lease_until
+        }
         EventType::ExecutionSucceeded => before == Executing && after == Executed,
         EventType::ExecutionFailed => before == Executing && after == Failed,
         EventType::CommentAdded => after == before && before != Expired,
         EventType::ApprovalRequestCreated | EventType::AnomalyDetected => false,
     };
-    if !is_legal {
+    // What happens to an execution happens to the one that was started.
+    let execution = replayed.execution.as_ref().map(|(id, ..)| id.to_string());
+    let is_of_execution = before != Executing
+        || event_type == EventType::CommentAdded
+        || event.detail("execution_id") == execution;
+    if !is_legal || !is_of_execution {
         return None;
     }
     replayed.status = after;
@@ -233,7 +265,20 @@ fn next(
         EventType::ExecutionStarted => {
             let id = ExecutionId::parse(&event.detail("execution_id")?).ok()?;
             replayed.execution = Some((id, event.user.clone(), at));
+            replayed.lease_until = time(event, "lease_until");
         }
+        EventType::TargetObserved => {
+            replayed.target = Some((event.user.clone(), at, event.detail("target_digest")?));
+        }
+        EventType::ExecutionClaimed => {
+            replayed.claimed = Some((event.user.clone(), at));
+            replayed.lease_until = time(event, "lease_until");
+        }
+        EventType::ExecutionRenewed => {
+            replayed.lease_until = time(event, "lease_until");
+            replayed.unknown_since = None;
+        }
+        EventType::ExecutionUnknown => replayed.unknown_since = Some(at),
         EventType::ExecutionSucceeded => replayed.finished = Some((at, ExecutionOutcome::Succeeded)),
         EventType::ExecutionFailed => replayed.finished = Some((at, ExecutionOutcome::Failed)),
         EventType::CommentAdded => replayed.comments += 1,
@@ -267,6 +312,15 @@ fn recorded(request: &Request) -> Replayed {
         comments: request.comments.len(),
         withdrawals: request.withdrawals.len(),
         cancelled_at: request.cancellation.as_ref().map(|end| (end.by.clone(), end.at)),
+        target: request
+            .target
+            .as_ref()
+            .map(|target| (target.by.clone(), target.at, target.digest().to_string())),
+        claimed: execution
+            .and_then(|execution| execution.claim.as_ref())
+            .map(|claim| (claim.by.clone(), claim.at)),
+        lease_until: execution.map(|execution| execution.lease_until),
+        unknown_since: execution.and_then(|execution| execution.unknown_since),
         execution: execution
             .map(|execution| (execution.id, execution.started_by.clone(), execution.started_at)),
         finished: request.finish().map(|finish| (finish.at, finish.outcome)),

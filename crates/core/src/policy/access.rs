@@ -31,8 +31,11 @@ pub enum Action {
     Reject,
     /// Withdraw a request. Asked for its requester only.
     Cancel,
-    /// Start and finish an approved request. Asked for its requester, or the executor who started it.
+    /// Start and finish an approved request. Asked for its requester, or the caller who started it.
     Execute,
+    /// Carry out requests of others as their executor: observe the target, start what is automatic, spend the
+    /// permit and report.
+    Claim,
     /// Finish another person's stuck execution as failed.
     Administer,
     /// List requests; each entry needs [`Action::View`] as well.

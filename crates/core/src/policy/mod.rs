@@ -14,6 +14,7 @@ pub mod search;
 pub mod signers;
 pub mod source;
 
+use crate::caller::{Channel, PrincipalKind};
 use crate::digest::Digest;
 use crate::person::PersonId;
 use crate::policy::people::People;
@@ -73,6 +74,21 @@ impl PolicyText<'_> {
     }
 }
 
+/// What the operator of a process takes away from its policy, whatever that says: only ever less goes ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restrictions {
+    /// Whether anything that needs an approval goes ahead.
+    pub workflow_enabled: bool,
+    /// The most pending requests of one requester, if that is fewer than policy allows.
+    pub max_pending: Option<u16>,
+}
+
+impl Default for Restrictions {
+    fn default() -> Self {
+        Self { workflow_enabled: true, max_pending: None }
+    }
+}
+
 /// A checked policy.
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -80,12 +96,24 @@ pub struct Policy {
     rules: Rules,
     people: People,
     access: Arc<dyn Authorizer>,
+    restrictions: Restrictions,
 }
 
 impl Policy {
     /// A policy of parts that have been checked.
     pub fn new(version: Digest, rules: Rules, people: People, access: Arc<dyn Authorizer>) -> Self {
-        Self { version, rules, people, access }
+        Self { version, rules, people, access, restrictions: Restrictions::default() }
+    }
+
+    /// The policy with what the operator of the process takes away from it.
+    #[must_use]
+    pub fn restricted(self, restrictions: Restrictions) -> Self {
+        Self { restrictions, ..self }
+    }
+
+    /// What the operator of the process takes away from the policy.
+    pub fn restrictions(&self) -> Restrictions {
+        self.restrictions
     }
 
     /// Names this policy, see [`PolicyText::version`].
@@ -105,7 +133,11 @@ impl Policy {
 
     /// What this policy demands of a request that does not exist yet.
     pub fn assess(&self, proposal: &Proposal<'_>) -> Assessment {
-        self.rules.assess(proposal)
+        let mut assessment = self.rules.assess(proposal);
+        if let Some(limit) = self.restrictions.max_pending {
+            assessment.requirements.pending_limit = assessment.requirements.pending_limit.min(limit);
+        }
+        assessment
     }
 
     /// What this policy would demand of a request if it were made as it stands.
@@ -161,6 +193,20 @@ impl Policy {
         now: Timestamp,
     ) -> AccessDecision {
         self.ask(Action::Execute, actor, self.subject(request), true, now)
+    }
+
+    /// The requester as an actor, with the groups that they had when they asked: for the question whether they
+    /// may still do what another principal does for them.
+    pub(crate) fn requester_of(&self, request: &Request) -> Principal {
+        let content = &request.content;
+        let kind = match content.requested_by.service_subject() {
+            Some(_) => PrincipalKind::Service,
+            None => PrincipalKind::Human,
+        };
+        let groups = content.requester_groups.iter().map(String::as_str);
+        let mut requester = Principal::assumed(content.requested_by.clone(), kind, Channel::Api, groups);
+        requester.addresses.extend(content.requester_addresses.iter().cloned());
+        requester
     }
 
     /// A request as access policies see it: with the environment and the risk that it has now.

@@ -5,6 +5,7 @@
 //! Rules (`[rules.NAME]`) only ever add to that: whatever a rule says, adding it makes no request
 //! easier. The floors of [`RiskLevel::min_approvals`] hold whatever a file says.
 
+use crate::execution::CLIENT;
 use crate::policy::mistake::Mistake;
 use crate::policy::source::Source;
 use crate::requirements::{
@@ -13,6 +14,7 @@ use crate::requirements::{
 };
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::slots::{Groups, Slots};
+use crate::text::Identifier;
 use crate::timestamp::Timestamp;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +27,7 @@ mod conditions;
 mod effects;
 pub mod samples;
 
-use bounds::{check_justification, check_lifetime, check_limit, check_spellings};
+use bounds::{check_justification, check_lifetime, check_limit, check_seconds, check_spellings};
 use conditions::Conditions;
 use effects::{Effects, approvals_in_words, justification_in_words, lifetimes_in_words};
 
@@ -50,6 +52,14 @@ pub const DEFAULT_PENDING_LIMIT: u16 = 50;
 /// How many approved requests that were not started one requester may have when policy approves another
 /// at once, unless policy says otherwise.
 pub const DEFAULT_APPROVED_LIMIT: u16 = 1000;
+/// How long a permit lasts, unless policy says otherwise: 15 minutes.
+pub const DEFAULT_PERMIT_SECONDS: u32 = 15 * 60;
+/// The longest time a policy may let a permit last: an hour.
+pub const MAX_PERMIT_SECONDS: u32 = 60 * 60;
+/// How long an execution may be silent, unless policy says otherwise: an hour.
+pub const DEFAULT_LEASE_SECONDS: u32 = 60 * 60;
+/// The longest time a policy may let an execution be silent: a week.
+pub const MAX_LEASE_SECONDS: u32 = 7 * 24 * 60 * 60;
 /// The longest justification that a policy may demand, in characters: as long as one may be.
 pub const MAX_JUSTIFICATION: u16 = 4000;
 
@@ -62,6 +72,7 @@ pub struct Rules {
     approvals: Approvals,
     non_production: Vec<WildMatch>,
     operations: BTreeMap<String, Operation>,
+    executors: BTreeMap<String, Identifier>,
     rules: Vec<Rule>,
 }
 
@@ -134,11 +145,23 @@ fn default_approved_limit() -> u16 {
     DEFAULT_APPROVED_LIMIT
 }
 
+fn default_permit_seconds() -> u32 {
+    DEFAULT_PERMIT_SECONDS
+}
+
+fn default_lease_seconds() -> u32 {
+    DEFAULT_LEASE_SECONDS
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Defaults {
     pending_seconds: u32,
     execute_within_seconds: u32,
+    #[serde(default = "default_permit_seconds")]
+    permit_seconds: u32,
+    #[serde(default = "default_lease_seconds")]
+    lease_seconds: u32,
     #[serde(default = "default_pending_limit")]
     pending_limit: u16,
     #[serde(default = "default_approved_limit")]
@@ -171,6 +194,9 @@ struct Operation {
     non_production: RiskLevel,
     pending_seconds: Option<u32>,
     execute_within_seconds: Option<u32>,
+    permit_seconds: Option<u32>,
+    lease_seconds: Option<u32>,
+    executor: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -225,6 +251,18 @@ impl Rules {
             &["defaults", "execute_within_seconds"],
             file.defaults.execute_within_seconds,
         )?;
+        check_seconds(
+            source,
+            &["defaults", "permit_seconds"],
+            file.defaults.permit_seconds,
+            MAX_PERMIT_SECONDS,
+        )?;
+        check_seconds(
+            source,
+            &["defaults", "lease_seconds"],
+            file.defaults.lease_seconds,
+            MAX_LEASE_SECONDS,
+        )?;
         for (key, limit, most) in [
             ("pending_limit", file.defaults.pending_limit, MAX_PENDING_LIMIT),
             ("approved_limit", file.defaults.approved_limit, MAX_APPROVED_LIMIT),
@@ -256,7 +294,9 @@ impl Rules {
             Ok(restored_at) => restored_at,
             Err(error) => return source.refuse(&["restored_at"], error.to_string()),
         };
+        let executors = read_executors(source, &file.operations)?;
         Ok(Self {
+            executors,
             restored_at,
             time_zone: file.time_zone,
             defaults: file.defaults,
@@ -280,6 +320,11 @@ impl Rules {
     /// The names of the operations in the catalogue.
     pub fn operations(&self) -> impl Iterator<Item = &str> {
         self.operations.keys().map(String::as_str)
+    }
+
+    /// The executor of an operation; none where its requester carries it out.
+    pub fn executor(&self, operation_type: &str) -> Option<&Identifier> {
+        self.executors.get(operation_type)
     }
 
     /// What the catalogue says of each operation in each environment: how risky it is, and how many must
@@ -344,7 +389,10 @@ impl Rules {
             None => ("operations".to_owned(), "risk high, because the operation is not listed".to_owned()),
         };
         let lifetimes = lifetimes_in_words(pending_seconds, execute_within_seconds);
-        matched.push(MatchedRule { name, demands: std::iter::once(risk).chain(lifetimes).collect() });
+        let executor =
+            self.executor(operation_type).map(|name| format!("carried out by the executor {name}"));
+        let demands = std::iter::once(risk).chain(lifetimes).chain(executor).collect();
+        matched.push(MatchedRule { name, demands });
         let defaults = &self.defaults;
         if let Some(words) = justification_in_words(defaults.justification_min) {
             matched.push(MatchedRule { name: "defaults.justification_min".to_owned(), demands: vec![words] });
@@ -356,6 +404,12 @@ impl Rules {
             slots: Slots::default(),
             pending_seconds: pending_seconds.unwrap_or(defaults.pending_seconds),
             execute_within_seconds: execute_within_seconds.unwrap_or(defaults.execute_within_seconds),
+            permit_seconds: operation
+                .and_then(|operation| operation.permit_seconds)
+                .unwrap_or(defaults.permit_seconds),
+            lease_seconds: operation
+                .and_then(|operation| operation.lease_seconds)
+                .unwrap_or(defaults.lease_seconds),
             digest_required: defaults.digest_required,
             cost_limit: None,
             required_fields: BTreeSet::new(),
@@ -563,5 +617,33 @@ fn check_operation(source: Source<'_>, name: &str, operation: &Operation) -> Res
     ] {
         seconds.map(|seconds| check_lifetime(source, &["operations", name, key], seconds)).transpose()?;
     }
+    for (key, seconds, most) in [
+        ("permit_seconds", operation.permit_seconds, MAX_PERMIT_SECONDS),
+        ("lease_seconds", operation.lease_seconds, MAX_LEASE_SECONDS),
+    ] {
+        seconds
+            .map(|seconds| check_seconds(source, &["operations", name, key], seconds, most))
+            .transpose()?;
+    }
     Ok(())
+}
+
+/// The executors that operations name. None is called as the audience of permits without an executor.
+fn read_executors(
+    source: Source<'_>,
+    operations: &BTreeMap<String, Operation>,
+) -> Result<BTreeMap<String, Identifier>, Mistake> {
+    let mut executors = BTreeMap::new();
+    for (name, operation) in operations {
+        let Some(executor) = &operation.executor else { continue };
+        let path = ["operations", name, "executor"];
+        if executor == CLIENT {
+            return source.refuse(&path, format!("must not be `{CLIENT}`: leave it out if the requester's own program carries the operation out"));
+        }
+        match Identifier::parse(executor) {
+            Ok(executor) => executors.insert(name.clone(), executor),
+            Err(error) => return source.refuse(&path, error.to_string()),
+        };
+    }
+    Ok(executors)
 }

@@ -1,17 +1,19 @@
 //! What an audit event holds: which details, never a text, and what it is read back from.
 
 use crate::fixture::{
-    HIGH, LOW, Trail, after, ann, approve, bob, canonical, carol, deployment_key, draft, policy, start, text,
+    HIGH, LOW, Trail, after, ann, approve, bob, canonical, carol, claim, deployment_key, draft, executor,
+    human, observe, policy, renew, start, text,
 };
 use countersign_core::audit::anomaly::Anomaly;
 use countersign_core::audit::{AuditEvent, Finding, Stream};
-use countersign_core::caller::Authentication;
+use countersign_core::caller::{Authentication, Channel};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::{Command, ExecutionOutcome, Shown};
 use countersign_core::digest::Digest;
 use countersign_core::event::EventType;
 use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;
+use countersign_core::principal::Principal;
 use countersign_core::request::Status;
 use countersign_core::risk::Cost;
 use countersign_core::text::{DurationText, Justification};
@@ -38,6 +40,7 @@ pub(crate) fn full_life(outcome: ExecutionOutcome) -> Trail {
         outcome,
         result: Some(canonical(r#"{"log": "secret result"}"#)),
         actual_cost: Some(Cost::new(101.0).unwrap()),
+        note: None,
         shown: Shown::default(),
     };
     trail.then(&ann(), &command).then(&bob(), &Command::Comment { text: text("secret comment") })
@@ -55,6 +58,31 @@ fn withdrawn_life() -> Trail {
         .then(&carol(), &Command::Withdraw { reason: None })
 }
 
+/// Observed by an executor, claimed, renewed, not heard of, and settled by an admin.
+fn executor_life() -> Trail {
+    let trail = Trail::open(HIGH)
+        .then(&executor(), &observe())
+        .then(&bob(), &approve())
+        .then(&carol(), &approve())
+        .then(&ann(), &start());
+    let (claim, renew) = (claim(&trail.request), renew(&trail.request));
+    let trail = trail.then(&ann(), &claim);
+    let trail = trail.clone().at(trail.clock + 1_800_000).then(&ann(), &renew);
+    let trail = trail
+        .clone()
+        .at(trail.clock + 3_600_000)
+        .then(&Principal::expiry(Channel::Local), &Command::EndLease);
+    let command = Command::Finish {
+        execution_id: trail.request.execution.as_ref().unwrap().id,
+        outcome: ExecutionOutcome::Failed,
+        result: None,
+        actual_cost: None,
+        note: Some(text("secret note")),
+        shown: Shown::default(),
+    };
+    trail.then(&human("root", &["admin"]), &command)
+}
+
 /// Every kind of event is in one of these.
 pub(crate) fn lives() -> Vec<Trail> {
     vec![
@@ -66,6 +94,7 @@ pub(crate) fn lives() -> Vec<Trail> {
         Trail::in_status(Status::Expired),
         Trail::open(LOW),
         withdrawn_life(),
+        executor_life(),
     ]
 }
 
@@ -164,7 +193,25 @@ fn the_details_of_each_event_hold_what_the_design_names() {
             "policy_version"
         ]
     );
-    assert_eq!(names(full, 4), ["content_digest", "execution_id", "parameters_digest", "policy_version"]);
+    assert_eq!(
+        names(full, 4),
+        [
+            "audience",
+            "content_digest",
+            "execution_id",
+            "lease_seconds",
+            "lease_until",
+            "parameters_digest",
+            "permit_expires_at",
+            "policy_version"
+        ]
+    );
+    let executed = &lives[7];
+    assert_eq!(names(executed, 1), ["target_digest"]);
+    for place in [5, 6, 7] {
+        assert_eq!(names(executed, place), ["execution_id", "lease_until"]);
+    }
+    assert_eq!(names(executed, 8), ["execution_id", "note_digest"]);
     assert_eq!(names(full, 5), ["actual_cost", "execution_id", "result_digest"]);
     assert_eq!(
         names(&lives[2], 1),
@@ -175,7 +222,7 @@ fn the_details_of_each_event_hold_what_the_design_names() {
     let approved_at_once = names(&lives[5], 0);
     assert!(approved_at_once.contains(&"execute_by".to_owned()), "{approved_at_once:?}");
 
-    let withdrawn = lives.last().unwrap();
+    let withdrawn = &lives[6];
     let details = ["approvals_received", "approvals_required", "reason_digest", "withdraws"];
     assert_eq!(names(withdrawn, 3), details);
     assert_eq!(names(withdrawn, 5), ["approvals_received", "approvals_required", "withdraws"]);

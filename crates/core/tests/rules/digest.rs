@@ -26,6 +26,7 @@ fn check(shown: impl Fn(&Request) -> Shown, expected: &[Result<Status, Refusal>;
         outcome: ExecutionOutcome::Succeeded,
         result: None,
         actual_cost: None,
+        note: None,
         shown: shown(&executing.request),
     };
     let attempts = [
@@ -258,7 +259,14 @@ fn a_refused_digest_does_not_use_up_the_approver() {
     // THREATS 14: a report about other bytes leaves the execution visibly unfinished.
     let finish = finish(&trail.request, ExecutionOutcome::Succeeded);
     let Command::Finish { execution_id, outcome, .. } = finish else { panic!("not a finish") };
-    let refused = Command::Finish { execution_id, outcome, result: None, actual_cost: None, shown: wrong() };
+    let refused = Command::Finish {
+        execution_id,
+        outcome,
+        result: None,
+        actual_cost: None,
+        note: None,
+        shown: wrong(),
+    };
     assert!(trail.give(&ann(), &refused, None).is_err());
     assert_eq!(trail.request.status, Status::Executing);
     assert_eq!(trail.then(&ann(), &finish).request.status, Status::Executed);

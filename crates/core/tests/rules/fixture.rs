@@ -182,15 +182,45 @@ pub(crate) fn start() -> Command {
 
 /// Finishes the request's execution, or one that is none when it has none.
 pub(crate) fn finish(request: &Request, outcome: ExecutionOutcome) -> Command {
-    let execution_id = match &request.execution {
+    let execution_id = execution_id(request);
+    Command::Finish {
+        execution_id,
+        outcome,
+        result: None,
+        actual_cost: None,
+        note: None,
+        shown: Shown::default(),
+    }
+}
+
+/// The id of the request's execution, or of none when it has none.
+fn execution_id(request: &Request) -> ExecutionId {
+    match &request.execution {
         Some(execution) => execution.id,
         None => ExecutionId::parse(NO_EXECUTION).unwrap(),
-    };
-    Command::Finish { execution_id, outcome, result: None, actual_cost: None, shown: Shown::default() }
+    }
+}
+
+pub(crate) fn claim(request: &Request) -> Command {
+    Command::Claim { execution_id: execution_id(request), shown: Shown::default() }
+}
+
+pub(crate) fn renew(request: &Request) -> Command {
+    Command::Renew { execution_id: execution_id(request) }
+}
+
+pub(crate) fn observe() -> Command {
+    Command::Observe { target: canonical(r#"{"class": "db.r6g.large"}"#) }
+}
+
+/// An executor: a service that may claim.
+pub(crate) fn executor() -> Principal {
+    let id = PersonId::service("executor").unwrap();
+    Principal::assumed(id, PrincipalKind::Service, Channel::Local, ["executor"])
 }
 
 /// One command of each kind, `Finish` with both outcomes.
-pub(crate) fn every_command(request: &Request) -> [Command; 9] {
+pub(crate) fn every_command(request: &Request) -> [Command; 13] {
     [
         approve(),
         reject(),
@@ -201,6 +231,10 @@ pub(crate) fn every_command(request: &Request) -> [Command; 9] {
         finish(request, ExecutionOutcome::Succeeded),
         finish(request, ExecutionOutcome::Failed),
         Command::Expire,
+        observe(),
+        claim(request),
+        renew(request),
+        Command::EndLease,
     ]
 }
 
@@ -209,10 +243,14 @@ pub(crate) fn permitted_actor(command: &Command) -> Principal {
     match command {
         Command::Approve { .. } | Command::Reject { .. } => human("dan", &["approver"]),
         Command::Withdraw { .. } => bob(),
-        Command::Cancel { .. } | Command::Comment { .. } | Command::Start { .. } | Command::Finish { .. } => {
-            ann()
-        }
-        Command::Expire => Principal::expiry(Channel::Local),
+        Command::Cancel { .. }
+        | Command::Comment { .. }
+        | Command::Start { .. }
+        | Command::Claim { .. }
+        | Command::Renew { .. }
+        | Command::Finish { .. } => ann(),
+        Command::Observe { .. } => executor(),
+        Command::Expire | Command::EndLease => Principal::expiry(Channel::Local),
     }
 }
 
@@ -237,6 +275,12 @@ pub(crate) fn code(refusal: &Refusal) -> &'static str {
         Refusal::ClockSkew => "clock_skew",
         Refusal::Integrity(_) => "integrity",
         Refusal::DigestMismatch(_) => "digest_mismatch",
+        Refusal::NotYet(_) => "not_yet",
+        Refusal::PermitInvalid(_) => "permit_invalid",
+        Refusal::PermitSpent(_) => "permit_spent",
+        Refusal::PermitExpired(_) => "permit_expired",
+        Refusal::AlreadyObserved(_) => "already_observed",
+        Refusal::WorkflowDisabled => "workflow_disabled",
         Refusal::ExecutionMismatch(_) => "execution_mismatch",
         Refusal::IdempotencyConflict(_) => "idempotency_conflict",
         Refusal::CommentsFull => "comments_full",

@@ -10,13 +10,12 @@ use countersign_core::caller::Channel;
 use countersign_core::command::{Command, CommandName, ExecutionOutcome};
 use countersign_core::content::Content;
 use countersign_core::digest::{DeploymentKey, Digest};
+use countersign_core::execution::{Claim, Execution, ExecutionMode, Finish, Schedule, Target, Window};
 use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::principal::Owner;
-use countersign_core::request::{
-    Cancellation, Comment, Decision, Execution, Finish, Request, Status, Verdict, Withdrawal,
-};
+use countersign_core::request::{Cancellation, Comment, Decision, Request, Status, Verdict, Withdrawal};
 use countersign_core::requirements::MatchedRule;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::slots::Slots;
@@ -50,6 +49,11 @@ fn full() -> Request {
     draft.estimated_duration = Some(DurationText::parse("1 h").unwrap());
     draft.ticket = Some(Ticket::parse("OPS-1").unwrap());
     draft.rollback_plan = Some(RollbackPlan::parse("go back").unwrap());
+    draft.schedule = Schedule {
+        mode: ExecutionMode::Manual,
+        execute_at: Some(after(1)),
+        window: Some(Window { from: after(1), to: after(599_000) }),
+    };
     let mut requester = ann();
     requester.filed_by = Some(PersonId::service("pipeline").unwrap());
     requester.addresses.insert(person("ann.old"));
@@ -76,15 +80,26 @@ fn full() -> Request {
         outcome,
         result: Some(canonical(r#"{"ok": true}"#)),
         actual_cost: Some(Cost::new(3.0).unwrap()),
+        note: Some(text("as planned")),
         shown,
     };
     let mut request = trail.then(&ann(), &finish).request;
     change_content(&mut request, |content| {
+        content.executor = Some(Identifier::parse("rds").unwrap());
+        content.schedule.mode = ExecutionMode::Automatic;
         content.slots = slots("dba", 1);
         content.rules =
             vec![MatchedRule { name: "rules.r".to_owned(), demands: vec!["1 of dba".to_owned()] }];
     });
     request.expired_at = Some(after(77));
+    request.target = Some(Target {
+        by: person("rds"),
+        at: after(70),
+        document: canonical(r#"{"class": "db.r6g.large"}"#),
+    });
+    let execution = request.execution.as_mut().unwrap();
+    execution.claim = Some(Claim { by: person("rds"), at: after(75) });
+    execution.unknown_since = Some(after(76));
     request.cancellation =
         Some(Cancellation { at: after(78), by: person("dave"), reason: Some(keyed(text("enough"))) });
     request
@@ -143,6 +158,7 @@ fn of_request() -> Vec<Flip<Request>> {
         expired_at => [|it| *it = None, |it| *it = it.map(later)],
         withdrawals => [|it| it.clear(), |it| { let again = it[0].clone(); it.push(again); }],
         cancellation => [|it| *it = None],
+        target => [|it| *it = None],
         execution => [|it| *it = None],
         comments => [|it| it.clear(), |it| { let again = it[0].clone(); it.push(again); }],
         idempotency => [|it| it.clear(), |it| it.reverse()],
@@ -201,6 +217,15 @@ fn of_parts() -> Vec<PartFlip> {
         policy_version => [|it| *it = another_digest(*it)],
         expires_at => [|it| *it = later(*it)],
         execute_within_seconds => [|it| *it += 1],
+        executor => [|it| *it = None, |it| *it = Some(Identifier::parse("other").unwrap())],
+        schedule => [
+            |it| it.mode = ExecutionMode::Manual,
+            |it| it.execute_at = None,
+            |it| it.execute_at = it.execute_at.map(later),
+            |it| it.window = None,
+            |it| it.window.as_mut().unwrap().from = after(2),
+            |it| it.window.as_mut().unwrap().to = after(599_001),
+        ],
     });
     for (name, flip) in content {
         parts.push((name, Box::new(move |request| change_content(request, flip))));
@@ -242,6 +267,11 @@ fn of_parts() -> Vec<PartFlip> {
         started_by => [|it| *it = person("mallory")],
         started_at => [|it| *it = later(*it)],
         policy_version => [|it| *it = another_digest(*it)],
+        permit_expires_at => [|it| *it = later(*it)],
+        lease_seconds => [|it| *it += 1],
+        lease_until => [|it| *it = later(*it)],
+        claim => [|it| *it = None],
+        unknown_since => [|it| *it = None, |it| *it = it.map(later)],
         finish => [|it| *it = None],
     });
     for (name, flip) in executions {
@@ -252,7 +282,26 @@ fn of_parts() -> Vec<PartFlip> {
         outcome => [|it| *it = ExecutionOutcome::Failed],
         result => [|it| *it = None, |it| *it = Some(keyed(canonical(r#"{"ok": false}"#))), another_key],
         actual_cost => [|it| *it = None, |it| *it = Some(Cost::new(3.5).unwrap())],
+        note => [|it| *it = None, |it| *it = Some(keyed(text("otherwise"))), another_key],
     });
+    let claims = flips!(Claim {
+        by => [|it| *it = person("mallory")],
+        at => [|it| *it = later(*it)],
+    });
+    for (name, flip) in claims {
+        parts.push((
+            name,
+            Box::new(move |request| flip(request.execution.as_mut().unwrap().claim.as_mut().unwrap())),
+        ));
+    }
+    let targets = flips!(Target {
+        by => [|it| *it = person("mallory")],
+        at => [|it| *it = later(*it)],
+        document => [|it| *it = canonical(r#"{"class": "db.r6g.xlarge"}"#)],
+    });
+    for (name, flip) in targets {
+        parts.push((name, Box::new(move |request| flip(request.target.as_mut().unwrap()))));
+    }
     for (name, flip) in finishes {
         parts.push((
             name,
@@ -341,12 +390,14 @@ fn the_seal_binds_the_head_of_the_trail_and_the_key() {
 fn neither_document_holds_more_than_it_says() {
     let request = full();
     let state = request.state();
-    for secret in ["fine", "enough", "which window?", "db.r6g.xlarge", "go back"] {
+    for secret in
+        ["fine", "enough", "which window?", "db.r6g.xlarge", "go back", "db.r6g.large", "as planned"]
+    {
         assert!(!state.as_str().contains(secret), "{secret} in {}", state.as_str());
     }
     assert!(!request.content.document().as_str().contains("db.r6g.xlarge"));
     let names: Vec<_> = request.content.document().to_value().as_object().unwrap().keys().cloned().collect();
-    assert_eq!(names.len(), 26, "{names:?}");
+    assert_eq!(names.len(), 30, "{names:?}");
     assert!(state.as_str().contains(&request.content.digest().to_string()));
 }
 

@@ -494,6 +494,10 @@ fn is_legal(before: Status, event_type: EventType, after: Status) -> bool {
         EventType::ApprovalCancelled => open.contains(&before) && after == Cancelled,
         EventType::ApprovalExpired => open.contains(&before) && after == Expired,
         EventType::ExecutionStarted => (before, after) == (Approved, Executing),
+        EventType::TargetObserved => before == after && open.contains(&before),
+        EventType::ExecutionClaimed | EventType::ExecutionRenewed | EventType::ExecutionUnknown => {
+            (before, after) == (Executing, Executing)
+        }
         EventType::ExecutionSucceeded => (before, after) == (Executing, Executed),
         EventType::ExecutionFailed => (before, after) == (Executing, Failed),
         EventType::CommentAdded => before == after && before != Expired,

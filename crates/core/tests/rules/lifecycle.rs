@@ -18,7 +18,7 @@ use strum::IntoEnumIterator;
 use Refusal::{ExecutionMismatch, NotApproved, NotDue, NotPending};
 use Status::{Approved, Cancelled, Executed, Executing, Expired, Failed, Pending, Rejected};
 
-fn check(status: Status, expected: [Result<Status, Refusal>; 9]) {
+fn check(status: Status, expected: [Result<Status, Refusal>; 13]) {
     let trail = Trail::in_status(status);
     assert_eq!(trail.request.status, status);
     for (command, expected) in every_command(&trail.request).iter().zip(expected) {
@@ -28,6 +28,10 @@ fn check(status: Status, expected: [Result<Status, Refusal>; 9]) {
 }
 
 /// Columns: approve, reject, withdraw, cancel, comment, start, finish as succeeded, finish as failed, expire.
+fn no_execution() -> Result<Status, Refusal> {
+    Err(Refusal::PermitInvalid("no execution of the request was started".to_owned()))
+}
+
 #[test]
 fn every_command_in_every_status_does_what_the_lifecycle_says() {
     let late = || Err(Refusal::Expired);
@@ -44,6 +48,10 @@ fn every_command_in_every_status_does_what_the_lifecycle_says() {
                 Err(NotApproved(Pending)),
                 Err(NotApproved(Pending)),
                 Err(NotDue),
+                Ok(Pending),
+                no_execution(),
+                Err(NotApproved(Pending)),
+                Err(NotDue),
             ],
         ),
         (
@@ -56,6 +64,10 @@ fn every_command_in_every_status_does_what_the_lifecycle_says() {
                 Ok(Approved),
                 Ok(Executing),
                 Err(ExecutionMismatch(Approved)),
+                Err(ExecutionMismatch(Approved)),
+                Err(NotDue),
+                Ok(Approved),
+                no_execution(),
                 Err(ExecutionMismatch(Approved)),
                 Err(NotDue),
             ],
@@ -72,6 +84,10 @@ fn every_command_in_every_status_does_what_the_lifecycle_says() {
                 Ok(Executed),
                 Ok(Failed),
                 Err(NotDue),
+                Err(NotPending(Executing)),
+                Ok(Executing),
+                Ok(Executing),
+                Err(NotDue),
             ],
         ),
         (
@@ -86,9 +102,30 @@ fn every_command_in_every_status_does_what_the_lifecycle_says() {
                 Err(NotApproved(Rejected)),
                 Err(NotApproved(Rejected)),
                 Err(NotDue),
+                Err(NotPending(Rejected)),
+                no_execution(),
+                Err(NotApproved(Rejected)),
+                Err(NotDue),
             ],
         ),
-        (Expired, [late(), late(), late(), late(), late(), late(), late(), late(), Err(NotDue)]),
+        (
+            Expired,
+            [
+                late(),
+                late(),
+                late(),
+                late(),
+                late(),
+                late(),
+                late(),
+                late(),
+                Err(NotDue),
+                late(),
+                late(),
+                late(),
+                Err(NotDue),
+            ],
+        ),
         (
             Cancelled,
             [
@@ -99,6 +136,10 @@ fn every_command_in_every_status_does_what_the_lifecycle_says() {
                 Ok(Cancelled),
                 Err(NotApproved(Cancelled)),
                 Err(NotApproved(Cancelled)),
+                Err(NotApproved(Cancelled)),
+                Err(NotDue),
+                Err(NotPending(Cancelled)),
+                no_execution(),
                 Err(NotApproved(Cancelled)),
                 Err(NotDue),
             ],
@@ -115,6 +156,10 @@ fn every_command_in_every_status_does_what_the_lifecycle_says() {
                 Err(ExecutionMismatch(Executed)),
                 Err(ExecutionMismatch(Executed)),
                 Err(NotDue),
+                Err(NotPending(Executed)),
+                Err(Refusal::PermitSpent(Executed)),
+                Err(ExecutionMismatch(Executed)),
+                Err(NotDue),
             ],
         ),
         (
@@ -127,6 +172,10 @@ fn every_command_in_every_status_does_what_the_lifecycle_says() {
                 Ok(Failed),
                 Err(NotApproved(Failed)),
                 Err(ExecutionMismatch(Failed)),
+                Err(ExecutionMismatch(Failed)),
+                Err(NotDue),
+                Err(NotPending(Failed)),
+                Err(Refusal::PermitSpent(Failed)),
                 Err(ExecutionMismatch(Failed)),
                 Err(NotDue),
             ],
@@ -253,6 +302,7 @@ fn only_the_execution_that_runs_is_finished() {
             outcome,
             result: None,
             actual_cost: None,
+            note: None,
             shown: Shown::default(),
         };
         assert_eq!(result(&trail.request, &another, &ann(), trail.now()), Err(ExecutionMismatch(Executing)));
@@ -287,6 +337,7 @@ fn a_finish_keeps_what_came_of_the_execution() {
         outcome: ExecutionOutcome::Succeeded,
         result: Some(canonical(r#"{"downtime_seconds": 41}"#)),
         actual_cost: Some(Cost::new(12.5).unwrap()),
+        note: None,
         shown: Shown::default(),
     };
     let trail = trail.then(&ann(), &command);
@@ -387,8 +438,8 @@ fn statuses_and_events_have_the_names_of_the_design() {
     let statuses = "pending approved executing rejected expired cancelled executed failed";
     assert_eq!(Status::iter().map(Status::as_str).collect::<Vec<_>>().join(" "), statuses);
     let events = "APPROVAL_REQUEST_CREATED APPROVAL_GRANTED APPROVAL_REJECTED APPROVAL_WITHDRAWN \
-                  APPROVAL_CANCELLED APPROVAL_EXPIRED EXECUTION_STARTED EXECUTION_SUCCEEDED EXECUTION_FAILED \
-                  COMMENT_ADDED ANOMALY_DETECTED";
+                  APPROVAL_CANCELLED APPROVAL_EXPIRED EXECUTION_STARTED TARGET_OBSERVED EXECUTION_CLAIMED \
+                  EXECUTION_RENEWED EXECUTION_UNKNOWN EXECUTION_SUCCEEDED EXECUTION_FAILED COMMENT_ADDED ANOMALY_DETECTED";
     assert_eq!(EventType::iter().map(EventType::as_str).collect::<Vec<_>>().join(" "), events);
     for status in Status::iter() {
         assert_eq!(status.as_str().parse(), Ok(status));
@@ -403,7 +454,10 @@ fn statuses_and_events_have_the_names_of_the_design() {
 #[test]
 fn stored_commands_and_streams_keep_their_names() {
     let commands: Vec<&str> = CommandName::iter().map(Into::into).collect();
-    assert_eq!(commands.join(" "), "create approve reject withdraw cancel comment start finish expire");
+    assert_eq!(
+        commands.join(" "),
+        "create approve reject withdraw cancel comment start observe claim renew finish end_lease expire"
+    );
     let kinds: Vec<&str> = StreamKind::iter().map(Into::into).collect();
     assert_eq!(kinds.join(" "), "request refused read policy grant delegation emergency system");
 }

@@ -105,11 +105,16 @@ fn found(command: CommandName, open: Status, faults: &[Fault]) -> &'static str {
             outcome: ExecutionOutcome::Succeeded,
             result: None,
             actual_cost: None,
+            note: None,
             shown,
         },
-        CommandName::Create | CommandName::Comment | CommandName::Expire => {
-            Command::Comment { text: text("hm") }
-        }
+        CommandName::Claim => Command::Claim { execution_id, shown },
+        CommandName::Renew => Command::Renew { execution_id },
+        CommandName::Create
+        | CommandName::Comment
+        | CommandName::Observe
+        | CommandName::Expire
+        | CommandName::EndLease => Command::Comment { text: text("hm") },
     };
     word(&decide(&request, &command, &actor, &context(9, now), in_force(), Some(&key("k", "this body"))))
 }
@@ -137,6 +142,7 @@ fn check(command: CommandName, open: Status, possible: &[Fault], closed: &str, a
             Some(Fault::Decided) if command == CommandName::Withdraw => "not_decided",
             Some(Fault::Decided) => "already_decided",
             Some(Fault::Digest) => "digest_mismatch",
+            Some(Fault::Execution) if command == CommandName::Claim => "permit_invalid",
             Some(Fault::Execution) => "execution_mismatch",
         };
         assert_eq!(found(command, open, &faults), expected, "{command:?} with {faults:?}");
@@ -193,6 +199,16 @@ fn a_finish_is_refused_for_the_first_reason_of_the_documented_order() {
     let possible =
         [Fault::Hidden, Fault::UsedKey, Fault::NotPermitted, Fault::Closed, Fault::Digest, Fault::Skewed];
     check(CommandName::Finish, Status::Executing, &possible, "not_approved", "executed");
+}
+
+#[test]
+fn a_claim_is_refused_for_the_first_reason_of_the_documented_order() {
+    let possible =
+        [Fault::Hidden, Fault::UsedKey, Fault::NotPermitted, Fault::Closed, Fault::Execution, Fault::Skewed];
+    check(CommandName::Claim, Status::Executing, &possible, "permit_invalid", "executing");
+    let possible =
+        [Fault::Hidden, Fault::UsedKey, Fault::NotPermitted, Fault::Closed, Fault::Digest, Fault::Skewed];
+    check(CommandName::Claim, Status::Executing, &possible, "permit_invalid", "executing");
 }
 
 #[test]

@@ -219,6 +219,7 @@ fn command(step: &Step, request: &Request) -> Command {
             outcome: if step.succeeded { ExecutionOutcome::Succeeded } else { ExecutionOutcome::Failed },
             result: None,
             actual_cost: None,
+            note: None,
             shown,
         },
         Verb::Expire => Command::Expire,

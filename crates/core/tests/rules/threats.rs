@@ -1,6 +1,7 @@
 //! Rows of THREATS.md that other files have no place for: two identities of one human, executors that die,
 //! clocks, policies that change under a request, restored stores, what is shown.
 
+use crate::fixture::text;
 use crate::fixture::{
     APPROVED_MS, HIGH, LOW, PENDING_MS, Trail, after, ann, answer, approve, bob, cancel, carol, classed,
     code, comment, context, counting, create, disabled, draft, entry, every_command, finish, give, human,
@@ -82,18 +83,46 @@ fn threat_24_an_execution_without_a_report_stays_executing() {
                 Command::Finish { outcome: ExecutionOutcome::Succeeded, .. } => "executed",
                 Command::Finish { outcome: ExecutionOutcome::Failed, .. } => "failed",
                 Command::Expire => "not_due",
+                Command::Observe { .. } => "not_pending",
+                Command::Claim { .. } if wait < 900_000 => "executing",
+                Command::Claim { .. } => "permit_expired",
+                // Less than a quarter of the lease is used: there is nothing to renew.
+                Command::Renew { .. } if wait < 900_000 => "replayed",
+                Command::Renew { .. } => "executing",
+                Command::EndLease if wait < 3_600_000 => "not_due",
+                Command::EndLease => "executing",
             };
             assert_eq!(found, expected, "{command:?} after {wait} ms");
         }
     }
-    // An admin who has nothing to do with it settles it, as failed and in no other way.
+    // An admin who has nothing to do with it settles it: as failed at any time, as executed once it is unknown,
+    // and then with a note of what was found.
     let dave = human("dave", &["admin"]);
     let succeeded = finish(&trail.request, ExecutionOutcome::Succeeded);
     let failed = finish(&trail.request, ExecutionOutcome::Failed);
     let now = after(YEAR);
-    assert_eq!(answer(&trail.request, &succeeded, &dave, now), "not_permitted");
+    let soon = after(trail.clock + 1);
+    assert_eq!(answer(&trail.request, &succeeded, &dave, soon), "not_permitted");
+    assert_eq!(answer(&trail.request, &failed, &dave, soon), "failed");
+    for (report, outcome) in [(succeeded, "executed"), (failed, "failed")] {
+        assert_eq!(answer(&trail.request, &report, &dave, now), "validation_failed");
+        let Command::Finish { execution_id, outcome: reported, shown, .. } = report else {
+            panic!("no report")
+        };
+        let with_note = Command::Finish {
+            execution_id,
+            outcome: reported,
+            result: None,
+            actual_cost: None,
+            note: Some(text("looked at the instance")),
+            shown,
+        };
+        assert_eq!(answer(&trail.request, &with_note, &dave, now), outcome);
+        // Not by those whose request it is.
+        let owner = human("ann", &["admin"]);
+        assert_ne!(answer(&trail.request, &with_note, &owner, now), "not_permitted", "she has started it");
+    }
     assert_eq!(answer(&trail.request, &cancel(), &dave, now), "not_pending");
-    assert_eq!(answer(&trail.request, &failed, &dave, now), "failed");
 }
 
 /// Every command on a request in every status, by a clock that is off by so many milliseconds from the last
@@ -170,7 +199,7 @@ fn threat_28_what_a_clock_wrote_that_was_a_day_ahead_is_not_undone_by_the_right_
         trail.clock = clock;
         for command in every_command(&trail.request) {
             let found = word(&trail.give(&permitted_actor(&command), &command, None));
-            assert_eq!(found, if command == Command::Expire { "not_due" } else { "expired" }, "{command:?}");
+            assert_eq!(found, if command.is_of_the_sweep() { "not_due" } else { "expired" }, "{command:?}");
         }
         assert_eq!(trail.request.status_at(trail.now()), Status::Expired, "it was written down");
     }
@@ -371,7 +400,7 @@ fn threat_58_an_expiry_that_was_written_down_is_final() {
         // Under the later deadline it is not pending again, and nothing happens to it.
         for command in every_command(&trail.request) {
             let found = word(&trail.give_under(&later, &permitted_actor(&command), &command, None));
-            assert_eq!(found, if command == Command::Expire { "not_due" } else { "expired" }, "{command:?}");
+            assert_eq!(found, if command.is_of_the_sweep() { "not_due" } else { "expired" }, "{command:?}");
         }
         assert_eq!(trail.request.status_at(trail.now()), Status::Expired);
         assert_eq!(replay::check(&trail.request, &trail.audit, None), Ok(()));

@@ -274,6 +274,7 @@ impl Authorizer for Groupwise {
             | Action::Audit
             | Action::Cancel
             | Action::Execute
+            | Action::Claim
             | Action::Administer
             | Action::List => question.is_own,
         };

@@ -95,6 +95,7 @@ fn command(dry_run: &DryRun<'_>, action: StepAction) -> Option<Command> {
         outcome,
         result: None,
         actual_cost: None,
+        note: None,
         shown: Shown::default(),
     };
     Some(match action {

@@ -3,10 +3,12 @@
 use super::Member;
 use crate::openapi::values::{
     caller, cost, described, environment, identifier, instance_id, limit, names, one_or_several, parameters,
-    person, reference, result, risk_level, shown_content, shown_parameters, string, text, ticket, uuid,
+    person, reference, result, risk_level, shown_content, shown_parameters, string, target, text, ticket,
+    time, uuid,
 };
 use crate::operation::OriginalOperation;
-use countersign_core::command::ExecutionOutcome;
+use crate::operations::finish::Report;
+use countersign_core::execution::ExecutionMode;
 use serde_json::json;
 use strum::IntoEnumIterator;
 
@@ -25,6 +27,24 @@ pub(super) fn create() -> Vec<Member> {
         ("estimated_duration", described(text(200), "How long it is expected to take, as text.")),
         ("ticket", described(ticket(), "The ticket it belongs to, in some other system.")),
         ("rollback_plan", described(text(4000), "How to undo the operation.")),
+        (
+            "execution",
+            described(
+                names(ExecutionMode::iter()),
+                "Who starts it once it is approved: the requester, or the executor that policy names. `manual` if left out.",
+            ),
+        ),
+        (
+            "execute_at",
+            described(time(), "Not started before this time, which is within `execute_within_seconds`."),
+        ),
+        (
+            "window",
+            described(
+                reference("Window"),
+                "Started within this span alone, which ends within `execute_within_seconds`.",
+            ),
+        ),
         ("requested_by", caller()),
     ]
 }
@@ -61,12 +81,28 @@ pub(super) fn start() -> Vec<Member> {
 pub(super) fn finish() -> Vec<Member> {
     let members = vec![
         ("execution_id*", described(uuid(), "As the start of the execution answered.")),
-        ("outcome*", names(ExecutionOutcome::iter())),
+        ("outcome*", described(names(Report::iter()), "`running` moves `lease_until`, and is sent alone.")),
         ("result", result()),
         ("actual_cost", cost()),
+        (
+            "note",
+            described(
+                text(2000),
+                "What was found out. Required of an admin who settles an execution that is unknown.",
+            ),
+        ),
         ("executed_by", caller()),
     ];
     [members, shown()].concat()
+}
+
+pub(super) fn claim() -> Vec<Member> {
+    let permit = described(string(), "The permit, as the start answered it.");
+    [vec![("permit*", permit), ("executed_by", caller())], shown()].concat()
+}
+
+pub(super) fn observe() -> Vec<Member> {
+    vec![("target*", target()), ("executed_by", caller())]
 }
 
 /// The fields of an original operation, `operation` itself excepted.

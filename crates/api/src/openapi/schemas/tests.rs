@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::wire::{
-    ActionBody, ApprovalBody, AuthBody, CommentBody, DecisionBody, EventBody, EventsBody, ExplainBody,
-    FieldError, HealthBody, ListBody, MissingBody, ProblemBody, RefusalBody, RequestBody, RuleBody,
-    SimulateBody, SlotBody, SummaryBody, WithdrawalBody,
+    ActionBody, ApprovalBody, AuthBody, CommentBody, DecisionBody, EventBody, EventsBody, ExecutionBody,
+    ExplainBody, FieldError, HealthBody, ListBody, MissingBody, ProblemBody, RefusalBody, RequestBody,
+    RuleBody, SimulateBody, SlotBody, SummaryBody, WindowBody, WithdrawalBody,
 };
 use countersign_core::idempotency::IdempotencyKey;
 use countersign_core::requirements::RequiredField;
@@ -54,11 +54,27 @@ fn request_body() -> RequestBody {
         cancelled_by: some(),
         cancellation_reason: some(),
         expires_at: String::new(),
+        executor: some(),
+        execution: some(),
+        execute_at: some(),
+        window: Some(WindowBody::default()),
+        target: Some(json!({})),
+        target_digest: some(),
+        target_observed_by: some(),
+        target_observed_at: some(),
         execute_by: some(),
         closed_at: some(),
         execution_id: some(),
         execution_started_at: some(),
         execution_started_by: some(),
+        execution_state: some(),
+        execution_audience: some(),
+        permit_expires_at: some(),
+        lease_until: some(),
+        claimed_by: some(),
+        claimed_at: some(),
+        execution_note: some(),
+        permit: some(),
         executed_at: some(),
         execution_result: Some(json!(1)),
         actual_cost: Some(1.0),
@@ -96,6 +112,23 @@ fn summary_body() -> SummaryBody {
         execution_started_at: some(),
         executed_at: some(),
         closed_at: some(),
+    }
+}
+
+fn execution_body() -> ExecutionBody {
+    let some = || Some(String::new());
+    ExecutionBody {
+        request_id: String::new(),
+        execution_id: String::new(),
+        execution_state: String::new(),
+        execution_audience: String::new(),
+        execution_started_by: String::new(),
+        execution_started_at: String::new(),
+        permit_expires_at: String::new(),
+        lease_until: some(),
+        claimed_by: some(),
+        claimed_at: some(),
+        permit: some(),
     }
 }
 
@@ -246,6 +279,8 @@ fn the_schemas_have_the_members_of_the_wire_types() {
     };
     is_described("Decision", &decision);
     is_described("Withdrawal", &WithdrawalBody { person: text(), at: text(), event_id: text() });
+    is_described("Window", &WindowBody::default());
+    is_described("Execution", &execution_body());
     is_described("Slot", &SlotBody { groups: Vec::new(), approvals: 1 });
     is_described("Rule", &RuleBody { name: text(), demands: Vec::new() });
 }

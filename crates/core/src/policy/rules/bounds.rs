@@ -27,6 +27,18 @@ pub(super) fn check_lifetime(source: Source<'_>, path: &[&str], seconds: u32) ->
     source.refuse(path, format!("must be a lifetime from 1 to {MAX_LIFETIME_SECONDS} seconds"))
 }
 
+pub(super) fn check_seconds(
+    source: Source<'_>,
+    path: &[&str],
+    seconds: u32,
+    most: u32,
+) -> Result<(), Mistake> {
+    if (1..=most).contains(&seconds) {
+        return Ok(());
+    }
+    source.refuse(path, format!("must be from 1 to {most} seconds"))
+}
+
 pub(super) fn check_justification(source: Source<'_>, path: &[&str], characters: u16) -> Result<(), Mistake> {
     if characters <= MAX_JUSTIFICATION {
         return Ok(());

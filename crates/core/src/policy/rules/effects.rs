@@ -36,6 +36,8 @@ impl Effects {
             execute_within_seconds: self
                 .execute_within_seconds
                 .map_or(requirements.execute_within_seconds, |s| s.min(requirements.execute_within_seconds)),
+            permit_seconds: requirements.permit_seconds,
+            lease_seconds: requirements.lease_seconds,
             digest_required: requirements.digest_required || self.digest_required,
             cost_limit: lower(requirements.cost_limit, self.cost_limit),
             justification_min: requirements.justification_min.max(self.justification_min),

@@ -224,6 +224,8 @@ fn no_demands() -> Requirements {
         slots: Slots::default(),
         pending_seconds: u32::MAX,
         execute_within_seconds: u32::MAX,
+        permit_seconds: u32::MAX,
+        lease_seconds: u32::MAX,
         digest_required: false,
         cost_limit: None,
         justification_min: 0,
