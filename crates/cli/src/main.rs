@@ -4,8 +4,9 @@ use clap::CommandFactory as _;
 use clap_complete::CompleteEnv;
 use countersign::arguments::{Arguments, Command};
 use countersign::commands::{
-    approve, cancel, comment, completions, config, create, doctor, events, explain, finish, get, inbox, list,
-    login, man, operations, outbox, policy, reject, serve, simulate, start, token, verify, whoami, withdraw,
+    approve, cancel, comment, completions, config, create, doctor, events, explain, finish, get, inbox, key,
+    list, login, man, operations, outbox, permit, policy, reject, serve, simulate, start, token, verify,
+    whoami, withdraw,
 };
 use countersign::error::CommandError;
 use countersign::exit::{self, Style};
@@ -52,6 +53,8 @@ fn run(arguments: Arguments) -> Result<(), CommandError> {
         Command::Token(arguments) => token::run(&arguments),
         Command::Policy(arguments) => policy::run(&arguments),
         Command::Outbox(arguments) => outbox::run(&arguments),
+        Command::Permit(arguments) => permit::run(&arguments),
+        Command::Key(arguments) => key::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Create(arguments) => create::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),

@@ -183,6 +183,7 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
         }
     };
     let deployment_key = directory.deployment_key()?;
+    directory.signing_keys()?;
     let embedded = Embedded::open(&directory.database()?)?;
     let client = countersign_embedded::client(embedded);
     let proxies = TrustedProxies::new(options.trusted_proxies);
