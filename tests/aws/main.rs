@@ -12,6 +12,7 @@ mod lifecycle;
 mod policy;
 mod samples;
 mod signatures;
+mod signing_keys;
 mod tls;
 
 use std::path::{Path, PathBuf};

@@ -15,6 +15,7 @@ mod environment;
 mod hostile;
 mod inbox;
 mod login;
+mod permit;
 mod policy;
 mod screens;
 mod secrets;

@@ -107,6 +107,8 @@ fn threat_17_a_path_makes_no_line_of_its_own() {
     let odd = "nope\ncountersign: all is well";
     for line in [
         &["outbox", "list", "--data-dir", odd][..],
+        &["key", "list", "--data-dir", odd],
+        &["permit", "verify", "x", "--key", odd],
         &["verify", "--all", "--data-dir", odd],
         &["serve", "--policy-dir", odd],
         &["serve", "--tls-cert", odd, "--tls-key", odd],

@@ -17,7 +17,7 @@ pub(crate) fn policy_with(rules: &str, people: &str, access: &str) -> Policy {
 pub(crate) fn policy_of(operations: &str, people: &str, access: &str) -> Policy {
     let people = format!(
         "groups = [\"developer\", \"approver\", \"auditor\", \"admin\", \"guest\", \"agent\", \
-         \"dba\", \"security\", \"finance\"]\n{people}\n"
+         \"executor\", \"dba\", \"security\", \"finance\"]\n{people}\n"
     );
     let access = format!("{}\n{access}\n", load::BUNDLED.access);
     let text = PolicyText { operations, people: &people, access: &access };

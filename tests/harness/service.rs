@@ -5,7 +5,7 @@ use crate::client::{Answer, Client};
 use crate::inspection;
 use crate::manual_host::ManualHost;
 use crate::signature;
-use crate::signing::signing_key;
+use crate::signing::TestKeys;
 use crate::transport::FaultyTransport;
 use axum_server::Handle;
 use countersign_app::deliver::{DeliveryReport, deliver};
@@ -13,6 +13,7 @@ use countersign_app::error::AppError;
 use countersign_app::expire::{ExpiryReport, expire};
 use countersign_app::host::Clock as _;
 use countersign_app::ports::Publish;
+use countersign_app::timers::{self, TimerReport};
 use countersign_core::caller::Channel;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
@@ -47,6 +48,8 @@ pub struct Service {
     pub transport: FaultyTransport,
     /// The database, past all faults.
     pub database: aws_sdk_dynamodb::Client,
+    /// The keys that sign permits.
+    pub signing_keys: Arc<TestKeys>,
     application: Application,
     embedded: Embedded,
     key: LocalKey,
@@ -96,13 +99,14 @@ impl Service {
     ) -> Self {
         let key = LocalKey::new(TOKEN_KEY);
         let transport = FaultyTransport::new(embedded.clone());
+        let signing_keys = Arc::<TestKeys>::default();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let application = runtime
             .block_on(Application::new(
                 countersign_embedded::client(transport.clone()),
                 policy,
-                Arc::new(signing_key()),
+                signing_keys.clone(),
                 inspection::deployment_key(),
                 Authenticator::fixed(Verifier { channel, ..Verifier::local(key.clone()) }),
                 TrustedProxies::new(proxies.into_iter().map(ProxyNetwork::from).collect()),
@@ -122,7 +126,7 @@ impl Service {
         });
         transport.take_calls();
         let database = countersign_embedded::client(embedded.clone());
-        Self { host, transport, database, application, embedded, key, base, handle, runtime }
+        Self { host, transport, signing_keys, database, application, embedded, key, base, handle, runtime }
     }
 
     /// Where it listens.
@@ -259,6 +263,14 @@ impl Service {
         let budget = Duration::from_secs(60);
         let since = Timestamp::EARLIEST;
         self.runtime.block_on(expire(&self.application.dependencies(), Channel::Local, since, budget))
+    }
+
+    /// Looks once at the timers that are due.
+    pub fn look(&self) -> TimerReport {
+        let budget = Duration::from_secs(60);
+        let since = Timestamp::EARLIEST;
+        let dependencies = self.application.dependencies();
+        self.runtime.block_on(timers::look(&dependencies, Channel::Local, since, budget)).unwrap()
     }
 
     /// Runs the delivery sweep once.

@@ -19,6 +19,7 @@ mod integrity;
 mod interleavings;
 mod issuer;
 mod outbox;
+mod permit;
 mod program;
 mod readers;
 mod reload;

@@ -88,7 +88,15 @@ pub async fn claim<S: CommandStore>(
     let issuer = Origin::of(&dependencies.deployment_key);
     let audience = request.content.audience();
     let expected = Expected { issuer: issuer.as_str(), audience, now, parameters_digest: None };
-    let claims = countersign_permit::verify(permit, &keys, &expected).map_err(invalid)?;
+    let claims = match countersign_permit::verify(permit, &keys, &expected) {
+        // Signed by a key that has come since the keys were read.
+        Err(PermitError::UnknownKey) => {
+            let keys = dependencies.signing_keys.published_again().await?;
+            countersign_permit::verify(permit, &keys, &expected)
+        }
+        verified => verified,
+    };
+    let claims = claims.map_err(invalid)?;
     let execution_id = ExecutionId::parse(&claims.jti)
         .ok()
         .filter(|_| claims.sub == id.to_string())

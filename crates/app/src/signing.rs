@@ -32,6 +32,12 @@ pub trait SigningKeys: Send + Sync + fmt::Debug {
 
     /// Next, current and past keys.
     fn published(&self) -> BoxFuture<'_, Result<KeySet, SigningError>>;
+
+    /// The same after a key was not among them: a shell that keeps them for a while reads them again, if it has not done
+    /// so just before.
+    fn published_again(&self) -> BoxFuture<'_, Result<KeySet, SigningError>> {
+        self.published()
+    }
 }
 
 /// Keys of a shell that signs nothing.

@@ -12,12 +12,14 @@ use crate::commands::execution::ExecutionArguments;
 use crate::commands::finish::FinishArguments;
 use crate::commands::get::GetArguments;
 use crate::commands::inbox::InboxArguments;
+use crate::commands::key::KeyArguments;
 use crate::commands::list::ListArguments;
 use crate::commands::login::LoginArguments;
 use crate::commands::man::ManArguments;
 use crate::commands::observe::ObserveArguments;
 use crate::commands::operations::OperationsArguments;
 use crate::commands::outbox::OutboxArguments;
+use crate::commands::permit::PermitArguments;
 use crate::commands::policy::PolicyArguments;
 use crate::commands::reject::RejectArguments;
 use crate::commands::serve::ServeArguments;
@@ -151,6 +153,12 @@ pub enum Command {
     /// Look after events that could not be delivered: of a stopped service, or of a deployed table
     #[command(after_long_help = examples::OUTBOX)]
     Outbox(OutboxArguments),
+    /// Look at a permit: whether it is one, and what it says
+    #[command(after_long_help = examples::PERMIT)]
+    Permit(PermitArguments),
+    /// Look after the keys that sign permits: of a stopped service, or of a deployment
+    #[command(after_long_help = examples::KEY)]
+    Key(KeyArguments),
     /// Check that requests are what their audit trails have made them, and that nothing is edited or missing
     #[command(after_long_help = examples::VERIFY)]
     Verify(Box<VerifyArguments>),

@@ -102,6 +102,15 @@ pub const POLICY: &str = "Examples:
 pub const OUTBOX: &str = "Examples:
   countersign outbox list
   countersign outbox replay --all --table approvals-outbox-prod";
+/// `countersign permit`.
+pub const PERMIT: &str = "Examples:
+  countersign permit verify permit.txt --key jwks.json --issuer https://approvals.example.com --audience rds
+  countersign permit verify - --key jwks.json --parameters parameters.json --at 2026-01-01T12:00:00.000Z --json";
+/// `countersign key`.
+pub const KEY: &str = "Examples:
+  countersign key list
+  countersign key rotate --data-dir ./countersign-data
+  countersign key rotate --environment prod";
 /// `countersign verify`.
 pub const VERIFY: &str = "Examples:
   countersign verify 0193a5c2

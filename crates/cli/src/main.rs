@@ -5,8 +5,8 @@ use clap_complete::CompleteEnv;
 use countersign::arguments::{Arguments, Command};
 use countersign::commands::{
     approve, cancel, claim, comment, completions, config, create, doctor, events, execution, explain, finish,
-    get, inbox, list, login, man, observe, operations, outbox, policy, reject, serve, simulate, start, token,
-    verify, whoami, withdraw,
+    get, inbox, key, list, login, man, observe, operations, outbox, permit, policy, reject, serve, simulate,
+    start, token, verify, whoami, withdraw,
 };
 use countersign::error::CommandError;
 use countersign::exit::{self, Style};
@@ -53,6 +53,8 @@ fn run(arguments: Arguments) -> Result<(), CommandError> {
         Command::Token(arguments) => token::run(&arguments),
         Command::Policy(arguments) => policy::run(&arguments),
         Command::Outbox(arguments) => outbox::run(&arguments),
+        Command::Permit(arguments) => permit::run(&arguments),
+        Command::Key(arguments) => key::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Create(arguments) => create::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),

@@ -1,8 +1,8 @@
 //! A permit as it is sent: the compact serialization (RFC 7515 section 3.1), read strictly. Knows no keys.
 
 use crate::claims::{ALGORITHM, Claims, TYPE};
+use crate::error::PermitError;
 use crate::json;
-use crate::verification::PermitError;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;

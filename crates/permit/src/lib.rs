@@ -44,6 +44,7 @@
 
 mod claims;
 mod compact;
+mod error;
 mod json;
 mod key;
 mod key_set;
@@ -52,7 +53,8 @@ mod verification;
 
 pub use claims::{Claims, MAX_SIGNED_BYTES, SigningInput, TYPE, parameters_digest};
 pub use compact::MAX_PERMIT_BYTES;
+pub use error::PermitError;
 pub use key::{InvalidKey, KeyStatus, PrivateKey, PublicKey, Purpose, signature_from_der};
 pub use key_set::{InvalidKeySet, KeySet};
 pub use spent::{SpendError, Spent, SpentInMemory, verify_and_spend};
-pub use verification::{Expected, MAX_CLOCK_LEAD_SECONDS, PermitError, verify, verify_signature};
+pub use verification::{Expected, MAX_CLOCK_LEAD_SECONDS, verify, verify_signature};

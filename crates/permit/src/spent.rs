@@ -1,8 +1,9 @@
 //! Which permits have been used.
 
 use crate::claims::Claims;
+use crate::error::PermitError;
 use crate::key_set::KeySet;
-use crate::verification::{Expected, PermitError, verify};
+use crate::verification::{Expected, verify};
 use std::collections::BTreeMap;
 
 /// A memory of permits that have been used. An executor that claims its executions from the service needs none: a claim

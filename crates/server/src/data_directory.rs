@@ -2,7 +2,6 @@
 
 use countersign_core::digest::DeploymentKey;
 use countersign_identity::token::LocalKey;
-use countersign_permit::PrivateKey;
 use countersign_system::{private_file, text_file};
 use rustix::fs::OFlags;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
@@ -233,18 +232,6 @@ impl DataDirectory {
         self.key(TOKEN_KEY).map(LocalKey::new)
     }
 
-    /// The key that signs permits; made on first use.
-    ///
-    /// # Errors
-    /// As for [`DataDirectory::token_key`].
-    pub fn signing_keys(&self) -> Result<PrivateKey, DataDirectoryError> {
-        let key = self.key("permit.key")?;
-        PrivateKey::from_bytes(&key).map_err(|error| DataDirectoryError::Io {
-            path: self.path.join("permit.key"),
-            source: std::io::Error::other(error),
-        })
-    }
-
     /// The deployment's key; made on first use. A database that was written under another key is of no
     /// use without it, so none is made where there is a database; and a key whose database is gone is not
     /// used for an empty one, which would say that nothing was ever asked for.
@@ -307,25 +294,52 @@ impl DataDirectory {
     }
 
     fn key(&self, name: &str) -> Result<[u8; 32], DataDirectoryError> {
+        let bytes = self.own_bytes(name, || {
+            let mut key = vec![0; 32];
+            getrandom::fill(&mut key).map_err(io::Error::other)?;
+            Ok(key)
+        })?;
+        <[u8; 32]>::try_from(bytes)
+            .map_err(|_| self.unusable(name, "this is not a key of 32 bytes; restore it from a backup"))
+    }
+
+    /// What a file of ours holds; made if it is not there. Of two processes that make it, one does.
+    pub(crate) fn own_bytes(
+        &self,
+        name: &str,
+        make: impl FnOnce() -> io::Result<Vec<u8>>,
+    ) -> Result<Vec<u8>, DataDirectoryError> {
         let path = self.path.join(name);
         let at = |source| DataDirectoryError::Io { path: path.clone(), source };
-        let refuse = |reason| DataDirectoryError::Key { path: path.clone(), reason };
         let mut reading = OpenOptions::new();
         reading.read(true);
         let mut file = match self.own(name, &mut reading)? {
             Some(file) => file,
             None => {
-                let mut key = [0; 32];
-                getrandom::fill(&mut key).map_err(|error| at(io::Error::other(error)))?;
-                private_file::write_new(&path, &key).map_err(at)?;
+                make().and_then(|made| private_file::write_new(&path, &made)).map_err(at)?;
                 let missing = || at(io::Error::from(io::ErrorKind::NotFound));
                 self.own(name, &mut reading)?.ok_or_else(missing)?
             }
         };
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(at)?;
-        <[u8; 32]>::try_from(bytes)
-            .map_err(|_| refuse("this is not a key of 32 bytes; restore it from a backup"))
+        Ok(bytes)
+    }
+
+    /// Puts something else into a file of ours, and removes what an earlier attempt left that was killed. To be called
+    /// under the lock.
+    pub(crate) fn replace(&self, name: &str, bytes: io::Result<Vec<u8>>) -> Result<(), DataDirectoryError> {
+        let path = self.path.join(name);
+        let replaced = bytes.and_then(|bytes| {
+            private_file::remove_unfinished(&path)?;
+            private_file::write(&path, &bytes)
+        });
+        replaced.map_err(|source| DataDirectoryError::Io { path, source })
+    }
+
+    /// A key file is not what we wrote.
+    pub(crate) fn unusable(&self, name: &str, reason: &'static str) -> DataDirectoryError {
+        DataDirectoryError::Key { path: self.path.join(name), reason }
     }
 }
 

@@ -19,6 +19,7 @@ pub mod data_directory;
 pub mod issuer;
 pub mod logging;
 pub mod refusal_log;
+pub mod signing_keys;
 pub mod source_address;
 pub mod stopped_service;
 pub mod tls;

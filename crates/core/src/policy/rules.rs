@@ -5,7 +5,6 @@
 //! Rules (`[rules.NAME]`) only ever add to that: whatever a rule says, adding it makes no request
 //! easier. The floors of [`RiskLevel::min_approvals`] hold whatever a file says.
 
-use crate::execution::CLIENT;
 use crate::policy::mistake::Mistake;
 use crate::policy::source::Source;
 use crate::requirements::{
@@ -23,11 +22,13 @@ use strum::IntoEnumIterator;
 use wildmatch::WildMatch;
 
 mod bounds;
+mod catalogue;
 mod conditions;
 mod effects;
 pub mod samples;
 
 use bounds::{check_justification, check_lifetime, check_limit, check_seconds, check_spellings};
+use catalogue::{Operation, check_operation, read_executors};
 use conditions::Conditions;
 use effects::{Effects, approvals_in_words, justification_in_words, lifetimes_in_words};
 
@@ -185,18 +186,6 @@ struct Approvals {
 struct Environments {
     #[serde(default)]
     non_production_instances: Vec<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Operation {
-    production: RiskLevel,
-    non_production: RiskLevel,
-    pending_seconds: Option<u32>,
-    execute_within_seconds: Option<u32>,
-    permit_seconds: Option<u32>,
-    lease_seconds: Option<u32>,
-    executor: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -431,15 +420,6 @@ impl Rules {
     }
 }
 
-impl Operation {
-    fn risk(&self, environment: Environment) -> RiskLevel {
-        match environment {
-            Environment::Production => self.production,
-            Environment::NonProduction => self.non_production,
-        }
-    }
-}
-
 impl Approvals {
     fn of(&self, risk_level: RiskLevel) -> u8 {
         match risk_level {
@@ -604,46 +584,4 @@ fn check_approvals(source: Source<'_>, approvals: &Approvals) -> Result<(), Mist
         return source.refuse(&["approvals", "high"], format!("must be at most {MAX_APPROVALS}"));
     }
     Ok(())
-}
-
-fn check_operation(source: Source<'_>, name: &str, operation: &Operation) -> Result<(), Mistake> {
-    if operation.production < operation.non_production {
-        return source
-            .refuse(&["operations", name], "must not be less risky in production than outside of it");
-    }
-    for (key, seconds) in [
-        ("pending_seconds", operation.pending_seconds),
-        ("execute_within_seconds", operation.execute_within_seconds),
-    ] {
-        seconds.map(|seconds| check_lifetime(source, &["operations", name, key], seconds)).transpose()?;
-    }
-    for (key, seconds, most) in [
-        ("permit_seconds", operation.permit_seconds, MAX_PERMIT_SECONDS),
-        ("lease_seconds", operation.lease_seconds, MAX_LEASE_SECONDS),
-    ] {
-        seconds
-            .map(|seconds| check_seconds(source, &["operations", name, key], seconds, most))
-            .transpose()?;
-    }
-    Ok(())
-}
-
-/// The executors that operations name. None is called as the audience of permits without an executor.
-fn read_executors(
-    source: Source<'_>,
-    operations: &BTreeMap<String, Operation>,
-) -> Result<BTreeMap<String, Identifier>, Mistake> {
-    let mut executors = BTreeMap::new();
-    for (name, operation) in operations {
-        let Some(executor) = &operation.executor else { continue };
-        let path = ["operations", name, "executor"];
-        if executor == CLIENT {
-            return source.refuse(&path, format!("must not be `{CLIENT}`: leave it out if the requester's own program carries the operation out"));
-        }
-        match Identifier::parse(executor) {
-            Ok(executor) => executors.insert(name.clone(), executor),
-            Err(error) => return source.refuse(&path, error.to_string()),
-        };
-    }
-    Ok(executors)
 }
