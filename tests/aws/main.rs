@@ -13,6 +13,7 @@ mod policy;
 mod samples;
 mod signatures;
 mod tls;
+mod wait;
 
 use std::path::{Path, PathBuf};
 
