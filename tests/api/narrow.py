@@ -50,6 +50,9 @@ with open("docs/openapi.json") as file:
 components = document["components"]
 components["parameters"]["id"]["schema"] = {"type": "string", "enum": requests}
 components["parameters"]["id"]["example"] = requests[0]
+for parameter in document["paths"]["/v1/approvals/{id}"]["get"]["parameters"]:
+    if parameter.get("name") == "wait":
+        parameter["schema"] = {"type": "integer", "enum": [0, 1]}  # Nothing happens meanwhile.
 for path in document["paths"].values():
     for operation in path.values():
         del operation["responses"]["default"]

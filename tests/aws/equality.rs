@@ -125,7 +125,8 @@ fn a_function_answers_as_the_program_does() {
         if let Some(expected) = line["status"].as_u64() {
             assert_eq!(u64::from(served.status), expected, "{context}: {}", served.body);
         }
-        let answer: Value = serde_json::from_str(answered["body"].as_str().unwrap()).unwrap();
+        // An answer without a body is none.
+        let answer: Value = serde_json::from_str(answered["body"].as_str().unwrap()).unwrap_or_default();
         assert_eq!(answer, served.body, "{context}");
         let mut headers = served.headers.clone();
         headers.retain(|name, _| !OF_THE_CONNECTION.contains(&name.as_str()));

@@ -14,6 +14,7 @@ mod samples;
 mod signatures;
 mod signing_keys;
 mod tls;
+mod wait;
 
 use std::path::{Path, PathBuf};
 

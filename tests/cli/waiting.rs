@@ -64,7 +64,10 @@ fn an_interrupt_ends_the_waiting_alone_and_says_how_to_go_on() {
             assert_eq!(last["error"]["code"], "interrupted", "{last}");
             first["waiting"]["request_id"].as_str().unwrap().to_owned()
         } else {
-            assert!(last.contains("--wait 2h` waits on, `countersign cancel"), "{last}");
+            assert!(
+                last.contains("`countersign wait ") && last.contains("` waits on, `countersign cancel"),
+                "{last}"
+            );
             first[..36].to_owned()
         };
         ann.run(&["get", &id]).expect(0, "pending");
@@ -96,6 +99,57 @@ fn a_connection_that_is_lost_is_made_again() {
     ended.expect(0, "approved, 0 of 1");
     ended.expect(0, "asking again: ");
     assert_eq!(stranger.requests().len(), 4);
+}
+
+/// `wait` ends with the decision, and asks once for it where the service lets calls wait.
+#[test]
+fn the_command_that_only_waits_ends_as_the_request_does() {
+    let (_directory, program) = start();
+    let (ann, bob) = (Person::of(&program, "ann", "developer"), Person::of(&program, "bob", "approver"));
+    let id = ann.create();
+    let waiting = spawn(&ann, &["wait", &id, "--poll-interval", "1h"]);
+    let rejected = bob.run(&["reject", &id, "-m", "not now", "--yes"]);
+    rejected.expect(0, "rejected");
+    let ended = waiting.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let (stdout, stderr) = (text(ended.stdout), text(ended.stderr));
+    assert_eq!(ended.status.code(), Some(3), "{stderr}");
+    assert!(stdout.contains("not now") && stderr.contains("is rejected"), "{stdout}{stderr}");
+
+    let pending = ann.create();
+    ann.run(&["wait", &pending, "--wait-timeout", "1"]).expect(7, "is still pending; `countersign wait");
+    let patient = Person {
+        variables: ann
+            .variables
+            .clone()
+            .into_iter()
+            .chain([("APPROVAL_TIMEOUT".to_owned(), "1".to_owned())])
+            .collect(),
+    };
+    patient.run(&["wait", &pending]).expect(7, "waiting 0s more");
+    ann.run(&["wait", &pending, "--wait-timeout", "soon"]).expect(2, "must be a number");
+}
+
+/// A service that does not know `wait` refuses it, as every parameter that it does not know.
+#[test]
+fn a_service_that_lets_no_call_wait_is_asked_every_now_and_then() {
+    let refusal = json!({
+        "type": "urn:countersign:problem:validation_failed", "title": "Fields break rules", "status": 422,
+        "detail": "1 field", "instance": "urn:uuid:01930000-0000-4000-8000-0000000000aa",
+        "code": "validation_failed", "errors": [{ "pointer": "/wait", "message": "is not a field of this operation" }],
+    });
+    let turn = AtomicUsize::new(0);
+    let stranger = Stranger::serving(move |_| match turn.fetch_add(1, Ordering::SeqCst) {
+        1 => (422, refusal.to_string()),
+        0 | 2 => (200, request("pending").to_string()),
+        _ => (200, request("approved").to_string()),
+    });
+    let ann = Person::at(&stranger.base(), Some("token".to_owned()));
+    ann.run(&["wait", "01930000-0000-4000-8000-0000000000aa"]).expect(0, "approved, 0 of 1");
+    let requests = stranger.requests();
+    assert_eq!(requests.len(), 4);
+    let waits: Vec<_> = requests.iter().map(|request| request.contains("?wait=20&since_version=1")).collect();
+    assert_eq!(waits, [false, true, false, false], "{requests:?}");
 }
 
 /// Only what is approved may be started: anything else is no success.

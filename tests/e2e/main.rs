@@ -44,5 +44,6 @@ mod routes;
 mod simulate;
 mod start;
 mod visibility;
+mod wait;
 mod wire;
 mod withdraw;

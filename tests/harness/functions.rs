@@ -20,6 +20,7 @@ use countersign_lambda::function::{Answer, Function};
 use countersign_lambda::gateway::Authentication;
 use countersign_lambda::iam::IamAccess;
 use countersign_lambda::metrics::Metrics;
+use countersign_lambda::polling::Polling;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -92,6 +93,7 @@ impl Functions {
                 authentication: Authentication::read(&environment).unwrap(),
                 iam: IamAccess::read(&environment).unwrap(),
                 direct: DirectAccess::read(&environment, policy.people()).unwrap(),
+                waiting: Polling::read(&environment).unwrap(),
                 metrics: Metrics::new("test".to_owned(), |_| {}),
             };
             functions.insert(name.to_owned(), function);

@@ -306,6 +306,11 @@ impl Service {
         self.runtime.block_on(inspection::check(&self.database))
     }
 
+    /// Puts another policy in force, as the program does on SIGHUP.
+    pub fn replace_policy(&self, policy: Policy) {
+        self.application.replace_policy(policy);
+    }
+
     /// Runs something on the service's runtime.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)

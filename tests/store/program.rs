@@ -5,8 +5,11 @@ use countersign_e2e::program::{self, Program, run};
 use countersign_e2e::service::Service;
 use serde_json::{Value, json};
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_countersign-under-test");
 
@@ -34,6 +37,31 @@ fn it_stops_cleanly_on_sigterm_and_keeps_what_it_had() {
     let program = Program::start(BINARY, &data);
     let request = program.person("ann", "developer").get(&path).expect(200);
     assert_eq!(request["status"], "pending");
+}
+
+/// It would wait ten seconds for calls under way.
+#[test]
+fn a_call_that_waits_is_answered_when_it_stops() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut program = Program::start(BINARY, directory.path());
+    let token = program.token("ann", "developer");
+    let ann = program.person("ann", "developer");
+    let path = Service::create(&ann, &Service::high());
+    let address = program.base().strip_prefix("http://").unwrap();
+    let mut waiting = TcpStream::connect(address).unwrap();
+    let head = format!("GET {path}?wait=25 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
+    waiting.write_all(head.as_bytes()).unwrap();
+    // Each begins after the one that waits, and is answered.
+    for _ in 0..10 {
+        program.person("ann", "developer").get(&path).expect(200);
+    }
+    let began = Instant::now();
+    program.signal("TERM");
+    let mut answer = String::new();
+    waiting.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("\"status\":\"pending\""), "{answer}");
+    assert_eq!(program.wait().code(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
 }
 
 #[test]

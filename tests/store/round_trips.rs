@@ -55,6 +55,32 @@ fn every_operation_stays_within_its_round_trips() {
     check(&service, &[READ, TRANSACTION], 200, || ann.post(&format!("{cancelled}/cancel"), &json!({})));
 }
 
+/// However long it waits, and whatever happens to other requests meanwhile.
+#[test]
+fn a_waiter_costs_no_store_call_until_something_happens() {
+    let service = Service::start();
+    let (ann, bob) = (service.requester("ann"), service.approver("bob"));
+    let (path, other) = (Service::create(&ann, &Service::high()), Service::create(&ann, &Service::high()));
+    check(&service, &[READ], 200, || ann.get(&format!("{path}?wait=1")));
+    let at_once = check(&service, &[READ], 200, || ann.get(&format!("{path}?wait=25&since_version=0")));
+    assert_eq!(at_once["version"], 1);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| ann.get(&format!("{path}?wait=25")).expect(200));
+        // It watches before it reads.
+        while service.transport.take_calls().is_empty() {
+            std::thread::yield_now();
+        }
+        check(&service, &[READ, TRANSACTION], 200, || Service::approve(&bob, &other));
+        Service::approve(&bob, &path).expect(200);
+        assert_eq!(waiting.join().unwrap()["version"], 2);
+    });
+    assert_eq!(
+        service.transport.take_calls(),
+        [READ, TRANSACTION, READ],
+        "the approval, and one read after it"
+    );
+}
+
 #[test]
 fn a_refusal_writes_nothing_and_a_replay_reads_once() {
     let service = Service::start();

@@ -43,6 +43,15 @@ const SETTINGS: &str = "      MemorySize: !Ref FunctionMemory
           RUST_LOG: !Ref LogLevel
 ";
 
+/// What a function may take that waits for 20 seconds, the most that `MaxWaitSeconds` may say: less than the gateway
+/// waits for it.
+const TIMEOUT_OF_WAITING: &str = "      Timeout: 29\n";
+
+/// Whether calls of the function may wait.
+pub(super) fn waits(slug: &str) -> bool {
+    slug == Operation::Get.slug()
+}
+
 /// The functions that are invoked by schedules and streams.
 pub(super) const SWEEPS: [&str; 2] = ["expire", "notify"];
 
@@ -190,7 +199,13 @@ fn function(operation: Operation) -> String {
       LoggingConfig: {{ LogFormat: Text, LogGroup: !Ref {name}Logs }}
 "
     );
+    if waits(slug) {
+        text.push_str(TIMEOUT_OF_WAITING);
+    }
     text.push_str(SETTINGS);
+    if waits(slug) {
+        text.push_str("          MAX_WAIT_SECONDS: !Ref MaxWaitSeconds\n");
+    }
     if takes_deployment_key(slug) {
         writeln!(text, "          DEPLOYMENT_KEY_SECRET: {DEPLOYMENT_KEY}").unwrap();
     }

@@ -1,7 +1,7 @@
 //! The infrastructure template says what the code says: tables, variables, metrics. What of it is made from the code
 //! is in `generated.rs`; what becomes of it, and whether AWS would take it, is asked by `infra/check`.
 
-use super::generated::{SWEEPS, capitalized, takes_deployment_key};
+use super::generated::{SWEEPS, capitalized, takes_deployment_key, waits};
 use super::{files, root};
 use countersign_api::operation::Operation;
 use countersign_dynamodb::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, SHARD};
@@ -278,7 +278,8 @@ const NOT_IN_THE_TEMPLATE: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_CA_BUNDLE", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
 /// Set at the functions that need them; all others are set for all.
-const NOT_FOR_ALL: [&str; 3] = ["DEPLOYMENT_KEY_SECRET", "OUTBOX_MIN_AGE_SECONDS", "SNS_TOPIC_ARN"];
+const NOT_FOR_ALL: [&str; 4] =
+    ["DEPLOYMENT_KEY_SECRET", "MAX_WAIT_SECONDS", "OUTBOX_MIN_AGE_SECONDS", "SNS_TOPIC_ARN"];
 
 #[test]
 fn variables_are_those_that_the_code_reads() {
@@ -329,6 +330,9 @@ fn functions_get_only_the_variables_they_need() {
             let own = json!({ "!Ref": "DeploymentKeySecret" });
             let key = json!({ "!If": ["MakesDeploymentKey", own, { "!Ref": "DeploymentKeyArn" }] });
             expected.insert("DEPLOYMENT_KEY_SECRET", key);
+        }
+        if waits(&slug) {
+            expected.insert("MAX_WAIT_SECONDS", json!({ "!Ref": "MaxWaitSeconds" }));
         }
         if slug == "notify" {
             expected.insert("SNS_TOPIC_ARN", json!({ "!Ref": "NotificationsTopic" }));

@@ -224,6 +224,7 @@ mod tests {
             content_type: None,
             body: body.to_string().into_bytes(),
             idempotency_key: None,
+            if_none_match: None,
         };
         let mut fields = Fields::read(input, Body::Required(BodyType::Dispatch)).unwrap();
         read(&mut fields, &ann());

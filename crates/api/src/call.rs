@@ -1,7 +1,9 @@
 //! A call as a shell hands it over.
 
 use crate::problem::Problem;
+use countersign_app::waiting::Waiting;
 use countersign_core::caller::Caller;
+use std::sync::Arc;
 
 /// The largest body that is read, in bytes.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -16,6 +18,8 @@ pub struct Call {
     pub identity: Result<Caller, Problem>,
     /// What they send.
     pub input: Input,
+    /// What lets the call wait, where its operation can.
+    pub waiting: Arc<dyn Waiting>,
 }
 
 /// What a call carries.
@@ -34,6 +38,8 @@ pub enum Input {
         body: Vec<u8>,
         /// The `Idempotency-Key` header.
         idempotency_key: Option<String>,
+        /// The `If-None-Match` header; several are joined with commas.
+        if_none_match: Option<String>,
     },
     /// A payload that names everything itself: `request_id` and `idempotency_key` are members.
     Direct {

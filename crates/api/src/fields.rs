@@ -6,6 +6,8 @@ use crate::operation::Body;
 use crate::problem::{Code, Problem};
 
 use crate::wire::FieldError;
+use countersign_app::waiting::Waiting;
+use countersign_core::caller::Caller;
 use countersign_core::canonical::{self, CanonicalJson};
 use countersign_core::idempotency::{Idempotency, IdempotencyKey};
 use countersign_core::ids::RequestId;
@@ -16,6 +18,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::Arc;
 use strum::IntoEnumIterator;
 
 /// How many names of a caller's own an answer repeats, and how much of each, in characters.
@@ -37,12 +40,25 @@ pub struct Fields {
     repeated: BTreeSet<String>,
     path_id: Option<RequestId>,
     idempotency_key: Option<Value>,
+    /// The `If-None-Match` header.
+    if_none_match: Option<String>,
+    /// Who could wait, and what lets them.
+    pub(crate) waiter: Option<Waiter>,
     errors: Vec<FieldError>,
     malformed_id: bool,
     mismatch: Option<&'static str>,
     /// The names that were asked for, whether or not they were there.
     #[cfg(test)]
     pub(crate) asked: BTreeSet<String>,
+}
+
+/// A caller whose call may wait.
+#[derive(Debug, Clone)]
+pub struct Waiter {
+    /// Who waits.
+    pub caller: Caller,
+    /// What lets the call wait.
+    pub waiting: Arc<dyn Waiting>,
 }
 
 impl Fields {
@@ -58,7 +74,7 @@ impl Fields {
                 let idempotency_key = object.remove("idempotency_key");
                 Ok(Self::new(object, errors, None, idempotency_key))
             }
-            Input::Http { request_id, query, content_type, body, idempotency_key } => {
+            Input::Http { request_id, query, content_type, body, idempotency_key, if_none_match } => {
                 let (object, errors, repeated) = match expected {
                     Body::None => {
                         let (object, repeated) = read_query(&query);
@@ -79,7 +95,7 @@ impl Fields {
                     Some(id) => Some(RequestId::parse(&id).map_err(|_| malformed_id())?),
                 };
                 let fields = Self::new(object, errors, path_id, idempotency_key.map(Value::String));
-                Ok(Self { is_query: expected == Body::None, repeated, ..fields })
+                Ok(Self { is_query: expected == Body::None, repeated, if_none_match, ..fields })
             }
         }
     }
@@ -104,6 +120,8 @@ impl Fields {
             repeated: BTreeSet::new(),
             path_id,
             idempotency_key,
+            if_none_match: None,
+            waiter: None,
             errors,
             malformed_id: false,
             mismatch: None,
@@ -194,6 +212,11 @@ impl Fields {
         let id = RequestId::parse(&text).ok();
         self.malformed_id = id.is_none();
         id
+    }
+
+    /// What the caller says that they have: the `If-None-Match` header.
+    pub(crate) fn condition(&mut self) -> Option<String> {
+        self.if_none_match.take()
     }
 
     /// A member that may name the caller and no other person.
@@ -332,6 +355,16 @@ fn separated(value: &Value) -> impl Iterator<Item = Value> {
 /// A string.
 pub fn string(value: &Value) -> Result<String, String> {
     value.as_str().map(str::to_owned).ok_or_else(|| "must be a string".to_owned())
+}
+
+/// A whole number that is not negative, or its decimal digits: a query string has only text.
+pub(crate) fn whole_number(value: &Value, at_most: u64) -> Result<u64, String> {
+    let digits = |text: &&str| text.bytes().all(|b| b.is_ascii_digit());
+    let from_text = value.as_str().filter(digits).and_then(|text| text.parse().ok());
+    from_text.or(value.as_u64()).filter(|number| *number <= at_most).ok_or_else(|| match at_most {
+        u64::MAX => "must be a whole number, 0 or more".to_owned(),
+        at_most => format!("must be a whole number from 0 to {at_most}"),
+    })
 }
 
 /// The name of one of a few values.

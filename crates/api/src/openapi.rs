@@ -13,9 +13,9 @@ mod values;
 
 use crate::operation::{Answer, Body, DirectCaller, Operation, OriginalOperation};
 use crate::problem::PROBLEM_JSON;
-use crate::reply::{IDEMPOTENT_REPLAYED, JSON};
+use crate::reply::{ETAG, IDEMPOTENT_REPLAYED, JSON};
 use examples::{answers, bodies};
-use parameters::{header_references, headers, list_parameters, parameters};
+use parameters::{get_parameters, header_references, headers, list_parameters, parameters};
 use serde_json::{Map, Value, json};
 use strum::IntoEnumIterator;
 use values::{one_of, reference};
@@ -89,6 +89,9 @@ fn operation_object(operation: Operation) -> Value {
     }
     if operation == Operation::List {
         parameters.extend(list_parameters());
+    }
+    if operation == Operation::Get {
+        parameters.extend(get_parameters());
     }
     if operation.changes() {
         parameters.push(json!({ "$ref": "#/components/parameters/idempotency_key" }));
@@ -168,6 +171,9 @@ fn responses(operation: Operation) -> Map<String, Value> {
         if success.status == 200 && operation.changes() {
             headers.push(IDEMPOTENT_REPLAYED);
         }
+        if operation == Operation::Get {
+            headers.push(ETAG);
+        }
         let content = json!({ "schema": answer_schema(success.answer), "examples": examples });
         let mut response = Map::from_iter([
             ("description".to_owned(), json!(success.description)),
@@ -183,6 +189,13 @@ fn responses(operation: Operation) -> Map<String, Value> {
             response.insert("links".to_owned(), Value::Object(definition.links.iter().map(link).collect()));
         }
         responses.insert(success.status.to_string(), Value::Object(response));
+    }
+    if operation == Operation::Get {
+        let not_modified = json!({
+            "description": "The caller has what `If-None-Match` names, and is shown the same now.",
+            "headers": header_references(&["x-correlation-id", ETAG]),
+        });
+        responses.insert("304".to_owned(), not_modified);
     }
     responses.extend(problems::responses(operation));
     responses.insert("default".to_owned(), json!({ "$ref": "#/components/responses/Problem" }));

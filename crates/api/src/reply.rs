@@ -1,5 +1,6 @@
 //! The reply to a call, as a shell sends it.
 
+use countersign_core::digest::Digest;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::request::Status;
 use std::borrow::Cow;
@@ -9,11 +10,11 @@ use std::borrow::Cow;
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
-    /// The media type of the body.
+    /// The media type of the body; empty if there is no body.
     pub content_type: &'static str,
     /// Further headers, names in lower case.
     pub headers: Vec<(&'static str, String)>,
-    /// The body, a JSON text.
+    /// The body, a JSON text; empty if there is none.
     pub body: Cow<'static, str>,
     /// What was changed, for the log.
     pub change: Option<ChangeMade>,
@@ -34,6 +35,9 @@ pub struct ChangeMade {
 /// direct invocation has the member `idempotent_replayed` in its place.
 pub const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
 
+/// The header with the entity tag of what is shown (RFC 9110 section 8.8.3).
+pub const ETAG: &str = "etag";
+
 /// The media type of every answer that is not a problem.
 pub const JSON: &str = "application/json";
 
@@ -44,6 +48,19 @@ impl Reply {
         // an answer.
         let body = serde_json::to_string(body).unwrap_or_else(|_| "null".to_owned());
         Self { status, content_type: JSON, headers: Vec::new(), body: body.into(), change: None }
+    }
+
+    /// The answer with an entity tag of its body: SHA-256 of all that this caller is shown now.
+    #[must_use]
+    pub fn with_entity_tag(self) -> Self {
+        let entity_tag = format!("\"{}\"", Digest::of(self.body.as_bytes()));
+        self.with_header(ETAG, entity_tag)
+    }
+
+    /// In place of the answer, that its caller has it: the same headers, and no body.
+    #[must_use]
+    pub fn not_modified(self) -> Self {
+        Self { status: 304, content_type: "", body: Cow::Borrowed(""), ..self }
     }
 
     /// The answer with one more header.

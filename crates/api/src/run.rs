@@ -1,7 +1,7 @@
 //! Carrying out a call: the one place where a change or a failure is logged.
 
 use crate::call::{Call, Input};
-use crate::fields::Fields;
+use crate::fields::{Fields, Waiter};
 use crate::operation::Operation;
 use crate::problem::{Code, Problem};
 use crate::reply::{ChangeMade, Reply};
@@ -71,10 +71,12 @@ async fn attempt<E: Endpoint<S>, S: Sync>(
 ) -> Result<Reply, Problem> {
     let (identity, is_http) = (call.identity, matches!(call.input, Input::Http { .. }));
     let identity = if is_http { Ok(identity?) } else { identity };
-    let fields = Fields::read(call.input, E::OPERATION.body())?;
+    let mut fields = Fields::read(call.input, E::OPERATION.body())?;
+    let caller = identity?;
     // Every call passes here: from here on the caller has one id, whatever address they came with, and a
     // caller who is disabled is refused.
-    let actor = dependencies.policy.people().resolve(identity?)?;
+    let actor = dependencies.policy.people().resolve(caller.clone())?;
+    fields.waiter = Some(Waiter { caller, waiting: call.waiting });
     E::execute(dependencies, &actor, fields).await
 }
 

@@ -4,10 +4,12 @@ use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::ports::{LoadRequest, StoreError};
 use countersign_core::ids::RequestId;
+use countersign_core::policy::Policy;
 use countersign_core::policy::access::Action;
 use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Request;
+use countersign_core::timestamp::Timestamp;
 
 /// The request, if the actor may know of it.
 ///
@@ -18,11 +20,30 @@ pub async fn get<S: LoadRequest>(
     id: RequestId,
     actor: &Principal,
 ) -> Result<Request, AppError> {
+    let request = load(dependencies, id).await?;
+    check_visible(&dependencies.policy, actor, &request, dependencies.host.now())?;
+    Ok(request)
+}
+
+/// The request, for any actor.
+pub(crate) async fn load<S: LoadRequest>(
+    dependencies: &Dependencies<S>,
+    id: RequestId,
+) -> Result<Request, AppError> {
     let loaded = dependencies.store.load(id).await;
     if let Err(StoreError::Damaged(_)) = &loaded {
         dependencies.host.on_damaged_request(id);
     }
-    let request = loaded?.ok_or(Refusal::NotVisible)?;
-    let answer = dependencies.policy.may(Action::View, actor, &request, dependencies.host.now());
-    if answer.is_permitted() { Ok(request) } else { Err(Refusal::NotVisible.into()) }
+    Ok(loaded?.ok_or(Refusal::NotVisible)?)
+}
+
+/// Refuses an actor who may not know of the request.
+pub(crate) fn check_visible(
+    policy: &Policy,
+    actor: &Principal,
+    request: &Request,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let answer = policy.may(Action::View, actor, request, now);
+    if answer.is_permitted() { Ok(()) } else { Err(Refusal::NotVisible) }
 }

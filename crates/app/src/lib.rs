@@ -17,6 +17,7 @@ pub mod list;
 pub mod simulate;
 pub mod timers;
 pub mod verify;
+pub mod wait;
 
 mod cursor;
 pub mod damage;
@@ -28,3 +29,4 @@ pub mod permit;
 pub mod ports;
 pub mod retry;
 pub mod signing;
+pub mod waiting;

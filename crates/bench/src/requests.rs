@@ -17,6 +17,7 @@ use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, ListQuery, ListRequests, LoadEvents,
     LoadRequest, Page, RecordAnomaly, RequestSummary, StoreError, Trail,
 };
+use countersign_app::waiting::NoWaiting;
 use countersign_core::audit::{self, AuditEvent};
 use countersign_core::caller::{Caller, Channel, PrincipalKind};
 use countersign_core::cloud_event::Message;
@@ -186,8 +187,14 @@ fn call<E: Endpoint<Store>>(
         body: sent.body.clone().into_bytes(),
         content_type: None,
         idempotency_key: None,
+        if_none_match: None,
     };
-    let call = Call { correlation_id: String::new(), identity: Ok(caller(actor)), input };
+    let call = Call {
+        correlation_id: String::new(),
+        identity: Ok(caller(actor)),
+        input,
+        waiting: Arc::new(NoWaiting),
+    };
     // Nothing here ever waits: the store is in memory and answers at once.
     let mut context = Context::from_waker(Waker::noop());
     match pin!(run::<E, Store>(dependencies, call)).poll(&mut context) {

@@ -27,6 +27,7 @@ use crate::commands::simulate::SimulateArguments;
 use crate::commands::start::StartArguments;
 use crate::commands::token::TokenArguments;
 use crate::commands::verify::VerifyArguments;
+use crate::commands::wait::WaitArguments;
 use crate::commands::whoami::WhoamiArguments;
 use crate::commands::withdraw::WithdrawArguments;
 use crate::connection_arguments::RequestArguments;
@@ -90,6 +91,9 @@ pub enum Command {
     /// Show requests, all of them
     #[command(visible_alias = "show", after_long_help = examples::GET)]
     Get(GetArguments),
+    /// Wait until requests are decided, and show what became of them
+    #[command(after_long_help = examples::WAIT)]
+    Wait(WaitArguments),
     /// Show why a request stands where it stands: what is missing, who can give it, what you may do
     #[command(after_long_help = examples::EXPLAIN)]
     Explain(RequestArguments),

@@ -20,5 +20,6 @@ pub mod decision;
 pub mod examples;
 pub mod json_argument;
 pub mod operation_names;
+pub mod patience;
 pub mod value_parsers;
 pub mod wait;

@@ -6,7 +6,7 @@ use countersign::arguments::{Arguments, Command};
 use countersign::commands::{
     approve, cancel, claim, comment, completions, config, create, doctor, events, execution, explain, finish,
     get, inbox, key, list, login, man, observe, operations, outbox, permit, policy, reject, serve, simulate,
-    start, token, verify, whoami, withdraw,
+    start, token, verify, wait, whoami, withdraw,
 };
 use countersign::error::CommandError;
 use countersign::exit::{self, Style};
@@ -60,6 +60,7 @@ fn run(arguments: Arguments) -> Result<(), CommandError> {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Get(arguments) => get::run(&arguments),
+        Command::Wait(arguments) => wait::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Approve(arguments) => approve::run(&arguments),
         Command::Reject(arguments) => reject::run(&arguments),

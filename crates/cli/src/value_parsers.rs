@@ -76,7 +76,13 @@ pub(crate) fn seconds(text: &str) -> Result<u32, String> {
     seconds_of_days(MAX_DAYS, text)
 }
 
-/// The same, of a time that may be at most so many days.
+/// The same, or a number of seconds.
+pub(crate) fn time(text: &str) -> Result<u32, String> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { seconds(&format!("{text}s")) } else { seconds(text) }
+}
+
+/// The same as [`seconds`], of a time that may be at most so many days.
 pub(crate) fn seconds_of_days(max_days: u32, text: &str) -> Result<u32, String> {
     let rule = || format!("must be a number and s, m, h or d, such as 8h; at most {max_days}d");
     let unit = text.chars().next_back().ok_or_else(rule)?;
@@ -106,6 +112,16 @@ mod tests {
         }
         for text in ["", "8", "h", "0h", "-1h", "8w", "367d", "99999999999h", "8hh", "1.5h"] {
             assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_without_a_unit_is_seconds_where_that_is_said() {
+        for (text, expected) in [("1", 1), ("3600", 3600), ("90s", 90), ("2h", 7200)] {
+            assert_eq!(time(text), Ok(expected), "{text}");
+        }
+        for text in ["", "0", "-1", "1.5", "+1", "31622401", "h"] {
+            assert!(time(text).is_err(), "{text}");
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::error::{CommandError, Kind};
 use crate::exit;
+use crate::patience::Patience;
 use crate::session::{Session, Standing};
 use crate::view::document;
 use crate::view::page::View;
@@ -12,6 +13,7 @@ use crate::view::words::approvals;
 use countersign_api::wire::RequestBody;
 use countersign_app::host::Clock as _;
 use countersign_client::error::Error;
+use countersign_client::long_poll::LongPoll;
 use countersign_core::text::escaped_line;
 use rustix::termios::tcgetwinsize;
 use serde_json::json;
@@ -21,8 +23,6 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How often the service is asked.
-const INTERVAL: Duration = Duration::from_secs(2);
 /// How often the line is drawn again: the time that is left goes by.
 const REDRAW: Duration = Duration::from_secs(1);
 
@@ -34,30 +34,34 @@ enum Event {
     Interrupted,
 }
 
-/// Waits for a decision, at most so long.
+/// Waits for a decision.
 ///
 /// # Errors
 /// When the person has enough (130), or the service refuses to say.
-pub fn decided(session: &Arc<Session>, request: RequestBody, seconds: u32) -> Result<Standing, CommandError> {
+pub fn decided(
+    session: &Arc<Session>,
+    request: RequestBody,
+    patience: Patience,
+) -> Result<Standing, CommandError> {
     let mut request = request;
     if request.status != "pending" {
         return Ok(ended(request));
     }
-    let end = session.host.elapsed() + Duration::from_secs(u64::from(seconds));
+    let end = patience.timeout.map(|timeout| session.host.elapsed() + timeout);
     let (sender, events) = channel();
     let _listening = Listening::start(sender.clone())?;
-    ask(session, &request.request_id, sender)?;
+    ask(session, request.clone(), patience.interval, sender)?;
     let mut line = Line::new(session);
     let mut lost = None;
     while request.status == "pending" {
-        let left = end.saturating_sub(session.host.elapsed());
-        if left.is_zero() {
+        let left = end.map(|end| end.saturating_sub(session.host.elapsed()));
+        if left.is_some_and(|left| left.is_zero()) {
             line.end();
             let timed_out = format!("{} is still pending; {}", request.request_id, how_to_go_on(&request));
             return Ok(Standing { request, end: Err(CommandError::TimedOut(timed_out)) });
         }
         line.tell(&request, lost.as_ref(), left);
-        match events.recv_timeout(left.min(REDRAW)) {
+        match events.recv_timeout(left.map_or(REDRAW, |left| left.min(REDRAW))) {
             Ok(Event::Asked(Ok(answer))) => (request, lost) = (*answer, None),
             Ok(Event::Asked(Err(error))) if error.is_passing() => lost = Some(error),
             Ok(Event::Asked(Err(error))) => {
@@ -99,17 +103,25 @@ fn ended(request: RequestBody) -> Standing {
 
 fn how_to_go_on(request: &RequestBody) -> String {
     let id = &request.request_id;
-    format!("`countersign get {id} --wait 2h` waits on, `countersign cancel {id}` gives it up")
+    format!("`countersign wait {id}` waits on, `countersign cancel {id}` gives it up")
 }
 
-/// Asks every now and then, until the receiver is gone.
-fn ask(session: &Arc<Session>, id: &str, events: Sender<Event>) -> Result<(), CommandError> {
-    let (session, id) = (Arc::clone(session), id.to_owned());
+/// Asks what has become of a request, until the receiver is gone.
+fn ask(
+    session: &Arc<Session>,
+    request: RequestBody,
+    interval: Duration,
+    events: Sender<Event>,
+) -> Result<(), CommandError> {
+    let session = Arc::clone(session);
     let ask = move || {
+        let (mut poll, mut seen) = (LongPoll::every(interval), request);
         loop {
-            std::thread::sleep(INTERVAL);
-            let answer = session.connection.request(&id).map(Box::new);
-            if events.send(Event::Asked(answer)).is_err() {
+            let answer = poll.next(&session.connection, &seen);
+            if let Ok(answer) = &answer {
+                seen.clone_from(answer);
+            }
+            if events.send(Event::Asked(answer.map(Box::new))).is_err() {
                 return;
             }
         }
@@ -176,7 +188,7 @@ impl<'a> Line<'a> {
         Self { session, told: None }
     }
 
-    fn tell(&mut self, request: &RequestBody, lost: Option<&Error>, left: Duration) {
+    fn tell(&mut self, request: &RequestBody, lost: Option<&Error>, left: Option<Duration>) {
         let is_first = self.told.is_none();
         let view = self.session.view();
         let what = news(request, lost);
@@ -201,7 +213,7 @@ impl<'a> Line<'a> {
             let line = in_a_row(&what, &news_in_short(request, lost), &deadline(&view, request), left);
             write!(stderr, "\r\u{1b}[K{line}").and_then(|()| stderr.flush())
         } else if self.told.as_ref() != Some(&what) {
-            let times = format!("{}; waiting {} more", deadline(&view, request), lasting(left));
+            let times = format!("{}; {}", deadline(&view, request), waiting(left));
             writeln!(stderr, "{}: {what}; {times}", request.request_id)
         } else {
             Ok(())
@@ -240,8 +252,8 @@ fn news_in_short(request: &RequestBody, lost: Option<&Error>) -> String {
 }
 
 /// As much as fits into a row of the terminal; how long is left goes last.
-fn in_a_row(news: &str, in_short: &str, deadline: &str, left: Duration) -> String {
-    let (width, waiting) = (width(), format!("waiting {} more", lasting(left)));
+fn in_a_row(news: &str, in_short: &str, deadline: &str, left: Option<Duration>) -> String {
+    let (width, waiting) = (width(), waiting(left));
     let lines = [
         format!("{news}; {deadline}; {waiting}"),
         format!("{news}; {waiting}"),
@@ -256,8 +268,10 @@ fn deadline(view: &View, request: &RequestBody) -> String {
     format!("{} to decide", view.moment.deadline(&request.expires_at))
 }
 
-fn lasting(left: Duration) -> String {
-    RelativeTime::lasting(u32::try_from(left.as_secs()).unwrap_or(u32::MAX))
+/// For how long; that is not said where it is until the decision.
+fn waiting(left: Option<Duration>) -> String {
+    let lasting = |left: Duration| RelativeTime::lasting(u32::try_from(left.as_secs()).unwrap_or(u32::MAX));
+    left.map_or_else(|| "waiting".to_owned(), |left| format!("waiting {} more", lasting(left)))
 }
 
 /// How wide a line may be that is drawn again in its place: the last column is left empty.

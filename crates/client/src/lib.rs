@@ -8,6 +8,7 @@ pub mod calls;
 pub mod change;
 pub mod connection;
 pub mod error;
+pub mod long_poll;
 
 pub mod agent;
 pub mod answer;

@@ -8,6 +8,7 @@ use crate::gateway::Authentication;
 use crate::iam::IamAccess;
 use crate::metrics::{self, MeteredHost, Metrics};
 use crate::notify::{Notify, OUTBOX_MIN_AGE_SECONDS};
+use crate::polling::Polling;
 use crate::time;
 use aws_types::SdkConfig;
 use countersign_api::run::Endpoint;
@@ -143,6 +144,7 @@ impl Boot {
             authentication: Authentication::read(&self.environment)?,
             iam: IamAccess::read(&self.environment)?,
             direct: DirectAccess::read(&self.environment, dependencies.policy.people())?,
+            waiting: Polling::read(&self.environment)?,
             metrics: self.metrics()?,
             dependencies,
         })

@@ -5,6 +5,7 @@ use crate::gateway::{self, Authentication, HttpAnswer};
 use crate::iam::IamAccess;
 use crate::invocation::{self, Invocation, UnsupportedEvent};
 use crate::metrics::Metrics;
+use crate::polling::Polling;
 use countersign_api::call::{Call, Input};
 use countersign_api::operation::Operation;
 use countersign_api::operations::health::{Health, Openapi};
@@ -18,6 +19,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 /// Everything that a function is put together from.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub struct Function<S> {
     pub iam: IamAccess,
     /// What direct invocations may do.
     pub direct: DirectAccess,
+    /// How calls wait.
+    pub waiting: Polling,
     /// Where faults are counted.
     pub metrics: Metrics,
 }
@@ -67,7 +71,8 @@ impl<S: Sync> Function<S> {
                 (identity, Input::Direct { payload }, true)
             }
         };
-        let call = Call { correlation_id: correlation_id.clone(), identity, input };
+        let waiting = Arc::new(self.waiting);
+        let call = Call { correlation_id: correlation_id.clone(), identity, input, waiting };
         // A panic ends in an answer, as it does on a server.
         let outcome = AssertUnwindSafe(run::run::<E, S>(&self.dependencies, call)).catch_unwind().await;
         let result = outcome.unwrap_or_else(|_| {

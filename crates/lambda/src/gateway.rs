@@ -106,6 +106,7 @@ fn key_set(text: &str) -> Result<KeySet, InvalidVariable> {
 pub fn input(event: &HttpEvent) -> Input {
     let types = event.header("content-type");
     let keys = event.header("idempotency-key");
+    let conditions = event.header("if-none-match");
     Input::Http {
         request_id: event.path_id().map(str::to_owned),
         query: event.query().to_owned(),
@@ -113,6 +114,7 @@ pub fn input(event: &HttpEvent) -> Input {
         body: event.body(),
         // Several are something that no key is.
         idempotency_key: (!keys.is_empty()).then(|| keys.join("\n")),
+        if_none_match: (!conditions.is_empty()).then(|| conditions.join(",")),
     }
 }
 
@@ -129,12 +131,14 @@ pub struct HttpAnswer {
 /// A reply as the gateway wants it.
 pub fn answer(reply: Reply, correlation_id: &str) -> HttpAnswer {
     let mut headers = BTreeMap::from([
-        ("content-type", reply.content_type.to_owned()),
         // What is shown depends on who asks and on when.
         ("cache-control", "no-store".to_owned()),
         ("x-content-type-options", "nosniff".to_owned()),
         ("x-correlation-id", correlation_id.to_owned()),
     ]);
+    if !reply.content_type.is_empty() {
+        headers.insert("content-type", reply.content_type.to_owned());
+    }
     headers.extend(reply.headers);
     HttpAnswer { status_code: reply.status, headers, body: reply.body.into_owned(), is_base64_encoded: false }
 }

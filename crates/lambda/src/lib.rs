@@ -19,4 +19,5 @@ pub mod issuer;
 pub mod notify;
 
 pub mod metrics;
+pub mod polling;
 pub mod time;

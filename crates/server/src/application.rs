@@ -3,6 +3,7 @@
 use crate::callers::Callers;
 use crate::refusal_log::RefusalLog;
 use crate::source_address::TrustedProxies;
+use crate::waiters::{ObservedHost, Waiters};
 use aws_sdk_dynamodb::Client;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::Host;
@@ -45,6 +46,8 @@ pub struct Application {
     pub delivery_wakeup: Arc<Notify>,
     /// What the callers who are known take.
     pub callers: Arc<Callers>,
+    /// The calls that wait for a request to change.
+    pub waiters: Arc<Waiters>,
     /// How many refusals of strangers are logged.
     pub refusal_log: Arc<RefusalLog>,
 }
@@ -67,6 +70,8 @@ impl Application {
         table::create_missing(&client, &tables).await.map_err(DatabaseError::Tables)?;
         let outbox = DynamoOutbox::new(client.clone(), tables.outbox.clone());
         let store = DynamoStore::new(client, tables);
+        let waiters = Arc::<Waiters>::default();
+        let host = Arc::new(ObservedHost::new(host, Arc::clone(&waiters)));
         Ok(Self {
             outbox,
             dependencies: Arc::new(RwLock::new(Arc::new(Dependencies {
@@ -80,6 +85,7 @@ impl Application {
             trusted_proxies,
             delivery_wakeup: Arc::new(Notify::new()),
             callers: Arc::default(),
+            waiters,
             refusal_log: Arc::default(),
         })
     }
@@ -99,8 +105,9 @@ impl Application {
         Arc::clone(&self.dependencies.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts another policy in force for calls that begin from now on.
+    /// Puts another policy in force for calls that begin from now on, and for those that wait.
     pub fn replace_policy(&self, policy: Policy) {
+        let for_waiters = Arc::new(policy.clone());
         let mut current = self.dependencies.write().unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(Dependencies {
             store: current.store.clone(),
@@ -109,5 +116,7 @@ impl Application {
             deployment_key: current.deployment_key.clone(),
             host: Arc::clone(&current.host),
         });
+        // While no call can begin under the policy before: each that has begun hears of this one.
+        self.waiters.policy_replaced(for_waiters);
     }
 }

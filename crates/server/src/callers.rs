@@ -1,5 +1,6 @@
-//! What the callers who are known may take at once: how many calls of each are under way, and how many bodies
-//! of requests, of each and of all. A caller is known with any token, so that no caller's share may be all there is.
+//! What the callers who are known may take at once: how many calls of each are under way, how many of them wait for a
+//! request to change, and how many bodies of requests there are, of each and of all. A caller is known with any token,
+//! so that no caller's share may be all there is.
 
 use countersign_core::person::PersonId;
 use std::collections::BTreeMap;
@@ -9,6 +10,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// How many calls of one caller are under way until their answers have been taken. Further ones wait: what
 /// is not read must not fill the memory.
 const CALLS_OF_CALLER: usize = 32;
+/// How many calls of one caller wait for a change. Further ones are answered at once.
+const WAITING_OF_CALLER: usize = 64;
+/// How many calls of all callers do: each holds a request in memory.
+const WAITING: usize = 512;
 /// How many bodies are held in memory at once.
 const BODIES: usize = 64;
 /// How many of them are one caller's. Further ones wait: a caller who never ends a body must not keep
@@ -19,12 +24,14 @@ const BODIES_OF_CALLER: usize = 4;
 #[derive(Debug)]
 pub struct Callers {
     bodies: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
     shares: Mutex<BTreeMap<PersonId, Weak<Share>>>,
 }
 
 #[derive(Debug)]
 struct Share {
     calls: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
 }
 
@@ -32,7 +39,33 @@ struct Share {
 #[derive(Debug)]
 pub struct Turn {
     share: Arc<Share>,
-    _call: OwnedSemaphorePermit,
+    waiting_of_all: Arc<Semaphore>,
+    held: Mutex<Held>,
+}
+
+/// What a call takes.
+#[derive(Debug)]
+enum Held {
+    /// A part of what its caller's calls have.
+    Call { _permit: OwnedSemaphorePermit },
+    /// A part of what calls that wait have.
+    Waiting { _of_all: OwnedSemaphorePermit, _of_caller: OwnedSemaphorePermit },
+}
+
+impl Turn {
+    /// Whether the call may wait. From then on it takes nothing of what its caller has for other calls: a caller who
+    /// waits can still reject and cancel.
+    pub fn begin_to_wait(&self) -> bool {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*held, Held::Waiting { .. }) {
+            return true;
+        }
+        let of_caller = Arc::clone(&self.share.waiting).try_acquire_owned();
+        let of_all = Arc::clone(&self.waiting_of_all).try_acquire_owned();
+        let (Ok(of_caller), Ok(of_all)) = (of_caller, of_all) else { return false };
+        *held = Held::Waiting { _of_all: of_all, _of_caller: of_caller };
+        true
+    }
 }
 
 /// The room for one body. It is free again when this is dropped.
@@ -44,7 +77,8 @@ pub struct Room {
 
 impl Default for Callers {
     fn default() -> Self {
-        Self { bodies: Arc::new(Semaphore::new(BODIES)), shares: Mutex::default() }
+        let permits = |count| Arc::new(Semaphore::new(count));
+        Self { bodies: permits(BODIES), waiting: permits(WAITING), shares: Mutex::default() }
     }
 }
 
@@ -53,7 +87,8 @@ impl Callers {
     pub async fn turn(&self, caller: &PersonId) -> Option<Turn> {
         let share = self.share(caller);
         let call = Arc::clone(&share.calls).acquire_owned().await.ok()?;
-        Some(Turn { share, _call: call })
+        let held = Mutex::new(Held::Call { _permit: call });
+        Some(Turn { share, waiting_of_all: Arc::clone(&self.waiting), held })
     }
 
     /// Waits for room for the body of a call. `None` never comes.
@@ -71,7 +106,11 @@ impl Callers {
         }
         shares.retain(|_, share| share.strong_count() > 0);
         let permits = |count| Arc::new(Semaphore::new(count));
-        let share = Arc::new(Share { calls: permits(CALLS_OF_CALLER), bodies: permits(BODIES_OF_CALLER) });
+        let share = Arc::new(Share {
+            calls: permits(CALLS_OF_CALLER),
+            waiting: permits(WAITING_OF_CALLER),
+            bodies: permits(BODIES_OF_CALLER),
+        });
         shares.insert(caller.clone(), Arc::downgrade(&share));
         share
     }
@@ -113,5 +152,28 @@ mod tests {
         drop((turns, rooms, turn));
         callers.turn(&ann).await.unwrap();
         assert_eq!(callers.shares.lock().unwrap().len(), 1, "a caller who takes nothing is forgotten");
+    }
+
+    #[tokio::test]
+    async fn threat_67_a_caller_who_waits_can_still_call_and_takes_no_waiting_from_others() {
+        let callers = Callers::default();
+        let (ann, eve) = (person("ann"), person("eve"));
+        let mut turns = Vec::new();
+        for _ in 0..WAITING_OF_CALLER {
+            let turn = callers.turn(&eve).await.unwrap();
+            assert!(turn.begin_to_wait() && turn.begin_to_wait(), "once for each call");
+            turns.push(turn);
+        }
+        for _ in 0..CALLS_OF_CALLER {
+            let turn = timeout(LONG, callers.turn(&eve)).await.unwrap().unwrap();
+            assert!(!turn.begin_to_wait(), "one more is answered at once");
+            turns.push(turn);
+        }
+        assert!(timeout(SHORT, callers.turn(&eve)).await.is_err(), "those count as calls");
+        assert!(callers.turn(&ann).await.unwrap().begin_to_wait());
+        let left = callers.waiting.available_permits();
+        assert_eq!(left, WAITING - WAITING_OF_CALLER, "what was not had is given back");
+        drop(turns);
+        assert_eq!(callers.waiting.available_permits(), WAITING);
     }
 }

@@ -29,6 +29,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use strum::IntoEnumIterator;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 /// How much of a body that is too large is still taken in, so that its sender gets to read the
@@ -90,6 +91,8 @@ async fn handle<E: Endpoint<DynamoStore> + 'static>(
     path: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
 ) -> Response {
+    // First, so that a call that waits hears of each policy after the one that it begins with.
+    let waiting = app.waiters.of_call();
     let dependencies = app.dependencies();
     let correlation_id = correlation_id(&app);
     let (parts, body) = request.into_parts();
@@ -129,26 +132,29 @@ async fn handle<E: Endpoint<DynamoStore> + 'static>(
         }
         identity => identity,
     };
+    let turn = turn.map(Arc::new);
     let call = Call {
         correlation_id: correlation_id.clone(),
         identity,
+        waiting: Arc::new(waiting.in_turn(turn.as_ref())),
         input: Input::Http {
             request_id: path_id(E::OPERATION, path, &parts.uri),
             query: parts.uri.query().unwrap_or_default().to_owned(),
             content_type: joined(&parts.headers, header::CONTENT_TYPE.as_str(), ","),
             // Several are something that no key is.
             idempotency_key: joined(&parts.headers, "idempotency-key", "\n"),
+            if_none_match: joined(&parts.headers, header::IF_NONE_MATCH.as_str(), ","),
             body,
         },
     };
-    // A task of its own: a caller who goes away does not stop half-way what they began, and a
-    // panic ends in an answer.
-    let outcome = tokio::spawn(async move {
+    // A task of its own: a panic ends in an answer.
+    let task = tokio::spawn(async move {
         let _room = room;
         run::run::<E, _>(&dependencies, call).await
-    })
-    .await;
-    let result = outcome.unwrap_or_else(|_| {
+    });
+    // A caller who goes away does not stop half-way what they began. What changes nothing, such as waiting, ends.
+    let _ended_with_the_call = (!E::OPERATION.changes()).then(|| AbortOnDrop(task.abort_handle()));
+    let result = task.await.unwrap_or_else(|_| {
         tracing::error!(correlation_id, operation = E::OPERATION.slug(), "panicked");
         Err(Problem::internal("panic"))
     });
@@ -159,9 +165,18 @@ async fn handle<E: Endpoint<DynamoStore> + 'static>(
     let mut response = respond(reply, &correlation_id);
     if let Some(turn) = turn {
         // Until the answer has been taken.
-        response.extensions_mut().insert(Arc::new(turn));
+        response.extensions_mut().insert(turn);
     }
     response
+}
+
+/// A task that ends when this is dropped.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// The `{id}` of the path; something that no id is if it is no text.
@@ -267,7 +282,9 @@ fn respond(reply: Reply, correlation_id: &str) -> Response {
     let mut response = Response::new(Body::from(reply.body));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    if !reply.content_type.is_empty() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    }
     // What is shown depends on who asks and on when.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -14,6 +14,7 @@ pub mod http;
 pub mod listener;
 pub mod outbox_log;
 pub mod sweeps;
+pub mod waiters;
 
 pub mod data_directory;
 pub mod issuer;

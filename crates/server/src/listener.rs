@@ -72,6 +72,7 @@ impl Server {
             () = self.accept(&graceful, &mut tasks) => {}
         }
         drop(self.listener);
+        self.application.waiters.end();
         self.connections.end_silent();
         // What does not end in time is ended when the tasks are dropped.
         tokio::select! {

@@ -256,6 +256,7 @@ fn fields(body: &Value) -> Option<Fields> {
         body: body.to_string().into_bytes(),
         content_type: None,
         idempotency_key: None,
+        if_none_match: None,
     };
     Fields::read(input, Body::Required(BodyType::Dispatch)).ok()
 }

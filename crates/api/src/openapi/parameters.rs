@@ -3,9 +3,13 @@
 use super::examples;
 use super::values::{self, reference};
 use crate::fields::MAX_VALUES;
-use crate::reply::IDEMPOTENT_REPLAYED;
+use crate::operations::get::MAX_WAIT_SECONDS;
+use crate::reply::{ETAG, IDEMPOTENT_REPLAYED};
 use countersign_core::request::Status;
 use serde_json::{Value, json};
+
+/// An entity tag, for the example.
+const ENTITY_TAG: &str = "\"fc0f49756c8d0713044880120346613115e92dfd438276863748556d6c68ac7e\"";
 
 const KEY: &str = "\
 Names the call, so that sending it again has no second effect and answers with the request as it is now. \
@@ -32,6 +36,38 @@ pub(super) fn parameters() -> Value {
             "example": "deploy-4711/resize",
         },
     })
+}
+
+const WAIT: &str = "\
+How many seconds to wait for a change: for a version above `since_version`, or for a request that is shown in another \
+way than at the time of asking. Without one, the request is answered as it is then. A service may wait less, or not at \
+all.";
+
+pub(super) fn get_parameters() -> Vec<Value> {
+    vec![
+        json!({
+            "name": "wait",
+            "in": "query",
+            "description": WAIT,
+            "schema": { "type": "integer", "minimum": 0, "maximum": MAX_WAIT_SECONDS },
+            "example": 20,
+        }),
+        json!({
+            "name": "since_version",
+            "in": "query",
+            "description": "With `wait`: the version that the caller knows. The one at the time of asking, if left out.",
+            "schema": { "type": "integer", "minimum": 0 },
+            "example": 1,
+        }),
+        json!({
+            "name": "If-None-Match",
+            "in": "header",
+            "description": "Entity tags of what the caller has. With `wait`, the answer comes at once where there is \
+                            something else.",
+            "schema": { "type": "string" },
+            "example": ENTITY_TAG,
+        }),
+    ]
 }
 
 pub(super) fn list_parameters() -> Vec<Value> {
@@ -103,6 +139,12 @@ pub(super) fn headers() -> Value {
             "description": "Names the call in the log.",
             "required": true,
             "schema": values::uuid(),
+        },
+        (ETAG): {
+            "description": "SHA-256 of what this caller is shown. It changes with the request, with its deadlines \
+                            and with the policy.",
+            "required": true,
+            "schema": { "type": "string", "pattern": "^\"[0-9a-f]{64}\"$" },
         },
         "location": {
             "description": "The path of the request.",

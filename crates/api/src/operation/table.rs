@@ -108,7 +108,8 @@ operations! {
         description: "\
             As far as policy lets the caller see it. While it is pending or approved, the stricter holds \
             and is shown: what was demanded when it was made, or what policy demands now. Its deadlines \
-            are those on record; `explain` has a sooner one that policy has come to set.",
+            are those on record; `explain` has a sooner one that policy has come to set. With `wait` the answer \
+            comes when the request has changed, or in time without that.",
     };
 
     /// Approves a request.

@@ -6,11 +6,10 @@ use super::comment::Comment;
 use super::create::{Create, cost};
 use super::events::Events;
 use super::finish::Finish;
-use super::get::Get;
 use super::reject::Reject;
 use super::start::Start;
 use super::withdraw::Withdraw;
-use super::{list, reply, shown};
+use super::{get, list, reply, shown};
 use crate::fields::{Fields, string};
 use crate::operation::{Operation, OriginalOperation};
 use crate::problem::Problem;
@@ -53,7 +52,7 @@ where
             OriginalOperation::WithdrawApproval => Withdraw::execute(dependencies, actor, fields).await,
             OriginalOperation::CancelRequest => Cancel::execute(dependencies, actor, fields).await,
             OriginalOperation::AddComment => Comment::execute(dependencies, actor, fields).await,
-            OriginalOperation::GetRequest => Get::execute(dependencies, actor, fields).await,
+            OriginalOperation::GetRequest => get::original(dependencies, actor, fields).await,
             OriginalOperation::GetRequestEvents => Events::execute(dependencies, actor, fields).await,
             OriginalOperation::GetPendingApprovals => list::pending(dependencies, actor, fields).await,
             OriginalOperation::GetUserRequests => list::of_user(dependencies, actor, fields).await,

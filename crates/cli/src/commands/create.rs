@@ -4,6 +4,7 @@ use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
 use crate::json_argument;
 use crate::operation_names::unlisted;
+use crate::patience::Patience;
 use crate::session::{Session, Standing};
 use crate::value_parsers::{environment, execution_mode, risk_level, seconds, window};
 use crate::{complete, wait};
@@ -131,7 +132,7 @@ pub fn run(arguments: &CreateArguments) -> Result<(), CommandError> {
     match arguments.wait {
         None => session.show_request(&request),
         Some(seconds) => {
-            let Standing { request, end } = wait::decided(&session, request, seconds)?;
+            let Standing { request, end } = wait::decided(&session, request, Patience::of(seconds))?;
             session.show_request(&request)?;
             end
         }

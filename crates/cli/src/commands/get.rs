@@ -2,6 +2,7 @@
 
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
+use crate::patience::Patience;
 use crate::session::Session;
 use crate::value_parsers::seconds;
 use crate::{complete, wait};
@@ -35,7 +36,7 @@ pub fn run(arguments: &GetArguments) -> Result<(), CommandError> {
         let request = session.connection.find(name)?;
         match arguments.wait {
             None => Ok(request.into()),
-            Some(seconds) => wait::decided(&session, request, seconds),
+            Some(seconds) => wait::decided(&session, request, Patience::of(seconds)),
         }
     };
     session.each(&arguments.ids, look, |view, request| view.request(request))

@@ -30,5 +30,6 @@ pub mod simulate;
 pub mod start;
 pub mod token;
 pub mod verify;
+pub mod wait;
 pub mod whoami;
 pub mod withdraw;
