@@ -41,7 +41,7 @@ fn only_an_executor_records_it_and_only_before_the_start() {
     for bad in [json!({}), json!({ "target": 1 }), json!({ "target": [] }), json!({ "target": null })] {
         executor.post(&observe, &bad).expect_problem(422, "validation_failed");
     }
-    let large = json!({ "target": { "t": "t".repeat(16 * 1024) } });
+    let large = json!({ "target": { "t": "t".repeat(6 * 1024) } });
     executor.post(&observe, &large).expect_problem(422, "validation_failed");
     Service::started(&ann, &path);
     executor.post(&observe, &body).expect_problem(409, "not_pending");

@@ -2,6 +2,7 @@
 //! When a service ends, its whole store is checked, see `inspection::check`.
 
 use countersign_e2e::client::{Answer, Client};
+use countersign_e2e::repetitions::repetitions;
 use countersign_e2e::service::Service;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -262,5 +263,34 @@ fn the_sweep_and_a_late_approval_do_not_both_happen() {
     assert_eq!(ann.ids("/v1/approvals?status=expired").len(), 20);
     for path in &paths {
         assert_eq!(ann.get(path).expect(200)["version"], 2);
+    }
+}
+
+/// How many requests are raced for, unless the environment says otherwise: `COUNTERSIGN_RACES=1000` races for as many.
+const RACES: usize = 40;
+
+/// THREATS 23: ten start each of many approved requests, ten claim each: one start, one permit, one claim.
+#[test]
+fn ten_starters_and_ten_claimants_race_for_each_of_many_requests() {
+    let races = repetitions("COUNTERSIGN_RACES", RACES);
+    let service = Service::start();
+    for round in 0..races.div_ceil(200) {
+        let ann = &service.requester(&format!("ann{round}"));
+        for _ in 0..races.min(200) {
+            let path = &Service::create(ann, &Service::low());
+            let start = || -> Box<dyn FnOnce() -> Answer + Send> {
+                Box::new(move || ann.post(&format!("{path}/execution"), &json!({})))
+            };
+            let started = at_once((0..10).map(|_| start()).collect());
+            assert_eq!(tally(&started), expected(&[(200, "done", 1), (409, "not_approved", 9)]), "{path}");
+            let permits: Vec<_> = started.iter().filter_map(|answer| answer.body.get("permit")).collect();
+            let [permit] = permits.as_slice() else { panic!("{} permits", permits.len()) };
+            let body = &json!({ "permit": permit });
+            let claim = || -> Box<dyn FnOnce() -> Answer + Send> {
+                Box::new(move || ann.post(&format!("{path}/execution/claim"), body))
+            };
+            let claimed = at_once((0..10).map(|_| claim()).collect());
+            assert_eq!(tally(&claimed), expected(&[(200, "done", 1), (409, "permit_spent", 9)]), "{path}");
+        }
     }
 }

@@ -23,6 +23,7 @@ pub mod notification_schema;
 pub mod program;
 pub mod pseudo_terminal;
 pub mod random;
+pub mod repetitions;
 pub mod rows;
 pub mod runtime_api;
 pub mod service;

@@ -5,6 +5,7 @@ items of the tables `approvals`, `audit` and `outbox` as plain JSON. Prints what
 line each, and how much was checked. Exit code 1 if anything is not.
 """
 
+import base64
 import decimal
 import hashlib
 import hmac
@@ -110,6 +111,7 @@ def state(item):
 
     def idempotency(record):
         command, key_digest, body_digest, person = record.split(" ", 3)
+        key_digest, body_digest = (base64.urlsafe_b64decode(text + "=").hex() for text in (key_digest, body_digest))
         return {"person": person, "command": command, "key_digest": key_digest, "body_digest": body_digest}
 
     cancellation = execution = None
@@ -284,6 +286,15 @@ def check_message(item, key):
         yield "the CloudEvent is another's"
 
 
+def check_timer(item, key):
+    """A time and a request, and nothing that could be believed."""
+    time, _, request_id = item["event_id"].partition("#")
+    if item != {"format": "countersign.timer.v1", "shard": "timer", "event_id": f"{time}#{request_id}"}:
+        yield "another attribute"
+    if len(time) != len("2026-01-31T09:30:00.000Z") or len(request_id) != 36:
+        yield "another key"
+
+
 def main():
     store = json.load(sys.stdin)
     key = bytes.fromhex(store["key"])
@@ -295,7 +306,8 @@ def main():
         name = f"request/{item['request_id']}"
         findings += [f"{name}: {finding}" for finding in check_request(item, trails.get(name), key)]
     for item in store["outbox"]:
-        findings += [f"message {item['event_id']}: {finding}" for finding in check_message(item, key)]
+        check = check_timer if item["shard"] == "timer" else check_message
+        findings += [f"message {item['event_id']}: {finding}" for finding in check(item, key)]
     for finding in findings:
         print(finding)
     counts = {name: len(store[name]) for name in ("approvals", "audit", "outbox")}

@@ -12,6 +12,7 @@ mod audit_event;
 mod capacity;
 mod conditions;
 mod crash;
+mod crash_executions;
 mod damage;
 mod faults;
 mod floods;

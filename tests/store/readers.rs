@@ -78,6 +78,7 @@ pub(crate) fn store() -> Service {
     finish(&service.approved(&ann), "failed");
     Service::started(&ann, &service.approved(&ann));
     service.approved(&ann);
+    executed_by_an_executor(&service);
     let create = || Service::create(&ann, &Service::medium());
     bob.post(&format!("{}/reject", create()), &json!({ "reason": "no" })).expect(200);
     ann.post(&format!("{}/cancel", create()), &json!({ "reason": "not needed" })).expect(200);
@@ -86,6 +87,29 @@ pub(crate) fn store() -> Service {
     service.expire();
     create();
     service
+}
+
+/// Observed, begun at its time, claimed, renewed, not heard of, settled with a note; and another that is not heard of.
+fn executed_by_an_executor(service: &Service) {
+    let (ann, bob) = (service.requester("ann"), service.approver("bob"));
+    let executor = service.program("executor", &["executor"]);
+    let mut body = Service::medium();
+    body["execute_at"] = json!("2026-01-01T01:00:00Z");
+    body["window"] = json!({ "from": "2026-01-01T01:00:00Z", "to": "2026-01-01T02:00:00Z" });
+    let path = Service::create(&ann, &body);
+    executor.post(&format!("{path}/target"), &json!({ "target": { "class": "db.t3.\u{e9}" } })).expect(200);
+    Service::approve(&bob, &path).expect(200);
+    service.host.advance_milliseconds(3_600_000);
+    let execution = format!("{path}/execution");
+    let started = ann.post(&execution, &json!({})).expect(200);
+    ann.post(&format!("{execution}/claim"), &json!({ "permit": started["permit"] })).expect(200);
+    service.host.advance_milliseconds(1_800_000);
+    let id = &started["execution_id"];
+    ann.put(&execution, &json!({ "execution_id": id, "outcome": "running" })).expect(200);
+    service.host.advance_milliseconds(3_600_000);
+    assert_eq!(service.look().unknown, 2, "this one, and the one that was left before");
+    let settled = json!({ "execution_id": id, "outcome": "succeeded", "note": "\u{e9} looked at it" });
+    service.person("root", &["admin"]).put(&execution, &settled).expect(200);
 }
 
 #[test]

@@ -176,11 +176,14 @@ pub(crate) fn worst() -> (Request, AuditEvent, Message) {
         finish: Some(Finish {
             at: now,
             outcome: ExecutionOutcome::Succeeded,
-            result: Some(keyed(CanonicalJson::of(&json!("r".repeat(MAX_RESULT_BYTES - 2))))),
+            result: Some(keyed(CanonicalJson::of(&json!(
+                "r".repeat(MAX_RESULT_BYTES - MAX_TARGET_BYTES - 2)
+            )))),
             actual_cost: None,
-            note: Some(keyed(text(2000))),
+            note: None,
         }),
     });
+    // Target, result and note have one limit together: as two of them they are as large as they get.
     let found = json!({ "t": "t".repeat(MAX_TARGET_BYTES - 8) });
     request.target = Some(Target { by: address(62, 0), at: now, document: CanonicalJson::of(&found) });
     let key = deployment_key();

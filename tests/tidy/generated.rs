@@ -39,6 +39,8 @@ const SETTINGS: &str = "      MemorySize: !Ref FunctionMemory
           DIRECT_GROUPS: !Ref DirectGroups
           DIRECT_READ_GROUPS: !Ref DirectReadGroups
           POLICY_DIR: !Ref PolicyDir
+          APPROVAL_WORKFLOW_ENABLED: !Ref ApprovalWorkflowEnabled
+          APPROVAL_MAX_PENDING: !Ref ApprovalMaxPending
           DASHBOARD_URL: !Ref DashboardUrl
           RUST_LOG: !Ref LogLevel
 ";

@@ -18,7 +18,7 @@ pub const MAX_PARAMETERS_BYTES: usize = 64 * 1024;
 pub const MAX_RESULT_BYTES: usize = 16 * 1024;
 
 /// The largest observation of a target, in bytes of canonical JSON.
-pub const MAX_TARGET_BYTES: usize = 16 * 1024;
+pub const MAX_TARGET_BYTES: usize = 6 * 1024;
 
 /// A request as its requester describes it, before policy has said what it demands.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,7 +9,8 @@
 
 use crate::approvals::Approvals;
 use crate::caller::PrincipalKind;
-use crate::command::{Command, ExecutionOutcome, Shown};
+use crate::canonical::CanonicalJson;
+use crate::command::{Command, ExecutionOutcome, MAX_RESULT_BYTES, Shown};
 use crate::command_context::CommandContext;
 use crate::event::{Change, Event};
 use crate::execute;
@@ -300,6 +301,7 @@ impl Deciding<'_> {
             (Executing, Command::Finish { execution_id, outcome, result, actual_cost, note, .. }) => {
                 let execution = execute::running(request, *execution_id)?;
                 self.check_shown(status)?;
+                self.check_size_of_report(result.as_ref(), note.as_ref())?;
                 let is_settled_by_other = !self.policy.is_maker(self.actor, execution.holder())
                     && execute::is_unknown(request, self.context.now);
                 if is_settled_by_other && note.is_none() {
@@ -481,6 +483,25 @@ impl Deciding<'_> {
         let Self { request, requirements, context, policy, actor, .. } = self;
         let change = execute::start(request, actor, context, policy, requirements)?;
         Ok((Status::Executing, change))
+    }
+
+    /// What is reported has the room that the observation of the target leaves, so that every request fits into an
+    /// item of the store.
+    fn check_size_of_report(
+        &self,
+        result: Option<&CanonicalJson>,
+        note: Option<&CommentText>,
+    ) -> Result<(), Refusal> {
+        let target = self.request.target.as_ref().map_or(0, |target| target.document.as_str().len());
+        let size =
+            result.map_or(0, |result| result.as_str().len()) + note.map_or(0, |note| note.as_str().len());
+        if target + size <= MAX_RESULT_BYTES {
+            return Ok(());
+        }
+        let left = MAX_RESULT_BYTES - target.min(MAX_RESULT_BYTES);
+        let rule =
+            format!("must be at most {left} bytes together with `note`, beside the target that was observed");
+        Err(Refusal::Violations(vec![Violation { field: "result", rule }]))
     }
 
     /// What policy has come to demand of the request's own fields, which no command can change any more.

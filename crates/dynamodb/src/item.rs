@@ -12,6 +12,8 @@ use crate::error::unreadable;
 use crate::expression::Item;
 use crate::keys;
 use crate::listing_item::{DecisionCommentItem, ListingItem, decision_comment, decisions};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_app::ports::StoreError;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::ExecutionOutcome;
@@ -433,10 +435,17 @@ impl From<&MatchedRule> for RuleItem {
     }
 }
 
-/// One text: there are many of them, and the names of members would be most of it.
+/// One text with digests in base64url: there are many of them, and the names of members and hexadecimal digits would
+/// be most of it.
 fn idempotency_text(record: &IdempotencyRecord) -> String {
     let IdempotencyRecord { person, command, key_digest, body_digest } = record;
-    format!("{command} {key_digest} {body_digest} {person}")
+    let short = |digest: &Digest| URL_SAFE_NO_PAD.encode(digest.as_bytes());
+    format!("{command} {} {} {person}", short(key_digest), short(body_digest))
+}
+
+fn read_short_digest(text: &str) -> Result<Digest, InvalidAttribute> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.map(Digest::from_bytes).ok_or(InvalidAttribute::Value("idempotency"))
 }
 
 impl TryFrom<&RequestItem> for Request {
@@ -670,8 +679,8 @@ fn read_idempotency(text: &str) -> Result<IdempotencyRecord, InvalidAttribute> {
     let mut next = || parts.next().ok_or(InvalidAttribute::Value("idempotency"));
     Ok(IdempotencyRecord {
         command: read("idempotency", next()?, str::parse)?,
-        key_digest: read("idempotency", next()?, Digest::parse)?,
-        body_digest: read("idempotency", next()?, Digest::parse)?,
+        key_digest: read_short_digest(next()?)?,
+        body_digest: read_short_digest(next()?)?,
         person: read("idempotency", next()?, PersonId::from_stored)?,
     })
 }

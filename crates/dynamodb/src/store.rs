@@ -12,7 +12,7 @@ use crate::outbox_item::outbox_item;
 use crate::position::{Bound, Position};
 use crate::summary_item;
 use crate::table::TableNames;
-use crate::timer_item::{self, timer_item};
+use crate::timer_item::{self, timer_item, timer_key};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, Select, TransactWriteItem, Update};
@@ -460,7 +460,7 @@ impl Timers for DynamoStore {
         let key = condition.name(EVENT_ID);
         let last = condition.string("last", keys::last_key(now));
         let mut due = Vec::new();
-        let mut start = after.map(timer_item);
+        let mut start = after.map(timer_key);
         loop {
             let page = self
                 .client
@@ -488,7 +488,7 @@ impl Timers for DynamoStore {
             .client
             .delete_item()
             .table_name(&self.tables.outbox)
-            .set_key(Some(timer_item(timer)))
+            .set_key(Some(timer_key(timer)))
             .send()
             .await;
         removed.map(|_| ()).map_err(store_error)

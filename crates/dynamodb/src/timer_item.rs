@@ -8,8 +8,18 @@ use countersign_app::ports::Timer;
 use countersign_core::ids::RequestId;
 use countersign_core::timestamp::Timestamp;
 
-/// The item of a timer, which is its key.
+/// Names the set of attributes. Another set gets another name.
+const FORMAT: &str = "countersign.timer.v1";
+
+/// The item of a timer.
 pub(crate) fn timer_item(timer: Timer) -> Item {
+    let mut item = timer_key(timer);
+    item.insert("format".to_owned(), AttributeValue::S(FORMAT.to_owned()));
+    item
+}
+
+/// The key of a timer, which says all of it.
+pub(crate) fn timer_key(timer: Timer) -> Item {
     Item::from([
         (SHARD.to_owned(), AttributeValue::S(TIMER.to_owned())),
         (EVENT_ID.to_owned(), AttributeValue::S(keys::sort_key(timer.at, timer.request_id))),

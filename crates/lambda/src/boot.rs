@@ -19,6 +19,7 @@ use countersign_app::ports::{FindDue, ListRequests, Outbox, Publish, Replicas, T
 use countersign_app::signing::NoSigningKeys;
 use countersign_aws::Access;
 use countersign_core::digest::{DeploymentKey, Digest};
+use countersign_core::policy::restrictions::{self, Restrictions};
 use countersign_policy::load;
 use countersign_system::logging;
 pub use lambda_runtime::Error;
@@ -155,7 +156,8 @@ impl Boot {
         let host = MeteredHost::new(self.metrics()?);
         Ok(Dependencies {
             store,
-            policy: load::policy(environment.optional("POLICY_DIR").map(Path::new), host.now())?,
+            policy: load::policy(environment.optional("POLICY_DIR").map(Path::new), host.now())?
+                .restricted(restrictions(environment)?),
             signing_keys: Arc::new(NoSigningKeys),
             deployment_key: if takes_key { deployment_key(environment).await? } else { no_deployment_key()? },
             host: Arc::new(host),
@@ -165,6 +167,21 @@ impl Boot {
     fn metrics(&self) -> Result<Metrics, InvalidVariable> {
         Ok(Metrics::new(self.environment.required("ENVIRONMENT")?, metrics::to_stdout))
     }
+}
+
+/// What the operator takes away from the policy.
+fn restrictions(environment: &Environment) -> Result<Restrictions, InvalidVariable> {
+    let workflow_enabled = environment.optional(restrictions::WORKFLOW_ENABLED);
+    let max_pending = environment.optional(restrictions::MAX_PENDING);
+    Ok(Restrictions {
+        workflow_enabled: workflow_enabled
+            .map_or(Ok(true), restrictions::workflow_enabled)
+            .map_err(|rule| Environment::invalid(restrictions::WORKFLOW_ENABLED, rule))?,
+        max_pending: max_pending
+            .map(restrictions::max_pending)
+            .transpose()
+            .map_err(|rule| Environment::invalid(restrictions::MAX_PENDING, rule))?,
+    })
 }
 
 /// The one line that tells why: what `main` prints of an error is not for people.

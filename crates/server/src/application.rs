@@ -105,8 +105,10 @@ impl Application {
         Arc::clone(&self.dependencies.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts another policy in force for calls that begin from now on, and for those that wait.
+    /// Puts another policy in force, under the same restrictions, under the same restrictions: for calls that begin from now
+    /// on, and for those that wait.
     pub fn replace_policy(&self, policy: Policy) {
+        let policy = policy.restricted(self.dependencies().policy.restrictions());
         let for_waiters = Arc::new(policy.clone());
         let mut current = self.dependencies.write().unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(Dependencies {

@@ -11,7 +11,7 @@ use crate::source_address::{ProxyNetwork, TrustedProxies};
 use crate::sweeps::Sweep;
 use crate::tls::{CertificateFiles, Certificates, InvalidCertificates};
 use countersign_app::host::Clock as _;
-use countersign_core::policy::Policy;
+use countersign_core::policy::{Policy, Restrictions};
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
 use countersign_embedded::{Embedded, OpenError};
@@ -50,6 +50,8 @@ pub struct Options {
     pub data_directory: PathBuf,
     /// Where the policy is, in place of the bundled one.
     pub policy_directory: Option<PathBuf>,
+    /// What is taken away from it.
+    pub restrictions: Restrictions,
     /// What is shown to those who speak TLS; plain HTTP if there is nothing.
     pub certificates: Option<CertificateFiles>,
     /// Whether a proxy in front does TLS, and nothing else can reach the address.
@@ -166,7 +168,8 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
         return Err(ServeError::InTheClear(options.listen));
     }
     let policy_directory = options.policy_directory;
-    let policy = trusted_policy(policy_directory.as_deref(), SystemHost::default().now())?;
+    let policy = trusted_policy(policy_directory.as_deref(), SystemHost::default().now())?
+        .restricted(options.restrictions);
     let issuer = match options.issuer {
         Some(issuer) => Some(issuer::configured(issuer).await?),
         None => None,

@@ -126,7 +126,7 @@ pub(super) fn parameters() -> Value {
 pub(super) fn target() -> Value {
     described(
         json!({ "type": "object" }),
-        "What the executor has found of the target. At most 16 KiB as canonical JSON (RFC 8785).",
+        "What the executor has found of the target. At most 6 KiB as canonical JSON (RFC 8785).",
     )
 }
 

@@ -3,6 +3,7 @@
 use crate::error::CommandError;
 use crate::value_parsers::{number, seconds};
 use clap::Args;
+use countersign_core::policy::restrictions::{self, Restrictions};
 use countersign_identity::claim_path::ClaimPath;
 use countersign_identity::claims::ClaimNames;
 use countersign_identity::token;
@@ -63,6 +64,21 @@ pub struct ServeArguments {
     /// Tokens of an OpenID Connect issuer, instead of `countersign token`.
     #[command(flatten)]
     pub issuer: IssuerArguments,
+
+    /// false: nothing that needs an approval is made, approved, started or claimed
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = restrictions::WORKFLOW_ENABLED,
+        default_value = "true",
+        action = clap::ArgAction::Set,
+        value_parser = restrictions::workflow_enabled
+    )]
+    pub workflow_enabled: bool,
+
+    /// How many pending requests one requester may have, if that is fewer than policy allows
+    #[arg(long, value_name = "NUMBER", env = restrictions::MAX_PENDING, value_parser = restrictions::max_pending)]
+    pub max_pending: Option<u16>,
 
     /// What connections may take.
     #[command(flatten)]
@@ -190,6 +206,10 @@ fn options(arguments: ServeArguments) -> Options {
         listen: arguments.listen,
         data_directory: arguments.data.data_dir,
         policy_directory: arguments.policy_dir,
+        restrictions: Restrictions {
+            workflow_enabled: arguments.workflow_enabled,
+            max_pending: arguments.max_pending,
+        },
         certificates: tls_cert.zip(tls_key).map(|(chain, key)| CertificateFiles { chain, key }),
         is_behind_tls_proxy: arguments.behind_tls_proxy,
         trusted_proxies: arguments.trusted_proxies,

@@ -9,6 +9,7 @@ pub mod inspection;
 pub mod mistake;
 pub mod people;
 pub mod request_view;
+pub mod restrictions;
 pub mod rules;
 pub mod search;
 pub mod signers;
@@ -25,6 +26,8 @@ use crate::principal::Principal;
 use crate::request::{Request, Status};
 use crate::requirements::Requirements;
 use crate::timestamp::Timestamp;
+pub use restrictions::Restrictions;
+
 use access::{AccessDecision, AccessRequest, Action, Authorizer, Subject};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -71,21 +74,6 @@ impl PolicyText<'_> {
         };
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         Source { file, text }.line_of(&path)
-    }
-}
-
-/// What the operator of a process takes away from its policy, whatever that says: only ever less goes ahead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Restrictions {
-    /// Whether anything that needs an approval goes ahead.
-    pub workflow_enabled: bool,
-    /// The most pending requests of one requester, if that is fewer than policy allows.
-    pub max_pending: Option<u16>,
-}
-
-impl Default for Restrictions {
-    fn default() -> Self {
-        Self { workflow_enabled: true, max_pending: None }
     }
 }
 
