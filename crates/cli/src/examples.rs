@@ -27,10 +27,6 @@ pub const GET: &str = "Examples:
   countersign get 0193a5c2
   countersign get 0193a5c2 77e1b2f0 --json
   countersign get 0193a5c2 --wait 2h";
-/// `countersign wait`.
-pub const WAIT: &str = "Examples:
-  countersign wait 0193a5c2
-  countersign wait 0193a5c2 --wait-timeout 2h && ./resize.sh";
 /// `countersign explain`.
 pub const EXPLAIN: &str = "Examples:
   countersign explain 0193a5c2";
@@ -108,7 +104,7 @@ pub const OUTBOX: &str = "Examples:
   countersign outbox replay --all --table approvals-outbox-prod";
 /// `countersign permit`.
 pub const PERMIT: &str = "Examples:
-  countersign permit verify permit.txt --key jwks.json --issuer https://approvals.example.com --audience rds
+  countersign permit verify permit.txt --key jwks.json --audience rds
   countersign permit verify - --key jwks.json --parameters parameters.json --at 2026-01-01T12:00:00.000Z --json";
 /// `countersign key`.
 pub const KEY: &str = "Examples:
