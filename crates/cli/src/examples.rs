@@ -27,6 +27,10 @@ pub const GET: &str = "Examples:
   countersign get 0193a5c2
   countersign get 0193a5c2 77e1b2f0 --json
   countersign get 0193a5c2 --wait 2h";
+/// `countersign wait`.
+pub const WAIT: &str = "Examples:
+  countersign wait 0193a5c2
+  countersign wait 0193a5c2 --wait-timeout 2h && ./resize.sh";
 /// `countersign explain`.
 pub const EXPLAIN: &str = "Examples:
   countersign explain 0193a5c2";
