@@ -98,7 +98,15 @@ def arn_of(name):
     if name in INDEXES:
         return "dynamodb", table_arn("approvals", "/index/" + name)
     key = {"Fn::If": ["MakesDeploymentKey", {"Ref": "DeploymentKeySecret"}, {"Ref": "DeploymentKeyArn"}]}
+    permit_keys = {"Fn::Sub": "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*"}
+    if name == "permit-keys":
+        return "kms", permit_keys
     return {"topic": ("sns", {"Ref": "NotificationsTopic"}), "deployment-key": ("secretsmanager", key)}[name]
+
+
+PERMIT_KEYS_ALONE = {
+    "ForAnyValue:StringLike": {"kms:ResourceAliases": {"Fn::Sub": "alias/countersign-${Environment}-permit-*"}}
+}
 
 
 def expected_grants(slug):
@@ -158,7 +166,11 @@ class Roles(unittest.TestCase):
                 role = RESOURCES[f"{slug.capitalize()}Role"]["Properties"]
                 self.assertEqual(granted(role), expected_grants(slug))
                 for statement in statements_of(role):
-                    self.assertEqual(sorted(statement), ["Action", "Effect", "Resource"])
+                    # A key is named by its aliases, which move from key to key.
+                    of_permits = text(arn_of("permit-keys")[1]) in map(text, each(statement["Resource"]))
+                    condition = PERMIT_KEYS_ALONE if of_permits else None
+                    self.assertEqual(statement.get("Condition"), condition)
+                    self.assertLessEqual(set(statement), {"Action", "Condition", "Effect", "Resource"})
                     self.assertEqual(statement["Effect"], "Allow")
 
     def test_audit_events_are_only_put_and_queried(self):
@@ -214,7 +226,7 @@ class Doors(unittest.TestCase):
         }
         self.assertEqual(found, expected)
         public = [path for (_, path), authorizers in found.items() if not authorizers]
-        self.assertEqual(sorted(public), ["/health", "/openapi.json"])
+        self.assertEqual(sorted(public), ["/.well-known/jwks.json", "/health", "/openapi.json"])
         # The smoke test counts them on AWS.
         counted = f"`{len(found)}`, `{len(found) - len(public)}` and `1`"
         self.assertIn(counted, (ROOT / "docs/deploy.md").read_text())

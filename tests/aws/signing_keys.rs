@@ -1,5 +1,6 @@
 //! Keys in KMS: signatures that verify, rotations, how often KMS is called, and what it refuses.
 
+use crate::binary;
 use aws_sdk_kms::Client;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
@@ -10,6 +11,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::{Response, StatusCode};
 use countersign_app::signing::{SigningError, SigningKeys as _};
 use countersign_aws::Access;
+use countersign_e2e::deployment::Deployment;
 use countersign_e2e::manual_host::ManualHost;
 use countersign_e2e::moto::{Moto, REGION};
 use countersign_kms::alias::{Aliases, KmsError};
@@ -103,18 +105,7 @@ impl World {
         let client =
             Client::new(&countersign_aws::configuration(access, SharedHttpClient::new(transport.clone())));
         let aliases = Aliases::of_environment("test");
-        for status in [KeyStatus::Next, KeyStatus::Current] {
-            let key = moto.json(
-                "kms",
-                "TrentService.CreateKey",
-                &json!({
-                    "KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY",
-                }),
-            );
-            let key = key["KeyMetadata"]["KeyId"].as_str().unwrap();
-            let alias = json!({ "AliasName": aliases.name(status), "TargetKeyId": key });
-            moto.json("kms", "TrentService.CreateAlias", &alias);
-        }
+        moto.make_permit_keys("alias/countersign-test-permit");
         Self { _moto: moto, client, transport, aliases, host: ManualHost::default() }
     }
 
@@ -297,4 +288,18 @@ async fn what_kms_does_not_do_is_named_by_its_code_alone() {
     world.client.update_alias().alias_name(alias).target_key_id(arn).send().await.unwrap();
     let said = world.keys().current().await.unwrap_err().to_string();
     assert!(said.contains("not an ECC_NIST_P256 key"), "{said}");
+}
+
+#[test]
+fn the_function_gives_out_what_kms_has() {
+    let deployment = Deployment::start(binary);
+    let direct = deployment.invoke("keys", &json!({})).unwrap();
+    let keys = KeySet::parse(&direct.to_string()).unwrap();
+    assert_eq!(ids(&keys).iter().map(|key| key.0).collect::<Vec<_>>(), [KeyStatus::Next, KeyStatus::Current]);
+    assert_eq!(
+        deployment.send("ann", &["guest"], "GET", "/.well-known/jwks.json", &Value::Null),
+        (200, direct)
+    );
+    let elsewhere = deployment.again().with("PERMIT_KEY_ALIAS", "alias/nowhere");
+    assert_eq!(elsewhere.invoke("keys", &json!({})).unwrap(), json!({ "keys": [] }));
 }

@@ -28,6 +28,7 @@ mod health;
 mod hostile_text;
 mod idempotency;
 mod identity;
+mod keys;
 mod limits;
 mod list;
 mod malformed;

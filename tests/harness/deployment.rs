@@ -27,6 +27,8 @@ pub fn deployment_key() -> DeploymentKey {
 
 /// The account of everything in moto.
 const ACCOUNT: &str = "123456789012";
+/// What the aliases of the keys that sign permits begin with.
+const PERMIT_KEY_ALIAS: &str = "alias/countersign-test-permit";
 /// The name of the topic.
 const TOPIC: &str = "countersign-test-events";
 
@@ -60,6 +62,7 @@ impl Deployment {
         let secret = json!({ "Name": "countersign", "SecretString": DEPLOYMENT_SECRET });
         let secret = moto.json("secretsmanager", "secretsmanager.CreateSecret", &secret);
         let secret_arn = secret["ARN"].as_str().unwrap().to_owned();
+        moto.make_permit_keys(PERMIT_KEY_ALIAS);
         let topic_arn = format!("arn:aws:sns:{REGION}:{ACCOUNT}:{TOPIC}");
         let variables = [
             ("APPROVALS_TABLE", names.approvals.as_str()),
@@ -68,6 +71,7 @@ impl Deployment {
             ("SNS_TOPIC_ARN", &topic_arn),
             ("ENVIRONMENT", "test"),
             ("DEPLOYMENT_KEY_SECRET", &secret_arn),
+            ("PERMIT_KEY_ALIAS", PERMIT_KEY_ALIAS),
             ("DEPLOYMENT_KEY", ""),
             ("OIDC_ISSUER", "https://issuer.example"),
             ("OIDC_AUDIENCE", "countersign"),

@@ -59,7 +59,13 @@ impl EndpointVisitor<DynamoStore> for Invocation<'_> {
     }
 
     fn public<E: PublicEndpoint + 'static>(self) -> Self::Output {
-        let answer = self.function.handle_health(self.payload);
+        let answer = self.runtime.block_on(async {
+            if E::OPERATION.function() == Operation::Health.slug() {
+                self.function.handle_health(self.payload).await
+            } else {
+                self.function.handle_public::<E>(self.payload).await
+            }
+        });
         answer.map_err(|error| (error.error_type, error.error_message))
     }
 }

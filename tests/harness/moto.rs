@@ -1,11 +1,11 @@
-//! `moto_server` (<https://docs.getmoto.org/>): an implementation of DynamoDB, SNS, SQS and Secrets Manager that is not
+//! `moto_server` (<https://docs.getmoto.org/>): an implementation of DynamoDB, KMS, SNS, SQS and Secrets Manager that is not
 //! ours and not the embedded engine's.
 //!
 //! It is a Python program. If `MOTO_SERVER` does not name one, it is installed from `PyPI` into a
 //! virtual environment under `target/`, once.
 
 use crate::grants::root;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -78,6 +78,17 @@ impl Moto {
         form.extend(parameters);
         let request = self.agent.post(format!("{}/", self.url()));
         json_of(request.header("authorization", authorization(service)).send_form(form).unwrap())
+    }
+
+    /// Makes two keys that sign permits, behind the aliases that begin like this: what the template makes.
+    pub fn make_permit_keys(&self, prefix: &str) {
+        for status in ["current", "next"] {
+            let key = json!({ "KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY" });
+            let key = self.json("kms", "TrentService.CreateKey", &key);
+            let key = &key["KeyMetadata"]["KeyId"];
+            let alias = json!({ "AliasName": format!("{prefix}-{status}"), "TargetKeyId": key });
+            self.json("kms", "TrentService.CreateAlias", &alias);
+        }
     }
 
     /// A call of the JSON protocol, as SQS and Secrets Manager have it.

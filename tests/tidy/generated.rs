@@ -63,6 +63,17 @@ pub(super) fn capitalized(slug: &str) -> String {
     format!("{}{rest}", first.to_uppercase())
 }
 
+/// All keys of the account: which of them are those that sign permits is said by their aliases, which move.
+const PERMIT_KEYS: &str = "!Sub arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*";
+const PERMIT_KEYS_CONDITION: &str = "                Condition: { \"ForAnyValue:StringLike\": { kms:ResourceAliases: !Sub \"alias/countersign-${Environment}-permit-*\" } }\n";
+/// What these aliases begin with.
+const PERMIT_KEY_ALIAS: &str = "!Sub alias/countersign-${Environment}-permit";
+
+/// Whether the function signs permits, or verifies them.
+pub(super) fn takes_permit_keys(slug: &str) -> bool {
+    granted(slug).contains_key("permit-keys")
+}
+
 /// Whether the function reads the deployment's key: for the seals of what it records, or of cursors.
 pub(super) fn takes_deployment_key(slug: &str) -> bool {
     granted(slug).contains_key("deployment-key")
@@ -73,6 +84,7 @@ fn resource(name: &str) -> (&'static str, String) {
     match name {
         "approvals" | "audit" | "outbox" => ("dynamodb", table_arn(name, "")),
         "deployment-key" => ("secretsmanager", DEPLOYMENT_KEY.to_owned()),
+        "permit-keys" => ("kms", PERMIT_KEYS.to_owned()),
         "topic" => ("sns", "!Ref NotificationsTopic".to_owned()),
         index => ("dynamodb", table_arn("approvals", &format!("/index/{index}"))),
     }
@@ -146,6 +158,9 @@ fn role_and_log(slug: &str) -> String {
     for ((service, actions), resources) in statements {
         let actions: Vec<_> = actions.iter().map(|action| format!("{service}:{action}")).collect();
         statement(&mut text, &actions, &resources);
+        if service == "kms" {
+            text.push_str(PERMIT_KEYS_CONDITION);
+        }
         if service == "sns" {
             // Publishing to an encrypted topic takes its key.
             let actions = texts(&["kms:Decrypt", "kms:GenerateDataKey"]);
@@ -211,6 +226,9 @@ fn function(operation: Operation) -> String {
     if takes_deployment_key(slug) {
         writeln!(text, "          DEPLOYMENT_KEY_SECRET: {DEPLOYMENT_KEY}").unwrap();
     }
+    if takes_permit_keys(slug) {
+        writeln!(text, "          PERMIT_KEY_ALIAS: {PERMIT_KEY_ALIAS}").unwrap();
+    }
     text.push_str("      Events:\n");
     for route in Operation::iter().filter(|route| route.function() == slug) {
         let (event, method, path) = (format!("{route:?}"), route.method(), route.path_template());
@@ -254,6 +272,7 @@ fn iam_api() -> String {
       RouteSettings:
         GET /health: { ThrottlingRateLimit: 10, ThrottlingBurstLimit: 20 }
         GET /openapi.json: { ThrottlingRateLimit: 10, ThrottlingBurstLimit: 20 }
+        GET /.well-known/jwks.json: { ThrottlingRateLimit: 10, ThrottlingBurstLimit: 20 }
       AccessLogSettings:
         DestinationArn: !GetAtt ApiLogs.Arn
         # As above. Who has signed is in the audit trail: the name of a session is a person's.

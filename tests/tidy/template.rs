@@ -1,7 +1,7 @@
 //! The infrastructure template says what the code says: tables, variables, metrics. What of it is made from the code
 //! is in `generated.rs`; what becomes of it, and whether AWS would take it, is asked by `infra/check`.
 
-use super::generated::{SWEEPS, capitalized, takes_deployment_key, waits};
+use super::generated::{SWEEPS, capitalized, takes_deployment_key, takes_permit_keys, waits};
 use super::{files, root};
 use countersign_api::operation::Operation;
 use countersign_dynamodb::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, SHARD};
@@ -225,8 +225,7 @@ fn signed_calls_have_the_same_routes_and_are_off_by_default() {
             "arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/${{{}.Arn}}:live/invocations",
             logical_id(operation.function())
         );
-        let security =
-            if operation.function() == "health" { Value::Null } else { json!([{ "AWS_IAM": [] }]) };
+        let security = if operation.is_public() { Value::Null } else { json!([{ "AWS_IAM": [] }]) };
         let (method, path) = (operation.method().to_string(), operation.path_template());
         (method, path.to_owned(), json!({ "!Sub": uri }).to_string(), security.to_string())
     };
@@ -278,8 +277,13 @@ const NOT_IN_THE_TEMPLATE: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_CA_BUNDLE", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
 /// Set at the functions that need them; all others are set for all.
-const NOT_FOR_ALL: [&str; 4] =
-    ["DEPLOYMENT_KEY_SECRET", "MAX_WAIT_SECONDS", "OUTBOX_MIN_AGE_SECONDS", "SNS_TOPIC_ARN"];
+const NOT_FOR_ALL: [&str; 5] = [
+    "DEPLOYMENT_KEY_SECRET",
+    "MAX_WAIT_SECONDS",
+    "OUTBOX_MIN_AGE_SECONDS",
+    "PERMIT_KEY_ALIAS",
+    "SNS_TOPIC_ARN",
+];
 
 #[test]
 fn variables_are_those_that_the_code_reads() {
@@ -333,6 +337,9 @@ fn functions_get_only_the_variables_they_need() {
         }
         if waits(&slug) {
             expected.insert("MAX_WAIT_SECONDS", json!({ "!Ref": "MaxWaitSeconds" }));
+        }
+        if takes_permit_keys(&slug) {
+            expected.insert("PERMIT_KEY_ALIAS", json!({ "!Sub": "alias/countersign-${Environment}-permit" }));
         }
         if slug == "notify" {
             expected.insert("SNS_TOPIC_ARN", json!({ "!Ref": "NotificationsTopic" }));

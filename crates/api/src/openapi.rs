@@ -139,6 +139,7 @@ fn answer_schema(answer: Answer) -> Value {
             json!({ "anyOf": answers })
         }
         Answer::Health => reference("Health"),
+        Answer::Keys => reference("Keys"),
         Answer::Document => json!({ "type": "object", "required": ["openapi"] }),
     }
 }
@@ -154,6 +155,7 @@ fn request_id(answer: Answer) -> &'static str {
         | Answer::Simulation
         | Answer::Original
         | Answer::Health
+        | Answer::Keys
         | Answer::Document => "$response.body#/request_id",
     }
 }

@@ -32,7 +32,8 @@ pub trait PublicEndpoint {
     const OPERATION: Operation;
 
     /// The answer.
-    fn answer<S>(dependencies: &Dependencies<S>) -> Reply;
+    fn answer<S: Sync>(dependencies: &Dependencies<S>)
+    -> impl Future<Output = Result<Reply, Problem>> + Send;
 }
 
 /// A store over which every operation can be carried out.
@@ -61,6 +62,21 @@ pub async fn run<E: Endpoint<S>, S: Sync>(
         Ok(Reply { change: Some(change), .. }) => log_change(*change, E::OPERATION, &correlation_id),
         Ok(_) => {}
         Err(problem) => log_problem(problem, E::OPERATION, &correlation_id, path_id),
+    }
+    result
+}
+
+/// Answers a public operation.
+///
+/// # Errors
+/// As for [`run`].
+pub async fn run_public<E: PublicEndpoint, S: Sync>(
+    dependencies: &Dependencies<S>,
+    correlation_id: &str,
+) -> Result<Reply, Problem> {
+    let result = E::answer(dependencies).await;
+    if let Err(problem) = &result {
+        log_problem(problem, E::OPERATION, correlation_id, None);
     }
     result
 }

@@ -1,10 +1,12 @@
 //! The bodies of requests and answers, apart from the states they show.
 
 mod explanation;
+mod keys;
 mod simulation;
 mod trail;
 
 pub use explanation::{ActionBody, ApprovalBody, ExplainBody, MissingBody};
+pub use keys::{KeyBody, KeysBody};
 pub use simulation::{RefusalBody, SimulateBody};
 pub use trail::{AuthBody, EventBody, EventsBody};
 

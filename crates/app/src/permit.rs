@@ -10,6 +10,7 @@ use crate::error::AppError;
 use crate::get;
 use crate::integrity;
 use crate::ports::{LoadEvents, LoadRequest};
+use crate::signing::SigningError;
 use countersign_core::audit::Finding;
 use countersign_core::command::{Command, Shown};
 use countersign_core::decide;
@@ -44,7 +45,7 @@ pub async fn of_start<S: LoadEvents>(
     } else {
         start_of(dependencies, &done.request).await?
     };
-    issue(dependencies, &done.request, execution, head).await.map(Some)
+    issue(dependencies, &done.request, execution, head).await
 }
 
 /// A request that was started, with the permit if the actor may claim it.
@@ -64,7 +65,7 @@ pub async fn execution<S: LoadRequest + LoadEvents>(
     integrity::check_seal(&request, &dependencies.deployment_key)?;
     let head = start_of(dependencies, &request).await?;
     let permit = issue(dependencies, &request, execution, head).await?;
-    Ok((request, Some(permit)))
+    Ok((request, permit))
 }
 
 /// Spends a permit.
@@ -135,14 +136,18 @@ async fn start_of<S: LoadEvents>(
     Ok(start.ok_or(Refusal::Integrity(Finding::State("execution")))?.hash)
 }
 
+/// The permit; none from a shell that gives out none.
 async fn issue<S>(
     dependencies: &Dependencies<S>,
     request: &Request,
     execution: &Execution,
     audit_head: Digest,
-) -> Result<String, AppError> {
+) -> Result<Option<String>, AppError> {
     let keys = &dependencies.signing_keys;
-    let key = keys.current().await?;
+    let key = match keys.current().await {
+        Err(SigningError::NoKeys) => return Ok(None),
+        key => key?,
+    };
     let content = &request.content;
     let claims = Claims {
         iss: Origin::of(&dependencies.deployment_key).as_str().to_owned(),
@@ -166,7 +171,7 @@ async fn issue<S>(
     };
     let input = SigningInput::new(key.key_id(), claims);
     let signature = keys.sign(key.key_id(), input.as_bytes()).await?;
-    Ok(input.with_signature(&signature))
+    Ok(Some(input.with_signature(&signature)))
 }
 
 /// Whole seconds since the epoch; none before it.

@@ -10,6 +10,9 @@ pub enum SigningError {
     /// There are no keys, or what holds them does not answer.
     #[error("{0}")]
     Unavailable(String),
+    /// The shell has no keys: it gives out no permits.
+    #[error("no signing keys")]
+    NoKeys,
     /// There is no key of this id that signs.
     #[error("no key of this id signs")]
     UnknownKey,
@@ -45,7 +48,7 @@ pub trait SigningKeys: Send + Sync + fmt::Debug {
 pub struct NoSigningKeys;
 
 fn none<T: Send>() -> BoxFuture<'static, Result<T, SigningError>> {
-    Box::pin(async { Err(SigningError::Unavailable("no signing keys".to_owned())) })
+    Box::pin(async { Err(SigningError::NoKeys) })
 }
 
 impl SigningKeys for NoSigningKeys {

@@ -108,7 +108,7 @@ pub const OUTBOX: &str = "Examples:
   countersign outbox replay --all --table approvals-outbox-prod";
 /// `countersign permit`.
 pub const PERMIT: &str = "Examples:
-  countersign permit verify permit.txt --key jwks.json --issuer https://approvals.example.com --audience rds
+  countersign permit verify permit.txt --key jwks.json --audience rds
   countersign permit verify - --key jwks.json --parameters parameters.json --at 2026-01-01T12:00:00.000Z --json";
 /// `countersign key`.
 pub const KEY: &str = "Examples:

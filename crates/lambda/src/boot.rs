@@ -11,17 +11,18 @@ use crate::notify::{Notify, OUTBOX_MIN_AGE_SECONDS};
 use crate::polling::Polling;
 use crate::time;
 use aws_types::SdkConfig;
-use countersign_api::run::Endpoint;
+use countersign_api::run::{Endpoint, PublicEndpoint};
 use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::host::Clock as _;
+use countersign_app::host::Clock;
 use countersign_app::ports::{FindDue, ListRequests, Outbox, Publish, Replicas, Timers};
-use countersign_app::signing::NoSigningKeys;
+use countersign_app::signing::{NoSigningKeys, SigningKeys};
 use countersign_aws::Access;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::policy::restrictions::{self, Restrictions};
 use countersign_policy::load;
 use countersign_system::logging;
+use countersign_system::system::SystemHost;
 pub use lambda_runtime::Error;
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
@@ -38,6 +39,7 @@ const MIN_DEPLOYMENT_KEY: usize = 32;
 #[derive(Debug)]
 pub struct Boot {
     environment: Environment,
+    signing_keys: Arc<dyn SigningKeys>,
 }
 
 impl Boot {
@@ -48,7 +50,21 @@ impl Boot {
     pub fn begin() -> Result<Self, Error> {
         let environment = Environment::of_process();
         logging::start(environment.optional("RUST_LOG").unwrap_or("info"), std::io::stdout)?;
-        Ok(Self { environment })
+        Ok(Self { environment, signing_keys: Arc::new(NoSigningKeys) })
+    }
+
+    /// The same, with keys that sign permits, or that they are verified by. Without any, no permits are given out.
+    #[must_use]
+    pub fn with_signing_keys(self, signing_keys: Option<impl SigningKeys + 'static>) -> Self {
+        match signing_keys {
+            Some(signing_keys) => Self { signing_keys: Arc::new(signing_keys), ..self },
+            None => self,
+        }
+    }
+
+    /// The clock of the machine.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(SystemHost::default())
     }
 
     /// What clients are built from.
@@ -95,7 +111,17 @@ impl Boot {
     pub async fn serve_health(&self) -> Result<(), Error> {
         let function = self.function((), false).await.inspect_err(not_started)?;
         let function = &function;
-        run(async move |event| function.handle_health(event.payload.get())).await
+        run(async move |event| function.handle_health(event.payload.get()).await).await
+    }
+
+    /// Serves one public operation.
+    ///
+    /// # Errors
+    /// As for [`Boot::serve`].
+    pub async fn serve_public<E: PublicEndpoint>(&self) -> Result<(), Error> {
+        let function = self.function((), false).await.inspect_err(not_started)?;
+        let function = &function;
+        run(async move |event| function.handle_public::<E>(event.payload.get()).await).await
     }
 
     /// Serves the schedule of expiry.
@@ -158,7 +184,7 @@ impl Boot {
             store,
             policy: load::policy(environment.optional("POLICY_DIR").map(Path::new), host.now())?
                 .restricted(restrictions(environment)?),
-            signing_keys: Arc::new(NoSigningKeys),
+            signing_keys: Arc::clone(&self.signing_keys),
             deployment_key: if takes_key { deployment_key(environment).await? } else { no_deployment_key()? },
             host: Arc::new(host),
         })

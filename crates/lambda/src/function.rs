@@ -11,7 +11,7 @@ use countersign_api::operation::Operation;
 use countersign_api::operations::health::{Health, Openapi};
 use countersign_api::problem::Problem;
 use countersign_api::reply::{IDEMPOTENT_REPLAYED, Reply};
-use countersign_api::run::{self, Endpoint, PublicEndpoint as _};
+use countersign_api::run::{self, Endpoint, PublicEndpoint};
 use countersign_app::dependencies::Dependencies;
 use futures_util::FutureExt as _;
 use lambda_runtime::Diagnostic;
@@ -92,23 +92,45 @@ impl<S: Sync> Function<S> {
         }
     }
 
-    /// Says that the service is there, or describes the API. No caller has to authenticate.
+    /// Answers a public operation. No caller has to authenticate.
     ///
     /// # Errors
-    /// For events of the wrong gateway.
-    pub fn handle_health(&self, payload: &str) -> Result<Answer, Diagnostic> {
-        match invocation::read(payload).map_err(unsupported)? {
+    /// As for [`Self::handle`].
+    pub async fn handle_public<E: PublicEndpoint>(&self, payload: &str) -> Result<Answer, Diagnostic> {
+        let is_direct = match invocation::read(payload).map_err(unsupported)? {
             Invocation::Gateway(event) => {
-                event.check_route(&[Operation::Health, Operation::Openapi]).map_err(unsupported)?;
-                let reply = if event.path().ends_with(Operation::Openapi.path_template()) {
-                    Openapi::answer(&self.dependencies)
-                } else {
-                    Health::answer(&self.dependencies)
-                };
-                let correlation_id = self.dependencies.host.event_id().to_string();
-                Ok(Answer::Http(gateway::answer(reply, &correlation_id)))
+                event.check_route(&[E::OPERATION]).map_err(unsupported)?;
+                false
             }
-            Invocation::Direct(_) => direct_answer(Health::answer(&self.dependencies)),
+            Invocation::Direct(_) => true,
+        };
+        let host = self.dependencies.host.as_ref();
+        let correlation_id = host.event_id().to_string();
+        let result = run::run_public::<E, S>(&self.dependencies, &correlation_id).await;
+        if let Err(problem) = &result {
+            self.metrics.fault(E::OPERATION.slug(), problem.code.as_str(), host.now());
+        }
+        if is_direct {
+            result.map_err(|problem| direct::error(problem, &correlation_id)).and_then(direct_answer)
+        } else {
+            let reply = result.unwrap_or_else(|problem| problem.into_reply(&correlation_id));
+            Ok(Answer::Http(gateway::answer(reply, &correlation_id)))
+        }
+    }
+
+    /// Says that the service is there, or describes the API.
+    ///
+    /// # Errors
+    /// As for [`Self::handle_public`].
+    pub async fn handle_health(&self, payload: &str) -> Result<Answer, Diagnostic> {
+        let is_description = match invocation::read(payload).map_err(unsupported)? {
+            Invocation::Gateway(event) => event.check_route(&[Operation::Openapi]).is_ok(),
+            Invocation::Direct(_) => false,
+        };
+        if is_description {
+            self.handle_public::<Openapi>(payload).await
+        } else {
+            self.handle_public::<Health>(payload).await
         }
     }
 }

@@ -18,7 +18,7 @@ pub const MAX_SIGNED_BYTES: usize = 4096;
 /// What a permit says. A reader ignores claims that it does not know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// The origin of the service that has given it.
+    /// The deployment that has given it: its origin, a URN, as its audit events have it.
     pub iss: String,
     /// For whom it is: an executor's name, or `client` for the caller that started.
     pub aud: String,

@@ -14,7 +14,7 @@
 //! # let jwks = KeySet::new(vec![public.clone()]).to_json().to_string();
 //! # let digest = parameters_digest(&serde_json::json!({"target": "db.r6g.xlarge"}));
 //! # let text = String::new;
-//! # let claims = Claims { iss: "https://approvals.example.com".to_owned(), aud: "rds".to_owned(),
+//! # let claims = Claims { iss: "urn:countersign:deployment:4f0c8a6e2b1d4f0c8a6e2b1d4f0c8a6e".to_owned(), aud: "rds".to_owned(),
 //! #     sub: "01930000-0000-7000-8000-0000000000aa".to_owned(), jti: "0193aaaa-0000-7000-8000-000000000001".to_owned(),
 //! #     iat: 1_767_225_600, exp: 1_767_226_500, operation_type: "modify_instance_class".to_owned(), instance_id: text(),
 //! #     environment: text(), risk_level: text(), content_digest: text(), parameters_digest: digest, target_digest: None,
@@ -28,7 +28,7 @@
 //! // What this program is about to do: its own parameters, not those of the permit.
 //! let digest = parameters_digest(&serde_json::json!({"target": "db.r6g.xlarge"}));
 //! let expected = Expected {
-//!     issuer: "https://approvals.example.com",
+//!     issuer: "urn:countersign:deployment:4f0c8a6e2b1d4f0c8a6e2b1d4f0c8a6e",
 //!     audience: "rds",
 //!     now: 1_767_225_660,
 //!     parameters_digest: Some(&digest),

@@ -13,7 +13,7 @@ pub const MAX_CLOCK_LEAD_SECONDS: u64 = 30;
 /// What a verifier expects of a permit.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
-    /// The origin of the service, as it is configured.
+    /// The origin of the deployment, as the verifier is configured: never as the permit says.
     pub issuer: &'a str,
     /// Who verifies: an executor's name, or `client`.
     pub audience: &'a str,

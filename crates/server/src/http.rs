@@ -81,7 +81,10 @@ impl EndpointVisitor<DynamoStore> for Mount {
 
     fn public<E: PublicEndpoint + 'static>(self) -> Self::Output {
         routing::on(filter(E::OPERATION.method()), async move |State(app): State<Application>| {
-            respond(E::answer(&app.dependencies()), &correlation_id(&app))
+            let correlation_id = correlation_id(&app);
+            let answer = run::run_public::<E, _>(&app.dependencies(), &correlation_id).await;
+            let reply = answer.unwrap_or_else(|problem| problem.into_reply(&correlation_id));
+            respond(reply, &correlation_id)
         })
     }
 }

@@ -3,11 +3,16 @@
 use countersign_api::operations::execution::Execution;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::TableNames;
+use countersign_kms::alias::Aliases;
+use countersign_kms::signing_keys::KmsSigningKeys;
 use countersign_lambda::boot::{Boot, Error};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let boot = Boot::begin()?;
     let tables = TableNames::read(|name| boot.required(name))?;
-    boot.serve::<Execution, _>(DynamoStore::connect(&boot.aws()?, tables)).await
+    let aws = boot.aws()?;
+    let aliases = boot.optional("PERMIT_KEY_ALIAS").map(Aliases::new);
+    let keys = aliases.map(|aliases| KmsSigningKeys::connect(&aws, aliases, boot.clock()));
+    boot.with_signing_keys(keys).serve::<Execution, _>(DynamoStore::connect(&aws, tables)).await
 }

@@ -44,6 +44,7 @@ use countersign_core::principal::Principal;
 use countersign_core::request::Request;
 use countersign_core::text_key::TextKey;
 use countersign_core::timestamp::Timestamp;
+use countersign_permit::{KeySet, KeyStatus, PrivateKey, Purpose};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -440,9 +441,17 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
         policy_version: policy().map(|policy| policy.version().to_string()).unwrap_or_default(),
     };
     answers.push(("health", json!(health)));
+    answers.push(("keys", keys().unwrap_or_default()));
     let info = json!({ "title": "Countersign", "version": env!("CARGO_PKG_VERSION") });
     answers.push(("openapi", json!({ "openapi": "3.1.0", "info": info, "paths": {} })));
     answers
+}
+
+/// The keys of a service that has rotated them once.
+fn keys() -> Option<Value> {
+    let key = |byte, status| Some(PrivateKey::from_bytes(&[byte; 32]).ok()?.public(Purpose::Permit, status));
+    let keys = [key(1, KeyStatus::Next)?, key(2, KeyStatus::Current)?, key(3, KeyStatus::Past)?];
+    Some(KeySet::new(keys.to_vec()).to_json())
 }
 
 fn stories() -> Option<Vec<(&'static str, Value)>> {

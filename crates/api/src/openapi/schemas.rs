@@ -454,6 +454,32 @@ fn health() -> Vec<Member> {
     ]
 }
 
+fn keys() -> Vec<Member> {
+    vec![("keys*", json!({ "type": "array", "items": reference("Key") }))]
+}
+
+fn key() -> Vec<Member> {
+    let constant = |value: &str| json!({ "type": "string", "const": value });
+    let one_of = |values: &[&str]| json!({ "type": "string", "enum": values });
+    vec![
+        ("kty*", constant("EC")),
+        ("crv*", constant("P-256")),
+        ("x*", described(string(), "32 bytes, base64url without padding.")),
+        ("y*", described(string(), "32 bytes, base64url without padding.")),
+        ("kid*", described(string(), "Its thumbprint (RFC 7638).")),
+        ("alg*", constant("ES256")),
+        ("use*", constant("sig")),
+        (
+            "purpose*",
+            described(
+                one_of(&["permit", "evidence", "log"]),
+                "A key of another purpose than `permit` verifies no permit.",
+            ),
+        ),
+        ("status*", described(one_of(&["next", "current", "past"]), "`current` signs; all three verify.")),
+    ]
+}
+
 fn fielderror() -> Vec<Member> {
     vec![
         (
@@ -468,7 +494,7 @@ fn fielderror() -> Vec<Member> {
 type Object = (&'static str, &'static str, fn() -> Vec<Member>);
 
 /// The schemas that are objects.
-const OBJECTS: [Object; 31] = [
+const OBJECTS: [Object; 33] = [
     ("Create", "The operation that the request is for.", bodies::create),
     ("Approve", "An approval.", bodies::approve),
     ("Reject", "A rejection.", bodies::reject),
@@ -498,6 +524,8 @@ const OBJECTS: [Object; 31] = [
     ("Events", "A request's audit trail, oldest first.", events),
     ("Event", "An audit event.", event),
     ("Health", "The health of the service.", health),
+    ("Keys", "Keys that verify permits (RFC 7517).", keys),
+    ("Key", "A public key on P-256.", key),
     ("FieldError", "A field that breaks a rule.", fielderror),
     ("Problem", "A refusal or failure (RFC 9457).", problem),
 ];

@@ -371,6 +371,23 @@ operations! {
         description: "Version and policy of the service. No database call.",
     };
 
+    /// Gives out the keys that permits are verified by.
+    Keys = Definition {
+        slug: "keys",
+        method: Method::Get,
+        path: "/.well-known/jwks.json",
+        body: Body::None,
+        changes: false,
+        direct: DirectCaller::Public,
+        answers: &[Success::ok("The keys.", Answer::Keys, &["keys"])],
+        problems: &[Code::SigningUnavailable],
+        links: &[],
+        summary: "Keys that verify permits",
+        description: "\
+            A key set (RFC 7517): the key that signs permits now, the next one, and those that did. May be kept for \
+            five minutes.",
+    };
+
     /// Gives out the description of the API.
     Openapi = Definition {
         slug: "openapi",

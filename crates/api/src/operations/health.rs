@@ -1,6 +1,7 @@
 //! GET /health and GET /openapi.json: no token needed, no request read.
 
 use crate::operation::Operation;
+use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::run::PublicEndpoint;
 use crate::wire::HealthBody;
@@ -15,15 +16,15 @@ pub struct Health;
 impl PublicEndpoint for Health {
     const OPERATION: Operation = Operation::Health;
 
-    fn answer<S>(dependencies: &Dependencies<S>) -> Reply {
-        Reply::json(
+    async fn answer<S: Sync>(dependencies: &Dependencies<S>) -> Result<Reply, Problem> {
+        Ok(Reply::json(
             200,
             &HealthBody {
                 status: "healthy".to_owned(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 policy_version: dependencies.policy.version().to_string(),
             },
-        )
+        ))
     }
 }
 
@@ -34,8 +35,8 @@ pub struct Openapi;
 impl PublicEndpoint for Openapi {
     const OPERATION: Operation = Operation::Openapi;
 
-    fn answer<S>(_: &Dependencies<S>) -> Reply {
-        Reply { body: Cow::Borrowed(description()), ..Reply::json(200, &()) }
+    async fn answer<S: Sync>(_: &Dependencies<S>) -> Result<Reply, Problem> {
+        Ok(Reply { body: Cow::Borrowed(description()), ..Reply::json(200, &()) })
     }
 }
 

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod finish;
 pub mod get;
 pub mod health;
+pub mod keys;
 pub mod list;
 pub mod observe;
 pub mod reject;
@@ -63,6 +64,7 @@ pub fn visit<S: Store, V: EndpointVisitor<S>>(operation: Operation, visitor: V) 
         Operation::Observe => visitor.endpoint::<observe::Observe>(),
         Operation::Dispatch => visitor.endpoint::<dispatch::Dispatch>(),
         Operation::Health => visitor.public::<health::Health>(),
+        Operation::Keys => visitor.public::<keys::Keys>(),
         Operation::Openapi => visitor.public::<health::Openapi>(),
     }
 }

@@ -42,7 +42,7 @@ pub struct PermitVerifyArguments {
     #[arg(long, value_name = "JWKS_FILE")]
     pub key: PathBuf,
 
-    /// The origin of the service that must have given it, such as `https://approvals.example.com`
+    /// The deployment that must have given it: its origin, as `events` shows it
     #[arg(long, value_name = "ORIGIN")]
     pub issuer: Option<String>,
 

@@ -3,8 +3,8 @@
 use super::*;
 use crate::wire::{
     ActionBody, ApprovalBody, AuthBody, CommentBody, DecisionBody, EventBody, EventsBody, ExecutionBody,
-    ExplainBody, FieldError, HealthBody, ListBody, MissingBody, ProblemBody, RefusalBody, RequestBody,
-    RuleBody, SimulateBody, SlotBody, SummaryBody, WindowBody, WithdrawalBody,
+    ExplainBody, FieldError, HealthBody, KeysBody, ListBody, MissingBody, ProblemBody, RefusalBody,
+    RequestBody, RuleBody, SimulateBody, SlotBody, SummaryBody, WindowBody, WithdrawalBody,
 };
 use countersign_core::idempotency::IdempotencyKey;
 use countersign_core::requirements::RequiredField;
@@ -263,6 +263,10 @@ fn the_schemas_have_the_members_of_the_wire_types() {
         "CommentOf",
         &CommentBody { user: text(), timestamp: text(), action: text(), comment: text() },
     );
+    let (_, keys) = super::super::examples::answers().into_iter().find(|(name, _)| *name == "keys").unwrap();
+    let keys: KeysBody = serde_json::from_value(keys).unwrap();
+    is_described("Keys", &keys);
+    is_described("Key", &keys.keys[0]);
     is_described("Health", &HealthBody { status: text(), version: text(), policy_version: text() });
     let decision = DecisionBody {
         person: text(),

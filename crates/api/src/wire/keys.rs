@@ -1,0 +1,34 @@
+//! The keys that permits are verified by, as clients read them.
+
+use serde::{Deserialize, Serialize};
+
+/// The keys that permits are verified by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeysBody {
+    /// Next, current and past ones.
+    pub keys: Vec<KeyBody>,
+}
+
+/// A public key (RFC 7517, RFC 7518 section 6.2).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeyBody {
+    /// `EC`.
+    pub kty: String,
+    /// `P-256`.
+    pub crv: String,
+    /// A coordinate of its point.
+    pub x: String,
+    /// The other one.
+    pub y: String,
+    /// Its RFC 7638 thumbprint.
+    pub kid: String,
+    /// `ES256`.
+    pub alg: String,
+    /// `sig`.
+    #[serde(rename = "use")]
+    pub key_use: String,
+    /// `permit`, `evidence` or `log`.
+    pub purpose: String,
+    /// `next`, `current` or `past`.
+    pub status: String,
+}
