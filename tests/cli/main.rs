@@ -17,6 +17,8 @@ mod inbox;
 mod login;
 mod permit;
 mod policy;
+mod running;
+mod running_at_terminal;
 mod screens;
 mod secrets;
 mod strangers;

@@ -96,6 +96,19 @@ pub enum Error {
     /// The service says no.
     #[error("{0}")]
     Refused(Box<Refusal>),
+    /// This machine asks for nothing that needs approvals.
+    #[error(
+        "this needs approvals, and they are switched off here: APPROVAL_WORKFLOW_ENABLED is false, so nothing is asked for"
+    )]
+    WorkflowDisabled,
+    /// This machine lets no more requests of one person wait.
+    #[error(
+        "{max} of your requests are pending or more, and APPROVAL_MAX_PENDING allows no other; see `countersign list`"
+    )]
+    TooManyPending {
+        /// How many may be.
+        max: u32,
+    },
     /// A list takes too long.
     #[error("the list of {} does not end within {seconds} s; narrow it with filters", escaped_line(url))]
     ListTimedOut {
@@ -134,6 +147,7 @@ impl Error {
     pub fn problem(&self) -> Option<Code> {
         match self {
             Self::Refused(refusal) => refusal.code,
+            Self::TooManyPending { .. } => Some(Code::TooManyPending),
             _ => None,
         }
     }

@@ -5,6 +5,7 @@ use crate::executable;
 use crate::file::{self, BoundFile, Watched};
 use crate::parameters::{FORMAT, FileDigest, Parameters, Stdin};
 use rustix::fs::Mode;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -190,10 +191,10 @@ pub fn bind(line: &CommandLine, surroundings: &Surroundings) -> Result<Bound, Bi
         of_arguments.filter(|path| is_regular(&directory.join(path))).map(str::to_owned).collect::<Vec<_>>();
     let of_requester = line.bind.iter().map(|path| shown(path)).collect::<Result<Vec<_>, _>>()?;
     for path in of_arguments.into_iter().filter(|path| !is_left_out(path)).chain(of_requester) {
-        if !files.contains_key(&path) {
-            let bound = file::open(&directory.join(&path), &path, Some(file::MAX_BYTES))?;
+        if let Entry::Vacant(place) = files.entry(path) {
+            let bound = file::open(&directory.join(place.key()), place.key(), Some(file::MAX_BYTES))?;
             watched.push(bound.watched);
-            files.insert(path, bound.digest);
+            place.insert(bound.digest);
         }
     }
     let (stdin, stdin_file) = match &line.stdin {

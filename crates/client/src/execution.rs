@@ -1,0 +1,85 @@
+//! An approved request carried out by this client: its approval spent, its permit claimed, its lease renewed, and what came
+//! of it reported. Knows nothing of what is carried out.
+
+use crate::change::Change;
+use crate::connection::Connection;
+use crate::error::Error;
+use countersign_api::bodies::{FinishBody, StartBody};
+use countersign_api::wire::RequestBody;
+use countersign_app::host::Ids as _;
+use countersign_system::system::SystemHost;
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long a service waits for news of an execution whose answer does not say.
+const LEASE: Duration = Duration::from_secs(3600);
+
+/// An execution that this client has begun: nothing else carries it out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Execution {
+    /// The request as it was started: what it shows is what its digest names.
+    pub request: RequestBody,
+    /// Names the execution.
+    pub execution_id: String,
+    /// How long after it was last heard of an execution counts as unknown.
+    pub lease: Duration,
+}
+
+impl Connection {
+    /// Spends an approval of exactly this request.
+    ///
+    /// # Errors
+    /// What the service refuses, or that it cannot be reached. Nothing may be carried out then: a start whose answer is
+    /// lost has happened, and the request stays `executing` until its lease ends.
+    pub fn begin(&self, request: &RequestBody) -> Result<Execution, Error> {
+        let start = Change::Start(StartBody {
+            content_digest: request.content_digest.clone(),
+            parameters_digest: request.parameters_digest.clone(),
+            executed_by: None,
+        });
+        let started = self.change(&request.request_id, &start, &fresh_key())?;
+        start.check(Some(request), &started)?;
+        let execution_id = started.execution_id.clone().unwrap_or_default();
+        Ok(Execution { execution_id, lease: LEASE, request: started })
+    }
+
+    /// Says that an execution goes on.
+    ///
+    /// # Errors
+    /// As for [`Self::begin`].
+    pub fn renew(&self, execution: &Execution) -> Result<(), Error> {
+        let change = Change::Finish(FinishBody {
+            execution_id: execution.execution_id.clone(),
+            outcome: "running".to_owned(),
+            ..FinishBody::default()
+        });
+        let after = self.change(&execution.request.request_id, &change, &fresh_key())?;
+        Ok(change.check(Some(&execution.request), &after)?)
+    }
+
+    /// Reports what came of an execution, once: `key` is sent with every try.
+    ///
+    /// # Errors
+    /// As for [`Self::begin`].
+    pub fn report(
+        &self,
+        execution: &Execution,
+        is_success: bool,
+        result: Option<Value>,
+        key: &str,
+    ) -> Result<RequestBody, Error> {
+        let change = Change::Finish(FinishBody {
+            execution_id: execution.execution_id.clone(),
+            outcome: if is_success { "succeeded" } else { "failed" }.to_owned(),
+            result,
+            ..FinishBody::default()
+        });
+        let after = self.change(&execution.request.request_id, &change, key)?;
+        change.check(Some(&execution.request), &after)?;
+        Ok(after)
+    }
+}
+
+fn fresh_key() -> String {
+    SystemHost::default().request_id().to_string()
+}
