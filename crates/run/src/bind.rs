@@ -1,6 +1,7 @@
 //! What a command line is bound to: all that is read here decides what the command does.
 
 use crate::environment::{self, Environment};
+use crate::error::BindError;
 use crate::executable;
 use crate::file::{self, BoundFile, Watched};
 use crate::parameters::{FORMAT, FileDigest, Parameters, Stdin};
@@ -11,90 +12,6 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// Why a command cannot be bound. Nothing is asked for then.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BindError {
-    /// There is no such command.
-    #[error("{name}: there is no such command")]
-    NotFound {
-        /// Its name.
-        name: String,
-    },
-    /// What the command names cannot be executed.
-    #[error("{name}: this cannot be executed")]
-    NotExecutable {
-        /// Its name.
-        name: String,
-    },
-    /// The executable cannot be read, so nothing says what would be run.
-    #[error("{path}: {reason}; only what can be read can be approved")]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// Why.
-        reason: String,
-    },
-    /// A file cannot be read.
-    #[error("{path}: {reason}; --no-bind leaves it out, and approvers are shown that")]
-    File {
-        /// The file.
-        path: String,
-        /// Why.
-        reason: String,
-    },
-    /// A file is a directory, a pipe or a device.
-    #[error("{path} is not a regular file")]
-    NotRegular {
-        /// The file.
-        path: String,
-    },
-    /// A file is too large to be bound.
-    #[error(
-        "{path} has more than {} MiB, which is the most that is bound; --no-bind leaves it out, and approvers are \
-         shown that",
-        file::MAX_BYTES / (1024 * 1024)
-    )]
-    TooLarge {
-        /// The file.
-        path: String,
-    },
-    /// Parameters are JSON, whose texts are Unicode.
-    #[error("{what} is not UTF-8, so approvers could not be shown it")]
-    NotUtf8 {
-        /// What.
-        what: String,
-    },
-    /// A variable that is to be passed on is not set.
-    #[error("the variable {name} is not set")]
-    NoVariable {
-        /// Its name.
-        name: String,
-    },
-    /// There is no variable of such a name.
-    #[error("`{name}` is not the name of a variable")]
-    VariableName {
-        /// The name.
-        name: String,
-    },
-    /// A variable is to be shown and to be secret.
-    #[error("the variable {name} is given with --env and with --env-secret; one of them has to go")]
-    ShownSecret {
-        /// Its name.
-        name: String,
-    },
-    /// The token would be shown to approvers.
-    #[error("COUNTERSIGN_TOKEN is your token; --env would show it to everybody who sees the request")]
-    Token,
-    /// What surrounds the command cannot be found out.
-    #[error("{what}: {reason}")]
-    Surroundings {
-        /// What.
-        what: &'static str,
-        /// Why.
-        reason: String,
-    },
-}
 
 /// What the command reads from its stdin, as it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -375,7 +292,10 @@ mod tests {
         let large = File::create(place.directory.path().join("large")).unwrap();
         large.set_len(file::MAX_BYTES + 1).unwrap();
         let asked = line(&["./deploy.sh", "large"]);
-        assert_eq!(place.bind(&asked), Err(BindError::TooLarge { path: "large".to_owned() }));
+        assert_eq!(
+            place.bind(&asked),
+            Err(BindError::TooLarge { path: "large".to_owned(), max_bytes: file::MAX_BYTES })
+        );
         let left_out = CommandLine { no_bind: vec!["large".into()], ..asked };
         assert_eq!(place.bind(&left_out).unwrap().not_bound, ["large"]);
         for (bind, is_regular) in [(".", false), ("nothing", true)] {

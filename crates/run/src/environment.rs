@@ -1,6 +1,6 @@
 //! The environment of the command: reset as sudo does, with what the requester names besides.
 
-use crate::bind::BindError;
+use crate::error::BindError;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 

@@ -1,6 +1,6 @@
 //! Which file a command names, as `execvp` would find it in the `PATH` that the command gets.
 
-use crate::bind::BindError;
+use crate::error::BindError;
 use rustix::fs::{Access, access};
 use std::ffi::OsStr;
 use std::fs;

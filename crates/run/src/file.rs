@@ -1,6 +1,6 @@
 //! A file as it is bound: opened once, read from the descriptor, and known again by what the file system says of it.
 
-use crate::bind::BindError;
+use crate::error::BindError;
 use crate::parameters::FileDigest;
 use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
@@ -67,8 +67,8 @@ pub(crate) fn open(path: &Path, shown: &str, max_bytes: Option<u64>) -> Result<B
     if !metadata.is_file() {
         return Err(BindError::NotRegular { path: shown.to_owned() });
     }
-    if max_bytes.is_some_and(|max_bytes| metadata.len() > max_bytes) {
-        return Err(BindError::TooLarge { path: shown.to_owned() });
+    if let Some(max_bytes) = max_bytes.filter(|max_bytes| metadata.len() > *max_bytes) {
+        return Err(BindError::TooLarge { path: shown.to_owned(), max_bytes });
     }
     let sha256 = sha256(&mut file).map_err(failed)?;
     file.seek(SeekFrom::Start(0)).map_err(failed)?;

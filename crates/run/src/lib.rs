@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 pub mod bind;
+pub mod error;
 pub mod parameters;
 
 pub mod child;
