@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod client;
 mod commands;
 mod decisions;
 mod demands;

@@ -90,6 +90,18 @@ impl Place {
     }
 }
 
+/// The policy that comes with the program, with one text in place of another.
+fn policy(directory: &Path, from: &str, to: &str) -> String {
+    let policy = directory.join("policy");
+    std::fs::create_dir(&policy).unwrap();
+    let operations = include_str!("../../policy/operations.toml");
+    assert!(operations.contains(from), "{from}");
+    std::fs::write(policy.join("operations.toml"), operations.replace(from, to)).unwrap();
+    std::fs::write(policy.join("people.toml"), include_str!("../../policy/people.toml")).unwrap();
+    std::fs::write(policy.join("access.cedar"), include_str!("../../policy/access.cedar")).unwrap();
+    policy.to_str().unwrap().to_owned()
+}
+
 fn write(directory: &Path, name: &str, text: &str) {
     let new = directory.join("new");
     std::fs::write(&new, text).unwrap();
@@ -271,14 +283,8 @@ fn what_is_not_approved_does_not_run() {
 #[test]
 fn a_request_that_expires_ends_the_waiting() {
     let directory = tempfile::tempdir().unwrap();
-    let policy = directory.path().join("policy");
-    std::fs::create_dir(&policy).unwrap();
-    let operations = include_str!("../../policy/operations.toml").replace("[defaults]", "[defaults]\n#");
-    let operations = operations.replace("pending_seconds = 259_200", "pending_seconds = 2");
-    std::fs::write(policy.join("operations.toml"), operations).unwrap();
-    std::fs::write(policy.join("people.toml"), include_str!("../../policy/people.toml")).unwrap();
-    std::fs::write(policy.join("access.cedar"), include_str!("../../policy/access.cedar")).unwrap();
-    let place = Place::with(&["--policy-dir", policy.to_str().unwrap()]);
+    let policy = policy(directory.path(), "pending_seconds = 259_200", "pending_seconds = 2");
+    let place = Place::with(&["--policy-dir", &policy]);
     let running = place.run(&[], &["touch", "ran"]);
     running.end().expect(7, "has expired");
     assert!(!place.here().join("ran").exists());
@@ -366,6 +372,23 @@ fn signals_reach_the_command_and_its_end_is_that_of_a_shell() {
     running.end().expect(129, "");
     let report = place.report();
     assert_eq!((&report["result"]["signal"], &report["exit_code_of"]), (&"SIGHUP".into(), &"command".into()));
+}
+
+#[test]
+fn an_execution_is_claimed_and_its_lease_is_renewed_while_the_command_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let policy =
+        policy(directory.path(), "[operations.read_file]\n", "[operations.read_file]\nlease_seconds = 3\n");
+    let place = Place::with(&["--policy-dir", &policy]);
+    let running = place.run_at_once(&[], &["sleep", "5"]);
+    running.end().expect(0, "");
+    let request = place.only_request();
+    assert_eq!((&request["status"], &request["claimed_by"]), (&"executed".into(), &"ann@example.com".into()));
+    let events = place.ann.json(&["events", request["request_id"].as_str().unwrap()]);
+    let items = events["items"].as_array().unwrap();
+    let types: Vec<_> = items.iter().map(|event| event["event_type"].as_str().unwrap()).collect();
+    assert!(types.contains(&"EXECUTION_CLAIMED") && types.contains(&"EXECUTION_RENEWED"), "{types:?}");
+    assert!(!types.contains(&"EXECUTION_UNKNOWN"), "{types:?}");
 }
 
 #[test]

@@ -213,7 +213,10 @@ fn kind_of(error: &Error) -> Kind {
         | Error::NotCountersign { .. }
         | Error::Implausible { .. }
         | Error::ListTooLong { .. } => Kind::Failed,
+        // Switched off is a rule, and no failure.
+        Error::Refused(refusal) if refusal.code == Some(Code::WorkflowDisabled) => Kind::Refused,
         Error::Refused(refusal) => Kind::of_status(refusal.status),
+        Error::NoPermit { .. } => Kind::Conflict,
         Error::WorkflowDisabled | Error::TooManyPending { .. } => Kind::Refused,
         Error::Content(error) => of_content(error),
         Error::Change(ChangeError::Content(error)) => of_content(error),

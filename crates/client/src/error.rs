@@ -96,6 +96,15 @@ pub enum Error {
     /// The service says no.
     #[error("{0}")]
     Refused(Box<Refusal>),
+    /// The execution is not this client's to carry out.
+    #[error(
+        "the service gives no permit for {request_id}: it is claimed, expired, or another's; `countersign execution \
+         {request_id}` shows how far it has come"
+    )]
+    NoPermit {
+        /// The request.
+        request_id: String,
+    },
     /// This machine asks for nothing that needs approvals.
     #[error(
         "this needs approvals, and they are switched off here: APPROVAL_WORKFLOW_ENABLED is false, so nothing is asked for"
@@ -148,6 +157,7 @@ impl Error {
         match self {
             Self::Refused(refusal) => refusal.code,
             Self::TooManyPending { .. } => Some(Code::TooManyPending),
+            Self::WorkflowDisabled => Some(Code::WorkflowDisabled),
             _ => None,
         }
     }
@@ -156,6 +166,8 @@ impl Error {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::TimedOut { .. } | Self::Unreachable { .. } => true,
+            // What an operator has switched off does not come back by itself.
+            Self::Refused(refusal) if refusal.code == Some(Code::WorkflowDisabled) => false,
             Self::Refused(refusal) => matches!(refusal.status, 408 | 429 | 502..=504),
             _ => false,
         }

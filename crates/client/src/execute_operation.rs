@@ -81,7 +81,7 @@ impl Connection {
             "approved" => {}
             _ => return Ok(Executed::Over(request)),
         }
-        let execution = self.begin(&request)?;
+        let execution = self.begin(&request, &format!("{key}-start"))?;
         let outcome = carry_out(&execution);
         let result = match &outcome {
             Ok(result) => result.clone(),

@@ -4,9 +4,10 @@
 use crate::change::Change;
 use crate::connection::Connection;
 use crate::error::Error;
-use countersign_api::bodies::{FinishBody, StartBody};
+use countersign_api::bodies::{ClaimBody, FinishBody, StartBody};
 use countersign_api::wire::RequestBody;
 use countersign_app::host::Ids as _;
+use countersign_core::timestamp::Timestamp;
 use countersign_system::system::SystemHost;
 use serde_json::Value;
 use std::time::Duration;
@@ -26,21 +27,38 @@ pub struct Execution {
 }
 
 impl Connection {
-    /// Spends an approval of exactly this request.
+    /// Spends an approval of exactly this request, and the permit that this gives. Called again with the same key, after
+    /// an answer was lost, it goes on with the same execution.
     ///
     /// # Errors
-    /// What the service refuses, or that it cannot be reached. Nothing may be carried out then: a start whose answer is
-    /// lost has happened, and the request stays `executing` until its lease ends.
-    pub fn begin(&self, request: &RequestBody) -> Result<Execution, Error> {
+    /// What the service refuses, or that it cannot be reached. Nothing may be carried out then, though the approval may be
+    /// spent: such a request stays `executing`, and is found `unknown` once its lease ends.
+    pub fn begin(&self, request: &RequestBody, key: &str) -> Result<Execution, Error> {
+        let id = &request.request_id;
         let start = Change::Start(StartBody {
             content_digest: request.content_digest.clone(),
             parameters_digest: request.parameters_digest.clone(),
             executed_by: None,
         });
-        let started = self.change(&request.request_id, &start, &fresh_key())?;
+        let started = self.change(id, &start, key)?;
         start.check(Some(request), &started)?;
-        let execution_id = started.execution_id.clone().unwrap_or_default();
-        Ok(Execution { execution_id, lease: LEASE, request: started })
+        let permit = match started.permit.clone() {
+            Some(permit) => permit,
+            None => self.execution(id)?.permit.ok_or_else(|| Error::NoPermit { request_id: id.clone() })?,
+        };
+        let claim = Change::Claim(ClaimBody {
+            permit,
+            content_digest: request.content_digest.clone(),
+            parameters_digest: request.parameters_digest.clone(),
+            executed_by: None,
+        });
+        let claimed = self.change(id, &claim, &format!("{key}-claim"))?;
+        claim.check(Some(&started), &claimed)?;
+        if claimed.execution_id != started.execution_id {
+            return Err(Error::NoPermit { request_id: id.clone() });
+        }
+        let execution_id = claimed.execution_id.clone().unwrap_or_default();
+        Ok(Execution { execution_id, lease: lease(&claimed), request: claimed })
     }
 
     /// Says that an execution goes on.
@@ -78,6 +96,15 @@ impl Connection {
         change.check(Some(&execution.request), &after)?;
         Ok(after)
     }
+}
+
+/// How long an execution may be silent, by the clock of the service alone.
+fn lease(claimed: &RequestBody) -> Duration {
+    let time = |text: &Option<String>| {
+        text.as_deref().and_then(|text| Timestamp::parse(text).ok()).map(Timestamp::as_millisecond)
+    };
+    let silence = time(&claimed.lease_until).zip(time(&claimed.claimed_at)).map(|(until, at)| until - at);
+    silence.and_then(|silence| u64::try_from(silence).ok()).map_or(LEASE, Duration::from_millis)
 }
 
 fn fresh_key() -> String {

@@ -31,8 +31,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-/// How long to try to report what came of a command, while the service cannot be reached.
-const REPORTING: Duration = Duration::from_secs(10 * 60);
+/// How long to call again while the service is away, to start an execution or to report it.
+const AWAY: Duration = Duration::from_secs(10 * 60);
 /// How long until a report, or a lease that could not be renewed, is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 /// How soon a person who presses Ctrl-C is heard meanwhile.
@@ -166,9 +166,36 @@ impl Run<'_> {
             let given_up = self.cancel(id, &format!("target_changed: {changed}"));
             return Err(CommandError::TargetChanged(format!("{changed}\n  nothing was run; {given_up}")));
         }
-        let execution = self.session.connection.begin(approved)?;
+        let key = self.session.fresh_key();
+        let begin = || self.session.connection.begin(approved, &key);
+        let execution = self.until_reached("to start it", begin).map_err(|error| {
+            let message = format!(
+                "{error}\n  nothing was run; `countersign get {id}` shows whether its approval is spent"
+            );
+            CommandError::from(error).explained(message)
+        })?;
         self.shows_what_was_bound(&execution.request)?;
         Ok(execution)
+    }
+
+    /// Calls again while the service is away, and until a person presses Ctrl-C.
+    fn until_reached<T>(&self, what: &str, call: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+        let end = self.session.host.elapsed() + AWAY;
+        let mut is_first = true;
+        loop {
+            match call() {
+                Err(error) if error.is_passing() && self.session.host.elapsed() < end => {
+                    if std::mem::take(&mut is_first) {
+                        let again = "trying again, Ctrl-C gives up";
+                        self.session.note(&format!("the service cannot be reached {what}; {again}"));
+                    }
+                    if !self.pause(AGAIN) {
+                        return Err(error);
+                    }
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// What was bound, read again; else what has changed, in words.
@@ -232,30 +259,17 @@ impl Run<'_> {
 
     /// Reports what came of it, also to a service that is away for a while. Gives whether it was.
     fn report(&self, execution: &Execution, is_success: bool, result: Value) -> bool {
+        // The execution is reported once, however often it is tried.
+        let key = format!("report-{}", execution.execution_id);
+        let report = || self.session.connection.report(execution, is_success, Some(result.clone()), &key);
+        let Err(error) = self.until_reached("to report it", report) else { return true };
         let outcome = if is_success { "succeeded" } else { "failed" };
-        let end = self.session.host.elapsed() + REPORTING;
-        let mut is_first = true;
-        loop {
-            // The execution is reported once, however often it is tried.
-            let key = format!("report-{}", execution.execution_id);
-            let reported = self.session.connection.report(execution, is_success, Some(result.clone()), &key);
-            let error = match reported {
-                Ok(_) => return true,
-                Err(error) => error,
-            };
-            if !error.is_passing() || self.session.host.elapsed() >= end || !self.pause(AGAIN) {
-                let (id, error) = (&execution.request.request_id, escaped_line(&error.to_string()));
-                self.session.note(&format!(
-                    "it was not reported that the command {outcome}, so {id} stays executing; `countersign finish {id} \
-                     {outcome}` reports it: {error}"
-                ));
-                return false;
-            }
-            if std::mem::take(&mut is_first) {
-                self.session
-                    .note("the service cannot be reached to report it; trying again, Ctrl-C gives up");
-            }
-        }
+        let (id, error) = (&execution.request.request_id, escaped_line(&error.to_string()));
+        self.session.note(&format!(
+            "it was not reported that the command {outcome}, so {id} stays executing; `countersign finish {id} {outcome}` \
+             reports it: {error}"
+        ));
+        false
     }
 
     /// Waits; gives whether no signal came meanwhile.
