@@ -3,10 +3,13 @@
 use crate::{BINARY, Person};
 use countersign_e2e::program::Program;
 use serde_json::Value;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -418,7 +421,125 @@ fn a_machine_may_forbid_itself_more_than_policy_does() {
     let one = with("APPROVAL_MAX_PENDING", "1");
     place.run_as(&one, &[], &["true"]).end().expect(3, "APPROVAL_MAX_PENDING allows no other");
     assert_eq!(place.ann.json(&["list"])["items"].as_array().unwrap().len(), 1);
+    let create = ["create", "reboot", "orders-db", "-e", "production", "-m", "why"];
+    off.run(&create).expect(3, "APPROVAL_WORKFLOW_ENABLED is false");
+    one.run(&create).expect(3, "APPROVAL_MAX_PENDING allows no other");
     let soon = with("APPROVAL_TIMEOUT", "1");
     place.run_as(&soon, &["--instance", "dev-db-01"], &["true"]).end().expect(7, "was not decided in time");
     place.run_as(&with("APPROVAL_TIMEOUT", "soon"), &[], &["true"]).end().expect(2, "must be seconds");
+}
+
+/// What lies between a requester and the service: it sees each call before the service does.
+struct Between {
+    base: String,
+}
+
+#[derive(PartialEq)]
+enum Answer {
+    Given,
+    Lost,
+}
+
+impl Between {
+    fn new(base: &str, sees: impl Fn(&str) -> Answer + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let own = format!("http://{}", listener.local_addr().unwrap());
+        let service = base.strip_prefix("http://").unwrap().to_owned();
+        std::thread::spawn(move || {
+            for near in listener.incoming() {
+                let (mut near, mut far) = (near.unwrap(), TcpStream::connect(&service).unwrap());
+                let Some(call) = message(&mut near) else { continue };
+                let answer = sees(call.lines().next().unwrap());
+                // One call for each connection.
+                let call = call.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+                far.write_all(call.as_bytes()).unwrap();
+                let mut answered = Vec::new();
+                far.read_to_end(&mut answered).unwrap();
+                if answer == Answer::Given {
+                    let _ = near.write_all(&answered);
+                }
+            }
+        });
+        Self { base: own }
+    }
+}
+
+/// A call with its body, which is ASCII here.
+fn message(stream: &mut TcpStream) -> Option<String> {
+    let mut reader = BufReader::new(stream);
+    let (mut text, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        text.push_str(&line);
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut body = String::new();
+    reader.take(length).read_to_string(&mut body).ok()?;
+    Some(text + &body)
+}
+
+fn through(ann: &Person, between: &Between) -> Person {
+    let mut variables = ann.variables.clone();
+    variables.insert("COUNTERSIGN_URL".to_owned(), between.base.clone());
+    Person { variables }
+}
+
+/// After the approval is spent a request cannot be cancelled: it has failed, and nothing has run.
+#[test]
+fn threat_14_a_script_that_is_edited_while_the_start_is_on_its_way_does_not_run() {
+    let place = Place::new();
+    place.write("tool", "#!/bin/sh\ntouch ran\n");
+    let here = place.here();
+    let between = Between::new(place.program.base(), move |call| {
+        if call.contains("/claim") {
+            write(&here, "tool", "#!/bin/sh\ntouch ran other\n");
+        }
+        Answer::Given
+    });
+    let ann = through(&place.ann, &between);
+    let running = place.run_as(&ann, &["--operation", "read_file"], &["./tool"]);
+    running.end().expect(5, "changed since it was asked for: the executable");
+    assert!(!place.here().join("ran").exists());
+    let request = place.only_request();
+    assert_eq!(request["status"], "failed", "{request}");
+    assert_eq!(request["execution_result"]["error"], "target_changed", "{request}");
+}
+
+#[test]
+fn answers_that_are_lost_have_one_effect() {
+    let place = Place::new();
+    let seen = Mutex::new(BTreeSet::new());
+    let between = Between::new(place.program.base(), move |call| {
+        let is_first = seen.lock().unwrap().insert(call.to_owned());
+        if is_first && call.contains("/execution") { Answer::Lost } else { Answer::Given }
+    });
+    let ann = through(&place.ann, &between);
+    let end = place.run_as(&ann, &["--operation", "read_file"], &["sh", "-c", "echo ran >> runs"]).end();
+    end.expect(0, "trying again");
+    assert_eq!(std::fs::read_to_string(place.here().join("runs")).unwrap(), "ran\n");
+    let request = place.only_request();
+    assert_eq!(request["status"], "executed", "{request}");
+    let events = place.ann.json(&["events", request["request_id"].as_str().unwrap()]);
+    assert_eq!(events["items"].as_array().unwrap().len(), 4, "made, started, claimed, ended: {events}");
+}
+
+/// The service is not asked what was bound: it is compared with what is bound here.
+#[test]
+fn a_service_that_shows_another_command_gets_none_run() {
+    let place = Place::new();
+    place.run_at_once(&[], &["true"]).end().expect(0, "");
+    let shown = place.only_request();
+    let stranger = crate::strangers::Stranger::answering(201, &shown.to_string());
+    let mut ann = Person { variables: place.ann.variables.clone() };
+    ann.variables.insert("COUNTERSIGN_URL".to_owned(), stranger.base());
+    place.run_as(&ann, &[], &["touch", "ran"]).end().expect(1, "shows other parameters");
+    assert!(!place.here().join("ran").exists());
 }

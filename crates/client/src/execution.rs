@@ -15,6 +15,15 @@ use std::time::Duration;
 /// How long a service waits for news of an execution whose answer does not say.
 const LEASE: Duration = Duration::from_secs(3600);
 
+/// An approval that is spent, and the permit that it has given.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Started {
+    /// The request as it was started: what it shows is what its digest names.
+    pub request: RequestBody,
+    /// Lets one client carry it out.
+    pub permit: String,
+}
+
 /// An execution that this client has begun: nothing else carries it out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Execution {
@@ -27,13 +36,21 @@ pub struct Execution {
 }
 
 impl Connection {
-    /// Spends an approval of exactly this request, and the permit that this gives. Called again with the same key, after
-    /// an answer was lost, it goes on with the same execution.
+    /// Spends an approval of exactly this request, and the permit that this gives.
+    ///
+    /// # Errors
+    /// As for [`Self::start`] and [`Self::claim`].
+    pub fn begin(&self, request: &RequestBody, key: &str) -> Result<Execution, Error> {
+        self.claim(&self.start(request, key)?, key)
+    }
+
+    /// Spends an approval of exactly this request. Called again with the same key, after an answer was lost, it gives the
+    /// same permit.
     ///
     /// # Errors
     /// What the service refuses, or that it cannot be reached. Nothing may be carried out then, though the approval may be
     /// spent: such a request stays `executing`, and is found `unknown` once its lease ends.
-    pub fn begin(&self, request: &RequestBody, key: &str) -> Result<Execution, Error> {
+    pub fn start(&self, request: &RequestBody, key: &str) -> Result<Started, Error> {
         let id = &request.request_id;
         let start = Change::Start(StartBody {
             content_digest: request.content_digest.clone(),
@@ -46,19 +63,27 @@ impl Connection {
             Some(permit) => permit,
             None => self.execution(id)?.permit.ok_or_else(|| Error::NoPermit { request_id: id.clone() })?,
         };
+        Ok(Started { request: started, permit })
+    }
+
+    /// Spends a permit. Called again with the same key, after an answer was lost, it goes on with the same execution.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub fn claim(&self, started: &Started, key: &str) -> Result<Execution, Error> {
+        let request = &started.request;
         let claim = Change::Claim(ClaimBody {
-            permit,
+            permit: started.permit.clone(),
             content_digest: request.content_digest.clone(),
             parameters_digest: request.parameters_digest.clone(),
             executed_by: None,
         });
-        let claimed = self.change(id, &claim, &format!("{key}-claim"))?;
-        claim.check(Some(&started), &claimed)?;
-        if claimed.execution_id != started.execution_id {
-            return Err(Error::NoPermit { request_id: id.clone() });
+        let claimed = self.change(&request.request_id, &claim, &format!("{key}-claim"))?;
+        claim.check(Some(request), &claimed)?;
+        match claimed.execution_id.clone().filter(|id| request.execution_id.as_ref() == Some(id)) {
+            Some(execution_id) => Ok(Execution { execution_id, lease: lease(&claimed), request: claimed }),
+            None => Err(Error::NoPermit { request_id: request.request_id.clone() }),
         }
-        let execution_id = claimed.execution_id.clone().unwrap_or_default();
-        Ok(Execution { execution_id, lease: lease(&claimed), request: claimed })
     }
 
     /// Says that an execution goes on.

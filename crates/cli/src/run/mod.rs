@@ -166,9 +166,11 @@ impl Run<'_> {
             let given_up = self.cancel(id, &format!("target_changed: {changed}"));
             return Err(CommandError::TargetChanged(format!("{changed}\n  nothing was run; {given_up}")));
         }
-        let key = self.session.fresh_key();
-        let begin = || self.session.connection.begin(approved, &key);
-        let execution = self.until_reached("to start it", begin).map_err(|error| {
+        let (key, connection) = (self.session.fresh_key(), &self.session.connection);
+        let begun = self
+            .until_reached("to start it", || connection.start(approved, &key))
+            .and_then(|started| self.until_reached("to claim it", || connection.claim(&started, &key)));
+        let execution = begun.map_err(|error| {
             let message = format!(
                 "{error}\n  nothing was run; `countersign get {id}` shows whether its approval is spent"
             );
