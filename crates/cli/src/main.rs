@@ -5,8 +5,8 @@ use clap_complete::CompleteEnv;
 use countersign::arguments::{Arguments, Command};
 use countersign::commands::{
     approve, cancel, claim, comment, completions, config, create, doctor, events, execution, explain, finish,
-    get, inbox, key, list, login, man, observe, operations, outbox, permit, policy, reject, run, serve, simulate,
-    start, token, verify, wait, whoami, withdraw,
+    get, inbox, key, list, login, man, observe, operations, outbox, permit, policy, reject, run, serve,
+    simulate, start, token, verify, wait, whoami, withdraw,
 };
 use countersign::error::CommandError;
 use countersign::exit::{self, Style};

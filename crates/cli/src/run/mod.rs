@@ -9,6 +9,7 @@ use self::report::Report;
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::{CommandError, Kind};
 use crate::operation_names::unlisted;
+use crate::patience::Patience;
 use crate::session::{Session, Standing};
 use crate::wait;
 use countersign_api::bodies::{CancelBody, CreateBody};
@@ -43,16 +44,11 @@ const RENEWALS: u32 = 3;
 /// How long things may take, and what is kept.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
-    /// How long to wait for the decision; until its deadline, if nothing is said.
-    pub(crate) wait_seconds: Option<u32>,
-    /// How often the service is asked meanwhile.
-    pub(crate) interval: Duration,
+    /// How long to wait for the decision.
+    pub(crate) patience: Patience,
     /// Whether the result holds what the command has written.
     pub(crate) keeps_output: bool,
 }
-
-/// The longest that can be waited for: policy lets no request be pending for longer.
-const LONGEST_SECONDS: u32 = 30 * 24 * 60 * 60;
 
 /// Runs a command.
 ///
@@ -112,8 +108,7 @@ impl Run<'_> {
         if let Some(interrupted) = self.interrupted(&id) {
             return Err(interrupted);
         }
-        let seconds = bounds.wait_seconds.unwrap_or(LONGEST_SECONDS);
-        let standing = wait::decided_every(&self.session, request, seconds, bounds.interval);
+        let standing = wait::decided(&self.session, request, bounds.patience);
         let Standing { request, end } = match standing {
             Err(error) if error.kind() == Kind::Interrupted => {
                 return Err(self.interrupted(&id).unwrap_or_else(|| self.given_up(&id, 2)));
