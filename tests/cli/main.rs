@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod client;
 mod commands;
 mod decisions;
 mod demands;
@@ -17,6 +18,8 @@ mod inbox;
 mod login;
 mod permit;
 mod policy;
+mod running;
+mod running_at_terminal;
 mod screens;
 mod secrets;
 mod strangers;

@@ -91,8 +91,10 @@ impl Program {
         reads_log: bool,
     ) -> Self {
         let data_directory = data_directory.to_str().unwrap().to_owned();
+        let listen = if arguments.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] };
         let mut child = command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir", &data_directory])
+            .args(["serve", "--data-dir", &data_directory])
+            .args(listen)
             .args(arguments)
             .env_remove("RUST_LOG")
             .envs(variables)

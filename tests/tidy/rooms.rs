@@ -47,6 +47,7 @@ fn dependencies_point_inward_only() {
             ],
         ),
         ("embedded", &[]),
+        ("run", &[]),
         ("aws", &[]),
         ("dynamodb", &["app", "core"]),
         ("sns", &["app", "core"]),
@@ -60,7 +61,7 @@ fn dependencies_point_inward_only() {
     .into();
     let commands = [
         "api", "app", "aws", "client", "core", "dynamodb", "endpoint", "identity", "kms", "permit", "policy",
-        "server", "system",
+        "run", "server", "system",
     ];
     allowed.insert("countersign".to_owned(), &commands);
     for function in functions() {
@@ -93,6 +94,7 @@ fn inner_crates_know_no_technology_of_the_outer_ones() {
         ("issuer", &["aws-", "axum", "http", "hyper", "lambda_runtime", "ureq"]),
         ("system", &["aws-", "axum", "lambda_runtime", "ureq"]),
         ("client", &["aws-", "axum", "clap", "ratatui", "tokio"]),
+        ("run", &["tokio", "aws-", "axum", "clap", "http", "ureq"]),
         ("server", &["clap", "ratatui", "lambda_runtime"]),
         ("cli", &["axum", "hyper", "lambda_runtime", "ureq"]),
         ("lambda", &["axum", "aws-sdk-", "ureq"]),

@@ -22,6 +22,7 @@ use crate::commands::outbox::OutboxArguments;
 use crate::commands::permit::PermitArguments;
 use crate::commands::policy::PolicyArguments;
 use crate::commands::reject::RejectArguments;
+use crate::commands::run::RunArguments;
 use crate::commands::serve::ServeArguments;
 use crate::commands::simulate::SimulateArguments;
 use crate::commands::start::StartArguments;
@@ -133,6 +134,9 @@ pub enum Command {
     /// Report that an execution goes on, or what came of it
     #[command(after_long_help = examples::FINISH)]
     Finish(Box<FinishArguments>),
+    /// Run a command once it is approved: exactly what approvers were shown, and once
+    #[command(after_long_help = examples::RUN)]
+    Run(Box<RunArguments>),
     /// List the operations that a policy knows: how risky each is, and how many must agree
     #[command(after_long_help = examples::OPERATIONS)]
     Operations(Box<OperationsArguments>),

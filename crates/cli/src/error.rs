@@ -48,6 +48,17 @@ pub enum CommandError {
         /// Its code.
         code: String,
     },
+    /// What is to be run is not what was approved any more: nothing was run.
+    #[error("{0}")]
+    TargetChanged(String),
+    /// The end of a command that was run, or that could not be: its exit code is that of a shell.
+    #[error("{message}")]
+    Command {
+        /// The exit code.
+        code: u8,
+        /// What is said of it; nothing if the command has run.
+        message: String,
+    },
     /// Nothing is left to say of it.
     #[error("")]
     Told(Box<Self>),
@@ -105,6 +116,8 @@ pub enum Kind {
     Interrupted,
     /// The output has no reader any more.
     Unread,
+    /// A command ended, or could not be run: the exit code is its own.
+    Command(u8),
 }
 
 impl Kind {
@@ -152,6 +165,8 @@ impl CommandError {
             Self::Conflict(_) => Kind::Conflict,
             Self::TimedOut(_) => Kind::TimedOut,
             Self::Interrupted(_) => Kind::Interrupted,
+            Self::TargetChanged(_) => Kind::Conflict,
+            Self::Command { code, .. } => Kind::Command(*code),
             Self::WouldBeRefused { status, .. } => Kind::of_status(*status),
             Self::Told(cause) | Self::Explained { cause, .. } | Self::Several { last: cause, .. } => {
                 cause.kind()
@@ -198,7 +213,11 @@ fn kind_of(error: &Error) -> Kind {
         | Error::NotCountersign { .. }
         | Error::Implausible { .. }
         | Error::ListTooLong { .. } => Kind::Failed,
+        // Switched off is a rule, and no failure.
+        Error::Refused(refusal) if refusal.code == Some(Code::WorkflowDisabled) => Kind::Refused,
         Error::Refused(refusal) => Kind::of_status(refusal.status),
+        Error::NoPermit { .. } => Kind::Conflict,
+        Error::WorkflowDisabled | Error::TooManyPending { .. } => Kind::Refused,
         Error::Content(error) => of_content(error),
         Error::Change(ChangeError::Content(error)) => of_content(error),
         Error::Change(ChangeError::NotMade { .. }) => Kind::Failed,
@@ -218,6 +237,7 @@ fn of_configuration(error: &ConfigurationError) -> Kind {
         ConfigurationError::Url(error) => of_agent(error),
         ConfigurationError::NoConfigHome
         | ConfigurationError::NoStateHome
+        | ConfigurationError::Variable { .. }
         | ConfigurationError::Unreadable { .. }
         | ConfigurationError::Invalid { .. }
         | ConfigurationError::NoTables

@@ -77,6 +77,11 @@ pub const FINISH: &str = "Examples:
   countersign finish 0193a5c2 succeeded
   countersign finish 0193a5c2 running
   countersign finish 0193a5c2 failed --result @result.json --actual-cost 12.5";
+/// `countersign run`.
+pub const RUN: &str = "Examples:
+  countersign run -- ./migrate.sh --fast
+  countersign run --instance orders-db -m 'the index is missing' --env-secret PGPASSWORD -- psql -f index.sql
+  countersign run --wait-timeout 30m --report report.json -- terraform apply plan.out";
 /// `countersign operations`.
 pub const OPERATIONS: &str = "Examples:
   countersign operations

@@ -55,6 +55,7 @@ pub fn code(kind: Kind) -> u8 {
         Kind::TimedOut => 7,
         Kind::Interrupted => 130,
         Kind::Unread => 141,
+        Kind::Command(code) => code,
     }
 }
 
@@ -62,6 +63,10 @@ pub fn code(kind: Kind) -> u8 {
 pub fn as_json(error: &CommandError) -> Value {
     let kind = error.kind();
     let name = match kind {
+        Kind::Conflict if matches!(error, CommandError::TargetChanged(_)) => "target_changed",
+        Kind::Command(126) => "not_executable",
+        Kind::Command(127) => "command_not_found",
+        Kind::Command(_) => "command_ended",
         Kind::Usage => "usage",
         Kind::Refused => "refused",
         Kind::NotFound => "not_found",

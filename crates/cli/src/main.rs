@@ -5,8 +5,8 @@ use clap_complete::CompleteEnv;
 use countersign::arguments::{Arguments, Command};
 use countersign::commands::{
     approve, cancel, claim, comment, completions, config, create, doctor, events, execution, explain, finish,
-    get, inbox, key, list, login, man, observe, operations, outbox, permit, policy, reject, serve, simulate,
-    start, token, verify, wait, whoami, withdraw,
+    get, inbox, key, list, login, man, observe, operations, outbox, permit, policy, reject, run, serve,
+    simulate, start, token, verify, wait, whoami, withdraw,
 };
 use countersign::error::CommandError;
 use countersign::exit::{self, Style};
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     CompleteEnv::with_factory(Arguments::command).complete();
     let words: Vec<_> = std::env::args_os().collect();
     let style = Style::asked_for(&words);
-    match Arguments::read(&words).map_err(|error| usage(&error, &words, style)).map(run) {
+    match Arguments::read(&words).map_err(|error| usage(&error, &words, style)).map(carry_out) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
             exit::tell(&error, style);
@@ -47,7 +47,7 @@ fn usage(error: &clap::Error, words: &[OsString], style: Style) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-fn run(arguments: Arguments) -> Result<(), CommandError> {
+fn carry_out(arguments: Arguments) -> Result<(), CommandError> {
     match arguments.command {
         Command::Serve(arguments) => serve::run(*arguments),
         Command::Token(arguments) => token::run(&arguments),
@@ -74,6 +74,7 @@ fn run(arguments: Arguments) -> Result<(), CommandError> {
         Command::Claim(arguments) => claim::run(&arguments),
         Command::Observe(arguments) => observe::run(&arguments),
         Command::Finish(arguments) => finish::run(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
         Command::Operations(arguments) => operations::run(&arguments),
         Command::Whoami(arguments) => whoami::run(&arguments),
         Command::Login(arguments) => login::login(&arguments),

@@ -19,7 +19,7 @@ use rustix::termios::tcgetwinsize;
 use serde_json::json;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -135,13 +135,15 @@ static LISTENER: Mutex<Option<Sender<Event>>> = Mutex::new(None);
 /// Whether the thread that receives Ctrl-C has been started.
 static IS_LISTENING: AtomicBool = AtomicBool::new(false);
 
-/// As long as it is there, Ctrl-C ends the waiting; afterwards it ends the program, as it did before.
-struct Listening;
+/// As long as it is there, Ctrl-C ends the waiting; afterwards it does what it did before.
+struct Listening {
+    before: Option<Sender<Event>>,
+}
 
 impl Listening {
     fn start(events: Sender<Event>) -> Result<Self, CommandError> {
-        *LISTENER.lock().unwrap_or_else(PoisonError::into_inner) = Some(events);
-        let listening = Self;
+        let before = LISTENER.lock().unwrap_or_else(PoisonError::into_inner).replace(events);
+        let listening = Self { before };
         if !IS_LISTENING.swap(true, Ordering::SeqCst) {
             listen_for_interrupts()?;
         }
@@ -151,8 +153,32 @@ impl Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        *LISTENER.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *LISTENER.lock().unwrap_or_else(PoisonError::into_inner) = self.before.take();
     }
+}
+
+/// As long as it is there, Ctrl-C ends a waiting and nothing else: what the program does besides is not to be cut off.
+pub(crate) struct Held {
+    _listening: Listening,
+    _events: Receiver<Event>,
+}
+
+impl Held {
+    /// Begins to hold interrupts.
+    ///
+    /// # Errors
+    /// When the system does not tell of signals.
+    pub(crate) fn start() -> Result<Self, CommandError> {
+        let (sender, events) = channel();
+        Ok(Self { _listening: Listening::start(sender)?, _events: events })
+    }
+}
+
+/// Ends a waiting, as Ctrl-C does.
+pub(crate) fn interrupt() {
+    let listener = LISTENER.lock().unwrap_or_else(PoisonError::into_inner);
+    // Without a waiting there is nothing to end.
+    let _ = listener.as_ref().map(|events| events.send(Event::Interrupted));
 }
 
 fn listen_for_interrupts() -> Result<(), CommandError> {

@@ -90,6 +90,14 @@ pub enum ConfigurationError {
     /// There is no place for the tokens of logins.
     #[error("there is no home: set HOME or XDG_STATE_HOME")]
     NoStateHome,
+    /// A variable has a value that means nothing.
+    #[error("{name} {rule}")]
+    Variable {
+        /// Its name.
+        name: &'static str,
+        /// What it may be.
+        rule: &'static str,
+    },
     /// The file cannot be read, or others may change it.
     #[error("{}: {reason}", text_file::shown(path))]
     Unreadable {

@@ -27,6 +27,10 @@ pub struct Environment {
     pub aws_ca_bundle: Option<PathBuf>,
     /// `COUNTERSIGN_CONFIG`.
     pub config: Option<PathBuf>,
+    /// `APPROVAL_WORKFLOW_ENABLED`.
+    pub workflow_enabled: Option<String>,
+    /// `APPROVAL_MAX_PENDING`.
+    pub max_pending: Option<String>,
     /// `POLICY_DIR`.
     pub policy_directory: Option<PathBuf>,
     /// `XDG_CONFIG_HOME`.
@@ -54,6 +58,8 @@ impl Environment {
             ca_bundle: path("COUNTERSIGN_CA_BUNDLE"),
             aws_ca_bundle: path("AWS_CA_BUNDLE"),
             config: path("COUNTERSIGN_CONFIG"),
+            workflow_enabled: text("APPROVAL_WORKFLOW_ENABLED"),
+            max_pending: text("APPROVAL_MAX_PENDING"),
             policy_directory: path("POLICY_DIR"),
             config_home: path("XDG_CONFIG_HOME"),
             state_home: path("XDG_STATE_HOME"),

@@ -96,6 +96,28 @@ pub enum Error {
     /// The service says no.
     #[error("{0}")]
     Refused(Box<Refusal>),
+    /// The execution is not this client's to carry out.
+    #[error(
+        "the service gives no permit for {request_id}: it is claimed, expired, or another's; `countersign execution \
+         {request_id}` shows how far it has come"
+    )]
+    NoPermit {
+        /// The request.
+        request_id: String,
+    },
+    /// This machine asks for nothing that needs approvals.
+    #[error(
+        "this needs approvals, and they are switched off here: APPROVAL_WORKFLOW_ENABLED is false, so nothing is asked for"
+    )]
+    WorkflowDisabled,
+    /// This machine lets no more requests of one person wait.
+    #[error(
+        "{max} of your requests are pending or more, and APPROVAL_MAX_PENDING allows no other; see `countersign list`"
+    )]
+    TooManyPending {
+        /// How many may be.
+        max: u32,
+    },
     /// A list takes too long.
     #[error("the list of {} does not end within {seconds} s; narrow it with filters", escaped_line(url))]
     ListTimedOut {
@@ -134,6 +156,8 @@ impl Error {
     pub fn problem(&self) -> Option<Code> {
         match self {
             Self::Refused(refusal) => refusal.code,
+            Self::TooManyPending { .. } => Some(Code::TooManyPending),
+            Self::WorkflowDisabled => Some(Code::WorkflowDisabled),
             _ => None,
         }
     }
@@ -142,6 +166,8 @@ impl Error {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::TimedOut { .. } | Self::Unreachable { .. } => true,
+            // What an operator has switched off does not come back by itself.
+            Self::Refused(refusal) if refusal.code == Some(Code::WorkflowDisabled) => false,
             Self::Refused(refusal) => matches!(refusal.status, 408 | 429 | 502..=504),
             _ => false,
         }

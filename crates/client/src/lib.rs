@@ -8,6 +8,9 @@ pub mod calls;
 pub mod change;
 pub mod connection;
 pub mod error;
+pub mod execute_operation;
+pub mod execution;
+pub mod limits;
 pub mod long_poll;
 
 pub mod agent;

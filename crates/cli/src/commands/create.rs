@@ -12,6 +12,8 @@ use clap::Args;
 use clap_complete::ArgValueCompleter;
 use countersign_api::bodies::CreateBody;
 use countersign_api::wire::WindowBody;
+use countersign_client::environment::Environment as Variables;
+use countersign_client::limits::Limits;
 use countersign_core::execution::ExecutionMode;
 use countersign_core::risk::{Environment, RiskLevel};
 use std::sync::Arc;
@@ -124,6 +126,7 @@ pub struct CreateArguments {
 pub fn run(arguments: &CreateArguments) -> Result<(), CommandError> {
     let session = Arc::new(Session::open(&arguments.connection)?);
     let request = arguments.draft.request()?;
+    session.connection.check_limits(&request, Limits::of(&Variables::of_process())?)?;
     let key = arguments.idempotency_key.clone().unwrap_or_else(|| session.fresh_key());
     let request = session.connection.create(&request, &key)?;
     if let Some(note) = unlisted(&request.rules, &request.operation_type) {

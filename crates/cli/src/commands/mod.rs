@@ -25,6 +25,7 @@ pub mod permit;
 pub mod policy;
 pub mod reject;
 pub mod replay;
+pub mod run;
 pub mod serve;
 pub mod simulate;
 pub mod start;
