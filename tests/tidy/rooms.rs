@@ -51,6 +51,7 @@ fn dependencies_point_inward_only() {
         ("dynamodb", &["app", "core"]),
         ("sns", &["app", "core"]),
         ("kms", &["app", "permit"]),
+        ("executor", &["core"]),
         ("api", &["app", "core"]),
         ("lambda", &["api", "app", "aws", "core", "endpoint", "identity", "issuer", "policy", "system"]),
         // Nothing depends on it.
@@ -86,6 +87,7 @@ fn inner_crates_know_no_technology_of_the_outer_ones() {
         ("dynamodb", &["axum", "lambda_runtime", "dynoxide-rs", "tokio"]),
         ("sns", &["axum", "lambda_runtime", "tokio"]),
         ("kms", &["axum", "lambda_runtime", "tokio"]),
+        ("executor", &["aws-", "axum", "http", "lambda_runtime", "tokio", "ureq"]),
         ("aws", &["aws-sdk-dynamodb", "aws-sdk-sns", "axum", "lambda_runtime", "tokio"]),
         ("cedar", &["tokio", "aws-", "axum", "http", "lambda_runtime"]),
         ("policy", &["aws-", "axum", "clap", "http", "lambda_runtime", "tokio"]),
