@@ -10,6 +10,7 @@ pub mod planner;
 pub mod port;
 pub mod registry;
 pub mod target;
+pub mod worker;
 
 pub mod program;
 pub mod rds;

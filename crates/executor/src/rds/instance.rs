@@ -108,6 +108,9 @@ pub struct ParameterGroup {
     /// How many there are of them.
     #[serde(default)]
     pub other_user_count: u64,
+    /// The values that the operation changes, as they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
     /// Values that wait for a restart, so that the next one brings them into force.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pending_parameters: BTreeMap<String, String>,

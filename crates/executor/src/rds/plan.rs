@@ -188,9 +188,11 @@ fn faults(change: &Change, target: &Instance) -> Vec<Fault> {
                 fault("has this parameter group already");
             }
         }
-        Change::Parameters { group, .. } => {
-            if !target.parameter_groups.iter().any(|used| used.name == *group) {
-                fault("has another parameter group");
+        Change::Parameters { group, values, .. } => {
+            match target.parameter_groups.iter().find(|used| used.name == *group) {
+                None => fault("has another parameter group"),
+                Some(used) if used.values == *values => fault("has these values already"),
+                Some(_) => {}
             }
         }
         Change::Restore { snapshot, instance, .. } => {

@@ -169,11 +169,12 @@ fn deleted(recorded: &Instance, evidence: &Evidence, is_early: bool) -> Settled 
         (None, Some(snapshot)) if snapshot.status == "failed" => {
             Settled::Failed(Failure::new("target_failed", "the final snapshot is `failed`"))
         }
-        (_, Some(_)) => Settled::Running,
+        (None, Some(_)) => Settled::Running,
         (None, None) if is_early => Settled::Running,
         (None, None) => Settled::Unknown,
-        (Some(instance), None) if is_early || instance.status != AVAILABLE => Settled::Running,
-        (Some(_), None) => not_applied(),
+        // It is `deleting` from the call to its end.
+        (Some(instance), _) if is_early || instance.status != AVAILABLE => Settled::Running,
+        (Some(_), _) => not_applied(),
     }
 }
 

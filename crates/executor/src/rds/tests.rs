@@ -26,6 +26,7 @@ fn instance() -> Instance {
             status: "in-sync".to_owned(),
             other_users: vec!["prod-2".to_owned()],
             other_user_count: 1,
+            values: [("work_mem".to_owned(), "4".to_owned())].into(),
             pending_parameters: [("work_mem".to_owned(), "64".to_owned())].into(),
         }],
         snapshot: Some(Snapshot {
@@ -282,6 +283,12 @@ fn a_target_in_no_state_for_it_is_refused() {
             instance(),
             "another parameter group",
         ),
+        (
+            "modify_parameter_group",
+            json!({ "parameter_group": "tuned", "parameters": { "work_mem": 4 } }),
+            instance(),
+            "already",
+        ),
         ("restore_from_snapshot", restore("prod-1"), instance(), "already"),
         ("restore_from_snapshot", restore("copy"), without_snapshot(), "not what the snapshot is of"),
         ("delete_instance", json!({}), member(), "no final snapshot"),
@@ -391,6 +398,7 @@ fn an_effect_is_known_by_what_the_target_shows() {
             "running",
             "running",
         ),
+        (DeleteInstance, with_made(Some(instance()), "available", true), "running", "not_applied"),
         (DeleteInstance, with_made(None, "creating", true), "running", "running"),
         (DeleteInstance, with_made(None, "available", true), "succeeded", "succeeded"),
         (DeleteInstance, with_made(other(), "available", true), "succeeded", "succeeded"),
