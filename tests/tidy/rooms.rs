@@ -52,6 +52,7 @@ fn dependencies_point_inward_only() {
         ("sns", &["app", "core"]),
         ("kms", &["app", "permit"]),
         ("executor", &["core"]),
+        ("rds", &["core", "executor"]),
         ("api", &["app", "core"]),
         ("lambda", &["api", "app", "aws", "core", "endpoint", "identity", "issuer", "policy", "system"]),
         // Nothing depends on it.
@@ -88,6 +89,7 @@ fn inner_crates_know_no_technology_of_the_outer_ones() {
         ("sns", &["axum", "lambda_runtime", "tokio"]),
         ("kms", &["axum", "lambda_runtime", "tokio"]),
         ("executor", &["aws-", "axum", "http", "lambda_runtime", "tokio", "ureq"]),
+        ("rds", &["aws-sdk-dynamodb", "aws-sdk-sns", "axum", "lambda_runtime"]),
         ("aws", &["aws-sdk-dynamodb", "aws-sdk-sns", "axum", "lambda_runtime", "tokio"]),
         ("cedar", &["tokio", "aws-", "axum", "http", "lambda_runtime"]),
         ("policy", &["aws-", "axum", "clap", "http", "lambda_runtime", "tokio"]),
