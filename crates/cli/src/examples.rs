@@ -77,6 +77,11 @@ pub const FINISH: &str = "Examples:
   countersign finish 0193a5c2 succeeded
   countersign finish 0193a5c2 running
   countersign finish 0193a5c2 failed --result @result.json --actual-cost 12.5";
+/// `countersign executor`.
+pub const EXECUTOR: &str = "Examples:
+  countersign executor --rds --allow-arn 'arn:aws:rds:eu-central-1:123456789012:db:test-*'
+  countersign executor --name network --operations open_port,close_port -- /usr/local/bin/network-executor
+  countersign executor --operations restart_queue --once -- python3 restart_queue.py";
 /// `countersign operations`.
 pub const OPERATIONS: &str = "Examples:
   countersign operations

@@ -7,6 +7,9 @@ use countersign::commands::{
     approve, cancel, claim, comment, completions, config, create, doctor, events, execution, explain, finish,
     get, inbox, key, list, login, man, observe, operations, outbox, permit, policy, reject, serve, simulate,
     start, token, verify, wait, whoami, withdraw,
+    approve, cancel, claim, comment, completions, config, create, doctor, events, execution, executor,
+    explain, finish, get, inbox, list, login, man, observe, operations, outbox, policy, reject, serve,
+    simulate, start, token, verify, whoami, withdraw,
 };
 use countersign::error::CommandError;
 use countersign::exit::{self, Style};
@@ -74,6 +77,7 @@ fn run(arguments: Arguments) -> Result<(), CommandError> {
         Command::Claim(arguments) => claim::run(&arguments),
         Command::Observe(arguments) => observe::run(&arguments),
         Command::Finish(arguments) => finish::run(&arguments),
+        Command::Executor(arguments) => executor::run(&arguments),
         Command::Operations(arguments) => operations::run(&arguments),
         Command::Whoami(arguments) => whoami::run(&arguments),
         Command::Login(arguments) => login::login(&arguments),

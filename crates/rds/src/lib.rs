@@ -203,8 +203,8 @@ impl Executor for RdsExecutor {
         let seconds = u64::try_from(milliseconds / 1_000).unwrap_or(0);
         match describe::evidence(&self.reader, execution, &change, &recorded).await {
             Ok(evidence) => settle(&change, &recorded, execution.is_accepted, seconds, &evidence),
-            // It is asked again.
-            Err(_) => Settled::Running,
+            // It is asked again; its lease is not renewed meanwhile, or people would never hear of it.
+            Err(_) => Settled::Unknown,
         }
     }
 }
