@@ -10,6 +10,7 @@ mod identity;
 mod issuer;
 mod lifecycle;
 mod policy;
+mod rds;
 mod samples;
 mod signatures;
 mod signing_keys;

@@ -13,6 +13,7 @@ mod decisions;
 mod demands;
 mod documents;
 mod environment;
+mod executor;
 mod hostile;
 mod inbox;
 mod login;
@@ -29,6 +30,7 @@ mod waiting;
 use countersign_e2e::program::{Program, run_with};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt as _;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_countersign-under-test");
 
@@ -63,13 +65,17 @@ impl Person {
 
     /// Runs a command without a terminal.
     fn run(&self, arguments: &[&str]) -> Ended {
+        let ended = self.run_or_killed(arguments);
+        assert!(ended.code < 128 || ended.code == 130, "{ended:?}");
+        ended
+    }
+
+    /// Runs a command that may be killed: by signal 9, which is 137 as a shell has it.
+    fn run_or_killed(&self, arguments: &[&str]) -> Ended {
         let output = run_with(BINARY, arguments, &self.variables);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Ended {
-            code: output.status.code().unwrap(),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        }
+        let code = output.status.code().or(output.status.signal().map(|signal| 128 + signal));
+        Ended { code: code.unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
     /// Runs a command that must succeed, and reads its JSON.

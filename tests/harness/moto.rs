@@ -1,16 +1,20 @@
-//! `moto_server` (<https://docs.getmoto.org/>): an implementation of DynamoDB, KMS, SNS, SQS and Secrets Manager that is not
-//! ours and not the embedded engine's.
+//! `moto_server` (<https://docs.getmoto.org/>): an implementation of DynamoDB, KMS, RDS, SNS, SQS and Secrets Manager that
+//! is not ours and not the embedded engine's.
 //!
 //! It is a Python program. If `MOTO_SERVER` does not name one, it is installed from `PyPI` into a
 //! virtual environment under `target/`, once.
 
 use crate::grants::root;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// The region of everything in it.
 pub const REGION: &str = "eu-central-1";
@@ -22,6 +26,8 @@ const REQUIREMENTS: &str = "tests/aws/requirements.txt";
 #[derive(Debug)]
 pub struct Moto {
     child: Child,
+    /// Where its recorder writes.
+    _recording: TempDir,
     scheme: &'static str,
     port: u16,
     agent: ureq::Agent,
@@ -46,7 +52,9 @@ impl Moto {
             .timeout_global(Some(Duration::from_secs(30)))
             .build()
             .into();
-        let mut moto = Self { child: spawn(port, arguments), scheme, port, agent };
+        let recording = tempfile::tempdir().unwrap();
+        let child = spawn(port, arguments, &recording.path().join("calls"));
+        let mut moto = Self { child, _recording: recording, scheme, port, agent };
         moto.await_start();
         moto
     }
@@ -91,6 +99,26 @@ impl Moto {
         }
     }
 
+    /// From now on it records every call that arrives, and forgets those before.
+    pub fn record(&self) {
+        for command in ["reset-recording", "start-recording"] {
+            let url = format!("{}/moto-api/recorder/{command}", self.url());
+            assert_eq!(self.agent.post(url).send_empty().unwrap().status(), 200);
+        }
+    }
+
+    /// The parameters of each recorded call of the query protocol.
+    pub fn recorded(&self) -> Vec<BTreeMap<String, String>> {
+        let url = format!("{}/moto-api/recorder/download-recording", self.url());
+        let text = self.agent.get(url).call().unwrap().body_mut().read_to_string().unwrap();
+        let form = |line: &str| {
+            let call: Value = serde_json::from_str(line).unwrap();
+            let body = STANDARD.decode(call["body"].as_str().unwrap()).unwrap();
+            form_urlencoded::parse(&body).into_owned().collect()
+        };
+        text.lines().map(form).collect()
+    }
+
     /// A call of the JSON protocol, as SQS and Secrets Manager have it.
     ///
     /// # Panics
@@ -126,11 +154,12 @@ impl Drop for Moto {
     }
 }
 
-fn spawn(port: u16, arguments: &[&str]) -> Child {
+fn spawn(port: u16, arguments: &[&str], recording: &Path) -> Child {
     Command::new(program())
         .args(["-H", "127.0.0.1", "-p", &port.to_string()])
         .args(arguments)
         .env("AWS_DEFAULT_REGION", REGION)
+        .env("MOTO_RECORDER_FILEPATH", recording)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

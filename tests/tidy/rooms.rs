@@ -52,6 +52,8 @@ fn dependencies_point_inward_only() {
         ("dynamodb", &["app", "core"]),
         ("sns", &["app", "core"]),
         ("kms", &["app", "permit"]),
+        ("executor", &["core"]),
+        ("rds", &["core", "executor"]),
         ("api", &["app", "core"]),
         ("lambda", &["api", "app", "aws", "core", "endpoint", "identity", "issuer", "policy", "system"]),
         // Nothing depends on it.
@@ -60,8 +62,8 @@ fn dependencies_point_inward_only() {
     .map(|(name, dependencies)| (format!("countersign-{name}"), dependencies))
     .into();
     let commands = [
-        "api", "app", "aws", "client", "core", "dynamodb", "endpoint", "identity", "kms", "permit", "policy",
-        "run", "server", "system",
+        "api", "app", "aws", "client", "core", "dynamodb", "endpoint", "executor", "identity", "kms",
+        "permit", "policy", "rds", "run", "server", "system",
     ];
     allowed.insert("countersign".to_owned(), &commands);
     for function in functions() {
@@ -87,6 +89,8 @@ fn inner_crates_know_no_technology_of_the_outer_ones() {
         ("dynamodb", &["axum", "lambda_runtime", "dynoxide-rs", "tokio"]),
         ("sns", &["axum", "lambda_runtime", "tokio"]),
         ("kms", &["axum", "lambda_runtime", "tokio"]),
+        ("executor", &["aws-", "axum", "http", "lambda_runtime", "tokio", "ureq"]),
+        ("rds", &["aws-sdk-dynamodb", "aws-sdk-sns", "axum", "lambda_runtime"]),
         ("aws", &["aws-sdk-dynamodb", "aws-sdk-sns", "axum", "lambda_runtime", "tokio"]),
         ("cedar", &["tokio", "aws-", "axum", "http", "lambda_runtime"]),
         ("policy", &["aws-", "axum", "clap", "http", "lambda_runtime", "tokio"]),

@@ -9,6 +9,7 @@ use crate::commands::config::ConfigArguments;
 use crate::commands::create::CreateArguments;
 use crate::commands::doctor::DoctorArguments;
 use crate::commands::execution::ExecutionArguments;
+use crate::commands::executor::ExecutorArguments;
 use crate::commands::finish::FinishArguments;
 use crate::commands::get::GetArguments;
 use crate::commands::inbox::InboxArguments;
@@ -137,6 +138,9 @@ pub enum Command {
     /// Run a command once it is approved: exactly what approvers were shown, and once
     #[command(after_long_help = examples::RUN)]
     Run(Box<RunArguments>),
+    /// Carry out what was approved: on Amazon RDS, or by a program of your own
+    #[command(after_long_help = examples::EXECUTOR)]
+    Executor(Box<ExecutorArguments>),
     /// List the operations that a policy knows: how risky each is, and how many must agree
     #[command(after_long_help = examples::OPERATIONS)]
     Operations(Box<OperationsArguments>),

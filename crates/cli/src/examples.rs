@@ -82,6 +82,11 @@ pub const RUN: &str = "Examples:
   countersign run -- ./migrate.sh --fast
   countersign run --instance orders-db -m 'the index is missing' --env-secret PGPASSWORD -- psql -f index.sql
   countersign run --wait-timeout 30m --report report.json -- terraform apply plan.out";
+/// `countersign executor`.
+pub const EXECUTOR: &str = "Examples:
+  countersign executor --rds --allow-arn 'arn:aws:rds:eu-central-1:123456789012:db:test-*'
+  countersign executor --name network --operations open_port,close_port -- /usr/local/bin/network-executor
+  countersign executor --operations restart_queue --once -- python3 restart_queue.py";
 /// `countersign operations`.
 pub const OPERATIONS: &str = "Examples:
   countersign operations

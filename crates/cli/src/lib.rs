@@ -9,6 +9,7 @@ pub mod commands;
 pub mod error;
 pub mod exit;
 
+pub mod executor;
 pub mod inbox;
 pub mod run;
 pub mod session;

@@ -4,9 +4,9 @@ use clap::CommandFactory as _;
 use clap_complete::CompleteEnv;
 use countersign::arguments::{Arguments, Command};
 use countersign::commands::{
-    approve, cancel, claim, comment, completions, config, create, doctor, events, execution, explain, finish,
-    get, inbox, key, list, login, man, observe, operations, outbox, permit, policy, reject, run, serve,
-    simulate, start, token, verify, wait, whoami, withdraw,
+    approve, cancel, claim, comment, completions, config, create, doctor, events, execution, executor,
+    explain, finish, get, inbox, key, list, login, man, observe, operations, outbox, permit, policy, reject,
+    run, serve, simulate, start, token, verify, wait, whoami, withdraw,
 };
 use countersign::error::CommandError;
 use countersign::exit::{self, Style};
@@ -75,6 +75,7 @@ fn carry_out(arguments: Arguments) -> Result<(), CommandError> {
         Command::Observe(arguments) => observe::run(&arguments),
         Command::Finish(arguments) => finish::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Executor(arguments) => executor::run(&arguments),
         Command::Operations(arguments) => operations::run(&arguments),
         Command::Whoami(arguments) => whoami::run(&arguments),
         Command::Login(arguments) => login::login(&arguments),

@@ -66,10 +66,15 @@ impl LocalKey {
             "iat": issued_at,
             "exp": issued_at + i64::from(ttl_seconds),
         });
-        // What has no e-mail is a service.
-        if let (None, Value::Object(claims)) = (person.service_subject(), &mut claims) {
-            claims.insert("email".to_owned(), json!(person.as_str()));
-            claims.insert("email_verified".to_owned(), json!(true));
+        if let Value::Object(claims) = &mut claims {
+            match person.service_subject() {
+                // A subject that is the client itself is a service (RFC 9068 section 2.2).
+                Some(subject) => drop(claims.insert("client_id".to_owned(), json!(subject))),
+                None => {
+                    claims.insert("email".to_owned(), json!(person.as_str()));
+                    claims.insert("email_verified".to_owned(), json!(true));
+                }
+            }
         }
         let header = Header { typ: Some(LOCAL_TYPE.to_owned()), ..Header::new(Algorithm::HS256) };
         jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&self.0))

@@ -10,6 +10,7 @@ pub mod create;
 pub mod doctor;
 pub mod events;
 pub mod execution;
+pub mod executor;
 pub mod explain;
 pub mod finish;
 pub mod get;
