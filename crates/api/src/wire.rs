@@ -1,19 +1,21 @@
 //! The bodies of requests and answers, apart from the states they show.
 
+mod execution;
 mod explanation;
 mod keys;
+mod list;
 mod simulation;
 mod trail;
 
+pub use execution::{ExecutionBody, WindowBody};
 pub use explanation::{ActionBody, ApprovalBody, ExplainBody, MissingBody};
 pub use keys::{KeyBody, KeysBody};
+pub use list::{ListBody, SummaryBody};
 pub use simulation::{RefusalBody, SimulateBody};
 pub use trail::{AuthBody, EventBody, EventsBody};
 
-use countersign_app::list::Listed;
-use countersign_app::ports::RequestSummary;
 use countersign_core::approvals::Approvals;
-use countersign_core::execution::{Execution, ExecutionMode, Target, Window};
+use countersign_core::execution::{ExecutionMode, Target};
 use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
@@ -213,78 +215,6 @@ pub struct RequestBody {
     pub audit_head: String,
 }
 
-/// A span of time, both ends included.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WindowBody {
-    /// Its begin.
-    pub from: String,
-    /// Its end.
-    pub to: String,
-}
-
-impl WindowBody {
-    fn of(window: Window) -> Self {
-        Self { from: window.from.to_string(), to: window.to.to_string() }
-    }
-}
-
-/// The execution of a request.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ExecutionBody {
-    /// The request.
-    pub request_id: String,
-    /// Names the execution.
-    pub execution_id: String,
-    /// `started`, `claimed`, `unknown`, `succeeded` or `failed`.
-    pub execution_state: String,
-    /// For whom the permit is: `client`, or the executor.
-    pub execution_audience: String,
-    /// Who has started it.
-    pub execution_started_by: String,
-    /// The time of the start.
-    pub execution_started_at: String,
-    /// The time from which the permit claims nothing.
-    pub permit_expires_at: String,
-    /// The time from which it has been silent for too long. Absent once it is over.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lease_until: Option<String>,
-    /// Who carries it out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub claimed_by: Option<String>,
-    /// The time of the claim.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub claimed_at: Option<String>,
-    /// The permit, for the caller who may claim with it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub permit: Option<String>,
-}
-
-impl ExecutionBody {
-    /// The execution of a request at `now`; `None` if it was not started.
-    pub fn of(request: &Request, permit: Option<String>, now: Timestamp) -> Option<Self> {
-        let execution = request.execution.as_ref()?;
-        let claim = execution.claim.as_ref();
-        Some(Self {
-            request_id: request.id().to_string(),
-            execution_id: execution.id.to_string(),
-            execution_state: execution.state_at(now).to_string(),
-            execution_audience: request.content.audience().to_owned(),
-            execution_started_by: execution.started_by.to_string(),
-            execution_started_at: execution.started_at.to_string(),
-            permit_expires_at: execution.permit_expires_at.to_string(),
-            lease_until: lease_until(execution),
-            claimed_by: text(claim.map(|claim| &claim.by)),
-            claimed_at: text(claim.map(|claim| claim.at)),
-            permit,
-        })
-    }
-}
-
-/// Of an execution that is not over.
-fn lease_until(execution: &Execution) -> Option<String> {
-    execution.finish.is_none().then(|| execution.lease_until.to_string())
-}
-
 /// People who must be among those who agree.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SlotBody {
@@ -359,65 +289,6 @@ pub struct DecisionBody {
     pub comment: Option<String>,
     /// The event that records it.
     pub event_id: String,
-}
-
-/// A request in a list.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SummaryBody {
-    /// Names it.
-    pub request_id: String,
-    /// Where it is in its life, deadlines included.
-    pub status: String,
-    /// What is to be done.
-    pub operation_type: String,
-    /// The instance that the operation is for.
-    pub instance_id: String,
-    /// The environment of the instance.
-    pub environment: String,
-    /// The risk level of the operation.
-    pub risk_level: String,
-    /// The requester.
-    pub requested_by: String,
-    /// When it was made.
-    pub requested_at: String,
-    /// What it is expected to cost.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub estimated_cost: Option<f64>,
-    /// How many distinct people must agree.
-    pub approvals_required: u8,
-    /// How many of those on record count: while it is pending or approved, under the policy of now.
-    pub approvals_received: usize,
-    /// Who has approved.
-    pub approved_by: Vec<String>,
-    /// Why it cannot go ahead even with all approvals: its requester or their owner is disabled.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub blocked_by: Vec<String>,
-    /// When it expires if it is still pending.
-    pub expires_at: String,
-    /// By when it must be started, once approved.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub execute_by: Option<String>,
-    /// When its execution was started.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub execution_started_at: Option<String>,
-    /// When it was executed, or failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub executed_at: Option<String>,
-    /// When it closed, if it has; an expired request closed at the deadline it missed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub closed_at: Option<String>,
-}
-
-/// One page of a list.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ListBody {
-    /// The requests.
-    pub items: Vec<SummaryBody>,
-    /// Send it as `cursor` for the next page; null on the last.
-    pub next_cursor: Option<String>,
-    /// How many rows were left out of this page because they cannot be read.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub damaged: usize,
 }
 
 /// The answer to whether the service is there.
@@ -549,7 +420,7 @@ impl RequestBody {
             execution_state: text(execution.map(|execution| execution.state_at(now))),
             execution_audience: execution.map(|_| content.audience().to_owned()),
             permit_expires_at: text(execution.map(|execution| execution.permit_expires_at)),
-            lease_until: execution.and_then(lease_until),
+            lease_until: execution.and_then(execution::lease_until),
             claimed_by: text(claim.map(|claim| &claim.by)),
             claimed_at: text(claim.map(|claim| claim.at)),
             execution_note: finish
@@ -650,49 +521,4 @@ fn comments(request: &Request) -> Vec<CommentBody> {
             comment: text.as_str().to_owned(),
         })
         .collect()
-}
-
-impl SummaryBody {
-    /// An entry of a list, with the approvals that count under this policy.
-    fn of(summary: &RequestSummary, policy: &Policy) -> Self {
-        let requirements = policy.requirements_in_force(summary);
-        let counting = Counting::of(summary, &requirements, policy);
-        Self {
-            request_id: summary.id.to_string(),
-            status: summary.status.to_string(),
-            operation_type: summary.operation_type.to_string(),
-            instance_id: summary.instance_id.to_string(),
-            environment: requirements.environment.as_str().to_owned(),
-            risk_level: requirements.risk_level.as_str().to_owned(),
-            requested_by: summary.requested_by.to_string(),
-            requested_at: summary.requested_at.to_string(),
-            estimated_cost: summary.estimated_cost.map(Cost::amount),
-            approvals_required: requirements.approvals_required,
-            approvals_received: counting.received,
-            approved_by: summary.approvals().map(|decision| decision.person.to_string()).collect(),
-            blocked_by: if summary.status.is_decidable() { policy.blocked_by(summary) } else { Vec::new() },
-            expires_at: summary.expires_at.to_string(),
-            execute_by: text(summary.execute_by),
-            execution_started_at: text(summary.execution_started_at),
-            executed_at: text(summary.executed_at),
-            closed_at: text(summary.closed_at),
-        }
-    }
-}
-
-impl ListBody {
-    /// A page of a list.
-    pub fn of(page: &Listed, policy: &Policy) -> Self {
-        let Listed { items, next_cursor, damaged } = page;
-        Self {
-            items: items.iter().map(|entry| SummaryBody::of(entry, policy)).collect(),
-            next_cursor: next_cursor.clone(),
-            damaged: *damaged,
-        }
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(number: &usize) -> bool {
-    *number == 0
 }

@@ -197,16 +197,16 @@ impl Boot {
 
 /// What the operator takes away from the policy.
 fn restrictions(environment: &Environment) -> Result<Restrictions, InvalidVariable> {
-    let workflow_enabled = environment.optional(restrictions::WORKFLOW_ENABLED);
-    let max_pending = environment.optional(restrictions::MAX_PENDING);
+    let workflow_enabled = environment.optional("APPROVAL_WORKFLOW_ENABLED");
+    let max_pending = environment.optional("APPROVAL_MAX_PENDING");
     Ok(Restrictions {
         workflow_enabled: workflow_enabled
             .map_or(Ok(true), restrictions::workflow_enabled)
-            .map_err(|rule| Environment::invalid(restrictions::WORKFLOW_ENABLED, rule))?,
+            .map_err(|rule| Environment::invalid("APPROVAL_WORKFLOW_ENABLED", rule))?,
         max_pending: max_pending
             .map(restrictions::max_pending)
             .transpose()
-            .map_err(|rule| Environment::invalid(restrictions::MAX_PENDING, rule))?,
+            .map_err(|rule| Environment::invalid("APPROVAL_MAX_PENDING", rule))?,
     })
 }
 

@@ -69,7 +69,7 @@ pub struct ServeArguments {
     #[arg(
         long,
         value_name = "BOOL",
-        env = restrictions::WORKFLOW_ENABLED,
+        env = "APPROVAL_WORKFLOW_ENABLED",
         default_value = "true",
         action = clap::ArgAction::Set,
         value_parser = restrictions::workflow_enabled
@@ -77,7 +77,7 @@ pub struct ServeArguments {
     pub workflow_enabled: bool,
 
     /// How many pending requests one requester may have, if that is fewer than policy allows
-    #[arg(long, value_name = "NUMBER", env = restrictions::MAX_PENDING, value_parser = restrictions::max_pending)]
+    #[arg(long, value_name = "NUMBER", env = "APPROVAL_MAX_PENDING", value_parser = restrictions::max_pending)]
     pub max_pending: Option<u16>,
 
     /// What connections may take.

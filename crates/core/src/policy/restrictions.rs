@@ -3,11 +3,6 @@
 
 use crate::requirements::MAX_PENDING_LIMIT;
 
-/// The variable that switches approvals off.
-pub const WORKFLOW_ENABLED: &str = "APPROVAL_WORKFLOW_ENABLED";
-/// The variable that lowers the limit on pending requests.
-pub const MAX_PENDING: &str = "APPROVAL_MAX_PENDING";
-
 /// What is taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Restrictions {
