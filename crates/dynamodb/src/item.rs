@@ -8,7 +8,9 @@
 use crate::attribute::{
     InvalidAttribute, all_addresses, other_addresses, read, read_cost, read_option, text,
 };
+use crate::comment_item::{CommentItem, WithdrawalItem};
 use crate::error::unreadable;
+use crate::execution_item::{LeaseItem, ScheduleItem, TargetItem};
 use crate::expression::Item;
 use crate::keys;
 use crate::listing_item::{DecisionCommentItem, ListingItem, decision_comment, decisions};
@@ -19,7 +21,7 @@ use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::ExecutionOutcome;
 use countersign_core::content::Content;
 use countersign_core::digest::Digest;
-use countersign_core::execution::{Claim, Execution, Finish, Schedule, Target, Window};
+use countersign_core::execution::{Claim, Execution, Finish, Schedule, Target};
 use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
@@ -160,52 +162,6 @@ struct RequestItem {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct CommentItem {
-    person: String,
-    at: String,
-    text: String,
-    text_key: String,
-    event_id: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct WithdrawalItem {
-    person: String,
-    at: String,
-    event_id: String,
-}
-
-/// How and when it is to be carried out; absent where its requester starts it at any time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct ScheduleItem {
-    mode: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    execute_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    window_from: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    window_to: Option<String>,
-}
-
-/// What an executor has found, as one canonical JSON string.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct TargetItem {
-    by: String,
-    at: String,
-    document: String,
-}
-
-/// For how long an execution may be silent, and a permit be spent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct LeaseItem {
-    permit_expires_at: String,
-    seconds: u32,
-    until: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unknown_since: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct SlotItem {
     groups: Vec<String>,
     people: u8,
@@ -342,90 +298,6 @@ fn read_keyed<T, E>(
         (Some(text), Some(key)) => Ok(Some(KeyedText { text, key })),
         (None, None) => Ok(None),
         (Some(_), None) | (None, Some(_)) => Err(InvalidAttribute::Value(attribute)),
-    }
-}
-
-impl From<&Schedule> for ScheduleItem {
-    fn from(schedule: &Schedule) -> Self {
-        Self {
-            mode: schedule.mode.to_string(),
-            execute_at: text(schedule.execute_at),
-            window_from: text(schedule.window.map(|window| window.from)),
-            window_to: text(schedule.window.map(|window| window.to)),
-        }
-    }
-}
-
-impl TryFrom<&ScheduleItem> for Schedule {
-    type Error = InvalidAttribute;
-
-    fn try_from(item: &ScheduleItem) -> Result<Self, InvalidAttribute> {
-        let from = read_option("schedule.window_from", item.window_from.as_ref(), Timestamp::parse)?;
-        let to = read_option("schedule.window_to", item.window_to.as_ref(), Timestamp::parse)?;
-        Ok(Self {
-            mode: read("schedule.mode", &item.mode, str::parse)?,
-            execute_at: read_option("schedule.execute_at", item.execute_at.as_ref(), Timestamp::parse)?,
-            window: match (from, to) {
-                (Some(from), Some(to)) => Some(Window { from, to }),
-                (None, None) => None,
-                (Some(_), None) | (None, Some(_)) => return Err(InvalidAttribute::Value("schedule")),
-            },
-        })
-    }
-}
-
-impl From<&Target> for TargetItem {
-    fn from(target: &Target) -> Self {
-        Self {
-            by: target.by.to_string(),
-            at: target.at.to_string(),
-            document: target.document.as_str().to_owned(),
-        }
-    }
-}
-
-impl TryFrom<&TargetItem> for Target {
-    type Error = InvalidAttribute;
-
-    fn try_from(item: &TargetItem) -> Result<Self, InvalidAttribute> {
-        Ok(Self {
-            by: read("target.by", &item.by, PersonId::from_stored)?,
-            at: read("target.at", &item.at, Timestamp::parse)?,
-            document: read("target.document", &item.document, CanonicalJson::from_stored)?,
-        })
-    }
-}
-
-impl From<&Execution> for LeaseItem {
-    fn from(execution: &Execution) -> Self {
-        Self {
-            permit_expires_at: execution.permit_expires_at.to_string(),
-            seconds: execution.lease_seconds,
-            until: execution.lease_until.to_string(),
-            unknown_since: text(execution.unknown_since),
-        }
-    }
-}
-
-impl From<&Comment> for CommentItem {
-    fn from(comment: &Comment) -> Self {
-        Self {
-            person: comment.person.to_string(),
-            at: comment.at.to_string(),
-            text: comment.text.as_str().to_owned(),
-            text_key: comment.text.key.to_hex(),
-            event_id: comment.event_id.to_string(),
-        }
-    }
-}
-
-impl From<&Withdrawal> for WithdrawalItem {
-    fn from(withdrawal: &Withdrawal) -> Self {
-        Self {
-            person: withdrawal.person.to_string(),
-            at: withdrawal.at.to_string(),
-            event_id: withdrawal.event_id.to_string(),
-        }
     }
 }
 
@@ -644,34 +516,6 @@ fn execution(item: &RequestItem, status: Status) -> Result<Option<Execution>, In
         )?,
         finish,
     }))
-}
-
-impl TryFrom<&CommentItem> for Comment {
-    type Error = InvalidAttribute;
-
-    fn try_from(item: &CommentItem) -> Result<Self, InvalidAttribute> {
-        Ok(Self {
-            person: read("comments.person", &item.person, PersonId::from_stored)?,
-            at: read("comments.at", &item.at, Timestamp::parse)?,
-            text: KeyedText {
-                text: read("comments.text", &item.text, CommentText::parse)?,
-                key: read("comments.text_key", &item.text_key, TextKey::parse)?,
-            },
-            event_id: read("comments.event_id", &item.event_id, EventId::parse)?,
-        })
-    }
-}
-
-impl TryFrom<&WithdrawalItem> for Withdrawal {
-    type Error = InvalidAttribute;
-
-    fn try_from(item: &WithdrawalItem) -> Result<Self, InvalidAttribute> {
-        Ok(Self {
-            person: read("withdrawals.person", &item.person, PersonId::from_stored)?,
-            at: read("withdrawals.at", &item.at, Timestamp::parse)?,
-            event_id: read("withdrawals.event_id", &item.event_id, EventId::parse)?,
-        })
-    }
 }
 
 fn read_idempotency(text: &str) -> Result<IdempotencyRecord, InvalidAttribute> {

@@ -9,7 +9,9 @@
 mod answer_time;
 mod attribute;
 mod audit_item;
+mod comment_item;
 mod error;
+mod execution_item;
 mod expression;
 mod item;
 pub mod keys;
