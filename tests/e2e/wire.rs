@@ -207,6 +207,7 @@ fn every_successful_answer_is_as_described() {
     let path = Service::create(&ann, &Service::medium());
     check("post", "/v1/approvals/{id}/cancel", ann.post(&format!("{path}/cancel"), &json!({})));
     check("get", "/health", service.anonymous().get("/health"));
+    check("get", "/.well-known/jwks.json", service.anonymous().get("/.well-known/jwks.json"));
     check("get", "/openapi.json", service.anonymous().get("/openapi.json"));
 }
 

@@ -283,7 +283,7 @@ fn claims_that_no_service_makes_are_refused() {
     assert_eq!(verify(&with_claim("new", json!({"a": 1})), &keys(), &expected()), Ok(claims()));
 }
 
-/// What is wrong with claims is told of no document that the service has not signed.
+/// Claims are read after the signature: nothing is said of those that the service has not signed.
 #[test]
 fn the_first_reason_is_the_answer() {
     let other = KeySet::default();
