@@ -4,7 +4,7 @@
 use super::generated::{SWEEPS, capitalized, takes_deployment_key, takes_permit_keys, waits};
 use super::{files, root};
 use countersign_api::operation::Operation;
-use countersign_dynamodb::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, SHARD};
+use countersign_dynamodb::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, SHARD, TIMER};
 use countersign_dynamodb::table::{APPROVALS, AUDIT, Key, OUTBOX, TableDefinition, TableNames};
 use countersign_e2e::grants::{functions, granted};
 use countersign_lambda::metrics::NAMESPACE;
@@ -403,6 +403,9 @@ fn notify_takes_new_entries_from_the_stream_and_no_dead_letters() {
         let record = json!({ "eventName": event, "dynamodb": { "Keys": keys } });
         filters.iter().any(|filter| lets_through(filter, &record))
     };
+    for shard in [DEAD, TIMER] {
+        assert!(!passes("INSERT", shard), "{shard}");
+    }
     for shard in (0..OUTBOX_SHARDS).map(|shard| shard.to_string()) {
         assert!(passes("INSERT", &shard), "{shard}");
         for event in ["MODIFY", "REMOVE"] {
