@@ -147,8 +147,8 @@ fn what_was_approved_is_carried_out_once_by_the_executor_alone() {
 fn what_is_automatic_is_started_once_it_is_approved() {
     let world = World::start();
     let id = world.create(r#"{"limit": 20}"#, &["--execution", "automatic"]);
-    let later =
-        world.create(r#"{"limit": 30}"#, &["--execution", "automatic", "--execute-at", &in_an_hour(&world)]);
+    let time = in_half_a_day(&world.request(&id));
+    let later = world.create(r#"{"limit": 30}"#, &["--execution", "automatic", "--execute-at", &time]);
     world.look(&[]).expect(0, "its target is recorded");
     assert_eq!(world.effects(), 0);
     for id in [&id, &later] {

@@ -35,6 +35,7 @@ mod observe;
 mod paging;
 mod pending_limit;
 mod people;
+mod planning;
 mod policy;
 mod races;
 mod recycled;

@@ -5,7 +5,7 @@ mod simulation;
 mod trail;
 
 pub use explanation::{ActionBody, ApprovalBody, ExplainBody, MissingBody};
-pub use simulation::{RefusalBody, SimulateBody};
+pub use simulation::{CallBody, RefusalBody, SimulateBody};
 pub use trail::{AuthBody, EventBody, EventsBody};
 
 use countersign_app::list::Listed;

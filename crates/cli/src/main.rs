@@ -4,12 +4,9 @@ use clap::CommandFactory as _;
 use clap_complete::CompleteEnv;
 use countersign::arguments::{Arguments, Command};
 use countersign::commands::{
-    approve, cancel, claim, comment, completions, config, create, doctor, events, execution, explain, finish,
-    get, inbox, key, list, login, man, observe, operations, outbox, permit, policy, reject, serve, simulate,
-    start, token, verify, wait, whoami, withdraw,
     approve, cancel, claim, comment, completions, config, create, doctor, events, execution, executor,
-    explain, finish, get, inbox, list, login, man, observe, operations, outbox, policy, reject, serve,
-    simulate, start, token, verify, whoami, withdraw,
+    explain, finish, get, inbox, key, list, login, man, observe, operations, outbox, permit, policy, reject,
+    serve, simulate, start, token, verify, wait, whoami, withdraw,
 };
 use countersign::error::CommandError;
 use countersign::exit::{self, Style};

@@ -494,6 +494,7 @@ const OBJECTS: [Object; 31] = [
     ("Missing", "The approvals that are missing.", explanation::missing),
     ("Action", "Whether the caller may carry out an operation on the request.", explanation::action),
     ("Simulation", "The outcome that creating a request would have.", simulation::simulation),
+    ("Call", "A call that an executor would make.", simulation::call),
     ("Refusal", "A problem that a request would meet.", simulation::refusal),
     ("Events", "A request's audit trail, oldest first.", events),
     ("Event", "An audit event.", event),
