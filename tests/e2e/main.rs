@@ -36,6 +36,7 @@ mod observe;
 mod paging;
 mod pending_limit;
 mod people;
+mod planning;
 mod policy;
 mod races;
 mod recycled;

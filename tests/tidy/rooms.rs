@@ -31,7 +31,7 @@ fn dependencies_point_inward_only() {
         ("core", [].as_slice()),
         // Verifiers in other programs use it alone.
         ("permit", &[]),
-        ("app", &["core", "permit"]),
+        ("app", &["core", "executor", "permit"]),
         ("identity", &["core"]),
         ("cedar", &["core"]),
         ("policy", &["cedar", "core"]),

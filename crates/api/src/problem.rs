@@ -168,6 +168,10 @@ impl From<AppError> for Problem {
         match failure {
             AppError::Refused(refusal) => refusal.into(),
             AppError::TooManyPending { .. } => Self::new(Code::TooManyPending, failure.to_string()),
+            AppError::CannotBeCarriedOut(faults) => {
+                let error = |pointer: &str, message: &str| FieldError::new(pointer, message);
+                Self::validation(faults.iter().map(|fault| error(&fault.pointer, &fault.message)).collect())
+            }
             AppError::TooManyApproved { .. } => Self::new(Code::TooManyApproved, failure.to_string()),
             AppError::MalformedCursor => Self::new(Code::MalformedCursor, failure.to_string()),
             AppError::Unavailable(cause) => Self::unavailable(cause),

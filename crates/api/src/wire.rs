@@ -11,7 +11,7 @@ pub use execution::{ExecutionBody, WindowBody};
 pub use explanation::{ActionBody, ApprovalBody, ExplainBody, MissingBody};
 pub use keys::{KeyBody, KeysBody};
 pub use list::{ListBody, SummaryBody};
-pub use simulation::{RefusalBody, SimulateBody};
+pub use simulation::{CallBody, RefusalBody, SimulateBody};
 pub use trail::{AuthBody, EventBody, EventsBody};
 
 use countersign_core::approvals::Approvals;

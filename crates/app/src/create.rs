@@ -6,6 +6,7 @@ use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::host::Host;
 use crate::integrity::{self, check_seal};
+use crate::planning;
 use crate::ports::{
     CommitChange, CommitError, CountOpen, FindEvent, LoadEvents, LoadRequest, RecordAnomaly, Recorded,
     StoreError, Trail,
@@ -33,7 +34,7 @@ use countersign_core::timestamp::Timestamp;
 /// has been joined to another since.
 ///
 /// # Errors
-/// A refusal of the rules, [`AppError::TooManyPending`], [`AppError::TooManyApproved`], or [`AppError::Unavailable`].
+/// A refusal of the rules, [`AppError::CannotBeCarriedOut`], [`AppError::TooManyPending`], [`AppError::TooManyApproved`], or [`AppError::Unavailable`].
 pub async fn create<S>(
     dependencies: &Dependencies<S>,
     draft: &Draft,
@@ -120,6 +121,7 @@ async fn attempt<S: CommitChange + CountOpen>(
     let assessment = creation::assess(draft, actor, policy);
     let event = creation::create(id, draft.clone(), &assessment, actor, &context, policy, idempotency)
         .map_err(|refusal| Attempt::Final(refusal.into()))?;
+    planning::plan(draft, policy).map_err(Attempt::Final)?;
     let requirements = &assessment.requirements;
     if let Some(failure) = one_too_many(dependencies, actor, requirements, event.status, context.now).await? {
         return Err(Attempt::Final(failure));

@@ -4,6 +4,7 @@ use crate::ports::StoreError;
 use crate::signing::SigningError;
 use countersign_core::audit::Finding;
 use countersign_core::refusal::Refusal;
+use countersign_executor::planner::Fault;
 
 /// Why a use case did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +25,9 @@ pub enum AppError {
         /// The limit.
         limit: usize,
     },
+    /// The executor that policy names could not carry it out.
+    #[error("the executor of the operation could not carry it out")]
+    CannotBeCarriedOut(Vec<Fault>),
     /// The cursor was not given out to the caller for this list.
     #[error("the cursor was not given out to you for this list")]
     MalformedCursor,

@@ -26,6 +26,7 @@ pub mod error;
 pub mod host;
 pub mod integrity;
 pub mod permit;
+mod planning;
 pub mod ports;
 pub mod retry;
 pub mod signing;

@@ -4,6 +4,7 @@
 use crate::create::one_too_many;
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
+use crate::planning;
 use crate::ports::CountOpen;
 use countersign_core::command::Draft;
 use countersign_core::creation;
@@ -13,6 +14,7 @@ use countersign_core::policy::rules::Assessment;
 use countersign_core::principal::Principal;
 use countersign_core::request::Status;
 use countersign_core::timestamp::Timestamp;
+use countersign_executor::planner::Plan;
 
 /// What would come of making a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +27,8 @@ pub struct Simulation {
     pub refusals: Vec<AppError>,
     /// Whether people could be found to approve it.
     pub satisfiable: bool,
+    /// The calls to come, if it is known here who carries it out.
+    pub plan: Option<Plan>,
 }
 
 /// Simulates the creation of a request.
@@ -42,6 +46,10 @@ pub async fn simulate<S: CountOpen>(
     let requirements = &assessment.requirements;
     let refusals = creation::refusals(draft, actor, now, policy, &assessment);
     let mut refusals: Vec<AppError> = refusals.into_iter().map(AppError::from).collect();
+    let plan = planning::plan(draft, policy).unwrap_or_else(|failure| {
+        refusals.push(failure);
+        None
+    });
     let status = if requirements.approvals_required > 0 { Status::Pending } else { Status::Approved };
     refusals.extend(one_too_many(dependencies, actor, requirements, status, now).await?);
     let subject = Subject {
@@ -53,5 +61,5 @@ pub async fn simulate<S: CountOpen>(
         requested_by: &actor.person,
     };
     let satisfiable = explain::could_be_satisfied(requirements, &subject, actor, now, policy);
-    Ok(Simulation { now, assessment, refusals, satisfiable })
+    Ok(Simulation { now, assessment, refusals, satisfiable, plan })
 }

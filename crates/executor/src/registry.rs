@@ -18,6 +18,15 @@ pub enum ExecutorName {
     Program,
 }
 
+/// The planner of an executor that needs no configuration, so that requests for it are held against its rules when they
+/// are made. Of another executor nothing is known there.
+pub fn built_in(executor: &str) -> Option<&'static dyn Planner> {
+    match executor.parse().ok()? {
+        ExecutorName::Rds => Some(&Rds),
+        ExecutorName::SsmAutomation | ExecutorName::Program => None,
+    }
+}
+
 /// The planners, with the configuration that plans depend on.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {

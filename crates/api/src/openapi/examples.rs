@@ -316,7 +316,7 @@ impl Story {
         };
         let satisfiable = explain::could_be_satisfied(&assessment.requirements, &subject, &ann, now, &policy);
         let refusals = refusals.into_iter().map(AppError::from).collect();
-        let simulation = Simulation { now, assessment, refusals, satisfiable };
+        let simulation = Simulation { now, assessment, refusals, satisfiable, plan: None };
         serde_json::to_value(SimulateBody::of(&draft, &ann, simulation, policy.version())).ok()
     }
 

@@ -494,7 +494,7 @@ fn fielderror() -> Vec<Member> {
 type Object = (&'static str, &'static str, fn() -> Vec<Member>);
 
 /// The schemas that are objects.
-const OBJECTS: [Object; 33] = [
+const OBJECTS: [Object; 34] = [
     ("Create", "The operation that the request is for.", bodies::create),
     ("Approve", "An approval.", bodies::approve),
     ("Reject", "A rejection.", bodies::reject),
@@ -520,6 +520,7 @@ const OBJECTS: [Object; 33] = [
     ("Missing", "The approvals that are missing.", explanation::missing),
     ("Action", "Whether the caller may carry out an operation on the request.", explanation::action),
     ("Simulation", "The outcome that creating a request would have.", simulation::simulation),
+    ("Call", "A call that an executor would make.", simulation::call),
     ("Refusal", "A problem that a request would meet.", simulation::refusal),
     ("Events", "A request's audit trail, oldest first.", events),
     ("Event", "An audit event.", event),

@@ -9,6 +9,7 @@ use countersign_core::principal::Principal;
 use countersign_core::request::Status;
 use countersign_core::risk::Cost;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// What would come of making a request, in the names of a request's own fields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +68,24 @@ pub struct SimulateBody {
     pub policy_version: String,
     /// What each part of it demands.
     pub rules: Vec<RuleBody>,
+    /// The calls to come, if it is known who carries it out. Several are alternatives, each with its `when`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<CallBody>,
+}
+
+/// A call that an executor would make.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallBody {
+    /// The action, such as `rds:ModifyDBInstance`.
+    pub action: String,
+    /// What it would be called with, as the called system names it.
+    pub parameters: Map<String, Value>,
+    /// Parameters that the executor's configuration adds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub configured: Vec<String>,
+    /// In which state of the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
 }
 
 /// A problem that a request would meet.
@@ -86,7 +105,7 @@ pub struct RefusalBody {
 impl SimulateBody {
     /// What would come of a draft, under the policy of this version.
     pub fn of(draft: &Draft, actor: &Principal, simulation: Simulation, version: Digest) -> Self {
-        let Simulation { now, assessment, refusals, satisfiable } = simulation;
+        let Simulation { now, assessment, refusals, satisfiable, plan } = simulation;
         let requirements = &assessment.requirements;
         let is_approved = requirements.approvals_required == 0;
         let status = if is_approved { Status::Approved } else { Status::Pending };
@@ -127,6 +146,17 @@ impl SimulateBody {
             approved_limit: requirements.approved_limit,
             policy_version: version.to_string(),
             rules: rules(&assessment.rules),
+            calls: plan
+                .map(|plan| plan.calls)
+                .unwrap_or_default()
+                .into_iter()
+                .map(|call| CallBody {
+                    action: call.action,
+                    parameters: call.parameters,
+                    configured: call.configured,
+                    when: call.when,
+                })
+                .collect(),
         }
     }
 }

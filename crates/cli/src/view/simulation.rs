@@ -5,7 +5,7 @@ use crate::view::text::{Line, Text, Tone};
 use crate::view::times::RelativeTime;
 use crate::view::tones::{environment_tone, risk_tone, status_tone};
 use crate::view::words;
-use countersign_api::wire::SimulateBody;
+use countersign_api::wire::{CallBody, SimulateBody};
 use countersign_client::refusal::problem_in_lines;
 use countersign_core::timestamp::Timestamp;
 
@@ -74,6 +74,7 @@ impl View {
             let pending = format!("at most {} of one requester, this one included", simulation.pending_limit);
             self.line(&mut text, "Pending", &pending, None);
         }
+        self.lines(&mut text, "Calls", simulation.calls.iter().map(call_in_words));
         self.lines(&mut text, "Because of", words::rules(&simulation.rules));
         self.line(&mut text, "Policy", &simulation.policy_version, None);
         self.line(&mut text, "Parameters", &simulation.parameters_digest, None);
@@ -95,6 +96,17 @@ impl View {
             ],
         }
     }
+}
+
+/// A call, its parameters as JSON.
+fn call_in_words(call: &CallBody) -> String {
+    let parameters = serde_json::Value::Object(call.parameters.clone());
+    let configured = match call.configured.as_slice() {
+        [] => String::new(),
+        names => format!(", with {} of the executor's configuration", names.join(", ")),
+    };
+    let when = call.when.as_ref().map(|when| format!(", if {when}")).unwrap_or_default();
+    format!("{} {parameters}{configured}{when}", call.action)
 }
 
 /// A simulation as the service answers it; `changes` are members that are different.

@@ -8,6 +8,7 @@ use crate::openapi::values::{
 use crate::problem::Code;
 use countersign_core::request::Status;
 use countersign_core::requirements::RequiredField;
+use serde_json::json;
 use strum::IntoEnumIterator;
 
 pub(super) fn simulation() -> Vec<Member> {
@@ -65,8 +66,31 @@ pub(super) fn simulation() -> Vec<Member> {
         ),
         ("policy_version*", described(digest(), "SHA-256 of the policy.")),
         ("rules*", described(list(reference("Rule")), "What each part of it demands.")),
+        (
+            "calls",
+            described(
+                list(reference("Call")),
+                "The calls to come, if it is known who carries it out. Several are alternatives, each with its `when`.",
+            ),
+        ),
     ];
     [head, slots(), rest].concat()
+}
+
+pub(super) fn call() -> Vec<Member> {
+    vec![
+        ("action*", described(string(), "Such as `rds:ModifyDBInstance`.")),
+        (
+            "parameters*",
+            described(
+                json!({ "type": "object" }),
+                "What it would be called with, as the called system names it. `${execution_id}` stands for the id \
+                 of the execution.",
+            ),
+        ),
+        ("configured", described(list(string()), "Parameters that the executor's configuration adds.")),
+        ("when", described(string(), "In which state of the target it would be made.")),
+    ]
 }
 
 pub(super) fn refusal() -> Vec<Member> {

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::wire::{
-    ActionBody, ApprovalBody, AuthBody, CommentBody, DecisionBody, EventBody, EventsBody, ExecutionBody,
-    ExplainBody, FieldError, HealthBody, KeysBody, ListBody, MissingBody, ProblemBody, RefusalBody,
-    RequestBody, RuleBody, SimulateBody, SlotBody, SummaryBody, WindowBody, WithdrawalBody,
+    ActionBody, ApprovalBody, AuthBody, CallBody, CommentBody, DecisionBody, EventBody, EventsBody,
+    ExecutionBody, ExplainBody, FieldError, HealthBody, KeysBody, ListBody, MissingBody, ProblemBody,
+    RefusalBody, RequestBody, RuleBody, SimulateBody, SlotBody, SummaryBody, WindowBody, WithdrawalBody,
 };
 use countersign_core::idempotency::IdempotencyKey;
 use countersign_core::requirements::RequiredField;
@@ -13,6 +13,7 @@ use countersign_core::text::{
     CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket,
 };
 use serde::Serialize;
+use serde_json::Map;
 use std::collections::BTreeSet;
 use strum::IntoEnumIterator;
 
@@ -225,7 +226,13 @@ fn simulate_body() -> SimulateBody {
         approved_limit: 1,
         policy_version: String::new(),
         rules: Vec::new(),
+        calls: vec![call_body()],
     }
+}
+
+fn call_body() -> CallBody {
+    let text = String::new;
+    CallBody { action: text(), parameters: Map::new(), configured: vec![text()], when: Some(text()) }
 }
 
 /// `full` has every member. The schema has the same, and requires those that the type always
@@ -299,6 +306,7 @@ fn explanations_and_simulations_are_described_too() {
     let action = ActionBody { action: text(), permitted: false, code: Some(text()), reasons: vec![text()] };
     is_described("Action", &action);
     is_described("Simulation", &simulate_body());
+    is_described("Call", &call_body());
     let errors = vec![FieldError::new("", "")];
     is_described("Refusal", &RefusalBody { code: text(), detail: text(), reasons: Vec::new(), errors });
 }
