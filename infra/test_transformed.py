@@ -298,6 +298,9 @@ class Rollout(unittest.TestCase):
         function = RESOURCES["GetFunction"]["Properties"]
         named = set(re.findall(r'"Ref": "(\w+)"|\$\{(\w+)\}', text(function)))
         parameters = {name for pair in named for name in pair} & set(TEMPLATE["Parameters"])
+        # A variable of this function alone: the versions of the others stay.
+        parameters -= {"MaxWaitSeconds"}
+        self.assertEqual(len(first - versions(MaxWaitSeconds="9")), 1)
         # They come together.
         vpc = ("SubnetIds", "SecurityGroupIds")
         # A part of the function's own name: another environment is another stack.
@@ -510,6 +513,8 @@ def longest(value):
     parameter = TEMPLATE["Parameters"][name]
     if "AllowedValues" in parameter:
         return max(len(str(one)) for one in parameter["AllowedValues"])
+    if parameter["Type"] == "Number":
+        return len(str(parameter["MaxValue"]))
     return int(parameter["MaxLength"])
 
 
