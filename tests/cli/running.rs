@@ -426,7 +426,10 @@ fn a_machine_may_forbid_itself_more_than_policy_does() {
     one.run(&create).expect(3, "APPROVAL_MAX_PENDING allows no other");
     let soon = with("APPROVAL_TIMEOUT", "1");
     place.run_as(&soon, &["--instance", "dev-db-01"], &["true"]).end().expect(7, "was not decided in time");
-    place.run_as(&with("APPROVAL_TIMEOUT", "soon"), &[], &["true"]).end().expect(2, "must be seconds");
+    place
+        .run_as(&with("APPROVAL_TIMEOUT", "soon"), &[], &["true"])
+        .end()
+        .expect(2, "'soon' for '--wait-timeout");
 }
 
 /// What lies between a requester and the service: it sees each call before the service does.
