@@ -148,6 +148,9 @@ fn what_is_automatic_is_started_once_it_is_approved() {
     let world = World::start();
     let id = world.create(r#"{"limit": 20}"#, &["--execution", "automatic"]);
     let time = in_half_a_day(&world.request(&id));
+    let window = format!("{}/{}", world.request(&id)["requested_at"].as_str().unwrap(), time);
+    let bound = world.create(r#"{"limit": 30}"#, &["--window", &window]);
+    world.bob.run(&["approve", &bound, "--yes"]).expect(0, "Window");
     let later = world.create(r#"{"limit": 30}"#, &["--execution", "automatic", "--execute-at", &time]);
     world.look(&[]).expect(0, "its target is recorded");
     assert_eq!(world.effects(), 0);

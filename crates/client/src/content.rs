@@ -26,7 +26,7 @@ pub enum ContentError {
 
 /// The members of a content: docs/data-model.md. What is in no other member of a request, and says nothing
 /// of what is to be done, is not shown: addresses, and how long an approval lasts.
-const MEMBERS: [&str; 26] = [
+const MEMBERS: [&str; 30] = [
     "format",
     "request_id",
     "operation_type",
@@ -53,6 +53,10 @@ const MEMBERS: [&str; 26] = [
     "policy_version",
     "expires_at",
     "execute_within_seconds",
+    "executor",
+    "execution",
+    "execute_at",
+    "window",
 ];
 
 /// The digest of what a request shows.
@@ -86,6 +90,10 @@ pub fn digest_of_shown(request: &RequestBody) -> Result<String, ContentError> {
         ("duration", is_named("estimated_duration", request.estimated_duration.as_deref())),
         ("ticket", is_named("ticket", request.ticket.as_deref())),
         ("rollback plan", is_named("rollback_plan", request.rollback_plan.as_deref())),
+        ("executor", is_named("executor", request.executor.as_deref())),
+        ("starter", is_named("execution", request.execution.as_deref())),
+        ("time of the start", is_named("execute_at", request.execute_at.as_deref())),
+        ("window", content.get("window").cloned() == request.window.as_ref().map(|window| json!(window))),
         ("rules", content.get("rules") == Some(&json!(request.rules))),
         ("policy", is_named("policy_version", Some(&request.policy_version))),
         ("terms", are_terms_no_easier(request, &content)),
