@@ -30,6 +30,8 @@ impl Attempt<'_> {
 
 /// How many milliseconds a clock may be behind.
 const SKEW: i64 = 5000;
+/// For how many milliseconds an execution may be silent.
+const LEASE: i64 = 3_600_000;
 /// How many approvals of a request can be taken back.
 const WITHDRAWALS: usize = 6;
 
@@ -54,6 +56,8 @@ pub(crate) struct Model {
     no: BTreeSet<String>,
     withdrawals: usize,
     execution: Option<(String, String)>,
+    /// Until when the execution may be silent.
+    heard_of_until: i64,
     keys: Vec<[String; 4]>,
 }
 
@@ -82,6 +86,7 @@ impl Model {
             no: BTreeSet::new(),
             withdrawals: 0,
             execution: None,
+            heard_of_until: 0,
             keys: Vec::new(),
         }
     }
@@ -141,9 +146,12 @@ impl Model {
                 "pending" | "approved" => "cancelled",
                 _ => return Err("not_pending"),
             },
-            ("start", _) => self.start(attempt)?,
+            ("start", _) => {
+                self.heard_of_until = now + LEASE;
+                self.start(attempt)?
+            }
             ("comment", _) => self.state,
-            _ => self.finish(attempt)?,
+            _ => self.finish(attempt, now)?,
         };
         if after == "approved" && self.state != "approved" {
             self.approved_until = now + self.approved_for;
@@ -169,7 +177,8 @@ impl Model {
             _ => {
                 let starter = self.execution.as_ref().map_or(&self.requester, |(_, who)| who);
                 let by_starter = attempt.who == starter && attempt.is_in(&["developer", "admin", "agent"]);
-                by_starter || attempt.is_in(&["admin"]) && !own && !attempt.succeeded
+                let is_settled = !attempt.succeeded || self.is_unknown(attempt.now);
+                by_starter || attempt.is_in(&["admin"]) && !own && is_settled
             }
         };
         if is_allowed { Ok(()) } else { Err("not_permitted") }
@@ -223,11 +232,20 @@ impl Model {
         Ok("executing")
     }
 
-    fn finish(&self, attempt: &Attempt<'_>) -> Result<&'static str, &'static str> {
+    fn is_unknown(&self, now: i64) -> bool {
+        self.execution.is_some() && now >= self.heard_of_until
+    }
+
+    fn finish(&self, attempt: &Attempt<'_>, now: i64) -> Result<&'static str, &'static str> {
         let running = self.execution.as_ref().map(|(id, _)| id.as_str());
         match self.state {
             "executing" if running == Some(attempt.names_execution) => {
                 self.check_shown(attempt)?;
+                // Who settles what is unknown says what was found, which no attempt does here.
+                let is_starter = self.execution.as_ref().is_some_and(|(_, who)| who == attempt.who);
+                if !is_starter && self.is_unknown(now) {
+                    return Err("validation_failed");
+                }
                 Ok(if attempt.succeeded { "executed" } else { "failed" })
             }
             "executing" | "approved" | "executed" | "failed" => Err("execution_mismatch"),
