@@ -101,7 +101,16 @@ def arn_of(name):
     permit_keys = {"Fn::Sub": "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*"}
     if name == "permit-keys":
         return "kms", permit_keys
-    return {"topic": ("sns", {"Ref": "NotificationsTopic"}), "deployment-key": ("secretsmanager", key)}[name]
+    # Which state machines and functions there are is a parameter; none is named here.
+    none = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s:none/none"
+    machines = {"Fn::If": ["HasStateMachines", {"Ref": "StateMachineArns"}, {"Fn::Sub": none % ("states", "stateMachine")}]}
+    functions = {"Fn::If": ["HasDurableFunctions", {"Ref": "DurableFunctionArns"}, {"Fn::Sub": none % ("lambda", "function")}]}
+    return {
+        "topic": ("sns", {"Ref": "NotificationsTopic"}),
+        "deployment-key": ("secretsmanager", key),
+        "state-machines": ("states", machines),
+        "durable-functions": ("lambda", functions),
+    }[name]
 
 
 PERMIT_KEYS_ALONE = {

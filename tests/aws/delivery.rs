@@ -3,6 +3,7 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use countersign_app::continuations::{Released, Resume, ResumeError};
 use countersign_app::create::create;
 use countersign_app::deliver::MAX_ATTEMPTS;
 use countersign_app::dependencies::Dependencies;
@@ -49,6 +50,15 @@ impl Topic {
     }
 }
 
+/// Nobody waits for anything here.
+struct Nobody;
+
+impl Resume for Nobody {
+    async fn resume(&self, released: &Released) -> Result<(), ResumeError> {
+        panic!("{released:?}")
+    }
+}
+
 impl Publish for Topic {
     async fn publish(&self, event: &CloudEvent) -> Result<(), PublishError> {
         let Notice::Event(notification) = &event.notice else { panic!("nothing here is damaged: {event:?}") };
@@ -73,7 +83,7 @@ struct World {
     transport: FaultyTransport,
     grants: Granted<FaultyTransport>,
     topic: Topic,
-    notify: Notify<DynamoOutbox, Topic>,
+    notify: Notify<DynamoOutbox, Topic, Nobody>,
 }
 
 impl World {
@@ -88,6 +98,7 @@ impl World {
         let notify = Notify {
             outbox: DynamoOutbox::new(countersign_embedded::client(grants.clone()), tables().outbox),
             publisher: topic.clone(),
+            resumer: Nobody,
             host: Box::new(host.clone()),
             metrics: Metrics::new("test".to_owned(), |_| {}),
             min_age_seconds: 60,

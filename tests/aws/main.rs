@@ -2,6 +2,7 @@
 //! that are not ours.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+mod continuations;
 mod delivery;
 mod equality;
 mod expiry;

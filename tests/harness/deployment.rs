@@ -8,6 +8,7 @@ use crate::notification_schema;
 use crate::runtime_api::{Outcome, Sandbox};
 use crate::signature;
 use aws_sdk_dynamodb::Client;
+use aws_types::SdkConfig;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_dynamodb::table::create_missing;
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// The text that the deployment's key is made of.
@@ -49,13 +51,7 @@ impl Deployment {
     /// of each.
     pub fn start(binary: fn(&str) -> PathBuf) -> Self {
         let moto = Moto::start();
-        let access = countersign_aws::Access {
-            region: REGION.to_owned(),
-            credentials: countersign_aws::credentials("test".to_owned(), "test".to_owned(), None),
-            endpoint_url: Some(moto.url()),
-        };
-        let transport = countersign_aws::transport(None).unwrap();
-        let database = Client::new(&countersign_aws::configuration(access, transport));
+        let database = Client::new(&aws(&moto.url()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(create_missing(&database, &tables())).unwrap();
         let names = tables();
@@ -84,6 +80,7 @@ impl Deployment {
             ("JWKS", signature::ISSUER_JWKS),
             ("DIRECT_INVOCATION", "true"),
             ("DIRECT_DECISIONS", "false"),
+            ("CONTINUATIONS", "true"),
         ];
         let variables =
             variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -201,6 +198,26 @@ impl Deployment {
         self.moto.query("sns", "Subscribe", &parameters);
     }
 
+    /// A state machine that sends its task token to a queue, and waits.
+    pub fn state_machine(&self) -> StateMachine<'_> {
+        self.moto.configure(&json!({ "stepfunctions": { "execute_state_machine": true } }));
+        self.moto.json("sqs", "AmazonSQS.CreateQueue", &json!({ "QueueName": "tasks" }));
+        let queue_url = format!("{}/{ACCOUNT}/tasks", self.moto.url());
+        let parameters = json!({ "QueueUrl": queue_url, "MessageBody": { "token.$": "$$.Task.Token" } });
+        let wait = "arn:aws:states:::sqs:sendMessage.waitForTaskToken";
+        let ask = json!({ "Type": "Task", "Resource": wait, "Parameters": parameters, "End": true });
+        let definition = json!({ "StartAt": "Ask", "States": { "Ask": ask } }).to_string();
+        let role = format!("arn:aws:iam::{ACCOUNT}:role/machine");
+        let machine = json!({ "name": "machine", "definition": definition, "roleArn": role });
+        let made = self.moto.json("states", "AWSStepFunctions.CreateStateMachine", &machine);
+        StateMachine { moto: &self.moto, arn: made["stateMachineArn"].clone(), queue_url }
+    }
+
+    /// How its functions reach AWS.
+    pub fn aws(&self) -> SdkConfig {
+        aws(&self.moto.url())
+    }
+
     /// Takes everything out of a queue: what SNS has wrapped around each message, with the message
     /// itself read as JSON under `Message`.
     pub fn received(&self, queue: &str) -> Vec<Value> {
@@ -242,6 +259,67 @@ impl Deployment {
     /// Runs something on the deployment's runtime.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
+    }
+}
+
+/// How clients reach an implementation of AWS.
+pub fn aws(url: &str) -> SdkConfig {
+    let access = countersign_aws::Access {
+        region: REGION.to_owned(),
+        credentials: countersign_aws::credentials("test".to_owned(), "test".to_owned(), None),
+        endpoint_url: Some(url.to_owned()),
+    };
+    countersign_aws::configuration(access, countersign_aws::transport(None).unwrap())
+}
+
+/// A state machine whose task waits for a token to come back.
+#[derive(Debug)]
+pub struct StateMachine<'a> {
+    moto: &'a Moto,
+    arn: Value,
+    queue_url: String,
+}
+
+impl StateMachine<'_> {
+    /// Starts an execution of this name; gives its ARN and the token that its task waits for.
+    ///
+    /// # Panics
+    /// When its task does not begin.
+    pub fn start(&self, name: &str) -> (String, String) {
+        let execution = json!({ "stateMachineArn": self.arn, "name": name, "input": "{}" });
+        let execution = self.moto.json("states", "AWSStepFunctions.StartExecution", &execution);
+        let receive = json!({ "QueueUrl": self.queue_url });
+        let message = self.until(
+            || self.moto.json("sqs", "AmazonSQS.ReceiveMessage", &receive),
+            |answer| answer["Messages"][0].is_object(),
+        );
+        let message = &message["Messages"][0];
+        let receipt = json!({ "QueueUrl": self.queue_url, "ReceiptHandle": message["ReceiptHandle"] });
+        self.moto.json("sqs", "AmazonSQS.DeleteMessage", &receipt);
+        let body: Value = serde_json::from_str(message["Body"].as_str().unwrap()).unwrap();
+        (execution["executionArn"].as_str().unwrap().to_owned(), body["token"].as_str().unwrap().to_owned())
+    }
+
+    /// An execution, as it is.
+    pub fn execution(&self, arn: &str) -> Value {
+        self.moto.json("states", "AWSStepFunctions.DescribeExecution", &json!({ "executionArn": arn }))
+    }
+
+    /// An execution, once it has ended.
+    pub fn ended(&self, arn: &str) -> Value {
+        self.until(|| self.execution(arn), |execution| execution["status"] != "RUNNING")
+    }
+
+    fn until(&self, ask: impl Fn() -> Value, is_there: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..600 {
+            let answer = ask();
+            if is_there(&answer) {
+                return answer;
+            }
+            // It runs its executions on threads of its own.
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("the state machine does not go on: {:?}", self.arn)
     }
 }
 

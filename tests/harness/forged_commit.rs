@@ -51,6 +51,7 @@ pub fn commit(
         addresses: &actor.addresses,
         message: &message,
         timer: None,
+        continuation: None,
     };
     service.block_on(store.commit(change))
 }

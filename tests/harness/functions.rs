@@ -99,6 +99,7 @@ impl Functions {
                 authentication: Authentication::read(&environment).unwrap(),
                 iam: IamAccess::read(&environment).unwrap(),
                 direct: DirectAccess::read(&environment, policy.people()).unwrap(),
+                resumes: environment.switch("CONTINUATIONS").unwrap(),
                 waiting: Polling::read(&environment).unwrap(),
                 metrics: Metrics::new("test".to_owned(), |_| {}),
             };

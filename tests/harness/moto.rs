@@ -119,6 +119,16 @@ impl Moto {
         text.lines().map(form).collect()
     }
 
+    /// Changes how it works.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn configure(&self, settings: &Value) {
+        let request = self.agent.post(format!("{}/moto-api/config", self.url()));
+        let answer = request.header("content-type", "application/json").send(settings.to_string()).unwrap();
+        assert!(answer.status().is_success(), "{}", answer.status());
+    }
+
     /// A call of the JSON protocol, as SQS and Secrets Manager have it.
     ///
     /// # Panics

@@ -157,6 +157,7 @@ fn stored(request: &Request) -> Item {
             addresses: &addresses,
             message: &message,
             timer: None,
+            continuation: None,
         };
         DynamoStore::new(client.clone(), tables()).commit(change).await.unwrap();
         scan(&client, &tables().approvals).await.remove(0)

@@ -210,6 +210,7 @@ fn threat_43_the_largest_request_that_there_can_be_fits_into_an_item() {
             addresses: &addresses,
             message: &message,
             timer: None,
+            continuation: None,
         };
         store.commit(change).await.unwrap();
         assert_eq!(store.load(request.id()).await.unwrap().unwrap(), request);

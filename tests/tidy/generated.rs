@@ -16,6 +16,13 @@ const END: &str = "  # --- End of what is made ";
 /// The secret with the deployment's key: the stack's, or one that exists.
 const DEPLOYMENT_KEY: &str = "!If [MakesDeploymentKey, !Ref DeploymentKeySecret, !Ref DeploymentKeyArn]";
 
+/// The state machines whose tasks are resumed; where none is named, one that there cannot be.
+const STATE_MACHINES: &str = "!If [HasStateMachines, !Ref StateMachineArns, \
+    !Sub \"arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:none/none\"]";
+/// The same of functions, whose callbacks are resumed.
+const DURABLE_FUNCTIONS: &str = "!If [HasDurableFunctions, !Ref DurableFunctionArns, \
+    !Sub \"arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:none/none\"]";
+
 /// What of a function depends on a parameter. It is said at each function, because `AWS::LanguageExtensions` puts values
 /// into resources only, and the name of a version is made from what it leaves.
 const SETTINGS: &str = "      MemorySize: !Ref FunctionMemory
@@ -38,6 +45,7 @@ const SETTINGS: &str = "      MemorySize: !Ref FunctionMemory
           DIRECT_INVOCATION: !Ref DirectInvocation
           DIRECT_GROUPS: !Ref DirectGroups
           DIRECT_READ_GROUPS: !Ref DirectReadGroups
+          CONTINUATIONS: !If [HasContinuations, \"true\", \"false\"]
           POLICY_DIR: !Ref PolicyDir
           APPROVAL_WORKFLOW_ENABLED: !Ref ApprovalWorkflowEnabled
           APPROVAL_MAX_PENDING: !Ref ApprovalMaxPending
@@ -86,6 +94,8 @@ fn resource(name: &str) -> (&'static str, String) {
         "deployment-key" => ("secretsmanager", DEPLOYMENT_KEY.to_owned()),
         "permit-keys" => ("kms", PERMIT_KEYS.to_owned()),
         "topic" => ("sns", "!Ref NotificationsTopic".to_owned()),
+        "state-machines" => ("states", STATE_MACHINES.to_owned()),
+        "durable-functions" => ("lambda", DURABLE_FUNCTIONS.to_owned()),
         index => ("dynamodb", table_arn("approvals", &format!("/index/{index}"))),
     }
 }

@@ -4,7 +4,7 @@
 use super::generated::{SWEEPS, capitalized, takes_deployment_key, takes_permit_keys, waits};
 use super::{files, root};
 use countersign_api::operation::Operation;
-use countersign_dynamodb::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, SHARD, TIMER};
+use countersign_dynamodb::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, RELEASED, SHARD, TIMER, WAITING};
 use countersign_dynamodb::table::{APPROVALS, AUDIT, Key, OUTBOX, TableDefinition, TableNames};
 use countersign_e2e::grants::{functions, granted};
 use countersign_lambda::metrics::NAMESPACE;
@@ -412,7 +412,10 @@ fn notify_takes_new_entries_from_the_stream_and_no_dead_letters() {
             assert!(!passes(event, &shard), "{event} {shard}");
         }
     }
-    assert!(!passes("INSERT", DEAD));
+    assert!(passes("INSERT", RELEASED), "who is to be resumed");
+    for shard in [DEAD, TIMER, WAITING] {
+        assert!(!passes("INSERT", shard), "{shard}");
+    }
 }
 
 #[test]

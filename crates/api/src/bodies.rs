@@ -44,6 +44,15 @@ pub struct CreateBody {
     /// The span in which it may be started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<WindowBody>,
+    /// The token of a task of a state machine that waits for the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_token: Option<String>,
+    /// The id of a callback of a durable function that waits for the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_id: Option<String>,
+    /// Until when they wait: `decision` or `end`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_on: Option<String>,
     /// The requester, if it is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<String>,
@@ -259,9 +268,15 @@ mod tests {
                 from: "2026-01-31T10:00:00Z".to_owned(),
                 to: "2026-01-31T11:00:00Z".to_owned(),
             }),
+            task_token: some("AQCEAAAAKg"),
+            callback_id: some("AQCEAAAAKg=="),
+            resume_on: some("end"),
             requested_by: ann.clone(),
         };
-        is_read(BodyType::Create, &create, |fields, actor| assert!(create::read(fields, actor).is_some()));
+        is_read(BodyType::Create, &create, |fields, actor| {
+            assert!(create::read(fields, actor).is_some());
+            assert!(create::continuation(fields).is_none(), "only one of both");
+        });
         is_read_by::<approve::Approve, _>(&ApproveBody {
             comments: some("yes"),
             approved_by: ann.clone(),

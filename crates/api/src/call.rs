@@ -18,6 +18,8 @@ pub struct Call {
     pub identity: Result<Caller, Problem>,
     /// What they send.
     pub input: Input,
+    /// Whether the deployment resumes those who wait for a request outside of it.
+    pub resumes: bool,
     /// What lets the call wait, where its operation can.
     pub waiting: Arc<dyn Waiting>,
 }

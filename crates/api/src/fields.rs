@@ -44,6 +44,8 @@ pub struct Fields {
     if_none_match: Option<String>,
     /// Who could wait, and what lets them.
     pub(crate) waiter: Option<Waiter>,
+    /// Whether the deployment resumes those who wait for a request outside of it.
+    pub(crate) resumes: bool,
     errors: Vec<FieldError>,
     malformed_id: bool,
     mismatch: Option<&'static str>,
@@ -110,6 +112,9 @@ impl Fields {
         // the others name in the path.
         let mut sent = object.clone();
         sent.remove("operation");
+        // Secrets, of which nothing is kept, and others at each try of a task.
+        sent.remove("task_token");
+        sent.remove("callback_id");
         if let Some(id) = path_id {
             sent.insert("request_id".to_owned(), Value::String(id.to_string()));
         }
@@ -122,6 +127,7 @@ impl Fields {
             idempotency_key,
             if_none_match: None,
             waiter: None,
+            resumes: false,
             errors,
             malformed_id: false,
             mismatch: None,

@@ -92,6 +92,7 @@ async fn attempt<E: Endpoint<S>, S: Sync>(
     // Every call passes here: from here on the caller has one id, whatever address they came with, and a
     // caller who is disabled is refused.
     let actor = dependencies.policy.people().resolve(caller.clone())?;
+    fields.resumes = call.resumes;
     fields.waiter = Some(Waiter { caller, waiting: call.waiting });
     E::execute(dependencies, &actor, fields).await
 }

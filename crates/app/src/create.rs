@@ -8,13 +8,14 @@ use crate::host::Host;
 use crate::integrity::{self, check_seal};
 use crate::planning;
 use crate::ports::{
-    CommitChange, CommitError, CountOpen, FindEvent, LoadEvents, LoadRequest, RecordAnomaly, Recorded,
-    StoreError, Trail,
+    ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, LoadEvents, LoadRequest, RecordAnomaly,
+    Recorded, StoreError, Trail,
 };
 use crate::retry::Attempts;
 use countersign_core::audit::Finding;
 use countersign_core::command::{CommandName, Draft};
 use countersign_core::command_context::CommandContext;
+use countersign_core::continuation::Continuation;
 use countersign_core::creation;
 use countersign_core::event::Event;
 use countersign_core::idempotency::{self, Idempotency, Seen};
@@ -44,6 +45,24 @@ pub async fn create<S>(
 where
     S: LoadRequest + CommitChange + FindEvent + LoadEvents + CountOpen + RecordAnomaly,
 {
+    create_and_resume(dependencies, draft, actor, idempotency, None).await
+}
+
+/// The same, and who waits for the request is written down with it. A retry of a creation writes nothing, also none who
+/// wait.
+///
+/// # Errors
+/// As for [`create`].
+pub async fn create_and_resume<S>(
+    dependencies: &Dependencies<S>,
+    draft: &Draft,
+    actor: &Principal,
+    idempotency: Option<&Idempotency>,
+    continuation: Option<&Continuation>,
+) -> Result<Done, AppError>
+where
+    S: LoadRequest + CommitChange + FindEvent + LoadEvents + CountOpen + RecordAnomaly,
+{
     let id = match idempotency {
         Some(idempotency) => RequestId::derived(&actor.person, idempotency.key.as_str()),
         None => dependencies.host.request_id(),
@@ -55,7 +74,10 @@ where
     let mut attempted = None;
     loop {
         let tried = match found.by_another_address(dependencies).await {
-            Ok(None) => attempt(dependencies, id, draft, actor, fresh, idempotency, &mut attempted).await,
+            Ok(None) => {
+                let draft = (draft, continuation);
+                attempt(dependencies, id, draft, actor, fresh, idempotency, &mut attempted).await
+            }
             Ok(Some(done)) => return Ok(done),
             Err(AppError::Unavailable(reason)) => Err(Attempt::Again(reason)),
             Err(failure) => return Err(failure),
@@ -110,7 +132,7 @@ impl From<StoreError> for Attempt {
 async fn attempt<S: CommitChange + CountOpen>(
     dependencies: &Dependencies<S>,
     id: RequestId,
-    draft: &Draft,
+    (draft, continuation): (&Draft, Option<&Continuation>),
     actor: &Principal,
     fresh: CommandContext,
     idempotency: Option<&Idempotency>,
@@ -130,7 +152,8 @@ async fn attempt<S: CommitChange + CountOpen>(
         Request::create(&event).map_err(|error| Attempt::Final(AppError::Corrupt(error.to_string())))?;
     let recorded = Recorded::of(&event, first, &dependencies.deployment_key);
     let event_id = Some(attempted.insert(event).id);
-    match dependencies.store.commit(recorded.change_set(None, actor)).await {
+    let change = ChangeSet { continuation, ..recorded.change_set(None, actor) };
+    match dependencies.store.commit(change).await {
         Ok(()) => Ok(Done { request: recorded.after, event_id }),
         Err(CommitError::Conflict) => Err(Attempt::Again("conflict".to_owned())),
         Err(CommitError::Store(error)) => Err(error.into()),

@@ -7,6 +7,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod command;
+pub mod continuations;
 pub mod create;
 pub mod deliver;
 pub mod events;

@@ -5,6 +5,7 @@
 
 use countersign_core::audit::{self, AuditEvent};
 use countersign_core::cloud_event::{self, CloudEvent, Message};
+use countersign_core::continuation::Continuation;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::Event;
 use countersign_core::ids::{EventId, RequestId};
@@ -67,6 +68,8 @@ pub struct ChangeSet<'a> {
     pub message: &'a Message,
     /// When the request has to be looked at, if the event has set that.
     pub timer: Option<Timer>,
+    /// Who waits for a request that is made.
+    pub continuation: Option<&'a Continuation>,
 }
 
 /// A reason to look at a request at a time, and no more: what is done then is decided by the request.
@@ -514,6 +517,7 @@ impl Recorded {
                 .lease_end()
                 .filter(|at| before.and_then(Request::lease_end) != Some(*at))
                 .map(|at| Timer { at, request_id: self.after.id() }),
+            continuation: None,
         }
     }
 }

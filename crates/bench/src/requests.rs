@@ -193,6 +193,7 @@ fn call<E: Endpoint<Store>>(
         correlation_id: String::new(),
         identity: Ok(caller(actor)),
         input,
+        resumes: false,
         waiting: Arc::new(NoWaiting),
     };
     // Nothing here ever waits: the store is in memory and answers at once.

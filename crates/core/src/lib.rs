@@ -37,6 +37,7 @@
 pub mod command;
 pub mod command_context;
 pub mod content;
+pub mod continuation;
 pub mod creation;
 pub mod decide;
 pub mod event;

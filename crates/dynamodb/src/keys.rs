@@ -45,6 +45,12 @@ pub const OUTBOX_SHARDS: u8 = 4;
 /// The outbox partition of dead letters.
 pub const DEAD: &str = "dead";
 
+/// The outbox partition of those who wait for a request outside of Countersign. Their sort key is the request's id.
+pub const WAITING: &str = "waiting";
+
+/// The outbox partition of those who waited, and are to be resumed.
+pub const RELEASED: &str = "released";
+
 /// The outbox partition of timers. Their sort key is [`sort_key`]: the time, and the request.
 pub const TIMER: &str = "timer";
 

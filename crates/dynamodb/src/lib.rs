@@ -10,6 +10,7 @@ mod answer_time;
 mod attribute;
 mod audit_item;
 mod comment_item;
+mod continuation_item;
 mod error;
 mod execution_item;
 mod expression;

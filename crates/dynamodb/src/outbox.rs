@@ -1,15 +1,18 @@
 //! The outbox: what is committed and not yet delivered.
 
+use crate::continuation_item::{self, continuation_key, released_item};
 use crate::error::{commit_error, store_error};
 use crate::expression::{Expression, Item};
-use crate::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, SHARD, first_event_id_at};
+use crate::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, RELEASED, SHARD, WAITING, first_event_id_at};
 use crate::outbox_item::{self, outbox_entry, outbox_key};
 use crate::store::invalid;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, Select, TransactWriteItem};
 use aws_types::SdkConfig;
+use countersign_app::continuations::{Continuations, Released};
 use countersign_app::ports::{Backlog, CommitError, Outbox, OutboxEntry, OutboxKey, OutboxPage, StoreError};
-use countersign_core::ids::EventId;
+use countersign_core::ids::{EventId, RequestId};
+use countersign_core::status::Status;
 use countersign_core::timestamp::Timestamp;
 
 /// How many entries are read at once.
@@ -63,12 +66,16 @@ impl DynamoOutbox {
     }
 
     async fn get(&self, key: &OutboxKey) -> Result<Option<Item>, StoreError> {
+        self.get_item(key_item(key)).await
+    }
+
+    async fn get_item(&self, key: Item) -> Result<Option<Item>, StoreError> {
         let found = self
             .client
             .get_item()
             .table_name(&self.table)
             .consistent_read(true)
-            .set_key(Some(key_item(key)))
+            .set_key(Some(key))
             .send()
             .await
             .map_err(store_error)?;
@@ -172,10 +179,16 @@ impl DynamoOutbox {
             Failures::Forgotten => 0,
         };
         item.insert(ATTEMPTS.to_owned(), AttributeValue::N(attempts.to_string()));
+        self.replace(key_item(key), item).await?;
+        Ok(true)
+    }
+
+    /// Puts an item in the place of another, which is there.
+    async fn replace(&self, key: Item, item: Item) -> Result<(), StoreError> {
         let put = Put::builder().table_name(&self.table).set_item(Some(item)).build().map_err(invalid)?;
         let delete = Delete::builder()
             .table_name(&self.table)
-            .set_key(Some(key_item(key)))
+            .set_key(Some(key))
             .condition_expression(format!("attribute_exists({EVENT_ID})"))
             .build()
             .map_err(invalid)?;
@@ -187,7 +200,7 @@ impl DynamoOutbox {
             .send()
             .await;
         match moved.map_err(commit_error) {
-            Ok(_) => Ok(true),
+            Ok(_) => Ok(()),
             // Another sweep is at it, or was: looking again shows which.
             Err(CommitError::Conflict) => Err(StoreError::Unavailable("conflict".to_owned())),
             Err(CommitError::Store(error)) => Err(error),
@@ -262,5 +275,55 @@ impl Outbox for DynamoOutbox {
             oldest = oldest.into_iter().chain(first).min();
         }
         Ok(Backlog { oldest, dead: self.count(DEAD).await? })
+    }
+}
+
+impl Continuations for DynamoOutbox {
+    fn released_shard(&self) -> &'static str {
+        RELEASED
+    }
+
+    async fn release(&self, request_id: RequestId, status: Status, now: Timestamp) -> Result<(), StoreError> {
+        let key = continuation_key(WAITING, request_id);
+        let Some(item) = self.get_item(key.clone()).await? else { return Ok(()) };
+        if !continuation_item::waits_for(&item, status)? {
+            return Ok(());
+        }
+        self.replace(key, released_item(item, RELEASED, status, now)).await
+    }
+
+    async fn released(
+        &self,
+        after: Option<RequestId>,
+    ) -> Result<Vec<Result<Released, RequestId>>, StoreError> {
+        let condition = partition(RELEASED);
+        let page = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression(condition.text)
+            .set_expression_attribute_names(Some(condition.names))
+            .set_expression_attribute_values(Some(condition.values))
+            .limit(PAGE)
+            .set_exclusive_start_key(after.map(|id| continuation_key(RELEASED, id)))
+            .send()
+            .await
+            .map_err(store_error)?;
+        page.items.unwrap_or_default().iter().map(continuation_item::released).collect()
+    }
+
+    async fn released_for(
+        &self,
+        request_id: RequestId,
+    ) -> Result<Option<Result<Released, RequestId>>, StoreError> {
+        let item = self.get_item(continuation_key(RELEASED, request_id)).await?;
+        item.as_ref().map(continuation_item::released).transpose()
+    }
+
+    async fn erase(&self, request_id: RequestId) -> Result<(), StoreError> {
+        let key = continuation_key(RELEASED, request_id);
+        let deleted = self.client.delete_item().table_name(&self.table).set_key(Some(key)).send().await;
+        deleted.map(|_| ()).map_err(store_error)
     }
 }

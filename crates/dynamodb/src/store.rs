@@ -2,6 +2,7 @@
 
 use crate::answer_time::AnswerTime;
 use crate::audit_item::{self, audit_event, audit_item};
+use crate::continuation_item::continuation_item;
 use crate::error::{commit_error, store_error, unreadable};
 use crate::expression::{self, Deciding, Expression, Item};
 use crate::item;
@@ -108,6 +109,10 @@ impl CommitChange for DynamoStore {
             .transact_items(TransactWriteItem::builder().put(outbox).build());
         if let Some(timer) = timer {
             transaction = transaction.transact_items(timer);
+        }
+        if let Some(continuation) = change.continuation {
+            let waiting = self.put_outbox(continuation_item(continuation, change.after))?;
+            transaction = transaction.transact_items(TransactWriteItem::builder().put(waiting).build());
         }
         transaction.send().await.map(|_| ()).map_err(commit_error)
     }

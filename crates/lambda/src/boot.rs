@@ -13,6 +13,7 @@ use crate::time;
 use aws_types::SdkConfig;
 use countersign_api::run::{Endpoint, PublicEndpoint};
 use countersign_app::command::CommandStore;
+use countersign_app::continuations::{Continuations, Releasing, Resume};
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::Clock;
 use countersign_app::ports::{FindDue, ListRequests, Outbox, Publish, Replicas, Timers};
@@ -145,8 +146,14 @@ impl Boot {
     ///
     /// # Errors
     /// As for [`Boot::serve`].
-    pub async fn serve_notify<S: Outbox, P: Publish>(&self, outbox: S, publisher: P) -> Result<(), Error> {
-        let notify = &self.notify(outbox, publisher).inspect_err(not_started)?;
+    pub async fn serve_notify<S, P, R>(&self, outbox: S, publisher: P, resumer: R) -> Result<(), Error>
+    where
+        S: Outbox + Continuations + Clone,
+        P: Publish,
+        R: Resume,
+    {
+        let publisher = Releasing::new(outbox.clone(), publisher);
+        let notify = &self.notify(outbox, publisher, resumer).inspect_err(not_started)?;
         run(async move |event| {
             let budget = time::budget(notify.host.now(), event.context.deadline);
             notify.handle(event.payload.get(), budget).await
@@ -154,11 +161,12 @@ impl Boot {
         .await
     }
 
-    fn notify<S, P>(&self, outbox: S, publisher: P) -> Result<Notify<S, P>, Error> {
+    fn notify<S, P, R>(&self, outbox: S, publisher: P, resumer: R) -> Result<Notify<S, P, R>, Error> {
         let metrics = self.metrics()?;
         Ok(Notify {
             outbox,
             publisher,
+            resumer,
             host: Box::new(MeteredHost::new(metrics.clone())),
             metrics,
             min_age_seconds: self.environment.number("OUTBOX_MIN_AGE_SECONDS", OUTBOX_MIN_AGE_SECONDS)?,
@@ -171,6 +179,7 @@ impl Boot {
             authentication: Authentication::read(&self.environment)?,
             iam: IamAccess::read(&self.environment)?,
             direct: DirectAccess::read(&self.environment, dependencies.policy.people())?,
+            resumes: self.environment.switch("CONTINUATIONS")?,
             waiting: Polling::read(&self.environment)?,
             metrics: self.metrics()?,
             dependencies,

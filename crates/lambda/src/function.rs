@@ -32,6 +32,8 @@ pub struct Function<S> {
     pub iam: IamAccess,
     /// What direct invocations may do.
     pub direct: DirectAccess,
+    /// Whether those who wait for a request outside of it are resumed.
+    pub resumes: bool,
     /// How calls wait.
     pub waiting: Polling,
     /// Where faults are counted.
@@ -72,7 +74,8 @@ impl<S: Sync> Function<S> {
             }
         };
         let waiting = Arc::new(self.waiting);
-        let call = Call { correlation_id: correlation_id.clone(), identity, input, waiting };
+        let resumes = self.resumes;
+        let call = Call { correlation_id: correlation_id.clone(), identity, input, resumes, waiting };
         // A panic ends in an answer, as it does on a server.
         let outcome = AssertUnwindSafe(run::run::<E, S>(&self.dependencies, call)).catch_unwind().await;
         let result = outcome.unwrap_or_else(|_| {

@@ -3,11 +3,12 @@
 
 use crate::metrics::Metrics;
 use countersign_api::problem::Code;
+use countersign_app::continuations::{self, Continuations, Resume, ResumeReport};
 use countersign_app::deliver::{self, DeliveryReport};
 use countersign_app::error::AppError;
 use countersign_app::host::Host;
 use countersign_app::ports::{Outbox, OutboxKey, Publish};
-use countersign_core::ids::EventId;
+use countersign_core::ids::{EventId, RequestId};
 use lambda_runtime::Diagnostic;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -19,11 +20,13 @@ pub const OUTBOX_MIN_AGE_SECONDS: u32 = 60;
 
 /// The function's parts.
 #[derive(Debug)]
-pub struct Notify<S, P> {
+pub struct Notify<S, P, R> {
     /// What is to be delivered.
     pub outbox: S,
     /// To whom.
     pub publisher: P,
+    /// What resumes those who wait for a request.
+    pub resumer: R,
     /// The clock.
     pub host: Box<dyn Host>,
     /// Where the backlog is measured.
@@ -73,7 +76,7 @@ struct Text {
     value: String,
 }
 
-impl<S: Outbox, P: Publish> Notify<S, P> {
+impl<S: Outbox + Continuations, P: Publish, R: Resume> Notify<S, P, R> {
     /// Delivers what a stream's records tell of, or, invoked by anything else, sweeps the outbox.
     ///
     /// # Errors
@@ -94,10 +97,19 @@ impl<S: Outbox, P: Publish> Notify<S, P> {
     async fn deliver_records(&self, records: &[Box<RawValue>]) -> Value {
         let mut sequence_numbers = Vec::with_capacity(records.len());
         let mut keys = Vec::with_capacity(records.len());
+        let (mut of_released, mut released) = (Vec::new(), Vec::new());
         for record in records {
             match serde_json::from_str::<Record>(record.get()) {
                 Ok(Record { dynamodb: Change { keys, .. } }) if !keys.are_ours() => {
                     tracing::error!("a stream record has the keys of another table");
+                }
+                Ok(Record { dynamodb: Change { sequence_number, keys: Keys { shard, event_id } } })
+                    if shard.value == self.outbox.released_shard() =>
+                {
+                    if let Ok(request_id) = RequestId::parse(&event_id.value) {
+                        of_released.push(sequence_number);
+                        released.push(request_id);
+                    }
                 }
                 Ok(Record { dynamodb: Change { sequence_number, keys: Keys { shard, event_id } } }) => {
                     sequence_numbers.push(sequence_number);
@@ -110,14 +122,18 @@ impl<S: Outbox, P: Publish> Notify<S, P> {
             }
         }
         let settled = deliver::deliver_each(&self.outbox, &self.publisher, &keys).await;
-        let again = sequence_numbers.into_iter().zip(settled).filter(|(_, is_settled)| !is_settled);
+        let host: &dyn Host = self.host.as_ref();
+        let resumed = continuations::resume_each(&self.outbox, &self.resumer, host, &released).await;
+        let events = sequence_numbers.into_iter().zip(settled);
+        let again = events.chain(of_released.into_iter().zip(resumed)).filter(|(_, is_settled)| !is_settled);
         let failures: Vec<_> =
             again.map(|(sequence_number, _)| json!({ "itemIdentifier": sequence_number })).collect();
         json!({ "batchItemFailures": failures })
     }
 
     async fn sweep(&self, budget: Duration) -> Result<Value, Diagnostic> {
-        let host = self.host.as_ref();
+        let host: &dyn Host = self.host.as_ref();
+        let began = host.elapsed();
         let before = host.now().minus_seconds(self.min_age_seconds);
         let swept = deliver::deliver(&self.outbox, &self.publisher, None, host, before, budget).await;
         let backlog = self.outbox.backlog().await.map_err(|error| failed(&error.into()))?;
@@ -125,8 +141,14 @@ impl<S: Outbox, P: Publish> Notify<S, P> {
         let DeliveryReport { published, failed: not_delivered, dead_lettered: buried, cut_short } =
             swept.map_err(|error| failed(&error))?;
         tracing::info!(published, failed = not_delivered, buried, cut_short, "swept");
+        let left = budget.saturating_sub(host.elapsed().saturating_sub(began));
+        let resumed = continuations::resume(&self.outbox, &self.resumer, host, left).await;
+        let ResumeReport { settled: resumed, failed: not_resumed, given_up, .. } =
+            resumed.map_err(|error| failed(&error))?;
+        tracing::info!(resumed, failed = not_resumed, given_up, "continuations swept");
         Ok(json!({
             "published": published, "failed": not_delivered, "buried": buried, "cut_short": cut_short,
+            "resumed": resumed, "not_resumed": not_resumed,
         }))
     }
 }

@@ -139,6 +139,7 @@ async fn handle<E: Endpoint<DynamoStore> + 'static>(
     let call = Call {
         correlation_id: correlation_id.clone(),
         identity,
+        resumes: false,
         waiting: Arc::new(waiting.in_turn(turn.as_ref())),
         input: Input::Http {
             request_id: path_id(E::OPERATION, path, &parts.uri),

@@ -6,15 +6,21 @@ use crate::operation::Operation;
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::run::Endpoint;
+use countersign_app::create::create_and_resume;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::CountOpen;
 use countersign_core::command::{self, Draft};
+use countersign_core::continuation::{Continuation, Handle, ResumeOn};
 use countersign_core::execution::{ExecutionMode, Schedule, Window};
 use countersign_core::principal::Principal;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::text::DurationText;
 use countersign_core::timestamp::Timestamp;
 use serde_json::Value;
+
+/// The rule that a service breaks for which no state machine or function is named.
+const RESUMES_NONE: &str = "is for deployments on AWS that may resume a state machine or a durable function: \
+                            `StateMachineArns` or `DurableFunctionArns` names none here";
 
 /// Makes a request: 201, or 200 for a retry.
 #[derive(Debug)]
@@ -29,8 +35,10 @@ impl<S: CommandStore + CountOpen> Endpoint<S> for Create {
         mut fields: Fields,
     ) -> Result<Reply, Problem> {
         let draft = read(&mut fields, actor);
-        let (draft, idempotency) = fields.finish(draft)?;
-        let done = countersign_app::create::create(dependencies, &draft, actor, idempotency.as_ref()).await?;
+        let continuation = continuation(&mut fields);
+        let ((draft, continuation), idempotency) = fields.finish(draft.zip(continuation))?;
+        let (idempotency, continuation) = (idempotency.as_ref(), continuation.as_ref());
+        let done = create_and_resume(dependencies, &draft, actor, idempotency, continuation).await?;
         let status = if done.is_replay() { 200 } else { 201 };
         let location = Operation::Get.path(done.request.id());
         Ok(reply(dependencies, actor, &done, status).with_header("location", location))
@@ -66,6 +74,36 @@ pub(crate) fn read(fields: &mut Fields, actor: &Principal) -> Option<Draft> {
         rollback_plan: rollback_plan?,
         schedule: schedule?,
     })
+}
+
+/// Who waits for the request.
+pub(crate) fn continuation(fields: &mut Fields) -> Option<Option<Continuation>> {
+    let token = fields.optional("task_token", |value| {
+        Handle::task_token(&string(value)?).map_err(|error| error.to_string())
+    });
+    let callback = fields.optional("callback_id", |value| {
+        Handle::callback_id(&string(value)?).map_err(|error| error.to_string())
+    });
+    let resume_on = fields.optional("resume_on", one_of::<ResumeOn>);
+    let (token, callback, resume_on) = (token?, callback?, resume_on?);
+    let (name, handle) = match (token, callback) {
+        (None, None) if resume_on.is_none() => return Some(None),
+        (None, None) => {
+            fields.refuse("resume_on", "is for a request with `task_token` or `callback_id`");
+            return None;
+        }
+        (Some(_), Some(_)) => {
+            fields.refuse("callback_id", "must not be there together with `task_token`");
+            return None;
+        }
+        (Some(token), None) => ("task_token", token),
+        (None, Some(callback)) => ("callback_id", callback),
+    };
+    if !fields.resumes {
+        fields.refuse(name, RESUMES_NONE);
+        return None;
+    }
+    Some(Some(Continuation { handle, resume_on: resume_on.unwrap_or_default() }))
 }
 
 /// How and when it is to be carried out.

@@ -24,7 +24,8 @@ impl<S: CountOpen> Endpoint<S> for Simulate {
         mut fields: Fields,
     ) -> Result<Reply, Problem> {
         let draft = create::read(&mut fields, actor);
-        let (draft, _) = fields.finish(draft)?;
+        let continuation = create::continuation(&mut fields);
+        let ((draft, _), _) = fields.finish(draft.zip(continuation))?;
         let simulation = countersign_app::simulate::simulate(dependencies, &draft, actor).await?;
         let version = dependencies.policy.version();
         Ok(Reply::json(200, &SimulateBody::of(&draft, actor, simulation, version)))

@@ -94,6 +94,9 @@ impl DraftArguments {
             execution: self.execution.map(|mode| mode.to_string()),
             execute_at: self.execute_at.clone(),
             window: self.window.clone(),
+            task_token: None,
+            callback_id: None,
+            resume_on: None,
             requested_by: None,
         })
     }

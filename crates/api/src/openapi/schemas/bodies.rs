@@ -8,8 +8,9 @@ use crate::openapi::values::{
 };
 use crate::operation::OriginalOperation;
 use crate::operations::finish::Report;
+use countersign_core::continuation::{MAX_CALLBACK_ID, MAX_TASK_TOKEN, ResumeOn};
 use countersign_core::execution::ExecutionMode;
-use serde_json::json;
+use serde_json::{Value, json};
 use strum::IntoEnumIterator;
 
 pub(super) fn create() -> Vec<Member> {
@@ -45,8 +46,34 @@ pub(super) fn create() -> Vec<Member> {
                 "Started within this span alone, which ends within `execute_within_seconds`.",
             ),
         ),
+        (
+            "task_token",
+            described(
+                secret(MAX_TASK_TOKEN, "^[!-~]+$"),
+                "The token of a task of Step Functions, which is resumed. Never shown. Not together with `callback_id`.",
+            ),
+        ),
+        (
+            "callback_id",
+            described(
+                secret(MAX_CALLBACK_ID, "^[A-Za-z0-9+/]+={0,2}$"),
+                "The id of a callback of a durable function, which is resumed. Never shown.",
+            ),
+        ),
+        (
+            "resume_on",
+            described(
+                names(ResumeOn::iter()),
+                "When it is resumed: at the decision, which is meant if it is left out, or at the end.",
+            ),
+        ),
         ("requested_by", caller()),
     ]
+}
+
+/// What is written and never shown.
+fn secret(max: usize, pattern: &str) -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": max, "pattern": pattern, "writeOnly": true })
 }
 
 /// What the caller names of what they were shown.
