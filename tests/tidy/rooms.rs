@@ -55,6 +55,7 @@ fn dependencies_point_inward_only() {
         ("kms", &["app", "permit"]),
         ("executor", &["core"]),
         ("rds", &["core", "executor"]),
+        ("ssm", &["core", "executor"]),
         ("api", &["app", "core"]),
         ("lambda", &["api", "app", "aws", "core", "endpoint", "identity", "issuer", "policy", "system"]),
         // Nothing depends on it.
@@ -64,7 +65,7 @@ fn dependencies_point_inward_only() {
     .into();
     let commands = [
         "api", "app", "aws", "client", "core", "dynamodb", "endpoint", "executor", "identity", "kms",
-        "permit", "policy", "rds", "run", "server", "system",
+        "permit", "policy", "rds", "run", "server", "ssm", "system",
     ];
     allowed.insert("countersign".to_owned(), &commands);
     for function in functions() {
@@ -92,6 +93,7 @@ fn inner_crates_know_no_technology_of_the_outer_ones() {
         ("continuations", &["aws-sdk-dynamodb", "aws-sdk-sns", "axum", "lambda_runtime", "tokio"]),
         ("kms", &["axum", "lambda_runtime", "tokio"]),
         ("executor", &["aws-", "axum", "http", "lambda_runtime", "tokio", "ureq"]),
+        ("ssm", &["aws-sdk-dynamodb", "aws-sdk-sns", "axum", "lambda_runtime", "tokio"]),
         ("rds", &["aws-sdk-dynamodb", "aws-sdk-sns", "axum", "lambda_runtime"]),
         ("aws", &["aws-sdk-dynamodb", "aws-sdk-sns", "axum", "lambda_runtime", "tokio"]),
         ("cedar", &["tokio", "aws-", "axum", "http", "lambda_runtime"]),

@@ -185,7 +185,8 @@ mod tests {
         let long = "x".repeat(513);
         let parameters = json!({ "InstanceId": "i-2", "a b": "x", "Deep": { "a": 1 }, "Long": long });
         let faults = planner().validate("resize", &parameters).unwrap_err();
-        let pointers: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+        let mut pointers: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+        pointers.sort_unstable();
         assert_eq!(
             pointers,
             ["/parameters/Deep", "/parameters/InstanceId", "/parameters/Long", "/parameters/a b"]

@@ -10,12 +10,15 @@ use crate::value_parsers::seconds;
 use clap::Args;
 use countersign_app::host::Clock as _;
 use countersign_client::profile;
+use countersign_core::text::Identifier;
 use countersign_executor::port::Executor;
 use countersign_executor::rds;
 use countersign_executor::registry::ExecutorName;
+use countersign_executor::ssm_automation::{Runbook, SsmAutomation};
 use countersign_executor::worker::Worker;
 use countersign_permit::KeySet;
 use countersign_rds::{RdsExecutor, Settings};
+use countersign_ssm::SsmExecutor;
 use countersign_system::system::SystemHost;
 use countersign_system::text_file;
 use std::collections::BTreeMap;
@@ -33,7 +36,7 @@ pub struct ExecutorArguments {
     pub name: Option<String>,
 
     /// The operations; with --rds all nine if it is left out
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', required_unless_present = "rds")]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', required_unless_present_any = ["rds", "ssm_automation"])]
     pub operations: Vec<String>,
 
     /// Carry out operations on Amazon RDS, with the credentials of the environment
@@ -48,6 +51,11 @@ pub struct ExecutorArguments {
     /// The role by which Enhanced Monitoring writes its metrics
     #[arg(long, value_name = "ARN", requires = "rds")]
     pub monitoring_role_arn: Option<String>,
+
+    /// Carry operations out by runbooks of AWS Systems Manager: OPERATION=RUNBOOK:VERSION:PARAMETER, where the version is a
+    /// number and the parameter is what becomes of the request's instance
+    #[arg(long, value_name = "RUNBOOKS", value_delimiter = ',', value_parser = runbook, conflicts_with_all = ["rds", "program", "operations"])]
+    pub ssm_automation: Vec<(String, Runbook)>,
 
     /// A file with the service's public keys: permits are verified with it before they are claimed
     #[arg(long, value_name = "JWKS_FILE", requires = "issuer")]
@@ -74,7 +82,7 @@ pub struct ExecutorArguments {
     pub connection: ConnectionArguments,
 
     /// The program that carries the operations out, and its arguments
-    #[arg(last = true, value_name = "PROGRAM", required_unless_present = "rds")]
+    #[arg(last = true, value_name = "PROGRAM", required_unless_present_any = ["rds", "ssm_automation"])]
     pub program: Vec<OsString>,
 }
 
@@ -84,9 +92,15 @@ pub struct ExecutorArguments {
 /// See [`CommandError`].
 pub fn run(arguments: &ExecutorArguments) -> Result<(), CommandError> {
     let session = Session::open(&arguments.connection)?;
-    let kind = if arguments.rds { ExecutorName::Rds } else { ExecutorName::Program };
+    let runbooks: BTreeMap<_, _> = arguments.ssm_automation.iter().cloned().collect();
+    let kind = match (arguments.rds, runbooks.is_empty()) {
+        (true, _) => ExecutorName::Rds,
+        (false, false) => ExecutorName::SsmAutomation,
+        (false, true) => ExecutorName::Program,
+    };
     let name = arguments.name.clone().unwrap_or_else(|| kind.to_string());
     let operations = match arguments.operations.as_slice() {
+        [] if kind == ExecutorName::SsmAutomation => runbooks.keys().cloned().collect(),
         [] => rds::Operation::iter().map(|operation| operation.to_string()).collect(),
         named => named.to_vec(),
     };
@@ -96,9 +110,13 @@ pub fn run(arguments: &ExecutorArguments) -> Result<(), CommandError> {
         .build()
         .map_err(|error| format!("the runtime does not start: {error}"))?;
     runtime.block_on(async {
-        if arguments.rds {
-            let overrides = arguments.connection.overrides();
-            let bundle = profile::settings(&overrides)?.aws_ca_bundle;
+        let overrides = arguments.connection.overrides();
+        let bundle = profile::settings(&overrides)?.aws_ca_bundle;
+        if kind == ExecutorName::SsmAutomation {
+            let aws = aws::configuration(bundle.as_deref()).await?;
+            let executor = SsmExecutor::connect(&aws, SsmAutomation { runbooks });
+            carry_out(arguments, Worker::new(approvals, executor)).await
+        } else if arguments.rds {
             let settings = Settings {
                 allowed_arns: arguments.allowed_arns.clone(),
                 monitoring_role_arn: arguments.monitoring_role_arn.clone(),
@@ -111,6 +129,13 @@ pub fn run(arguments: &ExecutorArguments) -> Result<(), CommandError> {
             carry_out(arguments, Worker::new(approvals, executor)).await
         }
     })
+}
+
+/// `OPERATION=RUNBOOK:VERSION:PARAMETER`.
+fn runbook(text: &str) -> Result<(String, Runbook), String> {
+    let (operation, runbook) = text.split_once('=').ok_or("must be OPERATION=RUNBOOK:VERSION:PARAMETER")?;
+    let operation = Identifier::parse(operation).map_err(|error| error.to_string())?;
+    Ok((operation.to_string(), Runbook::parse(runbook).map_err(|error| error.to_string())?))
 }
 
 fn verifier(arguments: &ExecutorArguments) -> Result<Option<Verifier>, CommandError> {
