@@ -342,8 +342,11 @@ fn released(handle: Handle, status: Status) -> Released {
     Released { handle, outcome, goes_on, at: Timestamp::EARLIEST }
 }
 
+/// Path and body of each call that a stub has got.
+type Calls = Arc<Mutex<Vec<(String, String)>>>;
+
 /// What answers in the place of Lambda; gives the line and the body of each request.
-fn stub(status: u16, error: &'static str) -> (String, Arc<Mutex<Vec<(String, String)>>>) {
+fn stub(status: u16, error: &'static str) -> (String, Calls) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let requests: Arc<Mutex<Vec<_>>> = Arc::default();
