@@ -233,7 +233,7 @@ impl Model {
     }
 
     fn is_unknown(&self, now: i64) -> bool {
-        self.execution.is_some() && now >= self.heard_of_until
+        self.state == "executing" && now >= self.heard_of_until
     }
 
     fn finish(&self, attempt: &Attempt<'_>, now: i64) -> Result<&'static str, &'static str> {
