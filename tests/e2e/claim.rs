@@ -222,6 +222,16 @@ fn an_executor_carries_out_what_policy_names_it_for() {
     assert_eq!(executor.put(&format!("{path}/execution"), &report).expect(200)["status"], "executed");
 }
 
+#[test]
+fn what_an_executor_carries_out_is_not_reported_in_one_call() {
+    let service = Service::under(with_executor());
+    let ann = service.requester("ann");
+    let path = service.approved(&ann);
+    let body = json!({ "operation": "mark_executed", "request_id": Service::id(&path) });
+    ann.post("/approvals", &body).expect_problem(403, "not_permitted");
+    assert_eq!(ann.get(&path).expect(200)["status"], "approved", "nothing is half done");
+}
+
 /// A requester who starts it hands the permit to nobody: the executor asks for it.
 #[test]
 fn an_executor_gets_the_permit_of_what_the_requester_has_started() {

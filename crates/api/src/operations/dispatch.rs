@@ -21,6 +21,7 @@ use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{CountOpen, ListRequests};
 use countersign_core::command::{self as commands, Command, ExecutionOutcome};
 use countersign_core::principal::Principal;
+use countersign_core::refusal::Refusal;
 use strum::IntoEnumIterator;
 
 /// Carries out the operation that the body names; without one, makes a request.
@@ -90,6 +91,12 @@ async fn mark_executed<S: CommandStore>(
     let ((id, result, actual_cost, shown), idempotency) = fields.finish(values)?;
     let idempotency = idempotency.as_ref();
 
+    // What an executor carries out, its requester does not report: nothing is started for it.
+    let request = countersign_app::get::get(dependencies, id, actor).await?;
+    if let Some(executor) = &request.content.executor {
+        let reason = format!("the executor `{executor}` carries it out, and reports what came of it");
+        return Err(Refusal::not_permitted(reason).into());
+    }
     let start = Command::Start { shown: shown.clone() };
     let started = command::command(dependencies, id, &start, actor, idempotency).await?;
     let Some(execution) = &started.request.execution else {
