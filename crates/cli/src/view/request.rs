@@ -88,7 +88,7 @@ impl View {
         let claimed = execution.claimed_at.as_deref().map(|time| self.moment.ago(time));
         self.optional(&mut text, "Claimed", claimed.as_deref());
         let lease = execution.lease_until.as_deref().map(|time| self.moment.deadline(time));
-        self.optional(&mut text, "Heard of within", lease.as_deref());
+        self.optional(&mut text, "Lease", lease.as_deref());
         let permit = match &execution.permit {
             Some(_) => {
                 format!("{}; write it with --permit FILE", self.moment.deadline(&execution.permit_expires_at))
@@ -141,7 +141,7 @@ impl View {
         self.optional(text, "Claimed by", request.claimed_by.as_deref());
         self.optional(text, "Claimed", past(&request.claimed_at).as_deref());
         let lease = request.lease_until.as_deref().map(|time| self.moment.deadline(time));
-        self.optional(text, "Heard of within", lease.as_deref());
+        self.optional(text, "Lease", lease.as_deref());
         if let Some(note) = &request.execution_note {
             self.quote(text, "Note", note);
         }
