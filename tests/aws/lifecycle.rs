@@ -125,12 +125,15 @@ fn a_topic_that_fails_loses_nothing() {
     // More often than a refusal of this one message would be suffered.
     for _ in 0..=MAX_ATTEMPTS {
         let swept = deployment.invoke("notify", &json!({ "sweep": "outbox" })).unwrap();
-        assert_eq!(swept, json!({ "published": 0, "failed": 1, "buried": 0, "cut_short": false }));
+        assert_eq!(
+            (&swept["published"], &swept["failed"], &swept["buried"]),
+            (&json!(0), &json!(1), &json!(0))
+        );
     }
     deployment.make_topic();
     deployment.subscribe("all", &Value::Null);
     let swept = deployment.invoke("notify", &json!({ "sweep": "outbox" })).unwrap();
-    assert_eq!(swept, json!({ "published": 1, "failed": 0, "buried": 0, "cut_short": false }));
+    assert_eq!((&swept["published"], &swept["failed"], &swept["buried"]), (&json!(1), &json!(0), &json!(0)));
     let messages = deployment.received("all");
     assert_eq!(event_types(&messages), ["APPROVAL_REQUEST_CREATED"]);
     assert_eq!(messages[0]["Message"]["subject"], Service::id(&path));
