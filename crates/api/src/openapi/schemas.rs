@@ -265,13 +265,50 @@ fn window() -> Vec<Member> {
     vec![("from*", time()), ("to*", time())]
 }
 
+fn audit_page() -> Vec<Member> {
+    vec![
+        (
+            "items*",
+            described(list(reference("AuditEvent")), "In order. Those that cannot be read are left out."),
+        ),
+        ("next_cursor", described(string(), "The cursor of the next page; absent on the last.")),
+        (
+            "settled_until*",
+            described(time(), "Nothing later is given. All that happened until then is on one of the pages."),
+        ),
+        ("findings", described(list(string()), "What cannot be read; absent if there is none.")),
+    ]
+}
+
+/// Any audit event: the members of [`event`], of which those that repeat a request are there together or not at all.
+fn audit_event() -> Vec<Member> {
+    let only_of_request = [
+        "request_id*",
+        "instance_id*",
+        "operation_type*",
+        "environment*",
+        "risk_level*",
+        "requested_by*",
+        "status*",
+        "state_digest*",
+    ];
+    let optional = |(name, schema): Member| match only_of_request.contains(&name) {
+        true => (name.trim_end_matches('*'), schema),
+        false => (name, schema),
+    };
+    event().into_iter().map(optional).collect()
+}
+
 fn event() -> Vec<Member> {
     vec![
         ("format*", json!({ "type": "string", "const": audit::FORMAT })),
         ("origin", described(string(), "The deployment that recorded it: a URN.")),
         (
             "stream*",
-            described(string(), "The chain that it belongs to: `request/` and the id of the request."),
+            described(
+                string(),
+                "The chain that it belongs to: a kind, `/` and an id. Of a request, `request/` and its id.",
+            ),
         ),
         ("event_id*", uuid()),
         ("request_id*", uuid()),
@@ -494,7 +531,7 @@ fn fielderror() -> Vec<Member> {
 type Object = (&'static str, &'static str, fn() -> Vec<Member>);
 
 /// The schemas that are objects.
-const OBJECTS: [Object; 34] = [
+const OBJECTS: [Object; 36] = [
     ("Create", "The operation that the request is for.", bodies::create),
     ("Approve", "An approval.", bodies::approve),
     ("Reject", "A rejection.", bodies::reject),
@@ -524,6 +561,12 @@ const OBJECTS: [Object; 34] = [
     ("Refusal", "A problem that a request would meet.", simulation::refusal),
     ("Events", "A request's audit trail, oldest first.", events),
     ("Event", "An audit event.", event),
+    ("AuditPage", "A page of audit events.", audit_page),
+    (
+        "AuditEvent",
+        "An audit event of any stream. Those that are about no request repeat nothing of one.",
+        audit_event,
+    ),
     ("Health", "The health of the service.", health),
     ("Keys", "Keys that verify permits (RFC 7517).", keys),
     ("Key", "A public key on P-256.", key),
