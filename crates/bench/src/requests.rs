@@ -18,9 +18,8 @@ use countersign_app::ports::{
     LoadEvents, LoadRequest, Page, RecordEvent, RequestSummary, Sequel, StoreError, Trail,
 };
 use countersign_app::waiting::NoWaiting;
-use countersign_core::audit::{self, AuditEvent};
+use countersign_core::audit::{self, AuditEvent, Stream};
 use countersign_core::caller::{Caller, Channel, PrincipalKind};
-use countersign_core::cloud_event::Message;
 use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::command_context::CommandContext;
 use countersign_core::creation;
