@@ -162,6 +162,11 @@ impl Policy {
         self.access.answer(&AccessRequest { action: Action::List, actor, subject: None, is_own, now })
     }
 
+    /// Whether an actor may query the audit events of all requests: what they did themselves, or what anybody did.
+    pub fn may_query_audit(&self, actor: &Principal, is_own: bool, now: Timestamp) -> AccessDecision {
+        self.access.answer(&AccessRequest { action: Action::QueryAudit, actor, subject: None, is_own, now })
+    }
+
     /// Whether an actor may do something to a request.
     pub fn may(
         &self,
