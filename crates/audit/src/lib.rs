@@ -21,3 +21,5 @@ pub mod entry;
 pub mod monitor;
 pub mod streams;
 pub mod verification;
+
+pub mod evidence;
