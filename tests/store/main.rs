@@ -14,6 +14,7 @@ mod conditions;
 mod crash;
 mod crash_executions;
 mod damage;
+mod evidence;
 mod faults;
 mod floods;
 mod integrity;

@@ -16,6 +16,7 @@ use countersign_audit::evidence::dsse;
 use countersign_audit::evidence::mismatch::Mismatch;
 use countersign_audit::evidence::verification::{Demands, verify};
 use fixture::{all_evidence, evidence_key, keys, lives, private, proofs, sources, with_proofs};
+use std::path::Path;
 
 const DEMANDING: Demands = Demands { require_inclusion: true };
 
@@ -49,6 +50,21 @@ fn evidence_of_every_status_is_believed_and_says_what_it_does_not_prove() {
             assert_eq!(demanding.unwrap_err(), [Mismatch::Pending { sequence }], "{name}");
         } else {
             assert_eq!(demanding.unwrap().checkpoint.unwrap().origin, verified.document.origin);
+        }
+    }
+}
+
+/// The example of docs/evidence.md, which other readers are held against as well.
+#[test]
+fn the_example_is_what_is_made() {
+    let readers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/readers");
+    let wanted = "executed redacted false pending true";
+    let (_, evidence) = all_evidence().into_iter().find(|(name, _)| name == wanted).unwrap();
+    for (file, made) in [("keys.json", fixture::jwks()), ("evidence.json", evidence)] {
+        if std::fs::read_to_string(readers.join(file)).unwrap_or_default() != made {
+            let new = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
+            std::fs::write(&new, made).unwrap();
+            panic!("tests/readers/{file} is not what is made: cp {} tests/readers/", new.display());
         }
     }
 }
