@@ -2,8 +2,8 @@
 
     python3 envelope.py FILE JWKS
 
-Prints the statement. Ends with code 1 if the envelope is not signed, or if it is signed although a byte was changed, or if the
-statement is about another document.
+Prints the statement. Ends with code 1 if the envelope is not signed, or is believed although a byte was changed, or if
+the statement is about another document.
 """
 
 import base64

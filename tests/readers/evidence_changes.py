@@ -1,8 +1,8 @@
 """Holds the verifier of evidence against evidence that is good, evidence that is not, and changed bytes of the good.
 
-Reads one JSON object from standard input: `jwks` (text), `good` and `bad` (lists of evidence, as texts), `pending` (which of the
-good have events that wait for the log, as booleans) and `step`: each byte at a multiple of it is changed, of a short one
-every byte. Prints what the verifier says wrongly, a line each, and at the end how many changes were tried.
+Reads one JSON object from standard input: `jwks` (text), `good` and `bad` (lists of evidence, as texts), `pending`
+(which of the good have events that wait for the log, as booleans) and `step`: each byte at a multiple of it is changed,
+of a short one every byte. Prints what the verifier says wrongly, a line each, and at the end how many changes were tried.
 """
 
 import json
@@ -32,7 +32,7 @@ for number, (good, is_pending) in enumerate(zip(cases["good"], cases["pending"])
     if findings:
         print(f"good {number} is refused: {findings}")
     if is_believed(data, jwks, require_inclusion=True) == is_pending:
-        print(f"good {number} is not told from one in the log")
+        print(f"good {number} is taken for one that is, or is not, in the log")
     for place, changed in changes(data, cases["step"]):
         tried += 1
         if is_believed(changed, jwks):

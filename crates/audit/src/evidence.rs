@@ -9,6 +9,7 @@ pub mod assembly;
 pub mod document;
 pub mod dsse;
 pub mod mismatch;
+pub mod sample;
 pub mod verification;
 
 mod consistency;

@@ -25,7 +25,7 @@ pub struct Sources<'a> {
     pub request: &'a Request,
     /// All events of its stream, the first one first, each with the proof that the log has it, unless it waits for that.
     pub events: &'a [(AuditEvent, Option<Proof>)],
-    /// The texts of those policies that the caller has. Those that no event names are left out.
+    /// The texts of those policies that the caller has. What no event names is left out.
     pub policies: &'a [PolicyText<'a>],
     /// The claims of the permit of the execution, if one was given out.
     pub permit: Option<Map<String, Value>>,

@@ -1,4 +1,4 @@
-//! Whether everything in the document agrees with everything else. Refuses to know keys: who says so is another question.
+//! Whether everything in the document agrees with everything else. Refuses to know keys, and so who says so.
 
 use super::document::Document;
 use super::mismatch::Mismatch;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 /// Names the set of members. Another set gets another name.
 pub const FORMAT: &str = "countersign.evidence.v1";
 
-/// The longest document that is read. The longest that is made is some four megabytes: policies have no limit in common.
+/// The longest document that is read, in bytes: most of it would be the files of policies.
 pub const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// What stands in the place of a proof while the log does not have the event yet.

@@ -5,9 +5,11 @@ use super::verification::Verified;
 /// What no evidence proves.
 const ALWAYS: [&str; 6] = [
     "that the keys are the deployment's: compare them with a copy that came by another way",
-    "that the identity provider was honest, that a person has kept their device to themselves, or that a decision without `auth` in its event was made by who is named",
+    "that the identity provider was honest, that a person has kept their device to themselves, or that an event without \
+     `auth` was made by who is named",
     "that the clock of the deployment was right",
-    "that what was done is what was approved, or that nothing was done without a request: the result is what the executor has reported",
+    "that what was done is what was approved, or that nothing was done without a request: the result is what the executor \
+     has reported",
     "that nothing has happened to the request since: it is as of the time above",
     "that everybody is shown the same log: a monitor that keeps checkpoints shows that",
 ];

@@ -1,7 +1,7 @@
 //! The state that the events make, built a second time from what is shown, and the rules that it must never break.
 //!
-//! Two members of the state are in no event: all addresses of an approver, and the idempotency keys. They are taken from
-//! the state that is shown, whose digest the last event has.
+//! Two members of the state are in no event: all addresses of an approver, and the idempotency keys. They are taken
+//! from the state that is shown, whose digest the last event has.
 
 use super::mismatch::Mismatch;
 use countersign_core::audit::AuditEvent;
@@ -59,7 +59,7 @@ pub(super) fn check(
     mismatches.extend(others.map(|name| Mismatch::State(name.clone())));
 }
 
-const UNKNOWN_TYPE: &str = "is of a type that is not known: what it did cannot be told";
+const UNKNOWN_TYPE: &str = "is of a type that is not known: what it did is not known";
 const IMPOSSIBLE: &str = "cannot follow the one before it";
 
 impl<'a> Replay<'a> {

@@ -1,5 +1,5 @@
-//! The same by a program in another language, `tests/readers/evidence.py`, which knows docs/evidence.md and the published
-//! keys only.
+//! The same by a program in another language, `tests/readers/evidence.py`, which knows docs/evidence.md and the
+//! published keys only.
 
 use crate::fixture::{all_evidence, jwks};
 use crate::refusals::badly_signed;
