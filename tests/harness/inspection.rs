@@ -3,6 +3,10 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::ports::{LoadEvents, LoadRequest};
+use countersign_audit::evidence::assembly::{Draft, Sources};
+use countersign_audit::evidence::verification::{Demands, verify};
+use countersign_audit::key::{KeyStatus, PrivateKey, Purpose};
+use countersign_audit::key_set::KeySet;
 use countersign_core::audit::{self, Stream, replay};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::RequestId;
@@ -78,6 +82,9 @@ pub async fn check_with(client: &Client, key: &DeploymentKey) -> Vec<Request> {
         // Loading checks that no attribute contradicts another.
         let request = store.load(id).await.unwrap().expect("it was just there");
         check_request(&store, &request, key).await;
+        if requests.len() < EVIDENCE_OF {
+            check_evidence(&store, &request).await;
+        }
         assert_eq!(events_written as u64, request.version, "{id}: as many events as changes");
         requests.push(request);
     }
@@ -103,6 +110,33 @@ pub async fn check_request(store: &DynamoStore, request: &Request, key: &Deploym
         events.iter().filter_map(|event| event.request.as_ref()).map(|about| about.status).collect();
     if let Some(end) = statuses.iter().position(|status| !status.is_open()) {
         assert!(statuses.iter().skip(end).all(|status| *status == statuses[end]), "{id}: {statuses:?}");
+    }
+}
+
+/// Of how many requests of a store evidence is made: it takes some milliseconds of each.
+const EVIDENCE_OF: usize = 200;
+
+/// Fails unless evidence of a request can be made, and is believed.
+async fn check_evidence(store: &DynamoStore, request: &Request) {
+    let id = request.id();
+    let events = store.load_events(id).await.unwrap().events;
+    let events: Vec<_> = events.into_iter().map(|event| (event, None)).collect();
+    let private = PrivateKey::from_bytes(&[11; 32]);
+    let key = private.public(Purpose::Evidence, KeyStatus::Current);
+    for redacted in [false, true] {
+        let sources = Sources {
+            request,
+            events: &events,
+            policies: &[countersign_policy::load::BUNDLED],
+            permit: None,
+            made_at: request.updated_at,
+            redacted,
+        };
+        let draft = Draft::assemble(sources).unwrap_or_else(|unmade| panic!("{id}: {unmade:?}"));
+        let signature = private.sign(&draft.signed_bytes());
+        let evidence = draft.with_signature(&key, &signature).unwrap();
+        let verified = verify(evidence.as_bytes(), &KeySet::new(vec![key.clone()]), Demands::default());
+        assert_eq!(verified.map(|verified| verified.pending.len()), Ok(events.len()), "{id}");
     }
 }
 
