@@ -204,7 +204,7 @@ impl Approvals for ServiceApprovals {
     async fn read(&self, request_id: &str) -> Result<Option<Open>, ExecutorError> {
         let request = self.connection.request(request_id)?;
         if self.is_settled(&request) {
-            self.settled.borrow_mut().insert(request_id.to_owned(), request.status.clone());
+            self.settled.borrow_mut().insert(request_id.to_owned(), request.status);
             return Ok(None);
         }
         let Some(stage) = self.stage(&request) else { return Ok(None) };

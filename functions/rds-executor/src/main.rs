@@ -10,6 +10,7 @@ use countersign_executor::registry::ExecutorName;
 use countersign_lambda::boot::{Boot, Error};
 use countersign_rds::{RdsExecutor, Settings};
 use signer::RoleSigner;
+use std::path::Path;
 use strum::IntoEnumIterator as _;
 
 #[tokio::main(flavor = "current_thread")]
@@ -18,8 +19,7 @@ async fn main() -> Result<(), Error> {
     let aws = boot.aws()?;
     let signer = Box::new(boot.part(RoleSigner::of(&aws, boot.clock()).await)?);
     let ca_bundle = boot.optional("AWS_CA_BUNDLE");
-    let api =
-        Connection::signed(&boot.required("IAM_API_URL")?, ca_bundle.as_deref().map(str::as_ref), signer);
+    let api = Connection::signed(&boot.required("IAM_API_URL")?, ca_bundle.as_deref().map(Path::new), signer);
     let operations = Operation::iter().map(|operation| operation.to_string()).collect();
     let name = ExecutorName::Rds.to_string();
     let approvals = ServiceApprovals::new(boot.part(api)?, name, operations, None, Vec::new());
