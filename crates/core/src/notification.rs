@@ -1,6 +1,7 @@
 //! What subscribers learn of an event: enough to understand it, never the parameters. Its envelope is that of
 //! `cloud_event`.
 
+use crate::audit::Stream;
 use crate::audit::anomaly::Anomaly;
 use crate::digest::Digest;
 use crate::event::{Change, Event, EventType};
@@ -29,6 +30,27 @@ impl Notice {
         match self {
             Self::Event(notification) => notification.event_id,
             Self::Anomaly(notice) => notice.event_id,
+        }
+    }
+
+    /// Where the event stands, and its hash, if that is known.
+    pub fn place(&self) -> NoticePlace {
+        match self {
+            Self::Event(notification) => NoticePlace {
+                stream: Stream::request(notification.request_id),
+                sequence: notification.sequence,
+                hash: Some(notification.hash),
+            },
+            Self::Anomaly(notice) => {
+                NoticePlace { stream: Stream::integrity(notice.request_id), sequence: 1, hash: None }
+            }
+        }
+    }
+
+    /// Whether subscribers get it. What is only recorded has an entry in the outbox for the log alone.
+    pub fn is_published(&self) -> bool {
+        match self {
+            Self::Event(_) | Self::Anomaly(_) => true,
         }
     }
 
@@ -63,6 +85,17 @@ impl Notice {
             Self::Anomaly(_) => None,
         }
     }
+}
+
+/// Where the event of a notice stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticePlace {
+    /// Its stream.
+    pub stream: Stream,
+    /// Its place in the stream.
+    pub sequence: u64,
+    /// Its hash.
+    pub hash: Option<Digest>,
 }
 
 /// A damaged request, as subscribers learn of it.

@@ -4,6 +4,7 @@
 use crate::error::unreadable;
 use crate::expression::Item;
 use crate::keys::{EVENT_ID, SEQUENCE, STREAM};
+use crate::log_item::is_leaf_partition;
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::ports::StoreError;
 use countersign_core::audit::{AuditEvent, FORMAT, Stream};
@@ -76,9 +77,9 @@ fn place(item: &Item) -> String {
 
 /// What is to be verified of an item: the request whose stream it is in, or, where that is no stream of this
 /// deployment or the item is not the event that belongs there, the stream. `None` of an anomaly that is as
-/// it was written.
+/// it was written, and of a leaf.
 pub(crate) fn subject_of_stream(item: &Item) -> Option<String> {
-    let stream = item.get(STREAM)?.as_s().ok()?;
+    let stream = item.get(STREAM)?.as_s().ok().filter(|stream| !is_leaf_partition(stream))?;
     match stream.strip_prefix("request/") {
         Some(id) => Some(id.to_owned()),
         None if is_whole_anomaly(item).unwrap_or(false) => None,

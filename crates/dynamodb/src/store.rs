@@ -38,8 +38,8 @@ const MAX_ITEMS: usize = 200;
 /// The store on `DynamoDB`.
 #[derive(Debug, Clone)]
 pub struct DynamoStore {
-    client: Client,
-    tables: TableNames,
+    pub(crate) client: Client,
+    pub(crate) tables: TableNames,
     answer_time: AnswerTime,
 }
 

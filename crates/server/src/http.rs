@@ -6,6 +6,7 @@
 use crate::application::Application;
 use crate::callers::{Room, Turn};
 use crate::connections::Connection;
+use crate::log_route;
 use crate::source_address::FORWARDED_FOR;
 use axum::Router;
 use axum::body::Body;
@@ -51,6 +52,7 @@ pub fn router(application: Application) -> Router {
     // The gateway has no route for this but that of any id, and `simulate` is none.
     let get = routing::on(filter(Operation::Get.method()), handle::<Get>);
     let router = router.route(Operation::Simulate.path_template(), get);
+    let router = router.route(log_route::ROUTE, routing::get(log_route::file));
     router
         .fallback(|State(app): State<Application>| async move {
             refuse(&app, Code::RouteNotFound, "see GET /openapi.json for the routes there are")
@@ -163,7 +165,7 @@ async fn handle<E: Endpoint<DynamoStore> + 'static>(
         Err(Problem::internal("panic"))
     });
     if E::OPERATION.changes() && result.is_ok() {
-        app.delivery_wakeup.notify_one();
+        app.wake_sweeps();
     }
     let reply = result.unwrap_or_else(|problem| problem.into_reply(&correlation_id));
     let mut response = respond(reply, &correlation_id);
@@ -198,12 +200,12 @@ fn path_id(
     }
 }
 
-fn correlation_id(app: &Application) -> String {
+pub(crate) fn correlation_id(app: &Application) -> String {
     app.dependencies().host.event_id().to_string()
 }
 
 /// Every value of a header that is text; one that is not is in the list as one that no check accepts.
-fn texts<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
+pub(crate) fn texts<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
     headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("\u{fffd}")).collect()
 }
 
@@ -282,7 +284,7 @@ fn refuse(app: &Application, code: Code, detail: &str) -> Response {
     respond(Problem::new(code, detail).into_reply(&correlation_id), &correlation_id)
 }
 
-fn respond(reply: Reply, correlation_id: &str) -> Response {
+pub(crate) fn respond(reply: Reply, correlation_id: &str) -> Response {
     let mut response = Response::new(Body::from(reply.body));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();

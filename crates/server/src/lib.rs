@@ -12,10 +12,13 @@ pub mod callers;
 pub mod connections;
 pub mod http;
 pub mod listener;
+pub mod log_directory;
+mod log_route;
 pub mod outbox_log;
 pub mod sweeps;
 pub mod waiters;
 
+pub mod audit_keys;
 pub mod data_directory;
 pub mod issuer;
 pub mod logging;

@@ -25,6 +25,7 @@ use crate::policy::source::Source;
 use crate::principal::Principal;
 use crate::request::{Request, Status};
 use crate::requirements::Requirements;
+use crate::risk::{Environment, RiskLevel};
 use crate::timestamp::Timestamp;
 pub use restrictions::Restrictions;
 
@@ -76,6 +77,9 @@ impl PolicyText<'_> {
         Source { file, text }.line_of(&path)
     }
 }
+
+/// What stands for an operation or instance of any name.
+const ANY_NAME: &str = "any";
 
 /// A checked policy.
 #[derive(Debug, Clone)]
@@ -208,6 +212,21 @@ impl Policy {
             estimated_cost: request.estimated_cost(),
             requested_by: request.requested_by(),
         }
+    }
+
+    /// Whether an actor may read the trail of all requests together: policy is asked about a request of another person,
+    /// of the highest risk, in production, at no known cost, whose operation and instance no policy has a name for.
+    pub fn may_audit_all(&self, actor: &Principal, now: Timestamp) -> AccessDecision {
+        let another = Principal::expiry(actor.channel).person;
+        let subject = Subject {
+            operation_type: ANY_NAME,
+            instance_id: ANY_NAME,
+            environment: Environment::Production,
+            risk_level: RiskLevel::High,
+            estimated_cost: None,
+            requested_by: &another,
+        };
+        self.ask(Action::Audit, actor, subject, false, now)
     }
 
     /// Whether an actor may do something to what the target describes.
