@@ -184,6 +184,10 @@ fn all_pages_of_a_list_are_one_list() {
     page.expect(0, "5 requests shown; more with --all, or --cursor ");
     let cursor = page.stdout.trim().rsplit(' ').next().unwrap();
     bob.run(&["list", "--limit", "5", "--cursor", cursor]).expect(0, "5 requests");
+    // One that begins as an option does is read as a cursor, and here is none of ours.
+    let unknown = bob.run(&["list", "--limit", "5", "--cursor", "-mBx"]);
+    assert!(unknown.stderr.contains("cursor"), "{unknown:?}");
+    assert!(!unknown.stderr.contains("unexpected argument"), "{unknown:?}");
     let shown = bob.run(&["list", "--all"]).stdout;
     let whole: std::collections::BTreeSet<_> =
         shown.lines().filter_map(|line| line.split(' ').next()).filter(|id| id.len() == 36).collect();

@@ -9,6 +9,8 @@
 
 mod approve;
 mod approved_limit;
+mod attempts;
+mod audit;
 mod cancel;
 mod circumstances;
 mod claim;

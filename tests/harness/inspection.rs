@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::ports::{LoadEvents, LoadRequest};
-use countersign_core::audit::{self, replay};
+use countersign_core::audit::{self, Stream, replay};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::RequestId;
 use countersign_core::origin::Origin;
@@ -55,12 +55,20 @@ pub async fn check(client: &Client) -> Vec<Request> {
 pub async fn check_with(client: &Client, key: &DeploymentKey) -> Vec<Request> {
     let store = DynamoStore::new(client.clone(), tables());
     let mut trails: BTreeMap<String, usize> = BTreeMap::new();
+    let mut others = BTreeSet::new();
     for item in scan(client, &tables().audit).await {
         let stream = string(&item, "stream");
-        // An anomaly stands in a stream of its own.
-        if let Some(id) = stream.strip_prefix("request/") {
-            *trails.entry(id.to_owned()).or_default() += 1;
+        match stream.strip_prefix("request/") {
+            Some(id) => *trails.entry(id.to_owned()).or_default() += 1,
+            None => drop(others.insert(stream)),
         }
+    }
+    for name in others {
+        let stream = Stream::parse(&name).unwrap();
+        let trail = store.load_stream(&stream).await.unwrap();
+        assert_eq!(trail.damaged, Vec::<String>::new(), "{name}");
+        audit::verify_records(&stream, &Origin::of(key), &trail.events)
+            .unwrap_or_else(|finding| panic!("{name}: {finding}"));
     }
     let mut requests = Vec::new();
     for item in scan(client, &tables().approvals).await {

@@ -8,6 +8,7 @@ use crate::signature;
 use crate::signing::{TestKeys, log_key};
 use crate::transport::FaultyTransport;
 use axum_server::Handle;
+use countersign_app::attempts;
 use countersign_app::deliver::{DeliveryReport, deliver};
 use countersign_app::error::AppError;
 use countersign_app::expire::{ExpiryReport, expire};
@@ -35,6 +36,7 @@ use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -284,6 +286,18 @@ impl Service {
         let budget = Duration::from_secs(60);
         let since = Timestamp::EARLIEST;
         self.runtime.block_on(expire(&self.application.dependencies(), Channel::Local, since, budget))
+    }
+
+    /// Writes down once what was counted of refused attempts, those of callers who are not known included.
+    pub fn record_counts(&self) -> usize {
+        let dependencies = self.application.dependencies();
+        let strangers = self.application.unauthenticated.swap(0, Ordering::Relaxed);
+        self.runtime.block_on(async {
+            if strangers > 0 {
+                attempts::unauthenticated(&dependencies, Channel::Local, "unauthenticated", strangers).await;
+            }
+            attempts::record_counts(&dependencies).await.unwrap()
+        })
     }
 
     /// Looks once at the timers that are due.

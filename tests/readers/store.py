@@ -193,6 +193,20 @@ def check_event(event, item, origin):
         yield "another request"
 
 
+def copies(event):
+    """What an item repeats of its event."""
+    names = ("stream", "sequence", "format", "event_id", "user", "event_type")
+    month = event["timestamp"][:7]
+    return {name: event[name] for name in names} | present(
+        {
+            "instance_id": event.get("instance_id"),
+            "event_type_month": f"{event['event_type']}#{month}",
+            "month": month,
+            "at": f"{event['timestamp']}#{event['event_id']}",
+        }
+    )
+
+
 def check_stream(items, origin):
     head, time = "0" * 64, ""
     for expected, item in enumerate(items, 1):
@@ -205,6 +219,8 @@ def check_stream(items, origin):
             yield f"event {expected} is not canonical"
         if (item["sequence"], event["sequence"], event["event_id"]) != (expected, expected, item["event_id"]):
             yield f"event {expected} is out of place"
+        if copies(event) != {name: value for name, value in item.items() if name != "event"}:
+            yield f"event {expected} stands under keys of another"
         named = event.pop("hash")
         if event["prev_hash"] != head or digest(canonical(event)) != named:
             yield f"event {expected} breaks the chain"
@@ -295,6 +311,25 @@ def check_timer(item, key):
         yield "another key"
 
 
+def check_recorded(item, key):
+    """The name of an event, and nothing that could be believed."""
+    names = {"format", "shard", "event_id", "stream", "sequence"}
+    if set(item) != names or item["format"] != "countersign.recorded.v1":
+        yield "another attribute"
+
+
+def check_counted(item, key):
+    """Refused attempts of one person on one day: the total is that of all codes."""
+    if item["format"] != "countersign.counted.v1":
+        yield "format"
+    by_code = [count for name, count in item.items() if name.startswith("of_")]
+    if sum(by_code) != item["total"]:
+        yield "another total"
+
+
+CHECKS = {"timer": check_timer, "recorded": check_recorded, "counted": check_counted}
+
+
 def main():
     store = json.load(sys.stdin)
     key = bytes.fromhex(store["key"])
@@ -306,7 +341,7 @@ def main():
         name = f"request/{item['request_id']}"
         findings += [f"{name}: {finding}" for finding in check_request(item, trails.get(name), key)]
     for item in store["outbox"]:
-        check = check_timer if item["shard"] == "timer" else check_message
+        check = CHECKS.get(item["shard"], check_message)
         findings += [f"message {item['event_id']}: {finding}" for finding in check(item, key)]
     for finding in findings:
         print(finding)

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::host::Clock as _;
 use countersign_app::ports::{LoadEvents, LoadRequest, Publish, PublishError, StoreError, Trail};
 use countersign_app::verify::{self, Published, Verification};
+use countersign_core::audit::Stream;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::digest::DeploymentKey;
@@ -419,12 +420,12 @@ impl LoadRequest for Busy<'_> {
 }
 
 impl LoadEvents for Busy<'_> {
-    async fn load_events(&self, id: RequestId) -> Result<Trail, StoreError> {
+    async fn load_stream(&self, stream: &Stream) -> Result<Trail, StoreError> {
         let command = self.between.lock().unwrap().pop();
         if let Some(command) = command {
             std::thread::scope(|scope| scope.spawn(command).join()).unwrap();
         }
-        self.store.load_events(id).await
+        self.store.load_stream(stream).await
     }
 }
 

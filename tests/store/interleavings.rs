@@ -7,12 +7,11 @@ use countersign_app::create::create;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::error::AppError;
 use countersign_app::ports::{
-    ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, LoadEvents, LoadRequest, RecordAnomaly,
+    ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, LoadEvents, LoadRequest, RecordEvent, Sequel,
     StoreError, Trail,
 };
-use countersign_core::audit::AuditEvent;
+use countersign_core::audit::{AuditEvent, Stream};
 use countersign_core::caller::{Channel, PrincipalKind};
-use countersign_core::cloud_event::Message;
 use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::{EventId, RequestId};
@@ -90,16 +89,20 @@ impl FindEvent for PausingStore {
 }
 
 impl LoadEvents for PausingStore {
-    async fn load_events(&self, request_id: RequestId) -> Result<Trail, StoreError> {
+    async fn load_stream(&self, stream: &Stream) -> Result<Trail, StoreError> {
         self.gate.pass().await;
-        self.inner.load_events(request_id).await
+        self.inner.load_stream(stream).await
     }
 }
 
 /// No interleaving damages anything: this is a false alarm.
-impl RecordAnomaly for PausingStore {
-    async fn record_anomaly(&self, anomaly: &AuditEvent, _: &Message) -> Result<bool, StoreError> {
-        panic!("{anomaly:?}")
+impl RecordEvent for PausingStore {
+    async fn last_event(&self, _: &Stream) -> Result<Option<AuditEvent>, StoreError> {
+        Ok(None)
+    }
+
+    async fn record_event(&self, event: &AuditEvent, _: Sequel<'_>) -> Result<bool, StoreError> {
+        panic!("{event:?}")
     }
 }
 

@@ -15,7 +15,7 @@ use crate::operation::{Answer, Body, DirectCaller, Operation, OriginalOperation}
 use crate::problem::PROBLEM_JSON;
 use crate::reply::{ETAG, IDEMPOTENT_REPLAYED, JSON};
 use examples::{answers, bodies};
-use parameters::{get_parameters, header_references, headers, list_parameters, parameters};
+use parameters::{audit_parameters, get_parameters, header_references, headers, list_parameters, parameters};
 use serde_json::{Map, Value, json};
 use strum::IntoEnumIterator;
 use values::{one_of, reference};
@@ -93,6 +93,9 @@ fn operation_object(operation: Operation) -> Value {
     if operation == Operation::Get {
         parameters.extend(get_parameters());
     }
+    if operation == Operation::Audit {
+        parameters.extend(audit_parameters());
+    }
     if operation.changes() {
         parameters.push(json!({ "$ref": "#/components/parameters/idempotency_key" }));
     }
@@ -131,6 +134,7 @@ fn answer_schema(answer: Answer) -> Value {
         Answer::Request => reference("Request"),
         Answer::List => reference("List"),
         Answer::Events => reference("Events"),
+        Answer::Audit => reference("AuditPage"),
         Answer::Execution => reference("Execution"),
         Answer::Explanation => reference("Explanation"),
         Answer::Simulation => reference("Simulation"),
@@ -150,6 +154,7 @@ fn request_id(answer: Answer) -> &'static str {
         Answer::List => "$response.body#/items/0/request_id",
         Answer::Request
         | Answer::Events
+        | Answer::Audit
         | Answer::Execution
         | Answer::Explanation
         | Answer::Simulation

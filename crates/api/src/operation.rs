@@ -72,6 +72,8 @@ pub enum Answer {
     List,
     /// A request's audit trail.
     Events,
+    /// A page of events of any streams.
+    Audit,
     /// Where a request stands.
     Explanation,
     /// The execution of a request.
@@ -206,7 +208,9 @@ impl Operation {
     pub fn takes_deployment_key(self) -> bool {
         let answers = self.definition().answers;
         self.changes()
-            || answers.iter().any(|success| matches!(success.answer, Answer::List | Answer::Execution))
+            || answers
+                .iter()
+                .any(|success| matches!(success.answer, Answer::Audit | Answer::List | Answer::Execution))
     }
 
     /// The function that carries it out. One function has the operations that ask nothing of AWS.

@@ -5,9 +5,12 @@ use crate::fields::{Fields, Waiter};
 use crate::operation::Operation;
 use crate::problem::{Code, Problem};
 use crate::reply::{ChangeMade, Reply};
+use countersign_app::attempts;
 use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::ports::{CountOpen, ListRequests};
+use countersign_app::ports::{CountAttempts, CountOpen, ListRequests, QueryEvents, RecordEvent};
+use countersign_core::audit::call_record::Attempt;
+use countersign_core::caller::{Caller, Channel};
 use countersign_core::ids::RequestId;
 use countersign_core::principal::Principal;
 use std::future::Future;
@@ -37,9 +40,9 @@ pub trait PublicEndpoint {
 }
 
 /// A store over which every operation can be carried out.
-pub trait Store: CommandStore + CountOpen + ListRequests {}
+pub trait Store: CommandStore + CountAttempts + CountOpen + ListRequests + QueryEvents {}
 
-impl<S: CommandStore + CountOpen + ListRequests> Store for S {}
+impl<S: CommandStore + CountAttempts + CountOpen + ListRequests + QueryEvents> Store for S {}
 
 /// Carries out a call. Over HTTP the caller is known from the headers, and nothing that a stranger
 /// sends is looked at: refusals are found in the order known caller, readable, and then what the
@@ -47,7 +50,7 @@ impl<S: CommandStore + CountOpen + ListRequests> Store for S {}
 ///
 /// # Errors
 /// The problem to answer with. It has been logged.
-pub async fn run<E: Endpoint<S>, S: Sync>(
+pub async fn run<E: Endpoint<S>, S: RecordEvent + CountAttempts>(
     dependencies: &Dependencies<S>,
     call: Call,
 ) -> Result<Reply, Problem> {
@@ -56,14 +59,46 @@ pub async fn run<E: Endpoint<S>, S: Sync>(
         Input::Http { request_id, .. } => request_id.as_deref().and_then(|id| RequestId::parse(id).ok()),
         Input::Direct { .. } => None,
     };
+    let channel = match &call.input {
+        Input::Http { .. } => Channel::Api,
+        Input::Direct { .. } => Channel::Direct,
+    };
     let correlation_id = call.correlation_id.clone();
+    let caller = call.identity.as_ref().ok().cloned();
     let result = attempt::<E, S>(dependencies, call).await;
     match &result {
         Ok(Reply { change: Some(change), .. }) => log_change(*change, E::OPERATION, &correlation_id),
         Ok(_) => {}
-        Err(problem) => log_problem(problem, E::OPERATION, &correlation_id, path_id),
+        Err(problem) => {
+            log_problem(problem, E::OPERATION, &correlation_id, path_id);
+            record_refusal(dependencies, problem, E::OPERATION, caller, channel, path_id).await;
+        }
     }
     result
+}
+
+/// What an auditor has to know of a call that was refused.
+async fn record_refusal<S: RecordEvent + CountAttempts>(
+    dependencies: &Dependencies<S>,
+    problem: &Problem,
+    operation: Operation,
+    caller: Option<Caller>,
+    channel: Channel,
+    request_id: Option<RequestId>,
+) {
+    let code = problem.code.as_str();
+    match caller {
+        Some(caller) if problem.code.is_recorded() => {
+            let people = dependencies.policy.people();
+            let actor = people.resolve(caller.clone()).unwrap_or_else(|_| people.refused(caller));
+            let attempt = Attempt { operation: operation.slug(), code, request_id };
+            attempts::refused(dependencies, &actor, attempt, !operation.changes()).await;
+        }
+        None if problem.code == Code::Unauthenticated && !dependencies.host.on_unauthenticated() => {
+            attempts::unauthenticated(dependencies, channel, code, 1).await;
+        }
+        Some(_) | None => {}
+    }
 }
 
 /// Answers a public operation.

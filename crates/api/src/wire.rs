@@ -12,7 +12,7 @@ pub use explanation::{ActionBody, ApprovalBody, ExplainBody, MissingBody};
 pub use keys::{KeyBody, KeysBody};
 pub use list::{ListBody, SummaryBody};
 pub use simulation::{CallBody, RefusalBody, SimulateBody};
-pub use trail::{AuthBody, EventBody, EventsBody};
+pub use trail::{AuditBody, AuthBody, EventBody, EventsBody};
 
 use countersign_core::approvals::Approvals;
 use countersign_core::execution::{ExecutionMode, Target};

@@ -5,7 +5,7 @@ use crate::error::AppError;
 use crate::host::Host;
 use crate::integrity;
 use crate::ports::{
-    CommitChange, CommitError, FindEvent, LoadEvents, LoadRequest, RecordAnomaly, Recorded, StoreError,
+    CommitChange, CommitError, FindEvent, LoadEvents, LoadRequest, RecordEvent, Recorded, StoreError,
 };
 use crate::retry::Attempts;
 use countersign_core::audit::Finding;
@@ -37,8 +37,8 @@ impl Done {
 }
 
 /// The store's ports that a command on an existing request needs.
-pub trait CommandStore: LoadRequest + CommitChange + FindEvent + LoadEvents + RecordAnomaly {}
-impl<S: LoadRequest + CommitChange + FindEvent + LoadEvents + RecordAnomaly> CommandStore for S {}
+pub trait CommandStore: LoadRequest + CommitChange + FindEvent + LoadEvents + RecordEvent {}
+impl<S: LoadRequest + CommitChange + FindEvent + LoadEvents + RecordEvent> CommandStore for S {}
 
 /// Carries out a command.
 ///
@@ -117,6 +117,7 @@ async fn attempt<S: CommandStore>(
     idempotency: Option<&Idempotency>,
 ) -> Result<Done, Missed> {
     let host = dependencies.host.as_ref();
+    let _deciding = host.deciding();
     // One event id for all attempts: whichever of them commits, it is this event.
     let fresh = host.command_context();
     let mut attempts = Attempts::begin(host);

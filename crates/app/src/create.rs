@@ -8,7 +8,7 @@ use crate::host::Host;
 use crate::integrity::{self, check_seal};
 use crate::planning;
 use crate::ports::{
-    ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, LoadEvents, LoadRequest, RecordAnomaly,
+    ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, LoadEvents, LoadRequest, RecordEvent,
     Recorded, StoreError, Trail,
 };
 use crate::retry::Attempts;
@@ -43,7 +43,7 @@ pub async fn create<S>(
     idempotency: Option<&Idempotency>,
 ) -> Result<Done, AppError>
 where
-    S: LoadRequest + CommitChange + FindEvent + LoadEvents + CountOpen + RecordAnomaly,
+    S: LoadRequest + CommitChange + FindEvent + LoadEvents + CountOpen + RecordEvent,
 {
     create_and_resume(dependencies, draft, actor, idempotency, None).await
 }
@@ -61,13 +61,14 @@ pub async fn create_and_resume<S>(
     continuation: Option<&Continuation>,
 ) -> Result<Done, AppError>
 where
-    S: LoadRequest + CommitChange + FindEvent + LoadEvents + CountOpen + RecordAnomaly,
+    S: LoadRequest + CommitChange + FindEvent + LoadEvents + CountOpen + RecordEvent,
 {
     let id = match idempotency {
         Some(idempotency) => RequestId::derived(&actor.person, idempotency.key.as_str()),
         None => dependencies.host.request_id(),
     };
     let host = dependencies.host.as_ref();
+    let _deciding = host.deciding();
     let fresh = host.command_context();
     let found = Existing { id, own_event: fresh.event_id, actor, idempotency };
     let mut attempts = Attempts::begin(host);
@@ -197,7 +198,7 @@ struct Existing<'a> {
 
 impl Existing<'_> {
     /// What was made with the same key before the sender's address was joined to others.
-    async fn by_another_address<S: LoadRequest + FindEvent + RecordAnomaly>(
+    async fn by_another_address<S: LoadRequest + FindEvent + RecordEvent>(
         &self,
         dependencies: &Dependencies<S>,
     ) -> Result<Option<Done>, AppError> {
@@ -216,7 +217,7 @@ impl Existing<'_> {
 
     /// `None` if nothing stands there; else what the creation is to answer. Damage is recorded under the
     /// id of what stands there.
-    async fn look<S: LoadRequest + FindEvent + RecordAnomaly>(
+    async fn look<S: LoadRequest + FindEvent + RecordEvent>(
         &self,
         dependencies: &Dependencies<S>,
     ) -> Result<Option<Done>, AppError> {
@@ -229,7 +230,7 @@ impl Existing<'_> {
 
     /// What keeps a creation from its place for good: a trail without a request, or a request without its
     /// first event. Neither is a matter of time.
-    async fn damage<S: LoadRequest + LoadEvents + RecordAnomaly>(
+    async fn damage<S: LoadRequest + LoadEvents + RecordEvent>(
         &self,
         dependencies: &Dependencies<S>,
     ) -> Option<AppError> {

@@ -5,12 +5,13 @@
 //! alone; anything else, however it came about, is [`AppError::MalformedCursor`].
 
 use crate::error::AppError;
-use crate::ports::ListQuery;
+use crate::ports::{EventQuery, ListQuery};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::principal::Principal;
 use countersign_core::seal::SealingKey;
+use countersign_core::timestamp::Timestamp;
 
 const PURPOSE: &str = "countersign.cursor.v1";
 
@@ -43,11 +44,39 @@ impl Cursors {
             max_queries: _,
             now: _,
         } = query;
-        let belongs_to = format!(
-            "{:?} {statuses:?} {requested_by:?} {instance_id:?} {operation_types:?} {risk_levels:?} \
-             {environments:?} {awaiting_decision_by:?} {from:?} {to:?}",
-            actor.person
+        let filters = format!(
+            "{statuses:?} {requested_by:?} {instance_id:?} {operation_types:?} {risk_levels:?} \
+             {environments:?} {awaiting_decision_by:?} {from:?} {to:?}"
         );
+        Self::for_caller(&filters, actor, key)
+    }
+
+    /// Those of a query of events, likewise. `to` is the end that the caller has named.
+    pub(crate) fn of_events(
+        query: &EventQuery,
+        to: Option<Timestamp>,
+        actor: &Principal,
+        key: &DeploymentKey,
+    ) -> Self {
+        let EventQuery {
+            stream,
+            instance_id,
+            users,
+            event_types,
+            from,
+            until: _,
+            is_ascending,
+            limit: _,
+            after: _,
+        } = query;
+        let filters = format!(
+            "events {stream:?} {instance_id:?} {users:?} {event_types:?} {from:?} {to:?} {is_ascending}"
+        );
+        Self::for_caller(&filters, actor, key)
+    }
+
+    fn for_caller(filters: &str, actor: &Principal, key: &DeploymentKey) -> Self {
+        let belongs_to = format!("{:?} {filters}", actor.person);
         Self { key: SealingKey::derived(key, PURPOSE), belongs_to }
     }
 
@@ -71,7 +100,6 @@ mod tests {
     use countersign_core::caller::{Channel, PrincipalKind};
     use countersign_core::person::PersonId;
     use countersign_core::request::Status;
-    use countersign_core::timestamp::Timestamp;
     use std::collections::BTreeSet;
 
     fn query() -> ListQuery {

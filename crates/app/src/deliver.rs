@@ -129,10 +129,6 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
                 .dead_letter(&key, attempts + 1, "its seal does not fit: this deployment did not write it")
                 .await;
         }
-        if !event.notice.is_published() {
-            self.outbox.settle(&key, Settled::Published).await?;
-            return Ok(true);
-        }
         match self.publisher.publish(&event).await {
             Ok(()) => {
                 self.outbox.settle(&key, Settled::Published).await?;

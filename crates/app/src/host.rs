@@ -14,10 +14,39 @@ use std::time::Duration;
 /// A future that a trait object can return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// A decision that is under way, as long as this is kept.
+#[derive(Default)]
+pub struct Deciding {
+    _kept: Option<Box<dyn Send>>,
+}
+
+impl fmt::Debug for Deciding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deciding").finish_non_exhaustive()
+    }
+}
+
+impl Deciding {
+    /// Under way until `kept` is dropped.
+    pub fn until_dropped(kept: impl Send + 'static) -> Self {
+        Self { _kept: Some(Box::new(kept)) }
+    }
+}
+
 /// Time, as the machine tells it.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// The time of day.
     fn now(&self) -> Timestamp;
+
+    /// A decision begins: until the answer is dropped, an event may be written down whose time is now or later.
+    fn deciding(&self) -> Deciding {
+        Deciding::default()
+    }
+
+    /// The latest time of which it is known that every event up to it is written down, or never will be.
+    fn settled_until(&self) -> Timestamp {
+        self.now()
+    }
 
     /// The time since some fixed moment; never goes back.
     fn elapsed(&self) -> Duration;
@@ -49,6 +78,12 @@ pub trait Observer: Send + Sync + fmt::Debug {
 
     /// A request is not what its events have made it. Called each time that this is found.
     fn on_damaged_request(&self, _request_id: RequestId) {}
+
+    /// A call had no authentication. Whether the host counts such calls itself: what strangers do is then not written down
+    /// call by call.
+    fn on_unauthenticated(&self) -> bool {
+        false
+    }
 
     /// So many rows could not be read and were left out.
     fn on_damaged_rows(&self, _count: usize) {}

@@ -1,7 +1,7 @@
 //! Holding a request against its seal and its trail, and recording that they disagree.
 
 use crate::dependencies::Dependencies;
-use crate::ports::{RecordAnomaly, Trail};
+use crate::ports::{RecordEvent, Sequel, Trail};
 use countersign_core::audit::anomaly::Anomaly;
 use countersign_core::audit::{self, Finding, replay};
 use countersign_core::cloud_event::Message;
@@ -39,7 +39,7 @@ pub fn compare(request: &Request, trail: &Trail, origin: Option<&Origin>) -> Res
 
 /// Records that a request is damaged, once for each request. A failure to do so is logged: the
 /// command that met the damage is refused all the same.
-pub(crate) async fn record<S: RecordAnomaly>(
+pub(crate) async fn record<S: RecordEvent>(
     dependencies: &Dependencies<S>,
     request_id: RequestId,
     actor: &Principal,
@@ -55,7 +55,9 @@ pub(crate) async fn record<S: RecordAnomaly>(
         finding: finding.clone(),
     };
     let message = Message::of(&Notice::Anomaly(AnomalyNotice::of(&anomaly)), &dependencies.deployment_key);
-    match dependencies.store.record_anomaly(&anomaly.record(&dependencies.deployment_key), &message).await {
+    let _deciding = host.deciding();
+    let event = anomaly.record(&dependencies.deployment_key);
+    match dependencies.store.record_event(&event, Sequel::Publish(&message)).await {
         Ok(is_new) => tracing::error!(%request_id, %finding, is_new, "a stored request is damaged"),
         Err(error) => {
             tracing::error!(%request_id, %finding, %error, "a stored request is damaged, and that cannot be recorded");

@@ -6,6 +6,8 @@
 #![warn(missing_docs)]
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod attempts;
+pub mod audit;
 pub mod command;
 pub mod continuations;
 pub mod create;

@@ -3,13 +3,20 @@
 //! A function that only reads is built from something that only reads: the bounds of an operation
 //! are the least privilege of its function, in types.
 
-use countersign_core::audit::{self, AuditEvent};
+mod events;
+
+pub use events::{
+    CountAttempts, CountedAttempts, CountedAttemptsStore, EventPage, EventQuery, QueryEvents, RecordEvent,
+    Sequel,
+};
+
+use countersign_core::audit::{self, AuditEvent, Stream};
 use countersign_core::cloud_event::{self, CloudEvent, Message};
 use countersign_core::continuation::Continuation;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::Event;
 use countersign_core::ids::{EventId, RequestId};
-use countersign_core::notification::{Notice, Notification};
+use countersign_core::notification::{EventPlace, Notice, Notification};
 use countersign_core::person::PersonId;
 use countersign_core::policy::request_view::RequestView;
 use countersign_core::principal::{Owner, Principal};
@@ -107,17 +114,6 @@ pub trait CommitChange: Send + Sync {
     fn commit(&self, change: ChangeSet<'_>) -> impl Future<Output = Result<(), CommitError>> + Send;
 }
 
-/// Records that a stored request is not what its events have made it.
-pub trait RecordAnomaly: Send + Sync {
-    /// Writes the anomaly's event, and what is published of it, in one transaction. `false` if the
-    /// damage of this request has been recorded before.
-    fn record_anomaly(
-        &self,
-        anomaly: &AuditEvent,
-        message: &Message,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-}
-
 /// Finds out which event stands at a place of a request's trail.
 pub trait FindEvent: Send + Sync {
     /// The id of the event at `sequence`, if there is one; strongly consistent.
@@ -143,8 +139,13 @@ pub trait CountOpen: Send + Sync {
 
 /// Reads a request's audit trail.
 pub trait LoadEvents: Send + Sync {
-    /// The whole trail; strongly consistent.
-    fn load_events(&self, request_id: RequestId) -> impl Future<Output = Result<Trail, StoreError>> + Send;
+    /// The whole stream; strongly consistent.
+    fn load_stream(&self, stream: &Stream) -> impl Future<Output = Result<Trail, StoreError>> + Send;
+
+    /// The whole trail of a request.
+    fn load_events(&self, request_id: RequestId) -> impl Future<Output = Result<Trail, StoreError>> + Send {
+        async move { self.load_stream(&Stream::request(request_id)).await }
+    }
 }
 
 /// A trail as it is stored.
@@ -158,8 +159,8 @@ pub struct Trail {
 
 /// Reads the whole store, for a check of it.
 pub trait ScanStore: LoadRequest + LoadEvents {
-    /// A page of the ids of all requests, and of all that have events, from after `cursor`. An id
-    /// that is none is a damaged item: it is given as text.
+    /// A page of the ids of all requests and of the names of all other streams of events, from after `cursor`. A text that is
+    /// neither is of a damaged item.
     fn scan_ids(
         &self,
         cursor: Option<String>,
@@ -420,6 +421,24 @@ pub struct OutboxKey {
     pub event_id: String,
 }
 
+/// An entry that names an event which is not published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedEntry {
+    /// Where it is.
+    pub key: OutboxKey,
+    /// Where the event stands; `None` if it cannot be read.
+    pub place: Option<EventPlace>,
+}
+
+/// Some of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedPage {
+    /// The entries, the oldest first.
+    pub entries: Vec<RecordedEntry>,
+    /// See [`OutboxPage::next`].
+    pub next: Option<OutboxKey>,
+}
+
 /// The two ways in which an entry is settled. It is gone when both have come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
@@ -445,6 +464,12 @@ pub trait Outbox: Send + Sync {
         after: Option<&OutboxKey>,
     ) -> impl Future<Output = Result<OutboxPage, StoreError>> + Send;
 
+    /// A page of the events that are not published, and not known to be in the log, from after `after`.
+    fn recorded(
+        &self,
+        after: Option<&OutboxKey>,
+    ) -> impl Future<Output = Result<RecordedPage, StoreError>> + Send;
+
     /// A page of the undelivered entries of one shard made before `before`, the oldest first, from after
     /// `after`.
     fn undelivered(
@@ -457,8 +482,8 @@ pub trait Outbox: Send + Sync {
     /// One entry, strongly consistent; `None` if it is gone or a dead letter.
     fn entry(&self, key: &OutboxKey) -> impl Future<Output = Result<Option<OutboxEntry>, StoreError>> + Send;
 
-    /// Notes that an entry is settled in one way, and forgets it if it is in the other. Nothing happens if it is gone
-    /// already.
+    /// Notes that an entry is settled in one way, and forgets it if it is in the other, or if there is no other: what is
+    /// not published is only logged. Nothing happens if it is gone already.
     fn settle(
         &self,
         key: &OutboxKey,

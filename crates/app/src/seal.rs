@@ -16,7 +16,7 @@ use countersign_audit::tile::{Content, MAX_ENTRY_BYTES, Tile, WIDTH, entries_of,
 use countersign_audit::tree::{Hash, leaf_hash};
 use countersign_core::audit::{AuditEvent, Stream};
 use countersign_core::digest::{DeploymentKey, Digest};
-use countersign_core::notification::NoticePlace;
+use countersign_core::notification::EventPlace;
 use countersign_core::origin::Origin;
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeMap;
@@ -344,6 +344,17 @@ impl<S: LogIndex, O: Outbox, L: LogStorage> Pass<'_, S, O, L> {
                 }
             }
         }
+        let mut after = None;
+        loop {
+            let page = outbox.recorded(after.as_ref()).await?;
+            for entry in page.entries {
+                self.hint(entry.key, entry.place).await?;
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
         self.flush(None).await?;
         self.scan().await
     }
@@ -356,12 +367,17 @@ impl<S: LogIndex, O: Outbox, L: LogStorage> Pass<'_, S, O, L> {
     /// Takes an entry of the outbox as a hint that its stream has events up to the one that it names.
     async fn entry(&mut self, entry: OutboxEntry) -> Result<(), Stopped> {
         let place = entry.event.as_ref().ok().filter(|_| entry.is_sealed_under(self.sealer.key));
-        let Some(NoticePlace { stream, sequence, hash }) = place.map(|event| event.notice.place()) else {
+        let place = place.map(|event| event.notice.place());
+        self.hint(entry.key, place).await
+    }
+
+    async fn hint(&mut self, key: OutboxKey, place: Option<EventPlace>) -> Result<(), Stopped> {
+        let Some(EventPlace { stream, sequence, hash }) = place else {
             self.report.unplaced += 1;
             return Ok(());
         };
         if self.follow(&stream, Some((sequence, hash))).await? {
-            self.waiting.push(entry.key);
+            self.waiting.push(key);
         }
         Ok(())
     }

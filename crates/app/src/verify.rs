@@ -5,7 +5,7 @@ use crate::error::AppError;
 use crate::host::Host;
 use crate::integrity::{SETTLING, check_seal, compare};
 use crate::ports::{LoadEvents, LoadRequest, Outbox, OutboxEntry, ScanStore, StoreError};
-use countersign_core::audit::Finding;
+use countersign_core::audit::{self, Finding, Stream};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::notification::Notice;
@@ -86,6 +86,22 @@ async fn request_once<S: LoadRequest + LoadEvents>(
     Ok((Some(request.version), compare(&request, &trail, Some(&Origin::of(key))).err()))
 }
 
+/// Checks a stream that is of no request. Nothing else names its head, so whether its end is missing shows in the log alone.
+///
+/// # Errors
+/// [`AppError::Unavailable`].
+async fn stream<S: LoadEvents>(
+    store: &S,
+    key: &DeploymentKey,
+    name: &Stream,
+) -> Result<Option<Finding>, AppError> {
+    let trail = store.load_stream(name).await?;
+    if let Some(damaged) = trail.damaged.first() {
+        return Ok(Some(Finding::Unreadable(damaged.clone())));
+    }
+    Ok(audit::verify_records(name, &Origin::of(key), &trail.events).err())
+}
+
 /// Checks every request, every trail and every message of a store.
 ///
 /// # Errors
@@ -99,9 +115,10 @@ pub async fn all<S: ScanStore, O: Outbox>(
     let mut verification = Verification::default();
     for id in all_ids(store).await? {
         verification.requests += 1;
-        let finding = match RequestId::parse(&id) {
-            Ok(id) => request(host, store, key, id).await?,
-            Err(error) => Some(Finding::Unreadable(error.to_string())),
+        let finding = match (RequestId::parse(&id), Stream::parse(&id)) {
+            (Ok(id), _) => request(host, store, key, id).await?,
+            (Err(_), Ok(name)) => stream(store, key, &name).await?,
+            (Err(error), Err(_)) => Some(Finding::Unreadable(error.to_string())),
         };
         verification.findings.extend(finding.map(|finding| (id, finding)));
     }

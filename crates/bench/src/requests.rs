@@ -15,13 +15,12 @@ use countersign_app::audit_keys::NoAuditKeys;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::{BoxFuture, Clock, Ids, Observer};
 use countersign_app::ports::{
-    ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, ListQuery, ListRequests, LoadEvents,
-    LoadRequest, Page, RecordAnomaly, RequestSummary, StoreError, Trail,
+    ChangeSet, CommitChange, CommitError, CountAttempts, CountOpen, FindEvent, ListQuery, ListRequests,
+    LoadEvents, LoadRequest, Page, RecordEvent, RequestSummary, Sequel, StoreError, Trail,
 };
 use countersign_app::waiting::NoWaiting;
-use countersign_core::audit::{self, AuditEvent};
+use countersign_core::audit::{self, AuditEvent, Stream};
 use countersign_core::caller::{Caller, Channel, PrincipalKind};
-use countersign_core::cloud_event::Message;
 use countersign_core::command::{Command, Draft, Shown};
 use countersign_core::command_context::CommandContext;
 use countersign_core::creation;
@@ -331,14 +330,30 @@ impl CommitChange for Store {
 
 /// What only a start asks for.
 impl LoadEvents for Store {
-    async fn load_events(&self, _id: RequestId) -> Result<Trail, StoreError> {
+    async fn load_stream(&self, _stream: &Stream) -> Result<Trail, StoreError> {
         Ok(Trail::default())
     }
 }
 
-impl RecordAnomaly for Store {
-    async fn record_anomaly(&self, _anomaly: &AuditEvent, _message: &Message) -> Result<bool, StoreError> {
+impl RecordEvent for Store {
+    async fn last_event(&self, _stream: &Stream) -> Result<Option<AuditEvent>, StoreError> {
+        Ok(None)
+    }
+
+    async fn record_event(&self, _event: &AuditEvent, _sequel: Sequel<'_>) -> Result<bool, StoreError> {
         Ok(false)
+    }
+}
+
+impl CountAttempts for Store {
+    async fn count_attempts(
+        &self,
+        _actor: &Principal,
+        _code: &'static str,
+        _attempts: u64,
+        _at: Timestamp,
+    ) -> Result<(), StoreError> {
+        Ok(())
     }
 }
 

@@ -103,7 +103,7 @@ pub(crate) struct EntityTypes {
     kind: EntityTypeName,
     channel: EntityTypeName,
     weekday: EntityTypeName,
-    /// What `list` is asked about.
+    /// What `list` and `query_audit` are asked about.
     service: EntityUid,
     /// The configured groups.
     groups: BTreeMap<String, EntityUid>,
@@ -205,11 +205,11 @@ impl EntityTypes {
         wanted: &BTreeSet<Attribute>,
     ) -> Result<(Request, Entities), InvalidRequest> {
         let principal = entity(&self.person, access_request.actor.person.as_str());
-        let resource = match (&access_request.subject, access_request.action == Action::List) {
-            (Some(subject), false) => entity(&self.operation, subject.operation_type),
-            (None, true) => self.service.clone(),
+        let resource = match (&access_request.subject, access_request.action.is_of_request()) {
+            (Some(subject), true) => entity(&self.operation, subject.operation_type),
+            (None, false) => self.service.clone(),
             // A policy without conditions might permit what has no subject.
-            (Some(_), true) | (None, false) => return Err(InvalidRequest),
+            (Some(_), false) | (None, true) => return Err(InvalidRequest),
         };
         let groups = self.groups_of(access_request.actor).map(|(_, uid)| uid.clone()).collect();
         let person = Entity::new_no_attrs(principal.clone(), groups);

@@ -75,7 +75,7 @@ impl Situation {
             estimated_cost: self.estimated_cost,
             requested_by: &self.requested_by,
         };
-        let subject = (self.action != Action::List).then_some(subject);
+        let subject = self.action.is_of_request().then_some(subject);
         AccessRequest { action: self.action, actor: &self.actor, subject, is_own: self.is_own, now: self.now }
     }
 

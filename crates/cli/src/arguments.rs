@@ -1,6 +1,7 @@
 //! The command line: the commands, and the environment variables behind their options.
 
 use crate::commands::approve::ApproveArguments;
+use crate::commands::audit::AuditArguments;
 use crate::commands::cancel::CancelArguments;
 use crate::commands::claim::ClaimArguments;
 use crate::commands::comment::CommentArguments;
@@ -120,6 +121,9 @@ pub enum Command {
     /// Show a request's audit trail
     #[command(visible_alias = "history", after_long_help = examples::EVENTS)]
     Events(RequestArguments),
+    /// Query audit events across requests
+    #[command(after_long_help = examples::AUDIT)]
+    Audit(AuditArguments),
     /// Spend an approval: begin to execute what was approved
     #[command(after_long_help = examples::START)]
     Start(StartArguments),

@@ -58,6 +58,12 @@ pub const COMMENT: &str = "Examples:
 pub const EVENTS: &str = "Examples:
   countersign events 0193a5c2
   countersign events 0193a5c2 --json | jq .verified";
+/// `countersign audit`.
+pub const AUDIT: &str = "Examples:
+  countersign audit list --from 2026-01-01 --user bob@example.com
+  countersign audit list --event-type APPROVAL_REJECTED,APPROVAL_WITHDRAWN --newest-first
+  countersign audit list --all --instance-id production-db-01 --json > events.jsonl
+  countersign audit tail --event-type EXECUTION_STARTED";
 /// `countersign start`.
 pub const START: &str = "Examples:
   countersign start 0193a5c2

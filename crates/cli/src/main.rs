@@ -4,7 +4,7 @@ use clap::CommandFactory as _;
 use clap_complete::CompleteEnv;
 use countersign::arguments::{Arguments, Command};
 use countersign::commands::{
-    approve, cancel, claim, comment, completions, config, create, doctor, events, execution, executor,
+    approve, audit, cancel, claim, comment, completions, config, create, doctor, events, execution, executor,
     explain, finish, get, inbox, key, list, login, man, observe, operations, outbox, permit, policy, reject,
     run, serve, simulate, start, token, verify, wait, whoami, withdraw,
 };
@@ -68,6 +68,7 @@ fn carry_out(arguments: Arguments) -> Result<(), CommandError> {
         Command::Withdraw(arguments) => withdraw::run(&arguments),
         Command::Cancel(arguments) => cancel::run(&arguments),
         Command::Comment(arguments) => comment::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Events(arguments) => events::run(&arguments),
         Command::Start(arguments) => start::run(&arguments),
         Command::Execution(arguments) => execution::run(&arguments),

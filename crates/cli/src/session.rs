@@ -4,10 +4,11 @@ use crate::aws;
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::{CommandError, Kind};
 use crate::exit::{self, Style};
+use crate::view::document;
 use crate::view::output::Output;
 use crate::view::page::View;
-use crate::view::terminal::Terminal;
-use crate::view::text::Text;
+use crate::view::terminal::{Terminal, write_document};
+use crate::view::text::{Line, Text};
 use crate::view::times::{RelativeTime, Times};
 use countersign_api::wire::RequestBody;
 use countersign_app::host::{Clock as _, Ids as _};
@@ -91,6 +92,32 @@ impl Session {
         text: impl FnOnce(&View) -> Text,
     ) -> Result<(), CommandError> {
         self.output.print(self.terminal, answer, || text(&self.view()))
+    }
+
+    /// Prints one answer after the other, each as it comes: a line each, of JSON where programs read it.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn show_each<T: Serialize>(
+        &self,
+        answers: &[T],
+        line: impl Fn(&View, &T) -> Line,
+    ) -> Result<(), CommandError> {
+        if self.output.is_for_people() {
+            let mut text = Text::default();
+            text.extend(answers.iter().map(|answer| line(&self.view(), answer)));
+            return self.terminal.print(&text);
+        }
+        for answer in answers {
+            write_document(&document::json_line(answer)?)?;
+        }
+        Ok(())
+    }
+
+    /// Says on stderr what a person or a program must not miss.
+    pub fn warn(&self, text: &str) {
+        // Nothing is lost if it cannot be written: the answer has it as well.
+        let _ = writeln!(std::io::stderr(), "warning: {}", escaped_line(text));
     }
 
     /// Goes through the requests that the caller names. One that fails holds up no other: its error is printed

@@ -3,6 +3,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use countersign_api::operations::finish::Report;
 use countersign_api::wire::WindowBody;
+use countersign_core::event::EventType;
 use countersign_core::execution::ExecutionMode;
 use countersign_core::request::Status;
 use countersign_core::risk::{Environment, RiskLevel};
@@ -31,6 +32,11 @@ pub(crate) fn risk_level() -> impl clap::builder::TypedValueParser<Value = RiskL
 /// A status.
 pub(crate) fn status() -> impl clap::builder::TypedValueParser<Value = Status> {
     one_of::<Status>()
+}
+
+/// A type of audit event.
+pub(crate) fn event_type() -> impl clap::builder::TypedValueParser<Value = EventType> {
+    one_of::<EventType>()
 }
 
 /// What is reported of an execution.

@@ -2,7 +2,7 @@
 
 use countersign_api::operation::Operation;
 use countersign_api::wire::{
-    EventsBody, ExecutionBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody,
+    AuditBody, EventsBody, ExecutionBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody,
 };
 use countersign_core::ids::RequestId;
 use serde::de::DeserializeOwned;
@@ -49,6 +49,13 @@ impl Answer for ListBody {
 impl Answer for EventsBody {
     fn request_ids(&self) -> Vec<&str> {
         self.items.iter().map(|event| event.request_id.as_str()).collect()
+    }
+}
+
+impl Answer for AuditBody {
+    /// Those of the events that are about a request.
+    fn request_ids(&self) -> Vec<&str> {
+        self.items.iter().filter_map(|event| event.get("request_id")?.as_str()).collect()
     }
 }
 

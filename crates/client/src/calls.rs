@@ -1,11 +1,12 @@
 //! The calls of the API that ask about requests, each with the type of its answer.
 
+use crate::audit_query::AuditQuery;
 use crate::change::Change;
 use crate::connection::Connection;
 use crate::error::Error;
 use countersign_api::bodies::CreateBody;
 use countersign_api::operation::Operation;
-use countersign_api::wire::{EventsBody, ExecutionBody, ExplainBody, RequestBody, SimulateBody};
+use countersign_api::wire::{AuditBody, EventsBody, ExecutionBody, ExplainBody, RequestBody, SimulateBody};
 
 impl Connection {
     /// Makes a request, once: `key` is sent with every try.
@@ -46,6 +47,14 @@ impl Connection {
     /// As for [`Self::create`].
     pub fn events(&self, request_id: &str) -> Result<EventsBody, Error> {
         self.get(&Operation::Events.path(request_id))
+    }
+
+    /// A page of audit events of any streams.
+    ///
+    /// # Errors
+    /// As for [`Self::create`].
+    pub fn audit(&self, query: &AuditQuery) -> Result<AuditBody, Error> {
+        self.get(&format!("{}{}", Operation::Audit.path_template(), query.text()))
     }
 
     /// The execution of a request, with its permit for who may claim it.

@@ -15,6 +15,7 @@ pub mod long_poll;
 
 pub mod agent;
 pub mod answer;
+pub mod audit_query;
 pub mod content;
 pub mod list_query;
 pub mod refusal;

@@ -47,15 +47,20 @@ impl ListQuery {
             ("cursor", self.cursor.clone()),
             ("limit", limit),
         ];
-        let parameters = parameters.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        let parameters: Vec<_> =
-            parameters.map(|(name, value)| format!("{name}={}", percent_encoded(&value))).collect();
-        if parameters.is_empty() { String::new() } else { format!("?{}", parameters.join("&")) }
+        query_string(parameters)
     }
 }
 
+/// `?name=value&…` of the parameters that have a value, or nothing.
+pub(crate) fn query_string(parameters: impl IntoIterator<Item = (&'static str, Option<String>)>) -> String {
+    let parameters = parameters.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let parameters: Vec<_> =
+        parameters.map(|(name, value)| format!("{name}={}", percent_encoded(&value))).collect();
+    if parameters.is_empty() { String::new() } else { format!("?{}", parameters.join("&")) }
+}
+
 /// Several values of one filter; none is no filter.
-fn one_of<'a>(values: impl Iterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn one_of<'a>(values: impl Iterator<Item = &'a str>) -> Option<String> {
     let values: Vec<_> = values.collect();
     (!values.is_empty()).then(|| values.join(","))
 }

@@ -8,7 +8,7 @@ use crate::caller::{Authentication, Channel, PrincipalKind};
 use crate::canonical::CanonicalJson;
 use crate::content::amount;
 use crate::digest::{DeploymentKey, Digest};
-use crate::event::{Change, Event};
+use crate::event::{Change, Event, EventType};
 use crate::execution::ExecutionMode;
 use crate::ids::{EventId, RequestId};
 use crate::origin::Origin;
@@ -21,6 +21,7 @@ use crate::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 
 pub mod anomaly;
+pub mod call_record;
 pub mod event_type;
 pub mod replay;
 pub mod stream;
@@ -480,6 +481,37 @@ pub fn verify(
     }
     if last != head {
         return Err(BrokenChain::WrongHead);
+    }
+    Ok(())
+}
+
+/// Checks a whole stream that is of no request: its chain, and that each event is of a type that its kind of stream has.
+///
+/// # Errors
+/// The first thing that is not as it was written.
+pub fn verify_records(stream: &Stream, origin: &Origin, events: &[AuditEvent]) -> Result<(), Finding> {
+    let head = events.last().map_or(Digest::ZERO, |event| event.hash);
+    verify(stream, Some(origin), events, head)?;
+    for event in events {
+        let Some(event_type) = event.event_type.known() else { continue };
+        let belongs = match stream.kind() {
+            StreamKind::Refused => event_type == EventType::AttemptRefused,
+            StreamKind::Read => event_type == EventType::AuditRead,
+            StreamKind::System => {
+                let about = event.detail("request_id").and_then(|id| RequestId::parse(&id).ok());
+                event_type == EventType::AnomalyDetected
+                    && event.sequence == 1
+                    && about.map(Stream::integrity).as_ref() == Some(stream)
+            }
+            StreamKind::Request
+            | StreamKind::Policy
+            | StreamKind::Grant
+            | StreamKind::Delegation
+            | StreamKind::Emergency => false,
+        };
+        if !belongs {
+            return Err(Finding::WrongStream { sequence: event.sequence });
+        }
     }
     Ok(())
 }

@@ -133,6 +133,8 @@ pub fn type_of(event_type: EventType) -> &'static str {
         EventType::ExecutionFailed => "countersign.execution.failed.v1",
         EventType::CommentAdded => "countersign.comment.added.v1",
         EventType::AnomalyDetected => "countersign.anomaly.detected.v1",
+        EventType::AttemptRefused => "countersign.attempt.refused.v1",
+        EventType::AuditRead => "countersign.audit.read.v1",
     }
 }
 

@@ -157,7 +157,9 @@ pub enum Change {
 }
 
 /// The names of events in the audit trail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, EnumIter)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Display, EnumString, IntoStaticStr, EnumIter,
+)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum EventType {
     /// See [`Change::Created`].
@@ -191,12 +193,21 @@ pub enum EventType {
     /// Something in the store is not as its events have made it. Never an event of a request's own
     /// trail, which is what may be damaged.
     AnomalyDetected,
+    /// A call was refused, or several were. Never an event of a request's own trail.
+    AttemptRefused,
+    /// A caller read across requests. Never an event of a request's own trail.
+    AuditRead,
 }
 
 impl EventType {
     /// The name in audit events and messages.
     pub fn as_str(self) -> &'static str {
         self.into()
+    }
+
+    /// Whether it is an event of a request's own trail.
+    pub fn is_of_request(self) -> bool {
+        !matches!(self, Self::AnomalyDetected | Self::AttemptRefused | Self::AuditRead)
     }
 
     /// Whether the event is a decision of an approver on the request.

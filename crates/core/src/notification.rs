@@ -34,23 +34,16 @@ impl Notice {
     }
 
     /// Where the event stands, and its hash, if that is known.
-    pub fn place(&self) -> NoticePlace {
+    pub fn place(&self) -> EventPlace {
         match self {
-            Self::Event(notification) => NoticePlace {
+            Self::Event(notification) => EventPlace {
                 stream: Stream::request(notification.request_id),
                 sequence: notification.sequence,
                 hash: Some(notification.hash),
             },
             Self::Anomaly(notice) => {
-                NoticePlace { stream: Stream::integrity(notice.request_id), sequence: 1, hash: None }
+                EventPlace { stream: Stream::integrity(notice.request_id), sequence: 1, hash: None }
             }
-        }
-    }
-
-    /// Whether subscribers get it. What is only recorded has an entry in the outbox for the log alone.
-    pub fn is_published(&self) -> bool {
-        match self {
-            Self::Event(_) | Self::Anomaly(_) => true,
         }
     }
 
@@ -87,14 +80,14 @@ impl Notice {
     }
 }
 
-/// Where the event of a notice stands.
+/// Where an event stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoticePlace {
+pub struct EventPlace {
     /// Its stream.
     pub stream: Stream,
     /// Its place in the stream.
     pub sequence: u64,
-    /// Its hash.
+    /// Its hash, if that is known.
     pub hash: Option<Digest>,
 }
 

@@ -61,6 +61,11 @@ impl PersonId {
         Self(format!("{SYSTEM_PREFIX}expiry"))
     }
 
+    /// The callers who could not be told who they are.
+    pub fn unauthenticated() -> Self {
+        Self(format!("{SYSTEM_PREFIX}unauthenticated"))
+    }
+
     /// The subject of a service's token; none of a person.
     pub fn service_subject(&self) -> Option<&str> {
         self.0.strip_prefix(SERVICE_PREFIX)
@@ -73,8 +78,8 @@ impl PersonId {
 
     /// Takes a stored id back.
     pub fn from_stored(text: &str) -> Result<Self, InvalidPersonId> {
-        if text == Self::expiry().0 {
-            return Ok(Self::expiry());
+        if let Some(system) = [Self::expiry(), Self::unauthenticated()].into_iter().find(|id| id.0 == text) {
+            return Ok(system);
         }
         let id = match text.strip_prefix(SERVICE_PREFIX) {
             Some(subject) => Self::service(subject)?,

@@ -61,6 +61,11 @@ impl Principal {
         self.addresses.contains(person)
     }
 
+    /// The callers who are not known.
+    pub fn unauthenticated(channel: Channel) -> Self {
+        Self::assumed(PersonId::unauthenticated(), PrincipalKind::Service, channel, [])
+    }
+
     /// The sweep that writes down passed deadlines.
     pub fn expiry(channel: Channel) -> Self {
         Self::assumed(PersonId::expiry(), PrincipalKind::Service, channel, [])

@@ -1,20 +1,16 @@
 //! An audit event as an item of the audit table: its canonical document as one string, and copies of
-//! what the table is keyed by.
+//! what the table and its indexes are keyed by.
 
 use crate::error::unreadable;
 use crate::expression::Item;
-use crate::keys::{EVENT_ID, SEQUENCE, STREAM};
+use crate::keys::{self, EVENT_ID, SEQUENCE, STREAM};
 use crate::log_item::is_leaf_partition;
-use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::ports::StoreError;
-use countersign_core::audit::{AuditEvent, FORMAT, Stream};
+use countersign_core::audit::{AuditEvent, FORMAT};
 use countersign_core::canonical::CanonicalJson;
-use countersign_core::digest::Digest;
-use countersign_core::event::EventType;
-use countersign_core::ids::{EventId, RequestId};
+use countersign_core::ids::EventId;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
-use serde_json::Value;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct AuditItem {
@@ -22,12 +18,26 @@ struct AuditItem {
     sequence: u64,
     format: String,
     event_id: String,
+    user: String,
+    event_type: String,
+    event_type_month: String,
+    month: String,
+    at: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    instance_id: Option<String>,
     event: String,
 }
 
 impl From<&AuditEvent> for AuditItem {
     fn from(event: &AuditEvent) -> Self {
+        let month = event.timestamp.month();
         Self {
+            user: event.user.to_string(),
+            event_type: event.event_type.as_str().to_owned(),
+            event_type_month: keys::event_type_month(event.event_type.as_str(), &month),
+            at: keys::event_key(event.timestamp, event.event_id),
+            instance_id: event.request.as_ref().map(|request| request.instance_id.to_string()),
+            month,
             stream: event.stream.to_string(),
             sequence: event.sequence,
             format: FORMAT.to_owned(),
@@ -75,37 +85,16 @@ fn place(item: &Item) -> String {
     format!("event {} of {}", sequence.escape_debug(), stream.escape_debug())
 }
 
-/// What is to be verified of an item: the request whose stream it is in, or, where that is no stream of this
-/// deployment or the item is not the event that belongs there, the stream. `None` of an anomaly that is as
-/// it was written, and of a leaf.
+/// What is to be verified of an item: the request whose stream it is in, or else its stream. `None` of a leaf.
 pub(crate) fn subject_of_stream(item: &Item) -> Option<String> {
     let stream = item.get(STREAM)?.as_s().ok().filter(|stream| !is_leaf_partition(stream))?;
-    match stream.strip_prefix("request/") {
-        Some(id) => Some(id.to_owned()),
-        None if is_whole_anomaly(item).unwrap_or(false) => None,
-        None => Some(stream.clone()),
-    }
-}
-
-fn is_whole_anomaly(item: &Item) -> Option<bool> {
-    let event = audit_event(item.clone()).ok()?;
-    let details = event.details.to_value();
-    let id = RequestId::parse(details.get("request_id").and_then(Value::as_str)?).ok()?;
-    let is_anomaly = event.event_type.known() == Some(EventType::AnomalyDetected);
-    let is_first = event.sequence == 1 && event.prev_hash == Digest::ZERO;
-    let is_in_place = event.stream == Stream::integrity(id);
-    Some(is_anomaly && is_first && is_in_place && event.compute_hash() == event.hash)
+    Some(stream.strip_prefix("request/").unwrap_or(stream).to_owned())
 }
 
 /// The event that stands in an item, by its copy.
 pub(crate) fn event_id(item: &Item) -> Result<EventId, StoreError> {
     let text = item.get(EVENT_ID).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
     EventId::parse(&text).map_err(|error| unreadable(&place(item), error))
-}
-
-/// The partition of a request's events.
-pub(crate) fn stream(request_id: RequestId) -> AttributeValue {
-    AttributeValue::S(Stream::request(request_id).to_string())
 }
 
 #[cfg(test)]
@@ -115,6 +104,7 @@ mod tests {
     use countersign_core::audit::anomaly::Anomaly;
     use countersign_core::caller::{Channel, PrincipalKind};
     use countersign_core::digest::DeploymentKey;
+    use countersign_core::ids::RequestId;
     use countersign_core::person::PersonId;
     use countersign_core::principal::Principal;
     use countersign_core::timestamp::Timestamp;

@@ -1,6 +1,6 @@
 //! The names of key attributes and indexes, and the values that are built for them.
 
-use countersign_core::ids::RequestId;
+use countersign_core::ids::{EventId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;
@@ -11,6 +11,24 @@ pub const REQUEST_ID: &str = "request_id";
 pub const STREAM: &str = "stream";
 /// Sort key of audit.
 pub const SEQUENCE: &str = "sequence";
+/// Lists the events of one actor.
+pub const USER_INDEX: &str = "user-index";
+/// Partition key of [`USER_INDEX`].
+pub const USER: &str = "user";
+/// Lists the events of one type.
+pub const EVENT_TYPE_INDEX: &str = "event-type-index";
+/// Partition key of [`EVENT_TYPE_INDEX`]: the type and the month, so that no partition grows for ever.
+pub const EVENT_TYPE_MONTH: &str = "event_type_month";
+/// The type of an event.
+pub const EVENT_TYPE: &str = "event_type";
+/// Lists all events.
+pub const MONTH_INDEX: &str = "month-index";
+/// Partition key of [`MONTH_INDEX`]: the month of an event, such as `2026-01`.
+pub const MONTH: &str = "month";
+/// Lists the events of all requests for one instance.
+pub const INSTANCE_EVENTS_INDEX: &str = "instance-events-index";
+/// Sort key of the indexes of audit: when it happened, and the event; see [`event_key`].
+pub const AT: &str = "at";
 /// Partition key of the outbox.
 pub const SHARD: &str = "shard";
 /// Sort key of the outbox.
@@ -51,6 +69,15 @@ pub const WAITING: &str = "waiting";
 /// The outbox partition of those who waited, and are to be resumed.
 pub const RELEASED: &str = "released";
 
+/// The outbox partition of events that are not published, by their ids.
+pub const RECORDED: &str = "recorded";
+
+/// The outbox partition of counts of refused attempts, by day and person.
+pub const COUNTED: &str = "counted";
+
+/// Names the set of attributes of an item.
+pub const FORMAT: &str = "format";
+
 /// The outbox partition of timers. Their sort key is [`sort_key`]: the time, and the request.
 pub const TIMER: &str = "timer";
 
@@ -86,6 +113,16 @@ pub fn open_key(request: &Request) -> Option<String> {
 /// that partitions can be merged and a key alone is a position.
 pub fn sort_key(time: Timestamp, id: RequestId) -> String {
     format!("{time}#{id}")
+}
+
+/// The sort key of an event in the indexes of audit: its time, made unique by its id.
+pub fn event_key(time: Timestamp, id: EventId) -> String {
+    format!("{time}#{id}")
+}
+
+/// The partition of a type of event in a month such as `2026-01`.
+pub fn event_type_month(event_type: &str, month: &str) -> String {
+    format!("{event_type}#{month}")
 }
 
 /// The first text that is not before the sort keys of a time.

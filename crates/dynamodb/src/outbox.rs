@@ -3,15 +3,16 @@
 use crate::continuation_item::{self, continuation_key, released_item};
 use crate::error::{commit_error, store_error};
 use crate::expression::{Expression, Item};
-use crate::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, RELEASED, SHARD, WAITING, first_event_id_at};
+use crate::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, RECORDED, RELEASED, SHARD, WAITING, first_event_id_at};
 use crate::outbox_item::{self, LOGGED, PUBLISHED, outbox_entry, outbox_key};
+use crate::record::recorded_entry;
 use crate::store::invalid;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, Select, TransactWriteItem};
 use aws_types::SdkConfig;
 use countersign_app::continuations::{Continuations, Released};
 use countersign_app::ports::{
-    Backlog, CommitError, Outbox, OutboxEntry, OutboxKey, OutboxPage, Settled, StoreError,
+    Backlog, CommitError, Outbox, OutboxEntry, OutboxKey, OutboxPage, RecordedPage, Settled, StoreError,
 };
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::status::Status;
@@ -146,6 +147,17 @@ impl DynamoOutbox {
         without: Option<&str>,
         after: Option<&OutboxKey>,
     ) -> Result<OutboxPage, StoreError> {
+        let (items, next) = self.query_items(shard, before, without, after).await?;
+        Ok(OutboxPage { entries: items.into_iter().map(outbox_entry).collect::<Result<_, _>>()?, next })
+    }
+
+    async fn query_items(
+        &self,
+        shard: &str,
+        before: Option<Timestamp>,
+        without: Option<&str>,
+        after: Option<&OutboxKey>,
+    ) -> Result<(Vec<Item>, Option<OutboxKey>), StoreError> {
         let mut condition = partition(shard);
         let filter = without.map(|mark| format!("attribute_not_exists({})", condition.name(mark)));
         if let Some(before) = before {
@@ -167,10 +179,8 @@ impl DynamoOutbox {
             .send()
             .await
             .map_err(store_error)?;
-        let entries: Vec<_> =
-            page.items.unwrap_or_default().into_iter().map(outbox_entry).collect::<Result<_, _>>()?;
         let next = page.last_evaluated_key.as_ref().map(outbox_key).transpose()?;
-        Ok(OutboxPage { entries, next })
+        Ok((page.items.unwrap_or_default(), next))
     }
 
     /// Moves an entry to another partition. `false` if it is not there.
@@ -245,11 +255,21 @@ impl Outbox for DynamoOutbox {
         self.query_outbox(shard, None, Some(LOGGED), after).await
     }
 
+    async fn recorded(&self, after: Option<&OutboxKey>) -> Result<RecordedPage, StoreError> {
+        let (items, next) = self.query_items(RECORDED, None, None, after).await?;
+        Ok(RecordedPage { entries: items.iter().map(recorded_entry).collect::<Result<_, _>>()?, next })
+    }
+
     async fn entry(&self, key: &OutboxKey) -> Result<Option<OutboxEntry>, StoreError> {
         self.get(key).await?.map(outbox_entry).transpose()
     }
 
     async fn settle(&self, key: &OutboxKey, settled: Settled) -> Result<(), StoreError> {
+        if key.shard == RECORDED {
+            let deleted =
+                self.client.delete_item().table_name(&self.table).set_key(Some(key_item(key))).send().await;
+            return deleted.map(|_| ()).map_err(store_error);
+        }
         let (mark, other) = match settled {
             Settled::Published => (PUBLISHED, LOGGED),
             Settled::Logged => (LOGGED, PUBLISHED),
@@ -329,7 +349,7 @@ impl Outbox for DynamoOutbox {
     async fn backlog(&self) -> Result<Backlog, StoreError> {
         let mut shards = self.shards();
         let oldest = self.oldest_of(&shards, PUBLISHED).await?;
-        shards.push(DEAD.to_owned());
+        shards.extend([DEAD.to_owned(), RECORDED.to_owned()]);
         let unlogged = self.oldest_of(&shards, LOGGED).await?;
         Ok(Backlog { oldest, dead: self.count(DEAD).await?, unlogged })
     }

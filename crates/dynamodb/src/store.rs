@@ -16,14 +16,14 @@ use crate::table::TableNames;
 use crate::timer_item::{self, timer_item, timer_key};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, Select, TransactWriteItem, Update};
 use aws_types::SdkConfig;
 use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountOpen, DuePage, FindDue, FindEvent, ListQuery, ListRequests,
-    LoadEvents, LoadRequest, Page, RecordAnomaly, Replicas, RequestSummary, ScanStore, StoreError, Timer,
-    Timers, Trail,
+    LoadEvents, LoadRequest, Page, Replicas, RequestSummary, ScanStore, StoreError, Timer, Timers, Trail,
 };
-use countersign_core::audit::AuditEvent;
+use countersign_core::audit::{AuditEvent, Stream};
 use countersign_core::cloud_event::Message;
 use countersign_core::event::EventType;
 use countersign_core::ids::{EventId, RequestId};
@@ -91,13 +91,7 @@ impl CommitChange for DynamoStore {
             None => self.put_request(change.after)?,
             Some(before) => self.update_request(before, &change)?,
         };
-        let audit = Put::builder()
-            .table_name(&self.tables.audit)
-            .set_item(Some(audit_item(change.audit)?))
-            .condition_expression(expression::ABSENT)
-            .expression_attribute_names("#key", SEQUENCE)
-            .build()
-            .map_err(invalid)?;
+        let audit = self.put_event(change.audit)?;
         let outbox = self.put_message(change.message)?;
         let timer = change.timer.map(|timer| self.put_outbox(timer_item(timer))).transpose()?;
         let timer = timer.map(|timer| TransactWriteItem::builder().put(timer).build());
@@ -119,11 +113,37 @@ impl CommitChange for DynamoStore {
 }
 
 impl DynamoStore {
-    fn put_message(&self, message: &Message) -> Result<Put, StoreError> {
+    /// A query of the events of a stream, strongly consistent.
+    pub(crate) fn events_of(&self, stream: &Stream, is_ascending: bool) -> QueryFluentBuilder {
+        let mut condition = Expression::default();
+        let stream_name = condition.name(STREAM);
+        let stream = condition.string("stream", stream);
+        self.client
+            .query()
+            .table_name(&self.tables.audit)
+            .consistent_read(true)
+            .key_condition_expression(format!("{stream_name} = {stream}"))
+            .set_expression_attribute_names(Some(condition.names))
+            .set_expression_attribute_values(Some(condition.values))
+            .scan_index_forward(is_ascending)
+    }
+
+    /// Puts an event at its place, which is empty.
+    pub(crate) fn put_event(&self, event: &AuditEvent) -> Result<Put, StoreError> {
+        Put::builder()
+            .table_name(&self.tables.audit)
+            .set_item(Some(audit_item(event)?))
+            .condition_expression(expression::ABSENT)
+            .expression_attribute_names("#key", SEQUENCE)
+            .build()
+            .map_err(invalid)
+    }
+
+    pub(crate) fn put_message(&self, message: &Message) -> Result<Put, StoreError> {
         self.put_outbox(outbox_item(message)?)
     }
 
-    fn put_outbox(&self, item: Item) -> Result<Put, StoreError> {
+    pub(crate) fn put_outbox(&self, item: Item) -> Result<Put, StoreError> {
         Put::builder().table_name(&self.tables.outbox).set_item(Some(item)).build().map_err(invalid)
     }
 
@@ -174,7 +194,7 @@ impl FindEvent for DynamoStore {
     async fn find_event(&self, request_id: RequestId, sequence: u64) -> Result<Option<EventId>, StoreError> {
         let mut condition = Expression::default();
         let stream_name = condition.name(STREAM);
-        let stream = condition.value("stream", audit_item::stream(request_id));
+        let stream = condition.string("stream", Stream::request(request_id));
         let sequence_name = condition.name(SEQUENCE);
         let sequence_value = condition.value("sequence", AttributeValue::N(sequence.to_string()));
         let event_id = condition.name(EVENT_ID);
@@ -197,25 +217,12 @@ impl FindEvent for DynamoStore {
 }
 
 impl LoadEvents for DynamoStore {
-    async fn load_events(&self, request_id: RequestId) -> Result<Trail, StoreError> {
+    async fn load_stream(&self, stream: &Stream) -> Result<Trail, StoreError> {
         let mut trail = Trail::default();
         let mut start = None;
         loop {
-            let mut condition = Expression::default();
-            let stream_name = condition.name(STREAM);
-            let stream = condition.value("stream", audit_item::stream(request_id));
-            let page = self
-                .client
-                .query()
-                .table_name(&self.tables.audit)
-                .consistent_read(true)
-                .key_condition_expression(format!("{stream_name} = {stream}"))
-                .set_expression_attribute_names(Some(condition.names))
-                .set_expression_attribute_values(Some(condition.values))
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(store_error)?;
+            let page = self.events_of(stream, true).set_exclusive_start_key(start).send().await;
+            let page = page.map_err(store_error)?;
             for item in page.items.unwrap_or_default() {
                 match audit_event(item) {
                     Ok(event) => trail.events.push(event),
@@ -226,31 +233,6 @@ impl LoadEvents for DynamoStore {
             if start.is_none() {
                 return Ok(trail);
             }
-        }
-    }
-}
-
-impl RecordAnomaly for DynamoStore {
-    async fn record_anomaly(&self, anomaly: &AuditEvent, message: &Message) -> Result<bool, StoreError> {
-        let audit = Put::builder()
-            .table_name(&self.tables.audit)
-            .set_item(Some(audit_item(anomaly)?))
-            .condition_expression(expression::ABSENT)
-            .expression_attribute_names("#key", SEQUENCE)
-            .build()
-            .map_err(invalid)?;
-        let written = self
-            .client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(audit).build())
-            .transact_items(TransactWriteItem::builder().put(self.put_message(message)?).build())
-            .send()
-            .await;
-        match written.map_err(commit_error) {
-            Ok(_) => Ok(true),
-            // It stands there, or is being written by another caller.
-            Err(CommitError::Conflict) => Ok(false),
-            Err(CommitError::Store(error)) => Err(error),
         }
     }
 }

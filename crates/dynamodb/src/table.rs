@@ -3,14 +3,15 @@
 
 use crate::error::store_error;
 use crate::keys::{
-    EVENT_ID, INSTANCE_ID, INSTANCE_INDEX, LISTING, MADE_AT, OPEN_INDEX, OPEN_KEY, REQUEST_ID, REQUESTED_BY,
-    REQUESTER_INDEX, SEQUENCE, SHARD, STATUS_AT, STATUS_INDEX, STATUS_KEY, STREAM,
+    AT, EVENT_ID, EVENT_TYPE, EVENT_TYPE_INDEX, EVENT_TYPE_MONTH, INSTANCE_EVENTS_INDEX, INSTANCE_ID,
+    INSTANCE_INDEX, LISTING, MADE_AT, MONTH, MONTH_INDEX, OPEN_INDEX, OPEN_KEY, REQUEST_ID, REQUESTED_BY,
+    REQUESTER_INDEX, SEQUENCE, SHARD, STATUS_AT, STATUS_INDEX, STATUS_KEY, STREAM, USER, USER_INDEX,
 };
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType,
+    ProjectionType, ScalarAttributeType, TableDescription,
 };
 use countersign_app::ports::StoreError;
 use std::collections::BTreeMap;
@@ -116,12 +117,41 @@ pub const APPROVALS: TableDefinition = TableDefinition {
     ],
 };
 
+/// What a query of events filters by. The events themselves are read from the table, so an index stays small and
+/// shows nothing but which events there are.
+const FILTERED: &[&str] = &[USER, EVENT_TYPE, INSTANCE_ID];
+
 /// The audit trail.
 pub const AUDIT: TableDefinition = TableDefinition {
     name_variable: "AUDIT_LOG_TABLE",
     partition_key: string(STREAM),
     sort_key: Some(number(SEQUENCE)),
-    indexes: &[],
+    indexes: &[
+        IndexDefinition {
+            name: USER_INDEX,
+            partition_key: string(USER),
+            sort_key: string(AT),
+            include: Some(FILTERED),
+        },
+        IndexDefinition {
+            name: EVENT_TYPE_INDEX,
+            partition_key: string(EVENT_TYPE_MONTH),
+            sort_key: string(AT),
+            include: Some(FILTERED),
+        },
+        IndexDefinition {
+            name: INSTANCE_EVENTS_INDEX,
+            partition_key: string(INSTANCE_ID),
+            sort_key: string(AT),
+            include: Some(FILTERED),
+        },
+        IndexDefinition {
+            name: MONTH_INDEX,
+            partition_key: string(MONTH),
+            sort_key: string(AT),
+            include: Some(FILTERED),
+        },
+    ],
 };
 
 /// The messages that wait for delivery.
@@ -135,7 +165,8 @@ pub const OUTBOX: TableDefinition = TableDefinition {
 impl IndexDefinition {
     /// The attributes it holds besides its own keys and the table's.
     pub fn non_key_attributes(&self) -> Vec<&'static str> {
-        let keys = [REQUEST_ID, self.partition_key.name, self.sort_key.name];
+        // The keys of all tables: an index names none of another table.
+        let keys = [REQUEST_ID, STREAM, SEQUENCE, self.partition_key.name, self.sort_key.name];
         self.include.unwrap_or_default().iter().copied().filter(|name| !keys.contains(name)).collect()
     }
 }
@@ -182,13 +213,34 @@ pub async fn create_missing(client: &Client, names: &TableNames) -> Result<(), S
     for (definition, name) in [(APPROVALS, &names.approvals), (AUDIT, &names.audit), (OUTBOX, &names.outbox)]
     {
         match client.describe_table().table_name(name).send().await {
-            Ok(_) => continue,
+            Ok(described) => {
+                check_indexes(&definition, name, described.table)?;
+                continue;
+            }
             Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {}
             Err(error) => return Err(store_error(error)),
         }
         create(client, &definition, name).await?;
     }
     Ok(())
+}
+
+/// # Errors
+/// [`StoreError::Corrupt`] of a table that an earlier version made, with other indexes.
+fn check_indexes(
+    definition: &TableDefinition,
+    name: &str,
+    table: Option<TableDescription>,
+) -> Result<(), StoreError> {
+    let indexes = table.and_then(|table| table.global_secondary_indexes).unwrap_or_default();
+    let is_there = |wanted: &str| indexes.iter().any(|index| index.index_name.as_deref() == Some(wanted));
+    match definition.indexes.iter().find(|index| !is_there(index.name)) {
+        None => Ok(()),
+        Some(missing) => Err(StoreError::Corrupt(format!(
+            "table {name} has no index {}: an earlier version made it; begin with a new directory",
+            missing.name
+        ))),
+    }
 }
 
 async fn create(client: &Client, definition: &TableDefinition, name: &str) -> Result<(), StoreError> {

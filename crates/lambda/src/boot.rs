@@ -17,7 +17,10 @@ use countersign_app::command::CommandStore;
 use countersign_app::continuations::{Continuations, Releasing, Resume};
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::Clock;
-use countersign_app::ports::{FindDue, ListRequests, Outbox, Publish, Replicas, Timers};
+use countersign_app::ports::{
+    CountAttempts, CountedAttemptsStore, FindDue, ListRequests, Outbox, Publish, RecordEvent, Replicas,
+    Timers,
+};
 use countersign_app::signing::{NoSigningKeys, SigningKeys};
 use countersign_aws::Access;
 use countersign_core::digest::{DeploymentKey, Digest};
@@ -98,7 +101,7 @@ impl Boot {
     pub async fn serve<E, S>(&self, store: S) -> Result<(), Error>
     where
         E: Endpoint<S>,
-        S: Send + Sync,
+        S: CountAttempts + RecordEvent,
     {
         let function =
             self.function(store, E::OPERATION.takes_deployment_key()).await.inspect_err(not_started)?;
@@ -132,7 +135,7 @@ impl Boot {
     /// As for [`Boot::serve`].
     pub async fn serve_expire<S>(&self, store: S) -> Result<(), Error>
     where
-        S: CommandStore + FindDue + ListRequests + Replicas + Timers,
+        S: CommandStore + CountedAttemptsStore + FindDue + ListRequests + Replicas + Timers,
     {
         let metrics = &self.metrics().inspect_err(not_started)?;
         let dependencies = &self.dependencies(store, true).await.inspect_err(not_started)?;

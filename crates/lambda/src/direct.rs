@@ -270,7 +270,7 @@ mod tests {
             estimated_cost: None,
             requested_by: &ann,
         };
-        for action in Action::iter().filter(|action| *action != Action::List) {
+        for action in Action::iter().filter(|action| action.is_of_request()) {
             let reads = [Action::View, Action::ViewParameters, Action::Audit].contains(&action);
             let answer = policy.ask(action, &reader, subject, false, now);
             assert_eq!(answer.is_permitted(), reads, "{action:?}");

@@ -2,13 +2,16 @@
 
 use crate::metrics::Metrics;
 use countersign_api::problem::Code;
+use countersign_app::attempts;
 use countersign_app::command::CommandStore;
 use countersign_app::damage;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::error::AppError;
 use countersign_app::expire::{self, ExpiryReport};
 use countersign_app::list::MAX_QUERIES;
-use countersign_app::ports::{FindDue, ListQuery, ListRequests, Page, Replicas, Timers};
+use countersign_app::ports::{
+    CountedAttemptsStore, FindDue, ListQuery, ListRequests, Page, Replicas, Timers,
+};
 use countersign_app::timers::{self, TimerReport};
 use countersign_core::caller::Channel;
 use countersign_core::request::Status;
@@ -30,7 +33,7 @@ pub async fn handle<S>(
     budget: Duration,
 ) -> Result<Value, Diagnostic>
 where
-    S: CommandStore + FindDue + ListRequests + Replicas + Timers,
+    S: CommandStore + CountedAttemptsStore + FindDue + ListRequests + Replicas + Timers,
 {
     let regions = dependencies.store.replica_regions().await.map_err(|error| failed(&error.into()))?;
     if !regions.is_empty() {
@@ -56,6 +59,15 @@ where
             .await
             .map_err(|error| failed(&error))?;
     tracing::info!(unknown, failed = not_looked_at, cut_short = timers_cut_short, "leases ended");
+    // They wait for the next sweep where this one has no time left.
+    let counted = match attempts::record_counts(dependencies).await {
+        Ok(counted) => counted,
+        Err(error) => {
+            tracing::error!(%error, "counts of refused attempts are not recorded");
+            0
+        }
+    };
+    tracing::info!(counted, "refused attempts");
     // What is expired is expired; a measurement that is missing has an alarm of its own.
     if let Err(error) = measure(dependencies, metrics).await {
         tracing::error!(%error, "what is pending and executing cannot be read");

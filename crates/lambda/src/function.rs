@@ -13,6 +13,7 @@ use countersign_api::problem::Problem;
 use countersign_api::reply::{IDEMPOTENT_REPLAYED, Reply};
 use countersign_api::run::{self, Endpoint, PublicEndpoint};
 use countersign_app::dependencies::Dependencies;
+use countersign_app::ports::{CountAttempts, RecordEvent};
 use futures_util::FutureExt as _;
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
@@ -56,7 +57,10 @@ impl<S: Sync> Function<S> {
     /// # Errors
     /// For direct payloads, the refusal; for events of the wrong gateway, that they are. A call
     /// through the gateway is always answered.
-    pub async fn handle<E: Endpoint<S>>(&self, payload: &str) -> Result<Answer, Diagnostic> {
+    pub async fn handle<E: Endpoint<S>>(&self, payload: &str) -> Result<Answer, Diagnostic>
+    where
+        S: RecordEvent + CountAttempts,
+    {
         let host = self.dependencies.host.as_ref();
         let correlation_id = host.event_id().to_string();
         let (identity, input, is_direct) = match invocation::read(payload).map_err(unsupported)? {

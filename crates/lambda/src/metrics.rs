@@ -18,6 +18,9 @@ use std::time::Duration;
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "Countersign";
 
+/// How old an event is before a query gives it.
+const SETTLING: Duration = Duration::from_secs(5);
+
 /// One value of one metric: name, unit, value.
 type Measurement = (&'static str, &'static str, f64);
 
@@ -151,8 +154,8 @@ fn measurements(event: &Event, after: &Request) -> Vec<Measurement> {
         EventType::ExecutionSucceeded => vec![counted("ExecutionSucceeded"), executed_for(event, after)],
         EventType::ExecutionFailed => vec![counted("ExecutionFailed"), executed_for(event, after)],
         EventType::CommentAdded => vec![counted("CommentAdded")],
-        // It is never an event of a request: see `Metrics::damaged`.
-        EventType::AnomalyDetected => vec![],
+        // Never events of a request: of the first see `Metrics::damaged`.
+        EventType::AnomalyDetected | EventType::AttemptRefused | EventType::AuditRead => vec![],
     }
 }
 
@@ -178,6 +181,12 @@ impl MeteredHost {
 impl Clock for MeteredHost {
     fn now(&self) -> Timestamp {
         self.machine.now()
+    }
+
+    /// Functions do not know of each other: a decision takes a few seconds at most, and an index lags by less than one.
+    fn settled_until(&self) -> Timestamp {
+        let settling = i64::try_from(SETTLING.as_millis()).unwrap_or(i64::MAX);
+        Timestamp::from_millisecond(self.now().as_millisecond().saturating_sub(settling))
     }
 
     fn elapsed(&self) -> Duration {

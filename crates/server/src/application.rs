@@ -2,9 +2,10 @@
 
 use crate::callers::Callers;
 use crate::log_directory::LogDirectory;
+use crate::observed_host::ObservedHost;
 use crate::refusal_log::RefusalLog;
 use crate::source_address::TrustedProxies;
-use crate::waiters::{ObservedHost, Waiters};
+use crate::waiters::Waiters;
 use aws_sdk_dynamodb::Client;
 use countersign_app::audit_keys::AuditKeys;
 use countersign_app::dependencies::Dependencies;
@@ -17,6 +18,7 @@ use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::{self, TableNames};
 use countersign_issuer::authenticator::Authenticator;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Notify;
 
@@ -54,6 +56,8 @@ pub struct Application {
     pub callers: Arc<Callers>,
     /// The calls that wait for a request to change.
     pub waiters: Arc<Waiters>,
+    /// How many calls had no authentication since the last sweep.
+    pub unauthenticated: Arc<AtomicU64>,
     /// How many refusals of strangers are logged.
     pub refusal_log: Arc<RefusalLog>,
 }
@@ -80,7 +84,9 @@ impl Application {
         let outbox = DynamoOutbox::new(client.clone(), tables.outbox.clone());
         let store = DynamoStore::new(client, tables);
         let waiters = Arc::<Waiters>::default();
-        let host = Arc::new(ObservedHost::new(host, Arc::clone(&waiters)));
+        let unauthenticated = Arc::<AtomicU64>::default();
+        let host = ObservedHost::new(host, Arc::clone(&waiters), Arc::clone(&unauthenticated));
+        let host = Arc::new(host);
         Ok(Self {
             outbox,
             dependencies: Arc::new(RwLock::new(Arc::new(Dependencies {
@@ -98,6 +104,7 @@ impl Application {
             log,
             callers: Arc::default(),
             waiters,
+            unauthenticated,
             refusal_log: Arc::default(),
         })
     }

@@ -133,6 +133,7 @@ async fn handle<E: Endpoint<DynamoStore> + 'static>(
     };
     let identity = match identity {
         Err(problem) if !app.refusal_log.has_line() => {
+            dependencies.host.on_unauthenticated();
             return respond(problem.into_reply(&correlation_id), &correlation_id);
         }
         identity => identity,

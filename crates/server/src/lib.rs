@@ -14,6 +14,7 @@ pub mod http;
 pub mod listener;
 pub mod log_directory;
 mod log_route;
+pub mod observed_host;
 pub mod outbox_log;
 pub mod sweeps;
 pub mod waiters;

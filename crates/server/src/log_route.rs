@@ -50,7 +50,7 @@ async fn read(app: &Application, path: &str, headers: &HeaderMap) -> Result<Vec<
         Err(reason) => return Err(Problem::unauthenticated(reason)),
     };
     let actor = dependencies.policy.people().resolve(caller).map_err(AppError::from)?;
-    let answer = dependencies.policy.may_audit_all(&actor, dependencies.host.now());
+    let answer = dependencies.policy.may_query_audit(&actor, false, dependencies.host.now());
     if let AccessDecision::Denied(reasons) = answer {
         return Err(AppError::from(Refusal::NotPermitted(reasons)).into());
     }

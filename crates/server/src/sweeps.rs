@@ -1,13 +1,15 @@
 //! The sweeps that run inside the server: delivery, sealing and expiry.
 
 use crate::application::Application;
+use countersign_api::problem::Code;
 use countersign_app::host::Clock;
 use countersign_app::ports::Publish;
 use countersign_app::seal::{SealError, SealReport, Sealer};
-use countersign_app::{deliver, expire, timers};
+use countersign_app::{attempts, deliver, expire, timers};
 use countersign_core::caller::Channel;
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -230,6 +232,14 @@ async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
         if !expired_at.is_none_or(is_due) {
             rest(&mut stopped).await;
             continue;
+        }
+        let strangers = app.unauthenticated.swap(0, Ordering::Relaxed);
+        if strangers > 0 {
+            let code = Code::Unauthenticated.as_str();
+            attempts::unauthenticated(&dependencies, Channel::Local, code, strangers).await;
+        }
+        if let Err(error) = attempts::record_counts(&dependencies).await {
+            tracing::error!(%error, "counts of refused attempts are not recorded");
         }
         match expire::expire(&dependencies, Channel::Local, since, BUDGET).await {
             Ok(report) => {

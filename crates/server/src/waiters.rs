@@ -2,14 +2,10 @@
 //! policy, the end of the service. The store is written by this process alone, so nothing else has to be looked at.
 
 use crate::callers::Turn;
-use countersign_app::host::{BoxFuture, Clock, Host, Ids, Observer};
+use countersign_app::host::BoxFuture;
 use countersign_app::waiting::{Waiting, Watch, Woken};
-use countersign_core::event::Event;
-use countersign_core::ids::{EventId, ExecutionId, RequestId};
+use countersign_core::ids::RequestId;
 use countersign_core::policy::Policy;
-use countersign_core::request::Request;
-use countersign_core::text_key::TextKey;
-use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -55,7 +51,7 @@ impl Waiters {
         self.is_ending.send_replace(true);
     }
 
-    fn committed(&self, request_id: RequestId) {
+    pub(crate) fn committed(&self, request_id: RequestId) {
         let watched = self.watched().get(&request_id).and_then(Weak::upgrade);
         if let Some(commits) = watched {
             commits.send_modify(|count| *count += 1);
@@ -140,67 +136,6 @@ impl Watch for Watching {
                 },
             }
         })
-    }
-}
-
-/// A host that wakes those who wait for what it is told of.
-#[derive(Debug)]
-pub struct ObservedHost {
-    host: Arc<dyn Host>,
-    waiters: Arc<Waiters>,
-}
-
-impl ObservedHost {
-    /// This host, and who waits.
-    pub fn new(host: Arc<dyn Host>, waiters: Arc<Waiters>) -> Self {
-        Self { host, waiters }
-    }
-}
-
-impl Clock for ObservedHost {
-    fn now(&self) -> Timestamp {
-        self.host.now()
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.host.elapsed()
-    }
-
-    fn pause(&self, at_most: Duration) -> BoxFuture<'_, ()> {
-        self.host.pause(at_most)
-    }
-}
-
-impl Ids for ObservedHost {
-    fn event_id(&self) -> EventId {
-        self.host.event_id()
-    }
-
-    fn request_id(&self) -> RequestId {
-        self.host.request_id()
-    }
-
-    fn execution_id(&self) -> ExecutionId {
-        self.host.execution_id()
-    }
-
-    fn text_key(&self) -> TextKey {
-        self.host.text_key()
-    }
-}
-
-impl Observer for ObservedHost {
-    fn on_commit(&self, event: &Event, after: &Request) {
-        self.waiters.committed(event.request_id);
-        self.host.on_commit(event, after);
-    }
-
-    fn on_damaged_request(&self, request_id: RequestId) {
-        self.host.on_damaged_request(request_id);
-    }
-
-    fn on_damaged_rows(&self, count: usize) {
-        self.host.on_damaged_rows(count);
     }
 }
 

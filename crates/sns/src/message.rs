@@ -105,8 +105,9 @@ fn headline(notification: &Notification) -> String {
         (EventType::ExecutionSucceeded, _) => "Execution succeeded".to_owned(),
         (EventType::ExecutionFailed, _) => "Execution failed".to_owned(),
         (EventType::CommentAdded, _) => "Comment".to_owned(),
-        // It is never an event of a request: its subject is `anomaly_subject`.
+        // Never events of a request: the subject of the first is `anomaly_subject`, the others are not published.
         (EventType::AnomalyDetected, _) => "Damaged".to_owned(),
+        (EventType::AttemptRefused | EventType::AuditRead, _) => "Recorded".to_owned(),
     }
 }
 

@@ -19,11 +19,13 @@ use crate::operations::start::Start;
 use crate::operations::withdraw::Withdraw;
 use strum::IntoEnumIterator;
 
-use crate::wire::{EventsBody, ExecutionBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody};
+use crate::wire::{
+    AuditBody, EventsBody, ExecutionBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody,
+};
 use countersign_app::error::AppError;
 use countersign_app::events::CheckedTrail;
 use countersign_app::list::Listed;
-use countersign_app::ports::{RequestSummary, Trail};
+use countersign_app::ports::{EventPage, RequestSummary, Trail};
 use countersign_app::simulate::Simulation;
 use countersign_core::audit::AuditEvent;
 use countersign_core::caller::{Channel, PrincipalKind};
@@ -108,7 +110,8 @@ impl Authorizer for Permissions {
             | Action::Cancel
             | Action::Execute
             | Action::Claim
-            | Action::List => true,
+            | Action::List
+            | Action::QueryAudit => true,
         };
         if is_permitted {
             return AccessDecision::Permitted;
@@ -401,6 +404,15 @@ impl Story {
         serde_json::to_value(EventsBody::from(&CheckedTrail { trail, finding: None })).ok()
     }
 
+    fn page_of_events(&self) -> Option<Value> {
+        let page = EventPage {
+            events: self.events.iter().take(2).cloned().collect(),
+            next: Some(CURSOR.to_owned()),
+            ..EventPage::until(self.at)
+        };
+        serde_json::to_value(AuditBody::from(page)).ok()
+    }
+
     fn listed(&self) -> Option<Value> {
         let request = &self.request;
         let summary = RequestSummary {
@@ -488,6 +500,7 @@ fn stories() -> Option<Vec<(&'static str, Value)>> {
         ("commented", commented.shown()?),
         ("list", half.listed()?),
         ("events", executed.trail()?),
+        ("audit", executed.page_of_events()?),
         ("explained", pending.explained()?),
         ("half_approved_explained", half.explained()?),
         ("simulated", Story::simulated(&create())?),
@@ -507,6 +520,7 @@ mod tests {
             match name {
                 "list" => assert_eq!(answer["items"][0]["approvals_received"], 1),
                 "events" => assert_eq!(answer["items"].as_array().unwrap().len(), 5),
+                "audit" => assert_eq!(answer["items"].as_array().unwrap().len(), 2),
                 "half_approved" => assert_eq!(answer["approvals_received"], 1),
                 "withdrawn" => {
                     assert_eq!(answer["status"], "pending");

@@ -3,10 +3,13 @@
 use super::examples;
 use super::values::{self, reference};
 use crate::fields::MAX_VALUES;
+use crate::operations::audit;
 use crate::operations::get::MAX_WAIT_SECONDS;
 use crate::reply::{ETAG, IDEMPOTENT_REPLAYED};
+use countersign_core::event::EventType;
 use countersign_core::request::Status;
 use serde_json::{Value, json};
+use strum::IntoEnumIterator as _;
 
 /// An entity tag, for the example.
 const ENTITY_TAG: &str = "\"fc0f49756c8d0713044880120346613115e92dfd438276863748556d6c68ac7e\"";
@@ -70,34 +73,97 @@ pub(super) fn get_parameters() -> Vec<Value> {
     ]
 }
 
+/// A query parameter.
+fn parameter(name: &str, description: &str, schema: Value, example: impl Into<Value>) -> Value {
+    let example: Value = example.into();
+    json!({
+        "name": name,
+        "in": "query",
+        "description": format!("{description} May be given once."),
+        "schema": schema,
+        "example": example,
+    })
+}
+
+/// A query parameter of several values.
+fn several(name: &str, description: &str, value: Value, example: &str) -> Value {
+    let schema = json!({ "type": "array", "items": value, "minItems": 1, "maxItems": MAX_VALUES });
+    json!({
+        "name": name,
+        "in": "query",
+        "description": format!("{description} Several times for any of several; or with commas between them."),
+        "style": "form",
+        "explode": true,
+        "schema": schema,
+        "example": [example],
+    })
+}
+
+/// A time, or a day.
+fn time() -> Value {
+    json!({ "anyOf": [values::time(), { "type": "string", "format": "date" }] })
+}
+
+/// The parameters of a query of events.
+pub(super) fn audit_parameters() -> Vec<Value> {
+    let one_of = |names: &[&str]| json!({ "type": "string", "enum": names });
+    vec![
+        parameter(
+            "user",
+            "Who acted: a person's e-mail, or the id of an agent or service. All addresses of the person count.",
+            values::person(),
+            examples::REQUESTER,
+        ),
+        several(
+            "event_type",
+            "What happened.",
+            values::names(EventType::iter()),
+            EventType::ApprovalGranted.as_str(),
+        ),
+        parameter(
+            "request_id",
+            "Events of this request.",
+            values::uuid(),
+            "01930000-0000-7000-8000-00000000beef",
+        ),
+        parameter(
+            "instance_id",
+            "Events of all requests for this instance.",
+            values::instance_id(),
+            "production-db-01",
+        ),
+        parameter(
+            "stream",
+            "Events of this stream, such as `request/` and the id of a request; not together with `request_id`.",
+            json!({ "type": "string", "minLength": 3, "maxLength": 521 }),
+            "request/01930000-0000-7000-8000-00000000beef",
+        ),
+        parameter("from", "The first time; a day begins at midnight UTC.", time(), "2026-01-01"),
+        parameter("to", "The last time, or the last day, all of it.", time(), "2026-01-31"),
+        parameter(
+            "order",
+            "Whether the oldest or the newest comes first; `asc` if left out.",
+            one_of(&["asc", "desc"]),
+            "desc",
+        ),
+        parameter(
+            "limit",
+            "The size of a page.",
+            json!({ "type": "integer", "minimum": 1, "maximum": audit::MAX_LIMIT, "default": audit::DEFAULT_LIMIT }),
+            100,
+        ),
+        parameter(
+            "cursor",
+            "The `next_cursor` of the page before, with the same filters.",
+            json!({ "type": "string" }),
+            examples::CURSOR,
+        ),
+    ]
+}
+
+/// The parameters of a list.
 pub(super) fn list_parameters() -> Vec<Value> {
-    let parameter = |name: &str, description: &str, schema: Value, example: &str| {
-        json!({
-            "name": name,
-            "in": "query",
-            "description": format!("{description} May be given once."),
-            "schema": schema,
-            "example": example,
-        })
-    };
-    let several = |name: &str, description: &str, value: Value, example: &str| {
-        let schema = json!({ "type": "array", "items": value, "minItems": 1, "maxItems": MAX_VALUES });
-        json!({
-            "name": name,
-            "in": "query",
-            "description": format!("{description} Several times for any of several; or with commas between them."),
-            "style": "form",
-            "explode": true,
-            "schema": schema,
-            "example": [example],
-        })
-    };
-    let time = || json!({ "anyOf": [values::time(), { "type": "string", "format": "date" }] });
-    let mut limit = parameter("limit", "The size of a page.", json!({ "type": "integer", "minimum": 1 }), "");
-    if let Some(limit) = limit.as_object_mut() {
-        limit.insert("schema".to_owned(), values::limit());
-        limit.insert("example".to_owned(), json!(50));
-    }
+    let limit = parameter("limit", "The size of a page.", values::limit(), 50);
     vec![
         several("status", "A status.", reference("Status"), Status::Pending.as_str()),
         parameter("requested_by", "A person's e-mail.", values::person(), examples::REQUESTER),

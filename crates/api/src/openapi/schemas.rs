@@ -4,6 +4,7 @@
 mod bodies;
 mod explanation;
 mod simulation;
+mod trail;
 
 use super::values::{
     boolean, cost, count, described, digest, environment, identifier, instance_id, list, names, positive,
@@ -265,57 +266,6 @@ fn window() -> Vec<Member> {
     vec![("from*", time()), ("to*", time())]
 }
 
-fn event() -> Vec<Member> {
-    vec![
-        ("format*", json!({ "type": "string", "const": audit::FORMAT })),
-        ("origin", described(string(), "The deployment that recorded it: a URN.")),
-        (
-            "stream*",
-            described(string(), "The chain that it belongs to: `request/` and the id of the request."),
-        ),
-        ("event_id*", uuid()),
-        ("request_id*", uuid()),
-        ("sequence*", json!({ "type": "integer", "minimum": 1 })),
-        ("timestamp*", time()),
-        ("event_type*", names(EventType::iter())),
-        ("user*", described(string(), "Who acted, or `system:expiry`.")),
-        ("kind*", names(PrincipalKind::iter())),
-        ("channel*", names(Channel::iter())),
-        (
-            "source_ip",
-            described(
-                string(),
-                "The caller's address, as far as the service can vouch for it; `unknown` if a proxy has not given one that can be read.",
-            ),
-        ),
-        (
-            "auth",
-            described(
-                json!({
-                    "type": "object", "required": ["issuer", "subject"],
-                    "properties": { "issuer": string(), "subject": string(), "at": time() },
-                }),
-                "How the caller was proven: issuer and subject of the verified token, and when the subject signed \
-                 in, or else when the token was issued; of a signed call, `iam.amazonaws.com` and the ARN that has \
-                 signed. Absent for direct invocations and sweeps.",
-            ),
-        ),
-        ("instance_id*", instance_id()),
-        ("operation_type*", identifier()),
-        ("environment*", environment()),
-        ("risk_level*", risk_level()),
-        ("requested_by*", string()),
-        ("status*", described(reference("Status"), "The status after the event.")),
-        ("details*", described(json!({ "type": "object" }), "Digests, numbers, times, ids and groups.")),
-        (
-            "state_digest*",
-            described(digest(), "SHA-256 of the canonical state of the request after the event."),
-        ),
-        ("prev_hash*", described(digest(), "The hash of the event before; zeros for the first.")),
-        ("hash*", described(digest(), "SHA-256 of the canonical JSON of all other members.")),
-    ]
-}
-
 fn problem() -> Vec<Member> {
     vec![
         (
@@ -432,20 +382,6 @@ fn rule() -> Vec<Member> {
     ]
 }
 
-fn events() -> Vec<Member> {
-    vec![
-        (
-            "items*",
-            described(list(reference("Event")), "Oldest first. Those that cannot be read are left out."),
-        ),
-        (
-            "verified*",
-            described(boolean(), "Whether the trail is whole and has made the request what it is."),
-        ),
-        ("findings", described(list(string()), "What is not as it was written; absent if it is verified.")),
-    ]
-}
-
 fn health() -> Vec<Member> {
     vec![
         ("status*", json!({ "type": "string", "const": "healthy" })),
@@ -494,7 +430,7 @@ fn fielderror() -> Vec<Member> {
 type Object = (&'static str, &'static str, fn() -> Vec<Member>);
 
 /// The schemas that are objects.
-const OBJECTS: [Object; 34] = [
+const OBJECTS: [Object; 36] = [
     ("Create", "The operation that the request is for.", bodies::create),
     ("Approve", "An approval.", bodies::approve),
     ("Reject", "A rejection.", bodies::reject),
@@ -522,8 +458,14 @@ const OBJECTS: [Object; 34] = [
     ("Simulation", "The outcome that creating a request would have.", simulation::simulation),
     ("Call", "A call that an executor would make.", simulation::call),
     ("Refusal", "A problem that a request would meet.", simulation::refusal),
-    ("Events", "A request's audit trail, oldest first.", events),
-    ("Event", "An audit event.", event),
+    ("Events", "A request's audit trail, oldest first.", trail::events),
+    ("Event", "An audit event.", trail::event),
+    ("AuditPage", "A page of audit events.", trail::audit_page),
+    (
+        "AuditEvent",
+        "An audit event of any stream. Those that are about no request repeat nothing of one.",
+        trail::audit_event,
+    ),
     ("Health", "The health of the service.", health),
     ("Keys", "Keys that verify permits (RFC 7517).", keys),
     ("Key", "A public key on P-256.", key),

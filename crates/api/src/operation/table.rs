@@ -221,6 +221,25 @@ operations! {
             `verified` says whether the trail is whole and has made the request what it is.",
     };
 
+    /// Queries events across requests.
+    Audit = Definition {
+        slug: "audit",
+        method: Method::Get,
+        path: "/v1/audit-logs",
+        body: Body::None,
+        changes: false,
+        direct: DirectCaller::Reader,
+        answers: &[Success::ok("A page.", Answer::Audit, &["audit"])],
+        problems: &[Code::MalformedCursor],
+        links: &[],
+        summary: "Query audit events across requests",
+        description: "\
+            Filters hold together; the oldest event comes first unless `order` says otherwise. Items are the events as they are \
+            stored, those included that are about no request. Nothing after `settled_until` is given: a walk over all pages \
+            misses nothing up to then, and one that begins a millisecond later goes on where it ended. A page may be short, \
+            or empty, and not the last: `next_cursor` says whether it is.",
+    };
+
     /// Explains where a request stands.
     Explain = Definition {
         slug: "explain",

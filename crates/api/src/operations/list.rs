@@ -125,7 +125,7 @@ async fn answer<S: ListRequests>(
 }
 
 /// All addresses of the person with this one; none without one.
-fn addresses<S>(dependencies: &Dependencies<S>, person: Option<PersonId>) -> BTreeSet<PersonId> {
+pub(super) fn addresses<S>(dependencies: &Dependencies<S>, person: Option<PersonId>) -> BTreeSet<PersonId> {
     person.map(|person| dependencies.policy.people().addresses(&person)).unwrap_or_default()
 }
 
@@ -141,7 +141,7 @@ fn page(fields: &mut Fields, now: Timestamp) -> Option<(ListQuery, Option<String
     let operation_types = fields.several("operation_type", identifier);
     let risk_levels = fields.several("risk_level", one_of::<RiskLevel>);
     let environments = fields.several("environment", one_of::<Environment>);
-    let limit = fields.optional("limit", limit);
+    let limit = fields.optional("limit", |value| limit(value, MAX_LIMIT));
     let cursor = fields.optional("cursor", string);
     let query = ListQuery {
         statuses: Vec::new(),
@@ -162,14 +162,14 @@ fn page(fields: &mut Fields, now: Timestamp) -> Option<(ListQuery, Option<String
 }
 
 /// A whole number, or its decimal digits: a query string has only text.
-fn limit(value: &Value) -> Result<usize, String> {
+pub(super) fn limit(value: &Value, at_most: usize) -> Result<usize, String> {
     let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
     let from_text = value.as_str().filter(|text| digits(text)).and_then(|text| text.parse().ok());
     let from_number = value.as_u64().and_then(|number| usize::try_from(number).ok());
     from_text
         .or(from_number)
-        .filter(|limit| (1..=MAX_LIMIT).contains(limit))
-        .ok_or_else(|| format!("must be a whole number from 1 to {MAX_LIMIT}"))
+        .filter(|limit| (1..=at_most).contains(limit))
+        .ok_or_else(|| format!("must be a whole number from 1 to {at_most}"))
 }
 
 /// `from` and `to`; each outer `None` is a broken rule.
@@ -189,11 +189,11 @@ fn range(fields: &mut Fields, now: Timestamp) -> (Option<Option<Timestamp>>, Opt
 }
 
 /// A time, or the first moment of a day.
-fn first(value: &Value) -> Result<Timestamp, String> {
+pub(super) fn first(value: &Value) -> Result<Timestamp, String> {
     Timestamp::parse_first(&string(value)?).map_err(|error| error.to_string())
 }
 
 /// A time, or the last moment of a day.
-fn last(value: &Value) -> Result<Timestamp, String> {
+pub(super) fn last(value: &Value) -> Result<Timestamp, String> {
     Timestamp::parse_last(&string(value)?).map_err(|error| error.to_string())
 }

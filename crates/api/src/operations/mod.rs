@@ -1,6 +1,7 @@
 //! The operations, one file each: read the fields, run the use case, shape the reply.
 
 pub mod approve;
+pub mod audit;
 pub mod cancel;
 pub mod claim;
 pub mod comment;
@@ -56,6 +57,7 @@ pub fn visit<S: Store, V: EndpointVisitor<S>>(operation: Operation, visitor: V) 
         Operation::Cancel => visitor.endpoint::<cancel::Cancel>(),
         Operation::Comment => visitor.endpoint::<comment::Comment>(),
         Operation::Events => visitor.endpoint::<events::Events>(),
+        Operation::Audit => visitor.endpoint::<audit::Audit>(),
         Operation::Explain => visitor.endpoint::<explain::Explain>(),
         Operation::Start => visitor.endpoint::<start::Start>(),
         Operation::Finish => visitor.endpoint::<finish::Finish>(),

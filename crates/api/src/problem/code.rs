@@ -114,3 +114,20 @@ codes! {
     ClockSkew = 503 "clock_skew", "The clock of the service is wrong":
         "the clock of the service is behind the last event of the request";
 }
+
+impl Code {
+    /// Whether a call that is refused so is an event of the audit trail: the caller has tried what they may not do, or what
+    /// they present is not what was approved. What is late, taken or misspelt is not.
+    pub const fn is_recorded(self) -> bool {
+        matches!(
+            self,
+            Self::IdentityMismatch
+                | Self::AgentCannotApprove
+                | Self::SelfApproval
+                | Self::NotPermitted
+                | Self::DigestMismatch
+                | Self::PermitInvalid
+                | Self::WorkflowDisabled
+        )
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::text;
 use countersign_app::events::CheckedTrail;
+use countersign_app::ports::EventPage;
 use countersign_core::audit::{self, AuditEvent};
 use countersign_core::caller::Authentication;
 use serde::{Deserialize, Serialize};
@@ -87,6 +88,32 @@ pub struct AuthBody {
     /// When the subject signed in, or else when the token was issued.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
+}
+
+/// A page of audit events of any streams.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditBody {
+    /// The events, as their documents are stored. Those that cannot be read are left out.
+    pub items: Vec<Value>,
+    /// The cursor of the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+    /// Nothing later is given.
+    pub settled_until: String,
+    /// What cannot be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<String>,
+}
+
+impl From<EventPage> for AuditBody {
+    fn from(page: EventPage) -> Self {
+        Self {
+            items: page.events.iter().map(|event| event.document().to_value()).collect(),
+            next_cursor: page.next,
+            settled_until: page.until.to_string(),
+            findings: page.damaged,
+        }
+    }
 }
 
 impl From<&CheckedTrail> for EventsBody {

@@ -168,7 +168,7 @@ impl Choices {
             requested_by: chosen(&self.requesters, &mut rest)?,
         };
         let actor = &Principal { channel, source_ip, ..actor.clone() };
-        let subject = (action != Action::List).then_some(subject);
+        let subject = action.is_of_request().then_some(subject);
         ask(&AccessRequest { action, actor, subject, is_own, now })
     }
 }
@@ -192,12 +192,12 @@ fn actions(named: &NamedPolicy, literals: &Literals, entity_types: &EntityTypes)
     if literals.looks_at_action {
         return concerned;
     }
-    // Requests are alike to all actions but for what is asked for, and lists are about no request.
-    let is_of_requests = |action: &&Action| !matches!(action, Action::Create | Action::List);
+    // Requests are alike to all actions but for what is asked for, and lists and queries are about no request.
+    let is_of_requests = |action: &&Action| action.is_of_request() && **action != Action::Create;
     let of_request = concerned.iter().find(is_of_requests);
     let of_request = of_request.or_else(|| concerned.iter().find(|action| **action == Action::Create));
-    let list = concerned.iter().find(|action| **action == Action::List);
-    of_request.into_iter().chain(list).copied().collect()
+    let of_service = concerned.iter().find(|action| !action.is_of_request());
+    of_request.into_iter().chain(of_service).copied().collect()
 }
 
 fn people(literals: &Literals) -> Vec<PersonId> {

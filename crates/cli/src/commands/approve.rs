@@ -19,7 +19,7 @@ pub struct ApproveArguments {
     pub ids: Vec<String>,
 
     /// Something to say
-    #[arg(long, short = 'm', value_name = "TEXT")]
+    #[arg(long, short = 'm', value_name = "TEXT", allow_hyphen_values = true)]
     pub comment: Option<String>,
 
     /// Do not ask

@@ -11,7 +11,7 @@ use countersign_client::change::Change;
 #[derive(Debug, Clone, Args)]
 pub struct CancelArguments {
     /// Why
-    #[arg(long, short = 'm', value_name = "TEXT")]
+    #[arg(long, short = 'm', value_name = "TEXT", allow_hyphen_values = true)]
     pub reason: Option<String>,
 
     /// The request.

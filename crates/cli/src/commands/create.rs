@@ -38,7 +38,7 @@ pub struct DraftArguments {
     pub environment: Environment,
 
     /// Why
-    #[arg(long, short = 'm', value_name = "TEXT")]
+    #[arg(long, short = 'm', value_name = "TEXT", allow_hyphen_values = true)]
     pub justification: String,
 
     /// More than what policy says: low, medium or high
@@ -50,7 +50,7 @@ pub struct DraftArguments {
     pub estimated_cost: Option<f64>,
 
     /// How long it is expected to take, in words
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub estimated_duration: Option<String>,
 
     /// The ticket it belongs to, such as CHG-1234
@@ -58,7 +58,7 @@ pub struct DraftArguments {
     pub ticket: Option<String>,
 
     /// How to go back, should it not do what it is meant to
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub rollback_plan: Option<String>,
 
     /// Who starts it once it is approved: manual for you, automatic for the executor that policy names

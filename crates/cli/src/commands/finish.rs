@@ -38,7 +38,7 @@ pub struct FinishArguments {
     pub actual_cost: Option<f64>,
 
     /// What was found out; needed to settle an execution that is unknown
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub note: Option<String>,
 
     /// The service.

@@ -53,7 +53,7 @@ pub struct ListArguments {
     pub limit: u32,
 
     /// Where the page before ended, as it said
-    #[arg(long, value_name = "CURSOR", conflicts_with = "all")]
+    #[arg(long, value_name = "CURSOR", conflicts_with = "all", allow_hyphen_values = true)]
     pub cursor: Option<String>,
 
     /// All pages

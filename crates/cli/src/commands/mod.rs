@@ -1,6 +1,7 @@
 //! The commands: a file for each, with its options beside what it does.
 
 pub mod approve;
+pub mod audit;
 pub mod cancel;
 pub mod claim;
 pub mod comment;

@@ -19,7 +19,7 @@ pub struct RejectArguments {
     pub ids: Vec<String>,
 
     /// Why; asked for if it is left out
-    #[arg(long, short = 'm', value_name = "TEXT")]
+    #[arg(long, short = 'm', value_name = "TEXT", allow_hyphen_values = true)]
     pub reason: Option<String>,
 
     /// Do not ask

@@ -42,7 +42,7 @@ pub struct RunArguments {
     pub environment: Environment,
 
     /// Why; the command line, if it is left out
-    #[arg(long, short = 'm', value_name = "TEXT")]
+    #[arg(long, short = 'm', value_name = "TEXT", allow_hyphen_values = true)]
     pub justification: Option<String>,
 
     /// More than what policy says: low, medium or high
@@ -54,7 +54,7 @@ pub struct RunArguments {
     pub estimated_cost: Option<f64>,
 
     /// How long it is expected to take, in words
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub estimated_duration: Option<String>,
 
     /// The ticket it belongs to, such as CHG-1234
@@ -62,7 +62,7 @@ pub struct RunArguments {
     pub ticket: Option<String>,
 
     /// How to go back, should it not do what it is meant to
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub rollback_plan: Option<String>,
 
     /// A further file that decides what the command does: approved, and checked, by its content

@@ -54,6 +54,12 @@ pub enum Finding {
     /// The last event leaves another state than the request has.
     #[error("the trail does not lead to the request's {0}")]
     State(&'static str),
+    /// An event that is about no request stands in a stream of another kind.
+    #[error("event {sequence} is of a type that its stream does not have")]
+    WrongStream {
+        /// The event's sequence.
+        sequence: u64,
+    },
     /// There are events and no request.
     #[error("the trail has no request")]
     NoRequest,
@@ -121,7 +127,9 @@ pub fn check(request: &Request, events: &[AuditEvent], origin: Option<&Origin>) 
             | EventType::ExecutionSucceeded
             | EventType::ExecutionFailed
             | EventType::CommentAdded
-            | EventType::AnomalyDetected => true,
+            | EventType::AnomalyDetected
+            | EventType::AttemptRefused
+            | EventType::AuditRead => true,
         };
         let about = event.request.as_ref().filter(|about| is_about(request, about));
         let Some(about) = about.filter(|_| is_content) else {
@@ -227,7 +235,10 @@ fn next(
         EventType::ExecutionSucceeded => before == Executing && after == Executed,
         EventType::ExecutionFailed => before == Executing && after == Failed,
         EventType::CommentAdded => after == before && before != Expired,
-        EventType::ApprovalRequestCreated | EventType::AnomalyDetected => false,
+        EventType::ApprovalRequestCreated
+        | EventType::AnomalyDetected
+        | EventType::AttemptRefused
+        | EventType::AuditRead => false,
     };
     // What happens to an execution happens to the one that was started.
     let execution = replayed.execution.as_ref().map(|(id, ..)| id.to_string());
@@ -282,7 +293,11 @@ fn next(
         EventType::ExecutionSucceeded => replayed.finished = Some((at, ExecutionOutcome::Succeeded)),
         EventType::ExecutionFailed => replayed.finished = Some((at, ExecutionOutcome::Failed)),
         EventType::CommentAdded => replayed.comments += 1,
-        EventType::ApprovalExpired | EventType::ApprovalRequestCreated | EventType::AnomalyDetected => {}
+        EventType::ApprovalExpired
+        | EventType::ApprovalRequestCreated
+        | EventType::AnomalyDetected
+        | EventType::AttemptRefused
+        | EventType::AuditRead => {}
     }
     let waits_again =
         matches!(event_type, EventType::ApprovalGranted | EventType::ApprovalWithdrawn) && after != Approved;

@@ -1,6 +1,8 @@
 //! Streams of audit events: one chain of hashes each.
 
 use crate::ids::RequestId;
+use crate::person::PersonId;
+use crate::timestamp::Timestamp;
 use std::fmt;
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
@@ -50,6 +52,11 @@ impl Stream {
     /// The one event about a request that is damaged: its own stream may be what is damaged.
     pub fn integrity(id: RequestId) -> Self {
         Self { kind: StreamKind::System, id: format!("integrity:{id}") }
+    }
+
+    /// What one person did on the day of a time: their refused attempts, or what they read.
+    pub fn of_day(kind: StreamKind, at: Timestamp, person: &PersonId) -> Self {
+        Self { kind, id: format!("{}/{person}", at.day()) }
     }
 
     /// Reads the text of a stream.
@@ -103,7 +110,9 @@ mod tests {
     #[test]
     fn a_stream_reads_back_and_no_other_kind_does() {
         let id = RequestId::parse("01930000-0000-7000-8000-00000000beef").unwrap();
-        for stream in [Stream::request(id), Stream::integrity(id)] {
+        let ann = PersonId::from_email("ann@example.com").unwrap();
+        let day = Stream::of_day(StreamKind::Refused, Timestamp::EARLIEST, &ann);
+        for stream in [Stream::request(id), Stream::integrity(id), day] {
             assert_eq!(Stream::parse(&stream.to_string()), Ok(stream));
         }
         for kind in StreamKind::iter().filter(|kind| *kind != StreamKind::Request) {

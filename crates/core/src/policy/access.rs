@@ -40,12 +40,32 @@ pub enum Action {
     Administer,
     /// List requests; each entry needs [`Action::View`] as well.
     List,
+    /// Ask the trails of all requests, and what else is recorded, in one query; take them away; see figures of them.
+    QueryAudit,
 }
 
 impl Action {
     /// The name in policies and reasons.
     pub fn as_str(self) -> &'static str {
         self.into()
+    }
+
+    /// Whether it is done to one request. What is not is asked about with no [`AccessRequest::subject`].
+    pub fn is_of_request(self) -> bool {
+        match self {
+            Self::List | Self::QueryAudit => false,
+            Self::Create
+            | Self::View
+            | Self::ViewParameters
+            | Self::Audit
+            | Self::Comment
+            | Self::Approve
+            | Self::Reject
+            | Self::Cancel
+            | Self::Execute
+            | Self::Claim
+            | Self::Administer => true,
+        }
     }
 }
 
@@ -59,9 +79,9 @@ pub struct AccessRequest<'a> {
     pub action: Action,
     /// The actor.
     pub actor: &'a Principal,
-    /// To what; `None` for [`Action::List`] alone.
+    /// To what; `None` for an action that is of no request.
     pub subject: Option<Subject<'a>>,
-    /// Whether it was made by, for, or by an agent of the actor; for a list, whether it is of
+    /// Whether it was made by, for, or by an agent of the actor; for a list or a query, whether it is of
     /// nothing else.
     pub is_own: bool,
     /// The time that the question is about: that of the call, or of an approval on record.

@@ -25,7 +25,6 @@ use crate::policy::source::Source;
 use crate::principal::Principal;
 use crate::request::{Request, Status};
 use crate::requirements::Requirements;
-use crate::risk::{Environment, RiskLevel};
 use crate::timestamp::Timestamp;
 pub use restrictions::Restrictions;
 
@@ -77,9 +76,6 @@ impl PolicyText<'_> {
         Source { file, text }.line_of(&path)
     }
 }
-
-/// What stands for an operation or instance of any name.
-const ANY_NAME: &str = "any";
 
 /// A checked policy.
 #[derive(Debug, Clone)]
@@ -166,6 +162,11 @@ impl Policy {
         self.access.answer(&AccessRequest { action: Action::List, actor, subject: None, is_own, now })
     }
 
+    /// Whether an actor may query the audit events of all requests: what they did themselves, or what anybody did.
+    pub fn may_query_audit(&self, actor: &Principal, is_own: bool, now: Timestamp) -> AccessDecision {
+        self.access.answer(&AccessRequest { action: Action::QueryAudit, actor, subject: None, is_own, now })
+    }
+
     /// Whether an actor may do something to a request.
     pub fn may(
         &self,
@@ -212,21 +213,6 @@ impl Policy {
             estimated_cost: request.estimated_cost(),
             requested_by: request.requested_by(),
         }
-    }
-
-    /// Whether an actor may read the trail of all requests together: policy is asked about a request of another person,
-    /// of the highest risk, in production, at no known cost, whose operation and instance no policy has a name for.
-    pub fn may_audit_all(&self, actor: &Principal, now: Timestamp) -> AccessDecision {
-        let another = Principal::expiry(actor.channel).person;
-        let subject = Subject {
-            operation_type: ANY_NAME,
-            instance_id: ANY_NAME,
-            environment: Environment::Production,
-            risk_level: RiskLevel::High,
-            estimated_cost: None,
-            requested_by: &another,
-        };
-        self.ask(Action::Audit, actor, subject, false, now)
     }
 
     /// Whether an actor may do something to what the target describes.

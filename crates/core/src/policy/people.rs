@@ -368,6 +368,12 @@ impl People {
         self.signers.caller(signer, unique_id)
     }
 
+    /// A caller whom [`Self::resolve`] refuses, by the one id of all of their addresses, for the record that they were refused.
+    pub fn refused(&self, caller: Caller) -> Principal {
+        let person = self.person(&caller.person).clone();
+        Principal { person, ..Principal::unlisted(caller) }
+    }
+
     /// The caller as policy knows them: one id for all of their addresses, the kind they are
     /// listed as, their owner, and of their groups those that mean anything.
     ///

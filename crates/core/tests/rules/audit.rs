@@ -106,7 +106,7 @@ pub(crate) fn proven() -> Authentication {
 #[test]
 fn these_lives_hold_every_type_of_event() {
     let lives = lives();
-    for event_type in EventType::iter().filter(|of| *of != EventType::AnomalyDetected) {
+    for event_type in EventType::iter().filter(|of| of.is_of_request()) {
         let held = lives
             .iter()
             .flat_map(|trail| &trail.audit)

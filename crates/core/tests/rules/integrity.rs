@@ -485,7 +485,10 @@ fn is_legal(before: Status, event_type: EventType, after: Status) -> bool {
     use Status::{Approved, Cancelled, Executed, Executing, Expired, Failed, Pending, Rejected};
     let open = [Pending, Approved];
     match event_type {
-        EventType::ApprovalRequestCreated | EventType::AnomalyDetected => false,
+        EventType::ApprovalRequestCreated
+        | EventType::AnomalyDetected
+        | EventType::AttemptRefused
+        | EventType::AuditRead => false,
         EventType::ApprovalGranted => open.contains(&before) && open.contains(&after),
         EventType::ApprovalRejected => open.contains(&before) && after == Rejected,
         EventType::ApprovalWithdrawn => {

@@ -276,7 +276,8 @@ impl Authorizer for Groupwise {
             | Action::Execute
             | Action::Claim
             | Action::Administer
-            | Action::List => question.is_own,
+            | Action::List
+            | Action::QueryAudit => question.is_own,
         };
         if permitted { AccessDecision::Permitted } else { AccessDecision::Denied(vec!["no".to_owned()]) }
     }

@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::wire::{
-    ActionBody, ApprovalBody, AuthBody, CallBody, CommentBody, DecisionBody, EventBody, EventsBody,
-    ExecutionBody, ExplainBody, FieldError, HealthBody, KeysBody, ListBody, MissingBody, ProblemBody,
-    RefusalBody, RequestBody, RuleBody, SimulateBody, SlotBody, SummaryBody, WindowBody, WithdrawalBody,
+    ActionBody, ApprovalBody, AuditBody, AuthBody, CallBody, CommentBody, DecisionBody, EventBody,
+    EventsBody, ExecutionBody, ExplainBody, FieldError, HealthBody, KeysBody, ListBody, MissingBody,
+    ProblemBody, RefusalBody, RequestBody, RuleBody, SimulateBody, SlotBody, SummaryBody, WindowBody,
+    WithdrawalBody,
 };
 use countersign_core::idempotency::IdempotencyKey;
 use countersign_core::requirements::RequiredField;
@@ -263,6 +264,13 @@ fn the_schemas_have_the_members_of_the_wire_types() {
     let events = EventsBody { items: Vec::new(), verified: false, findings: vec![String::new()] };
     is_described("Events", &events);
     is_described("Event", &event_body());
+    let audit = AuditBody {
+        items: Vec::new(),
+        next_cursor: Some(String::new()),
+        settled_until: String::new(),
+        findings: vec![String::new()],
+    };
+    is_described("AuditPage", &audit);
     is_described("Problem", &problem_body());
     is_described("FieldError", &FieldError::new("", ""));
     let text = String::new;
