@@ -20,6 +20,8 @@ from samtranslator.yaml_helper import yaml_parse  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = sorted(folder.name for folder in (ROOT / "functions").iterdir())
 SWEEPS = ["expire", "notify"]
+# Callers of the API, there on condition.
+EXECUTORS = ["rds-executor"]
 INDEXES = ["status-index", "open-index", "requester-index", "instance-index"]
 
 
@@ -70,6 +72,11 @@ def each(value):
     return value if isinstance(value, list) else [value]
 
 
+def logical(slug):
+    """The beginning of the names of what belongs to a function."""
+    return "".join(word.capitalize() for word in slug.split("-"))
+
+
 def attribute(name, of="Arn"):
     return {"Fn::GetAtt": [name, of]}
 
@@ -91,6 +98,29 @@ def table_arn(name, part=""):
     return {"Fn::Sub": account + ":table/" + TABLES[name] + "-${Environment}${TableSuffix}" + part}
 
 
+def routes_of(slugs):
+    """The ARNs of operations of the API for callers who sign, by the description of the API."""
+    account = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${IamApi}"
+    described = json.loads((ROOT / "docs/openapi.json").read_text())["paths"]
+    routes = {
+        operation["operationId"]: f"{account}/*/{method.upper()}{path.replace('{id}', '*')}"
+        for path, methods in described.items()
+        for method, operation in methods.items()
+        if method in ("get", "put", "post", "delete", "patch")
+    }
+    return {text({"Fn::Sub": routes[slug]}) for slug in slugs}
+
+
+def arns_of_rds(name):
+    """What of RDS a manifest names."""
+    kinds = {"rds-snapshots": ["snapshot"], "rds-groups": ["og", "pg", "subgrp"]}
+    if name == "rds":
+        return ["*"]
+    if name == "rds-targets":
+        return [{"Fn::Split": [",", {"Ref": "RdsExecutorArns"}]}]
+    return [{"Fn::Sub": "arn:${AWS::Partition}:rds:${AWS::Region}:${AWS::AccountId}:%s:*" % kind} for kind in kinds[name]]
+
+
 def arn_of(name):
     """The ARN of what a manifest names, and its service."""
     if name in TABLES:
@@ -110,9 +140,18 @@ def arn_of(name):
         "deployment-key": ("secretsmanager", key),
         "state-machines": ("states", machines),
         "durable-functions": ("lambda", functions),
+        "monitoring-role": ("iam", MONITORING_ROLE),
     }[name]
 
 
+MONITORING_ROLE = {
+    "Fn::If": [
+        "HasRdsMonitoringRole",
+        {"Ref": "RdsMonitoringRoleArn"},
+        {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/none/none"},
+    ]
+}
+PASSED_TO_MONITORING = {"StringEquals": {"iam:PassedToService": "monitoring.rds.amazonaws.com"}}
 PERMIT_KEYS_ALONE = {
     "ForAnyValue:StringLike": {"kms:ResourceAliases": {"Fn::Sub": "alias/countersign-${Environment}-permit-*"}}
 }
@@ -123,11 +162,17 @@ def expected_grants(slug):
     manifest = tomllib.loads((ROOT / "functions" / slug / "Cargo.toml").read_text())
     grants = set()
     for name, actions in manifest["package"]["metadata"]["grants"].items():
+        if name == "api":
+            grants |= {("execute-api:Invoke", route) for route in routes_of(actions)}
+            continue
+        if name.startswith("rds"):
+            grants |= {(f"rds:{action}", text(arn)) for action in actions for arn in arns_of_rds(name)}
+            continue
         service, arn = arn_of(name)
         grants |= {(f"{service}:{action}", text(arn)) for action in actions}
         if service == "sns":
             grants |= {(f"kms:{action}", text(attribute("NotificationsKey"))) for action in ("Decrypt", "GenerateDataKey")}
-    logs = text(attribute(f"{slug.capitalize()}Logs"))
+    logs = text(attribute(f"{logical(slug)}Logs"))
     grants |= {("logs:CreateLogStream", logs), ("logs:PutLogEvents", logs)}
     if slug == "notify":
         stream = text(table_arn("outbox", "/stream/*"))
@@ -153,17 +198,17 @@ def granted(role):
 class Roles(unittest.TestCase):
     def test_every_function_has_a_role_of_its_own(self):
         functions = of_type("AWS::Lambda::Function")
-        self.assertEqual(sorted(functions), sorted(f"{slug.capitalize()}Function" for slug in FUNCTIONS))
+        self.assertEqual(sorted(functions), sorted(f"{logical(slug)}Function" for slug in FUNCTIONS))
         for slug in FUNCTIONS:
-            role = attribute(f"{slug.capitalize()}Role")
-            self.assertEqual(functions[f"{slug.capitalize()}Function"]["Role"], role)
+            role = attribute(f"{logical(slug)}Role")
+            self.assertEqual(functions[f"{logical(slug)}Function"]["Role"], role)
 
     def test_there_are_no_other_roles_and_each_is_for_one_service(self):
         trusted = {
             name: [statement["Principal"] for statement in role["AssumeRolePolicyDocument"]["Statement"]]
             for name, role in of_type("AWS::IAM::Role").items()
         }
-        expected = {f"{slug.capitalize()}Role": [{"Service": "lambda.amazonaws.com"}] for slug in FUNCTIONS}
+        expected = {f"{logical(slug)}Role": [{"Service": "lambda.amazonaws.com"}] for slug in FUNCTIONS}
         expected["SchedulesRole"] = [{"Service": "scheduler.amazonaws.com"}]
         expected["RolloutRole"] = [{"Service": "codedeploy.amazonaws.com"}]
         expected["IamApiRole"] = [{"Service": "apigateway.amazonaws.com"}]
@@ -172,12 +217,14 @@ class Roles(unittest.TestCase):
     def test_a_role_grants_what_the_manifest_says_and_nothing_else(self):
         for slug in FUNCTIONS:
             with self.subTest(slug):
-                role = RESOURCES[f"{slug.capitalize()}Role"]["Properties"]
+                role = RESOURCES[f"{logical(slug)}Role"]["Properties"]
                 self.assertEqual(granted(role), expected_grants(slug))
                 for statement in statements_of(role):
                     # A key is named by its aliases, which move from key to key.
                     of_permits = text(arn_of("permit-keys")[1]) in map(text, each(statement["Resource"]))
                     condition = PERMIT_KEYS_ALONE if of_permits else None
+                    if statement["Action"] == ["iam:PassRole"]:
+                        condition = PASSED_TO_MONITORING
                     self.assertEqual(statement.get("Condition"), condition)
                     self.assertLessEqual(set(statement), {"Action", "Condition", "Effect", "Resource"})
                     self.assertEqual(statement["Effect"], "Allow")
@@ -204,16 +251,48 @@ class Roles(unittest.TestCase):
         for statement in unconditional(document["Statement"]):
             if statement["Effect"] == "Allow" and statement["Resource"] == "*":
                 on_everything += statement["Action"]
-        # AWS has no resources for these; those of EC2 are there only in a VPC.
-        services = {action for action in on_everything if not action.startswith("ec2:")}
+        # AWS has no resources for these; those of EC2 are there only in a VPC. Of RDS what is everywhere is only shown.
+        services = {action for action in on_everything if not action.startswith(("ec2:", "rds:Describe"))}
         traces = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
         self.assertEqual(services, traces | {"cloudwatch:DescribeAlarms"})
 
+    def test_an_executor_has_no_right_on_what_the_service_is_made_of(self):
+        for slug in EXECUTORS:
+            role = RESOURCES[f"{logical(slug)}Role"]["Properties"]
+            services = {action.split(":")[0] for action, _ in granted(role)}
+            self.assertEqual(services, {"execute-api", "iam", "logs", "rds"}, slug)
+            called = {resource for action, resource in granted(role) if action == "execute-api:Invoke"}
+            decisions = routes_of(["approve", "cancel", "comment", "create", "reject", "withdraw"])
+            self.assertEqual(called & decisions, set(), slug)
+            names = set(RESOURCES[f"{logical(slug)}Function"]["Properties"]["Environment"]["Variables"])
+            of_all = set(source()["Globals"]["Function"]["Environment"]["Variables"])
+            own = {"IAM_API_URL", "RDS_EXECUTOR_ARNS", "RDS_MONITORING_ROLE_ARN", "RUST_LOG"}
+            self.assertEqual(names - of_all, own, slug)
+
+    def test_an_executor_is_there_on_condition_with_all_that_belongs_to_it(self):
+        for slug in EXECUTORS:
+            condition = f"Has{logical(slug)}"
+            own = {name: resource for name, resource in RESOURCES.items() if name.startswith(logical(slug))}
+            self.assertGreater(len(own), 6, slug)
+            for name, resource in own.items():
+                self.assertEqual(resource.get("Condition"), condition, name)
+            function = own[f"{logical(slug)}Function"]["Properties"]
+            self.assertEqual(function["ReservedConcurrentExecutions"], 1)
+            # A run ends before the next begins.
+            self.assertLess(function["Timeout"], 60)
+        self.assertEqual(source()["Parameters"]["RdsExecutorArns"]["Default"], "")
+        (rule,) = TEMPLATE["Rules"]["RdsExecutorSignsItsCalls"]["Assertions"]
+        self.assertEqual(rule["Assert"], {"Fn::Equals": [{"Ref": "IamCallers"}, "true"]})
+
     def test_schedules_invoke_the_sweeps(self):
         sweeps = {
-            ("lambda:InvokeFunction", text({"Fn::Sub": f"${{{slug.capitalize()}Function.Arn}}:live"}))
+            ("lambda:InvokeFunction", text({"Fn::Sub": f"${{{logical(slug)}Function.Arn}}:live"}))
             for slug in SWEEPS
         }
+        for slug in EXECUTORS:
+            alias = {"Fn::Sub": f"${{{logical(slug)}Function.Arn}}:live"}
+            invoked = {"Fn::If": [f"Has{logical(slug)}", alias, {"Ref": "AWS::NoValue"}]}
+            sweeps.add(("lambda:InvokeFunction", text(invoked)))
         self.assertEqual(granted(RESOURCES["SchedulesRole"]["Properties"]), sweeps)
         for name, schedule in of_type("AWS::Scheduler::Schedule").items():
             self.assertEqual(schedule["Target"]["RoleArn"], attribute("SchedulesRole"), name)
@@ -297,7 +376,8 @@ class Rollout(unittest.TestCase):
             resources = deployed(**values)
             names = {name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"}
             self.assertEqual(len(names), len(FUNCTIONS))
-            return names
+            # An executor has settings of its own.
+            return {name for name in names if not name.startswith(tuple(map(logical, EXECUTORS)))}
 
         # The values are put in before versions get their names.
         self.assertEqual(source()["Transform"], ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"])

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 
-const ON: [(&str, &str); 4] = [
+pub(crate) const ON: [(&str, &str); 4] = [
     ("IAM_CALLERS", "true"),
     ("OIDC_ISSUER", "https://id.example.com"),
     ("OIDC_AUDIENCE", "countersign"),
@@ -55,7 +55,12 @@ fn signed(method: &str, path: &str, body: &Value, arn: &str) -> Value {
         headers: BTreeMap::from([("authorization".to_owned(), "AWS4-HMAC-SHA256 Credential=x".to_owned())]),
         body: if body.is_null() { Vec::new() } else { body.to_string().into_bytes() },
     };
-    let mut event = gateway::event(&request, None);
+    signed_event(&request, arn)
+}
+
+/// The event of a call that this user or session has signed.
+pub(crate) fn signed_event(request: &Request, arn: &str) -> Value {
+    let mut event = gateway::event(request, None);
     event["requestContext"]["authorizer"] = json!({ "iam": {
         "accessKey": "ASIAEXAMPLE", "accountId": "123456789012", "callerId": "AROAEXAMPLE:x",
         "cognitoIdentity": null, "principalOrgId": "o-example", "userArn": arn, "userId": "AROAEXAMPLE:x",

@@ -5,6 +5,7 @@
 mod continuations;
 mod delivery;
 mod equality;
+mod executor;
 mod expiry;
 mod iam;
 mod identity;

@@ -144,11 +144,14 @@ impl Service {
 impl Approvals for Service {
     type Error = Infallible;
 
-    async fn open(&self) -> Result<Vec<Open>, Infallible> {
+    async fn open(&self) -> Result<Vec<String>, Infallible> {
+        let is_over = matches!(self.state.borrow().outcome, Some(Report::Succeeded(_) | Report::Failed(_)));
+        Ok(if is_over { Vec::new() } else { vec![self.task.request_id.clone()] })
+    }
+
+    async fn read(&self, _: &str) -> Result<Option<Open>, Infallible> {
         let state = self.state.borrow();
-        let is_over = matches!(state.outcome, Some(Report::Succeeded(_) | Report::Failed(_)));
-        let open = Open { task: self.task.clone(), target: state.target.clone(), stage: state.stage };
-        Ok(if is_over { Vec::new() } else { vec![open] })
+        Ok(Some(Open { task: self.task.clone(), target: state.target.clone(), stage: state.stage }))
     }
 
     async fn record_target(&self, _: &str, target: &Target) -> Result<(), Infallible> {
@@ -288,7 +291,7 @@ impl World {
     /// One pass of an executor that remembers nothing.
     async fn pass(&self, service: &Service, second: u64) -> Vec<String> {
         let mut worker = Worker::new(service.clone(), self.executor.clone());
-        let notes = worker.pass(|| at(second)).await.unwrap();
+        let notes = worker.pass(|| at(second), None).await.unwrap().notes;
         notes.into_iter().map(|note| note.message).collect()
     }
 
@@ -338,7 +341,7 @@ async fn each_operation_has_its_effect_once() {
         world.set(Weather::Fine);
         let mut worker = Worker::new(service.clone(), world.executor.clone());
         for second in [0, 1, 2] {
-            worker.pass(|| at(second)).await.unwrap();
+            worker.pass(|| at(second), None).await.unwrap();
         }
         assert_eq!(service.outcome(), "succeeded", "{operation}");
         assert_eq!(world.effects(), [action(operation)], "{operation}");

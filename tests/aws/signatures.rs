@@ -4,13 +4,11 @@ use crate::binary;
 use countersign_e2e::grants::root;
 use countersign_e2e::moto;
 use countersign_e2e::program::run_with;
+use countersign_e2e::stub::Stub;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
 
 const KEY: [(&str, &str); 2] = [
     ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
@@ -19,49 +17,15 @@ const KEY: [(&str, &str); 2] = [
 const SESSION: (&str, &str) = ("AWS_SESSION_TOKEN", "IQoJb3JpZ2luX2VjEXAMPLE//////+token==");
 
 /// What stands for the gateway: it refuses every call, as the gateway does, and remembers it.
-struct Gateway {
-    url: String,
-    calls: Arc<Mutex<Vec<Value>>>,
-}
+struct Gateway(Stub);
 
 impl Gateway {
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let calls: Arc<Mutex<Vec<Value>>> = Arc::default();
-        let (seen, base) = (Arc::clone(&calls), url.clone());
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let mut lines = BufReader::new(stream.try_clone().unwrap());
-                let mut line = String::new();
-                lines.read_line(&mut line).unwrap();
-                let [method, target] = [0, 1].map(|at| line.split(' ').nth(at).unwrap().to_owned());
-                let mut headers = BTreeMap::new();
-                loop {
-                    let mut header = String::new();
-                    lines.read_line(&mut header).unwrap();
-                    let Some((name, value)) = header.trim_end().split_once(": ") else { break };
-                    headers.insert(name.to_lowercase(), value.to_owned());
-                }
-                let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
-                let mut body = String::new();
-                lines.take(length).read_to_string(&mut body).unwrap();
-                let url = format!("{base}{target}");
-                seen.lock()
-                    .unwrap()
-                    .push(json!({ "method": method, "url": url, "headers": headers, "body": body }));
-                let body = r#"{"message":"Forbidden"}"#;
-                let head =
-                    format!("HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: {}", body.len());
-                let _ = stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes());
-            }
-        });
-        Self { url, calls }
+        Self(Stub::start(|| |_: &Value| (403, r#"{"message":"Forbidden"}"#.to_owned())))
     }
 
     fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-        let url = [("COUNTERSIGN_URL", self.url.as_str())];
+        let url = [("COUNTERSIGN_URL", self.0.url.as_str())];
         let variables = variables.iter().chain(&url);
         let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         run_with(binary("countersign").to_str().unwrap(), arguments, &variables)
@@ -69,7 +33,7 @@ impl Gateway {
 }
 
 /// The signatures of botocore.
-fn by_botocore(calls: &[Value], region: &str, variables: &[(&str, &str)]) -> Vec<String> {
+pub(crate) fn by_botocore(calls: &[Value], region: &str, variables: &[(&str, &str)]) -> Vec<String> {
     let mut child = Command::new(moto::python())
         .arg(root().join("tests/aws/signature.py"))
         .arg(region)
@@ -128,7 +92,7 @@ fn botocore_signs_every_call_alike() {
                 "{command:?}: {message}"
             );
         }
-        let calls = gateway.calls.lock().unwrap().clone();
+        let calls = gateway.0.calls();
         assert!(calls.len() >= commands.len(), "{calls:?}");
         let signatures = by_botocore(&calls, "eu-central-1", &credentials);
         assert_eq!(signatures.len(), calls.len());
@@ -152,7 +116,7 @@ fn a_profile_says_that_calls_are_signed_and_for_which_region() {
     let home = tempfile::tempdir().unwrap();
     let config = home.path().join("config.toml");
     let config = [("COUNTERSIGN_CONFIG", config.to_str().unwrap())];
-    let url = gateway.url.clone();
+    let url = gateway.0.url.clone();
     let set = ["config", "set-profile", "prod", "--url", &url, "--auth", "aws", "--aws-region", "eu-west-1"];
     let made = gateway.run(&set, &config);
     assert!(made.status.success(), "{made:?}");
@@ -163,7 +127,7 @@ fn a_profile_says_that_calls_are_signed_and_for_which_region() {
 
     let variables: Vec<_> = KEY.into_iter().chain(config).chain([("AWS_REGION", "eu-central-1")]).collect();
     gateway.run(&["list", "--profile", "prod"], &variables);
-    let calls = gateway.calls.lock().unwrap().clone();
+    let calls = gateway.0.calls();
     assert_eq!(calls.len(), 1);
     let [signature] = by_botocore(&calls, "eu-west-1", &KEY).try_into().unwrap();
     assert_eq!(calls[0]["headers"]["authorization"], json!(signature));
@@ -171,7 +135,7 @@ fn a_profile_says_that_calls_are_signed_and_for_which_region() {
     let with_token: Vec<_> =
         variables.iter().copied().chain([("COUNTERSIGN_TOKEN", "e30.e30.c2ln")]).collect();
     gateway.run(&["list", "--profile", "prod"], &with_token);
-    let call = gateway.calls.lock().unwrap().last().unwrap().clone();
+    let call = gateway.0.calls().last().unwrap().clone();
     assert_eq!(call["headers"]["authorization"], "Bearer e30.e30.c2ln");
     assert_eq!(call["headers"].get("x-amz-date"), None);
 }
@@ -198,5 +162,5 @@ fn without_credentials_or_region_nothing_is_sent() {
         );
         assert!(!message.contains(KEY[1].1), "{message}");
     }
-    assert_eq!(gateway.calls.lock().unwrap().len(), 0);
+    assert_eq!(gateway.0.calls().len(), 0);
 }

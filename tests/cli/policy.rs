@@ -72,7 +72,7 @@ fn the_bundled_policy_and_the_directory_it_comes_from_are_in_order() {
     let directory = directory.to_str().unwrap();
     run(&["policy", "check", directory, "--deny-warnings"]).expect(0, ": 0 errors, 0 warnings, ");
     let tested = run(&["policy", "test", directory]);
-    tested.expect(0, "17 of 17 cases passed");
+    tested.expect(0, "19 of 19 cases passed");
     tested.expect(0, "ok      a change to a production database takes two\n");
     let results = json(&run(&["policy", "test", directory, "--json"]));
     assert!(results["cases"].as_array().unwrap().iter().all(|case| case["passed"] == true), "{results}");
@@ -202,7 +202,7 @@ fn a_policy_to_begin_with_is_in_order_and_stays() {
     written.expect(0, &format!("Wrote operations.toml, people.toml, access.cedar, tests.toml to {path}."));
     written.expect(0, &format!("  countersign policy test {path}\n"));
     run(&["policy", "check", path, "--deny-warnings"]).expect(0, ": 0 errors, 0 warnings, ");
-    run(&["policy", "test", path]).expect(0, "17 of 17 cases passed");
+    run(&["policy", "test", path]).expect(0, "19 of 19 cases passed");
     for file in ["operations.toml", "people.toml", "access.cedar", "tests.toml"] {
         let text = std::fs::read_to_string(Path::new(path).join(file)).unwrap();
         assert!(text.lines().any(|line| line.starts_with("# ") || line.starts_with("// ")), "{file}");
@@ -242,7 +242,7 @@ fn a_policy_that_breaks_a_case_shows_which_and_why() {
     let path = policy(directory.path(), "laxer", &[laxer]);
     let tested = run(&["policy", "test", path.to_str().unwrap()]);
     moves_no_cursor(&tested);
-    tested.expect(1, "/laxer/tests.toml: 16 of 17 cases passed\n");
+    tested.expect(1, "/laxer/tests.toml: 18 of 19 cases passed\n");
     assert_eq!(tested.stderr, "", "it is said once");
     tested.expect(1, "FAILED  deleting takes two everywhere\n");
     tested.expect(1, "        risk_level: expected high, found low\n          operations.delete_instance: risk low in non-production\n");

@@ -29,4 +29,5 @@ pub mod runtime_api;
 pub mod service;
 pub mod signature;
 pub mod signing;
+pub mod stub;
 pub mod transport;

@@ -1,6 +1,6 @@
 //! The part of the infrastructure template that follows from the table of operations and from the manifests of the
 //! functions: the function of each operation, and role and log of every function. It knows no values of their own
-//! that the sweeps have; those functions are written in the template by hand.
+//! that the sweeps and executors have; those functions are written in the template by hand.
 
 use crate::root;
 use countersign_api::operation::Operation;
@@ -65,11 +65,28 @@ pub(super) fn waits(slug: &str) -> bool {
 /// The functions that are invoked by schedules and streams.
 pub(super) const SWEEPS: [&str; 2] = ["expire", "notify"];
 
-/// `create` is `Create`.
+/// The functions that carry out what was approved, each on a schedule and on condition: they are callers of the API.
+pub(super) const EXECUTORS: [&str; 1] = ["rds-executor"];
+
+/// `create` is `Create`, `rds-executor` is `RdsExecutor`.
 pub(super) fn capitalized(slug: &str) -> String {
-    let (first, rest) = slug.split_at(1);
-    format!("{}{rest}", first.to_uppercase())
+    let words = slug.split('-').map(|word| {
+        let (first, rest) = word.split_at(1);
+        format!("{}{rest}", first.to_uppercase())
+    });
+    words.collect()
 }
+
+/// The condition on which a function is there; none if it always is.
+pub(super) fn condition(slug: &str) -> Option<String> {
+    EXECUTORS.contains(&slug).then(|| format!("Has{}", capitalized(slug)))
+}
+
+/// The role by which Enhanced Monitoring writes; where none is named, one that there cannot be.
+const MONITORING_ROLE: &str = "!If [HasRdsMonitoringRole, !Ref RdsMonitoringRoleArn, \
+    !Sub \"arn:${AWS::Partition}:iam::${AWS::AccountId}:role/none/none\"]";
+const MONITORING_ROLE_CONDITION: &str =
+    "                Condition: { StringEquals: { iam:PassedToService: monitoring.rds.amazonaws.com } }\n";
 
 /// All keys of the account: which of them are those that sign permits is said by their aliases, which move.
 const PERMIT_KEYS: &str = "!Sub arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*";
@@ -87,17 +104,39 @@ pub(super) fn takes_deployment_key(slug: &str) -> bool {
     granted(slug).contains_key("deployment-key")
 }
 
-/// The service and the name in the template of what a manifest grants actions on.
-fn resource(name: &str) -> (&'static str, String) {
-    match name {
-        "approvals" | "audit" | "outbox" => ("dynamodb", table_arn(name, "")),
-        "deployment-key" => ("secretsmanager", DEPLOYMENT_KEY.to_owned()),
-        "permit-keys" => ("kms", PERMIT_KEYS.to_owned()),
-        "topic" => ("sns", "!Ref NotificationsTopic".to_owned()),
-        "state-machines" => ("states", STATE_MACHINES.to_owned()),
-        "durable-functions" => ("lambda", DURABLE_FUNCTIONS.to_owned()),
-        index => ("dynamodb", table_arn("approvals", &format!("/index/{index}"))),
-    }
+/// What a manifest grants, as a policy says it: the service, its actions, and the resources in the template.
+fn grant(name: &str, actions: BTreeSet<String>) -> (&'static str, BTreeSet<String>, Vec<String>) {
+    let rds = |kind: &str| {
+        format!("!Sub arn:${{AWS::Partition}}:rds:${{AWS::Region}}:${{AWS::AccountId}}:{kind}:*")
+    };
+    let (service, resources) = match name {
+        // The operations of the API that a caller who signs may call.
+        "api" => {
+            let routes = actions.iter().map(|slug| invocation(slug)).collect();
+            return ("execute-api", ["Invoke".to_owned()].into(), routes);
+        }
+        "approvals" | "audit" | "outbox" => ("dynamodb", vec![table_arn(name, "")]),
+        "deployment-key" => ("secretsmanager", vec![DEPLOYMENT_KEY.to_owned()]),
+        "permit-keys" => ("kms", vec![PERMIT_KEYS.to_owned()]),
+        "topic" => ("sns", vec!["!Ref NotificationsTopic".to_owned()]),
+        "state-machines" => ("states", vec![STATE_MACHINES.to_owned()]),
+        "durable-functions" => ("lambda", vec![DURABLE_FUNCTIONS.to_owned()]),
+        "rds" => ("rds", vec!["\"*\"".to_owned()]),
+        "rds-targets" => ("rds", vec!["!Split [\",\", !Ref RdsExecutorArns]".to_owned()]),
+        "rds-snapshots" => ("rds", vec![rds("snapshot")]),
+        "rds-groups" => ("rds", ["og", "pg", "subgrp"].map(rds).into()),
+        "monitoring-role" => ("iam", vec![MONITORING_ROLE.to_owned()]),
+        index => ("dynamodb", vec![table_arn("approvals", &format!("/index/{index}"))]),
+    };
+    (service, actions, resources)
+}
+
+/// The ARN of an operation of the second API, for callers who sign. What stands for an id is any characters.
+fn invocation(slug: &str) -> String {
+    let operation = Operation::iter().find(|operation| operation.slug() == slug).unwrap();
+    let (method, path) = (operation.method(), operation.path_template().replace("{id}", "*"));
+    let account = "${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}";
+    format!("!Sub arn:{account}:${{IamApi}}/*/{method}{path}")
 }
 
 /// The ARN of a table, or of a part of it. By name, because the tables need not be the stack's.
@@ -134,11 +173,13 @@ fn role_path(slug: &str) -> &'static str {
 
 fn role_and_log(slug: &str) -> String {
     let (name, path) = (capitalized(slug), role_path(slug));
+    let condition =
+        condition(slug).map(|condition| format!("    Condition: {condition}\n")).unwrap_or_default();
     let mut text = format!(
         "
   {name}Role:
     Type: AWS::IAM::Role
-    Properties:
+{condition}    Properties:
       Path: !Sub {path}
       PermissionsBoundary: !If [HasBoundary, !Ref PermissionsBoundary, !Ref AWS::NoValue]
       AssumeRolePolicyDocument:
@@ -162,14 +203,17 @@ fn role_and_log(slug: &str) -> String {
     // The same actions on several resources are one statement.
     let mut statements: BTreeMap<(&str, BTreeSet<String>), Vec<String>> = BTreeMap::new();
     for (name, actions) in granted(slug) {
-        let (service, resource) = resource(&name);
-        statements.entry((service, actions)).or_default().push(resource);
+        let (service, actions, resources) = grant(&name, actions);
+        statements.entry((service, actions)).or_default().extend(resources);
     }
     for ((service, actions), resources) in statements {
         let actions: Vec<_> = actions.iter().map(|action| format!("{service}:{action}")).collect();
         statement(&mut text, &actions, &resources);
         if service == "kms" {
             text.push_str(PERMIT_KEYS_CONDITION);
+        }
+        if service == "iam" {
+            text.push_str(MONITORING_ROLE_CONDITION);
         }
         if service == "sns" {
             // Publishing to an encrypted topic takes its key.
@@ -188,14 +232,14 @@ fn role_and_log(slug: &str) -> String {
         "
   {name}Logs:
     Type: AWS::Logs::LogGroup
-    Properties:
+{condition}    Properties:
       LogGroupName: !Sub /aws/lambda/countersign-${{Environment}}-{slug}
       RetentionInDays: !Ref LogRetentionDays
       KmsKeyId: !If [HasKey, !Ref KeyArn, !Ref AWS::NoValue]
 
   {name}FailedRuns:
     Type: AWS::Logs::MetricFilter
-    Properties:
+{condition}    Properties:
       LogGroupName: !Ref {name}Logs
       FilterPattern: '?\"Task timed out\" ?\"Runtime exited\" ?\"does not start\"'
       MetricTransformations:
@@ -370,7 +414,7 @@ fn generated() -> String {
         text.push_str(&function(operation));
         text.push_str(&role_and_log(operation.slug()));
     }
-    for slug in SWEEPS {
+    for slug in SWEEPS.into_iter().chain(EXECUTORS) {
         text.push_str(&role_and_log(slug));
     }
     text.push_str(&iam_api());
@@ -391,7 +435,7 @@ fn the_template_has_what_follows_from_operations_and_manifests() {
         panic!("infra/template.yaml is out of date: cp target/template.yaml infra/template.yaml");
     }
     let mut slugs = Operation::iter().map(|operation| operation.function().to_owned()).collect::<Vec<_>>();
-    slugs.extend(SWEEPS.map(str::to_owned));
+    slugs.extend(SWEEPS.into_iter().chain(EXECUTORS).map(str::to_owned));
     slugs.sort();
     slugs.dedup();
     assert_eq!(slugs, functions());

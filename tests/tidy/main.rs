@@ -97,12 +97,14 @@ fn the_release_profile_is_written_out() {
 #[test]
 fn python_tools_are_pinned_with_all_that_they_need() {
     let requirements = files(&["requirements.txt"]);
-    assert_eq!(requirements.len(), 4, "{requirements:?}");
+    assert_eq!(requirements.len(), 5, "{requirements:?}");
     for path in requirements {
         let text = fs::read_to_string(&path).unwrap();
         let pins: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
-        // The tools of a release are wheels of binaries, which need nothing.
-        let has_all = pins.len() > 10 || path.starts_with(root().join("release"));
+        // The tools of a release are wheels of binaries, which need nothing; what examples need, a test of them compares.
+        let needs_little =
+            ["release", "examples"].iter().any(|directory| path.starts_with(root().join(directory)));
+        let has_all = pins.len() > 10 || needs_little;
         assert!(has_all, "{}: what the tools need is listed too", shown(&path));
         for pin in pins {
             let exact = pin.split_once("==").is_some_and(|(name, version)| {
@@ -138,11 +140,11 @@ fn every_operation_has_its_end_to_end_module() {
 }
 
 #[test]
-fn every_function_is_an_operation_or_a_sweep_and_says_little() {
+fn every_function_is_an_operation_or_scheduled_and_says_little() {
     let operations: BTreeSet<_> = Operation::iter().map(Operation::function).collect();
     for function in functions() {
-        let is_sweep = ["expire", "notify"].contains(&function.as_str());
-        assert!(is_sweep || operations.contains(function.as_str()), "{function}");
+        let is_scheduled = ["expire", "notify", "rds-executor"].contains(&function.as_str());
+        assert!(is_scheduled || operations.contains(function.as_str()), "{function}");
         let main = root().join("functions").join(&function).join("src/main.rs");
         let lines = fs::read_to_string(main).unwrap().lines().count();
         assert!(lines <= 30, "{function} has {lines} lines: what of it belongs into crates/lambda?");
@@ -161,8 +163,8 @@ fn every_function_has_samples_of_what_it_is_invoked_with() {
                 sample.get("requestContext").is_some()
             })
             .collect();
-        let is_sweep = ["expire", "notify"].contains(&function.as_str());
-        let expected = if is_sweep { [false].into() } else { [false, true].into() };
+        let is_scheduled = ["expire", "notify", "rds-executor"].contains(&function.as_str());
+        let expected = if is_scheduled { [false].into() } else { [false, true].into() };
         assert_eq!(from_the_gateway, expected, "events/{function}");
     }
 }

@@ -1,7 +1,9 @@
 //! The infrastructure template says what the code says: tables, variables, metrics. What of it is made from the code
 //! is in `generated.rs`; what becomes of it, and whether AWS would take it, is asked by `infra/check`.
 
-use super::generated::{SWEEPS, capitalized, takes_deployment_key, takes_permit_keys, waits};
+use super::generated::{
+    EXECUTORS, SWEEPS, capitalized, condition, takes_deployment_key, takes_permit_keys, waits,
+};
 use super::{files, root};
 use countersign_api::operation::Operation;
 use countersign_dynamodb::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, RELEASED, SHARD, TIMER, WAITING};
@@ -276,14 +278,22 @@ fn known_variables() -> BTreeSet<String> {
 const NOT_IN_THE_TEMPLATE: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_CA_BUNDLE", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
-/// Set at the functions that need them; all others are set for all.
-const NOT_FOR_ALL: [&str; 5] = [
+/// Set at the functions that need them; all others are set for all functions of the service.
+const NOT_FOR_ALL: [&str; 8] = [
     "DEPLOYMENT_KEY_SECRET",
+    "IAM_API_URL",
     "MAX_WAIT_SECONDS",
     "OUTBOX_MIN_AGE_SECONDS",
     "PERMIT_KEY_ALIAS",
+    "RDS_EXECUTOR_ARNS",
+    "RDS_MONITORING_ROLE_ARN",
     "SNS_TOPIC_ARN",
 ];
+
+/// The functions that the service is made of. Executors are callers of it.
+fn functions_of_the_service() -> Vec<String> {
+    functions().into_iter().filter(|slug| !EXECUTORS.contains(&slug.as_str())).collect()
+}
 
 #[test]
 fn variables_are_those_that_the_code_reads() {
@@ -292,7 +302,7 @@ fn variables_are_those_that_the_code_reads() {
     for name in NOT_IN_THE_TEMPLATE.into_iter().chain(NOT_FOR_ALL) {
         assert!(for_all.remove(name), "nothing reads {name}");
     }
-    for slug in functions() {
+    for slug in functions_of_the_service() {
         let variables = variables(&template, &slug);
         let names = variables.keys().filter(|name| !NOT_FOR_ALL.contains(name));
         assert_eq!(names.map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), for_all, "{slug}");
@@ -316,7 +326,7 @@ fn a_policy_of_ones_own_is_that_of_every_function() {
     for parameter in ["PolicyDir", "PolicyLayerArn"] {
         assert_eq!(template["Parameters"][parameter]["Default"], "", "{parameter}");
     }
-    for slug in functions() {
+    for slug in functions_of_the_service() {
         assert_eq!(*variables(&template, &slug)["POLICY_DIR"], json!({ "!Ref": "PolicyDir" }), "{slug}");
         assert_eq!(function(&template, &slug)["Layers"], json!([layer]), "{slug}");
     }
@@ -344,6 +354,12 @@ fn functions_get_only_the_variables_they_need() {
         if slug == "notify" {
             expected.insert("SNS_TOPIC_ARN", json!({ "!Ref": "NotificationsTopic" }));
             expected.insert("OUTBOX_MIN_AGE_SECONDS", json!("60"));
+        }
+        if slug == "rds-executor" {
+            let url = "https://${IamApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}";
+            expected.insert("IAM_API_URL", json!({ "!Sub": url }));
+            expected.insert("RDS_EXECUTOR_ARNS", json!({ "!Ref": "RdsExecutorArns" }));
+            expected.insert("RDS_MONITORING_ROLE_ARN", json!({ "!Ref": "RdsMonitoringRoleArn" }));
         }
         let mut found = variables(&template, &slug);
         found.retain(|name, _| NOT_FOR_ALL.contains(name));
@@ -418,10 +434,30 @@ fn notify_takes_new_entries_from_the_stream_and_no_dead_letters() {
     }
 }
 
+/// What can touch databases is there only where the operator has named some, and none is named by default.
 #[test]
-fn both_sweeps_are_scheduled() {
+fn executors_are_there_on_condition() {
     let template = template();
-    for slug in SWEEPS {
+    for slug in EXECUTORS {
+        let has = condition(slug).unwrap();
+        for part in ["Function", "Role", "Logs", "FailedRuns", "SilentAlarm"] {
+            let id = format!("{}{part}", capitalized(slug));
+            assert_eq!(template["Resources"][&id]["Condition"], has, "{id}");
+        }
+    }
+    assert_eq!(template["Parameters"]["RdsExecutorArns"]["Default"], "");
+    let named = json!({ "!Not": [{ "!Equals": [{ "!Ref": "RdsExecutorArns" }, ""] }] });
+    assert_eq!(
+        template["Conditions"]["HasRdsExecutor"],
+        json!({ "!And": [{ "!Condition": "TakesIamCallers" }, named] })
+    );
+    assert_eq!(template["Rules"]["RdsExecutorSignsItsCalls"]["RuleCondition"], named);
+}
+
+#[test]
+fn sweeps_and_executors_are_scheduled() {
+    let template = template();
+    for slug in SWEEPS.into_iter().chain(EXECUTORS) {
         let schedules = events(function(&template, slug), "ScheduleV2");
         assert_eq!(schedules.len(), 1, "{slug}");
         assert!(text(&schedules[0]["ScheduleExpression"]).starts_with("rate("), "{slug}");

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod secret;
+pub mod signature;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;

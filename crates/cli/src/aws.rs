@@ -5,23 +5,19 @@ use crate::error::CommandError;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
 use countersign_app::host::Clock as _;
+use countersign_aws::signature::{self, Call};
 use countersign_client::profile::Settings;
 use countersign_client::signing::{Signer, Unsigned};
 use countersign_core::timestamp::Timestamp;
 use countersign_system::system::SystemHost;
 use countersign_system::text_file;
-use std::error::Error;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 use tokio::runtime::Runtime;
 
 const ADVICE: &str = "set AWS_PROFILE, or sign in with `aws sso login`";
-/// The service that API Gateway's calls are signed for.
-const SERVICE: &str = "execute-api";
 /// Credentials are asked for again this long before their end.
 const RENEWED_BEFORE_END: Duration = Duration::from_secs(5 * 60);
 
@@ -112,8 +108,9 @@ impl AwsSigner {
 impl Signer for AwsSigner {
     fn sign(&self, call: Unsigned<'_>) -> Result<Vec<(String, String)>, String> {
         let now = system_time(SystemHost::default().now());
-        let headers = signed(call, self.credentials(now)?, &self.region, now);
-        headers.map_err(|error| error.to_string())
+        let Unsigned { method, url, headers, body } = call;
+        let call = Call { method, url, headers, body };
+        signature::headers(call, self.credentials(now)?, &self.region, now).map_err(|error| error.to_string())
     }
 
     fn name(&self) -> Result<String, String> {
@@ -124,28 +121,6 @@ impl Signer for AwsSigner {
 
 fn system_time(now: Timestamp) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(now.as_millisecond().try_into().unwrap_or_default())
-}
-
-/// The headers of a call that is signed at this time.
-fn signed(
-    call: Unsigned<'_>,
-    credentials: Credentials,
-    region: &str,
-    now: SystemTime,
-) -> Result<Vec<(String, String)>, Box<dyn Error + Send + Sync>> {
-    let identity = credentials.into();
-    let parameters = v4::SigningParams::builder()
-        .identity(&identity)
-        .region(region)
-        .name(SERVICE)
-        .time(now)
-        .settings(SigningSettings::default())
-        .build()?;
-    let headers = call.headers.iter().map(|(name, value)| (*name, value.as_str()));
-    let request =
-        SignableRequest::new(call.method, call.url, headers, SignableBody::Bytes(call.body.as_bytes()))?;
-    let (instructions, _) = sign(request, &parameters.into())?.into_parts();
-    Ok(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use countersign_client::change::ChangeError;
 use countersign_client::config::ConfigurationError;
 use countersign_client::content::ContentError;
 use countersign_client::credential::CredentialError;
+use countersign_client::executor::ExecutorError;
 use countersign_client::oidc::LoginError;
 use countersign_client::token_store::TokenStoreError;
 use countersign_client::{agent::AgentError, error::Error};
@@ -306,6 +307,18 @@ impl From<LoadError> for CommandError {
 impl From<String> for CommandError {
     fn from(message: String) -> Self {
         Self::Failed(message)
+    }
+}
+
+impl From<ExecutorError> for CommandError {
+    fn from(error: ExecutorError) -> Self {
+        match error {
+            ExecutorError::Call(error) => Self::Client(error),
+            ExecutorError::NotClaimed(_)
+            | ExecutorError::Hidden
+            | ExecutorError::AnotherTarget
+            | ExecutorError::NoClaim => Self::Refused(error.to_string()),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::answer::{self, Answer};
 use crate::credential::{Credential, CredentialError, SignerOf, TokenFault};
 use crate::error::Error;
 use crate::list_query::{ListQuery, MAX_LIMIT};
-use crate::profile::Settings;
+use crate::profile::{Settings, TokenSource};
 use crate::refusal::Refusal;
 use crate::request_name::RequestName;
 use crate::secret::Secret;
@@ -23,6 +23,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::time::Duration;
 use strum::IntoEnumIterator;
 
@@ -108,6 +109,21 @@ impl Connection {
     pub fn open_hurried(settings: &Settings, signer: SignerOf) -> Result<Self, Error> {
         let agent = agent(settings.ca_bundle.as_deref(), HURRIED_TIMEOUT, &service(&settings.url)?)?;
         Ok(Self { agent, retries: 0, ..Self::open(settings, signer)? })
+    }
+
+    /// Gets ready to call the service at this URL with signed calls, without any configuration.
+    ///
+    /// # Errors
+    /// When the URL is none that is called, or the certificates cannot be read.
+    pub fn signed(url: &str, ca_bundle: Option<&Path>, signer: Box<dyn Signer>) -> Result<Self, Error> {
+        let settings = Settings {
+            url: url.to_owned(),
+            ca_bundle: ca_bundle.map(Path::to_owned),
+            aws_ca_bundle: None,
+            token: TokenSource::Nowhere,
+            profile: None,
+        };
+        Ok(Self::to(&settings)?.with(Credential::Signer(signer)))
     }
 
     /// Gets ready to call the service without a token.

@@ -132,6 +132,7 @@ fn lease(claimed: &RequestBody) -> Duration {
     silence.and_then(|silence| u64::try_from(silence).ok()).map_or(LEASE, Duration::from_millis)
 }
 
-fn fresh_key() -> String {
+/// A key that names one change.
+pub(crate) fn fresh_key() -> String {
     SystemHost::default().request_id().to_string()
 }

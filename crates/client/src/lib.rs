@@ -10,6 +10,7 @@ pub mod connection;
 pub mod error;
 pub mod execute_operation;
 pub mod execution;
+pub mod executor;
 pub mod limits;
 pub mod long_poll;
 

@@ -57,6 +57,7 @@ pub mod person;
 pub mod policy;
 pub mod principal;
 pub mod requirements;
+pub mod runbook;
 pub mod slots;
 
 pub mod audit;

@@ -12,7 +12,6 @@ pub mod registry;
 pub mod target;
 pub mod worker;
 
-pub mod program;
 pub mod rds;
 pub mod ssm_automation;
 

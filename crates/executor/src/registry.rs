@@ -1,9 +1,10 @@
-//! Which executor carries out an operation, by the name that policy gives.
+//! Which executor carries out an operation, by the name that policy gives, and what can be said where requests are made.
 
-use crate::planner::Planner;
-use crate::program::Program;
+use crate::planner::{Fault, Plan, Planner as _};
 use crate::rds::Rds;
-use crate::ssm_automation::SsmAutomation;
+use crate::ssm_automation::{self, SsmAutomation};
+use countersign_core::runbook::Runbook;
+use serde_json::Value;
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
 /// The built-in executors.
@@ -18,29 +19,34 @@ pub enum ExecutorName {
     Program,
 }
 
-/// The planner of an executor that needs no configuration, so that requests for it are held against its rules when they
-/// are made. Of another executor nothing is known there.
-pub fn built_in(executor: &str) -> Option<&'static dyn Planner> {
-    match executor.parse().ok()? {
-        ExecutorName::Rds => Some(&Rds),
-        ExecutorName::SsmAutomation | ExecutorName::Program => None,
-    }
+/// An operation, and who carries it out as policy has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Assignment<'a> {
+    /// The executor.
+    pub executor: &'a str,
+    /// The runbook that it runs, if policy names one.
+    pub runbook: Option<&'a Runbook>,
 }
 
-/// The planners, with the configuration that plans depend on.
-#[derive(Debug, Clone, Default)]
-pub struct Registry {
-    /// The pinned runbooks.
-    pub ssm_automation: SsmAutomation,
-}
-
-impl Registry {
-    /// The planner of an executor.
-    pub fn planner(&self, name: ExecutorName) -> &dyn Planner {
-        match name {
-            ExecutorName::Rds => &Rds,
-            ExecutorName::SsmAutomation => &self.ssm_automation,
-            ExecutorName::Program => &Program,
-        }
+/// The calls to come, as far as they are known without a target. `None` if nothing is known of them: a program of the
+/// operator's, or the configuration of the executor, says what is called.
+///
+/// # Errors
+/// With all rules that the parameters break.
+pub fn plan(
+    assignment: Assignment<'_>,
+    operation_type: &str,
+    instance_id: &str,
+    parameters: &Value,
+) -> Result<Option<Plan>, Vec<Fault>> {
+    let by_runbook = |runbook: &Runbook| {
+        let runbooks = [(operation_type.to_owned(), runbook.clone())].into();
+        SsmAutomation { runbooks }.plan(operation_type, instance_id, parameters, None).map(Some)
+    };
+    match (assignment.executor.parse(), assignment.runbook) {
+        (Ok(ExecutorName::Rds), _) => Rds.plan(operation_type, instance_id, parameters, None).map(Some),
+        (Ok(ExecutorName::SsmAutomation), None) => ssm_automation::check(parameters).map(|()| None),
+        (Ok(ExecutorName::SsmAutomation) | Err(_), Some(runbook)) => by_runbook(runbook),
+        (Ok(ExecutorName::Program), _) | (Err(_), None) => Ok(None),
     }
 }

@@ -65,8 +65,11 @@ pub trait Approvals {
     /// Why a call has failed.
     type Error: Display;
 
-    /// All open requests whose operation is carried out by this executor.
-    fn open(&self) -> impl Future<Output = Result<Vec<Open>, Self::Error>>;
+    /// The open requests that may be this executor's to carry out, by their ids: the most urgent first.
+    fn open(&self) -> impl Future<Output = Result<Vec<String>, Self::Error>>;
+
+    /// One of them, in full. `None` if nothing is to be done of it.
+    fn read(&self, request_id: &str) -> impl Future<Output = Result<Option<Open>, Self::Error>>;
 
     /// Records the target of a request, once.
     fn record_target(
@@ -95,13 +98,37 @@ pub trait Approvals {
     ) -> impl Future<Output = Result<Option<Timestamp>, Self::Error>>;
 }
 
-/// What happened to a request in a pass, for the log: neither parameters nor results.
+/// What happened to a request in a pass: neither parameters nor results.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// The request.
     pub request_id: String,
-    /// What happened.
+    /// What happened, for a log.
     pub message: String,
+    /// The rest of it, for people at a terminal: names of parameters, which the requester has chosen.
+    pub detail: Option<String>,
+}
+
+/// What is said of a turn.
+#[derive(Debug)]
+struct Remark {
+    message: String,
+    detail: Option<String>,
+}
+
+impl<T: Into<String>> From<T> for Remark {
+    fn from(message: T) -> Self {
+        Self { message: message.into(), detail: None }
+    }
+}
+
+/// What came of a pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pass {
+    /// What happened.
+    pub notes: Vec<Note>,
+    /// How many requests had no turn, because time was up.
+    pub left: usize,
 }
 
 /// The loop, between two passes.
@@ -121,28 +148,46 @@ impl<A: Approvals, E: Executor> Worker<A, E> {
         Self { approvals, executor, accepted: BTreeSet::new(), renewals: BTreeMap::new() }
     }
 
-    /// Each open request once. `now` is asked for the time.
+    /// Each open request once. `now` is asked for the time. No turn begins after `until`, if that is given: a call that is
+    /// broken off is only found out about, and never made again.
     ///
     /// # Errors
     /// When what is open is not known. What goes wrong with one request is a note, and keeps no other from its turn.
-    pub async fn pass(&mut self, now: impl Fn() -> Timestamp) -> Result<Vec<Note>, A::Error> {
+    pub async fn pass(
+        &mut self,
+        now: impl Fn() -> Timestamp,
+        until: Option<Timestamp>,
+    ) -> Result<Pass, A::Error> {
         let mut notes = Vec::new();
-        for open in self.approvals.open().await? {
-            let request_id = open.task.request_id.clone();
-            let message = match self.turn(open, &now).await {
-                Ok(message) => message,
-                Err(error) => Some(error.to_string()),
+        let open = self.approvals.open().await?;
+        let mut left = open.len();
+        for request_id in open {
+            if until.is_some_and(|until| now() >= until) {
+                break;
+            }
+            left -= 1;
+            let remark = match self.turn(&request_id, &now).await {
+                Ok(remark) => remark,
+                Err(error) => Some(error.to_string().into()),
             };
-            notes.extend(message.map(|message| Note { request_id, message }));
+            notes.extend(remark.map(|Remark { message, detail }| Note { request_id, message, detail }));
         }
-        Ok(notes)
+        Ok(Pass { notes, left })
     }
 
-    async fn turn(&mut self, open: Open, now: &impl Fn() -> Timestamp) -> Result<Option<String>, A::Error> {
-        let Open { task, target, stage } = open;
+    async fn turn(
+        &mut self,
+        request_id: &str,
+        now: &impl Fn() -> Timestamp,
+    ) -> Result<Option<Remark>, A::Error> {
+        let Some(Open { task, target, stage }) = self.approvals.read(request_id).await? else {
+            return Ok(None);
+        };
         match stage {
             Stage::Waiting if target.is_some() => Ok(None),
-            Stage::Waiting => self.record(&task).await.map(|recorded| Some(said(recorded))),
+            Stage::Waiting => {
+                self.record(&task).await.map(|recorded| Some(recorded.unwrap_or_else(|why| why)))
+            }
             Stage::Due => {
                 if target.is_none()
                     && let Err(why) = self.record(&task).await?
@@ -158,16 +203,17 @@ impl<A: Approvals, E: Executor> Worker<A, E> {
     }
 
     /// Observes a target for approvers. What could not be carried out is not recorded, so it never will be.
-    async fn record(&self, task: &Task) -> Result<Result<String, String>, A::Error> {
+    async fn record(&self, task: &Task) -> Result<Result<Remark, Remark>, A::Error> {
         if let Err(faults) = self.executor.validate(&task.operation_type, &task.parameters) {
-            return Ok(Err(format!("cannot be carried out: {}", joined(&faults))));
+            let message = "its parameters cannot be carried out".to_owned();
+            return Ok(Err(Remark { message, detail: Some(joined(&faults)) }));
         }
         match self.executor.observe(task).await {
             Ok(target) => {
                 self.approvals.record_target(&task.request_id, &target).await?;
-                Ok(Ok("its target is recorded".to_owned()))
+                Ok(Ok("its target is recorded".into()))
             }
-            Err(error) => Ok(Err(error.to_string())),
+            Err(error) => Ok(Err(error.to_string().into())),
         }
     }
 
@@ -175,10 +221,10 @@ impl<A: Approvals, E: Executor> Worker<A, E> {
         &mut self,
         task: &Task,
         now: &impl Fn() -> Timestamp,
-    ) -> Result<Option<String>, A::Error> {
+    ) -> Result<Option<Remark>, A::Error> {
         // An approval is not spent on a target that cannot even be looked at.
         if let Err(ObserveError::Unavailable(why)) = self.executor.observe(task).await {
-            return Ok(Some(why));
+            return Ok(Some(why.into()));
         }
         let Some(claim) = self.approvals.claim(&task.request_id).await? else { return Ok(None) };
         // INVARIANT: a call is made here and nowhere else, after a claim has been answered. An answer that is lost, or a
@@ -202,7 +248,7 @@ impl<A: Approvals, E: Executor> Worker<A, E> {
         };
         match applied {
             Some(failure) => self.fail(task, failure).await,
-            None => Ok(Some(message.to_owned())),
+            None => Ok(Some(message.into())),
         }
     }
 
@@ -237,11 +283,11 @@ impl<A: Approvals, E: Executor> Worker<A, E> {
         &mut self,
         task: &Task,
         (execution_id, failure): (String, Failure),
-    ) -> Result<Option<String>, A::Error> {
+    ) -> Result<Option<Remark>, A::Error> {
         let report = Report::Failed(failure.to_value());
         self.approvals.report(&task.request_id, &execution_id, &report).await?;
         self.forget(&execution_id);
-        Ok(Some(format!("it has failed: {}", failure.code)))
+        Ok(Some(format!("it has failed: {}", failure.code).into()))
     }
 
     fn forget(&mut self, execution_id: &str) {
@@ -253,7 +299,7 @@ impl<A: Approvals, E: Executor> Worker<A, E> {
         &mut self,
         task: &Task,
         now: &impl Fn() -> Timestamp,
-    ) -> Result<Option<String>, A::Error> {
+    ) -> Result<Option<Remark>, A::Error> {
         let Some(claim) = self.approvals.claimed(&task.request_id).await? else { return Ok(None) };
         let id = claim.execution_id;
         let settled = match claim.target.map(Target::new) {
@@ -286,11 +332,11 @@ impl<A: Approvals, E: Executor> Worker<A, E> {
             Settled::Succeeded(result) => {
                 self.approvals.report(&task.request_id, &id, &Report::Succeeded(result)).await?;
                 self.forget(&id);
-                Ok(Some("it is done".to_owned()))
+                Ok(Some("it is done".into()))
             }
             Settled::Failed(failure) => self.fail(task, (id, failure)).await,
             // The lease is left to end, so that people are asked.
-            Settled::Unknown => Ok(Some("it cannot be found out what came of it".to_owned())),
+            Settled::Unknown => Ok(Some("it cannot be found out what came of it".into())),
         }
     }
 }
@@ -302,10 +348,6 @@ impl Applied {
             Self::Accepted | Self::Unknown => None,
         }
     }
-}
-
-fn said(recorded: Result<String, String>) -> String {
-    recorded.unwrap_or_else(|why| why)
 }
 
 fn joined(faults: &[Fault]) -> String {

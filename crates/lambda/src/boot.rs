@@ -2,6 +2,7 @@
 
 use crate::direct::DirectAccess;
 use crate::environment::{Environment, InvalidVariable};
+use crate::executor;
 use crate::expire;
 use crate::function::Function;
 use crate::gateway::Authentication;
@@ -25,6 +26,8 @@ use countersign_app::signing::{NoSigningKeys, SigningKeys};
 use countersign_aws::Access;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::policy::restrictions::{self, Restrictions};
+use countersign_executor::port::Executor;
+use countersign_executor::worker::{Approvals, Worker};
 use countersign_policy::load;
 use countersign_system::logging;
 use countersign_system::system::SystemHost;
@@ -36,6 +39,7 @@ use serde_json::value::RawValue;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// The shortest text of a deployment's key, in characters.
 const MIN_DEPLOYMENT_KEY: usize = 32;
@@ -92,6 +96,22 @@ impl Boot {
     /// A variable that the function can do without.
     pub fn optional(&self, name: &str) -> Option<String> {
         self.environment.optional(name).map(str::to_owned)
+    }
+
+    /// A variable with several values, separated by commas; none if it is not set.
+    pub fn names(&self, name: &str) -> Vec<String> {
+        self.environment.names(name, &[])
+    }
+
+    /// A part that the function cannot do without.
+    ///
+    /// # Errors
+    /// When it could not be made. It has been logged.
+    pub fn part<T, E: std::error::Error + Send + Sync + 'static>(
+        &self,
+        part: Result<T, E>,
+    ) -> Result<T, Error> {
+        Ok(part.inspect_err(not_started)?)
     }
 
     /// Serves one operation of the API.
@@ -161,6 +181,25 @@ impl Boot {
         run(async move |event| {
             let budget = time::budget(notify.host.now(), event.context.deadline);
             notify.handle(event.payload.get(), budget).await
+        })
+        .await
+    }
+
+    /// Serves the schedule of an executor.
+    ///
+    /// # Errors
+    /// When the runtime's interface fails.
+    pub async fn serve_executor<A: Approvals, E: Executor>(
+        &self,
+        approvals: A,
+        carries_out: E,
+    ) -> Result<(), Error> {
+        // One run after another: what it remembers of executions spares it calls.
+        let worker = &Mutex::new(Worker::new(approvals, carries_out));
+        let clock = &self.clock();
+        run(async move |event| {
+            let budget = time::budget(clock.now(), event.context.deadline);
+            executor::handle(&mut *worker.lock().await, || clock.now(), budget).await
         })
         .await
     }

@@ -2,14 +2,15 @@
 //!
 //! A function's `main` starts [`boot::Boot`], builds the one adapter it needs and hands it over.
 //! What arrives is read by [`invocation`]: an HTTP API event or a direct payload for the operations
-//! of the API, a schedule for [`expire`], a stream or a schedule for [`notify`]. Which store stands
-//! behind a function is not known here.
+//! of the API, a schedule for [`expire`] and [`executor`], a stream or a schedule for [`notify`]. Which
+//! store stands behind a function is not known here.
 #![warn(missing_docs)]
 
 pub mod boot;
 pub mod environment;
 
 pub mod direct;
+pub mod executor;
 pub mod expire;
 pub mod function;
 pub mod gateway;

@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_types::region::Region;
-use countersign_executor::ssm_automation::Runbook;
+use countersign_core::runbook::Runbook;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

@@ -13,9 +13,7 @@ use super::values::{
 use super::{original_schema, original_schemas};
 use crate::operation::OriginalOperation;
 use crate::problem::Code;
-use countersign_core::audit;
-use countersign_core::caller::{Channel, PrincipalKind};
-use countersign_core::event::EventType;
+use countersign_core::caller::Channel;
 use countersign_core::execution::{ExecutionMode, ExecutionState};
 use countersign_core::request::{Status, Verdict};
 use countersign_core::risk::{Environment, RiskLevel};

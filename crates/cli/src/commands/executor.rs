@@ -3,18 +3,20 @@
 use crate::aws;
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
-use crate::executor::approvals::{ServiceApprovals, Verifier, say};
 use crate::executor::program::ProgramExecutor;
 use crate::session::Session;
 use crate::value_parsers::seconds;
 use clap::Args;
 use countersign_app::host::Clock as _;
+use countersign_client::executor::{ExecutorError, ServiceApprovals, Verifier};
 use countersign_client::profile;
-use countersign_core::text::Identifier;
+use countersign_core::person::PersonId;
+use countersign_core::runbook::Runbook;
+use countersign_core::text::{Identifier, escaped_line};
 use countersign_executor::port::Executor;
 use countersign_executor::rds;
 use countersign_executor::registry::ExecutorName;
-use countersign_executor::ssm_automation::{Runbook, SsmAutomation};
+use countersign_executor::ssm_automation::SsmAutomation;
 use countersign_executor::worker::Worker;
 use countersign_permit::KeySet;
 use countersign_rds::{RdsExecutor, Settings};
@@ -23,6 +25,7 @@ use countersign_system::system::SystemHost;
 use countersign_system::text_file;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 use strum::IntoEnumIterator as _;
@@ -104,7 +107,8 @@ pub fn run(arguments: &ExecutorArguments) -> Result<(), CommandError> {
         [] => rds::Operation::iter().map(|operation| operation.to_string()).collect(),
         named => named.to_vec(),
     };
-    let approvals = ServiceApprovals::new(session, name, operations, verifier(arguments)?)?;
+    let me = me(&session)?;
+    let approvals = ServiceApprovals::new(session.connection, name, operations, verifier(arguments)?, me);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -129,6 +133,13 @@ pub fn run(arguments: &ExecutorArguments) -> Result<(), CommandError> {
             carry_out(arguments, Worker::new(approvals, executor)).await
         }
     })
+}
+
+/// This executor, as answers may name it; nothing if its token does not say.
+fn me(session: &Session) -> Result<Vec<String>, CommandError> {
+    let person = session.person()?;
+    let service = PersonId::service(&person).map(|service| service.to_string());
+    Ok([Some(person), service.ok()].into_iter().flatten().filter(|name| !name.is_empty()).collect())
 }
 
 /// `OPERATION=RUNBOOK:VERSION:PARAMETER`.
@@ -160,24 +171,26 @@ async fn carry_out<E: Executor>(
     let mut said = BTreeMap::new();
     let mut lost = None;
     loop {
-        match worker.pass(|| host.now()).await {
-            Ok(notes) => {
+        match worker.pass(|| host.now(), None).await {
+            Ok(pass) => {
                 lost = None;
-                for note in notes {
-                    let last = said.insert(note.request_id.clone(), note.message.clone());
-                    if last.as_ref() != Some(&note.message) {
-                        say(&note.request_id, &note.message);
+                for note in pass.notes {
+                    let detail = note.detail.map(|detail| format!(": {detail}")).unwrap_or_default();
+                    let message = format!("{}{detail}", note.message);
+                    let last = said.insert(note.request_id.clone(), message.clone());
+                    if last.as_ref() != Some(&message) {
+                        say(&note.request_id, &message);
                     }
                 }
             }
-            Err(CommandError::Client(error)) if error.is_passing() && !arguments.once => {
+            Err(ExecutorError::Call(error)) if error.is_passing() && !arguments.once => {
                 let error = error.to_string();
                 if lost.as_ref() != Some(&error) {
                     say("service", &error);
                 }
                 lost = Some(error);
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
         if arguments.once {
             return Ok(());
@@ -188,4 +201,11 @@ async fn carry_out<E: Executor>(
             _ = interrupt.recv() => return Ok(()),
         }
     }
+}
+
+/// A line on stderr. Texts of others are escaped.
+fn say(request_id: &str, message: &str) {
+    let (request_id, message) = (escaped_line(request_id), escaped_line(message));
+    // Nothing is lost if it cannot be written.
+    let _ = writeln!(std::io::stderr(), "{request_id}: {message}");
 }

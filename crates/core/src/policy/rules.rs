@@ -12,6 +12,7 @@ use crate::requirements::{
     StatedFields, Violation,
 };
 use crate::risk::{Cost, Environment, RiskLevel};
+use crate::runbook::Runbook;
 use crate::slots::{Groups, Slots};
 use crate::text::Identifier;
 use crate::timestamp::Timestamp;
@@ -28,7 +29,7 @@ mod effects;
 pub mod samples;
 
 use bounds::{check_justification, check_lifetime, check_limit, check_seconds, check_spellings};
-use catalogue::{Operation, check_operation, read_executors};
+use catalogue::{CarriedOut, Operation, check_operation, read_executors};
 use conditions::Conditions;
 use effects::{Effects, approvals_in_words, justification_in_words, lifetimes_in_words};
 
@@ -73,7 +74,7 @@ pub struct Rules {
     approvals: Approvals,
     non_production: Vec<WildMatch>,
     operations: BTreeMap<String, Operation>,
-    executors: BTreeMap<String, Identifier>,
+    executors: BTreeMap<String, CarriedOut>,
     rules: Vec<Rule>,
 }
 
@@ -313,7 +314,12 @@ impl Rules {
 
     /// The executor of an operation; none where its requester carries it out.
     pub fn executor(&self, operation_type: &str) -> Option<&Identifier> {
-        self.executors.get(operation_type)
+        self.executors.get(operation_type).map(|carried_out| &carried_out.executor)
+    }
+
+    /// The runbook by which the executor of an operation carries it out, if policy names it.
+    pub fn runbook(&self, operation_type: &str) -> Option<&Runbook> {
+        self.executors.get(operation_type)?.runbook.as_ref()
     }
 
     /// What the catalogue says of each operation in each environment: how risky it is, and how many must
@@ -380,7 +386,10 @@ impl Rules {
         let lifetimes = lifetimes_in_words(pending_seconds, execute_within_seconds);
         let executor =
             self.executor(operation_type).map(|name| format!("carried out by the executor {name}"));
-        let demands = std::iter::once(risk).chain(lifetimes).chain(executor).collect();
+        let runbook = self
+            .runbook(operation_type)
+            .map(|runbook| format!("by the runbook {}, version {}", runbook.document, runbook.version));
+        let demands = std::iter::once(risk).chain(lifetimes).chain(executor).chain(runbook).collect();
         matched.push(MatchedRule { name, demands });
         let defaults = &self.defaults;
         if let Some(words) = justification_in_words(defaults.justification_min) {

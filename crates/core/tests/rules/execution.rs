@@ -12,6 +12,7 @@ use countersign_core::creation;
 use countersign_core::decide::decide;
 use countersign_core::event::EventType;
 use countersign_core::execution::{ExecutionMode, ExecutionState, Schedule, Window};
+use countersign_core::policy::mistake::InvalidPolicy;
 use countersign_core::policy::{Policy, Restrictions};
 use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
@@ -314,6 +315,10 @@ fn an_automatic_request_is_started_by_its_executor_while_its_requester_may() {
 
 /// The operations of high risk with one more line, and these people.
 fn policy_with(line: &str, people: &str) -> Policy {
+    read_with(line, people).unwrap()
+}
+
+fn read_with(line: &str, people: &str) -> Result<Policy, InvalidPolicy> {
     let text = format!(
         "[defaults]\npending_seconds = 3600\nexecute_within_seconds = 1800\n[approvals]\nlow = 0\nmedium = 1\nhigh = 2\n\
          [environments]\n[operations.{HIGH}]\nproduction = \"high\"\nnon_production = \"high\"\n{line}\n"
@@ -323,7 +328,31 @@ fn policy_with(line: &str, people: &str) -> Policy {
         people,
         access: countersign_cedar::BUNDLED,
     };
-    countersign_policy::load::parse(&text).unwrap()
+    countersign_policy::load::parse(&text)
+}
+
+#[test]
+fn a_runbook_is_named_with_an_executor_that_runs_it() {
+    let read = |lines: &str| read_with(lines, countersign_core::policy::BUNDLED_PEOPLE);
+    let runbook = "runbook = \"Restart:7:InstanceId\"";
+    for executor in ["ssm_automation", "runbooks-eu"] {
+        let policy = read(&format!("executor = \"{executor}\"\n{runbook}")).unwrap();
+        assert_eq!(policy.rules().runbook(HIGH).unwrap().to_string(), "Restart:7:InstanceId");
+        assert_eq!(policy.rules().runbook(LOW), None);
+    }
+    for (lines, rule) in [
+        (runbook.to_owned(), "needs an executor of runbooks"),
+        (format!("executor = \"rds\"\n{runbook}"), "needs an executor of runbooks"),
+        (format!("executor = \"program\"\n{runbook}"), "needs an executor of runbooks"),
+        (
+            "executor = \"ssm_automation\"\nrunbook = \"Restart:$LATEST:I\"".to_owned(),
+            "NAME:VERSION:PARAMETER",
+        ),
+        ("executor = \"client\"".to_owned(), "must not be `client`"),
+    ] {
+        let error = read(&lines).unwrap_err().to_string();
+        assert!(error.contains(rule), "{lines}: {error}");
+    }
 }
 
 #[test]

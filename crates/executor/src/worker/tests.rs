@@ -8,9 +8,11 @@ use std::rc::Rc;
 
 type Log = Rc<RefCell<Vec<String>>>;
 
-/// A service with one request.
+/// A service with one request, which a list may show several times.
 struct Service {
     log: Log,
+    open: usize,
+    read: Result<(), &'static str>,
     stage: Stage,
     target: Option<Value>,
     claim: Result<bool, &'static str>,
@@ -41,8 +43,13 @@ impl Service {
 impl Approvals for Service {
     type Error = &'static str;
 
-    async fn open(&self) -> Result<Vec<Open>, Self::Error> {
-        Ok(vec![Open { task: Self::task(), target: self.target.clone(), stage: self.stage }])
+    async fn open(&self) -> Result<Vec<String>, Self::Error> {
+        Ok(vec!["R".to_owned(); self.open])
+    }
+
+    async fn read(&self, _: &str) -> Result<Option<Open>, Self::Error> {
+        self.read?;
+        Ok(Some(Open { task: Self::task(), target: self.target.clone(), stage: self.stage }))
     }
 
     async fn record_target(&self, _: &str, target: &Target) -> Result<(), Self::Error> {
@@ -80,6 +87,7 @@ struct Scripted {
     log: Log,
     observed: Vec<Result<Value, ObserveError>>,
     seen: RefCell<usize>,
+    broken: Vec<Fault>,
     faults: Vec<Fault>,
     applied: Applied,
     settled: Settled,
@@ -91,7 +99,7 @@ impl Planner for Scripted {
     }
 
     fn validate(&self, _: &str, _: &Value) -> Result<(), Vec<Fault>> {
-        Ok(())
+        if self.broken.is_empty() { Ok(()) } else { Err(self.broken.clone()) }
     }
 
     fn plan(&self, _: &str, _: &str, _: &Value, _: Option<&Target>) -> Result<Plan, Vec<Fault>> {
@@ -126,11 +134,20 @@ fn at(second: i64) -> Timestamp {
 
 fn worker(stage: Stage, target: Option<Value>) -> (Worker<Service, Scripted>, Log) {
     let log = Log::default();
-    let service = Service { log: log.clone(), stage, target, claim: Ok(true), is_report_lost: false };
+    let service = Service {
+        log: log.clone(),
+        open: 1,
+        read: Ok(()),
+        stage,
+        target,
+        claim: Ok(true),
+        is_report_lost: false,
+    };
     let executor = Scripted {
         log: log.clone(),
         observed: vec![Ok(json!({ "size": 1 }))],
         seen: RefCell::new(0),
+        broken: Vec::new(),
         faults: Vec::new(),
         applied: Applied::Accepted,
         settled: Settled::Running,
@@ -143,7 +160,7 @@ fn recorded() -> Option<Value> {
 }
 
 async fn pass_at(worker: &mut Worker<Service, Scripted>, log: &Log, second: i64) -> Vec<String> {
-    worker.pass(|| at(second)).await.unwrap();
+    worker.pass(|| at(second), None).await.unwrap();
     log.take()
 }
 
@@ -252,7 +269,42 @@ async fn a_report_that_is_lost_is_made_again() {
     let (mut worker, log) = worker(Stage::Claimed, recorded());
     worker.executor.settled = Settled::Succeeded(json!({}));
     worker.approvals.is_report_lost = true;
-    let notes = worker.pass(|| at(0)).await.unwrap();
-    assert_eq!(notes, [Note { request_id: "R".to_owned(), message: "lost".to_owned() }]);
+    let notes = worker.pass(|| at(0), None).await.unwrap().notes;
+    assert_eq!(notes, [Note { request_id: "R".to_owned(), message: "lost".to_owned(), detail: None }]);
     assert_eq!(pass_at(&mut worker, &log, 1).await, ["settle", "succeeded", "settle", "succeeded"]);
+}
+
+#[tokio::test]
+async fn no_turn_begins_once_time_is_up() {
+    let (mut worker, log) = worker(Stage::Claimed, recorded());
+    worker.approvals.open = 5;
+    let turns = || log.borrow().iter().filter(|entry| *entry == "settle").count();
+    // Each turn takes ten seconds.
+    let now = || at(i64::try_from(turns()).unwrap() * 10);
+    assert_eq!(worker.pass(now, Some(at(20))).await.unwrap().left, 3);
+    assert_eq!(turns(), 2);
+    log.take();
+    assert_eq!(worker.pass(|| at(20), Some(at(20))).await.unwrap().left, 5);
+    assert_eq!(log.take(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_read_keeps_no_other_from_its_turn() {
+    let (mut worker, log) = worker(Stage::Started, recorded());
+    worker.approvals.open = 2;
+    worker.approvals.read = Err("odd");
+    let pass = worker.pass(|| at(0), None).await.unwrap();
+    let note = Note { request_id: "R".to_owned(), message: "odd".to_owned(), detail: None };
+    assert_eq!((pass.notes, pass.left), (vec![note.clone(), note], 0));
+    assert_eq!(log.take(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_a_requester_has_named_is_not_for_the_log() {
+    let (mut worker, log) = worker(Stage::Waiting, None);
+    worker.executor.broken = vec![Fault::of_parameter("secret-name", "is not a parameter of this operation")];
+    let notes = worker.pass(|| at(0), None).await.unwrap().notes;
+    assert_eq!(notes[0].message, "its parameters cannot be carried out");
+    assert!(notes[0].detail.as_ref().unwrap().contains("/parameters/secret-name"), "{notes:?}");
+    assert_eq!(log.take(), [""; 0], "nothing is observed or recorded");
 }
