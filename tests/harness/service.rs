@@ -322,6 +322,11 @@ impl Service {
         self.runtime.block_on(sweeps::seal(&self.application, Duration::from_secs(60)))
     }
 
+    /// The files of the log.
+    pub fn log(&self) -> LogDirectory {
+        self.application.log.clone()
+    }
+
     /// Where the files of the log are.
     pub fn log_path(&self) -> PathBuf {
         self.log_home.path().join("log")

@@ -25,5 +25,6 @@ mod program;
 mod readers;
 mod reload;
 mod round_trips;
+mod sealing;
 mod strangers;
 mod worst_item;

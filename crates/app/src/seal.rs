@@ -137,10 +137,17 @@ impl<S: LogIndex, O: Outbox, L: LogStorage> Sealer<'_, S, O, L> {
             waiting: Vec::new(),
             report: SealReport::default(),
         };
-        match pass.run().await {
-            Ok(()) => Ok(pass.report),
-            // What the other one has sealed is found by the next pass.
-            Err(Stopped::CutShort) => Ok(SealReport { cut_short: true, ..pass.report }),
+        let ended = match pass.run().await {
+            // What there was time for is sealed. Where another sealer was faster, the head is not that of this pass any more,
+            // and what that one has sealed is found by the next pass.
+            Err(Stopped::CutShort) => {
+                pass.report.cut_short = true;
+                pass.flush(None).await
+            }
+            ended => ended,
+        };
+        match ended {
+            Ok(()) | Err(Stopped::CutShort) => Ok(pass.report),
             Err(Stopped::Failed(error)) => Err(error),
         }
     }
@@ -163,7 +170,8 @@ impl<S: LogIndex, O: Outbox, L: LogStorage> Sealer<'_, S, O, L> {
             }
             if let Some(head) = head.filter(|_| store - unfinished.min(store) == log) {
                 let entries = self.entries_of(&head).await?;
-                let signed = self.write(&head, signed, &entries).await?;
+                let edge = self.edge(signed.as_ref()).await?;
+                let signed = self.write(&head, signed, edge, &entries).await?;
                 return Ok((Some(head), Some(signed)));
             }
             sizes = (log, store);
@@ -204,9 +212,9 @@ impl<S: LogIndex, O: Outbox, L: LogStorage> Sealer<'_, S, O, L> {
         &self,
         head: &LogHead,
         signed: Option<Signed>,
+        (mut edge, mut bundle): (Edge, Vec<u8>),
         entries: &[String],
     ) -> Result<Signed, SealError> {
-        let (mut edge, mut bundle) = self.edge(signed.as_ref()).await?;
         let mut files: Vec<(Tile, Vec<u8>)> = Vec::new();
         let mut full = Vec::new();
         for entry in entries {
@@ -243,7 +251,7 @@ impl<S: LogIndex, O: Outbox, L: LogStorage> Sealer<'_, S, O, L> {
         let Some(Signed { checkpoint, .. }) = signed else { return Ok((Edge::default(), Vec::new())) };
         let mut tiles: BTreeMap<Tile, Vec<u8>> = BTreeMap::new();
         for tile in Edge::tiles(checkpoint.size) {
-            let bytes = self.storage.get(&tile.to_string()).await?;
+            let bytes = self.tile(tile).await?;
             tiles.insert(tile, bytes.ok_or(SealError::Changed("a tile is missing"))?);
         }
         let first: Option<Vec<u8>> = tiles.first_key_value().map(|(_, bytes)| bytes.clone());
@@ -253,7 +261,7 @@ impl<S: LogIndex, O: Outbox, L: LogStorage> Sealer<'_, S, O, L> {
         let Some(tile) = Tile::of_tree(Content::Entries, checkpoint.size / WIDTH, checkpoint.size) else {
             return Ok((edge, Vec::new()));
         };
-        let bundle = self.storage.get(&tile.to_string()).await?;
+        let bundle = self.tile(tile).await?;
         let bundle = bundle.ok_or(SealError::Changed("a bundle of entries is missing"))?;
         let entries = entries_of(&bundle, tile.width);
         let hashes: Option<Vec<u8>> =
@@ -262,6 +270,15 @@ impl<S: LogIndex, O: Outbox, L: LogStorage> Sealer<'_, S, O, L> {
             return Err(SealError::Changed("an entry is not the one that was logged"));
         }
         Ok((edge, bundle))
+    }
+
+    /// A tile, which may be the beginning of one that another sealer has filled meanwhile.
+    async fn tile(&self, tile: Tile) -> Result<Option<Vec<u8>>, SealError> {
+        if let Some(bytes) = self.storage.get(&tile.to_string()).await? {
+            return Ok(Some(bytes));
+        }
+        let full = self.storage.get(&tile.full().to_string()).await?;
+        Ok(full.and_then(|full| tile.beginning_of(&full)))
     }
 
     /// Signs the checkpoint of a tree that begins with the one before. Of two sealers that do so, one is faster; both
@@ -534,6 +551,8 @@ impl<S: LogIndex, O: Outbox, L: LogStorage> Pass<'_, S, O, L> {
                 scan: scan
                     .unwrap_or_else(|| self.head.as_ref().map(|head| head.scan.clone()).unwrap_or_default()),
             };
+            // Before an event gets its place: files that are not those of the checkpoint get no more.
+            let edge = sealer.edge(self.signed.as_ref()).await?;
             match sealer.store.commit_leaves(self.head.as_ref(), &head, &leaves).await {
                 Ok(()) => {}
                 Err(CommitError::Conflict) => return Err(Stopped::CutShort),
@@ -542,7 +561,7 @@ impl<S: LogIndex, O: Outbox, L: LogStorage> Pass<'_, S, O, L> {
             if !leaves.is_empty() {
                 let entries: Vec<_> =
                     pending.iter().map(|event| event.document().as_str().to_owned()).collect();
-                self.signed = Some(sealer.write(&head, self.signed.take(), &entries).await?);
+                self.signed = Some(sealer.write(&head, self.signed.take(), edge, &entries).await?);
             }
             self.report.logged += leaves.len();
             self.head = Some(head);

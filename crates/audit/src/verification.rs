@@ -6,7 +6,7 @@ use crate::checkpoint::Checkpoint;
 use crate::edge::Edge;
 use crate::entry::{Entry, InvalidEntry};
 use crate::streams::{OutOfOrder, Streams};
-use crate::tile::{Content, Tile, Tiles, WIDTH, bytes_of, entries_of, push_entry, tiles_of};
+use crate::tile::{Content, Tile, Tiles, WIDTH, bytes_of, entries_of, tiles_of};
 use crate::tree::{Hash, consistency_path, leaf_hash};
 use std::collections::BTreeMap;
 
@@ -103,21 +103,7 @@ pub fn read_tile<E>(
         return Err(Damage::Missing(tile).into());
     }
     let full = read(&tile.full().to_string()).map_err(Failure::Unread)?.ok_or(Damage::Missing(tile))?;
-    beginning(tile, &full).ok_or_else(|| Damage::Malformed(tile.full()).into())
-}
-
-/// So much of a full tile as the tile has.
-fn beginning(tile: Tile, full: &[u8]) -> Option<Vec<u8>> {
-    match tile.content {
-        Content::Hashes { .. } => full.get(..32 * usize::from(tile.width)).map(<[u8]>::to_vec),
-        Content::Entries => {
-            let mut bundle = Vec::new();
-            for entry in entries_of(full, WIDTH as u16)?.into_iter().take(usize::from(tile.width)) {
-                push_entry(&mut bundle, entry).ok()?;
-            }
-            Some(bundle)
-        }
-    }
+    tile.beginning_of(&full).ok_or_else(|| Damage::Malformed(tile.full()).into())
 }
 
 /// Reads tiles of hashes.
@@ -213,6 +199,7 @@ pub fn whole_log<E>(
 mod tests {
     use super::*;
     use crate::entry::tests::event;
+    use crate::tile::push_entry;
     use proptest::prelude::*;
     use serde_json::json;
     use std::convert::Infallible;

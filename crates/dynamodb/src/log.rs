@@ -12,6 +12,9 @@ use countersign_app::ports::{CommitError, StoreError};
 use countersign_core::audit::Stream;
 use std::collections::BTreeSet;
 
+/// How many items a page of a scan has: few enough that what is done with them fits into any time that there is.
+const SCAN_PAGE: i32 = 200;
+
 fn damaged(error: impl std::fmt::Display) -> StoreError {
     unreadable("the index of the log", error)
 }
@@ -80,6 +83,7 @@ impl DynamoStore {
             .set_projection_expression(keys_only.then_some(projection))
             .set_expression_attribute_names(keys_only.then_some(keys.names))
             .set_exclusive_start_key(start)
+            .limit(SCAN_PAGE)
             .send()
             .await
             .map_err(store_error)?;
