@@ -19,6 +19,8 @@ mod floods;
 mod integrity;
 mod interleavings;
 mod issuer;
+mod log_damage;
+mod log_program;
 mod outbox;
 mod permit;
 mod program;

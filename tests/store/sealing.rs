@@ -7,22 +7,20 @@ use countersign_app::log::{LogIndex as _, LogStorage, LogStorageError, Scan, Sto
 use countersign_app::ports::{Outbox as _, OutboxKey, Publish, PublishError};
 use countersign_app::seal::{SealError, SealReport, Sealer};
 use countersign_audit::checkpoint::Checkpoint;
-use countersign_audit::entry::Entry;
 use countersign_audit::key::{KeyStatus, PrivateKey, Purpose};
-use countersign_audit::key_set::KeySet;
 use countersign_audit::tile::Tile;
-use countersign_audit::verification::whole_log;
 use countersign_core::audit::Stream;
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::ids::RequestId;
 use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
+use countersign_e2e::audit_log::{log_keys, verified};
 use countersign_e2e::inspection::{self, deployment_key, scan, tables};
 use countersign_e2e::random::Random;
 use countersign_e2e::service::Service;
 use countersign_e2e::signing::log_key;
 use countersign_e2e::transport::Fault;
-use countersign_server::log_directory::{self, LogDirectory};
+use countersign_server::log_directory::LogDirectory;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -32,24 +30,12 @@ use std::time::Duration;
 
 const BUDGET: Duration = Duration::from_secs(60);
 
-fn keys() -> KeySet {
-    KeySet::new(vec![log_key().public(Purpose::Log, KeyStatus::Current)])
-}
-
 /// An event by its stream and its place in it.
 type Place = (String, u64);
 
 /// The events of a log in its order, after all of it has been checked.
 fn logged(path: &Path) -> Vec<Place> {
-    let note = log_directory::read_checkpoint(path).unwrap().unwrap();
-    let checkpoint = Checkpoint::open(&note, &keys()).unwrap();
-    let mut places = Vec::new();
-    let mut keep = |_: u64, entry: &Entry<'_>| {
-        places.push((entry.stream.to_owned(), entry.sequence));
-        Ok(())
-    };
-    whole_log(&checkpoint, |file| log_directory::read(path, file), &mut keep).unwrap();
-    places
+    verified(path, &log_keys()).unwrap().events
 }
 
 fn items_of(service: &Service, table: &str) -> Vec<std::collections::HashMap<String, AttributeValue>> {

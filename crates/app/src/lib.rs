@@ -21,6 +21,7 @@ pub mod seal;
 pub mod simulate;
 pub mod timers;
 pub mod verify;
+pub mod verify_log;
 pub mod wait;
 
 pub mod audit_keys;

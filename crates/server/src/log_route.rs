@@ -1,7 +1,7 @@
 //! The files of the log over HTTP, as C2SP `tlog-tiles` has them: `GET /v1/log/checkpoint` and `GET /v1/log/tile/…`.
 //!
-//! A log holds the events of all requests: it is for those alone who may read the trail of any request. No operation of the
-//! API: what is answered are files, and their paths are those of another specification.
+//! A log holds the events of all requests: it is for those alone who may query events, and that they read it is an event,
+//! once an hour. No operation of the API: what is answered are files, and their paths are those of another specification.
 
 use crate::application::Application;
 use crate::http::{correlation_id, respond, texts};
@@ -11,13 +11,19 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use countersign_api::problem::{Code, Problem};
+use countersign_app::attempts;
 use countersign_app::error::AppError;
+use countersign_core::audit::call_record::{Attempt, Reading};
 use countersign_core::policy::access::AccessDecision;
 use countersign_core::refusal::Refusal;
 use countersign_identity::token;
+use std::collections::BTreeMap;
 
 /// The route, below which the log's own paths begin.
 pub(crate) const ROUTE: &str = "/v1/log/{*path}";
+
+/// What events and lines of the log call it.
+const OPERATION: &str = "log";
 
 /// Answers a file.
 pub(crate) async fn file(
@@ -32,7 +38,7 @@ pub(crate) async fn file(
             let code = problem.code.as_str();
             tracing::warn!(
                 correlation_id,
-                operation = "log",
+                operation = OPERATION,
                 code,
                 cause = problem.cause.as_deref(),
                 "refused"
@@ -52,8 +58,13 @@ async fn read(app: &Application, path: &str, headers: &HeaderMap) -> Result<Vec<
     let actor = dependencies.policy.people().resolve(caller).map_err(AppError::from)?;
     let answer = dependencies.policy.may_query_audit(&actor, false, dependencies.host.now());
     if let AccessDecision::Denied(reasons) = answer {
-        return Err(AppError::from(Refusal::NotPermitted(reasons)).into());
+        let problem = Problem::from(AppError::from(Refusal::NotPermitted(reasons)));
+        let attempt = Attempt { operation: OPERATION, code: problem.code.as_str(), request_id: None };
+        attempts::refused(&dependencies, &actor, attempt, true).await;
+        return Err(problem);
     }
+    let reading = Reading { operation: OPERATION, filters: BTreeMap::new() };
+    attempts::reading(&dependencies, &actor, &reading).await?;
     let found = app.log.file(path).await.map_err(|error| Problem::unavailable(error.to_string()))?;
     found.ok_or_else(|| Problem::new(Code::NotFound, "the log has no such file"))
 }
