@@ -182,12 +182,18 @@ fn requests_of_a_service_are_held_against_the_log() {
     Service::approve(&service.approver("bob"), &path).expect(200);
     auditor.verify(&[Service::id(&path), "--log", text(&log)]).expect(0, "1 request checked");
     auditor.verify(&["--request", Service::id(&path), "--log", text(&log)]).expect(0, "1 request checked");
-    auditor.verify(&["--all", "--log", text(&log)]).expect(0, "1 request checked");
-    // The same requests in the log of another store.
+    let all = auditor.verify(&["--all", "--log", text(&log)]);
+    all.expect(0, "1 request checked: all as their trails have made them");
+    all.expect(0, "1 event not in the log yet");
+    // The same request, whose id follows from its key, with another content.
+    let service = Service::start();
+    let auditor = Auditor::of(&service);
     let other = Service::start();
-    Service::create(&other.requester("ann"), &Service::medium());
-    other.seal().unwrap();
-    auditor
-        .verify(&["--all", "--log", text(&other.log_path())])
-        .expect(1, "event 1 is not the one that was logged");
+    for (service, body) in [(&service, Service::medium()), (&other, Service::high())] {
+        service.requester("ann").post_with_key("/v1/approvals", &body, "one").expect(201);
+        service.seal().unwrap();
+    }
+    auditor.verify(&["--all", "--log", text(&service.log_path())]).expect(0, "1 request checked");
+    let other = auditor.verify(&["--all", "--log", text(&other.log_path())]);
+    other.expect(1, "event 1 is not the one that was logged");
 }

@@ -9,6 +9,7 @@ use countersign_dynamodb::store::DynamoStore;
 use countersign_e2e::audit_log::{log_keys, verified};
 use countersign_e2e::inspection::{deployment_key, scan, tables};
 use countersign_e2e::random::Random;
+use countersign_e2e::repetitions::repetitions;
 use countersign_e2e::service::Service;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -109,7 +110,7 @@ fn each_kind_of_damage_is_found_and_nothing_else() {
     let mut random = Random(11);
     let is_leaf = |item: &Item| text(item, "stream").starts_with("leaf/");
     let (leaves, events): (Vec<_>, Vec<_>) = world.audit.iter().cloned().partition(is_leaf);
-    let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(12);
+    let rounds = repetitions("DAMAGE_ROUNDS", 10);
     for kind in 0..9 {
         for _ in 0..rounds {
             let event = &events[random.below(events.len())];

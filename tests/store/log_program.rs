@@ -39,8 +39,6 @@ fn an_event_is_in_the_log_within_a_second_and_at_the_latest_when_the_service_sto
         assert!(began.elapsed() < Duration::from_secs(10), "{}", program.log());
         std::thread::yield_now();
     }
-    let took = began.elapsed();
-    println!("logged after {took:?}");
     for _ in 0..20 {
         let path = Service::create(&ann, &Service::medium());
         ann.post(&format!("{path}/cancel"), &json!({})).expect(200);

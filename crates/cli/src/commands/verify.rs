@@ -286,6 +286,8 @@ fn ended(findings: usize, output: Output) -> Result<(), CommandError> {
 struct Checked {
     id: String,
     findings: Vec<String>,
+    /// How many of its events the log has not.
+    unlogged: usize,
 }
 
 /// Asks the service, which holds each request against its trail, and checks here what can be checked
@@ -313,7 +315,7 @@ fn of_service(arguments: &VerifyArguments, log: Option<&AuditLog>) -> Result<(),
     let requests = checked.len();
     if damaged > 0 {
         let finding = format!("{damaged} damaged and left out; the service's log names them");
-        checked.push(Checked { id: "lists".to_owned(), findings: vec![finding] });
+        checked.push(Checked { id: "lists".to_owned(), findings: vec![finding], unlogged: 0 });
     }
     let findings: usize = checked.iter().map(|request| request.findings.len()).sum();
     if session.output.is_document() {
@@ -342,6 +344,11 @@ fn of_service(arguments: &VerifyArguments, log: Option<&AuditLog>) -> Result<(),
         let plural = if requests == 1 { "" } else { "s" };
         if requests > 0 || failure.is_none() {
             print(&format_args!("{requests} request{plural} checked: {outcome}"))?;
+        }
+        let unlogged: usize = checked.iter().map(|request| request.unlogged).sum();
+        if unlogged > 0 {
+            let plural = if unlogged == 1 { "" } else { "s" };
+            print(&format_args!("{unlogged} event{plural} not in the log yet"))?;
         }
         if unread > 0 {
             print(&format_args!("{unread} not checked: you may not read their trails"))?;
@@ -402,7 +409,8 @@ fn check_once(
         Ok(request) => request,
         // A damaged request is a finding, and the next one is looked at.
         Err(error) if error.problem() == Some(Code::Integrity) => {
-            return Ok((None, Checked { id: name.to_owned(), findings: vec![error.to_string()] }));
+            let findings = vec![error.to_string()];
+            return Ok((None, Checked { id: name.to_owned(), findings, unlogged: 0 }));
         }
         Err(error) => return Err(error),
     };
@@ -413,7 +421,13 @@ fn check_once(
         findings.push("the service says that the trail is not the request's".to_owned());
     }
     findings.extend(broken_chain(&trail.items, &request.audit_head));
-    findings.extend(places.and_then(|places| not_logged(&trail.items, places)));
+    let mut unlogged = 0;
+    if let Some(places) = places {
+        match held_against_log(&trail.items, places) {
+            Ok(waiting) => unlogged = waiting,
+            Err(finding) => findings.push(finding),
+        }
+    }
     if let (Some(content), Some(named)) = (&request.content, &request.content_digest) {
         let digest = CanonicalJson::of(content).digest().to_string();
         let created =
@@ -422,21 +436,25 @@ fn check_once(
             findings.push("the content is not what the request was made with".to_owned());
         }
     }
-    Ok((Some(request.version), Checked { id, findings }))
+    Ok((Some(request.version), Checked { id, findings, unlogged }))
 }
 
-/// The first event that is not the one in the log. What came last may not be in it yet.
-fn not_logged(events: &[EventBody], places: &Places) -> Option<String> {
-    let mut is_waiting = false;
+/// How many events are not in the log: those that came last may not be in it yet.
+///
+/// # Errors
+/// The first one that is not the one in the log.
+fn held_against_log(events: &[EventBody], places: &Places) -> Result<usize, String> {
+    let mut unlogged = 0;
     for event in events {
-        let place = places.get(&event.stream, event.sequence);
-        is_waiting |= place.is_none();
-        let is_logged = place.is_some_and(|place| Digest::from_bytes(place.hash).to_string() == event.hash);
-        if place.is_some() && (is_waiting || !is_logged) {
-            return Some(format!("event {} is not the one that was logged", event.sequence));
+        let Some(place) = places.get(&event.stream, event.sequence) else {
+            unlogged += 1;
+            continue;
+        };
+        if unlogged > 0 || Digest::from_bytes(place.hash).to_string() != event.hash {
+            return Err(format!("event {} is not the one that was logged", event.sequence));
         }
     }
-    None
+    Ok(unlogged)
 }
 
 /// Recomputes the chain of a trail.
