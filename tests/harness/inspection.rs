@@ -8,6 +8,7 @@ use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::RequestId;
 use countersign_core::origin::Origin;
 use countersign_core::request::{Request, Status};
+use countersign_dynamodb::keys::{COUNTED, SHARD, STREAM};
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::TableNames;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -139,11 +140,32 @@ pub async fn load(client: &Client, id: &str) -> Request {
 
 /// Every item of every table, as text: equal if and only if nothing was written in between.
 pub async fn snapshot(client: &Client) -> BTreeSet<String> {
+    snapshot_of(client, |_| true).await
+}
+
+/// As [`snapshot`], without what is written down of an attempt that was refused.
+pub async fn snapshot_without_attempts(client: &Client) -> BTreeSet<String> {
+    let is_text = |item: &HashMap<String, AttributeValue>, name: &str, holds: fn(&str) -> bool| {
+        item.get(name).and_then(|value| value.as_s().ok()).is_some_and(|text| holds(text))
+    };
+    snapshot_of(client, |item| {
+        !is_text(item, STREAM, |stream| stream.starts_with("refused/"))
+            && !is_text(item, SHARD, |shard| shard == COUNTED)
+    })
+    .await
+}
+
+async fn snapshot_of(
+    client: &Client,
+    is_of_interest: impl Fn(&HashMap<String, AttributeValue>) -> bool,
+) -> BTreeSet<String> {
     let tables = tables();
     let mut items = BTreeSet::new();
     for table in [&tables.approvals, &tables.audit, &tables.outbox] {
         for item in scan(client, table).await {
-            items.insert(format!("{table}: {}", text(&AttributeValue::M(item))));
+            if is_of_interest(&item) {
+                items.insert(format!("{table}: {}", text(&AttributeValue::M(item))));
+            }
         }
     }
     items

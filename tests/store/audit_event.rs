@@ -39,12 +39,18 @@ fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> Names {
 fn details_of_the_page() -> BTreeMap<String, (Names, Names)> {
     let rows =
         section("Types").lines().filter(|line| line.starts_with("| `") && line.matches('|').count() == 5);
-    rows.map(|row| {
+    let mut details: BTreeMap<String, (Names, Names)> = BTreeMap::new();
+    for row in rows {
         let cells: Vec<_> = row.split('|').map(quoted).collect();
         let cell = |place: usize| names(cells[place].iter().copied());
-        (cells[1][0].to_owned(), (cell(3), cell(4)))
-    })
-    .collect()
+        // A type with several rows always has only what all of them always have.
+        let (always, possible) = details.entry(cells[1][0].to_owned()).or_insert((cell(3), cell(4)));
+        let alike: Names = always.intersection(&cell(3)).cloned().collect();
+        *possible = &(&*always | &*possible) | &(&cell(3) | &cell(4));
+        *possible = &*possible - &alike;
+        *always = alike;
+    }
+    details
 }
 
 /// An event of every type, as it is stored.
@@ -66,6 +72,12 @@ fn events() -> Vec<Value> {
     put(damaged);
     ann.post(&format!("{path}/execution"), &json!({})).expect_problem(409, "integrity");
     put(whole);
+    let bob = service.approver("bob");
+    bob.get("/v1/audit-logs").expect_problem(403, "not_permitted");
+    service.anonymous().get(&path).expect(401);
+    service.host.advance_milliseconds(601_000);
+    assert_eq!(service.record_counts(), 1);
+    service.person("eve", &["auditor"]).get("/v1/audit-logs?limit=1").expect(200);
     let items = service.block_on(scan(&service.database, &tables().audit));
     items.iter().map(|item| serde_json::from_str(item["event"].as_s().unwrap()).unwrap()).collect()
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 const READ: &str = "GetItem";
 const QUERY: &str = "Query";
 const TRANSACTION: &str = "TransactWriteItems";
+const EVENTS: &str = "BatchGetItem";
 
 /// Fails unless the call made exactly these calls to the database.
 #[track_caller]
@@ -26,6 +27,7 @@ fn check(
 fn every_operation_stays_within_its_round_trips() {
     let service = Service::start();
     let (ann, bob, cat) = (service.requester("ann"), service.approver("bob"), service.approver("cat"));
+    let eve = service.person("eve", &["auditor"]);
     let create = || ann.post("/v1/approvals", &Service::high());
     let created = check(&service, &[QUERY, TRANSACTION], 201, create);
     let path = format!("/v1/approvals/{}", created["request_id"].as_str().unwrap());
@@ -38,6 +40,12 @@ fn every_operation_stays_within_its_round_trips() {
     check(&service, &[QUERY], 200, || bob.get("/v1/approvals?requested_by=ann@example.com"));
     check(&service, &[QUERY], 200, || bob.get("/v1/approvals?instance_id=production-db-01"));
     check(&service, &[READ, QUERY], 200, || bob.get(&at("/events")));
+    // What is read across requests is recorded before it is answered, once an hour: of the first hour of a day, the day
+    // before counts as well.
+    service.host.advance_milliseconds(1000);
+    let query = || eve.get("/v1/audit-logs?instance_id=production-db-01");
+    check(&service, &[QUERY, QUERY, QUERY, TRANSACTION, QUERY, EVENTS], 200, query);
+    check(&service, &[QUERY, QUERY, EVENTS], 200, query);
     check(&service, &[READ, TRANSACTION], 200, || ann.post(&at("/comments"), &json!({ "text": "soon?" })));
     check(&service, &[READ, TRANSACTION], 200, || Service::approve(&bob, &path));
     check(&service, &[READ, TRANSACTION], 200, || Service::approve(&cat, &path));
@@ -82,11 +90,12 @@ fn a_waiter_costs_no_store_call_until_something_happens() {
 }
 
 #[test]
-fn a_refusal_writes_nothing_and_a_replay_reads_once() {
+fn a_refusal_is_recorded_once_and_a_replay_reads_once() {
     let service = Service::start();
     let (ann, bob) = (service.requester("ann"), service.approver("bob"));
     let path = Service::create(&ann, &Service::high());
-    check(&service, &[READ], 403, || Service::approve(&ann, &path));
+    // The event of a refusal is put after the last one of the caller's day.
+    check(&service, &[READ, QUERY, TRANSACTION], 403, || Service::approve(&ann, &path));
     let approve = || bob.post_with_key(&format!("{path}/approve"), &json!({}), "key");
     check(&service, &[READ, TRANSACTION], 200, approve);
     check(&service, &[READ], 200, approve);

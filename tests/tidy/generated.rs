@@ -4,6 +4,7 @@
 
 use crate::root;
 use countersign_api::operation::Operation;
+use countersign_dynamodb::table::AUDIT;
 use countersign_e2e::grants::{functions, granted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -126,7 +127,11 @@ fn grant(name: &str, actions: BTreeSet<String>) -> (&'static str, BTreeSet<Strin
         "rds-snapshots" => ("rds", vec![rds("snapshot")]),
         "rds-groups" => ("rds", ["og", "pg", "subgrp"].map(rds).into()),
         "monitoring-role" => ("iam", vec![MONITORING_ROLE.to_owned()]),
-        index => ("dynamodb", vec![table_arn("approvals", &format!("/index/{index}"))]),
+        index => {
+            let is_of_audit = AUDIT.indexes.iter().any(|of_audit| of_audit.name == index);
+            let table = if is_of_audit { "audit" } else { "approvals" };
+            ("dynamodb", vec![table_arn(table, &format!("/index/{index}"))])
+        }
     };
     (service, actions, resources)
 }

@@ -2,10 +2,12 @@
 
 use crate::context::Attribute;
 use crate::source::Source;
+use countersign_core::policy::access::Action;
 use countersign_core::policy::finding::Name;
 use miette::Diagnostic;
 use std::collections::BTreeSet;
 use std::fmt;
+use strum::IntoEnumIterator;
 
 /// The most tokens that a message names as what might follow.
 const MAX_TOKENS: usize = 5;
@@ -139,7 +141,7 @@ pub(crate) fn message(diagnostic: &dyn Diagnostic) -> String {
     let label = labelled.as_ref().and_then(|label| label.label()).map(one_line);
     let advice = diagnostic.help().map(|help| one_line(&help.to_string()));
     let hint = hint(&said, label.as_deref());
-    let advice = about_list(&said).or(advice);
+    let advice = about_no_request(&said).or(advice);
     let label = label.map(|label| without_most_operators(&label).unwrap_or(label));
     let details: Vec<String> = [label, advice, hint].into_iter().flatten().collect();
     if details.is_empty() { said } else { format!("{said} ({})", details.join("; ")) }
@@ -162,13 +164,18 @@ fn hint(said: &str, label: Option<&str>) -> Option<String> {
     }
 }
 
-/// For an author who forgets that a policy about all actions is about `list`: Cedar says only that an
-/// attribute is not there, and that another one is.
-fn about_list(said: &str) -> Option<String> {
+/// For an author who forgets that a policy about all actions is about those that are about no request: Cedar
+/// says only that an attribute is not there, and that another one is.
+fn about_no_request(said: &str) -> Option<String> {
     let (_, rest) = said.split_once("attribute `")?;
-    let (name, _) = rest.split_once("` in context for Action::\"list\" not found")?;
+    let (name, rest) = rest.split_once("` in context for Action::\"")?;
+    let (action, _) = rest.split_once("\" not found")?;
     name.parse().ok().filter(|attribute: &Attribute| attribute.is_of_request())?;
-    Some("`list` is about no request; a policy with `resource is Operation` is not about `list`".to_owned())
+    let action = Action::iter().find(|known| known.as_str() == action && !known.is_of_request())?;
+    Some(format!(
+        "`{0}` is about no request; a policy with `resource is Operation` is not about `{0}`",
+        action.as_str()
+    ))
 }
 
 /// Cedar's parser names every token that might follow, and nearly everywhere all operators might. The

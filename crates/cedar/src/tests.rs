@@ -134,8 +134,7 @@ fn denied(reason: &str) -> AccessDecision {
 
 #[test]
 fn the_bundled_policies_answer_by_group_and_ownership() {
-    const EVERY_ACTION: &str =
-        "create view view_parameters audit comment approve reject cancel execute claim administer list";
+    const EVERY_ACTION: &str = "create view view_parameters audit comment approve reject cancel execute claim administer list query_audit";
     // Who; with a request of their own; with another person's.
     let table = [
         ("developer", "create view view_parameters audit comment cancel execute list", ""),
@@ -144,7 +143,11 @@ fn the_bundled_policies_answer_by_group_and_ownership() {
             "view view_parameters audit comment approve reject list",
             "view view_parameters audit comment approve reject list",
         ),
-        ("auditor", "view view_parameters audit list", "view view_parameters audit list"),
+        (
+            "auditor",
+            "view view_parameters audit list query_audit",
+            "view view_parameters audit list query_audit",
+        ),
         ("admin", EVERY_ACTION, EVERY_ACTION),
         ("guest", "view view_parameters audit list", "view list"),
         ("agent", "create view view_parameters audit execute list", ""),

@@ -331,11 +331,46 @@ fn take(page: &mut EventPage, items: Vec<Item>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::AUDIT;
+    use countersign_core::event::EventType;
+    use countersign_core::person::PersonId;
+    use countersign_core::text::InstanceId;
+    use std::collections::BTreeSet;
 
     #[test]
     fn months_go_over_the_end_of_a_year() {
         assert_eq!(months("2025-11", "2026-02"), ["2025-11", "2025-12", "2026-01", "2026-02"]);
         assert_eq!(months("2026-02", "2026-02"), ["2026-02"]);
         assert!(months("2026-03", "2026-02").is_empty());
+    }
+
+    /// An index that nothing reads costs a write for each event all the same.
+    #[test]
+    fn every_index_is_read_by_a_filter_alone_or_by_none() {
+        let until = Timestamp::parse("2026-03-31T23:59:59Z").unwrap();
+        let all = EventQuery {
+            stream: None,
+            instance_id: None,
+            users: BTreeSet::new(),
+            event_types: BTreeSet::new(),
+            from: None,
+            until,
+            is_ascending: true,
+            limit: 50,
+            after: None,
+        };
+        let queries = [
+            EventQuery { instance_id: InstanceId::parse("dev-db-01").ok(), ..all.clone() },
+            EventQuery {
+                users: BTreeSet::from([PersonId::from_email("ann@example.com").unwrap()]),
+                ..all.clone()
+            },
+            EventQuery { event_types: BTreeSet::from([EventType::AuditRead]), ..all.clone() },
+            all,
+        ];
+        let segments = queries.iter().flat_map(|query| stage(query).segments);
+        let read: BTreeSet<_> = segments.map(|segment| segment.index).collect();
+        let defined: BTreeSet<_> = AUDIT.indexes.iter().map(|index| index.name).collect();
+        assert_eq!(read, defined);
     }
 }

@@ -57,7 +57,7 @@ fn comparisons_that_make_no_sense_are_refused() {
         let error = invalid(&approve_when(condition));
         assert!(error.starts_with("access.cedar:1:") && !error.contains('\n'), "{error}");
     }
-    // `list` is about no request.
+    // `list` and `query_audit` are about no request.
     let error =
         invalid("@id(\"a\")\npermit (principal, action, resource)\nwhen { context.risk == Risk::\"high\" };");
     assert!(error.starts_with("access.cedar:3:8: "), "{error}");
@@ -92,7 +92,9 @@ fn common_mistakes_are_reported_with_what_to_write_instead() {
     assert_eq!(
         invalid(all),
         "access.cedar:3:8: for policy `a`, attribute `risk` in context for Action::\"list\" not found \
-         (`list` is about no request; a policy with `resource is Operation` is not about `list`)"
+         (`list` is about no request; a policy with `resource is Operation` is not about `list`)\n\
+         access.cedar:3:8: for policy `a`, attribute `risk` in context for Action::\"query_audit\" not found \
+         (`query_audit` is about no request; a policy with `resource is Operation` is not about `query_audit`)"
     );
     valid(&all.replace("resource)", "resource is Operation)"));
     // What is there for no action is another mistake.

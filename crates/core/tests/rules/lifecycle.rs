@@ -439,7 +439,8 @@ fn statuses_and_events_have_the_names_of_the_design() {
     assert_eq!(Status::iter().map(Status::as_str).collect::<Vec<_>>().join(" "), statuses);
     let events = "APPROVAL_REQUEST_CREATED APPROVAL_GRANTED APPROVAL_REJECTED APPROVAL_WITHDRAWN \
                   APPROVAL_CANCELLED APPROVAL_EXPIRED EXECUTION_STARTED TARGET_OBSERVED EXECUTION_CLAIMED \
-                  EXECUTION_RENEWED EXECUTION_UNKNOWN EXECUTION_SUCCEEDED EXECUTION_FAILED COMMENT_ADDED ANOMALY_DETECTED";
+                  EXECUTION_RENEWED EXECUTION_UNKNOWN EXECUTION_SUCCEEDED EXECUTION_FAILED COMMENT_ADDED ANOMALY_DETECTED \
+                  ATTEMPT_REFUSED AUDIT_READ";
     assert_eq!(EventType::iter().map(EventType::as_str).collect::<Vec<_>>().join(" "), events);
     for status in Status::iter() {
         assert_eq!(status.as_str().parse(), Ok(status));
