@@ -28,5 +28,6 @@ mod readers;
 mod reload;
 mod round_trips;
 mod sealing;
+mod sealing_faults;
 mod strangers;
 mod worst_item;

@@ -140,6 +140,8 @@ fn another_language_finds_the_events_of_another_deployment() {
 fn another_language_finds_what_was_edited() {
     let service = store();
     let dump = dump(&service);
+    let another_event = dump["audit"].as_array().unwrap().iter().filter_map(|item| item.get("event")).nth(1);
+    let another_event = another_event.unwrap().clone();
     for (table, attribute, value) in [
         ("approvals", "instance_id", json!("other-db")),
         ("approvals", "parameters", json!("{}")),
@@ -158,7 +160,7 @@ fn another_language_finds_what_was_edited() {
         ("audit", "format", json!("countersign.audit.v2")),
         ("outbox", "format", json!("countersign.outbox.v2")),
         ("approvals", "audit_head", json!("0".repeat(64))),
-        ("audit", "event", dump["audit"][1]["event"].clone()),
+        ("audit", "event", another_event),
         ("outbox", "message", json!("{}")),
         ("outbox", "logged", json!(false)),
         ("outbox", "size", json!(1)),

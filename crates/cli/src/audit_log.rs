@@ -1,6 +1,6 @@
 //! An audit log that is believed for its keys: all of it verified, and what a store says held against it.
 
-use crate::commands::verify::VerifyArguments;
+use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
 use crate::log_source::{LogSource, failed, read_keys};
 use crate::view::output::Output;
@@ -18,6 +18,7 @@ use countersign_core::audit::Stream;
 use countersign_core::ids::RequestId;
 use serde_json::json;
 use std::io::Write as _;
+use std::path::Path;
 
 /// How many entries whose events are missing are named one by one.
 const MAX_NAMED: usize = 100;
@@ -34,18 +35,19 @@ fn unread(error: StoreError) -> CommandError {
 }
 
 impl AuditLog {
-    /// The log that a command line names, if it names one.
+    /// The log that a command line names.
     ///
     /// # Errors
     /// When there is none, or its checkpoint is not believed.
-    pub(crate) fn of(arguments: &VerifyArguments) -> Result<Option<Self>, CommandError> {
-        let Some((log, key)) = arguments.log.as_deref().zip(arguments.key.as_deref()) else {
-            return Ok(None);
-        };
+    pub(crate) fn open(
+        log: &str,
+        key: &Path,
+        connection: &ConnectionArguments,
+    ) -> Result<Self, CommandError> {
         let keys = read_keys(key)?;
-        let source = LogSource::open(log, &arguments.connection)?;
+        let source = LogSource::open(log, connection)?;
         let (_, checkpoint) = source.checkpoint(&keys)?;
-        Ok(Some(Self { source, checkpoint }))
+        Ok(Self { source, checkpoint })
     }
 
     /// Verifies all of it, and gives where each event stands.

@@ -3,6 +3,7 @@
 //! Who calls is established from the headers before the body is read; of those who are not known
 //! none is.
 
+use crate::answer::{correlation_id, respond, texts};
 use crate::application::Application;
 use crate::callers::{Room, Turn};
 use crate::connections::Connection;
@@ -12,7 +13,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{ConnectInfo, RawPathParams, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::Response;
 use axum::routing::{self, MethodFilter, MethodRouter};
 use countersign_api::call::{Call, Input, MAX_BODY_BYTES};
@@ -20,7 +21,6 @@ use countersign_api::operation::{Body as ApiBody, Method, Operation};
 use countersign_api::operations::get::Get;
 use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::problem::{Code, Problem};
-use countersign_api::reply::Reply;
 use countersign_api::run::{self, Endpoint, PublicEndpoint};
 use countersign_core::caller::Caller;
 use countersign_dynamodb::store::DynamoStore;
@@ -201,15 +201,6 @@ fn path_id(
     }
 }
 
-pub(crate) fn correlation_id(app: &Application) -> String {
-    app.dependencies().host.event_id().to_string()
-}
-
-/// Every value of a header that is text; one that is not is in the list as one that no check accepts.
-pub(crate) fn texts<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
-    headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("\u{fffd}")).collect()
-}
-
 /// The values of a header.
 fn joined(headers: &HeaderMap, name: &str, separator: &str) -> Option<String> {
     let values = texts(headers, name);
@@ -283,23 +274,4 @@ async fn read_body(mut body: Body) -> Result<Vec<u8>, axum::Error> {
 fn refuse(app: &Application, code: Code, detail: &str) -> Response {
     let correlation_id = correlation_id(app);
     respond(Problem::new(code, detail).into_reply(&correlation_id), &correlation_id)
-}
-
-pub(crate) fn respond(reply: Reply, correlation_id: &str) -> Response {
-    let mut response = Response::new(Body::from(reply.body));
-    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    if !reply.content_type.is_empty() {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
-    }
-    // What is shown depends on who asks and on when.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let correlation = ("x-correlation-id", correlation_id.to_owned());
-    for (name, value) in reply.headers.into_iter().chain([correlation]) {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(name, value);
-        }
-    }
-    response
 }

@@ -7,6 +7,7 @@
 
 pub mod serve;
 
+mod answer;
 pub mod application;
 pub mod callers;
 pub mod connections;

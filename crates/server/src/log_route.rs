@@ -3,8 +3,8 @@
 //! A log holds the events of all requests: it is for those alone who may query events, and that they read it is an event,
 //! once an hour. No operation of the API: what is answered are files, and their paths are those of another specification.
 
+use crate::answer::{correlation_id, respond, texts};
 use crate::application::Application;
-use crate::http::{correlation_id, respond, texts};
 use crate::log_directory::CHECKPOINT;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -52,9 +52,12 @@ async fn read(app: &Application, path: &str, headers: &HeaderMap) -> Result<Vec<
     let dependencies = app.dependencies();
     let authorization = texts(headers, header::AUTHORIZATION.as_str());
     let caller = match token::bearer(&authorization) {
-        Ok(token) => app.authenticator.authenticate(token, dependencies.host.as_ref()).await?,
-        Err(reason) => return Err(Problem::unauthenticated(reason)),
+        Ok(token) => app.authenticator.authenticate(token, dependencies.host.as_ref()).await,
+        Err(reason) => Err(Problem::unauthenticated(reason)),
     };
+    let caller = caller.inspect_err(|_| {
+        dependencies.host.on_unauthenticated();
+    })?;
     let actor = dependencies.policy.people().resolve(caller).map_err(AppError::from)?;
     let answer = dependencies.policy.may_query_audit(&actor, false, dependencies.host.now());
     if let AccessDecision::Denied(reasons) = answer {

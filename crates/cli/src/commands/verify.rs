@@ -92,7 +92,8 @@ pub struct VerifyArguments {
 /// Findings, or that nothing could be checked.
 pub fn run(arguments: &VerifyArguments) -> Result<(), CommandError> {
     let published = arguments.published.as_deref().map(published).transpose()?.unwrap_or_default();
-    let log = AuditLog::of(arguments)?;
+    let log = arguments.log.as_deref().zip(arguments.key.as_deref());
+    let log = log.map(|(log, key)| AuditLog::open(log, key, &arguments.connection)).transpose()?;
     if let Some(log) = &log
         && !arguments.all
         && arguments.names().is_empty()
