@@ -72,7 +72,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// THREATS 96: a log that was rewritten and signed with the real key, and one that was cut.
+/// A log that was rewritten and signed with the real key, and one that was cut.
 #[test]
 fn a_monitor_refuses_a_log_that_was_rewritten_or_cut() {
     let service = Service::start();

@@ -102,7 +102,7 @@ fn rehashed(item: &Item) -> Item {
     item
 }
 
-/// THREATS 93 to 95: what is done to a store after its events have been logged.
+/// What is done to a store after its events have been logged.
 #[test]
 fn each_kind_of_damage_is_found_and_nothing_else() {
     let world = World::new();

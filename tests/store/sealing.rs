@@ -251,7 +251,7 @@ fn rehashed(event: &str, from: &str, to: &str) -> String {
     countersign_core::canonical::CanonicalJson::of(&event).as_str().to_owned()
 }
 
-/// THREATS 93: an event that was edited before it was logged.
+/// An event that was edited before it was logged.
 #[test]
 fn an_event_that_does_not_verify_is_not_logged_and_holds_up_no_other_stream() {
     type Damage = fn(&str) -> String;
@@ -318,7 +318,7 @@ fn an_event_that_was_exchanged_once_it_was_logged_is_followed_by_none() {
     check(&service);
 }
 
-/// THREATS 94 and 95: log and store that do not belong together.
+/// Log and store that do not belong together.
 #[test]
 fn nothing_is_signed_where_log_and_store_do_not_belong_together() {
     let service = Service::start();
