@@ -144,7 +144,9 @@ fn a_function_answers_as_the_program_does() {
     assert!(codes.len() >= 18, "{codes:?}");
 
     // Not only the answers are equal, but all that was written.
-    let stored = functions.block_on(countersign_e2e::inspection::snapshot(&functions.database));
+    let mut stored = functions.block_on(countersign_e2e::inspection::snapshot(&functions.database));
+    // The program counts calls of strangers in memory until it writes the count down.
+    stored.retain(|item| !item.contains("/system:unauthenticated"));
     assert_eq!(stored, service.snapshot());
     // Each function did with its own permissions, and needed all that are for requests it can get.
     for (name, transport) in &functions.grants {

@@ -69,15 +69,22 @@ impl<T> Granted<T> {
 
     /// The resources and actions of a call, as IAM sees it.
     fn needs(&self, name: &str, body: &Value) -> Vec<(String, String)> {
+        let table = |name: Option<&str>| match name {
+            Some(table) if table == self.tables.approvals => "approvals".to_owned(),
+            Some(table) if table == self.tables.audit => "audit".to_owned(),
+            Some(table) if table == self.tables.outbox => "outbox".to_owned(),
+            other => panic!("no such table: {other:?}"),
+        };
         let resource = |body: &Value| match body["IndexName"].as_str() {
             Some(index) => index.to_owned(),
-            None => match body["TableName"].as_str() {
-                Some(table) if table == self.tables.approvals => "approvals".to_owned(),
-                Some(table) if table == self.tables.audit => "audit".to_owned(),
-                Some(table) if table == self.tables.outbox => "outbox".to_owned(),
-                other => panic!("no such table: {other:?}"),
-            },
+            None => table(body["TableName"].as_str()),
         };
+        if let Some(requested) = body["RequestItems"].as_object() {
+            return requested
+                .keys()
+                .map(|name_of_table| (table(Some(name_of_table)), name.to_owned()))
+                .collect();
+        }
         if name != "TransactWriteItems" {
             return vec![(resource(body), name.to_owned())];
         }

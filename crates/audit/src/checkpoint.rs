@@ -34,13 +34,19 @@ impl Checkpoint {
     /// The text that is signed: three lines.
     #[must_use]
     pub fn text(&self) -> String {
-        format!("{}\n{}\n{}\n", self.origin, self.size, STANDARD.encode(self.root))
+        format!("{}\n{}\n{}\n", self.origin, self.size, self.root_text())
     }
 
     /// The signed note. The name of the signature is the origin.
     #[must_use]
     pub fn signed(&self, key: &PublicKey, signature: &[u8; 64]) -> String {
         note::signed(&self.text(), &self.origin, key, signature)
+    }
+
+    /// The root as it is written.
+    #[must_use]
+    pub fn root_text(&self) -> String {
+        STANDARD.encode(self.root)
     }
 
     /// Reads the text.
@@ -73,7 +79,7 @@ impl Checkpoint {
 /// Size and root, for people.
 impl fmt::Display for Checkpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} entries with root {}", self.size, STANDARD.encode(self.root))
+        write!(f, "{} entries with root {}", self.size, self.root_text())
     }
 }
 

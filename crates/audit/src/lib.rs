@@ -19,6 +19,7 @@ pub mod proof;
 
 pub mod entry;
 pub mod monitor;
+pub mod places;
 pub mod streams;
 pub mod verification;
 

@@ -66,6 +66,21 @@ impl Tile {
         u64::from(self.width) == WIDTH
     }
 
+    /// So much of the bytes of the full tile as this one has.
+    #[must_use]
+    pub fn beginning_of(self, full: &[u8]) -> Option<Vec<u8>> {
+        match self.content {
+            Content::Hashes { .. } => full.get(..32 * usize::from(self.width)).map(<[u8]>::to_vec),
+            Content::Entries => {
+                let mut bundle = Vec::new();
+                for entry in entries_of(full, WIDTH as u16)?.into_iter().take(usize::from(self.width)) {
+                    push_entry(&mut bundle, entry).ok()?;
+                }
+                Some(bundle)
+            }
+        }
+    }
+
     /// Reads a path back, which has one spelling.
     #[must_use]
     pub fn parse(path: &str) -> Option<Self> {

@@ -6,8 +6,8 @@ use crate::checkpoint::Checkpoint;
 use crate::edge::Edge;
 use crate::entry::{Entry, InvalidEntry};
 use crate::streams::{OutOfOrder, Streams};
-use crate::tile::{Content, Tile, Tiles, WIDTH, bytes_of, entries_of, push_entry, tiles_of};
-use crate::tree::{Hash, consistency_path, leaf_hash};
+use crate::tile::{Content, Tile, Tiles, WIDTH, bytes_of, entries_of, tiles_of};
+use crate::tree::{Hash, consistency_path, inclusion_path, leaf_hash};
 use std::collections::BTreeMap;
 
 /// What was checked.
@@ -103,21 +103,7 @@ pub fn read_tile<E>(
         return Err(Damage::Missing(tile).into());
     }
     let full = read(&tile.full().to_string()).map_err(Failure::Unread)?.ok_or(Damage::Missing(tile))?;
-    beginning(tile, &full).ok_or_else(|| Damage::Malformed(tile.full()).into())
-}
-
-/// So much of a full tile as the tile has.
-fn beginning(tile: Tile, full: &[u8]) -> Option<Vec<u8>> {
-    match tile.content {
-        Content::Hashes { .. } => full.get(..32 * usize::from(tile.width)).map(<[u8]>::to_vec),
-        Content::Entries => {
-            let mut bundle = Vec::new();
-            for entry in entries_of(full, WIDTH as u16)?.into_iter().take(usize::from(tile.width)) {
-                push_entry(&mut bundle, entry).ok()?;
-            }
-            Some(bundle)
-        }
-    }
+    tile.beginning_of(&full).ok_or_else(|| Damage::Malformed(tile.full()).into())
 }
 
 /// Reads tiles of hashes.
@@ -151,6 +137,37 @@ pub fn consistency_proof<E>(
     let tiles = read_tiles(tiles_of(&path, now), read)?;
     // INVARIANT: all tiles that the path needs have been read.
     Ok(tiles.hashes(&path).unwrap_or_default())
+}
+
+/// The proof that the entry at a place is in the log of `size` entries.
+///
+/// # Errors
+/// As for [`read_tile`].
+pub fn inclusion_proof<E>(
+    index: u64,
+    size: u64,
+    read: &mut impl FnMut(&str) -> Result<Option<Vec<u8>>, E>,
+) -> Result<Vec<Hash>, Failure<E>> {
+    let path = inclusion_path(index, size).unwrap_or_default();
+    let tiles = read_tiles(tiles_of(&path, size), read)?;
+    // INVARIANT: all tiles that the path needs have been read.
+    Ok(tiles.hashes(&path).unwrap_or_default())
+}
+
+/// The entry at a place of the log of `size` entries; none if there is no such place.
+///
+/// # Errors
+/// As for [`read_tile`].
+pub fn entry_at<E>(
+    index: u64,
+    size: u64,
+    read: &mut impl FnMut(&str) -> Result<Option<Vec<u8>>, E>,
+) -> Result<Option<Vec<u8>>, Failure<E>> {
+    let Some(tile) = Tile::of_tree(Content::Entries, index / WIDTH, size) else { return Ok(None) };
+    let bundle = read_tile(tile, read)?;
+    let entries = entries_of(&bundle, tile.width).ok_or(Damage::Malformed(tile))?;
+    let place = usize::try_from(index % WIDTH).unwrap_or(usize::MAX);
+    Ok(entries.get(place).map(|entry| entry.to_vec()))
 }
 
 /// Checks all of the log of a checkpoint that is believed. `each` gets each event with its place.
@@ -213,6 +230,7 @@ pub fn whole_log<E>(
 mod tests {
     use super::*;
     use crate::entry::tests::event;
+    use crate::tile::push_entry;
     use proptest::prelude::*;
     use serde_json::json;
     use std::convert::Infallible;
