@@ -13,6 +13,7 @@ mod decisions;
 mod demands;
 mod documents;
 mod environment;
+mod evidence;
 mod examples;
 mod executor;
 mod hostile;

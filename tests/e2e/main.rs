@@ -22,6 +22,7 @@ mod deadlines;
 mod delivery;
 mod dispatch;
 mod events;
+mod evidence;
 mod execution;
 mod explain;
 mod finish;

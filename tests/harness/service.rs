@@ -28,6 +28,7 @@ use countersign_policy::load;
 use countersign_server::application::Application;
 use countersign_server::http;
 use countersign_server::log_directory::LogDirectory;
+use countersign_server::policy_directory::PolicyDirectory;
 use countersign_server::source_address::{ProxyNetwork, TrustedProxies};
 use countersign_server::sweeps;
 use ipnet::IpNet;
@@ -118,6 +119,7 @@ impl Service {
                 signing_keys.clone(),
                 Arc::new(log_key()),
                 LogDirectory::open(&log_home.path().join("log"), None).unwrap(),
+                PolicyDirectory::new(log_home.path().join("policies")),
                 inspection::deployment_key(),
                 Authenticator::fixed(Verifier { channel, ..Verifier::local(key.clone()) }),
                 TrustedProxies::new(proxies.into_iter().map(ProxyNetwork::from).collect()),
@@ -332,6 +334,11 @@ impl Service {
         self.log_home.path().join("log")
     }
 
+    /// Where the texts of policies are kept.
+    pub fn policies_path(&self) -> PathBuf {
+        self.log_home.path().join("policies")
+    }
+
     /// Everything in the store, see [`inspection::snapshot`].
     pub fn snapshot(&self) -> BTreeSet<String> {
         self.runtime.block_on(inspection::snapshot(&self.database))
@@ -358,7 +365,7 @@ impl Service {
 
     /// Puts another policy in force, as the program does on SIGHUP.
     pub fn replace_policy(&self, policy: Policy) {
-        self.application.replace_policy(policy);
+        self.application.replace_policy(policy).unwrap();
     }
 
     /// Runs something on the service's runtime.

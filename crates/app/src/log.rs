@@ -66,6 +66,9 @@ pub trait LogIndex: Send + Sync {
         sequence: u64,
     ) -> impl Future<Output = Result<Option<Leaf>, StoreError>> + Send;
 
+    /// All leaves of a stream, in its order.
+    fn leaves(&self, stream: &Stream) -> impl Future<Output = Result<Vec<Leaf>, StoreError>> + Send;
+
     /// At most `limit` events of a stream, from a place on.
     fn stream_events(
         &self,

@@ -11,7 +11,7 @@ use crate::get;
 use crate::integrity;
 use crate::ports::{LoadEvents, LoadRequest};
 use crate::signing::SigningError;
-use countersign_core::audit::Finding;
+use countersign_core::audit::{AuditEvent, Finding};
 use countersign_core::command::{Command, Shown};
 use countersign_core::decide;
 use countersign_core::digest::Digest;
@@ -130,10 +130,12 @@ async fn start_of<S: LoadEvents>(
     let trail = dependencies.store.load_events(request.id()).await?;
     let origin = Origin::of(&dependencies.deployment_key);
     integrity::compare(request, &trail, Some(&origin)).map_err(Refusal::Integrity)?;
-    let is_start = |event_type| event_type == Some(EventType::ExecutionStarted);
-    let start = trail.events.iter().find(|event| is_start(event.event_type.known()));
     // INVARIANT: the trail has been replayed, and it has started the execution.
-    Ok(start.ok_or(Refusal::Integrity(Finding::State("execution")))?.hash)
+    Ok(start_among(&trail.events).ok_or(Refusal::Integrity(Finding::State("execution")))?.hash)
+}
+
+fn start_among(events: &[AuditEvent]) -> Option<&AuditEvent> {
+    events.iter().find(|event| event.event_type.known() == Some(EventType::ExecutionStarted))
 }
 
 /// The permit; none from a shell that gives out none.
@@ -148,9 +150,37 @@ async fn issue<S>(
         Err(SigningError::NoKeys) => return Ok(None),
         key => key?,
     };
+    let origin = Origin::of(&dependencies.deployment_key);
+    let input = SigningInput::new(key.key_id(), claims(&origin, request, execution, audit_head));
+    let signature = keys.sign(key.key_id(), input.as_bytes()).await?;
+    Ok(Some(input.with_signature(&signature)))
+}
+
+/// The claims of the permit that a start has given out; none if nothing was started, or from a shell that gives out none.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when it is not known whether this shell gives out permits.
+pub(crate) async fn claims_given_out<S>(
+    dependencies: &Dependencies<S>,
+    request: &Request,
+    events: &[AuditEvent],
+) -> Result<Option<Claims>, AppError> {
+    let (Some(execution), Some(start)) = (&request.execution, start_among(events)) else { return Ok(None) };
+    let key = match dependencies.signing_keys.current().await {
+        Err(SigningError::NoKeys) => return Ok(None),
+        key => key.map_err(|error| AppError::Unavailable(error.to_string()))?,
+    };
+    let origin = Origin::of(&dependencies.deployment_key);
+    // What would be too long to sign has been left out.
+    let input = SigningInput::new(key.key_id(), claims(&origin, request, execution, start.hash));
+    Ok(Some(input.claims().clone()))
+}
+
+/// What a permit says: nothing that does not follow from the request and its trail.
+fn claims(origin: &Origin, request: &Request, execution: &Execution, audit_head: Digest) -> Claims {
     let content = &request.content;
-    let claims = Claims {
-        iss: Origin::of(&dependencies.deployment_key).as_str().to_owned(),
+    Claims {
+        iss: origin.as_str().to_owned(),
         aud: content.audience().to_owned(),
         sub: request.id().to_string(),
         jti: execution.id.to_string(),
@@ -168,10 +198,7 @@ async fn issue<S>(
         started_by: execution.started_by.to_string(),
         audit_head: audit_head.to_string(),
         approved_by: Some(request.approved_by().map(PersonId::to_string).collect()),
-    };
-    let input = SigningInput::new(key.key_id(), claims);
-    let signature = keys.sign(key.key_id(), input.as_bytes()).await?;
-    Ok(Some(input.with_signature(&signature)))
+    }
 }
 
 /// Whole seconds since the epoch; none before it.

@@ -9,6 +9,7 @@ use crate::commands::completions::CompletionsArguments;
 use crate::commands::config::ConfigArguments;
 use crate::commands::create::CreateArguments;
 use crate::commands::doctor::DoctorArguments;
+use crate::commands::evidence::EvidenceArguments;
 use crate::commands::execution::ExecutionArguments;
 use crate::commands::executor::ExecutorArguments;
 use crate::commands::finish::FinishArguments;
@@ -124,6 +125,9 @@ pub enum Command {
     /// Query audit events across requests
     #[command(after_long_help = examples::AUDIT)]
     Audit(AuditArguments),
+    /// Take away what shows offline who asked for what, who decided it, and what came of it; or verify that
+    #[command(after_long_help = examples::EVIDENCE)]
+    Evidence(Box<EvidenceArguments>),
     /// Spend an approval: begin to execute what was approved
     #[command(after_long_help = examples::START)]
     Start(StartArguments),

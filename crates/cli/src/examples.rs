@@ -66,6 +66,11 @@ pub const AUDIT: &str = "Examples:
   countersign audit tail --event-type EXECUTION_STARTED
   countersign audit verify --all --log ./log --key jwks.json
   countersign audit monitor https://approvals.example.com --key jwks.json --state checkpoint";
+/// `countersign evidence`.
+pub const EVIDENCE: &str = "Examples:
+  countersign evidence 0193a5c2 --file evidence.json
+  countersign evidence 0193a5c2 --redacted > evidence.json
+  countersign evidence verify evidence.json --key jwks.json --require-inclusion";
 /// `countersign start`.
 pub const START: &str = "Examples:
   countersign start 0193a5c2

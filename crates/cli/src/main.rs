@@ -4,9 +4,9 @@ use clap::CommandFactory as _;
 use clap_complete::CompleteEnv;
 use countersign::arguments::{Arguments, Command};
 use countersign::commands::{
-    approve, audit, cancel, claim, comment, completions, config, create, doctor, events, execution, executor,
-    explain, finish, get, inbox, key, list, login, man, observe, operations, outbox, permit, policy, reject,
-    run, serve, simulate, start, token, verify, wait, whoami, withdraw,
+    approve, audit, cancel, claim, comment, completions, config, create, doctor, events, evidence, execution,
+    executor, explain, finish, get, inbox, key, list, login, man, observe, operations, outbox, permit,
+    policy, reject, run, serve, simulate, start, token, verify, wait, whoami, withdraw,
 };
 use countersign::error::CommandError;
 use countersign::exit::{self, Style};
@@ -70,6 +70,7 @@ fn carry_out(arguments: Arguments) -> Result<(), CommandError> {
         Command::Comment(arguments) => comment::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Events(arguments) => events::run(&arguments),
+        Command::Evidence(arguments) => evidence::run(&arguments),
         Command::Start(arguments) => start::run(&arguments),
         Command::Execution(arguments) => execution::run(&arguments),
         Command::Claim(arguments) => claim::run(&arguments),

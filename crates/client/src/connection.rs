@@ -40,6 +40,8 @@ const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
 pub const LOG_PATH: &str = "/v1/log";
 /// The longest file of an audit log: 256 entries of 64 KiB each.
 const MAX_LOG_FILE_BYTES: u64 = 256 * 65_537;
+/// The longest evidence: most of it is the files of policies.
+const MAX_EVIDENCE_BYTES: u64 = 32 * 1024 * 1024;
 /// The most pages that are read of one list, and the most bytes of all of them together: 200,000 requests,
 /// or as many as fit.
 const MAX_PAGES: usize = 2_000;
@@ -276,21 +278,37 @@ impl Connection {
     /// # Errors
     /// See [`Error`].
     pub fn log_file(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        match self.file(&format!("{LOG_PATH}/{path}"), MAX_LOG_FILE_BYTES) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Error::Refused(refusal)) if refusal.code == Some(Code::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Evidence of a request, as it was signed. It is not read here: a verifier needs the keys alone.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn evidence(&self, request_id: &str, redacted: bool) -> Result<Vec<u8>, Error> {
+        let query = if redacted { "?redacted=true" } else { "" };
+        self.file(&format!("{}/evidence{query}", Operation::Get.path(request_id)), MAX_EVIDENCE_BYTES)
+    }
+
+    /// What is answered at a path, as it is.
+    fn file(&self, target: &str, limit: u64) -> Result<Vec<u8>, Error> {
         let token = self.token()?;
-        let url = format!("{}{LOG_PATH}/{path}", self.endpoint.base());
+        let url = format!("{}{target}", self.endpoint.base());
         let call = Unsigned { method: "GET", url: &url, headers: &[], body: "" };
         let mut pause = Duration::from_millis(250);
         let mut tries = 0;
         loop {
-            let answer = self.attempt_bytes(call, &self.proof(call, token.as_ref())?, MAX_LOG_FILE_BYTES);
+            let answer = self.attempt_bytes(call, &self.proof(call, token.as_ref())?, limit);
             match answer {
                 Ok((503, _)) | Err(ureq::Error::ConnectionFailed) if tries < self.retries => {}
-                Ok((200, bytes)) => return Ok(Some(bytes)),
+                Ok((200, bytes)) => return Ok(bytes),
                 Ok((status, text)) => {
                     let text = String::from_utf8(text).unwrap_or_default();
-                    let refusal = self.refusal(status, &text, token.as_ref());
-                    let is_absent = status == 404 && refusal.code == Some(Code::NotFound);
-                    return if is_absent { Ok(None) } else { Err(Error::Refused(Box::new(refusal))) };
+                    return Err(Error::Refused(Box::new(self.refusal(status, &text, token.as_ref()))));
                 }
                 Err(error) => return Err(self.unreachable(&error)),
             }

@@ -124,6 +124,11 @@ impl LogIndex for DynamoStore {
         Ok(leaf.filter(|leaf| leaf.sequence == sequence))
     }
 
+    async fn leaves(&self, stream: &Stream) -> Result<Vec<Leaf>, StoreError> {
+        let items = self.audit_items(leaf_partition(stream), Some(1), usize::MAX).await?;
+        items.iter().map(|item| log_item::leaf(item).map_err(damaged)).collect()
+    }
+
     async fn stream_events(
         &self,
         stream: &Stream,

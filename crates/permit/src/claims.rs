@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 /// The type of a permit, in its header.
@@ -60,37 +60,60 @@ pub struct Claims {
 
 /// The bytes of a permit that are signed: its header and its claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SigningInput(String);
+pub struct SigningInput {
+    text: String,
+    claims: Claims,
+}
+
+impl Claims {
+    /// The claims as members of an object.
+    #[must_use]
+    pub fn members(&self) -> Map<String, Value> {
+        match json!(self) {
+            Value::Object(members) => members,
+            // INVARIANT: a struct is an object.
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                Map::new()
+            }
+        }
+    }
+}
 
 impl SigningInput {
     /// Of these claims, to be signed by the key of this id. Leaves the approvers out if they make it too long.
     #[must_use]
     pub fn new(key_id: &str, mut claims: Claims) -> Self {
         let header = format!(r#"{{"alg":"{ALGORITHM}","typ":"{TYPE}","kid":{}}}"#, json!(key_id));
-        let input = Self::of(&header, &claims);
-        if input.as_bytes().len() <= MAX_SIGNED_BYTES {
-            return input;
+        let mut text = Self::text(&header, &claims);
+        if text.len() > MAX_SIGNED_BYTES {
+            claims.approved_by = None;
+            text = Self::text(&header, &claims);
         }
-        claims.approved_by = None;
-        Self::of(&header, &claims)
+        Self { text, claims }
     }
 
-    fn of(header: &str, claims: &Claims) -> Self {
+    fn text(header: &str, claims: &Claims) -> String {
         // INVARIANT: texts, numbers and lists of texts can be written as JSON; empty claims would be no permit.
         let claims = serde_json::to_string(claims).unwrap_or_default();
-        Self(format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims)))
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims))
+    }
+
+    /// The claims that are in it.
+    #[must_use]
+    pub fn claims(&self) -> &Claims {
+        &self.claims
     }
 
     /// What is to be signed.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        self.text.as_bytes()
     }
 
     /// The permit, with the signature as r and s, of 32 bytes each (RFC 7518 section 3.4).
     #[must_use]
     pub fn with_signature(self, signature: &[u8; 64]) -> String {
-        format!("{}.{}", self.0, URL_SAFE_NO_PAD.encode(signature))
+        format!("{}.{}", self.text, URL_SAFE_NO_PAD.encode(signature))
     }
 }
 

@@ -89,7 +89,7 @@ fn read(text: &PolicyText<'_>) -> Result<(Policy, Arc<CedarAuthorizer>), Invalid
         InvalidAccess::Policies(_) | InvalidAccess::Schema(_) => in_access(error),
     })?);
     let policy = Policy::new(text.version(), rules, people, Arc::<CedarAuthorizer>::clone(&access));
-    Ok((policy, access))
+    Ok((policy.with_text(text), access))
 }
 
 fn in_access(error: InvalidAccess) -> InvalidPolicy {

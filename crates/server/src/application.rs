@@ -3,6 +3,7 @@
 use crate::callers::Callers;
 use crate::log_directory::LogDirectory;
 use crate::observed_host::ObservedHost;
+use crate::policy_directory::PolicyDirectory;
 use crate::refusal_log::RefusalLog;
 use crate::source_address::TrustedProxies;
 use crate::waiters::Waiters;
@@ -18,6 +19,7 @@ use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::{self, TableNames};
 use countersign_issuer::authenticator::Authenticator;
+use std::io;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Notify;
@@ -25,7 +27,7 @@ use tokio::sync::Notify;
 /// The environment in the names of embedded tables.
 pub const TABLES_ENVIRONMENT: &str = "local";
 
-/// The database does not answer as it should.
+/// The data directory does not hold what it should.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// There are tables that cannot be made.
@@ -34,6 +36,9 @@ pub enum DatabaseError {
     /// What is in them cannot be read.
     #[error("the store cannot be read: {0}")]
     Unreadable(#[source] StoreError),
+    /// What is decided under a policy must be shown with its texts.
+    #[error("the texts of the policy cannot be kept: {0}")]
+    PolicyNotKept(#[source] io::Error),
 }
 
 /// The parts that handlers and sweeps share.
@@ -52,6 +57,8 @@ pub struct Application {
     pub seal_wakeup: Arc<Notify>,
     /// The files of the audit log.
     pub log: LogDirectory,
+    /// The policies that have been in force.
+    pub policies: PolicyDirectory,
     /// What the callers who are known take.
     pub callers: Arc<Callers>,
     /// The calls that wait for a request to change.
@@ -66,7 +73,7 @@ impl Application {
     /// Puts the parts together and makes sure that the tables are there.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer, or the policy cannot be kept.
     #[expect(clippy::too_many_arguments, reason = "each is a part that a shell has made")]
     pub async fn new(
         client: Client,
@@ -74,11 +81,13 @@ impl Application {
         signing_keys: Arc<dyn SigningKeys>,
         audit_keys: Arc<dyn AuditKeys>,
         log: LogDirectory,
+        policies: PolicyDirectory,
         deployment_key: DeploymentKey,
         authenticator: Authenticator,
         trusted_proxies: TrustedProxies,
         host: Arc<dyn Host>,
     ) -> Result<Self, DatabaseError> {
+        policies.keep(&policy).map_err(DatabaseError::PolicyNotKept)?;
         let tables = TableNames::of_environment(TABLES_ENVIRONMENT);
         table::create_missing(&client, &tables).await.map_err(DatabaseError::Tables)?;
         let outbox = DynamoOutbox::new(client.clone(), tables.outbox.clone());
@@ -102,6 +111,7 @@ impl Application {
             delivery_wakeup: Arc::new(Notify::new()),
             seal_wakeup: Arc::new(Notify::new()),
             log,
+            policies,
             callers: Arc::default(),
             waiters,
             unauthenticated,
@@ -130,9 +140,12 @@ impl Application {
         Arc::clone(&self.dependencies.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts another policy in force, under the same restrictions, under the same restrictions: for calls that begin from now
-    /// on, and for those that wait.
-    pub fn replace_policy(&self, policy: Policy) {
+    /// Puts another policy in force, under the same restrictions: for calls that begin from now on, and for those that wait.
+    ///
+    /// # Errors
+    /// When it cannot be kept: what was in force stays.
+    pub fn replace_policy(&self, policy: Policy) -> io::Result<()> {
+        self.policies.keep(&policy)?;
         let policy = policy.restricted(self.dependencies().policy.restrictions());
         let for_waiters = Arc::new(policy.clone());
         let mut current = self.dependencies.write().unwrap_or_else(PoisonError::into_inner);
@@ -146,5 +159,6 @@ impl Application {
         });
         // While no call can begin under the policy before: each that has begun hears of this one.
         self.waiters.policy_replaced(for_waiters);
+        Ok(())
     }
 }

@@ -96,6 +96,8 @@ const FIRST_DEPLOYMENT_KEY: &str = "deployment.key.first";
 const TOKEN_KEY: &str = "token.key";
 /// The directory of the audit log.
 const LOG: &str = "log";
+/// The directory of the policies that have been in force.
+const POLICIES: &str = "policies";
 /// Where the engine writes first.
 const DATABASE_LOG: &str = "countersign.db-wal";
 /// What the engine puts beside the database.
@@ -179,6 +181,11 @@ impl DataDirectory {
     /// Where the audit log is.
     pub fn log_path(&self) -> PathBuf {
         self.path.join(LOG)
+    }
+
+    /// Where the policies are that have been in force.
+    pub fn policies_path(&self) -> PathBuf {
+        self.path.join(POLICIES)
     }
 
     /// A file of ours; made empty if it is not there.

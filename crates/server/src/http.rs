@@ -7,6 +7,7 @@ use crate::answer::{correlation_id, respond, texts};
 use crate::application::Application;
 use crate::callers::{Room, Turn};
 use crate::connections::Connection;
+use crate::evidence_route;
 use crate::log_route;
 use crate::source_address::FORWARDED_FOR;
 use axum::Router;
@@ -36,8 +37,8 @@ use tokio::time::timeout;
 /// How much of a body that is too large is still taken in, so that its sender gets to read the
 /// answer: a client that writes into a closed connection sees only that it is closed.
 const DRAINED_BYTES: usize = 4 * 1024 * 1024;
-/// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a body may take to arrive, and how long a caller's turn may take to come.
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How much of a body that is not looked at is taken in: the largest body that makes sense, and a bit.
 const LET_GO_BYTES: usize = 2 * MAX_BODY_BYTES;
 /// How long that may take.
@@ -53,6 +54,7 @@ pub fn router(application: Application) -> Router {
     let get = routing::on(filter(Operation::Get.method()), handle::<Get>);
     let router = router.route(Operation::Simulate.path_template(), get);
     let router = router.route(log_route::ROUTE, routing::get(log_route::file));
+    let router = router.route(evidence_route::ROUTE, routing::get(evidence_route::evidence));
     router
         .fallback(|State(app): State<Application>| async move {
             refuse(&app, Code::RouteNotFound, "see GET /openapi.json for the routes there are")

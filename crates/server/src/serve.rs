@@ -8,6 +8,7 @@ use crate::listener::Server;
 use crate::log_directory::{LogDirectory, LogDirectoryError};
 use crate::logging;
 use crate::outbox_log::OutboxLog;
+use crate::policy_directory::PolicyDirectory;
 use crate::source_address::{ProxyNetwork, TrustedProxies};
 use crate::sweeps::Sweep;
 use crate::tls::{CertificateFiles, Certificates, InvalidCertificates};
@@ -204,6 +205,7 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
         signing_keys,
         audit_keys,
         log,
+        PolicyDirectory::new(directory.policies_path()),
         deployment_key,
         authenticator,
         proxies,
@@ -314,7 +316,10 @@ fn reload_once(policy_dir: Option<&Path>, certificates: Option<&Certificates>, a
     match read {
         Ok((policy, loaded)) => {
             let policy_version = policy.version().to_string();
-            application.replace_policy(policy);
+            if let Err(error) = application.replace_policy(policy) {
+                tracing::error!(%error, "the texts of the policy cannot be kept; what was in force stays");
+                return;
+            }
             if let (Some(certificates), Some(loaded)) = (certificates, loaded) {
                 certificates.replace(loaded);
                 certificates.check_validity(application.dependencies().host.now());

@@ -123,6 +123,12 @@ impl Draft {
     }
 }
 
+/// The versions of policies that events name, each once: those whose texts evidence shows.
+#[must_use]
+pub fn policy_versions(events: &[AuditEvent]) -> Vec<String> {
+    consistency::policy_versions(events)
+}
+
 fn members(document: Value) -> Map<String, Value> {
     match document {
         Value::Object(members) => members,

@@ -10,6 +10,7 @@ pub mod config;
 pub mod create;
 pub mod doctor;
 pub mod events;
+pub mod evidence;
 pub mod execution;
 pub mod executor;
 pub mod explain;

@@ -49,6 +49,14 @@ pub const BUNDLED_OPERATIONS: &str = include_str!("../../../../policy/operations
 /// See [`BUNDLED_OPERATIONS`].
 pub const BUNDLED_PEOPLE: &str = include_str!("../../../../policy/people.toml");
 
+/// The same texts, kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct KeptText {
+    operations: String,
+    people: String,
+    access: String,
+}
+
 impl PolicyText<'_> {
     /// Names the policy: the SHA-256 of what `sha256sum access.cedar operations.toml people.toml`
     /// prints, so that anybody can compute it from the files.
@@ -81,6 +89,7 @@ impl PolicyText<'_> {
 #[derive(Debug, Clone)]
 pub struct Policy {
     version: Digest,
+    text: Option<Arc<KeptText>>,
     rules: Rules,
     people: People,
     access: Arc<dyn Authorizer>,
@@ -90,7 +99,24 @@ pub struct Policy {
 impl Policy {
     /// A policy of parts that have been checked.
     pub fn new(version: Digest, rules: Rules, people: People, access: Arc<dyn Authorizer>) -> Self {
-        Self { version, rules, people, access, restrictions: Restrictions::default() }
+        Self { version, text: None, rules, people, access, restrictions: Restrictions::default() }
+    }
+
+    /// The policy with the texts that it was read from, whose version is its own.
+    #[must_use]
+    pub fn with_text(self, text: &PolicyText<'_>) -> Self {
+        let kept = KeptText {
+            operations: text.operations.to_owned(),
+            people: text.people.to_owned(),
+            access: text.access.to_owned(),
+        };
+        Self { text: Some(Arc::new(kept)), version: text.version(), ..self }
+    }
+
+    /// The texts that it was read from, if it has them.
+    pub fn text(&self) -> Option<PolicyText<'_>> {
+        let KeptText { operations, people, access } = self.text.as_deref()?;
+        Some(PolicyText { operations, people, access })
     }
 
     /// The policy with what the operator of the process takes away from it.
