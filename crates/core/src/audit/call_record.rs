@@ -20,7 +20,7 @@ pub enum CallRecord {
     Refused(Attempt),
     /// Attempts that were refused and are only counted.
     Counted(AttemptCounts),
-    /// Events, figures or evidence of more than one request were read.
+    /// Events or figures of more than one request, the files of the log, or evidence were read.
     Read(Reading),
 }
 
