@@ -60,7 +60,7 @@ fn of_every_status(service: &Service) -> Vec<(&'static str, String, Option<Strin
     service.expire();
     let pending = Service::create(&ann, &Service::high());
     executor.post(&format!("{pending}/target"), &json!({ "target": { "status": "available" } })).expect(200);
-    carol.post(&format!("{pending}/approve"), &json!({ "comment": "at last" })).expect(200);
+    carol.post(&format!("{pending}/approve"), &json!({ "comments": "at last" })).expect(200);
     carol.post(&format!("{pending}/withdraw"), &json!({ "reason": "too early" })).expect(200);
     bob.post(&format!("{pending}/comments"), &json!({ "text": "who is on call?" })).expect(200);
     let rejected = Service::create(&ann, &Service::high());
@@ -278,7 +278,7 @@ fn nothing_is_signed_that_does_not_agree_or_cannot_be_read() {
     service.block_on(service.database.put_item().table_name(&table).set_item(item).send()).unwrap();
     assert_eq!(of().status, 200);
     // A file of the log that is another, or gone.
-    let tile = service.log_path().join("tile/0/000.p/4");
+    let tile = service.log_path().join("tile/0/000.p/3");
     let good =
         fs::read(&tile).unwrap_or_else(|error| panic!("{error}: {:?}", fs::read_dir(tile.parent().unwrap())));
     let mut bad = good.clone();
