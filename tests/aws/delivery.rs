@@ -24,7 +24,7 @@ use countersign_e2e::grants::{Granted, granted};
 use countersign_e2e::inspection::{scan, tables};
 use countersign_e2e::manual_host::ManualHost;
 use countersign_e2e::random::Random;
-use countersign_e2e::signing::signing_key;
+use countersign_e2e::signing::{log_key, signing_key};
 use countersign_e2e::transport::{Fault, FaultyTransport};
 use countersign_embedded::Embedded;
 use countersign_lambda::metrics::Metrics;
@@ -112,6 +112,7 @@ impl World {
             store: DynamoStore::new(self.database.clone(), tables()),
             policy: countersign_policy::load::bundled().unwrap(),
             signing_keys: Arc::new(signing_key()),
+            audit_keys: Arc::new(log_key()),
             deployment_key: DeploymentKey::new([9; 32]),
             host: Arc::new(self.host.clone()),
         };

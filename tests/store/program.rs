@@ -245,7 +245,7 @@ fn what_was_published_is_looked_for_in_the_store() {
         let file = directory.path().join("published");
         fs::write(&file, published).unwrap();
         let (data, file) = (data.to_str().unwrap(), file.to_str().unwrap());
-        let output = run(BINARY, &["verify", "--all", "--data-dir", data, "--log", file]);
+        let output = run(BINARY, &["verify", "--all", "--data-dir", data, "--published", file]);
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
     };
     let log = program.log();

@@ -3,15 +3,17 @@
 //! Who calls is established from the headers before the body is read; of those who are not known
 //! none is.
 
+use crate::answer::{correlation_id, respond, texts};
 use crate::application::Application;
 use crate::callers::{Room, Turn};
 use crate::connections::Connection;
+use crate::log_route;
 use crate::source_address::FORWARDED_FOR;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{ConnectInfo, RawPathParams, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::Response;
 use axum::routing::{self, MethodFilter, MethodRouter};
 use countersign_api::call::{Call, Input, MAX_BODY_BYTES};
@@ -19,7 +21,6 @@ use countersign_api::operation::{Body as ApiBody, Method, Operation};
 use countersign_api::operations::get::Get;
 use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::problem::{Code, Problem};
-use countersign_api::reply::Reply;
 use countersign_api::run::{self, Endpoint, PublicEndpoint};
 use countersign_core::caller::Caller;
 use countersign_dynamodb::store::DynamoStore;
@@ -51,6 +52,7 @@ pub fn router(application: Application) -> Router {
     // The gateway has no route for this but that of any id, and `simulate` is none.
     let get = routing::on(filter(Operation::Get.method()), handle::<Get>);
     let router = router.route(Operation::Simulate.path_template(), get);
+    let router = router.route(log_route::ROUTE, routing::get(log_route::file));
     router
         .fallback(|State(app): State<Application>| async move {
             refuse(&app, Code::RouteNotFound, "see GET /openapi.json for the routes there are")
@@ -164,7 +166,7 @@ async fn handle<E: Endpoint<DynamoStore> + 'static>(
         Err(Problem::internal("panic"))
     });
     if E::OPERATION.changes() && result.is_ok() {
-        app.delivery_wakeup.notify_one();
+        app.wake_sweeps();
     }
     let reply = result.unwrap_or_else(|problem| problem.into_reply(&correlation_id));
     let mut response = respond(reply, &correlation_id);
@@ -197,15 +199,6 @@ fn path_id(
         Ok(path) => path.iter().next().map(|(_, id)| id.to_owned()),
         Err(_) => Some(String::new()),
     }
-}
-
-fn correlation_id(app: &Application) -> String {
-    app.dependencies().host.event_id().to_string()
-}
-
-/// Every value of a header that is text; one that is not is in the list as one that no check accepts.
-fn texts<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
-    headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("\u{fffd}")).collect()
 }
 
 /// The values of a header.
@@ -281,23 +274,4 @@ async fn read_body(mut body: Body) -> Result<Vec<u8>, axum::Error> {
 fn refuse(app: &Application, code: Code, detail: &str) -> Response {
     let correlation_id = correlation_id(app);
     respond(Problem::new(code, detail).into_reply(&correlation_id), &correlation_id)
-}
-
-fn respond(reply: Reply, correlation_id: &str) -> Response {
-    let mut response = Response::new(Body::from(reply.body));
-    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    if !reply.content_type.is_empty() {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
-    }
-    // What is shown depends on who asks and on when.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let correlation = ("x-correlation-id", correlation_id.to_owned());
-    for (name, value) in reply.headers.into_iter().chain([correlation]) {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(name, value);
-        }
-    }
-    response
 }
