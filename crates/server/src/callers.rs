@@ -5,11 +5,14 @@
 use countersign_core::person::PersonId;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How many calls of one caller are under way until their answers have been taken. Further ones wait: what
 /// is not read must not fill the memory.
 const CALLS_OF_CALLER: usize = 32;
+/// How long a call waits for its turn, or for room for its body.
+pub(crate) const TURN_TIMEOUT: Duration = Duration::from_secs(20);
 /// How many calls of one caller wait for a change. Further ones are answered at once.
 const WAITING_OF_CALLER: usize = 64;
 /// How many calls of all callers do: each holds a request in memory.

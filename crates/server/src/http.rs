@@ -5,7 +5,7 @@
 
 use crate::answer::{correlation_id, respond, texts};
 use crate::application::Application;
-use crate::callers::{Room, Turn};
+use crate::callers::{Room, TURN_TIMEOUT, Turn};
 use crate::connections::Connection;
 use crate::evidence_route;
 use crate::log_route;
@@ -37,8 +37,8 @@ use tokio::time::timeout;
 /// How much of a body that is too large is still taken in, so that its sender gets to read the
 /// answer: a client that writes into a closed connection sees only that it is closed.
 const DRAINED_BYTES: usize = 4 * 1024 * 1024;
-/// How long a body may take to arrive, and how long a caller's turn may take to come.
-pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How much of a body that is not looked at is taken in: the largest body that makes sense, and a bit.
 const LET_GO_BYTES: usize = 2 * MAX_BODY_BYTES;
 /// How long that may take.
@@ -224,11 +224,11 @@ struct Taken {
 async fn take(app: &Application, caller: Option<&Caller>, body: Option<Body>) -> Result<Taken, Problem> {
     let Some(caller) = caller else { return Ok(Taken::default()) };
     let too_many = |what| Problem::new(Code::StoreUnavailable, what);
-    let Ok(Some(turn)) = timeout(BODY_TIMEOUT, app.callers.turn(&caller.person)).await else {
+    let Ok(Some(turn)) = timeout(TURN_TIMEOUT, app.callers.turn(&caller.person)).await else {
         return Err(too_many("too many calls of yours are under way; read their answers, and try again"));
     };
     let Some(body) = body else { return Ok(Taken { turn: Some(turn), ..Taken::default() }) };
-    let Ok(Some(room)) = timeout(BODY_TIMEOUT, app.callers.room(&turn)).await else {
+    let Ok(Some(room)) = timeout(TURN_TIMEOUT, app.callers.room(&turn)).await else {
         return Err(too_many("too many bodies are on their way; try again"));
     };
     match timeout(BODY_TIMEOUT, read_body(body)).await {

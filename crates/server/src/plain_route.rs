@@ -3,9 +3,8 @@
 
 use crate::answer::{correlation_id, respond, texts};
 use crate::application::Application;
-use crate::callers::Turn;
+use crate::callers::{TURN_TIMEOUT, Turn};
 use crate::connections::Connection;
-use crate::http::BODY_TIMEOUT;
 use crate::source_address::FORWARDED_FOR;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -57,7 +56,7 @@ impl PlainCall {
         let identity = identity(app, &dependencies, parts).await;
         let caller = identity.as_ref().ok().cloned();
         let turn = match &caller {
-            Some(caller) => timeout(BODY_TIMEOUT, app.callers.turn(&caller.person)).await.ok().flatten(),
+            Some(caller) => timeout(TURN_TIMEOUT, app.callers.turn(&caller.person)).await.ok().flatten(),
             None => None,
         };
         let actor = match identity {
