@@ -192,10 +192,12 @@ impl DynamoOutbox {
     ) -> Result<bool, StoreError> {
         let Some(mut item) = self.get(key).await? else { return Ok(false) };
         // Settled meanwhile in one way, it must not move without the mark of that.
-        let condition = [PUBLISHED, LOGGED].map(|mark| match item.contains_key(mark) {
-            true => format!("attribute_exists({mark})"),
-            false => format!("attribute_not_exists({mark})"),
+        let mut condition = Expression::default();
+        let marks = [PUBLISHED, LOGGED].map(|mark| match item.contains_key(mark) {
+            true => format!("attribute_exists({})", condition.name(mark)),
+            false => format!("attribute_not_exists({})", condition.name(mark)),
         });
+        condition.text = marks.join(" AND ");
         item.insert(SHARD.to_owned(), AttributeValue::S(to_shard));
         let counted =
             item.get(ATTEMPTS).and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok());
@@ -204,17 +206,21 @@ impl DynamoOutbox {
             Failures::Forgotten => 0,
         };
         item.insert(ATTEMPTS.to_owned(), AttributeValue::N(attempts.to_string()));
-        self.replace(key_item(key), &condition.join(" AND "), item).await?;
+        self.replace(key_item(key), Some(condition), item).await?;
         Ok(true)
     }
 
-    /// Puts an item in the place of another, which is there and as the condition says.
-    async fn replace(&self, key: Item, condition: &str, item: Item) -> Result<(), StoreError> {
+    /// Puts an item in the place of another, which is there and as a further condition says.
+    async fn replace(&self, key: Item, condition: Option<Expression>, item: Item) -> Result<(), StoreError> {
         let put = Put::builder().table_name(&self.table).set_item(Some(item)).build().map_err(invalid)?;
         let delete = Delete::builder()
             .table_name(&self.table)
             .set_key(Some(key))
-            .condition_expression(format!("attribute_exists({EVENT_ID}) AND {condition}"))
+            .condition_expression(match &condition {
+                Some(condition) => format!("attribute_exists({EVENT_ID}) AND {}", condition.text),
+                None => format!("attribute_exists({EVENT_ID})"),
+            })
+            .set_expression_attribute_names(condition.map(|condition| condition.names))
             .build()
             .map_err(invalid)?;
         let moved = self
@@ -279,8 +285,10 @@ impl Outbox for DynamoOutbox {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key_item(key)))
-            .update_expression(format!("SET {mark} = :yes"))
-            .condition_expression(format!("attribute_exists({EVENT_ID}) AND attribute_not_exists({other})"))
+            .update_expression("SET #mark = :yes")
+            .condition_expression(format!("attribute_exists({EVENT_ID}) AND attribute_not_exists(#other)"))
+            .expression_attribute_names("#mark", mark)
+            .expression_attribute_names("#other", other)
             .expression_attribute_values(":yes", AttributeValue::Bool(true))
             .send()
             .await;
@@ -296,7 +304,8 @@ impl Outbox for DynamoOutbox {
             .delete_item()
             .table_name(&self.table)
             .set_key(Some(key_item(key)))
-            .condition_expression(format!("attribute_exists({other})"))
+            .condition_expression("attribute_exists(#other)")
+            .expression_attribute_names("#other", other)
             .send()
             .await;
         match deleted {
@@ -366,8 +375,7 @@ impl Continuations for DynamoOutbox {
         if !continuation_item::waits_for(&item, status)? {
             return Ok(());
         }
-        let condition = format!("attribute_exists({SHARD})");
-        self.replace(key, &condition, released_item(item, RELEASED, status, now)).await
+        self.replace(key, None, released_item(item, RELEASED, status, now)).await
     }
 
     async fn released(
