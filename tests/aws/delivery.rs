@@ -96,7 +96,8 @@ impl World {
         let grants = Granted::new(transport.clone(), tables(), granted("notify"));
         let topic = Topic { weather: Arc::new(Mutex::new(Box::new(|_| Ok(())))), arrived: Arc::default() };
         let notify = Notify {
-            outbox: DynamoOutbox::new(countersign_embedded::client(grants.clone()), tables().outbox),
+            outbox: DynamoOutbox::new(countersign_embedded::client(grants.clone()), tables().outbox)
+                .without_log(),
             publisher: topic.clone(),
             resumer: Nobody,
             host: Box::new(host.clone()),
