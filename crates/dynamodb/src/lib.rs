@@ -21,6 +21,7 @@ pub mod keys;
 mod listing;
 mod listing_item;
 mod merge;
+pub mod observed;
 pub mod outbox;
 mod outbox_item;
 mod position;

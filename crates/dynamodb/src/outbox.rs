@@ -18,6 +18,9 @@ use countersign_core::timestamp::Timestamp;
 /// How many entries are read at once.
 const PAGE: i32 = 100;
 
+/// How many entries of a partition are counted at most.
+const COUNTED: i32 = 250;
+
 /// How often the delivery of an entry has failed.
 const ATTEMPTS: &str = "attempts";
 
@@ -82,8 +85,8 @@ impl DynamoOutbox {
         Ok(found.item)
     }
 
-    /// When the first entry of a partition was made, if its id says so.
-    async fn oldest(&self, shard: &str) -> Result<Option<Timestamp>, StoreError> {
+    /// When the first entry of a partition was made, if its id says so; and how many there are, as far as they are counted.
+    async fn waiting(&self, shard: &str) -> Result<(Option<Timestamp>, usize), StoreError> {
         let mut condition = partition(shard);
         let keys = [condition.name(SHARD), condition.name(EVENT_ID)].join(", ");
         let page = self
@@ -95,14 +98,15 @@ impl DynamoOutbox {
             .projection_expression(keys)
             .set_expression_attribute_names(Some(condition.names))
             .set_expression_attribute_values(Some(condition.values))
-            .limit(1)
+            .limit(COUNTED)
             .send()
             .await
             .map_err(store_error)?;
-        let first = page.items.unwrap_or_default().into_iter().next();
-        let Some(key) = first.as_ref().map(outbox_key).transpose()? else { return Ok(None) };
+        let entries = page.items.unwrap_or_default();
+        let Some(key) = entries.first().map(outbox_key).transpose()? else { return Ok((None, 0)) };
         // An entry whose id is none has no age; it must not look like an empty outbox.
-        Ok(Some(EventId::parse(&key.event_id).map_or(Timestamp::EARLIEST, |id| id.made_at())))
+        let oldest = EventId::parse(&key.event_id).map_or(Timestamp::EARLIEST, |id| id.made_at());
+        Ok((Some(oldest), entries.len()))
     }
 
     /// How many entries a partition holds.
@@ -270,11 +274,13 @@ impl Outbox for DynamoOutbox {
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
         let mut oldest: Option<Timestamp> = None;
+        let mut waiting = 0;
         for shard in self.shards() {
-            let first = self.oldest(&shard).await?;
+            let (first, count) = self.waiting(&shard).await?;
             oldest = oldest.into_iter().chain(first).min();
+            waiting += count;
         }
-        Ok(Backlog { oldest, dead: self.count(DEAD).await? })
+        Ok(Backlog { oldest, waiting, dead: self.count(DEAD).await? })
     }
 }
 

@@ -12,6 +12,7 @@ pub mod callers;
 pub mod connections;
 pub mod http;
 pub mod listener;
+pub mod metrics;
 pub mod observed_host;
 pub mod outbox_log;
 pub mod sweeps;
