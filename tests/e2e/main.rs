@@ -34,6 +34,7 @@ mod keys;
 mod limits;
 mod list;
 mod malformed;
+mod metrics;
 mod observe;
 mod paging;
 mod pending_limit;

@@ -27,6 +27,7 @@ use countersign_policy::load;
 use countersign_server::application::Application;
 use countersign_server::http;
 use countersign_server::source_address::{ProxyNetwork, TrustedProxies};
+use countersign_server::sweeps;
 use ipnet::IpNet;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -277,6 +278,16 @@ impl Service {
             }
             attempts::record_counts(&dependencies).await.unwrap()
         })
+    }
+
+    /// Measures once what is open and what waits for delivery.
+    pub fn measure(&self) {
+        self.try_measure().unwrap();
+    }
+
+    /// The same, and how it failed.
+    pub fn try_measure(&self) -> Result<(), AppError> {
+        self.runtime.block_on(sweeps::measure(&self.application))
     }
 
     /// Looks once at the timers that are due.

@@ -3,7 +3,8 @@
 use crate::error::cancelled;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::interceptors::{
-    BeforeSerializationInterceptorContextRef, FinalizerInterceptorContextRef,
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+    FinalizerInterceptorContextRef,
 };
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
@@ -54,6 +55,14 @@ impl Storable for Began {
     type Storer = StoreReplace<Self>;
 }
 
+/// Which call it is. Known before it is sent, since nothing is left of the request then.
+#[derive(Debug)]
+struct Sent(String);
+
+impl Storable for Sent {
+    type Storer = StoreReplace<Self>;
+}
+
 impl Intercept for Calls {
     fn name(&self) -> &'static str {
         "observed calls"
@@ -68,6 +77,20 @@ impl Intercept for Calls {
         Ok(())
     }
 
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        state: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let target = context.request().headers().get("x-amz-target");
+        if let Some(call) = target.and_then(|target| target.rsplit('.').next()) {
+            let sent = Sent(call.to_owned());
+            state.interceptor_state().store_put(sent);
+        }
+        Ok(())
+    }
+
     fn read_after_execution(
         &self,
         context: &FinalizerInterceptorContextRef<'_>,
@@ -75,9 +98,7 @@ impl Intercept for Calls {
         state: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         // A call that could not be built has reached no database.
-        let target = context.request().and_then(|request| request.headers().get("x-amz-target"));
-        let call = target.and_then(|target| target.rsplit('.').next());
-        if let (Some(call), Some(Began(began))) = (call, state.load::<Began>()) {
+        if let (Some(Sent(call)), Some(Began(began))) = (state.load::<Sent>(), state.load::<Began>()) {
             let outcome = match context.output_or_error() {
                 Some(Ok(_)) => Outcome::Answered,
                 Some(Err(error)) => {
