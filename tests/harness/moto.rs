@@ -2,7 +2,7 @@
 //! is not ours and not the embedded engine's.
 //!
 //! It is a Python program. If `MOTO_SERVER` does not name one, it is installed from `PyPI` into a
-//! virtual environment under `target/`, once.
+//! virtual environment under `target/`, once for each list of releases.
 
 use crate::grants::root;
 use base64::Engine as _;
@@ -21,6 +21,8 @@ pub const REGION: &str = "eu-central-1";
 
 /// The releases that are installed, from the root of the repository.
 const REQUIREMENTS: &str = "tests/aws/requirements.txt";
+/// A copy of them, once they are installed.
+const INSTALLED: &str = "installed.txt";
 
 /// A running server, gone when dropped.
 #[derive(Debug)]
@@ -188,11 +190,11 @@ fn program() -> &'static Path {
             return path.into();
         }
         let environment = root().join("target/moto");
-        let program = environment.join("bin/moto_server");
-        if !program.exists() {
+        let installed = std::fs::read(environment.join(INSTALLED)).unwrap_or_default();
+        if installed != std::fs::read(root().join(REQUIREMENTS)).unwrap() {
             install(&environment);
         }
-        program
+        environment.join("bin/moto_server")
     })
 }
 
@@ -211,4 +213,5 @@ fn install(environment: &Path) {
     let quietly =
         ["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement", requirements];
     run(&environment.join("bin/pip"), &quietly);
+    std::fs::copy(requirements, environment.join(INSTALLED)).unwrap();
 }
