@@ -106,8 +106,7 @@ impl Exposition {
                 continue;
             };
             let value = value.parse::<f64>().unwrap();
-            let is_first = of.contains("le=\"0.001\"") || last.is_none();
-            assert!(is_first || last <= Some(value), "{line}");
+            assert!(last.is_none_or(|last| last <= value), "{line}");
             last = (!of.contains("le=\"+Inf\"")).then_some(value);
             if last.is_none() {
                 let others = of.replace("le=\"+Inf\"", "");

@@ -90,7 +90,6 @@ pub const FIGURES: &str = "metrics";
 pub async fn permit_figures<S: RecordEvent + CountAttempts>(
     dependencies: &Dependencies<S>,
     identity: Result<Caller, Problem>,
-    channel: Channel,
     correlation_id: &str,
 ) -> Result<(), Problem> {
     let caller = identity.as_ref().ok().cloned();
@@ -100,6 +99,7 @@ pub async fn permit_figures<S: RecordEvent + CountAttempts>(
     });
     if let Err(problem) = &permitted {
         log_problem(problem, FIGURES, correlation_id, None);
+        let channel = Channel::Api;
         let attempted = Attempted { operation: FIGURES, is_counted: true, channel, request_id: None };
         record_refusal(dependencies, problem, caller, attempted).await;
     }

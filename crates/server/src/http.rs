@@ -24,7 +24,7 @@ use countersign_api::problem::{Code, Problem};
 use countersign_api::reply::Reply;
 use countersign_api::run::{self, Endpoint, PublicEndpoint};
 use countersign_app::host::Host;
-use countersign_core::caller::{Caller, Channel};
+use countersign_core::caller::Caller;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_identity::token;
 use http_body_util::BodyExt as _;
@@ -188,19 +188,29 @@ async fn metrics(State(app): State<Application>, request: Request) -> Response {
     let dependencies = app.dependencies();
     let correlation_id = correlation_id(&app);
     let (parts, body) = request.into_parts();
+    let refuse = |problem| conclude(&app, run::FIGURES, Err(problem), None, &correlation_id);
     let identity = identify(&app, dependencies.host.as_ref(), &parts).await;
     let_go(body).await;
+    let turn = match take(&app, identity.as_ref().ok(), None).await {
+        Ok(taken) => taken.turn.map(Arc::new),
+        Err(problem) => return refuse(problem),
+    };
     let identity = match identity {
         Err(problem) if !app.refusal_log.has_line() => {
             dependencies.host.on_unauthenticated();
-            return conclude(&app, run::FIGURES, Err(problem), None, &correlation_id);
+            return refuse(problem);
         }
         identity => identity,
     };
-    match run::permit_figures(&dependencies, identity, Channel::Local, &correlation_id).await {
+    let mut response = match run::permit_figures(&dependencies, identity, &correlation_id).await {
         Ok(()) => exposition(&app, &correlation_id),
-        Err(problem) => conclude(&app, run::FIGURES, Err(problem), None, &correlation_id),
+        Err(problem) => refuse(problem),
+    };
+    if let Some(turn) = turn {
+        // Until the answer has been taken.
+        response.extensions_mut().insert(turn);
     }
+    response
 }
 
 /// The metrics, this answer not yet among them.

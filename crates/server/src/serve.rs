@@ -232,22 +232,7 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
         connections: Connections::new(limits),
     };
     let mut server = tokio::spawn(server.run(is_over(stopped.clone())));
-    let metrics_server = metrics_listener.map(|(listener, address)| {
-        tracing::info!(%address, "metrics are read without a token");
-        Server {
-            listener,
-            certificates: None,
-            application: application.clone(),
-            router: http::metrics_router(application.clone()),
-            connections: Connections::new(Limits { connections: METRICS_CONNECTIONS, ..limits }),
-        }
-    });
-    let metrics_server = async {
-        match metrics_server {
-            Some(server) => server.run(is_over(stopped)).await,
-            None => is_over(stopped).await,
-        }
-    };
+    let metrics_server = serve_metrics(metrics_listener, application.clone(), limits, stopped);
     let mut metrics_server = tokio::spawn(metrics_server);
 
     let scheme = if certificates.is_some() { "https" } else { "http" };
@@ -365,6 +350,21 @@ fn limits(options: LimitOptions) -> Limits {
         idle_timeout: options.idle_timeout,
         answer_timeout: options.answer_timeout,
     }
+}
+
+/// Serves the metrics alone, without a token, if there is an address for them.
+async fn serve_metrics(
+    listener: Option<(TcpListener, SocketAddr)>,
+    application: Application,
+    limits: Limits,
+    stopped: watch::Receiver<bool>,
+) {
+    let Some((listener, address)) = listener else { return is_over(stopped).await };
+    tracing::info!(%address, "metrics are read without a token");
+    let router = http::metrics_router(application.clone());
+    let connections = Connections::new(Limits { connections: METRICS_CONNECTIONS, ..limits });
+    let server = Server { listener, certificates: None, application, router, connections };
+    server.run(is_over(stopped)).await;
 }
 
 /// Until the service is to stop: whether that was sent, or its sender is gone.
