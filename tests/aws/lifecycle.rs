@@ -265,7 +265,7 @@ fn metrics_are_written_once_for_each_event_and_logs_name_no_person() {
                         json!([["Environment"], ["Environment", "OperationType", "RiskLevel"]])
                     }
                     (_, Value::Number(_)) => {
-                        assert_eq!(line["Code"], "not_permitted", "{line}");
+                        assert_eq!(line["Code"], "self_approval", "{line}");
                         json!([["Environment"], ["Environment", "Code"]])
                     }
                     _ => json!([["Environment"]]),
