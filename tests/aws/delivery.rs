@@ -24,7 +24,7 @@ use countersign_e2e::grants::{Granted, granted};
 use countersign_e2e::inspection::{scan, tables};
 use countersign_e2e::manual_host::ManualHost;
 use countersign_e2e::random::Random;
-use countersign_e2e::signing::signing_key;
+use countersign_e2e::signing::{log_key, signing_key};
 use countersign_e2e::transport::{Fault, FaultyTransport};
 use countersign_embedded::Embedded;
 use countersign_lambda::metrics::Metrics;
@@ -96,7 +96,8 @@ impl World {
         let grants = Granted::new(transport.clone(), tables(), granted("notify"));
         let topic = Topic { weather: Arc::new(Mutex::new(Box::new(|_| Ok(())))), arrived: Arc::default() };
         let notify = Notify {
-            outbox: DynamoOutbox::new(countersign_embedded::client(grants.clone()), tables().outbox),
+            outbox: DynamoOutbox::new(countersign_embedded::client(grants.clone()), tables().outbox)
+                .without_log(),
             publisher: topic.clone(),
             resumer: Nobody,
             host: Box::new(host.clone()),
@@ -112,6 +113,7 @@ impl World {
             store: DynamoStore::new(self.database.clone(), tables()),
             policy: countersign_policy::load::bundled().unwrap(),
             signing_keys: Arc::new(signing_key()),
+            audit_keys: Arc::new(log_key()),
             deployment_key: DeploymentKey::new([9; 32]),
             host: Arc::new(self.host.clone()),
         };

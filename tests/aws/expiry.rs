@@ -15,7 +15,7 @@ use countersign_dynamodb::table::create_missing;
 use countersign_e2e::grants::{Granted, granted};
 use countersign_e2e::inspection::{self, scan, tables};
 use countersign_e2e::manual_host::ManualHost;
-use countersign_e2e::signing::signing_key;
+use countersign_e2e::signing::{log_key, signing_key};
 use countersign_e2e::transport::{Fault, FaultyTransport};
 use countersign_embedded::Embedded;
 use countersign_lambda::expire;
@@ -43,6 +43,7 @@ async fn overdue(
         store,
         policy: countersign_policy::load::bundled().unwrap(),
         signing_keys: Arc::new(signing_key()),
+        audit_keys: Arc::new(log_key()),
         deployment_key: DeploymentKey::new([9; 32]),
         host: Arc::new(host.clone()),
     };
@@ -150,6 +151,7 @@ fn the_oldest_pending_request_is_measured() {
             store: DynamoStore::new(database, tables()),
             policy: countersign_policy::load::bundled().unwrap(),
             signing_keys: Arc::new(signing_key()),
+            audit_keys: Arc::new(log_key()),
             deployment_key: DeploymentKey::new([9; 32]),
             host: Arc::new(host.clone()),
         };

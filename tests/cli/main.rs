@@ -17,6 +17,7 @@ mod examples;
 mod executor;
 mod hostile;
 mod inbox;
+mod log;
 mod login;
 mod permit;
 mod policy;

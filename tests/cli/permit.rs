@@ -179,9 +179,9 @@ fn keys_are_made_at_the_first_start_and_rotated_when_the_service_is_stopped() {
     let after = ids(&key(&data, &["rotate", "--json"]));
     assert_eq!(after[0], ("current".to_owned(), before[1].1.clone()));
     assert_eq!(after[2], ("past".to_owned(), before[0].1.clone()));
-    let listed = key(&data, &["list"]);
+    let listed = key(&data, &["list", "--purpose", "permit"]);
     let expected =
-        [&after[1], &after[0], &after[2]].map(|(status, id)| format!("{status:7}  permit  {id}\n"));
+        [&after[1], &after[0], &after[2]].map(|(status, id)| format!("{status:7}  permit    {id}\n"));
     assert_eq!(listed.stdout, expected.concat());
     // A start makes no others.
     let mut program = Program::start(BINARY, &data);

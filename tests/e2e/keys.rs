@@ -1,5 +1,7 @@
 //! GET /.well-known/jwks.json
 
+use countersign_audit::key::Purpose;
+use countersign_audit::key_set;
 use countersign_e2e::service::Service;
 use countersign_permit::{Expected, KeySet, parameters_digest, verify};
 
@@ -12,8 +14,11 @@ fn keys_are_given_out_without_a_token_and_may_be_kept_for_five_minutes() {
     assert_eq!(answer.headers["cache-control"], "public, max-age=300");
     assert_eq!(answer.headers["content-type"], "application/json");
     let keys = answer.expect(200);
-    let set = KeySet::parse(&keys.to_string()).unwrap();
-    assert_eq!((set.iter().count(), set.to_json()), (1, keys));
+    let permits = KeySet::parse(&keys.to_string()).unwrap();
+    let audit = key_set::KeySet::parse(&keys.to_string()).unwrap();
+    assert_eq!((permits.iter().count(), audit.of_purpose(Purpose::Log).count()), (1, 1));
+    let json = permits.iter().map(|key| key.to_json()).chain(audit.iter().map(|key| key.to_json()));
+    assert_eq!(keys["keys"], json.collect::<serde_json::Value>());
     assert_eq!(service.transport.take_calls(), Vec::<String>::new());
     service.anonymous().post(PATH, &serde_json::json!({})).expect_problem(405, "method_not_allowed");
 }

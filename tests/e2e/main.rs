@@ -33,6 +33,7 @@ mod identity;
 mod keys;
 mod limits;
 mod list;
+mod log;
 mod malformed;
 mod metrics;
 mod observe;

@@ -246,6 +246,7 @@ fn what_is_open_and_what_waits_is_measured_and_reading_asks_nothing_of_the_store
             ("outbox_entries", 8.0),
             ("outbox_oldest_age_seconds", 10.0),
             ("outbox_dead_letters", 0.0),
+            ("log_oldest_age_seconds", 10.0),
             ("sweep_last_success_timestamp_seconds{sweep=\"measurement\"}", now),
             ("sweep_last_success_timestamp_seconds{sweep=\"delivery\"}", 0.0),
         ],

@@ -150,7 +150,8 @@ impl Client {
             .iter()
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
             .collect();
-        let text = response.body_mut().read_to_string()?;
+        // Files of the audit log are no text.
+        let text = String::from_utf8_lossy(&response.body_mut().read_to_vec()?).into_owned();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         Ok(Answer { status: response.status().as_u16(), headers, body, text })
     }

@@ -4,7 +4,7 @@ use crate::gateway::{self, Request};
 use crate::grants::{Granted, granted};
 use crate::inspection::tables;
 use crate::manual_host::ManualHost;
-use crate::signing::signing_key;
+use crate::signing::{log_key, signing_key};
 use countersign_api::operation::Operation;
 use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::run::{Endpoint, PublicEndpoint};
@@ -93,6 +93,7 @@ impl Functions {
                     store: DynamoStore::new(client, tables()),
                     policy: policy.clone(),
                     signing_keys: Arc::new(signing_key()),
+                    audit_keys: Arc::new(log_key()),
                     deployment_key: DeploymentKey::new([9; 32]),
                     host: Arc::new(host.clone()),
                 },

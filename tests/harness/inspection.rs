@@ -61,6 +61,8 @@ pub async fn check_with(client: &Client, key: &DeploymentKey) -> Vec<Request> {
         let stream = string(&item, "stream");
         match stream.strip_prefix("request/") {
             Some(id) => *trails.entry(id.to_owned()).or_default() += 1,
+            // What is a leaf of the log is no event.
+            None if stream.starts_with("leaf/") => {}
             None => drop(others.insert(stream)),
         }
     }
@@ -184,13 +186,16 @@ fn text(value: &AttributeValue) -> String {
 /// The ids of the events that wait in the outbox or are dead letters.
 pub async fn outbox(client: &Client) -> BTreeSet<String> {
     let items = scan(client, &tables().outbox).await;
-    let messages = items.iter().filter(|item| string(item, "shard") != "timer");
+    let is_message = |item: &&HashMap<_, _>| !["timer", "log"].contains(&string(item, "shard").as_str());
+    let messages = items.iter().filter(is_message).filter(|item| !item.contains_key("published"));
     messages.map(|item| string(item, "event_id")).collect()
 }
 
 /// The ids of all audit events.
 pub async fn events(client: &Client) -> BTreeSet<String> {
-    scan(client, &tables().audit).await.iter().map(|item| string(item, "event_id")).collect()
+    let items = scan(client, &tables().audit).await;
+    let events = items.iter().filter(|item| !string(item, "stream").starts_with("leaf/"));
+    events.map(|item| string(item, "event_id")).collect()
 }
 
 fn string(item: &HashMap<String, AttributeValue>, name: &str) -> String {

@@ -9,6 +9,7 @@
     reason = "a harness fails by panicking: that is what fails the test"
 )]
 
+pub mod audit_log;
 pub mod client;
 pub mod deployment;
 pub mod exposition;

@@ -5,7 +5,7 @@ use crate::client::{Answer, Client};
 use crate::inspection;
 use crate::manual_host::ManualHost;
 use crate::signature;
-use crate::signing::TestKeys;
+use crate::signing::{TestKeys, log_key};
 use crate::transport::FaultyTransport;
 use axum_server::Handle;
 use countersign_app::attempts;
@@ -14,6 +14,7 @@ use countersign_app::error::AppError;
 use countersign_app::expire::{ExpiryReport, expire};
 use countersign_app::host::Clock as _;
 use countersign_app::ports::Publish;
+use countersign_app::seal::{SealError, SealReport};
 use countersign_app::timers::{self, TimerReport};
 use countersign_core::caller::Channel;
 use countersign_core::person::PersonId;
@@ -26,15 +27,18 @@ use countersign_issuer::authenticator::Authenticator;
 use countersign_policy::load;
 use countersign_server::application::Application;
 use countersign_server::http;
+use countersign_server::log_directory::LogDirectory;
 use countersign_server::source_address::{ProxyNetwork, TrustedProxies};
 use countersign_server::sweeps;
 use ipnet::IpNet;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 /// How long the tokens of a test are valid, in seconds: longer than any test moves its clock.
@@ -55,6 +59,7 @@ pub struct Service {
     pub signing_keys: Arc<TestKeys>,
     application: Application,
     embedded: Embedded,
+    log_home: Arc<TempDir>,
     key: LocalKey,
     base: String,
     handle: Handle<SocketAddr>,
@@ -103,6 +108,7 @@ impl Service {
         let key = LocalKey::new(TOKEN_KEY);
         let transport = FaultyTransport::new(embedded.clone());
         let signing_keys = Arc::<TestKeys>::default();
+        let log_home = Arc::new(tempfile::tempdir().unwrap());
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let application = runtime
@@ -110,6 +116,8 @@ impl Service {
                 countersign_embedded::client(transport.clone()),
                 policy,
                 signing_keys.clone(),
+                Arc::new(log_key()),
+                LogDirectory::open(&log_home.path().join("log"), None).unwrap(),
                 inspection::deployment_key(),
                 Authenticator::fixed(Verifier { channel, ..Verifier::local(key.clone()) }),
                 TrustedProxies::new(proxies.into_iter().map(ProxyNetwork::from).collect()),
@@ -129,7 +137,19 @@ impl Service {
         });
         transport.take_calls();
         let database = countersign_embedded::client(embedded.clone());
-        Self { host, transport, signing_keys, database, application, embedded, key, base, handle, runtime }
+        Self {
+            host,
+            transport,
+            signing_keys,
+            database,
+            application,
+            embedded,
+            log_home,
+            key,
+            base,
+            handle,
+            runtime,
+        }
     }
 
     /// Where it listens.
@@ -305,6 +325,21 @@ impl Service {
         let outbox = &self.application.outbox;
         let key = inspection::deployment_key();
         self.runtime.block_on(deliver(outbox, publisher, Some(&key), &self.host, before, budget)).unwrap()
+    }
+
+    /// Seals the store into the log once.
+    pub fn seal(&self) -> Result<SealReport, SealError> {
+        self.runtime.block_on(sweeps::seal(&self.application, Duration::from_secs(60)))
+    }
+
+    /// The files of the log.
+    pub fn log(&self) -> LogDirectory {
+        self.application.log.clone()
+    }
+
+    /// Where the files of the log are.
+    pub fn log_path(&self) -> PathBuf {
+        self.log_home.path().join("log")
     }
 
     /// Everything in the store, see [`inspection::snapshot`].

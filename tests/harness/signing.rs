@@ -10,6 +10,11 @@ pub fn signing_key() -> PrivateKey {
     PrivateKey::from_bytes(&[5; 32]).unwrap()
 }
 
+/// The key that signs checkpoints and evidence, the same each time.
+pub fn log_key() -> countersign_audit::key::PrivateKey {
+    countersign_audit::key::PrivateKey::from_bytes(&[6; 32])
+}
+
 /// That key, which does not answer while a test says so.
 #[derive(Debug)]
 pub struct TestKeys {

@@ -293,6 +293,9 @@ def check_request(item, events, key):
 
 
 def check_message(item, key):
+    marks = {name: item[name] for name in ("published", "logged") if name in item}
+    if marks not in ({}, {"published": True}, {"logged": True}):
+        yield "settled in another way"
     if item["format"] != "countersign.outbox.v1":
         yield "format"
     if keyed(key, f"countersign.message.v1:{item['event_id']}", item["message"]) != item["seal"]:
@@ -327,13 +330,42 @@ def check_counted(item, key):
         yield "another total"
 
 
-CHECKS = {"timer": check_timer, "recorded": check_recorded, "counted": check_counted}
+def check_head(item, key):
+    """How far the log is: the last of its events are those of the batch."""
+    names = {"format", "shard", "event_id", "version", "size", "batch", "scan"}
+    if not set(item) <= names or item["format"] != "countersign.log.v1" or item["event_id"] != "head":
+        yield "another attribute"
+    if len(item["batch"]) > 99 or len(item["batch"]) > item["size"]:
+        yield "another batch"
+
+
+CHECKS = {"timer": check_timer, "recorded": check_recorded, "counted": check_counted, "log": check_head}
+
+
+def check_leaves(leaves, trails, head):
+    """Each place in the log is that of one event, and there is none that is not."""
+    places = {}
+    for item in leaves:
+        stream = item["stream"].removeprefix("leaf/")
+        if set(item) != {"format", "stream", "sequence", "leaf", "hash"} or item["format"] != "countersign.leaf.v1":
+            yield f"{stream}: another attribute"
+        places[item["leaf"]] = f"{stream}#{item['sequence']}"
+        events = [json.loads(event["event"]) for event in trails.get(stream, [])]
+        if not any((event["sequence"], event["hash"]) == (item["sequence"], item["hash"]) for event in events):
+            yield f"{stream}: a leaf of another event"
+    size = head["size"] if head else 0
+    if sorted(places) != list(range(size)) or len(leaves) != size:
+        yield "the leaves are not those of the log"
+    batch = head["batch"] if head else []
+    if [places.get(size - len(batch) + place) for place in range(len(batch))] != batch:
+        yield "the batch is not the end of the log"
 
 
 def main():
     store = json.load(sys.stdin)
     key = bytes.fromhex(store["key"])
-    trails = streams(store["audit"])
+    leaves = [item for item in store["audit"] if item["stream"].startswith("leaf/")]
+    trails = streams([item for item in store["audit"] if not item["stream"].startswith("leaf/")])
     findings = []
     for stream, items in trails.items():
         findings += [f"{stream}: {finding}" for finding in check_stream(items, origin_of(key))]
@@ -343,6 +375,8 @@ def main():
     for item in store["outbox"]:
         check = CHECKS.get(item["shard"], check_message)
         findings += [f"message {item['event_id']}: {finding}" for finding in check(item, key)]
+    head = next((item for item in store["outbox"] if item["shard"] == "log"), None)
+    findings += check_leaves(leaves, trails, head)
     for finding in findings:
         print(finding)
     counts = {name: len(store[name]) for name in ("approvals", "audit", "outbox")}

@@ -27,7 +27,7 @@ use countersign_dynamodb::table::create_missing;
 use countersign_e2e::inspection::{self, check_request};
 use countersign_e2e::manual_host::ManualHost;
 use countersign_e2e::random::Random;
-use countersign_e2e::signing::signing_key;
+use countersign_e2e::signing::{log_key, signing_key};
 use countersign_embedded::Embedded;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -180,6 +180,7 @@ impl World {
             store: PausingStore { inner: self.store.clone(), gate },
             policy: self.policy.clone(),
             signing_keys: Arc::new(signing_key()),
+            audit_keys: Arc::new(log_key()),
             deployment_key: DeploymentKey::new([9; 32]),
             host: Arc::new(self.host.clone()),
         }

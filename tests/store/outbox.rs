@@ -14,7 +14,7 @@ use countersign_dynamodb::table::create_missing;
 use countersign_e2e::inspection;
 use countersign_e2e::manual_host::ManualHost;
 use countersign_e2e::program::{Program, run};
-use countersign_e2e::signing::signing_key;
+use countersign_e2e::signing::{log_key, signing_key};
 use countersign_embedded::Embedded;
 use countersign_server::data_directory::DataDirectory;
 use serde_json::{Value, json};
@@ -38,6 +38,7 @@ fn with_a_dead_letter(data: &Path) -> String {
             store: DynamoStore::new(client.clone(), inspection::tables()),
             policy: countersign_policy::load::bundled().unwrap(),
             signing_keys: Arc::new(signing_key()),
+            audit_keys: Arc::new(log_key()),
             deployment_key,
             host: Arc::new(ManualHost::default()),
         };

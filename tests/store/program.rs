@@ -138,7 +138,7 @@ fn metrics_are_read_without_a_token_on_this_machine_alone() {
     Client::new(program.base(), None).get("/metrics").expect_problem(401, "unauthenticated");
     ann.get("/metrics").expect_problem(403, "not_permitted");
     // Every sweep runs, and tells when it last did.
-    for sweep in ["delivery", "expiry", "leases", "measurement"] {
+    for sweep in ["delivery", "sealing", "expiry", "leases", "measurement"] {
         while read().value(&format!("sweep_last_success_timestamp_seconds{{sweep=\"{sweep}\"}}")) < 1.7e9 {
             assert!(began.elapsed() < Duration::from_secs(60), "{sweep}");
         }
@@ -294,7 +294,7 @@ fn what_was_published_is_looked_for_in_the_store() {
         let file = directory.path().join("published");
         fs::write(&file, published).unwrap();
         let (data, file) = (data.to_str().unwrap(), file.to_str().unwrap());
-        let output = run(BINARY, &["verify", "--all", "--data-dir", data, "--log", file]);
+        let output = run(BINARY, &["verify", "--all", "--data-dir", data, "--published", file]);
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
     };
     let log = program.log();

@@ -2,6 +2,7 @@
 //! knows that page only: `tests/readers/store.py`.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use countersign_e2e::audit_log::{log_keys, verified};
 use countersign_e2e::grants::root;
 use countersign_e2e::inspection::{DEPLOYMENT_KEY, scan, tables};
 use countersign_e2e::service::Service;
@@ -85,6 +86,7 @@ pub(crate) fn store() -> Service {
     create();
     service.host.advance_milliseconds(100 * 60 * 60 * 1000);
     service.expire();
+    service.seal().unwrap();
     create();
     service
 }
@@ -138,6 +140,8 @@ fn another_language_finds_the_events_of_another_deployment() {
 fn another_language_finds_what_was_edited() {
     let service = store();
     let dump = dump(&service);
+    let another_event = dump["audit"].as_array().unwrap().iter().filter_map(|item| item.get("event")).nth(1);
+    let another_event = another_event.unwrap().clone();
     for (table, attribute, value) in [
         ("approvals", "instance_id", json!("other-db")),
         ("approvals", "parameters", json!("{}")),
@@ -156,14 +160,74 @@ fn another_language_finds_what_was_edited() {
         ("audit", "format", json!("countersign.audit.v2")),
         ("outbox", "format", json!("countersign.outbox.v2")),
         ("approvals", "audit_head", json!("0".repeat(64))),
-        ("audit", "event", dump["audit"][1]["event"].clone()),
+        ("audit", "event", another_event),
         ("outbox", "message", json!("{}")),
+        ("outbox", "logged", json!(false)),
+        ("outbox", "size", json!(1)),
+        ("outbox", "batch", json!([])),
+        ("audit", "leaf", json!(3)),
+        ("audit", "hash", json!("0".repeat(64))),
     ] {
         let mut edited = dump.clone();
         let items = edited[table].as_array_mut().unwrap();
-        let item = items.iter_mut().find(|item| item[attribute] != value).unwrap();
+        let is_absent_of_some = table == "approvals";
+        let is_edited =
+            |item: &&mut Value| item.get(attribute).map_or(is_absent_of_some, |there| *there != value);
+        let item = items.iter_mut().find(is_edited).unwrap();
         item[attribute] = value;
         let (is_whole, said) = read(&edited);
         assert!(!is_whole, "{table}.{attribute}: {said}");
+    }
+}
+
+/// Whether `tests/readers/log.py`, which knows docs/log.md only, finds nothing; and what it prints.
+fn read_log(arguments: &[&std::ffi::OsStr]) -> (bool, String) {
+    let output = Command::new("python3").arg(root().join("tests/readers/log.py")).args(arguments).output();
+    let output = output.expect("these tests need Python 3");
+    (output.status.success(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn another_language_verifies_the_log_and_finds_each_changed_file() {
+    let service = store();
+    let ann = service.requester("ann");
+    for _ in 0..130 {
+        let path = Service::create(&ann, &Service::medium());
+        ann.post(&format!("{path}/cancel"), &json!({})).expect(200);
+    }
+    service.seal().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let (log, jwks) = (service.log_path(), home.path().join("jwks.json"));
+    let keys = service.anonymous().get("/.well-known/jwks.json").expect(200).to_string();
+    std::fs::write(&jwks, keys).unwrap();
+    let ours = verified(&log, &log_keys()).unwrap();
+    let (is_whole, said) = read_log(&[log.as_os_str(), jwks.as_os_str()]);
+    assert!(is_whole, "{said}");
+    let said: Value = serde_json::from_str(&said).unwrap();
+    let root = ours.checkpoint.root_text();
+    assert_eq!(said, json!({ "size": ours.whole.entries, "root": root, "streams": ours.whole.streams }));
+    let size = ours.whole.entries.to_string();
+    let (is_same, said) = read_log(&[log.as_os_str(), jwks.as_os_str(), size.as_ref(), root.as_ref()]);
+    assert!(is_same, "{said}");
+    let (is_same, said) = read_log(&[log.as_os_str(), jwks.as_os_str(), "5".as_ref(), root.as_ref()]);
+    assert!(!is_same && said.contains("not the one that was seen"), "{said}");
+    for name in
+        ["checkpoint", "tile/0/000", "tile/0/001.p", "tile/1/000.p", "tile/entries/000", "tile/entries/001.p"]
+    {
+        let mut path = log.join(name);
+        if path.is_dir() {
+            path = std::fs::read_dir(path)
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .max_by_key(|path| path.metadata().unwrap().len())
+                .unwrap();
+        }
+        let good = std::fs::read(&path).unwrap();
+        let mut changed = good.clone();
+        changed[good.len() - 20] ^= 2;
+        std::fs::write(&path, changed).unwrap();
+        let (is_whole, said) = read_log(&[log.as_os_str(), jwks.as_os_str()]);
+        assert!(!is_whole, "{name}: {said}");
+        std::fs::write(&path, good).unwrap();
     }
 }

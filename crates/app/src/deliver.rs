@@ -2,7 +2,7 @@
 
 use crate::error::AppError;
 use crate::host::Host;
-use crate::ports::{Outbox, OutboxEntry, OutboxKey, Publish, PublishError, StoreError};
+use crate::ports::{Outbox, OutboxEntry, OutboxKey, Publish, PublishError, Settled, StoreError};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::timestamp::Timestamp;
 use std::time::Duration;
@@ -115,7 +115,11 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
     /// Delivers one entry and settles it in the outbox. `false` if it is to be tried again.
     async fn deliver(&mut self, entry: OutboxEntry) -> Result<bool, StoreError> {
         let is_ours = self.key.is_none_or(|key| entry.is_sealed_under(key));
-        let OutboxEntry { key, attempts, event, .. } = entry;
+        let OutboxEntry { key, attempts, event, is_published, .. } = entry;
+        // It waits for the log.
+        if is_published {
+            return Ok(true);
+        }
         let event = match event {
             Ok(event) => event,
             Err(unreadable) => return self.dead_letter(&key, attempts + 1, &unreadable).await,
@@ -127,7 +131,7 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
         }
         match self.publisher.publish(&event).await {
             Ok(()) => {
-                self.outbox.remove(&key).await?;
+                self.outbox.settle(&key, Settled::Published).await?;
                 self.report.published += 1;
                 Ok(true)
             }

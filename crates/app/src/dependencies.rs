@@ -1,5 +1,6 @@
 //! What every use case is given.
 
+use crate::audit_keys::AuditKeys;
 use crate::host::Host;
 use crate::signing::SigningKeys;
 use countersign_core::digest::DeploymentKey;
@@ -16,6 +17,8 @@ pub struct Dependencies<S> {
     pub policy: Policy,
     /// The keys that permits are signed with.
     pub signing_keys: Arc<dyn SigningKeys>,
+    /// The keys that checkpoints of the log, and evidence, are signed with.
+    pub audit_keys: Arc<dyn AuditKeys>,
     /// The key of the seals of what is stored.
     pub deployment_key: DeploymentKey,
     /// Time, ids and pauses.

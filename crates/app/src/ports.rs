@@ -16,7 +16,7 @@ use countersign_core::continuation::Continuation;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::event::Event;
 use countersign_core::ids::{EventId, RequestId};
-use countersign_core::notification::{Notice, Notification};
+use countersign_core::notification::{EventPlace, Notice, Notification};
 use countersign_core::person::PersonId;
 use countersign_core::policy::request_view::RequestView;
 use countersign_core::principal::{Owner, Principal};
@@ -389,6 +389,8 @@ pub struct OutboxEntry {
     pub document: String,
     /// What binds it, see [`Message::seal`].
     pub seal: Option<Digest>,
+    /// Whether it has been published, and only waits for the log.
+    pub is_published: bool,
 }
 
 impl OutboxEntry {
@@ -419,12 +421,56 @@ pub struct OutboxKey {
     pub event_id: String,
 }
 
-/// The outbox: what is committed and not yet delivered.
+/// An entry that names an event which is not published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedEntry {
+    /// Where it is.
+    pub key: OutboxKey,
+    /// Where the event stands; `None` if it cannot be read.
+    pub place: Option<EventPlace>,
+}
+
+/// Some of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedPage {
+    /// The entries, the oldest first.
+    pub entries: Vec<RecordedEntry>,
+    /// See [`OutboxPage::next`].
+    pub next: Option<OutboxKey>,
+}
+
+/// The two ways in which an entry is settled. It is gone when both have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// Its message was delivered.
+    Published,
+    /// Its event is in the audit log.
+    Logged,
+}
+
+/// The outbox: what is committed, and not yet both delivered and in the audit log.
 pub trait Outbox: Send + Sync {
     /// The names of the partitions that hold undelivered entries.
     fn shards(&self) -> Vec<String>;
 
-    /// A page of the entries of one shard made before `before`, the oldest first, from after
+    /// The name of the partition of dead letters.
+    fn dead_shard(&self) -> String;
+
+    /// A page of the entries of one partition whose events are not known to be in the log, the oldest first, from after
+    /// `after`.
+    fn unlogged(
+        &self,
+        shard: &str,
+        after: Option<&OutboxKey>,
+    ) -> impl Future<Output = Result<OutboxPage, StoreError>> + Send;
+
+    /// A page of the events that are not published, and not known to be in the log, from after `after`.
+    fn recorded(
+        &self,
+        after: Option<&OutboxKey>,
+    ) -> impl Future<Output = Result<RecordedPage, StoreError>> + Send;
+
+    /// A page of the undelivered entries of one shard made before `before`, the oldest first, from after
     /// `after`.
     fn undelivered(
         &self,
@@ -433,11 +479,16 @@ pub trait Outbox: Send + Sync {
         after: Option<&OutboxKey>,
     ) -> impl Future<Output = Result<OutboxPage, StoreError>> + Send;
 
-    /// One entry, strongly consistent; `None` if it is delivered or a dead letter.
+    /// One entry, strongly consistent; `None` if it is gone or a dead letter.
     fn entry(&self, key: &OutboxKey) -> impl Future<Output = Result<Option<OutboxEntry>, StoreError>> + Send;
 
-    /// Forgets an entry: it is delivered. Nothing happens if it is gone already.
-    fn remove(&self, key: &OutboxKey) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Notes that an entry is settled in one way, and forgets it if it is in the other, or if there is no other: what is
+    /// not published is only logged. Nothing happens if it is gone already.
+    fn settle(
+        &self,
+        key: &OutboxKey,
+        settled: Settled,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Counts a failed delivery.
     fn count_failure(&self, key: &OutboxKey) -> impl Future<Output = Result<(), StoreError>> + Send;
@@ -465,6 +516,8 @@ pub struct Backlog {
     pub waiting: usize,
     /// How many dead letters there are.
     pub dead: usize,
+    /// When the oldest entry was made whose event is not in the log.
+    pub unlogged: Option<Timestamp>,
 }
 
 /// Tells the world.

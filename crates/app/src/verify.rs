@@ -132,6 +132,15 @@ pub async fn all<S: ScanStore, O: Outbox>(
                 break;
             }
         }
+        loop {
+            let page = outbox.unlogged(&shard, after.as_ref()).await?;
+            let published = page.entries.into_iter().filter(|entry| entry.is_published).collect();
+            verification.check_messages(store, key, published).await?;
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
     }
     let mut after = None;
     loop {

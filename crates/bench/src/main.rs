@@ -1,8 +1,10 @@
-//! What is claimed of Countersign's cost, measured: `cargo run --release -p countersign-bench -- policy`.
+//! What is claimed of Countersign's cost, measured: `cargo run --release -p countersign-bench -- policy`, and the same with
+//! `log`.
 //!
 //! Prints one line for each claim, and ends with 1 if one does not hold. Time is CPU time of the
 //! process, so that a busy machine does not count; it still makes caches cold.
 
+mod audit_log;
 mod claims;
 mod cpu;
 mod requests;
@@ -12,12 +14,15 @@ use claims::Claim;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: countersign-bench policy";
+const USAGE: &str = "usage: countersign-bench policy|log";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments.as_slice() {
+        ["log"] => audit_log::measure(),
+        // The process that verifies, so that its memory is its own.
+        [audit_log::CHILD, directory] => audit_log::verify(directory).map(|line| (line, true)),
         ["policy"] => policy().map(|claims| (claims::table(&claims), claims.iter().all(Claim::holds))),
         // One of the processes that the measurement itself starts.
         [start::CHILD, stage] => start::child(stage).map(|line| (line, true)),

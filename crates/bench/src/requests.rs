@@ -11,6 +11,7 @@ use countersign_api::operations::create::Create;
 use countersign_api::operations::get::Get;
 use countersign_api::operations::list::List;
 use countersign_api::run::{Endpoint, run};
+use countersign_app::audit_keys::NoAuditKeys;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::{BoxFuture, Clock, Ids, Observer};
 use countersign_app::ports::{
@@ -207,7 +208,15 @@ fn call<E: Endpoint<Store>>(
 fn dependencies(store: Store, policy: Policy) -> Result<Dependencies<Store>, String> {
     let host = Arc::new(StandingHost { context: context()? });
     let signing_keys = Arc::new(PrivateKey::from_bytes(&KEY).map_err(|error| error.to_string())?);
-    Ok(Dependencies { store, policy, signing_keys, deployment_key: DeploymentKey::new(KEY), host })
+    let audit_keys = Arc::new(NoAuditKeys);
+    Ok(Dependencies {
+        store,
+        policy,
+        signing_keys,
+        audit_keys,
+        deployment_key: DeploymentKey::new(KEY),
+        host,
+    })
 }
 
 fn context() -> Result<CommandContext, String> {

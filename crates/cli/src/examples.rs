@@ -63,7 +63,9 @@ pub const AUDIT: &str = "Examples:
   countersign audit list --from 2026-01-01 --user bob@example.com
   countersign audit list --event-type APPROVAL_REJECTED,APPROVAL_WITHDRAWN --newest-first
   countersign audit list --all --instance-id production-db-01 --json > events.jsonl
-  countersign audit tail --event-type EXECUTION_STARTED";
+  countersign audit tail --event-type EXECUTION_STARTED
+  countersign audit verify --all --log ./log --key jwks.json
+  countersign audit monitor https://approvals.example.com --key jwks.json --state checkpoint";
 /// `countersign start`.
 pub const START: &str = "Examples:
   countersign start 0193a5c2
@@ -134,7 +136,8 @@ pub const KEY: &str = "Examples:
 /// `countersign verify`.
 pub const VERIFY: &str = "Examples:
   countersign verify 0193a5c2
-  countersign verify --all --data-dir ./countersign-data --log serve.log";
+  countersign verify --all --data-dir ./countersign-data --published serve.log
+  countersign verify --log ./countersign-data/log --key jwks.json";
 /// `countersign completions`.
 pub const COMPLETIONS: &str = "Examples:
   countersign completions bash > ~/.local/share/bash-completion/completions/countersign";

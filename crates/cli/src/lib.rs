@@ -15,12 +15,14 @@ pub mod run;
 pub mod session;
 pub mod view;
 
+mod audit_log;
 mod aws;
 pub mod complete;
 pub mod connection_arguments;
 pub mod decision;
 pub mod examples;
 pub mod json_argument;
+mod log_source;
 pub mod operation_names;
 pub mod patience;
 pub mod value_parsers;

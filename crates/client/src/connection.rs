@@ -36,6 +36,10 @@ const RETRIES: u32 = 3;
 /// The largest answer that is read, in bytes. The largest request has 64 KiB of parameters, twice in its
 /// answer, and 32 KiB of comments; a page of a list has 100 summaries.
 const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
+/// Where a service has its audit log.
+pub const LOG_PATH: &str = "/v1/log";
+/// The longest file of an audit log: 256 entries of 64 KiB each.
+const MAX_LOG_FILE_BYTES: u64 = 256 * 65_537;
 /// The most pages that are read of one list, and the most bytes of all of them together: 200,000 requests,
 /// or as many as fit.
 const MAX_PAGES: usize = 2_000;
@@ -267,7 +271,48 @@ impl Connection {
         }
     }
 
+    /// A file of the audit log by its path below the log's own; none if there is no such file.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn log_file(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        let token = self.token()?;
+        let url = format!("{}{LOG_PATH}/{path}", self.endpoint.base());
+        let call = Unsigned { method: "GET", url: &url, headers: &[], body: "" };
+        let mut pause = Duration::from_millis(250);
+        let mut tries = 0;
+        loop {
+            let answer = self.attempt_bytes(call, &self.proof(call, token.as_ref())?, MAX_LOG_FILE_BYTES);
+            match answer {
+                Ok((503, _)) | Err(ureq::Error::ConnectionFailed) if tries < self.retries => {}
+                Ok((200, bytes)) => return Ok(Some(bytes)),
+                Ok((status, text)) => {
+                    let text = String::from_utf8(text).unwrap_or_default();
+                    let refusal = self.refusal(status, &text, token.as_ref());
+                    let is_absent = status == 404 && refusal.code == Some(Code::NotFound);
+                    return if is_absent { Ok(None) } else { Err(Error::Refused(Box::new(refusal))) };
+                }
+                Err(error) => return Err(self.unreachable(&error)),
+            }
+            tries += 1;
+            std::thread::sleep(pause);
+            pause *= 2;
+        }
+    }
+
     fn attempt(&self, call: Unsigned<'_>, proof: &[(String, String)]) -> Result<(u16, String), ureq::Error> {
+        let (status, bytes) = self.attempt_bytes(call, proof, MAX_ANSWER_BYTES)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|error| std::io::Error::new(ErrorKind::InvalidData, error.utf8_error()))?;
+        Ok((status, text))
+    }
+
+    fn attempt_bytes(
+        &self,
+        call: Unsigned<'_>,
+        proof: &[(String, String)],
+        limit: u64,
+    ) -> Result<(u16, Vec<u8>), ureq::Error> {
         let mut request = ureq::http::Request::builder().method(call.method).uri(call.url);
         for (name, value) in call.headers {
             request = request.header(*name, value);
@@ -279,8 +324,8 @@ impl Connection {
             "" => self.agent.run(request.body(())?)?,
             body => self.agent.run(request.body(body)?)?,
         };
-        let text = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string()?;
-        Ok((answer.status().as_u16(), text))
+        let bytes = answer.body_mut().with_config().limit(limit).read_to_vec()?;
+        Ok((answer.status().as_u16(), bytes))
     }
 
     /// What the service answers, if it is Countersign's answer about what was asked for.

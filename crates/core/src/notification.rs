@@ -1,6 +1,7 @@
 //! What subscribers learn of an event: enough to understand it, never the parameters. Its envelope is that of
 //! `cloud_event`.
 
+use crate::audit::Stream;
 use crate::audit::anomaly::Anomaly;
 use crate::digest::Digest;
 use crate::event::{Change, Event, EventType};
@@ -29,6 +30,20 @@ impl Notice {
         match self {
             Self::Event(notification) => notification.event_id,
             Self::Anomaly(notice) => notice.event_id,
+        }
+    }
+
+    /// Where the event stands, and its hash, if that is known.
+    pub fn place(&self) -> EventPlace {
+        match self {
+            Self::Event(notification) => EventPlace {
+                stream: Stream::request(notification.request_id),
+                sequence: notification.sequence,
+                hash: Some(notification.hash),
+            },
+            Self::Anomaly(notice) => {
+                EventPlace { stream: Stream::integrity(notice.request_id), sequence: 1, hash: None }
+            }
         }
     }
 
@@ -63,6 +78,17 @@ impl Notice {
             Self::Anomaly(_) => None,
         }
     }
+}
+
+/// Where an event stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventPlace {
+    /// Its stream.
+    pub stream: Stream,
+    /// Its place in the stream.
+    pub sequence: u64,
+    /// Its hash, if that is known.
+    pub hash: Option<Digest>,
 }
 
 /// A damaged request, as subscribers learn of it.

@@ -4,6 +4,7 @@
 use crate::error::unreadable;
 use crate::expression::Item;
 use crate::keys::{self, EVENT_ID, SEQUENCE, STREAM};
+use crate::log_item::is_leaf_partition;
 use countersign_app::ports::StoreError;
 use countersign_core::audit::{AuditEvent, FORMAT};
 use countersign_core::canonical::CanonicalJson;
@@ -84,9 +85,9 @@ fn place(item: &Item) -> String {
     format!("event {} of {}", sequence.escape_debug(), stream.escape_debug())
 }
 
-/// What is to be verified of an item: the request whose stream it is in, or else its stream.
+/// What is to be verified of an item: the request whose stream it is in, or else its stream. `None` of a leaf.
 pub(crate) fn subject_of_stream(item: &Item) -> Option<String> {
-    let stream = item.get(STREAM)?.as_s().ok()?;
+    let stream = item.get(STREAM)?.as_s().ok().filter(|stream| !is_leaf_partition(stream))?;
     Some(stream.strip_prefix("request/").unwrap_or(stream).to_owned())
 }
 

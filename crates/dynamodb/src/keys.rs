@@ -81,6 +81,11 @@ pub const FORMAT: &str = "format";
 /// The outbox partition of timers. Their sort key is [`sort_key`]: the time, and the request.
 pub const TIMER: &str = "timer";
 
+/// The outbox partition of the head of the audit log, and its sort key.
+pub const LOG: &str = "log";
+/// See [`LOG`].
+pub const LOG_HEAD: &str = "head";
+
 /// The status partition of a request: `pending`, or `rejected#2026-01`.
 pub fn status_key(request: &Request) -> String {
     match request.closed_at() {

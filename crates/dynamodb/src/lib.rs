@@ -20,6 +20,8 @@ mod item;
 pub mod keys;
 mod listing;
 mod listing_item;
+mod log;
+mod log_item;
 mod merge;
 pub mod observed;
 pub mod outbox;

@@ -3,23 +3,23 @@
 use crate::continuation_item::{self, continuation_key, released_item};
 use crate::error::{commit_error, store_error};
 use crate::expression::{Expression, Item};
-use crate::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, RELEASED, SHARD, WAITING, first_event_id_at};
-use crate::outbox_item::{self, outbox_entry, outbox_key};
+use crate::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, RECORDED, RELEASED, SHARD, WAITING, first_event_id_at};
+use crate::outbox_item::{self, LOGGED, PUBLISHED, outbox_entry, outbox_key};
+use crate::record::recorded_entry;
 use crate::store::invalid;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, Select, TransactWriteItem};
 use aws_types::SdkConfig;
 use countersign_app::continuations::{Continuations, Released};
-use countersign_app::ports::{Backlog, CommitError, Outbox, OutboxEntry, OutboxKey, OutboxPage, StoreError};
+use countersign_app::ports::{
+    Backlog, CommitError, Outbox, OutboxEntry, OutboxKey, OutboxPage, RecordedPage, Settled, StoreError,
+};
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::status::Status;
 use countersign_core::timestamp::Timestamp;
 
 /// How many entries are read at once.
 const PAGE: i32 = 100;
-
-/// How many entries of a partition are counted at most.
-const COUNTED: i32 = 250;
 
 /// How often the delivery of an entry has failed.
 const ATTEMPTS: &str = "attempts";
@@ -55,12 +55,18 @@ fn partition(shard: &str) -> Expression {
 pub struct DynamoOutbox {
     client: Client,
     table: String,
+    has_log: bool,
 }
 
 impl DynamoOutbox {
     /// The outbox in a table, through a client that the shell has built.
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+        Self { client, table, has_log: true }
+    }
+
+    /// The same of a deployment that keeps no log of its events: an entry waits for its publication alone.
+    pub fn without_log(self) -> Self {
+        Self { has_log: false, ..self }
     }
 
     /// The same, with a client of its own.
@@ -85,28 +91,39 @@ impl DynamoOutbox {
         Ok(found.item)
     }
 
-    /// When the first entry of a partition was made, if its id says so; and how many there are, as far as they are counted.
-    async fn waiting(&self, shard: &str) -> Result<(Option<Timestamp>, usize), StoreError> {
-        let mut condition = partition(shard);
-        let keys = [condition.name(SHARD), condition.name(EVENT_ID)].join(", ");
-        let page = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression(condition.text)
-            .projection_expression(keys)
-            .set_expression_attribute_names(Some(condition.names))
-            .set_expression_attribute_values(Some(condition.values))
-            .limit(COUNTED)
-            .send()
-            .await
-            .map_err(store_error)?;
-        let entries = page.items.unwrap_or_default();
-        let Some(key) = entries.first().map(outbox_key).transpose()? else { return Ok((None, 0)) };
-        // An entry whose id is none has no age; it must not look like an empty outbox.
-        let oldest = EventId::parse(&key.event_id).map_or(Timestamp::EARLIEST, |id| id.made_at());
-        Ok((Some(oldest), entries.len()))
+    /// When the first entry of a partition without a mark was made, if its id says so; and how many there are on the page that
+    /// it is on.
+    async fn oldest(&self, shard: &str, mark: &str) -> Result<(Option<Timestamp>, usize), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.query_outbox(shard, None, Some(mark), after.as_ref()).await?;
+            if let Some(first) = page.entries.first() {
+                // An entry whose id is none has no age; it must not look like an empty outbox.
+                let made_at =
+                    EventId::parse(&first.key.event_id).map_or(Timestamp::EARLIEST, |id| id.made_at());
+                return Ok((Some(made_at), page.entries.len()));
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok((None, 0));
+            }
+        }
+    }
+
+    /// The oldest over some partitions, and how many there are, as far as they are counted.
+    async fn oldest_of(
+        &self,
+        shards: &[String],
+        mark: &str,
+    ) -> Result<(Option<Timestamp>, usize), StoreError> {
+        let mut oldest: Option<Timestamp> = None;
+        let mut waiting = 0;
+        for shard in shards {
+            let (first, count) = self.oldest(shard, mark).await?;
+            oldest = oldest.into_iter().chain(first).min();
+            waiting += count;
+        }
+        Ok((oldest, waiting))
     }
 
     /// How many entries a partition holds.
@@ -140,9 +157,22 @@ impl DynamoOutbox {
         &self,
         shard: &str,
         before: Option<Timestamp>,
+        without: Option<&str>,
         after: Option<&OutboxKey>,
     ) -> Result<OutboxPage, StoreError> {
+        let (items, next) = self.query_items(shard, before, without, after).await?;
+        Ok(OutboxPage { entries: items.into_iter().map(outbox_entry).collect::<Result<_, _>>()?, next })
+    }
+
+    async fn query_items(
+        &self,
+        shard: &str,
+        before: Option<Timestamp>,
+        without: Option<&str>,
+        after: Option<&OutboxKey>,
+    ) -> Result<(Vec<Item>, Option<OutboxKey>), StoreError> {
         let mut condition = partition(shard);
+        let filter = without.map(|mark| format!("attribute_not_exists({})", condition.name(mark)));
         if let Some(before) = before {
             let event_id = condition.name(EVENT_ID);
             let bound = condition.string("before", first_event_id_at(before));
@@ -156,15 +186,14 @@ impl DynamoOutbox {
             .key_condition_expression(condition.text)
             .set_expression_attribute_names(Some(condition.names))
             .set_expression_attribute_values(Some(condition.values))
+            .set_filter_expression(filter)
             .limit(PAGE)
             .set_exclusive_start_key(after.map(key_item))
             .send()
             .await
             .map_err(store_error)?;
-        let entries: Vec<_> =
-            page.items.unwrap_or_default().into_iter().map(outbox_entry).collect::<Result<_, _>>()?;
         let next = page.last_evaluated_key.as_ref().map(outbox_key).transpose()?;
-        Ok(OutboxPage { entries, next })
+        Ok((page.items.unwrap_or_default(), next))
     }
 
     /// Moves an entry to another partition. `false` if it is not there.
@@ -175,6 +204,11 @@ impl DynamoOutbox {
         failures: Failures,
     ) -> Result<bool, StoreError> {
         let Some(mut item) = self.get(key).await? else { return Ok(false) };
+        // Settled meanwhile in one way, it must not move without the mark of that.
+        let condition = [PUBLISHED, LOGGED].map(|mark| match item.contains_key(mark) {
+            true => format!("attribute_exists({mark})"),
+            false => format!("attribute_not_exists({mark})"),
+        });
         item.insert(SHARD.to_owned(), AttributeValue::S(to_shard));
         let counted =
             item.get(ATTEMPTS).and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok());
@@ -183,17 +217,17 @@ impl DynamoOutbox {
             Failures::Forgotten => 0,
         };
         item.insert(ATTEMPTS.to_owned(), AttributeValue::N(attempts.to_string()));
-        self.replace(key_item(key), item).await?;
+        self.replace(key_item(key), &condition.join(" AND "), item).await?;
         Ok(true)
     }
 
-    /// Puts an item in the place of another, which is there.
-    async fn replace(&self, key: Item, item: Item) -> Result<(), StoreError> {
+    /// Puts an item in the place of another, which is there and as the condition says.
+    async fn replace(&self, key: Item, condition: &str, item: Item) -> Result<(), StoreError> {
         let put = Put::builder().table_name(&self.table).set_item(Some(item)).build().map_err(invalid)?;
         let delete = Delete::builder()
             .table_name(&self.table)
             .set_key(Some(key))
-            .condition_expression(format!("attribute_exists({EVENT_ID})"))
+            .condition_expression(format!("attribute_exists({EVENT_ID}) AND {condition}"))
             .build()
             .map_err(invalid)?;
         let moved = self
@@ -223,17 +257,70 @@ impl Outbox for DynamoOutbox {
         before: Timestamp,
         after: Option<&OutboxKey>,
     ) -> Result<OutboxPage, StoreError> {
-        self.query_outbox(shard, Some(before), after).await
+        self.query_outbox(shard, Some(before), Some(PUBLISHED), after).await
+    }
+
+    fn dead_shard(&self) -> String {
+        DEAD.to_owned()
+    }
+
+    async fn unlogged(&self, shard: &str, after: Option<&OutboxKey>) -> Result<OutboxPage, StoreError> {
+        self.query_outbox(shard, None, Some(LOGGED), after).await
+    }
+
+    async fn recorded(&self, after: Option<&OutboxKey>) -> Result<RecordedPage, StoreError> {
+        let (items, next) = self.query_items(RECORDED, None, None, after).await?;
+        Ok(RecordedPage { entries: items.iter().map(recorded_entry).collect::<Result<_, _>>()?, next })
     }
 
     async fn entry(&self, key: &OutboxKey) -> Result<Option<OutboxEntry>, StoreError> {
         self.get(key).await?.map(outbox_entry).transpose()
     }
 
-    async fn remove(&self, key: &OutboxKey) -> Result<(), StoreError> {
-        let deleted =
-            self.client.delete_item().table_name(&self.table).set_key(Some(key_item(key))).send().await;
-        deleted.map(|_| ()).map_err(store_error)
+    async fn settle(&self, key: &OutboxKey, settled: Settled) -> Result<(), StoreError> {
+        if key.shard == RECORDED || !self.has_log {
+            let deleted =
+                self.client.delete_item().table_name(&self.table).set_key(Some(key_item(key))).send().await;
+            return deleted.map(|_| ()).map_err(store_error);
+        }
+        let (mark, other) = match settled {
+            Settled::Published => (PUBLISHED, LOGGED),
+            Settled::Logged => (LOGGED, PUBLISHED),
+        };
+        let marked = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key_item(key)))
+            .update_expression(format!("SET {mark} = :yes"))
+            .condition_expression(format!("attribute_exists({EVENT_ID}) AND attribute_not_exists({other})"))
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
+            .send()
+            .await;
+        match marked {
+            Ok(_) => return Ok(()),
+            Err(error)
+                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {}
+            Err(error) => return Err(store_error(error)),
+        }
+        // It is settled in the other way already, or it is gone. INVARIANT: a mark is never taken away.
+        let deleted = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key_item(key)))
+            .condition_expression(format!("attribute_exists({other})"))
+            .send()
+            .await;
+        match deleted {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(store_error(error)),
+        }
     }
 
     async fn count_failure(&self, key: &OutboxKey) -> Result<(), StoreError> {
@@ -264,7 +351,7 @@ impl Outbox for DynamoOutbox {
     }
 
     async fn dead(&self, after: Option<&OutboxKey>) -> Result<OutboxPage, StoreError> {
-        self.query_outbox(DEAD, None, after).await
+        self.query_outbox(DEAD, None, None, after).await
     }
 
     async fn redrive(&self, event_id: EventId) -> Result<bool, StoreError> {
@@ -273,14 +360,11 @@ impl Outbox for DynamoOutbox {
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
-        let mut oldest: Option<Timestamp> = None;
-        let mut waiting = 0;
-        for shard in self.shards() {
-            let (first, count) = self.waiting(&shard).await?;
-            oldest = oldest.into_iter().chain(first).min();
-            waiting += count;
-        }
-        Ok(Backlog { oldest, waiting, dead: self.count(DEAD).await? })
+        let mut shards = self.shards();
+        let (oldest, waiting) = self.oldest_of(&shards, PUBLISHED).await?;
+        shards.extend([DEAD.to_owned(), RECORDED.to_owned()]);
+        let unlogged = if self.has_log { self.oldest_of(&shards, LOGGED).await?.0 } else { None };
+        Ok(Backlog { oldest, waiting, dead: self.count(DEAD).await?, unlogged })
     }
 }
 
@@ -295,7 +379,8 @@ impl Continuations for DynamoOutbox {
         if !continuation_item::waits_for(&item, status)? {
             return Ok(());
         }
-        self.replace(key, released_item(item, RELEASED, status, now)).await
+        let condition = format!("attribute_exists({SHARD})");
+        self.replace(key, &condition, released_item(item, RELEASED, status, now)).await
     }
 
     async fn released(

@@ -24,7 +24,18 @@ struct OutboxItem {
     message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seal: Option<String>,
+    /// Whether it has been published, and waits for the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    published: Option<bool>,
+    /// Whether its event is in the log, and it waits for its publication.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    logged: Option<bool>,
 }
+
+/// What an entry is marked with that is settled in one of two ways.
+pub(crate) const PUBLISHED: &str = "published";
+/// See [`PUBLISHED`].
+pub(crate) const LOGGED: &str = "logged";
 
 /// The outbox partition of an event.
 pub(crate) fn shard(event_id: EventId) -> String {
@@ -40,6 +51,8 @@ pub(crate) fn outbox_item(message: &Message) -> Result<Item, StoreError> {
         attempts: 0,
         message: message.document.as_str().to_owned(),
         seal: Some(message.seal.to_string()),
+        published: None,
+        logged: None,
     };
     to_item(item).map_err(|error| unreadable("outbox entry", error))
 }
@@ -51,6 +64,7 @@ pub(crate) fn outbox_item(message: &Message) -> Result<Item, StoreError> {
 /// the entry says so.
 pub(crate) fn outbox_entry(item: Item) -> Result<OutboxEntry, StoreError> {
     let key = outbox_key(&item)?;
+    let is_published = item.contains_key(PUBLISHED);
     Ok(match from_item::<OutboxItem>(item) {
         Ok(entry) => {
             let event = match entry.format == FORMAT {
@@ -58,11 +72,11 @@ pub(crate) fn outbox_entry(item: Item) -> Result<OutboxEntry, StoreError> {
                 false => Err(format!("its format is not {FORMAT}")),
             };
             let seal = entry.seal.and_then(|seal| Digest::parse(&seal).ok());
-            OutboxEntry { key, attempts: entry.attempts, event, document: entry.message, seal }
+            OutboxEntry { key, attempts: entry.attempts, event, document: entry.message, seal, is_published }
         }
         Err(_) => {
             let event = Err("an attribute is missing or of another type".to_owned());
-            OutboxEntry { key, attempts: 0, event, document: String::new(), seal: None }
+            OutboxEntry { key, attempts: 0, event, document: String::new(), seal: None, is_published }
         }
     })
 }

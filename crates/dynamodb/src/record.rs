@@ -7,12 +7,15 @@ use crate::counted_item::{self, counted_attempts};
 use crate::error::{commit_error, store_error, unreadable};
 use crate::expression::{Expression, Item};
 use crate::keys::{COUNTED, EVENT_ID, FORMAT, RECORDED, SEQUENCE, SHARD, STREAM};
+use crate::outbox_item::outbox_key;
 use crate::store::{DynamoStore, invalid};
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
 use countersign_app::ports::{
-    CommitError, CountAttempts, CountedAttempts, CountedAttemptsStore, RecordEvent, Sequel, StoreError,
+    CommitError, CountAttempts, CountedAttempts, CountedAttemptsStore, RecordEvent, RecordedEntry, Sequel,
+    StoreError,
 };
 use countersign_core::audit::{AuditEvent, Stream};
+use countersign_core::notification::EventPlace;
 use countersign_core::principal::Principal;
 use countersign_core::timestamp::Timestamp;
 
@@ -29,6 +32,19 @@ fn recorded_item(event: &AuditEvent) -> Item {
         (STREAM.to_owned(), text(event.stream.to_string())),
         (SEQUENCE.to_owned(), AttributeValue::N(event.sequence.to_string())),
     ])
+}
+
+/// The entry of such an item.
+///
+/// # Errors
+/// If the item has not even a key.
+pub(crate) fn recorded_entry(item: &Item) -> Result<RecordedEntry, StoreError> {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+    let is_read = text(FORMAT).is_some_and(|format| format == RECORDED_FORMAT);
+    let stream = text(STREAM).filter(|_| is_read).and_then(|stream| Stream::parse(stream).ok());
+    let sequence = item.get(SEQUENCE).and_then(|sequence| sequence.as_n().ok()?.parse().ok());
+    let place = stream.zip(sequence).map(|(stream, sequence)| EventPlace { stream, sequence, hash: None });
+    Ok(RecordedEntry { key: outbox_key(item)?, place })
 }
 
 impl RecordEvent for DynamoStore {

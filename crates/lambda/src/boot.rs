@@ -13,6 +13,7 @@ use crate::polling::Polling;
 use crate::time;
 use aws_types::SdkConfig;
 use countersign_api::run::{Endpoint, PublicEndpoint};
+use countersign_app::audit_keys::NoAuditKeys;
 use countersign_app::command::CommandStore;
 use countersign_app::continuations::{Continuations, Releasing, Resume};
 use countersign_app::dependencies::Dependencies;
@@ -239,6 +240,7 @@ impl Boot {
             store,
             policy,
             signing_keys: Arc::clone(&self.signing_keys),
+            audit_keys: Arc::new(NoAuditKeys),
             deployment_key: if takes_key { deployment_key(environment).await? } else { no_deployment_key()? },
             host: Arc::new(host),
         })

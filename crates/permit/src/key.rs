@@ -116,7 +116,8 @@ impl PublicKey {
     }
 
     /// The key as a JWK (RFC 7517).
-    pub(crate) fn to_json(&self) -> Value {
+    #[must_use]
+    pub fn to_json(&self) -> Value {
         json!({
             "kty": "EC",
             "crv": "P-256",

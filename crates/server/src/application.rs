@@ -1,12 +1,14 @@
 //! Everything the server works with, put together.
 
 use crate::callers::Callers;
+use crate::log_directory::LogDirectory;
 use crate::metrics::Metrics;
 use crate::observed_host::ObservedHost;
 use crate::refusal_log::RefusalLog;
 use crate::source_address::TrustedProxies;
 use crate::waiters::Waiters;
 use aws_sdk_dynamodb::Client;
+use countersign_app::audit_keys::AuditKeys;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::Host;
 use countersign_app::ports::{ScanStore as _, StoreError};
@@ -48,6 +50,10 @@ pub struct Application {
     pub trusted_proxies: TrustedProxies,
     /// Notified after a write: there are messages to deliver.
     pub delivery_wakeup: Arc<Notify>,
+    /// The same for the log.
+    pub seal_wakeup: Arc<Notify>,
+    /// The files of the audit log.
+    pub log: LogDirectory,
     /// What the callers who are known take.
     pub callers: Arc<Callers>,
     /// The calls that wait for a request to change.
@@ -65,10 +71,13 @@ impl Application {
     ///
     /// # Errors
     /// When the database does not answer.
+    #[expect(clippy::too_many_arguments, reason = "each is a part that a shell has made")]
     pub async fn new(
         client: Client,
         policy: Policy,
         signing_keys: Arc<dyn SigningKeys>,
+        audit_keys: Arc<dyn AuditKeys>,
+        log: LogDirectory,
         deployment_key: DeploymentKey,
         authenticator: Authenticator,
         trusted_proxies: TrustedProxies,
@@ -94,18 +103,27 @@ impl Application {
                 store,
                 policy,
                 signing_keys,
+                audit_keys,
                 deployment_key,
                 host,
             }))),
             authenticator: Arc::new(authenticator),
             trusted_proxies,
             delivery_wakeup: Arc::new(Notify::new()),
+            seal_wakeup: Arc::new(Notify::new()),
+            log,
             callers: Arc::default(),
             waiters,
             metrics,
             unauthenticated,
             refusal_log: Arc::default(),
         })
+    }
+
+    /// Wakes delivery and the log: something was committed.
+    pub fn wake_sweeps(&self) {
+        self.delivery_wakeup.notify_one();
+        self.seal_wakeup.notify_one();
     }
 
     /// Whether there is a request in the store.
@@ -134,6 +152,7 @@ impl Application {
             store: current.store.clone(),
             policy,
             signing_keys: Arc::clone(&current.signing_keys),
+            audit_keys: Arc::clone(&current.audit_keys),
             deployment_key: current.deployment_key.clone(),
             host: Arc::clone(&current.host),
         });

@@ -94,6 +94,8 @@ const DEPLOYMENT_KEY: &str = "deployment.key";
 /// The same until its database has been made.
 const FIRST_DEPLOYMENT_KEY: &str = "deployment.key.first";
 const TOKEN_KEY: &str = "token.key";
+/// The directory of the audit log.
+const LOG: &str = "log";
 /// Where the engine writes first.
 const DATABASE_LOG: &str = "countersign.db-wal";
 /// What the engine puts beside the database.
@@ -172,6 +174,11 @@ impl DataDirectory {
         }
         self.make(DATABASE)?;
         Ok(self.path.join(DATABASE))
+    }
+
+    /// Where the audit log is.
+    pub fn log_path(&self) -> PathBuf {
+        self.path.join(LOG)
     }
 
     /// A file of ours; made empty if it is not there.

@@ -3,9 +3,11 @@
 //! Who calls is established from the headers before the body is read; of those who are not known
 //! none is.
 
+use crate::answer::{conclude, correlation_id, texts};
 use crate::application::Application;
 use crate::callers::{Room, Turn};
 use crate::connections::Connection;
+use crate::log_route;
 use crate::metrics::Metrics;
 use crate::source_address::FORWARDED_FOR;
 use axum::Router;
@@ -13,7 +15,7 @@ use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{ConnectInfo, RawPathParams, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::Response;
 use axum::routing::{self, MethodFilter, MethodRouter};
 use countersign_api::call::{Call, Input, MAX_BODY_BYTES};
@@ -57,6 +59,7 @@ pub fn router(application: Application) -> Router {
     // The gateway has no route for this but that of any id, and `simulate` is none.
     let get = routing::on(filter(Operation::Get.method()), handle::<Get>);
     let router = router.route(Operation::Simulate.path_template(), get);
+    let router = router.route(log_route::ROUTE, routing::get(log_route::file));
     with_refusals(router.route(METRICS, routing::get(metrics)), application)
 }
 
@@ -171,7 +174,7 @@ async fn handle<E: Endpoint<DynamoStore> + 'static>(
         Err(Problem::internal("panic"))
     });
     if E::OPERATION.changes() && result.is_ok() {
-        app.delivery_wakeup.notify_one();
+        app.wake_sweeps();
     }
     let took = host.elapsed().saturating_sub(began);
     let took = (!turn.as_ref().is_some_and(|turn| turn.has_waited())).then_some(took);
@@ -221,22 +224,6 @@ fn exposition(app: &Application, correlation_id: &str) -> Response {
     conclude(app, run::FIGURES, Ok(reply), None, correlation_id)
 }
 
-/// Counts an answer, and gives it.
-fn conclude(
-    app: &Application,
-    operation: &'static str,
-    result: Result<Reply, Problem>,
-    took: Option<Duration>,
-    correlation_id: &str,
-) -> Response {
-    if let Err(problem) = &result {
-        app.metrics.problem(problem.code);
-    }
-    let reply = result.unwrap_or_else(|problem| problem.into_reply(correlation_id));
-    app.metrics.answered(operation, reply.status, took);
-    respond(reply, correlation_id)
-}
-
 /// Who calls, and from where.
 async fn identify(app: &Application, host: &dyn Host, parts: &Parts) -> Result<Caller, Problem> {
     let authorization = texts(&parts.headers, header::AUTHORIZATION.as_str());
@@ -274,15 +261,6 @@ fn path_id(
         Ok(path) => path.iter().next().map(|(_, id)| id.to_owned()),
         Err(_) => Some(String::new()),
     }
-}
-
-fn correlation_id(app: &Application) -> String {
-    app.dependencies().host.event_id().to_string()
-}
-
-/// Every value of a header that is text; one that is not is in the list as one that no check accepts.
-fn texts<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
-    headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("\u{fffd}")).collect()
 }
 
 /// The values of a header.
@@ -358,23 +336,4 @@ async fn read_body(mut body: Body) -> Result<Vec<u8>, axum::Error> {
 fn refuse(app: &Application, code: Code, detail: &str) -> Response {
     let correlation_id = correlation_id(app);
     conclude(app, "none", Err(Problem::new(code, detail)), None, &correlation_id)
-}
-
-fn respond(reply: Reply, correlation_id: &str) -> Response {
-    let mut response = Response::new(Body::from(reply.body));
-    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    if !reply.content_type.is_empty() {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
-    }
-    // What is shown depends on who asks and on when.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let correlation = ("x-correlation-id", correlation_id.to_owned());
-    for (name, value) in reply.headers.into_iter().chain([correlation]) {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(name, value);
-        }
-    }
-    response
 }

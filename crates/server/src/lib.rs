@@ -7,17 +7,21 @@
 
 pub mod serve;
 
+mod answer;
 pub mod application;
 pub mod callers;
 pub mod connections;
 pub mod http;
 pub mod listener;
+pub mod log_directory;
+mod log_route;
 pub mod metrics;
 pub mod observed_host;
 pub mod outbox_log;
 pub mod sweeps;
 pub mod waiters;
 
+pub mod audit_keys;
 pub mod data_directory;
 pub mod issuer;
 pub mod logging;

@@ -53,6 +53,8 @@ enum Decision {
 pub enum SweepName {
     /// Delivers what is in the outbox.
     Delivery,
+    /// Puts events into the log.
+    Sealing,
     /// Writes down deadlines that have passed.
     Expiry,
     /// Writes down leases that have ended.
@@ -87,6 +89,7 @@ pub struct Metrics {
     outbox: Gauge,
     outbox_age: Seconds,
     dead_letters: Gauge,
+    log_age: Seconds,
     sweeps: Family<Labels<1>, Seconds>,
 }
 
@@ -175,6 +178,11 @@ impl Metrics {
             dead_letters: on.add(
                 "outbox_dead_letters",
                 "Events that are delivered no more until they are put back",
+                Gauge::default(),
+            ),
+            log_age: on.add(
+                "log_oldest_age_seconds",
+                "Age of the oldest event that is not in the log yet",
                 Gauge::default(),
             ),
             sweeps: on.add(
@@ -304,6 +312,7 @@ impl Metrics {
         self.outbox.set(number(backlog.waiting));
         self.outbox_age.set(age(backlog.oldest));
         self.dead_letters.set(number(backlog.dead));
+        self.log_age.set(age(backlog.unlogged));
     }
 
     /// A sweep has done its work.

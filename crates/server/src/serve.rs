@@ -6,6 +6,7 @@ use crate::data_directory::{DataDirectory, DataDirectoryError};
 use crate::http;
 use crate::issuer::{self, IssuerOptions};
 use crate::listener::Server;
+use crate::log_directory::{LogDirectory, LogDirectoryError};
 use crate::logging;
 use crate::outbox_log::OutboxLog;
 use crate::source_address::{ProxyNetwork, TrustedProxies};
@@ -67,6 +68,8 @@ pub struct Options {
     pub issuer: Option<IssuerOptions>,
     /// What connections may take.
     pub limits: LimitOptions,
+    /// Where a second copy of the audit log is kept.
+    pub log_copy: Option<PathBuf>,
     /// What is logged.
     pub log: String,
 }
@@ -127,6 +130,9 @@ pub enum ServeError {
     /// The data directory cannot be used.
     #[error(transparent)]
     DataDirectory(#[from] DataDirectoryError),
+    /// The audit log cannot be kept where it is.
+    #[error(transparent)]
+    LogDirectory(#[from] LogDirectoryError),
     /// The database cannot be opened.
     #[error("{}", escaped_line(&.0.to_string()))]
     Engine(#[from] OpenError),
@@ -206,8 +212,20 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     let client = countersign_embedded::client(embedded);
     let proxies = TrustedProxies::new(options.trusted_proxies);
     let signing_keys = Arc::new(directory.signing_keys()?);
-    let application =
-        Application::new(client, policy, signing_keys, deployment_key, authenticator, proxies, host).await?;
+    let audit_keys = Arc::new(directory.audit_keys()?);
+    let log = LogDirectory::open(&directory.log_path(), options.log_copy.as_deref())?;
+    let application = Application::new(
+        client,
+        policy,
+        signing_keys,
+        audit_keys,
+        log,
+        deployment_key,
+        authenticator,
+        proxies,
+        host,
+    )
+    .await?;
     if directory.is_first_start() && application.has_requests().await? {
         return Err(directory.key_is_missing().into());
     }
@@ -221,6 +239,7 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     let mut signals = Signals::listen()?;
     let mut expiry = Sweep::expire(application.clone());
     let mut delivery = Sweep::deliver(application.clone(), OutboxLog);
+    let mut sealing = Sweep::seal(application.clone());
     let mut measurement = Sweep::measure(application.clone());
     let (stop, stopped) = watch::channel(false);
     let limits = limits(options.limits);
@@ -267,6 +286,7 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
             ended = measurement.ended() => return Err(ServeError::Ended(ended)),
             ended = expiry.ended() => return Err(ServeError::Ended(ended)),
             ended = delivery.ended() => return Err(ServeError::Ended(ended)),
+            ended = sealing.ended() => return Err(ServeError::Ended(ended)),
         }
     }
     tracing::info!("stopping");
@@ -279,6 +299,7 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     measurement.stop().await;
     expiry.stop().await;
     delivery.stop().await;
+    sealing.stop().await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The sweeps that run inside the server: delivery, expiry, and the measurement of what is open.
+//! The sweeps that run inside the server: delivery, sealing, expiry, and the measurement of what is open.
 
 use crate::application::Application;
 use crate::metrics::SweepName;
@@ -6,9 +6,11 @@ use countersign_api::problem::Code;
 use countersign_app::error::AppError;
 use countersign_app::host::Clock;
 use countersign_app::ports::{Outbox as _, Publish};
+use countersign_app::seal::{SealError, SealReport, Sealer};
 use countersign_app::{attempts, deliver, expire, figures, timers};
 use countersign_core::caller::Channel;
 use countersign_core::timestamp::Timestamp;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -50,6 +52,13 @@ impl Sweep {
         Self { name: "delivery", stop, task }
     }
 
+    /// Starts to put what is committed into the audit log.
+    pub fn seal(application: Application) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(seal_until(application, stopped));
+        Self { name: "sealing", stop, task }
+    }
+
     /// Starts to write down what has expired.
     pub fn expire(application: Application) -> Self {
         let (stop, stopped) = watch::channel(false);
@@ -72,7 +81,7 @@ impl Sweep {
         }
     }
 
-    /// Stops after the pass under way; delivery makes one more, for what is committed by now.
+    /// Stops after the pass under way; delivery and sealing make one more, for what is committed by now.
     pub async fn stop(self) {
         // The task holds a receiver, so this arrives unless it is gone already.
         let _ = self.stop.send(true);
@@ -117,6 +126,65 @@ async fn deliver_until<P: Publish>(app: Application, publisher: P, mut stopped: 
         }
         tokio::select! {
             () = app.delivery_wakeup.notified() => {}
+            () = sleep(rest) => {}
+            _ = stopped.changed() => {}
+        }
+    }
+}
+
+/// Seals the store into the log, once.
+///
+/// # Errors
+/// As for [`Sealer::seal`].
+pub async fn seal(app: &Application, budget: Duration) -> Result<SealReport, SealError> {
+    let dependencies = app.dependencies();
+    let sealer = Sealer {
+        store: &dependencies.store,
+        outbox: &app.outbox,
+        storage: &app.log,
+        keys: dependencies.audit_keys.as_ref(),
+        key: &dependencies.deployment_key,
+        host: dependencies.host.as_ref(),
+    };
+    sealer.seal(budget).await
+}
+
+async fn seal_until(app: Application, mut stopped: watch::Receiver<bool>) {
+    let mut rest = DELIVERY_INTERVAL;
+    // Each is said once, until something else is wrong.
+    let mut said = (BTreeMap::new(), 0);
+    loop {
+        let is_last = *stopped.borrow();
+        let sealed = seal(&app, BUDGET).await;
+        match &sealed {
+            Ok(report) => {
+                app.metrics.swept(SweepName::Sealing, app.dependencies().host.now());
+                let found = (report.refused.clone(), report.unplaced);
+                if found != said {
+                    for (stream, refused) in &found.0 {
+                        tracing::error!(stream, %refused, "an event is not logged");
+                    }
+                    if found.1 > 0 {
+                        tracing::error!(entries = found.1, "entries of the outbox name no event for the log");
+                    }
+                    said = found;
+                }
+            }
+            Err(error) => tracing::error!(%error, "nothing is added to the audit log"),
+        }
+        if is_last {
+            return;
+        }
+        rest = match &sealed {
+            Ok(_) => DELIVERY_INTERVAL,
+            Err(_) => rest.saturating_mul(2).min(LONGEST_REST),
+        };
+        let is_awake = sealed.is_ok();
+        if sealed.is_ok_and(|report| report.cut_short) {
+            continue;
+        }
+        tokio::select! {
+            () = app.seal_wakeup.notified(), if is_awake => {}
             () = sleep(rest) => {}
             _ = stopped.changed() => {}
         }
@@ -173,7 +241,7 @@ async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
                 app.metrics.swept(SweepName::Leases, host.now());
                 if report.unknown > 0 {
                     tracing::warn!(unknown = report.unknown, failed = report.failed, "leases ended");
-                    app.delivery_wakeup.notify_one();
+                    app.wake_sweeps();
                 }
             }
             Err(error) => tracing::error!(%error, "the timers cannot be looked at"),
@@ -196,7 +264,7 @@ async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
                 app.metrics.swept(SweepName::Expiry, host.now());
                 if report.expired > 0 {
                     tracing::info!(expired = report.expired, failed = report.failed, "expired");
-                    app.delivery_wakeup.notify_one();
+                    app.wake_sweeps();
                 }
                 if report.cut_short {
                     continue;

@@ -463,7 +463,14 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
 fn keys() -> Option<Value> {
     let key = |byte, status| Some(PrivateKey::from_bytes(&[byte; 32]).ok()?.public(Purpose::Permit, status));
     let keys = [key(1, KeyStatus::Next)?, key(2, KeyStatus::Current)?, key(3, KeyStatus::Past)?];
-    Some(KeySet::new(keys.to_vec()).to_json())
+    let mut keys = KeySet::new(keys.to_vec()).to_json();
+    // The key of RFC 8037 appendix A.
+    keys.get_mut("keys")?.as_array_mut()?.push(json!({
+        "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "alg": "Ed25519", "use": "sig",
+        "purpose": "log", "status": "current",
+    }));
+    Some(keys)
 }
 
 fn stories() -> Option<Vec<(&'static str, Value)>> {

@@ -396,19 +396,16 @@ fn key() -> Vec<Member> {
     let constant = |value: &str| json!({ "type": "string", "const": value });
     let one_of = |values: &[&str]| json!({ "type": "string", "enum": values });
     vec![
-        ("kty*", constant("EC")),
-        ("crv*", constant("P-256")),
+        ("kty*", one_of(&["EC", "OKP"])),
+        ("crv*", one_of(&["P-256", "Ed25519"])),
         ("x*", described(string(), "32 bytes, base64url without padding.")),
-        ("y*", described(string(), "32 bytes, base64url without padding.")),
+        ("y", described(string(), "32 bytes, base64url without padding. Absent of a key on Ed25519.")),
         ("kid*", described(string(), "Its thumbprint (RFC 7638).")),
-        ("alg*", constant("ES256")),
+        ("alg*", one_of(&["ES256", "Ed25519"])),
         ("use*", constant("sig")),
         (
             "purpose*",
-            described(
-                one_of(&["permit", "evidence", "log"]),
-                "A key of another purpose than `permit` verifies no permit.",
-            ),
+            described(one_of(&["permit", "evidence", "log"]), "A key verifies nothing of another purpose."),
         ),
         ("status*", described(one_of(&["next", "current", "past"]), "`current` signs; all three verify.")),
     ]
@@ -465,7 +462,7 @@ const OBJECTS: [Object; 36] = [
         trail::audit_event,
     ),
     ("Health", "The health of the service.", health),
-    ("Keys", "Keys that verify permits (RFC 7517).", keys),
+    ("Keys", "Keys that verify permits, the audit log and evidence (RFC 7517).", keys),
     ("Key", "A public key on P-256.", key),
     ("FieldError", "A field that breaks a rule.", fielderror),
     ("Problem", "A refusal or failure (RFC 9457).", problem),

@@ -390,7 +390,7 @@ operations! {
         description: "Version and policy of the service. No database call.",
     };
 
-    /// Gives out the keys that permits are verified by.
+    /// Gives out the keys that permits, the audit log and evidence are verified by.
     Keys = Definition {
         slug: "keys",
         method: Method::Get,
@@ -401,9 +401,9 @@ operations! {
         answers: &[Success::ok("The keys.", Answer::Keys, &["keys"])],
         problems: &[Code::SigningUnavailable],
         links: &[],
-        summary: "Keys that verify permits",
+        summary: "Keys that verify permits, the audit log and evidence",
         description: "\
-            A key set (RFC 7517): the key that signs permits now, the next one, and those that did. May be kept for \
+            A key set (RFC 7517): of each purpose the key that signs now, the next one, and those that did. May be kept for \
             five minutes.",
     };
 

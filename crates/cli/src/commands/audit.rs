@@ -1,5 +1,7 @@
-//! `countersign audit`: audit events across requests, as far as the service shows them.
+//! `countersign audit`: audit events across requests, as far as the service shows them; and the log that they are in.
 
+use crate::commands::monitor::{self, MonitorArguments};
+use crate::commands::verify::{self, VerifyArguments};
 use crate::complete;
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
@@ -35,6 +37,10 @@ pub enum AuditCommand {
     List(Box<AuditListArguments>),
     /// Show the last events, and each that comes
     Tail(Box<AuditTailArguments>),
+    /// Hold requests against their trails, and all against the audit log
+    Verify(Box<VerifyArguments>),
+    /// Make sure that the audit log begins with what was seen of it before
+    Monitor(Box<MonitorArguments>),
 }
 
 /// Which events.
@@ -130,7 +136,7 @@ pub struct AuditTailArguments {
     pub connection: ConnectionArguments,
 }
 
-/// Queries events.
+/// Queries and verifies events.
 ///
 /// # Errors
 /// See [`CommandError`].
@@ -138,6 +144,8 @@ pub fn run(arguments: &AuditArguments) -> Result<(), CommandError> {
     match &arguments.command {
         AuditCommand::List(arguments) => list(arguments),
         AuditCommand::Tail(arguments) => tail(arguments),
+        AuditCommand::Verify(arguments) => verify::run(arguments),
+        AuditCommand::Monitor(arguments) => monitor::run(arguments),
     }
 }
 

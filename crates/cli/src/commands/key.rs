@@ -1,17 +1,22 @@
-//! `countersign key`: the keys that sign permits, of a stopped service or of a deployment.
+//! `countersign key`: the keys that sign permits, checkpoints of the audit log, and evidence; of a stopped service or of a
+//! deployment.
 
 use crate::aws;
 use crate::commands::serve::DataDirectoryArgument;
 use crate::error::CommandError;
 use crate::view::document;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use countersign_audit::key::Purpose;
+use countersign_audit::key_set as audit;
 use countersign_kms::alias::{Aliases, KmsError};
 use countersign_kms::rotation::Rotation;
 use countersign_permit::{KeySet, KeyStatus};
 use countersign_server::data_directory::DataDirectory;
 use countersign_system::text_file;
+use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use strum::IntoEnumIterator as _;
 
 /// `countersign key`.
 #[derive(Debug, Clone, Args)]
@@ -19,6 +24,10 @@ pub struct KeyArguments {
     /// What to do with them.
     #[command(subcommand)]
     pub command: KeyCommand,
+
+    /// What the keys sign. Without it, all are listed, and those that sign permits are rotated
+    #[arg(long, value_name = "WHAT", value_enum, global = true)]
+    pub purpose: Option<KeyPurpose>,
 
     /// Where the keys are.
     #[command(flatten)]
@@ -32,6 +41,56 @@ pub struct KeyArguments {
     /// Further certificates to trust on the way to AWS, PEM
     #[arg(long, value_name = "FILE", env = "AWS_CA_BUNDLE", global = true)]
     pub ca_bundle: Option<PathBuf>,
+}
+
+/// What a key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KeyPurpose {
+    /// Permits
+    Permit,
+    /// Checkpoints of the audit log
+    Log,
+    /// Evidence
+    Evidence,
+}
+
+impl KeyPurpose {
+    /// Of the Ed25519 keys; none of permits.
+    fn of_audit(self) -> Option<Purpose> {
+        match self {
+            Self::Permit => None,
+            Self::Log => Some(Purpose::Log),
+            Self::Evidence => Some(Purpose::Evidence),
+        }
+    }
+}
+
+/// A key, of whichever kind.
+struct ListedKey {
+    status: String,
+    purpose: String,
+    id: String,
+    json: Value,
+}
+
+impl ListedKey {
+    fn of_permits(keys: &KeySet) -> impl Iterator<Item = Self> {
+        keys.iter().map(|key| Self {
+            status: key.status.to_string(),
+            purpose: key.purpose.to_string(),
+            id: key.key_id().to_owned(),
+            json: key.to_json(),
+        })
+    }
+
+    fn of_audit(keys: &audit::KeySet) -> impl Iterator<Item = Self> {
+        keys.iter().map(|key| Self {
+            status: key.status.to_string(),
+            purpose: key.purpose.to_string(),
+            id: key.key_id().to_owned(),
+            json: key.to_json(),
+        })
+    }
 }
 
 /// The commands of `countersign key`.
@@ -60,28 +119,45 @@ pub fn run(arguments: &KeyArguments) -> Result<(), CommandError> {
         KeyCommand::List { json } => (false, json),
         KeyCommand::Rotate { json } => (true, json),
     };
-    let keys = match &arguments.environment {
-        Some(environment) => deployed(environment, arguments.ca_bundle.as_deref(), is_rotation)?,
-        None => local(&arguments.data.data_dir, is_rotation)?,
+    let purpose = arguments.purpose;
+    let mut keys = match &arguments.environment {
+        Some(environment) => {
+            let keys = deployed(environment, arguments.ca_bundle.as_deref(), is_rotation)?;
+            ListedKey::of_permits(&keys).collect()
+        }
+        None => local(&arguments.data.data_dir, is_rotation, purpose)?,
     };
+    if let Some(purpose) = purpose.and_then(|purpose| purpose.to_possible_value()) {
+        keys.retain(|key| key.purpose == purpose.get_name());
+    }
     print(&keys, json)
 }
 
 /// The keys of a service on this machine. To rotate them, it must be stopped: it reads them when it starts.
-fn local(path: &Path, is_rotation: bool) -> Result<KeySet, CommandError> {
+fn local(
+    path: &Path,
+    is_rotation: bool,
+    purpose: Option<KeyPurpose>,
+) -> Result<Vec<ListedKey>, CommandError> {
     if !DataDirectory::has_signing_keys(path) {
         let message =
             format!("{} holds no signing keys: `countersign serve` makes them", text_file::shown(path));
         return Err(CommandError::NotFound(message));
     }
     let directory = DataDirectory::open(path)?;
-    let keys = if is_rotation {
-        let _lock = directory.lock()?;
-        directory.rotate_signing_keys()?
-    } else {
-        directory.signing_keys()?
-    };
-    Ok(keys.key_set().clone())
+    // Held while keys are made or moved.
+    let _lock = if is_rotation { Some(directory.lock()?) } else { None };
+    match purpose.and_then(KeyPurpose::of_audit) {
+        Some(purpose) if is_rotation => drop(directory.rotate_audit_keys(purpose)?),
+        None if is_rotation => drop(directory.rotate_signing_keys()?),
+        Some(_) | None => {}
+    }
+    let mut keys: Vec<_> = ListedKey::of_permits(directory.signing_keys()?.key_set()).collect();
+    // A service that has not been started since it has an audit log has no keys for it.
+    if Purpose::iter().all(|purpose| DataDirectory::has_audit_keys(path, purpose)) {
+        keys.extend(ListedKey::of_audit(&directory.audit_keys()?.key_set()));
+    }
+    Ok(keys)
 }
 
 fn deployed(environment: &str, ca_bundle: Option<&Path>, is_rotation: bool) -> Result<KeySet, CommandError> {
@@ -107,15 +183,17 @@ fn deployed(environment: &str, ca_bundle: Option<&Path>, is_rotation: bool) -> R
     })
 }
 
-fn print(keys: &KeySet, json: bool) -> Result<(), CommandError> {
+fn print(keys: &[ListedKey], json: bool) -> Result<(), CommandError> {
     let mut text = String::new();
     if json {
-        text = document::json_line(&keys.to_json())?;
+        let keys: Vec<_> = keys.iter().map(|key| &key.json).collect();
+        text = document::json_line(&json!({ "keys": keys }))?;
         text.push('\n');
     } else {
-        for status in [KeyStatus::Next, KeyStatus::Current, KeyStatus::Past] {
+        for status in [KeyStatus::Next, KeyStatus::Current, KeyStatus::Past].map(|status| status.to_string())
+        {
             for key in keys.iter().filter(|key| key.status == status) {
-                text.push_str(&format!("{:7}  {}  {}\n", status.to_string(), key.purpose, key.key_id()));
+                text.push_str(&format!("{status:7}  {:8}  {}\n", key.purpose, key.id));
             }
         }
     }

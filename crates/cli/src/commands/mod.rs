@@ -20,6 +20,7 @@ pub mod key;
 pub mod list;
 pub mod login;
 pub mod man;
+pub mod monitor;
 pub mod observe;
 pub mod operations;
 pub mod outbox;

@@ -88,6 +88,10 @@ pub struct ServeArguments {
     #[command(flatten)]
     pub limits: LimitArguments,
 
+    /// A second directory for the audit log, on another disk: nothing counts as logged that is not in both
+    #[arg(long, value_name = "DIR", env = "COUNTERSIGN_LOG_COPY")]
+    pub log_copy: Option<PathBuf>,
+
     /// What to log: error, warn, info, debug, or a filter such as countersign=debug
     #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
     pub log: String,
@@ -235,6 +239,7 @@ fn options(arguments: ServeArguments) -> Options {
             idle_timeout: time(limits.idle_timeout),
             answer_timeout: time(limits.answer_timeout),
         },
+        log_copy: arguments.log_copy,
         log: arguments.log,
     }
 }

@@ -1,6 +1,7 @@
-//! `countersign verify`: requests held against their trails. Of a service, by asking it and checking its
-//! answer here; of a stopped service or a deployment, by reading the store.
+//! `countersign audit verify`: requests held against their trails. Of a service, by asking it and checking its
+//! answer here; of a stopped service or a deployment, by reading the store; of either against the audit log, or the log alone.
 
+use crate::audit_log::AuditLog;
 use crate::aws;
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
@@ -13,6 +14,9 @@ use countersign_api::problem::Code;
 use countersign_api::wire::{EventBody, RequestBody};
 use countersign_app::error::AppError;
 use countersign_app::verify::{self, Published, Verification};
+use countersign_app::verify_log::{self, LogComparison};
+use countersign_audit::places::Places;
+use countersign_audit::verification::WholeLog;
 use countersign_client::list_query::{ListQuery, MAX_LIMIT};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::digest::{DeploymentKey, Digest};
@@ -31,13 +35,17 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use strum::IntoEnumIterator;
 
-/// `countersign verify`.
+/// `countersign audit verify`, which is `countersign verify` too.
 #[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("which_requests").required(true).multiple(true))]
 pub struct VerifyArguments {
     /// The requests: their ids, or of the service the beginning of them
     #[arg(value_name = "ID", group = "which_requests", conflicts_with = "all")]
     pub ids: Vec<String>,
+
+    /// The same
+    #[arg(long = "request", value_name = "ID", group = "which_requests", conflicts_with_all = ["all", "ids"])]
+    pub requests: Vec<String>,
 
     /// Every request, every trail and every message
     #[arg(long, group = "which_requests")]
@@ -55,10 +63,19 @@ pub struct VerifyArguments {
     #[arg(long, value_name = "KEY", env = "DEPLOYMENT_KEY")]
     pub deployment_key: Option<String>,
 
-    /// What was published, one JSON document a line: the log of `countersign serve`, or messages that a
+    /// The audit log: the URL of a service, or a directory with the log's files. Alone, all of it is verified by itself; with
+    /// requests, they are held against it
+    #[arg(long, value_name = "URL|DIR", group = "which_requests", requires = "key")]
+    pub log: Option<String>,
+
+    /// The service's public keys, as /.well-known/jwks.json answers them; for --log
+    #[arg(long, value_name = "JWKS_FILE", requires = "log")]
+    pub key: Option<PathBuf>,
+
+    /// What was published, one JSON document a line: what `countersign serve` has written, or messages that a
     /// subscriber has kept. Each event in it must still be in the store
     #[arg(long, value_name = "FILE")]
-    pub log: Option<PathBuf>,
+    pub published: Option<PathBuf>,
 
     /// Further certificates to trust on the way to AWS, PEM
     #[arg(long, value_name = "FILE", env = "AWS_CA_BUNDLE")]
@@ -74,39 +91,55 @@ pub struct VerifyArguments {
 /// # Errors
 /// Findings, or that nothing could be checked.
 pub fn run(arguments: &VerifyArguments) -> Result<(), CommandError> {
-    let published = arguments.log.as_deref().map(published).transpose()?.unwrap_or_default();
+    let published = arguments.published.as_deref().map(published).transpose()?.unwrap_or_default();
+    let log = arguments.log.as_deref().zip(arguments.key.as_deref());
+    let log = log.map(|(log, key)| AuditLog::open(log, key, &arguments.connection)).transpose()?;
+    if let Some(log) = &log
+        && !arguments.all
+        && arguments.names().is_empty()
+    {
+        let (whole, _) = log.whole()?;
+        return log.report(whole, arguments.connection.output());
+    }
     if arguments.environment.is_none() && arguments.data_dir.is_none() {
-        if arguments.log.is_some() {
+        if arguments.published.is_some() {
             return Err(CommandError::Usage(
-                "--log is held against a store: add --data-dir or --environment".to_owned(),
+                "--published is held against a store: add --data-dir or --environment".to_owned(),
             ));
         }
-        return of_service(arguments);
+        return of_service(arguments, log.as_ref());
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime does not start: {error}"))?;
-    let verification = runtime.block_on(async {
+    let (verification, of_log) = runtime.block_on(async {
         match (&arguments.environment, &arguments.data_dir) {
             (Some(environment), _) => {
                 let aws = aws::configuration(arguments.aws_ca_bundle.as_deref()).await?;
                 let tables = TableNames::of_environment(environment);
                 let outbox = DynamoOutbox::connect(&aws, tables.outbox.clone());
                 let store = DynamoStore::connect(&aws, tables);
-                of_store(arguments, &store, &outbox, &deployment_key(arguments)?, &published).await
+                of_store(arguments, &store, &outbox, &deployment_key(arguments)?, &published, log).await
             }
             (None, Some(directory)) => {
                 let stopped = StoppedService::open(directory)?;
                 let key = stopped.directory.deployment_key()?;
                 let outbox = DynamoOutbox::new(stopped.client.clone(), stopped.tables.outbox.clone());
                 let store = DynamoStore::new(stopped.client, stopped.tables);
-                of_store(arguments, &store, &outbox, &key, &published).await
+                of_store(arguments, &store, &outbox, &key, &published, log).await
             }
-            (None, None) => Ok(Verification::default()),
+            (None, None) => Ok((Verification::default(), Vec::new())),
         }
     })?;
-    report(&verification, arguments.connection.output())
+    report(&verification, &of_log, arguments.connection.output())
+}
+
+impl VerifyArguments {
+    /// The requests that are named.
+    fn names(&self) -> &[String] {
+        if self.ids.is_empty() { &self.requests } else { &self.ids }
+    }
 }
 
 /// The key as the functions make it of the secret's text.
@@ -125,14 +158,18 @@ async fn of_store(
     outbox: &DynamoOutbox,
     key: &DeploymentKey,
     published: &[Published],
-) -> Result<Verification, CommandError> {
+    log: Option<AuditLog>,
+) -> Result<(Verification, Vec<(String, String)>), CommandError> {
     let host = SystemHost::default();
+    // Before the store: what is written meanwhile is then what is not in the log yet.
+    let entries = log.as_ref().filter(|_| arguments.all).map(AuditLog::whole).transpose()?;
+    let mut of_log = Vec::new();
     let failed = |error: AppError| CommandError::Failed(format!("the store cannot be read: {error}"));
     let mut verification = if arguments.all {
         verify::all(&host, store, outbox, key).await.map_err(failed)?
     } else {
         let mut verification = Verification::default();
-        for id in &arguments.ids {
+        for id in arguments.names() {
             let request_id = RequestId::parse(id)
                 .map_err(|error| CommandError::Usage(format!("`{}` {error}", escaped_line(id))))?;
             let finding =
@@ -144,17 +181,42 @@ async fn of_store(
                 })?;
             verification.requests += 1;
             verification.findings.extend(finding.map(|finding| (id.clone(), finding)));
+            if let Some(log) = &log {
+                of_log.extend(log.holds_request(store, outbox, request_id).await?);
+            }
         }
         verification
     };
+    if let (Some(log), Some((whole, mut places))) = (&log, entries) {
+        let size = log.checkpoint.size;
+        let compared = verify_log::all(store, outbox, &mut places, size).await.map_err(failed)?;
+        print_counts(arguments, whole, &compared)?;
+        of_log.extend(log.findings(&compared)?);
+    }
     verification.check_published(store, published).await.map_err(failed)?;
-    Ok(verification)
+    Ok((verification, of_log))
+}
+
+/// For people: how much of the log was compared.
+fn print_counts(
+    arguments: &VerifyArguments,
+    whole: WholeLog,
+    compared: &LogComparison,
+) -> Result<(), CommandError> {
+    if !arguments.connection.output().is_for_people() {
+        return Ok(());
+    }
+    let waiting = match compared.waiting {
+        0 => String::new(),
+        waiting => format!(", {waiting} of the store not in it yet"),
+    };
+    print(&format_args!("log: {} events of {} streams{waiting}", whole.entries, whole.streams))
 }
 
 /// The events that a file of CloudEvents names. Lines about anything else are passed over.
 fn published(path: &Path) -> Result<Vec<Published>, CommandError> {
     let text = text_file::read_to_string(path)
-        .map_err(|error| format!("--log {}: {error}", text_file::shown(path)))?;
+        .map_err(|error| format!("--published {}: {error}", text_file::shown(path)))?;
     let read = |line: &str| {
         let document: Value = serde_json::from_str(line).ok()?;
         // What was published before it was a CloudEvent has these members without an envelope.
@@ -169,21 +231,28 @@ fn published(path: &Path) -> Result<Vec<Published>, CommandError> {
     Ok(text.lines().filter_map(read).collect())
 }
 
-fn report(verification: &Verification, output: Output) -> Result<(), CommandError> {
+fn report(
+    verification: &Verification,
+    of_log: &[(String, String)],
+    output: Output,
+) -> Result<(), CommandError> {
     let Verification { requests, messages, published, findings } = verification;
+    let findings: Vec<_> = findings
+        .iter()
+        .map(|(id, finding)| (id.clone(), finding.to_string()))
+        .chain(of_log.iter().cloned())
+        .collect();
     if output.is_document() {
-        let findings: Vec<_> = findings
-            .iter()
-            .map(|(id, finding)| json!({ "id": id, "finding": finding.to_string() }))
-            .collect();
+        let findings: Vec<_> =
+            findings.iter().map(|(id, finding)| json!({ "id": id, "finding": finding })).collect();
         let report = json!({
             "verified": findings.is_empty(), "requests": requests, "messages": messages,
             "published": published, "findings": findings,
         });
         output.print(Terminal::plain(), &report, Text::default)?;
     } else {
-        for (id, finding) in findings {
-            print(&format_args!("{}  {}", escaped_line(id), escaped_line(&finding.to_string())))?;
+        for (id, finding) in &findings {
+            print(&format_args!("{}  {}", escaped_line(id), escaped_line(finding)))?;
         }
         let counted = |count: &usize, noun: &str| {
             let plural = if *count == 1 { "" } else { "s" };
@@ -218,6 +287,8 @@ fn ended(findings: usize, output: Output) -> Result<(), CommandError> {
 struct Checked {
     id: String,
     findings: Vec<String>,
+    /// How many of its events the log has not.
+    unlogged: usize,
 }
 
 /// Asks the service, which holds each request against its trail, and checks here what can be checked
@@ -225,14 +296,15 @@ struct Checked {
 ///
 /// Of all requests, those whose trail the caller may not read are counted as unread. Whatever else fails
 /// ends the check, and what was found before is printed all the same.
-fn of_service(arguments: &VerifyArguments) -> Result<(), CommandError> {
+fn of_service(arguments: &VerifyArguments, log: Option<&AuditLog>) -> Result<(), CommandError> {
     let session = Session::open(&arguments.connection)?;
-    let (ids, damaged) = if arguments.all { all_ids(&session)? } else { (arguments.ids.clone(), 0) };
+    let places = log.map(AuditLog::whole).transpose()?.map(|(_, places)| places);
+    let (ids, damaged) = if arguments.all { all_ids(&session)? } else { (arguments.names().to_vec(), 0) };
     let mut checked = Vec::new();
     let mut unread = 0;
     let mut failure = None;
     for name in &ids {
-        match check(&session, name) {
+        match check(&session, name, places.as_ref()) {
             Ok(request) => checked.push(request),
             Err(error) if arguments.all && is_hidden(&error) => unread += 1,
             Err(error) => {
@@ -244,7 +316,7 @@ fn of_service(arguments: &VerifyArguments) -> Result<(), CommandError> {
     let requests = checked.len();
     if damaged > 0 {
         let finding = format!("{damaged} damaged and left out; the service's log names them");
-        checked.push(Checked { id: "lists".to_owned(), findings: vec![finding] });
+        checked.push(Checked { id: "lists".to_owned(), findings: vec![finding], unlogged: 0 });
     }
     let findings: usize = checked.iter().map(|request| request.findings.len()).sum();
     if session.output.is_document() {
@@ -273,6 +345,11 @@ fn of_service(arguments: &VerifyArguments) -> Result<(), CommandError> {
         let plural = if requests == 1 { "" } else { "s" };
         if requests > 0 || failure.is_none() {
             print(&format_args!("{requests} request{plural} checked: {outcome}"))?;
+        }
+        let unlogged: usize = checked.iter().map(|request| request.unlogged).sum();
+        if unlogged > 0 {
+            let plural = if unlogged == 1 { "" } else { "s" };
+            print(&format_args!("{unlogged} event{plural} not in the log yet"))?;
         }
         if unread > 0 {
             print(&format_args!("{unread} not checked: you may not read their trails"))?;
@@ -312,10 +389,10 @@ fn all_ids(session: &Session) -> Result<(Vec<String>, usize), CommandError> {
 
 /// A command may come between the reads of the request and of its trail, so a finding counts if the request
 /// is found with it twice in the same version.
-fn check(session: &Session, name: &str) -> Result<Checked, CommandError> {
+fn check(session: &Session, name: &str, places: Option<&Places>) -> Result<Checked, CommandError> {
     let mut before = None;
     loop {
-        let (version, checked) = check_once(session, name)?;
+        let (version, checked) = check_once(session, name, places)?;
         if checked.findings.is_empty() || before == Some(version) {
             return Ok(checked);
         }
@@ -324,12 +401,17 @@ fn check(session: &Session, name: &str) -> Result<Checked, CommandError> {
 }
 
 /// The version of a request, if it can be read, and what was found.
-fn check_once(session: &Session, name: &str) -> Result<(Option<u64>, Checked), CommandError> {
+fn check_once(
+    session: &Session,
+    name: &str,
+    places: Option<&Places>,
+) -> Result<(Option<u64>, Checked), CommandError> {
     let request: RequestBody = match session.connection.find(name).map_err(CommandError::from) {
         Ok(request) => request,
         // A damaged request is a finding, and the next one is looked at.
         Err(error) if error.problem() == Some(Code::Integrity) => {
-            return Ok((None, Checked { id: name.to_owned(), findings: vec![error.to_string()] }));
+            let findings = vec![error.to_string()];
+            return Ok((None, Checked { id: name.to_owned(), findings, unlogged: 0 }));
         }
         Err(error) => return Err(error),
     };
@@ -340,6 +422,13 @@ fn check_once(session: &Session, name: &str) -> Result<(Option<u64>, Checked), C
         findings.push("the service says that the trail is not the request's".to_owned());
     }
     findings.extend(broken_chain(&trail.items, &request.audit_head));
+    let mut unlogged = 0;
+    if let Some(places) = places {
+        match held_against_log(&trail.items, places) {
+            Ok(waiting) => unlogged = waiting,
+            Err(finding) => findings.push(finding),
+        }
+    }
     if let (Some(content), Some(named)) = (&request.content, &request.content_digest) {
         let digest = CanonicalJson::of(content).digest().to_string();
         let created =
@@ -348,7 +437,25 @@ fn check_once(session: &Session, name: &str) -> Result<(Option<u64>, Checked), C
             findings.push("the content is not what the request was made with".to_owned());
         }
     }
-    Ok((Some(request.version), Checked { id, findings }))
+    Ok((Some(request.version), Checked { id, findings, unlogged }))
+}
+
+/// How many events are not in the log: those that came last may not be in it yet.
+///
+/// # Errors
+/// The first one that is not the one in the log.
+fn held_against_log(events: &[EventBody], places: &Places) -> Result<usize, String> {
+    let mut unlogged = 0;
+    for event in events {
+        let Some(place) = places.get(&event.stream, event.sequence) else {
+            unlogged += 1;
+            continue;
+        };
+        if unlogged > 0 || Digest::from_bytes(place.hash).to_string() != event.hash {
+            return Err(format!("event {} is not the one that was logged", event.sequence));
+        }
+    }
+    Ok(unlogged)
 }
 
 /// Recomputes the chain of a trail.
