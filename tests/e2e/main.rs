@@ -35,6 +35,7 @@ mod limits;
 mod list;
 mod log;
 mod malformed;
+mod metrics;
 mod observe;
 mod paging;
 mod pending_limit;

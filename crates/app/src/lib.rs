@@ -15,6 +15,7 @@ pub mod deliver;
 pub mod events;
 pub mod expire;
 pub mod explain;
+pub mod figures;
 pub mod get;
 pub mod list;
 pub mod seal;

@@ -91,8 +91,9 @@ impl DynamoOutbox {
         Ok(found.item)
     }
 
-    /// When the first entry of a partition without a mark was made, if its id says so.
-    async fn oldest(&self, shard: &str, mark: &str) -> Result<Option<Timestamp>, StoreError> {
+    /// When the first entry of a partition without a mark was made, if its id says so; and how many there are on the page that
+    /// it is on.
+    async fn oldest(&self, shard: &str, mark: &str) -> Result<(Option<Timestamp>, usize), StoreError> {
         let mut after = None;
         loop {
             let page = self.query_outbox(shard, None, Some(mark), after.as_ref()).await?;
@@ -100,23 +101,29 @@ impl DynamoOutbox {
                 // An entry whose id is none has no age; it must not look like an empty outbox.
                 let made_at =
                     EventId::parse(&first.key.event_id).map_or(Timestamp::EARLIEST, |id| id.made_at());
-                return Ok(Some(made_at));
+                return Ok((Some(made_at), page.entries.len()));
             }
             after = page.next;
             if after.is_none() {
-                return Ok(None);
+                return Ok((None, 0));
             }
         }
     }
 
-    /// The oldest over some partitions.
-    async fn oldest_of(&self, shards: &[String], mark: &str) -> Result<Option<Timestamp>, StoreError> {
+    /// The oldest over some partitions, and how many there are, as far as they are counted.
+    async fn oldest_of(
+        &self,
+        shards: &[String],
+        mark: &str,
+    ) -> Result<(Option<Timestamp>, usize), StoreError> {
         let mut oldest: Option<Timestamp> = None;
+        let mut waiting = 0;
         for shard in shards {
-            let first = self.oldest(shard, mark).await?;
+            let (first, count) = self.oldest(shard, mark).await?;
             oldest = oldest.into_iter().chain(first).min();
+            waiting += count;
         }
-        Ok(oldest)
+        Ok((oldest, waiting))
     }
 
     /// How many entries a partition holds.
@@ -363,10 +370,10 @@ impl Outbox for DynamoOutbox {
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
         let mut shards = self.shards();
-        let oldest = self.oldest_of(&shards, PUBLISHED).await?;
+        let (oldest, waiting) = self.oldest_of(&shards, PUBLISHED).await?;
         shards.extend([DEAD.to_owned(), RECORDED.to_owned()]);
-        let unlogged = if self.has_log { self.oldest_of(&shards, LOGGED).await? } else { None };
-        Ok(Backlog { oldest, dead: self.count(DEAD).await?, unlogged })
+        let unlogged = if self.has_log { self.oldest_of(&shards, LOGGED).await?.0 } else { None };
+        Ok(Backlog { oldest, waiting, dead: self.count(DEAD).await?, unlogged })
     }
 }
 

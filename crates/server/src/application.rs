@@ -2,6 +2,7 @@
 
 use crate::callers::Callers;
 use crate::log_directory::LogDirectory;
+use crate::metrics::Metrics;
 use crate::observed_host::ObservedHost;
 use crate::refusal_log::RefusalLog;
 use crate::source_address::TrustedProxies;
@@ -14,6 +15,7 @@ use countersign_app::ports::{ScanStore as _, StoreError};
 use countersign_app::signing::SigningKeys;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::policy::Policy;
+use countersign_dynamodb::observed::observed;
 use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::{self, TableNames};
@@ -56,6 +58,8 @@ pub struct Application {
     pub callers: Arc<Callers>,
     /// The calls that wait for a request to change.
     pub waiters: Arc<Waiters>,
+    /// What is counted and measured.
+    pub metrics: Arc<Metrics>,
     /// How many calls had no authentication since the last sweep.
     pub unauthenticated: Arc<AtomicU64>,
     /// How many refusals of strangers are logged.
@@ -79,14 +83,20 @@ impl Application {
         trusted_proxies: TrustedProxies,
         host: Arc<dyn Host>,
     ) -> Result<Self, DatabaseError> {
+        let metrics = Arc::new(Metrics::new(&policy));
+        let client = observed(&client, Arc::<dyn Host>::clone(&host), Arc::<Metrics>::clone(&metrics));
         let tables = TableNames::of_environment(TABLES_ENVIRONMENT);
         table::create_missing(&client, &tables).await.map_err(DatabaseError::Tables)?;
         let outbox = DynamoOutbox::new(client.clone(), tables.outbox.clone());
         let store = DynamoStore::new(client, tables);
         let waiters = Arc::<Waiters>::default();
         let unauthenticated = Arc::<AtomicU64>::default();
-        let host = ObservedHost::new(host, Arc::clone(&waiters), Arc::clone(&unauthenticated));
-        let host = Arc::new(host);
+        let host = Arc::new(ObservedHost::new(
+            host,
+            Arc::clone(&waiters),
+            Arc::clone(&metrics),
+            Arc::clone(&unauthenticated),
+        ));
         Ok(Self {
             outbox,
             dependencies: Arc::new(RwLock::new(Arc::new(Dependencies {
@@ -104,6 +114,7 @@ impl Application {
             log,
             callers: Arc::default(),
             waiters,
+            metrics,
             unauthenticated,
             refusal_log: Arc::default(),
         })
@@ -130,10 +141,11 @@ impl Application {
         Arc::clone(&self.dependencies.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts another policy in force, under the same restrictions, under the same restrictions: for calls that begin from now
+    /// Puts another policy in force, under the same restrictions: for calls that begin from now
     /// on, and for those that wait.
     pub fn replace_policy(&self, policy: Policy) {
         let policy = policy.restricted(self.dependencies().policy.restrictions());
+        self.metrics.policy_replaced(&policy);
         let for_waiters = Arc::new(policy.clone());
         let mut current = self.dependencies.write().unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(Dependencies {

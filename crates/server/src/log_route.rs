@@ -3,7 +3,7 @@
 //! A log holds the events of all requests: it is for those alone who may query events, and that they read it is an event,
 //! once an hour. No operation of the API: what is answered are files, and their paths are those of another specification.
 
-use crate::answer::{correlation_id, respond, texts};
+use crate::answer::{conclude, correlation_id, texts};
 use crate::application::Application;
 use crate::log_directory::CHECKPOINT;
 use axum::body::Body;
@@ -33,7 +33,10 @@ pub(crate) async fn file(
 ) -> Response {
     let correlation_id = correlation_id(&app);
     match read(&app, &path, &headers).await {
-        Ok(bytes) => answer(&path, bytes, &correlation_id),
+        Ok(bytes) => {
+            app.metrics.answered(OPERATION, 200, None);
+            answer(&path, bytes, &correlation_id)
+        }
         Err(problem) => {
             let code = problem.code.as_str();
             tracing::warn!(
@@ -43,7 +46,7 @@ pub(crate) async fn file(
                 cause = problem.cause.as_deref(),
                 "refused"
             );
-            respond(problem.into_reply(&correlation_id), &correlation_id)
+            conclude(&app, OPERATION, Err(problem), None, &correlation_id)
         }
     }
 }
