@@ -168,6 +168,7 @@ fn the_oldest_pending_request_is_measured() {
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(line["PendingOldestAge"], json!(25.0 * 3600.0));
         assert_eq!(line["ExecutingOldestAge"], json!(0.0));
+        assert_eq!((&line["PendingRequests"], &line["ApprovedRequests"]), (&json!(3.0), &json!(0.0)));
     });
 }
 

@@ -250,16 +250,29 @@ fn metrics_are_written_once_for_each_event_and_logs_name_no_person() {
     let (status, _) = deployment.send("ann", DEVELOPER, "POST", &format!("{path}/approve"), &Value::Null);
     assert_eq!(status, 403, "a refusal is no fault");
     let mut metrics = Vec::new();
+    let last = |function| if function == "approve" { "\"Refusals\"" } else { "\"done\"" };
     for function in ["create", "approve", "start", "finish"] {
-        let log = deployment.sandbox(function).log_with("\"done\"");
+        let log = deployment.sandbox(function).log_with(last(function));
         for line in log.lines() {
             let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{function}: {line}"));
             if line["_aws"].is_object() {
                 assert_eq!(line["Environment"], "test");
                 let defined = &line["_aws"]["CloudWatchMetrics"][0];
+                let dimensions = match (&line["Created"], &line["Refusals"]) {
+                    (Value::Number(_), _) => {
+                        let labels = (&line["OperationType"], &line["RiskLevel"]);
+                        assert_eq!(labels, (&json!("modify_instance_class"), &json!("high")));
+                        json!([["Environment"], ["Environment", "OperationType", "RiskLevel"]])
+                    }
+                    (_, Value::Number(_)) => {
+                        assert_eq!(line["Code"], "self_approval", "{line}");
+                        json!([["Environment"], ["Environment", "Code"]])
+                    }
+                    _ => json!([["Environment"]]),
+                };
                 assert_eq!(
                     (&defined["Namespace"], &defined["Dimensions"]),
-                    (&json!("Countersign"), &json!([["Environment"]]))
+                    (&json!("Countersign"), &dimensions)
                 );
                 for metric in defined["Metrics"].as_array().unwrap() {
                     let name = metric["Name"].as_str().unwrap();
@@ -283,6 +296,7 @@ fn metrics_are_written_once_for_each_event_and_logs_name_no_person() {
             "ExecutionTime",
             "Granted",
             "Granted",
+            "Refusals",
             "TimeToDecision"
         ]
     );

@@ -36,6 +36,7 @@ mod limits;
 mod list;
 mod log;
 mod malformed;
+mod metrics;
 mod observe;
 mod paging;
 mod pending_limit;

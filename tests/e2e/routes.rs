@@ -19,7 +19,7 @@ fn no_such_route_or_not_by_this_method() {
         format!("{path}/approve/"),
         format!("{path}/parameters"),
         format!("{path}/execution/1"),
-        "/metrics".to_owned(),
+        "/v1/metrics".to_owned(),
         "/.env".to_owned(),
     ];
     let wrong = [

@@ -5,12 +5,14 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "a harness fails by panicking: that is what fails the test"
 )]
 
 pub mod audit_log;
 pub mod client;
 pub mod deployment;
+pub mod exposition;
 pub mod forged_commit;
 pub mod functions;
 pub mod gateway;

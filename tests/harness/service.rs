@@ -302,6 +302,16 @@ impl Service {
         })
     }
 
+    /// Measures once what is open and what waits for delivery.
+    pub fn measure(&self) {
+        self.try_measure().unwrap();
+    }
+
+    /// The same, and how it failed.
+    pub fn try_measure(&self) -> Result<(), AppError> {
+        self.runtime.block_on(sweeps::measure(&self.application))
+    }
+
     /// Looks once at the timers that are due.
     pub fn look(&self) -> TimerReport {
         let budget = Duration::from_secs(60);

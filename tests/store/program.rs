@@ -1,9 +1,12 @@
 //! The program as its operator meets it: starting, stopping, refusing, logging, tokens.
 
+use countersign_e2e::client::Client;
+use countersign_e2e::exposition::Exposition;
 use countersign_e2e::notification_schema;
 use countersign_e2e::program::{self, Program, run};
 use countersign_e2e::service::Service;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -96,6 +99,52 @@ fn an_address_that_others_can_reach_needs_tls() {
     let message = refused(directory.path(), &["--listen", "0.0.0.0:0"]);
     assert!(message.contains("--tls-cert") && message.contains("--behind-tls-proxy"), "{message}");
     Program::start_with(BINARY, directory.path(), &["--behind-tls-proxy"]);
+}
+
+/// On an address of its own metrics need no token, so it is one that others cannot reach.
+#[test]
+fn metrics_are_read_without_a_token_on_this_machine_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:9100"] {
+        let message = refused(directory.path(), &["--metrics-listen", address]);
+        assert!(message.contains("--metrics-listen") && message.contains("loopback"), "{message}");
+    }
+    let message = refused(directory.path(), &["--metrics-listen", "somewhere"]);
+    assert!(message.contains("--metrics-listen"), "{message}");
+    assert!(!directory.path().join("countersign.db").exists(), "nothing was opened");
+
+    let variables = BTreeMap::from([("COUNTERSIGN_METRICS_LISTEN".to_owned(), "127.0.0.1:0".to_owned())]);
+    let mut program = Program::start_in(BINARY, directory.path(), &variables);
+    let began = Instant::now();
+    let address = loop {
+        let log = program.log();
+        let line = log.lines().find(|line| line.contains("metrics are read without a token"));
+        if let Some(line) = line {
+            let line: Value = serde_json::from_str(line).unwrap();
+            break line["address"].as_str().unwrap().to_owned();
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{log}");
+        std::thread::yield_now();
+    };
+    let metrics = Client::new(&format!("http://{address}"), None);
+    let ann = program.person("ann", "developer");
+    Service::create(&ann, &Service::medium());
+    let read = || Exposition::read(&metrics.get("/metrics").text);
+    assert_eq!(read().value("requests_total{operation=\"modify_storage\",risk=\"medium\"}"), 1.0);
+    // Nothing else is there, with or without a token.
+    metrics.get("/v1/approvals").expect_problem(404, "route_not_found");
+    metrics.get("/health").expect_problem(404, "route_not_found");
+    metrics.post("/metrics", &json!({})).expect_problem(405, "method_not_allowed");
+    Client::new(program.base(), None).get("/metrics").expect_problem(401, "unauthenticated");
+    ann.get("/metrics").expect_problem(403, "not_permitted");
+    // Every sweep runs, and tells when it last did.
+    for sweep in ["delivery", "sealing", "expiry", "leases", "measurement"] {
+        while read().value(&format!("sweep_last_success_timestamp_seconds{{sweep=\"{sweep}\"}}")) < 1.7e9 {
+            assert!(began.elapsed() < Duration::from_secs(60), "{sweep}");
+        }
+    }
+    program.signal("TERM");
+    assert_eq!(program.wait().code(), Some(0));
 }
 
 #[test]

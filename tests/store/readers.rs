@@ -164,7 +164,7 @@ fn another_language_finds_what_was_edited() {
         ("outbox", "message", json!("{}")),
         ("outbox", "logged", json!(false)),
         ("outbox", "size", json!(1)),
-        ("outbox", "batch", json!([])),
+        ("outbox", "batch", json!(["request/x#1"])),
         ("audit", "leaf", json!(3)),
         ("audit", "hash", json!("0".repeat(64))),
     ] {
@@ -173,7 +173,8 @@ fn another_language_finds_what_was_edited() {
         let is_absent_of_some = table == "approvals";
         let is_edited =
             |item: &&mut Value| item.get(attribute).map_or(is_absent_of_some, |there| *there != value);
-        let item = items.iter_mut().find(is_edited).unwrap();
+        let item = items.iter_mut().find(is_edited);
+        let item = item.unwrap_or_else(|| panic!("{table} has no {attribute} to edit"));
         item[attribute] = value;
         let (is_whole, said) = read(&edited);
         assert!(!is_whole, "{table}.{attribute}: {said}");

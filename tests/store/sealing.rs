@@ -8,7 +8,8 @@ use countersign_app::ports::{Outbox as _, OutboxKey, Publish, PublishError};
 use countersign_app::seal::{SealError, SealReport};
 use countersign_audit::checkpoint::Checkpoint;
 use countersign_audit::key::{KeyStatus, PrivateKey, Purpose};
-use countersign_audit::tile::Tile;
+use countersign_audit::tile::{Content, Tile, entries_of, push_entry};
+use countersign_audit::tree::leaf_hash;
 use countersign_core::audit::Stream;
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::ids::RequestId;
@@ -389,6 +390,20 @@ fn nothing_is_signed_where_log_and_store_do_not_belong_together() {
         }
         fs::write(log.join(name), &good[name]).unwrap();
     }
+    // An entry and its hash together: only the root knows of it.
+    let [entries, hashes] = [Content::Entries, Content::Hashes { level: 0 }]
+        .map(|content| Tile::of_tree(content, size / 256, size).unwrap());
+    let bundle = &good[&entries.to_string()];
+    let (mut another, mut tile) = (Vec::new(), Vec::new());
+    for (place, entry) in entries_of(bundle, entries.width).unwrap().into_iter().enumerate() {
+        let entry = if place == 1 { b"another" } else { entry };
+        push_entry(&mut another, entry).unwrap();
+        tile.extend(leaf_hash(entry));
+    }
+    fs::write(log.join(entries.to_string()), another).unwrap();
+    fs::write(log.join(hashes.to_string()), tile).unwrap();
+    assert!(matches!(refused(&service), SealError::Changed(_)));
+    restore(&good);
     // The store was rolled back behind the log: its head, to before the last batch.
     let head = items_of(&service, &tables().outbox)
         .into_iter()

@@ -89,6 +89,18 @@ fn dependencies_point_inward_only() {
     }
 }
 
+/// What is counted is reported by way of ports; how it is read is known in one place.
+#[test]
+fn only_the_server_knows_prometheus() {
+    let knows = |name: &String| {
+        let manifest = root().join("crates").join(name).join("Cargo.toml");
+        fs::read_to_string(manifest).is_ok_and(|manifest| manifest.contains("prometheus"))
+    };
+    let crates = fs::read_dir(root().join("crates")).unwrap();
+    let names = crates.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(knows).collect::<Vec<_>>(), ["server"]);
+}
+
 #[test]
 fn inner_crates_know_no_technology_of_the_outer_ones() {
     for (name, forbidden) in [

@@ -5,10 +5,10 @@ use crate::fields::{Fields, Waiter};
 use crate::operation::Operation;
 use crate::problem::{Code, Problem};
 use crate::reply::{ChangeMade, Reply};
-use countersign_app::attempts;
 use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{CountAttempts, CountOpen, ListRequests, QueryEvents, RecordEvent};
+use countersign_app::{attempts, figures};
 use countersign_core::audit::call_record::Attempt;
 use countersign_core::caller::{Caller, Channel};
 use countersign_core::ids::RequestId;
@@ -70,29 +70,66 @@ pub async fn run<E: Endpoint<S>, S: RecordEvent + CountAttempts>(
         Ok(Reply { change: Some(change), .. }) => log_change(*change, E::OPERATION, &correlation_id),
         Ok(_) => {}
         Err(problem) => {
-            log_problem(problem, E::OPERATION, &correlation_id, path_id);
-            record_refusal(dependencies, problem, E::OPERATION, caller, channel, path_id).await;
+            log_problem(problem, E::OPERATION.slug(), &correlation_id, path_id);
+            let is_counted = !E::OPERATION.changes();
+            let attempted =
+                Attempted { operation: E::OPERATION.slug(), is_counted, channel, request_id: path_id };
+            record_refusal(dependencies, problem, caller, attempted).await;
         }
     }
     result
+}
+
+/// The name under which reading the figures of a process is logged and recorded: it is no operation of the API.
+pub const FIGURES: &str = "metrics";
+
+/// Permits a caller to read the figures of this process.
+///
+/// # Errors
+/// The problem to answer with. It has been logged and recorded like that of an operation.
+pub async fn permit_figures<S: RecordEvent + CountAttempts>(
+    dependencies: &Dependencies<S>,
+    identity: Result<Caller, Problem>,
+    correlation_id: &str,
+) -> Result<(), Problem> {
+    let caller = identity.as_ref().ok().cloned();
+    let permitted = identity.and_then(|caller| {
+        let actor = dependencies.policy.people().resolve(caller)?;
+        Ok(figures::permit(dependencies, &actor)?)
+    });
+    if let Err(problem) = &permitted {
+        log_problem(problem, FIGURES, correlation_id, None);
+        let channel = Channel::Api;
+        let attempted = Attempted { operation: FIGURES, is_counted: true, channel, request_id: None };
+        record_refusal(dependencies, problem, caller, attempted).await;
+    }
+    permitted
+}
+
+/// What was refused.
+struct Attempted {
+    operation: &'static str,
+    /// Whether it is counted and no event by itself.
+    is_counted: bool,
+    channel: Channel,
+    request_id: Option<RequestId>,
 }
 
 /// What an auditor has to know of a call that was refused.
 async fn record_refusal<S: RecordEvent + CountAttempts>(
     dependencies: &Dependencies<S>,
     problem: &Problem,
-    operation: Operation,
     caller: Option<Caller>,
-    channel: Channel,
-    request_id: Option<RequestId>,
+    attempted: Attempted,
 ) {
+    let Attempted { operation, is_counted, channel, request_id } = attempted;
     let code = problem.code.as_str();
     match caller {
         Some(caller) if problem.code.is_recorded() => {
             let people = dependencies.policy.people();
             let actor = people.resolve(caller.clone()).unwrap_or_else(|_| people.refused(caller));
-            let attempt = Attempt { operation: operation.slug(), code, request_id };
-            attempts::refused(dependencies, &actor, attempt, !operation.changes()).await;
+            attempts::refused(dependencies, &actor, Attempt { operation, code, request_id }, is_counted)
+                .await;
         }
         None if problem.code == Code::Unauthenticated && !dependencies.host.on_unauthenticated() => {
             attempts::unauthenticated(dependencies, channel, code, 1).await;
@@ -111,7 +148,7 @@ pub async fn run_public<E: PublicEndpoint, S: Sync>(
 ) -> Result<Reply, Problem> {
     let result = E::answer(dependencies).await;
     if let Err(problem) = &result {
-        log_problem(problem, E::OPERATION, correlation_id, None);
+        log_problem(problem, E::OPERATION.slug(), correlation_id, None);
     }
     result
 }
@@ -146,11 +183,15 @@ fn log_change(change: ChangeMade, operation: Operation, correlation_id: &str) {
 }
 
 /// One line per failure. No body, token, e-mail or free text: `detail` may quote none of them.
-fn log_problem(problem: &Problem, operation: Operation, correlation_id: &str, request_id: Option<RequestId>) {
+fn log_problem(
+    problem: &Problem,
+    operation: &'static str,
+    correlation_id: &str,
+    request_id: Option<RequestId>,
+) {
     let request_id = request_id.map(|id| id.to_string());
     let code = problem.code.as_str();
     let status = problem.code.status();
-    let operation = operation.slug();
     let cause = problem.cause.as_deref();
     match problem.code.status() {
         _ if problem.code == Code::Integrity => {

@@ -16,6 +16,7 @@ pub mod events;
 pub mod evidence;
 pub mod expire;
 pub mod explain;
+pub mod figures;
 pub mod get;
 pub mod list;
 pub mod seal;

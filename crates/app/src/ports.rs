@@ -512,6 +512,8 @@ pub trait Outbox: Send + Sync {
 pub struct Backlog {
     /// When the oldest undelivered entry was made.
     pub oldest: Option<Timestamp>,
+    /// How many undelivered entries there are, as far as they are counted: up to some hundred of each partition.
+    pub waiting: usize,
     /// How many dead letters there are.
     pub dead: usize,
     /// When the oldest entry was made whose event is not in the log.

@@ -49,20 +49,25 @@ where
 
 /// Sorts an error of a transaction by the reasons of its actions.
 pub(crate) fn commit_error(error: SdkError<TransactWriteItemsError, HttpResponse>) -> CommitError {
-    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
-    else {
-        return store_error(error).into();
-    };
+    match error.as_service_error().and_then(cancelled) {
+        Some(error) => error,
+        None => store_error(error).into(),
+    }
+}
+
+/// What it means that a transaction was cancelled; `None` if it was not.
+pub(crate) fn cancelled(error: &TransactWriteItemsError) -> Option<CommitError> {
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return None };
     let codes: Vec<&str> =
         cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect();
     let has = |wanted: &[&str]| codes.iter().any(|code| wanted.contains(code));
     if has(&["ValidationError", "ItemCollectionSizeLimitExceeded"]) {
-        return StoreError::Corrupt(format!("transaction cancelled: {}", codes.join(", "))).into();
+        return Some(StoreError::Corrupt(format!("transaction cancelled: {}", codes.join(", "))).into());
     }
     if has(&["ThrottlingError", "ProvisionedThroughputExceeded"]) {
-        return StoreError::Unavailable("throttled".to_owned()).into();
+        return Some(StoreError::Unavailable("throttled".to_owned()).into());
     }
-    CommitError::Conflict
+    Some(CommitError::Conflict)
 }
 
 /// An item that should be there in this shape and is not.

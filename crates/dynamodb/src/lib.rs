@@ -23,6 +23,7 @@ mod listing_item;
 mod log;
 mod log_item;
 mod merge;
+pub mod observed;
 pub mod outbox;
 mod outbox_item;
 mod position;

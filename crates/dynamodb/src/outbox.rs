@@ -91,8 +91,9 @@ impl DynamoOutbox {
         Ok(found.item)
     }
 
-    /// When the first entry of a partition without a mark was made, if its id says so.
-    async fn oldest(&self, shard: &str, mark: &str) -> Result<Option<Timestamp>, StoreError> {
+    /// When the first entry of a partition without a mark was made, if its id says so; and how many there are on the page that
+    /// it is on.
+    async fn oldest(&self, shard: &str, mark: &str) -> Result<(Option<Timestamp>, usize), StoreError> {
         let mut after = None;
         loop {
             let page = self.query_outbox(shard, None, Some(mark), after.as_ref()).await?;
@@ -100,23 +101,29 @@ impl DynamoOutbox {
                 // An entry whose id is none has no age; it must not look like an empty outbox.
                 let made_at =
                     EventId::parse(&first.key.event_id).map_or(Timestamp::EARLIEST, |id| id.made_at());
-                return Ok(Some(made_at));
+                return Ok((Some(made_at), page.entries.len()));
             }
             after = page.next;
             if after.is_none() {
-                return Ok(None);
+                return Ok((None, 0));
             }
         }
     }
 
-    /// The oldest over some partitions.
-    async fn oldest_of(&self, shards: &[String], mark: &str) -> Result<Option<Timestamp>, StoreError> {
+    /// The oldest over some partitions, and how many there are, as far as they are counted.
+    async fn oldest_of(
+        &self,
+        shards: &[String],
+        mark: &str,
+    ) -> Result<(Option<Timestamp>, usize), StoreError> {
         let mut oldest: Option<Timestamp> = None;
+        let mut waiting = 0;
         for shard in shards {
-            let first = self.oldest(shard, mark).await?;
+            let (first, count) = self.oldest(shard, mark).await?;
             oldest = oldest.into_iter().chain(first).min();
+            waiting += count;
         }
-        Ok(oldest)
+        Ok((oldest, waiting))
     }
 
     /// How many entries a partition holds.
@@ -198,10 +205,12 @@ impl DynamoOutbox {
     ) -> Result<bool, StoreError> {
         let Some(mut item) = self.get(key).await? else { return Ok(false) };
         // Settled meanwhile in one way, it must not move without the mark of that.
-        let condition = [PUBLISHED, LOGGED].map(|mark| match item.contains_key(mark) {
-            true => format!("attribute_exists({mark})"),
-            false => format!("attribute_not_exists({mark})"),
+        let mut condition = Expression::default();
+        let marks = [PUBLISHED, LOGGED].map(|mark| match item.contains_key(mark) {
+            true => format!("attribute_exists({})", condition.name(mark)),
+            false => format!("attribute_not_exists({})", condition.name(mark)),
         });
+        condition.text = marks.join(" AND ");
         item.insert(SHARD.to_owned(), AttributeValue::S(to_shard));
         let counted =
             item.get(ATTEMPTS).and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok());
@@ -210,17 +219,21 @@ impl DynamoOutbox {
             Failures::Forgotten => 0,
         };
         item.insert(ATTEMPTS.to_owned(), AttributeValue::N(attempts.to_string()));
-        self.replace(key_item(key), &condition.join(" AND "), item).await?;
+        self.replace(key_item(key), Some(condition), item).await?;
         Ok(true)
     }
 
-    /// Puts an item in the place of another, which is there and as the condition says.
-    async fn replace(&self, key: Item, condition: &str, item: Item) -> Result<(), StoreError> {
+    /// Puts an item in the place of another, which is there and as a further condition says.
+    async fn replace(&self, key: Item, condition: Option<Expression>, item: Item) -> Result<(), StoreError> {
         let put = Put::builder().table_name(&self.table).set_item(Some(item)).build().map_err(invalid)?;
         let delete = Delete::builder()
             .table_name(&self.table)
             .set_key(Some(key))
-            .condition_expression(format!("attribute_exists({EVENT_ID}) AND {condition}"))
+            .condition_expression(match &condition {
+                Some(condition) => format!("attribute_exists({EVENT_ID}) AND {}", condition.text),
+                None => format!("attribute_exists({EVENT_ID})"),
+            })
+            .set_expression_attribute_names(condition.map(|condition| condition.names))
             .build()
             .map_err(invalid)?;
         let moved = self
@@ -285,8 +298,10 @@ impl Outbox for DynamoOutbox {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key_item(key)))
-            .update_expression(format!("SET {mark} = :yes"))
-            .condition_expression(format!("attribute_exists({EVENT_ID}) AND attribute_not_exists({other})"))
+            .update_expression("SET #mark = :yes")
+            .condition_expression(format!("attribute_exists({EVENT_ID}) AND attribute_not_exists(#other)"))
+            .expression_attribute_names("#mark", mark)
+            .expression_attribute_names("#other", other)
             .expression_attribute_values(":yes", AttributeValue::Bool(true))
             .send()
             .await;
@@ -302,7 +317,8 @@ impl Outbox for DynamoOutbox {
             .delete_item()
             .table_name(&self.table)
             .set_key(Some(key_item(key)))
-            .condition_expression(format!("attribute_exists({other})"))
+            .condition_expression("attribute_exists(#other)")
+            .expression_attribute_names("#other", other)
             .send()
             .await;
         match deleted {
@@ -354,10 +370,10 @@ impl Outbox for DynamoOutbox {
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
         let mut shards = self.shards();
-        let oldest = self.oldest_of(&shards, PUBLISHED).await?;
+        let (oldest, waiting) = self.oldest_of(&shards, PUBLISHED).await?;
         shards.extend([DEAD.to_owned(), RECORDED.to_owned()]);
-        let unlogged = if self.has_log { self.oldest_of(&shards, LOGGED).await? } else { None };
-        Ok(Backlog { oldest, dead: self.count(DEAD).await?, unlogged })
+        let unlogged = if self.has_log { self.oldest_of(&shards, LOGGED).await?.0 } else { None };
+        Ok(Backlog { oldest, waiting, dead: self.count(DEAD).await?, unlogged })
     }
 }
 
@@ -372,8 +388,7 @@ impl Continuations for DynamoOutbox {
         if !continuation_item::waits_for(&item, status)? {
             return Ok(());
         }
-        let condition = format!("attribute_exists({SHARD})");
-        self.replace(key, &condition, released_item(item, RELEASED, status, now)).await
+        self.replace(key, None, released_item(item, RELEASED, status, now)).await
     }
 
     async fn released(

@@ -17,6 +17,7 @@ use countersign_app::audit_keys::NoAuditKeys;
 use countersign_app::command::CommandStore;
 use countersign_app::continuations::{Continuations, Releasing, Resume};
 use countersign_app::dependencies::Dependencies;
+use countersign_app::figures::KnownOperations;
 use countersign_app::host::Clock;
 use countersign_app::ports::{
     CountAttempts, CountedAttemptsStore, FindDue, ListRequests, Outbox, Publish, RecordEvent, Replicas,
@@ -210,7 +211,8 @@ impl Boot {
             outbox,
             publisher,
             resumer,
-            host: Box::new(MeteredHost::new(metrics.clone())),
+            // It makes no requests.
+            host: Box::new(MeteredHost::new(metrics.clone(), KnownOperations::default())),
             metrics,
             min_age_seconds: self.environment.number("OUTBOX_MIN_AGE_SECONDS", OUTBOX_MIN_AGE_SECONDS)?,
         })
@@ -231,11 +233,12 @@ impl Boot {
 
     async fn dependencies<S>(&self, store: S, takes_key: bool) -> Result<Dependencies<S>, Error> {
         let environment = &self.environment;
-        let host = MeteredHost::new(self.metrics()?);
+        let directory = environment.optional("POLICY_DIR").map(Path::new);
+        let policy = load::policy(directory, self.clock().now())?.restricted(restrictions(environment)?);
+        let host = MeteredHost::new(self.metrics()?, KnownOperations::of(&policy));
         Ok(Dependencies {
             store,
-            policy: load::policy(environment.optional("POLICY_DIR").map(Path::new), host.now())?
-                .restricted(restrictions(environment)?),
+            policy,
             signing_keys: Arc::clone(&self.signing_keys),
             audit_keys: Arc::new(NoAuditKeys),
             deployment_key: if takes_key { deployment_key(environment).await? } else { no_deployment_key()? },

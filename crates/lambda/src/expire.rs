@@ -4,24 +4,19 @@ use crate::metrics::Metrics;
 use countersign_api::problem::Code;
 use countersign_app::attempts;
 use countersign_app::command::CommandStore;
-use countersign_app::damage;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::error::AppError;
 use countersign_app::expire::{self, ExpiryReport};
-use countersign_app::list::MAX_QUERIES;
-use countersign_app::ports::{
-    CountedAttemptsStore, FindDue, ListQuery, ListRequests, Page, Replicas, Timers,
-};
+use countersign_app::figures;
+use countersign_app::ports::{CountedAttemptsStore, FindDue, ListRequests, Replicas, Timers};
 use countersign_app::timers::{self, TimerReport};
 use countersign_core::caller::Channel;
-use countersign_core::request::Status;
 use countersign_core::timestamp::Timestamp;
 use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Expires what is due, and measures what has been pending and executing for longest. What invoked it says
+/// Expires what is due, and measures what is open. What invoked it says
 /// nothing that would be needed.
 ///
 /// # Errors
@@ -69,8 +64,9 @@ where
     };
     tracing::info!(counted, "refused attempts");
     // What is expired is expired; a measurement that is missing has an alarm of its own.
-    if let Err(error) = measure(dependencies, metrics).await {
-        tracing::error!(%error, "what is pending and executing cannot be read");
+    match figures::open_requests(dependencies, COUNTED).await {
+        Ok(open) => metrics.open_requests(open, host.now()),
+        Err(error) => tracing::error!(%error, "what is open cannot be read"),
     }
     Ok(json!({
         "expired": expired,
@@ -80,48 +76,8 @@ where
     }))
 }
 
-/// How many pending requests are read: the index has them by deadline, not by age. Those with the first deadlines are
-/// the oldest, but for such as policy gives less time than others.
-const PENDING: usize = 100;
-
-/// The oldest pending request of those with the first deadlines, and the first of those that are executing, which is the
-/// one that began first.
-async fn measure<S: ListRequests>(dependencies: &Dependencies<S>, metrics: &Metrics) -> Result<(), AppError> {
-    let now = dependencies.host.now();
-    let executing = page(dependencies, Status::Executing, 1, now).await?;
-    let pending = page(dependencies, Status::Pending, PENDING, now).await?;
-    let requested_at = pending.items.iter().map(|request| request.requested_at).min();
-    let started_at = executing.items.first().and_then(|oldest| oldest.execution_started_at);
-    metrics.oldest(requested_at, started_at, now);
-    Ok(())
-}
-
-/// A page of the requests with a status.
-async fn page<S: ListRequests>(
-    dependencies: &Dependencies<S>,
-    status: Status,
-    limit: usize,
-    now: Timestamp,
-) -> Result<Page, AppError> {
-    let query = ListQuery {
-        statuses: vec![status],
-        requested_by: BTreeSet::new(),
-        instance_id: None,
-        operation_types: BTreeSet::new(),
-        risk_levels: BTreeSet::new(),
-        environments: BTreeSet::new(),
-        awaiting_decision_by: BTreeSet::new(),
-        from: None,
-        to: None,
-        limit,
-        after: None,
-        max_queries: MAX_QUERIES,
-        now,
-    };
-    let page = dependencies.store.list(&query, |_| true).await?;
-    damage::report(dependencies.host.as_ref(), &page.damaged);
-    Ok(page)
-}
+/// How many requests of each open status are counted.
+const COUNTED: usize = 100;
 
 fn failed(error: &AppError) -> Diagnostic {
     tracing::error!(%error, "the expiry sweep failed");

@@ -86,10 +86,12 @@ impl<S: Sync> Function<S> {
             tracing::error!(correlation_id, operation = E::OPERATION.slug(), "panicked");
             Err(Problem::internal("panic"))
         });
-        if let Err(problem) = &result
-            && problem.code.status() >= 500
-        {
-            self.metrics.fault(E::OPERATION.slug(), problem.code.as_str(), host.now());
+        if let Err(problem) = &result {
+            let (operation, code) = (E::OPERATION.slug(), problem.code.as_str());
+            match problem.code.status() {
+                500.. => self.metrics.fault(operation, code, host.now()),
+                _ => self.metrics.refusal(operation, code, host.now()),
+            }
         }
         if is_direct {
             result.map_err(|problem| direct::error(problem, &correlation_id)).and_then(direct_answer)

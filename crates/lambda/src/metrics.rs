@@ -1,8 +1,9 @@
 //! Metrics in CloudWatch's embedded format: one JSON line on stdout each, from which CloudWatch makes
 //! the metrics (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
 //!
-//! A line names no person and quotes no text. Refusals are not faults and have no metric.
+//! A line names no person and quotes no text. What AWS measures itself, such as the time that calls take, is not here.
 
+use countersign_app::figures::{KnownOperations, OpenRequests};
 use countersign_app::host::{BoxFuture, Clock, Ids, Observer};
 use countersign_app::ports::Backlog;
 use countersign_core::event::{Event, EventType};
@@ -38,6 +39,12 @@ impl Metrics {
         Self { environment, write }
     }
 
+    /// A refusal, as the answer to one call. Codes are few.
+    pub fn refusal(&self, operation: &str, code: &str, now: Timestamp) {
+        let properties = json!({ "Operation": operation, "Code": code });
+        self.write(self.line(&[("Refusals", "Count", 1.0)], &properties, &[&[], &["Code"]], now));
+    }
+
     /// A bug or an unavailable store, as the answer to one call.
     pub fn fault(&self, operation: &str, code: &str, now: Timestamp) {
         let properties = json!({ "Operation": operation, "code": code });
@@ -53,18 +60,22 @@ impl Metrics {
     /// What is left to deliver.
     pub fn backlog(&self, backlog: Backlog, now: Timestamp) {
         let age = backlog.oldest.map_or(0.0, |oldest| seconds(oldest, now));
-        let measurements =
-            [("OutboxOldestAge", "Seconds", age), ("OutboxDeadLetters", "Count", backlog.dead as f64)];
+        let measurements = [
+            ("OutboxOldestAge", "Seconds", age),
+            ("OutboxEntries", "Count", backlog.waiting as f64),
+            ("OutboxDeadLetters", "Count", backlog.dead as f64),
+        ];
         self.write(self.line(&measurements, &json!({}), &[&[]], now));
     }
 
-    /// For how long the oldest request has been pending, made at `pending`, and the oldest execution under way,
-    /// started at `executing`.
-    pub fn oldest(&self, pending: Option<Timestamp>, executing: Option<Timestamp>, now: Timestamp) {
+    /// What is open.
+    pub fn open_requests(&self, open: OpenRequests, now: Timestamp) {
         let age = |since: Option<Timestamp>| since.map_or(0.0, |since| seconds(since, now));
         let measurements = [
-            ("PendingOldestAge", "Seconds", age(pending)),
-            ("ExecutingOldestAge", "Seconds", age(executing)),
+            ("PendingRequests", "Count", open.pending as f64),
+            ("PendingOldestAge", "Seconds", age(open.oldest_pending)),
+            ("ApprovedRequests", "Count", open.approved as f64),
+            ("ExecutingOldestAge", "Seconds", age(open.oldest_executing)),
         ];
         self.write(self.line(&measurements, &json!({}), &[&[]], now));
     }
@@ -74,7 +85,7 @@ impl Metrics {
         self.write(self.line(&[("DamagedRows", "Count", count as f64)], &json!({}), &[&[]], now));
     }
 
-    fn event(&self, event: &Event, after: &Request) -> Value {
+    fn event(&self, event: &Event, after: &Request, operations: &KnownOperations) -> Value {
         let properties = json!({
             "event_id": event.id.to_string(),
             "event_type": event.change.event_type().as_str(),
@@ -84,8 +95,14 @@ impl Metrics {
             "risk_level": after.content.risk_level.as_str(),
             "operation_type": after.content.operation_type.as_str(),
             "channel": event.channel.as_str(),
+            "OperationType": operations.name(&after.content.operation_type),
+            "RiskLevel": after.content.risk_level.as_str(),
         });
-        self.line(&measurements(event, after), &properties, &[&[]], event.at)
+        let dimensions: &[&[&str]] = match event.change.event_type() == EventType::ApprovalRequestCreated {
+            true => &[&[], &["OperationType", "RiskLevel"]],
+            false => &[&[]],
+        };
+        self.line(&measurements(event, after), &properties, dimensions, event.at)
     }
 
     /// A line with these measurements and properties, under each set of dimensions. Every set has
@@ -169,12 +186,13 @@ fn executed_for(event: &Event, after: &Request) -> Measurement {
 pub struct MeteredHost {
     machine: SystemHost,
     metrics: Metrics,
+    operations: KnownOperations,
 }
 
 impl MeteredHost {
-    /// A host that writes events to these metrics.
-    pub fn new(metrics: Metrics) -> Self {
-        Self { machine: SystemHost::default(), metrics }
+    /// A host that writes events to these metrics, and tells these operations apart.
+    pub fn new(metrics: Metrics, operations: KnownOperations) -> Self {
+        Self { machine: SystemHost::default(), metrics, operations }
     }
 }
 
@@ -218,7 +236,7 @@ impl Ids for MeteredHost {
 
 impl Observer for MeteredHost {
     fn on_commit(&self, event: &Event, after: &Request) {
-        self.metrics.write(self.metrics.event(event, after));
+        self.metrics.write(self.metrics.event(event, after, &self.operations));
     }
 
     fn on_damaged_request(&self, request_id: RequestId) {
@@ -241,7 +259,7 @@ mod tests {
     fn a_damaged_request_is_counted_in_one_line_that_names_no_person() {
         let metrics = Metrics::new("test".to_owned(), |line| WRITTEN.lock().unwrap().push(line.to_owned()));
         let request_id = RequestId::parse("01930000-0000-4000-8000-0000000000bb").unwrap();
-        MeteredHost::new(metrics).on_damaged_request(request_id);
+        MeteredHost::new(metrics, KnownOperations::default()).on_damaged_request(request_id);
         let written = WRITTEN.lock().unwrap();
         assert_eq!(written.len(), 1, "{written:?}");
         let mut line: Value = serde_json::from_str(&written[0]).unwrap();

@@ -2,6 +2,7 @@
 
 use crate::callers::Callers;
 use crate::log_directory::LogDirectory;
+use crate::metrics::Metrics;
 use crate::observed_host::ObservedHost;
 use crate::policy_directory::PolicyDirectory;
 use crate::refusal_log::RefusalLog;
@@ -15,6 +16,7 @@ use countersign_app::ports::{ScanStore as _, StoreError};
 use countersign_app::signing::SigningKeys;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::policy::Policy;
+use countersign_dynamodb::observed::observed;
 use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::{self, TableNames};
@@ -63,6 +65,8 @@ pub struct Application {
     pub callers: Arc<Callers>,
     /// The calls that wait for a request to change.
     pub waiters: Arc<Waiters>,
+    /// What is counted and measured.
+    pub metrics: Arc<Metrics>,
     /// How many calls had no authentication since the last sweep.
     pub unauthenticated: Arc<AtomicU64>,
     /// How many refusals of strangers are logged.
@@ -88,14 +92,20 @@ impl Application {
         host: Arc<dyn Host>,
     ) -> Result<Self, DatabaseError> {
         policies.keep(&policy).map_err(DatabaseError::PolicyNotKept)?;
+        let metrics = Arc::new(Metrics::new(&policy));
+        let client = observed(&client, Arc::<dyn Host>::clone(&host), Arc::<Metrics>::clone(&metrics));
         let tables = TableNames::of_environment(TABLES_ENVIRONMENT);
         table::create_missing(&client, &tables).await.map_err(DatabaseError::Tables)?;
         let outbox = DynamoOutbox::new(client.clone(), tables.outbox.clone());
         let store = DynamoStore::new(client, tables);
         let waiters = Arc::<Waiters>::default();
         let unauthenticated = Arc::<AtomicU64>::default();
-        let host = ObservedHost::new(host, Arc::clone(&waiters), Arc::clone(&unauthenticated));
-        let host = Arc::new(host);
+        let host = Arc::new(ObservedHost::new(
+            host,
+            Arc::clone(&waiters),
+            Arc::clone(&metrics),
+            Arc::clone(&unauthenticated),
+        ));
         Ok(Self {
             outbox,
             dependencies: Arc::new(RwLock::new(Arc::new(Dependencies {
@@ -114,6 +124,7 @@ impl Application {
             policies,
             callers: Arc::default(),
             waiters,
+            metrics,
             unauthenticated,
             refusal_log: Arc::default(),
         })
@@ -147,6 +158,7 @@ impl Application {
     pub fn replace_policy(&self, policy: Policy) -> io::Result<()> {
         self.policies.keep(&policy)?;
         let policy = policy.restricted(self.dependencies().policy.restrictions());
+        self.metrics.policy_replaced(&policy);
         let for_waiters = Arc::new(policy.clone());
         let mut current = self.dependencies.write().unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(Dependencies {

@@ -69,6 +69,11 @@ impl Turn {
         *held = Held::Waiting { _of_all: of_all, _of_caller: of_caller };
         true
     }
+
+    /// Whether the call waits, or has waited.
+    pub fn has_waited(&self) -> bool {
+        matches!(*self.held.lock().unwrap_or_else(PoisonError::into_inner), Held::Waiting { .. })
+    }
 }
 
 /// The room for one body. It is free again when this is dropped.

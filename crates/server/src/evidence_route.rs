@@ -32,7 +32,7 @@ pub(crate) async fn evidence(
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let call = PlainCall::begin(&app, OPERATION, request_id, &parts).await;
     let result = made(&app, id, query, &call).await;
-    call.answer(result).await
+    call.answer(&app, result).await
 }
 
 async fn made(app: &Application, id: String, query: String, call: &PlainCall) -> Result<File, Problem> {

@@ -3,17 +3,17 @@
 //! Who calls is established from the headers before the body is read; of those who are not known
 //! none is.
 
-use crate::answer::{correlation_id, respond, texts};
+use crate::answer::{conclude, correlation_id, texts};
 use crate::application::Application;
 use crate::callers::{Room, TURN_TIMEOUT, Turn};
-use crate::connections::Connection;
 use crate::evidence_route;
 use crate::log_route;
-use crate::source_address::FORWARDED_FOR;
+use crate::metrics::Metrics;
+use crate::plain_route::identify;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
-use axum::extract::{ConnectInfo, RawPathParams, Request, State};
+use axum::extract::{RawPathParams, Request, State};
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::Response;
 use axum::routing::{self, MethodFilter, MethodRouter};
@@ -22,12 +22,11 @@ use countersign_api::operation::{Body as ApiBody, Method, Operation};
 use countersign_api::operations::get::Get;
 use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::problem::{Code, Problem};
+use countersign_api::reply::Reply;
 use countersign_api::run::{self, Endpoint, PublicEndpoint};
 use countersign_core::caller::Caller;
 use countersign_dynamodb::store::DynamoStore;
-use countersign_identity::token;
 use http_body_util::BodyExt as _;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use strum::IntoEnumIterator;
@@ -44,6 +43,9 @@ const LET_GO_BYTES: usize = 2 * MAX_BODY_BYTES;
 /// How long that may take.
 const LET_GO_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Where metrics are read. It is no operation of the API: the functions have none.
+const METRICS: &str = "/metrics";
+
 /// All routes.
 pub fn router(application: Application) -> Router {
     let router = Operation::iter().fold(Router::new(), |router, operation| {
@@ -55,6 +57,17 @@ pub fn router(application: Application) -> Router {
     let router = router.route(Operation::Simulate.path_template(), get);
     let router = router.route(log_route::ROUTE, routing::get(log_route::file));
     let router = router.route(evidence_route::ROUTE, routing::get(evidence_route::evidence));
+    with_refusals(router.route(METRICS, routing::get(metrics)), application)
+}
+
+/// The metrics alone, for callers without a token: whoever listens has to see to it that only this machine calls.
+pub fn metrics_router(application: Application) -> Router {
+    let answer = async |State(app): State<Application>| exposition(&app, &correlation_id(&app));
+    with_refusals(Router::new().route(METRICS, routing::get(answer)), application)
+}
+
+/// The routes, and the answers to calls of others.
+fn with_refusals(router: Router<Application>, application: Application) -> Router {
     router
         .fallback(|State(app): State<Application>| async move {
             refuse(&app, Code::RouteNotFound, "see GET /openapi.json for the routes there are")
@@ -85,10 +98,11 @@ impl EndpointVisitor<DynamoStore> for Mount {
 
     fn public<E: PublicEndpoint + 'static>(self) -> Self::Output {
         routing::on(filter(E::OPERATION.method()), async move |State(app): State<Application>| {
-            let correlation_id = correlation_id(&app);
-            let answer = run::run_public::<E, _>(&app.dependencies(), &correlation_id).await;
-            let reply = answer.unwrap_or_else(|problem| problem.into_reply(&correlation_id));
-            respond(reply, &correlation_id)
+            let (correlation_id, dependencies) = (correlation_id(&app), app.dependencies());
+            let began = dependencies.host.elapsed();
+            let answer = run::run_public::<E, _>(&dependencies, &correlation_id).await;
+            let took = dependencies.host.elapsed().saturating_sub(began);
+            conclude(&app, E::OPERATION.slug(), answer, Some(took), &correlation_id)
         })
     }
 }
@@ -102,21 +116,9 @@ async fn handle<E: Endpoint<DynamoStore> + 'static>(
     let waiting = app.waiters.of_call();
     let dependencies = app.dependencies();
     let correlation_id = correlation_id(&app);
+    let operation = E::OPERATION.slug();
     let (parts, body) = request.into_parts();
-    let authorization = texts(&parts.headers, header::AUTHORIZATION.as_str());
-    let mut identity = match token::bearer(&authorization) {
-        Ok(token) => app.authenticator.authenticate(token, dependencies.host.as_ref()).await,
-        Err(reason) => Err(Problem::unauthenticated(reason)),
-    };
-    if let (Ok(actor), Some(connection)) = (&identity, parts.extensions.get::<Arc<Connection>>()) {
-        connection.identified(&actor.person);
-    }
-    if let (Ok(actor), Some(ConnectInfo(peer))) =
-        (&mut identity, parts.extensions.get::<ConnectInfo<SocketAddr>>())
-    {
-        let forwarded = texts(&parts.headers, FORWARDED_FOR);
-        actor.source_ip = Some(app.trusted_proxies.source(peer.ip(), &forwarded));
-    }
+    let identity = identify(&app, dependencies.host.as_ref(), &parts).await;
     let caller = identity.as_ref().ok();
     let has_body = caller.is_some() && E::OPERATION.body() != ApiBody::None;
     let taken = if has_body || parts.headers.contains_key(header::EXPECT) {
@@ -128,19 +130,20 @@ async fn handle<E: Endpoint<DynamoStore> + 'static>(
     let Taken { turn, body, room } = match taken {
         Ok(taken) => taken,
         Err(problem) => {
-            let (operation, code) = (E::OPERATION.slug(), problem.code.as_str());
-            tracing::warn!(correlation_id, operation, code, "the call did not begin");
-            return respond(problem.into_reply(&correlation_id), &correlation_id);
+            tracing::warn!(correlation_id, operation, code = problem.code.as_str(), "the call did not begin");
+            return conclude(&app, operation, Err(problem), None, &correlation_id);
         }
     };
     let identity = match identity {
         Err(problem) if !app.refusal_log.has_line() => {
             dependencies.host.on_unauthenticated();
-            return respond(problem.into_reply(&correlation_id), &correlation_id);
+            return conclude(&app, operation, Err(problem), None, &correlation_id);
         }
         identity => identity,
     };
     let turn = turn.map(Arc::new);
+    let host = Arc::clone(&dependencies.host);
+    let began = host.elapsed();
     let call = Call {
         correlation_id: correlation_id.clone(),
         identity,
@@ -164,19 +167,58 @@ async fn handle<E: Endpoint<DynamoStore> + 'static>(
     // A caller who goes away does not stop half-way what they began. What changes nothing, such as waiting, ends.
     let _ended_with_the_call = (!E::OPERATION.changes()).then(|| AbortOnDrop(task.abort_handle()));
     let result = task.await.unwrap_or_else(|_| {
-        tracing::error!(correlation_id, operation = E::OPERATION.slug(), "panicked");
+        tracing::error!(correlation_id, operation, "panicked");
         Err(Problem::internal("panic"))
     });
     if E::OPERATION.changes() && result.is_ok() {
         app.wake_sweeps();
     }
-    let reply = result.unwrap_or_else(|problem| problem.into_reply(&correlation_id));
-    let mut response = respond(reply, &correlation_id);
+    let took = host.elapsed().saturating_sub(began);
+    let took = (!turn.as_ref().is_some_and(|turn| turn.has_waited())).then_some(took);
+    let mut response = conclude(&app, operation, result, took, &correlation_id);
     if let Some(turn) = turn {
         // Until the answer has been taken.
         response.extensions_mut().insert(turn);
     }
     response
+}
+
+/// Answers with the metrics, if the caller may read them.
+async fn metrics(State(app): State<Application>, request: Request) -> Response {
+    let dependencies = app.dependencies();
+    let correlation_id = correlation_id(&app);
+    let (parts, body) = request.into_parts();
+    let refuse = |problem| conclude(&app, run::FIGURES, Err(problem), None, &correlation_id);
+    let identity = identify(&app, dependencies.host.as_ref(), &parts).await;
+    let_go(body).await;
+    let turn = match take(&app, identity.as_ref().ok(), None).await {
+        Ok(taken) => taken.turn.map(Arc::new),
+        Err(problem) => return refuse(problem),
+    };
+    let identity = match identity {
+        Err(problem) if !app.refusal_log.has_line() => {
+            dependencies.host.on_unauthenticated();
+            return refuse(problem);
+        }
+        identity => identity,
+    };
+    let mut response = match run::permit_figures(&dependencies, identity, &correlation_id).await {
+        Ok(()) => exposition(&app, &correlation_id),
+        Err(problem) => refuse(problem),
+    };
+    if let Some(turn) = turn {
+        // Until the answer has been taken.
+        response.extensions_mut().insert(turn);
+    }
+    response
+}
+
+/// The metrics, this answer not yet among them.
+fn exposition(app: &Application, correlation_id: &str) -> Response {
+    let body = app.metrics.exposition().into();
+    let reply =
+        Reply { status: 200, content_type: Metrics::CONTENT_TYPE, headers: Vec::new(), body, change: None };
+    conclude(app, run::FIGURES, Ok(reply), None, correlation_id)
 }
 
 /// A task that ends when this is dropped.
@@ -275,5 +317,5 @@ async fn read_body(mut body: Body) -> Result<Vec<u8>, axum::Error> {
 
 fn refuse(app: &Application, code: Code, detail: &str) -> Response {
     let correlation_id = correlation_id(app);
-    respond(Problem::new(code, detail).into_reply(&correlation_id), &correlation_id)
+    conclude(app, "none", Err(Problem::new(code, detail)), None, &correlation_id)
 }

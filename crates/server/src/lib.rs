@@ -16,6 +16,7 @@ pub mod http;
 pub mod listener;
 pub mod log_directory;
 mod log_route;
+pub mod metrics;
 pub mod observed_host;
 pub mod outbox_log;
 mod plain_route;

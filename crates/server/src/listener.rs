@@ -6,8 +6,8 @@
 use crate::application::Application;
 use crate::callers::Turn;
 use crate::connections::{CallUnderWay, Connection, Connections, Place, Refused, Watched};
-use crate::http;
 use crate::tls::Certificates;
+use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
@@ -57,6 +57,8 @@ pub struct Server {
     pub certificates: Option<Arc<Certificates>>,
     /// What they ask.
     pub application: Application,
+    /// What answers them.
+    pub router: Router,
     /// All of them.
     pub connections: Arc<Connections>,
 }
@@ -107,7 +109,7 @@ impl Server {
                 place,
                 peer,
                 certificates: self.certificates.clone(),
-                application: self.application.clone(),
+                router: self.router.clone(),
                 connections: Arc::clone(&self.connections),
                 watcher: graceful.watcher(),
             };
@@ -132,7 +134,7 @@ struct Serving {
     place: Place,
     peer: SocketAddr,
     certificates: Option<Arc<Certificates>>,
-    application: Application,
+    router: Router,
     connections: Arc<Connections>,
     watcher: Watcher,
 }
@@ -150,7 +152,7 @@ impl Serving {
     }
 
     async fn speak_http(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let router = TowerToHyperService::new(http::router(self.application));
+        let router = TowerToHyperService::new(self.router);
         let connection = Arc::clone(&self.place.connection);
         let peer = self.peer;
         let service = service_fn(move |request: Request<Incoming>| {

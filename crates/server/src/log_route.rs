@@ -31,7 +31,7 @@ pub(crate) async fn file(
     let (parts, _) = request.into_parts();
     let call = PlainCall::begin(&app, OPERATION, None, &parts).await;
     let result = read(&app, &path, &call).await;
-    call.answer(result).await
+    call.answer(&app, result).await
 }
 
 async fn read(app: &Application, path: &str, call: &PlainCall) -> Result<File, Problem> {

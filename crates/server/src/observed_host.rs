@@ -1,8 +1,10 @@
-//! The host of the running service: it wakes those who wait for a request, and knows which decisions are under way.
+//! The host of the running service: it wakes those who wait for a request, counts what happens, and knows which decisions
+//! are under way.
 //!
 //! Every event of a data directory is decided in this one process, so it is known exactly up to when the trail is
 //! settled. Knows neither requests nor the store.
 
+use crate::metrics::Metrics;
 use crate::waiters::Waiters;
 use countersign_app::host::{BoxFuture, Clock, Deciding, Host, Ids, Observer};
 use countersign_core::event::Event;
@@ -66,14 +68,20 @@ impl Drop for UnderWay {
 pub struct ObservedHost {
     host: Arc<dyn Host>,
     waiters: Arc<Waiters>,
+    metrics: Arc<Metrics>,
     unauthenticated: Arc<AtomicU64>,
     decisions: Arc<Decisions>,
 }
 
 impl ObservedHost {
-    /// This host, and who waits.
-    pub fn new(host: Arc<dyn Host>, waiters: Arc<Waiters>, unauthenticated: Arc<AtomicU64>) -> Self {
-        Self { host, waiters, unauthenticated, decisions: Arc::default() }
+    /// This host, who waits, and where it is counted.
+    pub fn new(
+        host: Arc<dyn Host>,
+        waiters: Arc<Waiters>,
+        metrics: Arc<Metrics>,
+        unauthenticated: Arc<AtomicU64>,
+    ) -> Self {
+        Self { host, waiters, metrics, unauthenticated, decisions: Arc::default() }
     }
 }
 
@@ -120,10 +128,12 @@ impl Ids for ObservedHost {
 impl Observer for ObservedHost {
     fn on_commit(&self, event: &Event, after: &Request) {
         self.waiters.committed(event.request_id);
+        self.metrics.committed(event, after);
         self.host.on_commit(event, after);
     }
 
     fn on_damaged_request(&self, request_id: RequestId) {
+        self.metrics.damaged_request();
         self.host.on_damaged_request(request_id);
     }
 
@@ -133,6 +143,7 @@ impl Observer for ObservedHost {
     }
 
     fn on_damaged_rows(&self, count: usize) {
+        self.metrics.damaged_rows(count);
         self.host.on_damaged_rows(count);
     }
 }

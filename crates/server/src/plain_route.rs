@@ -1,7 +1,7 @@
 //! Routes of this server that are no operation of the API, since what they answer is a file: who calls, and what is refused.
 //! Refuses to know what the files are.
 
-use crate::answer::{correlation_id, respond, texts};
+use crate::answer::{conclude, correlation_id, texts};
 use crate::application::Application;
 use crate::callers::{TURN_TIMEOUT, Turn};
 use crate::connections::Connection;
@@ -14,6 +14,7 @@ use axum::response::Response;
 use countersign_api::problem::{Code, Problem};
 use countersign_app::attempts;
 use countersign_app::dependencies::Dependencies;
+use countersign_app::host::Host;
 use countersign_core::audit::call_record::Attempt;
 use countersign_core::caller::Caller;
 use countersign_core::ids::RequestId;
@@ -53,7 +54,7 @@ impl PlainCall {
         parts: &Parts,
     ) -> Self {
         let dependencies = app.dependencies();
-        let identity = identity(app, &dependencies, parts).await;
+        let identity = identify(app, dependencies.host.as_ref(), parts).await;
         let caller = identity.as_ref().ok().cloned();
         let turn = match &caller {
             Some(caller) => timeout(TURN_TIMEOUT, app.callers.turn(&caller.person)).await.ok().flatten(),
@@ -79,13 +80,16 @@ impl PlainCall {
     }
 
     /// The answer: the file, or what is refused, which is logged and recorded.
-    pub(crate) async fn answer(self, result: Result<File, Problem>) -> Response {
+    pub(crate) async fn answer(self, app: &Application, result: Result<File, Problem>) -> Response {
         let mut response = match result {
-            Ok(file) => file_answer(file, &self.correlation_id),
+            Ok(file) => {
+                app.metrics.answered(self.operation, 200, None);
+                file_answer(file, &self.correlation_id)
+            }
             Err(problem) => {
                 self.log(&problem);
                 self.record(&problem).await;
-                respond(problem.into_reply(&self.correlation_id), &self.correlation_id)
+                conclude(app, self.operation, Err(problem), None, &self.correlation_id)
             }
         };
         if let Some(turn) = self.turn {
@@ -125,14 +129,11 @@ impl PlainCall {
     }
 }
 
-async fn identity(
-    app: &Application,
-    dependencies: &Dependencies<DynamoStore>,
-    parts: &Parts,
-) -> Result<Caller, Problem> {
+/// Who calls, and from where.
+pub(crate) async fn identify(app: &Application, host: &dyn Host, parts: &Parts) -> Result<Caller, Problem> {
     let authorization = texts(&parts.headers, header::AUTHORIZATION.as_str());
     let token = token::bearer(&authorization).map_err(Problem::unauthenticated)?;
-    let mut caller = app.authenticator.authenticate(token, dependencies.host.as_ref()).await?;
+    let mut caller = app.authenticator.authenticate(token, host).await?;
     if let Some(connection) = parts.extensions.get::<Arc<Connection>>() {
         connection.identified(&caller.person);
     }

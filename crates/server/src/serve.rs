@@ -3,6 +3,7 @@
 use crate::application::{Application, DatabaseError};
 use crate::connections::{Connections, Limits};
 use crate::data_directory::{DataDirectory, DataDirectoryError};
+use crate::http;
 use crate::issuer::{self, IssuerOptions};
 use crate::listener::Server;
 use crate::log_directory::{LogDirectory, LogDirectoryError};
@@ -33,13 +34,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, watch};
 
 /// Files that are kept for everything but connections: the database, the keys, a policy that is read
 /// again, the issuer.
 const FILES_KEPT: usize = 64;
 /// How long a new connection is not yet counted as a stranger's: what an honest caller sends is there by then.
 const NEWCOMER_TIME: Duration = Duration::from_secs(1);
+/// How many connections read metrics without a token at once.
+const METRICS_CONNECTIONS: usize = 8;
 /// How often a certificate that is not valid is logged.
 const VALIDITY_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -48,6 +51,8 @@ const VALIDITY_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Options {
     /// The address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The address on which metrics are read without a token, if there is one.
+    pub metrics_listen: Option<SocketAddr>,
     /// Where the database and the keys are.
     pub data_directory: PathBuf,
     /// Where the policy is, in place of the bundled one.
@@ -103,6 +108,12 @@ pub enum ServeError {
          --tls-key, or --behind-tls-proxy if a proxy does TLS"
     )]
     InTheClear(SocketAddr),
+    /// Without a token metrics are for this machine alone.
+    #[error(
+        "--metrics-listen {0} can be reached by others, and metrics are given there without a token: give an \
+         address of loopback, such as 127.0.0.1:9100, or read GET /metrics of the service with a token"
+    )]
+    MetricsForOthers(SocketAddr),
     /// The policy cannot be used.
     #[error(transparent)]
     Policy(#[from] LoadError),
@@ -130,8 +141,10 @@ pub enum ServeError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     /// The address cannot be listened on.
-    #[error("--listen {address}: {source}")]
+    #[error("{option} {address}: {source}")]
     Listen {
+        /// The option that names it.
+        option: &'static str,
         /// The address.
         address: SocketAddr,
         /// The cause.
@@ -173,6 +186,9 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     let is_protected = certificates.is_some() || options.is_behind_tls_proxy;
     if !options.listen.ip().is_loopback() && !is_protected {
         return Err(ServeError::InTheClear(options.listen));
+    }
+    if let Some(address) = options.metrics_listen.filter(|address| !address.ip().is_loopback()) {
+        return Err(ServeError::MetricsForOthers(address));
     }
     let policy_directory = options.policy_directory;
     let policy = trusted_policy(policy_directory.as_deref(), SystemHost::default().now())?
@@ -217,22 +233,28 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     }
     directory.keep_deployment_key()?;
 
-    let (listener, address) = bind(options.listen).await?;
+    let (listener, address) = bind("--listen", options.listen).await?;
+    let metrics_listener = match options.metrics_listen {
+        Some(address) => Some(bind("--metrics-listen", address).await?),
+        None => None,
+    };
     let mut signals = Signals::listen()?;
     let mut expiry = Sweep::expire(application.clone());
     let mut delivery = Sweep::deliver(application.clone(), OutboxLog);
     let mut sealing = Sweep::seal(application.clone());
-    let (stop, stopped) = oneshot::channel::<()>();
+    let mut measurement = Sweep::measure(application.clone());
+    let (stop, stopped) = watch::channel(false);
+    let limits = limits(options.limits);
     let server = Server {
         listener,
         certificates: certificates.clone(),
         application: application.clone(),
-        connections: Connections::new(limits(options.limits)),
+        router: http::router(application.clone()),
+        connections: Connections::new(limits),
     };
-    let mut server = tokio::spawn(server.run(async {
-        // Whether it was sent or dropped, it is over.
-        let _ = stopped.await;
-    }));
+    let mut server = tokio::spawn(server.run(is_over(stopped.clone())));
+    let metrics_server = serve_metrics(metrics_listener, application.clone(), limits, stopped);
+    let mut metrics_server = tokio::spawn(metrics_server);
 
     let scheme = if certificates.is_some() { "https" } else { "http" };
     announce(&format!("listening on {scheme}://{address}")).map_err(ServeError::Announcement)?;
@@ -260,15 +282,23 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
                 tokio::spawn(async move { authenticator.renew_keys(host.host.as_ref()).await });
             }
             ended = &mut server => return Err(ServeError::Ended(format!("the server ended: {ended:?}"))),
+            ended = &mut metrics_server => {
+                return Err(ServeError::Ended(format!("the server of metrics ended: {ended:?}")));
+            }
+            ended = measurement.ended() => return Err(ServeError::Ended(ended)),
             ended = expiry.ended() => return Err(ServeError::Ended(ended)),
             ended = delivery.ended() => return Err(ServeError::Ended(ended)),
             ended = sealing.ended() => return Err(ServeError::Ended(ended)),
         }
     }
     tracing::info!("stopping");
-    // The server holds the other end until it has ended.
-    let _ = stop.send(());
+    // The servers hold the other end until they have ended.
+    let _ = stop.send(true);
     server.await.map_err(|error| ServeError::Ended(format!("the server failed: {error}")))?;
+    metrics_server
+        .await
+        .map_err(|error| ServeError::Ended(format!("the server of metrics failed: {error}")))?;
+    measurement.stop().await;
     expiry.stop().await;
     delivery.stop().await;
     sealing.stop().await;
@@ -348,8 +378,28 @@ fn limits(options: LimitOptions) -> Limits {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
-    let failed = |source| ServeError::Listen { address, source };
+/// Serves the metrics alone, without a token, if there is an address for them.
+async fn serve_metrics(
+    listener: Option<(TcpListener, SocketAddr)>,
+    application: Application,
+    limits: Limits,
+    stopped: watch::Receiver<bool>,
+) {
+    let Some((listener, address)) = listener else { return is_over(stopped).await };
+    tracing::info!(%address, "metrics are read without a token");
+    let router = http::metrics_router(application.clone());
+    let connections = Connections::new(Limits { connections: METRICS_CONNECTIONS, ..limits });
+    let server = Server { listener, certificates: None, application, router, connections };
+    server.run(is_over(stopped)).await;
+}
+
+/// Until the service is to stop: whether that was sent, or its sender is gone.
+async fn is_over(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|is_over| *is_over).await;
+}
+
+async fn bind(option: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Listen { option, address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))

@@ -1,11 +1,13 @@
-//! The sweeps that run inside the server: delivery, sealing and expiry.
+//! The sweeps that run inside the server: delivery, sealing, expiry, and the measurement of what is open.
 
 use crate::application::Application;
+use crate::metrics::SweepName;
 use countersign_api::problem::Code;
+use countersign_app::error::AppError;
 use countersign_app::host::Clock;
-use countersign_app::ports::Publish;
+use countersign_app::ports::{Outbox as _, Publish};
 use countersign_app::seal::{SealError, SealReport, Sealer};
-use countersign_app::{attempts, deliver, expire, timers};
+use countersign_app::{attempts, deliver, expire, figures, timers};
 use countersign_core::caller::Channel;
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeMap;
@@ -24,6 +26,11 @@ const LONGEST_REST: Duration = Duration::from_secs(60);
 const TIMER_INTERVAL: Duration = Duration::from_secs(1);
 /// How often passed deadlines are written down.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(5);
+/// How often what is open, and what waits for delivery, is measured: four times as often as Prometheus reads metrics
+/// unless it is set otherwise.
+const MEASUREMENT_INTERVAL: Duration = Duration::from_secs(15);
+/// How many requests of each open status are counted.
+const COUNTED: usize = 1000;
 /// How long one pass may take. The next one carries on.
 const BUDGET: Duration = Duration::from_secs(2);
 /// How long a sweep may take to stop: a pass, and one more for what it left.
@@ -59,6 +66,13 @@ impl Sweep {
         Self { name: "expiry", stop, task }
     }
 
+    /// Starts to measure what is open, and what waits for delivery.
+    pub fn measure(application: Application) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(measure_until(application, stopped));
+        Self { name: "measurement", stop, task }
+    }
+
     /// Waits until the sweep ends by itself, which it never should.
     pub async fn ended(&mut self) -> String {
         match (&mut self.task).await {
@@ -89,8 +103,9 @@ async fn deliver_until<P: Publish>(app: Application, publisher: P, mut stopped: 
         let key = &dependencies.deployment_key;
         let swept =
             deliver::deliver(&app.outbox, &publisher, Some(key), host, Timestamp::LATEST, BUDGET).await;
-        if let Err(error) = &swept {
-            tracing::error!(%error, "the outbox cannot be swept");
+        match &swept {
+            Ok(_) => app.metrics.swept(SweepName::Delivery, host.now()),
+            Err(error) => tracing::error!(%error, "the outbox cannot be swept"),
         }
         if is_last {
             return;
@@ -143,6 +158,7 @@ async fn seal_until(app: Application, mut stopped: watch::Receiver<bool>) {
         let sealed = seal(&app, BUDGET).await;
         match &sealed {
             Ok(report) => {
+                app.metrics.swept(SweepName::Sealing, app.dependencies().host.now());
                 let found = (report.refused.clone(), report.unplaced);
                 if found != said {
                     for (stream, refused) in &found.0 {
@@ -221,11 +237,13 @@ async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
         let host = dependencies.host.as_ref();
         let since = clock.believed_since(host);
         match timers::look(&dependencies, Channel::Local, since, BUDGET).await {
-            Ok(report) if report.unknown > 0 => {
-                tracing::warn!(unknown = report.unknown, failed = report.failed, "leases ended");
-                app.wake_sweeps();
+            Ok(report) => {
+                app.metrics.swept(SweepName::Leases, host.now());
+                if report.unknown > 0 {
+                    tracing::warn!(unknown = report.unknown, failed = report.failed, "leases ended");
+                    app.wake_sweeps();
+                }
             }
-            Ok(_) => {}
             Err(error) => tracing::error!(%error, "the timers cannot be looked at"),
         }
         let is_due = |last: Duration| host.elapsed().saturating_sub(last) >= EXPIRY_INTERVAL;
@@ -243,6 +261,7 @@ async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
         }
         match expire::expire(&dependencies, Channel::Local, since, BUDGET).await {
             Ok(report) => {
+                app.metrics.swept(SweepName::Expiry, host.now());
                 if report.expired > 0 {
                     tracing::info!(expired = report.expired, failed = report.failed, "expired");
                     app.wake_sweeps();
@@ -256,6 +275,32 @@ async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
         expired_at = Some(host.elapsed());
         rest(&mut stopped).await;
     }
+}
+
+async fn measure_until(app: Application, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        if let Err(error) = measure(&app).await {
+            tracing::error!(%error, "what is open cannot be measured");
+        }
+        tokio::select! {
+            () = sleep(MEASUREMENT_INTERVAL) => {}
+            _ = stopped.changed() => {}
+        }
+    }
+}
+
+/// Measures once. Nothing is measured when metrics are read: they can be read often.
+///
+/// # Errors
+/// When the store cannot be read. What was measured before stays.
+pub async fn measure(app: &Application) -> Result<(), AppError> {
+    let dependencies = app.dependencies();
+    let open = figures::open_requests(&dependencies, COUNTED).await?;
+    let backlog = app.outbox.backlog().await?;
+    let now = dependencies.host.now();
+    app.metrics.measured(open, backlog, now);
+    app.metrics.swept(SweepName::Measurement, now);
+    Ok(())
 }
 
 /// Until timers are looked at again, or the sweep is to stop.

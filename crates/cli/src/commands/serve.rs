@@ -37,6 +37,10 @@ pub struct ServeArguments {
     #[arg(long, value_name = "ADDRESS", env = "COUNTERSIGN_LISTEN", default_value = "127.0.0.1:9000")]
     pub listen: SocketAddr,
 
+    /// An address of loopback on which GET /metrics needs no token; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", env = "COUNTERSIGN_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
+
     /// Where everything is kept.
     #[command(flatten)]
     pub data: DataDirectoryArgument,
@@ -208,6 +212,7 @@ fn options(arguments: ServeArguments) -> Options {
     let time = |seconds: u32| Duration::from_secs(seconds.into());
     Options {
         listen: arguments.listen,
+        metrics_listen: arguments.metrics_listen,
         data_directory: arguments.data.data_dir,
         policy_directory: arguments.policy_dir,
         restrictions: Restrictions {
