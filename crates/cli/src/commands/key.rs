@@ -122,6 +122,11 @@ pub fn run(arguments: &KeyArguments) -> Result<(), CommandError> {
     let purpose = arguments.purpose;
     let mut keys = match &arguments.environment {
         Some(environment) => {
+            if purpose.and_then(KeyPurpose::of_audit).is_some() {
+                let message = "--environment: a deployment on AWS has keys of the purpose `permit` alone, \
+                               because it keeps no audit log yet";
+                return Err(CommandError::Usage(message.to_owned()));
+            }
             let keys = deployed(environment, arguments.ca_bundle.as_deref(), is_rotation)?;
             ListedKey::of_permits(&keys).collect()
         }
