@@ -30,6 +30,8 @@ pub struct Published {
 pub struct Verification {
     /// How many requests were checked.
     pub requests: usize,
+    /// How many streams that are of no request were checked.
+    pub streams: usize,
     /// How many messages were checked.
     pub messages: usize,
     /// How many published events were looked for.
@@ -114,11 +116,18 @@ pub async fn all<S: ScanStore, O: Outbox>(
 ) -> Result<Verification, AppError> {
     let mut verification = Verification::default();
     for id in all_ids(store).await? {
-        verification.requests += 1;
         let finding = match (RequestId::parse(&id), Stream::parse(&id)) {
-            (Ok(id), _) => request(host, store, key, id).await?,
-            (Err(_), Ok(name)) => stream(store, key, &name).await?,
-            (Err(error), Err(_)) => Some(Finding::Unreadable(error.to_string())),
+            (Err(_), Ok(name)) => {
+                verification.streams += 1;
+                stream(store, key, &name).await?
+            }
+            (parsed, _) => {
+                verification.requests += 1;
+                match parsed {
+                    Ok(id) => request(host, store, key, id).await?,
+                    Err(error) => Some(Finding::Unreadable(error.to_string())),
+                }
+            }
         };
         verification.findings.extend(finding.map(|finding| (id, finding)));
     }

@@ -236,7 +236,7 @@ fn report(
     of_log: &[(String, String)],
     output: Output,
 ) -> Result<(), CommandError> {
-    let Verification { requests, messages, published, findings } = verification;
+    let Verification { requests, streams, messages, published, findings } = verification;
     let findings: Vec<_> = findings
         .iter()
         .map(|(id, finding)| (id.clone(), finding.to_string()))
@@ -246,7 +246,7 @@ fn report(
         let findings: Vec<_> =
             findings.iter().map(|(id, finding)| json!({ "id": id, "finding": finding })).collect();
         let report = json!({
-            "verified": findings.is_empty(), "requests": requests, "messages": messages,
+            "verified": findings.is_empty(), "requests": requests, "streams": streams, "messages": messages,
             "published": published, "findings": findings,
         });
         output.print(Terminal::plain(), &report, Text::default)?;
@@ -259,6 +259,7 @@ fn report(
             format!("{count} {noun}{plural}")
         };
         let mut checked = vec![counted(requests, "request")];
+        checked.extend((*streams > 0).then(|| counted(streams, "other stream")));
         checked.extend((*messages > 0).then(|| counted(messages, "message")));
         checked.extend((*published > 0).then(|| counted(published, "published event")));
         let outcome = match findings.len() {
