@@ -34,7 +34,7 @@ pub const OPERATION: &str = "evidence";
 /// That the actor has read it is recorded first, once an hour for the same request.
 ///
 /// # Errors
-/// As for [`get`]. [`Refusal::NotPermitted`] for those who may not query all events, or not audit this request.
+/// As for [`get()`]. [`Refusal::NotPermitted`] for those who may not query all events, or not audit this request.
 /// [`Refusal::Integrity`] for a request that its trail has not made what it is. [`AppError::Unavailable`] without the key, the
 /// log or the store; [`AppError::Corrupt`] when the log is damaged, or the evidence would not be believed.
 pub async fn evidence<S: LoadRequest + LoadEvents + RecordEvent + LogIndex>(

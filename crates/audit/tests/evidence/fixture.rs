@@ -359,9 +359,10 @@ pub(crate) fn keys() -> KeySet {
     KeySet::new(vec![evidence_key(), log_key(), private(3).public(Purpose::Evidence, KeyStatus::Past)])
 }
 
-/// The key set as it is published.
+/// The key set as it is published, in one order of members whatever `serde_json` is built with.
 pub(crate) fn jwks() -> String {
-    json!({ "keys": keys().iter().map(PublicKey::to_json).collect::<Vec<_>>() }).to_string()
+    let keys: Vec<_> = keys().iter().map(PublicKey::to_json).collect();
+    CanonicalJson::of(&json!({ "keys": keys })).as_str().to_owned()
 }
 
 /// The proofs of all events, for each life in turn, of a log that has them all.

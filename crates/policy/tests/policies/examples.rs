@@ -68,7 +68,7 @@ fn quoted(file: &str) -> Vec<String> {
 /// Each quotation by itself is put into the bundled policy, with the groups of the guide.
 #[test]
 fn what_the_guide_quotes_can_be_used() {
-    let with_more_groups = BUNDLED.people.replace("\"agent\"]", "\"agent\", \"dba\", \"finance\"]");
+    let with_more_groups = BUNDLED.people.replace("\"executor\"]", "\"executor\", \"dba\", \"finance\"]");
     let usual = PolicyText { people: &with_more_groups, ..BUNDLED };
     let checked = |text: &PolicyText<'_>, quotation: &str| {
         let (policy, warnings) = load::check(text).unwrap_or_else(|error| panic!("{error}\n{quotation}"));
