@@ -1,31 +1,13 @@
 //! `countersign audit monitor` and `countersign audit verify`, on the log of a running service.
 
+use crate::auditor::Auditor;
 use crate::{Ended, Person};
 use countersign_e2e::service::Service;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
-
-/// An auditor with the keys of a service.
-struct Auditor {
-    home: TempDir,
-    person: Person,
-}
 
 impl Auditor {
-    fn of(service: &Service) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let keys = service.anonymous().get("/.well-known/jwks.json").expect(200);
-        fs::write(home.path().join("jwks.json"), keys.to_string()).unwrap();
-        let token = service.token("aud@example.com", &["auditor"]);
-        Self { home, person: Person::at(service.base(), Some(token)) }
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.home.path().join(name).to_str().unwrap().to_owned()
-    }
-
     fn monitor(&self, log: &str) -> Ended {
         let (keys, state) = (self.path("jwks.json"), self.path("state"));
         self.person.run(&["audit", "monitor", log, "--key", &keys, "--state", &state])

@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod auditor;
 mod client;
 mod commands;
 mod decisions;
