@@ -37,17 +37,7 @@ fn query(statuses: &[Status], requesters: &[&str]) -> ListQuery {
     ListQuery {
         statuses: statuses.to_vec(),
         requested_by: requesters.iter().map(|name| person(name)).collect(),
-        instance_id: None,
-        operation_types: BTreeSet::new(),
-        risk_levels: BTreeSet::new(),
-        environments: BTreeSet::new(),
-        awaiting_decision_by: BTreeSet::new(),
-        from: None,
-        to: None,
-        limit: 50,
-        after: None,
-        max_queries: countersign_app::list::MAX_QUERIES,
-        now: now(),
+        ..ListQuery::unfiltered(50, countersign_app::list::MAX_QUERIES, now())
     }
 }
 

@@ -100,24 +100,9 @@ mod tests {
     use countersign_core::caller::{Channel, PrincipalKind};
     use countersign_core::person::PersonId;
     use countersign_core::request::Status;
-    use std::collections::BTreeSet;
 
     fn query() -> ListQuery {
-        ListQuery {
-            statuses: vec![Status::Pending],
-            requested_by: BTreeSet::new(),
-            instance_id: None,
-            operation_types: BTreeSet::new(),
-            risk_levels: BTreeSet::new(),
-            environments: BTreeSet::new(),
-            awaiting_decision_by: BTreeSet::new(),
-            from: None,
-            to: None,
-            limit: 50,
-            after: None,
-            max_queries: 1,
-            now: Timestamp::EARLIEST,
-        }
+        ListQuery { statuses: vec![Status::Pending], ..ListQuery::unfiltered(50, 1, Timestamp::EARLIEST) }
     }
 
     fn cursors(query: &ListQuery, email: &str) -> Cursors {

@@ -89,21 +89,7 @@ async fn requests<S: ListRequests>(
     limit: usize,
     now: Timestamp,
 ) -> Result<Vec<RequestSummary>, AppError> {
-    let query = ListQuery {
-        statuses: vec![status],
-        requested_by: BTreeSet::new(),
-        instance_id: None,
-        operation_types: BTreeSet::new(),
-        risk_levels: BTreeSet::new(),
-        environments: BTreeSet::new(),
-        awaiting_decision_by: BTreeSet::new(),
-        from: None,
-        to: None,
-        limit,
-        after: None,
-        max_queries: MAX_QUERIES,
-        now,
-    };
+    let query = ListQuery { statuses: vec![status], ..ListQuery::unfiltered(limit, MAX_QUERIES, now) };
     let page = dependencies.store.list(&query, |_| true).await?;
     damage::report(dependencies.host.as_ref(), &page.damaged);
     Ok(page.items)

@@ -212,6 +212,27 @@ pub struct ListQuery {
     pub now: Timestamp,
 }
 
+impl ListQuery {
+    /// Without a filter, from the beginning.
+    pub fn unfiltered(limit: usize, max_queries: usize, now: Timestamp) -> Self {
+        Self {
+            statuses: Vec::new(),
+            requested_by: BTreeSet::new(),
+            instance_id: None,
+            operation_types: BTreeSet::new(),
+            risk_levels: BTreeSet::new(),
+            environments: BTreeSet::new(),
+            awaiting_decision_by: BTreeSet::new(),
+            from: None,
+            to: None,
+            limit,
+            after: None,
+            max_queries,
+            now,
+        }
+    }
+}
+
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {

@@ -300,18 +300,7 @@ mod tests {
     fn query(statuses: &[Status]) -> ListQuery {
         ListQuery {
             statuses: statuses.to_vec(),
-            requested_by: BTreeSet::new(),
-            instance_id: None,
-            operation_types: BTreeSet::new(),
-            risk_levels: BTreeSet::new(),
-            environments: BTreeSet::new(),
-            awaiting_decision_by: BTreeSet::new(),
-            from: None,
-            to: None,
-            limit: 50,
-            after: None,
-            max_queries: 25,
-            now: time("2026-03-31T23:59:59Z"),
+            ..ListQuery::unfiltered(50, 25, time("2026-03-31T23:59:59Z"))
         }
     }
 

@@ -144,19 +144,10 @@ fn page(fields: &mut Fields, now: Timestamp) -> Option<(ListQuery, Option<String
     let limit = fields.optional("limit", |value| limit(value, MAX_LIMIT));
     let cursor = fields.optional("cursor", string);
     let query = ListQuery {
-        statuses: Vec::new(),
-        requested_by: BTreeSet::new(),
-        instance_id: None,
         operation_types: operation_types?.into_iter().collect(),
         risk_levels: risk_levels?.into_iter().collect(),
         environments: environments?.into_iter().collect(),
-        awaiting_decision_by: BTreeSet::new(),
-        from: None,
-        to: None,
-        limit: limit?.unwrap_or(DEFAULT_LIMIT),
-        after: None,
-        max_queries: MAX_QUERIES,
-        now,
+        ..ListQuery::unfiltered(limit?.unwrap_or(DEFAULT_LIMIT), MAX_QUERIES, now)
     };
     Some((query, cursor?))
 }
