@@ -140,10 +140,8 @@ impl World {
     /// The events that are left, by whether they are dead.
     async fn left(&self) -> (BTreeSet<String>, BTreeSet<String>) {
         let entries = self.entries().await;
-        let (dead, waiting): (Vec<_>, Vec<_>) = entries
-            .iter()
-            .filter(|entry| !entry.contains_key("published"))
-            .partition(|entry| text(entry, "shard") == "dead");
+        let (dead, waiting): (Vec<_>, Vec<_>) =
+            entries.iter().partition(|entry| text(entry, "shard") == "dead");
         let ids = |entries: Vec<&Item>| entries.into_iter().map(|entry| text(entry, "event_id")).collect();
         (ids(waiting), ids(dead))
     }

@@ -107,7 +107,9 @@ fn a_request_is_made_approved_executed_and_published() {
     assert_eq!(deployment.received("nothing"), Vec::<Value>::new());
 
     deployment.block_on(inspection::check_with(&deployment.database, &deployment_key()));
-    assert!(deployment.block_on(inspection::outbox(&deployment.database)).is_empty());
+    // A deployment without a log keeps no message that is published. Timers end by themselves.
+    let left = deployment.block_on(inspection::scan(&deployment.database, &inspection::tables().outbox));
+    assert!(left.iter().all(|item| !item.contains_key("message")), "{left:?}");
     // The same records once more: nothing is published twice.
     let again = json!({ "Records": [countersign_e2e::deployment::stream_record(1, "0", "01930000-0000-7000-8000-000000000000")] });
     assert_eq!(deployment.invoke("notify", &again).unwrap(), json!({ "batchItemFailures": [] }));
