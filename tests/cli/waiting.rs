@@ -100,7 +100,7 @@ fn a_connection_that_is_lost_is_made_again() {
     ended.expect(0, "asking again: ");
     let requests = stranger.requests();
     let asked: Vec<_> = requests.iter().filter(|line| !line.is_empty()).collect();
-    assert_eq!(asked.len(), 4, "{asked:?}");
+    assert_eq!(asked.len(), 4, "{asked:?} {ended:?}");
 }
 
 /// `wait` ends with the decision, and asks once for it where the service lets calls wait.

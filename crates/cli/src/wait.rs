@@ -44,7 +44,7 @@ pub fn decided(
     patience: Patience,
 ) -> Result<Standing, CommandError> {
     let mut request = request;
-    if request.status != "pending" {
+    if !is_pending(&request) {
         return Ok(ended(request));
     }
     let end = patience.timeout.map(|timeout| session.host.elapsed() + timeout);
@@ -53,7 +53,7 @@ pub fn decided(
     ask(session, request.clone(), patience.interval, sender)?;
     let mut line = Line::new(session);
     let mut lost = None;
-    while request.status == "pending" {
+    while is_pending(&request) {
         let left = end.map(|end| end.saturating_sub(session.host.elapsed()));
         if left.is_some_and(|left| left.is_zero()) {
             line.end();
@@ -88,6 +88,10 @@ pub fn decided(
     Ok(ended(request))
 }
 
+fn is_pending(request: &RequestBody) -> bool {
+    request.status == "pending"
+}
+
 /// What has become of a request; what did not become approved is a refusal.
 fn ended(request: RequestBody) -> Standing {
     let id = &request.request_id;
@@ -106,7 +110,7 @@ fn how_to_go_on(request: &RequestBody) -> String {
     format!("`countersign wait {id}` waits on, `countersign cancel {id}` gives it up")
 }
 
-/// Asks what has become of a request, until the receiver is gone.
+/// Asks what has become of a request, until an answer ends the waiting or the receiver is gone.
 fn ask(
     session: &Arc<Session>,
     request: RequestBody,
@@ -118,10 +122,14 @@ fn ask(
         let (mut poll, mut seen) = (LongPoll::every(interval), request);
         loop {
             let answer = poll.next(&session.connection, &seen);
+            let is_last = match &answer {
+                Ok(answer) => !is_pending(answer),
+                Err(error) => !error.is_passing(),
+            };
             if let Ok(answer) = &answer {
                 seen.clone_from(answer);
             }
-            if events.send(Event::Asked(answer.map(Box::new))).is_err() {
+            if events.send(Event::Asked(answer.map(Box::new))).is_err() || is_last {
                 return;
             }
         }
