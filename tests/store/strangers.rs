@@ -228,8 +228,11 @@ fn threat_67_neither_unfinished_bodies_nor_refusals_are_worth_sending() {
     }
     drop(held);
     let stranger = Client::new(program.base(), None);
-    for _ in 0..500 {
+    for _ in 0..200 {
         stranger.post("/v1/approvals", &Service::medium()).expect_problem(401, "unauthenticated");
+        for file in ["/metrics", "/v1/log/checkpoint", "/v1/approvals/x/evidence"] {
+            stranger.get(file).expect_problem(401, "unauthenticated");
+        }
     }
     program.signal("TERM");
     assert_eq!(program.wait().code(), Some(0));

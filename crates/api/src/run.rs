@@ -5,10 +5,10 @@ use crate::fields::{Fields, Waiter};
 use crate::operation::Operation;
 use crate::problem::{Code, Problem};
 use crate::reply::{ChangeMade, Reply};
+use countersign_app::attempts;
 use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{CountAttempts, CountOpen, ListRequests, QueryEvents, RecordEvent};
-use countersign_app::{attempts, figures};
 use countersign_core::audit::call_record::Attempt;
 use countersign_core::caller::{Caller, Channel};
 use countersign_core::ids::RequestId;
@@ -80,30 +80,19 @@ pub async fn run<E: Endpoint<S>, S: RecordEvent + CountAttempts>(
     result
 }
 
-/// The name under which reading the figures of a process is logged and recorded: it is no operation of the API.
-pub const FIGURES: &str = "metrics";
-
-/// Permits a caller to read the figures of this process.
-///
-/// # Errors
-/// The problem to answer with. It has been logged and recorded like that of an operation.
-pub async fn permit_figures<S: RecordEvent + CountAttempts>(
+/// Logs and records what is refused by a route that is no operation of the API, as [`run`] does for those that are. What is
+/// not permitted there is counted, since such routes only read.
+pub async fn refuse<S: RecordEvent + CountAttempts>(
     dependencies: &Dependencies<S>,
-    identity: Result<Caller, Problem>,
+    problem: &Problem,
+    caller: Option<Caller>,
+    operation: &'static str,
     correlation_id: &str,
-) -> Result<(), Problem> {
-    let caller = identity.as_ref().ok().cloned();
-    let permitted = identity.and_then(|caller| {
-        let actor = dependencies.policy.people().resolve(caller)?;
-        Ok(figures::permit(dependencies, &actor)?)
-    });
-    if let Err(problem) = &permitted {
-        log_problem(problem, FIGURES, correlation_id, None);
-        let channel = Channel::Api;
-        let attempted = Attempted { operation: FIGURES, is_counted: true, channel, request_id: None };
-        record_refusal(dependencies, problem, caller, attempted).await;
-    }
-    permitted
+    request_id: Option<RequestId>,
+) {
+    log_problem(problem, operation, correlation_id, request_id);
+    let attempted = Attempted { operation, is_counted: true, channel: Channel::Api, request_id };
+    record_refusal(dependencies, problem, caller, attempted).await;
 }
 
 /// What was refused.

@@ -32,10 +32,7 @@ pub async fn audit<S: QueryEvents + RecordEvent + LoadEvents>(
     let after = cursor.map(|cursor| cursors.open(cursor)).transpose()?;
     let policy = &dependencies.policy;
     let is_own = !query.users.is_empty() && query.users.iter().all(|user| policy.is_actor(actor, user));
-    let now = dependencies.host.now();
-    if let AccessDecision::Denied(reasons) = policy.may_query_audit(actor, is_own, now) {
-        return Err(Refusal::NotPermitted(reasons).into());
-    }
+    permit(dependencies, actor, is_own)?;
     attempts::reading(dependencies, actor, reading).await?;
     let settled = dependencies.host.settled_until();
     let until = to.map_or(settled, |to| to.min(settled));
@@ -43,4 +40,19 @@ pub async fn audit<S: QueryEvents + RecordEvent + LoadEvents>(
     let mut page = dependencies.store.query_events(&query).await?;
     page.next = page.next.map(|position| cursors.seal(&position)).transpose()?;
     Ok(page)
+}
+
+/// Permits an actor to read what everybody did: in events, in the files of the log, in evidence and in figures.
+///
+/// # Errors
+/// [`Refusal::NotPermitted`].
+pub fn permit_all<S>(dependencies: &Dependencies<S>, actor: &Principal) -> Result<(), AppError> {
+    permit(dependencies, actor, false)
+}
+
+fn permit<S>(dependencies: &Dependencies<S>, actor: &Principal, is_own: bool) -> Result<(), AppError> {
+    match dependencies.policy.may_query_audit(actor, is_own, dependencies.host.now()) {
+        AccessDecision::Permitted => Ok(()),
+        AccessDecision::Denied(reasons) => Err(Refusal::NotPermitted(reasons).into()),
+    }
 }

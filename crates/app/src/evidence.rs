@@ -1,6 +1,7 @@
 //! Evidence of one request, for an auditor to take away and to verify without the service.
 
 use crate::attempts;
+use crate::audit::permit_all;
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::get::{self, get};
@@ -48,12 +49,9 @@ pub async fn evidence<S: LoadRequest + LoadEvents + RecordEvent + LogIndex>(
     let request = get(dependencies, id, actor).await?;
     let (policy, now) = (&dependencies.policy, dependencies.host.now());
     // Policies name everybody: their texts are not for those who may audit no more than requests of their own.
-    let answers =
-        [policy.may_query_audit(actor, false, now), policy.may(Action::Audit, actor, &request, now)];
-    for answer in answers {
-        if let AccessDecision::Denied(reasons) = answer {
-            return Err(Refusal::NotPermitted(reasons).into());
-        }
+    permit_all(dependencies, actor)?;
+    if let AccessDecision::Denied(reasons) = policy.may(Action::Audit, actor, &request, now) {
+        return Err(Refusal::NotPermitted(reasons).into());
     }
     let redacted = is_redacted || !policy.may(Action::ViewParameters, actor, &request, now).is_permitted();
     let filters = BTreeMap::from([("redacted", redacted.to_string()), ("request_id", id.to_string())]);

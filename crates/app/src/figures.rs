@@ -1,4 +1,4 @@
-//! Figures of the service: who may read them, and those that are measured in the store.
+//! Figures of the service that are measured in the store, and the names that they have for operations.
 //!
 //! What is counted as it happens is the business of an [`Observer`](crate::host::Observer).
 
@@ -8,24 +8,10 @@ use crate::error::AppError;
 use crate::list::MAX_QUERIES;
 use crate::ports::{ListQuery, ListRequests, RequestSummary};
 use countersign_core::policy::Policy;
-use countersign_core::policy::access::AccessDecision;
-use countersign_core::principal::Principal;
-use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
 use countersign_core::text::Identifier;
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;
-
-/// Permits an actor to read the figures: one who may query what everybody did.
-///
-/// # Errors
-/// [`Refusal::NotPermitted`].
-pub fn permit<S>(dependencies: &Dependencies<S>, actor: &Principal) -> Result<(), AppError> {
-    match dependencies.policy.may_query_audit(actor, false, dependencies.host.now()) {
-        AccessDecision::Permitted => Ok(()),
-        AccessDecision::Denied(reasons) => Err(Refusal::NotPermitted(reasons).into()),
-    }
-}
 
 /// The operations that figures tell apart: those of the catalogue. What else a caller may write is one more, so that no
 /// caller makes figures many.

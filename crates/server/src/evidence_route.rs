@@ -28,9 +28,8 @@ pub(crate) async fn evidence(
     let id = path.ok().and_then(|path| path.iter().next().map(|(_, id)| id.to_owned())).unwrap_or_default();
     // What is no id is anything at all, and does not belong into a log.
     let request_id = RequestId::parse(&id).ok();
-    let (parts, _) = request.into_parts();
-    let query = parts.uri.query().unwrap_or_default().to_owned();
-    let call = PlainCall::begin(&app, OPERATION, request_id, &parts).await;
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let call = PlainCall::begin(&app, OPERATION, request_id, request).await;
     let result = made(&app, id, query, &call).await;
     call.answer(&app, result).await
 }

@@ -1,50 +1,31 @@
-//! The operations behind axum: an HTTP request becomes a [`Call`], a [`Reply`] becomes a response.
+//! The operations behind axum: an HTTP request becomes a [`Call`], a reply becomes a response.
 //!
 //! Who calls is established from the headers before the body is read; of those who are not known
 //! none is.
 
 use crate::answer::{conclude, correlation_id, texts};
 use crate::application::Application;
-use crate::callers::{Room, TURN_TIMEOUT, Turn};
 use crate::evidence_route;
+use crate::incoming::{Taken, let_go, take};
 use crate::log_route;
-use crate::metrics::Metrics;
+use crate::metrics_route;
 use crate::plain_route::identify;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::Response;
 use axum::routing::{self, MethodFilter, MethodRouter};
-use countersign_api::call::{Call, Input, MAX_BODY_BYTES};
+use countersign_api::call::{Call, Input};
 use countersign_api::operation::{Body as ApiBody, Method, Operation};
 use countersign_api::operations::get::Get;
 use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::problem::{Code, Problem};
-use countersign_api::reply::Reply;
 use countersign_api::run::{self, Endpoint, PublicEndpoint};
-use countersign_core::caller::Caller;
 use countersign_dynamodb::store::DynamoStore;
-use http_body_util::BodyExt as _;
 use std::sync::Arc;
-use std::time::Duration;
 use strum::IntoEnumIterator;
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
-
-/// How much of a body that is too large is still taken in, so that its sender gets to read the
-/// answer: a client that writes into a closed connection sees only that it is closed.
-const DRAINED_BYTES: usize = 4 * 1024 * 1024;
-/// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(20);
-/// How much of a body that is not looked at is taken in: the largest body that makes sense, and a bit.
-const LET_GO_BYTES: usize = 2 * MAX_BODY_BYTES;
-/// How long that may take.
-const LET_GO_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Where metrics are read. It is no operation of the API: the functions have none.
-const METRICS: &str = "/metrics";
 
 /// All routes.
 pub fn router(application: Application) -> Router {
@@ -57,13 +38,13 @@ pub fn router(application: Application) -> Router {
     let router = router.route(Operation::Simulate.path_template(), get);
     let router = router.route(log_route::ROUTE, routing::get(log_route::file));
     let router = router.route(evidence_route::ROUTE, routing::get(evidence_route::evidence));
-    with_refusals(router.route(METRICS, routing::get(metrics)), application)
+    with_refusals(router.route(metrics_route::ROUTE, routing::get(metrics_route::metrics)), application)
 }
 
 /// The metrics alone, for callers without a token: whoever listens has to see to it that only this machine calls.
 pub fn metrics_router(application: Application) -> Router {
-    let answer = async |State(app): State<Application>| exposition(&app, &correlation_id(&app));
-    with_refusals(Router::new().route(METRICS, routing::get(answer)), application)
+    let route = routing::get(metrics_route::metrics_without_token);
+    with_refusals(Router::new().route(metrics_route::ROUTE, route), application)
 }
 
 /// The routes, and the answers to calls of others.
@@ -183,44 +164,6 @@ async fn handle<E: Endpoint<DynamoStore> + 'static>(
     response
 }
 
-/// Answers with the metrics, if the caller may read them.
-async fn metrics(State(app): State<Application>, request: Request) -> Response {
-    let dependencies = app.dependencies();
-    let correlation_id = correlation_id(&app);
-    let (parts, body) = request.into_parts();
-    let refuse = |problem| conclude(&app, run::FIGURES, Err(problem), None, &correlation_id);
-    let identity = identify(&app, dependencies.host.as_ref(), &parts).await;
-    let_go(body).await;
-    let turn = match take(&app, identity.as_ref().ok(), None).await {
-        Ok(taken) => taken.turn.map(Arc::new),
-        Err(problem) => return refuse(problem),
-    };
-    let identity = match identity {
-        Err(problem) if !app.refusal_log.has_line() => {
-            dependencies.host.on_unauthenticated();
-            return refuse(problem);
-        }
-        identity => identity,
-    };
-    let mut response = match run::permit_figures(&dependencies, identity, &correlation_id).await {
-        Ok(()) => exposition(&app, &correlation_id),
-        Err(problem) => refuse(problem),
-    };
-    if let Some(turn) = turn {
-        // Until the answer has been taken.
-        response.extensions_mut().insert(turn);
-    }
-    response
-}
-
-/// The metrics, this answer not yet among them.
-fn exposition(app: &Application, correlation_id: &str) -> Response {
-    let body = app.metrics.exposition().into();
-    let reply =
-        Reply { status: 200, content_type: Metrics::CONTENT_TYPE, headers: Vec::new(), body, change: None };
-    conclude(app, run::FIGURES, Ok(reply), None, correlation_id)
-}
-
 /// A task that ends when this is dropped.
 struct AbortOnDrop(AbortHandle);
 
@@ -249,70 +192,6 @@ fn path_id(
 fn joined(headers: &HeaderMap, name: &str, separator: &str) -> Option<String> {
     let values = texts(headers, name);
     (!values.is_empty()).then(|| values.join(separator))
-}
-
-/// What a call begins with.
-#[derive(Default)]
-struct Taken {
-    turn: Option<Turn>,
-    body: Vec<u8>,
-    room: Option<Room>,
-}
-
-/// The turn of a caller who is known, the body, and the room that it takes. Of a stranger there is nothing.
-///
-/// # Errors
-/// When the body does not come in time, or breaks off; or when too much of this caller's is under way.
-async fn take(app: &Application, caller: Option<&Caller>, body: Option<Body>) -> Result<Taken, Problem> {
-    let Some(caller) = caller else { return Ok(Taken::default()) };
-    let too_many = |what| Problem::new(Code::StoreUnavailable, what);
-    let Ok(Some(turn)) = timeout(TURN_TIMEOUT, app.callers.turn(&caller.person)).await else {
-        return Err(too_many("too many calls of yours are under way; read their answers, and try again"));
-    };
-    let Some(body) = body else { return Ok(Taken { turn: Some(turn), ..Taken::default() }) };
-    let Ok(Some(room)) = timeout(TURN_TIMEOUT, app.callers.room(&turn)).await else {
-        return Err(too_many("too many bodies are on their way; try again"));
-    };
-    match timeout(BODY_TIMEOUT, read_body(body)).await {
-        Ok(Ok(body)) => Ok(Taken { turn: Some(turn), body, room: Some(room) }),
-        Ok(Err(_)) => Err(Problem::new(Code::MalformedJson, "the body broke off")),
-        Err(_) => Err(Problem::new(Code::MalformedJson, "the body did not arrive in time")),
-    }
-}
-
-/// Takes a body in and keeps nothing of it, so that its sender gets to read the answer. Not for long:
-/// the sender is not authenticated.
-async fn let_go(mut body: Body) {
-    let all = async {
-        let mut taken = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            taken += frame.data_ref().map_or(0, |data| data.len());
-            if taken > LET_GO_BYTES {
-                break;
-            }
-        }
-    };
-    // Whether it has ended or not, it is answered now.
-    let _ = timeout(LET_GO_TIMEOUT, all).await;
-}
-
-/// The body, or as much of it as shows that it is over the limit; the rest is taken in and let go.
-///
-/// # Errors
-/// When the body breaks off.
-async fn read_body(mut body: Body) -> Result<Vec<u8>, axum::Error> {
-    let mut kept = Vec::new();
-    let mut taken = 0;
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
-        taken += data.len();
-        let room = (MAX_BODY_BYTES + 1).saturating_sub(kept.len());
-        kept.extend(data.iter().take(room));
-        if taken > DRAINED_BYTES {
-            break;
-        }
-    }
-    Ok(kept)
 }
 
 fn refuse(app: &Application, code: Code, detail: &str) -> Response {

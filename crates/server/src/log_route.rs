@@ -9,11 +9,8 @@ use crate::plain_route::{File, PlainCall};
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use countersign_api::problem::{Code, Problem};
-use countersign_app::attempts;
-use countersign_app::error::AppError;
+use countersign_app::{attempts, audit};
 use countersign_core::audit::call_record::Reading;
-use countersign_core::policy::access::AccessDecision;
-use countersign_core::refusal::Refusal;
 use std::collections::BTreeMap;
 
 /// The route, below which the log's own paths begin.
@@ -28,18 +25,14 @@ pub(crate) async fn file(
     Path(path): Path<String>,
     request: Request,
 ) -> Response {
-    let (parts, _) = request.into_parts();
-    let call = PlainCall::begin(&app, OPERATION, None, &parts).await;
+    let call = PlainCall::begin(&app, OPERATION, None, request).await;
     let result = read(&app, &path, &call).await;
     call.answer(&app, result).await
 }
 
 async fn read(app: &Application, path: &str, call: &PlainCall) -> Result<File, Problem> {
     let (actor, dependencies) = (call.actor()?, &call.dependencies);
-    let answer = dependencies.policy.may_query_audit(actor, false, dependencies.host.now());
-    if let AccessDecision::Denied(reasons) = answer {
-        return Err(AppError::from(Refusal::NotPermitted(reasons)).into());
-    }
+    audit::permit_all(dependencies, actor)?;
     let reading = Reading { operation: OPERATION, filters: BTreeMap::new() };
     attempts::reading(dependencies, actor, &reading).await?;
     let found = app.log.file(path).await.map_err(|error| Problem::unavailable(error.to_string()))?;

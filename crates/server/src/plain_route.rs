@@ -3,19 +3,19 @@
 
 use crate::answer::{conclude, correlation_id, texts};
 use crate::application::Application;
-use crate::callers::{TURN_TIMEOUT, Turn};
+use crate::callers::Turn;
 use crate::connections::Connection;
+use crate::incoming::{let_go, take};
 use crate::source_address::FORWARDED_FOR;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use countersign_api::problem::{Code, Problem};
-use countersign_app::attempts;
+use countersign_api::run;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::Host;
-use countersign_core::audit::call_record::Attempt;
 use countersign_core::caller::Caller;
 use countersign_core::ids::RequestId;
 use countersign_core::principal::Principal;
@@ -23,7 +23,6 @@ use countersign_dynamodb::store::DynamoStore;
 use countersign_identity::token;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::time::timeout;
 
 /// A file, as it is answered.
 pub(crate) struct File {
@@ -51,23 +50,21 @@ impl PlainCall {
         app: &Application,
         operation: &'static str,
         request_id: Option<RequestId>,
-        parts: &Parts,
+        request: Request,
     ) -> Self {
         let dependencies = app.dependencies();
-        let identity = identify(app, dependencies.host.as_ref(), parts).await;
-        let caller = identity.as_ref().ok().cloned();
-        let turn = match &caller {
-            Some(caller) => timeout(TURN_TIMEOUT, app.callers.turn(&caller.person)).await.ok().flatten(),
-            None => None,
-        };
-        let actor = match identity {
-            Ok(_) if turn.is_none() => {
-                Err(Problem::new(Code::StoreUnavailable, "too many calls of yours are under way; try again"))
-            }
-            Ok(caller) => dependencies.policy.people().resolve(caller).map_err(Problem::from),
-            Err(problem) => Err(problem),
-        };
         let correlation_id = correlation_id(app);
+        let (parts, body) = request.into_parts();
+        let identity = identify(app, dependencies.host.as_ref(), &parts).await;
+        let_go(body).await;
+        let caller = identity.as_ref().ok().cloned();
+        let (turn, actor) = match take(app, caller.as_ref(), None).await {
+            Ok(taken) => {
+                let resolve = |caller| dependencies.policy.people().resolve(caller).map_err(Problem::from);
+                (taken.turn, identity.and_then(resolve))
+            }
+            Err(problem) => (None, Err(problem)),
+        };
         Self { operation, request_id, correlation_id, caller, actor, turn, dependencies }
     }
 
@@ -79,53 +76,26 @@ impl PlainCall {
         self.actor.as_ref().map_err(Clone::clone)
     }
 
-    /// The answer: the file, or what is refused, which is logged and recorded.
+    /// The answer: the file, or what is refused, which is logged and recorded as for operations.
     pub(crate) async fn answer(self, app: &Application, result: Result<File, Problem>) -> Response {
+        let Self { operation, request_id, correlation_id, caller, turn, dependencies, .. } = self;
         let mut response = match result {
-            Ok(file) => {
-                app.metrics.answered(self.operation, 200, None);
-                file_answer(file, &self.correlation_id)
-            }
+            Ok(file) => file_answer(app, operation, file, &correlation_id),
             Err(problem) => {
-                self.log(&problem);
-                self.record(&problem).await;
-                conclude(app, self.operation, Err(problem), None, &self.correlation_id)
+                if problem.code == Code::Unauthenticated && !app.refusal_log.has_line() {
+                    dependencies.host.on_unauthenticated();
+                } else {
+                    run::refuse(&dependencies, &problem, caller, operation, &correlation_id, request_id)
+                        .await;
+                }
+                conclude(app, operation, Err(problem), None, &correlation_id)
             }
         };
-        if let Some(turn) = self.turn {
+        if let Some(turn) = turn {
             // Until the answer has been taken.
             response.extensions_mut().insert(Arc::new(turn));
         }
         response
-    }
-
-    fn log(&self, problem: &Problem) {
-        let Self { operation, correlation_id, .. } = self;
-        let request_id = self.request_id.map(|id| id.to_string());
-        let (code, status, cause) = (problem.code.as_str(), problem.code.status(), problem.cause.as_deref());
-        if problem.code == Code::Integrity || status >= 500 {
-            tracing::error!(correlation_id, operation, request_id, code, status, cause, "failed");
-        } else {
-            tracing::warn!(correlation_id, operation, request_id, code, status, cause, "refused");
-        }
-    }
-
-    /// What an auditor has to know of a call that was refused. Of what reads it is counted.
-    async fn record(&self, problem: &Problem) {
-        let Self { dependencies, operation, request_id, .. } = self;
-        match &self.caller {
-            Some(caller) if problem.code.is_recorded() => {
-                let people = dependencies.policy.people();
-                let actor = self.actor.clone().unwrap_or_else(|_| people.refused(caller.clone()));
-                let (operation, code, request_id) = (*operation, problem.code.as_str(), *request_id);
-                let attempt = Attempt { operation, code, request_id };
-                attempts::refused(dependencies, &actor, attempt, true).await;
-            }
-            None if problem.code == Code::Unauthenticated => {
-                dependencies.host.on_unauthenticated();
-            }
-            Some(_) | None => {}
-        }
     }
 }
 
@@ -144,7 +114,14 @@ pub(crate) async fn identify(app: &Application, host: &dyn Host, parts: &Parts) 
     Ok(caller)
 }
 
-fn file_answer(file: File, correlation_id: &str) -> Response {
+/// Counts the answer of a file, and gives it.
+pub(crate) fn file_answer(
+    app: &Application,
+    operation: &'static str,
+    file: File,
+    correlation_id: &str,
+) -> Response {
+    app.metrics.answered(operation, 200, None);
     let mut response = Response::new(Body::from(file.bytes));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
