@@ -19,7 +19,9 @@ from samtranslator.yaml_helper import yaml_parse  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = sorted(folder.name for folder in (ROOT / "functions").iterdir())
-SWEEPS = ["expire", "notify"]
+SWEEPS = ["expire", "notify", "seal"]
+# What answers files, and is no operation of the API.
+FILES = {"/v1/approvals/{id}/evidence": "evidence", "/v1/log/{path+}": "log"}
 # Callers of the API, there on condition.
 EXECUTORS = ["rds-executor"]
 INDEXES = {
@@ -132,9 +134,12 @@ def arn_of(name):
         if name in indexes:
             return "dynamodb", table_arn(table, "/index/" + name)
     key = {"Fn::If": ["MakesDeploymentKey", {"Ref": "DeploymentKeySecret"}, {"Ref": "DeploymentKeyArn"}]}
-    permit_keys = {"Fn::Sub": "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*"}
-    if name == "permit-keys":
-        return "kms", permit_keys
+    if name in SIGNING_KEYS:
+        return "kms", ALL_KEYS
+    if name in ("log-bucket", "log-objects"):
+        objects = "/*" if name == "log-objects" else ""
+        own = {"Fn::Sub": "${LogBucket.Arn}/*"} if objects else attribute("LogBucket")
+        return "s3", {"Fn::If": ["MakesLogBucket", own, {"Fn::Sub": "arn:${AWS::Partition}:s3:::${LogBucketName}" + objects}]}
     # Which state machines and functions there are is a parameter; none is named here.
     none = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s:none/none"
     machines = {"Fn::If": ["HasStateMachines", {"Ref": "StateMachineArns"}, {"Fn::Sub": none % ("states", "stateMachine")}]}
@@ -156,8 +161,12 @@ MONITORING_ROLE = {
     ]
 }
 PASSED_TO_MONITORING = {"StringEquals": {"iam:PassedToService": "monitoring.rds.amazonaws.com"}}
-PERMIT_KEYS_ALONE = {
-    "ForAnyValue:StringLike": {"kms:ResourceAliases": {"Fn::Sub": "alias/countersign-${Environment}-permit-*"}}
+ALL_KEYS = {"Fn::Sub": "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*"}
+SIGNING_KEYS = {
+    f"{purpose}-keys": {
+        "ForAnyValue:StringLike": {"kms:ResourceAliases": {"Fn::Sub": "alias/countersign-${Environment}-%s-*" % purpose}}
+    }
+    for purpose in ("permit", "log", "evidence")
 }
 
 
@@ -174,6 +183,8 @@ def expected_grants(slug):
             continue
         service, arn = arn_of(name)
         grants |= {(f"{service}:{action}", text(arn)) for action in actions}
+        if service == "s3" and "PutObject" in actions:
+            grants.add(("kms:GenerateDataKey", text({"Ref": "KeyArn"})))
         if service == "sns":
             grants |= {(f"kms:{action}", text(attribute("NotificationsKey"))) for action in ("Decrypt", "GenerateDataKey")}
     logs = text(attribute(f"{logical(slug)}Logs"))
@@ -186,7 +197,7 @@ def expected_grants(slug):
 
 
 def statements_of(role):
-    return [statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]]
+    return unconditional(statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"])
 
 
 def granted(role):
@@ -223,21 +234,33 @@ class Roles(unittest.TestCase):
             with self.subTest(slug):
                 role = RESOURCES[f"{logical(slug)}Role"]["Properties"]
                 self.assertEqual(granted(role), expected_grants(slug))
+                manifest = tomllib.loads((ROOT / "functions" / slug / "Cargo.toml").read_text())
+                # A key is named by its aliases, which move from key to key. What may be done differs by what it signs.
+                keys = {
+                    (text(SIGNING_KEYS[name]), text(sorted(f"kms:{action}" for action in actions)))
+                    for name, actions in manifest["package"]["metadata"]["grants"].items()
+                    if name in SIGNING_KEYS
+                }
+                found = set()
                 for statement in statements_of(role):
-                    # A key is named by its aliases, which move from key to key.
-                    of_permits = text(arn_of("permit-keys")[1]) in map(text, each(statement["Resource"]))
-                    condition = PERMIT_KEYS_ALONE if of_permits else None
-                    if statement["Action"] == ["iam:PassRole"]:
-                        condition = PASSED_TO_MONITORING
-                    self.assertEqual(statement.get("Condition"), condition)
+                    if each(statement["Resource"]) == [ALL_KEYS]:
+                        found.add((text(statement["Condition"]), text(sorted(statement["Action"]))))
+                    else:
+                        is_pass = statement["Action"] == ["iam:PassRole"]
+                        self.assertEqual(statement.get("Condition"), PASSED_TO_MONITORING if is_pass else None)
                     self.assertLessEqual(set(statement), {"Action", "Condition", "Effect", "Resource"})
                     self.assertEqual(statement["Effect"], "Allow")
+                self.assertEqual(found, keys)
 
     def test_audit_events_are_only_put_and_read(self):
         arn = text(table_arn("audit"))
         for name, role in of_type("AWS::IAM::Role").items():
             on_audit = {action for action, resource in granted(role) if resource == arn}
-            self.assertLessEqual(on_audit, {"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query"}, name)
+            permitted = {"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query"}
+            if name == "SealRole":
+                # Events from before there was a log are found by their streams.
+                permitted.add("dynamodb:Scan")
+            self.assertLessEqual(on_audit, permitted, name)
 
     def test_no_policy_of_aws_is_attached_and_nothing_is_granted_on_everything(self):
         on_everything = []
@@ -311,6 +334,7 @@ class Doors(unittest.TestCase):
             for method, operation in methods.items()
             if method in ("get", "put", "post", "delete", "patch")
         }
+        expected |= {("get", path): ["Issuer"] for path in FILES}
         found = {
             (method, path): [name for scheme in operation.get("security", []) for name in scheme]
             for path, methods in RESOURCES["Api"]["Properties"]["Body"]["paths"].items()
@@ -474,8 +498,39 @@ class Resources(unittest.TestCase):
             for name, resource in RESOURCES.items()
             if resource["Type"] != "AWS::Lambda::Version" and "DeletionPolicy" in resource
         }
-        names = ["ApprovalsTable", "AuditTable", "OutboxTable", "DeploymentKeySecret", "NotificationsKey"]
+        names = ["ApprovalsTable", "AuditTable", "OutboxTable", "DeploymentKeySecret", "NotificationsKey", "LogBucket"]
+        # The checkpoint after the last one of a stack verifies that by the key that has signed it.
+        names += [f"{which}{purpose}Key" for which in ("First", "Second") for purpose in ("Log", "Evidence")]
         self.assertEqual(kept, {name: ("RetainExceptOnCreate", "Retain") for name in names})
+
+    def test_the_log_is_locked_and_written_by_the_sealer_alone(self):
+        bucket = RESOURCES["LogBucket"]["Properties"]
+        retention = bucket["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+        self.assertEqual(retention, {"Mode": "COMPLIANCE", "Days": {"Ref": "AuditRetentionDays"}})
+        self.assertEqual((bucket["ObjectLockEnabled"], bucket["VersioningConfiguration"]["Status"]), (True, "Enabled"))
+        self.assertEqual(set(bucket["PublicAccessBlockConfiguration"].values()), {True})
+        self.assertEqual(TEMPLATE["Parameters"]["AuditRetentionDays"]["Default"], 400)
+        self.assertEqual(TEMPLATE["Parameters"]["AuditRetentionDays"]["MinValue"], 365)
+        statements = unconditional(RESOURCES["LogBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"])
+        objects, checkpoint = {"Fn::Sub": "${LogBucket.Arn}/*"}, {"Fn::Sub": "${LogBucket.Arn}/checkpoint"}
+        deleted = named(statements, "NothingIsDeleted")
+        self.assertEqual(set(deleted["Action"]), {"s3:DeleteObject", "s3:DeleteObjectVersion"})
+        self.assertEqual((deleted["Principal"], deleted["Resource"]), ("*", objects))
+        self.assertNotIn("Condition", deleted)
+        written = named(statements, "SealAloneWrites")
+        self.assertEqual((written["Action"], written["Resource"]), ("s3:PutObject", objects))
+        self.assertEqual(written["Condition"], {"ArnNotEquals": {"aws:PrincipalArn": attribute("SealRole")}})
+        replaced = named(statements, "NoFileIsReplaced")
+        self.assertEqual((replaced["Action"], replaced["NotResource"]), ("s3:PutObject", checkpoint))
+        self.assertEqual(replaced["Condition"], {"Null": {"s3:if-none-match": "true"}})
+        for statement in statements:
+            if statement["Effect"] == "Allow":
+                self.assertEqual(statement["Principal"], {"AWS": {"Ref": "AuditorArns"}})
+                self.assertIn(statement["Action"], ("s3:GetObject", "s3:ListBucket"))
+        writers = {
+            name for name, role in of_type("AWS::IAM::Role").items() if any(action == "s3:PutObject" for action, _ in granted(role))
+        }
+        self.assertEqual(writers, {"SealRole"})
 
     def test_every_api_has_an_alarm(self):
         watched = [
@@ -557,6 +612,15 @@ HANDLED_BY = {
     "AWS::CodeDeploy::Application": ["codedeploy:CreateApplication", "codedeploy:DeleteApplication"],
     "AWS::CodeDeploy::DeploymentGroup": ["codedeploy:CreateDeploymentGroup", "codedeploy:CreateDeployment"],
     "AWS::Lambda::Alias": ["lambda:CreateAlias", "lambda:UpdateAlias", "lambda:DeleteAlias"],
+    "AWS::S3::Bucket": [
+        "s3:CreateBucket",
+        "s3:PutBucketObjectLockConfiguration",
+        "s3:PutBucketOwnershipControls",
+        "s3:PutBucketPublicAccessBlock",
+        "s3:PutBucketVersioning",
+        "s3:PutEncryptionConfiguration",
+    ],
+    "AWS::S3::BucketPolicy": ["s3:PutBucketPolicy", "s3:GetBucketPolicy", "s3:DeleteBucketPolicy"],
     "AWS::Lambda::Version": ["lambda:PublishVersion"],
     "AWS::ApiGatewayV2::Stage": ["apigateway:POST", "logs:CreateLogDelivery", "apigateway:TagResource"],
     "AWS::CloudWatch::Alarm": ["cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"],

@@ -7,7 +7,7 @@ use countersign_app::continuations::{Released, Resume, ResumeError};
 use countersign_app::create::create;
 use countersign_app::deliver::MAX_ATTEMPTS;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::ports::{Outbox as _, OutboxKey, Publish, PublishError};
+use countersign_app::ports::{Outbox as _, OutboxKey, Publish, PublishError, Settled};
 use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::command::Draft;
@@ -96,8 +96,7 @@ impl World {
         let grants = Granted::new(transport.clone(), tables(), granted("notify"));
         let topic = Topic { weather: Arc::new(Mutex::new(Box::new(|_| Ok(())))), arrived: Arc::default() };
         let notify = Notify {
-            outbox: DynamoOutbox::new(countersign_embedded::client(grants.clone()), tables().outbox)
-                .without_log(),
+            outbox: DynamoOutbox::new(countersign_embedded::client(grants.clone()), tables().outbox),
             publisher: topic.clone(),
             resumer: Nobody,
             host: Box::new(host.clone()),
@@ -107,8 +106,14 @@ impl World {
         Self { host, database, transport, grants, topic, notify }
     }
 
-    /// Commits some requests; gives the ids of their events, the oldest first.
+    /// Commits some requests, which are logged at once; gives the ids of their events, the oldest first.
     async fn commit(&self, count: usize) -> Vec<String> {
+        let events = self.commit_unlogged(count).await;
+        self.log().await;
+        events
+    }
+
+    async fn commit_unlogged(&self, count: usize) -> Vec<String> {
         let dependencies = Dependencies {
             store: DynamoStore::new(self.database.clone(), tables()),
             policy: countersign_policy::load::bundled().unwrap(),
@@ -131,6 +136,24 @@ impl World {
             events.push(done.event_id.unwrap().to_string());
         }
         events
+    }
+
+    /// Says of all entries that the log has their events: whether one waits is then a question of its publication alone.
+    async fn log(&self) {
+        let outbox = DynamoOutbox::new(self.database.clone(), tables().outbox);
+        for shard in outbox.shards() {
+            let mut after = None;
+            loop {
+                let page = outbox.unlogged(&shard, after.as_ref()).await.unwrap();
+                for entry in page.entries {
+                    outbox.settle(&entry.key, Settled::Logged).await.unwrap();
+                }
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
     }
 
     async fn entries(&self) -> Vec<Item> {
@@ -404,10 +427,11 @@ fn three_days_without_a_topic_lose_nothing_and_are_drained_after() {
         world.topic.set(|_| Err(unreachable()));
         let mut events = BTreeSet::new();
         for _ in 0..72 {
-            let committed = world.commit(139).await;
+            let committed = world.commit_unlogged(139).await;
             events.extend(committed);
             world.host.advance_milliseconds(60 * 60 * 1000);
         }
+        world.log().await;
         assert!(events.len() >= 10_000);
         for _ in 0..3 {
             let swept = world.sweep().await.unwrap();

@@ -98,9 +98,9 @@ fn api() -> Stub {
         let functions = Functions::start_with(&ON, &policy());
         move |call: &Call| {
             let request = of_gateway(call);
-            let (operation, _) = matched(&request.method, &request.path);
+            let route = matched(&request.method, &request.path);
             let event = signed_event(&request, &signer(&access_key(call)));
-            let answer = functions.invoke(operation.function(), &event.to_string()).unwrap();
+            let answer = functions.invoke(route.function, &event.to_string()).unwrap();
             let status = answer["statusCode"].as_u64().unwrap().try_into().unwrap();
             (status, answer["body"].as_str().unwrap().to_owned())
         }
@@ -244,7 +244,7 @@ fn the_function_carries_out_what_was_approved_and_decides_nothing() {
         .iter()
         .map(|call| {
             let request = of_gateway(call);
-            matched(&request.method, &request.path).0.slug().to_owned()
+            matched(&request.method, &request.path).slug.to_owned()
         })
         .collect();
     assert_eq!(called, grants["api"]);

@@ -107,7 +107,9 @@ fn a_request_is_made_approved_executed_and_published() {
     assert_eq!(deployment.received("nothing"), Vec::<Value>::new());
 
     deployment.block_on(inspection::check_with(&deployment.database, &deployment_key()));
-    // A deployment without a log keeps no message that is published. Timers end by themselves.
+    // What is published and logged is not kept. Timers end by themselves.
+    let sealed = deployment.invoke("seal", &json!({})).unwrap();
+    assert_eq!((&sealed["refused"], &sealed["unplaced"]), (&json!(0), &json!(0)), "{sealed}");
     let left = deployment.block_on(inspection::scan(&deployment.database, &inspection::tables().outbox));
     assert!(left.iter().all(|item| !item.contains_key("message")), "{left:?}");
     // The same records once more: nothing is published twice.

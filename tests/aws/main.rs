@@ -11,6 +11,7 @@ mod iam;
 mod identity;
 mod issuer;
 mod lifecycle;
+mod log;
 mod policy;
 mod rds;
 mod samples;

@@ -14,8 +14,14 @@ const EXECUTION_ID: &str = "0b9f6d24-1c7e-4f53-9a80-3e5d7c2b6a19";
 const PERMIT: &str = "eyJhbGciOiJFUzI1NiJ9.e30.c2lnbmF0dXJl";
 
 /// Variables that say where something is: here it is elsewhere.
-const OF_THE_PLACE: [&str; 5] =
-    ["APPROVALS_TABLE", "AUDIT_LOG_TABLE", "OUTBOX_TABLE", "SNS_TOPIC_ARN", "AWS_ENDPOINT_URL"];
+const OF_THE_PLACE: [&str; 6] = [
+    "APPROVALS_TABLE",
+    "AUDIT_LOG_BUCKET",
+    "AUDIT_LOG_TABLE",
+    "OUTBOX_TABLE",
+    "SNS_TOPIC_ARN",
+    "AWS_ENDPOINT_URL",
+];
 
 /// A request in the state that a sample of this function needs: its id, its execution's, and its permit.
 fn prepared(deployment: &Deployment, function: &str) -> (String, String, String) {
@@ -29,6 +35,9 @@ fn prepared(deployment: &Deployment, function: &str) -> (String, String, String)
         for person in ["dave@example.com", "erin@example.com"] {
             deployment.invoke("approve", &json!({ "request_id": id, "approved_by": person })).unwrap();
         }
+    }
+    if function == "log" {
+        deployment.invoke("seal", &json!({ "sweep": "log" })).unwrap();
     }
     if function == "withdraw" {
         deployment.invoke("approve", &json!({ "request_id": id, "approved_by": "bob@example.com" })).unwrap();

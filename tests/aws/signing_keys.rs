@@ -17,7 +17,7 @@ use countersign_e2e::moto::{Moto, REGION};
 use countersign_kms::alias::{Aliases, KmsError};
 use countersign_kms::rotation::Rotation;
 use countersign_kms::signing_keys::KmsSigningKeys;
-use countersign_permit::{KeySet, KeyStatus, MAX_SIGNED_BYTES};
+use countersign_permit::{KeySet, KeyStatus, MAX_SIGNED_BYTES, Purpose};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -87,7 +87,7 @@ struct World {
     _moto: Moto,
     client: Client,
     transport: Strict,
-    aliases: Aliases,
+    aliases: Aliases<Purpose>,
     host: ManualHost,
 }
 
@@ -104,16 +104,16 @@ impl World {
         let transport = Strict { inner, calls: Arc::default(), refused: Arc::default() };
         let client =
             Client::new(&countersign_aws::configuration(access, SharedHttpClient::new(transport.clone())));
-        let aliases = Aliases::of_environment("test");
+        let aliases = Aliases::of_environment("test", Purpose::Permit);
         moto.make_permit_keys("alias/countersign-test-permit");
         Self { _moto: moto, client, transport, aliases, host: ManualHost::default() }
     }
 
-    fn keys(&self) -> KmsSigningKeys {
+    fn keys(&self) -> KmsSigningKeys<Purpose> {
         KmsSigningKeys::new(self.client.clone(), self.aliases.clone(), Arc::new(self.host.clone()))
     }
 
-    fn rotation(&self) -> Rotation {
+    fn rotation(&self) -> Rotation<Purpose> {
         Rotation::new(self.client.clone(), self.aliases.clone())
     }
 
@@ -209,9 +209,9 @@ async fn a_start_costs_one_call_and_keys_are_kept_for_five_minutes() {
 async fn a_rotation_moves_each_key_one_place_and_what_was_signed_verifies() {
     let world = World::start().await;
     let (keys, rotation) = (world.keys(), world.rotation());
-    let before = rotation.list().await.unwrap();
+    let before = KeySet::new(rotation.list().await.unwrap());
     let old = keys.current().await.unwrap();
-    let after = rotation.rotate().await.unwrap();
+    let after = KeySet::new(rotation.rotate().await.unwrap());
     assert_eq!(id(&after, KeyStatus::Current), id(&before, KeyStatus::Next));
     assert_eq!(id(&after, KeyStatus::Past), id(&before, KeyStatus::Current));
     assert_eq!(after.iter().count(), 3);
@@ -229,7 +229,7 @@ async fn a_rotation_moves_each_key_one_place_and_what_was_signed_verifies() {
     let next = id(&after, KeyStatus::Next).unwrap();
     assert_eq!(keys.sign(&next, b"y").await, Err(SigningError::UnknownKey));
 
-    let again = rotation.rotate().await.unwrap();
+    let again = KeySet::new(rotation.rotate().await.unwrap());
     assert_eq!(id(&again, KeyStatus::Past), id(&after, KeyStatus::Current));
     assert_eq!(id(&again, KeyStatus::Current), id(&after, KeyStatus::Next));
 }
@@ -239,18 +239,18 @@ async fn a_rotation_that_was_interrupted_is_finished_by_the_next() {
     let world = World::start().await;
     let rotation = world.rotation();
     for operation in ["CreateAlias", "UpdateAlias", "CreateKey"] {
-        let before = rotation.list().await.unwrap();
+        let before = KeySet::new(rotation.list().await.unwrap());
         world.refuse(operation, "AccessDeniedException");
         let refused = rotation.rotate().await;
         world.refuse_nothing();
         // Once there is a past key, its alias is moved, not made.
         let Err(refused) = refused else { panic!("{operation} was not called") };
         assert_eq!(refused, KmsError::Refused("AccessDeniedException".to_owned()));
-        let between = rotation.list().await.unwrap();
+        let between = KeySet::new(rotation.list().await.unwrap());
         for (_, id) in ids(&before).iter().filter(|(status, _)| *status != KeyStatus::Past) {
             assert!(between.iter().any(|key| key.key_id() == id), "{operation}: {before:?} {between:?}");
         }
-        let after = rotation.rotate().await.unwrap();
+        let after = KeySet::new(rotation.rotate().await.unwrap());
         assert_eq!(id(&after, KeyStatus::Current), id(&before, KeyStatus::Next), "{operation}");
         assert_eq!(id(&after, KeyStatus::Past), id(&before, KeyStatus::Current), "{operation}");
         assert_eq!(after.iter().count(), 3, "{operation}");
@@ -265,7 +265,7 @@ async fn what_kms_does_not_do_is_named_by_its_code_alone() {
     assert_eq!(world.keys().current().await, Err(unavailable.clone()));
     assert_eq!(world.keys().published().await, Err(unavailable));
     world.refuse_nothing();
-    let nowhere = Aliases::of_environment("nowhere");
+    let nowhere = Aliases::of_environment("nowhere", Purpose::Permit);
     let keys = KmsSigningKeys::new(world.client.clone(), nowhere.clone(), Arc::new(world.host.clone()));
     let said = "there is no key behind alias/countersign-nowhere-permit-current".to_owned();
     assert_eq!(keys.current().await, Err(SigningError::Unavailable(said)));
@@ -294,6 +294,7 @@ async fn what_kms_does_not_do_is_named_by_its_code_alone() {
 fn the_function_gives_out_what_kms_has() {
     let deployment = Deployment::start(binary);
     let direct = deployment.invoke("keys", &json!({})).unwrap();
+    assert_eq!(direct["keys"].as_array().unwrap().len(), 6, "those of the log and of evidence too");
     let keys = KeySet::parse(&direct.to_string()).unwrap();
     assert_eq!(ids(&keys).iter().map(|key| key.0).collect::<Vec<_>>(), [KeyStatus::Next, KeyStatus::Current]);
     assert_eq!(
@@ -301,5 +302,6 @@ fn the_function_gives_out_what_kms_has() {
         (200, direct)
     );
     let elsewhere = deployment.again().with("PERMIT_KEY_ALIAS", "alias/nowhere");
+    let elsewhere = elsewhere.with("AUDIT_KEY_ALIAS", "alias/nowhere");
     assert_eq!(elsewhere.invoke("keys", &json!({})).unwrap(), json!({ "keys": [] }));
 }

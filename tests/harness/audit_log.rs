@@ -34,15 +34,26 @@ pub struct VerifiedLog {
 /// What is wrong with it.
 pub fn verified(path: &Path, keys: &KeySet) -> Result<VerifiedLog, String> {
     let note = log_directory::read_checkpoint(path).map_err(|error| error.to_string())?;
-    let checkpoint =
-        Checkpoint::open(&note.ok_or("no checkpoint")?, keys).map_err(|error| error.to_string())?;
+    let read = |file: &str| log_directory::read(path, file).map_err(|error| error.to_string());
+    verified_files(&note.ok_or("no checkpoint")?, read, keys)
+}
+
+/// The same of a log whose files are read in any way.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn verified_files(
+    note: &str,
+    read: impl FnMut(&str) -> Result<Option<Vec<u8>>, String>,
+    keys: &KeySet,
+) -> Result<VerifiedLog, String> {
+    let checkpoint = Checkpoint::open(note, keys).map_err(|error| error.to_string())?;
     let (mut events, mut places) = (Vec::new(), Places::default());
     let keep = |index: u64, entry: &Entry<'_>| {
         events.push((entry.stream.to_owned(), entry.sequence));
         places.insert(index, entry);
         Ok(())
     };
-    let whole = whole_log(&checkpoint, |file| log_directory::read(path, file), keep)
-        .map_err(|failure| failure.to_string())?;
+    let whole = whole_log(&checkpoint, read, keep).map_err(|failure| failure.to_string())?;
     Ok(VerifiedLog { checkpoint, whole, events, places })
 }

@@ -9,6 +9,8 @@ use crate::runtime_api::{Outcome, Sandbox};
 use crate::signature;
 use aws_sdk_dynamodb::Client;
 use aws_types::SdkConfig;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_dynamodb::table::create_missing;
 use serde_json::{Value, json};
@@ -31,6 +33,10 @@ pub fn deployment_key() -> DeploymentKey {
 const ACCOUNT: &str = "123456789012";
 /// What the aliases of the keys that sign permits begin with.
 const PERMIT_KEY_ALIAS: &str = "alias/countersign-test-permit";
+/// What the aliases of the keys of the audit log and of evidence begin with.
+const AUDIT_KEY_ALIAS: &str = "alias/countersign-test";
+/// The bucket of the audit log.
+pub const LOG_BUCKET: &str = "countersign-test-log";
 /// The name of the topic.
 const TOPIC: &str = "countersign-test-events";
 
@@ -59,6 +65,8 @@ impl Deployment {
         let secret = moto.json("secretsmanager", "secretsmanager.CreateSecret", &secret);
         let secret_arn = secret["ARN"].as_str().unwrap().to_owned();
         moto.make_permit_keys(PERMIT_KEY_ALIAS);
+        moto.make_audit_keys(AUDIT_KEY_ALIAS);
+        moto.make_log_bucket(LOG_BUCKET);
         let topic_arn = format!("arn:aws:sns:{REGION}:{ACCOUNT}:{TOPIC}");
         let variables = [
             ("APPROVALS_TABLE", names.approvals.as_str()),
@@ -68,6 +76,8 @@ impl Deployment {
             ("ENVIRONMENT", "test"),
             ("DEPLOYMENT_KEY_SECRET", &secret_arn),
             ("PERMIT_KEY_ALIAS", PERMIT_KEY_ALIAS),
+            ("AUDIT_KEY_ALIAS", AUDIT_KEY_ALIAS),
+            ("AUDIT_LOG_BUCKET", LOG_BUCKET),
             ("DEPLOYMENT_KEY", ""),
             ("OIDC_ISSUER", "https://issuer.example"),
             ("OIDC_AUDIENCE", "countersign"),
@@ -143,29 +153,36 @@ impl Deployment {
     /// Sends a request through the gateway, as `name@example.com` in some groups; gives status and
     /// body.
     pub fn send(&self, name: &str, groups: &[&str], method: &str, path: &str, body: &Value) -> (u64, Value) {
-        let claims = json!({
-            "iss": "https://issuer.example", "aud": "countersign", "sub": name, "exp": 4_102_444_800_u64,
-            "email": format!("{name}@example.com"), "email_verified": true, "cognito:groups": groups,
-        });
-        let token = signature::issuer_token(&claims);
-        let request = Request {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            query: String::new(),
-            headers: BTreeMap::from([("authorization".to_owned(), format!("Bearer {token}"))]),
-            body: if body.is_null() { Vec::new() } else { body.to_string().into_bytes() },
+        self.send_event(&event_of(name, groups, method, path, body))
+    }
+
+    /// Gets a file through the gateway, as `name@example.com` in some groups; gives status and bytes.
+    pub fn download(&self, name: &str, groups: &[&str], path: &str) -> (u64, Vec<u8>) {
+        let answer = self.answered(&event_of(name, groups, "GET", path, &Value::Null));
+        let body = answer["body"].as_str().unwrap();
+        let bytes = match answer["isBase64Encoded"].as_bool().unwrap() {
+            true => STANDARD.decode(body).unwrap(),
+            false => body.as_bytes().to_vec(),
         };
-        self.send_event(&gateway::event(&request, claims.as_object()))
+        (answer["statusCode"].as_u64().unwrap(), bytes)
+    }
+
+    /// Lets the next invocation of a function start it.
+    pub fn restart(&self, function: &str) {
+        self.sandboxes.borrow_mut().remove(function);
     }
 
     /// Hands an event to the function of its route.
     pub fn send_event(&self, event: &Value) -> (u64, Value) {
-        let http = &event["requestContext"]["http"];
-        let (operation, _) =
-            gateway::matched(http["method"].as_str().unwrap(), http["path"].as_str().unwrap());
-        let answer = self.invoke(operation.function(), event).expect("the gateway is always answered");
+        let answer = self.answered(event);
         let body = answer["body"].as_str().unwrap();
         (answer["statusCode"].as_u64().unwrap(), serde_json::from_str(body).unwrap())
+    }
+
+    fn answered(&self, event: &Value) -> Value {
+        let http = &event["requestContext"]["http"];
+        let matched = gateway::matched(http["method"].as_str().unwrap(), http["path"].as_str().unwrap());
+        self.invoke(matched.function, event).expect("the gateway is always answered")
     }
 
     /// Makes the topic.
@@ -260,6 +277,23 @@ impl Deployment {
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }
+}
+
+/// The event of a call by `name@example.com` in some groups.
+fn event_of(name: &str, groups: &[&str], method: &str, path: &str, body: &Value) -> Value {
+    let claims = json!({
+        "iss": "https://issuer.example", "aud": "countersign", "sub": name, "exp": 4_102_444_800_u64,
+        "email": format!("{name}@example.com"), "email_verified": true, "cognito:groups": groups,
+    });
+    let token = signature::issuer_token(&claims);
+    let request = Request {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        query: String::new(),
+        headers: BTreeMap::from([("authorization".to_owned(), format!("Bearer {token}"))]),
+        body: if body.is_null() { Vec::new() } else { body.to_string().into_bytes() },
+    };
+    gateway::event(&request, claims.as_object())
 }
 
 /// How clients reach an implementation of AWS.

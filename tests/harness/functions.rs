@@ -124,9 +124,9 @@ impl Functions {
 
     /// Sends a request through the gateway.
     pub fn send(&self, request: &Request, claims: Option<&Map<String, Value>>) -> Value {
-        let (operation, _) = gateway::matched(&request.method, &request.path);
+        let route = gateway::matched(&request.method, &request.path);
         let event = gateway::event(request, claims).to_string();
-        self.invoke(operation.function(), &event).expect("the gateway is always answered")
+        self.invoke(route.function, &event).expect("the gateway is always answered")
     }
 
     /// Runs something on the functions' runtime.

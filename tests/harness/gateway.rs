@@ -1,6 +1,7 @@
 //! API Gateway, as far as a function can tell: an HTTP request becomes an event of payload format
 //! 2.0, with the claims of a token that its authorizer accepts.
 
+use countersign_api::files::FileRoute;
 use countersign_api::operation::Operation;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -21,37 +22,56 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
-/// The operation that a request matches, and the value of `{id}` in its path.
+/// The route that a request matches.
+#[derive(Debug, Clone)]
+pub struct Matched {
+    /// What the route is called: an operation, or a file.
+    pub slug: &'static str,
+    /// The function behind it.
+    pub function: &'static str,
+    /// Its path, with the name of the parameter.
+    pub path_template: &'static str,
+    /// Method and path.
+    pub route_key: String,
+    /// What stands in the path for its one parameter, if it has one.
+    pub parameters: Option<BTreeMap<&'static str, String>>,
+}
+
+/// The route that a request matches.
 ///
 /// # Panics
 /// When there is none: such a request reaches no function.
-pub fn matched(method: &str, path: &str) -> (Operation, Option<String>) {
-    let found = Operation::iter().find_map(|operation| {
-        let id = parameter(operation.path_template(), path)?;
-        (operation.method().to_string() == method).then_some((operation, id))
+pub fn matched(method: &str, path: &str) -> Matched {
+    let of_operations = Operation::iter().map(|operation| {
+        let (template, key) = (operation.path_template(), operation.route_key());
+        (operation.slug(), operation.function(), template, key)
+    });
+    let of_files = FileRoute::iter().map(|file| {
+        let (template, key) = (file.path_template(), file.route_key());
+        (file.slug(), file.slug(), template, key)
+    });
+    let found = of_operations.chain(of_files).find_map(|(slug, function, path_template, route_key)| {
+        let parameters = parameters(path_template, path)?;
+        let is_it = route_key == format!("{method} {path_template}");
+        is_it.then_some(Matched { slug, function, path_template, route_key, parameters })
     });
     found.unwrap_or_else(|| panic!("no route for {method} {path}"))
 }
 
 /// `None` if the path is of another shape, else the value of its one parameter, if it has one.
 #[expect(clippy::option_option, reason = "no match, no parameter and a parameter are three things")]
-fn parameter(shape: &str, path: &str) -> Option<Option<String>> {
-    let (shape, path): (Vec<_>, Vec<_>) = (shape.split('/').collect(), path.split('/').collect());
-    let mut id = None;
-    for (wanted, given) in shape.iter().zip(&path) {
-        if *wanted == "{id}" && !given.is_empty() {
-            id = Some((*given).to_owned());
-        } else if wanted != given {
-            return None;
-        }
-    }
-    (shape.len() == path.len()).then_some(id)
+fn parameters(shape: &'static str, path: &str) -> Option<Option<BTreeMap<&'static str, String>>> {
+    let Some((before, rest)) = shape.split_once('{') else { return (shape == path).then_some(None) };
+    let (name, after) = rest.split_once('}').unwrap();
+    let value = path.strip_prefix(before)?.strip_suffix(after)?;
+    let is_long = name.ends_with('+');
+    let fits = !value.is_empty() && (is_long || !value.contains('/'));
+    fits.then(|| Some(BTreeMap::from([(name.trim_end_matches('+'), value.to_owned())])))
 }
 
 /// The event of a request. `claims` are those of its token, if the authorizer accepts it.
 pub fn event(request: &Request, claims: Option<&Map<String, Value>>) -> Value {
-    let (operation, id) = matched(&request.method, &request.path);
-    let route_key = operation.route_key();
+    let Matched { route_key, parameters, .. } = matched(&request.method, &request.path);
     let (body, is_base64) = match String::from_utf8(request.body.clone()) {
         Ok(text) => (text, false),
         Err(_) => (base64(&request.body), true),
@@ -81,8 +101,8 @@ pub fn event(request: &Request, claims: Option<&Map<String, Value>>) -> Value {
     if !body.is_empty() {
         event["body"] = json!(body);
     }
-    if let Some(id) = id {
-        event["pathParameters"] = json!({ "id": id });
+    if let Some(parameters) = parameters {
+        event["pathParameters"] = json!(parameters);
     }
     if let Some(claims) = claims {
         let claims: Map<_, _> =
@@ -111,7 +131,7 @@ fn flattened(claim: &Value) -> String {
 /// The event of a REST API with proxy integration and the stage `prod`, for the same request. `claims` are what its Cognito
 /// authorizer says, in its words.
 pub fn rest_event(request: &Request, claims: Option<&Value>) -> Value {
-    let (operation, id) = matched(&request.method, &request.path);
+    let Matched { path_template, parameters, .. } = matched(&request.method, &request.path);
     let several = |pairs: &mut dyn Iterator<Item = (String, String)>| -> Value {
         let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, value) in pairs {
@@ -126,18 +146,18 @@ pub fn rest_event(request: &Request, claims: Option<&Value>) -> Value {
         Err(_) => (base64(&request.body), true),
     };
     json!({
-        "resource": operation.path_template(),
+        "resource": path_template,
         "path": request.path,
         "httpMethod": request.method,
         "headers": request.headers,
         "multiValueHeaders": several(&mut headers.into_iter()),
         "queryStringParameters": null,
         "multiValueQueryStringParameters": several(&mut query.map(|(name, value)| (name.to_owned(), value.to_owned()))),
-        "pathParameters": id.map(|id| json!({ "id": id })),
+        "pathParameters": parameters,
         "stageVariables": null,
         "requestContext": {
             "resourceId": "123abc",
-            "resourcePath": operation.path_template(),
+            "resourcePath": path_template,
             "httpMethod": request.method,
             "path": format!("/prod{}", request.path),
             "accountId": "123456789012",

@@ -1,5 +1,5 @@
-//! `moto_server` (<https://docs.getmoto.org/>): an implementation of DynamoDB, KMS, RDS, SNS, SQS and Secrets Manager that
-//! is not ours and not the embedded engine's.
+//! `moto_server` (<https://docs.getmoto.org/>): an implementation of DynamoDB, KMS, RDS, S3, SNS, SQS and Secrets Manager
+//! that is not ours and not the embedded engine's. The Ed25519 keys of KMS are added to it by `tests/aws/moto`.
 //!
 //! It is a Python program. If `MOTO_SERVER` does not name one, it is installed from `PyPI` into a
 //! virtual environment under `target/`, once for each list of releases.
@@ -92,8 +92,33 @@ impl Moto {
 
     /// Makes two keys that sign permits, behind the aliases that begin like this: what the template makes.
     pub fn make_permit_keys(&self, prefix: &str) {
+        self.make_keys(prefix, "ECC_NIST_P256");
+    }
+
+    /// The same of the audit log and of evidence; the purpose follows the beginning.
+    pub fn make_audit_keys(&self, prefix: &str) {
+        for purpose in ["log", "evidence"] {
+            self.make_keys(&format!("{prefix}-{purpose}"), "ECC_NIST_EDWARDS25519");
+        }
+    }
+
+    /// Makes a bucket in which each version of an object is kept for 400 days, as the template makes it.
+    pub fn make_log_bucket(&self, name: &str) {
+        let url = format!("{}/{name}", self.url());
+        let put = |url: &str| self.agent.put(url).header("authorization", authorization("s3"));
+        let place = format!(
+            "<CreateBucketConfiguration><LocationConstraint>{REGION}</LocationConstraint></CreateBucketConfiguration>"
+        );
+        let made = put(&url).header("x-amz-bucket-object-lock-enabled", "true").send(place).unwrap();
+        assert_eq!(made.status(), 200);
+        let lock = "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>\
+                    <Mode>COMPLIANCE</Mode><Days>400</Days></DefaultRetention></Rule></ObjectLockConfiguration>";
+        assert_eq!(put(&format!("{url}?object-lock")).send(lock).unwrap().status(), 200);
+    }
+
+    fn make_keys(&self, prefix: &str, spec: &str) {
         for status in ["current", "next"] {
-            let key = json!({ "KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY" });
+            let key = json!({ "KeySpec": spec, "KeyUsage": "SIGN_VERIFY" });
             let key = self.json("kms", "TrentService.CreateKey", &key);
             let key = &key["KeyMetadata"]["KeyId"];
             let alias = json!({ "AliasName": format!("{prefix}-{status}"), "TargetKeyId": key });
@@ -171,6 +196,8 @@ fn spawn(port: u16, arguments: &[&str], recording: &Path) -> Child {
         .args(["-H", "127.0.0.1", "-p", &port.to_string()])
         .args(arguments)
         .env("AWS_DEFAULT_REGION", REGION)
+        .env("PYTHONPATH", root().join("tests/aws/moto"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("MOTO_RECORDER_FILEPATH", recording)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

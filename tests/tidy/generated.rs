@@ -3,6 +3,7 @@
 //! that the sweeps and executors have; those functions are written in the template by hand.
 
 use crate::root;
+use countersign_api::files::FileRoute;
 use countersign_api::operation::Operation;
 use countersign_dynamodb::table::AUDIT;
 use countersign_e2e::grants::{functions, granted};
@@ -50,7 +51,6 @@ const SETTINGS: &str = "      MemorySize: !Ref FunctionMemory
           POLICY_DIR: !Ref PolicyDir
           APPROVAL_WORKFLOW_ENABLED: !Ref ApprovalWorkflowEnabled
           APPROVAL_MAX_PENDING: !Ref ApprovalMaxPending
-          DASHBOARD_URL: !Ref DashboardUrl
           RUST_LOG: !Ref LogLevel
 ";
 
@@ -64,7 +64,7 @@ pub(super) fn waits(slug: &str) -> bool {
 }
 
 /// The functions that are invoked by schedules and streams.
-pub(super) const SWEEPS: [&str; 2] = ["expire", "notify"];
+pub(super) const SWEEPS: [&str; 3] = ["expire", "notify", "seal"];
 
 /// The functions that carry out what was approved, each on a schedule and on condition: they are callers of the API.
 pub(super) const EXECUTORS: [&str; 1] = ["rds-executor"];
@@ -89,15 +89,45 @@ const MONITORING_ROLE: &str = "!If [HasRdsMonitoringRole, !Ref RdsMonitoringRole
 const MONITORING_ROLE_CONDITION: &str =
     "                Condition: { StringEquals: { iam:PassedToService: monitoring.rds.amazonaws.com } }\n";
 
-/// All keys of the account: which of them are those that sign permits is said by their aliases, which move.
-const PERMIT_KEYS: &str = "!Sub arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*";
-const PERMIT_KEYS_CONDITION: &str = "                Condition: { \"ForAnyValue:StringLike\": { kms:ResourceAliases: !Sub \"alias/countersign-${Environment}-permit-*\" } }\n";
-/// What these aliases begin with.
+/// All keys of the account: which of them are those that sign for a purpose is said by their aliases, which move.
+const SIGNING_KEYS: &str = "!Sub arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*";
+
+/// The condition under which a key is one of a purpose.
+fn signing_keys_condition(purpose: &str) -> String {
+    format!(
+        "                Condition: {{ \"ForAnyValue:StringLike\": {{ kms:ResourceAliases: !Sub \"alias/countersign-${{Environment}}-{purpose}-*\" }} }}\n"
+    )
+}
+
+/// What the aliases of keys of permits begin with.
 const PERMIT_KEY_ALIAS: &str = "!Sub alias/countersign-${Environment}-permit";
+/// What the aliases of keys of the audit log and of evidence begin with; the purpose follows.
+const AUDIT_KEY_ALIAS: &str = "!Sub alias/countersign-${Environment}";
+/// The bucket of the audit log: the stack's, or one that exists.
+const LOG_BUCKET: &str = "!If [MakesLogBucket, !Ref LogBucket, !Ref LogBucketName]";
+const LOG_BUCKET_ARN: &str =
+    "!If [MakesLogBucket, !GetAtt LogBucket.Arn, !Sub \"arn:${AWS::Partition}:s3:::${LogBucketName}\"]";
+const LOG_OBJECTS_ARN: &str = "!If [MakesLogBucket, !Sub \"${LogBucket.Arn}/*\", !Sub \"arn:${AWS::Partition}:s3:::${LogBucketName}/*\"]";
+/// Objects that are encrypted with the operator's key take a key of their own.
+const ENCRYPTION_OF_OBJECTS: &str = "              - !If
+                - HasKey
+                - { Effect: Allow, Action: kms:GenerateDataKey, Resource: !Ref KeyArn }
+                - !Ref AWS::NoValue
+";
 
 /// Whether the function signs permits, or verifies them.
 pub(super) fn takes_permit_keys(slug: &str) -> bool {
     granted(slug).contains_key("permit-keys")
+}
+
+/// Whether the function signs checkpoints or evidence, or verifies them.
+pub(super) fn takes_audit_keys(slug: &str) -> bool {
+    granted(slug).contains_key("log-keys")
+}
+
+/// Whether the function reads or writes files of the audit log.
+pub(super) fn takes_log_bucket(slug: &str) -> bool {
+    granted(slug).contains_key("log-bucket")
 }
 
 /// Whether the function reads the deployment's key: for the seals of what it records, or of cursors.
@@ -118,7 +148,9 @@ fn grant(name: &str, actions: BTreeSet<String>) -> (&'static str, BTreeSet<Strin
         }
         "approvals" | "audit" | "outbox" => ("dynamodb", vec![table_arn(name, "")]),
         "deployment-key" => ("secretsmanager", vec![DEPLOYMENT_KEY.to_owned()]),
-        "permit-keys" => ("kms", vec![PERMIT_KEYS.to_owned()]),
+        "permit-keys" | "log-keys" | "evidence-keys" => ("kms", vec![SIGNING_KEYS.to_owned()]),
+        "log-bucket" => ("s3", vec![LOG_BUCKET_ARN.to_owned()]),
+        "log-objects" => ("s3", vec![LOG_OBJECTS_ARN.to_owned()]),
         "topic" => ("sns", vec!["!Ref NotificationsTopic".to_owned()]),
         "state-machines" => ("states", vec![STATE_MACHINES.to_owned()]),
         "durable-functions" => ("lambda", vec![DURABLE_FUNCTIONS.to_owned()]),
@@ -205,20 +237,24 @@ fn role_and_log(slug: &str) -> String {
         &texts(&["logs:CreateLogStream", "logs:PutLogEvents"]),
         &[format!("!GetAtt {name}Logs.Arn")],
     );
-    // The same actions on several resources are one statement.
-    let mut statements: BTreeMap<(&str, BTreeSet<String>), Vec<String>> = BTreeMap::new();
+    // The same actions on several resources are one statement, if no condition tells them apart.
+    let mut statements: BTreeMap<(&str, BTreeSet<String>, String), Vec<String>> = BTreeMap::new();
     for (name, actions) in granted(slug) {
         let (service, actions, resources) = grant(&name, actions);
-        statements.entry((service, actions)).or_default().extend(resources);
+        let condition = match service {
+            "kms" => signing_keys_condition(name.trim_end_matches("-keys")),
+            "iam" => MONITORING_ROLE_CONDITION.to_owned(),
+            _ => String::new(),
+        };
+        statements.entry((service, actions, condition)).or_default().extend(resources);
     }
-    for ((service, actions), resources) in statements {
+    for ((service, actions, condition), resources) in statements {
+        let is_encrypted = service == "s3" && actions.contains("PutObject");
         let actions: Vec<_> = actions.iter().map(|action| format!("{service}:{action}")).collect();
         statement(&mut text, &actions, &resources);
-        if service == "kms" {
-            text.push_str(PERMIT_KEYS_CONDITION);
-        }
-        if service == "iam" {
-            text.push_str(MONITORING_ROLE_CONDITION);
+        text.push_str(&condition);
+        if is_encrypted {
+            text.push_str(ENCRYPTION_OF_OBJECTS);
         }
         if service == "sns" {
             // Publishing to an encrypted topic takes its key.
@@ -255,11 +291,44 @@ fn role_and_log(slug: &str) -> String {
     text
 }
 
-/// The function of an operation, with the routes that lead to it.
-fn function(operation: Operation) -> String {
-    let slug = operation.slug();
+/// A route that leads to a function.
+struct Route {
+    event: String,
+    function: &'static str,
+    method: String,
+    path: &'static str,
+    is_public: bool,
+}
+
+/// All routes of the API, in the order of the template: operations, and then files.
+fn routes() -> Vec<Route> {
+    let of_operations = Operation::iter().map(|operation| Route {
+        event: format!("{operation:?}"),
+        function: operation.function(),
+        method: operation.method().to_string(),
+        path: operation.path_template(),
+        is_public: operation.is_public(),
+    });
+    let of_files = FileRoute::iter().map(|route| Route {
+        event: format!("{route:?}"),
+        function: route.slug(),
+        method: "GET".to_owned(),
+        path: route.path_template(),
+        is_public: false,
+    });
+    of_operations.chain(of_files).collect()
+}
+
+/// The functions behind those routes, each with what it is for.
+fn functions_behind_routes() -> Vec<(&'static str, &'static str)> {
+    let operations = Operation::iter().filter(|operation| operation.function() == operation.slug());
+    let operations = operations.map(|operation| (operation.slug(), operation.definition().summary));
+    operations.chain(FileRoute::iter().map(|route| (route.slug(), route.summary()))).collect()
+}
+
+/// A function behind the API, with the routes that lead to it.
+fn function(slug: &str, summary: &str) -> String {
     let name = capitalized(slug);
-    let summary = operation.definition().summary;
     let mut text = format!(
         "
   {name}Function:
@@ -288,9 +357,16 @@ fn function(operation: Operation) -> String {
     if takes_permit_keys(slug) {
         writeln!(text, "          PERMIT_KEY_ALIAS: {PERMIT_KEY_ALIAS}").unwrap();
     }
+    if takes_audit_keys(slug) {
+        writeln!(text, "          AUDIT_KEY_ALIAS: {AUDIT_KEY_ALIAS}").unwrap();
+    }
+    if takes_log_bucket(slug) {
+        writeln!(text, "          AUDIT_LOG_BUCKET: {LOG_BUCKET}").unwrap();
+    }
     text.push_str("      Events:\n");
-    for route in Operation::iter().filter(|route| route.function() == slug) {
-        let (event, method, path) = (format!("{route:?}"), route.method(), route.path_template());
+    for Route { event, method, path, is_public, .. } in
+        routes().into_iter().filter(|route| route.function == slug)
+    {
         write!(
             text,
             "        {event}:
@@ -304,7 +380,7 @@ fn function(operation: Operation) -> String {
         )
         .unwrap();
         // Named at each route: an API with a default would import a route without an authorizer with a warning.
-        if !route.is_public() {
+        if !is_public {
             text.push_str("            Auth: { Authorizer: Issuer }\n");
         }
     }
@@ -357,16 +433,16 @@ fn iam_api() -> String {
         paths:
 "
         .to_owned();
-    let mut paths: BTreeMap<&str, Vec<Operation>> = BTreeMap::new();
-    for operation in Operation::iter() {
-        paths.entry(operation.path_template()).or_default().push(operation);
+    let mut paths: BTreeMap<&str, Vec<Route>> = BTreeMap::new();
+    for route in routes() {
+        paths.entry(route.path).or_default().push(route);
     }
-    for (path, operations) in paths {
+    for (path, routes) in paths {
         writeln!(text, "          {path}:").unwrap();
-        for operation in operations {
-            let (method, function) = (operation.method().to_string(), capitalized(operation.function()));
+        for Route { method, function, is_public, .. } in routes {
+            let function = capitalized(function);
             writeln!(text, "            {}:", method.to_lowercase()).unwrap();
-            if !operation.is_public() {
+            if !is_public {
                 text.push_str("              security: [{ AWS_IAM: [] }]\n");
             }
             writeln!(
@@ -404,7 +480,7 @@ fn iam_api() -> String {
                 Resource:
 ",
     );
-    let invoked: BTreeSet<_> = Operation::iter().map(|operation| capitalized(operation.function())).collect();
+    let invoked: BTreeSet<_> = routes().iter().map(|route| capitalized(route.function)).collect();
     for function in invoked {
         writeln!(text, "                  - !Sub \"${{{function}Function.Arn}}:live\"").unwrap();
     }
@@ -413,11 +489,10 @@ fn iam_api() -> String {
 
 /// All that is made, between its two marks.
 fn generated() -> String {
-    let operations = Operation::iter().filter(|operation| operation.function() == operation.slug());
     let mut text = String::new();
-    for operation in operations {
-        text.push_str(&function(operation));
-        text.push_str(&role_and_log(operation.slug()));
+    for (slug, summary) in functions_behind_routes() {
+        text.push_str(&function(slug, summary));
+        text.push_str(&role_and_log(slug));
     }
     for slug in SWEEPS.into_iter().chain(EXECUTORS) {
         text.push_str(&role_and_log(slug));
@@ -439,7 +514,7 @@ fn the_template_has_what_follows_from_operations_and_manifests() {
         fs::write(root().join("target/template.yaml"), made).unwrap();
         panic!("infra/template.yaml is out of date: cp target/template.yaml infra/template.yaml");
     }
-    let mut slugs = Operation::iter().map(|operation| operation.function().to_owned()).collect::<Vec<_>>();
+    let mut slugs = routes().iter().map(|route| route.function.to_owned()).collect::<Vec<_>>();
     slugs.extend(SWEEPS.into_iter().chain(EXECUTORS).map(str::to_owned));
     slugs.sort();
     slugs.dedup();

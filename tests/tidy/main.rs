@@ -14,6 +14,7 @@ mod operations;
 mod rooms;
 mod template;
 
+use countersign_api::files::FileRoute;
 use countersign_api::operation::Operation;
 use countersign_e2e::grants::functions;
 use serde_json::Value;
@@ -139,12 +140,16 @@ fn every_operation_has_its_end_to_end_module() {
     }
 }
 
+fn is_scheduled(function: &str) -> bool {
+    ["expire", "notify", "rds-executor", "seal"].contains(&function)
+}
+
 #[test]
 fn every_function_is_an_operation_or_scheduled_and_says_little() {
-    let operations: BTreeSet<_> = Operation::iter().map(Operation::function).collect();
+    let files = FileRoute::iter().map(FileRoute::slug);
+    let routed: BTreeSet<_> = Operation::iter().map(Operation::function).chain(files).collect();
     for function in functions() {
-        let is_scheduled = ["expire", "notify", "rds-executor"].contains(&function.as_str());
-        assert!(is_scheduled || operations.contains(function.as_str()), "{function}");
+        assert!(is_scheduled(&function) || routed.contains(function.as_str()), "{function}");
         let main = root().join("functions").join(&function).join("src/main.rs");
         let lines = fs::read_to_string(main).unwrap().lines().count();
         assert!(lines <= 30, "{function} has {lines} lines: what of it belongs into crates/lambda?");
@@ -163,8 +168,13 @@ fn every_function_has_samples_of_what_it_is_invoked_with() {
                 sample.get("requestContext").is_some()
             })
             .collect();
-        let is_scheduled = ["expire", "notify", "rds-executor"].contains(&function.as_str());
-        let expected = if is_scheduled { [false].into() } else { [false, true].into() };
+        let expected = if is_scheduled(&function) {
+            [false].into()
+        } else if FileRoute::iter().any(|route| route.slug() == function) {
+            [true].into()
+        } else {
+            [false, true].into()
+        };
         assert_eq!(from_the_gateway, expected, "events/{function}");
     }
 }

@@ -2,11 +2,15 @@
 //! is in `generated.rs`; what becomes of it, and whether AWS would take it, is asked by `infra/check`.
 
 use super::generated::{
-    EXECUTORS, SWEEPS, capitalized, condition, takes_deployment_key, takes_permit_keys, waits,
+    EXECUTORS, SWEEPS, capitalized, condition, takes_audit_keys, takes_deployment_key, takes_log_bucket,
+    takes_permit_keys, waits,
 };
 use super::{files, root};
+use countersign_api::files::FileRoute;
 use countersign_api::operation::Operation;
-use countersign_dynamodb::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, RELEASED, SHARD, TIMER, WAITING};
+use countersign_dynamodb::keys::{
+    DEAD, EVENT_ID, LOG, OUTBOX_SHARDS, RECORDED, RELEASED, SHARD, TIMER, WAITING,
+};
 use countersign_dynamodb::table::{APPROVALS, AUDIT, Key, OUTBOX, TableDefinition, TableNames};
 use countersign_e2e::grants::{functions, granted};
 use countersign_lambda::metrics::NAMESPACE;
@@ -222,24 +226,29 @@ fn signed_calls_have_the_same_routes_and_are_off_by_default() {
             ));
         }
     }
-    let route = |operation: Operation| {
+    let route = |method: String, path: &str, function: &str, is_public: bool| {
         let uri = format!(
             "arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/${{{}.Arn}}:live/invocations",
-            logical_id(operation.function())
+            logical_id(function)
         );
-        let security = if operation.is_public() { Value::Null } else { json!([{ "AWS_IAM": [] }]) };
-        let (method, path) = (operation.method().to_string(), operation.path_template());
+        let security = if is_public { Value::Null } else { json!([{ "AWS_IAM": [] }]) };
         (method, path.to_owned(), json!({ "!Sub": uri }).to_string(), security.to_string())
     };
-    assert_eq!(found, Operation::iter().map(route).collect());
+    let of_operations = Operation::iter().map(|operation| {
+        let (method, path) = (operation.method().to_string(), operation.path_template());
+        route(method, path, operation.function(), operation.is_public())
+    });
+    let of_files =
+        FileRoute::iter().map(|file| route("GET".to_owned(), file.path_template(), file.slug(), false));
+    assert_eq!(found, of_operations.chain(of_files).collect());
 
     let policies = each(&template["Resources"]["IamApiRole"]["Properties"]["Policies"]);
     let statements: Vec<_> =
         policies.into_iter().flat_map(|policy| each(&policy["PolicyDocument"]["Statement"])).collect();
-    let invoked: BTreeSet<_> = Operation::iter()
-        .map(|operation| {
-            json!({ "!Sub": format!("${{{}.Arn}}:live", logical_id(operation.function())) }).to_string()
-        })
+    let behind_routes =
+        Operation::iter().map(Operation::function).chain(FileRoute::iter().map(FileRoute::slug));
+    let invoked: BTreeSet<_> = behind_routes
+        .map(|slug| json!({ "!Sub": format!("${{{}.Arn}}:live", logical_id(slug)) }).to_string())
         .collect();
     assert_eq!(statements.len(), 1);
     assert_eq!(statements[0]["Action"], "lambda:InvokeFunction");
@@ -279,7 +288,10 @@ const NOT_IN_THE_TEMPLATE: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_CA_BUNDLE", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
 /// Set at the functions that need them; all others are set for all functions of the service.
-const NOT_FOR_ALL: [&str; 8] = [
+const NOT_FOR_ALL: [&str; 11] = [
+    "AUDIT_KEY_ALIAS",
+    "AUDIT_LOG_BUCKET",
+    "DASHBOARD_URL",
     "DEPLOYMENT_KEY_SECRET",
     "IAM_API_URL",
     "MAX_WAIT_SECONDS",
@@ -351,8 +363,16 @@ fn functions_get_only_the_variables_they_need() {
         if takes_permit_keys(&slug) {
             expected.insert("PERMIT_KEY_ALIAS", json!({ "!Sub": "alias/countersign-${Environment}-permit" }));
         }
+        if takes_audit_keys(&slug) {
+            expected.insert("AUDIT_KEY_ALIAS", json!({ "!Sub": "alias/countersign-${Environment}" }));
+        }
+        if takes_log_bucket(&slug) {
+            let bucket = [json!({ "!Ref": "LogBucket" }), json!({ "!Ref": "LogBucketName" })];
+            expected.insert("AUDIT_LOG_BUCKET", json!({ "!If": ["MakesLogBucket", bucket[0], bucket[1]] }));
+        }
         if slug == "notify" {
             expected.insert("SNS_TOPIC_ARN", json!({ "!Ref": "NotificationsTopic" }));
+            expected.insert("DASHBOARD_URL", json!({ "!Ref": "DashboardUrl" }));
             expected.insert("OUTBOX_MIN_AGE_SECONDS", json!("60"));
         }
         if slug == "rds-executor" {
@@ -419,9 +439,6 @@ fn notify_takes_new_entries_from_the_stream_and_no_dead_letters() {
         let record = json!({ "eventName": event, "dynamodb": { "Keys": keys } });
         filters.iter().any(|filter| lets_through(filter, &record))
     };
-    for shard in [DEAD, TIMER] {
-        assert!(!passes("INSERT", shard), "{shard}");
-    }
     for shard in (0..OUTBOX_SHARDS).map(|shard| shard.to_string()) {
         assert!(passes("INSERT", &shard), "{shard}");
         for event in ["MODIFY", "REMOVE"] {
@@ -429,7 +446,7 @@ fn notify_takes_new_entries_from_the_stream_and_no_dead_letters() {
         }
     }
     assert!(passes("INSERT", RELEASED), "who is to be resumed");
-    for shard in [DEAD, TIMER, WAITING] {
+    for shard in [DEAD, LOG, RECORDED, TIMER, WAITING] {
         assert!(!passes("INSERT", shard), "{shard}");
     }
 }

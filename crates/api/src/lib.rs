@@ -9,6 +9,7 @@
 pub mod bodies;
 pub mod call;
 pub mod fields;
+pub mod files;
 #[cfg(test)]
 mod openapi;
 pub mod operation;

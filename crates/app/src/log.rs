@@ -124,6 +124,21 @@ pub struct StoredCheckpoint {
     pub tag: String,
 }
 
+/// The path of the checkpoint.
+pub const CHECKPOINT: &str = "checkpoint";
+
+/// A file of the log by its path below the log's own; `None` if there is none, or it is the path of no file.
+///
+/// # Errors
+/// [`LogStorageError`].
+pub async fn file(log: &impl LogStorage, path: &str) -> Result<Option<Vec<u8>>, LogStorageError> {
+    match Tile::parse(path) {
+        Some(_) => log.get(path).await,
+        None if path == CHECKPOINT => Ok(log.checkpoint().await?.map(|stored| stored.note.into_bytes())),
+        None => Ok(None),
+    }
+}
+
 /// The files of the log. None is ever overwritten or removed but the checkpoint, and what is repeated in a longer one.
 pub trait LogStorage: Send + Sync {
     /// A file, if it is there.

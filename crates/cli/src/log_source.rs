@@ -3,11 +3,12 @@
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
 use crate::session::Session;
+use countersign_app::log::CHECKPOINT;
 use countersign_audit::checkpoint::Checkpoint;
 use countersign_audit::key_set::KeySet;
 use countersign_audit::verification::Failure;
 use countersign_client::connection::LOG_PATH;
-use countersign_server::log_directory::{self, CHECKPOINT};
+use countersign_server::log_directory;
 use countersign_system::text_file;
 use std::path::{Path, PathBuf};
 

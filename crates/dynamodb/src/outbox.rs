@@ -55,18 +55,12 @@ fn partition(shard: &str) -> Expression {
 pub struct DynamoOutbox {
     client: Client,
     table: String,
-    has_log: bool,
 }
 
 impl DynamoOutbox {
     /// The outbox in a table, through a client that the shell has built.
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table, has_log: true }
-    }
-
-    /// The same of a deployment that keeps no log of its events: an entry waits for its publication alone.
-    pub fn without_log(self) -> Self {
-        Self { has_log: false, ..self }
+        Self { client, table }
     }
 
     /// The same, with a client of its own.
@@ -284,7 +278,7 @@ impl Outbox for DynamoOutbox {
     }
 
     async fn settle(&self, key: &OutboxKey, settled: Settled) -> Result<(), StoreError> {
-        if key.shard == RECORDED || !self.has_log {
+        if key.shard == RECORDED {
             let deleted =
                 self.client.delete_item().table_name(&self.table).set_key(Some(key_item(key))).send().await;
             return deleted.map(|_| ()).map_err(store_error);
@@ -372,7 +366,7 @@ impl Outbox for DynamoOutbox {
         let mut shards = self.shards();
         let (oldest, waiting) = self.oldest_of(&shards, PUBLISHED).await?;
         shards.extend([DEAD.to_owned(), RECORDED.to_owned()]);
-        let unlogged = if self.has_log { self.oldest_of(&shards, LOGGED).await?.0 } else { None };
+        let unlogged = self.oldest_of(&shards, LOGGED).await?.0;
         Ok(Backlog { oldest, waiting, dead: self.count(DEAD).await?, unlogged })
     }
 }

@@ -1,8 +1,9 @@
 //! The three aliases, and the key behind one.
 
+use crate::purpose::SigningPurpose;
 use aws_sdk_kms::Client;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
-use countersign_permit::{KeyStatus, PublicKey, Purpose};
+use countersign_permit::KeyStatus;
 
 /// What KMS does not do. The text has the code of its answer alone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,9 +17,14 @@ pub enum KmsError {
     /// There is no key behind an alias that must have one.
     #[error("there is no key behind {0}")]
     NoKey(String),
-    /// A key is not an `ECC_NIST_P256` one for signatures, or an answer is none.
-    #[error("the key behind {0} is not an ECC_NIST_P256 key that signs")]
-    Unsuitable(String),
+    /// A key is not of the kind that signs for this purpose, or an answer is none.
+    #[error("the key behind {alias} is not an {spec} key that signs")]
+    Unsuitable {
+        /// Where it is.
+        alias: String,
+        /// What it should be, by KMS's name.
+        spec: String,
+    },
 }
 
 impl KmsError {
@@ -41,21 +47,23 @@ impl KmsError {
 
 /// The aliases of the keys of one purpose: `PREFIX-next`, `PREFIX-current` and `PREFIX-past`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Aliases {
+pub struct Aliases<P> {
     prefix: String,
+    /// What the keys sign.
+    pub(crate) purpose: P,
 }
 
-impl Aliases {
+impl<P: SigningPurpose> Aliases<P> {
     /// With this prefix, such as `alias/countersign-prod-permit`.
     #[must_use]
-    pub fn new(prefix: String) -> Self {
-        Self { prefix }
+    pub fn new(prefix: String, purpose: P) -> Self {
+        Self { prefix, purpose }
     }
 
-    /// Those of permits in an environment, as the template names them.
+    /// Those of an environment, as the template names them.
     #[must_use]
-    pub fn of_environment(environment: &str) -> Self {
-        Self::new(format!("alias/countersign-{environment}-permit"))
+    pub fn of_environment(environment: &str, purpose: P) -> Self {
+        Self::new(format!("alias/countersign-{environment}-{purpose}"), purpose)
     }
 
     /// The alias of a status.
@@ -65,7 +73,11 @@ impl Aliases {
     }
 
     /// The key behind an alias, if there is one. Needs `kms:GetPublicKey`.
-    pub(crate) async fn key(&self, client: &Client, status: KeyStatus) -> Result<Option<Key>, KmsError> {
+    pub(crate) async fn key(
+        &self,
+        client: &Client,
+        status: KeyStatus,
+    ) -> Result<Option<Key<P::PublicKey>>, KmsError> {
         let alias = self.name(status);
         let answer = match client.get_public_key().key_id(&alias).send().await {
             Ok(answer) => answer,
@@ -75,23 +87,28 @@ impl Aliases {
             }
         };
         let der = answer.public_key().map(AsRef::as_ref).unwrap_or_default();
-        let public = PublicKey::from_spki_der(der, Purpose::Permit, status);
-        match (public, answer.key_id) {
-            (Ok(public), Some(arn)) => Ok(Some(Key { arn, public })),
-            _ => Err(KmsError::Unsuitable(alias)),
+        match (self.purpose.public_key(der, status), answer.key_id) {
+            (Some(public), Some(arn)) => Ok(Some(Key { arn, status, public })),
+            _ => Err(KmsError::Unsuitable { alias, spec: self.purpose.key_spec().as_str().to_owned() }),
         }
     }
 
     /// The same of an alias that must have a key.
-    pub(crate) async fn required(&self, client: &Client, status: KeyStatus) -> Result<Key, KmsError> {
+    pub(crate) async fn required(
+        &self,
+        client: &Client,
+        status: KeyStatus,
+    ) -> Result<Key<P::PublicKey>, KmsError> {
         self.key(client, status).await?.ok_or_else(|| KmsError::NoKey(self.name(status)))
     }
 }
 
 /// A key behind an alias.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Key {
+pub(crate) struct Key<K> {
     /// The key itself: the alias may lead to another one by the time of the next call.
     pub(crate) arn: String,
-    pub(crate) public: PublicKey,
+    /// Which alias.
+    pub(crate) status: KeyStatus,
+    pub(crate) public: K,
 }

@@ -2,26 +2,27 @@
 //! at every moment.
 
 use crate::alias::{Aliases, KmsError};
+use crate::purpose::SigningPurpose;
 use aws_sdk_kms::Client;
-use aws_sdk_kms::types::{KeySpec, KeyUsageType};
+use aws_sdk_kms::types::KeyUsageType;
 use aws_types::SdkConfig;
-use countersign_permit::{KeySet, KeyStatus};
+use countersign_permit::KeyStatus;
 
-/// The keys of a deployment, as an operator sees them.
+/// The keys of one purpose of a deployment, as an operator sees them.
 #[derive(Debug, Clone)]
-pub struct Rotation {
+pub struct Rotation<P> {
     client: Client,
-    aliases: Aliases,
+    aliases: Aliases<P>,
 }
 
-impl Rotation {
+impl<P: SigningPurpose> Rotation<P> {
     /// Of the keys behind these aliases.
-    pub fn new(client: Client, aliases: Aliases) -> Self {
+    pub fn new(client: Client, aliases: Aliases<P>) -> Self {
         Self { client, aliases }
     }
 
     /// The same, with a client of its own.
-    pub fn connect(aws: &SdkConfig, aliases: Aliases) -> Self {
+    pub fn connect(aws: &SdkConfig, aliases: Aliases<P>) -> Self {
         Self::new(Client::new(aws), aliases)
     }
 
@@ -29,13 +30,13 @@ impl Rotation {
     ///
     /// # Errors
     /// When KMS does not answer, or nothing signs.
-    pub async fn list(&self) -> Result<KeySet, KmsError> {
+    pub async fn list(&self) -> Result<Vec<P::PublicKey>, KmsError> {
         let current = self.aliases.required(&self.client, KeyStatus::Current).await?;
         let mut keys = vec![current];
         for status in [KeyStatus::Next, KeyStatus::Past] {
             keys.extend(self.aliases.key(&self.client, status).await?);
         }
-        Ok(KeySet::new(keys.into_iter().map(|key| key.public).collect()))
+        Ok(keys.into_iter().map(|key| key.public).collect())
     }
 
     /// Lets the next key sign, keeps the one that did as past, and makes another for the next time. The key that was
@@ -43,7 +44,7 @@ impl Rotation {
     ///
     /// # Errors
     /// When KMS does not do its part. What signs, and what has signed last, is published all the same.
-    pub async fn rotate(&self) -> Result<KeySet, KmsError> {
+    pub async fn rotate(&self) -> Result<Vec<P::PublicKey>, KmsError> {
         let current = self.aliases.required(&self.client, KeyStatus::Current).await?;
         let next = self.aliases.required(&self.client, KeyStatus::Next).await?;
         // Behind both is one key when the call before this one made no further key.
@@ -60,8 +61,8 @@ impl Rotation {
         let answer = self
             .client
             .create_key()
-            .description("Countersign: signs permits")
-            .key_spec(KeySpec::EccNistP256)
+            .description(self.aliases.purpose.description())
+            .key_spec(self.aliases.purpose.key_spec())
             .key_usage(KeyUsageType::SignVerify)
             .send()
             .await

@@ -7,26 +7,34 @@ use crate::expire;
 use crate::function::Function;
 use crate::gateway::Authentication;
 use crate::iam::IamAccess;
+use crate::invocation::HttpEvent;
 use crate::metrics::{self, MeteredHost, Metrics};
 use crate::notify::{Notify, OUTBOX_MIN_AGE_SECONDS};
 use crate::polling::Polling;
+use crate::seal::Seal;
 use crate::time;
 use aws_types::SdkConfig;
+use countersign_api::files::{self, FileRoute};
 use countersign_api::run::{Endpoint, PublicEndpoint};
-use countersign_app::audit_keys::NoAuditKeys;
+use countersign_app::audit_keys::{AuditKeys, NoAuditKeys};
 use countersign_app::command::CommandStore;
 use countersign_app::continuations::{Continuations, Releasing, Resume};
 use countersign_app::dependencies::Dependencies;
 use countersign_app::figures::KnownOperations;
-use countersign_app::host::Clock;
+use countersign_app::host::{Clock, Host};
+use countersign_app::log::{LogIndex, LogStorage};
+use countersign_app::policy_texts::{KeepPolicyTexts, PolicyTexts};
 use countersign_app::ports::{
-    CountAttempts, CountedAttemptsStore, FindDue, ListRequests, Outbox, Publish, RecordEvent, Replicas,
-    Timers,
+    CountAttempts, CountedAttemptsStore, FindDue, ListRequests, LoadEvents, LoadRequest, Outbox, Publish,
+    RecordEvent, Replicas, Timers,
 };
 use countersign_app::signing::{NoSigningKeys, SigningKeys};
+use countersign_audit::evidence::document::PolicyFiles;
 use countersign_aws::Access;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::policy::restrictions::{self, Restrictions};
+use countersign_core::policy::{Policy, PolicyText};
+use countersign_core::principal::Principal;
 use countersign_executor::port::Executor;
 use countersign_executor::worker::{Approvals, Worker};
 use countersign_policy::load;
@@ -50,6 +58,7 @@ const MIN_DEPLOYMENT_KEY: usize = 32;
 pub struct Boot {
     environment: Environment,
     signing_keys: Arc<dyn SigningKeys>,
+    audit_keys: Arc<dyn AuditKeys>,
 }
 
 impl Boot {
@@ -60,7 +69,7 @@ impl Boot {
     pub fn begin() -> Result<Self, Error> {
         let environment = Environment::of_process();
         logging::start(environment.optional("RUST_LOG").unwrap_or("info"), std::io::stdout)?;
-        Ok(Self { environment, signing_keys: Arc::new(NoSigningKeys) })
+        Ok(Self { environment, signing_keys: Arc::new(NoSigningKeys), audit_keys: Arc::new(NoAuditKeys) })
     }
 
     /// The same, with keys that sign permits, or that they are verified by. Without any, no permits are given out.
@@ -70,6 +79,12 @@ impl Boot {
             Some(signing_keys) => Self { signing_keys: Arc::new(signing_keys), ..self },
             None => self,
         }
+    }
+
+    /// The same, with keys that sign checkpoints of the audit log, or evidence, or that they are verified by.
+    #[must_use]
+    pub fn with_audit_keys(self, audit_keys: impl AuditKeys + 'static) -> Self {
+        Self { audit_keys: Arc::new(audit_keys), ..self }
     }
 
     /// The clock of the machine.
@@ -130,6 +145,49 @@ impl Boot {
         run(async move |event| function.handle::<E>(event.payload.get()).await).await
     }
 
+    /// Serves evidence of requests.
+    ///
+    /// # Errors
+    /// As for [`Boot::serve`].
+    pub async fn serve_evidence<S, L>(&self, store: S, log: L) -> Result<(), Error>
+    where
+        S: LoadRequest + LoadEvents + RecordEvent + CountAttempts + LogIndex,
+        L: LogStorage + PolicyTexts,
+    {
+        let function = &self.function(store, true).await.inspect_err(not_started)?;
+        let log = &log;
+        run(async move |event| {
+            let make = async |http: &HttpEvent, actor: &Principal| {
+                let id = http.path_parameter("id").unwrap_or_default().to_owned();
+                let query = http.query().to_owned();
+                files::evidence(&function.dependencies, log, log, id, query, actor).await
+            };
+            function.handle_file(FileRoute::Evidence, event.payload.get(), make).await
+        })
+        .await
+    }
+
+    /// Serves the files of the audit log.
+    ///
+    /// # Errors
+    /// As for [`Boot::serve`].
+    pub async fn serve_log<S, L>(&self, store: S, log: L) -> Result<(), Error>
+    where
+        S: LoadEvents + RecordEvent + CountAttempts,
+        L: LogStorage,
+    {
+        let function = &self.function(store, true).await.inspect_err(not_started)?;
+        let log = &log;
+        run(async move |event| {
+            let make = async |http: &HttpEvent, actor: &Principal| {
+                let path = http.path_parameter("path").unwrap_or_default();
+                files::log_file(&function.dependencies, log, path, actor).await
+            };
+            function.handle_file(FileRoute::Log, event.payload.get(), make).await
+        })
+        .await
+    }
+
     /// Serves `GET /health` and `GET /openapi.json`.
     ///
     /// # Errors
@@ -186,6 +244,29 @@ impl Boot {
         .await
     }
 
+    /// Serves the schedule of the audit log. The texts of the policy in force are kept beside it first.
+    ///
+    /// # Errors
+    /// As for [`Boot::serve`].
+    pub async fn serve_seal<S, O, L>(&self, store: S, outbox: O, storage: L) -> Result<(), Error>
+    where
+        S: LogIndex,
+        O: Outbox,
+        L: LogStorage + KeepPolicyTexts,
+    {
+        self.keep_policy(&storage).await.inspect_err(not_started)?;
+        let seal = &Seal {
+            store,
+            outbox,
+            storage,
+            keys: Arc::clone(&self.audit_keys),
+            deployment_key: deployment_key(&self.environment).await.inspect_err(not_started)?,
+            host: self.sweeping_host().inspect_err(not_started)?,
+            metrics: self.metrics().inspect_err(not_started)?,
+        };
+        run(async move |event| seal.handle(time::budget(seal.host.now(), event.context.deadline)).await).await
+    }
+
     /// Serves the schedule of an executor.
     ///
     /// # Errors
@@ -206,16 +287,32 @@ impl Boot {
     }
 
     fn notify<S, P, R>(&self, outbox: S, publisher: P, resumer: R) -> Result<Notify<S, P, R>, Error> {
-        let metrics = self.metrics()?;
         Ok(Notify {
             outbox,
             publisher,
             resumer,
-            // It makes no requests.
-            host: Box::new(MeteredHost::new(metrics.clone(), KnownOperations::default())),
-            metrics,
+            host: self.sweeping_host()?,
+            metrics: self.metrics()?,
             min_age_seconds: self.environment.number("OUTBOX_MIN_AGE_SECONDS", OUTBOX_MIN_AGE_SECONDS)?,
         })
+    }
+
+    fn policy(&self) -> Result<Policy, Error> {
+        let directory = self.environment.optional("POLICY_DIR").map(Path::new);
+        Ok(load::policy(directory, self.clock().now())?)
+    }
+
+    async fn keep_policy(&self, texts: &impl KeepPolicyTexts) -> Result<(), Error> {
+        let policy = self.policy()?;
+        let Some(PolicyText { access, operations, people }) = policy.text() else { return Ok(()) };
+        let [access, operations, people] = [access, operations, people].map(|text| (*text).to_owned());
+        let files = PolicyFiles { access, operations, people };
+        Ok(texts.keep(policy.version(), &files).await?)
+    }
+
+    /// Of a function that makes no requests, and so knows no operations.
+    fn sweeping_host(&self) -> Result<Box<dyn Host>, InvalidVariable> {
+        Ok(Box::new(MeteredHost::new(self.metrics()?, KnownOperations::default())))
     }
 
     async fn function<S>(&self, store: S, takes_key: bool) -> Result<Function<S>, Error> {
@@ -233,14 +330,13 @@ impl Boot {
 
     async fn dependencies<S>(&self, store: S, takes_key: bool) -> Result<Dependencies<S>, Error> {
         let environment = &self.environment;
-        let directory = environment.optional("POLICY_DIR").map(Path::new);
-        let policy = load::policy(directory, self.clock().now())?.restricted(restrictions(environment)?);
+        let policy = self.policy()?.restricted(restrictions(environment)?);
         let host = MeteredHost::new(self.metrics()?, KnownOperations::of(&policy));
         Ok(Dependencies {
             store,
             policy,
             signing_keys: Arc::clone(&self.signing_keys),
-            audit_keys: Arc::new(NoAuditKeys),
+            audit_keys: Arc::clone(&self.audit_keys),
             deployment_key: if takes_key { deployment_key(environment).await? } else { no_deployment_key()? },
             host: Arc::new(host),
         })

@@ -3,10 +3,11 @@
 use crate::direct::{self, DirectAccess};
 use crate::gateway::{self, Authentication, HttpAnswer};
 use crate::iam::IamAccess;
-use crate::invocation::{self, Invocation, UnsupportedEvent};
+use crate::invocation::{self, HttpEvent, Invocation, UnsupportedEvent};
 use crate::metrics::Metrics;
 use crate::polling::Polling;
 use countersign_api::call::{Call, Input};
+use countersign_api::files::{File, FileRoute};
 use countersign_api::operation::Operation;
 use countersign_api::operations::health::{Health, Openapi};
 use countersign_api::problem::Problem;
@@ -14,6 +15,9 @@ use countersign_api::reply::{IDEMPOTENT_REPLAYED, Reply};
 use countersign_api::run::{self, Endpoint, PublicEndpoint};
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{CountAttempts, RecordEvent};
+use countersign_core::caller::Caller;
+use countersign_core::ids::RequestId;
+use countersign_core::principal::Principal;
 use futures_util::FutureExt as _;
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
@@ -65,12 +69,8 @@ impl<S: Sync> Function<S> {
         let correlation_id = host.event_id().to_string();
         let (identity, input, is_direct) = match invocation::read(payload).map_err(unsupported)? {
             Invocation::Gateway(event) => {
-                event.check_route(&[E::OPERATION]).map_err(unsupported)?;
-                let identity = match event.iam() {
-                    Some(iam) => self.iam.caller(iam, &event, self.dependencies.policy.people()),
-                    None => self.authentication.actor(&event, host).await,
-                };
-                (identity, gateway::input(&event), false)
+                event.check_route(&[E::OPERATION.route_key()]).map_err(unsupported)?;
+                (self.identify(&event).await, gateway::input(&event), false)
             }
             Invocation::Direct(payload) => {
                 let identity = self.direct.actor(E::OPERATION, &payload);
@@ -101,6 +101,59 @@ impl<S: Sync> Function<S> {
         }
     }
 
+    /// Who calls through the gateway.
+    async fn identify(&self, event: &HttpEvent) -> Result<Caller, Problem> {
+        match event.iam() {
+            Some(iam) => self.iam.caller(iam, event, self.dependencies.policy.people()),
+            None => self.authentication.actor(event, self.dependencies.host.as_ref()).await,
+        }
+    }
+
+    /// Answers a file, which `make` makes for the caller.
+    ///
+    /// # Errors
+    /// For a payload that is no event of this route: a file is asked for over HTTP alone.
+    pub async fn handle_file(
+        &self,
+        route: FileRoute,
+        payload: &str,
+        make: impl AsyncFn(&HttpEvent, &Principal) -> Result<File, Problem>,
+    ) -> Result<Answer, Diagnostic>
+    where
+        S: RecordEvent + CountAttempts,
+    {
+        let Invocation::Gateway(event) = invocation::read(payload).map_err(unsupported)? else {
+            return Err(unsupported(UnsupportedEvent::no_event()));
+        };
+        event.check_route(&[route.route_key()]).map_err(unsupported)?;
+        let host = self.dependencies.host.as_ref();
+        let correlation_id = host.event_id().to_string();
+        let identity = self.identify(&event).await;
+        let caller = identity.as_ref().ok().cloned();
+        let made = AssertUnwindSafe(async {
+            let actor = self.dependencies.policy.people().resolve(identity?)?;
+            make(&event, &actor).await
+        });
+        let result = made.catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(correlation_id, operation = route.slug(), "panicked");
+            Err(Problem::internal("panic"))
+        });
+        match result.and_then(gateway::file_answer(&correlation_id)) {
+            Ok(answer) => Ok(Answer::Http(answer)),
+            Err(problem) => {
+                let (operation, code) = (route.slug(), problem.code.as_str());
+                match problem.code.status() {
+                    500.. => self.metrics.fault(operation, code, host.now()),
+                    _ => self.metrics.refusal(operation, code, host.now()),
+                }
+                let request_id = event.path_parameter("id").and_then(|id| RequestId::parse(id).ok());
+                run::refuse(&self.dependencies, &problem, caller, operation, &correlation_id, request_id)
+                    .await;
+                Ok(Answer::Http(gateway::answer(problem.into_reply(&correlation_id), &correlation_id)))
+            }
+        }
+    }
+
     /// Answers a public operation. No caller has to authenticate.
     ///
     /// # Errors
@@ -108,7 +161,7 @@ impl<S: Sync> Function<S> {
     pub async fn handle_public<E: PublicEndpoint>(&self, payload: &str) -> Result<Answer, Diagnostic> {
         let is_direct = match invocation::read(payload).map_err(unsupported)? {
             Invocation::Gateway(event) => {
-                event.check_route(&[E::OPERATION]).map_err(unsupported)?;
+                event.check_route(&[E::OPERATION.route_key()]).map_err(unsupported)?;
                 false
             }
             Invocation::Direct(_) => true,
@@ -133,7 +186,7 @@ impl<S: Sync> Function<S> {
     /// As for [`Self::handle_public`].
     pub async fn handle_health(&self, payload: &str) -> Result<Answer, Diagnostic> {
         let is_description = match invocation::read(payload).map_err(unsupported)? {
-            Invocation::Gateway(event) => event.check_route(&[Operation::Openapi]).is_ok(),
+            Invocation::Gateway(event) => event.check_route(&[Operation::Openapi.route_key()]).is_ok(),
             Invocation::Direct(_) => false,
         };
         if is_description {

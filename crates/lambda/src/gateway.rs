@@ -3,8 +3,11 @@
 use crate::environment::{Environment, InvalidVariable};
 use crate::invocation::HttpEvent;
 use crate::issuer::Client;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use countersign_api::call::Input;
-use countersign_api::problem::Problem;
+use countersign_api::files::File;
+use countersign_api::problem::{Code, Problem};
 use countersign_api::reply::Reply;
 use countersign_app::host::Clock;
 use countersign_core::caller::{Caller, Channel};
@@ -108,7 +111,7 @@ pub fn input(event: &HttpEvent) -> Input {
     let keys = event.header("idempotency-key");
     let conditions = event.header("if-none-match");
     Input::Http {
-        request_id: event.path_id().map(str::to_owned),
+        request_id: event.path_parameter("id").map(str::to_owned),
         query: event.query().to_owned(),
         content_type: (!types.is_empty()).then(|| types.join(",")),
         body: event.body(),
@@ -128,14 +131,39 @@ pub struct HttpAnswer {
     is_base64_encoded: bool,
 }
 
-/// A reply as the gateway wants it.
-pub fn answer(reply: Reply, correlation_id: &str) -> HttpAnswer {
-    let mut headers = BTreeMap::from([
-        // What is shown depends on who asks and on when.
+/// The most bytes of a file that an answer can have: Lambda answers 6 MB, and bytes that are no text become four thirds as
+/// many (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Makes answers of files.
+pub fn file_answer(correlation_id: &str) -> impl Fn(File) -> Result<HttpAnswer, Problem> {
+    move |file| {
+        if file.bytes.len() > MAX_FILE_BYTES {
+            let detail = "the file is longer than a function can answer: read it in the bucket of the log";
+            return Err(Problem::new(Code::StoreUnavailable, detail));
+        }
+        let mut headers = headers_of_all(correlation_id);
+        headers.insert("content-type", file.content_type.to_owned());
+        let (body, is_base64_encoded) = match String::from_utf8(file.bytes) {
+            Ok(text) => (text, false),
+            Err(bytes) => (STANDARD.encode(bytes.as_bytes()), true),
+        };
+        Ok(HttpAnswer { status_code: 200, headers, body, is_base64_encoded })
+    }
+}
+
+/// What is shown depends on who asks and on when.
+fn headers_of_all(correlation_id: &str) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
         ("cache-control", "no-store".to_owned()),
         ("x-content-type-options", "nosniff".to_owned()),
         ("x-correlation-id", correlation_id.to_owned()),
-    ]);
+    ])
+}
+
+/// A reply as the gateway wants it.
+pub fn answer(reply: Reply, correlation_id: &str) -> HttpAnswer {
+    let mut headers = headers_of_all(correlation_id);
     if !reply.content_type.is_empty() {
         headers.insert("content-type", reply.content_type.to_owned());
     }

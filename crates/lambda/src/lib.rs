@@ -21,4 +21,5 @@ pub mod notify;
 
 pub mod metrics;
 pub mod polling;
+pub mod seal;
 pub mod time;

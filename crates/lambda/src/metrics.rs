@@ -68,6 +68,12 @@ impl Metrics {
         self.write(self.line(&measurements, &json!({}), &[&[]], now));
     }
 
+    /// Since when an event waits for its place in the audit log, if one does.
+    pub fn unlogged(&self, oldest: Option<Timestamp>, now: Timestamp) {
+        let age = oldest.map_or(0.0, |oldest| seconds(oldest, now));
+        self.write(self.line(&[("LogOldestAge", "Seconds", age)], &json!({}), &[&[]], now));
+    }
+
     /// What is open.
     pub fn open_requests(&self, open: OpenRequests, now: Timestamp) {
         let age = |since: Option<Timestamp>| since.map_or(0.0, |since| seconds(since, now));

@@ -3,7 +3,7 @@
 //! Each file is written whole or not at all, and lasts when it is written. The copy is written together with the first:
 //! nothing counts as logged that is not in both. Knows the names of files and nothing of what is signed.
 
-use countersign_app::log::{LogStorage, LogStorageError, StoredCheckpoint};
+use countersign_app::log::{CHECKPOINT, LogStorage, LogStorageError, StoredCheckpoint};
 use countersign_audit::checkpoint::Checkpoint;
 use countersign_audit::edge::Edge;
 use countersign_audit::note::{MAX_NOTE_BYTES, text_of};
@@ -16,8 +16,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The name of the checkpoint's file.
-pub const CHECKPOINT: &str = "checkpoint";
 /// What there is of levels in a tree of any size.
 const LEVELS: std::ops::RangeInclusive<u8> = 0..=7;
 
@@ -65,23 +63,6 @@ impl LogDirectory {
         }
         let paths: Vec<_> = [path].into_iter().chain(copy).map(Path::to_owned).collect();
         Ok(Self { paths: paths.into(), replacing: Arc::default() })
-    }
-
-    /// A file by its path below the log's own: the checkpoint or a tile.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub async fn file(&self, path: &str) -> Result<Option<Vec<u8>>, LogStorageError> {
-        match (path == CHECKPOINT, Tile::parse(path)) {
-            (true, _) | (false, Some(_)) => {}
-            (false, None) => return Ok(None),
-        }
-        let path = path.to_owned();
-        self.blocking(move |paths| match paths.first() {
-            Some(directory) => read(directory, &path).map_err(unavailable),
-            None => Ok(None),
-        })
-        .await
     }
 
     async fn blocking<T: Send + 'static>(
@@ -241,7 +222,12 @@ fn edge_root(copy: &Path, size: u64) -> Option<Hash> {
 
 impl LogStorage for LogDirectory {
     async fn get(&self, path: &str) -> Result<Option<Vec<u8>>, LogStorageError> {
-        self.file(path).await
+        let path = path.to_owned();
+        self.blocking(move |paths| match paths.first() {
+            Some(directory) => read(directory, &path).map_err(unavailable),
+            None => Ok(None),
+        })
+        .await
     }
 
     async fn put_new(&self, path: &str, bytes: &[u8]) -> Result<(), LogStorageError> {
@@ -299,6 +285,7 @@ impl LogStorage for LogDirectory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use countersign_app::log::file;
     use countersign_audit::key::{KeyStatus, PrivateKey, Purpose};
     use countersign_audit::tile::{bytes_of, push_entry};
     use countersign_audit::tree::leaf_hash;
@@ -398,7 +385,7 @@ mod tests {
         for outside in
             ["../log/checkpoint", "tile/../checkpoint", "tile/0/../../checkpoint", "deployment.key", ""]
         {
-            assert_eq!(directory.file(outside).await, Ok(None), "{outside}");
+            assert_eq!(file(&directory, outside).await, Ok(None), "{outside}");
         }
     }
 

@@ -3,9 +3,10 @@
 use crate::answer::correlation_id;
 use crate::application::Application;
 use crate::metrics::Metrics;
-use crate::plain_route::{File, PlainCall, file_answer};
+use crate::plain_route::{PlainCall, file_answer};
 use axum::extract::{Request, State};
 use axum::response::Response;
+use countersign_api::files::File;
 use countersign_api::problem::Problem;
 use countersign_app::audit;
 

@@ -12,6 +12,7 @@ use axum::extract::{ConnectInfo, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
+use countersign_api::files::File;
 use countersign_api::problem::{Code, Problem};
 use countersign_api::run;
 use countersign_app::dependencies::Dependencies;
@@ -23,12 +24,6 @@ use countersign_dynamodb::store::DynamoStore;
 use countersign_identity::token;
 use std::net::SocketAddr;
 use std::sync::Arc;
-
-/// A file, as it is answered.
-pub(crate) struct File {
-    pub(crate) content_type: &'static str,
-    pub(crate) bytes: Vec<u8>,
-}
 
 /// A call of such a route.
 pub(crate) struct PlainCall {

@@ -3,7 +3,6 @@
 use countersign_api::operations::execution::Execution;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::TableNames;
-use countersign_kms::alias::Aliases;
 use countersign_kms::signing_keys::KmsSigningKeys;
 use countersign_lambda::boot::{Boot, Error};
 
@@ -12,7 +11,7 @@ async fn main() -> Result<(), Error> {
     let boot = Boot::begin()?;
     let tables = TableNames::read(|name| boot.required(name))?;
     let aws = boot.aws()?;
-    let aliases = boot.optional("PERMIT_KEY_ALIAS").map(Aliases::new);
-    let keys = aliases.map(|aliases| KmsSigningKeys::connect(&aws, aliases, boot.clock()));
+    let alias = boot.optional("PERMIT_KEY_ALIAS");
+    let keys = alias.map(|alias| KmsSigningKeys::of_permits(&aws, alias, boot.clock()));
     boot.with_signing_keys(keys).serve::<Execution, _>(DynamoStore::connect(&aws, tables)).await
 }

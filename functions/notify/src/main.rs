@@ -11,7 +11,7 @@ use countersign_sns::publisher::SnsPublisher;
 async fn main() -> Result<(), Error> {
     let boot = Boot::begin()?;
     let aws = boot.aws()?;
-    let outbox = DynamoOutbox::connect(&aws, boot.required(OUTBOX.name_variable)?).without_log();
+    let outbox = DynamoOutbox::connect(&aws, boot.required(OUTBOX.name_variable)?);
     let topic_arn = boot.required("SNS_TOPIC_ARN")?;
     let dashboard_url = boot.optional("DASHBOARD_URL");
     let publisher = SnsPublisher::connect(&aws, topic_arn, dashboard_url);

@@ -9,8 +9,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use countersign_audit::key::Purpose;
 use countersign_audit::key_set as audit;
 use countersign_kms::alias::{Aliases, KmsError};
+use countersign_kms::purpose::SigningPurpose;
 use countersign_kms::rotation::Rotation;
-use countersign_permit::{KeySet, KeyStatus};
+use countersign_permit::{KeySet, KeyStatus, Purpose as PermitPurpose};
 use countersign_server::data_directory::DataDirectory;
 use countersign_system::text_file;
 use serde_json::{Value, json};
@@ -121,15 +122,7 @@ pub fn run(arguments: &KeyArguments) -> Result<(), CommandError> {
     };
     let purpose = arguments.purpose;
     let mut keys = match &arguments.environment {
-        Some(environment) => {
-            if purpose.and_then(KeyPurpose::of_audit).is_some() {
-                let message = "--environment: a deployment on AWS has keys of the purpose `permit` alone, \
-                               because it keeps no audit log yet";
-                return Err(CommandError::Usage(message.to_owned()));
-            }
-            let keys = deployed(environment, arguments.ca_bundle.as_deref(), is_rotation)?;
-            ListedKey::of_permits(&keys).collect()
-        }
+        Some(environment) => deployed(environment, arguments.ca_bundle.as_deref(), is_rotation, purpose)?,
         None => local(&arguments.data.data_dir, is_rotation, purpose)?,
     };
     if let Some(purpose) = purpose.and_then(|purpose| purpose.to_possible_value()) {
@@ -165,26 +158,56 @@ fn local(
     Ok(keys)
 }
 
-fn deployed(environment: &str, ca_bundle: Option<&Path>, is_rotation: bool) -> Result<KeySet, CommandError> {
+/// The keys of a deployment.
+fn deployed(
+    environment: &str,
+    ca_bundle: Option<&Path>,
+    is_rotation: bool,
+    purpose: Option<KeyPurpose>,
+) -> Result<Vec<ListedKey>, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime does not start: {error}"))?;
     runtime.block_on(async {
         let aws = aws::configuration(ca_bundle).await?;
-        let keys = Rotation::connect(&aws, Aliases::of_environment(environment));
-        let answer = if is_rotation { keys.rotate().await } else { keys.list().await };
-        answer.map_err(|error| match error {
-            KmsError::NoKey(_) => CommandError::NotFound(error.to_string()),
-            KmsError::Refused(_) | KmsError::Unreachable | KmsError::Unsuitable(_) if is_rotation => {
-                let advice =
-                    "look with `countersign key list`, and call this again: it finishes what was begun";
-                CommandError::Failed(format!("{error}; {advice}"))
+        let rotated = is_rotation.then_some(purpose.unwrap_or(KeyPurpose::Permit));
+        let permits = Rotation::connect(&aws, Aliases::of_environment(environment, PermitPurpose::Permit));
+        let mut keys = Vec::new();
+        if purpose.is_none_or(|purpose| purpose == KeyPurpose::Permit) {
+            let permits = keys_behind(&permits, rotated == Some(KeyPurpose::Permit)).await?;
+            keys.extend(ListedKey::of_permits(&KeySet::new(permits)));
+        }
+        for of_audit in [KeyPurpose::Log, KeyPurpose::Evidence] {
+            let Some(signs) = of_audit.of_audit().filter(|_| purpose.is_none_or(|it| it == of_audit)) else {
+                continue;
+            };
+            let rotation = Rotation::connect(&aws, Aliases::of_environment(environment, signs));
+            match keys_behind(&rotation, rotated == Some(of_audit)).await {
+                Ok(public) => keys.extend(ListedKey::of_audit(&audit::KeySet::new(public))),
+                // A deployment of a release before there was an audit log has none: all the same, it has others.
+                Err(CommandError::NotFound(_)) if purpose.is_none() => {}
+                Err(error) => return Err(error),
             }
-            KmsError::Refused(_) | KmsError::Unreachable | KmsError::Unsuitable(_) => {
-                CommandError::Failed(error.to_string())
-            }
-        })
+        }
+        Ok(keys)
+    })
+}
+
+async fn keys_behind<P: SigningPurpose>(
+    rotation: &Rotation<P>,
+    is_rotation: bool,
+) -> Result<Vec<P::PublicKey>, CommandError> {
+    let answer = if is_rotation { rotation.rotate().await } else { rotation.list().await };
+    answer.map_err(|error| match error {
+        KmsError::NoKey(_) => CommandError::NotFound(error.to_string()),
+        KmsError::Refused(_) | KmsError::Unreachable | KmsError::Unsuitable { .. } if is_rotation => {
+            let advice = "look with `countersign key list`, and call this again: it finishes what was begun";
+            CommandError::Failed(format!("{error}; {advice}"))
+        }
+        KmsError::Refused(_) | KmsError::Unreachable | KmsError::Unsuitable { .. } => {
+            CommandError::Failed(error.to_string())
+        }
     })
 }
 

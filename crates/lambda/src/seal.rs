@@ -1,0 +1,73 @@
+//! The scheduled function that makes events entries of the audit log.
+
+use crate::metrics::Metrics;
+use countersign_api::problem::Code;
+use countersign_app::audit_keys::AuditKeys;
+use countersign_app::host::Host;
+use countersign_app::log::{LogIndex, LogStorage};
+use countersign_app::ports::Outbox;
+use countersign_app::seal::{SealReport, Sealer};
+use countersign_core::digest::DeploymentKey;
+use lambda_runtime::Diagnostic;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The function's parts.
+#[derive(Debug)]
+pub struct Seal<S, O, L> {
+    /// The events, and their places in the log.
+    pub store: S,
+    /// Which events may be new.
+    pub outbox: O,
+    /// The files.
+    pub storage: L,
+    /// What signs checkpoints.
+    pub keys: Arc<dyn AuditKeys>,
+    /// Whose events they are.
+    pub deployment_key: DeploymentKey,
+    /// The clock.
+    pub host: Box<dyn Host>,
+    /// Where the age of what is not logged is measured.
+    pub metrics: Metrics,
+}
+
+impl<S: LogIndex, O: Outbox, L: LogStorage> Seal<S, O, L> {
+    /// Adds to the log what is not in it, and measures what is left. What invoked it says nothing that would be needed.
+    ///
+    /// # Errors
+    /// When nothing can be added, so that the run counts as failed; the next one does its work.
+    pub async fn handle(&self, budget: Duration) -> Result<Value, Diagnostic> {
+        let sealer = Sealer {
+            store: &self.store,
+            outbox: &self.outbox,
+            storage: &self.storage,
+            keys: self.keys.as_ref(),
+            key: &self.deployment_key,
+            host: self.host.as_ref(),
+        };
+        let sealed = sealer.seal(budget).await;
+        // Whether or not there was a pass: a log that is late rings.
+        match self.outbox.backlog().await {
+            Ok(backlog) => self.metrics.unlogged(backlog.unlogged, self.host.now()),
+            Err(error) => tracing::error!(%error, "what is not logged cannot be read"),
+        }
+        let SealReport { logged, refused, unplaced, cut_short } = sealed.map_err(|error| {
+            tracing::error!(%error, "nothing is added to the audit log");
+            Diagnostic {
+                error_type: Code::StoreUnavailable.as_str().to_owned(),
+                error_message: error.to_string(),
+            }
+        })?;
+        for (stream, refused) in &refused {
+            tracing::error!(stream, %refused, "an event is not logged");
+        }
+        if unplaced > 0 {
+            tracing::error!(entries = unplaced, "entries of the outbox name no event for the log");
+        }
+        tracing::info!(logged, refused = refused.len(), unplaced, cut_short, "sealed");
+        Ok(
+            json!({ "logged": logged, "refused": refused.len(), "unplaced": unplaced, "cut_short": cut_short }),
+        )
+    }
+}
