@@ -110,7 +110,7 @@ fn each_kind_of_damage_is_found_and_nothing_else() {
     let mut random = Random(11);
     let is_leaf = |item: &Item| text(item, "stream").starts_with("leaf/");
     let (leaves, events): (Vec<_>, Vec<_>) = world.audit.iter().cloned().partition(is_leaf);
-    let rounds = repetitions("DAMAGE_ROUNDS", 10);
+    let rounds = repetitions("DAMAGE_ROUNDS", 4);
     for kind in 0..9 {
         for _ in 0..rounds {
             let event = &events[random.below(events.len())];
