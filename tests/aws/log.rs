@@ -15,14 +15,18 @@ use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_e2e::audit_log::{VerifiedLog, verified_files};
 use countersign_e2e::deployment::{Deployment, LOG_BUCKET, deployment_key};
+use countersign_e2e::functions::Functions;
+use countersign_e2e::gateway::Request;
+use countersign_e2e::grants::granted;
 use countersign_e2e::inspection::{scan, tables};
 use countersign_e2e::manual_host::ManualHost;
 use countersign_e2e::service::Service;
-use countersign_kms::alias::Aliases;
+use countersign_e2e::signature::{ISSUER_JWKS, issuer_token};
 use countersign_kms::audit_keys::KmsAuditKeys;
-use countersign_kms::rotation::Rotation;
 use countersign_s3::log_bucket::LogBucket;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -262,10 +266,26 @@ fn sealers_that_race_make_one_tree() {
     assert_eq!(verified(&deployment).events.len(), stored(&deployment));
 }
 
+/// `countersign key`, as an operator calls it with credentials of the account.
+fn key_command(deployment: &Deployment, arguments: &[&str]) -> Value {
+    let home = tempfile::tempdir().unwrap();
+    let variables = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"];
+    let output = Command::new(binary("countersign"))
+        .args(["key", "--environment", "test"])
+        .args(arguments)
+        .arg("--json")
+        .env_clear()
+        .env("HOME", home.path())
+        .envs(variables.map(|name| (name, deployment.variables()[name].as_str())))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 #[test]
 fn a_rotation_of_keys_interrupts_neither_the_log_nor_its_readers() {
     let deployment = Deployment::start(binary);
-    let aws = deployment.aws();
     let by_status = |keys: &KeySet, purpose| {
         let mut keys: Vec<_> =
             keys.of_purpose(purpose).map(|key| (key.status.to_string(), key.key_id().to_owned())).collect();
@@ -276,8 +296,11 @@ fn a_rotation_of_keys_interrupts_neither_the_log_nor_its_readers() {
     seal(&deployment);
     let pinned = published(&deployment);
     assert_eq!(by_status(&pinned, Purpose::Log).len(), 2);
-    let rotation = Rotation::connect(&aws, Aliases::of_environment("test", Purpose::Log));
-    let after = KeySet::new(deployment.block_on(rotation.rotate()).unwrap());
+    let listed = key_command(&deployment, &["list"]);
+    assert_eq!(listed["keys"].as_array().unwrap().len(), 6, "of all three purposes: {listed}");
+    let rotated = key_command(&deployment, &["rotate", "--purpose", "log"]);
+    let after = KeySet::parse(&rotated.to_string()).unwrap();
+    assert_eq!(by_status(&after, Purpose::Log).len(), 3, "{rotated}");
     assert_eq!(
         after.current(Purpose::Log).map(|key| key.key_id()),
         pinned.of_purpose(Purpose::Log).find(|key| key.status == KeyStatus::Next).map(|key| key.key_id()),
@@ -309,4 +332,55 @@ fn a_run_that_adds_nothing_has_failed_and_says_why() {
     let mended = unsigned.with("AUDIT_KEY_ALIAS", "alias/countersign-test").again();
     seal(&mended);
     assert_eq!((verified(&mended).events.len(), waiting(&mended)), (2, 2));
+}
+
+/// On the tables; what a bucket and keys permit, moto does not ask.
+#[test]
+fn functions_of_the_log_do_with_what_they_are_granted_and_use_all_of_it() {
+    let variables = [
+        ("ENVIRONMENT", "test"),
+        ("OIDC_ISSUER", "https://issuer.example"),
+        ("OIDC_AUDIENCE", "countersign"),
+        ("JWKS", ISSUER_JWKS),
+    ];
+    let functions = Functions::start(&variables);
+    let send = |name: &str, groups: &[&str], method: &str, path: &str, body: &Value| {
+        let claims = json!({
+            "iss": "https://issuer.example", "aud": "countersign", "sub": name, "exp": 4_102_444_800_u64,
+            "email": format!("{name}@example.com"), "email_verified": true, "cognito:groups": groups,
+        });
+        let request = Request {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: String::new(),
+            headers: BTreeMap::from([(
+                "authorization".to_owned(),
+                format!("Bearer {}", issuer_token(&claims)),
+            )]),
+            body: if body.is_null() { Vec::new() } else { body.to_string().into_bytes() },
+        };
+        let answer = functions.send(&request, claims.as_object());
+        (answer["statusCode"].as_u64().unwrap(), answer)
+    };
+    let (status, created) = send("ann", &["developer"], "POST", "/v1/approvals", &Service::medium());
+    assert_eq!(status, 201, "{created}");
+    let created: Value = serde_json::from_str(created["body"].as_str().unwrap()).unwrap();
+    let evidence = format!("/v1/approvals/{}/evidence", created["request_id"].as_str().unwrap());
+    assert_ne!(functions.seal()["logged"], 0);
+    for path in ["/v1/log/checkpoint", "/v1/log/tile/0/000.p/1", &evidence] {
+        let (status, answer) = send("aud", &["auditor"], "GET", path, &Value::Null);
+        assert_eq!(status, 200, "{path}: {answer}");
+        // Refused, and counted.
+        assert_eq!(send("ann", &["developer"], "GET", path, &Value::Null).0, 403, "{path}");
+    }
+    // What was recorded of calls is logged as well, and its hints go.
+    assert_ne!(functions.seal()["logged"], 0);
+    assert_eq!(functions.seal()["logged"], 0);
+    for name in ["evidence", "log", "seal"] {
+        let grants = &functions.grants[name];
+        assert_eq!(grants.denied(), Vec::<String>::new(), "{name}");
+        let mut granted = granted(name);
+        granted.retain(|resource, _| ["approvals", "audit", "outbox"].contains(&resource.as_str()));
+        assert_eq!(grants.used(), granted, "{name}");
+    }
 }

@@ -5,12 +5,15 @@ use crate::grants::{Granted, granted};
 use crate::inspection::tables;
 use crate::manual_host::ManualHost;
 use crate::signing::{log_key, signing_key};
+use countersign_api::files::{self, FileRoute};
 use countersign_api::operation::Operation;
 use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::run::{Endpoint, PublicEndpoint};
 use countersign_app::dependencies::Dependencies;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::policy::Policy;
+use countersign_core::principal::Principal;
+use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::create_missing;
 use countersign_embedded::Embedded;
@@ -19,12 +22,18 @@ use countersign_lambda::environment::Environment;
 use countersign_lambda::function::{Answer, Function};
 use countersign_lambda::gateway::Authentication;
 use countersign_lambda::iam::IamAccess;
+use countersign_lambda::invocation::HttpEvent;
 use countersign_lambda::metrics::Metrics;
 use countersign_lambda::polling::Polling;
+use countersign_lambda::seal::Seal;
+use countersign_server::log_directory::LogDirectory;
+use countersign_server::policy_directory::PolicyDirectory;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use strum::IntoEnumIterator;
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 /// A refusal of a direct invocation: its type and its message.
@@ -41,6 +50,8 @@ pub struct Functions {
     pub grants: BTreeMap<String, Granted<Embedded>>,
     functions: BTreeMap<String, Function<DynamoStore>>,
     runtime: Runtime,
+    /// The files of the log, in place of a bucket.
+    files: TempDir,
 }
 
 /// An invocation of a function.
@@ -85,7 +96,8 @@ impl Functions {
         runtime.block_on(create_missing(&database, &tables())).unwrap();
         let environment = Environment::of(variables.iter().copied());
         let (mut functions, mut grants) = (BTreeMap::new(), BTreeMap::new());
-        for name in Operation::iter().map(Operation::function) {
+        let of_files = FileRoute::iter().map(FileRoute::slug);
+        for name in Operation::iter().map(Operation::function).chain(of_files) {
             let transport = Granted::new(embedded.clone(), tables(), granted(name));
             let client = countersign_embedded::client(transport.clone());
             let function = Function {
@@ -107,7 +119,56 @@ impl Functions {
             functions.insert(name.to_owned(), function);
             grants.insert(name.to_owned(), transport);
         }
-        Self { host, database, grants, functions, runtime }
+        let seal = Granted::new(embedded, tables(), granted("seal"));
+        grants.insert("seal".to_owned(), seal);
+        let files = tempfile::tempdir().unwrap();
+        Self { host, database, grants, functions, runtime, files }
+    }
+
+    /// One run of the function that seals.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn seal(&self) -> Value {
+        let client = countersign_embedded::client(self.grants["seal"].clone());
+        let seal = Seal {
+            store: DynamoStore::new(client.clone(), tables()),
+            outbox: DynamoOutbox::new(client, tables().outbox),
+            storage: self.log(),
+            keys: Arc::new(log_key()),
+            deployment_key: DeploymentKey::new([9; 32]),
+            host: Box::new(self.host.clone()),
+            metrics: Metrics::new("test".to_owned(), |_| {}),
+        };
+        self.block_on(seal.handle(Duration::from_secs(60))).map_err(|error| error.error_message).unwrap()
+    }
+
+    fn log(&self) -> LogDirectory {
+        LogDirectory::open(&self.files.path().join("log"), None).unwrap()
+    }
+
+    /// Invokes the function of a route that answers files.
+    ///
+    /// # Errors
+    /// What the function answers as a Lambda error.
+    pub fn invoke_file(&self, route: FileRoute, payload: &str) -> Result<Value, Refusal> {
+        let function = &self.functions[route.slug()];
+        let (log, policies) = (self.log(), PolicyDirectory::new(self.files.path().join("policies")));
+        policies.keep(&function.dependencies.policy).unwrap();
+        let make = async |http: &HttpEvent, actor: &Principal| {
+            let part = |name| http.path_parameter(name).unwrap_or_default().to_owned();
+            let dependencies = &function.dependencies;
+            match route {
+                FileRoute::Evidence => {
+                    let query = http.query().to_owned();
+                    files::evidence(dependencies, &log, &policies, part("id"), query, actor).await
+                }
+                FileRoute::Log => files::log_file(dependencies, &log, &part("path"), actor).await,
+            }
+        };
+        let answer = self.block_on(function.handle_file(route, payload, make));
+        let answer = answer.map_err(|error| (error.error_type, error.error_message))?;
+        Ok(serde_json::to_value(answer).unwrap())
     }
 
     /// Invokes a function.
@@ -126,6 +187,9 @@ impl Functions {
     pub fn send(&self, request: &Request, claims: Option<&Map<String, Value>>) -> Value {
         let route = gateway::matched(&request.method, &request.path);
         let event = gateway::event(request, claims).to_string();
+        if let Some(file) = FileRoute::iter().find(|file| file.slug() == route.slug) {
+            return self.invoke_file(file, &event).expect("the gateway is always answered");
+        }
         self.invoke(route.function, &event).expect("the gateway is always answered")
     }
 

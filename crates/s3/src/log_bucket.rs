@@ -9,10 +9,12 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use countersign_app::log::{CHECKPOINT, LogStorage, LogStorageError, StoredCheckpoint};
 use countersign_audit::note::MAX_NOTE_BYTES;
 use countersign_audit::tile::MAX_TILE_BYTES;
+use std::time::Duration;
 
 /// How often a write is tried while S3 says that another one of the same object is under way.
 const TRIES: usize = 3;
@@ -51,7 +53,8 @@ impl LogBucket {
     /// The same, with a client of its own. An address that is not AWS's has no names of buckets before it.
     pub fn connect(aws: &SdkConfig, name: String) -> Self {
         let is_elsewhere = aws.endpoint_url().is_some();
-        let configuration = Builder::from(aws).force_path_style(is_elsewhere).build();
+        let configuration =
+            Builder::from(aws).force_path_style(is_elsewhere).timeout_config(timeouts()).build();
         Self::new(Client::from_conf(configuration), name)
     }
 
@@ -110,6 +113,15 @@ impl LogBucket {
             }
         }
     }
+}
+
+/// Files may have megabytes, and nobody waits for them at a terminal: longer than a call of the database may take.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .operation_timeout(Duration::from_secs(10))
+        .operation_attempt_timeout(Duration::from_secs(4))
+        .connect_timeout(Duration::from_secs(1))
+        .build()
 }
 
 /// What S3 answered, by its code alone.
