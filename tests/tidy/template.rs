@@ -6,7 +6,9 @@ use super::generated::{
 };
 use super::{files, root};
 use countersign_api::operation::Operation;
-use countersign_dynamodb::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, RELEASED, SHARD, TIMER, WAITING};
+use countersign_dynamodb::keys::{
+    DEAD, EVENT_ID, FIGURE_REQUESTS, FIGURES, OUTBOX_SHARDS, RELEASED, SHARD, TIMER, WAITING,
+};
 use countersign_dynamodb::table::{APPROVALS, AUDIT, Key, OUTBOX, TableDefinition, TableNames};
 use countersign_e2e::grants::{functions, granted};
 use countersign_lambda::metrics::NAMESPACE;
@@ -429,7 +431,7 @@ fn notify_takes_new_entries_from_the_stream_and_no_dead_letters() {
         }
     }
     assert!(passes("INSERT", RELEASED), "who is to be resumed");
-    for shard in [DEAD, TIMER, WAITING] {
+    for shard in [DEAD, TIMER, WAITING, FIGURES, FIGURE_REQUESTS] {
         assert!(!passes("INSERT", shard), "{shard}");
     }
 }
