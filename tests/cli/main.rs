@@ -27,6 +27,7 @@ mod running;
 mod running_at_terminal;
 mod screens;
 mod secrets;
+mod stats;
 mod strangers;
 mod verify;
 mod waiting;

@@ -50,6 +50,7 @@ mod reject;
 mod routes;
 mod simulate;
 mod start;
+mod stats;
 mod visibility;
 mod wait;
 mod wire;

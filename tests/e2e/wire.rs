@@ -4,6 +4,7 @@ use crate::policy::policy_with;
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_api::problem::Code;
 use countersign_core::policy::Restrictions;
+use countersign_core::timestamp::Timestamp;
 use countersign_e2e::client::{Answer, Client};
 use countersign_e2e::inspection::tables;
 use countersign_e2e::service::Service;
@@ -122,6 +123,7 @@ fn is_of_format(name: &str, text: &str) -> bool {
     match name {
         "uuid" => uuid::Uuid::try_parse(text).is_ok_and(|uuid| uuid.to_string() == text),
         "date-time" => text.len() == 24 && text.ends_with('Z'),
+        "date" => text.len() == 10 && Timestamp::parse_first(text).is_ok(),
         "uri" => text.contains(':'),
         _ => false,
     }

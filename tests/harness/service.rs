@@ -12,6 +12,7 @@ use countersign_app::attempts;
 use countersign_app::deliver::{DeliveryReport, deliver};
 use countersign_app::error::AppError;
 use countersign_app::expire::{ExpiryReport, expire};
+use countersign_app::fold::{FoldError, FoldReport};
 use countersign_app::host::Clock as _;
 use countersign_app::ports::Publish;
 use countersign_app::seal::{SealError, SealReport};
@@ -332,6 +333,11 @@ impl Service {
     /// Seals the store into the log once.
     pub fn seal(&self) -> Result<SealReport, SealError> {
         self.runtime.block_on(sweeps::seal(&self.application, Duration::from_secs(60)))
+    }
+
+    /// Counts the log into the figures once.
+    pub fn fold(&self) -> Result<FoldReport, FoldError> {
+        self.runtime.block_on(sweeps::fold(&self.application, Duration::from_secs(60)))
     }
 
     /// The files of the log.

@@ -339,7 +339,27 @@ def check_head(item, key):
         yield "another batch"
 
 
-CHECKS = {"timer": check_timer, "recorded": check_recorded, "counted": check_counted, "log": check_head}
+def check_figures(item, key):
+    """A cursor, or a document that is JSON: what it counts follows from the log."""
+    names = {"format", "shard", "event_id"}
+    if item["event_id"] == "cursor":
+        if set(item) != names | {"version", "size", "generation"} or item["format"] != "countersign.figures.cursor.v1":
+            yield "another attribute"
+        return
+    if set(item) != names | {"document"} or item["format"] != "countersign.figures.v1":
+        yield "another attribute"
+    if not isinstance(json.loads(item["document"]), dict):
+        yield "another document"
+
+
+CHECKS = {
+    "timer": check_timer,
+    "recorded": check_recorded,
+    "counted": check_counted,
+    "log": check_head,
+    "figures": check_figures,
+    "figure-requests": check_figures,
+}
 
 
 def check_leaves(leaves, trails, head):

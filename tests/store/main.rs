@@ -16,6 +16,8 @@ mod crash_executions;
 mod damage;
 mod evidence;
 mod faults;
+mod figures;
+mod figures_program;
 mod floods;
 mod integrity;
 mod interleavings;

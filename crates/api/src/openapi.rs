@@ -15,7 +15,10 @@ use crate::operation::{Answer, Body, DirectCaller, Operation, OriginalOperation}
 use crate::problem::PROBLEM_JSON;
 use crate::reply::{ETAG, IDEMPOTENT_REPLAYED, JSON};
 use examples::{answers, bodies};
-use parameters::{audit_parameters, get_parameters, header_references, headers, list_parameters, parameters};
+use parameters::{
+    audit_parameters, get_parameters, header_references, headers, list_parameters, parameters,
+    stats_parameters,
+};
 use serde_json::{Map, Value, json};
 use strum::IntoEnumIterator;
 use values::{one_of, reference};
@@ -96,6 +99,9 @@ fn operation_object(operation: Operation) -> Value {
     if operation == Operation::Audit {
         parameters.extend(audit_parameters());
     }
+    if operation == Operation::Stats {
+        parameters.extend(stats_parameters());
+    }
     if operation.changes() {
         parameters.push(json!({ "$ref": "#/components/parameters/idempotency_key" }));
     }
@@ -135,6 +141,7 @@ fn answer_schema(answer: Answer) -> Value {
         Answer::List => reference("List"),
         Answer::Events => reference("Events"),
         Answer::Audit => reference("AuditPage"),
+        Answer::Stats => reference("Stats"),
         Answer::Execution => reference("Execution"),
         Answer::Explanation => reference("Explanation"),
         Answer::Simulation => reference("Simulation"),
@@ -155,6 +162,7 @@ fn request_id(answer: Answer) -> &'static str {
         Answer::Request
         | Answer::Events
         | Answer::Audit
+        | Answer::Stats
         | Answer::Execution
         | Answer::Explanation
         | Answer::Simulation

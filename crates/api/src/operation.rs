@@ -74,6 +74,8 @@ pub enum Answer {
     Events,
     /// A page of events of any streams.
     Audit,
+    /// Figures of a range of days.
+    Stats,
     /// Where a request stands.
     Explanation,
     /// The execution of a request.
@@ -208,9 +210,9 @@ impl Operation {
     pub fn takes_deployment_key(self) -> bool {
         let answers = self.definition().answers;
         self.changes()
-            || answers
-                .iter()
-                .any(|success| matches!(success.answer, Answer::Audit | Answer::List | Answer::Execution))
+            || answers.iter().any(|success| {
+                matches!(success.answer, Answer::Audit | Answer::Stats | Answer::List | Answer::Execution)
+            })
     }
 
     /// The function that carries it out. One function has the operations that ask nothing of AWS.

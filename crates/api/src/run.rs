@@ -8,6 +8,7 @@ use crate::reply::{ChangeMade, Reply};
 use countersign_app::attempts;
 use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
+use countersign_app::figure_store::ReadFigures;
 use countersign_app::ports::{CountAttempts, CountOpen, ListRequests, QueryEvents, RecordEvent};
 use countersign_core::audit::call_record::Attempt;
 use countersign_core::caller::{Caller, Channel};
@@ -40,9 +41,9 @@ pub trait PublicEndpoint {
 }
 
 /// A store over which every operation can be carried out.
-pub trait Store: CommandStore + CountAttempts + CountOpen + ListRequests + QueryEvents {}
+pub trait Store: CommandStore + CountAttempts + CountOpen + ListRequests + QueryEvents + ReadFigures {}
 
-impl<S: CommandStore + CountAttempts + CountOpen + ListRequests + QueryEvents> Store for S {}
+impl<S: CommandStore + CountAttempts + CountOpen + ListRequests + QueryEvents + ReadFigures> Store for S {}
 
 /// Carries out a call. Over HTTP the caller is known from the headers, and nothing that a stranger
 /// sends is looked at: refusals are found in the order known caller, readable, and then what the

@@ -5,6 +5,7 @@ mod explanation;
 mod keys;
 mod list;
 mod simulation;
+mod stats;
 mod trail;
 
 pub use execution::{ExecutionBody, WindowBody};
@@ -12,6 +13,7 @@ pub use explanation::{ActionBody, ApprovalBody, ExplainBody, MissingBody};
 pub use keys::{KeyBody, KeysBody};
 pub use list::{ListBody, SummaryBody};
 pub use simulation::{CallBody, RefusalBody, SimulateBody};
+pub use stats::{ApproverBody, DurationsBody, FiguresBody, GroupBody, StatsBody};
 pub use trail::{AuditBody, AuthBody, EventBody, EventsBody};
 
 use countersign_core::approvals::Approvals;

@@ -12,9 +12,11 @@ use countersign_app::verify_log::{Hints, LogComparison, LogFinding};
 use countersign_audit::checkpoint::Checkpoint;
 use countersign_audit::entry::Entry;
 use countersign_audit::places::Places;
+use countersign_audit::tile::{Content, Tile, WIDTH, entries_of};
 use countersign_audit::tree::{leaf_hash, root_of_inclusion};
-use countersign_audit::verification::{WholeLog, entry_at, inclusion_proof, whole_log};
-use countersign_core::audit::Stream;
+use countersign_audit::verification::{WholeLog, entry_at, inclusion_proof, read_tile, whole_log};
+use countersign_core::audit::{AuditEvent, Stream};
+use countersign_core::canonical::CanonicalJson;
 use countersign_core::ids::RequestId;
 use serde_json::json;
 use std::io::Write as _;
@@ -105,6 +107,40 @@ impl AuditLog {
             }
         }
         Ok(findings)
+    }
+
+    /// Verifies all of it, and gives its first `size` events in their order.
+    ///
+    /// # Errors
+    /// The first damage; and when there are not so many.
+    pub(crate) fn events(&self, size: u64, each: &mut dyn FnMut(&AuditEvent)) -> Result<(), CommandError> {
+        if size > self.checkpoint.size {
+            return Err(CommandError::Failed(format!(
+                "the log has {}, and not {size} events",
+                self.checkpoint
+            )));
+        }
+        whole_log(&self.checkpoint, |path| self.source.read(path), |_, _| Ok(())).map_err(failed)?;
+        let mut place = 0;
+        while place < size {
+            let tile = Tile::of_tree(Content::Entries, place / WIDTH, self.checkpoint.size);
+            let missing = || CommandError::Failed(format!("the log has no entry {place}"));
+            let tile = tile.ok_or_else(missing)?;
+            let bundle = read_tile(tile, &mut |path| self.source.read(path)).map_err(failed)?;
+            for entry in entries_of(&bundle, tile.width).ok_or_else(missing)? {
+                let text = std::str::from_utf8(entry).ok();
+                let document = text.and_then(|text| CanonicalJson::from_stored(text).ok());
+                let event = document.and_then(|document| AuditEvent::read(&document));
+                let unreadable =
+                    || CommandError::Failed(format!("entry {place} is no event that this version reads"));
+                let event = event.ok_or_else(unreadable)?;
+                if place < size {
+                    each(&event);
+                }
+                place += 1;
+            }
+        }
+        Ok(())
     }
 
     fn entry(&self, index: u64) -> Result<Vec<u8>, CommandError> {

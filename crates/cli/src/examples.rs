@@ -64,6 +64,7 @@ pub const AUDIT: &str = "Examples:
   countersign audit list --event-type APPROVAL_REJECTED,APPROVAL_WITHDRAWN --newest-first
   countersign audit list --all --instance-id production-db-01 --json > events.jsonl
   countersign audit tail --event-type EXECUTION_STARTED
+  countersign audit stats --from 2026-01-01 --group-by operation
   countersign audit verify --all --log ./log --key jwks.json
   countersign audit monitor https://approvals.example.com --key jwks.json --state checkpoint";
 /// `countersign evidence`.

@@ -7,6 +7,7 @@ use countersign_core::event::EventType;
 use countersign_core::execution::ExecutionMode;
 use countersign_core::request::Status;
 use countersign_core::risk::{Environment, RiskLevel};
+use countersign_figures::report::GroupBy;
 use std::str::FromStr;
 use strum::IntoEnumIterator;
 
@@ -37,6 +38,11 @@ pub(crate) fn status() -> impl clap::builder::TypedValueParser<Value = Status> {
 /// A type of audit event.
 pub(crate) fn event_type() -> impl clap::builder::TypedValueParser<Value = EventType> {
     one_of::<EventType>()
+}
+
+/// What figures are told apart by.
+pub(crate) fn group_by() -> impl clap::builder::TypedValueParser<Value = GroupBy> {
+    one_of::<GroupBy>()
 }
 
 /// What is reported of an execution.

@@ -3,6 +3,7 @@
 use countersign_api::operation::Operation;
 use countersign_api::wire::{
     AuditBody, EventsBody, ExecutionBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody,
+    StatsBody,
 };
 use countersign_core::ids::RequestId;
 use serde::de::DeserializeOwned;
@@ -56,6 +57,12 @@ impl Answer for AuditBody {
     /// Those of the events that are about a request.
     fn request_ids(&self) -> Vec<&str> {
         self.items.iter().filter_map(|event| event.get("request_id")?.as_str()).collect()
+    }
+}
+
+impl Answer for StatsBody {
+    fn request_ids(&self) -> Vec<&str> {
+        Vec::new()
     }
 }
 

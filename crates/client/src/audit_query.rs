@@ -1,4 +1,4 @@
-//! What a query of audit events is asked for: the filters of the API, in one place.
+//! What queries of audit events and of figures are asked for: the filters of the API, in one place.
 
 use crate::list_query::{one_of, query_string};
 use countersign_core::event::EventType;
@@ -42,6 +42,28 @@ impl AuditQuery {
             ("order", self.is_descending.then(|| "desc".to_owned())),
             ("limit", self.limit.map(|limit| limit.to_string())),
             ("cursor", self.cursor.clone()),
+        ])
+    }
+}
+
+/// What figures are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StatsQuery {
+    /// The first day.
+    pub from: Option<String>,
+    /// The last day.
+    pub to: Option<String>,
+    /// What groups are told apart by.
+    pub group_by: Option<String>,
+}
+
+impl StatsQuery {
+    /// `?name=value&…`, or nothing.
+    pub fn text(&self) -> String {
+        query_string([
+            ("from", self.from.clone()),
+            ("to", self.to.clone()),
+            ("group_by", self.group_by.clone()),
         ])
     }
 }

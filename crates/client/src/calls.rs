@@ -1,12 +1,14 @@
 //! The calls of the API that ask about requests, each with the type of its answer.
 
-use crate::audit_query::AuditQuery;
+use crate::audit_query::{AuditQuery, StatsQuery};
 use crate::change::Change;
 use crate::connection::Connection;
 use crate::error::Error;
 use countersign_api::bodies::CreateBody;
 use countersign_api::operation::Operation;
-use countersign_api::wire::{AuditBody, EventsBody, ExecutionBody, ExplainBody, RequestBody, SimulateBody};
+use countersign_api::wire::{
+    AuditBody, EventsBody, ExecutionBody, ExplainBody, RequestBody, SimulateBody, StatsBody,
+};
 
 impl Connection {
     /// Makes a request, once: `key` is sent with every try.
@@ -55,6 +57,14 @@ impl Connection {
     /// As for [`Self::create`].
     pub fn audit(&self, query: &AuditQuery) -> Result<AuditBody, Error> {
         self.get(&format!("{}{}", Operation::Audit.path_template(), query.text()))
+    }
+
+    /// Figures of a range of days.
+    ///
+    /// # Errors
+    /// As for [`Self::create`].
+    pub fn stats(&self, query: &StatsQuery) -> Result<StatsBody, Error> {
+        self.get(&format!("{}{}", Operation::Stats.path_template(), query.text()))
     }
 
     /// The execution of a request, with its permit for who may claim it.

@@ -86,6 +86,13 @@ pub const LOG: &str = "log";
 /// See [`LOG`].
 pub const LOG_HEAD: &str = "head";
 
+/// The outbox partition of figures, by generation and day.
+pub const FIGURES: &str = "figures";
+/// The sort key of how far the log is in them.
+pub const FIGURE_CURSOR: &str = "cursor";
+/// The outbox partition of what figures remember of requests, by generation and id.
+pub const FIGURE_REQUESTS: &str = "figure-requests";
+
 /// The status partition of a request: `pending`, or `rejected#2026-01`.
 pub fn status_key(request: &Request) -> String {
     match request.closed_at() {

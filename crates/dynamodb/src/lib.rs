@@ -16,6 +16,8 @@ mod error;
 mod event_query;
 mod execution_item;
 mod expression;
+mod figure_item;
+mod figures;
 mod item;
 pub mod keys;
 mod listing;

@@ -20,6 +20,7 @@ use countersign_app::audit_keys::{AuditKeys, NoAuditKeys};
 use countersign_app::command::CommandStore;
 use countersign_app::continuations::{Continuations, Releasing, Resume};
 use countersign_app::dependencies::Dependencies;
+use countersign_app::figure_store::FigureStore;
 use countersign_app::figures::KnownOperations;
 use countersign_app::host::{Clock, Host};
 use countersign_app::log::{LogIndex, LogStorage};
@@ -250,7 +251,7 @@ impl Boot {
     /// As for [`Boot::serve`].
     pub async fn serve_seal<S, O, L>(&self, store: S, outbox: O, storage: L) -> Result<(), Error>
     where
-        S: LogIndex,
+        S: LogIndex + FigureStore,
         O: Outbox,
         L: LogStorage + KeepPolicyTexts,
     {

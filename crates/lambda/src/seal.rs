@@ -1,8 +1,10 @@
-//! The scheduled function that makes events entries of the audit log.
+//! The scheduled function that makes events entries of the audit log, and counts its entries into figures.
 
 use crate::metrics::Metrics;
 use countersign_api::problem::Code;
 use countersign_app::audit_keys::AuditKeys;
+use countersign_app::figure_store::FigureStore;
+use countersign_app::fold::{FoldReport, Folder};
 use countersign_app::host::Host;
 use countersign_app::log::{LogIndex, LogStorage};
 use countersign_app::ports::Outbox;
@@ -32,12 +34,14 @@ pub struct Seal<S, O, L> {
     pub metrics: Metrics,
 }
 
-impl<S: LogIndex, O: Outbox, L: LogStorage> Seal<S, O, L> {
-    /// Adds to the log what is not in it, and measures what is left. What invoked it says nothing that would be needed.
+impl<S: LogIndex + FigureStore, O: Outbox, L: LogStorage> Seal<S, O, L> {
+    /// Adds to the log what is not in it, counts what it has come to hold, and measures what is left. What invoked it says
+    /// nothing that would be needed.
     ///
     /// # Errors
     /// When nothing can be added, so that the run counts as failed; the next one does its work.
     pub async fn handle(&self, budget: Duration) -> Result<Value, Diagnostic> {
+        let began = self.host.elapsed();
         let sealer = Sealer {
             store: &self.store,
             outbox: &self.outbox,
@@ -66,8 +70,31 @@ impl<S: LogIndex, O: Outbox, L: LogStorage> Seal<S, O, L> {
             tracing::error!(entries = unplaced, "entries of the outbox name no event for the log");
         }
         tracing::info!(logged, refused = refused.len(), unplaced, cut_short, "sealed");
-        Ok(
-            json!({ "logged": logged, "refused": refused.len(), "unplaced": unplaced, "cut_short": cut_short }),
-        )
+        let left = budget.saturating_sub(self.host.elapsed().saturating_sub(began));
+        let folded = self.fold(left).await;
+        Ok(json!({
+            "logged": logged, "refused": refused.len(), "unplaced": unplaced, "cut_short": cut_short, "folded": folded,
+        }))
+    }
+
+    /// Counts entries of the log into figures. That it cannot is no failure of the log: the next run counts them.
+    async fn fold(&self, budget: Duration) -> u64 {
+        let folder = Folder {
+            store: &self.store,
+            storage: &self.storage,
+            keys: self.keys.as_ref(),
+            key: &self.deployment_key,
+            host: self.host.as_ref(),
+        };
+        match folder.fold(budget).await {
+            Ok(FoldReport { folded, size, cut_short }) => {
+                tracing::info!(folded, size, cut_short, "folded");
+                folded
+            }
+            Err(error) => {
+                tracing::error!(%error, "figures lag behind the audit log");
+                0
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ use crate::application::Application;
 use crate::metrics::SweepName;
 use countersign_api::problem::Code;
 use countersign_app::error::AppError;
+use countersign_app::fold::{FoldError, FoldReport, Folder};
 use countersign_app::host::Clock;
 use countersign_app::ports::{Outbox as _, Publish};
 use countersign_app::seal::{SealError, SealReport, Sealer};
@@ -33,6 +34,8 @@ const MEASUREMENT_INTERVAL: Duration = Duration::from_secs(15);
 const COUNTED: usize = 1000;
 /// How long one pass may take. The next one carries on.
 const BUDGET: Duration = Duration::from_secs(2);
+/// How long one pass of counting the log into the figures may take: sealing waits for it.
+const FOLD_BUDGET: Duration = Duration::from_millis(500);
 /// How long a sweep may take to stop: a pass, and one more for what it left.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -149,13 +152,38 @@ pub async fn seal(app: &Application, budget: Duration) -> Result<SealReport, Sea
     sealer.seal(budget).await
 }
 
+/// Counts what the log has come to hold into the figures.
+///
+/// # Errors
+/// As for [`Folder::fold`].
+pub async fn fold(app: &Application, budget: Duration) -> Result<FoldReport, FoldError> {
+    let dependencies = app.dependencies();
+    let folder = Folder {
+        store: &dependencies.store,
+        storage: &app.log,
+        keys: dependencies.audit_keys.as_ref(),
+        key: &dependencies.deployment_key,
+        host: dependencies.host.as_ref(),
+    };
+    folder.fold(budget).await
+}
+
 async fn seal_until(app: Application, mut stopped: watch::Receiver<bool>) {
     let mut rest = DELIVERY_INTERVAL;
     // Each is said once, until something else is wrong.
     let mut said = (BTreeMap::new(), 0);
+    let mut is_folding = true;
     loop {
         let is_last = *stopped.borrow();
         let sealed = seal(&app, BUDGET).await;
+        let folded = fold(&app, FOLD_BUDGET).await;
+        if let Err(error) = &folded
+            && is_folding
+        {
+            tracing::error!(%error, "figures lag behind the audit log");
+        }
+        is_folding = folded.is_ok();
+        let has_more = folded.is_ok_and(|report| report.cut_short);
         match &sealed {
             Ok(report) => {
                 app.metrics.swept(SweepName::Sealing, app.dependencies().host.now());
@@ -180,7 +208,7 @@ async fn seal_until(app: Application, mut stopped: watch::Receiver<bool>) {
             Err(_) => rest.saturating_mul(2).min(LONGEST_REST),
         };
         let is_awake = sealed.is_ok();
-        if sealed.is_ok_and(|report| report.cut_short) {
+        if sealed.is_ok_and(|report| report.cut_short || has_more) {
             continue;
         }
         tokio::select! {

@@ -21,9 +21,11 @@ use strum::IntoEnumIterator;
 
 use crate::wire::{
     AuditBody, EventsBody, ExecutionBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody,
+    StatsBody,
 };
 use countersign_app::error::AppError;
 use countersign_app::events::CheckedTrail;
+use countersign_app::figure_store::StoredFigures;
 use countersign_app::list::Listed;
 use countersign_app::ports::{EventPage, RequestSummary, Trail};
 use countersign_app::simulate::Simulation;
@@ -46,6 +48,8 @@ use countersign_core::principal::Principal;
 use countersign_core::request::Request;
 use countersign_core::text_key::TextKey;
 use countersign_core::timestamp::Timestamp;
+use countersign_figures::fold::FigureState;
+use countersign_figures::report::GroupBy;
 use countersign_permit::{KeySet, KeyStatus, PrivateKey, Purpose};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -413,6 +417,15 @@ impl Story {
         serde_json::to_value(AuditBody::from(page)).ok()
     }
 
+    /// The figures of the story's own days.
+    fn figures(&self) -> Option<Value> {
+        let mut state = FigureState::default();
+        self.events.iter().for_each(|event| state.add(event));
+        let (from, to) = (state.days.keys().next()?.clone(), state.days.keys().next_back()?.clone());
+        let figures = StoredFigures { size: u64::try_from(self.events.len()).ok()?, days: state.days };
+        serde_json::to_value(StatsBody::of(&figures, &from, &to, GroupBy::Day)).ok()
+    }
+
     fn listed(&self) -> Option<Value> {
         let request = &self.request;
         let summary = RequestSummary {
@@ -508,6 +521,7 @@ fn stories() -> Option<Vec<(&'static str, Value)>> {
         ("list", half.listed()?),
         ("events", executed.trail()?),
         ("audit", executed.page_of_events()?),
+        ("stats", executed.figures()?),
         ("explained", pending.explained()?),
         ("half_approved_explained", half.explained()?),
         ("simulated", Story::simulated(&create())?),
@@ -528,6 +542,7 @@ mod tests {
                 "list" => assert_eq!(answer["items"][0]["approvals_received"], 1),
                 "events" => assert_eq!(answer["items"].as_array().unwrap().len(), 5),
                 "audit" => assert_eq!(answer["items"].as_array().unwrap().len(), 2),
+                "stats" => assert_eq!(answer["totals"]["executed"], 1),
                 "half_approved" => assert_eq!(answer["approvals_received"], 1),
                 "withdrawn" => {
                     assert_eq!(answer["status"], "pending");

@@ -8,6 +8,7 @@ use crate::operations::get::MAX_WAIT_SECONDS;
 use crate::reply::{ETAG, IDEMPOTENT_REPLAYED};
 use countersign_core::event::EventType;
 use countersign_core::request::Status;
+use countersign_figures::report::GroupBy;
 use serde_json::{Value, json};
 use strum::IntoEnumIterator as _;
 
@@ -157,6 +158,26 @@ pub(super) fn audit_parameters() -> Vec<Value> {
             "The `next_cursor` of the page before, with the same filters.",
             json!({ "type": "string" }),
             examples::CURSOR,
+        ),
+    ]
+}
+
+/// The parameters of figures.
+pub(super) fn stats_parameters() -> Vec<Value> {
+    let day = || json!({ "type": "string", "format": "date" });
+    vec![
+        parameter("from", "The first day in UTC; 29 days before the last if left out.", day(), "2026-01-01"),
+        parameter(
+            "to",
+            "The last day in UTC, all of it; today if left out. At most 366 days are answered.",
+            day(),
+            "2026-01-31",
+        ),
+        parameter(
+            "group_by",
+            "What groups are told apart by; `day` if left out.",
+            values::names(GroupBy::iter()),
+            "operation",
         ),
     ]
 }

@@ -4,6 +4,7 @@
 mod bodies;
 mod explanation;
 mod simulation;
+mod stats;
 mod trail;
 
 use super::values::{
@@ -425,7 +426,7 @@ fn fielderror() -> Vec<Member> {
 type Object = (&'static str, &'static str, fn() -> Vec<Member>);
 
 /// The schemas that are objects.
-const OBJECTS: [Object; 36] = [
+const OBJECTS: [Object; 41] = [
     ("Create", "The operation that the request is for.", bodies::create),
     ("Approve", "An approval.", bodies::approve),
     ("Reject", "A rejection.", bodies::reject),
@@ -456,6 +457,11 @@ const OBJECTS: [Object; 36] = [
     ("Events", "A request's audit trail, oldest first.", trail::events),
     ("Event", "An audit event.", trail::event),
     ("AuditPage", "A page of audit events.", trail::audit_page),
+    ("Stats", "Figures of a range of days.", stats::stats),
+    ("Group", "The figures of one group.", stats::group),
+    ("Figures", "What is counted.", stats::figures),
+    ("Durations", "Durations in milliseconds.", stats::durations),
+    ("Approver", "A person who decided.", stats::approver),
     (
         "AuditEvent",
         "An audit event of any stream. Those that are about no request repeat nothing of one.",

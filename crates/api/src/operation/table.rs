@@ -240,6 +240,24 @@ operations! {
             or empty, and not the last: `next_cursor` says whether it is.",
     };
 
+    /// Answers with the figures of a range of days.
+    Stats = Definition {
+        slug: "stats",
+        method: Method::Get,
+        path: "/v1/audit-logs/stats",
+        body: Body::None,
+        changes: false,
+        direct: DirectCaller::Reader,
+        answers: &[Success::ok("The figures.", Answer::Stats, &["stats"])],
+        problems: &[],
+        links: &[],
+        summary: "Figures of requests, decisions and refused calls",
+        description: "\
+            Counted from the audit log, each event exactly once, by the day in UTC on which it happened; of the last 30 days \
+            unless the query says. `log_size` says how many events of the log are in the figures: what happened since \
+            follows within seconds.",
+    };
+
     /// Explains where a request stands.
     Explain = Definition {
         slug: "explain",

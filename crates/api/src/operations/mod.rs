@@ -19,6 +19,7 @@ pub mod observe;
 pub mod reject;
 pub mod simulate;
 pub mod start;
+pub mod stats;
 pub mod withdraw;
 
 use crate::fields::{Fields, string};
@@ -58,6 +59,7 @@ pub fn visit<S: Store, V: EndpointVisitor<S>>(operation: Operation, visitor: V) 
         Operation::Comment => visitor.endpoint::<comment::Comment>(),
         Operation::Events => visitor.endpoint::<events::Events>(),
         Operation::Audit => visitor.endpoint::<audit::Audit>(),
+        Operation::Stats => visitor.endpoint::<stats::Stats>(),
         Operation::Explain => visitor.endpoint::<explain::Explain>(),
         Operation::Start => visitor.endpoint::<start::Start>(),
         Operation::Finish => visitor.endpoint::<finish::Finish>(),

@@ -1,18 +1,20 @@
 //! `countersign audit`: audit events across requests, as far as the service shows them; and the log that they are in.
 
 use crate::commands::monitor::{self, MonitorArguments};
+use crate::commands::rebuild::{self, RebuildArguments};
 use crate::commands::verify::{self, VerifyArguments};
 use crate::complete;
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
 use crate::session::Session;
-use crate::value_parsers::{event_type, time};
+use crate::value_parsers::{event_type, group_by, time};
 use clap::{Args, Subcommand};
 use clap_complete::ArgValueCompleter;
 use countersign_api::wire::AuditBody;
-use countersign_client::audit_query::AuditQuery;
+use countersign_client::audit_query::{AuditQuery, StatsQuery};
 use countersign_core::event::EventType;
 use countersign_core::timestamp::Timestamp;
+use countersign_figures::report::GroupBy;
 use std::time::Duration;
 
 /// The most events on a page.
@@ -37,6 +39,10 @@ pub enum AuditCommand {
     List(Box<AuditListArguments>),
     /// Show the last events, and each that comes
     Tail(Box<AuditTailArguments>),
+    /// Show figures: how many requests, decisions and refused calls there were, and how long decisions took
+    Stats(Box<AuditStatsArguments>),
+    /// Compute figures anew from the audit log, and compare with those that are stored or answered
+    Rebuild(Box<RebuildArguments>),
     /// Hold requests against their trails, and all against the audit log
     Verify(Box<VerifyArguments>),
     /// Make sure that the audit log begins with what was seen of it before
@@ -136,7 +142,27 @@ pub struct AuditTailArguments {
     pub connection: ConnectionArguments,
 }
 
-/// Queries and verifies events.
+/// `countersign audit stats`.
+#[derive(Debug, Clone, Args)]
+pub struct AuditStatsArguments {
+    /// The first day in UTC, such as 2026-01-31; 29 days before the last if left out
+    #[arg(long, value_name = "DAY")]
+    pub from: Option<String>,
+
+    /// The last day in UTC, all of it; today if left out
+    #[arg(long, value_name = "DAY")]
+    pub to: Option<String>,
+
+    /// What is told apart
+    #[arg(long, short = 'g', value_name = "GROUP", value_parser = group_by(), default_value = "day")]
+    pub group_by: GroupBy,
+
+    /// The service.
+    #[command(flatten)]
+    pub connection: ConnectionArguments,
+}
+
+/// Queries, counts and verifies events.
 ///
 /// # Errors
 /// See [`CommandError`].
@@ -144,6 +170,8 @@ pub fn run(arguments: &AuditArguments) -> Result<(), CommandError> {
     match &arguments.command {
         AuditCommand::List(arguments) => list(arguments),
         AuditCommand::Tail(arguments) => tail(arguments),
+        AuditCommand::Stats(arguments) => stats(arguments),
+        AuditCommand::Rebuild(arguments) => rebuild::run(arguments),
         AuditCommand::Verify(arguments) => verify::run(arguments),
         AuditCommand::Monitor(arguments) => monitor::run(arguments),
     }
@@ -215,6 +243,18 @@ fn tail(arguments: &AuditTailArguments) -> Result<(), CommandError> {
         };
         settled_until = walk(&session, &mut query)?.1;
     }
+}
+
+fn stats(arguments: &AuditStatsArguments) -> Result<(), CommandError> {
+    let session = Session::open(&arguments.connection)?;
+    let group_by: &str = arguments.group_by.into();
+    let query = StatsQuery {
+        from: arguments.from.clone(),
+        to: arguments.to.clone(),
+        group_by: Some(group_by.to_owned()),
+    };
+    let stats = session.connection.stats(&query)?;
+    session.show(&stats, |view| view.stats(&stats))
 }
 
 fn next_millisecond(time: &str) -> Result<String, CommandError> {

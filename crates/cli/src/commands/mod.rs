@@ -27,6 +27,8 @@ pub mod operations;
 pub mod outbox;
 pub mod permit;
 pub mod policy;
+pub mod rebuild;
+mod recount;
 pub mod reject;
 pub mod replay;
 pub mod run;

@@ -15,6 +15,7 @@ pub mod explanation;
 pub mod list;
 pub mod request;
 pub mod simulation;
+pub mod stats;
 
 pub mod audit;
 pub mod document;

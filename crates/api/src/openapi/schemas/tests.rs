@@ -4,8 +4,8 @@ use super::*;
 use crate::wire::{
     ActionBody, ApprovalBody, AuditBody, AuthBody, CallBody, CommentBody, DecisionBody, EventBody,
     EventsBody, ExecutionBody, ExplainBody, FieldError, HealthBody, KeysBody, ListBody, MissingBody,
-    ProblemBody, RefusalBody, RequestBody, RuleBody, SimulateBody, SlotBody, SummaryBody, WindowBody,
-    WithdrawalBody,
+    ProblemBody, RefusalBody, RequestBody, RuleBody, SimulateBody, SlotBody, StatsBody, SummaryBody,
+    WindowBody, WithdrawalBody,
 };
 use countersign_core::idempotency::IdempotencyKey;
 use countersign_core::requirements::RequiredField;
@@ -271,6 +271,7 @@ fn the_schemas_have_the_members_of_the_wire_types() {
         findings: vec![String::new()],
     };
     is_described("AuditPage", &audit);
+    is_described_stats();
     is_described("Problem", &problem_body());
     is_described("FieldError", &FieldError::new("", ""));
     let text = String::new;
@@ -370,4 +371,16 @@ fn costs_are_what_the_code_allows() {
 #[test]
 fn no_two_schemas_have_the_same_name() {
     assert_eq!(all().len(), OBJECTS.len() + OriginalOperation::iter().len() + 5);
+}
+
+#[track_caller]
+fn is_described_stats() {
+    let (_, stats) =
+        super::super::examples::answers().into_iter().find(|(name, _)| *name == "stats").unwrap();
+    let stats: StatsBody = serde_json::from_value(stats).unwrap();
+    is_described("Stats", &stats);
+    is_described("Group", &stats.groups[0]);
+    is_described("Figures", &stats.totals);
+    is_described("Durations", &stats.totals.time_to_decision.unwrap());
+    is_described("Approver", &stats.busiest_approvers[0]);
 }

@@ -1,0 +1,154 @@
+//! Figures of a range of days.
+
+use countersign_app::figure_store::StoredFigures;
+use countersign_figures::counts::{Counts, Figure};
+use countersign_figures::histogram::Histogram;
+use countersign_figures::report::{GroupBy, GroupFigures, Report};
+use serde::{Deserialize, Serialize};
+
+/// Figures of a range of days.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatsBody {
+    /// The first day.
+    pub from: String,
+    /// The last day.
+    pub to: String,
+    /// What groups are told apart by.
+    pub group_by: String,
+    /// How many events of the audit log are in the figures.
+    pub log_size: u64,
+    /// Of all groups.
+    pub totals: FiguresBody,
+    /// Of each group, in the order of names.
+    pub groups: Vec<GroupBody>,
+    /// Who decided most, those first.
+    pub busiest_approvers: Vec<ApproverBody>,
+}
+
+/// The figures of one group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GroupBody {
+    /// The day, person, operation or type of event.
+    pub name: String,
+    /// What is counted of it.
+    pub figures: FiguresBody,
+}
+
+/// What is counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FiguresBody {
+    /// Audit events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<u64>,
+    /// Requests that were made.
+    pub total: u64,
+    /// Requests that approvers approved.
+    pub approved: u64,
+    /// Requests that an approver rejected.
+    pub rejected: u64,
+    /// Requests whose deadline passed.
+    pub expired: u64,
+    /// Requests that were given up.
+    pub cancelled: u64,
+    /// Requests whose execution succeeded.
+    pub executed: u64,
+    /// Requests whose execution failed.
+    pub failed: u64,
+    /// Requests whose execution was silent for as long as its lease.
+    pub unknown: u64,
+    /// Requests that policy approved at once.
+    pub auto_approved: u64,
+    /// Calls that were refused.
+    pub refused: u64,
+    /// Approvals that were given.
+    pub approvals_given: u64,
+    /// Rejections that were given.
+    pub rejections_given: u64,
+    /// Rejected requests as a part of those that approvers decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejection_rate: Option<f64>,
+    /// How long decisions took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_to_decision: Option<DurationsBody>,
+}
+
+/// Durations in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DurationsBody {
+    /// How many there are.
+    pub count: u64,
+    /// Their mean.
+    pub average_milliseconds: u64,
+    /// The duration that half of them are not above, within 5 %.
+    pub median_milliseconds: u64,
+    /// The duration that 95 of 100 are not above, within 5 %.
+    pub p95_milliseconds: u64,
+}
+
+/// A person who decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApproverBody {
+    /// Who.
+    pub person: String,
+    /// How many approvals and rejections the person gave.
+    pub decisions: u64,
+}
+
+impl StatsBody {
+    /// What stored figures say of a range of days.
+    pub fn of(figures: &StoredFigures, from: &str, to: &str, group_by: GroupBy) -> Self {
+        let Report { totals, groups, busiest_approvers } = Report::of(&figures.days, group_by);
+        let group = |(name, figures)| GroupBody { name, figures: FiguresBody::from(&figures) };
+        let approver = |(person, decisions)| ApproverBody { person, decisions };
+        let group_by: &str = group_by.into();
+        Self {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            group_by: group_by.to_owned(),
+            log_size: figures.size,
+            totals: FiguresBody::from(&totals),
+            groups: groups.into_iter().map(group).collect(),
+            busiest_approvers: busiest_approvers.into_iter().map(approver).collect(),
+        }
+    }
+}
+
+impl From<&GroupFigures> for FiguresBody {
+    fn from(figures: &GroupFigures) -> Self {
+        let get = |figure| figures.counts.get(figure);
+        Self {
+            events: figures.events,
+            total: get(Figure::Total),
+            approved: get(Figure::Approved),
+            rejected: get(Figure::Rejected),
+            expired: get(Figure::Expired),
+            cancelled: get(Figure::Cancelled),
+            executed: get(Figure::Executed),
+            failed: get(Figure::Failed),
+            unknown: get(Figure::Unknown),
+            auto_approved: get(Figure::AutoApproved),
+            refused: get(Figure::Refused),
+            approvals_given: get(Figure::ApprovalsGiven),
+            rejections_given: get(Figure::RejectionsGiven),
+            rejection_rate: rejection_rate(&figures.counts),
+            time_to_decision: DurationsBody::of(&figures.time_to_decision),
+        }
+    }
+}
+
+/// With four digits after the point.
+fn rejection_rate(counts: &Counts) -> Option<f64> {
+    let in_ten_thousand = u32::try_from(counts.rejections_in_ten_thousand()?).ok()?;
+    Some(f64::from(in_ten_thousand) / 10_000.0)
+}
+
+impl DurationsBody {
+    fn of(durations: &Histogram) -> Option<Self> {
+        Some(Self {
+            count: durations.count(),
+            average_milliseconds: durations.average()?,
+            median_milliseconds: durations.quantile(50)?,
+            p95_milliseconds: durations.quantile(95)?,
+        })
+    }
+}

@@ -1,0 +1,272 @@
+//! Folding: the entries of the audit log, in its order, become figures of days.
+//!
+//! Any number of these may run, and each may stop anywhere. Figures and cursor change in one transaction, under the condition
+//! that the cursor is the one that was read: each entry is counted exactly once.
+
+use crate::audit_keys::AuditKeys;
+use crate::figure_store::{FigureChanges, FigureStore, FoldCursor, MAX_CHANGES, ReplaceFigures};
+use crate::host::Host;
+use crate::log::{LogStorage, LogStorageError};
+use crate::ports::{CommitError, StoreError};
+use crate::signing::SigningError;
+use countersign_audit::checkpoint::{Checkpoint, InvalidCheckpoint};
+use countersign_audit::tile::{Content, Tile, WIDTH, entries_of, hashes_of};
+use countersign_audit::tree::leaf_hash;
+use countersign_core::audit::AuditEvent;
+use countersign_core::canonical::CanonicalJson;
+use countersign_core::digest::DeploymentKey;
+use countersign_core::origin::Origin;
+use countersign_figures::fold::{FigureState, Touched};
+use std::time::Duration;
+
+/// What a pass of folding did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FoldReport {
+    /// Entries that were counted.
+    pub folded: u64,
+    /// How many entries are in the figures now.
+    pub size: u64,
+    /// Whether time ran out, or another pass was faster, before the end of the log.
+    pub cut_short: bool,
+}
+
+/// Why the log is not folded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FoldError {
+    /// The store.
+    #[error("the store: {0}")]
+    Store(#[from] StoreError),
+    /// The files.
+    #[error("the files of the log: {0}")]
+    Storage(#[from] LogStorageError),
+    /// The keys.
+    #[error("the keys of the log: {0}")]
+    Signing(#[from] SigningError),
+    /// The checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] InvalidCheckpoint),
+    /// It is another deployment's.
+    #[error("the log is of {0}, another deployment")]
+    Origin(String),
+    /// The log was rolled back behind the figures.
+    #[error(
+        "{figures} entries are in the figures, and the log has {log}; restore the log from its copy, or compute the figures anew \
+         with `countersign audit rebuild`"
+    )]
+    LogBehind {
+        /// How many entries are in the figures.
+        figures: u64,
+        /// How many the log has.
+        log: u64,
+    },
+    /// A file of the log is not what it was.
+    #[error("{0} of the log is missing, or not what was written")]
+    Changed(String),
+    /// An entry is no event.
+    #[error("entry {0} of the log is no event that this version reads")]
+    Unreadable(u64),
+}
+
+/// All that folding works with.
+#[derive(Debug)]
+pub struct Folder<'a, F, L> {
+    /// The figures.
+    pub store: &'a F,
+    /// The files of the log.
+    pub storage: &'a L,
+    /// By which its checkpoint is believed.
+    pub keys: &'a dyn AuditKeys,
+    /// Whose log it is.
+    pub key: &'a DeploymentKey,
+    /// The clock.
+    pub host: &'a dyn Host,
+}
+
+impl<F: FigureStore, L: LogStorage> Folder<'_, F, L> {
+    /// Counts the entries of the log that are not in the figures, for at most `budget`.
+    ///
+    /// # Errors
+    /// [`FoldError`]. What has been counted before it stays.
+    pub async fn fold(&self, budget: Duration) -> Result<FoldReport, FoldError> {
+        let began = self.host.elapsed();
+        let mut cursor = self.store.fold_cursor().await?;
+        let log = self.size().await?;
+        let mut report = FoldReport { size: cursor.map_or(0, |cursor| cursor.size), ..FoldReport::default() };
+        if log < report.size {
+            return Err(FoldError::LogBehind { figures: report.size, log });
+        }
+        while report.size < log {
+            let events = self.events(report.size, log).await?;
+            let mut rest = events.as_slice();
+            while !rest.is_empty() {
+                if self.host.elapsed().saturating_sub(began) >= budget {
+                    report.cut_short = true;
+                    return Ok(report);
+                }
+                let (batch, after) = batch(rest);
+                rest = after;
+                let next = self.next(cursor, batch).await;
+                let Some(next) = next? else {
+                    report.cut_short = true;
+                    return Ok(report);
+                };
+                report.folded += batch.len() as u64;
+                report.size = next.size;
+                cursor = Some(next);
+            }
+        }
+        Ok(report)
+    }
+
+    /// Counts events; the cursor after them. `None` if another pass was faster, or may have been.
+    async fn next(
+        &self,
+        before: Option<FoldCursor>,
+        events: &[AuditEvent],
+    ) -> Result<Option<FoldCursor>, FoldError> {
+        let mut touched = Touched::default();
+        events.iter().for_each(|event| touched.add(event));
+        let cursor = before.unwrap_or_default();
+        let mut state = self.store.load_figures(cursor.generation, &touched).await?;
+        events.iter().for_each(|event| state.add(event));
+        let after =
+            FoldCursor { version: cursor.version + 1, size: cursor.size + events.len() as u64, ..cursor };
+        let changes = FigureChanges::of(&touched, state);
+        match self.store.commit_figures(before.as_ref(), &after, &changes).await {
+            Ok(()) => Ok(Some(after)),
+            Err(CommitError::Conflict) => Ok(None),
+            Err(CommitError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// How many entries the log has, by its checkpoint.
+    async fn size(&self) -> Result<u64, FoldError> {
+        let Some(stored) = self.storage.checkpoint().await? else { return Ok(0) };
+        let checkpoint = Checkpoint::open(&stored.note, &self.keys.published().await?)?;
+        if checkpoint.origin != Origin::of(self.key).as_str() {
+            return Err(FoldError::Origin(checkpoint.origin));
+        }
+        Ok(checkpoint.size)
+    }
+
+    /// The events from one place to the end of its bundle, in a log of `size`. Each is held against its hash in the tree.
+    async fn events(&self, from: u64, size: u64) -> Result<Vec<AuditEvent>, FoldError> {
+        let index = from / WIDTH;
+        let bundle = self.file(Content::Entries, index, size).await?;
+        let hashes = self.file(Content::Hashes { level: 0 }, index, size).await?;
+        let (entries, hashes) = (entries_of(&bundle.1, bundle.0.width), hashes_of(&hashes.1, hashes.0.width));
+        let changed = || FoldError::Changed(bundle.0.to_string());
+        let (entries, hashes) = entries.zip(hashes).ok_or_else(changed)?;
+        let mut events = Vec::new();
+        for (place, (entry, hash)) in (index * WIDTH..).zip(entries.into_iter().zip(hashes)) {
+            if place < from {
+                continue;
+            }
+            if leaf_hash(entry) != hash {
+                return Err(changed());
+            }
+            let document =
+                std::str::from_utf8(entry).ok().and_then(|text| CanonicalJson::from_stored(text).ok());
+            let event = document.and_then(|document| AuditEvent::read(&document));
+            events.push(event.ok_or(FoldError::Unreadable(place))?);
+        }
+        if events.is_empty() { Err(changed()) } else { Ok(events) }
+    }
+
+    /// A file of the log as it was at a size: itself, or the beginning of the full one that stands for it.
+    async fn file(&self, content: Content, index: u64, size: u64) -> Result<(Tile, Vec<u8>), FoldError> {
+        let changed = || FoldError::Changed(format!("tile {index}"));
+        let tile = Tile::of_tree(content, index, size).ok_or_else(changed)?;
+        if let Some(bytes) = self.storage.get(&tile.to_string()).await? {
+            return Ok((tile, bytes));
+        }
+        let full = self.storage.get(&tile.full().to_string()).await?;
+        let bytes = full.and_then(|full| tile.beginning_of(&full));
+        Ok((tile, bytes.ok_or_else(|| FoldError::Changed(tile.to_string()))?))
+    }
+}
+
+/// What figures are, and what they would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// How many entries of the log are in the figures that are stored.
+    pub stored: u64,
+    /// How many the log has.
+    pub log: u64,
+    /// The days whose figures are others than the log gives, at the size that is stored.
+    pub differing_days: Vec<String>,
+    /// How many requests are remembered otherwise.
+    pub differing_requests: usize,
+}
+
+impl Rebuilt {
+    /// Whether what is stored is what the log gives.
+    pub fn is_equal(&self) -> bool {
+        self.differing_days.is_empty() && self.differing_requests == 0
+    }
+}
+
+impl<F: ReplaceFigures, L: LogStorage> Folder<'_, F, L> {
+    /// Computes the figures anew from the log, as far as the stored ones go, and compares.
+    ///
+    /// # Errors
+    /// [`FoldError`].
+    pub async fn compare(&self) -> Result<Rebuilt, FoldError> {
+        let cursor = self.store.fold_cursor().await?.unwrap_or_default();
+        let log = self.size().await?;
+        let mut state = FigureState::default();
+        let mut place = 0;
+        while place < cursor.size.min(log) {
+            for event in self.events(place, log).await? {
+                if place < cursor.size {
+                    state.add(&event);
+                    place += 1;
+                }
+            }
+        }
+        let stored = self.store.all_figures(cursor.generation).await?;
+        let days = stored.days.keys().chain(state.days.keys());
+        let differs = |day: &&String| stored.days.get(*day) != state.days.get(*day);
+        let mut differing_days: Vec<_> = days.filter(differs).cloned().collect();
+        differing_days.sort_unstable();
+        differing_days.dedup();
+        let requests = stored.requests.keys().chain(state.requests.keys());
+        let mut requests: Vec<_> =
+            requests.filter(|id| stored.requests.get(id) != state.requests.get(id)).collect();
+        requests.sort_unstable();
+        requests.dedup();
+        Ok(Rebuilt { stored: cursor.size, log, differing_days, differing_requests: requests.len() })
+    }
+
+    /// Puts figures in the place of those that are stored: of nothing, which folding the log fills again. What there was
+    /// stays until the cursor has been replaced, so that one who stops in between has lost nothing.
+    ///
+    /// # Errors
+    /// [`FoldError`]; and `false` if another pass was at work meanwhile.
+    pub async fn reset(&self) -> Result<bool, FoldError> {
+        let before = self.store.fold_cursor().await?;
+        let cursor = before.unwrap_or_default();
+        let generation = cursor.generation + 1;
+        // What one left who stopped here before.
+        self.store.remove_figures(generation).await?;
+        let after = FoldCursor { version: cursor.version + 1, size: 0, generation };
+        match self.store.commit_figures(before.as_ref(), &after, &FigureChanges::default()).await {
+            Ok(()) => {}
+            Err(CommitError::Conflict) => return Ok(false),
+            Err(CommitError::Store(error)) => return Err(error.into()),
+        }
+        self.store.remove_figures(cursor.generation).await?;
+        Ok(true)
+    }
+}
+
+/// As many events as one transaction takes, and the rest.
+fn batch(events: &[AuditEvent]) -> (&[AuditEvent], &[AuditEvent]) {
+    let mut touched = Touched::default();
+    let fits = |event: &&AuditEvent| {
+        touched.add(event);
+        touched.len() <= MAX_CHANGES
+    };
+    let count = events.iter().take_while(fits).count();
+    events.split_at_checked(count.max(1)).unwrap_or((events, &[]))
+}

@@ -1,0 +1,200 @@
+//! Figures, beside the head of the audit log: every call of the SDK for them.
+
+use crate::error::{commit_error, store_error, unreadable};
+use crate::expression::{Expression, Item};
+use crate::figure_item::{
+    self, Figure, cursor_item, cursor_key, day_item, day_key, figure, request_item, request_key, sort_key,
+};
+use crate::keys::{EVENT_ID, FIGURE_REQUESTS, FIGURES, SHARD};
+use crate::store::{DynamoStore, invalid};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem};
+use countersign_app::figure_store::{
+    FigureChanges, FigureStore, FoldCursor, ReadFigures, ReplaceFigures, StoredFigures,
+};
+use countersign_app::ports::{CommitError, StoreError};
+use countersign_figures::fold::{FigureState, Touched};
+use std::collections::HashMap;
+
+/// How often what a read of several items has left out is asked for again.
+const MAX_BATCH_ATTEMPTS: usize = 8;
+
+fn damaged(error: impl std::fmt::Display) -> StoreError {
+    unreadable("figures", error)
+}
+
+/// Adds an item to figures.
+fn insert(state: &mut FigureState, item: &Item) -> Result<(), StoreError> {
+    match figure(item).map_err(damaged)? {
+        Figure::Day(day, figures) => {
+            state.days.insert(day, figures);
+        }
+        Figure::Request(id, progress) => {
+            state.requests.insert(id, progress);
+        }
+    }
+    Ok(())
+}
+
+impl DynamoStore {
+    /// The items of a partition between two sort keys.
+    async fn figure_items(&self, shard: &str, first: &str, last: &str) -> Result<Vec<Item>, StoreError> {
+        let mut condition = Expression::default();
+        let (shard_name, sort_name) = (condition.name(SHARD), condition.name(EVENT_ID));
+        let shard = condition.string("shard", shard);
+        let (first, last) = (condition.string("first", first), condition.string("last", last));
+        condition.text = format!("{shard_name} = {shard} AND {sort_name} BETWEEN {first} AND {last}");
+        let mut items = Vec::new();
+        let mut start = None;
+        loop {
+            let page = self
+                .client
+                .query()
+                .table_name(&self.tables.outbox)
+                .consistent_read(true)
+                .key_condition_expression(&condition.text)
+                .set_expression_attribute_names(Some(condition.names.clone()))
+                .set_expression_attribute_values(Some(condition.values.clone()))
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(store_error)?;
+            items.extend(page.items.unwrap_or_default());
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+
+    /// All items of a generation.
+    async fn generation_items(&self, generation: u64) -> Result<Vec<Item>, StoreError> {
+        let (first, last) = (sort_key(generation, ""), sort_key(generation, "~"));
+        let mut items = self.figure_items(FIGURES, &first, &last).await?;
+        items.extend(self.figure_items(FIGURE_REQUESTS, &first, &last).await?);
+        Ok(items)
+    }
+}
+
+impl FigureStore for DynamoStore {
+    async fn fold_cursor(&self) -> Result<Option<FoldCursor>, StoreError> {
+        let found = self
+            .client
+            .get_item()
+            .table_name(&self.tables.outbox)
+            .set_key(Some(cursor_key()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(store_error)?;
+        found.item.map(|item| figure_item::cursor(&item).map_err(damaged)).transpose()
+    }
+
+    async fn load_figures(&self, generation: u64, touched: &Touched) -> Result<FigureState, StoreError> {
+        let days = touched.days.iter().map(|day| day_key(generation, day));
+        let requests = touched.requests.iter().map(|id| request_key(generation, *id));
+        let mut wanted: Vec<Item> = days.chain(requests).collect();
+        let mut state = FigureState::default();
+        for _ in 0..MAX_BATCH_ATTEMPTS {
+            if wanted.is_empty() {
+                return Ok(state);
+            }
+            let keys = KeysAndAttributes::builder()
+                .set_keys(Some(std::mem::take(&mut wanted)))
+                .consistent_read(true)
+                .build()
+                .map_err(invalid)?;
+            let answer = self.client.batch_get_item().request_items(&self.tables.outbox, keys).send().await;
+            let answer = answer.map_err(store_error)?;
+            for item in answer.responses.unwrap_or_default().into_values().flatten() {
+                insert(&mut state, &item)?;
+            }
+            let left_out = answer.unprocessed_keys.unwrap_or_default().into_values();
+            wanted = left_out.flat_map(|left_out| left_out.keys).collect();
+        }
+        if wanted.is_empty() {
+            return Ok(state);
+        }
+        Err(StoreError::Unavailable("figures are read too slowly".to_owned()))
+    }
+
+    async fn commit_figures(
+        &self,
+        before: Option<&FoldCursor>,
+        after: &FoldCursor,
+        changes: &FigureChanges,
+    ) -> Result<(), CommitError> {
+        let mut condition = Expression::default();
+        let version = condition.name(figure_item::VERSION);
+        condition.text = match before {
+            None => format!("attribute_not_exists({version})"),
+            Some(before) => {
+                let before = condition.value("before", AttributeValue::N(before.version.to_string()));
+                format!("{version} = {before}")
+            }
+        };
+        let cursor = Put::builder()
+            .table_name(&self.tables.outbox)
+            .set_item(Some(cursor_item(after)))
+            .condition_expression(condition.text)
+            .set_expression_attribute_names(Some(condition.names))
+            .set_expression_attribute_values(before.map(|_| condition.values))
+            .build()
+            .map_err(invalid)?;
+        let mut transaction = self
+            .client
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().put(cursor).build());
+        let days = changes.days.iter().map(|(day, figures)| day_item(after.generation, day, figures));
+        let requests =
+            changes.requests.iter().map(|(id, progress)| request_item(after.generation, *id, progress));
+        for item in days.chain(requests) {
+            let put = Put::builder()
+                .table_name(&self.tables.outbox)
+                .set_item(Some(item.map_err(damaged)?))
+                .build()
+                .map_err(invalid)?;
+            transaction = transaction.transact_items(TransactWriteItem::builder().put(put).build());
+        }
+        for id in &changes.forgotten {
+            let delete = Delete::builder()
+                .table_name(&self.tables.outbox)
+                .set_key(Some(request_key(after.generation, *id)))
+                .build()
+                .map_err(invalid)?;
+            transaction = transaction.transact_items(TransactWriteItem::builder().delete(delete).build());
+        }
+        transaction.send().await.map(|_| ()).map_err(commit_error)
+    }
+}
+
+impl ReadFigures for DynamoStore {
+    async fn read_figures(&self, from: &str, to: &str) -> Result<StoredFigures, StoreError> {
+        let cursor = self.fold_cursor().await?.unwrap_or_default();
+        let (first, last) = (sort_key(cursor.generation, from), sort_key(cursor.generation, to));
+        let mut state = FigureState::default();
+        for item in self.figure_items(FIGURES, &first, &last).await? {
+            insert(&mut state, &item)?;
+        }
+        Ok(StoredFigures { size: cursor.size, days: state.days })
+    }
+}
+
+impl ReplaceFigures for DynamoStore {
+    async fn all_figures(&self, generation: u64) -> Result<FigureState, StoreError> {
+        let mut state = FigureState::default();
+        for item in self.generation_items(generation).await? {
+            insert(&mut state, &item)?;
+        }
+        Ok(state)
+    }
+
+    async fn remove_figures(&self, generation: u64) -> Result<(), StoreError> {
+        for item in self.generation_items(generation).await? {
+            let is_key = |(name, _): &(String, AttributeValue)| name == SHARD || name == EVENT_ID;
+            let key: HashMap<_, _> = item.into_iter().filter(is_key).collect();
+            let delete = self.client.delete_item().table_name(&self.tables.outbox).set_key(Some(key));
+            delete.send().await.map_err(store_error)?;
+        }
+        Ok(())
+    }
+}
