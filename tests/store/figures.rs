@@ -230,6 +230,14 @@ fn traffic(service: &Service, random: &mut Random, requests: usize) {
             }
             service.host.advance_milliseconds(random.below(100_000) as i64);
         }
+        if random.below(5) == 0 {
+            // Approved twice, and one request.
+            let path = Service::create(&ann, &Service::medium());
+            Service::approve(&bob, &path).expect(200);
+            bob.post(&format!("{path}/withdraw"), &json!({})).expect(200);
+            service.host.advance_milliseconds(30_000);
+            Service::approve(&carol, &path).expect(200);
+        }
         if random.below(6) == 0 {
             service.host.advance_milliseconds(DAY_MILLISECONDS);
             service.expire();
@@ -376,13 +384,12 @@ fn a_log_that_was_changed_or_cut_is_not_counted() {
     let bundle = bundle.unwrap();
     let whole = std::fs::read(&bundle).unwrap();
     let mut edited = whole.clone();
-    let last = edited.len() - 20;
-    edited[last] ^= 1;
+    // What is left is an event all the same, of another person.
+    let word = b"@example.com";
+    let place = edited.windows(word.len()).rposition(|window| window == word).unwrap();
+    edited[place + 1] = b'x';
     std::fs::write(&bundle, &edited).unwrap();
-    assert!(matches!(
-        fold(&service, &service.database),
-        Err(FoldError::Changed(_) | FoldError::Unreadable(_))
-    ));
+    assert!(matches!(fold(&service, &service.database), Err(FoldError::Changed(_))));
     std::fs::write(&bundle, &whole).unwrap();
     assert!(fold(&service, &service.database).unwrap().size > size);
     std::fs::remove_file(service.log_path().join("checkpoint")).unwrap();
