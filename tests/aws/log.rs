@@ -101,6 +101,11 @@ fn events_are_logged_and_an_auditor_verifies_them_over_the_api() {
     seal(&deployment);
     assert_eq!(verified(&deployment).events.len(), stored(&deployment));
     assert_eq!(seal(&deployment)["logged"], 0);
+    // They were counted as they were logged.
+    let (status, figures) = deployment.send("aud", &["auditor"], "GET", "/v1/audit-logs/stats", &Value::Null);
+    assert_eq!(status, 200, "{figures}");
+    let totals = &figures["totals"];
+    assert_eq!((&totals["total"], &totals["approved"]), (&json!(3), &json!(3)), "{figures}");
 
     // It holds everything of everybody.
     for (name, groups, status) in

@@ -23,8 +23,15 @@ const OF_THE_PLACE: [&str; 6] = [
     "AWS_ENDPOINT_URL",
 ];
 
+/// The functions whose samples name no request that has to be there: a requester has so many pending ones.
+const ABOUT_NO_REQUEST: [&str; 8] =
+    ["audit", "create", "expire", "health", "keys", "list", "simulate", "stats"];
+
 /// A request in the state that a sample of this function needs: its id, its execution's, and its permit.
 fn prepared(deployment: &Deployment, function: &str) -> (String, String, String) {
+    if ABOUT_NO_REQUEST.contains(&function) {
+        return (REQUEST_ID.to_owned(), EXECUTION_ID.to_owned(), PERMIT.to_owned());
+    }
     let mut body = Service::high();
     body["requested_by"] = json!("ann@example.com");
     let created = deployment.invoke("create", &body).unwrap();
