@@ -345,7 +345,7 @@ fn whatever_the_stream_does_every_event_arrives_or_is_dead() {
         let events: BTreeSet<_> = world.commit(20).await.into_iter().collect();
         let prepared = world.entries().await;
         let (mut all_arrived, mut some_died) = (0, 0);
-        for seed in 0..500 {
+        for seed in 0..150 {
             let mut random = Random(seed);
             for entry in &prepared {
                 let entry = entry.clone();
@@ -416,7 +416,7 @@ fn whatever_the_stream_does_every_event_arrives_or_is_dead() {
             world.sweep().await.unwrap();
             assert_eq!(world.arrived(), events, "seed {seed}: the dead are delivered after all");
         }
-        assert!(all_arrived > 50 && some_died > 50, "both ends are reached: {all_arrived}, {some_died}");
+        assert!(all_arrived > 15 && some_died > 15, "both ends are reached: {all_arrived}, {some_died}");
     });
 }
 

@@ -107,7 +107,7 @@ fn events_are_logged_and_an_auditor_verifies_them_over_the_api() {
     let totals = &figures["totals"];
     assert_eq!((&totals["total"], &totals["approved"]), (&json!(3), &json!(3)), "{figures}");
 
-    // It holds everything of everybody.
+    // It holds the events of all callers.
     for (name, groups, status) in
         [("ann", "developer", 403), ("bob", "approver", 403), ("aud", "auditor", 200)]
     {

@@ -167,11 +167,6 @@ fn keys_are_made_at_the_first_start_and_rotated_when_the_service_is_stopped() {
     let data = directory.path().join("data");
     key(&data, &["list"]).expect(4, "holds no signing keys");
     key(&data, &["rotate"]).expect(4, "holds no signing keys");
-    // Keys of permits are not rotated for one who means others.
-    for purpose in ["log", "evidence"] {
-        let of_a_deployment = ["rotate", "--environment", "prod", "--purpose", purpose];
-        key(&data, &of_a_deployment).expect(2, "has keys of the purpose `permit` alone");
-    }
     assert!(!data.exists(), "looking makes nothing");
 
     let mut program = Program::start(BINARY, &data);

@@ -42,7 +42,7 @@ pub async fn audit<S: QueryEvents + RecordEvent + LoadEvents>(
     Ok(page)
 }
 
-/// Permits an actor to read what everybody did: in events, in the files of the log, in evidence and in figures.
+/// Permits an actor to read what all callers did: in events, in the files of the log, in evidence and in figures.
 ///
 /// # Errors
 /// [`Refusal::NotPermitted`].

@@ -14,7 +14,7 @@ use countersign_core::principal::Principal;
 /// That the caller has read them is recorded first, once an hour for the same filters.
 ///
 /// # Errors
-/// [`Refusal::NotPermitted`](countersign_core::refusal::Refusal::NotPermitted) for an actor who may not query what everybody did.
+/// [`Refusal::NotPermitted`](countersign_core::refusal::Refusal::NotPermitted) for an actor who may not query what all callers did.
 pub async fn stats<S: ReadFigures + RecordEvent + LoadEvents>(
     dependencies: &Dependencies<S>,
     (from, to): (&str, &str),

@@ -115,7 +115,7 @@ impl LogBucket {
     }
 }
 
-/// Files may have megabytes, and nobody waits for them at a terminal: longer than a call of the database may take.
+/// Longer than a call of the database may take: files may have megabytes, and no caller at a terminal waits for them.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .operation_timeout(Duration::from_secs(10))
