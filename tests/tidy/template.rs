@@ -9,7 +9,8 @@ use super::{files, root};
 use countersign_api::files::FileRoute;
 use countersign_api::operation::Operation;
 use countersign_dynamodb::keys::{
-    DEAD, EVENT_ID, FIGURE_REQUESTS, FIGURES, LOG, OUTBOX_SHARDS, RECORDED, RELEASED, SHARD, TIMER, WAITING,
+    COUNTED, DEAD, EVENT_ID, FIGURE_REQUESTS, FIGURES, LOG, OUTBOX_SHARDS, RECORDED, RELEASED, SHARD, TIMER,
+    WAITING,
 };
 use countersign_dynamodb::table::{APPROVALS, AUDIT, Key, OUTBOX, TableDefinition, TableNames};
 use countersign_e2e::grants::{functions, granted};
@@ -446,7 +447,7 @@ fn notify_takes_new_entries_from_the_stream_and_no_dead_letters() {
         }
     }
     assert!(passes("INSERT", RELEASED), "who is to be resumed");
-    for shard in [DEAD, LOG, RECORDED, TIMER, WAITING, FIGURES, FIGURE_REQUESTS] {
+    for shard in [COUNTED, DEAD, LOG, RECORDED, TIMER, WAITING, FIGURES, FIGURE_REQUESTS] {
         assert!(!passes("INSERT", shard), "{shard}");
     }
 }

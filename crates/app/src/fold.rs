@@ -6,7 +6,7 @@
 use crate::audit_keys::AuditKeys;
 use crate::figure_store::{FigureChanges, FigureStore, FoldCursor, MAX_CHANGES, ReplaceFigures};
 use crate::host::Host;
-use crate::log::{LogStorage, LogStorageError};
+use crate::log::{self, LogStorage, LogStorageError};
 use crate::ports::{CommitError, StoreError};
 use crate::signing::SigningError;
 use countersign_audit::checkpoint::{Checkpoint, InvalidCheckpoint};
@@ -177,11 +177,7 @@ impl<F: FigureStore, L: LogStorage> Folder<'_, F, L> {
     async fn file(&self, content: Content, index: u64, size: u64) -> Result<(Tile, Vec<u8>), FoldError> {
         let changed = || FoldError::Changed(format!("tile {index}"));
         let tile = Tile::of_tree(content, index, size).ok_or_else(changed)?;
-        if let Some(bytes) = self.storage.get(&tile.to_string()).await? {
-            return Ok((tile, bytes));
-        }
-        let full = self.storage.get(&tile.full().to_string()).await?;
-        let bytes = full.and_then(|full| tile.beginning_of(&full));
+        let bytes = log::tile(self.storage, tile).await?;
         Ok((tile, bytes.ok_or_else(|| FoldError::Changed(tile.to_string()))?))
     }
 }

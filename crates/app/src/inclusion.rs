@@ -2,7 +2,7 @@
 
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
-use crate::log::{Leaf, LogIndex, LogStorage, LogStorageError};
+use crate::log::{self, Leaf, LogIndex, LogStorage, LogStorageError};
 use countersign_audit::checkpoint::Checkpoint;
 use countersign_audit::proof::Proof;
 use countersign_audit::tile::{Tile, Tiles, tiles_of};
@@ -56,13 +56,8 @@ pub(crate) async fn with_proofs<S: LogIndex, L: LogStorage>(
     Ok(proved)
 }
 
-/// A tile, which may be the beginning of one that has become full meanwhile.
-async fn bytes_of<L: LogStorage>(log: &L, tile: Tile) -> Result<Vec<u8>, AppError> {
-    if let Some(bytes) = log.get(&tile.to_string()).await? {
-        return Ok(bytes);
-    }
-    let full = log.get(&tile.full().to_string()).await?;
-    full.and_then(|full| tile.beginning_of(&full)).ok_or_else(|| damaged(format_args!("{tile} is missing")))
+async fn bytes_of<L: LogStorage>(storage: &L, tile: Tile) -> Result<Vec<u8>, AppError> {
+    log::tile(storage, tile).await?.ok_or_else(|| damaged(format_args!("{tile} is missing")))
 }
 
 fn damaged(reason: impl std::fmt::Display) -> AppError {

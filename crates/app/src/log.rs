@@ -139,6 +139,18 @@ pub async fn file(log: &impl LogStorage, path: &str) -> Result<Option<Vec<u8>>, 
     }
 }
 
+/// A tile, which may be the beginning of one that a sealer has filled meanwhile.
+///
+/// # Errors
+/// [`LogStorageError`].
+pub async fn tile(log: &impl LogStorage, tile: Tile) -> Result<Option<Vec<u8>>, LogStorageError> {
+    if let Some(bytes) = log.get(&tile.to_string()).await? {
+        return Ok(Some(bytes));
+    }
+    let full = log.get(&tile.full().to_string()).await?;
+    Ok(full.and_then(|full| tile.beginning_of(&full)))
+}
+
 /// The files of the log. None is ever overwritten or removed but the checkpoint, and what is repeated in a longer one.
 pub trait LogStorage: Send + Sync {
     /// A file, if it is there.

@@ -6,7 +6,9 @@
 
 use crate::audit_keys::AuditKeys;
 use crate::host::Host;
-use crate::log::{Leaf, LogHead, LogIndex, LogStorage, LogStorageError, MAX_BATCH, Scan, StoredCheckpoint};
+use crate::log::{
+    self, Leaf, LogHead, LogIndex, LogStorage, LogStorageError, MAX_BATCH, Scan, StoredCheckpoint,
+};
 use crate::ports::{CommitError, Outbox, OutboxEntry, OutboxKey, Settled, StoreError};
 use crate::signing::SigningError;
 use countersign_audit::checkpoint::{Checkpoint, InvalidCheckpoint};
@@ -251,7 +253,7 @@ impl<S: LogIndex, O: Outbox, L: LogStorage> Sealer<'_, S, O, L> {
         let Some(Signed { checkpoint, .. }) = signed else { return Ok((Edge::default(), Vec::new())) };
         let mut tiles: BTreeMap<Tile, Vec<u8>> = BTreeMap::new();
         for tile in Edge::tiles(checkpoint.size) {
-            let bytes = self.tile(tile).await?;
+            let bytes = log::tile(self.storage, tile).await?;
             tiles.insert(tile, bytes.ok_or(SealError::Changed("a tile is missing"))?);
         }
         let first: Option<Vec<u8>> = tiles.first_key_value().map(|(_, bytes)| bytes.clone());
@@ -261,7 +263,7 @@ impl<S: LogIndex, O: Outbox, L: LogStorage> Sealer<'_, S, O, L> {
         let Some(tile) = Tile::of_tree(Content::Entries, checkpoint.size / WIDTH, checkpoint.size) else {
             return Ok((edge, Vec::new()));
         };
-        let bundle = self.tile(tile).await?;
+        let bundle = log::tile(self.storage, tile).await?;
         let bundle = bundle.ok_or(SealError::Changed("a bundle of entries is missing"))?;
         let entries = entries_of(&bundle, tile.width);
         let hashes: Option<Vec<u8>> =
@@ -270,15 +272,6 @@ impl<S: LogIndex, O: Outbox, L: LogStorage> Sealer<'_, S, O, L> {
             return Err(SealError::Changed("an entry is not the one that was logged"));
         }
         Ok((edge, bundle))
-    }
-
-    /// A tile, which may be the beginning of one that another sealer has filled meanwhile.
-    async fn tile(&self, tile: Tile) -> Result<Option<Vec<u8>>, SealError> {
-        if let Some(bytes) = self.storage.get(&tile.to_string()).await? {
-            return Ok(Some(bytes));
-        }
-        let full = self.storage.get(&tile.full().to_string()).await?;
-        Ok(full.and_then(|full| tile.beginning_of(&full)))
     }
 
     /// Signs the checkpoint of a tree that begins with the one before. Of two sealers that do so, one is faster; both

@@ -1,5 +1,8 @@
 //! Attributes read back from what is stored, each with the parser of its own type.
 
+use crate::expression::Item;
+use crate::keys::FORMAT;
+use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_core::person::PersonId;
 use countersign_core::risk::Cost;
 use std::collections::BTreeSet;
@@ -31,6 +34,33 @@ pub(crate) fn read<T, E>(
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<T, InvalidAttribute> {
     parse(value).map_err(|_| InvalidAttribute::Value(attribute))
+}
+
+/// A text, as an attribute.
+pub(crate) fn text_value(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+/// A whole number, as an attribute.
+pub(crate) fn number_value(value: u64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// The text of an attribute that has to be there.
+pub(crate) fn read_text<'a>(item: &'a Item, name: &'static str) -> Result<&'a str, InvalidAttribute> {
+    let value = item.get(name).and_then(|value| value.as_s().ok());
+    value.map(String::as_str).ok_or(InvalidAttribute::Value(name))
+}
+
+/// The whole number of an attribute that has to be there.
+pub(crate) fn read_number(item: &Item, name: &'static str) -> Result<u64, InvalidAttribute> {
+    let value = item.get(name).and_then(|value| value.as_n().ok()).ok_or(InvalidAttribute::Value(name))?;
+    read(name, value, str::parse)
+}
+
+/// That an item has this set of attributes.
+pub(crate) fn check_format(item: &Item, format: &str) -> Result<(), InvalidAttribute> {
+    if read_text(item, FORMAT)? == format { Ok(()) } else { Err(InvalidAttribute::Value(FORMAT)) }
 }
 
 pub(crate) fn read_option<T, E>(

@@ -1,10 +1,11 @@
 //! Items of figures, in the outbox table: the cursor, a document for each day, and what is remembered of each request of which
 //! more can become.
 
-use crate::attribute::{InvalidAttribute, read};
+use crate::attribute::{
+    InvalidAttribute, check_format, number_value, read, read_number, read_text, text_value,
+};
 use crate::expression::Item;
-use crate::keys::{EVENT_ID, FIGURE_CURSOR, FIGURE_REQUESTS, FIGURES, FORMAT, SHARD};
-use aws_sdk_dynamodb::types::AttributeValue;
+use crate::keys::{EVENT_ID, FIGURE_CURSOR, FIGURE_REQUESTS, FIGURES, FORMAT, SHARD, VERSION};
 use countersign_app::figure_store::FoldCursor;
 use countersign_core::ids::RequestId;
 use countersign_figures::day::DayFigures;
@@ -17,7 +18,6 @@ const CURSOR_FORMAT: &str = "countersign.figures.cursor.v1";
 /// The same of a document.
 const DOCUMENT_FORMAT: &str = "countersign.figures.v1";
 
-pub(crate) const VERSION: &str = "version";
 const SIZE: &str = "size";
 const GENERATION: &str = "generation";
 const DOCUMENT: &str = "document";
@@ -25,26 +25,8 @@ const DOCUMENT: &str = "document";
 /// How many digits a generation has in a sort key.
 const DIGITS: usize = 10;
 
-fn text(value: impl Into<String>) -> AttributeValue {
-    AttributeValue::S(value.into())
-}
-
-fn whole(value: u64) -> AttributeValue {
-    AttributeValue::N(value.to_string())
-}
-
-fn string<'a>(item: &'a Item, name: &'static str) -> Result<&'a str, InvalidAttribute> {
-    let value = item.get(name).and_then(|value| value.as_s().ok());
-    value.map(String::as_str).ok_or(InvalidAttribute::Value(name))
-}
-
-fn number(item: &Item, name: &'static str) -> Result<u64, InvalidAttribute> {
-    let value = item.get(name).and_then(|value| value.as_n().ok()).ok_or(InvalidAttribute::Value(name))?;
-    read(name, value, str::parse)
-}
-
 fn key(shard: &str, event_id: impl Into<String>) -> Item {
-    Item::from([(SHARD.to_owned(), text(shard)), (EVENT_ID.to_owned(), text(event_id))])
+    Item::from([(SHARD.to_owned(), text_value(shard)), (EVENT_ID.to_owned(), text_value(event_id))])
 }
 
 /// A sort key of figures or requests of one generation.
@@ -70,10 +52,10 @@ pub(crate) fn request_key(generation: u64, id: RequestId) -> Item {
 /// The item of the cursor.
 pub(crate) fn cursor_item(cursor: &FoldCursor) -> Item {
     let mut item = cursor_key();
-    item.insert(FORMAT.to_owned(), text(CURSOR_FORMAT));
-    item.insert(VERSION.to_owned(), whole(cursor.version));
-    item.insert(SIZE.to_owned(), whole(cursor.size));
-    item.insert(GENERATION.to_owned(), whole(cursor.generation));
+    item.insert(FORMAT.to_owned(), text_value(CURSOR_FORMAT));
+    item.insert(VERSION.to_owned(), number_value(cursor.version));
+    item.insert(SIZE.to_owned(), number_value(cursor.size));
+    item.insert(GENERATION.to_owned(), number_value(cursor.generation));
     item
 }
 
@@ -84,9 +66,9 @@ pub(crate) fn cursor_item(cursor: &FoldCursor) -> Item {
 pub(crate) fn cursor(item: &Item) -> Result<FoldCursor, InvalidAttribute> {
     check_format(item, CURSOR_FORMAT)?;
     Ok(FoldCursor {
-        version: number(item, VERSION)?,
-        size: number(item, SIZE)?,
-        generation: number(item, GENERATION)?,
+        version: read_number(item, VERSION)?,
+        size: read_number(item, SIZE)?,
+        generation: read_number(item, GENERATION)?,
     })
 }
 
@@ -112,8 +94,8 @@ pub(crate) fn request_item(
 
 fn with_document<T: Serialize>(mut item: Item, document: &T) -> Result<Item, InvalidAttribute> {
     let document = serde_json::to_string(document).map_err(|_| InvalidAttribute::Value(DOCUMENT))?;
-    item.insert(FORMAT.to_owned(), text(DOCUMENT_FORMAT));
-    item.insert(DOCUMENT.to_owned(), text(document));
+    item.insert(FORMAT.to_owned(), text_value(DOCUMENT_FORMAT));
+    item.insert(DOCUMENT.to_owned(), text_value(document));
     Ok(item)
 }
 
@@ -131,8 +113,8 @@ pub(crate) enum Figure {
 /// When an attribute is missing or impossible.
 pub(crate) fn figure(item: &Item) -> Result<Figure, InvalidAttribute> {
     check_format(item, DOCUMENT_FORMAT)?;
-    let (_, name) = string(item, EVENT_ID)?.split_once('/').ok_or(InvalidAttribute::Value(EVENT_ID))?;
-    match string(item, SHARD)? {
+    let (_, name) = read_text(item, EVENT_ID)?.split_once('/').ok_or(InvalidAttribute::Value(EVENT_ID))?;
+    match read_text(item, SHARD)? {
         FIGURES => Ok(Figure::Day(name.to_owned(), document(item)?)),
         FIGURE_REQUESTS => Ok(Figure::Request(read(EVENT_ID, name, RequestId::parse)?, document(item)?)),
         _ => Err(InvalidAttribute::Value(SHARD)),
@@ -140,16 +122,13 @@ pub(crate) fn figure(item: &Item) -> Result<Figure, InvalidAttribute> {
 }
 
 fn document<T: DeserializeOwned>(item: &Item) -> Result<T, InvalidAttribute> {
-    read(DOCUMENT, string(item, DOCUMENT)?, |text| serde_json::from_str(text))
-}
-
-fn check_format(item: &Item, format: &str) -> Result<(), InvalidAttribute> {
-    if string(item, FORMAT)? == format { Ok(()) } else { Err(InvalidAttribute::Value(FORMAT)) }
+    read(DOCUMENT, read_text(item, DOCUMENT)?, |text| serde_json::from_str(text))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aws_sdk_dynamodb::types::AttributeValue;
 
     #[test]
     fn items_are_read_back_and_no_others_are() {
@@ -174,7 +153,7 @@ mod tests {
         for item in items {
             for attribute in [FORMAT, SHARD, EVENT_ID, DOCUMENT] {
                 let mut item = item.clone();
-                item.insert(attribute.to_owned(), text("x"));
+                item.insert(attribute.to_owned(), text_value("x"));
                 assert!(figure(&item).is_err(), "{attribute}");
             }
         }

@@ -6,7 +6,7 @@ use crate::figure_item::{
     self, Figure, cursor_item, cursor_key, day_item, day_key, figure, request_item, request_key, sort_key,
 };
 use crate::keys::{EVENT_ID, FIGURE_REQUESTS, FIGURES, SHARD};
-use crate::store::{DynamoStore, invalid};
+use crate::store::{DynamoStore, invalid, versioned_put};
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem};
 use countersign_app::figure_store::{
     FigureChanges, FigureStore, FoldCursor, ReadFigures, ReplaceFigures, StoredFigures,
@@ -123,23 +123,8 @@ impl FigureStore for DynamoStore {
         after: &FoldCursor,
         changes: &FigureChanges,
     ) -> Result<(), CommitError> {
-        let mut condition = Expression::default();
-        let version = condition.name(figure_item::VERSION);
-        condition.text = match before {
-            None => format!("attribute_not_exists({version})"),
-            Some(before) => {
-                let before = condition.value("before", AttributeValue::N(before.version.to_string()));
-                format!("{version} = {before}")
-            }
-        };
-        let cursor = Put::builder()
-            .table_name(&self.tables.outbox)
-            .set_item(Some(cursor_item(after)))
-            .condition_expression(condition.text)
-            .set_expression_attribute_names(Some(condition.names))
-            .set_expression_attribute_values(before.map(|_| condition.values))
-            .build()
-            .map_err(invalid)?;
+        let before = before.map(|before| before.version);
+        let cursor = versioned_put(&self.tables.outbox, cursor_item(after), before)?;
         let mut transaction = self
             .client
             .transact_write_items()

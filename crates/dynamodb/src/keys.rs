@@ -78,6 +78,9 @@ pub const COUNTED: &str = "counted";
 /// Names the set of attributes of an item.
 pub const FORMAT: &str = "format";
 
+/// Counts the changes of an item, which is written only as the successor of the one that was read.
+pub const VERSION: &str = "version";
+
 /// The outbox partition of timers. Their sort key is [`sort_key`]: the time, and the request.
 pub const TIMER: &str = "timer";
 

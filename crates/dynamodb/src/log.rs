@@ -5,7 +5,7 @@ use crate::error::{commit_error, store_error, unreadable};
 use crate::expression::{self, Expression, Item};
 use crate::keys::{SEQUENCE, STREAM};
 use crate::log_item::{self, head_item, head_key, is_leaf_partition, leaf_item, leaf_partition};
-use crate::store::{DynamoStore, invalid};
+use crate::store::{DynamoStore, invalid, versioned_put};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use countersign_app::log::{Leaf, LeafPage, LogHead, LogIndex, ScanLeaves, StreamEvents};
 use countersign_app::ports::{CommitError, StoreError};
@@ -145,23 +145,8 @@ impl LogIndex for DynamoStore {
         head: &LogHead,
         leaves: &[Leaf],
     ) -> Result<(), CommitError> {
-        let mut condition = Expression::default();
-        let version = condition.name(log_item::VERSION);
-        condition.text = match before {
-            None => format!("attribute_not_exists({version})"),
-            Some(before) => {
-                let before = condition.value("before", AttributeValue::N(before.version.to_string()));
-                format!("{version} = {before}")
-            }
-        };
-        let head = Put::builder()
-            .table_name(&self.tables.outbox)
-            .set_item(Some(head_item(head)))
-            .condition_expression(condition.text)
-            .set_expression_attribute_names(Some(condition.names))
-            .set_expression_attribute_values(before.map(|_| condition.values))
-            .build()
-            .map_err(invalid)?;
+        let before = before.map(|before| before.version);
+        let head = versioned_put(&self.tables.outbox, head_item(head), before)?;
         let mut transaction =
             self.client.transact_write_items().transact_items(TransactWriteItem::builder().put(head).build());
         for leaf in leaves {

@@ -1,8 +1,10 @@
 //! Items of the log: its head, in the outbox table; and a leaf for each event that has a place in it, in the audit table.
 
-use crate::attribute::{InvalidAttribute, read};
+use crate::attribute::{
+    InvalidAttribute, check_format, number_value, read, read_number, read_text, text_value,
+};
 use crate::expression::Item;
-use crate::keys::{EVENT_ID, LOG, LOG_HEAD, SEQUENCE, SHARD, STREAM};
+use crate::keys::{EVENT_ID, FORMAT, LOG, LOG_HEAD, SEQUENCE, SHARD, STREAM, VERSION};
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::log::{Leaf, LogHead, Scan};
 use countersign_core::audit::Stream;
@@ -15,8 +17,6 @@ const LEAF_FORMAT: &str = "countersign.leaf.v1";
 /// How the partitions of leaves begin; the stream follows.
 const LEAF: &str = "leaf/";
 
-const FORMAT: &str = "format";
-pub(crate) const VERSION: &str = "version";
 const SIZE: &str = "size";
 const BATCH: &str = "batch";
 const SCAN: &str = "scan";
@@ -26,36 +26,18 @@ const HASH: &str = "hash";
 /// How a search that has ended is written; no cursor is this.
 const SCAN_DONE: &str = "done";
 
-fn text(value: impl Into<String>) -> AttributeValue {
-    AttributeValue::S(value.into())
-}
-
-fn string<'a>(item: &'a Item, name: &'static str) -> Result<&'a str, InvalidAttribute> {
-    let value = item.get(name).and_then(|value| value.as_s().ok());
-    value.map(String::as_str).ok_or(InvalidAttribute::Value(name))
-}
-
-fn number(item: &Item, name: &'static str) -> Result<u64, InvalidAttribute> {
-    let value = item.get(name).and_then(|value| value.as_n().ok()).ok_or(InvalidAttribute::Value(name))?;
-    read(name, value, str::parse)
-}
-
-fn whole(value: u64) -> AttributeValue {
-    AttributeValue::N(value.to_string())
-}
-
 /// The key of the head.
 pub(crate) fn head_key() -> Item {
-    Item::from([(SHARD.to_owned(), text(LOG)), (EVENT_ID.to_owned(), text(LOG_HEAD))])
+    Item::from([(SHARD.to_owned(), text_value(LOG)), (EVENT_ID.to_owned(), text_value(LOG_HEAD))])
 }
 
 /// The item of the head.
 pub(crate) fn head_item(head: &LogHead) -> Item {
     let mut item = head_key();
-    let batch = head.batch.iter().map(|(stream, sequence)| text(format!("{stream}#{sequence}")));
-    item.insert(FORMAT.to_owned(), text(HEAD_FORMAT));
-    item.insert(VERSION.to_owned(), whole(head.version));
-    item.insert(SIZE.to_owned(), whole(head.size));
+    let batch = head.batch.iter().map(|(stream, sequence)| text_value(format!("{stream}#{sequence}")));
+    item.insert(FORMAT.to_owned(), text_value(HEAD_FORMAT));
+    item.insert(VERSION.to_owned(), number_value(head.version));
+    item.insert(SIZE.to_owned(), number_value(head.size));
     item.insert(BATCH.to_owned(), AttributeValue::L(batch.collect()));
     let scan = match &head.scan {
         Scan::Due => None,
@@ -63,7 +45,7 @@ pub(crate) fn head_item(head: &LogHead) -> Item {
         Scan::Done => Some(SCAN_DONE),
     };
     if let Some(scan) = scan {
-        item.insert(SCAN.to_owned(), text(scan));
+        item.insert(SCAN.to_owned(), text_value(scan));
     }
     item
 }
@@ -77,8 +59,8 @@ pub(crate) fn head(item: &Item) -> Result<LogHead, InvalidAttribute> {
     let batch = item.get(BATCH).and_then(|batch| batch.as_l().ok()).ok_or(InvalidAttribute::Value(BATCH))?;
     let batch: Option<Vec<_>> = batch.iter().map(|place| place_of(place.as_s().ok()?)).collect();
     Ok(LogHead {
-        version: number(item, VERSION)?,
-        size: number(item, SIZE)?,
+        version: read_number(item, VERSION)?,
+        size: read_number(item, SIZE)?,
         batch: batch.ok_or(InvalidAttribute::Value(BATCH))?,
         scan: match item.get(SCAN).map(AttributeValue::as_s) {
             None => Scan::Due,
@@ -107,11 +89,11 @@ pub(crate) fn is_leaf_partition(partition: &str) -> bool {
 /// The item of a leaf.
 pub(crate) fn leaf_item(leaf: &Leaf) -> Item {
     Item::from([
-        (STREAM.to_owned(), text(leaf_partition(&leaf.stream))),
-        (SEQUENCE.to_owned(), whole(leaf.sequence)),
-        (FORMAT.to_owned(), text(LEAF_FORMAT)),
-        (INDEX.to_owned(), whole(leaf.index)),
-        (HASH.to_owned(), text(leaf.hash.to_string())),
+        (STREAM.to_owned(), text_value(leaf_partition(&leaf.stream))),
+        (SEQUENCE.to_owned(), number_value(leaf.sequence)),
+        (FORMAT.to_owned(), text_value(LEAF_FORMAT)),
+        (INDEX.to_owned(), number_value(leaf.index)),
+        (HASH.to_owned(), text_value(leaf.hash.to_string())),
     ])
 }
 
@@ -121,18 +103,14 @@ pub(crate) fn leaf_item(leaf: &Leaf) -> Item {
 /// When an attribute is missing or impossible.
 pub(crate) fn leaf(item: &Item) -> Result<Leaf, InvalidAttribute> {
     check_format(item, LEAF_FORMAT)?;
-    let partition = string(item, STREAM)?;
+    let partition = read_text(item, STREAM)?;
     let stream = partition.strip_prefix(LEAF).ok_or(InvalidAttribute::Value(STREAM))?;
     Ok(Leaf {
         stream: read(STREAM, stream, Stream::parse)?,
-        sequence: number(item, SEQUENCE)?,
-        index: number(item, INDEX)?,
-        hash: read(HASH, string(item, HASH)?, Digest::parse)?,
+        sequence: read_number(item, SEQUENCE)?,
+        index: read_number(item, INDEX)?,
+        hash: read(HASH, read_text(item, HASH)?, Digest::parse)?,
     })
-}
-
-fn check_format(item: &Item, format: &str) -> Result<(), InvalidAttribute> {
-    if string(item, FORMAT)? == format { Ok(()) } else { Err(InvalidAttribute::Value(FORMAT)) }
 }
 
 #[cfg(test)]
@@ -165,7 +143,7 @@ mod tests {
         assert!(is_leaf_partition(item[STREAM].as_s().unwrap()) && !is_leaf_partition("request/leaf/"));
         for attribute in [FORMAT, STREAM, SEQUENCE, INDEX, HASH] {
             let mut item = item.clone();
-            item.insert(attribute.to_owned(), text("request/x"));
+            item.insert(attribute.to_owned(), text_value("request/x"));
             assert!(leaf(&item).is_err(), "{attribute}");
         }
     }

@@ -6,7 +6,9 @@ use crate::continuation_item::continuation_item;
 use crate::error::{commit_error, store_error, unreadable};
 use crate::expression::{self, Deciding, Expression, Item};
 use crate::item;
-use crate::keys::{self, EVENT_ID, OPEN_INDEX, OPEN_KEY, REQUEST_ID, SEQUENCE, SHARD, STATUS_AT, STREAM};
+use crate::keys::{
+    self, EVENT_ID, OPEN_INDEX, OPEN_KEY, REQUEST_ID, SEQUENCE, SHARD, STATUS_AT, STREAM, VERSION,
+};
 use crate::listing;
 use crate::merge::{Merge, Next, Source};
 use crate::outbox_item::outbox_item;
@@ -59,6 +61,27 @@ impl DynamoStore {
 
 pub(crate) fn invalid(error: BuildError) -> StoreError {
     StoreError::Corrupt(error.to_string())
+}
+
+/// Puts an item whose attribute `version` is compared with the one that was read; without one, there must be no item.
+pub(crate) fn versioned_put(table: &str, item: Item, before: Option<u64>) -> Result<Put, StoreError> {
+    let mut condition = Expression::default();
+    let version = condition.name(VERSION);
+    condition.text = match before {
+        None => format!("attribute_not_exists({version})"),
+        Some(before) => {
+            let before = condition.value("before", AttributeValue::N(before.to_string()));
+            format!("{version} = {before}")
+        }
+    };
+    Put::builder()
+        .table_name(table)
+        .set_item(Some(item))
+        .condition_expression(condition.text)
+        .set_expression_attribute_names(Some(condition.names))
+        .set_expression_attribute_values(before.map(|_| condition.values))
+        .build()
+        .map_err(invalid)
 }
 
 fn request_key(id: RequestId) -> Item {
