@@ -88,6 +88,7 @@ fn overdue_requests_are_each_expired_once_although_runs_are_cut_off() {
                 &dependencies,
                 &Metrics::new("test".to_owned(), |_| {}),
                 Duration::from_millis(count * 3),
+                None,
             )
             .await
             .unwrap();
@@ -124,10 +125,10 @@ fn a_run_over_a_store_that_fails_now_and_then_expires_what_it_can() {
         let metrics = Metrics::new("test".to_owned(), |_| {});
         for _ in 0..20 {
             // A run that cannot even read fails as a whole, and the next one does its work.
-            let _ = expire::handle(&dependencies, &metrics, Duration::from_secs(60)).await;
+            let _ = expire::handle(&dependencies, &metrics, Duration::from_secs(60), None).await;
         }
         transport.heal();
-        expire::handle(&dependencies, &metrics, Duration::from_secs(60)).await.unwrap();
+        expire::handle(&dependencies, &metrics, Duration::from_secs(60), None).await.unwrap();
         for request in inspection::check(&database).await {
             assert_eq!((request.status, request.version), (Status::Expired, 2));
         }
@@ -139,9 +140,13 @@ fn a_run_that_cannot_read_what_is_due_is_a_failed_invocation() {
     block_on(async {
         let (dependencies, transport, ..) = overdue(1).await;
         transport.set_plan(|_| Some(Fault::ServerError));
-        let error =
-            expire::handle(&dependencies, &Metrics::new("test".to_owned(), |_| {}), Duration::from_secs(60))
-                .await;
+        let error = expire::handle(
+            &dependencies,
+            &Metrics::new("test".to_owned(), |_| {}),
+            Duration::from_secs(60),
+            None,
+        )
+        .await;
         assert_eq!(error.unwrap_err().error_type, "store_unavailable");
     });
 }
@@ -167,7 +172,7 @@ fn the_oldest_pending_request_is_measured() {
             host.advance_milliseconds(hours * 60 * 60 * 1000);
         }
         let metrics = Metrics::new("test".to_owned(), |line| WRITTEN.lock().unwrap().push(line.to_owned()));
-        expire::handle(&dependencies, &metrics, Duration::from_secs(60)).await.unwrap();
+        expire::handle(&dependencies, &metrics, Duration::from_secs(60), None).await.unwrap();
         let line = WRITTEN.lock().unwrap().pop().unwrap();
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(line["PendingOldestAge"], json!(25.0 * 3600.0));
@@ -185,7 +190,8 @@ fn threat_45_a_replicated_table_is_refused() {
         transport.replicate();
         let metrics = Metrics::new("test".to_owned(), |_| {});
         let before = inspection::snapshot(&database).await;
-        let failed = expire::handle(&dependencies, &metrics, Duration::from_secs(60)).await.unwrap_err();
+        let failed =
+            expire::handle(&dependencies, &metrics, Duration::from_secs(60), None).await.unwrap_err();
         assert_eq!(failed.error_type, "replicated_table");
         assert!(failed.error_message.contains("eu-west-1"), "{}", failed.error_message);
         assert_eq!(inspection::snapshot(&database).await, before);

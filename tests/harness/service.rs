@@ -15,6 +15,7 @@ use countersign_app::expire::{ExpiryReport, expire};
 use countersign_app::fold::{FoldError, FoldReport};
 use countersign_app::host::Clock as _;
 use countersign_app::ports::Publish;
+use countersign_app::retention::{ErasureReport, erase};
 use countersign_app::seal::{SealError, SealReport};
 use countersign_app::timers::{self, TimerReport};
 use countersign_core::caller::Channel;
@@ -289,6 +290,15 @@ impl Service {
         let budget = Duration::from_secs(60);
         let since = Timestamp::EARLIEST;
         self.runtime.block_on(expire(&self.application.dependencies(), Channel::Local, since, budget))
+    }
+
+    /// Erases once what closed more than so many days ago.
+    pub fn erase(&self, days: u16) -> ErasureReport {
+        let retention = days.to_string().parse().unwrap();
+        let dependencies = self.application.dependencies();
+        self.runtime
+            .block_on(erase(&dependencies, Channel::Local, retention, Duration::from_secs(60)))
+            .unwrap()
     }
 
     /// Writes down once what was counted of refused attempts, those of callers who are not known included.

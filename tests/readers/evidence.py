@@ -344,7 +344,9 @@ OF_FIRST = (
     "approvals_required slots owner ticket policy_version expires_at executor execution execute_at filed_by "
     "estimated_cost"
 ).split()
-BOUND = {"APPROVAL_REQUEST_CREATED", "APPROVAL_GRANTED", "APPROVAL_REJECTED", "EXECUTION_STARTED"}
+ERASED = "PARAMETERS_ERASED"
+BOUND = {"APPROVAL_REQUEST_CREATED", "APPROVAL_GRANTED", "APPROVAL_REJECTED", "EXECUTION_STARTED", ERASED}
+OF_CONTENT = {"justification", "estimated_duration", "rollback_plan"}
 TEXTS = {
     f"{name}_digest"
     for name in "comment estimated_duration justification note reason result rollback_plan text".split()
@@ -365,6 +367,7 @@ STEPS = {
     "EXECUTION_SUCCEEDED": (EXECUTING, {"executed"}),
     "EXECUTION_FAILED": (EXECUTING, {"failed"}),
     "COMMENT_ADDED": (UNDECIDED | EXECUTING | {"rejected", "cancelled", "executed", "failed"}, None),
+    ERASED: ({"rejected", "expired", "cancelled", "executed", "failed"}, None),
 }
 
 
@@ -389,8 +392,17 @@ def read_events(document):
     return events
 
 
+def is_erased(document):
+    return "erased_at" in document["request"]["state"]
+
+
 def check_events(document, events):
     content = document["request"]["content"]
+    content_digest = digest(canonical(content))
+    if is_erased(document):
+        content_digest = document["request"]["state"].get("content_digest")
+        if OF_CONTENT & set(content):
+            yield "the content has texts that were erased"
     head, time = ZERO, ""
     for sequence, event in enumerate(events, 1):
         body = canonical({name: value for name, value in event.items() if name != "hash"})
@@ -405,9 +417,11 @@ def check_events(document, events):
             "is about another request": all(event[name] == content.get(name) for name in OF_EVENT),
             "is about other content": event["event_type"] not in BOUND
             or (
-                event["details"].get("content_digest") == digest(canonical(content))
+                event["details"].get("content_digest") == content_digest
                 and event["details"].get("parameters_digest") == content.get("parameters_digest")
             ),
+            "left other content": event["event_type"] != ERASED
+            or event["details"].get("remaining_content_digest") == digest(canonical(content)),
         }
         yield from (f"event {sequence} {what}" for what, is_right in checks.items() if not is_right)
         head, time = event["hash"], event["timestamp"]
@@ -440,7 +454,7 @@ class Replay:
         self.content, self.status = content, status
         self.approved_at = event["timestamp"] if status == "approved" else None
         self.execute_by = event["details"].get("execute_by")
-        self.expired_at = self.cancellation = self.target = self.execution = None
+        self.expired_at = self.erased_at = self.cancellation = self.target = self.execution = None
         self.decisions, self.withdrawals, self.comments = [], [], []
 
     def approvals(self):
@@ -471,6 +485,8 @@ class Replay:
             is_right &= details.get("execution_id") == execution["execution_id"]
         if kind == "TARGET_OBSERVED":
             is_right &= self.target is None
+        if kind in {"COMMENT_ADDED", ERASED}:
+            is_right &= self.erased_at is None
         if kind == "EXECUTION_CLAIMED":
             is_right &= "claimed_at" not in execution
         if kind == "EXECUTION_UNKNOWN":
@@ -529,6 +545,8 @@ class Replay:
             names = "result_digest actual_cost note_digest".split()
             finish = present(at=at, outcome=outcome, **{name: details.get(name) for name in names})
             self.execution["finish"] = finish
+        elif kind == ERASED:
+            self.erased_at = at
         said = {"COMMENT_ADDED": "text_digest", "APPROVAL_WITHDRAWN": "reason_digest"}.get(kind)
         if said in details:
             comment = {"person": by, "at": at, "text_digest": details[said], "event_id": event_id}
@@ -553,6 +571,7 @@ class Replay:
             approved_at=self.approved_at,
             execute_by=self.execute_by,
             expired_at=self.expired_at,
+            erased_at=self.erased_at,
             decisions=self.decisions,
             withdrawals=self.withdrawals,
             cancellation=self.cancellation,
@@ -598,7 +617,7 @@ def check_state(document, events):
 
 
 def check_documents(document):
-    request, redacted = document["request"], document["redacted"]
+    request, redacted = document["request"], document["redacted"] or is_erased(document)
     target = request["state"].get("target")
     target_digest = target.get("target_digest") if isinstance(target, dict) else None
     for name, known in (("parameters", request["content"].get("parameters_digest")), ("target", target_digest)):
@@ -630,14 +649,16 @@ def check_texts(document, events):
             yield f"the text {name[1]} of event {name[0]}"
         if document["redacted"] and name[1] == "result_digest":
             yield "a result that is to be left out"
+        if is_erased(document):
+            yield "a text that was erased"
         member = name[1].removesuffix("_digest")
-        if member in {"justification", "estimated_duration", "rollback_plan"} and content.get(member) != text["text"]:
+        if member in OF_CONTENT and content.get(member) != text["text"]:
             yield f"{member} is not that of the content"
         shown.add(name)
     for event in events:
         for member, value in event["details"].items():
             is_left_out = document["redacted"] and member == "result_digest"
-            is_kept = event["sequence"] == 1 or mentions(state, value)
+            is_kept = not is_erased(document) and (event["sequence"] == 1 or mentions(state, value))
             if member in TEXTS and is_kept and not is_left_out and (event["event_id"], member) not in shown:
                 yield f"the text {member} of event {event['event_id']} is missing"
 

@@ -27,8 +27,8 @@ def keyed(key, context, text):
 
 
 def text_digest(key, text):
-    """The digest of a text under the 16 bytes that are kept beside it."""
-    return hmac.new(bytes.fromhex(key), text.encode(), hashlib.sha256).hexdigest()
+    """The digest of a text; once it was erased, it stands in the place of the text."""
+    return text if key == "erased" else hmac.new(bytes.fromhex(key), text.encode(), hashlib.sha256).hexdigest()
 
 
 def origin_of(key):
@@ -149,12 +149,13 @@ def state(item):
         )
     target = item.get("target")
     if target is not None:
-        target = {"by": target["by"], "at": target["at"], "target_digest": digest(target["document"])}
+        target = {"by": target["by"], "at": target["at"], "target_digest": target.get("digest") or digest(target["document"])}
     plain = "content_digest version updated_at last_event_id status approved_at execute_by expired_at"
     return present(
         {name: item.get(name) for name in plain.split()}
         | {
             "format": "countersign.state.v1",
+            "erased_at": item["listing"].get("erased_at"),
             "justification_digest": text_digest(item["text_key"], item["justification"]),
             "decisions": [decision(element) for element in item["listing"]["decisions"]],
             "withdrawals": item.get("withdrawals", []),
@@ -227,6 +228,25 @@ def check_stream(items, origin):
         head = named
 
 
+def is_erased(item):
+    return "erased_at" in item["listing"]
+
+
+def check_erased(item, events):
+    """Of what was erased nothing is left but digests, and the last event binds what is left of the content."""
+    keys = [item["text_key"], *(item.get(f"{name}_key", "erased") for name in ("cancellation_reason", "execution_note", "execution_result"))]
+    keys += [comment["text_key"] for comment in [*item["comments"], *item.get("decision_comments", [])]]
+    gone = {"parameters", "estimated_duration", "rollback_plan", "rejection_reason"}
+    if set(keys) != {"erased"} or gone & set(item) or "document" in item.get("target", {}):
+        yield "a text is left"
+    left = {name: value for name, value in content(item).items() if name != "justification"}
+    last = events[-1]
+    if last["event_type"] != "PARAMETERS_ERASED" or last["timestamp"] != item["listing"]["erased_at"]:
+        yield "erased without an event"
+    elif last["details"]["remaining_content_digest"] != digest(canonical(left)):
+        yield "another content is left"
+
+
 def texts(item):
     """What people wrote on a request and is still there: event, member of its details, text and key."""
     first = item["first_event_id"]
@@ -267,10 +287,11 @@ def check_texts(item, events):
 def check_request(item, events, key):
     if item["format"] != "countersign.request.v1":
         yield "format"
-    if digest(item["parameters"]) != item["parameters_digest"]:
-        yield "parameters_digest"
-    if digest(canonical(content(item))) != item["content_digest"]:
-        yield "content_digest"
+    if not is_erased(item):
+        if digest(item["parameters"]) != item["parameters_digest"]:
+            yield "parameters_digest"
+        if digest(canonical(content(item))) != item["content_digest"]:
+            yield "content_digest"
     state_digest = digest(canonical(state(item)))
     if state_digest != item["state_digest"]:
         yield "state_digest"
@@ -289,7 +310,10 @@ def check_request(item, events, key):
         yield "the trail ends elsewhere"
     if last["state_digest"] != state_digest:
         yield "another state was left"
-    yield from check_texts(item, [json.loads(event["event"]) for event in events])
+    read = [json.loads(event["event"]) for event in events]
+    if is_erased(item):
+        yield from check_erased(item, read)
+    yield from check_texts(item, read)
 
 
 def check_message(item, key):
@@ -352,7 +376,14 @@ def check_figures(item, key):
         yield "another document"
 
 
+def check_mark(item, key):
+    """A time, and nothing else."""
+    if set(item) != {"format", "shard", "event_id", "until"} or item["format"] != "countersign.erasure.v1":
+        yield "another attribute"
+
+
 CHECKS = {
+    "erasure": check_mark,
     "timer": check_timer,
     "recorded": check_recorded,
     "counted": check_counted,

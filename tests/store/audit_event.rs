@@ -149,7 +149,7 @@ fn the_schema_lets_in_what_is_not_known_and_nothing_that_is_wrong() {
     let valid = [
         granted(&|event| event["weight"] = json!({ "kilograms": [1, 2] })),
         granted(&|event| event["details"]["weight"] = json!(1)),
-        granted(&|event| event["event_type"] = json!("PARAMETERS_ERASED")),
+        granted(&|event| event["event_type"] = json!("KEY_ROTATED")),
     ];
     assert_eq!(are_valid(&valid), [true; 3]);
     let invalid = [

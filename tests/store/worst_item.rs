@@ -28,10 +28,8 @@ use countersign_core::request::{
 };
 use countersign_core::requirements::MatchedRule;
 use countersign_core::slots::{Groups, Slots};
-use countersign_core::text::{
-    CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket,
-};
-use countersign_core::text_key::{KeyedText, TextKey};
+use countersign_core::text::{CommentText, DurationText, Identifier, InstanceId, RollbackPlan, Ticket};
+use countersign_core::text_key::{DigestedDocument, KeyedText, TextKey};
 use countersign_core::timestamp::Timestamp;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::create_missing;
@@ -75,7 +73,7 @@ fn event_id() -> EventId {
 }
 
 fn keyed<T>(text: T) -> KeyedText<T> {
-    KeyedText { text, key: TextKey::new([7; 16]) }
+    KeyedText::Kept { text, key: TextKey::new([7; 16]) }
 }
 
 /// As large as every limit lets a request become.
@@ -96,7 +94,7 @@ pub(crate) fn worst() -> (Request, AuditEvent, Message) {
     let assessment = creation::assess(&draft, &ann, &policy);
     let event = creation::create(id, draft, &assessment, &ann, &context, &policy, None).unwrap();
     let mut request = Request::create(&event).unwrap();
-    assert_eq!(request.content.justification.text, Justification::parse(&wide(4000)).unwrap());
+    assert_eq!(request.content.justification.text(), Some(wide(4000).as_str()));
 
     request.content = Content {
         requester_addresses: addresses(0),
@@ -185,7 +183,11 @@ pub(crate) fn worst() -> (Request, AuditEvent, Message) {
     });
     // Target, result and note have one limit together: as two of them they are as large as they get.
     let found = json!({ "t": "t".repeat(MAX_TARGET_BYTES - 8) });
-    request.target = Some(Target { by: address(62, 0), at: now, document: CanonicalJson::of(&found) });
+    request.target = Some(Target {
+        by: address(62, 0),
+        at: now,
+        document: DigestedDocument::Kept(CanonicalJson::of(&found)),
+    });
     let key = deployment_key();
     let record = AuditEvent::record(&event, &request, &key);
     request.audit_head = record.hash;

@@ -351,6 +351,9 @@ fn function(slug: &str, summary: &str) -> String {
     if waits(slug) {
         text.push_str("          MAX_WAIT_SECONDS: !Ref MaxWaitSeconds\n");
     }
+    if slug == "expire" {
+        text.push_str("          PARAMETERS_RETENTION_DAYS: !Ref ParametersRetentionDays\n");
+    }
     if takes_deployment_key(slug) {
         writeln!(text, "          DEPLOYMENT_KEY_SECRET: {DEPLOYMENT_KEY}").unwrap();
     }

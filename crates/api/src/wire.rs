@@ -17,6 +17,7 @@ pub use stats::{ApproverBody, DurationsBody, FiguresBody, GroupBody, StatsBody};
 pub use trail::{AuditBody, AuthBody, EventBody, EventsBody};
 
 use countersign_core::approvals::Approvals;
+use countersign_core::canonical::CanonicalJson;
 use countersign_core::execution::{ExecutionMode, Target};
 use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;
@@ -29,6 +30,8 @@ use countersign_core::requirements::MatchedRule;
 use countersign_core::requirements::Requirements;
 use countersign_core::risk::Cost;
 use countersign_core::slots::Slots;
+use countersign_core::text::CommentText;
+use countersign_core::text_key::KeyedText;
 use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -69,8 +72,12 @@ pub struct RequestBody {
     pub filed_by: Option<String>,
     /// When it was made.
     pub requested_at: String,
-    /// Why the operation is needed.
-    pub justification: String,
+    /// Why the operation is needed. Absent once that was erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub justification: Option<String>,
+    /// When parameters, texts and result were erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<String>,
     /// What it is expected to cost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estimated_cost: Option<f64>,
@@ -351,6 +358,11 @@ fn text(value: Option<impl ToString>) -> Option<String> {
     value.map(|value| value.to_string())
 }
 
+/// A text that was not erased.
+fn kept(text: Option<&KeyedText<CommentText>>) -> Option<String> {
+    text.and_then(KeyedText::text).map(str::to_owned)
+}
+
 impl RequestBody {
     /// The request as `actor` may see it at `now`, with what policy demands of it then.
     pub fn of(request: &Request, actor: &Principal, policy: &Policy, now: Timestamp) -> Self {
@@ -370,7 +382,7 @@ impl RequestBody {
             status: status.to_string(),
             operation_type: content.operation_type.to_string(),
             instance_id: content.instance_id.to_string(),
-            parameters: sees_parameters.then(|| content.parameters.to_value()),
+            parameters: content.parameters.kept().filter(|_| sees_parameters).map(CanonicalJson::to_value),
             parameters_digest: sees_parameters.then(|| content.parameters_digest().to_string()),
             content_digest: sees_parameters.then(|| content.digest().to_string()),
             content: sees_parameters.then(|| content.document().to_value()),
@@ -379,7 +391,8 @@ impl RequestBody {
             requested_by: content.requested_by.to_string(),
             filed_by: text(content.filed_by.as_ref()),
             requested_at: content.requested_at.to_string(),
-            justification: content.justification.as_str().to_owned(),
+            justification: text(content.justification.text()),
+            erased_at: text(request.erased_at),
             estimated_cost: content.estimated_cost.map(Cost::amount),
             estimated_duration: content.estimated_duration.as_ref().map(|text| text.as_str().to_owned()),
             ticket: text(content.ticket.as_ref()),
@@ -396,21 +409,20 @@ impl RequestBody {
             approved_at: text(request.approved_at),
             rejected_by: text(rejection.map(|decision| &decision.person)),
             rejected_at: text(rejection.map(|decision| decision.at)),
-            rejection_reason: rejection
-                .and_then(|decision| decision.comment.as_ref())
-                .map(|reason| reason.as_str().to_owned()),
+            rejection_reason: kept(rejection.and_then(|decision| decision.comment.as_ref())),
             cancelled_at: text(cancellation.map(|cancellation| cancellation.at)),
             cancelled_by: text(cancellation.map(|cancellation| &cancellation.by)),
-            cancellation_reason: cancellation
-                .and_then(|cancellation| cancellation.reason.as_ref())
-                .map(|reason| reason.as_str().to_owned()),
+            cancellation_reason: kept(cancellation.and_then(|cancellation| cancellation.reason.as_ref())),
             expires_at: content.expires_at.to_string(),
             executor: text(content.executor.as_ref()),
             execution: (content.schedule.mode == ExecutionMode::Automatic)
                 .then(|| content.schedule.mode.to_string()),
             execute_at: text(content.schedule.execute_at),
             window: content.schedule.window.map(WindowBody::of),
-            target: target.filter(|_| sees_parameters).map(|target| target.document.to_value()),
+            target: target
+                .filter(|_| sees_parameters)
+                .and_then(|target| target.document.kept())
+                .map(CanonicalJson::to_value),
             target_digest: text(target.filter(|_| sees_parameters).map(Target::digest)),
             target_observed_by: text(target.map(|target| &target.by)),
             target_observed_at: text(target.map(|target| target.at)),
@@ -425,15 +437,14 @@ impl RequestBody {
             lease_until: execution.and_then(execution::lease_until),
             claimed_by: text(claim.map(|claim| &claim.by)),
             claimed_at: text(claim.map(|claim| claim.at)),
-            execution_note: finish
-                .and_then(|finish| finish.note.as_ref())
-                .map(|note| note.as_str().to_owned()),
+            execution_note: kept(finish.and_then(|finish| finish.note.as_ref())),
             permit: None,
             executed_at: text(finish.map(|finish| finish.at)),
             execution_result: finish
                 .and_then(|finish| finish.result.as_ref())
                 .filter(|_| sees_parameters)
-                .map(|result| result.to_value()),
+                .and_then(KeyedText::kept)
+                .map(|(result, _)| result.to_value()),
             actual_cost: finish.and_then(|finish| finish.actual_cost).map(Cost::amount),
             comments: comments(request),
             decisions: request.decisions.iter().map(|decision| counting.decision(decision)).collect(),
@@ -486,7 +497,7 @@ impl Counting {
             reason,
             policy_version: decision.policy_version.to_string(),
             channel: decision.channel.as_str().to_owned(),
-            comment: decision.comment.as_ref().map(|comment| comment.as_str().to_owned()),
+            comment: kept(decision.comment.as_ref()),
             event_id: decision.event_id.to_string(),
         }
     }
@@ -515,12 +526,15 @@ fn comments(request: &Request) -> Vec<CommentBody> {
     });
     let mut all: Vec<_> = said.chain(decided).collect();
     all.sort_by_key(|(at, ..)| *at);
+    // What was erased is said no more; the trail still has who commented when.
     all.into_iter()
-        .map(|(at, person, action, text)| CommentBody {
-            user: person.to_string(),
-            timestamp: at.to_string(),
-            action: action.to_owned(),
-            comment: text.as_str().to_owned(),
+        .filter_map(|(at, person, action, text)| {
+            Some(CommentBody {
+                user: person.to_string(),
+                timestamp: at.to_string(),
+                action: action.to_owned(),
+                comment: text.text()?.to_owned(),
+            })
         })
         .collect()
 }

@@ -203,14 +203,16 @@ enum TrailCheck {
     Store(StoreError),
 }
 
-/// Before an approval or a permit is spent, its request is held against its trail.
+/// Before an approval or a permit is spent, and before texts are erased, the request is held against its trail.
 async fn trail_allows<S: LoadEvents>(
     dependencies: &Dependencies<S>,
     request: &Request,
     command: &Command,
 ) -> Result<(), TrailCheck> {
     match command {
-        Command::Start { .. } | Command::Claim { .. } => check_trail(dependencies, request).await,
+        Command::Start { .. } | Command::Claim { .. } | Command::Erase { .. } => {
+            check_trail(dependencies, request).await
+        }
         Command::Approve { .. }
         | Command::Reject { .. }
         | Command::Withdraw { .. }

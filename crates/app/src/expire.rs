@@ -16,7 +16,7 @@ use countersign_core::request::Status;
 use countersign_core::timestamp::Timestamp;
 use std::time::Duration;
 
-fn differs(one: Timestamp, other: Timestamp) -> bool {
+pub(crate) fn differs(one: Timestamp, other: Timestamp) -> bool {
     let difference = one.as_millisecond().abs_diff(other.as_millisecond());
     u128::from(difference) > MAX_CLOCK_DIFFERENCE.as_millis()
 }

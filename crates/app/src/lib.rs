@@ -20,6 +20,7 @@ pub mod figures;
 pub mod fold;
 pub mod get;
 pub mod list;
+pub mod retention;
 pub mod seal;
 pub mod simulate;
 pub mod stats;

@@ -227,7 +227,7 @@ fn kind_of(error: &Error) -> Kind {
 
 fn of_content(error: &ContentError) -> Kind {
     match error {
-        ContentError::Hidden => Kind::Refused,
+        ContentError::Hidden | ContentError::Erased { .. } => Kind::Refused,
         ContentError::Differs { .. } => Kind::Failed,
     }
 }

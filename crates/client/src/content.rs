@@ -13,6 +13,12 @@ pub enum ContentError {
     /// Not all of it is shown to this person.
     #[error("you are not shown the parameters, so there is nothing to decide")]
     Hidden,
+    /// It was erased.
+    #[error("parameters and texts were erased at {erased_at}; their digests are left")]
+    Erased {
+        /// The time.
+        erased_at: String,
+    },
     /// Something is shown other than the digest says.
     #[error(
         "the service shows {what} other than what it names by the digest; decide nothing, and ask the operator to \
@@ -64,6 +70,9 @@ const MEMBERS: [&str; 30] = [
 /// # Errors
 /// When the parameters are not shown to this person, or something is not what the digest says.
 pub fn digest_of_shown(request: &RequestBody) -> Result<String, ContentError> {
+    if let Some(erased_at) = &request.erased_at {
+        return Err(ContentError::Erased { erased_at: erased_at.clone() });
+    }
     let Some(parameters) = &request.parameters else {
         return Err(ContentError::Hidden);
     };
@@ -85,7 +94,7 @@ pub fn digest_of_shown(request: &RequestBody) -> Result<String, ContentError> {
         ("owner", is_named("owner", request.owner.as_deref())),
         ("time of the request", is_named("requested_at", Some(&request.requested_at))),
         ("deadline", is_named("expires_at", Some(&request.expires_at))),
-        ("justification", is_named("justification", Some(&request.justification))),
+        ("justification", is_named("justification", request.justification.as_deref())),
         ("cost", is_named("estimated_cost", cost.as_deref())),
         ("duration", is_named("estimated_duration", request.estimated_duration.as_deref())),
         ("ticket", is_named("ticket", request.ticket.as_deref())),

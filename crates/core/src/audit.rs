@@ -318,7 +318,7 @@ fn details(event: &Event, after: &Request) -> Map<String, Value> {
         Change::Created(content) => {
             put("content_digest", json!(after.content.digest().to_string()));
             put("parameters_digest", json!(after.content.parameters_digest().to_string()));
-            put("justification_digest", json!(keyed(content.justification.as_str())));
+            put("justification_digest", json!(content.justification.digest().to_string()));
             put("approvals_required", json!(content.approvals_required));
             let slots: Vec<_> = content
                 .slots
@@ -396,6 +396,12 @@ fn details(event: &Event, after: &Request) -> Map<String, Value> {
             put("note_digest", json!(note.as_ref().map(|note| keyed(note.as_str()))));
         }
         Change::Commented { text } => put("text_digest", json!(keyed(text.as_str()))),
+        Change::Erased => {
+            put("content_digest", json!(after.content.digest().to_string()));
+            put("parameters_digest", json!(after.content.parameters_digest().to_string()));
+            // The digest of the content cannot be computed any more: this one binds what is left of it.
+            put("remaining_content_digest", json!(after.content.document().digest().to_string()));
+        }
     }
     details
 }

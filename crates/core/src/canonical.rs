@@ -180,6 +180,12 @@ impl<'de> Visitor<'de> for Strict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CanonicalJson(String);
 
+impl AsRef<str> for CanonicalJson {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl CanonicalJson {
     /// The canonical form of a value.
     pub fn of(value: &Value) -> Self {

@@ -132,6 +132,7 @@ pub fn type_of(event_type: EventType) -> &'static str {
         EventType::ExecutionSucceeded => "countersign.execution.succeeded.v1",
         EventType::ExecutionFailed => "countersign.execution.failed.v1",
         EventType::CommentAdded => "countersign.comment.added.v1",
+        EventType::ParametersErased => "countersign.parameters.erased.v1",
         EventType::AnomalyDetected => "countersign.anomaly.detected.v1",
         EventType::AttemptRefused => "countersign.attempt.refused.v1",
         EventType::AuditRead => "countersign.audit.read.v1",

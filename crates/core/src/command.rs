@@ -9,6 +9,7 @@ use crate::risk::{Cost, Environment, RiskLevel};
 use crate::text::{
     CommentText, DurationText, Identifier, InstanceId, InvalidText, Justification, RollbackPlan, Ticket,
 };
+use crate::timestamp::Timestamp;
 use serde_json::Value;
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
@@ -237,6 +238,11 @@ pub enum Command {
     EndLease,
     /// Write down that a deadline has passed. Only the sweep asks for it.
     Expire,
+    /// Erase parameters, texts and result, if the request closed before a time. Only the sweep asks for it.
+    Erase {
+        /// Since when what has closed is kept.
+        closed_before: Timestamp,
+    },
 }
 
 impl Command {
@@ -255,6 +261,7 @@ impl Command {
             Self::Finish { .. } => CommandName::Finish,
             Self::EndLease => CommandName::EndLease,
             Self::Expire => CommandName::Expire,
+            Self::Erase { .. } => CommandName::Erase,
         }
     }
 }
@@ -290,4 +297,6 @@ pub enum CommandName {
     EndLease,
     /// See [`Command::Expire`].
     Expire,
+    /// See [`Command::Erase`].
+    Erase,
 }

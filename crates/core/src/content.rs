@@ -14,7 +14,7 @@ use crate::requirements::MatchedRule;
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::slots::{Groups, Slots};
 use crate::text::{DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket};
-use crate::text_key::KeyedText;
+use crate::text_key::{DigestedDocument, KeyedText};
 use crate::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -33,7 +33,7 @@ pub struct Content {
     /// The instance that the operation is for.
     pub instance_id: InstanceId,
     /// The parameters of the operation.
-    pub parameters: CanonicalJson,
+    pub parameters: DigestedDocument,
     /// The requester.
     pub requested_by: PersonId,
     /// All ids that were known to be the requester's.
@@ -89,6 +89,7 @@ pub struct FixedContent {
 }
 
 impl From<Content> for FixedContent {
+    /// Content of which nothing was erased: of what is left otherwise, the digest does not follow.
     fn from(content: Content) -> Self {
         let parameters_digest = content.parameters.digest();
         let digest = content.document(parameters_digest).digest();
@@ -105,9 +106,22 @@ impl Deref for FixedContent {
 }
 
 impl FixedContent {
+    /// What is left of content once its parameters and texts were erased, and the digest that it had.
+    pub fn erased(content: Content, digest: Digest) -> Self {
+        Self { parameters_digest: content.parameters.digest(), content, digest }
+    }
+
+    /// Erases parameters and texts, and leaves the digests.
+    pub(crate) fn erase(&mut self) {
+        self.content.parameters.erase();
+        self.content.justification.erase();
+        self.content.estimated_duration = None;
+        self.content.rollback_plan = None;
+    }
+
     /// All that the request was made with. Parameters are in it by their digest; an amount is a
     /// decimal string and every number is whole, so that any JSON library writes the same bytes.
-    /// Members without a value are absent.
+    /// Members without a value are absent, and so are texts that were erased.
     pub fn document(&self) -> CanonicalJson {
         self.content.document(self.parameters_digest)
     }
@@ -117,7 +131,7 @@ impl FixedContent {
         self.parameters_digest
     }
 
-    /// SHA-256 of [`FixedContent::document`].
+    /// SHA-256 of [`FixedContent::document`] as it was before texts were erased.
     pub fn digest(&self) -> Digest {
         self.digest
     }
@@ -156,7 +170,7 @@ impl Content {
         put("requested_at", json!(self.requested_at.to_string()));
         put("risk_level", json!(self.risk_level.as_str()));
         put("environment", json!(self.environment.as_str()));
-        put("justification", json!(self.justification.as_str()));
+        put("justification", json!(self.justification.text()));
         put("estimated_cost", amount(self.estimated_cost));
         put("estimated_duration", json!(self.estimated_duration.as_ref().map(|text| text.as_str())));
         put("ticket", json!(self.ticket.as_ref().map(Ticket::as_str)));

@@ -15,7 +15,7 @@ use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::requirements::{Requirements, Violation};
 use crate::status::Status;
-use crate::text_key::KeyedText;
+use crate::text_key::{DigestedDocument, KeyedText};
 use crate::timestamp::Timestamp;
 
 /// What policy demands of a request that is about to be made.
@@ -134,7 +134,7 @@ pub fn create(
         request_id: id,
         operation_type: draft.operation_type,
         instance_id: draft.instance_id,
-        parameters: draft.parameters,
+        parameters: DigestedDocument::Kept(draft.parameters),
         requested_by: actor.person.clone(),
         requester_addresses: actor.addresses.clone(),
         requester_groups: actor.groups.clone(),
@@ -143,7 +143,7 @@ pub fn create(
         requested_at: context.now,
         risk_level: requirements.risk_level,
         environment: requirements.environment,
-        justification: KeyedText { text: draft.justification, key: context.text_key },
+        justification: KeyedText::Kept { text: draft.justification, key: context.text_key },
         estimated_cost: draft.estimated_cost,
         estimated_duration: draft.estimated_duration,
         ticket: draft.ticket,

@@ -56,9 +56,11 @@ pub fn decide(
 ) -> Result<Outcome, Refusal> {
     let requirements = policy.requirements_in_force(request);
     if command.is_of_the_sweep() {
-        // No caller can ask for it: only the sweep says that a time has passed.
-        if actor.person != PersonId::expiry() {
-            return Err(Refusal::not_permitted("only the system writes down that a deadline has passed"));
+        // No caller can ask for it: only a sweep says that a time has passed.
+        let is_erasure = matches!(command, Command::Erase { .. });
+        let sweep = if is_erasure { PersonId::retention() } else { PersonId::expiry() };
+        if actor.person != sweep {
+            return Err(Refusal::not_permitted("only the system writes down that a time has passed"));
         }
     } else {
         if !is_visible(request, command, actor, context.now, policy) {
@@ -182,7 +184,7 @@ fn permitted(
         Command::Renew { .. } | Command::Finish { .. } => {
             execute::report_permitted(request, command, actor, now, policy)
         }
-        Command::Expire | Command::EndLease => Ok(()),
+        Command::Expire | Command::EndLease | Command::Erase { .. } => Ok(()),
     }
 }
 
@@ -234,6 +236,7 @@ impl Deciding<'_> {
                 | Command::Renew { .. }
                 | Command::Finish { .. },
             ) => Err(Refusal::Expired),
+            (_, Command::Erase { closed_before }) => self.erase(*closed_before),
             (Executing, Command::EndLease) => Ok((status, execute::end_lease(request, self.context.now)?)),
             (Pending | Approved | Rejected | Expired | Cancelled | Executed | Failed, Command::EndLease) => {
                 Err(Refusal::NotDue)
@@ -263,6 +266,12 @@ impl Deciding<'_> {
                 Err(Refusal::NotPending(status))
             }
 
+            // What is erased is erased once: nothing is written after it.
+            (Rejected | Cancelled | Executed | Failed, Command::Comment { .. })
+                if request.erased_at.is_some() =>
+            {
+                Err(Refusal::NotPending(status))
+            }
             (
                 Pending | Approved | Executing | Rejected | Cancelled | Executed | Failed,
                 Command::Comment { text },
@@ -324,6 +333,15 @@ impl Deciding<'_> {
             (Pending | Rejected | Cancelled, Command::Finish { .. }) => Err(Refusal::NotApproved(status)),
             (Approved | Executed | Failed, Command::Finish { .. }) => Err(Refusal::ExecutionMismatch(status)),
         }
+    }
+
+    /// Erases what is kept no longer. What is open is kept, and so is what has missed its deadline until that is written down.
+    fn erase(&self, closed_before: Timestamp) -> Result<(Status, Change), Refusal> {
+        let is_due = self.request.closed_at().is_some_and(|closed_at| closed_at < closed_before);
+        if !is_due || self.request.erased_at.is_some() {
+            return Err(Refusal::NotDue);
+        }
+        Ok((self.request.status, Change::Erased))
     }
 
     /// Whether a decision is the actor's, by any address that was theirs then or is now.
@@ -492,7 +510,8 @@ impl Deciding<'_> {
         result: Option<&CanonicalJson>,
         note: Option<&CommentText>,
     ) -> Result<(), Refusal> {
-        let target = self.request.target.as_ref().map_or(0, |target| target.document.as_str().len());
+        let target = self.request.target.as_ref().and_then(|target| target.document.kept());
+        let target = target.map_or(0, |document| document.as_str().len());
         let size =
             result.map_or(0, |result| result.as_str().len()) + note.map_or(0, |note| note.as_str().len());
         if target + size <= MAX_RESULT_BYTES {
@@ -524,7 +543,7 @@ fn comment(request: &Request, status: Status, text: &CommentText) -> Result<(Sta
 
 /// Whether one more comment fits onto the request.
 fn check_comments(request: &Request, text: &CommentText) -> Result<(), Refusal> {
-    let bytes: usize = request.comments.iter().map(|comment| comment.text.as_str().len()).sum();
+    let bytes: usize = request.comments.iter().filter_map(|comment| comment.text.text()).map(str::len).sum();
     if request.comments.len() >= MAX_COMMENTS || bytes + text.as_str().len() > MAX_COMMENT_BYTES {
         return Err(Refusal::CommentsFull);
     }
@@ -532,8 +551,8 @@ fn check_comments(request: &Request, text: &CommentText) -> Result<(), Refusal> 
 }
 
 impl Command {
-    /// Whether only the sweep gives it.
+    /// Whether only a sweep gives it.
     pub fn is_of_the_sweep(&self) -> bool {
-        matches!(self, Self::Expire | Self::EndLease)
+        matches!(self, Self::Expire | Self::EndLease | Self::Erase { .. })
     }
 }

@@ -154,6 +154,8 @@ pub enum Change {
         /// The text.
         text: CommentText,
     },
+    /// Its parameters, texts and result were erased, because they had been kept for as long as the operator says.
+    Erased,
 }
 
 /// The names of events in the audit trail.
@@ -190,6 +192,8 @@ pub enum EventType {
     ExecutionFailed,
     /// See [`Change::Commented`].
     CommentAdded,
+    /// See [`Change::Erased`].
+    ParametersErased,
     /// Something in the store is not as its events have made it. Never an event of a request's own
     /// trail, which is what may be damaged.
     AnomalyDetected,
@@ -265,6 +269,7 @@ impl Change {
             Self::Finished { outcome: ExecutionOutcome::Succeeded, .. } => EventType::ExecutionSucceeded,
             Self::Finished { outcome: ExecutionOutcome::Failed, .. } => EventType::ExecutionFailed,
             Self::Commented { .. } => EventType::CommentAdded,
+            Self::Erased => EventType::ParametersErased,
         }
     }
 }

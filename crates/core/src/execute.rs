@@ -95,6 +95,7 @@ pub(crate) fn report_permitted(
         | Command::Claim { .. }
         | Command::Renew { .. }
         | Command::Expire
+        | Command::Erase { .. }
         | Command::EndLease => false,
     };
     let is_settled_by_admin = may_settle

@@ -10,7 +10,7 @@ use crate::ids::ExecutionId;
 use crate::person::PersonId;
 use crate::risk::Cost;
 use crate::text::CommentText;
-use crate::text_key::KeyedText;
+use crate::text_key::{DigestedDocument, KeyedText};
 use crate::timestamp::Timestamp;
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
@@ -74,7 +74,7 @@ pub struct Target {
     /// The time of the observation.
     pub at: Timestamp,
     /// What it has found: an object.
-    pub document: CanonicalJson,
+    pub document: DigestedDocument,
 }
 
 impl Target {

@@ -162,8 +162,9 @@ pub struct Notification {
     pub approvals_received: usize,
     /// Who has agreed so far.
     pub approved_by: Vec<PersonId>,
-    /// Why it was asked for.
-    pub justification: Justification,
+    /// Why it was asked for, unless that was erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub justification: Option<Justification>,
     /// What it is expected to cost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estimated_cost: Option<Cost>,
@@ -199,7 +200,8 @@ impl Notification {
             | Change::Started { .. }
             | Change::Claimed { .. }
             | Change::Renewed { .. }
-            | Change::LeaseEnded { .. } => None,
+            | Change::LeaseEnded { .. }
+            | Change::Erased => None,
         };
         Self {
             event_id: event.id,
@@ -218,7 +220,7 @@ impl Notification {
             approvals_required: after.content.approvals_required,
             approvals_received: after.approvals_received(),
             approved_by: after.approved_by().cloned().collect(),
-            justification: after.content.justification.text.clone(),
+            justification: after.content.justification.kept().map(|(text, _)| text.clone()),
             estimated_cost: after.content.estimated_cost,
             estimated_duration: after.content.estimated_duration.clone(),
             expires_at: after.content.expires_at,

@@ -61,6 +61,11 @@ impl PersonId {
         Self(format!("{SYSTEM_PREFIX}expiry"))
     }
 
+    /// The part of the system that erases what has been kept for long enough.
+    pub fn retention() -> Self {
+        Self(format!("{SYSTEM_PREFIX}retention"))
+    }
+
     /// The callers who could not be told who they are.
     pub fn unauthenticated() -> Self {
         Self(format!("{SYSTEM_PREFIX}unauthenticated"))

@@ -70,4 +70,9 @@ impl Principal {
     pub fn expiry(channel: Channel) -> Self {
         Self::assumed(PersonId::expiry(), PrincipalKind::Service, channel, [])
     }
+
+    /// The sweep that erases what has been kept for long enough.
+    pub fn retention(channel: Channel) -> Self {
+        Self::assumed(PersonId::retention(), PrincipalKind::Service, channel, [])
+    }
 }

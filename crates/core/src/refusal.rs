@@ -85,7 +85,7 @@ pub enum Refusal {
     /// The request holds as many comments as it can.
     #[error("the request holds as many comments as it can: 100, or 32 KiB together")]
     CommentsFull,
-    /// No deadline has passed.
+    /// No deadline has passed, and no time to keep what it was made with.
     #[error("no deadline of the request has passed")]
     NotDue,
 }

@@ -14,7 +14,7 @@ use crate::requirements::{Requirements, StatedFields};
 use crate::slots::Groups;
 use crate::source_address::SourceAddress;
 use crate::text::CommentText;
-use crate::text_key::KeyedText;
+use crate::text_key::{DigestedDocument, KeyedText};
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
@@ -134,6 +134,8 @@ pub struct Request {
     /// When it expired, if that is not the deadline on record: policy had come to set a sooner one, or
     /// too few approvals were left when the time for more was over.
     pub expired_at: Option<Timestamp>,
+    /// When parameters, texts and results were erased, if they were.
+    pub erased_at: Option<Timestamp>,
     /// Which approvals were taken back.
     pub withdrawals: Vec<Withdrawal>,
     /// How it was given up.
@@ -167,7 +169,7 @@ pub struct NotACreation;
 impl Event {
     /// A text of the event with the event's key.
     fn keyed<T: Clone>(&self, text: Option<&T>) -> Option<KeyedText<T>> {
-        text.map(|text| KeyedText { text: text.clone(), key: self.text_key })
+        text.map(|text| KeyedText::Kept { text: text.clone(), key: self.text_key })
     }
 }
 
@@ -185,6 +187,7 @@ impl Request {
             approved_at: approved.then_some(event.at),
             execute_by: approved.then(|| content.execute_by(event.at, content.execute_within_seconds)),
             expired_at: None,
+            erased_at: None,
             withdrawals: Vec::new(),
             cancellation: None,
             target: None,
@@ -287,7 +290,7 @@ impl Request {
     /// What it says of itself, for demands that it do.
     pub fn stated(&self) -> StatedFields {
         StatedFields {
-            justification_length: self.content.justification.length(),
+            justification_length: self.content.justification.kept().map_or(0, |(text, _)| text.length()),
             ticket: self.content.ticket.is_some(),
             rollback_plan: self.content.rollback_plan.is_some(),
             estimated_cost: self.content.estimated_cost,
@@ -369,7 +372,8 @@ impl Request {
                     Some(Cancellation { at: event.at, by, reason: event.keyed(reason.as_ref()) });
             }
             Change::TargetObserved { target } => {
-                self.target = Some(Target { by: event.user.clone(), at: event.at, document: target.clone() });
+                let document = DigestedDocument::Kept(target.clone());
+                self.target = Some(Target { by: event.user.clone(), at: event.at, document });
             }
             Change::Started {
                 execution_id,
@@ -400,7 +404,45 @@ impl Request {
                 }
             }
             Change::Commented { text } => self.comments.push(comment(event, text)),
+            Change::Erased => self.erase(event.at),
         }
+    }
+
+    /// Erases what people and executors wrote. Digests stay, so that the state and the trail still belong together; but
+    /// not those of the bodies of commands, from which a text could be guessed.
+    fn erase(&mut self, at: Timestamp) {
+        self.erased_at = Some(at);
+        self.content.erase();
+        self.target.iter_mut().for_each(|target| target.document.erase());
+        let decisions = self.decisions.iter_mut().filter_map(|decision| decision.comment.as_mut());
+        let comments = self.comments.iter_mut().map(|comment| &mut comment.text);
+        let cancellation = self.cancellation.iter_mut().filter_map(|end| end.reason.as_mut());
+        decisions.chain(comments).chain(cancellation).for_each(KeyedText::erase);
+        if let Some(finish) = self.execution.as_mut().and_then(|execution| execution.finish.as_mut()) {
+            finish.result.iter_mut().for_each(KeyedText::erase);
+            finish.note.iter_mut().for_each(KeyedText::erase);
+        }
+        self.idempotency.iter_mut().for_each(|record| record.body_digest = Digest::ZERO);
+    }
+
+    /// Of the parameters and of each text, whether it is kept: all are, or none is.
+    pub fn texts(&self) -> impl Iterator<Item = bool> {
+        let content = &self.content;
+        let of_content = [content.parameters.kept().is_some(), content.justification.kept().is_some()];
+        let optional = [content.estimated_duration.is_some(), content.rollback_plan.is_some()];
+        let finish = self.finish();
+        let result = finish.and_then(|finish| finish.result.as_ref());
+        let note = finish.and_then(|finish| finish.note.as_ref());
+        let reason = self.cancellation.as_ref().and_then(|end| end.reason.as_ref());
+        let comments = self.comments.iter().map(|comment| &comment.text);
+        let comments = comments.chain(self.decisions.iter().filter_map(|decision| decision.comment.as_ref()));
+        let comments = comments.chain(note).chain(reason).map(|text| text.kept().is_some());
+        of_content
+            .into_iter()
+            .chain(optional.into_iter().filter(|is_there| *is_there))
+            .chain(self.target.iter().map(|target| target.document.kept().is_some()))
+            .chain(result.map(|result| result.kept().is_some()))
+            .chain(comments)
     }
 
     /// Takes decisions off the record that another event stands in the place of.
@@ -453,13 +495,14 @@ impl Execution {
             | Change::Expired { .. }
             | Change::TargetObserved { .. }
             | Change::Started { .. }
-            | Change::Commented { .. } => {}
+            | Change::Commented { .. }
+            | Change::Erased => {}
         }
     }
 }
 
 fn comment(event: &Event, text: &CommentText) -> Comment {
-    let text = KeyedText { text: text.clone(), key: event.text_key };
+    let text = KeyedText::Kept { text: text.clone(), key: event.text_key };
     Comment { person: event.user.clone(), at: event.at, text, event_id: event.id }
 }
 
@@ -514,7 +557,8 @@ impl Command {
             | Self::Observe { .. }
             | Self::Renew { .. }
             | Self::EndLease
-            | Self::Expire => true,
+            | Self::Expire
+            | Self::Erase { .. } => true,
         }
     }
 }

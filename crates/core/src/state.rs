@@ -39,10 +39,7 @@ impl Request {
         CanonicalJson::of(&present([
             ("format", json!(FORMAT)),
             ("content_digest", json!(self.content.digest().to_string())),
-            (
-                "justification_digest",
-                json!(self.content.justification.key.digest(self.content.justification.as_str()).to_string()),
-            ),
+            ("justification_digest", json!(self.content.justification.digest().to_string())),
             ("version", json!(self.version)),
             ("updated_at", json!(self.updated_at.to_string())),
             ("last_event_id", json!(self.last_event_id.to_string())),
@@ -50,6 +47,7 @@ impl Request {
             ("approved_at", json!(self.approved_at.map(|time| time.to_string()))),
             ("execute_by", json!(self.execute_by.map(|time| time.to_string()))),
             ("expired_at", json!(self.expired_at.map(|time| time.to_string()))),
+            ("erased_at", json!(self.erased_at.map(|time| time.to_string()))),
             ("decisions", self.decisions.iter().map(decision).collect()),
             ("withdrawals", self.withdrawals.iter().map(withdrawal).collect()),
             ("cancellation", json!(cancellation)),
@@ -72,7 +70,7 @@ fn present<const N: usize>(members: [(&str, Value); N]) -> Value {
 }
 
 fn text(text: Option<&KeyedText<CommentText>>) -> Value {
-    json!(text.map(|text| text.key.digest(text.as_str()).to_string()))
+    json!(text.map(|text| text.digest().to_string()))
 }
 
 fn decision(decision: &Decision) -> Value {
@@ -110,7 +108,7 @@ fn target(target: &Target) -> Value {
 fn execution(execution: &Execution) -> Value {
     let finish = execution.finish.as_ref().map(|finish| {
         let result = finish.result.as_ref();
-        let result = result.map(|result| result.key.digest(result.as_str()).to_string());
+        let result = result.map(|result| result.digest().to_string());
         present([
             ("at", json!(finish.at.to_string())),
             ("outcome", json!(finish.outcome.as_str())),
@@ -138,7 +136,7 @@ fn comment(comment: &Comment) -> Value {
     json!({
         "person": comment.person.as_str(),
         "at": comment.at.to_string(),
-        "text_digest": comment.text.key.digest(comment.text.as_str()).to_string(),
+        "text_digest": comment.text.digest().to_string(),
         "event_id": comment.event_id.to_string(),
     })
 }

@@ -26,6 +26,10 @@ pub enum Status {
 }
 
 impl Status {
+    /// Those in which nothing can happen to the operation any more.
+    pub const CLOSED: [Self; 5] =
+        [Self::Rejected, Self::Expired, Self::Cancelled, Self::Executed, Self::Failed];
+
     /// The name in requests and items.
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -62,9 +66,19 @@ impl Status {
 
     /// Whether anything can still happen to the operation.
     pub fn is_open(self) -> bool {
-        match self {
-            Self::Pending | Self::Approved | Self::Executing => true,
-            Self::Rejected | Self::Expired | Self::Cancelled | Self::Executed | Self::Failed => false,
-        }
+        !Self::CLOSED.contains(&self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use strum::IntoEnumIterator;
+
+    #[test]
+    fn what_has_no_deadline_and_runs_no_more_is_closed() {
+        let open = [Status::Pending, Status::Approved, Status::Executing];
+        let closed: Vec<_> = Status::iter().filter(|status| !open.contains(status)).collect();
+        assert_eq!(closed, Status::CLOSED);
     }
 }

@@ -58,6 +58,12 @@ impl<const MAX: usize> FreeText<MAX> {
     }
 }
 
+impl<const MAX: usize> AsRef<str> for FreeText<MAX> {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 /// Whether a character leaves anything on a screen: neither white space nor a control, nor one of
 /// the format and filler characters of Unicode (default-ignorable code points, UAX #44), nor one
 /// whose glyph is blank: they make an empty reason look written.

@@ -1,11 +1,11 @@
-//! Digests of texts: HMAC-SHA-256 under random bytes that are kept beside the text.
+//! Digests of texts: HMAC-SHA-256 under random bytes that are kept beside the text, until both are erased.
 //!
 //! A plain digest of a short text can be guessed by trying texts. A holder of text and key can show that they
 //! belong to a digest; once both are erased, nothing can be guessed from the digest that is left.
 
+use crate::canonical::CanonicalJson;
 use crate::digest::Digest;
 use std::fmt;
-use std::ops::Deref;
 
 /// The 16 random bytes under which the texts of one event are digested.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,20 +50,77 @@ impl fmt::Debug for TextKey {
     }
 }
 
-/// A text and the key of its digest.
+/// A text and the key of its digest, or what is left of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyedText<T> {
-    /// The text.
-    pub text: T,
-    /// The key of its digest.
-    pub key: TextKey,
+pub enum KeyedText<T> {
+    /// They are kept.
+    Kept {
+        /// The text.
+        text: T,
+        /// The key of its digest.
+        key: TextKey,
+    },
+    /// They were erased: the digest.
+    Erased(Digest),
 }
 
-impl<T> Deref for KeyedText<T> {
-    type Target = T;
+impl<T: AsRef<str>> KeyedText<T> {
+    /// The digest of the text under its key.
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Kept { text, key } => key.digest(text.as_ref()),
+            Self::Erased(digest) => *digest,
+        }
+    }
 
-    fn deref(&self) -> &T {
-        &self.text
+    /// The text and its key, unless they were erased.
+    pub fn kept(&self) -> Option<(&T, TextKey)> {
+        match self {
+            Self::Kept { text, key } => Some((text, *key)),
+            Self::Erased(_) => None,
+        }
+    }
+
+    /// The text, unless it was erased.
+    pub fn text(&self) -> Option<&str> {
+        self.kept().map(|(text, _)| text.as_ref())
+    }
+
+    /// Leaves the digest only.
+    pub fn erase(&mut self) {
+        *self = Self::Erased(self.digest());
+    }
+}
+
+/// A document and its digest, which is plain: SHA-256 of its bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DigestedDocument {
+    /// It is kept.
+    Kept(CanonicalJson),
+    /// It was erased: the digest.
+    Erased(Digest),
+}
+
+impl DigestedDocument {
+    /// SHA-256 of the bytes of the document.
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Kept(document) => document.digest(),
+            Self::Erased(digest) => *digest,
+        }
+    }
+
+    /// The document, unless it was erased.
+    pub fn kept(&self) -> Option<&CanonicalJson> {
+        match self {
+            Self::Kept(document) => Some(document),
+            Self::Erased(_) => None,
+        }
+    }
+
+    /// Leaves the digest only.
+    pub fn erase(&mut self) {
+        *self = Self::Erased(self.digest());
     }
 }
 

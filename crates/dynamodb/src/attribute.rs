@@ -3,8 +3,10 @@
 use crate::expression::Item;
 use crate::keys::FORMAT;
 use aws_sdk_dynamodb::types::AttributeValue;
+use countersign_core::digest::Digest;
 use countersign_core::person::PersonId;
 use countersign_core::risk::Cost;
+use countersign_core::text_key::{KeyedText, TextKey};
 use std::collections::BTreeSet;
 
 /// An attribute holds what it cannot hold.
@@ -69,6 +71,30 @@ pub(crate) fn read_option<T, E>(
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<Option<T>, InvalidAttribute> {
     value.map(|value| read(attribute, value, parse)).transpose()
+}
+
+/// In the place of the key of a text that was erased. In the place of the text is its digest.
+const ERASED: &str = "erased";
+
+/// A text and its key, as attributes.
+pub(crate) fn keyed<T: AsRef<str>>(text: &KeyedText<T>) -> (String, String) {
+    match text {
+        KeyedText::Kept { text, key } => (text.as_ref().to_owned(), key.to_hex()),
+        KeyedText::Erased(digest) => (digest.to_string(), ERASED.to_owned()),
+    }
+}
+
+/// A text and its key, or what is left of them.
+pub(crate) fn read_keyed<T, E>(
+    attribute: &'static str,
+    text: &str,
+    key: &str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<KeyedText<T>, InvalidAttribute> {
+    if key == ERASED {
+        return Ok(KeyedText::Erased(read(attribute, text, Digest::parse)?));
+    }
+    Ok(KeyedText::Kept { text: read(attribute, text, parse)?, key: read(attribute, key, TextKey::parse)? })
 }
 
 pub(crate) fn read_cost(

@@ -1,11 +1,10 @@
 //! What of a request's item people said, and what they took back.
 
-use crate::attribute::{InvalidAttribute, read};
+use crate::attribute::{InvalidAttribute, keyed, read, read_keyed};
 use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;
 use countersign_core::request::{Comment, Withdrawal};
 use countersign_core::text::CommentText;
-use countersign_core::text_key::{KeyedText, TextKey};
 use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -27,11 +26,12 @@ pub(crate) struct WithdrawalItem {
 
 impl From<&Comment> for CommentItem {
     fn from(comment: &Comment) -> Self {
+        let (text, text_key) = keyed(&comment.text);
         Self {
             person: comment.person.to_string(),
             at: comment.at.to_string(),
-            text: comment.text.as_str().to_owned(),
-            text_key: comment.text.key.to_hex(),
+            text,
+            text_key,
             event_id: comment.event_id.to_string(),
         }
     }
@@ -54,10 +54,7 @@ impl TryFrom<&CommentItem> for Comment {
         Ok(Self {
             person: read("comments.person", &item.person, PersonId::from_stored)?,
             at: read("comments.at", &item.at, Timestamp::parse)?,
-            text: KeyedText {
-                text: read("comments.text", &item.text, CommentText::parse)?,
-                key: read("comments.text_key", &item.text_key, TextKey::parse)?,
-            },
+            text: read_keyed("comments.text", &item.text, &item.text_key, CommentText::parse)?,
             event_id: read("comments.event_id", &item.event_id, EventId::parse)?,
         })
     }

@@ -2,8 +2,10 @@
 
 use crate::attribute::{InvalidAttribute, read, read_option, text};
 use countersign_core::canonical::CanonicalJson;
+use countersign_core::digest::Digest;
 use countersign_core::execution::{Execution, Schedule, Target, Window};
 use countersign_core::person::PersonId;
+use countersign_core::text_key::DigestedDocument;
 use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -19,12 +21,15 @@ pub(crate) struct ScheduleItem {
     window_to: Option<String>,
 }
 
-/// What an executor has found, as one canonical JSON string.
+/// What an executor has found, as one canonical JSON string; once that is erased, its digest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TargetItem {
     by: String,
     at: String,
-    document: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
 }
 
 /// For how long an execution may be silent, and a permit be spent.
@@ -71,7 +76,8 @@ impl From<&Target> for TargetItem {
         Self {
             by: target.by.to_string(),
             at: target.at.to_string(),
-            document: target.document.as_str().to_owned(),
+            document: text(target.document.kept().map(CanonicalJson::as_str)),
+            digest: target.document.kept().is_none().then(|| target.digest().to_string()),
         }
     }
 }
@@ -83,7 +89,17 @@ impl TryFrom<&TargetItem> for Target {
         Ok(Self {
             by: read("target.by", &item.by, PersonId::from_stored)?,
             at: read("target.at", &item.at, Timestamp::parse)?,
-            document: read("target.document", &item.document, CanonicalJson::from_stored)?,
+            document: match (&item.document, &item.digest) {
+                (Some(document), None) => {
+                    DigestedDocument::Kept(read("target.document", document, CanonicalJson::from_stored)?)
+                }
+                (None, Some(digest)) => {
+                    DigestedDocument::Erased(read("target.digest", digest, Digest::parse)?)
+                }
+                (Some(_), Some(_)) | (None, None) => {
+                    return Err(InvalidAttribute::Value("target.document"));
+                }
+            },
         })
     }
 }

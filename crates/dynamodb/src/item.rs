@@ -6,7 +6,7 @@
 //! checked against them when an item is read.
 
 use crate::attribute::{
-    InvalidAttribute, all_addresses, other_addresses, read, read_cost, read_option, text,
+    InvalidAttribute, all_addresses, keyed, other_addresses, read, read_cost, read_keyed, read_option, text,
 };
 use crate::comment_item::{CommentItem, WithdrawalItem};
 use crate::error::unreadable;
@@ -19,7 +19,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_app::ports::StoreError;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::ExecutionOutcome;
-use countersign_core::content::Content;
+use countersign_core::content::{Content, FixedContent};
 use countersign_core::digest::Digest;
 use countersign_core::execution::{Claim, Execution, Finish, Schedule, Target};
 use countersign_core::idempotency::IdempotencyRecord;
@@ -33,7 +33,7 @@ use countersign_core::slots::Slots;
 use countersign_core::text::{
     CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket,
 };
-use countersign_core::text_key::{KeyedText, TextKey};
+use countersign_core::text_key::{DigestedDocument, KeyedText};
 use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
@@ -48,7 +48,9 @@ struct RequestItem {
     request_id: String,
     operation_type: String,
     instance_id: String,
-    parameters: String,
+    /// Until they are erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<String>,
     parameters_digest: String,
     content_digest: String,
     requested_by: String,
@@ -180,12 +182,19 @@ impl From<&Request> for RequestItem {
         let finish = request.finish();
         let cancellation = request.cancellation.as_ref();
         let content = &request.content;
+        let (justification, text_key) = keyed(&content.justification);
+        let (cancellation_reason, cancellation_reason_key) =
+            keyed_option(cancellation.and_then(|cancellation| cancellation.reason.as_ref()));
+        let (execution_note, execution_note_key) =
+            keyed_option(finish.and_then(|finish| finish.note.as_ref()));
+        let (execution_result, execution_result_key) =
+            keyed_option(finish.and_then(|finish| finish.result.as_ref()));
         Self {
             format: FORMAT.to_owned(),
             request_id: request.id().to_string(),
             operation_type: content.operation_type.to_string(),
             instance_id: content.instance_id.to_string(),
-            parameters: content.parameters.as_str().to_owned(),
+            parameters: text(content.parameters.kept().map(CanonicalJson::as_str)),
             parameters_digest: content.parameters_digest().to_string(),
             content_digest: content.digest().to_string(),
             requested_by: content.requested_by.to_string(),
@@ -194,8 +203,8 @@ impl From<&Request> for RequestItem {
             requested_at: content.requested_at.to_string(),
             risk_level: content.risk_level.as_str().to_owned(),
             environment: content.environment.as_str().to_owned(),
-            justification: content.justification.as_str().to_owned(),
-            text_key: content.justification.key.to_hex(),
+            justification,
+            text_key,
             estimated_cost: content.estimated_cost.map(Cost::amount),
             estimated_duration: content.estimated_duration.as_ref().map(|text| text.as_str().to_owned()),
             ticket: text(content.ticket.as_ref()),
@@ -218,15 +227,15 @@ impl From<&Request> for RequestItem {
             approved_at: text(request.approved_at),
             rejected_by: text(rejection.map(|decision| &decision.person)),
             rejected_at: text(rejection.map(|decision| decision.at)),
-            rejection_reason: comment_text(rejection.and_then(|decision| decision.comment.as_ref())),
+            rejection_reason: text(
+                rejection.and_then(|decision| decision.comment.as_ref()).and_then(KeyedText::text),
+            ),
             expired_at: text(request.expired_at),
             withdrawals: request.withdrawals.iter().map(WithdrawalItem::from).collect(),
             cancelled_at: text(cancellation.map(|cancellation| cancellation.at)),
             cancelled_by: text(cancellation.map(|cancellation| &cancellation.by)),
-            cancellation_reason: comment_text(
-                cancellation.and_then(|cancellation| cancellation.reason.as_ref()),
-            ),
-            cancellation_reason_key: key(cancellation.and_then(|cancellation| cancellation.reason.as_ref())),
+            cancellation_reason,
+            cancellation_reason_key,
             expires_at: content.expires_at.to_string(),
             execute_within_seconds: content.execute_within_seconds,
             executor: text(content.executor.as_ref()),
@@ -246,12 +255,10 @@ impl From<&Request> for RequestItem {
                 execution.and_then(|execution| execution.claim.as_ref()).map(|claim| claim.at),
             ),
             executed_at: text(finish.map(|finish| finish.at)),
-            execution_note: comment_text(finish.and_then(|finish| finish.note.as_ref())),
-            execution_note_key: key(finish.and_then(|finish| finish.note.as_ref())),
-            execution_result: finish
-                .and_then(|finish| finish.result.as_ref())
-                .map(|result| result.as_str().to_owned()),
-            execution_result_key: key(finish.and_then(|finish| finish.result.as_ref())),
+            execution_note,
+            execution_note_key,
+            execution_result,
+            execution_result_key,
             actual_cost: finish.and_then(|finish| finish.actual_cost).map(Cost::amount),
             comments: request.comments.iter().map(CommentItem::from).collect(),
             decision_comments: request.decisions.iter().filter_map(decision_comment).collect(),
@@ -277,25 +284,19 @@ fn read_owner(person: &str, others: &[String]) -> Result<Owner, InvalidAttribute
     Ok(Owner { person: read("owner", person, PersonId::from_stored)?, addresses })
 }
 
-fn comment_text(comment: Option<&KeyedText<CommentText>>) -> Option<String> {
-    comment.map(|comment| comment.as_str().to_owned())
-}
-
-fn key<T>(text: Option<&KeyedText<T>>) -> Option<String> {
-    text.map(|text| text.key.to_hex())
+fn keyed_option<T: AsRef<str>>(text: Option<&KeyedText<T>>) -> (Option<String>, Option<String>) {
+    text.map(keyed).unzip()
 }
 
 /// A text and its key: one does not stand without the other.
-fn read_keyed<T, E>(
+fn read_keyed_option<T, E>(
     attribute: &'static str,
     text: Option<&String>,
     key: Option<&String>,
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<Option<KeyedText<T>>, InvalidAttribute> {
-    let text = read_option(attribute, text, parse)?;
-    let key = read_option(attribute, key, TextKey::parse)?;
     match (text, key) {
-        (Some(text), Some(key)) => Ok(Some(KeyedText { text, key })),
+        (Some(text), Some(key)) => read_keyed(attribute, text, key, parse).map(Some),
         (None, None) => Ok(None),
         (Some(_), None) | (None, Some(_)) => Err(InvalidAttribute::Value(attribute)),
     }
@@ -329,7 +330,15 @@ impl TryFrom<&RequestItem> for Request {
             request_id: read("request_id", &item.request_id, RequestId::parse)?,
             operation_type: read("operation_type", &item.operation_type, Identifier::parse)?,
             instance_id: read("instance_id", &item.instance_id, InstanceId::parse)?,
-            parameters: read("parameters", &item.parameters, CanonicalJson::from_stored)?,
+            parameters: match &item.parameters {
+                Some(parameters) => {
+                    DigestedDocument::Kept(read("parameters", parameters, CanonicalJson::from_stored)?)
+                }
+                None => {
+                    let digest = read("parameters_digest", &item.parameters_digest, Digest::parse)?;
+                    DigestedDocument::Erased(digest)
+                }
+            },
             requested_by: read("requested_by", &item.requested_by, PersonId::from_stored)?,
             requester_addresses: all_addresses(
                 "requester_addresses",
@@ -340,10 +349,12 @@ impl TryFrom<&RequestItem> for Request {
             requested_at: read("requested_at", &item.requested_at, Timestamp::parse)?,
             risk_level: read("risk_level", &item.risk_level, str::parse)?,
             environment: read("environment", &item.environment, str::parse)?,
-            justification: KeyedText {
-                text: read("justification", &item.justification, Justification::parse)?,
-                key: read("text_key", &item.text_key, TextKey::parse)?,
-            },
+            justification: read_keyed(
+                "justification",
+                &item.justification,
+                &item.text_key,
+                Justification::parse,
+            )?,
             estimated_cost: read_cost("estimated_cost", item.estimated_cost)?,
             estimated_duration: read_option(
                 "estimated_duration",
@@ -370,8 +381,16 @@ impl TryFrom<&RequestItem> for Request {
             executor: read_option("executor", item.executor.as_ref(), Identifier::parse)?,
             schedule: item.schedule.as_ref().map(Schedule::try_from).transpose()?.unwrap_or_default(),
         };
+        let erased_at = item.listing.erased_at()?;
         let request = Self {
-            content: content.into(),
+            content: match erased_at {
+                Some(_) => {
+                    let digest = read("content_digest", &item.content_digest, Digest::parse)?;
+                    FixedContent::erased(content, digest)
+                }
+                None => content.into(),
+            },
+            erased_at,
             status,
             decisions: decisions(&item.listing, &item.decision_comments)?,
             approved_at: read_option("approved_at", item.approved_at.as_ref(), Timestamp::parse)?,
@@ -401,6 +420,9 @@ impl TryFrom<&RequestItem> for Request {
 /// What is written out twice must agree, and a status must follow from its decisions: an item
 /// that was edited by hand into `approved` is not approved.
 fn check(request: &Request, item: &RequestItem) -> Result<(), InvalidAttribute> {
+    if request.texts().any(|is_kept| is_kept != request.erased_at.is_none()) {
+        return Err(InvalidAttribute::Contradiction("erased_at and texts"));
+    }
     if request.content.digest() != read("content_digest", &item.content_digest, Digest::parse)? {
         return Err(InvalidAttribute::Contradiction("content_digest and what the request was made with"));
     }
@@ -445,7 +467,7 @@ fn cancellation(item: &RequestItem) -> Result<Option<Cancellation>, InvalidAttri
     };
     let by = item.cancelled_by.as_ref().ok_or(InvalidAttribute::Value("cancelled_by"))?;
     let by = read("cancelled_by", by, PersonId::from_stored)?;
-    let reason = read_keyed(
+    let reason = read_keyed_option(
         "cancellation_reason",
         item.cancellation_reason.as_ref(),
         item.cancellation_reason_key.as_ref(),
@@ -477,14 +499,14 @@ fn execution(item: &RequestItem, status: Status) -> Result<Option<Execution>, In
             } else {
                 ExecutionOutcome::Failed
             },
-            result: read_keyed(
+            result: read_keyed_option(
                 "execution_result",
                 item.execution_result.as_ref(),
                 item.execution_result_key.as_ref(),
                 CanonicalJson::from_stored,
             )?,
             actual_cost: read_cost("actual_cost", item.actual_cost)?,
-            note: read_keyed(
+            note: read_keyed_option(
                 "execution_note",
                 item.execution_note.as_ref(),
                 item.execution_note_key.as_ref(),

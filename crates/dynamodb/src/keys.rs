@@ -75,6 +75,11 @@ pub const RECORDED: &str = "recorded";
 /// The outbox partition of counts of refused attempts, by day and person.
 pub const COUNTED: &str = "counted";
 
+/// The outbox partition of the mark of erasure, and its sort key.
+pub const ERASURE: &str = "erasure";
+/// See [`ERASURE`].
+pub const ERASED_UNTIL: &str = "until";
+
 /// Names the set of attributes of an item.
 pub const FORMAT: &str = "format";
 

@@ -30,6 +30,7 @@ pub mod outbox;
 mod outbox_item;
 mod position;
 mod record;
+mod retention;
 pub mod store;
 mod summary_item;
 pub mod table;

@@ -75,6 +75,12 @@ pub(crate) fn overdue(status: Status, (from, to): (Timestamp, Timestamp)) -> Sta
     Stage { name: status.as_str(), is_ascending: true, segments: vec![segment] }
 }
 
+/// Requests that closed as `status` between two times, the oldest first.
+pub(crate) fn closed_between(status: Status, (from, to): (Timestamp, Timestamp)) -> Stage {
+    let segments = months_of(status, from, to);
+    Stage { name: status.as_str(), is_ascending: true, segments }
+}
+
 fn overdue_between(status: Status, from: Timestamp, to: Timestamp) -> Segment {
     Segment::of_status(status.to_string(), (keys::first_key(from), keys::last_key(to)))
 }
@@ -165,12 +171,18 @@ fn closed_segments(status: Status, query: &ListQuery, as_of: Timestamp) -> Vec<S
             segments.push(overdue_between(open, from, to.min(query.now)));
         }
     }
-    for month in months_between(from, to).into_iter().rev() {
+    segments.extend(months_of(status, from, to).into_iter().rev());
+    segments
+}
+
+/// The months of a closed status, the oldest first.
+fn months_of(status: Status, from: Timestamp, to: Timestamp) -> Vec<Segment> {
+    let segment = |month: String| {
         // INVARIANT: a month is the beginning of the sort keys of its times.
         let range = (keys::first_key(from).max(month.clone()), keys::last_key(to).min(format!("{month}~")));
-        segments.push(Segment::of_status(keys::closed_status_key(status, &month), range));
-    }
-    segments
+        Segment::of_status(keys::closed_status_key(status, &month), range)
+    };
+    months_between(from, to).into_iter().map(segment).collect()
 }
 
 /// The months that two times and everything between them fall into, as `2026-01`.

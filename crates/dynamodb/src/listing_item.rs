@@ -1,7 +1,9 @@
 //! What a list needs of a request besides the attributes of the original schema: one attribute of its item,
 //! projected into every index. What people said with their decisions stands beside it.
 
-use crate::attribute::{InvalidAttribute, all_addresses, other_addresses, read, read_option, text};
+use crate::attribute::{
+    InvalidAttribute, all_addresses, keyed, other_addresses, read, read_keyed, read_option, text,
+};
 use countersign_core::digest::Digest;
 use countersign_core::ids::EventId;
 use countersign_core::person::PersonId;
@@ -9,7 +11,6 @@ use countersign_core::request::{Decision, Request};
 use countersign_core::slots::Groups;
 use countersign_core::source_address::SourceAddress;
 use countersign_core::text::CommentText;
-use countersign_core::text_key::{KeyedText, TextKey};
 use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,9 @@ pub(crate) struct ListingItem {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     requester_groups: Vec<String>,
     decisions: Vec<DecisionItem>,
+    /// By it the sweep that erases passes over what is erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    erased_at: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,11 +54,8 @@ struct DecisionItem {
 
 pub(crate) fn decision_comment(decision: &Decision) -> Option<DecisionCommentItem> {
     let comment = decision.comment.as_ref()?;
-    Some(DecisionCommentItem {
-        event_id: decision.event_id.to_string(),
-        text: comment.as_str().to_owned(),
-        text_key: comment.key.to_hex(),
-    })
+    let (text, text_key) = keyed(comment);
+    Some(DecisionCommentItem { event_id: decision.event_id.to_string(), text, text_key })
 }
 
 impl From<&Decision> for DecisionItem {
@@ -102,6 +103,7 @@ impl From<&Request> for ListingItem {
             digest_required: request.content.digest_required,
             requester_groups: request.content.requester_groups.iter().cloned().collect(),
             decisions: request.decisions.iter().map(DecisionItem::from).collect(),
+            erased_at: text(request.erased_at),
         }
     }
 }
@@ -110,6 +112,11 @@ impl ListingItem {
     /// The decisions, without what was said with them.
     pub(crate) fn decisions(&self) -> Result<Vec<Decision>, InvalidAttribute> {
         self.decisions.iter().map(Decision::try_from).collect()
+    }
+
+    /// When parameters and texts were erased.
+    pub(crate) fn erased_at(&self) -> Result<Option<Timestamp>, InvalidAttribute> {
+        read_option("listing.erased_at", self.erased_at.as_ref(), Timestamp::parse)
     }
 
     /// The groups of the requester when the request was made.
@@ -131,10 +138,10 @@ pub(crate) fn decisions(
     let mut decisions = listing.decisions()?;
     for comment in comments {
         let event_id = read("decision_comments.event_id", &comment.event_id, EventId::parse)?;
-        let text = read("decision_comments.text", &comment.text, CommentText::parse)?;
-        let key = read("decision_comments.text_key", &comment.text_key, TextKey::parse)?;
+        let text =
+            read_keyed("decision_comments.text", &comment.text, &comment.text_key, CommentText::parse)?;
         let decision = decisions.iter_mut().find(|decision| decision.event_id == event_id);
-        decision.ok_or(InvalidAttribute::Value("decision_comments"))?.comment = Some(KeyedText { text, key });
+        decision.ok_or(InvalidAttribute::Value("decision_comments"))?.comment = Some(text);
     }
     Ok(decisions)
 }

@@ -9,7 +9,7 @@ use crate::item;
 use crate::keys::{
     self, EVENT_ID, OPEN_INDEX, OPEN_KEY, REQUEST_ID, SEQUENCE, SHARD, STATUS_AT, STREAM, VERSION,
 };
-use crate::listing;
+use crate::listing::{self, Stage};
 use crate::merge::{Merge, Next, Source};
 use crate::outbox_item::outbox_item;
 use crate::position::{Bound, Position};
@@ -527,8 +527,21 @@ impl FindDue for DynamoStore {
         limit: usize,
         cursor: Option<String>,
     ) -> Result<DuePage, StoreError> {
+        self.ids_of(listing::overdue(status, due), limit, cursor, |_, _| None).await
+    }
+}
+
+impl DynamoStore {
+    /// One page of a stage, as ids.
+    pub(crate) async fn ids_of(
+        &self,
+        stage: Stage,
+        limit: usize,
+        cursor: Option<String>,
+        filter: impl Fn(&Source, &mut Expression) -> Option<String>,
+    ) -> Result<DuePage, StoreError> {
         let mut bound = cursor.map(Bound::after);
-        let mut merge = Merge::new(listing::overdue(status, due), bound.as_ref());
+        let mut merge = Merge::new(stage, bound.as_ref());
         let mut page = DuePage { ids: Vec::new(), next_cursor: None, damaged: Vec::new(), answered_at: None };
         loop {
             match merge.next() {
@@ -536,7 +549,7 @@ impl FindDue for DynamoStore {
                     page.answered_at = self.answer_time.last();
                     return Ok(page);
                 }
-                Next::Ask(index) => self.ask(&mut merge, index, limit + 2, |_, _| None).await?,
+                Next::Ask(index) => self.ask(&mut merge, index, limit + 2, &filter).await?,
                 Next::Row(_) if page.ids.len() >= limit => {
                     page.next_cursor = bound.map(|bound| bound.key);
                     page.answered_at = self.answer_time.last();

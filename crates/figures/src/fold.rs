@@ -66,6 +66,7 @@ fn remembered(event: &AuditEvent) -> Option<RequestId> {
         | EventType::ExecutionClaimed
         | EventType::ExecutionRenewed
         | EventType::CommentAdded
+        | EventType::ParametersErased
         | EventType::AnomalyDetected
         | EventType::AttemptRefused
         | EventType::AuditRead => None,
@@ -166,6 +167,7 @@ fn add_of_request(
         | EventType::ExecutionClaimed
         | EventType::ExecutionRenewed
         | EventType::CommentAdded
+        | EventType::ParametersErased
         | EventType::AnomalyDetected
         | EventType::AttemptRefused
         | EventType::AuditRead => {}

@@ -29,6 +29,7 @@ use countersign_app::ports::{
     CountAttempts, CountedAttemptsStore, FindDue, ListRequests, LoadEvents, LoadRequest, Outbox, Publish,
     RecordEvent, Replicas, Timers,
 };
+use countersign_app::retention::{ErasureMark, FindClosed, InvalidRetention, Retention};
 use countersign_app::signing::{NoSigningKeys, SigningKeys};
 use countersign_audit::evidence::document::PolicyFiles;
 use countersign_aws::Access;
@@ -215,13 +216,21 @@ impl Boot {
     /// As for [`Boot::serve`].
     pub async fn serve_expire<S>(&self, store: S) -> Result<(), Error>
     where
-        S: CommandStore + CountedAttemptsStore + FindDue + ListRequests + Replicas + Timers,
+        S: ErasureMark
+            + CommandStore
+            + CountedAttemptsStore
+            + FindClosed
+            + FindDue
+            + ListRequests
+            + Replicas
+            + Timers,
     {
         let metrics = &self.metrics().inspect_err(not_started)?;
+        let retention = retention(&self.environment).inspect_err(not_started)?;
         let dependencies = &self.dependencies(store, true).await.inspect_err(not_started)?;
         run(async move |event| {
             let budget = time::budget(dependencies.host.now(), event.context.deadline);
-            expire::handle(dependencies, metrics, budget).await
+            expire::handle(dependencies, metrics, budget, retention).await
         })
         .await
     }
@@ -361,6 +370,12 @@ fn restrictions(environment: &Environment) -> Result<Restrictions, InvalidVariab
             .transpose()
             .map_err(|rule| Environment::invalid("APPROVAL_MAX_PENDING", rule))?,
     })
+}
+
+/// How long parameters and texts are kept; for as long as the tables, if that is not said.
+fn retention(environment: &Environment) -> Result<Option<Retention>, InvalidVariable> {
+    let days = environment.optional("PARAMETERS_RETENTION_DAYS").map(str::parse).transpose();
+    days.map_err(|rule: InvalidRetention| Environment::invalid("PARAMETERS_RETENTION_DAYS", rule.to_string()))
 }
 
 /// The one line that tells why: what `main` prints of an error is not for people.

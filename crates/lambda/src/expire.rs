@@ -9,6 +9,7 @@ use countersign_app::error::AppError;
 use countersign_app::expire::{self, ExpiryReport};
 use countersign_app::figures;
 use countersign_app::ports::{CountedAttemptsStore, FindDue, ListRequests, Replicas, Timers};
+use countersign_app::retention::{self, ErasureMark, ErasureReport, FindClosed, Retention};
 use countersign_app::timers::{self, TimerReport};
 use countersign_core::caller::Channel;
 use countersign_core::timestamp::Timestamp;
@@ -16,7 +17,7 @@ use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Expires what is due, and measures what is open. What invoked it says
+/// Expires what is due, erases what is kept for longer than `retention`, and measures what is open. What invoked it says
 /// nothing that would be needed.
 ///
 /// # Errors
@@ -26,9 +27,17 @@ pub async fn handle<S>(
     dependencies: &Dependencies<S>,
     metrics: &Metrics,
     budget: Duration,
+    retention: Option<Retention>,
 ) -> Result<Value, Diagnostic>
 where
-    S: CommandStore + CountedAttemptsStore + FindDue + ListRequests + Replicas + Timers,
+    S: ErasureMark
+        + CommandStore
+        + CountedAttemptsStore
+        + FindClosed
+        + FindDue
+        + ListRequests
+        + Replicas
+        + Timers,
 {
     let regions = dependencies.store.replica_regions().await.map_err(|error| failed(&error.into()))?;
     if !regions.is_empty() {
@@ -63,6 +72,19 @@ where
         }
     };
     tracing::info!(counted, "refused attempts");
+    let left = budget.saturating_sub(host.elapsed().saturating_sub(began));
+    // What expires late closes in the past: nothing is erased before it is written down.
+    let erasing = retention.filter(|_| !cut_short && not_written == 0);
+    let erased = match erasing {
+        Some(retention) => retention::erase(dependencies, Channel::Direct, retention, left)
+            .await
+            .map_err(|error| failed(&error))?,
+        None => ErasureReport::default(),
+    };
+    let ErasureReport { erased, failed: not_erased, damaged, cut_short: erasure_cut_short } = erased;
+    if retention.is_some() {
+        tracing::info!(erased, failed = not_erased, damaged, cut_short = erasure_cut_short, "erased");
+    }
     // What is expired is expired; a measurement that is missing has an alarm of its own.
     match figures::open_requests(dependencies, COUNTED).await {
         Ok(open) => metrics.open_requests(open, host.now()),
@@ -71,8 +93,9 @@ where
     Ok(json!({
         "expired": expired,
         "unknown": unknown,
-        "failed": not_written + not_looked_at,
-        "cut_short": cut_short || timers_cut_short,
+        "erased": erased,
+        "failed": not_written + not_looked_at + not_erased,
+        "cut_short": cut_short || timers_cut_short || erasure_cut_short,
     }))
 }
 

@@ -177,6 +177,7 @@ fn measurements(event: &Event, after: &Request) -> Vec<Measurement> {
         EventType::ExecutionSucceeded => vec![counted("ExecutionSucceeded"), executed_for(event, after)],
         EventType::ExecutionFailed => vec![counted("ExecutionFailed"), executed_for(event, after)],
         EventType::CommentAdded => vec![counted("CommentAdded")],
+        EventType::ParametersErased => vec![counted("ParametersErased")],
         // Never events of a request: of the first see `Metrics::damaged`.
         EventType::AnomalyDetected | EventType::AttemptRefused | EventType::AuditRead => vec![],
     }

@@ -269,7 +269,8 @@ impl Metrics {
             | Change::Started { .. }
             | Change::Claimed { .. }
             | Change::Renewed { .. }
-            | Change::Commented { .. } => None,
+            | Change::Commented { .. }
+            | Change::Erased => None,
         };
         if let Some(decision) = decision {
             self.decisions.get_or_create(&label("decision", decision)).inc();

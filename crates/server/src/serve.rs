@@ -14,6 +14,7 @@ use crate::source_address::{ProxyNetwork, TrustedProxies};
 use crate::sweeps::Sweep;
 use crate::tls::{CertificateFiles, Certificates, InvalidCertificates};
 use countersign_app::host::Clock as _;
+use countersign_app::retention::Retention;
 use countersign_core::policy::{Policy, Restrictions};
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
@@ -71,6 +72,8 @@ pub struct Options {
     pub limits: LimitOptions,
     /// Where a second copy of the audit log is kept.
     pub log_copy: Option<PathBuf>,
+    /// How long parameters and texts of closed requests are kept; none for as long as the store.
+    pub retention: Option<Retention>,
     /// What is logged.
     pub log: String,
 }
@@ -239,7 +242,7 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
         None => None,
     };
     let mut signals = Signals::listen()?;
-    let mut expiry = Sweep::expire(application.clone());
+    let mut expiry = Sweep::expire(application.clone(), options.retention);
     let mut delivery = Sweep::deliver(application.clone(), OutboxLog);
     let mut sealing = Sweep::seal(application.clone());
     let mut measurement = Sweep::measure(application.clone());

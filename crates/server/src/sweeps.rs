@@ -1,4 +1,4 @@
-//! The sweeps that run inside the server: delivery, sealing, expiry, and the measurement of what is open.
+//! The sweeps that run inside the server: delivery, sealing, expiry, erasure, and the measurement of what is open.
 
 use crate::application::Application;
 use crate::metrics::SweepName;
@@ -7,6 +7,7 @@ use countersign_app::error::AppError;
 use countersign_app::fold::{FoldError, FoldReport, Folder};
 use countersign_app::host::Clock;
 use countersign_app::ports::{Outbox as _, Publish};
+use countersign_app::retention::{self, ErasureReport, Retention};
 use countersign_app::seal::{SealError, SealReport, Sealer};
 use countersign_app::{attempts, deliver, expire, figures, timers};
 use countersign_core::caller::Channel;
@@ -27,6 +28,8 @@ const LONGEST_REST: Duration = Duration::from_secs(60);
 const TIMER_INTERVAL: Duration = Duration::from_secs(1);
 /// How often passed deadlines are written down.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(5);
+/// How often what is kept no longer is erased.
+const ERASURE_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// How often what is open, and what waits for delivery, is measured: four times as often as Prometheus reads metrics
 /// unless it is set otherwise.
 const MEASUREMENT_INTERVAL: Duration = Duration::from_secs(15);
@@ -62,10 +65,10 @@ impl Sweep {
         Self { name: "sealing", stop, task }
     }
 
-    /// Starts to write down what has expired.
-    pub fn expire(application: Application) -> Self {
+    /// Starts to write down what has expired, and to erase what is kept for longer than `retention`.
+    pub fn expire(application: Application, retention: Option<Retention>) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(expire_until(application, stopped));
+        let task = tokio::spawn(expire_until(application, retention, stopped));
         Self { name: "expiry", stop, task }
     }
 
@@ -257,8 +260,9 @@ fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
+async fn expire_until(app: Application, retention: Option<Retention>, mut stopped: watch::Receiver<bool>) {
     let mut clock = EvenClock::new(app.dependencies().host.as_ref());
+    let mut erased_at: Option<Duration> = None;
     let mut expired_at: Option<Duration> = None;
     while !*stopped.borrow() {
         let dependencies = app.dependencies();
@@ -287,7 +291,20 @@ async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
         if let Err(error) = attempts::record_counts(&dependencies).await {
             tracing::error!(%error, "counts of refused attempts are not recorded");
         }
-        match expire::expire(&dependencies, Channel::Local, since, BUDGET).await {
+        let expired = expire::expire(&dependencies, Channel::Local, since, BUDGET).await;
+        // What expires late closes in the past: nothing is erased before it is written down, nor by a clock that has just
+        // been set.
+        let is_settled = since == Timestamp::EARLIEST;
+        let is_written = expired.as_ref().is_ok_and(|report| !report.cut_short && report.failed == 0);
+        let is_erasure_due = |last: Duration| host.elapsed().saturating_sub(last) >= ERASURE_INTERVAL;
+        if let Some(retention) = retention
+            && is_settled
+            && is_written
+            && erased_at.is_none_or(is_erasure_due)
+        {
+            erased_at = erase(&app, retention).await.then(|| host.elapsed());
+        }
+        match expired {
             Ok(report) => {
                 app.metrics.swept(SweepName::Expiry, host.now());
                 if report.expired > 0 {
@@ -303,6 +320,22 @@ async fn expire_until(app: Application, mut stopped: watch::Receiver<bool>) {
         expired_at = Some(host.elapsed());
         rest(&mut stopped).await;
     }
+}
+
+/// One pass of erasure. Whether it came to its end.
+async fn erase(app: &Application, retention: Retention) -> bool {
+    let erased = retention::erase(&app.dependencies(), Channel::Local, retention, BUDGET).await;
+    match &erased {
+        Ok(report) => {
+            let ErasureReport { erased, failed, damaged, .. } = *report;
+            if erased + failed + damaged > 0 {
+                tracing::info!(erased, failed, damaged, "erased");
+                app.wake_sweeps();
+            }
+        }
+        Err(error) => tracing::error!(%error, "nothing is erased"),
+    }
+    erased.is_ok_and(|report| !report.cut_short)
 }
 
 async fn measure_until(app: Application, mut stopped: watch::Receiver<bool>) {

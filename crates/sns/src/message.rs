@@ -107,6 +107,7 @@ fn headline(notification: &Notification) -> String {
         (EventType::CommentAdded, _) => "Comment".to_owned(),
         // Never events of a request: the subject of the first is `anomaly_subject`, the others are not published.
         (EventType::AnomalyDetected, _) => "Damaged".to_owned(),
+        (EventType::ParametersErased, _) => "Parameters and texts erased".to_owned(),
         (EventType::AttemptRefused | EventType::AuditRead, _) => "Recorded".to_owned(),
     }
 }
@@ -143,7 +144,9 @@ fn email(notification: &Notification) -> String {
         "Event",
         &format!("{} by {user} at {}", notification.event_type.as_str(), minute(notification.timestamp)),
     );
-    quote(&mut text, "Justification", notification.justification.as_str());
+    if let Some(justification) = &notification.justification {
+        quote(&mut text, "Justification", justification.as_str());
+    }
     if let Some(remark) = &notification.remark {
         quote(&mut text, &format!("{user} says"), remark.as_str());
     }

@@ -44,7 +44,7 @@ fn full() -> Notification {
         approvals_required: 2,
         approvals_received: 1,
         approved_by: vec![person("bob@example.com")],
-        justification: Justification::parse("moved to the new cluster").unwrap(),
+        justification: Some(Justification::parse("moved to the new cluster").unwrap()),
         estimated_cost: Some(Cost::new(250.5).unwrap()),
         estimated_duration: Some(DurationText::parse("ten minutes").unwrap()),
         expires_at: Timestamp::parse("2026-02-01T09:00:00Z").unwrap(),
@@ -418,7 +418,7 @@ fn check_words(words: &str) {
     };
     let duration: String = words.chars().take(200).collect();
     let notification = Notification {
-        justification,
+        justification: Some(justification),
         remark: Some(remark),
         estimated_duration: DurationText::parse(&duration).ok().or(full().estimated_duration),
         ..full()
@@ -460,7 +460,7 @@ fn no_words_of_people_pass_for_a_line_of_ours() {
         check_words(words);
     }
     let email = email(&message(
-        &Notification { justification: Justification::parse(HOSTILE[0]).unwrap(), ..full() },
+        &Notification { justification: Some(Justification::parse(HOSTILE[0]).unwrap()), ..full() },
         None,
     ));
     assert!(email.contains("\n  | ok\n  | Approved by    boss@example.com\n"), "{email}");
@@ -512,7 +512,7 @@ fn the_largest_message_fits_whatever_it_is_made_of() {
         for event_type in EventType::iter() {
             let notification = Notification {
                 event_type,
-                justification: Justification::parse(&words(4000)).unwrap(),
+                justification: Some(Justification::parse(&words(4000)).unwrap()),
                 remark: Some(CommentText::parse(&words(2000)).unwrap()),
                 estimated_duration: Some(DurationText::parse(&words(200)).unwrap()),
                 estimated_cost: Some(Cost::new(999_999_999_999_999.9).unwrap()),

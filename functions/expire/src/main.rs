@@ -1,4 +1,4 @@
-//! The schedule of expiry. Finds overdue requests and updates them one by one; publishes nothing.
+//! The schedule of expiry and erasure. Finds requests whose time is over and updates them one by one; publishes nothing.
 
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::TableNames;

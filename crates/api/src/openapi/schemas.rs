@@ -163,7 +163,14 @@ fn request() -> Vec<Member> {
         ("filed_by", described(string(), "The service that asks for the requester.")),
         ("owner", described(string(), "Who answers for the agent or service that asks.")),
         ("requester_groups*", described(list(string()), "The requester's groups, when it was made.")),
-        ("justification*", text(4000)),
+        ("justification", described(text(4000), "Absent once it was erased, as all texts are.")),
+        (
+            "erased_at",
+            described(
+                time(),
+                "When parameters, texts and result were erased, because the operator keeps them no longer.",
+            ),
+        ),
         ("estimated_duration", text(200)),
         ("ticket", ticket()),
         ("rollback_plan", text(4000)),

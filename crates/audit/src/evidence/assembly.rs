@@ -11,10 +11,11 @@ use super::{consistency, dsse, texts};
 use crate::key::{PublicKey, Purpose};
 use crate::proof::Proof;
 use countersign_core::audit::AuditEvent;
+use countersign_core::canonical::CanonicalJson;
 use countersign_core::event::EventType;
 use countersign_core::policy::PolicyText;
 use countersign_core::request::{Request, Verdict};
-use countersign_core::text_key::TextKey;
+use countersign_core::text_key::{KeyedText, TextKey};
 use countersign_core::timestamp::Timestamp;
 use serde_json::{Map, Value};
 
@@ -66,7 +67,10 @@ impl Draft {
     pub fn assemble(sources: Sources<'_>) -> Result<Self, Unmade> {
         let Sources { request, events, policies, permit, made_at, redacted } = sources;
         let only_events: Vec<_> = events.iter().map(|(event, _)| event.clone()).collect();
-        let target = request.target.as_ref().map(|target| target.document.as_str().to_owned());
+        let target = request.target.as_ref().and_then(|target| target.document.kept());
+        let text = |document: Option<&CanonicalJson>| {
+            document.filter(|_| !redacted).map(|document| document.as_str().to_owned())
+        };
         let shown_events = events.iter().map(|(event, proof)| ShownEvent {
             event: event.document().as_str().to_owned(),
             inclusion: proof.as_ref().map_or_else(|| PENDING_INCLUSION.to_owned(), Proof::text),
@@ -79,8 +83,8 @@ impl Draft {
             request: ShownRequest {
                 content: members(request.content.document().to_value()),
                 state: members(request.state().to_value()),
-                parameters: (!redacted).then(|| request.content.parameters.as_str().to_owned()),
-                target: target.filter(|_| !redacted),
+                parameters: text(request.content.parameters.kept()),
+                target: text(target),
             },
             policies: shown_policies(&only_events, policies),
             permit,
@@ -169,6 +173,15 @@ fn shown_texts(request: &Request, events: &[AuditEvent], redacted: bool) -> Vec<
 
 type KeptText = (String, &'static str, String, TextKey);
 
+fn kept_text<T: AsRef<str>>(
+    event_id: String,
+    member: &'static str,
+    text: Option<&KeyedText<T>>,
+) -> Option<KeptText> {
+    let (text, key) = text?.kept()?;
+    Some((event_id, member, text.as_ref().to_owned(), key))
+}
+
 fn kept_texts(request: &Request, events: &[AuditEvent]) -> Vec<KeptText> {
     let id_of = |wanted: &[EventType]| {
         let is_wanted =
@@ -176,10 +189,10 @@ fn kept_texts(request: &Request, events: &[AuditEvent]) -> Vec<KeptText> {
         events.iter().find(is_wanted).map(|event| event.event_id.to_string()).unwrap_or_default()
     };
     let content = &request.content;
+    // What was erased is erased as a whole.
+    let Some((justification, key)) = content.justification.kept() else { return Vec::new() };
     let created = id_of(&[EventType::ApprovalRequestCreated]);
-    let key = content.justification.key;
-    let mut kept =
-        vec![(created.clone(), "justification_digest", content.justification.as_str().to_owned(), key)];
+    let mut kept = vec![(created.clone(), "justification_digest", justification.as_str().to_owned(), key)];
     if let Some(text) = &content.estimated_duration {
         kept.push((created.clone(), "estimated_duration_digest", text.as_str().to_owned(), key));
     }
@@ -191,26 +204,19 @@ fn kept_texts(request: &Request, events: &[AuditEvent]) -> Vec<KeptText> {
             Verdict::Approved => "comment_digest",
             Verdict::Rejected => "reason_digest",
         };
-        let comment = decision.comment.iter();
-        kept.extend(
-            comment.map(|text| (decision.event_id.to_string(), member, text.as_str().to_owned(), text.key)),
-        );
+        kept.extend(kept_text(decision.event_id.to_string(), member, decision.comment.as_ref()));
     }
     for comment in &request.comments {
         let is_reason = request.withdrawals.iter().any(|withdrawal| withdrawal.event_id == comment.event_id);
         let member = if is_reason { "reason_digest" } else { "text_digest" };
-        kept.push((comment.event_id.to_string(), member, comment.text.as_str().to_owned(), comment.text.key));
+        kept.extend(kept_text(comment.event_id.to_string(), member, Some(&comment.text)));
     }
-    if let Some(reason) = request.cancellation.as_ref().and_then(|end| end.reason.as_ref()) {
-        let cancelled = id_of(&[EventType::ApprovalCancelled]);
-        kept.push((cancelled, "reason_digest", reason.as_str().to_owned(), reason.key));
-    }
+    let reason = request.cancellation.as_ref().and_then(|end| end.reason.as_ref());
+    kept.extend(kept_text(id_of(&[EventType::ApprovalCancelled]), "reason_digest", reason));
     if let Some(finish) = request.finish() {
         let finished = id_of(&[EventType::ExecutionSucceeded, EventType::ExecutionFailed]);
-        let result = finish.result.iter();
-        kept.extend(result.map(|text| (finished.clone(), texts::RESULT, text.as_str().to_owned(), text.key)));
-        let note = finish.note.iter();
-        kept.extend(note.map(|text| (finished.clone(), "note_digest", text.as_str().to_owned(), text.key)));
+        kept.extend(kept_text(finished.clone(), texts::RESULT, finish.result.as_ref()));
+        kept.extend(kept_text(finished, "note_digest", finish.note.as_ref()));
     }
     kept
 }

@@ -63,11 +63,12 @@ fn check_documents(document: &Document, mismatches: &mut Vec<Mismatch>) {
         ("parameters", &request.parameters, document.content("parameters_digest")),
         ("target", &request.target, target.and_then(Value::as_str)),
     ];
+    let is_left_out = document.redacted || document.is_erased();
     for (name, text, digest) in parts {
         let is_right = match (text, digest) {
-            (Some(_), _) if document.redacted => false,
+            (Some(_), _) if is_left_out => false,
             (Some(text), Some(digest)) => Digest::of(text).to_string() == digest,
-            (None, Some(_)) => document.redacted,
+            (None, Some(_)) => is_left_out,
             (Some(_), None) => false,
             (None, None) => true,
         };
@@ -83,7 +84,15 @@ fn check_content(document: &Document, events: &[AuditEvent], mismatches: &mut Ve
     if document.content("format") != Some(content::FORMAT) {
         mismatches.push(Mismatch::Form("its content is of another format"));
     }
-    let content_digest = digest_of(shown).to_string();
+    let shown_digest = digest_of(shown).to_string();
+    let content_digest = match document.is_erased() {
+        // What is shown is what is left: one event binds both.
+        true => document.request.state.get("content_digest").and_then(Value::as_str).unwrap_or_default(),
+        false => &shown_digest,
+    };
+    if document.is_erased() && texts::OF_CONTENT.into_iter().any(|name| shown.contains_key(name)) {
+        mismatches.push(Mismatch::Parts("its content has texts that were erased"));
+    }
     let parameters_digest = document.content("parameters_digest");
     for event in events {
         let details = event.details.to_value();
@@ -94,11 +103,14 @@ fn check_content(document: &Document, events: &[AuditEvent], mismatches: &mut Ve
                     | EventType::ApprovalGranted
                     | EventType::ApprovalRejected
                     | EventType::ExecutionStarted
+                    | EventType::ParametersErased
             )
         );
         let named = |name: &str| details.get(name).and_then(Value::as_str);
-        let is_right = named("content_digest") == Some(&content_digest)
-            && named("parameters_digest") == parameters_digest;
+        let is_erasure = event.event_type.known() == Some(EventType::ParametersErased);
+        let is_right = named("content_digest") == Some(content_digest)
+            && named("parameters_digest") == parameters_digest
+            && (!is_erasure || named("remaining_content_digest") == Some(&shown_digest));
         if is_bound && !is_right {
             let what = "is about other content or parameters";
             mismatches.push(Mismatch::Event { sequence: event.sequence, what });

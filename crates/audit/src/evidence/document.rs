@@ -170,6 +170,11 @@ impl Document {
         Self { dsse: None, ..self.clone() }.canonical().digest()
     }
 
+    /// Whether parameters, texts and result were erased: then none is shown.
+    pub(super) fn is_erased(&self) -> bool {
+        self.request.state.contains_key("erased_at")
+    }
+
     /// A text of the content.
     pub(super) fn content(&self, name: &str) -> Option<&str> {
         self.request.content.get(name).and_then(Value::as_str)

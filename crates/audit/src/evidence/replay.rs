@@ -21,6 +21,7 @@ struct Replay<'a> {
     approved_at: Value,
     execute_by: Value,
     expired_at: Value,
+    erased_at: Value,
     decisions: Vec<Members>,
     withdrawals: Vec<Value>,
     cancellation: Value,
@@ -77,6 +78,7 @@ impl<'a> Replay<'a> {
             approved_at,
             execute_by: detail(&event.details.to_value(), "execute_by"),
             expired_at: Value::Null,
+            erased_at: Value::Null,
             decisions: Vec::new(),
             withdrawals: Vec::new(),
             cancellation: Value::Null,
@@ -113,7 +115,8 @@ impl<'a> Replay<'a> {
             }
             EventType::ExecutionSucceeded => goes_on && after == Executed,
             EventType::ExecutionFailed => goes_on && after == Failed,
-            EventType::CommentAdded => after == before && before != Expired,
+            EventType::CommentAdded => after == before && before != Expired && self.erased_at.is_null(),
+            EventType::ParametersErased => after == before && !before.is_open() && self.erased_at.is_null(),
             EventType::ApprovalRequestCreated
             | EventType::AnomalyDetected
             | EventType::AttemptRefused
@@ -200,6 +203,7 @@ impl<'a> Replay<'a> {
                 self.of_execution([("finish", finish.into())]);
             }
             EventType::CommentAdded => self.comments.push(comment(event, detail("text_digest"))),
+            EventType::ParametersErased => self.erased_at = at,
             // INVARIANT: none of them is legal.
             EventType::ApprovalRequestCreated
             | EventType::AnomalyDetected
@@ -303,6 +307,7 @@ impl<'a> Replay<'a> {
             ("approved_at", self.approved_at),
             ("execute_by", self.execute_by),
             ("expired_at", self.expired_at),
+            ("erased_at", self.erased_at),
             ("decisions", json!(decisions)),
             ("withdrawals", json!(self.withdrawals)),
             ("cancellation", self.cancellation),

@@ -46,6 +46,9 @@ pub(super) fn check(document: &Document, events: &[AuditEvent], mismatches: &mut
         if document.redacted && text.member == RESULT {
             refuse("is shown although it is left out");
         }
+        if document.is_erased() {
+            refuse("is shown although it was erased");
+        }
         let of_content = text.member.strip_suffix("_digest").filter(|name| OF_CONTENT.contains(name));
         if of_content.is_some_and(|name| document.content(name) != Some(&text.text)) {
             refuse("is not the one of the content");
@@ -54,7 +57,7 @@ pub(super) fn check(document: &Document, events: &[AuditEvent], mismatches: &mut
     for event in events {
         for (member, digest) in digests(event) {
             let event_id = event.event_id.to_string();
-            let is_kept = is_kept(&document.request.state, event, &digest);
+            let is_kept = !document.is_erased() && is_kept(&document.request.state, event, &digest);
             let is_left_out = document.redacted && member == RESULT;
             if is_kept && !is_left_out && !shown.contains(&(event_id.as_str(), member)) {
                 mismatches.push(mismatch(&event_id, member, "is missing"));

@@ -26,7 +26,7 @@ use countersign_core::requirements::MatchedRule;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::slots::{Groups, Slots};
 use countersign_core::text::{CommentText, DurationText, Identifier, Justification};
-use countersign_core::text_key::{KeyedText, TextKey};
+use countersign_core::text_key::{DigestedDocument, KeyedText, TextKey};
 use countersign_core::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -104,12 +104,12 @@ impl Life {
             request_id,
             operation_type: Identifier::parse("modify_instance_class").unwrap(),
             instance_id: "production-db-01".parse_instance(),
-            parameters: CanonicalJson::of(
+            parameters: DigestedDocument::Kept(CanonicalJson::of(
                 &canonical::read(
                     r#"{"target":"db.r6g.xlarge","factor":1.5,"note":"Zurück 😀 \"quoted\""}"#.as_bytes(),
                 )
                 .unwrap(),
-            ),
+            )),
             requested_by: person("ann"),
             requester_addresses: BTreeSet::from([person("ann"), person("ann.b")]),
             requester_groups: groups(&["developer"]),
@@ -118,7 +118,7 @@ impl Life {
             requested_at: at(10),
             risk_level: RiskLevel::High,
             environment: Environment::Production,
-            justification: KeyedText {
+            justification: KeyedText::Kept {
                 text: Justification::parse("The class is too small\nfor “Friday”.").unwrap(),
                 key: TextKey::new(u128::from(number * 100 + 1).to_be_bytes()),
             },

@@ -219,7 +219,7 @@ fn past(body: &RequestBody, events: &[EventBody]) -> Result<Past, String> {
         &body.instance_id,
         &json!({}),
         environment.as_str(),
-        &body.justification,
+        body.justification.as_deref().ok_or("its texts were erased")?,
     )
     .map_err(|error| error.to_string())?;
     let draft = Draft {

@@ -3,6 +3,7 @@
 use crate::error::CommandError;
 use crate::value_parsers::{number, seconds};
 use clap::Args;
+use countersign_app::retention::Retention;
 use countersign_core::policy::restrictions::{self, Restrictions};
 use countersign_identity::claim_path::ClaimPath;
 use countersign_identity::claims::ClaimNames;
@@ -91,6 +92,10 @@ pub struct ServeArguments {
     /// A second directory for the audit log, on another disk: nothing counts as logged that is not in both
     #[arg(long, value_name = "DIR", env = "COUNTERSIGN_LOG_COPY")]
     pub log_copy: Option<PathBuf>,
+
+    /// Erase parameters, texts and results so many days after their request has closed; the audit trail stays
+    #[arg(long, value_name = "DAYS", env = "PARAMETERS_RETENTION_DAYS")]
+    pub parameters_retention_days: Option<Retention>,
 
     /// What to log: error, warn, info, debug, or a filter such as countersign=debug
     #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
@@ -240,6 +245,7 @@ fn options(arguments: ServeArguments) -> Options {
             answer_timeout: time(limits.answer_timeout),
         },
         log_copy: arguments.log_copy,
+        retention: arguments.parameters_retention_days,
         log: arguments.log,
     }
 }

@@ -65,7 +65,7 @@ fn asked(request: &RequestBody) -> [Option<&str>; 14] {
         Some(request.environment.as_str()),
         Some(request.risk_level.as_str()),
         Some(request.requested_by.as_str()),
-        Some(request.justification.as_str()),
+        request.justification.as_deref(),
         request.filed_by.as_deref(),
         request.owner.as_deref(),
         request.estimated_duration.as_deref(),

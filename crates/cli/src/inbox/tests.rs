@@ -396,7 +396,7 @@ fn hostile_text_moves_nothing_on_any_screen() {
             check(&inbox.draw(), size);
             inbox.press(&[Key::Enter]);
             let request = RequestBody {
-                justification: evil.clone(),
+                justification: Some(evil.clone()),
                 requested_by: evil.clone(),
                 status: "pending".to_owned(),
                 ..request(ID, json!({ evil.clone(): evil.clone() }))

@@ -40,7 +40,9 @@ impl View {
         let approved_by = request.approved_by.iter().map(|person| self.decided(&approvals, person));
         self.lines(&mut text, "Approved by", approved_by);
         self.execution(&mut text, request);
-        self.quote(&mut text, "Justification", &request.justification);
+        if let Some(justification) = &request.justification {
+            self.quote(&mut text, "Justification", justification);
+        }
         if let Some(plan) = &request.rollback_plan {
             self.quote(&mut text, "Rollback plan", plan);
         }
@@ -51,7 +53,14 @@ impl View {
                 self.line(&mut text, "  SHA-256", digest, None);
                 self.optional(&mut text, "All of it", request.content_digest.as_deref());
             }
-            None => self.quote(&mut text, "Parameters", "not shown to you"),
+            None => match &request.erased_at {
+                Some(erased_at) => {
+                    let erased = format!("erased {}, with all texts", self.moment.ago(erased_at));
+                    self.quote(&mut text, "Parameters", &erased);
+                    self.optional(&mut text, "  SHA-256", request.parameters_digest.as_deref());
+                }
+                None => self.quote(&mut text, "Parameters", "not shown to you"),
+            },
         }
         match (&request.target, &request.executor) {
             (Some(target), _) => {

@@ -83,6 +83,7 @@ struct Replayed {
     decisions: Vec<(PersonId, Verdict, Timestamp, EventId)>,
     approved_at: Option<Timestamp>,
     execute_by: Option<Timestamp>,
+    erased_at: Option<Timestamp>,
     comments: usize,
     withdrawals: usize,
     cancelled_at: Option<(PersonId, Timestamp)>,
@@ -106,6 +107,7 @@ pub fn check(request: &Request, events: &[AuditEvent], origin: Option<&Origin>) 
         return Err(Finding::Length { version: request.version, events: length });
     }
     let content_digest = request.content.digest().to_string();
+    let remaining_digest = request.content.document().digest().to_string();
     let mut replayed: Option<Replayed> = None;
     for event in events {
         let sequence = event.sequence;
@@ -117,6 +119,10 @@ pub fn check(request: &Request, events: &[AuditEvent], origin: Option<&Origin>) 
             | EventType::ApprovalGranted
             | EventType::ApprovalRejected
             | EventType::ExecutionStarted => event.detail("content_digest").as_ref() == Some(&content_digest),
+            EventType::ParametersErased => {
+                event.detail("content_digest").as_ref() == Some(&content_digest)
+                    && event.detail("remaining_content_digest").as_ref() == Some(&remaining_digest)
+            }
             EventType::ApprovalWithdrawn
             | EventType::ApprovalCancelled
             | EventType::ApprovalExpired
@@ -152,6 +158,7 @@ pub fn check(request: &Request, events: &[AuditEvent], origin: Option<&Origin>) 
         ("decisions", replayed.decisions == recorded.decisions),
         ("approved_at", replayed.approved_at == recorded.approved_at),
         ("execute_by", replayed.execute_by == recorded.execute_by),
+        ("erasure", replayed.erased_at == recorded.erased_at),
         ("comments", replayed.comments == recorded.comments),
         ("withdrawals", replayed.withdrawals == recorded.withdrawals),
         ("cancellation", replayed.cancelled_at == recorded.cancelled_at),
@@ -191,6 +198,7 @@ fn first(event: &AuditEvent, event_type: EventType, status: Status) -> Option<Re
         decisions: Vec::new(),
         approved_at: is_approved.then_some(event.timestamp),
         execute_by: time(event, "execute_by"),
+        erased_at: None,
         comments: 0,
         withdrawals: 0,
         cancelled_at: None,
@@ -234,7 +242,8 @@ fn next(
         }
         EventType::ExecutionSucceeded => before == Executing && after == Executed,
         EventType::ExecutionFailed => before == Executing && after == Failed,
-        EventType::CommentAdded => after == before && before != Expired,
+        EventType::CommentAdded => after == before && before != Expired && replayed.erased_at.is_none(),
+        EventType::ParametersErased => after == before && !before.is_open() && replayed.erased_at.is_none(),
         EventType::ApprovalRequestCreated
         | EventType::AnomalyDetected
         | EventType::AttemptRefused
@@ -298,6 +307,7 @@ fn next(
         | EventType::AnomalyDetected
         | EventType::AttemptRefused
         | EventType::AuditRead => {}
+        EventType::ParametersErased => replayed.erased_at = Some(at),
     }
     let waits_again =
         matches!(event_type, EventType::ApprovalGranted | EventType::ApprovalWithdrawn) && after != Approved;
@@ -324,6 +334,7 @@ fn recorded(request: &Request) -> Replayed {
             .collect(),
         approved_at: request.approved_at,
         execute_by: request.execute_by,
+        erased_at: request.erased_at,
         comments: request.comments.len(),
         withdrawals: request.withdrawals.len(),
         cancelled_at: request.cancellation.as_ref().map(|end| (end.by.clone(), end.at)),

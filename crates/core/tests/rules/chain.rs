@@ -336,7 +336,7 @@ fn a_trail_of_another_deployment_is_refused() {
 fn an_event_of_another_version_verifies_and_is_not_understood() {
     let trail = full_life(ExecutionOutcome::Succeeded);
     let mut events = trail.audit.clone();
-    events[1].event_type = AuditEventType::parse("PARAMETERS_ERASED").unwrap();
+    events[1].event_type = AuditEventType::parse("KEY_ROTATED").unwrap();
     events[1].others.insert("weight".to_owned(), json!({ "kilograms": [1, 2] }));
     rechain(&mut events);
     let read: Vec<_> = events.iter().map(|event| AuditEvent::read(&event.document()).unwrap()).collect();

@@ -12,6 +12,7 @@ use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::text::{Identifier, InstanceId, Justification, Ticket};
+use countersign_core::text_key::{KeyedText, TextKey};
 use std::collections::HashSet;
 use strum::IntoEnumIterator;
 
@@ -94,7 +95,12 @@ fn the_digest_of_a_request_with_other_labels_is_refused() {
         |content| content.environment = Environment::NonProduction,
         |content| content.risk_level = RiskLevel::Low,
         |content| content.estimated_cost = Some(Cost::new(1.0).unwrap()),
-        |content| content.justification.text = Justification::parse("CPU is at 95 % since Tuesday").unwrap(),
+        |content| {
+            content.justification = KeyedText::Kept {
+                text: Justification::parse("CPU is at 95 % since Tuesday").unwrap(),
+                key: TextKey::new([8; 16]),
+            };
+        },
         |content| content.ticket = Some(Ticket::parse("OPS-1").unwrap()),
     ];
     for other in others {
@@ -146,7 +152,10 @@ fn every_digit_of_the_digest_counts() {
 #[test]
 fn the_digest_is_sha_256_of_the_canonical_bytes_anybody_can_compute() {
     let request = Trail::open(HIGH).request;
-    assert_eq!(request.content.parameters.as_str(), r#"{"count":2,"target":"db.r6g.xlarge"}"#);
+    assert_eq!(
+        request.content.parameters.kept().unwrap().as_str(),
+        r#"{"count":2,"target":"db.r6g.xlarge"}"#
+    );
     assert_eq!(
         request.content.parameters_digest().to_string(),
         "157dbd2b277285092218692f5c299f278a47622d284fcaee0b609a593dcb92eb"

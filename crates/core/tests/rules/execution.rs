@@ -241,7 +241,7 @@ fn what_is_settled_is_not_reported_again() {
     let settled = trail.then(&human("root", &["admin"]), &settle);
     agrees(&settled);
     let note = settled.request.finish().unwrap().note.clone().unwrap();
-    assert_eq!(note.as_str(), "the instance has the class");
+    assert_eq!(note.text(), Some("the instance has the class"));
     for command in [late, renew(&settled.request)] {
         assert_eq!(answer(&settled.request, &command, &ann(), settled.now()), "execution_mismatch");
     }
@@ -452,7 +452,7 @@ fn a_target_is_observed_once_by_an_executor_before_the_start() {
     agrees(&trail);
     assert_eq!(trail.request.content.digest(), content, "what is approved stays what it was");
     let target = trail.request.target.clone().unwrap();
-    assert_eq!(target.document, canonical(r#"{"class": "db.r6g.large"}"#));
+    assert_eq!(target.document.kept().unwrap(), &canonical(r#"{"class": "db.r6g.large"}"#));
     assert_eq!(answer(&trail.request, &observe(), &executor(), trail.now()), "already_observed");
     for status in [Status::Executing, Status::Rejected, Status::Cancelled, Status::Executed, Status::Failed] {
         let other = Trail::in_status(status);

@@ -213,6 +213,11 @@ pub(crate) fn observe() -> Command {
     Command::Observe { target: canonical(r#"{"class": "db.r6g.large"}"#) }
 }
 
+/// The erasure of what has ever closed.
+pub(crate) fn erase() -> Command {
+    Command::Erase { closed_before: Timestamp::LATEST }
+}
+
 /// An executor: a service that may claim.
 pub(crate) fn executor() -> Principal {
     let id = PersonId::service("executor").unwrap();
@@ -220,7 +225,7 @@ pub(crate) fn executor() -> Principal {
 }
 
 /// One command of each kind, `Finish` with both outcomes.
-pub(crate) fn every_command(request: &Request) -> [Command; 13] {
+pub(crate) fn every_command(request: &Request) -> [Command; 14] {
     [
         approve(),
         reject(),
@@ -235,6 +240,8 @@ pub(crate) fn every_command(request: &Request) -> [Command; 13] {
         claim(request),
         renew(request),
         Command::EndLease,
+        // Of what is kept for ever.
+        Command::Erase { closed_before: Timestamp::EARLIEST },
     ]
 }
 
@@ -251,6 +258,7 @@ pub(crate) fn permitted_actor(command: &Command) -> Principal {
         | Command::Finish { .. } => ann(),
         Command::Observe { .. } => executor(),
         Command::Expire | Command::EndLease => Principal::expiry(Channel::Local),
+        Command::Erase { .. } => Principal::retention(Channel::Local),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::fixture::{
     HIGH, Trail, after, ann, approve, bob, cancel, canonical, carol, change_content, comment, deployment_key,
-    draft, finish, human, key, person, policy, reject, start, text, withdraw,
+    draft, erase, finish, human, key, person, policy, reject, start, text, withdraw,
 };
 use countersign_core::audit::replay::check;
 use countersign_core::audit::{AuditEvent, AuditedRequest, BrokenChain, Finding, Stream, seal};
@@ -18,7 +18,7 @@ use countersign_core::principal::Principal;
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::text::{Identifier, InstanceId, Justification};
-use countersign_core::text_key::{KeyedText, TextKey};
+use countersign_core::text_key::{DigestedDocument, KeyedText, TextKey};
 use serde_json::{Value, json};
 use strum::IntoEnumIterator;
 
@@ -40,6 +40,8 @@ fn lives() -> Vec<Trail> {
             .then(&ann(), &start()),
     );
     lives.push(Trail::open(HIGH).then(&bob(), &approve()).then(&bob(), &withdraw()).then(&bob(), &reject()));
+    let erased = Trail::in_status(Status::Executed).then(&Principal::retention(Channel::Local), &erase());
+    lives.push(erased);
     lives
 }
 
@@ -89,7 +91,7 @@ fn about(event: &mut AuditEvent) -> &mut AuditedRequest {
 }
 
 fn keyed<T>(text: T) -> KeyedText<T> {
-    KeyedText { text, key: TextKey::new([8; 16]) }
+    KeyedText::Kept { text, key: TextKey::new([8; 16]) }
 }
 
 fn is_sealed(request: &Request) -> bool {
@@ -204,7 +206,7 @@ fn events_of_another_request_are_found() {
             if let Change::Created(content) = &mut event.change {
                 let mut another = Content::clone(content);
                 another.request_id = event.request_id;
-                another.parameters = canonical(r#"{"count": 3}"#);
+                another.parameters = DigestedDocument::Kept(canonical(r#"{"count": 3}"#));
                 **content = another.into();
             }
         }
@@ -413,10 +415,10 @@ fn another_content_is_found() {
         |content| content.environment = Environment::NonProduction,
         |content| content.risk_level = RiskLevel::Low,
         |content| content.requested_by = person("mallory"),
-        |content| content.justification.text = Justification::parse("because").unwrap(),
+        |content| content.justification = keyed(Justification::parse("because").unwrap()),
         |content| content.approvals_required = 1,
         |content| content.expires_at = after(86_400_000),
-        |content| content.parameters = canonical(r#"{"count": 3}"#),
+        |content| content.parameters = DigestedDocument::Kept(canonical(r#"{"count": 3}"#)),
     ];
     for trail in lives() {
         for edit in edits {
@@ -504,6 +506,7 @@ fn is_legal(before: Status, event_type: EventType, after: Status) -> bool {
         EventType::ExecutionSucceeded => (before, after) == (Executing, Executed),
         EventType::ExecutionFailed => (before, after) == (Executing, Failed),
         EventType::CommentAdded => before == after && before != Expired,
+        EventType::ParametersErased => before == after && !open.contains(&before) && before != Executing,
     }
 }
 

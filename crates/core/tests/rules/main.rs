@@ -17,6 +17,7 @@ mod creation;
 mod deadlines;
 mod demands;
 mod digest;
+mod erasure;
 mod execution;
 mod explain;
 mod fixture;

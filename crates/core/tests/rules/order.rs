@@ -114,7 +114,8 @@ fn found(command: CommandName, open: Status, faults: &[Fault]) -> &'static str {
         | CommandName::Comment
         | CommandName::Observe
         | CommandName::Expire
-        | CommandName::EndLease => Command::Comment { text: text("hm") },
+        | CommandName::EndLease
+        | CommandName::Erase => Command::Comment { text: text("hm") },
     };
     word(&decide(&request, &command, &actor, &context(9, now), in_force(), Some(&key("k", "this body"))))
 }

@@ -175,7 +175,7 @@ fn an_approver_takes_their_approval_back() {
     assert_eq!((trail.request.status, trail.request.decisions.len()), (Status::Pending, 0));
     let withdrawal = &trail.request.withdrawals[0];
     assert_eq!((&withdrawal.person, withdrawal.at), (&bob().person, trail.now()));
-    assert_eq!(trail.request.comments[0].text.text, text("wrong one"));
+    assert_eq!(trail.request.comments[0].text.text(), Some("wrong one"));
     assert_eq!(word(&trail.give(&bob(), &withdraw(), None)), "not_decided");
     // And approves or rejects after all.
     assert_eq!(trail.clone().then(&bob(), &reject()).request.status, Status::Rejected);

@@ -82,7 +82,7 @@ fn threat_24_an_execution_without_a_report_stays_executing() {
                 Command::Start { .. } => "not_approved",
                 Command::Finish { outcome: ExecutionOutcome::Succeeded, .. } => "executed",
                 Command::Finish { outcome: ExecutionOutcome::Failed, .. } => "failed",
-                Command::Expire => "not_due",
+                Command::Expire | Command::Erase { .. } => "not_due",
                 Command::Observe { .. } => "not_pending",
                 Command::Claim { .. } if wait < 900_000 => "executing",
                 Command::Claim { .. } => "permit_expired",

@@ -22,7 +22,8 @@ fn threat_52_a_window_that_cuts_lines_off_decides_nothing() {
             inbox.listed(vec![summary(ID)]);
             inbox.press(&[Key::Enter]);
             let justification = words.to_owned();
-            let request = RequestBody { justification, ..request(ID, json!({ key: value })) };
+            let request =
+                RequestBody { justification: Some(justification), ..request(ID, json!({ key: value })) };
             inbox.apply(Event::Loaded(ID.to_owned(), Ok(Box::new(bound(request)))));
             let mut seen = String::new();
             for _ in 0..100 {
