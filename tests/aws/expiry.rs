@@ -198,3 +198,37 @@ fn threat_45_a_replicated_table_is_refused() {
         assert_eq!(grants.denied(), Vec::<String>::new());
     });
 }
+
+/// With no more than its grants; runs that are cut off and a store that fails now and then lose nothing and erase once.
+#[test]
+fn what_is_kept_no_longer_is_erased_once_although_runs_are_cut_off() {
+    block_on(async {
+        let (dependencies, transport, grants, database, host) = overdue(120).await;
+        let metrics = Metrics::new("test".to_owned(), |_| {});
+        let retention = Some("30".parse().unwrap());
+        let run = async |budget: u64| {
+            expire::handle(&dependencies, &metrics, Duration::from_millis(budget), retention).await
+        };
+        let answer = run(60_000).await.unwrap();
+        assert_eq!((&answer["expired"], &answer["erased"]), (&json!(120), &json!(0)));
+        host.advance_milliseconds(31 * 24 * 60 * 60 * 1000);
+        let (clock, mut random) = (host.clone(), countersign_e2e::random::Random(3));
+        transport.set_plan(move |operation| {
+            if operation == "TransactWriteItems" {
+                clock.advance_elapsed(Duration::from_millis(10));
+            }
+            (random.below(20) == 0).then(|| Fault::ALL[random.below(6)])
+        });
+        for _ in 0..40 {
+            let _ = run(200).await;
+        }
+        transport.heal();
+        run(60_000).await.unwrap();
+        assert_eq!(run(60_000).await.unwrap()["erased"], 0);
+        for request in inspection::check(&database).await {
+            assert_eq!((request.status, request.version), (Status::Expired, 3));
+            assert!(request.erased_at.is_some());
+        }
+        assert_eq!(grants.denied(), Vec::<String>::new());
+    });
+}

@@ -19,7 +19,7 @@ use std::process::Command;
 const DAY: i64 = 24 * 60 * 60 * 1000;
 const INCLUSION: Demands = Demands { require_inclusion: true };
 
-fn auditor(service: &Service) -> Client {
+pub(crate) fn auditor(service: &Service) -> Client {
     service.person("aud", &["auditor"])
 }
 
@@ -27,7 +27,7 @@ fn jwks(service: &Service) -> String {
     service.anonymous().get("/.well-known/jwks.json").expect(200).to_string()
 }
 
-fn evidence(client: &Client, path: &str) -> String {
+pub(crate) fn evidence(client: &Client, path: &str) -> String {
     let answer = client.get(&format!("{path}/evidence"));
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(answer.headers["content-type"], "application/json");
@@ -35,12 +35,16 @@ fn evidence(client: &Client, path: &str) -> String {
     answer.text
 }
 
-fn verified(service: &Service, evidence: &str, demands: Demands) -> Result<Verified, Vec<Mismatch>> {
+pub(crate) fn verified(
+    service: &Service,
+    evidence: &str,
+    demands: Demands,
+) -> Result<Verified, Vec<Mismatch>> {
     verify(evidence.as_bytes(), &KeySet::parse(&jwks(service)).unwrap(), demands)
 }
 
 /// What the verifier in Python says, and whether it is content.
-fn in_python(service: &Service, evidence: &str, options: &[&str]) -> (bool, String) {
+pub(crate) fn in_python(service: &Service, evidence: &str, options: &[&str]) -> (bool, String) {
     let home = tempfile::tempdir().unwrap();
     let (file, keys) = (home.path().join("evidence.json"), home.path().join("jwks.json"));
     fs::write(&file, evidence).unwrap();
@@ -52,7 +56,7 @@ fn in_python(service: &Service, evidence: &str, options: &[&str]) -> (bool, Stri
 }
 
 /// A request of each status, with what else may be in its state; and the permits of those that were started.
-fn of_every_status(service: &Service) -> Vec<(&'static str, String, Option<String>)> {
+pub(crate) fn of_every_status(service: &Service) -> Vec<(&'static str, String, Option<String>)> {
     let (ann, bob, carol) = (service.requester("ann"), service.approver("bob"), service.approver("carol"));
     let executor = service.program("rds-executor", &["executor"]);
     let expired = Service::create(&ann, &Service::high());

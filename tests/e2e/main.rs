@@ -47,6 +47,7 @@ mod races;
 mod recycled;
 mod refusal_order;
 mod reject;
+mod retention;
 mod routes;
 mod simulate;
 mod start;

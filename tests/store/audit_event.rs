@@ -78,6 +78,8 @@ fn events() -> Vec<Value> {
     service.host.advance_milliseconds(601_000);
     assert_eq!(service.record_counts(), 1);
     service.person("eve", &["auditor"]).get("/v1/audit-logs?limit=1").expect(200);
+    service.host.advance_milliseconds(2 * 24 * 60 * 60 * 1000);
+    assert!(service.erase(1).erased > 0);
     let items = service.block_on(scan(&service.database, &tables().audit));
     let events = items.iter().filter_map(|item| item.get("event"));
     events.map(|event| serde_json::from_str(event.as_s().unwrap()).unwrap()).collect()

@@ -126,6 +126,37 @@ fn another_language_reads_every_digest_chain_and_seal() {
     assert!(said.contains("\"approvals\": "), "{said}");
 }
 
+/// What is left of a store whose texts were erased: all digests are still those of the page.
+#[test]
+fn another_language_reads_what_is_left_after_erasure() {
+    let service = store();
+    service.host.advance_milliseconds(2 * 24 * 60 * 60 * 1000);
+    let report = service.erase(1);
+    assert!(report.erased >= 6 && report.failed + report.damaged == 0, "{report:?}");
+    assert_eq!(service.erase(1).erased, 0, "once");
+    service.seal().unwrap();
+    let dump = dump(&service);
+    let (is_whole, said) = read(&dump);
+    assert!(is_whole, "{said}");
+    let items = dump["approvals"].as_array().unwrap();
+    let place = items.iter().position(|item| item["listing"].get("erased_at").is_some()).unwrap();
+    for (pointer, value) in [
+        ("/justification", json!("a word")),
+        ("/text_key", json!("00".repeat(16))),
+        ("/parameters", json!("{}")),
+        ("/listing/requester_groups", json!(["admin"])),
+        ("/listing/erased_at", json!("2026-01-01T00:00:00.000Z")),
+    ] {
+        let mut edited = dump.clone();
+        let item = &mut edited["approvals"][place];
+        match item.pointer_mut(pointer) {
+            Some(member) => *member = value,
+            None => item[pointer.trim_start_matches('/')] = value,
+        }
+        assert!(!read(&edited).0, "{pointer}");
+    }
+}
+
 /// A whole store is not another deployment's: no chain moves.
 #[test]
 fn another_language_finds_the_events_of_another_deployment() {

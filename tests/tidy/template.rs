@@ -289,7 +289,7 @@ const NOT_IN_THE_TEMPLATE: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_CA_BUNDLE", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
 /// Set at the functions that need them; all others are set for all functions of the service.
-const NOT_FOR_ALL: [&str; 11] = [
+const NOT_FOR_ALL: [&str; 12] = [
     "AUDIT_KEY_ALIAS",
     "AUDIT_LOG_BUCKET",
     "DASHBOARD_URL",
@@ -297,6 +297,7 @@ const NOT_FOR_ALL: [&str; 11] = [
     "IAM_API_URL",
     "MAX_WAIT_SECONDS",
     "OUTBOX_MIN_AGE_SECONDS",
+    "PARAMETERS_RETENTION_DAYS",
     "PERMIT_KEY_ALIAS",
     "RDS_EXECUTOR_ARNS",
     "RDS_MONITORING_ROLE_ARN",

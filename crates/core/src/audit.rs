@@ -75,7 +75,7 @@ pub struct AuditEvent {
     pub timestamp: Timestamp,
     /// What happened.
     pub event_type: AuditEventType,
-    /// The actor, or `system:expiry`.
+    /// The actor; `system:expiry` and `system:retention` are sweeps.
     pub user: PersonId,
     /// What kind of principal.
     pub kind: PrincipalKind,

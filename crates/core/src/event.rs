@@ -31,7 +31,7 @@ pub struct Event {
     pub sequence: u64,
     /// The time of the event.
     pub at: Timestamp,
-    /// The actor, or `system:expiry`.
+    /// The actor; `system:expiry` and `system:retention` are sweeps.
     pub user: PersonId,
     /// The kind of the actor.
     pub kind: PrincipalKind,

@@ -83,7 +83,8 @@ impl PersonId {
 
     /// Takes a stored id back.
     pub fn from_stored(text: &str) -> Result<Self, InvalidPersonId> {
-        if let Some(system) = [Self::expiry(), Self::unauthenticated()].into_iter().find(|id| id.0 == text) {
+        let of_the_system = [Self::expiry(), Self::retention(), Self::unauthenticated()];
+        if let Some(system) = of_the_system.into_iter().find(|id| id.0 == text) {
             return Ok(system);
         }
         let id = match text.strip_prefix(SERVICE_PREFIX) {

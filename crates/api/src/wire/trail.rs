@@ -41,7 +41,7 @@ pub struct EventBody {
     pub timestamp: String,
     /// What happened.
     pub event_type: String,
-    /// The actor, or `system:expiry`.
+    /// The actor; `system:expiry` and `system:retention` are sweeps.
     pub user: String,
     /// `human`, `agent` or `service`.
     pub kind: String,

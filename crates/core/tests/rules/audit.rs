@@ -1,8 +1,8 @@
 //! What an audit event holds: which details, never a text, and what it is read back from.
 
 use crate::fixture::{
-    HIGH, LOW, Trail, after, ann, approve, bob, canonical, carol, claim, deployment_key, draft, executor,
-    human, observe, policy, renew, start, text,
+    HIGH, LOW, Trail, after, ann, approve, bob, canonical, carol, claim, deployment_key, draft, erase,
+    executor, human, observe, policy, renew, start, text,
 };
 use countersign_core::audit::anomaly::Anomaly;
 use countersign_core::audit::{AuditEvent, Finding, Stream};
@@ -96,6 +96,7 @@ pub(crate) fn lives() -> Vec<Trail> {
         Trail::open(LOW),
         withdrawn_life(),
         executor_life(),
+        full_life(ExecutionOutcome::Succeeded).then(&Principal::retention(Channel::Local), &erase()),
     ]
 }
 

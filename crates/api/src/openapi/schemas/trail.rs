@@ -75,7 +75,7 @@ pub(super) fn event() -> Vec<Member> {
         ("sequence*", json!({ "type": "integer", "minimum": 1 })),
         ("timestamp*", time()),
         ("event_type*", names(EventType::iter())),
-        ("user*", described(string(), "Who acted, or `system:expiry`.")),
+        ("user*", described(string(), "Who acted; `system:expiry` and `system:retention` are sweeps.")),
         ("kind*", names(PrincipalKind::iter())),
         ("channel*", names(Channel::iter())),
         (
