@@ -1,0 +1,137 @@
+//! `reciprocal_approval`: who approves whose requests, against how often each approves those of others.
+
+use crate::finding::Measure;
+use crate::probability::{THRESHOLD, binomial_tail, both};
+use crate::weight::Weight;
+use countersign_core::person::PersonId;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The fewest approvals that each of the two has given the other.
+const LEAST: u64 = 8;
+/// So many times the odds that were to be expected are the least that count: in many approvals small preferences are certain,
+/// and mean nothing.
+const LEAST_ODDS_RATIO: f64 = 3.0;
+/// A larger share is never to be expected: that one person is decided by another alone explains nothing.
+const MOST_SHARE: f64 = 0.75;
+/// How many persons a document names.
+const MOST_PERSONS: usize = 64;
+/// How many bytes they may take in a document.
+const MOST_BYTES: usize = 5_000;
+/// What a person takes besides the name.
+const PERSON_BYTES: usize = 64;
+/// How long a pair that was reported is not reported again.
+const COOL_DOWN_MILLISECONDS: i64 = 30 * 24 * 60 * 60 * 1_000;
+
+/// How often persons have approved.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ApproverCounts {
+    /// By person, those with the most.
+    persons: BTreeMap<String, Approver>,
+    /// All, of those who are not named as well.
+    all: Weight,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Approver {
+    approvals: Weight,
+    /// When the pair was reported, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reported_at: Option<i64>,
+}
+
+impl ApproverCounts {
+    pub(crate) fn fade(&mut self, factor: f64) {
+        self.all.fade(factor);
+        for approver in self.persons.values_mut() {
+            approver.approvals.fade(factor);
+        }
+        self.persons.retain(|_, approver| !approver.approvals.is_zero());
+    }
+
+    /// Counts an approval. Of more persons than a document has place for, those with the least are forgotten; of several
+    /// with as little, those whose names come last.
+    pub(crate) fn add(&mut self, approver: &PersonId) {
+        self.all.add(1);
+        self.persons.entry(approver.as_str().to_owned()).or_default().approvals.add(1);
+        while self.persons.len() > MOST_PERSONS || self.bytes() > MOST_BYTES {
+            let others = self.persons.iter().filter(|(name, _)| name.as_str() != approver.as_str());
+            let least = others.min_by(|(name, one), (next, other)| {
+                one.approvals.cmp(&other.approvals).then_with(|| next.cmp(name))
+            });
+            let Some(least) = least.map(|(name, _)| name.clone()) else { return };
+            self.persons.remove(&least);
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.persons.keys().map(|name| name.len() + PERSON_BYTES).sum()
+    }
+
+    fn of(&self, approver: &str) -> Weight {
+        self.persons.get(approver).map_or(Weight::default(), |approver| approver.approvals)
+    }
+
+    /// The share that a person is expected to have in these approvals: the person's share in what all of these approvers
+    /// approve for others, as `everybody` has it.
+    fn expected_share(&self, approver: &PersonId, everybody: &Self) -> f64 {
+        let for_others = |name: &str| everybody.of(name).without(self.of(name)).events() + 1.0;
+        let all: f64 = self.persons.keys().map(|name| for_others(name)).sum();
+        (for_others(approver.as_str()) / all).min(MOST_SHARE)
+    }
+
+    /// How unlikely it is that a person has given so many of these approvals, if it is by far more than is to be expected.
+    fn preference(&self, approver: &PersonId, everybody: &Self) -> Option<Measure> {
+        let observed = self.of(approver.as_str()).whole_events();
+        if observed < LEAST {
+            return None;
+        }
+        let all = self.all.whole_events().max(observed);
+        let share = self.expected_share(approver, everybody);
+        let (by_person, by_others) = (observed as f64, (all - observed) as f64);
+        if by_person * (1.0 - share) < LEAST_ODDS_RATIO * share * by_others {
+            return None;
+        }
+        let probability = binomial_tail(observed, all, share);
+        Some(Measure { observed: by_person, expected: all as f64 * share, probability })
+    }
+
+    /// When the pair with this person was reported.
+    fn reported_at(&self, approver: &PersonId) -> Option<i64> {
+        self.persons.get(approver.as_str()).and_then(|approver| approver.reported_at)
+    }
+
+    fn report(&mut self, approver: &PersonId, at_millisecond: i64) {
+        if let Some(approver) = self.persons.get_mut(approver.as_str()) {
+            approver.reported_at = Some(at_millisecond);
+        }
+    }
+}
+
+/// One of two persons: who it is, and who has approved this person's requests.
+pub(crate) struct Side<'a> {
+    pub(crate) person: &'a PersonId,
+    pub(crate) approvers: &'a mut ApproverCounts,
+}
+
+/// How unlikely it is that two persons have approved each other's requests so often by chance, if it is a finding that was
+/// not reported lately. The probabilities of both directions are combined.
+pub(crate) fn reciprocity(
+    one: Side<'_>,
+    other: Side<'_>,
+    everybody: &ApproverCounts,
+    at_millisecond: i64,
+) -> Option<Measure> {
+    let given = one.approvers.preference(other.person, everybody)?;
+    let returned = other.approvers.preference(one.person, everybody)?;
+    let probability = both(given.probability, returned.probability);
+    let last = one.approvers.reported_at(other.person).max(other.approvers.reported_at(one.person));
+    let is_due = last.is_none_or(|last| at_millisecond.saturating_sub(last) >= COOL_DOWN_MILLISECONDS);
+    if probability >= THRESHOLD || !is_due {
+        return None;
+    }
+    one.approvers.report(other.person, at_millisecond);
+    other.approvers.report(one.person, at_millisecond);
+    let observed = given.observed + returned.observed;
+    Some(Measure { observed, expected: given.expected + returned.expected, probability })
+}
