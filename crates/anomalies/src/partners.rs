@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 const LEAST: u64 = 8;
 /// So many times the odds that were to be expected are the least that count: in many approvals small preferences are certain,
 /// and mean nothing.
-const LEAST_ODDS_RATIO: f64 = 3.0;
-/// A larger share is never to be expected: that one person is decided by another alone explains nothing.
+const LEAST_ODDS_RATIO: f64 = 2.0;
+/// Of two approvers either is expected to give as many as the other, unless it gives more to others as well.
+const LEAST_SHARE: f64 = 0.5;
+/// A larger share is never expected: that a person is decided by another alone explains nothing.
 const MOST_SHARE: f64 = 0.75;
 /// How many persons a document names.
 const MOST_PERSONS: usize = 64;
@@ -26,10 +28,8 @@ const COOL_DOWN_MILLISECONDS: i64 = 30 * 24 * 60 * 60 * 1_000;
 /// How often persons have approved.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ApproverCounts {
-    /// By person, those with the most.
+    /// By person, of those with the most.
     persons: BTreeMap<String, Approver>,
-    /// All, of those who are not named as well.
-    all: Weight,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +42,6 @@ struct Approver {
 
 impl ApproverCounts {
     pub(crate) fn fade(&mut self, factor: f64) {
-        self.all.fade(factor);
         for approver in self.persons.values_mut() {
             approver.approvals.fade(factor);
         }
@@ -52,7 +51,6 @@ impl ApproverCounts {
     /// Counts an approval. Of more persons than a document has place for, those with the least are forgotten; of several
     /// with as little, those whose names come last.
     pub(crate) fn add(&mut self, approver: &PersonId) {
-        self.all.add(1);
         self.persons.entry(approver.as_str().to_owned()).or_default().approvals.add(1);
         while self.persons.len() > MOST_PERSONS || self.bytes() > MOST_BYTES {
             let others = self.persons.iter().filter(|(name, _)| name.as_str() != approver.as_str());
@@ -72,28 +70,30 @@ impl ApproverCounts {
         self.persons.get(approver).map_or(Weight::default(), |approver| approver.approvals)
     }
 
-    /// The share that a person is expected to have in these approvals: the person's share in what all of these approvers
-    /// approve for others, as `everybody` has it.
-    fn expected_share(&self, approver: &PersonId, everybody: &Self) -> f64 {
-        let for_others = |name: &str| everybody.of(name).without(self.of(name)).events() + 1.0;
-        let all: f64 = self.persons.keys().map(|name| for_others(name)).sum();
-        (for_others(approver.as_str()) / all).min(MOST_SHARE)
-    }
-
-    /// How unlikely it is that a person has given so many of these approvals, if it is by far more than is to be expected.
+    /// How unlikely it is that a person has given so many of these approvals, if it is by far more than is to be expected: of
+    /// those that this person and the next most frequent approver have given, as many as these two give to all others.
+    ///
+    /// Teams decide among themselves, so that most pairs are far above what each has in all approvals. The next approver is
+    /// of the same team, if that has more than two.
     fn preference(&self, approver: &PersonId, everybody: &Self) -> Option<Measure> {
         let observed = self.of(approver.as_str()).whole_events();
         if observed < LEAST {
             return None;
         }
-        let all = self.all.whole_events().max(observed);
-        let share = self.expected_share(approver, everybody);
-        let (by_person, by_others) = (observed as f64, (all - observed) as f64);
-        if by_person * (1.0 - share) < LEAST_ODDS_RATIO * share * by_others {
+        let others = self.persons.iter().filter(|(name, _)| name.as_str() != approver.as_str());
+        let next = others.max_by(|(name, one), (later, other)| {
+            one.approvals.cmp(&other.approvals).then_with(|| later.cmp(name))
+        });
+        let by_next = next.map_or(0, |(_, next)| next.approvals.whole_events());
+        let to_others = |name: &str| everybody.of(name).without(self.of(name)).events() + 1.0;
+        let by_both = to_others(approver.as_str()) + next.map_or(1.0, |(name, _)| to_others(name));
+        let share = (to_others(approver.as_str()) / by_both).clamp(LEAST_SHARE, MOST_SHARE);
+        if observed as f64 * (1.0 - share) < LEAST_ODDS_RATIO * share * by_next as f64 {
             return None;
         }
+        let all = observed.saturating_add(by_next);
         let probability = binomial_tail(observed, all, share);
-        Some(Measure { observed: by_person, expected: all as f64 * share, probability })
+        Some(Measure { observed: observed as f64, expected: all as f64 * share, probability })
     }
 
     /// When the pair with this person was reported.
