@@ -17,15 +17,6 @@ fn disorder(seed: u64, length: usize) -> Vec<AuditEvent> {
     let persons: Vec<_> = ["ann", "bob", "eve", "dan"].into_iter().map(person).collect();
     let mut at = BEGIN;
     let types = [
-        EventType::ApprovalRequestCreated,
-        EventType::ApprovalGranted,
-        EventType::ApprovalGranted,
-        EventType::ApprovalGranted,
-        EventType::ApprovalGranted,
-        EventType::ApprovalGranted,
-        EventType::ApprovalGranted,
-        EventType::ApprovalGranted,
-        EventType::ApprovalGranted,
         EventType::ApprovalRejected,
         EventType::ApprovalCancelled,
         EventType::ExecutionStarted,
@@ -39,14 +30,14 @@ fn disorder(seed: u64, length: usize) -> Vec<AuditEvent> {
             let user = dice.choose(&persons).unwrap().clone();
             let requested_by = dice.choose(&persons).unwrap().clone();
             let request = dice.next() % 40;
-            match dice.next() % 12 {
-                0 => recorder.refused(&user, at),
-                1 => recorder.refused_often(&user, at - HOUR, at, request),
-                _ => {
-                    let event_type = *dice.choose(&types).unwrap();
-                    recorder.of_request(event_type, &user, at, request, &requested_by)
-                }
-            }
+            let event_type = match dice.next() % 30 {
+                0 => return recorder.refused(&user, at),
+                1 => return recorder.refused_often(&user, at - HOUR, at, request),
+                2 => *dice.choose(&types).unwrap(),
+                3..10 => EventType::ApprovalRequestCreated,
+                _ => EventType::ApprovalGranted,
+            };
+            recorder.of_request(event_type, &user, at, request, &requested_by)
         })
         .collect()
 }
@@ -116,6 +107,7 @@ fn a_document_is_read_back_as_it_was_written() {
         let mut state = AnomalyState::default();
         state.load(&key, text).unwrap();
         assert_eq!(state.document(&key).unwrap().as_ref(), Some(text));
-        assert!(!text.contains('.') || text.contains("countersign.anomalies.v1"));
+        let without_names = text.replace("countersign.anomalies.v1", "").replace("@example.com", "");
+        assert!(!without_names.contains('.'), "numbers are whole: {text}");
     }
 }
