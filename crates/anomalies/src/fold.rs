@@ -21,7 +21,8 @@ pub struct OpenRequest {
     pub requested_at: i64,
 }
 
-/// What of stored documents events read or change.
+/// What of stored documents events read or change: at most four for each event. All of them are loaded before the events are
+/// added, as far as there are any, and stored afterwards, or removed where there is none any more.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Touched {
     /// The documents.

@@ -135,3 +135,85 @@ pub(crate) fn reciprocity(
     let observed = given.observed + returned.observed;
     Some(Measure { observed, expected: given.expected + returned.expected, probability })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str) -> PersonId {
+        PersonId::from_email(&format!("{name}@example.com")).unwrap()
+    }
+
+    fn counts(approvals: &[(&str, u64)]) -> ApproverCounts {
+        let mut counts = ApproverCounts::default();
+        for (name, times) in approvals {
+            (0..*times).for_each(|_| counts.add(&named(name)));
+        }
+        counts
+    }
+
+    fn observed_and_expected(measure: Option<Measure>) -> Option<(f64, f64)> {
+        measure.map(|measure| (measure.observed, measure.expected))
+    }
+
+    #[test]
+    fn an_approver_is_compared_with_the_next() {
+        let approvers = counts(&[("ann", 8), ("bob", 2), ("eve", 1)]);
+        let preference = |name: &str, everybody: &ApproverCounts| {
+            observed_and_expected(approvers.preference(&named(name), everybody))
+        };
+        assert_eq!(preference("ann", &approvers), Some((8.0, 5.0)));
+        assert_eq!(preference("bob", &approvers), None);
+        // Who gives much to others gives much to this person: no more than that is expected.
+        let busy = counts(&[("ann", 8 + 18), ("bob", 2 + 9)]);
+        let share = 19.0 / 29.0;
+        assert_eq!(preference("ann", &busy), Some((8.0, 10.0 * share)));
+        let busiest = counts(&[("ann", 8 + 99), ("bob", 2 + 9)]);
+        assert_eq!(preference("ann", &busiest), None);
+    }
+
+    #[test]
+    fn too_few_approvals_and_a_small_preference_mean_nothing() {
+        for (ann, bob, is_preference) in [(7, 0, false), (8, 0, true), (80, 40, true), (80, 41, false)] {
+            let approvers = counts(&[("ann", ann), ("bob", bob)]);
+            let preference = approvers.preference(&named("ann"), &approvers);
+            assert_eq!(preference.is_some(), is_preference, "{ann} {bob}");
+        }
+    }
+
+    #[test]
+    fn those_with_the_least_are_forgotten_and_the_newest_are_not() {
+        let mut approvers = counts(&[("ann", 3), ("bob", 2)]);
+        for number in 0..1_000 {
+            let newest = named(&format!("visitor-{number}"));
+            approvers.add(&newest);
+            assert!(approvers.persons.len() <= MOST_PERSONS);
+            assert_eq!(approvers.of(newest.as_str()).whole_events(), 1);
+        }
+        let left = |name: &str| approvers.of(named(name).as_str()).whole_events();
+        assert_eq!((left("ann"), left("bob")), (3, 2));
+    }
+
+    #[test]
+    fn what_has_faded_is_forgotten() {
+        let mut approvers = counts(&[("ann", 1)]);
+        approvers.fade(0.5);
+        assert_eq!(approvers.persons.len(), 1);
+        approvers.fade(0.001);
+        assert_eq!(approvers, ApproverCounts::default());
+    }
+
+    #[test]
+    fn a_pair_is_reported_again_after_thirty_days() {
+        let (ann, bob) = (named("ann"), named("bob"));
+        let (mut of_ann, mut of_bob) = (counts(&[("bob", 40)]), counts(&[("ann", 40)]));
+        let everybody = counts(&[("ann", 40), ("bob", 40)]);
+        let mut is_found = |at| {
+            let one = Side { person: &ann, approvers: &mut of_ann };
+            let other = Side { person: &bob, approvers: &mut of_bob };
+            reciprocity(one, other, &everybody, at).is_some()
+        };
+        let found = [0, 1, COOL_DOWN_MILLISECONDS - 1, COOL_DOWN_MILLISECONDS].map(&mut is_found);
+        assert_eq!(found, [true, false, false, true]);
+    }
+}

@@ -73,3 +73,27 @@ impl Clock {
         u32::try_from(day(self.latest) - day(before)).unwrap_or(u32::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_is_reported_again_after_twelve_hours() {
+        let mut person = PersonHistory::default();
+        let mut is_reported = |hour: u32, rule| {
+            person.move_on(Timestamp::EARLIEST.plus_seconds(hour * 60 * 60));
+            person.report(rule)
+        };
+        assert!(is_reported(1, Rule::UnusualHour) && is_reported(2, Rule::RequestBurst));
+        assert!(!is_reported(12, Rule::UnusualHour) && !is_reported(13, Rule::RequestBurst));
+        assert!(is_reported(13, Rule::UnusualHour) && !is_reported(13, Rule::UnusualHour));
+    }
+
+    #[test]
+    fn time_does_not_go_back() {
+        let mut clock = Clock::default();
+        let at = |hour: u32| Timestamp::EARLIEST.plus_seconds(hour * 60 * 60);
+        assert_eq!([50, 49, 20, 71, 72].map(|hour| clock.move_on(at(hour))), [2, 0, 0, 0, 1]);
+    }
+}

@@ -6,8 +6,10 @@ use countersign_anomalies::document::DocumentKey;
 use countersign_anomalies::finding::{Finding, Rule};
 use countersign_anomalies::fold::{AnomalyState, Touched};
 use countersign_core::audit::AuditEvent;
+use countersign_core::canonical::CanonicalJson;
 use countersign_core::event::EventType;
 use proptest::prelude::*;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A few persons who do a lot, now and then a little back in time.
@@ -110,4 +112,13 @@ fn a_document_is_read_back_as_it_was_written() {
         let without_names = text.replace("countersign.anomalies.v1", "").replace("@example.com", "");
         assert!(!without_names.contains('.'), "numbers are whole: {text}");
     }
+}
+
+/// No logarithm, power or rounding differs between machines. Changed rules and another version of `libm` may change this.
+#[test]
+fn documents_and_findings_are_the_same_on_every_machine() {
+    let (documents, findings) = in_batches(&disorder(5, 4_000), 100, &mut Dice(6));
+    let details: Vec<_> = findings.iter().map(Finding::details).collect();
+    let all = CanonicalJson::of(&json!({ "documents": documents, "findings": details }));
+    assert_eq!(all.digest().to_string(), "f7bce4b784fc6ff236b067ad97eba217747d1791034ca7028324e72e0915b7d1");
 }
