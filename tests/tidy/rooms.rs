@@ -34,6 +34,7 @@ fn dependencies_point_inward_only() {
         // The events of a log, and no more of the rules.
         ("audit", &["core"]),
         ("figures", &["core"]),
+        ("anomalies", &["core"]),
         ("app", &["audit", "core", "executor", "figures", "permit"]),
         ("identity", &["core"]),
         ("cedar", &["core"]),
@@ -113,6 +114,7 @@ fn inner_crates_know_no_technology_of_the_outer_ones() {
         ("app", &["tokio", "aws-", "axum", "http", "serde"]),
         ("audit", &["tokio", "aws-", "axum", "http", "tracing", "getrandom", "jiff", "ureq"]),
         ("figures", &["tokio", "aws-", "axum", "http", "tracing", "getrandom", "jiff"]),
+        ("anomalies", &["tokio", "aws-", "axum", "http", "tracing", "getrandom", "jiff"]),
         ("permit", &["tokio", "futures", "aws-", "axum", "http", "tracing", "getrandom", "jiff"]),
         ("api", &["tokio", "aws-", "axum", "lambda_runtime", "jsonwebtoken"]),
         ("identity", &["tokio", "aws-", "axum", "lambda_runtime"]),
