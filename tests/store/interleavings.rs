@@ -7,8 +7,8 @@ use countersign_app::create::create;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::error::AppError;
 use countersign_app::ports::{
-    ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, LoadEvents, LoadRequest, RecordEvent, Sequel,
-    StoreError, Trail,
+    ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, LastEvent, LoadEvents, LoadRequest,
+    RecordEvent, Sequel, StoreError, Trail,
 };
 use countersign_core::audit::{AuditEvent, Stream};
 use countersign_core::caller::{Channel, PrincipalKind};
@@ -96,12 +96,14 @@ impl LoadEvents for PausingStore {
     }
 }
 
-/// No interleaving damages anything: this is a false alarm.
-impl RecordEvent for PausingStore {
+impl LastEvent for PausingStore {
     async fn last_event(&self, _: &Stream) -> Result<Option<AuditEvent>, StoreError> {
         Ok(None)
     }
+}
 
+/// No interleaving damages anything: this is a false alarm.
+impl RecordEvent for PausingStore {
     async fn record_event(&self, event: &AuditEvent, _: Sequel<'_>) -> Result<bool, StoreError> {
         panic!("{event:?}")
     }

@@ -102,7 +102,7 @@ impl Act {
 
 /// Whether rules are about this person: the system acts by the clock, and unknown callers are not one person.
 fn is_judged(person: &PersonId) -> bool {
-    *person != PersonId::expiry() && *person != PersonId::unauthenticated()
+    !person.is_of_the_system()
 }
 
 /// What is remembered: all of it, or what events touch.

@@ -1,5 +1,6 @@
 //! Making a request: ask policy, count what its requester has open, write it down.
 
+use crate::anomalies;
 use crate::command::Done;
 use crate::command::NOT_VISIBLE_YET;
 use crate::dependencies::Dependencies;
@@ -8,8 +9,8 @@ use crate::host::Host;
 use crate::integrity::{self, check_seal};
 use crate::planning;
 use crate::ports::{
-    ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, LoadEvents, LoadRequest, RecordEvent,
-    Recorded, StoreError, Trail,
+    ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, LastEvent, LoadEvents, LoadRequest,
+    RecordEvent, Recorded, StoreError, Trail,
 };
 use crate::retry::Attempts;
 use countersign_core::audit::Finding;
@@ -130,7 +131,7 @@ impl From<StoreError> for Attempt {
     }
 }
 
-async fn attempt<S: CommitChange + CountOpen>(
+async fn attempt<S: CommitChange + CountOpen + LastEvent>(
     dependencies: &Dependencies<S>,
     id: RequestId,
     (draft, continuation): (&Draft, Option<&Continuation>),
@@ -141,7 +142,8 @@ async fn attempt<S: CommitChange + CountOpen>(
 ) -> Result<Done, Attempt> {
     let context = CommandContext { now: dependencies.host.now(), ..fresh };
     let policy = &dependencies.policy;
-    let assessment = creation::assess(draft, actor, policy);
+    let anomaly = anomalies::recent(dependencies, actor, context.now).await?;
+    let assessment = creation::assess_after(anomaly.as_ref(), draft, actor, policy);
     let event = creation::create(id, draft.clone(), &assessment, actor, &context, policy, idempotency)
         .map_err(|refusal| Attempt::Final(refusal.into()))?;
     planning::plan(draft, policy).map_err(Attempt::Final)?;

@@ -3,19 +3,12 @@
 //! Any number of these may run, and each may stop anywhere. Figures and cursor change in one transaction, under the condition
 //! that the cursor is the one that was read: each entry is counted exactly once.
 
-use crate::audit_keys::AuditKeys;
 use crate::figure_store::{FigureChanges, FigureStore, FoldCursor, MAX_CHANGES, ReplaceFigures};
 use crate::host::Host;
-use crate::log::{self, LogStorage, LogStorageError};
+use crate::log::LogStorage;
+use crate::log_reader::{LogReadError, LogReader};
 use crate::ports::{CommitError, StoreError};
-use crate::signing::SigningError;
-use countersign_audit::checkpoint::{Checkpoint, InvalidCheckpoint};
-use countersign_audit::tile::{Content, Tile, WIDTH, entries_of, hashes_of};
-use countersign_audit::tree::leaf_hash;
 use countersign_core::audit::AuditEvent;
-use countersign_core::canonical::CanonicalJson;
-use countersign_core::digest::DeploymentKey;
-use countersign_core::origin::Origin;
 use countersign_figures::fold::{FigureState, Touched};
 use std::time::Duration;
 
@@ -36,18 +29,9 @@ pub enum FoldError {
     /// The store.
     #[error("the store: {0}")]
     Store(#[from] StoreError),
-    /// The files.
-    #[error("the files of the log: {0}")]
-    Storage(#[from] LogStorageError),
-    /// The keys.
-    #[error("the keys of the log: {0}")]
-    Signing(#[from] SigningError),
-    /// The checkpoint.
+    /// The log.
     #[error(transparent)]
-    Checkpoint(#[from] InvalidCheckpoint),
-    /// It is another deployment's.
-    #[error("the log is of {0}, another deployment")]
-    Origin(String),
+    Log(#[from] LogReadError),
     /// The log was rolled back behind the figures.
     #[error(
         "{figures} entries are in the figures, and the log has {log}; restore the log from its copy, or compute the figures anew \
@@ -59,12 +43,6 @@ pub enum FoldError {
         /// How many the log has.
         log: u64,
     },
-    /// A file of the log is not what it was.
-    #[error("{0} of the log is missing, or not what was written")]
-    Changed(String),
-    /// An entry is no event.
-    #[error("entry {0} of the log is no event that this version reads")]
-    Unreadable(u64),
 }
 
 /// All that folding works with.
@@ -72,12 +50,8 @@ pub enum FoldError {
 pub struct Folder<'a, F, L> {
     /// The figures.
     pub store: &'a F,
-    /// The files of the log.
-    pub storage: &'a L,
-    /// By which its checkpoint is believed.
-    pub keys: &'a dyn AuditKeys,
-    /// Whose log it is.
-    pub key: &'a DeploymentKey,
+    /// The log.
+    pub log: LogReader<'a, L>,
     /// The clock.
     pub host: &'a dyn Host,
 }
@@ -90,13 +64,13 @@ impl<F: FigureStore, L: LogStorage> Folder<'_, F, L> {
     pub async fn fold(&self, budget: Duration) -> Result<FoldReport, FoldError> {
         let began = self.host.elapsed();
         let mut cursor = self.store.fold_cursor().await?;
-        let log = self.size().await?;
+        let log = self.log.size().await?;
         let mut report = FoldReport { size: cursor.map_or(0, |cursor| cursor.size), ..FoldReport::default() };
         if log < report.size {
             return Err(FoldError::LogBehind { figures: report.size, log });
         }
         while report.size < log {
-            let events = self.events(report.size, log).await?;
+            let events = self.log.events(report.size, log).await?;
             let mut rest = events.as_slice();
             while !rest.is_empty() {
                 if self.host.elapsed().saturating_sub(began) >= budget {
@@ -138,48 +112,6 @@ impl<F: FigureStore, L: LogStorage> Folder<'_, F, L> {
             Err(CommitError::Store(error)) => Err(error.into()),
         }
     }
-
-    /// How many entries the log has, by its checkpoint.
-    async fn size(&self) -> Result<u64, FoldError> {
-        let Some(stored) = self.storage.checkpoint().await? else { return Ok(0) };
-        let checkpoint = Checkpoint::open(&stored.note, &self.keys.published().await?)?;
-        if checkpoint.origin != Origin::of(self.key).as_str() {
-            return Err(FoldError::Origin(checkpoint.origin));
-        }
-        Ok(checkpoint.size)
-    }
-
-    /// The events from one place to the end of its bundle, in a log of `size`. Each is held against its hash in the tree.
-    async fn events(&self, from: u64, size: u64) -> Result<Vec<AuditEvent>, FoldError> {
-        let index = from / WIDTH;
-        let bundle = self.file(Content::Entries, index, size).await?;
-        let hashes = self.file(Content::Hashes { level: 0 }, index, size).await?;
-        let (entries, hashes) = (entries_of(&bundle.1, bundle.0.width), hashes_of(&hashes.1, hashes.0.width));
-        let changed = || FoldError::Changed(bundle.0.to_string());
-        let (entries, hashes) = entries.zip(hashes).ok_or_else(changed)?;
-        let mut events = Vec::new();
-        for (place, (entry, hash)) in (index * WIDTH..).zip(entries.into_iter().zip(hashes)) {
-            if place < from {
-                continue;
-            }
-            if leaf_hash(entry) != hash {
-                return Err(changed());
-            }
-            let document =
-                std::str::from_utf8(entry).ok().and_then(|text| CanonicalJson::from_stored(text).ok());
-            let event = document.and_then(|document| AuditEvent::read(&document));
-            events.push(event.ok_or(FoldError::Unreadable(place))?);
-        }
-        if events.is_empty() { Err(changed()) } else { Ok(events) }
-    }
-
-    /// A file of the log as it was at a size: itself, or the beginning of the full one that stands for it.
-    async fn file(&self, content: Content, index: u64, size: u64) -> Result<(Tile, Vec<u8>), FoldError> {
-        let changed = || FoldError::Changed(format!("tile {index}"));
-        let tile = Tile::of_tree(content, index, size).ok_or_else(changed)?;
-        let bytes = log::tile(self.storage, tile).await?;
-        Ok((tile, bytes.ok_or_else(|| FoldError::Changed(tile.to_string()))?))
-    }
 }
 
 /// What figures are, and what they would be.
@@ -209,11 +141,11 @@ impl<F: ReplaceFigures, L: LogStorage> Folder<'_, F, L> {
     /// [`FoldError`].
     pub async fn compare(&self) -> Result<Rebuilt, FoldError> {
         let cursor = self.store.fold_cursor().await?.unwrap_or_default();
-        let log = self.size().await?;
+        let log = self.log.size().await?;
         let mut state = FigureState::default();
         let mut place = 0;
         while place < cursor.size.min(log) {
-            for event in self.events(place, log).await? {
+            for event in self.log.events(place, log).await? {
                 if place < cursor.size {
                     state.add(&event);
                     place += 1;

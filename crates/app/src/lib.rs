@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod anomalies;
 pub mod attempts;
 pub mod audit;
 pub mod command;
@@ -39,6 +40,7 @@ pub mod host;
 mod inclusion;
 pub mod integrity;
 pub mod log;
+pub mod log_reader;
 pub mod permit;
 mod planning;
 pub mod policy_texts;

@@ -6,8 +6,8 @@
 mod events;
 
 pub use events::{
-    CountAttempts, CountedAttempts, CountedAttemptsStore, EventPage, EventQuery, QueryEvents, RecordEvent,
-    Sequel,
+    CountAttempts, CountedAttempts, CountedAttemptsStore, EventPage, EventQuery, LastEvent, QueryEvents,
+    RecordEvent, Sequel,
 };
 
 use countersign_core::audit::{self, AuditEvent, Stream};

@@ -1,11 +1,12 @@
 //! What would come of making a request. Counts what the requester has open, and writes
 //! nothing.
 
+use crate::anomalies;
 use crate::create::one_too_many;
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::planning;
-use crate::ports::CountOpen;
+use crate::ports::{CountOpen, LastEvent};
 use countersign_core::command::Draft;
 use countersign_core::creation;
 use countersign_core::explain;
@@ -34,15 +35,16 @@ pub struct Simulation {
 /// Simulates the creation of a request.
 ///
 /// # Errors
-/// [`AppError::Unavailable`] when the open requests cannot be counted.
-pub async fn simulate<S: CountOpen>(
+/// [`AppError::Unavailable`] when the open requests cannot be counted, or what was found unusual cannot be read.
+pub async fn simulate<S: CountOpen + LastEvent>(
     dependencies: &Dependencies<S>,
     draft: &Draft,
     actor: &Principal,
 ) -> Result<Simulation, AppError> {
     let policy = &dependencies.policy;
     let now = dependencies.host.now();
-    let assessment = creation::assess(draft, actor, policy);
+    let anomaly = anomalies::recent(dependencies, actor, now).await?;
+    let assessment = creation::assess_after(anomaly.as_ref(), draft, actor, policy);
     let requirements = &assessment.requirements;
     let refusals = creation::refusals(draft, actor, now, policy, &assessment);
     let mut refusals: Vec<AppError> = refusals.into_iter().map(AppError::from).collect();

@@ -15,8 +15,8 @@ use countersign_app::audit_keys::NoAuditKeys;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::{BoxFuture, Clock, Ids, Observer};
 use countersign_app::ports::{
-    ChangeSet, CommitChange, CommitError, CountAttempts, CountOpen, FindEvent, ListQuery, ListRequests,
-    LoadEvents, LoadRequest, Page, RecordEvent, RequestSummary, Sequel, StoreError, Trail,
+    ChangeSet, CommitChange, CommitError, CountAttempts, CountOpen, FindEvent, LastEvent, ListQuery,
+    ListRequests, LoadEvents, LoadRequest, Page, RecordEvent, RequestSummary, Sequel, StoreError, Trail,
 };
 use countersign_app::waiting::NoWaiting;
 use countersign_core::audit::{self, AuditEvent, Stream};
@@ -335,11 +335,13 @@ impl LoadEvents for Store {
     }
 }
 
-impl RecordEvent for Store {
+impl LastEvent for Store {
     async fn last_event(&self, _stream: &Stream) -> Result<Option<AuditEvent>, StoreError> {
         Ok(None)
     }
+}
 
+impl RecordEvent for Store {
     async fn record_event(&self, _event: &AuditEvent, _sequel: Sequel<'_>) -> Result<bool, StoreError> {
         Ok(false)
     }

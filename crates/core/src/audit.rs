@@ -25,6 +25,7 @@ pub mod call_record;
 pub mod event_type;
 pub mod replay;
 pub mod stream;
+pub mod unusual;
 
 pub use event_type::AuditEventType;
 pub use replay::Finding;
@@ -505,9 +506,11 @@ pub fn verify_records(stream: &Stream, origin: &Origin, events: &[AuditEvent]) -
             StreamKind::Read => event_type == EventType::AuditRead,
             StreamKind::System => {
                 let about = event.detail("request_id").and_then(|id| RequestId::parse(&id).ok());
-                event_type == EventType::AnomalyDetected
-                    && event.sequence == 1
-                    && about.map(Stream::integrity).as_ref() == Some(stream)
+                let is_damage = event.sequence == 1 && about.map(Stream::integrity).as_ref() == Some(stream);
+                let person = event.detail("person").and_then(|person| PersonId::from_stored(&person).ok());
+                let at = event.detail("at").and_then(|at| Timestamp::parse(&at).ok());
+                let unusual = at.zip(person).map(|(at, person)| Stream::anomalies(at, &person));
+                event_type == EventType::AnomalyDetected && (is_damage || unusual.as_ref() == Some(stream))
             }
             StreamKind::Request
             | StreamKind::Policy

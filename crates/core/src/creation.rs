@@ -1,6 +1,7 @@
 //! The creation of a request: what policy demands of it, every reason to refuse it, and the event that it begins
 //! with. What happens to it later is decided in [`crate::decide`].
 
+use crate::audit::unusual::RecentAnomaly;
 use crate::command::{CommandName, Draft};
 use crate::command_context::CommandContext;
 use crate::content::Content;
@@ -10,7 +11,7 @@ use crate::idempotency::{Idempotency, IdempotencyRecord};
 use crate::ids::RequestId;
 use crate::policy::Policy;
 use crate::policy::access::{AccessDecision, Action, Subject};
-use crate::policy::rules::{Assessment, MAX_APPROVALS, MAX_MATCHED_RULES, Proposal};
+use crate::policy::rules::{ANOMALIES, Assessment, DECLARED, MAX_APPROVALS, MAX_MATCHED_RULES, Proposal};
 use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::requirements::{Requirements, Violation};
@@ -28,6 +29,25 @@ pub fn assess(draft: &Draft, actor: &Principal, policy: &Policy) -> Assessment {
         estimated_cost: draft.estimated_cost,
         requester_groups: &actor.groups,
     })
+}
+
+/// The same where something unusual was found about its requester: one level of risk more, and never less.
+pub fn assess_after(
+    anomaly: Option<&RecentAnomaly>,
+    draft: &Draft,
+    actor: &Principal,
+    policy: &Policy,
+) -> Assessment {
+    let assessment = assess(draft, actor, policy);
+    let raised = anomaly.zip(assessment.requirements.risk_level.next());
+    let Some((RecentAnomaly { rule, at }, risk_level)) = raised else { return assessment };
+    let declared = Draft { declared_risk: Some(risk_level), ..draft.clone() };
+    let mut assessment = assess(&declared, actor, policy);
+    for matched in assessment.rules.iter_mut().filter(|matched| matched.name == DECLARED) {
+        matched.name = ANOMALIES.to_owned();
+        matched.demands = vec![format!("risk {}, because {rule} was found at {at}", risk_level.as_str())];
+    }
+    assessment
 }
 
 /// All reasons to refuse this request; empty if it may be created.

@@ -66,6 +66,16 @@ impl PersonId {
         Self(format!("{SYSTEM_PREFIX}retention"))
     }
 
+    /// The part of the system that finds what is unusual in the audit log.
+    pub fn anomalies() -> Self {
+        Self(format!("{SYSTEM_PREFIX}anomalies"))
+    }
+
+    /// Whether it is a part of the system, or callers who are not known, and no person.
+    pub fn is_of_the_system(&self) -> bool {
+        self.0.starts_with(SYSTEM_PREFIX)
+    }
+
     /// The callers who could not be told who they are.
     pub fn unauthenticated() -> Self {
         Self(format!("{SYSTEM_PREFIX}unauthenticated"))
@@ -83,7 +93,7 @@ impl PersonId {
 
     /// Takes a stored id back.
     pub fn from_stored(text: &str) -> Result<Self, InvalidPersonId> {
-        let of_the_system = [Self::expiry(), Self::retention(), Self::unauthenticated()];
+        let of_the_system = [Self::expiry(), Self::retention(), Self::anomalies(), Self::unauthenticated()];
         if let Some(system) = of_the_system.into_iter().find(|id| id.0 == text) {
             return Ok(system);
         }

@@ -71,6 +71,11 @@ impl Principal {
         Self::assumed(PersonId::expiry(), PrincipalKind::Service, channel, [])
     }
 
+    /// The part of the system that finds what is unusual in the audit log.
+    pub fn anomalies(channel: Channel) -> Self {
+        Self::assumed(PersonId::anomalies(), PrincipalKind::Service, channel, [])
+    }
+
     /// The sweep that erases what has been kept for long enough.
     pub fn retention(channel: Channel) -> Self {
         Self::assumed(PersonId::retention(), PrincipalKind::Service, channel, [])

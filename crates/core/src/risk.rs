@@ -37,6 +37,15 @@ impl RiskLevel {
         self.into()
     }
 
+    /// The next higher one; none above high.
+    pub fn next(self) -> Option<Self> {
+        match self {
+            Self::Low => Some(Self::Medium),
+            Self::Medium => Some(Self::High),
+            Self::High => None,
+        }
+    }
+
     /// How many distinct people must agree at least, whatever a policy says.
     pub fn min_approvals(self) -> u8 {
         match self {

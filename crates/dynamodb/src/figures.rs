@@ -66,6 +66,30 @@ impl DynamoStore {
         }
     }
 
+    /// Those of the items of the outbox table that there are, by their keys, strongly consistent.
+    pub(crate) async fn outbox_items(&self, mut wanted: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+        let mut items = Vec::new();
+        for _ in 0..MAX_BATCH_ATTEMPTS {
+            if wanted.is_empty() {
+                return Ok(items);
+            }
+            let keys = KeysAndAttributes::builder()
+                .set_keys(Some(std::mem::take(&mut wanted)))
+                .consistent_read(true)
+                .build()
+                .map_err(invalid)?;
+            let answer = self.client.batch_get_item().request_items(&self.tables.outbox, keys).send().await;
+            let answer = answer.map_err(store_error)?;
+            items.extend(answer.responses.unwrap_or_default().into_values().flatten());
+            let left_out = answer.unprocessed_keys.unwrap_or_default().into_values();
+            wanted = left_out.flat_map(|left_out| left_out.keys).collect();
+        }
+        match wanted.as_slice() {
+            [] => Ok(items),
+            _ => Err(StoreError::Unavailable("items are read too slowly".to_owned())),
+        }
+    }
+
     /// All items of a generation.
     async fn generation_items(&self, generation: u64) -> Result<Vec<Item>, StoreError> {
         let (first, last) = (sort_key(generation, ""), sort_key(generation, "~"));
@@ -92,29 +116,11 @@ impl FigureStore for DynamoStore {
     async fn load_figures(&self, generation: u64, touched: &Touched) -> Result<FigureState, StoreError> {
         let days = touched.days.iter().map(|day| day_key(generation, day));
         let requests = touched.requests.iter().map(|id| request_key(generation, *id));
-        let mut wanted: Vec<Item> = days.chain(requests).collect();
         let mut state = FigureState::default();
-        for _ in 0..MAX_BATCH_ATTEMPTS {
-            if wanted.is_empty() {
-                return Ok(state);
-            }
-            let keys = KeysAndAttributes::builder()
-                .set_keys(Some(std::mem::take(&mut wanted)))
-                .consistent_read(true)
-                .build()
-                .map_err(invalid)?;
-            let answer = self.client.batch_get_item().request_items(&self.tables.outbox, keys).send().await;
-            let answer = answer.map_err(store_error)?;
-            for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                insert(&mut state, &item)?;
-            }
-            let left_out = answer.unprocessed_keys.unwrap_or_default().into_values();
-            wanted = left_out.flat_map(|left_out| left_out.keys).collect();
+        for item in self.outbox_items(days.chain(requests).collect()).await? {
+            insert(&mut state, &item)?;
         }
-        if wanted.is_empty() {
-            return Ok(state);
-        }
-        Err(StoreError::Unavailable("figures are read too slowly".to_owned()))
+        Ok(state)
     }
 
     async fn commit_figures(

@@ -75,6 +75,11 @@ pub const RECORDED: &str = "recorded";
 /// The outbox partition of counts of refused attempts, by day and person.
 pub const COUNTED: &str = "counted";
 
+/// The outbox partition of what is remembered to find anomalies.
+pub const ANOMALIES: &str = "anomalies";
+/// The sort key of how far the log has been looked at.
+pub const ANOMALY_CURSOR: &str = "cursor";
+
 /// The outbox partition of the mark of erasure, and its sort key.
 pub const ERASURE: &str = "erasure";
 /// See [`ERASURE`].

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod anomalies;
 mod answer_time;
 mod attribute;
 mod audit_item;

@@ -11,8 +11,8 @@ use crate::outbox_item::outbox_key;
 use crate::store::{DynamoStore, invalid};
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
 use countersign_app::ports::{
-    CommitError, CountAttempts, CountedAttempts, CountedAttemptsStore, RecordEvent, RecordedEntry, Sequel,
-    StoreError,
+    CommitError, CountAttempts, CountedAttempts, CountedAttemptsStore, LastEvent, RecordEvent, RecordedEntry,
+    Sequel, StoreError,
 };
 use countersign_core::audit::{AuditEvent, Stream};
 use countersign_core::notification::EventPlace;
@@ -47,12 +47,14 @@ pub(crate) fn recorded_entry(item: &Item) -> Result<RecordedEntry, StoreError> {
     Ok(RecordedEntry { key: outbox_key(item)?, place })
 }
 
-impl RecordEvent for DynamoStore {
+impl LastEvent for DynamoStore {
     async fn last_event(&self, stream: &Stream) -> Result<Option<AuditEvent>, StoreError> {
         let page = self.events_of(stream, false).limit(1).send().await.map_err(store_error)?;
         page.items.unwrap_or_default().pop().map(audit_event).transpose()
     }
+}
 
+impl RecordEvent for DynamoStore {
     async fn record_event(&self, event: &AuditEvent, sequel: Sequel<'_>) -> Result<bool, StoreError> {
         let mut transaction = self
             .client

@@ -1,11 +1,15 @@
 //! The sweeps that run inside the server: delivery, sealing, expiry, erasure, and the measurement of what is open.
 
 use crate::application::Application;
+use crate::log_directory::LogDirectory;
 use crate::metrics::SweepName;
 use countersign_api::problem::Code;
+use countersign_app::anomalies::{DetectionError, DetectionReport, Detector};
+use countersign_app::dependencies::Dependencies;
 use countersign_app::error::AppError;
 use countersign_app::fold::{FoldError, FoldReport, Folder};
 use countersign_app::host::Clock;
+use countersign_app::log_reader::LogReader;
 use countersign_app::ports::{Outbox as _, Publish};
 use countersign_app::retention::{self, ErasureReport, Retention};
 use countersign_app::seal::{SealError, SealReport, Sealer};
@@ -161,14 +165,24 @@ pub async fn seal(app: &Application, budget: Duration) -> Result<SealReport, Sea
 /// As for [`Folder::fold`].
 pub async fn fold(app: &Application, budget: Duration) -> Result<FoldReport, FoldError> {
     let dependencies = app.dependencies();
-    let folder = Folder {
-        store: &dependencies.store,
-        storage: &app.log,
-        keys: dependencies.audit_keys.as_ref(),
-        key: &dependencies.deployment_key,
-        host: dependencies.host.as_ref(),
-    };
-    folder.fold(budget).await
+    let host = dependencies.host.as_ref();
+    Folder { store: &dependencies.store, log: log(app, &dependencies), host }.fold(budget).await
+}
+
+/// Looks for what is unusual in what the log has come to hold.
+///
+/// # Errors
+/// As for [`Detector::detect`].
+pub async fn detect(app: &Application, budget: Duration) -> Result<DetectionReport, DetectionError> {
+    let dependencies = app.dependencies();
+    let host = dependencies.host.as_ref();
+    let log = log(app, &dependencies);
+    Detector { store: &dependencies.store, log, host, channel: Channel::Local }.detect(budget).await
+}
+
+fn log<'a, S>(app: &'a Application, dependencies: &'a Dependencies<S>) -> LogReader<'a, LogDirectory> {
+    let (keys, key) = (dependencies.audit_keys.as_ref(), &dependencies.deployment_key);
+    LogReader { storage: &app.log, keys, key }
 }
 
 async fn seal_until(app: Application, mut stopped: watch::Receiver<bool>) {
@@ -176,17 +190,20 @@ async fn seal_until(app: Application, mut stopped: watch::Receiver<bool>) {
     // Each is said once, until something else is wrong.
     let mut said = (BTreeMap::new(), 0);
     let mut is_folding = true;
+    let mut said_of_anomalies = None;
     loop {
         let is_last = *stopped.borrow();
         let sealed = seal(&app, BUDGET).await;
         let folded = fold(&app, FOLD_BUDGET).await;
+        let has_found = report_anomalies(&app, detect(&app, FOLD_BUDGET).await, &mut said_of_anomalies);
         if let Err(error) = &folded
             && is_folding
         {
             tracing::error!(%error, "figures lag behind the audit log");
         }
         is_folding = folded.is_ok();
-        let has_more = folded.is_ok_and(|report| report.cut_short);
+        // What was found is an event, which is to be sealed.
+        let has_more = folded.is_ok_and(|report| report.cut_short) || has_found;
         match &sealed {
             Ok(report) => {
                 app.metrics.swept(SweepName::Sealing, app.dependencies().host.now());
@@ -218,6 +235,32 @@ async fn seal_until(app: Application, mut stopped: watch::Receiver<bool>) {
             () = app.seal_wakeup.notified(), if is_awake => {}
             () = sleep(rest) => {}
             _ = stopped.changed() => {}
+        }
+    }
+}
+
+/// Says what was found, and once why nothing can be. Whether there is more to do at once.
+fn report_anomalies(
+    app: &Application,
+    detected: Result<DetectionReport, DetectionError>,
+    said: &mut Option<String>,
+) -> bool {
+    match detected {
+        Ok(report) => {
+            *said = None;
+            for (rule, count) in &report.found {
+                tracing::warn!(rule = rule.as_str(), count, "something unusual is in the audit log");
+                app.metrics.found_anomalies(rule.as_str(), *count);
+            }
+            report.cut_short || !report.found.is_empty()
+        }
+        Err(error) => {
+            let error = error.to_string();
+            if said.as_ref() != Some(&error) {
+                tracing::error!(error, "anomalies are not looked for");
+            }
+            *said = Some(error);
+            false
         }
     }
 }

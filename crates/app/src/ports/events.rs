@@ -61,14 +61,17 @@ impl EventPage {
     }
 }
 
-/// Records events that change no request.
-pub trait RecordEvent: Send + Sync {
+/// Reads the end of a stream.
+pub trait LastEvent: Send + Sync {
     /// The last event of a stream, if there is one; strongly consistent.
     fn last_event(
         &self,
         stream: &Stream,
     ) -> impl Future<Output = Result<Option<AuditEvent>, StoreError>> + Send;
+}
 
+/// Records events that change no request.
+pub trait RecordEvent: LastEvent {
     /// Writes an event, and that it waits for what becomes of it, in one transaction. `false` if another event stands at its
     /// place already, or is being written there.
     fn record_event(

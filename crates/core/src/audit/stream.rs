@@ -54,6 +54,11 @@ impl Stream {
         Self { kind: StreamKind::System, id: format!("integrity:{id}") }
     }
 
+    /// What was found unusual about a person in the month of a time.
+    pub fn anomalies(at: Timestamp, person: &PersonId) -> Self {
+        Self { kind: StreamKind::System, id: format!("anomalies:{}/{person}", at.month()) }
+    }
+
     /// What one person did on the day of a time: their refused attempts, or what they read.
     pub fn of_day(kind: StreamKind, at: Timestamp, person: &PersonId) -> Self {
         Self { kind, id: format!("{}/{person}", at.day()) }
@@ -112,7 +117,9 @@ mod tests {
         let id = RequestId::parse("01930000-0000-7000-8000-00000000beef").unwrap();
         let ann = PersonId::from_email("ann@example.com").unwrap();
         let day = Stream::of_day(StreamKind::Refused, Timestamp::EARLIEST, &ann);
-        for stream in [Stream::request(id), Stream::integrity(id), day] {
+        let month = Stream::anomalies(Timestamp::EARLIEST, &ann);
+        assert_eq!(month.to_string(), "system/anomalies:1970-01/ann@example.com");
+        for stream in [Stream::request(id), Stream::integrity(id), day, month] {
             assert_eq!(Stream::parse(&stream.to_string()), Ok(stream));
         }
         for kind in StreamKind::iter().filter(|kind| *kind != StreamKind::Request) {

@@ -8,15 +8,13 @@
 use crate::policy::mistake::Mistake;
 use crate::policy::source::Source;
 use crate::requirements::{
-    JUSTIFICATION, MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT, MatchedRule, RequiredField, Requirements,
-    StatedFields, Violation,
+    JUSTIFICATION, MAX_APPROVED_LIMIT, MAX_PENDING_LIMIT, MatchedRule, Requirements, StatedFields, Violation,
 };
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::runbook::Runbook;
 use crate::slots::{Groups, Slots};
 use crate::text::Identifier;
 use crate::timestamp::Timestamp;
-use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use strum::IntoEnumIterator;
@@ -26,12 +24,14 @@ mod bounds;
 mod catalogue;
 mod conditions;
 mod effects;
+mod file;
 pub mod samples;
 
 use bounds::{check_justification, check_lifetime, check_limit, check_seconds, check_spellings};
 use catalogue::{CarriedOut, Operation, check_operation, read_executors};
 use conditions::Conditions;
 use effects::{Effects, approvals_in_words, justification_in_words, lifetimes_in_words};
+use file::{Approvals, Defaults, OperationsFile, RuleTable};
 
 /// The name of the file, in messages.
 pub const FILE: &str = "operations.toml";
@@ -62,6 +62,12 @@ pub const MAX_PERMIT_SECONDS: u32 = 60 * 60;
 pub const DEFAULT_LEASE_SECONDS: u32 = 60 * 60;
 /// The longest time a policy may let an execution be silent: a week.
 pub const MAX_LEASE_SECONDS: u32 = 7 * 24 * 60 * 60;
+/// The longest time for which a policy may let an anomaly raise the risk of what a person asks for: 30 days, in hours.
+pub const MAX_RAISE_HOURS: u16 = 30 * 24;
+/// The part of an assessment that says which risk the requester has declared.
+pub const DECLARED: &str = "declared";
+/// The part of an assessment that says that an anomaly has raised the risk; the table of the file.
+pub const ANOMALIES: &str = "anomalies";
 /// The longest justification that a policy may demand, in characters: as long as one may be.
 pub const MAX_JUSTIFICATION: u16 = 4000;
 
@@ -75,6 +81,7 @@ pub struct Rules {
     non_production: Vec<WildMatch>,
     operations: BTreeMap<String, Operation>,
     executors: BTreeMap<String, CarriedOut>,
+    raise_hours: Option<u16>,
     rules: Vec<Rule>,
 }
 
@@ -118,102 +125,6 @@ impl Assessment {
         }
         violations
     }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OperationsFile {
-    #[serde(default = "utc")]
-    time_zone: String,
-    restored_at: Option<String>,
-    defaults: Defaults,
-    approvals: Approvals,
-    environments: Environments,
-    #[serde(default)]
-    operations: BTreeMap<String, Operation>,
-    #[serde(default)]
-    rules: BTreeMap<String, RuleTable>,
-}
-
-fn utc() -> String {
-    "UTC".to_owned()
-}
-
-fn default_pending_limit() -> u16 {
-    DEFAULT_PENDING_LIMIT
-}
-
-fn default_approved_limit() -> u16 {
-    DEFAULT_APPROVED_LIMIT
-}
-
-fn default_permit_seconds() -> u32 {
-    DEFAULT_PERMIT_SECONDS
-}
-
-fn default_lease_seconds() -> u32 {
-    DEFAULT_LEASE_SECONDS
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Defaults {
-    pending_seconds: u32,
-    execute_within_seconds: u32,
-    #[serde(default = "default_permit_seconds")]
-    permit_seconds: u32,
-    #[serde(default = "default_lease_seconds")]
-    lease_seconds: u32,
-    #[serde(default = "default_pending_limit")]
-    pending_limit: u16,
-    #[serde(default = "default_approved_limit")]
-    approved_limit: u16,
-    #[serde(default)]
-    justification_min: u16,
-    #[serde(default)]
-    digest_required: bool,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Approvals {
-    low: u8,
-    medium: u8,
-    high: u8,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Environments {
-    #[serde(default)]
-    non_production_instances: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RuleTable {
-    operations: Option<Vec<String>>,
-    environment: Option<Environment>,
-    instances: Option<Vec<String>>,
-    cost_above: Option<f64>,
-    cost_at_most: Option<f64>,
-    cost_missing: Option<bool>,
-    requester_groups: Option<Vec<String>>,
-
-    risk: Option<RiskLevel>,
-    approvals: Option<u8>,
-    #[serde(default)]
-    slots: BTreeMap<String, u8>,
-    pending_seconds: Option<u32>,
-    execute_within_seconds: Option<u32>,
-    pending_limit: Option<u16>,
-    approved_limit: Option<u16>,
-    cost_limit: Option<f64>,
-    justification_min: Option<u16>,
-    #[serde(default)]
-    required_fields: BTreeSet<RequiredField>,
-    #[serde(default)]
-    digest_required: bool,
 }
 
 /// A rule: which requests it is about, and what it demands of them.
@@ -260,6 +171,9 @@ impl Rules {
             check_limit(source, &["defaults", key], limit, most)?;
         }
         check_justification(source, &["defaults", "justification_min"], file.defaults.justification_min)?;
+        if let Some(anomalies) = file.anomalies {
+            check_limit(source, &[ANOMALIES, "raise_hours"], anomalies.raise_hours, MAX_RAISE_HOURS)?;
+        }
         for (name, operation) in &file.operations {
             check_operation(source, name, operation)?;
         }
@@ -287,6 +201,7 @@ impl Rules {
         let executors = read_executors(source, &file.operations)?;
         Ok(Self {
             executors,
+            raise_hours: file.anomalies.map(|anomalies| anomalies.raise_hours),
             restored_at,
             time_zone: file.time_zone,
             defaults: file.defaults,
@@ -300,6 +215,11 @@ impl Rules {
     /// The time zone in which access policies read the clock: a name of the IANA database.
     pub fn time_zone(&self) -> &str {
         &self.time_zone
+    }
+
+    /// For how long an anomaly raises the risk of what the person asks for, in seconds; none if it does not.
+    pub fn raise_seconds(&self) -> Option<u32> {
+        self.raise_hours.map(|hours| u32::from(hours) * 60 * 60)
     }
 
     /// When the store was last restored from a backup: no approval from before counts any more.
@@ -349,7 +269,7 @@ impl Rules {
         {
             requirements.risk_level = declared;
             let demands = vec![format!("risk {}", declared.as_str())];
-            matched.push(MatchedRule { name: "declared".to_owned(), demands });
+            matched.push(MatchedRule { name: DECLARED.to_owned(), demands });
         }
         for rule in self.rules.iter().filter(|rule| rule.conditions.hold(proposal, environment)) {
             requirements = rule.demands.add_to(requirements);
