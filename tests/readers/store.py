@@ -382,7 +382,21 @@ def check_mark(item, key):
         yield "another attribute"
 
 
+def check_anomalies(item, key):
+    """A cursor, or a document that is JSON: what it holds follows from the log."""
+    names = {"format", "shard", "event_id"}
+    if item["event_id"] == "cursor":
+        if set(item) != names | {"version", "size"} or item["format"] != "countersign.anomalies.cursor.v1":
+            yield "another attribute"
+        return
+    if set(item) != names | {"document"} or item["format"] != "countersign.anomalies.item.v1":
+        yield "another attribute"
+    if json.loads(item["document"])["format"] != "countersign.anomalies.v1":
+        yield "another document"
+
+
 CHECKS = {
+    "anomalies": check_anomalies,
     "erasure": check_mark,
     "timer": check_timer,
     "recorded": check_recorded,

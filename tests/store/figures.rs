@@ -5,6 +5,7 @@
 use aws_sdk_dynamodb::Client;
 use countersign_app::figure_store::FigureStore as _;
 use countersign_app::fold::{FoldError, FoldReport, Folder, Rebuilt};
+use countersign_app::log_reader::LogReader;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_e2e::inspection::{deployment_key, scan, tables};
 use countersign_e2e::random::Random;
@@ -188,7 +189,8 @@ async fn fold_with(service: &Service, client: &Client) -> Result<FoldReport, Fol
     let store = DynamoStore::new(client.clone(), tables());
     let (keys, key, host) = (log_key(), deployment_key(), service.host.clone());
     let storage = service.log();
-    let folder = Folder { store: &store, storage: &storage, keys: &keys, key: &key, host: &host };
+    let log = LogReader { storage: &storage, keys: &keys, key: &key };
+    let folder = Folder { store: &store, log, host: &host };
     folder.fold(BUDGET).await
 }
 
@@ -200,7 +202,8 @@ fn rebuilt(service: &Service, replace: bool) -> Rebuilt {
     let store = DynamoStore::new(service.database.clone(), tables());
     let (keys, key, host) = (log_key(), deployment_key(), service.host.clone());
     let storage = service.log();
-    let folder = Folder { store: &store, storage: &storage, keys: &keys, key: &key, host: &host };
+    let log = LogReader { storage: &storage, keys: &keys, key: &key };
+    let folder = Folder { store: &store, log, host: &host };
     service.block_on(async {
         if replace {
             assert!(folder.reset().await.unwrap());

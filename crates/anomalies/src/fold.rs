@@ -160,10 +160,7 @@ impl AnomalyState {
                     let requested_at = event.timestamp.as_millisecond();
                     self.requests.insert(request.request_id, OpenRequest { requested_at });
                 }
-                Act::Approval => {
-                    self.deployment.approvers.add(&event.user);
-                    findings.extend(self.add_pair(event, &request.requested_by));
-                }
+                Act::Approval => findings.extend(self.add_pair(event, &request.requested_by)),
                 Act::Rejection | Act::End => {
                     self.requests.remove(&request.request_id);
                 }
@@ -222,10 +219,11 @@ impl AnomalyState {
     /// What follows from who approves whom.
     fn add_pair(&mut self, event: &AuditEvent, requester: &PersonId) -> Option<Finding> {
         let approver = &event.user;
-        // Nobody approves a request of their own.
-        if requester == approver {
+        // Nobody approves a request of their own, and the system approves none.
+        if requester == approver || !is_judged(approver) {
             return None;
         }
+        self.deployment.approvers.add(approver);
         let mut requested = self.persons.remove(requester).unwrap_or_default();
         let now = requested.move_on(event.timestamp);
         requested.approvers.add(approver);

@@ -1,7 +1,9 @@
 //! What is remembered to find anomalies, in the outbox table: a document for each person and each open request, one of the
 //! deployment, and how far the log has been looked at.
 
-use crate::attribute::{InvalidAttribute, check_format, number_value, read, read_number, read_text, text_value};
+use crate::attribute::{
+    InvalidAttribute, check_format, number_value, read, read_number, read_text, text_value,
+};
 use crate::error::{commit_error, store_error, unreadable};
 use crate::expression::Item;
 use crate::keys::{ANOMALIES, ANOMALY_CURSOR, EVENT_ID, FORMAT, SHARD, VERSION};

@@ -16,6 +16,7 @@ use crate::time;
 use aws_types::SdkConfig;
 use countersign_api::files::{self, FileRoute};
 use countersign_api::run::{Endpoint, PublicEndpoint};
+use countersign_app::anomalies::AnomalyStore;
 use countersign_app::audit_keys::{AuditKeys, NoAuditKeys};
 use countersign_app::command::CommandStore;
 use countersign_app::continuations::{Continuations, Releasing, Resume};
@@ -260,7 +261,7 @@ impl Boot {
     /// As for [`Boot::serve`].
     pub async fn serve_seal<S, O, L>(&self, store: S, outbox: O, storage: L) -> Result<(), Error>
     where
-        S: LogIndex + FigureStore,
+        S: AnomalyStore + FigureStore + LoadEvents + LogIndex + RecordEvent,
         O: Outbox,
         L: LogStorage + KeepPolicyTexts,
     {

@@ -74,6 +74,12 @@ impl Metrics {
         self.write(self.line(&[("LogOldestAge", "Seconds", age)], &json!({}), &[&[]], now));
     }
 
+    /// How often a rule has found something unusual in the audit log.
+    pub fn anomalies(&self, rule: &str, count: u64, now: Timestamp) {
+        let measurements = [("Anomalies", "Count", count as f64)];
+        self.write(self.line(&measurements, &json!({ "Rule": rule }), &[&[], &["Rule"]], now));
+    }
+
     /// What is open.
     pub fn open_requests(&self, open: OpenRequests, now: Timestamp) {
         let age = |since: Option<Timestamp>| since.map_or(0.0, |since| seconds(since, now));

@@ -1,14 +1,18 @@
-//! The scheduled function that makes events entries of the audit log, and counts its entries into figures.
+//! The scheduled function that makes events entries of the audit log, counts its entries into figures, and looks for what is
+//! unusual among them.
 
 use crate::metrics::Metrics;
 use countersign_api::problem::Code;
+use countersign_app::anomalies::{AnomalyStore, DetectionReport, Detector};
 use countersign_app::audit_keys::AuditKeys;
 use countersign_app::figure_store::FigureStore;
 use countersign_app::fold::{FoldReport, Folder};
 use countersign_app::host::Host;
 use countersign_app::log::{LogIndex, LogStorage};
-use countersign_app::ports::Outbox;
+use countersign_app::log_reader::LogReader;
+use countersign_app::ports::{LoadEvents, Outbox, RecordEvent};
 use countersign_app::seal::{SealReport, Sealer};
+use countersign_core::caller::Channel;
 use countersign_core::digest::DeploymentKey;
 use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
@@ -34,7 +38,12 @@ pub struct Seal<S, O, L> {
     pub metrics: Metrics,
 }
 
-impl<S: LogIndex + FigureStore, O: Outbox, L: LogStorage> Seal<S, O, L> {
+impl<S, O, L> Seal<S, O, L>
+where
+    S: AnomalyStore + FigureStore + LoadEvents + LogIndex + RecordEvent,
+    O: Outbox,
+    L: LogStorage,
+{
     /// Adds to the log what is not in it, counts what it has come to hold, and measures what is left. What invoked it says
     /// nothing that would be needed.
     ///
@@ -72,20 +81,41 @@ impl<S: LogIndex + FigureStore, O: Outbox, L: LogStorage> Seal<S, O, L> {
         tracing::info!(logged, refused = refused.len(), unplaced, cut_short, "sealed");
         let left = budget.saturating_sub(self.host.elapsed().saturating_sub(began));
         let folded = self.fold(left).await;
+        let left = budget.saturating_sub(self.host.elapsed().saturating_sub(began));
+        let anomalies = self.detect(left).await;
         Ok(json!({
             "logged": logged, "refused": refused.len(), "unplaced": unplaced, "cut_short": cut_short, "folded": folded,
+            "anomalies": anomalies,
         }))
+    }
+
+    fn log(&self) -> LogReader<'_, L> {
+        LogReader { storage: &self.storage, keys: self.keys.as_ref(), key: &self.deployment_key }
+    }
+
+    /// Looks for what is unusual in the log. That it cannot is no failure of the log: the next run looks.
+    async fn detect(&self, budget: Duration) -> u64 {
+        let (log, host) = (self.log(), self.host.as_ref());
+        let detector = Detector { store: &self.store, log, host, channel: Channel::Direct };
+        match detector.detect(budget).await {
+            Ok(DetectionReport { entries, found, cut_short }) => {
+                tracing::info!(entries, found = found.len(), cut_short, "looked for anomalies");
+                for (rule, count) in &found {
+                    tracing::warn!(rule = rule.as_str(), count, "something unusual is in the audit log");
+                    self.metrics.anomalies(rule.as_str(), *count, self.host.now());
+                }
+                found.values().sum()
+            }
+            Err(error) => {
+                tracing::error!(%error, "anomalies are not looked for");
+                0
+            }
+        }
     }
 
     /// Counts entries of the log into figures. That it cannot is no failure of the log: the next run counts them.
     async fn fold(&self, budget: Duration) -> u64 {
-        let folder = Folder {
-            store: &self.store,
-            storage: &self.storage,
-            keys: self.keys.as_ref(),
-            key: &self.deployment_key,
-            host: self.host.as_ref(),
-        };
+        let folder = Folder { store: &self.store, log: self.log(), host: self.host.as_ref() };
         match folder.fold(budget).await {
             Ok(FoldReport { folded, size, cut_short }) => {
                 tracing::info!(folded, size, cut_short, "folded");

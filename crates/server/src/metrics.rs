@@ -74,6 +74,7 @@ pub struct Metrics {
     executions: Counters<1>,
     execution_duration: Histogram,
     leases_ended: Counter,
+    anomalies: Counters<1>,
     calls: Counters<2>,
     call_duration: Histograms,
     problems: Counters<1>,
@@ -129,6 +130,7 @@ impl Metrics {
                 "Executions of which nothing was heard for as long as their lease",
                 Counter::default(),
             ),
+            anomalies: on.add("anomalies", "Anomalies that were found in the audit log", Family::default()),
             calls: on.add("calls", "Calls that were answered", Family::default()),
             call_duration: on.add(
                 "call_duration_seconds",
@@ -289,6 +291,11 @@ impl Metrics {
     /// An answer was a problem.
     pub(crate) fn problem(&self, code: Code) {
         self.problems.get_or_create(&label("code", code.as_str())).inc();
+    }
+
+    /// A rule has found anomalies.
+    pub(crate) fn found_anomalies(&self, rule: &'static str, count: u64) {
+        self.anomalies.get_or_create(&label("rule", rule)).inc_by(count);
     }
 
     /// A call has met a damaged request.

@@ -8,14 +8,14 @@ use crate::reply::Reply;
 use crate::run::Endpoint;
 use crate::wire::SimulateBody;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::ports::CountOpen;
+use countersign_app::ports::{CountOpen, LastEvent};
 use countersign_core::principal::Principal;
 
 /// Says what would come of making a request. Takes the body of a creation, and writes nothing.
 #[derive(Debug)]
 pub struct Simulate;
 
-impl<S: CountOpen> Endpoint<S> for Simulate {
+impl<S: CountOpen + LastEvent> Endpoint<S> for Simulate {
     const OPERATION: Operation = Operation::Simulate;
 
     async fn execute(

@@ -11,6 +11,7 @@ use clap::Args;
 use countersign_app::audit_keys::AuditKeys;
 use countersign_app::fold::{FoldError, Folder, Rebuilt};
 use countersign_app::host::BoxFuture;
+use countersign_app::log_reader::LogReader;
 use countersign_app::signing::SigningError;
 use countersign_audit::key::{PublicKey, Purpose};
 use countersign_audit::key_set::KeySet;
@@ -105,7 +106,8 @@ async fn rebuild(arguments: &RebuildArguments, data_directory: &Path) -> Result<
     let store = DynamoStore::new(stopped.client, stopped.tables);
     let host = SystemHost::default();
     let keys = PublishedKeys(keys);
-    let folder = Folder { store: &store, storage: &storage, keys: &keys, key: &key, host: &host };
+    let log = LogReader { storage: &storage, keys: &keys, key: &key };
+    let folder = Folder { store: &store, log, host: &host };
     let found = folder.compare().await.map_err(failed)?;
     let is_replaced = arguments.replace && !found.is_equal();
     if is_replaced {
