@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod anomalies;
 mod approve;
 mod approved_limit;
 mod attempts;

@@ -8,6 +8,7 @@ use crate::signature;
 use crate::signing::{TestKeys, log_key};
 use crate::transport::FaultyTransport;
 use axum_server::Handle;
+use countersign_app::anomalies::{DetectionError, DetectionReport};
 use countersign_app::attempts;
 use countersign_app::deliver::{DeliveryReport, deliver};
 use countersign_app::error::AppError;
@@ -348,6 +349,11 @@ impl Service {
     /// Counts the log into the figures once.
     pub fn fold(&self) -> Result<FoldReport, FoldError> {
         self.runtime.block_on(sweeps::fold(&self.application, Duration::from_secs(60)))
+    }
+
+    /// Looks once for what is unusual in the log.
+    pub fn detect(&self) -> Result<DetectionReport, DetectionError> {
+        self.runtime.block_on(sweeps::detect(&self.application, Duration::from_secs(60)))
     }
 
     /// The files of the log.

@@ -5,7 +5,7 @@
 use aws_sdk_dynamodb::Client;
 use countersign_app::figure_store::FigureStore as _;
 use countersign_app::fold::{FoldError, FoldReport, Folder, Rebuilt};
-use countersign_app::log_reader::LogReader;
+use countersign_app::log_reader::{LogReadError, LogReader};
 use countersign_dynamodb::store::DynamoStore;
 use countersign_e2e::inspection::{deployment_key, scan, tables};
 use countersign_e2e::random::Random;
@@ -392,7 +392,7 @@ fn a_log_that_was_changed_or_cut_is_not_counted() {
     let place = edited.windows(word.len()).rposition(|window| window == word).unwrap();
     edited[place + 1] = b'x';
     std::fs::write(&bundle, &edited).unwrap();
-    assert!(matches!(fold(&service, &service.database), Err(FoldError::Changed(_))));
+    assert!(matches!(fold(&service, &service.database), Err(FoldError::Log(LogReadError::Changed(_)))));
     std::fs::write(&bundle, &whole).unwrap();
     assert!(fold(&service, &service.database).unwrap().size > size);
     std::fs::remove_file(service.log_path().join("checkpoint")).unwrap();

@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod anomalies;
 mod audit_event;
 mod capacity;
 mod conditions;
