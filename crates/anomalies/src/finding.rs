@@ -6,7 +6,7 @@ use countersign_core::person::PersonId;
 use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use strum::{Display, EnumIter, EnumString, IntoStaticStr};
+use strum::{Display, EnumIter, EnumString, IntoEnumIterator as _, IntoStaticStr};
 
 /// The smallest probability that is written: what has one below it is written as this.
 const LEAST_PROBABILITY: f64 = 1e-12;
@@ -46,6 +46,11 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// The names of all rules.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::iter().map(Self::as_str)
+    }
+
     /// The name, such as `request_burst`.
     pub fn as_str(self) -> &'static str {
         self.into()

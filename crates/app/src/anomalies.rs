@@ -56,6 +56,11 @@ pub trait AnomalyStore: Send + Sync {
     ) -> impl Future<Output = Result<(), CommitError>> + Send;
 }
 
+/// The names of all rules.
+pub fn rule_names() -> impl Iterator<Item = &'static str> {
+    Rule::names()
+}
+
 /// What a pass did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DetectionReport {

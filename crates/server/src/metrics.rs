@@ -4,6 +4,7 @@
 //! INVARIANT: every label has few values, which no caller chooses: no person, request, target or text is one.
 
 use countersign_api::problem::Code;
+use countersign_app::anomalies;
 use countersign_app::figures::{KnownOperations, OpenRequests};
 use countersign_app::ports::Backlog;
 use countersign_core::event::{Change, Event};
@@ -208,6 +209,9 @@ impl Metrics {
         }
         for outcome in [ExecutionOutcome::Succeeded, ExecutionOutcome::Failed] {
             drop(self.executions.get_or_create(&label("outcome", outcome.as_str())));
+        }
+        for rule in anomalies::rule_names() {
+            drop(self.anomalies.get_or_create(&label("rule", rule)));
         }
         for sweep in SweepName::iter() {
             drop(self.sweeps.get_or_create(&label("sweep", sweep)));
