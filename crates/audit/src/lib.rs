@@ -24,3 +24,5 @@ pub mod streams;
 pub mod verification;
 
 pub mod evidence;
+
+pub mod population;
