@@ -20,6 +20,7 @@ mod aws;
 pub mod complete;
 pub mod connection_arguments;
 pub mod decision;
+mod evidence_key;
 pub mod examples;
 pub mod json_argument;
 mod log_source;

@@ -1,6 +1,7 @@
 //! `countersign audit`: audit events across requests, as far as the service shows them; and the log that they are in.
 
 use crate::commands::monitor::{self, MonitorArguments};
+use crate::commands::population::{self, PopulationArguments};
 use crate::commands::rebuild::{self, RebuildArguments};
 use crate::commands::verify::{self, VerifyArguments};
 use crate::complete;
@@ -47,6 +48,8 @@ pub enum AuditCommand {
     Verify(Box<VerifyArguments>),
     /// Make sure that the audit log begins with what was seen of it before
     Monitor(Box<MonitorArguments>),
+    /// Write every request of a span of time into a table, made of the whole audit log; or recount such a table
+    Population(Box<PopulationArguments>),
 }
 
 /// Which events.
@@ -174,6 +177,7 @@ pub fn run(arguments: &AuditArguments) -> Result<(), CommandError> {
         AuditCommand::Rebuild(arguments) => rebuild::run(arguments),
         AuditCommand::Verify(arguments) => verify::run(arguments),
         AuditCommand::Monitor(arguments) => monitor::run(arguments),
+        AuditCommand::Population(arguments) => population::run(arguments),
     }
 }
 

@@ -27,6 +27,8 @@ pub mod operations;
 pub mod outbox;
 pub mod permit;
 pub mod policy;
+pub mod population;
+mod population_check;
 pub mod rebuild;
 mod recount;
 pub mod reject;
