@@ -25,4 +25,5 @@ pub mod verification;
 
 pub mod evidence;
 
+pub mod ocsf;
 pub mod population;

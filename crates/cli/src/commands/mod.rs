@@ -14,6 +14,7 @@ pub mod evidence;
 pub mod execution;
 pub mod executor;
 pub mod explain;
+pub mod export;
 pub mod finish;
 pub mod get;
 pub mod inbox;
