@@ -40,12 +40,12 @@ impl Span {
     }
 }
 
-/// The requests of a span, in the order in which the log has their first events.
+/// The requests of a span, in the order of their creation; those of one millisecond in that of their ids.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Population {
     span: Span,
-    rows: Vec<Row>,
-    places: BTreeMap<RequestId, usize>,
+    rows: BTreeMap<(Timestamp, RequestId), Row>,
+    created_at: BTreeMap<RequestId, Timestamp>,
 }
 
 /// A request, as the events that were added have made it.
@@ -70,18 +70,19 @@ impl Population {
     /// Of a span, before any event was added.
     #[must_use]
     pub fn of(span: Span) -> Self {
-        Self { span, rows: Vec::new(), places: BTreeMap::new() }
+        Self { span, rows: BTreeMap::new(), created_at: BTreeMap::new() }
     }
 
     /// Adds the entry at a place of the log. All of them have to be added, in their order.
     pub fn add(&mut self, index: u64, event: &AuditEvent) {
         let Some(about) = &event.request else { return };
+        let request_id = about.request_id;
         // The first event of a stream makes its request, also if another version has recorded it under another type.
         if event.sequence == 1 && self.span.contains(event.timestamp) {
-            self.places.insert(about.request_id, self.rows.len());
-            self.rows.push(Row::of(index, event, about));
-        } else if let Some(row) =
-            self.places.get(&about.request_id).and_then(|place| self.rows.get_mut(*place))
+            self.created_at.insert(request_id, event.timestamp);
+            self.rows.insert((event.timestamp, request_id), Row::of(index, event, about));
+        } else if let Some(created_at) = self.created_at.get(&request_id)
+            && let Some(row) = self.rows.get_mut(&(*created_at, request_id))
         {
             row.follow(event, about);
         }
@@ -94,9 +95,14 @@ impl Population {
     }
 
     /// The requests.
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.values()
+    }
+
+    /// How many requests there are.
     #[must_use]
-    pub fn rows(&self) -> &[Row] {
-        &self.rows
+    pub fn size(&self) -> u64 {
+        self.rows.len() as u64
     }
 }
 

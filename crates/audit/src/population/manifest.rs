@@ -77,7 +77,7 @@ impl Manifest {
             origin: checkpoint.origin.clone(),
             from: from.to_string(),
             to: to.to_string(),
-            rows: population.rows().len() as u64,
+            rows: population.size(),
             sha256: Digest::of(table).to_string(),
             tree_size: checkpoint.size,
             checkpoint: note.to_owned(),

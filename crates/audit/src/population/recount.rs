@@ -28,7 +28,7 @@ pub fn recount<'k>(
     if manifest.sha256 != Digest::of(&expected).to_string() {
         return Err(Discrepancy::Digest);
     }
-    let rows = population.rows().len() as u64;
+    let rows = population.size();
     if manifest.rows != rows {
         return Err(Discrepancy::Rows { manifest: manifest.rows, table: rows });
     }

@@ -14,7 +14,7 @@ impl Population {
     #[must_use]
     pub fn sample(&self, seed: &str, count: usize) -> Vec<RequestId> {
         let mut ranked: Vec<_> =
-            self.rows().iter().map(|row| (rank(seed, row.request_id()), row.request_id())).collect();
+            self.rows().map(|row| (rank(seed, row.request_id()), row.request_id())).collect();
         ranked.sort_unstable();
         ranked.into_iter().take(count).map(|(_, request_id)| request_id).collect()
     }

@@ -64,7 +64,7 @@ fn population(span: Span, events: &[AuditEvent]) -> Population {
 /// The cells of the one request of events, by the names of their columns.
 fn row(events: &[AuditEvent]) -> BTreeMap<&'static str, String> {
     let population = population(span(0, 60), events);
-    assert_eq!(population.rows().len(), 1);
+    assert_eq!(population.size(), 1);
     let table = table(&population).unwrap();
     let mut records = table::records(&table).unwrap().into_iter();
     assert_eq!(records.next().unwrap().iter().collect::<Vec<_>>(), COLUMNS);
@@ -76,7 +76,7 @@ fn row(events: &[AuditEvent]) -> BTreeMap<&'static str, String> {
 fn a_request_is_of_the_span_in_which_it_was_created() {
     let events = [created(1, 9), created(2, 10), created(3, 19), created(4, 20)];
     let population = population(span(10, 20), &events);
-    let ids: Vec<_> = population.rows().iter().map(|row| row.request_id().to_string()).collect();
+    let ids: Vec<_> = population.rows().map(|row| row.request_id().to_string()).collect();
     assert_eq!(ids, [id(2), id(3)]);
     // What happens later to one that is not counts nowhere.
     let late = event(1, 2, "APPROVAL_CANCELLED", (15, ANN, "cancelled"), &json!({}));
