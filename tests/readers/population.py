@@ -136,7 +136,10 @@ def table_of(rows):
 
 
 def sample_of(rows, seed, size):
-    return sorted(rows, key=lambda request_id: hashlib.sha256(f"{seed}\0{request_id}".encode()).digest())[:size]
+    def rank(request_id):
+        return hashlib.sha256(f"countersign.sample.v1\0{seed}\0{request_id}".encode()).digest()
+
+    return sorted(rows, key=rank)[:size]
 
 
 def check_signature(manifest, keys):

@@ -16,7 +16,6 @@ use std::collections::BTreeMap;
 pub mod discrepancy;
 pub mod manifest;
 pub mod recount;
-pub mod sample;
 pub mod statement;
 pub mod table;
 

@@ -4,6 +4,7 @@ use super::discrepancy::Discrepancy;
 use super::{Population, Span};
 use crate::checkpoint::Checkpoint;
 use crate::evidence::document::Envelope;
+use crate::evidence::sample::sample;
 use crate::key_set::KeySet;
 use countersign_core::canonical::{self, CanonicalJson};
 use countersign_core::digest::Digest;
@@ -53,17 +54,18 @@ pub struct Sample {
     pub seed: String,
     /// How many were asked for.
     pub size: u64,
-    /// Their ids, in the order of their ranks.
+    /// Their ids, in the order of their digests under the seed.
     pub request_ids: Vec<String>,
 }
 
 impl Sample {
-    /// So many requests of a population.
+    /// So many requests of a population, or all of them if there are not so many.
     #[must_use]
     pub fn of(population: &Population, seed: &str, size: u64) -> Self {
-        let chosen = population.sample(seed, usize::try_from(size).unwrap_or(usize::MAX));
-        let request_ids = chosen.iter().map(ToString::to_string).collect();
-        Self { seed: seed.to_owned(), size, request_ids }
+        let ids: Vec<_> = population.rows().map(|row| row.request_id().to_string()).collect();
+        let chosen =
+            sample(ids.iter().map(String::as_str), usize::try_from(size).unwrap_or(usize::MAX), seed);
+        Self { seed: seed.to_owned(), size, request_ids: chosen.into_iter().map(str::to_owned).collect() }
     }
 }
 

@@ -178,19 +178,17 @@ fn the_table_has_one_spelling() {
 }
 
 #[test]
-fn a_sample_follows_from_the_seed_alone() {
+fn a_sample_is_chosen_as_for_evidence() {
     let events: Vec<_> = (1..=5).map(|number| created(number, number)).collect();
     let all = population(span(0, 60), &events);
-    let mut ranked: Vec<_> =
-        (1..=5).map(|number| (Digest::of(format!("seed\0{}", id(number))).to_string(), id(number))).collect();
-    ranked.sort();
-    let chosen =
-        |seed: &str, count| -> Vec<_> { all.sample(seed, count).iter().map(ToString::to_string).collect() };
-    let expected: Vec<_> = ranked.into_iter().map(|(_, id)| id).collect();
-    assert_eq!(chosen("seed", 3), expected[..3]);
-    assert_eq!(chosen("seed", 9), expected);
+    let rank = |id: &String| Digest::of(format!("countersign.sample.v1\0seed\0{id}")).to_string();
+    let mut ranked: Vec<_> = (1..=5).map(id).collect();
+    ranked.sort_by_key(rank);
+    let chosen = |seed, size| Sample::of(&all, seed, size).request_ids;
+    assert_eq!(chosen("seed", 3), ranked[..3]);
+    assert_eq!(chosen("seed", u64::MAX), ranked);
     assert_eq!(chosen("seed", 0), [""; 0]);
-    assert_ne!(chosen("another", 5), expected);
+    assert_ne!(chosen("another", 5), ranked);
 }
 
 /// A population of three requests with its table and manifest, and the keys that it is believed for.
