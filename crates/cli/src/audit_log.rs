@@ -14,6 +14,7 @@ use countersign_audit::checkpoint::Checkpoint;
 use countersign_audit::entry::Entry;
 use countersign_audit::monitor::compare;
 use countersign_audit::places::Places;
+use countersign_audit::population::{Population, Span};
 use countersign_audit::tile::{Content, Tile, WIDTH, entries_of};
 use countersign_audit::tree::{leaf_hash, root_of_inclusion};
 use countersign_audit::verification::{
@@ -23,6 +24,7 @@ use countersign_core::audit::{AuditEvent, Stream};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::digest::Digest;
 use countersign_core::ids::RequestId;
+use countersign_core::timestamp::Timestamp;
 use serde_json::json;
 use std::io::Write as _;
 use std::path::Path;
@@ -214,6 +216,21 @@ impl AuditLog {
             }
         }
         Ok(())
+    }
+
+    /// Verifies all of it, and gives the requests of a span, and when its last event was.
+    ///
+    /// # Errors
+    /// The first damage.
+    pub(crate) fn population(&self, span: Span) -> Result<(Population, Option<Timestamp>), CommandError> {
+        let mut population = Population::of(span);
+        let mut last = None;
+        self.events(self.checkpoint.size, &mut |logged| {
+            population.add(logged.index, &logged.event);
+            last = last.max(Some(logged.event.timestamp));
+            Ok(())
+        })?;
+        Ok((population, last))
     }
 
     fn entry(&self, index: u64) -> Result<Vec<u8>, CommandError> {

@@ -25,6 +25,7 @@ pub mod examples;
 pub mod json_argument;
 mod log_source;
 pub mod operation_names;
+mod output_file;
 pub mod patience;
 pub mod value_parsers;
 pub mod wait;

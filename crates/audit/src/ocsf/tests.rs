@@ -1,3 +1,5 @@
+//! Events as OCSF has them, held against what the schema requires.
+
 use super::*;
 use crate::population::tests::event;
 use countersign_core::canonical::CanonicalJson;

@@ -1,3 +1,5 @@
+//! Populations, their tables and manifests, of events that are made up here.
+
 use super::discrepancy::Discrepancy;
 use super::manifest::{Manifest, Sample};
 use super::recount::recount;

@@ -1,18 +1,17 @@
 //! `countersign audit export`: the events of the whole audit log, for a program that collects them.
 
 use crate::audit_log::{AuditLog, LoggedEvent};
-use crate::commands::population::{finish, refuse_existing, unwritten};
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
+use crate::output_file::OutputFile;
 use crate::view::document;
 use clap::{Args, ValueEnum};
 use countersign_audit::ocsf;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::cloud_event;
 use countersign_core::timestamp::Timestamp;
-use countersign_system::private_file::Unfinished;
 use std::borrow::Cow;
-use std::io::{BufWriter, IsTerminal as _, Write};
+use std::io::{BufWriter, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 /// `countersign audit export`.
@@ -88,13 +87,9 @@ pub fn run(arguments: &ExportArguments) -> Result<(), CommandError> {
         })?;
         return stdout.flush().map_err(CommandError::stdout);
     }
-    let path = &arguments.file;
-    refuse_existing(path, arguments.replace)?;
-    let unwritten = |error| unwritten(path, &error);
-    let mut file = BufWriter::new(Unfinished::beside(path).map_err(unwritten)?);
-    write(arguments, &mut |line| writeln!(file, "{line}").map_err(unwritten))?;
-    let file = file.into_inner().map_err(|error| unwritten(error.into_error()))?;
-    finish(file, path, arguments.replace)
+    let mut file = OutputFile::begin(&arguments.file, arguments.replace)?;
+    write(arguments, &mut |line| file.write(format!("{line}\n").as_bytes()))?;
+    file.finish()
 }
 
 fn write(

@@ -2,26 +2,25 @@
 //! table is what the log gives.
 
 use crate::audit_log::AuditLog;
-use crate::commands::population_check;
+use crate::commands::population_check::{self, manifest_of};
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
 use crate::evidence_key::{EvidenceKey, SigningPlace};
 use crate::log_source::read_keys;
+use crate::output_file::OutputFile;
 use crate::session::Session;
 use crate::view::terminal::Terminal;
 use crate::view::text::Text;
 use clap::Args;
 use countersign_audit::evidence::verification::{Demands, verify};
 use countersign_audit::key_set::KeySet;
+use countersign_audit::population::Span;
 use countersign_audit::population::manifest::{Manifest, Sample};
 use countersign_audit::population::table::table;
-use countersign_audit::population::{Population, Span};
 use countersign_core::timestamp::Timestamp;
-use countersign_system::private_file::Unfinished;
 use countersign_system::text_file;
 use serde_json::json;
-use std::ffi::OsString;
-use std::io::{ErrorKind, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// `countersign audit population`.
@@ -94,7 +93,7 @@ pub struct PopulationArguments {
 /// Damage of the log; what is not as the log gives it; or what cannot be written.
 pub fn run(arguments: &PopulationArguments) -> Result<(), CommandError> {
     if let Some(file) = &arguments.check {
-        return population_check::run(arguments, file);
+        return population_check::run(&arguments.connection, &arguments.log, &arguments.key, file);
     }
     match (arguments.from, arguments.to, &arguments.file) {
         (Some(from), Some(to), Some(file)) if from < to => make(arguments, Span { from, to }, file),
@@ -105,12 +104,12 @@ pub fn run(arguments: &PopulationArguments) -> Result<(), CommandError> {
 
 fn make(arguments: &PopulationArguments, span: Span, file: &Path) -> Result<(), CommandError> {
     let manifest_file = manifest_of(file);
-    for path in [file, &manifest_file] {
-        refuse_existing(path, arguments.replace)?;
-    }
+    // Before all of a log is read in vain.
+    let mut table_output = OutputFile::begin(file, arguments.replace)?;
+    let mut manifest_output = OutputFile::begin(&manifest_file, arguments.replace)?;
     let keys = read_keys(&arguments.key)?;
     let log = AuditLog::open(&arguments.log, &arguments.key, &arguments.connection)?;
-    let (population, last) = population(&log, span)?;
+    let (population, last) = log.population(span)?;
     let table = table(&population).map_err(|error| CommandError::Failed(format!("the table: {error}")))?;
     let mut manifest = Manifest::of(&population, &table, &log.checkpoint, &log.note);
     if let (Some(size), Some(seed), Some(directory)) =
@@ -120,22 +119,16 @@ fn make(arguments: &PopulationArguments, span: Span, file: &Path) -> Result<(), 
         take_evidence(arguments, &log, &sample, directory, &keys)?;
         manifest.sample = Some(sample);
     }
-    let place = SigningPlace::of(arguments.data_dir.as_deref(), arguments.environment.as_deref());
-    let key =
-        place.map(|place| EvidenceKey::open(place, &keys, arguments.aws_ca_bundle.as_deref())).transpose()?;
-    if let Some(key) = &key {
-        let signature = key.sign(&manifest.signed_bytes())?;
-        manifest = manifest
-            .with_signature(key.public(), &signature)
-            .map_err(|error| CommandError::Failed(error.to_string()))?;
-    }
-    put(file, &table, arguments.replace)?;
-    // Last, so that a table whose writing was interrupted has no manifest.
-    put(&manifest_file, manifest.canonical().as_str().as_bytes(), arguments.replace)?;
+    let manifest = signed(arguments, manifest, &keys)?;
+    table_output.write(&table)?;
+    manifest_output.write(manifest.canonical().as_str().as_bytes())?;
+    table_output.finish()?;
+    // Last, so that a table whose writing was interrupted has no manifest of its own.
+    manifest_output.finish()?;
     if last.is_none_or(|last| last < span.to) {
         warn("the log ends before --to: requests that are created until then are not in the table");
     }
-    if key.is_none() {
+    if manifest.dsse.is_none() {
         warn(
             "the manifest is not signed by the deployment: its checkpoint is, and the log proves the table. \
              --data-dir or --environment name a key",
@@ -144,65 +137,21 @@ fn make(arguments: &PopulationArguments, span: Span, file: &Path) -> Result<(), 
     report(arguments, &manifest, file, &manifest_file, &log)
 }
 
-/// The population of a log, and when its last event was. All of the log is verified.
-///
-/// # Errors
-/// The first damage.
-pub(super) fn population(
-    log: &AuditLog,
-    span: Span,
-) -> Result<(Population, Option<Timestamp>), CommandError> {
-    let mut population = Population::of(span);
-    let mut last = None;
-    log.events(log.checkpoint.size, &mut |logged| {
-        population.add(logged.index, &logged.event);
-        last = last.max(Some(logged.event.timestamp));
-        Ok(())
-    })?;
-    Ok((population, last))
-}
-
-/// Where the manifest of a table is.
-pub(super) fn manifest_of(file: &Path) -> PathBuf {
-    let mut name: OsString = file.as_os_str().to_owned();
-    name.push(".manifest.json");
-    PathBuf::from(name)
-}
-
-/// Before all of a log is read in vain.
-pub(super) fn refuse_existing(path: &Path, is_replaced: bool) -> Result<(), CommandError> {
-    if !is_replaced && path.symlink_metadata().is_ok() {
-        return Err(exists(path));
-    }
-    Ok(())
-}
-
-fn exists(path: &Path) -> CommandError {
-    CommandError::Conflict(format!("{} is there already; --replace writes it anew", text_file::shown(path)))
-}
-
-/// What a file that cannot be written is to a command.
-pub(super) fn unwritten(path: &Path, error: &std::io::Error) -> CommandError {
-    match error.kind() {
-        ErrorKind::AlreadyExists => exists(path),
-        _ => CommandError::Failed(format!("{}: {error}", text_file::shown(path))),
-    }
-}
-
-/// Puts a finished file into its place, over one that is there only if that was asked for.
-pub(super) fn finish(file: Unfinished, path: &Path, is_replaced: bool) -> Result<(), CommandError> {
-    let finished = if is_replaced { file.replace() } else { file.keep() };
-    finished.map_err(|error| unwritten(path, &error))
-}
-
-fn put(path: &Path, contents: &[u8], is_replaced: bool) -> Result<(), CommandError> {
-    let mut file = Unfinished::beside(path).map_err(|error| unwritten(path, &error))?;
-    file.write_all(contents).map_err(|error| unwritten(path, &error))?;
-    finish(file, path, is_replaced)
+/// The manifest with the signature of the deployment, if the command line says where its key is.
+fn signed(
+    arguments: &PopulationArguments,
+    manifest: Manifest,
+    keys: &KeySet,
+) -> Result<Manifest, CommandError> {
+    let place = SigningPlace::of(arguments.data_dir.as_deref(), arguments.environment.as_deref());
+    let Some(place) = place else { return Ok(manifest) };
+    let key = EvidenceKey::open(place, keys, arguments.aws_ca_bundle.as_deref())?;
+    let signature = key.sign(&manifest.signed_bytes())?;
+    manifest.with_signature(key.public(), &signature).map_err(|error| CommandError::Failed(error.to_string()))
 }
 
 /// Says on stderr what must not be missed.
-pub(super) fn warn(text: &str) {
+fn warn(text: &str) {
     // Nothing is lost if it cannot be written: the manifest shows it as well.
     let _ = writeln!(std::io::stderr(), "warning: {text}");
 }
@@ -223,18 +172,15 @@ fn take_evidence(
             &opened
         }
     };
-    let paths = sample.request_ids.iter().map(|id| (id, directory.join(format!("{id}.json"))));
-    let paths: Vec<_> = paths.collect();
-    for (_, path) in &paths {
-        refuse_existing(path, arguments.replace)?;
-    }
-    for (id, path) in &paths {
+    for id in &sample.request_ids {
+        let mut file = OutputFile::begin(&directory.join(format!("{id}.json")), arguments.replace)?;
         let evidence = session.connection.evidence(id, arguments.redacted)?;
         verify(&evidence, keys, Demands { require_inclusion: false }).map_err(|mismatches| {
             let first = mismatches.first().map(ToString::to_string).unwrap_or_default();
             CommandError::Failed(format!("the evidence of request {id} is not believed: {first}"))
         })?;
-        put(path, &evidence, arguments.replace)?;
+        file.write(&evidence)?;
+        file.finish()?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! the published keys: neither the deployment nor who made the table is believed.
 
 use crate::audit_log::AuditLog;
-use crate::commands::population::{PopulationArguments, manifest_of, population};
+use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
 use crate::log_source::read_keys;
 use crate::view::terminal::Terminal;
@@ -12,28 +12,34 @@ use countersign_audit::population::manifest::{MAX_BYTES, Manifest};
 use countersign_audit::population::recount::recount;
 use countersign_system::text_file;
 use serde_json::json;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Recounts; exit code 1 with the first difference.
 ///
 /// # Errors
 /// What is not as the log gives it, or what cannot be read.
-pub(super) fn run(arguments: &PopulationArguments, file: &Path) -> Result<(), CommandError> {
-    let keys = read_keys(&arguments.key)?;
+pub(super) fn run(
+    connection: &ConnectionArguments,
+    log: &str,
+    key: &Path,
+    file: &Path,
+) -> Result<(), CommandError> {
+    let keys = read_keys(key)?;
     let table = read(file, u64::MAX)?;
     // One byte more than a manifest may have, for it to be refused.
     let manifest = read(&manifest_of(file), MAX_BYTES as u64 + 1)?;
     let manifest = Manifest::read(&manifest).map_err(refused)?;
     let span = manifest.span().map_err(refused)?;
     let checkpoint = manifest.open_checkpoint(&keys).map_err(refused)?;
-    let log = AuditLog::open(&arguments.log, &arguments.key, &arguments.connection)?;
+    let log = AuditLog::open(log, key, connection)?;
     let log = log.at(&manifest.checkpoint, checkpoint)?;
-    let (population, _) = population(&log, span)?;
+    let (population, _) = log.population(span)?;
     let signer = recount(&manifest, &table, &population, &keys).map_err(refused)?;
     let key_id = signer.map(|key| key.key_id());
-    let output = arguments.connection.output();
+    let output = connection.output();
     if output.is_document() {
         let answer = json!({
             "verified": true, "rows": manifest.rows, "from": manifest.from, "to": manifest.to,
@@ -52,6 +58,13 @@ pub(super) fn run(arguments: &PopulationArguments, file: &Path) -> Result<(), Co
         log.checkpoint
     );
     Terminal::plain().print(&Text::of_line(&said))
+}
+
+/// Where the manifest of a table is.
+pub(super) fn manifest_of(file: &Path) -> PathBuf {
+    let mut name: OsString = file.as_os_str().to_owned();
+    name.push(".manifest.json");
+    PathBuf::from(name)
 }
 
 fn refused(discrepancy: Discrepancy) -> CommandError {
