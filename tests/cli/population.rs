@@ -8,6 +8,7 @@ use countersign_e2e::service::Service;
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -114,7 +115,13 @@ fn a_population_is_every_request_of_a_span_and_anybody_recounts_it() {
 
     // The log grows: what the manifest says is of the log as it was.
     service.expire();
+    let ann = service.requester("ann");
+    for _ in 0..130 {
+        let path = Service::create(&ann, &Service::medium());
+        ann.post(&format!("{path}/cancel"), &json!({})).expect(200);
+    }
     service.seal().unwrap();
+    assert!(Path::new(directory).join("tile/entries/000").exists(), "a tile has become full");
     auditor.recount(directory).expect(0, "recounted: 3 requests");
     assert_eq!(auditor.recount_in_python(directory), (true, "good; 3 rows, not signed\n".to_owned()));
 
@@ -213,6 +220,9 @@ fn a_command_line_that_does_not_say_what_to_do_is_refused() {
     let early = run(&["--from", "2026-01-02", "--to", "2026-02-01", "--file", &file]);
     early.expect(0, "warning: the log ends before --to");
     early.expect(0, "1 requests created");
+    let none = run(&["--from", "2025-01-01", "--to", "2026-01-01", "--file", &file, "--replace", "--json"]);
+    none.expect(0, r#""rows": 0"#);
+    run(&["--check", &file, "--json"]).expect(0, r#""verified": true"#);
 }
 
 #[test]
@@ -227,28 +237,26 @@ fn a_sample_is_chosen_by_its_seed_and_comes_with_evidence() {
     let chosen = manifest["sample"]["request_ids"].as_array().unwrap();
     assert_eq!((chosen.len(), &manifest["sample"]["seed"]), (2, &json!("audit of 2026")));
     let keys = auditor.path("jwks.json");
+    let file_of = |id: &Value| format!("{directory}/{}.json", id.as_str().unwrap());
     for id in chosen {
-        let file = format!("{directory}/{}.json", id.as_str().unwrap());
-        auditor.person.run(&["evidence", "verify", &file, "--key", &keys]).expect(0, id.as_str().unwrap());
+        let verified = auditor.person.run(&["evidence", "verify", &file_of(id), "--key", &keys]);
+        verified.expect(0, id.as_str().unwrap());
     }
+    let file = file_of(&chosen[0]);
     assert_eq!(fs::read_dir(&directory).unwrap().count(), 2);
     let log = service.log_path();
     let log = log.to_str().unwrap();
     auditor.recount(log).expect(0, "recounted");
     assert!(auditor.recount_in_python(log).0);
-    let other_seed = |text: &str| text.replacen("audit of 2026", "audit of 2027", 1);
-    let mut said = "the manifest's member sample is not what its seed chooses";
-    // Two requests of three may be the same for another seed.
-    auditor.refused(
-        log,
-        "all.csv.manifest.json",
-        |text| text.replacen(chosen[0].as_str().unwrap(), "another", 1),
-        said,
-    );
-    let changed = other_seed(&auditor.read("all.csv.manifest.json"));
-    fs::write(auditor.path("all.csv.manifest.json"), changed).unwrap();
-    said = if auditor.recount(log).code == 0 { "recounted" } else { said };
-    auditor.recount(log).expect(i32::from(said != "recounted"), said);
+    let (manifest, said) =
+        ("all.csv.manifest.json", "the manifest's member sample is not what its seed chooses");
+    let exchanged = |text: &str| text.replacen(chosen[0].as_str().unwrap(), "another", 1);
+    auditor.refused(log, manifest, exchanged, said);
+    auditor.refused(log, manifest, |text| text.replacen(r#""size":2"#, r#""size":3"#, 1), said);
+    let again = auditor.population(log, &[&options[..], &["--replace", "--redacted"]].concat());
+    again.expect(0, "; evidence of 2 of them in ");
+    assert!(fs::read_to_string(&file).unwrap().contains(r#""redacted":true"#));
+    auditor.population(log, &options).expect(5, "is there already; --replace");
 }
 
 /// With the keys of a service on this machine.

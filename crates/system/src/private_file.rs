@@ -423,6 +423,25 @@ mod tests {
     }
 
     #[test]
+    fn an_unfinished_file_is_in_nobodys_way() {
+        let (home, path) = home();
+        let begun = |text: &str| {
+            let mut file = Unfinished::beside(&path).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            file
+        };
+        drop(begun("never finished"));
+        assert_eq!(begun("another").keep().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(read(&path).unwrap(), "text");
+        begun("another").replace().unwrap();
+        assert_eq!(read(&path).unwrap(), "another");
+        fs::remove_file(&path).unwrap();
+        begun("the first").keep().unwrap();
+        assert_eq!(read(&path).unwrap(), "the first");
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+    }
+
+    #[test]
     fn what_a_killed_write_left_is_removed_and_nothing_else() {
         let (home, path) = home();
         let left = home.path().join("file.new-0123456789abcdef");
