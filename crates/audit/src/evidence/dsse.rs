@@ -64,18 +64,18 @@ pub(crate) fn envelope(payload: &str, key: &PublicKey, signature: &[u8; 64]) -> 
 pub(super) fn signer<'k>(document: &Document, keys: &'k KeySet) -> Result<&'k PublicKey, Vec<Mismatch>> {
     let none = || vec![Mismatch::Signature("there is none")];
     let envelope = document.dsse.as_ref().ok_or_else(none)?;
-    signer_of(&statement(document), envelope, keys)
+    signer_of(statement(document), envelope, keys)
 }
 
-/// The key that has signed this statement in this envelope.
+/// The key that has signed this payload in this envelope. The payload is made anew and not read, so that it says nothing else and
+/// has one spelling.
 pub(crate) fn signer_of<'k>(
-    // The payload is made anew and not read, so that it says nothing else and has one spelling.
-    payload: &str,
+    payload: String,
     envelope: &Envelope,
     keys: &'k KeySet,
 ) -> Result<&'k PublicKey, Vec<Mismatch>> {
     let mut mismatches = Vec::new();
-    if envelope.payload != STANDARD.encode(payload) {
+    if envelope.payload != STANDARD.encode(&payload) {
         mismatches.push(Mismatch::Statement);
     }
     if envelope.payload_type != PAYLOAD_TYPE {
@@ -93,7 +93,7 @@ pub(crate) fn signer_of<'k>(
         return Err(mismatches);
     };
     let bytes = STANDARD.decode(&signature.sig).unwrap_or_default();
-    if !key.verifies(&signed_bytes(payload), &bytes) {
+    if !key.verifies(&signed_bytes(&payload), &bytes) {
         mismatches.push(Mismatch::Signature("the key has not made it"));
     }
     if mismatches.is_empty() { Ok(key) } else { Err(mismatches) }

@@ -62,7 +62,7 @@ impl Manifest {
     /// [`Discrepancy::Signature`] if there is a signature that is not believed.
     pub fn signer<'k>(&self, keys: &'k KeySet) -> Result<Option<&'k PublicKey>, Discrepancy> {
         let Some(envelope) = &self.dsse else { return Ok(None) };
-        dsse::signer_of(&self.statement(), envelope, keys)
+        dsse::signer_of(self.statement(), envelope, keys)
             .map(Some)
             .map_err(|mismatches| Discrepancy::Signature(mismatches.into_iter().next()))
     }
