@@ -6,6 +6,9 @@ use countersign_e2e::service::Service;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::path::PathBuf;
 
 /// Events of several kinds: decisions, an execution, and an attempt that was refused.
 fn events(service: &Service) {
@@ -105,4 +108,53 @@ fn events_are_exported_as_ocsf_has_them() {
     let refused = exported.iter().find(|event| event["metadata"]["event_code"] == "ATTEMPT_REFUSED").unwrap();
     assert_eq!((&refused["status_id"], &refused["api"]["operation"]), (&json!(2), &json!("approve")));
     auditor.export(&service, "csv", &[]).expect(2, "jsonl");
+}
+
+/// Serves the files of a log; of a bundle of entries, from the second time on, the same entries in another order.
+fn serve_another_order_later(log: PathBuf) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut read = BTreeSet::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let Some(request) = lines.next() else { continue };
+            lines.find(|line| line.is_empty());
+            let path = request.split(' ').nth(1).unwrap().strip_prefix("/v1/log/").unwrap().to_owned();
+            let file = fs::read(log.join(&path)).ok();
+            let is_again = path.starts_with("tile/entries/") && !read.insert(path);
+            let file = file.map(|file| if is_again { reversed(&file) } else { file });
+            let status = if file.is_some() { "200 OK" } else { "404 Not Found" };
+            let body = file.unwrap_or_default();
+            let head =
+                format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            stream.write_all(&[head.as_bytes(), &body].concat()).unwrap();
+        }
+    });
+    url
+}
+
+/// The entries of a bundle in the opposite order.
+fn reversed(bundle: &[u8]) -> Vec<u8> {
+    let mut entries = Vec::new();
+    let mut rest = bundle;
+    while let Some((length, _)) = rest.split_first_chunk::<2>() {
+        let (entry, after) = rest.split_at(2 + usize::from(u16::from_be_bytes(*length)));
+        entries.push(entry);
+        rest = after;
+    }
+    entries.into_iter().rev().flatten().copied().collect()
+}
+
+#[test]
+fn a_service_that_answers_other_entries_after_they_were_verified_is_found() {
+    let service = Service::start();
+    let auditor = Auditor::of(&service);
+    events(&service);
+    let (url, keys) = (serve_another_order_later(service.log_path()), auditor.path("jwks.json"));
+    let export = ["audit", "export", "--format", "jsonl", "--log", &url, "--key", &keys];
+    let refused = auditor.person.run(&export);
+    refused.expect(1, "was changed while the log was read");
+    assert_eq!(refused.stdout, "");
 }
