@@ -1,7 +1,7 @@
 //! Audit events as the Open Cybersecurity Schema Framework has them (OCSF 1.6.0, <https://schema.ocsf.io/1.6.0/>), for systems that
 //! collect events of many products. The table is in `docs/audit-export.md`.
 //!
-//! Nothing is added to an event, and all of its bytes are in `raw_data`, so that whoever has the mapped one can verify it. Refuses
+//! Nothing is added to an event, and all of its bytes are in `raw_data`, so that the mapped event can still be verified. Refuses
 //! to know how events are read and where they go.
 
 use countersign_core::audit::AuditEvent;

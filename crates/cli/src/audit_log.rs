@@ -52,8 +52,8 @@ pub(crate) struct LoggedEvent<'a> {
     pub(crate) event: AuditEvent,
 }
 
-/// Which entries were verified: SHA-256 over the hashes of each bundle. An entry's hash is that of all of its bytes, so whoever
-/// reads the bundle again can say whether it is the same.
+/// Which entries were verified: SHA-256 over the hashes of each bundle. An entry's hash is that of all of its bytes, so that a
+/// bundle which is read again shows whether it is the same.
 #[derive(Debug, Default)]
 struct Verified {
     bundles: Vec<Digest>,

@@ -44,7 +44,7 @@ fn unsigned(error: SigningError) -> CommandError {
 }
 
 impl EvidenceKey {
-    /// Reaches it. It must be one of those that are published: a signature that nobody believes is none.
+    /// Reaches it. It must be one of those that are published: a signature by another key is not believed.
     ///
     /// # Errors
     /// When there is none, or it is another deployment's.

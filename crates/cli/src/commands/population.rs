@@ -58,7 +58,7 @@ pub struct PopulationArguments {
     #[arg(long, value_name = "NUMBER", requires_all = ["seed", "evidence_dir"])]
     pub sample: Option<u64>,
 
-    /// What the choice depends on: a text that the auditor names, and nobody else
+    /// What the choice depends on: a text that the auditor names after the span has ended
     #[arg(long, value_name = "TEXT", requires = "sample")]
     pub seed: Option<String>,
 

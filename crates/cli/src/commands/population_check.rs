@@ -1,5 +1,5 @@
 //! `countersign audit population --check`: a table and its manifest recounted from the audit log. For anybody who has the log and
-//! the published keys: neither the deployment nor who made the table is believed.
+//! the published keys: neither the deployment nor the maker of the table is believed.
 
 use crate::audit_log::AuditLog;
 use crate::connection_arguments::ConnectionArguments;
