@@ -8,7 +8,7 @@ use countersign_app::policy_texts::{KeepPolicyTexts as _, PolicyTexts as _};
 use countersign_app::seal::{SealReport, Sealer};
 use countersign_audit::evidence::document::PolicyFiles;
 use countersign_audit::evidence::verification::{Demands, verify};
-use countersign_audit::key::{KeyStatus, Purpose};
+use countersign_audit::key::{KeyStatus, PublicKey, Purpose};
 use countersign_audit::key_set::KeySet;
 use countersign_core::digest::Digest;
 use countersign_dynamodb::outbox::DynamoOutbox;
@@ -322,6 +322,41 @@ fn a_rotation_of_keys_interrupts_neither_the_log_nor_its_readers() {
         let note = String::from_utf8(file(&deployment, CHECKPOINT).unwrap().unwrap()).unwrap();
         verified_files(&note, |path| file(&deployment, path), &pinned).unwrap();
     }
+}
+
+/// By the key that signs evidence, of a copy of the log.
+#[test]
+fn a_population_is_signed_by_the_deployment() {
+    let deployment = Deployment::start(binary);
+    approved(&deployment);
+    seal(&deployment);
+    let home = tempfile::tempdir().unwrap();
+    let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let size = verified(&deployment).whole.entries;
+    for name in [CHECKPOINT, &format!("tile/entries/000.p/{size}"), &format!("tile/0/000.p/{size}")] {
+        let copy = home.path().join("log").join(name);
+        std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        std::fs::write(copy, file(&deployment, name).unwrap().unwrap()).unwrap();
+    }
+    let keys: Vec<_> = published(&deployment).iter().map(PublicKey::to_json).collect();
+    std::fs::write(path("jwks.json"), json!({ "keys": keys }).to_string()).unwrap();
+    let run = |more: &[&str]| {
+        let output = Command::new(binary("countersign"))
+            .args(["audit", "population", "--log", &path("log"), "--key", &path("jwks.json")])
+            .args(more)
+            .env_clear()
+            .envs(deployment.variables())
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        assert!(output.status.success(), "{}", text(output.stderr));
+        text(output.stdout) + &text(output.stderr)
+    };
+    let span = ["--from", "2000-01-01", "--to", "2100-01-01"];
+    let made = run(&[&span[..], &["--file", &path("all.csv"), "--environment", "test"]].concat());
+    assert!(made.contains("1 requests created") && !made.contains("not signed"), "{made}");
+    let recounted = run(&["--check", &path("all.csv")]);
+    assert!(recounted.contains("; signed by key "), "{recounted}");
 }
 
 #[test]

@@ -24,3 +24,6 @@ pub mod streams;
 pub mod verification;
 
 pub mod evidence;
+
+pub mod ocsf;
+pub mod population;

@@ -3,6 +3,7 @@
 use crate::connection_arguments::ConnectionArguments;
 use crate::error::CommandError;
 use crate::log_source::{LogSource, failed, read_keys};
+use crate::session::Session;
 use crate::view::output::Output;
 use crate::view::terminal::Terminal;
 use crate::view::text::Text;
@@ -11,13 +12,19 @@ use countersign_app::ports::{LoadEvents, Outbox, StoreError};
 use countersign_app::verify_log::{Hints, LogComparison, LogFinding};
 use countersign_audit::checkpoint::Checkpoint;
 use countersign_audit::entry::Entry;
+use countersign_audit::monitor::compare;
 use countersign_audit::places::Places;
+use countersign_audit::population::{Population, Span};
 use countersign_audit::tile::{Content, Tile, WIDTH, entries_of};
 use countersign_audit::tree::{leaf_hash, root_of_inclusion};
-use countersign_audit::verification::{WholeLog, entry_at, inclusion_proof, read_tile, whole_log};
+use countersign_audit::verification::{
+    WholeLog, consistency_proof, entry_at, inclusion_proof, read_tile, whole_log,
+};
 use countersign_core::audit::{AuditEvent, Stream};
 use countersign_core::canonical::CanonicalJson;
+use countersign_core::digest::Digest;
 use countersign_core::ids::RequestId;
+use countersign_core::timestamp::Timestamp;
 use serde_json::json;
 use std::io::Write as _;
 use std::path::Path;
@@ -29,7 +36,44 @@ const MAX_NAMED: usize = 100;
 #[derive(Debug)]
 pub(crate) struct AuditLog {
     source: LogSource,
+    /// The checkpoint as it is signed.
+    pub(crate) note: String,
     pub(crate) checkpoint: Checkpoint,
+}
+
+/// An entry of a log that was verified, and the event that it is.
+#[derive(Debug)]
+pub(crate) struct LoggedEvent<'a> {
+    /// Its place.
+    pub(crate) index: u64,
+    /// Its bytes: canonical JSON.
+    pub(crate) text: &'a str,
+    /// What they say.
+    pub(crate) event: AuditEvent,
+}
+
+/// Which entries were verified: SHA-256 over the hashes of each bundle. An entry's hash is that of all of its bytes, so that a
+/// bundle which is read again shows whether it is the same.
+#[derive(Debug, Default)]
+struct Verified {
+    bundles: Vec<Digest>,
+    hashes: Vec<u8>,
+}
+
+impl Verified {
+    fn add(&mut self, index: u64, entry: &Entry<'_>) {
+        if index.is_multiple_of(WIDTH) {
+            self.close();
+        }
+        self.hashes.extend_from_slice(&entry.hash);
+    }
+
+    fn close(&mut self) {
+        if !self.hashes.is_empty() {
+            self.bundles.push(Digest::of(&self.hashes));
+            self.hashes.clear();
+        }
+    }
 }
 
 fn unread(error: StoreError) -> CommandError {
@@ -48,8 +92,33 @@ impl AuditLog {
     ) -> Result<Self, CommandError> {
         let keys = read_keys(key)?;
         let source = LogSource::open(log, connection)?;
-        let (_, checkpoint) = source.checkpoint(&keys)?;
-        Ok(Self { source, checkpoint })
+        let (note, checkpoint) = source.checkpoint(&keys)?;
+        Ok(Self { source, note, checkpoint })
+    }
+
+    /// The same log as it was at another checkpoint that is believed, if it still begins with it.
+    ///
+    /// # Errors
+    /// When it was cut or rewritten since, or cannot be read.
+    pub(crate) fn at(self, note: &str, checkpoint: Checkpoint) -> Result<Self, CommandError> {
+        let now = &self.checkpoint;
+        let proof = if checkpoint.size <= now.size {
+            consistency_proof(checkpoint.size, now.size, &mut |path| self.source.read(path))
+                .map_err(failed)?
+        } else {
+            Vec::new()
+        };
+        compare(Some(&checkpoint), now, &proof)
+            .map_err(|refused| CommandError::Failed(format!("the log of now is another: {refused}")))?;
+        Ok(Self { note: note.to_owned(), checkpoint, ..self })
+    }
+
+    /// The service that the log was read from; none of a directory.
+    pub(crate) fn service(&self) -> Option<&Session> {
+        match &self.source {
+            LogSource::Service(session) => Some(session),
+            LogSource::Directory(_) => None,
+        }
     }
 
     /// Verifies all of it, and gives where each event stands.
@@ -109,38 +178,59 @@ impl AuditLog {
         Ok(findings)
     }
 
-    /// Verifies all of it, and gives its first `size` events in their order.
+    /// Verifies all of it, and gives its first `size` events in their order: none before all of it is known to be whole, and
+    /// each as it was verified, although it is read a second time for that.
     ///
     /// # Errors
-    /// The first damage; and when there are not so many.
-    pub(crate) fn events(&self, size: u64, each: &mut dyn FnMut(&AuditEvent)) -> Result<(), CommandError> {
+    /// The first damage; when there are not so many; and what `each` fails with.
+    pub(crate) fn events(
+        &self,
+        size: u64,
+        each: &mut dyn FnMut(LoggedEvent<'_>) -> Result<(), CommandError>,
+    ) -> Result<(), CommandError> {
         if size > self.checkpoint.size {
             return Err(CommandError::Failed(format!(
                 "the log has {}, and not {size} events",
                 self.checkpoint
             )));
         }
-        whole_log(&self.checkpoint, |path| self.source.read(path), |_, _| Ok(())).map_err(failed)?;
-        let mut place = 0;
-        while place < size {
-            let tile = Tile::of_tree(Content::Entries, place / WIDTH, self.checkpoint.size);
-            let missing = || CommandError::Failed(format!("the log has no entry {place}"));
-            let tile = tile.ok_or_else(missing)?;
+        let mut verified = Verified::default();
+        let remember = |index: u64, entry: &Entry<'_>| {
+            verified.add(index, entry);
+            Ok(())
+        };
+        whole_log(&self.checkpoint, |path| self.source.read(path), remember).map_err(failed)?;
+        verified.close();
+        for (number, digest) in (0..size.div_ceil(WIDTH)).zip(verified.bundles) {
+            let missing = || CommandError::Failed(format!("the log has no entry {}", number * WIDTH));
+            let tile = Tile::of_tree(Content::Entries, number, self.checkpoint.size).ok_or_else(missing)?;
             let bundle = read_tile(tile, &mut |path| self.source.read(path)).map_err(failed)?;
-            for entry in entries_of(&bundle, tile.width).ok_or_else(missing)? {
-                let text = std::str::from_utf8(entry).ok();
-                let document = text.and_then(|text| CanonicalJson::from_stored(text).ok());
-                let event = document.and_then(|document| AuditEvent::read(&document));
-                let unreadable =
-                    || CommandError::Failed(format!("entry {place} is no event that this version reads"));
-                let event = event.ok_or_else(unreadable)?;
-                if place < size {
-                    each(&event);
-                }
-                place += 1;
+            let entries = entries_of(&bundle, tile.width).ok_or_else(missing)?;
+            let hashes: Result<Vec<_>, _> =
+                entries.iter().map(|bytes| Entry::read(bytes).map(|entry| entry.hash)).collect();
+            if hashes.map(|hashes| Digest::of(hashes.concat())) != Ok(digest) {
+                return Err(CommandError::Failed(format!("{tile} was changed while the log was read")));
+            }
+            for (index, bytes) in (number * WIDTH..size).zip(entries) {
+                each(logged_event(index, bytes)?)?;
             }
         }
         Ok(())
+    }
+
+    /// Verifies all of it, and gives the requests of a span, and when its last event was.
+    ///
+    /// # Errors
+    /// The first damage.
+    pub(crate) fn population(&self, span: Span) -> Result<(Population, Option<Timestamp>), CommandError> {
+        let mut population = Population::of(span);
+        let mut last = None;
+        self.events(self.checkpoint.size, &mut |logged| {
+            population.add(logged.index, &logged.event);
+            last = last.max(Some(logged.event.timestamp));
+            Ok(())
+        })?;
+        Ok((population, last))
     }
 
     fn entry(&self, index: u64) -> Result<Vec<u8>, CommandError> {
@@ -185,6 +275,15 @@ impl AuditLog {
         }
         Ok(None)
     }
+}
+
+fn logged_event(index: u64, bytes: &[u8]) -> Result<LoggedEvent<'_>, CommandError> {
+    let read = || {
+        let text = std::str::from_utf8(bytes).ok()?;
+        let event = AuditEvent::read(&CanonicalJson::from_stored(text).ok()?)?;
+        Some(LoggedEvent { index, text, event })
+    };
+    read().ok_or_else(|| CommandError::Failed(format!("entry {index} is no event that this version reads")))
 }
 
 fn unread_hints(error: &countersign_app::error::AppError) -> CommandError {

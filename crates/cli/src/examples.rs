@@ -66,7 +66,10 @@ pub const AUDIT: &str = "Examples:
   countersign audit tail --event-type EXECUTION_STARTED
   countersign audit stats --from 2026-01-01 --group-by operation
   countersign audit verify --all --log ./log --key jwks.json
-  countersign audit monitor https://approvals.example.com --key jwks.json --state checkpoint";
+  countersign audit monitor https://approvals.example.com --key jwks.json --state checkpoint
+  countersign audit population --from 2026-01-01 --to 2026-04-01 --log ./log --key jwks.json --file q1.csv
+  countersign audit population --check q1.csv --log ./log --key jwks.json
+  countersign audit export --format ocsf --log ./log --key jwks.json --from 2026-01-01 --file events.jsonl";
 /// `countersign evidence`.
 pub const EVIDENCE: &str = "Examples:
   countersign evidence 0193a5c2 --file evidence.json

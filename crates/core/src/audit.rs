@@ -287,12 +287,12 @@ impl AuditEvent {
     }
 
     /// A text among the details.
-    pub(crate) fn detail(&self, name: &str) -> Option<String> {
+    pub fn detail(&self, name: &str) -> Option<String> {
         self.details.to_value().get(name).and_then(Value::as_str).map(str::to_owned)
     }
 
     /// The ids of other events among the details.
-    pub(crate) fn detail_events(&self, name: &str) -> Vec<EventId> {
+    pub fn detail_events(&self, name: &str) -> Vec<EventId> {
         let details = self.details.to_value();
         let ids = details.get(name).and_then(Value::as_array).into_iter().flatten();
         ids.filter_map(Value::as_str).filter_map(|id| EventId::parse(id).ok()).collect()

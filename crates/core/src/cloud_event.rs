@@ -2,6 +2,7 @@
 //! (<https://github.com/cloudevents/spec>); and how it is stored until it is delivered. Who listens is the
 //! business of the channels.
 
+use crate::audit::AuditEvent;
 use crate::canonical::CanonicalJson;
 use crate::digest::{DeploymentKey, Digest};
 use crate::event::EventType;
@@ -10,7 +11,7 @@ use crate::notification::Notice;
 use crate::origin::Origin;
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The digits of `sequence`, which its extension wants to be in order as text
 /// (<https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/sequence.md>).
@@ -106,12 +107,49 @@ fn to_value(source: &Origin, notice: &Notice) -> Value {
         subject: notice.request_id(),
         time: notice.timestamp(),
         datacontenttype: "application/json",
-        sequence: notice.sequence().map(|sequence| format!("{sequence:0>SEQUENCE_DIGITS$}")),
+        sequence: notice.sequence().map(sequence_of),
         data: notice,
     };
     // INVARIANT: texts and finite numbers serialise; a document that did not would be `null`, which no
     // reader takes.
     serde_json::to_value(event).unwrap_or(Value::Null)
+}
+
+/// The `sequence` of a CloudEvent.
+fn sequence_of(sequence: u64) -> String {
+    format!("{sequence:0>SEQUENCE_DIGITS$}")
+}
+
+/// What the data of an exported audit event is: `type` alone would say that it is a notification.
+pub const AUDIT_EVENT_SCHEMA: &str = "urn:countersign:audit:v1";
+/// The `type` of an audit event whose type this version does not know.
+const UNKNOWN_TYPE: &str = "countersign.unknown.v1";
+
+/// An audit event as a CloudEvent, with the attributes that its notification has, as far as it has one. Its data is all of the
+/// event.
+pub fn of_audit_event(event: &AuditEvent) -> Value {
+    let known = event.event_type.known();
+    let is_anomaly = known == Some(EventType::AnomalyDetected);
+    let request_id = match &event.request {
+        Some(request) => Some(request.request_id.to_string()),
+        None => event.detail("request_id").filter(|_| is_anomaly),
+    };
+    let mut value = json!({
+        "specversion": "1.0",
+        "id": event.event_id.to_string(),
+        "source": event.origin.as_str(),
+        "type": known.map_or(UNKNOWN_TYPE, type_of),
+        "subject": request_id.unwrap_or_else(|| event.stream.to_string()),
+        "time": event.timestamp.to_string(),
+        "datacontenttype": "application/json",
+        "dataschema": AUDIT_EVENT_SCHEMA,
+        "data": event.document().to_value(),
+    });
+    // An anomaly is not in the stream of its subject.
+    if let (false, Value::Object(attributes)) = (is_anomaly, &mut value) {
+        attributes.insert("sequence".to_owned(), json!(sequence_of(event.sequence)));
+    }
+    value
 }
 
 /// The `type` of a CloudEvent. The version is that of its data: members may be added to it, and what would

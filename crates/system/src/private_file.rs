@@ -10,7 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 const OWNER_ONLY_DIRECTORY: u32 = 0o700;
@@ -158,10 +158,9 @@ fn check_owner(metadata: &Metadata) -> Result<(), Unsuitable> {
 /// # Errors
 /// When the file system says no; the file is then as it was.
 pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let parent = parent_of(path);
-    make_directory(parent)?;
-    written_beside(path, contents)?.persist(path)?;
-    File::open(parent)?.sync_all()
+    let mut file = Unfinished::beside(path)?;
+    file.write_all(contents)?;
+    file.replace()
 }
 
 /// Puts `contents` into a file unless there is one: the second process finds that of the first, and no process
@@ -170,24 +169,66 @@ pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
 /// # Errors
 /// When the file system says no.
 pub fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
-    match written_beside(path, contents)?.persist_noclobber(path) {
-        Err(refused) if refused.error.kind() != io::ErrorKind::AlreadyExists => return Err(refused.error),
-        Ok(_) | Err(_) => {}
+    let mut file = Unfinished::beside(path)?;
+    file.write_all(contents)?;
+    match file.keep() {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => File::open(parent_of(path))?.sync_all(),
     }
-    File::open(parent_of(path))?.sync_all()
 }
 
-/// A file for its owner alone, beside the one that it becomes.
-fn written_beside(path: &Path, contents: &[u8]) -> io::Result<NamedTempFile> {
-    let prefix = unfinished_prefix(path);
-    let mut file = tempfile::Builder::new()
-        .prefix(&prefix)
-        .rand_bytes(UNFINISHED_SUFFIX)
-        .permissions(fs::Permissions::from_mode(OWNER_ONLY_FILE))
-        .tempfile_in(parent_of(path))?;
-    file.write_all(contents)?;
-    file.as_file().sync_all()?;
-    Ok(file)
+/// A file for its owner alone that is not there yet: until it is finished it stands under another name beside its place, and is
+/// removed if it never is.
+#[derive(Debug)]
+pub struct Unfinished {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+impl Unfinished {
+    /// Begins a file, and makes its directory if that is not there.
+    ///
+    /// # Errors
+    /// When the file system says no.
+    pub fn beside(path: &Path) -> io::Result<Self> {
+        make_directory(parent_of(path))?;
+        let file = tempfile::Builder::new()
+            .prefix(&unfinished_prefix(path))
+            .rand_bytes(UNFINISHED_SUFFIX)
+            .permissions(fs::Permissions::from_mode(OWNER_ONLY_FILE))
+            .tempfile_in(parent_of(path))?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Puts it into its place, whatever is there.
+    ///
+    /// # Errors
+    /// When the file system says no; what is there is then as it was.
+    pub fn replace(self) -> io::Result<()> {
+        self.file.as_file().sync_all()?;
+        self.file.persist(&self.path)?;
+        File::open(parent_of(&self.path))?.sync_all()
+    }
+
+    /// Puts it into its place if nothing is there.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] if something is; or when the file system says no.
+    pub fn keep(self) -> io::Result<()> {
+        self.file.as_file().sync_all()?;
+        self.file.persist_noclobber(&self.path)?;
+        File::open(parent_of(&self.path))?.sync_all()
+    }
+}
+
+impl io::Write for Unfinished {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// How long what follows the prefix of an unfinished file is.
@@ -379,6 +420,25 @@ mod tests {
         let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
         assert!(matches!(read(&path).unwrap_err(), Unsuitable::Kind));
         assert!(matches!(read_linked(&path).unwrap_err(), Unsuitable::Kind));
+    }
+
+    #[test]
+    fn an_unfinished_file_is_in_nobodys_way() {
+        let (home, path) = home();
+        let begun = |text: &str| {
+            let mut file = Unfinished::beside(&path).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            file
+        };
+        drop(begun("never finished"));
+        assert_eq!(begun("another").keep().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(read(&path).unwrap(), "text");
+        begun("another").replace().unwrap();
+        assert_eq!(read(&path).unwrap(), "another");
+        fs::remove_file(&path).unwrap();
+        begun("the first").keep().unwrap();
+        assert_eq!(read(&path).unwrap(), "the first");
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -48,7 +48,8 @@ pub fn signed_bytes(payload: &str) -> Vec<u8> {
     format!("DSSEv1 {} {PAYLOAD_TYPE} {} {payload}", PAYLOAD_TYPE.len(), payload.len()).into_bytes()
 }
 
-pub(super) fn envelope(payload: &str, key: &PublicKey, signature: &[u8; 64]) -> Envelope {
+/// The envelope of a statement, with one signature.
+pub(crate) fn envelope(payload: &str, key: &PublicKey, signature: &[u8; 64]) -> Envelope {
     Envelope {
         payload: STANDARD.encode(payload),
         payload_type: PAYLOAD_TYPE.to_owned(),
@@ -61,11 +62,19 @@ pub(super) fn envelope(payload: &str, key: &PublicKey, signature: &[u8; 64]) -> 
 
 /// The key that has signed that a document is evidence.
 pub(super) fn signer<'k>(document: &Document, keys: &'k KeySet) -> Result<&'k PublicKey, Vec<Mismatch>> {
-    let refused = |why| vec![Mismatch::Signature(why)];
-    let envelope = document.dsse.as_ref().ok_or_else(|| refused("there is none"))?;
+    let none = || vec![Mismatch::Signature("there is none")];
+    let envelope = document.dsse.as_ref().ok_or_else(none)?;
+    signer_of(statement(document), envelope, keys)
+}
+
+/// The key that has signed this payload in this envelope. The payload is made anew and not read, so that it says nothing else and
+/// has one spelling.
+pub(crate) fn signer_of<'k>(
+    payload: String,
+    envelope: &Envelope,
+    keys: &'k KeySet,
+) -> Result<&'k PublicKey, Vec<Mismatch>> {
     let mut mismatches = Vec::new();
-    // The payload is made anew and not read, so that it says nothing else and has one spelling.
-    let payload = statement(document);
     if envelope.payload != STANDARD.encode(&payload) {
         mismatches.push(Mismatch::Statement);
     }

@@ -1,6 +1,8 @@
 //! `countersign audit`: audit events across requests, as far as the service shows them; and the log that they are in.
 
+use crate::commands::export::{self, ExportArguments};
 use crate::commands::monitor::{self, MonitorArguments};
+use crate::commands::population::{self, PopulationArguments};
 use crate::commands::rebuild::{self, RebuildArguments};
 use crate::commands::verify::{self, VerifyArguments};
 use crate::complete;
@@ -47,6 +49,10 @@ pub enum AuditCommand {
     Verify(Box<VerifyArguments>),
     /// Make sure that the audit log begins with what was seen of it before
     Monitor(Box<MonitorArguments>),
+    /// Write every request of a span of time into a table, made of the whole audit log; or recount such a table
+    Population(Box<PopulationArguments>),
+    /// Write the events of the whole audit log, a line each, for a program that collects them
+    Export(Box<ExportArguments>),
 }
 
 /// Which events.
@@ -174,6 +180,8 @@ pub fn run(arguments: &AuditArguments) -> Result<(), CommandError> {
         AuditCommand::Rebuild(arguments) => rebuild::run(arguments),
         AuditCommand::Verify(arguments) => verify::run(arguments),
         AuditCommand::Monitor(arguments) => monitor::run(arguments),
+        AuditCommand::Population(arguments) => population::run(arguments),
+        AuditCommand::Export(arguments) => export::run(arguments),
     }
 }
 

@@ -71,7 +71,10 @@ fn recount(
     // After the answer, so that the log has at least what was counted.
     let log = AuditLog::open(log, key, connection)?;
     let mut state = FigureState::default();
-    log.events(answer.log_size, &mut |event| state.add(event))?;
+    log.events(answer.log_size, &mut |logged| {
+        state.add(&logged.event);
+        Ok(())
+    })?;
     let is_asked_for = |day: &String| (&answer.from..=&answer.to).contains(&day);
     let days = state.days.into_iter().filter(|(day, _)| is_asked_for(day)).collect();
     let figures = StoredFigures { size: answer.log_size, days };

@@ -26,7 +26,7 @@ pub fn json_line(value: &impl Serialize) -> Result<String, CommandError> {
 }
 
 /// JSON with escapes (RFC 8259 section 7) for what a terminal would act on.
-fn escaped(json: &str) -> String {
+pub fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
         // INVARIANT: outside of strings JSON is ASCII, and its only controls are our line breaks; inside,
