@@ -55,6 +55,7 @@ enum Activity {
     Create = 1,
     Read = 2,
     Update = 3,
+    Delete = 4,
     Other = 99,
 }
 
@@ -113,6 +114,7 @@ impl Mapping {
                 Self { severity: Severity::Medium, outcome: Outcome::Failure, ..updated("finish") }
             }
             EventType::CommentAdded => updated("comment"),
+            EventType::ParametersErased => done(Activity::Delete, "erase"),
             EventType::AuditRead => Self { operation: None, ..done(Activity::Read, SEVERAL) },
             EventType::AttemptRefused => Self {
                 severity: Severity::Low,
@@ -145,7 +147,10 @@ impl Mapping {
 /// An event as the schema has it.
 #[must_use]
 pub fn to_value(event: &AuditEvent) -> Value {
-    let mapping = event.event_type.known().map_or_else(Mapping::of_unknown, Mapping::of);
+    let mut mapping = event.event_type.known().map_or_else(Mapping::of_unknown, Mapping::of);
+    if mapping.class == Class::DetectionFinding && rule(event).is_some() {
+        mapping.severity = Severity::Medium;
+    }
     let mut members = base(event, mapping);
     match mapping.class {
         Class::ApiActivity => activity(event, mapping, &mut members),
@@ -159,7 +164,7 @@ fn base(event: &AuditEvent, mapping: Mapping) -> Map<String, Value> {
     let Mapping { class, activity, severity, outcome, .. } = mapping;
     let (event_type, activity_uid) = (event.event_type.as_str(), activity as u32);
     let activity_name = match activity {
-        Activity::Create | Activity::Read | Activity::Update => format!("{activity:?}"),
+        Activity::Create | Activity::Read | Activity::Update | Activity::Delete => format!("{activity:?}"),
         // The schema has no name for it: the product's stands there.
         Activity::Other => event_type.to_owned(),
     };
@@ -212,6 +217,9 @@ fn resources(event: &AuditEvent) -> Vec<Value> {
             json!({ "type": "instance", "uid": request.instance_id.as_str() }),
         ];
     }
+    if let Some(person) = event.detail("person") {
+        return vec![json!({ "type": "person", "uid": person })];
+    }
     let named = event.detail("request_id");
     named.map(|request_id| json!({ "type": "request", "uid": request_id })).into_iter().collect()
 }
@@ -250,19 +258,38 @@ fn source(event: &AuditEvent) -> Value {
     }
 }
 
+/// The rule that has found something unusual; none of a damaged request.
+fn rule(event: &AuditEvent) -> Option<String> {
+    event.detail("rule")
+}
+
 fn finding(event: &AuditEvent, members: &mut Map<String, Value>) {
+    let title = match rule(event) {
+        Some(_) => "The acts of a person are unusual",
+        None => "A request is not what its events have made it",
+    };
     let mut information = json!({
         "uid": event.event_id.to_string(),
-        "title": "A request is not what its events have made it",
+        "title": title,
         "created_time": event.timestamp.as_millisecond(),
         "product": { "name": PRODUCT, "vendor_name": PRODUCT },
     });
     if let Value::Object(information) = &mut information {
-        information.extend(event.detail("anomaly").map(|anomaly| ("types".to_owned(), json!([anomaly]))));
-        information.extend(event.detail("finding").map(|finding| ("desc".to_owned(), json!(finding))));
+        let kind = event.detail("anomaly").or_else(|| rule(event));
+        information.extend(kind.map(|kind| ("types".to_owned(), json!([kind]))));
+        information.extend(description(event).map(|text| ("desc".to_owned(), json!(text))));
     }
     members.insert("finding_info".to_owned(), information);
     members.insert("is_alert".to_owned(), json!(true));
+}
+
+/// What was found, in words.
+fn description(event: &AuditEvent) -> Option<String> {
+    event.detail("finding").or_else(|| {
+        let (person, observed) = (event.detail("person")?, event.detail("observed")?);
+        let (expected, probability) = (event.detail("expected")?, event.detail("probability")?);
+        Some(format!("{person}: {observed} observed, {expected} expected, probability {probability}"))
+    })
 }
 
 #[cfg(test)]

@@ -167,6 +167,7 @@ impl Row {
             | EventType::TargetObserved
             | EventType::ExecutionClaimed
             | EventType::CommentAdded
+            | EventType::ParametersErased
             | EventType::AnomalyDetected
             | EventType::AttemptRefused
             | EventType::AuditRead => {}
