@@ -225,10 +225,11 @@ pub async fn outbox(client: &Client) -> BTreeSet<String> {
     messages.map(|item| string(item, "event_id")).collect()
 }
 
-/// The ids of all audit events.
+/// The ids of all audit events but those of anomalies, which follow from the others and are not published.
 pub async fn events(client: &Client) -> BTreeSet<String> {
     let items = scan(client, &tables().audit).await;
-    let events = items.iter().filter(|item| !string(item, "stream").starts_with("leaf/"));
+    let is_other = |stream: &str| stream.starts_with("leaf/") || stream.starts_with("system/anomalies:");
+    let events = items.iter().filter(|item| !is_other(&string(item, "stream")));
     events.map(|item| string(item, "event_id")).collect()
 }
 

@@ -195,15 +195,16 @@ async fn seal_until(app: Application, mut stopped: watch::Receiver<bool>) {
         let is_last = *stopped.borrow();
         let sealed = seal(&app, BUDGET).await;
         let folded = fold(&app, FOLD_BUDGET).await;
-        let has_found = report_anomalies(&app, detect(&app, FOLD_BUDGET).await, &mut said_of_anomalies);
+        let detected = detect(&app, FOLD_BUDGET).await;
+        let is_detection_cut_short = detected.as_ref().is_ok_and(|report| report.cut_short);
+        let has_found = report_anomalies(&app, detected, &mut said_of_anomalies);
         if let Err(error) = &folded
             && is_folding
         {
             tracing::error!(%error, "figures lag behind the audit log");
         }
         is_folding = folded.is_ok();
-        // What was found is an event, which is to be sealed.
-        let has_more = folded.is_ok_and(|report| report.cut_short) || has_found;
+        let has_more = folded.is_ok_and(|report| report.cut_short) || is_detection_cut_short || has_found;
         match &sealed {
             Ok(report) => {
                 app.metrics.swept(SweepName::Sealing, app.dependencies().host.now());
@@ -220,7 +221,8 @@ async fn seal_until(app: Application, mut stopped: watch::Receiver<bool>) {
             }
             Err(error) => tracing::error!(%error, "nothing is added to the audit log"),
         }
-        if is_last {
+        // What was found is an event, which is to be in the log as well.
+        if is_last && !has_found {
             return;
         }
         rest = match &sealed {
@@ -239,7 +241,7 @@ async fn seal_until(app: Application, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// Says what was found, and once why nothing can be. Whether there is more to do at once.
+/// Says what was found, and once why nothing can be. Whether anything was.
 fn report_anomalies(
     app: &Application,
     detected: Result<DetectionReport, DetectionError>,
@@ -252,7 +254,7 @@ fn report_anomalies(
                 tracing::warn!(rule = rule.as_str(), count, "something unusual is in the audit log");
                 app.metrics.found_anomalies(rule.as_str(), *count);
             }
-            report.cut_short || !report.found.is_empty()
+            !report.found.is_empty()
         }
         Err(error) => {
             let error = error.to_string();
