@@ -318,6 +318,7 @@ fn a_table_speaks_of_refusals_by_the_codes_of_the_api() {
         Refusal::AlreadyDecided(status),
         Refusal::ApprovalsInsufficient(Vec::new()),
         Refusal::DigestMismatch(status),
+        Refusal::VersionMismatch(status),
         Refusal::ExecutionMismatch(status),
         Refusal::IdempotencyConflict(status),
         Refusal::CommentsFull,

@@ -37,6 +37,7 @@ mod limits;
 mod list;
 mod log;
 mod malformed;
+mod me;
 mod metrics;
 mod observe;
 mod paging;

@@ -73,6 +73,9 @@ pub struct ApproveBody {
     /// The digest of the parameters that were shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters_digest: Option<String>,
+    /// The version of the request that was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<u64>,
 }
 
 /// A rejection.
@@ -89,6 +92,9 @@ pub struct RejectBody {
     /// The digest of the parameters that were shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters_digest: Option<String>,
+    /// The version of the request that was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<u64>,
 }
 
 /// The withdrawal of an approval.
@@ -135,6 +141,9 @@ pub struct StartBody {
     /// The digest of the parameters that were shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters_digest: Option<String>,
+    /// The version of the request that was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<u64>,
 }
 
 /// The permit of an execution.
@@ -151,6 +160,9 @@ pub struct ClaimBody {
     /// The digest of the parameters that were shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters_digest: Option<String>,
+    /// The version of the request that was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<u64>,
 }
 
 /// What an executor has found of a target.
@@ -188,6 +200,9 @@ pub struct FinishBody {
     /// The digest of the parameters that were shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters_digest: Option<String>,
+    /// The version of the request that was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<u64>,
 }
 
 #[cfg(test)]
@@ -282,12 +297,14 @@ mod tests {
             approved_by: ann.clone(),
             content_digest: digest.clone(),
             parameters_digest: digest.clone(),
+            expected_version: Some(1),
         });
         is_read_by::<reject::Reject, _>(&RejectBody {
             reason: "no".to_owned(),
             rejected_by: ann.clone(),
             content_digest: digest.clone(),
             parameters_digest: digest.clone(),
+            expected_version: Some(1),
         });
         is_read_by::<withdraw::Withdraw, _>(&WithdrawBody { reason: some("no"), withdrawn_by: ann.clone() });
         is_read_by::<cancel::Cancel, _>(&CancelBody { reason: some("no"), cancelled_by: ann.clone() });
@@ -296,12 +313,14 @@ mod tests {
             executed_by: ann.clone(),
             content_digest: digest.clone(),
             parameters_digest: digest.clone(),
+            expected_version: Some(1),
         });
         let claim = ClaimBody {
             permit: "a.b.c".to_owned(),
             executed_by: ann.clone(),
             content_digest: digest.clone(),
             parameters_digest: digest.clone(),
+            expected_version: Some(1),
         };
         is_read(BodyType::Claim, &claim, |fields, actor| assert!(claim::read(fields, actor).is_some()));
         is_read_by::<observe::Observe, _>(&ObserveBody { target: json!({}), executed_by: ann.clone() });
@@ -314,6 +333,7 @@ mod tests {
             executed_by: ann,
             content_digest: digest.clone(),
             parameters_digest: digest,
+            expected_version: Some(1),
         });
     }
 }

@@ -142,6 +142,7 @@ fn answer_schema(answer: Answer) -> Value {
         Answer::Events => reference("Events"),
         Answer::Audit => reference("AuditPage"),
         Answer::Stats => reference("Stats"),
+        Answer::Me => reference("Me"),
         Answer::Execution => reference("Execution"),
         Answer::Explanation => reference("Explanation"),
         Answer::Simulation => reference("Simulation"),
@@ -163,6 +164,7 @@ fn request_id(answer: Answer) -> &'static str {
         | Answer::Events
         | Answer::Audit
         | Answer::Stats
+        | Answer::Me
         | Answer::Execution
         | Answer::Explanation
         | Answer::Simulation

@@ -76,6 +76,8 @@ pub enum Answer {
     Audit,
     /// Figures of a range of days.
     Stats,
+    /// Who calls.
+    Me,
     /// Where a request stands.
     Explanation,
     /// The execution of a request.

@@ -152,6 +152,7 @@ impl From<Refusal> for Problem {
             | Refusal::NotDecided(_)
             | Refusal::ApprovalsInsufficient(_)
             | Refusal::DigestMismatch(_)
+            | Refusal::VersionMismatch(_)
             | Refusal::ExecutionMismatch(_)
             | Refusal::IdempotencyConflict(_) => {
                 let problem = Self::new(code, refusal.to_string());

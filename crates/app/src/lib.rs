@@ -21,6 +21,7 @@ pub mod figures;
 pub mod fold;
 pub mod get;
 pub mod list;
+pub mod me;
 pub mod retention;
 pub mod seal;
 pub mod simulate;

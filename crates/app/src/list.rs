@@ -5,6 +5,7 @@ use crate::damage;
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::ports::{ListQuery, ListRequests, RequestSummary};
+use countersign_core::open_decision::OpenDecision;
 use countersign_core::policy::Policy;
 use countersign_core::policy::access::{AccessDecision, Action};
 use countersign_core::principal::Principal;
@@ -17,11 +18,20 @@ use std::collections::HashMap;
 /// request can be in, which are at most seven: so every page gets further.
 pub const MAX_QUERIES: usize = 25;
 
+/// An entry of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListedRequest {
+    /// The request.
+    pub summary: RequestSummary,
+    /// What is open to the caller, if the list is of what waits for them.
+    pub open_decision: Option<OpenDecision>,
+}
+
 /// One page, as the caller gets it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
     /// The requests.
-    pub items: Vec<RequestSummary>,
+    pub items: Vec<ListedRequest>,
     /// The cursor of the next page; `None` on the last.
     pub next_cursor: Option<String>,
     /// How many rows were left out because they cannot be read.
@@ -29,7 +39,7 @@ pub struct Listed {
 }
 
 /// One page of the requests that match and that the actor may see: the first, or the one that a cursor
-/// names.
+/// names. Where `is_waiting_for_actor`, of those alone on which the actor can decide.
 ///
 /// # Errors
 /// [`AppError::MalformedCursor`] before anything else; [`Refusal::NotPermitted`] for an actor who may see
@@ -39,6 +49,7 @@ pub async fn list<S: ListRequests>(
     mut query: ListQuery,
     cursor: Option<&str>,
     actor: &Principal,
+    is_waiting_for_actor: bool,
 ) -> Result<Listed, AppError> {
     let policy = &dependencies.policy;
     let cursors = Cursors::of(&query, actor, &dependencies.deployment_key);
@@ -55,10 +66,18 @@ pub async fn list<S: ListRequests>(
         }
     }
     let mut view = View { policy, actor, now: query.now, known: HashMap::new() };
-    let page = dependencies.store.list(&query, |entry| view.permits(entry)).await?;
+    let open = |entry: &RequestSummary| {
+        is_waiting_for_actor.then(|| OpenDecision::of(entry, actor, policy, query.now))
+    };
+    let keep = |entry: &RequestSummary| view.permits(entry) && open(entry).is_none_or(|open| open.is_any());
+    let page = dependencies.store.list(&query, keep).await?;
     damage::report(dependencies.host.as_ref(), &page.damaged);
     Ok(Listed {
-        items: page.items,
+        items: page
+            .items
+            .into_iter()
+            .map(|summary| ListedRequest { open_decision: open(&summary), summary })
+            .collect(),
         next_cursor: page.next.map(|position| cursors.seal(&position)).transpose()?,
         damaged: page.damaged.len(),
     })

@@ -56,6 +56,7 @@ impl Connection {
             content_digest: request.content_digest.clone(),
             parameters_digest: request.parameters_digest.clone(),
             executed_by: None,
+            expected_version: None,
         });
         let started = self.change(id, &start, key)?;
         start.check(Some(request), &started)?;
@@ -77,6 +78,7 @@ impl Connection {
             content_digest: request.content_digest.clone(),
             parameters_digest: request.parameters_digest.clone(),
             executed_by: None,
+            expected_version: None,
         });
         let claimed = self.change(&request.request_id, &claim, &format!("{key}-claim"))?;
         claim.check(Some(request), &claimed)?;

@@ -163,6 +163,8 @@ pub struct Shown {
     pub content_digest: Option<String>,
     /// The digest of its parameters alone.
     pub parameters_digest: Option<String>,
+    /// How many events had happened to it.
+    pub version: Option<u64>,
 }
 
 /// What is asked of an existing request.

@@ -383,7 +383,11 @@ impl Deciding<'_> {
     }
 
     fn check_shown(&self, status: Status) -> Result<(), Refusal> {
-        if self.command.was_shown(self.request) { Ok(()) } else { Err(Refusal::DigestMismatch(status)) }
+        let Some(shown) = self.command.shown() else { return Ok(()) };
+        if !shown.is_of(self.request) {
+            return Err(Refusal::DigestMismatch(status));
+        }
+        if shown.is_current(self.request) { Ok(()) } else { Err(Refusal::VersionMismatch(status)) }
     }
 
     /// What does not go ahead: the request of a requester, or of an owner, who is disabled.

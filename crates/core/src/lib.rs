@@ -53,6 +53,7 @@ pub mod arn;
 pub mod caller;
 pub mod explain;
 pub mod look_alike;
+pub mod open_decision;
 pub mod person;
 pub mod policy;
 pub mod principal;

@@ -56,6 +56,9 @@ pub enum Refusal {
     /// A digest is not that of the stored request.
     #[error("the digest is not that of this request; look at it again")]
     DigestMismatch(Status),
+    /// Something has happened to the request since the caller has seen it.
+    #[error("something has happened to the request since you have seen it; look at it again")]
+    VersionMismatch(Status),
     /// Its time has not come.
     #[error("the request is not to be started before {0}")]
     NotYet(Timestamp),
@@ -121,6 +124,7 @@ impl Refusal {
             | Self::ClockSkew
             | Self::Integrity(_)
             | Self::DigestMismatch(_)
+            | Self::VersionMismatch(_)
             | Self::NotYet(_)
             | Self::PermitInvalid(_)
             | Self::PermitSpent(_)
@@ -151,6 +155,7 @@ impl Refusal {
             Self::Integrity(_) => "integrity",
             Self::ApprovalsInsufficient(_) => "approvals_insufficient",
             Self::DigestMismatch(_) => "digest_mismatch",
+            Self::VersionMismatch(_) => "version_mismatch",
             Self::NotYet(_) => "not_yet",
             Self::PermitInvalid(_) => "permit_invalid",
             Self::PermitSpent(_) => "permit_spent",
@@ -173,6 +178,7 @@ impl Refusal {
             | Self::AlreadyDecided(status)
             | Self::NotDecided(status)
             | Self::DigestMismatch(status)
+            | Self::VersionMismatch(status)
             | Self::PermitSpent(status)
             | Self::PermitExpired(status)
             | Self::AlreadyObserved(status)

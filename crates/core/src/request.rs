@@ -524,12 +524,18 @@ fn decision(event: &Event, verdict: Verdict, policy_version: Digest) -> Decision
 }
 
 impl Shown {
-    /// A caller who was shown this request.
+    /// A caller who was shown this request, whatever has happened to it since.
     pub fn of(request: &Request) -> Self {
         Self {
             content_digest: Some(request.content.digest().to_string()),
             parameters_digest: Some(request.content.parameters_digest().to_string()),
+            version: None,
         }
+    }
+
+    /// Whether nothing has happened to the request since, as far as it names a version.
+    pub(crate) fn is_current(&self, request: &Request) -> bool {
+        self.version.is_none_or(|version| version == request.version)
     }
 
     /// Whether nothing that it names is another request's.
@@ -543,14 +549,14 @@ impl Shown {
 }
 
 impl Command {
-    /// Whether nothing of what the caller says they were shown is another request's.
-    pub(crate) fn was_shown(&self, request: &Request) -> bool {
+    /// What the caller says they were shown, if the command has it.
+    pub(crate) fn shown(&self) -> Option<&Shown> {
         match self {
             Self::Approve { shown, .. }
             | Self::Reject { shown, .. }
             | Self::Start { shown }
             | Self::Claim { shown, .. }
-            | Self::Finish { shown, .. } => shown.is_of(request),
+            | Self::Finish { shown, .. } => Some(shown),
             Self::Withdraw { .. }
             | Self::Cancel { .. }
             | Self::Comment { .. }
@@ -558,7 +564,7 @@ impl Command {
             | Self::Renew { .. }
             | Self::EndLease
             | Self::Expire
-            | Self::Erase { .. } => true,
+            | Self::Erase { .. } => None,
         }
     }
 }

@@ -4,6 +4,8 @@
 //! and shown by the wire types. So no example has a member that does not exist, and digests and
 //! hashes are those of what is shown.
 
+mod listed;
+
 use crate::call::Input;
 use crate::fields::Fields;
 use crate::operation::{Body, BodyType, OriginalOperation};
@@ -20,14 +22,12 @@ use crate::operations::withdraw::Withdraw;
 use strum::IntoEnumIterator;
 
 use crate::wire::{
-    AuditBody, EventsBody, ExecutionBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody,
-    StatsBody,
+    AuditBody, EventsBody, ExecutionBody, ExplainBody, HealthBody, RequestBody, SimulateBody, StatsBody,
 };
 use countersign_app::error::AppError;
 use countersign_app::events::CheckedTrail;
 use countersign_app::figure_store::StoredFigures;
-use countersign_app::list::Listed;
-use countersign_app::ports::{EventPage, RequestSummary, Trail};
+use countersign_app::ports::{EventPage, Trail};
 use countersign_app::simulate::Simulation;
 use countersign_core::audit::AuditEvent;
 use countersign_core::caller::{Channel, PrincipalKind};
@@ -425,35 +425,6 @@ impl Story {
         let figures = StoredFigures { size: u64::try_from(self.events.len()).ok()?, days: state.days };
         serde_json::to_value(StatsBody::of(&figures, &from, &to, GroupBy::Day)).ok()
     }
-
-    fn listed(&self) -> Option<Value> {
-        let request = &self.request;
-        let summary = RequestSummary {
-            id: request.id(),
-            operation_type: request.content.operation_type.clone(),
-            instance_id: request.content.instance_id.clone(),
-            requested_by: request.content.requested_by.clone(),
-            requested_at: request.content.requested_at,
-            risk_level: request.content.risk_level,
-            environment: request.content.environment,
-            estimated_cost: request.content.estimated_cost,
-            status: request.status_at(self.at),
-            approvals_required: request.content.approvals_required,
-            requester_addresses: request.content.requester_addresses.clone(),
-            filed_by: request.content.filed_by.clone(),
-            owner: request.content.owner.clone(),
-            requester_groups: request.content.requester_groups.clone(),
-            digest_required: request.content.digest_required,
-            decisions: request.decisions.clone(),
-            expires_at: request.content.expires_at,
-            execute_by: request.execute_by,
-            execution_started_at: None,
-            executed_at: None,
-            closed_at: None,
-        };
-        let page = Listed { items: vec![summary], next_cursor: Some(CURSOR.to_owned()), damaged: 0 };
-        serde_json::to_value(ListBody::of(&page, &policy()?)).ok()
-    }
 }
 
 /// Examples of answers, by name.
@@ -522,6 +493,7 @@ fn stories() -> Option<Vec<(&'static str, Value)>> {
         ("events", executed.trail()?),
         ("audit", executed.page_of_events()?),
         ("stats", executed.figures()?),
+        ("me", listed::me()?),
         ("explained", pending.explained()?),
         ("half_approved_explained", half.explained()?),
         ("simulated", Story::simulated(&create())?),

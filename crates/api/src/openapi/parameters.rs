@@ -187,6 +187,12 @@ pub(super) fn list_parameters() -> Vec<Value> {
     let limit = parameter("limit", "The size of a page.", values::limit(), 50);
     vec![
         several("status", "A status.", reference("Status"), Status::Pending.as_str()),
+        parameter(
+            "waiting_for",
+            "`me`: what the caller can decide; it is pending, and `may` and `missing` say more.",
+            json!({ "type": "string", "enum": ["me"] }),
+            "me",
+        ),
         parameter("requested_by", "A person's e-mail.", values::person(), examples::REQUESTER),
         parameter("instance_id", "A target.", values::instance_id(), "production-db-01"),
         several("operation_type", "What is to be done.", values::identifier(), "modify_instance_class"),

@@ -49,6 +49,7 @@ pub(super) fn may_answer(operation: Operation, code: Code) -> bool {
         | Code::NotApproved
         | Code::ApprovalsInsufficient
         | Code::DigestMismatch
+        | Code::VersionMismatch
         | Code::ExecutionMismatch
         | Code::NotYet
         | Code::PermitInvalid
@@ -92,6 +93,7 @@ fn sample(code: Code) -> Problem {
         ])
         .into(),
         Code::DigestMismatch => Refusal::DigestMismatch(Status::Pending).into(),
+        Code::VersionMismatch => Refusal::VersionMismatch(Status::Pending).into(),
         Code::NotYet => Refusal::NotYet(Timestamp::from_millisecond(1_769_900_400_000)).into(),
         Code::PermitInvalid => Refusal::PermitInvalid("its signature is wrong".to_owned()).into(),
         Code::PermitSpent => Refusal::PermitSpent(Status::Executing).into(),

@@ -125,7 +125,17 @@ fn standing() -> Vec<Member> {
 }
 
 fn summary() -> Vec<Member> {
-    [shared(), standing()].concat()
+    let open = vec![
+        (
+            "may",
+            described(
+                list(json!({ "type": "string", "enum": ["approve", "reject"] })),
+                "What the caller may do, in a list of what waits for the caller.",
+            ),
+        ),
+        ("missing", described(reference("Missing"), "Which approvals are missing, in such a list.")),
+    ];
+    [shared(), standing(), open].concat()
 }
 
 fn request() -> Vec<Member> {
@@ -322,6 +332,17 @@ fn list_page() -> Vec<Member> {
     ]
 }
 
+fn me() -> Vec<Member> {
+    let boolean = || json!({ "type": "boolean" });
+    vec![
+        ("person*", described(string(), "One id for all addresses of the caller.")),
+        ("kind*", json!({ "type": "string", "enum": ["human", "agent", "service"] })),
+        ("groups*", described(list(string()), "The groups that count.")),
+        ("sees_all*", described(boolean(), "Whether the caller may list what others asked for.")),
+        ("may_query_audit*", described(boolean(), "Whether the caller may query what others did.")),
+    ]
+}
+
 fn comment() -> Vec<Member> {
     vec![
         ("user*", string()),
@@ -433,7 +454,7 @@ fn fielderror() -> Vec<Member> {
 type Object = (&'static str, &'static str, fn() -> Vec<Member>);
 
 /// The schemas that are objects.
-const OBJECTS: [Object; 41] = [
+const OBJECTS: [Object; 42] = [
     ("Create", "The operation that the request is for.", bodies::create),
     ("Approve", "An approval.", bodies::approve),
     ("Reject", "A rejection.", bodies::reject),
@@ -454,6 +475,7 @@ const OBJECTS: [Object; 41] = [
     ("Rule", "A part of a policy that matched a request.", rule),
     ("Execution", "The execution of a request.", execution),
     ("Window", "A span of time, both ends included.", window),
+    ("Me", "A caller, as policy knows them.", me),
     ("Explanation", "The standing of a request under the current policy.", explanation::explanation),
     ("Approval", "An approval on record.", explanation::approval),
     ("Missing", "The approvals that are missing.", explanation::missing),

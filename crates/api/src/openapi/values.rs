@@ -147,6 +147,13 @@ pub(super) fn shown_content() -> Value {
     )
 }
 
+pub(super) fn expected_version() -> Value {
+    described(
+        json!({ "type": "integer", "minimum": 1 }),
+        "The `version` of what was shown; another one is `version_mismatch`: something has happened since.",
+    )
+}
+
 pub(super) fn shown_parameters() -> Value {
     described(digest(), "The `parameters_digest` of what was shown; another one is `digest_mismatch`.")
 }

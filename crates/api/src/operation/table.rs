@@ -123,7 +123,7 @@ operations! {
         answers: &[Success::ok("The request.", Answer::Request, &["half_approved", "approved"])],
         problems: &[
             Code::AgentCannotApprove, Code::SelfApproval, Code::AlreadyDecided, Code::NotPending,
-            Code::ApprovalsInsufficient, Code::DigestMismatch, Code::WorkflowDisabled,
+            Code::ApprovalsInsufficient, Code::DigestMismatch, Code::VersionMismatch, Code::WorkflowDisabled,
         ],
         links: &[Operation::Withdraw],
         summary: "Approve a request",
@@ -145,7 +145,7 @@ operations! {
         answers: &[Success::ok("The request.", Answer::Request, &["rejected"])],
         problems: &[
             Code::AgentCannotApprove, Code::SelfApproval, Code::AlreadyDecided, Code::NotPending,
-            Code::DigestMismatch,
+            Code::DigestMismatch, Code::VersionMismatch,
         ],
         links: &[],
         summary: "Reject a request",
@@ -258,6 +258,23 @@ operations! {
             follows within seconds.",
     };
 
+    /// Says who calls.
+    Me = Definition {
+        slug: "me",
+        method: Method::Get,
+        path: "/v1/me",
+        body: Body::None,
+        changes: false,
+        direct: DirectCaller::Reader,
+        answers: &[Success::ok("The caller.", Answer::Me, &["me"])],
+        problems: &[],
+        links: &[],
+        summary: "Who calls, as policy knows them",
+        description: "\
+            One id for all addresses of a person, and the groups that count: those of the token that policy \
+            knows, and those that policy itself gives.",
+    };
+
     /// Explains where a request stands.
     Explain = Definition {
         slug: "explain",
@@ -288,7 +305,7 @@ operations! {
         direct: DirectCaller::Person { field: "executed_by", decides: false },
         answers: &[Success::ok("The request.", Answer::Request, &["executing"])],
         problems: &[
-            Code::NotApproved, Code::ApprovalsInsufficient, Code::NotYet, Code::DigestMismatch,
+            Code::NotApproved, Code::ApprovalsInsufficient, Code::NotYet, Code::DigestMismatch, Code::VersionMismatch,
             Code::SigningUnavailable, Code::WorkflowDisabled,
         ],
         links: &[Operation::Finish, Operation::Execution, Operation::Claim],
@@ -327,7 +344,7 @@ operations! {
         direct: DirectCaller::Person { field: "executed_by", decides: false },
         answers: &[Success::ok("The request.", Answer::Request, &["claimed"])],
         problems: &[
-            Code::PermitInvalid, Code::PermitSpent, Code::PermitExpired, Code::DigestMismatch,
+            Code::PermitInvalid, Code::PermitSpent, Code::PermitExpired, Code::DigestMismatch, Code::VersionMismatch,
             Code::SigningUnavailable, Code::WorkflowDisabled,
         ],
         links: &[],
@@ -364,7 +381,7 @@ operations! {
         changes: true,
         direct: DirectCaller::Person { field: "executed_by", decides: false },
         answers: &[Success::ok("The request.", Answer::Request, &["executed", "failed"])],
-        problems: &[Code::NotApproved, Code::DigestMismatch, Code::ExecutionMismatch],
+        problems: &[Code::NotApproved, Code::DigestMismatch, Code::VersionMismatch, Code::ExecutionMismatch],
         links: &[],
         summary: "Report on the execution",
         description: "\

@@ -16,7 +16,7 @@ use countersign_core::risk::{Environment, RiskLevel};
 use countersign_core::timestamp::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use strum::IntoEnumIterator;
+use strum::{Display, EnumIter, EnumString, IntoEnumIterator, IntoStaticStr};
 
 /// How many requests a page holds unless the query says.
 pub(crate) const DEFAULT_LIMIT: usize = 50;
@@ -44,8 +44,16 @@ impl<S: ListRequests> Endpoint<S> for List {
         let instance_id = fields.optional("instance_id", fields::instance_id);
         let (from, to) = range(&mut fields, now);
         let page = page(&mut fields, now);
+        let waiting_for = fields.optional("waiting_for", one_of::<WaitingFor>);
+        let is_waiting_for_actor = waiting_for.flatten().is_some();
+        if is_waiting_for_actor
+            && statuses.as_ref().is_some_and(|named| !named.is_empty() && *named != [Status::Pending])
+        {
+            fields.refuse("status", "must be pending where `waiting_for` is `me`");
+        }
         let query = (|| {
             let (page, cursor) = page?;
+            waiting_for?;
             let mut query = ListQuery {
                 statuses: statuses?,
                 requested_by: addresses(dependencies, requested_by?),
@@ -57,10 +65,22 @@ impl<S: ListRequests> Endpoint<S> for List {
             if query.requested_by.is_empty() && query.instance_id.is_none() && query.statuses.is_empty() {
                 query.statuses.push(Status::Pending);
             }
+            if is_waiting_for_actor {
+                query.statuses = vec![Status::Pending];
+                query.awaiting_decision_by.clone_from(&actor.addresses);
+            }
             Some((query, cursor))
         })();
-        answer(dependencies, actor, fields, query).await
+        answer(dependencies, actor, fields, query, is_waiting_for_actor).await
     }
+}
+
+/// For whom the requests of a list wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, EnumIter, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
+enum WaitingFor {
+    /// For the caller.
+    Me,
 }
 
 /// `get_pending_approvals`: what is pending; with `user_email`, what that person could still
@@ -77,7 +97,7 @@ pub(super) async fn pending<S: ListRequests>(
         let awaiting_decision_by = addresses(dependencies, awaiting_decision_by?);
         Some((ListQuery { statuses: vec![Status::Pending], awaiting_decision_by, ..page }, cursor))
     })();
-    answer(dependencies, actor, fields, query).await
+    answer(dependencies, actor, fields, query, false).await
 }
 
 /// `get_user_requests`: what one person made.
@@ -94,7 +114,7 @@ pub(super) async fn of_user<S: ListRequests>(
         let requested_by = addresses(dependencies, Some(requested_by?));
         Some((ListQuery { statuses: statuses?, requested_by, ..page }, cursor))
     })();
-    answer(dependencies, actor, fields, query).await
+    answer(dependencies, actor, fields, query, false).await
 }
 
 /// `get_instance_requests`: what was asked of one instance.
@@ -110,7 +130,7 @@ pub(super) async fn of_instance<S: ListRequests>(
         let (page, cursor) = page?;
         Some((ListQuery { statuses: statuses?, instance_id: Some(instance_id?), ..page }, cursor))
     })();
-    answer(dependencies, actor, fields, query).await
+    answer(dependencies, actor, fields, query, false).await
 }
 
 async fn answer<S: ListRequests>(
@@ -118,9 +138,12 @@ async fn answer<S: ListRequests>(
     actor: &Principal,
     fields: Fields,
     query: Option<(ListQuery, Option<String>)>,
+    is_waiting_for_actor: bool,
 ) -> Result<Reply, Problem> {
     let ((query, cursor), _) = fields.finish(query)?;
-    let page = countersign_app::list::list(dependencies, query, cursor.as_deref(), actor).await?;
+    let page =
+        countersign_app::list::list(dependencies, query, cursor.as_deref(), actor, is_waiting_for_actor)
+            .await?;
     Ok(Reply::json(200, &ListBody::of(&page, &dependencies.policy)))
 }
 

@@ -15,6 +15,7 @@ pub mod get;
 pub mod health;
 pub mod keys;
 pub mod list;
+pub mod me;
 pub mod observe;
 pub mod reject;
 pub mod simulate;
@@ -32,6 +33,7 @@ use countersign_app::command::{self, CommandStore, Done};
 use countersign_app::dependencies::Dependencies;
 use countersign_core::command::{Command, Shown};
 use countersign_core::principal::Principal;
+use serde_json::Value;
 
 /// What is done with the type that carries an operation out.
 pub trait EndpointVisitor<S> {
@@ -59,6 +61,7 @@ pub fn visit<S: Store, V: EndpointVisitor<S>>(operation: Operation, visitor: V) 
         Operation::Comment => visitor.endpoint::<comment::Comment>(),
         Operation::Events => visitor.endpoint::<events::Events>(),
         Operation::Audit => visitor.endpoint::<audit::Audit>(),
+        Operation::Me => visitor.endpoint::<me::Me>(),
         Operation::Stats => visitor.endpoint::<stats::Stats>(),
         Operation::Explain => visitor.endpoint::<explain::Explain>(),
         Operation::Start => visitor.endpoint::<start::Start>(),
@@ -74,10 +77,16 @@ pub fn visit<S: Store, V: EndpointVisitor<S>>(operation: Operation, visitor: V) 
 }
 
 /// What the caller names of what they were shown.
+fn version(value: &Value) -> Result<u64, String> {
+    let version = value.as_u64().filter(|version| *version > 0);
+    version.ok_or_else(|| "must be a whole number, the `version` of the request".to_owned())
+}
+
 fn shown(fields: &mut Fields) -> Option<Shown> {
     let content_digest = fields.optional("content_digest", string);
     let parameters_digest = fields.optional("parameters_digest", string);
-    Some(Shown { content_digest: content_digest?, parameters_digest: parameters_digest? })
+    let version = fields.optional("expected_version", version);
+    Some(Shown { content_digest: content_digest?, parameters_digest: parameters_digest?, version: version? })
 }
 
 /// An operation that is one command on an existing request.

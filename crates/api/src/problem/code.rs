@@ -79,6 +79,8 @@ codes! {
         "approvals on record count no more under the current policy";
     DigestMismatch = 409 "digest_mismatch", "The request is not what was shown":
         "`content_digest` or `parameters_digest` is not that of the stored request";
+    VersionMismatch = 409 "version_mismatch", "The request has changed since":
+        "`expected_version` is not that of the stored request";
     NotYet = 409 "not_yet", "Its time has not come":
         "the request names a later time, or a window that has not begun";
     PermitInvalid = 403 "permit_invalid", "Not a permit of this execution":

@@ -5,6 +5,7 @@ use crate::problem::Problem;
 use countersign_core::digest::Digest;
 use countersign_core::explain::Explanation;
 use countersign_core::request::{Request, Status};
+use countersign_core::slots::SlotAssignment;
 use serde::{Deserialize, Serialize};
 
 /// Why a request stands where it stands, under the policy of now.
@@ -74,6 +75,16 @@ pub struct MissingBody {
     pub from_anybody: usize,
 }
 
+impl MissingBody {
+    /// What an assignment leaves open.
+    pub(super) fn of(slot_assignment: &SlotAssignment) -> Self {
+        Self {
+            slots: slots(&slot_assignment.missing_slots),
+            from_anybody: slot_assignment.missing_from_anybody,
+        }
+    }
+}
+
 /// Whether the caller may do something to a request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ActionBody {
@@ -119,10 +130,7 @@ impl ExplainBody {
                     reason,
                 })
                 .collect(),
-            missing: MissingBody {
-                slots: slots(&explanation.slot_assignment.missing_slots),
-                from_anybody: explanation.slot_assignment.missing_from_anybody,
-            },
+            missing: MissingBody::of(&explanation.slot_assignment),
             approvers: explanation.approvers.iter().map(|groups| groups.iter().cloned().collect()).collect(),
             actions: explanation
                 .actions

@@ -1,8 +1,8 @@
 //! Requests in a list, and a page of it.
 
+use super::explanation::MissingBody;
 use super::{Counting, text};
-use countersign_app::list::Listed;
-use countersign_app::ports::RequestSummary;
+use countersign_app::list::{Listed, ListedRequest};
 use countersign_core::policy::Policy;
 use countersign_core::policy::request_view::RequestView as _;
 use countersign_core::risk::Cost;
@@ -53,6 +53,12 @@ pub struct SummaryBody {
     /// When it closed, if it has; an expired request closed at the deadline it missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<String>,
+    /// What the caller may do, in a list of what waits for them: `approve`, `reject`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may: Option<Vec<String>>,
+    /// Which approvals are missing, in such a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<MissingBody>,
 }
 
 /// One page of a list.
@@ -69,7 +75,7 @@ pub struct ListBody {
 
 impl SummaryBody {
     /// An entry of a list, with the approvals that count under this policy.
-    fn of(summary: &RequestSummary, policy: &Policy) -> Self {
+    fn of(ListedRequest { summary, open_decision }: &ListedRequest, policy: &Policy) -> Self {
         let requirements = policy.requirements_in_force(summary);
         let counting = Counting::of(summary, &requirements, policy);
         Self {
@@ -91,6 +97,11 @@ impl SummaryBody {
             execution_started_at: text(summary.execution_started_at),
             executed_at: text(summary.executed_at),
             closed_at: text(summary.closed_at),
+            may: open_decision.as_ref().map(|open| {
+                let actions = [("approve", open.may_approve), ("reject", open.may_reject)];
+                actions.into_iter().filter(|(_, may)| *may).map(|(name, _)| name.to_owned()).collect()
+            }),
+            missing: open_decision.as_ref().map(|open| MissingBody::of(&open.slot_assignment)),
         }
     }
 }

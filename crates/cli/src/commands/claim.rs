@@ -44,6 +44,7 @@ pub fn run(arguments: &ClaimArguments) -> Result<(), CommandError> {
         content_digest: arguments.content_digest.clone(),
         parameters_digest: arguments.parameters_digest.clone(),
         executed_by: None,
+        expected_version: None,
     };
     session.change(&arguments.request.id, &Change::Claim(body))
 }

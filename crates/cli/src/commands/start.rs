@@ -39,6 +39,7 @@ pub fn run(arguments: &StartArguments) -> Result<(), CommandError> {
         content_digest: arguments.content_digest.clone(),
         parameters_digest: arguments.parameters_digest.clone(),
         executed_by: None,
+        expected_version: None,
     };
     let change = Change::Start(body);
     let before = session.connection.find(&arguments.request.id)?;

@@ -45,9 +45,15 @@ fn check(shown: impl Fn(&Request) -> Shown, expected: &[Result<Status, Refusal>;
 fn check_each(digest: impl Fn(&Request, Digest) -> Option<String>, expected: &[Result<Status, Refusal>; 4]) {
     let content = |request: &Request| digest(request, request.content.digest());
     let parameters = |request: &Request| digest(request, request.content.parameters_digest());
-    check(|request| Shown { content_digest: content(request), parameters_digest: None }, expected);
+    check(
+        |request| Shown { content_digest: content(request), parameters_digest: None, version: None },
+        expected,
+    );
     check(|request| Shown { content_digest: content(request), ..Shown::of(request) }, expected);
-    check(|request| Shown { content_digest: None, parameters_digest: parameters(request) }, expected);
+    check(
+        |request| Shown { content_digest: None, parameters_digest: parameters(request), version: None },
+        expected,
+    );
     check(|request| Shown { parameters_digest: parameters(request), ..Shown::of(request) }, expected);
 }
 
@@ -78,8 +84,8 @@ fn any_other_digest_is_refused() {
     check_each(|request, _| Some(request.state_digest().to_string()), &REFUSED);
     check_each(|request, _| Some(request.seal.to_string()), &REFUSED);
     let exchanged = |request: &Request| {
-        let Shown { content_digest, parameters_digest } = Shown::of(request);
-        Shown { content_digest: parameters_digest, parameters_digest: content_digest }
+        let Shown { content_digest, parameters_digest, .. } = Shown::of(request);
+        Shown { content_digest: parameters_digest, parameters_digest: content_digest, version: None }
     };
     check(exchanged, &REFUSED);
 }
@@ -110,6 +116,7 @@ fn the_digest_of_a_request_with_other_labels_is_refused() {
             Shown {
                 content_digest: Some(other_request.content.digest().to_string()),
                 parameters_digest: None,
+                version: None,
             }
         };
         check(shown, &REFUSED);
@@ -253,7 +260,7 @@ fn the_content_digest_is_that_of_the_creation_for_ever() {
 
 #[test]
 fn a_refused_digest_does_not_use_up_the_approver() {
-    let wrong = || Shown { content_digest: Some("0".repeat(64)), parameters_digest: None };
+    let wrong = || Shown { content_digest: Some("0".repeat(64)), parameters_digest: None, version: None };
     let mut trail = Trail::open(HIGH);
     let refused = Command::Approve { comment: None, shown: wrong() };
     assert!(trail.give(&bob(), &refused, None).is_err());
@@ -297,8 +304,31 @@ fn what_policy_requires_is_the_digest_of_the_content() {
         let shown = Shown {
             content_digest: of.content_digest.filter(|_| content),
             parameters_digest: of.parameters_digest.filter(|_| parameters),
+            version: None,
         };
         let found = answer(&trail.request, &Command::Approve { comment: None, shown }, &bob(), trail.now());
         assert_eq!(found, expected, "content {content}, parameters {parameters}");
     }
+}
+
+/// What has happened since the caller looked is refused, also a comment; a digest that is wrong is said first.
+#[test]
+fn only_the_version_that_was_shown_is_decided_on() {
+    let shown = |version: u64, content_digest: Option<String>| Shown {
+        content_digest,
+        parameters_digest: None,
+        version: Some(version),
+    };
+    let trail = Trail::open(HIGH).then(&ann(), &crate::fixture::comment());
+    let give = |trail: &Trail, shown: Shown| {
+        answer(&trail.request, &Command::Approve { comment: None, shown }, &bob(), trail.now())
+    };
+    assert_eq!(give(&trail, shown(2, None)), "pending");
+    for other in [1, 3, u64::MAX] {
+        assert_eq!(give(&trail, shown(other, None)), "version_mismatch");
+    }
+    assert_eq!(give(&trail, shown(1, Some("0".repeat(64)))), "digest_mismatch");
+    let approved = Trail::in_status(Status::Approved);
+    let start = Command::Start { shown: shown(approved.request.version - 1, None) };
+    assert_eq!(answer(&approved.request, &start, &ann(), approved.now()), "version_mismatch");
 }

@@ -283,6 +283,7 @@ pub(crate) fn code(refusal: &Refusal) -> &'static str {
         Refusal::ClockSkew => "clock_skew",
         Refusal::Integrity(_) => "integrity",
         Refusal::DigestMismatch(_) => "digest_mismatch",
+        Refusal::VersionMismatch(_) => "version_mismatch",
         Refusal::NotYet(_) => "not_yet",
         Refusal::PermitInvalid(_) => "permit_invalid",
         Refusal::PermitSpent(_) => "permit_spent",

@@ -134,7 +134,7 @@ fn a_refused_command_is_not_remembered() {
     let mut trail = Trail::open(HIGH);
     let wrong = Command::Approve {
         comment: None,
-        shown: Shown { content_digest: Some("wrong".to_owned()), parameters_digest: None },
+        shown: Shown { content_digest: Some("wrong".to_owned()), parameters_digest: None, version: None },
     };
     assert!(trail.give(&bob(), &wrong, Some(&key("k", "body"))).is_err());
     assert_eq!(trail.request.idempotency, []);

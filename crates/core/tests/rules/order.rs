@@ -89,7 +89,11 @@ fn found(command: CommandName, open: Status, faults: &[Fault]) -> &'static str {
     if has(Fault::Skewed) {
         request.updated_at = now.plus_seconds(MAX_CLOCK_SKEW_SECONDS + 1);
     }
-    let shown = Shown { content_digest: has(Fault::Digest).then(|| "0".repeat(64)), parameters_digest: None };
+    let shown = Shown {
+        content_digest: has(Fault::Digest).then(|| "0".repeat(64)),
+        parameters_digest: None,
+        version: None,
+    };
     let execution_id = match &request.execution {
         Some(execution) if !has(Fault::Execution) => execution.id,
         Some(_) | None => ExecutionId::parse(NO_EXECUTION).unwrap(),
@@ -255,6 +259,7 @@ fn a_refusal_for_the_state_names_the_state_it_found() {
             Refusal::AlreadyDecided(status),
             Refusal::NotDecided(status),
             Refusal::DigestMismatch(status),
+            Refusal::VersionMismatch(status),
             Refusal::ExecutionMismatch(status),
             Refusal::IdempotencyConflict(status),
         ] {

@@ -2,9 +2,9 @@
 
 use super::Member;
 use crate::openapi::values::{
-    caller, cost, described, environment, identifier, instance_id, limit, names, one_or_several, parameters,
-    person, reference, result, risk_level, shown_content, shown_parameters, string, target, text, ticket,
-    time, uuid,
+    caller, cost, described, environment, expected_version, identifier, instance_id, limit, names,
+    one_or_several, parameters, person, reference, result, risk_level, shown_content, shown_parameters,
+    string, target, text, ticket, time, uuid,
 };
 use crate::operation::OriginalOperation;
 use crate::operations::finish::Report;
@@ -78,7 +78,11 @@ fn secret(max: usize, pattern: &str) -> Value {
 
 /// What the caller names of what they were shown.
 fn shown() -> Vec<Member> {
-    vec![("content_digest", shown_content()), ("parameters_digest", shown_parameters())]
+    vec![
+        ("content_digest", shown_content()),
+        ("parameters_digest", shown_parameters()),
+        ("expected_version", expected_version()),
+    ]
 }
 
 pub(super) fn approve() -> Vec<Member> {

@@ -115,6 +115,8 @@ fn summary_body() -> SummaryBody {
         execution_started_at: some(),
         executed_at: some(),
         closed_at: some(),
+        may: Some(Vec::new()),
+        missing: Some(MissingBody { slots: Vec::new(), from_anybody: 0 }),
     }
 }
 
@@ -310,6 +312,14 @@ fn the_schemas_have_the_members_of_the_wire_types() {
 fn explanations_and_simulations_are_described_too() {
     let text = String::new;
     is_described("Explanation", &explain_body());
+    let me = crate::wire::MeBody {
+        person: text(),
+        kind: text(),
+        groups: Vec::new(),
+        sees_all: true,
+        may_query_audit: false,
+    };
+    is_described("Me", &me);
     is_described("Missing", &MissingBody { slots: Vec::new(), from_anybody: 0 });
     let approval = ApprovalBody { person: text(), groups: Vec::new(), counts: false, reason: Some(text()) };
     is_described("Approval", &approval);
