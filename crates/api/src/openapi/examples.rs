@@ -515,6 +515,7 @@ mod tests {
                 "events" => assert_eq!(answer["items"].as_array().unwrap().len(), 5),
                 "audit" => assert_eq!(answer["items"].as_array().unwrap().len(), 2),
                 "stats" => assert_eq!(answer["totals"]["executed"], 1),
+                "me" => assert_eq!(answer["kind"], "human"),
                 "half_approved" => assert_eq!(answer["approvals_received"], 1),
                 "withdrawn" => {
                     assert_eq!(answer["status"], "pending");
