@@ -1,0 +1,6 @@
+//! Pages against an API that a test plays.
+
+mod browser;
+mod sign_in;
+
+pub(crate) use browser::{Browser, keys, later, visit};
