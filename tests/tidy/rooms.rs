@@ -117,7 +117,10 @@ fn inner_crates_know_no_technology_of_the_outer_ones() {
         ("figures", &["tokio", "aws-", "axum", "http", "tracing", "getrandom", "jiff"]),
         ("permit", &["tokio", "futures", "aws-", "axum", "http", "tracing", "getrandom", "jiff"]),
         ("api", &["tokio", "aws-", "axum", "lambda_runtime", "jsonwebtoken"]),
-        ("dashboard", &["tokio", "aws-", "axum", "getrandom", "lambda_runtime", "jsonwebtoken", "tracing", "ureq"]),
+        (
+            "dashboard",
+            &["tokio", "aws-", "axum", "getrandom", "lambda_runtime", "jsonwebtoken", "tracing", "ureq"],
+        ),
         ("identity", &["tokio", "aws-", "axum", "lambda_runtime"]),
         ("dynamodb", &["axum", "lambda_runtime", "dynoxide-rs", "tokio"]),
         ("sns", &["axum", "lambda_runtime", "tokio"]),

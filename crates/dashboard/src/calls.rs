@@ -15,8 +15,6 @@ pub(crate) enum Failure {
     SignedOut,
     /// There is no such thing, or not for this visitor.
     NotFound,
-    /// Policy does not permit it.
-    NotPermitted,
     /// Any other problem.
     Problem(Box<ProblemBody>),
     /// No answer, or none that can be read.
@@ -87,11 +85,6 @@ fn failure(answer: &ApiAnswer) -> Failure {
     match answer.status {
         401 => Failure::SignedOut,
         404 => Failure::NotFound,
-        403 => match problem() {
-            // Other codes have a sentence that says more.
-            Some(problem) if problem.code != "not_permitted" => Failure::Problem(problem),
-            _ => Failure::NotPermitted,
-        },
         _ => problem().map_or(Failure::Unavailable, Failure::Problem),
     }
 }

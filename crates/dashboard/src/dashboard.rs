@@ -3,14 +3,16 @@
 use crate::answer::Answer;
 use crate::calls::Failure;
 use crate::fields::Fields;
-use crate::pages::{message, sign_in};
+use crate::pages::request::act;
+use crate::pages::{inbox, message, request, sign_in};
 use crate::ports::{Api, SignIn};
 use crate::preferences::Preferences;
 use crate::session::Session;
 use crate::site::Site;
+use crate::ticket::Action;
 use crate::visit::Visit;
 use crate::visitor::Visitor;
-use crate::{assets, guard, headers, oidc};
+use crate::{assets, guard, headers, oidc, return_path};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 
@@ -150,11 +152,24 @@ fn shown<P>(visitor: &Visitor<'_, P>, answer: Result<Answer, Failure>) -> Answer
 /// The page of a path, for a visitor who is signed in.
 async fn opened<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, Failure> {
     visitor.session()?;
-    Err(Failure::NotFound)
+    match visitor.path() {
+        "/inbox" => inbox::page(visitor).await,
+        path => match return_path::request_id(path) {
+            Some(id) => request::page(visitor, id).await,
+            None => Err(Failure::NotFound),
+        },
+    }
 }
 
 /// What comes of a form.
 async fn sent<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, Failure> {
     visitor.session()?;
-    Err(Failure::NotFound)
+    let (id, action) = form_of_request(visitor.path()).ok_or(Failure::NotFound)?;
+    act::act(visitor, id, action).await
+}
+
+/// Request and action of `/approvals/{id}/{action}`.
+fn form_of_request(path: &str) -> Option<(&str, Action)> {
+    let (request, action) = path.rsplit_once('/')?;
+    Some((return_path::request_id(request)?, action.parse().ok()?))
 }

@@ -9,6 +9,7 @@ use crate::preferences::Preferences;
 use crate::session::Session;
 use crate::shown::Shown;
 use crate::site::Site;
+use crate::ticket::Tickets;
 use crate::times::Times;
 use crate::visit::Visit;
 use crate::words::Words;
@@ -51,6 +52,11 @@ impl<P> Visitor<'_, P> {
     /// The session; a visitor without one signs in first.
     pub(crate) fn session(&self) -> Result<&Session, Failure> {
         self.session.as_ref().ok_or(Failure::SignedOut)
+    }
+
+    /// What the forms of the page are sealed with.
+    pub(crate) fn tickets(&self) -> Result<Tickets<'_>, Failure> {
+        Ok(Tickets { site: self.site, session: self.session()?, visit: self.visit })
     }
 
     /// Whether our script asks whether the page has changed.

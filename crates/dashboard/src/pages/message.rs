@@ -26,14 +26,15 @@ pub(crate) fn failure<P>(visitor: &Visitor<'_, P>, failure: &Failure) -> Answer 
     let words = visitor.words();
     match failure {
         Failure::NotFound => message(visitor, StatusCode::NOT_FOUND, words.not_found, words.not_found_text),
-        Failure::NotPermitted => {
-            message(visitor, StatusCode::FORBIDDEN, words.not_permitted, words.not_permitted_text)
-        }
         Failure::Problem(problem) => {
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_GATEWAY);
+            let (heading, text) = match status {
+                StatusCode::FORBIDDEN => (words.not_permitted, words.not_permitted_text),
+                _ => (words.went_wrong, words.went_wrong_text),
+            };
             let alert = Alert::of_problem(problem, visitor.preferences.language);
-            let frame = visitor.frame(words.went_wrong.to_owned()).with_alert(Some(alert));
-            let (text, path, link) = (words.went_wrong_text, "/inbox", words.go_to_inbox);
+            let frame = visitor.frame(heading.to_owned()).with_alert(Some(alert));
+            let (path, link) = ("/inbox", words.go_to_inbox);
             visitor.page_with(status, &MessagePage { words, frame, text, path, link })
         }
         Failure::Unavailable | Failure::SignedOut => {

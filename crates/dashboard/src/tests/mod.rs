@@ -1,6 +1,9 @@
 //! Pages against an API that a test plays.
 
 mod browser;
+mod examples;
+mod inbox;
+mod request;
 mod sign_in;
 
 pub(crate) use browser::{Browser, keys, later, visit};
