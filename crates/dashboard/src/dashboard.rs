@@ -4,7 +4,9 @@ use crate::answer::Answer;
 use crate::calls::Failure;
 use crate::fields::Fields;
 use crate::pages::request::act;
-use crate::pages::{inbox, message, request, sign_in};
+use crate::pages::{
+    audit, csv, history, inbox, instances, message, new_request, request, requests, review, settings, sign_in,
+};
 use crate::ports::{Api, SignIn};
 use crate::preferences::Preferences;
 use crate::session::Session;
@@ -154,6 +156,14 @@ async fn opened<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, Failure> {
     visitor.session()?;
     match visitor.path() {
         "/inbox" => inbox::page(visitor).await,
+        "/review" => review::page(visitor).await,
+        "/requests" => requests::page(visitor).await,
+        "/requests/new" => new_request::page(visitor),
+        "/instances" => instances::page(visitor).await,
+        "/history" => history::page(visitor).await,
+        "/history.csv" => csv::file(visitor).await,
+        "/audit" => audit::page(visitor).await,
+        "/settings" => settings::page(visitor),
         path => match return_path::request_id(path) {
             Some(id) => request::page(visitor, id).await,
             None => Err(Failure::NotFound),
@@ -164,8 +174,16 @@ async fn opened<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, Failure> {
 /// What comes of a form.
 async fn sent<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, Failure> {
     visitor.session()?;
-    let (id, action) = form_of_request(visitor.path()).ok_or(Failure::NotFound)?;
-    act::act(visitor, id, action).await
+    match visitor.path() {
+        "/review" => review::decide(visitor).await,
+        "/requests/new" => new_request::send(visitor).await,
+        "/audit/evidence" => audit::evidence(visitor).await,
+        "/settings" => settings::save(visitor),
+        path => match form_of_request(path) {
+            Some((id, action)) => act::act(visitor, id, action).await,
+            None => Err(Failure::NotFound),
+        },
+    }
 }
 
 /// Request and action of `/approvals/{id}/{action}`.

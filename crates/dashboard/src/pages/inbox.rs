@@ -4,17 +4,13 @@ use crate::answer::Answer;
 use crate::calls::{Failure, with_query};
 use crate::fields::Fields;
 use crate::frame::{Frame, Live};
-use crate::labels::{self, Badge};
+use crate::pages::rows::{Row, WaitingList};
 use crate::ports::Api;
 use crate::session::Session;
 use crate::shown::Shown;
-use crate::times::{Deadline, Times};
 use crate::visitor::Visitor;
 use crate::words::{Words, filled};
 use askama::Template;
-use countersign_api::wire::{MissingBody, SummaryBody};
-use serde::Deserialize;
-use serde_json::Value;
 
 /// How often the inbox asks for changes.
 const SECONDS: u32 = 10;
@@ -31,71 +27,12 @@ struct InboxPage {
     next: Option<String>,
 }
 
-/// A request in a list.
-#[derive(Debug)]
-pub(crate) struct Row {
-    pub id: Shown,
-    pub name: Shown,
-    pub select: Shown,
-    pub status: Badge,
-    pub risk: Badge,
-    pub environment: Shown,
-    pub requester: Shown,
-    pub approvals: String,
-    pub missing: Vec<Shown>,
-    pub cost: Option<Shown>,
-    pub deadline: Deadline,
-}
-
 /// Filters of the inbox, as they were chosen.
 #[derive(Debug)]
 struct Filters {
     environment: String,
     risk: String,
     operation: Shown,
-}
-
-/// A page of a list, of an API that may say more of each request than another.
-#[derive(Debug, Deserialize)]
-pub(crate) struct WaitingList {
-    pub items: Vec<Waiting>,
-    pub next_cursor: Option<String>,
-    #[serde(default)]
-    pub damaged: usize,
-}
-
-/// A request in a list, with what is missing if the API says so.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Waiting {
-    #[serde(flatten)]
-    pub summary: SummaryBody,
-    #[serde(default)]
-    pub missing: Option<Value>,
-}
-
-impl Row {
-    /// A row of a list.
-    pub(crate) fn of(waiting: &Waiting, times: &Times) -> Self {
-        let words = times.words;
-        let summary = &waiting.summary;
-        let missing: Option<MissingBody> =
-            waiting.missing.as_ref().and_then(|missing| serde_json::from_value(missing.clone()).ok());
-        let deadline = summary.execute_by.as_ref().unwrap_or(&summary.expires_at);
-        let place = |text: &str| Shown::from(filled(text, &[&summary.operation_type, &summary.instance_id]));
-        Self {
-            id: Shown::from(&summary.request_id),
-            name: place(words.on),
-            select: place(words.select),
-            status: labels::status(words, &summary.status),
-            risk: labels::risk(words, &summary.risk_level),
-            environment: labels::environment(words, &summary.environment),
-            requester: Shown::from(&summary.requested_by),
-            approvals: filled(words.k_of_n, &[&summary.approvals_received, &summary.approvals_required]),
-            missing: missing.map(|missing| labels::missing(words, &missing)).unwrap_or_default(),
-            cost: labels::amount(summary.estimated_cost),
-            deadline: times.deadline(deadline),
-        }
-    }
 }
 
 /// The page.

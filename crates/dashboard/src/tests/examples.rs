@@ -2,14 +2,16 @@
 
 use countersign_core::canonical::CanonicalJson;
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 
 pub(crate) const ID: &str = "019c1339-a5c0-7000-8000-000000000001";
 
+static DOCUMENT: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(include_str!("../../../../docs/openapi.json")).unwrap());
+
 /// An example of the API's document.
 pub(crate) fn example(name: &str) -> Value {
-    let document = include_str!("../../../../docs/openapi.json");
-    let document: Value = serde_json::from_str(document).unwrap();
-    document["components"]["examples"][name]["value"].clone()
+    DOCUMENT["components"]["examples"][name]["value"].clone()
 }
 
 /// A request whose digests are those of what it holds.

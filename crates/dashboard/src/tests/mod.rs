@@ -2,7 +2,9 @@
 
 mod browser;
 mod examples;
+mod hostile;
 mod inbox;
+mod pages;
 mod request;
 mod sign_in;
 

@@ -18,7 +18,7 @@ use crate::words::{Words, filled};
 use askama::Template;
 use countersign_api::wire::{EventsBody, ExplainBody, RequestBody};
 use countersign_core::digest::Digest;
-use futures_util::future::join3;
+use futures_util::future::join;
 use http::StatusCode;
 
 /// How often the page of a request asks for changes.
@@ -58,28 +58,35 @@ pub(crate) struct Refused {
 /// Asks for a request, with its trail.
 pub(crate) async fn load<P: Api>(visitor: &Visitor<'_, P>, id: &str) -> Result<Loaded, Failure> {
     let calls = visitor.calls()?;
+    let path = format!("/v1/approvals/{id}/events");
+    let (loaded, events) = join(load_without_trail(visitor, id), calls.get::<EventsBody>(&path)).await;
+    let loaded = loaded?;
+    match events {
+        Ok(events) => {
+            let version = Digest::of(format!("{}{}", loaded.version, events.digest)).to_string();
+            Ok(Loaded { events: Some(events.value), version, ..loaded })
+        }
+        Err(Failure::Problem(_) | Failure::NotFound) => Ok(loaded),
+        Err(failure @ (Failure::SignedOut | Failure::Unavailable)) => Err(failure),
+    }
+}
+
+/// Asks for a request.
+pub(crate) async fn load_without_trail<P: Api>(
+    visitor: &Visitor<'_, P>,
+    id: &str,
+) -> Result<Loaded, Failure> {
+    let calls = visitor.calls()?;
     let path = format!("/v1/approvals/{id}");
-    let (explain, events) = (format!("{path}/explain"), format!("{path}/events"));
-    let (request, explanation, events) = join3(
-        calls.get::<RequestBody>(&path),
-        calls.get::<ExplainBody>(&explain),
-        calls.get::<EventsBody>(&events),
-    )
-    .await;
+    let explain = format!("{path}/explain");
+    let (request, explanation) =
+        join(calls.get::<RequestBody>(&path), calls.get::<ExplainBody>(&explain)).await;
     let (request, explanation) = (request?, explanation?);
-    let events = match events {
-        Ok(events) => Some(events),
-        Err(Failure::Problem(_) | Failure::NotFound) => None,
-        Err(failure @ (Failure::SignedOut | Failure::Unavailable)) => return Err(failure),
-    };
-    let digests =
-        [Some(request.digest), Some(explanation.digest), events.as_ref().map(|events| events.digest)];
-    let digests = digests.into_iter().flatten().map(|digest| digest.to_string());
     Ok(Loaded {
-        version: Digest::of(digests.collect::<String>()).to_string(),
+        version: Digest::of(format!("{}{}", request.digest, explanation.digest)).to_string(),
         request: request.value,
         explanation: explanation.value,
-        events: events.map(|events| events.value),
+        events: None,
     })
 }
 
