@@ -5,7 +5,8 @@ use crate::calls::Failure;
 use crate::fields::Fields;
 use crate::pages::request::act;
 use crate::pages::{
-    audit, csv, history, inbox, instances, message, new_request, request, requests, review, settings, sign_in,
+    audit, csv, history, inbox, insights, instances, message, new_request, request, requests, review,
+    settings, sign_in,
 };
 use crate::ports::{Api, SignIn};
 use crate::preferences::Preferences;
@@ -162,6 +163,7 @@ async fn opened<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, Failure> {
         "/instances" => instances::page(visitor).await,
         "/history" => history::page(visitor).await,
         "/history.csv" => csv::file(visitor).await,
+        "/insights" => insights::page(visitor).await,
         "/audit" => audit::page(visitor).await,
         "/settings" => settings::page(visitor),
         path => match return_path::request_id(path) {

@@ -8,7 +8,6 @@ use crate::words::Words;
 /// What is around the content of a page.
 #[derive(Debug)]
 pub(crate) struct Frame {
-    pub words: &'static Words,
     pub theme: &'static str,
     pub has_keys: bool,
     pub notifies: bool,
@@ -28,6 +27,8 @@ pub(crate) struct Frame {
     pub live: Option<Live>,
     /// The page itself, path and query.
     pub address: String,
+    /// The time of the service, from which our script counts down.
+    pub now: String,
 }
 
 /// A link of the navigation.
@@ -49,9 +50,8 @@ pub(crate) struct Live {
 
 impl Frame {
     /// The frame of a page without a visitor.
-    pub(crate) fn new(words: &'static Words, heading: Shown) -> Self {
+    pub(crate) fn new(heading: Shown) -> Self {
         Self {
-            words,
             theme: "system",
             has_keys: false,
             notifies: false,
@@ -66,6 +66,7 @@ impl Frame {
             update: Shown::default(),
             live: None,
             address: String::new(),
+            now: String::new(),
         }
     }
 

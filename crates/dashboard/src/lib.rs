@@ -6,11 +6,11 @@
 //!
 //! [`dashboard`] has the routes, [`pages`] what each page asks and shows, `templates/` the HTML, [`words`] the texts.
 #![warn(missing_docs)]
-#![expect(dead_code, reason = "the pages that follow use it")]
 
 mod answer;
 mod assets;
 mod calls;
+mod chart;
 mod cookies;
 mod dashboard;
 mod document;

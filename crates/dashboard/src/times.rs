@@ -49,11 +49,10 @@ impl Times {
             return Moment { iso: time.to_string(), local, utc: String::new() };
         }
         let local = instant.to_zoned(self.zone.clone());
-        let pattern = if local.date() == utc.date() { "%H:%M UTC" } else { "%Y-%m-%d %H:%M UTC" };
         Moment {
             iso: time.to_string(),
             local: local.strftime("%Y-%m-%d %H:%M %Z").to_string(),
-            utc: utc.strftime(pattern).to_string(),
+            utc: utc.strftime("%Y-%m-%d %H:%M UTC").to_string(),
         }
     }
 
@@ -99,8 +98,10 @@ mod tests {
     fn a_time_is_in_the_zone_with_utc_beside() {
         let seoul = times("Asia/Seoul");
         let moment = seoul.moment("2026-01-31T09:30:00.000Z");
-        assert_eq!((moment.local.as_str(), moment.utc.as_str()), ("2026-01-31 18:30 KST", "09:30 UTC"));
-        assert_eq!(seoul.moment("2026-01-31T20:00:00.000Z").utc, "2026-01-31 20:00 UTC");
+        assert_eq!(
+            (moment.local.as_str(), moment.utc.as_str()),
+            ("2026-01-31 18:30 KST", "2026-01-31 09:30 UTC")
+        );
         let utc = times("UTC").moment("2026-01-31T09:30:00.000Z");
         assert_eq!((utc.local.as_str(), utc.utc.as_str()), ("2026-01-31 09:30 UTC", ""));
         assert_eq!(seoul.moment("<script>"), Moment::default());

@@ -77,8 +77,9 @@ impl<P> Visitor<'_, P> {
             person: session.and_then(|session| session.person.as_ref()).map(Shown::from),
             is_signed_in: session.is_some(),
             csrf: session.map(|session| session.csrf.clone()).unwrap_or_default(),
+            now: self.visit.now.to_string(),
             address: Shown::from(address).to_string(),
-            ..Frame::new(words, heading.into())
+            ..Frame::new(heading.into())
         }
     }
 

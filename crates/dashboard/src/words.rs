@@ -78,7 +78,6 @@ words! {
     changed: "This page has changed.", "이 페이지의 내용이 바뀌었습니다.";
     more_to_decide: "A request waits for you.", "결정을 기다리는 요청이 있습니다.";
     time_over: "The time to decide is over.", "결정할 수 있는 시간이 끝났습니다.";
-    none: "None", "없음";
     // Headings.
     inbox: "Inbox", "받은 요청";
     my_requests: "My requests", "내 요청";
@@ -130,7 +129,6 @@ words! {
     requested: "Requested", "요청 시각";
     closed: "Closed", "종료 시각";
     deadline: "Deadline", "기한";
-    time_left: "Time left", "남은 시간";
     left: "{} left", "{} 남음";
     over: "over", "지남";
     days: "{} d {} h", "{}일 {}시간";
@@ -153,7 +151,6 @@ words! {
     filed_by: "Filed by", "대신 요청한 서비스";
     groups: "Groups", "그룹";
     next_step: "Next step", "다음 단계";
-    open: "Open", "열기";
     // Statuses.
     pending: "pending", "대기 중";
     approved: "approved", "승인됨";
@@ -204,10 +201,8 @@ words! {
     who_counts: "Decisions", "결정 내역";
     no_decisions: "No person has decided yet.", "아직 결정한 사람이 없습니다.";
     person: "Person", "사람";
-    decision: "Decision", "결정";
     counts: "counts", "유효함";
     counts_not: "does not count", "유효하지 않음";
-    when: "When", "시각";
     who_still_can: "Who still can approve", "아직 승인할 수 있는 사람";
     who_nobody: "No person that the policy knows can still approve it.", "정책이 아는 사람 중 승인할 수 있는 사람이 없습니다.";
     members_of: "Members of", "다음 그룹의 구성원:";
@@ -289,7 +284,6 @@ words! {
     audit_empty: "No event fits these filters.", "조건에 맞는 이벤트가 없습니다.";
     event: "Event", "이벤트";
     event_type: "Type of event", "이벤트 종류";
-    request: "Request", "요청";
     request_id: "Request id", "요청 ID";
     user: "Actor", "행위자";
     chain: "Chain", "체인";

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod csv;
 pub(crate) mod history;
 pub(crate) mod inbox;
+pub(crate) mod insights;
 pub(crate) mod instances;
 pub(crate) mod message;
 pub(crate) mod new_request;

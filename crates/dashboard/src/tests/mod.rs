@@ -4,6 +4,8 @@ mod browser;
 mod examples;
 mod hostile;
 mod inbox;
+mod insights;
+mod markup;
 mod pages;
 mod request;
 mod sign_in;

@@ -303,7 +303,7 @@ fn settings_change_zone_language_theme_and_keys() {
         .shows("설정을 이 브라우저에 저장했습니다.");
     super::request::lay_down(&browser, request(&json!({})), &["approve"]);
     let page = browser.get(&format!("/approvals/{ID}"));
-    page.shows("2026-01-31 18:30 KST").shows("(09:30 UTC)").shows(">실행할 내용</h2>");
+    page.shows("2026-01-31 18:30 KST").shows("(2026-01-31 09:30 UTC)").shows(">실행할 내용</h2>");
     assert!(page.has_button("승인"));
 }
 

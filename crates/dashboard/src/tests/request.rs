@@ -61,7 +61,7 @@ fn a_request_is_shown_whole_in_the_order_that_it_is_judged_in() {
         .shows("The chain of events is whole.")
         .shows("2 d 23 h left")
         .shows("Then it expires, and nothing is run.")
-        .shows("role=\"status\" aria-label=\"Updates\"");
+        .shows("aria-label=\"Updates\" data-live>Status: pending. Approvals: 1 of 2. You have decided on this request.</div>");
     assert!(["Approve", "Reject", "Add comment"].iter().all(|name| page.has_button(name)));
     for label in [
         "Comment (optional)</label>",

@@ -4,6 +4,7 @@ use super::Loaded;
 use crate::labels;
 use crate::shown::Shown;
 use crate::times::{Moment, Times};
+use crate::words::filled;
 
 /// What happened to a request.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ impl Activity {
                     version: event.sequence,
                     what: labels::event(words, &event.event_type),
                     who: Shown::from(&event.user),
-                    channel: Shown::from(&event.channel),
+                    channel: Shown::from(filled(words.by_way_of, &[&event.channel])),
                     at: times.moment(&event.timestamp),
                     text: place.map(|place| Shown::lines(&comments.remove(place).comment)),
                 }

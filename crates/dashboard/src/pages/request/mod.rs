@@ -123,7 +123,11 @@ fn rendered<P>(
     let since = refused.as_ref().and_then(|refused| refused.changed_since);
     let changes = since.map(|version| activity.since(version));
     let count = filled(words.k_of_n, &[&request.received, &request.required]);
-    let update = format!("{}: {}. {}: {count}.", words.status, request.status.text, words.approvals);
+    let mut update = format!("{}: {}. {}: {count}.", words.status, request.status.text, words.approvals);
+    let person = visitor.session()?.person.as_ref();
+    if loaded.request.decisions.iter().any(|decision| Some(&decision.person) == person) {
+        update = format!("{update} {}", words.you_decided);
+    }
     let mut frame = visitor.frame(request.heading.clone());
     // What comes back after a form has the address of the form.
     frame.address = format!("/approvals/{}", request.id);
