@@ -64,6 +64,7 @@
   // Updates.
   let isPaused = false;
   let lostSince = null;
+  let said = "";
   let timer = 0;
   let waiting = Number((/^\((\d+)\)/.exec(document.title) || [0, 0])[1]);
   const isChanged = (field) =>
@@ -128,19 +129,16 @@
     request.timeout = 30000;
     request.setRequestHeader("Countersign-Version", main.dataset.version);
     const lose = () => {
+      if (lostSince === null) said = status.textContent;
       lostSince = lostSince || new Date();
       say(fill(words.lost, lostSince.toLocaleTimeString()));
       plan(60);
     };
     request.addEventListener("load", () => {
       if (request.status >= 500) return lose();
-      const wasLost = lostSince !== null;
+      if (lostSince !== null) say(said);
       lostSince = null;
-      if (request.status === 204) {
-        if (wasLost) say("");
-      } else if (request.response) {
-        show(request.response);
-      }
+      if (request.status !== 204 && request.response) show(request.response);
       plan(usual);
     });
     request.addEventListener("error", lose);

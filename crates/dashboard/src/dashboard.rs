@@ -3,10 +3,10 @@
 use crate::answer::Answer;
 use crate::calls::Failure;
 use crate::fields::Fields;
-use crate::pages::request::act;
+use crate::pages::request::{act, page};
 use crate::pages::{
-    audit, csv, history, inbox, insights, instances, message, new_request, request, requests, review,
-    settings, sign_in,
+    audit, csv, history, inbox, insights, instances, message, new_request, requests, review, settings,
+    sign_in,
 };
 use crate::ports::{Api, SignIn};
 use crate::preferences::Preferences;
@@ -167,7 +167,7 @@ async fn opened<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, Failure> {
         "/audit" => audit::page(visitor).await,
         "/settings" => settings::page(visitor),
         path => match return_path::request_id(path) {
-            Some(id) => request::page(visitor, id).await,
+            Some(id) => page::page(visitor, id).await,
             None => Err(Failure::NotFound),
         },
     }

@@ -3,6 +3,7 @@
 use crate::site::Site;
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue};
+use std::collections::BTreeSet;
 
 /// Nothing is loaded but our style sheet, script and icon; no page is framed; no script makes HTML of text.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -24,8 +25,8 @@ pub(crate) fn secure(headers: &mut HeaderMap, site: &Site) {
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    let issuer = site.issuer.iter().flat_map(|issuer| issuer.origins());
-    let policy = issuer.fold(POLICY.to_owned(), |policy, origin| policy + " " + origin);
+    let issuer: BTreeSet<_> = site.issuer.iter().flat_map(|issuer| issuer.origins()).collect();
+    let policy = issuer.into_iter().fold(POLICY.to_owned(), |policy, origin| policy + " " + origin);
     // A policy without the issuer is the stricter one.
     let policy = HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static(POLICY));
     headers.insert(CONTENT_SECURITY_POLICY, policy);

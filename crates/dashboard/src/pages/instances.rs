@@ -5,7 +5,7 @@ use crate::calls::{Failure, with_query};
 use crate::frame::Frame;
 use crate::labels::CLOSED;
 use crate::pages::request::forms::{Forms, Kept};
-use crate::pages::request::load_without_trail;
+use crate::pages::request::loaded::load_without_trail;
 use crate::pages::request::view::RequestView;
 use crate::pages::rows::{Row, Waiting, WaitingList};
 use crate::ports::Api;

@@ -2,8 +2,8 @@
 
 use super::request::act::{body, send};
 use super::request::forms::{ticket, withheld};
+use super::request::loaded::{Loaded, load_without_trail};
 use super::request::view::RequestView;
-use super::request::{Loaded, load_without_trail};
 use crate::answer::Answer;
 use crate::calls::Failure;
 use crate::frame::Frame;

@@ -1,6 +1,6 @@
 //! What comes of the forms of a request: one call of the API, with what the ticket says of the page that was read.
 
-use super::{Refused, page_again};
+use super::page::{Refused, page_again};
 use crate::answer::Answer;
 use crate::calls::Failure;
 use crate::fields::Fields;

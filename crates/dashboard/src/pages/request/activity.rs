@@ -1,6 +1,6 @@
 //! What happened to a request: its events, with what people wrote.
 
-use super::Loaded;
+use super::loaded::Loaded;
 use crate::labels;
 use crate::shown::Shown;
 use crate::times::{Moment, Times};

@@ -1,6 +1,6 @@
 //! What a visitor may do about a request: a form for each, with its ticket, or the reason why not.
 
-use super::Loaded;
+use super::loaded::Loaded;
 use super::view::RequestView;
 use crate::fields::Fields;
 use crate::shown::Shown;
