@@ -134,9 +134,9 @@ pub(crate) fn slot(words: &Words, slot: &SlotBody) -> Shown {
 
 /// Approvals that are still needed.
 pub(crate) fn missing(words: &Words, missing: &MissingBody) -> Vec<Shown> {
-    let of_anybody = (missing.from_anybody > 0).then(|| filled(words.anybody, &[&missing.from_anybody]));
+    let of_any = (missing.from_anybody > 0).then(|| filled(words.any_approvers, &[&missing.from_anybody]));
     let slots = missing.slots.iter().map(|missing| slot(words, missing));
-    slots.chain(of_anybody.map(Shown::from)).collect()
+    slots.chain(of_any.map(Shown::from)).collect()
 }
 
 /// An amount of money, as short as it is.

@@ -14,7 +14,7 @@ pub struct Visit {
 }
 
 impl Visit {
-    /// Bytes that nobody can guess: others for another purpose, another text or another visit.
+    /// Bytes that no other party can guess: others for another purpose, another text or another visit.
     pub(crate) fn random(&self, purpose: &str, text: &str) -> [u8; 32] {
         *DeploymentKey::new(self.random).digest(purpose, text).as_bytes()
     }

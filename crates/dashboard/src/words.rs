@@ -107,7 +107,7 @@ words! {
     signed_out_text: "You are signed out of this dashboard in this browser.", "이 브라우저에서 대시보드를 로그아웃했습니다.";
     sign_in_again: "Sign in again", "다시 로그인";
     // Messages.
-    not_found_text: "There is no such page or request, or it is not visible to you. Check the link, or ask whoever sent it.", "그런 페이지나 요청이 없거나 볼 수 없습니다. 링크를 확인하거나 보낸 사람에게 물어보세요.";
+    not_found_text: "There is no such page or request, or it is not visible to you. Check the link, or ask its sender.", "그런 페이지나 요청이 없거나 볼 수 없습니다. 링크를 확인하거나 보낸 사람에게 물어보세요.";
     not_permitted_text: "The policy does not permit this to you. An administrator can tell you who may.", "정책이 허용하지 않습니다. 누가 할 수 있는지는 관리자에게 문의하세요.";
     went_wrong_text: "The service did not answer as it should. Nothing was decided. Refresh the page in a minute.", "서비스가 올바르게 응답하지 않았습니다. 아무것도 결정되지 않았습니다. 잠시 뒤 새로 고치세요.";
     form_refused: "This form was not sent by a page of this session, so nothing was done. Open the page again and repeat.", "이 세션의 페이지에서 보낸 양식이 아니므로 처리하지 않았습니다. 페이지를 다시 열어 반복하세요.";
@@ -139,7 +139,7 @@ words! {
     k_of_n: "{} of {}", "{}/{}";
     open_slots: "Still needed", "더 필요한 승인";
     people_of: "{} of {}", "{}명 ({})";
-    anybody: "{} of any approvers", "승인자 {}명";
+    any_approvers: "{} of any approvers", "승인자 {}명";
     or: " or ", " 또는 ";
     cost: "Estimated cost", "예상 비용";
     duration: "Estimated duration", "예상 소요 시간";

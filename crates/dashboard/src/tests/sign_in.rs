@@ -242,3 +242,12 @@ fn every_answer_has_its_headers_and_pages_are_not_kept() {
     let page = browser.get("/assets/dashboard.css");
     assert_eq!(page.status, StatusCode::NOT_FOUND);
 }
+
+#[test]
+fn a_server_of_many_threads_can_await_an_answer() {
+    fn is_send(_: &impl Send) {}
+    let browser = Browser::new();
+    let request = browser.request(Method::GET, "/inbox").body(Bytes::new()).unwrap();
+    let answer = browser.dashboard.answer(&request, &browser.visit, &browser.api);
+    is_send(&answer);
+}
