@@ -8,6 +8,8 @@ const WIDTH: f64 = 600.0;
 const HEIGHT: f64 = 180.0;
 /// Above the highest value.
 const MARGIN: f64 = 8.0;
+/// The widest bar: a few days do not fill the drawing.
+const WIDEST: f64 = 48.0;
 
 /// A chart with its table.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub(crate) enum Kind {
     Bars,
     /// A line for each series.
     Lines,
+    /// A bar for each label beside it, of one series.
+    Ranking,
 }
 
 /// A bar.
@@ -60,7 +64,7 @@ impl Chart {
     pub(crate) fn top(&self) -> f64 {
         let of_row = |values: &Vec<Option<f64>>| match self.kind {
             Kind::Bars => values.iter().flatten().sum(),
-            Kind::Lines => values.iter().flatten().copied().fold(0.0, f64::max),
+            Kind::Lines | Kind::Ranking => values.iter().flatten().copied().fold(0.0, f64::max),
         };
         let mark = self.mark.map_or(0.0, |(mark, _)| mark);
         self.rows.iter().map(|(_, values)| of_row(values)).fold(mark, f64::max)
@@ -100,11 +104,12 @@ impl Chart {
                 let height = self.height_of(value.unwrap_or_default());
                 y -= height;
                 if height > 0.0 {
+                    let bar = (width * 0.8).min(WIDEST);
                     bars.push(Bar {
                         series,
-                        x: number(x + width * 0.1),
+                        x: number(x + (width - bar) / 2.0),
                         y: number(y),
-                        width: number(width * 0.8),
+                        width: number(bar),
                         height: number(height),
                     });
                 }
@@ -143,6 +148,20 @@ impl Chart {
             }
         }
         curves
+    }
+
+    /// The labels of a ranking, each with the length of its bar in percent, and its value.
+    pub(crate) fn ranking(&self) -> Vec<(&Shown, String, String)> {
+        if self.kind != Kind::Ranking {
+            return Vec::new();
+        }
+        let top = self.top().max(f64::MIN_POSITIVE);
+        let row = |values: &[Option<f64>]| {
+            let value = values.first().copied().flatten();
+            (number(value.unwrap_or_default() / top * 100.0), self::value(&value))
+        };
+        let rows = self.rows.iter().map(|(label, values)| (label, row(values)));
+        rows.map(|(label, (length, value))| (label, length, value)).collect()
     }
 
     /// Where the mark is.
@@ -198,6 +217,10 @@ mod tests {
         let series: Vec<_> = curves.iter().map(|curve| curve.series).collect();
         assert_eq!(series, [0, 0, 1]);
         assert_eq!(curves[0].points, "60,158.5 90,158.5 240,137");
+        let ranking = chart(Kind::Ranking, &[&[Some(8.0)], &[Some(2.0)]]);
+        let lengths: Vec<_> =
+            ranking.ranking().into_iter().map(|(_, length, value)| (length, value)).collect();
+        assert_eq!(lengths, [("100".into(), "8".into()), ("25".into(), "2".to_owned())]);
         assert!(chart(Kind::Lines, &[]).curves().is_empty() && chart(Kind::Bars, &[]).is_empty());
     }
 }

@@ -137,6 +137,7 @@ words! {
     under_a_minute: "under a minute", "1분 미만";
     approvals: "Approvals", "승인";
     k_of_n: "{} of {}", "{}/{}";
+    among_them: "Must be among them", "반드시 포함할 사람";
     open_slots: "Still needed", "더 필요한 승인";
     people_of: "{} of {}", "{}명 ({})";
     any_approvers: "{} of any approvers", "승인자 {}명";

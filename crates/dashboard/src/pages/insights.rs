@@ -165,10 +165,12 @@ fn charts(days: &StatsBody, operations: &StatsBody, words: &Words) -> Vec<Chart>
         ),
         Chart {
             unit: words.operation,
+            kind: Kind::Ranking,
             ..bars("operations", words.chart_operations, vec![words.p95], slowest.collect())
         },
         Chart {
             unit: words.person,
+            kind: Kind::Ranking,
             ..bars("approvers", words.chart_approvers, vec![words.decisions], approvers.collect())
         },
     ];

@@ -38,7 +38,8 @@ fn figures_are_charts_and_tables() {
     ] {
         page.shows(&format!(">{title}</h2>"));
     }
-    assert_eq!(page.html.matches("<svg class=\"chart\"").count(), 7);
+    assert_eq!(page.html.matches("<svg class=\"chart\"").count(), 5);
+    assert_eq!(page.html.matches("<ul class=\"ranking\">").count(), 2);
     assert_eq!(page.html.matches("<summary>Show as table</summary>").count(), 7);
     page.shows("Mark: 24 hours").shows("Mark: 30 percent").shows("<td>–</td>").shows("<td>40</td>");
     page.shows("Hours saved, at 4 hours a ticket</dt><dd>4</dd>").shows("Waiting now</dt><dd>0</dd>");
