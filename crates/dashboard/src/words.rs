@@ -52,7 +52,7 @@ macro_rules! words {
         static KOREAN: Words = Words { language: Language::Korean, $($name: $korean,)* };
 
         #[cfg(test)]
-        const ROWS: &[[&str; 2]] = &[$([$english, $korean],)*];
+        pub(crate) const ROWS: &[[&str; 2]] = &[$([$english, $korean],)*];
     };
 }
 

@@ -1,9 +1,10 @@
 //! What every page has in common: elements nest, names of fields are there and heard, headings go down step by step, and
 //! nothing is in the page that the security policy would refuse.
 
-use super::browser::{Browser, Page};
+use super::browser::{Browser, Page, text};
 use super::examples::{ID, example, explanation, request, sealed};
 use super::request::lay_down;
+use crate::words::ROWS;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -107,50 +108,60 @@ fn check(target: &str, page: &Page) {
     }
 }
 
-#[test]
-fn every_page_is_well_formed_and_named() {
-    let mut browser = Browser::signed_in();
+/// A browser for which there is something on every page.
+fn furnished() -> Browser {
+    let browser = Browser::signed_in();
     let all = ["approve", "reject", "comment", "cancel", "start", "finish"];
     let mut whole = request(&json!({"a": {"b": [1, []]}}));
     whole["execution_result"] = json!({"rows": 1});
     whole["target"] = json!({"state": "available"});
     whole["target_digest"] = json!("0".repeat(64));
     lay_down(&browser, whole, &all);
+    browser.api.answers("GET /v1/approvals?", 200, example("list"));
+    browser.api.answers("GET /v1/audit-logs", 200, example("audit"));
+    browser.api.answers("GET /v1/audit-logs/stats", 200, example("stats"));
+    browser
+}
+
+fn targets() -> Vec<String> {
+    vec![
+        "/inbox".to_owned(),
+        "/inbox?view=all&risk=high".to_owned(),
+        format!("/approvals/{ID}"),
+        format!("/review?id={ID}"),
+        "/review".to_owned(),
+        "/requests".to_owned(),
+        "/requests/new".to_owned(),
+        "/instances".to_owned(),
+        format!("/instances?id=production-db-01&open={ID}"),
+        "/history".to_owned(),
+        "/insights".to_owned(),
+        "/audit".to_owned(),
+        format!("/audit?request={ID}"),
+        "/settings".to_owned(),
+        "/nothing".to_owned(),
+        "/sign-in".to_owned(),
+        "/sign-in/code?code=good".to_owned(),
+        "/signed-out".to_owned(),
+    ]
+}
+
+#[test]
+fn every_page_is_well_formed_and_named() {
+    let mut browser = furnished();
+    for target in targets() {
+        check(&target, &browser.get(&target));
+    }
+    let all = ["approve", "reject", "comment", "cancel", "start", "finish"];
     let medium = |risk: &str| {
         let (mut request, mut explained) = (request(&json!({"a": 1})), explanation(&all));
         request["risk_level"] = json!(risk);
         explained["risk_level"] = json!(risk);
         (sealed(request), explained)
     };
-    browser.api.answers("GET /v1/approvals?", 200, example("list"));
-    browser.api.answers("GET /v1/audit-logs", 200, example("audit"));
-    browser.api.answers("GET /v1/audit-logs/stats", 200, example("stats"));
-    let request_page = format!("/approvals/{ID}");
-    let instance = format!("/instances?id=production-db-01&open={ID}");
-    let audit = format!("/audit?request={ID}");
-    let review = format!("/review?id={ID}");
-    for target in [
-        "/inbox",
-        "/inbox?view=all&risk=high",
-        &request_page,
-        &review,
-        "/review",
-        "/requests",
-        "/requests/new",
-        "/instances",
-        &instance,
-        "/history",
-        "/insights",
-        "/audit",
-        &audit,
-        "/settings",
-        "/nothing",
-        "/sign-in",
-        "/sign-in/code?code=good",
-        "/signed-out",
-    ] {
-        check(target, &browser.get(target));
-    }
+    let [request_page, review, instance] =
+        ["/approvals/{}", "/review?id={}", "/instances?id=production-db-01&open={}"]
+            .map(|path| path.replace("{}", ID));
     let (request, explained) = medium("medium");
     lay_down(&browser, request, &all);
     browser.api.answers(&format!("GET /v1/approvals/{ID}/explain"), 200, explained);
@@ -162,6 +173,23 @@ fn every_page_is_well_formed_and_named() {
     let page = browser.post(&format!("{request_page}/approve"), &[("csrf", &csrf), ("ticket", "forged")]);
     check("a refused form", &page);
     check("a foreign form", &browser.post("/settings", &[]));
+}
+
+#[test]
+fn every_page_is_in_one_language() {
+    let mut browser = furnished();
+    browser.headers.push(("accept-language", "ko".to_owned()));
+    for target in targets() {
+        let page = browser.get(&target);
+        let (_, shown) = page.html.split_once("<main").unwrap();
+        let shown: String = text(&shown.replace("</", "|</"));
+        for [english, _] in
+            ROWS.iter().filter(|[english, korean]| english != korean && !english.contains("{}"))
+        {
+            let is_shown = shown.split('|').any(|part| part.trim() == *english);
+            assert!(!is_shown, "{target}: {english}");
+        }
+    }
 }
 
 #[test]
