@@ -170,8 +170,8 @@ words! {
     inbox_empty: "No request waits for your decision.", "결정을 기다리는 요청이 없습니다.";
     inbox_empty_all: "No request is pending.", "대기 중인 요청이 없습니다.";
     inbox_empty_next: "See all pending requests, or what was decided in the history.", "대기 중인 모든 요청이나 이력을 보세요.";
-    inbox_waiting: "{} requests wait for you.", "결정을 기다리는 요청이 {}건 있습니다.";
-    inbox_pending: "{} pending requests.", "대기 중인 요청이 {}건 있습니다.";
+    inbox_waiting: "Requests that wait for you: {}.", "결정을 기다리는 요청이 {}건 있습니다.";
+    inbox_pending: "Pending requests: {}.", "대기 중인 요청이 {}건 있습니다.";
     view_mine: "What I can decide", "내가 결정할 수 있는 요청";
     view_all: "All pending", "대기 중인 모든 요청";
     filters: "Filters", "필터";
@@ -181,7 +181,7 @@ words! {
     review_selected: "Review selected", "선택한 요청 검토";
     select: "Select {} on {}", "선택: {} · {}";
     next_page: "Next page", "다음 페이지";
-    damaged_rows: "{} rows cannot be read and are left out.", "읽을 수 없는 {}건은 표시하지 않았습니다.";
+    damaged_rows: "Rows that cannot be read and are left out: {}.", "읽을 수 없는 {}건은 표시하지 않았습니다.";
     // A request.
     what_will_run: "What will run", "실행할 내용";
     why: "Why", "사유와 규칙";

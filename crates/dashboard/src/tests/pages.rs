@@ -163,7 +163,7 @@ fn an_instance_has_what_is_open_and_shows_one_request_whole() {
     let page = browser.get("/instances");
     assert_eq!(page.heading(), "Instances");
     let encoded = "arn%3Aaws%3Ards%3Aeu-central-1%3A123456789012%3Adb%2Fprod";
-    page.shows(&format!("href=\"/instances?id={encoded}\"")).shows("2 pending requests.");
+    page.shows(&format!("href=\"/instances?id={encoded}\"")).shows("Pending requests: 2.");
     let page = browser.get(&format!("/instances?id={encoded}"));
     assert_eq!(page.heading(), id);
     page.shows(&format!("href=\"/instances?id={encoded}&#38;open={ID}\">Review</a>")).shows("earlier on");
