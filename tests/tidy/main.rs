@@ -96,6 +96,19 @@ fn the_release_profile_is_written_out() {
 }
 
 #[test]
+fn no_template_turns_escaping_off() {
+    let templates = files(&[".html"]);
+    assert!(!templates.is_empty());
+    for path in templates {
+        let text: String =
+            fs::read_to_string(&path).unwrap().chars().filter(|c| !c.is_whitespace()).collect();
+        for filter in ["|safe", "|e(", "|e}", "|escape", "%filter", "%-filter"] {
+            assert!(!text.contains(filter), "{}: {filter}", shown(&path));
+        }
+    }
+}
+
+#[test]
 fn python_tools_are_pinned_with_all_that_they_need() {
     let requirements = files(&["requirements.txt"]);
     assert_eq!(requirements.len(), 5, "{requirements:?}");

@@ -62,6 +62,8 @@ fn dependencies_point_inward_only() {
         ("rds", &["core", "executor"]),
         ("ssm", &["core", "executor"]),
         ("api", &["app", "core", "figures"]),
+        // A client of the API, which a shell makes the calls for.
+        ("dashboard", &["api", "core"]),
         (
             "lambda",
             &[
@@ -117,6 +119,10 @@ fn inner_crates_know_no_technology_of_the_outer_ones() {
         ("anomalies", &["tokio", "aws-", "axum", "http", "tracing", "getrandom", "jiff"]),
         ("permit", &["tokio", "futures", "aws-", "axum", "http", "tracing", "getrandom", "jiff"]),
         ("api", &["tokio", "aws-", "axum", "lambda_runtime", "jsonwebtoken"]),
+        (
+            "dashboard",
+            &["tokio", "aws-", "axum", "getrandom", "lambda_runtime", "jsonwebtoken", "tracing", "ureq"],
+        ),
         ("identity", &["tokio", "aws-", "axum", "lambda_runtime"]),
         ("dynamodb", &["axum", "lambda_runtime", "dynoxide-rs", "tokio"]),
         ("sns", &["axum", "lambda_runtime", "tokio"]),

@@ -1,0 +1,79 @@
+//! Requests in lists.
+
+use crate::labels::{self, Badge};
+use crate::shown::Shown;
+use crate::times::{Deadline, Moment, Times};
+use crate::words::filled;
+use countersign_api::wire::{MissingBody, SummaryBody};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A request in a list.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub id: Shown,
+    pub name: Shown,
+    pub select: Shown,
+    pub status: Badge,
+    pub risk: Badge,
+    pub environment: Shown,
+    pub requester: Shown,
+    pub approvals: String,
+    pub missing: Vec<Shown>,
+    pub cost: Option<Shown>,
+    /// By when it is decided or started; of what has closed, nothing.
+    pub deadline: Option<Deadline>,
+    pub requested: Moment,
+    pub closed: Option<Moment>,
+    pub next_step: &'static str,
+}
+
+/// A page of a list, of an API that may say more of each request than another.
+#[derive(Debug, Deserialize)]
+pub(crate) struct WaitingList {
+    pub items: Vec<Waiting>,
+    pub next_cursor: Option<String>,
+    #[serde(default)]
+    pub damaged: usize,
+}
+
+/// A request in a list, with what is missing if the API says so.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Waiting {
+    #[serde(flatten)]
+    pub summary: SummaryBody,
+    #[serde(default)]
+    pub missing: Option<Value>,
+}
+
+impl Row {
+    /// A row of a list.
+    pub(crate) fn of(waiting: &Waiting, times: &Times) -> Self {
+        let words = times.words;
+        let summary = &waiting.summary;
+        let missing: Option<MissingBody> =
+            waiting.missing.as_ref().and_then(|missing| serde_json::from_value(missing.clone()).ok());
+        let deadline = match summary.status.as_str() {
+            "pending" => Some(&summary.expires_at),
+            "approved" => summary.execute_by.as_ref(),
+            _ => None,
+        };
+        let place = |text: &str| Shown::from(filled(text, &[&summary.operation_type, &summary.instance_id]));
+        Self {
+            id: Shown::from(&summary.request_id),
+            name: place(words.on),
+            select: place(words.select),
+            status: labels::status(words, &summary.status),
+            risk: labels::risk(words, &summary.risk_level),
+            environment: labels::environment(words, &summary.environment),
+            requester: Shown::from(&summary.requested_by),
+            approvals: filled(words.k_of_n, &[&summary.approvals_received, &summary.approvals_required]),
+            missing: missing.map(|missing| labels::missing(words, &missing)).unwrap_or_default(),
+            cost: labels::amount(summary.estimated_cost),
+            deadline: deadline.map(|deadline| times.deadline(deadline)),
+            requested: times.moment(&summary.requested_at),
+            closed: times.optional(summary.closed_at.as_ref()),
+            next_step: labels::next_step(words, &summary.status),
+        }
+    }
+}

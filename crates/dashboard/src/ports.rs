@@ -1,0 +1,94 @@
+//! What the dashboard asks of the shell that it runs in: calls of the API, and sign-in at an issuer.
+
+use bytes::Bytes;
+use http::Method;
+use serde_json::Value;
+use std::fmt;
+use std::future::Future;
+
+/// A call of our API with the visitor's token.
+#[derive(Clone, PartialEq)]
+pub struct ApiCall {
+    /// The method.
+    pub method: Method,
+    /// The path, and the query if there is one.
+    pub path: String,
+    /// The visitor's bearer token.
+    pub token: String,
+    /// The `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
+    /// The body.
+    pub body: Option<Value>,
+}
+
+impl fmt::Debug for ApiCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Tokens and texts stay out of logs.
+        write!(f, "ApiCall({} {})", self.method, self.path.split('?').next().unwrap_or_default())
+    }
+}
+
+/// What the API answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiAnswer {
+    /// The HTTP status; 0 if there was no answer.
+    pub status: u16,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// Our API. In one process with it, or over HTTPS.
+pub trait Api: Sync {
+    /// Makes a call. What fails on the way is an answer with status 0.
+    fn call(&self, call: ApiCall) -> impl Future<Output = ApiAnswer> + Send;
+}
+
+/// What a sign-in gives.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Tokens {
+    /// What the API takes as bearer token.
+    pub bearer: String,
+    /// When it ends, in milliseconds since the Unix epoch.
+    pub expires_at: Option<i64>,
+    /// What another one is got with.
+    pub refresh: Option<String>,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tokens(secret)")
+    }
+}
+
+/// An authorization code on its way to the issuer (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Redemption {
+    /// The code.
+    pub code: String,
+    /// The verifier of PKCE.
+    pub verifier: String,
+    /// The nonce that the id token must have.
+    pub nonce: String,
+    /// The redirect URI of the authorization request.
+    pub redirect_uri: String,
+}
+
+impl fmt::Debug for Redemption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Redemption(secret)")
+    }
+}
+
+/// Sign-in: one-time codes of this service, and the issuer's token endpoint. `None` is a refusal.
+pub trait SignIn: Sync {
+    /// The person for whom a one-time code was made. The code stays good.
+    fn person_of(&self, code: &str) -> impl Future<Output = Option<String>> + Send;
+    /// Trades a one-time code for the token that it stands for. The code is spent.
+    fn trade(&self, code: &str) -> impl Future<Output = Option<Tokens>> + Send;
+    /// Redeems an authorization code. The id token is verified, its nonce included.
+    fn redeem(&self, redemption: Redemption) -> impl Future<Output = Option<Tokens>> + Send;
+    /// Gets another token with a refresh token.
+    fn refresh(&self, refresh: &str) -> impl Future<Output = Option<Tokens>> + Send;
+    /// Revokes a refresh token.
+    fn revoke(&self, refresh: &str) -> impl Future<Output = ()> + Send;
+}
