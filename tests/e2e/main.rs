@@ -19,6 +19,7 @@ mod clocks;
 mod comment;
 mod create;
 mod cursors;
+mod dashboard;
 mod deadlines;
 mod delivery;
 mod dispatch;

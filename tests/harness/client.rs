@@ -54,6 +54,7 @@ impl Client {
     pub fn new(base: &str, token: Option<String>) -> Self {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
+            .max_redirects(0)
             .timeout_global(Some(Duration::from_secs(60)))
             .build()
             .into();
@@ -145,11 +146,18 @@ impl Client {
         let request = request.body(body).expect("a well-formed request");
         let agent = self.agent.configure_request(request).allow_non_standard_methods(true).build();
         let mut response = self.agent.run(agent)?;
-        let headers = response
-            .headers()
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
-            .collect();
+        let mut headers = BTreeMap::<String, String>::new();
+        for (name, value) in response.headers() {
+            let value = value.to_str().expect("a header in ASCII");
+            // Those that are there more than once, one a line.
+            headers
+                .entry(name.as_str().to_owned())
+                .and_modify(|all| {
+                    all.push('\n');
+                    all.push_str(value);
+                })
+                .or_insert_with(|| value.to_owned());
+        }
         // Files of the audit log are no text.
         let text = String::from_utf8_lossy(&response.body_mut().read_to_vec()?).into_owned();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);

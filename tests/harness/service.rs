@@ -29,6 +29,7 @@ use countersign_identity::token::{LOCAL_ISSUER, LOCAL_TYPE, LocalKey, Verifier};
 use countersign_issuer::authenticator::Authenticator;
 use countersign_policy::load;
 use countersign_server::application::Application;
+use countersign_server::dashboard::{DashboardOptions, Pages};
 use countersign_server::http;
 use countersign_server::log_directory::LogDirectory;
 use countersign_server::policy_directory::PolicyDirectory;
@@ -133,7 +134,10 @@ impl Service {
         listener.set_nonblocking(true).unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let handle = Handle::new();
-        let router = http::router(application.clone());
+        // As a service answers by itself: pages beside the API.
+        let options = DashboardOptions { public_url: Some(base.clone()), ..DashboardOptions::default() };
+        let api = http::router(application.clone());
+        let router = Pages::new(application.clone(), api, options, "http", 0).router();
         let server_handle = handle.clone();
         runtime.spawn(async move {
             let server = axum_server::from_tcp(listener).unwrap().handle(server_handle);

@@ -13,7 +13,7 @@ pub use execution::{ExecutionBody, WindowBody};
 pub use explanation::{ActionBody, ApprovalBody, ExplainBody, MissingBody};
 pub use keys::{KeyBody, KeysBody};
 pub use list::{ListBody, SummaryBody};
-pub use me::MeBody;
+pub use me::{MeBody, SIGN_IN_CODES_PATH, SignInCodeBody};
 pub use simulation::{CallBody, RefusalBody, SimulateBody};
 pub use stats::{ApproverBody, DurationsBody, FiguresBody, GroupBody, StatsBody};
 pub use trail::{AuditBody, AuthBody, EventBody, EventsBody};

@@ -165,7 +165,7 @@ mod tests {
         let now = Timestamp::parse("2026-03-01T00:00:00Z").unwrap();
         let begin = |days: &str| days.parse::<Retention>().map(|retention| retention.begin(now).to_string());
         assert_eq!(begin("1").unwrap(), "2026-02-28T00:00:00.000Z");
-        assert_eq!(begin("9999").unwrap(), "1998-10-14T00:00:00.000Z");
+        assert_eq!(begin("9999").unwrap(), "1998-10-15T00:00:00.000Z");
         for text in ["", "0", "-1", "1.5", "10000", "90d", "65536"] {
             assert_eq!(begin(text), Err(InvalidRetention), "{text}");
         }

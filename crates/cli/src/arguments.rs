@@ -8,6 +8,7 @@ use crate::commands::comment::CommentArguments;
 use crate::commands::completions::CompletionsArguments;
 use crate::commands::config::ConfigArguments;
 use crate::commands::create::CreateArguments;
+use crate::commands::dashboard::DashboardArguments;
 use crate::commands::doctor::DoctorArguments;
 use crate::commands::evidence::EvidenceArguments;
 use crate::commands::execution::ExecutionArguments;
@@ -155,6 +156,9 @@ pub enum Command {
     /// Show who you are to the service
     #[command(after_long_help = examples::WHOAMI)]
     Whoami(WhoamiArguments),
+    /// Open the web pages of the service in a browser, signed in as you
+    #[command(after_long_help = examples::DASHBOARD)]
+    Dashboard(DashboardArguments),
     /// Get a token from the profile's OpenID Connect issuer, with a browser on any device
     #[command(after_long_help = examples::LOGIN)]
     Login(LoginArguments),

@@ -111,6 +111,10 @@ pub const OPERATIONS: &str = "Examples:
 /// `countersign whoami`.
 pub const WHOAMI: &str = "Examples:
   countersign whoami";
+/// `countersign dashboard`.
+pub const DASHBOARD: &str = "Examples:
+  countersign dashboard
+  countersign dashboard --no-browser";
 /// `countersign login`.
 pub const LOGIN: &str = "Examples:
   countersign login --profile prod";

@@ -4,9 +4,9 @@ use clap::CommandFactory as _;
 use clap_complete::CompleteEnv;
 use countersign::arguments::{Arguments, Command};
 use countersign::commands::{
-    approve, audit, cancel, claim, comment, completions, config, create, doctor, events, evidence, execution,
-    executor, explain, finish, get, inbox, key, list, login, man, observe, operations, outbox, permit,
-    policy, reject, run, serve, simulate, start, token, verify, wait, whoami, withdraw,
+    approve, audit, cancel, claim, comment, completions, config, create, dashboard, doctor, events, evidence,
+    execution, executor, explain, finish, get, inbox, key, list, login, man, observe, operations, outbox,
+    permit, policy, reject, run, serve, simulate, start, token, verify, wait, whoami, withdraw,
 };
 use countersign::error::CommandError;
 use countersign::exit::{self, Style};
@@ -80,6 +80,7 @@ fn carry_out(arguments: Arguments) -> Result<(), CommandError> {
         Command::Executor(arguments) => executor::run(&arguments),
         Command::Operations(arguments) => operations::run(&arguments),
         Command::Whoami(arguments) => whoami::run(&arguments),
+        Command::Dashboard(arguments) => dashboard::run(&arguments),
         Command::Login(arguments) => login::login(&arguments),
         Command::Logout(arguments) => login::logout(&arguments),
         Command::Config(arguments) => config::run(&arguments),

@@ -113,6 +113,28 @@ pub(crate) fn seconds_of_days(max_days: u32, text: &str) -> Result<u32, String> 
         .ok_or_else(rule)
 }
 
+/// Scheme, host and port of a URL, as browsers write an origin: HTTPS, or HTTP on this machine.
+pub(crate) fn origin(text: &str) -> Result<String, String> {
+    let rule = "must be https:// and a host in lower case, without a path; http:// is for localhost alone";
+    let (scheme, authority) = text.split_once("://").ok_or(rule)?;
+    let (host, port) = authority.rsplit_once(':').unwrap_or((authority, "443"));
+    let is_local = host == "localhost" || host.ends_with(".localhost") || host == "127.0.0.1";
+    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
+    let is_host = !host.is_empty() && host.bytes().all(is_name);
+    let is_scheme = scheme == "https" || scheme == "http" && is_local;
+    let is_port = port.parse::<u16>().is_ok_and(|number| number > 0 && number.to_string() == port);
+    if is_scheme && is_host && is_port { Ok(text.to_owned()) } else { Err(rule.to_owned()) }
+}
+
+/// A URL in which `{}` stands for a ticket.
+pub(crate) fn ticket_url(text: &str) -> Result<String, String> {
+    let is_web = text.starts_with("https://") || text.starts_with("http://");
+    if is_web && text.matches("{}").count() == 1 {
+        return Ok(text.to_owned());
+    }
+    Err("must be an https or http URL with {} in it once, where the ticket stands".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

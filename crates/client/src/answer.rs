@@ -2,8 +2,8 @@
 
 use countersign_api::operation::Operation;
 use countersign_api::wire::{
-    AuditBody, EventsBody, ExecutionBody, ExplainBody, HealthBody, ListBody, RequestBody, SimulateBody,
-    StatsBody,
+    AuditBody, EventsBody, ExecutionBody, ExplainBody, HealthBody, ListBody, RequestBody, SignInCodeBody,
+    SimulateBody, StatsBody,
 };
 use countersign_core::ids::RequestId;
 use serde::de::DeserializeOwned;
@@ -20,6 +20,12 @@ pub trait Answer: DeserializeOwned {
             (Ok(parsed), Some(asked)) => parsed == asked && parsed.to_string() == id,
             (Err(_), _) => false,
         })
+    }
+}
+
+impl Answer for SignInCodeBody {
+    fn request_ids(&self) -> Vec<&str> {
+        Vec::new()
     }
 }
 

@@ -13,6 +13,7 @@ use crate::signing::{Signer, Unsigned};
 use countersign_api::operation::Operation;
 use countersign_api::problem::Code;
 use countersign_api::wire::{HealthBody, ListBody, RequestBody, SummaryBody};
+use countersign_api::wire::{SIGN_IN_CODES_PATH, SignInCodeBody};
 use countersign_app::host::Clock as _;
 use countersign_core::canonical;
 use countersign_core::request::Status;
@@ -271,6 +272,14 @@ impl Connection {
             }
             (None, None) => Ok(Vec::new()),
         }
+    }
+
+    /// A code by which a browser signs in as the caller.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn sign_in_code(&self) -> Result<SignInCodeBody, Error> {
+        self.call("POST", SIGN_IN_CODES_PATH, None, None)
     }
 
     /// A file of the audit log by its path below the log's own; none if there is no such file.

@@ -26,17 +26,7 @@ impl Alert {
     pub(crate) fn of_problem(problem: &ProblemBody, language: Language) -> Self {
         let (sentence, next_step) = match problem.code.parse() {
             Ok(code) => sentences(code, language),
-            Err(_) => match problem.code.as_str() {
-                // A code of APIs that check the version.
-                "version_mismatch" => language.pair(
-                    [
-                        "The request has changed since the page was opened.",
-                        "Read what changed, and decide again.",
-                    ],
-                    ["페이지를 연 뒤 요청이 바뀌었습니다.", "바뀐 내용을 읽고 다시 결정하세요."],
-                ),
-                _ => (problem.title.as_str(), ""),
-            },
+            Err(_) => (problem.title.as_str(), ""),
         };
         let errors = problem.errors.iter().map(|error| format!("{}: {}", error.pointer, error.message));
         let reasons: Vec<_> = match errors.map(Shown::from).collect::<Vec<_>>() {
@@ -161,6 +151,10 @@ fn sentences(code: Code, language: Language) -> (&'static str, &'static str) {
         Code::DigestMismatch => (
             ["The request is not what the page showed.", "Read it as it is now, and decide again."],
             ["요청이 페이지에 표시된 것과 다릅니다.", "현재 내용을 읽고 다시 결정하세요."],
+        ),
+        Code::VersionMismatch => (
+            ["The request has changed since the page was opened.", "Read what changed, and decide again."],
+            ["페이지를 연 뒤 요청이 바뀌었습니다.", "바뀐 내용을 읽고 다시 결정하세요."],
         ),
         Code::NotYet => (
             ["Its time has not come.", "Start it within the window that the request names."],

@@ -190,6 +190,7 @@ words! {
     parameters_of: "Parameters", "매개변수";
     digest_of_parameters: "SHA-256 of the parameters", "매개변수의 SHA-256";
     digest_of_content: "SHA-256 of the whole request", "요청 전체의 SHA-256";
+    erased: "Erased, because it is kept no longer. The digests are left.", "보관 기간이 지나 삭제되었습니다. 다이제스트만 남아 있습니다.";
     hidden: "The policy does not show you the parameters, so that you cannot decide.", "정책상 매개변수를 볼 수 없으므로 결정할 수 없습니다.";
     damaged: "What is shown does not have the digest on record, so that nothing can be decided here. Tell an operator.", "표시된 내용이 기록된 다이제스트와 다르므로 여기서 결정할 수 없습니다. 운영자에게 알리세요.";
     target: "Target as the executor found it", "실행자가 확인한 대상";

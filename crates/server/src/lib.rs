@@ -11,6 +11,7 @@ mod answer;
 pub mod application;
 pub mod callers;
 pub mod connections;
+pub mod dashboard;
 mod evidence_route;
 pub mod http;
 mod incoming;
@@ -22,6 +23,7 @@ mod metrics_route;
 pub mod observed_host;
 pub mod outbox_log;
 mod plain_route;
+mod sign_in_codes;
 pub mod sweeps;
 pub mod waiters;
 

@@ -2,6 +2,7 @@
 
 use crate::application::{Application, DatabaseError};
 use crate::connections::{Connections, Limits};
+use crate::dashboard::{DashboardOptions, Pages};
 use crate::data_directory::{DataDirectory, DataDirectoryError};
 use crate::http;
 use crate::issuer::{self, IssuerOptions};
@@ -74,6 +75,8 @@ pub struct Options {
     pub log_copy: Option<PathBuf>,
     /// How long parameters and texts of closed requests are kept; none for as long as the store.
     pub retention: Option<Retention>,
+    /// How the dashboard is set up, if there is one.
+    pub dashboard: Option<DashboardOptions>,
     /// What is logged.
     pub log: String,
 }
@@ -248,18 +251,23 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     let mut measurement = Sweep::measure(application.clone());
     let (stop, stopped) = watch::channel(false);
     let limits = limits(options.limits);
+    let scheme = if certificates.is_some() { "https" } else { "http" };
+    let api = http::router(application.clone());
+    let router = match options.dashboard {
+        Some(dashboard) => Pages::new(application.clone(), api, dashboard, scheme, address.port()).router(),
+        None => api,
+    };
     let server = Server {
         listener,
         certificates: certificates.clone(),
         application: application.clone(),
-        router: http::router(application.clone()),
+        router,
         connections: Connections::new(limits),
     };
     let mut server = tokio::spawn(server.run(is_over(stopped.clone())));
     let metrics_server = serve_metrics(metrics_listener, application.clone(), limits, stopped);
     let mut metrics_server = tokio::spawn(metrics_server);
 
-    let scheme = if certificates.is_some() { "https" } else { "http" };
     announce(&format!("listening on {scheme}://{address}")).map_err(ServeError::Announcement)?;
     let (ask_to_reload, asked) = mpsc::channel(1);
     tokio::spawn(reload(policy_directory, certificates.clone(), application.clone(), asked));

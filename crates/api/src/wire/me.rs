@@ -30,3 +30,13 @@ impl MeBody {
         }
     }
 }
+
+/// Where `countersign serve` trades a token for a [`SignInCodeBody`].
+pub const SIGN_IN_CODES_PATH: &str = "/v1/sign-in-codes";
+
+/// A code that a browser signs in by, once and within a minute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignInCodeBody {
+    /// The page that takes the code.
+    pub url: String,
+}

@@ -8,6 +8,7 @@ pub mod comment;
 pub mod completions;
 pub mod config;
 pub mod create;
+pub mod dashboard;
 pub mod doctor;
 pub mod events;
 pub mod evidence;

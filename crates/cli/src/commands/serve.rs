@@ -1,13 +1,14 @@
 //! `countersign serve`: running the service on this machine.
 
 use crate::error::CommandError;
-use crate::value_parsers::{number, seconds};
+use crate::value_parsers::{number, origin, seconds, ticket_url};
 use clap::Args;
 use countersign_app::retention::Retention;
 use countersign_core::policy::restrictions::{self, Restrictions};
 use countersign_identity::claim_path::ClaimPath;
 use countersign_identity::claims::ClaimNames;
 use countersign_identity::token;
+use countersign_server::dashboard::DashboardOptions;
 use countersign_server::issuer::IssuerOptions;
 use countersign_server::serve::{self, LimitOptions, Options};
 use countersign_server::source_address::ProxyNetwork;
@@ -97,6 +98,10 @@ pub struct ServeArguments {
     #[arg(long, value_name = "DAYS", env = "PARAMETERS_RETENTION_DAYS")]
     pub parameters_retention_days: Option<Retention>,
 
+    /// The dashboard.
+    #[command(flatten)]
+    pub dashboard: DashboardArguments,
+
     /// What to log: error, warn, info, debug, or a filter such as countersign=debug
     #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
     pub log: String,
@@ -157,6 +162,26 @@ pub struct LimitArguments {
     pub answer_timeout: u32,
 }
 
+/// The web pages that the service answers beside its API.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DashboardArguments {
+    /// Answer no web pages, but the API alone
+    #[arg(long, env = "COUNTERSIGN_NO_DASHBOARD")]
+    pub no_dashboard: bool,
+
+    /// Where browsers find the dashboard, such as https://countersign.example.com; a name of its own under localhost if left out
+    #[arg(long, value_name = "URL", env = "COUNTERSIGN_PUBLIC_URL", value_parser = origin)]
+    pub public_url: Option<String>,
+
+    /// Make tickets links: a URL in which {} stands for the ticket
+    #[arg(long, value_name = "URL", env = "COUNTERSIGN_TICKET_URL", value_parser = ticket_url)]
+    pub ticket_url: Option<String>,
+
+    /// How many hours a request took as a ticket before, to show on the page Insights how many are saved
+    #[arg(long, value_name = "HOURS", env = "COUNTERSIGN_TICKET_HOURS")]
+    pub ticket_hours: Option<u16>,
+}
+
 /// An OpenID Connect issuer whose tokens are accepted.
 #[derive(Debug, Clone, Default, Args)]
 pub struct IssuerArguments {
@@ -213,7 +238,7 @@ pub fn run(arguments: ServeArguments) -> Result<(), CommandError> {
 }
 
 fn options(arguments: ServeArguments) -> Options {
-    let ServeArguments { tls_cert, tls_key, issuer, limits, .. } = arguments;
+    let ServeArguments { tls_cert, tls_key, issuer, limits, dashboard, .. } = arguments;
     let time = |seconds: u32| Duration::from_secs(seconds.into());
     Options {
         listen: arguments.listen,
@@ -246,6 +271,11 @@ fn options(arguments: ServeArguments) -> Options {
         },
         log_copy: arguments.log_copy,
         retention: arguments.parameters_retention_days,
+        dashboard: (!dashboard.no_dashboard).then_some(DashboardOptions {
+            public_url: dashboard.public_url,
+            ticket_url: dashboard.ticket_url,
+            ticket_hours: dashboard.ticket_hours.map(f64::from),
+        }),
         log: arguments.log,
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct RequestView {
     /// Further facts, with their names.
     pub facts: Vec<Fact>,
     pub times: Vec<(&'static str, Moment)>,
+    /// Why there are no parameters, where there are none.
+    pub hidden: &'static str,
     pub justification: Shown,
     pub rollback_plan: Option<Shown>,
     pub ticket: Option<TicketView>,
@@ -110,7 +112,8 @@ impl RequestView {
             result: document(request.execution_result.as_ref(), None),
             facts: facts(request, words),
             times: moments(request, times),
-            justification: Shown::lines(&request.justification),
+            hidden: if request.erased_at.is_some() { words.erased } else { words.hidden },
+            justification: Shown::lines(request.justification.as_deref().unwrap_or(words.erased)),
             rollback_plan: request.rollback_plan.as_deref().map(Shown::lines),
             ticket: request.ticket.as_ref().map(|ticket| TicketView::of(ticket, site)),
             rules: rules.iter().map(RuleView::of).collect(),
@@ -147,6 +150,10 @@ fn is_whole(request: &RequestBody) -> bool {
         None => true,
         Some(content) => content.get(name).and_then(Value::as_str) == shown.map(String::as_str),
     };
+    // Nothing is decided on what was erased, and its digests are of what is not there.
+    if request.erased_at.is_some() {
+        return true;
+    }
     is_digest(&request.parameters, &request.parameters_digest)
         && is_digest(&request.content, &request.content_digest)
         && is_digest(&request.target, &request.target_digest)
@@ -154,7 +161,7 @@ fn is_whole(request: &RequestBody) -> bool {
         && is_in_content("operation_type", Some(&request.operation_type))
         && is_in_content("instance_id", Some(&request.instance_id))
         && is_in_content("requested_by", Some(&request.requested_by))
-        && is_in_content("justification", Some(&request.justification))
+        && is_in_content("justification", request.justification.as_ref())
         && is_in_content("parameters_digest", request.parameters_digest.as_ref())
         && is_in_content("rollback_plan", request.rollback_plan.as_ref())
         && is_in_content("ticket", request.ticket.as_ref())

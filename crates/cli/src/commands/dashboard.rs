@@ -1,0 +1,51 @@
+//! `countersign dashboard`: the service's web pages, in a browser that signs in by a code in place of the token.
+
+use crate::connection_arguments::ConnectionArguments;
+use crate::error::CommandError;
+use crate::session::Session;
+use crate::view::text::{Line, Text};
+use clap::Args;
+use std::io::IsTerminal as _;
+use std::process::{Command, Stdio};
+
+/// What opens a URL on this machine.
+const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+
+/// `countersign dashboard`.
+#[derive(Debug, Clone, Args)]
+pub struct DashboardArguments {
+    /// Print the URL, and open no browser
+    #[arg(long)]
+    pub no_browser: bool,
+
+    /// The service.
+    #[command(flatten)]
+    pub connection: ConnectionArguments,
+}
+
+/// Opens the dashboard.
+///
+/// # Errors
+/// See [`CommandError`].
+pub fn run(arguments: &DashboardArguments) -> Result<(), CommandError> {
+    let session = Session::open(&arguments.connection)?;
+    let code = session.connection.sign_in_code()?;
+    let is_watched = std::io::stdout().is_terminal();
+    let is_opened = is_watched && !arguments.no_browser && is_opened(&code.url);
+    session.show(&code, |_| {
+        let mut text = Text::of_line(&code.url);
+        text.push(Line::plain(if is_opened {
+            "opened in a browser; the page names you, and `Sign in` there signs you in"
+        } else {
+            "open it in a browser on this machine within a minute; it works once"
+        }));
+        text
+    })
+}
+
+/// Whether a browser was asked to open it. That it does cannot be known.
+fn is_opened(url: &str) -> bool {
+    let mut command = Command::new(OPENER);
+    command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().is_ok()
+}
