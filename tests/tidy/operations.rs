@@ -69,6 +69,7 @@ fn no_other_file_names_the_operation_of_the_worked_example() {
         "CHANGELOG.md",
         "crates/cli/",
         "crates/client/",
+        "crates/dashboard/",
         "tests/cli/",
         "tests/tidy/",
     ];

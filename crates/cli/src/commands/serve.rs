@@ -169,7 +169,7 @@ pub struct DashboardArguments {
     #[arg(long, env = "COUNTERSIGN_NO_DASHBOARD")]
     pub no_dashboard: bool,
 
-    /// Where browsers find the dashboard, such as https://countersign.example.com; a name of its own under localhost if left out
+    /// Where browsers find the dashboard, scheme and host alone; a name of its own under localhost if left out
     #[arg(long, value_name = "URL", env = "COUNTERSIGN_PUBLIC_URL", value_parser = origin)]
     pub public_url: Option<String>,
 
