@@ -136,7 +136,9 @@ fn the_api_looks_at_no_cookie_and_pages_at_no_token() {
     // What is no page stays the API's, but for browsers.
     service.anonymous().get("/nothing").expect_problem(404, "route_not_found");
     service.anonymous().get("/v1/nothing").expect_problem(404, "route_not_found");
-    assert!(stranger.get("/nothing").text.contains("<html"));
+    let nothing = bob.get("/nothing");
+    assert!(nothing.status == 404 && nothing.text.contains("<html"), "{}: {}", nothing.status, nothing.text);
+    assert!(asks_to_sign_in(&stranger.get("/nothing")));
     service.requester("ann").get("/approvals").expect_problem(405, "method_not_allowed");
 }
 

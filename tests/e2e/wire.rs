@@ -362,6 +362,8 @@ fn every_code_is_described_and_every_problem_has_its_shape() {
         ann.post("/v1/approvals", &Service::low()),
     ];
     answers.push(service.approver("cleo").post(&format!("{pending}/withdraw"), &json!({})));
+    let expected = json!({ "expected_version": 99 });
+    answers.push(service.approver("cleo").post(&format!("{pending}/approve"), &expected));
     // Under a policy that asks for more, and lets no requester leave more than one such request unstarted.
     let rules = "[rules.more]\nenvironment = \"non-production\"\nrisk = \"high\"\n\
                  operations = [\"modify_storage\"]\n[rules.few]\napproved_limit = 1";

@@ -21,10 +21,14 @@ use countersign_dashboard::{
     Api, ApiAnswer, ApiCall, Dashboard, Keys, Redemption, SignIn, Site, Tokens, Visit,
 };
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
 use tower::ServiceExt as _;
 
 /// The largest form, in bytes: parameters of 64 KiB, each byte as three.
 const MAX_FORM_BYTES: usize = 256 * 1024;
+/// How long a form may take to arrive.
+const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest answer of the API that a page shows, in bytes: evidence.
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 /// What operations and lines of the log call that.
@@ -134,9 +138,12 @@ fn is_page(request: &Request) -> bool {
 
 async fn page(State(pages): State<Pages>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    // What a form can be is read, and no more.
-    let body =
-        if parts.method == Method::POST { to_bytes(body, MAX_FORM_BYTES).await } else { Ok(Bytes::new()) };
+    // What a form can be is read, for as long as an honest browser takes to send it.
+    let body = match parts.method {
+        Method::POST => timeout(FORM_TIMEOUT, to_bytes(body, MAX_FORM_BYTES)).await,
+        _ => Ok(Ok(Bytes::new())),
+    };
+    let Ok(body) = body else { return StatusCode::REQUEST_TIMEOUT.into_response() };
     let Ok(body) = body else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
     let mut random = [0; 32];
     if getrandom::fill(&mut random).is_err() {
