@@ -24,6 +24,10 @@ SWEEPS = ["expire", "notify", "seal"]
 FILES = {"/v1/approvals/{id}/evidence": "evidence", "/v1/log/{path+}": "log"}
 # Callers of the API, there on condition.
 EXECUTORS = ["rds-executor"]
+# The pages of the dashboard, as the code has them.
+PAGES = re.findall(r'\("(GET|POST)", (?:"([^"]+)"|oidc::(\w+))\),', (ROOT / "crates/dashboard/src/dashboard.rs").read_text())
+OIDC_PATHS = dict(re.findall(r'const (\w+): &str = "(/[^"]+)";', (ROOT / "crates/dashboard/src/oidc.rs").read_text()))
+PAGES = {(method.lower(), path or OIDC_PATHS[constant]) for method, path, constant in PAGES}
 INDEXES = {
     "approvals": ["status-index", "open-index", "requester-index", "instance-index"],
     "audit": ["user-index", "event-type-index", "instance-events-index", "month-index"],
@@ -126,7 +130,7 @@ def arns_of_rds(name):
     return [{"Fn::Sub": "arn:${AWS::Partition}:rds:${AWS::Region}:${AWS::AccountId}:%s:*" % kind} for kind in kinds[name]]
 
 
-def arn_of(name):
+def arn_of(slug, name):
     """The ARN of what a manifest names, and its service."""
     if name in TABLES:
         return "dynamodb", table_arn(name)
@@ -144,7 +148,16 @@ def arn_of(name):
     none = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s:none/none"
     machines = {"Fn::If": ["HasStateMachines", {"Ref": "StateMachineArns"}, {"Fn::Sub": none % ("states", "stateMachine")}]}
     functions = {"Fn::If": ["HasDurableFunctions", {"Ref": "DurableFunctionArns"}, {"Fn::Sub": none % ("lambda", "function")}]}
+    key_of_visitors = {"Ref": "VisitorKeySecret"}
+    no_secret = {"Fn::Sub": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:none"}
     return {
+        "client-secret": ("secretsmanager", {"Fn::If": ["HasClientSecret", {"Ref": "OidcClientSecretArn"}, no_secret]}),
+        "cookie-key": ("secretsmanager", {"Ref": "CookieKeySecret"}),
+        # The dashboard and its key are there on the same condition.
+        "visitor-key": (
+            "secretsmanager",
+            key_of_visitors if slug == "dashboard" else {"Fn::If": ["HasDashboard", key_of_visitors, no_secret]},
+        ),
         "topic": ("sns", {"Ref": "NotificationsTopic"}),
         "deployment-key": ("secretsmanager", key),
         "state-machines": ("states", machines),
@@ -181,7 +194,7 @@ def expected_grants(slug):
         if name.startswith("rds"):
             grants |= {(f"rds:{action}", text(arn)) for action in actions for arn in arns_of_rds(name)}
             continue
-        service, arn = arn_of(name)
+        service, arn = arn_of(slug, name)
         grants |= {(f"{service}:{action}", text(arn)) for action in actions}
         if service == "s3" and "PutObject" in actions:
             grants.add(("kms:GenerateDataKey", text({"Ref": "KeyArn"})))
@@ -296,6 +309,21 @@ class Roles(unittest.TestCase):
             own = {"IAM_API_URL", "RDS_EXECUTOR_ARNS", "RDS_MONITORING_ROLE_ARN", "RUST_LOG"}
             self.assertEqual(names - of_all, own, slug)
 
+    def test_the_dashboard_has_no_right_on_what_the_service_is_made_of(self):
+        role = RESOURCES["DashboardRole"]["Properties"]
+        services = {action.split(":")[0] for action, _ in granted(role)}
+        self.assertEqual(services, {"logs", "secretsmanager"})
+        read = {resource for action, resource in granted(role) if action == "secretsmanager:GetSecretValue"}
+        self.assertNotIn("DeploymentKeySecret", text(sorted(read)))
+        own = {name: resource for name, resource in RESOURCES.items() if name.startswith("Dashboard")}
+        self.assertGreater(len(own), len(PAGES))
+        for name, resource in own.items():
+            is_of_name = name in ("DashboardApiDomainName", "DashboardApiMapping")
+            condition = "HasDashboardRecord" if name == "DashboardRecord" else "HasDashboard" + "DomainName" * is_of_name
+            self.assertEqual(resource.get("Condition"), condition, name)
+        for key in ("CookieKeySecret", "VisitorKeySecret"):
+            self.assertEqual(RESOURCES[key]["Condition"], "HasDashboard")
+
     def test_an_executor_is_there_on_condition_with_all_that_belongs_to_it(self):
         for slug in EXECUTORS:
             condition = f"Has{logical(slug)}"
@@ -325,6 +353,15 @@ class Roles(unittest.TestCase):
             self.assertEqual(schedule["Target"]["RoleArn"], attribute("SchedulesRole"), name)
 
 
+def routes():
+    """Path, method, operation and condition of each route of the API."""
+    for path, methods in RESOURCES["Api"]["Properties"]["Body"]["paths"].items():
+        condition, methods = (methods["Fn::If"] if "Fn::If" in methods else [None, methods])[:2]
+        for method, operation in methods.items():
+            of_method, operation = (operation["Fn::If"] if "Fn::If" in operation else [None, operation])[:2]
+            yield path, method, operation, condition or of_method
+
+
 class Doors(unittest.TestCase):
     def test_routes_are_those_of_the_api_and_all_but_the_public_ones_ask_for_a_token(self):
         described = json.loads((ROOT / "docs/openapi.json").read_text())["paths"]
@@ -337,10 +374,18 @@ class Doors(unittest.TestCase):
         expected |= {("get", path): ["Issuer"] for path in FILES}
         found = {
             (method, path): [name for scheme in operation.get("security", []) for name in scheme]
-            for path, methods in RESOURCES["Api"]["Properties"]["Body"]["paths"].items()
-            for method, operation in methods.items()
+            for path, method, operation, condition in routes()
+            if condition is None
         }
         self.assertEqual(found, expected)
+        # A page looks at its own cookies: no authorizer stands before it.
+        pages = {(method, path) for path, method, operation, condition in routes() if condition == "HasDashboard"}
+        self.assertEqual(pages, PAGES)
+        self.assertEqual(len(list(routes())), len(expected) + len(PAGES))
+        for path, method, operation, condition in routes():
+            if condition is not None:
+                self.assertEqual(operation.get("security", []), [], path)
+                self.assertIn("DashboardFunction", text(operation), path)
         public = [path for (_, path), authorizers in found.items() if not authorizers]
         self.assertEqual(sorted(public), ["/.well-known/jwks.json", "/health", "/openapi.json"])
         # The smoke test counts them on AWS.
@@ -363,11 +408,10 @@ class Doors(unittest.TestCase):
         self.assertEqual(list(cors["allowOrigins"]), ["Fn::Split"])
 
     def test_a_route_leads_to_its_function_and_only_the_gateway_may_invoke(self):
-        for path, methods in RESOURCES["Api"]["Properties"]["Body"]["paths"].items():
-            for method, operation in methods.items():
-                integration = operation["x-amazon-apigateway-integration"]
-                self.assertEqual(integration["payloadFormatVersion"], "2.0", path)
-                self.assertIn("FunctionAliaslive}/invocations", text(integration["uri"]), path)
+        for path, _, operation, _ in routes():
+            integration = operation["x-amazon-apigateway-integration"]
+            self.assertEqual(integration["payloadFormatVersion"], "2.0", path)
+            self.assertIn("FunctionAliaslive}/invocations", text(integration["uri"]), path)
         for name, permission in of_type("AWS::Lambda::Permission").items():
             self.assertEqual(permission["Principal"], "apigateway.amazonaws.com", name)
             self.assertIn("${__ApiId__}", text(permission["SourceArn"]), name)
@@ -404,8 +448,8 @@ class Rollout(unittest.TestCase):
             resources = deployed(**values)
             names = {name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"}
             self.assertEqual(len(names), len(FUNCTIONS))
-            # An executor has settings of its own.
-            return {name for name in names if not name.startswith(tuple(map(logical, EXECUTORS)))}
+            # Executors and the dashboard have settings of their own.
+            return {name for name in names if not name.startswith(tuple(map(logical, [*EXECUTORS, "dashboard"])))}
 
         # The values are put in before versions get their names.
         self.assertEqual(source()["Transform"], ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"])
@@ -643,6 +687,7 @@ HANDLED_BY = {
     "AWS::SNS::Subscription": ["sns:Subscribe", "sns:Unsubscribe"],
     "AWS::SNS::Topic": ["sns:CreateTopic", "sns:SetTopicAttributes", "sns:DeleteTopic"],
     "AWS::SNS::TopicPolicy": ["sns:SetTopicAttributes"],
+    "AWS::Route53::RecordSet": ["route53:ChangeResourceRecordSets", "route53:GetChange", "route53:GetHostedZone"],
     "AWS::Scheduler::Schedule": ["scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule"],
     "AWS::SecretsManager::Secret": ["secretsmanager:CreateSecret", "secretsmanager:GetSecretValue"],
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 mod continuations;
+mod dashboard;
 mod delivery;
 mod equality;
 mod executor;

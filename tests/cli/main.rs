@@ -10,6 +10,7 @@ mod answers;
 mod auditor;
 mod client;
 mod commands;
+mod dashboard;
 mod decisions;
 mod demands;
 mod documents;

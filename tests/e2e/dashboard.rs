@@ -1,86 +1,9 @@
 //! The dashboard beside the API: pages and routes keep apart, and what a visitor does is what the API's caller would have done.
 //! What pages show is tested in `crates/dashboard`.
 
-use countersign_e2e::client::{Answer, Client};
+use countersign_e2e::browser::{Browser, asks_to_sign_in, encoded, hidden};
 use countersign_e2e::service::Service;
 use serde_json::json;
-
-/// A browser of one visitor: it keeps cookies, and sends forms as a page of ours does.
-struct Browser<'a> {
-    service: &'a Service,
-    client: Client,
-    cookies: Vec<(String, String)>,
-}
-
-impl<'a> Browser<'a> {
-    fn new(service: &'a Service) -> Self {
-        Self { service, client: service.anonymous(), cookies: Vec::new() }
-    }
-
-    fn keep(&mut self, answer: &Answer) {
-        for cookie in answer.headers.get("set-cookie").into_iter().flat_map(|all| all.split('\n')) {
-            let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
-            self.cookies.retain(|(known, _)| known != name);
-            if !value.is_empty() {
-                self.cookies.push((name.to_owned(), value.to_owned()));
-            }
-        }
-    }
-
-    fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let cookies = cookies.join("; ");
-        let mut all = vec![("accept", "text/html"), ("cookie", cookies.as_str())];
-        all.extend(headers);
-        let answer = self.client.send(method, path, &all, body.as_bytes()).unwrap();
-        self.keep(&answer);
-        answer
-    }
-
-    fn get(&mut self, path: &str) -> Answer {
-        self.send("GET", path, &[], "")
-    }
-
-    fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let origin = self.service.base().to_owned();
-        let form = "application/x-www-form-urlencoded";
-        self.send("POST", path, &[("origin", &origin), ("content-type", form)], &encoded(fields))
-    }
-
-    /// Signs in with a token that was pasted.
-    fn signed_in(service: &'a Service, name: &str, groups: &[&str]) -> Self {
-        let mut browser = Self::new(service);
-        let token = service.token(&format!("{name}@example.com"), groups);
-        let answer = browser.post("/sign-in/token", &[("token", &token)]);
-        assert_eq!(answer.status, 303, "{}", answer.text);
-        browser
-    }
-}
-
-fn encoded(fields: &[(&str, &str)]) -> String {
-    let byte = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
-        byte => format!("%{byte:02X}"),
-    };
-    let text = |text: &str| text.bytes().map(byte).collect::<String>();
-    fields.iter().map(|(name, value)| format!("{}={}", text(name), text(value))).collect::<Vec<_>>().join("&")
-}
-
-/// The values of the hidden fields of the form with this action.
-fn hidden(page: &str, action: &str) -> Vec<(String, String)> {
-    let form = page.split("<form").find(|form| form.contains(&format!("action=\"{action}\""))).unwrap();
-    let form = form.split("</form>").next().unwrap();
-    let attribute = |tag: &str, name: &str| {
-        tag.split(&format!("{name}=\"")).nth(1).map(|rest| rest.split('"').next().unwrap().to_owned())
-    };
-    let inputs = form.split("<input").skip(1).map(|tag| tag.split('>').next().unwrap());
-    let of_type = inputs.filter(|tag| tag.contains("type=\"hidden\""));
-    of_type.filter_map(|tag| Some((attribute(tag, "name")?, attribute(tag, "value")?))).collect()
-}
-
-fn asks_to_sign_in(answer: &Answer) -> bool {
-    answer.status == 303 && answer.headers["location"].starts_with("/sign-in")
-}
 
 #[test]
 fn an_approver_decides_in_a_browser_what_the_page_has_shown() {
@@ -94,20 +17,13 @@ fn an_approver_decides_in_a_browser_what_the_page_has_shown() {
     assert!(inbox.text.contains(&format!("/approvals/{id}")), "{}", inbox.text);
     let page = bob.get(&format!("/approvals/{id}"));
     let action = format!("/approvals/{id}/approve");
-    let mut fields = hidden(&page.text, &action);
-    fields.push(("comment".to_owned(), "fine".to_owned()));
-    let fields: Vec<(&str, &str)> =
-        fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     // Something happens meanwhile: nothing is decided, and the page says so.
     ann.post(&format!("{path}/comments"), &json!({ "text": "one moment" })).expect(200);
-    let stale = service.untouched(|| bob.post(&action, &fields));
+    let comment = [("comment", "fine")];
+    let stale = service.untouched(|| bob.submit(&page.text, &action, &comment));
     assert!(stale.text.contains("There is a problem"), "{}", stale.text);
     let page = bob.get(&format!("/approvals/{id}"));
-    let mut fields = hidden(&page.text, &action);
-    fields.push(("comment".to_owned(), "fine".to_owned()));
-    let fields: Vec<(&str, &str)> =
-        fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let done = bob.post(&action, &fields);
+    let done = bob.submit(&page.text, &action, &comment);
     assert_eq!(done.status, 303, "{}", done.text);
     let request = ann.get(&path).expect(200);
     assert_eq!(
@@ -116,11 +32,12 @@ fn an_approver_decides_in_a_browser_what_the_page_has_shown() {
     );
     assert_eq!(request["decisions"][0]["digest_presented"], true);
     // A second click finds what the first did.
-    service.untouched(|| bob.post(&action, &fields));
+    service.untouched(|| bob.submit(&page.text, &action, &comment));
     let events = ann.get(&format!("{path}/events")).expect(200);
     let granted =
         events["items"].as_array().unwrap().iter().find(|event| event["event_type"] == "APPROVAL_GRANTED");
-    assert_eq!(granted.unwrap()["source_ip"], "127.0.0.1");
+    let granted = granted.unwrap();
+    assert_eq!((&granted["source_ip"], &granted["channel"]), (&json!("127.0.0.1"), &json!("dashboard")));
 }
 
 #[test]

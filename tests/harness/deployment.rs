@@ -64,6 +64,13 @@ impl Deployment {
         let secret = json!({ "Name": "countersign", "SecretString": DEPLOYMENT_SECRET });
         let secret = moto.json("secretsmanager", "secretsmanager.CreateSecret", &secret);
         let secret_arn = secret["ARN"].as_str().unwrap().to_owned();
+        let secret = |name: &str| {
+            let text = "a key of a dashboard that is none, long enough";
+            let secret = json!({ "Name": name, "SecretString": text });
+            let secret = moto.json("secretsmanager", "secretsmanager.CreateSecret", &secret);
+            secret["ARN"].as_str().unwrap().to_owned()
+        };
+        let (cookie_key, visitor_key) = (secret("cookie-key"), secret("visitor-key"));
         moto.make_permit_keys(PERMIT_KEY_ALIAS);
         moto.make_audit_keys(AUDIT_KEY_ALIAS);
         moto.make_log_bucket(LOG_BUCKET);
@@ -75,6 +82,8 @@ impl Deployment {
             ("SNS_TOPIC_ARN", &topic_arn),
             ("ENVIRONMENT", "test"),
             ("DEPLOYMENT_KEY_SECRET", &secret_arn),
+            ("COOKIE_KEY_SECRET", &cookie_key),
+            ("VISITOR_KEY_SECRET", &visitor_key),
             ("PERMIT_KEY_ALIAS", PERMIT_KEY_ALIAS),
             ("AUDIT_KEY_ALIAS", AUDIT_KEY_ALIAS),
             ("AUDIT_LOG_BUCKET", LOG_BUCKET),
@@ -183,6 +192,22 @@ impl Deployment {
         let http = &event["requestContext"]["http"];
         let matched = gateway::matched(http["method"].as_str().unwrap(), http["path"].as_str().unwrap());
         self.invoke(matched.function, event).expect("the gateway is always answered")
+    }
+
+    /// Gives a secret another value, by the variable that names it.
+    pub fn replace_secret(&self, variable: &str, text: &str) {
+        let value = json!({ "SecretId": self.variables[variable], "SecretString": text });
+        self.moto.json("secretsmanager", "secretsmanager.PutSecretValue", &value);
+    }
+
+    /// Makes a secret, and gives its ARN.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn make_secret(&self, name: &str, text: &str) -> String {
+        let secret = json!({ "Name": name, "SecretString": text });
+        let secret = self.moto.json("secretsmanager", "secretsmanager.CreateSecret", &secret);
+        secret["ARN"].as_str().unwrap().to_owned()
     }
 
     /// Makes the topic.

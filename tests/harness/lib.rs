@@ -10,6 +10,7 @@
 )]
 
 pub mod audit_log;
+pub mod browser;
 pub mod client;
 pub mod deployment;
 pub mod exposition;
@@ -34,3 +35,4 @@ pub mod signature;
 pub mod signing;
 pub mod stub;
 pub mod transport;
+pub mod website;

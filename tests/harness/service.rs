@@ -137,7 +137,7 @@ impl Service {
         // As a service answers by itself: pages beside the API.
         let options = DashboardOptions { public_url: Some(base.clone()), ..DashboardOptions::default() };
         let api = http::router(application.clone());
-        let router = Pages::new(application.clone(), api, options, "http", 0).router();
+        let router = Pages::new(application.clone(), api, options, None, "http", 0).router();
         let server_handle = handle.clone();
         runtime.spawn(async move {
             let server = axum_server::from_tcp(listener).unwrap().handle(server_handle);

@@ -160,6 +160,7 @@ fn options(key_set: &str) -> IssuerOptions {
         audiences: vec!["countersign-app".to_owned()],
         key_set: Some(key_set.to_owned()),
         claim_names: ClaimNames::default(),
+        registration: None,
     }
 }
 

@@ -33,5 +33,6 @@ mod reload;
 mod round_trips;
 mod sealing;
 mod sealing_faults;
+mod sign_in;
 mod strangers;
 mod worst_item;

@@ -2,7 +2,7 @@
 //! functions: the function of each operation, and role and log of every function. It knows no values of their own
 //! that the sweeps and executors have; those functions are written in the template by hand.
 
-use crate::root;
+use crate::{generated_dashboard, root};
 use countersign_api::files::FileRoute;
 use countersign_api::operation::Operation;
 use countersign_dynamodb::table::AUDIT;
@@ -69,6 +69,9 @@ pub(super) const SWEEPS: [&str; 3] = ["expire", "notify", "seal"];
 /// The functions that carry out what was approved, each on a schedule and on condition: they are callers of the API.
 pub(super) const EXECUTORS: [&str; 1] = ["rds-executor"];
 
+/// The function of the dashboard: a caller of the API as well, there on condition.
+pub(super) const DASHBOARD: &str = "dashboard";
+
 /// `create` is `Create`, `rds-executor` is `RdsExecutor`.
 pub(super) fn capitalized(slug: &str) -> String {
     let words = slug.split('-').map(|word| {
@@ -80,7 +83,7 @@ pub(super) fn capitalized(slug: &str) -> String {
 
 /// The condition on which a function is there; none if it always is.
 pub(super) fn condition(slug: &str) -> Option<String> {
-    EXECUTORS.contains(&slug).then(|| format!("Has{}", capitalized(slug)))
+    (EXECUTORS.contains(&slug) || slug == DASHBOARD).then(|| format!("Has{}", capitalized(slug)))
 }
 
 /// The role by which Enhanced Monitoring writes; where none is named, one that there cannot be.
@@ -88,6 +91,12 @@ const MONITORING_ROLE: &str = "!If [HasRdsMonitoringRole, !Ref RdsMonitoringRole
     !Sub \"arn:${AWS::Partition}:iam::${AWS::AccountId}:role/none/none\"]";
 const MONITORING_ROLE_CONDITION: &str =
     "                Condition: { StringEquals: { iam:PassedToService: monitoring.rds.amazonaws.com } }\n";
+
+/// The secret with the key by which functions know the calls of the dashboard.
+const VISITOR_KEY: &str = "!If [HasDashboard, !Ref VisitorKeySecret, \"\"]";
+/// A secret in Secrets Manager that no stack has: where there is none to read.
+const NO_SECRET: &str =
+    "!Sub \"arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:none\"";
 
 /// All keys of the account: which of them are those that sign for a purpose is said by their aliases, which move.
 const SIGNING_KEYS: &str = "!Sub arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*";
@@ -130,13 +139,18 @@ pub(super) fn takes_log_bucket(slug: &str) -> bool {
     granted(slug).contains_key("log-bucket")
 }
 
+/// Whether the function knows the calls of the dashboard by its key, or is the dashboard.
+pub(super) fn takes_visitor_key(slug: &str) -> bool {
+    granted(slug).contains_key("visitor-key")
+}
+
 /// Whether the function reads the deployment's key: for the seals of what it records, or of cursors.
 pub(super) fn takes_deployment_key(slug: &str) -> bool {
     granted(slug).contains_key("deployment-key")
 }
 
 /// What a manifest grants, as a policy says it: the service, its actions, and the resources in the template.
-fn grant(name: &str, actions: BTreeSet<String>) -> (&'static str, BTreeSet<String>, Vec<String>) {
+fn grant(slug: &str, name: &str, actions: BTreeSet<String>) -> (&'static str, BTreeSet<String>, Vec<String>) {
     let rds = |kind: &str| {
         format!("!Sub arn:${{AWS::Partition}}:rds:${{AWS::Region}}:${{AWS::AccountId}}:{kind}:*")
     };
@@ -148,6 +162,15 @@ fn grant(name: &str, actions: BTreeSet<String>) -> (&'static str, BTreeSet<Strin
         }
         "approvals" | "audit" | "outbox" => ("dynamodb", vec![table_arn(name, "")]),
         "deployment-key" => ("secretsmanager", vec![DEPLOYMENT_KEY.to_owned()]),
+        "client-secret" => {
+            ("secretsmanager", vec![format!("!If [HasClientSecret, !Ref OidcClientSecretArn, {NO_SECRET}]")])
+        }
+        "cookie-key" => ("secretsmanager", vec!["!Ref CookieKeySecret".to_owned()]),
+        // The dashboard and its key are there on the same condition.
+        "visitor-key" if slug == DASHBOARD => ("secretsmanager", vec!["!Ref VisitorKeySecret".to_owned()]),
+        "visitor-key" => {
+            ("secretsmanager", vec![format!("!If [HasDashboard, !Ref VisitorKeySecret, {NO_SECRET}]")])
+        }
         "permit-keys" | "log-keys" | "evidence-keys" => ("kms", vec![SIGNING_KEYS.to_owned()]),
         "log-bucket" => ("s3", vec![LOG_BUCKET_ARN.to_owned()]),
         "log-objects" => ("s3", vec![LOG_OBJECTS_ARN.to_owned()]),
@@ -240,7 +263,7 @@ fn role_and_log(slug: &str) -> String {
     // The same actions on several resources are one statement, if no condition tells them apart.
     let mut statements: BTreeMap<(&str, BTreeSet<String>, String), Vec<String>> = BTreeMap::new();
     for (name, actions) in granted(slug) {
-        let (service, actions, resources) = grant(&name, actions);
+        let (service, actions, resources) = grant(slug, &name, actions);
         let condition = match service {
             "kms" => signing_keys_condition(name.trim_end_matches("-keys")),
             "iam" => MONITORING_ROLE_CONDITION.to_owned(),
@@ -356,6 +379,9 @@ fn function(slug: &str, summary: &str) -> String {
     }
     if takes_deployment_key(slug) {
         writeln!(text, "          DEPLOYMENT_KEY_SECRET: {DEPLOYMENT_KEY}").unwrap();
+    }
+    if takes_visitor_key(slug) {
+        writeln!(text, "          VISITOR_KEY_SECRET: {VISITOR_KEY}").unwrap();
     }
     if takes_permit_keys(slug) {
         writeln!(text, "          PERMIT_KEY_ALIAS: {PERMIT_KEY_ALIAS}").unwrap();
@@ -500,6 +526,8 @@ fn generated() -> String {
     for slug in SWEEPS.into_iter().chain(EXECUTORS) {
         text.push_str(&role_and_log(slug));
     }
+    text.push_str(&generated_dashboard::dashboard());
+    text.push_str(&role_and_log(DASHBOARD));
     text.push_str(&iam_api());
     text
 }
@@ -518,7 +546,7 @@ fn the_template_has_what_follows_from_operations_and_manifests() {
         panic!("infra/template.yaml is out of date: cp target/template.yaml infra/template.yaml");
     }
     let mut slugs = routes().iter().map(|route| route.function.to_owned()).collect::<Vec<_>>();
-    slugs.extend(SWEEPS.into_iter().chain(EXECUTORS).map(str::to_owned));
+    slugs.extend(SWEEPS.into_iter().chain(EXECUTORS).chain([DASHBOARD]).map(str::to_owned));
     slugs.sort();
     slugs.dedup();
     assert_eq!(slugs, functions());

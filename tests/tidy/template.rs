@@ -2,8 +2,8 @@
 //! is in `generated.rs`; what becomes of it, and whether AWS would take it, is asked by `infra/check`.
 
 use super::generated::{
-    EXECUTORS, SWEEPS, capitalized, condition, takes_audit_keys, takes_deployment_key, takes_log_bucket,
-    takes_permit_keys, waits,
+    DASHBOARD, EXECUTORS, SWEEPS, capitalized, condition, takes_audit_keys, takes_deployment_key,
+    takes_log_bucket, takes_permit_keys, takes_visitor_key, waits,
 };
 use super::{files, root};
 use countersign_api::files::FileRoute;
@@ -289,24 +289,33 @@ const NOT_IN_THE_TEMPLATE: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_CA_BUNDLE", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
 /// Set at the functions that need them; all others are set for all functions of the service.
-const NOT_FOR_ALL: [&str; 12] = [
+const NOT_FOR_ALL: [&str; 20] = [
+    "API_URL",
     "AUDIT_KEY_ALIAS",
     "AUDIT_LOG_BUCKET",
+    "COOKIE_KEY_SECRET",
     "DASHBOARD_URL",
     "DEPLOYMENT_KEY_SECRET",
     "IAM_API_URL",
     "MAX_WAIT_SECONDS",
+    "OIDC_CLIENT_ID",
+    "OIDC_CLIENT_SECRET",
+    "OIDC_SCOPE",
     "OUTBOX_MIN_AGE_SECONDS",
     "PARAMETERS_RETENTION_DAYS",
     "PERMIT_KEY_ALIAS",
     "RDS_EXECUTOR_ARNS",
     "RDS_MONITORING_ROLE_ARN",
     "SNS_TOPIC_ARN",
+    "TICKET_HOURS",
+    "TICKET_URL",
+    "VISITOR_KEY_SECRET",
 ];
 
-/// The functions that the service is made of. Executors are callers of it.
+/// The functions that the service is made of. Executors and the dashboard are callers of it.
 fn functions_of_the_service() -> Vec<String> {
-    functions().into_iter().filter(|slug| !EXECUTORS.contains(&slug.as_str())).collect()
+    let is_caller = |slug: &String| EXECUTORS.contains(&slug.as_str()) || slug == DASHBOARD;
+    functions().into_iter().filter(|slug| !is_caller(slug)).collect()
 }
 
 #[test]
@@ -365,6 +374,11 @@ fn functions_get_only_the_variables_they_need() {
         if takes_permit_keys(&slug) {
             expected.insert("PERMIT_KEY_ALIAS", json!({ "!Sub": "alias/countersign-${Environment}-permit" }));
         }
+        if takes_visitor_key(&slug) {
+            let own = json!({ "!Ref": "VisitorKeySecret" });
+            let of_all = json!({ "!If": ["HasDashboard", own, ""] });
+            expected.insert("VISITOR_KEY_SECRET", if slug == DASHBOARD { own } else { of_all });
+        }
         if takes_audit_keys(&slug) {
             expected.insert("AUDIT_KEY_ALIAS", json!({ "!Sub": "alias/countersign-${Environment}" }));
         }
@@ -374,7 +388,13 @@ fn functions_get_only_the_variables_they_need() {
         }
         if slug == "notify" {
             expected.insert("SNS_TOPIC_ARN", json!({ "!Ref": "NotificationsTopic" }));
-            expected.insert("DASHBOARD_URL", json!({ "!Ref": "DashboardUrl" }));
+            let sub = |text: &str| json!({ "!Sub": text });
+            let of_api = json!({ "!If": ["HasDomainName", sub("https://${DomainName}"),
+                sub("https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}")] });
+            let of_dashboard = json!({ "!If": ["HasDashboardDomainName", sub("https://${DashboardDomainName}"),
+                { "!If": ["HasDashboard", of_api, ""] }] });
+            let url = json!({ "!If": ["HasDashboardUrl", { "!Ref": "DashboardUrl" }, of_dashboard] });
+            expected.insert("DASHBOARD_URL", url);
             expected.insert("OUTBOX_MIN_AGE_SECONDS", json!("60"));
         }
         if slug == "rds-executor" {
@@ -382,6 +402,21 @@ fn functions_get_only_the_variables_they_need() {
             expected.insert("IAM_API_URL", json!({ "!Sub": url }));
             expected.insert("RDS_EXECUTOR_ARNS", json!({ "!Ref": "RdsExecutorArns" }));
             expected.insert("RDS_MONITORING_ROLE_ARN", json!({ "!Ref": "RdsMonitoringRoleArn" }));
+        }
+        if slug == DASHBOARD {
+            let reference = |name: &str| json!({ "!Ref": name });
+            let of_api = json!({ "!If": ["HasDomainName", { "!Sub": "https://${DomainName}" }, ""] });
+            let url = json!({ "!If": ["HasDashboardDomainName", { "!Sub": "https://${DashboardDomainName}" }, of_api] });
+            expected.extend([
+                ("API_URL", json!("")),
+                ("COOKIE_KEY_SECRET", reference("CookieKeySecret")),
+                ("DASHBOARD_URL", url),
+                ("OIDC_CLIENT_ID", reference("OidcClientId")),
+                ("OIDC_CLIENT_SECRET", reference("OidcClientSecretArn")),
+                ("OIDC_SCOPE", reference("OidcScope")),
+                ("TICKET_HOURS", reference("TicketHours")),
+                ("TICKET_URL", reference("TicketUrl")),
+            ]);
         }
         let mut found = variables(&template, &slug);
         found.retain(|name, _| NOT_FOR_ALL.contains(name));
@@ -457,9 +492,10 @@ fn notify_takes_new_entries_from_the_stream_and_no_dead_letters() {
 #[test]
 fn executors_are_there_on_condition() {
     let template = template();
-    for slug in EXECUTORS {
+    for slug in EXECUTORS.into_iter().chain([DASHBOARD]) {
         let has = condition(slug).unwrap();
-        for part in ["Function", "Role", "Logs", "FailedRuns", "SilentAlarm"] {
+        let parts = ["Function", "Role", "Logs", "FailedRuns"];
+        for part in parts.into_iter().chain((slug != DASHBOARD).then_some("SilentAlarm")) {
             let id = format!("{}{part}", capitalized(slug));
             assert_eq!(template["Resources"][&id]["Condition"], has, "{id}");
         }

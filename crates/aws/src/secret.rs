@@ -23,8 +23,26 @@ pub enum SecretError {
 /// # Errors
 /// See [`SecretError`].
 pub async fn read(configuration: &SdkConfig, arn: &str) -> Result<String, SecretError> {
-    let answer = Client::new(configuration).get_secret_value().secret_id(arn).send().await;
-    let value = answer.map_err(|error| match &error {
+    version(configuration, arn, "AWSCURRENT").await
+}
+
+/// The text of the current version of a secret, and of the one before if there is one
+/// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html>). Two calls; needs the same.
+///
+/// # Errors
+/// See [`SecretError`].
+pub async fn read_two(configuration: &SdkConfig, arn: &str) -> Result<(String, Option<String>), SecretError> {
+    let current = version(configuration, arn, "AWSCURRENT").await?;
+    match version(configuration, arn, "AWSPREVIOUS").await {
+        Ok(previous) => Ok((current, Some(previous))),
+        Err(SecretError::Refused(code)) if code == "ResourceNotFoundException" => Ok((current, None)),
+        Err(error) => Err(error),
+    }
+}
+
+async fn version(configuration: &SdkConfig, arn: &str, stage: &str) -> Result<String, SecretError> {
+    let call = Client::new(configuration).get_secret_value().secret_id(arn).version_stage(stage);
+    let value = call.send().await.map_err(|error| match &error {
         SdkError::ServiceError(service) => {
             SecretError::Refused(service.err().code().unwrap_or("an error without a code").to_owned())
         }

@@ -208,7 +208,7 @@ fn kind_of(error: &Error) -> Kind {
         Error::Agent(error) => of_agent(error),
         Error::Credential(error) => of_credential(error),
         Error::Name(_) | Error::Ambiguous { .. } => Kind::Usage,
-        Error::NoSuchRequest { .. } => Kind::NotFound,
+        Error::NoSuchRequest { .. } | Error::NoDashboard { .. } => Kind::NotFound,
         Error::TimedOut { .. } | Error::ListTimedOut { .. } => Kind::TimedOut,
         Error::Unreachable { .. }
         | Error::NotCountersign { .. }

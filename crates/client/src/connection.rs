@@ -279,7 +279,12 @@ impl Connection {
     /// # Errors
     /// See [`Error`].
     pub fn sign_in_code(&self) -> Result<SignInCodeBody, Error> {
-        self.call("POST", SIGN_IN_CODES_PATH, None, None)
+        self.call("POST", SIGN_IN_CODES_PATH, None, None).map_err(|error| match error {
+            Error::Refused(refusal) if refusal.code == Some(Code::RouteNotFound) => {
+                Error::NoDashboard { url: self.url().to_owned() }
+            }
+            error => error,
+        })
     }
 
     /// A file of the audit log by its path below the log's own; none if there is no such file.

@@ -105,6 +105,12 @@ pub enum Error {
         /// The request.
         request_id: String,
     },
+    /// The service answers the API alone.
+    #[error("{} has no dashboard; it may have been started with --no-dashboard", escaped_line(url))]
+    NoDashboard {
+        /// The service.
+        url: String,
+    },
     /// This machine asks for nothing that needs approvals.
     #[error(
         "this needs approvals, and they are switched off here: APPROVAL_WORKFLOW_ENABLED is false, so nothing is asked for"

@@ -32,6 +32,8 @@ impl PrincipalKind {
 pub enum Channel {
     /// API Gateway, with a token that its authorizer and the function verified, or a signature that it verified.
     Api,
+    /// A page of the dashboard, which calls the API with the token of the person who looks at it.
+    Dashboard,
     /// A direct Lambda invocation: the invoker vouches for the person.
     Direct,
     /// `countersign serve`, with a token that it verified, or a sweep inside it.

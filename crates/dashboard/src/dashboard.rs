@@ -19,6 +19,36 @@ use crate::{assets, guard, headers, oidc, return_path};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 
+/// Method and path of each route, as a gateway in front names them.
+pub const ROUTES: [(&str, &str); 26] = [
+    ("GET", "/"),
+    ("GET", "/approvals/{id}"),
+    ("GET", "/assets/{name}"),
+    ("GET", "/audit"),
+    ("GET", "/history"),
+    ("GET", "/history.csv"),
+    ("GET", "/inbox"),
+    ("GET", "/insights"),
+    ("GET", "/instances"),
+    ("GET", oidc::CALLBACK),
+    ("GET", "/requests"),
+    ("GET", "/requests/new"),
+    ("GET", "/review"),
+    ("GET", "/settings"),
+    ("GET", "/sign-in"),
+    ("GET", "/sign-in/code"),
+    ("GET", oidc::SIGNED_OUT),
+    ("POST", "/approvals/{id}/{action}"),
+    ("POST", "/audit/evidence"),
+    ("POST", "/login"),
+    ("POST", "/requests/new"),
+    ("POST", "/review"),
+    ("POST", "/settings"),
+    ("POST", "/sign-in/code"),
+    ("POST", "/sign-in/token"),
+    ("POST", "/sign-out"),
+];
+
 /// The dashboard.
 #[derive(Debug, Clone)]
 pub struct Dashboard {
@@ -86,7 +116,7 @@ impl Dashboard {
         else {
             return (Some(session), false);
         };
-        match visitor.ports.refresh(refresh).await {
+        match visitor.ports.refresh(refresh, &session.token).await {
             Some(tokens) => {
                 let refresh = tokens.refresh.or_else(|| session.refresh.clone());
                 let token_expires_at = tokens.expires_at;
@@ -120,7 +150,7 @@ async fn get<P: Api + SignIn>(visitor: &Visitor<'_, P>) -> Answer {
         "/" => Answer::redirect("/inbox"),
         "/sign-in" => sign_in::page(visitor, StatusCode::OK, None),
         "/sign-in/code" => sign_in::code_page(visitor).await,
-        "/signed-out" => message::signed_out(visitor),
+        oidc::SIGNED_OUT => message::signed_out(visitor),
         oidc::CALLBACK => sign_in::callback(visitor).await,
         _ => shown(visitor, opened(visitor).await),
     }

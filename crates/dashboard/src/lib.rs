@@ -28,6 +28,7 @@ mod return_path;
 mod seal;
 mod session;
 pub mod shown;
+mod sign_in_at_issuer;
 mod site;
 mod ticket;
 mod times;
@@ -35,9 +36,10 @@ mod visit;
 mod visitor;
 mod words;
 
-pub use dashboard::Dashboard;
+pub use dashboard::{Dashboard, ROUTES};
 pub use ports::{Api, ApiAnswer, ApiCall, Redemption, SignIn, Tokens};
 pub use seal::Keys;
+pub use sign_in_at_issuer::SignInAtIssuer;
 pub use site::{Issuer, Site};
 pub use visit::Visit;
 

@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 /// Where the issuer sends browsers back to.
 pub(crate) const CALLBACK: &str = "/login/callback";
+/// Where browsers come back to after signing out at the issuer.
+pub(crate) const SIGNED_OUT: &str = "/signed-out";
 /// The cookie of a sign-in on its way.
 const COOKIE: &str = "__Host-countersign-login";
 const PURPOSE: &str = "countersign.dashboard.login.v1";

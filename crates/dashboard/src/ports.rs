@@ -85,10 +85,11 @@ pub trait SignIn: Sync {
     fn person_of(&self, code: &str) -> impl Future<Output = Option<String>> + Send;
     /// Trades a one-time code for the token that it stands for. The code is spent.
     fn trade(&self, code: &str) -> impl Future<Output = Option<Tokens>> + Send;
-    /// Redeems an authorization code. The id token is verified, its nonce included.
+    /// Redeems an authorization code. What the ID token claims is compared with what was asked for, its nonce included; the
+    /// API verifies its signature, as at each call.
     fn redeem(&self, redemption: Redemption) -> impl Future<Output = Option<Tokens>> + Send;
-    /// Gets another token with a refresh token.
-    fn refresh(&self, refresh: &str) -> impl Future<Output = Option<Tokens>> + Send;
+    /// Gets another token of the person whom `bearer` names, with a refresh token.
+    fn refresh(&self, refresh: &str, bearer: &str) -> impl Future<Output = Option<Tokens>> + Send;
     /// Revokes a refresh token.
     fn revoke(&self, refresh: &str) -> impl Future<Output = ()> + Send;
 }

@@ -48,19 +48,33 @@ pub enum IssuerError {
         /// Whom it describes.
         described: String,
     },
-    /// The description does not say where the keys are.
-    #[error("{url} names no jwks_uri")]
-    NoKeysNamed {
+    /// The description does not say where something is.
+    #[error("{url} names no {member}")]
+    NotNamed {
         /// Where it is.
         url: String,
+        /// The member that it lacks.
+        member: &'static str,
     },
-    /// The description of an issuer elsewhere names keys on this machine.
-    #[error("{url}: jwks_uri {} is on this machine", shown(keys))]
+    /// The description of an issuer elsewhere names something on this machine.
+    #[error("{url}: {member} {} is on this machine", shown(named))]
     OnThisMachine {
         /// Where it is.
         url: String,
+        /// The member that names it.
+        member: &'static str,
         /// What it names.
-        keys: String,
+        named: String,
+    },
+    /// The dashboard would call the API with tokens that are not for it.
+    #[error(
+        "--oidc-client-id {} is not among --oidc-audience: the dashboard calls with ID tokens, and their audience is the \
+         client",
+        escaped_line(client_id)
+    )]
+    ClientIsNoAudience {
+        /// The id of the client.
+        client_id: String,
     },
     /// What is there is no set of keys.
     #[error("the issuer's keys cannot be read: {0}")]

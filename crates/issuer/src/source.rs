@@ -105,16 +105,26 @@ fn named_keys(
         let described = text("issuer").unwrap_or("nothing").to_owned();
         return Err(IssuerError::AnotherIssuer { url: url.to_string(), described });
     }
-    let Some(named) = text("jwks_uri") else { return Err(IssuerError::NoKeysNamed { url: url.to_string() }) };
+    named_endpoint(text("jwks_uri"), "jwks_uri", base, url)
+}
+
+/// What a member of an issuer's description names.
+pub(crate) fn named_endpoint(
+    named: Option<&str>,
+    member: &'static str,
+    base: &Endpoint,
+    url: &Endpoint,
+) -> Result<Endpoint, IssuerError> {
+    let named = named.ok_or_else(|| IssuerError::NotNamed { url: url.to_string(), member })?;
     // The query names a tenant or policy at some issuers.
-    let keys = Endpoint::parse(named).map_err(|rule| IssuerError::Url {
-        named_by: format!("{url}: jwks_uri"),
+    let endpoint = Endpoint::parse(named).map_err(|rule| IssuerError::Url {
+        named_by: format!("{url}: {member}"),
         url: named.to_owned(),
         rule,
     })?;
-    if base.may_name(&keys) {
-        Ok(keys)
+    if base.may_name(&endpoint) {
+        Ok(endpoint)
     } else {
-        Err(IssuerError::OnThisMachine { url: url.to_string(), keys: keys.to_string() })
+        Err(IssuerError::OnThisMachine { url: url.to_string(), member, named: endpoint.to_string() })
     }
 }

@@ -1,5 +1,6 @@
 //! Starting a function: logging, environment and AWS once, then the runtime's loop.
 
+use crate::dashboard::{self, Pages};
 use crate::direct::DirectAccess;
 use crate::environment::{Environment, InvalidVariable};
 use crate::executor;
@@ -13,6 +14,7 @@ use crate::notify::{Notify, OUTBOX_MIN_AGE_SECONDS};
 use crate::polling::Polling;
 use crate::seal::Seal;
 use crate::time;
+use crate::visitor::Visitors;
 use aws_types::SdkConfig;
 use countersign_api::files::{self, FileRoute};
 use countersign_api::run::{Endpoint, PublicEndpoint};
@@ -211,6 +213,17 @@ impl Boot {
         run(async move |event| function.handle_public::<E>(event.payload.get()).await).await
     }
 
+    /// Serves the dashboard.
+    ///
+    /// # Errors
+    /// As for [`Boot::serve`].
+    pub async fn serve_dashboard(&self) -> Result<(), Error> {
+        let settings = dashboard::Settings::read(&self.environment).inspect_err(not_started)?;
+        let host = self.sweeping_host().inspect_err(not_started)?;
+        let pages = &Pages::start(settings, self.aws()?, host).await.inspect_err(not_started)?;
+        run(async move |event| pages.handle(event.payload.get()).await).await
+    }
+
     /// Serves the schedule of expiry.
     ///
     /// # Errors
@@ -328,8 +341,13 @@ impl Boot {
 
     async fn function<S>(&self, store: S, takes_key: bool) -> Result<Function<S>, Error> {
         let dependencies = self.dependencies(store, takes_key).await?;
+        let authentication = Authentication::read(&self.environment)?;
+        let authentication = match self.optional("VISITOR_KEY_SECRET") {
+            Some(arn) => authentication.with_visitors(Visitors::in_secret(aws(&self.environment)?, arn)),
+            None => authentication,
+        };
         Ok(Function {
-            authentication: Authentication::read(&self.environment)?,
+            authentication,
             iam: IamAccess::read(&self.environment)?,
             direct: DirectAccess::read(&self.environment, dependencies.policy.people())?,
             resumes: self.environment.switch("CONTINUATIONS")?,

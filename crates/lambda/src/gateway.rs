@@ -1,8 +1,9 @@
 //! Calls through API Gateway: who calls, and the answer as the gateway wants it.
 
 use crate::environment::{Environment, InvalidVariable};
+use crate::https::Client;
 use crate::invocation::HttpEvent;
-use crate::issuer::Client;
+use crate::visitor::Visitors;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_api::call::Input;
@@ -19,7 +20,10 @@ use countersign_identity::token::{self, Keys, Verifier};
 use countersign_issuer::authenticator::Authenticator;
 use countersign_issuer::source::Published;
 use countersign_system::text_file;
+use http::header::SET_COOKIE;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,6 +32,7 @@ use std::sync::Arc;
 pub struct Authentication {
     claim_names: ClaimNames,
     authenticator: Arc<Authenticator>,
+    visitors: Arc<Visitors>,
 }
 
 impl Authentication {
@@ -70,7 +75,14 @@ impl Authentication {
                 Authenticator::renewed_by_calls(verifier(KeySet::default()), Arc::new(source))
             }
         };
-        Ok(Self { claim_names, authenticator: Arc::new(authenticator) })
+        let visitors = Arc::new(Visitors::fixed(None));
+        Ok(Self { claim_names, authenticator: Arc::new(authenticator), visitors })
+    }
+
+    /// The same, with a dashboard whose calls are known by its key.
+    #[must_use]
+    pub fn with_visitors(self, visitors: Visitors) -> Self {
+        Self { visitors: Arc::new(visitors), ..self }
     }
 
     /// Who calls. Nothing of the body is looked at.
@@ -85,7 +97,8 @@ impl Authentication {
                 .map_err(|error| Problem::unauthenticated(error.to_string()))?;
         }
         let caller = self.authenticator.authenticate(token, clock).await?;
-        Ok(Caller { source_ip: Some(event.source_ip()), ..caller })
+        let caller = Caller { source_ip: Some(event.source_ip()), ..caller };
+        self.visitors.caller(caller, event, token, clock).await
     }
 }
 
@@ -126,9 +139,38 @@ pub fn input(event: &HttpEvent) -> Input {
 #[serde(rename_all = "camelCase")]
 pub struct HttpAnswer {
     status_code: u16,
-    headers: BTreeMap<&'static str, String>,
+    headers: BTreeMap<Cow<'static, str>, String>,
+    /// What an HTTP API makes headers `Set-Cookie` of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cookies: Vec<String>,
     body: String,
     is_base64_encoded: bool,
+}
+
+impl HttpAnswer {
+    /// An answer with these headers. A header that is no text is left out.
+    pub fn of(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let text = |value: &HeaderValue| value.to_str().map(str::to_owned).ok();
+        let others = headers.iter().filter(|(name, _)| *name != SET_COOKIE);
+        let (body, is_base64_encoded) = encoded(body.to_vec());
+        Self {
+            status_code: status.as_u16(),
+            headers: others
+                .filter_map(|(name, value)| Some((name.to_string().into(), text(value)?)))
+                .collect(),
+            cookies: headers.get_all(SET_COOKIE).iter().filter_map(text).collect(),
+            body,
+            is_base64_encoded,
+        }
+    }
+}
+
+/// A body as an answer has it, and whether it is in base64.
+fn encoded(bytes: Vec<u8>) -> (String, bool) {
+    match String::from_utf8(bytes) {
+        Ok(text) => (text, false),
+        Err(bytes) => (STANDARD.encode(bytes.as_bytes()), true),
+    }
 }
 
 /// The most bytes of a file that an answer can have: Lambda answers 6 MB, and bytes that are no text become four thirds as
@@ -143,21 +185,18 @@ pub fn file_answer(correlation_id: &str) -> impl Fn(File) -> Result<HttpAnswer, 
             return Err(Problem::new(Code::StoreUnavailable, detail));
         }
         let mut headers = headers_of_all(correlation_id);
-        headers.insert("content-type", file.content_type.to_owned());
-        let (body, is_base64_encoded) = match String::from_utf8(file.bytes) {
-            Ok(text) => (text, false),
-            Err(bytes) => (STANDARD.encode(bytes.as_bytes()), true),
-        };
-        Ok(HttpAnswer { status_code: 200, headers, body, is_base64_encoded })
+        headers.insert("content-type".into(), file.content_type.to_owned());
+        let (body, is_base64_encoded) = encoded(file.bytes);
+        Ok(HttpAnswer { status_code: 200, headers, cookies: Vec::new(), body, is_base64_encoded })
     }
 }
 
 /// What is shown depends on who asks and on when.
-fn headers_of_all(correlation_id: &str) -> BTreeMap<&'static str, String> {
+fn headers_of_all(correlation_id: &str) -> BTreeMap<Cow<'static, str>, String> {
     BTreeMap::from([
-        ("cache-control", "no-store".to_owned()),
-        ("x-content-type-options", "nosniff".to_owned()),
-        ("x-correlation-id", correlation_id.to_owned()),
+        ("cache-control".into(), "no-store".to_owned()),
+        ("x-content-type-options".into(), "nosniff".to_owned()),
+        ("x-correlation-id".into(), correlation_id.to_owned()),
     ])
 }
 
@@ -165,8 +204,14 @@ fn headers_of_all(correlation_id: &str) -> BTreeMap<&'static str, String> {
 pub fn answer(reply: Reply, correlation_id: &str) -> HttpAnswer {
     let mut headers = headers_of_all(correlation_id);
     if !reply.content_type.is_empty() {
-        headers.insert("content-type", reply.content_type.to_owned());
+        headers.insert("content-type".into(), reply.content_type.to_owned());
     }
-    headers.extend(reply.headers);
-    HttpAnswer { status_code: reply.status, headers, body: reply.body.into_owned(), is_base64_encoded: false }
+    headers.extend(reply.headers.into_iter().map(|(name, value)| (name.into(), value)));
+    HttpAnswer {
+        status_code: reply.status,
+        headers,
+        cookies: Vec::new(),
+        body: reply.body.into_owned(),
+        is_base64_encoded: false,
+    }
 }

@@ -46,6 +46,9 @@ pub struct HttpEvent {
     raw_query_string: String,
     #[serde(default)]
     headers: BTreeMap<String, String>,
+    /// An HTTP API takes them out of the headers.
+    #[serde(default)]
+    cookies: Vec<String>,
     #[serde(default)]
     path_parameters: Option<BTreeMap<String, String>>,
     request_context: RequestContext,
@@ -61,6 +64,8 @@ struct RequestContext {
     authorizer: Option<Authorizer>,
     #[serde(default)]
     http: Option<Http>,
+    #[serde(default, rename = "domainName")]
+    domain_name: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -166,8 +171,9 @@ impl RestEvent {
             raw_query_string: query.finish(),
             // As an HTTP API joins them.
             headers: headers.into_iter().map(|(name, values)| (name, values.join(","))).collect(),
+            cookies: Vec::new(),
             path_parameters: self.path_parameters,
-            request_context: RequestContext { authorizer, http: Some(http) },
+            request_context: RequestContext { authorizer, http: Some(http), domain_name: None },
             body: self.body,
             is_base64_encoded: self.is_base64_encoded,
         })
@@ -222,6 +228,26 @@ impl HttpEvent {
             .filter(|(given, _)| given.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
             .collect()
+    }
+
+    /// All headers but cookies.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The cookies, each as `NAME=VALUE`.
+    pub fn cookies(&self) -> impl Iterator<Item = &str> {
+        self.cookies.iter().map(String::as_str)
+    }
+
+    /// The name that the gateway was called by.
+    pub fn domain_name(&self) -> &str {
+        self.request_context.domain_name.as_deref().unwrap_or_default()
+    }
+
+    /// The method, as the route has it.
+    pub fn method(&self) -> &str {
+        self.route_key.split(' ').next().unwrap_or_default()
     }
 
     /// A part of the path, such as its `{id}`.

@@ -9,17 +9,19 @@
 pub mod boot;
 pub mod environment;
 
+pub mod dashboard;
 pub mod direct;
 pub mod executor;
 pub mod expire;
 pub mod function;
 pub mod gateway;
+pub mod https;
 pub mod iam;
 pub mod invocation;
-pub mod issuer;
 pub mod notify;
 
 pub mod metrics;
 pub mod polling;
 pub mod seal;
 pub mod time;
+pub mod visitor;

@@ -4,7 +4,8 @@
 
 use crate::answer::{conclude, correlation_id};
 use crate::application::Application;
-use crate::plain_route::identify;
+use crate::issuer::Client;
+use crate::plain_route::{FromDashboard, identify};
 use crate::sign_in_codes::SignInCodes;
 use crate::source_address::FORWARDED_FOR;
 use axum::Router;
@@ -17,9 +18,11 @@ use axum::routing;
 use countersign_api::problem::{Code, Problem};
 use countersign_api::wire::{SIGN_IN_CODES_PATH, SignInCodeBody};
 use countersign_core::digest::DeploymentKey;
+use countersign_core::timestamp::Timestamp;
 use countersign_dashboard::{
-    Api, ApiAnswer, ApiCall, Dashboard, Keys, Redemption, SignIn, Site, Tokens, Visit,
+    Api, ApiAnswer, ApiCall, Dashboard, Keys, ROUTES, Redemption, SignIn, SignInAtIssuer, Site, Tokens, Visit,
 };
+use countersign_issuer::relying_party::SignInError;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -33,25 +36,6 @@ const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 /// What operations and lines of the log call that.
 const CODES_SLUG: &str = "sign-in-code";
-/// The first part of each path that is a page's or an asset's.
-const PAGES: [&str; 15] = [
-    "",
-    "approvals",
-    "assets",
-    "audit",
-    "history",
-    "history.csv",
-    "inbox",
-    "insights",
-    "instances",
-    "login",
-    "requests",
-    "review",
-    "settings",
-    "sign-in",
-    "sign-out",
-];
-
 /// How the dashboard of this process is set up.
 #[derive(Debug, Clone, Default)]
 pub struct DashboardOptions {
@@ -70,6 +54,7 @@ pub struct Pages {
     origin: Arc<str>,
     api: Router,
     codes: Arc<SignInCodes>,
+    sign_in: Option<Arc<SignInAtIssuer<Client>>>,
     application: Application,
 }
 
@@ -85,6 +70,7 @@ impl Pages {
         application: Application,
         api: Router,
         options: DashboardOptions,
+        sign_in: Option<SignInAtIssuer<Client>>,
         scheme: &str,
         port: u16,
     ) -> Self {
@@ -96,7 +82,7 @@ impl Pages {
         let site = Site {
             origin: origin.clone(),
             keys: Keys::new(cookies, None),
-            issuer: None,
+            issuer: sign_in.as_ref().map(|sign_in| sign_in.for_browsers(&origin)),
             ticket_url: options.ticket_url,
             ticket_hours: options.ticket_hours,
         };
@@ -105,6 +91,7 @@ impl Pages {
             origin: origin.into(),
             api,
             codes: Arc::default(),
+            sign_in: sign_in.map(Arc::new),
             application,
         }
     }
@@ -131,9 +118,8 @@ fn is_page(request: &Request) -> bool {
     }
     let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let is_browser = accepts.is_some_and(|accepts| accepts.contains("text/html"));
-    PAGES.contains(&first)
-        || first == "signed-out"
-        || is_browser && !["health", "openapi.json", "metrics"].contains(&first)
+    let is_of_page = |(_, page): &(&str, &str)| page.trim_start_matches('/').split('/').next() == Some(first);
+    ROUTES.iter().any(is_of_page) || is_browser && !["health", "openapi.json", "metrics"].contains(&first)
 }
 
 async fn page(State(pages): State<Pages>, request: Request) -> Response {
@@ -161,6 +147,12 @@ struct Visitor<'a> {
     parts: Parts,
 }
 
+impl Visitor<'_> {
+    fn now(&self) -> Timestamp {
+        self.pages.application.dependencies().host.now()
+    }
+}
+
 impl Api for Visitor<'_> {
     async fn call(&self, call: ApiCall) -> ApiAnswer {
         let unanswered = ApiAnswer { status: 0, body: Bytes::new() };
@@ -185,6 +177,7 @@ impl Api for Visitor<'_> {
         // The call is the visitor's: from where, and over which connection.
         if let Some(extensions) = builder.extensions_mut() {
             extensions.extend(self.parts.extensions.clone());
+            extensions.insert(FromDashboard);
         }
         let Ok(request) = builder.body(body.map_or_else(Body::empty, Body::from)) else { return unanswered };
         let response = self.pages.api.clone().oneshot(request).await.into_response();
@@ -206,15 +199,26 @@ impl SignIn for Visitor<'_> {
         Some(Tokens { bearer, expires_at: None, refresh: None })
     }
 
-    async fn redeem(&self, _: Redemption) -> Option<Tokens> {
-        None
+    async fn redeem(&self, redemption: Redemption) -> Option<Tokens> {
+        let sign_in = self.pages.sign_in.as_deref()?;
+        given(sign_in.redeem(&redemption, self.now()).await)
     }
 
-    async fn refresh(&self, _: &str) -> Option<Tokens> {
-        None
+    async fn refresh(&self, refresh: &str, bearer: &str) -> Option<Tokens> {
+        let sign_in = self.pages.sign_in.as_deref()?;
+        given(sign_in.refresh(refresh, bearer, self.now()).await)
     }
 
-    async fn revoke(&self, _: &str) {}
+    async fn revoke(&self, refresh: &str) {
+        if let Some(sign_in) = self.pages.sign_in.as_deref() {
+            given(sign_in.revoke(refresh).await);
+        }
+    }
+}
+
+/// What the issuer gave; why it gave nothing is logged.
+fn given<T>(answer: Result<T, SignInError>) -> Option<T> {
+    answer.inspect_err(|error| tracing::warn!(%error, "signing in at the issuer")).ok()
 }
 
 /// Trades the caller's token for a code that a browser takes in its place, once and soon: a token in a URL would be in the

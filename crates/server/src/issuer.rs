@@ -2,16 +2,18 @@
 
 use countersign_app::host::BoxFuture;
 use countersign_core::caller::Channel;
+use countersign_dashboard::SignInAtIssuer;
 use countersign_endpoint::{Endpoint, InvalidEndpoint};
 use countersign_identity::claims::ClaimNames;
 use countersign_identity::key_set::KeySet;
 use countersign_identity::token::{Keys, Verifier};
 use countersign_issuer::authenticator::log_unused;
 use countersign_issuer::error::IssuerError;
+use countersign_issuer::relying_party::{Registration, RelyingParty, SendForm};
 use countersign_issuer::source::{Fetch, KeySource, MAX_ANSWER_BYTES, Published, read_keys};
 use countersign_system::{private_file, text_file};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +31,19 @@ pub struct IssuerOptions {
     pub key_set: Option<String>,
     /// What its claims are called.
     pub claim_names: ClaimNames,
+    /// As what the dashboard is known to it, if people sign in there.
+    pub registration: Option<RegistrationOptions>,
+}
+
+/// As what the dashboard is known to an issuer.
+#[derive(Debug, Clone)]
+pub struct RegistrationOptions {
+    /// The id of the client.
+    pub client_id: String,
+    /// The file with its secret; a public client has none.
+    pub client_secret_file: Option<PathBuf>,
+    /// What is asked for, if not what is usual.
+    pub scope: Option<String>,
 }
 
 /// What verifies the tokens of an issuer, and where its keys come from.
@@ -52,6 +67,43 @@ pub async fn configured(options: IssuerOptions) -> Result<(Verifier, Arc<dyn Key
         channel: Channel::Local,
     };
     Ok((verifier, source))
+}
+
+/// The dashboard at the issuer, if people sign in there, and what the issuer says of itself.
+///
+/// # Errors
+/// When the secret cannot be read, or the issuer does not say where people sign in.
+pub async fn sign_in(options: &IssuerOptions) -> Result<Option<SignInAtIssuer<Client>>, IssuerError> {
+    let Some(RegistrationOptions { client_id, client_secret_file, scope }) = options.registration.clone()
+    else {
+        return Ok(None);
+    };
+    // Pages call the API with ID tokens, and their audience is the client.
+    if !options.audiences.contains(&client_id) {
+        return Err(IssuerError::ClientIsNoAudience { client_id });
+    }
+    let client_secret = client_secret_file.as_deref().map(client_secret).transpose()?;
+    let registration = Registration { client_id, client_secret, scope };
+    let issuer = &options.issuer;
+    let party = RelyingParty::new(issuer, registration, Client);
+    let party = party.map_err(|rule| IssuerError::Url {
+        named_by: "--oidc-issuer".to_owned(),
+        url: issuer.clone(),
+        rule,
+    })?;
+    Ok(Some(SignInAtIssuer::discover(party).await?))
+}
+
+fn client_secret(path: &Path) -> Result<String, IssuerError> {
+    let named = |reason: String| IssuerError::File {
+        path: format!("--oidc-client-secret-file {}", path.display()),
+        reason,
+    };
+    let text = private_file::read_linked(path).map_err(|error| named(error.to_string()))?;
+    match text.trim() {
+        "" => Err(named("is empty".to_owned())),
+        secret => Ok(secret.to_owned()),
+    }
 }
 
 /// Where the keys come from.
@@ -109,24 +161,39 @@ impl KeySource for KeyFile {
 
 /// The client of this program: it knows the proxies of the environment.
 #[derive(Debug, Clone, Copy)]
-struct Client;
+pub struct Client;
 
 impl Client {
-    fn get(url: &Endpoint) -> Result<String, String> {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
+    fn agent(url: &Endpoint, fails_on_status: bool) -> Result<ureq::Agent, String> {
+        let config = ureq::Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             .max_redirects(0)
-            .proxy(url.proxy().map_err(|error| error.to_string())?)
-            .build()
-            .into();
-        agent
-            .get(url.as_str())
-            .call()
-            .and_then(|mut answer| {
-                answer.body_mut().with_config().limit(MAX_ANSWER_BYTES as u64).read_to_string()
-            })
-            .map_err(|error| error.to_string())
+            .http_status_as_error(fails_on_status)
+            .proxy(url.proxy().map_err(|error| error.to_string())?);
+        Ok(config.build().into())
     }
+
+    fn get(url: &Endpoint) -> Result<String, String> {
+        let answer = Self::agent(url, true)?.get(url.as_str()).call();
+        answer.and_then(body).map_err(|error| error.to_string())
+    }
+
+    fn post(url: &Endpoint, form: &str, authorization: Option<String>) -> Result<(u16, String), String> {
+        let mut request = Self::agent(url, false)?
+            .post(url.as_str())
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("accept", "application/json");
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        let answer = request.send(form).map_err(|error| error.to_string())?;
+        let status = answer.status().as_u16();
+        Ok((status, body(answer).map_err(|error| error.to_string())?))
+    }
+}
+
+fn body(mut answer: ureq::http::Response<ureq::Body>) -> Result<String, ureq::Error> {
+    answer.body_mut().with_config().limit(MAX_ANSWER_BYTES as u64).read_to_string()
 }
 
 impl Fetch for Client {
@@ -135,6 +202,21 @@ impl Fetch for Client {
         Box::pin(async move {
             let read = tokio::task::spawn_blocking(move || Self::get(&url));
             read.await.unwrap_or_else(|error| Err(error.to_string()))
+        })
+    }
+}
+
+impl SendForm for Client {
+    fn send_form<'a>(
+        &'a self,
+        url: &'a Endpoint,
+        form: String,
+        authorization: Option<String>,
+    ) -> BoxFuture<'a, Result<(u16, String), String>> {
+        let url = url.clone();
+        Box::pin(async move {
+            let sent = tokio::task::spawn_blocking(move || Self::post(&url, &form, authorization));
+            sent.await.unwrap_or_else(|error| Err(error.to_string()))
         })
     }
 }

@@ -17,7 +17,7 @@ use countersign_api::problem::{Code, Problem};
 use countersign_api::run;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::Host;
-use countersign_core::caller::Caller;
+use countersign_core::caller::{Caller, Channel};
 use countersign_core::ids::RequestId;
 use countersign_core::principal::Principal;
 use countersign_dynamodb::store::DynamoStore;
@@ -94,13 +94,20 @@ impl PlainCall {
     }
 }
 
-/// Who calls, and from where.
+/// Marks a call that a page of the dashboard in this process makes for its visitor. No header says so.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FromDashboard;
+
+/// Who calls, how, and from where.
 pub(crate) async fn identify(app: &Application, host: &dyn Host, parts: &Parts) -> Result<Caller, Problem> {
     let authorization = texts(&parts.headers, header::AUTHORIZATION.as_str());
     let token = token::bearer(&authorization).map_err(Problem::unauthenticated)?;
     let mut caller = app.authenticator.authenticate(token, host).await?;
     if let Some(connection) = parts.extensions.get::<Arc<Connection>>() {
         connection.identified(&caller.person);
+    }
+    if parts.extensions.get::<FromDashboard>().is_some() {
+        caller.channel = Channel::Dashboard;
     }
     if let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() {
         let forwarded = texts(&parts.headers, FORWARDED_FOR);

@@ -199,6 +199,10 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     let policy_directory = options.policy_directory;
     let policy = trusted_policy(policy_directory.as_deref(), SystemHost::default().now())?
         .restricted(options.restrictions);
+    let sign_in = match &options.issuer {
+        Some(issuer) if options.dashboard.is_some() => issuer::sign_in(issuer).await?,
+        _ => None,
+    };
     let issuer = match options.issuer {
         Some(issuer) => Some(issuer::configured(issuer).await?),
         None => None,
@@ -254,7 +258,9 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     let scheme = if certificates.is_some() { "https" } else { "http" };
     let api = http::router(application.clone());
     let router = match options.dashboard {
-        Some(dashboard) => Pages::new(application.clone(), api, dashboard, scheme, address.port()).router(),
+        Some(dashboard) => {
+            Pages::new(application.clone(), api, dashboard, sign_in, scheme, address.port()).router()
+        }
         None => api,
     };
     let server = Server {

@@ -9,7 +9,7 @@ use countersign_identity::claim_path::ClaimPath;
 use countersign_identity::claims::ClaimNames;
 use countersign_identity::token;
 use countersign_server::dashboard::DashboardOptions;
-use countersign_server::issuer::IssuerOptions;
+use countersign_server::issuer::{IssuerOptions, RegistrationOptions};
 use countersign_server::serve::{self, LimitOptions, Options};
 use countersign_server::source_address::ProxyNetwork;
 use countersign_server::tls::CertificateFiles;
@@ -222,6 +222,18 @@ pub struct IssuerArguments {
     /// The issuer vouches for every e-mail: do not ask whether it is verified
     #[arg(long, env = "OIDC_EMAIL_TRUSTED")]
     pub oidc_email_trusted: bool,
+
+    /// The dashboard's client at the issuer, where people sign in then; it has to be one of the audiences
+    #[arg(long, value_name = "ID", env = "OIDC_CLIENT_ID", requires = "oidc_issuer")]
+    pub oidc_client_id: Option<String>,
+
+    /// A file with the secret of that client; left out for a public client
+    #[arg(long, value_name = "FILE", env = "OIDC_CLIENT_SECRET_FILE", requires = "oidc_client_id")]
+    pub oidc_client_secret_file: Option<PathBuf>,
+
+    /// What the dashboard asks the issuer for, in place of `openid email` and, if the issuer knows it, `offline_access`
+    #[arg(long, value_name = "SCOPES", env = "OIDC_SCOPE", requires = "oidc_client_id")]
+    pub oidc_scope: Option<String>,
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -261,6 +273,11 @@ fn options(arguments: ServeArguments) -> Options {
                 groups: issuer.groups_claim,
                 email_is_trusted: issuer.oidc_email_trusted,
             },
+            registration: issuer.oidc_client_id.map(|client_id| RegistrationOptions {
+                client_id,
+                client_secret_file: issuer.oidc_client_secret_file,
+                scope: issuer.oidc_scope,
+            }),
         }),
         limits: LimitOptions {
             connections: limits.max_connections,

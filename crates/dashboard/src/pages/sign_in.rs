@@ -119,7 +119,7 @@ pub(crate) async fn out<P: SignIn>(visitor: &Visitor<'_, P>) -> Answer {
     }
     let issuer = visitor.site.issuer.as_ref();
     let end = issuer.and_then(|issuer| issuer.end_session_url.as_deref());
-    Answer::redirect(end.unwrap_or("/signed-out")).with_cookies(ended())
+    Answer::redirect(end.unwrap_or(oidc::SIGNED_OUT)).with_cookies(ended())
 }
 
 /// What takes a session away.

@@ -84,7 +84,7 @@ impl SignIn for Played {
         })
     }
 
-    async fn refresh(&self, refresh: &str) -> Option<Tokens> {
+    async fn refresh(&self, refresh: &str, _: &str) -> Option<Tokens> {
         self.refreshed.lock().unwrap().push(refresh.to_owned());
         Some(Tokens { bearer: "fresh".to_owned(), expires_at: None, refresh: None })
     }

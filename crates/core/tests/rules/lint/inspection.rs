@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[test]
 fn approvers_come_through_any_channel() {
-    for channel in ["api", "direct", "local"] {
+    for channel in ["api", "dashboard", "direct", "local"] {
         let access =
             format!("{ACCESS}{}", forbid(&format!("unless {{ context.channel == Channel::\"{channel}\" }}")));
         assert_eq!(oddities(&policy(OPERATIONS, GROUPS, &access)), Vec::<String>::new(), "{channel}");
