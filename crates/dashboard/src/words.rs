@@ -228,6 +228,8 @@ words! {
     comment_needed: "Write the comment.", "의견을 적으세요.";
     comment: "Comment", "의견";
     add_comment: "Add comment", "의견 추가";
+    withdraw: "Withdraw approval", "승인 철회";
+    withdraw_reason: "Reason for the withdrawal (optional)", "철회 사유 (선택)";
     cancel_request: "Cancel request", "요청 취소";
     cancel_reason: "Reason for the cancellation (optional)", "취소 사유 (선택)";
     start_execution: "Start execution", "실행 시작";

@@ -111,7 +111,7 @@ fn check(target: &str, page: &Page) {
 /// A browser for which there is something on every page.
 fn furnished() -> Browser {
     let browser = Browser::signed_in();
-    let all = ["approve", "reject", "comment", "cancel", "start", "finish"];
+    let all = ["approve", "reject", "comment", "withdraw", "cancel", "start", "finish"];
     let mut whole = request(&json!({"a": {"b": [1, []]}}));
     whole["execution_result"] = json!({"rows": 1});
     whole["target"] = json!({"state": "available"});
@@ -152,7 +152,7 @@ fn every_page_is_well_formed_and_named() {
     for target in targets() {
         check(&target, &browser.get(&target));
     }
-    let all = ["approve", "reject", "comment", "cancel", "start", "finish"];
+    let all = ["approve", "reject", "comment", "withdraw", "cancel", "start", "finish"];
     let medium = |risk: &str| {
         let (mut request, mut explained) = (request(&json!({"a": 1})), explanation(&all));
         request["risk_level"] = json!(risk);

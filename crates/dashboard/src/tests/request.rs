@@ -104,13 +104,15 @@ fn without_parameters_or_with_others_nothing_is_decided() {
         (damaged("parameters_digest", json!("0".repeat(64))), "does not have the digest on record"),
     ];
     for (request, sentence) in requests {
-        lay_down(&browser, request, &["approve", "reject", "comment", "cancel", "start", "finish"]);
+        lay_down(&browser, request, &["approve", "reject", "withdraw", "comment", "cancel", "start", "finish"]);
         let page = page(&mut browser);
         page.shows(sentence);
         for name in ["Approve", "Reject", "Start execution", "Report success"] {
             assert!(!page.has_button(name), "{name}");
         }
-        assert!(page.has_button("Add comment") && page.has_button("Cancel request"));
+        for name in ["Withdraw approval", "Add comment", "Cancel request"] {
+            assert!(page.has_button(name), "{name}");
+        }
     }
 }
 
@@ -172,6 +174,56 @@ fn a_rejection_has_its_reason() {
     assert_eq!(send(&mut browser, &shown, "reject", &[("reason", "no")]).status, StatusCode::SEE_OTHER);
     let body = browser.api.calls()[0].body.clone().unwrap();
     assert_eq!((&body["reason"], &body["expected_version"]), (&json!("no"), &json!(2)));
+}
+
+#[test]
+fn an_approver_withdraws_their_own_approval_and_gives_a_reason_or_none() {
+    let mut browser = opened(&["withdraw", "comment"]);
+    let shown = page(&mut browser);
+    assert!(shown.has_button("Withdraw approval") && !shown.has_button("Approve"));
+    shown.shows(">Reason for the withdrawal (optional)</label>");
+    let path = format!("POST /v1/approvals/{ID}/withdraw");
+    browser.api.answers(&path, 200, example("withdrawn"));
+    let mut keys = Vec::new();
+    for (fields, body) in [
+        (vec![("withdraw_reason", " ")], json!({})),
+        (vec![("withdraw_reason", "too early\r\nin the day")], json!({"reason": "too early\nin the day"})),
+    ] {
+        browser.api.calls();
+        let page = send(&mut browser, &shown, "withdraw", &fields);
+        assert_eq!(page.header("location"), format!("/approvals/{ID}"));
+        let calls = browser.api.calls();
+        assert_eq!((calls.len(), &calls[0].body), (1, &Some(body)));
+        keys.push(calls[0].idempotency_key.clone().unwrap());
+    }
+    assert_eq!(keys[0], keys[1], "a form counts once");
+    // From another page of the approver's, it has been withdrawn or is not theirs any more.
+    for (status, code, sentence, is_change) in [
+        (409, "not_decided", "You have no approval on this request. There is nothing to withdraw.", true),
+        (409, "not_pending", "The request is not pending any more.", true),
+        (403, "not_permitted", "a reason of the API", false),
+        (422, "validation_failed", "Some fields break rules.", false),
+    ] {
+        browser.api.answers(&path, status, problem(status, code));
+        let page = send(&mut browser, &shown, "withdraw", &[("withdraw_reason", "kept")]);
+        assert_eq!(page.status.as_u16(), status);
+        page.shows(sentence).shows("\nkept</textarea>");
+        assert_eq!(page.has(">What changed</h2>"), is_change, "{code}");
+    }
+    // A ticket of another form is none for this one.
+    let target = format!("/approvals/{ID}/withdraw");
+    let [csrf, ticket] = ["csrf", "ticket"].map(|name| shown.hidden(&format!("{ID}/comment\""), name));
+    browser.api.calls();
+    let page = browser.post(&target, &[("csrf", &csrf), ("ticket", &ticket)]);
+    assert_eq!(page.status, StatusCode::CONFLICT);
+    assert!(browser.api.calls().iter().all(|call| call.method == http::Method::GET));
+}
+
+#[test]
+fn who_has_not_approved_is_told_why_there_is_nothing_to_withdraw() {
+    let page = page(&mut opened(&["approve"]));
+    assert!(!page.has_button("Withdraw approval"));
+    page.shows("<li>Withdraw approval: the policy says no</li>");
 }
 
 #[test]

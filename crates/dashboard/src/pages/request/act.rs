@@ -57,6 +57,7 @@ pub(crate) async fn send<P: Api>(
     let (method, path) = match ticket.action {
         Action::Approve => (Method::POST, "/approve"),
         Action::Reject => (Method::POST, "/reject"),
+        Action::Withdraw => (Method::POST, "/withdraw"),
         Action::Comment => (Method::POST, "/comments"),
         Action::Cancel => (Method::POST, "/cancel"),
         Action::Start => (Method::POST, "/execution"),
@@ -98,6 +99,7 @@ pub(crate) fn body(
             text("comments", fields.filled("comment"));
         }
         Action::Reject => text("reason", Some(fields.filled("reason").ok_or(words.reason_needed)?)),
+        Action::Withdraw => text("reason", fields.filled("withdraw_reason")),
         Action::Comment => text("text", Some(fields.filled("text").ok_or(words.comment_needed)?)),
         Action::Cancel => text("reason", fields.filled("cancel_reason")),
         Action::Start | Action::Create => {}
@@ -114,8 +116,8 @@ pub(crate) fn body(
             }
         }
     }
-    // Cancelling and commenting are of the request, whatever it holds.
-    if !matches!(ticket.action, Action::Comment | Action::Cancel)
+    // The API takes no digest with what is of the request, whatever it holds.
+    if ticket.action.is_of_content()
         && let Some(digest) = &ticket.content_digest
     {
         body.insert("content_digest".to_owned(), Value::from(digest.as_str()));
