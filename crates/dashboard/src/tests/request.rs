@@ -104,7 +104,11 @@ fn without_parameters_or_with_others_nothing_is_decided() {
         (damaged("parameters_digest", json!("0".repeat(64))), "does not have the digest on record"),
     ];
     for (request, sentence) in requests {
-        lay_down(&browser, request, &["approve", "reject", "withdraw", "comment", "cancel", "start", "finish"]);
+        lay_down(
+            &browser,
+            request,
+            &["approve", "reject", "withdraw", "comment", "cancel", "start", "finish"],
+        );
         let page = page(&mut browser);
         page.shows(sentence);
         for name in ["Approve", "Reject", "Start execution", "Report success"] {
