@@ -169,7 +169,7 @@ words! {
     // Inbox.
     inbox_empty: "No request waits for your decision.", "결정을 기다리는 요청이 없습니다.";
     inbox_empty_all: "No request is pending.", "대기 중인 요청이 없습니다.";
-    inbox_empty_next: "See all pending requests, or what was decided in the history.", "대기 중인 모든 요청이나 이력을 보세요.";
+    inbox_empty_next: "This page shows by itself what comes. See also:", "새 요청은 이 페이지에 저절로 나타납니다. 다음도 확인하세요:";
     inbox_waiting: "Requests that wait for you: {}.", "결정을 기다리는 요청이 {}건 있습니다.";
     inbox_pending: "Pending requests: {}.", "대기 중인 요청이 {}건 있습니다.";
     view_mine: "What I can decide", "내가 결정할 수 있는 요청";
@@ -255,7 +255,7 @@ words! {
     result_done: "Recorded", "기록됨";
     cannot_decide: "You cannot decide this request.", "이 요청은 결정할 수 없습니다.";
     // Requests.
-    requests_empty: "You have made no request.", "만든 요청이 없습니다.";
+    requests_empty: "You have no open request, and none was closed in the last 90 days. Make one, or look further back in the history.", "진행 중인 요청이 없고 최근 90일 동안 종료된 요청도 없습니다. 새로 요청하거나 이력에서 더 이전을 확인하세요.";
     requests_unknown: "The service does not say who you are, so that your requests cannot be listed. Look in the history by requester.", "서비스가 사용자를 알려 주지 않아 요청을 나열할 수 없습니다. 이력에서 요청자로 찾으세요.";
     check: "Check", "확인";
     submit: "Submit request", "요청 제출";
@@ -271,21 +271,21 @@ words! {
     parameters_malformed: "The parameters are not a JSON object that can be read in one way.", "매개변수가 한 가지로 읽히는 JSON 객체가 아닙니다.";
     // Instances.
     instances_hint: "Enter the id of an instance, or choose one with pending requests.", "인스턴스 ID를 입력하거나 대기 중인 요청이 있는 인스턴스를 고르세요.";
-    instances_empty: "No instance has pending requests.", "대기 중인 요청이 있는 인스턴스가 없습니다.";
+    instances_empty: "No instance has pending requests. Enter an id to see what was done for it.", "대기 중인 요청이 있는 인스턴스가 없습니다. ID를 입력하면 처리된 요청을 볼 수 있습니다.";
     show: "Show", "보기";
     review: "Review", "검토";
     pending_here: "Open", "진행 중";
     closed_here: "Closed requests", "종료된 요청";
-    nothing_open: "Nothing is open for this instance.", "이 인스턴스에 진행 중인 요청이 없습니다.";
-    nothing_closed: "Nothing was closed here in the last 90 days.", "최근 90일 동안 종료된 요청이 없습니다.";
+    nothing_open: "Nothing is open for this instance. You may ask for something:", "이 인스턴스에 진행 중인 요청이 없습니다. 새로 요청할 수 있습니다:";
+    nothing_closed: "Nothing was closed here in the last 90 days. Earlier requests are in the history:", "최근 90일 동안 종료된 요청이 없습니다. 이전 요청은 이력에 있습니다:";
     // History.
     from: "From", "시작일";
     to: "To", "종료일";
-    history_empty: "No closed request fits these filters. Try an earlier range.", "조건에 맞는 종료된 요청이 없습니다. 더 이른 기간을 선택하세요.";
+    history_empty: "No closed request fits these filters. Leave one out, or choose earlier days.", "조건에 맞는 종료된 요청이 없습니다. 더 이른 기간을 선택하세요.";
     earlier: "Earlier", "이전 기간";
     csv: "Download as CSV", "CSV로 내려받기";
     // Audit.
-    audit_empty: "No event fits these filters.", "조건에 맞는 이벤트가 없습니다.";
+    audit_empty: "No event fits these filters. Leave one out, or choose earlier days.", "조건에 맞는 이벤트가 없습니다. 조건을 줄이거나 더 이른 날짜를 선택하세요.";
     event: "Event", "이벤트";
     event_type: "Type of event", "이벤트 종류";
     request_id: "Request id", "요청 ID";
@@ -322,6 +322,12 @@ words! {
     chart_rejections_mark: "Mark: 30 percent", "기준선: 30%";
     chart_by: "Decided by policy, by people", "정책에 의한 결정, 사람에 의한 결정";
     chart_operations: "Slowest operations (p95, hours)", "가장 느린 작업 (p95, 시간)";
+    chart_slow_groups: "Slowest groups (mean, hours)", "가장 느린 그룹 (평균, 시간)";
+    chart_slow_approvers: "Slowest approvers (mean, hours)", "가장 느린 승인자 (평균, 시간)";
+    chart_costs: "Costs: estimated of requests, actual of executions", "비용: 요청의 예상, 실행의 실제";
+    chart_waiting: "Waiting now, by operation", "지금 대기 중인 요청 (작업별)";
+    mean_hours: "Mean, hours", "평균 (시간)";
+    group: "Group", "그룹";
     chart_approvers: "Busiest approvers", "가장 많이 결정한 승인자";
     by_policy: "By policy", "정책";
     by_people: "By people", "사람";
@@ -334,7 +340,14 @@ words! {
     hours_saved: "Hours saved, at {} hours a ticket", "절약한 시간 (티켓당 {}시간 기준)";
     waiting_now: "Waiting now", "지금 대기 중";
     or_more: "{} or more", "{}건 이상";
-    gaps: "Not counted by the service: time to decision by group, and costs.", "서비스가 집계하지 않는 것: 그룹별 결정 시간, 비용.";
+    gaps: "What these figures do not say", "이 통계가 알려 주지 않는 것";
+    gap_time: "Time to decision has no point on a day without a decision of people: what the policy approves at once takes no time.", "사람이 결정하지 않은 날에는 결정 시간이 없습니다. 정책이 즉시 승인한 요청은 시간이 걸리지 않습니다.";
+    gap_groups: "The log names the groups of those who approved, and not of those who rejected: groups are timed by approvals alone. Who is in several groups counts in each.", "로그에는 승인한 사람의 그룹만 있고 거부한 사람의 그룹은 없습니다. 그룹별 시간은 승인만으로 계산하며, 여러 그룹에 속한 사람은 각 그룹에 포함됩니다.";
+    gap_costs: "An estimated cost was named by {} of {} requests, an actual cost by {} of {} executions that ended. The others are in no sum, and the two sums are not of the same requests.", "예상 비용은 요청 {}/{}건, 실제 비용은 끝난 실행 {}/{}건에 있습니다. 나머지는 합계에 없으며 두 합계는 같은 요청의 것이 아닙니다.";
+    gap_waiting: "What waits now is shown for the first 100 pending requests.", "지금 대기 중인 요청은 처음 100건만 보여 줍니다.";
+    gap_waiting_hidden: "What waits now is not shown, because the policy does not let you list requests.", "정책상 요청을 나열할 수 없어 지금 대기 중인 요청은 보여 주지 않습니다.";
+    gap_hours: "Hours saved take each approved request for one ticket. The time that it took here is not subtracted.", "절약한 시간은 승인된 요청 하나를 티켓 하나로 계산합니다. 여기서 걸린 시간은 빼지 않습니다.";
+    gap_no_hours: "Hours saved are not known: an operator sets by --ticket-hours what a ticket took before.", "절약한 시간은 알 수 없습니다. 이전에 티켓 하나에 걸린 시간은 운영자가 --ticket-hours로 정합니다.";
     log_size: "Events of the log that are counted: {}", "집계에 포함된 로그 이벤트: {}";
 }
 

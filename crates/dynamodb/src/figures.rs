@@ -26,7 +26,7 @@ fn damaged(error: impl std::fmt::Display) -> StoreError {
 fn insert(state: &mut FigureState, item: &Item) -> Result<(), StoreError> {
     match figure(item).map_err(damaged)? {
         Figure::Day(day, figures) => {
-            state.days.insert(day, figures);
+            state.days.insert(day, *figures);
         }
         Figure::Request(id, progress) => {
             state.requests.insert(id, progress);
@@ -156,6 +156,16 @@ impl FigureStore for DynamoStore {
         }
         transaction.send().await.map(|_| ()).map_err(commit_error)
     }
+
+    async fn remove_figures(&self, generation: u64) -> Result<(), StoreError> {
+        for item in self.generation_items(generation).await? {
+            let is_key = |(name, _): &(String, AttributeValue)| name == SHARD || name == EVENT_ID;
+            let key: HashMap<_, _> = item.into_iter().filter(is_key).collect();
+            let delete = self.client.delete_item().table_name(&self.tables.outbox).set_key(Some(key));
+            delete.send().await.map_err(store_error)?;
+        }
+        Ok(())
+    }
 }
 
 impl ReadFigures for DynamoStore {
@@ -177,15 +187,5 @@ impl ReplaceFigures for DynamoStore {
             insert(&mut state, &item)?;
         }
         Ok(state)
-    }
-
-    async fn remove_figures(&self, generation: u64) -> Result<(), StoreError> {
-        for item in self.generation_items(generation).await? {
-            let is_key = |(name, _): &(String, AttributeValue)| name == SHARD || name == EVENT_ID;
-            let key: HashMap<_, _> = item.into_iter().filter(is_key).collect();
-            let delete = self.client.delete_item().table_name(&self.tables.outbox).set_key(Some(key));
-            delete.send().await.map_err(store_error)?;
-        }
-        Ok(())
     }
 }

@@ -31,7 +31,13 @@ fn my_requests_have_a_next_step_each() {
     browser.api.answers("GET /v1/approvals?", 200, list(&items, Some("next")));
     let page = browser.get("/requests");
     assert_eq!(page.heading(), "My requests");
-    assert_eq!(browser.api.calls()[0].path, "/v1/approvals?requested_by=bob%40example.com");
+    assert_eq!(
+        browser.api.calls()[0].path,
+        "/v1/approvals?requested_by=bob%40example.com&status=pending&status=approved&status=executing&status=executed&status=failed\
+         &status=rejected&status=expired&status=cancelled",
+        "the open ones first"
+    );
+    page.shows(&format!("<a href=\"/approvals/{ID}#decide\">Report what came of it.</a>"));
     page.shows("approved, not started")
         .shows("Start the execution before the deadline.")
         .shows("15 min left");
@@ -39,7 +45,7 @@ fn my_requests_have_a_next_step_each() {
     browser.api.answers("GET /v1/approvals?", 200, list(&[], None));
     browser
         .get("/requests")
-        .shows("You have made no request.")
+        .shows("You have no open request, and none was closed in the last 90 days.")
         .shows("href=\"/requests/new\">New request</a>");
 }
 
@@ -168,6 +174,7 @@ fn an_instance_has_what_is_open_and_shows_one_request_whole() {
     assert_eq!(page.heading(), id);
     page.shows(&format!("href=\"/instances?id={encoded}&#38;open={ID}\">Review</a>")).shows("earlier on");
     page.lacks("What will run");
+    assert!(browser.api.calls().last().unwrap().path.contains("&status=pending&status=approved&"));
     super::request::lay_down(&browser, request(&json!({"a": 1})), &["approve"]);
     browser.api.calls();
     let page = browser.get(&format!("/instances?id={encoded}&open={ID}"));

@@ -324,7 +324,7 @@ fn requests_are_commented_cancelled_started_and_finished() {
         ("comment", vec![("text", "note")], "/comments", json!({"text": "note"})),
         ("cancel", vec![("cancel_reason", "late")], "/cancel", json!({"reason": "late"})),
         ("cancel", vec![], "/cancel", json!({})),
-        ("start", vec![], "/execution", json!({"content_digest": digest})),
+        ("start", vec![], "/execution", json!({"content_digest": digest, "expected_version": 2})),
         (
             "finish",
             vec![("outcome", "succeeded"), ("result", "{\"rows\": 1}"), ("actual_cost", "2.5")],

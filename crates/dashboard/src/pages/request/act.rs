@@ -122,8 +122,9 @@ pub(crate) fn body(
     {
         body.insert("content_digest".to_owned(), Value::from(digest.as_str()));
     }
-    let decides = matches!(ticket.action, Action::Approve | Action::Reject);
-    if decides && session.is_known_by_name {
+    // What was read is decided and started. A report is of what has happened, however often the executor was heard of since.
+    let is_of_version = matches!(ticket.action, Action::Approve | Action::Reject | Action::Start);
+    if is_of_version && session.is_known_by_name {
         body.insert("expected_version".to_owned(), Value::from(ticket.version));
     }
     Ok(Value::Object(body))
