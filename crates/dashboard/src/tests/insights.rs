@@ -2,6 +2,7 @@
 
 use super::browser::Browser;
 use super::examples::{example, problem};
+use crate::{Dashboard, Site};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -101,4 +102,13 @@ fn an_empty_range_says_so_and_who_may_not_read_figures_is_told() {
     browser.api.answers("GET /v1/audit-logs/stats", 403, problem(403, "not_permitted"));
     let page = browser.get("/insights");
     assert_eq!((page.status, page.heading().as_str()), (StatusCode::FORBIDDEN, "Not permitted"));
+}
+
+#[test]
+fn without_the_hours_of_a_ticket_none_are_saved_and_that_is_said() {
+    let mut browser = Browser::signed_in();
+    let site = Site { ticket_hours: None, ..browser.dashboard.site().clone() };
+    browser.dashboard = Dashboard::new(site);
+    browser.api.answers("GET /v1/audit-logs/stats", 200, stats());
+    browser.get("/insights").lacks("Hours saved, at").shows("an operator sets by --ticket-hours");
 }

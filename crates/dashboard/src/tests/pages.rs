@@ -323,3 +323,39 @@ fn what_is_not_there_is_said_with_a_way_on() {
         page.shows("href=\"/inbox\">Go to the inbox</a>");
     }
 }
+
+#[test]
+fn what_is_empty_says_what_to_do_next() {
+    let mut browser = Browser::signed_in();
+    browser.api.answers("GET /v1/approvals?", 200, list(&[], None));
+    browser.api.answers(
+        "GET /v1/audit-logs?",
+        200,
+        json!({"items": [], "next_cursor": null, "settled_until": "2026-01-31T09:45:00.000Z"}),
+    );
+    for (target, sentence, ways) in [
+        (
+            "/inbox",
+            "No request waits for your decision.",
+            &["/inbox?view=all\">All pending", "/history\">History"][..],
+        ),
+        ("/inbox?view=all", "No request is pending.", &["/history\">History"]),
+        ("/requests", "You have no open request", &["/requests/new\">New request", "/history\">History"]),
+        ("/review", "Select some in the inbox.", &["/inbox\">Go to the inbox"]),
+        ("/instances", "Enter an id to see what was done for it.", &[">Show</button>"]),
+        (
+            "/instances?id=db/1",
+            "Nothing is open for this instance.",
+            &["/requests/new?instance=db%2F1\">New request", "/history?instance=db%2F1\">History"],
+        ),
+        ("/history", "choose earlier days.", &[">Apply filters</button>", "\">Earlier</a>"]),
+        ("/audit", "choose earlier days.", &[">Apply filters</button>"]),
+    ] {
+        let page = browser.get(target);
+        page.shows(sentence);
+        let (_, content) = page.html.split_once("<main").unwrap();
+        for way in ways {
+            assert!(content.contains(way), "{target}: {way} in {content}");
+        }
+    }
+}

@@ -59,7 +59,7 @@ fn a_request_is_shown_whole_in_the_order_that_it_is_judged_in() {
         .shows("1 of dba")
         .shows("Capacity planning agrees")
         .shows("The chain of events is whole.")
-        .shows("2 d 23 h left")
+        .shows(&format!("data-ends=\"{ID}\">2 d 23 h left</span>"))
         .shows("Then it expires, and nothing is run.")
         .shows("aria-label=\"Updates\" data-live>Status: pending. Approvals: 1 of 2. You have decided on this request.</div>");
     assert!(["Approve", "Reject", "Add comment"].iter().all(|name| page.has_button(name)));
