@@ -110,6 +110,10 @@ words! {
     not_found_text: "There is no such page or request, or it is not visible to you. Check the link, or ask its sender.", "그런 페이지나 요청이 없거나 볼 수 없습니다. 링크를 확인하거나 보낸 사람에게 물어보세요.";
     not_permitted_text: "The policy does not permit this to you. An administrator can tell you who may.", "정책이 허용하지 않습니다. 누가 할 수 있는지는 관리자에게 문의하세요.";
     went_wrong_text: "The service did not answer as it should. Nothing was decided. Refresh the page in a minute.", "서비스가 올바르게 응답하지 않았습니다. 아무것도 결정되지 않았습니다. 잠시 뒤 새로 고치세요.";
+    outcome_unknown: "The service did not answer, so that it is not known whether this was recorded.", "서비스가 응답하지 않아 기록되었는지 알 수 없습니다.";
+    outcome_unknown_next: "Read below how the request stands now. Sending the same form again counts once.", "아래에서 현재 상태를 확인하세요. 같은 양식을 다시 보내도 한 번만 기록됩니다.";
+    outcome_unknown_text: "The service did not answer, so that it is not known whether this was recorded. Go back in a minute and send the form again: it counts once.", "서비스가 응답하지 않아 기록되었는지 알 수 없습니다. 잠시 뒤 뒤로 가서 양식을 다시 보내세요. 한 번만 기록됩니다.";
+    request_unknown_next: "Send the form again as it is: it makes one request. Or look for it in My requests.", "양식을 그대로 다시 보내면 요청은 하나만 만들어집니다. 또는 내 요청에서 확인하세요.";
     form_refused: "This form was not sent by a page of this session, so nothing was done. Open the page again and repeat.", "이 세션의 페이지에서 보낸 양식이 아니므로 처리하지 않았습니다. 페이지를 다시 열어 반복하세요.";
     wrong_host: "This service does not answer for this host name.", "이 호스트 이름으로는 응답하지 않습니다.";
     wrong_method: "This address takes no such call.", "이 주소는 그런 호출을 받지 않습니다.";

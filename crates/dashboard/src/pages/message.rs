@@ -7,7 +7,7 @@ use crate::problems::Alert;
 use crate::visitor::Visitor;
 use crate::words::Words;
 use askama::Template;
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 /// A page that says one thing.
 #[derive(Template)]
@@ -36,6 +36,10 @@ pub(crate) fn failure<P>(visitor: &Visitor<'_, P>, failure: &Failure) -> Answer 
             let frame = visitor.frame(heading.to_owned()).with_alert(Some(alert));
             let (path, link) = ("/inbox", words.go_to_inbox);
             visitor.page_with(status, &MessagePage { words, frame, text, path, link })
+        }
+        // What was sent may have had its effect, though no answer says so.
+        Failure::Unavailable if visitor.request.method() == Method::POST => {
+            message(visitor, StatusCode::BAD_GATEWAY, words.went_wrong, words.outcome_unknown_text)
         }
         Failure::Unavailable | Failure::SignedOut => {
             message(visitor, StatusCode::BAD_GATEWAY, words.went_wrong, words.went_wrong_text)

@@ -109,6 +109,13 @@ fn a_new_request_is_prefilled_checked_and_submitted_once() {
         call.idempotency_key.unwrap()
     });
     assert_eq!(keys[0], keys[1]);
+    for (status, answer) in [(0, json!({})), (503, problem(503, "store_unavailable"))] {
+        browser.api.answers("POST /v1/approvals", status, answer);
+        browser.visit.random = [6; 32];
+        let page = browser.post("/requests/new", &submit);
+        assert_eq!(page.hidden("/requests/new\" class", "ticket"), hidden[1], "it makes one request");
+        browser.api.calls();
+    }
     browser.api.answers("POST /v1/approvals", 422, problem(422, "validation_failed"));
     let page = browser.post("/requests/new", &submit);
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);

@@ -231,6 +231,54 @@ fn who_has_not_approved_is_told_why_there_is_nothing_to_withdraw() {
 }
 
 #[test]
+fn what_may_have_been_recorded_is_not_denied_and_counts_once_when_it_is_sent_again() {
+    let mut browser = opened(&["comment", "approve"]);
+    let shown = page(&mut browser);
+    let path = format!("POST /v1/approvals/{ID}/comments");
+    for (status, sentence) in [
+        (0, "not known whether this was recorded. Read below how the request stands now."),
+        (200, "not known whether this was recorded."),
+        (503, "The service cannot reach its database. Send the form again in a minute: it counts once."),
+    ] {
+        let answer = if status == 503 { problem(503, "store_unavailable") } else { json!("no request") };
+        browser.api.answers(&path, status, answer);
+        browser.api.calls();
+        // Each visit has other random bytes, and so other keys.
+        browser.visit.random = [4; 32];
+        let page = send(&mut browser, &shown, "comment", &[("text", "kept")]);
+        page.shows(sentence).shows("\nkept</textarea>").lacks("Nothing was decided");
+        let first = browser.api.calls()[0].idempotency_key.clone();
+        browser.visit.random = [5; 32];
+        send(&mut browser, &page, "comment", &[("text", "kept")]);
+        assert_eq!(browser.api.calls()[0].idempotency_key, first);
+        // Another form of the page is not the one that was sent.
+        browser.api.answers(&format!("POST /v1/approvals/{ID}/approve"), 200, example("approved"));
+        send(&mut browser, &page, "approve", &[("read", "yes")]);
+        assert_ne!(browser.api.calls()[0].idempotency_key, first);
+    }
+    // Nor is it denied where the request cannot be read any more.
+    browser.api.answers(&path, 0, json!({}));
+    browser.api.answers(&format!("GET /v1/approvals/{ID}"), 0, json!({}));
+    let page = send(&mut browser, &shown, "comment", &[("text", "kept")]);
+    assert_eq!(page.heading(), "Something went wrong");
+    page.shows("send the form again: it counts once").lacks("Nothing was decided");
+    super::request::page(&mut browser).shows("Nothing was decided.");
+}
+
+#[test]
+fn a_refusal_gives_the_form_another_key() {
+    let mut browser = opened(&["comment"]);
+    let shown = page(&mut browser);
+    browser.api.answers(&format!("POST /v1/approvals/{ID}/comments"), 422, problem(422, "validation_failed"));
+    browser.api.calls();
+    browser.visit.random = [4; 32];
+    let page = send(&mut browser, &shown, "comment", &[("text", "too long")]);
+    let first = browser.api.calls()[0].idempotency_key.clone();
+    send(&mut browser, &page, "comment", &[("text", "shorter")]);
+    assert_ne!(browser.api.calls()[0].idempotency_key, first);
+}
+
+#[test]
 fn an_api_that_checks_no_version_is_sent_none() {
     let mut browser = Browser::new();
     browser.api.answers("GET /v1/me", 404, json!({}));

@@ -25,24 +25,44 @@ pub(crate) async fn act<P: Api>(
     let fields = &visitor.fields;
     let ticket = match visitor.tickets()?.open(fields.get("ticket"), action, id) {
         Ok(ticket) => ticket,
-        Err(invalid) => return page_again(visitor, id, refused(words, &invalid)).await,
+        Err(invalid) => return page_again(visitor, id, action, refused(words, &invalid)).await,
     };
     let body = match body(&ticket, fields, visitor.session()?, words) {
         Ok(body) => body,
         Err(sentence) => {
             let (status, alert) = (StatusCode::UNPROCESSABLE_ENTITY, Alert::of(sentence));
-            return page_again(visitor, id, Refused { status, alert, changed_since: None }).await;
+            return page_again(
+                visitor,
+                id,
+                action,
+                Refused { status, alert, changed_since: None, key: None },
+            )
+            .await;
         }
     };
     match send(visitor, &ticket, body).await {
         Ok(_) => Ok(Answer::redirect(&format!("/approvals/{id}"))),
         Err(Failure::Problem(problem)) => {
+            let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_GATEWAY);
             let refused = Refused {
-                status: StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_GATEWAY),
+                status,
+                key: status.is_server_error().then(|| ticket.key.clone()),
                 alert: Alert::of_problem(&problem, words.language),
                 changed_since: problems::is_change(&problem).then_some(ticket.version),
             };
-            page_again(visitor, id, refused).await
+            page_again(visitor, id, action, refused).await
+        }
+        Err(Failure::Unavailable) => {
+            let refused = Refused {
+                status: StatusCode::BAD_GATEWAY,
+                alert: Alert {
+                    next_step: words.outcome_unknown_next.to_owned().into(),
+                    ..Alert::of(words.outcome_unknown)
+                },
+                changed_since: Some(ticket.version),
+                key: Some(ticket.key),
+            };
+            page_again(visitor, id, action, refused).await
         }
         Err(failure) => Err(failure),
     }
@@ -75,7 +95,7 @@ fn refused(words: &Words, invalid: &Invalid) -> Refused {
         Invalid::Old(ticket) => (words.ticket_old, Some(ticket.version)),
     };
     let alert = Alert { next_step: words.nothing_decided.to_owned().into(), ..Alert::of(sentence) };
-    Refused { status: StatusCode::CONFLICT, alert, changed_since }
+    Refused { status: StatusCode::CONFLICT, alert, changed_since, key: None }
 }
 
 /// The body of a call, or what is missing in the form.

@@ -44,6 +44,8 @@ pub(crate) struct Kept {
     pub cancel_reason: String,
     pub result: String,
     pub actual_cost: String,
+    /// The key of a form that may have had its effect.
+    pub key: Option<(Action, String)>,
 }
 
 impl Kept {
@@ -58,6 +60,7 @@ impl Kept {
             cancel_reason: get("cancel_reason"),
             result: get("result"),
             actual_cost: get("actual_cost"),
+            key: None,
         }
     }
 }
@@ -79,7 +82,13 @@ impl Forms {
                 .iter()
                 .any(|found| found.action == action.name() && found.permitted);
             let is_offered = is_permitted && !(action.is_of_content() && withheld.is_some());
-            is_offered.then(|| tickets.seal(&self::ticket(loaded, action, &tickets))).flatten()
+            let mut ticket = self::ticket(loaded, action, &tickets);
+            if let Some((of, key)) = &kept.key
+                && *of == action
+            {
+                ticket.key.clone_from(key);
+            }
+            is_offered.then(|| tickets.seal(&ticket)).flatten()
         };
         Self {
             approve: ticket(Action::Approve),

@@ -10,6 +10,7 @@ use crate::frame::{Frame, Live};
 use crate::pages::message;
 use crate::ports::Api;
 use crate::problems::Alert;
+use crate::ticket::Action;
 use crate::visitor::Visitor;
 use crate::words::{Words, filled};
 use askama::Template;
@@ -36,6 +37,8 @@ pub(crate) struct Refused {
     pub alert: Alert,
     /// The version that the form was made for, if the request may have changed since.
     pub changed_since: Option<u64>,
+    /// The key of the form, if the call may have had its effect all the same: with it, the form counts once.
+    pub key: Option<String>,
 }
 
 /// The page of a request.
@@ -52,11 +55,13 @@ pub(crate) async fn page<P: Api>(visitor: &Visitor<'_, P>, id: &str) -> Result<A
 pub(crate) async fn page_again<P: Api>(
     visitor: &Visitor<'_, P>,
     id: &str,
+    action: Action,
     refused: Refused,
 ) -> Result<Answer, Failure> {
     let loaded = load(visitor, id).await?;
     let live = Live { seconds: SECONDS, version: loaded.version.clone() };
-    rendered(visitor, &loaded, live, Kept::of(&visitor.fields), Some(refused))
+    let key = refused.key.clone().map(|key| (action, key));
+    rendered(visitor, &loaded, live, Kept { key, ..Kept::of(&visitor.fields) }, Some(refused))
 }
 
 fn rendered<P>(
