@@ -68,10 +68,14 @@ impl<F: FigureStore, L: LogStorage> Folder<'_, F, L> {
         let log = self.log.size().await?;
         // Documents of an earlier version lack members, and what was counted into them cannot be told apart any more.
         if cursor.is_some_and(|cursor| cursor.revision < REVISION) {
-            if !self.reset().await? {
+            cursor = self.begin_anew(cursor).await?;
+            if cursor.is_none() {
                 return Ok(FoldReport { cut_short: true, ..FoldReport::default() });
             }
-            cursor = self.store.fold_cursor().await?;
+        }
+        // Nothing is counted of this generation yet: the one before is still there, at least in part.
+        if let Some(FoldCursor { size: 0, generation: generation @ 1.., .. }) = cursor {
+            self.store.remove_figures(generation - 1).await?;
         }
         let mut report = FoldReport { size: cursor.map_or(0, |cursor| cursor.size), ..FoldReport::default() };
         if log < report.size {
@@ -101,24 +105,27 @@ impl<F: FigureStore, L: LogStorage> Folder<'_, F, L> {
     }
 
     /// Puts figures in the place of those that are stored: of nothing, which folding the log fills again. What there was
-    /// stays until the cursor has been replaced, so that one who stops in between has lost nothing.
+    /// stays until the cursor has been replaced, and is removed by the next pass.
     ///
     /// # Errors
     /// [`FoldError`]; and `false` if another pass was at work meanwhile.
     pub async fn reset(&self) -> Result<bool, FoldError> {
         let before = self.store.fold_cursor().await?;
+        Ok(self.begin_anew(before).await?.is_some())
+    }
+
+    /// The cursor of another generation, if the cursor is still `before`. Of that generation there is no document yet: each is
+    /// written together with a cursor that names it.
+    async fn begin_anew(&self, before: Option<FoldCursor>) -> Result<Option<FoldCursor>, FoldError> {
         let cursor = before.unwrap_or_default();
-        let generation = cursor.generation + 1;
-        // What one left who stopped here before.
-        self.store.remove_figures(generation).await?;
-        let after = FoldCursor { version: cursor.version + 1, size: 0, generation, revision: REVISION };
+        let (version, generation) = (cursor.version + 1, cursor.generation + 1);
+        let after = FoldCursor { version, size: 0, generation, revision: REVISION };
         match self.store.commit_figures(before.as_ref(), &after, &FigureChanges::default()).await {
             Ok(()) => {}
-            Err(CommitError::Conflict) => return Ok(false),
+            Err(CommitError::Conflict) => return Ok(None),
             Err(CommitError::Store(error)) => return Err(error.into()),
         }
-        self.store.remove_figures(cursor.generation).await?;
-        Ok(true)
+        Ok(Some(after))
     }
 
     /// Counts events; the cursor after them. `None` if another pass was faster, or may have been.

@@ -114,6 +114,7 @@ words! {
     outcome_unknown_next: "Read below how the request stands now. Sending the same form again counts once.", "아래에서 현재 상태를 확인하세요. 같은 양식을 다시 보내도 한 번만 기록됩니다.";
     outcome_unknown_text: "The service did not answer, so that it is not known whether this was recorded. Go back in a minute and send the form again: it counts once.", "서비스가 응답하지 않아 기록되었는지 알 수 없습니다. 잠시 뒤 뒤로 가서 양식을 다시 보내세요. 한 번만 기록됩니다.";
     request_unknown_next: "Send the form again as it is: it makes one request. Or look for it in My requests.", "양식을 그대로 다시 보내면 요청은 하나만 만들어집니다. 또는 내 요청에서 확인하세요.";
+    filters_refused: "The service does not take what the address asks for. Go back and correct the filters.", "주소에 적힌 조건을 서비스가 받지 않습니다. 뒤로 가서 조건을 고치세요.";
     form_refused: "This form was not sent by a page of this session, so nothing was done. Open the page again and repeat.", "이 세션의 페이지에서 보낸 양식이 아니므로 처리하지 않았습니다. 페이지를 다시 열어 반복하세요.";
     wrong_host: "This service does not answer for this host name.", "이 호스트 이름으로는 응답하지 않습니다.";
     wrong_method: "This address takes no such call.", "이 주소는 그런 호출을 받지 않습니다.";
@@ -250,6 +251,8 @@ words! {
     ticket_old: "This page is older than 30 minutes.", "이 페이지를 연 지 30분이 지났습니다.";
     ticket_foreign: "This form belongs to another page or another session.", "다른 페이지나 다른 세션의 양식입니다.";
     no_events_since: "No event was recorded since. The rules that apply may have changed.", "그 뒤에 기록된 이벤트가 없습니다. 적용되는 규칙이 바뀌었을 수 있습니다.";
+    changes_unknown: "The form does not say which version its page showed. Read the request as it is now.", "양식에 페이지가 보여 준 버전이 없습니다. 현재 요청을 읽으세요.";
+    changes_hidden: "The policy does not show you the events, so that it is not known here what changed. Read the request as it is now.", "정책상 이벤트를 볼 수 없어 무엇이 바뀌었는지 알 수 없습니다. 현재 요청을 읽으세요.";
     // Review.
     review_none: "No request is selected. Select some in the inbox.", "선택한 요청이 없습니다. 받은 요청에서 선택하세요.";
     review_differs: "These requests differ in operation, environment or rules, or one is of high risk: approve each on its own page.", "작업, 환경, 규칙이 서로 다르거나 위험도가 높은 요청이 있습니다. 각 페이지에서 따로 승인하세요.";

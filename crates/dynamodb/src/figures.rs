@@ -15,7 +15,7 @@ use countersign_app::ports::{CommitError, StoreError};
 use countersign_figures::fold::{FigureState, Touched};
 use std::collections::HashMap;
 
-/// How often what a read of several items has left out is asked for again.
+/// How often what a read of several items has left out is asked for again, or figures that were replaced.
 const MAX_BATCH_ATTEMPTS: usize = 8;
 
 fn damaged(error: impl std::fmt::Display) -> StoreError {
@@ -170,13 +170,20 @@ impl FigureStore for DynamoStore {
 
 impl ReadFigures for DynamoStore {
     async fn read_figures(&self, from: &str, to: &str) -> Result<StoredFigures, StoreError> {
-        let cursor = self.fold_cursor().await?.unwrap_or_default();
-        let (first, last) = (sort_key(cursor.generation, from), sort_key(cursor.generation, to));
-        let mut state = FigureState::default();
-        for item in self.figure_items(FIGURES, &first, &last).await? {
-            insert(&mut state, &item)?;
+        for _ in 0..MAX_BATCH_ATTEMPTS {
+            let cursor = self.fold_cursor().await?.unwrap_or_default();
+            let (first, last) = (sort_key(cursor.generation, from), sort_key(cursor.generation, to));
+            let mut state = FigureState::default();
+            for item in self.figure_items(FIGURES, &first, &last).await? {
+                insert(&mut state, &item)?;
+            }
+            // Figures that have been replaced meanwhile may be half removed.
+            let generation = self.fold_cursor().await?.unwrap_or_default().generation;
+            if generation == cursor.generation {
+                return Ok(StoredFigures { size: cursor.size, days: state.days });
+            }
         }
-        Ok(StoredFigures { size: cursor.size, days: state.days })
+        Err(StoreError::Unavailable("figures are replaced again and again".to_owned()))
     }
 }
 

@@ -45,13 +45,14 @@ impl View {
         if let Some(answers) = &totals.time_to_answer {
             self.line(&mut text, "answered in", &answered(answers), None);
         }
+        let ended = totals.executed + totals.failed;
         let costs = [
-            ("estimated", "requests that name a cost", totals.estimated_cost),
-            ("reported", "executions that name a cost", totals.actual_cost),
+            ("estimated", totals.estimated_cost, totals.total, "requests"),
+            ("reported", totals.actual_cost, ended, "executions that ended"),
         ];
-        let costs = costs.into_iter().filter_map(|(how, of, amounts)| {
+        let costs = costs.into_iter().filter_map(|(how, amounts, all, of)| {
             let AmountsBody { count, sum } = amounts?;
-            Some(format!("{sum} {how}, of {count} {of}"))
+            Some(format!("{sum} {how}, named by {count} of {all} {of}"))
         });
         self.lines(&mut text, "cost", costs);
         let approvers = stats.busiest_approvers.iter();

@@ -30,6 +30,10 @@ pub(crate) fn failure<P>(visitor: &Visitor<'_, P>, failure: &Failure) -> Answer 
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_GATEWAY);
             let (heading, text) = match status {
                 StatusCode::FORBIDDEN => (words.not_permitted, words.not_permitted_text),
+                // What is wrong is in the address: filters that were typed into it, or a link.
+                StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
+                    (words.went_wrong, words.filters_refused)
+                }
                 _ => (words.went_wrong, words.went_wrong_text),
             };
             let alert = Alert::of_problem(problem, visitor.preferences.language);

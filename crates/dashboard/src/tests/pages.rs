@@ -162,6 +162,12 @@ fn the_history_goes_back_and_is_a_file_without_formulas() {
     assert_eq!(page.html.lines().count(), 52);
     page.shows("\"more: choose a shorter range\"");
     assert!(browser.api.calls().last().unwrap().path.contains("status=executed&status=failed&"));
+    browser.api.answers("GET /v1/approvals?", 422, problem(422, "validation_failed"));
+    let page = browser.get("/history?from=yesterday");
+    assert_eq!(page.heading(), "Something went wrong");
+    page.shows("Some fields break rules.")
+        .shows("Go back and correct the filters.")
+        .lacks("Nothing was decided");
 }
 
 #[test]

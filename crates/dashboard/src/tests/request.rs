@@ -319,6 +319,7 @@ fn tickets_are_of_one_session_request_action_and_half_an_hour() {
         let page = browser.post(&target, &fields);
         assert_eq!(page.status, StatusCode::CONFLICT, "{ticket}");
         page.shows("This form belongs to another page or another session.").shows("Nothing was decided.");
+        page.shows(">What changed</h2>\n<p>The form does not say which version its page showed.");
         assert!(browser.api.calls().iter().all(|call| call.method == http::Method::GET));
     }
     browser.visit = later(LASTS + 1);
@@ -326,6 +327,9 @@ fn tickets_are_of_one_session_request_action_and_half_an_hour() {
     assert_eq!(page.status, StatusCode::CONFLICT);
     page.shows("older than 30 minutes").shows(">What changed</h2>").shows("\nkept</textarea>");
     page.shows("No event was recorded since.");
+    browser.api.answers(&format!("GET /v1/approvals/{ID}/events"), 403, problem(403, "not_permitted"));
+    let page = send(&mut browser, &shown, "approve", &[("read", "yes")]);
+    page.shows("so that it is not known here what changed").lacks("No event was recorded since.");
 }
 
 #[test]

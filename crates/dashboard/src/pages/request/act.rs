@@ -1,6 +1,6 @@
 //! What comes of the forms of a request: one call of the API, with what the ticket says of the page that was read.
 
-use super::page::{Refused, page_again};
+use super::page::{Changed, Refused, page_again};
 use crate::answer::Answer;
 use crate::calls::Failure;
 use crate::fields::Fields;
@@ -31,13 +31,8 @@ pub(crate) async fn act<P: Api>(
         Ok(body) => body,
         Err(sentence) => {
             let (status, alert) = (StatusCode::UNPROCESSABLE_ENTITY, Alert::of(sentence));
-            return page_again(
-                visitor,
-                id,
-                action,
-                Refused { status, alert, changed_since: None, key: None },
-            )
-            .await;
+            return page_again(visitor, id, action, Refused { status, alert, changed: None, key: None })
+                .await;
         }
     };
     match send(visitor, &ticket, body).await {
@@ -48,7 +43,7 @@ pub(crate) async fn act<P: Api>(
                 status,
                 key: status.is_server_error().then(|| ticket.key.clone()),
                 alert: Alert::of_problem(&problem, words.language),
-                changed_since: problems::is_change(&problem).then_some(ticket.version),
+                changed: problems::is_change(&problem).then_some(Changed::Since(ticket.version)),
             };
             page_again(visitor, id, action, refused).await
         }
@@ -59,7 +54,7 @@ pub(crate) async fn act<P: Api>(
                     next_step: words.outcome_unknown_next.to_owned().into(),
                     ..Alert::of(words.outcome_unknown)
                 },
-                changed_since: Some(ticket.version),
+                changed: Some(Changed::Since(ticket.version)),
                 key: Some(ticket.key),
             };
             page_again(visitor, id, action, refused).await
@@ -90,12 +85,12 @@ pub(crate) async fn send<P: Api>(
 
 /// Why a ticket is not taken, for the page.
 fn refused(words: &Words, invalid: &Invalid) -> Refused {
-    let (sentence, changed_since) = match invalid {
-        Invalid::Foreign => (words.ticket_foreign, None),
-        Invalid::Old(ticket) => (words.ticket_old, Some(ticket.version)),
+    let (sentence, changed) = match invalid {
+        Invalid::Foreign => (words.ticket_foreign, Changed::Unknown),
+        Invalid::Old(ticket) => (words.ticket_old, Changed::Since(ticket.version)),
     };
     let alert = Alert { next_step: words.nothing_decided.to_owned().into(), ..Alert::of(sentence) };
-    Refused { status: StatusCode::CONFLICT, alert, changed_since, key: None }
+    Refused { status: StatusCode::CONFLICT, alert, changed: Some(changed), key: None }
 }
 
 /// The body of a call, or what is missing in the form.
