@@ -349,7 +349,7 @@ words! {
     or_more: "{} or more", "{}건 이상";
     gaps: "What these figures do not say", "이 통계가 알려 주지 않는 것";
     gap_time: "Time to decision has no point on a day without a decision of people: what the policy approves at once takes no time.", "사람이 결정하지 않은 날에는 결정 시간이 없습니다. 정책이 즉시 승인한 요청은 시간이 걸리지 않습니다.";
-    gap_groups: "The log names the groups of those who approved, and not of those who rejected: groups are timed by approvals alone. Who is in several groups counts in each.", "로그에는 승인한 사람의 그룹만 있고 거부한 사람의 그룹은 없습니다. 그룹별 시간은 승인만으로 계산하며, 여러 그룹에 속한 사람은 각 그룹에 포함됩니다.";
+    gap_groups: "The log names the groups of those who approved, and not of those who rejected: groups are timed by approvals alone. An approver in several groups counts in each.", "로그에는 승인한 사람의 그룹만 있고 거부한 사람의 그룹은 없습니다. 그룹별 시간은 승인만으로 계산하며, 여러 그룹에 속한 사람은 각 그룹에 포함됩니다.";
     gap_costs: "An estimated cost was named by {} of {} requests, an actual cost by {} of {} executions that ended. The others are in no sum, and the two sums are not of the same requests.", "예상 비용은 요청 {}/{}건, 실제 비용은 끝난 실행 {}/{}건에 있습니다. 나머지는 합계에 없으며 두 합계는 같은 요청의 것이 아닙니다.";
     gap_waiting: "What waits now is shown for the first 100 pending requests.", "지금 대기 중인 요청은 처음 100건만 보여 줍니다.";
     gap_waiting_hidden: "What waits now is not shown, because the policy does not let you list requests.", "정책상 요청을 나열할 수 없어 지금 대기 중인 요청은 보여 주지 않습니다.";
