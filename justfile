@@ -40,6 +40,10 @@ bench:
     cargo run --release --package countersign-bench -- policy
     cargo test --workspace --test store -- the_cost_of_lists --nocapture
 
+# What it takes to make a page of the dashboard: CPU time
+bench-pages:
+    cargo run --release --package countersign-bench -- pages
+
 # A log of a million events, verified as a whole: time and memory
 bench-log:
     cargo run --release --package countersign-bench -- log

@@ -21,7 +21,9 @@ fn figures_are_shown_with_bars_and_as_json() {
         }
         service.host.advance_milliseconds(24 * 60 * 60 * 1000);
     }
-    let path = Service::create(&ann, &Service::medium());
+    let mut body = Service::medium();
+    body["estimated_cost"] = json!(12.5);
+    let path = Service::create(&ann, &body);
     bob.post(&format!("{path}/reject"), &json!({ "reason": "no" })).expect(200);
     service.seal().unwrap();
     service.fold().unwrap();
@@ -33,6 +35,10 @@ fn figures_are_shown_with_bars_and_as_json() {
         "approved      6",
         "rejection     14.3 % of decisions",
         "bob@example.com  7",
+        "answered in   51s on average; 7 approvals and rejections",
+        "cost          12.5 estimated, named by 1 of 7 requests",
+        "slowest       bob@example.com  51s on average, 7 in all",
+        "slow groups   approver  1m on average, 6 in all",
         "2026-01-01  1  ████",
         "events in the audit log",
     ] {
@@ -43,12 +49,13 @@ fn figures_are_shown_with_bars_and_as_json() {
         line.chars().filter(|character| *character == '█').count()
     };
     assert_eq!((bars("2026-01-03"), bars("2026-01-01")), (40, 13), "{}", ended.stdout);
-    for group in ["user", "operation", "event_type", "event-type"] {
+    for group in ["user", "operation", "group", "event_type", "event-type"] {
         let ended =
             auditor.person.run(&[&["audit", "stats", "--group-by", group], range.as_slice()].concat());
         match group {
             "user" => ended.expect(0, "ann@example.com  7"),
             "operation" => ended.expect(0, "  7  █"),
+            "group" => ended.expect(0, "approver  6  █"),
             "event_type" => ended.expect(0, "APPROVAL_REJECTED         1"),
             _ => ended.expect(2, "--group-by"),
         }

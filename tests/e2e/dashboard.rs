@@ -41,6 +41,43 @@ fn an_approver_decides_in_a_browser_what_the_page_has_shown() {
 }
 
 #[test]
+fn an_approver_takes_the_approval_back_in_a_browser_and_insights_count_it() {
+    let service = Service::start();
+    let ann = service.requester("ann");
+    let path = Service::create(&ann, &Service::medium());
+    let id = Service::id(&path);
+    service.host.advance_milliseconds(60 * 60 * 1000);
+    Service::approve(&service.approver("bob"), &path).expect(200);
+    let mut bob = Browser::signed_in(&service, "bob", &["approver"]);
+    let page = bob.get(&format!("/approvals/{id}"));
+    let action = format!("/approvals/{id}/withdraw");
+    let mut fields = hidden(&page.text, &action);
+    fields.push(("withdraw_reason".to_owned(), "too early".to_owned()));
+    let fields: Vec<(&str, &str)> =
+        fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    for _ in 0..2 {
+        let done = bob.post(&action, &fields);
+        assert_eq!(done.status, 303, "{}", done.text);
+    }
+    let request = ann.get(&path).expect(200);
+    assert_eq!((&request["status"], &request["approved_by"]), (&json!("pending"), &json!([])));
+    assert_eq!(request["withdrawals"].as_array().unwrap().len(), 1, "a form counts once");
+    let page = bob.get(&format!("/approvals/{id}"));
+    assert!(page.text.contains("too early") && !page.text.contains(&action), "{}", page.text);
+    service.seal().unwrap();
+    service.fold().unwrap();
+    let mut auditor = Browser::signed_in(&service, "aud", &["auditor"]);
+    let page = auditor.get("/insights?from=2026-01-01&to=2026-01-31").text;
+    for shown in [
+        ">Slowest approvers (mean, hours)</h2>",
+        "<bdi>bob@example.com</bdi></th><td>1</td><td>1</td>",
+        "An estimated cost was named by 0 of 1 requests",
+    ] {
+        assert!(page.contains(shown), "no {shown} in {page}");
+    }
+}
+
+#[test]
 fn the_api_looks_at_no_cookie_and_pages_at_no_token() {
     let service = Service::start();
     let mut bob = Browser::signed_in(&service, "bob", &["approver"]);

@@ -2,22 +2,26 @@
 //! programs fold it. What is counted is compared with a recount of the raw events, which knows nothing of the code that
 //! counts.
 
-use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::figure_store::FigureStore as _;
 use countersign_app::fold::{FoldError, FoldReport, Folder, Rebuilt};
 use countersign_app::log_reader::{LogReadError, LogReader};
 use countersign_dynamodb::store::DynamoStore;
+use countersign_e2e::client::Client;
 use countersign_e2e::inspection::{deployment_key, scan, tables};
 use countersign_e2e::random::Random;
 use countersign_e2e::service::Service;
 use countersign_e2e::signing::log_key;
 use countersign_e2e::transport::Fault;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 const BUDGET: Duration = Duration::from_secs(60);
 const DAY_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
+
+/// An item of a table.
+type Item = HashMap<String, AttributeValue>;
 
 /// Figures by their names.
 type Counts = BTreeMap<String, u64>;
@@ -32,6 +36,12 @@ struct Recount {
     days: BTreeMap<String, Counts>,
     event_types: Counts,
     durations: Vec<i64>,
+    /// The times of approvals and rejections by person, of approvals by group, in milliseconds.
+    approvers: BTreeMap<String, Vec<i64>>,
+    groups: BTreeMap<String, Vec<i64>>,
+    /// Costs in millionths, by operation: as estimated, as reported.
+    estimated: BTreeMap<String, Vec<i64>>,
+    reported: BTreeMap<String, Vec<i64>>,
 }
 
 fn text<'a>(event: &'a Value, name: &str) -> &'a str {
@@ -72,10 +82,30 @@ impl Recount {
         }
     }
 
+    /// How long after its creation a request was approved or rejected by one person.
+    fn answer(&mut self, created: &Value, event: &Value) {
+        let after = milliseconds(event) - milliseconds(created);
+        self.approvers.entry(text(event, "user").to_owned()).or_default().push(after);
+        for group in event["details"]["groups"].as_array().into_iter().flatten() {
+            self.groups.entry(group.as_str().unwrap().to_owned()).or_default().push(after);
+        }
+    }
+
+    /// What the event says of costs.
+    fn costs(&mut self, event: &Value) {
+        for (name, costs) in [("estimated_cost", &mut self.estimated), ("actual_cost", &mut self.reported)] {
+            if let Some(cost) = event["details"][name].as_str() {
+                let millionths = (cost.parse::<f64>().unwrap() * 1e6).round() as i64;
+                costs.entry(text(event, "operation_type").to_owned()).or_default().push(millionths);
+            }
+        }
+    }
+
     fn stream(&mut self, events: &[Value]) {
         let (mut was_decided, mut was_unknown) = (false, false);
         for event in events {
             self.events += 1;
+            self.costs(event);
             *self.event_types.entry(text(event, "event_type").to_owned()).or_default() += 1;
             let (requester, user) = (text(event, "requested_by"), text(event, "user"));
             let is_approved = text(event, "status") == "approved";
@@ -89,6 +119,7 @@ impl Recount {
                 }
                 "APPROVAL_GRANTED" => {
                     self.count("approvals_given", event, user, 1);
+                    self.answer(&events[0], event);
                     if is_approved && !was_decided {
                         self.count("approved", event, requester, 1);
                         self.durations.push(milliseconds(event) - milliseconds(&events[0]));
@@ -97,6 +128,7 @@ impl Recount {
                 }
                 "APPROVAL_REJECTED" => {
                     self.count("rejections_given", event, user, 1);
+                    self.answer(&events[0], event);
                     self.count("rejected", event, requester, 1);
                     if !was_decided {
                         self.durations.push(milliseconds(event) - milliseconds(&events[0]));
@@ -172,6 +204,8 @@ fn check(service: &Service) -> u64 {
         .map(|group| (text(group, "name").to_owned(), group["figures"]["events"].as_u64().unwrap()))
         .collect();
     assert_eq!(types, expected.event_types);
+    check_answers(service, &by_day, &expected);
+    check_costs(service, &by_day, &expected);
     if !expected.durations.is_empty() {
         let durations = &by_day["totals"]["time_to_decision"];
         assert_eq!(durations["count"], expected.durations.len());
@@ -185,7 +219,66 @@ fn check(service: &Service) -> u64 {
     expected.events
 }
 
-async fn fold_with(service: &Service, client: &Client) -> Result<FoldReport, FoldError> {
+/// Count and mean of each.
+fn means(times: &BTreeMap<String, Vec<i64>>) -> BTreeMap<String, (i64, i64)> {
+    let mean = |times: &Vec<i64>| (times.len() as i64, times.iter().sum::<i64>() / times.len() as i64);
+    times.iter().map(|(name, times)| (name.clone(), mean(times))).collect()
+}
+
+fn answers(figures: &Value) -> Option<(i64, i64)> {
+    let answers = figures.get("time_to_answer")?;
+    Some((answers["count"].as_i64().unwrap(), answers["average_milliseconds"].as_i64().unwrap()))
+}
+
+#[track_caller]
+fn check_answers(service: &Service, by_day: &Value, expected: &Recount) {
+    let all: Vec<i64> = expected.approvers.values().flatten().copied().collect();
+    let all = means(
+        &BTreeMap::from([(String::new(), all)]).into_iter().filter(|(_, all)| !all.is_empty()).collect(),
+    );
+    assert_eq!(answers(&by_day["totals"]), all.get("").copied());
+    for (group_by, slowest, expected) in
+        [("user", "slowest_approvers", &expected.approvers), ("group", "slowest_groups", &expected.groups)]
+    {
+        let expected = means(expected);
+        let groups = stats(service, group_by);
+        let groups = groups["groups"].as_array().unwrap().iter();
+        let found: BTreeMap<String, (i64, i64)> = groups
+            .filter_map(|group| Some((text(group, "name").to_owned(), answers(&group["figures"])?)))
+            .collect();
+        assert_eq!(found, expected, "{group_by}");
+        let named = by_day[slowest].as_array().unwrap();
+        let found: Vec<_> =
+            named.iter().map(|one| (text(one, "name").to_owned(), answers(one).unwrap())).collect();
+        let mut slowest: Vec<_> = expected.into_iter().collect();
+        slowest.sort_by_key(|(_, (_, mean))| std::cmp::Reverse(*mean));
+        assert_eq!(found, slowest);
+    }
+}
+
+#[track_caller]
+fn check_costs(service: &Service, by_day: &Value, expected: &Recount) {
+    let sums = |costs: &Vec<i64>| (costs.len() as u64, costs.iter().sum::<i64>() as f64 / 1e6);
+    let found = |figures: &Value, name: &str| {
+        let costs = figures.get(name)?;
+        Some((costs["count"].as_u64().unwrap(), costs["sum"].as_f64().unwrap()))
+    };
+    let by_operation = stats(service, "operation");
+    for (name, expected) in [("estimated_cost", &expected.estimated), ("actual_cost", &expected.reported)] {
+        let all: Vec<i64> = expected.values().flatten().copied().collect();
+        assert_eq!(
+            found(&by_day["totals"], name),
+            Some(sums(&all)).filter(|(count, _)| *count > 0),
+            "{name}"
+        );
+        for group in by_operation["groups"].as_array().unwrap() {
+            let expected = expected.get(text(group, "name")).map(sums);
+            assert_eq!(found(&group["figures"], name), expected, "{name}");
+        }
+    }
+}
+
+async fn fold_with(service: &Service, client: &aws_sdk_dynamodb::Client) -> Result<FoldReport, FoldError> {
     let store = DynamoStore::new(client.clone(), tables());
     let (keys, key, host) = (log_key(), deployment_key(), service.host.clone());
     let storage = service.log();
@@ -194,7 +287,7 @@ async fn fold_with(service: &Service, client: &Client) -> Result<FoldReport, Fol
     folder.fold(BUDGET).await
 }
 
-fn fold(service: &Service, client: &Client) -> Result<FoldReport, FoldError> {
+fn fold(service: &Service, client: &aws_sdk_dynamodb::Client) -> Result<FoldReport, FoldError> {
     service.block_on(fold_with(service, client))
 }
 
@@ -213,12 +306,29 @@ fn rebuilt(service: &Service, replace: bool) -> Rebuilt {
     })
 }
 
+/// Starts an execution, if that can be, and mostly reports it; sometimes with what it cost.
+fn execute(client: &Client, path: &str, random: &mut Random) {
+    let path = format!("{path}/execution");
+    let started = client.post(&path, &json!({}));
+    if started.status != 200 || random.below(4) == 0 {
+        return;
+    }
+    let mut report = json!({ "execution_id": started.body["execution_id"], "outcome": "succeeded" });
+    if random.below(3) > 0 {
+        report["actual_cost"] = json!(random.below(1_000_000) as f64 / 100.0);
+    }
+    client.put(&path, &report).expect(200);
+}
+
 /// What becomes of some requests, each at another pace.
 fn traffic(service: &Service, random: &mut Random, requests: usize) {
     let (bob, carol) = (service.approver("bob"), service.approver("carol"));
     for _ in 0..requests {
         let ann = service.requester(["ann", "dora"][random.below(2)]);
-        let body = [Service::low(), Service::medium(), Service::high()][random.below(3)].clone();
+        let mut body = [Service::low(), Service::medium(), Service::high()][random.below(3)].clone();
+        if random.below(2) == 0 {
+            body["estimated_cost"] = json!(random.below(1_000_000_000) as f64 / 1e6);
+        }
         let path = Service::create(&ann, &body);
         service.host.advance_milliseconds(random.below(5_000_000) as i64);
         // Refused where it does not fit, which is counted too.
@@ -228,7 +338,7 @@ fn traffic(service: &Service, random: &mut Random, requests: usize) {
                 0 => drop(client.post(&format!("{path}/reject"), &json!({ "reason": "no" }))),
                 1 => drop(client.post(&format!("{path}/withdraw"), &json!({}))),
                 2 => drop(client.post(&format!("{path}/cancel"), &json!({}))),
-                3 => drop(client.post(&format!("{path}/execution"), &json!({}))),
+                3 => execute(client, &path, random),
                 _ => drop(Service::approve(client, &path)),
             }
             service.host.advance_milliseconds(random.below(100_000) as i64);
@@ -350,7 +460,7 @@ fn figures_that_were_edited_are_found_and_replaced() {
     });
     let mut day = day.unwrap();
     let document = day["document"].as_s().unwrap().replacen("\"total\":", "\"total\":1", 1);
-    day.insert("document".to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(document));
+    day.insert("document".to_owned(), AttributeValue::S(document));
     let put = service.database.put_item().table_name(tables().outbox).set_item(Some(day));
     service.block_on(put.send()).unwrap();
     let found = rebuilt(&service, false);
@@ -361,14 +471,78 @@ fn figures_that_were_edited_are_found_and_replaced() {
     let store = DynamoStore::new(service.database.clone(), tables());
     assert_eq!(service.block_on(store.fold_cursor()).unwrap().unwrap().generation, 1);
     let left = service.block_on(scan(&service.database, &tables().outbox));
-    let of_before = |item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>| {
-        item["event_id"].as_s().is_ok_and(|key| key.starts_with("0000000000/"))
-    };
+    let of_before = |item: &Item| item["event_id"].as_s().is_ok_and(|key| key.starts_with("0000000000/"));
     assert_eq!(
         left.iter().filter(|item| of_before(item)).count(),
         0,
         "nothing is left of the figures before"
     );
+}
+
+/// Takes from stored figures what the first revision did not have.
+fn downgrade(service: &Service) {
+    let of_figures = |item: &Item| item["shard"].as_s().is_ok_and(|shard| shard == "figures");
+    for mut item in service.block_on(scan(&service.database, &tables().outbox)) {
+        if !of_figures(&item) {
+            continue;
+        }
+        item.remove("revision");
+        if let Some(document) = item.get("document") {
+            let mut figures: Value = serde_json::from_str(document.as_s().unwrap()).unwrap();
+            let figures = figures.as_object_mut().unwrap();
+            figures.retain(|name, _| !["costs", "approvers", "groups"].contains(&name.as_str()));
+            for (_, operation) in figures["operations"].as_object_mut().unwrap() {
+                operation.as_object_mut().unwrap().remove("costs");
+            }
+            item.insert("document".to_owned(), AttributeValue::S(serde_json::to_string(figures).unwrap()));
+        }
+        let put = service.database.put_item().table_name(tables().outbox).set_item(Some(item));
+        service.block_on(put.send()).unwrap();
+    }
+}
+
+/// Figures of an earlier version lack what is counted now. They are read, and counted anew by the next pass.
+#[test]
+fn figures_of_an_earlier_revision_are_counted_anew() {
+    let service = Service::start();
+    traffic(&service, &mut Random(9), 30);
+    service.seal().unwrap();
+    let expected = check(&service);
+    downgrade(&service);
+    let before = stats(&service, "day");
+    assert!(before["totals"]["total"].as_u64() > Some(20));
+    assert_eq!(before["totals"].get("time_to_answer"), None);
+    assert_eq!(before["slowest_approvers"], json!([]));
+    assert!(!rebuilt(&service, false).is_equal());
+    service.seal().unwrap();
+    let folded = fold(&service, &service.database).unwrap();
+    assert!(folded.folded >= expected && folded.folded == folded.size, "{folded:?}");
+    assert!(rebuilt(&service, false).is_equal());
+    check(&service);
+    let cursor = || {
+        let store = DynamoStore::new(service.database.clone(), tables());
+        service.block_on(store.fold_cursor()).unwrap().unwrap()
+    };
+    assert_eq!((cursor().generation, cursor().revision), (1, 2));
+    // Several programs of the newer version begin anew once.
+    downgrade(&service);
+    service.block_on(async {
+        let one = || async {
+            for _ in 0..5 {
+                fold_with(&service, &service.database).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::join!(one(), one(), one());
+    });
+    check(&service);
+    assert_eq!((cursor().generation, cursor().revision), (2, 2));
+    let left = service.block_on(scan(&service.database, &tables().outbox));
+    let of_before = |item: &&Item| {
+        let key = item["event_id"].as_s().unwrap();
+        key.starts_with("0000000000/") || key.starts_with("0000000001/")
+    };
+    assert_eq!(left.iter().filter(of_before).count(), 0, "nothing is left of the figures before");
 }
 
 #[test]

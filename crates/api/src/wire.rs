@@ -15,7 +15,9 @@ pub use keys::{KeyBody, KeysBody};
 pub use list::{ListBody, SummaryBody};
 pub use me::{MeBody, SIGN_IN_CODES_PATH, SignInCodeBody};
 pub use simulation::{CallBody, RefusalBody, SimulateBody};
-pub use stats::{ApproverBody, DurationsBody, FiguresBody, GroupBody, StatsBody};
+pub use stats::{
+    AmountsBody, AnswersBody, ApproverBody, DurationsBody, FiguresBody, GroupBody, SlowestBody, StatsBody,
+};
 pub use trail::{AuditBody, AuthBody, EventBody, EventsBody};
 
 use countersign_core::approvals::Approvals;

@@ -19,6 +19,8 @@ pub struct FoldCursor {
     pub size: u64,
     /// Which set of figures it is about. Figures that are computed anew are another set.
     pub generation: u64,
+    /// The [`REVISION`](countersign_figures::day::REVISION) of its documents.
+    pub revision: u64,
 }
 
 /// Figures that have changed.
@@ -59,6 +61,9 @@ pub trait FigureStore: Send + Sync {
         after: &FoldCursor,
         changes: &FigureChanges,
     ) -> impl Future<Output = Result<(), CommitError>> + Send;
+
+    /// Removes a set of figures, of which no cursor says that it is the one.
+    fn remove_figures(&self, generation: u64) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// Figures of a range of days, and how far they go.
@@ -80,11 +85,8 @@ pub trait ReadFigures: Send + Sync {
     ) -> impl Future<Output = Result<StoredFigures, StoreError>> + Send;
 }
 
-/// Replaces all figures, of a service that is stopped.
+/// Compares all figures, of a service that is stopped.
 pub trait ReplaceFigures: FigureStore {
     /// All that is stored of a set of figures.
     fn all_figures(&self, generation: u64) -> impl Future<Output = Result<FigureState, StoreError>> + Send;
-
-    /// Removes a set of figures, of which no cursor says that it is the one.
-    fn remove_figures(&self, generation: u64) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -9,6 +9,7 @@ use crate::log::LogStorage;
 use crate::log_reader::{LogReadError, LogReader};
 use crate::ports::{CommitError, StoreError};
 use countersign_core::audit::AuditEvent;
+use countersign_figures::day::REVISION;
 use countersign_figures::fold::{FigureState, Touched};
 use std::time::Duration;
 
@@ -65,6 +66,17 @@ impl<F: FigureStore, L: LogStorage> Folder<'_, F, L> {
         let began = self.host.elapsed();
         let mut cursor = self.store.fold_cursor().await?;
         let log = self.log.size().await?;
+        // Documents of an earlier version lack members, and what was counted into them cannot be told apart any more.
+        if cursor.is_some_and(|cursor| cursor.revision < REVISION) {
+            cursor = self.begin_anew(cursor).await?;
+            if cursor.is_none() {
+                return Ok(FoldReport { cut_short: true, ..FoldReport::default() });
+            }
+        }
+        // Nothing is counted of this generation yet: the one before is still there, at least in part.
+        if let Some(FoldCursor { size: 0, generation: generation @ 1.., .. }) = cursor {
+            self.store.remove_figures(generation - 1).await?;
+        }
         let mut report = FoldReport { size: cursor.map_or(0, |cursor| cursor.size), ..FoldReport::default() };
         if log < report.size {
             return Err(FoldError::LogBehind { figures: report.size, log });
@@ -92,6 +104,30 @@ impl<F: FigureStore, L: LogStorage> Folder<'_, F, L> {
         Ok(report)
     }
 
+    /// Puts figures in the place of those that are stored: of nothing, which folding the log fills again. What there was
+    /// stays until the cursor has been replaced, and is removed by the next pass.
+    ///
+    /// # Errors
+    /// [`FoldError`]; and `false` if another pass was at work meanwhile.
+    pub async fn reset(&self) -> Result<bool, FoldError> {
+        let before = self.store.fold_cursor().await?;
+        Ok(self.begin_anew(before).await?.is_some())
+    }
+
+    /// The cursor of another generation, if the cursor is still `before`. Of that generation there is no document yet: each is
+    /// written together with a cursor that names it.
+    async fn begin_anew(&self, before: Option<FoldCursor>) -> Result<Option<FoldCursor>, FoldError> {
+        let cursor = before.unwrap_or_default();
+        let (version, generation) = (cursor.version + 1, cursor.generation + 1);
+        let after = FoldCursor { version, size: 0, generation, revision: REVISION };
+        match self.store.commit_figures(before.as_ref(), &after, &FigureChanges::default()).await {
+            Ok(()) => {}
+            Err(CommitError::Conflict) => return Ok(None),
+            Err(CommitError::Store(error)) => return Err(error.into()),
+        }
+        Ok(Some(after))
+    }
+
     /// Counts events; the cursor after them. `None` if another pass was faster, or may have been.
     async fn next(
         &self,
@@ -103,8 +139,8 @@ impl<F: FigureStore, L: LogStorage> Folder<'_, F, L> {
         let cursor = before.unwrap_or_default();
         let mut state = self.store.load_figures(cursor.generation, &touched).await?;
         events.iter().for_each(|event| state.add(event));
-        let after =
-            FoldCursor { version: cursor.version + 1, size: cursor.size + events.len() as u64, ..cursor };
+        let (version, size) = (cursor.version + 1, cursor.size + events.len() as u64);
+        let after = FoldCursor { version, size, revision: REVISION, ..cursor };
         let changes = FigureChanges::of(&touched, state);
         match self.store.commit_figures(before.as_ref(), &after, &changes).await {
             Ok(()) => Ok(Some(after)),
@@ -164,27 +200,6 @@ impl<F: ReplaceFigures, L: LogStorage> Folder<'_, F, L> {
         requests.sort_unstable();
         requests.dedup();
         Ok(Rebuilt { stored: cursor.size, log, differing_days, differing_requests: requests.len() })
-    }
-
-    /// Puts figures in the place of those that are stored: of nothing, which folding the log fills again. What there was
-    /// stays until the cursor has been replaced, so that one who stops in between has lost nothing.
-    ///
-    /// # Errors
-    /// [`FoldError`]; and `false` if another pass was at work meanwhile.
-    pub async fn reset(&self) -> Result<bool, FoldError> {
-        let before = self.store.fold_cursor().await?;
-        let cursor = before.unwrap_or_default();
-        let generation = cursor.generation + 1;
-        // What one left who stopped here before.
-        self.store.remove_figures(generation).await?;
-        let after = FoldCursor { version: cursor.version + 1, size: 0, generation };
-        match self.store.commit_figures(before.as_ref(), &after, &FigureChanges::default()).await {
-            Ok(()) => {}
-            Err(CommitError::Conflict) => return Ok(false),
-            Err(CommitError::Store(error)) => return Err(error.into()),
-        }
-        self.store.remove_figures(cursor.generation).await?;
-        Ok(true)
     }
 }
 

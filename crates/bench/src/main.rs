@@ -1,5 +1,5 @@
 //! What is claimed of Countersign's cost, measured: `cargo run --release -p countersign-bench -- policy`, and the same with
-//! `log`.
+//! `log` and `pages`.
 //!
 //! Prints one line for each claim, and ends with 1 if one does not hold. Time is CPU time of the
 //! process, so that a busy machine does not count; it still makes caches cold.
@@ -7,6 +7,7 @@
 mod audit_log;
 mod claims;
 mod cpu;
+mod pages;
 mod requests;
 mod start;
 
@@ -14,7 +15,7 @@ use claims::Claim;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: countersign-bench policy|log";
+const USAGE: &str = "usage: countersign-bench policy|log|pages";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         ["log"] => audit_log::measure(),
         // The process that verifies, so that its memory is its own.
         [audit_log::CHILD, directory] => audit_log::verify(directory).map(|line| (line, true)),
+        ["pages"] => pages::measure(),
         ["policy"] => policy().map(|claims| (claims::table(&claims), claims.iter().all(Claim::holds))),
         // One of the processes that the measurement itself starts.
         [start::CHILD, stage] => start::child(stage).map(|line| (line, true)),

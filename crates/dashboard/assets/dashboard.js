@@ -27,16 +27,22 @@
     if (days === 0) return fill(words.left, fill(words.hours, hours, minutes % 60));
     return fill(words.left, fill(words.days, days, hours % 24));
   };
-  const isDecision = (form) => /\/(approve|reject)$/.test(form.action);
+  // What a deadline ends: the forms that decide, and on a page of several requests the tick of this one.
+  const endedWith = (id) => [
+    ...[...document.forms].filter(
+      (form) => /\/(approve|reject)$/.test(form.action) && (!id || form.action.includes(`/${id}/`)),
+    ),
+    ...[...document.getElementsByName("selected")].filter((tick) => tick.value === id).map((tick) => tick.parentNode),
+  ];
   const count = () => {
     for (const element of document.querySelectorAll("[data-until]")) {
       const left = Date.parse(element.dataset.until) - now();
       const text = length(left);
       if (element.textContent !== text) element.textContent = text;
       if (left <= 0 && "ends" in element.dataset) {
-        const forms = [...document.forms].filter(isDecision);
-        if (forms.length > 0) {
-          forms.forEach((form) => form.remove());
+        const ended = endedWith(element.dataset.ends);
+        if (ended.length > 0) {
+          ended.forEach((part) => part.remove());
           say(words.over);
         }
       }

@@ -176,9 +176,11 @@ pub(crate) fn number(value: f64) -> String {
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
-/// A value of a table; a dash stands for none.
+/// A value of a table, with two digits after the point at most; a dash stands for none.
 pub(crate) fn value(value: &Option<f64>) -> String {
-    value.map_or_else(|| "–".to_owned(), number)
+    let Some(value) = value else { return "–".to_owned() };
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
@@ -221,6 +223,10 @@ mod tests {
         let lengths: Vec<_> =
             ranking.ranking().into_iter().map(|(_, length, value)| (length, value)).collect();
         assert_eq!(lengths, [("100".into(), "8".into()), ("25".into(), "2".to_owned())]);
+        for (value, text) in [(Some(250.55), "250.55"), (Some(100.0), "100"), (Some(0.004), "0"), (None, "–")]
+        {
+            assert_eq!(self::value(&value), text);
+        }
         assert!(chart(Kind::Lines, &[]).curves().is_empty() && chart(Kind::Bars, &[]).is_empty());
     }
 }

@@ -62,6 +62,11 @@ impl Dashboard {
         Self { site }
     }
 
+    #[cfg(test)]
+    pub(crate) fn site(&self) -> &Site {
+        &self.site
+    }
+
     /// Answers a request.
     pub async fn answer<P: Api + SignIn>(
         &self,

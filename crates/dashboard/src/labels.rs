@@ -96,33 +96,30 @@ pub(crate) fn event(words: &Words, event: &str) -> Shown {
         "EXECUTION_SUCCEEDED" => language.one_of("Reported success", "성공을 보고함"),
         "EXECUTION_FAILED" => language.one_of("Reported failure", "실패를 보고함"),
         "COMMENT_ADDED" => language.one_of("Commented", "의견을 남김"),
-        "ANOMALY_DETECTED" => language.one_of("Damage was found", "손상이 발견됨"),
+        "PARAMETERS_ERASED" => language.one_of("Erased parameters and texts", "매개변수와 텍스트를 삭제함"),
+        "ANOMALY_DETECTED" => {
+            language.one_of("Something unusual or damaged was found", "이상 또는 손상이 발견됨")
+        }
         "ATTEMPT_REFUSED" => language.one_of("An attempt was refused", "시도가 거부됨"),
         "AUDIT_READ" => language.one_of("Read the audit log", "감사 로그를 읽음"),
         other => other,
     })
 }
 
-/// Types of events that the audit page filters by.
-pub(crate) const EVENTS: [&str; 17] = [
-    "APPROVAL_REQUEST_CREATED",
-    "APPROVAL_GRANTED",
-    "APPROVAL_REJECTED",
-    "APPROVAL_WITHDRAWN",
-    "APPROVAL_CANCELLED",
-    "APPROVAL_EXPIRED",
-    "EXECUTION_STARTED",
-    "TARGET_OBSERVED",
-    "EXECUTION_CLAIMED",
-    "EXECUTION_RENEWED",
-    "EXECUTION_UNKNOWN",
-    "EXECUTION_SUCCEEDED",
-    "EXECUTION_FAILED",
-    "COMMENT_ADDED",
-    "ANOMALY_DETECTED",
-    "ATTEMPT_REFUSED",
-    "AUDIT_READ",
-];
+/// What kind of principal acted.
+pub(crate) fn kind(words: &Words, kind: &str) -> Shown {
+    let language = words.language;
+    Shown::line(match kind {
+        "human" => language.one_of("person", "사람"),
+        "agent" => language.one_of("agent", "에이전트"),
+        "service" => language.one_of("service", "서비스"),
+        "system" => language.one_of("system", "시스템"),
+        other => other,
+    })
+}
+
+/// Statuses of requests that are open.
+pub(crate) const OPEN: [&str; 3] = ["pending", "approved", "executing"];
 
 /// Statuses of closed requests.
 pub(crate) const CLOSED: [&str; 5] = ["executed", "failed", "rejected", "expired", "cancelled"];
@@ -142,4 +139,36 @@ pub(crate) fn missing(words: &Words, missing: &MissingBody) -> Vec<Shown> {
 /// An amount of money, as short as it is.
 pub(crate) fn amount(amount: Option<f64>) -> Option<Shown> {
     amount.map(|amount| Shown::from(amount.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::Language;
+    use countersign_core::caller::PrincipalKind;
+    use countersign_core::event::EventType;
+    use countersign_core::request::Status;
+    use std::collections::BTreeSet;
+    use strum::IntoEnumIterator as _;
+
+    /// A name that only the API has would stand in a Korean page in English.
+    #[test]
+    fn every_status_kind_and_type_of_event_has_a_name_in_each_language() {
+        let statuses: BTreeSet<_> = Status::iter().map(|status| status.as_str()).collect();
+        assert_eq!(statuses, OPEN.into_iter().chain(CLOSED).collect());
+        for language in Language::iter() {
+            let words = language.words();
+            for known in EventType::iter() {
+                assert_ne!(event(words, known.as_str()).as_str(), known.as_str());
+            }
+            for name in statuses.iter().copied() {
+                assert_ne!(status(words, name), status(words, "another"));
+                assert_ne!(next_step(words, name), "");
+            }
+        }
+        for known in PrincipalKind::iter() {
+            let name = known.as_str();
+            assert_ne!(kind(Language::Korean.words(), name).as_str(), name);
+        }
+    }
 }

@@ -49,13 +49,14 @@ impl Language {
 
 /// Whether a problem says that the request is not what the page showed.
 pub(crate) fn is_change(problem: &ProblemBody) -> bool {
-    const CODES: [&str; 8] = [
+    const CODES: [&str; 9] = [
         "version_mismatch",
         "digest_mismatch",
         "expired",
         "not_pending",
         "not_approved",
         "already_decided",
+        "not_decided",
         "approvals_insufficient",
         "execution_mismatch",
     ];

@@ -17,6 +17,7 @@ pub(crate) const LASTS: i64 = 30 * 60 * 1000;
 pub(crate) enum Action {
     Approve,
     Reject,
+    Withdraw,
     Comment,
     Cancel,
     Start,
@@ -28,6 +29,12 @@ impl Action {
     /// Its name, in paths and in `explain`.
     pub(crate) fn name(self) -> &'static str {
         self.into()
+    }
+
+    /// Whether it is about what would run, so that all of that has to be shown. To give up, to take an approval back and to
+    /// comment is safe whatever the request holds.
+    pub(crate) fn is_of_content(self) -> bool {
+        !matches!(self, Self::Withdraw | Self::Comment | Self::Cancel)
     }
 }
 

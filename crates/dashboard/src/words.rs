@@ -110,6 +110,11 @@ words! {
     not_found_text: "There is no such page or request, or it is not visible to you. Check the link, or ask its sender.", "그런 페이지나 요청이 없거나 볼 수 없습니다. 링크를 확인하거나 보낸 사람에게 물어보세요.";
     not_permitted_text: "The policy does not permit this to you. An administrator can tell you who may.", "정책이 허용하지 않습니다. 누가 할 수 있는지는 관리자에게 문의하세요.";
     went_wrong_text: "The service did not answer as it should. Nothing was decided. Refresh the page in a minute.", "서비스가 올바르게 응답하지 않았습니다. 아무것도 결정되지 않았습니다. 잠시 뒤 새로 고치세요.";
+    outcome_unknown: "The service did not answer, so that it is not known whether this was recorded.", "서비스가 응답하지 않아 기록되었는지 알 수 없습니다.";
+    outcome_unknown_next: "Read below how the request stands now. Sending the same form again counts once.", "아래에서 현재 상태를 확인하세요. 같은 양식을 다시 보내도 한 번만 기록됩니다.";
+    outcome_unknown_text: "The service did not answer, so that it is not known whether this was recorded. Go back in a minute and send the form again: it counts once.", "서비스가 응답하지 않아 기록되었는지 알 수 없습니다. 잠시 뒤 뒤로 가서 양식을 다시 보내세요. 한 번만 기록됩니다.";
+    request_unknown_next: "Send the form again as it is: it makes one request. Or look for it in My requests.", "양식을 그대로 다시 보내면 요청은 하나만 만들어집니다. 또는 내 요청에서 확인하세요.";
+    filters_refused: "The service does not take what the address asks for. Go back and correct the filters.", "주소에 적힌 조건을 서비스가 받지 않습니다. 뒤로 가서 조건을 고치세요.";
     form_refused: "This form was not sent by a page of this session, so nothing was done. Open the page again and repeat.", "이 세션의 페이지에서 보낸 양식이 아니므로 처리하지 않았습니다. 페이지를 다시 열어 반복하세요.";
     wrong_host: "This service does not answer for this host name.", "이 호스트 이름으로는 응답하지 않습니다.";
     wrong_method: "This address takes no such call.", "이 주소는 그런 호출을 받지 않습니다.";
@@ -169,7 +174,7 @@ words! {
     // Inbox.
     inbox_empty: "No request waits for your decision.", "결정을 기다리는 요청이 없습니다.";
     inbox_empty_all: "No request is pending.", "대기 중인 요청이 없습니다.";
-    inbox_empty_next: "See all pending requests, or what was decided in the history.", "대기 중인 모든 요청이나 이력을 보세요.";
+    inbox_empty_next: "This page shows by itself what comes. See also:", "새 요청은 이 페이지에 저절로 나타납니다. 다음도 확인하세요:";
     inbox_waiting: "Requests that wait for you: {}.", "결정을 기다리는 요청이 {}건 있습니다.";
     inbox_pending: "Pending requests: {}.", "대기 중인 요청이 {}건 있습니다.";
     view_mine: "What I can decide", "내가 결정할 수 있는 요청";
@@ -228,6 +233,8 @@ words! {
     comment_needed: "Write the comment.", "의견을 적으세요.";
     comment: "Comment", "의견";
     add_comment: "Add comment", "의견 추가";
+    withdraw: "Withdraw approval", "승인 철회";
+    withdraw_reason: "Reason for the withdrawal (optional)", "철회 사유 (선택)";
     cancel_request: "Cancel request", "요청 취소";
     cancel_reason: "Reason for the cancellation (optional)", "취소 사유 (선택)";
     start_execution: "Start execution", "실행 시작";
@@ -244,6 +251,8 @@ words! {
     ticket_old: "This page is older than 30 minutes.", "이 페이지를 연 지 30분이 지났습니다.";
     ticket_foreign: "This form belongs to another page or another session.", "다른 페이지나 다른 세션의 양식입니다.";
     no_events_since: "No event was recorded since. The rules that apply may have changed.", "그 뒤에 기록된 이벤트가 없습니다. 적용되는 규칙이 바뀌었을 수 있습니다.";
+    changes_unknown: "The form does not say which version its page showed. Read the request as it is now.", "양식에 페이지가 보여 준 버전이 없습니다. 현재 요청을 읽으세요.";
+    changes_hidden: "The policy does not show you the events, so that it is not known here what changed. Read the request as it is now.", "정책상 이벤트를 볼 수 없어 무엇이 바뀌었는지 알 수 없습니다. 현재 요청을 읽으세요.";
     // Review.
     review_none: "No request is selected. Select some in the inbox.", "선택한 요청이 없습니다. 받은 요청에서 선택하세요.";
     review_differs: "These requests differ in operation, environment or rules, or one is of high risk: approve each on its own page.", "작업, 환경, 규칙이 서로 다르거나 위험도가 높은 요청이 있습니다. 각 페이지에서 따로 승인하세요.";
@@ -253,7 +262,7 @@ words! {
     result_done: "Recorded", "기록됨";
     cannot_decide: "You cannot decide this request.", "이 요청은 결정할 수 없습니다.";
     // Requests.
-    requests_empty: "You have made no request.", "만든 요청이 없습니다.";
+    requests_empty: "You have no open request, and none was closed in the last 90 days. Make one, or look further back in the history.", "진행 중인 요청이 없고 최근 90일 동안 종료된 요청도 없습니다. 새로 요청하거나 이력에서 더 이전을 확인하세요.";
     requests_unknown: "The service does not say who you are, so that your requests cannot be listed. Look in the history by requester.", "서비스가 사용자를 알려 주지 않아 요청을 나열할 수 없습니다. 이력에서 요청자로 찾으세요.";
     check: "Check", "확인";
     submit: "Submit request", "요청 제출";
@@ -269,21 +278,21 @@ words! {
     parameters_malformed: "The parameters are not a JSON object that can be read in one way.", "매개변수가 한 가지로 읽히는 JSON 객체가 아닙니다.";
     // Instances.
     instances_hint: "Enter the id of an instance, or choose one with pending requests.", "인스턴스 ID를 입력하거나 대기 중인 요청이 있는 인스턴스를 고르세요.";
-    instances_empty: "No instance has pending requests.", "대기 중인 요청이 있는 인스턴스가 없습니다.";
+    instances_empty: "No instance has pending requests. Enter an id to see what was done for it.", "대기 중인 요청이 있는 인스턴스가 없습니다. ID를 입력하면 처리된 요청을 볼 수 있습니다.";
     show: "Show", "보기";
     review: "Review", "검토";
     pending_here: "Open", "진행 중";
     closed_here: "Closed requests", "종료된 요청";
-    nothing_open: "Nothing is open for this instance.", "이 인스턴스에 진행 중인 요청이 없습니다.";
-    nothing_closed: "Nothing was closed here in the last 90 days.", "최근 90일 동안 종료된 요청이 없습니다.";
+    nothing_open: "Nothing is open for this instance. You may ask for something:", "이 인스턴스에 진행 중인 요청이 없습니다. 새로 요청할 수 있습니다:";
+    nothing_closed: "Nothing was closed here in the last 90 days. Earlier requests are in the history:", "최근 90일 동안 종료된 요청이 없습니다. 이전 요청은 이력에 있습니다:";
     // History.
     from: "From", "시작일";
     to: "To", "종료일";
-    history_empty: "No closed request fits these filters. Try an earlier range.", "조건에 맞는 종료된 요청이 없습니다. 더 이른 기간을 선택하세요.";
+    history_empty: "No closed request fits these filters. Leave one out, or choose earlier days.", "조건에 맞는 종료된 요청이 없습니다. 더 이른 기간을 선택하세요.";
     earlier: "Earlier", "이전 기간";
     csv: "Download as CSV", "CSV로 내려받기";
     // Audit.
-    audit_empty: "No event fits these filters.", "조건에 맞는 이벤트가 없습니다.";
+    audit_empty: "No event fits these filters. Leave one out, or choose earlier days.", "조건에 맞는 이벤트가 없습니다. 조건을 줄이거나 더 이른 날짜를 선택하세요.";
     event: "Event", "이벤트";
     event_type: "Type of event", "이벤트 종류";
     request_id: "Request id", "요청 ID";
@@ -320,6 +329,12 @@ words! {
     chart_rejections_mark: "Mark: 30 percent", "기준선: 30%";
     chart_by: "Decided by policy, by people", "정책에 의한 결정, 사람에 의한 결정";
     chart_operations: "Slowest operations (p95, hours)", "가장 느린 작업 (p95, 시간)";
+    chart_slow_groups: "Slowest groups (mean, hours)", "가장 느린 그룹 (평균, 시간)";
+    chart_slow_approvers: "Slowest approvers (mean, hours)", "가장 느린 승인자 (평균, 시간)";
+    chart_costs: "Costs: estimated of requests, actual of executions", "비용: 요청의 예상, 실행의 실제";
+    chart_waiting: "Waiting now, by operation", "지금 대기 중인 요청 (작업별)";
+    mean_hours: "Mean, hours", "평균 (시간)";
+    group: "Group", "그룹";
     chart_approvers: "Busiest approvers", "가장 많이 결정한 승인자";
     by_policy: "By policy", "정책";
     by_people: "By people", "사람";
@@ -332,7 +347,14 @@ words! {
     hours_saved: "Hours saved, at {} hours a ticket", "절약한 시간 (티켓당 {}시간 기준)";
     waiting_now: "Waiting now", "지금 대기 중";
     or_more: "{} or more", "{}건 이상";
-    gaps: "Not counted by the service: time to decision by group, and costs.", "서비스가 집계하지 않는 것: 그룹별 결정 시간, 비용.";
+    gaps: "What these figures do not say", "이 통계가 알려 주지 않는 것";
+    gap_time: "Time to decision has no point on a day without a decision of people: what the policy approves at once takes no time.", "사람이 결정하지 않은 날에는 결정 시간이 없습니다. 정책이 즉시 승인한 요청은 시간이 걸리지 않습니다.";
+    gap_groups: "The log names the groups of those who approved, and not of those who rejected: groups are timed by approvals alone. An approver in several groups counts in each.", "로그에는 승인한 사람의 그룹만 있고 거부한 사람의 그룹은 없습니다. 그룹별 시간은 승인만으로 계산하며, 여러 그룹에 속한 사람은 각 그룹에 포함됩니다.";
+    gap_costs: "An estimated cost was named by {} of {} requests, an actual cost by {} of {} executions that ended. The others are in no sum, and the two sums are not of the same requests.", "예상 비용은 요청 {}/{}건, 실제 비용은 끝난 실행 {}/{}건에 있습니다. 나머지는 합계에 없으며 두 합계는 같은 요청의 것이 아닙니다.";
+    gap_waiting: "What waits now is shown for the first 100 pending requests.", "지금 대기 중인 요청은 처음 100건만 보여 줍니다.";
+    gap_waiting_hidden: "What waits now is not shown, because the policy does not let you list requests.", "정책상 요청을 나열할 수 없어 지금 대기 중인 요청은 보여 주지 않습니다.";
+    gap_hours: "Hours saved take each approved request for one ticket. The time that it took here is not subtracted.", "절약한 시간은 승인된 요청 하나를 티켓 하나로 계산합니다. 여기서 걸린 시간은 빼지 않습니다.";
+    gap_no_hours: "Hours saved are not known: an operator sets by --ticket-hours what a ticket took before.", "절약한 시간은 알 수 없습니다. 이전에 티켓 하나에 걸린 시간은 운영자가 --ticket-hours로 정합니다.";
     log_size: "Events of the log that are counted: {}", "집계에 포함된 로그 이벤트: {}";
 }
 

@@ -20,6 +20,7 @@ const DOCUMENT_FORMAT: &str = "countersign.figures.v1";
 
 const SIZE: &str = "size";
 const GENERATION: &str = "generation";
+const REVISION: &str = "revision";
 const DOCUMENT: &str = "document";
 
 /// How many digits a generation has in a sort key.
@@ -56,6 +57,7 @@ pub(crate) fn cursor_item(cursor: &FoldCursor) -> Item {
     item.insert(VERSION.to_owned(), number_value(cursor.version));
     item.insert(SIZE.to_owned(), number_value(cursor.size));
     item.insert(GENERATION.to_owned(), number_value(cursor.generation));
+    item.insert(REVISION.to_owned(), number_value(cursor.revision));
     item
 }
 
@@ -69,6 +71,8 @@ pub(crate) fn cursor(item: &Item) -> Result<FoldCursor, InvalidAttribute> {
         version: read_number(item, VERSION)?,
         size: read_number(item, SIZE)?,
         generation: read_number(item, GENERATION)?,
+        // The first had none.
+        revision: if item.contains_key(REVISION) { read_number(item, REVISION)? } else { 1 },
     })
 }
 
@@ -102,7 +106,7 @@ fn with_document<T: Serialize>(mut item: Item, document: &T) -> Result<Item, Inv
 /// What an item holds.
 pub(crate) enum Figure {
     /// The figures of a day.
-    Day(String, DayFigures),
+    Day(String, Box<DayFigures>),
     /// What is remembered of a request.
     Request(RequestId, RequestProgress),
 }
@@ -115,7 +119,7 @@ pub(crate) fn figure(item: &Item) -> Result<Figure, InvalidAttribute> {
     check_format(item, DOCUMENT_FORMAT)?;
     let (_, name) = read_text(item, EVENT_ID)?.split_once('/').ok_or(InvalidAttribute::Value(EVENT_ID))?;
     match read_text(item, SHARD)? {
-        FIGURES => Ok(Figure::Day(name.to_owned(), document(item)?)),
+        FIGURES => Ok(Figure::Day(name.to_owned(), Box::new(document(item)?))),
         FIGURE_REQUESTS => Ok(Figure::Request(read(EVENT_ID, name, RequestId::parse)?, document(item)?)),
         _ => Err(InvalidAttribute::Value(SHARD)),
     }
@@ -132,14 +136,16 @@ mod tests {
 
     #[test]
     fn items_are_read_back_and_no_others_are() {
-        let expected = FoldCursor { version: 3, size: 700, generation: 2 };
-        let item = cursor_item(&expected);
+        let expected = FoldCursor { version: 3, size: 700, generation: 2, revision: 2 };
+        let mut item = cursor_item(&expected);
         assert_eq!(cursor(&item), Ok(expected));
-        for attribute in [FORMAT, VERSION, SIZE, GENERATION] {
+        for attribute in [FORMAT, VERSION, SIZE, GENERATION, REVISION] {
             let mut item = item.clone();
             item.insert(attribute.to_owned(), AttributeValue::Bool(true));
             assert!(cursor(&item).is_err(), "{attribute}");
         }
+        item.remove(REVISION);
+        assert_eq!(cursor(&item).map(|cursor| cursor.revision), Ok(1));
         let id = RequestId::parse("01930000-0000-7000-8000-0000000000aa").unwrap();
         let progress = RequestProgress { requested_at: 7, is_decided: true, was_unknown: false };
         let items = [

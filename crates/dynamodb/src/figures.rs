@@ -15,7 +15,7 @@ use countersign_app::ports::{CommitError, StoreError};
 use countersign_figures::fold::{FigureState, Touched};
 use std::collections::HashMap;
 
-/// How often what a read of several items has left out is asked for again.
+/// How often what a read of several items has left out is asked for again, or figures that were replaced.
 const MAX_BATCH_ATTEMPTS: usize = 8;
 
 fn damaged(error: impl std::fmt::Display) -> StoreError {
@@ -26,7 +26,7 @@ fn damaged(error: impl std::fmt::Display) -> StoreError {
 fn insert(state: &mut FigureState, item: &Item) -> Result<(), StoreError> {
     match figure(item).map_err(damaged)? {
         Figure::Day(day, figures) => {
-            state.days.insert(day, figures);
+            state.days.insert(day, *figures);
         }
         Figure::Request(id, progress) => {
             state.requests.insert(id, progress);
@@ -156,17 +156,34 @@ impl FigureStore for DynamoStore {
         }
         transaction.send().await.map(|_| ()).map_err(commit_error)
     }
+
+    async fn remove_figures(&self, generation: u64) -> Result<(), StoreError> {
+        for item in self.generation_items(generation).await? {
+            let is_key = |(name, _): &(String, AttributeValue)| name == SHARD || name == EVENT_ID;
+            let key: HashMap<_, _> = item.into_iter().filter(is_key).collect();
+            let delete = self.client.delete_item().table_name(&self.tables.outbox).set_key(Some(key));
+            delete.send().await.map_err(store_error)?;
+        }
+        Ok(())
+    }
 }
 
 impl ReadFigures for DynamoStore {
     async fn read_figures(&self, from: &str, to: &str) -> Result<StoredFigures, StoreError> {
-        let cursor = self.fold_cursor().await?.unwrap_or_default();
-        let (first, last) = (sort_key(cursor.generation, from), sort_key(cursor.generation, to));
-        let mut state = FigureState::default();
-        for item in self.figure_items(FIGURES, &first, &last).await? {
-            insert(&mut state, &item)?;
+        for _ in 0..MAX_BATCH_ATTEMPTS {
+            let cursor = self.fold_cursor().await?.unwrap_or_default();
+            let (first, last) = (sort_key(cursor.generation, from), sort_key(cursor.generation, to));
+            let mut state = FigureState::default();
+            for item in self.figure_items(FIGURES, &first, &last).await? {
+                insert(&mut state, &item)?;
+            }
+            // Figures that have been replaced meanwhile may be half removed.
+            let generation = self.fold_cursor().await?.unwrap_or_default().generation;
+            if generation == cursor.generation {
+                return Ok(StoredFigures { size: cursor.size, days: state.days });
+            }
         }
-        Ok(StoredFigures { size: cursor.size, days: state.days })
+        Err(StoreError::Unavailable("figures are replaced again and again".to_owned()))
     }
 }
 
@@ -177,15 +194,5 @@ impl ReplaceFigures for DynamoStore {
             insert(&mut state, &item)?;
         }
         Ok(state)
-    }
-
-    async fn remove_figures(&self, generation: u64) -> Result<(), StoreError> {
-        for item in self.generation_items(generation).await? {
-            let is_key = |(name, _): &(String, AttributeValue)| name == SHARD || name == EVENT_ID;
-            let key: HashMap<_, _> = item.into_iter().filter(is_key).collect();
-            let delete = self.client.delete_item().table_name(&self.tables.outbox).set_key(Some(key));
-            delete.send().await.map_err(store_error)?;
-        }
-        Ok(())
     }
 }

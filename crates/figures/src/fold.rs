@@ -123,11 +123,15 @@ fn add_of_request(
             if is_decided {
                 day.count_request(Figure::AutoApproved, operation, requester);
             }
+            if let Some(cost) = event.detail("estimated_cost") {
+                day.costs(operation, |costs| costs.estimated.record(&cost));
+            }
             let requested_at = event.timestamp.as_millisecond();
             requests.insert(id, RequestProgress { requested_at, is_decided, was_unknown: false });
         }
         EventType::ApprovalGranted => {
             day.count_person(Figure::ApprovalsGiven, event.user.as_str(), 1);
+            answered(day, requests, event, id);
             let is_first = requests.get(&id).is_none_or(|progress| !progress.is_decided);
             if request.status == Status::Approved && is_first {
                 day.count_request(Figure::Approved, operation, requester);
@@ -139,6 +143,7 @@ fn add_of_request(
         }
         EventType::ApprovalRejected => {
             day.count_person(Figure::RejectionsGiven, event.user.as_str(), 1);
+            answered(day, requests, event, id);
             day.count_request(Figure::Rejected, operation, requester);
             decided(day, requests);
             requests.remove(&id);
@@ -159,6 +164,9 @@ fn add_of_request(
             if let Some(figure) = end(event_type) {
                 day.count_request(figure, operation, requester);
             }
+            if let Some(cost) = event.detail("actual_cost") {
+                day.costs(operation, |costs| costs.actual.record(&cost));
+            }
             requests.remove(&id);
         }
         EventType::ApprovalWithdrawn
@@ -172,6 +180,21 @@ fn add_of_request(
         | EventType::AttemptRefused
         | EventType::AuditRead => {}
     }
+}
+
+/// Times what one person decided, for the person and for the groups that the event names. An event about a rejection names none.
+fn answered(
+    day: &mut DayFigures,
+    requests: &BTreeMap<RequestId, RequestProgress>,
+    event: &AuditEvent,
+    id: RequestId,
+) {
+    let Some(progress) = requests.get(&id) else { return };
+    let details = event.details.to_value();
+    let groups = details.get("groups").and_then(|groups| groups.as_array()).into_iter().flatten();
+    let groups: Vec<_> = groups.filter_map(|group| group.as_str().map(str::to_owned)).collect();
+    let milliseconds = milliseconds_between(progress.requested_at, event.timestamp);
+    day.answered_after(milliseconds, event.user.as_str(), &groups);
 }
 
 /// The figure of an end that is no decision.

@@ -6,6 +6,8 @@
 #![warn(missing_docs)]
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod amounts;
+pub mod answers;
 pub mod counts;
 pub mod day;
 pub mod fold;

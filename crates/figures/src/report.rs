@@ -1,13 +1,14 @@
 //! What the figures of a range of days say.
 
+use crate::answers::Answers;
 use crate::counts::{Counts, Figure};
-use crate::day::{DayFigures, OTHER};
+use crate::day::{Costs, DayFigures, OTHER};
 use crate::histogram::Histogram;
 use std::collections::BTreeMap;
 use strum::{EnumIter, EnumString, IntoStaticStr};
 
-/// How many approvers are named as the busiest.
-pub const BUSIEST: usize = 10;
+/// How many approvers are named as the busiest, and how many of each kind as the slowest.
+pub const NAMED: usize = 10;
 
 /// What figures are told apart by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, EnumIter, IntoStaticStr)]
@@ -19,6 +20,8 @@ pub enum GroupBy {
     User,
     /// The operation.
     Operation,
+    /// The group of those who approved: how many approvals its members gave and how long they took, and nothing else.
+    Group,
     /// The type of event: how many events there are, and nothing else.
     EventType,
 }
@@ -32,6 +35,10 @@ pub struct GroupFigures {
     pub counts: Counts,
     /// The times from a request to the decision on it. Known of days and of operations.
     pub time_to_decision: Histogram,
+    /// What requests cost. Known of days and of operations.
+    pub costs: Costs,
+    /// The times from a request to an approval or rejection of one person. Known of days, persons and groups.
+    pub answers: Answers,
 }
 
 /// The figures of a range of days.
@@ -43,6 +50,10 @@ pub struct Report {
     pub groups: BTreeMap<String, GroupFigures>,
     /// The persons who decided most, those first, and how much.
     pub busiest_approvers: Vec<(String, u64)>,
+    /// The persons who took longest to decide, those first.
+    pub slowest_approvers: Vec<(String, Answers)>,
+    /// The groups whose members took longest to approve, those first.
+    pub slowest_groups: Vec<(String, Answers)>,
 }
 
 impl Report {
@@ -51,6 +62,7 @@ impl Report {
         let mut totals = GroupFigures { events: Some(0), ..GroupFigures::default() };
         let mut groups = BTreeMap::<String, GroupFigures>::new();
         let mut approvers = BTreeMap::<&str, u64>::new();
+        let mut answers = [const { BTreeMap::<&str, Answers>::new() }; 2];
         for (name, day) in days {
             totals.add_day(day);
             for (person, counts) in &day.users {
@@ -59,11 +71,19 @@ impl Report {
                     *approvers.entry(person).or_default() += given;
                 }
             }
+            for (all, of_day) in answers.iter_mut().zip([&day.approvers, &day.groups]) {
+                for (name, answers) in of_day {
+                    all.entry(name).or_default().merge(answers);
+                }
+            }
             match group_by {
                 GroupBy::Day => groups.entry(name.clone()).or_default().add_day(day),
                 GroupBy::User => {
                     for (person, counts) in &day.users {
                         groups.entry(person.clone()).or_default().counts.merge(counts);
+                    }
+                    for (person, answers) in &day.approvers {
+                        groups.entry(person.clone()).or_default().answers.merge(answers);
                     }
                 }
                 GroupBy::Operation => {
@@ -71,6 +91,14 @@ impl Report {
                         let group = groups.entry(operation.clone()).or_default();
                         group.counts.merge(&figures.counts);
                         group.time_to_decision.merge(&figures.time_to_decision);
+                        group.costs.merge(&figures.costs);
+                    }
+                }
+                GroupBy::Group => {
+                    for (name, answers) in &day.groups {
+                        let group = groups.entry(name.clone()).or_default();
+                        group.counts.add(Figure::ApprovalsGiven, answers.count());
+                        group.answers.merge(answers);
                     }
                 }
                 GroupBy::EventType => {
@@ -83,9 +111,19 @@ impl Report {
         let mut busiest_approvers: Vec<_> =
             approvers.into_iter().map(|(person, given)| (person.to_owned(), given)).collect();
         busiest_approvers.sort_by(|(left, much), (right, more)| more.cmp(much).then(left.cmp(right)));
-        busiest_approvers.truncate(BUSIEST);
-        Self { totals, groups, busiest_approvers }
+        busiest_approvers.truncate(NAMED);
+        let [slowest_approvers, slowest_groups] = answers.map(slowest);
+        Self { totals, groups, busiest_approvers, slowest_approvers, slowest_groups }
     }
+}
+
+/// Those with the highest means, and at equal means in the order of their names.
+fn slowest(answers: BTreeMap<&str, Answers>) -> Vec<(String, Answers)> {
+    let named = answers.into_iter().filter(|(name, _)| *name != OTHER);
+    let mut slowest: Vec<_> = named.map(|(name, answers)| (name.to_owned(), answers)).collect();
+    slowest.sort_by_key(|(_, answers)| std::cmp::Reverse(answers.average()));
+    slowest.truncate(NAMED);
+    slowest
 }
 
 impl GroupFigures {
@@ -93,5 +131,7 @@ impl GroupFigures {
         *self.events.get_or_insert(0) += day.event_types.values().sum::<u64>();
         self.counts.merge(&day.counts);
         self.time_to_decision.merge(&day.time_to_decision);
+        self.costs.merge(&day.costs);
+        day.approvers.values().for_each(|answers| self.answers.merge(answers));
     }
 }

@@ -454,7 +454,7 @@ fn fielderror() -> Vec<Member> {
 type Object = (&'static str, &'static str, fn() -> Vec<Member>);
 
 /// The schemas that are objects.
-const OBJECTS: [Object; 42] = [
+const OBJECTS: [Object; 45] = [
     ("Create", "The operation that the request is for.", bodies::create),
     ("Approve", "An approval.", bodies::approve),
     ("Reject", "A rejection.", bodies::reject),
@@ -490,7 +490,10 @@ const OBJECTS: [Object; 42] = [
     ("Group", "The figures of one group.", stats::group),
     ("Figures", "What is counted.", stats::figures),
     ("Durations", "Durations in milliseconds.", stats::durations),
+    ("Answers", "How long persons took to decide, in milliseconds.", stats::answers),
+    ("Amounts", "Amounts of money.", stats::amounts),
     ("Approver", "A person who decided.", stats::approver),
+    ("Slowest", "A person or a group that took long.", stats::slowest),
     (
         "AuditEvent",
         "An audit event of any stream. Those that are about no request repeat nothing of one.",

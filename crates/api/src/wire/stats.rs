@@ -1,6 +1,8 @@
 //! Figures of a range of days.
 
 use countersign_app::figure_store::StoredFigures;
+use countersign_figures::amounts::Amounts;
+use countersign_figures::answers::Answers;
 use countersign_figures::counts::{Counts, Figure};
 use countersign_figures::histogram::Histogram;
 use countersign_figures::report::{GroupBy, GroupFigures, Report};
@@ -23,12 +25,18 @@ pub struct StatsBody {
     pub groups: Vec<GroupBody>,
     /// Who decided most, those first.
     pub busiest_approvers: Vec<ApproverBody>,
+    /// Who took longest to decide, those first.
+    #[serde(default)]
+    pub slowest_approvers: Vec<SlowestBody>,
+    /// The groups whose members took longest to approve, those first.
+    #[serde(default)]
+    pub slowest_groups: Vec<SlowestBody>,
 }
 
 /// The figures of one group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GroupBody {
-    /// The day, person, operation or type of event.
+    /// The day, person, operation, group or type of event.
     pub name: String,
     /// What is counted of it.
     pub figures: FiguresBody,
@@ -70,6 +78,15 @@ pub struct FiguresBody {
     /// How long decisions took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_to_decision: Option<DurationsBody>,
+    /// How long those who decided took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_to_answer: Option<AnswersBody>,
+    /// What the requests that were made were estimated to cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_cost: Option<AmountsBody>,
+    /// What executions that ended were reported to cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual_cost: Option<AmountsBody>,
 }
 
 /// Durations in milliseconds.
@@ -85,6 +102,33 @@ pub struct DurationsBody {
     pub p95_milliseconds: u64,
 }
 
+/// How long persons took to decide, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswersBody {
+    /// How many approvals and rejections there are.
+    pub count: u64,
+    /// Their mean.
+    pub average_milliseconds: u64,
+}
+
+/// Amounts of money.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AmountsBody {
+    /// How many there are.
+    pub count: u64,
+    /// All of them together.
+    pub sum: f64,
+}
+
+/// A person or a group that took long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlowestBody {
+    /// Who.
+    pub name: String,
+    /// How long.
+    pub time_to_answer: AnswersBody,
+}
+
 /// A person who decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApproverBody {
@@ -97,9 +141,16 @@ pub struct ApproverBody {
 impl StatsBody {
     /// What stored figures say of a range of days.
     pub fn of(figures: &StoredFigures, from: &str, to: &str, group_by: GroupBy) -> Self {
-        let Report { totals, groups, busiest_approvers } = Report::of(&figures.days, group_by);
+        let Report { totals, groups, busiest_approvers, slowest_approvers, slowest_groups } =
+            Report::of(&figures.days, group_by);
         let group = |(name, figures)| GroupBody { name, figures: FiguresBody::from(&figures) };
         let approver = |(person, decisions)| ApproverBody { person, decisions };
+        let slowest = |slowest: Vec<(String, Answers)>| {
+            let bodies = slowest.into_iter().filter_map(|(name, answers)| {
+                Some(SlowestBody { name, time_to_answer: AnswersBody::of(&answers)? })
+            });
+            bodies.collect()
+        };
         let group_by: &str = group_by.into();
         Self {
             from: from.to_owned(),
@@ -109,6 +160,8 @@ impl StatsBody {
             totals: FiguresBody::from(&totals),
             groups: groups.into_iter().map(group).collect(),
             busiest_approvers: busiest_approvers.into_iter().map(approver).collect(),
+            slowest_approvers: slowest(slowest_approvers),
+            slowest_groups: slowest(slowest_groups),
         }
     }
 }
@@ -132,6 +185,9 @@ impl From<&GroupFigures> for FiguresBody {
             rejections_given: get(Figure::RejectionsGiven),
             rejection_rate: rejection_rate(&figures.counts),
             time_to_decision: DurationsBody::of(&figures.time_to_decision),
+            time_to_answer: AnswersBody::of(&figures.answers),
+            estimated_cost: AmountsBody::of(&figures.costs.estimated),
+            actual_cost: AmountsBody::of(&figures.costs.actual),
         }
     }
 }
@@ -140,6 +196,19 @@ impl From<&GroupFigures> for FiguresBody {
 fn rejection_rate(counts: &Counts) -> Option<f64> {
     let in_ten_thousand = u32::try_from(counts.rejections_in_ten_thousand()?).ok()?;
     Some(f64::from(in_ten_thousand) / 10_000.0)
+}
+
+impl AnswersBody {
+    fn of(answers: &Answers) -> Option<Self> {
+        Some(Self { count: answers.count(), average_milliseconds: answers.average()? })
+    }
+}
+
+impl AmountsBody {
+    /// The sum as the nearest double, as all numbers of the API are.
+    fn of(amounts: &Amounts) -> Option<Self> {
+        Some(Self { count: amounts.count(), sum: amounts.sum()?.parse().ok()? })
+    }
 }
 
 impl DurationsBody {

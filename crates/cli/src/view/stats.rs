@@ -4,7 +4,9 @@ use crate::view::page::View;
 use crate::view::text::{Line, Text, Tone};
 use crate::view::times::RelativeTime;
 use crate::view::width::columns;
-use countersign_api::wire::{DurationsBody, FiguresBody, GroupBody, StatsBody};
+use countersign_api::wire::{
+    AmountsBody, AnswersBody, DurationsBody, FiguresBody, GroupBody, SlowestBody, StatsBody,
+};
 
 /// The parts of a block, from an eighth to a whole.
 const BLOCKS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
@@ -40,12 +42,29 @@ impl View {
         if let Some(durations) = &totals.time_to_decision {
             self.line(&mut text, "decided in", &lasting(durations), None);
         }
+        if let Some(answers) = &totals.time_to_answer {
+            self.line(&mut text, "answered in", &answered(answers), None);
+        }
+        let ended = totals.executed + totals.failed;
+        let costs = [
+            ("estimated", totals.estimated_cost, totals.total, "requests"),
+            ("reported", totals.actual_cost, ended, "executions that ended"),
+        ];
+        let costs = costs.into_iter().filter_map(|(how, amounts, all, of)| {
+            let AmountsBody { count, sum } = amounts?;
+            Some(format!("{sum} {how}, named by {count} of {all} {of}"))
+        });
+        self.lines(&mut text, "cost", costs);
         let approvers = stats.busiest_approvers.iter();
         self.lines(
             &mut text,
             "busiest",
             approvers.map(|approver| format!("{}  {}", approver.person, approver.decisions)),
         );
+        for (name, slowest) in [("slowest", &stats.slowest_approvers), ("slow groups", &stats.slowest_groups)]
+        {
+            self.lines(&mut text, name, slowest.iter().map(slow));
+        }
         if !stats.groups.is_empty() {
             text.blank();
         }
@@ -73,11 +92,13 @@ impl View {
     }
 }
 
-/// What the bar of a group shows: requests; of a type, events; of a person, what the person asked for and decided.
+/// What the bar of a group shows: requests; of a type, events; of a person, what the person asked for and decided; of a group of
+/// approvers, approvals.
 fn weight(figures: &FiguresBody, group_by: &str) -> u64 {
     match (group_by, figures.events) {
         ("event_type", Some(events)) => events,
         ("user", _) => figures.total + figures.approvals_given + figures.rejections_given,
+        ("group", _) => figures.approvals_given,
         _ => figures.total,
     }
 }
@@ -92,11 +113,21 @@ fn bar(count: u64, longest: u64, width: usize) -> String {
     whole.chain(part).collect()
 }
 
+fn of(milliseconds: u64) -> String {
+    let seconds = u32::try_from(milliseconds / 1000).unwrap_or(u32::MAX);
+    RelativeTime::lasting(seconds)
+}
+
+fn answered(answers: &AnswersBody) -> String {
+    format!("{} on average; {} approvals and rejections", of(answers.average_milliseconds), answers.count)
+}
+
+fn slow(slowest: &SlowestBody) -> String {
+    let AnswersBody { count, average_milliseconds } = slowest.time_to_answer;
+    format!("{}  {} on average, {count} in all", slowest.name, of(average_milliseconds))
+}
+
 fn lasting(durations: &DurationsBody) -> String {
-    let of = |milliseconds: u64| {
-        let seconds = u32::try_from(milliseconds / 1000).unwrap_or(u32::MAX);
-        RelativeTime::lasting(seconds)
-    };
     let DurationsBody { count, average_milliseconds, median_milliseconds, p95_milliseconds } = *durations;
     format!(
         "{} on average, {} in the middle, {} for 95 of 100; {count} decided",

@@ -4,7 +4,7 @@ use crate::answer::Answer;
 use crate::calls::{Failure, with_query};
 use crate::document::{self, DocumentLine};
 use crate::frame::Frame;
-use crate::labels::{self, EVENTS};
+use crate::labels;
 use crate::pages::history::Choice;
 use crate::ports::Api;
 use crate::return_path::is_request_id;
@@ -14,7 +14,9 @@ use crate::visitor::Visitor;
 use crate::words::Words;
 use askama::Template;
 use countersign_api::wire::{AuditBody, EventsBody};
+use countersign_core::event::EventType;
 use serde_json::Value;
+use strum::IntoEnumIterator as _;
 
 /// The filters, by the names that the page and the API have for them.
 const FILTERS: [(&str, &str); 6] = [
@@ -72,7 +74,7 @@ impl EventView {
         Self {
             what: labels::event(words, text("event_type")),
             who: Shown::line(text("user")),
-            kind: Shown::line(text("kind")),
+            kind: labels::kind(words, text("kind")),
             at: times.moment(text("timestamp")),
             request: id.map(|id| (Shown::line(id), Shown::from(name))),
             lines: document::lines(event),
@@ -99,16 +101,15 @@ pub(crate) async fn page<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, Fai
         let kept = FILTERS.map(|(field, _)| (field, fields.trimmed(field)));
         with_query("/audit", &[kept.as_slice(), &[("cursor", cursor)]].concat())
     });
-    let types = EVENTS.map(|value| Choice {
-        value,
-        name: labels::event(words, value),
-        is_chosen: fields.get("event") == value,
+    let types = EventType::iter().map(|event| {
+        let value = event.as_str();
+        Choice { value, name: labels::event(words, value), is_chosen: fields.get("event") == value }
     });
     let page = AuditPage {
         words,
         frame: visitor.frame(words.audit.to_owned()),
         events: page.items.iter().map(|event| EventView::of(event, &times)).collect(),
-        types: types.into(),
+        types: types.collect(),
         filters: Filters {
             user: Shown::line(fields.get("user")),
             instance: Shown::line(fields.get("instance")),

@@ -7,7 +7,7 @@ use crate::labels::CLOSED;
 use crate::pages::request::forms::{Forms, Kept};
 use crate::pages::request::loaded::load_without_trail;
 use crate::pages::request::view::RequestView;
-use crate::pages::rows::{Row, Waiting, WaitingList};
+use crate::pages::rows::{Row, Waiting, WaitingList, open_first};
 use crate::ports::Api;
 use crate::return_path::is_request_id;
 use crate::shown::Shown;
@@ -23,6 +23,10 @@ struct InstancePage {
     frame: Frame,
     open: Vec<OpenRow>,
     closed: Vec<Row>,
+    /// Where what closed earlier is.
+    history: String,
+    /// A request for the instance.
+    ask: String,
     /// The request that is shown whole.
     inline: Option<(RequestView, Forms)>,
     next: Option<String>,
@@ -63,7 +67,7 @@ async fn instance<P: Api>(visitor: &Visitor<'_, P>, id: &str) -> Result<Answer, 
     let words = visitor.words();
     let times = visitor.times();
     let members = [("instance_id", id), ("cursor", visitor.fields.get("cursor"))];
-    let list = visitor.calls()?.get::<WaitingList>(&with_query("/v1/approvals", &members)).await?.value;
+    let list = visitor.calls()?.get::<WaitingList>(&open_first(&members)).await?.value;
     let is_closed = |waiting: &&Waiting| CLOSED.contains(&waiting.summary.status.as_str());
     let (closed, open): (Vec<_>, Vec<_>) = list.items.iter().partition(is_closed);
     let open = open.into_iter().map(|waiting| OpenRow {
@@ -86,6 +90,8 @@ async fn instance<P: Api>(visitor: &Visitor<'_, P>, id: &str) -> Result<Answer, 
         open: open.collect(),
         closed: closed.into_iter().map(|waiting| Row::of(waiting, &times)).collect(),
         inline,
+        history: with_query("/history", &[("instance", id)]),
+        ask: with_query("/requests/new", &[("instance", id)]),
         next,
     };
     Ok(visitor.page(&page))

@@ -7,7 +7,7 @@ use crate::problems::Alert;
 use crate::visitor::Visitor;
 use crate::words::Words;
 use askama::Template;
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 /// A page that says one thing.
 #[derive(Template)]
@@ -30,12 +30,20 @@ pub(crate) fn failure<P>(visitor: &Visitor<'_, P>, failure: &Failure) -> Answer 
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_GATEWAY);
             let (heading, text) = match status {
                 StatusCode::FORBIDDEN => (words.not_permitted, words.not_permitted_text),
+                // What is wrong is in the address: filters that were typed into it, or a link.
+                StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
+                    (words.went_wrong, words.filters_refused)
+                }
                 _ => (words.went_wrong, words.went_wrong_text),
             };
             let alert = Alert::of_problem(problem, visitor.preferences.language);
             let frame = visitor.frame(heading.to_owned()).with_alert(Some(alert));
             let (path, link) = ("/inbox", words.go_to_inbox);
             visitor.page_with(status, &MessagePage { words, frame, text, path, link })
+        }
+        // What was sent may have had its effect, though no answer says so.
+        Failure::Unavailable if visitor.request.method() == Method::POST => {
+            message(visitor, StatusCode::BAD_GATEWAY, words.went_wrong, words.outcome_unknown_text)
         }
         Failure::Unavailable | Failure::SignedOut => {
             message(visitor, StatusCode::BAD_GATEWAY, words.went_wrong, words.went_wrong_text)

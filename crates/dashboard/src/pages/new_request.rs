@@ -110,18 +110,19 @@ impl Check {
 
 /// The form, prefilled by the query.
 pub(crate) fn page<P>(visitor: &Visitor<'_, P>) -> Result<Answer, Failure> {
-    rendered(visitor, StatusCode::OK, None, None)
+    rendered(visitor, StatusCode::OK, None, None, None)
 }
 
 /// What comes of the form.
 pub(crate) async fn send<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, Failure> {
     let words = visitor.words();
-    let again = |status, alert| rendered(visitor, status, Some(alert), None);
+    let again = |status, alert| rendered(visitor, status, Some(alert), None, None);
     let body = match body(&visitor.fields, words) {
         Ok(body) => body,
         Err(sentence) => return again(StatusCode::UNPROCESSABLE_ENTITY, Alert::of(sentence)),
     };
-    let failure = if visitor.fields.get("do") == "submit" {
+    let is_submitted = visitor.fields.get("do") == "submit";
+    let failure = if is_submitted {
         let Ok(ticket) = visitor.tickets()?.open(visitor.fields.get("ticket"), Action::Create, "") else {
             return again(StatusCode::CONFLICT, Alert::of(words.ticket_foreign));
         };
@@ -143,15 +144,23 @@ pub(crate) async fn send<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, Fai
         match simulated {
             Ok(simulation) => {
                 let check = Check::of(&simulation, &visitor.times());
-                return rendered(visitor, StatusCode::OK, None, Some(check));
+                return rendered(visitor, StatusCode::OK, None, Some(check), None);
             }
             Err(failure) => failure,
         }
     };
+    // A request may have been made though no answer says so: its form keeps its key.
+    let sent = Some(visitor.fields.get("ticket")).filter(|_| is_submitted);
     match failure {
         Failure::Problem(problem) => {
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_GATEWAY);
-            again(status, Alert::of_problem(&problem, words.language))
+            let alert = Alert::of_problem(&problem, words.language);
+            rendered(visitor, status, Some(alert), None, sent.filter(|_| status.is_server_error()))
+        }
+        Failure::Unavailable if is_submitted => {
+            let next_step = words.request_unknown_next.to_owned().into();
+            let alert = Alert { next_step, ..Alert::of(words.outcome_unknown) };
+            rendered(visitor, StatusCode::BAD_GATEWAY, Some(alert), None, sent)
         }
         failure => Err(failure),
     }
@@ -162,6 +171,7 @@ fn rendered<P>(
     status: StatusCode,
     alert: Option<Alert>,
     check: Option<Check>,
+    ticket: Option<&str>,
 ) -> Result<Answer, Failure> {
     let words = visitor.words();
     let update = check.as_ref().map(|check| match (check.is_permitted, check.is_satisfiable) {
@@ -176,7 +186,10 @@ fn rendered<P>(
             .with_alert(alert)
             .with_update(update.unwrap_or_default().to_owned()),
         draft: Draft::of(&visitor.fields),
-        ticket: visitor.tickets()?.for_creation().unwrap_or_default(),
+        ticket: match ticket {
+            Some(ticket) => ticket.to_owned(),
+            None => visitor.tickets()?.for_creation().unwrap_or_default(),
+        },
         check,
     };
     Ok(visitor.page_with(status, &page))

@@ -3,7 +3,7 @@
 use crate::answer::Answer;
 use crate::calls::{Failure, with_query};
 use crate::frame::Frame;
-use crate::pages::rows::{Row, WaitingList};
+use crate::pages::rows::{Row, WaitingList, open_first};
 use crate::ports::Api;
 use crate::visitor::Visitor;
 use crate::words::Words;
@@ -29,7 +29,7 @@ pub(crate) async fn page<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, Fai
         return Ok(visitor.page(&RequestsPage { words, frame, rows, empty, next: None }));
     };
     let members = [("requested_by", person), ("cursor", visitor.fields.get("cursor"))];
-    let list = visitor.calls()?.get::<WaitingList>(&with_query("/v1/approvals", &members)).await?.value;
+    let list = visitor.calls()?.get::<WaitingList>(&open_first(&members)).await?.value;
     let times = visitor.times();
     let rows = list.items.iter().map(|waiting| Row::of(waiting, &times)).collect();
     let next = list.next_cursor.map(|cursor| with_query("/requests", &[("cursor", &cursor)]));

@@ -79,7 +79,7 @@ pub(crate) async fn decide<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, F
                     }
                     Err(Failure::SignedOut) => return Err(Failure::SignedOut),
                     Err(Failure::NotFound) => (id.to_owned(), words.not_found.to_owned()),
-                    Err(Failure::Unavailable) => (id.to_owned(), words.went_wrong.to_owned()),
+                    Err(Failure::Unavailable) => (id.to_owned(), words.outcome_unknown.to_owned()),
                 },
                 Err(sentence) => (id.to_owned(), sentence.to_owned()),
             },

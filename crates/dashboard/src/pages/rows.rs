@@ -1,6 +1,7 @@
 //! Requests in lists.
 
-use crate::labels::{self, Badge};
+use crate::calls::with_query;
+use crate::labels::{self, Badge, CLOSED, OPEN};
 use crate::shown::Shown;
 use crate::times::{Deadline, Moment, Times};
 use crate::words::filled;
@@ -26,6 +27,8 @@ pub(crate) struct Row {
     pub requested: Moment,
     pub closed: Option<Moment>,
     pub next_step: &'static str,
+    /// Whether more can become of it.
+    pub is_open: bool,
 }
 
 /// A page of a list, of an API that may say more of each request than another.
@@ -44,6 +47,14 @@ pub(crate) struct Waiting {
     pub summary: SummaryBody,
     #[serde(default)]
     pub missing: Option<Value>,
+}
+
+/// The call that lists requests of every status: the open ones first, wherever they were made in time, which no list without
+/// statuses does.
+pub(crate) fn open_first(members: &[(&str, &str)]) -> String {
+    let statuses = OPEN.into_iter().chain(CLOSED).map(|status| ("status", status));
+    let members: Vec<_> = members.iter().copied().chain(statuses).collect();
+    with_query("/v1/approvals", &members)
 }
 
 impl Row {
@@ -74,6 +85,7 @@ impl Row {
             requested: times.moment(&summary.requested_at),
             closed: times.optional(summary.closed_at.as_ref()),
             next_step: labels::next_step(words, &summary.status),
+            is_open: OPEN.contains(&summary.status.as_str()),
         }
     }
 }

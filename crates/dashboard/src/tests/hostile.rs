@@ -2,7 +2,7 @@
 //! is what its digest is over.
 
 use super::browser::{Browser, Page, read_back};
-use super::examples::{ID, problem, request, sealed};
+use super::examples::{ID, example, problem, request, sealed};
 use super::request::{lay_down, shown_document};
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::text::must_be_escaped;
@@ -117,6 +117,127 @@ proptest! {
         let page = browser.get("/inbox");
         prop_assert!(!page.html.contains(must_be_escaped_besides_lines));
         prop_assert_eq!(page.html.matches("<script").count(), 1);
+    }
+}
+
+/// Members without which a page would show something else: ids that links are made of, and what says that a request waits.
+const KEPT: [&str; 3] = ["request_id", "status", "expires_at"];
+
+/// An answer of the API in which every text is another.
+fn written_over(answer: &Value, next: &mut impl FnMut() -> String) -> Value {
+    match answer {
+        Value::String(_) => json!(next()),
+        Value::Array(items) => items.iter().map(|item| written_over(item, next)).collect(),
+        Value::Object(members) => {
+            let written = members.iter().map(|(name, value)| {
+                let is_kept = KEPT.contains(&name.as_str());
+                (name.clone(), if is_kept { value.clone() } else { written_over(value, next) })
+            });
+            Value::Object(written.collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// Lays down for every page what texts make of the answers. No two of them are equal, so that names are counted alike.
+fn lay_down_everywhere(browser: &Browser, texts: &[String]) -> Value {
+    let mut place = 0;
+    let mut next = || {
+        place += 1;
+        format!("{}{place}", texts[place % texts.len()])
+    };
+    let mut written = |name: &str| written_over(&example(name), &mut next);
+    let trail = format!("GET /v1/approvals/{ID}/events");
+    let explain = format!("GET /v1/approvals/{ID}/explain");
+    let mut explanation = written("explained");
+    for (place, action) in ["approve", "reject", "withdraw", "comment"].into_iter().enumerate() {
+        explanation["actions"][place]["action"] = json!(action);
+        explanation["actions"][place]["permitted"] = json!(place % 2 == 0);
+    }
+    let audit = written("audit");
+    for (call, answer) in [
+        ("GET /v1/approvals?", written("list")),
+        ("GET /v1/audit-logs?", audit.clone()),
+        ("GET /v1/audit-logs/stats", written("stats")),
+        (trail.as_str(), written("events")),
+        (explain.as_str(), explanation),
+        (&format!("GET /v1/approvals/{ID}"), sealed(written("half_approved"))),
+        ("POST /v1/approvals/simulate", written("simulated_refusal")),
+    ] {
+        browser.api.answers(call, 200, answer);
+    }
+    audit
+}
+
+/// Every kind of page, with this text wherever a link or a form brings one.
+fn pages(browser: &mut Browser, text: &str) -> Vec<(String, Page)> {
+    let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    let targets = [
+        format!("/inbox?operation={encoded}&environment={encoded}&risk={encoded}&cursor={encoded}"),
+        "/inbox?view=all".to_owned(),
+        format!("/approvals/{ID}"),
+        format!("/review?id={ID}&id={encoded}"),
+        format!("/requests?cursor={encoded}"),
+        format!(
+            "/requests/new?operation={encoded}&instance={encoded}&cost={encoded}&rollback_plan={encoded}"
+        ),
+        "/instances".to_owned(),
+        format!("/instances?id={encoded}&open={ID}"),
+        format!(
+            "/history?status={encoded}&requester={encoded}&instance={encoded}&from={encoded}&to={encoded}"
+        ),
+        format!("/insights?from={encoded}&to={encoded}"),
+        format!("/audit?user={encoded}&event={encoded}&instance={encoded}&from={encoded}"),
+        format!("/audit?request={ID}"),
+        format!("/settings?saved={encoded}"),
+        format!("/sign-in?return={encoded}"),
+        format!("/nothing?{encoded}"),
+    ];
+    let csrf = browser.csrf();
+    let mut pages: Vec<_> = targets.into_iter().map(|target| (browser.get(&target), target)).collect();
+    let fields = ["comment", "reason", "text", "withdraw_reason", "cancel_reason", "result", "actual_cost"];
+    let written = fields.map(|name| (name, text));
+    let ticket = [("csrf", csrf.as_str()), ("ticket", text)];
+    let form = [&ticket[..], &written].concat();
+    let draft = ["operation", "instance", "environment", "justification", "duration", "ticket_name"];
+    let draft = [&ticket[..], &draft.map(|name| (name, text)), &[("do", "check")]].concat();
+    let zone = [ticket[0], ("zone", text), ("language", text)];
+    for (target, form) in [
+        (format!("/approvals/{ID}/approve"), form),
+        ("/requests/new".to_owned(), draft),
+        ("/settings".to_owned(), zone.to_vec()),
+        ("/review".to_owned(), vec![ticket[0], ("id", ID), ("selected", ID), ("reason", text)]),
+        ("/sign-in/token".to_owned(), vec![("token", text), ("return", text)]),
+    ] {
+        let form: Vec<(&str, &str)> = form;
+        pages.push((browser.post(&target, &form), target));
+    }
+    pages.into_iter().map(|(page, target)| (target, page)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 30, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_page_of_any_kind_takes_a_text_for_something_else(texts in prop::collection::vec(text(), 20)) {
+        let mut browser = Browser::signed_in();
+        // Not empty, where a page may have no element for what is, and no token.
+        let text = format!("x {} y", texts[0]);
+        lay_down_everywhere(&browser, &vec!["text".to_owned(); 20]);
+        let models: Vec<_> = pages(&mut browser, "x text y").iter().map(|(_, page)| elements(page)).collect();
+        let mut browser = Browser::signed_in();
+        let audit = lay_down_everywhere(&browser, &texts);
+        let pages = pages(&mut browser, &text);
+        for ((target, page), model) in pages.iter().zip(&models) {
+            prop_assert_eq!(&elements(page), model, "{}", target);
+            // White space that was typed into a field comes back in it.
+            let acting = page.html.chars().find(|c| must_be_escaped(*c) && *c != '\n' && *c != '\t');
+            prop_assert_eq!(acting, None, "{}", target);
+        }
+        let (_, page) = pages.iter().find(|(target, _)| target.starts_with("/audit?user")).unwrap();
+        let event = CanonicalJson::of(&audit["items"][0]);
+        let shown = shown_document(page);
+        prop_assert_eq!(shown.as_str(), event.as_str());
     }
 }
 

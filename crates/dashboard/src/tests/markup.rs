@@ -111,7 +111,7 @@ fn check(target: &str, page: &Page) {
 /// A browser for which there is something on every page.
 fn furnished() -> Browser {
     let browser = Browser::signed_in();
-    let all = ["approve", "reject", "comment", "cancel", "start", "finish"];
+    let all = ["approve", "reject", "comment", "withdraw", "cancel", "start", "finish"];
     let mut whole = request(&json!({"a": {"b": [1, []]}}));
     whole["execution_result"] = json!({"rows": 1});
     whole["target"] = json!({"state": "available"});
@@ -152,7 +152,7 @@ fn every_page_is_well_formed_and_named() {
     for target in targets() {
         check(&target, &browser.get(&target));
     }
-    let all = ["approve", "reject", "comment", "cancel", "start", "finish"];
+    let all = ["approve", "reject", "comment", "withdraw", "cancel", "start", "finish"];
     let medium = |risk: &str| {
         let (mut request, mut explained) = (request(&json!({"a": 1})), explanation(&all));
         request["risk_level"] = json!(risk);
@@ -173,6 +173,96 @@ fn every_page_is_well_formed_and_named() {
     let page = browser.post(&format!("{request_page}/approve"), &[("csrf", &csrf), ("ticket", "forged")]);
     check("a refused form", &page);
     check("a foreign form", &browser.post("/settings", &[]));
+}
+
+/// The texts of elements of a name.
+fn texts(page: &Page, name: &str) -> BTreeSet<String> {
+    let [begin, end] = [format!("<{name}"), format!("</{name}>")];
+    let parts = page.html.split(&begin).skip(1);
+    let inside = parts.filter_map(|part| part.split_once('>')?.1.split_once(&end));
+    inside.map(|(inside, _)| text(inside).trim().to_owned()).collect()
+}
+
+/// Programs that judge the dashboard find what is on its pages by these names.
+#[test]
+fn buttons_and_fields_have_the_names_that_they_are_known_by() {
+    let mut browser = furnished();
+    let all = ["approve", "reject", "comment", "withdraw", "cancel", "start", "finish"];
+    lay_down(&browser, request(&json!({"a": 1})), &all);
+    let mut pages: Vec<_> = targets().iter().map(|target| browser.get(target)).collect();
+    let mut medium = request(&json!({"a": 1}));
+    medium["risk_level"] = json!("medium");
+    let mut explained = explanation(&["approve", "reject"]);
+    explained["risk_level"] = json!("medium");
+    lay_down(&browser, sealed(medium), &[]);
+    browser.api.answers(&format!("GET /v1/approvals/{ID}/explain"), 200, explained);
+    pages.push(browser.get(&format!("/review?id={ID}")));
+    let all = |name: &str| -> BTreeSet<_> { pages.iter().flat_map(|page| texts(page, name)).collect() };
+    let (buttons, labels) = (all("button"), all("label"));
+    for name in [
+        "Sign in",
+        "Sign in with a token",
+        "Sign out",
+        "Approve",
+        "Reject",
+        "Withdraw approval",
+        "Add comment",
+        "Cancel request",
+        "Start execution",
+        "Report success",
+        "Report failure",
+        "Check",
+        "Submit request",
+        "Apply filters",
+        "Review selected",
+        "Approve selected",
+        "Reject selected",
+        "Save settings",
+    ] {
+        assert!(buttons.contains(name), "no button {name} in {buttons:?}");
+    }
+    for name in [
+        "Token",
+        "Comment (optional)",
+        "Reason",
+        "I have read all of it",
+        "Comment",
+        "Operation",
+        "Instance",
+        "Environment",
+        "Parameters (JSON)",
+        "Justification",
+        "Risk at least",
+        "Estimated cost",
+        "Estimated duration",
+        "Ticket",
+        "Rollback plan",
+        "Status",
+        "Requester",
+        "From",
+        "To",
+        "Result (JSON, optional)",
+        "Actual cost",
+        "Time zone",
+        "Language",
+        "Theme",
+        "Single-key shortcuts",
+        "Desktop notifications",
+        "Select modify_instance_class on production-db-01",
+    ] {
+        assert!(labels.contains(name), "no field {name} in {labels:?}");
+    }
+    pages[1].shows("aria-label=\"Select modify_instance_class on production-db-01\"");
+    let headings: BTreeSet<_> = pages.iter().map(Page::heading).collect();
+    let links = texts(&pages[0], "a");
+    for name in
+        ["Inbox", "My requests", "New request", "Instances", "History", "Insights", "Audit", "Settings"]
+    {
+        assert!(headings.contains(name) && links.contains(name), "{name}");
+    }
+    for name in ["Review 1 requests", "Sign in", "Signed out", "Not found"] {
+        assert!(headings.contains(name), "{name} in {headings:?}");
+    }
 }
 
 #[test]

@@ -31,7 +31,13 @@ fn my_requests_have_a_next_step_each() {
     browser.api.answers("GET /v1/approvals?", 200, list(&items, Some("next")));
     let page = browser.get("/requests");
     assert_eq!(page.heading(), "My requests");
-    assert_eq!(browser.api.calls()[0].path, "/v1/approvals?requested_by=bob%40example.com");
+    assert_eq!(
+        browser.api.calls()[0].path,
+        "/v1/approvals?requested_by=bob%40example.com&status=pending&status=approved&status=executing&status=executed&status=failed\
+         &status=rejected&status=expired&status=cancelled",
+        "the open ones first"
+    );
+    page.shows(&format!("<a href=\"/approvals/{ID}#decide\">Report what came of it.</a>"));
     page.shows("approved, not started")
         .shows("Start the execution before the deadline.")
         .shows("15 min left");
@@ -39,7 +45,7 @@ fn my_requests_have_a_next_step_each() {
     browser.api.answers("GET /v1/approvals?", 200, list(&[], None));
     browser
         .get("/requests")
-        .shows("You have made no request.")
+        .shows("You have no open request, and none was closed in the last 90 days.")
         .shows("href=\"/requests/new\">New request</a>");
 }
 
@@ -103,6 +109,13 @@ fn a_new_request_is_prefilled_checked_and_submitted_once() {
         call.idempotency_key.unwrap()
     });
     assert_eq!(keys[0], keys[1]);
+    for (status, answer) in [(0, json!({})), (503, problem(503, "store_unavailable"))] {
+        browser.api.answers("POST /v1/approvals", status, answer);
+        browser.visit.random = [6; 32];
+        let page = browser.post("/requests/new", &submit);
+        assert_eq!(page.hidden("/requests/new\" class", "ticket"), hidden[1], "it makes one request");
+        browser.api.calls();
+    }
     browser.api.answers("POST /v1/approvals", 422, problem(422, "validation_failed"));
     let page = browser.post("/requests/new", &submit);
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -149,6 +162,12 @@ fn the_history_goes_back_and_is_a_file_without_formulas() {
     assert_eq!(page.html.lines().count(), 52);
     page.shows("\"more: choose a shorter range\"");
     assert!(browser.api.calls().last().unwrap().path.contains("status=executed&status=failed&"));
+    browser.api.answers("GET /v1/approvals?", 422, problem(422, "validation_failed"));
+    let page = browser.get("/history?from=yesterday");
+    assert_eq!(page.heading(), "Something went wrong");
+    page.shows("Some fields break rules.")
+        .shows("Go back and correct the filters.")
+        .lacks("Nothing was decided");
 }
 
 #[test]
@@ -168,6 +187,7 @@ fn an_instance_has_what_is_open_and_shows_one_request_whole() {
     assert_eq!(page.heading(), id);
     page.shows(&format!("href=\"/instances?id={encoded}&#38;open={ID}\">Review</a>")).shows("earlier on");
     page.lacks("What will run");
+    assert!(browser.api.calls().last().unwrap().path.contains("&status=pending&status=approved&"));
     super::request::lay_down(&browser, request(&json!({"a": 1})), &["approve"]);
     browser.api.calls();
     let page = browser.get(&format!("/instances?id={encoded}&open={ID}"));
@@ -314,5 +334,41 @@ fn what_is_not_there_is_said_with_a_way_on() {
         let page = browser.get(target);
         assert_eq!((page.status, page.heading().as_str()), (StatusCode::NOT_FOUND, "Not found"), "{target}");
         page.shows("href=\"/inbox\">Go to the inbox</a>");
+    }
+}
+
+#[test]
+fn what_is_empty_says_what_to_do_next() {
+    let mut browser = Browser::signed_in();
+    browser.api.answers("GET /v1/approvals?", 200, list(&[], None));
+    browser.api.answers(
+        "GET /v1/audit-logs?",
+        200,
+        json!({"items": [], "next_cursor": null, "settled_until": "2026-01-31T09:45:00.000Z"}),
+    );
+    for (target, sentence, ways) in [
+        (
+            "/inbox",
+            "No request waits for your decision.",
+            &["/inbox?view=all\">All pending", "/history\">History"][..],
+        ),
+        ("/inbox?view=all", "No request is pending.", &["/history\">History"]),
+        ("/requests", "You have no open request", &["/requests/new\">New request", "/history\">History"]),
+        ("/review", "Select some in the inbox.", &["/inbox\">Go to the inbox"]),
+        ("/instances", "Enter an id to see what was done for it.", &[">Show</button>"]),
+        (
+            "/instances?id=db/1",
+            "Nothing is open for this instance.",
+            &["/requests/new?instance=db%2F1\">New request", "/history?instance=db%2F1\">History"],
+        ),
+        ("/history", "choose earlier days.", &[">Apply filters</button>", "\">Earlier</a>"]),
+        ("/audit", "choose earlier days.", &[">Apply filters</button>"]),
+    ] {
+        let page = browser.get(target);
+        page.shows(sentence);
+        let (_, content) = page.html.split_once("<main").unwrap();
+        for way in ways {
+            assert!(content.contains(way), "{target}: {way} in {content}");
+        }
     }
 }

@@ -59,7 +59,7 @@ fn a_request_is_shown_whole_in_the_order_that_it_is_judged_in() {
         .shows("1 of dba")
         .shows("Capacity planning agrees")
         .shows("The chain of events is whole.")
-        .shows("2 d 23 h left")
+        .shows(&format!("data-ends=\"{ID}\">2 d 23 h left</span>"))
         .shows("Then it expires, and nothing is run.")
         .shows("aria-label=\"Updates\" data-live>Status: pending. Approvals: 1 of 2. You have decided on this request.</div>");
     assert!(["Approve", "Reject", "Add comment"].iter().all(|name| page.has_button(name)));
@@ -104,13 +104,19 @@ fn without_parameters_or_with_others_nothing_is_decided() {
         (damaged("parameters_digest", json!("0".repeat(64))), "does not have the digest on record"),
     ];
     for (request, sentence) in requests {
-        lay_down(&browser, request, &["approve", "reject", "comment", "cancel", "start", "finish"]);
+        lay_down(
+            &browser,
+            request,
+            &["approve", "reject", "withdraw", "comment", "cancel", "start", "finish"],
+        );
         let page = page(&mut browser);
         page.shows(sentence);
         for name in ["Approve", "Reject", "Start execution", "Report success"] {
             assert!(!page.has_button(name), "{name}");
         }
-        assert!(page.has_button("Add comment") && page.has_button("Cancel request"));
+        for name in ["Withdraw approval", "Add comment", "Cancel request"] {
+            assert!(page.has_button(name), "{name}");
+        }
     }
 }
 
@@ -175,6 +181,104 @@ fn a_rejection_has_its_reason() {
 }
 
 #[test]
+fn an_approver_withdraws_their_own_approval_and_gives_a_reason_or_none() {
+    let mut browser = opened(&["withdraw", "comment"]);
+    let shown = page(&mut browser);
+    assert!(shown.has_button("Withdraw approval") && !shown.has_button("Approve"));
+    shown.shows(">Reason for the withdrawal (optional)</label>");
+    let path = format!("POST /v1/approvals/{ID}/withdraw");
+    browser.api.answers(&path, 200, example("withdrawn"));
+    let mut keys = Vec::new();
+    for (fields, body) in [
+        (vec![("withdraw_reason", " ")], json!({})),
+        (vec![("withdraw_reason", "too early\r\nin the day")], json!({"reason": "too early\nin the day"})),
+    ] {
+        browser.api.calls();
+        let page = send(&mut browser, &shown, "withdraw", &fields);
+        assert_eq!(page.header("location"), format!("/approvals/{ID}"));
+        let calls = browser.api.calls();
+        assert_eq!((calls.len(), &calls[0].body), (1, &Some(body)));
+        keys.push(calls[0].idempotency_key.clone().unwrap());
+    }
+    assert_eq!(keys[0], keys[1], "a form counts once");
+    // From another page of the approver's, it has been withdrawn or is not theirs any more.
+    for (status, code, sentence, is_change) in [
+        (409, "not_decided", "You have no approval on this request. There is nothing to withdraw.", true),
+        (409, "not_pending", "The request is not pending any more.", true),
+        (403, "not_permitted", "a reason of the API", false),
+        (422, "validation_failed", "Some fields break rules.", false),
+    ] {
+        browser.api.answers(&path, status, problem(status, code));
+        let page = send(&mut browser, &shown, "withdraw", &[("withdraw_reason", "kept")]);
+        assert_eq!(page.status.as_u16(), status);
+        page.shows(sentence).shows("\nkept</textarea>");
+        assert_eq!(page.has(">What changed</h2>"), is_change, "{code}");
+    }
+    // A ticket of another form is none for this one.
+    let target = format!("/approvals/{ID}/withdraw");
+    let [csrf, ticket] = ["csrf", "ticket"].map(|name| shown.hidden(&format!("{ID}/comment\""), name));
+    browser.api.calls();
+    let page = browser.post(&target, &[("csrf", &csrf), ("ticket", &ticket)]);
+    assert_eq!(page.status, StatusCode::CONFLICT);
+    assert!(browser.api.calls().iter().all(|call| call.method == http::Method::GET));
+}
+
+#[test]
+fn who_has_not_approved_is_told_why_there_is_nothing_to_withdraw() {
+    let page = page(&mut opened(&["approve"]));
+    assert!(!page.has_button("Withdraw approval"));
+    page.shows("<li>Withdraw approval: the policy says no</li>");
+}
+
+#[test]
+fn what_may_have_been_recorded_is_not_denied_and_counts_once_when_it_is_sent_again() {
+    let mut browser = opened(&["comment", "approve"]);
+    let shown = page(&mut browser);
+    let path = format!("POST /v1/approvals/{ID}/comments");
+    for (status, sentence) in [
+        (0, "not known whether this was recorded. Read below how the request stands now."),
+        (200, "not known whether this was recorded."),
+        (503, "The service cannot reach its database. Send the form again in a minute: it counts once."),
+    ] {
+        let answer = if status == 503 { problem(503, "store_unavailable") } else { json!("no request") };
+        browser.api.answers(&path, status, answer);
+        browser.api.calls();
+        // Each visit has other random bytes, and so other keys.
+        browser.visit.random = [4; 32];
+        let page = send(&mut browser, &shown, "comment", &[("text", "kept")]);
+        page.shows(sentence).shows("\nkept</textarea>").lacks("Nothing was decided");
+        let first = browser.api.calls()[0].idempotency_key.clone();
+        browser.visit.random = [5; 32];
+        send(&mut browser, &page, "comment", &[("text", "kept")]);
+        assert_eq!(browser.api.calls()[0].idempotency_key, first);
+        // Another form of the page is not the one that was sent.
+        browser.api.answers(&format!("POST /v1/approvals/{ID}/approve"), 200, example("approved"));
+        send(&mut browser, &page, "approve", &[("read", "yes")]);
+        assert_ne!(browser.api.calls()[0].idempotency_key, first);
+    }
+    // Nor is it denied where the request cannot be read any more.
+    browser.api.answers(&path, 0, json!({}));
+    browser.api.answers(&format!("GET /v1/approvals/{ID}"), 0, json!({}));
+    let page = send(&mut browser, &shown, "comment", &[("text", "kept")]);
+    assert_eq!(page.heading(), "Something went wrong");
+    page.shows("send the form again: it counts once").lacks("Nothing was decided");
+    super::request::page(&mut browser).shows("Nothing was decided.");
+}
+
+#[test]
+fn a_refusal_gives_the_form_another_key() {
+    let mut browser = opened(&["comment"]);
+    let shown = page(&mut browser);
+    browser.api.answers(&format!("POST /v1/approvals/{ID}/comments"), 422, problem(422, "validation_failed"));
+    browser.api.calls();
+    browser.visit.random = [4; 32];
+    let page = send(&mut browser, &shown, "comment", &[("text", "too long")]);
+    let first = browser.api.calls()[0].idempotency_key.clone();
+    send(&mut browser, &page, "comment", &[("text", "shorter")]);
+    assert_ne!(browser.api.calls()[0].idempotency_key, first);
+}
+
+#[test]
 fn an_api_that_checks_no_version_is_sent_none() {
     let mut browser = Browser::new();
     browser.api.answers("GET /v1/me", 404, json!({}));
@@ -215,6 +319,7 @@ fn tickets_are_of_one_session_request_action_and_half_an_hour() {
         let page = browser.post(&target, &fields);
         assert_eq!(page.status, StatusCode::CONFLICT, "{ticket}");
         page.shows("This form belongs to another page or another session.").shows("Nothing was decided.");
+        page.shows(">What changed</h2>\n<p>The form does not say which version its page showed.");
         assert!(browser.api.calls().iter().all(|call| call.method == http::Method::GET));
     }
     browser.visit = later(LASTS + 1);
@@ -222,6 +327,9 @@ fn tickets_are_of_one_session_request_action_and_half_an_hour() {
     assert_eq!(page.status, StatusCode::CONFLICT);
     page.shows("older than 30 minutes").shows(">What changed</h2>").shows("\nkept</textarea>");
     page.shows("No event was recorded since.");
+    browser.api.answers(&format!("GET /v1/approvals/{ID}/events"), 403, problem(403, "not_permitted"));
+    let page = send(&mut browser, &shown, "approve", &[("read", "yes")]);
+    page.shows("so that it is not known here what changed").lacks("No event was recorded since.");
 }
 
 #[test]
@@ -268,7 +376,7 @@ fn requests_are_commented_cancelled_started_and_finished() {
         ("comment", vec![("text", "note")], "/comments", json!({"text": "note"})),
         ("cancel", vec![("cancel_reason", "late")], "/cancel", json!({"reason": "late"})),
         ("cancel", vec![], "/cancel", json!({})),
-        ("start", vec![], "/execution", json!({"content_digest": digest})),
+        ("start", vec![], "/execution", json!({"content_digest": digest, "expected_version": 2})),
         (
             "finish",
             vec![("outcome", "succeeded"), ("result", "{\"rows\": 1}"), ("actual_cost", "2.5")],

@@ -19,6 +19,20 @@ pub(super) fn stats() -> Vec<Member> {
             "busiest_approvers*",
             described(list(reference("Approver")), "Who decided most, those first: at most ten."),
         ),
+        (
+            "slowest_approvers*",
+            described(
+                list(reference("Slowest")),
+                "Who took longest to decide, by the mean, those first: at most ten.",
+            ),
+        ),
+        (
+            "slowest_groups*",
+            described(
+                list(reference("Slowest")),
+                "The groups whose members took longest to approve, by the mean, those first: at most ten.",
+            ),
+        ),
     ]
 }
 
@@ -28,7 +42,7 @@ pub(super) fn group() -> Vec<Member> {
             "name*",
             described(
                 string(),
-                "The day, person, operation or type of event; `(other)` for all that a day had no place for.",
+                "The day, person, operation, group or type of event; `(other)` for all that a day had no place for.",
             ),
         ),
         ("figures*", reference("Figures")),
@@ -38,7 +52,7 @@ pub(super) fn group() -> Vec<Member> {
 pub(super) fn figures() -> Vec<Member> {
     let number = |about: &str| described(count(), about);
     vec![
-        ("events", number("Audit events; absent of persons and operations.")),
+        ("events", number("Audit events; absent of persons, operations and groups.")),
         ("total*", number("Requests that were made.")),
         ("approved*", number("Requests that approvers approved, each at its first time.")),
         ("rejected*", number("Requests that an approver rejected.")),
@@ -65,9 +79,59 @@ pub(super) fn figures() -> Vec<Member> {
             "time_to_decision",
             described(
                 reference("Durations"),
-                "From a request to its approval or rejection; absent if there was none, and of persons and types of events.",
+                "From a request to its approval or rejection; absent if there was none, and of persons, groups and types of events.",
             ),
         ),
+        (
+            "time_to_answer",
+            described(
+                reference("Answers"),
+                "From a request to an approval or rejection of one person, or to an approval of a member of a group; absent if there \
+                 was none, and of operations and types of events.",
+            ),
+        ),
+        (
+            "estimated_cost",
+            described(
+                reference("Amounts"),
+                "What the requests that were made were estimated to cost; absent if none named it, and of persons, groups and types \
+                 of events.",
+            ),
+        ),
+        (
+            "actual_cost",
+            described(
+                reference("Amounts"),
+                "What executions that ended were reported to cost; absent if none was, and of persons, groups and types of events.",
+            ),
+        ),
+    ]
+}
+
+pub(super) fn answers() -> Vec<Member> {
+    vec![
+        ("count*", described(count(), "How many approvals and rejections there are.")),
+        ("average_milliseconds*", described(count(), "Their mean.")),
+    ]
+}
+
+pub(super) fn amounts() -> Vec<Member> {
+    vec![
+        ("count*", described(count(), "How many there are.")),
+        (
+            "sum*",
+            described(
+                json!({ "type": "number", "minimum": 0 }),
+                "All of them together, each rounded to a millionth.",
+            ),
+        ),
+    ]
+}
+
+pub(super) fn slowest() -> Vec<Member> {
+    vec![
+        ("name*", described(string(), "The person or the group.")),
+        ("time_to_answer*", reference("Answers")),
     ]
 }
 

@@ -394,4 +394,7 @@ fn is_described_stats() {
     is_described("Figures", &stats.totals);
     is_described("Durations", &stats.totals.time_to_decision.unwrap());
     is_described("Approver", &stats.busiest_approvers[0]);
+    is_described("Slowest", &stats.slowest_approvers[0]);
+    is_described("Answers", &stats.totals.time_to_answer.unwrap());
+    is_described("Amounts", &stats.totals.estimated_cost.unwrap());
 }

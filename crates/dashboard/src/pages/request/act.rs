@@ -1,6 +1,6 @@
 //! What comes of the forms of a request: one call of the API, with what the ticket says of the page that was read.
 
-use super::page::{Refused, page_again};
+use super::page::{Changed, Refused, page_again};
 use crate::answer::Answer;
 use crate::calls::Failure;
 use crate::fields::Fields;
@@ -25,24 +25,39 @@ pub(crate) async fn act<P: Api>(
     let fields = &visitor.fields;
     let ticket = match visitor.tickets()?.open(fields.get("ticket"), action, id) {
         Ok(ticket) => ticket,
-        Err(invalid) => return page_again(visitor, id, refused(words, &invalid)).await,
+        Err(invalid) => return page_again(visitor, id, action, refused(words, &invalid)).await,
     };
     let body = match body(&ticket, fields, visitor.session()?, words) {
         Ok(body) => body,
         Err(sentence) => {
             let (status, alert) = (StatusCode::UNPROCESSABLE_ENTITY, Alert::of(sentence));
-            return page_again(visitor, id, Refused { status, alert, changed_since: None }).await;
+            return page_again(visitor, id, action, Refused { status, alert, changed: None, key: None })
+                .await;
         }
     };
     match send(visitor, &ticket, body).await {
         Ok(_) => Ok(Answer::redirect(&format!("/approvals/{id}"))),
         Err(Failure::Problem(problem)) => {
+            let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_GATEWAY);
             let refused = Refused {
-                status: StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_GATEWAY),
+                status,
+                key: status.is_server_error().then(|| ticket.key.clone()),
                 alert: Alert::of_problem(&problem, words.language),
-                changed_since: problems::is_change(&problem).then_some(ticket.version),
+                changed: problems::is_change(&problem).then_some(Changed::Since(ticket.version)),
             };
-            page_again(visitor, id, refused).await
+            page_again(visitor, id, action, refused).await
+        }
+        Err(Failure::Unavailable) => {
+            let refused = Refused {
+                status: StatusCode::BAD_GATEWAY,
+                alert: Alert {
+                    next_step: words.outcome_unknown_next.to_owned().into(),
+                    ..Alert::of(words.outcome_unknown)
+                },
+                changed: Some(Changed::Since(ticket.version)),
+                key: Some(ticket.key),
+            };
+            page_again(visitor, id, action, refused).await
         }
         Err(failure) => Err(failure),
     }
@@ -57,6 +72,7 @@ pub(crate) async fn send<P: Api>(
     let (method, path) = match ticket.action {
         Action::Approve => (Method::POST, "/approve"),
         Action::Reject => (Method::POST, "/reject"),
+        Action::Withdraw => (Method::POST, "/withdraw"),
         Action::Comment => (Method::POST, "/comments"),
         Action::Cancel => (Method::POST, "/cancel"),
         Action::Start => (Method::POST, "/execution"),
@@ -69,12 +85,12 @@ pub(crate) async fn send<P: Api>(
 
 /// Why a ticket is not taken, for the page.
 fn refused(words: &Words, invalid: &Invalid) -> Refused {
-    let (sentence, changed_since) = match invalid {
-        Invalid::Foreign => (words.ticket_foreign, None),
-        Invalid::Old(ticket) => (words.ticket_old, Some(ticket.version)),
+    let (sentence, changed) = match invalid {
+        Invalid::Foreign => (words.ticket_foreign, Changed::Unknown),
+        Invalid::Old(ticket) => (words.ticket_old, Changed::Since(ticket.version)),
     };
     let alert = Alert { next_step: words.nothing_decided.to_owned().into(), ..Alert::of(sentence) };
-    Refused { status: StatusCode::CONFLICT, alert, changed_since }
+    Refused { status: StatusCode::CONFLICT, alert, changed: Some(changed), key: None }
 }
 
 /// The body of a call, or what is missing in the form.
@@ -98,6 +114,7 @@ pub(crate) fn body(
             text("comments", fields.filled("comment"));
         }
         Action::Reject => text("reason", Some(fields.filled("reason").ok_or(words.reason_needed)?)),
+        Action::Withdraw => text("reason", fields.filled("withdraw_reason")),
         Action::Comment => text("text", Some(fields.filled("text").ok_or(words.comment_needed)?)),
         Action::Cancel => text("reason", fields.filled("cancel_reason")),
         Action::Start | Action::Create => {}
@@ -114,14 +131,15 @@ pub(crate) fn body(
             }
         }
     }
-    // Cancelling and commenting are of the request, whatever it holds.
-    if !matches!(ticket.action, Action::Comment | Action::Cancel)
+    // The API takes no digest with what is of the request, whatever it holds.
+    if ticket.action.is_of_content()
         && let Some(digest) = &ticket.content_digest
     {
         body.insert("content_digest".to_owned(), Value::from(digest.as_str()));
     }
-    let decides = matches!(ticket.action, Action::Approve | Action::Reject);
-    if decides && session.is_known_by_name {
+    // What was read is decided and started. A report is of what has happened, however often the executor was heard of since.
+    let is_of_version = matches!(ticket.action, Action::Approve | Action::Reject | Action::Start);
+    if is_of_version && session.is_known_by_name {
         body.insert("expected_version".to_owned(), Value::from(ticket.version));
     }
     Ok(Value::Object(body))

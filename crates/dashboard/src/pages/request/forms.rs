@@ -13,6 +13,7 @@ pub(crate) struct Forms {
     /// Their tickets; absent is what is not permitted.
     pub approve: Option<String>,
     pub reject: Option<String>,
+    pub withdraw: Option<String>,
     pub comment: Option<String>,
     pub cancel: Option<String>,
     pub start: Option<String>,
@@ -38,10 +39,13 @@ pub(crate) struct RefusedAction {
 pub(crate) struct Kept {
     pub comment: String,
     pub reason: String,
+    pub withdraw_reason: String,
     pub text: String,
     pub cancel_reason: String,
     pub result: String,
     pub actual_cost: String,
+    /// The key of a form that may have had its effect.
+    pub key: Option<(Action, String)>,
 }
 
 impl Kept {
@@ -51,10 +55,12 @@ impl Kept {
         Self {
             comment: get("comment"),
             reason: get("reason"),
+            withdraw_reason: get("withdraw_reason"),
             text: get("text"),
             cancel_reason: get("cancel_reason"),
             result: get("result"),
             actual_cost: get("actual_cost"),
+            key: None,
         }
     }
 }
@@ -70,18 +76,24 @@ impl Forms {
     ) -> Self {
         let withheld = withheld(view, words);
         let ticket = |action: Action| {
-            let needs_digest = !matches!(action, Action::Comment | Action::Cancel);
             let is_permitted = loaded
                 .explanation
                 .actions
                 .iter()
                 .any(|found| found.action == action.name() && found.permitted);
-            let is_offered = is_permitted && !(needs_digest && withheld.is_some());
-            is_offered.then(|| tickets.seal(&self::ticket(loaded, action, &tickets))).flatten()
+            let is_offered = is_permitted && !(action.is_of_content() && withheld.is_some());
+            let mut ticket = self::ticket(loaded, action, &tickets);
+            if let Some((of, key)) = &kept.key
+                && *of == action
+            {
+                ticket.key.clone_from(key);
+            }
+            is_offered.then(|| tickets.seal(&ticket)).flatten()
         };
         Self {
             approve: ticket(Action::Approve),
             reject: ticket(Action::Reject),
+            withdraw: ticket(Action::Withdraw),
             comment: ticket(Action::Comment),
             cancel: ticket(Action::Cancel),
             start: ticket(Action::Start),
@@ -130,6 +142,7 @@ fn refusals(loaded: &Loaded, words: &Words) -> Vec<RefusedAction> {
         let name = match action.action.as_str() {
             "approve" => words.approve,
             "reject" => words.reject,
+            "withdraw" => words.withdraw,
             "comment" => words.add_comment,
             "cancel" => words.cancel_request,
             "start" => words.start_execution,

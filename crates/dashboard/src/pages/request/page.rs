@@ -10,6 +10,7 @@ use crate::frame::{Frame, Live};
 use crate::pages::message;
 use crate::ports::Api;
 use crate::problems::Alert;
+use crate::ticket::Action;
 use crate::visitor::Visitor;
 use crate::words::{Words, filled};
 use askama::Template;
@@ -27,6 +28,8 @@ struct RequestPage {
     activity: Activity,
     forms: Forms,
     changes: Option<Vec<Entry>>,
+    /// What is said where these are none.
+    no_changes: &'static str,
 }
 
 /// Something that went wrong with a form of the page, and what the visitor wrote in it.
@@ -34,8 +37,19 @@ struct RequestPage {
 pub(crate) struct Refused {
     pub status: StatusCode,
     pub alert: Alert,
-    /// The version that the form was made for, if the request may have changed since.
-    pub changed_since: Option<u64>,
+    /// Since when the request may have changed, if it may have.
+    pub changed: Option<Changed>,
+    /// The key of the form, if the call may have had its effect all the same: with it, the form counts once.
+    pub key: Option<String>,
+}
+
+/// Since when a request may have changed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Changed {
+    /// Since the version that the form was made for.
+    Since(u64),
+    /// The form does not say.
+    Unknown,
 }
 
 /// The page of a request.
@@ -52,11 +66,13 @@ pub(crate) async fn page<P: Api>(visitor: &Visitor<'_, P>, id: &str) -> Result<A
 pub(crate) async fn page_again<P: Api>(
     visitor: &Visitor<'_, P>,
     id: &str,
+    action: Action,
     refused: Refused,
 ) -> Result<Answer, Failure> {
     let loaded = load(visitor, id).await?;
     let live = Live { seconds: SECONDS, version: loaded.version.clone() };
-    rendered(visitor, &loaded, live, Kept::of(&visitor.fields), Some(refused))
+    let key = refused.key.clone().map(|key| (action, key));
+    rendered(visitor, &loaded, live, Kept { key, ..Kept::of(&visitor.fields) }, Some(refused))
 }
 
 fn rendered<P>(
@@ -72,8 +88,16 @@ fn rendered<P>(
     let forms = Forms::of(loaded, &request, visitor.tickets()?, words, kept);
     let activity = Activity::of(loaded, &times);
     let status = refused.as_ref().map_or(StatusCode::OK, |refused| refused.status);
-    let since = refused.as_ref().and_then(|refused| refused.changed_since);
-    let changes = since.map(|version| activity.since(version));
+    let changed = refused.as_ref().and_then(|refused| refused.changed);
+    let (changes, no_changes) = match changed {
+        None => (None, ""),
+        Some(Changed::Unknown) => (Some(Vec::new()), words.changes_unknown),
+        Some(Changed::Since(version)) => {
+            let is_hidden = activity.is_verified.is_none();
+            let no_changes = if is_hidden { words.changes_hidden } else { words.no_events_since };
+            (Some(activity.since(version)), no_changes)
+        }
+    };
     let count = filled(words.k_of_n, &[&request.received, &request.required]);
     let mut update = format!("{}: {}. {}: {count}.", words.status, request.status.text, words.approvals);
     let person = visitor.session()?.person.as_ref();
@@ -85,5 +109,6 @@ fn rendered<P>(
     frame.address = format!("/approvals/{}", request.id);
     frame.live = Some(live);
     let frame = frame.with_alert(refused.map(|refused| refused.alert)).with_update(update);
-    Ok(visitor.page_with(status, &RequestPage { words, frame, request, activity, forms, changes }))
+    Ok(visitor
+        .page_with(status, &RequestPage { words, frame, request, activity, forms, changes, no_changes }))
 }
