@@ -2,7 +2,7 @@
 //! Elements are found as people find them, by what they are and what they are called.
 
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
-use fantoccini::elements::Element;
+use fantoccini::elements::{Element, ElementRef};
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand, WindowHandle};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -167,6 +167,11 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", &features);
     }
 
+    /// Lays the page out as for paper.
+    pub(crate) fn lay_out_for_print(&self) {
+        self.devtools("Emulation.setEmulatedMedia", &json!({ "media": "print" }));
+    }
+
     /// Opens a page.
     pub(crate) fn open(&self, path: &str) {
         RUNTIME.block_on(self.client.goto(&format!("{}{path}", self.origin))).unwrap();
@@ -229,14 +234,17 @@ impl Browser {
 
     /// What the page says.
     pub(crate) fn text(&self) -> String {
-        let text = async { self.client.find(Locator::Css("body")).await?.text().await };
-        RUNTIME.block_on(text).unwrap_or_default()
+        let text = RUNTIME.block_on(self.client.execute("return document.body.innerText", Vec::new()));
+        text.ok().and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default()
     }
 
-    /// A picture of the whole page, as a PNG.
-    pub(crate) fn picture(&self) -> String {
-        let picture = json!({ "format": "png", "captureBeyondViewport": true });
-        self.devtools("Page.captureScreenshot", &picture)["data"].as_str().unwrap().to_owned()
+    /// A picture as a PNG in Base64: of the whole page, or of what is on the screen.
+    pub(crate) fn picture(&self, is_whole: bool) -> String {
+        self.devtools("Emulation.setScrollbarsHidden", &json!({ "hidden": true }));
+        let picture = json!({ "format": "png", "captureBeyondViewport": is_whole });
+        let picture = self.devtools("Page.captureScreenshot", &picture);
+        self.devtools("Emulation.setScrollbarsHidden", &json!({ "hidden": false }));
+        picture["data"].as_str().unwrap().to_owned()
     }
 
     /// Waits until something is found.
@@ -291,7 +299,21 @@ impl Browser {
             "status" | "alert" => "[role]",
             role => panic!("no test looks for a {role}"),
         };
-        let elements = RUNTIME.block_on(self.client.find_all(Locator::Css(candidates))).unwrap_or_default();
+        // Few are asked for their names, which takes a call each: those whose texts have it.
+        let script = "
+            const [selector, name] = arguments;
+            const texts = (one) => [
+                one.innerText, one.getAttribute('aria-label'), ...[...(one.labels ?? [])].map((label) => label.innerText),
+                ...(one.getAttribute('aria-labelledby') ?? '').split(' ').map((id) => document.getElementById(id)?.innerText),
+            ];
+            return [...document.querySelectorAll(selector)].filter((one) => texts(one).some((text) => text?.includes(name)));";
+        let found = self.client.execute(script, vec![json!(candidates), json!(name)]);
+        let found = RUNTIME.block_on(found).unwrap_or_default();
+        let element = |found: &Value| {
+            let id = found.as_object()?.values().next()?.as_str()?.to_owned();
+            Some(Element::from_element_id(self.client.clone(), ElementRef::from(id)))
+        };
+        let elements: Vec<_> = found.as_array().into_iter().flatten().filter_map(element).collect();
         let computed = |element: &Element, what: &str| {
             let value = self.raw(&format!("element/{}/computed{what}", &*element.element_id()), None)?;
             value.as_str().map(str::to_owned)

@@ -23,7 +23,7 @@ fn look_at(browser: &Browser, name: &str, look: Look) {
     assert_eq!(browser.sideways(), 0, "{name}, {form}");
     if let Some(directory) = std::env::var_os("COUNTERSIGN_PICTURES") {
         let path = PathBuf::from(directory).join(format!("dashboard-{name}-{form}.png"));
-        std::fs::write(path, STANDARD.decode(browser.picture()).unwrap()).unwrap();
+        std::fs::write(path, STANDARD.decode(browser.picture(look.width > 600)).unwrap()).unwrap();
     }
 }
 
@@ -126,4 +126,30 @@ fn nothing_is_wider_than_the_window_whatever_people_write() {
             assert_eq!(browser.sideways(), 0, "{page} with {feature}");
         }
     }
+}
+
+#[test]
+fn a_print_is_whole_and_in_utc() {
+    let service = Service::for_browsers();
+    let path = Service::create(&service.requester("ann"), &Service::high());
+    let browser =
+        Browser::signed_in(service.pages(), &service.token("bob@example.com", &["approver"]), USUAL);
+    browser.open("/settings");
+    browser.fill("Time zone", "Asia/Seoul");
+    browser.press("Save settings");
+    browser.await_text("The settings are saved in this browser.");
+    browser.open(&format!("/approvals/{}", Service::id(&path)));
+    browser.await_text("2026-01-01 09:00");
+    browser.lay_out_for_print();
+    let text = browser.text();
+    assert!(text.contains("2026-01-01 00:00 UTC") && !text.contains("09:00"), "{text}");
+    assert!(
+        text.contains("\"target_instance_class\":\"db.r6g.xlarge\"") && text.contains("CPU has been at 95 %")
+    );
+    for control in ["Sign out", "Inbox", "Comment (optional)", "Refresh"] {
+        assert!(!text.contains(control), "{control}: {text}");
+    }
+    browser.open("/inbox");
+    browser.lay_out_for_print();
+    assert!(browser.text().contains("modify_instance_class on production-db-01"), "{}", browser.text());
 }

@@ -93,7 +93,10 @@ fn past(service: &Service) {
             Service::approve(&carol, &path).expect(200);
             minutes(service, 40);
             Service::approve(&bob, &path).expect(200);
-            Service::started(&eve, &path);
+            let execution = Service::started(&eve, &path);
+            minutes(service, 6);
+            let report = json!({ "execution_id": execution, "outcome": "succeeded" });
+            eve.put(&format!("{path}/execution"), &report).expect(200);
         }
         // The next day begins at midnight.
         let now = countersign_app::host::Clock::now(&service.host).as_millisecond();
@@ -192,8 +195,8 @@ pub(crate) fn sample() -> Sample {
         page("requests", "/requests", "My requests"),
         page("new-request", &format!("/requests/new?{draft}"), "New request"),
         page("instances", "/instances", "Instances"),
-        page("instance", "/instances?id=staging-orders-db", "staging-orders-db"),
-        page("history", "/history", "History"),
+        page("instance", "/instances?id=production-orders-db", "production-orders-db"),
+        page("history", "/history?from=2026-01-14&to=2026-01-22", "History"),
         page("insights", "/insights", "Insights"),
         page("audit", &format!("/audit?request={id}"), "Audit"),
         page("settings", "/settings", "Settings"),

@@ -246,6 +246,7 @@ words! {
     no_events_since: "No event was recorded since. The rules that apply may have changed.", "그 뒤에 기록된 이벤트가 없습니다. 적용되는 규칙이 바뀌었을 수 있습니다.";
     // Review.
     review_none: "No request is selected. Select some in the inbox.", "선택한 요청이 없습니다. 받은 요청에서 선택하세요.";
+    none_selected: "No request is selected, so nothing was decided. Tick those that you have read.", "선택한 요청이 없어 아무것도 결정되지 않았습니다. 읽은 요청을 선택하세요.";
     review_differs: "These requests differ in operation, environment or rules, or one is of high risk: approve each on its own page.", "작업, 환경, 규칙이 서로 다르거나 위험도가 높은 요청이 있습니다. 각 페이지에서 따로 승인하세요.";
     approve_selected: "Approve selected", "선택한 요청 승인";
     reject_selected: "Reject selected", "선택한 요청 거부";
