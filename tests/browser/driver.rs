@@ -238,12 +238,15 @@ impl Browser {
         text.ok().and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default()
     }
 
+    /// Scrollbars take no room from now on, as on a phone.
+    pub(crate) fn hide_scrollbars(&self) {
+        self.devtools("Emulation.setScrollbarsHidden", &json!({ "hidden": true }));
+    }
+
     /// A picture as a PNG in Base64: of the whole page, or of what is on the screen.
     pub(crate) fn picture(&self, is_whole: bool) -> String {
-        self.devtools("Emulation.setScrollbarsHidden", &json!({ "hidden": true }));
         let picture = json!({ "format": "png", "captureBeyondViewport": is_whole });
         let picture = self.devtools("Page.captureScreenshot", &picture);
-        self.devtools("Emulation.setScrollbarsHidden", &json!({ "hidden": false }));
         picture["data"].as_str().unwrap().to_owned()
     }
 

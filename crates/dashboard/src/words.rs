@@ -98,11 +98,11 @@ words! {
     sign_in_at_issuer: "Sign in with your organisation’s account.", "조직 계정으로 로그인하세요.";
     sign_in_with_token: "Sign in with a token", "토큰으로 로그인";
     token: "Token", "토큰";
-    token_hint: "A token that the API takes, as `countersign login` or an administrator gives it.", "API가 받는 토큰입니다. countersign login 명령이나 관리자에게서 받습니다.";
+    token_hint: "A token that the API takes, as “countersign login” or an administrator gives it.", "API가 받는 토큰입니다. countersign login 명령이나 관리자에게서 받습니다.";
     token_refused: "The service does not take this token. Paste one that has not expired.", "서비스가 이 토큰을 받지 않습니다. 만료되지 않은 토큰을 붙여 넣으세요.";
     token_too_large: "The token is too large for the cookies of a session. Ask for one with fewer claims.", "토큰이 세션 쿠키에 담기에 너무 큽니다. 더 작은 토큰을 요청하세요.";
     sign_in_failed: "Signing in did not work. Begin again on this page.", "로그인하지 못했습니다. 이 페이지에서 다시 시작하세요.";
-    code_expired: "This link has been used or is older than a minute. Run `countersign dashboard` again.", "이미 사용했거나 1분이 지난 링크입니다. countersign dashboard 명령을 다시 실행하세요.";
+    code_expired: "This link has been used or is older than a minute. Run “countersign dashboard” again.", "이미 사용했거나 1분이 지난 링크입니다. countersign dashboard 명령을 다시 실행하세요.";
     code_person: "You are about to sign in as", "다음 사용자로 로그인합니다:";
     signed_out_text: "You are signed out of this dashboard in this browser.", "이 브라우저에서 대시보드를 로그아웃했습니다.";
     sign_in_again: "Sign in again", "다시 로그인";
