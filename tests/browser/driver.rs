@@ -9,7 +9,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::sync::{LazyLock, OnceLock};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -21,21 +22,28 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 });
 
-/// A driver. The shell around it ends it once this process is gone, however it went.
+/// A driver. Once this process is gone, however it went, the shell around it ends it and takes the profiles away; its browsers
+/// end with it, since they hear from it by a pipe.
 struct Driver {
     _shell: Child,
     _output: BufReader<std::process::ChildStdout>,
     url: String,
+    profiles: TempDir,
 }
+
+/// Browsers that no test has now, each with whether scripts run in it: to start one takes longer than most of what tests do.
+static IDLE: Mutex<Vec<(bool, Client)>> = Mutex::new(Vec::new());
 
 fn driver() -> &'static Driver {
     static DRIVER: OnceLock<Option<Driver>> = OnceLock::new();
     let driver = DRIVER.get_or_init(|| {
         let program = std::env::var_os("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
-        let script = "\"$0\" --port=0 & driver=$!; read -r _; kill $driver";
+        let profiles = tempfile::tempdir().ok()?;
+        let script = "\"$0\" --port=0 & driver=$!; read -r _; kill $driver; wait $driver; rm -rf \"$1\"";
         let mut shell = Command::new("sh")
             .args(["-c", script])
             .arg(program)
+            .arg(profiles.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -48,7 +56,7 @@ fn driver() -> &'static Driver {
                 line.trim().rsplit_once("successfully on port ").map(|(_, port)| port.trim_end_matches('.'))
             {
                 let url = format!("http://127.0.0.1:{port}");
-                return Some(Driver { _shell: shell, _output: output, url });
+                return Some(Driver { _shell: shell, _output: output, url, profiles });
             }
             line.clear();
         }
@@ -78,6 +86,35 @@ impl WebDriverCompatibleCommand for Raw {
     }
 }
 
+fn launched(has_script: bool) -> Client {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let mut arguments: Vec<String> = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--remote-debugging-pipe",
+        "--lang=en-US",
+    ]
+    .map(str::to_owned)
+    .into();
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed).to_string();
+    arguments.push(format!("--user-data-dir={}", driver().profiles.path().join(number).display()));
+    let mut options = json!({ "args": arguments });
+    if !has_script {
+        options["prefs"] = json!({ "profile.managed_default_content_settings.javascript": 2 });
+    }
+    let mut capabilities = Capabilities::new();
+    capabilities.insert("goog:chromeOptions".to_owned(), options);
+    let mut builder = ClientBuilder::new(HttpConnector::new());
+    builder.capabilities(capabilities);
+    RUNTIME.block_on(builder.connect(&driver().url)).unwrap()
+}
+
 /// How pages are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Look {
@@ -97,37 +134,22 @@ pub(crate) const USUAL: Look = Look { has_script: true, width: 1280, is_dark: fa
 pub(crate) struct Browser {
     client: Client,
     origin: String,
-    _profile: TempDir,
+    has_script: bool,
 }
 
 impl Browser {
     /// One that shows pages of the service at `origin`.
     pub(crate) fn start(origin: &str, look: Look) -> Self {
-        let profile = tempfile::tempdir().unwrap();
-        let mut arguments: Vec<String> = [
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--lang=en-US",
-        ]
-        .map(str::to_owned)
-        .into();
-        arguments.push(format!("--user-data-dir={}", profile.path().display()));
-        let mut options = json!({ "args": arguments });
-        if !look.has_script {
-            options["prefs"] = json!({ "profile.managed_default_content_settings.javascript": 2 });
-        }
-        let mut capabilities = Capabilities::new();
-        capabilities.insert("goog:chromeOptions".to_owned(), options);
-        let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(capabilities);
-        let client = RUNTIME.block_on(builder.connect(&driver().url)).unwrap();
-        let browser = Self { client, origin: origin.to_owned(), _profile: profile };
+        let idle = {
+            let mut idle = IDLE.lock().unwrap();
+            let place = idle.iter().position(|(has_script, _)| *has_script == look.has_script);
+            place.map(|place| idle.remove(place).1)
+        };
+        let client = idle.unwrap_or_else(|| launched(look.has_script));
+        let browser = Self { client, origin: origin.to_owned(), has_script: look.has_script };
+        // Nothing is left of who had it before.
+        browser.devtools("Network.clearBrowserCookies", &json!({}));
+        browser.show_scrollbars(true);
         browser.resize(look.width);
         browser.prefer("prefers-color-scheme", if look.is_dark { "dark" } else { "light" });
         browser
@@ -163,7 +185,7 @@ impl Browser {
 
     /// Sets what a media query asks for, and forgets what was set before.
     pub(crate) fn prefer(&self, name: &str, value: &str) {
-        let features = json!({ "features": [{ "name": name, "value": value }] });
+        let features = json!({ "media": "", "features": [{ "name": name, "value": value }] });
         self.devtools("Emulation.setEmulatedMedia", &features);
     }
 
@@ -238,9 +260,9 @@ impl Browser {
         text.ok().and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default()
     }
 
-    /// Scrollbars take no room from now on, as on a phone.
-    pub(crate) fn hide_scrollbars(&self) {
-        self.devtools("Emulation.setScrollbarsHidden", &json!({ "hidden": true }));
+    /// Whether scrollbars take room, as they do but on a phone.
+    pub(crate) fn show_scrollbars(&self, are_shown: bool) {
+        self.devtools("Emulation.setScrollbarsHidden", &json!({ "hidden": !are_shown }));
     }
 
     /// A picture as a PNG in Base64: of the whole page, or of what is on the screen.
@@ -431,7 +453,15 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // A session that is gone needs no end.
-        let _ = RUNTIME.block_on(self.client.clone().close());
+        let is_left_blank = RUNTIME.block_on(async {
+            self.client.goto("about:blank").await.is_ok()
+                && self.client.windows().await.is_ok_and(|windows| windows.len() == 1)
+        });
+        if is_left_blank && !std::thread::panicking() {
+            IDLE.lock().unwrap().push((self.has_script, self.client.clone()));
+        } else {
+            // A session that is gone needs no end.
+            let _ = RUNTIME.block_on(self.client.clone().close());
+        }
     }
 }

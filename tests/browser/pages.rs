@@ -33,7 +33,7 @@ fn walk(width: u32) {
     let light = Look { width, ..USUAL };
     let looks = [light, Look { is_dark: true, ..light }];
     let browser = Browser::start(sample.service.pages(), light);
-    browser.hide_scrollbars();
+    browser.show_scrollbars(false);
     let look_at_both = |name: &str| {
         for look in looks {
             browser.prefer("prefers-color-scheme", if look.is_dark { "dark" } else { "light" });
