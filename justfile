@@ -48,6 +48,16 @@ bench-pages:
 bench-log:
     cargo run --release --package countersign-bench -- log
 
+# The pictures of docs/dashboard.md, of requests that are made up; pngquant makes them small
+pictures:
+    mkdir -p docs/pictures
+    COUNTERSIGN_PICTURES="$PWD/docs/pictures" cargo test --workspace --test browser -- every_page
+    pngquant --force --ext .png --speed 1 --strip 128 docs/pictures/dashboard-*.png
+
+# Pages of the dashboard, by Lighthouse
+lighthouse:
+    tests/browser/lighthouse
+
 # Break guarantees on purpose and see the tests notice
 mutants:
     tests/mutants/run

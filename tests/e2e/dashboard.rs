@@ -181,12 +181,15 @@ fn no_page_has_an_effect() {
         "/instances",
         "/instances?id=production-db-01",
         "/history",
+        "/history.csv",
         "/settings",
+        "/nothing",
     ];
     service.untouched(|| {
         for page in pages.into_iter().chain(pages) {
             let answer = root.get(page);
-            assert_eq!(answer.status, 200, "{page}: {}", answer.text);
+            let status = if page == "/nothing" { 404 } else { 200 };
+            assert_eq!(answer.status, status, "{page}: {}", answer.text);
         }
     });
 }

@@ -67,6 +67,7 @@ pub struct Service {
     log_home: Arc<TempDir>,
     key: LocalKey,
     base: String,
+    pages: String,
     handle: Handle<SocketAddr>,
     runtime: Runtime,
 }
@@ -87,6 +88,13 @@ impl Service {
         Self::start_with(Channel::Local, policy, Vec::new())
     }
 
+    /// One whose pages have a name of their own, as those of the program have: browsers keep cookies by name.
+    pub fn for_browsers() -> Self {
+        let policy = load::bundled().unwrap();
+        let (embedded, host) = (Embedded::in_memory().unwrap(), ManualHost::default());
+        Self::start_on(embedded, host, Channel::Local, policy, Vec::new(), Some("pages.localhost"))
+    }
+
     /// One that takes the word of these proxies for where a call comes from.
     pub fn behind(proxies: Vec<IpNet>, policy: Policy) -> Self {
         Self::start_with(Channel::Local, policy, proxies)
@@ -95,12 +103,12 @@ impl Service {
     /// A second one on the same store and by the same clock, under another policy: what a new release
     /// of the policy finds. Tokens are good at both.
     pub fn again_under(&self, policy: Policy) -> Self {
-        Self::start_on(self.embedded.clone(), self.host.clone(), Channel::Local, policy, Vec::new())
+        Self::start_on(self.embedded.clone(), self.host.clone(), Channel::Local, policy, Vec::new(), None)
     }
 
     fn start_with(channel: Channel, policy: Policy, proxies: Vec<IpNet>) -> Self {
         let embedded = Embedded::in_memory().unwrap();
-        Self::start_on(embedded, ManualHost::default(), channel, policy, proxies)
+        Self::start_on(embedded, ManualHost::default(), channel, policy, proxies, None)
     }
 
     fn start_on(
@@ -109,6 +117,7 @@ impl Service {
         channel: Channel,
         policy: Policy,
         proxies: Vec<IpNet>,
+        pages_host: Option<&str>,
     ) -> Self {
         let key = LocalKey::new(TOKEN_KEY);
         let transport = FaultyTransport::new(embedded.clone());
@@ -135,7 +144,13 @@ impl Service {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let handle = Handle::new();
         // As a service answers by itself: pages beside the API.
-        let options = DashboardOptions { public_url: Some(base.clone()), ..DashboardOptions::default() };
+        let port = listener.local_addr().unwrap().port();
+        let pages = pages_host.map_or_else(|| base.clone(), |host| format!("http://{host}:{port}"));
+        let options = DashboardOptions {
+            public_url: Some(pages.clone()),
+            ticket_url: pages_host.map(|_| "https://tickets.example.com/{}".to_owned()),
+            ticket_hours: pages_host.map(|_| 4.0),
+        };
         let api = http::router(application.clone());
         let router = Pages::new(application.clone(), api, options, None, "http", 0).router();
         let server_handle = handle.clone();
@@ -156,6 +171,7 @@ impl Service {
             log_home,
             key,
             base,
+            pages,
             handle,
             runtime,
         }
@@ -164,6 +180,11 @@ impl Service {
     /// Where it listens.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// Where its pages are.
+    pub fn pages(&self) -> &str {
+        &self.pages
     }
 
     /// A caller without a token.

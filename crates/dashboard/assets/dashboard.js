@@ -109,7 +109,8 @@
     }
     let isWhole = true;
     for (const region of document.querySelectorAll("[data-live]")) {
-      const other = page.getElementById(region.id);
+      // A field called `id` hides the property of its form.
+      const other = page.getElementById(region.getAttribute("id"));
       if (region === status || (other && region.isEqualNode(other))) continue;
       if (other && !isInUse(region)) region.replaceWith(document.importNode(other, true));
       else isWhole = false;

@@ -98,11 +98,11 @@ words! {
     sign_in_at_issuer: "Sign in with your organisation’s account.", "조직 계정으로 로그인하세요.";
     sign_in_with_token: "Sign in with a token", "토큰으로 로그인";
     token: "Token", "토큰";
-    token_hint: "A token that the API takes, as `countersign login` or an administrator gives it.", "API가 받는 토큰입니다. countersign login 명령이나 관리자에게서 받습니다.";
+    token_hint: "A token that the API takes, as “countersign login” or an administrator gives it.", "API가 받는 토큰입니다. countersign login 명령이나 관리자에게서 받습니다.";
     token_refused: "The service does not take this token. Paste one that has not expired.", "서비스가 이 토큰을 받지 않습니다. 만료되지 않은 토큰을 붙여 넣으세요.";
     token_too_large: "The token is too large for the cookies of a session. Ask for one with fewer claims.", "토큰이 세션 쿠키에 담기에 너무 큽니다. 더 작은 토큰을 요청하세요.";
     sign_in_failed: "Signing in did not work. Begin again on this page.", "로그인하지 못했습니다. 이 페이지에서 다시 시작하세요.";
-    code_expired: "This link has been used or is older than a minute. Run `countersign dashboard` again.", "이미 사용했거나 1분이 지난 링크입니다. countersign dashboard 명령을 다시 실행하세요.";
+    code_expired: "This link has been used or is older than a minute. Run “countersign dashboard” again.", "이미 사용했거나 1분이 지난 링크입니다. countersign dashboard 명령을 다시 실행하세요.";
     code_person: "You are about to sign in as", "다음 사용자로 로그인합니다:";
     signed_out_text: "You are signed out of this dashboard in this browser.", "이 브라우저에서 대시보드를 로그아웃했습니다.";
     sign_in_again: "Sign in again", "다시 로그인";
@@ -255,6 +255,7 @@ words! {
     changes_hidden: "The policy does not show you the events, so that it is not known here what changed. Read the request as it is now.", "정책상 이벤트를 볼 수 없어 무엇이 바뀌었는지 알 수 없습니다. 현재 요청을 읽으세요.";
     // Review.
     review_none: "No request is selected. Select some in the inbox.", "선택한 요청이 없습니다. 받은 요청에서 선택하세요.";
+    none_selected: "No request is selected, so nothing was decided. Tick those that you have read.", "선택한 요청이 없어 아무것도 결정되지 않았습니다. 읽은 요청을 선택하세요.";
     review_differs: "These requests differ in operation, environment or rules, or one is of high risk: approve each on its own page.", "작업, 환경, 규칙이 서로 다르거나 위험도가 높은 요청이 있습니다. 각 페이지에서 따로 승인하세요.";
     approve_selected: "Approve selected", "선택한 요청 승인";
     reject_selected: "Reject selected", "선택한 요청 거부";

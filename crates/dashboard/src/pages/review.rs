@@ -37,6 +37,7 @@ struct ReviewPage {
 struct Item {
     request: RequestView,
     select: Shown,
+    is_selected: bool,
     approve: Option<String>,
     reject: Option<String>,
 }
@@ -90,7 +91,8 @@ pub(crate) async fn decide<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, F
         };
         results.push(ResultView { id: Shown::line(id), name: Shown::from(name), text: Shown::from(text) });
     }
-    rendered(visitor, results, None).await
+    let alert = results.is_empty().then(|| Alert::of(words.none_selected));
+    rendered(visitor, results, alert).await
 }
 
 /// Whether these requests may be approved together: what differs, or is of high risk, is approved on its own page.
@@ -132,7 +134,8 @@ async fn rendered<P: Api>(
         let (approve, reject) = (sealed(Action::Approve).filter(|_| is_uniform), sealed(Action::Reject));
         let place: [&dyn std::fmt::Display; 2] =
             [&loaded.request.operation_type, &loaded.request.instance_id];
-        Item { select: Shown::from(filled(words.select, &place)), request, approve, reject }
+        let is_selected = visitor.fields.all("selected").any(|id| id == loaded.request.request_id);
+        Item { select: Shown::from(filled(words.select, &place)), is_selected, request, approve, reject }
     };
     let items: Vec<_> = loaded.iter().map(item).collect();
     let heading = filled(words.review_heading, &[&items.len()]);

@@ -63,7 +63,8 @@ fn check(target: &str, page: &Page) {
     }
     for element in &elements {
         let references = ["for", "aria-labelledby", "aria-describedby", "form", "list"];
-        for reference in references.into_iter().filter_map(|name| element.attribute(name)) {
+        let references = references.into_iter().filter_map(|name| element.attribute(name));
+        for reference in references.flat_map(str::split_whitespace) {
             assert!(ids.contains(reference), "{target}: no {reference}");
         }
         let names: String = element.tag.split('"').step_by(2).collect();

@@ -253,7 +253,12 @@ fn several_requests_are_read_whole_and_decided_with_a_result_each() {
     let reject = format!("reject-{ID}");
     let other = [fields[0], ("do", "reject"), ("reason", "no"), ("selected", ID), (&reject, &approve[0])];
     browser.post("/review", &other).shows("This form belongs to another page or another session.");
-    browser.post("/review", &[fields[0], ("do", "reject")]).shows("Write the reason for the rejection.");
+    let selected = [fields[0], ("do", "reject"), ("id", ID), ("selected", ID)];
+    browser
+        .post("/review", &selected)
+        .shows("Write the reason for the rejection.")
+        .shows(&format!("value=\"{ID}\" form=\"selected\" checked>"));
+    browser.post("/review", &fields[..4]).shows("No request is selected, so nothing was decided.");
     assert!(browser.api.calls().iter().all(|call| call.body.is_none()));
 }
 
