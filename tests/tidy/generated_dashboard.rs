@@ -37,8 +37,10 @@ pub(super) fn dashboard() -> String {
           TICKET_URL: !Ref TicketUrl
           TICKET_HOURS: !Ref TicketHours
           OIDC_ISSUER: !Ref OidcIssuer
+          OIDC_AUDIENCE: !Ref OidcAudience
           OIDC_CLIENT_ID: !Ref OidcClientId
           OIDC_SCOPE: !Ref OidcScope
+          OIDC_SIGN_IN_ORIGINS: !Ref OidcSignInOrigins
           OIDC_CLIENT_SECRET: !Ref OidcClientSecretArn
           COOKIE_KEY_SECRET: !Ref CookieKeySecret
           VISITOR_KEY_SECRET: !Ref VisitorKeySecret

@@ -289,7 +289,7 @@ const NOT_IN_THE_TEMPLATE: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_CA_BUNDLE", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
 /// Set at the functions that need them; all others are set for all functions of the service.
-const NOT_FOR_ALL: [&str; 20] = [
+const NOT_FOR_ALL: [&str; 21] = [
     "API_URL",
     "AUDIT_KEY_ALIAS",
     "AUDIT_LOG_BUCKET",
@@ -301,6 +301,7 @@ const NOT_FOR_ALL: [&str; 20] = [
     "OIDC_CLIENT_ID",
     "OIDC_CLIENT_SECRET",
     "OIDC_SCOPE",
+    "OIDC_SIGN_IN_ORIGINS",
     "OUTBOX_MIN_AGE_SECONDS",
     "PARAMETERS_RETENTION_DAYS",
     "PERMIT_KEY_ALIAS",
@@ -414,6 +415,7 @@ fn functions_get_only_the_variables_they_need() {
                 ("OIDC_CLIENT_ID", reference("OidcClientId")),
                 ("OIDC_CLIENT_SECRET", reference("OidcClientSecretArn")),
                 ("OIDC_SCOPE", reference("OidcScope")),
+                ("OIDC_SIGN_IN_ORIGINS", reference("OidcSignInOrigins")),
                 ("TICKET_HOURS", reference("TicketHours")),
                 ("TICKET_URL", reference("TicketUrl")),
             ]);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::timestamp::Timestamp;
 use countersign_dashboard::{
-    Api, ApiAnswer, ApiCall, Dashboard, Keys, Redemption, SignIn, Site, Tokens, Visit,
+    Api, ApiAnswer, ApiCall, Dashboard, Keys, NotRefreshed, Redemption, SignIn, Site, Tokens, Visit,
 };
 use http::header::{CONTENT_TYPE, COOKIE, HOST, ORIGIN, SET_COOKIE};
 use http::{Method, Request, Response};
@@ -67,8 +67,8 @@ impl SignIn for Answers {
         None
     }
 
-    async fn refresh(&self, _: &str, _: &str) -> Option<Tokens> {
-        None
+    async fn refresh(&self, _: &str, _: &str) -> Result<Tokens, NotRefreshed> {
+        Err(NotRefreshed::Refused)
     }
 
     async fn revoke(&self, _: &str) {}

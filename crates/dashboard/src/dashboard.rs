@@ -8,9 +8,9 @@ use crate::pages::{
     audit, csv, history, inbox, insights, instances, message, new_request, requests, review, settings,
     sign_in,
 };
-use crate::ports::{Api, SignIn};
+use crate::ports::{Api, NotRefreshed, SignIn};
 use crate::preferences::Preferences;
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::site::Site;
 use crate::ticket::Action;
 use crate::visit::Visit;
@@ -107,37 +107,49 @@ impl Dashboard {
             Err(StatusCode::FORBIDDEN) => return message::form_refused(&visitor),
             Err(status) => return message::message(&visitor, status, words.not_found, words.wrong_method),
         }
-        let (session, is_new) = self.session(&visitor).await;
+        let (session, renewal) = self.session(&visitor).await;
+        let has_ended = session.as_ref().is_some_and(|session| session.token_has_ended(visit));
         visitor.session = session;
+        // Signing in again would be no help, and the refresh token is still good.
+        if renewal == Renewal::Waits && has_ended {
+            return message::failure(&visitor, &Failure::Unavailable);
+        }
         let answer = if is_form { post(&visitor).await } else { get(&visitor).await };
-        self.renewed(&visitor, is_new, answer)
+        self.renewed(&visitor, renewal, answer)
     }
 
-    /// The visitor's session, and whether its token is another one now.
-    async fn session<P: SignIn>(&self, visitor: &Visitor<'_, P>) -> (Option<Session>, bool) {
+    /// The visitor's session, and what became of its token.
+    async fn session<P: SignIn>(&self, visitor: &Visitor<'_, P>) -> (Option<Session>, Renewal) {
         let session = Session::read(visitor.request.headers(), &self.site.keys, visitor.visit);
-        let Some(session) = session else { return (None, false) };
+        let Some(session) = session else { return (None, Renewal::NotDue) };
         let Some(refresh) = session.refresh.as_deref().filter(|_| session.is_to_be_refreshed(visitor.visit))
         else {
-            return (Some(session), false);
+            return (Some(session), Renewal::NotDue);
         };
         match visitor.ports.refresh(refresh, &session.token).await {
-            Some(tokens) => {
+            Ok(tokens) => {
                 let refresh = tokens.refresh.or_else(|| session.refresh.clone());
                 let token_expires_at = tokens.expires_at;
-                (Some(Session { token: tokens.bearer, token_expires_at, refresh, ..session }), true)
+                (Some(Session { token: tokens.bearer, token_expires_at, refresh, ..session }), Renewal::Done)
             }
             // The old token may still be good for some seconds; the API says.
-            None => (Some(session), false),
+            Err(NotRefreshed::Refused) => (Some(session), Renewal::Refused),
+            Err(NotRefreshed::Unavailable) => (Some(session), Renewal::Waits),
         }
     }
 
     /// The answer with the cookies of a session that goes on. A poll is no use of it.
-    fn renewed<P>(&self, visitor: &Visitor<'_, P>, is_new: bool, answer: Answer) -> Answer {
+    fn renewed<P>(&self, visitor: &Visitor<'_, P>, renewal: Renewal, answer: Answer) -> Answer {
         let Some(session) = &visitor.session else { return answer };
         let is_used = !visitor.is_poll() && session.is_to_be_renewed(visitor.visit);
+        let is_to_be_written = match renewal {
+            Renewal::Done => true,
+            Renewal::NotDue => is_used,
+            // Another tab may have got the next token: what it has written is not written over with this one.
+            Renewal::Refused | Renewal::Waits => false,
+        };
         // An answer that begins or ends a session has said what becomes of its cookies.
-        if !answer.cookies.is_empty() || !(is_used || is_new) {
+        if session::is_set_by(&answer.cookies) || !is_to_be_written {
             return answer;
         }
         let seen_at = if is_used { visitor.visit.now.as_millisecond() } else { session.seen_at };
@@ -147,6 +159,19 @@ impl Dashboard {
             Err(_) => answer,
         }
     }
+}
+
+/// What became of the token of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Renewal {
+    /// It is good for some time.
+    NotDue,
+    /// There is another one.
+    Done,
+    /// The issuer gives no other.
+    Refused,
+    /// The issuer cannot be asked now.
+    Waits,
 }
 
 /// The answer to a `GET`.

@@ -37,9 +37,9 @@ mod visitor;
 mod words;
 
 pub use dashboard::{Dashboard, ROUTES};
-pub use ports::{Api, ApiAnswer, ApiCall, Redemption, SignIn, Tokens};
+pub use ports::{Api, ApiAnswer, ApiCall, NotRefreshed, Redemption, SignIn, Tokens};
 pub use seal::Keys;
-pub use sign_in_at_issuer::SignInAtIssuer;
+pub use sign_in_at_issuer::{SignInAtIssuer, not_refreshed};
 pub use site::{Issuer, Site};
 pub use visit::Visit;
 

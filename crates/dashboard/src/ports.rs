@@ -79,6 +79,15 @@ impl fmt::Debug for Redemption {
     }
 }
 
+/// Why there is no other token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotRefreshed {
+    /// The issuer gives none.
+    Refused,
+    /// The issuer does not answer.
+    Unavailable,
+}
+
 /// Sign-in: one-time codes of this service, and the issuer's token endpoint. `None` is a refusal.
 pub trait SignIn: Sync {
     /// The person for whom a one-time code was made. The code stays good.
@@ -89,7 +98,14 @@ pub trait SignIn: Sync {
     /// API verifies its signature, as at each call.
     fn redeem(&self, redemption: Redemption) -> impl Future<Output = Option<Tokens>> + Send;
     /// Gets another token of the person whom `bearer` names, with a refresh token.
-    fn refresh(&self, refresh: &str, bearer: &str) -> impl Future<Output = Option<Tokens>> + Send;
+    ///
+    /// # Errors
+    /// Whether the issuer refuses, or cannot be asked now.
+    fn refresh(
+        &self,
+        refresh: &str,
+        bearer: &str,
+    ) -> impl Future<Output = Result<Tokens, NotRefreshed>> + Send;
     /// Revokes a refresh token.
     fn revoke(&self, refresh: &str) -> impl Future<Output = ()> + Send;
 }

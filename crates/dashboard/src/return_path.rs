@@ -13,7 +13,7 @@ const PAGES: [&str; 9] = [
     "/settings",
 ];
 /// The longest path that is kept.
-const MAX_BYTES: usize = 2_000;
+const MAX_BYTES: usize = 1_000;
 
 /// The first page.
 pub(crate) const HOME: &str = "/inbox";

@@ -50,6 +50,12 @@ pub(crate) struct Session {
     pub seen_at: i64,
 }
 
+/// Whether cookies of an answer say what becomes of the session.
+pub(crate) fn is_set_by(cookies: &[String]) -> bool {
+    let names = |cookie: &String| cookie.split('=').next().is_some_and(|name| COOKIES.contains(&name));
+    cookies.iter().any(names)
+}
+
 /// The sealed session does not fit into cookies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooLarge;
@@ -99,6 +105,11 @@ impl Session {
     /// Whether the cookies are to be written anew after a visit at this time.
     pub(crate) fn is_to_be_renewed(&self, visit: &Visit) -> bool {
         visit.since(self.seen_at) >= RENEWED_AFTER
+    }
+
+    /// Whether the token is good no more.
+    pub(crate) fn token_has_ended(&self, visit: &Visit) -> bool {
+        self.token_expires_at.is_some_and(|end| visit.now.as_millisecond() >= end)
     }
 
     /// Whether the token is about to end.

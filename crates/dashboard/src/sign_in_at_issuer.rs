@@ -1,7 +1,7 @@
 //! Signing in at an issuer, for the shells: what the pages ask of the issuer, by the shell's own HTTP client.
 
 use crate::oidc;
-use crate::ports::{Redemption, Tokens};
+use crate::ports::{NotRefreshed, Redemption, Tokens};
 use crate::site::Issuer;
 use countersign_core::timestamp::Timestamp;
 use countersign_issuer::error::IssuerError;
@@ -10,26 +10,39 @@ use countersign_issuer::relying_party::{
 };
 use countersign_issuer::source::Fetch;
 
+/// Why there is no other token, as far as pages differ by it.
+#[must_use]
+pub fn not_refreshed(error: &SignInError) -> NotRefreshed {
+    match error {
+        SignInError::Unreachable(_) => NotRefreshed::Unavailable,
+        SignInError::Refused(_)
+        | SignInError::NotUnderstood(_)
+        | SignInError::OfAnother(_)
+        | SignInError::Expired => NotRefreshed::Refused,
+    }
+}
+
 /// The dashboard at an issuer where people sign in.
 #[derive(Debug, Clone)]
 pub struct SignInAtIssuer<C> {
     party: RelyingParty<C>,
     provider: Provider,
+    further_origins: Vec<String>,
 }
 
 impl<C: Fetch + SendForm> SignInAtIssuer<C> {
-    /// Asks the issuer what it says of itself.
+    /// Asks the issuer what it says of itself. `further_origins` are others that it leads browsers through.
     ///
     /// # Errors
     /// When the issuer cannot be asked, or says nothing that can be used.
-    pub async fn discover(party: RelyingParty<C>) -> Result<Self, IssuerError> {
+    pub async fn discover(party: RelyingParty<C>, further_origins: Vec<String>) -> Result<Self, IssuerError> {
         let provider = party.discover().await?;
-        Ok(Self { party, provider })
+        Ok(Self { party, provider, further_origins })
     }
 
     /// The issuer, as far as browsers are sent there from the dashboard with this origin.
     pub fn for_browsers(&self, origin: &str) -> Issuer {
-        let Self { party, provider } = self;
+        let Self { party, provider, further_origins } = self;
         let signed_out = format!("{origin}{}", oidc::SIGNED_OUT);
         let end = provider.end_session_endpoint.as_ref();
         Issuer {
@@ -37,6 +50,7 @@ impl<C: Fetch + SendForm> SignInAtIssuer<C> {
             end_session_url: end.map(|end| end_session_url(end, party.client_id(), &signed_out)),
             client_id: party.client_id().to_owned(),
             scope: provider.scope.clone(),
+            further_origins: further_origins.clone(),
         }
     }
 

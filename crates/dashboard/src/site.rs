@@ -35,13 +35,16 @@ pub struct Issuer {
     pub client_id: String,
     /// What is asked for, such as `openid email`.
     pub scope: String,
+    /// Further origins that the issuer leads browsers through, such as that of a directory behind it.
+    pub further_origins: Vec<String>,
 }
 
 impl Issuer {
     /// The origins that forms lead to by way of redirects: Chromium holds `form-action` against those too.
     pub(crate) fn origins(&self) -> impl Iterator<Item = &str> {
         let urls = [Some(self.authorization_endpoint.as_str()), self.end_session_url.as_deref()];
-        urls.into_iter().flatten().filter_map(origin)
+        let further = self.further_origins.iter().map(String::as_str);
+        urls.into_iter().flatten().chain(further).filter_map(origin)
     }
 }
 

@@ -221,7 +221,12 @@ impl Boot {
         let settings = dashboard::Settings::read(&self.environment).inspect_err(not_started)?;
         let host = self.sweeping_host().inspect_err(not_started)?;
         let pages = &Pages::start(settings, self.aws()?, host).await.inspect_err(not_started)?;
-        run(async move |event| pages.handle(event.payload.get()).await).await
+        let clock = &self.clock();
+        run(async move |event| {
+            let time = time::budget(clock.now(), event.context.deadline);
+            pages.handle(event.payload.get(), time).await
+        })
+        .await
     }
 
     /// Serves the schedule of expiry.

@@ -5,15 +5,16 @@ use crate::environment::{Environment, InvalidVariable};
 use crate::gateway::HttpAnswer;
 use crate::https::Client;
 use crate::invocation::{self, HttpEvent, Invocation};
-use crate::visitor::{SignedCall, VISITOR, VisitorKey};
+use crate::visitor::{KEPT, KeyError, SignedCall, VISITOR, VisitorKey, key_texts};
 use aws_types::SdkConfig;
 use countersign_app::host::Host;
-use countersign_aws::secret::{self, SecretError};
+use countersign_aws::secret;
 use countersign_core::digest::Digest;
 use countersign_core::source_address::SourceAddress;
 use countersign_core::timestamp::Timestamp;
 use countersign_dashboard::{
-    Api, ApiAnswer, ApiCall, Dashboard, Keys, ROUTES, Redemption, SignIn, SignInAtIssuer, Site, Tokens, Visit,
+    Api, ApiAnswer, ApiCall, Dashboard, Keys, NotRefreshed, ROUTES, Redemption, SignIn, SignInAtIssuer, Site,
+    Tokens, Visit, not_refreshed,
 };
 use countersign_endpoint::Endpoint;
 use countersign_issuer::relying_party::{Registration, RelyingParty, SignInError};
@@ -22,6 +23,7 @@ use hyper::body::Bytes;
 use lambda_runtime::Diagnostic;
 use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// How long a call of the API may take: its function may have to start, and the gateway gives up on a page after 30 seconds.
 const CALL_TIMEOUT: Duration = Duration::from_secs(12);
@@ -30,9 +32,10 @@ const MAX_ANSWER_BYTES: usize = 6 * 1024 * 1024;
 /// The most that is answered, in bytes: Lambda answers 6 MB, and bytes become four thirds as many
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
-/// How long keys are used before they are read again, and how long an issuer that does not answer is left alone.
-const KEYS_KEPT: Duration = Duration::from_secs(5 * 60);
+/// How long an issuer that does not answer is left alone.
 const ISSUER_PAUSE: Duration = Duration::from_secs(10);
+/// How much of an invocation's time is kept for answering the page.
+const ANSWER_TIME: Duration = Duration::from_millis(500);
 
 /// How the pages are set up.
 #[derive(Debug)]
@@ -46,6 +49,7 @@ pub struct Settings {
     issuer: String,
     client_id: Option<String>,
     scope: Option<String>,
+    further_origins: Vec<String>,
     client_secret: Option<String>,
     cookie_keys: String,
     visitor_key: String,
@@ -53,7 +57,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// From `DASHBOARD_URL`, `API_URL`, `TICKET_URL`, `TICKET_HOURS`, `OIDC_ISSUER`, `OIDC_CLIENT_ID`, `OIDC_SCOPE` and, by their
+    /// From `DASHBOARD_URL`, `API_URL`, `TICKET_URL`, `TICKET_HOURS`, `OIDC_ISSUER`, `OIDC_CLIENT_ID`, `OIDC_SCOPE`, `OIDC_SIGN_IN_ORIGINS` and, by their
     /// ARNs, the secrets `OIDC_CLIENT_SECRET`, `COOKIE_KEY_SECRET` and `VISITOR_KEY_SECRET`.
     ///
     /// # Errors
@@ -71,14 +75,21 @@ impl Settings {
         };
         let bundle = environment.file("AWS_CA_BUNDLE")?;
         let client = Client::new(bundle.as_deref());
+        let client_id = text("OIDC_CLIENT_ID");
+        // Pages call the API with ID tokens, and their audience is the client.
+        let audiences = environment.names("OIDC_AUDIENCE", &[]);
+        if client_id.as_ref().is_some_and(|client_id| !audiences.contains(client_id)) {
+            return Err(Environment::invalid("OIDC_CLIENT_ID", "must be among OIDC_AUDIENCE"));
+        }
         Ok(Self {
             origin: origin("DASHBOARD_URL")?,
             api: origin("API_URL")?,
             ticket_url: text("TICKET_URL"),
             ticket_hours,
             issuer: environment.required("OIDC_ISSUER")?,
-            client_id: text("OIDC_CLIENT_ID"),
+            client_id,
             scope: text("OIDC_SCOPE"),
+            further_origins: environment.names("OIDC_SIGN_IN_ORIGINS", &[]),
             client_secret: text("OIDC_CLIENT_SECRET"),
             cookie_keys: environment.required("COOKIE_KEY_SECRET")?,
             visitor_key: environment.required("VISITOR_KEY_SECRET")?,
@@ -105,8 +116,8 @@ enum AtIssuer {
     NoClient,
     /// It could not be asked at this time.
     Failed(Duration),
-    /// People sign in there.
-    Known(Box<SignInAtIssuer<Client>>),
+    /// People sign in there, by what it said at this time.
+    Known(Duration, Box<SignInAtIssuer<Client>>),
 }
 
 /// The pages.
@@ -124,17 +135,18 @@ impl Pages {
     ///
     /// # Errors
     /// When the keys cannot be read.
-    pub async fn start(settings: Settings, aws: SdkConfig, host: Box<dyn Host>) -> Result<Self, SecretError> {
+    pub async fn start(settings: Settings, aws: SdkConfig, host: Box<dyn Host>) -> Result<Self, KeyError> {
         let pages = Self { settings, aws, host, secrets: Mutex::default(), at_issuer: Mutex::default() };
         let (secrets, _) = tokio::join!(pages.secrets(), pages.at_issuer());
         secrets.map(|_| pages)
     }
 
-    /// Answers an event of the gateway.
+    /// Answers an event of the gateway within so much time. A call of the API that does not fit into it is not waited for.
     ///
     /// # Errors
     /// For a payload that is no event of a page: there is nothing else to ask of this function.
-    pub async fn handle(&self, payload: &str) -> Result<HttpAnswer, Diagnostic> {
+    pub async fn handle(&self, payload: &str, time: Duration) -> Result<HttpAnswer, Diagnostic> {
+        let end = Instant::now() + time.saturating_sub(ANSWER_TIME);
         let Ok(Invocation::Gateway(event)) = invocation::read(payload) else { return Err(no_page()) };
         let keys: Vec<String> = ROUTES.iter().map(|(method, path)| format!("{method} {path}")).collect();
         event.check_route(&keys).map_err(|_| no_page())?;
@@ -153,7 +165,7 @@ impl Pages {
         let of_gateway = format!("https://{}", event.domain_name());
         let origin = self.settings.origin.clone().unwrap_or_else(|| of_gateway.clone());
         let sign_in = match self.at_issuer().await {
-            AtIssuer::Known(sign_in) => Some(sign_in),
+            AtIssuer::Known(_, sign_in) => Some(sign_in),
             AtIssuer::Unasked | AtIssuer::NoClient | AtIssuer::Failed(_) => None,
         };
         let now = self.host.now();
@@ -171,6 +183,7 @@ impl Pages {
             address: event.source_ip(),
             sign_in,
             now,
+            end,
         };
         let answer = Dashboard::new(site).answer(&request, &Visit { now, random }, &visitor).await;
         if answer.body().len() > MAX_PAGE_BYTES {
@@ -180,20 +193,24 @@ impl Pages {
         Ok(HttpAnswer::of(answer.status(), answer.headers(), answer.body()))
     }
 
-    async fn secrets(&self) -> Result<Secrets, SecretError> {
+    async fn secrets(&self) -> Result<Secrets, KeyError> {
         let mut kept = self.secrets.lock().await;
         let now = self.host.elapsed();
-        if let Some(secrets) = kept.as_ref().filter(|kept| now.saturating_sub(kept.read_at) < KEYS_KEPT) {
+        if let Some(secrets) = kept.as_ref().filter(|kept| now.saturating_sub(kept.read_at) < KEPT) {
             return Ok(secrets.clone());
         }
         let Settings { cookie_keys, visitor_key, .. } = &self.settings;
-        let read =
-            tokio::try_join!(secret::read_two(&self.aws, cookie_keys), secret::read(&self.aws, visitor_key));
+        let time = self.host.now();
+        let read = tokio::try_join!(
+            key_texts(&self.aws, cookie_keys, time),
+            key_texts(&self.aws, visitor_key, time)
+        );
         match (read, kept.as_ref()) {
-            (Ok(((new, old), visitors)), _) => {
+            (Ok((cookies, visitors)), _) => {
                 let key = |text: &str| *Digest::of(text).as_bytes();
-                let cookies = Keys::new(key(&new), old.as_deref().map(key));
-                let secrets = Secrets { read_at: now, cookies, visitors: VisitorKey::of(&visitors) };
+                let cookies = Keys::new(key(&cookies.used), cookies.other.as_deref().map(key));
+                let visitors = VisitorKey::of(&visitors.used);
+                let secrets = Secrets { read_at: now, cookies, visitors };
                 *kept = Some(secrets.clone());
                 Ok(secrets)
             }
@@ -214,15 +231,21 @@ impl Pages {
         let is_to_be_asked = match &*known {
             AtIssuer::Unasked => true,
             AtIssuer::Failed(at) => now.saturating_sub(*at) >= ISSUER_PAUSE,
-            AtIssuer::NoClient | AtIssuer::Known(_) => false,
+            // Endpoints and the client's secret may be others now.
+            AtIssuer::Known(at, _) => now.saturating_sub(*at) >= KEPT,
+            AtIssuer::NoClient => false,
         };
         if is_to_be_asked {
-            *known = match self.ask_issuer().await {
-                Ok(Some(sign_in)) => AtIssuer::Known(Box::new(sign_in)),
-                Ok(None) => AtIssuer::NoClient,
-                Err(error) => {
+            let before = std::mem::take(&mut *known);
+            *known = match (self.ask_issuer().await, before) {
+                (Ok(Some(sign_in)), _) => AtIssuer::Known(now, Box::new(sign_in)),
+                (Ok(None), _) => AtIssuer::NoClient,
+                (Err(error), before) => {
                     tracing::error!(error, "the issuer where people sign in");
-                    AtIssuer::Failed(now)
+                    match before {
+                        AtIssuer::Known(_, sign_in) => AtIssuer::Known(now, sign_in),
+                        AtIssuer::Unasked | AtIssuer::NoClient | AtIssuer::Failed(_) => AtIssuer::Failed(now),
+                    }
                 }
             };
         }
@@ -230,7 +253,8 @@ impl Pages {
     }
 
     async fn ask_issuer(&self) -> Result<Option<SignInAtIssuer<Client>>, String> {
-        let Settings { issuer, client_id, scope, client_secret, client, .. } = &self.settings;
+        let Settings { issuer, client_id, scope, further_origins, client_secret, client, .. } =
+            &self.settings;
         let Some(client_id) = client_id.clone() else { return Ok(None) };
         let client_secret = match client_secret {
             Some(arn) => Some(secret::read(&self.aws, arn).await.map_err(|error| error.to_string())?),
@@ -239,7 +263,10 @@ impl Pages {
         let registration = Registration { client_id, client_secret, scope: scope.clone() };
         let party = RelyingParty::new(issuer, registration, client.clone());
         let party = party.map_err(|rule| format!("OIDC_ISSUER {rule}"))?;
-        SignInAtIssuer::discover(party).await.map(Some).map_err(|error| error.to_string())
+        SignInAtIssuer::discover(party, further_origins.clone())
+            .await
+            .map(Some)
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -275,6 +302,8 @@ struct Visitor<'a> {
     address: SourceAddress,
     sign_in: Option<Box<SignInAtIssuer<Client>>>,
     now: Timestamp,
+    /// When the page has to be answered.
+    end: Instant,
 }
 
 impl Visitor<'_> {
@@ -305,7 +334,8 @@ impl Visitor<'_> {
 impl Api for Visitor<'_> {
     async fn call(&self, call: ApiCall) -> ApiAnswer {
         let Some(request) = self.request(&call) else { return ApiAnswer { status: 0, body: Bytes::new() } };
-        match self.client.send(request, MAX_ANSWER_BYTES, CALL_TIMEOUT).await {
+        let time = self.end.saturating_duration_since(Instant::now()).min(CALL_TIMEOUT);
+        match self.client.send(request, MAX_ANSWER_BYTES, time).await {
             Ok((status, body)) => ApiAnswer { status: status.as_u16(), body },
             Err(error) => {
                 let is_read = call.method == Method::GET;
@@ -330,18 +360,26 @@ impl SignIn for Visitor<'_> {
         given(self.sign_in.as_ref()?.redeem(&redemption, self.now).await)
     }
 
-    async fn refresh(&self, refresh: &str, bearer: &str) -> Option<Tokens> {
-        given(self.sign_in.as_ref()?.refresh(refresh, bearer, self.now).await)
+    async fn refresh(&self, refresh: &str, bearer: &str) -> Result<Tokens, NotRefreshed> {
+        // Where people sign in is not known now.
+        let sign_in = self.sign_in.as_ref().ok_or(NotRefreshed::Unavailable)?;
+        let refreshed = sign_in.refresh(refresh, bearer, self.now).await;
+        refreshed.inspect_err(log).map_err(|error| not_refreshed(&error))
     }
 
     async fn revoke(&self, refresh: &str) {
-        if let Some(sign_in) = &self.sign_in {
-            given(sign_in.revoke(refresh).await);
+        match &self.sign_in {
+            Some(sign_in) => drop(given(sign_in.revoke(refresh).await)),
+            None => tracing::warn!("a refresh token is not revoked: the issuer is not known now"),
         }
     }
 }
 
 /// What the issuer gave; why it gave nothing is logged.
 fn given<T>(answer: Result<T, SignInError>) -> Option<T> {
-    answer.inspect_err(|error| tracing::warn!(%error, "signing in at the issuer")).ok()
+    answer.inspect_err(log).ok()
+}
+
+fn log(error: &SignInError) {
+    tracing::warn!(%error, "signing in at the issuer");
 }

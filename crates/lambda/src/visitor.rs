@@ -8,7 +8,7 @@ use crate::invocation::HttpEvent;
 use aws_types::SdkConfig;
 use countersign_api::problem::{Code, Problem};
 use countersign_app::host::Clock;
-use countersign_aws::secret;
+use countersign_aws::secret::{self, KeyTexts, SecretError};
 use countersign_core::caller::{Caller, Channel};
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::source_address::SourceAddress;
@@ -28,7 +28,36 @@ const CONTEXT: &str = "countersign.visitor.v1";
 /// How far the time of a call may be from that of this machine, in milliseconds.
 const TOLERANCE: u64 = 60 * 1000;
 /// How long a key is used before it is read again.
-const KEPT: Duration = Duration::from_secs(5 * 60);
+pub(crate) const KEPT: Duration = Duration::from_secs(5 * 60);
+/// How old a key is before it is used, in seconds: every sandbox has read it by then.
+const KNOWN_AFTER: i64 = 10 * 60;
+/// The shortest text of a key, in characters.
+const MIN_KEY: usize = 32;
+
+/// A key of the dashboard cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// It cannot be read.
+    #[error("a secret of the dashboard cannot be read: {0}")]
+    Unreadable(#[from] SecretError),
+    /// It could be guessed.
+    #[error("a secret of the dashboard must give a text of at least {MIN_KEY} characters")]
+    TooShort,
+}
+
+/// The texts of a key of the dashboard.
+///
+/// # Errors
+/// See [`KeyError`].
+pub(crate) async fn key_texts(aws: &SdkConfig, arn: &str, now: Timestamp) -> Result<KeyTexts, KeyError> {
+    let keys = secret::read_keys(aws, arn, now.as_millisecond() / 1000, KNOWN_AFTER).await?;
+    let is_long = |text: &String| text.chars().count() >= MIN_KEY;
+    if is_long(&keys.used) && keys.other.as_ref().is_none_or(is_long) {
+        Ok(keys)
+    } else {
+        Err(KeyError::TooShort)
+    }
+}
 
 /// The key of the MAC.
 #[derive(Debug, Clone)]
@@ -143,6 +172,11 @@ impl Visitors {
         }
     }
 
+    async fn read(aws: &SdkConfig, arn: &str, now: Timestamp) -> Result<Vec<VisitorKey>, KeyError> {
+        let keys = key_texts(aws, arn, now).await?;
+        Ok([Some(keys.used), keys.other].into_iter().flatten().map(|text| VisitorKey::of(&text)).collect())
+    }
+
     async fn keys(&self, clock: &dyn Clock) -> Result<Vec<VisitorKey>, Problem> {
         let (aws, arn) = match &self.source {
             Source::None => return Ok(Vec::new()),
@@ -155,10 +189,8 @@ impl Visitors {
         {
             return Ok(keys.clone());
         }
-        match secret::read_two(aws, arn).await {
-            Ok((current, previous)) => {
-                let texts = [Some(current), previous].into_iter().flatten();
-                let keys: Vec<_> = texts.map(|text| VisitorKey::of(&text)).collect();
+        match Self::read(aws, arn, clock.now()).await {
+            Ok(keys) => {
                 *read = Some((clock.elapsed(), keys.clone()));
                 Ok(keys)
             }

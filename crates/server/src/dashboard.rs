@@ -20,7 +20,8 @@ use countersign_api::wire::{SIGN_IN_CODES_PATH, SignInCodeBody};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::timestamp::Timestamp;
 use countersign_dashboard::{
-    Api, ApiAnswer, ApiCall, Dashboard, Keys, ROUTES, Redemption, SignIn, SignInAtIssuer, Site, Tokens, Visit,
+    Api, ApiAnswer, ApiCall, Dashboard, Keys, NotRefreshed, ROUTES, Redemption, SignIn, SignInAtIssuer, Site,
+    Tokens, Visit, not_refreshed,
 };
 use countersign_issuer::relying_party::SignInError;
 use std::sync::Arc;
@@ -204,9 +205,10 @@ impl SignIn for Visitor<'_> {
         given(sign_in.redeem(&redemption, self.now()).await)
     }
 
-    async fn refresh(&self, refresh: &str, bearer: &str) -> Option<Tokens> {
-        let sign_in = self.pages.sign_in.as_deref()?;
-        given(sign_in.refresh(refresh, bearer, self.now()).await)
+    async fn refresh(&self, refresh: &str, bearer: &str) -> Result<Tokens, NotRefreshed> {
+        let sign_in = self.pages.sign_in.as_deref().ok_or(NotRefreshed::Refused)?;
+        let refreshed = sign_in.refresh(refresh, bearer, self.now()).await;
+        refreshed.inspect_err(log).map_err(|error| not_refreshed(&error))
     }
 
     async fn revoke(&self, refresh: &str) {
@@ -218,7 +220,11 @@ impl SignIn for Visitor<'_> {
 
 /// What the issuer gave; why it gave nothing is logged.
 fn given<T>(answer: Result<T, SignInError>) -> Option<T> {
-    answer.inspect_err(|error| tracing::warn!(%error, "signing in at the issuer")).ok()
+    answer.inspect_err(log).ok()
+}
+
+fn log(error: &SignInError) {
+    tracing::warn!(%error, "signing in at the issuer");
 }
 
 /// Trades the caller's token for a code that a browser takes in its place, once and soon: a token in a URL would be in the

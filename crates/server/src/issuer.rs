@@ -44,6 +44,8 @@ pub struct RegistrationOptions {
     pub client_secret_file: Option<PathBuf>,
     /// What is asked for, if not what is usual.
     pub scope: Option<String>,
+    /// Further origins that the issuer leads browsers through.
+    pub further_origins: Vec<String>,
 }
 
 /// What verifies the tokens of an issuer, and where its keys come from.
@@ -74,7 +76,8 @@ pub async fn configured(options: IssuerOptions) -> Result<(Verifier, Arc<dyn Key
 /// # Errors
 /// When the secret cannot be read, or the issuer does not say where people sign in.
 pub async fn sign_in(options: &IssuerOptions) -> Result<Option<SignInAtIssuer<Client>>, IssuerError> {
-    let Some(RegistrationOptions { client_id, client_secret_file, scope }) = options.registration.clone()
+    let Some(RegistrationOptions { client_id, client_secret_file, scope, further_origins }) =
+        options.registration.clone()
     else {
         return Ok(None);
     };
@@ -91,7 +94,7 @@ pub async fn sign_in(options: &IssuerOptions) -> Result<Option<SignInAtIssuer<Cl
         url: issuer.clone(),
         rule,
     })?;
-    Ok(Some(SignInAtIssuer::discover(party).await?))
+    Ok(Some(SignInAtIssuer::discover(party, further_origins).await?))
 }
 
 fn client_secret(path: &Path) -> Result<String, IssuerError> {

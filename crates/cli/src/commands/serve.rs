@@ -234,6 +234,17 @@ pub struct IssuerArguments {
     /// What the dashboard asks the issuer for, in place of `openid email` and, if the issuer knows it, `offline_access`
     #[arg(long, value_name = "SCOPES", env = "OIDC_SCOPE", requires = "oidc_client_id")]
     pub oidc_scope: Option<String>,
+
+    /// Further origins that the issuer leads browsers through, such as that of a directory behind it
+    #[arg(
+        long,
+        value_name = "URLS",
+        env = "OIDC_SIGN_IN_ORIGINS",
+        value_delimiter = ',',
+        value_parser = origin,
+        requires = "oidc_client_id"
+    )]
+    pub oidc_sign_in_origins: Vec<String>,
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -277,6 +288,7 @@ fn options(arguments: ServeArguments) -> Options {
                 client_id,
                 client_secret_file: issuer.oidc_client_secret_file,
                 scope: issuer.oidc_scope,
+                further_origins: issuer.oidc_sign_in_origins,
             }),
         }),
         limits: LimitOptions {

@@ -101,13 +101,13 @@ pub(crate) fn at_issuer<P>(visitor: &Visitor<'_, P>) -> Answer {
 /// What the issuer sent the browser back with.
 pub(crate) async fn callback<P: Api + SignIn>(visitor: &Visitor<'_, P>) -> Answer {
     let headers = visitor.request.headers();
-    let tokens = match oidc::come_back(visitor.site, headers, &visitor.fields, visitor.visit) {
-        Some((redemption, back)) => visitor.ports.redeem(redemption).await.map(|tokens| (tokens, back)),
-        None => None,
-    };
-    let answer = match tokens {
-        Some((tokens, back)) => begin(visitor, tokens, &back).await,
-        None => page(visitor, StatusCode::FORBIDDEN, Some(visitor.words().sign_in_failed)),
+    let failed = || page(visitor, StatusCode::FORBIDDEN, Some(visitor.words().sign_in_failed));
+    let came_back = oidc::come_back(visitor.site, headers, &visitor.fields, visitor.visit);
+    // Of another sign-in, perhaps an older one of another tab: the one on its way stays.
+    let Some((redemption, back)) = came_back else { return failed() };
+    let answer = match visitor.ports.redeem(redemption).await {
+        Some(tokens) => begin(visitor, tokens, &back).await,
+        None => failed(),
     };
     answer.with_cookies([oidc::clear()])
 }

@@ -1,6 +1,6 @@
 //! A browser as tests need it, and an API that answers what a test has laid down.
 
-use crate::ports::{Api, ApiAnswer, ApiCall, Redemption, SignIn, Tokens};
+use crate::ports::{Api, ApiAnswer, ApiCall, NotRefreshed, Redemption, SignIn, Tokens};
 use crate::seal::Keys;
 use crate::site::{Issuer, Site};
 use crate::visit::Visit;
@@ -37,6 +37,8 @@ pub(crate) struct Played {
     answers: Mutex<BTreeMap<String, (u16, Value)>>,
     calls: Mutex<Vec<ApiCall>>,
     pub refreshed: Mutex<Vec<String>>,
+    /// Why the issuer gives no other token, if it gives none.
+    pub not_refreshed: Option<NotRefreshed>,
 }
 
 impl Played {
@@ -84,9 +86,12 @@ impl SignIn for Played {
         })
     }
 
-    async fn refresh(&self, refresh: &str, _: &str) -> Option<Tokens> {
+    async fn refresh(&self, refresh: &str, _: &str) -> Result<Tokens, NotRefreshed> {
         self.refreshed.lock().unwrap().push(refresh.to_owned());
-        Some(Tokens { bearer: "fresh".to_owned(), expires_at: None, refresh: None })
+        match self.not_refreshed {
+            Some(why) => Err(why),
+            None => Ok(Tokens { bearer: "fresh".to_owned(), expires_at: None, refresh: None }),
+        }
     }
 
     async fn revoke(&self, refresh: &str) {
@@ -177,6 +182,7 @@ impl Browser {
             end_session_url: Some("https://login.example.com/logout?client_id=dashboard".to_owned()),
             client_id: "dashboard".to_owned(),
             scope: "openid email".to_owned(),
+            further_origins: Vec::new(),
         };
         let site = Site {
             origin: ORIGIN.to_owned(),

@@ -2,8 +2,10 @@
 
 use super::Browser;
 use super::browser::{HOST, ORIGIN};
+use crate::NotRefreshed;
 use crate::session::{IDLE, LONGEST};
 use crate::tests::later;
+use crate::visit::Visit;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde_json::json;
@@ -128,6 +130,69 @@ fn a_token_is_refreshed_before_it_ends_and_revoked_in_the_end() {
     assert!(!browser.cookies.contains_key("__Host-countersign"));
     assert!(browser.get("/settings").header("location").starts_with("/sign-in"));
     assert_eq!(browser.get("/signed-out").heading(), "Signed out");
+}
+
+/// Signed in at the issuer, with a token that ends in five minutes.
+fn signed_in_at_issuer() -> Browser {
+    let mut browser = Browser::new();
+    let state = begun(&mut browser);
+    browser.get(&format!("/login/callback?code=code&state={state}"));
+    browser
+}
+
+/// Begins to sign in at the issuer; gives the state.
+fn begun(browser: &mut Browser) -> String {
+    let page = browser.post("/login", &[]);
+    page.header("location").split("&state=").nth(1).unwrap().split('&').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_session_whose_token_is_not_renewed_writes_over_no_other() {
+    for why in [NotRefreshed::Refused, NotRefreshed::Unavailable] {
+        let mut browser = signed_in_at_issuer();
+        browser.api.not_refreshed = Some(why);
+        let before = browser.cookies.clone();
+        browser.visit = later(4 * 60 * 1000 + 1);
+        assert_eq!(browser.get("/settings").status, 200, "{why:?}: the token is still good");
+        assert_eq!(browser.cookies, before, "{why:?}");
+    }
+}
+
+#[test]
+fn a_session_outlives_an_issuer_that_does_not_answer() {
+    let mut browser = signed_in_at_issuer();
+    browser.api.not_refreshed = Some(NotRefreshed::Unavailable);
+    browser.visit = later(5 * 60 * 1000 + 1);
+    let page = browser.get("/settings");
+    assert_eq!(
+        (page.status.as_u16(), page.heading()),
+        (502, "Something went wrong".to_owned()),
+        "{}",
+        page.html
+    );
+    browser.api.not_refreshed = None;
+    assert_eq!(browser.get("/settings").status, 200);
+}
+
+#[test]
+fn saved_settings_lose_no_token() {
+    let mut browser = signed_in_at_issuer();
+    let csrf = browser.csrf();
+    browser.visit = later(4 * 60 * 1000 + 1);
+    let before = browser.cookies["__Host-countersign"].clone();
+    assert_eq!(browser.post("/settings", &[("csrf", &csrf), ("theme", "dark")]).status, 303);
+    assert_ne!(browser.cookies["__Host-countersign"], before);
+}
+
+#[test]
+fn of_two_tabs_the_one_that_began_last_signs_in() {
+    let mut browser = Browser::new();
+    let (first, second) = (begun(&mut browser), {
+        browser.visit = Visit { random: [8; 32], ..later(1_000) };
+        begun(&mut browser)
+    });
+    assert_eq!(browser.get(&format!("/login/callback?code=code&state={first}")).status, 403);
+    assert_eq!(browser.get(&format!("/login/callback?code=code&state={second}")).status, 303);
 }
 
 #[test]
