@@ -389,8 +389,9 @@ class Doors(unittest.TestCase):
         public = [path for (_, path), authorizers in found.items() if not authorizers]
         self.assertEqual(sorted(public), ["/.well-known/jwks.json", "/health", "/openapi.json"])
         # The smoke test counts them on AWS.
-        counted = f"`{len(found)}`, `{len(found) - len(public)}` and `1`"
-        self.assertIn(counted, (ROOT / "docs/deploy.md").read_text())
+        guide = (ROOT / "docs/deploy.md").read_text()
+        self.assertIn(f"`{len(found) + len(PAGES)}`, `{len(found) - len(public)}` and `1`", guide)
+        self.assertIn(f"with `Dashboard=false` the first is `{len(found)}`", guide)
 
     def test_the_authorizer_takes_tokens_of_the_issuer_for_the_audience(self):
         schemes = RESOURCES["Api"]["Properties"]["Body"]["components"]["securitySchemes"]
