@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 fn figures_are_shown_with_bars_and_as_json() {
     let service = Service::start();
     let auditor = Auditor::of(&service);
-    auditor.person.run(&["audit", "stats"]).expect(0, "of 0 events in the audit log");
+    auditor.person.run(&["audit", "stats"]).expect(0, "of the first 0 events in the audit log");
     let (ann, bob) = (service.requester("ann"), service.approver("bob"));
     for day in 1..4 {
         for _ in 0..day {

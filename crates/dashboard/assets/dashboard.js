@@ -53,14 +53,19 @@
   };
 
   // High risk: the tick can be set once the last line of what will run was on screen.
+  let wasRead = false;
   const watchReading = () => {
     const tick = document.querySelector("[data-read]");
     const last = [...document.querySelectorAll(".document:first-of-type code")].pop();
-    if (!tick || !last || tick.checked) return;
+    if (!tick || !last || tick.checked || wasRead) return;
+    const hint = document.querySelector("[data-read-hint]");
     tick.disabled = true;
+    hint.hidden = false;
     const observer = new IntersectionObserver((entries) => {
       if (entries.some((entry) => entry.isIntersecting)) {
+        wasRead = true;
         tick.disabled = false;
+        hint.hidden = true;
         observer.disconnect();
       }
     });
@@ -82,13 +87,15 @@
     [...region.querySelectorAll("input, textarea")].some(isChanged) ||
     region.querySelector("details[open]") !== null;
 
+  // By its address: to load the answer to a form again would send the form again.
+  const open = () => location.assign(document.querySelector(".refresh").href);
   const offerChanges = () => {
     if (document.getElementById("show-changes")) return;
     const button = document.createElement("button");
     button.id = "show-changes";
     button.type = "button";
     button.textContent = words.show;
-    button.addEventListener("click", () => location.reload());
+    button.addEventListener("click", open);
     document.querySelector(".tools").append(button);
     say(words.changed);
   };
@@ -97,14 +104,20 @@
     const isMore = found > waiting;
     waiting = found;
     if (isMore && words.notifies && "Notification" in window && Notification.permission === "granted") {
-      new Notification("Countersign", { body: words.notifies, tag: "countersign" });
+      try {
+        new Notification("Countersign", { body: words.notifies, tag: "countersign" });
+      } catch {
+        // Browsers of phones have it and do not let a page use it.
+      }
     }
   };
   const show = (page) => {
     const found = page.getElementById("content");
-    // A page without a version is another one: that of signing in, or of a failure.
+    // A page without a version is another one: that of signing in, or of a failure. What is being written is kept.
     if (!found || !found.dataset.version) {
-      location.reload();
+      isPaused = true;
+      if ([...document.querySelectorAll("[data-live]")].some(isInUse)) offerChanges();
+      else open();
       return;
     }
     let isWhole = true;
@@ -142,6 +155,7 @@
       plan(60);
     };
     request.addEventListener("load", () => {
+      if (isPaused) return;
       if (request.status >= 500) return lose();
       if (lostSince !== null) say(said);
       lostSince = null;

@@ -56,6 +56,13 @@ macro_rules! words {
     };
 }
 
+impl Words {
+    /// A count, of which there may be more.
+    pub(crate) fn counted(&self, count: usize, is_more: bool) -> String {
+        if is_more { filled(self.or_more, &[&count]) } else { count.to_string() }
+    }
+}
+
 /// A text with values in its places, which are written `{}`.
 pub(crate) fn filled(text: &str, values: &[&dyn std::fmt::Display]) -> String {
     let mut parts = text.split("{}");
@@ -115,6 +122,7 @@ words! {
     outcome_unknown_text: "The service did not answer, so that it is not known whether this was recorded. Go back in a minute and send the form again: it counts once.", "서비스가 응답하지 않아 기록되었는지 알 수 없습니다. 잠시 뒤 뒤로 가서 양식을 다시 보내세요. 한 번만 기록됩니다.";
     request_unknown_next: "Send the form again as it is: it makes one request. Or look for it in My requests.", "양식을 그대로 다시 보내면 요청은 하나만 만들어집니다. 또는 내 요청에서 확인하세요.";
     filters_refused: "The service does not take what the address asks for. Go back and correct the filters.", "주소에 적힌 조건을 서비스가 받지 않습니다. 뒤로 가서 조건을 고치세요.";
+    session_ended: "Your session had ended, so nothing was sent. Sign in, and do it again.", "세션이 끝나 아무것도 보내지 않았습니다. 로그인한 뒤 다시 하세요.";
     form_refused: "This form was not sent by a page of this session, so nothing was done. Open the page again and repeat.", "이 세션의 페이지에서 보낸 양식이 아니므로 처리하지 않았습니다. 페이지를 다시 열어 반복하세요.";
     wrong_host: "This service does not answer for this host name.", "이 호스트 이름으로는 응답하지 않습니다.";
     wrong_method: "This address takes no such call.", "이 주소는 그런 호출을 받지 않습니다.";
@@ -228,6 +236,7 @@ words! {
     comment_optional: "Comment (optional)", "의견 (선택)";
     reason: "Reason", "거부 사유";
     read_all: "I have read all of it", "모두 읽었습니다";
+    read_hint: "It can be ticked once the last line of the parameters was on the screen.", "매개변수의 마지막 줄까지 화면에 나타난 뒤에 선택할 수 있습니다.";
     read_all_needed: "This request is of high risk: confirm that you have read all of it, then approve.", "위험도가 높은 요청입니다. 모두 읽었음을 확인한 뒤 승인하세요.";
     reason_needed: "Write the reason for the rejection.", "거부 사유를 적으세요.";
     comment_needed: "Write the comment.", "의견을 적으세요.";
@@ -260,6 +269,7 @@ words! {
     approve_selected: "Approve selected", "선택한 요청 승인";
     reject_selected: "Reject selected", "선택한 요청 거부";
     results: "Results", "결과";
+    review_left_out: "Requests that are left out, since at most 20 are reviewed at once: {}.", "한 번에 20건까지만 검토하므로 {}건은 제외되었습니다.";
     result_done: "Recorded", "기록됨";
     cannot_decide: "You cannot decide this request.", "이 요청은 결정할 수 없습니다.";
     // Requests.
@@ -270,7 +280,7 @@ words! {
     new_hint: "Check says what the policy would demand, and changes nothing.", "확인은 정책의 요구 사항을 보여 주며 아무것도 바꾸지 않습니다.";
     check_heading: "What the policy says", "정책의 판단";
     check_permitted: "The request can be submitted.", "제출할 수 있는 요청입니다.";
-    check_refused: "The request would be refused.", "거부될 요청입니다.";
+    check_refused: "The request would be refused.", "정책상 제출할 수 없는 요청입니다.";
     check_unsatisfiable: "No people could be found to approve it.", "승인할 수 있는 사람을 찾을 수 없습니다.";
     check_at_once: "It would be approved at once.", "즉시 승인됩니다.";
     check_needs: "Approvals needed", "필요한 승인";
@@ -289,7 +299,8 @@ words! {
     // History.
     from: "From", "시작일";
     to: "To", "종료일";
-    history_empty: "No closed request fits these filters. Leave one out, or choose earlier days.", "조건에 맞는 종료된 요청이 없습니다. 더 이른 기간을 선택하세요.";
+    days_in_utc: "Days begin and end in UTC.", "날짜는 UTC 기준입니다.";
+    history_empty: "No closed request fits these filters. Leave one out, or choose earlier days.", "조건에 맞는 종료된 요청이 없습니다. 조건을 줄이거나 더 이른 기간을 선택하세요.";
     earlier: "Earlier", "이전 기간";
     csv: "Download as CSV", "CSV로 내려받기";
     // Audit.
@@ -356,7 +367,7 @@ words! {
     gap_waiting_hidden: "What waits now is not shown, because the policy does not let you list requests.", "정책상 요청을 나열할 수 없어 지금 대기 중인 요청은 보여 주지 않습니다.";
     gap_hours: "Hours saved take each approved request for one ticket. The time that it took here is not subtracted.", "절약한 시간은 승인된 요청 하나를 티켓 하나로 계산합니다. 여기서 걸린 시간은 빼지 않습니다.";
     gap_no_hours: "Hours saved are not known: an operator sets by --ticket-hours what a ticket took before.", "절약한 시간은 알 수 없습니다. 이전에 티켓 하나에 걸린 시간은 운영자가 --ticket-hours로 정합니다.";
-    log_size: "Events of the log that are counted: {}", "집계에 포함된 로그 이벤트: {}";
+    log_size: "Counted are the first {} events of the audit log. Later ones follow.", "감사 로그의 처음 {}개 이벤트까지 집계했습니다. 이후 이벤트는 곧 반영됩니다.";
 }
 
 #[cfg(test)]

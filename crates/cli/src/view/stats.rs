@@ -69,7 +69,11 @@ impl View {
             text.blank();
         }
         self.bars(&mut text, stats);
-        text.wrapped(Tone::Quiet, &format!("of {} events in the audit log", stats.log_size), self.width);
+        text.wrapped(
+            Tone::Quiet,
+            &format!("of the first {} events in the audit log", stats.log_size),
+            self.width,
+        );
         text
     }
 

@@ -102,10 +102,10 @@ pub(crate) async fn page<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, Fai
 /// The days before those that are shown.
 fn earlier(fields: &Fields, now: Timestamp) -> Option<(String, String)> {
     let last = fields.filled("to").and_then(|day| Timestamp::parse_first(day).ok()).unwrap_or(now);
-    let first = match fields.filled("from") {
-        Some(day) => Timestamp::parse_first(day).ok()?,
+    let to = match fields.filled("from") {
+        Some(day) => Timestamp::parse_first(day).ok()?.minus_seconds(DAY_SECONDS),
+        // What is listed without a first day begins within one: the rest of it is shown with what was before.
         None => last.minus_seconds(DAYS * DAY_SECONDS),
     };
-    let to = first.minus_seconds(DAY_SECONDS);
     (to > Timestamp::EARLIEST).then(|| (to.minus_seconds(DAYS * DAY_SECONDS).day(), to.day()))
 }

@@ -89,7 +89,9 @@ fn rendered<P>(
     let times = visitor.times();
     let rows: Vec<_> = items.iter().map(|waiting| Row::of(waiting, &times)).collect();
     let count = if is_all { words.inbox_pending } else { words.inbox_waiting };
-    let mut frame = visitor.frame(words.inbox.to_owned()).with_update(filled(count, &[&rows.len()]));
+    let mut frame = visitor
+        .frame(words.inbox.to_owned())
+        .with_update(filled(count, &[&words.counted(rows.len(), list.next_cursor.is_some())]));
     frame.waiting = Some(rows.len()).filter(|_| !is_all);
     frame.live = Some(live);
     let next = list.next_cursor.map(|cursor| {

@@ -12,12 +12,16 @@ use crate::visitor::Visitor;
 use crate::words::{Words, filled};
 use askama::Template;
 use countersign_api::wire::{AmountsBody, DurationsBody, FiguresBody, GroupBody, SlowestBody, StatsBody};
+use countersign_core::timestamp::Timestamp;
 use futures_util::future::join3;
 use std::collections::BTreeMap;
 
 const HOUR_MILLISECONDS: f64 = 60.0 * 60.0 * 1000.0;
 /// How many operations, groups and approvers are compared.
 const MOST: usize = 10;
+const DAY_SECONDS: u32 = 24 * 60 * 60;
+/// The API has figures of a year at most.
+const MOST_DAYS: usize = 366;
 /// Slower than a day is slow, and more than three of ten rejected is many.
 const SLOW_HOURS: f64 = 24.0;
 const MANY_REJECTED: f64 = 30.0;
@@ -58,9 +62,7 @@ pub(crate) async fn page<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, Fai
     // Who may read figures may see no requests.
     let waiting = waiting.ok().map(|waiting| waiting.value);
     if let Some(waiting) = &waiting {
-        let count = waiting.items.len();
-        let is_more = waiting.next_cursor.is_some();
-        let count = if is_more { filled(words.or_more, &[&count]) } else { count.to_string() };
+        let count = words.counted(waiting.items.len(), waiting.next_cursor.is_some());
         totals.push((words.waiting_now, count));
     }
     let charts = charts(&days, &operations, waiting.as_ref(), words);
@@ -160,6 +162,18 @@ fn slowest(slowest: &[SlowestBody]) -> Vec<(Shown, Vec<Option<f64>>)> {
     slowest.iter().take(MOST).map(row).collect()
 }
 
+/// Every day of the range, with its figures if there are any: on a day without, nothing happened.
+fn all_days(days: &StatsBody) -> Vec<(String, Option<&FiguresBody>)> {
+    let figures: BTreeMap<_, _> = days.groups.iter().map(|day| (day.name.as_str(), &day.figures)).collect();
+    let range = [&days.from, &days.to].map(|day| Timestamp::parse_first(day));
+    let [Ok(first), Ok(last)] = range else {
+        return figures.into_iter().map(|(name, figures)| (name.to_owned(), Some(figures))).collect();
+    };
+    let days = std::iter::successors(Some(first), |day| Some(day.plus_seconds(DAY_SECONDS)));
+    let days = days.take_while(|day| *day <= last).take(MOST_DAYS).map(Timestamp::day);
+    days.map(|day| (day.clone(), figures.get(day.as_str()).copied())).collect()
+}
+
 /// The charts that have something to show.
 fn charts(
     days: &StatsBody,
@@ -167,9 +181,12 @@ fn charts(
     waiting: Option<&WaitingList>,
     words: &Words,
 ) -> Vec<Chart> {
-    let by_day = |value: fn(&FiguresBody) -> Vec<Option<f64>>| -> Vec<_> {
-        days.groups.iter().map(|day| (Shown::from(&day.name), value(&day.figures))).collect()
+    let all_days = all_days(days);
+    let by_day = |value: fn(&FiguresBody) -> Vec<Option<f64>>, without: &[Option<f64>]| -> Vec<_> {
+        let of_day = |figures: Option<&FiguresBody>| figures.map_or_else(|| without.to_vec(), value);
+        all_days.iter().map(|(name, figures)| (Shown::from(name), of_day(*figures))).collect()
     };
+    let (nothing, unknown) = ([Some(0.0); 3], [None; 3]);
     let bars = |id, title, names, rows| Chart {
         id,
         title,
@@ -192,7 +209,12 @@ fn charts(
     let approvers = days.busiest_approvers.iter().take(MOST);
     let approvers = approvers.map(|one| (Shown::from(&one.person), vec![Some(exact(one.decisions))]));
     let charts = [
-        bars("requests", words.chart_requests, vec![words.total], by_day(|day| vec![Some(exact(day.total))])),
+        bars(
+            "requests",
+            words.chart_requests,
+            vec![words.total],
+            by_day(|day| vec![Some(exact(day.total))], &nothing[..1]),
+        ),
         Chart {
             kind: Kind::Lines,
             mark: Some((SLOW_HOURS, words.chart_time_mark)),
@@ -200,21 +222,27 @@ fn charts(
                 "time",
                 words.chart_time,
                 vec![words.mean, words.median, words.p95],
-                by_day(|day| {
-                    let durations = day.time_to_decision.as_ref();
-                    vec![
-                        hours(durations, |durations| durations.average_milliseconds),
-                        hours(durations, |durations| durations.median_milliseconds),
-                        hours(durations, |durations| durations.p95_milliseconds),
-                    ]
-                }),
+                by_day(
+                    |day| {
+                        let durations = day.time_to_decision.as_ref();
+                        vec![
+                            hours(durations, |durations| durations.average_milliseconds),
+                            hours(durations, |durations| durations.median_milliseconds),
+                            hours(durations, |durations| durations.p95_milliseconds),
+                        ]
+                    },
+                    &unknown,
+                ),
             )
         },
         bars(
             "outcomes",
             words.chart_outcomes,
             vec![words.approved, words.rejected, words.expired],
-            by_day(|day| [day.approved, day.rejected, day.expired].map(|count| Some(exact(count))).into()),
+            by_day(
+                |day| [day.approved, day.rejected, day.expired].map(|count| Some(exact(count))).into(),
+                &nothing,
+            ),
         ),
         Chart {
             kind: Kind::Lines,
@@ -223,14 +251,17 @@ fn charts(
                 "rejections",
                 words.chart_rejections,
                 vec![words.rejected],
-                by_day(|day| vec![day.rejection_rate.map(|rate| rate * 100.0)]),
+                by_day(|day| vec![day.rejection_rate.map(|rate| rate * 100.0)], &unknown[..1]),
             )
         },
         bars(
             "by",
             words.chart_by,
             vec![words.by_policy, words.by_people],
-            by_day(|day| vec![Some(exact(day.auto_approved)), Some(exact(day.approved + day.rejected))]),
+            by_day(
+                |day| vec![Some(exact(day.auto_approved)), Some(exact(day.approved + day.rejected))],
+                &nothing[..2],
+            ),
         ),
         Chart {
             kind: Kind::Lines,
@@ -238,10 +269,13 @@ fn charts(
                 "costs",
                 words.chart_costs,
                 vec![words.cost, words.actual_cost],
-                by_day(|day| {
-                    let costs = [day.estimated_cost, day.actual_cost];
-                    costs.map(|amounts| amounts.map(|amounts| amounts.sum)).into()
-                }),
+                by_day(
+                    |day| {
+                        let costs = [day.estimated_cost, day.actual_cost];
+                        costs.map(|amounts| amounts.map(|amounts| amounts.sum)).into()
+                    },
+                    &unknown[..2],
+                ),
             )
         },
         ranking(

@@ -30,6 +30,8 @@ struct InstancePage {
     /// The request that is shown whole.
     inline: Option<(RequestView, Forms)>,
     next: Option<String>,
+    /// Whether it is the first page of the list: the open ones are there.
+    is_first: bool,
 }
 
 /// A request that is open, with where it is shown whole.
@@ -45,6 +47,8 @@ struct InstancesPage {
     words: &'static Words,
     frame: Frame,
     instances: Vec<InstanceLink>,
+    /// Whether there are more pending requests than were counted.
+    is_more: bool,
 }
 
 /// An instance with pending requests.
@@ -77,6 +81,10 @@ async fn instance<P: Api>(visitor: &Visitor<'_, P>, id: &str) -> Result<Answer, 
     let inline = match visitor.fields.filled("open").filter(|request| is_request_id(request)) {
         Some(request) => {
             let loaded = load_without_trail(visitor, request).await?;
+            // The page is of one instance.
+            if loaded.request.instance_id != id {
+                return Err(Failure::NotFound);
+            }
             let view = RequestView::of(&loaded.request, &loaded.explanation, visitor.site, &times);
             let forms = Forms::of(&loaded, &view, visitor.tickets()?, words, Kept::default());
             Some((view, forms))
@@ -93,6 +101,7 @@ async fn instance<P: Api>(visitor: &Visitor<'_, P>, id: &str) -> Result<Answer, 
         history: with_query("/history", &[("instance", id)]),
         ask: with_query("/requests/new", &[("instance", id)]),
         next,
+        is_first: visitor.fields.filled("cursor").is_none(),
     };
     Ok(visitor.page(&page))
 }
@@ -104,15 +113,17 @@ async fn all<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, Failure> {
     for waiting in &list.items {
         *counts.entry(&waiting.summary.instance_id).or_default() += 1;
     }
+    let is_more = list.next_cursor.is_some();
     let link = |(id, count): (&str, usize)| InstanceLink {
         name: Shown::line(id),
         path: with_query("/instances", &[("id", id)]),
-        count: filled(words.inbox_pending, &[&count]),
+        count: filled(words.inbox_pending, &[&words.counted(count, is_more)]),
     };
     let page = InstancesPage {
         words,
         frame: visitor.frame(words.instances.to_owned()),
         instances: counts.into_iter().map(link).collect(),
+        is_more,
     };
     Ok(visitor.page(&page))
 }

@@ -34,6 +34,10 @@ pub(crate) fn failure<P>(visitor: &Visitor<'_, P>, failure: &Failure) -> Answer 
                 StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
                     (words.went_wrong, words.filters_refused)
                 }
+                // What was sent may have had its effect.
+                _ if visitor.request.method() == Method::POST => {
+                    (words.went_wrong, words.outcome_unknown_text)
+                }
                 _ => (words.went_wrong, words.went_wrong_text),
             };
             let alert = Alert::of_problem(problem, visitor.preferences.language);

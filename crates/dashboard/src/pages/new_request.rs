@@ -10,7 +10,7 @@ use crate::pages::request::view::RuleView;
 use crate::ports::Api;
 use crate::problems::Alert;
 use crate::shown::Shown;
-use crate::ticket::Action;
+use crate::ticket::{Action, Invalid};
 use crate::times::{Moment, Times};
 use crate::visitor::Visitor;
 use crate::words::Words;
@@ -81,6 +81,13 @@ impl Draft {
     }
 }
 
+impl Draft {
+    /// Whether the environment is one that can be chosen, or none was named. What cannot be chosen is chosen by the requester.
+    fn has_environment(&self) -> bool {
+        ["", "production", "non-production"].contains(&self.environment.as_str())
+    }
+}
+
 impl Check {
     fn of(simulation: &SimulateBody, times: &Times) -> Self {
         let words = times.words;
@@ -123,8 +130,10 @@ pub(crate) async fn send<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, Fai
     };
     let is_submitted = visitor.fields.get("do") == "submit";
     let failure = if is_submitted {
-        let Ok(ticket) = visitor.tickets()?.open(visitor.fields.get("ticket"), Action::Create, "") else {
-            return again(StatusCode::CONFLICT, Alert::of(words.ticket_foreign));
+        let ticket = match visitor.tickets()?.open(visitor.fields.get("ticket"), Action::Create, "") {
+            Ok(ticket) => ticket,
+            Err(Invalid::Old(_)) => return again(StatusCode::CONFLICT, Alert::of(words.ticket_old)),
+            Err(Invalid::Foreign) => return again(StatusCode::CONFLICT, Alert::of(words.ticket_foreign)),
         };
         let calls = visitor.calls()?;
         let made: Result<RequestBody, _> =

@@ -27,6 +27,9 @@ struct ReviewPage {
     frame: Frame,
     items: Vec<Item>,
     results: Vec<ResultView>,
+    /// How many requests were left out of the page.
+    left_out: Option<String>,
+    is_uniform: bool,
     can_approve: bool,
     can_reject: bool,
     reason: String,
@@ -66,6 +69,7 @@ pub(crate) async fn decide<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, F
     let mut results = Vec::new();
     for id in fields.all("selected").filter(|id| is_request_id(id)).take(MOST) {
         let sealed = fields.get(&format!("{}-{id}", action.name()));
+        let mut has_ended = false;
         let (name, text) = match visitor.tickets()?.open(sealed, action, id) {
             Ok(ticket) => match body(&ticket, fields, visitor.session()?, words) {
                 Ok(body) => match send(visitor, &ticket, body).await {
@@ -78,7 +82,10 @@ pub(crate) async fn decide<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, F
                         let alert = Alert::of_problem(&problem, words.language);
                         (id.to_owned(), format!("{} {}", alert.sentence, alert.next_step))
                     }
-                    Err(Failure::SignedOut) => return Err(Failure::SignedOut),
+                    Err(Failure::SignedOut) => {
+                        has_ended = true;
+                        (id.to_owned(), words.session_ended.to_owned())
+                    }
                     Err(Failure::NotFound) => (id.to_owned(), words.not_found.to_owned()),
                     Err(Failure::Unavailable) => (id.to_owned(), words.outcome_unknown.to_owned()),
                 },
@@ -87,9 +94,14 @@ pub(crate) async fn decide<P: Api>(visitor: &Visitor<'_, P>) -> Result<Answer, F
             Err(Invalid::Old(_)) => {
                 (id.to_owned(), format!("{} {}", words.ticket_old, words.nothing_decided))
             }
+            // The page had no form for it.
+            Err(Invalid::Foreign) if sealed.is_empty() => (id.to_owned(), words.cannot_decide.to_owned()),
             Err(Invalid::Foreign) => (id.to_owned(), words.ticket_foreign.to_owned()),
         };
         results.push(ResultView { id: Shown::line(id), name: Shown::from(name), text: Shown::from(text) });
+        if has_ended {
+            break;
+        }
     }
     let alert = results.is_empty().then(|| Alert::of(words.none_selected));
     rendered(visitor, results, alert).await
@@ -115,11 +127,18 @@ async fn rendered<P: Api>(
     alert: Option<Alert>,
 ) -> Result<Answer, Failure> {
     let words = visitor.words();
-    let mut ids: Vec<_> = visitor.fields.all("id").filter(|id| is_request_id(id)).take(MOST).collect();
+    let mut ids: Vec<_> = visitor.fields.all("id").filter(|id| is_request_id(id)).collect();
     ids.sort_unstable();
     ids.dedup();
+    let left_out = ids.len().saturating_sub(MOST);
+    ids.truncate(MOST);
     let loaded = join_all(ids.iter().map(|id| load_without_trail(visitor, id))).await;
-    let loaded = loaded.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let loaded = if results.is_empty() {
+        loaded.into_iter().collect::<Result<Vec<_>, _>>()?
+    } else {
+        // What was recorded is said, whatever can be read again.
+        loaded.into_iter().flatten().collect()
+    };
     let is_uniform = is_uniform(&loaded);
     let tickets = visitor.tickets()?;
     let times = visitor.times();
@@ -142,6 +161,8 @@ async fn rendered<P: Api>(
     let page = ReviewPage {
         words,
         frame: visitor.frame(heading).with_alert(alert),
+        left_out: (left_out > 0).then(|| filled(words.review_left_out, &[&left_out])),
+        is_uniform,
         can_approve: items.iter().any(|item| item.approve.is_some()),
         can_reject: items.iter().any(|item| item.reject.is_some()),
         items,

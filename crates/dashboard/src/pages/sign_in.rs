@@ -1,7 +1,7 @@
 //! Signing in, by an issuer, a one-time code or a token, and signing out.
 
 use crate::answer::Answer;
-use crate::calls::{Calls, Failure};
+use crate::calls::{Calls, Failure, with_query};
 use crate::cookies;
 use crate::frame::Frame;
 use crate::oidc;
@@ -16,7 +16,7 @@ use crate::words::Words;
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -47,6 +47,7 @@ struct Me {
 /// The page to sign in on.
 pub(crate) fn page<P>(visitor: &Visitor<'_, P>, status: StatusCode, alert: Option<&str>) -> Answer {
     let words = visitor.words();
+    let alert = alert.or_else(|| (visitor.fields.get("ended") == "form").then_some(words.session_ended));
     visitor.page_with(
         status,
         &SignInPage {
@@ -127,17 +128,17 @@ pub(crate) fn ended() -> impl Iterator<Item = String> {
     COOKIES.into_iter().map(cookies::clear)
 }
 
-/// The page that a visitor without a session is sent to, with the way back.
+/// The page that a visitor without a session is sent to, with the way back. Of a form that was not taken, it says so.
 pub(crate) fn first<P>(visitor: &Visitor<'_, P>) -> Answer {
-    let target = visitor.request.uri().path_and_query().map_or("", |target| target.as_str());
-    let to = match return_path::checked(target) {
-        Some(target) => {
-            let encoded: String = form_urlencoded::byte_serialize(target.as_bytes()).collect();
-            format!("/sign-in?return={encoded}")
-        }
-        None => "/sign-in".to_owned(),
-    };
-    Answer::redirect(&to).with_cookies(ended())
+    let uri = visitor.request.uri();
+    let is_form = visitor.request.method() == Method::POST;
+    let target = uri.path_and_query().map_or("", |target| target.as_str());
+    // Of a form about a request, the page of the request.
+    let page = uri.path().rsplit_once('/').filter(|_| is_form).map_or("", |(page, _)| page);
+    let back = return_path::checked(target).or_else(|| return_path::checked(page));
+    let members = [("return", back), ("ended", is_form.then_some("form"))];
+    let members: Vec<_> = members.iter().filter_map(|(name, value)| Some((*name, (*value)?))).collect();
+    Answer::redirect(&with_query("/sign-in", &members)).with_cookies(ended())
 }
 
 fn back<'a, P>(visitor: &'a Visitor<'_, P>) -> &'a str {

@@ -25,6 +25,9 @@ fn stats() -> Value {
     }
     stats["totals"]["total"] = json!(5);
     stats["groups"] = json!([busy, quiet]);
+    stats["groups"][0]["name"] = json!("2026-01-31");
+    // On the last day nothing happened.
+    (stats["from"], stats["to"]) = (json!("2026-01-30"), json!("2026-02-01"));
     stats["groups"][0]["figures"]["rejection_rate"] = json!(0.4);
     stats
 }
@@ -66,6 +69,8 @@ fn figures_are_charts_and_tables() {
     page.shows("Hours saved, at 4 hours a ticket</dt><dd>4</dd>").shows("Waiting now</dt><dd>2 or more</dd>");
     page.shows("Estimated cost</dt><dd>250.55</dd>").shows("Actual cost</dt><dd>99.5</dd>");
     for row in [
+        "<th scope=\"row\"><bdi>2026-02-01</bdi></th><td>0</td></tr>",
+        "<th scope=\"row\"><bdi>2026-02-01</bdi></th><td>–</td><td>–</td><td>–</td></tr>",
         "<th scope=\"row\"><bdi>2026-01-30</bdi></th><td>250.55</td><td>99.5</td>",
         "<th scope=\"row\"><bdi>security</bdi></th><td>30</td><td>3</td>",
         "<th scope=\"row\"><bdi>bob@example.com</bdi></th><td>26</td><td>4</td>",

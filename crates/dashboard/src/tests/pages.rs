@@ -188,12 +188,23 @@ fn an_instance_has_what_is_open_and_shows_one_request_whole() {
     page.shows(&format!("href=\"/instances?id={encoded}&#38;open={ID}\">Review</a>")).shows("earlier on");
     page.lacks("What will run");
     assert!(browser.api.calls().last().unwrap().path.contains("&status=pending&status=approved&"));
-    super::request::lay_down(&browser, request(&json!({"a": 1})), &["approve"]);
+    let mut here = request(&json!({"a": 1}));
+    super::request::lay_down(&browser, here.clone(), &["approve"]);
+    let elsewhere = browser.get(&format!("/instances?id={encoded}&open={ID}"));
+    assert_eq!(elsewhere.heading(), "Not found", "it is of another instance");
+    here["instance_id"] = json!(id);
+    super::request::lay_down(&browser, super::examples::sealed(here), &["approve"]);
     browser.api.calls();
     let page = browser.get(&format!("/instances?id={encoded}&open={ID}"));
     page.shows("What will run");
     assert!(page.has_button("Approve"));
     assert_eq!(browser.api.calls().len(), 3);
+    // A list that goes on is not said to be all there is.
+    browser.api.answers("GET /v1/approvals?", 200, list(&items[..1], Some("more")));
+    browser.get("/instances").shows("Pending requests: 1 or more.").shows("first 100 pending requests");
+    browser.get(&format!("/instances?id={encoded}")).lacks("Nothing was closed here");
+    browser.api.answers("GET /v1/approvals?", 200, list(&items[1..], None));
+    browser.get(&format!("/instances?id={encoded}&cursor=more")).lacks("Nothing is open");
 }
 
 /// Lays down two requests of this risk that differ in their operation, or not.
@@ -260,6 +271,47 @@ fn several_requests_are_read_whole_and_decided_with_a_result_each() {
         .shows(&format!("value=\"{ID}\" form=\"selected\" checked>"));
     browser.post("/review", &fields[..4]).shows("No request is selected, so nothing was decided.");
     assert!(browser.api.calls().iter().all(|call| call.body.is_none()));
+}
+
+#[test]
+fn what_was_recorded_in_a_review_is_said_whatever_comes_afterwards() {
+    let mut browser = Browser::signed_in();
+    two(&browser, "medium", true);
+    let page = browser.get(&format!("/review?id={ID}&id={OTHER}"));
+    let form = "<form id=\"selected\"";
+    let [csrf, one, other] =
+        ["csrf", &format!("approve-{ID}"), &format!("approve-{OTHER}")].map(|name| page.hidden(form, name));
+    let names = [ID, OTHER].map(|id| format!("approve-{id}"));
+    let fields = [
+        ("csrf", csrf.as_str()),
+        ("do", "approve"),
+        ("id", ID),
+        ("id", OTHER),
+        ("selected", ID),
+        ("selected", OTHER),
+        (&names[0], &one),
+        (&names[1], &other),
+    ];
+    browser.api.answers(&format!("POST /v1/approvals/{ID}/approve"), 200, example("approved"));
+    browser.api.answers(&format!("POST /v1/approvals/{OTHER}/approve"), 401, problem(401, "unauthenticated"));
+    browser.api.answers(&format!("GET /v1/approvals/{OTHER}"), 503, problem(503, "store_unavailable"));
+    let page = browser.post("/review", &fields);
+    assert_eq!(page.heading(), "Review 1 requests");
+    page.shows("Recorded").shows("Your session had ended, so nothing was sent.").lacks("Nothing was decided");
+}
+
+#[test]
+fn of_more_than_twenty_requests_the_rest_is_said_to_be_left_out() {
+    let mut browser = Browser::signed_in();
+    two(&browser, "medium", true);
+    let ids: Vec<_> =
+        (0..23).map(|place| format!("id=019c1339-a5c0-7000-8000-0000000001{place:02}")).collect();
+    for id in &ids {
+        let path = format!("GET /v1/approvals/{}", id.trim_start_matches("id="));
+        browser.api.answers(&path, 200, request(&json!({"a": 1})));
+        browser.api.answers(&format!("{path}/explain"), 200, explanation(&["approve"]));
+    }
+    browser.get(&format!("/review?{}", ids.join("&"))).shows("at most 20 are reviewed at once: 3.");
 }
 
 #[test]

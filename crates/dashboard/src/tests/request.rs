@@ -166,6 +166,18 @@ fn high_risk_is_approved_by_those_who_have_read_it() {
     super::request::page(&mut browser).lacks("I have read all of it");
 }
 
+/// The button by which browsers send a form at Enter, in a field or on a tick, is its first.
+#[test]
+fn no_form_with_a_tick_or_a_report_is_sent_by_enter() {
+    let mut browser = opened(&["approve", "finish"]);
+    let page = page(&mut browser);
+    for action in ["approve", "finish"] {
+        let form = page.html.split(&format!("/{action}\" class=\"stack\">")).nth(1).unwrap();
+        let first = form.split("<button").nth(1).unwrap();
+        assert!(first.starts_with(" disabled hidden>"), "{action}: {first}");
+    }
+}
+
 #[test]
 fn a_rejection_has_its_reason() {
     let mut browser = opened(&["approve", "reject"]);

@@ -185,6 +185,19 @@ fn saved_settings_lose_no_token() {
 }
 
 #[test]
+fn a_form_of_a_session_that_has_ended_says_so_and_leads_back_to_its_request() {
+    let mut browser = Browser::new();
+    let id = super::examples::ID;
+    let page = browser.post(&format!("/approvals/{id}/approve"), &[("comment", "fine")]);
+    assert_eq!(page.header("location"), format!("/sign-in?return=%2Fapprovals%2F{id}&ended=form"));
+    let page = browser.get(page.header("location"));
+    page.shows("There is a problem").shows("Your session had ended, so nothing was sent.");
+    page.shows(&format!("value=\"/approvals/{id}\""));
+    assert_eq!(browser.post("/review", &[]).header("location"), "/sign-in?return=%2Freview&ended=form");
+    browser.get("/sign-in").lacks("Your session had ended");
+}
+
+#[test]
 fn of_two_tabs_the_one_that_began_last_signs_in() {
     let mut browser = Browser::new();
     let (first, second) = (begun(&mut browser), {
