@@ -1,0 +1,111 @@
+//! The embedded engine, with every call written down: which it was, its bytes, its capacity and its time.
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use countersign_embedded::{Embedded, operation};
+use serde::Serialize;
+use serde_json::Value;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A call of the store.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct StoreCall {
+    /// As `DynamoDB` names it, such as `GetItem`.
+    pub(crate) operation: String,
+    /// The body of the request, before the question for its capacity was added.
+    pub(crate) request_bytes: usize,
+    /// The body of the answer, with the capacity.
+    pub(crate) response_bytes: usize,
+    /// Read request units, over table and indexes.
+    pub(crate) read_units: f64,
+    /// Write request units, over tables and indexes.
+    pub(crate) write_units: f64,
+    /// From the whole request to the whole answer.
+    #[serde(skip)]
+    pub(crate) took: Duration,
+}
+
+/// A transport of the SDK, or what stands behind a listener.
+#[derive(Debug, Clone)]
+pub(crate) struct MeteredStore {
+    engine: Embedded,
+    /// What each call waits in addition, as on the way to a region.
+    delay: Duration,
+    calls: Arc<Mutex<Vec<StoreCall>>>,
+}
+
+impl MeteredStore {
+    pub(crate) fn new(engine: Embedded, delay: Duration) -> Self {
+        Self { engine, delay, calls: Arc::default() }
+    }
+
+    /// The calls since this was last asked.
+    pub(crate) fn take_calls(&self) -> Vec<StoreCall> {
+        std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl HttpClient for MeteredStore {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for MeteredStore {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        let store = self.clone();
+        HttpConnectorFuture::new(async move {
+            let began = Instant::now();
+            let operation = operation(&request).unwrap_or_default().to_owned();
+            let body = request.body().bytes().unwrap_or_default();
+            let request_bytes = body.len();
+            *request.body_mut() = SdkBody::from(with_question(body));
+            if !store.delay.is_zero() {
+                tokio::time::sleep(store.delay).await;
+            }
+            let response = store.engine.call(request).await?;
+            let body = response.body().bytes().unwrap_or_default();
+            let (read_units, write_units) = units(&operation, body);
+            let call = StoreCall {
+                operation,
+                request_bytes,
+                response_bytes: body.len(),
+                read_units,
+                write_units,
+                took: began.elapsed(),
+            };
+            store.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+            Ok(response)
+        })
+    }
+}
+
+/// A request of `DynamoDB`, which is a JSON object that is not empty, with `ReturnConsumedCapacity`.
+fn with_question(body: &[u8]) -> Vec<u8> {
+    match body.strip_prefix(b"{") {
+        Some(rest) => [br#"{"ReturnConsumedCapacity":"TOTAL","#, rest].concat(),
+        None => body.to_vec(),
+    }
+}
+
+/// The read and write units of an answer: one figure, or one for each table.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ConsumedCapacity.html>
+fn units(operation: &str, answer: &[u8]) -> (f64, f64) {
+    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+    let consumed = answer.get("ConsumedCapacity");
+    let tables = match consumed {
+        Some(Value::Array(tables)) => tables.iter().collect(),
+        Some(table) => vec![table],
+        None => Vec::new(),
+    };
+    let total: f64 = tables.iter().filter_map(|table| table.get("CapacityUnits")?.as_f64()).sum();
+    match operation {
+        "GetItem" | "BatchGetItem" | "Query" | "Scan" => (total, 0.0),
+        _ => (0.0, total),
+    }
+}
