@@ -7,6 +7,8 @@
 mod audit_log;
 mod claims;
 mod cpu;
+mod functions;
+mod metered_store;
 mod pages;
 mod requests;
 mod start;
@@ -15,7 +17,7 @@ use claims::Claim;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: countersign-bench policy|log|pages";
+const USAGE: &str = "usage: countersign-bench functions|policy|log|pages";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
         ["log"] => audit_log::measure(),
         // The process that verifies, so that its memory is its own.
         [audit_log::CHILD, directory] => audit_log::verify(directory).map(|line| (line, true)),
+        ["functions", rest @ ..] => functions::measure(rest),
         ["pages"] => pages::measure(),
         ["policy"] => policy().map(|claims| (claims::table(&claims), claims.iter().all(Claim::holds))),
         // One of the processes that the measurement itself starts.

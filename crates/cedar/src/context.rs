@@ -4,82 +4,22 @@
 //! those attributes are made that a policy about the action may ask for: an address, an amount and a
 //! time are texts that Cedar has to parse, and most policies want none of them.
 
-use crate::decimal::decimal;
-use crate::source::Code;
 use cedar_policy::{
-    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicySet, PrincipalConstraint,
-    Request, ResourceConstraint, RestrictedExpression,
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicySet, Request,
+    RestrictedExpression,
 };
-use countersign_core::policy::access::{AccessRequest, Action, RequestAttribute};
+use countersign_access::{Attribute, Code, InvalidAccess, decimal};
+use countersign_core::policy::access::{AccessRequest, Action};
 use countersign_core::principal::Principal;
 use countersign_core::source_address::SourceAddress;
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::collections::{BTreeMap, BTreeSet};
-use strum::{Display, EnumIter, EnumString, IntoEnumIterator, IntoStaticStr};
+use strum::IntoEnumIterator as _;
 
-/// What the context can hold. The schema says of what type each is.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Display, EnumIter, EnumString, IntoStaticStr,
-)]
-#[strum(serialize_all = "snake_case")]
-pub(crate) enum Attribute {
-    Operation,
-    Instance,
-    Environment,
-    Risk,
-    EstimatedCost,
-    Requester,
-    Own,
-    Groups,
-    Kind,
-    Channel,
-    SourceIp,
-    Time,
-    Weekday,
-    Hour,
-    Minute,
-}
-
-impl Attribute {
-    /// The part of a question that it is made from.
-    pub(crate) fn part(self) -> RequestAttribute {
-        match self {
-            Self::Operation => RequestAttribute::Operation,
-            Self::Instance => RequestAttribute::Instance,
-            Self::Environment => RequestAttribute::Environment,
-            Self::Risk => RequestAttribute::Risk,
-            Self::EstimatedCost => RequestAttribute::Cost,
-            Self::Requester => RequestAttribute::Requester,
-            Self::Own => RequestAttribute::Own,
-            Self::Groups | Self::Kind => RequestAttribute::Person,
-            Self::Channel => RequestAttribute::Channel,
-            Self::SourceIp => RequestAttribute::Address,
-            Self::Time | Self::Weekday | Self::Hour | Self::Minute => RequestAttribute::Time,
-        }
-    }
-
-    /// Whether it is of one request, and not of who asks, when, and whether the request is theirs.
-    pub(crate) fn is_of_request(self) -> bool {
-        match self.part() {
-            RequestAttribute::Operation
-            | RequestAttribute::Instance
-            | RequestAttribute::Environment
-            | RequestAttribute::Risk
-            | RequestAttribute::Cost
-            | RequestAttribute::Requester => true,
-            RequestAttribute::Person
-            | RequestAttribute::Own
-            | RequestAttribute::Channel
-            | RequestAttribute::Address
-            | RequestAttribute::Time => false,
-        }
-    }
-
-    /// Those that a policy may ask for.
-    pub(crate) fn wanted_by(policy: &Code) -> BTreeSet<Self> {
-        let all = policy.may_ask_for_anything();
-        Self::iter().filter(|attribute| all || policy.may_ask_for(attribute.into())).collect()
-    }
+/// Those attributes that a policy may ask for.
+pub(crate) fn wanted_by(policy: &Code) -> BTreeSet<Attribute> {
+    let all = policy.may_ask_for_anything();
+    Attribute::iter().filter(|attribute| all || policy.may_ask_for(attribute.into())).collect()
 }
 
 /// A text with the name of every type. Cedar's parser of single names would take a fifth of a
@@ -166,37 +106,6 @@ impl EntityTypes {
         *entity.type_name() == self.person
     }
 
-    /// Whether policies mean a type of operation by this.
-    pub(crate) fn is_operation(&self, entity: &EntityUid) -> bool {
-        *entity.type_name() == self.operation
-    }
-
-    /// Whether the question is about what a policy's scope is about, as far as the scope says.
-    pub(crate) fn is_in_scope(&self, access_request: &AccessRequest<'_>, policy: &Policy) -> bool {
-        let is_principal =
-            |one: &EntityUid| *one == entity(&self.person, access_request.actor.person.as_str());
-        let is_in = |one: &EntityUid| {
-            is_principal(one) || self.groups_of(access_request.actor).any(|(_, group)| group == one)
-        };
-        let is_about = match policy.principal_constraint() {
-            PrincipalConstraint::Any | PrincipalConstraint::Is(_) => true,
-            PrincipalConstraint::Eq(one) => is_principal(&one),
-            PrincipalConstraint::In(one) | PrincipalConstraint::IsIn(_, one) => is_in(&one),
-        };
-        let is_resource = |one: &EntityUid| match &access_request.subject {
-            Some(subject) => *one == entity(&self.operation, subject.operation_type),
-            None => *one == self.service,
-        };
-        is_about
-            && match policy.resource_constraint() {
-                ResourceConstraint::Any | ResourceConstraint::Is(_) => true,
-                // Nothing is in an operation but itself.
-                ResourceConstraint::Eq(one)
-                | ResourceConstraint::In(one)
-                | ResourceConstraint::IsIn(_, one) => is_resource(&one),
-            }
-    }
-
     /// The question, with those attributes that are wanted, and the entities that it is about.
     pub(crate) fn put(
         &self,
@@ -250,9 +159,10 @@ impl EntityTypes {
                 subject.map(|subject| of(&self.environment, subject.environment.as_str()))
             }
             Attribute::Risk => subject.map(|subject| of(&self.risk, subject.risk_level.as_str())),
-            Attribute::EstimatedCost => {
-                subject.map(|subject| RestrictedExpression::new_decimal(decimal(subject.estimated_cost)))
-            }
+            Attribute::EstimatedCost => subject.map(|subject| {
+                let parts = decimal(subject.estimated_cost);
+                RestrictedExpression::new_decimal(format!("{}.{:04}", parts / 10_000, parts % 10_000))
+            }),
             Attribute::Requester => subject.map(|subject| of(&self.person, subject.requested_by.as_str())),
             Attribute::Own => Some(RestrictedExpression::new_bool(access_request.is_own)),
             Attribute::Groups => {
@@ -300,4 +210,10 @@ fn weekday(weekday: jiff::civil::Weekday) -> &'static str {
         jiff::civil::Weekday::Saturday => "saturday",
         jiff::civil::Weekday::Sunday => "sunday",
     }
+}
+
+pub(crate) fn bundled_time_zone(name: &str) -> Result<TimeZone, InvalidAccess> {
+    // The machine's own database is not asked: every shell is to know the same zones.
+    let found = TimeZoneDatabase::bundled().get(name).ok().filter(|time_zone| !time_zone.is_unknown());
+    found.ok_or_else(|| InvalidAccess::TimeZone(name.to_owned()))
 }

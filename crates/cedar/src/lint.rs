@@ -5,12 +5,10 @@ mod alternatives;
 mod comparisons;
 mod trials;
 
-use crate::access::CedarAuthorizer;
-use crate::context::Attribute;
-use crate::literals::Literals;
 use crate::named_policy::{NamedPolicy, REASON};
-use crate::problem::Warning;
+use crate::policies::CedarPolicies;
 use cedar_policy::{Effect, Policy};
+use countersign_access::{Access, Attribute, Warning};
 use countersign_core::policy::finding::Name;
 use countersign_core::timestamp::Timestamp;
 use serde_json::Value;
@@ -31,7 +29,7 @@ enum When {
     Sometime,
 }
 
-impl CedarAuthorizer {
+impl CedarPolicies {
     /// What is odd about each policy, in the order of the text. Puts some ten thousand questions: for
     /// trying a policy out, not for a start.
     ///
@@ -86,8 +84,10 @@ impl CedarAuthorizer {
     }
 
     fn when(&self, named: &NamedPolicy, now: Timestamp) -> When {
-        let literals = Literals::of(&named.policy);
-        let nowhere_from = |from| trials::holds(named, &literals, &self.entity_types, from) == Holds::Nowhere;
+        // By itself: whether it holds, and what it names, is not to be hidden behind another.
+        let alone = Access::parse(&self.file, &named.policy.to_string(), &self.groups, &self.time_zone);
+        let Ok(alone) = alone else { return When::Sometime };
+        let nowhere_from = |from| trials::holds(named, &alone, &self.entity_types, from) == Holds::Nowhere;
         match nowhere_from(Timestamp::EARLIEST) {
             true => When::Never,
             false if named.wanted.contains(&Attribute::Time) && nowhere_from(now) => When::Before,

@@ -1,11 +1,10 @@
 //! The policies of a text under the names that their authors give them, and what each looks at.
 
-use crate::context::Attribute;
-use crate::problem::{self, InvalidAccess, Problem, Reason};
-use crate::source::{Code, Source};
+use crate::context::wanted_by;
+use crate::problem;
 use cedar_policy::{ActionConstraint, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint};
-use countersign_core::policy::access::RequestAttribute;
-use countersign_core::text::{FreeText, escaped_line};
+use countersign_access::{Attribute, AuthorsWords, Code, InvalidAccess, Problem, Reason, Source};
+use countersign_core::text::escaped_line;
 use miette::Diagnostic;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,9 +13,6 @@ const MAX_ID: usize = 64;
 
 /// The annotation with the words that refusals repeat.
 pub(crate) const REASON: &str = "reason";
-
-/// The words of a policy's author: what a refusal may repeat on one line.
-pub(crate) type AuthorsWords = FreeText<200>;
 
 /// A policy under the name that its `@id` gives it.
 #[derive(Clone)]
@@ -41,13 +37,6 @@ impl NamedPolicy {
             ActionConstraint::Eq(one) => one == *action,
             ActionConstraint::In(several) => several.contains(action),
         }
-    }
-
-    /// Whether what it says may differ with one of these parts of a question.
-    pub(crate) fn looks_at(&self, parts: &[RequestAttribute]) -> bool {
-        self.wanted.iter().any(|attribute| parts.contains(&attribute.part()))
-            || (self.names_principal && parts.contains(&RequestAttribute::Person))
-            || (self.names_resource && parts.contains(&RequestAttribute::Operation))
     }
 }
 
@@ -90,7 +79,7 @@ pub(crate) fn named_policies(
                     named.push(NamedPolicy {
                         policy: policy.new_id(PolicyId::new(id)),
                         reason,
-                        wanted: Attribute::wanted_by(&code),
+                        wanted: wanted_by(&code),
                         names_principal: may_name_the_principal(policy, &text),
                         names_resource: code.may_name_the_resource(),
                         place,

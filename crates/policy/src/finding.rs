@@ -3,7 +3,7 @@
 
 use crate::lint::{Lint, lint};
 use crate::load::{self, ACCESS_FILE};
-use countersign_cedar::Warning;
+use countersign_access::Warning;
 use countersign_core::policy::finding::{Name, Severity};
 use countersign_core::policy::mistake::{InvalidPolicy, Mistake};
 use countersign_core::policy::{Policy, PolicyText};

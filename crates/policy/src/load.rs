@@ -1,7 +1,8 @@
 //! The policy in force: what comes with the program, or a directory in its place.
 
 use crate::cases;
-use countersign_cedar::{CedarAuthorizer, InvalidAccess, Problem, Warning};
+use countersign_access::{Access, InvalidAccess, Problem, Warning};
+use countersign_cedar::CedarPolicies;
 use countersign_core::policy::finding::Name;
 use countersign_core::policy::mistake::{InvalidPolicy, Mistake};
 use countersign_core::policy::people::{self, People};
@@ -22,8 +23,11 @@ pub const ACCESS_FILE: &str = "access.cedar";
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// The texts that come with the program.
-pub const BUNDLED: PolicyText<'static> =
-    PolicyText { operations: BUNDLED_OPERATIONS, people: BUNDLED_PEOPLE, access: countersign_cedar::BUNDLED };
+pub const BUNDLED: PolicyText<'static> = PolicyText {
+    operations: BUNDLED_OPERATIONS,
+    people: BUNDLED_PEOPLE,
+    access: countersign_access::BUNDLED,
+};
 
 /// The cases beside them.
 pub const BUNDLED_CASES: &str = include_str!("../../../policy/tests.toml");
@@ -44,13 +48,22 @@ pub fn parse(text: &PolicyText<'_>) -> Result<Policy, InvalidPolicy> {
     read(text).map(|(policy, _)| policy)
 }
 
-/// The same, with access policies held against their schema, and what Cedar's validator finds odd.
+/// The same, with access policies held against their schema: what a function reads of a directory.
+///
+/// # Errors
+/// As for [`parse`], and a policy that does not fit the schema.
+fn parse_checked(text: &PolicyText<'_>) -> Result<Policy, InvalidPolicy> {
+    let (policy, access) = read(text)?;
+    access.check().map_err(in_access)?;
+    Ok(policy)
+}
+
+/// The same by Cedar's own library as well, whose validator says more of what is wrong, and finds what is odd.
 ///
 /// # Errors
 /// As for [`parse`], and a policy that does not fit the schema.
 pub fn check(text: &PolicyText<'_>) -> Result<(Policy, Vec<String>), InvalidPolicy> {
-    let (policy, access) = read(text)?;
-    let warnings = access.validate().map_err(in_access)?;
+    let (policy, _, warnings) = read_by_both(text)?;
     Ok((policy, warnings.iter().map(ToString::to_string).collect()))
 }
 
@@ -63,33 +76,56 @@ pub(crate) fn lint_access(
     text: &PolicyText<'_>,
     now: Timestamp,
 ) -> Result<(Policy, Vec<Warning>), InvalidPolicy> {
-    let (policy, access) = read(text)?;
-    let mut warnings = access.validate().map_err(in_access)?;
+    let (policy, cedar, mut warnings) = read_by_both(text)?;
     // Cedar sees by itself that some policies never hold.
     let is_told = |place: (usize, usize)| {
         warnings.iter().any(|told| (told.line, told.column) == place && told.reason.contains("impossible"))
     };
-    let mut found = access.lint(now);
+    let mut found = cedar.lint(now);
     found.retain(|one| one.name != Name::PolicyNeverHolds || !is_told((one.line, one.column)));
     warnings.extend(found);
     Ok((policy, warnings))
 }
 
-fn read(text: &PolicyText<'_>) -> Result<(Policy, Arc<CedarAuthorizer>), InvalidPolicy> {
+/// Cedar comes first: of a text that neither reads, its messages help more.
+fn read_by_both(text: &PolicyText<'_>) -> Result<(Policy, CedarPolicies, Vec<Warning>), InvalidPolicy> {
     let people = People::parse(text.people)?;
     let rules = Rules::parse(text.operations, people.groups())?;
-    let access = CedarAuthorizer::parse(ACCESS_FILE, text.access, people.groups(), rules.time_zone());
-    let access = Arc::new(access.map_err(|error| match error {
-        // The time zone is passed to Cedar, and stands in operations.toml.
+    let cedar = CedarPolicies::parse(ACCESS_FILE, text.access, people.groups(), rules.time_zone())
+        .map_err(|error| in_access_of(text, error))?;
+    let warnings = cedar.validate().map_err(in_access)?;
+    let (policy, access) = put_together(text, people, rules)?;
+    access.check().map_err(in_access)?;
+    Ok((policy, cedar, warnings))
+}
+
+fn read(text: &PolicyText<'_>) -> Result<(Policy, Arc<Access>), InvalidPolicy> {
+    let people = People::parse(text.people)?;
+    let rules = Rules::parse(text.operations, people.groups())?;
+    put_together(text, people, rules)
+}
+
+fn put_together(
+    text: &PolicyText<'_>,
+    people: People,
+    rules: Rules,
+) -> Result<(Policy, Arc<Access>), InvalidPolicy> {
+    let access = Access::parse(ACCESS_FILE, text.access, people.groups(), rules.time_zone());
+    let access = Arc::new(access.map_err(|error| in_access_of(text, error))?);
+    let policy = Policy::new(text.version(), rules, people, Arc::<Access>::clone(&access));
+    Ok((policy.with_text(text), access))
+}
+
+fn in_access_of(text: &PolicyText<'_>, error: InvalidAccess) -> InvalidPolicy {
+    match error {
+        // The time zone is passed on, and stands in operations.toml.
         InvalidAccess::TimeZone(_) => {
             let rule = "must be the name of a time zone, such as Europe/Vienna";
             let line = text.line_of(rules::FILE, &["time_zone".to_owned()]);
             Mistake::refused(rules::FILE, line, "time_zone", rule).into()
         }
         InvalidAccess::Policies(_) | InvalidAccess::Schema(_) => in_access(error),
-    })?);
-    let policy = Policy::new(text.version(), rules, people, Arc::<CedarAuthorizer>::clone(&access));
-    Ok((policy.with_text(text), access))
+    }
 }
 
 fn in_access(error: InvalidAccess) -> InvalidPolicy {
@@ -294,14 +330,30 @@ pub fn check_clock(policy: &Policy, text: &PolicyText<'_>, now: Timestamp) -> Re
     }
 }
 
-/// The policy of a directory with `operations.toml`, `people.toml` and `access.cedar`, as it may be used at
-/// a time; without one, the bundled policy.
+/// The policy of a directory with `operations.toml`, `people.toml` and `access.cedar`, as a function uses it at a time;
+/// without one, the bundled policy. A service that is not started for a call reads [`checked_policy`].
 ///
 /// # Errors
 /// What is wrong, and with which file. Nothing weaker takes its place.
 pub fn policy(directory: Option<&Path>, now: Timestamp) -> Result<Policy, LoadError> {
+    load(directory, now, parse_checked)
+}
+
+/// The same, read by Cedar's own library as well.
+///
+/// # Errors
+/// As for [`policy`].
+pub fn checked_policy(directory: Option<&Path>, now: Timestamp) -> Result<Policy, LoadError> {
+    load(directory, now, |text| check(text).map(|(policy, _)| policy))
+}
+
+fn load(
+    directory: Option<&Path>,
+    now: Timestamp,
+    read: impl Fn(&PolicyText<'_>) -> Result<Policy, InvalidPolicy>,
+) -> Result<Policy, LoadError> {
     let Some(directory) = directory else { return Ok(bundled()?) };
-    load_directory(directory, now)
+    load_directory(directory, now, read)
         .map_err(|invalid| LoadError::Directory { directory: directory.to_owned(), invalid })
 }
 
@@ -321,10 +373,14 @@ pub enum LoadError {
     Bundled(#[from] InvalidPolicy),
 }
 
-fn load_directory(directory: &Path, now: Timestamp) -> Result<Policy, InvalidPolicy> {
+fn load_directory(
+    directory: &Path,
+    now: Timestamp,
+    read: impl Fn(&PolicyText<'_>) -> Result<Policy, InvalidPolicy>,
+) -> Result<Policy, InvalidPolicy> {
     let files = PolicyFiles::read(directory)?;
     let text = files.text();
-    let (policy, _) = check(&text)?;
+    let policy = read(&text)?;
     check_clock(&policy, &text, now)?;
     Ok(policy)
 }

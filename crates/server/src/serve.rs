@@ -334,7 +334,7 @@ fn trusted_policy(directory: Option<&Path>, now: Timestamp) -> Result<Policy, Se
                 .map_err(|reason| ServeError::UntrustedPolicy { path: text_file::shown(&path), reason })?;
         }
     }
-    Ok(load::policy(directory, now)?)
+    Ok(load::checked_policy(directory, now)?)
 }
 
 /// Reads the policy and the certificates again, each time it is asked to: not on the thread that takes signals,

@@ -2,10 +2,9 @@
 //! may hold all the same.
 
 use crate::context::EntityTypes;
-use crate::literals::{attribute, pattern};
 use countersign_core::policy::finding::Name;
 use countersign_core::text::{Identifier, InstanceId};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
 /// What is odd in the conditions of a policy, as Cedar's JSON has them.
@@ -175,4 +174,26 @@ impl Reader<'_> {
         }
         self.found
     }
+}
+
+/// What `like` compares with, as Cedar's JSON has it.
+fn pattern(like: &Value) -> Vec<Option<String>> {
+    let parts = like.get("pattern").and_then(Value::as_array).into_iter().flatten();
+    let mut pattern: Vec<Option<String>> = Vec::new();
+    for part in parts {
+        match (part.get("Literal").and_then(Value::as_str), pattern.last_mut()) {
+            // Cedar has a part for each letter.
+            (Some(text), Some(Some(before))) => before.push_str(text),
+            (Some(text), _) => pattern.push(Some(text.to_owned())),
+            (None, _) => pattern.push(None),
+        }
+    }
+    pattern
+}
+
+/// What an expression in Cedar's JSON asks of the context.
+fn attribute(node: &Value) -> Option<&str> {
+    let members: &Map<String, Value> = node.get(".")?.as_object()?;
+    let of_context = members.get("left")?.get("Var")? == "context";
+    members.get("attr").filter(|_| of_context)?.as_str()
 }

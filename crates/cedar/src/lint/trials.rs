@@ -1,10 +1,10 @@
-//! Whether a policy can hold at all. Cedar itself is asked, with questions that stand for all others: what a
+//! Whether a policy can hold at all. It is asked, with questions that stand for all others: what a
 //! policy names, and what is next to it.
 
-use crate::context::{Attribute, EntityTypes};
-use crate::literals::{Clock, Literals};
+use crate::context::EntityTypes;
 use crate::named_policy::NamedPolicy;
-use cedar_policy::{Authorizer, PolicySet};
+use countersign_access::literals::{Clock, Literals};
+use countersign_access::{Access, Attribute};
 use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::person::PersonId;
 use countersign_core::policy::access::{AccessRequest, Action, Subject};
@@ -51,26 +51,20 @@ struct Choices {
     requesters: Vec<PersonId>,
 }
 
-/// `from` is the first moment that is tried.
+/// `alone` is the policy by itself, `from` the first moment that is tried.
 pub(super) fn holds(
     named: &NamedPolicy,
-    literals: &Literals,
+    alone: &Access,
     entity_types: &EntityTypes,
     from: Timestamp,
 ) -> Holds {
-    let Ok(policies) = PolicySet::from_policies([named.policy.clone()]) else { return Holds::CannotTell };
+    let literals = &alone.literals();
     let choices = Choices::of(named, literals, entity_types, from);
-    let authorizer = Authorizer::new();
     let total = choices.len();
     for step in 0..total.min(MAX_QUESTIONS) {
-        let Some(holds) = choices.put(step.wrapping_mul(STRIDE) % total, |access_request| {
-            let uid = entity_types.action(access_request.action);
-            let (request, entities) = entity_types.put(access_request, uid, &named.wanted).ok()?;
-            let response = authorizer.is_authorized(&request, &policies, &entities);
-            // What fails refuses, and has not held nowhere.
-            let said = response.diagnostics();
-            Some(said.reason().next().is_some() || said.errors().next().is_some())
-        }) else {
+        let put =
+            choices.put(step.wrapping_mul(STRIDE) % total, |access_request| alone.speaks(access_request));
+        let Some(holds) = put else {
             return Holds::CannotTell;
         };
         if holds {

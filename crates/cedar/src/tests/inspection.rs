@@ -9,7 +9,7 @@ fn about_approving(effect: &str, rest: &str) -> String {
 
 #[test]
 fn an_answer_turns_on_what_policies_about_the_action_look_at() {
-    let parts = |access: &CedarAuthorizer, action: Action| -> Vec<RequestAttribute> {
+    let parts = |access: &Both, action: Action| -> Vec<RequestAttribute> {
         [
             RequestAttribute::Person,
             RequestAttribute::Own,

@@ -165,7 +165,7 @@ fn every_policy_has_a_name_of_its_own() {
         ("a\\n", false),
     ] {
         let text = format!("@id(\"{id}\") permit (principal, action, resource);");
-        assert_eq!(CedarAuthorizer::parse("f", &text, &groups(), "UTC").is_ok(), is_allowed, "{id}");
+        assert_eq!(Both::parse("f", &text, &groups(), "UTC").is_ok(), is_allowed, "{id}");
     }
     // Cedar's own names of policies are free for use, in any order.
     let swapped = "@id(\"policy1\") permit (principal, action, resource);
@@ -222,9 +222,9 @@ fn syntax_errors_have_places() {
 fn groups_of_any_name_fit_the_schema() {
     for groups in [&[][..], &["a:b/c.d-e_f"], &["\"", "\\", "é"]] {
         let groups = groups.iter().copied().map(str::to_owned).collect();
-        let access = CedarAuthorizer::parse("access.cedar", EVERYTHING, &groups, "UTC").unwrap();
+        let access = Both::parse("access.cedar", EVERYTHING, &groups, "UTC").unwrap();
         assert_eq!(access.validate(), Ok(Vec::new()));
     }
-    let access = CedarAuthorizer::parse("access.cedar", BUNDLED, &BTreeSet::new(), "UTC").unwrap();
+    let access = Both::parse("access.cedar", BUNDLED, &BTreeSet::new(), "UTC").unwrap();
     assert_eq!(access.validate().unwrap_err().to_string().lines().count(), 6);
 }

@@ -49,7 +49,7 @@ fn with_executor() -> &'static Policy {
         let text = countersign_core::policy::PolicyText {
             operations: &text,
             people: bundled,
-            access: countersign_cedar::BUNDLED,
+            access: countersign_access::BUNDLED,
         };
         countersign_policy::load::parse(&text).unwrap()
     });
@@ -326,7 +326,7 @@ fn read_with(line: &str, people: &str) -> Result<Policy, InvalidPolicy> {
     let text = countersign_core::policy::PolicyText {
         operations: &text,
         people,
-        access: countersign_cedar::BUNDLED,
+        access: countersign_access::BUNDLED,
     };
     countersign_policy::load::parse(&text)
 }

@@ -13,7 +13,7 @@ fn policy(groups: &[&str], rules: &str, access: &str) -> Policy {
     let groups: String = groups.iter().map(|group| format!("\"{group}\", ")).collect();
     let people = BUNDLED_PEOPLE.replace("groups = [", &format!("groups = [{groups}"));
     let operations = format!("{BUNDLED_OPERATIONS}\n{rules}");
-    let access = format!("{}\n{access}", countersign_cedar::BUNDLED);
+    let access = format!("{}\n{access}", countersign_access::BUNDLED);
     let text = PolicyText { operations: &operations, people: &people, access: &access };
     countersign_policy::load::check(&text).unwrap_or_else(|error| panic!("{error}")).0
 }

@@ -83,7 +83,7 @@ pub(crate) fn policy_of(high: u8, people: &str, top: &str) -> Policy {
         PENDING_MS / 1000,
         APPROVED_MS / 1000,
     );
-    let text = PolicyText { operations: &text, people, access: countersign_cedar::BUNDLED };
+    let text = PolicyText { operations: &text, people, access: countersign_access::BUNDLED };
     countersign_policy::load::parse(&text).unwrap()
 }
 
@@ -487,7 +487,7 @@ pub(crate) fn counting(request: &Request, policy: &Policy) -> usize {
 }
 
 pub(crate) fn parse(operations: &str) -> Policy {
-    let text = PolicyText { operations, people: BUNDLED_PEOPLE, access: countersign_cedar::BUNDLED };
+    let text = PolicyText { operations, people: BUNDLED_PEOPLE, access: countersign_access::BUNDLED };
     countersign_policy::load::parse(&text).unwrap()
 }
 

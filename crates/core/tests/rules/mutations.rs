@@ -33,7 +33,7 @@ impl File {
         match self {
             Self::Operations => BUNDLED_OPERATIONS,
             Self::People => BUNDLED_PEOPLE,
-            Self::Access => countersign_cedar::BUNDLED,
+            Self::Access => countersign_access::BUNDLED,
         }
     }
 }
@@ -366,7 +366,7 @@ fn access_policies_turned_around_are_refused_or_take_two_people() {
     }
     let (mut tried, mut valid) = (0, 0);
     for (from, to) in &swaps {
-        for text in replaced(countersign_cedar::BUNDLED, from, to) {
+        for text in replaced(countersign_access::BUNDLED, from, to) {
             let mutant = mutant(File::Access, format!("{from} became {to}"), text);
             tried += 1;
             if let Ok((policy, _)) = load::check(&mutant.texts()) {

@@ -51,7 +51,7 @@ fn changed(rules: &str, people: &str, access: &str) -> Policy {
          [operations.{HIGH}]\nproduction = \"high\"\nnon_production = \"medium\"\n{rules}"
     );
     let people = BUNDLED_PEOPLE.replace("groups = [", "groups = [\"dba\", ") + people;
-    let access = format!("{}{access}", countersign_cedar::BUNDLED);
+    let access = format!("{}{access}", countersign_access::BUNDLED);
     let text = PolicyText { operations: &operations, people: &people, access: &access };
     countersign_policy::load::check(&text).unwrap_or_else(|error| panic!("{error}")).0
 }
@@ -220,7 +220,7 @@ fn a_policy_that_asks_for_less_shows_as_well() {
         let text = PolicyText {
             operations: &operations.replace(from, to),
             people: BUNDLED_PEOPLE,
-            access: countersign_cedar::BUNDLED,
+            access: countersign_access::BUNDLED,
         };
         countersign_policy::load::parse(&text).unwrap()
     };
@@ -307,7 +307,7 @@ fn a_group_that_the_policy_does_not_know_is_said() {
     let text = PolicyText {
         operations: countersign_core::policy::BUNDLED_OPERATIONS,
         people: &renamed,
-        access: &format!("{}{}", countersign_cedar::BUNDLED, DBA_APPROVES.replace("\"dba\"", "\"dbas\"")),
+        access: &format!("{}{}", countersign_access::BUNDLED, DBA_APPROVES.replace("\"dba\"", "\"dbas\"")),
     };
     let found = replay::replay(&past, &countersign_policy::load::check(&text).unwrap().0);
     assert!(found.outcome.is_some(), "{found:?}");

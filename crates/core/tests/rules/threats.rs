@@ -369,7 +369,7 @@ fn threat_41_a_time_of_restoring_that_is_none_is_refused() {
         let text = PolicyText {
             operations: &operations,
             people: BUNDLED_PEOPLE,
-            access: countersign_cedar::BUNDLED,
+            access: countersign_access::BUNDLED,
         };
         let Err(error) = countersign_policy::load::parse(&text) else { panic!("{time:?} is no time") };
         assert!(matches!(error.0.as_slice(), [Mistake { line: Some(1), .. }]), "{time:?}: {error}");

@@ -33,7 +33,7 @@ fn refused(directory: &Path, file: &str) -> String {
     let said = match file {
         cases::FILE => load::read_cases(directory).unwrap_err().in_directory(directory),
         _ => {
-            let said = load::policy(Some(directory), now()).unwrap_err().to_string();
+            let said = load::checked_policy(Some(directory), now()).unwrap_err().to_string();
             assert_eq!(said, PolicyFiles::read(directory).unwrap_err().in_directory(directory));
             said
         }
@@ -48,23 +48,23 @@ fn files_are_read_as_they_are() {
     let directory = directory("usual");
     let files = PolicyFiles::read(&directory).unwrap();
     assert_eq!(files.text().version(), BUNDLED.version());
-    assert_eq!(load::policy(Some(&directory), now()).unwrap().version(), BUNDLED.version());
+    assert_eq!(load::checked_policy(Some(&directory), now()).unwrap().version(), BUNDLED.version());
     assert_eq!(load::read_cases(&directory).unwrap(), "cases = []\n");
     // A link is followed: that is how files are mounted.
     std::fs::rename(directory.join("people.toml"), directory.join("elsewhere")).unwrap();
     std::os::unix::fs::symlink("elsewhere", directory.join("people.toml")).unwrap();
-    assert_eq!(load::policy(Some(&directory), now()).unwrap().version(), BUNDLED.version());
+    assert_eq!(load::checked_policy(Some(&directory), now()).unwrap().version(), BUNDLED.version());
 }
 
 #[test]
 fn a_directory_that_is_not_there_is_named_itself() {
     let missing = Path::new(env!("CARGO_TARGET_TMPDIR")).join("there-is-none");
     let said = format!("the directory {} is not there", missing.display());
-    assert_eq!(load::policy(Some(&missing), now()).unwrap_err().to_string(), said);
+    assert_eq!(load::checked_policy(Some(&missing), now()).unwrap_err().to_string(), said);
     assert_eq!(load::read_cases(&missing).unwrap_err().in_directory(&missing), said);
     let file = directory("a-file").join("people.toml");
     assert_eq!(
-        load::policy(Some(&file), now()).unwrap_err().to_string(),
+        load::checked_policy(Some(&file), now()).unwrap_err().to_string(),
         format!("{} is not a directory", file.display())
     );
 }
@@ -106,7 +106,7 @@ fn a_file_of_more_than_a_mebibyte_is_refused() {
     let directory = directory("just-fits");
     let comment = "#".repeat(1024 * 1024 - BUNDLED.people.len());
     std::fs::write(directory.join("people.toml"), format!("{}{comment}", BUNDLED.people)).unwrap();
-    assert!(load::policy(Some(&directory), now()).is_ok());
+    assert!(load::checked_policy(Some(&directory), now()).is_ok());
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_restore_that_is_still_to_come_is_refused() {
     let restored_at = |time: &str| {
         let text = format!("restored_at = \"{time}\"\n{}", BUNDLED.operations);
         std::fs::write(directory.join("operations.toml"), text).unwrap();
-        load::policy(Some(&directory), now())
+        load::checked_policy(Some(&directory), now())
     };
     for time in ["2026-01-31T09:30:00Z", "2026-01-31T11:30:00+02:00", "2020-01-01T00:00:00Z"] {
         assert!(restored_at(time).is_ok(), "{time}");
@@ -160,7 +160,7 @@ fn a_first_policy_is_written_where_there_is_none_and_nothing_is_replaced() {
         load::write_first(&inner).unwrap(),
         ["operations.toml", "people.toml", "access.cedar", "tests.toml"]
     );
-    assert_eq!(load::policy(Some(&inner), now()).unwrap().version(), BUNDLED.version());
+    assert_eq!(load::checked_policy(Some(&inner), now()).unwrap().version(), BUNDLED.version());
     assert_eq!(load::read_cases(&inner).unwrap(), BUNDLED_CASES);
     for file in ["operations.toml", "people.toml", ACCESS_FILE, cases::FILE] {
         let other = directory.join(file.replace('.', "-"));
@@ -231,7 +231,7 @@ fn threat_55_a_character_that_hides_policy_from_its_reader_is_refused_with_its_p
         }
         // Lines may end as on Windows.
         std::fs::write(directory.join(file), text.replace('\n', "\r\n")).unwrap();
-        assert!(load::policy(Some(&directory), now()).is_ok(), "{file}");
+        assert!(load::checked_policy(Some(&directory), now()).is_ok(), "{file}");
         std::fs::write(directory.join(file), text).unwrap();
     }
 }

@@ -4,7 +4,7 @@
 use super::people::{example, forbid};
 use super::{ACCESS, GROUPS, OPERATIONS, found, oddities, policy, shown};
 use crate::fixture::after;
-use countersign_cedar::CedarAuthorizer;
+use countersign_access::Access;
 use countersign_core::policy::access::{
     AccessDecision, AccessRequest, Action, Authorizer, Reference, RequestAttribute,
 };
@@ -166,8 +166,7 @@ impl Authorizer for Counting {
 fn counted(text: &PolicyText<'_>) -> (Vec<String>, usize) {
     let people = People::parse(text.people).unwrap();
     let rules = Rules::parse(text.operations, people.groups()).unwrap();
-    let access =
-        CedarAuthorizer::parse("access.cedar", text.access, people.groups(), rules.time_zone()).unwrap();
+    let access = Access::parse("access.cedar", text.access, people.groups(), rules.time_zone()).unwrap();
     let access = Arc::new(Counting { access, asked: AtomicUsize::new(0) });
     let policy = Policy::new(text.version(), rules, people, Arc::<Counting>::clone(&access));
     let lints = shown(&lint(&policy, after(0)));

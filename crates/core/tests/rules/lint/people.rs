@@ -2,7 +2,7 @@
 //! no person is found who may not.
 
 use super::{ACCESS, GROUPS, OPERATIONS, found, oddities, policy, shown};
-use countersign_cedar::BUNDLED;
+use countersign_access::BUNDLED;
 use countersign_core::policy::{BUNDLED_OPERATIONS, Policy};
 use countersign_policy::load::PolicyFiles;
 use std::path::Path;

@@ -7,13 +7,13 @@
 const MAX_NESTING: usize = 32;
 /// The most operators and conditions of one policy. Cedar nests what is written in a row, and does not evaluate
 /// what is nested too deep for the stack of a thread: a test evaluates as many as this on the stack of one.
-pub(crate) const MAX_OPERATORS: usize = 200;
+pub const MAX_OPERATORS: usize = 200;
 /// The most attributes and methods of one policy.
 const MAX_SELECTIONS: usize = 1_000;
 
 /// A text, and where each of its policies begins, in bytes.
 #[derive(Debug)]
-pub(crate) struct Source {
+pub struct Source {
     text: String,
     policies: Vec<usize>,
     lines: Vec<usize>,
@@ -21,7 +21,7 @@ pub(crate) struct Source {
 
 /// The text of one policy, without comments.
 #[derive(Debug)]
-pub(crate) struct Code(String);
+pub struct Code(String);
 
 /// What a character belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ fn characters(text: &str) -> impl Iterator<Item = (usize, char, Inside)> {
 
 impl Source {
     /// Reads a text that need not be correct.
-    pub(crate) fn read(text: &str) -> Self {
+    pub fn read(text: &str) -> Self {
         let mut policies = Vec::new();
         let mut is_between_policies = true;
         for (offset, character, inside) in characters(text) {
@@ -76,7 +76,7 @@ impl Source {
 
     /// Where a policy is too deep to be read and evaluated on the stack of a thread, in bytes, and which rule
     /// it breaks. To be asked before Cedar reads the text.
-    pub(crate) fn too_deep(&self) -> Option<(usize, &'static str)> {
+    pub fn too_deep(&self) -> Option<(usize, &'static str)> {
         let (mut nesting, mut operators, mut selections) = (0_usize, 0, 0);
         let (mut word, mut before) = (String::new(), ' ');
         for (offset, character, inside) in characters(&self.text) {
@@ -118,7 +118,7 @@ impl Source {
     }
 
     /// The line and the character in it, both from 1, of an offset in bytes.
-    pub(crate) fn line_and_column(&self, offset: usize) -> (usize, usize) {
+    pub fn line_and_column(&self, offset: usize) -> (usize, usize) {
         let line = self.lines.partition_point(|start| *start <= offset).max(1);
         let start = self.lines.get(line - 1).copied().unwrap_or_default();
         let in_line = self.text.get(start..).unwrap_or_default().char_indices();
@@ -126,26 +126,26 @@ impl Source {
     }
 
     /// Where a policy begins, by its number in the text, from 0: the line and the character in it.
-    pub(crate) fn place(&self, number: usize) -> (usize, usize) {
+    pub fn place(&self, number: usize) -> (usize, usize) {
         self.line_and_column(self.policies.get(number).copied().unwrap_or(0))
     }
 }
 
 impl Code {
     /// Reads the text of one policy.
-    pub(crate) fn read(text: &str) -> Self {
+    pub fn read(text: &str) -> Self {
         let kept = characters(text).filter(|(_, _, inside)| *inside != Inside::Comment);
         Self(kept.map(|(_, character, _)| character).collect())
     }
 
     /// Whether the policy may ask for the attribute of the context that has this name. Never
     /// `false` if it does.
-    pub(crate) fn may_ask_for(&self, attribute: &str) -> bool {
+    pub fn may_ask_for(&self, attribute: &str) -> bool {
         self.0.contains(attribute)
     }
 
     /// Whether the policy may look at its resource: every policy has the word once, in its scope.
-    pub(crate) fn may_name_the_resource(&self) -> bool {
+    pub fn may_name_the_resource(&self) -> bool {
         let mut scope_and_conditions = self.0.split("resource").skip(1);
         let after = scope_and_conditions.next().unwrap_or("=").trim_start();
         scope_and_conditions.next().is_some() || !(after.starts_with(')') || after.starts_with(','))
@@ -153,7 +153,7 @@ impl Code {
 
     /// Whether attributes may be asked for without their names being in the text: an escape can
     /// spell a name in another way, and `context` as a whole has all of them.
-    pub(crate) fn may_ask_for_anything(&self) -> bool {
+    pub fn may_ask_for_anything(&self) -> bool {
         let is_selection = |rest: &str| {
             let rest = rest.trim_start();
             rest.starts_with('.') || rest.starts_with('[') || rest.starts_with("has")

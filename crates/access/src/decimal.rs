@@ -8,13 +8,12 @@ const LARGEST: i64 = i64::MAX;
 /// How many ten-thousandths are in one.
 const FRACTION: i64 = 10_000;
 
-/// The text of the smallest `decimal` that is not below the cost.
+/// The smallest `decimal` that is not below the cost, in ten-thousandths.
 ///
 /// Works on the number as people write it: the shortest text that means it. In binary 0.1 is a
 /// little more than 0.1, and would become 0.1001.
-pub(crate) fn decimal(cost: Option<Cost>) -> String {
-    let parts = cost.and_then(|cost| ten_thousandths(&cost.amount().to_string())).unwrap_or(LARGEST);
-    format!("{}.{:04}", parts / FRACTION, parts % FRACTION)
+pub fn decimal(cost: Option<Cost>) -> i64 {
+    cost.and_then(|cost| ten_thousandths(&cost.amount().to_string())).unwrap_or(LARGEST)
 }
 
 /// `None` if there are too many of them.
@@ -50,8 +49,9 @@ mod tests {
             (1e15, "922337203685477.5807"),
         ] {
             let cost = Cost::new(amount).unwrap();
-            assert_eq!(decimal(Some(cost)), text, "{amount}");
+            let parts = decimal(Some(cost));
+            assert_eq!(format!("{}.{:04}", parts / 10_000, parts % 10_000), text, "{amount}");
         }
-        assert_eq!(decimal(None), "922337203685477.5807");
+        assert_eq!(decimal(None), i64::MAX);
     }
 }

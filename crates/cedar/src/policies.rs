@@ -1,46 +1,36 @@
-//! `access.cedar`: read, held against its schema, and asked.
+//! `access.cedar`: read by Cedar, held against its schema, and asked.
 
-use crate::context::{Attribute, EntityTypes};
-use crate::literals::{Clock, Literals, addresses};
+use crate::context::{EntityTypes, bundled_time_zone};
 use crate::named_policy::{NamedPolicy, located, named_policies};
-use crate::problem::{self, InvalidAccess, Problem, Reason, Warning};
-use crate::source::{Code, Source};
+use crate::problem;
 use cedar_policy::{
     AuthorizationError, Authorizer, Decision, Effect, EntityUid, PolicyId, PolicySet, Response, Schema,
     ValidationMode, Validator,
 };
+use countersign_access::{Attribute, InvalidAccess, Problem, Reason, Source, Warning};
 use countersign_core::person::PersonId;
-use countersign_core::policy::access::{
-    self, AccessDecision, AccessRequest, Action, Reference, RequestAttribute, Subject,
-};
+use countersign_core::policy::access::{self, AccessDecision, AccessRequest, Action, Subject};
 use countersign_core::policy::finding::Name;
-use countersign_core::risk::Cost;
 use countersign_core::source_address::SourceAddress;
-use countersign_core::timestamp::Timestamp;
-use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::OnceLock;
 use strum::IntoEnumIterator;
-
-/// The text of the policies that come with Countersign.
-pub const BUNDLED: &str = include_str!("../../../policy/access.cedar");
 
 /// What policies may speak of, except for the names of groups.
 const SCHEMA: &str = include_str!("access.cedarschema");
 
-/// A readable set of policies, ready to answer.
-pub struct CedarAuthorizer {
+/// A readable set of policies.
+pub struct CedarPolicies {
     pub(crate) file: String,
+    pub(crate) time_zone: String,
     source: Source,
     pub(crate) policies: Vec<NamedPolicy>,
     actions: Vec<ActionPolicies>,
     pub(crate) entity_types: EntityTypes,
     /// Made for the first question, which not every function puts: it costs a third of reading the policies.
     authorizer: OnceLock<Authorizer>,
-    groups: BTreeSet<String>,
-    addresses: Vec<IpAddr>,
+    pub(crate) groups: BTreeSet<String>,
 }
 
 /// One action, and what policies have to say about it.
@@ -59,15 +49,14 @@ struct ActionPolicies {
 struct Relevant {
     policies: PolicySet,
     wanted: BTreeSet<Attribute>,
-    names_resource: bool,
 }
 
-impl CedarAuthorizer {
+impl CedarPolicies {
     /// Reads policies. `file` is the name of the text in messages, `groups` are the names of the
     /// configured groups: any other group is unknown, to a policy and of a caller. `time_zone` is
     /// the IANA name of the time zone in which policies tell weekday, hour and minute.
     ///
-    /// Whether policies fit the schema is not looked at: see [`CedarAuthorizer::validate`].
+    /// Whether policies fit the schema is not looked at: see [`CedarPolicies::validate`].
     ///
     /// # Errors
     /// When the text is not a set of named policies, or there is no such time zone.
@@ -83,13 +72,13 @@ impl CedarAuthorizer {
         let entity_types = EntityTypes::new(groups, bundled_time_zone(time_zone)?).ok_or_else(unnameable)?;
         Ok(Self {
             file: file.to_owned(),
+            time_zone: time_zone.to_owned(),
             source,
             policies,
             actions: Action::iter().map(|action| ActionPolicies::new(action, &entity_types)).collect(),
             entity_types,
             authorizer: OnceLock::new(),
             groups: groups.clone(),
-            addresses: addresses(text),
         })
     }
 
@@ -149,16 +138,6 @@ impl CedarAuthorizer {
         })
     }
 
-    /// The names of entities in policies.
-    fn named(&self, is_wanted: impl Fn(&EntityUid) -> bool) -> Vec<Reference> {
-        let of_policy = |named: &NamedPolicy| {
-            let literals = named.policy.entity_literals().into_iter();
-            let names = literals.filter(&is_wanted).map(|literal| literal.id().unescaped().to_owned());
-            names.map(|name| Reference { policy: named.policy.id().to_string(), name }).collect::<Vec<_>>()
-        };
-        self.policies.iter().flat_map(of_policy).collect::<BTreeSet<_>>().into_iter().collect()
-    }
-
     fn action_policies(&self, action: Action) -> Option<&ActionPolicies> {
         self.actions.iter().find(|action_policies| action_policies.action == action)
     }
@@ -207,25 +186,6 @@ impl CedarAuthorizer {
             && self.action_policies(access_request.action).is_some_and(|action_policies| {
                 action_policies.relevant(&self.policies).wanted.contains(&Attribute::SourceIp)
             })
-    }
-
-    /// Whether no permit holds, nor could one if some parts of the question were others.
-    fn is_never_permitted(
-        &self,
-        action_policies: &ActionPolicies,
-        access_request: &AccessRequest<'_>,
-        open: &[RequestAttribute],
-    ) -> Option<bool> {
-        let could_hold = |named: &NamedPolicy| {
-            named.looks_at(open)
-                && (open.contains(&RequestAttribute::Person)
-                    || open.contains(&RequestAttribute::Operation)
-                    || self.entity_types.is_in_scope(access_request, &named.policy))
-        };
-        if action_policies.permits(&self.policies).any(could_hold) {
-            return Some(false);
-        }
-        Some(!self.is_permitted_but_for_forbids(action_policies, access_request)?)
     }
 
     fn is_permitted_but_for_forbids(
@@ -304,13 +264,8 @@ impl ActionPolicies {
             let relevant: Vec<&NamedPolicy> =
                 policies.iter().filter(|named| named.concerns(&self.uid)).collect();
             let wanted = relevant.iter().flat_map(|named| named.wanted.iter().copied()).collect();
-            let names_resource = relevant.iter().any(|named| named.names_resource);
             // Without policies nothing is permitted.
-            policy_set(relevant).map_or_else(Relevant::default, |policies| Relevant {
-                policies,
-                wanted,
-                names_resource,
-            })
+            policy_set(relevant).map_or_else(Relevant::default, |policies| Relevant { policies, wanted })
         })
     }
 }
@@ -320,77 +275,18 @@ fn policy_set<'a>(policies: impl IntoIterator<Item = &'a NamedPolicy>) -> Option
     PolicySet::from_policies(policies.into_iter().map(|named| named.policy.clone())).ok()
 }
 
-impl fmt::Debug for CedarAuthorizer {
+impl fmt::Debug for CedarPolicies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&PolicyId> = self.policies.iter().map(|named| named.policy.id()).collect();
-        f.debug_struct("CedarAuthorizer")
+        f.debug_struct("CedarPolicies")
             .field("file", &self.file)
             .field("policies", &names)
             .finish_non_exhaustive()
     }
 }
 
-impl access::Authorizer for CedarAuthorizer {
-    fn tells_requests_apart(&self, action: Action) -> bool {
-        let Some(action_policies) = self.action_policies(action) else { return true };
-        let relevant = action_policies.relevant(&self.policies);
-        relevant.names_resource || relevant.wanted.iter().any(|attribute| attribute.is_of_request())
-    }
-
-    fn turns_on(&self, action: Action, part: RequestAttribute) -> bool {
-        self.action_policies(action).is_none_or(|action_policies| {
-            let mut relevant = self.policies.iter().filter(|named| named.concerns(&action_policies.uid));
-            relevant.any(|named| named.looks_at(&[part]))
-        })
-    }
-
-    fn denies_whatever(&self, access_request: &AccessRequest<'_>, open: &[RequestAttribute]) -> bool {
-        self.denies_whatever_as_put(access_request, open)
-            || LowerCase::of(access_request)
-                .is_some_and(|names| self.denies_whatever_as_put(&names.put_into(access_request), open))
-    }
-
-    fn named_people(&self) -> Vec<Reference> {
-        self.named(|entity| self.entity_types.is_person(entity))
-    }
-
-    fn named_operations(&self) -> Vec<Reference> {
-        self.named(|entity| self.entity_types.is_operation(entity))
-    }
-
-    fn names_group(&self, group: &str) -> bool {
-        let quoted = format!("\"{group}\"");
-        self.policies.iter().any(|named| {
-            let code = Code::read(&named.policy.to_string());
-            // An escape can spell a name in another way.
-            code.may_ask_for(&quoted) || code.may_ask_for("\\")
-        })
-    }
-
-    fn moments(&self, actions: &[Action], from: Timestamp) -> Option<Vec<Timestamp>> {
-        let mut literals = Literals::default();
-        let mut wanted = BTreeSet::new();
-        let about = |named: &&NamedPolicy| {
-            let concerned = |action: &Action| named.concerns(&self.entity_types.action(*action));
-            named.looks_at(&[RequestAttribute::Time]) && actions.iter().any(concerned)
-        };
-        for named in self.policies.iter().filter(about) {
-            literals.extend(Literals::of(&named.policy));
-            wanted.extend(named.wanted.iter().copied());
-        }
-        let moments = literals.moments(Clock::of(&wanted), from, self.entity_types.time_zone());
-        (!literals.is_beyond_reading).then(|| moments.into_iter().collect())
-    }
-
-    fn costs(&self) -> Vec<Cost> {
-        let costs = self.policies.iter().flat_map(|named| Literals::of(&named.policy).costs());
-        costs.flatten().collect()
-    }
-
-    fn addresses(&self) -> Vec<IpAddr> {
-        self.addresses.clone()
-    }
-
+/// What Cedar answers. Programs ask `countersign-access`; this is what its answers are compared with.
+impl access::Authorizer for CedarPolicies {
     /// Permitted is what is permitted both as it is sent and with its names in lower case: Cedar compares
     /// text letter by letter, and a `forbid` about `payments-db` is to hold for `Payments-db`.
     fn answer(&self, access_request: &AccessRequest<'_>) -> AccessDecision {
@@ -435,22 +331,7 @@ impl LowerCase {
     }
 }
 
-impl CedarAuthorizer {
-    fn denies_whatever_as_put(&self, access_request: &AccessRequest<'_>, open: &[RequestAttribute]) -> bool {
-        let Some(action_policies) = self.action_policies(access_request.action) else { return false };
-        let Some(response) = self.ask(access_request) else { return false };
-        if response.decision() == Decision::Allow {
-            return false;
-        }
-        // A denial rests on the forbids that hold.
-        let mut forbidding = response.diagnostics().reason();
-        let would_hold = |id: &PolicyId| {
-            self.policies.iter().any(|named| named.policy.id() == id && !named.looks_at(open))
-        };
-        forbidding.any(would_hold)
-            || self.is_never_permitted(action_policies, access_request, open).unwrap_or(false)
-    }
-
+impl CedarPolicies {
     fn answer_as_put(&self, access_request: &AccessRequest<'_>) -> AccessDecision {
         let Some(response) = self.ask(access_request) else {
             return AccessDecision::Denied(vec![format!(
@@ -475,12 +356,6 @@ fn failed_policy(error: &AuthorizationError) -> &PolicyId {
     match error {
         AuthorizationError::PolicyEvaluationError(error) => error.policy_id(),
     }
-}
-
-fn bundled_time_zone(name: &str) -> Result<TimeZone, InvalidAccess> {
-    // The machine's own database is not asked: every shell is to know the same zones.
-    let found = TimeZoneDatabase::bundled().get(name).ok().filter(|time_zone| !time_zone.is_unknown());
-    found.ok_or_else(|| InvalidAccess::TimeZone(name.to_owned()))
 }
 
 fn unnameable() -> InvalidAccess {
