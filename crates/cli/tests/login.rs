@@ -298,7 +298,7 @@ fn examined(url: &str, groups: &[&str], late_seconds: i64) -> Report {
     let ann = countersign_core::person::PersonId::from_email("ann@example.com").unwrap();
     let groups: Vec<_> = groups.iter().map(|group| (*group).to_owned()).collect();
     let now = Timestamp::from_millisecond((NOW_SECONDS + late_seconds) * 1000);
-    let token = LocalKey::new([1; 32]).issue(&ann, &groups, now, 3600).unwrap();
+    let token = LocalKey::new([1; 32]).issue(&ann, &groups, now, 3600);
     let token = TokenSource::Environment(Secret::new(&token));
     let settings =
         Settings { url: url.to_owned(), ca_bundle: None, aws_ca_bundle: None, token, profile: None };

@@ -4,16 +4,34 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_core::canonical;
 use countersign_core::text::escaped_line;
-use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use ring::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm};
 use serde_json::Value;
 use std::fmt;
-use std::str::FromStr as _;
+use strum::EnumString;
 
 /// The most keys that a set may have. One without an id is tried with every token.
 const MAX_KEYS: usize = 100;
-/// The smallest RSA key, in bits (RFC 7518 section 3.3, RFC 8725 section 3.5), and the largest that the
-/// library verifies with.
+/// The smallest RSA key, in bits (RFC 7518 section 3.3, RFC 8725 section 3.5), and the largest: verifying with a
+/// larger one takes a caller's time to no purpose.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
+
+/// How a token can be signed, by the names of RFC 7518 section 3.1. `none` is no way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString)]
+#[expect(missing_docs, reason = "the names are those of the RFC")]
+pub enum Algorithm {
+    HS256,
+    HS384,
+    HS512,
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    PS512,
+    ES256,
+    ES384,
+    EdDSA,
+}
 
 const RSA_ALGORITHMS: [Algorithm; 6] = [
     Algorithm::RS256,
@@ -37,7 +55,16 @@ pub struct KeySet {
 struct PublicKey {
     id: Option<String>,
     algorithms: Vec<Algorithm>,
-    key: DecodingKey,
+    key: Key,
+}
+
+/// A public key as the library takes it.
+#[derive(Clone)]
+enum Key {
+    /// Numbers without leading zeros.
+    Rsa(RsaPublicKeyComponents<Vec<u8>>),
+    /// An uncompressed point (SEC 1 section 2.3.3), or the bytes of an Ed25519 key.
+    Point(Vec<u8>),
 }
 
 /// A key of the set that no token is verified with.
@@ -134,7 +161,7 @@ impl KeySet {
     ) -> Result<(), NotSigned> {
         let mut fits = false;
         for key in self.named(id).filter(|key| key.algorithms.contains(&algorithm)) {
-            if verifies(&key.key, algorithm, signed, signature) {
+            if key.key.has_signed(algorithm, signed, signature) {
                 return Ok(());
             }
             fits |= id.is_some() && key.id.as_deref() == id;
@@ -165,13 +192,43 @@ pub enum NotSigned {
 pub(crate) fn algorithm(name: &str) -> Option<Algorithm> {
     match name {
         "Ed25519" => Some(Algorithm::EdDSA),
-        name => Algorithm::from_str(name).ok(),
+        name => name.parse().ok(),
     }
 }
 
-/// Whether `key` has signed.
-pub(crate) fn verifies(key: &DecodingKey, algorithm: Algorithm, signed: &str, signature: &str) -> bool {
-    crypto::verify(signature, signed.as_bytes(), key, algorithm).unwrap_or(false)
+impl Key {
+    fn has_signed(&self, algorithm: Algorithm, signed: &str, signature: &str) -> bool {
+        let Ok(signature) = URL_SAFE_NO_PAD.decode(signature) else { return false };
+        let point: &'static dyn VerificationAlgorithm = match (self, algorithm) {
+            (Self::Rsa(key), algorithm) => {
+                let Some(parameters) = rsa_parameters(algorithm) else { return false };
+                return key.verify(parameters, signed.as_bytes(), &signature).is_ok();
+            }
+            (Self::Point(_), Algorithm::ES256) => &signature::ECDSA_P256_SHA256_FIXED,
+            (Self::Point(_), Algorithm::ES384) => &signature::ECDSA_P384_SHA384_FIXED,
+            (Self::Point(_), Algorithm::EdDSA) => &signature::ED25519,
+            (Self::Point(_), _) => return false,
+        };
+        let Self::Point(key) = self else { return false };
+        UnparsedPublicKey::new(point, key).verify(signed.as_bytes(), &signature).is_ok()
+    }
+}
+
+fn rsa_parameters(algorithm: Algorithm) -> Option<&'static signature::RsaParameters> {
+    Some(match algorithm {
+        Algorithm::RS256 => &signature::RSA_PKCS1_2048_8192_SHA256,
+        Algorithm::RS384 => &signature::RSA_PKCS1_2048_8192_SHA384,
+        Algorithm::RS512 => &signature::RSA_PKCS1_2048_8192_SHA512,
+        Algorithm::PS256 => &signature::RSA_PSS_2048_8192_SHA256,
+        Algorithm::PS384 => &signature::RSA_PSS_2048_8192_SHA384,
+        Algorithm::PS512 => &signature::RSA_PSS_2048_8192_SHA512,
+        Algorithm::HS256
+        | Algorithm::HS384
+        | Algorithm::HS512
+        | Algorithm::ES256
+        | Algorithm::ES384
+        | Algorithm::EdDSA => return None,
+    })
 }
 
 /// A key of the set, with the algorithms that it is for: a public key is never taken for a secret.
@@ -210,9 +267,7 @@ fn public_key(listed: &Value) -> Result<PublicKey, &'static str> {
         (Some("EC"), Some("P-384")) => {
             (&[Algorithm::ES384], ec_key(&coordinate("x", 48)?, &coordinate("y", 48)?))
         }
-        (Some("OKP"), Some("Ed25519")) => {
-            (&[Algorithm::EdDSA], DecodingKey::from_ed_der(&coordinate("x", 32)?))
-        }
+        (Some("OKP"), Some("Ed25519")) => (&[Algorithm::EdDSA], Key::Point(coordinate("x", 32)?)),
         (Some("oct"), _) => return Err("it is a secret, not a public key"),
         _ => return Err("its type or curve is not supported"),
     };
@@ -226,7 +281,7 @@ fn public_key(listed: &Value) -> Result<PublicKey, &'static str> {
     Ok(PublicKey { id: text("kid")?.map(str::to_owned), algorithms, key })
 }
 
-fn rsa_key(modulus: &[u8], exponent: &[u8]) -> Result<DecodingKey, &'static str> {
+fn rsa_key(modulus: &[u8], exponent: &[u8]) -> Result<Key, &'static str> {
     let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
     let bits = match modulus.get(zeros) {
         Some(first) => (modulus.len() - zeros) * 8 - first.leading_zeros() as usize,
@@ -238,12 +293,12 @@ fn rsa_key(modulus: &[u8], exponent: &[u8]) -> Result<DecodingKey, &'static str>
     if bits > *RSA_BITS.end() {
         return Err("it is an RSA key of more than 4096 bits");
     }
-    Ok(DecodingKey::from_rsa_raw_components(modulus, exponent))
+    let number = |bytes: &[u8]| bytes.iter().copied().skip_while(|byte| *byte == 0).collect();
+    Ok(Key::Rsa(RsaPublicKeyComponents { n: number(modulus), e: number(exponent) }))
 }
 
-/// An uncompressed point (SEC 1 section 2.3.3), which the library takes for a key.
-fn ec_key(x: &[u8], y: &[u8]) -> DecodingKey {
-    DecodingKey::from_ec_der(&[&[4], x, y].concat())
+fn ec_key(x: &[u8], y: &[u8]) -> Key {
+    Key::Point([&[4], x, y].concat())
 }
 
 impl fmt::Debug for KeySet {

@@ -268,7 +268,7 @@ fn policy(number: usize) -> BoxedStrategy<String> {
 
 /// Questions around all that the policies name, of which some are drawn.
 fn questions(literals: &Literals, seed: u64) -> Vec<Situation> {
-    let wanted: BTreeSet<Attribute> = Attribute::iter().collect();
+    let wanted = BTreeSet::from([Attribute::Time, Attribute::Hour]);
     let from = at("2026-01-30T09:15:00Z");
     let zone = jiff::tz::TimeZone::UTC;
     let moments: Vec<Timestamp> =
@@ -284,7 +284,7 @@ fn questions(literals: &Literals, seed: u64) -> Vec<Situation> {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(state >> 33).unwrap() % count
     };
-    (0..40)
+    (0..12)
         .map(|_| {
             let mut situation = Situation::usual().in_groups(groups[draw(5)]);
             situation.action = if draw(2) == 0 { Action::Approve } else { actions[draw(actions.len())] };
@@ -310,7 +310,7 @@ fn questions(literals: &Literals, seed: u64) -> Vec<Situation> {
 /// `COUNTERSIGN_POLICIES=200000 cargo test --package countersign-cedar -- made_up` tries as many.
 #[expect(clippy::disallowed_methods, reason = "how much is tried is said by who tries")]
 fn policies() -> u32 {
-    std::env::var("COUNTERSIGN_POLICIES").ok().and_then(|count| count.parse().ok()).unwrap_or(600)
+    std::env::var("COUNTERSIGN_POLICIES").ok().and_then(|count| count.parse().ok()).unwrap_or(1500)
 }
 
 #[test]

@@ -88,9 +88,7 @@ pub fn run(arguments: &TokenArguments) -> Result<(), CommandError> {
     let Some(person) = arguments.email.as_ref().or(arguments.service.as_ref()) else {
         return Err(CommandError::Usage("name a person or a --service".to_owned()));
     };
-    let token = key
-        .issue(person, &groups, SystemHost::default().now(), arguments.ttl)
-        .map_err(|error| format!("the token cannot be signed: {error}"))?;
+    let token = key.issue(person, &groups, SystemHost::default().now(), arguments.ttl);
     writeln!(std::io::stdout(), "{token}").map_err(CommandError::stdout)
 }
 
