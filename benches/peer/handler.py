@@ -25,8 +25,8 @@ APPROVALS = os.environ["APPROVALS_TABLE"]
 AUDIT = os.environ["AUDIT_LOG_TABLE"]
 OUTBOX = os.environ["OUTBOX_TABLE"]
 
-# Once for each environment. Region, credentials, AWS_ENDPOINT_URL and AWS_CA_BUNDLE are read by boto3 itself. The limits
-# of time are those of crates/aws/src/lib.rs.
+# Once for each environment. Region, credentials, AWS_ENDPOINT_URL and AWS_CA_BUNDLE are read by boto3 itself. The
+# limits of time are those of crates/aws/src/lib.rs.
 dynamodb = boto3.client(
     "dynamodb",
     config=Config(
