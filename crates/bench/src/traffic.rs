@@ -12,7 +12,7 @@ mod simulation;
 mod visit;
 
 use environments::Lifetimes;
-use layout::{Layout, Provisioned};
+use layout::{Layout, Ready};
 use serde_json::{Value, json};
 use simulation::{COLD_START, Outcome, Setting, Visits};
 use std::collections::BTreeSet;
@@ -41,6 +41,11 @@ const OTHERS: [Lifetimes; 4] = [
 /// 1 October 2025. The default of the template is half a gigabyte.
 const PROVISIONED_PRICE: f64 = 0.000_003_333_4;
 const GIGABYTES: f64 = 0.5;
+/// US dollars for a call of a schedule: the invocation (0.20 per million), its trace (5.00) and 1.5 KB of logs (0.75).
+const CALL_PRICE: f64 = 0.000_005_95;
+/// How often a schedule calls a function, and how long after the function before.
+const SCHEDULE: u64 = 5 * MINUTE;
+const STAGGER: u64 = 7 * 1000;
 /// A month of 30 days, as in docs/deploy.md.
 const SECONDS_A_MONTH: f64 = 30.0 * 24.0 * 3600.0;
 
@@ -64,16 +69,16 @@ pub(crate) fn measure(json: Option<&Path>) -> Result<String, String> {
     let mut runs = Vec::new();
     for (requests_a_day, days) in VOLUMES {
         let visits = days::visits(requests_a_day, days, SEED);
-        let mut run = |layout, provisioned, lifetimes| {
-            let setting = Setting { layout, provisioned, lifetimes };
+        let mut run = |layout, ready, lifetimes| {
+            let setting = Setting { layout, ready, lifetimes };
             runs.push(Run::of(requests_a_day, days, &visits, setting));
         };
         for layout in Layout::ALL {
-            for provisioned in Provisioned::ALL {
-                run(layout, provisioned, USUAL);
+            for ready in Ready::ALL {
+                run(layout, ready, USUAL);
             }
             for lifetimes in OTHERS {
-                run(layout, Provisioned::Nowhere, lifetimes);
+                run(layout, Ready::Nowhere, lifetimes);
             }
         }
     }
@@ -93,22 +98,32 @@ pub(crate) fn measure(json: Option<&Path>) -> Result<String, String> {
 
 impl Run {
     fn of(requests_a_day: u64, days: u64, visits: &[Visit], setting: Setting) -> Self {
-        let Setting { layout, provisioned, .. } = setting;
+        let Setting { layout, ready, .. } = setting;
         let functions: BTreeSet<_> = visits.iter().flat_map(|visit| layout.functions(visit.callee)).collect();
         Self {
             requests_a_day,
             days,
             setting,
             functions: functions.len(),
-            provisioned: functions.iter().map(|function| provisioned.count(layout, function)).sum(),
-            outcome: simulation::simulate(visits, setting),
+            provisioned: functions.iter().map(|function| ready.count(layout, function)).sum(),
+            outcome: match ready {
+                Ready::Called => simulation::simulate(&with_schedule(visits, &functions, days), setting),
+                Ready::Nowhere | Ready::ForPages(_) | Ready::Everywhere(_) => {
+                    simulation::simulate(visits, setting)
+                }
+            },
         }
     }
 
     fn dollars_a_month(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "there are a few dozen")]
         let provisioned = self.provisioned as f64;
-        provisioned * GIGABYTES * SECONDS_A_MONTH * PROVISIONED_PRICE
+        let calls = match self.setting.ready {
+            #[expect(clippy::cast_precision_loss, reason = "there are a few dozen")]
+            Ready::Called => self.functions as f64 * SECONDS_A_MONTH / 300.0,
+            Ready::Nowhere | Ready::ForPages(_) | Ready::Everywhere(_) => 0.0,
+        };
+        provisioned * GIGABYTES * SECONDS_A_MONTH * PROVISIONED_PRICE + calls * CALL_PRICE
     }
 
     fn a_day(&self, count: u64) -> f64 {
@@ -116,7 +131,7 @@ impl Run {
     }
 
     fn to_value(&self) -> Value {
-        let Setting { layout, provisioned, lifetimes } = self.setting;
+        let Setting { layout, ready, lifetimes } = self.setting;
         let visits = |visits: Visits| {
             json!({
                 "a_day": self.a_day(visits.all),
@@ -129,7 +144,7 @@ impl Run {
             "requests_a_day": self.requests_a_day,
             "days": self.days,
             "layout": layout.as_str(),
-            "provisioned": provisioned.as_text(),
+            "ready": ready.as_text(),
             "idle_minutes": lifetimes.idle / MINUTE,
             "lifetime_hours": lifetimes.whole / HOUR,
             "functions": self.functions,
@@ -142,6 +157,17 @@ impl Run {
             "programs": visits(self.outcome.programs),
         })
     }
+}
+
+/// The visits, and the calls of a schedule among them, in the order of time.
+fn with_schedule(visits: &[Visit], functions: &BTreeSet<&'static str>, days: u64) -> Vec<Visit> {
+    let calls = functions.iter().zip(0..).flat_map(|(function, place)| {
+        (0..days * days::DAY / SCHEDULE)
+            .map(move |call| Visit::schedule(call * SCHEDULE + place * STAGGER, function))
+    });
+    let mut all: Vec<Visit> = visits.iter().copied().chain(calls).collect();
+    all.sort_by_key(|visit| visit.at);
+    all
 }
 
 fn ratio(count: u64, of: u64) -> f64 {
@@ -162,7 +188,7 @@ fn tables(runs: &[Run]) -> String {
                 "{requests_a_day} requests a day: {calls:.0} calls, {visits:.0} times that a person waits.\n"
             );
         }
-        text.push_str("| functions | provisioned | dollars a month | cold starts a day | share of calls | ");
+        text.push_str("| functions | ready | dollars a month | cold starts a day | share of calls | ");
         text.push_str("persons delayed a day | share | twice in a row a day | programs delayed, share |\n");
         text.push_str("|---|---|--:|--:|--:|--:|--:|--:|--:|\n");
         for run in of_volume().filter(|run| run.setting.lifetimes == USUAL) {
@@ -172,7 +198,7 @@ fn tables(runs: &[Run]) -> String {
                 "| {} ({}) | {} | {:.2} | {:.1} | {:.1} % | {:.1} | {:.1} % | {:.1} | {:.1} % |",
                 run.setting.layout.as_str(),
                 run.functions,
-                run.setting.provisioned.as_text(),
+                run.setting.ready.as_text(),
                 run.dollars_a_month(),
                 run.a_day(cold_starts),
                 100.0 * ratio(cold_starts, calls),
@@ -211,7 +237,7 @@ fn lifetimes(runs: &[Run]) -> String {
     for (requests_a_day, _) in VOLUMES {
         for layout in Layout::ALL {
             let share = |lifetimes: &Lifetimes| {
-                let setting = Setting { layout, provisioned: Provisioned::Nowhere, lifetimes: *lifetimes };
+                let setting = Setting { layout, ready: Ready::Nowhere, lifetimes: *lifetimes };
                 let run =
                     runs.iter().find(|run| run.requests_a_day == requests_a_day && run.setting == setting);
                 let persons = run.map_or(Visits::default(), |run| run.outcome.persons);
@@ -230,8 +256,8 @@ mod tests {
     use countersign_api::operation::Operation;
     use layout::DASHBOARD;
 
-    fn run(layout: Layout, provisioned: Provisioned, visits: &[Visit]) -> Run {
-        Run::of(20, 10, visits, Setting { layout, provisioned, lifetimes: USUAL })
+    fn run(layout: Layout, ready: Ready, visits: &[Visit]) -> Run {
+        Run::of(20, 10, visits, Setting { layout, ready, lifetimes: USUAL })
     }
 
     #[test]
@@ -240,28 +266,23 @@ mod tests {
             Visit::page(0, &[Operation::Get, Operation::Events]),
             Visit::operation(0, visit::Who::Person, Operation::Approve),
         ];
-        let run = |layout, provisioned| run(layout, provisioned, &visits);
-        let one_each = run(Layout::OneEach, Provisioned::Everywhere(2));
+        let run = |layout, ready| run(layout, ready, &visits);
+        let one_each = run(Layout::OneEach, Ready::Everywhere(2));
         assert_eq!((one_each.functions, one_each.provisioned), (4, 8), "the dashboard is one of them");
-        assert_eq!(run(Layout::OneEach, Provisioned::ForPages(1)).provisioned, 3);
-        assert_eq!(run(Layout::OneForAll, Provisioned::ForPages(3)).provisioned, 6);
-        let dollars = run(Layout::OneEach, Provisioned::ForPages(1)).dollars_a_month();
+        assert_eq!(run(Layout::OneEach, Ready::ForPages(1)).provisioned, 3);
+        assert_eq!(run(Layout::OneForAll, Ready::ForPages(3)).provisioned, 6);
+        let dollars = run(Layout::OneEach, Ready::ForPages(1)).dollars_a_month();
         assert!((dollars - 12.96).abs() < 0.01, "{dollars}");
     }
 
     #[test]
     fn fewer_functions_and_provisioned_environments_mean_fewer_cold_starts() {
         let visits = days::visits(20, 10, SEED);
-        let cold = Layout::ALL.map(|layout| run(layout, Provisioned::Nowhere, &visits).outcome.cold_starts);
+        let cold = Layout::ALL.map(|layout| run(layout, Ready::Nowhere, &visits).outcome.cold_starts);
         assert!(cold.is_sorted_by(|more, fewer| more > fewer), "{cold:?}");
         for layout in Layout::ALL {
-            let cold = [
-                Provisioned::Nowhere,
-                Provisioned::ForPages(1),
-                Provisioned::Everywhere(1),
-                Provisioned::Everywhere(3),
-            ]
-            .map(|provisioned| run(layout, provisioned, &visits).outcome.cold_starts);
+            let cold = [Ready::Nowhere, Ready::ForPages(1), Ready::Everywhere(1), Ready::Everywhere(3)]
+                .map(|ready| run(layout, ready, &visits).outcome.cold_starts);
             assert!(cold.is_sorted_by(|more, fewer| more >= fewer) && cold[0] > 2 * cold[3], "{cold:?}");
         }
     }

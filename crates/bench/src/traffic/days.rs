@@ -292,6 +292,7 @@ mod tests {
         let is_of = |visit: &&Visit| match visit.callee {
             Callee::Operation(called) => called == operation,
             Callee::Page(calls) => calls.contains(&operation),
+            Callee::Function(_) => false,
         };
         visits.iter().filter(is_of).count()
     }

@@ -1,4 +1,4 @@
-//! Layouts: which function carries out which operation, and which functions have environments that are paid for.
+//! Layouts: which function carries out which operation, and which functions are ready before they are called.
 
 use super::visit::Callee;
 use countersign_api::operation::Operation;
@@ -51,6 +51,7 @@ impl Layout {
     pub(crate) fn functions(self, callee: Callee) -> Vec<&'static str> {
         match callee {
             Callee::Operation(operation) => vec![self.function(operation)],
+            Callee::Function(function) => vec![function],
             Callee::Page(calls) => [DASHBOARD]
                 .into_iter()
                 .chain(calls.iter().map(|operation| self.function(*operation)))
@@ -59,33 +60,42 @@ impl Layout {
     }
 }
 
-/// Which functions have provisioned environments.
+/// What is done so that environments are ready before people call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Provisioned {
-    /// None.
+pub(crate) enum Ready {
+    /// Nothing.
     Nowhere,
-    /// The dashboard, and the functions of what pages read most.
+    /// Each function is called every five minutes by a schedule, so that one environment does not die.
+    Called,
+    /// Provisioned environments of the dashboard, and of the functions of what pages read most.
     ForPages(usize),
-    /// All that are called.
+    /// Provisioned environments of every function.
     Everywhere(usize),
 }
 
-impl Provisioned {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Nowhere, Self::ForPages(1), Self::ForPages(3), Self::Everywhere(1), Self::Everywhere(3)];
+impl Ready {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Nowhere,
+        Self::Called,
+        Self::ForPages(1),
+        Self::ForPages(3),
+        Self::Everywhere(1),
+        Self::Everywhere(3),
+    ];
 
     pub(crate) fn as_text(self) -> String {
         match self {
-            Self::Nowhere => "none".to_owned(),
-            Self::ForPages(count) => format!("{count} for pages"),
-            Self::Everywhere(count) => format!("{count} everywhere"),
+            Self::Nowhere => "nothing".to_owned(),
+            Self::Called => "a call every 5 minutes".to_owned(),
+            Self::ForPages(count) => format!("{count} provisioned for pages"),
+            Self::Everywhere(count) => format!("{count} provisioned everywhere"),
         }
     }
 
-    /// How many a function has.
+    /// How many provisioned environments a function has.
     pub(crate) fn count(self, layout: Layout, function: &str) -> usize {
         match self {
-            Self::Nowhere => 0,
+            Self::Nowhere | Self::Called => 0,
             Self::Everywhere(count) => count,
             Self::ForPages(count) => {
                 let of_pages = OF_PAGES.into_iter().map(|operation| layout.function(operation));
@@ -117,7 +127,7 @@ mod tests {
     fn environments_for_pages_are_of_what_pages_read() {
         let counts = |layout| {
             ["dashboard", "get", "reads", "approve", "writes", "all"]
-                .map(|function| Provisioned::ForPages(2).count(layout, function))
+                .map(|function| Ready::ForPages(2).count(layout, function))
         };
         assert_eq!(counts(Layout::OneEach), [2, 2, 0, 0, 0, 0]);
         assert_eq!(counts(Layout::ReadsAndWrites), [2, 0, 2, 0, 0, 0]);

@@ -1,7 +1,7 @@
 //! A simulation: visits in the order of time, and the environments that their calls find or start.
 
 use super::environments::{Environment, Environments, Lifetimes};
-use super::layout::{DASHBOARD, Layout, Provisioned};
+use super::layout::{DASHBOARD, Layout, Ready};
 use super::visit::{Callee, Moment, Visit, Who, usual};
 use countersign_api::operation::Operation;
 use std::cmp::Reverse;
@@ -18,7 +18,7 @@ const AFTER_CALLS: u64 = 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Setting {
     pub(crate) layout: Layout,
-    pub(crate) provisioned: Provisioned,
+    pub(crate) ready: Ready,
     pub(crate) lifetimes: Lifetimes,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Visits {
 }
 
 /// What comes of a simulation.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) calls: u64,
     /// Calls whose environment had to be started.
@@ -117,6 +117,12 @@ impl Simulation {
                 let (_, is_cold) = self.call(self.setting.layout.function(operation), at, takes);
                 self.count_visit(who, [is_cold, false]);
             }
+            Callee::Function(function) => {
+                // What is found and started for nobody is not counted.
+                let Outcome { calls, cold_starts, .. } = self.outcome;
+                self.call(function, at, takes);
+                self.outcome = Outcome { calls, cold_starts, ..self.outcome };
+            }
             Callee::Page(calls) => {
                 let (environment, is_cold) = self.take(DASHBOARD, at);
                 let calls_at = at + if is_cold { COLD_START } else { 0 } + BEFORE_CALLS;
@@ -177,8 +183,8 @@ impl Simulation {
     }
 
     fn environments(&mut self, function: &'static str) -> &mut Environments {
-        let Setting { layout, provisioned, lifetimes } = self.setting;
-        let new = || Environments::new(lifetimes, provisioned.count(layout, function));
+        let Setting { layout, ready, lifetimes } = self.setting;
+        let new = || Environments::new(lifetimes, ready.count(layout, function));
         self.functions.entry(function).or_insert_with(new)
     }
 
@@ -212,14 +218,14 @@ mod tests {
     const LIFETIMES: Lifetimes = Lifetimes { idle: 600_000, whole: 7_200_000 };
     const REQUEST: &[Operation] = &[Operation::Get, Operation::Explain, Operation::Events];
 
-    fn outcome(layout: Layout, provisioned: Provisioned, visits: &[Visit]) -> Outcome {
-        simulate(visits, Setting { layout, provisioned, lifetimes: LIFETIMES })
+    fn outcome(layout: Layout, ready: Ready, visits: &[Visit]) -> Outcome {
+        simulate(visits, Setting { layout, ready, lifetimes: LIFETIMES })
     }
 
     #[test]
     fn calls_of_one_function_that_do_not_overlap_start_it_once() {
         let visits = [0, 1000, 2000].map(|at| Visit::operation(at, Who::Person, Operation::Get));
-        let outcome = outcome(Layout::OneEach, Provisioned::Nowhere, &visits);
+        let outcome = outcome(Layout::OneEach, Ready::Nowhere, &visits);
         let persons = Visits { all: 3, delayed: 1, delayed_twice: 0 };
         assert_eq!(outcome, Outcome { calls: 3, cold_starts: 1, persons, programs: Visits::default() });
     }
@@ -227,7 +233,7 @@ mod tests {
     #[test]
     fn two_calls_that_overlap_start_two_environments() {
         let visits = [0, 100, 1000, 1010].map(|at| Visit::operation(at, Who::Program, Operation::Get));
-        let outcome = outcome(Layout::OneForAll, Provisioned::Nowhere, &visits);
+        let outcome = outcome(Layout::OneForAll, Ready::Nowhere, &visits);
         assert_eq!((outcome.cold_starts, outcome.programs.delayed, outcome.persons.all), (2, 2, 0));
     }
 
@@ -239,7 +245,7 @@ mod tests {
             .zip(0..)
             .map(|(operation, place)| Visit::operation(place * 1000, Who::Person, operation))
             .collect();
-        let cold = Layout::ALL.map(|layout| outcome(layout, Provisioned::Nowhere, &visits).cold_starts);
+        let cold = Layout::ALL.map(|layout| outcome(layout, Ready::Nowhere, &visits).cold_starts);
         assert_eq!(cold, [4, 3, 2, 1]);
     }
 
@@ -247,22 +253,22 @@ mod tests {
     fn the_calls_of_a_page_overlap_in_every_layout() {
         let visits = [0, 10_000].map(|at| Visit::page(at, REQUEST));
         for layout in Layout::ALL {
-            let outcome = outcome(layout, Provisioned::Nowhere, &visits);
+            let outcome = outcome(layout, Ready::Nowhere, &visits);
             // The first page starts the dashboard, and then three environments at once; the second finds all of them.
             assert_eq!((outcome.calls, outcome.cold_starts), (8, 4), "{layout:?}");
             assert_eq!(outcome.persons, Visits { all: 2, delayed: 1, delayed_twice: 1 });
         }
-        let cold = [1, 3]
-            .map(|count| outcome(Layout::OneForReads, Provisioned::ForPages(count), &visits).cold_starts);
+        let cold =
+            [1, 3].map(|count| outcome(Layout::OneForReads, Ready::ForPages(count), &visits).cold_starts);
         assert_eq!(cold, [2, 0], "one function for reads needs three of them for one page");
-        assert_eq!(outcome(Layout::OneEach, Provisioned::ForPages(1), &visits).cold_starts, 0);
+        assert_eq!(outcome(Layout::OneEach, Ready::ForPages(1), &visits).cold_starts, 0);
     }
 
     #[test]
     fn the_dashboard_is_busy_until_its_calls_are_answered() {
         // Two pages at once: the second one's dashboard is another environment, for the first waits for a cold call.
         let visits = [Visit::page(0, &[Operation::List]), Visit::page(400, &[Operation::List])];
-        let outcome = outcome(Layout::OneEach, Provisioned::Nowhere, &visits);
+        let outcome = outcome(Layout::OneEach, Ready::Nowhere, &visits);
         assert_eq!(
             outcome.cold_starts, 3,
             "two of the dashboard; the second finds the list that the first has started"
@@ -270,10 +276,20 @@ mod tests {
     }
 
     #[test]
+    fn a_schedule_keeps_an_environment_warm_and_counts_for_nothing() {
+        let calls = (0..10).map(|place| Visit::schedule(place * 300_000, "get"));
+        let visits: Vec<Visit> =
+            calls.chain([Visit::operation(2_900_000, Who::Person, Operation::Get)]).collect();
+        let outcome = outcome(Layout::OneEach, Ready::Called, &visits);
+        let persons = Visits { all: 1, delayed: 0, delayed_twice: 0 };
+        assert_eq!(outcome, Outcome { calls: 1, cold_starts: 0, persons, programs: Visits::default() });
+    }
+
+    #[test]
     fn a_call_that_waits_holds_its_environment_and_delays_nobody() {
         let poll = Visit { takes: 10_000, ..Visit::operation(0, Who::Waiting, Operation::Get) };
         let visits = [poll, Visit::operation(5000, Who::Person, Operation::Get)];
-        let outcome = outcome(Layout::OneEach, Provisioned::Nowhere, &visits);
+        let outcome = outcome(Layout::OneEach, Ready::Nowhere, &visits);
         assert_eq!((outcome.calls, outcome.cold_starts), (2, 2));
         assert_eq!(outcome.persons, Visits { all: 1, delayed: 1, delayed_twice: 0 });
     }

@@ -12,7 +12,7 @@ pub(crate) enum Who {
     Person,
     /// A pipeline, an agent, or a program that a person has left alone.
     Program,
-    /// Nobody in particular: a call that waits for a request to change, and finds that it has not.
+    /// Nobody in particular: a call that waits for a request to change, and finds that it has not; or a schedule.
     Waiting,
 }
 
@@ -23,6 +23,8 @@ pub(crate) enum Callee {
     Page(&'static [Operation]),
     /// An operation, by itself.
     Operation(Operation),
+    /// A function, by a schedule: it has nothing to do.
+    Function(&'static str),
 }
 
 /// One visit.
@@ -38,6 +40,10 @@ pub(crate) struct Visit {
 impl Visit {
     pub(crate) fn page(at: Moment, calls: &'static [Operation]) -> Self {
         Self { at, who: Who::Person, callee: Callee::Page(calls), takes: 0 }
+    }
+
+    pub(crate) fn schedule(at: Moment, function: &'static str) -> Self {
+        Self { at, who: Who::Waiting, callee: Callee::Function(function), takes: 5 }
     }
 
     pub(crate) fn operation(at: Moment, who: Who, operation: Operation) -> Self {
