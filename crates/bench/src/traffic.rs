@@ -1,4 +1,4 @@
-//! Cold starts that people would meet, by a simulation: no clock, and the same figures for the same seed on every machine.
+//! Cold starts that people would meet, by a simulation: no clock, and the same figures for the same seed.
 //!
 //! Lambda itself is not measured. What is simulated is in [`environments`]: one environment carries out one call at a time,
 //! is kept for some time while it is idle, and is replaced after some hours. How long, Lambda does not publish; several
@@ -279,7 +279,8 @@ mod tests {
     fn fewer_functions_and_provisioned_environments_mean_fewer_cold_starts() {
         let visits = days::visits(20, 10, SEED);
         let cold = Layout::ALL.map(|layout| run(layout, Ready::Nowhere, &visits).outcome.cold_starts);
-        assert!(cold.is_sorted_by(|more, fewer| more > fewer), "{cold:?}");
+        let [each, reads, writes, two, one] = cold;
+        assert!(each > reads.max(writes) && reads.min(writes) > two && two > one, "{cold:?}");
         for layout in Layout::ALL {
             let cold = [Ready::Nowhere, Ready::ForPages(1), Ready::Everywhere(1), Ready::Everywhere(3)]
                 .map(|ready| run(layout, ready, &visits).outcome.cold_starts);

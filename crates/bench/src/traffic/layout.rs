@@ -17,6 +17,8 @@ pub(crate) enum Layout {
     OneEach,
     /// One function for all that changes nothing, one each for the others.
     OneForReads,
+    /// One function for all that changes something, one each for the others.
+    OneForWrites,
     /// One function for all that changes nothing, one for all that does.
     ReadsAndWrites,
     /// One function.
@@ -24,13 +26,14 @@ pub(crate) enum Layout {
 }
 
 impl Layout {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::OneEach, Self::OneForReads, Self::ReadsAndWrites, Self::OneForAll];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::OneEach, Self::OneForReads, Self::OneForWrites, Self::ReadsAndWrites, Self::OneForAll];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::OneEach => "one each",
             Self::OneForReads => "one for reads, one each for writes",
+            Self::OneForWrites => "one each for reads, one for writes",
             Self::ReadsAndWrites => "one for reads, one for writes",
             Self::OneForAll => "one for all",
         }
@@ -42,8 +45,8 @@ impl Layout {
         match (self, definition.changes) {
             (Self::OneForAll, _) => "all",
             (Self::OneForReads | Self::ReadsAndWrites, false) => "reads",
-            (Self::ReadsAndWrites, true) => "writes",
-            (Self::OneEach, _) | (Self::OneForReads, true) => definition.slug,
+            (Self::OneForWrites | Self::ReadsAndWrites, true) => "writes",
+            (Self::OneEach, _) | (Self::OneForReads, true) | (Self::OneForWrites, false) => definition.slug,
         }
     }
 
@@ -117,6 +120,7 @@ mod tests {
         };
         assert_eq!(functions(Layout::OneEach), ["get", "simulate", "approve"]);
         assert_eq!(functions(Layout::OneForReads), ["reads", "reads", "approve"]);
+        assert_eq!(functions(Layout::OneForWrites), ["get", "simulate", "writes"]);
         assert_eq!(functions(Layout::ReadsAndWrites), ["reads", "reads", "writes"]);
         assert_eq!(functions(Layout::OneForAll), ["all", "all", "all"]);
         let page = Callee::Page(&[Operation::Get, Operation::Explain]);
