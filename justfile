@@ -48,6 +48,10 @@ bench-pages:
 bench-log:
     cargo run --release --package countersign-bench -- log
 
+# Cold starts that people would meet, by layout of functions and traffic: a simulation
+bench-traffic *arguments:
+    cargo run --release --package countersign-bench -- traffic {{arguments}}
+
 # The pictures of docs/dashboard.md, of requests that are made up; pngquant makes them small
 pictures:
     mkdir -p docs/pictures

@@ -1,5 +1,5 @@
 //! What is claimed of Countersign's cost, measured: `cargo run --release -p countersign-bench -- policy`, and the same with
-//! `log` and `pages`.
+//! `log` and `pages`. `traffic` is simulated, and claims nothing.
 //!
 //! Prints one line for each claim, and ends with 1 if one does not hold. Time is CPU time of the
 //! process, so that a busy machine does not count; it still makes caches cold.
@@ -12,12 +12,14 @@ mod metered_store;
 mod pages;
 mod requests;
 mod start;
+mod traffic;
 
 use claims::Claim;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: countersign-bench functions|policy|log|pages";
+const USAGE: &str = "usage: countersign-bench functions|policy|log|pages|traffic";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,6 +30,10 @@ fn main() -> ExitCode {
         [audit_log::CHILD, directory] => audit_log::verify(directory).map(|line| (line, true)),
         ["functions", rest @ ..] => functions::measure(rest),
         ["pages"] => pages::measure(),
+        [traffic::NAME] => traffic::measure(None).map(|tables| (tables, true)),
+        [traffic::NAME, "--json", file] => {
+            traffic::measure(Some(Path::new(file))).map(|tables| (tables, true))
+        }
         ["policy"] => policy().map(|claims| (claims::table(&claims), claims.iter().all(Claim::holds))),
         // One of the processes that the measurement itself starts.
         [start::CHILD, stage] => start::child(stage).map(|line| (line, true)),
