@@ -6,16 +6,24 @@
 
 mod audit_log;
 mod claims;
+mod cost;
 mod cpu;
+mod hot_keys;
+mod memory;
+mod metered_service;
+mod metered_store;
+mod moved_host;
 mod pages;
 mod requests;
+mod scale;
 mod start;
+mod sweeps;
 
 use claims::Claim;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: countersign-bench policy|log|pages";
+const USAGE: &str = "usage: countersign-bench policy|log|pages|scale|sweeps|cost|hot-keys";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,6 +33,10 @@ fn main() -> ExitCode {
         // The process that verifies, so that its memory is its own.
         [audit_log::CHILD, directory] => audit_log::verify(directory).map(|line| (line, true)),
         ["pages"] => pages::measure(),
+        ["scale", rest @ ..] => scale::measure(rest),
+        ["cost"] => cost::measure(),
+        ["hot-keys", rest @ ..] => hot_keys::measure(rest),
+        ["sweeps", rest @ ..] => sweeps::measure(rest),
         ["policy"] => policy().map(|claims| (claims::table(&claims), claims.iter().all(Claim::holds))),
         // One of the processes that the measurement itself starts.
         [start::CHILD, stage] => start::child(stage).map(|line| (line, true)),
