@@ -6,12 +6,13 @@
 
 mod loads;
 
-use crate::cost::operations::{self, EVENTS_OF_A_LIFE};
+use crate::cost::operations;
 use crate::cost::{lives, read_for_each_request};
 use crate::metered_service::{
     Metered, MeteredService, Sent, count, high, id_of, low, medium, person, rounded, short_lived,
 };
 use crate::metered_store::{MeteredStore, StoreCall};
+use crate::moved_host::MovedHost;
 use countersign_api::operations::approve::Approve;
 use countersign_api::operations::create::Create;
 use countersign_api::operations::finish::Finish;
@@ -49,7 +50,9 @@ const READ_LIMIT: f64 = 3000.0;
 /// Over how many keys a hot one is spread in what would move it.
 const SPREAD: f64 = 16.0;
 /// How often it is moved.
-const STEPS: usize = 6;
+const STEPS: usize = 8;
+/// A key that is full at no rate up to this one is not shown.
+const NEVER: f64 = 1_000_000.0;
 /// Nothing is cut short.
 const BUDGET: Duration = Duration::from_secs(3600);
 
@@ -84,7 +87,7 @@ pub(crate) fn measure(arguments: &[&str]) -> Result<(String, bool), String> {
 /// single people and instances.
 fn simulate(requests: usize) -> Result<Loads, String> {
     let engine = Embedded::in_memory().map_err(|error| error.to_string())?;
-    let service = MeteredService::over(MeteredStore::keeping_requests(engine))?;
+    let service = MeteredService::over(MeteredStore::keeping_requests(engine), MovedHost::default())?;
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let log = LogDirectory::open(&directory.path().join("log"), None).map_err(|error| error.to_string())?;
     let mut loads = Loads::default();
@@ -208,7 +211,8 @@ fn limit_of(units: f64, limit: f64, requests: usize) -> f64 {
 fn report(loads: &Loads, requests: usize, page: f64) -> String {
     let mut text = format!(
         "One second of {requests} requests, each of which takes {:.1} WRU. The hottest key of each kind:\n\n\
-         | key | WRU a second | full at, requests a second |\n|---|---:|---:|\n",
+         | key | WRU a second | full at, requests a second | whose writes | its sort keys |\n\
+         |---|---:|---:|---|---|\n",
         loads.consumed() / count(requests)
     );
     let mut writes: Vec<(Kind, f64)> = loads.hottest_writes();
@@ -216,35 +220,41 @@ fn report(loads: &Loads, requests: usize, page: f64) -> String {
     // INVARIANT: a text takes everything that is written to it.
     for (kind, units) in &writes {
         let limit = limit_of(*units, WRITE_LIMIT, requests);
-        let _ = writeln!(text, "| {} | {units:.0} | {limit:.0} |", kind.name());
+        let writer = if kind.refuses_callers() { "callers" } else { "sweeps" };
+        let _ = writeln!(
+            text,
+            "| {} | {units:.0} | {limit:.0} | {writer} | {} |",
+            kind.name(),
+            kind.sort_keys().text()
+        );
     }
     text.push_str("\n| key | RRU a second | full at, requests a second |\n|---|---:|---:|\n");
     let mut reads: Vec<(Kind, f64)> = loads.hottest_reads();
     reads.sort_by(|one, other| other.1.total_cmp(&one.1));
-    for (kind, units) in &reads {
+    for (kind, units) in reads.iter().filter(|(_, units)| limit_of(*units, READ_LIMIT, requests) < NEVER) {
         let limit = limit_of(*units, READ_LIMIT, requests);
         let _ = writeln!(text, "| {} | {units:.0} | {limit:.0} |", kind.name());
     }
     let _ = writeln!(
         text,
-        "\nA page of 25 pending is {} RRU: one partition answers {:.0} of them a second, and {EVENTS_OF_A_LIFE} events are \
-         the most that a request here has.",
+        "\nA page of 25 pending is {} RRU: one partition answers {:.0} of them a second.",
         rounded(page, 2),
         READ_LIMIT / page
     );
     let _ = writeln!(
         text,
-        "\n| step | first key that is full | at, requests a second | what moves it |\n|---:|---|---:|---|"
+        "\n| step | the first key whose fullness refuses callers | at, requests a second | what moves it |\n\
+         |---:|---|---:|---|"
     );
-    let mut limits: Vec<(Kind, f64)> =
-        writes.iter().map(|(kind, units)| (kind.clone(), limit_of(*units, WRITE_LIMIT, requests))).collect();
+    let mut limits: Vec<(Kind, f64)> = writes
+        .iter()
+        .filter(|(kind, _)| kind.refuses_callers())
+        .map(|(kind, units)| (kind.clone(), limit_of(*units, WRITE_LIMIT, requests)))
+        .collect();
     for step in 1..=STEPS {
         let first = limits.iter_mut().min_by(|one, other| one.1.total_cmp(&other.1));
         let Some((kind, limit)) = first else { break };
         let _ = writeln!(text, "| {step} | {} | {limit:.0} | {} |", kind.name(), kind.remedy());
-        if !kind.can_be_spread() {
-            break;
-        }
         *limit *= SPREAD;
     }
     text

@@ -60,17 +60,17 @@ pub(crate) struct Sent<'a> {
 impl MeteredService {
     /// A service on an engine, whose tables are made if they are not there.
     pub(crate) fn on(engine: Embedded) -> Result<Self, String> {
-        Self::over(MeteredStore::new(engine, Duration::ZERO))
+        Self::over(MeteredStore::new(engine, Duration::ZERO), MovedHost::default())
     }
 
-    /// The same over a store that may keep more of each call.
-    pub(crate) fn over(store: MeteredStore) -> Result<Self, String> {
+    /// The same over a store that may keep more of each call, and with a host that may stand.
+    pub(crate) fn over(store: MeteredStore, host: MovedHost) -> Result<Self, String> {
         let client = countersign_embedded::client(store.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
         runtime.block_on(table::create_missing(&client, &tables())).map_err(|error| error.to_string())?;
         store.take_calls();
-        let host = Arc::<MovedHost>::default();
+        let host = Arc::new(host);
         let dependencies = Dependencies {
             store: DynamoStore::new(client.clone(), tables()),
             policy: load::bundled().map_err(|error| error.to_string())?,
@@ -83,9 +83,10 @@ impl MeteredService {
         Ok(Self { store, dependencies, outbox, host, runtime })
     }
 
-    /// The same on an empty store in memory.
+    /// The same on an empty store in memory, with a clock that stands: every run asks the same of the store.
     pub(crate) fn in_memory() -> Result<Self, String> {
-        Self::on(Embedded::in_memory().map_err(|error| error.to_string())?)
+        let engine = Embedded::in_memory().map_err(|error| error.to_string())?;
+        Self::over(MeteredStore::new(engine, Duration::ZERO), MovedHost::standing())
     }
 
     /// Runs anything on this store, and tells what it asked of it.

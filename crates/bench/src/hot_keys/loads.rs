@@ -5,8 +5,8 @@ use crate::metered_store::StoreCall;
 use countersign_core::ids::RequestId;
 use countersign_dynamodb::keys::{
     ANOMALIES, EVENT_TYPE_INDEX, EVENT_TYPE_MONTH, FIGURE_REQUESTS, FIGURES, INSTANCE_EVENTS_INDEX,
-    INSTANCE_ID, INSTANCE_INDEX, LOG, MONTH, MONTH_INDEX, OPEN_INDEX, OPEN_KEY, REQUEST_ID, REQUESTED_BY,
-    REQUESTER_INDEX, SHARD, STATUS_INDEX, STATUS_KEY, STREAM, TIMER, USER, USER_INDEX,
+    INSTANCE_ID, INSTANCE_INDEX, LOG, MONTH, MONTH_INDEX, OPEN_INDEX, OPEN_KEY, RECORDED, REQUEST_ID,
+    REQUESTED_BY, REQUESTER_INDEX, SHARD, STATUS_INDEX, STATUS_KEY, STREAM, TIMER, USER, USER_INDEX,
 };
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -298,22 +298,56 @@ impl Kind {
         }
     }
 
+    /// Whether a caller's transaction writes it, and not a sweep alone: the one is refused by a key that is full, and the
+    /// other falls behind.
+    pub(crate) fn refuses_callers(&self) -> bool {
+        !matches!(
+            (self.place.as_str(), self.partition.as_str()),
+            ("outbox", FIGURE_REQUESTS | FIGURES | ANOMALIES | LOG | RECORDED)
+                | ("audit", "the leaves of a stream")
+        )
+    }
+
+    pub(crate) fn sort_keys(&self) -> SortKeys {
+        match (self.place.as_str(), self.partition.as_str()) {
+            ("outbox", FIGURE_REQUESTS | ANOMALIES) => SortKeys::Spread,
+            ("outbox", FIGURES | LOG) | ("approvals", _) => SortKeys::OneItem,
+            _ => SortKeys::Grow,
+        }
+    }
+
     /// What would move the rate at which it is full.
     pub(crate) fn remedy(&self) -> &'static str {
         match (self.place.as_str(), self.partition.as_str()) {
-            ("outbox", "a shard of four") => "64 shards in place of four: `OUTBOX_SHARDS`",
-            ("outbox", FIGURE_REQUESTS) => "a partition for each of 16 parts of the ids",
-            ("outbox", FIGURES | ANOMALIES | LOG) => "nothing: one writer after the other, by design",
+            ("outbox", "a shard of four") => "64 shards in place of four (`OUTBOX_SHARDS`)",
             ("outbox", TIMER) => "16 partitions of timers, which the sweep asks in turn",
             ("audit/month-index" | "audit/event-type-index", _) => {
                 "16 partitions a month, which queries merge"
             }
             ("approvals/status-index", _) => "16 partitions of a status, which lists merge",
-            _ => "nothing that the service could do: one person, one request",
+            _ => "less of one person, or on one instance",
         }
     }
+}
 
-    pub(crate) fn can_be_spread(&self) -> bool {
-        !self.remedy().starts_with("nothing")
+/// Where what is written next stands among what a key has: it decides whether a partition that `DynamoDB` splits is two
+/// that share the writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SortKeys {
+    /// After all others, as times are: a split moves nothing.
+    Grow,
+    /// Anywhere: a split halves it.
+    Spread,
+    /// There is one item that is written again and again.
+    OneItem,
+}
+
+impl SortKeys {
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Grow => "grow",
+            Self::Spread => "are spread",
+            Self::OneItem => "one item",
+        }
     }
 }

@@ -11,8 +11,6 @@ use countersign_api::operations::finish::Finish;
 use countersign_api::operations::reject::Reject;
 use countersign_api::operations::start::Start;
 use countersign_app::host::Clock as _;
-use countersign_core::ids::RequestId;
-use countersign_core::person::PersonId;
 use countersign_core::status::Status;
 use countersign_core::timestamp::Timestamp;
 use countersign_dynamodb::keys::{
@@ -193,7 +191,7 @@ pub(crate) fn fill(path: &Path, requests: u64) -> Result<(), String> {
         let end = (next + BATCH).min(requests);
         let (mut rows, mut events) = (Vec::new(), Vec::new());
         for number in next..end {
-            let (row, event) = templates.request(number, now)?;
+            let (row, event) = templates.request(number, requests, now)?;
             rows.push(row);
             events.push(event);
         }
@@ -298,7 +296,7 @@ fn milliseconds(number: u64) -> i64 {
 
 impl Templates {
     /// The row of a request and that of its first event.
-    fn request(&self, number: u64, now: i64) -> Result<(Item, Item), String> {
+    fn request(&self, number: u64, requests: u64, now: i64) -> Result<(Item, Item), String> {
         let is_measured = number < MEASURED + MEASURED_PENDING;
         let status = match number {
             0..MEASURED => Status::Executed,
@@ -324,11 +322,17 @@ impl Templates {
             Status::Pending => now + HOUR + somewhere(70 * HOUR),
             Status::Approved => now + HOUR + somewhere(22 * HOUR),
             Status::Executing => now - MINUTE - somewhere(HOUR),
+            // In the order of their numbers: what an index gets is mostly at the end of its partitions, so that a file
+            // of many gigabytes is written in minutes.
             Status::Executed | Status::Failed | Status::Rejected | Status::Cancelled | Status::Expired => {
-                now - HOUR - somewhere(milliseconds(DAYS) * 24 * HOUR)
+                let range = milliseconds(DAYS) * 24 * HOUR;
+                let left = milliseconds(requests.saturating_sub(number));
+                let before = range / milliseconds(requests.max(1)) * left;
+                now - HOUR - if is_measured { somewhere(range) } else { before }
             }
         };
-        let id = RequestId::derived(&PersonId::somebody(), &number.to_string()).to_string();
+        // In the order of their numbers, too: it is where entries of indexes are looked up by.
+        let id = format!("{number:08x}-0000-4000-8000-000000000000");
         let template =
             self.of_status.iter().find(|(of, _)| *of == status).ok_or("a status has no template")?;
         let copy = CopyOf { id: &id, requester: &requester, instance: &instance, at };
