@@ -52,6 +52,16 @@ bench-log:
 bench-traffic *arguments:
     cargo run --release --package countersign-bench -- traffic {{arguments}}
 
+# What calls cost on stores of 1,000 to 1,000,000 requests, and sweeps of 100,000: some 10 GB of disk and half an hour
+bench-scale:
+    cargo run --release --package countersign-bench -- scale
+    cargo run --release --package countersign-bench -- sweeps
+
+# The tables of docs/cost.md: request units, a month on AWS, and which key becomes hot first
+bench-cost:
+    cargo run --release --package countersign-bench -- cost
+    cargo run --release --package countersign-bench -- hot-keys
+
 # The pictures of docs/dashboard.md, of requests that are made up; pngquant makes them small
 pictures:
     mkdir -p docs/pictures

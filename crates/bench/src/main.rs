@@ -6,12 +6,19 @@
 
 mod audit_log;
 mod claims;
+mod cost;
 mod cpu;
 mod functions;
+mod hot_keys;
+mod memory;
+mod metered_service;
 mod metered_store;
+mod moved_host;
 mod pages;
 mod requests;
+mod scale;
 mod start;
+mod sweeps;
 mod traffic;
 
 use claims::Claim;
@@ -19,7 +26,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: countersign-bench functions|policy|log|pages|traffic";
+/// What can be measured.
+const USAGE: &str = "usage: countersign-bench functions|policy|log|pages|scale|sweeps|cost|hot-keys|traffic";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -34,6 +42,10 @@ fn main() -> ExitCode {
         [traffic::NAME, "--json", file] => {
             traffic::measure(Some(Path::new(file))).map(|tables| (tables, true))
         }
+        ["scale", rest @ ..] => scale::measure(rest),
+        ["cost"] => cost::measure(),
+        ["hot-keys", rest @ ..] => hot_keys::measure(rest),
+        ["sweeps", rest @ ..] => sweeps::measure(rest),
         ["policy"] => policy().map(|claims| (claims::table(&claims), claims.iter().all(Claim::holds))),
         // One of the processes that the measurement itself starts.
         [start::CHILD, stage] => start::child(stage).map(|line| (line, true)),

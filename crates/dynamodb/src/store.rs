@@ -37,6 +37,10 @@ use std::collections::BTreeSet;
 /// The most items that one query of a list reads.
 const MAX_ITEMS: usize = 200;
 
+/// How many items a page of a scan has: about as many as `DynamoDB` reads at once. Without a limit the embedded engine reads
+/// all that is left of the table for each page.
+const SCAN_PAGE: i32 = 500;
+
 /// The store on `DynamoDB`.
 #[derive(Debug, Clone)]
 pub struct DynamoStore {
@@ -285,6 +289,7 @@ impl ScanStore for DynamoStore {
             .scan()
             .table_name(table)
             .consistent_read(true)
+            .limit(SCAN_PAGE)
             .set_exclusive_start_key(start)
             .send()
             .await
