@@ -6,16 +6,18 @@
 
 mod audit_log;
 mod claims;
+mod commands;
 mod cpu;
 mod pages;
 mod requests;
+mod serve;
 mod start;
 
 use claims::Claim;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: countersign-bench policy|log|pages";
+const USAGE: &str = "usage: countersign-bench policy|log|pages|serve|commands";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,6 +27,10 @@ fn main() -> ExitCode {
         // The process that verifies, so that its memory is its own.
         [audit_log::CHILD, directory] => audit_log::verify(directory).map(|line| (line, true)),
         ["pages"] => pages::measure(),
+        ["serve", options @ ..] => serve::Options::read(options).and_then(|options| serve::measure(&options)),
+        ["commands", options @ ..] => {
+            serve::Options::read(options).and_then(|options| commands::measure(&options))
+        }
         ["policy"] => policy().map(|claims| (claims::table(&claims), claims.iter().all(Claim::holds))),
         // One of the processes that the measurement itself starts.
         [start::CHILD, stage] => start::child(stage).map(|line| (line, true)),
