@@ -559,9 +559,7 @@ impl<S: LogIndex, O: Outbox, L: LogStorage> Pass<'_, S, O, L> {
             self.head = Some(head);
             self.tails.clear();
         }
-        for key in std::mem::take(&mut self.waiting) {
-            sealer.outbox.settle(&key, Settled::Logged).await?;
-        }
+        sealer.outbox.settle_all(&std::mem::take(&mut self.waiting), Settled::Logged).await?;
         Ok(())
     }
 }
