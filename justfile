@@ -61,6 +61,11 @@ bench-scale:
 bench-cost:
     cargo run --release --package countersign-bench -- cost
     cargo run --release --package countersign-bench -- hot-keys
+# What `countersign serve` takes: reads and decisions a second on this disk, and what each command takes
+bench-serve directory=".":
+    cargo build --release --package countersign --package countersign-bench
+    target/release/countersign-bench serve --program target/release/countersign --directory {{directory}}
+    target/release/countersign-bench commands --program target/release/countersign --directory {{directory}}
 
 # The pictures of docs/dashboard.md, of requests that are made up; pngquant makes them small
 pictures:

@@ -59,7 +59,12 @@ pub async fn deliver<S: Outbox, P: Publish>(
                     return Ok(pass.end().await?);
                 }
                 pass.deliver(entry).await?;
+                if pass.published.len() >= outbox.together() {
+                    pass.settle().await?;
+                }
             }
+            // Before the next page is read, and not only at the end: a pass that dies delivers little again.
+            pass.settle().await?;
             after = page.next;
             if after.is_none() {
                 break;
@@ -75,7 +80,11 @@ pub async fn deliver_each<S: Outbox, P: Publish>(outbox: &S, publisher: &P, keys
     let mut pass = Pass::begin(outbox, publisher, None);
     let mut settled = Vec::with_capacity(keys.len());
     for key in keys {
-        settled.push(pass.deliver_key(key).await.unwrap_or_else(|error| {
+        let delivered = match pass.deliver_key(key).await {
+            Ok(is_settled) => pass.settle().await.map(|()| is_settled),
+            Err(error) => Err(error),
+        };
+        settled.push(delivered.unwrap_or_else(|error| {
             tracing::warn!(event_id = %key.event_id, error = %error, "the outbox does not answer");
             false
         }));
@@ -92,13 +101,16 @@ struct Pass<'a, S, P> {
     publisher: &'a P,
     key: Option<&'a DeploymentKey>,
     report: DeliveryReport,
+    /// What was published and is not settled yet.
+    published: Vec<OutboxKey>,
     /// Keys and earlier failures of what could not be delivered because the publisher was not reached.
     unreached: Vec<(OutboxKey, u32)>,
 }
 
 impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
     fn begin(outbox: &'a S, publisher: &'a P, key: Option<&'a DeploymentKey>) -> Self {
-        Self { outbox, publisher, key, report: DeliveryReport::default(), unreached: Vec::new() }
+        let (published, unreached) = (Vec::new(), Vec::new());
+        Self { outbox, publisher, key, report: DeliveryReport::default(), published, unreached }
     }
 
     async fn deliver_key(&mut self, key: &OutboxKey) -> Result<bool, StoreError> {
@@ -112,7 +124,7 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
         }
     }
 
-    /// Delivers one entry and settles it in the outbox. `false` if it is to be tried again.
+    /// Delivers one entry. `false` if it is to be tried again; what was published is still to be settled.
     async fn deliver(&mut self, entry: OutboxEntry) -> Result<bool, StoreError> {
         let is_ours = self.key.is_none_or(|key| entry.is_sealed_under(key));
         let OutboxEntry { key, attempts, event, is_published, .. } = entry;
@@ -131,8 +143,7 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
         }
         match self.publisher.publish(&event).await {
             Ok(()) => {
-                self.outbox.settle(&key, Settled::Published).await?;
-                self.report.published += 1;
+                self.published.push(key);
                 Ok(true)
             }
             Err(PublishError::Refused(error)) => self.count(&key, attempts, &error).await,
@@ -143,6 +154,16 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
                 Ok(false)
             }
         }
+    }
+
+    /// Settles in the outbox what was published.
+    async fn settle(&mut self) -> Result<(), StoreError> {
+        let published = std::mem::take(&mut self.published);
+        if !published.is_empty() {
+            self.outbox.settle_all(&published, Settled::Published).await?;
+            self.report.published += published.len();
+        }
+        Ok(())
     }
 
     /// Counts a failure; the last one makes a dead letter.
@@ -166,6 +187,7 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
 
     /// Now it is known whether the other side was there at all.
     async fn end(mut self) -> Result<DeliveryReport, StoreError> {
+        self.settle().await?;
         if self.report.published > 0 {
             for (key, attempts) in std::mem::take(&mut self.unreached) {
                 self.report.failed -= 1;

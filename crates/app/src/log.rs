@@ -159,6 +159,19 @@ pub trait LogStorage: Send + Sync {
     /// Writes a file, which lasts when this has returned. One that is there with these bytes is left as it is.
     fn put_new(&self, path: &str, bytes: &[u8]) -> impl Future<Output = Result<(), LogStorageError>> + Send;
 
+    /// The same for several files: at once where each takes long to last.
+    fn put_all_new(
+        &self,
+        files: Vec<(String, Vec<u8>)>,
+    ) -> impl Future<Output = Result<(), LogStorageError>> + Send {
+        async move {
+            for (path, bytes) in &files {
+                self.put_new(path, bytes).await?;
+            }
+            Ok(())
+        }
+    }
+
     /// The last checkpoint, if there is one.
     fn checkpoint(&self) -> impl Future<Output = Result<Option<StoredCheckpoint>, LogStorageError>> + Send;
 

@@ -237,9 +237,8 @@ impl<S: LogIndex, O: Outbox, L: LogStorage> Sealer<'_, S, O, L> {
             Tile::of_tree(Content::Entries, edge.size() / WIDTH, edge.size()).map(|tile| (tile, bundle)),
         );
         files.extend(edge.partial_bytes());
-        for (tile, bytes) in files {
-            self.storage.put_new(&tile.to_string(), &bytes).await?;
-        }
+        let files = files.into_iter().map(|(tile, bytes)| (tile.to_string(), bytes)).collect();
+        self.storage.put_all_new(files).await?;
         let signed = self.sign(head.size, edge.root(), signed).await?;
         for tile in full {
             self.storage.tile_is_full(tile).await?;
@@ -560,9 +559,7 @@ impl<S: LogIndex, O: Outbox, L: LogStorage> Pass<'_, S, O, L> {
             self.head = Some(head);
             self.tails.clear();
         }
-        for key in std::mem::take(&mut self.waiting) {
-            sealer.outbox.settle(&key, Settled::Logged).await?;
-        }
+        sealer.outbox.settle_all(&std::mem::take(&mut self.waiting), Settled::Logged).await?;
         Ok(())
     }
 }

@@ -7,6 +7,7 @@
 mod audit_log;
 mod claims;
 mod cost;
+mod commands;
 mod cpu;
 mod functions;
 mod hot_keys;
@@ -17,6 +18,7 @@ mod moved_host;
 mod pages;
 mod requests;
 mod scale;
+mod serve;
 mod start;
 mod sweeps;
 mod traffic;
@@ -27,7 +29,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 /// What can be measured.
-const USAGE: &str = "usage: countersign-bench functions|policy|log|pages|scale|sweeps|cost|hot-keys|traffic";
+const USAGE: &str =
+    "usage: countersign-bench functions|serve|commands|policy|log|pages|scale|sweeps|cost|hot-keys|traffic";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -46,6 +49,9 @@ fn main() -> ExitCode {
         ["cost"] => cost::measure(),
         ["hot-keys", rest @ ..] => hot_keys::measure(rest),
         ["sweeps", rest @ ..] => sweeps::measure(rest),
+        ["serve", options @ ..] => serve::Options::read(options).and_then(|options| serve::measure(&options)),
+        ["commands", options @ ..] => {
+            serve::Options::read(options).and_then(|options| commands::measure(&options))
         ["policy"] => policy().map(|claims| (claims::table(&claims), claims.iter().all(Claim::holds))),
         // One of the processes that the measurement itself starts.
         [start::CHILD, stage] => start::child(stage).map(|line| (line, true)),

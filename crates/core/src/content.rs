@@ -86,14 +86,16 @@ pub struct FixedContent {
     content: Content,
     parameters_digest: Digest,
     digest: Digest,
+    /// What the digest is of: most who read a request show it too. None of content of which something was erased.
+    document: Option<CanonicalJson>,
 }
 
 impl From<Content> for FixedContent {
     /// Content of which nothing was erased: of what is left otherwise, the digest does not follow.
     fn from(content: Content) -> Self {
         let parameters_digest = content.parameters.digest();
-        let digest = content.document(parameters_digest).digest();
-        Self { content, parameters_digest, digest }
+        let document = content.document(parameters_digest);
+        Self { content, parameters_digest, digest: document.digest(), document: Some(document) }
     }
 }
 
@@ -108,11 +110,12 @@ impl Deref for FixedContent {
 impl FixedContent {
     /// What is left of content once its parameters and texts were erased, and the digest that it had.
     pub fn erased(content: Content, digest: Digest) -> Self {
-        Self { parameters_digest: content.parameters.digest(), content, digest }
+        Self { parameters_digest: content.parameters.digest(), content, digest, document: None }
     }
 
     /// Erases parameters and texts, and leaves the digests.
     pub(crate) fn erase(&mut self) {
+        self.document = None;
         self.content.parameters.erase();
         self.content.justification.erase();
         self.content.estimated_duration = None;
@@ -123,7 +126,10 @@ impl FixedContent {
     /// decimal string and every number is whole, so that any JSON library writes the same bytes.
     /// Members without a value are absent, and so are texts that were erased.
     pub fn document(&self) -> CanonicalJson {
-        self.content.document(self.parameters_digest)
+        match &self.document {
+            Some(document) => document.clone(),
+            None => self.content.document(self.parameters_digest),
+        }
     }
 
     /// SHA-256 of the canonical bytes of the parameters.

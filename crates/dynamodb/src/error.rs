@@ -70,6 +70,13 @@ pub(crate) fn cancelled(error: &TransactWriteItemsError) -> Option<CommitError> 
     Some(CommitError::Conflict)
 }
 
+/// Of a transaction that was cancelled, for each of its actions whether its condition does not hold. Nothing if it was not.
+pub(crate) fn refused_actions(error: &TransactWriteItemsError) -> Vec<bool> {
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return Vec::new() };
+    let is_refused = |code: Option<&str>| code == Some("ConditionalCheckFailed");
+    cancelled.cancellation_reasons().iter().map(|reason| is_refused(reason.code())).collect()
+}
+
 /// An item that should be there in this shape and is not.
 pub(crate) fn unreadable(what: &str, error: impl std::fmt::Display) -> StoreError {
     StoreError::Damaged(format!("{what} cannot be read: {error}"))

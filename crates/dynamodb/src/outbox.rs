@@ -1,14 +1,14 @@
 //! The outbox: what is committed and not yet delivered.
 
 use crate::continuation_item::{self, continuation_key, released_item};
-use crate::error::{commit_error, store_error};
+use crate::error::{commit_error, refused_actions, store_error};
 use crate::expression::{Expression, Item};
 use crate::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, RECORDED, RELEASED, SHARD, WAITING, first_event_id_at};
 use crate::outbox_item::{self, LOGGED, PUBLISHED, outbox_entry, outbox_key};
 use crate::record::recorded_entry;
 use crate::store::invalid;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, Select, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, Select, TransactWriteItem, Update};
 use aws_types::SdkConfig;
 use countersign_app::continuations::{Continuations, Released};
 use countersign_app::ports::{
@@ -21,8 +21,16 @@ use countersign_core::timestamp::Timestamp;
 /// How many entries are read at once.
 const PAGE: i32 = 100;
 
+/// The most actions of a transaction.
+const MAX_ACTIONS: usize = 100;
+
 /// How often the delivery of an entry has failed.
 const ATTEMPTS: &str = "attempts";
+
+/// The condition on an entry that is there, and not settled in the other way.
+const UNSETTLED: &str = "attribute_exists(event_id) AND attribute_not_exists(#other)";
+/// The condition on one that is settled in the other way.
+const SETTLED_OTHERWISE: &str = "attribute_exists(#other)";
 
 /// What becomes of the failures that are counted when an entry moves.
 #[derive(Debug, Clone, Copy)]
@@ -55,12 +63,20 @@ fn partition(shard: &str) -> Expression {
 pub struct DynamoOutbox {
     client: Client,
     table: String,
+    /// How many entries are settled together.
+    together: usize,
 }
 
 impl DynamoOutbox {
     /// The outbox in a table, through a client that the shell has built.
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+        Self { client, table, together: 1 }
+    }
+
+    /// The same outbox, where entries are settled by transactions of many: an engine that waits for its disk at each commit
+    /// is done sooner. `DynamoDB` itself is not, and charges twice for what is in a transaction.
+    pub fn with_transactions(self) -> Self {
+        Self { together: MAX_ACTIONS, ..self }
     }
 
     /// The same, with a client of its own.
@@ -217,6 +233,60 @@ impl DynamoOutbox {
         Ok(true)
     }
 
+    /// Settles entries in one transaction, as most of them are to be: what is published for the first time, and what is logged
+    /// after that. Gives back those that are not so, if there are any; then nothing has changed.
+    async fn settle_together(
+        &self,
+        keys: &[OutboxKey],
+        settled: Settled,
+    ) -> Result<Vec<OutboxKey>, StoreError> {
+        let mut transaction = self.client.transact_write_items();
+        for key in keys {
+            transaction = transaction.transact_items(self.settling(key, settled)?);
+        }
+        let Err(error) = transaction.send().await else { return Ok(Vec::new()) };
+        let codes = error.as_service_error().map(refused_actions).unwrap_or_default();
+        let refused: Vec<_> = keys
+            .iter()
+            .zip(codes)
+            .filter(|(_, is_refused)| *is_refused)
+            .map(|(key, _)| key.clone())
+            .collect();
+        match commit_error(error) {
+            CommitError::Conflict if !refused.is_empty() => Ok(refused),
+            CommitError::Conflict => Err(StoreError::Unavailable("conflict".to_owned())),
+            CommitError::Store(error) => Err(error),
+        }
+    }
+
+    fn settling(&self, key: &OutboxKey, settled: Settled) -> Result<TransactWriteItem, StoreError> {
+        let action = TransactWriteItem::builder();
+        let delete = || Delete::builder().table_name(&self.table).set_key(Some(key_item(key)));
+        Ok(match settled {
+            _ if key.shard == RECORDED => action.delete(delete().build().map_err(invalid)?),
+            Settled::Published => action.update(
+                Update::builder()
+                    .table_name(&self.table)
+                    .set_key(Some(key_item(key)))
+                    .update_expression("SET #mark = :yes")
+                    .condition_expression(UNSETTLED)
+                    .expression_attribute_names("#mark", PUBLISHED)
+                    .expression_attribute_names("#other", LOGGED)
+                    .expression_attribute_values(":yes", AttributeValue::Bool(true))
+                    .build()
+                    .map_err(invalid)?,
+            ),
+            Settled::Logged => action.delete(
+                delete()
+                    .condition_expression(SETTLED_OTHERWISE)
+                    .expression_attribute_names("#other", PUBLISHED)
+                    .build()
+                    .map_err(invalid)?,
+            ),
+        }
+        .build())
+    }
+
     /// Puts an item in the place of another, which is there and as a further condition says.
     async fn replace(&self, key: Item, condition: Option<Expression>, item: Item) -> Result<(), StoreError> {
         let put = Put::builder().table_name(&self.table).set_item(Some(item)).build().map_err(invalid)?;
@@ -293,7 +363,7 @@ impl Outbox for DynamoOutbox {
             .table_name(&self.table)
             .set_key(Some(key_item(key)))
             .update_expression("SET #mark = :yes")
-            .condition_expression(format!("attribute_exists({EVENT_ID}) AND attribute_not_exists(#other)"))
+            .condition_expression(UNSETTLED)
             .expression_attribute_names("#mark", mark)
             .expression_attribute_names("#other", other)
             .expression_attribute_values(":yes", AttributeValue::Bool(true))
@@ -311,7 +381,7 @@ impl Outbox for DynamoOutbox {
             .delete_item()
             .table_name(&self.table)
             .set_key(Some(key_item(key)))
-            .condition_expression("attribute_exists(#other)")
+            .condition_expression(SETTLED_OTHERWISE)
             .expression_attribute_names("#other", other)
             .send()
             .await;
@@ -324,6 +394,28 @@ impl Outbox for DynamoOutbox {
             }
             Err(error) => Err(store_error(error)),
         }
+    }
+
+    async fn settle_all(&self, keys: &[OutboxKey], settled: Settled) -> Result<(), StoreError> {
+        for keys in keys.chunks(self.together) {
+            let mut keys = keys.to_vec();
+            while keys.len() > 1 {
+                let refused = self.settle_together(&keys, settled).await?;
+                for key in &refused {
+                    self.settle(key, settled).await?;
+                }
+                // INVARIANT: if there are none, all are settled; if there are some, they are fewer from now on.
+                keys.retain(|key| !refused.is_empty() && !refused.contains(key));
+            }
+            for key in keys {
+                self.settle(&key, settled).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn together(&self) -> usize {
+        self.together
     }
 
     async fn count_failure(&self, key: &OutboxKey) -> Result<(), StoreError> {

@@ -2,16 +2,23 @@
 //!
 //! The store talks to it with the SDK that talks to AWS; only the transport differs. Requests are
 //! handed to the library as function calls, so no database port is ever open. Which requests are
-//! understood is listed in `dispatch`.
+//! understood is listed in `call.rs`.
 //!
 //! The engine commits with `synchronous = FULL`: what is acknowledged has been written through to
 //! the disk. It calls itself an engine for development and tests, and is no replacement for
 //! `DynamoDB`; `docs/serve.md` says what follows from that.
 #![warn(missing_docs)]
 
+mod call;
+mod writes;
+
+pub use crate::call::operation;
+
+use crate::call::{Call, Kind};
+use crate::writes::{Write, Writer};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -19,17 +26,10 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use dynoxide::actions::describe_table::DescribeTableRequest;
-use dynoxide::actions::transact_write_items::TransactWriteItemsRequest;
-use dynoxide::{Database, DynoxideError};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use dynoxide::Database;
 use std::fmt;
 use std::path::Path;
-
-/// The prefix of `X-Amz-Target`, before the name of the operation.
-const TARGET_PREFIX: &str = "DynamoDB_20120810.";
+use std::sync::Arc;
 
 /// The engine cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -50,9 +50,26 @@ pub enum OpenError {
 /// An embedded database, as a transport of the SDK.
 #[derive(Clone)]
 pub struct Embedded {
-    database: Database,
-    /// A commit to a file waits for the disk, so it is moved off the runtime's threads.
-    is_blocking: bool,
+    engine: Engine,
+}
+
+/// Where the database is, and how many connections it has.
+#[derive(Clone)]
+enum Engine {
+    /// In memory: nothing waits for a disk.
+    InMemory(Database),
+    /// In a file.
+    OnDisk(Arc<OnDisk>),
+}
+
+/// A database file. Each connection of the engine does one thing at a time, and a commit waits for the disk; so what only reads
+/// has connections of its own. They see all that was committed when they begin, so reads are strongly consistent.
+struct OnDisk {
+    writer: Writer,
+    /// Reads of items by their keys.
+    items: Database,
+    /// Reads of many items: one by its key does not wait for them.
+    ranges: Database,
 }
 
 impl Embedded {
@@ -64,14 +81,20 @@ impl Embedded {
         let shown = path.display().to_string();
         let refused = |reason: String| OpenError::Refused { path: shown.clone(), reason };
         let path = path.to_str().ok_or_else(|| refused("its path is not UTF-8".to_owned()))?;
-        let database = Database::new(path).map_err(|error| match error.to_string() {
-            // The engine has no type for it, and goes on about options of its own build.
-            reason if reason.contains("not a valid SQLite database") => {
-                OpenError::NotADatabase(shown.clone())
-            }
-            reason => refused(reason),
-        })?;
-        Ok(Self { database, is_blocking: true })
+        let open = || {
+            Database::new(path).map_err(|error| match error.to_string() {
+                // The engine has no type for it, and goes on about options of its own build.
+                reason if reason.contains("not a valid SQLite database") => {
+                    OpenError::NotADatabase(shown.clone())
+                }
+                reason => refused(reason),
+            })
+        };
+        // The first may have to make the file.
+        let writer = open()?;
+        let (items, ranges) = (open()?, open()?);
+        let writer = Writer::start(writer).map_err(|error| refused(error.to_string()))?;
+        Ok(Self { engine: Engine::OnDisk(Arc::new(OnDisk { writer, items, ranges })) })
     }
 
     /// A database in memory, gone when its last clone is dropped.
@@ -83,13 +106,14 @@ impl Embedded {
             path: "in memory".to_owned(),
             reason: error.to_string(),
         })?;
-        Ok(Self { database, is_blocking: false })
+        Ok(Self { engine: Engine::InMemory(database) })
     }
 }
 
 impl fmt::Debug for Embedded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Embedded").field("is_blocking", &self.is_blocking).finish_non_exhaustive()
+        let is_on_disk = matches!(self.engine, Engine::OnDisk(_));
+        f.debug_struct("Embedded").field("is_on_disk", &is_on_disk).finish_non_exhaustive()
     }
 }
 
@@ -102,8 +126,8 @@ pub fn client(transport: impl HttpClient + 'static) -> Client {
         .http_client(transport)
         .region(Region::from_static("local"))
         .endpoint_url("http://embedded.invalid")
-        // The engine checks no signature, but the SDK insists on making one.
-        .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
+        // The engine checks no signature, and none is made: without credentials, the SDK signs nothing.
+        .allow_no_auth()
         // In one process there is no network that could lose a request; what fails here would
         // fail again.
         .retry_config(RetryConfig::disabled())
@@ -119,31 +143,33 @@ impl HttpClient for Embedded {
 
 impl HttpConnector for Embedded {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let embedded = self.clone();
-        HttpConnectorFuture::new(async move {
-            if !embedded.is_blocking {
-                return answer(&embedded.database, &request);
-            }
-            tokio::task::spawn_blocking(move || answer(&embedded.database, &request))
-                .await
-                .map_err(|error| ConnectorError::other(error.into(), None))?
-        })
+        let engine = self.engine.clone();
+        HttpConnectorFuture::new(async move { answer(&engine, request).await })
     }
 }
 
-/// The name of the `DynamoDB` operation that a request is for, such as `GetItem`.
-pub fn operation(request: &HttpRequest) -> Option<&str> {
-    request.headers().get("x-amz-target")?.strip_prefix(TARGET_PREFIX)
-}
-
-fn answer(database: &Database, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
-    let body = request
-        .body()
-        .bytes()
-        .ok_or_else(|| ConnectorError::user("a streaming body is not understood".into()))?;
-    let name =
-        operation(request).ok_or_else(|| ConnectorError::user("the request names no operation".into()))?;
-    match dispatch(database, name, body) {
+async fn answer(engine: &Engine, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    let call = Call::of(request)?;
+    let answered = match engine {
+        Engine::InMemory(database) => call.answer(database),
+        Engine::OnDisk(file) => match call.kind() {
+            Kind::Items => call.answer(&file.items),
+            Kind::Range => {
+                let database = file.ranges.clone();
+                tokio::task::spawn_blocking(move || call.answer(&database))
+                    .await
+                    .map_err(|error| ConnectorError::other(error.into(), None))?
+            }
+            Kind::Write => match Write::of(call) {
+                Ok(write) => {
+                    let written = file.writer.write(write).await;
+                    written.map_err(|error| ConnectorError::other(error.into(), None))?
+                }
+                Err(error) => Err(error),
+            },
+        },
+    };
+    match answered {
         Ok(json) => response(200, json),
         Err(error) => response(error.status_code(), error.to_json()),
     }
@@ -162,58 +188,4 @@ pub fn response(status: u16, json: String) -> Result<HttpResponse, ConnectorErro
         .and_then(|response| {
             HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
         })
-}
-
-/// Calls the engine: one arm for each operation that the store or its inspection uses.
-fn dispatch(database: &Database, operation: &str, body: &[u8]) -> Result<String, DynoxideError> {
-    match operation {
-        "CreateTable" => run(body, |request| database.create_table(request)),
-        "DescribeTable" => run(body, |request: DescribeTableRequest| describe(database, &request.table_name)),
-        "GetItem" => run(body, |request| database.get_item(request)),
-        "BatchGetItem" => run(body, |request| database.batch_get_item(request)),
-        "PutItem" => run(body, |request| database.put_item(request)),
-        "UpdateItem" => run(body, |request| database.update_item(request)),
-        "DeleteItem" => run(body, |request| database.delete_item(request)),
-        "Query" => run(body, |request| database.query(request)),
-        "Scan" => run(body, |request| database.scan(request)),
-        "TransactWriteItems" => run(body, |mut request: TransactWriteItemsRequest| {
-            // The SDK sends a token with every call so that its own retries count once. There are
-            // none here, and the engine's memory of tokens makes every write look through it.
-            request.client_request_token = None;
-            database.transact_write_items(request)
-        }),
-        _ => Err(DynoxideError::ValidationException(format!("{operation} is not used by the store"))),
-    }
-}
-
-/// What is asked of a table before it is used: whether it is there, and which indexes it has. The engine's own description
-/// also counts every item and entry and their bytes: with a hundred thousand requests that takes longer than the SDK waits,
-/// so that the service could not be started any more.
-fn describe(database: &Database, table: &str) -> Result<Value, DynoxideError> {
-    let found = database.get_table_metadata(table)?;
-    let found = found.ok_or_else(|| {
-        DynoxideError::ResourceNotFoundException(format!(
-            "Requested resource not found: Table: {table} not found"
-        ))
-    })?;
-    let indexes: Vec<Value> = match &found.gsi_definitions {
-        Some(definitions) => serde_json::from_str(definitions)
-            .map_err(|error| DynoxideError::InternalServerError(error.to_string()))?,
-        None => Vec::new(),
-    };
-    let names = indexes.iter().filter_map(|index| index.get("IndexName"));
-    let indexes: Vec<_> = names.map(|name| json!({ "IndexName": name })).collect();
-    Ok(json!({
-        "Table": { "TableName": table, "TableStatus": found.table_status, "GlobalSecondaryIndexes": indexes },
-    }))
-}
-
-fn run<Request: DeserializeOwned, Response: Serialize>(
-    body: &[u8],
-    call: impl FnOnce(Request) -> Result<Response, DynoxideError>,
-) -> Result<String, DynoxideError> {
-    let request = serde_json::from_slice(body)
-        .map_err(|error| DynoxideError::SerializationException(error.to_string()))?;
-    serde_json::to_string(&call(request)?)
-        .map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }

@@ -96,7 +96,7 @@ impl Application {
         let client = observed(&client, Arc::<dyn Host>::clone(&host), Arc::<Metrics>::clone(&metrics));
         let tables = TableNames::of_environment(TABLES_ENVIRONMENT);
         table::create_missing(&client, &tables).await.map_err(DatabaseError::Tables)?;
-        let outbox = DynamoOutbox::new(client.clone(), tables.outbox.clone());
+        let outbox = DynamoOutbox::new(client.clone(), tables.outbox.clone()).with_transactions();
         let store = DynamoStore::new(client, tables);
         let waiters = Arc::<Waiters>::default();
         let unauthenticated = Arc::<AtomicU64>::default();

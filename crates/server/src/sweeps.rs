@@ -19,7 +19,7 @@ use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -41,6 +41,11 @@ const MEASUREMENT_INTERVAL: Duration = Duration::from_secs(15);
 const COUNTED: usize = 1000;
 /// How long one pass may take. The next one carries on.
 const BUDGET: Duration = Duration::from_secs(2);
+/// How many times as long as a pass of delivery or sealing took it rests before the next one: at the engine and the disk,
+/// calls come first. What is committed meanwhile is delivered and sealed together, which takes hardly longer than one event.
+const PAUSES: u32 = 4;
+/// How long it rests at most.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// How long one pass of counting the log into the figures may take: sealing waits for it.
 const FOLD_BUDGET: Duration = Duration::from_millis(500);
 /// How long a sweep may take to stop: a pass, and one more for what it left.
@@ -111,6 +116,7 @@ async fn deliver_until<P: Publish>(app: Application, publisher: P, mut stopped: 
         let dependencies = app.dependencies();
         let host = dependencies.host.as_ref();
         let key = &dependencies.deployment_key;
+        let began = host.elapsed();
         let swept =
             deliver::deliver(&app.outbox, &publisher, Some(key), host, Timestamp::LATEST, BUDGET).await;
         match &swept {
@@ -134,11 +140,25 @@ async fn deliver_until<P: Publish>(app: Application, publisher: P, mut stopped: 
         if swept.is_ok_and(|report| report.cut_short) {
             continue;
         }
+        let pause = pause_after(host.elapsed().saturating_sub(began));
         tokio::select! {
-            () = app.delivery_wakeup.notified() => {}
-            () = sleep(rest) => {}
+            () = woken(&app.delivery_wakeup, pause, rest) => {}
             _ = stopped.changed() => {}
         }
+    }
+}
+
+/// How long a sweep rests whose pass took so long.
+fn pause_after(took: Duration) -> Duration {
+    took.saturating_mul(PAUSES).min(LONGEST_PAUSE)
+}
+
+/// Until there was a change, or for `rest`; for `pause` in any case.
+async fn woken(wakeup: &Notify, pause: Duration, rest: Duration) {
+    sleep(pause).await;
+    tokio::select! {
+        () = wakeup.notified() => {}
+        () = sleep(rest) => {}
     }
 }
 
@@ -193,6 +213,7 @@ async fn seal_until(app: Application, mut stopped: watch::Receiver<bool>) {
     let mut said_of_anomalies = None;
     loop {
         let is_last = *stopped.borrow();
+        let began = app.dependencies().host.elapsed();
         let sealed = seal(&app, BUDGET).await;
         let folded = fold(&app, FOLD_BUDGET).await;
         let detected = detect(&app, FOLD_BUDGET).await;
@@ -233,9 +254,10 @@ async fn seal_until(app: Application, mut stopped: watch::Receiver<bool>) {
         if sealed.is_ok_and(|report| report.cut_short || has_more) {
             continue;
         }
+        let pause = pause_after(app.dependencies().host.elapsed().saturating_sub(began));
         tokio::select! {
-            () = app.seal_wakeup.notified(), if is_awake => {}
-            () = sleep(rest) => {}
+            () = woken(&app.seal_wakeup, pause, rest), if is_awake => {}
+            () = sleep(rest), if !is_awake => {}
             _ = stopped.changed() => {}
         }
     }

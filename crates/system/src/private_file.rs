@@ -172,8 +172,9 @@ pub fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
     let mut file = Unfinished::beside(path)?;
     file.write_all(contents)?;
     match file.keep() {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        Ok(()) | Err(_) => File::open(parent_of(path))?.sync_all(),
+        // That of the first may not be through to the disk yet.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => File::open(parent_of(path))?.sync_all(),
+        kept => kept,
     }
 }
 
