@@ -35,8 +35,12 @@ functions:
 release:
     release/build
 
+# Functions beside a peer in Python and a floor: cold starts, calls, CPU time, memory. As root, also at the share of 512 MB
+bench *arguments:
+    benches/run {{arguments}}
+
 # What is claimed of the cost of policy, measured, and of the cost of lists, computed
-bench:
+bench-policy:
     cargo run --release --package countersign-bench -- policy
     cargo test --workspace --test store -- the_cost_of_lists --nocapture
 

@@ -53,6 +53,7 @@ pub struct FaultyTransport {
     plan: Arc<Mutex<Plan>>,
     calls: Arc<Mutex<Vec<String>>>,
     items_read: Arc<AtomicU64>,
+    bytes_sent: Arc<AtomicU64>,
     date: Arc<Mutex<Option<&'static str>>>,
     is_replicated: Arc<AtomicBool>,
 }
@@ -65,6 +66,7 @@ impl FaultyTransport {
             plan: Arc::new(Mutex::new(Box::new(|_| None))),
             calls: Arc::default(),
             items_read: Arc::default(),
+            bytes_sent: Arc::default(),
             date: Arc::default(),
             is_replicated: Arc::default(),
         }
@@ -95,6 +97,11 @@ impl FaultyTransport {
         std::mem::take(&mut self.calls.lock().unwrap())
     }
 
+    /// How many bytes the bodies of requests had since the last time this was asked.
+    pub fn take_bytes_sent(&self) -> u64 {
+        self.bytes_sent.swap(0, Ordering::SeqCst)
+    }
+
     /// How many items queries have read since the last time this was asked, those that a filter left out
     /// included.
     pub fn take_items_read(&self) -> u64 {
@@ -119,6 +126,8 @@ impl HttpConnector for FaultyTransport {
         let name = operation(&request).expect("every call names its operation").to_owned();
         let fault = (self.plan.lock().unwrap())(&name);
         self.calls.lock().unwrap().push(name.clone());
+        let bytes = request.body().bytes().map_or(0, <[u8]>::len);
+        self.bytes_sent.fetch_add(u64::try_from(bytes).unwrap(), Ordering::SeqCst);
         let inner = self.inner.clone();
         let items_read = self.items_read.clone();
         let date = *self.date.lock().unwrap();

@@ -3,6 +3,7 @@
 use countersign_e2e::client::Answer;
 use countersign_e2e::service::Service;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 const READ: &str = "GetItem";
 const QUERY: &str = "Query";
@@ -102,4 +103,36 @@ fn a_refusal_is_recorded_once_and_a_replay_reads_once() {
     check(&service, &[], 401, || service.anonymous().get(&path));
     check(&service, &[], 422, || ann.post("/v1/approvals", &json!({})));
     check(&service, &[], 200, || service.anonymous().get("/health"));
+}
+
+/// Figures that a change moves on purpose: benches/figures.toml.
+#[test]
+fn the_bytes_that_operations_send_are_those_that_are_written_down() {
+    let figures: toml::Table =
+        std::fs::read_to_string(countersign_e2e::grants::root().join("benches/figures.toml"))
+            .unwrap()
+            .parse()
+            .unwrap();
+    let written: BTreeMap<String, u64> = figures["bytes_to_the_store"].clone().try_into().unwrap();
+    let service = Service::start();
+    let (ann, bob) = (service.requester("ann"), service.approver("bob"));
+    let mut sent = BTreeMap::new();
+    let mut measured = |operation: &str, call: &dyn Fn() -> Answer| {
+        service.transport.take_bytes_sent();
+        let answer = call();
+        sent.insert(operation.to_owned(), service.transport.take_bytes_sent());
+        answer
+    };
+    let created = measured("create", &|| ann.post("/v1/approvals", &Service::high())).expect(201);
+    let path = format!("/v1/approvals/{}", created["request_id"].as_str().unwrap());
+    measured("approve", &|| Service::approve(&bob, &path)).expect(200);
+    measured("get", &|| ann.get(&path)).expect(200);
+    measured("list", &|| bob.get("/v1/approvals")).expect(200);
+    measured("comment", &|| ann.post(&format!("{path}/comments"), &json!({ "text": "soon?" }))).expect(200);
+    measured("reject", &|| bob.post(&format!("{path}/reject"), &json!({ "reason": "not now" }))).expect(200);
+    let fits = |operation: &String| {
+        written.get(operation).is_some_and(|bytes| bytes.abs_diff(sent[operation]) * 50 <= *bytes)
+    };
+    let is_same = written.len() == sent.len() && sent.keys().all(fits);
+    assert!(is_same, "benches/figures.toml says {written:?}, and it is {sent:?}");
 }

@@ -8,6 +8,7 @@
 )]
 
 mod circles;
+mod figures;
 mod generated;
 mod generated_dashboard;
 mod guarantees;
@@ -112,13 +113,15 @@ fn no_template_turns_escaping_off() {
 #[test]
 fn python_tools_are_pinned_with_all_that_they_need() {
     let requirements = files(&["requirements.txt"]);
-    assert_eq!(requirements.len(), 5, "{requirements:?}");
+    assert_eq!(requirements.len(), 6, "{requirements:?}");
     for path in requirements {
         let text = fs::read_to_string(&path).unwrap();
         let pins: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
-        // The tools of a release are wheels of binaries, which need nothing; what examples need, a test of them compares.
-        let needs_little =
-            ["release", "examples"].iter().any(|directory| path.starts_with(root().join(directory)));
+        // The tools of a release are wheels of binaries, which need nothing; what examples need, a test of them compares; a
+        // handler needs the SDK.
+        let needs_little = ["release", "examples", "benches"]
+            .iter()
+            .any(|directory| path.starts_with(root().join(directory)));
         let has_all = pins.len() > 10 || needs_little;
         assert!(has_all, "{}: what the tools need is listed too", shown(&path));
         for pin in pins {

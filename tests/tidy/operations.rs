@@ -62,8 +62,9 @@ fn no_other_file_names_the_operation_of_the_worked_example() {
     let forms =
         ["Operation::<Slug>", "operations::<slug>", "functions/<slug>", "<slug>-under-test", "<route>"]
             .map(|form| filled(form, example));
-    // What commands write, what goes with every change, and clients of the API.
+    // What commands write, what goes with every change, clients of the API, and measurements.
     let others = [
+        "crates/bench/",
         "docs/openapi.json",
         "Cargo.lock",
         "CHANGELOG.md",

@@ -537,35 +537,6 @@ impl<'a> Parser<'a> {
     }
 }
 
-impl Method {
-    fn takes_argument(self) -> bool {
-        match self {
-            Self::Contains
-            | Self::ContainsAll
-            | Self::ContainsAny
-            | Self::LessThan
-            | Self::LessThanOrEqual
-            | Self::GreaterThan
-            | Self::GreaterThanOrEqual
-            | Self::IsInRange
-            | Self::Offset
-            | Self::DurationSince => true,
-            Self::IsEmpty
-            | Self::IsIpv4
-            | Self::IsIpv6
-            | Self::IsLoopback
-            | Self::IsMulticast
-            | Self::ToDate
-            | Self::ToTime
-            | Self::ToMilliseconds
-            | Self::ToSeconds
-            | Self::ToMinutes
-            | Self::ToHours
-            | Self::ToDays => false,
-        }
-    }
-}
-
 fn calculated(operator: Calculation, left: Expression, right: Expression) -> Expression {
     let offset = left.offset;
     Expression { offset, kind: Kind::Calculated(operator, Box::new(left), Box::new(right)) }

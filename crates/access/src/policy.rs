@@ -141,6 +141,36 @@ pub(crate) enum Method {
     ToDays,
 }
 
+impl Method {
+    /// Whether it is called with one argument, or none.
+    pub(crate) fn takes_argument(self) -> bool {
+        match self {
+            Self::Contains
+            | Self::ContainsAll
+            | Self::ContainsAny
+            | Self::LessThan
+            | Self::LessThanOrEqual
+            | Self::GreaterThan
+            | Self::GreaterThanOrEqual
+            | Self::IsInRange
+            | Self::Offset
+            | Self::DurationSince => true,
+            Self::IsEmpty
+            | Self::IsIpv4
+            | Self::IsIpv6
+            | Self::IsLoopback
+            | Self::IsMulticast
+            | Self::ToDate
+            | Self::ToTime
+            | Self::ToMilliseconds
+            | Self::ToSeconds
+            | Self::ToMinutes
+            | Self::ToHours
+            | Self::ToDays => false,
+        }
+    }
+}
+
 impl Expression {
     /// This, and all that it is made of.
     pub(crate) fn each<'a>(&'a self, visit: &mut impl FnMut(&'a Expression)) {

@@ -6,8 +6,8 @@
 
 mod audit_log;
 mod claims;
-mod cost;
 mod commands;
+mod cost;
 mod cpu;
 mod functions;
 mod hot_keys;
@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         ["serve", options @ ..] => serve::Options::read(options).and_then(|options| serve::measure(&options)),
         ["commands", options @ ..] => {
             serve::Options::read(options).and_then(|options| commands::measure(&options))
+        }
         ["policy"] => policy().map(|claims| (claims::table(&claims), claims.iter().all(Claim::holds))),
         // One of the processes that the measurement itself starts.
         [start::CHILD, stage] => start::child(stage).map(|line| (line, true)),

@@ -1,8 +1,7 @@
 //! The policy in force: what comes with the program, or a directory in its place.
 
 use crate::cases;
-use countersign_access::{Access, InvalidAccess, Problem, Warning};
-use countersign_cedar::CedarPolicies;
+use countersign_access::{Access, InvalidAccess, Problem};
 use countersign_core::policy::finding::Name;
 use countersign_core::policy::mistake::{InvalidPolicy, Mistake};
 use countersign_core::policy::people::{self, People};
@@ -14,6 +13,14 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+#[cfg(feature = "cedar")]
+mod by_cedar;
+
+#[cfg(feature = "cedar")]
+pub(crate) use by_cedar::lint_access;
+#[cfg(feature = "cedar")]
+pub use by_cedar::{check, checked_policy};
 
 /// The name of the file that says who may do what.
 pub const ACCESS_FILE: &str = "access.cedar";
@@ -56,47 +63,6 @@ fn parse_checked(text: &PolicyText<'_>) -> Result<Policy, InvalidPolicy> {
     let (policy, access) = read(text)?;
     access.check().map_err(in_access)?;
     Ok(policy)
-}
-
-/// The same by Cedar's own library as well, whose validator says more of what is wrong, and finds what is odd.
-///
-/// # Errors
-/// As for [`parse`], and a policy that does not fit the schema.
-pub fn check(text: &PolicyText<'_>) -> Result<(Policy, Vec<String>), InvalidPolicy> {
-    let (policy, _, warnings) = read_by_both(text)?;
-    Ok((policy, warnings.iter().map(ToString::to_string).collect()))
-}
-
-/// The same, with everything that is odd about access policies. Takes seconds at worst: for trying a policy
-/// out, not for a start.
-///
-/// # Errors
-/// As for [`check`].
-pub(crate) fn lint_access(
-    text: &PolicyText<'_>,
-    now: Timestamp,
-) -> Result<(Policy, Vec<Warning>), InvalidPolicy> {
-    let (policy, cedar, mut warnings) = read_by_both(text)?;
-    // Cedar sees by itself that some policies never hold.
-    let is_told = |place: (usize, usize)| {
-        warnings.iter().any(|told| (told.line, told.column) == place && told.reason.contains("impossible"))
-    };
-    let mut found = cedar.lint(now);
-    found.retain(|one| one.name != Name::PolicyNeverHolds || !is_told((one.line, one.column)));
-    warnings.extend(found);
-    Ok((policy, warnings))
-}
-
-/// Cedar comes first: of a text that neither reads, its messages help more.
-fn read_by_both(text: &PolicyText<'_>) -> Result<(Policy, CedarPolicies, Vec<Warning>), InvalidPolicy> {
-    let people = People::parse(text.people)?;
-    let rules = Rules::parse(text.operations, people.groups())?;
-    let cedar = CedarPolicies::parse(ACCESS_FILE, text.access, people.groups(), rules.time_zone())
-        .map_err(|error| in_access_of(text, error))?;
-    let warnings = cedar.validate().map_err(in_access)?;
-    let (policy, access) = put_together(text, people, rules)?;
-    access.check().map_err(in_access)?;
-    Ok((policy, cedar, warnings))
 }
 
 fn read(text: &PolicyText<'_>) -> Result<(Policy, Arc<Access>), InvalidPolicy> {
@@ -337,14 +303,6 @@ pub fn check_clock(policy: &Policy, text: &PolicyText<'_>, now: Timestamp) -> Re
 /// What is wrong, and with which file. Nothing weaker takes its place.
 pub fn policy(directory: Option<&Path>, now: Timestamp) -> Result<Policy, LoadError> {
     load(directory, now, parse_checked)
-}
-
-/// The same, read by Cedar's own library as well.
-///
-/// # Errors
-/// As for [`policy`].
-pub fn checked_policy(directory: Option<&Path>, now: Timestamp) -> Result<Policy, LoadError> {
-    load(directory, now, |text| check(text).map(|(policy, _)| policy))
 }
 
 fn load(

@@ -64,9 +64,9 @@ pub(super) fn payload(dialect: Dialect, operation: Operation, number: usize, sub
         Dialect::Direct => direct,
         Dialect::Original => {
             let mut direct = direct;
-            direct["operation"] = operation.original().into();
+            set(&mut direct, "operation", operation.original().into());
             if operation == Operation::List {
-                direct["user_email"] = "bob@example.com".into();
+                set(&mut direct, "user_email", "bob@example.com".into());
             }
             direct
         }
@@ -111,33 +111,42 @@ fn gateway(operation: Operation, direct: &Value, subject: &Subject) -> Value {
             members.remove(member);
         }
     }
-    if let Some(headers) = event["headers"].as_object_mut() {
+    if let Some(headers) = event.get_mut("headers").and_then(Value::as_object_mut) {
         // Another request each time.
         headers.remove("idempotency-key");
     }
-    match operation {
-        Operation::Create => event["body"] = body.to_string().into(),
-        Operation::Approve => event["body"] = body.to_string().into(),
-        Operation::Get | Operation::List => {}
+    if matches!(operation, Operation::Create | Operation::Approve) {
+        set(&mut event, "body", body.to_string().into());
     }
     if matches!(operation, Operation::Approve | Operation::Get) {
-        let sample = event["pathParameters"]["id"].as_str().unwrap_or_default().to_owned();
-        let path = event["rawPath"].as_str().unwrap_or_default().replace(&sample, &subject.id);
-        event["requestContext"]["http"]["path"] = path.clone().into();
-        event["rawPath"] = path.into();
-        event["pathParameters"]["id"] = subject.id.clone().into();
+        let text = |place: &str| event.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let path = text("/rawPath").replace(&text("/pathParameters/id"), &subject.id);
+        for (place, value) in
+            [("/requestContext/http/path", &path), ("/rawPath", &path), ("/pathParameters/id", &subject.id)]
+        {
+            if let Some(member) = event.pointer_mut(place) {
+                *member = value.as_str().into();
+            }
+        }
     }
     event
+}
+
+/// Sets a member of an object.
+fn set(object: &mut Value, name: &str, value: Value) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), value);
+    }
 }
 
 /// The id of the request that an answer to a creation is about.
 pub(super) fn created(dialect: Dialect, answer: &[u8]) -> Option<Subject> {
     let answer: Value = serde_json::from_slice(answer).ok()?;
     let request: Value = match dialect {
-        Dialect::Gateway => serde_json::from_str(answer["body"].as_str()?).ok()?,
+        Dialect::Gateway => serde_json::from_str(answer.get("body")?.as_str()?).ok()?,
         Dialect::Original | Dialect::Direct => answer,
     };
-    Some(Subject { id: request["request_id"].as_str()?.to_owned() })
+    Some(Subject { id: request.get("request_id")?.as_str()?.to_owned() })
 }
 
 /// Whether the function did what it was asked.
@@ -146,7 +155,7 @@ pub(super) fn is_success(dialect: Dialect, answer: &[u8]) -> bool {
         Dialect::Original | Dialect::Direct => true,
         Dialect::Gateway => {
             let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-            answer["statusCode"].as_u64().is_some_and(|status| status < 300)
+            answer.get("statusCode").and_then(Value::as_u64).is_some_and(|status| status < 300)
         }
     }
 }
@@ -163,6 +172,6 @@ pub(super) fn sample(events: &Path, function: &str) -> Result<Bytes, String> {
 /// The variables that samples are run with.
 pub(super) fn variables() -> Vec<(String, String)> {
     let file: Value = serde_json::from_str(include_str!("../../../../events/env.json")).unwrap_or_default();
-    let parameters = file["Parameters"].as_object().into_iter().flatten();
+    let parameters = file.get("Parameters").and_then(Value::as_object).into_iter().flatten();
     parameters.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }

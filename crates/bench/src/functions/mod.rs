@@ -181,6 +181,7 @@ impl Bench {
     fn variables(&self, database: &Database, policy: Option<&str>) -> Vec<(String, String)> {
         let mut variables: BTreeMap<String, String> = calls::variables().into_iter().collect();
         let names = countersign_dynamodb::table::TableNames::of_environment("bench");
+        #[expect(clippy::disallowed_methods, reason = "this is a shell: it starts programs")]
         let path = std::env::var("PATH").unwrap_or_default();
         for (name, value) in [
             ("APPROVALS_TABLE", names.approvals),
@@ -189,6 +190,8 @@ impl Bench {
             ("AWS_ENDPOINT_URL", format!("https://{}", database.address)),
             ("AWS_CA_BUNDLE", self.bundle.display().to_string()),
             ("AWS_REGION", "eu-central-1".to_owned()),
+            // Lambda sets both; the SDK for Python reads this one.
+            ("AWS_DEFAULT_REGION", "eu-central-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", "bench".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "bench".to_owned()),
             // Functions in other languages are found by it.

@@ -163,6 +163,11 @@ impl Warm {
     }
 }
 
+/// A figure of an operation.
+type OfOperation = fn(&OperationCost) -> f64;
+/// A figure of a cold start.
+type OfColdStart = fn(&ColdStart) -> f64;
+
 /// Markdown: a table of programs that run, one of cold starts; each figure, and how many times that of the floor it is.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -181,7 +186,7 @@ impl Report {
             None => return Ok(()),
         };
         for operation in operations {
-            let figures: [(&str, fn(&OperationCost) -> f64); 4] = [
+            let figures: [(&str, OfOperation); 4] = [
                 ("p50, ms", |cost| cost.p50),
                 ("p90, ms", |cost| cost.p90),
                 ("p99, ms", |cost| cost.p99),
@@ -195,7 +200,7 @@ impl Report {
             self.warm_row(f, &format!("{operation} p50 with 4 ms a store call, ms"), 2, &|report| {
                 Some(report.far.operations.get(operation)?.p50)
             })?;
-            let rest: [(&str, usize, fn(&OperationCost) -> f64); 6] = [
+            let rest: [(&str, usize, OfOperation); 6] = [
                 ("CPU, ms", 2, |cost| cost.cpu),
                 ("bytes to the store", 0, |cost| cost.bytes_to_store),
                 ("bytes from the store", 0, |cost| cost.bytes_from_store),
@@ -241,7 +246,7 @@ impl Report {
         let share = format!("wall at {} MB, ms", self.memory);
         let columns = ["CPU, ms", "wall, ms", &share, "peak memory, MiB", "binary, MB"].map(str::to_owned);
         header(f, "to the first answer", &columns.iter().collect::<Vec<_>>())?;
-        let figures: [(fn(&ColdStart) -> f64, usize); 5] = [
+        let figures: [(OfColdStart, usize); 5] = [
             (|cold| cold.cpu.median(), 1),
             (|cold| cold.wall.median(), 1),
             (|cold| cold.shared_wall.median(), 1),

@@ -310,7 +310,7 @@ fn questions(literals: &Literals, seed: u64) -> Vec<Situation> {
 /// `COUNTERSIGN_POLICIES=200000 cargo test --package countersign-cedar -- made_up` tries as many.
 #[expect(clippy::disallowed_methods, reason = "how much is tried is said by who tries")]
 fn policies() -> u32 {
-    std::env::var("COUNTERSIGN_POLICIES").ok().and_then(|count| count.parse().ok()).unwrap_or(1500)
+    std::env::var("COUNTERSIGN_POLICIES").ok().and_then(|count| count.parse().ok()).unwrap_or(60)
 }
 
 #[test]

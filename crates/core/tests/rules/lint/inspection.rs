@@ -116,7 +116,7 @@ fn a_requester_who_needs_no_approval_may_be_named() {
 /// Counts the questions.
 #[derive(Debug)]
 struct Counting {
-    access: CedarAuthorizer,
+    access: Access,
     asked: AtomicUsize,
 }
 
