@@ -59,7 +59,7 @@ pub fn parse(text: &PolicyText<'_>) -> Result<Policy, InvalidPolicy> {
 ///
 /// # Errors
 /// As for [`parse`], and a policy that does not fit the schema.
-fn parse_checked(text: &PolicyText<'_>) -> Result<Policy, InvalidPolicy> {
+pub fn parse_checked(text: &PolicyText<'_>) -> Result<Policy, InvalidPolicy> {
     let (policy, access) = read(text)?;
     access.check().map_err(in_access)?;
     Ok(policy)
