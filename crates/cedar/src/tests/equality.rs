@@ -390,3 +390,20 @@ fn what_the_schema_gives_no_use_for_is_refused() {
     );
     assert!(template.unwrap_err().to_string().contains("policy template"));
 }
+
+#[test]
+fn what_comes_second_is_not_evaluated_where_the_first_decides() {
+    let overflow = "9223372036854775807 + context.hour == 0";
+    for condition in [
+        format!("context.own || {overflow}"),
+        format!("!(!context.own && {overflow})"),
+        format!("if context.own then true else {overflow}"),
+    ] {
+        let access = valid(&approve_when(&condition));
+        let own = Situation::usual().with(|it| it.is_own = true);
+        assert!(own.is_permitted_by(&access), "{condition}");
+        let failed = Situation::usual().put_to(&access);
+        let reasons = ["policy `it` in access.cedar cannot be evaluated"];
+        assert_eq!(failed, AccessDecision::Denied(reasons.map(str::to_owned).into()), "{condition}");
+    }
+}
