@@ -181,7 +181,7 @@ def plain(value):
 
 
 class Fields:
-    """The members of a payload. All broken rules are said at once, and so is what nobody asked for."""
+    """The members of a payload. All broken rules are said at once, and so is every unknown member."""
 
     def __init__(self, payload):
         if not isinstance(payload, dict):
@@ -192,7 +192,7 @@ class Fields:
         if not isinstance(self.operation, str) or self.operation not in HANDLERS:
             raise Refused("validation_failed", f"/operation must be one of {', '.join(HANDLERS)}")
         self.key = self.take("idempotency_key", free_text, required=False)
-        # By it a retry is told from another call with the same key.
+        # It tells a retry from another call with the same key.
         self.sent = sha256(canonical(self.members)) if self.key else None
 
     def take(self, name, check, required=True):
@@ -519,7 +519,7 @@ def is_retry(request, command, person, fields):
 
 
 def change(fields, identity, person, decide, deciding=False):
-    """Loads, decides and commits; when somebody else was faster, once more. `decide` changes what it is given."""
+    """Loads, decides and commits; when another call was faster, once more. `decide` changes what it is given."""
     command = fields.operation
 
     def attempt():

@@ -326,14 +326,15 @@ impl Authorizer for Access {
 }
 
 /// The names of operation and instance in lower case.
-struct LowerCase {
+#[derive(Debug)]
+pub struct LowerCase {
     operation_type: String,
     instance_id: String,
 }
 
 impl LowerCase {
     /// `None` if that is how the question has them.
-    fn of(access_request: &AccessRequest<'_>) -> Option<Self> {
+    pub fn of(access_request: &AccessRequest<'_>) -> Option<Self> {
         let subject = access_request.subject.as_ref()?;
         let has_capitals = |name: &str| name.bytes().any(|byte| byte.is_ascii_uppercase());
         // Both are identifiers, which have no letters but those of ASCII.
@@ -343,7 +344,8 @@ impl LowerCase {
         })
     }
 
-    fn put_into<'a>(&'a self, access_request: &AccessRequest<'a>) -> AccessRequest<'a> {
+    /// The same question with these names.
+    pub fn put_into<'a>(&'a self, access_request: &AccessRequest<'a>) -> AccessRequest<'a> {
         let Self { operation_type, instance_id } = self;
         AccessRequest {
             subject: access_request.subject.map(|subject| Subject { operation_type, instance_id, ..subject }),

@@ -32,7 +32,7 @@ mod schema;
 mod source;
 mod token;
 
-pub use access::{Access, BUNDLED};
+pub use access::{Access, BUNDLED, LowerCase};
 pub use attribute::Attribute;
 pub use decimal::decimal;
 pub use policy::AuthorsWords;

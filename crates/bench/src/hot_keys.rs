@@ -25,7 +25,6 @@ use countersign_app::expire::expire;
 use countersign_app::fold::Folder;
 use countersign_app::log_reader::LogReader;
 use countersign_app::ports::{Outbox as _, OutboxKey, Publish, PublishError};
-use countersign_app::seal::Sealer;
 use countersign_core::caller::Channel;
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::timestamp::Timestamp;
@@ -167,16 +166,7 @@ fn live(service: &MeteredService, number: usize, loads: &mut Loads) -> Result<()
 }
 
 fn seal(service: &MeteredService, log: &LogDirectory) -> Result<Vec<StoreCall>, String> {
-    let dependencies = &service.dependencies;
-    let sealer = Sealer {
-        store: &dependencies.store,
-        outbox: &service.outbox,
-        storage: log,
-        keys: dependencies.audit_keys.as_ref(),
-        key: &dependencies.deployment_key,
-        host: dependencies.host.as_ref(),
-    };
-    let Metered { answer, calls, .. } = service.metered(sealer.seal(BUDGET));
+    let Metered { answer, calls, .. } = service.seal(log, BUDGET);
     let report = answer.map_err(|error| error.to_string())?;
     match report.cut_short || !report.refused.is_empty() {
         true => Err(format!("not everything is sealed: {report:?}")),

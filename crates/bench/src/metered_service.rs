@@ -6,6 +6,7 @@ use crate::moved_host::MovedHost;
 use countersign_api::call::{Call, Input};
 use countersign_api::run::{Endpoint, run};
 use countersign_app::dependencies::Dependencies;
+use countersign_app::seal::{SealError, SealReport, Sealer};
 use countersign_app::waiting::NoWaiting;
 use countersign_audit::key::PrivateKey as LogKey;
 use countersign_core::caller::{Caller, Channel, PrincipalKind};
@@ -17,6 +18,7 @@ use countersign_dynamodb::table::{self, TableNames};
 use countersign_embedded::Embedded;
 use countersign_permit::PrivateKey;
 use countersign_policy::load;
+use countersign_server::log_directory::LogDirectory;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -89,13 +91,31 @@ impl MeteredService {
         Self::over(MeteredStore::new(engine, Duration::ZERO), MovedHost::standing())
     }
 
-    /// Runs anything on this store, and tells what it asked of it.
+    /// Runs anything on this store, and says what it asked of it.
     pub(crate) fn metered<F: Future>(&self, work: F) -> Metered<F::Output> {
         self.store.take_calls();
         let began = Instant::now();
         let answer = self.runtime.block_on(work);
         let took = began.elapsed();
         Metered { answer, calls: self.store.take_calls(), took }
+    }
+
+    /// A pass of sealing.
+    pub(crate) fn seal(
+        &self,
+        log: &LogDirectory,
+        budget: Duration,
+    ) -> Metered<Result<SealReport, SealError>> {
+        let dependencies = &self.dependencies;
+        let sealer = Sealer {
+            store: &dependencies.store,
+            outbox: &self.outbox,
+            storage: log,
+            keys: dependencies.audit_keys.as_ref(),
+            key: &dependencies.deployment_key,
+            host: dependencies.host.as_ref(),
+        };
+        self.metered(sealer.seal(budget))
     }
 
     /// Makes a call of the API, which may be refused: the answer is then the code of the problem.

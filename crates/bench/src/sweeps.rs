@@ -7,7 +7,6 @@ use countersign_api::operations::create::Create;
 use countersign_app::deliver::deliver;
 use countersign_app::expire::expire;
 use countersign_app::ports::{Outbox as _, Publish, PublishError};
-use countersign_app::seal::Sealer;
 use countersign_core::caller::Channel;
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::timestamp::Timestamp;
@@ -198,16 +197,7 @@ fn deliver_once(service: &MeteredService) -> Result<Metered<Pass>, String> {
 }
 
 fn seal_once(service: &MeteredService, log: &LogDirectory) -> Result<Metered<Pass>, String> {
-    let dependencies = &service.dependencies;
-    let sealer = Sealer {
-        store: &dependencies.store,
-        outbox: &service.outbox,
-        storage: log,
-        keys: dependencies.audit_keys.as_ref(),
-        key: &dependencies.deployment_key,
-        host: dependencies.host.as_ref(),
-    };
-    let Metered { answer, calls, took } = service.metered(sealer.seal(BUDGET));
+    let Metered { answer, calls, took } = service.seal(log, BUDGET);
     let report = answer.map_err(|error| error.to_string())?;
     if !report.refused.is_empty() || report.unplaced > 0 {
         return Err(format!("an event is not logged: {report:?}"));

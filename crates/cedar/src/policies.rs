@@ -7,9 +7,9 @@ use cedar_policy::{
     AuthorizationError, Authorizer, Decision, Effect, EntityUid, PolicyId, PolicySet, Response, Schema,
     ValidationMode, Validator,
 };
-use countersign_access::{Attribute, InvalidAccess, Problem, Reason, Source, Warning};
+use countersign_access::{Attribute, InvalidAccess, LowerCase, Problem, Reason, Source, Warning};
 use countersign_core::person::PersonId;
-use countersign_core::policy::access::{self, AccessDecision, AccessRequest, Action, Subject};
+use countersign_core::policy::access::{self, AccessDecision, AccessRequest, Action};
 use countersign_core::policy::finding::Name;
 use countersign_core::source_address::SourceAddress;
 use std::collections::BTreeSet;
@@ -300,33 +300,6 @@ impl access::Authorizer for CedarPolicies {
                 let in_lower_case = |reason| format!("{reason}, with the names in lower case");
                 AccessDecision::Denied(reasons.into_iter().map(in_lower_case).collect())
             }
-        }
-    }
-}
-
-/// The names of operation and instance in lower case.
-struct LowerCase {
-    operation_type: String,
-    instance_id: String,
-}
-
-impl LowerCase {
-    /// `None` if that is how the question has them.
-    fn of(access_request: &AccessRequest<'_>) -> Option<Self> {
-        let subject = access_request.subject.as_ref()?;
-        let has_capitals = |name: &str| name.bytes().any(|byte| byte.is_ascii_uppercase());
-        // Both are identifiers, which have no letters but those of ASCII.
-        (has_capitals(subject.operation_type) || has_capitals(subject.instance_id)).then(|| Self {
-            operation_type: subject.operation_type.to_ascii_lowercase(),
-            instance_id: subject.instance_id.to_ascii_lowercase(),
-        })
-    }
-
-    fn put_into<'a>(&'a self, access_request: &AccessRequest<'a>) -> AccessRequest<'a> {
-        let Self { operation_type, instance_id } = self;
-        AccessRequest {
-            subject: access_request.subject.map(|subject| Subject { operation_type, instance_id, ..subject }),
-            ..*access_request
         }
     }
 }

@@ -48,7 +48,7 @@ impl Write {
     }
 }
 
-/// None if it is to be told more than that it was made.
+/// None if the caller asks for more than that it is made.
 fn actions_of_transaction(request: TransactWriteItemsRequest) -> Vec<TransactWriteItem> {
     match request.return_consumed_capacity.or(request.return_item_collection_metrics) {
         Some(_) => Vec::new(),
@@ -105,7 +105,7 @@ struct Waiting {
 
 impl Waiting {
     fn settle(self, database: &Database) {
-        // Whoever has gone away does not hear of it.
+        // A caller that has gone away does not hear of it.
         let _ = self.answer.send(self.write.call.answer(database));
     }
 }

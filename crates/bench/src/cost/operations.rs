@@ -24,7 +24,6 @@ use countersign_app::expire::expire;
 use countersign_app::fold::Folder;
 use countersign_app::log_reader::LogReader;
 use countersign_app::ports::{Outbox as _, OutboxKey, Publish, PublishError};
-use countersign_app::seal::Sealer;
 use countersign_app::{attempts, figures, timers};
 use countersign_core::caller::{Caller, Channel};
 use countersign_core::cloud_event::CloudEvent;
@@ -341,16 +340,7 @@ fn idle(all: &mut Vec<Operation>, service: &MeteredService, log: &LogDirectory) 
 }
 
 fn seal(service: &MeteredService, log: &LogDirectory) -> Result<Vec<StoreCall>, String> {
-    let dependencies = &service.dependencies;
-    let sealer = Sealer {
-        store: &dependencies.store,
-        outbox: &service.outbox,
-        storage: log,
-        keys: dependencies.audit_keys.as_ref(),
-        key: &dependencies.deployment_key,
-        host: dependencies.host.as_ref(),
-    };
-    let Metered { answer, calls, .. } = service.metered(sealer.seal(BUDGET));
+    let Metered { answer, calls, .. } = service.seal(log, BUDGET);
     let report = answer.map_err(|error| error.to_string())?;
     if report.cut_short || !report.refused.is_empty() {
         return Err(format!("not everything is sealed: {report:?}"));

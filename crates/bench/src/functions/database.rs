@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// A certificate of this machine, which every function is told to trust.
+/// A certificate of this machine, which every function trusts.
 #[derive(Debug)]
 pub(super) struct Certificate {
     acceptor: Arc<ServerConfig>,

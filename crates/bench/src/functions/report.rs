@@ -74,7 +74,7 @@ pub(super) struct ColdStart {
     pub(super) peak_memory: Spread,
 }
 
-/// Measurements, of which the median and the quartiles are told.
+/// Measurements, of which the median and the quartiles are printed.
 #[derive(Debug, Default)]
 pub(super) struct Spread(Vec<f64>);
 
