@@ -44,6 +44,10 @@ bench-policy:
     cargo run --release --package countersign-bench -- policy
     cargo test --workspace --test store -- the_cost_of_lists --nocapture
 
+# The rules by themselves, by criterion: each run says what has changed since the one before
+bench-core *arguments:
+    cargo bench --package countersign-bench --bench core -- {{arguments}}
+
 # What it takes to make a page of the dashboard: CPU time
 bench-pages:
     cargo run --release --package countersign-bench -- pages

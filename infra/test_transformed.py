@@ -485,6 +485,22 @@ class Rollout(unittest.TestCase):
         for intrinsic in ("Ref", "Fn::"):
             self.assertNotIn(f'"{intrinsic}', text(function))
 
+    def test_environments_are_kept_ready_where_callers_wait_and_only_if_the_operator_asks(self):
+        def ready(**parameters):
+            aliases = {
+                name.removesuffix("FunctionAliaslive"): resource["Properties"].get("ProvisionedConcurrencyConfig")
+                for name, resource in deployed(Dashboard="true", **parameters).items()
+                if resource["Type"] == "AWS::Lambda::Alias"
+            }
+            return {name: value for name, value in aliases.items() if value is not None}
+
+        self.assertEqual(ready(), {})
+        self.assertEqual(ready(ProvisionedConcurrency=0), {})
+        two = ready(ProvisionedConcurrency=2)
+        self.assertEqual({value["ProvisionedConcurrentExecutions"] for value in two.values()}, {2})
+        self.assertGreater(set(two), {"Create", "Get", "List", "Approve", "Reject", "Start", "Finish", "Dashboard"})
+        self.assertFalse(set(two) & {"Expire", "Notify", "Seal", "Observe", "Evidence", "Log", "Health", "Keys"})
+
     def test_a_repair_is_deployed_while_an_alarm_rings(self):
         kinds = {resource["Type"] for resource in deployed(WatchedRollout="false").values()}
         self.assertNotIn("AWS::CodeDeploy::DeploymentGroup", kinds)

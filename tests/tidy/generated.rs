@@ -58,6 +58,16 @@ const SETTINGS: &str = "      MemorySize: !Ref FunctionMemory
 /// waits for it.
 const TIMEOUT_OF_WAITING: &str = "      Timeout: 29\n";
 
+/// How many environments of a function that people and pipelines wait for are kept ready (docs/performance.md).
+pub(super) const READY: &str = "      ProvisionedConcurrencyConfig: !If
+        - HasProvisionedConcurrency
+        - { ProvisionedConcurrentExecutions: !Ref ProvisionedConcurrency }
+        - !Ref AWS::NoValue
+";
+
+/// The functions behind the API that are called seldom, or by programs that are not late by a cold start.
+const SELDOM: [&str; 8] = ["health", "keys", "execution", "claim", "observe", "withdraw", "evidence", "log"];
+
 /// Whether calls of the function may wait.
 pub(super) fn waits(slug: &str) -> bool {
     slug == Operation::Get.slug()
@@ -369,6 +379,9 @@ fn function(slug: &str, summary: &str) -> String {
     );
     if waits(slug) {
         text.push_str(TIMEOUT_OF_WAITING);
+    }
+    if !SELDOM.contains(&slug) {
+        text.push_str(READY);
     }
     text.push_str(SETTINGS);
     if waits(slug) {

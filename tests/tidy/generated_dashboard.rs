@@ -1,6 +1,6 @@
 //! The part of the infrastructure template that follows from the pages of the dashboard: its function and its routes.
 
-use super::generated::capitalized;
+use super::generated::{READY, capitalized};
 use countersign_dashboard::ROUTES;
 use std::fmt::Write as _;
 
@@ -22,7 +22,7 @@ pub(super) fn dashboard() -> String {
       LoggingConfig: { LogFormat: Text, LogGroup: !Ref DashboardLogs }
       # It waits for functions of the API, which may have to start.
       Timeout: 29
-      MemorySize: !Ref FunctionMemory
+{READY}      MemorySize: !Ref FunctionMemory
       VpcConfig: !If [InVpc, { SubnetIds: !Ref SubnetIds, SecurityGroupIds: !Ref SecurityGroupIds }, !Ref AWS::NoValue]
       KmsKeyArn: !If [HasKey, !Ref KeyArn, !Ref AWS::NoValue]
       Environment:
@@ -47,7 +47,7 @@ pub(super) fn dashboard() -> String {
           RUST_LOG: !Ref LogLevel
       Events:
 "
-    .to_owned();
+    .replace("{READY}", READY);
     for (method, path) in ROUTES {
         let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
         let name: String = words.map(capitalized).collect();

@@ -1,27 +1,27 @@
 //! How the programs reach AWS: one transport, with TLS by ring, and one set of time limits.
 //!
 //! The SDK's own HTTPS client gathers entropy and parses the platform's roots for some 50 ms of
-//! CPU at every cold start. This one knows the roots of Amazon Trust Services
+//! CPU at every cold start. The one in `transport` knows the roots of Amazon Trust Services
 //! (<https://www.amazontrust.com/repository/>), which sign every AWS endpoint, and those that the
 //! operator adds. Reads neither environment nor files: the shells do.
 #![warn(missing_docs)]
 
 pub mod secret;
 pub mod signature;
+mod transport;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
-use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The roots that AWS endpoints are signed under: Amazon Root CA 1 to 4, and Starfield Services
@@ -69,30 +69,28 @@ pub fn credentials(
 /// # Errors
 /// When the bundle holds no certificate, or one that cannot be used.
 pub fn transport(additional_roots: Option<&[u8]>) -> Result<SharedHttpClient, TransportError> {
-    let mut trusted = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
+    let mut roots = RootCertStore::empty();
+    add(&mut roots, AMAZON_ROOTS)?;
     if let Some(bundle) = additional_roots {
-        check(bundle)?;
-        trusted = trusted.with_pem_certificate(bundle);
+        add(&mut roots, bundle)?;
     }
-    let context = TlsContext::builder()
-        .with_trust_store(trusted)
-        .build()
-        .map_err(|error| TransportError(error.to_string()))?;
-    Ok(aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .tls_context(context)
-        .build_https())
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| TransportError(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(SharedHttpClient::new(transport::Client::new(tls)))
 }
 
-/// The SDK's client reads a bundle at the first connection: it takes one without certificates for
-/// an empty one, and panics at a broken certificate.
-fn check(bundle: &[u8]) -> Result<(), TransportError> {
-    let mut roots = RootCertStore::empty();
+/// Adds the certificates of a bundle, of which there is one at least.
+fn add(roots: &mut RootCertStore, bundle: &[u8]) -> Result<(), TransportError> {
+    let before = roots.len();
     for certificate in CertificateDer::pem_slice_iter(bundle) {
         let certificate = certificate.map_err(|error| TransportError(error.to_string()))?;
         roots.add(certificate).map_err(|error| TransportError(error.to_string()))?;
     }
-    if roots.is_empty() {
+    if roots.len() == before {
         return Err(TransportError("the bundle holds no certificate".to_owned()));
     }
     Ok(())
