@@ -1,0 +1,23 @@
+//! Calls of addresses that people have given: which of them may be called, and the client that calls no other.
+//!
+//! An address is checked as a text ([`address`]), and every IP address that its name resolves to ([`networks`]) in the one
+//! resolution that the connection is made from ([`resolver`]). Refuses to know what is sent, configuration files and
+//! environment, and who may register an address.
+#![warn(missing_docs)]
+
+pub mod address;
+pub mod answer;
+pub mod client;
+mod failure;
+pub mod networks;
+pub mod resolver;
+mod roots;
+pub mod rules;
+
+pub use address::{Address, InvalidAddress};
+pub use answer::Answer;
+pub use client::Client;
+pub use networks::{ForbiddenAddress, check_ip};
+pub use resolver::CheckedResolver;
+pub use roots::InvalidRoots;
+pub use rules::{EgressRules, InvalidRules};

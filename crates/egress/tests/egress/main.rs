@@ -1,0 +1,9 @@
+//! The guarantees of the crate, on sockets of this machine alone: no test sends a packet elsewhere.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a broken fixture is a failed test")]
+
+mod calls;
+mod environment;
+mod hostile;
+mod networks;
+mod rebinding;
+mod server;
