@@ -3,9 +3,15 @@
 //! A function that only reads is built from something that only reads: the bounds of an operation
 //! are the least privilege of its function, in types.
 
+mod deliveries;
 mod events;
 mod outbox;
 
+pub use deliveries::{
+    Deliveries, DeliveryKey, DeliveryPage, DeliveryQuery, NewDelivery, NoWebhookClient, PutDelivery,
+    ReadDeliveries, ReadWebhooks, StoredDelivery, WebhookChange, WebhookClient, WebhookCount, WebhookRecord,
+    WriteWebhooks,
+};
 pub use events::{
     CountAttempts, CountedAttempts, CountedAttemptsStore, EventPage, EventQuery, LastEvent, QueryEvents,
     RecordEvent, Sequel,

@@ -1,0 +1,245 @@
+//! Deliveries and webhooks: what waits for which destination, and which webhooks there are.
+
+use super::{CommitError, StoreError};
+use crate::host::BoxFuture;
+use countersign_core::cloud_event::{self, CloudEvent};
+use countersign_core::digest::{DeploymentKey, Digest};
+use countersign_core::ids::EventId;
+use countersign_core::timestamp::Timestamp;
+use countersign_delivery::destination::DestinationId;
+use countersign_delivery::health::Health;
+use countersign_delivery::outcome::{Failure, FailureClass, Outcome};
+use countersign_delivery::state::{Attempt, Delivery};
+use countersign_webhook::secret::{SealedSecret, Secrets};
+use countersign_webhook::trail::{TrailEvent, TrailHead};
+use countersign_webhook::webhook::{Webhook, WebhookId};
+use std::fmt;
+use std::future::Future;
+
+/// A webhook with all that is stored of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookRecord {
+    /// What its owner has set.
+    pub webhook: Webhook,
+    /// Its secrets.
+    pub secrets: Secrets<SealedSecret>,
+    /// How its endpoint fares.
+    pub health: Health,
+    /// Where the trail of its changes ends.
+    pub trail: TrailHead,
+    /// When it was deleted. Its record stays, for those who read its trail and the log of its deliveries.
+    pub deleted_at: Option<Timestamp>,
+    /// Counts the changes of the record: it is written only as the successor of the one that was read. 0 has not been stored.
+    pub revision: u64,
+}
+
+/// How many webhooks there are, so that two callers who make one at the same time do not exceed the limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WebhookCount {
+    /// Those that are not deleted.
+    pub webhooks: u32,
+    /// Counts the changes. 0 has not been stored.
+    pub revision: u64,
+}
+
+/// A change of a webhook, which is written as a whole or not at all.
+#[derive(Debug, Clone)]
+pub struct WebhookChange<'a> {
+    /// The record as it is to be. What is stored must have the [`revision`](WebhookRecord::revision) that it has, and gets the next one.
+    pub record: &'a WebhookRecord,
+    /// What is added to its trail; what only the health of the endpoint changes is in no trail.
+    pub event: Option<&'a TrailEvent>,
+    /// The number of webhooks, as [`record`](Self::record), if it changes.
+    pub count: Option<WebhookCount>,
+}
+
+/// Reads webhooks, strongly consistent.
+pub trait ReadWebhooks: Send + Sync {
+    /// All of them, those that are deleted too, by id.
+    fn webhooks(&self) -> impl Future<Output = Result<Vec<WebhookRecord>, StoreError>> + Send;
+
+    /// The webhook of this id, deleted or not.
+    fn webhook(
+        &self,
+        id: WebhookId,
+    ) -> impl Future<Output = Result<Option<WebhookRecord>, StoreError>> + Send;
+
+    /// How many there are.
+    fn webhook_count(&self) -> impl Future<Output = Result<WebhookCount, StoreError>> + Send;
+
+    /// The events of a trail as documents, the oldest first, at most `limit`, from after `after`.
+    fn webhook_trail(
+        &self,
+        id: WebhookId,
+        after: u64,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+}
+
+/// Writes webhooks.
+pub trait WriteWebhooks: Send + Sync {
+    /// All of the change, or none.
+    fn commit_webhook(
+        &self,
+        change: WebhookChange<'_>,
+    ) -> impl Future<Output = Result<(), CommitError>> + Send;
+}
+
+/// A delivery and the message that it is of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredDelivery {
+    /// Where it stands.
+    pub delivery: Delivery,
+    /// The message, or why it cannot be read.
+    pub event: Result<CloudEvent, String>,
+    /// The message as it is stored.
+    pub document: String,
+    /// What binds it, see [`cloud_event::seal`].
+    pub seal: Option<Digest>,
+    /// Counts the changes: it is written only as the successor of the one that was read.
+    pub revision: u64,
+}
+
+impl StoredDelivery {
+    /// Whether the deployment that has this key wrote the message as it stands, with the event that is delivered.
+    pub fn is_sealed_under(&self, key: &DeploymentKey) -> bool {
+        self.seal == Some(cloud_event::seal(self.delivery.event_id, &self.document, key))
+    }
+}
+
+/// A delivery that is not stored yet.
+#[derive(Debug, Clone, Copy)]
+pub struct NewDelivery<'a> {
+    /// Where it stands.
+    pub delivery: &'a Delivery,
+    /// The message.
+    pub document: &'a str,
+    /// What binds it.
+    pub seal: Option<Digest>,
+}
+
+/// Where a delivery is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryKey {
+    /// To where.
+    pub destination: DestinationId,
+    /// Of which event.
+    pub event_id: EventId,
+}
+
+/// Some deliveries of one destination.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeliveryPage {
+    /// The deliveries.
+    pub deliveries: Vec<StoredDelivery>,
+    /// After which event the next page begins; `None` on the last. A page may be short, or empty, and not the last.
+    pub next: Option<EventId>,
+}
+
+/// What is read of the deliveries of one destination. Times are those of events.
+#[derive(Debug, Clone)]
+pub struct DeliveryQuery {
+    /// The destination.
+    pub destination: DestinationId,
+    /// From when, inclusive.
+    pub from: Timestamp,
+    /// Until when, inclusive.
+    pub to: Timestamp,
+    /// Whether the latest come first.
+    pub is_newest_first: bool,
+    /// See [`DeliveryPage::next`].
+    pub after: Option<EventId>,
+    /// How many, at most.
+    pub limit: usize,
+}
+
+/// Puts deliveries.
+pub trait PutDelivery: Send + Sync {
+    /// Puts a delivery, unless the event has one for its destination. Whether it was put.
+    fn put_new(&self, delivery: NewDelivery<'_>) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}
+
+/// Reads deliveries.
+pub trait ReadDeliveries: Send + Sync {
+    /// One delivery, strongly consistent.
+    fn delivery(
+        &self,
+        key: &DeliveryKey,
+    ) -> impl Future<Output = Result<Option<StoredDelivery>, StoreError>> + Send;
+
+    /// A page of the deliveries of one destination.
+    fn deliveries(
+        &self,
+        query: &DeliveryQuery,
+    ) -> impl Future<Output = Result<DeliveryPage, StoreError>> + Send;
+}
+
+/// Changes deliveries.
+pub trait Deliveries: PutDelivery + ReadDeliveries {
+    /// The deliveries that are due at `now`, the longest due first, at most `limit` of each partition. May lag behind.
+    fn due(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<DeliveryKey>, StoreError>> + Send;
+
+    /// Replaces a delivery by the same as an attempt or an operator leaves it. `false` if it has changed since it was read.
+    fn replace(
+        &self,
+        before: &StoredDelivery,
+        after: &Delivery,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Forgets deliveries of a destination that are closed, of events of `until` or before, at most `limit`. How many they were.
+    fn forget(
+        &self,
+        destination: &DestinationId,
+        until: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<usize, StoreError>> + Send;
+}
+
+/// Calls the addresses of webhooks, and no others than may be called.
+pub trait WebhookClient: Send + Sync + fmt::Debug {
+    /// Why an address may not be registered, as the rest of a sentence about it; nothing if it may.
+    ///
+    /// # Errors
+    /// The rule that it breaks. It names no value.
+    fn check(&self, url: &str) -> Result<(), String>;
+
+    /// Sends a body to an address, once, and reads no more of the answer than its status. `now` is what a date in the answer
+    /// is counted from.
+    fn post<'a>(
+        &'a self,
+        url: &'a str,
+        headers: &'a [(String, String)],
+        body: Vec<u8>,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Attempt>;
+}
+
+/// Where no webhook is called.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoWebhookClient;
+
+impl WebhookClient for NoWebhookClient {
+    fn check(&self, _url: &str) -> Result<(), String> {
+        Err("cannot be called by this service".to_owned())
+    }
+
+    fn post<'a>(
+        &'a self,
+        _url: &'a str,
+        _headers: &'a [(String, String)],
+        _body: Vec<u8>,
+        _now: Timestamp,
+    ) -> BoxFuture<'a, Attempt> {
+        let failure = Failure {
+            class: FailureClass::Unusable,
+            status: None,
+            retry_after: None,
+            detail: "this service calls no webhooks".to_owned(),
+        };
+        Box::pin(std::future::ready(Attempt { outcome: Outcome::Failed(failure), host: None }))
+    }
+}
