@@ -141,9 +141,8 @@ impl Reach<'_> {
 
     /// Where a person is reached by a kind of destination. By an e-mail address a bot of Slack finds them.
     fn address(&self, person: &PersonId, kind: Kind) -> String {
-        let listed = self.configuration.people.iter();
-        let mut listed = listed.filter(|(id, _)| self.policy.people().is_same(id, person));
-        let addresses = listed.next().map(|(_, addresses)| addresses);
+        let known = self.policy.people().addresses(person);
+        let addresses = known.iter().find_map(|id| self.configuration.people.get(id));
         let email = addresses.and_then(|addresses| addresses.email.clone());
         let slack =
             addresses.and_then(|addresses| addresses.slack.clone()).filter(|_| kind == Kind::SlackBot);
