@@ -13,6 +13,7 @@ pub mod networks;
 pub mod resolver;
 mod roots;
 pub mod rules;
+mod webhook;
 
 pub use address::{Address, InvalidAddress};
 pub use answer::Answer;

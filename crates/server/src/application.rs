@@ -54,6 +54,8 @@ pub struct Application {
     pub deliveries: DynamoDeliveries,
     /// Calls webhooks.
     pub webhook_client: Arc<dyn WebhookClient>,
+    /// Where people look at requests, if that is known.
+    pub dashboard_url: Option<Arc<str>>,
     /// Notified once deliveries have been put.
     pub courier_wakeup: Arc<Notify>,
     /// Who may call.
@@ -118,6 +120,7 @@ impl Application {
             outbox,
             deliveries,
             webhook_client: Arc::new(NoWebhookClient),
+            dashboard_url: None,
             courier_wakeup: Arc::new(Notify::new()),
             dependencies: Arc::new(RwLock::new(Arc::new(Dependencies {
                 store,
@@ -141,10 +144,14 @@ impl Application {
         })
     }
 
-    /// The same, with what calls webhooks.
+    /// The same, with what calls webhooks, and where people look at requests.
     #[must_use]
-    pub fn with_webhook_client(self, webhook_client: Arc<dyn WebhookClient>) -> Self {
-        Self { webhook_client, ..self }
+    pub fn with_webhooks(
+        self,
+        webhook_client: Arc<dyn WebhookClient>,
+        dashboard_url: Option<String>,
+    ) -> Self {
+        Self { webhook_client, dashboard_url: dashboard_url.map(Arc::from), ..self }
     }
 
     /// Wakes delivery and the log: something was committed.

@@ -1,6 +1,7 @@
 //! The sweeps that run inside the server: delivery, sealing, expiry, erasure, and the measurement of what is open.
 
 use crate::application::Application;
+use crate::courier;
 use crate::log_directory::LogDirectory;
 use crate::metrics::SweepName;
 use countersign_api::problem::Code;
@@ -67,6 +68,13 @@ impl Sweep {
         Self { name: "delivery", stop, task }
     }
 
+    /// Starts to send what waits for webhooks.
+    pub fn send(application: Application) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(courier::send_until(application, stopped));
+        Self { name: "sending", stop, task }
+    }
+
     /// Starts to put what is committed into the audit log.
     pub fn seal(application: Application) -> Self {
         let (stop, stopped) = watch::channel(false);
@@ -117,9 +125,16 @@ async fn deliver_until<P: Publish>(app: Application, publisher: P, mut stopped: 
         let host = dependencies.host.as_ref();
         let key = &dependencies.deployment_key;
         let began = host.elapsed();
-        let swept =
-            deliver::deliver(&app.outbox, &publisher, &app.deliveries, Some(key), host, Timestamp::LATEST, BUDGET)
-                .await;
+        let swept = deliver::deliver(
+            &app.outbox,
+            &publisher,
+            &app.deliveries,
+            Some(key),
+            host,
+            Timestamp::LATEST,
+            BUDGET,
+        )
+        .await;
         match &swept {
             Ok(report) => {
                 app.metrics.swept(SweepName::Delivery, host.now());
