@@ -1,6 +1,7 @@
 //! Starting a function: logging, environment and AWS once, then the runtime's loop.
 
 use crate::dashboard::{self, Pages};
+use crate::deliver::Deliver;
 use crate::direct::DirectAccess;
 use crate::environment::{Environment, InvalidVariable};
 use crate::executor;
@@ -22,6 +23,7 @@ use countersign_app::anomalies::AnomalyStore;
 use countersign_app::audit_keys::{AuditKeys, NoAuditKeys};
 use countersign_app::command::CommandStore;
 use countersign_app::continuations::{Continuations, Releasing, Resume};
+use countersign_app::courier::{LastAnswer, TIME_LIMIT};
 use countersign_app::dependencies::Dependencies;
 use countersign_app::figure_store::FigureStore;
 use countersign_app::figures::KnownOperations;
@@ -29,8 +31,8 @@ use countersign_app::host::{Clock, Host};
 use countersign_app::log::{LogIndex, LogStorage};
 use countersign_app::policy_texts::{KeepPolicyTexts, PolicyTexts};
 use countersign_app::ports::{
-    CountAttempts, CountedAttemptsStore, FindDue, ListRequests, LoadEvents, LoadRequest, Outbox, Publish,
-    RecordEvent, Replicas, Timers,
+    CountAttempts, CountedAttemptsStore, Deliveries, FindDue, ListRequests, LoadEvents, LoadRequest, Outbox,
+    Publish, PutDelivery, ReadWebhooks, RecordEvent, Replicas, Timers, WriteWebhooks,
 };
 use countersign_app::retention::{ErasureMark, FindClosed, InvalidRetention, Retention};
 use countersign_app::signing::{NoSigningKeys, SigningKeys};
@@ -40,6 +42,8 @@ use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::policy::restrictions::{self, Restrictions};
 use countersign_core::policy::{Policy, PolicyText};
 use countersign_core::principal::Principal;
+use countersign_egress::Client;
+use countersign_egress::configured::webhook_client;
 use countersign_executor::port::Executor;
 use countersign_executor::worker::{Approvals, Worker};
 use countersign_policy::load;
@@ -258,17 +262,49 @@ impl Boot {
     ///
     /// # Errors
     /// As for [`Boot::serve`].
-    pub async fn serve_notify<S, P, R>(&self, outbox: S, publisher: P, resumer: R) -> Result<(), Error>
+    pub async fn serve_notify<S, W, P, R>(
+        &self,
+        outbox: S,
+        subscribers: W,
+        publisher: P,
+        resumer: R,
+    ) -> Result<(), Error>
     where
         S: Outbox + Continuations + Clone,
+        W: ReadWebhooks + PutDelivery,
         P: Publish,
         R: Resume,
     {
         let publisher = Releasing::new(outbox.clone(), publisher);
-        let notify = &self.notify(outbox, publisher, resumer).inspect_err(not_started)?;
+        let notify = &self.notify(outbox, subscribers, publisher, resumer).inspect_err(not_started)?;
         run(async move |event| {
             let budget = time::budget(notify.host.now(), event.context.deadline);
             notify.handle(event.payload.get(), budget).await
+        })
+        .await
+    }
+
+    /// Serves the stream and the schedule of deliveries to webhooks.
+    ///
+    /// # Errors
+    /// As for [`Boot::serve`], or when `notifications.toml` cannot be used.
+    pub async fn serve_deliver<D>(&self, deliveries: D) -> Result<(), Error>
+    where
+        D: Deliveries + ReadWebhooks + WriteWebhooks,
+    {
+        let client = self.webhook_client().inspect_err(not_started)?;
+        let deliver = &Deliver {
+            deliveries,
+            client: Box::new(client),
+            deployment_key: deployment_key(&self.environment).await.inspect_err(not_started)?,
+            dashboard_url: self.optional("DASHBOARD_URL"),
+            host: self.sweeping_host().inspect_err(not_started)?,
+            last_answer: LastAnswer::default(),
+        };
+        run(async move |event| {
+            let budget = time::budget(deliver.host.now(), event.context.deadline);
+            // An attempt that has begun is awaited.
+            deliver.handle(event.payload.get(), budget.saturating_sub(TIME_LIMIT)).await
         })
         .await
     }
@@ -315,15 +351,28 @@ impl Boot {
         .await
     }
 
-    fn notify<S, P, R>(&self, outbox: S, publisher: P, resumer: R) -> Result<Notify<S, P, R>, Error> {
+    fn notify<S, W, P, R>(
+        &self,
+        outbox: S,
+        subscribers: W,
+        publisher: P,
+        resumer: R,
+    ) -> Result<Notify<S, W, P, R>, Error> {
         Ok(Notify {
             outbox,
+            subscribers,
             publisher,
             resumer,
             host: self.sweeping_host()?,
             metrics: self.metrics()?,
             min_age_seconds: self.environment.number("OUTBOX_MIN_AGE_SECONDS", OUTBOX_MIN_AGE_SECONDS)?,
         })
+    }
+
+    /// What calls webhooks, by the file beside the policy.
+    fn webhook_client(&self) -> Result<Client, Error> {
+        let directory = self.environment.optional("POLICY_DIR").map(Path::new);
+        Ok(webhook_client(directory, &self.policy()?)?)
     }
 
     fn policy(&self) -> Result<Policy, Error> {

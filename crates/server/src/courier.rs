@@ -3,9 +3,8 @@
 
 use crate::application::Application;
 use crate::metrics::SweepName;
-use countersign_app::courier::{Courier, CourierReport, LastAnswer};
+use countersign_app::courier::{self, Courier, CourierReport, LastAnswer};
 use countersign_app::dependencies::Dependencies;
-use countersign_app::host::Clock as _;
 use countersign_app::ports::DeliveryKey;
 use countersign_delivery::destination::DestinationId;
 use countersign_delivery::schedule::Schedule;
@@ -22,6 +21,8 @@ use tokio::time::sleep;
 const INTERVAL: Duration = Duration::from_millis(500);
 /// How long one task goes on before what is due is looked for anew.
 const BUDGET: Duration = Duration::from_secs(5);
+/// How often old deliveries are forgotten.
+const FORGET_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// How many destinations are served at once.
 const MAX_DESTINATIONS: usize = 64;
 /// How long attempts that are under way may take when the service stops.
@@ -32,7 +33,16 @@ pub(crate) async fn send_until(app: Application, mut stopped: watch::Receiver<bo
     let last_answer = Arc::<LastAnswer>::default();
     let mut busy = JoinSet::new();
     let mut destinations: BTreeMap<tokio::task::Id, DestinationId> = BTreeMap::new();
+    let mut forgotten_at = None;
     while !*stopped.borrow() {
+        let dependencies = app.dependencies();
+        let host = dependencies.host.as_ref();
+        if forgotten_at.is_none_or(|at| host.elapsed().saturating_sub(at) >= FORGET_INTERVAL) {
+            forgotten_at = Some(host.elapsed());
+            if let Err(error) = courier::forget(&app.deliveries, host, BUDGET).await {
+                tracing::error!(%error, "old deliveries cannot be forgotten");
+            }
+        }
         match due(&app, &last_answer).await {
             Ok(due) => {
                 app.metrics.swept(SweepName::Courier, app.dependencies().host.now());
@@ -85,7 +95,7 @@ async fn due(
     last_answer: &LastAnswer,
 ) -> Result<BTreeMap<DestinationId, Vec<DeliveryKey>>, countersign_app::error::AppError> {
     let dependencies = app.dependencies();
-    courier(app, &dependencies, last_answer).due().await
+    courier_of(app, &dependencies, last_answer).due().await
 }
 
 async fn serve(
@@ -95,7 +105,7 @@ async fn serve(
     keys: Vec<DeliveryKey>,
 ) {
     let dependencies = app.dependencies();
-    match courier(&app, &dependencies, &last_answer).deliver(&destination, keys, BUDGET).await {
+    match courier_of(&app, &dependencies, &last_answer).deliver(&destination, keys, BUDGET).await {
         Ok(CourierReport { delivered, failed, dead, .. }) => {
             app.metrics.delivered(delivered, failed + dead);
         }
@@ -106,7 +116,7 @@ async fn serve(
     }
 }
 
-fn courier<'a>(
+fn courier_of<'a>(
     app: &'a Application,
     dependencies: &'a Dependencies<DynamoStore>,
     last_answer: &'a LastAnswer,

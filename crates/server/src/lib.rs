@@ -21,7 +21,6 @@ pub mod log_directory;
 mod log_route;
 pub mod metrics;
 mod metrics_route;
-pub mod notifications;
 pub mod observed_host;
 pub mod outbox_log;
 mod plain_route;

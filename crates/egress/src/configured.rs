@@ -1,9 +1,11 @@
-//! What `notifications.toml` says, as far as the service delivers: which addresses webhooks may have.
+//! A client by what `notifications.toml` says of webhooks.
 
+use crate::client::Client;
+use crate::roots::InvalidRoots;
+use crate::rules::{EgressRules, InvalidRules};
 use countersign_core::policy::Policy;
 use countersign_core::policy::mistake::{InvalidPolicy, Mistake};
 use countersign_core::text::escaped_line;
-use countersign_egress::{Client, EgressRules, InvalidRoots, InvalidRules};
 use countersign_notifications::configuration::Configuration;
 use countersign_policy::load;
 use std::fs;
