@@ -10,12 +10,13 @@ use crate::transport::FaultyTransport;
 use axum_server::Handle;
 use countersign_app::anomalies::{DetectionError, DetectionReport};
 use countersign_app::attempts;
+use countersign_app::courier::{Courier, CourierReport, LastAnswer};
 use countersign_app::deliver::{DeliveryReport, deliver};
 use countersign_app::error::AppError;
 use countersign_app::expire::{ExpiryReport, expire};
 use countersign_app::fold::{FoldError, FoldReport};
 use countersign_app::host::Clock as _;
-use countersign_app::ports::Publish;
+use countersign_app::ports::{Publish, WebhookClient};
 use countersign_app::retention::{ErasureReport, erase};
 use countersign_app::seal::{SealError, SealReport};
 use countersign_app::timers::{self, TimerReport};
@@ -24,6 +25,8 @@ use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::request::Request;
 use countersign_core::timestamp::Timestamp;
+use countersign_delivery::schedule::Schedule;
+use countersign_dynamodb::deliveries::DynamoDeliveries;
 use countersign_embedded::Embedded;
 use countersign_identity::token::{LOCAL_ISSUER, LOCAL_TYPE, LocalKey, Verifier};
 use countersign_issuer::authenticator::Authenticator;
@@ -38,6 +41,7 @@ use countersign_server::sweeps;
 use ipnet::IpNet;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -359,13 +363,43 @@ impl Service {
 
     /// Runs the delivery sweep once.
     pub fn deliver(&self, publisher: &impl Publish) -> DeliveryReport {
+        self.try_deliver(publisher).unwrap()
+    }
+
+    /// The same, and how it failed.
+    pub fn try_deliver(&self, publisher: &impl Publish) -> Result<DeliveryReport, AppError> {
         let before = self.host.now().plus_seconds(1);
         let budget = Duration::from_secs(60);
         let outbox = &self.application.outbox;
         let key = inspection::deployment_key();
         let subscribers = &self.application.deliveries;
         let delivered = deliver(outbox, publisher, subscribers, Some(&key), &self.host, before, budget);
-        self.runtime.block_on(delivered).unwrap()
+        self.runtime.block_on(delivered)
+    }
+
+    /// The deliveries and the webhooks.
+    pub fn deliveries(&self) -> &DynamoDeliveries {
+        &self.application.deliveries
+    }
+
+    /// Attempts once everything that is due for webhooks.
+    pub fn send(
+        &self,
+        client: &dyn WebhookClient,
+        last_answer: &LastAnswer,
+    ) -> Result<CourierReport, AppError> {
+        let key = inspection::deployment_key();
+        let link = Some("https://countersign.example.com");
+        let courier = Courier::new(
+            &self.application.deliveries,
+            client,
+            &key,
+            link,
+            &self.host,
+            Schedule::CONTINUOUS,
+            last_answer,
+        );
+        self.runtime.block_on(courier.pass(Duration::from_secs(60)))
     }
 
     /// Seals the store into the log once.
