@@ -1,6 +1,7 @@
 //! Starting a function: logging, environment and AWS once, then the runtime's loop.
 
 use crate::dashboard::{self, Pages};
+#[cfg(feature = "webhooks")]
 use crate::deliver::Deliver;
 use crate::direct::DirectAccess;
 use crate::environment::{Environment, InvalidVariable};
@@ -23,6 +24,7 @@ use countersign_app::anomalies::AnomalyStore;
 use countersign_app::audit_keys::{AuditKeys, NoAuditKeys};
 use countersign_app::command::CommandStore;
 use countersign_app::continuations::{Continuations, Releasing, Resume};
+#[cfg(feature = "webhooks")]
 use countersign_app::courier::{LastAnswer, TIME_LIMIT};
 use countersign_app::dependencies::Dependencies;
 use countersign_app::figure_store::FigureStore;
@@ -31,9 +33,11 @@ use countersign_app::host::{Clock, Host};
 use countersign_app::log::{LogIndex, LogStorage};
 use countersign_app::policy_texts::{KeepPolicyTexts, PolicyTexts};
 use countersign_app::ports::{
-    CountAttempts, CountedAttemptsStore, Deliveries, FindDue, ListRequests, LoadEvents, LoadRequest, Outbox,
-    Publish, PutDelivery, ReadWebhooks, RecordEvent, Replicas, Timers, WriteWebhooks,
+    CountAttempts, CountedAttemptsStore, FindDue, ListRequests, LoadEvents, LoadRequest, Outbox, Publish,
+    PutDelivery, ReadWebhooks, RecordEvent, Replicas, Timers,
 };
+#[cfg(feature = "webhooks")]
+use countersign_app::ports::{Deliveries, WriteWebhooks};
 use countersign_app::retention::{ErasureMark, FindClosed, InvalidRetention, Retention};
 use countersign_app::signing::{NoSigningKeys, SigningKeys};
 use countersign_audit::evidence::document::PolicyFiles;
@@ -42,7 +46,9 @@ use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::policy::restrictions::{self, Restrictions};
 use countersign_core::policy::{Policy, PolicyText};
 use countersign_core::principal::Principal;
+#[cfg(feature = "webhooks")]
 use countersign_egress::Client;
+#[cfg(feature = "webhooks")]
 use countersign_egress::configured::webhook_client;
 use countersign_executor::port::Executor;
 use countersign_executor::worker::{Approvals, Worker};
@@ -288,6 +294,7 @@ impl Boot {
     ///
     /// # Errors
     /// As for [`Boot::serve`], or when `notifications.toml` cannot be used.
+    #[cfg(feature = "webhooks")]
     pub async fn serve_deliver<D>(&self, deliveries: D) -> Result<(), Error>
     where
         D: Deliveries + ReadWebhooks + WriteWebhooks,
@@ -370,6 +377,7 @@ impl Boot {
     }
 
     /// What calls webhooks, by the file beside the policy.
+    #[cfg(feature = "webhooks")]
     fn webhook_client(&self) -> Result<Client, Error> {
         let directory = self.environment.optional("POLICY_DIR").map(Path::new);
         Ok(webhook_client(directory, &self.policy()?)?)
