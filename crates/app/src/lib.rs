@@ -49,3 +49,4 @@ pub mod ports;
 pub mod retry;
 pub mod signing;
 pub mod waiting;
+pub mod webhook_message;
