@@ -115,7 +115,8 @@ impl Authorizer for Permissions {
             | Action::Execute
             | Action::Claim
             | Action::List
-            | Action::QueryAudit => true,
+            | Action::QueryAudit
+            | Action::ManageWebhooks => true,
         };
         if is_permitted {
             return AccessDecision::Permitted;
