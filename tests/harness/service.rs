@@ -363,7 +363,9 @@ impl Service {
         let budget = Duration::from_secs(60);
         let outbox = &self.application.outbox;
         let key = inspection::deployment_key();
-        self.runtime.block_on(deliver(outbox, publisher, Some(&key), &self.host, before, budget)).unwrap()
+        let subscribers = &self.application.deliveries;
+        let delivered = deliver(outbox, publisher, subscribers, Some(&key), &self.host, before, budget);
+        self.runtime.block_on(delivered).unwrap()
     }
 
     /// Seals the store into the log once.

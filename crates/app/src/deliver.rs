@@ -1,10 +1,19 @@
 //! Delivery of what is committed: each event at least once, or a dead letter that an operator can see.
+//!
+//! An entry of the outbox is the delivery to the one destination that all events have: the topic, or the log. Before it is
+//! published there, each webhook that takes the event gets a delivery of its own (`courier.rs`), so that what one destination
+//! does changes nothing for another. To put them again changes nothing: an entry that fails is routed anew with each attempt.
 
 use crate::error::AppError;
 use crate::host::Host;
-use crate::ports::{Outbox, OutboxEntry, OutboxKey, Publish, PublishError, Settled, StoreError};
-use countersign_core::digest::DeploymentKey;
+use crate::ports::{
+    NewDelivery, Outbox, OutboxEntry, OutboxKey, Publish, PublishError, PutDelivery, ReadWebhooks, Settled,
+    StoreError, WebhookRecord,
+};
+use countersign_core::cloud_event::CloudEvent;
+use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::timestamp::Timestamp;
+use countersign_delivery::state::Delivery;
 use std::time::Duration;
 
 /// How often a delivery may fail before the entry becomes a dead letter.
@@ -19,6 +28,8 @@ pub struct DeliveryReport {
     pub failed: usize,
     /// Entries that became dead letters.
     pub dead_lettered: usize,
+    /// Deliveries that webhooks were given.
+    pub routed: usize,
     /// Whether time ran out before the end.
     pub cut_short: bool,
 }
@@ -32,17 +43,18 @@ pub struct DeliveryReport {
 /// is a dead letter at once, too.
 ///
 /// # Errors
-/// [`AppError::Unavailable`] when the outbox cannot be read or written.
-pub async fn deliver<S: Outbox, P: Publish>(
+/// [`AppError::Unavailable`] when the outbox cannot be read or written, or deliveries cannot be put.
+pub async fn deliver<S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery>(
     outbox: &S,
     publisher: &P,
+    subscribers: &W,
     key: Option<&DeploymentKey>,
     host: &dyn Host,
     before: Timestamp,
     budget: Duration,
 ) -> Result<DeliveryReport, AppError> {
     let began = host.elapsed();
-    let mut pass = Pass::begin(outbox, publisher, key);
+    let mut pass = Pass::begin(outbox, publisher, subscribers, key, host);
     // Another shard is the first in each minute: one whose entries take all the time starves no other
     // for long.
     let mut shards = outbox.shards();
@@ -76,8 +88,14 @@ pub async fn deliver<S: Outbox, P: Publish>(
 
 /// Delivers the entries of these keys, which the stream has just reported; returns for each whether it
 /// is settled: delivered, a dead letter, or gone already. What is not stays for the sweep.
-pub async fn deliver_each<S: Outbox, P: Publish>(outbox: &S, publisher: &P, keys: &[OutboxKey]) -> Vec<bool> {
-    let mut pass = Pass::begin(outbox, publisher, None);
+pub async fn deliver_each<S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery>(
+    outbox: &S,
+    publisher: &P,
+    subscribers: &W,
+    host: &dyn Host,
+    keys: &[OutboxKey],
+) -> Vec<bool> {
+    let mut pass = Pass::begin(outbox, publisher, subscribers, None, host);
     let mut settled = Vec::with_capacity(keys.len());
     for key in keys {
         let delivered = match pass.deliver_key(key).await {
@@ -96,10 +114,14 @@ pub async fn deliver_each<S: Outbox, P: Publish>(outbox: &S, publisher: &P, keys
 }
 
 /// One walk over some entries.
-struct Pass<'a, S, P> {
+struct Pass<'a, S, P, W> {
     outbox: &'a S,
     publisher: &'a P,
+    subscribers: &'a W,
     key: Option<&'a DeploymentKey>,
+    host: &'a dyn Host,
+    /// The webhooks, read when the first entry needs them.
+    webhooks: Option<Vec<WebhookRecord>>,
     report: DeliveryReport,
     /// What was published and is not settled yet.
     published: Vec<OutboxKey>,
@@ -107,10 +129,17 @@ struct Pass<'a, S, P> {
     unreached: Vec<(OutboxKey, u32)>,
 }
 
-impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
-    fn begin(outbox: &'a S, publisher: &'a P, key: Option<&'a DeploymentKey>) -> Self {
+impl<'a, S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery> Pass<'a, S, P, W> {
+    fn begin(
+        outbox: &'a S,
+        publisher: &'a P,
+        subscribers: &'a W,
+        key: Option<&'a DeploymentKey>,
+        host: &'a dyn Host,
+    ) -> Self {
         let (published, unreached) = (Vec::new(), Vec::new());
-        Self { outbox, publisher, key, report: DeliveryReport::default(), published, unreached }
+        let report = DeliveryReport::default();
+        Self { outbox, publisher, subscribers, key, host, webhooks: None, report, published, unreached }
     }
 
     async fn deliver_key(&mut self, key: &OutboxKey) -> Result<bool, StoreError> {
@@ -127,7 +156,7 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
     /// Delivers one entry. `false` if it is to be tried again; what was published is still to be settled.
     async fn deliver(&mut self, entry: OutboxEntry) -> Result<bool, StoreError> {
         let is_ours = self.key.is_none_or(|key| entry.is_sealed_under(key));
-        let OutboxEntry { key, attempts, event, is_published, .. } = entry;
+        let OutboxEntry { key, attempts, event, is_published, document, seal } = entry;
         // It waits for the log.
         if is_published {
             return Ok(true);
@@ -141,6 +170,7 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
                 .dead_letter(&key, attempts + 1, "its seal does not fit: this deployment did not write it")
                 .await;
         }
+        self.route(&event, &document, seal).await?;
         match self.publisher.publish(&event).await {
             Ok(()) => {
                 self.published.push(key);
@@ -154,6 +184,39 @@ impl<'a, S: Outbox, P: Publish> Pass<'a, S, P> {
                 Ok(false)
             }
         }
+    }
+
+    /// Gives each webhook that takes the event a delivery. One that is disabled gets one that is skipped, which can be
+    /// delivered later. What happened before a webhook was made is none of its events.
+    async fn route(
+        &mut self,
+        event: &CloudEvent,
+        document: &str,
+        seal: Option<Digest>,
+    ) -> Result<(), StoreError> {
+        let webhooks = match self.webhooks.take() {
+            Some(webhooks) => webhooks,
+            None => self.subscribers.webhooks().await?,
+        };
+        let notice = &event.notice;
+        for record in &webhooks {
+            let webhook = &record.webhook;
+            let is_for_it = record.deleted_at.is_none() && notice.timestamp() >= webhook.created_at;
+            if !is_for_it || !webhook.takes(event) {
+                continue;
+            }
+            let destination =
+                webhook.id.destination().map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            let (request_id, sequence) = (notice.request_id(), notice.sequence());
+            let (event_id, event_type) = (notice.event_id(), notice.event_type());
+            let now = self.host.now();
+            let delivery = Delivery::new(destination, event_id, request_id, sequence, event_type, now);
+            let delivery = if webhook.is_enabled() { delivery } else { delivery.skip() };
+            let new = NewDelivery { delivery: &delivery, document, seal };
+            self.report.routed += usize::from(self.subscribers.put_new(new).await?);
+        }
+        self.webhooks = Some(webhooks);
+        Ok(())
     }
 
     /// Settles in the outbox what was published.

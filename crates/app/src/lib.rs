@@ -11,6 +11,7 @@ pub mod attempts;
 pub mod audit;
 pub mod command;
 pub mod continuations;
+pub mod courier;
 pub mod create;
 pub mod deliver;
 pub mod events;

@@ -8,9 +8,9 @@ mod events;
 mod outbox;
 
 pub use deliveries::{
-    Deliveries, DeliveryKey, DeliveryPage, DeliveryQuery, NewDelivery, NoWebhookClient, PutDelivery,
-    ReadDeliveries, ReadWebhooks, StoredDelivery, WebhookChange, WebhookClient, WebhookCount, WebhookRecord,
-    WriteWebhooks,
+    Deliveries, DeliveryKey, DeliveryPage, DeliveryQuery, NewDelivery, NoSubscribers, NoWebhookClient,
+    PutDelivery, ReadDeliveries, ReadWebhooks, StoredDelivery, WebhookChange, WebhookClient, WebhookCount,
+    WebhookRecord, WriteWebhooks,
 };
 pub use events::{
     CountAttempts, CountedAttempts, CountedAttemptsStore, EventPage, EventQuery, LastEvent, QueryEvents,

@@ -24,7 +24,7 @@ use countersign_app::deliver::deliver_each;
 use countersign_app::expire::expire;
 use countersign_app::fold::Folder;
 use countersign_app::log_reader::LogReader;
-use countersign_app::ports::{Outbox as _, OutboxKey, Publish, PublishError};
+use countersign_app::ports::{NoSubscribers, Outbox as _, OutboxKey, Publish, PublishError};
 use countersign_core::caller::Channel;
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::timestamp::Timestamp;
@@ -103,7 +103,7 @@ fn simulate(requests: usize) -> Result<Loads, String> {
     let keys = waiting(&service)?;
     let publisher = Releasing::new(service.outbox.clone(), TakesAll);
     for keys in keys.chunks(100) {
-        loads.add_all(&service.metered(deliver_each(&service.outbox, &publisher, keys)).calls);
+        loads.add_all(&service.metered(deliver_each(&service.outbox, &publisher, &NoSubscribers, service.host.as_ref(), keys)).calls);
     }
     loads.add_all(&seal(&service, &log)?);
     let (dependencies, host) = (&service.dependencies, service.dependencies.host.as_ref());

@@ -62,7 +62,7 @@ impl SlackId {
 }
 
 /// Names a message: the conversation it is in and its `ts`. As text, which is the reference of an
-/// [`Outcome`](countersign_delivery::outcome::Outcome), `C0123456789/1700000000.000100`.
+/// [`Outcome`], `C0123456789/1700000000.000100`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageReference {
     channel: SlackId,

@@ -71,6 +71,7 @@ pub mod digest;
 pub mod idempotency;
 pub mod ids;
 pub mod origin;
+pub mod priority;
 pub mod risk;
 pub mod seal;
 pub mod source_address;

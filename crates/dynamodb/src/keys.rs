@@ -58,6 +58,20 @@ pub const LISTING: &str = "listing";
 pub const INSTANCE_INDEX: &str = "instance-index";
 /// Partition key of [`INSTANCE_INDEX`].
 pub const INSTANCE_ID: &str = "instance_id";
+/// Partition key of deliveries: a destination, or one of [`WEBHOOKS`] and [`trail_key`]. Their sort key is [`EVENT_ID`].
+pub const DESTINATION: &str = "destination";
+/// Lists the deliveries that wait, by when they are due. Its partition key is [`SHARD`].
+pub const DUE_INDEX: &str = "due-index";
+/// Sort key of [`DUE_INDEX`]. Only what waits has one.
+pub const NEXT_ATTEMPT_AT: &str = "next_attempt_at";
+/// The partition of webhooks among deliveries, by their ids. No destination is called so.
+pub const WEBHOOKS: &str = "#webhooks";
+/// The sort key of the number of webhooks.
+pub const WEBHOOK_COUNT: &str = "#count";
+/// Counts the changes of a delivery or webhook.
+pub const REVISION: &str = "revision";
+/// How many partitions [`DUE_INDEX`] is spread over.
+pub const DUE_SHARDS: u8 = 4;
 /// How many partitions the outbox is spread over.
 pub const OUTBOX_SHARDS: u8 = 4;
 /// The outbox partition of dead letters.
@@ -105,6 +119,11 @@ pub const FIGURES: &str = "figures";
 pub const FIGURE_CURSOR: &str = "cursor";
 /// The outbox partition of what figures remember of requests, by generation and id.
 pub const FIGURE_REQUESTS: &str = "figure-requests";
+
+/// The partition of the trail of a webhook. No destination is called so.
+pub fn trail_key(webhook: impl std::fmt::Display) -> String {
+    format!("#trail/{webhook}")
+}
 
 /// The status partition of a request: `pending`, or `rejected#2026-01`.
 pub fn status_key(request: &Request) -> String {

@@ -1,11 +1,12 @@
-//! The three tables: the one definition that the embedded mode creates and that the
+//! The tables: the one definition that the embedded mode creates and that the
 //! infrastructure template is checked against.
 
 use crate::error::store_error;
 use crate::keys::{
-    AT, EVENT_ID, EVENT_TYPE, EVENT_TYPE_INDEX, EVENT_TYPE_MONTH, INSTANCE_EVENTS_INDEX, INSTANCE_ID,
-    INSTANCE_INDEX, LISTING, MADE_AT, MONTH, MONTH_INDEX, OPEN_INDEX, OPEN_KEY, REQUEST_ID, REQUESTED_BY,
-    REQUESTER_INDEX, SEQUENCE, SHARD, STATUS_AT, STATUS_INDEX, STATUS_KEY, STREAM, USER, USER_INDEX,
+    AT, DESTINATION, DUE_INDEX, EVENT_ID, EVENT_TYPE, EVENT_TYPE_INDEX, EVENT_TYPE_MONTH,
+    INSTANCE_EVENTS_INDEX, INSTANCE_ID, INSTANCE_INDEX, LISTING, MADE_AT, MONTH, MONTH_INDEX,
+    NEXT_ATTEMPT_AT, OPEN_INDEX, OPEN_KEY, REQUEST_ID, REQUESTED_BY, REQUESTER_INDEX, SEQUENCE, SHARD,
+    STATUS_AT, STATUS_INDEX, STATUS_KEY, STREAM, USER, USER_INDEX,
 };
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
@@ -162,6 +163,19 @@ pub const OUTBOX: TableDefinition = TableDefinition {
     indexes: &[],
 };
 
+/// What is delivered to destinations of their own, and the webhooks that are such.
+pub const DELIVERIES: TableDefinition = TableDefinition {
+    name_variable: "DELIVERIES_TABLE",
+    partition_key: string(DESTINATION),
+    sort_key: Some(string(EVENT_ID)),
+    indexes: &[IndexDefinition {
+        name: DUE_INDEX,
+        partition_key: string(SHARD),
+        sort_key: string(NEXT_ATTEMPT_AT),
+        include: Some(&[]),
+    }],
+};
+
 impl IndexDefinition {
     /// The attributes it holds besides its own keys and the table's.
     pub fn non_key_attributes(&self) -> Vec<&'static str> {
@@ -180,10 +194,12 @@ pub struct TableNames {
     pub audit: String,
     /// [`OUTBOX`].
     pub outbox: String,
+    /// [`DELIVERIES`]; `None` for a program that knows of none.
+    pub deliveries: Option<String>,
 }
 
 impl TableNames {
-    /// The names that the variables of the definitions hold.
+    /// The names that the variables of the definitions hold. Only programs that deliver need [`DELIVERIES`].
     ///
     /// # Errors
     /// What `value_of` says of a variable that it cannot give.
@@ -192,6 +208,7 @@ impl TableNames {
             approvals: value_of(APPROVALS.name_variable)?,
             audit: value_of(AUDIT.name_variable)?,
             outbox: value_of(OUTBOX.name_variable)?,
+            deliveries: value_of(DELIVERIES.name_variable).ok(),
         })
     }
 
@@ -201,6 +218,7 @@ impl TableNames {
             approvals: format!("rds-approvals-{environment}"),
             audit: format!("audit-log-{environment}"),
             outbox: format!("approvals-outbox-{environment}"),
+            deliveries: Some(format!("approvals-deliveries-{environment}")),
         }
     }
 }
@@ -210,8 +228,9 @@ impl TableNames {
 /// # Errors
 /// What the database says.
 pub async fn create_missing(client: &Client, names: &TableNames) -> Result<(), StoreError> {
-    for (definition, name) in [(APPROVALS, &names.approvals), (AUDIT, &names.audit), (OUTBOX, &names.outbox)]
-    {
+    let tables = [(APPROVALS, &names.approvals), (AUDIT, &names.audit), (OUTBOX, &names.outbox)];
+    let deliveries = names.deliveries.iter().map(|name| (DELIVERIES, name));
+    for (definition, name) in tables.into_iter().chain(deliveries) {
         match client.describe_table().table_name(name).send().await {
             Ok(described) => {
                 check_indexes(&definition, name, described.table)?;
@@ -283,6 +302,7 @@ fn attribute_definitions(definition: &TableDefinition) -> Result<Vec<AttributeDe
 fn secondary_index(index: &IndexDefinition) -> Result<GlobalSecondaryIndex, BuildError> {
     let projection = match index.include {
         None => Projection::builder().projection_type(ProjectionType::All),
+        Some([]) => Projection::builder().projection_type(ProjectionType::KeysOnly),
         Some(_) => Projection::builder().projection_type(ProjectionType::Include).set_non_key_attributes(
             Some(index.non_key_attributes().into_iter().map(str::to_owned).collect()),
         ),

@@ -12,10 +12,11 @@ use aws_sdk_dynamodb::Client;
 use countersign_app::audit_keys::AuditKeys;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::Host;
-use countersign_app::ports::{ScanStore as _, StoreError};
+use countersign_app::ports::{NoWebhookClient, ScanStore as _, StoreError, WebhookClient};
 use countersign_app::signing::SigningKeys;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::policy::Policy;
+use countersign_dynamodb::deliveries::DynamoDeliveries;
 use countersign_dynamodb::observed::observed;
 use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
@@ -49,6 +50,12 @@ pub struct Application {
     dependencies: Arc<RwLock<Arc<Dependencies<DynamoStore>>>>,
     /// What is to be delivered.
     pub outbox: DynamoOutbox,
+    /// What webhooks wait for, and the webhooks.
+    pub deliveries: DynamoDeliveries,
+    /// Calls webhooks.
+    pub webhook_client: Arc<dyn WebhookClient>,
+    /// Notified once deliveries have been put.
+    pub courier_wakeup: Arc<Notify>,
     /// Who may call.
     pub authenticator: Arc<Authenticator>,
     /// The proxies whose word for where a call comes from is taken.
@@ -97,6 +104,7 @@ impl Application {
         let tables = TableNames::of_environment(TABLES_ENVIRONMENT);
         table::create_missing(&client, &tables).await.map_err(DatabaseError::Tables)?;
         let outbox = DynamoOutbox::new(client.clone(), tables.outbox.clone()).with_transactions();
+        let deliveries = DynamoDeliveries::new(client.clone(), tables.deliveries.clone().unwrap_or_default());
         let store = DynamoStore::new(client, tables);
         let waiters = Arc::<Waiters>::default();
         let unauthenticated = Arc::<AtomicU64>::default();
@@ -108,6 +116,9 @@ impl Application {
         ));
         Ok(Self {
             outbox,
+            deliveries,
+            webhook_client: Arc::new(NoWebhookClient),
+            courier_wakeup: Arc::new(Notify::new()),
             dependencies: Arc::new(RwLock::new(Arc::new(Dependencies {
                 store,
                 policy,
@@ -128,6 +139,12 @@ impl Application {
             unauthenticated,
             refusal_log: Arc::default(),
         })
+    }
+
+    /// The same, with what calls webhooks.
+    #[must_use]
+    pub fn with_webhook_client(self, webhook_client: Arc<dyn WebhookClient>) -> Self {
+        Self { webhook_client, ..self }
     }
 
     /// Wakes delivery and the log: something was committed.

@@ -118,9 +118,15 @@ async fn deliver_until<P: Publish>(app: Application, publisher: P, mut stopped: 
         let key = &dependencies.deployment_key;
         let began = host.elapsed();
         let swept =
-            deliver::deliver(&app.outbox, &publisher, Some(key), host, Timestamp::LATEST, BUDGET).await;
+            deliver::deliver(&app.outbox, &publisher, &app.deliveries, Some(key), host, Timestamp::LATEST, BUDGET)
+                .await;
         match &swept {
-            Ok(_) => app.metrics.swept(SweepName::Delivery, host.now()),
+            Ok(report) => {
+                app.metrics.swept(SweepName::Delivery, host.now());
+                if report.routed > 0 {
+                    app.courier_wakeup.notify_one();
+                }
+            }
             Err(error) => tracing::error!(%error, "the outbox cannot be swept"),
         }
         if is_last {

@@ -159,6 +159,39 @@ pub trait PutDelivery: Send + Sync {
     fn put_new(&self, delivery: NewDelivery<'_>) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
+/// Where no event has subscribers of its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoSubscribers;
+
+impl ReadWebhooks for NoSubscribers {
+    async fn webhooks(&self) -> Result<Vec<WebhookRecord>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn webhook(&self, _id: WebhookId) -> Result<Option<WebhookRecord>, StoreError> {
+        Ok(None)
+    }
+
+    async fn webhook_count(&self) -> Result<WebhookCount, StoreError> {
+        Ok(WebhookCount::default())
+    }
+
+    async fn webhook_trail(
+        &self,
+        _id: WebhookId,
+        _after: u64,
+        _limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+impl PutDelivery for NoSubscribers {
+    async fn put_new(&self, _delivery: NewDelivery<'_>) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+}
+
 /// Reads deliveries.
 pub trait ReadDeliveries: Send + Sync {
     /// One delivery, strongly consistent.

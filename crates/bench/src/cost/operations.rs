@@ -23,7 +23,7 @@ use countersign_app::deliver::{deliver, deliver_each};
 use countersign_app::expire::expire;
 use countersign_app::fold::Folder;
 use countersign_app::log_reader::LogReader;
-use countersign_app::ports::{Outbox as _, OutboxKey, Publish, PublishError};
+use countersign_app::ports::{NoSubscribers, Outbox as _, OutboxKey, Publish, PublishError};
 use countersign_app::{attempts, figures, timers};
 use countersign_core::caller::{Caller, Channel};
 use countersign_core::cloud_event::CloudEvent;
@@ -276,7 +276,7 @@ fn of_sweeps(all: &mut Vec<Operation>) -> Result<(BTreeMap<&'static str, f64>, f
         return Err(format!("{} of {events} events wait", keys.len()));
     }
     let publisher = Releasing::new(service.outbox.clone(), TakesAll);
-    let Metered { answer, calls, .. } = service.metered(deliver_each(&service.outbox, &publisher, &keys));
+    let Metered { answer, calls, .. } = service.metered(deliver_each(&service.outbox, &publisher, &NoSubscribers, service.host.as_ref(), &keys));
     if answer.contains(&false) {
         return Err("an event was not delivered".to_owned());
     }
@@ -304,7 +304,7 @@ fn idle(all: &mut Vec<Operation>, service: &MeteredService, log: &LogDirectory) 
     let (dependencies, host) = (&service.dependencies, service.dependencies.host.as_ref());
     let Metered { answer, calls, .. } = service.metered(async {
         let now = host.now();
-        deliver(&service.outbox, &TakesAll, None, host, now, BUDGET)
+        deliver(&service.outbox, &TakesAll, &NoSubscribers, None, host, now, BUDGET)
             .await
             .map_err(|error| error.to_string())?;
         service.outbox.backlog().await.map_err(|error| error.to_string())?;

@@ -62,6 +62,7 @@ fn an_answer_means_this() {
         (403, "no_service", FailureClass::Gone),
         (404, "no_active_hooks", FailureClass::Gone),
         (404, "channel_not_found", FailureClass::Gone),
+        (404, "user_not_found", FailureClass::Refused),
         (404, "", FailureClass::Gone),
         (410, "channel_is_archived", FailureClass::Gone),
         (429, "", FailureClass::Overloaded),

@@ -40,6 +40,7 @@ fn a_message_has_all_that_there_is_to_know_and_no_more() {
         [("Justification", "moved to the new cluster"), ("bob@example.com says", "looks right")]
     );
     assert_eq!(summary.link.as_deref(), Some(LINK));
+    assert!(!format!("{summary:?}").contains(&full().hash.to_string()));
     assert_eq!((summary.advice, summary.ask, summary.tone), (None, None, Tone::Waiting));
 }
 

@@ -74,6 +74,12 @@ pub enum Name {
     UnknownAnnotation,
     /// A `@reason` that no refusal ever shows.
     ReasonNeverShown,
+    /// A destination that nothing sends to.
+    DestinationUnused,
+    /// A route that no event matches.
+    RouteNeverHolds,
+    /// A slot of whose groups notifications know no member.
+    SlotWithoutMembers,
     /// Too many combinations to try them all.
     TooManyCombinations,
     /// Too many different demands to look for people for all of them.

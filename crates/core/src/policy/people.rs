@@ -431,7 +431,7 @@ impl People {
 }
 
 /// Names that can stand in a policy without being mistaken for anything else.
-pub(crate) fn is_group_name(name: &str) -> bool {
+pub fn is_group_name(name: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_.:/-".contains(&b);
     (1..=MAX_GROUP_NAME).contains(&name.len()) && name.bytes().all(allowed)
 }

@@ -22,14 +22,14 @@ use wildmatch::WildMatch;
 
 mod bounds;
 mod catalogue;
-mod conditions;
+pub mod conditions;
 mod effects;
 mod file;
 pub mod samples;
 
 use bounds::{check_justification, check_lifetime, check_limit, check_seconds, check_spellings};
 use catalogue::{CarriedOut, Operation, check_operation, read_executors};
-use conditions::Conditions;
+use conditions::{Conditions, ConditionsTable};
 use effects::{Effects, approvals_in_words, justification_in_words, lifetimes_in_words};
 use file::{Approvals, Defaults, OperationsFile, RuleTable};
 
@@ -371,41 +371,13 @@ impl Rule {
             let rule = format!("must have a name of 1 to {MAX_RULE_NAME} letters, digits, - and _");
             return source.refuse(&["rules", &name], rule);
         }
-        let globs = |key, globs: Option<Vec<String>>| -> Result<Option<Vec<WildMatch>>, Mistake> {
-            let Some(globs) = globs else { return Ok(None) };
-            if globs.is_empty() || globs.iter().any(String::is_empty) {
-                return Err(refused(key, &"must not be empty: leave it out if the rule is about all"));
-            }
-            // A rule only raises: where a requester writes a name in another way it is to hold.
-            Ok(Some(globs.iter().map(|glob| WildMatch::new_case_insensitive(glob)).collect()))
-        };
         let cost = |key, amount: Option<f64>| -> Result<Option<Cost>, Mistake> {
             amount.map(Cost::new).transpose().map_err(|error| refused(key, &error))
         };
-        let known_group = |key, group: &String| -> Result<String, Mistake> {
-            if known.contains(group) {
-                return Ok(group.clone());
-            }
-            Err(refused(key, &format!("names `{group}`, which is not one of the groups in people.toml")))
-        };
-        let requester_groups = match table.requester_groups {
-            None => None,
-            Some(groups) if groups.is_empty() => {
-                return Err(refused(
-                    "requester_groups",
-                    &"must not be empty: leave it out if the rule is about all",
-                ));
-            }
-            Some(groups) => Some(
-                groups
-                    .iter()
-                    .map(|group| known_group("requester_groups", group))
-                    .collect::<Result<_, _>>()?,
-            ),
-        };
         let slots = read_slots(&table.slots).map_err(|rule| refused("slots", &rule))?;
-        for group in slots.keys().flatten() {
-            known_group("slots", group)?;
+        if let Some(group) = slots.keys().flatten().find(|group| !known.contains(*group)) {
+            let rule = format!("names `{group}`, which is not one of the groups in people.toml");
+            return Err(refused("slots", &rule));
         }
         if let Some((alternatives, _)) = table.slots.iter().find(|(_, people)| **people == 0) {
             return Err(refused("slots", &format!("must take at least one person of `{alternatives}`")));
@@ -439,18 +411,16 @@ impl Rule {
             let path = at("justification_min");
             check_justification(source, &path.each_ref().map(String::as_str), characters)?;
         }
-        let conditions = Conditions {
-            operations: globs("operations", table.operations)?,
+        let conditions = ConditionsTable {
+            operations: table.operations,
             environment: table.environment,
-            instances: globs("instances", table.instances)?,
-            cost_above: cost("cost_above", table.cost_above)?,
-            cost_at_most: cost("cost_at_most", table.cost_at_most)?,
+            instances: table.instances,
+            cost_above: table.cost_above,
+            cost_at_most: table.cost_at_most,
             cost_missing: table.cost_missing,
-            requester_groups,
+            requester_groups: table.requester_groups,
         };
-        if let Some((key, rule)) = conditions.contradiction() {
-            return Err(refused(key, &rule));
-        }
+        let conditions = Conditions::read(source, &["rules", &name], conditions, known)?;
         let demands = Effects {
             risk: table.risk,
             approvals: table.approvals,

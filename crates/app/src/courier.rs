@@ -1,0 +1,399 @@
+//! Sending what waits to webhooks: each delivery is claimed, attempted and marked, and what one endpoint does changes nothing
+//! for another.
+//!
+//! A delivery that was claimed by a sender that died is due again after [`CLAIM_SECONDS`]. Between the sending and the marking
+//! it may be sent twice, so that receivers drop what they have seen by `webhook-id`.
+
+use crate::error::AppError;
+use crate::host::Host;
+use crate::ports::{
+    CommitError, Deliveries, DeliveryKey, ReadWebhooks, StoreError, StoredDelivery, WebhookChange,
+    WebhookClient, WebhookRecord, WriteWebhooks,
+};
+use crate::webhook_message::{Headers, message};
+use countersign_core::digest::{DeploymentKey, Digest};
+use countersign_core::timestamp::Timestamp;
+use countersign_delivery::destination::DestinationId;
+use countersign_delivery::outcome::{Failure, FailureClass, Outcome};
+use countersign_delivery::schedule::Schedule;
+use countersign_delivery::state::{Attempt, Delivery};
+use countersign_delivery::sweep::{Network, Sweep, Verdict};
+use countersign_webhook::body::Body;
+use countersign_webhook::secret::SecretKey;
+use countersign_webhook::trail::{Actor, TrailChange, TrailEvent};
+use countersign_webhook::webhook::WebhookId;
+use futures_util::stream::{self, StreamExt as _};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long a delivery is a sender's own, in seconds: longer than an attempt takes.
+pub const CLAIM_SECONDS: u32 = 30;
+/// How long one attempt may take, from the name to the end of the answer.
+pub const TIME_LIMIT: Duration = Duration::from_secs(15);
+/// How many deliveries of one destination are attempted at once.
+const AT_ONCE: usize = 4;
+/// How many keys of what is due are read of each partition: so many that the backlog of one endpoint hides no other.
+const DUE: usize = 1000;
+/// How often what was read is read again because it has changed meanwhile.
+const REREADS: usize = 5;
+/// How often what nobody was reached by is attempted: once a minute.
+const UNREACHED: Schedule = Schedule::EVERY_MINUTE;
+/// How long an endpoint that was not reached several times in a row is left alone, in seconds.
+const REST_SECONDS: u32 = 60;
+/// How old the last success on record may be before a newer one is written, in seconds.
+const SUCCESS_SECONDS: u32 = 60;
+
+/// What a pass over some deliveries did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CourierReport {
+    /// Deliveries that were taken.
+    pub delivered: usize,
+    /// Attempts that failed, whose deliveries wait again.
+    pub failed: usize,
+    /// Deliveries whose last attempt failed.
+    pub dead: usize,
+    /// Deliveries that are not attempted, because their webhook is disabled or gone.
+    pub skipped: usize,
+    /// Deliveries that wait longer without an attempt, because their endpoint is overloaded or was not reached.
+    pub postponed: usize,
+    /// Whether time ran out before the end.
+    pub cut_short: bool,
+}
+
+impl CourierReport {
+    /// Both of them.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            delivered: self.delivered + other.delivered,
+            failed: self.failed + other.failed,
+            dead: self.dead + other.dead,
+            skipped: self.skipped + other.skipped,
+            postponed: self.postponed + other.postponed,
+            cut_short: self.cut_short || other.cut_short,
+        }
+    }
+}
+
+/// When some endpoint answered last: what tells an outage of the sender from one of an endpoint. One for each process.
+#[derive(Debug, Default)]
+pub struct LastAnswer(Mutex<Option<Timestamp>>);
+
+impl LastAnswer {
+    /// Whether an attempt that ended now counts.
+    fn verdict(&self, outcome: &Outcome, now: Timestamp) -> Verdict {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if outcome.is_answer() {
+            *last = (*last).max(Some(now));
+        }
+        let mut sweep = Sweep::new();
+        if let Some(at) = *last {
+            sweep.observe_earlier(Network::Public, at, now);
+        }
+        sweep.verdict(Network::Public, outcome)
+    }
+}
+
+/// All that sending works with.
+#[derive(Debug)]
+pub struct Courier<'a, D> {
+    deliveries: &'a D,
+    client: &'a dyn WebhookClient,
+    deployment_key: &'a DeploymentKey,
+    secret_key: SecretKey,
+    dashboard_url: Option<&'a str>,
+    host: &'a dyn Host,
+    schedule: Schedule,
+    last_answer: &'a LastAnswer,
+}
+
+/// What became of one delivery.
+enum Step {
+    /// It was attempted and marked.
+    Attempted(Box<Delivery>, Outcome),
+    /// It is not due any more, or another sender has it.
+    Elsewhere,
+}
+
+impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks> Courier<'a, D> {
+    /// A sender of what waits in `deliveries`. `dashboard_url` is where people look at requests.
+    pub fn new(
+        deliveries: &'a D,
+        client: &'a dyn WebhookClient,
+        deployment_key: &'a DeploymentKey,
+        dashboard_url: Option<&'a str>,
+        host: &'a dyn Host,
+        schedule: Schedule,
+        last_answer: &'a LastAnswer,
+    ) -> Self {
+        let secret_key = SecretKey::derived(deployment_key);
+        Self { deliveries, client, deployment_key, secret_key, dashboard_url, host, schedule, last_answer }
+    }
+
+    /// What is due, by destination, the longest due first.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`] when it cannot be read.
+    pub async fn due(&self) -> Result<BTreeMap<DestinationId, Vec<DeliveryKey>>, AppError> {
+        let mut due: BTreeMap<DestinationId, Vec<DeliveryKey>> = BTreeMap::new();
+        for key in self.deliveries.due(self.host.now(), DUE).await? {
+            due.entry(key.destination.clone()).or_default().push(key);
+        }
+        Ok(due)
+    }
+
+    /// Attempts everything that is due, all destinations at once, for at most `budget`; an attempt that has begun is awaited.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`] when what is due cannot be read.
+    pub async fn pass(&self, budget: Duration) -> Result<CourierReport, AppError> {
+        let due = self.due().await?;
+        let destinations = due.into_iter().map(|(destination, keys)| async move {
+            match self.deliver(&destination, keys, budget).await {
+                Ok(report) => report,
+                Err(error) => {
+                    tracing::warn!(%destination, %error, "deliveries are left to the next pass");
+                    CourierReport { cut_short: true, ..CourierReport::default() }
+                }
+            }
+        });
+        let reports = stream::iter(destinations).buffer_unordered(usize::MAX).collect::<Vec<_>>().await;
+        Ok(reports.into_iter().fold(CourierReport::default(), CourierReport::and))
+    }
+
+    /// Attempts deliveries of one destination, for at most `budget`.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`] when the store does not answer. What was sent and not marked is sent again.
+    pub async fn deliver(
+        &self,
+        destination: &DestinationId,
+        keys: Vec<DeliveryKey>,
+        budget: Duration,
+    ) -> Result<CourierReport, AppError> {
+        let began = self.host.elapsed();
+        let mut report = CourierReport::default();
+        let mut in_a_row = Sweep::new();
+        let mut keys = keys.into_iter();
+        loop {
+            let batch: Vec<_> = keys.by_ref().take(AT_ONCE).collect();
+            if batch.is_empty() {
+                return Ok(report);
+            }
+            if self.host.elapsed().saturating_sub(began) >= budget {
+                return Ok(CourierReport { cut_short: true, ..report });
+            }
+            // Read anew before each few: it may have been changed, paused or disabled meanwhile.
+            let id = destination.webhook_id().and_then(|id| WebhookId::parse(id).ok());
+            let record = match id {
+                Some(id) => self.deliveries.webhook(id).await?,
+                None => None,
+            };
+            let now = self.host.now();
+            let record = match record.filter(|record| record.deleted_at.is_none()) {
+                Some(record) if record.webhook.is_enabled() => record,
+                Some(_) | None => {
+                    for key in batch {
+                        report.skipped += usize::from(self.close(&key, Delivery::skip).await?);
+                    }
+                    continue;
+                }
+            };
+            let rest = in_a_row.is_given_up(destination).then(|| now.plus_seconds(REST_SECONDS));
+            if let Some(until) = record.health.pause_at(now).max(rest) {
+                for key in batch {
+                    let postponed = |delivery: Delivery| delivery.postponed(until);
+                    report.postponed += usize::from(self.close(&key, postponed).await?);
+                }
+                continue;
+            }
+            let attempts = batch.iter().map(|key| self.attempt(&record, key));
+            let steps: Vec<_> = stream::iter(attempts).buffer_unordered(AT_ONCE).collect().await;
+            for step in steps {
+                let Step::Attempted(delivery, outcome) = step? else { continue };
+                in_a_row.observe(destination, Network::Public, &outcome);
+                match &outcome {
+                    Outcome::Delivered { .. } => report.delivered += 1,
+                    Outcome::Failed(_) if delivery.next_attempt_at.is_none() => report.dead += 1,
+                    Outcome::Failed(_) => report.failed += 1,
+                }
+            }
+        }
+    }
+
+    /// Changes a delivery that is due without an attempt. Whether it was.
+    async fn close(
+        &self,
+        key: &DeliveryKey,
+        change: impl FnOnce(Delivery) -> Delivery,
+    ) -> Result<bool, StoreError> {
+        let Some(stored) = self.due_delivery(key).await? else { return Ok(false) };
+        let after = change(stored.delivery.clone());
+        self.deliveries.replace(&stored, &after).await
+    }
+
+    async fn due_delivery(&self, key: &DeliveryKey) -> Result<Option<StoredDelivery>, StoreError> {
+        let stored = self.deliveries.delivery(key).await?;
+        Ok(stored.filter(|stored| stored.delivery.is_due(self.host.now())))
+    }
+
+    /// Claims a delivery, attempts it and marks what came of it.
+    async fn attempt(&self, record: &WebhookRecord, key: &DeliveryKey) -> Result<Step, StoreError> {
+        let Some(stored) = self.due_delivery(key).await? else { return Ok(Step::Elsewhere) };
+        let claimed = stored.delivery.clone().claimed(self.host.now(), CLAIM_SECONDS);
+        if !self.deliveries.replace(&stored, &claimed).await? {
+            return Ok(Step::Elsewhere);
+        }
+        let claimed = StoredDelivery { delivery: claimed, revision: stored.revision + 1, ..stored };
+        let attempt = match self.message(record, &claimed) {
+            Ok((headers, body)) => {
+                let url = record.webhook.settings.url.as_str();
+                self.client.post(url, &headers, body, self.host.now()).await
+            }
+            Err(failure) => Attempt { outcome: Outcome::Failed(failure), host: None },
+        };
+        let now = self.host.now();
+        let verdict = self.last_answer.verdict(&attempt.outcome, now);
+        let outcome = attempt.outcome.clone();
+        let delivery = self.mark(claimed, attempt, verdict, now).await?;
+        log(&delivery, &outcome);
+        self.note_health(record, &outcome, verdict, now).await?;
+        Ok(Step::Attempted(Box::new(delivery), outcome))
+    }
+
+    /// Headers and body of a delivery.
+    fn message(
+        &self,
+        record: &WebhookRecord,
+        stored: &StoredDelivery,
+    ) -> Result<(Headers, Vec<u8>), Failure> {
+        let unusable = |detail: &str| Failure {
+            class: FailureClass::Unusable,
+            status: None,
+            retry_after: None,
+            detail: detail.to_owned(),
+        };
+        let event = stored.event.as_ref().map_err(|reason| unusable(reason))?;
+        if !stored.is_sealed_under(self.deployment_key) {
+            return Err(unusable("its seal does not fit: this deployment did not write it"));
+        }
+        let event = match self.dashboard_url {
+            Some(url) => event.clone().with_link(url),
+            None => event.clone(),
+        };
+        let settings = &record.webhook.settings;
+        let body = Body::of(&event, settings.content, settings.format);
+        let id = stored.delivery.event_id;
+        message(record, body, id, &self.secret_key, self.host.now())
+            .map_err(|_| unusable("the secret of the webhook cannot be opened"))
+    }
+
+    /// Writes down what came of an attempt, also of a delivery that an operator has changed meanwhile.
+    async fn mark(
+        &self,
+        claimed: StoredDelivery,
+        attempt: Attempt,
+        verdict: Verdict,
+        now: Timestamp,
+    ) -> Result<Delivery, StoreError> {
+        let key = DeliveryKey {
+            destination: claimed.delivery.destination.clone(),
+            event_id: claimed.delivery.event_id,
+        };
+        let mut stored = claimed;
+        for _ in 0..REREADS {
+            let delivery = stored.delivery.clone();
+            let after = match verdict {
+                Verdict::Counts => {
+                    let jitter = jitter(&delivery);
+                    delivery.attempted(attempt.clone(), &self.schedule, now, jitter)
+                }
+                Verdict::SenderUnreached => delivery.unreached(attempt.clone(), &UNREACHED, now),
+            };
+            if self.deliveries.replace(&stored, &after).await? {
+                return Ok(after);
+            }
+            match self.deliveries.delivery(&key).await? {
+                Some(changed) => stored = changed,
+                // Forgotten, since it was closed before.
+                None => return Ok(after),
+            }
+        }
+        Err(StoreError::Unavailable("a delivery changes all the time".to_owned()))
+    }
+
+    /// Writes down how the endpoint fares, if that is not known already, and that the webhook is disabled for it.
+    async fn note_health(
+        &self,
+        record: &WebhookRecord,
+        outcome: &Outcome,
+        verdict: Verdict,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut record = record.clone();
+        for _ in 0..REREADS {
+            let before = record.health.clone();
+            let health = match verdict {
+                Verdict::Counts => before.clone().attempted(outcome, now),
+                Verdict::SenderUnreached => before.clone().unreached(now),
+            };
+            let is_known = outcome.is_delivered()
+                && before.failing_since.is_none()
+                && before.paused_until.is_none()
+                && before.last_success_at.is_some_and(|at| at > now.minus_seconds(SUCCESS_SECONDS));
+            if health == before || is_known {
+                return Ok(());
+            }
+            let disabled = health.disabled.filter(|_| record.webhook.is_enabled());
+            let mut event = None;
+            let id = record.webhook.id;
+            let mut after = WebhookRecord { health, ..record };
+            if let Some(disabled) = disabled {
+                let change = TrailChange::Disabled { reason: disabled.reason.into() };
+                let disabling = TrailEvent::record(id, &after.trail, Actor::Service, change, now);
+                after.trail = disabling.head();
+                after.webhook = after.webhook.disable(disabled.reason.into(), now);
+                event = Some(disabling);
+            }
+            let change = WebhookChange { record: &after, event: event.as_ref(), count: None };
+            match self.deliveries.commit_webhook(change).await {
+                Ok(()) => {
+                    if let Some(disabled) = disabled {
+                        let reason = disabled.reason.as_str();
+                        tracing::error!(webhook_id = %id, reason, "a webhook is disabled");
+                    }
+                    return Ok(());
+                }
+                Err(CommitError::Conflict) => match self.deliveries.webhook(id).await? {
+                    Some(changed) => record = changed,
+                    None => return Ok(()),
+                },
+                Err(CommitError::Store(error)) => return Err(error),
+            }
+        }
+        // Another attempt will find the same.
+        Ok(())
+    }
+}
+
+fn log(delivery: &Delivery, outcome: &Outcome) {
+    let (destination, event_id, attempts) = (&delivery.destination, delivery.event_id, delivery.attempts);
+    match outcome {
+        Outcome::Delivered { status, .. } => {
+            tracing::debug!(%destination, %event_id, attempts, status, "delivered");
+        }
+        Outcome::Failed(failure) => {
+            let is_dead = delivery.next_attempt_at.is_none();
+            let (class, status, error) = (failure.class.as_str(), failure.status, &failure.detail);
+            tracing::warn!(%destination, %event_id, attempts, is_dead, class, status, error, "delivery failed");
+        }
+    }
+}
+
+/// A number that is another for each attempt, and the same in each process.
+fn jitter(delivery: &Delivery) -> u64 {
+    let Delivery { destination, event_id, round, attempts, .. } = delivery;
+    let digest = Digest::of(format!("{destination} {event_id} {round} {attempts}"));
+    digest.as_bytes().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
