@@ -103,7 +103,17 @@ fn simulate(requests: usize) -> Result<Loads, String> {
     let keys = waiting(&service)?;
     let publisher = Releasing::new(service.outbox.clone(), TakesAll);
     for keys in keys.chunks(100) {
-        loads.add_all(&service.metered(deliver_each(&service.outbox, &publisher, &NoSubscribers, service.host.as_ref(), keys)).calls);
+        loads.add_all(
+            &service
+                .metered(deliver_each(
+                    &service.outbox,
+                    &publisher,
+                    &NoSubscribers,
+                    service.host.as_ref(),
+                    keys,
+                ))
+                .calls,
+        );
     }
     loads.add_all(&seal(&service, &log)?);
     let (dependencies, host) = (&service.dependencies, service.dependencies.host.as_ref());

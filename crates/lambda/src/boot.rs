@@ -17,7 +17,7 @@ use crate::time;
 use crate::visitor::Visitors;
 use aws_types::SdkConfig;
 use countersign_api::files::{self, FileRoute};
-use countersign_api::run::{Endpoint, PublicEndpoint};
+use countersign_api::run::{Endpoint, PublicEndpoint, Store};
 use countersign_app::anomalies::AnomalyStore;
 use countersign_app::audit_keys::{AuditKeys, NoAuditKeys};
 use countersign_app::command::CommandStore;
@@ -29,8 +29,8 @@ use countersign_app::host::{Clock, Host};
 use countersign_app::log::{LogIndex, LogStorage};
 use countersign_app::policy_texts::{KeepPolicyTexts, PolicyTexts};
 use countersign_app::ports::{
-    CountAttempts, CountedAttemptsStore, FindDue, ListRequests, LoadEvents, LoadRequest, Outbox, Publish,
-    RecordEvent, Replicas, Timers,
+    CountAttempts, CountedAttemptsStore, FindDue, ListRequests, LoadEvents, LoadRequest, NoWebhookClient,
+    Outbox, Publish, RecordEvent, Replicas, Timers, WebhookClient,
 };
 use countersign_app::retention::{ErasureMark, FindClosed, InvalidRetention, Retention};
 use countersign_app::signing::{NoSigningKeys, SigningKeys};
@@ -64,6 +64,7 @@ pub struct Boot {
     environment: Environment,
     signing_keys: Arc<dyn SigningKeys>,
     audit_keys: Arc<dyn AuditKeys>,
+    webhook_client: Arc<dyn WebhookClient>,
 }
 
 impl Boot {
@@ -74,7 +75,12 @@ impl Boot {
     pub fn begin() -> Result<Self, Error> {
         let environment = Environment::of_process();
         logging::start(environment.optional("RUST_LOG").unwrap_or("info"), std::io::stdout)?;
-        Ok(Self { environment, signing_keys: Arc::new(NoSigningKeys), audit_keys: Arc::new(NoAuditKeys) })
+        Ok(Self {
+            environment,
+            signing_keys: Arc::new(NoSigningKeys),
+            audit_keys: Arc::new(NoAuditKeys),
+            webhook_client: Arc::new(NoWebhookClient),
+        })
     }
 
     /// The same, with keys that sign permits, or that they are verified by. Without any, no permits are given out.
@@ -90,6 +96,12 @@ impl Boot {
     #[must_use]
     pub fn with_audit_keys(self, audit_keys: impl AuditKeys + 'static) -> Self {
         Self { audit_keys: Arc::new(audit_keys), ..self }
+    }
+
+    /// The same, with what calls webhooks. Without any, none is called.
+    #[must_use]
+    pub fn with_webhook_client(self, webhook_client: impl WebhookClient + 'static) -> Self {
+        Self { webhook_client: Arc::new(webhook_client), ..self }
     }
 
     /// The clock of the machine.
@@ -148,6 +160,15 @@ impl Boot {
             self.function(store, E::OPERATION.takes_deployment_key()).await.inspect_err(not_started)?;
         let function = &function;
         run(async move |event| function.handle::<E>(event.payload.get()).await).await
+    }
+
+    /// Serves all operations of the API that one function carries out.
+    ///
+    /// # Errors
+    /// As for [`Boot::serve`].
+    pub async fn serve_all_of<S: Store + 'static>(&self, function: &str, store: S) -> Result<(), Error> {
+        let served = &self.function(store, true).await.inspect_err(not_started)?;
+        run(async move |event| served.handle_one_of(function, event.payload.get()).await).await
     }
 
     /// Serves evidence of requests.
@@ -371,6 +392,7 @@ impl Boot {
             policy,
             signing_keys: Arc::clone(&self.signing_keys),
             audit_keys: Arc::clone(&self.audit_keys),
+            webhook_client: Arc::clone(&self.webhook_client),
             deployment_key: if takes_key { deployment_key(environment).await? } else { no_deployment_key()? },
             host: Arc::new(host),
         })

@@ -124,6 +124,7 @@ impl Application {
                 policy,
                 signing_keys,
                 audit_keys,
+                webhook_client: Arc::new(NoWebhookClient),
                 deployment_key,
                 host,
             }))),
@@ -144,6 +145,12 @@ impl Application {
     /// The same, with what calls webhooks.
     #[must_use]
     pub fn with_webhook_client(self, webhook_client: Arc<dyn WebhookClient>) -> Self {
+        let current = self.dependencies();
+        let dependencies = Dependencies {
+            webhook_client: Arc::clone(&webhook_client),
+            ..with_policy(&current, current.policy.clone())
+        };
+        *self.dependencies.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(dependencies);
         Self { webhook_client, ..self }
     }
 
@@ -178,16 +185,22 @@ impl Application {
         self.metrics.policy_replaced(&policy);
         let for_waiters = Arc::new(policy.clone());
         let mut current = self.dependencies.write().unwrap_or_else(PoisonError::into_inner);
-        *current = Arc::new(Dependencies {
-            store: current.store.clone(),
-            policy,
-            signing_keys: Arc::clone(&current.signing_keys),
-            audit_keys: Arc::clone(&current.audit_keys),
-            deployment_key: current.deployment_key.clone(),
-            host: Arc::clone(&current.host),
-        });
+        *current = Arc::new(with_policy(&current, policy));
         // While no call can begin under the policy before: each that has begun hears of this one.
         self.waiters.policy_replaced(for_waiters);
         Ok(())
+    }
+}
+
+/// The same under another policy.
+fn with_policy(current: &Dependencies<DynamoStore>, policy: Policy) -> Dependencies<DynamoStore> {
+    Dependencies {
+        store: current.store.clone(),
+        policy,
+        signing_keys: Arc::clone(&current.signing_keys),
+        audit_keys: Arc::clone(&current.audit_keys),
+        webhook_client: Arc::clone(&current.webhook_client),
+        deployment_key: current.deployment_key.clone(),
+        host: Arc::clone(&current.host),
     }
 }

@@ -117,9 +117,16 @@ async fn deliver_until<P: Publish>(app: Application, publisher: P, mut stopped: 
         let host = dependencies.host.as_ref();
         let key = &dependencies.deployment_key;
         let began = host.elapsed();
-        let swept =
-            deliver::deliver(&app.outbox, &publisher, &app.deliveries, Some(key), host, Timestamp::LATEST, BUDGET)
-                .await;
+        let swept = deliver::deliver(
+            &app.outbox,
+            &publisher,
+            &app.deliveries,
+            Some(key),
+            host,
+            Timestamp::LATEST,
+            BUDGET,
+        )
+        .await;
         match &swept {
             Ok(report) => {
                 app.metrics.swept(SweepName::Delivery, host.now());

@@ -276,7 +276,13 @@ fn of_sweeps(all: &mut Vec<Operation>) -> Result<(BTreeMap<&'static str, f64>, f
         return Err(format!("{} of {events} events wait", keys.len()));
     }
     let publisher = Releasing::new(service.outbox.clone(), TakesAll);
-    let Metered { answer, calls, .. } = service.metered(deliver_each(&service.outbox, &publisher, &NoSubscribers, service.host.as_ref(), &keys));
+    let Metered { answer, calls, .. } = service.metered(deliver_each(
+        &service.outbox,
+        &publisher,
+        &NoSubscribers,
+        service.host.as_ref(),
+        &keys,
+    ));
     if answer.contains(&false) {
         return Err("an event was not delivered".to_owned());
     }

@@ -93,10 +93,10 @@ fn common_mistakes_are_reported_with_what_to_write_instead() {
         invalid(all),
         "access.cedar:3:8: for policy `a`, attribute `risk` in context for Action::\"list\" not found \
          (`list` is about no request; a policy with `resource is Operation` is not about `list`)\n\
-         access.cedar:3:8: for policy `a`, attribute `risk` in context for Action::\"query_audit\" not found \
-         (`query_audit` is about no request; a policy with `resource is Operation` is not about `query_audit`)\n\
          access.cedar:3:8: for policy `a`, attribute `risk` in context for Action::\"manage_webhooks\" not found \
-         (`manage_webhooks` is about no request; a policy with `resource is Operation` is not about `manage_webhooks`)"
+         (`manage_webhooks` is about no request; a policy with `resource is Operation` is not about `manage_webhooks`)\n\
+         access.cedar:3:8: for policy `a`, attribute `risk` in context for Action::\"query_audit\" not found \
+         (`query_audit` is about no request; a policy with `resource is Operation` is not about `query_audit`)"
     );
     valid(&all.replace("resource)", "resource is Operation)"));
     // What is there for no action is another mistake.
