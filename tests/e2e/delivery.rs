@@ -86,7 +86,7 @@ fn dead(service: &Service) -> Vec<String> {
 }
 
 fn report(published: usize, failed: usize, dead_lettered: usize) -> DeliveryReport {
-    DeliveryReport { published, failed, dead_lettered, cut_short: false }
+    DeliveryReport { published, failed, dead_lettered, ..DeliveryReport::default() }
 }
 
 #[test]

@@ -22,7 +22,7 @@ use countersign_webhook::body::Body;
 use countersign_webhook::secret::SecretKey;
 use countersign_webhook::trail::{Actor, TrailChange, TrailEvent};
 use countersign_webhook::webhook::WebhookId;
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -43,6 +43,36 @@ const UNREACHED: Schedule = Schedule::EVERY_MINUTE;
 const REST_SECONDS: u32 = 60;
 /// How old the last success on record may be before a newer one is written, in seconds.
 const SUCCESS_SECONDS: u32 = 60;
+
+/// How long the log of deliveries is kept, in seconds: 30 days.
+pub const KEPT_SECONDS: u32 = 30 * 24 * 60 * 60;
+/// How many deliveries are forgotten at once.
+const FORGOTTEN_AT_ONCE: usize = 100;
+
+/// Forgets the deliveries of all webhooks, deleted ones too, whose events are older than [`KEPT_SECONDS`], for at most `budget`. How
+/// many they were.
+///
+/// # Errors
+/// [`AppError::Unavailable`] when the store does not answer.
+pub async fn forget<D: Deliveries + ReadWebhooks>(
+    deliveries: &D,
+    host: &dyn Host,
+    budget: Duration,
+) -> Result<usize, AppError> {
+    let began = host.elapsed();
+    let until = host.now().minus_seconds(KEPT_SECONDS);
+    let mut forgotten = 0;
+    for record in deliveries.webhooks().await? {
+        let Ok(destination) = record.webhook.id.destination() else { continue };
+        while host.elapsed().saturating_sub(began) < budget {
+            match deliveries.forget(&destination, until, FORGOTTEN_AT_ONCE).await? {
+                0 => break,
+                some => forgotten += some,
+            }
+        }
+    }
+    Ok(forgotten)
+}
 
 /// What a pass over some deliveries did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -149,17 +179,28 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks> Courier<'a, D> {
     /// [`AppError::Unavailable`] when what is due cannot be read.
     pub async fn pass(&self, budget: Duration) -> Result<CourierReport, AppError> {
         let due = self.due().await?;
-        let destinations = due.into_iter().map(|(destination, keys)| async move {
-            match self.deliver(&destination, keys, budget).await {
-                Ok(report) => report,
-                Err(error) => {
-                    tracing::warn!(%destination, %error, "deliveries are left to the next pass");
-                    CourierReport { cut_short: true, ..CourierReport::default() }
-                }
-            }
-        });
-        let reports = stream::iter(destinations).buffer_unordered(usize::MAX).collect::<Vec<_>>().await;
+        let reports = FuturesUnordered::new();
+        for (destination, keys) in due {
+            reports.push(self.deliver_or_leave(destination, keys, budget));
+        }
+        let reports: Vec<_> = reports.collect().await;
         Ok(reports.into_iter().fold(CourierReport::default(), CourierReport::and))
+    }
+
+    /// The same, where the next pass does what the store does not answer for.
+    pub async fn deliver_or_leave(
+        &self,
+        destination: DestinationId,
+        keys: Vec<DeliveryKey>,
+        budget: Duration,
+    ) -> CourierReport {
+        match self.deliver(&destination, keys, budget).await {
+            Ok(report) => report,
+            Err(error) => {
+                tracing::warn!(%destination, %error, "deliveries are left to the next pass");
+                CourierReport { cut_short: true, ..CourierReport::default() }
+            }
+        }
     }
 
     /// Attempts deliveries of one destination, for at most `budget`.
@@ -208,8 +249,8 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks> Courier<'a, D> {
                 }
                 continue;
             }
-            let attempts = batch.iter().map(|key| self.attempt(&record, key));
-            let steps: Vec<_> = stream::iter(attempts).buffer_unordered(AT_ONCE).collect().await;
+            let attempts: FuturesUnordered<_> = batch.iter().map(|key| self.attempt(&record, key)).collect();
+            let steps: Vec<_> = attempts.collect().await;
             for step in steps {
                 let Step::Attempted(delivery, outcome) = step? else { continue };
                 in_a_row.observe(destination, Network::Public, &outcome);

@@ -22,7 +22,6 @@ use countersign_app::ports::{
     ReadDeliveries, ReadWebhooks, StoreError, StoredDelivery, WebhookChange, WebhookCount, WebhookRecord,
     WriteWebhooks,
 };
-use countersign_core::ids::EventId;
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::destination::DestinationId;
 use countersign_delivery::state::{Delivery, DeliveryState};
@@ -312,6 +311,7 @@ impl WriteWebhooks for DynamoDeliveries {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use countersign_core::ids::EventId;
 
     #[test]
     fn ids_of_a_time_are_between_the_first_and_the_last() {

@@ -23,6 +23,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The longest body of a call, in bytes: what a message of SNS may have. A server that reads nothing holds the connection of
+/// a longer one open after the time limit, since the rest of it does not fit the system's buffers.
+pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;
+
 /// Headers that say how a message is framed or who is asked, which the client writes itself: given by people, they would
 /// let a server or a proxy before it read another request than the one that was meant (RFC 9110 section 7.6.1, RFC 9112
 /// section 11.2).
@@ -91,6 +95,11 @@ impl Client {
         Ok(Self { rules, connector, internal })
     }
 
+    /// The rules that it calls by.
+    pub fn rules(&self) -> &EgressRules {
+        &self.rules
+    }
+
     /// Sends one POST and reads no more than the beginning of the answer. `time_limit` is for all of it, from the resolution
     /// to the last byte; `now` is what a date in the answer is counted from.
     ///
@@ -98,7 +107,7 @@ impl Client {
     ///
     /// # Errors
     /// `ForbiddenAddress`, `Name`, `Connection`, `Tls` and `Timeout`, as they say; `Unusable` for a header that
-    /// [`is_reserved`].
+    /// [`is_reserved`] and a body of more than [`MAX_MESSAGE_BYTES`].
     pub async fn post(
         &self,
         address: &Address,
@@ -129,7 +138,11 @@ impl Client {
         if headers.keys().any(is_reserved) {
             return Err(failure(FailureClass::Unusable, None, "a header that the client writes itself"));
         }
-        // Whoever read the address may have done so by other rules. And hyper asks no resolver for an IP address.
+        if body.len() > MAX_MESSAGE_BYTES {
+            let detail = format!("a message of more than {MAX_MESSAGE_BYTES} bytes");
+            return Err(failure(FailureClass::Unusable, None, detail));
+        }
+        // The address may have been read by other rules, and hyper asks no resolver for one that is an IP address.
         let address = Address::parse(address.as_str(), &self.rules)?;
         let answer = self.sent(&address, headers, body).await?;
         let (head, body) = answer.into_parts();

@@ -51,7 +51,7 @@ pub(crate) enum Hosts {
 }
 
 /// A resolver that answers what another does if each of its addresses may be called. One that may not takes the others
-/// with it: who answers a name with both has no good reason to.
+/// with it: a name with both is an attack or a mistake.
 #[derive(Debug, Clone)]
 pub struct CheckedResolver {
     inner: SharedDnsResolver,

@@ -1,6 +1,7 @@
 //! Starting a function: logging, environment and AWS once, then the runtime's loop.
 
 use crate::dashboard::{self, Pages};
+use crate::deliver::Deliver;
 use crate::direct::DirectAccess;
 use crate::environment::{Environment, InvalidVariable};
 use crate::executor;
@@ -17,11 +18,13 @@ use crate::time;
 use crate::visitor::Visitors;
 use aws_types::SdkConfig;
 use countersign_api::files::{self, FileRoute};
+use countersign_api::operation::WEBHOOKS_FUNCTION;
 use countersign_api::run::{Endpoint, PublicEndpoint, Store};
 use countersign_app::anomalies::AnomalyStore;
 use countersign_app::audit_keys::{AuditKeys, NoAuditKeys};
 use countersign_app::command::CommandStore;
 use countersign_app::continuations::{Continuations, Releasing, Resume};
+use countersign_app::courier::{LastAnswer, TIME_LIMIT};
 use countersign_app::dependencies::Dependencies;
 use countersign_app::figure_store::FigureStore;
 use countersign_app::figures::KnownOperations;
@@ -29,8 +32,9 @@ use countersign_app::host::{Clock, Host};
 use countersign_app::log::{LogIndex, LogStorage};
 use countersign_app::policy_texts::{KeepPolicyTexts, PolicyTexts};
 use countersign_app::ports::{
-    CountAttempts, CountedAttemptsStore, FindDue, ListRequests, LoadEvents, LoadRequest, NoWebhookClient,
-    Outbox, Publish, RecordEvent, Replicas, Timers, WebhookClient,
+    CountAttempts, CountedAttemptsStore, Deliveries, FindDue, ListRequests, LoadEvents, LoadRequest,
+    NoWebhookClient, Outbox, Publish, PutDelivery, ReadWebhooks, RecordEvent, Replicas, Timers,
+    WriteWebhooks,
 };
 use countersign_app::retention::{ErasureMark, FindClosed, InvalidRetention, Retention};
 use countersign_app::signing::{NoSigningKeys, SigningKeys};
@@ -40,6 +44,8 @@ use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::policy::restrictions::{self, Restrictions};
 use countersign_core::policy::{Policy, PolicyText};
 use countersign_core::principal::Principal;
+use countersign_egress::Client;
+use countersign_egress::configured::webhook_client;
 use countersign_executor::port::Executor;
 use countersign_executor::worker::{Approvals, Worker};
 use countersign_policy::load;
@@ -64,7 +70,6 @@ pub struct Boot {
     environment: Environment,
     signing_keys: Arc<dyn SigningKeys>,
     audit_keys: Arc<dyn AuditKeys>,
-    webhook_client: Arc<dyn WebhookClient>,
 }
 
 impl Boot {
@@ -75,12 +80,7 @@ impl Boot {
     pub fn begin() -> Result<Self, Error> {
         let environment = Environment::of_process();
         logging::start(environment.optional("RUST_LOG").unwrap_or("info"), std::io::stdout)?;
-        Ok(Self {
-            environment,
-            signing_keys: Arc::new(NoSigningKeys),
-            audit_keys: Arc::new(NoAuditKeys),
-            webhook_client: Arc::new(NoWebhookClient),
-        })
+        Ok(Self { environment, signing_keys: Arc::new(NoSigningKeys), audit_keys: Arc::new(NoAuditKeys) })
     }
 
     /// The same, with keys that sign permits, or that they are verified by. Without any, no permits are given out.
@@ -96,12 +96,6 @@ impl Boot {
     #[must_use]
     pub fn with_audit_keys(self, audit_keys: impl AuditKeys + 'static) -> Self {
         Self { audit_keys: Arc::new(audit_keys), ..self }
-    }
-
-    /// The same, with what calls webhooks. Without any, none is called.
-    #[must_use]
-    pub fn with_webhook_client(self, webhook_client: impl WebhookClient + 'static) -> Self {
-        Self { webhook_client: Arc::new(webhook_client), ..self }
     }
 
     /// The clock of the machine.
@@ -162,13 +156,15 @@ impl Boot {
         run(async move |event| function.handle::<E>(event.payload.get()).await).await
     }
 
-    /// Serves all operations of the API that one function carries out.
+    /// Serves the operations of the API about webhooks.
     ///
     /// # Errors
-    /// As for [`Boot::serve`].
-    pub async fn serve_all_of<S: Store + 'static>(&self, function: &str, store: S) -> Result<(), Error> {
-        let served = &self.function(store, true).await.inspect_err(not_started)?;
-        run(async move |event| served.handle_one_of(function, event.payload.get()).await).await
+    /// As for [`Boot::serve`], or when `notifications.toml` cannot be used.
+    pub async fn serve_webhooks<S: Store + 'static>(&self, store: S) -> Result<(), Error> {
+        let mut function = self.function(store, true).await.inspect_err(not_started)?;
+        function.dependencies.webhook_client = Arc::new(self.webhook_client().inspect_err(not_started)?);
+        let function = &function;
+        run(async move |event| function.handle_one_of(WEBHOOKS_FUNCTION, event.payload.get()).await).await
     }
 
     /// Serves evidence of requests.
@@ -279,17 +275,49 @@ impl Boot {
     ///
     /// # Errors
     /// As for [`Boot::serve`].
-    pub async fn serve_notify<S, P, R>(&self, outbox: S, publisher: P, resumer: R) -> Result<(), Error>
+    pub async fn serve_notify<S, W, P, R>(
+        &self,
+        outbox: S,
+        subscribers: W,
+        publisher: P,
+        resumer: R,
+    ) -> Result<(), Error>
     where
         S: Outbox + Continuations + Clone,
+        W: ReadWebhooks + PutDelivery,
         P: Publish,
         R: Resume,
     {
         let publisher = Releasing::new(outbox.clone(), publisher);
-        let notify = &self.notify(outbox, publisher, resumer).inspect_err(not_started)?;
+        let notify = &self.notify(outbox, subscribers, publisher, resumer).inspect_err(not_started)?;
         run(async move |event| {
             let budget = time::budget(notify.host.now(), event.context.deadline);
             notify.handle(event.payload.get(), budget).await
+        })
+        .await
+    }
+
+    /// Serves the stream and the schedule of deliveries to webhooks.
+    ///
+    /// # Errors
+    /// As for [`Boot::serve`], or when `notifications.toml` cannot be used.
+    pub async fn serve_deliver<D>(&self, deliveries: D) -> Result<(), Error>
+    where
+        D: Deliveries + ReadWebhooks + WriteWebhooks,
+    {
+        let client = self.webhook_client().inspect_err(not_started)?;
+        let deliver = &Deliver {
+            deliveries,
+            client: Box::new(client),
+            deployment_key: deployment_key(&self.environment).await.inspect_err(not_started)?,
+            dashboard_url: self.optional("DASHBOARD_URL"),
+            host: self.sweeping_host().inspect_err(not_started)?,
+            last_answer: LastAnswer::default(),
+        };
+        run(async move |event| {
+            let budget = time::budget(deliver.host.now(), event.context.deadline);
+            // An attempt that has begun is awaited.
+            deliver.handle(event.payload.get(), budget.saturating_sub(TIME_LIMIT)).await
         })
         .await
     }
@@ -336,15 +364,28 @@ impl Boot {
         .await
     }
 
-    fn notify<S, P, R>(&self, outbox: S, publisher: P, resumer: R) -> Result<Notify<S, P, R>, Error> {
+    fn notify<S, W, P, R>(
+        &self,
+        outbox: S,
+        subscribers: W,
+        publisher: P,
+        resumer: R,
+    ) -> Result<Notify<S, W, P, R>, Error> {
         Ok(Notify {
             outbox,
+            subscribers,
             publisher,
             resumer,
             host: self.sweeping_host()?,
             metrics: self.metrics()?,
             min_age_seconds: self.environment.number("OUTBOX_MIN_AGE_SECONDS", OUTBOX_MIN_AGE_SECONDS)?,
         })
+    }
+
+    /// What calls webhooks, by the file beside the policy.
+    fn webhook_client(&self) -> Result<Client, Error> {
+        let directory = self.environment.optional("POLICY_DIR").map(Path::new);
+        Ok(webhook_client(directory, &self.policy()?)?)
     }
 
     fn policy(&self) -> Result<Policy, Error> {
@@ -392,7 +433,7 @@ impl Boot {
             policy,
             signing_keys: Arc::clone(&self.signing_keys),
             audit_keys: Arc::clone(&self.audit_keys),
-            webhook_client: Arc::clone(&self.webhook_client),
+            webhook_client: Arc::new(NoWebhookClient),
             deployment_key: if takes_key { deployment_key(environment).await? } else { no_deployment_key()? },
             host: Arc::new(host),
         })

@@ -10,6 +10,7 @@ pub mod boot;
 pub mod environment;
 
 pub mod dashboard;
+pub mod deliver;
 pub mod direct;
 pub mod executor;
 pub mod expire;

@@ -7,7 +7,7 @@ use countersign_app::continuations::{self, Continuations, Resume, ResumeReport};
 use countersign_app::deliver::{self, DeliveryReport};
 use countersign_app::error::AppError;
 use countersign_app::host::Host;
-use countersign_app::ports::{Outbox, OutboxKey, Publish};
+use countersign_app::ports::{Outbox, OutboxKey, Publish, PutDelivery, ReadWebhooks};
 use countersign_core::ids::{EventId, RequestId};
 use lambda_runtime::Diagnostic;
 use serde::Deserialize;
@@ -20,9 +20,11 @@ pub const OUTBOX_MIN_AGE_SECONDS: u32 = 60;
 
 /// The function's parts.
 #[derive(Debug)]
-pub struct Notify<S, P, R> {
+pub struct Notify<S, W, P, R> {
     /// What is to be delivered.
     pub outbox: S,
+    /// Who gets deliveries of their own.
+    pub subscribers: W,
     /// To whom.
     pub publisher: P,
     /// What resumes those who wait for a request.
@@ -76,7 +78,7 @@ struct Text {
     value: String,
 }
 
-impl<S: Outbox + Continuations, P: Publish, R: Resume> Notify<S, P, R> {
+impl<S: Outbox + Continuations, W: ReadWebhooks + PutDelivery, P: Publish, R: Resume> Notify<S, W, P, R> {
     /// Delivers what a stream's records tell of, or, invoked by anything else, sweeps the outbox.
     ///
     /// # Errors
@@ -121,8 +123,9 @@ impl<S: Outbox + Continuations, P: Publish, R: Resume> Notify<S, P, R> {
                 }
             }
         }
-        let settled = deliver::deliver_each(&self.outbox, &self.publisher, &keys).await;
         let host: &dyn Host = self.host.as_ref();
+        let subscribers = &self.subscribers;
+        let settled = deliver::deliver_each(&self.outbox, &self.publisher, subscribers, host, &keys).await;
         let resumed = continuations::resume_each(&self.outbox, &self.resumer, host, &released).await;
         let events = sequence_numbers.into_iter().zip(settled);
         let again = events.chain(of_released.into_iter().zip(resumed)).filter(|(_, is_settled)| !is_settled);
@@ -135,12 +138,14 @@ impl<S: Outbox + Continuations, P: Publish, R: Resume> Notify<S, P, R> {
         let host: &dyn Host = self.host.as_ref();
         let began = host.elapsed();
         let before = host.now().minus_seconds(self.min_age_seconds);
-        let swept = deliver::deliver(&self.outbox, &self.publisher, None, host, before, budget).await;
+        let swept =
+            deliver::deliver(&self.outbox, &self.publisher, &self.subscribers, None, host, before, budget)
+                .await;
         let backlog = self.outbox.backlog().await.map_err(|error| failed(&error.into()))?;
         self.metrics.backlog(backlog, host.now());
-        let DeliveryReport { published, failed: not_delivered, dead_lettered: buried, cut_short } =
+        let DeliveryReport { published, failed: not_delivered, dead_lettered: buried, routed, cut_short } =
             swept.map_err(|error| failed(&error))?;
-        tracing::info!(published, failed = not_delivered, buried, cut_short, "swept");
+        tracing::info!(published, failed = not_delivered, buried, routed, cut_short, "swept");
         let left = budget.saturating_sub(host.elapsed().saturating_sub(began));
         let resumed = continuations::resume(&self.outbox, &self.resumer, host, left).await;
         let ResumeReport { settled: resumed, failed: not_resumed, given_up, .. } =

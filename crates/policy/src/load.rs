@@ -25,6 +25,9 @@ pub use by_cedar::{check, checked_policy};
 /// The name of the file that says who may do what.
 pub const ACCESS_FILE: &str = "access.cedar";
 
+/// The name of the file that says who hears of what. No decision reads it, and it is no part of the policy's digest.
+pub const NOTIFICATIONS_FILE: &str = "notifications.toml";
+
 /// The longest file that is read. Ten thousand people with their addresses fit; what is longer was not
 /// meant, and is not to fill the memory of a function before it is refused.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -129,6 +132,18 @@ impl PolicyFiles {
     /// The texts.
     pub fn text(&self) -> PolicyText<'_> {
         PolicyText { operations: &self.operations, people: &self.people, access: &self.access }
+    }
+}
+
+/// The text of `notifications.toml` beside a policy; nothing if there is no such file.
+///
+/// # Errors
+/// As for [`PolicyFiles::read`], of a file that is there.
+pub fn read_notifications(directory: &Path) -> Result<Option<String>, InvalidPolicy> {
+    check_directory(directory)?;
+    match std::fs::symlink_metadata(directory.join(NOTIFICATIONS_FILE)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Ok(_) | Err(_) => Ok(read_text(directory, NOTIFICATIONS_FILE).map(Some)?),
     }
 }
 

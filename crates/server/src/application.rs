@@ -54,6 +54,8 @@ pub struct Application {
     pub deliveries: DynamoDeliveries,
     /// Calls webhooks.
     pub webhook_client: Arc<dyn WebhookClient>,
+    /// Where people look at requests, if that is known.
+    pub dashboard_url: Option<Arc<str>>,
     /// Notified once deliveries have been put.
     pub courier_wakeup: Arc<Notify>,
     /// Who may call.
@@ -118,6 +120,7 @@ impl Application {
             outbox,
             deliveries,
             webhook_client: Arc::new(NoWebhookClient),
+            dashboard_url: None,
             courier_wakeup: Arc::new(Notify::new()),
             dependencies: Arc::new(RwLock::new(Arc::new(Dependencies {
                 store,
@@ -142,16 +145,20 @@ impl Application {
         })
     }
 
-    /// The same, with what calls webhooks.
+    /// The same, with what calls webhooks, and where people look at requests.
     #[must_use]
-    pub fn with_webhook_client(self, webhook_client: Arc<dyn WebhookClient>) -> Self {
+    pub fn with_webhooks(
+        self,
+        webhook_client: Arc<dyn WebhookClient>,
+        dashboard_url: Option<String>,
+    ) -> Self {
         let current = self.dependencies();
         let dependencies = Dependencies {
             webhook_client: Arc::clone(&webhook_client),
             ..with_policy(&current, current.policy.clone())
         };
         *self.dependencies.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(dependencies);
-        Self { webhook_client, ..self }
+        Self { webhook_client, dashboard_url: dashboard_url.map(Arc::from), ..self }
     }
 
     /// Wakes delivery and the log: something was committed.

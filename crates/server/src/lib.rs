@@ -11,6 +11,7 @@ mod answer;
 pub mod application;
 pub mod callers;
 pub mod connections;
+mod courier;
 pub mod dashboard;
 mod evidence_route;
 pub mod http;

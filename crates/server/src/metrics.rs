@@ -54,6 +54,8 @@ enum Decision {
 pub enum SweepName {
     /// Delivers what is in the outbox.
     Delivery,
+    /// Sends what waits for webhooks.
+    Courier,
     /// Puts events into the log.
     Sealing,
     /// Writes down deadlines that have passed.
@@ -91,6 +93,7 @@ pub struct Metrics {
     outbox: Gauge,
     outbox_age: Seconds,
     dead_letters: Gauge,
+    deliveries: Counters<1>,
     log_age: Seconds,
     sweeps: Family<Labels<1>, Seconds>,
 }
@@ -183,6 +186,7 @@ impl Metrics {
                 "Events that are delivered no more until they are put back",
                 Gauge::default(),
             ),
+            deliveries: on.add("webhook_deliveries", "Attempts to deliver to webhooks", Family::default()),
             log_age: on.add(
                 "log_oldest_age_seconds",
                 "Age of the oldest event that is not in the log yet",
@@ -325,6 +329,14 @@ impl Metrics {
         self.outbox_age.set(age(backlog.oldest));
         self.dead_letters.set(number(backlog.dead));
         self.log_age.set(age(backlog.unlogged));
+    }
+
+    /// So many attempts to deliver to webhooks were taken, and so many failed.
+    pub(crate) fn delivered(&self, delivered: usize, failed: usize) {
+        for (outcome, attempts) in [("delivered", delivered), ("failed", failed)] {
+            let labels = [("outcome", Cow::Borrowed(outcome))];
+            self.deliveries.get_or_create(&labels).inc_by(attempts as u64);
+        }
     }
 
     /// A sweep has done its work.

@@ -19,6 +19,7 @@ use countersign_app::retention::Retention;
 use countersign_core::policy::{Policy, Restrictions};
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
+use countersign_egress::configured::{NotificationsError, webhook_client};
 use countersign_embedded::{Embedded, OpenError};
 use countersign_identity::token::Verifier;
 use countersign_issuer::authenticator::{Authenticator, KEYS_INTERVAL};
@@ -131,6 +132,9 @@ pub enum ServeError {
         /// The reason.
         reason: Unsuitable,
     },
+    /// What is beside the policy cannot be used.
+    #[error(transparent)]
+    Notifications(#[from] NotificationsError),
     /// The issuer's keys are not known.
     #[error(transparent)]
     Issuer(#[from] IssuerError),
@@ -199,6 +203,7 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     let policy_directory = options.policy_directory;
     let policy = trusted_policy(policy_directory.as_deref(), SystemHost::default().now())?
         .restricted(options.restrictions);
+    let webhook_client = webhook_client(policy_directory.as_deref(), &policy)?;
     let sign_in = match &options.issuer {
         Some(issuer) if options.dashboard.is_some() => issuer::sign_in(issuer).await?,
         _ => None,
@@ -208,6 +213,7 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
         None => None,
     };
     let host = Arc::new(SystemHost::default());
+    let dashboard_url = options.dashboard.as_ref().and_then(|dashboard| dashboard.public_url.clone());
 
     let directory = DataDirectory::open(&options.data_directory)?;
     let _lock = directory.lock()?;
@@ -237,7 +243,8 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
         proxies,
         host,
     )
-    .await?;
+    .await?
+    .with_webhooks(Arc::new(webhook_client), dashboard_url);
     if directory.is_first_start() && application.has_requests().await? {
         return Err(directory.key_is_missing().into());
     }
@@ -251,6 +258,7 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     let mut signals = Signals::listen()?;
     let mut expiry = Sweep::expire(application.clone(), options.retention);
     let mut delivery = Sweep::deliver(application.clone(), OutboxLog);
+    let mut courier = Sweep::send(application.clone());
     let mut sealing = Sweep::seal(application.clone());
     let mut measurement = Sweep::measure(application.clone());
     let (stop, stopped) = watch::channel(false);
@@ -305,6 +313,7 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
             ended = measurement.ended() => return Err(ServeError::Ended(ended)),
             ended = expiry.ended() => return Err(ServeError::Ended(ended)),
             ended = delivery.ended() => return Err(ServeError::Ended(ended)),
+            ended = courier.ended() => return Err(ServeError::Ended(ended)),
             ended = sealing.ended() => return Err(ServeError::Ended(ended)),
         }
     }
@@ -318,6 +327,7 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     measurement.stop().await;
     expiry.stop().await;
     delivery.stop().await;
+    courier.stop().await;
     sealing.stop().await;
     tracing::info!("stopped");
     Ok(())

@@ -1,6 +1,7 @@
 //! The sweeps that run inside the server: delivery, sealing, expiry, erasure, and the measurement of what is open.
 
 use crate::application::Application;
+use crate::courier;
 use crate::log_directory::LogDirectory;
 use crate::metrics::SweepName;
 use countersign_api::problem::Code;
@@ -65,6 +66,13 @@ impl Sweep {
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(deliver_until(application, publisher, stopped));
         Self { name: "delivery", stop, task }
+    }
+
+    /// Starts to send what waits for webhooks.
+    pub fn send(application: Application) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(courier::send_until(application, stopped));
+        Self { name: "sending", stop, task }
     }
 
     /// Starts to put what is committed into the audit log.

@@ -1,9 +1,11 @@
-//! The outbox to SNS and to those who wait for a request, by stream and by schedule. The only function that publishes;
-//! knows no request.
+//! The outbox to SNS, to the deliveries of webhooks and to those who wait for a request, by stream and by schedule. The only
+//! function that publishes; knows no request.
 
+use countersign_app::ports::NoSubscribers;
 use countersign_continuations::AwsResumer;
+use countersign_dynamodb::deliveries::DynamoDeliveries;
 use countersign_dynamodb::outbox::DynamoOutbox;
-use countersign_dynamodb::table::OUTBOX;
+use countersign_dynamodb::table::{DELIVERIES, OUTBOX};
 use countersign_lambda::boot::{Boot, Error};
 use countersign_sns::publisher::SnsPublisher;
 
@@ -15,5 +17,12 @@ async fn main() -> Result<(), Error> {
     let topic_arn = boot.required("SNS_TOPIC_ARN")?;
     let dashboard_url = boot.optional("DASHBOARD_URL");
     let publisher = SnsPublisher::connect(&aws, topic_arn, dashboard_url);
-    boot.serve_notify(outbox, publisher, AwsResumer::connect(&aws)).await
+    let resumer = AwsResumer::connect(&aws);
+    match boot.optional(DELIVERIES.name_variable) {
+        Some(table) => {
+            let subscribers = DynamoDeliveries::connect(&aws, table);
+            boot.serve_notify(outbox, subscribers, publisher, resumer).await
+        }
+        None => boot.serve_notify(outbox, NoSubscribers, publisher, resumer).await,
+    }
 }

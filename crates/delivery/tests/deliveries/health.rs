@@ -54,6 +54,19 @@ fn pauses_grow_and_are_bounded() {
 }
 
 #[test]
+fn an_answer_that_is_no_overload_ends_the_growth_of_pauses() {
+    let overloaded = || failed(FailureClass::Overloaded, None);
+    let health = Health::default().attempted(&overloaded(), start()).attempted(&overloaded(), at(30));
+    assert_eq!(health.paused_until, Some(at(90)));
+    let refused = health.clone().attempted(&refused(), at(100)).attempted(&overloaded(), at(110));
+    assert_eq!(refused.paused_until, Some(at(140)));
+    // What did not answer says nothing of it.
+    let timeout = failed(FailureClass::Timeout, None);
+    let unanswered = health.attempted(&timeout, at(100)).attempted(&overloaded(), at(110));
+    assert_eq!(unanswered.paused_until, Some(at(230)));
+}
+
+#[test]
 fn attempts_that_met_one_overload_make_one_pause() {
     let mut health = Health::default();
     for second in 0..20 {
@@ -140,6 +153,10 @@ fn what_is_enabled_starts_afresh() {
     // A success of an attempt that was under way enables nothing.
     let health = health.attempted(&delivered(), at(2));
     assert_eq!(health.disabled.map(|disabled| disabled.reason), Some(DisabledReason::Gone));
+    // Nor does a later failure give another time or reason.
+    let disabled = health.disabled;
+    let failing = health.clone().attempted(&refused(), at(3)).attempted(&refused(), at(3 + 5 * DAY));
+    assert_eq!(failing.disabled, disabled);
     assert_eq!(health.enabled(), Health { last_success_at: Some(at(2)), ..Health::default() });
 }
 

@@ -110,6 +110,11 @@ fn what_an_attempt_leaves() {
     let again = taken.redeliver(now.plus_seconds(60)).unwrap();
     assert_eq!((again.round, again.attempts, again.is_due(now.plus_seconds(60))), (2, 0, true));
     assert_eq!(again.reference.as_deref(), Some("1700.1"));
+    // So does an answer that does not name it again.
+    let outcome = Outcome::Delivered { status: Some(200), reference: None };
+    let unnamed = Attempt { outcome, host: None };
+    let taken = again.attempted(unnamed, &Schedule::CONTINUOUS, now.plus_seconds(61), NO_JITTER);
+    assert_eq!((taken.state, taken.reference.as_deref()), (DeliveryState::Delivered, Some("1700.1")));
 }
 
 #[test]

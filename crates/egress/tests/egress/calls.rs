@@ -3,7 +3,7 @@
 use crate::server::{AMPLE, Answers, Authority, NoNames, Server, now, opened, post};
 use bytes::Bytes;
 use countersign_delivery::outcome::FailureClass;
-use countersign_egress::client::is_reserved;
+use countersign_egress::client::{MAX_MESSAGE_BYTES, is_reserved};
 use countersign_egress::{Address, Client};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// A time limit that calls run into on purpose.
-const SHORT: Duration = Duration::from_millis(700);
+pub(crate) const SHORT: Duration = Duration::from_secs(2);
 /// Many times less than the limit: what is sent at this interval never pauses for as long.
 const DRIP: Duration = Duration::from_millis(100);
 
 /// A client that trusts the authority for hosts on loopback, and the address of a server.
-fn client_of(server: &Server, authority: &Authority, path: &str) -> (Client, Address) {
+pub(crate) fn client_of(server: &Server, authority: &Authority, path: &str) -> (Client, Address) {
     let rules = opened(server.port());
     let text = format!("https://127.0.0.1:{}{path}", server.port());
     let address = Address::parse(&text, &rules).unwrap();
@@ -99,6 +99,20 @@ async fn a_header_that_frames_the_message_is_not_sent() {
 }
 
 #[tokio::test]
+async fn a_message_has_at_most_256_kib() {
+    let authority = Authority::new(&["127.0.0.1"]);
+    let server = Server::answering("127.0.0.1:0", &authority, "HTTP/1.1 204 No Content\r\n\r\n").await;
+    let (client, address) = client_of(&server, &authority, "/");
+    let sent = async |size| {
+        let body = Bytes::from(vec![b'x'; size]);
+        client.post(&address, &HeaderMap::new(), body, AMPLE, now()).await
+    };
+    assert_eq!(sent(MAX_MESSAGE_BYTES).await.unwrap().status, 204);
+    assert_eq!(sent(MAX_MESSAGE_BYTES + 1).await.unwrap_err().class, FailureClass::Unusable);
+    assert_eq!(server.connections().await, 1);
+}
+
+#[tokio::test]
 async fn a_redirect_is_an_answer_and_its_target_is_not_called() {
     let target = Server::counting("127.0.0.1:0").await;
     let authority = Authority::new(&["127.0.0.1"]);
@@ -118,11 +132,11 @@ async fn an_answer_without_end_is_cut_at_64_kib_and_its_connection_closed() {
     for head in ["content-length: 1073741824\r\n", "", "transfer-encoding: chunked\r\n"] {
         let authority = Authority::new(&["127.0.0.1"]);
         let written = Arc::new(AtomicUsize::new(0));
-        let (done, is_done) = tokio::sync::mpsc::channel::<()>(1);
+        let (closed, mut is_closed) = tokio::sync::mpsc::unbounded_channel();
         let server = Server::tls("127.0.0.1:0", &authority, {
             let written = Arc::clone(&written);
             move |mut stream| {
-                let (written, done) = (Arc::clone(&written), done.clone());
+                let (written, closed) = (Arc::clone(&written), closed.clone());
                 async move {
                     let head = format!("HTTP/1.1 200 OK\r\n{head}\r\n");
                     stream.write_all(head.as_bytes()).await.unwrap();
@@ -133,7 +147,7 @@ async fn an_answer_without_end_is_cut_at_64_kib_and_its_connection_closed() {
                     while written.load(Ordering::SeqCst) < 1 << 30 && stream.write_all(&block).await.is_ok() {
                         written.fetch_add(block.len(), Ordering::SeqCst);
                     }
-                    drop(done);
+                    closed.send(()).unwrap();
                 }
             }
         })
@@ -143,20 +157,7 @@ async fn an_answer_without_end_is_cut_at_64_kib_and_its_connection_closed() {
         assert_eq!((answer.status, answer.body.len()), (200, 64 * 1024));
         assert!(answer.body.iter().all(|byte| *byte == b'x') && answer.body.capacity() <= 128 * 1024);
         // The server ends because the connection is closed, long before it is done.
-        drop(server);
-        let mut is_done = is_done;
-        tokio::time::timeout(AMPLE, async {
-            while !is_done.is_empty() {
-                is_done.recv().await;
-            }
-            let mut last = usize::MAX;
-            while last != written.load(Ordering::SeqCst) {
-                last = written.load(Ordering::SeqCst);
-                tokio::time::sleep(DRIP).await;
-            }
-        })
-        .await
-        .unwrap();
+        tokio::time::timeout(AMPLE, is_closed.recv()).await.unwrap().unwrap();
         assert!(
             written.load(Ordering::SeqCst) < 10 << 20,
             "{} bytes were taken",

@@ -32,7 +32,7 @@ const REFUSED: [(&str, InvalidAddress); 108] = [
     ("https:///127.0.0.1:{p}/", NoHost),
     ("https://:{p}/", NoHost),
     ("https://?127.0.0.1:{p}", NoHost),
-    // Who is asked is hidden.
+    // The host that is asked is hidden.
     ("https://example.com@127.0.0.1:{p}/", UserInformation),
     ("https://example.com:443@127.0.0.1:{p}/", UserInformation),
     ("https://user:password@example.com/", UserInformation),

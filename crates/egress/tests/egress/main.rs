@@ -4,6 +4,7 @@
 mod calls;
 mod environment;
 mod hostile;
+mod http2;
 mod networks;
 mod rebinding;
 mod server;

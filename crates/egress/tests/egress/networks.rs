@@ -272,6 +272,21 @@ fn an_address_is_forbidden_by_the_name_of_its_kind() {
         ("100::1", ForbiddenAddress::DiscardOnly),
         ("2001:2f::1", ForbiddenAddress::Identifier),
         ("5f00::1", ForbiddenAddress::SegmentRouting),
+        ("64:ff9b:1::a00:1", ForbiddenAddress::EmbeddedIpv4),
+        ("::ffff:0:a00:1", ForbiddenAddress::EmbeddedIpv4),
+        ("100:0:0:1::5", ForbiddenAddress::DiscardOnly),
+        ("2001:10::1", ForbiddenAddress::Identifier),
+        ("2001:30::1", ForbiddenAddress::Identifier),
+        ("2001:1::1", ForbiddenAddress::Protocol),
+        ("2620:4f:8000::1", ForbiddenAddress::Protocol),
+        ("3fff::1", ForbiddenAddress::Documentation),
+        ("192.0.2.1", ForbiddenAddress::Documentation),
+        ("198.51.100.1", ForbiddenAddress::Documentation),
+        ("203.0.113.1", ForbiddenAddress::Documentation),
+        ("192.31.196.1", ForbiddenAddress::Protocol),
+        ("192.52.193.1", ForbiddenAddress::Protocol),
+        ("192.88.99.1", ForbiddenAddress::Protocol),
+        ("192.175.48.1", ForbiddenAddress::Protocol),
     ] {
         assert_eq!(check_ip(ip(text), &EgressRules::default()), Err(kind), "{text}");
     }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::outcome::Failure;
 use countersign_egress::{Address, Answer, Client, EgressRules};
+use h2::server::SendResponse;
 use http::HeaderMap;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::future::Future;
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring::default_provider;
@@ -28,7 +30,7 @@ const SETTLED: Duration = Duration::from_millis(50);
 /// A certificate authority and what its servers show.
 pub(crate) struct Authority {
     pub(crate) pem: String,
-    acceptor: TlsAcceptor,
+    config: ServerConfig,
 }
 
 impl Authority {
@@ -49,7 +51,7 @@ impl Authority {
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)
             .unwrap();
-        Self { pem: root_certificate.pem(), acceptor: TlsAcceptor::from(Arc::new(config)) }
+        Self { pem: root_certificate.pem(), config }
     }
 }
 
@@ -92,7 +94,7 @@ impl Server {
         F: Fn(TlsStream<TcpStream>) -> R + Clone + Send + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
-        let acceptor = authority.acceptor.clone();
+        let acceptor = TlsAcceptor::from(Arc::new(authority.config.clone()));
         let requests: Arc<Mutex<Vec<String>>> = Arc::default();
         let kept = Arc::clone(&requests);
         let server = Self::plain(address, move |stream| {
@@ -106,6 +108,34 @@ impl Server {
         })
         .await;
         Self { requests, ..server }
+    }
+
+    /// Speaks HTTP/2 over TLS, and gives each request to `serve`. What `closed` is sent is that a connection has ended.
+    pub(crate) async fn http2<F, R>(
+        address: &str,
+        authority: &Authority,
+        closed: UnboundedSender<()>,
+        serve: F,
+    ) -> Self
+    where
+        F: Fn(SendResponse<Bytes>) -> R + Clone + Send + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let mut config = authority.config.clone();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Self::plain(address, move |stream| {
+            let (acceptor, closed, serve) = (acceptor.clone(), closed.clone(), serve.clone());
+            async move {
+                let stream = acceptor.accept(stream).await.unwrap();
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                while let Some(Ok((_, respond))) = connection.accept().await {
+                    tokio::spawn(serve(respond));
+                }
+                closed.send(()).unwrap();
+            }
+        })
+        .await
     }
 
     /// Speaks TLS, and answers each request with this text.

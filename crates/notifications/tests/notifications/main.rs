@@ -1,10 +1,5 @@
 //! Who hears of what, when and by which way, as behaviour: from the text of the file to the messages of one event.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a broken fixture is a failed test"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a broken fixture is a failed test")]
 
 mod file;
 mod fixture;

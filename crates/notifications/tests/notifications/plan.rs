@@ -392,6 +392,32 @@ fn a_named_priority_is_that_of_the_routes() {
     assert!(told(Some(Priority::P1)) && !told(Some(Priority::P2)) && !told(None));
 }
 
+#[test]
+fn of_several_reasons_for_one_message_the_weightiest_is_told() {
+    let policy = policy();
+    for (first, second) in [("a", "b"), ("b", "a")] {
+        let more = format!(
+            "[routes.{first}]\nvia = [\"room\"]\n[routes.{second}]\nto = [\"approvers\"]\nvia = [\"room\"]\n"
+        );
+        let plan = Living::of_ann(MEDIUM, &policy).plan(&configuration(&more), &policy);
+        let room: Vec<String> =
+            all_shown(&plan).into_iter().filter(|message| message.starts_with("room")).collect();
+        assert_eq!(room, ["room - Act"]);
+    }
+}
+
+#[test]
+fn who_is_disabled_hears_of_nothing() {
+    let more = "[routes.all]\nto = [\"group:approver\", \"person:mallory@x.org\", \"requester\"]\nvia = [\"mail\"]\n";
+    let (policy, configuration) = (policy(), configuration(more));
+    let mut living =
+        Living::new(MEDIUM, "orders-db", &human("mallory", &["developer"]), &policy, at("10:00:00"));
+    let created = living.plan(&configuration, &policy);
+    assert!(of(&created, "mallory@x.org").is_empty() && !of(&created, "carol@x.org").is_empty());
+    living.command(&reject(), &human("carol", &["approver"]), &policy, at("10:10:00")).unwrap();
+    assert!(of(&living.plan(&configuration, &policy), "mallory@x.org").is_empty());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 

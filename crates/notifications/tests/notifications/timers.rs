@@ -45,7 +45,7 @@ impl<'a> Sweep<'a> {
         let (mut now, to) = (at(from), at(to));
         let mut sent = Vec::new();
         while now <= to {
-            let time = now.to_string()[11..16].to_owned();
+            let time: String = now.to_string().chars().skip(11).take(5).collect();
             sent.extend(self.run(living, named, None, now).into_iter().map(|key| format!("{time} {key}")));
             now = now.plus_seconds(60);
         }
@@ -137,6 +137,10 @@ fn a_request_that_lives_shorter_is_not_reminded_of_more() {
     let living = Living::of_ann(HIGH, &policy);
     let sent = Sweep::new(&configuration, &policy).minutes(&living, None, "10:00:00", "18:30:00");
     assert_eq!(sent, ["10:01 reminder/r/28799"]);
+    let preferences = BTreeMap::new();
+    let planning = Planning { configuration: &configuration, policy: &policy, preferences: &preferences };
+    let timed = Timed { request: &living.request, named: None, claimed_until: None };
+    assert_eq!(timed.next(&planning, at("10:01:00")), None, "what comes with the expiry does not come");
 }
 
 #[test]
