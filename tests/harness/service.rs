@@ -2,6 +2,7 @@
 //! those that it asks for.
 
 use crate::client::{Answer, Client};
+use crate::endpoint::Endpoint;
 use crate::inspection;
 use crate::manual_host::ManualHost;
 use crate::signature;
@@ -10,6 +11,7 @@ use crate::transport::FaultyTransport;
 use axum_server::Handle;
 use countersign_app::anomalies::{DetectionError, DetectionReport};
 use countersign_app::attempts;
+use countersign_app::courier::{Courier, CourierReport, LastAnswer};
 use countersign_app::deliver::{DeliveryReport, deliver};
 use countersign_app::error::AppError;
 use countersign_app::expire::{ExpiryReport, expire};
@@ -24,6 +26,7 @@ use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::request::Request;
 use countersign_core::timestamp::Timestamp;
+use countersign_delivery::schedule::Schedule;
 use countersign_embedded::Embedded;
 use countersign_identity::token::{LOCAL_ISSUER, LOCAL_TYPE, LocalKey, Verifier};
 use countersign_issuer::authenticator::Authenticator;
@@ -62,6 +65,8 @@ pub struct Service {
     pub database: aws_sdk_dynamodb::Client,
     /// The keys that sign permits.
     pub signing_keys: Arc<TestKeys>,
+    /// The endpoint of all webhooks.
+    pub endpoint: Endpoint,
     application: Application,
     embedded: Embedded,
     log_home: Arc<TempDir>,
@@ -122,6 +127,7 @@ impl Service {
         let key = LocalKey::new(TOKEN_KEY);
         let transport = FaultyTransport::new(embedded.clone());
         let signing_keys = Arc::<TestKeys>::default();
+        let endpoint = Endpoint::default();
         let log_home = Arc::new(tempfile::tempdir().unwrap());
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -138,7 +144,8 @@ impl Service {
                 TrustedProxies::new(proxies.into_iter().map(ProxyNetwork::from).collect()),
                 Arc::new(host.clone()),
             ))
-            .unwrap();
+            .unwrap()
+            .with_webhooks(Arc::new(endpoint.clone()), None);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -165,6 +172,7 @@ impl Service {
             host,
             transport,
             signing_keys,
+            endpoint,
             database,
             application,
             embedded,
@@ -366,6 +374,27 @@ impl Service {
         let subscribers = &self.application.deliveries;
         let delivered = deliver(outbox, publisher, subscribers, Some(&key), &self.host, before, budget);
         self.runtime.block_on(delivered).unwrap()
+    }
+
+    /// The time by its clock.
+    pub fn now(&self) -> Timestamp {
+        self.host.now()
+    }
+
+    /// All that is stored of webhooks and deliveries, as text.
+    pub fn webhook_items(&self) -> String {
+        let table = inspection::tables().deliveries.unwrap();
+        let scan = self.database.scan().table_name(table).send();
+        format!("{:?}", self.runtime.block_on(scan).unwrap().items)
+    }
+
+    /// Sends once what is due to webhooks.
+    pub fn send(&self) -> CourierReport {
+        let (deliveries, key) = (&self.application.deliveries, inspection::deployment_key());
+        let last_answer = LastAnswer::default();
+        let (client, schedule) = (self.application.webhook_client.as_ref(), Schedule::CONTINUOUS);
+        let courier = Courier::new(deliveries, client, &key, None, &self.host, schedule, &last_answer);
+        self.runtime.block_on(courier.pass(Duration::from_secs(60))).unwrap()
     }
 
     /// Seals the store into the log once.
