@@ -19,7 +19,7 @@ from samtranslator.yaml_helper import yaml_parse  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = sorted(folder.name for folder in (ROOT / "functions").iterdir())
-SWEEPS = ["expire", "notify", "seal"]
+SWEEPS = ["deliver", "expire", "notify", "seal"]
 # What answers files, and is no operation of the API.
 FILES = {"/v1/approvals/{id}/evidence": "evidence", "/v1/log/{path+}": "log"}
 # Callers of the API, there on condition.
@@ -31,6 +31,7 @@ PAGES = {(method.lower(), path or OIDC_PATHS[constant]) for method, path, consta
 INDEXES = {
     "approvals": ["status-index", "open-index", "requester-index", "instance-index"],
     "audit": ["user-index", "event-type-index", "instance-events-index", "month-index"],
+    "deliveries": ["due-index"],
 }
 
 
@@ -99,7 +100,7 @@ def unconditional(statements):
     return [statement["Fn::If"][1] if "Fn::If" in statement else statement for statement in statements]
 
 
-TABLES = {"approvals": "rds-approvals", "audit": "audit-log", "outbox": "approvals-outbox"}
+TABLES = {"approvals": "rds-approvals", "audit": "audit-log", "outbox": "approvals-outbox", "deliveries": "approvals-deliveries"}
 
 
 def table_arn(name, part=""):
@@ -202,8 +203,9 @@ def expected_grants(slug):
             grants |= {(f"kms:{action}", text(attribute("NotificationsKey"))) for action in ("Decrypt", "GenerateDataKey")}
     logs = text(attribute(f"{logical(slug)}Logs"))
     grants |= {("logs:CreateLogStream", logs), ("logs:PutLogEvents", logs)}
-    if slug == "notify":
-        stream = text(table_arn("outbox", "/stream/*"))
+    streamed = {"notify": "outbox", "deliver": "deliveries"}
+    if slug in streamed:
+        stream = text(table_arn(streamed[slug], "/stream/*"))
         reads = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
         grants |= {(f"dynamodb:{action}", stream) for action in reads}
     return grants

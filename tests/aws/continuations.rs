@@ -3,7 +3,7 @@
 
 use crate::binary;
 use countersign_app::continuations::{Released, Releasing, Resume, ResumeError};
-use countersign_app::ports::{Publish, PublishError};
+use countersign_app::ports::{NoSubscribers, Publish, PublishError};
 use countersign_continuations::AwsResumer;
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::continuation::{Handle, Outcome};
@@ -60,7 +60,7 @@ impl Publish for Topic {
 
 struct World {
     functions: Functions,
-    notify: Notify<DynamoOutbox, Releasing<DynamoOutbox, Topic>, Resumer>,
+    notify: Notify<DynamoOutbox, NoSubscribers, Releasing<DynamoOutbox, Topic>, Resumer>,
     resumer: Resumer,
 }
 
@@ -70,6 +70,7 @@ impl World {
         let outbox = DynamoOutbox::new(functions.database.clone(), tables().outbox);
         let resumer = Resumer { resumed: Arc::default(), answer: Arc::new(Mutex::new(Ok(()))) };
         let notify = Notify {
+            subscribers: NoSubscribers,
             outbox: outbox.clone(),
             publisher: Releasing::new(outbox, Topic),
             resumer: resumer.clone(),

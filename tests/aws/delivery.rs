@@ -7,7 +7,9 @@ use countersign_app::continuations::{Released, Resume, ResumeError};
 use countersign_app::create::create;
 use countersign_app::deliver::MAX_ATTEMPTS;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::ports::{NoWebhookClient, Outbox as _, OutboxKey, Publish, PublishError, Settled};
+use countersign_app::ports::{
+    NoSubscribers, NoWebhookClient, Outbox as _, OutboxKey, Publish, PublishError, Settled,
+};
 use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::command::Draft;
@@ -84,7 +86,7 @@ struct World {
     transport: FaultyTransport,
     grants: Granted<FaultyTransport>,
     topic: Topic,
-    notify: Notify<DynamoOutbox, Topic, Nobody>,
+    notify: Notify<DynamoOutbox, NoSubscribers, Topic, Nobody>,
 }
 
 impl World {
@@ -97,6 +99,7 @@ impl World {
         let grants = Granted::new(transport.clone(), tables(), granted("notify"));
         let topic = Topic { weather: Arc::new(Mutex::new(Box::new(|_| Ok(())))), arrived: Arc::default() };
         let notify = Notify {
+            subscribers: NoSubscribers,
             outbox: DynamoOutbox::new(countersign_embedded::client(grants.clone()), tables().outbox),
             publisher: topic.clone(),
             resumer: Nobody,

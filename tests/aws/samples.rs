@@ -14,18 +14,19 @@ const EXECUTION_ID: &str = "0b9f6d24-1c7e-4f53-9a80-3e5d7c2b6a19";
 const PERMIT: &str = "eyJhbGciOiJFUzI1NiJ9.e30.c2lnbmF0dXJl";
 
 /// Variables that say where something is: here it is elsewhere.
-const OF_THE_PLACE: [&str; 6] = [
+const OF_THE_PLACE: [&str; 7] = [
     "APPROVALS_TABLE",
     "AUDIT_LOG_BUCKET",
     "AUDIT_LOG_TABLE",
+    "DELIVERIES_TABLE",
     "OUTBOX_TABLE",
     "SNS_TOPIC_ARN",
     "AWS_ENDPOINT_URL",
 ];
 
 /// The functions whose samples name no request that has to be there: a requester has so many pending ones.
-const ABOUT_NO_REQUEST: [&str; 8] =
-    ["audit", "create", "expire", "health", "keys", "list", "simulate", "stats"];
+const ABOUT_NO_REQUEST: [&str; 9] =
+    ["audit", "create", "deliver", "expire", "health", "keys", "list", "simulate", "stats"];
 
 /// A request in the state that a sample of this function needs: its id, its execution's, and its permit.
 fn prepared(deployment: &Deployment, function: &str) -> (String, String, String) {

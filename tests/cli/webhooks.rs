@@ -22,7 +22,8 @@ fn made(admin: &Person) -> String {
 fn a_secret_is_shown_once_with_what_that_means() {
     let service = Service::start();
     let admin = admin(&service);
-    let created = admin.run(&["webhooks", "create", URL, "-m", "calendar", "--statuses", "approved,rejected"]);
+    let created =
+        admin.run(&["webhooks", "create", URL, "-m", "calendar", "--statuses", "approved,rejected"]);
     created.expect(0, "secret        whsec_");
     created.expect(0, "the only time that the secret is shown");
     created.expect(0, "statuses      approved, rejected");
@@ -56,7 +57,9 @@ fn a_webhook_is_named_by_the_beginning_of_its_id_and_changed_part_by_part() {
     changed.expect(0, "headers       x-a");
     assert!(!changed.stdout.contains("risk levels") && !changed.stdout.contains("s3cret"), "{changed:?}");
     admin.run(&["webhooks", "change", &id, "-m", "x", "--version", "1"]).expect(5, "version 3");
-    admin.run(&["webhooks", "change", &id, "-m", "x", "--clear", "description"]).expect(2, "--clear: description");
+    admin
+        .run(&["webhooks", "change", &id, "-m", "x", "--clear", "description"])
+        .expect(2, "--clear: description");
     admin.run(&["webhooks", "show", "wh_ffff"]).expect(4, "no webhook has an id that begins with wh_ffff");
     made(&admin);
     admin.run(&["webhooks", "show", "wh_"]).expect(2, "2 webhooks have an id that begins with wh_");
@@ -79,7 +82,9 @@ fn a_test_fails_as_the_endpoint_does_and_deliveries_are_shown_and_sent_again() {
     admin.run(&["webhooks", "deliveries", &id]).expect(0, "0 deliveries shown");
     admin.run(&["webhooks", "enable", &id]).expect(0, "state         enabled");
     let from = ["--from", "2026-01-01T00:00:00Z"];
-    admin.run(&[&["webhooks", "redeliver", &id], from.as_slice()].concat()).expect(0, "0 messages are sent again");
+    admin
+        .run(&[&["webhooks", "redeliver", &id], from.as_slice()].concat())
+        .expect(0, "0 messages are sent again");
     admin.run(&["webhooks", "redeliver", &id]).expect(2, "--from");
     let unknown = ["--delivery", "01930000-0000-7000-8000-00000000beef"];
     admin.run(&[&["webhooks", "redeliver", &id], unknown.as_slice()].concat()).expect(4, "no such delivery");

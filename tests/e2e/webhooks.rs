@@ -300,7 +300,7 @@ fn a_disabled_webhook_takes_nothing_and_what_it_missed_comes_when_it_is_asked_fo
     assert_eq!((&disabled["enabled"], &disabled["disabled_reason"]), (&json!(false), &json!("operator")));
     assert_eq!(admin.command(&format!("{path}/disable")).expect(200), disabled);
     happened(&service);
-    service.send();
+    service.call_webhooks();
     assert_eq!(service.endpoint.take(), []);
     let log = admin.get(&format!("{path}/deliveries")).expect(200);
     let statuses: Vec<_> = log["deliveries"].as_array().unwrap().iter().map(|one| &one["status"]).collect();
@@ -313,11 +313,11 @@ fn a_disabled_webhook_takes_nothing_and_what_it_missed_comes_when_it_is_asked_fo
     admin.command(&of_one).expect_problem(409, "webhook_disabled");
     let enabled = admin.command(&format!("{path}/enable")).expect(200);
     assert_eq!((&enabled["enabled"], enabled.get("disabled_at")), (&json!(true), None));
-    service.send();
+    service.call_webhooks();
     assert_eq!(service.endpoint.take(), []);
     let redelivered = admin.post(&format!("{path}/redeliver"), &range).expect(200);
     assert_eq!(redelivered, json!({ "redelivered": 2, "next": null }));
-    service.send();
+    service.call_webhooks();
     let sent = service.endpoint.take();
     assert_eq!(sent.len(), 2);
     sent.iter().for_each(|sent| verified(sent, &secret).unwrap());
@@ -359,7 +359,7 @@ fn the_log_has_each_delivery_and_any_of_them_can_begin_anew() {
         service.host.advance_milliseconds(60_000);
     }
     service.endpoint.fail(FailureClass::Refused, Some(500));
-    service.send();
+    service.call_webhooks();
     assert_eq!(service.endpoint.take().len(), 3);
     let log = admin.get(&format!("{path}/deliveries")).expect(200);
     assert_eq!(admin.get(&format!("{path}/logs")).expect(200), log);
@@ -396,7 +396,7 @@ fn the_log_has_each_delivery_and_any_of_them_can_begin_anew() {
     let one = admin.command(&format!("{path}/deliveries/{id}/redeliver")).expect(200);
     assert_eq!((&one["delivery_id"], &one["round"]), (&json!(id), &json!(2)));
     assert_eq!((&one["status"], &one["attempts"]), (&json!("waiting"), &json!(0)));
-    service.send();
+    service.call_webhooks();
     let sent = service.endpoint.take();
     assert_eq!(sent.len(), 1);
     assert_eq!(sent[0].headers["webhook-id"], id);
@@ -427,7 +427,7 @@ fn a_thousand_deliveries_begin_anew_in_one_call_and_the_rest_in_the_next() {
         ann.post(&format!("{request}/comments"), &json!({ "text": number.to_string() })).expect(200);
     }
     service.deliver(&TakesAll);
-    service.send();
+    service.call_webhooks();
     admin.command(&format!("{path}/enable")).expect(200);
     let redelivered = admin.post(&format!("{path}/redeliver"), &json!({ "from": "2026-01-01T00:00:00Z" }));
     assert_eq!(redelivered.expect(200), json!({ "redelivered": 201, "next": null }));
@@ -440,7 +440,7 @@ fn of_a_deleted_webhook_its_trail_and_its_log_are_left() {
     let body = json!({ "url": "https://hooks.example.com/secret-path", "headers": { "x-a": "s3cret" } });
     let (path, _) = made(&admin, &body);
     happened(&service);
-    service.send();
+    service.call_webhooks();
     assert_eq!(service.endpoint.take().len(), 2);
     happened(&service);
     let deleted = admin.delete(&path).expect(200);
@@ -450,7 +450,7 @@ fn of_a_deleted_webhook_its_trail_and_its_log_are_left() {
         (&json!("https://hooks.example.com/"), &json!([]))
     );
     assert_eq!(deleted["enabled"], false);
-    service.send();
+    service.call_webhooks();
     assert_eq!(service.endpoint.take(), [], "what waited is not delivered");
     for (method, path) in [
         ("GET", path.clone()),

@@ -79,6 +79,7 @@ impl Deployment {
             ("APPROVALS_TABLE", names.approvals.as_str()),
             ("AUDIT_LOG_TABLE", &names.audit),
             ("OUTBOX_TABLE", &names.outbox),
+            ("DELIVERIES_TABLE", names.deliveries.as_deref().unwrap()),
             ("SNS_TOPIC_ARN", &topic_arn),
             ("ENVIRONMENT", "test"),
             ("DEPLOYMENT_KEY_SECRET", &secret_arn),

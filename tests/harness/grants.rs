@@ -73,6 +73,7 @@ impl<T> Granted<T> {
             Some(table) if table == self.tables.approvals => "approvals".to_owned(),
             Some(table) if table == self.tables.audit => "audit".to_owned(),
             Some(table) if table == self.tables.outbox => "outbox".to_owned(),
+            Some(table) if Some(table) == self.tables.deliveries.as_deref() => "deliveries".to_owned(),
             other => panic!("no such table: {other:?}"),
         };
         let resource = |body: &Value| match body["IndexName"].as_str() {

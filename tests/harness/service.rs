@@ -17,7 +17,7 @@ use countersign_app::error::AppError;
 use countersign_app::expire::{ExpiryReport, expire};
 use countersign_app::fold::{FoldError, FoldReport};
 use countersign_app::host::Clock as _;
-use countersign_app::ports::Publish;
+use countersign_app::ports::{Publish, WebhookClient};
 use countersign_app::retention::{ErasureReport, erase};
 use countersign_app::seal::{SealError, SealReport};
 use countersign_app::timers::{self, TimerReport};
@@ -27,6 +27,7 @@ use countersign_core::policy::Policy;
 use countersign_core::request::Request;
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::schedule::Schedule;
+use countersign_dynamodb::deliveries::DynamoDeliveries;
 use countersign_embedded::Embedded;
 use countersign_identity::token::{LOCAL_ISSUER, LOCAL_TYPE, LocalKey, Verifier};
 use countersign_issuer::authenticator::Authenticator;
@@ -41,6 +42,7 @@ use countersign_server::sweeps;
 use ipnet::IpNet;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -367,13 +369,43 @@ impl Service {
 
     /// Runs the delivery sweep once.
     pub fn deliver(&self, publisher: &impl Publish) -> DeliveryReport {
+        self.try_deliver(publisher).unwrap()
+    }
+
+    /// The same, and how it failed.
+    pub fn try_deliver(&self, publisher: &impl Publish) -> Result<DeliveryReport, AppError> {
         let before = self.host.now().plus_seconds(1);
         let budget = Duration::from_secs(60);
         let outbox = &self.application.outbox;
         let key = inspection::deployment_key();
         let subscribers = &self.application.deliveries;
         let delivered = deliver(outbox, publisher, subscribers, Some(&key), &self.host, before, budget);
-        self.runtime.block_on(delivered).unwrap()
+        self.runtime.block_on(delivered)
+    }
+
+    /// The deliveries and the webhooks.
+    pub fn deliveries(&self) -> &DynamoDeliveries {
+        &self.application.deliveries
+    }
+
+    /// Attempts once everything that is due for webhooks.
+    pub fn send(
+        &self,
+        client: &dyn WebhookClient,
+        last_answer: &LastAnswer,
+    ) -> Result<CourierReport, AppError> {
+        let key = inspection::deployment_key();
+        let link = Some("https://countersign.example.com");
+        let courier = Courier::new(
+            &self.application.deliveries,
+            client,
+            &key,
+            link,
+            &self.host,
+            Schedule::CONTINUOUS,
+            last_answer,
+        );
+        self.runtime.block_on(courier.pass(Duration::from_secs(60)))
     }
 
     /// The time by its clock.
@@ -388,13 +420,9 @@ impl Service {
         format!("{:?}", self.runtime.block_on(scan).unwrap().items)
     }
 
-    /// Sends once what is due to webhooks.
-    pub fn send(&self) -> CourierReport {
-        let (deliveries, key) = (&self.application.deliveries, inspection::deployment_key());
-        let last_answer = LastAnswer::default();
-        let (client, schedule) = (self.application.webhook_client.as_ref(), Schedule::CONTINUOUS);
-        let courier = Courier::new(deliveries, client, &key, None, &self.host, schedule, &last_answer);
-        self.runtime.block_on(courier.pass(Duration::from_secs(60))).unwrap()
+    /// Attempts once everything that is due, at the endpoint of the test.
+    pub fn call_webhooks(&self) -> CourierReport {
+        self.send(&self.endpoint, &LastAnswer::default()).unwrap()
     }
 
     /// Seals the store into the log once.

@@ -12,6 +12,7 @@ mod anomalies;
 mod audit_event;
 mod capacity;
 mod conditions;
+mod courier;
 mod crash;
 mod crash_executions;
 mod damage;

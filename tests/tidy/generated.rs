@@ -5,7 +5,7 @@
 use crate::{generated_dashboard, root};
 use countersign_api::files::FileRoute;
 use countersign_api::operation::Operation;
-use countersign_dynamodb::table::AUDIT;
+use countersign_dynamodb::table::{AUDIT, DELIVERIES, TableDefinition};
 use countersign_e2e::grants::{functions, granted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -37,6 +37,7 @@ const SETTINGS: &str = "      MemorySize: !Ref FunctionMemory
           APPROVALS_TABLE: !Sub rds-approvals-${Environment}${TableSuffix}
           AUDIT_LOG_TABLE: !Sub audit-log-${Environment}${TableSuffix}
           OUTBOX_TABLE: !Sub approvals-outbox-${Environment}${TableSuffix}
+          DELIVERIES_TABLE: !Sub approvals-deliveries-${Environment}${TableSuffix}
           EMAIL_CLAIM: !Ref EmailClaim
           GROUPS_CLAIM: !Ref GroupsClaim
           OIDC_EMAIL_TRUSTED: !Ref OidcEmailTrusted
@@ -74,7 +75,7 @@ pub(super) fn waits(slug: &str) -> bool {
 }
 
 /// The functions that are invoked by schedules and streams.
-pub(super) const SWEEPS: [&str; 3] = ["expire", "notify", "seal"];
+pub(super) const SWEEPS: [&str; 4] = ["deliver", "expire", "notify", "seal"];
 
 /// The functions that carry out what was approved, each on a schedule and on condition: they are callers of the API.
 pub(super) const EXECUTORS: [&str; 1] = ["rds-executor"];
@@ -170,7 +171,7 @@ fn grant(slug: &str, name: &str, actions: BTreeSet<String>) -> (&'static str, BT
             let routes = actions.iter().map(|slug| invocation(slug)).collect();
             return ("execute-api", ["Invoke".to_owned()].into(), routes);
         }
-        "approvals" | "audit" | "outbox" => ("dynamodb", vec![table_arn(name, "")]),
+        "approvals" | "audit" | "outbox" | "deliveries" => ("dynamodb", vec![table_arn(name, "")]),
         "deployment-key" => ("secretsmanager", vec![DEPLOYMENT_KEY.to_owned()]),
         "client-secret" => {
             ("secretsmanager", vec![format!("!If [HasClientSecret, !Ref OidcClientSecretArn, {NO_SECRET}]")])
@@ -193,8 +194,12 @@ fn grant(slug: &str, name: &str, actions: BTreeSet<String>) -> (&'static str, BT
         "rds-groups" => ("rds", ["og", "pg", "subgrp"].map(rds).into()),
         "monitoring-role" => ("iam", vec![MONITORING_ROLE.to_owned()]),
         index => {
-            let is_of_audit = AUDIT.indexes.iter().any(|of_audit| of_audit.name == index);
-            let table = if is_of_audit { "audit" } else { "approvals" };
+            let is_of = |table: TableDefinition| table.indexes.iter().any(|of_table| of_table.name == index);
+            let table = match index {
+                _ if is_of(AUDIT) => "audit",
+                _ if is_of(DELIVERIES) => "deliveries",
+                _ => "approvals",
+            };
             ("dynamodb", vec![table_arn(table, &format!("/index/{index}"))])
         }
     };
@@ -214,6 +219,7 @@ fn table_arn(name: &str, part: &str) -> String {
     let table = match name {
         "approvals" => "rds-approvals",
         "audit" => "audit-log",
+        "deliveries" => "approvals-deliveries",
         _ => "approvals-outbox",
     };
     let account = "${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}";
@@ -295,11 +301,12 @@ fn role_and_log(slug: &str) -> String {
             statement(&mut text, &actions, &texts(&["!GetAtt NotificationsKey.Arn"]));
         }
     }
-    if slug == "notify" {
-        // The Lambda service reads the stream as the function.
+    // The Lambda service reads the stream as the function.
+    let streamed = [("notify", "outbox"), ("deliver", "deliveries")];
+    if let Some((_, table)) = streamed.into_iter().find(|(function, _)| *function == slug) {
         let actions = ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"];
         let actions = actions.map(|action| format!("dynamodb:{action}"));
-        statement(&mut text, &actions, &[table_arn("outbox", "/stream/*")]);
+        statement(&mut text, &actions, &[table_arn(table, "/stream/*")]);
     }
     write!(
         text,

@@ -159,7 +159,7 @@ fn every_operation_has_its_end_to_end_module() {
 
 /// Functions behind no operation: sweeps, executors and the dashboard.
 fn is_of_no_operation(function: &str) -> bool {
-    ["dashboard", "expire", "notify", "rds-executor", "seal"].contains(&function)
+    ["dashboard", "deliver", "expire", "notify", "rds-executor", "seal"].contains(&function)
 }
 
 #[test]

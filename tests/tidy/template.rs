@@ -8,11 +8,12 @@ use super::generated::{
 use super::{files, root};
 use countersign_api::files::FileRoute;
 use countersign_api::operation::Operation;
+use countersign_delivery::destination::DestinationId;
 use countersign_dynamodb::keys::{
-    COUNTED, DEAD, EVENT_ID, FIGURE_REQUESTS, FIGURES, LOG, OUTBOX_SHARDS, RECORDED, RELEASED, SHARD, TIMER,
-    WAITING,
+    COUNTED, DEAD, DESTINATION, EVENT_ID, FIGURE_REQUESTS, FIGURES, LOG, OUTBOX_SHARDS, RECORDED, RELEASED,
+    SHARD, TIMER, WAITING, WEBHOOKS, trail_key,
 };
-use countersign_dynamodb::table::{APPROVALS, AUDIT, Key, OUTBOX, TableDefinition, TableNames};
+use countersign_dynamodb::table::{APPROVALS, AUDIT, DELIVERIES, Key, OUTBOX, TableDefinition, TableNames};
 use countersign_e2e::grants::{functions, granted};
 use countersign_lambda::metrics::NAMESPACE;
 use serde_json::{Value, json};
@@ -88,12 +89,13 @@ fn events<'a>(function: &'a Value, kind: &str) -> Vec<&'a Value> {
 }
 
 /// Logical id, definition and name of each table.
-fn tables() -> [(&'static str, TableDefinition, String); 3] {
+fn tables() -> [(&'static str, TableDefinition, String); 4] {
     let suffixed = |name: &str| format!("{name}${{TableSuffix}}");
     let names = TableNames::of_environment("${Environment}");
     [
         ("ApprovalsTable", APPROVALS, suffixed(&names.approvals)),
         ("AuditTable", AUDIT, suffixed(&names.audit)),
+        ("DeliveriesTable", DELIVERIES, suffixed(&names.deliveries.unwrap())),
         ("OutboxTable", OUTBOX, suffixed(&names.outbox)),
     ]
 }
@@ -145,6 +147,7 @@ fn tables_have_the_indexes_of_the_code_and_no_others() {
             assert_eq!(found["KeySchema"], keys, "{}", index.name);
             let (kind, included) = match index.include {
                 None => ("ALL", Value::Null),
+                Some([]) => ("KEYS_ONLY", Value::Null),
                 Some(_) => ("INCLUDE", json!(index.non_key_attributes())),
             };
             assert_eq!(found["Projection"]["ProjectionType"], kind, "{}", index.name);
@@ -169,7 +172,11 @@ fn tables_outlive_the_stack_and_lose_nothing_by_themselves() {
         assert_eq!(properties["PointInTimeRecoverySpecification"], recovery, "{id}");
         assert_eq!(properties["SSESpecification"]["SSEEnabled"], true, "{id}");
         assert_eq!(properties["DeletionProtectionEnabled"], json!({ "!Ref": "DeletionProtection" }), "{id}");
-        let stream = if id == "OutboxTable" { json!({ "StreamViewType": "KEYS_ONLY" }) } else { Value::Null };
+        let stream = if ["DeliveriesTable", "OutboxTable"].contains(&id) {
+            json!({ "StreamViewType": "KEYS_ONLY" })
+        } else {
+            Value::Null
+        };
         assert_eq!(properties["StreamSpecification"], stream, "{id}");
     }
     assert_eq!(template["Parameters"]["DeletionProtection"]["Default"], "true");
@@ -361,7 +368,7 @@ fn functions_get_only_the_variables_they_need() {
     let template = template();
     for slug in functions() {
         let records_events = granted(&slug).get("audit").is_some_and(|actions| actions.contains("PutItem"));
-        let seals = [Operation::List.slug(), Operation::Execution.slug()].contains(&slug.as_str());
+        let seals = [Operation::List.slug(), Operation::Execution.slug(), "deliver"].contains(&slug.as_str());
         assert_eq!(takes_deployment_key(&slug), records_events || seals, "{slug}");
         let mut expected = BTreeMap::new();
         if takes_deployment_key(&slug) {
@@ -387,8 +394,7 @@ fn functions_get_only_the_variables_they_need() {
             let bucket = [json!({ "!Ref": "LogBucket" }), json!({ "!Ref": "LogBucketName" })];
             expected.insert("AUDIT_LOG_BUCKET", json!({ "!If": ["MakesLogBucket", bucket[0], bucket[1]] }));
         }
-        if slug == "notify" {
-            expected.insert("SNS_TOPIC_ARN", json!({ "!Ref": "NotificationsTopic" }));
+        if ["deliver", "notify"].contains(&slug.as_str()) {
             let sub = |text: &str| json!({ "!Sub": text });
             let of_api = json!({ "!If": ["HasDomainName", sub("https://${DomainName}"),
                 sub("https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}")] });
@@ -396,6 +402,9 @@ fn functions_get_only_the_variables_they_need() {
                 { "!If": ["HasDashboard", of_api, ""] }] });
             let url = json!({ "!If": ["HasDashboardUrl", { "!Ref": "DashboardUrl" }, of_dashboard] });
             expected.insert("DASHBOARD_URL", url);
+        }
+        if slug == "notify" {
+            expected.insert("SNS_TOPIC_ARN", json!({ "!Ref": "NotificationsTopic" }));
             expected.insert("OUTBOX_MIN_AGE_SECONDS", json!("60"));
         }
         if slug == "rds-executor" {
@@ -488,6 +497,27 @@ fn notify_takes_new_entries_from_the_stream_and_no_dead_letters() {
     for shard in [COUNTED, DEAD, LOG, RECORDED, TIMER, WAITING, FIGURES, FIGURE_REQUESTS] {
         assert!(!passes("INSERT", shard), "{shard}");
     }
+}
+
+#[test]
+fn deliver_takes_new_deliveries_from_the_stream_and_neither_webhooks_nor_trails() {
+    let template = template();
+    let sources = events(function(&template, "deliver"), "DynamoDB");
+    assert_eq!(sources.len(), 1);
+    let own = json!({ "!GetAtt": "DeliveriesTable.StreamArn" });
+    let stream = json!({ "!If": ["MakesDeliveriesTable", own, { "!Ref": "DeliveriesStreamArn" }] });
+    assert_eq!(sources[0]["Stream"], stream);
+    // Deliveries of one destination come one batch after the other, and others beside it.
+    assert_eq!(sources[0]["ParallelizationFactor"], 10);
+    let pattern = text(&sources[0]["FilterCriteria"]["Filters"][0]["Pattern"]);
+    let pattern: Value = serde_json::from_str(pattern).unwrap();
+    assert_eq!(
+        pattern,
+        json!({ "eventName": ["INSERT"], "dynamodb": { "Keys": { DESTINATION: { "S": [{ "prefix": "webhook:" }] } } } })
+    );
+    let webhook = DestinationId::webhook("wh_1").unwrap();
+    assert!(webhook.as_str().starts_with("webhook:"));
+    assert!(!WEBHOOKS.starts_with("webhook:") && !trail_key("wh_1").starts_with("webhook:"));
 }
 
 /// What can touch databases is there only where the operator has named some, and none is named by default.

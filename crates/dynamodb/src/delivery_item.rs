@@ -143,7 +143,7 @@ mod tests {
             torn.remove(name);
             assert!(stored_delivery(torn).is_err(), "without {name}");
         }
-        let mut another = item.clone();
+        let mut another = item;
         another.insert("owner".to_owned(), AttributeValue::S("mallory".to_owned()));
         assert!(stored_delivery(another).is_err());
     }

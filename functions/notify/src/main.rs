@@ -1,7 +1,6 @@
 //! The outbox to SNS, to the deliveries of webhooks and to those who wait for a request, by stream and by schedule. The only
 //! function that publishes; knows no request.
 
-use countersign_app::ports::NoSubscribers;
 use countersign_continuations::AwsResumer;
 use countersign_dynamodb::deliveries::DynamoDeliveries;
 use countersign_dynamodb::outbox::DynamoOutbox;
@@ -18,11 +17,7 @@ async fn main() -> Result<(), Error> {
     let dashboard_url = boot.optional("DASHBOARD_URL");
     let publisher = SnsPublisher::connect(&aws, topic_arn, dashboard_url);
     let resumer = AwsResumer::connect(&aws);
-    match boot.optional(DELIVERIES.name_variable) {
-        Some(table) => {
-            let subscribers = DynamoDeliveries::connect(&aws, table);
-            boot.serve_notify(outbox, subscribers, publisher, resumer).await
-        }
-        None => boot.serve_notify(outbox, NoSubscribers, publisher, resumer).await,
-    }
+    let deliveries = boot.optional(DELIVERIES.name_variable);
+    let deliveries = deliveries.map(|table| DynamoDeliveries::connect(&aws, table));
+    boot.serve_notify(outbox, deliveries, publisher, resumer).await
 }

@@ -192,6 +192,50 @@ impl PutDelivery for NoSubscribers {
     }
 }
 
+impl<T: ReadWebhooks> ReadWebhooks for Option<T> {
+    async fn webhooks(&self) -> Result<Vec<WebhookRecord>, StoreError> {
+        match self {
+            Some(webhooks) => webhooks.webhooks().await,
+            None => NoSubscribers.webhooks().await,
+        }
+    }
+
+    async fn webhook(&self, id: WebhookId) -> Result<Option<WebhookRecord>, StoreError> {
+        match self {
+            Some(webhooks) => webhooks.webhook(id).await,
+            None => NoSubscribers.webhook(id).await,
+        }
+    }
+
+    async fn webhook_count(&self) -> Result<WebhookCount, StoreError> {
+        match self {
+            Some(webhooks) => webhooks.webhook_count().await,
+            None => NoSubscribers.webhook_count().await,
+        }
+    }
+
+    async fn webhook_trail(
+        &self,
+        id: WebhookId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        match self {
+            Some(webhooks) => webhooks.webhook_trail(id, after, limit).await,
+            None => NoSubscribers.webhook_trail(id, after, limit).await,
+        }
+    }
+}
+
+impl<T: PutDelivery> PutDelivery for Option<T> {
+    async fn put_new(&self, delivery: NewDelivery<'_>) -> Result<bool, StoreError> {
+        match self {
+            Some(deliveries) => deliveries.put_new(delivery).await,
+            None => NoSubscribers.put_new(delivery).await,
+        }
+    }
+}
+
 /// Reads deliveries.
 pub trait ReadDeliveries: Send + Sync {
     /// One delivery, strongly consistent.
