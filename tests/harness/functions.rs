@@ -1,5 +1,6 @@
 //! The functions in this process, on the embedded store, each behind its own grants.
 
+use crate::endpoint::Endpoint as WebhookEndpoint;
 use crate::gateway::{self, Request};
 use crate::grants::{Granted, granted};
 use crate::inspection::tables;
@@ -10,7 +11,6 @@ use countersign_api::operation::{Operation, WEBHOOKS_FUNCTION};
 use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::run::{Endpoint, PublicEndpoint};
 use countersign_app::dependencies::Dependencies;
-use countersign_app::ports::NoWebhookClient;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::policy::Policy;
 use countersign_core::principal::Principal;
@@ -107,7 +107,7 @@ impl Functions {
                     policy: policy.clone(),
                     signing_keys: Arc::new(signing_key()),
                     audit_keys: Arc::new(log_key()),
-                    webhook_client: Arc::new(NoWebhookClient),
+                    webhook_client: Arc::new(WebhookEndpoint::default()),
                     deployment_key: DeploymentKey::new([9; 32]),
                     host: Arc::new(host.clone()),
                 },
