@@ -391,6 +391,11 @@ fn the_log_has_each_delivery_and_any_of_them_can_begin_anew() {
         let refused = admin.get(&format!("{path}/deliveries?{query}"));
         refused.expect_problem(422, "validation_failed");
     }
+    // A page that goes on after an event of another time begins at the beginning, or is empty.
+    let before = "limit=1&after=00000000-0000-7000-8000-000000000000";
+    assert_eq!(page(before)["deliveries"], json!([]));
+    let beyond = "after=ffffffff-ffff-7fff-bfff-ffffffffffff";
+    assert_eq!(page(beyond)["deliveries"].as_array().unwrap().len(), 3);
     service.endpoint.recover();
     let id = deliveries[1]["delivery_id"].as_str().unwrap();
     let one = admin.command(&format!("{path}/deliveries/{id}/redeliver")).expect(200);

@@ -70,6 +70,30 @@ pub struct Redelivered {
     pub next: Option<EventId>,
 }
 
+/// Where reading begins: a page goes on after an event only if that is one of the range.
+enum Beginning {
+    /// At the beginning of the range.
+    First,
+    /// After this event.
+    After(EventId),
+    /// Nowhere: the event is beyond the end.
+    Nowhere,
+}
+
+impl Beginning {
+    fn of(after: Option<EventId>, from: Timestamp, to: Timestamp, is_newest_first: bool) -> Self {
+        let Some(event_id) = after else { return Self::First };
+        let at = event_id.made_at();
+        if from <= at && at <= to {
+            Self::After(event_id)
+        } else if (at > to) == is_newest_first {
+            Self::First
+        } else {
+            Self::Nowhere
+        }
+    }
+}
+
 fn destination(id: WebhookId) -> Result<DestinationId, AppError> {
     id.destination().map_err(|error| AppError::Corrupt(error.to_string()))
 }
@@ -93,10 +117,15 @@ pub async fn deliveries<S: WebhookStore>(
         from: query.from.map_or(earliest, |from| from.max(earliest)),
         to: query.to.unwrap_or(now),
         is_newest_first: true,
-        after: query.after,
+        after: None,
         limit: PAGE.min(query.limit.max(1)),
     };
     let mut log = DeliveryLog { deliveries: Vec::new(), next: None };
+    match Beginning::of(query.after, page.from, page.to, true) {
+        Beginning::First => page.after = None,
+        Beginning::After(event_id) => page.after = Some(event_id),
+        Beginning::Nowhere => return Ok(log),
+    }
     let mut looked_at = 0;
     while page.from <= page.to {
         let found = store.deliveries(&page).await?;
@@ -170,10 +199,15 @@ pub async fn redeliver<S: WebhookStore>(
         from,
         to,
         is_newest_first: false,
-        after: redelivery.after,
+        after: None,
         limit: PAGE,
     };
     let mut done = Redelivered { redelivered: 0, next: None };
+    match Beginning::of(redelivery.after, from, to, false) {
+        Beginning::First => page.after = None,
+        Beginning::After(event_id) => page.after = Some(event_id),
+        Beginning::Nowhere => return Ok(done),
+    }
     let mut result = Ok(());
     let mut looked_at = 0;
     'pages: while page.from <= page.to {
