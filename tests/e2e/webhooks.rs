@@ -1,9 +1,13 @@
 //! /v1/webhooks and what is below it
 
-use countersign_app::ports::{Publish, PublishError};
+use countersign_app::ports::{NewDelivery, Publish, PublishError, PutDelivery as _};
 use countersign_core::cloud_event::CloudEvent;
+use countersign_core::event::EventType;
+use countersign_core::ids::{EventId, RequestId};
 use countersign_core::timestamp::Timestamp;
+use countersign_delivery::destination::DestinationId;
 use countersign_delivery::outcome::FailureClass;
+use countersign_delivery::state::Delivery;
 use countersign_e2e::client::Client;
 use countersign_e2e::endpoint::Sent;
 use countersign_e2e::service::Service;
@@ -425,17 +429,33 @@ fn a_thousand_deliveries_begin_anew_in_one_call_and_the_rest_in_the_next() {
     let service = Service::start();
     let admin = admin(&service);
     let (path, _) = made(&admin, &json!({ "url": URL }));
-    admin.command(&format!("{path}/disable")).expect(200);
-    let ann = service.requester("ann");
-    let request = Service::create(&ann, &Service::medium());
-    for number in 0..200 {
-        ann.post(&format!("{request}/comments"), &json!({ "text": number.to_string() })).expect(200);
+    let destination = DestinationId::webhook(path.strip_prefix("/v1/webhooks/").unwrap()).unwrap();
+    let event = |number: usize| EventId::parse(&format!("019b76da-a800-7000-8000-{number:012x}")).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for number in 0..1203 {
+        let (destination, request) = (destination.clone(), RequestId::parse(&event(0).to_string()).unwrap());
+        let kind = EventType::CommentAdded;
+        let made = Delivery::new(destination, event(number), request, Some(1), kind, service.now());
+        let delivery = if number % 400 == 0 { made } else { made.skip() };
+        let new = NewDelivery { delivery: &delivery, document: "none", seal: None };
+        assert!(runtime.block_on(service.deliveries().put_new(new)).unwrap());
     }
-    service.deliver(&TakesAll);
-    service.call_webhooks();
-    admin.command(&format!("{path}/enable")).expect(200);
-    let redelivered = admin.post(&format!("{path}/redeliver"), &json!({ "from": "2026-01-01T00:00:00Z" }));
-    assert_eq!(redelivered.expect(200), json!({ "redelivered": 201, "next": null }));
+    let redeliver = |after: Value| {
+        let mut body = json!({ "from": "2026-01-01T00:00:00Z" });
+        if !after.is_null() {
+            body["after"] = after;
+        }
+        admin.post(&format!("{path}/redeliver"), &body).expect(200)
+    };
+    let first = redeliver(Value::Null);
+    assert_eq!(first["redelivered"], 1000);
+    let rest = redeliver(first["next"].clone());
+    assert_eq!(rest, json!({ "redelivered": 199, "next": null }), "all but the four that waited");
+    assert_eq!(redeliver(Value::Null)["redelivered"], 0);
+    let trail = admin.get(&format!("{path}/events")).expect(200);
+    let counts: Vec<_> =
+        trail["events"].as_array().unwrap()[1..].iter().map(|it| &it["change"]["deliveries"]).collect();
+    assert_eq!(counts, [1000, 199]);
 }
 
 #[test]

@@ -43,8 +43,7 @@ pub struct Matched {
 /// When there is none: such a request reaches no function.
 pub fn matched(method: &str, path: &str) -> Matched {
     let of_operations = Operation::iter().flat_map(|operation| {
-        let paths = std::iter::once(operation.path_template()).chain(operation.aliases().iter().copied());
-        let with_keys = paths.zip(operation.route_keys());
+        let with_keys = operation.paths().zip(operation.route_keys());
         with_keys.map(move |(template, key)| (operation.slug(), operation.function(), template, key))
     });
     let of_files = FileRoute::iter().map(|file| {

@@ -346,16 +346,13 @@ struct Route {
 /// All routes of the API, in the order of the template: operations, and then files.
 fn routes() -> Vec<Route> {
     let of_operations = Operation::iter().flat_map(|operation| {
-        let route = move |event: String, path| Route {
-            event,
+        operation.paths().zip(1..).map(move |(path, number)| Route {
+            event: if number == 1 { format!("{operation:?}") } else { format!("{operation:?}{number}") },
             function: operation.function(),
             method: operation.method().to_string(),
             path,
             is_public: operation.is_public(),
-        };
-        let aliases = operation.aliases().iter().zip(2..);
-        let aliases = aliases.map(move |(path, number)| route(format!("{operation:?}{number}"), *path));
-        std::iter::once(route(format!("{operation:?}"), operation.path_template())).chain(aliases)
+        })
     });
     let of_files = FileRoute::iter().map(|route| Route {
         event: format!("{route:?}"),

@@ -243,11 +243,9 @@ fn signed_calls_have_the_same_routes_and_are_off_by_default() {
         (method, path.to_owned(), json!({ "!Sub": uri }).to_string(), security.to_string())
     };
     let of_operations = Operation::iter().flat_map(|operation| {
-        let paths = std::iter::once(operation.path_template()).chain(operation.aliases().iter().copied());
-        let routes = paths.map(|path| {
+        operation.paths().map(move |path| {
             route(operation.method().to_string(), path, operation.function(), operation.is_public())
-        });
-        routes.collect::<Vec<_>>()
+        })
     });
     let of_files =
         FileRoute::iter().map(|file| route("GET".to_owned(), file.path_template(), file.slug(), false));

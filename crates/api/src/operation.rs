@@ -206,7 +206,7 @@ impl Operation {
     }
 
     /// Further paths that lead to it.
-    pub const fn aliases(self) -> &'static [&'static str] {
+    const fn aliases(self) -> &'static [&'static str] {
         if matches!(self, Self::WebhookDeliveries) { &["/v1/webhooks/{webhook_id}/logs"] } else { &[] }
     }
 
@@ -225,10 +225,14 @@ impl Operation {
         format!("{} {}", self.method(), self.path_template())
     }
 
+    /// All paths that lead to it.
+    pub fn paths(self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.path_template()).chain(self.aliases().iter().copied())
+    }
+
     /// The same of each of its paths.
     pub fn route_keys(self) -> Vec<String> {
-        let aliases = self.aliases().iter().map(|path| format!("{} {path}", self.method()));
-        std::iter::once(self.route_key()).chain(aliases).collect()
+        self.paths().map(|path| format!("{} {path}", self.method())).collect()
     }
 
     /// Its body.

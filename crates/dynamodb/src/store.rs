@@ -4,7 +4,7 @@ use crate::answer_time::AnswerTime;
 use crate::audit_item::{self, audit_event, audit_item};
 use crate::continuation_item::continuation_item;
 use crate::deliveries::DynamoDeliveries;
-use crate::error::{commit_error, store_error, unreadable};
+use crate::error::{commit_error, invalid, store_error, unreadable};
 use crate::expression::{self, Deciding, Expression, Item};
 use crate::item;
 use crate::keys::{
@@ -18,7 +18,6 @@ use crate::summary_item;
 use crate::table::TableNames;
 use crate::timer_item::{self, timer_item, timer_key};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, Select, TransactWriteItem, Update};
 use aws_types::SdkConfig;
@@ -67,10 +66,6 @@ impl DynamoStore {
     pub fn connect(aws: &SdkConfig, tables: TableNames) -> Self {
         Self::new(Client::new(aws), tables)
     }
-}
-
-pub(crate) fn invalid(error: BuildError) -> StoreError {
-    StoreError::Corrupt(error.to_string())
 }
 
 /// Puts an item whose attribute `version` is compared with the one that was read; without one, there must be no item.

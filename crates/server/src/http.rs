@@ -31,8 +31,7 @@ use tokio::task::AbortHandle;
 /// All routes.
 pub fn router(application: Application) -> Router {
     let router = Operation::iter().fold(Router::new(), |router, operation| {
-        let paths = operation.aliases().iter().copied().chain([operation.path_template()]);
-        paths.fold(router, |router, path| {
+        operation.paths().fold(router, |router, path| {
             router.route(path, operations::visit::<DynamoStore, _>(operation, Mount))
         })
     });

@@ -58,10 +58,10 @@ pub(super) fn changes() -> Vec<(&'static str, Value)> {
 
 pub(super) fn redeliveries() -> Vec<(&'static str, Value)> {
     vec![
-        ("an_outage", json!({ "from": "2026-01-31T08:00:00Z", "to": "2026-01-31T10:00:00Z" })),
+        ("an_outage", json!({ "from": "2026-01-31T08:00:00.000Z", "to": "2026-01-31T10:00:00.000Z" })),
         (
             "everything",
-            json!({ "from": "2026-01-31T08:00:00Z", "statuses": ["delivered", "dead", "skipped"] }),
+            json!({ "from": "2026-01-31T08:00:00.000Z", "statuses": ["delivered", "dead", "skipped"] }),
         ),
     ]
 }
