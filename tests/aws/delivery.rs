@@ -7,7 +7,9 @@ use countersign_app::continuations::{Released, Resume, ResumeError};
 use countersign_app::create::create;
 use countersign_app::deliver::MAX_ATTEMPTS;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::ports::{NoSubscribers, Outbox as _, OutboxKey, Publish, PublishError, Settled};
+use countersign_app::ports::{
+    NoSubscribers, NoWebhookClient, Outbox as _, OutboxKey, Publish, PublishError, Settled,
+};
 use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::command::Draft;
@@ -121,6 +123,7 @@ impl World {
             policy: countersign_policy::load::bundled().unwrap(),
             signing_keys: Arc::new(signing_key()),
             audit_keys: Arc::new(log_key()),
+            webhook_client: Arc::new(NoWebhookClient),
             deployment_key: DeploymentKey::new([9; 32]),
             host: Arc::new(self.host.clone()),
         };

@@ -3,6 +3,7 @@
 
 use countersign_app::create::create;
 use countersign_app::dependencies::Dependencies;
+use countersign_app::ports::NoWebhookClient;
 use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::digest::DeploymentKey;
@@ -45,6 +46,7 @@ async fn overdue(
         policy: countersign_policy::load::bundled().unwrap(),
         signing_keys: Arc::new(signing_key()),
         audit_keys: Arc::new(log_key()),
+        webhook_client: Arc::new(NoWebhookClient),
         deployment_key: DeploymentKey::new([9; 32]),
         host: Arc::new(host.clone()),
     };
@@ -161,6 +163,7 @@ fn the_oldest_pending_request_is_measured() {
             policy: countersign_policy::load::bundled().unwrap(),
             signing_keys: Arc::new(signing_key()),
             audit_keys: Arc::new(log_key()),
+            webhook_client: Arc::new(NoWebhookClient),
             deployment_key: DeploymentKey::new([9; 32]),
             host: Arc::new(host.clone()),
         };

@@ -34,6 +34,7 @@ mod stats;
 mod strangers;
 mod verify;
 mod waiting;
+mod webhooks;
 
 use countersign_e2e::program::{Program, run_with};
 use serde_json::Value;

@@ -57,5 +57,6 @@ mod start;
 mod stats;
 mod visibility;
 mod wait;
+mod webhooks;
 mod wire;
 mod withdraw;

@@ -76,6 +76,21 @@ impl Client {
         self.send("PUT", path, &[], body.to_string().as_bytes()).expect("an answer")
     }
 
+    /// PATCH with a JSON body.
+    pub fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.send("PATCH", path, &[], body.to_string().as_bytes()).expect("an answer")
+    }
+
+    /// DELETE.
+    pub fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, &[], b"").expect("an answer")
+    }
+
+    /// POST without a body.
+    pub fn command(&self, path: &str) -> Answer {
+        self.send("POST", path, &[], b"").expect("an answer")
+    }
+
     /// POST with a JSON body and an idempotency key.
     pub fn post_with_key(&self, path: &str, body: &Value, key: &str) -> Answer {
         self.send("POST", path, &[("idempotency-key", key)], body.to_string().as_bytes()).expect("an answer")

@@ -1,12 +1,13 @@
 //! The functions in this process, on the embedded store, each behind its own grants.
 
+use crate::endpoint::Endpoint as WebhookEndpoint;
 use crate::gateway::{self, Request};
 use crate::grants::{Granted, granted};
 use crate::inspection::tables;
 use crate::manual_host::ManualHost;
 use crate::signing::{log_key, signing_key};
 use countersign_api::files::{self, FileRoute};
-use countersign_api::operation::Operation;
+use countersign_api::operation::{Operation, WEBHOOKS_FUNCTION};
 use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::run::{Endpoint, PublicEndpoint};
 use countersign_app::dependencies::Dependencies;
@@ -106,6 +107,7 @@ impl Functions {
                     policy: policy.clone(),
                     signing_keys: Arc::new(signing_key()),
                     audit_keys: Arc::new(log_key()),
+                    webhook_client: Arc::new(WebhookEndpoint::default()),
                     deployment_key: DeploymentKey::new([9; 32]),
                     host: Arc::new(host.clone()),
                 },
@@ -176,6 +178,11 @@ impl Functions {
     /// # Errors
     /// What the function answers as a Lambda error.
     pub fn invoke(&self, name: &str, payload: &str) -> Result<Value, Refusal> {
+        if name == WEBHOOKS_FUNCTION {
+            let answer = self.block_on(self.functions[name].handle_one_of(name, payload));
+            let answer = answer.map_err(|error| (error.error_type, error.error_message))?;
+            return Ok(serde_json::to_value(answer).unwrap());
+        }
         let operation = Operation::iter().find(|operation| operation.slug() == name);
         let operation = operation.unwrap_or_else(|| panic!("no function {name}"));
         let function = &self.functions[name];

@@ -42,9 +42,9 @@ pub struct Matched {
 /// # Panics
 /// When there is none: such a request reaches no function.
 pub fn matched(method: &str, path: &str) -> Matched {
-    let of_operations = Operation::iter().map(|operation| {
-        let (template, key) = (operation.path_template(), operation.route_key());
-        (operation.slug(), operation.function(), template, key)
+    let of_operations = Operation::iter().flat_map(|operation| {
+        let with_keys = operation.paths().zip(operation.route_keys());
+        with_keys.map(move |(template, key)| (operation.slug(), operation.function(), template, key))
     });
     let of_files = FileRoute::iter().map(|file| {
         let (template, key) = (file.path_template(), file.route_key());
@@ -58,15 +58,23 @@ pub fn matched(method: &str, path: &str) -> Matched {
     found.unwrap_or_else(|| panic!("no route for {method} {path}"))
 }
 
-/// `None` if the path is of another shape, else the value of its one parameter, if it has one.
-#[expect(clippy::option_option, reason = "no match, no parameter and a parameter are three things")]
+/// `None` if the path is of another shape, else the values of its parameters, if it has some.
+#[expect(clippy::option_option, reason = "no match, no parameter and parameters are three things")]
 fn parameters(shape: &'static str, path: &str) -> Option<Option<BTreeMap<&'static str, String>>> {
-    let Some((before, rest)) = shape.split_once('{') else { return (shape == path).then_some(None) };
-    let (name, after) = rest.split_once('}').unwrap();
-    let value = path.strip_prefix(before)?.strip_suffix(after)?;
-    let is_long = name.ends_with('+');
-    let fits = !value.is_empty() && (is_long || !value.contains('/'));
-    fits.then(|| Some(BTreeMap::from([(name.trim_end_matches('+'), value.to_owned())])))
+    let mut found = BTreeMap::new();
+    let (mut shape, mut path) = (shape, path);
+    while let Some((before, rest)) = shape.split_once('{') {
+        let (name, after) = rest.split_once('}').unwrap();
+        let rest = path.strip_prefix(before)?;
+        let length = if name.ends_with('+') { rest.len() } else { rest.find('/').unwrap_or(rest.len()) };
+        let (value, rest) = rest.split_at(length);
+        if value.is_empty() {
+            return None;
+        }
+        found.insert(name.trim_end_matches('+'), value.to_owned());
+        (shape, path) = (after, rest);
+    }
+    (shape == path).then_some((!found.is_empty()).then_some(found))
 }
 
 /// The event of a request. `claims` are those of its token, if the authorizer accepts it.

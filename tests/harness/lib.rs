@@ -13,6 +13,7 @@ pub mod audit_log;
 pub mod browser;
 pub mod client;
 pub mod deployment;
+pub mod endpoint;
 pub mod exposition;
 pub mod forged_commit;
 pub mod functions;

@@ -94,6 +94,15 @@ impl Ids for ManualHost {
     fn text_key(&self) -> TextKey {
         TextKey::new(self.random_like().into_bytes())
     }
+
+    fn secret(&self) -> [u8; 32] {
+        let halves = [self.random_like().into_bytes(), self.random_like().into_bytes()];
+        halves.concat().try_into().unwrap()
+    }
+
+    fn nonce(&self) -> [u8; 12] {
+        self.random_like().into_bytes()[..12].try_into().unwrap()
+    }
 }
 
 impl Observer for ManualHost {}

@@ -2,6 +2,7 @@
 //! those that it asks for.
 
 use crate::client::{Answer, Client};
+use crate::endpoint::Endpoint;
 use crate::inspection;
 use crate::manual_host::ManualHost;
 use crate::signature;
@@ -66,6 +67,8 @@ pub struct Service {
     pub database: aws_sdk_dynamodb::Client,
     /// The keys that sign permits.
     pub signing_keys: Arc<TestKeys>,
+    /// The endpoint of all webhooks.
+    pub endpoint: Endpoint,
     application: Application,
     embedded: Embedded,
     log_home: Arc<TempDir>,
@@ -126,6 +129,7 @@ impl Service {
         let key = LocalKey::new(TOKEN_KEY);
         let transport = FaultyTransport::new(embedded.clone());
         let signing_keys = Arc::<TestKeys>::default();
+        let endpoint = Endpoint::default();
         let log_home = Arc::new(tempfile::tempdir().unwrap());
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -142,7 +146,8 @@ impl Service {
                 TrustedProxies::new(proxies.into_iter().map(ProxyNetwork::from).collect()),
                 Arc::new(host.clone()),
             ))
-            .unwrap();
+            .unwrap()
+            .with_webhooks(Arc::new(endpoint.clone()), None);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -169,6 +174,7 @@ impl Service {
             host,
             transport,
             signing_keys,
+            endpoint,
             database,
             application,
             embedded,
@@ -400,6 +406,23 @@ impl Service {
             last_answer,
         );
         self.runtime.block_on(courier.pass(Duration::from_secs(60)))
+    }
+
+    /// The time by its clock.
+    pub fn now(&self) -> Timestamp {
+        self.host.now()
+    }
+
+    /// All that is stored of webhooks and deliveries, as text.
+    pub fn webhook_items(&self) -> String {
+        let table = inspection::tables().deliveries.unwrap();
+        let scan = self.database.scan().table_name(table).send();
+        format!("{:?}", self.runtime.block_on(scan).unwrap().items)
+    }
+
+    /// Attempts once everything that is due, at the endpoint of the test.
+    pub fn call_webhooks(&self) -> CourierReport {
+        self.send(&self.endpoint, &LastAnswer::default()).unwrap()
     }
 
     /// Seals the store into the log once.

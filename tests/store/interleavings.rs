@@ -8,7 +8,7 @@ use countersign_app::dependencies::Dependencies;
 use countersign_app::error::AppError;
 use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountOpen, FindEvent, LastEvent, LoadEvents, LoadRequest,
-    RecordEvent, Sequel, StoreError, Trail,
+    NoWebhookClient, RecordEvent, Sequel, StoreError, Trail,
 };
 use countersign_core::audit::{AuditEvent, Stream};
 use countersign_core::caller::{Channel, PrincipalKind};
@@ -184,6 +184,7 @@ impl World {
             policy: self.policy.clone(),
             signing_keys: Arc::new(signing_key()),
             audit_keys: Arc::new(log_key()),
+            webhook_client: Arc::new(NoWebhookClient),
             deployment_key: DeploymentKey::new([9; 32]),
             host: Arc::new(self.host.clone()),
         }

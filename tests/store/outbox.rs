@@ -2,7 +2,7 @@
 
 use countersign_app::create::create;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::ports::Outbox as _;
+use countersign_app::ports::{NoWebhookClient, Outbox as _};
 use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::person::PersonId;
@@ -39,6 +39,7 @@ fn with_a_dead_letter(data: &Path) -> String {
             policy: countersign_policy::load::bundled().unwrap(),
             signing_keys: Arc::new(signing_key()),
             audit_keys: Arc::new(log_key()),
+            webhook_client: Arc::new(NoWebhookClient),
             deployment_key,
             host: Arc::new(ManualHost::default()),
         };

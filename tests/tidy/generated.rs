@@ -4,7 +4,7 @@
 
 use crate::{generated_dashboard, root};
 use countersign_api::files::FileRoute;
-use countersign_api::operation::Operation;
+use countersign_api::operation::{Operation, WEBHOOKS_FUNCTION};
 use countersign_dynamodb::table::{AUDIT, DELIVERIES, TableDefinition};
 use countersign_e2e::grants::{functions, granted};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +58,8 @@ const SETTINGS: &str = "      MemorySize: !Ref FunctionMemory
 /// What a function may take that waits for 20 seconds, the most that `MaxWaitSeconds` may say: less than the gateway
 /// waits for it.
 const TIMEOUT_OF_WAITING: &str = "      Timeout: 29\n";
+/// What the functions for webhooks are for, in a few words.
+const ABOUT_WEBHOOKS: &str = "Webhooks, and what became of their deliveries";
 
 /// How many environments of a function that people and pipelines wait for are kept ready (docs/performance.md).
 pub(super) const READY: &str = "      ProvisionedConcurrencyConfig: !If
@@ -67,7 +69,8 @@ pub(super) const READY: &str = "      ProvisionedConcurrencyConfig: !If
 ";
 
 /// The functions behind the API that are called seldom, or by programs that are not late by a cold start.
-const SELDOM: [&str; 8] = ["health", "keys", "execution", "claim", "observe", "withdraw", "evidence", "log"];
+const SELDOM: [&str; 9] =
+    ["health", "keys", "execution", "claim", "observe", "withdraw", "evidence", "log", WEBHOOKS_FUNCTION];
 
 /// Whether calls of the function may wait.
 pub(super) fn waits(slug: &str) -> bool {
@@ -342,12 +345,14 @@ struct Route {
 
 /// All routes of the API, in the order of the template: operations, and then files.
 fn routes() -> Vec<Route> {
-    let of_operations = Operation::iter().map(|operation| Route {
-        event: format!("{operation:?}"),
-        function: operation.function(),
-        method: operation.method().to_string(),
-        path: operation.path_template(),
-        is_public: operation.is_public(),
+    let of_operations = Operation::iter().flat_map(|operation| {
+        operation.paths().zip(1..).map(move |(path, number)| Route {
+            event: if number == 1 { format!("{operation:?}") } else { format!("{operation:?}{number}") },
+            function: operation.function(),
+            method: operation.method().to_string(),
+            path,
+            is_public: operation.is_public(),
+        })
     });
     let of_files = FileRoute::iter().map(|route| Route {
         event: format!("{route:?}"),
@@ -363,7 +368,8 @@ fn routes() -> Vec<Route> {
 fn functions_behind_routes() -> Vec<(&'static str, &'static str)> {
     let operations = Operation::iter().filter(|operation| operation.function() == operation.slug());
     let operations = operations.map(|operation| (operation.slug(), operation.definition().summary));
-    operations.chain(FileRoute::iter().map(|route| (route.slug(), route.summary()))).collect()
+    let files = FileRoute::iter().map(|route| (route.slug(), route.summary()));
+    operations.chain([(WEBHOOKS_FUNCTION, ABOUT_WEBHOOKS)]).chain(files).collect()
 }
 
 /// A function behind the API, with the routes that lead to it.
@@ -384,7 +390,8 @@ fn function(slug: &str, summary: &str) -> String {
       LoggingConfig: {{ LogFormat: Text, LogGroup: !Ref {name}Logs }}
 "
     );
-    if waits(slug) {
+    // Trying a webhook out takes as long as its endpoint may take.
+    if waits(slug) || slug == WEBHOOKS_FUNCTION {
         text.push_str(TIMEOUT_OF_WAITING);
     }
     if !SELDOM.contains(&slug) {

@@ -37,7 +37,7 @@ fn the_guide_names_the_files_of_every_operation() {
     // Those with a function of their own, and samples that are not named by what they dispatch.
     let operations = Operation::iter().filter(|operation| match operation.definition().direct {
         DirectCaller::Reader | DirectCaller::Person { .. } => true,
-        DirectCaller::Public | DirectCaller::Original => false,
+        DirectCaller::Public | DirectCaller::Original | DirectCaller::Never => false,
     });
     for operation in operations {
         for (file, named_by) in &rows {
@@ -52,6 +52,20 @@ fn the_guide_names_the_files_of_every_operation() {
                 fs::read_to_string(root().join(&file)).unwrap_or_else(|_| panic!("there is no {file}"));
             assert!(text.contains(&named_by), "{file} does not contain {named_by}");
         }
+    }
+}
+
+/// Operations that share a function have one file of rows, and neither a folder nor samples of their own.
+#[test]
+fn operations_that_share_a_function_are_in_their_rows_in_the_requests_and_on_the_page() {
+    let text = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let (rows, page) = (text("crates/api/src/operation/webhooks.rs"), text("docs/api.md"));
+    let carried_out = text("crates/api/src/operations/mod.rs");
+    for operation in Operation::iter().filter(|it| it.definition().direct == DirectCaller::Never) {
+        assert!(rows.contains(&filled("slug: \"<slug>\"", operation)), "{operation:?}");
+        assert!(page.contains(&filled("`<route>`", operation)), "{operation:?}");
+        assert!(carried_out.contains(&filled("webhooks::<Slug>>", operation)), "{operation:?}");
+        assert!(!root().join(filled("functions/<slug>", operation)).exists(), "{operation:?}");
     }
 }
 

@@ -49,7 +49,10 @@ fn dependencies_point_inward_only() {
         ("system", &["app", "core"]),
         ("endpoint", &["core"]),
         ("issuer", &["api", "app", "core", "endpoint", "identity"]),
-        ("client", &["api", "app", "core", "endpoint", "executor", "identity", "permit", "system"]),
+        (
+            "client",
+            &["api", "app", "core", "endpoint", "executor", "identity", "permit", "system", "webhook"],
+        ),
         (
             "server",
             &[
@@ -81,7 +84,7 @@ fn dependencies_point_inward_only() {
         ("executor", &["core"]),
         ("rds", &["core", "executor"]),
         ("ssm", &["core", "executor"]),
-        ("api", &["app", "core", "figures"]),
+        ("api", &["app", "core", "delivery", "figures", "webhook"]),
         // A client of the API, which a shell makes the calls for.
         ("dashboard", &["api", "core", "issuer"]),
         (
@@ -124,8 +127,8 @@ fn dependencies_point_inward_only() {
     .map(|(name, dependencies)| (format!("countersign-{name}"), dependencies))
     .into();
     let commands = [
-        "api", "app", "audit", "aws", "client", "core", "dynamodb", "endpoint", "executor", "figures",
-        "identity", "kms", "permit", "policy", "rds", "run", "server", "ssm", "system",
+        "api", "app", "audit", "aws", "client", "core", "delivery", "dynamodb", "endpoint", "executor",
+        "figures", "identity", "kms", "permit", "policy", "rds", "run", "server", "ssm", "system", "webhook",
     ];
     allowed.insert("countersign".to_owned(), &commands);
     for function in functions() {

@@ -242,9 +242,10 @@ fn signed_calls_have_the_same_routes_and_are_off_by_default() {
         let security = if is_public { Value::Null } else { json!([{ "AWS_IAM": [] }]) };
         (method, path.to_owned(), json!({ "!Sub": uri }).to_string(), security.to_string())
     };
-    let of_operations = Operation::iter().map(|operation| {
-        let (method, path) = (operation.method().to_string(), operation.path_template());
-        route(method, path, operation.function(), operation.is_public())
+    let of_operations = Operation::iter().flat_map(|operation| {
+        operation.paths().map(move |path| {
+            route(operation.method().to_string(), path, operation.function(), operation.is_public())
+        })
     });
     let of_files =
         FileRoute::iter().map(|file| route("GET".to_owned(), file.path_template(), file.slug(), false));

@@ -24,5 +24,5 @@ pub(crate) struct Entity {
     pub(crate) id: String,
 }
 
-/// The one service: what `list` and `query_audit` are asked about.
+/// The one service: what `list`, `query_audit` and `manage_webhooks` are asked about.
 pub(crate) const SERVICE: &str = "countersign";

@@ -6,6 +6,8 @@
 use crate::wire::WindowBody;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
 
 /// What a request is made with; also the body of a simulation.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -205,6 +207,113 @@ pub struct FinishBody {
     pub expected_version: Option<u64>,
 }
 
+/// The settings of a new webhook.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateWebhookBody {
+    /// The address.
+    pub url: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The types of events that it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<Vec<String>>,
+    /// The statuses that it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statuses: Option<Vec<String>>,
+    /// The risk levels that it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk_levels: Option<Vec<String>>,
+    /// The environments that it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environments: Option<Vec<String>>,
+    /// The operations that it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations: Option<Vec<String>>,
+    /// `full` or `thin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// `cloudevents` or `document`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// Headers that are sent with each message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<BTreeMap<String, String>>,
+}
+
+impl fmt::Debug for CreateWebhookBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreateWebhookBody").finish_non_exhaustive()
+    }
+}
+
+/// What changes of a webhook: what is left out stays, and null takes it back to what it is without any.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeWebhookBody {
+    /// The version that was shown.
+    pub version: u64,
+    /// The address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Value>,
+    /// The types of events that it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<Value>,
+    /// The statuses that it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statuses: Option<Value>,
+    /// The risk levels that it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk_levels: Option<Value>,
+    /// The environments that it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environments: Option<Value>,
+    /// The operations that it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations: Option<Value>,
+    /// `full` or `thin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Value>,
+    /// `cloudevents` or `document`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<Value>,
+    /// Headers that are sent with each message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<Value>,
+}
+
+impl fmt::Debug for ChangeWebhookBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChangeWebhookBody").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// The rotation of a secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotateWebhookBody {
+    /// For how long the secret before signs as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap_seconds: Option<u32>,
+}
+
+/// Which deliveries begin anew.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedeliverWebhookBody {
+    /// The first time of events.
+    pub from: String,
+    /// The last time of events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Where the deliveries are in their lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statuses: Option<Vec<String>>,
+    /// The `next` of the call before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,7 +321,8 @@ mod tests {
     use crate::fields::Fields;
     use crate::operation::{Body, BodyType};
     use crate::operations::{
-        CommandEndpoint, approve, cancel, claim, comment, create, finish, observe, reject, start, withdraw,
+        CommandEndpoint, approve, cancel, claim, comment, create, finish, observe, reject, start, webhooks,
+        withdraw,
     };
     use countersign_core::caller::{Channel, PrincipalKind};
     use countersign_core::person::PersonId;
@@ -243,7 +353,7 @@ mod tests {
         let required: BTreeSet<_> = required.map(|name| name.as_str().unwrap().to_owned()).collect();
         assert_eq!(names(&serde_json::to_value(T::default()).unwrap()), required);
         let input = Input::Http {
-            request_id: None,
+            path: std::collections::BTreeMap::new(),
             query: String::new(),
             content_type: None,
             body: body.to_string().into_bytes(),
@@ -334,6 +444,51 @@ mod tests {
             content_digest: digest.clone(),
             parameters_digest: digest,
             expected_version: Some(1),
+        });
+    }
+
+    #[test]
+    fn every_body_about_webhooks_has_the_members_that_its_operation_reads() {
+        let some = |text: &str| Some(text.to_owned());
+        let names = |name: &str| Some(vec![name.to_owned()]);
+        let create = CreateWebhookBody {
+            url: "https://hooks.example.com/".to_owned(),
+            description: some("calendar"),
+            events: names("APPROVAL_GRANTED"),
+            statuses: names("approved"),
+            risk_levels: names("high"),
+            environments: names("production"),
+            operations: names("modify_*"),
+            content: some("thin"),
+            format: some("document"),
+            headers: Some(BTreeMap::from([("x-a".to_owned(), "b".to_owned())])),
+        };
+        is_read(BodyType::CreateWebhook, &create, |fields, _| assert!(webhooks::draft(fields).is_some()));
+        let null = || Some(Value::Null);
+        let change = ChangeWebhookBody {
+            version: 1,
+            url: some("https://hooks.example.com/"),
+            description: null(),
+            events: null(),
+            statuses: null(),
+            risk_levels: null(),
+            environments: null(),
+            operations: null(),
+            content: null(),
+            format: null(),
+            headers: null(),
+        };
+        is_read(BodyType::ChangeWebhook, &change, |fields, _| assert!(webhooks::patch(fields).is_some()));
+        let rotate = RotateWebhookBody { overlap_seconds: Some(0) };
+        is_read(BodyType::RotateWebhook, &rotate, |fields, _| assert!(webhooks::overlap(fields).is_some()));
+        let redeliver = RedeliverWebhookBody {
+            from: "2026-01-31T10:00:00Z".to_owned(),
+            to: some("2026-01-31T11:00:00Z"),
+            statuses: names("dead"),
+            after: some("019c1339-a5c0-7000-8000-0000000000e1"),
+        };
+        is_read(BodyType::RedeliverWebhook, &redeliver, |fields, _| {
+            assert!(webhooks::redelivery(fields).is_some());
         });
     }
 }

@@ -3,6 +3,7 @@
 use crate::problem::Problem;
 use countersign_app::waiting::Waiting;
 use countersign_core::caller::Caller;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The largest body that is read, in bytes.
@@ -29,8 +30,8 @@ pub struct Call {
 pub enum Input {
     /// An HTTP request.
     Http {
-        /// The `{id}` of the path, if the route has one.
-        request_id: Option<String>,
+        /// The parameters of the path by their names in the route; `id` is that of a request.
+        path: BTreeMap<String, String>,
         /// The query string, without `?`.
         query: String,
         /// The `Content-Type` header; several are joined.

@@ -10,12 +10,13 @@ use countersign_app::waiting::Waiting;
 use countersign_core::caller::Caller;
 use countersign_core::canonical::{self, CanonicalJson};
 use countersign_core::idempotency::{Idempotency, IdempotencyKey};
-use countersign_core::ids::RequestId;
+use countersign_core::ids::{EventId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::principal::Principal;
 use countersign_core::text::{FreeText, Identifier, InstanceId, Ticket};
+use countersign_webhook::webhook::WebhookId;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct Fields {
     /// Those of a query string that are given several times: each is an array in `object`.
     repeated: BTreeSet<String>,
     path_id: Option<RequestId>,
+    /// The parameters of the path.
+    path: BTreeMap<String, String>,
     idempotency_key: Option<Value>,
     /// The `If-None-Match` header.
     if_none_match: Option<String>,
@@ -47,7 +50,7 @@ pub struct Fields {
     /// Whether the deployment resumes those who wait for a request outside of it.
     pub(crate) resumes: bool,
     errors: Vec<FieldError>,
-    malformed_id: bool,
+    malformed_id: Option<Problem>,
     mismatch: Option<&'static str>,
     /// The names that were asked for, whether or not they were there.
     #[cfg(test)]
@@ -76,7 +79,7 @@ impl Fields {
                 let idempotency_key = object.remove("idempotency_key");
                 Ok(Self::new(object, errors, None, idempotency_key))
             }
-            Input::Http { request_id, query, content_type, body, idempotency_key, if_none_match } => {
+            Input::Http { path, query, content_type, body, idempotency_key, if_none_match } => {
                 let (object, errors, repeated) = match expected {
                     Body::None => {
                         let (object, repeated) = read_query(&query);
@@ -92,12 +95,12 @@ impl Fields {
                         (object, errors, BTreeSet::new())
                     }
                 };
-                let path_id = match request_id {
+                let path_id = match path.get("id") {
                     None => None,
-                    Some(id) => Some(RequestId::parse(&id).map_err(|_| malformed_id())?),
+                    Some(id) => Some(RequestId::parse(id).map_err(|_| malformed_id())?),
                 };
                 let fields = Self::new(object, errors, path_id, idempotency_key.map(Value::String));
-                Ok(Self { is_query: expected == Body::None, repeated, if_none_match, ..fields })
+                Ok(Self { is_query: expected == Body::None, repeated, path, if_none_match, ..fields })
             }
         }
     }
@@ -124,12 +127,13 @@ impl Fields {
             is_query: false,
             repeated: BTreeSet::new(),
             path_id,
+            path: BTreeMap::new(),
             idempotency_key,
             if_none_match: None,
             waiter: None,
             resumes: false,
             errors,
-            malformed_id: false,
+            malformed_id: None,
             mismatch: None,
             #[cfg(test)]
             asked: BTreeSet::new(),
@@ -216,8 +220,33 @@ impl Fields {
         }
         let text = self.required("request_id", string)?;
         let id = RequestId::parse(&text).ok();
-        self.malformed_id = id.is_none();
+        self.malformed_id = id.is_none().then(malformed_id);
         id
+    }
+
+    /// The webhook that the call is about, of the path.
+    pub(crate) fn webhook_id(&mut self) -> Option<WebhookId> {
+        let id = self.path.get("webhook_id").and_then(|id| WebhookId::parse(id).ok());
+        if id.is_none() {
+            let detail = "the id of a webhook is wh_ and a UUID in lower-case hyphenated form";
+            self.malformed_id = Some(Problem::new(Code::MalformedId, detail));
+        }
+        id
+    }
+
+    /// The delivery that the call is about, of the path: the id of its event.
+    pub(crate) fn delivery_id(&mut self) -> Option<EventId> {
+        let id = self.path.get("delivery_id").and_then(|id| EventId::parse(id).ok());
+        if id.is_none() {
+            let detail = "the id of a delivery is that of its event, a UUID in lower-case hyphenated form";
+            self.malformed_id = Some(Problem::new(Code::MalformedId, detail));
+        }
+        id
+    }
+
+    /// Puts broken rules on the list, each at its JSON pointer.
+    pub(crate) fn refuse_all(&mut self, rules: &[(String, String)]) {
+        self.errors.extend(rules.iter().map(|(pointer, rule)| FieldError::new(pointer, rule)));
     }
 
     /// What the caller says that they have: the `If-None-Match` header.
@@ -243,8 +272,8 @@ impl Fields {
         let mut unknown = named(twice, "is given twice");
         unknown.extend(named(self.object.keys(), "is not a field of this operation"));
         self.errors.extend(unknown);
-        if self.malformed_id {
-            return Err(malformed_id());
+        if let Some(problem) = self.malformed_id {
+            return Err(problem);
         }
         if let Some(name) = self.mismatch {
             let detail = format!("`{name}` must be left out or name you, whose token this is");

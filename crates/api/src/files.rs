@@ -82,7 +82,7 @@ pub async fn evidence<S: LoadRequest + LoadEvents + RecordEvent + LogIndex>(
     actor: &Principal,
 ) -> Result<File, Problem> {
     let input = Input::Http {
-        request_id: Some(id),
+        path: BTreeMap::from([("id".to_owned(), id)]),
         query,
         content_type: None,
         idempotency_key: None,

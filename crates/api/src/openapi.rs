@@ -16,8 +16,8 @@ use crate::problem::PROBLEM_JSON;
 use crate::reply::{ETAG, IDEMPOTENT_REPLAYED, JSON};
 use examples::{answers, bodies};
 use parameters::{
-    audit_parameters, get_parameters, header_references, headers, list_parameters, parameters,
-    stats_parameters,
+    audit_parameters, deliveries_parameters, get_parameters, header_references, headers, list_parameters,
+    parameters, stats_parameters,
 };
 use serde_json::{Map, Value, json};
 use strum::IntoEnumIterator;
@@ -59,6 +59,7 @@ pub(crate) fn document() -> Value {
         "servers": [{ "url": "/" }],
         "tags": [
             { "name": "approvals", "description": "Requests and what is done to them." },
+            { "name": "webhooks", "description": "Webhooks, for those whom policy lets manage them." },
             { "name": "original", "description": "The original single endpoint." },
             { "name": "service", "description": "The service itself; no token needed." },
         ],
@@ -102,12 +103,21 @@ fn operation_object(operation: Operation) -> Value {
     if operation == Operation::Stats {
         parameters.extend(stats_parameters());
     }
-    if operation.changes() {
+    for name in ["webhook_id", "delivery_id"] {
+        if operation.path_template().contains(&format!("{{{name}}}")) {
+            parameters.push(json!({ "$ref": format!("#/components/parameters/{name}") }));
+        }
+    }
+    if operation == Operation::WebhookDeliveries {
+        parameters.extend(deliveries_parameters());
+    }
+    if operation.takes_idempotency_key() {
         parameters.push(json!({ "$ref": "#/components/parameters/idempotency_key" }));
     }
     let tag = match definition.direct {
         DirectCaller::Original => "original",
         DirectCaller::Public => "service",
+        DirectCaller::Never => "webhooks",
         DirectCaller::Reader | DirectCaller::Person { .. } => "approvals",
     };
     let mut described = Map::from_iter([
@@ -153,6 +163,13 @@ fn answer_schema(answer: Answer) -> Value {
         Answer::Health => reference("Health"),
         Answer::Keys => reference("Keys"),
         Answer::Document => json!({ "type": "object", "required": ["openapi"] }),
+        Answer::Webhook => reference("Webhook"),
+        Answer::Webhooks => reference("Webhooks"),
+        Answer::WebhookTrial => reference("WebhookTrial"),
+        Answer::Redelivered => reference("Redelivered"),
+        Answer::Delivery => reference("Delivery"),
+        Answer::Deliveries => reference("Deliveries"),
+        Answer::WebhookEvents => reference("WebhookEvents"),
     }
 }
 
@@ -171,7 +188,14 @@ fn request_id(answer: Answer) -> &'static str {
         | Answer::Original
         | Answer::Health
         | Answer::Keys
-        | Answer::Document => "$response.body#/request_id",
+        | Answer::Document
+        | Answer::Webhook
+        | Answer::Webhooks
+        | Answer::WebhookTrial
+        | Answer::Redelivered
+        | Answer::Delivery
+        | Answer::Deliveries
+        | Answer::WebhookEvents => "$response.body#/request_id",
     }
 }
 
@@ -185,7 +209,7 @@ fn responses(operation: Operation) -> Map<String, Value> {
         if success.status == 201 || operation == Operation::Create {
             headers.push("location");
         }
-        if success.status == 200 && operation.changes() {
+        if success.status == 200 && operation.takes_idempotency_key() {
             headers.push(IDEMPOTENT_REPLAYED);
         }
         if operation == Operation::Get {

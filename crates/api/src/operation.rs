@@ -5,6 +5,7 @@
 
 mod original;
 mod table;
+mod webhooks;
 
 pub use original::OriginalOperation;
 pub use table::Operation;
@@ -12,6 +13,9 @@ pub use table::Operation;
 use crate::problem::Code;
 use std::fmt;
 use strum::{Display, IntoStaticStr};
+
+/// The function that carries out all operations about webhooks.
+pub const WEBHOOKS_FUNCTION: &str = "webhooks";
 
 /// The methods in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr)]
@@ -23,6 +27,10 @@ pub enum Method {
     Post,
     /// Changes a request, once.
     Put,
+    /// Changes members of something.
+    Patch,
+    /// Deletes something.
+    Delete,
 }
 
 /// The types of bodies.
@@ -50,6 +58,14 @@ pub enum BodyType {
     Observe,
     /// An original operation, named by `operation`.
     Dispatch,
+    /// The settings of a new webhook.
+    CreateWebhook,
+    /// Settings of a webhook that change.
+    ChangeWebhook,
+    /// The rotation of a secret.
+    RotateWebhook,
+    /// Which deliveries begin anew.
+    RedeliverWebhook,
 }
 
 /// What a call carries in its body.
@@ -92,6 +108,20 @@ pub enum Answer {
     Keys,
     /// The description of the API.
     Document,
+    /// A webhook.
+    Webhook,
+    /// All webhooks.
+    Webhooks,
+    /// What came of trying a webhook out.
+    WebhookTrial,
+    /// How many deliveries were begun anew.
+    Redelivered,
+    /// A delivery to a webhook.
+    Delivery,
+    /// A page of deliveries to a webhook.
+    Deliveries,
+    /// The trail of a webhook.
+    WebhookEvents,
 }
 
 /// For whom a direct invocation acts.
@@ -110,6 +140,8 @@ pub enum DirectCaller {
     },
     /// As the original operation that the payload names.
     Original,
+    /// For no caller: the operation is called over HTTP alone.
+    Never,
 }
 
 /// A successful answer.
@@ -173,6 +205,11 @@ impl Operation {
         self.definition().method
     }
 
+    /// Further paths that lead to it.
+    const fn aliases(self) -> &'static [&'static str] {
+        if matches!(self, Self::WebhookDeliveries) { &["/v1/webhooks/{webhook_id}/logs"] } else { &[] }
+    }
+
     /// Its path, with `{id}` for the id of a request.
     pub const fn path_template(self) -> &'static str {
         self.definition().path
@@ -186,6 +223,16 @@ impl Operation {
     /// Method and path template, as the gateway's `routeKey` has them.
     pub fn route_key(self) -> String {
         format!("{} {}", self.method(), self.path_template())
+    }
+
+    /// All paths that lead to it.
+    pub fn paths(self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.path_template()).chain(self.aliases().iter().copied())
+    }
+
+    /// The same of each of its paths.
+    pub fn route_keys(self) -> Vec<String> {
+        self.paths().map(|path| format!("{} {path}", self.method())).collect()
     }
 
     /// Its body.
@@ -208,6 +255,16 @@ impl Operation {
         self.path_template().contains("{id}")
     }
 
+    /// Whether its path names something.
+    pub fn is_on_something(self) -> bool {
+        self.path_template().contains('{')
+    }
+
+    /// Whether an `Idempotency-Key` makes sending it again safe.
+    pub const fn takes_idempotency_key(self) -> bool {
+        self.changes() && !matches!(self.definition().direct, DirectCaller::Never)
+    }
+
     /// Whether it takes the deployment's key: to seal what it writes, or cursors, and to issue permits.
     pub fn takes_deployment_key(self) -> bool {
         let answers = self.definition().answers;
@@ -217,9 +274,15 @@ impl Operation {
             })
     }
 
-    /// The function that carries it out. One function has the operations that ask nothing of AWS.
+    /// The function that carries it out. One function has the operations that ask nothing of AWS, one those about webhooks.
     pub const fn function(self) -> &'static str {
-        if matches!(self, Self::Openapi) { Self::Health.slug() } else { self.slug() }
+        if matches!(self.definition().direct, DirectCaller::Never) {
+            WEBHOOKS_FUNCTION
+        } else if matches!(self, Self::Openapi) {
+            Self::Health.slug()
+        } else {
+            self.slug()
+        }
     }
 }
 
@@ -240,7 +303,8 @@ mod tests {
     fn what_changes_something_acts_for_a_person() {
         for operation in Operation::iter().filter(|operation| operation.changes()) {
             let direct = operation.definition().direct;
-            let names_one = matches!(direct, DirectCaller::Person { .. } | DirectCaller::Original);
+            let names_one =
+                matches!(direct, DirectCaller::Person { .. } | DirectCaller::Original | DirectCaller::Never);
             assert!(names_one, "{operation:?}");
         }
         for original in OriginalOperation::iter() {

@@ -174,6 +174,15 @@ impl From<AppError> for Problem {
                 Self::validation(faults.iter().map(|fault| error(&fault.pointer, &fault.message)).collect())
             }
             AppError::TooManyApproved { .. } => Self::new(Code::TooManyApproved, failure.to_string()),
+            AppError::NoSuchWebhook | AppError::NoSuchDelivery => {
+                Self::new(Code::NotFound, failure.to_string())
+            }
+            AppError::InvalidWebhook(rules) => {
+                Self::validation(rules.iter().map(|(pointer, rule)| FieldError::new(pointer, rule)).collect())
+            }
+            AppError::WebhookChanged { .. } => Self::new(Code::VersionMismatch, failure.to_string()),
+            AppError::WebhookLimit { .. } => Self::new(Code::WebhookLimit, failure.to_string()),
+            AppError::WebhookDisabled => Self::new(Code::WebhookDisabled, failure.to_string()),
             AppError::MalformedCursor => Self::new(Code::MalformedCursor, failure.to_string()),
             AppError::Unavailable(cause) => Self::unavailable(cause),
             AppError::SigningUnavailable(cause) => {

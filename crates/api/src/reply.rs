@@ -3,6 +3,7 @@
 use countersign_core::digest::Digest;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::request::Status;
+use countersign_webhook::webhook::WebhookId;
 use std::borrow::Cow;
 
 /// The answer to a call.
@@ -22,13 +23,18 @@ pub struct Reply {
 
 /// What a call changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ChangeMade {
-    /// The request.
-    pub request_id: RequestId,
-    /// The event; `None` for a retry of a command that had been done before.
-    pub event_id: Option<EventId>,
-    /// The request's status after it.
-    pub status: Status,
+pub enum ChangeMade {
+    /// A request.
+    Request {
+        /// The request.
+        request_id: RequestId,
+        /// The event; `None` for a retry of a command that had been done before.
+        event_id: Option<EventId>,
+        /// The request's status after it.
+        status: Status,
+    },
+    /// A webhook, or deliveries to it.
+    Webhook(WebhookId),
 }
 
 /// The header of an answer to a retry: what it shows was done by an earlier call with the same key. A

@@ -10,6 +10,7 @@ use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::figure_store::ReadFigures;
 use countersign_app::ports::{CountAttempts, CountOpen, ListRequests, QueryEvents, RecordEvent};
+use countersign_app::webhooks::WebhookStore;
 use countersign_core::audit::call_record::Attempt;
 use countersign_core::caller::{Caller, Channel};
 use countersign_core::ids::RequestId;
@@ -41,9 +42,15 @@ pub trait PublicEndpoint {
 }
 
 /// A store over which every operation can be carried out.
-pub trait Store: CommandStore + CountAttempts + CountOpen + ListRequests + QueryEvents + ReadFigures {}
+pub trait Store:
+    CommandStore + CountAttempts + CountOpen + ListRequests + QueryEvents + ReadFigures + WebhookStore
+{
+}
 
-impl<S: CommandStore + CountAttempts + CountOpen + ListRequests + QueryEvents + ReadFigures> Store for S {}
+impl<S> Store for S where
+    S: CommandStore + CountAttempts + CountOpen + ListRequests + QueryEvents + ReadFigures + WebhookStore
+{
+}
 
 /// Carries out a call. Over HTTP the caller is known from the headers, and nothing that a stranger
 /// sends is looked at: refusals are found in the order known caller, readable, and then what the
@@ -57,7 +64,7 @@ pub async fn run<E: Endpoint<S>, S: RecordEvent + CountAttempts>(
 ) -> Result<Reply, Problem> {
     let path_id = match &call.input {
         // What is no id is anything at all, and does not belong into a log.
-        Input::Http { request_id, .. } => request_id.as_deref().and_then(|id| RequestId::parse(id).ok()),
+        Input::Http { path, .. } => path.get("id").and_then(|id| RequestId::parse(id).ok()),
         Input::Direct { .. } => None,
     };
     let channel = match &call.input {
@@ -159,12 +166,19 @@ async fn attempt<E: Endpoint<S>, S: Sync>(
     E::execute(dependencies, &actor, fields).await
 }
 
-/// One line per change: which event happened to which request. No names of people, no words of theirs.
+/// One line per change: which event happened to which request, or which webhook was changed. No names of people, no words of theirs.
 fn log_change(change: ChangeMade, operation: Operation, correlation_id: &str) {
     let operation = operation.slug();
-    let request_id = change.request_id.to_string();
-    let request_status = change.status.as_str();
-    match change.event_id.map(|id| id.to_string()) {
+    let (request_id, event_id, status) = match change {
+        ChangeMade::Request { request_id, event_id, status } => (request_id.to_string(), event_id, status),
+        ChangeMade::Webhook(webhook_id) => {
+            let webhook_id = webhook_id.to_string();
+            tracing::info!(correlation_id, operation, webhook_id, "done");
+            return;
+        }
+    };
+    let request_status = status.as_str();
+    match event_id.map(|id| id.to_string()) {
         Some(event_id) => {
             tracing::info!(correlation_id, operation, request_id, event_id, request_status, "done");
         }

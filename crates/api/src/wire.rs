@@ -8,6 +8,7 @@ mod me;
 mod simulation;
 mod stats;
 mod trail;
+mod webhooks;
 
 pub use execution::{ExecutionBody, WindowBody};
 pub use explanation::{ActionBody, ApprovalBody, ExplainBody, MissingBody};
@@ -19,6 +20,10 @@ pub use stats::{
     AmountsBody, AnswersBody, ApproverBody, DurationsBody, FiguresBody, GroupBody, SlowestBody, StatsBody,
 };
 pub use trail::{AuditBody, AuthBody, EventBody, EventsBody};
+pub use webhooks::{
+    AttemptBody, DeliveriesBody, DeliveryBody, RedeliveredBody, WebhookBody, WebhookEventsBody,
+    WebhookTrialBody, WebhooksBody,
+};
 
 use countersign_core::approvals::Approvals;
 use countersign_core::canonical::CanonicalJson;

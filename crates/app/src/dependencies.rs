@@ -2,6 +2,7 @@
 
 use crate::audit_keys::AuditKeys;
 use crate::host::Host;
+use crate::ports::WebhookClient;
 use crate::signing::SigningKeys;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::policy::Policy;
@@ -19,6 +20,8 @@ pub struct Dependencies<S> {
     pub signing_keys: Arc<dyn SigningKeys>,
     /// The keys that checkpoints of the log, and evidence, are signed with.
     pub audit_keys: Arc<dyn AuditKeys>,
+    /// Calls webhooks.
+    pub webhook_client: Arc<dyn WebhookClient>,
     /// The key of the seals of what is stored.
     pub deployment_key: DeploymentKey,
     /// Time, ids and pauses.

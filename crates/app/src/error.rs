@@ -31,6 +31,30 @@ pub enum AppError {
     /// The cursor was not given out to the caller for this list.
     #[error("the cursor was not given out to you for this list")]
     MalformedCursor,
+    /// There is no such webhook, or it is deleted.
+    #[error("no such webhook")]
+    NoSuchWebhook,
+    /// The webhook has no delivery of this event, or has it no more.
+    #[error("the webhook has no such delivery")]
+    NoSuchDelivery,
+    /// Settings of a webhook break rules: where, and which.
+    #[error("the settings of the webhook break rules")]
+    InvalidWebhook(Vec<(String, String)>),
+    /// The change names another version than the webhook has.
+    #[error("the webhook is at version {version}")]
+    WebhookChanged {
+        /// The version that it has.
+        version: u64,
+    },
+    /// There are as many webhooks as there may be.
+    #[error("there are {limit} webhooks, as many as there may be; delete one first")]
+    WebhookLimit {
+        /// The limit.
+        limit: usize,
+    },
+    /// The webhook takes nothing.
+    #[error("the webhook is disabled; enable it first")]
+    WebhookDisabled,
     /// The store did not answer, or others were faster too often. Either nothing was changed, or
     /// asking again shows what was.
     #[error("the store is unavailable: {0}")]

@@ -6,6 +6,7 @@ use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::request::Request;
 use countersign_core::text_key::TextKey;
 use countersign_core::timestamp::Timestamp;
+use countersign_webhook::webhook::{InvalidWebhookId, WebhookId};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -68,6 +69,20 @@ pub trait Ids: Send + Sync + fmt::Debug {
 
     /// A fresh key for the digests of an event's texts.
     fn text_key(&self) -> TextKey;
+
+    /// The random bytes of a fresh secret.
+    fn secret(&self) -> [u8; 32];
+
+    /// Random bytes that a secret is sealed with, never the same again.
+    fn nonce(&self) -> [u8; 12];
+
+    /// A fresh id of a webhook.
+    ///
+    /// # Errors
+    /// Never: the id of an event is a UUID in its one spelling.
+    fn webhook_id(&self) -> Result<WebhookId, InvalidWebhookId> {
+        WebhookId::parse(&format!("wh_{}", self.event_id()))
+    }
 }
 
 /// Is called after something happened, for metrics: nothing may depend on it, and after a crash it is not called for

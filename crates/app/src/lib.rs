@@ -31,6 +31,7 @@ pub mod timers;
 pub mod verify;
 pub mod verify_log;
 pub mod wait;
+pub mod webhooks;
 
 pub mod audit_keys;
 mod cursor;

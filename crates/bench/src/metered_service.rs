@@ -6,6 +6,7 @@ use crate::moved_host::MovedHost;
 use countersign_api::call::{Call, Input};
 use countersign_api::run::{Endpoint, run};
 use countersign_app::dependencies::Dependencies;
+use countersign_app::ports::NoWebhookClient;
 use countersign_app::seal::{SealError, SealReport, Sealer};
 use countersign_app::waiting::NoWaiting;
 use countersign_audit::key::PrivateKey as LogKey;
@@ -78,6 +79,7 @@ impl MeteredService {
             policy: load::bundled().map_err(|error| error.to_string())?,
             signing_keys: Arc::new(PrivateKey::from_bytes(&KEY).map_err(|error| error.to_string())?),
             audit_keys: Arc::new(LogKey::from_bytes(&KEY)),
+            webhook_client: Arc::new(NoWebhookClient),
             deployment_key: DeploymentKey::new(KEY),
             host: host.clone(),
         };
@@ -125,7 +127,7 @@ impl MeteredService {
         sent: Sent<'_>,
     ) -> Metered<Result<Value, String>> {
         let input = Input::Http {
-            request_id: sent.id.map(str::to_owned),
+            path: sent.id.map(|id| ("id".to_owned(), id.to_owned())).into_iter().collect(),
             query: sent.query.to_owned(),
             body: sent.body.map(|body| body.to_string().into_bytes()).unwrap_or_default(),
             content_type: None,

@@ -75,6 +75,14 @@ impl Ids for MovedHost {
     fn text_key(&self) -> TextKey {
         self.system.text_key()
     }
+
+    fn secret(&self) -> [u8; 32] {
+        self.system.secret()
+    }
+
+    fn nonce(&self) -> [u8; 12] {
+        self.system.nonce()
+    }
 }
 
 impl Observer for MovedHost {}

@@ -16,7 +16,8 @@ use countersign_app::dependencies::Dependencies;
 use countersign_app::host::{BoxFuture, Clock, Ids, Observer};
 use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountAttempts, CountOpen, FindEvent, LastEvent, ListQuery,
-    ListRequests, LoadEvents, LoadRequest, Page, RecordEvent, RequestSummary, Sequel, StoreError, Trail,
+    ListRequests, LoadEvents, LoadRequest, NoWebhookClient, Page, RecordEvent, RequestSummary, Sequel,
+    StoreError, Trail,
 };
 use countersign_app::waiting::NoWaiting;
 use countersign_core::audit::{self, AuditEvent, Stream};
@@ -182,7 +183,7 @@ fn call<E: Endpoint<Store>>(
     sent: &Sent<'_>,
 ) -> Result<(), String> {
     let input = Input::Http {
-        request_id: sent.has_id.then(|| REQUEST.to_owned()),
+        path: sent.has_id.then(|| ("id".to_owned(), REQUEST.to_owned())).into_iter().collect(),
         query: sent.query.to_owned(),
         body: sent.body.clone().into_bytes(),
         content_type: None,
@@ -214,6 +215,7 @@ fn dependencies(store: Store, policy: Policy) -> Result<Dependencies<Store>, Str
         policy,
         signing_keys,
         audit_keys,
+        webhook_client: Arc::new(NoWebhookClient),
         deployment_key: DeploymentKey::new(KEY),
         host,
     })
@@ -423,6 +425,14 @@ impl Ids for StandingHost {
 
     fn text_key(&self) -> TextKey {
         self.context.text_key
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        [7; 32]
+    }
+
+    fn nonce(&self) -> [u8; 12] {
+        [7; 12]
     }
 }
 

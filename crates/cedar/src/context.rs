@@ -43,7 +43,7 @@ pub(crate) struct EntityTypes {
     kind: EntityTypeName,
     channel: EntityTypeName,
     weekday: EntityTypeName,
-    /// What `list` and `query_audit` are asked about.
+    /// What `list`, `query_audit` and `manage_webhooks` are asked about.
     service: EntityUid,
     /// The configured groups.
     groups: BTreeMap<String, EntityUid>,

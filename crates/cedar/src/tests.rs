@@ -139,7 +139,7 @@ fn denied(reason: &str) -> AccessDecision {
 
 #[test]
 fn the_bundled_policies_answer_by_group_and_ownership() {
-    const EVERY_ACTION: &str = "create view view_parameters audit comment approve reject cancel execute claim administer list query_audit";
+    const EVERY_ACTION: &str = "create view view_parameters audit comment approve reject cancel execute claim administer list query_audit manage_webhooks";
     // Who; with a request of their own; with another person's.
     let table = [
         ("developer", "create view view_parameters audit comment cancel execute list", ""),

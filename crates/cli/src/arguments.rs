@@ -33,6 +33,7 @@ use crate::commands::start::StartArguments;
 use crate::commands::token::TokenArguments;
 use crate::commands::verify::VerifyArguments;
 use crate::commands::wait::WaitArguments;
+use crate::commands::webhooks::WebhooksArguments;
 use crate::commands::whoami::WhoamiArguments;
 use crate::commands::withdraw::WithdrawArguments;
 use crate::connection_arguments::RequestArguments;
@@ -177,6 +178,9 @@ pub enum Command {
     /// Look after events that could not be delivered: of a stopped service, or of a deployed table
     #[command(after_long_help = examples::OUTBOX)]
     Outbox(OutboxArguments),
+    /// Look after webhooks: addresses that are told what happens to requests
+    #[command(after_long_help = examples::WEBHOOKS)]
+    Webhooks(WebhooksArguments),
     /// Look at a permit: whether it is one, and what it says
     #[command(after_long_help = examples::PERMIT)]
     Permit(PermitArguments),

@@ -137,6 +137,13 @@ pub const POLICY: &str = "Examples:
 pub const OUTBOX: &str = "Examples:
   countersign outbox list
   countersign outbox replay --all --table approvals-outbox-prod";
+/// `countersign webhooks`.
+pub const WEBHOOKS: &str = "Examples:
+  countersign webhooks create https://hooks.example.com/countersign --statuses approved,rejected -m 'change calendar'
+  countersign webhooks test wh_0193a5c2
+  countersign webhooks deliveries wh_0193a5c2 --status dead,skipped
+  countersign webhooks redeliver wh_0193a5c2 --from 2026-01-31T08:00:00Z
+  countersign webhooks rotate wh_0193a5c2 --overlap 2d";
 /// `countersign permit`.
 pub const PERMIT: &str = "Examples:
   countersign permit verify permit.txt --key jwks.json --audience rds

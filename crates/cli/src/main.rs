@@ -6,7 +6,7 @@ use countersign::arguments::{Arguments, Command};
 use countersign::commands::{
     approve, audit, cancel, claim, comment, completions, config, create, dashboard, doctor, events, evidence,
     execution, executor, explain, finish, get, inbox, key, list, login, man, observe, operations, outbox,
-    permit, policy, reject, run, serve, simulate, start, token, verify, wait, whoami, withdraw,
+    permit, policy, reject, run, serve, simulate, start, token, verify, wait, webhooks, whoami, withdraw,
 };
 use countersign::error::CommandError;
 use countersign::exit::{self, Style};
@@ -53,6 +53,7 @@ fn carry_out(arguments: Arguments) -> Result<(), CommandError> {
         Command::Token(arguments) => token::run(&arguments),
         Command::Policy(arguments) => policy::run(&arguments),
         Command::Outbox(arguments) => outbox::run(&arguments),
+        Command::Webhooks(arguments) => webhooks::run(&arguments),
         Command::Permit(arguments) => permit::run(&arguments),
         Command::Key(arguments) => key::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

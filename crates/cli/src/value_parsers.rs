@@ -7,6 +7,7 @@ use countersign_core::event::EventType;
 use countersign_core::execution::ExecutionMode;
 use countersign_core::request::Status;
 use countersign_core::risk::{Environment, RiskLevel};
+use countersign_delivery::state::DeliveryState;
 use countersign_figures::report::GroupBy;
 use std::str::FromStr;
 use strum::IntoEnumIterator;
@@ -43,6 +44,13 @@ pub(crate) fn event_type() -> impl clap::builder::TypedValueParser<Value = Event
 /// What figures are told apart by.
 pub(crate) fn group_by() -> impl clap::builder::TypedValueParser<Value = GroupBy> {
     one_of::<GroupBy>()
+}
+
+/// Where a delivery to a webhook stands.
+pub(crate) fn delivery_status() -> impl clap::builder::TypedValueParser<Value = DeliveryState> {
+    let states = DeliveryState::iter().filter(|state| *state != DeliveryState::Superseded);
+    let names: Vec<&str> = states.map(DeliveryState::as_str).collect();
+    PossibleValuesParser::new(names).try_map(|text| DeliveryState::parse(&text))
 }
 
 /// What is reported of an execution.

@@ -2,8 +2,9 @@
 
 use countersign_api::operation::Operation;
 use countersign_api::wire::{
-    AuditBody, EventsBody, ExecutionBody, ExplainBody, HealthBody, ListBody, RequestBody, SignInCodeBody,
-    SimulateBody, StatsBody,
+    AuditBody, DeliveriesBody, DeliveryBody, EventsBody, ExecutionBody, ExplainBody, HealthBody, ListBody,
+    RedeliveredBody, RequestBody, SignInCodeBody, SimulateBody, StatsBody, WebhookBody, WebhookEventsBody,
+    WebhookTrialBody, WebhooksBody,
 };
 use countersign_core::ids::RequestId;
 use serde::de::DeserializeOwned;
@@ -81,6 +82,48 @@ impl Answer for SimulateBody {
 impl Answer for HealthBody {
     fn request_ids(&self) -> Vec<&str> {
         Vec::new()
+    }
+}
+
+impl Answer for WebhookBody {
+    fn request_ids(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+impl Answer for WebhooksBody {
+    fn request_ids(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+impl Answer for WebhookTrialBody {
+    fn request_ids(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+impl Answer for RedeliveredBody {
+    fn request_ids(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+impl Answer for WebhookEventsBody {
+    fn request_ids(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+impl Answer for DeliveryBody {
+    fn request_ids(&self) -> Vec<&str> {
+        vec![&self.request_id]
+    }
+}
+
+impl Answer for DeliveriesBody {
+    fn request_ids(&self) -> Vec<&str> {
+        self.deliveries.iter().map(|delivery| delivery.request_id.as_str()).collect()
     }
 }
 

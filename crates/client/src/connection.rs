@@ -228,7 +228,19 @@ impl Connection {
         body: Option<&Value>,
         key: Option<&str>,
     ) -> Result<T, Error> {
-        Ok(self.sized_call(method, target, body, key)?.0)
+        Ok(self.sized_call(method, target, body, key, self.retries)?.0)
+    }
+
+    /// A call about something that no key names. What makes something new each time is sent once.
+    pub(crate) fn send<T: Answer>(
+        &self,
+        operation: Operation,
+        target: &str,
+        body: Option<&Value>,
+    ) -> Result<T, Error> {
+        let makes_more = matches!(operation, Operation::CreateWebhook | Operation::RotateWebhook);
+        let retries = if makes_more { 0 } else { self.retries };
+        Ok(self.sized_call(operation.method().into(), target, body, None, retries)?.0)
     }
 
     /// The same; gives the length of the answer as well.
@@ -238,6 +250,7 @@ impl Connection {
         target: &str,
         body: Option<&Value>,
         key: Option<&str>,
+        retries: u32,
     ) -> Result<(T, usize), Error> {
         let token = self.token()?;
         let token = token.as_ref();
@@ -249,7 +262,7 @@ impl Connection {
         let call =
             Unsigned { method, url: &url, headers: &headers, body: body.as_deref().unwrap_or_default() };
         let mut pause = Duration::from_millis(250);
-        for _ in 0..self.retries {
+        for _ in 0..retries {
             match self.attempt(call, &self.proof(call, token)?) {
                 // Nothing was changed, or the same key finds what was.
                 Ok((503, _)) | Err(ureq::Error::ConnectionFailed) => {}
@@ -385,7 +398,7 @@ impl Connection {
     }
 
     /// An answer that Countersign would not give: nothing of it is believed or shown.
-    fn odd(&self, what: &str) -> Error {
+    pub(crate) fn odd(&self, what: &str) -> Error {
         Error::Implausible { url: self.url().to_owned(), what: what.to_owned() }
     }
 
@@ -502,7 +515,8 @@ impl Connection {
                 });
             }
             let target = format!("{}{}", Operation::List.path_template(), query.text());
-            let (page, length): (ListBody, usize) = self.sized_call("GET", &target, None, None)?;
+            let (page, length): (ListBody, usize) =
+                self.sized_call("GET", &target, None, None, self.retries)?;
             if limit.is_some_and(|limit| page.items.len() > limit) {
                 return Err(self.odd("a page holds more than was asked for"));
             }

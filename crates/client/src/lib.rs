@@ -21,6 +21,7 @@ pub mod content;
 pub mod list_query;
 pub mod refusal;
 pub mod request_name;
+pub mod webhooks;
 
 pub mod config;
 pub mod credential;

@@ -204,6 +204,14 @@ fn sentences(code: Code, language: Language) -> (&'static str, &'static str) {
                 "하나를 취소하거나 결정될 때까지 기다리세요.",
             ],
         ),
+        Code::WebhookLimit => (
+            ["There are as many webhooks as there may be.", "Delete one of them."],
+            ["웹훅이 허용된 수만큼 있습니다.", "그중 하나를 삭제하세요."],
+        ),
+        Code::WebhookDisabled => (
+            ["The webhook is disabled.", "Enable it first."],
+            ["웹훅이 비활성화되어 있습니다.", "먼저 활성화하세요."],
+        ),
         Code::TooManyApproved => (
             ["You have as many approved requests as the policy allows.", "Start or cancel one of them."],
             ["정책이 허용하는 만큼 승인된 요청이 있습니다.", "하나를 시작하거나 취소하세요."],

@@ -2,12 +2,12 @@
 //! who manage webhooks, and know no request.
 
 use crate::delivery_item::{delivery_item, delivery_key, key_item, stored_delivery};
+use crate::error::invalid;
 use crate::error::{commit_error, store_error};
 use crate::expression::{Expression, Item};
 use crate::keys::{
     DESTINATION, DUE_INDEX, DUE_SHARDS, EVENT_ID, NEXT_ATTEMPT_AT, REVISION, SHARD, WEBHOOKS, trail_key,
 };
-use crate::store::invalid;
 use crate::webhook_item::{
     count_item, count_key, is_count, trail_document, trail_item, trail_sort_key, webhook_count, webhook_item,
     webhook_key, webhook_record,

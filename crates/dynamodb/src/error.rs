@@ -1,7 +1,7 @@
 //! What the SDK's errors mean to us: try again, another call was faster, or a bug.
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use countersign_app::ports::{CommitError, StoreError};
 use std::error::Error;
@@ -18,6 +18,11 @@ const TRANSIENT: &[&str] = &[
     "IdempotentParameterMismatchException",
     "TransactionConflictException",
 ];
+
+/// A call that cannot be put together.
+pub(crate) fn invalid(error: BuildError) -> StoreError {
+    StoreError::Corrupt(error.to_string())
+}
 
 /// Sorts an error of any call but a transaction. The message names the code alone: the database's
 /// own words may quote values of the request.

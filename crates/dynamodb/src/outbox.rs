@@ -1,12 +1,12 @@
 //! The outbox: what is committed and not yet delivered.
 
 use crate::continuation_item::{self, continuation_key, released_item};
+use crate::error::invalid;
 use crate::error::{commit_error, refused_actions, store_error};
 use crate::expression::{Expression, Item};
 use crate::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, RECORDED, RELEASED, SHARD, WAITING, first_event_id_at};
 use crate::outbox_item::{self, LOGGED, PUBLISHED, outbox_entry, outbox_key};
 use crate::record::recorded_entry;
-use crate::store::invalid;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, Select, TransactWriteItem, Update};
 use aws_types::SdkConfig;

@@ -3,7 +3,8 @@
 use crate::answer_time::AnswerTime;
 use crate::audit_item::{self, audit_event, audit_item};
 use crate::continuation_item::continuation_item;
-use crate::error::{commit_error, store_error, unreadable};
+use crate::deliveries::DynamoDeliveries;
+use crate::error::{commit_error, invalid, store_error, unreadable};
 use crate::expression::{self, Deciding, Expression, Item};
 use crate::item;
 use crate::keys::{
@@ -17,7 +18,6 @@ use crate::summary_item;
 use crate::table::TableNames;
 use crate::timer_item::{self, timer_item, timer_key};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, Select, TransactWriteItem, Update};
 use aws_types::SdkConfig;
@@ -25,6 +25,7 @@ use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountOpen, DuePage, FindDue, FindEvent, ListQuery, ListRequests,
     LoadEvents, LoadRequest, Page, Replicas, RequestSummary, ScanStore, StoreError, Timer, Timers, Trail,
 };
+use countersign_app::webhooks::WebhookStore;
 use countersign_core::audit::{AuditEvent, Stream};
 use countersign_core::cloud_event::Message;
 use countersign_core::event::EventType;
@@ -47,6 +48,7 @@ pub struct DynamoStore {
     pub(crate) client: Client,
     pub(crate) tables: TableNames,
     answer_time: AnswerTime,
+    deliveries: DynamoDeliveries,
 }
 
 impl DynamoStore {
@@ -54,17 +56,16 @@ impl DynamoStore {
     pub fn new(client: Client, tables: TableNames) -> Self {
         let answer_time = AnswerTime::default();
         let config = client.config().to_builder().interceptor(answer_time.clone()).build();
-        Self { client: Client::from_conf(config), tables, answer_time }
+        let client = Client::from_conf(config);
+        let table = tables.deliveries.clone().unwrap_or_default();
+        let deliveries = DynamoDeliveries::new(client.clone(), table);
+        Self { client, tables, answer_time, deliveries }
     }
 
     /// The same, with a client of its own.
     pub fn connect(aws: &SdkConfig, tables: TableNames) -> Self {
         Self::new(Client::new(aws), tables)
     }
-}
-
-pub(crate) fn invalid(error: BuildError) -> StoreError {
-    StoreError::Corrupt(error.to_string())
 }
 
 /// Puts an item whose attribute `version` is compared with the one that was read; without one, there must be no item.
@@ -90,6 +91,14 @@ pub(crate) fn versioned_put(table: &str, item: Item, before: Option<u64>) -> Res
 
 fn request_key(id: RequestId) -> Item {
     Item::from([(REQUEST_ID.to_owned(), AttributeValue::S(id.to_string()))])
+}
+
+impl WebhookStore for DynamoStore {
+    type Webhooks = DynamoDeliveries;
+
+    fn webhooks(&self) -> &DynamoDeliveries {
+        &self.deliveries
+    }
 }
 
 impl LoadRequest for DynamoStore {

@@ -19,7 +19,8 @@ use crate::time;
 use crate::visitor::Visitors;
 use aws_types::SdkConfig;
 use countersign_api::files::{self, FileRoute};
-use countersign_api::run::{Endpoint, PublicEndpoint};
+use countersign_api::operation::WEBHOOKS_FUNCTION;
+use countersign_api::run::{Endpoint, PublicEndpoint, Store};
 use countersign_app::anomalies::AnomalyStore;
 use countersign_app::audit_keys::{AuditKeys, NoAuditKeys};
 use countersign_app::command::CommandStore;
@@ -33,8 +34,8 @@ use countersign_app::host::{Clock, Host};
 use countersign_app::log::{LogIndex, LogStorage};
 use countersign_app::policy_texts::{KeepPolicyTexts, PolicyTexts};
 use countersign_app::ports::{
-    CountAttempts, CountedAttemptsStore, FindDue, ListRequests, LoadEvents, LoadRequest, Outbox, Publish,
-    PutDelivery, ReadWebhooks, RecordEvent, Replicas, Timers,
+    CountAttempts, CountedAttemptsStore, FindDue, ListRequests, LoadEvents, LoadRequest, NoWebhookClient,
+    Outbox, Publish, PutDelivery, ReadWebhooks, RecordEvent, Replicas, Timers,
 };
 #[cfg(feature = "webhooks")]
 use countersign_app::ports::{Deliveries, WriteWebhooks};
@@ -158,6 +159,18 @@ impl Boot {
             self.function(store, E::OPERATION.takes_deployment_key()).await.inspect_err(not_started)?;
         let function = &function;
         run(async move |event| function.handle::<E>(event.payload.get()).await).await
+    }
+
+    /// Serves the operations of the API about webhooks.
+    ///
+    /// # Errors
+    /// As for [`Boot::serve`], or when `notifications.toml` cannot be used.
+    #[cfg(feature = "webhooks")]
+    pub async fn serve_webhooks<S: Store + 'static>(&self, store: S) -> Result<(), Error> {
+        let mut function = self.function(store, true).await.inspect_err(not_started)?;
+        function.dependencies.webhook_client = Arc::new(self.webhook_client().inspect_err(not_started)?);
+        let function = &function;
+        run(async move |event| function.handle_one_of(WEBHOOKS_FUNCTION, event.payload.get()).await).await
     }
 
     /// Serves evidence of requests.
@@ -428,6 +441,7 @@ impl Boot {
             policy,
             signing_keys: Arc::clone(&self.signing_keys),
             audit_keys: Arc::clone(&self.audit_keys),
+            webhook_client: Arc::new(NoWebhookClient),
             deployment_key: if takes_key { deployment_key(environment).await? } else { no_deployment_key()? },
             host: Arc::new(host),
         })

@@ -71,6 +71,10 @@ impl DirectAccess {
         let (field, decides) = match acting_operation(operation, &payload)?.definition().direct {
             DirectCaller::Person { field, decides } => (field, decides),
             DirectCaller::Reader => return self.reader(),
+            DirectCaller::Never => {
+                let detail = "this operation takes no direct invocation: call the HTTP API with a token";
+                return Err(Problem::new(Code::NotPermitted, detail));
+            }
             DirectCaller::Public | DirectCaller::Original => {
                 return Err(Problem::internal("an operation without a caller asks who calls"));
             }

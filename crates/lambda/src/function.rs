@@ -10,10 +10,12 @@ use countersign_api::call::{Call, Input};
 use countersign_api::files::{File, FileRoute};
 use countersign_api::operation::Operation;
 use countersign_api::operations::health::{Health, Openapi};
+use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::problem::Problem;
 use countersign_api::reply::{IDEMPOTENT_REPLAYED, Reply};
-use countersign_api::run::{self, Endpoint, PublicEndpoint};
+use countersign_api::run::{self, Endpoint, PublicEndpoint, Store};
 use countersign_app::dependencies::Dependencies;
+use countersign_app::host::BoxFuture;
 use countersign_app::ports::{CountAttempts, RecordEvent};
 use countersign_core::caller::Caller;
 use countersign_core::ids::RequestId;
@@ -25,6 +27,7 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use strum::IntoEnumIterator as _;
 
 /// Everything that a function is put together from.
 #[derive(Debug)]
@@ -69,7 +72,7 @@ impl<S: Sync> Function<S> {
         let correlation_id = host.event_id().to_string();
         let (identity, input, is_direct) = match invocation::read(payload).map_err(unsupported)? {
             Invocation::Gateway(event) => {
-                event.check_route(&[E::OPERATION.route_key()]).map_err(unsupported)?;
+                event.check_route(&E::OPERATION.route_keys()).map_err(unsupported)?;
                 (self.identify(&event).await, gateway::input(&event), false)
             }
             Invocation::Direct(payload) => {
@@ -154,6 +157,23 @@ impl<S: Sync> Function<S> {
         }
     }
 
+    /// Carries out that operation of a function which the gateway has taken a call for.
+    ///
+    /// # Errors
+    /// For a payload that is no event of one of its routes: such operations are called over HTTP alone.
+    pub async fn handle_one_of(&self, function: &str, payload: &str) -> Result<Answer, Diagnostic>
+    where
+        S: Store + 'static,
+    {
+        let Invocation::Gateway(event) = invocation::read(payload).map_err(unsupported)? else {
+            return Err(unsupported(UnsupportedEvent::no_event()));
+        };
+        let mut operations = Operation::iter().filter(|operation| operation.function() == function);
+        let called = operations.find(|operation| event.check_route(&operation.route_keys()).is_ok());
+        let operation = called.ok_or_else(|| unsupported(UnsupportedEvent::of_another_function()))?;
+        operations::visit(operation, Handling { function: self, payload }).await
+    }
+
     /// Answers a public operation. No caller has to authenticate.
     ///
     /// # Errors
@@ -194,6 +214,24 @@ impl<S: Sync> Function<S> {
         } else {
             self.handle_public::<Health>(payload).await
         }
+    }
+}
+
+/// Carries an operation out that is found at the call.
+struct Handling<'a, S> {
+    function: &'a Function<S>,
+    payload: &'a str,
+}
+
+impl<'a, S: Store + 'static> EndpointVisitor<S> for Handling<'a, S> {
+    type Output = BoxFuture<'a, Result<Answer, Diagnostic>>;
+
+    fn endpoint<E: Endpoint<S> + 'static>(self) -> Self::Output {
+        Box::pin(self.function.handle::<E>(self.payload))
+    }
+
+    fn public<E: PublicEndpoint + 'static>(self) -> Self::Output {
+        Box::pin(self.function.handle_public::<E>(self.payload))
     }
 }
 

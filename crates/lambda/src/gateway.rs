@@ -124,7 +124,7 @@ pub fn input(event: &HttpEvent) -> Input {
     let keys = event.header("idempotency-key");
     let conditions = event.header("if-none-match");
     Input::Http {
-        request_id: event.path_parameter("id").map(str::to_owned),
+        path: event.path_parameters(),
         query: event.query().to_owned(),
         content_type: (!types.is_empty()).then(|| types.join(",")),
         body: event.body(),

@@ -32,6 +32,10 @@ impl UnsupportedEvent {
     pub(crate) fn no_event() -> Self {
         Self("the payload is none".to_owned())
     }
+
+    pub(crate) fn of_another_function() -> Self {
+        Self("its routeKey is that of another function".to_owned())
+    }
 }
 
 /// What is read of an HTTP API's event, or made of a REST API's
@@ -255,6 +259,11 @@ impl HttpEvent {
         self.path_parameters.as_ref().and_then(|parameters| parameters.get(name)).map(String::as_str)
     }
 
+    /// The parts of the path by their names in the route.
+    pub fn path_parameters(&self) -> BTreeMap<String, String> {
+        self.path_parameters.clone().unwrap_or_default()
+    }
+
     /// Whether the gateway has taken it for one of these routes: its permission to call a function is for
     /// all routes, and a wrong integration would have another operation carried out than was asked for.
     ///
@@ -263,7 +272,7 @@ impl HttpEvent {
     pub fn check_route(&self, route_keys: &[String]) -> Result<(), UnsupportedEvent> {
         match route_keys.contains(&self.route_key) {
             true => Ok(()),
-            false => Err(UnsupportedEvent("its routeKey is that of another function".to_owned())),
+            false => Err(UnsupportedEvent::of_another_function()),
         }
     }
 

@@ -245,6 +245,14 @@ impl Ids for MeteredHost {
     fn text_key(&self) -> TextKey {
         self.machine.text_key()
     }
+
+    fn secret(&self) -> [u8; 32] {
+        self.machine.secret()
+    }
+
+    fn nonce(&self) -> [u8; 12] {
+        self.machine.nonce()
+    }
 }
 
 impl Observer for MeteredHost {

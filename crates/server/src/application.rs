@@ -52,8 +52,6 @@ pub struct Application {
     pub outbox: DynamoOutbox,
     /// What webhooks wait for, and the webhooks.
     pub deliveries: DynamoDeliveries,
-    /// Calls webhooks.
-    pub webhook_client: Arc<dyn WebhookClient>,
     /// Where people look at requests, if that is known.
     pub dashboard_url: Option<Arc<str>>,
     /// Notified once deliveries have been put.
@@ -119,7 +117,6 @@ impl Application {
         Ok(Self {
             outbox,
             deliveries,
-            webhook_client: Arc::new(NoWebhookClient),
             dashboard_url: None,
             courier_wakeup: Arc::new(Notify::new()),
             dependencies: Arc::new(RwLock::new(Arc::new(Dependencies {
@@ -127,6 +124,7 @@ impl Application {
                 policy,
                 signing_keys,
                 audit_keys,
+                webhook_client: Arc::new(NoWebhookClient),
                 deployment_key,
                 host,
             }))),
@@ -151,7 +149,10 @@ impl Application {
         webhook_client: Arc<dyn WebhookClient>,
         dashboard_url: Option<String>,
     ) -> Self {
-        Self { webhook_client, dashboard_url: dashboard_url.map(Arc::from), ..self }
+        let current = self.dependencies();
+        let dependencies = Dependencies { webhook_client, ..with_policy(&current, current.policy.clone()) };
+        *self.dependencies.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(dependencies);
+        Self { dashboard_url: dashboard_url.map(Arc::from), ..self }
     }
 
     /// Wakes delivery and the log: something was committed.
@@ -185,16 +186,22 @@ impl Application {
         self.metrics.policy_replaced(&policy);
         let for_waiters = Arc::new(policy.clone());
         let mut current = self.dependencies.write().unwrap_or_else(PoisonError::into_inner);
-        *current = Arc::new(Dependencies {
-            store: current.store.clone(),
-            policy,
-            signing_keys: Arc::clone(&current.signing_keys),
-            audit_keys: Arc::clone(&current.audit_keys),
-            deployment_key: current.deployment_key.clone(),
-            host: Arc::clone(&current.host),
-        });
+        *current = Arc::new(with_policy(&current, policy));
         // While no call can begin under the policy before: each that has begun hears of this one.
         self.waiters.policy_replaced(for_waiters);
         Ok(())
+    }
+}
+
+/// The same under another policy.
+fn with_policy(current: &Dependencies<DynamoStore>, policy: Policy) -> Dependencies<DynamoStore> {
+    Dependencies {
+        store: current.store.clone(),
+        policy,
+        signing_keys: Arc::clone(&current.signing_keys),
+        audit_keys: Arc::clone(&current.audit_keys),
+        webhook_client: Arc::clone(&current.webhook_client),
+        deployment_key: current.deployment_key.clone(),
+        host: Arc::clone(&current.host),
     }
 }

@@ -123,7 +123,7 @@ fn courier_of<'a>(
 ) -> Courier<'a, DynamoDeliveries> {
     Courier::new(
         &app.deliveries,
-        app.webhook_client.as_ref(),
+        dependencies.webhook_client.as_ref(),
         &dependencies.deployment_key,
         app.dashboard_url.as_deref(),
         dependencies.host.as_ref(),

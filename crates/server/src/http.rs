@@ -23,6 +23,7 @@ use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::problem::{Code, Problem};
 use countersign_api::run::{self, Endpoint, PublicEndpoint};
 use countersign_dynamodb::store::DynamoStore;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use strum::IntoEnumIterator;
 use tokio::task::AbortHandle;
@@ -30,8 +31,9 @@ use tokio::task::AbortHandle;
 /// All routes.
 pub fn router(application: Application) -> Router {
     let router = Operation::iter().fold(Router::new(), |router, operation| {
-        let method_router = operations::visit::<DynamoStore, _>(operation, Mount);
-        router.route(operation.path_template(), method_router)
+        operation.paths().fold(router, |router, path| {
+            router.route(path, operations::visit::<DynamoStore, _>(operation, Mount))
+        })
     });
     // The gateway has no route for this but that of any id, and `simulate` is none.
     let get = routing::on(filter(Operation::Get.method()), handle::<Get>);
@@ -64,6 +66,8 @@ fn filter(method: Method) -> MethodFilter {
         Method::Get => MethodFilter::GET,
         Method::Post => MethodFilter::POST,
         Method::Put => MethodFilter::PUT,
+        Method::Patch => MethodFilter::PATCH,
+        Method::Delete => MethodFilter::DELETE,
     }
 }
 
@@ -131,7 +135,7 @@ async fn handle<E: Endpoint<DynamoStore> + 'static>(
         resumes: false,
         waiting: Arc::new(waiting.in_turn(turn.as_ref())),
         input: Input::Http {
-            request_id: path_id(E::OPERATION, path, &parts.uri),
+            path: path_parameters(E::OPERATION, path, &parts.uri),
             query: parts.uri.query().unwrap_or_default().to_owned(),
             content_type: joined(&parts.headers, header::CONTENT_TYPE.as_str(), ","),
             // Several are something that no key is.
@@ -173,18 +177,19 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// The `{id}` of the path; something that no id is if it is no text.
-fn path_id(
+/// The parameters of the path; of one that is no text, `id` is something that no id is, and there is no other.
+fn path_parameters(
     operation: Operation,
     path: Result<RawPathParams, RawPathParamsRejection>,
     uri: &Uri,
-) -> Option<String> {
+) -> BTreeMap<String, String> {
+    let id = |id: &str| BTreeMap::from([("id".to_owned(), id.to_owned())]);
     match path {
         Ok(path) if path.iter().next().is_none() && operation.is_on_one() => {
-            uri.path().rsplit('/').next().map(str::to_owned)
+            id(uri.path().rsplit('/').next().unwrap_or_default())
         }
-        Ok(path) => path.iter().next().map(|(_, id)| id.to_owned()),
-        Err(_) => Some(String::new()),
+        Ok(path) => path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        Err(_) => id(""),
     }
 }
 

@@ -123,6 +123,14 @@ impl Ids for ObservedHost {
     fn text_key(&self) -> TextKey {
         self.host.text_key()
     }
+
+    fn secret(&self) -> [u8; 32] {
+        self.host.secret()
+    }
+
+    fn nonce(&self) -> [u8; 12] {
+        self.host.nonce()
+    }
 }
 
 impl Observer for ObservedHost {

@@ -55,16 +55,24 @@ impl Ids for SystemHost {
     fn text_key(&self) -> TextKey {
         TextKey::new(random_bytes())
     }
+
+    fn secret(&self) -> [u8; 32] {
+        random_bytes()
+    }
+
+    fn nonce(&self) -> [u8; 12] {
+        random_bytes()
+    }
 }
 
 impl Observer for SystemHost {}
 
 #[expect(clippy::disallowed_methods, reason = "this is the room that makes ids")]
-fn random_bytes() -> [u8; 16] {
-    let mut bytes = [0; 16];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => bytes,
+fn random_bytes<const LENGTH: usize>() -> [u8; LENGTH] {
+    let mut bytes = [0; LENGTH];
+    while getrandom::fill(&mut bytes).is_err() {
         // Its source is the same: it ends the command where there is none.
-        Err(_) => *Uuid::new_v4().as_bytes(),
+        let _ends = Uuid::new_v4();
     }
+    bytes
 }

@@ -5,6 +5,9 @@
 //! hashes are those of what is shown.
 
 mod listed;
+mod webhooks;
+
+pub(super) use webhooks::{DELIVERY_ID, WEBHOOK_ID};
 
 use crate::call::Input;
 use crate::fields::Fields;
@@ -115,7 +118,8 @@ impl Authorizer for Permissions {
             | Action::Execute
             | Action::Claim
             | Action::List
-            | Action::QueryAudit => true,
+            | Action::QueryAudit
+            | Action::ManageWebhooks => true,
         };
         if is_permitted {
             return AccessDecision::Permitted;
@@ -217,6 +221,12 @@ pub(super) fn bodies(body: BodyType) -> Vec<(&'static str, Value)> {
             vec![("target", json!({ "target": { "instance_class": "db.r6g.large", "status": "available" } }))]
         }
         BodyType::Dispatch => originals(),
+        BodyType::CreateWebhook => webhooks::creations(),
+        BodyType::ChangeWebhook => webhooks::changes(),
+        BodyType::RotateWebhook => {
+            vec![("at_once", json!({ "overlap_seconds": 0 })), ("nothing", json!({}))]
+        }
+        BodyType::RedeliverWebhook => webhooks::redeliveries(),
     }
 }
 
@@ -259,7 +269,7 @@ fn original_fields(original: OriginalOperation) -> Value {
 
 fn fields(body: &Value) -> Option<Fields> {
     let input = Input::Http {
-        request_id: None,
+        path: std::collections::BTreeMap::new(),
         query: String::new(),
         body: body.to_string().into_bytes(),
         content_type: None,
@@ -436,6 +446,7 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         policy_version: policy().map(|policy| policy.version().to_string()).unwrap_or_default(),
     };
+    answers.extend(webhooks::answers().unwrap_or_default());
     answers.push(("health", json!(health)));
     answers.push(("keys", keys().unwrap_or_default()));
     let info = json!({ "title": "Countersign", "version": env!("CARGO_PKG_VERSION") });

@@ -5,6 +5,7 @@ use super::values::{self, reference};
 use crate::fields::MAX_VALUES;
 use crate::operations::audit;
 use crate::operations::get::MAX_WAIT_SECONDS;
+use crate::operations::webhooks;
 use crate::reply::{ETAG, IDEMPOTENT_REPLAYED};
 use countersign_core::event::EventType;
 use countersign_core::request::Status;
@@ -30,6 +31,22 @@ pub(super) fn parameters() -> Value {
             "description": "The request. One spelling only: a UUID in lower-case hyphenated form.",
             "schema": values::uuid(),
             "example": examples::REQUEST_ID,
+        },
+        "webhook_id": {
+            "name": "webhook_id",
+            "in": "path",
+            "required": true,
+            "description": "The webhook. One spelling only: `wh_` and a UUID in lower-case hyphenated form.",
+            "schema": values::webhook_id(),
+            "example": examples::WEBHOOK_ID,
+        },
+        "delivery_id": {
+            "name": "delivery_id",
+            "in": "path",
+            "required": true,
+            "description": "The delivery: the id of its event.",
+            "schema": values::uuid(),
+            "example": examples::DELIVERY_ID,
         },
         "idempotency_key": {
             "name": "Idempotency-Key",
@@ -182,6 +199,18 @@ pub(super) fn stats_parameters() -> Vec<Value> {
     ]
 }
 
+/// The parameters of the log of deliveries to a webhook.
+pub(super) fn deliveries_parameters() -> Vec<Value> {
+    let limit = json!({ "type": "integer", "minimum": 1, "maximum": webhooks::MAX_LIMIT, "default": webhooks::DEFAULT_LIMIT });
+    vec![
+        parameter("from", "The first time of events.", values::time(), "2026-01-31T00:00:00Z"),
+        parameter("to", "The last time of events.", values::time(), "2026-01-31T23:59:59Z"),
+        several("status", "Where a delivery is in its life.", values::names(webhooks::states()), "dead"),
+        parameter("limit", "The size of a page.", limit, 50),
+        parameter("after", "The `next` of the page before.", values::uuid(), examples::DELIVERY_ID),
+    ]
+}
+
 /// The parameters of a list.
 pub(super) fn list_parameters() -> Vec<Value> {
     let limit = parameter("limit", "The size of a page.", values::limit(), 50);
@@ -240,7 +269,7 @@ pub(super) fn headers() -> Value {
             "schema": { "type": "string", "pattern": "^\"[0-9a-f]{64}\"$" },
         },
         "location": {
-            "description": "The path of the request.",
+            "description": "The path of what was made.",
             "required": true,
             "schema": { "type": "string", "format": "uri-reference" },
         },

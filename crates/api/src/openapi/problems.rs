@@ -4,7 +4,7 @@
 
 use super::values::{names, reference};
 use super::{example, header_references};
-use crate::operation::{Body, Operation};
+use crate::operation::{Body, DirectCaller, Operation};
 use crate::problem::{Code, PROBLEM_JSON, Problem};
 use crate::wire::FieldError;
 use countersign_app::error::AppError;
@@ -13,6 +13,7 @@ use countersign_core::policy::rules::{DEFAULT_APPROVED_LIMIT, DEFAULT_PENDING_LI
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
 use countersign_core::timestamp::Timestamp;
+use countersign_webhook::webhook::MAX_WEBHOOKS;
 use serde_json::{Map, Value, json};
 use strum::IntoEnumIterator;
 
@@ -27,17 +28,17 @@ pub(super) fn may_answer(operation: Operation, code: Code) -> bool {
     let has_body = operation.body() != Body::None;
     let is_listed = is_dispatch || operation.definition().problems.contains(&code);
     match code {
-        Code::MalformedJson | Code::PayloadTooLarge | Code::UnsupportedMediaType | Code::IdentityMismatch => {
-            has_body
-        }
+        Code::MalformedJson | Code::PayloadTooLarge | Code::UnsupportedMediaType => has_body,
+        Code::IdentityMismatch => has_body && operation.definition().direct != DirectCaller::Never,
         Code::Unauthenticated
         | Code::ValidationFailed
         | Code::Internal
         | Code::StoreUnavailable
         | Code::NotPermitted => !operation.is_public(),
-        Code::MalformedId | Code::NotFound => is_dispatch || operation.is_on_one(),
+        Code::MalformedId | Code::NotFound => is_dispatch || operation.is_on_something(),
         Code::ClockSkew | Code::Expired => is_dispatch || (operation.is_on_one() && operation.changes()),
-        Code::IdempotencyConflict => operation.changes(),
+        Code::IdempotencyConflict => operation.takes_idempotency_key(),
+        Code::WebhookLimit | Code::WebhookDisabled => operation.definition().problems.contains(&code),
         // Every operation on one request reads it. A list leaves out what it cannot read.
         Code::Integrity => is_listed || operation.is_on_one(),
         Code::MalformedCursor
@@ -103,6 +104,8 @@ fn sample(code: Code) -> Problem {
         Code::WorkflowDisabled => Refusal::WorkflowDisabled.into(),
         Code::ExecutionMismatch => Refusal::ExecutionMismatch(Status::Executed).into(),
         Code::IdempotencyConflict => Refusal::IdempotencyConflict(Status::Pending).into(),
+        Code::WebhookLimit => AppError::WebhookLimit { limit: MAX_WEBHOOKS }.into(),
+        Code::WebhookDisabled => AppError::WebhookDisabled.into(),
         Code::PayloadTooLarge => Problem::new(code, "a body is at most 262144 bytes"),
         Code::UnsupportedMediaType => crate::fields::unsupported_media_type(),
         Code::ValidationFailed => Problem::validation(vec![
@@ -179,11 +182,13 @@ mod tests {
         }
     }
 
-    /// The original endpoint runs all operations, so it answers with all of their problems.
+    /// The original endpoint runs all operations on requests, so it answers with all of their problems.
     #[test]
     fn the_original_endpoint_answers_with_what_the_others_do() {
         for code in Code::iter() {
-            let others = Operation::iter().any(|operation| may_answer(operation, code));
+            let is_of_requests = |operation: &Operation| operation.definition().direct != DirectCaller::Never;
+            let others =
+                Operation::iter().filter(is_of_requests).any(|operation| may_answer(operation, code));
             assert_eq!(may_answer(Operation::Dispatch, code), others, "{code:?}");
         }
     }

@@ -6,6 +6,7 @@ mod explanation;
 mod simulation;
 mod stats;
 mod trail;
+mod webhooks;
 
 use super::values::{
     boolean, cost, count, described, digest, environment, identifier, instance_id, list, names, positive,
@@ -454,7 +455,7 @@ fn fielderror() -> Vec<Member> {
 type Object = (&'static str, &'static str, fn() -> Vec<Member>);
 
 /// The schemas that are objects.
-const OBJECTS: [Object; 45] = [
+const OBJECTS: [Object; 57] = [
     ("Create", "The operation that the request is for.", bodies::create),
     ("Approve", "An approval.", bodies::approve),
     ("Reject", "A rejection.", bodies::reject),
@@ -499,6 +500,18 @@ const OBJECTS: [Object; 45] = [
         "An audit event of any stream. Those that are about no request repeat nothing of one.",
         trail::audit_event,
     ),
+    ("CreateWebhook", "The settings of a new webhook.", webhooks::create),
+    ("ChangeWebhook", "What changes of a webhook; what is left out stays.", webhooks::change),
+    ("RotateWebhook", "The rotation of a secret.", webhooks::rotate),
+    ("RedeliverWebhook", "The deliveries that begin anew.", webhooks::redeliver),
+    ("Webhook", "A webhook. Members that do not apply, or not yet, are absent.", webhooks::webhook),
+    ("Webhooks", "All webhooks.", webhooks::webhooks),
+    ("WebhookTrial", "What came of trying a webhook out.", webhooks::trial),
+    ("Redelivered", "How many deliveries were begun anew.", webhooks::redelivered),
+    ("Delivery", "A delivery to a webhook.", webhooks::delivery),
+    ("Attempt", "The last attempt of a delivery.", webhooks::attempt),
+    ("Deliveries", "A page of deliveries, the latest event first.", webhooks::deliveries),
+    ("WebhookEvents", "The trail of a webhook, oldest first.", webhooks::events),
     ("Health", "The health of the service.", health),
     ("Keys", "Keys that verify permits, the audit log and evidence (RFC 7517).", keys),
     ("Key", "A public key on P-256.", key),

@@ -64,6 +64,14 @@ pub(super) fn uuid() -> Value {
     })
 }
 
+/// The id of a webhook.
+pub(super) fn webhook_id() -> Value {
+    json!({
+        "type": "string",
+        "pattern": "^wh_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+    })
+}
+
 pub(super) fn time() -> Value {
     json!({ "type": "string", "format": "date-time" })
 }

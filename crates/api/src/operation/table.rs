@@ -1,7 +1,7 @@
 //! The table of operations: one row each. A row gives the operation its name in the enum, its route, and its
 //! part of the `OpenAPI` document. What carries an operation out is in `operations/`.
 
-use super::{Answer, Body, BodyType, Definition, DirectCaller, Method, Success};
+use super::{Answer, Body, BodyType, Definition, DirectCaller, Method, Success, webhooks};
 use crate::problem::Code;
 use strum::EnumIter;
 
@@ -389,6 +389,33 @@ operations! {
             carries it out: the claimant, or the starter while there is none. An admin other than the \
             requester may finish it as failed, and settle one that is unknown, with a `note`.",
     };
+
+    /// Makes a webhook.
+    CreateWebhook = webhooks::CREATE_WEBHOOK;
+    /// Lists webhooks.
+    ListWebhooks = webhooks::LIST_WEBHOOKS;
+    /// Reads a webhook.
+    GetWebhook = webhooks::GET_WEBHOOK;
+    /// Changes a webhook.
+    ChangeWebhook = webhooks::CHANGE_WEBHOOK;
+    /// Deletes a webhook.
+    DeleteWebhook = webhooks::DELETE_WEBHOOK;
+    /// Replaces the secret of a webhook.
+    RotateWebhook = webhooks::ROTATE_WEBHOOK;
+    /// Enables a webhook.
+    EnableWebhook = webhooks::ENABLE_WEBHOOK;
+    /// Disables a webhook.
+    DisableWebhook = webhooks::DISABLE_WEBHOOK;
+    /// Tries a webhook out.
+    TestWebhook = webhooks::TEST_WEBHOOK;
+    /// Begins deliveries of a range of times anew.
+    RedeliverWebhook = webhooks::REDELIVER_WEBHOOK;
+    /// Reads the log of deliveries.
+    WebhookDeliveries = webhooks::WEBHOOK_DELIVERIES;
+    /// Begins one delivery anew.
+    RedeliverDelivery = webhooks::REDELIVER_DELIVERY;
+    /// Reads the trail of a webhook.
+    WebhookEvents = webhooks::WEBHOOK_EVENTS;
 
     /// Carries out an original operation, by its name.
     Dispatch = Definition {

@@ -21,6 +21,7 @@ pub mod reject;
 pub mod simulate;
 pub mod start;
 pub mod stats;
+pub mod webhooks;
 pub mod withdraw;
 
 use crate::fields::{Fields, string};
@@ -69,6 +70,19 @@ pub fn visit<S: Store, V: EndpointVisitor<S>>(operation: Operation, visitor: V) 
         Operation::Execution => visitor.endpoint::<execution::Execution>(),
         Operation::Claim => visitor.endpoint::<claim::Claim>(),
         Operation::Observe => visitor.endpoint::<observe::Observe>(),
+        Operation::CreateWebhook => visitor.endpoint::<webhooks::CreateWebhook>(),
+        Operation::ListWebhooks => visitor.endpoint::<webhooks::ListWebhooks>(),
+        Operation::GetWebhook => visitor.endpoint::<webhooks::GetWebhook>(),
+        Operation::ChangeWebhook => visitor.endpoint::<webhooks::ChangeWebhook>(),
+        Operation::DeleteWebhook => visitor.endpoint::<webhooks::DeleteWebhook>(),
+        Operation::RotateWebhook => visitor.endpoint::<webhooks::RotateWebhook>(),
+        Operation::EnableWebhook => visitor.endpoint::<webhooks::EnableWebhook>(),
+        Operation::DisableWebhook => visitor.endpoint::<webhooks::DisableWebhook>(),
+        Operation::TestWebhook => visitor.endpoint::<webhooks::TestWebhook>(),
+        Operation::RedeliverWebhook => visitor.endpoint::<webhooks::RedeliverWebhook>(),
+        Operation::WebhookDeliveries => visitor.endpoint::<webhooks::WebhookDeliveries>(),
+        Operation::RedeliverDelivery => visitor.endpoint::<webhooks::RedeliverDelivery>(),
+        Operation::WebhookEvents => visitor.endpoint::<webhooks::WebhookEvents>(),
         Operation::Dispatch => visitor.endpoint::<dispatch::Dispatch>(),
         Operation::Health => visitor.public::<health::Health>(),
         Operation::Keys => visitor.public::<keys::Keys>(),
@@ -138,8 +152,8 @@ fn reply_with<S>(
 ) -> Reply {
     let request = &done.request;
     let now = dependencies.host.now();
-    let change =
-        ChangeMade { request_id: request.id(), event_id: done.event_id, status: request.status_at(now) };
+    let (request_id, after) = (request.id(), request.status_at(now));
+    let change = ChangeMade::Request { request_id, event_id: done.event_id, status: after };
     let body = RequestBody { permit, ..RequestBody::of(request, actor, &dependencies.policy, now) };
     let reply = Reply { change: Some(change), ..Reply::json(status, &body) };
     if done.is_replay() { reply.with_header(IDEMPOTENT_REPLAYED, "true".to_owned()) } else { reply }

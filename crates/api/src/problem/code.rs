@@ -44,7 +44,7 @@ codes! {
     MalformedJson = 400 "malformed_json", "The body cannot be read":
         "the body is not JSON with one reading";
     MalformedId = 400 "malformed_id", "The id is malformed":
-        "the request id is not a UUID in lower-case hyphenated form";
+        "an id is not in its form: a UUID in lower case with hyphens, and of a webhook `wh_` before it";
     MalformedCursor = 400 "malformed_cursor", "The cursor is malformed":
         "the cursor was not given out to the caller for this list";
     Unauthenticated = 401 "unauthenticated", "Authentication is required":
@@ -58,7 +58,7 @@ codes! {
     NotPermitted = 403 "not_permitted", "Not permitted":
         "policy does not permit it to the caller, or has disabled them";
     NotFound = 404 "not_found", "Not found":
-        "no such request, or not visible to the caller";
+        "no such request, or not visible to the caller; no such webhook or delivery";
     RouteNotFound = 404 "route_not_found", "No such route":
         "no such path";
     MethodNotAllowed = 405 "method_not_allowed", "Method not allowed":
@@ -79,8 +79,8 @@ codes! {
         "approvals on record count no more under the current policy";
     DigestMismatch = 409 "digest_mismatch", "The request is not what was shown":
         "`content_digest` or `parameters_digest` is not that of the stored request";
-    VersionMismatch = 409 "version_mismatch", "The request has changed since":
-        "`expected_version` is not that of the stored request";
+    VersionMismatch = 409 "version_mismatch", "It has changed since":
+        "`expected_version` is not that of the stored request, or `version` not that of the webhook";
     NotYet = 409 "not_yet", "Its time has not come":
         "the request names a later time, or a window that has not begun";
     PermitInvalid = 403 "permit_invalid", "Not a permit of this execution":
@@ -95,6 +95,10 @@ codes! {
         "no execution of this id is running";
     IdempotencyConflict = 409 "idempotency_conflict", "The idempotency key was used for something else":
         "the key was used with another body";
+    WebhookLimit = 409 "webhook_limit", "Too many webhooks":
+        "there are as many webhooks as there may be";
+    WebhookDisabled = 409 "webhook_disabled", "The webhook is disabled":
+        "a webhook that is disabled is neither tried out nor delivered to";
     PayloadTooLarge = 413 "payload_too_large", "The body is too large":
         "the body is over 256 KiB";
     UnsupportedMediaType = 415 "unsupported_media_type", "The body is not JSON":

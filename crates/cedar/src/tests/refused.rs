@@ -57,7 +57,7 @@ fn comparisons_that_make_no_sense_are_refused() {
         let error = invalid(&approve_when(condition));
         assert!(error.starts_with("access.cedar:1:") && !error.contains('\n'), "{error}");
     }
-    // `list` and `query_audit` are about no request.
+    // `list`, `query_audit` and `manage_webhooks` are about no request.
     let error =
         invalid("@id(\"a\")\npermit (principal, action, resource)\nwhen { context.risk == Risk::\"high\" };");
     assert!(error.starts_with("access.cedar:3:8: "), "{error}");
@@ -93,6 +93,8 @@ fn common_mistakes_are_reported_with_what_to_write_instead() {
         invalid(all),
         "access.cedar:3:8: for policy `a`, attribute `risk` in context for Action::\"list\" not found \
          (`list` is about no request; a policy with `resource is Operation` is not about `list`)\n\
+         access.cedar:3:8: for policy `a`, attribute `risk` in context for Action::\"manage_webhooks\" not found \
+         (`manage_webhooks` is about no request; a policy with `resource is Operation` is not about `manage_webhooks`)\n\
          access.cedar:3:8: for policy `a`, attribute `risk` in context for Action::\"query_audit\" not found \
          (`query_audit` is about no request; a policy with `resource is Operation` is not about `query_audit`)"
     );

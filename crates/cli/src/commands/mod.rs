@@ -42,5 +42,6 @@ pub mod start;
 pub mod token;
 pub mod verify;
 pub mod wait;
+pub mod webhooks;
 pub mod whoami;
 pub mod withdraw;

@@ -16,6 +16,7 @@ pub mod list;
 pub mod request;
 pub mod simulation;
 pub mod stats;
+pub mod webhooks;
 
 pub mod audit;
 pub mod document;

@@ -42,6 +42,8 @@ pub enum Action {
     List,
     /// Ask the trails of all requests, and what else is recorded, in one query; take them away; see figures of them.
     QueryAudit,
+    /// Make, see, change, try out and delete webhooks, and see what became of their deliveries.
+    ManageWebhooks,
 }
 
 impl Action {
@@ -53,7 +55,7 @@ impl Action {
     /// Whether it is done to one request. What is not is asked about with no [`AccessRequest::subject`].
     pub fn is_of_request(self) -> bool {
         match self {
-            Self::List | Self::QueryAudit => false,
+            Self::List | Self::QueryAudit | Self::ManageWebhooks => false,
             Self::Create
             | Self::View
             | Self::ViewParameters

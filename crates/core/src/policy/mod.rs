@@ -193,6 +193,12 @@ impl Policy {
         self.access.answer(&AccessRequest { action: Action::QueryAudit, actor, subject: None, is_own, now })
     }
 
+    /// Whether an actor may manage the webhooks of the deployment, whoever made them.
+    pub fn may_manage_webhooks(&self, actor: &Principal, now: Timestamp) -> AccessDecision {
+        let action = Action::ManageWebhooks;
+        self.access.answer(&AccessRequest { action, actor, subject: None, is_own: false, now })
+    }
+
     /// Whether an actor may do something to a request.
     pub fn may(
         &self,

@@ -277,7 +277,8 @@ impl Authorizer for Groupwise {
             | Action::Claim
             | Action::Administer
             | Action::List
-            | Action::QueryAudit => question.is_own,
+            | Action::QueryAudit
+            | Action::ManageWebhooks => question.is_own,
         };
         if permitted { AccessDecision::Permitted } else { AccessDecision::Denied(vec!["no".to_owned()]) }
     }

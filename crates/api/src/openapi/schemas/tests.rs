@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::wire::{
-    ActionBody, ApprovalBody, AuditBody, AuthBody, CallBody, CommentBody, DecisionBody, EventBody,
-    EventsBody, ExecutionBody, ExplainBody, FieldError, HealthBody, KeysBody, ListBody, MissingBody,
-    ProblemBody, RefusalBody, RequestBody, RuleBody, SimulateBody, SlotBody, StatsBody, SummaryBody,
-    WindowBody, WithdrawalBody,
+    ActionBody, ApprovalBody, AttemptBody, AuditBody, AuthBody, CallBody, CommentBody, DecisionBody,
+    DeliveriesBody, DeliveryBody, EventBody, EventsBody, ExecutionBody, ExplainBody, FieldError, HealthBody,
+    KeysBody, ListBody, MissingBody, ProblemBody, RedeliveredBody, RefusalBody, RequestBody, RuleBody,
+    SimulateBody, SlotBody, StatsBody, SummaryBody, WebhookBody, WebhookEventsBody, WebhookTrialBody,
+    WebhooksBody, WindowBody, WithdrawalBody,
 };
 use countersign_core::idempotency::IdempotencyKey;
 use countersign_core::requirements::RequiredField;
@@ -329,6 +330,42 @@ fn explanations_and_simulations_are_described_too() {
     is_described("Call", &call_body());
     let errors = vec![FieldError::new("", "")];
     is_described("Refusal", &RefusalBody { code: text(), detail: text(), reasons: Vec::new(), errors });
+}
+
+#[test]
+fn webhooks_are_described_too() {
+    let answers: std::collections::BTreeMap<_, _> = super::super::examples::answers().into_iter().collect();
+    let some = || Some(String::new());
+    let webhook = WebhookBody {
+        description: some(),
+        disabled_at: some(),
+        disabled_reason: some(),
+        secret: some(),
+        previous_secret_until: some(),
+        last_success_at: some(),
+        failing_since: some(),
+        paused_until: some(),
+        deleted_at: some(),
+        ..serde_json::from_value(answers["webhook"].clone()).unwrap()
+    };
+    is_described("Webhook", &webhook);
+    is_described("Webhooks", &WebhooksBody { webhooks: Vec::new(), limit: 50 });
+    let trial =
+        WebhookTrialBody { status: Some(1), failure: some(), detail: some(), ..WebhookTrialBody::default() };
+    is_described("WebhookTrial", &trial);
+    is_described("Redelivered", &RedeliveredBody::default());
+    let attempt = AttemptBody { status: Some(1), failure: some(), host: some(), ..AttemptBody::default() };
+    is_described("Attempt", &attempt);
+    let delivery = DeliveryBody {
+        sequence: Some(1),
+        next_attempt_at: some(),
+        last_attempt: Some(attempt),
+        ..DeliveryBody::default()
+    };
+    is_described("Delivery", &delivery);
+    is_described("Deliveries", &DeliveriesBody::default());
+    let events = WebhookEventsBody { findings: vec![String::new()], ..WebhookEventsBody::default() };
+    is_described("WebhookEvents", &events);
 }
 
 #[test]

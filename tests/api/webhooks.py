@@ -1,0 +1,173 @@
+"""Messages to webhooks, verified by `standardwebhooks` of PyPI: a service sends them to an endpoint of this program, over TLS.
+
+Usage: webhooks.py COUNTERSIGN DIRECTORY. What has arrived is written to DIRECTORY/messages.json, for verifiers in other languages.
+"""
+
+import datetime
+import http.server
+import json
+import pathlib
+import queue
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
+
+import httpx
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+PATIENCE = 60
+program, directory = sys.argv[1], pathlib.Path(sys.argv[2])
+directory.mkdir(parents=True, exist_ok=True)
+arrived = queue.Queue()
+
+
+class Endpoint(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        arrived.put((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def openssl(*arguments):
+    subprocess.run(["openssl", *arguments], cwd=directory, check=True, capture_output=True)
+
+
+def certificates():
+    """A root, and a certificate of it for 127.0.0.1."""
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl("req", "-x509", *key, "-keyout", "root.key", "-out", "root.pem", "-days", "2", "-subj", "/CN=root")
+    openssl("req", *key, "-keyout", "leaf.key", "-out", "leaf.csr", "-subj", "/CN=endpoint")
+    (directory / "leaf.ext").write_text("subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
+    openssl(
+        *["x509", "-req", "-in", "leaf.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial"],
+        *["-days", "2", "-extfile", "leaf.ext", "-out", "leaf.pem"],
+    )
+
+
+certificates()
+endpoint = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(directory / "leaf.pem", directory / "leaf.key")
+endpoint.socket = context.wrap_socket(endpoint.socket, server_side=True)
+threading.Thread(target=endpoint.serve_forever, daemon=True).start()
+port = endpoint.server_address[1]
+
+policy = directory / "policy"
+policy.mkdir()
+for name in ["access.cedar", "operations.toml", "people.toml"]:
+    shutil.copy(pathlib.Path("policy") / name, policy)
+(policy / "notifications.toml").write_text(
+    f'[webhooks]\nallow_ports = [{port}]\nallow_networks = ["127.0.0.0/8"]\nca_bundle = "{directory / "root.pem"}"\n'
+)
+data = directory / "data"
+service = subprocess.Popen(
+    [program, "serve", "--listen", "127.0.0.1:0", "--data-dir", data, "--policy-dir", policy, "--log", "error"],
+    stdout=subprocess.PIPE,
+    text=True,
+)
+try:
+    for line in service.stdout:
+        listens = re.search(r"listening on (http\S*)", line)
+        if listens:
+            break
+    url = listens.group(1)
+    threading.Thread(target=service.stdout.read, daemon=True).start()
+
+    def caller(name, group):
+        token = [program, "token", f"{name}@example.com", "--groups", group, "--data-dir", data]
+        token = subprocess.run(token, check=True, capture_output=True, text=True).stdout.strip()
+        return httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=PATIENCE)
+
+    def answer(response, status):
+        assert response.status_code == status, response.text
+        return response.json()
+
+    def verifies(secret, headers, body):
+        try:
+            Webhook(secret).verify(body, headers, json_parse=False)
+        except (WebhookVerificationError, UnicodeDecodeError, ValueError):
+            return False
+        return True
+
+    messages = []
+
+    def next_message(secret):
+        path, headers, body = arrived.get(timeout=PATIENCE)
+        assert Webhook(secret).verify(body, headers) == json.loads(body)
+        shown = ["webhook-id", "webhook-timestamp", "webhook-signature"]
+        shown = {name: headers[name] for name in shown}
+        messages.append({"secret": secret, "headers": shown, "body": body.decode()})
+        return path, headers, body
+
+    admin, ann, bob = caller("root", "admin"), caller("ann", "developer"), caller("bob", "approver")
+    settings = {"url": f"https://127.0.0.1:{port}/in", "headers": {"X-Gateway": "token"}}
+    made = answer(admin.post("/v1/webhooks", json=settings), 201)
+    webhook, first = f"/v1/webhooks/{made['webhook_id']}", made["secret"]
+    tried = answer(admin.post(f"{webhook}/test"), 200)
+    assert tried["status"] == 204 and "failure" not in tried, tried
+    path, headers, body = next_message(first)
+    assert path == "/in" and headers["x-gateway"] == "token" and headers["webhook-id"] == tried["event_id"]
+    assert headers["content-type"] == "application/cloudevents+json", headers
+    assert headers["user-agent"].startswith("countersign/"), headers
+
+    # Each byte, and each header that is signed.
+    for place in range(len(body)):
+        forged = body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :]
+        assert not verifies(first, headers, forged), place
+    for name in ["webhook-id", "webhook-timestamp", "webhook-signature"]:
+        assert not verifies(first, {**headers, name: headers[name][:-2] + "00"}, body), name
+    now = int(headers["webhook-timestamp"])
+    for seconds in [-301, 301]:
+        moved = datetime.datetime.fromtimestamp(now + seconds, datetime.timezone.utc)
+        signature = Webhook(first).sign(headers["webhook-id"], moved, body.decode())
+        late = {**headers, "webhook-timestamp": str(now + seconds), "webhook-signature": signature}
+        assert not verifies(first, late, body), seconds
+
+    # An event of a request, from the commit to the endpoint.
+    draft = {
+        "operation_type": "modify_instance_class",
+        "instance_id": "production-db-01",
+        "parameters": {"target_instance_class": "db.r6g.xlarge"},
+        "environment": "production",
+        "justification": "CPU has been at 95 % since Monday: größer, bitte",
+    }
+    request = answer(ann.post("/v1/approvals", json=draft), 201)
+    _, headers, body = next_message(first)
+    event = json.loads(body)
+    assert event["specversion"] == "1.0" and event["type"] == "countersign.approval.created.v1", event
+    assert event["id"] == headers["webhook-id"] and event["subject"] == request["request_id"], event
+    assert "parameters" not in event["data"] and "db.r6g.xlarge" not in body.decode(), event
+
+    # Both secrets, then the second alone.
+    second = answer(admin.post(f"{webhook}/rotate"), 200)["secret"]
+    answer(admin.post(f"{webhook}/test"), 200)
+    _, headers, body = next_message(second)
+    assert verifies(first, headers, body)
+    third = answer(admin.post(f"{webhook}/rotate", json={"overlap_seconds": 0}), 200)["secret"]
+    version = answer(admin.get(webhook), 200)["version"]
+    change = {"version": version, "format": "document", "content": "thin", "headers": None}
+    answer(admin.patch(webhook, json=change), 200)
+    answer(bob.post(f"/v1/approvals/{request['request_id']}/comments", json={"text": "who is on call?"}), 200)
+    _, headers, body = next_message(third)
+    assert not verifies(first, headers, body) and not verifies(second, headers, body)
+    assert headers["content-type"] == "application/json" and "x-gateway" not in headers, headers
+    thin = {"event_id", "event_type", "timestamp", "request_id", "sequence", "status"}
+    assert set(json.loads(body)) - {"link"} == thin, body
+
+    log = answer(admin.get(f"{webhook}/deliveries"), 200)["deliveries"]
+    assert [delivery["status"] for delivery in log] == ["delivered"] * 2, log
+    assert arrived.empty()
+    (directory / "messages.json").write_text(json.dumps(messages))
+    print(f"standardwebhooks of PyPI believes {len(messages)} messages, and none that was changed")
+finally:
+    service.terminate()
+    service.wait()
