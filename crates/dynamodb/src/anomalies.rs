@@ -4,10 +4,10 @@
 use crate::attribute::{
     InvalidAttribute, check_format, number_value, read, read_number, read_text, text_value,
 };
-use crate::error::{commit_error, store_error, unreadable};
+use crate::error::{commit_error, invalid, store_error, unreadable};
 use crate::expression::Item;
 use crate::keys::{ANOMALIES, ANOMALY_CURSOR, EVENT_ID, FORMAT, SHARD, VERSION};
-use crate::store::{DynamoStore, invalid, versioned_put};
+use crate::store::{DynamoStore, versioned_put};
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 use countersign_anomalies::document::DocumentKey;
 use countersign_app::anomalies::{AnomalyCursor, AnomalyStore, DocumentChange};

@@ -4,7 +4,7 @@
 //! itself and held against its keys there.
 
 use crate::audit_item::audit_event;
-use crate::error::{store_error, unreadable};
+use crate::error::{invalid, store_error, unreadable};
 use crate::expression::{Expression, Item};
 use crate::keys::{
     self, AT, EVENT_TYPE, EVENT_TYPE_INDEX, EVENT_TYPE_MONTH, INSTANCE_EVENTS_INDEX, INSTANCE_ID, MONTH,
@@ -13,7 +13,7 @@ use crate::keys::{
 use crate::listing::{Segment, Stage};
 use crate::merge::{Merge, Next};
 use crate::position::{Bound, Position};
-use crate::store::{DynamoStore, invalid};
+use crate::store::DynamoStore;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use countersign_app::ports::{EventPage, EventQuery, QueryEvents, StoreError};
 use countersign_core::timestamp::Timestamp;

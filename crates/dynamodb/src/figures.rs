@@ -1,12 +1,12 @@
 //! Figures, beside the head of the audit log: every call of the SDK for them.
 
-use crate::error::{commit_error, store_error, unreadable};
+use crate::error::{commit_error, invalid, store_error, unreadable};
 use crate::expression::{Expression, Item};
 use crate::figure_item::{
     self, Figure, cursor_item, cursor_key, day_item, day_key, figure, request_item, request_key, sort_key,
 };
 use crate::keys::{EVENT_ID, FIGURE_REQUESTS, FIGURES, SHARD};
-use crate::store::{DynamoStore, invalid, versioned_put};
+use crate::store::{DynamoStore, versioned_put};
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem};
 use countersign_app::figure_store::{
     FigureChanges, FigureStore, FoldCursor, ReadFigures, ReplaceFigures, StoredFigures,

@@ -1,11 +1,11 @@
 //! The index of the log, beside the events: every call of the SDK for it.
 
 use crate::audit_item::audit_event;
-use crate::error::{commit_error, store_error, unreadable};
+use crate::error::{commit_error, invalid, store_error, unreadable};
 use crate::expression::{self, Expression, Item};
 use crate::keys::{SEQUENCE, STREAM};
 use crate::log_item::{self, head_item, head_key, is_leaf_partition, leaf_item, leaf_partition};
-use crate::store::{DynamoStore, invalid, versioned_put};
+use crate::store::{DynamoStore, versioned_put};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use countersign_app::log::{Leaf, LeafPage, LogHead, LogIndex, ScanLeaves, StreamEvents};
 use countersign_app::ports::{CommitError, StoreError};

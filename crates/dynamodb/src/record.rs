@@ -4,11 +4,11 @@
 
 use crate::audit_item::audit_event;
 use crate::counted_item::{self, counted_attempts};
-use crate::error::{commit_error, store_error, unreadable};
+use crate::error::{commit_error, invalid, store_error, unreadable};
 use crate::expression::{Expression, Item};
 use crate::keys::{COUNTED, EVENT_ID, FORMAT, RECORDED, SEQUENCE, SHARD, STREAM};
 use crate::outbox_item::outbox_key;
-use crate::store::{DynamoStore, invalid};
+use crate::store::DynamoStore;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
 use countersign_app::ports::{
     CommitError, CountAttempts, CountedAttempts, CountedAttemptsStore, LastEvent, RecordEvent, RecordedEntry,
