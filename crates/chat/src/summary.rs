@@ -3,10 +3,7 @@
 //!
 //! Texts are as they were written: each channel escapes and cuts all of them, whoever wrote them.
 
-use crate::wording;
-use countersign_core::cloud_event::CloudEvent;
 use countersign_core::ids::{EventId, RequestId};
-use countersign_core::notification::Notice;
 use countersign_core::origin::Origin;
 use countersign_core::person::PersonId;
 use countersign_core::risk::RiskLevel;
@@ -144,32 +141,4 @@ pub struct Context {
     pub who: Vec<String>,
     /// Until when, if that is not the deadline of the request.
     pub until: Option<Timestamp>,
-}
-
-impl Summary {
-    /// What there is to say about an event. A link in it becomes that of the message.
-    pub fn of(event: &CloudEvent, context: &Context) -> Self {
-        match &event.notice {
-            Notice::Event(notification) => wording::of_event(&event.source, notification, context),
-            Notice::Anomaly(notice) => wording::of_anomaly(&event.source, notice),
-        }
-    }
-
-    /// The headline behind its label, such as `[high] Approval needed: delete_instance on prod-db-01`.
-    pub fn title(&self) -> String {
-        match self.label {
-            Some(label) => format!("[{label}] {}", self.headline),
-            None => self.headline.clone(),
-        }
-    }
-
-    /// Who should act until when, in one line.
-    pub fn ask_line(&self) -> Option<String> {
-        let Ask { who, until } = self.ask.as_ref()?;
-        let who = wording::list(who);
-        Some(match until {
-            Some(until) => format!("Who should act: {who}, until {}", wording::minute(*until)),
-            None => format!("Who should act: {who}"),
-        })
-    }
 }

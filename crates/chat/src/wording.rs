@@ -1,8 +1,9 @@
 //! The texts about an event and about a damaged request, as all channels have them.
 
 use crate::summary::{Ask, Context, Fact, Note, Quote, Summary, Target, Tone};
+use countersign_core::cloud_event::CloudEvent;
 use countersign_core::event::EventType;
-use countersign_core::notification::{AnomalyNotice, Notification};
+use countersign_core::notification::{AnomalyNotice, Notice, Notification};
 use countersign_core::origin::Origin;
 use countersign_core::person::PersonId;
 use countersign_core::status::Status;
@@ -10,6 +11,34 @@ use countersign_core::timestamp::Timestamp;
 
 /// How many names are listed: who reads a message need not scroll past the names of a department.
 const MAX_NAMES: usize = 10;
+
+impl Summary {
+    /// What there is to say about an event. A link in it becomes that of the message.
+    pub fn of(event: &CloudEvent, context: &Context) -> Self {
+        match &event.notice {
+            Notice::Event(notification) => of_event(&event.source, notification, context),
+            Notice::Anomaly(notice) => of_anomaly(&event.source, notice),
+        }
+    }
+
+    /// The headline behind its label, such as `[high] Approval needed: delete_instance on prod-db-01`.
+    pub fn title(&self) -> String {
+        match self.label {
+            Some(label) => format!("[{label}] {}", self.headline),
+            None => self.headline.clone(),
+        }
+    }
+
+    /// Who should act until when, in one line.
+    pub fn ask_line(&self) -> Option<String> {
+        let Ask { who, until } = self.ask.as_ref()?;
+        let who = list(who);
+        Some(match until {
+            Some(until) => format!("Who should act: {who}, until {}", minute(*until)),
+            None => format!("Who should act: {who}"),
+        })
+    }
+}
 
 /// The summary of an event.
 pub(crate) fn of_event(source: &Origin, notification: &Notification, context: &Context) -> Summary {

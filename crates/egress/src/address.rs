@@ -4,8 +4,8 @@
 //! that the URL standard (<https://url.spec.whatwg.org/#host-parsing>) would write. Resolves no name: what a name leads to
 //! is checked at each connection ([`crate::resolver`]).
 
-use crate::networks::{ForbiddenAddress, check_ip};
-use crate::rules::{EgressRules, HTTPS_PORT};
+use crate::networks::ForbiddenAddress;
+use crate::rules::{EgressRules, HTTPS_PORT, check_ip};
 use http::Uri;
 use std::fmt;
 use std::net::IpAddr;

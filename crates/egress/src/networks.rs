@@ -6,7 +6,6 @@
 //! `2000::/3` (<https://www.iana.org/assignments/ipv6-address-space>). Blocks that the registries call globally reachable
 //! (AS112, AMT, anycast of PCP and TURN) are forbidden too: what answers there is infrastructure, and never a webhook.
 
-use crate::rules::EgressRules;
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -191,21 +190,6 @@ const SPECIAL_IPV6: [(Ipv6Net, ForbiddenAddress); 27] = [
     (v6(1 << 126, 2), ForbiddenAddress::Reserved),
     (v6(1 << 127, 1), ForbiddenAddress::Reserved),
 ];
-
-/// Whether an address may be called: a public one, or one of an internal network that the rules open.
-///
-/// NAT64 under a prefix of a network's own (RFC 6052 section 2.2) looks as any other public address does: a network that
-/// translates to internal IPv4 addresses must forbid that at its translator (RFC 6052 section 5).
-///
-/// # Errors
-/// The kind of network that the address is of.
-pub fn check_ip(ip: IpAddr, rules: &EgressRules) -> Result<(), ForbiddenAddress> {
-    match kind(ip) {
-        None => Ok(()),
-        Some(kind) if kind.can_be_opened() && rules.names(ip) => Ok(()),
-        Some(kind) => Err(kind),
-    }
-}
 
 /// The kind of network that an address is of, or none if it is public.
 pub(crate) fn kind(ip: IpAddr) -> Option<ForbiddenAddress> {

@@ -2,8 +2,8 @@
 //!
 //! The connection is made from this answer, so that no second resolution can lead elsewhere than the one that was checked.
 
-use crate::networks::{ForbiddenAddress, check_ip};
-use crate::rules::EgressRules;
+use crate::networks::ForbiddenAddress;
+use crate::rules::{EgressRules, check_ip};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError, SharedDnsResolver};
 use std::net::IpAddr;

@@ -1,6 +1,6 @@
 //! What the operator allows beyond public addresses on port 443.
 
-use crate::networks::kind;
+use crate::networks::{ForbiddenAddress, kind};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -117,6 +117,21 @@ impl EgressRules {
     /// Whether any address of this machine itself is opened.
     pub fn opens_loopback(&self) -> bool {
         self.allow_networks.iter().any(|network| network.network().is_loopback())
+    }
+}
+
+/// Whether an address may be called: a public one, or one of an internal network that the rules open.
+///
+/// NAT64 under a prefix of a network's own (RFC 6052 section 2.2) looks as any other public address does: a network that
+/// translates to internal IPv4 addresses must forbid that at its translator (RFC 6052 section 5).
+///
+/// # Errors
+/// The kind of network that the address is of.
+pub fn check_ip(ip: IpAddr, rules: &EgressRules) -> Result<(), ForbiddenAddress> {
+    match kind(ip) {
+        None => Ok(()),
+        Some(kind) if kind.can_be_opened() && rules.names(ip) => Ok(()),
+        Some(kind) => Err(kind),
     }
 }
 

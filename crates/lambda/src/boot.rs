@@ -1,6 +1,7 @@
 //! Starting a function: logging, environment and AWS once, then the runtime's loop.
 
 use crate::dashboard::{self, Pages};
+#[cfg(feature = "webhooks")]
 use crate::deliver::Deliver;
 use crate::direct::DirectAccess;
 use crate::environment::{Environment, InvalidVariable};
@@ -18,12 +19,16 @@ use crate::time;
 use crate::visitor::Visitors;
 use aws_types::SdkConfig;
 use countersign_api::files::{self, FileRoute};
+#[cfg(feature = "webhooks")]
 use countersign_api::operation::WEBHOOKS_FUNCTION;
-use countersign_api::run::{Endpoint, PublicEndpoint, Store};
+#[cfg(feature = "webhooks")]
+use countersign_api::run::Store;
+use countersign_api::run::{Endpoint, PublicEndpoint};
 use countersign_app::anomalies::AnomalyStore;
 use countersign_app::audit_keys::{AuditKeys, NoAuditKeys};
 use countersign_app::command::CommandStore;
 use countersign_app::continuations::{Continuations, Releasing, Resume};
+#[cfg(feature = "webhooks")]
 use countersign_app::courier::{LastAnswer, TIME_LIMIT};
 use countersign_app::dependencies::Dependencies;
 use countersign_app::figure_store::FigureStore;
@@ -32,10 +37,11 @@ use countersign_app::host::{Clock, Host};
 use countersign_app::log::{LogIndex, LogStorage};
 use countersign_app::policy_texts::{KeepPolicyTexts, PolicyTexts};
 use countersign_app::ports::{
-    CountAttempts, CountedAttemptsStore, Deliveries, FindDue, ListRequests, LoadEvents, LoadRequest,
-    NoWebhookClient, Outbox, Publish, PutDelivery, ReadWebhooks, RecordEvent, Replicas, Timers,
-    WriteWebhooks,
+    CountAttempts, CountedAttemptsStore, FindDue, ListRequests, LoadEvents, LoadRequest, NoWebhookClient,
+    Outbox, Publish, PutDelivery, ReadWebhooks, RecordEvent, Replicas, Timers,
 };
+#[cfg(feature = "webhooks")]
+use countersign_app::ports::{Deliveries, WriteWebhooks};
 use countersign_app::retention::{ErasureMark, FindClosed, InvalidRetention, Retention};
 use countersign_app::signing::{NoSigningKeys, SigningKeys};
 use countersign_audit::evidence::document::PolicyFiles;
@@ -44,7 +50,9 @@ use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::policy::restrictions::{self, Restrictions};
 use countersign_core::policy::{Policy, PolicyText};
 use countersign_core::principal::Principal;
+#[cfg(feature = "webhooks")]
 use countersign_egress::Client;
+#[cfg(feature = "webhooks")]
 use countersign_egress::configured::webhook_client;
 use countersign_executor::port::Executor;
 use countersign_executor::worker::{Approvals, Worker};
@@ -160,6 +168,7 @@ impl Boot {
     ///
     /// # Errors
     /// As for [`Boot::serve`], or when `notifications.toml` cannot be used.
+    #[cfg(feature = "webhooks")]
     pub async fn serve_webhooks<S: Store + 'static>(&self, store: S) -> Result<(), Error> {
         let mut function = self.function(store, true).await.inspect_err(not_started)?;
         function.dependencies.webhook_client = Arc::new(self.webhook_client().inspect_err(not_started)?);
@@ -301,6 +310,7 @@ impl Boot {
     ///
     /// # Errors
     /// As for [`Boot::serve`], or when `notifications.toml` cannot be used.
+    #[cfg(feature = "webhooks")]
     pub async fn serve_deliver<D>(&self, deliveries: D) -> Result<(), Error>
     where
         D: Deliveries + ReadWebhooks + WriteWebhooks,
@@ -383,6 +393,7 @@ impl Boot {
     }
 
     /// What calls webhooks, by the file beside the policy.
+    #[cfg(feature = "webhooks")]
     fn webhook_client(&self) -> Result<Client, Error> {
         let directory = self.environment.optional("POLICY_DIR").map(Path::new);
         Ok(webhook_client(directory, &self.policy()?)?)

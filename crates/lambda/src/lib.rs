@@ -10,6 +10,7 @@ pub mod boot;
 pub mod environment;
 
 pub mod dashboard;
+#[cfg(feature = "webhooks")]
 pub mod deliver;
 pub mod direct;
 pub mod executor;

@@ -2,19 +2,14 @@
 //! the one channel of a deployment without that file.
 
 use crate::destination::{Destination, Kind};
-use crate::file::NotificationsFile;
 use crate::local_time::Recurrence;
 use crate::priority::Priorities;
 use crate::quiet::QuietHours;
-use crate::reading::Reader;
 use crate::route::{Addressing, Audience, Route};
 use countersign_core::digest::Digest;
 use countersign_core::event::EventType;
 use countersign_core::person::PersonId;
-use countersign_core::policy::mistake::Mistake;
-use countersign_core::policy::source::Source;
 use countersign_core::priority::Priority;
-use countersign_core::slots::Groups;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The name of the file, in messages.
@@ -142,18 +137,6 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// Reads and checks the text of `notifications.toml`. `known` are the groups of people.toml, which conditions may name.
-    ///
-    /// # Errors
-    /// Text that is not TOML, unknown keys, a secret in the text, a destination that lacks what its kind needs or has what
-    /// it does not, and every name of a destination or group that the file does not have.
-    pub fn parse(text: &str, known: &Groups) -> Result<Self, Mistake> {
-        let source = Source { file: FILE, text };
-        let file: NotificationsFile = source.read()?;
-        let configuration = Reader { source, known }.read(file)?;
-        Ok(Self { version: Some(Digest::of(text)), ..configuration })
-    }
-
     /// Of a deployment without the file: every event goes to its one destination, and nothing else is sent.
     pub fn of_one_channel(destination: Destination) -> Self {
         let name = destination.kind().as_str().to_owned();

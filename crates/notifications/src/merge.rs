@@ -2,12 +2,11 @@
 //! message.
 
 use crate::plan::MessageKind;
+pub use crate::quiet::SETTLE_SECONDS;
 use countersign_core::ids::RequestId;
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeMap;
 
-/// For how long the first change waits for others, in seconds: changes within it are one message.
-pub const SETTLE_SECONDS: u32 = 10;
 /// How many messages a recipient gets by one destination in an hour before the rest becomes a summary.
 pub const MAX_MESSAGES_PER_HOUR: usize = 20;
 const HOUR_SECONDS: u32 = 60 * 60;

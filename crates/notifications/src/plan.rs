@@ -3,9 +3,9 @@
 use crate::audience::{Place, Reach, Reached, Recipient};
 use crate::configuration::{Configuration, Escalation};
 use crate::destination::{Destination, Kind};
-use crate::merge::SETTLE_SECONDS;
 use crate::outcome::{OutcomeText, outcome};
 use crate::preferences::{Preferences, Settings};
+use crate::quiet::SETTLE_SECONDS;
 use crate::recipients::{Askers, approvers, approvers_before};
 use crate::route::{Addressing, Audience, RoutedRequest};
 use countersign_core::cloud_event::CloudEvent;

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use strum::IntoEnumIterator;
 
+/// For how long the first change waits for others, in seconds: changes within it are one message.
+pub const SETTLE_SECONDS: u32 = 10;
+
 /// The most spans that one person may have.
 pub const MAX_SPANS: usize = 7;
 

@@ -1,8 +1,8 @@
 //! The checks that turn `notifications.toml` as it is written into a configuration.
 
 use crate::configuration::{
-    Configuration, Defaults, Escalation, Group, MAX_DESTINATIONS, MAX_MEMBERS, MAX_REMINDERS, MAX_TABLES,
-    PersonAddresses, Reminder, ReportDigest, WebhookSettings, bundled_escalations,
+    Configuration, Defaults, Escalation, FILE, Group, MAX_DESTINATIONS, MAX_MEMBERS, MAX_REMINDERS,
+    MAX_TABLES, PersonAddresses, Reminder, ReportDigest, WebhookSettings, bundled_escalations,
 };
 use crate::destination::{Credentials, Destination, Kind, Target, Tls, Transport};
 use crate::file::{
@@ -14,6 +14,7 @@ use crate::priority::Priorities;
 use crate::quiet::QuietHours;
 use crate::route::{Addressing, Audience, Route};
 use crate::secret::{SecretReference, WrittenSecret};
+use countersign_core::digest::Digest;
 use countersign_core::person::PersonId;
 use countersign_core::policy::mistake::Mistake;
 use countersign_core::policy::people::{self, is_group_name};
@@ -38,6 +39,20 @@ const MAX_TEXT: usize = 512;
 const IMPLICIT_TLS_PORT: u16 = 465;
 /// The port of submission (RFC 6409).
 const SUBMISSION_PORT: u16 = 587;
+
+impl Configuration {
+    /// Reads and checks the text of `notifications.toml`. `known` are the groups of people.toml, which conditions may name.
+    ///
+    /// # Errors
+    /// Text that is not TOML, unknown keys, a secret in the text, a destination that lacks what its kind needs or has what
+    /// it does not, and every name of a destination or group that the file does not have.
+    pub fn parse(text: &str, known: &Groups) -> Result<Self, Mistake> {
+        let source = Source { file: FILE, text };
+        let file: NotificationsFile = source.read()?;
+        let configuration = Reader { source, known }.read(file)?;
+        Ok(Self { version: Some(Digest::of(text)), ..configuration })
+    }
+}
 
 /// Reads tables of the file.
 #[derive(Debug, Clone, Copy)]

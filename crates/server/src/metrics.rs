@@ -217,6 +217,9 @@ impl Metrics {
         for rule in anomalies::rule_names() {
             drop(self.anomalies.get_or_create(&label("rule", rule)));
         }
+        for outcome in ["delivered", "failed"] {
+            drop(self.deliveries.get_or_create(&[("outcome", Cow::Borrowed(outcome))]));
+        }
         for sweep in SweepName::iter() {
             drop(self.sweeps.get_or_create(&label("sweep", sweep)));
         }

@@ -1,6 +1,6 @@
 //! Which events a webhook takes.
 
-use crate::settings::Rule;
+use crate::rule::Rule;
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::event::EventType;
 use countersign_core::notification::Notice;

@@ -1,6 +1,6 @@
 //! The headers that the owner of a webhook adds to its deliveries.
 
-use crate::settings::{Broken, Rule, pointer_to};
+use crate::rule::{Broken, Rule, pointer_to};
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -9,6 +9,7 @@
 pub mod body;
 pub mod filter;
 pub mod headers;
+pub mod rule;
 pub mod secret;
 pub mod settings;
 pub mod signature;
