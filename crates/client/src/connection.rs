@@ -94,7 +94,7 @@ pub struct Connection {
     endpoint: Endpoint,
     credential: Credential,
     agent: ureq::Agent,
-    retries: u32,
+    pub(crate) retries: u32,
     list_timeout: Duration,
 }
 
@@ -231,20 +231,8 @@ impl Connection {
         Ok(self.sized_call(method, target, body, key, self.retries)?.0)
     }
 
-    /// A call about something that no key names. What makes something new each time is sent once.
-    pub(crate) fn send<T: Answer>(
-        &self,
-        operation: Operation,
-        target: &str,
-        body: Option<&Value>,
-    ) -> Result<T, Error> {
-        let makes_more = matches!(operation, Operation::CreateWebhook | Operation::RotateWebhook);
-        let retries = if makes_more { 0 } else { self.retries };
-        Ok(self.sized_call(operation.method().into(), target, body, None, retries)?.0)
-    }
-
     /// The same; gives the length of the answer as well.
-    fn sized_call<T: Answer>(
+    pub(crate) fn sized_call<T: Answer>(
         &self,
         method: &str,
         target: &str,

@@ -154,6 +154,13 @@ impl Connection {
         self.below(Operation::WebhookEvents, id, "", None::<&Value>)
     }
 
+    /// A call about something that no key names. What makes something new each time is sent once.
+    fn send<T: Answer>(&self, operation: Operation, target: &str, body: Option<&Value>) -> Result<T, Error> {
+        let makes_more = matches!(operation, Operation::CreateWebhook | Operation::RotateWebhook);
+        let retries = if makes_more { 0 } else { self.retries };
+        Ok(self.sized_call(operation.method().into(), target, body, None, retries)?.0)
+    }
+
     fn below<T: Answer>(
         &self,
         operation: Operation,

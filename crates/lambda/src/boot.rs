@@ -19,8 +19,11 @@ use crate::time;
 use crate::visitor::Visitors;
 use aws_types::SdkConfig;
 use countersign_api::files::{self, FileRoute};
+#[cfg(feature = "webhooks")]
 use countersign_api::operation::WEBHOOKS_FUNCTION;
-use countersign_api::run::{Endpoint, PublicEndpoint, Store};
+#[cfg(feature = "webhooks")]
+use countersign_api::run::Store;
+use countersign_api::run::{Endpoint, PublicEndpoint};
 use countersign_app::anomalies::AnomalyStore;
 use countersign_app::audit_keys::{AuditKeys, NoAuditKeys};
 use countersign_app::command::CommandStore;

@@ -113,7 +113,7 @@ pub(super) fn answers() -> Option<Vec<(&'static str, Value)>> {
         failure: Some(FailureClass::Timeout),
         detail: Some("no answer in time".to_owned()),
         milliseconds: 15_000,
-        ..trial.clone()
+        ..trial
     };
     let delivery = Delivery::new(
         id.destination().ok()?,
