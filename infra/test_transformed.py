@@ -22,6 +22,8 @@ FUNCTIONS = sorted(folder.name for folder in (ROOT / "functions").iterdir())
 SWEEPS = ["deliver", "expire", "notify", "seal"]
 # What answers files, and is no operation of the API.
 FILES = {"/v1/approvals/{id}/evidence": "evidence", "/v1/log/{path+}": "log"}
+# Other paths of operations, which the description has once.
+OTHER_NAMES = ["/v1/webhooks/{webhook_id}/logs"]
 # Callers of the API, there on condition.
 EXECUTORS = ["rds-executor"]
 # The pages of the dashboard, as the code has them.
@@ -373,7 +375,7 @@ class Doors(unittest.TestCase):
             for method, operation in methods.items()
             if method in ("get", "put", "post", "delete", "patch")
         }
-        expected |= {("get", path): ["Issuer"] for path in FILES}
+        expected |= {("get", path): ["Issuer"] for path in [*FILES, *OTHER_NAMES]}
         found = {
             (method, path): [name for scheme in operation.get("security", []) for name in scheme]
             for path, method, operation, condition in routes()
@@ -561,7 +563,8 @@ class Resources(unittest.TestCase):
             for name, resource in RESOURCES.items()
             if resource["Type"] != "AWS::Lambda::Version" and "DeletionPolicy" in resource
         }
-        names = ["ApprovalsTable", "AuditTable", "OutboxTable", "DeploymentKeySecret", "NotificationsKey", "LogBucket"]
+        names = ["ApprovalsTable", "AuditTable", "DeliveriesTable", "OutboxTable"]
+        names += ["DeploymentKeySecret", "NotificationsKey", "LogBucket"]
         # The checkpoint after the last one of a stack verifies that by the key that has signed it.
         names += [f"{which}{purpose}Key" for which in ("First", "Second") for purpose in ("Log", "Evidence")]
         self.assertEqual(kept, {name: ("RetainExceptOnCreate", "Retain") for name in names})
