@@ -23,11 +23,14 @@ pub struct Sent {
     pub at: Timestamp,
 }
 
+/// Why an attempt fails, and with which status.
+type Refusal = (FailureClass, Option<u16>);
+
 /// The endpoint of all webhooks.
 #[derive(Debug, Clone, Default)]
 pub struct Endpoint {
     sent: Arc<Mutex<Vec<Sent>>>,
-    failure: Arc<Mutex<Option<(FailureClass, Option<u16>)>>>,
+    failure: Arc<Mutex<Option<Refusal>>>,
 }
 
 impl Endpoint {

@@ -169,6 +169,7 @@ pub fn outcome(answer: &Answer<'_>) -> Outcome {
         FailureClass::ForbiddenAddress
         | FailureClass::Name
         | FailureClass::Connection
+        | FailureClass::ConnectionRefused
         | FailureClass::Tls
         | FailureClass::Timeout
         | FailureClass::Overloaded

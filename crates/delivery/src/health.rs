@@ -131,6 +131,7 @@ impl Health {
             FailureClass::ForbiddenAddress
             | FailureClass::Name
             | FailureClass::Connection
+            | FailureClass::ConnectionRefused
             | FailureClass::Tls
             | FailureClass::Timeout
             | FailureClass::Credentials

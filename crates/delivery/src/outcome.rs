@@ -57,6 +57,8 @@ pub enum FailureClass {
     Name,
     /// No connection.
     Connection,
+    /// The host answered that nothing listens there.
+    ConnectionRefused,
     /// No TLS connection that is trusted.
     Tls,
     /// No answer in time. The other side may have taken the message all the same.
@@ -80,7 +82,7 @@ pub enum FailureClass {
 pub struct InvalidFailureClass;
 
 impl FailureClass {
-    /// The name in items, logs and metrics: `forbidden_address`, `name`, `connection`, `tls`, `timeout`, `overloaded`, `refused`,
+    /// The name in items, logs and metrics: `forbidden_address`, `name`, `connection`, `connection_refused`, `tls`, `timeout`, `overloaded`, `refused`,
     /// `gone`, `credentials`, `unusable`.
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -98,11 +100,12 @@ impl FailureClass {
     /// resolver, the clock or the trusted roots of the sender.
     ///
     /// TLS is among them: a sender with a wrong clock or without roots trusts no certificate. A forbidden address is not: it
-    /// is a property of the destination, which no waiting repairs.
+    /// is a property of the destination, which no waiting repairs. Nor is a refused connection: its host has answered.
     pub fn is_unreached(self) -> bool {
         match self {
             Self::Name | Self::Connection | Self::Tls | Self::Timeout => true,
-            Self::ForbiddenAddress
+            Self::ConnectionRefused
+            | Self::ForbiddenAddress
             | Self::Overloaded
             | Self::Refused
             | Self::Gone
@@ -140,7 +143,13 @@ impl Outcome {
     /// could not get.
     pub fn is_answer(&self) -> bool {
         match self.failure().map(|failure| failure.class) {
-            None | Some(FailureClass::Overloaded | FailureClass::Refused | FailureClass::Gone) => true,
+            None
+            | Some(
+                FailureClass::ConnectionRefused
+                | FailureClass::Overloaded
+                | FailureClass::Refused
+                | FailureClass::Gone,
+            ) => true,
             Some(FailureClass::Credentials) => self.status().is_some(),
             Some(
                 FailureClass::ForbiddenAddress
@@ -167,6 +176,7 @@ mod tests {
             "forbidden_address",
             "name",
             "connection",
+            "connection_refused",
             "tls",
             "timeout",
             "overloaded",
@@ -193,7 +203,12 @@ mod tests {
         };
         assert!(Outcome::Delivered { status: None, reference: None }.is_answer());
         for class in FailureClass::iter() {
-            let answers = [FailureClass::Overloaded, FailureClass::Refused, FailureClass::Gone];
+            let answers = [
+                FailureClass::ConnectionRefused,
+                FailureClass::Overloaded,
+                FailureClass::Refused,
+                FailureClass::Gone,
+            ];
             assert_eq!(failed(class, None).is_answer(), answers.contains(&class), "{class}");
             assert!(!(class.is_unreached() && failed(class, None).is_answer()), "{class}");
         }

@@ -33,8 +33,11 @@ pub(crate) fn classified(error: &(dyn Error + 'static), status: Option<u16>) -> 
     if let Some(error) = find::<rustls::Error>(error) {
         return failure(FailureClass::Tls, status, tls(error));
     }
-    let detail = match find::<io::Error>(error).map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused) => "the connection is refused",
+    let kind = find::<io::Error>(error).map(io::Error::kind);
+    if kind == Some(io::ErrorKind::ConnectionRefused) {
+        return failure(FailureClass::ConnectionRefused, status, "the connection is refused");
+    }
+    let detail = match kind {
         Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => "no way to the host",
         _ if status.is_some() => "the connection ended within the answer",
         _ => "no connection, or it ended without an answer",

@@ -319,6 +319,6 @@ async fn a_connection_that_is_refused_or_ends_early_is_a_failure_of_the_connecti
     let failure = post(&client, &address, AMPLE).await.unwrap_err();
     assert_eq!(
         (failure.class, failure.detail.as_str()),
-        (FailureClass::Connection, "the connection is refused")
+        (FailureClass::ConnectionRefused, "the connection is refused")
     );
 }
