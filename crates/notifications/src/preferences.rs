@@ -90,6 +90,8 @@ impl Preferences {
             };
             wrong.extend(checked.err().map(|rule| invalid(&pointer, &rule)));
         }
+        // In one order, however the members are kept.
+        wrong.sort_by(|one, other| one.pointer.cmp(&other.pointer));
         if wrong.is_empty() { Ok(preferences) } else { Err(wrong) }
     }
 }
