@@ -1,18 +1,21 @@
 //! Deliveries to webhooks: each destination by itself, on its own schedule, whatever fails on the way.
 
-use countersign_app::courier::LastAnswer;
+use countersign_app::courier::{self, LastAnswer};
 use countersign_app::deliver::DeliveryReport;
 use countersign_app::host::{BoxFuture, Clock as _};
 use countersign_app::ports::{
-    DeliveryQuery, Publish, PublishError, ReadDeliveries as _, ReadWebhooks as _, StoredDelivery,
-    WebhookChange, WebhookClient, WebhookCount, WebhookRecord, WriteWebhooks as _,
+    DeliveryQuery, NewDelivery, Publish, PublishError, PutDelivery as _, ReadDeliveries as _,
+    ReadWebhooks as _, StoredDelivery, WebhookChange, WebhookClient, WebhookCount, WebhookRecord,
+    WriteWebhooks as _,
 };
 use countersign_core::cloud_event::CloudEvent;
+use countersign_core::event::EventType;
+use countersign_core::ids::{EventId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::health::Health;
 use countersign_delivery::outcome::{Failure, FailureClass, Outcome};
-use countersign_delivery::state::{Attempt, DeliveryState};
+use countersign_delivery::state::{Attempt, Delivery, DeliveryState};
 use countersign_e2e::inspection;
 use countersign_e2e::service::Service;
 use countersign_e2e::transport::Fault;
@@ -25,6 +28,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use uuid::Uuid;
 
 const SECRET: [u8; 32] = [5; 32];
@@ -268,6 +272,60 @@ fn an_outage_of_the_sender_makes_no_dead_letter_and_the_first_pass_after_it_deli
         assert_eq!(endpoints.taken(host).len(), 1);
         assert_eq!(states(&service, id), [DeliveryState::Delivered]);
     }
+}
+
+#[test]
+fn what_another_sender_has_reached_shows_that_the_network_works() {
+    let service = Service::start();
+    let endpoints = Endpoints::default();
+    register(&service, "good.example.com", &[]);
+    let silent = register(&service, "silent.example.com", &[]);
+    endpoints.set("silent.example.com", Err((FailureClass::Timeout, None)));
+    create_and_route(&service);
+    service.send(&endpoints, &LastAnswer::default()).unwrap();
+    service.host.advance_milliseconds(30_000);
+    // A sender of its own, which has only the endpoint that is silent to call.
+    let attempts = |service: &Service| deliveries(service, silent).remove(0).delivery.attempts;
+    let before = attempts(&service);
+    service.host.advance_milliseconds(30_000);
+    service.send(&endpoints, &LastAnswer::default()).unwrap();
+    assert_eq!(attempts(&service), before + 1);
+    // And long after the last success it shows nothing.
+    service.host.advance_milliseconds(60 * 60 * 1000);
+    service.send(&endpoints, &LastAnswer::default()).unwrap();
+    assert_eq!(attempts(&service), before + 1);
+}
+
+#[test]
+fn what_is_old_and_closed_is_forgotten_and_what_waits_is_not() {
+    let service = Service::start();
+    let id = register(&service, "all.example.com", &[]);
+    let request = RequestId::parse("01930000-0000-7000-8000-000000000001").unwrap();
+    let now = service.host.now();
+    let put = |event: &str, is_closed: bool| {
+        let event_id = EventId::parse(event).unwrap();
+        let delivery = Delivery::new(
+            id.destination().unwrap(),
+            event_id,
+            request,
+            None,
+            EventType::ApprovalGranted,
+            now,
+        );
+        let delivery = if is_closed { delivery.skip() } else { delivery };
+        let new = NewDelivery { delivery: &delivery, document: "{}", seal: None };
+        assert!(service.block_on(service.deliveries().put_new(new)).unwrap());
+        event_id
+    };
+    // The first 48 bits of an id are its time: 2025-11-01 and 2025-12-31, while it is 2026-01-01.
+    put("019a3d20-5000-7000-8000-000000000001", true);
+    let waits = put("019a3d20-5000-7000-8000-000000000002", false);
+    let recent = put("019b7190-8c00-7000-8000-000000000003", true);
+    let budget = Duration::from_secs(1);
+    let forgotten = service.block_on(courier::forget(service.deliveries(), &service.host, budget)).unwrap();
+    assert_eq!(forgotten, 1);
+    let left: Vec<_> = deliveries(&service, id).iter().map(|stored| stored.delivery.event_id).collect();
+    assert_eq!(left, [waits, recent]);
 }
 
 #[test]

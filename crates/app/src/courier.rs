@@ -17,7 +17,7 @@ use countersign_delivery::destination::DestinationId;
 use countersign_delivery::outcome::{Failure, FailureClass, Outcome};
 use countersign_delivery::schedule::Schedule;
 use countersign_delivery::state::{Attempt, Delivery};
-use countersign_delivery::sweep::{Network, Sweep, Verdict};
+use countersign_delivery::sweep::{ANSWER_SECONDS, Network, Sweep, Verdict};
 use countersign_webhook::body::Body;
 use countersign_webhook::secret::SecretKey;
 use countersign_webhook::trail::{Actor, TrailChange, TrailEvent};
@@ -37,12 +37,13 @@ const AT_ONCE: usize = 4;
 const DUE: usize = 1000;
 /// How often what was read is read again because it has changed meanwhile.
 const REREADS: usize = 5;
-/// How often what nobody was reached by is attempted: once a minute.
+/// When an attempt is made again that reached no endpoint in an outage of the sender: once a minute.
 const UNREACHED: Schedule = Schedule::EVERY_MINUTE;
 /// How long an endpoint that was not reached several times in a row is left alone, in seconds.
 const REST_SECONDS: u32 = 60;
-/// How old the last success on record may be before a newer one is written, in seconds.
-const SUCCESS_SECONDS: u32 = 60;
+/// How old the last success on record may be before a newer one is written, in seconds: other senders tell by it that the network
+/// works, for [`ANSWER_SECONDS`].
+const SUCCESS_SECONDS: u32 = ANSWER_SECONDS / 2;
 
 /// How long the log of deliveries is kept, in seconds: 30 days.
 pub const KEPT_SECONDS: u32 = 30 * 24 * 60 * 60;
@@ -111,12 +112,18 @@ impl CourierReport {
 pub struct LastAnswer(Mutex<Option<Timestamp>>);
 
 impl LastAnswer {
+    /// An endpoint answered at a time.
+    fn answered(&self, at: Timestamp) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = (*last).max(Some(at));
+    }
+
     /// Whether an attempt that ended now counts.
     fn verdict(&self, outcome: &Outcome, now: Timestamp) -> Verdict {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if outcome.is_answer() {
-            *last = (*last).max(Some(now));
+            self.answered(now);
         }
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut sweep = Sweep::new();
         if let Some(at) = *last {
             sweep.observe_earlier(Network::Public, at, now);
@@ -295,12 +302,25 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks> Courier<'a, D> {
             Err(failure) => Attempt { outcome: Outcome::Failed(failure), host: None },
         };
         let now = self.host.now();
-        let verdict = self.last_answer.verdict(&attempt.outcome, now);
+        let verdict = self.verdict(&attempt.outcome, now).await?;
         let outcome = attempt.outcome.clone();
         let delivery = self.mark(claimed, attempt, verdict, now).await?;
         log(&delivery, &outcome);
         self.note_health(record, &outcome, verdict, now).await?;
         Ok(Step::Attempted(Box::new(delivery), outcome))
+    }
+
+    /// Whether an attempt counts. Another process may have reached an endpoint that this one has not tried: what is on record of
+    /// the others is looked at before a failure is taken for an outage of the sender.
+    async fn verdict(&self, outcome: &Outcome, now: Timestamp) -> Result<Verdict, StoreError> {
+        if self.last_answer.verdict(outcome, now) == Verdict::Counts {
+            return Ok(Verdict::Counts);
+        }
+        let webhooks = self.deliveries.webhooks().await?;
+        if let Some(at) = webhooks.iter().filter_map(|record| record.health.last_success_at).max() {
+            self.last_answer.answered(at);
+        }
+        Ok(self.last_answer.verdict(outcome, now))
     }
 
     /// Headers and body of a delivery.
