@@ -27,7 +27,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// How long a connection is kept that nobody uses.
+/// How long a connection is kept without a call.
 const MAX_IDLE: Duration = Duration::from_secs(90);
 /// How many connections are kept.
 const MAX_KEPT: usize = 32;

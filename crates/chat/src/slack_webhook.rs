@@ -16,7 +16,7 @@ const PATH: &str = "/services/";
 /// The text is no address of an incoming webhook. It is not repeated: it may be a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "must be the address of an incoming webhook, such as https://hooks.slack.com/services/T000/B000/XXXX"
+    "must be the address of an incoming webhook, such as https://hooks.slack.com/services/TEAM/APP/SECRET"
 )]
 pub struct InvalidSlackWebhook;
 

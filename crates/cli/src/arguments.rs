@@ -178,7 +178,7 @@ pub enum Command {
     /// Look after events that could not be delivered: of a stopped service, or of a deployed table
     #[command(after_long_help = examples::OUTBOX)]
     Outbox(OutboxArguments),
-    /// Look after webhooks: addresses that are told what happens to requests
+    /// Look after webhooks: addresses that get the events of requests
     #[command(after_long_help = examples::WEBHOOKS)]
     Webhooks(WebhooksArguments),
     /// Look at a permit: whether it is one, and what it says

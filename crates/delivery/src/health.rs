@@ -31,7 +31,7 @@ pub struct Health {
     /// endpoint works.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<Timestamp>,
-    /// The first attempt that was not counted since the last one that was: since then the sender has reached nobody.
+    /// The first attempt that was not counted since the last one that was: since then the sender has reached no endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unreached_since: Option<Timestamp>,
     /// How many pauses in a row the endpoint has been found overloaded after.
@@ -98,7 +98,7 @@ impl Health {
     ///   found after it doubles it.
     /// - `gone` disables at once.
     /// - Any failure disables if the endpoint has been failing for [`FAILING_SECONDS`]. Time that passes without attempts
-    ///   disables nothing, and the time during which the sender reached nobody is not counted.
+    ///   disables nothing, and the time during which the sender reached no endpoint is not counted.
     #[must_use]
     pub fn attempted(mut self, outcome: &Outcome, now: Timestamp) -> Self {
         let failure = match outcome {
@@ -159,7 +159,7 @@ impl Health {
         self.paused_until = self.paused_until.max(Some(later(now, own.max(asked))));
     }
 
-    /// The same after an attempt that does not count, because the sender reached nobody. Only the first one of an outage
+    /// The same after an attempt that does not count, because the sender reached no endpoint. Only the first one of an outage
     /// changes anything, so that the others need not be written.
     #[must_use]
     pub fn unreached(mut self, now: Timestamp) -> Self {

@@ -214,7 +214,7 @@ impl Delivery {
         self
     }
 
-    /// The same after an attempt that reached nobody in a sweep that reached nobody, see [`crate::sweep::Sweep`]: it is not
+    /// The same after an attempt that reached no endpoint in a sweep that reached none, see [`crate::sweep::Sweep`]: it is not
     /// counted, and due at the next sweep, so that the first one after an outage delivers.
     #[must_use]
     pub fn unreached(mut self, attempt: Attempt, schedule: &Schedule, now: Timestamp) -> Self {

@@ -1,4 +1,4 @@
-//! An outage of the sender told from failures of the others: a sweep that reached nobody counts against nobody.
+//! An outage of the sender and failures of endpoints kept apart: a sweep that reached no endpoint counts against none.
 //!
 //! A sender whose own network, resolver, clock or trusted roots fail sees every destination fail at once, and none of them is
 //! at fault. So what was not reached ([`FailureClass::is_unreached`]) is counted only if another attempt shows that the
@@ -38,7 +38,7 @@ pub enum Verdict {
     /// It counts: for the delivery ([`crate::state::Delivery::attempted`]) and for the health of the endpoint
     /// ([`crate::health::Health::attempted`]).
     Counts,
-    /// The sender reached nobody: it counts for neither (`unreached` of both).
+    /// The sender reached no endpoint: it counts for neither (`unreached` of both).
     SenderUnreached,
 }
 

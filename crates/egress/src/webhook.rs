@@ -56,7 +56,7 @@ fn header_map(headers: &[(String, String)]) -> Option<HeaderMap> {
     pairs.collect()
 }
 
-/// What an answer means: 2xx is success. A redirect is none, since nobody has looked at where it leads.
+/// What an answer means: 2xx is success. A redirect is none: where it leads was not checked.
 fn outcome(answer: &Answer) -> Outcome {
     let status = answer.status;
     let class = match status {

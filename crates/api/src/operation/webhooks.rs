@@ -32,7 +32,7 @@ pub(super) const LIST_WEBHOOKS: Definition = Definition {
     problems: &[],
     links: &[],
     summary: "List webhooks",
-    description: "Whoever made them. Neither secrets nor values of headers are shown.",
+    description: "All of the deployment, of every maker. Neither secrets nor values of headers are shown.",
 };
 
 /// Reads a webhook.
