@@ -8,6 +8,7 @@ use countersign_app::create::create;
 use countersign_app::deliver::MAX_ATTEMPTS;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{NoSubscribers, Outbox as _, OutboxKey, Publish, PublishError, Settled};
+use countersign_app::route::NoRequests;
 use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::command::Draft;
@@ -84,7 +85,7 @@ struct World {
     transport: FaultyTransport,
     grants: Granted<FaultyTransport>,
     topic: Topic,
-    notify: Notify<DynamoOutbox, NoSubscribers, Topic, Nobody>,
+    notify: Notify<DynamoOutbox, NoSubscribers, Topic, Nobody, NoRequests>,
 }
 
 impl World {
@@ -98,6 +99,7 @@ impl World {
         let topic = Topic { weather: Arc::new(Mutex::new(Box::new(|_| Ok(())))), arrived: Arc::default() };
         let notify = Notify {
             subscribers: NoSubscribers,
+            routes: None,
             outbox: DynamoOutbox::new(countersign_embedded::client(grants.clone()), tables().outbox),
             publisher: topic.clone(),
             resumer: Nobody,
@@ -119,6 +121,7 @@ impl World {
         let dependencies = Dependencies {
             store: DynamoStore::new(self.database.clone(), tables()),
             policy: countersign_policy::load::bundled().unwrap(),
+            notifications: None,
             signing_keys: Arc::new(signing_key()),
             audit_keys: Arc::new(log_key()),
             deployment_key: DeploymentKey::new([9; 32]),

@@ -212,6 +212,7 @@ fn dependencies(store: Store, policy: Policy) -> Result<Dependencies<Store>, Str
     Ok(Dependencies {
         store,
         policy,
+        notifications: None,
         signing_keys,
         audit_keys,
         deployment_key: DeploymentKey::new(KEY),

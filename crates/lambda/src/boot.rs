@@ -11,9 +11,10 @@ use crate::gateway::Authentication;
 use crate::iam::IamAccess;
 use crate::invocation::HttpEvent;
 use crate::metrics::{self, MeteredHost, Metrics};
-use crate::notify::{Notify, OUTBOX_MIN_AGE_SECONDS};
+use crate::notify::{Notify, OUTBOX_MIN_AGE_SECONDS, Routes};
 use crate::polling::Polling;
 use crate::seal::Seal;
+use crate::secrets::FunctionSecrets;
 use crate::time;
 use crate::visitor::Visitors;
 use aws_types::SdkConfig;
@@ -31,21 +32,25 @@ use countersign_app::host::{Clock, Host};
 use countersign_app::log::{LogIndex, LogStorage};
 use countersign_app::policy_texts::{KeepPolicyTexts, PolicyTexts};
 use countersign_app::ports::{
-    CountAttempts, CountedAttemptsStore, Deliveries, FindDue, ListRequests, LoadEvents, LoadRequest, Outbox,
-    Publish, PutDelivery, ReadWebhooks, RecordEvent, Replicas, Timers, WriteWebhooks,
+    ChannelStore, CountAttempts, CountedAttemptsStore, Deliveries, DestinationSender, FindDue, ListRequests,
+    LoadEvents, LoadRequest, Outbox, Publish, PutDelivery, ReadWebhooks, RecordEvent, Replicas, Timers,
+    WriteWebhooks,
 };
 use countersign_app::retention::{ErasureMark, FindClosed, InvalidRetention, Retention};
 use countersign_app::signing::{NoSigningKeys, SigningKeys};
+use countersign_app::urge::NextLooks;
 use countersign_audit::evidence::document::PolicyFiles;
 use countersign_aws::Access;
+use countersign_channels::cloud::Cloud;
+use countersign_channels::sender::ConfiguredSender;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::policy::restrictions::{self, Restrictions};
 use countersign_core::policy::{Policy, PolicyText};
 use countersign_core::principal::Principal;
-use countersign_egress::Client;
-use countersign_egress::configured::webhook_client;
+use countersign_egress::{Client, configured};
 use countersign_executor::port::Executor;
 use countersign_executor::worker::{Approvals, Worker};
+use countersign_notifications::configuration::Configuration;
 use countersign_policy::load;
 use countersign_system::logging;
 use countersign_system::system::SystemHost;
@@ -202,7 +207,8 @@ impl Boot {
     /// # Errors
     /// As for [`Boot::serve`].
     pub async fn serve_health(&self) -> Result<(), Error> {
-        let function = self.function((), false).await.inspect_err(not_started)?;
+        let mut function = self.function((), false).await.inspect_err(not_started)?;
+        function.dependencies.notifications = self.notifications().inspect_err(not_started)?.map(Arc::new);
         let function = &function;
         run(async move |event| function.handle_health(event.payload.get()).await).await
     }
@@ -237,8 +243,9 @@ impl Boot {
     ///
     /// # Errors
     /// As for [`Boot::serve`].
-    pub async fn serve_expire<S>(&self, store: S) -> Result<(), Error>
+    pub async fn serve_expire<S, D>(&self, store: S, deliveries: Option<D>) -> Result<(), Error>
     where
+        D: PutDelivery + ChannelStore,
         S: ErasureMark
             + CommandStore
             + CountedAttemptsStore
@@ -250,10 +257,14 @@ impl Boot {
     {
         let metrics = &self.metrics().inspect_err(not_started)?;
         let retention = retention(&self.environment).inspect_err(not_started)?;
-        let dependencies = &self.dependencies(store, true).await.inspect_err(not_started)?;
+        let mut dependencies = self.dependencies(store, true).await.inspect_err(not_started)?;
+        dependencies.notifications = self.notifications().inspect_err(not_started)?.map(Arc::new);
+        let dependencies = &dependencies;
+        let urging = deliveries.map(|deliveries| (deliveries, NextLooks::default()));
+        let urging = urging.as_ref().map(|(deliveries, looks)| (deliveries, looks));
         run(async move |event| {
             let budget = time::budget(dependencies.host.now(), event.context.deadline);
-            expire::handle(dependencies, metrics, budget, retention).await
+            expire::handle(dependencies, urging, metrics, budget, retention).await
         })
         .await
     }
@@ -262,10 +273,11 @@ impl Boot {
     ///
     /// # Errors
     /// As for [`Boot::serve`].
-    pub async fn serve_notify<S, W, P, R>(
+    pub async fn serve_notify<S, W, P, R, Q>(
         &self,
         outbox: S,
         subscribers: W,
+        requests: Q,
         publisher: P,
         resumer: R,
     ) -> Result<(), Error>
@@ -274,9 +286,12 @@ impl Boot {
         W: ReadWebhooks + PutDelivery,
         P: Publish,
         R: Resume,
+        Q: LoadRequest,
     {
         let publisher = Releasing::new(outbox.clone(), publisher);
-        let notify = &self.notify(outbox, subscribers, publisher, resumer).inspect_err(not_started)?;
+        let routes = self.routes(requests).inspect_err(not_started)?;
+        let notify =
+            &self.notify(outbox, subscribers, routes, publisher, resumer).inspect_err(not_started)?;
         run(async move |event| {
             let budget = time::budget(notify.host.now(), event.context.deadline);
             notify.handle(event.payload.get(), budget).await
@@ -284,18 +299,24 @@ impl Boot {
         .await
     }
 
-    /// Serves the stream and the schedule of deliveries to webhooks.
+    /// Serves the stream and the schedule of deliveries to webhooks and configured destinations. `cloud` sends what goes through AWS.
     ///
     /// # Errors
     /// As for [`Boot::serve`], or when `notifications.toml` cannot be used.
-    pub async fn serve_deliver<D>(&self, deliveries: D) -> Result<(), Error>
+    pub async fn serve_deliver<D>(&self, deliveries: D, cloud: Arc<dyn Cloud>) -> Result<(), Error>
     where
-        D: Deliveries + ReadWebhooks + WriteWebhooks,
+        D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore,
     {
-        let client = self.webhook_client().inspect_err(not_started)?;
+        let notifications = self.notifications().inspect_err(not_started)?;
+        let client = Arc::new(configured::client(notifications.as_ref()).inspect_err(not_started)?);
+        let channels = notifications
+            .map(|configuration| self.channels(configuration, Arc::clone(&client), cloud))
+            .transpose()
+            .inspect_err(not_started)?;
         let deliver = &Deliver {
             deliveries,
-            client: Box::new(client),
+            client,
+            channels,
             deployment_key: deployment_key(&self.environment).await.inspect_err(not_started)?,
             dashboard_url: self.optional("DASHBOARD_URL"),
             host: self.sweeping_host().inspect_err(not_started)?,
@@ -351,16 +372,23 @@ impl Boot {
         .await
     }
 
-    fn notify<S, W, P, R>(
+    fn routes<Q>(&self, requests: Q) -> Result<Option<Routes<Q>>, Error> {
+        let Some(configuration) = self.notifications()? else { return Ok(None) };
+        Ok(Some(Routes { configuration, policy: self.policy()?, requests }))
+    }
+
+    fn notify<S, W, P, R, Q>(
         &self,
         outbox: S,
         subscribers: W,
+        routes: Option<Routes<Q>>,
         publisher: P,
         resumer: R,
-    ) -> Result<Notify<S, W, P, R>, Error> {
+    ) -> Result<Notify<S, W, P, R, Q>, Error> {
         Ok(Notify {
             outbox,
             subscribers,
+            routes,
             publisher,
             resumer,
             host: self.sweeping_host()?,
@@ -369,10 +397,24 @@ impl Boot {
         })
     }
 
-    /// What calls webhooks, by the file beside the policy.
-    fn webhook_client(&self) -> Result<Client, Error> {
+    /// What sends to the destinations of the file.
+    fn channels(
+        &self,
+        configuration: Configuration,
+        client: Arc<Client>,
+        cloud: Arc<dyn Cloud>,
+    ) -> Result<(Arc<Configuration>, Arc<dyn DestinationSender>), Error> {
+        let configuration = Arc::new(configuration);
+        let roots = configured::ca_bundle(&configuration)?;
+        let secrets = Arc::new(FunctionSecrets::new(self.aws()?));
+        let sender = ConfiguredSender::new(Arc::clone(&configuration), client, secrets, roots);
+        Ok((configuration, Arc::new(sender.with_cloud(cloud))))
+    }
+
+    /// Who hears of what, by the file beside the policy.
+    fn notifications(&self) -> Result<Option<Configuration>, Error> {
         let directory = self.environment.optional("POLICY_DIR").map(Path::new);
-        Ok(webhook_client(directory, &self.policy()?)?)
+        Ok(configured::notifications(directory, &self.policy()?)?)
     }
 
     fn policy(&self) -> Result<Policy, Error> {
@@ -418,6 +460,7 @@ impl Boot {
         Ok(Dependencies {
             store,
             policy,
+            notifications: None,
             signing_keys: Arc::clone(&self.signing_keys),
             audit_keys: Arc::clone(&self.audit_keys),
             deployment_key: if takes_key { deployment_key(environment).await? } else { no_deployment_key()? },

@@ -24,5 +24,6 @@ pub mod notify;
 pub mod metrics;
 pub mod polling;
 pub mod seal;
+mod secrets;
 pub mod time;
 pub mod visitor;

@@ -28,7 +28,7 @@ const MAX_DESTINATIONS: usize = 64;
 /// How long attempts that are under way may take when the service stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Sends what waits for webhooks, until it is stopped.
+/// Sends what waits for webhooks and configured destinations, until it is stopped.
 pub(crate) async fn send_until(app: Application, mut stopped: watch::Receiver<bool>) {
     let last_answer = Arc::<LastAnswer>::default();
     let mut busy = JoinSet::new();
@@ -130,4 +130,5 @@ fn courier_of<'a>(
         Schedule::CONTINUOUS,
         last_answer,
     )
+    .with_channels(dependencies.notifications.as_deref().zip(app.sender.as_deref()))
 }
