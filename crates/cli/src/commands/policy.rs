@@ -417,4 +417,26 @@ mod tests {
         let whole = findings.in_words(usize::MAX).to_string();
         assert_eq!(whole.lines().count(), 3, "{whole}");
     }
+
+    #[test]
+    fn notifications_toml_is_checked_beside_a_policy() {
+        let directory = tempfile::tempdir().unwrap();
+        write_first(directory.path()).unwrap();
+        let now = SystemHost::default().now();
+        let check = |text: &str| {
+            std::fs::write(directory.path().join(NOTIFICATIONS_FILE), text).unwrap();
+            checked(Some(directory.path()), now)
+        };
+        let findings = check("[destinations.log]\nkind = \"log\"\n").unwrap();
+        assert_eq!(findings.notifications_version.as_ref().map(String::len), Some(64));
+        assert!(findings.findings.iter().any(|finding| finding.name == Name::DestinationUnused));
+        for text in ["[surprise]\n", "[webhooks]\nallow_networks = [\"0.0.0.0/0\"]\n"] {
+            let invalid = check(text).unwrap_err();
+            assert_eq!(
+                invalid.0.first().and_then(|mistake| mistake.file),
+                Some(NOTIFICATIONS_FILE),
+                "{text}"
+            );
+        }
+    }
 }
