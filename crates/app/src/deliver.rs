@@ -7,10 +7,10 @@
 use crate::error::AppError;
 use crate::host::Host;
 use crate::ports::{
-    LoadRequest, NewDelivery, Outbox, OutboxEntry, OutboxKey, Publish, PublishError, PutDelivery,
-    ReadWebhooks, Settled, StoreError, WebhookRecord,
+    LoadRequest, NewDelivery, NoSubscribers, Outbox, OutboxEntry, OutboxKey, Publish, PublishError,
+    PutDelivery, ReadWebhooks, Settled, StoreError, WebhookRecord,
 };
-use crate::route::Routing;
+use crate::route::{NoRequests, Routing};
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::timestamp::Timestamp;
@@ -42,6 +42,11 @@ pub struct Subscribers<'a, W, R> {
     pub deliveries: &'a W,
     /// Who hears of what, if the operator has said so.
     pub routing: Option<Routing<'a, R>>,
+}
+
+impl Subscribers<'static, NoSubscribers, NoRequests> {
+    /// None.
+    pub const NONE: Self = Self { deliveries: &NoSubscribers, routing: None };
 }
 
 /// Delivers everything in the outbox that was made before `before`, for at most `budget`.
