@@ -4,6 +4,7 @@
 use crate::binary;
 use countersign_app::continuations::{Released, Releasing, Resume, ResumeError};
 use countersign_app::ports::{NoSubscribers, Publish, PublishError};
+use countersign_app::route::NoRequests;
 use countersign_continuations::AwsResumer;
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::continuation::{Handle, Outcome};
@@ -60,7 +61,7 @@ impl Publish for Topic {
 
 struct World {
     functions: Functions,
-    notify: Notify<DynamoOutbox, NoSubscribers, Releasing<DynamoOutbox, Topic>, Resumer>,
+    notify: Notify<DynamoOutbox, NoSubscribers, Releasing<DynamoOutbox, Topic>, Resumer, NoRequests>,
     resumer: Resumer,
 }
 
@@ -71,6 +72,7 @@ impl World {
         let resumer = Resumer { resumed: Arc::default(), answer: Arc::new(Mutex::new(Ok(()))) };
         let notify = Notify {
             subscribers: NoSubscribers,
+            routes: None,
             outbox: outbox.clone(),
             publisher: Releasing::new(outbox, Topic),
             resumer: resumer.clone(),

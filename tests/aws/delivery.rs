@@ -10,6 +10,7 @@ use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::{
     NoSubscribers, NoWebhookClient, Outbox as _, OutboxKey, Publish, PublishError, Settled,
 };
+use countersign_app::route::NoRequests;
 use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::command::Draft;
@@ -86,7 +87,7 @@ struct World {
     transport: FaultyTransport,
     grants: Granted<FaultyTransport>,
     topic: Topic,
-    notify: Notify<DynamoOutbox, NoSubscribers, Topic, Nobody>,
+    notify: Notify<DynamoOutbox, NoSubscribers, Topic, Nobody, NoRequests>,
 }
 
 impl World {
@@ -100,6 +101,7 @@ impl World {
         let topic = Topic { weather: Arc::new(Mutex::new(Box::new(|_| Ok(())))), arrived: Arc::default() };
         let notify = Notify {
             subscribers: NoSubscribers,
+            routes: None,
             outbox: DynamoOutbox::new(countersign_embedded::client(grants.clone()), tables().outbox),
             publisher: topic.clone(),
             resumer: Nobody,
@@ -121,6 +123,7 @@ impl World {
         let dependencies = Dependencies {
             store: DynamoStore::new(self.database.clone(), tables()),
             policy: countersign_policy::load::bundled().unwrap(),
+            notifications: None,
             signing_keys: Arc::new(signing_key()),
             audit_keys: Arc::new(log_key()),
             webhook_client: Arc::new(NoWebhookClient),

@@ -4,6 +4,7 @@
 use countersign_app::create::create;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::ports::NoWebhookClient;
+use countersign_app::urge::NextLooks;
 use countersign_core::caller::{Channel, PrincipalKind};
 use countersign_core::command::Draft;
 use countersign_core::digest::DeploymentKey;
@@ -11,6 +12,7 @@ use countersign_core::event::EventType;
 use countersign_core::person::PersonId;
 use countersign_core::principal::Principal;
 use countersign_core::request::Status;
+use countersign_dynamodb::deliveries::DynamoDeliveries;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::create_missing;
 use countersign_e2e::grants::{Granted, granted};
@@ -28,6 +30,9 @@ use std::time::Duration;
 
 /// The expire function on a store in memory, with no more than its grants, and `count` requests that
 /// are overdue: half of them pending, half approved and never started.
+/// Nobody is reminded: the file that would say so is not there.
+const NO_URGING: Option<(&DynamoDeliveries, &NextLooks)> = None;
+
 async fn overdue(
     count: usize,
 ) -> (
@@ -44,6 +49,7 @@ async fn overdue(
     let dependencies = |store| Dependencies {
         store,
         policy: countersign_policy::load::bundled().unwrap(),
+        notifications: None,
         signing_keys: Arc::new(signing_key()),
         audit_keys: Arc::new(log_key()),
         webhook_client: Arc::new(NoWebhookClient),
@@ -88,6 +94,7 @@ fn overdue_requests_are_each_expired_once_although_runs_are_cut_off() {
         loop {
             let answer = expire::handle(
                 &dependencies,
+                NO_URGING,
                 &Metrics::new("test".to_owned(), |_| {}),
                 Duration::from_millis(count * 3),
                 None,
@@ -127,10 +134,10 @@ fn a_run_over_a_store_that_fails_now_and_then_expires_what_it_can() {
         let metrics = Metrics::new("test".to_owned(), |_| {});
         for _ in 0..20 {
             // A run that cannot even read fails as a whole, and the next one does its work.
-            let _ = expire::handle(&dependencies, &metrics, Duration::from_secs(60), None).await;
+            let _ = expire::handle(&dependencies, NO_URGING, &metrics, Duration::from_secs(60), None).await;
         }
         transport.heal();
-        expire::handle(&dependencies, &metrics, Duration::from_secs(60), None).await.unwrap();
+        expire::handle(&dependencies, NO_URGING, &metrics, Duration::from_secs(60), None).await.unwrap();
         for request in inspection::check(&database).await {
             assert_eq!((request.status, request.version), (Status::Expired, 2));
         }
@@ -144,6 +151,7 @@ fn a_run_that_cannot_read_what_is_due_is_a_failed_invocation() {
         transport.set_plan(|_| Some(Fault::ServerError));
         let error = expire::handle(
             &dependencies,
+            NO_URGING,
             &Metrics::new("test".to_owned(), |_| {}),
             Duration::from_secs(60),
             None,
@@ -161,6 +169,7 @@ fn the_oldest_pending_request_is_measured() {
         let all = Dependencies {
             store: DynamoStore::new(database, tables()),
             policy: countersign_policy::load::bundled().unwrap(),
+            notifications: None,
             signing_keys: Arc::new(signing_key()),
             audit_keys: Arc::new(log_key()),
             webhook_client: Arc::new(NoWebhookClient),
@@ -175,7 +184,7 @@ fn the_oldest_pending_request_is_measured() {
             host.advance_milliseconds(hours * 60 * 60 * 1000);
         }
         let metrics = Metrics::new("test".to_owned(), |line| WRITTEN.lock().unwrap().push(line.to_owned()));
-        expire::handle(&dependencies, &metrics, Duration::from_secs(60), None).await.unwrap();
+        expire::handle(&dependencies, NO_URGING, &metrics, Duration::from_secs(60), None).await.unwrap();
         let line = WRITTEN.lock().unwrap().pop().unwrap();
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(line["PendingOldestAge"], json!(25.0 * 3600.0));
@@ -193,8 +202,9 @@ fn threat_45_a_replicated_table_is_refused() {
         transport.replicate();
         let metrics = Metrics::new("test".to_owned(), |_| {});
         let before = inspection::snapshot(&database).await;
-        let failed =
-            expire::handle(&dependencies, &metrics, Duration::from_secs(60), None).await.unwrap_err();
+        let failed = expire::handle(&dependencies, NO_URGING, &metrics, Duration::from_secs(60), None)
+            .await
+            .unwrap_err();
         assert_eq!(failed.error_type, "replicated_table");
         assert!(failed.error_message.contains("eu-west-1"), "{}", failed.error_message);
         assert_eq!(inspection::snapshot(&database).await, before);
@@ -210,7 +220,7 @@ fn what_is_kept_no_longer_is_erased_once_although_runs_are_cut_off() {
         let metrics = Metrics::new("test".to_owned(), |_| {});
         let retention = Some("30".parse().unwrap());
         let run = async |budget: u64| {
-            expire::handle(&dependencies, &metrics, Duration::from_millis(budget), retention).await
+            expire::handle(&dependencies, NO_URGING, &metrics, Duration::from_millis(budget), retention).await
         };
         let answer = run(60_000).await.unwrap();
         assert_eq!((&answer["expired"], &answer["erased"]), (&json!(120), &json!(0)));

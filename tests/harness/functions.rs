@@ -105,6 +105,7 @@ impl Functions {
                 dependencies: Dependencies {
                     store: DynamoStore::new(client, tables()),
                     policy: policy.clone(),
+                    notifications: None,
                     signing_keys: Arc::new(signing_key()),
                     audit_keys: Arc::new(log_key()),
                     webhook_client: Arc::new(WebhookEndpoint::default()),

@@ -11,6 +11,7 @@
 
 pub mod audit_log;
 pub mod browser;
+pub mod chat_services;
 pub mod client;
 pub mod deployment;
 pub mod endpoint;

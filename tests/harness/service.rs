@@ -12,15 +12,17 @@ use axum_server::Handle;
 use countersign_app::anomalies::{DetectionError, DetectionReport};
 use countersign_app::attempts;
 use countersign_app::courier::{Courier, CourierReport, LastAnswer};
-use countersign_app::deliver::{DeliveryReport, deliver};
+use countersign_app::deliver::{DeliveryReport, Subscribers, deliver};
 use countersign_app::error::AppError;
 use countersign_app::expire::{ExpiryReport, expire};
 use countersign_app::fold::{FoldError, FoldReport};
 use countersign_app::host::Clock as _;
-use countersign_app::ports::{Publish, WebhookClient};
+use countersign_app::ports::{DestinationSender, Publish, WebhookClient};
 use countersign_app::retention::{ErasureReport, erase};
+use countersign_app::route::Routing;
 use countersign_app::seal::{SealError, SealReport};
 use countersign_app::timers::{self, TimerReport};
+use countersign_app::urge::{NextLooks, UrgeReport, urge};
 use countersign_core::caller::Channel;
 use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
@@ -31,6 +33,7 @@ use countersign_dynamodb::deliveries::DynamoDeliveries;
 use countersign_embedded::Embedded;
 use countersign_identity::token::{LOCAL_ISSUER, LOCAL_TYPE, LocalKey, Verifier};
 use countersign_issuer::authenticator::Authenticator;
+use countersign_notifications::configuration::Configuration;
 use countersign_policy::load;
 use countersign_server::application::Application;
 use countersign_server::dashboard::{DashboardOptions, Pages};
@@ -378,7 +381,13 @@ impl Service {
         let budget = Duration::from_secs(60);
         let outbox = &self.application.outbox;
         let key = inspection::deployment_key();
-        let subscribers = &self.application.deliveries;
+        let dependencies = self.application.dependencies();
+        let routing = dependencies.notifications.as_deref().map(|configuration| Routing {
+            configuration,
+            policy: &dependencies.policy,
+            requests: &dependencies.store,
+        });
+        let subscribers = Subscribers { deliveries: &self.application.deliveries, routing };
         let delivered = deliver(outbox, publisher, subscribers, Some(&key), &self.host, before, budget);
         self.runtime.block_on(delivered)
     }
@@ -405,7 +414,25 @@ impl Service {
             Schedule::CONTINUOUS,
             last_answer,
         );
-        self.runtime.block_on(courier.pass(Duration::from_secs(60)))
+        let dependencies = self.application.dependencies();
+        let channels = dependencies.notifications.as_deref().zip(self.application.sender.as_deref());
+        self.runtime.block_on(courier.with_channels(channels).pass(Duration::from_secs(60)))
+    }
+
+    /// Puts `notifications.toml` in force, and what sends by it.
+    pub fn notify_by(&mut self, notifications: Configuration, sender: Arc<dyn DestinationSender>) {
+        let application = self.application.clone();
+        self.application = application.with_notifications(Some(Arc::new(notifications)), Some(sender));
+    }
+
+    /// Reminds and escalates once.
+    pub fn urge(&self) -> UrgeReport {
+        let dependencies = self.application.dependencies();
+        let looks = NextLooks::default();
+        let budget = Duration::from_secs(60);
+        let deliveries = &self.application.deliveries;
+        let urged = urge(&dependencies, deliveries, &looks, Timestamp::EARLIEST, budget);
+        self.runtime.block_on(urged).unwrap()
     }
 
     /// The time by its clock.

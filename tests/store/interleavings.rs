@@ -182,6 +182,7 @@ impl World {
         Dependencies {
             store: PausingStore { inner: self.store.clone(), gate },
             policy: self.policy.clone(),
+            notifications: None,
             signing_keys: Arc::new(signing_key()),
             audit_keys: Arc::new(log_key()),
             webhook_client: Arc::new(NoWebhookClient),

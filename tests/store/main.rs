@@ -11,6 +11,7 @@
 mod anomalies;
 mod audit_event;
 mod capacity;
+mod channels;
 mod conditions;
 mod courier;
 mod crash;

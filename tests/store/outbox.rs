@@ -37,6 +37,7 @@ fn with_a_dead_letter(data: &Path) -> String {
         let dependencies = Dependencies {
             store: DynamoStore::new(client.clone(), inspection::tables()),
             policy: countersign_policy::load::bundled().unwrap(),
+            notifications: None,
             signing_keys: Arc::new(signing_key()),
             audit_keys: Arc::new(log_key()),
             webhook_client: Arc::new(NoWebhookClient),

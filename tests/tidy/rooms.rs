@@ -35,17 +35,32 @@ fn dependencies_point_inward_only() {
         ("audit", &["core"]),
         ("figures", &["core"]),
         ("anomalies", &["core"]),
-        ("app", &["anomalies", "audit", "core", "delivery", "executor", "figures", "permit", "webhook"]),
+        (
+            "app",
+            &[
+                "anomalies",
+                "audit",
+                "core",
+                "delivery",
+                "executor",
+                "figures",
+                "notifications",
+                "permit",
+                "webhook",
+            ],
+        ),
         ("delivery", &["core"]),
         ("webhook", &["core", "delivery"]),
         ("chat", &["core", "delivery"]),
         ("mail", &["chat", "core", "delivery"]),
+        ("channels", &["app", "chat", "core", "delivery", "egress", "mail", "notifications"]),
         ("notifications", &["core", "delivery"]),
         ("egress", &["app", "core", "delivery", "notifications", "policy"]),
+        ("cloud", &["app", "channels", "core", "delivery", "mail", "sns"]),
         ("identity", &["core"]),
         ("access", &["core"]),
         ("cedar", &["access", "core"]),
-        ("policy", &["access", "cedar", "core"]),
+        ("policy", &["access", "cedar", "core", "notifications"]),
         ("system", &["app", "core"]),
         ("endpoint", &["core"]),
         ("issuer", &["api", "app", "core", "endpoint", "identity"]),
@@ -59,6 +74,7 @@ fn dependencies_point_inward_only() {
                 "api",
                 "app",
                 "audit",
+                "channels",
                 "core",
                 "dashboard",
                 "delivery",
@@ -68,6 +84,7 @@ fn dependencies_point_inward_only() {
                 "endpoint",
                 "identity",
                 "issuer",
+                "notifications",
                 "permit",
                 "policy",
                 "system",
@@ -94,6 +111,7 @@ fn dependencies_point_inward_only() {
                 "app",
                 "audit",
                 "aws",
+                "channels",
                 "core",
                 "dashboard",
                 "delivery",
@@ -102,6 +120,7 @@ fn dependencies_point_inward_only() {
                 "executor",
                 "identity",
                 "issuer",
+                "notifications",
                 "policy",
                 "system",
             ],
@@ -127,12 +146,14 @@ fn dependencies_point_inward_only() {
     .map(|(name, dependencies)| (format!("countersign-{name}"), dependencies))
     .into();
     let commands = [
-        "api", "app", "audit", "aws", "client", "core", "delivery", "dynamodb", "endpoint", "executor",
-        "figures", "identity", "kms", "permit", "policy", "rds", "run", "server", "ssm", "system", "webhook",
+        "api", "app", "audit", "aws", "client", "core", "delivery", "dynamodb", "egress", "endpoint",
+        "executor", "figures", "identity", "kms", "permit", "policy", "rds", "run", "server", "ssm",
+        "system", "webhook",
     ];
     allowed.insert("countersign".to_owned(), &commands);
     for function in functions() {
-        let of_the_service: &[&str] = &["api", "continuations", "dynamodb", "kms", "lambda", "s3", "sns"];
+        let of_the_service: &[&str] =
+            &["api", "cloud", "continuations", "dynamodb", "kms", "lambda", "s3", "sns"];
         // A caller of the API, without a store.
         let of_an_executor: &[&str] = &["app", "aws", "client", "core", "executor", "lambda", "rds"];
         let allowed_of_function = match function.as_str() {

@@ -318,6 +318,9 @@ pub struct HealthBody {
     pub version: String,
     /// SHA-256 of the policy in force.
     pub policy_version: String,
+    /// SHA-256 of `notifications.toml`. Absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notifications_version: Option<String>,
 }
 
 /// A problem (RFC 9457).

@@ -4,51 +4,38 @@
 //! A delivery that was claimed by a sender that died is due again after [`CLAIM_SECONDS`]. Between the sending and the marking
 //! it may be sent twice, so that receivers drop what they have seen by `webhook-id`.
 
+use crate::channels::Channels;
 use crate::error::AppError;
 use crate::host::Host;
 use crate::ports::{
-    CommitError, Deliveries, DeliveryKey, ReadWebhooks, StoreError, StoredDelivery, WebhookChange,
-    WebhookClient, WebhookRecord, WriteWebhooks,
+    ChannelStore, CommitError, Deliveries, DeliveryKey, DestinationSender, ReadWebhooks, StoreError,
+    StoredDelivery, WebhookChange, WebhookClient, WebhookRecord, WriteWebhooks,
+};
+pub use crate::sending::{CLAIM_SECONDS, CourierReport, KEPT_SECONDS, LastAnswer, TIME_LIMIT};
+use crate::sending::{
+    FORGOTTEN_AT_ONCE, REREADS, REST_SECONDS, health_after, last_success, log, mark, unusable, verdict,
 };
 use crate::webhook_message::{Headers, message};
-use countersign_core::digest::{DeploymentKey, Digest};
+use countersign_core::digest::DeploymentKey;
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::destination::DestinationId;
-use countersign_delivery::outcome::{Failure, FailureClass, Outcome};
+use countersign_delivery::outcome::{Failure, Outcome};
 use countersign_delivery::schedule::Schedule;
 use countersign_delivery::state::{Attempt, Delivery};
-use countersign_delivery::sweep::{ANSWER_SECONDS, Network, Sweep, Verdict};
+use countersign_delivery::sweep::{Network, Sweep, Verdict};
+use countersign_notifications::configuration::Configuration;
 use countersign_webhook::body::Body;
 use countersign_webhook::secret::SecretKey;
 use countersign_webhook::trail::{Actor, TrailChange, TrailEvent};
 use countersign_webhook::webhook::WebhookId;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long a delivery is a sender's own, in seconds: longer than an attempt takes.
-pub const CLAIM_SECONDS: u32 = 30;
-/// How long one attempt may take, from the name to the end of the answer.
-pub const TIME_LIMIT: Duration = Duration::from_secs(15);
 /// How many deliveries of one destination are attempted at once.
 const AT_ONCE: usize = 4;
 /// How many keys of what is due are read of each partition: so many that the backlog of one endpoint hides no other.
 const DUE: usize = 1000;
-/// How often what was read is read again because it has changed meanwhile.
-const REREADS: usize = 5;
-/// When an attempt is made again that reached no endpoint in an outage of the sender: once a minute.
-const UNREACHED: Schedule = Schedule::EVERY_MINUTE;
-/// How long an endpoint that was not reached several times in a row is left alone, in seconds.
-const REST_SECONDS: u32 = 60;
-/// How old the last success on record may be before a newer one is written, in seconds: other senders tell by it that the network
-/// works, for [`ANSWER_SECONDS`].
-const SUCCESS_SECONDS: u32 = ANSWER_SECONDS / 2;
-
-/// How long the log of deliveries is kept, in seconds: 30 days.
-pub const KEPT_SECONDS: u32 = 30 * 24 * 60 * 60;
-/// How many deliveries are forgotten at once.
-const FORGOTTEN_AT_ONCE: usize = 100;
 
 /// Forgets the deliveries of all webhooks, deleted ones too, whose events are older than [`KEPT_SECONDS`], for at most `budget`. How
 /// many they were.
@@ -75,63 +62,6 @@ pub async fn forget<D: Deliveries + ReadWebhooks>(
     Ok(forgotten)
 }
 
-/// What a pass over some deliveries did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CourierReport {
-    /// Deliveries that were taken.
-    pub delivered: usize,
-    /// Attempts that failed, whose deliveries wait again.
-    pub failed: usize,
-    /// Deliveries whose last attempt failed.
-    pub dead: usize,
-    /// Deliveries that are not attempted, because their webhook is disabled or gone.
-    pub skipped: usize,
-    /// Deliveries that wait longer without an attempt, because their endpoint is overloaded or was not reached.
-    pub postponed: usize,
-    /// Whether time ran out before the end.
-    pub cut_short: bool,
-}
-
-impl CourierReport {
-    /// Both of them.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            delivered: self.delivered + other.delivered,
-            failed: self.failed + other.failed,
-            dead: self.dead + other.dead,
-            skipped: self.skipped + other.skipped,
-            postponed: self.postponed + other.postponed,
-            cut_short: self.cut_short || other.cut_short,
-        }
-    }
-}
-
-/// When some endpoint answered last: what tells an outage of the sender from one of an endpoint. One for each process.
-#[derive(Debug, Default)]
-pub struct LastAnswer(Mutex<Option<Timestamp>>);
-
-impl LastAnswer {
-    /// An endpoint answered at a time.
-    fn answered(&self, at: Timestamp) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = (*last).max(Some(at));
-    }
-
-    /// Whether an attempt that ended now counts.
-    fn verdict(&self, outcome: &Outcome, now: Timestamp) -> Verdict {
-        if outcome.is_answer() {
-            self.answered(now);
-        }
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut sweep = Sweep::new();
-        if let Some(at) = *last {
-            sweep.observe_earlier(Network::Public, at, now);
-        }
-        sweep.verdict(Network::Public, outcome)
-    }
-}
-
 /// All that sending works with.
 #[derive(Debug)]
 pub struct Courier<'a, D> {
@@ -143,6 +73,7 @@ pub struct Courier<'a, D> {
     host: &'a dyn Host,
     schedule: Schedule,
     last_answer: &'a LastAnswer,
+    configured: Option<(&'a Configuration, &'a dyn DestinationSender)>,
 }
 
 /// What became of one delivery.
@@ -153,7 +84,7 @@ enum Step {
     Elsewhere,
 }
 
-impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks> Courier<'a, D> {
+impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Courier<'a, D> {
     /// A sender of what waits in `deliveries`. `dashboard_url` is where people look at requests.
     pub fn new(
         deliveries: &'a D,
@@ -165,7 +96,23 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks> Courier<'a, D> {
         last_answer: &'a LastAnswer,
     ) -> Self {
         let secret_key = SecretKey::derived(deployment_key);
-        Self { deliveries, client, deployment_key, secret_key, dashboard_url, host, schedule, last_answer }
+        Self {
+            deliveries,
+            client,
+            deployment_key,
+            secret_key,
+            dashboard_url,
+            host,
+            schedule,
+            last_answer,
+            configured: None,
+        }
+    }
+
+    /// The same, which sends to the destinations that the operator has configured as well.
+    #[must_use]
+    pub fn with_channels(self, configured: Option<(&'a Configuration, &'a dyn DestinationSender)>) -> Self {
+        Self { configured, ..self }
     }
 
     /// What is due, by destination, the longest due first.
@@ -220,6 +167,19 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks> Courier<'a, D> {
         keys: Vec<DeliveryKey>,
         budget: Duration,
     ) -> Result<CourierReport, AppError> {
+        if let (None, Some((configuration, sender))) = (destination.webhook_id(), self.configured) {
+            let channels = Channels {
+                deliveries: self.deliveries,
+                configuration,
+                sender,
+                deployment_key: self.deployment_key,
+                dashboard_url: self.dashboard_url,
+                host: self.host,
+                schedule: self.schedule,
+                last_answer: self.last_answer,
+            };
+            return Ok(channels.deliver(destination, keys, budget).await?);
+        }
         let began = self.host.elapsed();
         let mut report = CourierReport::default();
         let mut in_a_row = Sweep::new();
@@ -302,25 +262,13 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks> Courier<'a, D> {
             Err(failure) => Attempt { outcome: Outcome::Failed(failure), host: None },
         };
         let now = self.host.now();
-        let verdict = self.verdict(&attempt.outcome, now).await?;
+        let earlier = last_success(self.deliveries, self.configured.map(|(configuration, _)| configuration));
+        let verdict = verdict(self.last_answer, &attempt.outcome, now, earlier).await?;
         let outcome = attempt.outcome.clone();
-        let delivery = self.mark(claimed, attempt, verdict, now).await?;
+        let delivery = mark(self.deliveries, &self.schedule, claimed, attempt, verdict, now).await?;
         log(&delivery, &outcome);
         self.note_health(record, &outcome, verdict, now).await?;
         Ok(Step::Attempted(Box::new(delivery), outcome))
-    }
-
-    /// Whether an attempt counts. Another process may have reached an endpoint that this one has not tried: what is on record of
-    /// the others is looked at before a failure is taken for an outage of the sender.
-    async fn verdict(&self, outcome: &Outcome, now: Timestamp) -> Result<Verdict, StoreError> {
-        if self.last_answer.verdict(outcome, now) == Verdict::Counts {
-            return Ok(Verdict::Counts);
-        }
-        let webhooks = self.deliveries.webhooks().await?;
-        if let Some(at) = webhooks.iter().filter_map(|record| record.health.last_success_at).max() {
-            self.last_answer.answered(at);
-        }
-        Ok(self.last_answer.verdict(outcome, now))
     }
 
     /// Headers and body of a delivery.
@@ -329,12 +277,6 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks> Courier<'a, D> {
         record: &WebhookRecord,
         stored: &StoredDelivery,
     ) -> Result<(Headers, Vec<u8>), Failure> {
-        let unusable = |detail: &str| Failure {
-            class: FailureClass::Unusable,
-            status: None,
-            retry_after: None,
-            detail: detail.to_owned(),
-        };
         let event = stored.event.as_ref().map_err(|reason| unusable(reason))?;
         if !stored.is_sealed_under(self.deployment_key) {
             return Err(unusable("its seal does not fit: this deployment did not write it"));
@@ -350,40 +292,6 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks> Courier<'a, D> {
             .map_err(|_| unusable("the secret of the webhook cannot be opened"))
     }
 
-    /// Writes down what came of an attempt, also of a delivery that an operator has changed meanwhile.
-    async fn mark(
-        &self,
-        claimed: StoredDelivery,
-        attempt: Attempt,
-        verdict: Verdict,
-        now: Timestamp,
-    ) -> Result<Delivery, StoreError> {
-        let key = DeliveryKey {
-            destination: claimed.delivery.destination.clone(),
-            event_id: claimed.delivery.event_id,
-        };
-        let mut stored = claimed;
-        for _ in 0..REREADS {
-            let delivery = stored.delivery.clone();
-            let after = match verdict {
-                Verdict::Counts => {
-                    let jitter = jitter(&delivery);
-                    delivery.attempted(attempt.clone(), &self.schedule, now, jitter)
-                }
-                Verdict::SenderUnreached => delivery.unreached(attempt.clone(), &UNREACHED, now),
-            };
-            if self.deliveries.replace(&stored, &after).await? {
-                return Ok(after);
-            }
-            match self.deliveries.delivery(&key).await? {
-                Some(changed) => stored = changed,
-                // Forgotten, since it was closed before.
-                None => return Ok(after),
-            }
-        }
-        Err(StoreError::Unavailable("a delivery changes all the time".to_owned()))
-    }
-
     /// Writes down how the endpoint fares, if that is not known already, and that the webhook is disabled for it.
     async fn note_health(
         &self,
@@ -394,18 +302,7 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks> Courier<'a, D> {
     ) -> Result<(), StoreError> {
         let mut record = record.clone();
         for _ in 0..REREADS {
-            let before = record.health.clone();
-            let health = match verdict {
-                Verdict::Counts => before.clone().attempted(outcome, now),
-                Verdict::SenderUnreached => before.clone().unreached(now),
-            };
-            let is_known = outcome.is_delivered()
-                && before.failing_since.is_none()
-                && before.paused_until.is_none()
-                && before.last_success_at.is_some_and(|at| at > now.minus_seconds(SUCCESS_SECONDS));
-            if health == before || is_known {
-                return Ok(());
-            }
+            let Some(health) = health_after(&record.health, outcome, verdict, now) else { return Ok(()) };
             let disabled = health.disabled.filter(|_| record.webhook.is_enabled());
             let mut event = None;
             let id = record.webhook.id;
@@ -436,25 +333,4 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks> Courier<'a, D> {
         // Another attempt will find the same.
         Ok(())
     }
-}
-
-fn log(delivery: &Delivery, outcome: &Outcome) {
-    let (destination, event_id, attempts) = (&delivery.destination, delivery.event_id, delivery.attempts);
-    match outcome {
-        Outcome::Delivered { status, .. } => {
-            tracing::debug!(%destination, %event_id, attempts, status, "delivered");
-        }
-        Outcome::Failed(failure) => {
-            let is_dead = delivery.next_attempt_at.is_none();
-            let (class, status, error) = (failure.class.as_str(), failure.status, &failure.detail);
-            tracing::warn!(%destination, %event_id, attempts, is_dead, class, status, error, "delivery failed");
-        }
-    }
-}
-
-/// A number that is another for each attempt, and the same in each process.
-fn jitter(delivery: &Delivery) -> u64 {
-    let Delivery { destination, event_id, round, attempts, .. } = delivery;
-    let digest = Digest::of(format!("{destination} {event_id} {round} {attempts}"));
-    digest.as_bytes().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }

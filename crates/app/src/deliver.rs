@@ -2,14 +2,15 @@
 //!
 //! An entry of the outbox is the delivery to the one destination that all events have: the topic, or the log. Before it is
 //! published there, each webhook that takes the event gets a delivery of its own (`courier.rs`), so that what one destination
-//! does changes nothing for another. To put them again changes nothing: an entry that fails is routed anew with each attempt.
+//! does changes nothing for another. So does each place that `notifications.toml` names for it (`route.rs`). To put them again changes nothing: an entry that fails is routed anew with each attempt.
 
 use crate::error::AppError;
 use crate::host::Host;
 use crate::ports::{
-    NewDelivery, Outbox, OutboxEntry, OutboxKey, Publish, PublishError, PutDelivery, ReadWebhooks, Settled,
-    StoreError, WebhookRecord,
+    LoadRequest, NewDelivery, NoSubscribers, Outbox, OutboxEntry, OutboxKey, Publish, PublishError,
+    PutDelivery, ReadWebhooks, Settled, StoreError, WebhookRecord,
 };
+use crate::route::{NoRequests, Routing};
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::timestamp::Timestamp;
@@ -28,10 +29,24 @@ pub struct DeliveryReport {
     pub failed: usize,
     /// Entries that became dead letters.
     pub dead_lettered: usize,
-    /// Deliveries that webhooks were given.
+    /// Deliveries that webhooks and configured destinations were given.
     pub routed: usize,
     /// Whether time ran out before the end.
     pub cut_short: bool,
+}
+
+/// Who gets deliveries of their own.
+#[derive(Debug, Clone, Copy)]
+pub struct Subscribers<'a, W, R> {
+    /// The webhooks, and where deliveries are put.
+    pub deliveries: &'a W,
+    /// Who hears of what, if the operator has said so.
+    pub routing: Option<Routing<'a, R>>,
+}
+
+impl Subscribers<'static, NoSubscribers, NoRequests> {
+    /// None.
+    pub const NONE: Self = Self { deliveries: &NoSubscribers, routing: None };
 }
 
 /// Delivers everything in the outbox that was made before `before`, for at most `budget`.
@@ -44,10 +59,10 @@ pub struct DeliveryReport {
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when the outbox cannot be read or written, or deliveries cannot be put.
-pub async fn deliver<S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery>(
+pub async fn deliver<S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery, R: LoadRequest>(
     outbox: &S,
     publisher: &P,
-    subscribers: &W,
+    subscribers: Subscribers<'_, W, R>,
     key: Option<&DeploymentKey>,
     host: &dyn Host,
     before: Timestamp,
@@ -88,10 +103,10 @@ pub async fn deliver<S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery>(
 
 /// Delivers the entries of these keys, which the stream has just reported; returns for each whether it
 /// is settled: delivered, a dead letter, or gone already. What is not stays for the sweep.
-pub async fn deliver_each<S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery>(
+pub async fn deliver_each<S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery, R: LoadRequest>(
     outbox: &S,
     publisher: &P,
-    subscribers: &W,
+    subscribers: Subscribers<'_, W, R>,
     host: &dyn Host,
     keys: &[OutboxKey],
 ) -> Vec<bool> {
@@ -114,10 +129,10 @@ pub async fn deliver_each<S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery>(
 }
 
 /// One walk over some entries.
-struct Pass<'a, S, P, W> {
+struct Pass<'a, S, P, W, R> {
     outbox: &'a S,
     publisher: &'a P,
-    subscribers: &'a W,
+    subscribers: Subscribers<'a, W, R>,
     key: Option<&'a DeploymentKey>,
     host: &'a dyn Host,
     /// The webhooks, read when the first entry needs them.
@@ -129,11 +144,11 @@ struct Pass<'a, S, P, W> {
     unreached: Vec<(OutboxKey, u32)>,
 }
 
-impl<'a, S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery> Pass<'a, S, P, W> {
+impl<'a, S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery, R: LoadRequest> Pass<'a, S, P, W, R> {
     fn begin(
         outbox: &'a S,
         publisher: &'a P,
-        subscribers: &'a W,
+        subscribers: Subscribers<'a, W, R>,
         key: Option<&'a DeploymentKey>,
         host: &'a dyn Host,
     ) -> Self {
@@ -196,7 +211,7 @@ impl<'a, S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery> Pass<'a, S, P, W>
     ) -> Result<(), StoreError> {
         let webhooks = match self.webhooks.take() {
             Some(webhooks) => webhooks,
-            None => self.subscribers.webhooks().await?,
+            None => self.subscribers.deliveries.webhooks().await?,
         };
         let notice = &event.notice;
         for record in &webhooks {
@@ -213,9 +228,14 @@ impl<'a, S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery> Pass<'a, S, P, W>
             let delivery = Delivery::new(destination, event_id, request_id, sequence, event_type, now);
             let delivery = if webhook.is_enabled() { delivery } else { delivery.skip() };
             let new = NewDelivery { delivery: &delivery, document, seal };
-            self.report.routed += usize::from(self.subscribers.put_new(new).await?);
+            self.report.routed += usize::from(self.subscribers.deliveries.put_new(new).await?);
         }
         self.webhooks = Some(webhooks);
+        let Some(routing) = &self.subscribers.routing else { return Ok(()) };
+        for delivery in routing.of_event(event, self.host.now()).await? {
+            let new = NewDelivery { delivery: &delivery, document, seal };
+            self.report.routed += usize::from(self.subscribers.deliveries.put_new(new).await?);
+        }
         Ok(())
     }
 

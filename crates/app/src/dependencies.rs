@@ -6,6 +6,7 @@ use crate::ports::WebhookClient;
 use crate::signing::SigningKeys;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::policy::Policy;
+use countersign_notifications::configuration::Configuration;
 use std::sync::Arc;
 
 /// The store and everything else a use case works with. `S` implements the ports that the use
@@ -16,6 +17,8 @@ pub struct Dependencies<S> {
     pub store: S,
     /// What operations demand.
     pub policy: Policy,
+    /// Who hears of what, if the operator has said so. No decision reads it.
+    pub notifications: Option<Arc<Configuration>>,
     /// The keys that permits are signed with.
     pub signing_keys: Arc<dyn SigningKeys>,
     /// The keys that checkpoints of the log, and evidence, are signed with.

@@ -3,10 +3,14 @@
 //! A function that only reads is built from something that only reads: the bounds of an operation
 //! are the least privilege of its function, in types.
 
+mod channels;
 mod deliveries;
 mod events;
 mod outbox;
 
+pub use channels::{
+    ChannelMessage, ChannelStore, DestinationSender, MinuteCount, Outgoing, PlaceRecord, Thread,
+};
 pub use deliveries::{
     Deliveries, DeliveryKey, DeliveryPage, DeliveryQuery, NewDelivery, NoSubscribers, NoWebhookClient,
     PutDelivery, ReadDeliveries, ReadWebhooks, StoredDelivery, WebhookChange, WebhookClient, WebhookCount,

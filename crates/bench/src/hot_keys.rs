@@ -20,11 +20,11 @@ use countersign_api::operations::reject::Reject;
 use countersign_api::operations::start::Start;
 use countersign_app::anomalies::Detector;
 use countersign_app::continuations::Releasing;
-use countersign_app::deliver::deliver_each;
+use countersign_app::deliver::{Subscribers, deliver_each};
 use countersign_app::expire::expire;
 use countersign_app::fold::Folder;
 use countersign_app::log_reader::LogReader;
-use countersign_app::ports::{NoSubscribers, Outbox as _, OutboxKey, Publish, PublishError};
+use countersign_app::ports::{Outbox as _, OutboxKey, Publish, PublishError};
 use countersign_core::caller::Channel;
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::timestamp::Timestamp;
@@ -108,7 +108,7 @@ fn simulate(requests: usize) -> Result<Loads, String> {
                 .metered(deliver_each(
                     &service.outbox,
                     &publisher,
-                    &NoSubscribers,
+                    Subscribers::NONE,
                     service.host.as_ref(),
                     keys,
                 ))

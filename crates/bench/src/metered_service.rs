@@ -77,6 +77,7 @@ impl MeteredService {
         let dependencies = Dependencies {
             store: DynamoStore::new(client.clone(), tables()),
             policy: load::bundled().map_err(|error| error.to_string())?,
+            notifications: None,
             signing_keys: Arc::new(PrivateKey::from_bytes(&KEY).map_err(|error| error.to_string())?),
             audit_keys: Arc::new(LogKey::from_bytes(&KEY)),
             webhook_client: Arc::new(NoWebhookClient),

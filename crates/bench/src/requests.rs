@@ -213,6 +213,7 @@ fn dependencies(store: Store, policy: Policy) -> Result<Dependencies<Store>, Str
     Ok(Dependencies {
         store,
         policy,
+        notifications: None,
         signing_keys,
         audit_keys,
         webhook_client: Arc::new(NoWebhookClient),

@@ -4,9 +4,9 @@
 use crate::memory;
 use crate::metered_service::{Consumed, Metered, MeteredService, Sent, count, person, rounded, short_lived};
 use countersign_api::operations::create::Create;
-use countersign_app::deliver::deliver;
+use countersign_app::deliver::{Subscribers, deliver};
 use countersign_app::expire::expire;
-use countersign_app::ports::{NoSubscribers, Outbox as _, Publish, PublishError};
+use countersign_app::ports::{Outbox as _, Publish, PublishError};
 use countersign_core::caller::Channel;
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::timestamp::Timestamp;
@@ -187,7 +187,8 @@ fn deliver_once(service: &MeteredService) -> Result<Metered<Pass>, String> {
     let dependencies = &service.dependencies;
     let host = dependencies.host.as_ref();
     let key = Some(&dependencies.deployment_key);
-    let delivery = deliver(&service.outbox, &TakesAll, &NoSubscribers, key, host, Timestamp::LATEST, BUDGET);
+    let subscribers = Subscribers::NONE;
+    let delivery = deliver(&service.outbox, &TakesAll, subscribers, key, host, Timestamp::LATEST, BUDGET);
     let Metered { answer, calls, took } = service.metered(delivery);
     let report = answer.map_err(|error| error.to_string())?;
     if report.failed + report.dead_lettered > 0 {

@@ -78,6 +78,18 @@ impl RequestId {
 }
 
 impl EventId {
+    /// The id of what time brings about, and no command: the same key gives the same id, so that it happens once. A UUIDv7
+    /// whose time is `at`.
+    pub fn derived(at: Timestamp, key: &str) -> Self {
+        let digest = Digest::of(format!("countersign.timer-id\0{key}"));
+        let mut bytes = [0; 10];
+        for (byte, source) in bytes.iter_mut().zip(digest.as_bytes()) {
+            *byte = *source;
+        }
+        let millisecond = u64::try_from(at.as_millisecond()).unwrap_or_default();
+        Self(Builder::from_unix_timestamp_millis(millisecond, &bytes).into_uuid())
+    }
+
     /// When the id was made: the first 48 bits of a UUIDv7 (RFC 9562 section 5.7).
     pub fn made_at(&self) -> Timestamp {
         let millisecond = self.0.as_u64_pair().0 >> 16;

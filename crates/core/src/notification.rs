@@ -210,8 +210,23 @@ impl Notification {
             user: event.user.clone(),
             request_id: event.request_id,
             sequence: event.sequence,
-            hash: after.audit_head,
             status: event.status,
+            remark,
+            ..Self::as_it_stands(event.id, event.at, after)
+        }
+    }
+
+    /// A request as it stands, for those who are told of it because time has passed: what is told is its creation, once more.
+    pub fn as_it_stands(event_id: EventId, at: Timestamp, after: &Request) -> Self {
+        Self {
+            event_id,
+            event_type: EventType::ApprovalRequestCreated,
+            timestamp: at,
+            user: after.content.requested_by.clone(),
+            request_id: after.id(),
+            sequence: after.version,
+            hash: after.audit_head,
+            status: after.status,
             operation_type: after.content.operation_type.clone(),
             instance_id: after.content.instance_id.clone(),
             environment: after.content.environment,
@@ -225,7 +240,7 @@ impl Notification {
             estimated_duration: after.content.estimated_duration.clone(),
             expires_at: after.content.expires_at,
             execute_by: after.execute_by,
-            remark,
+            remark: None,
             link: None,
         }
     }

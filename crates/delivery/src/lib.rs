@@ -10,6 +10,7 @@
 pub mod destination;
 pub mod health;
 pub mod outcome;
+pub mod part;
 pub mod schedule;
 pub mod state;
 pub mod sweep;

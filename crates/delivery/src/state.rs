@@ -2,6 +2,7 @@
 
 use crate::destination::DestinationId;
 use crate::outcome::{FailureClass, Outcome};
+use crate::part::Part;
 use crate::schedule::{Schedule, later};
 use countersign_core::event::EventType;
 use countersign_core::ids::{EventId, RequestId};
@@ -104,6 +105,9 @@ pub struct Delivery {
     /// What the other side calls the message, once it has taken it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// What the message is for, at a destination that the operator has configured; a webhook gets events alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
 }
 
 /// What is kept of an attempt: never its detail, which is for the log.
@@ -160,7 +164,14 @@ impl Delivery {
             next_attempt_at: Some(now),
             last_attempt: None,
             reference: None,
+            part: None,
         }
+    }
+
+    /// The same as a message of some kind, due not before `at`.
+    #[must_use]
+    pub fn with_part(self, part: Part, at: Timestamp) -> Self {
+        Self { part: Some(part), ..self }.postponed(at)
     }
 
     /// Whether an attempt is to be made at `now`.

@@ -45,13 +45,13 @@ impl DynamoDeliveries {
         Self::new(Client::new(aws), table)
     }
 
-    async fn item(&self, key: Item) -> Result<Option<Item>, StoreError> {
+    pub(crate) async fn item(&self, key: Item) -> Result<Option<Item>, StoreError> {
         let found = self.client.get_item().table_name(&self.table).consistent_read(true).set_key(Some(key));
         Ok(found.send().await.map_err(store_error)?.item)
     }
 
     /// The items of a partition between two sort keys, the bounds included.
-    fn range(&self, partition: &str, first: &str, last: &str) -> QueryFluentBuilder {
+    pub(crate) fn range(&self, partition: &str, first: &str, last: &str) -> QueryFluentBuilder {
         let mut condition = Expression::default();
         let (partition_name, sort_name) = (condition.name(DESTINATION), condition.name(EVENT_ID));
         let partition = condition.string("partition", partition);
@@ -67,7 +67,7 @@ impl DynamoDeliveries {
     }
 
     /// Puts an item on a condition. `false` if it does not hold.
-    async fn put(&self, item: Item, condition: Expression) -> Result<bool, StoreError> {
+    pub(crate) async fn put(&self, item: Item, condition: Expression) -> Result<bool, StoreError> {
         let put = self
             .client
             .put_item()
@@ -106,7 +106,7 @@ impl DynamoDeliveries {
 }
 
 /// The item has the revision that was read; 0 if there was none.
-fn revised(before: u64) -> Expression {
+pub(crate) fn revised(before: u64) -> Expression {
     let mut condition = Expression::default();
     let revision = condition.name(REVISION);
     condition.text = match before {

@@ -68,6 +68,12 @@ pub const NEXT_ATTEMPT_AT: &str = "next_attempt_at";
 pub const WEBHOOKS: &str = "#webhooks";
 /// The sort key of the number of webhooks.
 pub const WEBHOOK_COUNT: &str = "#count";
+/// What the partition of what is remembered of a destination begins with. No destination has a `:` there.
+pub const PLACE: &str = "place:";
+/// The sort key of the record of a destination as a whole; those of its requests are their ids.
+pub const PLACE_RECORD: &str = "#place";
+/// What the partition of the timers of a request that have fired begins with.
+pub const FIRED: &str = "fired:";
 /// Counts the changes of a delivery or webhook.
 pub const REVISION: &str = "revision";
 /// How many partitions [`DUE_INDEX`] is spread over.

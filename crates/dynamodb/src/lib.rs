@@ -10,6 +10,8 @@ mod anomalies;
 mod answer_time;
 mod attribute;
 mod audit_item;
+mod channel_item;
+mod channels;
 mod comment_item;
 mod continuation_item;
 mod counted_item;

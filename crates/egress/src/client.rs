@@ -116,8 +116,24 @@ impl Client {
         time_limit: Duration,
         now: Timestamp,
     ) -> Result<Answer, Failure> {
+        self.post_within(address, headers, body, time_limit, now, MAX_BODY_BYTES).await
+    }
+
+    /// The same, which reads at most so many bytes of the answer's body.
+    ///
+    /// # Errors
+    /// As [`Client::post`].
+    pub async fn post_within(
+        &self,
+        address: &Address,
+        headers: &HeaderMap,
+        body: Bytes,
+        time_limit: Duration,
+        now: Timestamp,
+        max_body_bytes: usize,
+    ) -> Result<Answer, Failure> {
         let mut status = None;
-        let exchange = self.exchange(address, headers, body, now, &mut status);
+        let exchange = self.exchange(address, headers, body, (now, max_body_bytes), &mut status);
         match tokio::time::timeout(time_limit, exchange).await {
             Ok(result) => result,
             Err(_) => {
@@ -132,7 +148,7 @@ impl Client {
         address: &Address,
         headers: &HeaderMap,
         body: Bytes,
-        now: Timestamp,
+        (now, max_body_bytes): (Timestamp, usize),
         status: &mut Option<u16>,
     ) -> Result<Answer, Failure> {
         if headers.keys().any(is_reserved) {
@@ -149,11 +165,11 @@ impl Client {
         *status = Some(head.status.as_u16());
         let mut body = pin!(body);
         let mut beginning = Vec::new();
-        while beginning.len() < MAX_BODY_BYTES {
+        while beginning.len() < max_body_bytes {
             let Some(frame) = body.frame().await else { break };
             let frame = frame.map_err(|error| classified(error.as_ref(), *status))?;
             if let Some(data) = frame.data_ref() {
-                let room = MAX_BODY_BYTES.saturating_sub(beginning.len());
+                let room = max_body_bytes.saturating_sub(beginning.len());
                 beginning.extend_from_slice(data.get(..room).unwrap_or(data));
             }
         }

@@ -1,4 +1,4 @@
-//! A client by what `notifications.toml` says of webhooks.
+//! `notifications.toml` beside a policy, and the client that follows from what it says of webhooks.
 
 use crate::client::Client;
 use crate::roots::InvalidRoots;
@@ -21,11 +21,8 @@ pub enum NotificationsError {
     /// A key of it breaks a rule.
     #[error(transparent)]
     Refused(#[from] Mistake),
-    /// A part of it that is read, and not delivered by yet.
-    #[error("notifications.toml: [{0}] is not delivered by yet; only [webhooks] may be given")]
-    NotDelivered(&'static str),
     /// Ports or networks cannot be allowed.
-    #[error("notifications.toml: webhooks {0}")]
+    #[error("notifications.toml: [webhooks] {0}")]
     Rules(#[from] InvalidRules),
     /// The roots cannot be read.
     #[error("notifications.toml: webhooks.ca_bundle {path}: {error}")]
@@ -40,32 +37,47 @@ pub enum NotificationsError {
     Roots(#[from] InvalidRoots),
 }
 
-/// What calls webhooks, by the file beside a policy; by the rules for public addresses if there is none.
+/// The file beside a policy, read and checked; nothing if there is none.
 ///
 /// # Errors
 /// When the file is there and cannot be used.
-pub fn webhook_client(directory: Option<&Path>, policy: &Policy) -> Result<Client, NotificationsError> {
+pub fn notifications(
+    directory: Option<&Path>,
+    policy: &Policy,
+) -> Result<Option<Configuration>, NotificationsError> {
     let text = directory.map(load::read_notifications).transpose()?.flatten();
-    let Some(text) = text else { return Ok(Client::new(EgressRules::default(), None)?) };
+    let Some(text) = text else { return Ok(None) };
     let configuration = Configuration::parse(&text, policy.people().groups())?;
-    let Configuration { destinations, routes, reminders, escalations, digests, .. } = &configuration;
-    for (part, is_given) in [
-        ("destinations", !destinations.is_empty()),
-        ("routes", !routes.is_empty()),
-        ("reminders", !reminders.is_empty()),
-        ("escalations", !escalations.is_empty()),
-        ("digests", !digests.is_empty()),
-    ] {
-        if is_given {
-            return Err(NotificationsError::NotDelivered(part));
-        }
-    }
+    rules(&configuration)?;
+    Ok(Some(configuration))
+}
+
+/// What may be called, by what the file says of webhooks.
+///
+/// # Errors
+/// The first port or network that cannot be allowed.
+pub fn rules(configuration: &Configuration) -> Result<EgressRules, InvalidRules> {
     let webhooks = &configuration.webhooks;
     let ports = webhooks.allow_ports.iter().map(u16::to_string);
-    let rules = EgressRules::parse(ports, &webhooks.allow_networks)?;
-    let bundle = webhooks.ca_bundle.as_ref().map(|path| {
-        let unreadable = |error| NotificationsError::Bundle { path: escaped_line(path), error };
-        fs::read(path).map_err(unreadable)
-    });
-    Ok(Client::new(rules, bundle.transpose()?.as_deref())?)
+    EgressRules::parse(ports, &webhooks.allow_networks)
+}
+
+/// The roots in PEM that the certificates of internal hosts are held against, if the file names any.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn ca_bundle(configuration: &Configuration) -> Result<Option<Vec<u8>>, NotificationsError> {
+    let read = |path: &String| {
+        fs::read(path).map_err(|error| NotificationsError::Bundle { path: escaped_line(path), error })
+    };
+    configuration.webhooks.ca_bundle.as_ref().map(read).transpose()
+}
+
+/// What calls addresses, by the file; by the rules for public addresses if there is none.
+///
+/// # Errors
+/// When rules or roots cannot be used.
+pub fn client(configuration: Option<&Configuration>) -> Result<Client, NotificationsError> {
+    let Some(configuration) = configuration else { return Ok(Client::new(EgressRules::default(), None)?) };
+    Ok(Client::new(rules(configuration)?, ca_bundle(configuration)?.as_deref())?)
 }

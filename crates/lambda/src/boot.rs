@@ -1,8 +1,6 @@
 //! Starting a function: logging, environment and AWS once, then the runtime's loop.
 
 use crate::dashboard::{self, Pages};
-#[cfg(feature = "webhooks")]
-use crate::deliver::Deliver;
 use crate::direct::DirectAccess;
 use crate::environment::{Environment, InvalidVariable};
 use crate::executor;
@@ -12,24 +10,18 @@ use crate::gateway::Authentication;
 use crate::iam::IamAccess;
 use crate::invocation::HttpEvent;
 use crate::metrics::{self, MeteredHost, Metrics};
-use crate::notify::{Notify, OUTBOX_MIN_AGE_SECONDS};
+use crate::notify::{Notify, OUTBOX_MIN_AGE_SECONDS, Routes};
 use crate::polling::Polling;
 use crate::seal::Seal;
 use crate::time;
 use crate::visitor::Visitors;
 use aws_types::SdkConfig;
 use countersign_api::files::{self, FileRoute};
-#[cfg(feature = "webhooks")]
-use countersign_api::operation::WEBHOOKS_FUNCTION;
-#[cfg(feature = "webhooks")]
-use countersign_api::run::Store;
 use countersign_api::run::{Endpoint, PublicEndpoint};
 use countersign_app::anomalies::AnomalyStore;
 use countersign_app::audit_keys::{AuditKeys, NoAuditKeys};
 use countersign_app::command::CommandStore;
 use countersign_app::continuations::{Continuations, Releasing, Resume};
-#[cfg(feature = "webhooks")]
-use countersign_app::courier::{LastAnswer, TIME_LIMIT};
 use countersign_app::dependencies::Dependencies;
 use countersign_app::figure_store::FigureStore;
 use countersign_app::figures::KnownOperations;
@@ -37,25 +29,21 @@ use countersign_app::host::{Clock, Host};
 use countersign_app::log::{LogIndex, LogStorage};
 use countersign_app::policy_texts::{KeepPolicyTexts, PolicyTexts};
 use countersign_app::ports::{
-    CountAttempts, CountedAttemptsStore, FindDue, ListRequests, LoadEvents, LoadRequest, NoWebhookClient,
-    Outbox, Publish, PutDelivery, ReadWebhooks, RecordEvent, Replicas, Timers,
+    ChannelStore, CountAttempts, CountedAttemptsStore, FindDue, ListRequests, LoadEvents, LoadRequest,
+    NoWebhookClient, Outbox, Publish, PutDelivery, ReadWebhooks, RecordEvent, Replicas, Timers,
 };
-#[cfg(feature = "webhooks")]
-use countersign_app::ports::{Deliveries, WriteWebhooks};
 use countersign_app::retention::{ErasureMark, FindClosed, InvalidRetention, Retention};
 use countersign_app::signing::{NoSigningKeys, SigningKeys};
+use countersign_app::urge::NextLooks;
 use countersign_audit::evidence::document::PolicyFiles;
 use countersign_aws::Access;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::policy::restrictions::{self, Restrictions};
 use countersign_core::policy::{Policy, PolicyText};
 use countersign_core::principal::Principal;
-#[cfg(feature = "webhooks")]
-use countersign_egress::Client;
-#[cfg(feature = "webhooks")]
-use countersign_egress::configured::webhook_client;
 use countersign_executor::port::Executor;
 use countersign_executor::worker::{Approvals, Worker};
+use countersign_notifications::configuration::Configuration;
 use countersign_policy::load;
 use countersign_system::logging;
 use countersign_system::system::SystemHost;
@@ -68,6 +56,11 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::Mutex;
+
+#[cfg(feature = "deliveries")]
+mod deliveries;
+#[cfg(feature = "webhooks")]
+mod webhooks;
 
 /// The shortest text of a deployment's key, in characters.
 const MIN_DEPLOYMENT_KEY: usize = 32;
@@ -164,18 +157,6 @@ impl Boot {
         run(async move |event| function.handle::<E>(event.payload.get()).await).await
     }
 
-    /// Serves the operations of the API about webhooks.
-    ///
-    /// # Errors
-    /// As for [`Boot::serve`], or when `notifications.toml` cannot be used.
-    #[cfg(feature = "webhooks")]
-    pub async fn serve_webhooks<S: Store + 'static>(&self, store: S) -> Result<(), Error> {
-        let mut function = self.function(store, true).await.inspect_err(not_started)?;
-        function.dependencies.webhook_client = Arc::new(self.webhook_client().inspect_err(not_started)?);
-        let function = &function;
-        run(async move |event| function.handle_one_of(WEBHOOKS_FUNCTION, event.payload.get()).await).await
-    }
-
     /// Serves evidence of requests.
     ///
     /// # Errors
@@ -224,7 +205,8 @@ impl Boot {
     /// # Errors
     /// As for [`Boot::serve`].
     pub async fn serve_health(&self) -> Result<(), Error> {
-        let function = self.function((), false).await.inspect_err(not_started)?;
+        let mut function = self.function((), false).await.inspect_err(not_started)?;
+        function.dependencies.notifications = self.notifications().inspect_err(not_started)?.map(Arc::new);
         let function = &function;
         run(async move |event| function.handle_health(event.payload.get()).await).await
     }
@@ -259,8 +241,9 @@ impl Boot {
     ///
     /// # Errors
     /// As for [`Boot::serve`].
-    pub async fn serve_expire<S>(&self, store: S) -> Result<(), Error>
+    pub async fn serve_expire<S, D>(&self, store: S, deliveries: Option<D>) -> Result<(), Error>
     where
+        D: PutDelivery + ChannelStore,
         S: ErasureMark
             + CommandStore
             + CountedAttemptsStore
@@ -272,10 +255,14 @@ impl Boot {
     {
         let metrics = &self.metrics().inspect_err(not_started)?;
         let retention = retention(&self.environment).inspect_err(not_started)?;
-        let dependencies = &self.dependencies(store, true).await.inspect_err(not_started)?;
+        let mut dependencies = self.dependencies(store, true).await.inspect_err(not_started)?;
+        dependencies.notifications = self.notifications().inspect_err(not_started)?.map(Arc::new);
+        let dependencies = &dependencies;
+        let urging = deliveries.map(|deliveries| (deliveries, NextLooks::default()));
+        let urging = urging.as_ref().map(|(deliveries, looks)| (deliveries, looks));
         run(async move |event| {
             let budget = time::budget(dependencies.host.now(), event.context.deadline);
-            expire::handle(dependencies, metrics, budget, retention).await
+            expire::handle(dependencies, urging, metrics, budget, retention).await
         })
         .await
     }
@@ -284,10 +271,11 @@ impl Boot {
     ///
     /// # Errors
     /// As for [`Boot::serve`].
-    pub async fn serve_notify<S, W, P, R>(
+    pub async fn serve_notify<S, W, P, R, Q>(
         &self,
         outbox: S,
         subscribers: W,
+        requests: Q,
         publisher: P,
         resumer: R,
     ) -> Result<(), Error>
@@ -296,38 +284,15 @@ impl Boot {
         W: ReadWebhooks + PutDelivery,
         P: Publish,
         R: Resume,
+        Q: LoadRequest,
     {
         let publisher = Releasing::new(outbox.clone(), publisher);
-        let notify = &self.notify(outbox, subscribers, publisher, resumer).inspect_err(not_started)?;
+        let routes = self.routes(requests).inspect_err(not_started)?;
+        let notify =
+            &self.notify(outbox, subscribers, routes, publisher, resumer).inspect_err(not_started)?;
         run(async move |event| {
             let budget = time::budget(notify.host.now(), event.context.deadline);
             notify.handle(event.payload.get(), budget).await
-        })
-        .await
-    }
-
-    /// Serves the stream and the schedule of deliveries to webhooks.
-    ///
-    /// # Errors
-    /// As for [`Boot::serve`], or when `notifications.toml` cannot be used.
-    #[cfg(feature = "webhooks")]
-    pub async fn serve_deliver<D>(&self, deliveries: D) -> Result<(), Error>
-    where
-        D: Deliveries + ReadWebhooks + WriteWebhooks,
-    {
-        let client = self.webhook_client().inspect_err(not_started)?;
-        let deliver = &Deliver {
-            deliveries,
-            client: Box::new(client),
-            deployment_key: deployment_key(&self.environment).await.inspect_err(not_started)?,
-            dashboard_url: self.optional("DASHBOARD_URL"),
-            host: self.sweeping_host().inspect_err(not_started)?,
-            last_answer: LastAnswer::default(),
-        };
-        run(async move |event| {
-            let budget = time::budget(deliver.host.now(), event.context.deadline);
-            // An attempt that has begun is awaited.
-            deliver.handle(event.payload.get(), budget.saturating_sub(TIME_LIMIT)).await
         })
         .await
     }
@@ -374,16 +339,23 @@ impl Boot {
         .await
     }
 
-    fn notify<S, W, P, R>(
+    fn routes<Q>(&self, requests: Q) -> Result<Option<Routes<Q>>, Error> {
+        let Some(configuration) = self.notifications()? else { return Ok(None) };
+        Ok(Some(Routes { configuration, policy: self.policy()?, requests }))
+    }
+
+    fn notify<S, W, P, R, Q>(
         &self,
         outbox: S,
         subscribers: W,
+        routes: Option<Routes<Q>>,
         publisher: P,
         resumer: R,
-    ) -> Result<Notify<S, W, P, R>, Error> {
+    ) -> Result<Notify<S, W, P, R, Q>, Error> {
         Ok(Notify {
             outbox,
             subscribers,
+            routes,
             publisher,
             resumer,
             host: self.sweeping_host()?,
@@ -392,11 +364,12 @@ impl Boot {
         })
     }
 
-    /// What calls webhooks, by the file beside the policy.
-    #[cfg(feature = "webhooks")]
-    fn webhook_client(&self) -> Result<Client, Error> {
+    /// Who hears of what, by the file beside the policy.
+    fn notifications(&self) -> Result<Option<Configuration>, Error> {
         let directory = self.environment.optional("POLICY_DIR").map(Path::new);
-        Ok(webhook_client(directory, &self.policy()?)?)
+        let text = directory.map(load::read_notifications).transpose()?.flatten();
+        let groups = self.policy()?;
+        Ok(text.map(|text| Configuration::parse(&text, groups.people().groups())).transpose()?)
     }
 
     fn policy(&self) -> Result<Policy, Error> {
@@ -442,6 +415,7 @@ impl Boot {
         Ok(Dependencies {
             store,
             policy,
+            notifications: None,
             signing_keys: Arc::clone(&self.signing_keys),
             audit_keys: Arc::clone(&self.audit_keys),
             webhook_client: Arc::new(NoWebhookClient),

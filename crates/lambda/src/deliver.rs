@@ -8,16 +8,20 @@ use countersign_api::problem::Code;
 use countersign_app::courier::{self, Courier, CourierReport, LastAnswer};
 use countersign_app::error::AppError;
 use countersign_app::host::Host;
-use countersign_app::ports::{Deliveries, DeliveryKey, ReadWebhooks, WebhookClient, WriteWebhooks};
+use countersign_app::ports::{
+    ChannelStore, Deliveries, DeliveryKey, DestinationSender, ReadWebhooks, WebhookClient, WriteWebhooks,
+};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::EventId;
 use countersign_delivery::destination::DestinationId;
 use countersign_delivery::schedule::Schedule;
+use countersign_notifications::configuration::Configuration;
 use lambda_runtime::Diagnostic;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The function's parts.
@@ -26,7 +30,9 @@ pub struct Deliver<D> {
     /// What waits, and for which webhooks.
     pub deliveries: D,
     /// What calls them.
-    pub client: Box<dyn WebhookClient>,
+    pub client: Arc<dyn WebhookClient>,
+    /// Who hears of what by `notifications.toml`, and what sends it to them.
+    pub channels: Option<(Arc<Configuration>, Arc<dyn DestinationSender>)>,
     /// What binds messages, and opens secrets.
     pub deployment_key: DeploymentKey,
     /// Where people look at requests.
@@ -76,7 +82,7 @@ impl Keys {
     }
 }
 
-impl<D: Deliveries + ReadWebhooks + WriteWebhooks> Deliver<D> {
+impl<D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Deliver<D> {
     /// Delivers what a stream's records tell of, or, invoked by anything else, what is due.
     ///
     /// # Errors
@@ -92,6 +98,9 @@ impl<D: Deliveries + ReadWebhooks + WriteWebhooks> Deliver<D> {
             Schedule::EVERY_MINUTE,
             &self.last_answer,
         );
+        let channels = self.channels.as_ref();
+        let courier = courier
+            .with_channels(channels.map(|(configuration, sender)| (configuration.as_ref(), sender.as_ref())));
         let report = match serde_json::from_str::<StreamEvent>(payload) {
             Ok(StreamEvent { records: Some(records) }) => {
                 let mut report = CourierReport::default();

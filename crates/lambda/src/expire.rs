@@ -8,23 +8,27 @@ use countersign_app::dependencies::Dependencies;
 use countersign_app::error::AppError;
 use countersign_app::expire::{self, ExpiryReport};
 use countersign_app::figures;
-use countersign_app::ports::{CountedAttemptsStore, FindDue, ListRequests, Replicas, Timers};
+use countersign_app::ports::{
+    ChannelStore, CountedAttemptsStore, FindDue, ListRequests, PutDelivery, Replicas, Timers,
+};
 use countersign_app::retention::{self, ErasureMark, ErasureReport, FindClosed, Retention};
 use countersign_app::timers::{self, TimerReport};
+use countersign_app::urge::{self, NextLooks, UrgeReport};
 use countersign_core::caller::Channel;
 use countersign_core::timestamp::Timestamp;
 use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Expires what is due, erases what is kept for longer than `retention`, and measures what is open. What invoked it says
+/// Expires what is due, reminds and escalates, erases what is kept for longer than `retention`, and measures what is open. What invoked it says
 /// nothing that would be needed.
 ///
 /// # Errors
 /// When what is due cannot be read, so that the run counts as failed; the next one does its work. And
 /// when the table of requests is replicated: that is not supported, and the alarm on failed runs says so.
-pub async fn handle<S>(
+pub async fn handle<S, D>(
     dependencies: &Dependencies<S>,
+    urging: Option<(&D, &NextLooks)>,
     metrics: &Metrics,
     budget: Duration,
     retention: Option<Retention>,
@@ -38,6 +42,7 @@ where
         + ListRequests
         + Replicas
         + Timers,
+    D: PutDelivery + ChannelStore,
 {
     let regions = dependencies.store.replica_regions().await.map_err(|error| failed(&error.into()))?;
     if !regions.is_empty() {
@@ -63,6 +68,17 @@ where
             .await
             .map_err(|error| failed(&error))?;
     tracing::info!(unknown, failed = not_looked_at, cut_short = timers_cut_short, "leases ended");
+    // What has expired by now is not announced any more.
+    let left = budget.saturating_sub(host.elapsed().saturating_sub(began));
+    if let Some((deliveries, looks)) = urging {
+        let urged = urge::urge(dependencies, deliveries, looks, Timestamp::EARLIEST, left).await;
+        match urged {
+            Ok(UrgeReport { fired, routed, failed, cut_short }) => {
+                tracing::info!(fired, routed, failed, cut_short, "reminders and escalations");
+            }
+            Err(error) => tracing::error!(%error, "reminders and escalations are left to the next run"),
+        }
+    }
     // They wait for the next sweep where this one has no time left.
     let counted = match attempts::record_counts(dependencies).await {
         Ok(counted) => counted,

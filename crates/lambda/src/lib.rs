@@ -10,7 +10,7 @@ pub mod boot;
 pub mod environment;
 
 pub mod dashboard;
-#[cfg(feature = "webhooks")]
+#[cfg(feature = "deliveries")]
 pub mod deliver;
 pub mod direct;
 pub mod executor;
@@ -25,5 +25,7 @@ pub mod notify;
 pub mod metrics;
 pub mod polling;
 pub mod seal;
+#[cfg(feature = "deliveries")]
+mod secrets;
 pub mod time;
 pub mod visitor;

@@ -4,11 +4,14 @@
 use crate::metrics::Metrics;
 use countersign_api::problem::Code;
 use countersign_app::continuations::{self, Continuations, Resume, ResumeReport};
-use countersign_app::deliver::{self, DeliveryReport};
+use countersign_app::deliver::{self, DeliveryReport, Subscribers};
 use countersign_app::error::AppError;
 use countersign_app::host::Host;
-use countersign_app::ports::{Outbox, OutboxKey, Publish, PutDelivery, ReadWebhooks};
+use countersign_app::ports::{LoadRequest, Outbox, OutboxKey, Publish, PutDelivery, ReadWebhooks};
+use countersign_app::route::Routing;
 use countersign_core::ids::{EventId, RequestId};
+use countersign_core::policy::Policy;
+use countersign_notifications::configuration::Configuration;
 use lambda_runtime::Diagnostic;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -20,11 +23,13 @@ pub const OUTBOX_MIN_AGE_SECONDS: u32 = 60;
 
 /// The function's parts.
 #[derive(Debug)]
-pub struct Notify<S, W, P, R> {
+pub struct Notify<S, W, P, R, Q> {
     /// What is to be delivered.
     pub outbox: S,
     /// Who gets deliveries of their own.
     pub subscribers: W,
+    /// Who hears of what by `notifications.toml`, under which policy, and where requests are read; nothing without the file.
+    pub routes: Option<Routes<Q>>,
     /// To whom.
     pub publisher: P,
     /// What resumes those who wait for a request.
@@ -35,6 +40,17 @@ pub struct Notify<S, W, P, R> {
     pub metrics: Metrics,
     /// The age from which the sweep delivers an entry.
     pub min_age_seconds: u32,
+}
+
+/// What places are found by.
+#[derive(Debug)]
+pub struct Routes<Q> {
+    /// Who hears of what.
+    pub configuration: Configuration,
+    /// The policy in force.
+    pub policy: Policy,
+    /// Where requests are read.
+    pub requests: Q,
 }
 
 /// A stream's event: records, each read by itself.
@@ -78,7 +94,23 @@ struct Text {
     value: String,
 }
 
-impl<S: Outbox + Continuations, W: ReadWebhooks + PutDelivery, P: Publish, R: Resume> Notify<S, W, P, R> {
+impl<S, W, P, R, Q> Notify<S, W, P, R, Q>
+where
+    S: Outbox + Continuations,
+    W: ReadWebhooks + PutDelivery,
+    P: Publish,
+    R: Resume,
+    Q: LoadRequest,
+{
+    fn subscribers(&self) -> Subscribers<'_, W, Q> {
+        let routing = self.routes.as_ref().map(|routes| Routing {
+            configuration: &routes.configuration,
+            policy: &routes.policy,
+            requests: &routes.requests,
+        });
+        Subscribers { deliveries: &self.subscribers, routing }
+    }
+
     /// Delivers what a stream's records tell of, or, invoked by anything else, sweeps the outbox.
     ///
     /// # Errors
@@ -124,7 +156,7 @@ impl<S: Outbox + Continuations, W: ReadWebhooks + PutDelivery, P: Publish, R: Re
             }
         }
         let host: &dyn Host = self.host.as_ref();
-        let subscribers = &self.subscribers;
+        let subscribers = self.subscribers();
         let settled = deliver::deliver_each(&self.outbox, &self.publisher, subscribers, host, &keys).await;
         let resumed = continuations::resume_each(&self.outbox, &self.resumer, host, &released).await;
         let events = sequence_numbers.into_iter().zip(settled);
@@ -139,7 +171,7 @@ impl<S: Outbox + Continuations, W: ReadWebhooks + PutDelivery, P: Publish, R: Re
         let began = host.elapsed();
         let before = host.now().minus_seconds(self.min_age_seconds);
         let swept =
-            deliver::deliver(&self.outbox, &self.publisher, &self.subscribers, None, host, before, budget)
+            deliver::deliver(&self.outbox, &self.publisher, self.subscribers(), None, host, before, budget)
                 .await;
         let backlog = self.outbox.backlog().await.map_err(|error| failed(&error.into()))?;
         self.metrics.backlog(backlog, host.now());

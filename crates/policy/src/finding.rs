@@ -8,6 +8,8 @@ use countersign_core::policy::finding::{Name, Severity};
 use countersign_core::policy::mistake::{InvalidPolicy, Mistake};
 use countersign_core::policy::{Policy, PolicyText};
 use countersign_core::timestamp::Timestamp;
+use countersign_notifications::configuration::Configuration;
+use countersign_notifications::warning;
 
 /// Something that is wrong or odd about a policy, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +61,25 @@ impl Finding {
             message: warning.reason,
         }
     }
+}
+
+/// Everything that is odd about the text of `notifications.toml` beside a policy, the worst first.
+///
+/// # Errors
+/// What makes it unusable.
+pub fn inspect_notifications(
+    text: &str,
+    policy: &Policy,
+) -> Result<(Configuration, Vec<Finding>), InvalidPolicy> {
+    let configuration = Configuration::parse(text, policy.people().groups())?;
+    let found = warning::warnings(&configuration, text, policy).into_iter().map(|warning| {
+        let warning::Warning { name, severity, line, place, message } = warning;
+        let file = Some(load::NOTIFICATIONS_FILE);
+        Finding { severity, name, file, line, column: None, place: Some(place), message }
+    });
+    let mut findings: Vec<Finding> = found.collect();
+    findings.sort_by_key(|finding| finding.severity);
+    Ok((configuration, findings))
 }
 
 /// Everything that is odd about a policy, the worst first. Takes seconds at worst: for trying a policy out, not for

@@ -12,8 +12,9 @@ use aws_sdk_dynamodb::Client;
 use countersign_app::audit_keys::AuditKeys;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::Host;
-use countersign_app::ports::{NoWebhookClient, ScanStore as _, StoreError, WebhookClient};
+use countersign_app::ports::{DestinationSender, NoWebhookClient, ScanStore as _, StoreError, WebhookClient};
 use countersign_app::signing::SigningKeys;
+use countersign_app::urge::NextLooks;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::policy::Policy;
 use countersign_dynamodb::deliveries::DynamoDeliveries;
@@ -22,6 +23,7 @@ use countersign_dynamodb::outbox::DynamoOutbox;
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::{self, TableNames};
 use countersign_issuer::authenticator::Authenticator;
+use countersign_notifications::configuration::Configuration;
 use std::io;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -52,6 +54,10 @@ pub struct Application {
     pub outbox: DynamoOutbox,
     /// What webhooks wait for, and the webhooks.
     pub deliveries: DynamoDeliveries,
+    /// Sends to the destinations that the operator has configured.
+    pub sender: Option<Arc<dyn DestinationSender>>,
+    /// When requests are looked at for reminders and escalations.
+    pub next_looks: Arc<NextLooks>,
     /// Where people look at requests, if that is known.
     pub dashboard_url: Option<Arc<str>>,
     /// Notified once deliveries have been put.
@@ -117,11 +123,14 @@ impl Application {
         Ok(Self {
             outbox,
             deliveries,
+            sender: None,
+            next_looks: Arc::default(),
             dashboard_url: None,
             courier_wakeup: Arc::new(Notify::new()),
             dependencies: Arc::new(RwLock::new(Arc::new(Dependencies {
                 store,
                 policy,
+                notifications: None,
                 signing_keys,
                 audit_keys,
                 webhook_client: Arc::new(NoWebhookClient),
@@ -153,6 +162,19 @@ impl Application {
         let dependencies = Dependencies { webhook_client, ..with_policy(&current, current.policy.clone()) };
         *self.dependencies.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(dependencies);
         Self { dashboard_url: dashboard_url.map(Arc::from), ..self }
+    }
+
+    /// The same, with who hears of what, and what sends it to them.
+    #[must_use]
+    pub fn with_notifications(
+        self,
+        notifications: Option<Arc<Configuration>>,
+        sender: Option<Arc<dyn DestinationSender>>,
+    ) -> Self {
+        let current = self.dependencies();
+        let dependencies = Dependencies { notifications, ..with_policy(&current, current.policy.clone()) };
+        *self.dependencies.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(dependencies);
+        Self { sender, ..self }
     }
 
     /// Wakes delivery and the log: something was committed.
@@ -198,6 +220,7 @@ fn with_policy(current: &Dependencies<DynamoStore>, policy: Policy) -> Dependenc
     Dependencies {
         store: current.store.clone(),
         policy,
+        notifications: current.notifications.clone(),
         signing_keys: Arc::clone(&current.signing_keys),
         audit_keys: Arc::clone(&current.audit_keys),
         webhook_client: Arc::clone(&current.webhook_client),

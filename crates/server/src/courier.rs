@@ -24,11 +24,13 @@ const BUDGET: Duration = Duration::from_secs(5);
 /// How often old deliveries are forgotten.
 const FORGET_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// How many destinations are served at once.
-const MAX_DESTINATIONS: usize = 64;
+const MAX_DESTINATIONS: usize = 128;
+/// How many recipients of one configured destination are served at once: one that hangs holds up no other destination.
+const MAX_RECIPIENTS: usize = 8;
 /// How long attempts that are under way may take when the service stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Sends what waits for webhooks, until it is stopped.
+/// Sends what waits for webhooks and configured destinations, until it is stopped.
 pub(crate) async fn send_until(app: Application, mut stopped: watch::Receiver<bool>) {
     let last_answer = Arc::<LastAnswer>::default();
     let mut busy = JoinSet::new();
@@ -48,7 +50,10 @@ pub(crate) async fn send_until(app: Application, mut stopped: watch::Receiver<bo
                 app.metrics.swept(SweepName::Courier, app.dependencies().host.now());
                 for (destination, keys) in due {
                     let is_busy = destinations.values().any(|busy| *busy == destination);
-                    if is_busy || destinations.len() >= MAX_DESTINATIONS {
+                    let of_its_name = destinations.values().filter(|busy| busy.name() == destination.name());
+                    let is_full =
+                        destinations.len() >= MAX_DESTINATIONS || of_its_name.count() >= MAX_RECIPIENTS;
+                    if is_busy || is_full {
                         continue;
                     }
                     let task = serve(app.clone(), Arc::clone(&last_answer), destination.clone(), keys);
@@ -130,4 +135,5 @@ fn courier_of<'a>(
         Schedule::CONTINUOUS,
         last_answer,
     )
+    .with_channels(dependencies.notifications.as_deref().zip(app.sender.as_deref()))
 }

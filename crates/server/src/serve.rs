@@ -15,15 +15,21 @@ use crate::source_address::{ProxyNetwork, TrustedProxies};
 use crate::sweeps::Sweep;
 use crate::tls::{CertificateFiles, Certificates, InvalidCertificates};
 use countersign_app::host::Clock as _;
+use countersign_app::ports::DestinationSender;
 use countersign_app::retention::Retention;
+use countersign_channels::cloud::{NeedsCloud, check_without_cloud};
+use countersign_channels::secret::LocalSecrets;
+use countersign_channels::sender::ConfiguredSender;
 use countersign_core::policy::{Policy, Restrictions};
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
-use countersign_egress::configured::{NotificationsError, webhook_client};
+use countersign_egress::Client;
+use countersign_egress::configured::{self, NotificationsError};
 use countersign_embedded::{Embedded, OpenError};
 use countersign_identity::token::Verifier;
 use countersign_issuer::authenticator::{Authenticator, KEYS_INTERVAL};
 use countersign_issuer::error::IssuerError;
+use countersign_notifications::configuration::Configuration;
 use countersign_policy::load::{self, LoadError};
 use countersign_system::private_file::Unsuitable;
 use countersign_system::system::SystemHost;
@@ -147,6 +153,9 @@ pub enum ServeError {
     /// The database cannot be opened.
     #[error("{}", escaped_line(&.0.to_string()))]
     Engine(#[from] OpenError),
+    /// A destination is of a kind that is sent to through AWS.
+    #[error(transparent)]
+    NeedsCloud(#[from] NeedsCloud),
     /// The database does not answer.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -203,7 +212,10 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     let policy_directory = options.policy_directory;
     let policy = trusted_policy(policy_directory.as_deref(), SystemHost::default().now())?
         .restricted(options.restrictions);
-    let webhook_client = webhook_client(policy_directory.as_deref(), &policy)?;
+    let notifications = configured::notifications(policy_directory.as_deref(), &policy)?;
+    let webhook_client = Arc::new(configured::client(notifications.as_ref())?);
+    let notifications = notifications.map(Arc::new);
+    let sender = notifications.as_ref().map(|it| sender(it, Arc::clone(&webhook_client))).transpose()?;
     let sign_in = match &options.issuer {
         Some(issuer) if options.dashboard.is_some() => issuer::sign_in(issuer).await?,
         _ => None,
@@ -244,7 +256,8 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
         host,
     )
     .await?
-    .with_webhooks(Arc::new(webhook_client), dashboard_url);
+    .with_webhooks(webhook_client, dashboard_url)
+    .with_notifications(notifications, sender);
     if directory.is_first_start() && application.has_requests().await? {
         return Err(directory.key_is_missing().into());
     }
@@ -349,6 +362,17 @@ fn trusted_policy(directory: Option<&Path>, now: Timestamp) -> Result<Policy, Se
 
 /// Reads the policy and the certificates again, each time it is asked to: not on the thread that takes signals,
 /// which a large policy would keep from stopping. Either all of it is in force afterwards, or what was.
+/// What sends to the destinations of `notifications.toml`.
+fn sender(
+    notifications: &Arc<Configuration>,
+    client: Arc<Client>,
+) -> Result<Arc<dyn DestinationSender>, ServeError> {
+    check_without_cloud(notifications)?;
+    let roots = configured::ca_bundle(notifications)?;
+    let secrets = Arc::new(LocalSecrets);
+    Ok(Arc::new(ConfiguredSender::new(Arc::clone(notifications), client, secrets, roots)))
+}
+
 async fn reload(
     policy_dir: Option<PathBuf>,
     certificates: Option<Arc<Certificates>>,

@@ -6,6 +6,7 @@ use crate::log_directory::LogDirectory;
 use crate::metrics::SweepName;
 use countersign_api::problem::Code;
 use countersign_app::anomalies::{DetectionError, DetectionReport, Detector};
+use countersign_app::deliver::Subscribers;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::error::AppError;
 use countersign_app::fold::{FoldError, FoldReport, Folder};
@@ -13,7 +14,9 @@ use countersign_app::host::Clock;
 use countersign_app::log_reader::LogReader;
 use countersign_app::ports::{Outbox as _, Publish};
 use countersign_app::retention::{self, ErasureReport, Retention};
+use countersign_app::route::Routing;
 use countersign_app::seal::{SealError, SealReport, Sealer};
+use countersign_app::urge::{UrgeReport, urge};
 use countersign_app::{attempts, deliver, expire, figures, timers};
 use countersign_core::caller::Channel;
 use countersign_core::timestamp::Timestamp;
@@ -125,10 +128,15 @@ async fn deliver_until<P: Publish>(app: Application, publisher: P, mut stopped: 
         let host = dependencies.host.as_ref();
         let key = &dependencies.deployment_key;
         let began = host.elapsed();
+        let routing = dependencies.notifications.as_deref().map(|configuration| Routing {
+            configuration,
+            policy: &dependencies.policy,
+            requests: &dependencies.store,
+        });
         let swept = deliver::deliver(
             &app.outbox,
             &publisher,
-            &app.deliveries,
+            Subscribers { deliveries: &app.deliveries, routing },
             Some(key),
             host,
             Timestamp::LATEST,
@@ -404,6 +412,15 @@ async fn expire_until(app: Application, retention: Option<Retention>, mut stoppe
                 }
             }
             Err(error) => tracing::error!(%error, "the expiry sweep failed"),
+        }
+        // What has expired by now is not announced any more.
+        match urge(&dependencies, &app.deliveries, &app.next_looks, since, BUDGET).await {
+            Ok(UrgeReport { fired, routed, .. }) if fired > 0 => {
+                tracing::info!(fired, routed, "reminders and escalations");
+                app.courier_wakeup.notify_one();
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "reminders and escalations are left to the next pass"),
         }
         expired_at = Some(host.elapsed());
         rest(&mut stopped).await;

@@ -1,13 +1,17 @@
-//! What waits for webhooks to their endpoints, by stream and by schedule. The only function that calls addresses that people
-//! have given; knows no request.
+//! What waits for webhooks and for the destinations of `notifications.toml`, by stream and by schedule. The only function that
+//! calls addresses that people have given; knows no request.
 
+use countersign_cloud::AwsCloud;
 use countersign_dynamodb::deliveries::DynamoDeliveries;
 use countersign_dynamodb::table::DELIVERIES;
 use countersign_lambda::boot::{Boot, Error};
+use std::sync::Arc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let boot = Boot::begin()?;
     let table = boot.required(DELIVERIES.name_variable)?;
-    boot.serve_deliver(DynamoDeliveries::connect(&boot.aws()?, table)).await
+    let aws = boot.aws()?;
+    let cloud = Arc::new(AwsCloud::connect(&aws));
+    boot.serve_deliver(DynamoDeliveries::connect(&aws, table), cloud).await
 }

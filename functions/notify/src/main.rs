@@ -1,10 +1,11 @@
 //! The outbox to SNS, to the deliveries of webhooks and to those who wait for a request, by stream and by schedule. The only
-//! function that publishes; knows no request.
+//! function that publishes; reads requests where `notifications.toml` says who hears of them.
 
 use countersign_continuations::AwsResumer;
 use countersign_dynamodb::deliveries::DynamoDeliveries;
 use countersign_dynamodb::outbox::DynamoOutbox;
-use countersign_dynamodb::table::{DELIVERIES, OUTBOX};
+use countersign_dynamodb::store::DynamoStore;
+use countersign_dynamodb::table::{DELIVERIES, OUTBOX, TableNames};
 use countersign_lambda::boot::{Boot, Error};
 use countersign_sns::publisher::SnsPublisher;
 
@@ -19,5 +20,6 @@ async fn main() -> Result<(), Error> {
     let resumer = AwsResumer::connect(&aws);
     let deliveries = boot.optional(DELIVERIES.name_variable);
     let deliveries = deliveries.map(|table| DynamoDeliveries::connect(&aws, table));
-    boot.serve_notify(outbox, deliveries, publisher, resumer).await
+    let requests = DynamoStore::connect(&aws, TableNames::read(|name| boot.required(name))?);
+    boot.serve_notify(outbox, deliveries, requests, publisher, resumer).await
 }

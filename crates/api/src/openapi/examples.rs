@@ -445,6 +445,7 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
         status: "healthy".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         policy_version: policy().map(|policy| policy.version().to_string()).unwrap_or_default(),
+        notifications_version: None,
     };
     answers.extend(webhooks::answers().unwrap_or_default());
     answers.push(("health", json!(health)));

@@ -415,6 +415,10 @@ fn health() -> Vec<Member> {
         ("status*", json!({ "type": "string", "const": "healthy" })),
         ("version*", described(string(), "The release.")),
         ("policy_version*", described(digest(), "SHA-256 of the policy in force.")),
+        (
+            "notifications_version",
+            described(digest(), "SHA-256 of `notifications.toml`. Absent where there is none."),
+        ),
     ]
 }
 

@@ -23,6 +23,11 @@ impl PublicEndpoint for Health {
                 status: "healthy".to_owned(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 policy_version: dependencies.policy.version().to_string(),
+                notifications_version: dependencies
+                    .notifications
+                    .as_ref()
+                    .and_then(|notifications| notifications.version())
+                    .map(|version| version.to_string()),
             },
         ))
     }

@@ -19,11 +19,11 @@ use countersign_api::operations::start::Start;
 use countersign_api::operations::withdraw::Withdraw;
 use countersign_app::anomalies::Detector;
 use countersign_app::continuations::{Continuations as _, Releasing};
-use countersign_app::deliver::{deliver, deliver_each};
+use countersign_app::deliver::{Subscribers, deliver, deliver_each};
 use countersign_app::expire::expire;
 use countersign_app::fold::Folder;
 use countersign_app::log_reader::LogReader;
-use countersign_app::ports::{NoSubscribers, Outbox as _, OutboxKey, Publish, PublishError};
+use countersign_app::ports::{Outbox as _, OutboxKey, Publish, PublishError};
 use countersign_app::{attempts, figures, timers};
 use countersign_core::caller::{Caller, Channel};
 use countersign_core::cloud_event::CloudEvent;
@@ -279,7 +279,7 @@ fn of_sweeps(all: &mut Vec<Operation>) -> Result<(BTreeMap<&'static str, f64>, f
     let Metered { answer, calls, .. } = service.metered(deliver_each(
         &service.outbox,
         &publisher,
-        &NoSubscribers,
+        Subscribers::NONE,
         service.host.as_ref(),
         &keys,
     ));
@@ -310,7 +310,7 @@ fn idle(all: &mut Vec<Operation>, service: &MeteredService, log: &LogDirectory) 
     let (dependencies, host) = (&service.dependencies, service.dependencies.host.as_ref());
     let Metered { answer, calls, .. } = service.metered(async {
         let now = host.now();
-        deliver(&service.outbox, &TakesAll, &NoSubscribers, None, host, now, BUDGET)
+        deliver(&service.outbox, &TakesAll, Subscribers::NONE, None, host, now, BUDGET)
             .await
             .map_err(|error| error.to_string())?;
         service.outbox.backlog().await.map_err(|error| error.to_string())?;

@@ -10,12 +10,15 @@ use clap::{Args, Subcommand};
 use countersign_app::host::Clock as _;
 use countersign_core::policy::Policy;
 use countersign_core::policy::finding::{Name, Severity};
-use countersign_core::policy::mistake::InvalidPolicy;
+use countersign_core::policy::mistake::{InvalidPolicy, Mistake};
 use countersign_core::text::escaped_line;
 use countersign_core::timestamp::Timestamp;
+use countersign_egress::configured as egress;
 use countersign_policy::cases::{self, Case, Mismatch};
 use countersign_policy::finding::{self, Finding};
-use countersign_policy::load::{BUNDLED, PolicyFiles, check, read_cases, write_first};
+use countersign_policy::load::{
+    BUNDLED, NOTIFICATIONS_FILE, PolicyFiles, check, read_cases, read_notifications, write_first,
+};
 use countersign_system::system::SystemHost;
 use countersign_system::text_file;
 use serde::Serialize;
@@ -46,8 +49,8 @@ pub enum PolicyCommand {
 /// `countersign policy check`.
 #[derive(Debug, Clone, Args)]
 pub struct CheckArguments {
-    /// The directory with operations.toml, people.toml and access.cedar; the policy that comes with
-    /// the program if neither this nor `POLICY_DIR` is given
+    /// The directory with operations.toml, people.toml and access.cedar, and notifications.toml if there is one;
+    /// the policy that comes with the program if neither this nor `POLICY_DIR` is given
     #[arg(value_name = "DIR", env = "POLICY_DIR")]
     pub directory: Option<PathBuf>,
 
@@ -121,6 +124,8 @@ struct Findings {
     directory: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     policy_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notifications_version: Option<String>,
     findings: Vec<FindingBody>,
 }
 
@@ -154,8 +159,25 @@ fn finding_name(text: &str) -> Result<Name, String> {
 fn checked(directory: Option<&Path>, now: Timestamp) -> Result<Findings, InvalidPolicy> {
     let files = directory.map(PolicyFiles::read).transpose()?;
     let text = files.as_ref().map_or(BUNDLED, PolicyFiles::text);
-    let (policy, findings) = finding::inspect(&text, now)?;
-    Ok(Findings::of(directory, Some(policy.version().to_string()), findings))
+    let (policy, mut findings) = finding::inspect(&text, now)?;
+    let mut notifications_version = None;
+    if let Some(text) = directory.map(read_notifications).transpose()?.flatten() {
+        let (configuration, others) = finding::inspect_notifications(&text, &policy)?;
+        if let Err(error) = egress::rules(&configuration) {
+            return Err(Mistake::new(
+                Name::RefusedValue,
+                NOTIFICATIONS_FILE,
+                None,
+                format!("[webhooks] {error}"),
+            )
+            .into());
+        }
+        notifications_version = configuration.version().map(|version| version.to_string());
+        findings.extend(others);
+        findings.sort_by_key(|finding| finding.severity);
+    }
+    let found = Findings::of(directory, Some(policy.version().to_string()), findings);
+    Ok(Findings { notifications_version, ..found })
 }
 
 impl FindingBody {
@@ -172,7 +194,7 @@ impl FindingBody {
 impl Findings {
     fn of(directory: Option<&Path>, policy_version: Option<String>, findings: Vec<Finding>) -> Self {
         let findings = findings.into_iter().map(|finding| FindingBody::of(finding, directory)).collect();
-        Self { directory: directory.map(text_of), policy_version, findings }
+        Self { directory: directory.map(text_of), policy_version, notifications_version: None, findings }
     }
 
     fn of_invalid(directory: Option<&Path>, invalid: InvalidPolicy) -> Self {
@@ -380,7 +402,6 @@ fn print_json(answer: &impl Serialize) -> Result<(), CommandError> {
 mod tests {
     use super::*;
     use crate::view::width::WIDTH;
-    use countersign_core::policy::mistake::Mistake;
 
     #[test]
     fn where_something_is_wrong_is_one_line_on_a_screen_too() {
@@ -395,5 +416,27 @@ mod tests {
         assert!(text.lines().skip(1).all(|line| line.len() <= WIDTH && !line.ends_with(' ')), "{text}");
         let whole = findings.in_words(usize::MAX).to_string();
         assert_eq!(whole.lines().count(), 3, "{whole}");
+    }
+
+    #[test]
+    fn notifications_toml_is_checked_beside_a_policy() {
+        let directory = tempfile::tempdir().unwrap();
+        write_first(directory.path()).unwrap();
+        let now = SystemHost::default().now();
+        let check = |text: &str| {
+            std::fs::write(directory.path().join(NOTIFICATIONS_FILE), text).unwrap();
+            checked(Some(directory.path()), now)
+        };
+        let findings = check("[destinations.log]\nkind = \"log\"\n").unwrap();
+        assert_eq!(findings.notifications_version.as_ref().map(String::len), Some(64));
+        assert!(findings.findings.iter().any(|finding| finding.name == Name::DestinationUnused));
+        for text in ["[surprise]\n", "[webhooks]\nallow_networks = [\"0.0.0.0/0\"]\n"] {
+            let invalid = check(text).unwrap_err();
+            assert_eq!(
+                invalid.0.first().and_then(|mistake| mistake.file),
+                Some(NOTIFICATIONS_FILE),
+                "{text}"
+            );
+        }
     }
 }

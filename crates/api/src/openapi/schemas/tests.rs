@@ -287,7 +287,15 @@ fn the_schemas_have_the_members_of_the_wire_types() {
     let keys: KeysBody = serde_json::from_value(keys).unwrap();
     is_described("Keys", &keys);
     is_described("Key", &keys.keys[0]);
-    is_described("Health", &HealthBody { status: text(), version: text(), policy_version: text() });
+    is_described(
+        "Health",
+        &HealthBody {
+            status: text(),
+            version: text(),
+            policy_version: text(),
+            notifications_version: Some(text()),
+        },
+    );
     let decision = DecisionBody {
         person: text(),
         decision: text(),

@@ -1,0 +1,218 @@
+//! Which places hear of an event, or of a time that has come: the plan of `countersign-notifications`, as deliveries.
+
+use crate::ports::{LoadRequest, StoreError};
+use countersign_core::cloud_event::CloudEvent;
+use countersign_core::digest::Digest;
+use countersign_core::event::EventType;
+use countersign_core::ids::{EventId, RequestId};
+use countersign_core::notification::Notice;
+use countersign_core::person::PersonId;
+use countersign_core::policy::Policy;
+use countersign_core::request::Request;
+use countersign_core::timestamp::Timestamp;
+use countersign_delivery::destination::DestinationId;
+use countersign_delivery::part::{Part, PartKind, Urgency};
+use countersign_delivery::state::Delivery;
+use countersign_notifications::audience::{Place, Recipient};
+use countersign_notifications::configuration::Configuration;
+use countersign_notifications::plan::{Happening, MessageKind, Plan, PlannedMessage, Planning, When};
+use countersign_notifications::preferences::Preferences;
+use std::collections::BTreeMap;
+
+/// How many names of those who should act are kept: a message shows fewer, and says how many more there are.
+const MAX_NAMES: usize = 100;
+/// What the name of a group's own mailbox or channel begins with: no address of a person does.
+const GROUP: &str = "group:";
+/// The longest recipient that is written out, in bytes.
+const MAX_RECIPIENT: usize = 254;
+
+/// Until people can say how they want to hear, all hear by what the file has for them.
+static NO_PREFERENCES: BTreeMap<PersonId, Preferences> = BTreeMap::new();
+
+/// What places are found by.
+#[derive(Debug)]
+pub struct Routing<'a, R> {
+    /// Who hears of what.
+    pub configuration: &'a Configuration,
+    /// The policy in force.
+    pub policy: &'a Policy,
+    /// Where requests are read.
+    pub requests: &'a R,
+}
+
+impl<R> Clone for Routing<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Routing<'_, R> {}
+
+/// Where no request is read, since nothing is routed by requests.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoRequests;
+
+impl LoadRequest for NoRequests {
+    async fn load(&self, _id: RequestId) -> Result<Option<Request>, StoreError> {
+        Ok(None)
+    }
+}
+
+/// What plans are made by.
+pub(crate) fn planning<'a>(configuration: &'a Configuration, policy: &'a Policy) -> Planning<'a> {
+    Planning { configuration, policy, preferences: &NO_PREFERENCES }
+}
+
+impl<R: LoadRequest> Routing<'_, R> {
+    /// The deliveries of an event.
+    ///
+    /// # Errors
+    /// When the request cannot be read now.
+    pub(crate) async fn of_event(
+        &self,
+        event: &CloudEvent,
+        now: Timestamp,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let notice = &event.notice;
+        let request = match self.requests.load(notice.request_id()).await {
+            Ok(request) => request,
+            // A damaged one is what operators are told of.
+            Err(StoreError::Corrupt(_)) => None,
+            Err(error) => return Err(error),
+        };
+        let told = Told {
+            event_id: notice.event_id(),
+            request_id: notice.request_id(),
+            sequence: notice.sequence(),
+            event_type: notice.event_type(),
+            at: notice.timestamp(),
+            urgency: None,
+        };
+        let Some(request) = request else { return Ok(self.without_request(&told, now)) };
+        let planning = planning(self.configuration, self.policy);
+        let plan = planning.plan(&Happening::from(event), &request, None);
+        if plan.is_nobody_found && matches!(notice, Notice::Event(_)) {
+            tracing::warn!(request_id = %request.id(), "no approver is found who could be told");
+        }
+        let priority = planning.priority(None, &request).as_str();
+        Ok(deliveries(self.configuration, &plan, &told, Some(priority), now))
+    }
+
+    /// Of a request that cannot be read it is not known who should hear: those hear who do when nobody is found.
+    fn without_request(&self, told: &Told, now: Timestamp) -> Vec<Delivery> {
+        let shared = self.configuration.fallback.via.iter().filter(|name| {
+            self.configuration.destination(name).is_some_and(|destination| !destination.reaches_people())
+        });
+        let message = |name: &String| PlannedMessage {
+            place: Place { destination: name.clone(), recipient: Recipient::Shared },
+            address: None,
+            people: std::collections::BTreeSet::new(),
+            kind: MessageKind::Information,
+            when: When::AtOnce,
+        };
+        let plan = Plan { messages: shared.map(message).collect(), ..Plan::default() };
+        deliveries(self.configuration, &plan, told, None, now)
+    }
+}
+
+/// What messages are about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told {
+    pub(crate) event_id: EventId,
+    pub(crate) request_id: RequestId,
+    pub(crate) sequence: Option<u64>,
+    pub(crate) event_type: EventType,
+    pub(crate) at: Timestamp,
+    pub(crate) urgency: Option<Urgency>,
+}
+
+/// The deliveries of a plan.
+pub(crate) fn deliveries(
+    configuration: &Configuration,
+    plan: &Plan,
+    told: &Told,
+    priority: Option<&str>,
+    now: Timestamp,
+) -> Vec<Delivery> {
+    let is_for_programs = |message: &&PlannedMessage| {
+        let destination = configuration.destination(&message.place.destination);
+        destination.is_some_and(|destination| destination.kind().is_for_programs())
+    };
+    // Time is no event: programs hear of none.
+    let messages = plan.messages.iter().filter(|message| told.urgency.is_none() || !is_for_programs(message));
+    messages
+        .filter_map(|message| {
+            let Place { destination, recipient } = &message.place;
+            let recipient = recipient_text(recipient);
+            let id = match DestinationId::named(destination, recipient.as_deref()) {
+                Ok(id) => id,
+                Err(error) => {
+                    tracing::error!(destination, %error, "a destination cannot be delivered to");
+                    return None;
+                }
+            };
+            let Told { event_id, request_id, sequence, event_type, at, urgency } = *told;
+            let outcome = plan.outcome.as_ref().filter(|_| message.kind == MessageKind::Outcome);
+            let asks = message.kind == MessageKind::Act;
+            let part = Part {
+                address: message.address.clone(),
+                who: message
+                    .people
+                    .iter()
+                    .filter(|_| asks)
+                    .take(MAX_NAMES)
+                    .map(|person| person.as_str().to_owned())
+                    .collect(),
+                lines: outcome
+                    .map(|outcome| vec![outcome.reason.clone(), outcome.next_step.clone()])
+                    .unwrap_or_default(),
+                urgency,
+                priority: priority.filter(|_| asks).map(str::to_owned),
+                is_held: matches!(message.when, When::AfterQuietHours(_) | When::InDigest(_)),
+                ..Part::new(part_kind(message.kind))
+            };
+            let delivery = Delivery::new(id, event_id, request_id, sequence, event_type, now);
+            Some(delivery.with_part(part, message.when.not_before(at)))
+        })
+        .collect()
+}
+
+fn part_kind(kind: MessageKind) -> PartKind {
+    match kind {
+        MessageKind::Act => PartKind::Act,
+        MessageKind::Closing => PartKind::Closing,
+        MessageKind::Outcome => PartKind::Outcome,
+        MessageKind::Update => PartKind::Update,
+        MessageKind::Information => PartKind::Information,
+    }
+}
+
+/// A recipient in the id of a destination: written out where that is possible, else by its digest.
+fn recipient_text(recipient: &Recipient) -> Option<String> {
+    let (text, is_plain) = match recipient {
+        Recipient::Shared => return None,
+        Recipient::Person(person) => (person.as_str().to_owned(), !person.as_str().starts_with(GROUP)),
+        Recipient::Group(name) => (format!("{GROUP}{name}"), true),
+    };
+    let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic()) && text.len() <= MAX_RECIPIENT;
+    if is_plain && is_visible { Some(text) } else { Some(format!("sha256:{}", Digest::of(text))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipient_is_part_of_an_id_whatever_it_is_called() {
+        let group = |name: &str| recipient_text(&Recipient::Group(name.to_owned())).unwrap();
+        assert_eq!(group("dba"), "group:dba");
+        assert_eq!(recipient_text(&Recipient::Shared), None);
+        let ann = PersonId::from_stored("ann@example.com").unwrap();
+        assert_eq!(recipient_text(&Recipient::Person(ann)).as_deref(), Some("ann@example.com"));
+        for name in ["datenbänker", "two words", &"x".repeat(300)] {
+            let text = group(name);
+            assert!(text.starts_with("sha256:"), "{text}");
+            DestinationId::named("mail", Some(&text)).unwrap();
+        }
+    }
+}
