@@ -153,6 +153,17 @@ def arn_of(slug, name):
     functions = {"Fn::If": ["HasDurableFunctions", {"Ref": "DurableFunctionArns"}, {"Fn::Sub": none % ("lambda", "function")}]}
     key_of_visitors = {"Ref": "VisitorKeySecret"}
     no_secret = {"Fn::Sub": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:none"}
+    # What destinations of notifications.toml take is a parameter each.
+    destinations = {
+        "destination-topics": ("Topics", "TopicArns", "sns", "none/none"),
+        "destination-event-buses": ("EventBuses", "EventBusArns", "events", "event-bus/none/none/none"),
+        "destination-email-identities": ("EmailIdentities", "EmailIdentityArns", "ses", "identity/none/none"),
+        "destination-secrets": ("Secrets", "SecretArns", "secretsmanager", "secret:none"),
+    }
+    if name in destinations:
+        condition, parameter, service, none = destinations[name]
+        absent = {"Fn::Sub": "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s" % (service, none)}
+        return service, {"Fn::If": ["HasDestination" + condition, {"Ref": "Destination" + parameter}, absent]}
     return {
         "client-secret": ("secretsmanager", {"Fn::If": ["HasClientSecret", {"Ref": "OidcClientSecretArn"}, no_secret]}),
         "cookie-key": ("secretsmanager", {"Ref": "CookieKeySecret"}),
@@ -201,7 +212,7 @@ def expected_grants(slug):
         grants |= {(f"{service}:{action}", text(arn)) for action in actions}
         if service == "s3" and "PutObject" in actions:
             grants.add(("kms:GenerateDataKey", text({"Ref": "KeyArn"})))
-        if service == "sns":
+        if name == "topic":
             grants |= {(f"kms:{action}", text(attribute("NotificationsKey"))) for action in ("Decrypt", "GenerateDataKey")}
     logs = text(attribute(f"{logical(slug)}Logs"))
     grants |= {("logs:CreateLogStream", logs), ("logs:PutLogEvents", logs)}

@@ -25,6 +25,17 @@ const STATE_MACHINES: &str = "!If [HasStateMachines, !Ref StateMachineArns, \
 const DURABLE_FUNCTIONS: &str = "!If [HasDurableFunctions, !Ref DurableFunctionArns, \
     !Sub \"arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:none/none\"]";
 
+/// What destinations of `notifications.toml` take: topics, event buses, senders of e-mail, secrets; where none is named, one that
+/// there cannot be.
+const DESTINATION_TOPICS: &str = "!If [HasDestinationTopics, !Ref DestinationTopicArns, \
+    !Sub \"arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:none/none\"]";
+const DESTINATION_EVENT_BUSES: &str = "!If [HasDestinationEventBuses, !Ref DestinationEventBusArns, \
+    !Sub \"arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/none/none/none\"]";
+const DESTINATION_EMAIL_IDENTITIES: &str = "!If [HasDestinationEmailIdentities, !Ref DestinationEmailIdentityArns, \
+    !Sub \"arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/none/none\"]";
+const DESTINATION_SECRETS: &str = "!If [HasDestinationSecrets, !Ref DestinationSecretArns, \
+    !Sub \"arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:none\"]";
+
 /// What of a function depends on a parameter. It is said at each function, because `AWS::LanguageExtensions` puts values
 /// into resources only, and the name of a version is made from what it leaves.
 const SETTINGS: &str = "      MemorySize: !Ref FunctionMemory
@@ -191,6 +202,10 @@ fn grant(slug: &str, name: &str, actions: BTreeSet<String>) -> (&'static str, BT
         "topic" => ("sns", vec!["!Ref NotificationsTopic".to_owned()]),
         "state-machines" => ("states", vec![STATE_MACHINES.to_owned()]),
         "durable-functions" => ("lambda", vec![DURABLE_FUNCTIONS.to_owned()]),
+        "destination-topics" => ("sns", vec![DESTINATION_TOPICS.to_owned()]),
+        "destination-event-buses" => ("events", vec![DESTINATION_EVENT_BUSES.to_owned()]),
+        "destination-email-identities" => ("ses", vec![DESTINATION_EMAIL_IDENTITIES.to_owned()]),
+        "destination-secrets" => ("secretsmanager", vec![DESTINATION_SECRETS.to_owned()]),
         "rds" => ("rds", vec!["\"*\"".to_owned()]),
         "rds-targets" => ("rds", vec!["!Split [\",\", !Ref RdsExecutorArns]".to_owned()]),
         "rds-snapshots" => ("rds", vec![rds("snapshot")]),
@@ -279,8 +294,9 @@ fn role_and_log(slug: &str) -> String {
         &texts(&["logs:CreateLogStream", "logs:PutLogEvents"]),
         &[format!("!GetAtt {name}Logs.Arn")],
     );
-    // The same actions on several resources are one statement, if no condition tells them apart.
-    let mut statements: BTreeMap<(&str, BTreeSet<String>, String), Vec<String>> = BTreeMap::new();
+    // The same actions on several resources are one statement, if no condition tells them apart, and none of them is a list itself.
+    let mut statements: BTreeMap<(&str, BTreeSet<String>, String, Option<String>), Vec<String>> =
+        BTreeMap::new();
     for (name, actions) in granted(slug) {
         let (service, actions, resources) = grant(slug, &name, actions);
         let condition = match service {
@@ -288,9 +304,10 @@ fn role_and_log(slug: &str) -> String {
             "iam" => MONITORING_ROLE_CONDITION.to_owned(),
             _ => String::new(),
         };
-        statements.entry((service, actions, condition)).or_default().extend(resources);
+        let by_itself = name.starts_with("destination-").then_some(name);
+        statements.entry((service, actions, condition, by_itself)).or_default().extend(resources);
     }
-    for ((service, actions, condition), resources) in statements {
+    for ((service, actions, condition, _), resources) in statements {
         let is_encrypted = service == "s3" && actions.contains("PutObject");
         let actions: Vec<_> = actions.iter().map(|action| format!("{service}:{action}")).collect();
         statement(&mut text, &actions, &resources);
@@ -298,7 +315,7 @@ fn role_and_log(slug: &str) -> String {
         if is_encrypted {
             text.push_str(ENCRYPTION_OF_OBJECTS);
         }
-        if service == "sns" {
+        if service == "sns" && granted(slug).contains_key("topic") {
             // Publishing to an encrypted topic takes its key.
             let actions = texts(&["kms:Decrypt", "kms:GenerateDataKey"]);
             statement(&mut text, &actions, &texts(&["!GetAtt NotificationsKey.Arn"]));
