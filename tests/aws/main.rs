@@ -5,6 +5,7 @@
 mod continuations;
 mod dashboard;
 mod delivery;
+mod destinations;
 mod equality;
 mod executor;
 mod expiry;

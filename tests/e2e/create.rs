@@ -57,6 +57,30 @@ fn everything_that_was_sent_is_shown() {
     assert_eq!(service.approver("bob").get(&location).expect(200), created);
 }
 
+/// It says who is reminded and when; what policy demands is the same whatever it says.
+#[test]
+fn a_priority_is_part_of_what_is_approved_and_changes_no_demand() {
+    let service = Service::start();
+    let ann = service.requester("ann");
+    let plain = ann.post("/v1/approvals", &Service::high()).expect(201);
+    assert_eq!((plain.get("priority"), plain["content"].get("priority")), (None, None));
+    for priority in ["P1", "P2", "P3", "P4"] {
+        let made = ann.post("/v1/approvals", &with(Service::high(), &[("priority", json!(priority))]));
+        let made = made.expect(201);
+        assert_eq!((&made["priority"], &made["content"]["priority"]), (&json!(priority), &json!(priority)));
+        assert_ne!(made["content_digest"], plain["content_digest"]);
+        for demand in ["approvals_required", "slots", "digest_required", "risk_level", "expires_at", "rules"]
+        {
+            assert_eq!(made[demand], plain[demand], "{priority} {demand}");
+        }
+    }
+    for wrong in [json!("P0"), json!("p1"), json!("P5"), json!(1), json!(""), json!(["P1"])] {
+        let problem = ann.post("/v1/approvals", &with(Service::high(), &[("priority", wrong.clone())]));
+        let problem = problem.expect(422);
+        assert_eq!(problem["errors"][0]["pointer"], "/priority", "{wrong}");
+    }
+}
+
 #[test]
 fn a_low_risk_is_approved_at_once_and_must_be_started_within_a_day() {
     let service = Service::start();

@@ -222,6 +222,41 @@ impl Deployment {
         self.moto.query("sns", "DeleteTopic", &[("TopicArn", topic_arn)]);
     }
 
+    /// Makes another topic, and a queue that gets all of it.
+    pub fn make_subscribed_topic(&self, topic: &str, queue: &str) {
+        self.moto.query("sns", "CreateTopic", &[("Name", topic)]);
+        self.moto.json("sqs", "AmazonSQS.CreateQueue", &json!({ "QueueName": queue }));
+        let topic_arn = format!("arn:aws:sns:{REGION}:{ACCOUNT}:{topic}");
+        let endpoint = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}");
+        let parameters = [("TopicArn", topic_arn.as_str()), ("Protocol", "sqs"), ("Endpoint", &endpoint)];
+        self.moto.query("sns", "Subscribe", &parameters);
+    }
+
+    /// Makes an event bus, if it is not there, and a queue that gets what a pattern lets through.
+    pub fn make_bus(&self, bus: &str, rule: &str, queue: &str, pattern: &Value) {
+        let call =
+            |action: &str, body: &Value| self.moto.json("events", &format!("AWSEvents.{action}"), body);
+        let buses = call("ListEventBuses", &json!({ "NamePrefix": bus }));
+        if buses["EventBuses"].as_array().is_none_or(Vec::is_empty) {
+            call("CreateEventBus", &json!({ "Name": bus }));
+        }
+        self.moto.json("sqs", "AmazonSQS.CreateQueue", &json!({ "QueueName": queue }));
+        let pattern = pattern.to_string();
+        call("PutRule", &json!({ "Name": rule, "EventBusName": bus, "EventPattern": pattern }));
+        let target = json!({ "Id": "queue", "Arn": format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}") });
+        call("PutTargets", &json!({ "Rule": rule, "EventBusName": bus, "Targets": [target] }));
+    }
+
+    /// Lets an address be the sender of e-mail.
+    pub fn verify_sender(&self, address: &str) {
+        self.moto.query("ses", "VerifyEmailIdentity", &[("EmailAddress", address)]);
+    }
+
+    /// The mails that were sent as they are.
+    pub fn mails(&self) -> Vec<Value> {
+        self.moto.models()["ses"]["RawMessage"].as_array().cloned().unwrap_or_default()
+    }
+
     /// A queue that gets what its filter policy lets through.
     pub fn subscribe(&self, queue: &str, filter: &Value) {
         self.moto.json("sqs", "AmazonSQS.CreateQueue", &json!({ "QueueName": queue }));
@@ -264,6 +299,16 @@ impl Deployment {
     /// Takes everything out of a queue: what SNS has wrapped around each message, with the message
     /// itself read as JSON under `Message`.
     pub fn received(&self, queue: &str) -> Vec<Value> {
+        let mut messages = self.taken(queue);
+        for body in &mut messages {
+            body["Message"] = serde_json::from_str(body["Message"].as_str().unwrap()).unwrap();
+            notification_schema::check(&body["Message"]);
+        }
+        messages
+    }
+
+    /// Takes everything out of a queue.
+    pub fn taken(&self, queue: &str) -> Vec<Value> {
         let url = format!("{}/{ACCOUNT}/{queue}", self.moto.url());
         let mut messages = Vec::new();
         loop {
@@ -276,10 +321,7 @@ impl Deployment {
                 return messages;
             };
             for message in batch {
-                let mut body: Value = serde_json::from_str(message["Body"].as_str().unwrap()).unwrap();
-                body["Message"] = serde_json::from_str(body["Message"].as_str().unwrap()).unwrap();
-                notification_schema::check(&body["Message"]);
-                messages.push(body);
+                messages.push(serde_json::from_str(message["Body"].as_str().unwrap()).unwrap());
                 let receipt = &message["ReceiptHandle"];
                 self.moto.json(
                     "sqs",

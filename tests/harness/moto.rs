@@ -146,6 +146,13 @@ impl Moto {
         text.lines().map(form).collect()
     }
 
+    /// What it has of each service, by the names of its own models.
+    pub fn models(&self) -> Value {
+        let url = format!("{}/moto-api/data.json", self.url());
+        let text = self.agent.get(url).call().unwrap().body_mut().read_to_string().unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
     /// Changes how it works.
     ///
     /// # Panics

@@ -35,7 +35,7 @@ use countersign_identity::token::{LOCAL_ISSUER, LOCAL_TYPE, LocalKey, Verifier};
 use countersign_issuer::authenticator::Authenticator;
 use countersign_notifications::configuration::Configuration;
 use countersign_policy::load;
-use countersign_server::application::Application;
+use countersign_server::application::{Application, Channels};
 use countersign_server::dashboard::{DashboardOptions, Pages};
 use countersign_server::http;
 use countersign_server::log_directory::LogDirectory;
@@ -414,15 +414,17 @@ impl Service {
             Schedule::CONTINUOUS,
             last_answer,
         );
-        let dependencies = self.application.dependencies();
-        let channels = dependencies.notifications.as_deref().zip(self.application.sender.as_deref());
-        self.runtime.block_on(courier.with_channels(channels).pass(Duration::from_secs(60)))
+        let channels = self.application.channels();
+        self.runtime.block_on(
+            courier.with_channels(channels.as_ref().map(Channels::parts)).pass(Duration::from_secs(60)),
+        )
     }
 
     /// Puts `notifications.toml` in force, and what sends by it.
     pub fn notify_by(&mut self, notifications: Configuration, sender: Arc<dyn DestinationSender>) {
         let application = self.application.clone();
-        self.application = application.with_notifications(Some(Arc::new(notifications)), Some(sender));
+        self.application =
+            application.with_channels(Some(Channels { configuration: Arc::new(notifications), sender }));
     }
 
     /// Reminds and escalates once.

@@ -63,7 +63,8 @@ def content(item):
     slots = [{"groups": slot["groups"], "approvals": slot["people"]} for slot in item.get("slots", [])]
     plain = (
         "request_id operation_type instance_id parameters_digest requested_by filed_by owner requested_at "
-        "risk_level environment justification estimated_duration ticket rollback_plan approvals_required "
+        "risk_level environment justification estimated_duration ticket rollback_plan priority "
+        "approvals_required "
         "policy_version expires_at execute_within_seconds executor"
     )
     return present(

@@ -288,6 +288,34 @@ via = ["pager"]
     assert_eq!(stage.service.urge().fired, 0);
 }
 
+/// What the requester has named comes before what the file says of risk and environment.
+#[test]
+fn a_priority_that_the_requester_has_named_decides_when_it_is_escalated() {
+    let file = r#"
+[destinations.pager]
+kind = "pagerduty"
+routing_key = "env:PAGER"
+[escalations.emergency]
+priority = "P1"
+after_seconds = 0
+to = ["approvers"]
+via = ["pager"]
+"#;
+    let stage = Stage::of(&[file]);
+    let ann = stage.service.requester("ann");
+    for (priority, fired) in [(None, 0), (Some("P4"), 0), (Some("P1"), 1)] {
+        let mut body = Service::high();
+        if let Some(priority) = priority {
+            body["priority"] = json!(priority);
+        }
+        ann.post("/v1/approvals", &body).expect(201);
+        stage.settle();
+        assert_eq!(stage.service.urge().fired, fired, "{priority:?}");
+        stage.send();
+        assert_eq!(stage.services.calls(PAGER), fired, "{priority:?}");
+    }
+}
+
 #[test]
 fn a_reminder_warns_once_before_the_expiry() {
     let stage = Stage::of(&[CHANNEL, "[reminders.soon]\nbefore_expiry_seconds = [3600]\n"]);

@@ -61,6 +61,7 @@ pub(crate) fn store() -> Service {
     full["estimated_duration"] = json!("15 minutes");
     full["ticket"] = json!("OPS-1234");
     full["rollback_plan"] = json!("Zur\u{fc}ck \u{1f600} \"quoted\" \\ /");
+    full["priority"] = json!("P2");
     let rich = ann.post_with_key("/v1/approvals", &full, "make").expect(201);
     let path = format!("/v1/approvals/{}", rich["request_id"].as_str().unwrap());
     for name in ["bob", "cy"] {

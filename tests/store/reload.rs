@@ -2,6 +2,7 @@
 
 use countersign_e2e::client::Client;
 use countersign_e2e::program::{Program, run};
+use countersign_e2e::service::Service;
 use rcgen::{CertificateParams, KeyPair};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -62,6 +63,41 @@ fn a_policy_is_read_again_and_a_wrong_one_changes_nothing() {
     assert_ne!(second, first);
     assert!(program.log().contains(&second), "the log says which is in force");
     ann.get("/v1/approvals").expect_problem(403, "not_permitted");
+    program.signal("TERM");
+    assert_eq!(program.wait().code(), Some(0));
+}
+
+#[test]
+fn notifications_are_read_again_with_the_policy_or_nothing_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let policy = policy(directory.path());
+    let file = policy.join("notifications.toml");
+    let data = directory.path().join("data");
+    let mut program = Program::start_with(BINARY, &data, &["--policy-dir", policy.to_str().unwrap()]);
+    let version = |program: &Program| {
+        Client::new(program.base(), None).get("/health").expect(200).get("notifications_version").cloned()
+    };
+    assert_eq!(version(&program), None);
+    fs::write(&file, "[destinations.lines]\nkind = \"log\"\n[routes.all]\nvia = [\"lines\"]\n").unwrap();
+    program.signal("HUP");
+    await_log(&program, "read again", 1);
+    let first = version(&program);
+    assert!(first.is_some());
+    let before = policy_version(program.base());
+    // What is wrong with one file keeps the other out as well.
+    fs::write(&file, "[destinations.lines]\nkind = \"pigeon\"\n").unwrap();
+    fs::write(policy.join("access.cedar"), format!("{ACCESS}\n// another\n")).unwrap();
+    program.signal("HUP");
+    await_log(&program, "refused; what was in force stays", 1);
+    assert!(program.log().contains("notifications.toml"), "the file is named: {}", program.log());
+    assert_eq!((version(&program), policy_version(program.base())), (first, before.clone()));
+    program.person("ann", "developer").post("/v1/approvals", &Service::low()).expect(201);
+    await_log(&program, "countersign.approval.created.v1", 1);
+    fs::remove_file(&file).unwrap();
+    program.signal("HUP");
+    await_log(&program, "read again", 2);
+    assert_eq!(version(&program), None);
+    assert_ne!(policy_version(program.base()), before);
     program.signal("TERM");
     assert_eq!(program.wait().code(), Some(0));
 }

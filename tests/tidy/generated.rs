@@ -295,8 +295,7 @@ fn role_and_log(slug: &str) -> String {
         &[format!("!GetAtt {name}Logs.Arn")],
     );
     // The same actions on several resources are one statement, if no condition tells them apart, and none of them is a list itself.
-    let mut statements: BTreeMap<(&str, BTreeSet<String>, String, Option<String>), Vec<String>> =
-        BTreeMap::new();
+    let mut statements = BTreeMap::<_, Vec<String>>::new();
     for (name, actions) in granted(slug) {
         let (service, actions, resources) = grant(slug, &name, actions);
         let condition = match service {

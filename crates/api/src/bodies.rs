@@ -37,6 +37,9 @@ pub struct CreateBody {
     /// How to undo the operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_plan: Option<String>,
+    /// How soon it needs an answer: `P1` to `P4`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<String>,
     /// `manual` or `automatic`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution: Option<String>,
@@ -387,6 +390,7 @@ mod tests {
             estimated_duration: some("1 minute"),
             ticket: some("OPS-1"),
             rollback_plan: some("none"),
+            priority: some("P2"),
             execution: some("manual"),
             execute_at: some("2026-01-31T10:00:00Z"),
             window: Some(WindowBody {

@@ -99,6 +99,9 @@ pub struct RequestBody {
     /// How to go back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollback_plan: Option<String>,
+    /// How soon it needs an answer, as the requester has named it: `P1` to `P4`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<String>,
     /// Who answers for the agent or service that asks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
@@ -409,6 +412,7 @@ impl RequestBody {
             estimated_duration: content.estimated_duration.as_ref().map(|text| text.as_str().to_owned()),
             ticket: text(content.ticket.as_ref()),
             rollback_plan: content.rollback_plan.as_ref().map(|text| text.as_str().to_owned()),
+            priority: text(content.priority),
             owner: text(content.owner.as_ref().map(|owner| &owner.person)),
             requester_groups: content.requester_groups.iter().cloned().collect(),
             approvals_required: requirements.approvals_required,

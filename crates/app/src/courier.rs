@@ -8,12 +8,13 @@ use crate::channels::Channels;
 use crate::error::AppError;
 use crate::host::Host;
 use crate::ports::{
-    ChannelStore, CommitError, Deliveries, DeliveryKey, DestinationSender, ReadWebhooks, StoreError,
-    StoredDelivery, WebhookChange, WebhookClient, WebhookRecord, WriteWebhooks,
+    ChannelStore, CommitError, Deliveries, DeliveryBacklog, DeliveryKey, DestinationSender, ReadWebhooks,
+    StoreError, StoredDelivery, WebhookChange, WebhookClient, WebhookRecord, WriteWebhooks,
 };
 pub use crate::sending::{CLAIM_SECONDS, CourierReport, KEPT_SECONDS, LastAnswer, TIME_LIMIT};
 use crate::sending::{
-    FORGOTTEN_AT_ONCE, REREADS, REST_SECONDS, health_after, last_success, log, mark, unusable, verdict,
+    FORGOTTEN_AT_ONCE, REREADS, REST_SECONDS, failing, health_after, last_success, log, mark, unusable,
+    verdict,
 };
 use crate::webhook_message::{Headers, message};
 use countersign_core::digest::DeploymentKey;
@@ -60,6 +61,29 @@ pub async fn forget<D: Deliveries + ReadWebhooks>(
         }
     }
     Ok(forgotten)
+}
+
+/// What waits for destinations and what was given up, to be measured.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliveryFigures {
+    /// By destination: `webhook:ID`, or the name in the file. What has nothing is left out.
+    pub backlogs: BTreeMap<String, DeliveryBacklog>,
+    /// Webhooks and configured destinations that are given up because they fail.
+    pub failing: usize,
+}
+
+impl DeliveryFigures {
+    /// Counts what waits and what was given up.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`] when the store does not answer.
+    pub async fn read<D: Deliveries + ReadWebhooks + ChannelStore>(
+        deliveries: &D,
+        configuration: Option<&Configuration>,
+    ) -> Result<Self, AppError> {
+        let failing = failing(deliveries, configuration).await?;
+        Ok(Self { backlogs: deliveries.delivery_backlog().await?, failing })
+    }
 }
 
 /// All that sending works with.

@@ -12,9 +12,9 @@ pub use channels::{
     ChannelMessage, ChannelStore, DestinationSender, MinuteCount, Outgoing, PlaceRecord, Thread,
 };
 pub use deliveries::{
-    Deliveries, DeliveryKey, DeliveryPage, DeliveryQuery, NewDelivery, NoSubscribers, NoWebhookClient,
-    PutDelivery, ReadDeliveries, ReadWebhooks, StoredDelivery, WebhookChange, WebhookClient, WebhookCount,
-    WebhookRecord, WriteWebhooks,
+    Deliveries, DeliveryBacklog, DeliveryKey, DeliveryPage, DeliveryQuery, NewDelivery, NoSubscribers,
+    NoWebhookClient, PutDelivery, ReadDeliveries, ReadWebhooks, StoredDelivery, WebhookChange, WebhookClient,
+    WebhookCount, WebhookRecord, WriteWebhooks,
 };
 pub use events::{
     CountAttempts, CountedAttempts, CountedAttemptsStore, EventPage, EventQuery, LastEvent, QueryEvents,

@@ -90,11 +90,11 @@ impl<R: LoadRequest> Routing<'_, R> {
         };
         let Some(request) = request else { return Ok(self.without_request(&told, now)) };
         let planning = planning(self.configuration, self.policy);
-        let plan = planning.plan(&Happening::from(event), &request, None);
+        let plan = planning.plan(&Happening::from(event), &request);
         if plan.is_nobody_found && matches!(notice, Notice::Event(_)) {
             tracing::warn!(request_id = %request.id(), "no approver is found who could be told");
         }
-        let priority = planning.priority(None, &request).as_str();
+        let priority = planning.priority(&request).as_str();
         Ok(deliveries(self.configuration, &plan, &told, Some(priority), now))
     }
 

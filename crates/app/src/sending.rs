@@ -123,6 +123,20 @@ pub(crate) async fn last_success<D: ReadWebhooks + ChannelStore>(
     Ok(last)
 }
 
+/// How many webhooks and configured destinations are given up because they fail, and take nothing until an operator has mended them.
+pub(crate) async fn failing<D: ReadWebhooks + ChannelStore>(
+    store: &D,
+    configuration: Option<&Configuration>,
+) -> Result<usize, StoreError> {
+    let webhooks = store.webhooks().await?.into_iter().filter(|record| record.deleted_at.is_none());
+    let mut failing =
+        webhooks.filter(|record| !record.webhook.is_enabled() && record.health.disabled.is_some()).count();
+    for name in configuration.iter().flat_map(|configuration| configuration.destinations.keys()) {
+        failing += usize::from(store.place(&whole(name)?).await?.health.disabled.is_some());
+    }
+    Ok(failing)
+}
+
 /// A configured destination as a whole, for all recipients there.
 pub(crate) fn whole(name: &str) -> Result<DestinationId, StoreError> {
     DestinationId::named(name, None).map_err(|error| StoreError::Corrupt(error.to_string()))

@@ -129,7 +129,7 @@ async fn look<S: LoadRequest, D: PutDelivery + ChannelStore>(
 ) -> Result<Option<Timestamp>, StoreError> {
     let Some(request) = dependencies.store.load(id).await? else { return Ok(None) };
     let planning = planning(configuration, &dependencies.policy);
-    let timed = Timed { request: &request, named: None, claimed_until: None };
+    let timed = Timed { request: &request, claimed_until: None };
     if !timed.due(&planning, &BTreeSet::new(), now).is_empty() {
         let fired = store.fired(id).await?;
         let is_new = |due: &Due| !fired.contains(&name(&due.key));
@@ -164,7 +164,7 @@ async fn fire<S, D: PutDelivery>(
         at: now,
         urgency: Some(urgency(planning, request, &due.key.timer, now)),
     };
-    let priority = planning.priority(timed.named, request).as_str();
+    let priority = planning.priority(request).as_str();
     let mut put = 0;
     for delivery in deliveries(planning.configuration, &plan, &told, Some(priority), now) {
         let document = message.document.as_str();

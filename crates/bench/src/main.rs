@@ -5,10 +5,12 @@
 //! process, so that a busy machine does not count; it still makes caches cold.
 
 mod audit_log;
+mod certificate;
 mod claims;
 mod commands;
 mod cost;
 mod cpu;
+mod deliveries;
 mod functions;
 mod hot_keys;
 mod memory;
@@ -29,8 +31,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 /// What can be measured.
-const USAGE: &str =
-    "usage: countersign-bench functions|serve|commands|policy|log|pages|scale|sweeps|cost|hot-keys|traffic";
+const USAGE: &str = "usage: countersign-bench functions|serve|commands|deliveries|policy|log|pages|scale|sweeps|cost|hot-keys|traffic";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         ["hot-keys", rest @ ..] => hot_keys::measure(rest),
         ["sweeps", rest @ ..] => sweeps::measure(rest),
         ["serve", options @ ..] => serve::Options::read(options).and_then(|options| serve::measure(&options)),
+        ["deliveries", options @ ..] => deliveries::measure(options),
         ["commands", options @ ..] => {
             serve::Options::read(options).and_then(|options| commands::measure(&options))
         }

@@ -5,6 +5,7 @@ use countersign_api::operations::finish::Report;
 use countersign_api::wire::WindowBody;
 use countersign_core::event::EventType;
 use countersign_core::execution::ExecutionMode;
+use countersign_core::priority::Priority;
 use countersign_core::request::Status;
 use countersign_core::risk::{Environment, RiskLevel};
 use countersign_delivery::state::DeliveryState;
@@ -61,6 +62,11 @@ pub(crate) fn outcome() -> impl clap::builder::TypedValueParser<Value = Report> 
 /// Who starts an execution.
 pub(crate) fn execution_mode() -> impl clap::builder::TypedValueParser<Value = ExecutionMode> {
     one_of::<ExecutionMode>()
+}
+
+/// How soon a request needs an answer.
+pub(crate) fn priority() -> impl clap::builder::TypedValueParser<Value = Priority> {
+    one_of::<Priority>()
 }
 
 /// Two times with a slash between them.

@@ -32,7 +32,7 @@ pub enum ContentError {
 
 /// The members of a content: docs/data-model.md. What is in no other member of a request, and says nothing
 /// of what is to be done, is not shown: addresses, and how long an approval lasts.
-const MEMBERS: [&str; 30] = [
+const MEMBERS: [&str; 31] = [
     "format",
     "request_id",
     "operation_type",
@@ -52,6 +52,7 @@ const MEMBERS: [&str; 30] = [
     "estimated_duration",
     "ticket",
     "rollback_plan",
+    "priority",
     "approvals_required",
     "slots",
     "digest_required",
@@ -99,6 +100,7 @@ pub fn digest_of_shown(request: &RequestBody) -> Result<String, ContentError> {
         ("duration", is_named("estimated_duration", request.estimated_duration.as_deref())),
         ("ticket", is_named("ticket", request.ticket.as_deref())),
         ("rollback plan", is_named("rollback_plan", request.rollback_plan.as_deref())),
+        ("priority", is_named("priority", request.priority.as_deref())),
         ("executor", is_named("executor", request.executor.as_deref())),
         ("starter", is_named("execution", request.execution.as_deref())),
         ("time of the start", is_named("execute_at", request.execute_at.as_deref())),

@@ -4,6 +4,7 @@ use crate::canonical::CanonicalJson;
 pub use crate::execution::ExecutionOutcome;
 use crate::execution::Schedule;
 use crate::ids::ExecutionId;
+use crate::priority::Priority;
 use crate::requirements::StatedFields;
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::text::{
@@ -44,6 +45,8 @@ pub struct Draft {
     pub ticket: Option<Ticket>,
     /// How to go back.
     pub rollback_plan: Option<RollbackPlan>,
+    /// How soon it needs an answer, if the requester says so. Decides who is reminded and when, never what is demanded.
+    pub priority: Option<Priority>,
     /// How and when it is to be carried out.
     pub schedule: Schedule,
 }
@@ -85,6 +88,7 @@ impl Draft {
             estimated_duration: None,
             ticket: None,
             rollback_plan: None,
+            priority: None,
             schedule: Schedule::default(),
         })
     }

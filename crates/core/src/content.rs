@@ -10,6 +10,7 @@ use crate::execution::{CLIENT, ExecutionMode, Schedule};
 use crate::ids::RequestId;
 use crate::person::PersonId;
 use crate::principal::Owner;
+use crate::priority::Priority;
 use crate::requirements::MatchedRule;
 use crate::risk::{Cost, Environment, RiskLevel};
 use crate::slots::{Groups, Slots};
@@ -60,6 +61,8 @@ pub struct Content {
     pub ticket: Option<Ticket>,
     /// How to go back.
     pub rollback_plan: Option<RollbackPlan>,
+    /// How soon it needs an answer, as the requester has named it.
+    pub priority: Option<Priority>,
     /// How many distinct people must agree, those in `slots` included.
     pub approvals_required: u8,
     /// Which groups some of them must come from.
@@ -181,6 +184,7 @@ impl Content {
         put("estimated_duration", json!(self.estimated_duration.as_ref().map(|text| text.as_str())));
         put("ticket", json!(self.ticket.as_ref().map(Ticket::as_str)));
         put("rollback_plan", json!(self.rollback_plan.as_ref().map(|text| text.as_str())));
+        put("priority", json!(self.priority));
         put("approvals_required", json!(self.approvals_required));
         let slots =
             self.slots.iter().map(|(groups, people)| json!({ "groups": groups, "approvals": people }));

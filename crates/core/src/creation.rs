@@ -168,6 +168,7 @@ pub fn create(
         estimated_duration: draft.estimated_duration,
         ticket: draft.ticket,
         rollback_plan: draft.rollback_plan,
+        priority: draft.priority,
         approvals_required: requirements.approvals_required,
         slots: requirements.slots,
         digest_required: requirements.digest_required,

@@ -159,6 +159,8 @@ words! {
     duration: "Estimated duration", "예상 소요 시간";
     ticket: "Ticket", "티켓";
     rollback_plan: "Rollback plan", "롤백 계획";
+    priority: "Priority", "우선순위";
+    as_configured: "as configured", "설정에 따름";
     justification: "Justification", "사유";
     parameters: "Parameters (JSON)", "매개변수 (JSON)";
     owner: "Owner", "책임자";

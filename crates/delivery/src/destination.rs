@@ -118,6 +118,11 @@ impl DestinationId {
         self.0.split(['#', ':']).next().unwrap_or_default()
     }
 
+    /// The destination without its recipient: `webhook:ID` of a webhook. Good as a label of a metric, too: there are a hundred at most.
+    pub fn without_recipient(&self) -> &str {
+        self.0.split('#').next().unwrap_or_default()
+    }
+
     /// The id of the webhook, if it is one.
     pub fn webhook_id(&self) -> Option<&str> {
         self.0.strip_prefix("webhook:")

@@ -1,7 +1,7 @@
 //! Deliveries and webhooks: every call of the SDK for them. A type of its own with one table, for those who deliver and those
 //! who manage webhooks, and know no request.
 
-use crate::delivery_item::{delivery_item, delivery_key, key_item, stored_delivery};
+use crate::delivery_item::{DEAD, delivery_item, delivery_key, key_item, stored_delivery};
 use crate::error::invalid;
 use crate::error::{commit_error, store_error};
 use crate::expression::{Expression, Item};
@@ -18,14 +18,15 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use aws_types::SdkConfig;
 use countersign_app::ports::{
-    CommitError, Deliveries, DeliveryKey, DeliveryPage, DeliveryQuery, NewDelivery, PutDelivery,
-    ReadDeliveries, ReadWebhooks, StoreError, StoredDelivery, WebhookChange, WebhookCount, WebhookRecord,
-    WriteWebhooks,
+    CommitError, Deliveries, DeliveryBacklog, DeliveryKey, DeliveryPage, DeliveryQuery, NewDelivery,
+    PutDelivery, ReadDeliveries, ReadWebhooks, StoreError, StoredDelivery, WebhookChange, WebhookCount,
+    WebhookRecord, WriteWebhooks,
 };
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::destination::DestinationId;
 use countersign_delivery::state::{Delivery, DeliveryState};
 use countersign_webhook::webhook::WebhookId;
+use std::collections::BTreeMap;
 
 /// The deliveries table.
 #[derive(Debug, Clone)]
@@ -64,6 +65,38 @@ impl DynamoDeliveries {
             .key_condition_expression(condition.text)
             .set_expression_attribute_names(Some(condition.names))
             .set_expression_attribute_values(Some(condition.values))
+    }
+
+    /// What is in a partition of the index until a time.
+    fn indexed(&self, shard: &str, until: Timestamp) -> QueryFluentBuilder {
+        let mut condition = Expression::default();
+        let (shard_name, at_name) = (condition.name(SHARD), condition.name(NEXT_ATTEMPT_AT));
+        let shard = condition.string("shard", shard);
+        let until = condition.string("until", until);
+        condition.text = format!("{shard_name} = {shard} AND {at_name} <= {until}");
+        self.client
+            .query()
+            .table_name(&self.table)
+            .index_name(DUE_INDEX)
+            .key_condition_expression(condition.text)
+            .set_expression_attribute_names(Some(condition.names))
+            .set_expression_attribute_values(Some(condition.values))
+    }
+
+    /// All of a partition of the index.
+    async fn all_indexed(&self, shard: &str) -> Result<Vec<DeliveryKey>, StoreError> {
+        let (mut keys, mut start) = (Vec::new(), None);
+        loop {
+            let page = self.indexed(shard, Timestamp::LATEST).set_exclusive_start_key(start).send().await;
+            let page = page.map_err(store_error)?;
+            for item in page.items.unwrap_or_default() {
+                keys.push(delivery_key(&item)?);
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(keys);
+            }
+        }
     }
 
     /// Puts an item on a condition. `false` if it does not hold.
@@ -168,28 +201,33 @@ impl Deliveries for DynamoDeliveries {
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DeliveryKey>, StoreError> {
         let mut due = Vec::new();
         for shard in 0..DUE_SHARDS {
-            let mut condition = Expression::default();
-            let (shard_name, at_name) = (condition.name(SHARD), condition.name(NEXT_ATTEMPT_AT));
-            let shard = condition.string("shard", shard);
-            let now = condition.string("now", now);
-            condition.text = format!("{shard_name} = {shard} AND {at_name} <= {now}");
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .index_name(DUE_INDEX)
-                .key_condition_expression(condition.text)
-                .set_expression_attribute_names(Some(condition.names))
-                .set_expression_attribute_values(Some(condition.values))
-                .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-                .send()
-                .await
-                .map_err(store_error)?;
-            for item in page.items.unwrap_or_default() {
+            let until = self.indexed(&shard.to_string(), now);
+            let page = until.limit(i32::try_from(limit).unwrap_or(i32::MAX)).send();
+            for item in page.await.map_err(store_error)?.items.unwrap_or_default() {
                 due.push(delivery_key(&item)?);
             }
         }
         Ok(due)
+    }
+
+    async fn delivery_backlog(&self) -> Result<BTreeMap<String, DeliveryBacklog>, StoreError> {
+        let mut backlogs: BTreeMap<String, DeliveryBacklog> = BTreeMap::new();
+        for shard in 0..DUE_SHARDS {
+            for key in self.all_indexed(&shard.to_string()).await? {
+                let backlog = backlogs.entry(key.destination.without_recipient().to_owned()).or_default();
+                let made_at = key.event_id.made_at();
+                backlog.waiting += 1;
+                backlog.oldest = Some(backlog.oldest.map_or(made_at, |oldest| oldest.min(made_at)));
+            }
+        }
+        for key in self.dead_deliveries().await? {
+            backlogs.entry(key.destination.without_recipient().to_owned()).or_default().dead += 1;
+        }
+        Ok(backlogs)
+    }
+
+    async fn dead_deliveries(&self) -> Result<Vec<DeliveryKey>, StoreError> {
+        self.all_indexed(DEAD).await
     }
 
     async fn replace(&self, before: &StoredDelivery, after: &Delivery) -> Result<bool, StoreError> {

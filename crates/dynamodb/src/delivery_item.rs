@@ -9,7 +9,7 @@ use countersign_core::cloud_event::CloudEvent;
 use countersign_core::digest::Digest;
 use countersign_core::ids::EventId;
 use countersign_delivery::destination::DestinationId;
-use countersign_delivery::state::Delivery;
+use countersign_delivery::state::{Delivery, DeliveryState};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
 /// Names the set of attributes. Another set gets another name.
@@ -19,6 +19,9 @@ pub(crate) const DELIVERY_FORMAT: &str = "countersign.delivery.v1";
 const MESSAGE: &str = "message";
 /// What binds the message.
 const SEAL: &str = "seal";
+
+/// The partition of the index that dead deliveries are in, by the time at which they died.
+pub(crate) const DEAD: &str = "dead";
 
 /// The attributes that are not members of a delivery.
 const OTHERS: [&str; 5] = [FORMAT, MESSAGE, SEAL, REVISION, SHARD];
@@ -59,9 +62,17 @@ pub(crate) fn delivery_item(new: NewDelivery<'_>, revision: u64) -> Result<Item,
     if let Some(seal) = new.seal {
         put(SEAL, AttributeValue::S(seal.to_string()));
     }
-    // What does not wait has no time, and so is not in the index.
-    if new.delivery.next_attempt_at.is_some() {
-        put(SHARD, AttributeValue::S(due_shard(new.delivery.event_id)));
+    // What is closed and not dead has no time, and so is not in the index.
+    match (new.delivery.next_attempt_at, new.delivery.state) {
+        (Some(_), _) => {
+            put(SHARD, AttributeValue::S(due_shard(new.delivery.event_id)));
+        }
+        (None, DeliveryState::Dead) => {
+            let died_at = new.delivery.last_attempt.as_ref().map_or(new.delivery.created_at, |last| last.at);
+            put(SHARD, AttributeValue::S(DEAD.to_owned()));
+            put(NEXT_ATTEMPT_AT, AttributeValue::S(died_at.to_string()));
+        }
+        (None, _) => {}
     }
     Ok(item)
 }
@@ -88,10 +99,17 @@ pub(crate) fn stored_delivery(mut item: Item) -> Result<StoredDelivery, StoreErr
         _ => None,
     };
     let revision = revision.ok_or_else(|| damaged("it has no revision"))?;
+    let shard = text(shard);
+    if shard.as_deref() == Some(DEAD) {
+        item.remove(NEXT_ATTEMPT_AT);
+    }
     let delivery: Delivery = from_item(item).map_err(|_| damaged("an attribute is of another type"))?;
     // The index would show what does not wait, or leave out what does.
-    let shard = text(shard);
-    let expected = delivery.next_attempt_at.map(|_| due_shard(delivery.event_id));
+    let expected = if delivery.state == DeliveryState::Dead {
+        Some(DEAD.to_owned())
+    } else {
+        delivery.next_attempt_at.map(|_| due_shard(delivery.event_id))
+    };
     if shard != expected {
         return Err(damaged(&format!("{NEXT_ATTEMPT_AT} and {SHARD} do not agree")));
     }
@@ -123,10 +141,15 @@ mod tests {
     #[test]
     fn a_delivery_survives_its_item() {
         let seal = Some(Digest::of("seal"));
-        for delivery in [delivery(), delivery().skip()] {
+        let dead = Delivery { state: DeliveryState::Dead, next_attempt_at: None, ..delivery() };
+        let waits = due_shard(dead.event_id);
+        for (delivery, shard) in
+            [(delivery(), Some(waits.as_str())), (delivery().skip(), None), (dead, Some(DEAD))]
+        {
             let new = NewDelivery { delivery: &delivery, document: "{}", seal };
             let item = delivery_item(new, 7).unwrap();
-            assert_eq!(item.contains_key(SHARD), delivery.next_attempt_at.is_some());
+            assert_eq!(item.get(SHARD).map(|shard| shard.as_s().unwrap().as_str()), shard);
+            assert_eq!(item.contains_key(NEXT_ATTEMPT_AT), shard.is_some());
             let stored = stored_delivery(item).unwrap();
             assert_eq!((&stored.delivery, stored.revision, stored.seal), (&delivery, 7, seal));
             assert!(stored.event.is_err());

@@ -26,6 +26,7 @@ use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::principal::Owner;
+use countersign_core::priority::Priority;
 use countersign_core::request::{Cancellation, Comment, Request, Status, Withdrawal};
 use countersign_core::requirements::MatchedRule;
 use countersign_core::risk::Cost;
@@ -73,6 +74,8 @@ struct RequestItem {
     ticket: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rollback_plan: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
     /// Besides `owner`.
@@ -209,6 +212,7 @@ impl From<&Request> for RequestItem {
             estimated_duration: content.estimated_duration.as_ref().map(|text| text.as_str().to_owned()),
             ticket: text(content.ticket.as_ref()),
             rollback_plan: content.rollback_plan.as_ref().map(|text| text.as_str().to_owned()),
+            priority: text(content.priority.as_ref()),
             owner: text(content.owner.as_ref().map(|owner| &owner.person)),
             owner_addresses: match &content.owner {
                 Some(owner) => other_addresses(&owner.addresses, &owner.person),
@@ -363,6 +367,7 @@ impl TryFrom<&RequestItem> for Request {
             )?,
             ticket: read_option("ticket", item.ticket.as_ref(), Ticket::parse)?,
             rollback_plan: read_option("rollback_plan", item.rollback_plan.as_ref(), RollbackPlan::parse)?,
+            priority: read_option("priority", item.priority.as_ref(), |text| text.parse::<Priority>())?,
             owner: item.owner.as_ref().map(|owner| read_owner(owner, &item.owner_addresses)).transpose()?,
             requester_groups: item.listing.requester_groups(),
             approvals_required: item.approvals_required,

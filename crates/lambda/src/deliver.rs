@@ -4,8 +4,9 @@
 //! Records of one destination come one batch after the other, and those of others beside it: an endpoint that hangs holds up
 //! none of theirs.
 
+use crate::metrics::Metrics;
 use countersign_api::problem::Code;
-use countersign_app::courier::{self, Courier, CourierReport, LastAnswer};
+use countersign_app::courier::{self, Courier, CourierReport, DeliveryFigures, LastAnswer};
 use countersign_app::error::AppError;
 use countersign_app::host::Host;
 use countersign_app::ports::{
@@ -41,6 +42,8 @@ pub struct Deliver<D> {
     pub host: Box<dyn Host>,
     /// When some endpoint answered last.
     pub last_answer: LastAnswer,
+    /// Where what waits is measured.
+    pub metrics: Metrics,
 }
 
 /// A stream's event: records, each read by itself.
@@ -112,6 +115,12 @@ impl<D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Deliver<D> {
             Ok(StreamEvent { records: None }) | Err(_) => {
                 let began = self.host.elapsed();
                 let report = courier.pass(budget).await.map_err(|error| failed(&error))?;
+                let configuration = channels.map(|(configuration, _)| configuration.as_ref());
+                // What was sent is sent; a measurement that is missing has an alarm of its own.
+                match DeliveryFigures::read(&self.deliveries, configuration).await {
+                    Ok(figures) => self.metrics.deliveries(&figures, self.host.now()),
+                    Err(error) => tracing::error!(%error, "what waits cannot be counted"),
+                }
                 let minute = self.host.now().as_millisecond() / 60_000;
                 if minute % 60 == 0 {
                     let left = budget.saturating_sub(self.host.elapsed().saturating_sub(began));

@@ -3,6 +3,7 @@
 //!
 //! A line names no person and quotes no text. What AWS measures itself, such as the time that calls take, is not here.
 
+use countersign_app::courier::DeliveryFigures;
 use countersign_app::figures::{KnownOperations, OpenRequests};
 use countersign_app::host::{BoxFuture, Clock, Ids, Observer};
 use countersign_app::ports::Backlog;
@@ -66,6 +67,37 @@ impl Metrics {
             ("OutboxDeadLetters", "Count", backlog.dead as f64),
         ];
         self.write(self.line(&measurements, &json!({}), &[&[]], now));
+    }
+
+    /// What waits for each destination and what was given up, and of all together.
+    pub fn deliveries(&self, figures: &DeliveryFigures, now: Timestamp) {
+        let age = |oldest: Option<Timestamp>| oldest.map_or(0.0, |oldest| seconds(oldest, now));
+        let backlogs = figures.backlogs.values();
+        let dead: usize = backlogs.clone().map(|backlog| backlog.dead).sum();
+        let all = [
+            (
+                "DeliveriesWaiting",
+                "Count",
+                backlogs.clone().map(|backlog| backlog.waiting).sum::<usize>() as f64,
+            ),
+            ("DeliveriesOldestAge", "Seconds", age(backlogs.filter_map(|backlog| backlog.oldest).min())),
+            ("DeadDeliveries", "Count", dead as f64),
+            ("FailingDestinations", "Count", figures.failing as f64),
+        ];
+        self.write(self.line(&all, &json!({}), &[&[]], now));
+        for (destination, backlog) in &figures.backlogs {
+            let measurements = [
+                ("DeliveriesWaiting", "Count", backlog.waiting as f64),
+                ("DeliveriesOldestAge", "Seconds", age(backlog.oldest)),
+                ("DeadDeliveries", "Count", backlog.dead as f64),
+            ];
+            self.write(self.line(
+                &measurements,
+                &json!({ "Destination": destination }),
+                &[&["Destination"]],
+                now,
+            ));
+        }
     }
 
     /// Since when an event waits for its place in the audit log, if one does.

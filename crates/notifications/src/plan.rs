@@ -131,20 +131,19 @@ pub struct Planning<'a> {
 }
 
 impl Planning<'_> {
-    /// The priority of a request. `named` is what its requester has named.
-    pub fn priority(&self, named: Option<Priority>, request: &Request) -> Priority {
+    /// The priority of a request: what its requester has named, or what the file says.
+    pub fn priority(&self, request: &Request) -> Priority {
         let subject = self.policy.subject(request);
-        self.configuration.priorities.of(named, subject.risk_level, subject.environment)
+        self.configuration.priorities.of(request.content.priority, subject.risk_level, subject.environment)
     }
 
     /// The messages of an event. `after` is the request after it: or later, so that nobody is asked for what is wanted no more.
-    /// `named` is the priority that its requester has named.
     ///
     /// For what a request would bring about that is not made yet: its creation, and the request that it would create.
-    pub fn plan(&self, happening: &Happening, after: &Request, named: Option<Priority>) -> Plan {
+    pub fn plan(&self, happening: &Happening, after: &Request) -> Plan {
         let Self { configuration, policy, .. } = *self;
         let Happening { event_id, event_type, at } = *happening;
-        let priority = self.priority(named, after);
+        let priority = self.priority(after);
         let askers = Askers::of(after, policy);
         let now_asked = approvers(after, policy, configuration, at.max(after.updated_at));
         let before = approvers_before(event_type, event_id, after, policy, configuration);
@@ -204,11 +203,11 @@ impl Planning<'_> {
 
     /// The messages of a reminder: to those who could still approve, by the ways of the routes that ask approvers, and to the
     /// requester.
-    pub(crate) fn remind(&self, request: &Request, named: Option<Priority>, now: Timestamp) -> Plan {
+    pub(crate) fn remind(&self, request: &Request, now: Timestamp) -> Plan {
         let routed = RoutedRequest {
             subject: self.policy.subject(request),
             requester_groups: &request.content.requester_groups,
-            priority: self.priority(named, request),
+            priority: self.priority(request),
         };
         let asks = |addressing: &&Addressing| addressing.to.contains(&Audience::Approvers);
         let routes = self.configuration.routes.iter().filter(|route| route.is_for_request(&routed));
@@ -218,21 +217,15 @@ impl Planning<'_> {
             .filter(asks)
             .map(|addressing| Addressing { to: approvers.clone(), via: addressing.via.clone() });
         let requester = Addressing { to: BTreeSet::from([Audience::Requester]), via: BTreeSet::new() };
-        self.plan_time(request, named, now, to_approvers.chain([requester]))
+        self.plan_time(request, now, to_approvers.chain([requester]))
     }
 
     /// The messages of an escalation.
-    pub(crate) fn escalate(
-        &self,
-        request: &Request,
-        named: Option<Priority>,
-        now: Timestamp,
-        escalation: &Escalation,
-    ) -> Plan {
-        let mut plan = self.plan_time(request, named, now, [escalation.addressing.clone()]);
+    pub(crate) fn escalate(&self, request: &Request, now: Timestamp, escalation: &Escalation) -> Plan {
+        let mut plan = self.plan_time(request, now, [escalation.addressing.clone()]);
         // Whom a route has asked at once is not asked at once again by the same way.
         if escalation.after_seconds == 0 {
-            let asked = self.remind(request, named, now).messages;
+            let asked = self.remind(request, now).messages;
             let is_asked = |place: &Place| {
                 asked.iter().any(|other| other.kind == MessageKind::Act && other.place == *place)
             };
@@ -245,7 +238,6 @@ impl Planning<'_> {
     fn plan_time(
         &self,
         request: &Request,
-        named: Option<Priority>,
         now: Timestamp,
         addressings: impl IntoIterator<Item = Addressing>,
     ) -> Plan {
@@ -257,7 +249,7 @@ impl Planning<'_> {
         let event = PlannedEvent {
             event_type: None,
             at: now,
-            priority: self.priority(named, request),
+            priority: self.priority(request),
             deadline: deadline(request, policy),
             before: &nobody,
             after: &asked,

@@ -4,7 +4,6 @@ use crate::configuration::{Configuration, Escalation};
 use crate::plan::{Plan, Planning};
 use countersign_core::ids::RequestId;
 use countersign_core::policy::Policy;
-use countersign_core::priority::Priority;
 use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeSet;
@@ -66,8 +65,6 @@ pub struct Due {
 pub struct Timed<'a> {
     /// The request as it is now.
     pub request: &'a Request,
-    /// The priority that its requester has named.
-    pub named: Option<Priority>,
     /// Until when an approver has claimed it: until then nobody else is urged. Expiry warnings are sent all the same.
     pub claimed_until: Option<Timestamp>,
 }
@@ -76,7 +73,7 @@ impl Timed<'_> {
     /// All timers of the request and their times, the earliest first. None unless it is pending at `now`.
     fn timers(&self, planning: &Planning<'_>, now: Timestamp) -> Vec<Due> {
         let Planning { configuration, policy, .. } = *planning;
-        let Self { request, named, claimed_until } = *self;
+        let Self { request, claimed_until } = *self;
         let requirements = policy.requirements_in_force(request);
         if request.status_under(&requirements, now) != Status::Pending {
             return Vec::new();
@@ -101,7 +98,7 @@ impl Timed<'_> {
                 }
             }
         }
-        let priority = planning.priority(named, request);
+        let priority = planning.priority(request);
         for escalation in
             configuration.escalations.iter().filter(|escalation| escalation.priority == priority)
         {
@@ -143,14 +140,14 @@ impl Timed<'_> {
     /// The messages of a timer that is due. Nothing for one that the configuration has no more, nor for a request that is
     /// pending no more: it is to be read anew before it is asked about.
     pub fn plan(&self, planning: &Planning<'_>, timer: &Timer, now: Timestamp) -> Plan {
-        let Self { request, named, .. } = *self;
+        let Self { request, .. } = *self;
         if !is_pending(request, planning.policy, now) {
             return Plan::default();
         }
         match timer {
-            Timer::Reminder { .. } => planning.remind(request, named, now),
+            Timer::Reminder { .. } => planning.remind(request, now),
             Timer::Escalation { name } => match escalation(planning.configuration, name) {
-                Some(escalation) => planning.escalate(request, named, now, escalation),
+                Some(escalation) => planning.escalate(request, now, escalation),
                 None => Plan::default(),
             },
         }

@@ -46,6 +46,22 @@ pub enum DatabaseError {
     PolicyNotKept(#[source] io::Error),
 }
 
+/// What follows from `notifications.toml`.
+#[derive(Debug, Clone)]
+pub struct Channels {
+    /// Who hears of what.
+    pub configuration: Arc<Configuration>,
+    /// Sends to the destinations in it.
+    pub sender: Arc<dyn DestinationSender>,
+}
+
+impl Channels {
+    /// Both, as the courier takes them.
+    pub fn parts(&self) -> (&Configuration, &dyn DestinationSender) {
+        (self.configuration.as_ref(), self.sender.as_ref())
+    }
+}
+
 /// The parts that handlers and sweeps share.
 #[derive(Debug, Clone)]
 pub struct Application {
@@ -54,8 +70,7 @@ pub struct Application {
     pub outbox: DynamoOutbox,
     /// What webhooks wait for, and the webhooks.
     pub deliveries: DynamoDeliveries,
-    /// Sends to the destinations that the operator has configured.
-    pub sender: Option<Arc<dyn DestinationSender>>,
+    channels: Arc<RwLock<Option<Channels>>>,
     /// When requests are looked at for reminders and escalations.
     pub next_looks: Arc<NextLooks>,
     /// Where people look at requests, if that is known.
@@ -123,7 +138,7 @@ impl Application {
         Ok(Self {
             outbox,
             deliveries,
-            sender: None,
+            channels: Arc::default(),
             next_looks: Arc::default(),
             dashboard_url: None,
             courier_wakeup: Arc::new(Notify::new()),
@@ -166,15 +181,23 @@ impl Application {
 
     /// The same, with who hears of what, and what sends it to them.
     #[must_use]
-    pub fn with_notifications(
-        self,
-        notifications: Option<Arc<Configuration>>,
-        sender: Option<Arc<dyn DestinationSender>>,
-    ) -> Self {
-        let current = self.dependencies();
-        let dependencies = Dependencies { notifications, ..with_policy(&current, current.policy.clone()) };
-        *self.dependencies.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(dependencies);
-        Self { sender, ..self }
+    pub fn with_channels(self, channels: Option<Channels>) -> Self {
+        self.replace_channels(Arc::clone(&self.dependencies().webhook_client), channels);
+        self
+    }
+
+    /// Puts another `notifications.toml` in force: what calls webhooks by it, who hears of what, and what sends it to them.
+    pub fn replace_channels(&self, webhook_client: Arc<dyn WebhookClient>, channels: Option<Channels>) {
+        let mut current = self.dependencies.write().unwrap_or_else(PoisonError::into_inner);
+        let notifications = channels.as_ref().map(|channels| Arc::clone(&channels.configuration));
+        let unchanged = with_policy(&current, current.policy.clone());
+        *current = Arc::new(Dependencies { webhook_client, notifications, ..unchanged });
+        *self.channels.write().unwrap_or_else(PoisonError::into_inner) = channels;
+    }
+
+    /// Who hears of what, and what sends it to them; nothing without the file.
+    pub fn channels(&self) -> Option<Channels> {
+        self.channels.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Wakes delivery and the log: something was committed.

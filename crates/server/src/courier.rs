@@ -1,7 +1,7 @@
 //! The courier that runs inside the server: one task for each destination that has something due, so that an endpoint that
 //! hangs holds up no other.
 
-use crate::application::Application;
+use crate::application::{Application, Channels};
 use crate::metrics::SweepName;
 use countersign_app::courier::{self, Courier, CourierReport, LastAnswer};
 use countersign_app::dependencies::Dependencies;
@@ -100,7 +100,7 @@ async fn due(
     last_answer: &LastAnswer,
 ) -> Result<BTreeMap<DestinationId, Vec<DeliveryKey>>, countersign_app::error::AppError> {
     let dependencies = app.dependencies();
-    courier_of(app, &dependencies, last_answer).due().await
+    courier_of(app, &dependencies, None, last_answer).due().await
 }
 
 async fn serve(
@@ -109,8 +109,11 @@ async fn serve(
     destination: DestinationId,
     keys: Vec<DeliveryKey>,
 ) {
-    let dependencies = app.dependencies();
-    match courier_of(&app, &dependencies, &last_answer).deliver(&destination, keys, BUDGET).await {
+    let (dependencies, channels) = (app.dependencies(), app.channels());
+    match courier_of(&app, &dependencies, channels.as_ref(), &last_answer)
+        .deliver(&destination, keys, BUDGET)
+        .await
+    {
         Ok(CourierReport { delivered, failed, dead, .. }) => {
             app.metrics.delivered(delivered, failed + dead);
         }
@@ -124,6 +127,7 @@ async fn serve(
 fn courier_of<'a>(
     app: &'a Application,
     dependencies: &'a Dependencies<DynamoStore>,
+    channels: Option<&'a Channels>,
     last_answer: &'a LastAnswer,
 ) -> Courier<'a, DynamoDeliveries> {
     Courier::new(
@@ -135,5 +139,5 @@ fn courier_of<'a>(
         Schedule::CONTINUOUS,
         last_answer,
     )
-    .with_channels(dependencies.notifications.as_deref().zip(app.sender.as_deref()))
+    .with_channels(channels.map(Channels::parts))
 }

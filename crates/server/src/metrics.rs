@@ -5,6 +5,7 @@
 
 use countersign_api::problem::Code;
 use countersign_app::anomalies;
+use countersign_app::courier::DeliveryFigures;
 use countersign_app::figures::{KnownOperations, OpenRequests};
 use countersign_app::ports::Backlog;
 use countersign_core::event::{Change, Event};
@@ -93,6 +94,10 @@ pub struct Metrics {
     outbox: Gauge,
     outbox_age: Seconds,
     dead_letters: Gauge,
+    waiting_deliveries: Family<Labels<1>, Gauge>,
+    delivery_age: Family<Labels<1>, Seconds>,
+    dead_deliveries: Family<Labels<1>, Gauge>,
+    failing_destinations: Gauge,
     deliveries: Counters<1>,
     log_age: Seconds,
     sweeps: Family<Labels<1>, Seconds>,
@@ -184,6 +189,26 @@ impl Metrics {
             dead_letters: on.add(
                 "outbox_dead_letters",
                 "Events that are delivered no more until they are put back",
+                Gauge::default(),
+            ),
+            waiting_deliveries: on.add(
+                "deliveries_waiting",
+                "Deliveries that wait for a destination",
+                Family::default(),
+            ),
+            delivery_age: on.add(
+                "deliveries_oldest_age_seconds",
+                "Age of the oldest event that waits for a destination",
+                Family::default(),
+            ),
+            dead_deliveries: on.add(
+                "deliveries_dead",
+                "Deliveries to a destination that are attempted no more until they are put back",
+                Family::default(),
+            ),
+            failing_destinations: on.add(
+                "destinations_failing",
+                "Webhooks and configured destinations that are given up because they fail",
                 Gauge::default(),
             ),
             deliveries: on.add("webhook_deliveries", "Attempts to deliver to webhooks", Family::default()),
@@ -332,6 +357,22 @@ impl Metrics {
         self.outbox_age.set(age(backlog.oldest));
         self.dead_letters.set(number(backlog.dead));
         self.log_age.set(age(backlog.unlogged));
+    }
+
+    /// What waits for each destination, and what was given up, now. A destination that has nothing is shown no more.
+    pub(crate) fn measured_deliveries(&self, figures: &DeliveryFigures, now: Timestamp) {
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.waiting_deliveries.clear();
+        self.delivery_age.clear();
+        self.dead_deliveries.clear();
+        for (destination, backlog) in &figures.backlogs {
+            let labels = [("destination", Cow::Owned(destination.clone()))];
+            let age = backlog.oldest.map_or(0.0, |oldest| seconds(oldest, now));
+            self.waiting_deliveries.get_or_create(&labels).set(number(backlog.waiting));
+            self.delivery_age.get_or_create(&labels).set(age);
+            self.dead_deliveries.get_or_create(&labels).set(number(backlog.dead));
+        }
+        self.failing_destinations.set(number(figures.failing));
     }
 
     /// So many attempts to deliver to webhooks were taken, and so many failed.

@@ -1,6 +1,6 @@
 //! Starting and stopping the service: the API, the embedded store and both sweeps in one process.
 
-use crate::application::{Application, DatabaseError};
+use crate::application::{Application, Channels, DatabaseError};
 use crate::connections::{Connections, Limits};
 use crate::dashboard::{DashboardOptions, Pages};
 use crate::data_directory::{DataDirectory, DataDirectoryError};
@@ -15,7 +15,6 @@ use crate::source_address::{ProxyNetwork, TrustedProxies};
 use crate::sweeps::Sweep;
 use crate::tls::{CertificateFiles, Certificates, InvalidCertificates};
 use countersign_app::host::Clock as _;
-use countersign_app::ports::DestinationSender;
 use countersign_app::retention::Retention;
 use countersign_channels::cloud::{NeedsCloud, check_without_cloud};
 use countersign_channels::secret::LocalSecrets;
@@ -29,7 +28,6 @@ use countersign_embedded::{Embedded, OpenError};
 use countersign_identity::token::Verifier;
 use countersign_issuer::authenticator::{Authenticator, KEYS_INTERVAL};
 use countersign_issuer::error::IssuerError;
-use countersign_notifications::configuration::Configuration;
 use countersign_policy::load::{self, LoadError};
 use countersign_system::private_file::Unsuitable;
 use countersign_system::system::SystemHost;
@@ -212,10 +210,7 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     let policy_directory = options.policy_directory;
     let policy = trusted_policy(policy_directory.as_deref(), SystemHost::default().now())?
         .restricted(options.restrictions);
-    let notifications = configured::notifications(policy_directory.as_deref(), &policy)?;
-    let webhook_client = Arc::new(configured::client(notifications.as_ref())?);
-    let notifications = notifications.map(Arc::new);
-    let sender = notifications.as_ref().map(|it| sender(it, Arc::clone(&webhook_client))).transpose()?;
+    let (webhook_client, channels) = channels(policy_directory.as_deref(), &policy)?;
     let sign_in = match &options.issuer {
         Some(issuer) if options.dashboard.is_some() => issuer::sign_in(issuer).await?,
         _ => None,
@@ -257,7 +252,7 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     )
     .await?
     .with_webhooks(webhook_client, dashboard_url)
-    .with_notifications(notifications, sender);
+    .with_channels(channels);
     if directory.is_first_start() && application.has_requests().await? {
         return Err(directory.key_is_missing().into());
     }
@@ -360,19 +355,24 @@ fn trusted_policy(directory: Option<&Path>, now: Timestamp) -> Result<Policy, Se
     Ok(load::checked_policy(directory, now)?)
 }
 
-/// Reads the policy and the certificates again, each time it is asked to: not on the thread that takes signals,
-/// which a large policy would keep from stopping. Either all of it is in force afterwards, or what was.
-/// What sends to the destinations of `notifications.toml`.
-fn sender(
-    notifications: &Arc<Configuration>,
-    client: Arc<Client>,
-) -> Result<Arc<dyn DestinationSender>, ServeError> {
-    check_without_cloud(notifications)?;
-    let roots = configured::ca_bundle(notifications)?;
-    let secrets = Arc::new(LocalSecrets);
-    Ok(Arc::new(ConfiguredSender::new(Arc::clone(notifications), client, secrets, roots)))
+/// What calls webhooks, and what sends to the destinations of `notifications.toml`, if there is one.
+fn channels(
+    policy_directory: Option<&Path>,
+    policy: &Policy,
+) -> Result<(Arc<Client>, Option<Channels>), ServeError> {
+    let notifications = configured::notifications(policy_directory, policy)?;
+    let client = Arc::new(configured::client(notifications.as_ref())?);
+    let Some(configuration) = notifications else { return Ok((client, None)) };
+    check_without_cloud(&configuration)?;
+    let roots = configured::ca_bundle(&configuration)?;
+    let configuration = Arc::new(configuration);
+    let (secrets, calls) = (Arc::new(LocalSecrets), Arc::clone(&client));
+    let sender = Arc::new(ConfiguredSender::new(Arc::clone(&configuration), calls, secrets, roots));
+    Ok((client, Some(Channels { configuration, sender })))
 }
 
+/// Reads the policy, `notifications.toml` and the certificates again, each time it is asked to: not on the thread that takes
+/// signals, which a large policy would keep from stopping. Either all of it is in force afterwards, or what was.
 async fn reload(
     policy_dir: Option<PathBuf>,
     certificates: Option<Arc<Certificates>>,
@@ -392,15 +392,18 @@ async fn reload(
 }
 
 fn reload_once(policy_dir: Option<&Path>, certificates: Option<&Certificates>, application: &Application) {
-    let read = trusted_policy(policy_dir, application.dependencies().host.now())
-        .and_then(|policy| Ok((policy, certificates.map(Certificates::read_again).transpose()?)));
+    let read = trusted_policy(policy_dir, application.dependencies().host.now()).and_then(|policy| {
+        let (client, channels) = channels(policy_dir, &policy)?;
+        Ok((policy, client, channels, certificates.map(Certificates::read_again).transpose()?))
+    });
     match read {
-        Ok((policy, loaded)) => {
+        Ok((policy, client, channels, loaded)) => {
             let policy_version = policy.version().to_string();
             if let Err(error) = application.replace_policy(policy) {
                 tracing::error!(%error, "the texts of the policy cannot be kept; what was in force stays");
                 return;
             }
+            application.replace_channels(client, channels);
             if let (Some(certificates), Some(loaded)) = (certificates, loaded) {
                 certificates.replace(loaded);
                 certificates.check_validity(application.dependencies().host.now());

@@ -6,6 +6,7 @@ use crate::log_directory::LogDirectory;
 use crate::metrics::SweepName;
 use countersign_api::problem::Code;
 use countersign_app::anomalies::{DetectionError, DetectionReport, Detector};
+use countersign_app::courier::DeliveryFigures;
 use countersign_app::deliver::Subscribers;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::error::AppError;
@@ -465,6 +466,8 @@ pub async fn measure(app: &Application) -> Result<(), AppError> {
     let backlog = app.outbox.backlog().await?;
     let now = dependencies.host.now();
     app.metrics.measured(open, backlog, now);
+    let figures = DeliveryFigures::read(&app.deliveries, dependencies.notifications.as_deref()).await?;
+    app.metrics.measured_deliveries(&figures, now);
     app.metrics.swept(SweepName::Measurement, now);
     Ok(())
 }

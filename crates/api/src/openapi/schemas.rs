@@ -17,6 +17,7 @@ use crate::operation::OriginalOperation;
 use crate::problem::Code;
 use countersign_core::caller::Channel;
 use countersign_core::execution::{ExecutionMode, ExecutionState};
+use countersign_core::priority::Priority;
 use countersign_core::request::{Status, Verdict};
 use countersign_core::risk::{Environment, RiskLevel};
 use serde_json::{Map, Value, json};
@@ -185,6 +186,10 @@ fn request() -> Vec<Member> {
         ("estimated_duration", text(200)),
         ("ticket", ticket()),
         ("rollback_plan", text(4000)),
+        (
+            "priority",
+            described(names(Priority::iter()), "How soon it needs an answer, as the requester has named it."),
+        ),
         (
             "rules*",
             described(

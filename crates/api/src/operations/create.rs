@@ -13,6 +13,7 @@ use countersign_core::command::{self, Draft};
 use countersign_core::continuation::{Continuation, Handle, ResumeOn};
 use countersign_core::execution::{ExecutionMode, Schedule, Window};
 use countersign_core::principal::Principal;
+use countersign_core::priority::Priority;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
 use countersign_core::text::DurationText;
 use countersign_core::timestamp::Timestamp;
@@ -60,6 +61,7 @@ pub(crate) fn read(fields: &mut Fields, actor: &Principal) -> Option<Draft> {
     });
     let ticket = fields.optional("ticket", fields::ticket);
     let rollback_plan = fields.optional("rollback_plan", free_text);
+    let priority = fields.optional("priority", one_of::<Priority>);
     let schedule = schedule(fields);
     Some(Draft {
         operation_type: operation_type?,
@@ -72,6 +74,7 @@ pub(crate) fn read(fields: &mut Fields, actor: &Principal) -> Option<Draft> {
         estimated_duration: estimated_duration?,
         ticket: ticket?,
         rollback_plan: rollback_plan?,
+        priority: priority?,
         schedule: schedule?,
     })
 }

@@ -13,6 +13,7 @@ use countersign_delivery::state::{Attempt, Delivery};
 use countersign_webhook::secret::{SealedSecret, Secrets};
 use countersign_webhook::trail::{TrailEvent, TrailHead};
 use countersign_webhook::webhook::{Webhook, WebhookId};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 
@@ -153,6 +154,17 @@ pub struct DeliveryQuery {
     pub limit: usize,
 }
 
+/// How much waits for a destination, and how much was given up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DeliveryBacklog {
+    /// Deliveries that wait, those that are held for quiet hours too.
+    pub waiting: usize,
+    /// The time of the oldest event among them.
+    pub oldest: Option<Timestamp>,
+    /// Deliveries whose last attempt failed.
+    pub dead: usize,
+}
+
 /// Puts deliveries.
 pub trait PutDelivery: Send + Sync {
     /// Puts a delivery, unless the event has one for its destination. Whether it was put.
@@ -259,6 +271,14 @@ pub trait Deliveries: PutDelivery + ReadDeliveries {
         now: Timestamp,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<DeliveryKey>, StoreError>> + Send;
+
+    /// What waits and what was given up, by [`DestinationId::without_recipient`]. May lag behind.
+    fn delivery_backlog(
+        &self,
+    ) -> impl Future<Output = Result<BTreeMap<String, DeliveryBacklog>, StoreError>> + Send;
+
+    /// The deliveries whose last attempt failed, the longest dead first. May lag behind.
+    fn dead_deliveries(&self) -> impl Future<Output = Result<Vec<DeliveryKey>, StoreError>> + Send;
 
     /// Replaces a delivery by the same as an attempt or an operator leaves it. `false` if it has changed since it was read.
     fn replace(

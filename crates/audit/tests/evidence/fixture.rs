@@ -126,6 +126,7 @@ impl Life {
             estimated_duration: None,
             ticket: None,
             rollback_plan: None,
+            priority: None,
             approvals_required: 2,
             slots: Slots::new([(groups(&["dba"]), 1)]),
             digest_required: false,

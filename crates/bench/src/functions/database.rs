@@ -1,5 +1,6 @@
 //! A fresh embedded store behind TLS, as a function reaches `DynamoDB`.
 
+use crate::certificate::Certificate;
 use crate::metered_store::MeteredStore;
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -13,35 +14,9 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-
-/// A certificate of this machine, which every function trusts.
-#[derive(Debug)]
-pub(super) struct Certificate {
-    acceptor: Arc<ServerConfig>,
-    /// In PEM.
-    pub(super) pem: String,
-}
-
-impl Certificate {
-    pub(super) fn issue() -> Result<Self, String> {
-        let issued = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).map_err(text)?;
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(issued.signing_key.serialize_der()));
-        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-        let acceptor = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(text)?
-            .with_no_client_auth()
-            .with_single_cert(vec![issued.cert.der().clone()], key)
-            .map_err(text)?;
-        Ok(Self { acceptor: Arc::new(acceptor), pem: issued.cert.pem() })
-    }
-}
 
 /// A store with its tables, for as long as the runtime lives.
 #[derive(Debug)]
@@ -58,7 +33,7 @@ impl Database {
         let store = MeteredStore::new(engine, delay);
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(text)?;
         let address = listener.local_addr().map_err(text)?;
-        let acceptor = TlsAcceptor::from(Arc::clone(&certificate.acceptor));
+        let acceptor = certificate.acceptor();
         tokio::spawn(accept(listener, acceptor, store.clone()));
         Ok(Self { address, store })
     }

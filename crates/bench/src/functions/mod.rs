@@ -7,10 +7,11 @@ mod report;
 mod sandbox;
 mod share;
 
+use crate::certificate::Certificate;
 use crate::metered_store::StoreCall;
 use calls::{Dialect, Operation, Subject};
 use clap::Parser;
-use database::{Certificate, Database};
+use database::Database;
 use report::{ColdStart, OperationCost, ProgramReport, Report, Warm};
 use sandbox::{Program, Sandbox};
 use share::Share;

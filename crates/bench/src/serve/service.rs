@@ -4,6 +4,7 @@
 use crate::serve::http::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -30,12 +31,21 @@ impl Service {
     /// # Errors
     /// When it does not start.
     pub(crate) fn start(program: &Path, on: &Path) -> Result<Self, String> {
+        Self::start_with(program, on, &[])
+    }
+
+    /// The same, with further arguments of `serve`.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) fn start_with(program: &Path, on: &Path, arguments: &[&OsStr]) -> Result<Self, String> {
         let directory = tempfile::tempdir_in(on).map_err(|error| format!("{}: {error}", on.display()))?;
         // A log that is read by nobody, on the same disk: as a unit of systemd has it.
         let log = File::create(directory.path().join("log")).map_err(|error| error.to_string())?;
         let mut child = Command::new(program)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(directory.path().join("data"))
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()

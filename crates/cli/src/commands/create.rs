@@ -6,7 +6,7 @@ use crate::json_argument;
 use crate::operation_names::unlisted;
 use crate::patience::Patience;
 use crate::session::{Session, Standing};
-use crate::value_parsers::{environment, execution_mode, risk_level, seconds, window};
+use crate::value_parsers::{environment, execution_mode, priority, risk_level, seconds, window};
 use crate::{complete, wait};
 use clap::Args;
 use clap_complete::ArgValueCompleter;
@@ -15,6 +15,7 @@ use countersign_api::wire::WindowBody;
 use countersign_client::environment::Environment as Variables;
 use countersign_client::limits::Limits;
 use countersign_core::execution::ExecutionMode;
+use countersign_core::priority::Priority;
 use countersign_core::risk::{Environment, RiskLevel};
 use std::sync::Arc;
 
@@ -61,6 +62,10 @@ pub struct DraftArguments {
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub rollback_plan: Option<String>,
 
+    /// How soon it needs an answer, P1 (an emergency) to P4: who is reminded and when, never what is demanded
+    #[arg(long, value_name = "PRIORITY", value_parser = priority())]
+    pub priority: Option<Priority>,
+
     /// Who starts it once it is approved: manual for you, automatic for the executor that policy names
     #[arg(long, value_name = "MODE", value_parser = execution_mode())]
     pub execution: Option<ExecutionMode>,
@@ -91,6 +96,7 @@ impl DraftArguments {
             estimated_duration: self.estimated_duration.clone(),
             ticket: self.ticket.clone(),
             rollback_plan: self.rollback_plan.clone(),
+            priority: self.priority.map(|priority| priority.to_string()),
             execution: self.execution.map(|mode| mode.to_string()),
             execute_at: self.execute_at.clone(),
             window: self.window.clone(),

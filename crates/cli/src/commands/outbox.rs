@@ -1,5 +1,7 @@
 //! `countersign outbox`: what could not be delivered, and delivering it after all.
 
+mod deliveries;
+
 use crate::aws;
 use crate::commands::serve::DataDirectoryArgument;
 use crate::error::CommandError;
@@ -27,10 +29,14 @@ pub struct OutboxArguments {
     #[command(flatten)]
     pub data: DataDirectoryArgument,
 
-    /// A deployed outbox table, such as approvals-outbox-prod, in place of the data directory; with
-    /// your AWS region and credentials
+    /// A deployed table in place of the data directory, with your AWS region and credentials: such as
+    /// approvals-outbox-prod, or with --destination approvals-deliveries-prod
     #[arg(long, value_name = "NAME", global = true)]
     pub table: Option<String>,
+
+    /// Deliveries to a destination in place of events: its name in notifications.toml, webhook:ID, or all
+    #[arg(long, value_name = "NAME", global = true)]
+    pub destination: Option<String>,
 
     /// Further certificates to trust on the way to AWS, PEM
     #[arg(long, value_name = "FILE", env = "AWS_CA_BUNDLE", global = true)]
@@ -40,7 +46,7 @@ pub struct OutboxArguments {
 /// The commands of `countersign outbox`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum OutboxCommand {
-    /// List the dead letters: events whose delivery failed too often
+    /// List the dead letters: events, or deliveries to a destination, that failed too often
     List {
         /// One JSON object a line
         #[arg(long)]
@@ -48,7 +54,8 @@ pub enum OutboxCommand {
     },
     /// Put dead letters back for delivery
     #[command(group = clap::ArgGroup::new("which").required(true))]
-    Replay {
+    #[command(visible_alias = "replay")]
+    Redrive {
         /// The event, as `list` shows it
         #[arg(group = "which", value_parser = EventId::parse)]
         event_id: Option<EventId>,
@@ -67,6 +74,9 @@ pub fn run(arguments: &OutboxArguments) -> Result<(), CommandError> {
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime does not start: {error}"))?;
+    if let Some(destination) = &arguments.destination {
+        return runtime.block_on(deliveries::run(arguments, destination));
+    }
     match &arguments.table {
         Some(table) => runtime.block_on(async {
             let aws = aws::configuration(arguments.ca_bundle.as_deref()).await?;
@@ -93,8 +103,8 @@ async fn carry_out(
 ) -> Result<(), CommandError> {
     let count = match command {
         OutboxCommand::List { json } => return list(outbox, *json).await,
-        OutboxCommand::Replay { event_id: Some(event_id), .. } => redrive(outbox, event_id).await?,
-        OutboxCommand::Replay { event_id: None, .. } => redrive_all(outbox).await?,
+        OutboxCommand::Redrive { event_id: Some(event_id), .. } => redrive(outbox, event_id).await?,
+        OutboxCommand::Redrive { event_id: None, .. } => redrive_all(outbox).await?,
     };
     print(&format!("{count} back for delivery by {deliverer}"))
 }

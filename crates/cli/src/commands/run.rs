@@ -6,10 +6,11 @@ use crate::error::CommandError;
 use crate::patience::PatienceArguments;
 use crate::run::report::Report;
 use crate::run::{self, Bounds};
-use crate::value_parsers::{environment, risk_level};
+use crate::value_parsers::{environment, priority, risk_level};
 use clap::{Args, ValueEnum};
 use clap_complete::ArgValueCompleter;
 use countersign_api::bodies::CreateBody;
+use countersign_core::priority::Priority;
 use countersign_core::risk::{Environment, RiskLevel};
 use countersign_run::bind::{CommandLine, StdinChoice};
 use countersign_run::parameters::{self, Parameters};
@@ -64,6 +65,10 @@ pub struct RunArguments {
     /// How to go back, should it not do what it is meant to
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub rollback_plan: Option<String>,
+
+    /// How soon it needs an answer, P1 (an emergency) to P4: who is reminded and when, never what is demanded
+    #[arg(long, value_name = "PRIORITY", value_parser = priority())]
+    pub priority: Option<Priority>,
 
     /// A further file that decides what the command does: approved, and checked, by its content
     #[arg(long, value_name = "FILE")]
@@ -140,6 +145,7 @@ impl RunArguments {
             estimated_duration: self.estimated_duration.clone(),
             ticket: self.ticket.clone(),
             rollback_plan: self.rollback_plan.clone(),
+            priority: self.priority.map(|priority| priority.to_string()),
             ..CreateBody::default()
         }
     }

@@ -25,6 +25,7 @@ impl View {
         self.line(&mut text, "Cost", &cost, None);
         self.optional(&mut text, "Duration", request.estimated_duration.as_deref());
         self.optional(&mut text, "Ticket", request.ticket.as_deref());
+        self.optional(&mut text, "Priority", request.priority.as_deref());
         if !request.slots.is_empty() {
             // Whether those who have agreed fill them is for the service to say: see `explain`.
             let (received, required) = (request.approvals_received, request.approvals_required);

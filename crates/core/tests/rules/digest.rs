@@ -8,6 +8,7 @@ use countersign_core::command::{Command, ExecutionOutcome, Shown};
 use countersign_core::content::Content;
 use countersign_core::digest::Digest;
 use countersign_core::ids::RequestId;
+use countersign_core::priority::Priority;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::{Request, Status};
 use countersign_core::risk::{Cost, Environment, RiskLevel};
@@ -94,7 +95,7 @@ fn any_other_digest_is_refused() {
 /// approver was shown whom another request was put in front of.
 #[test]
 fn the_digest_of_a_request_with_other_labels_is_refused() {
-    let others: [fn(&mut Content); 8] = [
+    let others: [fn(&mut Content); 9] = [
         |content| content.request_id = RequestId::parse("01930000-0000-7000-8000-0000000000ab").unwrap(),
         |content| content.instance_id = InstanceId::parse("orders-db-2").unwrap(),
         |content| content.operation_type = Identifier::parse("create_snapshot").unwrap(),
@@ -108,6 +109,7 @@ fn the_digest_of_a_request_with_other_labels_is_refused() {
             };
         },
         |content| content.ticket = Some(Ticket::parse("OPS-1").unwrap()),
+        |content| content.priority = Some(Priority::P1),
     ];
     for other in others {
         let shown = |request: &Request| {

@@ -15,6 +15,7 @@ use countersign_core::idempotency::IdempotencyRecord;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::principal::Owner;
+use countersign_core::priority::Priority;
 use countersign_core::request::{Cancellation, Comment, Decision, Request, Status, Verdict, Withdrawal};
 use countersign_core::requirements::MatchedRule;
 use countersign_core::risk::{Cost, Environment, RiskLevel};
@@ -49,6 +50,7 @@ fn full() -> Request {
     draft.estimated_duration = Some(DurationText::parse("1 h").unwrap());
     draft.ticket = Some(Ticket::parse("OPS-1").unwrap());
     draft.rollback_plan = Some(RollbackPlan::parse("go back").unwrap());
+    draft.priority = Some(Priority::P2);
     draft.schedule = Schedule {
         mode: ExecutionMode::Manual,
         execute_at: Some(after(1)),
@@ -207,6 +209,7 @@ fn of_parts() -> Vec<PartFlip> {
         estimated_cost => [|it| *it = None, |it| *it = Some(Cost::new(99.6).unwrap())],
         estimated_duration => [|it| *it = None, |it| *it = Some(DurationText::parse("2 h").unwrap())],
         ticket => [|it| *it = None, |it| *it = Some(Ticket::parse("OPS-2").unwrap())],
+        priority => [|it| *it = None, |it| *it = Some(Priority::P1)],
         rollback_plan => [|it| *it = None, |it| *it = Some(RollbackPlan::parse("stay").unwrap())],
         owner => [
             |it| *it = None,
@@ -413,7 +416,7 @@ fn neither_document_holds_more_than_it_says() {
     }
     assert!(!request.content.document().as_str().contains("db.r6g.xlarge"));
     let names: Vec<_> = request.content.document().to_value().as_object().unwrap().keys().cloned().collect();
-    assert_eq!(names.len(), 30, "{names:?}");
+    assert_eq!(names.len(), 31, "{names:?}");
     assert!(state.as_str().contains(&request.content.digest().to_string()));
 }
 

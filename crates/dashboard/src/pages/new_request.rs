@@ -43,6 +43,7 @@ struct Draft {
     duration: String,
     ticket: String,
     rollback_plan: String,
+    priority: String,
 }
 
 /// What the policy says of it.
@@ -77,6 +78,7 @@ impl Draft {
             duration: get("duration"),
             ticket: get("ticket_name"),
             rollback_plan: get("rollback_plan"),
+            priority: get("priority"),
         }
     }
 }
@@ -225,6 +227,7 @@ fn body(fields: &Fields, words: &'static Words) -> Result<Value, &'static str> {
         ("estimated_duration", "duration"),
         ("ticket", "ticket_name"),
         ("rollback_plan", "rollback_plan"),
+        ("priority", "priority"),
     ] {
         if let Some(value) = fields.filled(field) {
             body.insert(name.to_owned(), Value::from(value));

@@ -36,6 +36,7 @@ impl Boot {
             dashboard_url: self.optional("DASHBOARD_URL"),
             host: self.sweeping_host().inspect_err(not_started)?,
             last_answer: LastAnswer::default(),
+            metrics: self.metrics().inspect_err(not_started)?,
         };
         run(async move |event| {
             let budget = time::budget(deliver.host.now(), event.context.deadline);

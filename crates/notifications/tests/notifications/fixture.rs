@@ -9,6 +9,7 @@ use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::policy::{Policy, PolicyText};
 use countersign_core::principal::Principal;
+use countersign_core::priority::Priority;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Request;
 use countersign_core::text::CommentText;
@@ -175,6 +176,10 @@ impl Living {
             "CPU is at 95 % since Monday",
         )
         .unwrap();
+        Self::drafted(draft, by, policy, now)
+    }
+
+    fn drafted(draft: Draft, by: &Principal, policy: &Policy, now: Timestamp) -> Self {
         let request_id = RequestId::parse("01930000-0000-7000-8000-0000000000aa").unwrap();
         let assessment = creation::assess(&draft, by, policy);
         let event =
@@ -182,6 +187,12 @@ impl Living {
         let request = Request::create(&event).unwrap();
         let happening = Happening { event_id: event.id, event_type: event.change.event_type(), at: event.at };
         Self { request, happening }
+    }
+
+    pub(crate) fn with_priority(operation: &str, priority: Option<Priority>, policy: &Policy) -> Self {
+        let draft = Draft::new(operation, "orders-db", &json!({}), "production", "CPU is at 95 %").unwrap();
+        let draft = Draft { priority, ..draft };
+        Self::drafted(draft, &human("ann", &["developer"]), policy, at("10:00:00"))
     }
 
     pub(crate) fn of_ann(operation: &str, policy: &Policy) -> Self {
@@ -224,7 +235,7 @@ impl Living {
     pub(crate) fn plan(&self, configuration: &Configuration, policy: &Policy) -> Plan {
         let preferences = BTreeMap::new();
         let planning = Planning { configuration, policy, preferences: &preferences };
-        planning.plan(&self.happening, &self.request, None)
+        planning.plan(&self.happening, &self.request)
     }
 }
 

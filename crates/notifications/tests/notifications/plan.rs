@@ -35,7 +35,7 @@ fn with_preferences(
     let said = Preferences::read(document, configuration).unwrap();
     let preferences = BTreeMap::from([(id(name), said)]);
     let planning = Planning { configuration, policy, preferences: &preferences };
-    planning.plan(&living.happening, &living.request, None)
+    planning.plan(&living.happening, &living.request)
 }
 
 fn of<'a>(plan: &'a Plan, address: &str) -> Vec<&'a countersign_notifications::plan::PlannedMessage> {
@@ -384,12 +384,11 @@ fn a_named_priority_is_that_of_the_routes() {
         policy(),
         configuration("[routes.p1]\npriority = [\"P1\"]\nto = [\"group:watchers\"]\nvia = [\"mail\"]\n"),
     );
-    let living = Living::of_ann(MEDIUM, &policy);
-    let preferences = BTreeMap::new();
-    let planning = Planning { configuration: &configuration, policy: &policy, preferences: &preferences };
-    let told =
-        |named| !of(&planning.plan(&living.happening, &living.request, named), "watchers@x.org").is_empty();
-    assert!(told(Some(Priority::P1)) && !told(Some(Priority::P2)) && !told(None));
+    let is_heard = |priority| {
+        let living = Living::with_priority(MEDIUM, priority, &policy);
+        !of(&living.plan(&configuration, &policy), "watchers@x.org").is_empty()
+    };
+    assert!(is_heard(Some(Priority::P1)) && !is_heard(Some(Priority::P2)) && !is_heard(None));
 }
 
 #[test]

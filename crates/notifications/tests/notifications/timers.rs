@@ -24,29 +24,23 @@ impl<'a> Sweep<'a> {
         Self { configuration, policy, sent: BTreeSet::new() }
     }
 
-    fn run(
-        &mut self,
-        living: &Living,
-        named: Option<Priority>,
-        claimed_until: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Vec<String> {
+    fn run(&mut self, living: &Living, claimed_until: Option<Timestamp>, now: Timestamp) -> Vec<String> {
         let preferences = BTreeMap::new();
         let planning =
             Planning { configuration: self.configuration, policy: self.policy, preferences: &preferences };
-        let timed = Timed { request: &living.request, named, claimed_until };
+        let timed = Timed { request: &living.request, claimed_until };
         let due = timed.due(&planning, &self.sent, now);
         self.sent.extend(due.iter().map(|due| due.key.clone()));
         due.iter().map(|due| due.key.to_string().split_once('/').unwrap().1.to_owned()).collect()
     }
 
     /// Each minute from one time to another: what was sent, and when.
-    fn minutes(&mut self, living: &Living, named: Option<Priority>, from: &str, to: &str) -> Vec<String> {
+    fn minutes(&mut self, living: &Living, from: &str, to: &str) -> Vec<String> {
         let (mut now, to) = (at(from), at(to));
         let mut sent = Vec::new();
         while now <= to {
             let time: String = now.to_string().chars().skip(11).take(5).collect();
-            sent.extend(self.run(living, named, None, now).into_iter().map(|key| format!("{time} {key}")));
+            sent.extend(self.run(living, None, now).into_iter().map(|key| format!("{time} {key}")));
             now = now.plus_seconds(60);
         }
         sent
@@ -57,14 +51,14 @@ impl<'a> Sweep<'a> {
 fn each_is_sent_once_and_at_its_time() {
     let (policy, configuration) = (policy(), configuration(REMINDERS));
     // Made at 10:00, pending until 18:00.
-    let high = Living::of_ann(HIGH, &policy);
     for (named, expected) in [
         (Some(Priority::P1), &["10:00 escalation/P1"][..]),
         (None, &["11:00 escalation/P2"]),
         (Some(Priority::P3), &["14:00 escalation/P3"]),
         (Some(Priority::P4), &[]),
     ] {
-        let sent = Sweep::new(&configuration, &policy).minutes(&high, named, "10:00:00", "18:30:00");
+        let high = Living::with_priority(HIGH, named, &policy);
+        let sent = Sweep::new(&configuration, &policy).minutes(&high, "10:00:00", "18:30:00");
         let reminders = ["17:00 reminder/expiry/3600", "17:50 reminder/expiry/600"];
         let expected: Vec<&str> = expected.iter().copied().chain(reminders).collect();
         assert_eq!(sent, expected, "{named:?}");
@@ -78,25 +72,25 @@ fn none_is_sent_in_the_minute_of_a_decision_or_after_it() {
     for (decided, swept) in [("17:00:00", "17:00:00"), ("16:59:59", "17:00:00"), ("17:00:20", "17:00:30")] {
         let mut living = Living::of_ann(MEDIUM, &policy);
         let mut sweep = Sweep::new(&configuration, &policy);
-        sweep.minutes(&living, None, "10:00:00", "16:59:00");
+        sweep.minutes(&living, "10:00:00", "16:59:00");
         living.command(&reject(), &human("carol", &["approver"]), &policy, at(decided)).unwrap();
-        assert_eq!(sweep.run(&living, None, None, at(swept)), Vec::<String>::new(), "{decided}");
-        assert_eq!(sweep.minutes(&living, None, swept, "18:30:00"), Vec::<String>::new(), "{decided}");
+        assert_eq!(sweep.run(&living, None, at(swept)), Vec::<String>::new(), "{decided}");
+        assert_eq!(sweep.minutes(&living, swept, "18:30:00"), Vec::<String>::new(), "{decided}");
     }
     // One of two approvals: the rest is reminded of when the minute is over.
     for (decided, expected) in [("16:59:30", "17:01"), ("17:00:00", "17:01"), ("16:58:59", "17:00")] {
         let mut living = Living::of_ann(HIGH, &policy);
         let mut sweep = Sweep::new(&configuration, &policy);
-        sweep.minutes(&living, None, "10:00:00", "16:58:00");
+        sweep.minutes(&living, "10:00:00", "16:58:00");
         living.approve("carol", &["approver"], &policy, at(decided)).unwrap();
-        let sent = sweep.minutes(&living, None, "16:59:00", "18:30:00");
+        let sent = sweep.minutes(&living, "16:59:00", "18:30:00");
         assert_eq!(
             sent,
             [format!("{expected} reminder/expiry/3600"), "17:50 reminder/expiry/600".to_owned()]
         );
         let preferences = BTreeMap::new();
         let planning = Planning { configuration: &configuration, policy: &policy, preferences: &preferences };
-        let timed = Timed { request: &living.request, named: None, claimed_until: None };
+        let timed = Timed { request: &living.request, claimed_until: None };
         let told = all_shown(&timed.plan(
             &planning,
             &Timer::Reminder { name: "expiry".to_owned(), before_expiry_seconds: 3600 },
@@ -118,12 +112,12 @@ fn an_outage_ends_with_what_is_still_of_use() {
         ("18:00:00", &[]),
     ] {
         let mut sweep = Sweep::new(&configuration, &policy);
-        assert_eq!(sweep.run(&living, None, None, at(back)), expected, "{back}");
-        assert_eq!(sweep.run(&living, None, None, at(back).plus_seconds(30)), Vec::<String>::new());
+        assert_eq!(sweep.run(&living, None, at(back)), expected, "{back}");
+        assert_eq!(sweep.run(&living, None, at(back).plus_seconds(30)), Vec::<String>::new());
     }
     let three_days_later = at("10:00:00").plus_seconds(3 * 24 * 60 * 60);
     assert_eq!(
-        Sweep::new(&configuration, &policy).run(&living, None, None, three_days_later),
+        Sweep::new(&configuration, &policy).run(&living, None, three_days_later),
         Vec::<String>::new()
     );
 }
@@ -135,11 +129,11 @@ fn a_request_that_lives_shorter_is_not_reminded_of_more() {
         "[reminders.r]\nbefore_expiry_seconds = [28_800, 28_799, 40_000]\n[escalations.e]\npriority = \"P2\"\nafter_seconds = 28_800\nto = [\"approvers\"]\nvia = [\"mail\"]\n",
     );
     let living = Living::of_ann(HIGH, &policy);
-    let sent = Sweep::new(&configuration, &policy).minutes(&living, None, "10:00:00", "18:30:00");
+    let sent = Sweep::new(&configuration, &policy).minutes(&living, "10:00:00", "18:30:00");
     assert_eq!(sent, ["10:01 reminder/r/28799"]);
     let preferences = BTreeMap::new();
     let planning = Planning { configuration: &configuration, policy: &policy, preferences: &preferences };
-    let timed = Timed { request: &living.request, named: None, claimed_until: None };
+    let timed = Timed { request: &living.request, claimed_until: None };
     assert_eq!(timed.next(&planning, at("10:01:00")), None, "what comes with the expiry does not come");
 }
 
@@ -154,12 +148,12 @@ fn a_claim_pauses_escalations_and_no_reminder() {
     let living = Living::of_ann(HIGH, &policy);
     let mut sweep = Sweep::new(&configuration, &policy);
     let until = Some(at("17:15:00"));
-    assert_eq!(sweep.run(&living, None, until, at("17:00:00")), ["reminder/expiry/3600"]);
-    assert_eq!(sweep.run(&living, None, until, at("17:14:59")), Vec::<String>::new());
-    assert_eq!(sweep.run(&living, None, until, at("17:15:00")), ["escalation/late"]);
+    assert_eq!(sweep.run(&living, until, at("17:00:00")), ["reminder/expiry/3600"]);
+    assert_eq!(sweep.run(&living, until, at("17:14:59")), Vec::<String>::new());
+    assert_eq!(sweep.run(&living, until, at("17:15:00")), ["escalation/late"]);
     // A claim that is given up pauses nothing more.
     let mut sweep = Sweep::new(&configuration, &policy);
-    assert_eq!(sweep.run(&living, None, None, at("17:01:00")), ["reminder/expiry/3600", "escalation/late"]);
+    assert_eq!(sweep.run(&living, None, at("17:01:00")), ["reminder/expiry/3600", "escalation/late"]);
 }
 
 #[test]
@@ -168,7 +162,7 @@ fn the_next_time_is_known() {
     let living = Living::of_ann(HIGH, &policy);
     let preferences = BTreeMap::new();
     let planning = Planning { configuration: &configuration, policy: &policy, preferences: &preferences };
-    let timed = Timed { request: &living.request, named: None, claimed_until: None };
+    let timed = Timed { request: &living.request, claimed_until: None };
     for (now, next) in [
         ("10:00:00", Some("11:00:00")),
         ("11:00:00", Some("17:00:00")),
@@ -184,10 +178,10 @@ fn the_next_time_is_known() {
 fn who_is_told_by_time() {
     let more = format!("{REMINDERS}[fallback]\nto = [\"group:watchers\"]\nvia = [\"room\"]\n");
     let (policy, configuration) = (policy(), configuration(&more));
-    let living = Living::of_ann(MEDIUM, &policy);
+    let living = Living::with_priority(MEDIUM, Some(Priority::P1), &policy);
     let preferences = BTreeMap::new();
     let planning = Planning { configuration: &configuration, policy: &policy, preferences: &preferences };
-    let timed = Timed { request: &living.request, named: Some(Priority::P1), claimed_until: None };
+    let timed = Timed { request: &living.request, claimed_until: None };
     let reminder = Timer::Reminder { name: "expiry".to_owned(), before_expiry_seconds: 600 };
     let reminded = all_shown(&timed.plan(&planning, &reminder, at("17:50:00")));
     assert_eq!(reminded.len(), 8);
@@ -233,7 +227,7 @@ proptest! {
                     last = Some(decision);
                 }
             }
-            let sent = sweep.run(&living, None, None, at("10:00:00").plus_seconds(second));
+            let sent = sweep.run(&living, None, at("10:00:00").plus_seconds(second));
             let is_open = living.request.approved_at.is_none() && second < 28_800;
             prop_assert!(sent.is_empty() || is_open);
             prop_assert!(sent.is_empty() || last.is_none_or(|decision| second >= decision + 60));

@@ -10,6 +10,7 @@ use crate::operation::OriginalOperation;
 use crate::operations::finish::Report;
 use countersign_core::continuation::{MAX_CALLBACK_ID, MAX_TASK_TOKEN, ResumeOn};
 use countersign_core::execution::ExecutionMode;
+use countersign_core::priority::Priority;
 use serde_json::{Value, json};
 use strum::IntoEnumIterator;
 
@@ -28,6 +29,13 @@ pub(super) fn create() -> Vec<Member> {
         ("estimated_duration", described(text(200), "How long it is expected to take, as text.")),
         ("ticket", described(ticket(), "The ticket it belongs to, in some other system.")),
         ("rollback_plan", described(text(4000), "How to undo the operation.")),
+        (
+            "priority",
+            described(
+                names(Priority::iter()),
+                "How soon it needs an answer. Decides who is reminded and when, never what is demanded.",
+            ),
+        ),
         (
             "execution",
             described(

@@ -41,6 +41,7 @@ fn request_body() -> RequestBody {
         estimated_duration: some(),
         ticket: some(),
         rollback_plan: some(),
+        priority: some(),
         owner: some(),
         requester_groups: Vec::new(),
         approvals_required: 0,

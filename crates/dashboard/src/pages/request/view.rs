@@ -165,6 +165,7 @@ fn is_whole(request: &RequestBody) -> bool {
         && is_in_content("parameters_digest", request.parameters_digest.as_ref())
         && is_in_content("rollback_plan", request.rollback_plan.as_ref())
         && is_in_content("ticket", request.ticket.as_ref())
+        && is_in_content("priority", request.priority.as_ref())
 }
 
 fn facts(request: &RequestBody, words: &Words) -> Vec<Fact> {
@@ -184,6 +185,7 @@ fn facts(request: &RequestBody, words: &Words) -> Vec<Fact> {
         fact(words.cost, labels::amount(request.estimated_cost)),
         fact(words.actual_cost, labels::amount(request.actual_cost)),
         fact(words.duration, text(&request.estimated_duration)),
+        fact(words.priority, text(&request.priority)),
         fact(words.executor, executor),
     ]
     .into_iter()
