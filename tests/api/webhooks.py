@@ -1,4 +1,4 @@
-"""Messages to webhooks, verified by `standardwebhooks` of PyPI: a service sends them to an endpoint of this program, over TLS.
+"""Messages to webhooks, verified by `standardwebhooks` and read by `cloudevents` of PyPI: a service sends them to an endpoint of this program, over TLS.
 
 Usage: webhooks.py COUNTERSIGN DIRECTORY. What has arrived is written to DIRECTORY/messages.json, for verifiers in other languages.
 """
@@ -17,6 +17,8 @@ import threading
 import time
 
 import httpx
+from cloudevents.core.bindings.http import HTTPMessage, from_structured
+from cloudevents.core.formats.json import JSONFormat
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 PATIENCE = 60
@@ -104,6 +106,10 @@ try:
     def next_message(secret):
         path, headers, body = arrived.get(timeout=PATIENCE)
         assert Webhook(secret).verify(body, headers) == json.loads(body)
+        if headers["content-type"] == "application/cloudevents+json":
+            event = from_structured(HTTPMessage(headers=headers, body=body), JSONFormat())
+            assert (event.get_id(), event.get_specversion()) == (headers["webhook-id"], "1.0"), body
+            assert event.get_type().startswith("countersign.") and event.get_source() and event.get_time(), body
         shown = ["webhook-id", "webhook-timestamp", "webhook-signature"]
         shown = {name: headers[name] for name in shown}
         messages.append({"secret": secret, "headers": shown, "body": body.decode()})

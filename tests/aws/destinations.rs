@@ -2,8 +2,13 @@
 //! bus and e-mail, on an implementation of AWS that is not ours.
 
 use crate::binary;
+use countersign_app::ports::{Deliveries as _, ReadDeliveries as _};
+use countersign_core::timestamp::Timestamp;
+use countersign_delivery::state::{Delivery, DeliveryState};
+use countersign_dynamodb::deliveries::DynamoDeliveries;
 use countersign_e2e::deployment::Deployment;
 use countersign_e2e::grants::root;
+use countersign_e2e::program::run_with;
 use countersign_e2e::service::Service;
 use serde_json::{Value, json};
 use std::fs;
@@ -134,4 +139,58 @@ fn an_event_reaches_a_topic_a_bus_and_those_who_could_approve() {
         assert!(log.contains(refused), "{refused}: {log}");
     }
     assert!(log.contains("\"DeliveriesWaiting\"") && log.contains("\"Destination\":\"nowhere\""), "{log}");
+}
+
+#[test]
+fn a_delivery_that_was_given_up_is_listed_and_put_back_by_its_destination() {
+    let policy = policy();
+    let deployment = Deployment::start(binary).with("POLICY_DIR", policy.path().to_str().unwrap());
+    deployment.make_subscribed_topic("team", "of-topic");
+    let (status, made) = deployment.send("ann", &["developer"], "POST", "/v1/approvals", &Service::high());
+    assert_eq!(status, 201, "{made}");
+    deployment.invoke("notify", &deployment.stream_event()).unwrap();
+    let variables = deployment.variables();
+    let table = variables["DELIVERIES_TABLE"].as_str();
+    let deliveries = DynamoDeliveries::new(deployment.database.clone(), table.to_owned());
+    deployment.block_on(async {
+        for key in deliveries.due(Timestamp::LATEST, 100).await.unwrap() {
+            if ["nowhere", "topic"].contains(&key.destination.as_str()) {
+                let stored = deliveries.delivery(&key).await.unwrap().unwrap();
+                let dead =
+                    Delivery { state: DeliveryState::Dead, next_attempt_at: None, ..stored.delivery.clone() };
+                assert!(deliveries.replace(&stored, &dead).await.unwrap());
+            }
+        }
+    });
+    let outbox = |destination: &str, arguments: &[&str]| {
+        let all = [&["outbox", "--table", table, "--destination", destination], arguments].concat();
+        let output = run_with(env!("CARGO_BIN_EXE_countersign-under-test"), &all, variables);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout) + &text(output.stderr))
+    };
+    let (_, listed) = outbox("all", &["list"]);
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    assert!(listed.contains("  nowhere  APPROVAL_REQUEST_CREATED  request "), "{listed}");
+    let (_, listed) = outbox("nowhere", &["list", "--json"]);
+    let line: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!((&line["destination"], &line["request_id"]), (&json!("nowhere"), &made["request_id"]));
+    assert_eq!(outbox("mail", &["list"]).1, "no dead deliveries\n");
+    let report = deployment.invoke("deliver", &json!({})).unwrap();
+    let measured = deployment.sandbox("deliver").log();
+    assert!(measured.contains("\"DeadDeliveries\":2.0"), "{report} {measured}");
+    // Another destination's are left alone, and an event that has none is said.
+    let event_id = line["event_id"].as_str().unwrap();
+    let (code, said) = outbox("mail", &["redrive", event_id]);
+    assert_eq!(code, Some(4), "{said}");
+    assert_eq!(
+        outbox("topic", &["redrive", event_id]),
+        (Some(0), "1 back for delivery by the deployed function `deliver`\n".to_owned())
+    );
+    deployment.invoke("deliver", &json!({})).unwrap();
+    assert_eq!(deployment.received("of-topic").len(), 1);
+    assert_eq!(
+        outbox("all", &["redrive", "--all"]).1,
+        "1 back for delivery by the deployed function `deliver`\n"
+    );
+    assert_eq!(outbox("all", &["list"]).1, "no dead deliveries\n");
 }
