@@ -6,22 +6,16 @@ Usage: mail.py COUNTERSIGN DIRECTORY.
 import email
 import email.policy
 import logging
-import os
 import pathlib
 import queue
 import re
-import shutil
 import socket
-import ssl
-import subprocess
 import sys
-import threading
 
-import httpx
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from receiver import PATIENCE, Service, certificates
 
-PATIENCE = 60
 # What aiosmtpd says of its own attributes.
 logging.getLogger("mail.log").setLevel(logging.ERROR)
 program, directory = sys.argv[1], pathlib.Path(sys.argv[2])
@@ -46,20 +40,7 @@ def authenticate(server, session, envelope, mechanism, data):
     return AuthResult(success=(data.login, data.password) == (b"countersign", b"of the mail"))
 
 
-def openssl(*arguments):
-    subprocess.run(["openssl", *arguments], cwd=directory, check=True, capture_output=True)
-
-
-key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-openssl("req", "-x509", *key, "-keyout", "root.key", "-out", "root.pem", "-days", "2", "-subj", "/CN=root")
-openssl("req", *key, "-keyout", "leaf.key", "-out", "leaf.csr", "-subj", "/CN=mail")
-(directory / "leaf.ext").write_text("subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n")
-openssl(
-    *["x509", "-req", "-in", "leaf.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial"],
-    *["-days", "2", "-extfile", "leaf.ext", "-out", "leaf.pem"],
-)
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(directory / "leaf.pem", directory / "leaf.key")
+context = certificates(directory, "DNS:localhost")
 with socket.create_server(("127.0.0.1", 0)) as free:
     port = free.getsockname()[1]
 mailbox = Controller(
@@ -67,12 +48,7 @@ mailbox = Controller(
 )
 mailbox.start()
 
-policy = directory / "policy"
-policy.mkdir()
-for name in ["access.cedar", "operations.toml", "people.toml"]:
-    shutil.copy(pathlib.Path("policy") / name, policy)
-(policy / "notifications.toml").write_text(
-    f"""
+notifications = f"""
 [destinations.mail]
 kind = "email"
 from = "countersign@example.com"
@@ -91,26 +67,8 @@ channels = ["mail"]
 [webhooks]
 ca_bundle = "{directory / "root.pem"}"
 """
-)
-data = directory / "data"
-service = subprocess.Popen(
-    [program, "serve", "--listen", "127.0.0.1:0", "--data-dir", data, "--policy-dir", policy, "--log", "error"],
-    stdout=subprocess.PIPE,
-    text=True,
-    env={**os.environ, "SMTP_PASSWORD": "of the mail"},
-)
+service = Service(program, directory, notifications=notifications, variables={"SMTP_PASSWORD": "of the mail"})
 try:
-    for line in service.stdout:
-        listens = re.search(r"listening on (http\S*)", line)
-        if listens:
-            break
-    url = listens.group(1)
-    threading.Thread(target=service.stdout.read, daemon=True).start()
-
-    def caller(name, group):
-        token = [program, "token", f"{name}@example.com", "--groups", group, "--data-dir", data]
-        token = subprocess.run(token, check=True, capture_output=True, text=True).stdout.strip()
-        return httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=PATIENCE)
 
     def answer(response, status):
         assert response.status_code == status, response.text
@@ -132,7 +90,7 @@ try:
         assert "db.r6g.xlarge" not in content.decode(), "parameters are never told"
         return recipient, mail, text
 
-    ann, bob = caller("ann", "developer"), caller("bob", "approver")
+    ann, bob = service.caller("ann", "developer"), service.caller("bob", "approver")
     draft = {
         "operation_type": "create_snapshot",
         "instance_id": "production-db-01",
@@ -158,7 +116,6 @@ try:
     assert closed["references"] and closed["references"] == asked["references"], (closed["references"], asked["references"])
     assert Mailbox.refused == 1
 finally:
-    service.terminate()
-    service.wait()
+    service.stop()
     mailbox.stop()
 print("mails: taken by aiosmtpd after a refusal, read by Python")

@@ -4,91 +4,22 @@ Usage: webhooks.py COUNTERSIGN DIRECTORY. What has arrived is written to DIRECTO
 """
 
 import datetime
-import http.server
 import json
 import pathlib
-import queue
-import re
-import shutil
-import ssl
-import subprocess
 import sys
-import threading
 import time
 
-import httpx
 from cloudevents.core.bindings.http import HTTPMessage, from_structured
 from cloudevents.core.formats.json import JSONFormat
+from receiver import PATIENCE, Receiver, Service
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-PATIENCE = 60
-program, directory = sys.argv[1], pathlib.Path(sys.argv[2])
-directory.mkdir(parents=True, exist_ok=True)
-arrived = queue.Queue()
-
-
-class Endpoint(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["content-length"]))
-        arrived.put((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
-def openssl(*arguments):
-    subprocess.run(["openssl", *arguments], cwd=directory, check=True, capture_output=True)
-
-
-def certificates():
-    """A root, and a certificate of it for 127.0.0.1."""
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    openssl("req", "-x509", *key, "-keyout", "root.key", "-out", "root.pem", "-days", "2", "-subj", "/CN=root")
-    openssl("req", *key, "-keyout", "leaf.key", "-out", "leaf.csr", "-subj", "/CN=endpoint")
-    (directory / "leaf.ext").write_text("subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
-    openssl(
-        *["x509", "-req", "-in", "leaf.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial"],
-        *["-days", "2", "-extfile", "leaf.ext", "-out", "leaf.pem"],
-    )
-
-
-certificates()
-endpoint = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(directory / "leaf.pem", directory / "leaf.key")
-endpoint.socket = context.wrap_socket(endpoint.socket, server_side=True)
-threading.Thread(target=endpoint.serve_forever, daemon=True).start()
-port = endpoint.server_address[1]
-
-policy = directory / "policy"
-policy.mkdir()
-for name in ["access.cedar", "operations.toml", "people.toml"]:
-    shutil.copy(pathlib.Path("policy") / name, policy)
-(policy / "notifications.toml").write_text(
-    f'[webhooks]\nallow_ports = [{port}]\nallow_networks = ["127.0.0.0/8"]\nca_bundle = "{directory / "root.pem"}"\n'
-)
-data = directory / "data"
-service = subprocess.Popen(
-    [program, "serve", "--listen", "127.0.0.1:0", "--data-dir", data, "--policy-dir", policy, "--log", "error"],
-    stdout=subprocess.PIPE,
-    text=True,
-)
+directory = pathlib.Path(sys.argv[2])
+receiver = Receiver(directory)
+arrived, port = receiver.arrived, receiver.port
+service = Service(sys.argv[1], directory, receiver)
 try:
-    for line in service.stdout:
-        listens = re.search(r"listening on (http\S*)", line)
-        if listens:
-            break
-    url = listens.group(1)
-    threading.Thread(target=service.stdout.read, daemon=True).start()
-
-    def caller(name, group):
-        token = [program, "token", f"{name}@example.com", "--groups", group, "--data-dir", data]
-        token = subprocess.run(token, check=True, capture_output=True, text=True).stdout.strip()
-        return httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=PATIENCE)
+    caller = service.caller
 
     def answer(response, status):
         assert response.status_code == status, response.text
@@ -181,5 +112,4 @@ try:
     (directory / "messages.json").write_text(json.dumps(messages))
     print(f"standardwebhooks of PyPI believes {len(messages)} messages, and none that was changed")
 finally:
-    service.terminate()
-    service.wait()
+    service.stop()
