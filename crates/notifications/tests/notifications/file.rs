@@ -319,3 +319,17 @@ proptest! {
         let _ = Configuration::parse(&text, policy().people().groups());
     }
 }
+
+/// What operators begin with is a file that can be used.
+#[test]
+fn the_example_of_the_page_is_a_file() {
+    let page = include_str!("../../../../docs/notifications-file.md");
+    let examples: Vec<&str> =
+        page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(!examples.is_empty());
+    for example in examples {
+        if let Err(error) = Configuration::parse(example, policy().people().groups()) {
+            panic!("{error}\n{example}");
+        }
+    }
+}
