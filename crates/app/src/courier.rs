@@ -13,8 +13,8 @@ use crate::ports::{
 };
 pub use crate::sending::{CLAIM_SECONDS, CourierReport, KEPT_SECONDS, LastAnswer, TIME_LIMIT};
 use crate::sending::{
-    FORGOTTEN_AT_ONCE, REREADS, REST_SECONDS, failing, health_after, last_success, log, mark, unusable,
-    verdict,
+    FORGOTTEN_AT_ONCE, REREADS, REST_SECONDS, attempted, failing, health_after, last_success, log, mark,
+    unusable, verdict,
 };
 use crate::webhook_message::{Headers, message};
 use countersign_core::digest::DeploymentKey;
@@ -35,6 +35,8 @@ use std::time::Duration;
 
 /// How many deliveries of one destination are attempted at once.
 const AT_ONCE: usize = 4;
+/// How many deliveries of a destination that is left alone are postponed at once.
+const POSTPONED_AT_ONCE: usize = 46;
 /// How many keys of what is due are read of each partition: so many that the backlog of one endpoint hides no other.
 const DUE: usize = 1000;
 
@@ -97,15 +99,8 @@ pub struct Courier<'a, D> {
     host: &'a dyn Host,
     schedule: Schedule,
     last_answer: &'a LastAnswer,
+    is_alone: bool,
     configured: Option<(&'a Configuration, &'a dyn DestinationSender)>,
-}
-
-/// What became of one delivery.
-enum Step {
-    /// It was attempted and marked.
-    Attempted(Box<Delivery>, Outcome),
-    /// It is not due any more, or another sender has it.
-    Elsewhere,
 }
 
 impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Courier<'a, D> {
@@ -129,8 +124,16 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Courier<'a
             host,
             schedule,
             last_answer,
+            is_alone: false,
             configured: None,
         }
+    }
+
+    /// The same where no other process sends, and the caller sends to no destination twice at once: webhooks need no claim, which
+    /// is a commit for each delivery, and nothing waits for the end of one after a crash.
+    #[must_use]
+    pub fn alone(self) -> Self {
+        Self { is_alone: true, ..self }
     }
 
     /// The same, which sends to the destinations that the operator has configured as well.
@@ -226,24 +229,17 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Courier<'a
             let record = match record.filter(|record| record.deleted_at.is_none()) {
                 Some(record) if record.webhook.is_enabled() => record,
                 Some(_) | None => {
-                    for key in batch {
-                        report.skipped += usize::from(self.close(&key, Delivery::skip).await?);
-                    }
+                    report.skipped += self.change_due(batch, Delivery::skip).await?;
                     continue;
                 }
             };
             let rest = in_a_row.is_given_up(destination).then(|| now.plus_seconds(REST_SECONDS));
             if let Some(until) = record.health.pause_at(now).max(rest) {
-                for key in batch {
-                    let postponed = |delivery: Delivery| delivery.postponed(until);
-                    report.postponed += usize::from(self.close(&key, postponed).await?);
-                }
+                let some = batch.into_iter().chain(keys.by_ref().take(POSTPONED_AT_ONCE)).collect();
+                report.postponed += self.change_due(some, |delivery| delivery.postponed(until)).await?;
                 continue;
             }
-            let attempts: FuturesUnordered<_> = batch.iter().map(|key| self.attempt(&record, key)).collect();
-            let steps: Vec<_> = attempts.collect().await;
-            for step in steps {
-                let Step::Attempted(delivery, outcome) = step? else { continue };
+            for (delivery, outcome) in self.attempt_each(&record, &batch).await? {
                 in_a_row.observe(destination, Network::Public, &outcome);
                 match &outcome {
                     Outcome::Delivered { .. } => report.delivered += 1,
@@ -254,45 +250,107 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Courier<'a
         }
     }
 
-    /// Changes a delivery that is due without an attempt. Whether it was.
-    async fn close(
-        &self,
-        key: &DeliveryKey,
-        change: impl FnOnce(Delivery) -> Delivery,
-    ) -> Result<bool, StoreError> {
-        let Some(stored) = self.due_delivery(key).await? else { return Ok(false) };
-        let after = change(stored.delivery.clone());
-        self.deliveries.replace(&stored, &after).await
-    }
-
-    async fn due_delivery(&self, key: &DeliveryKey) -> Result<Option<StoredDelivery>, StoreError> {
-        let stored = self.deliveries.delivery(key).await?;
-        Ok(stored.filter(|stored| stored.delivery.is_due(self.host.now())))
-    }
-
-    /// Claims a delivery, attempts it and marks what came of it.
-    async fn attempt(&self, record: &WebhookRecord, key: &DeliveryKey) -> Result<Step, StoreError> {
-        let Some(stored) = self.due_delivery(key).await? else { return Ok(Step::Elsewhere) };
-        let claimed = stored.delivery.clone().claimed(self.host.now(), CLAIM_SECONDS);
-        if !self.deliveries.replace(&stored, &claimed).await? {
-            return Ok(Step::Elsewhere);
+    /// Those of some deliveries that are due.
+    async fn due_of(&self, keys: &[DeliveryKey]) -> Result<Vec<StoredDelivery>, StoreError> {
+        let mut due = Vec::with_capacity(keys.len());
+        for key in keys {
+            let stored = self.deliveries.delivery(key).await?;
+            due.extend(stored.filter(|stored| stored.delivery.is_due(self.host.now())));
         }
-        let claimed = StoredDelivery { delivery: claimed, revision: stored.revision + 1, ..stored };
-        let attempt = match self.message(record, &claimed) {
+        Ok(due)
+    }
+
+    /// Changes what is due of some deliveries without an attempt. How many they were.
+    async fn change_due(
+        &self,
+        keys: Vec<DeliveryKey>,
+        change: impl Fn(Delivery) -> Delivery,
+    ) -> Result<usize, StoreError> {
+        Ok(self.changed(self.due_of(&keys).await?, change).await?.len())
+    }
+
+    /// Changes deliveries as they were read. Those that have changed meanwhile are left out.
+    async fn changed(
+        &self,
+        stored: Vec<StoredDelivery>,
+        change: impl Fn(Delivery) -> Delivery,
+    ) -> Result<Vec<StoredDelivery>, StoreError> {
+        let changes: Vec<_> = stored
+            .into_iter()
+            .map(|stored| {
+                let after = change(stored.delivery.clone());
+                (stored, after)
+            })
+            .collect();
+        let replaced = self.deliveries.replace_all(&changes).await?;
+        let changed = changes.into_iter().zip(replaced).filter(|(_, is_replaced)| *is_replaced);
+        Ok(changed
+            .map(|((stored, delivery), _)| StoredDelivery {
+                delivery,
+                revision: stored.revision + 1,
+                ..stored
+            })
+            .collect())
+    }
+
+    /// Claims deliveries of a webhook, attempts them at once and marks what came of it: as they are then, and why.
+    async fn attempt_each(
+        &self,
+        record: &WebhookRecord,
+        keys: &[DeliveryKey],
+    ) -> Result<Vec<(Delivery, Outcome)>, StoreError> {
+        let due = self.due_of(keys).await?;
+        let now = self.host.now();
+        let claimed = if self.is_alone {
+            due
+        } else {
+            self.changed(due, |delivery| delivery.claimed(now, CLAIM_SECONDS)).await?
+        };
+        let calls: FuturesUnordered<_> = claimed
+            .into_iter()
+            .map(|claimed| async move {
+                let attempt = self.call(record, &claimed).await;
+                (claimed, attempt)
+            })
+            .collect();
+        let attempts: Vec<_> = calls.collect().await;
+        let now = self.host.now();
+        let (mut changes, mut outcomes) =
+            (Vec::with_capacity(attempts.len()), Vec::with_capacity(attempts.len()));
+        for (claimed, attempt) in attempts {
+            let earlier =
+                last_success(self.deliveries, self.configured.map(|(configuration, _)| configuration));
+            let verdict = verdict(self.last_answer, &attempt.outcome, now, earlier).await?;
+            let after = attempted(claimed.delivery.clone(), &self.schedule, attempt.clone(), verdict, now);
+            changes.push((claimed, after));
+            outcomes.push((attempt, verdict));
+        }
+        let replaced = self.deliveries.replace_all(&changes).await?;
+        let mut marked = Vec::with_capacity(changes.len());
+        for (((claimed, after), is_replaced), (attempt, verdict)) in
+            changes.into_iter().zip(replaced).zip(outcomes)
+        {
+            let outcome = attempt.outcome.clone();
+            let delivery = if is_replaced {
+                after
+            } else {
+                mark(self.deliveries, &self.schedule, claimed, attempt, verdict, now).await?
+            };
+            log(&delivery, &outcome);
+            self.note_health(record, &outcome, verdict, now).await?;
+            marked.push((delivery, outcome));
+        }
+        Ok(marked)
+    }
+
+    async fn call(&self, record: &WebhookRecord, claimed: &StoredDelivery) -> Attempt {
+        match self.message(record, claimed) {
             Ok((headers, body)) => {
                 let url = record.webhook.settings.url.as_str();
                 self.client.post(url, &headers, body, self.host.now()).await
             }
             Err(failure) => Attempt { outcome: Outcome::Failed(failure), host: None },
-        };
-        let now = self.host.now();
-        let earlier = last_success(self.deliveries, self.configured.map(|(configuration, _)| configuration));
-        let verdict = verdict(self.last_answer, &attempt.outcome, now, earlier).await?;
-        let outcome = attempt.outcome.clone();
-        let delivery = mark(self.deliveries, &self.schedule, claimed, attempt, verdict, now).await?;
-        log(&delivery, &outcome);
-        self.note_health(record, &outcome, verdict, now).await?;
-        Ok(Step::Attempted(Box::new(delivery), outcome))
+        }
     }
 
     /// Headers and body of a delivery.

@@ -214,6 +214,7 @@ impl<'a, S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery, R: LoadRequest> P
             None => self.subscribers.deliveries.webhooks().await?,
         };
         let notice = &event.notice;
+        let mut deliveries = Vec::new();
         for record in &webhooks {
             let webhook = &record.webhook;
             let is_for_it = record.deleted_at.is_none() && notice.timestamp() >= webhook.created_at;
@@ -226,16 +227,15 @@ impl<'a, S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery, R: LoadRequest> P
             let (event_id, event_type) = (notice.event_id(), notice.event_type());
             let now = self.host.now();
             let delivery = Delivery::new(destination, event_id, request_id, sequence, event_type, now);
-            let delivery = if webhook.is_enabled() { delivery } else { delivery.skip() };
-            let new = NewDelivery { delivery: &delivery, document, seal };
-            self.report.routed += usize::from(self.subscribers.deliveries.put_new(new).await?);
+            deliveries.push(if webhook.is_enabled() { delivery } else { delivery.skip() });
         }
         self.webhooks = Some(webhooks);
-        let Some(routing) = &self.subscribers.routing else { return Ok(()) };
-        for delivery in routing.of_event(event, self.host.now()).await? {
-            let new = NewDelivery { delivery: &delivery, document, seal };
-            self.report.routed += usize::from(self.subscribers.deliveries.put_new(new).await?);
+        if let Some(routing) = &self.subscribers.routing {
+            deliveries.extend(routing.of_event(event, self.host.now()).await?);
         }
+        let new: Vec<_> =
+            deliveries.iter().map(|delivery| NewDelivery { delivery, document, seal }).collect();
+        self.report.routed += self.subscribers.deliveries.put_all_new(&new).await?;
         Ok(())
     }
 

@@ -142,6 +142,23 @@ pub(crate) fn whole(name: &str) -> Result<DestinationId, StoreError> {
     DestinationId::named(name, None).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
+/// A delivery after an attempt.
+pub(crate) fn attempted(
+    delivery: Delivery,
+    schedule: &Schedule,
+    attempt: Attempt,
+    verdict: Verdict,
+    now: Timestamp,
+) -> Delivery {
+    match verdict {
+        Verdict::Counts => {
+            let jitter = jitter(&delivery);
+            delivery.attempted(attempt, schedule, now, jitter)
+        }
+        Verdict::SenderUnreached => delivery.unreached(attempt, &UNREACHED, now),
+    }
+}
+
 /// Writes down what came of an attempt, also of a delivery that an operator has changed meanwhile.
 pub(crate) async fn mark<D: Deliveries>(
     deliveries: &D,
@@ -157,14 +174,7 @@ pub(crate) async fn mark<D: Deliveries>(
     };
     let mut stored = claimed;
     for _ in 0..REREADS {
-        let delivery = stored.delivery.clone();
-        let after = match verdict {
-            Verdict::Counts => {
-                let jitter = jitter(&delivery);
-                delivery.attempted(attempt.clone(), schedule, now, jitter)
-            }
-            Verdict::SenderUnreached => delivery.unreached(attempt.clone(), &UNREACHED, now),
-        };
+        let after = attempted(stored.delivery.clone(), schedule, attempt.clone(), verdict, now);
         if deliveries.replace(&stored, &after).await? {
             return Ok(after);
         }

@@ -33,12 +33,36 @@ use std::collections::BTreeMap;
 pub struct DynamoDeliveries {
     client: Client,
     table: String,
+    has_transactions: bool,
 }
+
+/// How many deliveries one transaction writes: half of what it may, so that their documents stay below 4 MB.
+const IN_A_TRANSACTION: usize = 50;
 
 impl DynamoDeliveries {
     /// The deliveries in a table, through a client that the shell has built.
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+        Self { client, table, has_transactions: false }
+    }
+
+    /// The same, which writes several deliveries in one transaction. That is one commit on a disk; in DynamoDB it would cost twice
+    /// as much as single writes.
+    #[must_use]
+    pub fn with_transactions(self) -> Self {
+        Self { has_transactions: true, ..self }
+    }
+
+    /// Puts all items on their conditions, or none. `false` if a condition does not hold.
+    async fn put_together(&self, puts: Vec<(Item, Expression)>) -> Result<bool, StoreError> {
+        let mut transaction = self.client.transact_write_items();
+        for (item, condition) in puts {
+            transaction = transaction.transact_items(self.conditional_put(item, condition)?);
+        }
+        match transaction.send().await.map_err(commit_error) {
+            Ok(_) => Ok(true),
+            Err(CommitError::Conflict) => Ok(false),
+            Err(CommitError::Store(error)) => Err(error),
+        }
     }
 
     /// The same, with a client of its own.
@@ -125,7 +149,10 @@ impl DynamoDeliveries {
     }
 
     fn revised_put(&self, item: Item, before: u64) -> Result<TransactWriteItem, StoreError> {
-        let condition = revised(before);
+        self.conditional_put(item, revised(before))
+    }
+
+    fn conditional_put(&self, item: Item, condition: Expression) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(item))
@@ -136,6 +163,14 @@ impl DynamoDeliveries {
             .map_err(invalid)?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
+}
+
+/// There is no item with the key yet.
+fn is_new() -> Expression {
+    let mut condition = Expression::default();
+    let destination = condition.name(DESTINATION);
+    condition.text = format!("attribute_not_exists({destination})");
+    condition
 }
 
 /// The item has the revision that was read; 0 if there was none.
@@ -163,10 +198,25 @@ fn ids_at(time: Timestamp) -> (String, String) {
 
 impl PutDelivery for DynamoDeliveries {
     async fn put_new(&self, new: NewDelivery<'_>) -> Result<bool, StoreError> {
-        let mut condition = Expression::default();
-        let destination = condition.name(DESTINATION);
-        condition.text = format!("attribute_not_exists({destination})");
-        self.put(delivery_item(new, 1)?, condition).await
+        self.put(delivery_item(new, 1)?, is_new()).await
+    }
+
+    async fn put_all_new(&self, new: &[NewDelivery<'_>]) -> Result<usize, StoreError> {
+        let mut put = 0;
+        for some in new.chunks(IN_A_TRANSACTION) {
+            if self.has_transactions && some.len() > 1 {
+                let items = some.iter().map(|new| Ok((delivery_item(*new, 1)?, is_new())));
+                if self.put_together(items.collect::<Result<_, StoreError>>()?).await? {
+                    put += some.len();
+                    continue;
+                }
+            }
+            // Some are there already, from a pass that was cut off.
+            for new in some {
+                put += usize::from(self.put_new(*new).await?);
+            }
+        }
+        Ok(put)
     }
 }
 
@@ -233,6 +283,26 @@ impl Deliveries for DynamoDeliveries {
     async fn replace(&self, before: &StoredDelivery, after: &Delivery) -> Result<bool, StoreError> {
         let new = NewDelivery { delivery: after, document: &before.document, seal: before.seal };
         self.put(delivery_item(new, before.revision + 1)?, revised(before.revision)).await
+    }
+
+    async fn replace_all(&self, changes: &[(StoredDelivery, Delivery)]) -> Result<Vec<bool>, StoreError> {
+        let mut replaced = Vec::with_capacity(changes.len());
+        for some in changes.chunks(IN_A_TRANSACTION) {
+            if self.has_transactions && some.len() > 1 {
+                let items = some.iter().map(|(before, after)| {
+                    let new = NewDelivery { delivery: after, document: &before.document, seal: before.seal };
+                    Ok((delivery_item(new, before.revision + 1)?, revised(before.revision)))
+                });
+                if self.put_together(items.collect::<Result<_, StoreError>>()?).await? {
+                    replaced.extend(some.iter().map(|_| true));
+                    continue;
+                }
+            }
+            for (before, after) in some {
+                replaced.push(self.replace(before, after).await?);
+            }
+        }
+        Ok(replaced)
     }
 
     async fn forget(
@@ -328,16 +398,7 @@ impl WriteWebhooks for DynamoDeliveries {
         let record = self.revised_put(webhook_item(change.record)?, change.record.revision)?;
         let mut transaction = self.client.transact_write_items().transact_items(record);
         if let Some(event) = change.event {
-            let mut condition = Expression::default();
-            let name = condition.name(DESTINATION);
-            let put = Put::builder()
-                .table_name(&self.table)
-                .set_item(Some(trail_item(event)))
-                .condition_expression(format!("attribute_not_exists({name})"))
-                .set_expression_attribute_names(Some(condition.names))
-                .build()
-                .map_err(invalid)?;
-            transaction = transaction.transact_items(TransactWriteItem::builder().put(put).build());
+            transaction = transaction.transact_items(self.conditional_put(trail_item(event), is_new())?);
         }
         if let Some(count) = change.count {
             transaction = transaction.transact_items(self.revised_put(count_item(count), count.revision)?);

@@ -125,7 +125,8 @@ impl Application {
         let tables = TableNames::of_environment(TABLES_ENVIRONMENT);
         table::create_missing(&client, &tables).await.map_err(DatabaseError::Tables)?;
         let outbox = DynamoOutbox::new(client.clone(), tables.outbox.clone()).with_transactions();
-        let deliveries = DynamoDeliveries::new(client.clone(), tables.deliveries.clone().unwrap_or_default());
+        let deliveries = DynamoDeliveries::new(client.clone(), tables.deliveries.clone().unwrap_or_default())
+            .with_transactions();
         let store = DynamoStore::new(client, tables);
         let waiters = Arc::<Waiters>::default();
         let unauthenticated = Arc::<AtomicU64>::default();

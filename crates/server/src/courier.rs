@@ -74,7 +74,7 @@ pub(crate) async fn send_until(app: Application, mut stopped: watch::Receiver<bo
             ended_task(&mut destinations, ended);
         }
     };
-    // What is cut off here is claimed, and due again after the next start.
+    // What is cut off here is due again after the next start.
     if tokio::time::timeout(STOP_TIMEOUT, rest).await.is_err() {
         tracing::warn!(destinations = destinations.len(), "deliveries are left to the next start");
     }
@@ -139,5 +139,6 @@ fn courier_of<'a>(
         Schedule::CONTINUOUS,
         last_answer,
     )
+    .alone()
     .with_channels(channels.map(Channels::parts))
 }

@@ -169,6 +169,20 @@ pub struct DeliveryBacklog {
 pub trait PutDelivery: Send + Sync {
     /// Puts a delivery, unless the event has one for its destination. Whether it was put.
     fn put_new(&self, delivery: NewDelivery<'_>) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// The same of several. How many were put; those before a failure may have been.
+    fn put_all_new(
+        &self,
+        deliveries: &[NewDelivery<'_>],
+    ) -> impl Future<Output = Result<usize, StoreError>> + Send {
+        async move {
+            let mut put = 0;
+            for delivery in deliveries {
+                put += usize::from(self.put_new(*delivery).await?);
+            }
+            Ok(put)
+        }
+    }
 }
 
 /// Where no event has subscribers of its own.
@@ -246,6 +260,13 @@ impl<T: PutDelivery> PutDelivery for Option<T> {
             None => NoSubscribers.put_new(delivery).await,
         }
     }
+
+    async fn put_all_new(&self, new: &[NewDelivery<'_>]) -> Result<usize, StoreError> {
+        match self {
+            Some(deliveries) => deliveries.put_all_new(new).await,
+            None => NoSubscribers.put_all_new(new).await,
+        }
+    }
 }
 
 /// Reads deliveries.
@@ -286,6 +307,20 @@ pub trait Deliveries: PutDelivery + ReadDeliveries {
         before: &StoredDelivery,
         after: &Delivery,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// The same of several, whichever of them have changed. Those before a failure may have been replaced.
+    fn replace_all(
+        &self,
+        changes: &[(StoredDelivery, Delivery)],
+    ) -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send {
+        async move {
+            let mut replaced = Vec::with_capacity(changes.len());
+            for (before, after) in changes {
+                replaced.push(self.replace(before, after).await?);
+            }
+            Ok(replaced)
+        }
+    }
 
     /// Forgets deliveries of a destination that are closed, of events of `until` or before, at most `limit`. How many they were.
     fn forget(
