@@ -117,6 +117,7 @@ fn operation_object(operation: Operation) -> Value {
     let tag = match definition.direct {
         DirectCaller::Original => "original",
         DirectCaller::Public => "service",
+        DirectCaller::Never if operation.is_on_one() => "approvals",
         DirectCaller::Never => "webhooks",
         DirectCaller::Reader | DirectCaller::Person { .. } => "approvals",
     };
