@@ -316,6 +316,11 @@ mod tests {
     }
 
     #[test]
+    fn no_two_examples_have_the_same_name() {
+        assert_eq!(components_examples().len(), answers().len() + problems::examples().len());
+    }
+
+    #[test]
     fn every_reference_leads_somewhere_and_everything_is_referred_to() {
         let document = document();
         let text = document.to_string();

@@ -342,7 +342,7 @@ operations! {
         body: Body::Required(BodyType::Claim),
         changes: true,
         direct: DirectCaller::Person { field: "executed_by", decides: false },
-        answers: &[Success::ok("The request.", Answer::Request, &["claimed"])],
+        answers: &[Success::ok("The request.", Answer::Request, &["execution_claimed"])],
         problems: &[
             Code::PermitInvalid, Code::PermitSpent, Code::PermitExpired, Code::DigestMismatch, Code::VersionMismatch,
             Code::SigningUnavailable, Code::WorkflowDisabled,
