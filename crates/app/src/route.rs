@@ -105,8 +105,8 @@ impl<R: LoadRequest + LoadHold> Routing<'_, R> {
             tracing::warn!(request_id = %request.id(), "no approver is found who could be told");
         }
         let told = Told { priority: Some(planning.priority(None, &request).as_str()), ..told };
-        let asks = plan.messages.iter().any(|message| message.kind == MessageKind::Act);
-        let hold = if asks { held::hint(self.requests, request.id()).await } else { None };
+        let names_holder = plan.messages.iter().any(|message| names_holder(message.kind));
+        let hold = if names_holder { held::hint(self.requests, request.id()).await } else { None };
         let hold = held::shown(hold.as_ref(), &request, self.policy, now);
         Ok(deliveries(self.configuration, &plan, &Told { hold, ..told }, now))
     }
@@ -190,7 +190,7 @@ pub(crate) fn deliveries(
                     .unwrap_or_default(),
                 urgency,
                 priority: priority.filter(|_| asks).map(str::to_owned),
-                claim: told.claim().filter(|_| asks),
+                claim: told.claim().filter(|_| names_holder(message.kind)),
                 is_held: matches!(message.when, When::AfterQuietHours(_) | When::InDigest(_)),
                 ..Part::new(part_kind(message.kind))
             };
@@ -198,6 +198,11 @@ pub(crate) fn deliveries(
             Some(delivery.with_part(part, message.when.not_before(at)))
         })
         .collect()
+}
+
+/// Whether a message says who is looking at the request: where it asks, or is about to be read anew by those it has asked.
+fn names_holder(kind: MessageKind) -> bool {
+    matches!(kind, MessageKind::Act | MessageKind::Update)
 }
 
 fn part_kind(kind: MessageKind) -> PartKind {
