@@ -200,9 +200,9 @@ pub(crate) fn deliveries(
         .collect()
 }
 
-/// Whether a message says who is looking at the request: where it asks, or is about to be read anew by those it has asked.
+/// Whether a message says who is looking at the request: unless it says how that ended.
 fn names_holder(kind: MessageKind) -> bool {
-    matches!(kind, MessageKind::Act | MessageKind::Update)
+    matches!(kind, MessageKind::Act | MessageKind::Update | MessageKind::Information)
 }
 
 fn part_kind(kind: MessageKind) -> PartKind {
