@@ -37,6 +37,7 @@ fn request() -> Value {
         "decisions": [{ "person": "bob@example.com", "decision": "approved", "at": TIME, "groups": ["dba"],
             "digest_presented": true, "counts": false, "reason": "disabled", "policy_version": digest,
             "channel": "local", "comment": "ok", "event_id": ID }],
+        "hold": { "by": "bob@example.com", "since": TIME, "until": TIME },
         "withdrawals": [{ "person": "bob@example.com", "at": TIME, "event_id": ID }],
         "version": 1, "policy_version": digest, "audit_head": digest,
     });
@@ -66,6 +67,7 @@ fn list() -> Value {
         "execution_started_at",
         "executed_at",
         "closed_at",
+        "hold",
     ] {
         summary[name] = request[name].clone();
     }

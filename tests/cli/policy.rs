@@ -3,8 +3,10 @@
 
 use crate::{BINARY, Ended, Person};
 use countersign_api::problem::Problem;
+use countersign_core::person::PersonId;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
+use countersign_core::timestamp::Timestamp;
 use countersign_e2e::program::Program;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -322,6 +324,7 @@ fn a_table_speaks_of_refusals_by_the_codes_of_the_api() {
         Refusal::ExecutionMismatch(status),
         Refusal::IdempotencyConflict(status),
         Refusal::CommentsFull,
+        Refusal::Claimed { holder: PersonId::somebody(), until: Timestamp::LATEST },
         Refusal::NotDue,
     ] {
         assert_eq!(refusal.code(), Problem::from(refusal.clone()).code.as_str(), "{refusal:?}");

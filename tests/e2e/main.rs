@@ -30,6 +30,7 @@ mod explain;
 mod finish;
 mod get;
 mod health;
+mod hold;
 mod hostile_text;
 mod idempotency;
 mod identity;

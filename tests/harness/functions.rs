@@ -7,7 +7,7 @@ use crate::inspection::tables;
 use crate::manual_host::ManualHost;
 use crate::signing::{log_key, signing_key};
 use countersign_api::files::{self, FileRoute};
-use countersign_api::operation::{Operation, WEBHOOKS_FUNCTION};
+use countersign_api::operation::{HOLD_FUNCTION, Operation, WEBHOOKS_FUNCTION};
 use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::run::{Endpoint, PublicEndpoint};
 use countersign_app::dependencies::Dependencies;
@@ -181,6 +181,11 @@ impl Functions {
     pub fn invoke(&self, name: &str, payload: &str) -> Result<Value, Refusal> {
         if name == WEBHOOKS_FUNCTION {
             let answer = self.block_on(self.functions[name].handle_one_of(name, payload));
+            let answer = answer.map_err(|error| (error.error_type, error.error_message))?;
+            return Ok(serde_json::to_value(answer).unwrap());
+        }
+        if name == HOLD_FUNCTION {
+            let answer = self.block_on(self.functions[name].handle_hold(payload));
             let answer = answer.map_err(|error| (error.error_type, error.error_message))?;
             return Ok(serde_json::to_value(answer).unwrap());
         }

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use countersign_app::ports::{LoadEvents, LoadRequest};
+use countersign_app::ports::{LoadEvents, LoadHold, LoadRequest};
 use countersign_audit::evidence::assembly::{Draft, Sources};
 use countersign_audit::evidence::verification::{Demands, verify};
 use countersign_audit::key::{KeyStatus, PrivateKey, Purpose};
@@ -12,7 +12,7 @@ use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::RequestId;
 use countersign_core::origin::Origin;
 use countersign_core::request::{Request, Status};
-use countersign_dynamodb::keys::{COUNTED, SHARD, STREAM};
+use countersign_dynamodb::keys::{COUNTED, HOLD, SHARD, STREAM};
 use countersign_dynamodb::store::DynamoStore;
 use countersign_dynamodb::table::TableNames;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -80,6 +80,11 @@ pub async fn check_with(client: &Client, key: &DeploymentKey) -> Vec<Request> {
     let mut requests = Vec::new();
     for item in scan(client, &tables().approvals).await {
         let id = string(&item, "request_id");
+        // Who looks at a request is an item of its own, and of no trail.
+        if let Some(of) = id.strip_prefix(HOLD) {
+            store.load_hold(RequestId::parse(of).unwrap()).await.unwrap().expect("it was just there");
+            continue;
+        }
         let events_written = trails.remove(&id).unwrap_or_default();
         let id = RequestId::parse(&id).unwrap();
         // Loading checks that no attribute contradicts another.

@@ -427,6 +427,17 @@ def check_leaves(leaves, trails, head):
         yield "the batch is not the end of the log"
 
 
+def check_hold(item):
+    """Who looks at a request. In no digest, chain or seal."""
+    attributes = {"request_id", "format", "revision", "status_key", "status_at", "listing"}
+    if set(item) != attributes or item["format"] != "countersign.hold.v1" or item["status_key"] != "holds":
+        yield "another attribute"
+    if set(item["listing"]) != {"by", "since"}:
+        yield "another member of listing"
+    if item["status_at"].split("#")[1:] != item["request_id"].split("#")[1:]:
+        yield "the time at which it ends is that of another"
+
+
 def main():
     store = json.load(sys.stdin)
     key = bytes.fromhex(store["key"])
@@ -436,6 +447,9 @@ def main():
     for stream, items in trails.items():
         findings += [f"{stream}: {finding}" for finding in check_stream(items, origin_of(key))]
     for item in store["approvals"]:
+        if item["request_id"].startswith("hold#"):
+            findings += [f"{item['request_id']}: {finding}" for finding in check_hold(item)]
+            continue
         name = f"request/{item['request_id']}"
         findings += [f"{name}: {finding}" for finding in check_request(item, trails.get(name), key)]
     for item in store["outbox"]:

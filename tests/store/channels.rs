@@ -333,6 +333,106 @@ fn a_reminder_warns_once_before_the_expiry() {
     assert!(taken[1].body.to_string().contains("Expires in"), "{:?}", taken[1].body);
 }
 
+const PAGED: &str = r#"
+[destinations.pager]
+kind = "pagerduty"
+routing_key = "env:PAGER"
+[escalations.urgent]
+priority = "P2"
+after_seconds = 3600
+to = ["approvers"]
+via = ["pager"]
+[escalations.late]
+priority = "P2"
+after_seconds = 7200
+to = ["approvers"]
+via = ["bot"]
+"#;
+
+#[test]
+fn a_claim_acknowledges_the_open_incident_once() {
+    let stage = Stage::of(&[CHANNEL, PAGED]);
+    let path = Service::create(&stage.service.requester("ann"), &Service::high());
+    let claim = |name: &str| {
+        let body = json!({ "minutes": 30, "take": true });
+        stage.service.approver(name).post(&format!("{path}/claim"), &body).expect(200);
+    };
+    let actions = || -> Vec<String> {
+        stage.service.urge();
+        stage.settle();
+        let taken = stage.services.taken(PAGER).into_iter();
+        taken.map(|taken| taken.body["event_action"].as_str().unwrap().to_owned()).collect()
+    };
+    claim("bob");
+    assert!(actions().is_empty(), "no incident is open");
+    stage.pass_seconds(3600);
+    assert_eq!(actions(), ["trigger"]);
+    assert_eq!(actions(), ["trigger"], "the claim has ended");
+    claim("carol");
+    assert_eq!(actions(), ["trigger", "acknowledge"]);
+    assert_eq!(actions(), ["trigger", "acknowledge"]);
+    claim("bob");
+    assert_eq!(actions(), ["trigger", "acknowledge", "acknowledge"]);
+    let reject = json!({ "reason": "not in office hours, sorry" });
+    stage.service.approver("carol").post(&format!("{path}/reject"), &reject).expect(200);
+    assert_eq!(actions(), ["trigger", "acknowledge", "acknowledge", "resolve"]);
+    let keys: std::collections::BTreeSet<_> =
+        stage.services.taken(PAGER).iter().map(|taken| taken.body["dedup_key"].to_string()).collect();
+    assert_eq!(keys.len(), 1, "{keys:?}");
+}
+
+#[test]
+fn a_claim_pauses_escalations_to_others_and_says_in_messages_who_is_looking() {
+    let file = "[escalations.late]\npriority = \"P2\"\nafter_seconds = 3600\nto = [\"approvers\"]\nvia = [\"bot\"]\n";
+    let stage = Stage::of(&[CHANNEL, file]);
+    let path = Service::create(&stage.service.requester("ann"), &Service::high());
+    stage.settle();
+    stage.pass_seconds(3500);
+    let bob = stage.service.approver("bob");
+    bob.post(&format!("{path}/claim"), &json!({ "minutes": 30 })).expect(200);
+    stage.pass_seconds(1700);
+    assert_eq!(stage.service.urge().fired, 0, "bob is looking at it");
+    // An event that asks others says who is looking.
+    Service::approve(&stage.service.approver("dan"), &path).expect(200);
+    stage.settle();
+    let last = stage.services.taken(SLACK).pop().unwrap().body.to_string();
+    assert!(last.contains("bob@example.com is looking at it until"), "{last}");
+    stage.pass_seconds(100);
+    assert_eq!(stage.service.urge().fired, 1, "the claim is over");
+    stage.settle();
+    let last = stage.services.taken(SLACK).pop().unwrap().body.to_string();
+    assert!(last.contains("Escalated") && !last.contains("is looking at it"), "{last}");
+}
+
+#[test]
+fn a_claim_that_is_given_back_pauses_nothing() {
+    let stage = Stage::of(&[CHANNEL, PAGED]);
+    let path = Service::create(&stage.service.requester("ann"), &Service::high());
+    let bob = stage.service.approver("bob");
+    stage.pass_seconds(3600);
+    bob.post(&format!("{path}/claim"), &json!({})).expect(200);
+    assert_eq!(stage.service.urge().fired, 0);
+    bob.delete(&format!("{path}/claim")).expect(200);
+    assert_eq!(stage.service.urge().fired, 1);
+}
+
+#[test]
+fn a_claim_does_not_pause_the_warning_before_the_expiry() {
+    let stage = Stage::of(&[CHANNEL, "[reminders.soon]\nbefore_expiry_seconds = [3600]\n"]);
+    let ann = stage.service.requester("ann");
+    let path = Service::create(&ann, &Service::high());
+    stage.settle();
+    let expires_at = Timestamp::parse(ann.get(&path).expect(200)["expires_at"].as_str().unwrap()).unwrap();
+    let left = expires_at.as_millisecond() - stage.service.host.now().as_millisecond();
+    stage.pass_seconds(left / 1000 - 3700);
+    stage.service.approver("bob").post(&format!("{path}/claim"), &json!({ "minutes": 60 })).expect(200);
+    stage.pass_seconds(200);
+    assert_eq!(stage.service.urge().fired, 1);
+    stage.settle();
+    let last = stage.services.taken(SLACK).pop().unwrap().body.to_string();
+    assert!(last.contains("Expires in") && last.contains("bob@example.com is looking at it until"), "{last}");
+}
+
 #[test]
 fn what_waits_in_quiet_hours_becomes_one_message() {
     let quiet = "[defaults]\nquiet_hours = [{ from = \"00:00\", to = \"23:59\" }]\n";

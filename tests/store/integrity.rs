@@ -189,6 +189,28 @@ fn every_attribute_of_a_request_that_is_edited_is_found_at_the_start() {
 }
 
 #[test]
+fn a_claim_is_no_damage_and_what_only_looks_like_one_is() {
+    let service = Service::start();
+    let (_, path) = approved(&service);
+    let open = Service::create(&service.requester("ann"), &Service::high());
+    let bob = service.approver("bob");
+    bob.post(&format!("{open}/claim"), &json!({})).expect(200);
+    assert_eq!(verify_all(&service).findings, []);
+    let table = tables().approvals;
+    let is_hold = |item: &Item| item["request_id"].as_s().unwrap().starts_with("hold#");
+    let hold = items(&service, &table).into_iter().find(is_hold).unwrap();
+    let mut forged = hold.clone();
+    forged.insert("format".to_owned(), AttributeValue::S("countersign.hold.v2".to_owned()));
+    put(&service, &table, &forged);
+    assert_eq!(verify_all(&service).findings.len(), 1);
+    // A hint that cannot be read hides no request.
+    assert_eq!(bob.get(&open).expect(200)["hold"], Value::Null);
+    put(&service, &table, &hold);
+    assert_eq!(bob.get(&open).expect(200)["hold"]["by"], "bob@example.com");
+    assert_eq!(bob.get(&path).expect(200)["hold"], Value::Null);
+}
+
+#[test]
 fn every_edit_of_an_event_is_found_at_the_start_even_with_a_hash_of_its_own() {
     let service = Service::start();
     let (ann, path) = approved(&service);

@@ -158,6 +158,31 @@ fn another_language_reads_what_is_left_after_erasure() {
     }
 }
 
+/// Who looks at a request is an item beside it, and of no digest.
+#[test]
+fn another_language_reads_a_claim_and_finds_one_that_is_none() {
+    let service = Service::start();
+    let path = Service::create(&service.requester("ann"), &Service::high());
+    service.seal().unwrap();
+    service.approver("bob").post(&format!("{path}/claim"), &json!({})).expect(200);
+    let dump = dump(&service);
+    let (is_whole, said) = read(&dump);
+    assert!(is_whole, "{said}");
+    let items = dump["approvals"].as_array().unwrap();
+    let is_hold = |item: &Value| item["request_id"].as_str().unwrap().starts_with("hold#");
+    let place = items.iter().position(is_hold).unwrap();
+    for (pointer, value) in [
+        ("/format", json!("countersign.hold.v2")),
+        ("/status_key", json!("pending")),
+        ("/listing", json!({ "by": "bob@example.com" })),
+        ("/status_at", json!("2026-01-01T00:15:00.000Z#01930000-0000-7000-8000-0000000000aa")),
+    ] {
+        let mut edited = dump.clone();
+        *edited["approvals"][place].pointer_mut(pointer).unwrap() = value;
+        assert!(!read(&edited).0, "{pointer}");
+    }
+}
+
 /// A whole store is not another deployment's: no chain moves.
 #[test]
 fn another_language_finds_the_events_of_another_deployment() {

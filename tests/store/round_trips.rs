@@ -34,12 +34,18 @@ fn every_operation_stays_within_its_round_trips() {
     let path = format!("/v1/approvals/{}", created["request_id"].as_str().unwrap());
     let at = |suffix: &str| format!("{path}{suffix}");
 
-    check(&service, &[READ], 200, || ann.get(&path));
-    check(&service, &[QUERY], 200, || bob.get("/v1/approvals"));
-    check(&service, &[QUERY], 200, || bob.get("/v1/approvals?status=pending&limit=1"));
-    check(&service, &[QUERY], 200, || ann.get("/v1/approvals"));
-    check(&service, &[QUERY], 200, || bob.get("/v1/approvals?requested_by=ann@example.com"));
-    check(&service, &[QUERY], 200, || bob.get("/v1/approvals?instance_id=production-db-01"));
+    // The claim of a request is read together with the request, and all claims together with a list: one round trip.
+    check(&service, &[READ, READ], 200, || ann.get(&path));
+    check(&service, &[QUERY, QUERY], 200, || bob.get("/v1/approvals"));
+    check(&service, &[QUERY, QUERY], 200, || bob.get("/v1/approvals?status=pending&limit=1"));
+    check(&service, &[QUERY, QUERY], 200, || ann.get("/v1/approvals"));
+    check(&service, &[QUERY, QUERY], 200, || bob.get("/v1/approvals?requested_by=ann@example.com"));
+    check(&service, &[QUERY, QUERY], 200, || bob.get("/v1/approvals?instance_id=production-db-01"));
+    let rejected = "/v1/approvals?status=rejected&requested_by=ann@example.com";
+    check(&service, &[QUERY], 200, || bob.get(rejected));
+    check(&service, &[READ, READ, "PutItem"], 200, || bob.post(&at("/claim"), &json!({})));
+    check(&service, &[READ, READ], 409, || cat.post(&at("/claim"), &json!({})));
+    check(&service, &[READ, READ, "PutItem"], 200, || bob.delete(&at("/claim")));
     check(&service, &[READ, QUERY], 200, || bob.get(&at("/events")));
     // What is read across requests is recorded before it is answered, once an hour: of the first hour of a day, the day
     // before counts as well.
@@ -70,8 +76,8 @@ fn a_waiter_costs_no_store_call_until_something_happens() {
     let service = Service::start();
     let (ann, bob) = (service.requester("ann"), service.approver("bob"));
     let (path, other) = (Service::create(&ann, &Service::high()), Service::create(&ann, &Service::high()));
-    check(&service, &[READ], 200, || ann.get(&format!("{path}?wait=1")));
-    let at_once = check(&service, &[READ], 200, || ann.get(&format!("{path}?wait=25&since_version=0")));
+    check(&service, &[READ, READ], 200, || ann.get(&format!("{path}?wait=1")));
+    let at_once = check(&service, &[READ, READ], 200, || ann.get(&format!("{path}?wait=25&since_version=0")));
     assert_eq!(at_once["version"], 1);
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| ann.get(&format!("{path}?wait=25")).expect(200));
@@ -85,8 +91,8 @@ fn a_waiter_costs_no_store_call_until_something_happens() {
     });
     assert_eq!(
         service.transport.take_calls(),
-        [READ, TRANSACTION, READ],
-        "the approval, and one read after it"
+        [READ, TRANSACTION, READ, READ],
+        "the approval, and one read after it of the request and its claim"
     );
 }
 

@@ -4,7 +4,7 @@
 
 use crate::{generated_dashboard, root};
 use countersign_api::files::FileRoute;
-use countersign_api::operation::{Operation, WEBHOOKS_FUNCTION};
+use countersign_api::operation::{HOLD_FUNCTION, Operation, WEBHOOKS_FUNCTION};
 use countersign_dynamodb::table::{AUDIT, DELIVERIES, TableDefinition};
 use countersign_e2e::grants::{functions, granted};
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,8 +80,18 @@ pub(super) const READY: &str = "      ProvisionedConcurrencyConfig: !If
 ";
 
 /// The functions behind the API that are called seldom, or by programs that are not late by a cold start.
-const SELDOM: [&str; 9] =
-    ["health", "keys", "execution", "claim", "observe", "withdraw", "evidence", "log", WEBHOOKS_FUNCTION];
+const SELDOM: [&str; 10] = [
+    "health",
+    "keys",
+    "execution",
+    "claim",
+    "observe",
+    "withdraw",
+    "evidence",
+    "log",
+    HOLD_FUNCTION,
+    WEBHOOKS_FUNCTION,
+];
 
 /// Whether calls of the function may wait.
 pub(super) fn waits(slug: &str) -> bool {

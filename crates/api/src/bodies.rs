@@ -151,6 +151,17 @@ pub struct StartBody {
     pub expected_version: Option<u64>,
 }
 
+/// The claim of a request by an approver.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct HoldBody {
+    /// How long it lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minutes: Option<u32>,
+    /// Whether it replaces the claim of another approver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub take: Option<bool>,
+}
+
 /// The permit of an execution.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClaimBody {
@@ -437,6 +448,8 @@ mod tests {
             expected_version: Some(1),
         };
         is_read(BodyType::Claim, &claim, |fields, actor| assert!(claim::read(fields, actor).is_some()));
+        let hold = HoldBody { minutes: Some(30), take: Some(true) };
+        is_read(BodyType::Hold, &hold, |fields, _| assert!(crate::operations::hold::terms(fields).is_some()));
         is_read_by::<observe::Observe, _>(&ObserveBody { target: json!({}), executed_by: ann.clone() });
         is_read_by::<finish::Finish, _>(&FinishBody {
             execution_id: "019c1339-a5c0-7000-8000-0000000000e1".to_owned(),

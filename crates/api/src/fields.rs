@@ -392,6 +392,11 @@ pub fn string(value: &Value) -> Result<String, String> {
     value.as_str().map(str::to_owned).ok_or_else(|| "must be a string".to_owned())
 }
 
+/// True or false.
+pub(crate) fn boolean(value: &Value) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| "must be true or false".to_owned())
+}
+
 /// A whole number that is not negative, or its decimal digits: a query string has only text.
 pub(crate) fn whole_number(value: &Value, at_most: u64) -> Result<u64, String> {
     let digits = |text: &&str| text.bytes().all(|b| b.is_ascii_digit());

@@ -117,6 +117,7 @@ fn operation_object(operation: Operation) -> Value {
     let tag = match definition.direct {
         DirectCaller::Original => "original",
         DirectCaller::Public => "service",
+        DirectCaller::Never if operation.is_on_one() => "approvals",
         DirectCaller::Never => "webhooks",
         DirectCaller::Reader | DirectCaller::Person { .. } => "approvals",
     };
@@ -312,6 +313,11 @@ mod tests {
             fs::write(root.join("target/openapi.json"), described).unwrap();
             panic!("docs/openapi.json is out of date: cp target/openapi.json docs/openapi.json");
         }
+    }
+
+    #[test]
+    fn no_two_examples_have_the_same_name() {
+        assert_eq!(components_examples().len(), answers().len() + problems::examples().len());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The local server, the functions, the `OpenAPI` document and the infrastructure template follow from the
 //! rows or are compared with them. How an operation is carried out belongs to `operations/`.
 
+mod hold;
 mod original;
 mod table;
 mod webhooks;
@@ -16,6 +17,9 @@ use strum::{Display, IntoStaticStr};
 
 /// The function that carries out all operations about webhooks.
 pub const WEBHOOKS_FUNCTION: &str = "webhooks";
+
+/// The function that carries out both operations about claims by approvers.
+pub const HOLD_FUNCTION: &str = "hold";
 
 /// The methods in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr)]
@@ -54,6 +58,8 @@ pub enum BodyType {
     Finish,
     /// The permit of an execution.
     Claim,
+    /// The claim of a request by an approver.
+    Hold,
     /// What an executor has found of a target.
     Observe,
     /// An original operation, named by `operation`.
@@ -274,9 +280,12 @@ impl Operation {
             })
     }
 
-    /// The function that carries it out. One function has the operations that ask nothing of AWS, one those about webhooks.
+    /// The function that carries it out. One function has the operations that ask nothing of AWS, one those about webhooks,
+    /// one those about claims by approvers.
     pub const fn function(self) -> &'static str {
-        if matches!(self.definition().direct, DirectCaller::Never) {
+        if matches!(self, Self::Hold | Self::Release) {
+            HOLD_FUNCTION
+        } else if matches!(self.definition().direct, DirectCaller::Never) {
             WEBHOOKS_FUNCTION
         } else if matches!(self, Self::Openapi) {
             Self::Health.slug()

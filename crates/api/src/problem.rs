@@ -154,6 +154,7 @@ impl From<Refusal> for Problem {
             | Refusal::DigestMismatch(_)
             | Refusal::VersionMismatch(_)
             | Refusal::ExecutionMismatch(_)
+            | Refusal::Claimed { .. }
             | Refusal::IdempotencyConflict(_) => {
                 let problem = Self::new(code, refusal.to_string());
                 // `new` has decided whether problems of this status have reasons.

@@ -33,6 +33,8 @@ pub enum ChangeMade {
         /// The request's status after it.
         status: Status,
     },
+    /// The claim of a request by an approver, and nothing of the request itself.
+    Hold(RequestId),
     /// A webhook, or deliveries to it.
     Webhook(WebhookId),
 }

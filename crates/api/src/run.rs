@@ -9,7 +9,9 @@ use countersign_app::attempts;
 use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::figure_store::ReadFigures;
-use countersign_app::ports::{CountAttempts, CountOpen, ListRequests, QueryEvents, RecordEvent};
+use countersign_app::ports::{
+    CountAttempts, CountOpen, ListHolds, ListRequests, PutHold, QueryEvents, RecordEvent,
+};
 use countersign_app::webhooks::WebhookStore;
 use countersign_core::audit::call_record::Attempt;
 use countersign_core::caller::{Caller, Channel};
@@ -43,12 +45,28 @@ pub trait PublicEndpoint {
 
 /// A store over which every operation can be carried out.
 pub trait Store:
-    CommandStore + CountAttempts + CountOpen + ListRequests + QueryEvents + ReadFigures + WebhookStore
+    CommandStore
+    + CountAttempts
+    + CountOpen
+    + ListHolds
+    + ListRequests
+    + PutHold
+    + QueryEvents
+    + ReadFigures
+    + WebhookStore
 {
 }
 
 impl<S> Store for S where
-    S: CommandStore + CountAttempts + CountOpen + ListRequests + QueryEvents + ReadFigures + WebhookStore
+    S: CommandStore
+        + CountAttempts
+        + CountOpen
+        + ListHolds
+        + ListRequests
+        + PutHold
+        + QueryEvents
+        + ReadFigures
+        + WebhookStore
 {
 }
 
@@ -171,6 +189,11 @@ fn log_change(change: ChangeMade, operation: Operation, correlation_id: &str) {
     let operation = operation.slug();
     let (request_id, event_id, status) = match change {
         ChangeMade::Request { request_id, event_id, status } => (request_id.to_string(), event_id, status),
+        ChangeMade::Hold(request_id) => {
+            let request_id = request_id.to_string();
+            tracing::info!(correlation_id, operation, request_id, "done");
+            return;
+        }
         ChangeMade::Webhook(webhook_id) => {
             let webhook_id = webhook_id.to_string();
             tracing::info!(correlation_id, operation, webhook_id, "done");

@@ -2,6 +2,7 @@
 
 mod execution;
 mod explanation;
+mod hold;
 mod keys;
 mod list;
 mod me;
@@ -12,6 +13,7 @@ mod webhooks;
 
 pub use execution::{ExecutionBody, WindowBody};
 pub use explanation::{ActionBody, ApprovalBody, ExplainBody, MissingBody};
+pub use hold::HoldBody;
 pub use keys::{KeyBody, KeysBody};
 pub use list::{ListBody, SummaryBody};
 pub use me::{MeBody, SIGN_IN_CODES_PATH, SignInCodeBody};
@@ -25,6 +27,7 @@ pub use webhooks::{
     WebhookTrialBody, WebhooksBody,
 };
 
+use countersign_app::held::HeldRequest;
 use countersign_core::approvals::Approvals;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::execution::{ExecutionMode, Target};
@@ -221,6 +224,9 @@ pub struct RequestBody {
     /// What it cost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actual_cost: Option<f64>,
+    /// The approver who is looking at it, while it waits for approvers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<HoldBody>,
     /// What people said, decisions included, in order.
     pub comments: Vec<CommentBody>,
     /// Who decided what.
@@ -379,6 +385,12 @@ fn kept(text: Option<&KeyedText<CommentText>>) -> Option<String> {
 }
 
 impl RequestBody {
+    /// The request and who looks at it, as `actor` may see them at `now`.
+    pub fn held(held: &HeldRequest, actor: &Principal, policy: &Policy, now: Timestamp) -> Self {
+        let hold = held.shown(policy, now).map(HoldBody::of);
+        Self { hold, ..Self::of(&held.request, actor, policy, now) }
+    }
+
     /// The request as `actor` may see it at `now`, with what policy demands of it then.
     pub fn of(request: &Request, actor: &Principal, policy: &Policy, now: Timestamp) -> Self {
         let sees_parameters = policy.may(Action::ViewParameters, actor, request, now).is_permitted();
@@ -462,6 +474,7 @@ impl RequestBody {
                 .and_then(KeyedText::kept)
                 .map(|(result, _)| result.to_value()),
             actual_cost: finish.and_then(|finish| finish.actual_cost).map(Cost::amount),
+            hold: None,
             comments: comments(request),
             decisions: request.decisions.iter().map(|decision| counting.decision(decision)).collect(),
             withdrawals: request

@@ -187,11 +187,11 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
             | PartKind::Closing
             | PartKind::Outcome
             | PartKind::Update
-            | PartKind::Information => {
-                self.deliveries.thread(destination, stored.delivery.request_id).await?
-            }
+            | PartKind::Information
+            | PartKind::Claimed => self.deliveries.thread(destination, stored.delivery.request_id).await?,
         };
-        if part_of(&stored).kind == PartKind::Closing && !thread.is_asked {
+        let is_about_earlier = matches!(part_of(&stored).kind, PartKind::Closing | PartKind::Claimed);
+        if is_about_earlier && !thread.is_asked {
             self.deliveries.replace(&stored, &stored.delivery.clone().supersede()).await?;
             return Ok(Vec::new());
         }
@@ -568,7 +568,7 @@ fn kind_of(kind: PartKind) -> MessageKind {
         PartKind::Closing => MessageKind::Closing,
         PartKind::Outcome => MessageKind::Outcome,
         PartKind::Update => MessageKind::Update,
-        PartKind::Information => MessageKind::Information,
+        PartKind::Information | PartKind::Claimed => MessageKind::Information,
     }
 }
 

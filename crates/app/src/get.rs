@@ -2,7 +2,8 @@
 
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
-use crate::ports::{LoadRequest, StoreError};
+use crate::held::{self, HeldRequest};
+use crate::ports::{LoadHold, LoadRequest, StoreError};
 use countersign_core::ids::RequestId;
 use countersign_core::policy::Policy;
 use countersign_core::policy::access::Action;
@@ -10,6 +11,7 @@ use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Request;
 use countersign_core::timestamp::Timestamp;
+use futures_util::future::join;
 
 /// The request, if the actor may know of it.
 ///
@@ -23,6 +25,29 @@ pub async fn get<S: LoadRequest>(
     let request = load(dependencies, id).await?;
     check_visible(&dependencies.policy, actor, &request, dependencies.host.now())?;
     Ok(request)
+}
+
+/// The same, with its hold, which is read at the same time.
+///
+/// # Errors
+/// As for [`get`].
+pub async fn get_held<S: LoadRequest + LoadHold>(
+    dependencies: &Dependencies<S>,
+    id: RequestId,
+    actor: &Principal,
+) -> Result<HeldRequest, AppError> {
+    let held = load_held(dependencies, id).await?;
+    check_visible(&dependencies.policy, actor, &held.request, dependencies.host.now())?;
+    Ok(held)
+}
+
+/// The same, for any actor.
+pub(crate) async fn load_held<S: LoadRequest + LoadHold>(
+    dependencies: &Dependencies<S>,
+    id: RequestId,
+) -> Result<HeldRequest, AppError> {
+    let (request, hold) = join(load(dependencies, id), held::hint(&dependencies.store, id)).await;
+    Ok(HeldRequest { request: request?, hold })
 }
 
 /// The request, for any actor.

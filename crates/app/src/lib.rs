@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod acknowledge;
 pub mod anomalies;
 pub mod attempts;
 pub mod audit;
@@ -22,6 +23,7 @@ pub mod explain;
 pub mod figures;
 pub mod fold;
 pub mod get;
+pub mod hold;
 pub mod list;
 pub mod me;
 pub mod retention;
@@ -43,6 +45,7 @@ pub mod damage;
 pub mod dependencies;
 pub mod error;
 pub mod figure_store;
+pub mod held;
 pub mod host;
 mod inclusion;
 pub mod integrity;

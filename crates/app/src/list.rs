@@ -4,14 +4,17 @@ use crate::cursor::Cursors;
 use crate::damage;
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
-use crate::ports::{ListQuery, ListRequests, RequestSummary};
+use crate::held;
+use crate::ports::{ListHolds, ListQuery, ListRequests, RequestSummary};
+use countersign_core::hold::Hold;
 use countersign_core::open_decision::OpenDecision;
 use countersign_core::policy::Policy;
 use countersign_core::policy::access::{AccessDecision, Action};
 use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
 use countersign_core::timestamp::Timestamp;
-use std::collections::HashMap;
+use futures_util::future::join;
+use std::collections::{BTreeMap, HashMap};
 
 /// How often the store is asked for one page, whatever filters and policy leave out: a page may then be
 /// short, or empty, and not the last. In `docs/api.md`. More than there are partitions that the next
@@ -25,6 +28,8 @@ pub struct ListedRequest {
     pub summary: RequestSummary,
     /// What is open to the caller, if the list is of what waits for them.
     pub open_decision: Option<OpenDecision>,
+    /// Which approver looks at it.
+    pub hold: Option<Hold>,
 }
 
 /// One page, as the caller gets it.
@@ -44,7 +49,7 @@ pub struct Listed {
 /// # Errors
 /// [`AppError::MalformedCursor`] before anything else; [`Refusal::NotPermitted`] for an actor who may see
 /// no list.
-pub async fn list<S: ListRequests>(
+pub async fn list<S: ListRequests + ListHolds>(
     dependencies: &Dependencies<S>,
     mut query: ListQuery,
     cursor: Option<&str>,
@@ -70,17 +75,34 @@ pub async fn list<S: ListRequests>(
         is_waiting_for_actor.then(|| OpenDecision::of(entry, actor, policy, query.now))
     };
     let keep = |entry: &RequestSummary| view.permits(entry) && open(entry).is_none_or(|open| open.is_any());
-    let page = dependencies.store.list(&query, keep).await?;
+    // At the same time: what is held is few, and all of it is one query.
+    let holds = async {
+        match asks_for_open(&query) {
+            true => held::hints(&dependencies.store, query.now).await,
+            false => BTreeMap::new(),
+        }
+    };
+    let (page, mut holds) = join(dependencies.store.list(&query, keep), holds).await;
+    let page = page?;
     damage::report(dependencies.host.as_ref(), &page.damaged);
     Ok(Listed {
         items: page
             .items
             .into_iter()
-            .map(|summary| ListedRequest { open_decision: open(&summary), summary })
+            .map(|summary| {
+                let hold = holds.remove(&summary.id);
+                let hold = hold.filter(|hold| hold.is_shown(&summary, summary.status, policy, query.now));
+                ListedRequest { open_decision: open(&summary), hold, summary }
+            })
             .collect(),
         next_cursor: page.next.map(|position| cursors.seal(&position)).transpose()?,
         damaged: page.damaged.len(),
     })
+}
+
+/// Whether there may be requests in the list that wait for approvers.
+fn asks_for_open(query: &ListQuery) -> bool {
+    query.statuses.is_empty() || query.statuses.iter().any(|status| status.is_decidable())
 }
 
 /// Which entries the actor may see.

@@ -6,6 +6,7 @@
 mod channels;
 mod deliveries;
 mod events;
+mod holds;
 mod outbox;
 
 pub use channels::{
@@ -20,6 +21,7 @@ pub use events::{
     CountAttempts, CountedAttempts, CountedAttemptsStore, EventPage, EventQuery, LastEvent, QueryEvents,
     RecordEvent, Sequel,
 };
+pub use holds::{ListHolds, LoadHold, PutHold, StoredHold};
 pub use outbox::{
     Backlog, Outbox, OutboxEntry, OutboxKey, OutboxPage, Publish, PublishError, RecordedEntry, RecordedPage,
     Settled,

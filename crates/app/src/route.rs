@@ -1,9 +1,11 @@
 //! Which places hear of an event, or of a time that has come: the plan of `countersign-notifications`, as deliveries.
 
-use crate::ports::{LoadRequest, StoreError};
+use crate::held;
+use crate::ports::{LoadHold, LoadRequest, StoreError, StoredHold};
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::digest::Digest;
 use countersign_core::event::EventType;
+use countersign_core::hold::Hold;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::notification::Notice;
 use countersign_core::person::PersonId;
@@ -11,7 +13,7 @@ use countersign_core::policy::Policy;
 use countersign_core::request::Request;
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::destination::DestinationId;
-use countersign_delivery::part::{Part, PartKind, Urgency};
+use countersign_delivery::part::{Claim, Part, PartKind, Urgency};
 use countersign_delivery::state::Delivery;
 use countersign_notifications::audience::{Place, Recipient};
 use countersign_notifications::configuration::Configuration;
@@ -58,12 +60,18 @@ impl LoadRequest for NoRequests {
     }
 }
 
+impl LoadHold for NoRequests {
+    async fn load_hold(&self, _id: RequestId) -> Result<Option<StoredHold>, StoreError> {
+        Ok(None)
+    }
+}
+
 /// What plans are made by.
 pub(crate) fn planning<'a>(configuration: &'a Configuration, policy: &'a Policy) -> Planning<'a> {
     Planning { configuration, policy, preferences: &NO_PREFERENCES }
 }
 
-impl<R: LoadRequest> Routing<'_, R> {
+impl<R: LoadRequest + LoadHold> Routing<'_, R> {
     /// The deliveries of an event.
     ///
     /// # Errors
@@ -87,6 +95,8 @@ impl<R: LoadRequest> Routing<'_, R> {
             event_type: notice.event_type(),
             at: notice.timestamp(),
             urgency: None,
+            priority: None,
+            hold: None,
         };
         let Some(request) = request else { return Ok(self.without_request(&told, now)) };
         let planning = planning(self.configuration, self.policy);
@@ -94,12 +104,15 @@ impl<R: LoadRequest> Routing<'_, R> {
         if plan.is_nobody_found && matches!(notice, Notice::Event(_)) {
             tracing::warn!(request_id = %request.id(), "no approver is found who could be told");
         }
-        let priority = planning.priority(&request).as_str();
-        Ok(deliveries(self.configuration, &plan, &told, Some(priority), now))
+        let told = Told { priority: Some(planning.priority(&request).as_str()), ..told };
+        let names_holder = plan.messages.iter().any(|message| names_holder(message.kind));
+        let hold = if names_holder { held::hint(self.requests, request.id()).await } else { None };
+        let hold = held::shown(hold.as_ref(), &request, self.policy, now);
+        Ok(deliveries(self.configuration, &plan, &Told { hold, ..told }, now))
     }
 
     /// Of a request that cannot be read it is not known who should hear: those hear who do when nobody is found.
-    fn without_request(&self, told: &Told, now: Timestamp) -> Vec<Delivery> {
+    fn without_request(&self, told: &Told<'_>, now: Timestamp) -> Vec<Delivery> {
         let shared = self.configuration.fallback.via.iter().filter(|name| {
             self.configuration.destination(name).is_some_and(|destination| !destination.reaches_people())
         });
@@ -111,27 +124,36 @@ impl<R: LoadRequest> Routing<'_, R> {
             when: When::AtOnce,
         };
         let plan = Plan { messages: shared.map(message).collect(), ..Plan::default() };
-        deliveries(self.configuration, &plan, told, None, now)
+        deliveries(self.configuration, &plan, told, now)
     }
 }
 
 /// What messages are about.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Told {
+pub(crate) struct Told<'a> {
     pub(crate) event_id: EventId,
     pub(crate) request_id: RequestId,
     pub(crate) sequence: Option<u64>,
     pub(crate) event_type: EventType,
     pub(crate) at: Timestamp,
     pub(crate) urgency: Option<Urgency>,
+    /// The priority of the request.
+    pub(crate) priority: Option<&'static str>,
+    /// The approver who is looking at it.
+    pub(crate) hold: Option<&'a Hold>,
+}
+
+impl Told<'_> {
+    fn claim(&self) -> Option<Claim> {
+        self.hold.map(|hold| Claim { by: hold.by.clone(), until: hold.until })
+    }
 }
 
 /// The deliveries of a plan.
 pub(crate) fn deliveries(
     configuration: &Configuration,
     plan: &Plan,
-    told: &Told,
-    priority: Option<&str>,
+    told: &Told<'_>,
     now: Timestamp,
 ) -> Vec<Delivery> {
     let is_for_programs = |message: &&PlannedMessage| {
@@ -151,7 +173,7 @@ pub(crate) fn deliveries(
                     return None;
                 }
             };
-            let Told { event_id, request_id, sequence, event_type, at, urgency } = *told;
+            let Told { event_id, request_id, sequence, event_type, at, urgency, priority, .. } = *told;
             let outcome = plan.outcome.as_ref().filter(|_| message.kind == MessageKind::Outcome);
             let asks = message.kind == MessageKind::Act;
             let part = Part {
@@ -168,6 +190,7 @@ pub(crate) fn deliveries(
                     .unwrap_or_default(),
                 urgency,
                 priority: priority.filter(|_| asks).map(str::to_owned),
+                claim: told.claim().filter(|_| names_holder(message.kind)),
                 is_held: matches!(message.when, When::AfterQuietHours(_) | When::InDigest(_)),
                 ..Part::new(part_kind(message.kind))
             };
@@ -175,6 +198,11 @@ pub(crate) fn deliveries(
             Some(delivery.with_part(part, message.when.not_before(at)))
         })
         .collect()
+}
+
+/// Whether a message says who is looking at the request: unless it says how that ended.
+fn names_holder(kind: MessageKind) -> bool {
+    matches!(kind, MessageKind::Act | MessageKind::Update | MessageKind::Information)
 }
 
 fn part_kind(kind: MessageKind) -> PartKind {

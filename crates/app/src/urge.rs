@@ -3,13 +3,18 @@
 //! A timer has fired once its deliveries are put and it is written down. In between it may be put again, with the same id, so
 //! that no place hears twice.
 
+use crate::acknowledge::acknowledge;
 use crate::damage;
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
-use crate::ports::{ChannelStore, FindDue, LoadRequest, NewDelivery, PutDelivery, StoreError};
+use crate::held;
+use crate::ports::{
+    ChannelStore, FindDue, ListHolds, LoadHold, LoadRequest, NewDelivery, PutDelivery, StoreError,
+};
 use crate::route::{Told, deliveries, planning};
 use countersign_core::cloud_event::Message;
 use countersign_core::event::EventType;
+use countersign_core::hold::Hold;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::notification::{Notice, Notification};
 use countersign_core::request::{Request, Status};
@@ -72,7 +77,7 @@ pub async fn urge<S, D>(
     budget: Duration,
 ) -> Result<UrgeReport, AppError>
 where
-    S: FindDue + LoadRequest,
+    S: FindDue + LoadRequest + LoadHold + ListHolds,
     D: PutDelivery + ChannelStore,
 {
     let mut report = UrgeReport::default();
@@ -83,6 +88,7 @@ where
         return Ok(report);
     }
     let began = host.elapsed();
+    let holds = held::hints(&dependencies.store, host.now()).await;
     let mut seen = BTreeSet::new();
     let mut cursor = None;
     loop {
@@ -98,7 +104,8 @@ where
             if !looks.is_due(id, now) {
                 continue;
             }
-            match look(dependencies, configuration, store, id, now, &mut report).await {
+            let hold = holds.get(&id);
+            match look(dependencies, configuration, store, (id, hold), now, &mut report).await {
                 Ok(next) => {
                     let latest = now.plus_seconds(LOOK_SECONDS);
                     looks.note(id, next.map_or(latest, |next| next.min(latest)));
@@ -119,22 +126,32 @@ where
 }
 
 /// Fires what is due of one request. When it is to be looked at again, if it is.
-async fn look<S: LoadRequest, D: PutDelivery + ChannelStore>(
+async fn look<S: LoadRequest + LoadHold, D: PutDelivery + ChannelStore>(
     dependencies: &Dependencies<S>,
     configuration: &Configuration,
     store: &D,
-    id: RequestId,
+    (id, listed): (RequestId, Option<&Hold>),
     now: Timestamp,
     report: &mut UrgeReport,
 ) -> Result<Option<Timestamp>, StoreError> {
     let Some(request) = dependencies.store.load(id).await? else { return Ok(None) };
     let planning = planning(configuration, &dependencies.policy);
+    let policy = &dependencies.policy;
     let timed = Timed { request: &request, claimed_until: None };
+    let is_due = !timed.due(&planning, &BTreeSet::new(), now).is_empty();
+    // The list may lag behind, and before others are urged it matters.
+    let read = if is_due { held::hint(&dependencies.store, id).await } else { listed.cloned() };
+    let hold = held::shown(read.as_ref(), &request, policy, now);
+    let timed = Timed { claimed_until: hold.map(|hold| hold.until), ..timed };
+    if let Some(hold) = hold {
+        let key = &dependencies.deployment_key;
+        report.routed += acknowledge(&planning, key, store, &timed, hold, now).await?;
+    }
     if !timed.due(&planning, &BTreeSet::new(), now).is_empty() {
         let fired = store.fired(id).await?;
         let is_new = |due: &Due| !fired.contains(&name(&due.key));
         for due in timed.due(&planning, &BTreeSet::new(), now).into_iter().filter(is_new) {
-            report.routed += fire(dependencies, &planning, store, &timed, &due, now).await?;
+            report.routed += fire(dependencies, &planning, store, &timed, (&due, hold), now).await?;
             store.put_fired(id, &name(&due.key)).await?;
             report.fired += 1;
         }
@@ -147,7 +164,7 @@ async fn fire<S, D: PutDelivery>(
     planning: &Planning<'_>,
     store: &D,
     timed: &Timed<'_>,
-    due: &Due,
+    (due, hold): (&Due, Option<&Hold>),
     now: Timestamp,
 ) -> Result<usize, StoreError> {
     let request = timed.request;
@@ -163,10 +180,11 @@ async fn fire<S, D: PutDelivery>(
         event_type: EventType::ApprovalRequestCreated,
         at: now,
         urgency: Some(urgency(planning, request, &due.key.timer, now)),
+        priority: Some(planning.priority(request).as_str()),
+        hold,
     };
-    let priority = planning.priority(request).as_str();
     let mut put = 0;
-    for delivery in deliveries(planning.configuration, &plan, &told, Some(priority), now) {
+    for delivery in deliveries(planning.configuration, &plan, &told, now) {
         let document = message.document.as_str();
         let new = NewDelivery { delivery: &delivery, document, seal: Some(message.seal) };
         put += usize::from(store.put_new(new).await?);

@@ -3,13 +3,13 @@
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::get;
-use crate::ports::LoadRequest;
+use crate::held::HeldRequest;
+use crate::ports::{LoadHold, LoadRequest};
 use crate::waiting::{Waiting, Woken};
 use countersign_core::caller::Caller;
 use countersign_core::ids::RequestId;
 use countersign_core::policy::Policy;
 use countersign_core::principal::Principal;
-use countersign_core::request::Request;
 use countersign_core::timestamp::Timestamp;
 use std::time::Duration;
 
@@ -34,31 +34,31 @@ pub struct Wait<'a> {
 ///
 /// # Errors
 /// As for [`get::get`], at the time of the answer: a policy may have come to hide the request, or to refuse the caller.
-pub async fn wait<S: LoadRequest, T: PartialEq + Send>(
+pub async fn wait<S: LoadRequest + LoadHold, T: PartialEq + Send>(
     dependencies: &Dependencies<S>,
     wait: Wait<'_>,
     actor: &Principal,
-    show: impl Fn(&Request, &Principal, &Policy, Timestamp) -> T + Send + Sync,
+    show: impl Fn(&HeldRequest, &Principal, &Policy, Timestamp) -> T + Send + Sync,
     is_news: impl Fn(&T) -> bool + Send + Sync,
 ) -> Result<T, AppError> {
     // Before the request is read: what is committed in between is noticed.
     let mut watch = wait.waiting.watch(wait.request_id, wait.at_most);
-    let mut request = get::load(dependencies, wait.request_id).await?;
-    let since_version = wait.since_version.unwrap_or(request.version);
+    let mut held = get::load_held(dependencies, wait.request_id).await?;
+    let since_version = wait.since_version.unwrap_or(held.request.version);
     let (mut actor, mut replaced, mut at_first) = (actor.clone(), None, None);
     loop {
         let now = dependencies.host.now();
         let policy = replaced.as_deref().unwrap_or(&dependencies.policy);
-        get::check_visible(policy, &actor, &request, now)?;
-        let shown = show(&request, &actor, policy, now);
-        let has_changed = request.version > since_version
+        get::check_visible(policy, &actor, &held.request, now)?;
+        let shown = show(&held, &actor, policy, now);
+        let has_changed = held.request.version > since_version
             || at_first.as_ref().is_some_and(|at_first| *at_first != shown)
             || is_news(&shown);
         let Some(watching) = watch.as_mut().filter(|_| !has_changed) else { return Ok(shown) };
         at_first.get_or_insert(shown);
-        let deadline_in = request.deadline().and_then(|deadline| until(deadline, now));
+        let deadline_in = held.request.deadline().and_then(|deadline| until(deadline, now));
         match watching.next(deadline_in).await {
-            Woken::Change => request = get::load(dependencies, wait.request_id).await?,
+            Woken::Change => held = get::load_held(dependencies, wait.request_id).await?,
             // Nothing has been committed: what was read is as it was.
             Woken::Deadline => {}
             Woken::Policy(policy) => {

@@ -15,9 +15,9 @@ use countersign_app::audit_keys::NoAuditKeys;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::{BoxFuture, Clock, Ids, Observer};
 use countersign_app::ports::{
-    ChangeSet, CommitChange, CommitError, CountAttempts, CountOpen, FindEvent, LastEvent, ListQuery,
-    ListRequests, LoadEvents, LoadRequest, NoWebhookClient, Page, RecordEvent, RequestSummary, Sequel,
-    StoreError, Trail,
+    ChangeSet, CommitChange, CommitError, CountAttempts, CountOpen, FindEvent, LastEvent, ListHolds,
+    ListQuery, ListRequests, LoadEvents, LoadHold, LoadRequest, NoWebhookClient, Page, RecordEvent,
+    RequestSummary, Sequel, StoreError, StoredHold, Trail,
 };
 use countersign_app::waiting::NoWaiting;
 use countersign_core::audit::{self, AuditEvent, Stream};
@@ -27,6 +27,7 @@ use countersign_core::command_context::CommandContext;
 use countersign_core::creation;
 use countersign_core::decide::{self, Outcome};
 use countersign_core::digest::DeploymentKey;
+use countersign_core::hold::Hold;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer};
@@ -39,6 +40,7 @@ use countersign_core::timestamp::Timestamp;
 use countersign_permit::PrivateKey;
 use countersign_policy::load;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::pin::pin;
 use std::sync::Arc;
@@ -377,6 +379,18 @@ impl CountOpen for Store {
         _at_most: usize,
     ) -> Result<usize, StoreError> {
         Ok(0)
+    }
+}
+
+impl LoadHold for Store {
+    async fn load_hold(&self, _id: RequestId) -> Result<Option<StoredHold>, StoreError> {
+        Ok(None)
+    }
+}
+
+impl ListHolds for Store {
+    async fn holds(&self, _now: Timestamp) -> Result<BTreeMap<RequestId, Hold>, StoreError> {
+        Ok(BTreeMap::new())
     }
 }
 

@@ -125,6 +125,7 @@ impl ConfiguredSender {
                     .map_err(|error| credentials(&format!("the routing key {error}")))?;
                 let action = match outgoing.message.part.kind {
                     PartKind::Closing => Action::Resolve,
+                    PartKind::Claimed => Action::Acknowledge,
                     PartKind::Act | PartKind::Outcome | PartKind::Update | PartKind::Information => {
                         Action::Trigger
                     }

@@ -61,6 +61,8 @@ fn of_one(message: &ChannelMessage<'_>) -> Summary {
         };
         notes.push(if is_pending { Note::NotNeeded } else { Note::Closed });
     }
+    let claim = part.claim.as_ref();
+    notes.extend(claim.map(|claim| Note::Claimed { holder: claim.by.clone(), until: claim.until }));
     notes.extend(part.lines.iter().cloned().map(Note::Line));
     let priority = part.priority.as_deref().and_then(|name| name.parse::<Priority>().ok());
     notes.extend(priority.map(|priority| Note::Priority {

@@ -15,6 +15,7 @@ use crate::commands::execution::ExecutionArguments;
 use crate::commands::executor::ExecutorArguments;
 use crate::commands::finish::FinishArguments;
 use crate::commands::get::GetArguments;
+use crate::commands::hold::HoldArguments;
 use crate::commands::inbox::InboxArguments;
 use crate::commands::key::KeyArguments;
 use crate::commands::list::ListArguments;
@@ -112,6 +113,12 @@ pub enum Command {
     /// Go through what waits for your decision, on a screen
     #[command(after_long_help = examples::INBOX)]
     Inbox(InboxArguments),
+    /// Show other approvers that you are looking at a request, for a while; it keeps none of them from deciding
+    #[command(after_long_help = examples::HOLD)]
+    Hold(HoldArguments),
+    /// Give back what `hold` has claimed
+    #[command(after_long_help = examples::RELEASE)]
+    Release(RequestArguments),
     /// Take your own approval back, before the execution starts
     #[command(after_long_help = examples::WITHDRAW)]
     Withdraw(WithdrawArguments),

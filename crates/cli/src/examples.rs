@@ -45,6 +45,13 @@ pub const REJECT: &str = "Examples:
 pub const INBOX: &str = "Examples:
   countersign inbox
   countersign inbox --filter production --continuous";
+/// `countersign hold`.
+pub const HOLD: &str = "Examples:
+  countersign hold 0193a5c2
+  countersign hold 0193a5c2 --minutes 30 --take";
+/// `countersign release`.
+pub const RELEASE: &str = "Examples:
+  countersign release 0193a5c2";
 /// `countersign withdraw`.
 pub const WITHDRAW: &str = "Examples:
   countersign withdraw 0193a5c2 --reason 'the replica is behind'";

@@ -5,8 +5,9 @@ use clap_complete::CompleteEnv;
 use countersign::arguments::{Arguments, Command};
 use countersign::commands::{
     approve, audit, cancel, claim, comment, completions, config, create, dashboard, doctor, events, evidence,
-    execution, executor, explain, finish, get, inbox, key, list, login, man, observe, operations, outbox,
-    permit, policy, reject, run, serve, simulate, start, token, verify, wait, webhooks, whoami, withdraw,
+    execution, executor, explain, finish, get, hold, inbox, key, list, login, man, observe, operations,
+    outbox, permit, policy, reject, release, run, serve, simulate, start, token, verify, wait, webhooks,
+    whoami, withdraw,
 };
 use countersign::error::CommandError;
 use countersign::exit::{self, Style};
@@ -66,6 +67,8 @@ fn carry_out(arguments: Arguments) -> Result<(), CommandError> {
         Command::Approve(arguments) => approve::run(&arguments),
         Command::Reject(arguments) => reject::run(&arguments),
         Command::Inbox(arguments) => inbox::run(&arguments),
+        Command::Hold(arguments) => hold::run(&arguments),
+        Command::Release(arguments) => release::run(&arguments),
         Command::Withdraw(arguments) => withdraw::run(&arguments),
         Command::Cancel(arguments) => cancel::run(&arguments),
         Command::Comment(arguments) => comment::run(&arguments),

@@ -4,11 +4,12 @@ use crate::audit_query::{AuditQuery, StatsQuery};
 use crate::change::Change;
 use crate::connection::Connection;
 use crate::error::Error;
-use countersign_api::bodies::CreateBody;
+use countersign_api::bodies::{CreateBody, HoldBody};
 use countersign_api::operation::Operation;
 use countersign_api::wire::{
     AuditBody, EventsBody, ExecutionBody, ExplainBody, RequestBody, SimulateBody, StatsBody,
 };
+use serde_json::{Value, json};
 
 impl Connection {
     /// Makes a request, once: `key` is sent with every try.
@@ -93,5 +94,33 @@ impl Connection {
             Change::Finish(_) => Operation::Finish,
         };
         self.change_by(operation, request_id, change, key)
+    }
+
+    /// Claims a request, so that other approvers see who is looking at it.
+    ///
+    /// # Errors
+    /// As for [`Self::create`].
+    pub fn hold(&self, request_id: &str, terms: &HoldBody) -> Result<RequestBody, Error> {
+        let held = self.claim_call(Operation::Hold, request_id, Some(&json!(terms)))?;
+        if held.hold.is_some() { Ok(held) } else { Err(self.odd("it shows no claim of the request")) }
+    }
+
+    /// Gives a claim back.
+    ///
+    /// # Errors
+    /// As for [`Self::create`].
+    pub fn release(&self, request_id: &str) -> Result<RequestBody, Error> {
+        self.claim_call(Operation::Release, request_id, None)
+    }
+
+    /// No key is sent: sent again it does the same.
+    fn claim_call(
+        &self,
+        operation: Operation,
+        request_id: &str,
+        body: Option<&Value>,
+    ) -> Result<RequestBody, Error> {
+        let path = operation.path(request_id);
+        Ok(self.sized_call(operation.method().into(), &path, body, None, self.retries)?.0)
     }
 }

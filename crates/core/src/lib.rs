@@ -52,6 +52,7 @@ pub mod approvals;
 pub mod arn;
 pub mod caller;
 pub mod explain;
+pub mod hold;
 pub mod look_alike;
 pub mod open_decision;
 pub mod person;

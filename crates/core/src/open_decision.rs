@@ -28,17 +28,7 @@ impl OpenDecision {
         let requirements = policy.requirements_in_force(request);
         let approvals = Approvals::of(request, &requirements, policy);
         let slot_assignment = approvals.slot_assignment(&requirements, None);
-        let waits_for_people = match request.status() {
-            Status::Pending => true,
-            // Approved on record, and too few of the approvals count now.
-            Status::Approved => !slot_assignment.is_complete(),
-            Status::Executing
-            | Status::Rejected
-            | Status::Expired
-            | Status::Cancelled
-            | Status::Executed
-            | Status::Failed => false,
-        };
+        let waits_for_people = waits(request.status(), &slot_assignment);
         let is_theirs = |decision: &&crate::request::Decision| {
             policy.is_actor(actor, &decision.person)
                 || decision.addresses.iter().any(|address| actor.is(address))
@@ -68,5 +58,20 @@ impl OpenDecision {
     /// Whether the actor can decide anything.
     pub fn is_any(&self) -> bool {
         self.may_approve || self.may_reject
+    }
+}
+
+/// Whether a request with this status waits for approvers, of whom so many have approved.
+pub(crate) fn waits(status: Status, slot_assignment: &SlotAssignment) -> bool {
+    match status {
+        Status::Pending => true,
+        // Approved on record, and too few of the approvals count now.
+        Status::Approved => !slot_assignment.is_complete(),
+        Status::Executing
+        | Status::Rejected
+        | Status::Expired
+        | Status::Cancelled
+        | Status::Executed
+        | Status::Failed => false,
     }
 }

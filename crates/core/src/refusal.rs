@@ -1,6 +1,7 @@
 //! Why a command is refused.
 
 use crate::audit::Finding;
+use crate::person::PersonId;
 use crate::policy::access::AccessDecision;
 use crate::request::Status;
 use crate::requirements::Violation;
@@ -88,6 +89,16 @@ pub enum Refusal {
     /// The request holds as many comments as it can.
     #[error("the request holds as many comments as it can: 100, or 32 KiB together")]
     CommentsFull,
+    /// Another approver is looking at the request.
+    #[error(
+        "{holder} has claimed the request until {until}; `take` replaces the claim, and no approver needs one to decide"
+    )]
+    Claimed {
+        /// The holder of the claim.
+        holder: PersonId,
+        /// When it ends by itself.
+        until: Timestamp,
+    },
     /// No deadline has passed, and no time to keep what it was made with.
     #[error("no deadline of the request has passed")]
     NotDue,
@@ -134,6 +145,7 @@ impl Refusal {
             | Self::ExecutionMismatch(_)
             | Self::IdempotencyConflict(_)
             | Self::CommentsFull
+            | Self::Claimed { .. }
             | Self::NotDue => vec![self.to_string()],
         }
     }
@@ -164,6 +176,7 @@ impl Refusal {
             Self::WorkflowDisabled => "workflow_disabled",
             Self::ExecutionMismatch(_) => "execution_mismatch",
             Self::IdempotencyConflict(_) => "idempotency_conflict",
+            Self::Claimed { .. } => "claimed",
             Self::NotDue => "internal",
         }
     }
@@ -194,6 +207,7 @@ impl Refusal {
             | Self::Integrity(_)
             | Self::PermitInvalid(_)
             | Self::WorkflowDisabled
+            | Self::Claimed { .. }
             | Self::NotDue => None,
         }
     }

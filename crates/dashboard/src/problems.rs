@@ -204,6 +204,10 @@ fn sentences(code: Code, language: Language) -> (&'static str, &'static str) {
                 "하나를 취소하거나 결정될 때까지 기다리세요.",
             ],
         ),
+        Code::Claimed => (
+            ["Another approver is looking at the request.", "You can decide on it all the same."],
+            ["다른 승인자가 요청을 살펴보고 있습니다.", "그래도 결정할 수 있습니다."],
+        ),
         Code::WebhookLimit => (
             ["There are as many webhooks as there may be.", "Delete one of them."],
             ["웹훅이 허용된 수만큼 있습니다.", "그중 하나를 삭제하세요."],

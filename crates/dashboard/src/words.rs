@@ -71,6 +71,10 @@ pub(crate) fn filled(text: &str, values: &[&dyn std::fmt::Display]) -> String {
 }
 
 words! {
+    // Claims.
+    held_by: "Looked at by", "살펴보는 사람";
+    held_since: "since", "시작";
+    held_until: "until", "종료";
     // Frame.
     skip: "Skip to content", "본문으로 건너뛰기";
     main: "Main", "주 메뉴";

@@ -1,6 +1,8 @@
 //! What a message to a configured destination is for, and what it says besides its event. It is fixed when the delivery is
 //! made, so that each attempt says the same.
 
+use countersign_core::person::PersonId;
+use countersign_core::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Names the set of members of a [`Part`]. Another set gets another name.
@@ -26,6 +28,18 @@ pub enum PartKind {
     Update,
     /// It informs.
     Information,
+    /// An approver has claimed the request: where an incident is open, it is acknowledged.
+    Claimed,
+}
+
+/// An approver who was looking at the request when the message was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// The approver.
+    pub by: PersonId,
+    /// The time at which the claim ends by itself.
+    pub until: Timestamp,
 }
 
 /// What time, and no event, has brought about.
@@ -62,6 +76,9 @@ pub struct Part {
     /// The priority of the request: `P1` to `P4`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<String>,
+    /// The approver who is looking at the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
     /// Whether it waits for the end of quiet hours, or for a digest: what waits together is one message.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_held: bool,
@@ -78,6 +95,7 @@ impl Part {
             lines: Vec::new(),
             urgency: None,
             priority: None,
+            claim: None,
             is_held: false,
         }
     }
@@ -93,6 +111,10 @@ mod tests {
             address: Some("ann@example.com".to_owned()),
             who: vec!["ann@example.com".to_owned()],
             urgency: Some(Urgency::ExpiresIn(600)),
+            claim: Some(Claim {
+                by: PersonId::from_email("bob@example.com").unwrap(),
+                until: Timestamp::from_millisecond(1_769_900_400_000),
+            }),
             is_held: true,
             ..Part::new(PartKind::Act)
         };

@@ -46,6 +46,10 @@ pub const STATUS_AT: &str = "status_at";
 pub const OPEN_INDEX: &str = "open-index";
 /// Partition key of [`OPEN_INDEX`]: requester and status, while a request is open.
 pub const OPEN_KEY: &str = "open_key";
+/// What the key of the hold of a request begins with, before the id of the request.
+pub const HOLD: &str = "hold#";
+/// The partition of holds in [`STATUS_INDEX`], by the time at which they end. No status is called so.
+pub const HOLDS: &str = "holds";
 /// Lists by requester.
 pub const REQUESTER_INDEX: &str = "requester-index";
 /// Partition key of [`REQUESTER_INDEX`].

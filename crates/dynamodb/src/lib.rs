@@ -23,6 +23,8 @@ mod execution_item;
 mod expression;
 mod figure_item;
 mod figures;
+mod hold_item;
+mod holds;
 mod item;
 pub mod keys;
 mod listing;

@@ -6,6 +6,7 @@ use crate::continuation_item::continuation_item;
 use crate::deliveries::DynamoDeliveries;
 use crate::error::{commit_error, invalid, store_error, unreadable};
 use crate::expression::{self, Deciding, Expression, Item};
+use crate::hold_item::is_hold;
 use crate::item;
 use crate::keys::{
     self, EVENT_ID, OPEN_INDEX, OPEN_KEY, REQUEST_ID, SEQUENCE, SHARD, STATUS_AT, STREAM, VERSION,
@@ -308,6 +309,8 @@ impl ScanStore for DynamoStore {
         let is_approvals = *table == self.tables.approvals;
         let ids = items
             .iter()
+            // A hold is no request, and has no trail.
+            .filter(|item| !is_approvals || !is_hold(item))
             .filter_map(|item| match is_approvals {
                 true => string(item, REQUEST_ID),
                 false => audit_item::subject_of_stream(item),

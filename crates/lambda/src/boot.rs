@@ -29,8 +29,9 @@ use countersign_app::host::{Clock, Host};
 use countersign_app::log::{LogIndex, LogStorage};
 use countersign_app::policy_texts::{KeepPolicyTexts, PolicyTexts};
 use countersign_app::ports::{
-    ChannelStore, CountAttempts, CountedAttemptsStore, FindDue, ListRequests, LoadEvents, LoadRequest,
-    NoWebhookClient, Outbox, Publish, PutDelivery, ReadWebhooks, RecordEvent, Replicas, Timers,
+    ChannelStore, CountAttempts, CountedAttemptsStore, FindDue, ListHolds, ListRequests, LoadEvents,
+    LoadHold, LoadRequest, NoWebhookClient, Outbox, Publish, PutDelivery, PutHold, ReadWebhooks, RecordEvent,
+    Replicas, Timers,
 };
 use countersign_app::retention::{ErasureMark, FindClosed, InvalidRetention, Retention};
 use countersign_app::signing::{NoSigningKeys, SigningKeys};
@@ -157,6 +158,18 @@ impl Boot {
         run(async move |event| function.handle::<E>(event.payload.get()).await).await
     }
 
+    /// Serves claims of requests by approvers.
+    ///
+    /// # Errors
+    /// As for [`Boot::serve`].
+    pub async fn serve_hold<S>(&self, store: S) -> Result<(), Error>
+    where
+        S: LoadRequest + PutHold + RecordEvent + CountAttempts,
+    {
+        let function = &self.function(store, true).await.inspect_err(not_started)?;
+        run(async move |event| function.handle_hold(event.payload.get()).await).await
+    }
+
     /// Serves evidence of requests.
     ///
     /// # Errors
@@ -249,7 +262,9 @@ impl Boot {
             + CountedAttemptsStore
             + FindClosed
             + FindDue
+            + ListHolds
             + ListRequests
+            + LoadHold
             + Replicas
             + Timers,
     {
@@ -284,7 +299,7 @@ impl Boot {
         W: ReadWebhooks + PutDelivery,
         P: Publish,
         R: Resume,
-        Q: LoadRequest,
+        Q: LoadRequest + LoadHold,
     {
         let publisher = Releasing::new(outbox.clone(), publisher);
         let routes = self.routes(requests).inspect_err(not_started)?;

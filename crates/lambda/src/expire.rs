@@ -9,7 +9,8 @@ use countersign_app::error::AppError;
 use countersign_app::expire::{self, ExpiryReport};
 use countersign_app::figures;
 use countersign_app::ports::{
-    ChannelStore, CountedAttemptsStore, FindDue, ListRequests, PutDelivery, Replicas, Timers,
+    ChannelStore, CountedAttemptsStore, FindDue, ListHolds, ListRequests, LoadHold, PutDelivery, Replicas,
+    Timers,
 };
 use countersign_app::retention::{self, ErasureMark, ErasureReport, FindClosed, Retention};
 use countersign_app::timers::{self, TimerReport};
@@ -39,7 +40,9 @@ where
         + CountedAttemptsStore
         + FindClosed
         + FindDue
+        + ListHolds
         + ListRequests
+        + LoadHold
         + Replicas
         + Timers,
     D: PutDelivery + ChannelStore,

@@ -10,13 +10,14 @@ use countersign_api::call::{Call, Input};
 use countersign_api::files::{File, FileRoute};
 use countersign_api::operation::Operation;
 use countersign_api::operations::health::{Health, Openapi};
+use countersign_api::operations::hold::{Hold, Release};
 use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::problem::Problem;
 use countersign_api::reply::{IDEMPOTENT_REPLAYED, Reply};
 use countersign_api::run::{self, Endpoint, PublicEndpoint, Store};
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::BoxFuture;
-use countersign_app::ports::{CountAttempts, RecordEvent};
+use countersign_app::ports::{CountAttempts, LoadRequest, PutHold, RecordEvent};
 use countersign_core::caller::Caller;
 use countersign_core::ids::RequestId;
 use countersign_core::principal::Principal;
@@ -172,6 +173,24 @@ impl<S: Sync> Function<S> {
         let called = operations.find(|operation| event.check_route(&operation.route_keys()).is_ok());
         let operation = called.ok_or_else(|| unsupported(UnsupportedEvent::of_another_function()))?;
         operations::visit(operation, Handling { function: self, payload }).await
+    }
+
+    /// Claims a request for an approver, or gives the claim back.
+    ///
+    /// # Errors
+    /// As for [`Self::handle_one_of`].
+    pub async fn handle_hold(&self, payload: &str) -> Result<Answer, Diagnostic>
+    where
+        S: LoadRequest + PutHold + RecordEvent + CountAttempts,
+    {
+        let Invocation::Gateway(event) = invocation::read(payload).map_err(unsupported)? else {
+            return Err(unsupported(UnsupportedEvent::no_event()));
+        };
+        if event.check_route(&Operation::Release.route_keys()).is_ok() {
+            self.handle::<Release>(payload).await
+        } else {
+            self.handle::<Hold>(payload).await
+        }
     }
 
     /// Answers a public operation. No caller has to authenticate.

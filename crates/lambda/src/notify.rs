@@ -7,7 +7,7 @@ use countersign_app::continuations::{self, Continuations, Resume, ResumeReport};
 use countersign_app::deliver::{self, DeliveryReport, Subscribers};
 use countersign_app::error::AppError;
 use countersign_app::host::Host;
-use countersign_app::ports::{LoadRequest, Outbox, OutboxKey, Publish, PutDelivery, ReadWebhooks};
+use countersign_app::ports::{LoadHold, LoadRequest, Outbox, OutboxKey, Publish, PutDelivery, ReadWebhooks};
 use countersign_app::route::Routing;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::policy::Policy;
@@ -100,7 +100,7 @@ where
     W: ReadWebhooks + PutDelivery,
     P: Publish,
     R: Resume,
-    Q: LoadRequest,
+    Q: LoadRequest + LoadHold,
 {
     fn subscribers(&self) -> Subscribers<'_, W, Q> {
         let routing = self.routes.as_ref().map(|routes| Routing {

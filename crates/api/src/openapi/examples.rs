@@ -217,6 +217,7 @@ pub(super) fn bodies(body: BodyType) -> Vec<(&'static str, Value)> {
             ("running", json!({ "execution_id": EXECUTION_ID, "outcome": "running" })),
         ],
         BodyType::Claim => vec![("permit", json!({ "permit": PERMIT, "content_digest": content_digest() }))],
+        BodyType::Hold => vec![("half_an_hour", json!({ "minutes": 30 })), ("nothing", json!({}))],
         BodyType::Observe => {
             vec![("target", json!({ "target": { "instance_class": "db.r6g.large", "status": "available" } }))]
         }
@@ -489,11 +490,12 @@ fn stories() -> Option<Vec<(&'static str, Value)>> {
     let commented = pending.then::<Comment>(bob, "approver", &body(BodyType::Comment, "text")?)?;
     Some(vec![
         ("pending", pending.shown()?),
+        ("held", pending.held()?),
         ("half_approved", half.shown()?),
         ("approved", approved.shown()?),
         ("executing", executing.with_permit()?),
         ("execution", execution),
-        ("claimed", claimed.shown()?),
+        ("execution_claimed", claimed.shown()?),
         ("observed", observed.shown()?),
         ("executed", executed.shown()?),
         ("failed", failed.shown()?),
@@ -528,6 +530,7 @@ mod tests {
                 "audit" => assert_eq!(answer["items"].as_array().unwrap().len(), 2),
                 "stats" => assert_eq!(answer["totals"]["executed"], 1),
                 "me" => assert_eq!(answer["kind"], "human"),
+                "held" => assert_eq!(answer["hold"]["by"], "bob@example.com"),
                 "half_approved" => assert_eq!(answer["approvals_received"], 1),
                 "withdrawn" => {
                     assert_eq!(answer["status"], "pending");
@@ -541,7 +544,7 @@ mod tests {
                 "simulated" => assert_eq!(answer["permitted"], true),
                 "simulated_refusal" => assert_eq!(answer["refusals"][0]["code"], "validation_failed"),
                 "execution" => assert_eq!(answer["execution_state"], "started"),
-                "claimed" => assert_eq!(answer["execution_state"], "claimed"),
+                "execution_claimed" => assert_eq!(answer["execution_state"], "claimed"),
                 "observed" => assert_eq!(answer["target"]["status"], "available"),
                 "commented" => assert_eq!(answer["comments"][0]["user"], "bob@example.com"),
                 status => assert_eq!(answer["status"], status),

@@ -9,6 +9,7 @@ use crate::problem::{Code, PROBLEM_JSON, Problem};
 use crate::wire::FieldError;
 use countersign_app::error::AppError;
 use countersign_core::audit::Finding;
+use countersign_core::person::PersonId;
 use countersign_core::policy::rules::{DEFAULT_APPROVED_LIMIT, DEFAULT_PENDING_LIMIT};
 use countersign_core::refusal::Refusal;
 use countersign_core::request::Status;
@@ -38,7 +39,9 @@ pub(super) fn may_answer(operation: Operation, code: Code) -> bool {
         Code::MalformedId | Code::NotFound => is_dispatch || operation.is_on_something(),
         Code::ClockSkew | Code::Expired => is_dispatch || (operation.is_on_one() && operation.changes()),
         Code::IdempotencyConflict => operation.takes_idempotency_key(),
-        Code::WebhookLimit | Code::WebhookDisabled => operation.definition().problems.contains(&code),
+        Code::Claimed | Code::WebhookLimit | Code::WebhookDisabled => {
+            operation.definition().problems.contains(&code)
+        }
         // Every operation on one request reads it. A list leaves out what it cannot read.
         Code::Integrity => is_listed || operation.is_on_one(),
         Code::MalformedCursor
@@ -104,6 +107,11 @@ fn sample(code: Code) -> Problem {
         Code::WorkflowDisabled => Refusal::WorkflowDisabled.into(),
         Code::ExecutionMismatch => Refusal::ExecutionMismatch(Status::Executed).into(),
         Code::IdempotencyConflict => Refusal::IdempotencyConflict(Status::Pending).into(),
+        Code::Claimed => Refusal::Claimed {
+            holder: PersonId::from_email("bob@example.com").unwrap_or_else(|_| PersonId::somebody()),
+            until: Timestamp::from_millisecond(1_769_900_400_000),
+        }
+        .into(),
         Code::WebhookLimit => AppError::WebhookLimit { limit: MAX_WEBHOOKS }.into(),
         Code::WebhookDisabled => AppError::WebhookDisabled.into(),
         Code::PayloadTooLarge => Problem::new(code, "a body is at most 262144 bytes"),

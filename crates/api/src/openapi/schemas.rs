@@ -123,6 +123,13 @@ fn standing() -> Vec<Member> {
                  few approvals and no time for more.",
             ),
         ),
+        (
+            "hold",
+            described(
+                reference("HoldOf"),
+                "The approver who is looking at it, while it waits for approvers: a hint, which keeps no approver from deciding.",
+            ),
+        ),
     ]
 }
 
@@ -395,6 +402,14 @@ fn withdrawal() -> Vec<Member> {
     ]
 }
 
+fn hold() -> Vec<Member> {
+    vec![
+        ("by*", described(string(), "The approver.")),
+        ("since*", described(time(), "When the approver began.")),
+        ("until*", described(time(), "The time at which the claim ends by itself.")),
+    ]
+}
+
 fn slot() -> Vec<Member> {
     vec![
         ("groups*", described(list(string()), "Each of them is in at least one of these.")),
@@ -464,7 +479,7 @@ fn fielderror() -> Vec<Member> {
 type Object = (&'static str, &'static str, fn() -> Vec<Member>);
 
 /// The schemas that are objects.
-const OBJECTS: [Object; 57] = [
+const OBJECTS: [Object; 59] = [
     ("Create", "The operation that the request is for.", bodies::create),
     ("Approve", "An approval.", bodies::approve),
     ("Reject", "A rejection.", bodies::reject),
@@ -474,6 +489,8 @@ const OBJECTS: [Object; 57] = [
     ("Start", "The start of an execution.", bodies::start),
     ("Finish", "The end of an execution, or that it goes on.", bodies::finish),
     ("Claim", "The permit of an execution.", bodies::claim),
+    ("Hold", "The claim of a request by an approver.", bodies::hold),
+    ("HoldOf", "An approver who is looking at a request.", hold),
     ("Observe", "The target, as an executor has found it.", bodies::observe),
     ("Request", "A request. Members that do not apply, or not yet, are absent.", request),
     ("Summary", "A request in a list: no parameters, no free text.", summary),

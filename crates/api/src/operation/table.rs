@@ -1,7 +1,7 @@
 //! The table of operations: one row each. A row gives the operation its name in the enum, its route, and its
 //! part of the `OpenAPI` document. What carries an operation out is in `operations/`.
 
-use super::{Answer, Body, BodyType, Definition, DirectCaller, Method, Success, webhooks};
+use super::{Answer, Body, BodyType, Definition, DirectCaller, Method, Success, hold, webhooks};
 use crate::problem::Code;
 use strum::EnumIter;
 
@@ -342,7 +342,7 @@ operations! {
         body: Body::Required(BodyType::Claim),
         changes: true,
         direct: DirectCaller::Person { field: "executed_by", decides: false },
-        answers: &[Success::ok("The request.", Answer::Request, &["claimed"])],
+        answers: &[Success::ok("The request.", Answer::Request, &["execution_claimed"])],
         problems: &[
             Code::PermitInvalid, Code::PermitSpent, Code::PermitExpired, Code::DigestMismatch, Code::VersionMismatch,
             Code::SigningUnavailable, Code::WorkflowDisabled,
@@ -389,6 +389,11 @@ operations! {
             carries it out: the claimant, or the starter while there is none. An admin other than the \
             requester may finish it as failed, and settle one that is unknown, with a `note`.",
     };
+
+    /// Claims a request for an approver who is looking at it.
+    Hold = hold::HOLD;
+    /// Gives the claim back.
+    Release = hold::RELEASE;
 
     /// Makes a webhook.
     CreateWebhook = webhooks::CREATE_WEBHOOK;

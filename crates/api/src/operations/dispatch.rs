@@ -18,7 +18,7 @@ use crate::run::Endpoint;
 use crate::wire::FieldError;
 use countersign_app::command::{self, CommandStore};
 use countersign_app::dependencies::Dependencies;
-use countersign_app::ports::{CountOpen, ListRequests};
+use countersign_app::ports::{CountOpen, ListHolds, ListRequests, LoadHold};
 use countersign_core::command::{self as commands, Command, ExecutionOutcome};
 use countersign_core::principal::Principal;
 use countersign_core::refusal::Refusal;
@@ -30,7 +30,7 @@ pub struct Dispatch;
 
 impl<S> Endpoint<S> for Dispatch
 where
-    S: CommandStore + CountOpen + ListRequests,
+    S: CommandStore + CountOpen + ListHolds + ListRequests + LoadHold,
 {
     const OPERATION: Operation = Operation::Dispatch;
 

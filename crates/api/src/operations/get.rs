@@ -7,11 +7,11 @@ use crate::reply::{ETAG, Reply};
 use crate::run::Endpoint;
 use crate::wire::RequestBody;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::ports::LoadRequest;
+use countersign_app::held::HeldRequest;
+use countersign_app::ports::{LoadHold, LoadRequest};
 use countersign_app::wait::Wait;
 use countersign_core::policy::Policy;
 use countersign_core::principal::Principal;
-use countersign_core::request::Request;
 use countersign_core::timestamp::Timestamp;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(crate) const MAX_WAIT_SECONDS: u64 = 25;
 #[derive(Debug)]
 pub struct Get;
 
-impl<S: LoadRequest> Endpoint<S> for Get {
+impl<S: LoadRequest + LoadHold> Endpoint<S> for Get {
     const OPERATION: Operation = Operation::Get;
 
     async fn execute(
@@ -42,8 +42,8 @@ impl<S: LoadRequest> Endpoint<S> for Get {
             fields.finish((|| Some((id?, seconds?.unwrap_or_default(), since_version?)))())?;
         let reply = match waiter.filter(|_| seconds > 0) {
             None => {
-                let request = countersign_app::get::get(dependencies, id, actor).await?;
-                tagged(&request, actor, &dependencies.policy, dependencies.host.now())
+                let held = countersign_app::get::get_held(dependencies, id, actor).await?;
+                tagged(&held, actor, &dependencies.policy, dependencies.host.now())
             }
             Some(waiter) => {
                 let wait = Wait {
@@ -63,21 +63,21 @@ impl<S: LoadRequest> Endpoint<S> for Get {
 }
 
 /// `get_request` of the original endpoint: answers at once, and always with the request.
-pub(super) async fn original<S: LoadRequest>(
+pub(super) async fn original<S: LoadRequest + LoadHold>(
     dependencies: &Dependencies<S>,
     actor: &Principal,
     mut fields: Fields,
 ) -> Result<Reply, Problem> {
     let id = fields.request_id();
     let (id, _) = fields.finish(id)?;
-    let request = countersign_app::get::get(dependencies, id, actor).await?;
-    let body = RequestBody::of(&request, actor, &dependencies.policy, dependencies.host.now());
+    let held = countersign_app::get::get_held(dependencies, id, actor).await?;
+    let body = RequestBody::held(&held, actor, &dependencies.policy, dependencies.host.now());
     Ok(Reply::json(200, &body))
 }
 
 /// What the caller is shown, with an entity tag of it.
-fn tagged(request: &Request, actor: &Principal, policy: &Policy, now: Timestamp) -> Reply {
-    Reply::json(200, &RequestBody::of(request, actor, policy, now)).with_entity_tag()
+fn tagged(held: &HeldRequest, actor: &Principal, policy: &Policy, now: Timestamp) -> Reply {
+    Reply::json(200, &RequestBody::held(held, actor, policy, now)).with_entity_tag()
 }
 
 /// Whether an `If-None-Match` header names the reply's entity tag (RFC 9110 section 13.1.2), or any. Entity tags of ours

@@ -8,7 +8,7 @@ use crate::run::Endpoint;
 use crate::wire::ListBody;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::list::MAX_QUERIES;
-use countersign_app::ports::{ListQuery, ListRequests};
+use countersign_app::ports::{ListHolds, ListQuery, ListRequests};
 use countersign_core::person::PersonId;
 use countersign_core::principal::Principal;
 use countersign_core::request::Status;
@@ -30,7 +30,7 @@ const MAX_RANGE_MILLISECONDS: i64 = 366 * 24 * 60 * 60 * 1000;
 #[derive(Debug)]
 pub struct List;
 
-impl<S: ListRequests> Endpoint<S> for List {
+impl<S: ListRequests + ListHolds> Endpoint<S> for List {
     const OPERATION: Operation = Operation::List;
 
     async fn execute(
@@ -85,7 +85,7 @@ enum WaitingFor {
 
 /// `get_pending_approvals`: what is pending; with `user_email`, what that person could still
 /// decide.
-pub(super) async fn pending<S: ListRequests>(
+pub(super) async fn pending<S: ListRequests + ListHolds>(
     dependencies: &Dependencies<S>,
     actor: &Principal,
     mut fields: Fields,
@@ -101,7 +101,7 @@ pub(super) async fn pending<S: ListRequests>(
 }
 
 /// `get_user_requests`: what one person made.
-pub(super) async fn of_user<S: ListRequests>(
+pub(super) async fn of_user<S: ListRequests + ListHolds>(
     dependencies: &Dependencies<S>,
     actor: &Principal,
     mut fields: Fields,
@@ -118,7 +118,7 @@ pub(super) async fn of_user<S: ListRequests>(
 }
 
 /// `get_instance_requests`: what was asked of one instance.
-pub(super) async fn of_instance<S: ListRequests>(
+pub(super) async fn of_instance<S: ListRequests + ListHolds>(
     dependencies: &Dependencies<S>,
     actor: &Principal,
     mut fields: Fields,
@@ -133,7 +133,7 @@ pub(super) async fn of_instance<S: ListRequests>(
     answer(dependencies, actor, fields, query, false).await
 }
 
-async fn answer<S: ListRequests>(
+async fn answer<S: ListRequests + ListHolds>(
     dependencies: &Dependencies<S>,
     actor: &Principal,
     fields: Fields,

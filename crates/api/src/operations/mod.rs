@@ -13,6 +13,7 @@ pub mod explain;
 pub mod finish;
 pub mod get;
 pub mod health;
+pub mod hold;
 pub mod keys;
 pub mod list;
 pub mod me;
@@ -70,6 +71,8 @@ pub fn visit<S: Store, V: EndpointVisitor<S>>(operation: Operation, visitor: V) 
         Operation::Execution => visitor.endpoint::<execution::Execution>(),
         Operation::Claim => visitor.endpoint::<claim::Claim>(),
         Operation::Observe => visitor.endpoint::<observe::Observe>(),
+        Operation::Hold => visitor.endpoint::<hold::Hold>(),
+        Operation::Release => visitor.endpoint::<hold::Release>(),
         Operation::CreateWebhook => visitor.endpoint::<webhooks::CreateWebhook>(),
         Operation::ListWebhooks => visitor.endpoint::<webhooks::ListWebhooks>(),
         Operation::GetWebhook => visitor.endpoint::<webhooks::GetWebhook>(),

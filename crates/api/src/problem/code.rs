@@ -95,6 +95,8 @@ codes! {
         "no execution of this id is running";
     IdempotencyConflict = 409 "idempotency_conflict", "The idempotency key was used for something else":
         "the key was used with another body";
+    Claimed = 409 "claimed", "Another approver has claimed the request":
+        "another approver is looking at the request; `detail` says who, and until when";
     WebhookLimit = 409 "webhook_limit", "Too many webhooks":
         "there are as many webhooks as there may be";
     WebhookDisabled = 409 "webhook_disabled", "The webhook is disabled":

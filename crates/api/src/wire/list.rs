@@ -1,6 +1,7 @@
 //! Requests in a list, and a page of it.
 
 use super::explanation::MissingBody;
+use super::hold::HoldBody;
 use super::{Counting, text};
 use countersign_app::list::{Listed, ListedRequest};
 use countersign_core::policy::Policy;
@@ -59,6 +60,9 @@ pub struct SummaryBody {
     /// Which approvals are missing, in such a list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<MissingBody>,
+    /// The approver who is looking at it, while it waits for approvers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<HoldBody>,
 }
 
 /// One page of a list.
@@ -75,7 +79,7 @@ pub struct ListBody {
 
 impl SummaryBody {
     /// An entry of a list, with the approvals that count under this policy.
-    fn of(ListedRequest { summary, open_decision }: &ListedRequest, policy: &Policy) -> Self {
+    fn of(ListedRequest { summary, open_decision, hold }: &ListedRequest, policy: &Policy) -> Self {
         let requirements = policy.requirements_in_force(summary);
         let counting = Counting::of(summary, &requirements, policy);
         Self {
@@ -101,6 +105,7 @@ impl SummaryBody {
                 let actions = [("approve", open.may_approve), ("reject", open.may_reject)];
                 actions.into_iter().filter(|(_, may)| *may).map(|(name, _)| name.to_owned()).collect()
             }),
+            hold: hold.as_ref().map(HoldBody::of),
             missing: open_decision.as_ref().map(|open| MissingBody::of(&open.slot_assignment)),
         }
     }

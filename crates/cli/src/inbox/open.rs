@@ -189,6 +189,11 @@ impl Open {
         self.is_gone = request.status != "pending";
         let before = self.request.replace(request);
         let new = match (&before, &self.request) {
+            (Some(before), Some(after)) if is_held_otherwise(before, after) => {
+                // Nothing that is decided has changed. Its lines may stand elsewhere.
+                self.seen = 0;
+                return None;
+            }
             (Some(before), Some(after)) if before != after => changes(before, after),
             _ => return None,
         };
@@ -290,4 +295,10 @@ impl Open {
         self.draft.attempt = Some(decision.clone());
         Ok(decision)
     }
+}
+
+/// Whether two readings of a request differ in nothing but the approver who is looking at it.
+fn is_held_otherwise(before: &RequestBody, after: &RequestBody) -> bool {
+    let as_before = RequestBody { hold: before.hold.clone(), ..after.clone() };
+    before.hold != after.hold && as_before == *before
 }

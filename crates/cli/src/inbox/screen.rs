@@ -191,7 +191,9 @@ fn item(view: &View, item: &SummaryBody, length: usize, is_selected: bool, is_sk
         width => Line::wrapped(None, &format!("{first} {second}"), width),
     };
     let cost = item.estimated_cost.map(|cost| format!(", cost {cost}")).unwrap_or_default();
-    let what = format!("{} on {}, by {}{cost}", item.operation_type, item.instance_id, item.requested_by);
+    let held = item.hold.as_ref().map(|hold| format!(", held by {}", hold.by)).unwrap_or_default();
+    let what =
+        format!("{} on {}, by {}{cost}{held}", item.operation_type, item.instance_id, item.requested_by);
     let tone = match (is_skipped, is_selected) {
         (true, _) => Some(Tone::Quiet),
         (false, true) => Some(Tone::Strong),

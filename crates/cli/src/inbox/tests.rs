@@ -11,7 +11,7 @@ use super::state::State;
 use crate::error::CommandError;
 use crate::view::times::Times;
 use countersign_api::bodies::CommentBody;
-use countersign_api::wire::{RequestBody, SummaryBody};
+use countersign_api::wire::{HoldBody, RequestBody, SummaryBody};
 use countersign_client::change::Change;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::timestamp::Timestamp;
@@ -64,6 +64,10 @@ fn request(id: &str, parameters: Value) -> RequestBody {
 fn summary(id: &str) -> SummaryBody {
     let request = request(id, json!({}));
     serde_json::from_value(serde_json::to_value(request).unwrap()).unwrap()
+}
+
+fn held(by: &str) -> HoldBody {
+    HoldBody { by: by.to_owned(), since: NOW.to_owned(), until: "2026-01-31T09:45:00.000Z".to_owned() }
 }
 
 /// An inbox, and the clock and keyboard in front of it.
@@ -390,6 +394,7 @@ fn hostile_text_moves_nothing_on_any_screen() {
                 requested_by: evil.clone(),
                 environment: evil.clone(),
                 risk_level: evil.clone(),
+                hold: Some(held(&evil)),
                 ..summary(ID)
             };
             inbox.listed(vec![item]);
@@ -399,6 +404,7 @@ fn hostile_text_moves_nothing_on_any_screen() {
                 justification: Some(evil.clone()),
                 requested_by: evil.clone(),
                 status: "pending".to_owned(),
+                hold: Some(held(&evil)),
                 ..request(ID, json!({ evil.clone(): evil.clone() }))
             };
             inbox.apply(Event::Loaded(ID.to_owned(), Ok(Box::new(request))));

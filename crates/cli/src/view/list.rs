@@ -12,8 +12,11 @@ use unicode_width::UnicodeWidthChar as _;
 /// How many characters of an id are shown at least.
 const SHORT_ID: usize = 8;
 
-/// What stands over the columns.
-const HEADER: [&str; 10] = [
+/// How many columns there are at most.
+const COLUMNS: usize = 11;
+
+/// What stands over the columns. The last two are there where a request has something for them.
+const HEADER: [&str; COLUMNS] = [
     "ID",
     "RISK",
     "STATUS",
@@ -23,6 +26,7 @@ const HEADER: [&str; 10] = [
     "OPERATION",
     "INSTANCE",
     "REQUESTER",
+    "HELD BY",
     "BLOCKED",
 ];
 
@@ -54,17 +58,23 @@ impl View {
         let header = HEADER.map(|name| Span::new(Tone::Quiet, name));
         let rows = list.items.iter().map(|item| self.row(item));
         let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
-        let mut widths = [0; 10];
+        let mut widths = [0; COLUMNS];
         for row in &rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = columns(cell).max(*width);
             }
         }
+        let is_held = list.items.iter().any(|item| item.hold.is_some());
         let is_blocked = list.items.iter().any(|item| !item.blocked_by.is_empty());
-        let shown = if is_blocked { HEADER.len() } else { HEADER.len() - 1 };
+        let is_shown = |column: usize| match COLUMNS - column {
+            2 => is_held,
+            1 => is_blocked,
+            _ => true,
+        };
         for row in rows {
             let mut line = Line::default();
-            for (cell, width) in row.into_iter().zip(widths).take(shown) {
+            let cells = row.into_iter().zip(widths).enumerate();
+            for (_, (cell, width)) in cells.filter(|(column, _)| is_shown(*column)) {
                 let padding = " ".repeat(width.saturating_sub(columns(&cell)) + 2);
                 line.push(cell);
                 line.push(Span::new(None, &padding));
@@ -74,7 +84,7 @@ impl View {
         text
     }
 
-    fn row(&self, item: &SummaryBody) -> [Span; 10] {
+    fn row(&self, item: &SummaryBody) -> [Span; COLUMNS] {
         let when = match (item.status.as_str(), &item.execute_by) {
             ("pending", _) => self.moment.deadline(&item.expires_at),
             ("approved", Some(time)) => self.moment.deadline(time),
@@ -93,6 +103,7 @@ impl View {
             Span::new(None, &item.operation_type),
             Span::new(None, &item.instance_id),
             Span::new(None, &item.requested_by),
+            Span::new(None, item.hold.as_ref().map(|hold| hold.by.as_str()).unwrap_or_default()),
             Span::new(None, &item.blocked_by.join("; ")),
         ]
     }

@@ -4,7 +4,7 @@ use crate::view::page::View;
 use crate::view::text::Text;
 use crate::view::tones::{environment_tone, risk_tone};
 use crate::view::words::{approvals, in_groups, needs};
-use countersign_api::wire::{DecisionBody, ExecutionBody, RequestBody};
+use countersign_api::wire::{DecisionBody, ExecutionBody, HoldBody, RequestBody};
 use std::collections::BTreeMap;
 
 impl View {
@@ -13,6 +13,7 @@ impl View {
         let mut text = self.title(&request.operation_type, &request.instance_id);
         self.standing(&mut text, request);
         self.line(&mut text, "Request", &request.request_id, None);
+        self.optional(&mut text, "Held by", request.hold.as_ref().map(|hold| self.held(hold)).as_deref());
         self.lines(&mut text, "Blocked", request.blocked_by.iter().cloned());
         self.line(&mut text, "Risk", &request.risk_level, risk_tone(&request.risk_level));
         self.line(&mut text, "Environment", &request.environment, environment_tone(&request.environment));
@@ -107,6 +108,12 @@ impl View {
         };
         self.line(&mut text, "Permit", &permit, None);
         text
+    }
+
+    /// Who is looking at a request, since when and for how long.
+    fn held(&self, hold: &HoldBody) -> String {
+        let HoldBody { by, since, until } = hold;
+        format!("{by}, since {}, {}", self.moment.ago(since), self.moment.deadline(until))
     }
 
     /// A decision: by whom, in which groups, when.

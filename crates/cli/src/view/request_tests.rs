@@ -52,6 +52,17 @@ fn an_approver_sees_whose_approval_it_takes_and_who_has_agreed_as_what() {
 }
 
 #[test]
+fn who_is_looking_at_it_is_named_with_the_time_that_is_left() {
+    let hold = json!({
+        "by": "carol@example.com", "since": "2026-01-31T09:27:00.000Z", "until": "2026-01-31T09:42:00.000Z",
+    });
+    let text = shown(json!({ "hold": hold }));
+    assert!(text.contains("Held by       carol@example.com, since 3m ago, 12m left\n"), "{text}");
+    check_fits(&text);
+    assert!(!shown(json!({})).contains("Held by"));
+}
+
+#[test]
 fn keys_that_may_be_taken_for_others_are_marked_under_the_parameters() {
     let text = shown(json!({ "parameters": { "size": 1, "s\u{456}ze": [{ "\u{202e}a": 2 }] } }));
     let expected = r#"

@@ -293,6 +293,7 @@ pub(crate) fn code(refusal: &Refusal) -> &'static str {
         Refusal::ExecutionMismatch(_) => "execution_mismatch",
         Refusal::IdempotencyConflict(_) => "idempotency_conflict",
         Refusal::CommentsFull => "comments_full",
+        Refusal::Claimed { .. } => "claimed",
         Refusal::NotDue => "not_due",
     }
 }

@@ -22,6 +22,7 @@ mod execution;
 mod explain;
 mod fixture;
 mod flips;
+mod hold;
 mod idempotency;
 mod integrity;
 mod lifecycle;

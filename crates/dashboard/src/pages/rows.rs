@@ -5,7 +5,7 @@ use crate::labels::{self, Badge, CLOSED, OPEN};
 use crate::shown::Shown;
 use crate::times::{Deadline, Moment, Times};
 use crate::words::filled;
-use countersign_api::wire::{MissingBody, SummaryBody};
+use countersign_api::wire::{HoldBody, MissingBody, SummaryBody};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -21,6 +21,8 @@ pub(crate) struct Row {
     pub requester: Shown,
     pub approvals: String,
     pub missing: Vec<Shown>,
+    /// The approver who is looking at it.
+    pub hold: Option<Held>,
     pub cost: Option<Shown>,
     /// By when it is decided or started; of what has closed, nothing.
     pub deadline: Option<Deadline>,
@@ -29,6 +31,25 @@ pub(crate) struct Row {
     pub next_step: &'static str,
     /// Whether more can become of it.
     pub is_open: bool,
+}
+
+/// The approver who is looking at a request.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub by: Shown,
+    pub since: Moment,
+    pub until: Deadline,
+}
+
+impl Held {
+    /// As the API says it.
+    pub(crate) fn of(hold: &HoldBody, times: &Times) -> Self {
+        Self {
+            by: Shown::from(&hold.by),
+            since: times.moment(&hold.since),
+            until: times.deadline(&hold.until),
+        }
+    }
 }
 
 /// A page of a list, of an API that may say more of each request than another.
@@ -80,6 +101,7 @@ impl Row {
             requester: Shown::from(&summary.requested_by),
             approvals: filled(words.k_of_n, &[&summary.approvals_received, &summary.approvals_required]),
             missing: missing.map(|missing| labels::missing(words, &missing)).unwrap_or_default(),
+            hold: summary.hold.as_ref().map(|hold| Held::of(hold, times)),
             cost: labels::amount(summary.estimated_cost),
             deadline: deadline.map(|deadline| times.deadline(deadline)),
             requested: times.moment(&summary.requested_at),

@@ -66,6 +66,7 @@ fn hostile(texts: &[String]) -> Value {
     }
     request["comments"][0]["comment"] = next();
     request["comments"][0]["user"] = next();
+    request["hold"] = json!({"by": next(), "since": next(), "until": next()});
     request["decisions"][0]["person"] = next();
     request["decisions"][0]["groups"] = json!([next()]);
     request["slots"] = json!([{"groups": [next()], "approvals": 1}]);

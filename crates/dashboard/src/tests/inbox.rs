@@ -25,6 +25,7 @@ fn the_most_urgent_comes_first_and_what_cannot_be_decided_not_at_all() {
             2,
             &json!({
                 "operation_type": "first", "expires_at": "2026-01-31T10:00:00.000Z", "missing": missing, "may": ["approve"],
+                "hold": {"by": "cleo@example.com", "since": "2026-01-31T09:40:00.000Z", "until": "2026-01-31T09:50:00.000Z"},
             })
         ),
         summary(3, &json!({"operation_type": "own", "requested_by": "bob@example.com"})),
@@ -48,6 +49,8 @@ fn the_most_urgent_comes_first_and_what_cannot_be_decided_not_at_all() {
         .shows("<title>(2) Inbox – Countersign</title>")
         .shows("1 of dba or security, 1 of any approvers")
         .shows("15 min left")
+        .shows("Looked at by: <bdi>cleo@example.com</bdi>, until ")
+        .shows("5 min left")
         .shows("250.5")
         .shows("href=\"/inbox?cursor=abc\"")
         .shows("<nav aria-label=\"Main\">")

@@ -1,10 +1,12 @@
 //! The story as an entry of a list, and its reader.
 
 use super::{CURSOR, Story, policy};
-use crate::wire::{ListBody, MeBody};
+use crate::wire::{ListBody, MeBody, RequestBody};
+use countersign_app::held::HeldRequest;
 use countersign_app::list::{Listed, ListedRequest};
 use countersign_app::me::Me;
 use countersign_app::ports::RequestSummary;
+use countersign_core::hold::{HoldTerms, hold};
 use countersign_core::open_decision::OpenDecision;
 use serde_json::Value;
 
@@ -50,10 +52,19 @@ impl Story {
         let approver = Self::actor("dan@example.com", "approver")?;
         let open_decision = OpenDecision::of(&summary, &approver, &policy()?, self.at);
         let page = Listed {
-            items: vec![ListedRequest { summary, open_decision: Some(open_decision) }],
+            items: vec![ListedRequest { summary, open_decision: Some(open_decision), hold: None }],
             next_cursor: Some(CURSOR.to_owned()),
             damaged: 0,
         };
         serde_json::to_value(ListBody::of(&page, &policy()?)).ok()
+    }
+
+    /// Claimed by the approver to whom it is shown.
+    pub(super) fn held(&self) -> Option<Value> {
+        let approver = Self::actor("bob@example.com", "approver")?;
+        let (policy, context) = (policy()?, Self::context(self.at, self.events.len() + 1)?);
+        let hold = hold(&self.request, None, HoldTerms::default(), &approver, &context, &policy).ok()?;
+        let held = HeldRequest { request: self.request.clone(), hold: Some(hold) };
+        serde_json::to_value(RequestBody::held(&held, &approver, &policy, self.at)).ok()
     }
 }

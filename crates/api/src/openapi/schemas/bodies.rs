@@ -2,7 +2,7 @@
 
 use super::Member;
 use crate::openapi::values::{
-    caller, cost, described, environment, expected_version, identifier, instance_id, limit, names,
+    boolean, caller, cost, described, environment, expected_version, identifier, instance_id, limit, names,
     one_or_several, parameters, person, reference, result, risk_level, shown_content, shown_parameters,
     string, target, text, ticket, time, uuid,
 };
@@ -10,6 +10,7 @@ use crate::operation::OriginalOperation;
 use crate::operations::finish::Report;
 use countersign_core::continuation::{MAX_CALLBACK_ID, MAX_TASK_TOKEN, ResumeOn};
 use countersign_core::execution::ExecutionMode;
+use countersign_core::hold::{DEFAULT_MINUTES, MAX_MINUTES};
 use countersign_core::priority::Priority;
 use serde_json::{Value, json};
 use strum::IntoEnumIterator;
@@ -138,6 +139,15 @@ pub(super) fn finish() -> Vec<Member> {
 pub(super) fn claim() -> Vec<Member> {
     let permit = described(string(), "The permit, as the start answered it.");
     [vec![("permit*", permit), ("executed_by", caller())], shown()].concat()
+}
+
+pub(super) fn hold() -> Vec<Member> {
+    let minutes =
+        json!({ "type": "integer", "minimum": 1, "maximum": MAX_MINUTES, "default": DEFAULT_MINUTES });
+    vec![
+        ("minutes", described(minutes, "How long the claim lasts.")),
+        ("take", described(boolean(), "Whether it replaces the claim of another approver.")),
+    ]
 }
 
 pub(super) fn observe() -> Vec<Member> {

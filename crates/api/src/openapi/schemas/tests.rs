@@ -4,9 +4,9 @@ use super::*;
 use crate::wire::{
     ActionBody, ApprovalBody, AttemptBody, AuditBody, AuthBody, CallBody, CommentBody, DecisionBody,
     DeliveriesBody, DeliveryBody, EventBody, EventsBody, ExecutionBody, ExplainBody, FieldError, HealthBody,
-    KeysBody, ListBody, MissingBody, ProblemBody, RedeliveredBody, RefusalBody, RequestBody, RuleBody,
-    SimulateBody, SlotBody, StatsBody, SummaryBody, WebhookBody, WebhookEventsBody, WebhookTrialBody,
-    WebhooksBody, WindowBody, WithdrawalBody,
+    HoldBody, KeysBody, ListBody, MissingBody, ProblemBody, RedeliveredBody, RefusalBody, RequestBody,
+    RuleBody, SimulateBody, SlotBody, StatsBody, SummaryBody, WebhookBody, WebhookEventsBody,
+    WebhookTrialBody, WebhooksBody, WindowBody, WithdrawalBody,
 };
 use countersign_core::idempotency::IdempotencyKey;
 use countersign_core::requirements::RequiredField;
@@ -69,6 +69,7 @@ fn request_body() -> RequestBody {
         target_observed_at: some(),
         execute_by: some(),
         closed_at: some(),
+        hold: Some(HoldBody::default()),
         execution_id: some(),
         execution_started_at: some(),
         execution_started_by: some(),
@@ -117,6 +118,7 @@ fn summary_body() -> SummaryBody {
         execution_started_at: some(),
         executed_at: some(),
         closed_at: some(),
+        hold: Some(HoldBody::default()),
         may: Some(Vec::new()),
         missing: Some(MissingBody { slots: Vec::new(), from_anybody: 0 }),
     }
@@ -313,6 +315,7 @@ fn the_schemas_have_the_members_of_the_wire_types() {
     is_described("Decision", &decision);
     is_described("Withdrawal", &WithdrawalBody { person: text(), at: text(), event_id: text() });
     is_described("Window", &WindowBody::default());
+    is_described("HoldOf", &HoldBody::default());
     is_described("Execution", &execution_body());
     is_described("Slot", &SlotBody { groups: Vec::new(), approvals: 1 });
     is_described("Rule", &RuleBody { name: text(), demands: Vec::new() });

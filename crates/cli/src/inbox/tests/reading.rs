@@ -194,3 +194,22 @@ fn an_inbox_with_nothing_in_it_says_what_hides_the_rest() {
     assert!(said(&["prod"], &[]).contains("nothing that waits for you is prod"));
     assert!(said(&[], &[ID, OTHER]).contains("nothing waits for you; 2 wait that you may not approve now"));
 }
+
+#[test]
+fn a_claim_is_shown_and_takes_no_reading_back() {
+    let mut inbox = Inbox::reading(json!({}));
+    inbox.press(&[A]);
+    let claimed = RequestBody { hold: Some(held("carol@example.com")), ..request(ID, json!({})) };
+    inbox.apply(Event::Loaded(ID.to_owned(), Ok(Box::new(claimed.clone()))));
+    assert!(shows(&mut inbox, "carol@example.com, since"));
+    assert_eq!(decision(&inbox.press(&[Y])).verb, Verb::Approve, "a claim stops no approver");
+    // Together with a change that matters it is looked at again.
+    let mut inbox = Inbox::reading(json!({}));
+    inbox.press(&[A]);
+    let changed = RequestBody { approvals_received: 1, ..claimed };
+    inbox.apply(Event::Loaded(ID.to_owned(), Ok(Box::new(changed))));
+    assert_eq!(inbox.press(&[Y]), []);
+    let mut inbox = Inbox::new(Settings::default());
+    inbox.listed(vec![SummaryBody { hold: Some(held("carol@example.com")), ..summary(ID) }]);
+    assert!(inbox.draw().concat().contains("carol@example.com"));
+}

@@ -2,6 +2,7 @@
 
 use crate::document::{self, DocumentLine};
 use crate::labels::{self, Badge};
+use crate::pages::rows::Held;
 use crate::shown::Shown;
 use crate::site::Site;
 use crate::times::{Deadline, Moment, Times};
@@ -44,6 +45,8 @@ pub(crate) struct RequestView {
     /// Who still can approve: `None` of a request that is not pending.
     pub approvers: Option<Vec<Shown>>,
     pub blocked_by: Vec<Shown>,
+    /// The approver who is looking at it.
+    pub hold: Option<Held>,
     pub deadline: Option<Deadline>,
     pub otherwise: Option<&'static str>,
     pub next_step: &'static str,
@@ -126,6 +129,7 @@ impl RequestView {
                 explanation.approvers.iter().map(|groups| Shown::from(groups.join(words.and))).collect()
             }),
             blocked_by: explanation.blocked_by.iter().map(Shown::from).collect(),
+            hold: request.hold.as_ref().map(|hold| Held::of(hold, times)),
             deadline: explanation.deadline.as_ref().map(|deadline| times.deadline(deadline)),
             otherwise: labels::otherwise(words, &request.status),
             next_step: labels::next_step(words, &request.status),
