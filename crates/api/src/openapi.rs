@@ -11,7 +11,7 @@ mod problems;
 mod schemas;
 mod values;
 
-use crate::operation::{Answer, Body, DirectCaller, Operation, OriginalOperation};
+use crate::operation::{Answer, Body, DirectCaller, Operation, OriginalOperation, WEBHOOKS_FUNCTION};
 use crate::problem::PROBLEM_JSON;
 use crate::reply::{ETAG, IDEMPOTENT_REPLAYED, JSON};
 use examples::{answers, bodies};
@@ -60,6 +60,7 @@ pub(crate) fn document() -> Value {
         "tags": [
             { "name": "approvals", "description": "Requests and what is done to them." },
             { "name": "webhooks", "description": "Webhooks, for those whom policy lets manage them." },
+            { "name": "notifications", "description": "Messages to people, by `notifications.toml`." },
             { "name": "original", "description": "The original single endpoint." },
             { "name": "service", "description": "The service itself; no token needed." },
         ],
@@ -117,7 +118,8 @@ fn operation_object(operation: Operation) -> Value {
     let tag = match definition.direct {
         DirectCaller::Original => "original",
         DirectCaller::Public => "service",
-        DirectCaller::Never => "webhooks",
+        DirectCaller::Never if operation.function() == WEBHOOKS_FUNCTION => "webhooks",
+        DirectCaller::Never => "notifications",
         DirectCaller::Reader | DirectCaller::Person { .. } => "approvals",
     };
     let mut described = Map::from_iter([
@@ -170,6 +172,8 @@ fn answer_schema(answer: Answer) -> Value {
         Answer::Delivery => reference("Delivery"),
         Answer::Deliveries => reference("Deliveries"),
         Answer::WebhookEvents => reference("WebhookEvents"),
+        Answer::Notifications => reference("Notifications"),
+        Answer::Preview => reference("NotifyPreview"),
     }
 }
 
@@ -195,7 +199,9 @@ fn request_id(answer: Answer) -> &'static str {
         | Answer::Redelivered
         | Answer::Delivery
         | Answer::Deliveries
-        | Answer::WebhookEvents => "$response.body#/request_id",
+        | Answer::WebhookEvents
+        | Answer::Notifications
+        | Answer::Preview => "$response.body#/request_id",
     }
 }
 

@@ -3,6 +3,7 @@
 //! The local server, the functions, the `OpenAPI` document and the infrastructure template follow from the
 //! rows or are compared with them. How an operation is carried out belongs to `operations/`.
 
+mod notifications;
 mod original;
 mod table;
 mod webhooks;
@@ -17,6 +18,9 @@ use strum::{Display, IntoStaticStr};
 /// The function that carries out all operations about webhooks.
 pub const WEBHOOKS_FUNCTION: &str = "webhooks";
 
+/// The function that carries out all operations about messages to people.
+pub const NOTIFICATIONS_FUNCTION: &str = "notifications";
+
 /// The methods in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr)]
 #[strum(serialize_all = "UPPERCASE")]
@@ -25,7 +29,7 @@ pub enum Method {
     Get,
     /// Changes a request, once per idempotency key; or takes a body that no query string holds.
     Post,
-    /// Changes a request, once.
+    /// Changes a request, or replaces settings, once.
     Put,
     /// Changes members of something.
     Patch,
@@ -66,6 +70,8 @@ pub enum BodyType {
     RotateWebhook,
     /// Which deliveries begin anew.
     RedeliverWebhook,
+    /// How a person wants to hear.
+    SetNotifications,
 }
 
 /// What a call carries in its body.
@@ -122,6 +128,10 @@ pub enum Answer {
     Deliveries,
     /// The trail of a webhook.
     WebhookEvents,
+    /// How the caller hears.
+    Notifications,
+    /// Who would hear of a request.
+    Preview,
 }
 
 /// For whom a direct invocation acts.
@@ -274,9 +284,22 @@ impl Operation {
             })
     }
 
-    /// The function that carries it out. One function has the operations that ask nothing of AWS, one those about webhooks.
+    /// Whether it says how many people hear of a request, or who, or how they want to: by `notifications.toml`.
+    pub const fn takes_notifications(self) -> bool {
+        let says_how_many = matches!(self, Self::Create | Self::Simulate | Self::Dispatch);
+        says_how_many || self.is_about_notifications()
+    }
+
+    const fn is_about_notifications(self) -> bool {
+        matches!(self, Self::GetNotifications | Self::SetNotifications | Self::PreviewNotifications)
+    }
+
+    /// The function that carries it out. One function has the operations that ask nothing of AWS, one those about webhooks, one
+    /// those about messages to people.
     pub const fn function(self) -> &'static str {
-        if matches!(self.definition().direct, DirectCaller::Never) {
+        if self.is_about_notifications() {
+            NOTIFICATIONS_FUNCTION
+        } else if matches!(self.definition().direct, DirectCaller::Never) {
             WEBHOOKS_FUNCTION
         } else if matches!(self, Self::Openapi) {
             Self::Health.slug()

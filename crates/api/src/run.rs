@@ -10,6 +10,7 @@ use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::figure_store::ReadFigures;
 use countersign_app::ports::{CountAttempts, CountOpen, ListRequests, QueryEvents, RecordEvent};
+use countersign_app::preferences::PreferencesStore;
 use countersign_app::webhooks::WebhookStore;
 use countersign_core::audit::call_record::Attempt;
 use countersign_core::caller::{Caller, Channel};
@@ -43,12 +44,26 @@ pub trait PublicEndpoint {
 
 /// A store over which every operation can be carried out.
 pub trait Store:
-    CommandStore + CountAttempts + CountOpen + ListRequests + QueryEvents + ReadFigures + WebhookStore
+    CommandStore
+    + CountAttempts
+    + CountOpen
+    + ListRequests
+    + PreferencesStore
+    + QueryEvents
+    + ReadFigures
+    + WebhookStore
 {
 }
 
 impl<S> Store for S where
-    S: CommandStore + CountAttempts + CountOpen + ListRequests + QueryEvents + ReadFigures + WebhookStore
+    S: CommandStore
+        + CountAttempts
+        + CountOpen
+        + ListRequests
+        + PreferencesStore
+        + QueryEvents
+        + ReadFigures
+        + WebhookStore
 {
 }
 
@@ -174,6 +189,11 @@ fn log_change(change: ChangeMade, operation: Operation, correlation_id: &str) {
         ChangeMade::Webhook(webhook_id) => {
             let webhook_id = webhook_id.to_string();
             tracing::info!(correlation_id, operation, webhook_id, "done");
+            return;
+        }
+        // Whose they are is in no log.
+        ChangeMade::Preferences => {
+            tracing::info!(correlation_id, operation, "done");
             return;
         }
     };

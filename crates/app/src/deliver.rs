@@ -8,7 +8,7 @@ use crate::error::AppError;
 use crate::host::Host;
 use crate::ports::{
     LoadRequest, NewDelivery, NoSubscribers, Outbox, OutboxEntry, OutboxKey, Publish, PublishError,
-    PutDelivery, ReadWebhooks, Settled, StoreError, WebhookRecord,
+    PutDelivery, ReadPreferences, ReadWebhooks, Settled, StoreError, WebhookRecord,
 };
 use crate::route::{NoRequests, Routing};
 use countersign_core::cloud_event::CloudEvent;
@@ -59,7 +59,12 @@ impl Subscribers<'static, NoSubscribers, NoRequests> {
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when the outbox cannot be read or written, or deliveries cannot be put.
-pub async fn deliver<S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery, R: LoadRequest>(
+pub async fn deliver<
+    S: Outbox,
+    P: Publish,
+    W: ReadWebhooks + PutDelivery + ReadPreferences,
+    R: LoadRequest,
+>(
     outbox: &S,
     publisher: &P,
     subscribers: Subscribers<'_, W, R>,
@@ -103,7 +108,12 @@ pub async fn deliver<S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery, R: Lo
 
 /// Delivers the entries of these keys, which the stream has just reported; returns for each whether it
 /// is settled: delivered, a dead letter, or gone already. What is not stays for the sweep.
-pub async fn deliver_each<S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery, R: LoadRequest>(
+pub async fn deliver_each<
+    S: Outbox,
+    P: Publish,
+    W: ReadWebhooks + PutDelivery + ReadPreferences,
+    R: LoadRequest,
+>(
     outbox: &S,
     publisher: &P,
     subscribers: Subscribers<'_, W, R>,
@@ -144,7 +154,9 @@ struct Pass<'a, S, P, W, R> {
     unreached: Vec<(OutboxKey, u32)>,
 }
 
-impl<'a, S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery, R: LoadRequest> Pass<'a, S, P, W, R> {
+impl<'a, S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery + ReadPreferences, R: LoadRequest>
+    Pass<'a, S, P, W, R>
+{
     fn begin(
         outbox: &'a S,
         publisher: &'a P,
@@ -232,7 +244,7 @@ impl<'a, S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery, R: LoadRequest> P
         }
         self.webhooks = Some(webhooks);
         let Some(routing) = &self.subscribers.routing else { return Ok(()) };
-        for delivery in routing.of_event(event, self.host.now()).await? {
+        for delivery in routing.of_event(event, self.subscribers.deliveries, self.host).await? {
             let new = NewDelivery { delivery: &delivery, document, seal };
             self.report.routed += usize::from(self.subscribers.deliveries.put_new(new).await?);
         }

@@ -7,6 +7,7 @@ mod channels;
 mod deliveries;
 mod events;
 mod outbox;
+mod preferences;
 
 pub use channels::{
     ChannelMessage, ChannelStore, DestinationSender, MinuteCount, Outgoing, PlaceRecord, Thread,
@@ -24,6 +25,7 @@ pub use outbox::{
     Backlog, Outbox, OutboxEntry, OutboxKey, OutboxPage, Publish, PublishError, RecordedEntry, RecordedPage,
     Settled,
 };
+pub use preferences::{AllPreferences, PreferencesRecord, ReadPreferences, WritePreferences};
 
 use countersign_core::audit::{self, AuditEvent, Stream};
 use countersign_core::cloud_event::Message;

@@ -6,7 +6,10 @@
 use crate::damage;
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
-use crate::ports::{ChannelStore, FindDue, LoadRequest, NewDelivery, PutDelivery, StoreError};
+use crate::known_preferences::{KnownPreferences, PreferencesOfPeople};
+use crate::ports::{
+    ChannelStore, FindDue, LoadRequest, NewDelivery, PutDelivery, ReadPreferences, StoreError,
+};
 use crate::route::{Told, deliveries, planning};
 use countersign_core::cloud_event::Message;
 use countersign_core::event::EventType;
@@ -73,7 +76,7 @@ pub async fn urge<S, D>(
 ) -> Result<UrgeReport, AppError>
 where
     S: FindDue + LoadRequest,
-    D: PutDelivery + ChannelStore,
+    D: PutDelivery + ChannelStore + ReadPreferences,
 {
     let mut report = UrgeReport::default();
     let host = dependencies.host.as_ref();
@@ -85,6 +88,8 @@ where
     let began = host.elapsed();
     let mut seen = BTreeSet::new();
     let mut cursor = None;
+    // Read with the first timer that fires, and anew in a sweep that takes long.
+    let known = KnownPreferences::default();
     loop {
         let span = (host.now(), Timestamp::LATEST);
         let page = dependencies.store.find_due(Status::Pending, span, PAGE, cursor).await?;
@@ -98,7 +103,7 @@ where
             if !looks.is_due(id, now) {
                 continue;
             }
-            match look(dependencies, configuration, store, id, now, &mut report).await {
+            match look(dependencies, configuration, store, &known, id, &mut report).await {
                 Ok(next) => {
                     let latest = now.plus_seconds(LOOK_SECONDS);
                     looks.note(id, next.map_or(latest, |next| next.min(latest)));
@@ -119,27 +124,34 @@ where
 }
 
 /// Fires what is due of one request. When it is to be looked at again, if it is.
-async fn look<S: LoadRequest, D: PutDelivery + ChannelStore>(
+async fn look<S: LoadRequest, D: PutDelivery + ChannelStore + ReadPreferences>(
     dependencies: &Dependencies<S>,
     configuration: &Configuration,
     store: &D,
+    known: &KnownPreferences,
     id: RequestId,
-    now: Timestamp,
     report: &mut UrgeReport,
 ) -> Result<Option<Timestamp>, StoreError> {
     let Some(request) = dependencies.store.load(id).await? else { return Ok(None) };
-    let planning = planning(configuration, &dependencies.policy);
+    let host = dependencies.host.as_ref();
+    let now = host.now();
+    // Who hears how has no part in when.
+    let nothing = PreferencesOfPeople::new();
+    let timers = planning(configuration, &dependencies.policy, &nothing);
     let timed = Timed { request: &request, named: None, claimed_until: None };
-    if !timed.due(&planning, &BTreeSet::new(), now).is_empty() {
+    let due = timed.due(&timers, &BTreeSet::new(), now);
+    if !due.is_empty() {
         let fired = store.fired(id).await?;
         let is_new = |due: &Due| !fired.contains(&name(&due.key));
-        for due in timed.due(&planning, &BTreeSet::new(), now).into_iter().filter(is_new) {
+        for due in due.into_iter().filter(is_new) {
+            let preferences = known.read(store, configuration, host).await?;
+            let planning = planning(configuration, &dependencies.policy, &preferences);
             report.routed += fire(dependencies, &planning, store, &timed, &due, now).await?;
             store.put_fired(id, &name(&due.key)).await?;
             report.fired += 1;
         }
     }
-    Ok(timed.next(&planning, now))
+    Ok(timed.next(&timers, now))
 }
 
 async fn fire<S, D: PutDelivery>(
