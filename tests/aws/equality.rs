@@ -7,12 +7,29 @@ use countersign_e2e::gateway::{self, Request};
 use countersign_e2e::grants::{granted, root};
 use countersign_e2e::service::Service;
 use countersign_e2e::signature::{ISSUER_JWKS, issuer_token};
+use countersign_notifications::configuration::Configuration;
+use countersign_policy::load;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use strum::IntoEnumIterator;
 
 /// Headers that belong to the connection, not to the answer.
 const OF_THE_CONNECTION: [&str; 4] = ["date", "content-length", "connection", "transfer-encoding"];
+
+/// Who hears of what, in both.
+const NOTIFICATIONS: &str = r#"
+[destinations.dm]
+kind = "slack_bot"
+token = "env:BOT"
+[groups.approver]
+members = ["bob@example.com", "carol@example.com"]
+[routes.approvals]
+to = ["approvers"]
+via = ["dm"]
+[defaults]
+channels = ["dm"]
+"#;
 
 /// Replaces `{label.member}` by a member of an answer that was kept.
 fn filled(text: &str, kept: &BTreeMap<String, Value>) -> String {
@@ -71,12 +88,16 @@ fn claims(line: &Value) -> Option<Map<String, Value>> {
 
 #[test]
 fn a_function_answers_as_the_program_does() {
-    let service = Service::start_as(Channel::Api);
-    let functions = Functions::start(&[
+    let mut service = Service::start_as(Channel::Api);
+    let mut functions = Functions::start(&[
         ("OIDC_ISSUER", "countersign"),
         ("OIDC_AUDIENCE", "countersign"),
         ("JWKS", ISSUER_JWKS),
     ]);
+    let policy = load::bundled().unwrap();
+    let notifications = Configuration::parse(NOTIFICATIONS, policy.people().groups()).unwrap();
+    functions.notify_by(&Arc::new(notifications));
+    service.notify_by_text(NOTIFICATIONS);
     let recorded = std::fs::read_to_string(root().join("tests/aws/requests.jsonl")).unwrap();
     let mut kept = BTreeMap::new();
     let (mut count, mut codes, mut called) = (0, BTreeSet::new(), BTreeSet::new());

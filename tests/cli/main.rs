@@ -23,6 +23,7 @@ mod hostile;
 mod inbox;
 mod log;
 mod login;
+mod notifications;
 mod permit;
 mod policy;
 mod population;

@@ -41,6 +41,7 @@ mod log;
 mod malformed;
 mod me;
 mod metrics;
+mod notifications;
 mod observe;
 mod paging;
 mod pending_limit;

@@ -7,7 +7,7 @@ use crate::inspection::tables;
 use crate::manual_host::ManualHost;
 use crate::signing::{log_key, signing_key};
 use countersign_api::files::{self, FileRoute};
-use countersign_api::operation::{HOLD_FUNCTION, Operation, WEBHOOKS_FUNCTION};
+use countersign_api::operation::{HOLD_FUNCTION, NOTIFICATIONS_FUNCTION, Operation, WEBHOOKS_FUNCTION};
 use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::run::{Endpoint, PublicEndpoint};
 use countersign_app::dependencies::Dependencies;
@@ -27,10 +27,11 @@ use countersign_lambda::invocation::HttpEvent;
 use countersign_lambda::metrics::Metrics;
 use countersign_lambda::polling::Polling;
 use countersign_lambda::seal::Seal;
+use countersign_notifications::configuration::Configuration;
 use countersign_server::log_directory::LogDirectory;
 use countersign_server::policy_directory::PolicyDirectory;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use strum::IntoEnumIterator;
@@ -128,6 +129,17 @@ impl Functions {
         Self { host, database, grants, functions, runtime, files }
     }
 
+    /// Puts `notifications.toml` in force, for the functions that read it.
+    pub fn notify_by(&mut self, notifications: &Arc<Configuration>) {
+        let names: BTreeSet<_> = Operation::iter()
+            .filter(|operation| operation.takes_notifications() || *operation == Operation::Health)
+            .map(Operation::function)
+            .collect();
+        for (_, function) in self.functions.iter_mut().filter(|(name, _)| names.contains(name.as_str())) {
+            function.dependencies.notifications = Some(Arc::clone(notifications));
+        }
+    }
+
     /// One run of the function that seals.
     ///
     /// # Panics
@@ -186,6 +198,11 @@ impl Functions {
         }
         if name == HOLD_FUNCTION {
             let answer = self.block_on(self.functions[name].handle_hold(payload));
+            let answer = answer.map_err(|error| (error.error_type, error.error_message))?;
+            return Ok(serde_json::to_value(answer).unwrap());
+        }
+        if name == NOTIFICATIONS_FUNCTION {
+            let answer = self.block_on(self.functions[name].handle_notifications(payload));
             let answer = answer.map_err(|error| (error.error_type, error.error_message))?;
             return Ok(serde_json::to_value(answer).unwrap());
         }

@@ -16,8 +16,8 @@ use countersign_app::deliver::{DeliveryReport, Subscribers, deliver};
 use countersign_app::error::AppError;
 use countersign_app::expire::{ExpiryReport, expire};
 use countersign_app::fold::{FoldError, FoldReport};
-use countersign_app::host::Clock as _;
-use countersign_app::ports::{DestinationSender, Publish, WebhookClient};
+use countersign_app::host::{BoxFuture, Clock as _};
+use countersign_app::ports::{DestinationSender, Outgoing, Publish, WebhookClient};
 use countersign_app::retention::{ErasureReport, erase};
 use countersign_app::route::Routing;
 use countersign_app::seal::{SealError, SealReport};
@@ -29,6 +29,7 @@ use countersign_core::policy::Policy;
 use countersign_core::request::Request;
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::schedule::Schedule;
+use countersign_delivery::state::Attempt;
 use countersign_dynamodb::deliveries::DynamoDeliveries;
 use countersign_embedded::Embedded;
 use countersign_identity::token::{LOCAL_ISSUER, LOCAL_TYPE, LocalKey, Verifier};
@@ -80,6 +81,16 @@ pub struct Service {
     pages: String,
     handle: Handle<SocketAddr>,
     runtime: Runtime,
+}
+
+/// What a service sends by whose tests look at no message.
+#[derive(Debug)]
+struct NothingIsSent;
+
+impl DestinationSender for NothingIsSent {
+    fn send<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Attempt> {
+        panic!("{outgoing:?}")
+    }
 }
 
 impl Service {
@@ -386,6 +397,7 @@ impl Service {
             configuration,
             policy: &dependencies.policy,
             requests: &dependencies.store,
+            preferences: &self.application.known_preferences,
         });
         let subscribers = Subscribers { deliveries: &self.application.deliveries, routing };
         let delivered = deliver(outbox, publisher, subscribers, Some(&key), &self.host, before, budget);
@@ -425,6 +437,13 @@ impl Service {
         let application = self.application.clone();
         self.application =
             application.with_channels(Some(Channels { configuration: Arc::new(notifications), sender }));
+    }
+
+    /// Puts the text of a `notifications.toml` in force. Nothing is sent by it.
+    pub fn notify_by_text(&mut self, text: &str) {
+        let policy = self.application.dependencies().policy.clone();
+        let notifications = Configuration::parse(text, policy.people().groups()).unwrap();
+        self.notify_by(notifications, Arc::new(NothingIsSent));
     }
 
     /// Reminds and escalates once.

@@ -37,7 +37,7 @@ channel = "C0123456789"
 to = ["approvers"]
 via = ["bot"]
 "#;
-const DIRECT: &str = r#"
+pub(crate) const DIRECT: &str = r#"
 [destinations.dm]
 kind = "slack_bot"
 token = "env:BOT"
@@ -48,7 +48,7 @@ via = ["dm"]
 "#;
 
 /// Takes whatever is published.
-struct Taker;
+pub(crate) struct Taker;
 
 impl Publish for Taker {
     async fn publish(&self, _event: &CloudEvent) -> Result<(), PublishError> {
@@ -57,14 +57,14 @@ impl Publish for Taker {
 }
 
 /// A service with a file, and what it sends to.
-struct Stage {
-    service: Service,
-    services: ChatServices,
+pub(crate) struct Stage {
+    pub(crate) service: Service,
+    pub(crate) services: ChatServices,
     last_answer: LastAnswer,
 }
 
 impl Stage {
-    fn of(parts: &[&str]) -> Self {
+    pub(crate) fn of(parts: &[&str]) -> Self {
         let mut service = Service::start();
         let services = ChatServices::default();
         let policy = load::bundled().unwrap();
@@ -77,22 +77,22 @@ impl Stage {
         Self { service, services, last_answer: LastAnswer::default() }
     }
 
-    fn pass_seconds(&self, seconds: i64) {
+    pub(crate) fn pass_seconds(&self, seconds: i64) {
         self.service.host.advance_milliseconds(seconds * 1000);
     }
 
-    fn send(&self) -> CourierReport {
+    pub(crate) fn send(&self) -> CourierReport {
         self.service.send(&countersign_app::ports::NoWebhookClient, &self.last_answer).unwrap()
     }
 
     /// Routes what is committed, lets it settle, and sends.
-    fn settle(&self) -> CourierReport {
+    pub(crate) fn settle(&self) -> CourierReport {
         self.service.deliver(&Taker);
         self.pass_seconds(11);
         self.send()
     }
 
-    fn deliveries(&self, destination: &str) -> Vec<Delivery> {
+    pub(crate) fn deliveries(&self, destination: &str) -> Vec<Delivery> {
         let query = DeliveryQuery {
             destination: DestinationId::parse(destination).unwrap(),
             from: Timestamp::EARLIEST,
@@ -105,7 +105,7 @@ impl Stage {
         page.deliveries.into_iter().map(|stored| stored.delivery).collect()
     }
 
-    fn states(&self, destination: &str) -> Vec<DeliveryState> {
+    pub(crate) fn states(&self, destination: &str) -> Vec<DeliveryState> {
         self.deliveries(destination).iter().map(|delivery| delivery.state).collect()
     }
 

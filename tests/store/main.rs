@@ -29,6 +29,7 @@ mod log_damage;
 mod log_program;
 mod outbox;
 mod permit;
+mod preferences;
 mod program;
 mod readers;
 mod reload;

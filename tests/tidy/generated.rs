@@ -4,7 +4,7 @@
 
 use crate::{generated_dashboard, root};
 use countersign_api::files::FileRoute;
-use countersign_api::operation::{HOLD_FUNCTION, Operation, WEBHOOKS_FUNCTION};
+use countersign_api::operation::{HOLD_FUNCTION, NOTIFICATIONS_FUNCTION, Operation, WEBHOOKS_FUNCTION};
 use countersign_dynamodb::table::{AUDIT, DELIVERIES, TableDefinition};
 use countersign_e2e::grants::{functions, granted};
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,6 +71,8 @@ const SETTINGS: &str = "      MemorySize: !Ref FunctionMemory
 const TIMEOUT_OF_WAITING: &str = "      Timeout: 29\n";
 /// What the functions for webhooks are for, in a few words.
 const ABOUT_WEBHOOKS: &str = "Webhooks, and what became of their deliveries";
+/// The same of the function for messages to people.
+const ABOUT_NOTIFICATIONS: &str = "How people hear of requests, and who would hear of one";
 
 /// How many environments of a function that people and pipelines wait for are kept ready (docs/performance.md).
 pub(super) const READY: &str = "      ProvisionedConcurrencyConfig: !If
@@ -80,7 +82,7 @@ pub(super) const READY: &str = "      ProvisionedConcurrencyConfig: !If
 ";
 
 /// The functions behind the API that are called seldom, or by programs that are not late by a cold start.
-const SELDOM: [&str; 10] = [
+const SELDOM: [&str; 11] = [
     "health",
     "keys",
     "execution",
@@ -91,6 +93,7 @@ const SELDOM: [&str; 10] = [
     "log",
     HOLD_FUNCTION,
     WEBHOOKS_FUNCTION,
+    NOTIFICATIONS_FUNCTION,
 ];
 
 /// Whether calls of the function may wait.
@@ -395,7 +398,8 @@ fn functions_behind_routes() -> Vec<(&'static str, &'static str)> {
     let operations = Operation::iter().filter(|operation| operation.function() == operation.slug());
     let operations = operations.map(|operation| (operation.slug(), operation.definition().summary));
     let files = FileRoute::iter().map(|route| (route.slug(), route.summary()));
-    operations.chain([(WEBHOOKS_FUNCTION, ABOUT_WEBHOOKS)]).chain(files).collect()
+    let shared = [(WEBHOOKS_FUNCTION, ABOUT_WEBHOOKS), (NOTIFICATIONS_FUNCTION, ABOUT_NOTIFICATIONS)];
+    operations.chain(shared).chain(files).collect()
 }
 
 /// A function behind the API, with the routes that lead to it.

@@ -17,7 +17,7 @@ mod rooms;
 mod template;
 
 use countersign_api::files::FileRoute;
-use countersign_api::operation::{HOLD_FUNCTION, Operation, WEBHOOKS_FUNCTION};
+use countersign_api::operation::{HOLD_FUNCTION, NOTIFICATIONS_FUNCTION, Operation, WEBHOOKS_FUNCTION};
 use countersign_e2e::grants::functions;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -190,7 +190,7 @@ fn every_function_has_samples_of_what_it_is_invoked_with() {
             [true].into()
         } else if is_of_no_operation(&function) {
             [false].into()
-        } else if [HOLD_FUNCTION, WEBHOOKS_FUNCTION].contains(&function.as_str())
+        } else if [HOLD_FUNCTION, NOTIFICATIONS_FUNCTION, WEBHOOKS_FUNCTION].contains(&function.as_str())
             || FileRoute::iter().any(|route| route.slug() == function)
         {
             [true].into()

@@ -101,7 +101,7 @@ fn dependencies_point_inward_only() {
         ("executor", &["core"]),
         ("rds", &["core", "executor"]),
         ("ssm", &["core", "executor"]),
-        ("api", &["app", "core", "delivery", "figures", "webhook"]),
+        ("api", &["app", "core", "delivery", "figures", "notifications", "webhook"]),
         // A client of the API, which a shell makes the calls for.
         ("dashboard", &["api", "core", "issuer"]),
         (

@@ -3,7 +3,7 @@
 //! What a service accepts is stricter and is read by [`crate::fields`]; a test holds the members of a type
 //! against what its operation reads. Values are not checked here.
 
-use crate::wire::WindowBody;
+use crate::wire::{QuietHoursBody, WindowBody};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -328,6 +328,25 @@ pub struct RedeliverWebhookBody {
     pub after: Option<String>,
 }
 
+/// How a person wants to hear: what is left out is as `notifications.toml` has it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SetNotificationsBody {
+    /// The version that was shown; 0 if nothing has been said.
+    pub version: u64,
+    /// The names of the destinations by which they want to hear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<Vec<String>>,
+    /// When they want to be left in peace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet_hours: Option<Vec<QuietHoursBody>>,
+    /// The events that they do not want to hear of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_events: Option<Vec<String>>,
+    /// When they want what is for their information only: `"off"`, or an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Value>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,8 +354,8 @@ mod tests {
     use crate::fields::Fields;
     use crate::operation::{Body, BodyType};
     use crate::operations::{
-        CommandEndpoint, approve, cancel, claim, comment, create, finish, observe, reject, start, webhooks,
-        withdraw,
+        CommandEndpoint, approve, cancel, claim, comment, create, finish, notifications, observe, reject,
+        start, webhooks, withdraw,
     };
     use countersign_core::caller::{Channel, PrincipalKind};
     use countersign_core::person::PersonId;
@@ -465,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn every_body_about_webhooks_has_the_members_that_its_operation_reads() {
+    fn every_body_about_webhooks_and_settings_has_the_members_that_its_operation_reads() {
         let some = |text: &str| Some(text.to_owned());
         let names = |name: &str| Some(vec![name.to_owned()]);
         let create = CreateWebhookBody {
@@ -506,6 +525,16 @@ mod tests {
         };
         is_read(BodyType::RedeliverWebhook, &redeliver, |fields, _| {
             assert!(webhooks::redelivery(fields).is_some());
+        });
+        let set = SetNotificationsBody {
+            version: 1,
+            channels: names("mail"),
+            quiet_hours: Some(Vec::new()),
+            muted_events: names("COMMENT_ADDED"),
+            digest: Some(json!("off")),
+        };
+        is_read(BodyType::SetNotifications, &set, |fields, _| {
+            assert_eq!(notifications::document(fields), json!(set));
         });
     }
 }

@@ -11,7 +11,9 @@ mod problems;
 mod schemas;
 mod values;
 
-use crate::operation::{Answer, Body, DirectCaller, Operation, OriginalOperation};
+use crate::operation::{
+    Answer, Body, DirectCaller, NOTIFICATIONS_FUNCTION, Operation, OriginalOperation, WEBHOOKS_FUNCTION,
+};
 use crate::problem::PROBLEM_JSON;
 use crate::reply::{ETAG, IDEMPOTENT_REPLAYED, JSON};
 use examples::{answers, bodies};
@@ -60,6 +62,7 @@ pub(crate) fn document() -> Value {
         "tags": [
             { "name": "approvals", "description": "Requests and what is done to them." },
             { "name": "webhooks", "description": "Webhooks, for those whom policy lets manage them." },
+            { "name": "notifications", "description": "Messages to people, by `notifications.toml`." },
             { "name": "original", "description": "The original single endpoint." },
             { "name": "service", "description": "The service itself; no token needed." },
         ],
@@ -117,8 +120,9 @@ fn operation_object(operation: Operation) -> Value {
     let tag = match definition.direct {
         DirectCaller::Original => "original",
         DirectCaller::Public => "service",
-        DirectCaller::Never if operation.is_on_one() => "approvals",
-        DirectCaller::Never => "webhooks",
+        DirectCaller::Never if operation.function() == WEBHOOKS_FUNCTION => "webhooks",
+        DirectCaller::Never if operation.function() == NOTIFICATIONS_FUNCTION => "notifications",
+        DirectCaller::Never => "approvals",
         DirectCaller::Reader | DirectCaller::Person { .. } => "approvals",
     };
     let mut described = Map::from_iter([
@@ -171,6 +175,8 @@ fn answer_schema(answer: Answer) -> Value {
         Answer::Delivery => reference("Delivery"),
         Answer::Deliveries => reference("Deliveries"),
         Answer::WebhookEvents => reference("WebhookEvents"),
+        Answer::Notifications => reference("Notifications"),
+        Answer::Preview => reference("NotifyPreview"),
     }
 }
 
@@ -196,7 +202,9 @@ fn request_id(answer: Answer) -> &'static str {
         | Answer::Redelivered
         | Answer::Delivery
         | Answer::Deliveries
-        | Answer::WebhookEvents => "$response.body#/request_id",
+        | Answer::WebhookEvents
+        | Answer::Notifications
+        | Answer::Preview => "$response.body#/request_id",
     }
 }
 

@@ -4,6 +4,7 @@
 //! rows or are compared with them. How an operation is carried out belongs to `operations/`.
 
 mod hold;
+mod notifications;
 mod original;
 mod table;
 mod webhooks;
@@ -20,6 +21,8 @@ pub const WEBHOOKS_FUNCTION: &str = "webhooks";
 
 /// The function that carries out both operations about claims by approvers.
 pub const HOLD_FUNCTION: &str = "hold";
+/// The function that carries out all operations about messages to people.
+pub const NOTIFICATIONS_FUNCTION: &str = "notifications";
 
 /// The methods in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr)]
@@ -29,7 +32,7 @@ pub enum Method {
     Get,
     /// Changes a request, once per idempotency key; or takes a body that no query string holds.
     Post,
-    /// Changes a request, once.
+    /// Changes a request, or replaces settings, once.
     Put,
     /// Changes members of something.
     Patch,
@@ -72,6 +75,8 @@ pub enum BodyType {
     RotateWebhook,
     /// Which deliveries begin anew.
     RedeliverWebhook,
+    /// How a person wants to hear.
+    SetNotifications,
 }
 
 /// What a call carries in its body.
@@ -128,6 +133,10 @@ pub enum Answer {
     Deliveries,
     /// The trail of a webhook.
     WebhookEvents,
+    /// How the caller hears.
+    Notifications,
+    /// Who would hear of a request.
+    Preview,
 }
 
 /// For whom a direct invocation acts.
@@ -280,10 +289,22 @@ impl Operation {
             })
     }
 
+    /// Whether it says how many people hear of a request, or who, or how they want to: by `notifications.toml`.
+    pub const fn takes_notifications(self) -> bool {
+        let says_how_many = matches!(self, Self::Create | Self::Simulate | Self::Dispatch);
+        says_how_many || self.is_about_notifications()
+    }
+
+    const fn is_about_notifications(self) -> bool {
+        matches!(self, Self::GetNotifications | Self::SetNotifications | Self::PreviewNotifications)
+    }
+
     /// The function that carries it out. One function has the operations that ask nothing of AWS, one those about webhooks,
-    /// one those about claims by approvers.
+    /// one those about claims by approvers, one those about messages to people.
     pub const fn function(self) -> &'static str {
-        if matches!(self, Self::Hold | Self::Release) {
+        if self.is_about_notifications() {
+            NOTIFICATIONS_FUNCTION
+        } else if matches!(self, Self::Hold | Self::Release) {
             HOLD_FUNCTION
         } else if matches!(self.definition().direct, DirectCaller::Never) {
             WEBHOOKS_FUNCTION

@@ -183,6 +183,9 @@ impl From<AppError> for Problem {
             }
             AppError::WebhookChanged { .. } => Self::new(Code::VersionMismatch, failure.to_string()),
             AppError::WebhookLimit { .. } => Self::new(Code::WebhookLimit, failure.to_string()),
+            AppError::PeopleOnly => Self::new(Code::PeopleOnly, failure.to_string()),
+            AppError::NotConfigured => Self::new(Code::NotConfigured, failure.to_string()),
+            AppError::PreferencesChanged { .. } => Self::new(Code::VersionMismatch, failure.to_string()),
             AppError::WebhookDisabled => Self::new(Code::WebhookDisabled, failure.to_string()),
             AppError::MalformedCursor => Self::new(Code::MalformedCursor, failure.to_string()),
             AppError::Unavailable(cause) => Self::unavailable(cause),

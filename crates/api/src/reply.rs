@@ -37,6 +37,8 @@ pub enum ChangeMade {
     Hold(RequestId),
     /// A webhook, or deliveries to it.
     Webhook(WebhookId),
+    /// How the caller wants to hear.
+    Preferences,
 }
 
 /// The header of an answer to a retry: what it shows was done by an earlier call with the same key. A

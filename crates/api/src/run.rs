@@ -12,6 +12,7 @@ use countersign_app::figure_store::ReadFigures;
 use countersign_app::ports::{
     CountAttempts, CountOpen, ListHolds, ListRequests, PutHold, QueryEvents, RecordEvent,
 };
+use countersign_app::preferences::PreferencesStore;
 use countersign_app::webhooks::WebhookStore;
 use countersign_core::audit::call_record::Attempt;
 use countersign_core::caller::{Caller, Channel};
@@ -50,6 +51,7 @@ pub trait Store:
     + CountOpen
     + ListHolds
     + ListRequests
+    + PreferencesStore
     + PutHold
     + QueryEvents
     + ReadFigures
@@ -63,6 +65,7 @@ impl<S> Store for S where
         + CountOpen
         + ListHolds
         + ListRequests
+        + PreferencesStore
         + PutHold
         + QueryEvents
         + ReadFigures
@@ -197,6 +200,11 @@ fn log_change(change: ChangeMade, operation: Operation, correlation_id: &str) {
         ChangeMade::Webhook(webhook_id) => {
             let webhook_id = webhook_id.to_string();
             tracing::info!(correlation_id, operation, webhook_id, "done");
+            return;
+        }
+        // Whose they are is in no log.
+        ChangeMade::Preferences => {
+            tracing::info!(correlation_id, operation, "done");
             return;
         }
     };

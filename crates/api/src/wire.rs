@@ -6,6 +6,7 @@ mod hold;
 mod keys;
 mod list;
 mod me;
+mod notifications;
 mod simulation;
 mod stats;
 mod trail;
@@ -17,6 +18,10 @@ pub use hold::HoldBody;
 pub use keys::{KeyBody, KeysBody};
 pub use list::{ListBody, SummaryBody};
 pub use me::{MeBody, SIGN_IN_CODES_PATH, SignInCodeBody};
+pub use notifications::{
+    ChannelBody, DigestBody, NotificationsBody, NotifiesBody, OccasionBody, PlannedMessageBody,
+    PreferencesBody, PreviewBody, QuietHoursBody, SettingsBody,
+};
 pub use simulation::{CallBody, RefusalBody, SimulateBody};
 pub use stats::{
     AmountsBody, AnswersBody, ApproverBody, DurationsBody, FiguresBody, GroupBody, SlowestBody, StatsBody,
@@ -240,6 +245,9 @@ pub struct RequestBody {
     pub policy_version: String,
     /// The hash of its last audit event.
     pub audit_head: String,
+    /// How many hear of it: in the answer to its creation, where there is a `notifications.toml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notifies: Option<NotifiesBody>,
 }
 
 /// People who must be among those who agree.
@@ -489,6 +497,7 @@ impl RequestBody {
             version: request.version,
             policy_version: content.policy_version.to_string(),
             audit_head: request.audit_head.to_string(),
+            notifies: None,
         }
     }
 }

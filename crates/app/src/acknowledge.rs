@@ -29,7 +29,7 @@ pub(crate) async fn acknowledge<D: PutDelivery + ChannelStore>(
         let destination = configuration.destination(destination);
         destination.is_some_and(|destination| destination.kind() == Kind::PagerDuty)
     };
-    let priority = planning.priority(timed.named, request);
+    let priority = planning.priority(request);
     let escalations = configuration.escalations.iter().filter(|escalation| {
         escalation.priority == priority && escalation.addressing.via.iter().any(|name| is_incident(name))
     });

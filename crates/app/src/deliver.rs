@@ -8,7 +8,7 @@ use crate::error::AppError;
 use crate::host::Host;
 use crate::ports::{
     LoadHold, LoadRequest, NewDelivery, NoSubscribers, Outbox, OutboxEntry, OutboxKey, Publish, PublishError,
-    PutDelivery, ReadWebhooks, Settled, StoreError, WebhookRecord,
+    PutDelivery, ReadPreferences, ReadWebhooks, Settled, StoreError, WebhookRecord,
 };
 use crate::route::{NoRequests, Routing};
 use countersign_core::cloud_event::CloudEvent;
@@ -59,7 +59,12 @@ impl Subscribers<'static, NoSubscribers, NoRequests> {
 ///
 /// # Errors
 /// [`AppError::Unavailable`] when the outbox cannot be read or written, or deliveries cannot be put.
-pub async fn deliver<S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery, R: LoadRequest + LoadHold>(
+pub async fn deliver<
+    S: Outbox,
+    P: Publish,
+    W: ReadWebhooks + PutDelivery + ReadPreferences,
+    R: LoadRequest + LoadHold,
+>(
     outbox: &S,
     publisher: &P,
     subscribers: Subscribers<'_, W, R>,
@@ -103,7 +108,12 @@ pub async fn deliver<S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery, R: Lo
 
 /// Delivers the entries of these keys, which the stream has just reported; returns for each whether it
 /// is settled: delivered, a dead letter, or gone already. What is not stays for the sweep.
-pub async fn deliver_each<S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery, R: LoadRequest + LoadHold>(
+pub async fn deliver_each<
+    S: Outbox,
+    P: Publish,
+    W: ReadWebhooks + PutDelivery + ReadPreferences,
+    R: LoadRequest + LoadHold,
+>(
     outbox: &S,
     publisher: &P,
     subscribers: Subscribers<'_, W, R>,
@@ -144,7 +154,7 @@ struct Pass<'a, S, P, W, R> {
     unreached: Vec<(OutboxKey, u32)>,
 }
 
-impl<'a, S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery, R: LoadRequest + LoadHold>
+impl<'a, S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery + ReadPreferences, R: LoadRequest + LoadHold>
     Pass<'a, S, P, W, R>
 {
     fn begin(
@@ -233,7 +243,7 @@ impl<'a, S: Outbox, P: Publish, W: ReadWebhooks + PutDelivery, R: LoadRequest + 
         }
         self.webhooks = Some(webhooks);
         if let Some(routing) = &self.subscribers.routing {
-            deliveries.extend(routing.of_event(event, self.host.now()).await?);
+            deliveries.extend(routing.of_event(event, self.subscribers.deliveries, self.host).await?);
         }
         let new: Vec<_> =
             deliveries.iter().map(|delivery| NewDelivery { delivery, document, seal }).collect();

@@ -52,6 +52,20 @@ pub enum AppError {
         /// The limit.
         limit: usize,
     },
+    /// The caller is an agent or a service, which has no settings.
+    #[error(
+        "agents and services have no settings of notifications: who answers for them hears what becomes of their requests"
+    )]
+    PeopleOnly,
+    /// The deployment has no `notifications.toml`.
+    #[error("the service has no notifications.toml: it sends no messages to people")]
+    NotConfigured,
+    /// The change names another version than the settings have.
+    #[error("your settings are at version {version}")]
+    PreferencesChanged {
+        /// The version that they have; 0 of a person who has said nothing.
+        version: u64,
+    },
     /// The webhook takes nothing.
     #[error("the webhook is disabled; enable it first")]
     WebhookDisabled,

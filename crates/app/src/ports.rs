@@ -8,6 +8,7 @@ mod deliveries;
 mod events;
 mod holds;
 mod outbox;
+mod preferences;
 
 pub use channels::{
     ChannelMessage, ChannelStore, DestinationSender, MinuteCount, Outgoing, PlaceRecord, Thread,
@@ -26,6 +27,7 @@ pub use outbox::{
     Backlog, Outbox, OutboxEntry, OutboxKey, OutboxPage, Publish, PublishError, RecordedEntry, RecordedPage,
     Settled,
 };
+pub use preferences::{AllPreferences, PreferencesRecord, ReadPreferences, WritePreferences};
 
 use countersign_core::audit::{self, AuditEvent, Stream};
 use countersign_core::cloud_event::Message;

@@ -1,14 +1,15 @@
 //! Which places hear of an event, or of a time that has come: the plan of `countersign-notifications`, as deliveries.
 
 use crate::held;
-use crate::ports::{LoadHold, LoadRequest, StoreError, StoredHold};
+use crate::host::Clock;
+use crate::known_preferences::{KnownPreferences, PreferencesOfPeople};
+use crate::ports::{LoadHold, LoadRequest, ReadPreferences, StoreError, StoredHold};
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::digest::Digest;
 use countersign_core::event::EventType;
 use countersign_core::hold::Hold;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::notification::Notice;
-use countersign_core::person::PersonId;
 use countersign_core::policy::Policy;
 use countersign_core::request::Request;
 use countersign_core::timestamp::Timestamp;
@@ -18,8 +19,6 @@ use countersign_delivery::state::Delivery;
 use countersign_notifications::audience::{Place, Recipient};
 use countersign_notifications::configuration::Configuration;
 use countersign_notifications::plan::{Happening, MessageKind, Plan, PlannedMessage, Planning, When};
-use countersign_notifications::preferences::Preferences;
-use std::collections::BTreeMap;
 
 /// How many names of those who should act are kept: a message shows fewer, and says how many more there are.
 const MAX_NAMES: usize = 100;
@@ -27,9 +26,6 @@ const MAX_NAMES: usize = 100;
 const GROUP: &str = "group:";
 /// The longest recipient that is written out, in bytes.
 const MAX_RECIPIENT: usize = 254;
-
-/// Until people can say how they want to hear, all hear by what the file has for them.
-static NO_PREFERENCES: BTreeMap<PersonId, Preferences> = BTreeMap::new();
 
 /// What places are found by.
 #[derive(Debug)]
@@ -40,6 +36,8 @@ pub struct Routing<'a, R> {
     pub policy: &'a Policy,
     /// Where requests are read.
     pub requests: &'a R,
+    /// What people have said of how they want to hear.
+    pub preferences: &'a KnownPreferences,
 }
 
 impl<R> Clone for Routing<'_, R> {
@@ -67,20 +65,26 @@ impl LoadHold for NoRequests {
 }
 
 /// What plans are made by.
-pub(crate) fn planning<'a>(configuration: &'a Configuration, policy: &'a Policy) -> Planning<'a> {
-    Planning { configuration, policy, preferences: &NO_PREFERENCES }
+pub(crate) fn planning<'a>(
+    configuration: &'a Configuration,
+    policy: &'a Policy,
+    preferences: &'a PreferencesOfPeople,
+) -> Planning<'a> {
+    Planning { configuration, policy, preferences }
 }
 
 impl<R: LoadRequest + LoadHold> Routing<'_, R> {
-    /// The deliveries of an event.
+    /// The deliveries of an event. `store` has what people have said.
     ///
     /// # Errors
-    /// When the request cannot be read now.
+    /// When the request, or what people have said, cannot be read now.
     pub(crate) async fn of_event(
         &self,
         event: &CloudEvent,
-        now: Timestamp,
+        store: &impl ReadPreferences,
+        clock: &(impl Clock + ?Sized),
     ) -> Result<Vec<Delivery>, StoreError> {
+        let now = clock.now();
         let notice = &event.notice;
         let request = match self.requests.load(notice.request_id()).await {
             Ok(request) => request,
@@ -99,7 +103,8 @@ impl<R: LoadRequest + LoadHold> Routing<'_, R> {
             hold: None,
         };
         let Some(request) = request else { return Ok(self.without_request(&told, now)) };
-        let planning = planning(self.configuration, self.policy);
+        let preferences = self.preferences.read(store, self.configuration, clock).await?;
+        let planning = planning(self.configuration, self.policy, &preferences);
         let plan = planning.plan(&Happening::from(event), &request);
         if plan.is_nobody_found && matches!(notice, Notice::Event(_)) {
             tracing::warn!(request_id = %request.id(), "no approver is found who could be told");
@@ -229,6 +234,7 @@ fn recipient_text(recipient: &Recipient) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use countersign_core::person::PersonId;
 
     #[test]
     fn a_recipient_is_part_of_an_id_whatever_it_is_called() {

@@ -5,6 +5,7 @@ use crate::anomalies;
 use crate::create::one_too_many;
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
+use crate::notifies;
 use crate::planning;
 use crate::ports::{CountOpen, LastEvent};
 use countersign_core::command::Draft;
@@ -13,9 +14,10 @@ use countersign_core::explain;
 use countersign_core::policy::access::Subject;
 use countersign_core::policy::rules::Assessment;
 use countersign_core::principal::Principal;
-use countersign_core::request::Status;
+use countersign_core::request::{Request, Status};
 use countersign_core::timestamp::Timestamp;
 use countersign_executor::planner::Plan;
+use countersign_notifications::plan::Notifies;
 
 /// What would come of making a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +32,8 @@ pub struct Simulation {
     pub satisfiable: bool,
     /// The calls to come, if it is known here who carries it out.
     pub plan: Option<Plan>,
+    /// How many would hear of it: none, if it could not be made. `None` where the deployment sends no messages to people.
+    pub notifies: Option<Notifies>,
 }
 
 /// Simulates the creation of a request.
@@ -63,5 +67,23 @@ pub async fn simulate<S: CountOpen + LastEvent>(
         requested_by: &actor.person,
     };
     let satisfiable = explain::could_be_satisfied(requirements, &subject, actor, now, policy);
-    Ok(Simulation { now, assessment, refusals, satisfiable, plan })
+    let notifies = match (refusals.is_empty(), &dependencies.notifications) {
+        (_, None) => None,
+        (false, Some(_)) => Some(Notifies::NONE),
+        (true, Some(_)) => notified(dependencies, draft, actor, &assessment),
+    };
+    Ok(Simulation { now, assessment, refusals, satisfiable, plan, notifies })
+}
+
+/// How many would hear of the request that would be made.
+fn notified<S>(
+    dependencies: &Dependencies<S>,
+    draft: &Draft,
+    actor: &Principal,
+    assessment: &Assessment,
+) -> Option<Notifies> {
+    let (host, policy) = (&dependencies.host, &dependencies.policy);
+    let context = host.command_context();
+    let event = creation::create(host.request_id(), draft.clone(), assessment, actor, &context, policy, None);
+    notifies::of_creation(dependencies, &Request::create(&event.ok()?).ok()?)
 }

@@ -8,8 +8,9 @@ use crate::damage;
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::held;
+use crate::known_preferences::{KnownPreferences, PreferencesOfPeople};
 use crate::ports::{
-    ChannelStore, FindDue, ListHolds, LoadHold, LoadRequest, NewDelivery, PutDelivery, StoreError,
+    ChannelStore, FindDue, ListHolds, LoadHold, LoadRequest, NewDelivery, PutDelivery, ReadPreferences, StoreError,
 };
 use crate::route::{Told, deliveries, planning};
 use countersign_core::cloud_event::Message;
@@ -78,7 +79,7 @@ pub async fn urge<S, D>(
 ) -> Result<UrgeReport, AppError>
 where
     S: FindDue + LoadRequest + LoadHold + ListHolds,
-    D: PutDelivery + ChannelStore,
+    D: PutDelivery + ChannelStore + ReadPreferences,
 {
     let mut report = UrgeReport::default();
     let host = dependencies.host.as_ref();
@@ -91,6 +92,8 @@ where
     let holds = held::hints(&dependencies.store, host.now()).await;
     let mut seen = BTreeSet::new();
     let mut cursor = None;
+    // Read with the first timer that fires, and anew in a sweep that takes long.
+    let known = KnownPreferences::default();
     loop {
         let span = (host.now(), Timestamp::LATEST);
         let page = dependencies.store.find_due(Status::Pending, span, PAGE, cursor).await?;
@@ -105,7 +108,7 @@ where
                 continue;
             }
             let hold = holds.get(&id);
-            match look(dependencies, configuration, store, (id, hold), now, &mut report).await {
+            match look(dependencies, configuration, store, &known, (id, hold), &mut report).await {
                 Ok(next) => {
                     let latest = now.plus_seconds(LOOK_SECONDS);
                     looks.note(id, next.map_or(latest, |next| next.min(latest)));
@@ -126,37 +129,43 @@ where
 }
 
 /// Fires what is due of one request. When it is to be looked at again, if it is.
-async fn look<S: LoadRequest + LoadHold, D: PutDelivery + ChannelStore>(
+async fn look<S: LoadRequest + LoadHold, D: PutDelivery + ChannelStore + ReadPreferences>(
     dependencies: &Dependencies<S>,
     configuration: &Configuration,
     store: &D,
+    known: &KnownPreferences,
     (id, listed): (RequestId, Option<&Hold>),
-    now: Timestamp,
     report: &mut UrgeReport,
 ) -> Result<Option<Timestamp>, StoreError> {
     let Some(request) = dependencies.store.load(id).await? else { return Ok(None) };
-    let planning = planning(configuration, &dependencies.policy);
-    let policy = &dependencies.policy;
+    let host = dependencies.host.as_ref();
+    let (now, policy) = (host.now(), &dependencies.policy);
+    // Who hears how has no part in when.
+    let nothing = PreferencesOfPeople::new();
+    let timers = planning(configuration, policy, &nothing);
     let timed = Timed { request: &request, claimed_until: None };
-    let is_due = !timed.due(&planning, &BTreeSet::new(), now).is_empty();
+    let is_due = !timed.due(&timers, &BTreeSet::new(), now).is_empty();
     // The list may lag behind, and before others are urged it matters.
     let read = if is_due { held::hint(&dependencies.store, id).await } else { listed.cloned() };
     let hold = held::shown(read.as_ref(), &request, policy, now);
     let timed = Timed { claimed_until: hold.map(|hold| hold.until), ..timed };
     if let Some(hold) = hold {
         let key = &dependencies.deployment_key;
-        report.routed += acknowledge(&planning, key, store, &timed, hold, now).await?;
+        report.routed += acknowledge(&timers, key, store, &timed, hold, now).await?;
     }
-    if !timed.due(&planning, &BTreeSet::new(), now).is_empty() {
+    let due = timed.due(&timers, &BTreeSet::new(), now);
+    if !due.is_empty() {
         let fired = store.fired(id).await?;
         let is_new = |due: &Due| !fired.contains(&name(&due.key));
-        for due in timed.due(&planning, &BTreeSet::new(), now).into_iter().filter(is_new) {
+        for due in due.into_iter().filter(is_new) {
+            let preferences = known.read(store, configuration, host).await?;
+            let planning = planning(configuration, policy, &preferences);
             report.routed += fire(dependencies, &planning, store, &timed, (&due, hold), now).await?;
             store.put_fired(id, &name(&due.key)).await?;
             report.fired += 1;
         }
     }
-    Ok(timed.next(&planning, now))
+    Ok(timed.next(&timers, now))
 }
 
 async fn fire<S, D: PutDelivery>(

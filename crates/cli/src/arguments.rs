@@ -21,6 +21,8 @@ use crate::commands::key::KeyArguments;
 use crate::commands::list::ListArguments;
 use crate::commands::login::LoginArguments;
 use crate::commands::man::ManArguments;
+use crate::commands::notifications::NotificationsArguments;
+use crate::commands::notify::NotifyArguments;
 use crate::commands::observe::ObserveArguments;
 use crate::commands::operations::OperationsArguments;
 use crate::commands::outbox::OutboxArguments;
@@ -164,6 +166,12 @@ pub enum Command {
     /// Show who you are to the service
     #[command(after_long_help = examples::WHOAMI)]
     Whoami(WhoamiArguments),
+    /// Show how you hear of requests, or say how you want to: by which destinations, when, and of what
+    #[command(after_long_help = examples::NOTIFICATIONS)]
+    Notifications(Box<NotificationsArguments>),
+    /// Look at who would hear of a request
+    #[command(after_long_help = examples::NOTIFY)]
+    Notify(NotifyArguments),
     /// Open the web pages of the service in a browser, signed in as you
     #[command(after_long_help = examples::DASHBOARD)]
     Dashboard(DashboardArguments),

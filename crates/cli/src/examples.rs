@@ -118,6 +118,18 @@ pub const OPERATIONS: &str = "Examples:
 /// `countersign whoami`.
 pub const WHOAMI: &str = "Examples:
   countersign whoami";
+/// `countersign notifications`.
+pub const NOTIFICATIONS: &str = "Examples:
+  countersign notifications
+  countersign notifications set --channels mail --quiet-hours 'mon-fri 18:00-08:00 Europe/Vienna'
+  countersign notifications set --mute COMMENT_ADDED --digest 'daily@08:00 Europe/Vienna'
+  countersign notifications set --clear quiet_hours
+  countersign notifications --json | jq .said > settings.json
+  countersign notifications set settings.json
+  countersign notifications set --reset";
+/// `countersign notify`.
+pub const NOTIFY: &str = "Examples:
+  countersign notify preview 0193a5c2";
 /// `countersign dashboard`.
 pub const DASHBOARD: &str = "Examples:
   countersign dashboard

@@ -5,8 +5,8 @@ use clap_complete::CompleteEnv;
 use countersign::arguments::{Arguments, Command};
 use countersign::commands::{
     approve, audit, cancel, claim, comment, completions, config, create, dashboard, doctor, events, evidence,
-    execution, executor, explain, finish, get, hold, inbox, key, list, login, man, observe, operations,
-    outbox, permit, policy, reject, release, run, serve, simulate, start, token, verify, wait, webhooks,
+    execution, executor, explain, finish, get, hold, inbox, key, list, login, man, notifications, notify, observe,
+    operations, outbox, permit, policy, reject, release, run, serve, simulate, start, token, verify, wait, webhooks,
     whoami, withdraw,
 };
 use countersign::error::CommandError;
@@ -55,6 +55,8 @@ fn carry_out(arguments: Arguments) -> Result<(), CommandError> {
         Command::Policy(arguments) => policy::run(&arguments),
         Command::Outbox(arguments) => outbox::run(&arguments),
         Command::Webhooks(arguments) => webhooks::run(&arguments),
+        Command::Notifications(arguments) => notifications::run(&arguments),
+        Command::Notify(arguments) => notify::run(&arguments),
         Command::Permit(arguments) => permit::run(&arguments),
         Command::Key(arguments) => key::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

@@ -2,7 +2,7 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use countersign_api::operations::finish::Report;
-use countersign_api::wire::WindowBody;
+use countersign_api::wire::{QuietHoursBody, WindowBody};
 use countersign_core::event::EventType;
 use countersign_core::execution::ExecutionMode;
 use countersign_core::priority::Priority;
@@ -10,6 +10,7 @@ use countersign_core::request::Status;
 use countersign_core::risk::{Environment, RiskLevel};
 use countersign_delivery::state::DeliveryState;
 use countersign_figures::report::GroupBy;
+use serde_json::{Value, json};
 use std::str::FromStr;
 use strum::IntoEnumIterator;
 
@@ -76,6 +77,70 @@ pub(crate) fn window(text: &str) -> Result<WindowBody, String> {
         "must be two times with a slash between them, such as 2026-01-31T22:00:00Z/2026-01-31T23:00:00Z",
     )?;
     Ok(WindowBody { from: from.to_owned(), to: to.to_owned() })
+}
+
+/// What says that there is none of something.
+pub(crate) const NONE: &str = "none";
+
+/// A type of event that a person does not want to hear of, or [`NONE`].
+pub(crate) fn muted_event() -> impl clap::builder::TypedValueParser<Value = String> {
+    let names = EventType::iter().map(EventType::as_str);
+    PossibleValuesParser::new(names.chain([NONE]).collect::<Vec<_>>())
+}
+
+const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+/// The place of a day in the week, by its name or the beginning of it.
+fn day(text: &str) -> Option<usize> {
+    let text = text.to_ascii_lowercase();
+    (text.len() >= 3).then(|| DAYS.iter().position(|day| day.starts_with(&text))).flatten()
+}
+
+/// `mon-fri`, `sat,sun` or `monday`.
+fn days(text: &str) -> Option<Vec<String>> {
+    let mut days = Vec::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (day(first)?, day(last)?);
+        // From Friday to Monday goes over the end of the week.
+        let count = (last + DAYS.len() - first) % DAYS.len() + 1;
+        days.extend(DAYS.iter().cycle().skip(first).take(count).map(|day| (*day).to_owned()));
+    }
+    Some(days)
+}
+
+/// `mon-fri 18:00-08:00 Europe/Vienna`, or [`NONE`]. Whether times and zones are some is for the service to say.
+pub(crate) fn quiet_hours(text: &str) -> Result<Option<QuietHoursBody>, String> {
+    const RULE: &str = "must be days, times and a time zone, such as \"mon-fri 18:00-08:00 Europe/Vienna\"";
+    if text == NONE {
+        return Ok(None);
+    }
+    let mut words = text.split_whitespace().peekable();
+    let days = words.peek().and_then(|word| days(word));
+    if days.is_some() {
+        words.next();
+    }
+    let (from, to) = words.next().and_then(|times| times.split_once('-')).ok_or(RULE)?;
+    let zone = words.next().map(str::to_owned);
+    match words.next() {
+        None => Ok(Some(QuietHoursBody { days, from: from.to_owned(), to: to.to_owned(), zone })),
+        Some(_) => Err(RULE.to_owned()),
+    }
+}
+
+/// `daily@08:00 Europe/Vienna`, or `off`.
+pub(crate) fn digest(text: &str) -> Result<Value, String> {
+    const RULE: &str = "must be off, or when: such as \"daily@08:00 Europe/Vienna\"";
+    if text == "off" {
+        return Ok(json!(text));
+    }
+    let (when, zone) = text.split_once(' ').map_or((text, None), |(when, zone)| (when, Some(zone.trim())));
+    let (period, at) = when.split_once('@').ok_or(RULE)?;
+    let mut digest = json!({ "period": period, "at": at });
+    if let Some((members, zone)) = digest.as_object_mut().zip(zone) {
+        members.insert("zone".to_owned(), json!(zone));
+    }
+    Ok(digest)
 }
 
 /// The name of a group.
@@ -180,5 +245,40 @@ mod tests {
             assert!(refused.ends_with(&format!("at most {max_days}d")), "{refused}");
         }
         assert_eq!(seconds_of_days(365, "365d"), Ok(31_536_000));
+    }
+
+    #[test]
+    fn quiet_hours_are_days_times_and_a_zone() {
+        let span = |days: Option<&[&str]>, from: &str, to: &str, zone: Option<&str>| QuietHoursBody {
+            days: days.map(|days| days.iter().map(|day| (*day).to_owned()).collect()),
+            from: from.to_owned(),
+            to: to.to_owned(),
+            zone: zone.map(str::to_owned),
+        };
+        let weekdays = ["monday", "tuesday", "wednesday", "thursday", "friday"];
+        for (text, expected) in [
+            (
+                "mon-fri 18:00-08:00 Europe/Vienna",
+                span(Some(&weekdays), "18:00", "08:00", Some("Europe/Vienna")),
+            ),
+            ("22:00-06:00", span(None, "22:00", "06:00", None)),
+            ("Sat,SUNDAY 00:00-24:00", span(Some(&["saturday", "sunday"]), "00:00", "24:00", None)),
+            ("sun-mon 20:00-21:00 UTC", span(Some(&["sunday", "monday"]), "20:00", "21:00", Some("UTC"))),
+        ] {
+            assert_eq!(quiet_hours(text), Ok(Some(expected)), "{text}");
+        }
+        assert_eq!(quiet_hours("none"), Ok(None));
+        for text in ["", "mon-fri", "mo 18:00-08:00", "18:00", "mon 18:00-08:00 Europe/Vienna daily"] {
+            assert!(quiet_hours(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_digest_is_off_or_has_a_time() {
+        assert_eq!(digest("off"), Ok(json!("off")));
+        let daily = json!({ "period": "daily", "at": "08:00", "zone": "Europe/Vienna" });
+        assert_eq!(digest("daily@08:00 Europe/Vienna"), Ok(daily));
+        assert_eq!(digest("weekly@09:00"), Ok(json!({ "period": "weekly", "at": "09:00" })));
+        assert!(digest("on").is_err() && digest("daily").is_err());
     }
 }

@@ -3,8 +3,8 @@
 use countersign_api::operation::Operation;
 use countersign_api::wire::{
     AuditBody, DeliveriesBody, DeliveryBody, EventsBody, ExecutionBody, ExplainBody, HealthBody, ListBody,
-    RedeliveredBody, RequestBody, SignInCodeBody, SimulateBody, StatsBody, WebhookBody, WebhookEventsBody,
-    WebhookTrialBody, WebhooksBody,
+    NotificationsBody, PreviewBody, RedeliveredBody, RequestBody, SignInCodeBody, SimulateBody, StatsBody,
+    WebhookBody, WebhookEventsBody, WebhookTrialBody, WebhooksBody,
 };
 use countersign_core::ids::RequestId;
 use serde::de::DeserializeOwned;
@@ -31,6 +31,18 @@ impl Answer for SignInCodeBody {
 }
 
 impl Answer for RequestBody {
+    fn request_ids(&self) -> Vec<&str> {
+        vec![&self.request_id]
+    }
+}
+
+impl Answer for NotificationsBody {
+    fn request_ids(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+impl Answer for PreviewBody {
     fn request_ids(&self) -> Vec<&str> {
         vec![&self.request_id]
     }

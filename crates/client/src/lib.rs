@@ -27,6 +27,7 @@ pub mod config;
 pub mod credential;
 pub mod environment;
 pub mod lasting;
+pub mod notifications;
 pub mod oidc;
 pub mod profile;
 pub mod secret;

@@ -216,6 +216,14 @@ fn sentences(code: Code, language: Language) -> (&'static str, &'static str) {
             ["The webhook is disabled.", "Enable it first."],
             ["웹훅이 비활성화되어 있습니다.", "먼저 활성화하세요."],
         ),
+        Code::PeopleOnly => (
+            ["Only people have settings of notifications.", "Sign in as a person."],
+            ["알림 설정은 사람에게만 있습니다.", "사람으로 로그인하세요."],
+        ),
+        Code::NotConfigured => (
+            ["The service sends no messages to people.", "Ask an operator if it should."],
+            ["서비스가 사람에게 메시지를 보내지 않습니다.", "필요하면 운영자에게 문의하세요."],
+        ),
         Code::TooManyApproved => (
             ["You have as many approved requests as the policy allows.", "Start or cancel one of them."],
             ["정책이 허용하는 만큼 승인된 요청이 있습니다.", "하나를 시작하거나 취소하세요."],

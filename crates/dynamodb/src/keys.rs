@@ -62,7 +62,7 @@ pub const LISTING: &str = "listing";
 pub const INSTANCE_INDEX: &str = "instance-index";
 /// Partition key of [`INSTANCE_INDEX`].
 pub const INSTANCE_ID: &str = "instance_id";
-/// Partition key of deliveries: a destination, or one of [`WEBHOOKS`] and [`trail_key`]. Their sort key is [`EVENT_ID`].
+/// Partition key of deliveries: a destination, or one of [`WEBHOOKS`], [`trail_key`] and [`PREFERENCES`]. Their sort key is [`EVENT_ID`].
 pub const DESTINATION: &str = "destination";
 /// Lists the deliveries that wait, by when they are due. Its partition key is [`SHARD`].
 pub const DUE_INDEX: &str = "due-index";
@@ -72,6 +72,8 @@ pub const NEXT_ATTEMPT_AT: &str = "next_attempt_at";
 pub const WEBHOOKS: &str = "#webhooks";
 /// The sort key of the number of webhooks.
 pub const WEBHOOK_COUNT: &str = "#count";
+/// The partition of what people have said of how they want to hear, by their ids. No destination is called so.
+pub const PREFERENCES: &str = "#preferences";
 /// What the partition of what is remembered of a destination begins with. No destination has a `:` there.
 pub const PLACE: &str = "place:";
 /// The sort key of the record of a destination as a whole; those of its requests are their ids.

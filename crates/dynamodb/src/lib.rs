@@ -36,6 +36,8 @@ pub mod observed;
 pub mod outbox;
 mod outbox_item;
 mod position;
+mod preferences;
+mod preferences_item;
 mod record;
 mod retention;
 pub mod store;

@@ -26,6 +26,7 @@ use countersign_app::ports::{
     ChangeSet, CommitChange, CommitError, CountOpen, DuePage, FindDue, FindEvent, ListQuery, ListRequests,
     LoadEvents, LoadRequest, Page, Replicas, RequestSummary, ScanStore, StoreError, Timer, Timers, Trail,
 };
+use countersign_app::preferences::PreferencesStore;
 use countersign_app::webhooks::WebhookStore;
 use countersign_core::audit::{AuditEvent, Stream};
 use countersign_core::cloud_event::Message;
@@ -98,6 +99,14 @@ impl WebhookStore for DynamoStore {
     type Webhooks = DynamoDeliveries;
 
     fn webhooks(&self) -> &DynamoDeliveries {
+        &self.deliveries
+    }
+}
+
+impl PreferencesStore for DynamoStore {
+    type Preferences = DynamoDeliveries;
+
+    fn preferences(&self) -> &DynamoDeliveries {
         &self.deliveries
     }
 }

@@ -26,13 +26,15 @@ use countersign_app::dependencies::Dependencies;
 use countersign_app::figure_store::FigureStore;
 use countersign_app::figures::KnownOperations;
 use countersign_app::host::{Clock, Host};
+use countersign_app::known_preferences::KnownPreferences;
 use countersign_app::log::{LogIndex, LogStorage};
 use countersign_app::policy_texts::{KeepPolicyTexts, PolicyTexts};
 use countersign_app::ports::{
     ChannelStore, CountAttempts, CountedAttemptsStore, FindDue, ListHolds, ListRequests, LoadEvents,
-    LoadHold, LoadRequest, NoWebhookClient, Outbox, Publish, PutDelivery, PutHold, ReadWebhooks, RecordEvent,
-    Replicas, Timers,
+    LoadHold, LoadRequest, NoWebhookClient, Outbox, Publish, PutDelivery, PutHold, ReadPreferences, ReadWebhooks,
+    RecordEvent, Replicas, Timers,
 };
+use countersign_app::preferences::PreferencesStore;
 use countersign_app::retention::{ErasureMark, FindClosed, InvalidRetention, Retention};
 use countersign_app::signing::{NoSigningKeys, SigningKeys};
 use countersign_app::urge::NextLooks;
@@ -152,8 +154,12 @@ impl Boot {
         E: Endpoint<S>,
         S: CountAttempts + RecordEvent,
     {
-        let function =
+        let mut function =
             self.function(store, E::OPERATION.takes_deployment_key()).await.inspect_err(not_started)?;
+        if E::OPERATION.takes_notifications() {
+            function.dependencies.notifications =
+                self.notifications().inspect_err(not_started)?.map(Arc::new);
+        }
         let function = &function;
         run(async move |event| function.handle::<E>(event.payload.get()).await).await
     }
@@ -168,6 +174,20 @@ impl Boot {
     {
         let function = &self.function(store, true).await.inspect_err(not_started)?;
         run(async move |event| function.handle_hold(event.payload.get()).await).await
+    }
+
+    /// Serves the operations about messages to people.
+    ///
+    /// # Errors
+    /// As for [`Boot::serve`], or when `notifications.toml` cannot be used.
+    pub async fn serve_notifications<S>(&self, store: S) -> Result<(), Error>
+    where
+        S: LoadRequest + PreferencesStore + CountAttempts + RecordEvent,
+    {
+        let mut function = self.function(store, true).await.inspect_err(not_started)?;
+        function.dependencies.notifications = self.notifications().inspect_err(not_started)?.map(Arc::new);
+        let function = &function;
+        run(async move |event| function.handle_notifications(event.payload.get()).await).await
     }
 
     /// Serves evidence of requests.
@@ -256,7 +276,7 @@ impl Boot {
     /// As for [`Boot::serve`].
     pub async fn serve_expire<S, D>(&self, store: S, deliveries: Option<D>) -> Result<(), Error>
     where
-        D: PutDelivery + ChannelStore,
+        D: PutDelivery + ChannelStore + ReadPreferences,
         S: ErasureMark
             + CommandStore
             + CountedAttemptsStore
@@ -296,7 +316,7 @@ impl Boot {
     ) -> Result<(), Error>
     where
         S: Outbox + Continuations + Clone,
-        W: ReadWebhooks + PutDelivery,
+        W: ReadWebhooks + PutDelivery + ReadPreferences,
         P: Publish,
         R: Resume,
         Q: LoadRequest + LoadHold,
@@ -356,7 +376,8 @@ impl Boot {
 
     fn routes<Q>(&self, requests: Q) -> Result<Option<Routes<Q>>, Error> {
         let Some(configuration) = self.notifications()? else { return Ok(None) };
-        Ok(Some(Routes { configuration, policy: self.policy()?, requests }))
+        let preferences = KnownPreferences::default();
+        Ok(Some(Routes { configuration, policy: self.policy()?, requests, preferences }))
     }
 
     fn notify<S, W, P, R, Q>(

@@ -9,8 +9,8 @@ use countersign_app::error::AppError;
 use countersign_app::expire::{self, ExpiryReport};
 use countersign_app::figures;
 use countersign_app::ports::{
-    ChannelStore, CountedAttemptsStore, FindDue, ListHolds, ListRequests, LoadHold, PutDelivery, Replicas,
-    Timers,
+    ChannelStore, CountedAttemptsStore, FindDue, ListHolds, ListRequests, LoadHold, PutDelivery, ReadPreferences,
+    Replicas, Timers,
 };
 use countersign_app::retention::{self, ErasureMark, ErasureReport, FindClosed, Retention};
 use countersign_app::timers::{self, TimerReport};
@@ -45,7 +45,7 @@ where
         + LoadHold
         + Replicas
         + Timers,
-    D: PutDelivery + ChannelStore,
+    D: PutDelivery + ChannelStore + ReadPreferences,
 {
     let regions = dependencies.store.replica_regions().await.map_err(|error| failed(&error.into()))?;
     if !regions.is_empty() {

@@ -8,9 +8,10 @@ use crate::metrics::Metrics;
 use crate::polling::Polling;
 use countersign_api::call::{Call, Input};
 use countersign_api::files::{File, FileRoute};
-use countersign_api::operation::Operation;
+use countersign_api::operation::{NOTIFICATIONS_FUNCTION, Operation};
 use countersign_api::operations::health::{Health, Openapi};
 use countersign_api::operations::hold::{Hold, Release};
+use countersign_api::operations::notifications::{GetNotifications, PreviewNotifications, SetNotifications};
 use countersign_api::operations::{self, EndpointVisitor};
 use countersign_api::problem::Problem;
 use countersign_api::reply::{IDEMPOTENT_REPLAYED, Reply};
@@ -18,6 +19,7 @@ use countersign_api::run::{self, Endpoint, PublicEndpoint, Store};
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::BoxFuture;
 use countersign_app::ports::{CountAttempts, LoadRequest, PutHold, RecordEvent};
+use countersign_app::preferences::PreferencesStore;
 use countersign_core::caller::Caller;
 use countersign_core::ids::RequestId;
 use countersign_core::principal::Principal;
@@ -166,12 +168,7 @@ impl<S: Sync> Function<S> {
     where
         S: Store + 'static,
     {
-        let Invocation::Gateway(event) = invocation::read(payload).map_err(unsupported)? else {
-            return Err(unsupported(UnsupportedEvent::no_event()));
-        };
-        let mut operations = Operation::iter().filter(|operation| operation.function() == function);
-        let called = operations.find(|operation| event.check_route(&operation.route_keys()).is_ok());
-        let operation = called.ok_or_else(|| unsupported(UnsupportedEvent::of_another_function()))?;
+        let operation = called(function, payload)?;
         operations::visit(operation, Handling { function: self, payload }).await
     }
 
@@ -190,6 +187,22 @@ impl<S: Sync> Function<S> {
             self.handle::<Release>(payload).await
         } else {
             self.handle::<Hold>(payload).await
+        }
+    }
+
+    /// Carries out the operation about messages to people that the route names.
+    ///
+    /// # Errors
+    /// As for [`Self::handle`].
+    pub async fn handle_notifications(&self, payload: &str) -> Result<Answer, Diagnostic>
+    where
+        S: LoadRequest + PreferencesStore + RecordEvent + CountAttempts,
+    {
+        // Not by a visitor: this program has three operations, and not all of them.
+        match called(NOTIFICATIONS_FUNCTION, payload)? {
+            Operation::GetNotifications => self.handle::<GetNotifications>(payload).await,
+            Operation::SetNotifications => self.handle::<SetNotifications>(payload).await,
+            _ => self.handle::<PreviewNotifications>(payload).await,
         }
     }
 
@@ -234,6 +247,16 @@ impl<S: Sync> Function<S> {
             self.handle_public::<Health>(payload).await
         }
     }
+}
+
+/// The operation of a function that the gateway's event names by its route.
+fn called(function: &str, payload: &str) -> Result<Operation, Diagnostic> {
+    let Invocation::Gateway(event) = invocation::read(payload).map_err(unsupported)? else {
+        return Err(unsupported(UnsupportedEvent::no_event()));
+    };
+    let mut operations = Operation::iter().filter(|operation| operation.function() == function);
+    let called = operations.find(|operation| event.check_route(&operation.route_keys()).is_ok());
+    called.ok_or_else(|| unsupported(UnsupportedEvent::of_another_function()))
 }
 
 /// Carries an operation out that is found at the call.

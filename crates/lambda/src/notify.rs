@@ -7,7 +7,10 @@ use countersign_app::continuations::{self, Continuations, Resume, ResumeReport};
 use countersign_app::deliver::{self, DeliveryReport, Subscribers};
 use countersign_app::error::AppError;
 use countersign_app::host::Host;
-use countersign_app::ports::{LoadHold, LoadRequest, Outbox, OutboxKey, Publish, PutDelivery, ReadWebhooks};
+use countersign_app::known_preferences::KnownPreferences;
+use countersign_app::ports::{
+    LoadHold, LoadRequest, Outbox, OutboxKey, Publish, PutDelivery, ReadPreferences, ReadWebhooks,
+};
 use countersign_app::route::Routing;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::policy::Policy;
@@ -51,6 +54,8 @@ pub struct Routes<Q> {
     pub policy: Policy,
     /// Where requests are read.
     pub requests: Q,
+    /// What people have said of how they want to hear.
+    pub preferences: KnownPreferences,
 }
 
 /// A stream's event: records, each read by itself.
@@ -97,7 +102,7 @@ struct Text {
 impl<S, W, P, R, Q> Notify<S, W, P, R, Q>
 where
     S: Outbox + Continuations,
-    W: ReadWebhooks + PutDelivery,
+    W: ReadWebhooks + PutDelivery + ReadPreferences,
     P: Publish,
     R: Resume,
     Q: LoadRequest + LoadHold,
@@ -107,6 +112,7 @@ where
             configuration: &routes.configuration,
             policy: &routes.policy,
             requests: &routes.requests,
+            preferences: &routes.preferences,
         });
         Subscribers { deliveries: &self.subscribers, routing }
     }

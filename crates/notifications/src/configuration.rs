@@ -168,6 +168,12 @@ impl Configuration {
         self.destinations.get(name)
     }
 
+    /// The destinations that a person can choose: each writes to people one by one.
+    pub fn channels_of_people(&self) -> impl Iterator<Item = (&str, Kind)> {
+        let of_people = self.destinations.iter().filter(|(_, destination)| destination.reaches_people());
+        of_people.map(|(name, destination)| (name.as_str(), destination.kind()))
+    }
+
     /// Every place that messages are sent by, with its name in the file.
     pub(crate) fn addressings(&self) -> impl Iterator<Item = (String, &Addressing)> {
         let routes = self.routes.iter().map(|route| (format!("routes.{}", route.name), &route.addressing));

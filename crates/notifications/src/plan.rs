@@ -91,6 +91,11 @@ pub struct Notifies {
     pub destinations: usize,
 }
 
+impl Notifies {
+    /// No person and no destination.
+    pub const NONE: Self = Self { people: 0, destinations: 0 };
+}
+
 impl Plan {
     /// How many hear of it.
     pub fn notifies(&self) -> Notifies {

@@ -94,6 +94,45 @@ impl Preferences {
         wrong.sort_by(|one, other| one.pointer.cmp(&other.pointer));
         if wrong.is_empty() { Ok(preferences) } else { Err(wrong) }
     }
+
+    /// The same in another version.
+    #[must_use]
+    pub fn at_version(self, version: u64) -> Self {
+        Self { version, ..self }
+    }
+
+    /// What they have said of a digest: `"off"`, or an object of `period`, `at` and `zone`.
+    pub fn digest(&self) -> Option<Value> {
+        self.digest.as_ref().and_then(|digest| serde_json::to_value(digest).ok())
+    }
+
+    /// What of this does not hold, with the reason: it was said when the file had other destinations, or the program other zones.
+    pub fn ignored(&self, configuration: &Configuration) -> Vec<InvalidMember> {
+        let mut ignored = Vec::new();
+        let mut ignore =
+            |pointer: &str, rule: String| ignored.push(InvalidMember { pointer: pointer.to_owned(), rule });
+        let gone = self.channels.iter().flatten().filter(|name| !reaches_people(configuration, name));
+        let gone: Vec<&str> = gone.map(String::as_str).collect();
+        if !gone.is_empty() {
+            ignore(
+                "/channels",
+                format!("names what is no destination that writes to people: {}", gone.join(", ")),
+            );
+        }
+        if let Some(Err(error)) = self.quiet_hours.as_deref().map(QuietHours::new) {
+            ignore("/quiet_hours", error.to_string());
+        }
+        if let Some(WrittenDigest::On(written)) = &self.digest
+            && let Err((key, rule)) = read_recurrence(written)
+        {
+            ignore("/digest", format!("has a `{key}` that {rule}"));
+        }
+        ignored
+    }
+}
+
+fn reaches_people(configuration: &Configuration, name: &str) -> bool {
+    configuration.destination(name).is_some_and(Destination::reaches_people)
 }
 
 fn member<T: DeserializeOwned>(value: &Value, rule: &str) -> Result<T, String> {
@@ -102,12 +141,10 @@ fn member<T: DeserializeOwned>(value: &Value, rule: &str) -> Result<T, String> {
 
 fn channels(value: &Value, configuration: &Configuration) -> Result<BTreeSet<String>, String> {
     let channels: BTreeSet<String> = member(value, "must be a list of names of destinations")?;
-    let reaches = |name: &String| configuration.destination(name).is_some_and(Destination::reaches_people);
-    if channels.iter().all(reaches) {
+    if channels.iter().all(|name| reaches_people(configuration, name)) {
         return Ok(channels);
     }
-    let possible = configuration.destinations.iter().filter(|(_, destination)| destination.reaches_people());
-    let possible: Vec<&str> = possible.map(|(name, _)| name.as_str()).collect();
+    let possible: Vec<&str> = configuration.channels_of_people().map(|(name, _)| name).collect();
     let possible = if possible.is_empty() { "there are none".to_owned() } else { possible.join(", ") };
     Err(format!("must name destinations that write to people: {possible}"))
 }
@@ -155,9 +192,8 @@ impl Settings {
         let mut settings = Self { channels, has_chosen_channels: false, quiet_hours, muted_events, digest };
         let Some(said) = preferences else { return settings };
         if let Some(chosen) = &said.channels {
-            let reaches =
-                |name: &&String| configuration.destination(name).is_some_and(Destination::reaches_people);
-            let left: BTreeSet<String> = chosen.iter().filter(reaches).cloned().collect();
+            let left = chosen.iter().filter(|name| reaches_people(configuration, name));
+            let left: BTreeSet<String> = left.cloned().collect();
             if chosen.is_empty() || !left.is_empty() {
                 settings.channels = left;
                 settings.has_chosen_channels = true;

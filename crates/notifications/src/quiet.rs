@@ -86,6 +86,17 @@ impl QuietHours {
         Err(InvalidQuietHours::NeverEnding)
     }
 
+    /// The spans as they are written, the days of each by name unless they are all.
+    pub fn written(&self) -> Vec<WrittenSpan> {
+        let written = |span: &Span| WrittenSpan {
+            days: Some(span.days.clone()).filter(|days| days.len() < Day::iter().len()),
+            from: span.from.to_string(),
+            to: span.to.to_string(),
+            zone: Some(span.zone.name().to_owned()),
+        };
+        self.spans.iter().map(written).collect()
+    }
+
     /// When the quiet ends in which a moment lies, those that follow without a break included; none if it lies in none.
     /// [`Timestamp::LATEST`] if it does not end.
     pub fn end(&self, at: Timestamp) -> Option<Timestamp> {

@@ -137,6 +137,11 @@ impl Timed<'_> {
         self.timers(planning, now).into_iter().map(|due| due.at).find(|at| *at > now)
     }
 
+    /// All timers that are still to come, the earliest first, as the request stands at `now`.
+    pub fn upcoming(&self, planning: &Planning<'_>, now: Timestamp) -> Vec<Due> {
+        self.timers(planning, now).into_iter().filter(|due| due.at > now).collect()
+    }
+
     /// The messages of a timer that is due. Nothing for one that the configuration has no more, nor for a request that is
     /// pending no more: it is to be read anew before it is asked about.
     pub fn plan(&self, planning: &Planning<'_>, timer: &Timer, now: Timestamp) -> Plan {

@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::Client;
 use countersign_app::audit_keys::AuditKeys;
 use countersign_app::dependencies::Dependencies;
 use countersign_app::host::Host;
+use countersign_app::known_preferences::KnownPreferences;
 use countersign_app::ports::{DestinationSender, NoWebhookClient, ScanStore as _, StoreError, WebhookClient};
 use countersign_app::signing::SigningKeys;
 use countersign_app::urge::NextLooks;
@@ -73,6 +74,8 @@ pub struct Application {
     channels: Arc<RwLock<Option<Channels>>>,
     /// When requests are looked at for reminders and escalations.
     pub next_looks: Arc<NextLooks>,
+    /// What people have said of how they want to hear, as delivery knows it.
+    pub known_preferences: Arc<KnownPreferences>,
     /// Where people look at requests, if that is known.
     pub dashboard_url: Option<Arc<str>>,
     /// Notified once deliveries have been put.
@@ -141,6 +144,7 @@ impl Application {
             deliveries,
             channels: Arc::default(),
             next_looks: Arc::default(),
+            known_preferences: Arc::default(),
             dashboard_url: None,
             courier_wakeup: Arc::new(Notify::new()),
             dependencies: Arc::new(RwLock::new(Arc::new(Dependencies {

@@ -133,6 +133,7 @@ async fn deliver_until<P: Publish>(app: Application, publisher: P, mut stopped: 
             configuration,
             policy: &dependencies.policy,
             requests: &dependencies.store,
+            preferences: &app.known_preferences,
         });
         let swept = deliver::deliver(
             &app.outbox,

@@ -5,6 +5,7 @@
 //! hashes are those of what is shown.
 
 mod listed;
+mod notifications;
 mod webhooks;
 
 pub(super) use webhooks::{DELIVERY_ID, WEBHOOK_ID};
@@ -228,6 +229,7 @@ pub(super) fn bodies(body: BodyType) -> Vec<(&'static str, Value)> {
             vec![("at_once", json!({ "overlap_seconds": 0 })), ("nothing", json!({}))]
         }
         BodyType::RedeliverWebhook => webhooks::redeliveries(),
+        BodyType::SetNotifications => notifications::settings(),
     }
 }
 
@@ -334,7 +336,7 @@ impl Story {
         };
         let satisfiable = explain::could_be_satisfied(&assessment.requirements, &subject, &ann, now, &policy);
         let refusals = refusals.into_iter().map(AppError::from).collect();
-        let simulation = Simulation { now, assessment, refusals, satisfiable, plan: None };
+        let simulation = Simulation { now, assessment, refusals, satisfiable, plan: None, notifies: None };
         serde_json::to_value(SimulateBody::of(&draft, &ann, simulation, policy.version())).ok()
     }
 
@@ -449,6 +451,8 @@ pub(super) fn answers() -> Vec<(&'static str, Value)> {
         notifications_version: None,
     };
     answers.extend(webhooks::answers().unwrap_or_default());
+    let noticed = Story::begin().as_ref().and_then(notifications::answers);
+    answers.extend(noticed.unwrap_or_default());
     answers.push(("health", json!(health)));
     answers.push(("keys", keys().unwrap_or_default()));
     let info = json!({ "title": "Countersign", "version": env!("CARGO_PKG_VERSION") });

@@ -39,7 +39,7 @@ pub(super) fn may_answer(operation: Operation, code: Code) -> bool {
         Code::MalformedId | Code::NotFound => is_dispatch || operation.is_on_something(),
         Code::ClockSkew | Code::Expired => is_dispatch || (operation.is_on_one() && operation.changes()),
         Code::IdempotencyConflict => operation.takes_idempotency_key(),
-        Code::Claimed | Code::WebhookLimit | Code::WebhookDisabled => {
+        Code::Claimed | Code::WebhookLimit | Code::WebhookDisabled | Code::PeopleOnly | Code::NotConfigured => {
             operation.definition().problems.contains(&code)
         }
         // Every operation on one request reads it. A list leaves out what it cannot read.
@@ -114,6 +114,8 @@ fn sample(code: Code) -> Problem {
         .into(),
         Code::WebhookLimit => AppError::WebhookLimit { limit: MAX_WEBHOOKS }.into(),
         Code::WebhookDisabled => AppError::WebhookDisabled.into(),
+        Code::PeopleOnly => AppError::PeopleOnly.into(),
+        Code::NotConfigured => AppError::NotConfigured.into(),
         Code::PayloadTooLarge => Problem::new(code, "a body is at most 262144 bytes"),
         Code::UnsupportedMediaType => crate::fields::unsupported_media_type(),
         Code::ValidationFailed => Problem::validation(vec![

@@ -3,6 +3,7 @@
 
 mod bodies;
 mod explanation;
+mod notifications;
 mod simulation;
 mod stats;
 mod trail;
@@ -229,6 +230,7 @@ fn request() -> Vec<Member> {
         ("claimed_at", time()),
         ("execution_note", described(text(2000), "What was found out, as it was reported.")),
         ("permit", permit()),
+        ("notifies", described(reference("Notifies"), "How many hear of it, in the answer to its creation.")),
         (
             "execution_result",
             described(result(), "The result of the execution. Absent where policy hides it."),
@@ -479,7 +481,7 @@ fn fielderror() -> Vec<Member> {
 type Object = (&'static str, &'static str, fn() -> Vec<Member>);
 
 /// The schemas that are objects.
-const OBJECTS: [Object; 59] = [
+const OBJECTS: [Object; 69] = [
     ("Create", "The operation that the request is for.", bodies::create),
     ("Approve", "An approval.", bodies::approve),
     ("Reject", "A rejection.", bodies::reject),
@@ -538,6 +540,17 @@ const OBJECTS: [Object; 59] = [
     ("Attempt", "The last attempt of a delivery.", webhooks::attempt),
     ("Deliveries", "A page of deliveries, the latest event first.", webhooks::deliveries),
     ("WebhookEvents", "The trail of a webhook, oldest first.", webhooks::events),
+    ("SetNotifications", "How a person wants to hear of requests.", notifications::set_notifications),
+    ("Notifications", "How a person hears of requests.", notifications::notifications),
+    ("Preferences", "What a person has said; the rest is by default.", notifications::preferences),
+    ("NotificationSettings", "What holds for a person.", notifications::settings),
+    ("QuietHours", "A span of the week without messages.", notifications::quiet_hours),
+    ("DigestTime", "When a digest is sent.", notifications::digest_time),
+    ("Channel", "A destination that a person can choose.", notifications::channel),
+    ("Notifies", "How many hear of a request.", notifications::notifies),
+    ("NotifyPreview", "Who would hear of a request, and when.", notifications::preview),
+    ("Occasion", "What messages are sent for.", notifications::occasion),
+    ("PlannedMessage", "A message that would be sent.", notifications::planned_message),
     ("Health", "The health of the service.", health),
     ("Keys", "Keys that verify permits, the audit log and evidence (RFC 7517).", keys),
     ("Key", "A public key on P-256.", key),

@@ -1,7 +1,7 @@
 //! The table of operations: one row each. A row gives the operation its name in the enum, its route, and its
 //! part of the `OpenAPI` document. What carries an operation out is in `operations/`.
 
-use super::{Answer, Body, BodyType, Definition, DirectCaller, Method, Success, hold, webhooks};
+use super::{Answer, Body, BodyType, Definition, DirectCaller, Method, Success, hold, notifications, webhooks};
 use crate::problem::Code;
 use strum::EnumIter;
 
@@ -421,6 +421,13 @@ operations! {
     RedeliverDelivery = webhooks::REDELIVER_DELIVERY;
     /// Reads the trail of a webhook.
     WebhookEvents = webhooks::WEBHOOK_EVENTS;
+
+    /// Reads how the caller hears.
+    GetNotifications = notifications::GET_NOTIFICATIONS;
+    /// Says how the caller wants to hear.
+    SetNotifications = notifications::SET_NOTIFICATIONS;
+    /// Lists who would hear of a request.
+    PreviewNotifications = notifications::PREVIEW_NOTIFICATIONS;
 
     /// Carries out an original operation, by its name.
     Dispatch = Definition {

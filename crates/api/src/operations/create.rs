@@ -1,13 +1,15 @@
 //! POST /v1/approvals
 
-use super::{CommandStore, reply};
+use super::{CommandStore, reply_with};
 use crate::fields::{self, Fields, free_text, identifier, one_of, string};
 use crate::operation::Operation;
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::run::Endpoint;
+use crate::wire::RequestBody;
 use countersign_app::create::create_and_resume;
 use countersign_app::dependencies::Dependencies;
+use countersign_app::notifies;
 use countersign_app::ports::CountOpen;
 use countersign_core::command::{self, Draft};
 use countersign_core::continuation::{Continuation, Handle, ResumeOn};
@@ -42,7 +44,10 @@ impl<S: CommandStore + CountOpen> Endpoint<S> for Create {
         let done = create_and_resume(dependencies, &draft, actor, idempotency, continuation).await?;
         let status = if done.is_replay() { 200 } else { 201 };
         let location = Operation::Get.path(done.request.id());
-        Ok(reply(dependencies, actor, &done, status).with_header("location", location))
+        // A retry may come late, but is answered like its first as far as that is still so.
+        let notifies = notifies::of_creation(dependencies, &done.request).map(Into::into);
+        let with = |body| RequestBody { notifies, ..body };
+        Ok(reply_with(dependencies, actor, &done, status, with).with_header("location", location))
     }
 }
 

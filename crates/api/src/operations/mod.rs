@@ -17,6 +17,7 @@ pub mod hold;
 pub mod keys;
 pub mod list;
 pub mod me;
+pub mod notifications;
 pub mod observe;
 pub mod reject;
 pub mod simulate;
@@ -86,6 +87,9 @@ pub fn visit<S: Store, V: EndpointVisitor<S>>(operation: Operation, visitor: V) 
         Operation::WebhookDeliveries => visitor.endpoint::<webhooks::WebhookDeliveries>(),
         Operation::RedeliverDelivery => visitor.endpoint::<webhooks::RedeliverDelivery>(),
         Operation::WebhookEvents => visitor.endpoint::<webhooks::WebhookEvents>(),
+        Operation::GetNotifications => visitor.endpoint::<notifications::GetNotifications>(),
+        Operation::SetNotifications => visitor.endpoint::<notifications::SetNotifications>(),
+        Operation::PreviewNotifications => visitor.endpoint::<notifications::PreviewNotifications>(),
         Operation::Dispatch => visitor.endpoint::<dispatch::Dispatch>(),
         Operation::Health => visitor.public::<health::Health>(),
         Operation::Keys => visitor.public::<keys::Keys>(),
@@ -142,22 +146,22 @@ impl<O: CommandEndpoint, S: CommandStore> Endpoint<S> for O {
 
 /// The request as a command left it.
 fn reply<S>(dependencies: &Dependencies<S>, actor: &Principal, done: &Done, status: u16) -> Reply {
-    reply_with(dependencies, actor, done, status, None)
+    reply_with(dependencies, actor, done, status, |body| body)
 }
 
-/// The same, with the permit that the caller may spend.
+/// The same, with what only this answer says.
 fn reply_with<S>(
     dependencies: &Dependencies<S>,
     actor: &Principal,
     done: &Done,
     status: u16,
-    permit: Option<String>,
+    with: impl FnOnce(RequestBody) -> RequestBody,
 ) -> Reply {
     let request = &done.request;
     let now = dependencies.host.now();
     let (request_id, after) = (request.id(), request.status_at(now));
     let change = ChangeMade::Request { request_id, event_id: done.event_id, status: after };
-    let body = RequestBody { permit, ..RequestBody::of(request, actor, &dependencies.policy, now) };
+    let body = with(RequestBody::of(request, actor, &dependencies.policy, now));
     let reply = Reply { change: Some(change), ..Reply::json(status, &body) };
     if done.is_replay() { reply.with_header(IDEMPOTENT_REPLAYED, "true".to_owned()) } else { reply }
 }

@@ -5,6 +5,7 @@ use crate::fields::Fields;
 use crate::operation::Operation;
 use crate::problem::Problem;
 use crate::reply::Reply;
+use crate::wire::RequestBody;
 use countersign_app::command::{CommandStore, Done};
 use countersign_app::dependencies::Dependencies;
 use countersign_app::permit;
@@ -31,6 +32,6 @@ impl CommandEndpoint for Start {
         done: &Done,
     ) -> Result<Reply, Problem> {
         let permit = permit::of_start(dependencies, done, actor).await?;
-        Ok(reply_with(dependencies, actor, done, 200, permit))
+        Ok(reply_with(dependencies, actor, done, 200, |body| RequestBody { permit, ..body }))
     }
 }

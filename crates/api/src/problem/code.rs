@@ -55,6 +55,8 @@ codes! {
         "agents and services never decide";
     SelfApproval = 403 "self_approval", "Nobody decides their own request":
         "requesters never decide on their own request";
+    PeopleOnly = 403 "people_only", "Only people have settings":
+        "agents and services have no settings of notifications";
     NotPermitted = 403 "not_permitted", "Not permitted":
         "policy does not permit it to the caller, or has disabled them";
     NotFound = 404 "not_found", "Not found":
@@ -80,7 +82,7 @@ codes! {
     DigestMismatch = 409 "digest_mismatch", "The request is not what was shown":
         "`content_digest` or `parameters_digest` is not that of the stored request";
     VersionMismatch = 409 "version_mismatch", "It has changed since":
-        "`expected_version` is not that of the stored request, or `version` not that of the webhook";
+        "`expected_version` is not that of the stored request, or `version` not that of the webhook or of the settings";
     NotYet = 409 "not_yet", "Its time has not come":
         "the request names a later time, or a window that has not begun";
     PermitInvalid = 403 "permit_invalid", "Not a permit of this execution":
@@ -101,6 +103,8 @@ codes! {
         "there are as many webhooks as there may be";
     WebhookDisabled = 409 "webhook_disabled", "The webhook is disabled":
         "a webhook that is disabled is neither tried out nor delivered to";
+    NotConfigured = 409 "not_configured", "No messages are sent to people":
+        "the deployment has no `notifications.toml`";
     PayloadTooLarge = 413 "payload_too_large", "The body is too large":
         "the body is over 256 KiB";
     UnsupportedMediaType = 415 "unsupported_media_type", "The body is not JSON":

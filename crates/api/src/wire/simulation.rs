@@ -1,6 +1,6 @@
 //! The body that says what would come of making a request.
 
-use super::{FieldError, RuleBody, SlotBody, rules, slots};
+use super::{FieldError, NotifiesBody, RuleBody, SlotBody, rules, slots};
 use crate::problem::Problem;
 use countersign_app::simulate::Simulation;
 use countersign_core::command::Draft;
@@ -71,6 +71,9 @@ pub struct SimulateBody {
     /// The calls to come, if it is known who carries it out. Several are alternatives, each with its `when`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<CallBody>,
+    /// How many would hear of it: none, if it could not be made. Absent where there is no `notifications.toml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notifies: Option<NotifiesBody>,
 }
 
 /// A call that an executor would make.
@@ -105,7 +108,7 @@ pub struct RefusalBody {
 impl SimulateBody {
     /// What would come of a draft, under the policy of this version.
     pub fn of(draft: &Draft, actor: &Principal, simulation: Simulation, version: Digest) -> Self {
-        let Simulation { now, assessment, refusals, satisfiable, plan } = simulation;
+        let Simulation { now, assessment, refusals, satisfiable, plan, notifies } = simulation;
         let requirements = &assessment.requirements;
         let is_approved = requirements.approvals_required == 0;
         let status = if is_approved { Status::Approved } else { Status::Pending };
@@ -146,6 +149,7 @@ impl SimulateBody {
             approved_limit: requirements.approved_limit,
             policy_version: version.to_string(),
             rules: rules(&assessment.rules),
+            notifies: notifies.map(Into::into),
             calls: plan
                 .map(|plan| plan.calls)
                 .unwrap_or_default()

@@ -7,6 +7,7 @@ use crate::operation_names::unlisted;
 use crate::patience::Patience;
 use crate::session::{Session, Standing};
 use crate::value_parsers::{environment, execution_mode, priority, risk_level, seconds, window};
+use crate::view::notifications::notifies;
 use crate::{complete, wait};
 use clap::Args;
 use clap_complete::ArgValueCompleter;
@@ -140,6 +141,9 @@ pub fn run(arguments: &CreateArguments) -> Result<(), CommandError> {
     let request = session.connection.create(&request, &key)?;
     if let Some(note) = unlisted(&request.rules, &request.operation_type) {
         session.note(&note);
+    }
+    if let Some(count) = request.notifies {
+        session.note(&format!("{} hear of it", notifies(count)));
     }
     match arguments.wait {
         None => session.show_request(&request),

@@ -25,6 +25,8 @@ pub mod list;
 pub mod login;
 pub mod man;
 pub mod monitor;
+pub mod notifications;
+pub mod notify;
 pub mod observe;
 pub mod operations;
 pub mod outbox;

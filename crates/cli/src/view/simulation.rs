@@ -1,5 +1,6 @@
 //! A simulation as people read it: what would come of a request.
 
+use crate::view::notifications::notifies;
 use crate::view::page::View;
 use crate::view::text::{Line, Text, Tone};
 use crate::view::times::RelativeTime;
@@ -73,6 +74,9 @@ impl View {
         } else {
             let pending = format!("at most {} of one requester, this one included", simulation.pending_limit);
             self.line(&mut text, "Pending", &pending, None);
+        }
+        if let Some(count) = simulation.notifies {
+            self.line(&mut text, "Notifies", &notifies(count), None);
         }
         self.lines(&mut text, "Calls", simulation.calls.iter().map(call_in_words));
         self.lines(&mut text, "Because of", words::rules(&simulation.rules));

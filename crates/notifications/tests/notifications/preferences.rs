@@ -115,3 +115,47 @@ fn what_cannot_hold_any_more_is_as_if_it_had_not_been_said() {
     let nothing: Preferences = serde_json::from_value(json!({"channels": []})).unwrap();
     assert!(Settings::of(Some(&nothing), &configuration).channels.is_empty());
 }
+
+#[test]
+fn what_does_not_hold_any_more_is_named_with_the_reason() {
+    let configuration = with_defaults();
+    let said = read(&json!({"channels": ["bot", "mail"], "quiet_hours": [], "digest": "off"}));
+    assert_eq!(said.ignored(&configuration), []);
+    // As it is stored, by a program that knew another file and other zones.
+    let stored = json!({
+        "version": 3,
+        "channels": ["bot", "fax", "room"],
+        "quiet_hours": [{"from": "18:00", "to": "08:00", "zone": "Europe/Atlantis"}],
+        "digest": {"period": "daily", "at": "08:00", "zone": "Europe/Atlantis"},
+    });
+    let stored: Preferences = serde_json::from_value(stored).unwrap();
+    let ignored: Vec<_> = stored.ignored(&configuration).into_iter().map(|wrong| wrong.to_string()).collect();
+    assert_eq!(
+        ignored,
+        [
+            "/channels names what is no destination that writes to people: fax, room",
+            "/quiet_hours has a `zone` that must be the name of a time zone, such as Europe/Vienna",
+            "/digest has a `zone` that must be the name of a time zone, such as Europe/Vienna",
+        ]
+    );
+    let settings = Settings::of(Some(&stored), &configuration);
+    let defaults = Settings::of(None, &configuration);
+    assert_eq!(settings.channels, BTreeSet::from(["bot".to_owned()]));
+    assert_eq!((settings.quiet_hours, settings.digest), (defaults.quiet_hours, defaults.digest));
+}
+
+#[test]
+fn quiet_hours_are_written_as_they_were_said() {
+    let said = read(&json!({"quiet_hours": [
+        {"days": ["mon", "sunday"], "from": "18:00", "to": "08:00", "zone": "Europe/Vienna"},
+        {"from": "12:00", "to": "13:00"},
+    ]}));
+    let written = Settings::of(Some(&said), &with_defaults()).quiet_hours.written();
+    assert_eq!(
+        serde_json::to_value(written).unwrap(),
+        json!([
+            {"days": ["monday", "sunday"], "from": "18:00", "to": "08:00", "zone": "Europe/Vienna"},
+            {"from": "12:00", "to": "13:00", "zone": "UTC"},
+        ])
+    );
+}

@@ -73,6 +73,10 @@ pub(super) fn simulation() -> Vec<Member> {
                 "The calls to come, if it is known who carries it out. Several are alternatives, each with its `when`.",
             ),
         ),
+        (
+            "notifies",
+            described(reference("Notifies"), "How many would hear of it: none, if it could not be made."),
+        ),
     ];
     [head, slots(), rest].concat()
 }

@@ -2,11 +2,7 @@
 
 use super::*;
 use crate::wire::{
-    ActionBody, ApprovalBody, AttemptBody, AuditBody, AuthBody, CallBody, CommentBody, DecisionBody,
-    DeliveriesBody, DeliveryBody, EventBody, EventsBody, ExecutionBody, ExplainBody, FieldError, HealthBody,
-    HoldBody, KeysBody, ListBody, MissingBody, ProblemBody, RedeliveredBody, RefusalBody, RequestBody,
-    RuleBody, SimulateBody, SlotBody, StatsBody, SummaryBody, WebhookBody, WebhookEventsBody,
-    WebhookTrialBody, WebhooksBody, WindowBody, WithdrawalBody,
+    ActionBody, ApprovalBody, AttemptBody, AuditBody, AuthBody, CallBody, ChannelBody, CommentBody, DecisionBody, DeliveriesBody, DeliveryBody, DigestBody, EventBody, EventsBody, ExecutionBody, ExplainBody, FieldError, HealthBody, HoldBody, KeysBody, ListBody, MissingBody, NotificationsBody, NotifiesBody, OccasionBody, PlannedMessageBody, PreferencesBody, PreviewBody, ProblemBody, QuietHoursBody, RedeliveredBody, RefusalBody, RequestBody, RuleBody, SettingsBody, SimulateBody, SlotBody, StatsBody, SummaryBody, WebhookBody, WebhookEventsBody, WebhookTrialBody, WebhooksBody, WindowBody, WithdrawalBody,
 };
 use countersign_core::idempotency::IdempotencyKey;
 use countersign_core::requirements::RequiredField;
@@ -94,6 +90,7 @@ fn request_body() -> RequestBody {
         version: 1,
         policy_version: String::new(),
         audit_head: String::new(),
+        notifies: Some(NotifiesBody::default()),
     }
 }
 
@@ -235,6 +232,7 @@ fn simulate_body() -> SimulateBody {
         policy_version: String::new(),
         rules: Vec::new(),
         calls: vec![call_body()],
+        notifies: Some(NotifiesBody::default()),
     }
 }
 
@@ -378,6 +376,32 @@ fn webhooks_are_described_too() {
     is_described("Deliveries", &DeliveriesBody::default());
     let events = WebhookEventsBody { findings: vec![String::new()], ..WebhookEventsBody::default() };
     is_described("WebhookEvents", &events);
+}
+
+#[test]
+fn messages_to_people_are_described_too() {
+    let some = || Some(String::new());
+    let errors = vec![FieldError::new("", "")];
+    is_described("Notifications", &NotificationsBody { ignored: errors, ..NotificationsBody::default() });
+    is_described(
+        "Preferences",
+        &PreferencesBody {
+            channels: Some(Vec::new()),
+            quiet_hours: Some(Vec::new()),
+            muted_events: Some(Vec::new()),
+            digest: Some(json!("off")),
+        },
+    );
+    let settings = SettingsBody { digest: Some(DigestBody::default()), ..SettingsBody::default() };
+    is_described("NotificationSettings", &settings);
+    let days = Some(Vec::new());
+    is_described("QuietHours", &QuietHoursBody { days, zone: some(), ..QuietHoursBody::default() });
+    is_described("DigestTime", &DigestBody { zone: some(), ..DigestBody::default() });
+    is_described("Channel", &ChannelBody::default());
+    is_described("Notifies", &NotifiesBody::default());
+    is_described("NotifyPreview", &PreviewBody::default());
+    is_described("Occasion", &OccasionBody { name: some(), ..OccasionBody::default() });
+    is_described("PlannedMessage", &PlannedMessageBody { group: some(), ..PlannedMessageBody::default() });
 }
 
 #[test]
