@@ -26,6 +26,7 @@ mod login;
 mod permit;
 mod policy;
 mod population;
+mod reports;
 mod running;
 mod running_at_terminal;
 mod screens;

@@ -32,6 +32,7 @@ mod permit;
 mod program;
 mod readers;
 mod reload;
+mod reports;
 mod round_trips;
 mod sealing;
 mod sealing_faults;

@@ -92,6 +92,8 @@ pub enum Answer {
     Audit,
     /// Figures of a range of days.
     Stats,
+    /// The report on a day, week or month.
+    Report,
     /// Who calls.
     Me,
     /// Where a request stands.
@@ -270,7 +272,10 @@ impl Operation {
         let answers = self.definition().answers;
         self.changes()
             || answers.iter().any(|success| {
-                matches!(success.answer, Answer::Audit | Answer::Stats | Answer::List | Answer::Execution)
+                matches!(
+                    success.answer,
+                    Answer::Audit | Answer::Stats | Answer::Report | Answer::List | Answer::Execution
+                )
             })
     }
 

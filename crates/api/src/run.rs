@@ -8,8 +8,8 @@ use crate::reply::{ChangeMade, Reply};
 use countersign_app::attempts;
 use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::figure_store::ReadFigures;
-use countersign_app::ports::{CountAttempts, CountOpen, ListRequests, QueryEvents, RecordEvent};
+use countersign_app::ports::{CountAttempts, CountOpen, QueryEvents, RecordEvent};
+use countersign_app::report::ReportStore;
 use countersign_app::webhooks::WebhookStore;
 use countersign_core::audit::call_record::Attempt;
 use countersign_core::caller::{Caller, Channel};
@@ -42,13 +42,10 @@ pub trait PublicEndpoint {
 }
 
 /// A store over which every operation can be carried out.
-pub trait Store:
-    CommandStore + CountAttempts + CountOpen + ListRequests + QueryEvents + ReadFigures + WebhookStore
-{
-}
+pub trait Store: CommandStore + CountAttempts + CountOpen + QueryEvents + ReportStore + WebhookStore {}
 
 impl<S> Store for S where
-    S: CommandStore + CountAttempts + CountOpen + ListRequests + QueryEvents + ReadFigures + WebhookStore
+    S: CommandStore + CountAttempts + CountOpen + QueryEvents + ReportStore + WebhookStore
 {
 }
 

@@ -9,7 +9,8 @@ mod events;
 mod outbox;
 
 pub use channels::{
-    ChannelMessage, ChannelStore, DestinationSender, MinuteCount, Outgoing, PlaceRecord, Thread,
+    ChannelMessage, ChannelStore, DestinationSender, DigestRecord, Matter, MinuteCount, Outgoing,
+    PlaceRecord, Thread,
 };
 pub use deliveries::{
     Deliveries, DeliveryKey, DeliveryPage, DeliveryQuery, NewDelivery, NoSubscribers, NoWebhookClient,

@@ -6,7 +6,8 @@ use countersign::arguments::{Arguments, Command};
 use countersign::commands::{
     approve, audit, cancel, claim, comment, completions, config, create, dashboard, doctor, events, evidence,
     execution, executor, explain, finish, get, inbox, key, list, login, man, observe, operations, outbox,
-    permit, policy, reject, run, serve, simulate, start, token, verify, wait, webhooks, whoami, withdraw,
+    permit, policy, reject, report, run, serve, simulate, start, token, verify, wait, webhooks, whoami,
+    withdraw,
 };
 use countersign::error::CommandError;
 use countersign::exit::{self, Style};
@@ -79,6 +80,7 @@ fn carry_out(arguments: Arguments) -> Result<(), CommandError> {
         Command::Finish(arguments) => finish::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Executor(arguments) => executor::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Operations(arguments) => operations::run(&arguments),
         Command::Whoami(arguments) => whoami::run(&arguments),
         Command::Dashboard(arguments) => dashboard::run(&arguments),

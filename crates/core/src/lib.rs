@@ -54,6 +54,7 @@ pub mod caller;
 pub mod explain;
 pub mod look_alike;
 pub mod open_decision;
+pub mod period;
 pub mod person;
 pub mod policy;
 pub mod principal;

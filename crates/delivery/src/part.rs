@@ -26,6 +26,8 @@ pub enum PartKind {
     Update,
     /// It informs.
     Information,
+    /// It is a report, and so about no request.
+    Report,
 }
 
 /// What time, and no event, has brought about.

@@ -2,14 +2,16 @@
 
 use crate::error::unreadable;
 use crate::expression::Item;
-use crate::keys::{DESTINATION, DUE_SHARDS, EVENT_ID, FORMAT, NEXT_ATTEMPT_AT, REVISION, SHARD};
+use crate::keys::{
+    DEAD_DELIVERIES, DESTINATION, DUE_SHARDS, EVENT_ID, FORMAT, NEXT_ATTEMPT_AT, REVISION, SHARD,
+};
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::ports::{DeliveryKey, NewDelivery, StoreError, StoredDelivery};
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::digest::Digest;
 use countersign_core::ids::EventId;
 use countersign_delivery::destination::DestinationId;
-use countersign_delivery::state::Delivery;
+use countersign_delivery::state::{Delivery, DeliveryState};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
 /// Names the set of attributes. Another set gets another name.
@@ -26,6 +28,17 @@ const OTHERS: [&str; 5] = [FORMAT, MESSAGE, SEAL, REVISION, SHARD];
 /// The partition of the index of what is due that an event's deliveries are in.
 pub(crate) fn due_shard(event_id: EventId) -> String {
     event_id.shard(DUE_SHARDS).to_string()
+}
+
+/// The partition of the index that a delivery is in: of what waits, or of dead letters. What is closed otherwise is in none.
+fn partition(delivery: &Delivery) -> Option<String> {
+    match delivery.state {
+        DeliveryState::Dead => Some(DEAD_DELIVERIES.to_owned()),
+        DeliveryState::Waiting
+        | DeliveryState::Delivered
+        | DeliveryState::Skipped
+        | DeliveryState::Superseded => delivery.next_attempt_at.map(|_| due_shard(delivery.event_id)),
+    }
 }
 
 pub(crate) fn key_item(key: &DeliveryKey) -> Item {
@@ -59,9 +72,12 @@ pub(crate) fn delivery_item(new: NewDelivery<'_>, revision: u64) -> Result<Item,
     if let Some(seal) = new.seal {
         put(SEAL, AttributeValue::S(seal.to_string()));
     }
-    // What does not wait has no time, and so is not in the index.
-    if new.delivery.next_attempt_at.is_some() {
-        put(SHARD, AttributeValue::S(due_shard(new.delivery.event_id)));
+    if let Some(partition) = partition(new.delivery) {
+        put(SHARD, AttributeValue::S(partition));
+    }
+    // In the index of what is due a dead letter has the time of its making: it is not attempted.
+    if new.delivery.state == DeliveryState::Dead {
+        put(NEXT_ATTEMPT_AT, AttributeValue::S(new.delivery.created_at.to_string()));
     }
     Ok(item)
 }
@@ -88,11 +104,16 @@ pub(crate) fn stored_delivery(mut item: Item) -> Result<StoredDelivery, StoreErr
         _ => None,
     };
     let revision = revision.ok_or_else(|| damaged("it has no revision"))?;
+    let shard = text(shard);
+    if shard.as_deref() == Some(DEAD_DELIVERIES) {
+        item.remove(NEXT_ATTEMPT_AT);
+    }
     let delivery: Delivery = from_item(item).map_err(|_| damaged("an attribute is of another type"))?;
     // The index would show what does not wait, or leave out what does.
-    let shard = text(shard);
-    let expected = delivery.next_attempt_at.map(|_| due_shard(delivery.event_id));
-    if shard != expected {
+    let expected = partition(&delivery);
+    // An earlier version had dead letters in no index.
+    let is_earlier = shard.is_none() && delivery.state == DeliveryState::Dead;
+    if shard != expected && !is_earlier {
         return Err(damaged(&format!("{NEXT_ATTEMPT_AT} and {SHARD} do not agree")));
     }
     let event = CloudEvent::read(&document).and_then(|event| {
@@ -123,10 +144,17 @@ mod tests {
     #[test]
     fn a_delivery_survives_its_item() {
         let seal = Some(Digest::of("seal"));
-        for delivery in [delivery(), delivery().skip()] {
+        let dead = Delivery { state: DeliveryState::Dead, next_attempt_at: None, ..delivery() };
+        let report = Delivery::of_report(delivery().destination, delivery().event_id, delivery().created_at);
+        for (delivery, is_in_index) in
+            [(delivery(), true), (delivery().skip(), false), (dead, true), (report, true)]
+        {
             let new = NewDelivery { delivery: &delivery, document: "{}", seal };
             let item = delivery_item(new, 7).unwrap();
-            assert_eq!(item.contains_key(SHARD), delivery.next_attempt_at.is_some());
+            assert_eq!(
+                (item.contains_key(SHARD), item.contains_key(NEXT_ATTEMPT_AT)),
+                (is_in_index, is_in_index)
+            );
             let stored = stored_delivery(item).unwrap();
             assert_eq!((&stored.delivery, stored.revision, stored.seal), (&delivery, 7, seal));
             assert!(stored.event.is_err());
@@ -138,7 +166,10 @@ mod tests {
         let delivery = delivery();
         let new = NewDelivery { delivery: &delivery, document: "{}", seal: None };
         let item = delivery_item(new, 1).unwrap();
-        for name in item.keys().filter(|name| *name != SEAL && *name != "sequence") {
+        for name in item
+            .keys()
+            .filter(|name| ![SEAL, "sequence", "request_id", "event_type"].contains(&name.as_str()))
+        {
             let mut torn = item.clone();
             torn.remove(name);
             assert!(stored_delivery(torn).is_err(), "without {name}");

@@ -29,9 +29,10 @@ use countersign_app::host::{Clock, Host};
 use countersign_app::log::{LogIndex, LogStorage};
 use countersign_app::policy_texts::{KeepPolicyTexts, PolicyTexts};
 use countersign_app::ports::{
-    ChannelStore, CountAttempts, CountedAttemptsStore, FindDue, ListRequests, LoadEvents, LoadRequest,
-    NoWebhookClient, Outbox, Publish, PutDelivery, ReadWebhooks, RecordEvent, Replicas, Timers,
+    ChannelStore, CountAttempts, CountedAttemptsStore, FindDue, LoadEvents, LoadRequest, NoWebhookClient,
+    Outbox, Publish, PutDelivery, ReadWebhooks, RecordEvent, Replicas, Timers,
 };
+use countersign_app::report::ReportStore;
 use countersign_app::retention::{ErasureMark, FindClosed, InvalidRetention, Retention};
 use countersign_app::signing::{NoSigningKeys, SigningKeys};
 use countersign_app::urge::NextLooks;
@@ -249,8 +250,8 @@ impl Boot {
             + CountedAttemptsStore
             + FindClosed
             + FindDue
-            + ListRequests
             + Replicas
+            + ReportStore
             + Timers,
     {
         let metrics = &self.metrics().inspect_err(not_started)?;

@@ -258,6 +258,24 @@ operations! {
             follows within seconds.",
     };
 
+    /// Answers with the report on a day, week or month.
+    Report = Definition {
+        slug: "report",
+        method: Method::Get,
+        path: "/v1/reports/{period}",
+        body: Body::None,
+        changes: false,
+        direct: DirectCaller::Reader,
+        answers: &[Success::ok("The report.", Answer::Report, &["report"])],
+        problems: &[],
+        links: &[],
+        summary: "Report on a day, a week or a month",
+        description: "\
+            What became of requests, how long decisions took, what waits longest, and who asked and decided; of the period in \
+            UTC that contains `date`, or of the last one that is over. `over` says whether it is. Weeks are those of ISO 8601. \
+            `alerts` names what deserves attention. `waiting` and `dead_letters` are as of now.",
+    };
+
     /// Says who calls.
     Me = Definition {
         slug: "me",

@@ -35,6 +35,7 @@ pub mod rebuild;
 mod recount;
 pub mod reject;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod serve;
 pub mod simulate;

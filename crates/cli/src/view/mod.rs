@@ -13,6 +13,7 @@ pub mod width;
 pub mod events;
 pub mod explanation;
 pub mod list;
+pub mod report;
 pub mod request;
 pub mod simulation;
 pub mod stats;
