@@ -69,8 +69,18 @@ pub(super) const READY: &str = "      ProvisionedConcurrencyConfig: !If
 ";
 
 /// The functions behind the API that are called seldom, or by programs that are not late by a cold start.
-const SELDOM: [&str; 9] =
-    ["health", "keys", "execution", "claim", "observe", "withdraw", "evidence", "log", WEBHOOKS_FUNCTION];
+const SELDOM: [&str; 10] = [
+    "health",
+    "keys",
+    "execution",
+    "claim",
+    "observe",
+    "withdraw",
+    "evidence",
+    "log",
+    "report",
+    WEBHOOKS_FUNCTION,
+];
 
 /// Whether calls of the function may wait.
 pub(super) fn waits(slug: &str) -> bool {

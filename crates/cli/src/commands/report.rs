@@ -30,5 +30,5 @@ pub struct ReportArguments {
 pub fn run(arguments: &ReportArguments) -> Result<(), CommandError> {
     let session = Session::open(&arguments.connection)?;
     let report = session.connection.period_report(arguments.period, arguments.date.as_deref())?;
-    session.show(&report, |view| view.report(&report))
+    session.show(&report, |view| view.period_report(&report))
 }

@@ -12,7 +12,7 @@ const COLUMNS: [&str; 3] = ["requested", "approved", "rejected"];
 
 impl View {
     /// The report on a period.
-    pub fn report(&self, report: &ReportBody) -> Text {
+    pub fn period_report(&self, report: &ReportBody) -> Text {
         let mut text = Text::default();
         let ReportBody { period, name, from, to, outcomes, .. } = report;
         text.wrapped(Tone::Strong, &format!("{period} report: {name}, {from} to {to} in UTC"), self.width);
