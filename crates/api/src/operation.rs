@@ -257,9 +257,9 @@ impl Operation {
         self.path_template().contains("{id}")
     }
 
-    /// Whether its path names something.
+    /// Whether its path names something by an id.
     pub fn is_on_something(self) -> bool {
-        self.path_template().contains('{')
+        self.path_template().contains("id}")
     }
 
     /// Whether an `Idempotency-Key` makes sending it again safe.

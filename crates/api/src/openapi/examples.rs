@@ -5,6 +5,7 @@
 //! hashes are those of what is shown.
 
 mod listed;
+mod reported;
 mod webhooks;
 
 pub(super) use webhooks::{DELIVERY_ID, WEBHOOK_ID};
@@ -42,7 +43,6 @@ use countersign_core::digest::DeploymentKey;
 use countersign_core::event::Event;
 use countersign_core::explain;
 use countersign_core::ids::{EventId, ExecutionId, RequestId};
-use countersign_core::period::{Period, Span};
 use countersign_core::person::PersonId;
 use countersign_core::policy::access::{AccessDecision, AccessRequest, Action, Authorizer, Subject};
 use countersign_core::policy::people::People;
@@ -53,7 +53,6 @@ use countersign_core::request::Request;
 use countersign_core::text_key::TextKey;
 use countersign_core::timestamp::Timestamp;
 use countersign_figures::fold::FigureState;
-use countersign_figures::period_report::{DeadLetters, OldestRequest, PeriodReport, Standing, Waiting};
 use countersign_figures::report::GroupBy;
 use countersign_permit::{KeySet, KeyStatus, PrivateKey, Purpose};
 use serde_json::{Map, Value, json};
@@ -439,24 +438,6 @@ impl Story {
     }
 }
 
-/// The report on the month of the story, of which one request waits.
-fn report_of(story: &Story, waiting: &Story) -> Option<Value> {
-    let mut state = FigureState::default();
-    story.events.iter().for_each(|event| state.add(event));
-    let oldest = OldestRequest {
-        request_id: waiting.request.id(),
-        requested_at: waiting.request.content.requested_at,
-    };
-    let standing = Standing {
-        waiting: Waiting { count: 1, more: false, oldest: Some(oldest) },
-        dead_letters: Some(DeadLetters::default()),
-        uncounted: 0,
-    };
-    let span = Span::containing(Period::Monthly, story.at);
-    let log_size = u64::try_from(story.events.len()).ok()?;
-    serde_json::to_value(PeriodReport::of(&span, &state.days, log_size, standing, story.at)).ok()
-}
-
 /// Examples of answers, by name.
 pub(super) fn answers() -> Vec<(&'static str, Value)> {
     // INVARIANT: the story is legal; the test below fails if it is not.
@@ -525,7 +506,7 @@ fn stories() -> Option<Vec<(&'static str, Value)>> {
         ("events", executed.trail()?),
         ("audit", executed.page_of_events()?),
         ("stats", executed.figures()?),
-        ("report", report_of(&executed, &pending)?),
+        ("report", reported::report(&executed, &pending)?),
         ("me", listed::me()?),
         ("explained", pending.explained()?),
         ("half_approved_explained", half.explained()?),

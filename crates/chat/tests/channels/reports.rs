@@ -133,7 +133,7 @@ fn a_period_that_is_not_over_or_not_counted_says_so() {
 }
 
 #[test]
-fn names_call_nobody_and_make_no_lines_or_links_of_their_own() {
+fn names_mention_no_channel_and_make_no_lines_or_links_of_their_own() {
     let hostile = [
         "<!channel> <https://evil.example|click> & :tada:",
         "a\nRejected: 0\u{202e}",
