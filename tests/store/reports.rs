@@ -157,7 +157,7 @@ fn a_message_has_the_figures_and_a_link_to_them() {
         ] {
             assert!(text.contains(part), "{host} lacks {part}: {text}");
         }
-        for hidden in ["target_instance_class", Service::id(&path).as_str(), "/approvals/"] {
+        for hidden in ["target_instance_class", Service::id(&path), "/approvals/"] {
             assert!(!text.contains(hidden), "{host} shows {hidden}: {text}");
         }
     }
