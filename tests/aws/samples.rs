@@ -25,8 +25,8 @@ const OF_THE_PLACE: [&str; 7] = [
 ];
 
 /// The functions whose samples name no request that has to be there: a requester has so many pending ones.
-const ABOUT_NO_REQUEST: [&str; 9] =
-    ["audit", "create", "deliver", "expire", "health", "keys", "list", "simulate", "stats"];
+const ABOUT_NO_REQUEST: [&str; 10] =
+    ["audit", "create", "deliver", "expire", "health", "keys", "list", "report", "simulate", "stats"];
 
 /// A request in the state that a sample of this function needs: its id, its execution's, and its permit.
 fn prepared(deployment: &Deployment, function: &str) -> (String, String, String) {

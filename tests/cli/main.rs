@@ -27,6 +27,7 @@ mod notifications;
 mod permit;
 mod policy;
 mod population;
+mod reports;
 mod running;
 mod running_at_terminal;
 mod screens;

@@ -52,6 +52,7 @@ mod races;
 mod recycled;
 mod refusal_order;
 mod reject;
+mod report;
 mod retention;
 mod routes;
 mod simulate;

@@ -13,6 +13,7 @@ use countersign_app::anomalies::{DetectionError, DetectionReport};
 use countersign_app::attempts;
 use countersign_app::courier::{Courier, CourierReport, LastAnswer};
 use countersign_app::deliver::{DeliveryReport, Subscribers, deliver};
+use countersign_app::digests::{self, DigestsReport};
 use countersign_app::error::AppError;
 use countersign_app::expire::{ExpiryReport, expire};
 use countersign_app::fold::{FoldError, FoldReport};
@@ -454,6 +455,17 @@ impl Service {
         let deliveries = &self.application.deliveries;
         let urged = urge(&dependencies, deliveries, &looks, Timestamp::EARLIEST, budget);
         self.runtime.block_on(urged).unwrap()
+    }
+
+    /// Sends reports that are due, once: puts their deliveries.
+    pub fn report(&self) -> Result<DigestsReport, AppError> {
+        self.runtime.block_on(self.reporting())
+    }
+
+    /// The same, beside others.
+    pub async fn reporting(&self) -> Result<DigestsReport, AppError> {
+        let dependencies = self.application.dependencies();
+        digests::send(&dependencies, &self.application.deliveries, Timestamp::EARLIEST).await
     }
 
     /// The time by its clock.

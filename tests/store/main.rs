@@ -33,6 +33,7 @@ mod preferences;
 mod program;
 mod readers;
 mod reload;
+mod reports;
 mod round_trips;
 mod sealing;
 mod sealing_faults;

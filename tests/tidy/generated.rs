@@ -82,7 +82,7 @@ pub(super) const READY: &str = "      ProvisionedConcurrencyConfig: !If
 ";
 
 /// The functions behind the API that are called seldom, or by programs that are not late by a cold start.
-const SELDOM: [&str; 11] = [
+const SELDOM: [&str; 12] = [
     "health",
     "keys",
     "execution",
@@ -91,6 +91,7 @@ const SELDOM: [&str; 11] = [
     "withdraw",
     "evidence",
     "log",
+    "report",
     HOLD_FUNCTION,
     WEBHOOKS_FUNCTION,
     NOTIFICATIONS_FUNCTION,

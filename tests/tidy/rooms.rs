@@ -51,7 +51,7 @@ fn dependencies_point_inward_only() {
         ),
         ("delivery", &["core"]),
         ("webhook", &["core", "delivery"]),
-        ("chat", &["core", "delivery"]),
+        ("chat", &["core", "delivery", "figures"]),
         ("mail", &["chat", "core", "delivery"]),
         ("channels", &["app", "chat", "core", "delivery", "egress", "mail", "notifications"]),
         ("notifications", &["core", "delivery"]),

@@ -14,6 +14,7 @@ use countersign_core::ids::{EventId, RequestId};
 use countersign_core::person::PersonId;
 use countersign_core::principal::Principal;
 use countersign_core::text::{FreeText, Identifier, InstanceId, Ticket};
+use countersign_core::timestamp::Timestamp;
 use countersign_webhook::webhook::WebhookId;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -234,6 +235,21 @@ impl Fields {
         id
     }
 
+    /// What the path says in place of `{name}`; of a direct payload, its member of this name.
+    pub(crate) fn of_path<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&Value) -> Result<T, String>,
+    ) -> Option<T> {
+        if let Some(value) = self.path.get(name) {
+            let value = Value::String(value.clone());
+            if self.object.insert(name.to_owned(), value).is_some() {
+                self.refuse(name, "is in the path, and nowhere else");
+            }
+        }
+        self.required(name, read)
+    }
+
     /// The delivery that the call is about, of the path: the id of its event.
     pub(crate) fn delivery_id(&mut self) -> Option<EventId> {
         let id = self.path.get("delivery_id").and_then(|id| EventId::parse(id).ok());
@@ -413,6 +429,13 @@ pub fn one_of<T: FromStr + IntoEnumIterator + Into<&'static str>>(value: &Value)
         let names: Vec<&str> = T::iter().map(Into::into).collect();
         format!("must be one of {}", names.join(", "))
     })
+}
+
+/// A day, by its first moment.
+pub(crate) fn day(value: &Value) -> Result<Timestamp, String> {
+    let text = string(value)?;
+    let first = Timestamp::parse_first(&text).ok().filter(|first| first.day() == text);
+    first.ok_or_else(|| "must be a day such as 2026-01-31".to_owned())
 }
 
 /// Free text.

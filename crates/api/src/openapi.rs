@@ -19,7 +19,7 @@ use crate::reply::{ETAG, IDEMPOTENT_REPLAYED, JSON};
 use examples::{answers, bodies};
 use parameters::{
     audit_parameters, deliveries_parameters, get_parameters, header_references, headers, list_parameters,
-    parameters, stats_parameters,
+    parameters, report_parameters, stats_parameters,
 };
 use serde_json::{Map, Value, json};
 use strum::IntoEnumIterator;
@@ -106,6 +106,9 @@ fn operation_object(operation: Operation) -> Value {
     if operation == Operation::Stats {
         parameters.extend(stats_parameters());
     }
+    if operation == Operation::Report {
+        parameters.extend(report_parameters());
+    }
     for name in ["webhook_id", "delivery_id"] {
         if operation.path_template().contains(&format!("{{{name}}}")) {
             parameters.push(json!({ "$ref": format!("#/components/parameters/{name}") }));
@@ -157,6 +160,7 @@ fn answer_schema(answer: Answer) -> Value {
         Answer::Events => reference("Events"),
         Answer::Audit => reference("AuditPage"),
         Answer::Stats => reference("Stats"),
+        Answer::Report => reference("Report"),
         Answer::Me => reference("Me"),
         Answer::Execution => reference("Execution"),
         Answer::Explanation => reference("Explanation"),
@@ -188,6 +192,7 @@ fn request_id(answer: Answer) -> &'static str {
         | Answer::Events
         | Answer::Audit
         | Answer::Stats
+        | Answer::Report
         | Answer::Me
         | Answer::Execution
         | Answer::Explanation

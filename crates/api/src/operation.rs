@@ -103,6 +103,8 @@ pub enum Answer {
     Audit,
     /// Figures of a range of days.
     Stats,
+    /// The report on a day, week or month.
+    Report,
     /// Who calls.
     Me,
     /// Where a request stands.
@@ -270,9 +272,9 @@ impl Operation {
         self.path_template().contains("{id}")
     }
 
-    /// Whether its path names something.
+    /// Whether its path names something by an id.
     pub fn is_on_something(self) -> bool {
-        self.path_template().contains('{')
+        self.path_template().contains("id}")
     }
 
     /// Whether an `Idempotency-Key` makes sending it again safe.
@@ -285,7 +287,10 @@ impl Operation {
         let answers = self.definition().answers;
         self.changes()
             || answers.iter().any(|success| {
-                matches!(success.answer, Answer::Audit | Answer::Stats | Answer::List | Answer::Execution)
+                matches!(
+                    success.answer,
+                    Answer::Audit | Answer::Stats | Answer::Report | Answer::List | Answer::Execution
+                )
             })
     }
 

@@ -8,11 +8,9 @@ use crate::reply::{ChangeMade, Reply};
 use countersign_app::attempts;
 use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
-use countersign_app::figure_store::ReadFigures;
-use countersign_app::ports::{
-    CountAttempts, CountOpen, ListHolds, ListRequests, PutHold, QueryEvents, RecordEvent,
-};
+use countersign_app::ports::{CountAttempts, CountOpen, ListHolds, PutHold, QueryEvents, RecordEvent};
 use countersign_app::preferences::PreferencesStore;
+use countersign_app::report::ReportStore;
 use countersign_app::webhooks::WebhookStore;
 use countersign_core::audit::call_record::Attempt;
 use countersign_core::caller::{Caller, Channel};
@@ -50,11 +48,10 @@ pub trait Store:
     + CountAttempts
     + CountOpen
     + ListHolds
-    + ListRequests
     + PreferencesStore
     + PutHold
     + QueryEvents
-    + ReadFigures
+    + ReportStore
     + WebhookStore
 {
 }
@@ -64,11 +61,10 @@ impl<S> Store for S where
         + CountAttempts
         + CountOpen
         + ListHolds
-        + ListRequests
         + PreferencesStore
         + PutHold
         + QueryEvents
-        + ReadFigures
+        + ReportStore
         + WebhookStore
 {
 }

@@ -33,6 +33,8 @@ pub use webhooks::{
 };
 
 use countersign_app::held::HeldRequest;
+pub use countersign_figures::period_report::PeriodReport as ReportBody;
+
 use countersign_core::approvals::Approvals;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::execution::{ExecutionMode, Target};

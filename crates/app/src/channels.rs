@@ -2,13 +2,15 @@
 //! attempted and marked.
 //!
 //! Programs get each event by itself. People get one message for what waits together about a request, and one summary of what
-//! waited for the end of quiet hours, for a digest or for the end of a flood.
+//! waited for the end of quiet hours, for a digest or for the end of a flood. A report is a message by itself.
 
+use crate::channel_parts::{asks, is_report, kind_of, made, minute, next_minute, part_of};
 use crate::host::Host;
 use crate::ports::{
-    ChannelMessage, ChannelStore, Deliveries, DeliveryKey, DeliveryQuery, DestinationSender, MinuteCount,
-    Outgoing, PlaceRecord, ReadWebhooks, StoreError, StoredDelivery, Thread,
+    ChannelMessage, ChannelStore, Deliveries, DeliveryKey, DeliveryQuery, DestinationSender, Matter,
+    MinuteCount, Outgoing, PlaceRecord, ReadWebhooks, StoreError, StoredDelivery, Thread,
 };
+use crate::report_message::ReportMessage;
 use crate::sending::{
     CLAIM_SECONDS, CourierReport, FORGOTTEN_AT_ONCE, KEPT_SECONDS, LastAnswer, REREADS, REST_SECONDS,
     health_after, last_success, log, mark, unusable, verdict, whole,
@@ -19,7 +21,7 @@ use countersign_core::ids::RequestId;
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::destination::DestinationId;
 use countersign_delivery::outcome::{Failure, Outcome};
-use countersign_delivery::part::{Part, PartKind};
+use countersign_delivery::part::PartKind;
 use countersign_delivery::schedule::Schedule;
 use countersign_delivery::state::{Attempt, Delivery, DeliveryState};
 use countersign_delivery::sweep::{Network, Sweep, Verdict};
@@ -28,7 +30,6 @@ use countersign_notifications::destination::{Destination, Kind};
 use countersign_notifications::merge::{
     MAX_MESSAGES_PER_HOUR, SETTLE_SECONDS, Waiting, flood_until, standing,
 };
-use countersign_notifications::plan::MessageKind;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -114,6 +115,12 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
             for key in &some {
                 due.extend(self.due_delivery(key).await?);
             }
+            // A report is about no request: it is merged with nothing.
+            let (reports, due) = due.into_iter().partition(is_report);
+            self.each_by_itself(&mut walk, reports, (began, budget)).await?;
+            if due.is_empty() {
+                continue;
+            }
             let kind = configured.kind();
             if kind.is_for_programs() || kind == Kind::PagerDuty {
                 self.each_by_itself(&mut walk, due, (began, budget)).await?;
@@ -179,23 +186,19 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
         destination: &DestinationId,
         stored: StoredDelivery,
     ) -> Result<Vec<(Delivery, Outcome)>, StoreError> {
-        let thread = match part_of(&stored).kind {
-            PartKind::Information if self.is_for_programs(destination) => {
-                Thread::new(destination.clone(), stored.delivery.request_id)
-            }
-            PartKind::Act
-            | PartKind::Closing
-            | PartKind::Outcome
-            | PartKind::Update
-            | PartKind::Information
-            | PartKind::Claimed => self.deliveries.thread(destination, stored.delivery.request_id).await?,
+        let kind = part_of(&stored).kind;
+        let knows_threads = kind != PartKind::Information || !self.is_for_programs(destination);
+        let thread = match stored.delivery.request_id.filter(|_| knows_threads) {
+            Some(request_id) => Some(self.deliveries.thread(destination, request_id).await?),
+            None => None,
         };
-        let is_about_earlier = matches!(part_of(&stored).kind, PartKind::Closing | PartKind::Claimed);
-        if is_about_earlier && !thread.is_asked {
+        let was_asked = thread.as_ref().is_some_and(|thread| thread.is_asked);
+        let is_about_earlier = matches!(kind, PartKind::Closing | PartKind::Claimed);
+        if is_about_earlier && !was_asked {
             self.deliveries.replace(&stored, &stored.delivery.clone().supersede()).await?;
             return Ok(Vec::new());
         }
-        self.send(destination, vec![stored], Some(thread)).await
+        self.send(destination, vec![stored], thread).await
     }
 
     fn is_for_programs(&self, destination: &DestinationId) -> bool {
@@ -213,7 +216,8 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
         let destination = walk.destination;
         let mut waiting = self.with_unsettled(destination, due).await?;
         waiting.sort_by_key(made);
-        let requests: BTreeSet<RequestId> = waiting.iter().map(|it| it.delivery.request_id).collect();
+        waiting.retain(|it| it.delivery.request_id.is_some());
+        let requests: BTreeSet<RequestId> = waiting.iter().filter_map(|it| it.delivery.request_id).collect();
         let mut threads = BTreeMap::new();
         for request_id in requests {
             threads.insert(request_id, self.deliveries.thread(destination, request_id).await?);
@@ -221,13 +225,15 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
         let was_asked = |request_id| threads.get(&request_id).is_some_and(|thread| thread.is_asked);
         let listed: Vec<Waiting> = waiting
             .iter()
-            .map(|it| Waiting { request_id: it.delivery.request_id, kind: kind_of(part_of(it).kind) })
+            .filter_map(|it| {
+                Some(Waiting { request_id: it.delivery.request_id?, kind: kind_of(part_of(it).kind) })
+            })
             .collect();
         let places: BTreeSet<usize> = standing(&listed, was_asked).into_iter().collect();
         let changes_messages = walk.configured.changes_messages();
         let (mut silent, mut loud) = (Vec::new(), Vec::new());
         for (place, stored) in waiting.into_iter().enumerate() {
-            let thread = threads.get(&stored.delivery.request_id);
+            let thread = stored.delivery.request_id.and_then(|request_id| threads.get(&request_id));
             let is_there = changes_messages && thread.is_some_and(|thread| thread.reference.is_some());
             let part = part_of(&stored);
             let has_nothing_to_change = part.kind == PartKind::Update && !is_there;
@@ -275,7 +281,7 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
                 return Ok(());
             }
             let thread = match message.as_slice() {
-                [one] => threads.get(&one.delivery.request_id).cloned(),
+                [one] => one.delivery.request_id.and_then(|request_id| threads.get(&request_id).cloned()),
                 _ => None,
             };
             let attempted = self.send(destination, message, thread).await?;
@@ -294,7 +300,7 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
         due: Vec<StoredDelivery>,
     ) -> Result<Vec<StoredDelivery>, StoreError> {
         let now = self.host.now();
-        let requests: BTreeSet<RequestId> = due.iter().map(|stored| stored.delivery.request_id).collect();
+        let requests: BTreeSet<_> = due.iter().filter_map(|stored| stored.delivery.request_id).collect();
         let known: BTreeSet<_> = due.iter().map(|stored| stored.delivery.event_id).collect();
         let query = DeliveryQuery {
             destination: destination.clone(),
@@ -308,7 +314,7 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
         let settles = |delivery: &Delivery| {
             delivery.state == DeliveryState::Waiting
                 && delivery.attempts == 0
-                && requests.contains(&delivery.request_id)
+                && delivery.request_id.is_some_and(|request_id| requests.contains(&request_id))
                 && delivery.next_attempt_at.is_some_and(|at| at <= now.plus_seconds(SETTLE_SECONDS))
         };
         let others = page.deliveries.into_iter();
@@ -407,11 +413,13 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
         let outcome = attempt.outcome.clone();
         if let Outcome::Delivered { reference, .. } = &outcome {
             let asked = claimed.iter().chain([&last]).filter(|stored| asks(part_of(stored)));
-            let asked: BTreeSet<RequestId> = asked.map(|stored| stored.delivery.request_id).collect();
+            let asked: BTreeSet<_> = asked.filter_map(|stored| stored.delivery.request_id).collect();
             let is_reminder = part_of(&last).urgency.is_some();
             let reference = reference.clone().filter(|_| claimed.is_empty() && !is_reminder);
-            if !self.is_for_programs(destination) {
-                self.note_threads(destination, last.delivery.request_id, reference, asked).await?;
+            if let Some(request_id) = last.delivery.request_id
+                && !self.is_for_programs(destination)
+            {
+                self.note_threads(destination, request_id, reference, asked).await?;
             }
         }
         let delivery = mark(self.deliveries, &self.schedule, last, attempt.clone(), verdict, now).await?;
@@ -449,9 +457,19 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
         may_be_there: bool,
     ) -> Attempt {
         let failed = |failure| Attempt { outcome: Outcome::Failed(failure), host: None };
-        let event = match self.event(last) {
-            Ok(event) => event,
-            Err(failure) => return failed(failure),
+        let (event, report);
+        let matter = if is_report(last) {
+            report = match self.report(last) {
+                Ok(report) => report,
+                Err(failure) => return failed(failure),
+            };
+            Matter::Report(&report)
+        } else {
+            event = match self.event(last) {
+                Ok(event) => event,
+                Err(failure) => return failed(failure),
+            };
+            Matter::Event(&event)
         };
         // One that cannot be read is left out, and fails by itself once it is alone.
         let others: Vec<_> =
@@ -459,14 +477,29 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
         let part = part_of(last);
         let outgoing = Outgoing {
             destination,
-            message: ChannelMessage { event: &event, part: &part },
-            others: others.iter().map(|(event, part)| ChannelMessage { event, part }).collect(),
+            message: ChannelMessage { matter, part: &part },
+            others: others
+                .iter()
+                .map(|(event, part)| ChannelMessage { matter: Matter::Event(event), part })
+                .collect(),
             earlier: thread.and_then(|thread| thread.reference.as_deref()),
             may_be_there,
             made_at: last.delivery.created_at,
             now: self.host.now(),
         };
         self.sender.send(outgoing).await
+    }
+
+    /// The report of a delivery, with its link.
+    fn report(&self, stored: &StoredDelivery) -> Result<ReportMessage, Failure> {
+        if !stored.is_sealed_under(self.deployment_key) {
+            return Err(unusable("its seal does not fit: this deployment did not write it"));
+        }
+        let report = ReportMessage::read(&stored.document).map_err(|reason| unusable(&reason))?;
+        Ok(match self.dashboard_url {
+            Some(url) => report.with_link(url),
+            None => report,
+        })
     }
 
     /// The event of a delivery, with its link.
@@ -555,37 +588,4 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
         while is_first && self.deliveries.forget(destination, until, FORGOTTEN_AT_ONCE).await? > 0 {}
         Ok(())
     }
-}
-
-/// What a delivery is for. One that does not say so informs.
-fn part_of(stored: &StoredDelivery) -> Part {
-    stored.delivery.part.clone().unwrap_or_else(|| Part::new(PartKind::Information))
-}
-
-fn kind_of(kind: PartKind) -> MessageKind {
-    match kind {
-        PartKind::Act => MessageKind::Act,
-        PartKind::Closing => MessageKind::Closing,
-        PartKind::Outcome => MessageKind::Outcome,
-        PartKind::Update => MessageKind::Update,
-        PartKind::Information | PartKind::Claimed => MessageKind::Information,
-    }
-}
-
-/// Whether a message is to be taken back once it is wanted no more. What is escalated without an approver is, too.
-fn asks(part: Part) -> bool {
-    part.kind == PartKind::Act || part.urgency.is_some()
-}
-
-fn made(stored: &StoredDelivery) -> (Timestamp, Option<u64>, String) {
-    let delivery = &stored.delivery;
-    (delivery.created_at, delivery.sequence, delivery.event_id.to_string())
-}
-
-fn minute(now: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(now.as_millisecond().div_euclid(60_000) * 60_000)
-}
-
-fn next_minute(now: Timestamp) -> Timestamp {
-    minute(now).plus_seconds(60)
 }

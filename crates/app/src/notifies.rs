@@ -58,7 +58,7 @@ pub fn of_creation<S>(dependencies: &Dependencies<S>, request: &Request) -> Opti
     let event_id = request.last_event_id;
     let event_type = EventType::ApprovalRequestCreated;
     let happening = Happening { event_id, event_type, at: request.content.requested_at };
-    Some(planning.plan(&happening, request, None).notifies())
+    Some(planning.plan(&happening, request).notifies())
 }
 
 /// Who would hear of a request. For those who may read all of it.
@@ -88,12 +88,12 @@ pub fn previewed(planning: &Planning<'_>, request: Request, now: Timestamp) -> P
     // What has expired is previewed as such, written down or not.
     let request = Request { status, ..request };
     let happening = Happening { event_id: event_id(&request), event_type: event_type(&request), at: now };
-    let plan = planning.plan(&happening, &request, None);
+    let plan = planning.plan(&happening, &request);
     let is_nobody_found = plan.is_nobody_found;
     let configuration = planning.configuration;
     let mut occasions =
         vec![Occasion { timer: None, at: now, messages: messages(configuration, plan, true) }];
-    let timed = Timed { request: &request, named: None, claimed_until: None };
+    let timed = Timed { request: &request, claimed_until: None };
     for due in timed.upcoming(planning, now) {
         let plan = timed.plan(planning, &due.key.timer, due.at);
         let messages = messages(configuration, plan, false);
@@ -102,7 +102,7 @@ pub fn previewed(planning: &Planning<'_>, request: Request, now: Timestamp) -> P
     Preview {
         request_id: request.id(),
         status,
-        priority: planning.priority(None, &request),
+        priority: planning.priority(&request),
         notifications_version: configuration.version(),
         is_nobody_found,
         occasions,

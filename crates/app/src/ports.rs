@@ -11,7 +11,8 @@ mod outbox;
 mod preferences;
 
 pub use channels::{
-    ChannelMessage, ChannelStore, DestinationSender, MinuteCount, Outgoing, PlaceRecord, Thread,
+    ChannelMessage, ChannelStore, DestinationSender, DigestRecord, Matter, MinuteCount, Outgoing,
+    PlaceRecord, Thread,
 };
 pub use deliveries::{
     Deliveries, DeliveryBacklog, DeliveryKey, DeliveryPage, DeliveryQuery, NewDelivery, NoSubscribers,

@@ -221,7 +221,7 @@ fn part_kind(kind: MessageKind) -> PartKind {
 }
 
 /// A recipient in the id of a destination: written out where that is possible, else by its digest.
-fn recipient_text(recipient: &Recipient) -> Option<String> {
+pub(crate) fn recipient_text(recipient: &Recipient) -> Option<String> {
     let (text, is_plain) = match recipient {
         Recipient::Shared => return None,
         Recipient::Person(person) => (person.as_str().to_owned(), !person.as_str().starts_with(GROUP)),

@@ -10,7 +10,8 @@ use crate::error::AppError;
 use crate::held;
 use crate::known_preferences::{KnownPreferences, PreferencesOfPeople};
 use crate::ports::{
-    ChannelStore, FindDue, ListHolds, LoadHold, LoadRequest, NewDelivery, PutDelivery, ReadPreferences, StoreError,
+    ChannelStore, FindDue, ListHolds, LoadHold, LoadRequest, NewDelivery, PutDelivery, ReadPreferences,
+    StoreError,
 };
 use crate::route::{Told, deliveries, planning};
 use countersign_core::cloud_event::Message;

@@ -9,13 +9,15 @@ use crate::smtp::{self, Server};
 use crate::summary::summary;
 use countersign_app::courier::TIME_LIMIT;
 use countersign_app::host::BoxFuture;
-use countersign_app::ports::{DestinationSender, Outgoing};
+use countersign_app::ports::{DestinationSender, Matter, Outgoing};
 use countersign_chat::call::{HttpCall, SecretUrl};
 use countersign_chat::pagerduty::{self, Action, PagerDuty};
+use countersign_chat::report;
 use countersign_chat::slack_bot::{self, SlackBot};
 use countersign_chat::slack_webhook::{self, SlackWebhook};
 use countersign_chat::summary::Summary;
 use countersign_chat::teams::{self, TeamsWebhook};
+use countersign_core::cloud_event::CloudEvent;
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::outcome::{Failure, FailureClass, Outcome};
 use countersign_delivery::part::PartKind;
@@ -70,17 +72,26 @@ impl ConfiguredSender {
         let said = summary(outgoing);
         match &destination.target {
             Target::Log => {
-                let notice = &outgoing.message.event.notice;
-                let (event_id, request_id) = (notice.event_id(), notice.request_id());
-                let event_type = notice.event_type().as_str();
-                tracing::info!(destination = name, %event_id, %request_id, event_type, "event");
+                match outgoing.message.matter {
+                    Matter::Event(event) => {
+                        let notice = &event.notice;
+                        let (event_id, request_id) = (notice.event_id(), notice.request_id());
+                        let event_type = notice.event_type().as_str();
+                        tracing::info!(destination = name, %event_id, %request_id, event_type, "event");
+                    }
+                    Matter::Report(message) => {
+                        let (report_id, period) = (message.id, message.report.name.as_str());
+                        let figures = report::line(&said);
+                        tracing::info!(destination = name, %report_id, period, figures, "report");
+                    }
+                }
                 Ok(Outcome::Delivered { status: None, reference: None })
             }
             Target::Sns { topic_arn } => {
-                self.through_cloud(CloudMessage::Topic { topic_arn, event: outgoing.message.event }).await
+                self.through_cloud(CloudMessage::Topic { topic_arn, event: event(outgoing)? }).await
             }
             Target::EventBridge { bus } => {
-                self.through_cloud(CloudMessage::Bus { bus, event: outgoing.message.event }).await
+                self.through_cloud(CloudMessage::Bus { bus, event: event(outgoing)? }).await
             }
             Target::SlackWebhook { url } => {
                 let text = self.secret(url).await?;
@@ -126,9 +137,11 @@ impl ConfiguredSender {
                 let action = match outgoing.message.part.kind {
                     PartKind::Closing => Action::Resolve,
                     PartKind::Claimed => Action::Acknowledge,
-                    PartKind::Act | PartKind::Outcome | PartKind::Update | PartKind::Information => {
-                        Action::Trigger
-                    }
+                    PartKind::Act
+                    | PartKind::Outcome
+                    | PartKind::Update
+                    | PartKind::Information
+                    | PartKind::Report => Action::Trigger,
                 };
                 let call = service.enqueue(action, &said).map_err(|error| unusable(&error.to_string()))?;
                 let answer = self.call(&call, outgoing.now, host).await?;
@@ -207,6 +220,14 @@ impl DestinationSender for ConfiguredSender {
             };
             Attempt { outcome, host }
         })
+    }
+}
+
+/// The event of a message to a program, which takes nothing else.
+fn event<'a>(outgoing: &Outgoing<'a>) -> Result<&'a CloudEvent, Failure> {
+    match outgoing.message.matter {
+        Matter::Event(event) => Ok(event),
+        Matter::Report(_) => Err(unusable("a report is no event, and the destination takes events alone")),
     }
 }
 

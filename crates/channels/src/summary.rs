@@ -1,6 +1,7 @@
 //! What a message says: of one event and its part, or of several that have waited.
 
-use countersign_app::ports::{ChannelMessage, Outgoing};
+use countersign_app::ports::{ChannelMessage, Matter, Outgoing};
+use countersign_chat::report;
 use countersign_chat::summary::{Ask, Context, Note, Summary, Tone};
 use countersign_core::notification::Notice;
 use countersign_core::priority::Priority;
@@ -30,6 +31,7 @@ pub(crate) fn summary(outgoing: &Outgoing<'_>) -> Summary {
         notes: messages.iter().map(|message| line(message)).collect(),
         ask: (asks && !who.is_empty()).then(|| Ask { who: who.clone(), until: None }),
         facts: Vec::new(),
+        table: None,
         quotes: Vec::new(),
         advice: None,
         link: link.map(|(dashboard, _)| format!("{dashboard}/")),
@@ -48,7 +50,13 @@ fn line(message: &ChannelMessage<'_>) -> String {
 }
 
 fn of_one(message: &ChannelMessage<'_>) -> Summary {
-    let ChannelMessage { event, part } = message;
+    let ChannelMessage { matter, part } = message;
+    let event = match matter {
+        Matter::Event(event) => event,
+        Matter::Report(message) => {
+            return report::summary(message.id, &message.source, &message.report, message.link.clone());
+        }
+    };
     let mut notes = Vec::new();
     notes.extend(part.urgency.map(|urgency| match urgency {
         Urgency::ExpiresIn(seconds) => Note::ExpiresIn { seconds },

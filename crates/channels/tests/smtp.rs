@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 use countersign_app::host::BoxFuture;
-use countersign_app::ports::{ChannelMessage, DestinationSender as _, Outgoing};
+use countersign_app::ports::{ChannelMessage, DestinationSender as _, Matter, Outgoing};
 use countersign_channels::call::Call;
 use countersign_channels::secret::LocalSecrets;
 use countersign_channels::sender::ConfiguredSender;
@@ -141,7 +141,7 @@ fn send(reply: Reply, trusts: bool) -> (Outcome, Vec<String>) {
         let part = Part { address: Some("bob@example.com".to_owned()), ..Part::new(PartKind::Information) };
         let now = Timestamp::parse("2026-03-09T14:00:00.000Z").unwrap();
         let destination = DestinationId::parse("mail#bob@example.com").unwrap();
-        let message = ChannelMessage { event: &event, part: &part };
+        let message = ChannelMessage { matter: Matter::Event(&event), part: &part };
         let attempt = sender
             .send(Outgoing {
                 destination: &destination,

@@ -9,6 +9,7 @@ pub mod call;
 pub mod cut;
 pub mod link;
 pub mod pagerduty;
+pub mod report;
 mod slack_answer;
 pub mod slack_bot;
 mod slack_message;

@@ -17,6 +17,8 @@ pub(crate) const MAX_TEXT: usize = 2900;
 const MAX_HEADER: usize = 150;
 /// The most characters of a value in a field. Slack takes 2,000; the longest id has 512.
 const MAX_VALUE: usize = 600;
+/// The most characters of the name of a row.
+const MAX_ROW_NAME: usize = 100;
 /// The most characters of a line in the text for notifications; Slack wants fewer than 4,000 in all of it.
 const MAX_FALLBACK_LINE: usize = 1000;
 /// Facts in one section: each takes two of the 10 fields that Slack takes.
@@ -61,6 +63,15 @@ fn blocks_of(summary: &Summary, limit: usize) -> Vec<Value> {
     for facts in facts.chunks(FACTS_IN_SECTION) {
         let fields: Vec<_> = facts.iter().flat_map(|fact| fields_of(fact, limit)).collect();
         blocks.push(json!({ "type": "section", "fields": fields }));
+    }
+    if let Some(table) = summary.table.as_ref().filter(|table| !table.rows.is_empty()) {
+        blocks.push(json!({ "type": "context", "elements": [plain_line(table.title, MAX_VALUE)] }));
+        let rows = table.rows.iter().map(|row| {
+            let name = cut::line(&row.name, MAX_ROW_NAME.min(limit), cost);
+            format!("{name}: {}", table.words(row))
+        });
+        let rows: Vec<_> = rows.collect();
+        blocks.push(section(plain(&cut::lines(&rows.join("\n"), limit, cost))));
     }
     for Quote { title, text } in summary.quotes.iter().take(MAX_QUOTES) {
         blocks.push(json!({ "type": "context", "elements": [plain_line(title, MAX_VALUE)] }));

@@ -12,7 +12,7 @@ use countersign_core::timestamp::Timestamp;
 /// What a message says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
-    /// The event, or what the delivery is named by: equal in retries.
+    /// The event or report, or what the delivery is named by: equal in retries.
     pub event_id: EventId,
     /// The request that all messages about it share a thread, an incident or a place by.
     pub request_id: Option<RequestId>,
@@ -36,6 +36,8 @@ pub struct Summary {
     pub ask: Option<Ask>,
     /// Names and values.
     pub facts: Vec<Fact>,
+    /// Figures by names that are not ours.
+    pub table: Option<Table>,
     /// What people wrote.
     pub quotes: Vec<Quote>,
     /// What to do, in several lines.
@@ -86,6 +88,35 @@ pub struct Fact {
     pub name: &'static str,
     /// The value.
     pub value: String,
+}
+
+/// Figures by names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// What it is about, a word or two of ours.
+    pub title: &'static str,
+    /// What the figures are, in words of ours.
+    pub columns: Vec<&'static str>,
+    /// The rows.
+    pub rows: Vec<Row>,
+}
+
+/// A name and its figures: one for each column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The name, as it was written.
+    pub name: String,
+    /// The figures.
+    pub figures: Vec<u64>,
+}
+
+impl Table {
+    /// The figures of a row in words, such as `2 requested, 0 approved`: for channels that have no columns.
+    pub fn words(&self, row: &Row) -> String {
+        let words: Vec<_> =
+            row.figures.iter().zip(&self.columns).map(|(figure, name)| format!("{figure} {name}")).collect();
+        words.join(", ")
+    }
 }
 
 /// What a person wrote.

@@ -155,6 +155,17 @@ fn body(summary: &Summary, size: Size) -> Vec<Value> {
         let spacing = if index == 0 { "medium" } else { "none" };
         body.push(rich_text(vec![name, run(&fact.value, size.value)], spacing));
     }
+    let rows = summary.table.as_ref().map_or(0, |table| table.rows.len());
+    if let Some(table) = summary.table.as_ref().filter(|_| rows > 0) {
+        let mut title = run(table.title, size.value);
+        set(&mut title, "weight", json!("bolder"));
+        body.push(rich_text(vec![title], "medium"));
+        for row in table.rows.iter().take(size.lines) {
+            let mut name = run(&format!("{}: ", row.name), size.value);
+            set(&mut name, "weight", json!("bolder"));
+            body.push(rich_text(vec![name, run(&table.words(row), size.value)], "none"));
+        }
+    }
     for Quote { title, text } in summary.quotes.iter().take(size.quotes) {
         let mut title = run(title, size.value);
         set(&mut title, "weight", json!("bolder"));
@@ -163,7 +174,8 @@ fn body(summary: &Summary, size: Size) -> Vec<Value> {
     }
     let left_out = summary.facts.len().saturating_sub(size.facts)
         + summary.quotes.len().saturating_sub(size.quotes)
-        + notes.len().saturating_sub(size.lines);
+        + notes.len().saturating_sub(size.lines)
+        + rows.saturating_sub(size.lines);
     if left_out > 0 {
         body.push(rich_text(
             vec![run(&format!("[{left_out} more are left out here]"), size.value)],

@@ -81,6 +81,7 @@ pub(crate) fn of_event(source: &Origin, notification: &Notification, context: &C
         notes: context.notes.iter().map(|note| line_of_note(note, notification)).collect(),
         ask: has_ask.then(|| Ask { who: context.who.clone(), until: context.until.or(deadline) }),
         facts: facts(notification),
+        table: None,
         quotes,
         // Programs have no page to open.
         advice: notification
@@ -114,6 +115,7 @@ pub(crate) fn of_anomaly(source: &Origin, notice: &AnomalyNotice) -> Summary {
             fact("Met by", format!("a command of {user} at {}", minute(*timestamp))),
             fact("Event", format!("{} {event_id}", EventType::AnomalyDetected.as_str())),
         ],
+        table: None,
         quotes: vec![],
         advice: Some(format!(
             "The stored record of this request is not what its events have made it: something else than this \

@@ -29,6 +29,7 @@ use crate::commands::outbox::OutboxArguments;
 use crate::commands::permit::PermitArguments;
 use crate::commands::policy::PolicyArguments;
 use crate::commands::reject::RejectArguments;
+use crate::commands::report::ReportArguments;
 use crate::commands::run::RunArguments;
 use crate::commands::serve::ServeArguments;
 use crate::commands::simulate::SimulateArguments;
@@ -190,6 +191,9 @@ pub enum Command {
     /// Look at a policy before it bites: what is odd, whether its cases hold, what it would change
     #[command(after_long_help = examples::POLICY)]
     Policy(PolicyArguments),
+    /// Show the report on a day, a week or a month: what became of requests, how long decisions took, who asked and decided
+    #[command(after_long_help = examples::REPORT)]
+    Report(Box<ReportArguments>),
     /// Look after events that could not be delivered: of a stopped service, or of a deployed table
     #[command(after_long_help = examples::OUTBOX)]
     Outbox(OutboxArguments),

@@ -77,6 +77,11 @@ pub const AUDIT: &str = "Examples:
   countersign audit population --from 2026-01-01 --to 2026-04-01 --log ./log --key jwks.json --file q1.csv
   countersign audit population --check q1.csv --log ./log --key jwks.json
   countersign audit export --format ocsf --log ./log --key jwks.json --from 2026-01-01 --file events.jsonl";
+/// `countersign report`.
+pub const REPORT: &str = "Examples:
+  countersign report daily
+  countersign report weekly --date 2026-01-31
+  countersign report monthly --json | jq .alerts";
 /// `countersign evidence`.
 pub const EVIDENCE: &str = "Examples:
   countersign evidence 0193a5c2 --file evidence.json

@@ -5,9 +5,9 @@ use clap_complete::CompleteEnv;
 use countersign::arguments::{Arguments, Command};
 use countersign::commands::{
     approve, audit, cancel, claim, comment, completions, config, create, dashboard, doctor, events, evidence,
-    execution, executor, explain, finish, get, hold, inbox, key, list, login, man, notifications, notify, observe,
-    operations, outbox, permit, policy, reject, release, run, serve, simulate, start, token, verify, wait, webhooks,
-    whoami, withdraw,
+    execution, executor, explain, finish, get, hold, inbox, key, list, login, man, notifications, notify,
+    observe, operations, outbox, permit, policy, reject, release, report, run, serve, simulate, start, token,
+    verify, wait, webhooks, whoami, withdraw,
 };
 use countersign::error::CommandError;
 use countersign::exit::{self, Style};
@@ -84,6 +84,7 @@ fn carry_out(arguments: Arguments) -> Result<(), CommandError> {
         Command::Finish(arguments) => finish::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Executor(arguments) => executor::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Operations(arguments) => operations::run(&arguments),
         Command::Whoami(arguments) => whoami::run(&arguments),
         Command::Dashboard(arguments) => dashboard::run(&arguments),

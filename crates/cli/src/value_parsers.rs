@@ -5,6 +5,7 @@ use countersign_api::operations::finish::Report;
 use countersign_api::wire::{QuietHoursBody, WindowBody};
 use countersign_core::event::EventType;
 use countersign_core::execution::ExecutionMode;
+use countersign_core::period::Period;
 use countersign_core::priority::Priority;
 use countersign_core::request::Status;
 use countersign_core::risk::{Environment, RiskLevel};
@@ -46,6 +47,11 @@ pub(crate) fn event_type() -> impl clap::builder::TypedValueParser<Value = Event
 /// What figures are told apart by.
 pub(crate) fn group_by() -> impl clap::builder::TypedValueParser<Value = GroupBy> {
     one_of::<GroupBy>()
+}
+
+/// How long a period is.
+pub(crate) fn period() -> impl clap::builder::TypedValueParser<Value = Period> {
+    one_of::<Period>()
 }
 
 /// Where a delivery to a webhook stands.

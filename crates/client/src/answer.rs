@@ -3,8 +3,8 @@
 use countersign_api::operation::Operation;
 use countersign_api::wire::{
     AuditBody, DeliveriesBody, DeliveryBody, EventsBody, ExecutionBody, ExplainBody, HealthBody, ListBody,
-    NotificationsBody, PreviewBody, RedeliveredBody, RequestBody, SignInCodeBody, SimulateBody, StatsBody,
-    WebhookBody, WebhookEventsBody, WebhookTrialBody, WebhooksBody,
+    NotificationsBody, PreviewBody, RedeliveredBody, ReportBody, RequestBody, SignInCodeBody, SimulateBody,
+    StatsBody, WebhookBody, WebhookEventsBody, WebhookTrialBody, WebhooksBody,
 };
 use countersign_core::ids::RequestId;
 use serde::de::DeserializeOwned;
@@ -80,6 +80,13 @@ impl Answer for AuditBody {
 }
 
 impl Answer for StatsBody {
+    fn request_ids(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+/// The request that it names is read as an id already.
+impl Answer for ReportBody {
     fn request_ids(&self) -> Vec<&str> {
         Vec::new()
     }

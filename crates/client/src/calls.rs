@@ -4,11 +4,13 @@ use crate::audit_query::{AuditQuery, StatsQuery};
 use crate::change::Change;
 use crate::connection::Connection;
 use crate::error::Error;
+use crate::list_query::query_string;
 use countersign_api::bodies::{CreateBody, HoldBody};
 use countersign_api::operation::Operation;
 use countersign_api::wire::{
-    AuditBody, EventsBody, ExecutionBody, ExplainBody, RequestBody, SimulateBody, StatsBody,
+    AuditBody, EventsBody, ExecutionBody, ExplainBody, ReportBody, RequestBody, SimulateBody, StatsBody,
 };
+use countersign_core::period::Period;
 use serde_json::{Value, json};
 
 impl Connection {
@@ -66,6 +68,16 @@ impl Connection {
     /// As for [`Self::create`].
     pub fn stats(&self, query: &StatsQuery) -> Result<StatsBody, Error> {
         self.get(&format!("{}{}", Operation::Stats.path_template(), query.text()))
+    }
+
+    /// The report on the period that has a day; on the last one that is over, if there is no day.
+    ///
+    /// # Errors
+    /// As for [`Self::create`].
+    pub fn period_report(&self, period: Period, date: Option<&str>) -> Result<ReportBody, Error> {
+        let path = Operation::Report.path_template().replace("{period}", period.as_str());
+        let query = query_string([("date", date.map(str::to_owned))]);
+        self.get(&format!("{path}{query}"))
     }
 
     /// The execution of a request, with its permit for who may claim it.

@@ -55,6 +55,7 @@ pub mod explain;
 pub mod hold;
 pub mod look_alike;
 pub mod open_decision;
+pub mod period;
 pub mod person;
 pub mod policy;
 pub mod principal;

@@ -30,6 +30,8 @@ pub enum PartKind {
     Information,
     /// An approver has claimed the request: where an incident is open, it is acknowledged.
     Claimed,
+    /// It is a report, and so about no request.
+    Report,
 }
 
 /// An approver who was looking at the request when the message was made.

@@ -73,21 +73,23 @@ impl DeliveryState {
     }
 }
 
-/// The delivery of one event to one destination. As it is stored: absent members are left out, times are RFC 3339.
+/// The delivery of one event, or of one report, to one destination. As it is stored: absent members are left out, times are RFC 3339.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delivery {
     /// To where. With the event's id it is the key: one event is delivered once to a destination.
     pub destination: DestinationId,
-    /// The event.
+    /// The event; of a report the id that its name and its period give.
     pub event_id: EventId,
-    /// The request that the event is about.
-    pub request_id: RequestId,
+    /// The request that the event is about. A report is about none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<RequestId>,
     /// The event's place in the request's trail, if it is in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
-    /// What happened.
-    pub event_type: EventType,
+    /// What happened. A report is no event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_type: Option<EventType>,
     /// The time at which the delivery was made from the outbox.
     pub created_at: Timestamp,
     /// Where it is in its life.
@@ -152,11 +154,21 @@ impl Delivery {
         now: Timestamp,
     ) -> Self {
         Self {
+            request_id: Some(request_id),
+            sequence,
+            event_type: Some(event_type),
+            ..Self::of_report(destination, event_id, now)
+        }
+    }
+
+    /// A delivery of a report, due at once.
+    pub fn of_report(destination: DestinationId, event_id: EventId, now: Timestamp) -> Self {
+        Self {
             destination,
             event_id,
-            request_id,
-            sequence,
-            event_type,
+            request_id: None,
+            sequence: None,
+            event_type: None,
             created_at: now,
             state: DeliveryState::Waiting,
             round: 1,

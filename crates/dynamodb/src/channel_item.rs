@@ -2,9 +2,9 @@
 
 use crate::error::unreadable;
 use crate::expression::Item;
-use crate::keys::{DESTINATION, EVENT_ID, FIRED, FORMAT, PLACE, PLACE_RECORD, REVISION};
+use crate::keys::{DESTINATION, DIGESTS, EVENT_ID, FIRED, FORMAT, PLACE, PLACE_RECORD, REVISION};
 use aws_sdk_dynamodb::types::AttributeValue;
-use countersign_app::ports::{MinuteCount, PlaceRecord, StoreError, Thread};
+use countersign_app::ports::{DigestRecord, MinuteCount, PlaceRecord, StoreError, Thread};
 use countersign_core::ids::RequestId;
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::destination::DestinationId;
@@ -18,6 +18,8 @@ const PLACE_FORMAT: &str = "countersign.place.v1";
 const THREAD_FORMAT: &str = "countersign.thread.v1";
 /// The same of a timer that has fired.
 const FIRED_FORMAT: &str = "countersign.fired.v1";
+/// The same of the record of a report that is sent regularly.
+const DIGEST_FORMAT: &str = "countersign.digest.v1";
 /// The document of a record.
 const DOCUMENT: &str = "document";
 
@@ -48,6 +50,12 @@ struct ThreadDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reference: Option<String>,
     is_asked: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DigestDocument {
+    done_until: Timestamp,
 }
 
 fn text(value: impl Into<String>) -> AttributeValue {
@@ -141,6 +149,26 @@ pub(crate) fn thread(
     Ok(Thread { destination: destination.clone(), request_id, reference, is_asked, revision })
 }
 
+/// The key of the record of a report that is sent regularly.
+pub(crate) fn digest_key(name: &str) -> Item {
+    key(DIGESTS.to_owned(), name)
+}
+
+/// The item of a record of a report, as the successor of the one that was read.
+pub(crate) fn digest_item(record: &DigestRecord) -> Result<Item, StoreError> {
+    let document = DigestDocument { done_until: record.done_until };
+    item(digest_key(&record.name), DIGEST_FORMAT, &document, record.revision)
+}
+
+/// The record of a report.
+///
+/// # Errors
+/// If the item is none.
+pub(crate) fn digest_record(name: &str, item: &Item) -> Result<DigestRecord, StoreError> {
+    let (DigestDocument { done_until }, revision) = read(item, DIGEST_FORMAT)?;
+    Ok(DigestRecord { name: name.to_owned(), done_until, revision })
+}
+
 fn item(mut item: Item, format: &str, document: &impl Serialize, revision: u64) -> Result<Item, StoreError> {
     let document = serde_json::to_string(document).map_err(|error| unreadable("destination", error))?;
     item.insert(FORMAT.to_owned(), text(format));
@@ -187,7 +215,11 @@ mod tests {
         let read = thread(&destination, request_id, &thread_item(&asked).unwrap()).unwrap();
         assert_eq!(read, Thread { revision: 1, ..asked.clone() });
         assert!(place_record(&destination, &thread_item(&asked).unwrap()).is_err());
+        let digest = DigestRecord { name: "morning".to_owned(), done_until: now, revision: 2 };
+        let read = digest_record("morning", &digest_item(&digest).unwrap()).unwrap();
+        assert_eq!(read, DigestRecord { revision: 3, ..digest });
         // No partition of these is one of deliveries.
+        assert!(DestinationId::parse(DIGESTS).is_err());
         assert!(DestinationId::parse(&format!("{PLACE}{destination}")).is_err());
         assert!(DestinationId::parse(&fired_partition(request_id)).is_err());
     }

@@ -1,14 +1,14 @@
 //! What is remembered of configured destinations: the calls of the SDK for it, in the table of deliveries.
 
 use crate::channel_item::{
-    fired_item, fired_partition, fired_timer, place_item, place_key, place_record, thread, thread_item,
-    thread_key,
+    digest_item, digest_key, digest_record, fired_item, fired_partition, fired_timer, place_item, place_key,
+    place_record, thread, thread_item, thread_key,
 };
 use crate::deliveries::{DynamoDeliveries, revised};
 use crate::error::store_error;
 use crate::expression::Expression;
 use crate::keys::DESTINATION;
-use countersign_app::ports::{ChannelStore, PlaceRecord, StoreError, Thread};
+use countersign_app::ports::{ChannelStore, DigestRecord, PlaceRecord, StoreError, Thread};
 use countersign_core::ids::RequestId;
 use countersign_delivery::destination::DestinationId;
 use std::collections::BTreeSet;
@@ -47,5 +47,13 @@ impl ChannelStore for DynamoDeliveries {
         let destination = condition.name(DESTINATION);
         condition.text = format!("attribute_not_exists({destination})");
         self.put(fired_item(request_id, timer), condition).await
+    }
+
+    async fn digest(&self, name: &str) -> Result<Option<DigestRecord>, StoreError> {
+        self.item(digest_key(name)).await?.map(|item| digest_record(name, &item)).transpose()
+    }
+
+    async fn put_digest(&self, record: &DigestRecord) -> Result<bool, StoreError> {
+        self.put(digest_item(record)?, revised(record.revision)).await
     }
 }

@@ -1,12 +1,13 @@
 //! Deliveries and webhooks: every call of the SDK for them. A type of its own with one table, for those who deliver and those
 //! who manage webhooks, and know no request.
 
-use crate::delivery_item::{DEAD, delivery_item, delivery_key, key_item, stored_delivery};
+use crate::delivery_item::{delivery_item, delivery_key, key_item, stored_delivery};
 use crate::error::invalid;
 use crate::error::{commit_error, store_error};
 use crate::expression::{Expression, Item};
 use crate::keys::{
-    DESTINATION, DUE_INDEX, DUE_SHARDS, EVENT_ID, NEXT_ATTEMPT_AT, REVISION, SHARD, WEBHOOKS, trail_key,
+    DEAD_DELIVERIES, DESTINATION, DUE_INDEX, DUE_SHARDS, EVENT_ID, NEXT_ATTEMPT_AT, REVISION, SHARD,
+    WEBHOOKS, trail_key,
 };
 use crate::webhook_item::{
     count_item, count_key, is_count, trail_document, trail_item, trail_sort_key, webhook_count, webhook_item,
@@ -277,7 +278,7 @@ impl Deliveries for DynamoDeliveries {
     }
 
     async fn dead_deliveries(&self) -> Result<Vec<DeliveryKey>, StoreError> {
-        self.all_indexed(DEAD).await
+        self.all_indexed(DEAD_DELIVERIES).await
     }
 
     async fn replace(&self, before: &StoredDelivery, after: &Delivery) -> Result<bool, StoreError> {

@@ -2,7 +2,9 @@
 
 use crate::error::unreadable;
 use crate::expression::Item;
-use crate::keys::{DESTINATION, DUE_SHARDS, EVENT_ID, FORMAT, NEXT_ATTEMPT_AT, REVISION, SHARD};
+use crate::keys::{
+    DEAD_DELIVERIES, DESTINATION, DUE_SHARDS, EVENT_ID, FORMAT, NEXT_ATTEMPT_AT, REVISION, SHARD,
+};
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::ports::{DeliveryKey, NewDelivery, StoreError, StoredDelivery};
 use countersign_core::cloud_event::CloudEvent;
@@ -20,15 +22,23 @@ const MESSAGE: &str = "message";
 /// What binds the message.
 const SEAL: &str = "seal";
 
-/// The partition of the index that dead deliveries are in, by the time at which they died.
-pub(crate) const DEAD: &str = "dead";
-
 /// The attributes that are not members of a delivery.
 const OTHERS: [&str; 5] = [FORMAT, MESSAGE, SEAL, REVISION, SHARD];
 
 /// The partition of the index of what is due that an event's deliveries are in.
 pub(crate) fn due_shard(event_id: EventId) -> String {
     event_id.shard(DUE_SHARDS).to_string()
+}
+
+/// The partition of the index that a delivery is in: of what waits, or of dead letters. What is closed otherwise is in none.
+fn partition(delivery: &Delivery) -> Option<String> {
+    match delivery.state {
+        DeliveryState::Dead => Some(DEAD_DELIVERIES.to_owned()),
+        DeliveryState::Waiting
+        | DeliveryState::Delivered
+        | DeliveryState::Skipped
+        | DeliveryState::Superseded => delivery.next_attempt_at.map(|_| due_shard(delivery.event_id)),
+    }
 }
 
 pub(crate) fn key_item(key: &DeliveryKey) -> Item {
@@ -62,17 +72,12 @@ pub(crate) fn delivery_item(new: NewDelivery<'_>, revision: u64) -> Result<Item,
     if let Some(seal) = new.seal {
         put(SEAL, AttributeValue::S(seal.to_string()));
     }
-    // What is closed and not dead has no time, and so is not in the index.
-    match (new.delivery.next_attempt_at, new.delivery.state) {
-        (Some(_), _) => {
-            put(SHARD, AttributeValue::S(due_shard(new.delivery.event_id)));
-        }
-        (None, DeliveryState::Dead) => {
-            let died_at = new.delivery.last_attempt.as_ref().map_or(new.delivery.created_at, |last| last.at);
-            put(SHARD, AttributeValue::S(DEAD.to_owned()));
-            put(NEXT_ATTEMPT_AT, AttributeValue::S(died_at.to_string()));
-        }
-        (None, _) => {}
+    if let Some(partition) = partition(new.delivery) {
+        put(SHARD, AttributeValue::S(partition));
+    }
+    // In the index of what is due a dead letter has the time of its making: it is not attempted.
+    if new.delivery.state == DeliveryState::Dead {
+        put(NEXT_ATTEMPT_AT, AttributeValue::S(new.delivery.created_at.to_string()));
     }
     Ok(item)
 }
@@ -100,17 +105,15 @@ pub(crate) fn stored_delivery(mut item: Item) -> Result<StoredDelivery, StoreErr
     };
     let revision = revision.ok_or_else(|| damaged("it has no revision"))?;
     let shard = text(shard);
-    if shard.as_deref() == Some(DEAD) {
+    if shard.as_deref() == Some(DEAD_DELIVERIES) {
         item.remove(NEXT_ATTEMPT_AT);
     }
     let delivery: Delivery = from_item(item).map_err(|_| damaged("an attribute is of another type"))?;
     // The index would show what does not wait, or leave out what does.
-    let expected = if delivery.state == DeliveryState::Dead {
-        Some(DEAD.to_owned())
-    } else {
-        delivery.next_attempt_at.map(|_| due_shard(delivery.event_id))
-    };
-    if shard != expected {
+    let expected = partition(&delivery);
+    // An earlier version had dead letters in no index.
+    let is_earlier = shard.is_none() && delivery.state == DeliveryState::Dead;
+    if shard != expected && !is_earlier {
         return Err(damaged(&format!("{NEXT_ATTEMPT_AT} and {SHARD} do not agree")));
     }
     let event = CloudEvent::read(&document).and_then(|event| {
@@ -142,10 +145,14 @@ mod tests {
     fn a_delivery_survives_its_item() {
         let seal = Some(Digest::of("seal"));
         let dead = Delivery { state: DeliveryState::Dead, next_attempt_at: None, ..delivery() };
-        let waits = due_shard(dead.event_id);
-        for (delivery, shard) in
-            [(delivery(), Some(waits.as_str())), (delivery().skip(), None), (dead, Some(DEAD))]
-        {
+        let report = Delivery::of_report(delivery().destination, delivery().event_id, delivery().created_at);
+        let (waits, late) = (due_shard(dead.event_id), due_shard(report.event_id));
+        for (delivery, shard) in [
+            (delivery(), Some(waits.as_str())),
+            (delivery().skip(), None),
+            (dead, Some(DEAD_DELIVERIES)),
+            (report, Some(late.as_str())),
+        ] {
             let new = NewDelivery { delivery: &delivery, document: "{}", seal };
             let item = delivery_item(new, 7).unwrap();
             assert_eq!(item.get(SHARD).map(|shard| shard.as_s().unwrap().as_str()), shard);
@@ -161,7 +168,10 @@ mod tests {
         let delivery = delivery();
         let new = NewDelivery { delivery: &delivery, document: "{}", seal: None };
         let item = delivery_item(new, 1).unwrap();
-        for name in item.keys().filter(|name| *name != SEAL && *name != "sequence") {
+        for name in item
+            .keys()
+            .filter(|name| ![SEAL, "sequence", "request_id", "event_type"].contains(&name.as_str()))
+        {
             let mut torn = item.clone();
             torn.remove(name);
             assert!(stored_delivery(torn).is_err(), "without {name}");

@@ -64,10 +64,14 @@ pub const INSTANCE_INDEX: &str = "instance-index";
 pub const INSTANCE_ID: &str = "instance_id";
 /// Partition key of deliveries: a destination, or one of [`WEBHOOKS`], [`trail_key`] and [`PREFERENCES`]. Their sort key is [`EVENT_ID`].
 pub const DESTINATION: &str = "destination";
-/// Lists the deliveries that wait, by when they are due. Its partition key is [`SHARD`].
+/// Lists the deliveries that wait, by when they are due, and dead letters. Its partition key is [`SHARD`].
 pub const DUE_INDEX: &str = "due-index";
-/// Sort key of [`DUE_INDEX`]. Only what waits has one.
+/// Sort key of [`DUE_INDEX`]. Only what waits has one, and dead letters have the time of their making.
 pub const NEXT_ATTEMPT_AT: &str = "next_attempt_at";
+/// The partition of dead letters in [`DUE_INDEX`].
+pub const DEAD_DELIVERIES: &str = "dead";
+/// The partition of what is remembered of reports, by their names. No destination is called so.
+pub const DIGESTS: &str = "#digests";
 /// The partition of webhooks among deliveries, by their ids. No destination is called so.
 pub const WEBHOOKS: &str = "#webhooks";
 /// The sort key of the number of webhooks.

@@ -15,6 +15,8 @@ mod channels;
 mod comment_item;
 mod continuation_item;
 mod counted_item;
+mod counting;
+mod dead_letters;
 pub mod deliveries;
 mod delivery_item;
 mod error;

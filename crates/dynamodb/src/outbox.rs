@@ -1,6 +1,7 @@
 //! The outbox: what is committed and not yet delivered.
 
 use crate::continuation_item::{self, continuation_key, released_item};
+use crate::counting::{count, partition};
 use crate::error::invalid;
 use crate::error::{commit_error, refused_actions, store_error};
 use crate::expression::{Expression, Item};
@@ -8,7 +9,7 @@ use crate::keys::{DEAD, EVENT_ID, OUTBOX_SHARDS, RECORDED, RELEASED, SHARD, WAIT
 use crate::outbox_item::{self, LOGGED, PUBLISHED, outbox_entry, outbox_key};
 use crate::record::recorded_entry;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, Select, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 use aws_types::SdkConfig;
 use countersign_app::continuations::{Continuations, Released};
 use countersign_app::ports::{
@@ -46,15 +47,6 @@ fn key_item(key: &OutboxKey) -> Item {
         (SHARD.to_owned(), AttributeValue::S(key.shard.clone())),
         (EVENT_ID.to_owned(), AttributeValue::S(key.event_id.clone())),
     ])
-}
-
-/// The entries of one partition.
-fn partition(shard: &str) -> Expression {
-    let mut condition = Expression::default();
-    let name = condition.name(SHARD);
-    let value = condition.string("shard", shard);
-    condition.text = format!("{name} = {value}");
-    condition
 }
 
 /// The outbox table, for those who deliver from it. Entries are written by the store, in the
@@ -134,33 +126,6 @@ impl DynamoOutbox {
             waiting += count;
         }
         Ok((oldest, waiting))
-    }
-
-    /// How many entries a partition holds.
-    async fn count(&self, shard: &str) -> Result<usize, StoreError> {
-        let condition = partition(shard);
-        let mut count = 0;
-        let mut start = None;
-        loop {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .consistent_read(true)
-                .key_condition_expression(&condition.text)
-                .set_expression_attribute_names(Some(condition.names.clone()))
-                .set_expression_attribute_values(Some(condition.values.clone()))
-                .select(Select::Count)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(store_error)?;
-            count += usize::try_from(page.count).unwrap_or_default();
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(count);
-            }
-        }
     }
 
     async fn query_outbox(
@@ -459,7 +424,7 @@ impl Outbox for DynamoOutbox {
         let (oldest, waiting) = self.oldest_of(&shards, PUBLISHED).await?;
         shards.extend([DEAD.to_owned(), RECORDED.to_owned()]);
         let unlogged = self.oldest_of(&shards, LOGGED).await?.0;
-        Ok(Backlog { oldest, waiting, dead: self.count(DEAD).await?, unlogged })
+        Ok(Backlog { oldest, waiting, dead: count(&self.client, &self.table, None, DEAD).await?, unlogged })
     }
 }
 

@@ -70,4 +70,10 @@ impl Counts {
         let half = decided / 2;
         rejected.saturating_mul(10_000).saturating_add(half).checked_div(decided)
     }
+
+    /// The same as a part, with four digits after the point.
+    pub fn rejection_rate(&self) -> Option<f64> {
+        let in_ten_thousand = u32::try_from(self.rejections_in_ten_thousand()?).ok()?;
+        Some(f64::from(in_ten_thousand) / 10_000.0)
+    }
 }

@@ -3,6 +3,7 @@
 use crate::amounts::Amounts;
 use crate::answers::Answers;
 use crate::counts::{Counts, Figure};
+use crate::extremes::Extremes;
 use crate::histogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 pub const OTHER: &str = "(other)";
 
 /// Which members the documents of days have. Events that were counted into documents with fewer are counted anew.
-pub const REVISION: u64 = 2;
+pub const REVISION: u64 = 3;
 
 /// How many bytes the persons of a day may take in its document. A year of the largest days is then less than 31 MB, which
 /// is 31 reads.
@@ -73,6 +74,9 @@ pub struct DayFigures {
     pub counts: Counts,
     /// The times from a request to the decision on it, of decisions of this day.
     pub time_to_decision: Histogram,
+    /// The shortest and the longest of these times.
+    #[serde(default, skip_serializing_if = "Extremes::is_empty")]
+    pub decision_extremes: Extremes,
     /// By operation.
     pub operations: BTreeMap<String, OperationFigures>,
     /// By person: of the requests that the person made, and of what the person decided and was refused.
@@ -110,6 +114,7 @@ impl DayFigures {
 
     pub(crate) fn decided_after(&mut self, milliseconds: u64, operation: &str) {
         self.time_to_decision.record(milliseconds);
+        self.decision_extremes.record(milliseconds);
         self.operation(operation).time_to_decision.record(milliseconds);
     }
 

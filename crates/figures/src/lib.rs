@@ -10,6 +10,8 @@ pub mod amounts;
 pub mod answers;
 pub mod counts;
 pub mod day;
+pub mod extremes;
 pub mod fold;
 pub mod histogram;
+pub mod period_report;
 pub mod report;

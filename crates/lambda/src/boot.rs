@@ -30,11 +30,12 @@ use countersign_app::known_preferences::KnownPreferences;
 use countersign_app::log::{LogIndex, LogStorage};
 use countersign_app::policy_texts::{KeepPolicyTexts, PolicyTexts};
 use countersign_app::ports::{
-    ChannelStore, CountAttempts, CountedAttemptsStore, FindDue, ListHolds, ListRequests, LoadEvents,
-    LoadHold, LoadRequest, NoWebhookClient, Outbox, Publish, PutDelivery, PutHold, ReadPreferences, ReadWebhooks,
-    RecordEvent, Replicas, Timers,
+    ChannelStore, CountAttempts, CountedAttemptsStore, FindDue, ListHolds, LoadEvents, LoadHold, LoadRequest,
+    NoWebhookClient, Outbox, Publish, PutDelivery, PutHold, ReadPreferences, ReadWebhooks, RecordEvent,
+    Replicas, Timers,
 };
 use countersign_app::preferences::PreferencesStore;
+use countersign_app::report::ReportStore;
 use countersign_app::retention::{ErasureMark, FindClosed, InvalidRetention, Retention};
 use countersign_app::signing::{NoSigningKeys, SigningKeys};
 use countersign_app::urge::NextLooks;
@@ -283,9 +284,9 @@ impl Boot {
             + FindClosed
             + FindDue
             + ListHolds
-            + ListRequests
             + LoadHold
             + Replicas
+            + ReportStore
             + Timers,
     {
         let metrics = &self.metrics().inspect_err(not_started)?;

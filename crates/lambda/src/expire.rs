@@ -5,13 +5,15 @@ use countersign_api::problem::Code;
 use countersign_app::attempts;
 use countersign_app::command::CommandStore;
 use countersign_app::dependencies::Dependencies;
+use countersign_app::digests::{self, DigestsReport};
 use countersign_app::error::AppError;
 use countersign_app::expire::{self, ExpiryReport};
 use countersign_app::figures;
 use countersign_app::ports::{
-    ChannelStore, CountedAttemptsStore, FindDue, ListHolds, ListRequests, LoadHold, PutDelivery, ReadPreferences,
-    Replicas, Timers,
+    ChannelStore, CountedAttemptsStore, FindDue, ListHolds, LoadHold, PutDelivery, ReadPreferences, Replicas,
+    Timers,
 };
+use countersign_app::report::ReportStore;
 use countersign_app::retention::{self, ErasureMark, ErasureReport, FindClosed, Retention};
 use countersign_app::timers::{self, TimerReport};
 use countersign_app::urge::{self, NextLooks, UrgeReport};
@@ -21,7 +23,7 @@ use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Expires what is due, reminds and escalates, erases what is kept for longer than `retention`, and measures what is open. What invoked it says
+/// Expires what is due, reminds and escalates, sends reports, erases what is kept for longer than `retention`, and measures what is open. What invoked it says
 /// nothing that would be needed.
 ///
 /// # Errors
@@ -41,9 +43,9 @@ where
         + FindClosed
         + FindDue
         + ListHolds
-        + ListRequests
         + LoadHold
         + Replicas
+        + ReportStore
         + Timers,
     D: PutDelivery + ChannelStore + ReadPreferences,
 {
@@ -80,6 +82,12 @@ where
                 tracing::info!(fired, routed, failed, cut_short, "reminders and escalations");
             }
             Err(error) => tracing::error!(%error, "reminders and escalations are left to the next run"),
+        }
+        match digests::send(dependencies, deliveries, Timestamp::EARLIEST).await {
+            Ok(DigestsReport { sent, routed, waiting, failed }) => {
+                tracing::info!(sent, routed, waiting, failed, "reports");
+            }
+            Err(error) => tracing::error!(%error, "reports are left to the next run"),
         }
     }
     // They wait for the next sweep where this one has no time left.

@@ -2,7 +2,7 @@
 
 use countersign_chat::cut;
 use countersign_chat::link::web_link;
-use countersign_chat::summary::{Fact, Quote, Summary};
+use countersign_chat::summary::{Fact, Quote, Row, Summary};
 use std::fmt::Write as _;
 
 /// The most characters of a text: the longest justification twice over, since what is not shown as it is takes more.
@@ -12,16 +12,39 @@ const MAX_LINE: usize = 2_000;
 /// The most lines, facts and texts of a message, each.
 const MAX_ITEMS: usize = 200;
 
+/// The most characters of the name of a row.
+const MAX_ROW_NAME: usize = 60;
+
 /// What both forms show, escaped against what hides and reorders, and cut.
 struct Shown {
     title: String,
     notes: Vec<String>,
     facts: Vec<(&'static str, String)>,
+    table: Option<ShownTable>,
     /// Titles and texts, each line behind `| `.
     quotes: Vec<(String, String)>,
     left_out: usize,
     advice: Option<String>,
     link: Option<(&'static str, String)>,
+}
+
+/// A table: its title, the names of its columns, and rows with a name each.
+struct ShownTable {
+    title: &'static str,
+    columns: Vec<&'static str>,
+    rows: Vec<(String, Vec<u64>)>,
+}
+
+impl ShownTable {
+    /// None without rows.
+    fn of(summary: &Summary) -> Option<Self> {
+        let table = summary.table.as_ref().filter(|table| !table.rows.is_empty())?;
+        let rows =
+            table.rows.iter().take(MAX_ITEMS).map(|Row { name, figures }| {
+                (cut::line(name, MAX_ROW_NAME, cut::characters), figures.clone())
+            });
+        Some(Self { title: table.title, columns: table.columns.clone(), rows: rows.collect() })
+    }
 }
 
 impl Shown {
@@ -33,9 +56,13 @@ impl Shown {
         let quotes = summary.quotes.iter().take(MAX_ITEMS);
         Self {
             title: line(&summary.title()),
-            left_out: left_out(notes.len()) + left_out(summary.facts.len()) + left_out(summary.quotes.len()),
+            left_out: left_out(notes.len())
+                + left_out(summary.facts.len())
+                + left_out(summary.table.as_ref().map_or(0, |table| table.rows.len()))
+                + left_out(summary.quotes.len()),
             notes: notes.iter().take(MAX_ITEMS).map(|note| line(note)).collect(),
             facts: facts.map(|Fact { name, value }| (*name, line(value))).collect(),
+            table: ShownTable::of(summary),
             quotes: quotes
                 .map(|Quote { title, text }| (line(title), cut::quoted(text, MAX_TEXT, cut::characters)))
                 .collect(),
@@ -48,7 +75,7 @@ impl Shown {
 /// The plain text. What a person wrote stands behind `| `: it cannot look like a line of ours. Writing to a string does not
 /// fail.
 pub(crate) fn plain(summary: &Summary) -> String {
-    let Shown { title, notes, facts, quotes, left_out, advice, link } = Shown::of(summary);
+    let Shown { title, notes, facts, table, quotes, left_out, advice, link } = Shown::of(summary);
     let mut text = format!("{title}\n\n");
     for note in &notes {
         let _ = writeln!(text, "{note}");
@@ -58,6 +85,18 @@ pub(crate) fn plain(summary: &Summary) -> String {
     }
     for (name, value) in &facts {
         let _ = writeln!(text, "{name:<15}{value}");
+    }
+    if let Some(ShownTable { title, columns, rows }) = &table {
+        let names = rows.iter().map(|(name, _)| name.chars().count());
+        let width = names.chain([title.chars().count()]).max().unwrap_or_default();
+        let headings: String = columns.iter().map(|column| format!("  {column}")).collect();
+        let _ = writeln!(text, "\n{title:<width$}{headings}");
+        for (name, figures) in rows {
+            let figures = figures.iter().zip(columns);
+            let figures: String =
+                figures.map(|(figure, column)| format!("  {figure:>width$}", width = column.len())).collect();
+            let _ = writeln!(text, "{name:<width$}{figures}");
+        }
     }
     for (title, lines) in &quotes {
         let _ = writeln!(text, "\n{title}");
@@ -79,7 +118,7 @@ pub(crate) fn plain(summary: &Summary) -> String {
 
 /// The HTML. `dir=auto` keeps letters that are written from right to left from moving what is around them.
 pub(crate) fn html(summary: &Summary) -> String {
-    let Shown { title, notes, facts, quotes, left_out, advice, link } = Shown::of(summary);
+    let Shown { title, notes, facts, table, quotes, left_out, advice, link } = Shown::of(summary);
     let title = escaped(&title);
     let mut html = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>{title}</title></head>\n<body>\n\
@@ -93,6 +132,18 @@ pub(crate) fn html(summary: &Summary) -> String {
         for (name, value) in &facts {
             let (name, value) = (escaped(name), escaped(value));
             let _ = writeln!(html, "<tr><th align=\"left\">{name}</th><td dir=\"auto\">{value}</td></tr>");
+        }
+        html.push_str("</table>\n");
+    }
+    if let Some(ShownTable { title, columns, rows }) = &table {
+        let headings: String =
+            columns.iter().map(|column| format!("<th align=\"right\">{}</th>", escaped(column))).collect();
+        let title = escaped(title);
+        let _ = writeln!(html, "<h3>{title}</h3>\n<table>\n<tr><th align=\"left\">Name</th>{headings}</tr>");
+        for (name, figures) in rows {
+            let figures: String =
+                figures.iter().map(|figure| format!("<td align=\"right\">{figure}</td>")).collect();
+            let _ = writeln!(html, "<tr><td dir=\"auto\">{}</td>{figures}</tr>", escaped(name));
         }
         html.push_str("</table>\n");
     }

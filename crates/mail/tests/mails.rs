@@ -1,7 +1,7 @@
 //! Mails as a parser of another origin reads them: headers that nothing breaks out of, and two bodies that say the same.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
-use countersign_chat::summary::{Ask, Fact, Quote, Summary, Target, Tone};
+use countersign_chat::summary::{Ask, Fact, Quote, Row, Summary, Table, Target, Tone};
 use countersign_core::digest::DeploymentKey;
 use countersign_core::ids::{EventId, RequestId};
 use countersign_core::origin::Origin;
@@ -49,6 +49,7 @@ fn summary() -> Summary {
             Fact { name: "Status", value: "pending".to_owned() },
             Fact { name: "Duration", value: "zehn Minuten, höchstens".to_owned() },
         ],
+        table: None,
         quotes: vec![Quote {
             title: "Justification".to_owned(),
             text: "moved\nto <b>new</b> & better".to_owned(),
@@ -281,6 +282,33 @@ fn hostile() -> impl Strategy<Value = String> {
     ]);
     let piece = prop_oneof![3 => pieces.prop_map(str::to_owned), 1 => "\\PC{1,30}", 1 => any::<String>()];
     prop::collection::vec(piece, 1..20).prop_map(|pieces| format!("x{}", pieces.concat()))
+}
+
+#[test]
+fn a_table_has_columns_in_both_bodies_and_names_in_it_are_only_names() {
+    let row = |name: &str, figures: [u64; 2]| Row { name: name.to_owned(), figures: figures.to_vec() };
+    let table = Table {
+        title: "By person",
+        columns: vec!["requested", "approved"],
+        rows: vec![
+            row("ann@example.com", [12, 0]),
+            row("<script>x</script>\n\u{202e}", [1, 20]),
+            row(&"x".repeat(300), [0, 1]),
+        ],
+    };
+    let (plain, html) = bodies(&mail(&Summary { table: Some(table), ..summary() }, "bob@example.com"));
+    let lines: Vec<&str> = plain.lines().collect();
+    let place = lines.iter().position(|line| line.starts_with("By person")).unwrap();
+    let column = lines[place].find("requested").unwrap() + "requested".len();
+    for (line, figure) in lines[place + 1..place + 4].iter().zip(["12", "1", "0"]) {
+        assert!(line.get(..column).is_some_and(|part| part.ends_with(figure)), "{line}");
+    }
+    assert!(plain.contains("<script>x</script>\\n\\u{202e}"), "{plain}");
+    assert!(html.contains("&lt;script&gt;x&lt;/script&gt;\\n\\u{202e}"), "{html}");
+    assert!(!html.contains("<script") && !html.contains(&"x".repeat(100)), "{html}");
+    assert!(
+        html.contains("<th align=\"right\">requested</th>") && html.contains("<td align=\"right\">12</td>")
+    );
 }
 
 proptest! {

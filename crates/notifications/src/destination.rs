@@ -46,6 +46,14 @@ impl Kind {
             Self::SlackWebhook | Self::SlackBot | Self::Teams | Self::Email | Self::PagerDuty => false,
         }
     }
+
+    /// Whether it takes reports. Topics and buses get events alone, and nothing is to be done about a report.
+    pub fn takes_reports(self) -> bool {
+        match self {
+            Self::Sns | Self::EventBridge | Self::PagerDuty => false,
+            Self::SlackWebhook | Self::SlackBot | Self::Teams | Self::Email | Self::Log => true,
+        }
+    }
 }
 
 /// What a destination is, with what its kind needs.

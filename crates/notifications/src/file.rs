@@ -1,9 +1,9 @@
 //! `notifications.toml` as it is written.
 
 use crate::destination::{Kind, Region, Tls};
-use crate::local_time::Period;
 use crate::quiet::WrittenSpan;
 use crate::secret::WrittenSecret;
+use countersign_core::period::Period;
 use countersign_core::priority::Priority;
 use countersign_core::risk::{Environment, RiskLevel};
 use serde::{Deserialize, Serialize};

@@ -19,6 +19,7 @@ pub mod audience;
 pub mod outcome;
 pub mod plan;
 pub mod recipients;
+pub mod reports;
 pub mod timers;
 
 pub mod local_time;

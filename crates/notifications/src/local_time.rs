@@ -1,6 +1,7 @@
 //! Time as people have it: days of the week, times of the day in a zone of the IANA database, and what recurs by them. Knows
 //! both changes of summer time.
 
+use countersign_core::period::Period;
 use countersign_core::timestamp::Timestamp;
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
@@ -169,33 +170,6 @@ impl Zone {
     }
 }
 
-/// How often.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    Display,
-    IntoStaticStr,
-    EnumIter,
-)]
-#[serde(rename_all = "lowercase")]
-#[strum(serialize_all = "lowercase")]
-pub enum Period {
-    /// Every day.
-    Daily,
-    /// On Mondays.
-    Weekly,
-    /// On the first day of the month.
-    Monthly,
-}
-
 /// What happens every day, week or month at a time of the day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recurrence {
@@ -218,6 +192,18 @@ impl Recurrence {
             moments.find(|moment| *moment > after)
         });
         found.unwrap_or(Timestamp::LATEST)
+    }
+
+    /// The last time until a moment, and the date that the clock then shows, such as `2026-01-31`. At midnight at the end of a
+    /// day that is the date of the next day. None where the calendar begins.
+    pub fn last(&self, until: Timestamp) -> Option<(Timestamp, String)> {
+        let today = self.zone.date(until)?;
+        // The first of the month before, and the midnight at its end.
+        let days = std::iter::successors(Some(today), |date| date.yesterday().ok()).take(33);
+        let due = days.filter(|date| self.is_due_on(*date));
+        let mut moments = due.filter_map(|date| self.zone.moment(date, self.at, Occurrence::First));
+        let moment = moments.find(|moment| *moment <= until)?;
+        Some((moment, self.zone.date(moment)?.to_string()))
     }
 
     fn is_due_on(&self, date: Date) -> bool {

@@ -127,6 +127,7 @@ impl Reader<'_> {
             let path = ["digests", name.as_str()];
             let addressing = self.addressing(&path, &table.to, &table.via, &names)?;
             self.check_of_no_request(&path, &addressing)?;
+            self.check_takes_reports(&path, &table.via, &names)?;
             let written = WrittenRecurrence { period: table.period, at: table.at, zone: table.zone };
             let recurrence =
                 read_recurrence(&written).map_err(|(key, rule)| self.refused(&path, key, rule))?;
@@ -473,6 +474,23 @@ impl Reader<'_> {
             return self.refuse(path, "to", "must name groups and people: group:NAME or person:ADDRESS");
         }
         Ok(())
+    }
+
+    /// That no report is sent to where it would not be understood.
+    fn check_takes_reports(
+        &self,
+        path: &[&str],
+        via: &[Spanned<String>],
+        names: &Names<'_>,
+    ) -> Result<(), Mistake> {
+        let kind = |text: &Spanned<String>| Some(names.destinations.get(text.get_ref())?.kind());
+        match via.iter().find_map(|text| Some((text, kind(text).filter(|kind| !kind.takes_reports())?))) {
+            Some((text, kind)) => {
+                let path: Vec<&str> = path.iter().copied().chain(["via"]).collect();
+                Err(self.refused_text(&path, text, format!("is of kind {kind}, which takes no reports")))
+            }
+            None => Ok(()),
+        }
     }
 
     fn reminder_times(&self, name: &str, times: &[u32]) -> Result<BTreeSet<u32>, Mistake> {

@@ -9,6 +9,7 @@ use countersign_app::anomalies::{DetectionError, DetectionReport, Detector};
 use countersign_app::courier::DeliveryFigures;
 use countersign_app::deliver::Subscribers;
 use countersign_app::dependencies::Dependencies;
+use countersign_app::digests::DigestsReport;
 use countersign_app::error::AppError;
 use countersign_app::fold::{FoldError, FoldReport, Folder};
 use countersign_app::host::Clock;
@@ -18,7 +19,7 @@ use countersign_app::retention::{self, ErasureReport, Retention};
 use countersign_app::route::Routing;
 use countersign_app::seal::{SealError, SealReport, Sealer};
 use countersign_app::urge::{UrgeReport, urge};
-use countersign_app::{attempts, deliver, expire, figures, timers};
+use countersign_app::{attempts, deliver, digests, expire, figures, timers};
 use countersign_core::caller::Channel;
 use countersign_core::timestamp::Timestamp;
 use std::collections::BTreeMap;
@@ -423,6 +424,11 @@ async fn expire_until(app: Application, retention: Option<Retention>, mut stoppe
             }
             Ok(_) => {}
             Err(error) => tracing::error!(%error, "reminders and escalations are left to the next pass"),
+        }
+        match digests::send(&dependencies, &app.deliveries, since).await {
+            Ok(DigestsReport { routed, .. }) if routed > 0 => app.courier_wakeup.notify_one(),
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "reports are left to the next pass"),
         }
         expired_at = Some(host.elapsed());
         rest(&mut stopped).await;

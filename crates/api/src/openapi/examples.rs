@@ -6,6 +6,7 @@
 
 mod listed;
 mod notifications;
+mod reported;
 mod webhooks;
 
 pub(super) use webhooks::{DELIVERY_ID, WEBHOOK_ID};
@@ -511,6 +512,7 @@ fn stories() -> Option<Vec<(&'static str, Value)>> {
         ("events", executed.trail()?),
         ("audit", executed.page_of_events()?),
         ("stats", executed.figures()?),
+        ("report", reported::report(&executed, &pending)?),
         ("me", listed::me()?),
         ("explained", pending.explained()?),
         ("half_approved_explained", half.explained()?),
@@ -533,6 +535,7 @@ mod tests {
                 "events" => assert_eq!(answer["items"].as_array().unwrap().len(), 5),
                 "audit" => assert_eq!(answer["items"].as_array().unwrap().len(), 2),
                 "stats" => assert_eq!(answer["totals"]["executed"], 1),
+                "report" => assert_eq!(answer["outcomes"]["executed"], 1),
                 "me" => assert_eq!(answer["kind"], "human"),
                 "held" => assert_eq!(answer["hold"]["by"], "bob@example.com"),
                 "half_approved" => assert_eq!(answer["approvals_received"], 1),

@@ -8,6 +8,7 @@ use crate::operations::get::MAX_WAIT_SECONDS;
 use crate::operations::webhooks;
 use crate::reply::{ETAG, IDEMPOTENT_REPLAYED};
 use countersign_core::event::EventType;
+use countersign_core::period::Period;
 use countersign_core::request::Status;
 use countersign_figures::report::GroupBy;
 use serde_json::{Value, json};
@@ -195,6 +196,27 @@ pub(super) fn stats_parameters() -> Vec<Value> {
             "What groups are told apart by; `day` if left out.",
             values::names(GroupBy::iter()),
             "operation",
+        ),
+    ]
+}
+
+/// The parameters of reports.
+pub(super) fn report_parameters() -> Vec<Value> {
+    let day = json!({ "type": "string", "format": "date" });
+    vec![
+        json!({
+            "name": "period",
+            "in": "path",
+            "required": true,
+            "description": "How long the period is.",
+            "schema": values::names(Period::iter()),
+            "example": Period::Weekly.as_str(),
+        }),
+        parameter(
+            "date",
+            "A day in UTC of the period; if left out, the last period that is over.",
+            day,
+            "2026-01-31",
         ),
     ]
 }

@@ -39,9 +39,11 @@ pub(super) fn may_answer(operation: Operation, code: Code) -> bool {
         Code::MalformedId | Code::NotFound => is_dispatch || operation.is_on_something(),
         Code::ClockSkew | Code::Expired => is_dispatch || (operation.is_on_one() && operation.changes()),
         Code::IdempotencyConflict => operation.takes_idempotency_key(),
-        Code::Claimed | Code::WebhookLimit | Code::WebhookDisabled | Code::PeopleOnly | Code::NotConfigured => {
-            operation.definition().problems.contains(&code)
-        }
+        Code::Claimed
+        | Code::WebhookLimit
+        | Code::WebhookDisabled
+        | Code::PeopleOnly
+        | Code::NotConfigured => operation.definition().problems.contains(&code),
         // Every operation on one request reads it. A list leaves out what it cannot read.
         Code::Integrity => is_listed || operation.is_on_one(),
         Code::MalformedCursor

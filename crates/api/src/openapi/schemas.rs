@@ -4,6 +4,7 @@
 mod bodies;
 mod explanation;
 mod notifications;
+mod report;
 mod simulation;
 mod stats;
 mod trail;
@@ -481,7 +482,7 @@ fn fielderror() -> Vec<Member> {
 type Object = (&'static str, &'static str, fn() -> Vec<Member>);
 
 /// The schemas that are objects.
-const OBJECTS: [Object; 69] = [
+const OBJECTS: [Object; 77] = [
     ("Create", "The operation that the request is for.", bodies::create),
     ("Approve", "An approval.", bodies::approve),
     ("Reject", "A rejection.", bodies::reject),
@@ -521,6 +522,13 @@ const OBJECTS: [Object; 69] = [
     ("Durations", "Durations in milliseconds.", stats::durations),
     ("Answers", "How long persons took to decide, in milliseconds.", stats::answers),
     ("Amounts", "Amounts of money.", stats::amounts),
+    ("Report", "The report on a day, a week or a month.", report::report),
+    ("Outcomes", "What became of requests.", report::outcomes),
+    ("DecisionTimes", "How long decisions took, in milliseconds.", report::decision_times),
+    ("Waiting", "What waits for a decision.", report::waiting),
+    ("OldestRequest", "A request that waits.", report::oldest_request),
+    ("PersonFigures", "What one person did.", report::person_figures),
+    ("DeadLetters", "Messages that were given up, and can be delivered again.", report::dead_letters),
     ("Approver", "A person who decided.", stats::approver),
     ("Slowest", "A person or a group that took long.", stats::slowest),
     (

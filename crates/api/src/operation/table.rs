@@ -1,7 +1,9 @@
 //! The table of operations: one row each. A row gives the operation its name in the enum, its route, and its
 //! part of the `OpenAPI` document. What carries an operation out is in `operations/`.
 
-use super::{Answer, Body, BodyType, Definition, DirectCaller, Method, Success, hold, notifications, webhooks};
+use super::{
+    Answer, Body, BodyType, Definition, DirectCaller, Method, Success, hold, notifications, webhooks,
+};
 use crate::problem::Code;
 use strum::EnumIter;
 
@@ -256,6 +258,24 @@ operations! {
             Counted from the audit log, each event exactly once, by the day in UTC on which it happened; of the last 30 days \
             unless the query says. `log_size` says how many events of the log are in the figures: what happened since \
             follows within seconds.",
+    };
+
+    /// Answers with the report on a day, week or month.
+    Report = Definition {
+        slug: "report",
+        method: Method::Get,
+        path: "/v1/reports/{period}",
+        body: Body::None,
+        changes: false,
+        direct: DirectCaller::Reader,
+        answers: &[Success::ok("The report.", Answer::Report, &["report"])],
+        problems: &[],
+        links: &[],
+        summary: "Report on a day, a week or a month",
+        description: "\
+            What became of requests, how long decisions took, what waits longest, and who asked and decided; of the period in \
+            UTC that contains `date`, or of the last one that is over. `over` says whether it is. Weeks are those of ISO 8601. \
+            `alerts` names what deserves attention. `waiting` and `dead_letters` are as of now.",
     };
 
     /// Says who calls.

@@ -20,6 +20,7 @@ pub mod me;
 pub mod notifications;
 pub mod observe;
 pub mod reject;
+pub mod report;
 pub mod simulate;
 pub mod start;
 pub mod stats;
@@ -66,6 +67,7 @@ pub fn visit<S: Store, V: EndpointVisitor<S>>(operation: Operation, visitor: V) 
         Operation::Audit => visitor.endpoint::<audit::Audit>(),
         Operation::Me => visitor.endpoint::<me::Me>(),
         Operation::Stats => visitor.endpoint::<stats::Stats>(),
+        Operation::Report => visitor.endpoint::<report::Report>(),
         Operation::Explain => visitor.endpoint::<explain::Explain>(),
         Operation::Start => visitor.endpoint::<start::Start>(),
         Operation::Finish => visitor.endpoint::<finish::Finish>(),

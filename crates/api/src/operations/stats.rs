@@ -1,6 +1,6 @@
 //! GET /v1/audit-logs/stats
 
-use crate::fields::{Fields, one_of, string};
+use crate::fields::{Fields, day, one_of};
 use crate::operation::Operation;
 use crate::problem::Problem;
 use crate::reply::Reply;
@@ -13,7 +13,6 @@ use countersign_core::audit::call_record::Reading;
 use countersign_core::principal::Principal;
 use countersign_core::timestamp::Timestamp;
 use countersign_figures::report::GroupBy;
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// How many days figures are of unless the query says.
@@ -62,11 +61,4 @@ impl<S: ReadFigures + RecordEvent + LoadEvents> Endpoint<S> for Stats {
 
 fn days_before(time: Timestamp, days: u32) -> Timestamp {
     time.minus_seconds(days * DAY_SECONDS)
-}
-
-/// A day, by its first moment.
-fn day(value: &Value) -> Result<Timestamp, String> {
-    let text = string(value)?;
-    let first = Timestamp::parse_first(&text).ok().filter(|first| first.day() == text);
-    first.ok_or_else(|| "must be a day such as 2026-01-31".to_owned())
 }

@@ -3,7 +3,7 @@
 use countersign_app::figure_store::StoredFigures;
 use countersign_figures::amounts::Amounts;
 use countersign_figures::answers::Answers;
-use countersign_figures::counts::{Counts, Figure};
+use countersign_figures::counts::Figure;
 use countersign_figures::histogram::Histogram;
 use countersign_figures::report::{GroupBy, GroupFigures, Report};
 use serde::{Deserialize, Serialize};
@@ -183,19 +183,13 @@ impl From<&GroupFigures> for FiguresBody {
             refused: get(Figure::Refused),
             approvals_given: get(Figure::ApprovalsGiven),
             rejections_given: get(Figure::RejectionsGiven),
-            rejection_rate: rejection_rate(&figures.counts),
+            rejection_rate: figures.counts.rejection_rate(),
             time_to_decision: DurationsBody::of(&figures.time_to_decision),
             time_to_answer: AnswersBody::of(&figures.answers),
             estimated_cost: AmountsBody::of(&figures.costs.estimated),
             actual_cost: AmountsBody::of(&figures.costs.actual),
         }
     }
-}
-
-/// With four digits after the point.
-fn rejection_rate(counts: &Counts) -> Option<f64> {
-    let in_ten_thousand = u32::try_from(counts.rejections_in_ten_thousand()?).ok()?;
-    Some(f64::from(in_ten_thousand) / 10_000.0)
 }
 
 impl AnswersBody {

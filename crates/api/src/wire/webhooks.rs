@@ -251,8 +251,12 @@ impl DeliveryBody {
         };
         Self {
             delivery_id: delivery.event_id.to_string(),
-            event_type: delivery.event_type.as_str().to_owned(),
-            request_id: delivery.request_id.to_string(),
+            // A webhook gets events alone, which have both.
+            event_type: delivery
+                .event_type
+                .map(|event_type| event_type.as_str().to_owned())
+                .unwrap_or_default(),
+            request_id: delivery.request_id.map(|request_id| request_id.to_string()).unwrap_or_default(),
             sequence: delivery.sequence,
             created_at: delivery.created_at.to_string(),
             status: delivery.state.as_str().to_owned(),

@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use crate::host::BoxFuture;
+use crate::report_message::ReportMessage;
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::ids::RequestId;
 use countersign_core::timestamp::Timestamp;
@@ -78,7 +79,18 @@ impl Thread {
     }
 }
 
-/// What is remembered of configured destinations, and which timers have fired. Strongly consistent.
+/// What is remembered of a report that is sent regularly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DigestRecord {
+    /// The name of its table.
+    pub name: String,
+    /// The time until which all reports that came due have been sent, or are none of its own.
+    pub done_until: Timestamp,
+    /// As [`PlaceRecord::revision`].
+    pub revision: u64,
+}
+
+/// What is remembered of configured destinations and reports, and which timers have fired. Strongly consistent.
 pub trait ChannelStore: Send + Sync {
     /// What is remembered of a destination or recipient.
     fn place(
@@ -111,13 +123,28 @@ pub trait ChannelStore: Send + Sync {
         request_id: RequestId,
         timer: &str,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// What is remembered of a report that is sent regularly, by the name of its table.
+    fn digest(&self, name: &str) -> impl Future<Output = Result<Option<DigestRecord>, StoreError>> + Send;
+
+    /// Writes it as the successor of what was read. `false` if that has changed.
+    fn put_digest(&self, record: &DigestRecord) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}
+
+/// What a message is about.
+#[derive(Debug, Clone, Copy)]
+pub enum Matter<'a> {
+    /// An event, with the link to its request.
+    Event(&'a CloudEvent),
+    /// A report.
+    Report(&'a ReportMessage),
 }
 
 /// A message and what it is for.
 #[derive(Debug, Clone, Copy)]
 pub struct ChannelMessage<'a> {
-    /// The event, with the link to its request.
-    pub event: &'a CloudEvent,
+    /// What it is about.
+    pub matter: Matter<'a>,
     /// What the message is for.
     pub part: &'a Part,
 }

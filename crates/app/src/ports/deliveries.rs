@@ -91,7 +91,7 @@ pub trait WriteWebhooks: Send + Sync {
 pub struct StoredDelivery {
     /// Where it stands.
     pub delivery: Delivery,
-    /// The message, or why it cannot be read.
+    /// The event of the message, or why none can be read: a report has none.
     pub event: Result<CloudEvent, String>,
     /// The message as it is stored.
     pub document: String,

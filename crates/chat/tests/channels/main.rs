@@ -3,6 +3,7 @@
 
 mod events;
 mod pagerduty;
+mod reports;
 mod slack_bot;
 mod slack_messages;
 mod slack_webhook;

@@ -39,6 +39,7 @@ mod recount;
 pub mod reject;
 pub mod release;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod serve;
 pub mod simulate;

@@ -14,6 +14,7 @@ pub mod events;
 pub mod explanation;
 pub mod list;
 pub mod notifications;
+pub mod report;
 pub mod request;
 pub mod simulation;
 pub mod stats;

@@ -80,7 +80,7 @@ impl View {
         let people = message.people.join(", ");
         let whom = match (message.recipient.as_str(), &message.group) {
             ("group", Some(group)) => format!("the group {group}"),
-            ("person", _) => people.clone(),
+            ("person", _) => people,
             _ if people.is_empty() => "all who look there".to_owned(),
             _ => format!("all who look there, for {people}"),
         };

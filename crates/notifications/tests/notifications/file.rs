@@ -182,6 +182,14 @@ fn what_is_wrong_has_its_line_and_its_rule() {
             "[digests.d]\nperiod = \"daily\"\nat = \"08:00\"\nzone = \"Vienna\"\nto = [\"group:dba\"]\n",
             "digests.d.zone must be the name of a time zone",
         ),
+        (
+            "[digests.d]\nperiod = \"daily\"\nat = \"08:00\"\nto = [\"group:dba\"]\nvia = [\"mail\", \"topic\"]\n",
+            "digests.d.via `topic` is of kind sns, which takes no reports",
+        ),
+        (
+            "[digests.d]\nperiod = \"daily\"\nat = \"08:00\"\nto = [\"group:dba\"]\nvia = [\"pager\"]\n",
+            "digests.d.via `pager` is of kind pagerduty, which takes no reports",
+        ),
         ("[digests.d]\nperiod = \"hourly\"\nat = \"08:00\"\nto = [\"group:dba\"]\n", "digests.d.period"),
         (
             "[reminders.r]\nbefore_expiry_seconds = []\n",

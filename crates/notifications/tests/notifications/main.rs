@@ -8,5 +8,6 @@ mod plan;
 mod preferences;
 mod quiet;
 mod recipients;
+mod reports;
 mod timers;
 mod warnings;

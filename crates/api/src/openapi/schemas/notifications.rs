@@ -3,9 +3,10 @@
 use super::Member;
 use crate::openapi::values::{boolean, count, described, digest, list, names, reference, string, time, uuid};
 use countersign_core::event::EventType;
+use countersign_core::period::Period;
 use countersign_core::priority::Priority;
 use countersign_notifications::destination::Kind;
-use countersign_notifications::local_time::{Day, Period};
+use countersign_notifications::local_time::Day;
 use countersign_notifications::quiet::MAX_SPANS;
 use serde_json::{Value, json};
 use strum::IntoEnumIterator as _;

@@ -2,7 +2,13 @@
 
 use super::*;
 use crate::wire::{
-    ActionBody, ApprovalBody, AttemptBody, AuditBody, AuthBody, CallBody, ChannelBody, CommentBody, DecisionBody, DeliveriesBody, DeliveryBody, DigestBody, EventBody, EventsBody, ExecutionBody, ExplainBody, FieldError, HealthBody, HoldBody, KeysBody, ListBody, MissingBody, NotificationsBody, NotifiesBody, OccasionBody, PlannedMessageBody, PreferencesBody, PreviewBody, ProblemBody, QuietHoursBody, RedeliveredBody, RefusalBody, RequestBody, RuleBody, SettingsBody, SimulateBody, SlotBody, StatsBody, SummaryBody, WebhookBody, WebhookEventsBody, WebhookTrialBody, WebhooksBody, WindowBody, WithdrawalBody,
+    ActionBody, ApprovalBody, AttemptBody, AuditBody, AuthBody, CallBody, ChannelBody, CommentBody,
+    DecisionBody, DeliveriesBody, DeliveryBody, DigestBody, EventBody, EventsBody, ExecutionBody,
+    ExplainBody, FieldError, HealthBody, HoldBody, KeysBody, ListBody, MissingBody, NotificationsBody,
+    NotifiesBody, OccasionBody, PlannedMessageBody, PreferencesBody, PreviewBody, ProblemBody,
+    QuietHoursBody, RedeliveredBody, RefusalBody, RequestBody, RuleBody, SettingsBody, SimulateBody,
+    SlotBody, StatsBody, SummaryBody, WebhookBody, WebhookEventsBody, WebhookTrialBody, WebhooksBody,
+    WindowBody, WithdrawalBody,
 };
 use countersign_core::idempotency::IdempotencyKey;
 use countersign_core::requirements::RequiredField;
@@ -10,6 +16,7 @@ use countersign_core::risk::Cost;
 use countersign_core::text::{
     CommentText, DurationText, Identifier, InstanceId, Justification, RollbackPlan, Ticket,
 };
+use countersign_figures::period_report::PeriodReport;
 use serde::Serialize;
 use serde_json::Map;
 use std::collections::BTreeSet;
@@ -277,6 +284,7 @@ fn the_schemas_have_the_members_of_the_wire_types() {
     };
     is_described("AuditPage", &audit);
     is_described_stats();
+    is_described_report();
     is_described("Problem", &problem_body());
     is_described("FieldError", &FieldError::new("", ""));
     let text = String::new;
@@ -470,4 +478,18 @@ fn is_described_stats() {
     is_described("Slowest", &stats.slowest_approvers[0]);
     is_described("Answers", &stats.totals.time_to_answer.unwrap());
     is_described("Amounts", &stats.totals.estimated_cost.unwrap());
+}
+
+#[track_caller]
+fn is_described_report() {
+    let (_, report) =
+        super::super::examples::answers().into_iter().find(|(name, _)| *name == "report").unwrap();
+    let report: PeriodReport = serde_json::from_value(report).unwrap();
+    is_described("Report", &report);
+    is_described("Outcomes", &report.outcomes);
+    is_described("DecisionTimes", &report.time_to_decision.unwrap());
+    is_described("Waiting", &report.waiting);
+    is_described("OldestRequest", &report.waiting.oldest.unwrap());
+    is_described("PersonFigures", &report.people[0]);
+    is_described("DeadLetters", &report.dead_letters.unwrap());
 }

@@ -6,6 +6,7 @@ use crate::error::CommandError;
 use crate::view::document;
 use countersign_app::host::Clock as _;
 use countersign_app::ports::{Deliveries as _, DeliveryKey, ReadDeliveries as _, StoreError, StoredDelivery};
+use countersign_core::event::EventType;
 use countersign_delivery::state::DeliveryState;
 use countersign_dynamodb::deliveries::DynamoDeliveries;
 use countersign_server::stopped_service::StoppedService;
@@ -100,8 +101,8 @@ fn json_of(stored: &StoredDelivery) -> Value {
     json!({
         "destination": delivery.destination.as_str(),
         "event_id": delivery.event_id.to_string(),
-        "event_type": delivery.event_type.as_str(),
-        "request_id": delivery.request_id.to_string(),
+        "event_type": delivery.event_type.map(EventType::as_str),
+        "request_id": delivery.request_id.map(|id| id.to_string()),
         "attempts": delivery.attempts,
         "last_attempt_at": last.map(|last| last.at.to_string()),
         "status": last.and_then(|last| last.status),
@@ -116,12 +117,15 @@ fn text_line(stored: &StoredDelivery) -> String {
     let at = last.map_or_else(|| delivery.created_at.to_string(), |last| last.at.to_string());
     let why = last.and_then(|last| last.failure).map_or("not attempted", |failure| failure.as_str());
     let status = last.and_then(|last| last.status).map(|status| format!(" ({status})")).unwrap_or_default();
+    // A report is about no request.
+    let matter = match (delivery.event_type, delivery.request_id) {
+        (Some(event_type), Some(request_id)) => format!("{}  request {request_id}", event_type.as_str()),
+        _ => "report".to_owned(),
+    };
     format!(
-        "{}  {at}  {}  {}  request {}  {why}{status} after {} attempts",
+        "{}  {at}  {}  {matter}  {why}{status} after {} attempts",
         delivery.event_id,
         delivery.destination.as_str().escape_debug(),
-        delivery.event_type.as_str(),
-        delivery.request_id,
         delivery.attempts,
     )
 }
