@@ -2,7 +2,7 @@
 //! functions: the function of each operation, and role and log of every function. It knows no values of their own
 //! that the sweeps and executors have; those functions are written in the template by hand.
 
-use crate::{generated_dashboard, root};
+use crate::{generated_dashboard, generated_destinations, root};
 use countersign_api::files::FileRoute;
 use countersign_api::operation::{HOLD_FUNCTION, NOTIFICATIONS_FUNCTION, Operation, WEBHOOKS_FUNCTION};
 use countersign_dynamodb::table::{AUDIT, DELIVERIES, TableDefinition};
@@ -24,17 +24,6 @@ const STATE_MACHINES: &str = "!If [HasStateMachines, !Ref StateMachineArns, \
 /// The same of functions, whose callbacks are resumed.
 const DURABLE_FUNCTIONS: &str = "!If [HasDurableFunctions, !Ref DurableFunctionArns, \
     !Sub \"arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:none/none\"]";
-
-/// What destinations of `notifications.toml` take: topics, event buses, senders of e-mail, secrets; where none is named, one that
-/// there cannot be.
-const DESTINATION_TOPICS: &str = "!If [HasDestinationTopics, !Ref DestinationTopicArns, \
-    !Sub \"arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:none/none\"]";
-const DESTINATION_EVENT_BUSES: &str = "!If [HasDestinationEventBuses, !Ref DestinationEventBusArns, \
-    !Sub \"arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/none/none/none\"]";
-const DESTINATION_EMAIL_IDENTITIES: &str = "!If [HasDestinationEmailIdentities, !Ref DestinationEmailIdentityArns, \
-    !Sub \"arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/none/none\"]";
-const DESTINATION_SECRETS: &str = "!If [HasDestinationSecrets, !Ref DestinationSecretArns, \
-    !Sub \"arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:none\"]";
 
 /// What of a function depends on a parameter. It is said at each function, because `AWS::LanguageExtensions` puts values
 /// into resources only, and the name of a version is made from what it leaves.
@@ -216,10 +205,7 @@ fn grant(slug: &str, name: &str, actions: BTreeSet<String>) -> (&'static str, BT
         "topic" => ("sns", vec!["!Ref NotificationsTopic".to_owned()]),
         "state-machines" => ("states", vec![STATE_MACHINES.to_owned()]),
         "durable-functions" => ("lambda", vec![DURABLE_FUNCTIONS.to_owned()]),
-        "destination-topics" => ("sns", vec![DESTINATION_TOPICS.to_owned()]),
-        "destination-event-buses" => ("events", vec![DESTINATION_EVENT_BUSES.to_owned()]),
-        "destination-email-identities" => ("ses", vec![DESTINATION_EMAIL_IDENTITIES.to_owned()]),
-        "destination-secrets" => ("secretsmanager", vec![DESTINATION_SECRETS.to_owned()]),
+        _ if generated_destinations::is_one(name) => generated_destinations::grant(name),
         "rds" => ("rds", vec!["\"*\"".to_owned()]),
         "rds-targets" => ("rds", vec!["!Split [\",\", !Ref RdsExecutorArns]".to_owned()]),
         "rds-snapshots" => ("rds", vec![rds("snapshot")]),
@@ -317,7 +303,7 @@ fn role_and_log(slug: &str) -> String {
             "iam" => MONITORING_ROLE_CONDITION.to_owned(),
             _ => String::new(),
         };
-        let by_itself = name.starts_with("destination-").then_some(name);
+        let by_itself = generated_destinations::is_one(&name).then_some(name);
         statements.entry((service, actions, condition, by_itself)).or_default().extend(resources);
     }
     for ((service, actions, condition, _), resources) in statements {

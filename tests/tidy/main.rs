@@ -11,6 +11,7 @@ mod circles;
 mod figures;
 mod generated;
 mod generated_dashboard;
+mod generated_destinations;
 mod guarantees;
 mod operations;
 mod rooms;

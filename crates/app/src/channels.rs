@@ -10,7 +10,6 @@ use crate::ports::{
     ChannelMessage, ChannelStore, Deliveries, DeliveryKey, DeliveryQuery, DestinationSender, Matter,
     MinuteCount, Outgoing, PlaceRecord, ReadWebhooks, StoreError, StoredDelivery, Thread,
 };
-use crate::report_message::ReportMessage;
 use crate::sending::{
     CLAIM_SECONDS, CourierReport, FORGOTTEN_AT_ONCE, KEPT_SECONDS, LastAnswer, REREADS, REST_SECONDS,
     health_after, last_success, log, mark, unusable, verdict, whole,
@@ -25,6 +24,7 @@ use countersign_delivery::part::PartKind;
 use countersign_delivery::schedule::Schedule;
 use countersign_delivery::state::{Attempt, Delivery, DeliveryState};
 use countersign_delivery::sweep::{Network, Sweep, Verdict};
+use countersign_figures::report_message::ReportMessage;
 use countersign_notifications::configuration::Configuration;
 use countersign_notifications::destination::{Destination, Kind};
 use countersign_notifications::merge::{

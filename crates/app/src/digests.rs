@@ -10,7 +10,6 @@ use crate::error::AppError;
 use crate::known_preferences::KnownPreferences;
 use crate::ports::{ChannelStore, DigestRecord, NewDelivery, PutDelivery, ReadPreferences, StoreError};
 use crate::report::{Counted, ReportStore, counted, made};
-use crate::report_message::ReportMessage;
 use crate::route::{planning, recipient_text};
 use countersign_core::ids::EventId;
 use countersign_core::origin::Origin;
@@ -19,6 +18,7 @@ use countersign_delivery::destination::DestinationId;
 use countersign_delivery::part::{Part, PartKind};
 use countersign_delivery::state::Delivery;
 use countersign_figures::period_report::PeriodReport;
+use countersign_figures::report_message::ReportMessage;
 use countersign_notifications::configuration::{Configuration, ReportDigest};
 use countersign_notifications::reports::DueReport;
 

@@ -61,7 +61,6 @@ pub mod permit;
 mod planning;
 pub mod policy_texts;
 pub mod ports;
-pub mod report_message;
 pub mod retry;
 pub mod signing;
 pub mod waiting;

@@ -15,3 +15,4 @@ pub mod fold;
 pub mod histogram;
 pub mod period_report;
 pub mod report;
+pub mod report_message;

@@ -2,7 +2,6 @@
 
 use super::StoreError;
 use crate::host::BoxFuture;
-use crate::report_message::ReportMessage;
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::ids::RequestId;
 use countersign_core::timestamp::Timestamp;
@@ -10,6 +9,7 @@ use countersign_delivery::destination::DestinationId;
 use countersign_delivery::health::Health;
 use countersign_delivery::part::Part;
 use countersign_delivery::state::Attempt;
+use countersign_figures::report_message::ReportMessage;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;

@@ -1,11 +1,11 @@
 //! The message of a report, as it waits for delivery: who makes it, and the report. It is no event.
 
+use crate::period_report::PeriodReport;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::cloud_event;
 use countersign_core::digest::{DeploymentKey, Digest};
 use countersign_core::ids::EventId;
 use countersign_core::origin::Origin;
-use countersign_figures::period_report::PeriodReport;
 use serde::{Deserialize, Serialize};
 
 /// The page of the dashboard that has the figures.
@@ -74,9 +74,9 @@ impl ReportMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::period_report::Standing;
     use countersign_core::period::{Period, Span};
     use countersign_core::timestamp::Timestamp;
-    use countersign_figures::period_report::Standing;
 
     #[test]
     fn a_message_survives_its_document() {
