@@ -75,6 +75,11 @@ bench-serve directory=".":
     target/release/countersign-bench serve --program target/release/countersign --directory {{directory}}
     target/release/countersign-bench commands --program target/release/countersign --directory {{directory}}
 
+# How soon webhooks of `countersign serve` hear, while one endpoint hangs and one refuses
+bench-deliveries directory=".":
+    cargo build --release --package countersign --package countersign-bench
+    target/release/countersign-bench deliveries --program target/release/countersign --directory {{directory}}
+
 # The pictures of docs/dashboard.md, of requests that are made up; pngquant makes them small
 pictures:
     mkdir -p docs/pictures

@@ -440,6 +440,12 @@ fn every_code_is_described_and_every_problem_has_its_shape() {
     root.command(&format!("{path}/disable")).expect(200);
     answers.push(root.command(&format!("{path}/test")));
 
+    answers.push(root.get("/v1/me/notifications"));
+    answers.push(service.program("deploy-bot", &["agent"]).get("/v1/me/notifications"));
+    let held = format!("{}/claim", Service::create(&service.requester("ann"), &Service::medium()));
+    service.approver("carol").post(&held, &json!({})).expect(200);
+    answers.push(service.approver("bob").post(&held, &json!({})));
+
     let mut seen = BTreeSet::new();
     for answer in answers {
         let code = answer.body["code"].as_str().unwrap().to_owned();
@@ -449,7 +455,10 @@ fn every_code_is_described_and_every_problem_has_its_shape() {
         description.check(description.schema("Problem"), &problem, &code);
         let has_status = problem.get("current_status").is_some();
         // Where a stored request stands is not known while it is damaged.
-        let is_of_request = !matches!(code.as_str(), "integrity" | "webhook_limit" | "webhook_disabled");
+        let is_of_request = !matches!(
+            code.as_str(),
+            "integrity" | "not_configured" | "webhook_limit" | "webhook_disabled"
+        );
         assert_eq!(has_status, answer.status == 409 && is_of_request, "{code}");
         seen.insert(code);
     }

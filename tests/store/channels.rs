@@ -1,5 +1,6 @@
 //! Destinations of `notifications.toml`, end to end: who is told what, once, by services that fail in every way.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use countersign_app::courier::{CourierReport, LastAnswer};
 use countersign_app::host::Clock as _;
 use countersign_app::ports::{DeliveryQuery, Publish, PublishError, ReadDeliveries as _};
@@ -10,6 +11,7 @@ use countersign_delivery::destination::DestinationId;
 use countersign_delivery::outcome::FailureClass;
 use countersign_delivery::state::{Delivery, DeliveryState};
 use countersign_e2e::chat_services::{ChatServices, KnownSecrets, Weather};
+use countersign_e2e::inspection;
 use countersign_e2e::service::Service;
 use countersign_e2e::transport::Fault;
 use countersign_notifications::configuration::Configuration;
@@ -522,4 +524,50 @@ fn a_sender_that_stops_anywhere_loses_nothing_and_posts_once() {
             return;
         }
     }
+}
+
+/// What could not be sent while it was wanted opens no incident once it is not: nothing would ever resolve that.
+#[test]
+fn what_waits_for_another_attempt_is_not_sent_once_it_is_decided() {
+    let file = r#"
+[destinations.pager]
+kind = "pagerduty"
+routing_key = "env:PAGER"
+[escalations.urgent]
+priority = "P2"
+after_seconds = 60
+to = ["approvers"]
+via = ["pager"]
+"#;
+    let stage = Stage::of(&[file]);
+    let path = Service::create(&stage.service.requester("ann"), &Service::high());
+    stage.settle();
+    stage.services.set(PAGER, Weather::Status(400));
+    stage.pass_seconds(60);
+    assert_eq!(stage.service.urge().fired, 1);
+    stage.send();
+    let reject = json!({ "reason": "not in office hours, sorry" });
+    stage.service.approver("bob").post(&format!("{path}/reject"), &reject).expect(200);
+    stage.settle();
+    stage.services.set(PAGER, Weather::Fair);
+    for _ in 0..12 {
+        stage.pass_seconds(4 * 60 * 60);
+        stage.send();
+    }
+    assert_eq!(stage.services.taken(PAGER).len(), 0, "{:?}", stage.services.taken(PAGER));
+}
+
+/// A request that cannot be read is what operators are told of, and holds up no other.
+#[test]
+fn an_event_of_a_damaged_request_holds_up_no_other() {
+    let stage = Stage::of(&[CHANNEL]);
+    let ann = stage.service.requester("ann");
+    let (damaged, whole) = (Service::create(&ann, &Service::high()), Service::create(&ann, &Service::high()));
+    let nonsense = Some(AttributeValue::S("<nonsense>".to_owned()));
+    let (database, id) = (&stage.service.database, Service::id(&damaged));
+    stage.service.block_on(inspection::replace_attribute(database, id, "status", nonsense));
+    stage.settle();
+    let posts = stage.services.taken(SLACK);
+    assert!(posts.iter().any(|post| post.body.to_string().contains(Service::id(&whole))), "{posts:?}");
+    assert!(!posts.iter().any(|post| post.body.to_string().contains(Service::id(&damaged))), "{posts:?}");
 }

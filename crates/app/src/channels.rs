@@ -5,6 +5,7 @@
 //! waited for the end of quiet hours, for a digest or for the end of a flood. A report is a message by itself.
 
 use crate::channel_parts::{asks, is_report, kind_of, made, minute, next_minute, part_of};
+use crate::channel_threads::{is_over, note_over, note_threads};
 use crate::host::Host;
 use crate::ports::{
     ChannelMessage, ChannelStore, Deliveries, DeliveryKey, DeliveryQuery, DestinationSender, Matter,
@@ -12,7 +13,7 @@ use crate::ports::{
 };
 use crate::sending::{
     CLAIM_SECONDS, CourierReport, FORGOTTEN_AT_ONCE, KEPT_SECONDS, LastAnswer, REREADS, REST_SECONDS,
-    health_after, last_success, log, mark, unusable, verdict, whole,
+    health_after, last_success, log, mark, readable, unusable, verdict, whole,
 };
 use countersign_core::cloud_event::CloudEvent;
 use countersign_core::digest::DeploymentKey;
@@ -42,6 +43,8 @@ const TOGETHER: usize = 200;
 const UNSETTLED_SECONDS: u32 = 60;
 /// How often old deliveries of a destination are forgotten, in seconds.
 const FORGET_SECONDS: u32 = 24 * 60 * 60;
+/// How long a delivery to a destination that the file does not have waits for one that has it, in seconds.
+const KEPT_FOR_A_NEWER_FILE: u32 = 60 * 60;
 /// How many messages one summary stands for at most.
 const MAX_SUMMARISED: usize = 100;
 
@@ -91,11 +94,12 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
         let mut keys = keys.into_iter();
         let report = CourierReport::default();
         let Some(configured) = self.configuration.destination(destination.name()) else {
-            // The file has it no more.
-            return self
-                .change_all(keys.collect(), Delivery::skip)
-                .await
-                .map(|skipped| CourierReport { skipped, ..report });
+            // The file has it no more; or not yet, where another process that routes has a newer one.
+            let now = self.host.now();
+            let old = |it: &Delivery| it.created_at <= now.minus_seconds(KEPT_FOR_A_NEWER_FILE);
+            let change = |it: Delivery| if old(&it) { it.skip() } else { it.postponed(next_minute(now)) };
+            let skipped = self.change_all(keys.collect(), change).await?;
+            return Ok(CourierReport { skipped, ..report });
         };
         let mut walk = Walk { destination, configured, report, in_a_row: Sweep::new() };
         self.forget(destination).await?;
@@ -195,6 +199,13 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
         let was_asked = thread.as_ref().is_some_and(|thread| thread.is_asked);
         let is_about_earlier = matches!(kind, PartKind::Closing | PartKind::Claimed);
         if is_about_earlier && !was_asked {
+            if kind == PartKind::Closing {
+                note_over(self.deliveries, &stored).await?;
+            }
+            self.deliveries.replace(&stored, &stored.delivery.clone().supersede()).await?;
+            return Ok(Vec::new());
+        }
+        if is_over(&stored, thread.as_ref()) {
             self.deliveries.replace(&stored, &stored.delivery.clone().supersede()).await?;
             return Ok(Vec::new());
         }
@@ -237,7 +248,10 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
             let is_there = changes_messages && thread.is_some_and(|thread| thread.reference.is_some());
             let part = part_of(&stored);
             let has_nothing_to_change = part.kind == PartKind::Update && !is_there;
-            if !places.contains(&place) || has_nothing_to_change {
+            if part.kind == PartKind::Closing && !thread.is_some_and(|thread| thread.is_asked) {
+                note_over(self.deliveries, &stored).await?;
+            }
+            if !places.contains(&place) || has_nothing_to_change || is_over(&stored, thread) {
                 self.deliveries.replace(&stored, &stored.delivery.clone().supersede()).await?;
             } else if is_there && part.urgency.is_none() {
                 silent.push(stored);
@@ -419,7 +433,7 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
             if let Some(request_id) = last.delivery.request_id
                 && !self.is_for_programs(destination)
             {
-                self.note_threads(destination, request_id, reference, asked).await?;
+                note_threads(self.deliveries, destination, request_id, reference, asked).await?;
             }
         }
         let delivery = mark(self.deliveries, &self.schedule, last, attempt.clone(), verdict, now).await?;
@@ -514,33 +528,8 @@ impl<D: Deliveries + ReadWebhooks + ChannelStore> Channels<'_, D> {
         })
     }
 
-    async fn note_threads(
-        &self,
-        destination: &DestinationId,
-        request_id: RequestId,
-        reference: Option<String>,
-        asked: BTreeSet<RequestId>,
-    ) -> Result<(), StoreError> {
-        let with_reference = reference.as_ref().map(|_| request_id);
-        let all: BTreeSet<RequestId> = asked.iter().copied().chain(with_reference).collect();
-        for id in all {
-            for _ in 0..REREADS {
-                let before = self.deliveries.thread(destination, id).await?;
-                let mut after = before.clone();
-                after.is_asked |= asked.contains(&id);
-                if id == request_id {
-                    after.reference = reference.clone().or(after.reference);
-                }
-                if after == before || self.deliveries.put_thread(&after).await? {
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
     async fn due_delivery(&self, key: &DeliveryKey) -> Result<Option<StoredDelivery>, StoreError> {
-        let stored = self.deliveries.delivery(key).await?;
+        let stored = readable(self.deliveries, key).await?;
         Ok(stored.filter(|stored| stored.delivery.is_due(self.host.now())))
     }
 

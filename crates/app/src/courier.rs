@@ -14,7 +14,7 @@ use crate::ports::{
 pub use crate::sending::{CLAIM_SECONDS, CourierReport, KEPT_SECONDS, LastAnswer, TIME_LIMIT};
 use crate::sending::{
     FORGOTTEN_AT_ONCE, REREADS, REST_SECONDS, attempted, failing, health_after, last_success, log, mark,
-    unusable, verdict,
+    readable, unusable, verdict,
 };
 use crate::webhook_message::{Headers, message};
 use countersign_core::digest::DeploymentKey;
@@ -216,7 +216,9 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Courier<'a
             if batch.is_empty() {
                 return Ok(report);
             }
-            if self.host.elapsed().saturating_sub(began) >= budget {
+            // A destination that is given up is put off as a whole, or its backlog would hide others among what is due.
+            let puts_off = self.is_alone && in_a_row.is_given_up(destination);
+            if !puts_off && self.host.elapsed().saturating_sub(began) >= budget {
                 return Ok(CourierReport { cut_short: true, ..report });
             }
             // Read anew before each few: it may have been changed, paused or disabled meanwhile.
@@ -254,7 +256,7 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Courier<'a
     async fn due_of(&self, keys: &[DeliveryKey]) -> Result<Vec<StoredDelivery>, StoreError> {
         let mut due = Vec::with_capacity(keys.len());
         for key in keys {
-            let stored = self.deliveries.delivery(key).await?;
+            let stored = readable(self.deliveries, key).await?;
             due.extend(stored.filter(|stored| stored.delivery.is_due(self.host.now())));
         }
         Ok(due)
@@ -320,7 +322,9 @@ impl<'a, D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Courier<'a
         for (claimed, attempt) in attempts {
             let earlier =
                 last_success(self.deliveries, self.configured.map(|(configuration, _)| configuration));
-            let verdict = verdict(self.last_answer, &attempt.outcome, now, earlier).await?;
+            // What was sent is marked, whatever cannot be read of others.
+            let verdict = verdict(self.last_answer, &attempt.outcome, now, earlier).await;
+            let verdict = verdict.unwrap_or(Verdict::SenderUnreached);
             let after = attempted(claimed.delivery.clone(), &self.schedule, attempt.clone(), verdict, now);
             changes.push((claimed, after));
             outcomes.push((attempt, verdict));

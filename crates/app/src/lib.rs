@@ -11,6 +11,7 @@ pub mod anomalies;
 pub mod attempts;
 pub mod audit;
 mod channel_parts;
+mod channel_threads;
 mod channels;
 pub mod command;
 pub mod continuations;

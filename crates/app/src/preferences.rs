@@ -4,7 +4,7 @@
 use crate::dependencies::Dependencies;
 use crate::error::AppError;
 use crate::known_preferences::parsed;
-use crate::ports::{PreferencesRecord, ReadPreferences, WritePreferences};
+use crate::ports::{PreferencesRecord, ReadPreferences, StoreError, WritePreferences};
 use countersign_core::caller::PrincipalKind;
 use countersign_core::principal::Principal;
 use countersign_notifications::configuration::Configuration;
@@ -69,7 +69,7 @@ pub async fn get<S: PreferencesStore>(
     actor: &Principal,
 ) -> Result<MyNotifications, AppError> {
     let configuration = configuration_for(dependencies, actor)?;
-    let record = dependencies.store.preferences().preferences_of(&actor.person).await?;
+    let record = dependencies.store.preferences().preferences_of(&actor.person).await.map_err(unreadable)?;
     Ok(of_record(record.as_ref(), configuration))
 }
 
@@ -94,13 +94,18 @@ pub async fn put<S: PreferencesStore>(
             PreferencesRecord { person: actor.person.clone(), version: said.version, document: Ok(document) }
         }
         false => {
-            let stored = store.preferences_of(&actor.person).await?;
+            let stored = store.preferences_of(&actor.person).await.map_err(unreadable)?;
             let version = stored.as_ref().map_or(0, |record| record.version);
             let is_same = |record: &PreferencesRecord| record.document.as_ref() == Ok(&document);
             stored.filter(is_same).ok_or(AppError::PreferencesChanged { version })?
         }
     };
     Ok(of_record(Some(&stored), configuration))
+}
+
+/// What is damaged is no request, as callers would be answered otherwise.
+fn unreadable(error: StoreError) -> StoreError {
+    if let StoreError::Damaged(reason) = error { StoreError::Corrupt(reason) } else { error }
 }
 
 fn of_record(record: Option<&PreferencesRecord>, configuration: &Configuration) -> MyNotifications {

@@ -89,7 +89,7 @@ impl<R: LoadRequest + LoadHold> Routing<'_, R> {
         let request = match self.requests.load(notice.request_id()).await {
             Ok(request) => request,
             // A damaged one is what operators are told of.
-            Err(StoreError::Corrupt(_)) => None,
+            Err(StoreError::Damaged(_)) => None,
             Err(error) => return Err(error),
         };
         let told = Told {
@@ -105,7 +105,11 @@ impl<R: LoadRequest + LoadHold> Routing<'_, R> {
         let Some(request) = request else { return Ok(self.without_request(&told, now)) };
         let preferences = self.preferences.read(store, self.configuration, clock).await?;
         let planning = planning(self.configuration, self.policy, &preferences);
-        let plan = planning.plan(&Happening::from(event), &request);
+        // What has expired by now is asked of no approver, whether that is written down or not; and quiet hours are those of now.
+        let status = request.status_under(&self.policy.requirements_in_force(&request), now);
+        let request = Request { status, ..request };
+        let happening = Happening { at: now.max(notice.timestamp()), ..Happening::from(event) };
+        let plan = planning.plan(&happening, &request);
         if plan.is_nobody_found && matches!(notice, Notice::Event(_)) {
             tracing::warn!(request_id = %request.id(), "no approver is found who could be told");
         }

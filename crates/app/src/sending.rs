@@ -1,7 +1,9 @@
 //! What all senders share: how long a delivery is theirs, how an attempt is marked, and what tells an outage of the sender from
 //! one of an endpoint.
 
-use crate::ports::{ChannelStore, Deliveries, DeliveryKey, ReadWebhooks, StoreError, StoredDelivery};
+use crate::ports::{
+    ChannelStore, Deliveries, DeliveryKey, ReadDeliveries, ReadWebhooks, StoreError, StoredDelivery,
+};
 use countersign_core::digest::Digest;
 use countersign_core::timestamp::Timestamp;
 use countersign_delivery::destination::DestinationId;
@@ -88,6 +90,21 @@ impl LastAnswer {
             sweep.observe_earlier(Network::Public, at, now);
         }
         sweep.verdict(Network::Public, outcome)
+    }
+}
+
+/// A delivery, unless it cannot be read: then the others of its destination go on without it.
+pub(crate) async fn readable<D: ReadDeliveries>(
+    deliveries: &D,
+    key: &DeliveryKey,
+) -> Result<Option<StoredDelivery>, StoreError> {
+    match deliveries.delivery(key).await {
+        Err(StoreError::Damaged(error)) => {
+            let (destination, event_id) = (&key.destination, key.event_id);
+            tracing::error!(%destination, %event_id, error, "a delivery cannot be read and is left out");
+            Ok(None)
+        }
+        read => read,
     }
 }
 

@@ -152,7 +152,11 @@ async fn look<S: LoadRequest + LoadHold, D: PutDelivery + ChannelStore + ReadPre
     let timed = Timed { claimed_until: hold.map(|hold| hold.until), ..timed };
     if let Some(hold) = hold {
         let key = &dependencies.deployment_key;
-        report.routed += acknowledge(&timers, key, store, &timed, hold, now).await?;
+        // A claim keeps no reminder from being sent.
+        match acknowledge(&timers, key, store, &timed, hold, now).await {
+            Ok(put) => report.routed += put,
+            Err(error) => tracing::warn!(request_id = %id, %error, "its incidents are not acknowledged"),
+        }
     }
     let due = timed.due(&timers, &BTreeSet::new(), now);
     if !due.is_empty() {

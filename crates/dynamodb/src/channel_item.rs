@@ -50,6 +50,8 @@ struct ThreadDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reference: Option<String>,
     is_asked: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    over_at: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -127,11 +129,11 @@ pub(crate) fn place_record(destination: &DestinationId, item: &Item) -> Result<P
 
 /// The item of a record of a request at a destination, as the successor of the one that was read.
 pub(crate) fn thread_item(thread: &Thread) -> Result<Item, StoreError> {
-    let Thread { destination, request_id, reference, is_asked, revision } = thread.clone();
+    let Thread { destination, request_id, reference, is_asked, over_at, revision } = thread.clone();
     item(
         thread_key(&destination, request_id),
         THREAD_FORMAT,
-        &ThreadDocument { reference, is_asked },
+        &ThreadDocument { reference, is_asked, over_at },
         revision,
     )
 }
@@ -145,8 +147,8 @@ pub(crate) fn thread(
     request_id: RequestId,
     item: &Item,
 ) -> Result<Thread, StoreError> {
-    let (ThreadDocument { reference, is_asked }, revision) = read(item, THREAD_FORMAT)?;
-    Ok(Thread { destination: destination.clone(), request_id, reference, is_asked, revision })
+    let (ThreadDocument { reference, is_asked, over_at }, revision) = read(item, THREAD_FORMAT)?;
+    Ok(Thread { destination: destination.clone(), request_id, reference, is_asked, over_at, revision })
 }
 
 /// The key of the record of a report that is sent regularly.
@@ -210,6 +212,7 @@ mod tests {
         let asked = Thread {
             reference: Some("C1/1.2".to_owned()),
             is_asked: true,
+            over_at: Some(now),
             ..Thread::new(destination.clone(), request_id)
         };
         let read = thread(&destination, request_id, &thread_item(&asked).unwrap()).unwrap();

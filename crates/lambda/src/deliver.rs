@@ -106,11 +106,12 @@ impl<D: Deliveries + ReadWebhooks + WriteWebhooks + ChannelStore> Deliver<D> {
             .with_channels(channels.map(|(configuration, sender)| (configuration.as_ref(), sender.as_ref())));
         let report = match serde_json::from_str::<StreamEvent>(payload) {
             Ok(StreamEvent { records: Some(records) }) => {
-                let mut report = CourierReport::default();
-                for (destination, keys) in by_destination(&records) {
-                    report = report.and(courier.deliver_or_leave(destination, keys, budget).await);
-                }
-                report
+                // One that hangs holds up none of the batch.
+                let each = by_destination(&records).into_iter();
+                let each =
+                    each.map(|(destination, keys)| courier.deliver_or_leave(destination, keys, budget));
+                let reports = futures_util::future::join_all(each).await;
+                reports.into_iter().fold(CourierReport::default(), CourierReport::and)
             }
             Ok(StreamEvent { records: None }) | Err(_) => {
                 let began = self.host.elapsed();

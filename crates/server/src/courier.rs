@@ -10,8 +10,8 @@ use countersign_delivery::destination::DestinationId;
 use countersign_delivery::schedule::Schedule;
 use countersign_dynamodb::deliveries::DynamoDeliveries;
 use countersign_dynamodb::store::DynamoStore;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -30,9 +30,32 @@ const MAX_RECIPIENTS: usize = 8;
 /// How long attempts that are under way may take when the service stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// What the courier knows while it runs.
+#[derive(Debug, Default)]
+struct Memory {
+    last_answer: LastAnswer,
+    /// Destinations of which something may have been sent and could not be marked. They get nothing before a claim is written:
+    /// where nothing can be written, the same would be sent again and again.
+    unmarked: Mutex<BTreeSet<DestinationId>>,
+}
+
+impl Memory {
+    fn is_unmarked(&self, destination: &DestinationId) -> bool {
+        self.unmarked.lock().unwrap_or_else(PoisonError::into_inner).contains(destination)
+    }
+
+    fn marked(&self, destination: &DestinationId) {
+        self.unmarked.lock().unwrap_or_else(PoisonError::into_inner).remove(destination);
+    }
+
+    fn not_marked(&self, destination: &DestinationId) {
+        self.unmarked.lock().unwrap_or_else(PoisonError::into_inner).insert(destination.clone());
+    }
+}
+
 /// Sends what waits for webhooks and configured destinations, until it is stopped.
 pub(crate) async fn send_until(app: Application, mut stopped: watch::Receiver<bool>) {
-    let last_answer = Arc::<LastAnswer>::default();
+    let memory = Arc::<Memory>::default();
     let mut busy = JoinSet::new();
     let mut destinations: BTreeMap<tokio::task::Id, DestinationId> = BTreeMap::new();
     let mut forgotten_at = None;
@@ -41,22 +64,29 @@ pub(crate) async fn send_until(app: Application, mut stopped: watch::Receiver<bo
         let host = dependencies.host.as_ref();
         if forgotten_at.is_none_or(|at| host.elapsed().saturating_sub(at) >= FORGET_INTERVAL) {
             forgotten_at = Some(host.elapsed());
-            if let Err(error) = courier::forget(&app.deliveries, host, BUDGET).await {
-                tracing::error!(%error, "old deliveries cannot be forgotten");
-            }
+            let app = app.clone();
+            tokio::spawn(async move {
+                let dependencies = app.dependencies();
+                if let Err(error) = courier::forget(&app.deliveries, dependencies.host.as_ref(), BUDGET).await
+                {
+                    tracing::error!(%error, "old deliveries cannot be forgotten");
+                }
+            });
         }
-        match due(&app, &last_answer).await {
+        match due(&app, &memory).await {
             Ok(due) => {
                 app.metrics.swept(SweepName::Courier, app.dependencies().host.now());
                 for (destination, keys) in due {
                     let is_busy = destinations.values().any(|busy| *busy == destination);
-                    let of_its_name = destinations.values().filter(|busy| busy.name() == destination.name());
+                    let of_its_name = destinations
+                        .values()
+                        .filter(|busy| busy.without_recipient() == destination.without_recipient());
                     let is_full =
                         destinations.len() >= MAX_DESTINATIONS || of_its_name.count() >= MAX_RECIPIENTS;
                     if is_busy || is_full {
                         continue;
                     }
-                    let task = serve(app.clone(), Arc::clone(&last_answer), destination.clone(), keys);
+                    let task = serve(app.clone(), Arc::clone(&memory), destination.clone(), keys);
                     destinations.insert(busy.spawn(task).id(), destination);
                 }
             }
@@ -97,27 +127,23 @@ fn ended_task(
 
 async fn due(
     app: &Application,
-    last_answer: &LastAnswer,
+    memory: &Memory,
 ) -> Result<BTreeMap<DestinationId, Vec<DeliveryKey>>, countersign_app::error::AppError> {
     let dependencies = app.dependencies();
-    courier_of(app, &dependencies, None, last_answer).due().await
+    courier_of(app, &dependencies, None, memory).due().await
 }
 
-async fn serve(
-    app: Application,
-    last_answer: Arc<LastAnswer>,
-    destination: DestinationId,
-    keys: Vec<DeliveryKey>,
-) {
+async fn serve(app: Application, memory: Arc<Memory>, destination: DestinationId, keys: Vec<DeliveryKey>) {
     let (dependencies, channels) = (app.dependencies(), app.channels());
-    match courier_of(&app, &dependencies, channels.as_ref(), &last_answer)
-        .deliver(&destination, keys, BUDGET)
-        .await
-    {
+    let courier = courier_of(&app, &dependencies, channels.as_ref(), &memory);
+    let courier = if memory.is_unmarked(&destination) { courier } else { courier.alone() };
+    match courier.deliver(&destination, keys, BUDGET).await {
         Ok(CourierReport { delivered, failed, dead, .. }) => {
+            memory.marked(&destination);
             app.metrics.delivered(delivered, failed + dead);
         }
         Err(error) => {
+            memory.not_marked(&destination);
             tracing::error!(%destination, %error, "deliveries are left to the next pass");
             sleep(INTERVAL).await;
         }
@@ -128,7 +154,7 @@ fn courier_of<'a>(
     app: &'a Application,
     dependencies: &'a Dependencies<DynamoStore>,
     channels: Option<&'a Channels>,
-    last_answer: &'a LastAnswer,
+    memory: &'a Memory,
 ) -> Courier<'a, DynamoDeliveries> {
     Courier::new(
         &app.deliveries,
@@ -137,8 +163,7 @@ fn courier_of<'a>(
         app.dashboard_url.as_deref(),
         dependencies.host.as_ref(),
         Schedule::CONTINUOUS,
-        last_answer,
+        &memory.last_answer,
     )
-    .alone()
     .with_channels(channels.map(Channels::parts))
 }

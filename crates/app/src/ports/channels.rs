@@ -68,6 +68,8 @@ pub struct Thread {
     pub reference: Option<String>,
     /// Whether a message has asked for an approval there.
     pub is_asked: bool,
+    /// The time at which an approval was wanted no more before a message had asked for it: what asked before is not sent any more.
+    pub over_at: Option<Timestamp>,
     /// As [`PlaceRecord::revision`].
     pub revision: u64,
 }
@@ -75,7 +77,7 @@ pub struct Thread {
 impl Thread {
     /// Of a request of which nothing was sent.
     pub fn new(destination: DestinationId, request_id: RequestId) -> Self {
-        Self { destination, request_id, reference: None, is_asked: false, revision: 0 }
+        Self { destination, request_id, reference: None, is_asked: false, over_at: None, revision: 0 }
     }
 }
 
