@@ -283,6 +283,7 @@ fn every_metric_is_described() {
     service.person("root", &["admin"]).post("/v1/webhooks", &webhook).expect(201);
     Service::create(&ann, &Service::medium());
     service.deliver(&Subscriber { refuses: false });
+    service.measure();
     let text = fs::read_to_string(root().join("docs/metrics.md")).unwrap();
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `countersign_"));
     let described: BTreeSet<_> = rows

@@ -457,7 +457,7 @@ fn every_code_is_described_and_every_problem_has_its_shape() {
         // Where a stored request stands is not known while it is damaged.
         let is_of_request = !matches!(
             code.as_str(),
-            "integrity" | "not_configured" | "webhook_limit" | "webhook_disabled"
+            "claimed" | "integrity" | "not_configured" | "webhook_limit" | "webhook_disabled"
         );
         assert_eq!(has_status, answer.status == 409 && is_of_request, "{code}");
         seen.insert(code);

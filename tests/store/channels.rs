@@ -546,6 +546,7 @@ via = ["pager"]
     stage.pass_seconds(60);
     assert_eq!(stage.service.urge().fired, 1);
     stage.send();
+    stage.pass_seconds(1);
     let reject = json!({ "reason": "not in office hours, sorry" });
     stage.service.approver("bob").post(&format!("{path}/reject"), &reject).expect(200);
     stage.settle();
@@ -565,9 +566,10 @@ fn an_event_of_a_damaged_request_holds_up_no_other() {
     let (damaged, whole) = (Service::create(&ann, &Service::high()), Service::create(&ann, &Service::high()));
     let nonsense = Some(AttributeValue::S("<nonsense>".to_owned()));
     let (database, id) = (&stage.service.database, Service::id(&damaged));
-    stage.service.block_on(inspection::replace_attribute(database, id, "status", nonsense));
+    let before = stage.service.block_on(inspection::replace_attribute(database, id, "status", nonsense));
     stage.settle();
     let posts = stage.services.taken(SLACK);
     assert!(posts.iter().any(|post| post.body.to_string().contains(Service::id(&whole))), "{posts:?}");
     assert!(!posts.iter().any(|post| post.body.to_string().contains(Service::id(&damaged))), "{posts:?}");
+    stage.service.block_on(inspection::replace_attribute(database, id, "status", before));
 }
