@@ -94,7 +94,10 @@ pub(crate) const IDLE_SECONDS: f64 = 0.2;
 /// How often each scheduled function runs in a month.
 pub(crate) const RUNS_OF_NOTIFY: f64 = MINUTES;
 pub(crate) const RUNS_OF_SEAL: f64 = MINUTES;
-pub(crate) const RUNS_OF_EXPIRE: f64 = MINUTES / 5.0;
+pub(crate) const RUNS_OF_EXPIRE: f64 = MINUTES;
+/// The schedule of `deliver`, and the read units of a run that finds nothing: nine queries of its index, and one of webhooks.
+pub(crate) const RUNS_OF_DELIVER: f64 = MINUTES;
+pub(crate) const UNITS_OF_DELIVER: f64 = 6.0;
 
 /// GB of logs that a run writes, and that the gateway writes of a call.
 pub(crate) const LOGGED_OF_A_RUN: f64 = 1.5e-6;
@@ -113,8 +116,8 @@ pub(crate) const DATA_KEYS_OF_A_MONTH: f64 = 2.0 * SECONDS / 300.0;
 
 /// What an idle stack has, as in `docs/deploy.md`: metrics that alarms look at, metrics of the sweeps, dashboards, keys
 /// and secrets.
-pub(crate) const ALARM_METRICS: f64 = 17.0;
-pub(crate) const SWEEP_METRICS: f64 = 8.0;
+pub(crate) const ALARM_METRICS: f64 = 21.0;
+pub(crate) const SWEEP_METRICS: f64 = 12.0;
 pub(crate) const DASHBOARDS: f64 = 1.0;
 pub(crate) const KEYS: f64 = 7.0;
 pub(crate) const SECRETS: f64 = 3.0;

@@ -97,7 +97,9 @@ pub(crate) fn idle(operations: &Operations) -> Result<f64, String> {
     ] {
         units += operations.get(name)?.consumed.read_units * runs;
     }
-    let runs = assumed::RUNS_OF_NOTIFY + assumed::RUNS_OF_SEAL + assumed::RUNS_OF_EXPIRE;
+    units += assumed::UNITS_OF_DELIVER * assumed::RUNS_OF_DELIVER;
+    let runs =
+        assumed::RUNS_OF_NOTIFY + assumed::RUNS_OF_SEAL + assumed::RUNS_OF_EXPIRE + assumed::RUNS_OF_DELIVER;
     Ok(prices::READ_UNITS.of(units)
         + prices::FILES_GOT.of(assumed::RUNS_OF_SEAL)
         + prices::RUNS.of(runs)
