@@ -87,7 +87,7 @@ try:
         # No picture that tells who has opened it, and nothing that would run.
         if html:
             assert not re.search(r"<(img|script|iframe|form)|https?://[^\"]*(token|auth)=", html.get_content()), content
-        assert "db.r6g.xlarge" not in content.decode(), "parameters are never told"
+        assert "db.r6g.xlarge" not in content.decode(), "parameters are in no message"
         return recipient, mail, text
 
     ann, bob = service.caller("ann", "developer"), service.caller("bob", "approver")

@@ -133,7 +133,7 @@ fn an_event_reaches_a_topic_a_bus_and_those_who_could_approve() {
     for secret in ["db.r6g.xlarge", "ann@example.com>"] {
         assert!(!mails[0]["raw_data"].as_str().unwrap().contains(&format!("To: {secret}")), "{mail}");
     }
-    assert!(!mail.contains("db.r6g.xlarge"), "parameters are never told: {mail}");
+    assert!(!mail.contains("db.r6g.xlarge"), "parameters are in no message: {mail}");
     let log = deployment.sandbox("deliver").log();
     for refused in ["MessageRejected", "EventBridge answered"] {
         assert!(log.contains(refused), "{refused}: {log}");

@@ -172,7 +172,7 @@ pub struct KnownSecrets;
 impl Secrets for KnownSecrets {
     fn read<'a>(&'a self, reference: &'a SecretReference) -> BoxFuture<'a, Result<String, UnreadableSecret>> {
         let text = match reference.to_string().as_str() {
-            "env:HOOK" => Ok("https://hooks.slack.com/services/T000/B000/XXXX"),
+            "env:HOOK" => Ok("https://hooks.slack.com/services/T000/B000/0a1b2c3d"),
             "env:BOT" => Ok("xoxb-1-2-3"),
             "env:TEAMS" => Ok("https://prod-1.westeurope.logic.azure.com/workflows/a/triggers/b?sig=c"),
             "env:PAGER" => Ok("0123456789abcdef0123456789abcdef"),

@@ -558,7 +558,7 @@ via = ["pager"]
     assert_eq!(stage.services.taken(PAGER).len(), 0, "{:?}", stage.services.taken(PAGER));
 }
 
-/// A request that cannot be read is what operators are told of, and holds up no other.
+/// A request that cannot be read holds up no other: operators hear of it.
 #[test]
 fn an_event_of_a_damaged_request_holds_up_no_other() {
     let stage = Stage::of(&[CHANNEL]);

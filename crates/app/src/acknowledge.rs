@@ -1,7 +1,7 @@
 //! The incidents of a request are acknowledged while an approver is looking at it: once for each claim, and by no event.
 
 use crate::ports::{ChannelStore, NewDelivery, PutDelivery, StoreError};
-use crate::route::{Told, deliveries};
+use crate::route::{Occasion, deliveries};
 use countersign_core::cloud_event::Message;
 use countersign_core::digest::DeploymentKey;
 use countersign_core::event::EventType;
@@ -38,7 +38,7 @@ pub(crate) async fn acknowledge<D: PutDelivery + ChannelStore>(
     let event_id = EventId::derived(request.content.requested_at, &format!("{id}/claim/{since}"));
     let notice = Notice::Event(Box::new(Notification::as_it_stands(event_id, now, request)));
     let message = Message::of(&notice, key);
-    let told = Told {
+    let occasion = Occasion {
         event_id,
         request_id: id,
         sequence: None,
@@ -54,7 +54,7 @@ pub(crate) async fn acknowledge<D: PutDelivery + ChannelStore>(
         let mut messages = timed.plan(planning, &timer, now).messages;
         messages.retain(|message| is_incident(&message.place.destination));
         let plan = Plan { messages, ..Plan::default() };
-        for delivery in deliveries(configuration, &plan, &told, now) {
+        for delivery in deliveries(configuration, &plan, &occasion, now) {
             if !store.thread(&delivery.destination, id).await?.is_asked {
                 continue;
             }

@@ -88,11 +88,11 @@ impl<R: LoadRequest + LoadHold> Routing<'_, R> {
         let notice = &event.notice;
         let request = match self.requests.load(notice.request_id()).await {
             Ok(request) => request,
-            // A damaged one is what operators are told of.
+            // Operators hear of a damaged one.
             Err(StoreError::Damaged(_)) => None,
             Err(error) => return Err(error),
         };
-        let told = Told {
+        let occasion = Occasion {
             event_id: notice.event_id(),
             request_id: notice.request_id(),
             sequence: notice.sequence(),
@@ -102,7 +102,7 @@ impl<R: LoadRequest + LoadHold> Routing<'_, R> {
             priority: None,
             hold: None,
         };
-        let Some(request) = request else { return Ok(self.without_request(&told, now)) };
+        let Some(request) = request else { return Ok(self.without_request(&occasion, now)) };
         let preferences = self.preferences.read(store, self.configuration, clock).await?;
         let planning = planning(self.configuration, self.policy, &preferences);
         // What has expired by now is asked of no approver, whether that is written down or not; and quiet hours are those of now.
@@ -111,17 +111,17 @@ impl<R: LoadRequest + LoadHold> Routing<'_, R> {
         let happening = Happening { at: now.max(notice.timestamp()), ..Happening::from(event) };
         let plan = planning.plan(&happening, &request);
         if plan.is_nobody_found && matches!(notice, Notice::Event(_)) {
-            tracing::warn!(request_id = %request.id(), "no approver is found who could be told");
+            tracing::warn!(request_id = %request.id(), "no approver is found who could be occasion");
         }
-        let told = Told { priority: Some(planning.priority(&request).as_str()), ..told };
+        let occasion = Occasion { priority: Some(planning.priority(&request).as_str()), ..occasion };
         let names_holder = plan.messages.iter().any(|message| names_holder(message.kind));
         let hold = if names_holder { held::hint(self.requests, request.id()).await } else { None };
         let hold = held::shown(hold.as_ref(), &request, self.policy, now);
-        Ok(deliveries(self.configuration, &plan, &Told { hold, ..told }, now))
+        Ok(deliveries(self.configuration, &plan, &Occasion { hold, ..occasion }, now))
     }
 
     /// Of a request that cannot be read it is not known who should hear: those hear who do when nobody is found.
-    fn without_request(&self, told: &Told<'_>, now: Timestamp) -> Vec<Delivery> {
+    fn without_request(&self, occasion: &Occasion<'_>, now: Timestamp) -> Vec<Delivery> {
         let shared = self.configuration.fallback.via.iter().filter(|name| {
             self.configuration.destination(name).is_some_and(|destination| !destination.reaches_people())
         });
@@ -133,13 +133,13 @@ impl<R: LoadRequest + LoadHold> Routing<'_, R> {
             when: When::AtOnce,
         };
         let plan = Plan { messages: shared.map(message).collect(), ..Plan::default() };
-        deliveries(self.configuration, &plan, told, now)
+        deliveries(self.configuration, &plan, occasion, now)
     }
 }
 
 /// What messages are about.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Told<'a> {
+pub(crate) struct Occasion<'a> {
     pub(crate) event_id: EventId,
     pub(crate) request_id: RequestId,
     pub(crate) sequence: Option<u64>,
@@ -152,7 +152,7 @@ pub(crate) struct Told<'a> {
     pub(crate) hold: Option<&'a Hold>,
 }
 
-impl Told<'_> {
+impl Occasion<'_> {
     fn claim(&self) -> Option<Claim> {
         self.hold.map(|hold| Claim { by: hold.by.clone(), until: hold.until })
     }
@@ -162,7 +162,7 @@ impl Told<'_> {
 pub(crate) fn deliveries(
     configuration: &Configuration,
     plan: &Plan,
-    told: &Told<'_>,
+    occasion: &Occasion<'_>,
     now: Timestamp,
 ) -> Vec<Delivery> {
     let is_for_programs = |message: &&PlannedMessage| {
@@ -170,7 +170,8 @@ pub(crate) fn deliveries(
         destination.is_some_and(|destination| destination.kind().is_for_programs())
     };
     // Time is no event: programs hear of none.
-    let messages = plan.messages.iter().filter(|message| told.urgency.is_none() || !is_for_programs(message));
+    let messages =
+        plan.messages.iter().filter(|message| occasion.urgency.is_none() || !is_for_programs(message));
     messages
         .filter_map(|message| {
             let Place { destination, recipient } = &message.place;
@@ -182,7 +183,8 @@ pub(crate) fn deliveries(
                     return None;
                 }
             };
-            let Told { event_id, request_id, sequence, event_type, at, urgency, priority, .. } = *told;
+            let Occasion { event_id, request_id, sequence, event_type, at, urgency, priority, .. } =
+                *occasion;
             let outcome = plan.outcome.as_ref().filter(|_| message.kind == MessageKind::Outcome);
             let asks = message.kind == MessageKind::Act;
             let part = Part {
@@ -199,7 +201,7 @@ pub(crate) fn deliveries(
                     .unwrap_or_default(),
                 urgency,
                 priority: priority.filter(|_| asks).map(str::to_owned),
-                claim: told.claim().filter(|_| names_holder(message.kind)),
+                claim: occasion.claim().filter(|_| names_holder(message.kind)),
                 is_held: matches!(message.when, When::AfterQuietHours(_) | When::InDigest(_)),
                 ..Part::new(part_kind(message.kind))
             };

@@ -13,7 +13,7 @@ use crate::ports::{
     ChannelStore, FindDue, ListHolds, LoadHold, LoadRequest, NewDelivery, PutDelivery, ReadPreferences,
     StoreError,
 };
-use crate::route::{Told, deliveries, planning};
+use crate::route::{Occasion, deliveries, planning};
 use countersign_core::cloud_event::Message;
 use countersign_core::event::EventType;
 use countersign_core::hold::Hold;
@@ -187,7 +187,7 @@ async fn fire<S, D: PutDelivery>(
     let event_id = EventId::derived(request.content.requested_at, &due.key.to_string());
     let notice = Notice::Event(Box::new(Notification::as_it_stands(event_id, now, request)));
     let message = Message::of(&notice, &dependencies.deployment_key);
-    let told = Told {
+    let occasion = Occasion {
         event_id,
         request_id: request.id(),
         sequence: None,
@@ -198,7 +198,7 @@ async fn fire<S, D: PutDelivery>(
         hold,
     };
     let mut put = 0;
-    for delivery in deliveries(planning.configuration, &plan, &told, now) {
+    for delivery in deliveries(planning.configuration, &plan, &occasion, now) {
         let document = message.document.as_str();
         let new = NewDelivery { delivery: &delivery, document, seal: Some(message.seal) };
         put += usize::from(store.put_new(new).await?);

@@ -1,6 +1,6 @@
 //! Claims of requests by approvers: the calls of the SDK for them, in the table of requests.
 //!
-//! One is read by its key together with its request, by whoever may read that. Those that last are a partition of the index
+//! One is read by its key together with its request, by each caller who may read that. Those that last are a partition of the index
 //! of statuses, so that who may list requests needs no further right.
 
 use crate::deliveries::revised;

@@ -56,7 +56,7 @@ fn summary(report: &PeriodReport) -> Summary {
 }
 
 fn slack(report: &PeriodReport) -> Value {
-    let webhook = SlackWebhook::parse("https://hooks.slack.com/services/T000/B000/XXXX").unwrap();
+    let webhook = SlackWebhook::parse("https://hooks.slack.com/services/T000/B000/0a1b2c3d").unwrap();
     serde_json::from_slice(&webhook.post(&summary(report)).body).unwrap()
 }
 

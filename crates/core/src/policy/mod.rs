@@ -193,7 +193,7 @@ impl Policy {
         self.access.answer(&AccessRequest { action: Action::QueryAudit, actor, subject: None, is_own, now })
     }
 
-    /// Whether an actor may manage the webhooks of the deployment, whoever made them.
+    /// Whether an actor may manage the webhooks of the deployment, those of other operators too.
     pub fn may_manage_webhooks(&self, actor: &Principal, now: Timestamp) -> AccessDecision {
         let action = Action::ManageWebhooks;
         self.access.answer(&AccessRequest { action, actor, subject: None, is_own: false, now })
