@@ -97,6 +97,11 @@ impl FaultyTransport {
         std::mem::take(&mut self.calls.lock().unwrap())
     }
 
+    /// Whether an operation was called since [`Self::take_calls`] was last asked.
+    pub fn has_calls(&self) -> bool {
+        !self.calls.lock().unwrap().is_empty()
+    }
+
     /// How many bytes the bodies of requests had since the last time this was asked.
     pub fn take_bytes_sent(&self) -> u64 {
         self.bytes_sent.swap(0, Ordering::SeqCst)
