@@ -3,8 +3,8 @@
 use countersign_api::operation::Operation;
 use countersign_api::wire::{
     AuditBody, DeliveriesBody, DeliveryBody, EventsBody, ExecutionBody, ExplainBody, HealthBody, ListBody,
-    NotificationsBody, PreviewBody, RedeliveredBody, ReportBody, RequestBody, SignInCodeBody, SimulateBody,
-    StatsBody, WebhookBody, WebhookEventsBody, WebhookTrialBody, WebhooksBody,
+    MeBody, NotificationsBody, PreviewBody, RedeliveredBody, ReportBody, RequestBody, SignInCodeBody,
+    SimulateBody, StatsBody, WebhookBody, WebhookEventsBody, WebhookTrialBody, WebhooksBody,
 };
 use countersign_core::ids::RequestId;
 use serde::de::DeserializeOwned;
@@ -93,6 +93,12 @@ impl Answer for ReportBody {
 }
 
 impl Answer for SimulateBody {
+    fn request_ids(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+impl Answer for MeBody {
     fn request_ids(&self) -> Vec<&str> {
         Vec::new()
     }

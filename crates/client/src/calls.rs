@@ -8,7 +8,8 @@ use crate::list_query::query_string;
 use countersign_api::bodies::{CreateBody, HoldBody};
 use countersign_api::operation::Operation;
 use countersign_api::wire::{
-    AuditBody, EventsBody, ExecutionBody, ExplainBody, ReportBody, RequestBody, SimulateBody, StatsBody,
+    AuditBody, EventsBody, ExecutionBody, ExplainBody, MeBody, ReportBody, RequestBody, SimulateBody,
+    StatsBody,
 };
 use countersign_core::period::Period;
 use serde_json::{Value, json};
@@ -36,6 +37,14 @@ impl Connection {
     /// As for [`Self::create`].
     pub fn request(&self, request_id: &str) -> Result<RequestBody, Error> {
         self.get(&Operation::Get.path(request_id))
+    }
+
+    /// Who calls, as policy knows them.
+    ///
+    /// # Errors
+    /// As for [`Self::create`].
+    pub fn me(&self) -> Result<MeBody, Error> {
+        self.get(Operation::Me.path_template())
     }
 
     /// Why a request stands where it stands.

@@ -7,7 +7,7 @@ use crate::text_file;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -40,6 +40,12 @@ pub enum Unsuitable {
     /// Everybody may change it.
     #[error("everybody can change it (mode {mode:04o}); run chmod o-w on it")]
     Writable {
+        /// What they may.
+        mode: u32,
+    },
+    /// Other users may enter the directory.
+    #[error("others can read or change what is in it (mode {mode:04o}); run chmod 700 on it")]
+    DirectoryMode {
         /// What they may.
         mode: u32,
     },
@@ -283,14 +289,49 @@ pub fn make_directory(path: &Path) -> io::Result<()> {
 /// # Errors
 /// When the file cannot be made, or is not one for its owner alone.
 pub fn lock(path: &Path) -> Result<File, Unsuitable> {
+    let file = lock_file(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// The same without waiting; nothing if another holds it.
+///
+/// # Errors
+/// As for [`lock`].
+pub fn try_lock(path: &Path) -> Result<Option<File>, Unsuitable> {
+    let file = lock_file(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+fn lock_file(path: &Path) -> Result<File, Unsuitable> {
     if let Some(parent) = path.parent() {
         make_directory(parent)?;
     }
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true).mode(OWNER_ONLY_FILE);
-    let file = open(&mut options, path, OFlags::NOFOLLOW)?;
-    file.lock()?;
-    Ok(file)
+    open(&mut options, path, OFlags::NOFOLLOW)
+}
+
+/// Whether a directory is this user's, and no other user can enter it.
+///
+/// # Errors
+/// When it is not.
+pub fn check_private_directory(path: &Path) -> Result<(), Unsuitable> {
+    let metadata = fs::symlink_metadata(path)?;
+    if !metadata.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::NotADirectory).into());
+    }
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(Unsuitable::Owner);
+    }
+    match metadata.mode() & 0o777 {
+        mode if mode & OTHERS != 0 => Err(Unsuitable::DirectoryMode { mode }),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,365 @@
+//! Asking: a call that asks for what an earlier one has asked for goes on with that, if its caller is gone.
+
+use crate::call::{CallKey, ToolCall};
+use crate::directory::{CallDirectory, DirectoryLock, HeldCall};
+use crate::error::{CallError, OpenError};
+use crate::record::{Kept, Record, State, VERSION};
+use crate::running::{self, RunningCall};
+use crate::service::{Service, parameters_digest};
+use crate::waiting::{self, Standing, WaitingCall};
+use countersign_agents::notice::Notice;
+use countersign_api::wire::{MeBody, RequestBody};
+use countersign_app::host::Ids as _;
+use countersign_client::connection::Connection;
+use countersign_client::credential::SignerOf;
+use countersign_client::profile::Settings;
+use countersign_core::canonical::CanonicalJson;
+use countersign_core::command::MAX_PARAMETERS_BYTES;
+use countersign_core::timestamp::Timestamp;
+use countersign_system::system::SystemHost;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the record of a call is kept of which nothing more is heard: longer than a request waits by default.
+const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// How calls are made.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where their records are; for this user alone.
+    pub directory: PathBuf,
+    /// Whether a person's token is taken.
+    pub as_human: bool,
+    /// How long the result of a call is kept for a retry.
+    pub replay: Duration,
+    /// Where people look at requests.
+    pub dashboard_url: Option<String>,
+}
+
+/// Makes calls. Copies share everything.
+#[derive(Debug, Clone)]
+pub struct ToolCalls {
+    service: Service,
+    caller: Arc<MeBody>,
+}
+
+/// What there is of a call.
+#[derive(Debug)]
+pub enum Begun {
+    /// A call with the same arguments has ended a short while ago: its result.
+    Kept(Value),
+    /// A call with the same arguments was started, and it is not known what it has done.
+    Unknown(Notice),
+    /// It waits, or may be started.
+    Waiting(Box<WaitingCall>),
+}
+
+impl ToolCalls {
+    /// Asks the service who the token is for.
+    ///
+    /// # Errors
+    /// When that is a person, and a person's token is not taken; when the service refuses, or cannot be reached; and when
+    /// other users can enter the directory.
+    pub fn open(settings: &Settings, signer: SignerOf, options: Options) -> Result<Self, OpenError> {
+        let connection = Connection::open(settings, signer)?;
+        let caller = connection.me()?;
+        if caller.kind == "human" && !options.as_human {
+            return Err(OpenError::Human { person: caller.person });
+        }
+        let service = Service {
+            connection: Arc::new(connection),
+            directory: CallDirectory::open(options.directory)?,
+            host: Arc::new(SystemHost::default()),
+            caller: Arc::from(caller.person.as_str()),
+            replay: options.replay,
+            dashboard_url: options.dashboard_url.map(Arc::from),
+        };
+        Ok(Self { service, caller: Arc::new(caller) })
+    }
+
+    /// Who calls.
+    pub fn caller(&self) -> &MeBody {
+        &self.caller
+    }
+
+    /// The service.
+    pub fn connection(&self) -> &Arc<Connection> {
+        &self.service.connection
+    }
+
+    /// Asks for a call, unless it has been asked for already by a caller who is gone.
+    ///
+    /// # Errors
+    /// What the service refuses, or that it cannot be reached: the next call that asks for the same makes the same request
+    /// then, however far this one has come.
+    pub fn begin(&self, call: &ToolCall) -> Result<Begun, CallError> {
+        let bytes = CanonicalJson::of(&call.parameters).as_str().len();
+        if bytes > MAX_PARAMETERS_BYTES {
+            return Err(CallError::TooLarge { bytes });
+        }
+        let digest = call.digest(self.service.connection.url(), &self.service.caller);
+        let parameters_digest = parameters_digest(&call.parameters);
+        loop {
+            let (held, record) = self.take(&digest, call)?;
+            if let Some(begun) = self.go_on(held, record, &parameters_digest)? {
+                return Ok(begun);
+            }
+        }
+    }
+
+    /// The oldest call that no caller holds, or a new one.
+    fn take(&self, digest: &str, call: &ToolCall) -> Result<(HeldCall, Record), CallError> {
+        let directory = &self.service.directory;
+        let lock = directory.lock()?;
+        let mut last = 0;
+        for key in directory.keys(Some(digest))? {
+            last = key.counter;
+            let Some(held) = directory.take(&key, &lock)? else { continue };
+            match held.read()? {
+                Some(record) if !self.is_over(&record) => {
+                    // Another process runs it: it is not for a retry, which is another call.
+                    if !matches!(record.state, State::Running { detached: Some(_), .. }) {
+                        return Ok((held, record));
+                    }
+                }
+                _ => held.remove_under(&lock)?,
+            }
+        }
+        // A counter that begins with the time is never that of a call whose record has been removed.
+        let now = u64::try_from(self.service.now()).unwrap_or_default();
+        let key = CallKey { digest: digest.to_owned(), counter: now.max(last.saturating_add(1)) };
+        let record = Record {
+            version: VERSION,
+            // The random part keeps apart what two machines ask for in one millisecond.
+            idempotency_key: format!("{key}.{}", short(&self.service.host.request_id().to_string())),
+            request_id: None,
+            left_at: None,
+            state: State::Asked { body: Some(Box::new(call.body())) },
+        };
+        self.create(&key, record, &lock)
+    }
+
+    fn create(
+        &self,
+        key: &CallKey,
+        record: Record,
+        lock: &DirectoryLock,
+    ) -> Result<(HeldCall, Record), CallError> {
+        match self.service.directory.take(key, lock)? {
+            Some(held) => {
+                held.write(&record)?;
+                Ok((held, record))
+            }
+            // A lock's file without a record, of a caller who is about to remove it.
+            None => {
+                let key = CallKey { counter: key.counter.saturating_add(1), ..key.clone() };
+                self.create(&key, record, lock)
+            }
+        }
+    }
+
+    /// Whether nothing is left of a call for a retry.
+    fn is_over(&self, record: &Record) -> bool {
+        match &record.state {
+            State::Ended { at, kept, is_reported, .. } => {
+                let is_kept = *kept != Kept::Nothing && !self.service.is_past(*at, self.service.replay);
+                *is_reported && !is_kept
+            }
+            State::Asked { .. } | State::Starting | State::Running { .. } => false,
+        }
+    }
+
+    /// Goes on with a call from where its record says that it is; gives nothing if it is over.
+    fn go_on(
+        &self,
+        held: HeldCall,
+        mut record: Record,
+        parameters_digest: &str,
+    ) -> Result<Option<Begun>, CallError> {
+        let service = &self.service;
+        record.left_at = None;
+        match &record.state {
+            State::Ended { .. } => self.kept(held, &record),
+            State::Running { execution_id, .. } => {
+                let execution_id = execution_id.clone();
+                let running = RunningCall::resume(service.clone(), held, record, execution_id)?;
+                Ok(Some(Begun::Unknown(running.lost("the program that ran it has ended without a report")?)))
+            }
+            State::Asked { .. } | State::Starting => {
+                let is_new = record.request_id.is_none();
+                let request = match self.request_of(&record) {
+                    Err(CallError::Service(error)) if is_new && !error.is_passing() => {
+                        held.remove()?;
+                        return Err(CallError::Service(error));
+                    }
+                    request => request?,
+                };
+                if is_new {
+                    record.request_id = Some(request.request_id.clone());
+                    record.state = State::Asked { body: None };
+                    held.write(&record)?;
+                }
+                let is_over = waiting::standing_of(&request, &record) == Standing::Over;
+                if is_over && self.is_stale(&request) {
+                    held.remove()?;
+                    return Ok(None);
+                }
+                let digest = parameters_digest.to_owned();
+                let waiting = WaitingCall::new(service.clone(), held, record, request, digest)?;
+                Ok(Some(Begun::Waiting(Box::new(waiting))))
+            }
+        }
+    }
+
+    /// The request of a record; it is made if it is not known that there is one.
+    fn request_of(&self, record: &Record) -> Result<RequestBody, CallError> {
+        let connection = &self.service.connection;
+        match (&record.request_id, &record.state) {
+            (None, State::Asked { body: Some(body) }) => {
+                Ok(connection.create(body, &record.idempotency_key)?)
+            }
+            (id, _) => Ok(connection.request(id.as_deref().unwrap_or_default())?),
+        }
+    }
+
+    /// Whether a request was closed so long ago that a caller who asks now does not ask about that.
+    fn is_stale(&self, request: &RequestBody) -> bool {
+        let closed = request.closed_at.as_deref().and_then(|closed| Timestamp::parse(closed).ok());
+        closed.is_some_and(|closed| self.service.is_past(closed.as_millisecond(), self.service.replay))
+    }
+
+    /// What is kept of a call that has ended.
+    fn kept(&self, held: HeldCall, record: &Record) -> Result<Option<Begun>, CallError> {
+        let State::Ended { at, kept, .. } = &record.state else { return Ok(None) };
+        let is_reported = match running::report(&self.service, &held, record) {
+            Err(error) if error.is_passing() => false,
+            // What is refused is on the service's record, and no matter of the caller who asks for the result.
+            Ok(()) | Err(_) => true,
+        };
+        match kept {
+            _ if self.service.is_past(*at, self.service.replay) => {}
+            Kept::Nothing => {}
+            Kept::Result(result) => return Ok(Some(Begun::Kept(result.clone()))),
+            Kept::Notice(notice) => return Ok(Some(Begun::Unknown(notice.as_ref().clone()))),
+        }
+        if !is_reported {
+            // Its end is not known to the service yet, which is no reason to hold up another call.
+            return Err(CallError::NotApproved(Box::new(Notice::new(
+                "service_unavailable",
+                "an earlier call with the same arguments is not reported yet, and the service cannot be reached",
+                "call again with the same arguments once the service is back; nothing was run",
+            ))));
+        }
+        held.remove()?;
+        Ok(None)
+    }
+
+    /// The call that a process has detached by this name, to be ended; the oldest if there are several.
+    ///
+    /// # Errors
+    /// When records cannot be read, or the service not be reached.
+    pub fn detached(&self, name: &str) -> Result<Option<RunningCall>, CallError> {
+        let directory = &self.service.directory;
+        let mut found = None;
+        {
+            let lock = directory.lock()?;
+            for key in directory.keys(None)? {
+                let Ok(Some(record)) = directory.read(&key) else { continue };
+                if let State::Running { execution_id, detached: Some(detached) } = &record.state
+                    && detached == name
+                    && let Some(held) = directory.take(&key, &lock)?
+                {
+                    let execution_id = execution_id.clone();
+                    found = Some((held, record, execution_id));
+                    break;
+                }
+            }
+        }
+        let resume = |(held, record, execution_id)| {
+            RunningCall::resume(self.service.clone(), held, record, execution_id)
+        };
+        found.map(resume).transpose()
+    }
+
+    /// Cancels the request of a call whose caller is gone, unless another caller goes on with it; gives whether it did.
+    ///
+    /// # Errors
+    /// What the service refuses, or that it cannot be reached.
+    pub fn abandon(&self, key: &CallKey, reason: &str) -> Result<bool, CallError> {
+        let directory = &self.service.directory;
+        let held = directory.take(key, &directory.lock()?)?;
+        let Some(held) = held else { return Ok(false) };
+        match held.read()? {
+            Some(record) if record.left_at.is_some() => self.give_up(held, &record, reason),
+            Some(_) => Ok(false),
+            None => {
+                held.remove()?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn give_up(&self, held: HeldCall, record: &Record, reason: &str) -> Result<bool, CallError> {
+        let is_waiting = matches!(record.state, State::Asked { .. } | State::Starting);
+        let Some(id) = record.request_id.as_deref().filter(|_| is_waiting) else { return Ok(false) };
+        let request = self.service.connection.request(id)?;
+        let is_open = waiting::standing_of(&request, record) != Standing::Over;
+        // One whose start was answered to no caller has run nothing; only its report can end it.
+        let is_open = is_open && request.status != "executing";
+        if is_open {
+            waiting::cancel(&self.service, record, id, reason)?;
+        }
+        held.remove()?;
+        Ok(is_open)
+    }
+
+    /// Reports what the service was not there to hear, cancels what callers have left for longer than `linger`, and removes
+    /// what is over. What fails is tried again the next time.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn settle(&self, linger: Duration) -> Result<(), CallError> {
+        let directory = &self.service.directory;
+        for key in directory.keys(None)? {
+            let held = directory.take(&key, &directory.lock()?)?;
+            let Some(held) = held else { continue };
+            // One that cannot be read holds up no other.
+            let Ok(record) = held.read() else { continue };
+            let _ = self.settle_one(held, record, &key, linger);
+        }
+        Ok(())
+    }
+
+    fn settle_one(
+        &self,
+        held: HeldCall,
+        record: Option<Record>,
+        key: &CallKey,
+        linger: Duration,
+    ) -> Result<(), CallError> {
+        let Some(record) = record else { return Ok(held.remove()?) };
+        if self.is_over(&record) {
+            return Ok(held.remove()?);
+        }
+        match (&record.state, record.left_at) {
+            (State::Ended { .. }, _) => running::report(&self.service, &held, &record),
+            (State::Asked { .. } | State::Starting, Some(left_at))
+                if self.service.is_past(left_at, linger) =>
+            {
+                let reason = "its caller is gone, and no other has asked for the same";
+                self.give_up(held, &record, reason).map(drop)
+            }
+            _ if i64::try_from(key.counter).is_ok_and(|made| self.service.is_past(made, FORGOTTEN)) => {
+                Ok(held.remove()?)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The random end of an id.
+fn short(id: &str) -> &str {
+    id.rsplit('-').next().unwrap_or(id)
+}
