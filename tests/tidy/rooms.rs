@@ -90,6 +90,11 @@ fn dependencies_point_inward_only() {
                 "system",
             ],
         ),
+        ("agents", &["api", "core"]),
+        ("tool-calls", &["agents", "api", "app", "client", "core", "system"]),
+        ("mcp", &["agents", "api", "core", "identity", "issuer", "tool-calls"]),
+        ("gate", &["agents", "api", "client", "core", "system", "tool-calls"]),
+        ("hook", &["agents", "api", "client", "core", "system", "tool-calls"]),
         ("embedded", &[]),
         ("run", &[]),
         ("aws", &[]),
@@ -146,9 +151,9 @@ fn dependencies_point_inward_only() {
     .map(|(name, dependencies)| (format!("countersign-{name}"), dependencies))
     .into();
     let commands = [
-        "api", "app", "audit", "aws", "client", "core", "delivery", "dynamodb", "egress", "endpoint",
-        "executor", "figures", "identity", "kms", "permit", "policy", "rds", "run", "server", "ssm",
-        "system", "webhook",
+        "agents", "api", "app", "audit", "aws", "client", "core", "delivery", "dynamodb", "egress",
+        "endpoint", "executor", "figures", "gate", "hook", "identity", "kms", "mcp", "permit", "policy",
+        "rds", "run", "server", "ssm", "system", "tool-calls", "webhook",
     ];
     allowed.insert("countersign".to_owned(), &commands);
     for function in functions() {
@@ -215,6 +220,11 @@ fn inner_crates_know_no_technology_of_the_outer_ones() {
         ("system", &["aws-", "axum", "lambda_runtime", "ureq"]),
         ("client", &["aws-", "axum", "clap", "ratatui", "tokio"]),
         ("run", &["tokio", "aws-", "axum", "clap", "http", "ureq"]),
+        ("agents", &["tokio", "aws-", "axum", "clap", "http", "rmcp", "ureq"]),
+        ("tool-calls", &["tokio", "aws-", "axum", "clap", "http", "rmcp", "ureq"]),
+        ("hook", &["aws-", "axum", "clap", "http", "rmcp", "ureq"]),
+        ("mcp", &["aws-", "clap", "lambda_runtime", "ureq"]),
+        ("gate", &["aws-", "clap", "lambda_runtime", "rmcp", "ureq"]),
         ("server", &["clap", "ratatui", "lambda_runtime"]),
         ("cli", &["axum", "hyper", "lambda_runtime", "ureq"]),
         ("lambda", &["axum", "aws-sdk-", "ureq"]),
