@@ -14,6 +14,7 @@ pub mod files;
 mod openapi;
 pub mod operation;
 pub mod operations;
+pub mod outgoing;
 pub mod problem;
 pub mod reply;
 pub mod run;

@@ -36,7 +36,7 @@ const HURRIED_TIMEOUT: Duration = Duration::from_secs(2);
 const RETRIES: u32 = 3;
 /// The largest answer that is read, in bytes. The largest request has 64 KiB of parameters, twice in its
 /// answer, and 32 KiB of comments; a page of a list has 100 summaries.
-const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
+pub(crate) const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
 /// Where a service has its audit log.
 pub const LOG_PATH: &str = "/v1/log";
 /// The longest file of an audit log: 256 entries of 64 KiB each.
@@ -265,7 +265,11 @@ impl Connection {
     }
 
     /// The headers that prove who calls. A signature is for one try: it has the time in it.
-    fn proof(&self, call: Unsigned<'_>, token: Option<&Secret>) -> Result<Vec<(String, String)>, Error> {
+    pub(crate) fn proof(
+        &self,
+        call: Unsigned<'_>,
+        token: Option<&Secret>,
+    ) -> Result<Vec<(String, String)>, Error> {
         match (self.signer(), token) {
             (Some(signer), _) => signer.sign(call).map_err(|why| CredentialError::Signing(why).into()),
             (None, Some(token)) => {
@@ -340,7 +344,7 @@ impl Connection {
         Ok((status, text))
     }
 
-    fn attempt_bytes(
+    pub(crate) fn attempt_bytes(
         &self,
         call: Unsigned<'_>,
         proof: &[(String, String)],
@@ -407,7 +411,7 @@ impl Connection {
     }
 
     /// Why there is no answer, and what to do about it.
-    fn unreachable(&self, error: &ureq::Error) -> Error {
+    pub(crate) fn unreachable(&self, error: &ureq::Error) -> Error {
         let is_plain = self.endpoint.base().starts_with("http://");
         let advice = match error {
             error if let Some(error) = certificate_error(error) => advice_on_certificate(error),

@@ -13,6 +13,7 @@ pub mod execution;
 pub mod executor;
 pub mod limits;
 pub mod long_poll;
+pub mod outgoing;
 
 pub mod agent;
 pub mod answer;

@@ -1,47 +1,8 @@
 //! What the dashboard asks of the shell that it runs in: calls of the API, and sign-in at an issuer.
 
-use bytes::Bytes;
-use http::Method;
-use serde_json::Value;
+pub use countersign_api::outgoing::{Api, ApiAnswer, ApiCall};
 use std::fmt;
 use std::future::Future;
-
-/// A call of our API with the visitor's token.
-#[derive(Clone, PartialEq)]
-pub struct ApiCall {
-    /// The method.
-    pub method: Method,
-    /// The path, and the query if there is one.
-    pub path: String,
-    /// The visitor's bearer token.
-    pub token: String,
-    /// The `Idempotency-Key`.
-    pub idempotency_key: Option<String>,
-    /// The body.
-    pub body: Option<Value>,
-}
-
-impl fmt::Debug for ApiCall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Tokens and texts stay out of logs.
-        write!(f, "ApiCall({} {})", self.method, self.path.split('?').next().unwrap_or_default())
-    }
-}
-
-/// What the API answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiAnswer {
-    /// The HTTP status; 0 if there was no answer.
-    pub status: u16,
-    /// The body.
-    pub body: Bytes,
-}
-
-/// Our API. In one process with it, or over HTTPS.
-pub trait Api: Sync {
-    /// Makes a call. What fails on the way is an answer with status 0.
-    fn call(&self, call: ApiCall) -> impl Future<Output = ApiAnswer> + Send;
-}
 
 /// What a sign-in gives.
 #[derive(Clone, PartialEq, Eq)]

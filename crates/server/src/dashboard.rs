@@ -4,10 +4,10 @@
 
 use crate::answer::{conclude, correlation_id};
 use crate::application::Application;
+use crate::in_process::InProcess;
 use crate::issuer::Client;
-use crate::plain_route::{FromDashboard, identify};
+use crate::plain_route::identify;
 use crate::sign_in_codes::SignInCodes;
-use crate::source_address::FORWARDED_FOR;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
@@ -33,8 +33,6 @@ use tower::ServiceExt as _;
 const MAX_FORM_BYTES: usize = 256 * 1024;
 /// How long a form may take to arrive.
 const FORM_TIMEOUT: Duration = Duration::from_secs(10);
-/// The largest answer of the API that a page shows, in bytes: evidence.
-const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 /// What operations and lines of the log call that.
 const CODES_SLUG: &str = "sign-in-code";
 /// How the dashboard of this process is set up.
@@ -97,6 +95,11 @@ impl Pages {
         }
     }
 
+    /// The origin of the pages, as browsers write it.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// The routes of the API, and the pages beside them.
     pub fn router(self) -> Router {
         let api = self.api.clone();
@@ -156,37 +159,8 @@ impl Visitor<'_> {
 
 impl Api for Visitor<'_> {
     async fn call(&self, call: ApiCall) -> ApiAnswer {
-        let unanswered = ApiAnswer { status: 0, body: Bytes::new() };
-        let body = call.body.map(|body| body.to_string());
-        let mut builder = Request::builder().method(call.method).uri(call.path);
-        if let Some(headers) = builder.headers_mut() {
-            let Ok(mut bearer) = HeaderValue::try_from(format!("Bearer {}", call.token)) else {
-                return ApiAnswer { status: 401, body: Bytes::new() };
-            };
-            bearer.set_sensitive(true);
-            headers.insert(header::AUTHORIZATION, bearer);
-            for address in self.parts.headers.get_all(FORWARDED_FOR) {
-                headers.append(FORWARDED_FOR, address.clone());
-            }
-            if body.is_some() {
-                headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            }
-            if let Some(Ok(key)) = call.idempotency_key.map(HeaderValue::try_from) {
-                headers.insert("idempotency-key", key);
-            }
-        }
-        // The call is the visitor's: from where, and over which connection.
-        if let Some(extensions) = builder.extensions_mut() {
-            extensions.extend(self.parts.extensions.clone());
-            extensions.insert(FromDashboard);
-        }
-        let Ok(request) = builder.body(body.map_or_else(Body::empty, Body::from)) else { return unanswered };
-        let response = self.pages.api.clone().oneshot(request).await.into_response();
-        let status = response.status().as_u16();
-        match to_bytes(response.into_body(), MAX_ANSWER_BYTES).await {
-            Ok(body) => ApiAnswer { status, body },
-            Err(_) => unanswered,
-        }
+        let (api, parts) = (self.pages.api.clone(), self.parts.clone());
+        InProcess { api, parts, is_from_dashboard: true }.call(call).await
     }
 }
 

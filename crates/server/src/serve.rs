@@ -9,6 +9,7 @@ use crate::issuer::{self, IssuerOptions};
 use crate::listener::Server;
 use crate::log_directory::{LogDirectory, LogDirectoryError};
 use crate::logging;
+use crate::mcp::{McpOptions, Tools};
 use crate::outbox_log::OutboxLog;
 use crate::policy_directory::PolicyDirectory;
 use crate::source_address::{ProxyNetwork, TrustedProxies};
@@ -28,6 +29,7 @@ use countersign_embedded::{Embedded, OpenError};
 use countersign_identity::token::Verifier;
 use countersign_issuer::authenticator::{Authenticator, KEYS_INTERVAL};
 use countersign_issuer::error::IssuerError;
+use countersign_mcp::resource::Resource as ProtectedResource;
 use countersign_policy::load::{self, LoadError};
 use countersign_system::private_file::Unsuitable;
 use countersign_system::system::SystemHost;
@@ -82,6 +84,10 @@ pub struct Options {
     pub retention: Option<Retention>,
     /// How the dashboard is set up, if there is one.
     pub dashboard: Option<DashboardOptions>,
+    /// How the MCP server is set up, if there is one.
+    pub mcp: Option<McpOptions>,
+    /// Scheme and authority, as callers know them.
+    pub public_url: Option<String>,
     /// What is logged.
     pub log: String,
 }
@@ -119,6 +125,11 @@ pub enum ServeError {
          --tls-key, or --behind-tls-proxy if a proxy does TLS"
     )]
     InTheClear(SocketAddr),
+    /// It is not known under which name agents reach the MCP server.
+    #[error(
+        "--mcp at {0} needs --public-url: the name by which agents reach it; a request that names another host is refused"
+    )]
+    NoName(SocketAddr),
     /// Without a token metrics are for this machine alone.
     #[error(
         "--metrics-listen {0} can be reached by others, and metrics are given there without a token: give an \
@@ -207,6 +218,9 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     if let Some(address) = options.metrics_listen.filter(|address| !address.ip().is_loopback()) {
         return Err(ServeError::MetricsForOthers(address));
     }
+    if options.mcp.is_some() && options.public_url.is_none() && !options.listen.ip().is_loopback() {
+        return Err(ServeError::NoName(options.listen));
+    }
     let policy_directory = options.policy_directory;
     let policy = trusted_policy(policy_directory.as_deref(), SystemHost::default().now())?
         .restricted(options.restrictions);
@@ -215,6 +229,7 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
         Some(issuer) if options.dashboard.is_some() => issuer::sign_in(issuer).await?,
         _ => None,
     };
+    let issuer_name = options.issuer.as_ref().map(|issuer| issuer.issuer.clone());
     let issuer = match options.issuer {
         Some(issuer) => Some(issuer::configured(issuer).await?),
         None => None,
@@ -273,11 +288,28 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     let limits = limits(options.limits);
     let scheme = if certificates.is_some() { "https" } else { "http" };
     let api = http::router(application.clone());
+    let mut pages_url = None;
     let router = match options.dashboard {
         Some(dashboard) => {
-            Pages::new(application.clone(), api, dashboard, sign_in, scheme, address.port()).router()
+            let pages =
+                Pages::new(application.clone(), api.clone(), dashboard, sign_in, scheme, address.port());
+            pages_url = Some(pages.origin().to_owned());
+            pages.router()
         }
-        None => api,
+        None => api.clone(),
+    };
+    let tools = options.mcp.map(|mcp| {
+        let origin = options.public_url.unwrap_or_else(|| format!("{scheme}://{address}"));
+        let mut resource = ProtectedResource::new(&origin, issuer_name);
+        if address.ip().is_loopback() {
+            resource = resource.on_loopback(scheme, address.port());
+        }
+        Tools::new(application.clone(), api, resource, mcp, pages_url)
+    });
+    let held = tools.as_ref().map(Tools::http);
+    let router = match tools {
+        Some(tools) => tools.router(router),
+        None => router,
     };
     let server = Server {
         listener,
@@ -326,6 +358,9 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
         }
     }
     tracing::info!("stopping");
+    if let Some(held) = held {
+        held.stop();
+    }
     // The servers hold the other end until they have ended.
     let _ = stop.send(true);
     server.await.map_err(|error| ServeError::Ended(format!("the server failed: {error}")))?;

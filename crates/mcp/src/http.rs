@@ -1,0 +1,59 @@
+//! The server over Streamable HTTP, without sessions: each request stands for itself, and is answered as JSON unless there is news
+//! before the answer. What a request needs is in it, so that any process can answer it.
+
+use crate::server::Server;
+use bytes::Bytes;
+use countersign_api::outgoing::Api;
+use http::{Request, Response};
+use http_body_util::Full;
+use http_body_util::combinators::BoxBody;
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use std::convert::Infallible;
+use std::sync::Arc;
+
+/// The body of an answer.
+pub type AnswerBody = BoxBody<Bytes, Infallible>;
+
+/// Where the server is below the origin of its shell.
+pub const PATH: &str = "/mcp";
+/// The longest body, in bytes: that of the API's calls, and a bit.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// How requests are answered. Clones are stopped together.
+#[derive(Debug, Clone)]
+pub struct Http {
+    config: StreamableHttpServerConfig,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        let config = StreamableHttpServerConfig::default()
+            .with_legacy_session_mode(false)
+            .with_json_response(true)
+            .with_max_request_body_bytes(MAX_BODY_BYTES)
+            // `crate::resource` has checked both before the token, with a 403 of its own.
+            .disable_allowed_hosts()
+            .disable_allowed_origins();
+        Self { config }
+    }
+}
+
+impl Http {
+    /// Answers a request for the caller whose server this is. A client that goes away ends its call.
+    pub async fn answer<P: Api + Send + Sync + 'static>(
+        &self,
+        request: Request<Bytes>,
+        server: &Server<P>,
+    ) -> Response<AnswerBody> {
+        let server = server.clone();
+        let sessions = Arc::new(NeverSessionManager::default());
+        let service = StreamableHttpService::new(move || Ok(server.clone()), sessions, self.config.clone());
+        service.handle(request.map(Full::new)).await
+    }
+
+    /// Ends calls that are held, and takes no more.
+    pub fn stop(&self) {
+        self.config.cancellation_token.cancel();
+    }
+}
