@@ -1,7 +1,18 @@
 //! Agents: the program as an MCP server, as a gate before one, and as a hook.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
     reason = "tests fail by panicking"
 )]
+
+mod hook;
+mod hook_faults;
+mod hook_rows;
+mod hook_settings;
+mod mcp;
+mod mcp_client;
+mod mcp_http;
+mod mcp_tools;
+mod tool_calls;

@@ -16,11 +16,13 @@ use crate::commands::executor::ExecutorArguments;
 use crate::commands::finish::FinishArguments;
 use crate::commands::get::GetArguments;
 use crate::commands::hold::HoldArguments;
+use crate::commands::hook::HookArguments;
 use crate::commands::inbox::InboxArguments;
 use crate::commands::key::KeyArguments;
 use crate::commands::list::ListArguments;
 use crate::commands::login::LoginArguments;
 use crate::commands::man::ManArguments;
+use crate::commands::mcp::McpArguments;
 use crate::commands::notifications::NotificationsArguments;
 use crate::commands::notify::NotifyArguments;
 use crate::commands::observe::ObserveArguments;
@@ -158,6 +160,12 @@ pub enum Command {
     /// Run a command once it is approved: exactly what approvers were shown, and once
     #[command(after_long_help = examples::RUN)]
     Run(Box<RunArguments>),
+    /// Give agents tools to ask, wait, start and report, by the Model Context Protocol; none of them approves
+    #[command(after_long_help = examples::MCP)]
+    Mcp(Box<McpArguments>),
+    /// Answer an agent that is about to use a tool of its own: its approval is asked for, waited for and spent first
+    #[command(after_long_help = examples::HOOK)]
+    Hook(Box<HookArguments>),
     /// Carry out what was approved: on Amazon RDS, or by a program of your own
     #[command(after_long_help = examples::EXECUTOR)]
     Executor(Box<ExecutorArguments>),

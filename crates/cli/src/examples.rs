@@ -49,6 +49,12 @@ pub const INBOX: &str = "Examples:
 pub const HOLD: &str = "Examples:
   countersign hold 0193a5c2
   countersign hold 0193a5c2 --minutes 30 --take";
+/// `countersign hook`.
+pub const HOOK: &str = "Examples:
+  countersign hook install --agent claude --profile agent --dry-run
+  countersign hook check --agent claude
+  countersign hook --agent claude --limit 310 < input.json
+  countersign hook --agent claude --event post < input.json";
 /// `countersign release`.
 pub const RELEASE: &str = "Examples:
   countersign release 0193a5c2";
@@ -111,6 +117,10 @@ pub const RUN: &str = "Examples:
   countersign run -- ./migrate.sh --fast
   countersign run --instance orders-db -m 'the index is missing' --env-secret PGPASSWORD -- psql -f index.sql
   countersign run --wait-timeout 30m --report report.json -- terraform apply plan.out";
+/// `countersign mcp`.
+pub const MCP: &str = "Examples:
+  countersign mcp --token-file agent.token
+  countersign mcp --http 127.0.0.1:9100 --issuer https://id.example.com --caller deploy-bot@example.com";
 /// `countersign executor`.
 pub const EXECUTOR: &str = "Examples:
   countersign executor --rds --allow-arn 'arn:aws:rds:eu-central-1:123456789012:db:test-*'

@@ -5,22 +5,25 @@ use clap_complete::CompleteEnv;
 use countersign::arguments::{Arguments, Command};
 use countersign::commands::{
     approve, audit, cancel, claim, comment, completions, config, create, dashboard, doctor, events, evidence,
-    execution, executor, explain, finish, get, hold, inbox, key, list, login, man, notifications, notify,
-    observe, operations, outbox, permit, policy, reject, release, report, run, serve, simulate, start, token,
-    verify, wait, webhooks, whoami, withdraw,
+    execution, executor, explain, finish, get, hold, hook, inbox, key, list, login, man, mcp, notifications,
+    notify, observe, operations, outbox, permit, policy, reject, release, report, run, serve, simulate,
+    start, token, verify, wait, webhooks, whoami, withdraw,
 };
 use countersign::error::CommandError;
 use countersign::exit::{self, Style};
+use countersign::hook::usage as hook_usage;
 use countersign_core::text::{escaped_line, must_be_escaped};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Ends here if it is a shell that asks what a line could go on with.
-    CompleteEnv::with_factory(Arguments::command).complete();
     let words: Vec<_> = std::env::args_os().collect();
+    // Ends here if it is a shell that asks what a line could go on with: an agent does not, whatever its environment says.
+    if !hook_usage::is_hook(&words) {
+        CompleteEnv::with_factory(Arguments::command).complete();
+    }
     let style = Style::asked_for(&words);
-    match Arguments::read(&words).map_err(|error| usage(&error, &words, style)).map(carry_out) {
+    match Arguments::read(&words).map_err(|error| misread(&error, &words, style)).map(carry_out) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
             exit::tell(&error, style);
@@ -28,6 +31,11 @@ fn main() -> ExitCode {
         }
         Err(code) => code,
     }
+}
+
+/// A line that makes no sense, said to whom it concerns: an agent takes it in its own form alone.
+fn misread(error: &clap::Error, words: &[OsString], style: Style) -> ExitCode {
+    hook_usage::refused(error, words).unwrap_or_else(|| usage(error, words, style))
 }
 
 /// Help and versions are printed; what cannot be parsed is an error. Both may name words of the command line,
@@ -70,6 +78,7 @@ fn carry_out(arguments: Arguments) -> Result<(), CommandError> {
         Command::Reject(arguments) => reject::run(&arguments),
         Command::Inbox(arguments) => inbox::run(&arguments),
         Command::Hold(arguments) => hold::run(&arguments),
+        Command::Hook(arguments) => hook::run(&arguments),
         Command::Release(arguments) => release::run(&arguments),
         Command::Withdraw(arguments) => withdraw::run(&arguments),
         Command::Cancel(arguments) => cancel::run(&arguments),
@@ -83,6 +92,7 @@ fn carry_out(arguments: Arguments) -> Result<(), CommandError> {
         Command::Observe(arguments) => observe::run(&arguments),
         Command::Finish(arguments) => finish::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Mcp(arguments) => mcp::run(&arguments),
         Command::Executor(arguments) => executor::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Operations(arguments) => operations::run(&arguments),

@@ -95,7 +95,10 @@ impl<P: Api> Calls<P> {
     }
 
     /// Reads with a query.
-    pub(crate) async fn list<T: DeserializeOwned>(&self, members: &[(String, String)]) -> Result<T, Box<Notice>> {
+    pub(crate) async fn list<T: DeserializeOwned>(
+        &self,
+        members: &[(String, String)],
+    ) -> Result<T, Box<Notice>> {
         let path = format!("{}?{}", Operation::List.path_template(), encoded(members));
         self.get(&path).await
     }

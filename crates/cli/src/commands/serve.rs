@@ -1,5 +1,6 @@
 //! `countersign serve`: running the service on this machine.
 
+use crate::commands::mcp::{HOLD_SECONDS, holds};
 use crate::error::CommandError;
 use crate::value_parsers::{number, origin, seconds, ticket_url};
 use clap::Args;
@@ -10,6 +11,7 @@ use countersign_identity::claims::ClaimNames;
 use countersign_identity::token;
 use countersign_server::dashboard::DashboardOptions;
 use countersign_server::issuer::{IssuerOptions, RegistrationOptions};
+use countersign_server::mcp::McpOptions;
 use countersign_server::serve::{self, LimitOptions, Options};
 use countersign_server::source_address::ProxyNetwork;
 use countersign_server::tls::CertificateFiles;
@@ -102,6 +104,10 @@ pub struct ServeArguments {
     #[command(flatten)]
     pub dashboard: DashboardArguments,
 
+    /// The MCP server.
+    #[command(flatten)]
+    pub mcp: McpServerArguments,
+
     /// What to log: error, warn, info, debug, or a filter such as countersign=debug
     #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
     pub log: String,
@@ -180,6 +186,22 @@ pub struct DashboardArguments {
     /// How many hours a request took as a ticket before, to show on the page Insights how many are saved
     #[arg(long, value_name = "HOURS", env = "COUNTERSIGN_TICKET_HOURS")]
     pub ticket_hours: Option<u16>,
+}
+
+/// The tools for agents that the service answers beside its API.
+#[derive(Debug, Clone, Default, Args)]
+pub struct McpServerArguments {
+    /// Answer agents at /mcp as well, by the Model Context Protocol, each with the agent's own token
+    #[arg(long, env = "COUNTERSIGN_MCP")]
+    pub mcp: bool,
+
+    /// Let agents act at /mcp with the token of a human
+    #[arg(long, env = "COUNTERSIGN_MCP_AS_HUMAN", requires = "mcp")]
+    pub mcp_as_human: bool,
+
+    /// How long a call at /mcp is held that waits for approvers, in seconds
+    #[arg(long, value_name = "SECONDS", env = "COUNTERSIGN_MCP_HOLD_SECONDS", default_value_t = HOLD_SECONDS, value_parser = number)]
+    pub mcp_hold_seconds: u32,
 }
 
 /// An OpenID Connect issuer whose tokens are accepted.
@@ -261,7 +283,7 @@ pub fn run(arguments: ServeArguments) -> Result<(), CommandError> {
 }
 
 fn options(arguments: ServeArguments) -> Options {
-    let ServeArguments { tls_cert, tls_key, issuer, limits, dashboard, .. } = arguments;
+    let ServeArguments { tls_cert, tls_key, issuer, limits, dashboard, mcp, .. } = arguments;
     let time = |seconds: u32| Duration::from_secs(seconds.into());
     Options {
         listen: arguments.listen,
@@ -298,6 +320,10 @@ fn options(arguments: ServeArguments) -> Options {
             idle_timeout: time(limits.idle_timeout),
             answer_timeout: time(limits.answer_timeout),
         },
+        mcp: mcp
+            .mcp
+            .then(|| McpOptions { holds: holds(mcp.mcp_hold_seconds), takes_humans: mcp.mcp_as_human }),
+        public_url: dashboard.public_url.clone(),
         log_copy: arguments.log_copy,
         retention: arguments.parameters_retention_days,
         dashboard: (!dashboard.no_dashboard).then_some(DashboardOptions {
