@@ -118,14 +118,17 @@ fn everybody_sees_and_follows_their_own() {
     }
 }
 
-/// An agent asks, looks and executes; it neither cancels nor talks.
+/// An agent asks, looks, executes, and gives up what is its own; it says nothing on requests of others, and ends none of them.
 #[test]
-fn an_agent_neither_cancels_nor_comments() {
+fn an_agent_cancels_and_comments_on_its_own_requests_alone() {
     let service = Service::start();
     let bot = service.person("bot", &["agent"]);
     let path = Service::create(&bot, &Service::medium());
-    call(&bot, &path, "cancel").expect_problem(403, "not_permitted");
-    call(&bot, &path, "comment").expect_problem(403, "not_permitted");
+    call(&bot, &path, "comment").expect(200);
+    call(&bot, &path, "cancel").expect(200);
+    let path = Service::create(&service.requester("ann"), &Service::medium());
+    call(&bot, &path, "cancel").expect_problem(404, "not_found");
+    call(&bot, &path, "comment").expect_problem(404, "not_found");
 }
 
 #[test]

@@ -15,7 +15,6 @@ use countersign_client::credential::SignerOf;
 use countersign_client::profile::Settings;
 use countersign_core::canonical::CanonicalJson;
 use countersign_core::command::MAX_PARAMETERS_BYTES;
-use countersign_core::timestamp::Timestamp;
 use countersign_system::system::SystemHost;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -179,7 +178,7 @@ impl ToolCalls {
         parameters_digest: &str,
     ) -> Result<Option<Begun>, CallError> {
         let service = &self.service;
-        record.left_at = None;
+        let left_at = record.left_at.take();
         match &record.state {
             State::Ended { .. } => self.kept(held, &record),
             State::Running { execution_id, .. } => {
@@ -202,7 +201,8 @@ impl ToolCalls {
                     held.write(&record)?;
                 }
                 let is_over = waiting::standing_of(&request, &record) == Standing::Over;
-                if is_over && self.is_stale(&request) {
+                // A caller who left it long ago does not ask about that any more. By the clock of this machine alone.
+                if is_over && left_at.is_some_and(|left_at| service.is_past(left_at, service.replay)) {
                     held.remove()?;
                     return Ok(None);
                 }
@@ -222,12 +222,6 @@ impl ToolCalls {
             }
             (id, _) => Ok(connection.request(id.as_deref().unwrap_or_default())?),
         }
-    }
-
-    /// Whether a request was closed so long ago that a caller who asks now does not ask about that.
-    fn is_stale(&self, request: &RequestBody) -> bool {
-        let closed = request.closed_at.as_deref().and_then(|closed| Timestamp::parse(closed).ok());
-        closed.is_some_and(|closed| self.service.is_past(closed.as_millisecond(), self.service.replay))
     }
 
     /// What is kept of a call that has ended.
@@ -254,6 +248,30 @@ impl ToolCalls {
         }
         held.remove()?;
         Ok(None)
+    }
+
+    /// Goes on with the call that has made a request, if there is one that no caller holds. Makes no request.
+    ///
+    /// # Errors
+    /// As for [`Self::begin`].
+    pub fn rejoin(&self, call: &ToolCall, request_id: &str) -> Result<Option<Begun>, CallError> {
+        let digest = call.digest(self.service.connection.url(), &self.service.caller);
+        let directory = &self.service.directory;
+        let mut found = None;
+        {
+            let lock = directory.lock()?;
+            for key in directory.keys(Some(&digest))? {
+                let Some(held) = directory.take(&key, &lock)? else { continue };
+                if let Some(record) = held.read()?
+                    && record.request_id.as_deref() == Some(request_id)
+                {
+                    found = Some((held, record));
+                    break;
+                }
+            }
+        }
+        let go_on = |(held, record)| self.go_on(held, record, &parameters_digest(&call.parameters));
+        found.map_or(Ok(None), go_on)
     }
 
     /// The call that a process has detached by this name, to be ended; the oldest if there are several.

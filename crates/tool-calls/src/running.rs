@@ -114,6 +114,14 @@ impl RunningCall {
         Ok(notice)
     }
 
+    /// Reports that nothing was run, though the approval is spent. A retry asks anew.
+    ///
+    /// # Errors
+    /// As for [`Self::finish`].
+    pub fn not_run(self, detail: &str) -> Result<(), CallError> {
+        self.end(false, json!({ "error": "not_run", "detail": detail }), Kept::Nothing)
+    }
+
     fn end(self, is_success: bool, result: Value, kept: Kept) -> Result<(), CallError> {
         let (at, execution_id) = (self.service.now(), self.execution_id.clone());
         let state = State::Ended { execution_id, at, is_success, result, is_reported: false, kept };

@@ -166,6 +166,10 @@ impl WaitingCall {
             && let Ok(now) = self.service.connection.request(&self.request.request_id)
         {
             self.request = now;
+            if self.request.status == "executing" {
+                // Its own start would have been answered again: another caller has started it.
+                self.record.state = State::Asked { body: None };
+            }
             if self.standing() == Standing::Over {
                 return CallError::NotApproved(Box::new(self.notice()));
             }
