@@ -7,6 +7,11 @@
     reason = "tests fail by panicking"
 )]
 
+mod gate;
+mod gate_faults;
+mod gate_http;
+mod gate_place;
+mod gate_tasks;
 mod hook;
 mod hook_faults;
 mod hook_rows;
@@ -15,4 +20,5 @@ mod mcp;
 mod mcp_client;
 mod mcp_http;
 mod mcp_tools;
+mod rights;
 mod tool_calls;

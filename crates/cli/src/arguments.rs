@@ -14,6 +14,7 @@ use crate::commands::evidence::EvidenceArguments;
 use crate::commands::execution::ExecutionArguments;
 use crate::commands::executor::ExecutorArguments;
 use crate::commands::finish::FinishArguments;
+use crate::commands::gate::GateArguments;
 use crate::commands::get::GetArguments;
 use crate::commands::hold::HoldArguments;
 use crate::commands::hook::HookArguments;
@@ -163,6 +164,9 @@ pub enum Command {
     /// Give agents tools to ask, wait, start and report, by the Model Context Protocol; none of them approves
     #[command(after_long_help = examples::MCP)]
     Mcp(Box<McpArguments>),
+    /// Stand before an MCP server: each call of its tools is run once it is approved, and once
+    #[command(after_long_help = examples::GATE)]
+    Gate(Box<GateArguments>),
     /// Answer an agent that is about to use a tool of its own: its approval is asked for, waited for and spent first
     #[command(after_long_help = examples::HOOK)]
     Hook(Box<HookArguments>),

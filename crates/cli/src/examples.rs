@@ -49,6 +49,13 @@ pub const INBOX: &str = "Examples:
 pub const HOLD: &str = "Examples:
   countersign hold 0193a5c2
   countersign hold 0193a5c2 --minutes 30 --take";
+/// `countersign gate`.
+pub const GATE: &str = "Examples:
+  countersign gate --server files -- npx -y @modelcontextprotocol/server-filesystem /srv/files
+  countersign gate --config gate.toml --upstream https://tools.example.com/mcp
+  countersign gate --config gate.toml --listen 127.0.0.1:9200 -- ./server
+  countersign gate status --config gate.toml
+  countersign gate accept write_file --config gate.toml";
 /// `countersign hook`.
 pub const HOOK: &str = "Examples:
   countersign hook install --agent claude --profile agent --dry-run

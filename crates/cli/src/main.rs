@@ -5,9 +5,9 @@ use clap_complete::CompleteEnv;
 use countersign::arguments::{Arguments, Command};
 use countersign::commands::{
     approve, audit, cancel, claim, comment, completions, config, create, dashboard, doctor, events, evidence,
-    execution, executor, explain, finish, get, hold, hook, inbox, key, list, login, man, mcp, notifications,
-    notify, observe, operations, outbox, permit, policy, reject, release, report, run, serve, simulate,
-    start, token, verify, wait, webhooks, whoami, withdraw,
+    execution, executor, explain, finish, gate, get, hold, hook, inbox, key, list, login, man, mcp,
+    notifications, notify, observe, operations, outbox, permit, policy, reject, release, report, run, serve,
+    simulate, start, token, verify, wait, webhooks, whoami, withdraw,
 };
 use countersign::error::CommandError;
 use countersign::exit::{self, Style};
@@ -71,6 +71,7 @@ fn carry_out(arguments: Arguments) -> Result<(), CommandError> {
         Command::Create(arguments) => create::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
+        Command::Gate(arguments) => gate::run(&arguments),
         Command::Get(arguments) => get::run(&arguments),
         Command::Wait(arguments) => wait::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),

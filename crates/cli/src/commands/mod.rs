@@ -17,6 +17,7 @@ pub mod executor;
 pub mod explain;
 pub mod export;
 pub mod finish;
+pub mod gate;
 pub mod get;
 pub mod hold;
 pub mod hook;

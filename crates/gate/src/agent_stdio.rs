@@ -1,0 +1,88 @@
+//! An agent that has started this program: a message on each line of stdin and stdout.
+
+use crate::child::read_lines;
+use crate::conversation::{Conversation, Shared};
+use crate::gate::Gate;
+use crate::message::Message;
+use crate::source::Source;
+use crate::waiting::becomes_true;
+use std::io::{self, Write as _};
+use std::sync::Arc;
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, channel, unbounded_channel};
+use tokio::sync::watch;
+
+/// How many lines are read ahead.
+const READ_AHEAD: usize = 64;
+
+/// How a conversation has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The agent has closed stdin, or reads stdout no more.
+    Closed,
+    /// The server has ended.
+    UpstreamEnded,
+    /// This program is to end.
+    Stopped,
+}
+
+/// Converses until one side ends. The conversation is given back, for what is still under way in it.
+///
+/// # Errors
+/// When the server cannot be started, or there can be no thread.
+pub async fn run(
+    gate: &Arc<Gate>,
+    shared: Arc<Shared>,
+    source: &Source,
+) -> io::Result<(End, Arc<Conversation>)> {
+    let (agent, messages) = unbounded_channel();
+    let conversation = Conversation::open(Arc::clone(gate), shared, source, agent.clone(), false)?;
+    write_in_background(messages)?;
+    let mut lines = read_in_background()?;
+    let upstream_ended = conversation.upstream().ended();
+    let end = loop {
+        tokio::select! {
+            line = lines.recv() => match line {
+                Some(line) => match Message::of_agent(&line) {
+                    Ok(message) => conversation.receive(message, &agent).await,
+                    // The writer ends with this program.
+                    Err(error) => drop(agent.send(error.response())),
+                },
+                None => break End::Closed,
+            },
+            () = has_ended(upstream_ended.clone()) => break End::UpstreamEnded,
+            () = agent.closed() => break End::Closed,
+            () = becomes_true(gate.stop.subscribe()) => break End::Stopped,
+        }
+    };
+    Ok((end, conversation))
+}
+
+/// Waits until a server has ended of which that is known.
+async fn has_ended(ended: Option<watch::Receiver<bool>>) {
+    match ended {
+        Some(ended) => becomes_true(ended).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn read_in_background() -> io::Result<Receiver<Vec<u8>>> {
+    let (sender, lines) = channel(READ_AHEAD);
+    let read = move || read_lines(io::stdin(), |line| drop(sender.blocking_send(line.to_vec())));
+    std::thread::Builder::new().name("gate-stdin".to_owned()).spawn(read)?;
+    Ok(lines)
+}
+
+fn write_in_background(mut messages: UnboundedReceiver<Message>) -> io::Result<()> {
+    let write = move || {
+        while let Some(message) = messages.blocking_recv() {
+            let mut line = message.to_bytes();
+            line.push(b'\n');
+            let mut stdout = io::stdout().lock();
+            if stdout.write_all(&line).and_then(|()| stdout.flush()).is_err() {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new().name("gate-stdout".to_owned()).spawn(write)?;
+    Ok(())
+}
