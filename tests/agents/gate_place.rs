@@ -221,7 +221,7 @@ pub(crate) fn lines(path: &Path) -> Vec<Value> {
 pub(crate) struct Gate {
     child: Child,
     stdin: Option<ChildStdin>,
-    messages: Receiver<Value>,
+    messages: Mutex<Receiver<Value>>,
     waiting: Vec<Value>,
     next: u64,
     stderr: Arc<Mutex<String>>,
@@ -245,7 +245,7 @@ impl Gate {
                 written.lock().unwrap().push_str(&format!("{line}\n"));
             }
         });
-        Self { child, stdin, messages, waiting: Vec::new(), next: 1, stderr }
+        Self { child, stdin, messages: Mutex::new(messages), waiting: Vec::new(), next: 1, stderr }
     }
 
     /// What it has written for the operator.
@@ -294,7 +294,7 @@ impl Gate {
             return self.waiting.remove(found);
         }
         loop {
-            let message = match self.messages.recv_timeout(PATIENCE) {
+            let message = match self.messages.get_mut().unwrap().recv_timeout(PATIENCE) {
                 Ok(message) => message,
                 Err(error) => panic!("{error}: {:?}\n{}", self.waiting, self.stderr()),
             };
@@ -309,7 +309,8 @@ impl Gate {
     pub(crate) fn is_silent_for(&mut self, time: Duration, is_meant: impl Fn(&Value) -> bool) -> bool {
         let end = Instant::now() + time;
         loop {
-            match self.messages.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            match self.messages.get_mut().unwrap().recv_timeout(end.saturating_duration_since(Instant::now()))
+            {
                 Ok(message) => self.waiting.push(message),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     return !self.waiting.iter().any(is_meant);
