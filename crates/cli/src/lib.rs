@@ -10,6 +10,7 @@ pub mod error;
 pub mod exit;
 
 pub mod executor;
+pub mod hook;
 pub mod inbox;
 pub mod run;
 pub mod session;

@@ -1,0 +1,36 @@
+//! Claude Code and Codex: `PreToolUse`, `PostToolUse` and `PostToolUseFailure`, in the same form.
+//! Sources: <https://code.claude.com/docs/en/hooks>, <https://developers.openai.com/codex/hooks> and the schema files of Codex.
+
+use super::members::Members;
+use crate::refusal::Refusal;
+use crate::tool_use::{After, Before, ServerTool, ToolUse};
+use serde_json::Value;
+
+fn tool_use(members: &Members) -> Result<ToolUse, Refusal> {
+    let tool = members.required_text("tool_name")?;
+    Ok(ToolUse {
+        server: ServerTool::parse(&tool),
+        tool,
+        arguments: members.object("tool_input")?,
+        directory: Some(members.required_text("cwd")?),
+        workspace: Vec::new(),
+        session: Some(members.required_text("session_id")?),
+        id: members.text("tool_use_id")?,
+    })
+}
+
+pub(super) fn before(members: &Members) -> Result<Before, Refusal> {
+    members.event("hook_event_name", &["PreToolUse"])?;
+    Ok(Before {
+        tool_use: tool_use(members)?,
+        permission_mode: members.text("permission_mode")?,
+        transcript: members.text("transcript_path")?,
+    })
+}
+
+pub(super) fn after(members: &Members) -> Result<After, Refusal> {
+    let event = members.event("hook_event_name", &["PostToolUse", "PostToolUseFailure"])?;
+    let is_error = event == "PostToolUseFailure";
+    let result = members.value(if is_error { "error" } else { "tool_response" });
+    Ok(After { tool_use: tool_use(members)?, result: result.cloned().unwrap_or(Value::Null), is_error })
+}

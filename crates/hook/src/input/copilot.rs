@@ -1,0 +1,36 @@
+//! The CLI of GitHub Copilot: `preToolUse`, `postToolUse` and `postToolUseFailure`.
+//! Source: <https://docs.github.com/en/copilot/reference/hooks-configuration>. The document does not name its event.
+
+use super::members::Members;
+use crate::refusal::Refusal;
+use crate::tool_use::{After, Before, ServerTool, ToolUse};
+use serde_json::{Value, json};
+
+fn tool_use(members: &Members) -> Result<ToolUse, Refusal> {
+    let tool = members.required_text("toolName")?;
+    Ok(ToolUse {
+        server: ServerTool::parse(&tool),
+        tool,
+        arguments: members.object_or_text("toolArgs")?,
+        directory: Some(members.required_text("cwd")?),
+        workspace: Vec::new(),
+        // Older versions send none.
+        session: members.text("sessionId")?,
+        id: None,
+    })
+}
+
+pub(super) fn before(members: &Members) -> Result<Before, Refusal> {
+    if members.value("toolResult").is_some() || members.value("error").is_some() {
+        return Err(Refusal::unreadable(
+            "the input of the hook has a result: the hook is installed for another event",
+        ));
+    }
+    Ok(Before { tool_use: tool_use(members)?, permission_mode: None, transcript: None })
+}
+
+pub(super) fn after(members: &Members) -> Result<After, Refusal> {
+    let result = json!(members.value("toolResult").or(members.value("error")));
+    let is_success = result.get("resultType").is_some_and(|kind| kind == "success");
+    Ok(After { tool_use: tool_use(members)?, result: Value::clone(&result), is_error: !is_success })
+}

@@ -1,0 +1,84 @@
+// Loads the plugin file of opencode as opencode does, and uses tools through it: node hook_plugin.check.mjs PROGRAM.
+//
+// Starts `countersign serve` on a directory of its own. The plugin must let a tool run only after its approval was spent,
+// and throw whatever else happens.
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const program = process.argv[2];
+const home = mkdtempSync(join(tmpdir(), "countersign-plugin-"));
+const data = join(home, "data");
+const run = (words, token) =>
+  execFileSync(program, words, { env: { ...process.env, COUNTERSIGN_TOKEN: token ?? process.env.COUNTERSIGN_TOKEN }, encoding: "utf8" });
+
+async function started() {
+  const serve = spawn(program, ["serve", "--data-dir", data, "--listen", "127.0.0.1:0"], { stdio: ["ignore", "pipe", "ignore"] });
+  serve.stdout.setEncoding("utf8");
+  const line = await new Promise((resolve) => serve.stdout.once("data", resolve));
+  return { serve, url: line.trim().split("\n")[0].replace("listening on ", "") };
+}
+
+/** The plugin, as it is installed with these words. */
+async function plugin(name, ...words) {
+  const file = join(home, `${name}.mjs`);
+  run(["hook", "install", "--agent", "opencode", "--settings", file, "--as-human", ...words]);
+  const { Countersign } = await import(pathToFileURL(file));
+  return { file, hooks: await Countersign({ directory: "/srv/shop" }) };
+}
+
+const { serve, url } = await started();
+try {
+  Object.assign(process.env, { HOME: home, COUNTERSIGN_URL: url });
+  const token = (name, groups) => run(["token", `${name}@example.com`, "--groups", groups, "--data-dir", data]).trim();
+  process.env.COUNTERSIGN_TOKEN = token("ann", "developer");
+  const approvers = ["bob", "carol"].map((name) => token(name, "approver"));
+  const list = (statuses) => JSON.parse(run(["list", "--status", statuses, "--json"])).items;
+
+  // What takes no approval runs at once, and its end is reported.
+  const { file, hooks } = await plugin("countersign", "--limit", "20");
+  const use = { tool: "read", sessionID: "ses_1", callID: "call_1" };
+  const args = { filePath: "README.md" };
+  await hooks["tool.execute.before"](use, { args });
+  assert.deepEqual(args, { filePath: "README.md" }, "arguments are not rewritten");
+  assert.equal(list("executing").length, 1);
+  await hooks["tool.execute.after"]({ ...use, args }, { title: "", output: "# Shop", metadata: {} });
+  assert.equal(list("executed").length, 1);
+
+  // What takes two approvals waits for them.
+  const shell = { tool: "bash", sessionID: "ses_1", callID: "call_2" };
+  const waiting = hooks["tool.execute.before"](shell, { args: { command: "true" } });
+  let pending = [];
+  while (pending.length === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    pending = list("pending");
+  }
+  for (const approver of approvers) run(["approve", pending[0].request_id, "--yes"], approver);
+  await waiting;
+  assert.equal(list("executing").length, 1);
+
+  // Whatever else happens is a refusal.
+  const refused = (hooks, reason) =>
+    assert.rejects(hooks["tool.execute.before"]({ ...shell, callID: "call_3" }, { args: { command: "false" } }), reason);
+  await refused((await plugin("pending", "--limit", "6")).hooks, /approval_pending/);
+  await refused((await plugin("down", "--limit", "20", "--url", "http://127.0.0.1:1")).hooks, /service_unavailable/);
+  const odd = (name, from, to) => {
+    const other = join(home, `${name}.mjs`);
+    const text = readFileSync(file, "utf8").replaceAll(JSON.stringify(program), to);
+    assert.notEqual(text, readFileSync(file, "utf8"));
+    writeFileSync(other, text.replace(/LIMIT_SECONDS = \d+/, "LIMIT_SECONDS = 1"));
+    return import(pathToFileURL(other)).then(({ Countersign }) => Countersign({ directory: "/srv/shop" }));
+  };
+  await refused(await odd("missing", program, '"/nonexistent/countersign"'), /cannot be started/);
+  await refused(await odd("silent", program, '"/bin/true"'), /nothing that can be read/);
+  await refused(await odd("failing", program, '"/bin/false"'), /has failed/);
+  await refused(await odd("hanging", program, '"/bin/sh", "-c", "sleep 60"'), /not answered in time/);
+  await refused(await odd("other", program, '"/bin/echo", "{}"'), /nothing that can be read|refused/);
+  console.log("ok: the plugin of opencode");
+} finally {
+  serve.kill();
+  rmSync(home, { recursive: true, force: true });
+}
