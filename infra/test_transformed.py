@@ -30,6 +30,9 @@ EXECUTORS = ["rds-executor"]
 PAGES = re.findall(r'\("(GET|POST)", (?:"([^"]+)"|oidc::(\w+))\),', (ROOT / "crates/dashboard/src/dashboard.rs").read_text())
 OIDC_PATHS = dict(re.findall(r'const (\w+): &str = "(/[^"]+)";', (ROOT / "crates/dashboard/src/oidc.rs").read_text()))
 PAGES = {(method.lower(), path or OIDC_PATHS[constant]) for method, path, constant in PAGES}
+# The tools for agents, there on condition.
+METADATA = "/.well-known/oauth-protected-resource"
+TOOLS = {("post", "/mcp"), ("get", METADATA), ("get", f"{METADATA}/mcp")}
 INDEXES = {
     "approvals": ["status-index", "open-index", "requester-index", "instance-index"],
     "audit": ["user-index", "event-type-index", "instance-events-index", "month-index"],
@@ -339,6 +342,13 @@ class Roles(unittest.TestCase):
         for key in ("CookieKeySecret", "VisitorKeySecret"):
             self.assertEqual(RESOURCES[key]["Condition"], "HasDashboard")
 
+    def test_the_tools_for_agents_have_no_right_at_all(self):
+        role = RESOURCES["McpRole"]["Properties"]
+        self.assertEqual({action.split(":")[0] for action, _ in granted(role)}, {"logs"})
+        for name, resource in RESOURCES.items():
+            if name.startswith("Mcp"):
+                self.assertEqual(resource.get("Condition"), "HasMcp", name)
+
     def test_an_executor_is_there_on_condition_with_all_that_belongs_to_it(self):
         for slug in EXECUTORS:
             condition = f"Has{logical(slug)}"
@@ -396,17 +406,21 @@ class Doors(unittest.TestCase):
         # A page looks at its own cookies: no authorizer stands before it.
         pages = {(method, path) for path, method, operation, condition in routes() if condition == "HasDashboard"}
         self.assertEqual(pages, PAGES)
-        self.assertEqual(len(list(routes())), len(expected) + len(PAGES))
+        # The function asks the API who calls.
+        tools = {(method, path) for path, method, operation, condition in routes() if condition == "HasMcp"}
+        self.assertEqual(tools, TOOLS)
+        self.assertEqual(len(list(routes())), len(expected) + len(PAGES) + len(TOOLS))
         for path, method, operation, condition in routes():
             if condition is not None:
                 self.assertEqual(operation.get("security", []), [], path)
-                self.assertIn("DashboardFunction", text(operation), path)
+                self.assertIn(f"{condition.removeprefix('Has')}Function", text(operation), path)
         public = [path for (_, path), authorizers in found.items() if not authorizers]
         self.assertEqual(sorted(public), ["/.well-known/jwks.json", "/health", "/openapi.json"])
         # The smoke test counts them on AWS.
         guide = (ROOT / "docs/deploy.md").read_text()
         self.assertIn(f"`{len(found) + len(PAGES)}`, `{len(found) - len(public)}` and `1`", guide)
         self.assertIn(f"with `Dashboard=false` the first is `{len(found)}`", guide)
+        self.assertIn(f"with `Mcp=true` there are {len(TOOLS)} more, none of which asks for one", guide)
 
     def test_the_authorizer_takes_tokens_of_the_issuer_for_the_audience(self):
         schemes = RESOURCES["Api"]["Properties"]["Body"]["components"]["securitySchemes"]
@@ -464,8 +478,8 @@ class Rollout(unittest.TestCase):
             resources = deployed(**values)
             names = {name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"}
             self.assertEqual(len(names), len(FUNCTIONS))
-            # Executors and the dashboard have settings of their own.
-            return {name for name in names if not name.startswith(tuple(map(logical, [*EXECUTORS, "dashboard"])))}
+            # Executors, the dashboard and the tools for agents have settings of their own.
+            return {name for name in names if not name.startswith(tuple(map(logical, [*EXECUTORS, "dashboard", "mcp"])))}
 
         # The values are put in before versions get their names.
         self.assertEqual(source()["Transform"], ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"])

@@ -14,6 +14,7 @@ mod identity;
 mod issuer;
 mod lifecycle;
 mod log;
+mod mcp;
 mod policy;
 mod rds;
 mod samples;

@@ -75,7 +75,15 @@ impl<'a> Website<'a> {
     /// # Panics
     /// When the function does not answer.
     pub fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let event = page_event(method, target, headers, body).to_string();
+        self.handle(&page_event(method, target, headers, body))
+    }
+
+    /// What the gateway answers to this event.
+    ///
+    /// # Panics
+    /// When the function does not answer.
+    pub fn handle(&self, event: &Value) -> Answer {
+        let event = event.to_string();
         let dashboard = Arc::clone(&self.dashboard);
         let page = std::thread::spawn(move || dashboard.invoke(&event));
         while !page.is_finished() {

@@ -2,7 +2,9 @@
 //! functions: the function of each operation, and role and log of every function. It knows no values of their own
 //! that the sweeps and executors have; those functions are written in the template by hand.
 
-use crate::{generated_dashboard, generated_destinations, root};
+use crate::generated_dashboard::{self, DASHBOARD};
+use crate::generated_mcp::{self, MCP};
+use crate::{generated_destinations, root};
 use countersign_api::files::FileRoute;
 use countersign_api::operation::{HOLD_FUNCTION, NOTIFICATIONS_FUNCTION, Operation, WEBHOOKS_FUNCTION};
 use countersign_dynamodb::table::{AUDIT, DELIVERIES, TableDefinition};
@@ -97,9 +99,6 @@ pub(super) const SWEEPS: [&str; 4] = ["deliver", "expire", "notify", "seal"];
 /// The functions that carry out what was approved, each on a schedule and on condition: they are callers of the API.
 pub(super) const EXECUTORS: [&str; 1] = ["rds-executor"];
 
-/// The function of the dashboard: a caller of the API as well, there on condition.
-pub(super) const DASHBOARD: &str = "dashboard";
-
 /// `create` is `Create`, `rds-executor` is `RdsExecutor`.
 pub(super) fn capitalized(slug: &str) -> String {
     let words = slug.split('-').map(|word| {
@@ -111,7 +110,8 @@ pub(super) fn capitalized(slug: &str) -> String {
 
 /// The condition on which a function is there; none if it always is.
 pub(super) fn condition(slug: &str) -> Option<String> {
-    (EXECUTORS.contains(&slug) || slug == DASHBOARD).then(|| format!("Has{}", capitalized(slug)))
+    (EXECUTORS.contains(&slug) || [DASHBOARD, MCP].contains(&slug))
+        .then(|| format!("Has{}", capitalized(slug)))
 }
 
 /// The role by which Enhanced Monitoring writes; where none is named, one that there cannot be.
@@ -572,6 +572,8 @@ fn generated() -> String {
     }
     text.push_str(&generated_dashboard::dashboard());
     text.push_str(&role_and_log(DASHBOARD));
+    text.push_str(&generated_mcp::mcp());
+    text.push_str(&role_and_log(MCP));
     text.push_str(&iam_api());
     text
 }
@@ -590,7 +592,7 @@ fn the_template_has_what_follows_from_operations_and_manifests() {
         panic!("infra/template.yaml is out of date: cp target/template.yaml infra/template.yaml");
     }
     let mut slugs = routes().iter().map(|route| route.function.to_owned()).collect::<Vec<_>>();
-    slugs.extend(SWEEPS.into_iter().chain(EXECUTORS).chain([DASHBOARD]).map(str::to_owned));
+    slugs.extend(SWEEPS.into_iter().chain(EXECUTORS).chain([DASHBOARD, MCP]).map(str::to_owned));
     slugs.sort();
     slugs.dedup();
     assert_eq!(slugs, functions());

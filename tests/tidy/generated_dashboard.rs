@@ -2,7 +2,11 @@
 
 use super::generated::{READY, capitalized};
 use countersign_dashboard::ROUTES;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
+
+/// The function of the dashboard: a caller of the API as well, there on condition.
+pub(super) const DASHBOARD: &str = "dashboard";
 
 /// The function of the dashboard, with the routes of its pages. They take no token: a page looks at its own cookies.
 pub(super) fn dashboard() -> String {
@@ -66,4 +70,23 @@ pub(super) fn dashboard() -> String {
         .unwrap();
     }
     text
+}
+
+/// The variables of the function that are not for all, but for the key by which calls are known.
+pub(super) fn variables() -> [(&'static str, Value); 9] {
+    let reference = |name: &str| json!({ "!Ref": name });
+    let of_api = json!({ "!If": ["HasDomainName", { "!Sub": "https://${DomainName}" }, ""] });
+    let url =
+        json!({ "!If": ["HasDashboardDomainName", { "!Sub": "https://${DashboardDomainName}" }, of_api] });
+    [
+        ("API_URL", json!("")),
+        ("COOKIE_KEY_SECRET", reference("CookieKeySecret")),
+        ("DASHBOARD_URL", url),
+        ("OIDC_CLIENT_ID", reference("OidcClientId")),
+        ("OIDC_CLIENT_SECRET", reference("OidcClientSecretArn")),
+        ("OIDC_SCOPE", reference("OidcScope")),
+        ("OIDC_SIGN_IN_ORIGINS", reference("OidcSignInOrigins")),
+        ("TICKET_HOURS", reference("TicketHours")),
+        ("TICKET_URL", reference("TicketUrl")),
+    ]
 }

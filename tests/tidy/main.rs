@@ -12,6 +12,7 @@ mod figures;
 mod generated;
 mod generated_dashboard;
 mod generated_destinations;
+mod generated_mcp;
 mod guarantees;
 mod operations;
 mod rooms;
@@ -158,9 +159,9 @@ fn every_operation_has_its_end_to_end_module() {
     }
 }
 
-/// Functions behind no operation: sweeps, executors and the dashboard.
+/// Functions behind no operation: sweeps, executors, the dashboard and the tools for agents.
 fn is_of_no_operation(function: &str) -> bool {
-    ["dashboard", "deliver", "expire", "notify", "rds-executor", "seal"].contains(&function)
+    ["dashboard", "deliver", "expire", "mcp", "notify", "rds-executor", "seal"].contains(&function)
 }
 
 #[test]
@@ -187,7 +188,7 @@ fn every_function_has_samples_of_what_it_is_invoked_with() {
                 sample.get("requestContext").is_some()
             })
             .collect();
-        let expected = if function == "dashboard" {
+        let expected = if ["dashboard", "mcp"].contains(&function.as_str()) {
             [true].into()
         } else if is_of_no_operation(&function) {
             [false].into()

@@ -84,6 +84,7 @@ fn dependencies_point_inward_only() {
                 "endpoint",
                 "identity",
                 "issuer",
+                "mcp",
                 "notifications",
                 "permit",
                 "policy",
@@ -92,7 +93,7 @@ fn dependencies_point_inward_only() {
         ),
         ("agents", &["api", "core"]),
         ("tool-calls", &["agents", "api", "app", "client", "core", "system"]),
-        ("mcp", &["agents", "api", "core", "identity", "issuer", "tool-calls"]),
+        ("mcp", &["agents", "api", "app", "core"]),
         ("gate", &["agents", "api", "client", "core", "system", "tool-calls"]),
         ("hook", &["agents", "api", "client", "core", "system", "tool-calls"]),
         ("embedded", &[]),
@@ -125,6 +126,7 @@ fn dependencies_point_inward_only() {
                 "executor",
                 "identity",
                 "issuer",
+                "mcp",
                 "notifications",
                 "policy",
                 "system",
@@ -151,9 +153,33 @@ fn dependencies_point_inward_only() {
     .map(|(name, dependencies)| (format!("countersign-{name}"), dependencies))
     .into();
     let commands = [
-        "agents", "api", "app", "audit", "aws", "client", "core", "delivery", "dynamodb", "egress",
-        "endpoint", "executor", "figures", "gate", "hook", "identity", "kms", "mcp", "permit", "policy",
-        "rds", "run", "server", "ssm", "system", "tool-calls", "webhook",
+        "agents",
+        "api",
+        "app",
+        "audit",
+        "aws",
+        "client",
+        "core",
+        "delivery",
+        "dynamodb",
+        "egress",
+        "endpoint",
+        "executor",
+        "figures",
+        "gate",
+        "hook",
+        "identity",
+        "kms",
+        "mcp",
+        "permit",
+        "policy",
+        "rds",
+        "run",
+        "server",
+        "ssm",
+        "system",
+        "tool-calls",
+        "webhook",
     ];
     allowed.insert("countersign".to_owned(), &commands);
     for function in functions() {
@@ -162,7 +188,7 @@ fn dependencies_point_inward_only() {
         // A caller of the API, without a store.
         let of_an_executor: &[&str] = &["app", "aws", "client", "core", "executor", "lambda", "rds"];
         let allowed_of_function = match function.as_str() {
-            "dashboard" => &["lambda"],
+            "dashboard" | "mcp" => &["lambda"],
             slug if slug.ends_with("-executor") => of_an_executor,
             _ => of_the_service,
         };
@@ -223,7 +249,7 @@ fn inner_crates_know_no_technology_of_the_outer_ones() {
         ("agents", &["tokio", "aws-", "axum", "clap", "http", "rmcp", "ureq"]),
         ("tool-calls", &["tokio", "aws-", "axum", "clap", "http", "rmcp", "ureq"]),
         ("hook", &["aws-", "axum", "clap", "http", "rmcp", "ureq"]),
-        ("mcp", &["aws-", "clap", "lambda_runtime", "ureq"]),
+        ("mcp", &["aws-", "axum", "clap", "jsonwebtoken", "lambda_runtime", "tracing", "ureq"]),
         ("gate", &["aws-", "clap", "lambda_runtime", "rmcp", "ureq"]),
         ("server", &["clap", "ratatui", "lambda_runtime"]),
         ("cli", &["axum", "hyper", "lambda_runtime", "ureq"]),

@@ -2,9 +2,11 @@
 //! is in `generated.rs`; what becomes of it, and whether AWS would take it, is asked by `infra/check`.
 
 use super::generated::{
-    DASHBOARD, EXECUTORS, SWEEPS, capitalized, condition, takes_audit_keys, takes_deployment_key,
-    takes_log_bucket, takes_permit_keys, takes_visitor_key, waits,
+    EXECUTORS, SWEEPS, capitalized, condition, takes_audit_keys, takes_deployment_key, takes_log_bucket,
+    takes_permit_keys, takes_visitor_key, waits,
 };
+use super::generated_dashboard::{self, DASHBOARD};
+use super::generated_mcp::{self, MCP};
 use super::{files, root};
 use countersign_api::files::FileRoute;
 use countersign_api::operation::Operation;
@@ -297,7 +299,7 @@ const NOT_IN_THE_TEMPLATE: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_CA_BUNDLE", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
 /// Set at the functions that need them; all others are set for all functions of the service.
-const NOT_FOR_ALL: [&str; 21] = [
+const NOT_FOR_ALL: [&str; 23] = [
     "API_URL",
     "AUDIT_KEY_ALIAS",
     "AUDIT_LOG_BUCKET",
@@ -306,6 +308,8 @@ const NOT_FOR_ALL: [&str; 21] = [
     "DEPLOYMENT_KEY_SECRET",
     "IAM_API_URL",
     "MAX_WAIT_SECONDS",
+    "MCP_AS_HUMAN",
+    "MCP_URL",
     "OIDC_CLIENT_ID",
     "OIDC_CLIENT_SECRET",
     "OIDC_SCOPE",
@@ -321,9 +325,10 @@ const NOT_FOR_ALL: [&str; 21] = [
     "VISITOR_KEY_SECRET",
 ];
 
-/// The functions that the service is made of. Executors and the dashboard are callers of it.
+/// The functions that the service is made of. Executors, the dashboard and the tools for agents are callers of it.
 fn functions_of_the_service() -> Vec<String> {
-    let is_caller = |slug: &String| EXECUTORS.contains(&slug.as_str()) || slug == DASHBOARD;
+    let is_caller =
+        |slug: &String| EXECUTORS.contains(&slug.as_str()) || [DASHBOARD, MCP].contains(&slug.as_str());
     functions().into_iter().filter(|slug| !is_caller(slug)).collect()
 }
 
@@ -414,21 +419,11 @@ fn functions_get_only_the_variables_they_need() {
             expected.insert("RDS_EXECUTOR_ARNS", json!({ "!Ref": "RdsExecutorArns" }));
             expected.insert("RDS_MONITORING_ROLE_ARN", json!({ "!Ref": "RdsMonitoringRoleArn" }));
         }
+        if slug == MCP {
+            expected.extend(generated_mcp::variables());
+        }
         if slug == DASHBOARD {
-            let reference = |name: &str| json!({ "!Ref": name });
-            let of_api = json!({ "!If": ["HasDomainName", { "!Sub": "https://${DomainName}" }, ""] });
-            let url = json!({ "!If": ["HasDashboardDomainName", { "!Sub": "https://${DashboardDomainName}" }, of_api] });
-            expected.extend([
-                ("API_URL", json!("")),
-                ("COOKIE_KEY_SECRET", reference("CookieKeySecret")),
-                ("DASHBOARD_URL", url),
-                ("OIDC_CLIENT_ID", reference("OidcClientId")),
-                ("OIDC_CLIENT_SECRET", reference("OidcClientSecretArn")),
-                ("OIDC_SCOPE", reference("OidcScope")),
-                ("OIDC_SIGN_IN_ORIGINS", reference("OidcSignInOrigins")),
-                ("TICKET_HOURS", reference("TicketHours")),
-                ("TICKET_URL", reference("TicketUrl")),
-            ]);
+            expected.extend(generated_dashboard::variables());
         }
         let mut found = variables(&template, &slug);
         found.retain(|name, _| NOT_FOR_ALL.contains(name));
@@ -525,10 +520,10 @@ fn deliver_takes_new_deliveries_from_the_stream_and_neither_webhooks_nor_trails(
 #[test]
 fn executors_are_there_on_condition() {
     let template = template();
-    for slug in EXECUTORS.into_iter().chain([DASHBOARD]) {
+    for slug in EXECUTORS.into_iter().chain([DASHBOARD, MCP]) {
         let has = condition(slug).unwrap();
         let parts = ["Function", "Role", "Logs", "FailedRuns"];
-        for part in parts.into_iter().chain((slug != DASHBOARD).then_some("SilentAlarm")) {
+        for part in parts.into_iter().chain(EXECUTORS.contains(&slug).then_some("SilentAlarm")) {
             let id = format!("{}{part}", capitalized(slug));
             assert_eq!(template["Resources"][&id]["Condition"], has, "{id}");
         }

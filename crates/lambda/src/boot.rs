@@ -271,6 +271,23 @@ impl Boot {
         .await
     }
 
+    /// Serves the tools for agents.
+    ///
+    /// # Errors
+    /// As for [`Boot::serve`].
+    #[cfg(feature = "mcp")]
+    pub async fn serve_mcp(&self) -> Result<(), Error> {
+        let settings = crate::mcp::Settings::read(&self.environment).inspect_err(not_started)?;
+        let host = self.sweeping_host().inspect_err(not_started)?;
+        let tools = &crate::mcp::Tools::new(settings, host);
+        let clock = &self.clock();
+        run(async move |event| {
+            let time = time::budget(clock.now(), event.context.deadline);
+            tools.handle(event.payload.get(), time).await
+        })
+        .await
+    }
+
     /// Serves the schedule of expiry.
     ///
     /// # Errors

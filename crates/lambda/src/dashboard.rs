@@ -5,6 +5,7 @@ use crate::environment::{Environment, InvalidVariable};
 use crate::gateway::HttpAnswer;
 use crate::https::Client;
 use crate::invocation::{self, HttpEvent, Invocation};
+use crate::outgoing;
 use crate::visitor::{KEPT, KeyError, SignedCall, VISITOR, VisitorKey, key_texts};
 use aws_types::SdkConfig;
 use countersign_app::host::Host;
@@ -18,7 +19,7 @@ use countersign_dashboard::{
 };
 use countersign_endpoint::Endpoint;
 use countersign_issuer::relying_party::{Registration, RelyingParty, SignInError};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use hyper::body::Bytes;
 use lambda_runtime::Diagnostic;
 use std::time::Duration;
@@ -27,8 +28,6 @@ use tokio::time::Instant;
 
 /// How long a call of the API may take: its function may have to start, and the gateway gives up on a page after 30 seconds.
 const CALL_TIMEOUT: Duration = Duration::from_secs(12);
-/// The most that is read of an answer, in bytes: Lambda answers no more.
-const MAX_ANSWER_BYTES: usize = 6 * 1024 * 1024;
 /// The most that is answered, in bytes: Lambda answers 6 MB, and bytes become four thirds as many
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -306,43 +305,14 @@ struct Visitor<'a> {
     end: Instant,
 }
 
-impl Visitor<'_> {
-    fn request(&self, call: &ApiCall) -> Option<Request<Bytes>> {
-        let path = call.path.split('?').next().unwrap_or_default();
-        let signed = SignedCall { method: call.method.as_str(), path, token: &call.token };
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", call.token)).ok()?;
-        bearer.set_sensitive(true);
-        let mut request = Request::builder()
-            .method(call.method.clone())
-            .uri(format!("{}{}", self.api, call.path))
-            .header(header::AUTHORIZATION, bearer)
-            .header(VISITOR, self.key.sign(self.address, self.now, signed));
-        if let Some(key) = &call.idempotency_key {
-            request = request.header("idempotency-key", key);
-        }
-        let body = match &call.body {
-            Some(body) => {
-                request = request.header(header::CONTENT_TYPE, "application/json");
-                Bytes::from(body.to_string())
-            }
-            None => Bytes::new(),
-        };
-        request.body(body).ok()
-    }
-}
-
 impl Api for Visitor<'_> {
     async fn call(&self, call: ApiCall) -> ApiAnswer {
-        let Some(request) = self.request(&call) else { return ApiAnswer { status: 0, body: Bytes::new() } };
+        let path = call.path.split('?').next().unwrap_or_default();
+        let signed = SignedCall { method: call.method.as_str(), path, token: &call.token };
+        let Some(head) = outgoing::head(&self.api, &call) else { return ApiAnswer::none() };
+        let head = head.header(VISITOR, self.key.sign(self.address, self.now, signed));
         let time = self.end.saturating_duration_since(Instant::now()).min(CALL_TIMEOUT);
-        match self.client.send(request, MAX_ANSWER_BYTES, time).await {
-            Ok((status, body)) => ApiAnswer { status: status.as_u16(), body },
-            Err(error) => {
-                let is_read = call.method == Method::GET;
-                tracing::error!(error, is_read, "the API does not answer");
-                ApiAnswer { status: 0, body: Bytes::new() }
-            }
-        }
+        outgoing::send(self.client, head, &call, time).await
     }
 }
 

@@ -20,7 +20,10 @@ pub mod gateway;
 pub mod https;
 pub mod iam;
 pub mod invocation;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 pub mod notify;
+mod outgoing;
 
 pub mod metrics;
 pub mod polling;

@@ -53,7 +53,7 @@ impl<P: Api> Calls<P> {
         let mut told = 0_u32;
         while is_waiting(&seen) && Instant::now() < end {
             let before = seen.clone();
-            let next = self.next(&before, began);
+            let next = self.next(&before, began, end.saturating_duration_since(Instant::now()));
             tokio::pin!(next);
             let answer = loop {
                 tokio::select! {
@@ -77,9 +77,16 @@ impl<P: Api> Calls<P> {
     }
 
     /// The request when something has happened to it, or after a while.
-    async fn next(&self, seen: &RequestBody, held_since: Instant) -> Result<RequestBody, Box<Notice>> {
+    async fn next(
+        &self,
+        seen: &RequestBody,
+        held_since: Instant,
+        left: Duration,
+    ) -> Result<RequestBody, Box<Notice>> {
         let began = Instant::now();
-        let answer = match self.request_after(seen, WAIT_SECONDS).await {
+        // Nothing waits at the service any longer than here.
+        let seconds = (left.as_secs() + 1).min(WAIT_SECONDS);
+        let answer = match self.request_after(seen, seconds).await {
             // A service that does not know `wait` refuses it.
             Err(notice) if notice.code == "validation_failed" => self.request(&seen.request_id).await,
             answer => answer,
