@@ -1,4 +1,4 @@
-//! Whether Claude Code can be told to put a use off. It takes `defer` in `claude -p` alone, and for the only use of a turn;
+//! Whether a use can be put off in Claude Code. It takes `defer` in `claude -p` alone, and for the only use of a turn;
 //! elsewhere it goes on by its own permissions as if there were no hook, which is no refusal.
 //! Source: <https://code.claude.com/docs/en/hooks#defer-a-tool-call-for-later>.
 
