@@ -109,7 +109,10 @@ class Proxy(http.server.BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        try:
+            self.wfile.write(content)
+        except BrokenPipeError:
+            pass  # Some checks go away before the answer.
 
     do_GET = do_POST = do_DELETE = do_OPTIONS = forward
 
