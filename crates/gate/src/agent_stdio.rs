@@ -8,6 +8,8 @@ use crate::source::Source;
 use crate::waiting::becomes_true;
 use std::io::{self, Write as _};
 use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, channel, unbounded_channel};
 use tokio::sync::watch;
 
@@ -25,6 +27,22 @@ pub enum End {
     Stopped,
 }
 
+/// Writes to the agent what it is sent, until it is closed.
+#[derive(Debug)]
+pub struct Writer {
+    closing: watch::Sender<bool>,
+    thread: JoinHandle<()>,
+}
+
+impl Writer {
+    /// Writes what has been sent by now, and nothing more. Blocks.
+    pub fn close(self) {
+        self.closing.send_replace(true);
+        // A panic has ended it.
+        let _ = self.thread.join();
+    }
+}
+
 /// Converses until one side ends. The conversation is given back, for what is still under way in it.
 ///
 /// # Errors
@@ -33,10 +51,10 @@ pub async fn run(
     gate: &Arc<Gate>,
     shared: Arc<Shared>,
     source: &Source,
-) -> io::Result<(End, Arc<Conversation>)> {
+) -> io::Result<(End, Arc<Conversation>, Writer)> {
     let (agent, messages) = unbounded_channel();
     let conversation = Conversation::open(Arc::clone(gate), shared, source, agent.clone(), false)?;
-    write_in_background(messages)?;
+    let writer = write_in_background(messages)?;
     let mut lines = read_in_background()?;
     let upstream_ended = conversation.upstream().ended();
     let end = loop {
@@ -54,7 +72,7 @@ pub async fn run(
             () = becomes_true(gate.stop.subscribe()) => break End::Stopped,
         }
     };
-    Ok((end, conversation))
+    Ok((end, conversation, writer))
 }
 
 /// Waits until a server has ended of which that is known.
@@ -72,9 +90,19 @@ fn read_in_background() -> io::Result<Receiver<Vec<u8>>> {
     Ok(lines)
 }
 
-fn write_in_background(mut messages: UnboundedReceiver<Message>) -> io::Result<()> {
+fn write_in_background(mut messages: UnboundedReceiver<Message>) -> io::Result<Writer> {
+    let (closing, closed) = watch::channel(false);
+    let runtime = Handle::current();
     let write = move || {
-        while let Some(message) = messages.blocking_recv() {
+        loop {
+            let next = runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    message = messages.recv() => message,
+                    () = becomes_true(closed.clone()) => None,
+                }
+            });
+            let Some(message) = next else { return };
             let mut line = message.to_bytes();
             line.push(b'\n');
             let mut stdout = io::stdout().lock();
@@ -83,6 +111,6 @@ fn write_in_background(mut messages: UnboundedReceiver<Message>) -> io::Result<(
             }
         }
     };
-    std::thread::Builder::new().name("gate-stdout".to_owned()).spawn(write)?;
-    Ok(())
+    let thread = std::thread::Builder::new().name("gate-stdout".to_owned()).spawn(write)?;
+    Ok(Writer { closing, thread })
 }

@@ -97,6 +97,7 @@ pub async fn prepare(
         header_arguments: tool.map(|tool| tool.header_arguments()).unwrap_or_default(),
         allowed: configuration.allowed(),
         form,
+        busy: gate.busy.clone(),
     };
     let meta = meta::of_call(wanted.meta.as_ref(), &configuration.pass_meta, configuration.allowed());
     Ok(Prepared { call, target, meta })

@@ -20,8 +20,9 @@ use crate::wanted::Wanted;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
@@ -46,6 +47,9 @@ const PASSING_TOO: [&str; 2] = ["logging/setLevel", "subscriptions/listen"];
 const PASSING_NOTIFICATIONS: [&str; 3] =
     ["notifications/initialized", "notifications/progress", "notifications/roots/list_changed"];
 
+/// How long the next message of an agent waits for a call that it has given up.
+const RELEASE: Duration = Duration::from_secs(2);
+
 /// What all conversations of a gate have besides the gate itself.
 #[derive(Debug, Default)]
 pub struct Shared {
@@ -63,7 +67,6 @@ pub struct Conversation {
     upstream: Upstream,
     aside: Aside,
     under_way: Mutex<HashMap<String, watch::Sender<bool>>>,
-    has_tasks: AtomicBool,
     next: AtomicU64,
     /// Whether several agents share it, none of which has a session: ids are not theirs alone then.
     is_shared: bool,
@@ -91,7 +94,6 @@ impl Conversation {
             upstream,
             aside,
             under_way: Mutex::default(),
-            has_tasks: AtomicBool::new(false),
             next: AtomicU64::new(0),
             is_shared,
         }))
@@ -140,6 +142,8 @@ impl Conversation {
             let id = params.as_ref().and_then(|params| params.get("requestId")).filter(|_| !self.is_shared);
             if let Some(left) = id.and_then(|id| self.under_way().get(&id.to_string()).cloned()) {
                 left.send_replace(true);
+                // A client that gives up often repeats at once: what it repeats is free by then.
+                let _ = tokio::time::timeout(RELEASE, left.closed()).await;
             }
         } else if PASSING_NOTIFICATIONS.contains(&method.as_str()) || self.passes(method) {
             self.send(Message::Notification(notification)).await;
@@ -172,11 +176,11 @@ impl Conversation {
             let id = request.id.clone();
             let gone = Gone { left: gone, reply: Some(reply.clone()) };
             let answer = conversation.answer(request, &reply, gone).await;
-            conversation.under_way().remove(&key);
             if let Some(answer) = answer {
                 // An agent that is gone hears nothing.
                 let _ = reply.send(Message::Response(Response { id, answer }));
             }
+            conversation.under_way().remove(&key);
         });
     }
 
@@ -207,7 +211,6 @@ impl Conversation {
             && let Some(capabilities) =
                 request.params.as_mut().and_then(|params| params.get_mut("capabilities"))
         {
-            self.has_tasks.store(meta::has_tasks(Some(capabilities)), Ordering::Release);
             allowed.restrict(capabilities);
         }
         meta::restrict_request(request.params.as_mut(), allowed);
@@ -236,7 +239,7 @@ impl Conversation {
             }
         }
         let mode = self.gate.configuration.mode;
-        if mode == Mode::Enforce && (has_extensions || self.has_tasks.load(Ordering::Acquire)) {
+        if mode == Mode::Enforce && has_extensions {
             meta::declare_tasks(result);
         }
         meta::add(result, MODE, json!(mode.as_str()));
@@ -249,10 +252,8 @@ impl Conversation {
         };
         let said = |key: &str| wanted.meta.as_ref().and_then(|meta| meta.get(key));
         let form = Form { has_result_type: said(PROTOCOL_VERSION).is_some(), has_output_schema: false };
-        let has_tasks = match said(CLIENT_CAPABILITIES) {
-            Some(capabilities) => meta::has_tasks(Some(capabilities)),
-            None => self.has_tasks.load(Ordering::Acquire),
-        };
+        // With each request: what a client of 2025 declares at first, it may not take for an answer to a call.
+        let has_tasks = meta::has_tasks(said(CLIENT_CAPABILITIES));
         let caller = Caller { aside, gone, form, has_tasks };
         if self.gate.configuration.mode == Mode::Observe {
             return observe::call(&self.gate, &self.upstream, &wanted, &caller).await;

@@ -4,6 +4,7 @@
 //! was approved. Once it may have reached the server, it is never forwarded again.
 
 use crate::answers::{self, Form};
+use crate::busy::Busy;
 use crate::exchange::{Aside, UpstreamError};
 use crate::message::{Answer, Request};
 use crate::meta::Allowed;
@@ -35,6 +36,8 @@ pub struct Target {
     pub allowed: Allowed,
     /// How the agent wants its answers.
     pub form: Form,
+    /// What is under way.
+    pub busy: Busy,
 }
 
 /// What an agent has answered to a question of a running tool.
@@ -124,7 +127,7 @@ impl Execution {
                     &format!("{reason}; nothing was run, and the approval is spent"),
                     "call again: that makes a new request",
                 );
-                self.refused(notice).await
+                self.refused(notice, false).await
             }
             Err(UpstreamError::Lost(reason)) => Step::Ended(self.lost(&reason).await),
         }
@@ -147,7 +150,7 @@ impl Execution {
                         &message,
                         "do without this tool, or ask the operator",
                     );
-                    self.refused(notice).await
+                    self.refused(notice, true).await
                 }
             },
             ("task", _) => Step::Ended(
@@ -157,13 +160,15 @@ impl Execution {
         }
     }
 
+    /// Writes the end down. A caller who is there is answered then; the service hears of it in the background. A result that is
+    /// kept is reported first, so that a retry finds it and no call that still is in other hands.
     async fn finished(self, answer: Answer, keeps: impl Fn() -> bool + Send + 'static) -> Answer {
         let id = self.request_id().to_owned();
-        let Self { running, _heartbeat: heartbeat, .. } = self;
+        let Self { running, target, _heartbeat: heartbeat } = self;
         drop(heartbeat);
         let named = answers::with_request_id(answer.clone(), &id);
         let kept = named.to_value();
-        let reported = spawn_blocking(move || {
+        let written = spawn_blocking(move || {
             let result = match &answer {
                 Answer::Result(result) => CanonicalJson::of(result),
                 Answer::Error(error) => CanonicalJson::of(error),
@@ -171,14 +176,30 @@ impl Execution {
             let bytes = result.as_str().as_bytes();
             let outcome = Outcome::of(bytes, answer.is_error());
             let kept = Some(kept).filter(|_| bytes.len() <= MAX_KEPT_BYTES && keeps());
-            running.finish(&outcome, kept)
+            let is_kept = kept.is_some();
+            let ended = running.finish_here(&outcome, kept)?;
+            if is_kept {
+                return ended.report().map(|()| None);
+            }
+            Ok(Some(ended))
         });
-        note_failure(&id, reported.await);
+        match written.await {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some(ended))) => {
+                let under_way = target.busy.begin();
+                tokio::spawn(async move {
+                    note_failure(&id, spawn_blocking(move || ended.report()).await);
+                    drop(under_way);
+                });
+            }
+            Ok(Err(error)) => note_failure(&id, Ok(Err(error))),
+            Err(error) => note_failure(&id, Err(error)),
+        }
         named
     }
 
-    /// Reports that the call came to nothing.
-    async fn refused(self, notice: Notice) -> Step {
+    /// Reports that the call came to nothing; the server has heard of it, or has not.
+    async fn refused(self, notice: Notice, was_forwarded: bool) -> Step {
         let id = self.request_id().to_owned();
         let notice = Notice { request_id: Some(id.clone()), ..notice };
         let form = self.target.form;
@@ -188,8 +209,10 @@ impl Execution {
         let answer =
             if is_tool { answers::refused(&notice, form) } else { answers::refused_as_error(&notice) };
         let document = CanonicalJson::of(&notice.document());
-        let reported =
-            spawn_blocking(move || running.finish(&Outcome::of(document.as_str().as_bytes(), true), None));
+        let reported = spawn_blocking(move || match was_forwarded {
+            true => running.finish(&Outcome::of(document.as_str().as_bytes(), true), None),
+            false => running.not_run("the server could not be reached"),
+        });
         note_failure(&id, reported.await);
         Step::Ended(answer)
     }

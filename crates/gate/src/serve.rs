@@ -36,6 +36,11 @@ const ENDING: Duration = Duration::from_secs(4);
 /// The same, once the server has ended.
 const REPORTING: Duration = Duration::from_secs(2);
 
+/// How long an agent may take to read its last answers.
+const WRITING: Duration = Duration::from_secs(1);
+/// How often it is looked whether all is answered.
+const LOOK: Duration = Duration::from_millis(10);
+
 /// How a gate is started.
 #[derive(Debug)]
 pub struct Options {
@@ -141,6 +146,7 @@ async fn serve(options: Options, announce: impl FnOnce(SocketAddr)) -> Result<()
         Registration::new(&state, &running).map_err(|error| GateError::State { path, error })?;
     stop_on_signals(&gate)?;
     let shared = Arc::new(Shared::default());
+    let mut written = None;
     let (end, conversations) = match listener {
         Some((listener, address)) => {
             let server = AgentServer::new(Arc::clone(&gate), shared, source, address);
@@ -149,12 +155,17 @@ async fn serve(options: Options, announce: impl FnOnce(SocketAddr)) -> Result<()
             (End::Stopped, server.conversations().await)
         }
         None => {
-            let (end, conversation) =
+            let (end, conversation, writer) =
                 agent_stdio::run(&gate, shared, &source).await.map_err(GateError::Start)?;
+            written = Some(writer);
             (end, vec![conversation])
         }
     };
     finish(&gate, end, &conversations).await;
+    if let Some(writer) = written {
+        // An agent that does not read is not waited for.
+        let _ = tokio::time::timeout(WRITING, blocking(move || writer.close())).await;
+    }
     if end == End::UpstreamEnded { Err(GateError::UpstreamEnded) } else { Ok(()) }
 }
 
@@ -215,8 +226,8 @@ async fn finish(gate: &Arc<Gate>, end: End, conversations: &[Arc<Conversation>])
             }
         }
         End::Stopped => conversations.iter().for_each(|conversation| conversation.leave()),
-        // What waits for approvers is gone on with by the gate that is started next.
-        End::UpstreamEnded => {}
+        // What waits for approvers is gone on with by the gate that is started next; what ran is answered.
+        End::UpstreamEnded => are_idle(conversations).await,
     }
     if end != End::UpstreamEnded {
         gate.stop.send_replace(true);
@@ -229,4 +240,15 @@ async fn finish(gate: &Arc<Gate>, end: End, conversations: &[Arc<Conversation>])
         continuation.execution.lost("the gate ended before the agent answered what the server asked").await;
     }
     gate.busy.is_done_within(REPORTING).await;
+}
+
+/// Waits until all requests are answered, but not for long: some wait for approvers.
+async fn are_idle(conversations: &[Arc<Conversation>]) {
+    let all = async {
+        while !conversations.iter().all(|conversation| conversation.is_idle()) {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    // Those that wait are not answered.
+    let _ = tokio::time::timeout(REPORTING, all).await;
 }

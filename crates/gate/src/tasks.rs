@@ -327,6 +327,7 @@ fn again(
         header_arguments: Vec::new(),
         allowed: configuration.allowed(),
         form: modern(),
+        busy: gate.busy.clone(),
     };
     (wanted, Prepared { call: stored.call(), target, meta: own })
 }

@@ -21,5 +21,5 @@ pub use call::{CallKey, ToolCall};
 pub use calls::{Begun, Options, ToolCalls};
 pub use error::{CallError, OpenError};
 pub use outcome::Outcome;
-pub use running::RunningCall;
+pub use running::{EndedCall, RunningCall};
 pub use waiting::{Standing, WaitingCall, Watch};

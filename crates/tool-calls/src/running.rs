@@ -98,6 +98,14 @@ impl RunningCall {
     /// # Errors
     /// When the end cannot be written down, or the service refuses the report.
     pub fn finish(self, outcome: &Outcome, kept: Option<Value>) -> Result<(), CallError> {
+        self.finish_here(outcome, kept)?.report()
+    }
+
+    /// Writes the end down, for a caller who is answered before the service has heard of it.
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    pub fn finish_here(self, outcome: &Outcome, kept: Option<Value>) -> Result<EndedCall, CallError> {
         let kept = kept.map_or(Kept::Nothing, Kept::Result);
         self.end(!outcome.is_error, outcome.document(), kept)
     }
@@ -110,7 +118,7 @@ impl RunningCall {
         let url = self.service.dashboard_url.as_deref();
         let notice = Notice::outcome_unknown(&self.request.request_id, url, detail);
         let result = json!({ "error": OUTCOME_UNKNOWN, "detail": detail });
-        self.end(false, result, Kept::Notice(Box::new(notice.clone())))?;
+        self.end(false, result, Kept::Notice(Box::new(notice.clone())))?.report()?;
         Ok(notice)
     }
 
@@ -119,18 +127,15 @@ impl RunningCall {
     /// # Errors
     /// As for [`Self::finish`].
     pub fn not_run(self, detail: &str) -> Result<(), CallError> {
-        self.end(false, json!({ "error": "not_run", "detail": detail }), Kept::Nothing)
+        self.end(false, json!({ "error": "not_run", "detail": detail }), Kept::Nothing)?.report()
     }
 
-    fn end(self, is_success: bool, result: Value, kept: Kept) -> Result<(), CallError> {
+    fn end(self, is_success: bool, result: Value, kept: Kept) -> Result<EndedCall, CallError> {
         let (at, execution_id) = (self.service.now(), self.execution_id.clone());
         let state = State::Ended { execution_id, at, is_success, result, is_reported: false, kept };
         let record = Record { state, ..self.record };
         self.held.write(&record)?;
-        match report(&self.service, &self.held, &record) {
-            Err(error) if error.is_passing() => Ok(()),
-            reported => reported,
-        }
+        Ok(EndedCall { service: self.service, held: self.held, record })
     }
 
     /// Leaves the end to another process, which finds the call by this name.
@@ -141,6 +146,27 @@ impl RunningCall {
         let state =
             State::Running { execution_id: self.execution_id.clone(), detached: Some(name.to_owned()) };
         Ok(self.held.write(&Record { state, ..self.record })?)
+    }
+}
+
+/// A call that has ended, as far as this machine knows. One that is dropped is reported by [`crate::ToolCalls::settle`].
+#[derive(Debug)]
+pub struct EndedCall {
+    service: Service,
+    held: HeldCall,
+    record: Record,
+}
+
+impl EndedCall {
+    /// Reports the end. A service that is away is told later, by [`crate::ToolCalls::settle`].
+    ///
+    /// # Errors
+    /// When the service refuses the report.
+    pub fn report(self) -> Result<(), CallError> {
+        match report(&self.service, &self.held, &self.record) {
+            Err(error) if error.is_passing() => Ok(()),
+            reported => reported,
+        }
     }
 }
 
