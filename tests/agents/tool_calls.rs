@@ -301,16 +301,24 @@ fn what_no_caller_wants_is_cancelled_unless_another_has_joined() {
     let place = Place::new();
     let calls = place.calls();
     let call = waiting(calls.begin(&writing("a")));
-    let (key, id) = (call.key().unwrap(), call.request().request_id.clone());
-    assert!(!calls.abandon(&key, "left").unwrap(), "its caller is there");
-    drop(call);
+    let id = call.request().request_id.clone();
+    let left = call.leave().unwrap();
     let joined = waiting(calls.begin(&writing("a")));
-    assert!(!calls.abandon(&key, "left").unwrap());
-    drop(joined);
+    assert!(!calls.abandon(&left, "left").unwrap(), "another caller is there");
+    std::thread::sleep(Duration::from_millis(5));
+    let left_again = joined.leave().unwrap();
+    assert!(!calls.abandon(&left, "left").unwrap(), "the time of the second caller counts");
     calls.settle(Duration::from_secs(120)).unwrap();
     assert_eq!(place.request(&id)["status"], "pending", "it is kept for a while");
-    assert!(calls.abandon(&key, "left").unwrap());
+    assert!(calls.abandon(&left_again, "left").unwrap());
     assert_eq!(place.request(&id)["status"], "cancelled");
+    // One that is answered that it waits is wanted all the same.
+    let call = waiting(calls.begin(&writing("c")));
+    let id = call.request().request_id.clone();
+    call.put_off();
+    calls.settle(Duration::ZERO).unwrap();
+    assert_eq!(place.request(&id)["status"], "pending");
+    assert_eq!(waiting(calls.begin(&writing("c"))).request().request_id, id);
     let call = waiting(calls.begin(&writing("b")));
     let id = call.request().request_id.clone();
     drop(call);
@@ -334,6 +342,47 @@ fn an_end_that_the_service_does_not_hear_is_reported_later() {
     place.is_away.store(false, Ordering::SeqCst);
     calls.settle(REPLAY).unwrap();
     assert_eq!(place.request(&id)["status"], "executed");
+}
+
+/// Two profiles of one machine share a directory: neither reports the other's calls, nor to the other's service.
+#[test]
+fn an_end_is_reported_by_its_own_caller_alone() {
+    let place = Place::new();
+    let calls = place.calls();
+    let mut call = waiting(calls.begin(&writing("a")));
+    let id = call.request().request_id.clone();
+    place.approve(&call);
+    call.refresh().unwrap();
+    let running = call.start().unwrap();
+    place.is_away.store(true, Ordering::SeqCst);
+    running.finish(&outcome(), None).unwrap();
+    place.is_away.store(false, Ordering::SeqCst);
+    let other =
+        place.service.token_of(&json!({ "sub": "agent-8", "client_id": "agent-8", "groups": ["agent"] }));
+    place.open_with(&other, REPLAY, false).unwrap().settle(REPLAY).unwrap();
+    assert_eq!(place.request(&id)["status"], "executing");
+    calls.settle(REPLAY).unwrap();
+    assert_eq!(place.request(&id)["status"], "executed");
+}
+
+#[test]
+fn nothing_is_left_on_the_disk_of_what_is_over() {
+    let place = Place::new();
+    let calls = place.calls();
+    let files = || std::fs::read_dir(place.directory.path().join("calls")).unwrap().count();
+    let mut call = waiting(calls.begin(&writing("a")));
+    let key = call.key().unwrap();
+    place.approve(&call);
+    call.refresh().unwrap();
+    call.start().unwrap().finish(&outcome(), Some(json!("kept"))).unwrap();
+    assert_eq!(files(), 3, "the lock of the directory, a record and its lock");
+    calls.forget_result(&key).unwrap();
+    assert_eq!(files(), 1);
+    let mut call = waiting(calls.begin(&writing("a")));
+    place.approve(&call);
+    call.refresh().unwrap();
+    call.start().unwrap().finish(&outcome(), None).unwrap();
+    assert_eq!(files(), 1);
 }
 
 #[test]

@@ -167,7 +167,12 @@ pub async fn hold(
             drop(under_way);
             return start(gate, wanted, prepared, caller, waiting, was_pending).await;
         }
-        Waited::Decided(waiting) | Waited::Held(waiting) => waiting.notice(),
+        Waited::Decided(waiting) => waiting.notice(),
+        Waited::Held(waiting) => {
+            let notice = waiting.notice();
+            waiting.put_off();
+            notice
+        }
         Waited::Gone(waiting) => {
             leave(gate, calls, waiting);
             return None;
@@ -184,10 +189,8 @@ pub async fn hold(
 
 /// The caller is gone before the call has begun.
 fn leave(gate: &Arc<Gate>, calls: ToolCalls, waiting: Box<WaitingCall>) {
-    let key = waiting.key();
-    drop(waiting);
-    if let Some(key) = key {
-        gate.linger(calls, key);
+    if let Some(left) = waiting.leave() {
+        gate.linger(calls, left);
     }
 }
 

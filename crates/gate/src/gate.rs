@@ -13,7 +13,7 @@ use crate::task_directory::TaskDirectory;
 use crate::waiting::becomes_true;
 use countersign_agents::notice::Notice;
 use countersign_core::text::escaped_line;
-use countersign_tool_calls::{CallKey, ToolCalls};
+use countersign_tool_calls::{LeftCall, ToolCalls};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -56,7 +56,7 @@ impl Gate {
 
     /// The caller of a call is gone: its request is cancelled unless a retry goes on with it in time. A program that ends does
     /// not wait for that.
-    pub fn linger(self: &Arc<Self>, calls: ToolCalls, key: CallKey) {
+    pub fn linger(self: &Arc<Self>, calls: ToolCalls, left: LeftCall) {
         let gate = Arc::clone(self);
         let under_way = self.busy.begin();
         tokio::spawn(async move {
@@ -65,7 +65,7 @@ impl Gate {
                 () = becomes_true(gate.stop.subscribe()) => {}
             }
             let reason = "its caller is gone, and no other has asked for the same";
-            let abandoned = blocking(move || calls.abandon(&key, reason)).await;
+            let abandoned = blocking(move || calls.abandon(&left, reason)).await;
             if let Ok(Err(error)) = abandoned {
                 note(&format!("a request without a caller was not cancelled: {error}"));
             }

@@ -64,6 +64,15 @@ pub struct CallKey {
     pub(crate) counter: u64,
 }
 
+/// A call that its caller has left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftCall {
+    /// Names it.
+    pub(crate) key: CallKey,
+    /// When its caller left, in milliseconds since the Unix epoch: a caller who leaves it later than that has joined it.
+    pub(crate) left_at: i64,
+}
+
 impl CallKey {
     /// Reads the name of a file.
     pub(crate) fn parse(text: &str) -> Option<Self> {

@@ -1,10 +1,10 @@
 //! Asking: a call that asks for what an earlier one has asked for goes on with that, if its caller is gone.
 
-use crate::call::{CallKey, ToolCall};
+use crate::call::{CallKey, LeftCall, ToolCall};
 use crate::directory::{CallDirectory, DirectoryLock, HeldCall};
 use crate::error::{CallError, OpenError};
 use crate::record::{Kept, Record, State, VERSION};
-use crate::running::{self, RunningCall};
+use crate::running::{self, EndingCall};
 use crate::service::{Service, parameters_digest};
 use crate::waiting::{self, Standing, WaitingCall};
 use countersign_agents::notice::Notice;
@@ -131,10 +131,13 @@ impl ToolCalls {
         let key = CallKey { digest: digest.to_owned(), counter: now.max(last.saturating_add(1)) };
         let record = Record {
             version: VERSION,
+            service: self.service.connection.url().to_owned(),
+            caller: self.service.caller.to_string(),
             // The random part keeps apart what two machines ask for in one millisecond.
             idempotency_key: format!("{key}.{}", short(&self.service.host.request_id().to_string())),
             request_id: None,
             left_at: None,
+            is_put_off: false,
             state: State::Asked { body: Some(Box::new(call.body())) },
         };
         self.create(&key, record, &lock)
@@ -183,8 +186,12 @@ impl ToolCalls {
             State::Ended { .. } => self.kept(held, &record),
             State::Running { execution_id, .. } => {
                 let execution_id = execution_id.clone();
-                let running = RunningCall::resume(service.clone(), held, record, execution_id)?;
-                Ok(Some(Begun::Unknown(running.lost("the program that ran it has ended without a report")?)))
+                let ending = EndingCall::of(service.clone(), held, record, execution_id);
+                let detail = "the program that ran it has ended without a report";
+                let notice = ending.unknown(detail);
+                // Whatever becomes of the report: nothing is known of the call.
+                let _ = ending.lost(detail);
+                Ok(Some(Begun::Unknown(notice)))
             }
             State::Asked { .. } | State::Starting => {
                 let is_new = record.request_id.is_none();
@@ -277,40 +284,39 @@ impl ToolCalls {
     /// The call that a process has detached by this name, to be ended; the oldest if there are several.
     ///
     /// # Errors
-    /// When records cannot be read, or the service not be reached.
-    pub fn detached(&self, name: &str) -> Result<Option<RunningCall>, CallError> {
+    /// When records cannot be read.
+    pub fn detached(&self, name: &str) -> Result<Option<EndingCall>, CallError> {
         let directory = &self.service.directory;
-        let mut found = None;
-        {
-            let lock = directory.lock()?;
-            for key in directory.keys(None)? {
-                let Ok(Some(record)) = directory.read(&key) else { continue };
-                if let State::Running { execution_id, detached: Some(detached) } = &record.state
-                    && detached == name
-                    && let Some(held) = directory.take(&key, &lock)?
-                {
-                    let execution_id = execution_id.clone();
-                    found = Some((held, record, execution_id));
-                    break;
-                }
+        let lock = directory.lock()?;
+        for key in directory.keys(None)? {
+            let Ok(Some(record)) = directory.read(&key) else { continue };
+            if let State::Running { execution_id, detached: Some(detached) } = &record.state
+                && detached == name
+                && self.is_ours(&record)
+                && let Some(held) = directory.take(&key, &lock)?
+            {
+                let execution_id = execution_id.clone();
+                return Ok(Some(EndingCall::of(self.service.clone(), held, record, execution_id)));
             }
         }
-        let resume = |(held, record, execution_id)| {
-            RunningCall::resume(self.service.clone(), held, record, execution_id)
-        };
-        found.map(resume).transpose()
+        Ok(None)
     }
 
-    /// Cancels the request of a call whose caller is gone, unless another caller goes on with it; gives whether it did.
+    /// Whether a record is of a call that is asked of this service by this caller: no other one's token is for it.
+    fn is_ours(&self, record: &Record) -> bool {
+        record.service == self.service.connection.url() && record.caller == *self.service.caller
+    }
+
+    /// Cancels the request of a call whose caller has left, unless another caller has joined it since; gives whether it did.
     ///
     /// # Errors
     /// What the service refuses, or that it cannot be reached.
-    pub fn abandon(&self, key: &CallKey, reason: &str) -> Result<bool, CallError> {
+    pub fn abandon(&self, left: &LeftCall, reason: &str) -> Result<bool, CallError> {
         let directory = &self.service.directory;
-        let held = directory.take(key, &directory.lock()?)?;
+        let held = directory.take(&left.key, &directory.lock()?)?;
         let Some(held) = held else { return Ok(false) };
         match held.read()? {
-            Some(record) if record.left_at.is_some() => self.give_up(held, &record, reason),
+            Some(record) if record.left_at == Some(left.left_at) => self.give_up(held, &record, reason),
             Some(_) => Ok(false),
             None => {
                 held.remove()?;
@@ -333,8 +339,27 @@ impl ToolCalls {
         Ok(is_open)
     }
 
+    /// The result of a call that no retry asks for any more: it is kept no longer. One that is not reported yet stays.
+    ///
+    /// # Errors
+    /// When the record cannot be read or written.
+    pub fn forget_result(&self, key: &CallKey) -> Result<(), CallError> {
+        let directory = &self.service.directory;
+        let held = directory.take(key, &directory.lock()?)?;
+        let Some(held) = held else { return Ok(()) };
+        let Some(mut record) = held.read()? else { return Ok(held.remove()?) };
+        if let State::Ended { kept, is_reported, .. } = &mut record.state {
+            if *is_reported {
+                return Ok(held.remove()?);
+            }
+            *kept = Kept::Nothing;
+            held.write(&record)?;
+        }
+        Ok(())
+    }
+
     /// Reports what the service was not there to hear, cancels what callers have left for longer than `linger`, and removes
-    /// what is over. What fails is tried again the next time.
+    /// what is over; of calls that this caller has asked of this service. What fails is tried again the next time.
     ///
     /// # Errors
     /// When the directory cannot be read.
@@ -345,7 +370,9 @@ impl ToolCalls {
             let Some(held) = held else { continue };
             // One that cannot be read holds up no other.
             let Ok(record) = held.read() else { continue };
-            let _ = self.settle_one(held, record, &key, linger);
+            if record.as_ref().is_none_or(|record| self.is_ours(record)) {
+                let _ = self.settle_one(held, record, &key, linger);
+            }
         }
         Ok(())
     }
@@ -369,11 +396,20 @@ impl ToolCalls {
                 let reason = "its caller is gone, and no other has asked for the same";
                 self.give_up(held, &record, reason).map(drop)
             }
-            _ if i64::try_from(key.counter).is_ok_and(|made| self.service.is_past(made, FORGOTTEN)) => {
-                Ok(held.remove()?)
+            // Its caller was killed: no process has written down when that was.
+            (State::Asked { .. } | State::Starting, None)
+                if !record.is_put_off && !self.is_forgotten(key) =>
+            {
+                waiting::leave(&self.service, &held, &record).map(drop)
             }
+            _ if self.is_forgotten(key) => Ok(held.remove()?),
             _ => Ok(()),
         }
+    }
+
+    /// Whether a call was made so long ago that its request is over in any case.
+    fn is_forgotten(&self, key: &CallKey) -> bool {
+        i64::try_from(key.counter).is_ok_and(|made| self.service.is_past(made, FORGOTTEN))
     }
 }
 

@@ -17,9 +17,9 @@ pub mod running;
 mod service;
 pub mod waiting;
 
-pub use call::{CallKey, ToolCall};
+pub use call::{CallKey, LeftCall, ToolCall};
 pub use calls::{Begun, Options, ToolCalls};
 pub use error::{CallError, OpenError};
 pub use outcome::Outcome;
-pub use running::{EndedCall, RunningCall};
+pub use running::{EndedCall, EndingCall, RunningCall};
 pub use waiting::{Standing, WaitingCall, Watch};

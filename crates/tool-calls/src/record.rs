@@ -13,6 +13,10 @@ pub(crate) const VERSION: u32 = 1;
 pub(crate) struct Record {
     /// [`VERSION`].
     pub(crate) version: u32,
+    /// The service that it is asked of.
+    pub(crate) service: String,
+    /// Who asks.
+    pub(crate) caller: String,
     /// The `Idempotency-Key` that it is asked for with.
     pub(crate) idempotency_key: String,
     /// The request, once the service has answered.
@@ -21,6 +25,9 @@ pub(crate) struct Record {
     /// Since when no caller waits for it, in milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) left_at: Option<i64>,
+    /// Whether its caller was answered that it waits, and is to call again: it is no caller's then, and wanted all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_put_off: bool,
     /// How far it has come.
     pub(crate) state: State,
 }

@@ -8,6 +8,7 @@ use crate::service::Service;
 use countersign_agents::notice::{Notice, OUTCOME_UNKNOWN};
 use countersign_api::bodies::FinishBody;
 use countersign_api::wire::RequestBody;
+use countersign_app::host::Ids as _;
 use countersign_client::change::Change;
 use countersign_client::error::Error;
 use countersign_core::timestamp::Timestamp;
@@ -20,10 +21,16 @@ const LEASE: Duration = Duration::from_secs(3600);
 /// A call that is run now. One that is dropped without an end counts as lost: nothing is known of what it has done.
 #[derive(Debug)]
 pub struct RunningCall {
+    ending: EndingCall,
+    request: RequestBody,
+}
+
+/// A call that was run, by this process or another, and has no end yet.
+#[derive(Debug)]
+pub struct EndingCall {
     service: Service,
     held: HeldCall,
     record: Record,
-    request: RequestBody,
     execution_id: String,
 }
 
@@ -42,19 +49,7 @@ impl RunningCall {
         let state = State::Running { execution_id: execution_id.clone(), detached: None };
         let record = Record { state, ..record };
         held.write(&record)?;
-        Ok(Self { service, held, record, request, execution_id })
-    }
-
-    /// A call that another process has begun.
-    pub(crate) fn resume(
-        service: Service,
-        held: HeldCall,
-        record: Record,
-        execution_id: String,
-    ) -> Result<Self, CallError> {
-        let id = record.request_id.clone().unwrap_or_default();
-        let request = service.connection.request(&id)?;
-        Ok(Self { service, held, record, request, execution_id })
+        Ok(Self { ending: EndingCall { service, held, record, execution_id }, request })
     }
 
     /// The request as it was started.
@@ -77,22 +72,80 @@ impl RunningCall {
 
     /// What says that the execution goes on, apart from the call. Blocks.
     pub fn renewal(&self) -> impl Fn() -> Result<(), CallError> + Send + Sync + use<> {
-        let (service, request) = (self.service.clone(), self.request.clone());
-        let execution_id = self.execution_id.clone();
+        let (service, request) = (self.ending.service.clone(), self.request.clone());
+        let execution_id = self.ending.execution_id.clone();
         move || {
             let change = Change::Finish(FinishBody {
                 execution_id: execution_id.clone(),
                 outcome: "running".to_owned(),
                 ..FinishBody::default()
             });
-            use countersign_app::host::Ids as _;
             let key = service.host.request_id().to_string();
             let after = service.connection.change(&request.request_id, &change, &key)?;
             Ok(change.check(Some(&request), &after).map_err(Error::from)?)
         }
     }
 
-    /// Reports the end, and keeps the result for a retry. A service that is away is told later, by
+    /// The call without what it was started with: what is left is its end.
+    pub fn ending(self) -> EndingCall {
+        self.ending
+    }
+
+    /// As [`EndingCall::finish`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn finish(self, outcome: &Outcome, kept: Option<Value>) -> Result<(), CallError> {
+        self.ending.finish(outcome, kept)
+    }
+
+    /// As [`EndingCall::finish_here`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn finish_here(self, outcome: &Outcome, kept: Option<Value>) -> Result<EndedCall, CallError> {
+        self.ending.finish_here(outcome, kept)
+    }
+
+    /// As [`EndingCall::lost`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn lost(self, detail: &str) -> Result<Notice, CallError> {
+        self.ending.lost(detail)
+    }
+
+    /// As [`EndingCall::not_run`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn not_run(self, detail: &str) -> Result<(), CallError> {
+        self.ending.not_run(detail)
+    }
+
+    /// Leaves the end to another process, which finds the call by this name.
+    ///
+    /// # Errors
+    /// When that cannot be written down.
+    pub fn detach(self, name: &str) -> Result<(), CallError> {
+        let EndingCall { held, record, execution_id, .. } = self.ending;
+        let state = State::Running { execution_id, detached: Some(name.to_owned()) };
+        Ok(held.write(&Record { state, ..record })?)
+    }
+}
+
+impl EndingCall {
+    /// A call that another process has begun.
+    pub(crate) fn of(service: Service, held: HeldCall, record: Record, execution_id: String) -> Self {
+        Self { service, held, record, execution_id }
+    }
+
+    /// The request.
+    pub fn request_id(&self) -> &str {
+        self.record.request_id.as_deref().unwrap_or_default()
+    }
+
+    /// Reports the end, and keeps the result for a retry. To a service that is away it is reported later, by
     /// [`crate::ToolCalls::settle`].
     ///
     /// # Errors
@@ -110,16 +163,20 @@ impl RunningCall {
         self.end(!outcome.is_error, outcome.document(), kept)
     }
 
-    /// Reports that it is not known what was done.
+    /// Reports that it is not known what was done, and gives what an agent is answered.
     ///
     /// # Errors
     /// As for [`Self::finish`].
     pub fn lost(self, detail: &str) -> Result<Notice, CallError> {
-        let url = self.service.dashboard_url.as_deref();
-        let notice = Notice::outcome_unknown(&self.request.request_id, url, detail);
+        let notice = self.unknown(detail);
         let result = json!({ "error": OUTCOME_UNKNOWN, "detail": detail });
         self.end(false, result, Kept::Notice(Box::new(notice.clone())))?.report()?;
         Ok(notice)
+    }
+
+    /// What an agent is answered of a call of which it is not known what it has done.
+    pub fn unknown(&self, detail: &str) -> Notice {
+        Notice::outcome_unknown(self.request_id(), self.service.dashboard_url.as_deref(), detail)
     }
 
     /// Reports that nothing was run, though the approval is spent. A retry asks anew.
@@ -131,21 +188,11 @@ impl RunningCall {
     }
 
     fn end(self, is_success: bool, result: Value, kept: Kept) -> Result<EndedCall, CallError> {
-        let (at, execution_id) = (self.service.now(), self.execution_id.clone());
+        let (at, execution_id) = (self.service.now(), self.execution_id);
         let state = State::Ended { execution_id, at, is_success, result, is_reported: false, kept };
         let record = Record { state, ..self.record };
         self.held.write(&record)?;
         Ok(EndedCall { service: self.service, held: self.held, record })
-    }
-
-    /// Leaves the end to another process, which finds the call by this name.
-    ///
-    /// # Errors
-    /// When that cannot be written down.
-    pub fn detach(self, name: &str) -> Result<(), CallError> {
-        let state =
-            State::Running { execution_id: self.execution_id.clone(), detached: Some(name.to_owned()) };
-        Ok(self.held.write(&Record { state, ..self.record })?)
     }
 }
 
@@ -158,13 +205,17 @@ pub struct EndedCall {
 }
 
 impl EndedCall {
-    /// Reports the end. A service that is away is told later, by [`crate::ToolCalls::settle`].
+    /// Reports the end. To a service that is away it is reported later, by [`crate::ToolCalls::settle`].
     ///
     /// # Errors
     /// When the service refuses the report.
     pub fn report(self) -> Result<(), CallError> {
         match report(&self.service, &self.held, &self.record) {
             Err(error) if error.is_passing() => Ok(()),
+            // Nothing is left of it for a retry.
+            Ok(()) if matches!(self.record.state, State::Ended { kept: Kept::Nothing, .. }) => {
+                Ok(self.held.remove()?)
+            }
             reported => reported,
         }
     }

@@ -1,6 +1,6 @@
 //! A call that waits for its approvers, held by one caller.
 
-use crate::call::CallKey;
+use crate::call::{CallKey, LeftCall};
 use crate::directory::HeldCall;
 use crate::error::CallError;
 use crate::record::{Record, State};
@@ -146,7 +146,8 @@ impl WaitingCall {
             return Err(CallError::NotApproved(Box::new(self.notice())));
         };
         // Before the approval is spent: a process that is killed after that has run nothing, and the next one may.
-        self.record = Record { state: State::Starting, left_at: None, ..self.record.clone() };
+        self.record =
+            Record { state: State::Starting, left_at: None, is_put_off: false, ..self.record.clone() };
         held.write(&self.record)?;
         let key = format!("{}-start", self.record.idempotency_key);
         let started = match self.service.connection.start(&self.request, &key) {
@@ -177,6 +178,27 @@ impl WaitingCall {
         CallError::Service(error)
     }
 
+    /// Leaves the call: its caller is gone. Gives what [`crate::ToolCalls::abandon`] takes; nothing if it is over.
+    pub fn leave(mut self) -> Option<LeftCall> {
+        let held = self.held.take()?;
+        if self.standing() == Standing::Over {
+            let _ = held.remove();
+            return None;
+        }
+        let left_at = leave(&self.service, &held, &self.record).ok()?;
+        Some(LeftCall { key: held.key, left_at })
+    }
+
+    /// Leaves the call to the next one that asks for the same: its caller is answered that it waits, and to call again.
+    pub fn put_off(mut self) {
+        if self.standing() == Standing::Over {
+            return;
+        }
+        if let Some(held) = self.held.take() {
+            let _ = held.write(&Record { left_at: None, is_put_off: true, ..self.record.clone() });
+        }
+    }
+
     /// Cancels the request: its caller does not want it any more.
     ///
     /// # Errors
@@ -198,9 +220,11 @@ pub(crate) fn cancel(service: &Service, record: &Record, id: &str, reason: &str)
     Ok(change.check(None, &after).map_err(Error::from)?)
 }
 
-/// Writes down that no caller waits.
-fn leave(service: &Service, held: &HeldCall, record: &Record) -> Result<(), CallError> {
-    Ok(held.write(&Record { left_at: Some(service.now()), ..record.clone() })?)
+/// Writes down that no caller waits; gives since when.
+pub(crate) fn leave(service: &Service, held: &HeldCall, record: &Record) -> Result<i64, CallError> {
+    let left_at = service.now();
+    held.write(&Record { left_at: Some(left_at), is_put_off: false, ..record.clone() })?;
+    Ok(left_at)
 }
 
 /// Where a request stands for the caller whose record this is.
@@ -221,7 +245,7 @@ impl Drop for WaitingCall {
         let _ = match self.standing() {
             // Its caller knows, and the next one asks anew.
             Standing::Over => held.remove().map_err(CallError::from),
-            Standing::Pending | Standing::Approved => leave(&self.service, &held, &self.record),
+            Standing::Pending | Standing::Approved => leave(&self.service, &held, &self.record).map(drop),
         };
     }
 }
