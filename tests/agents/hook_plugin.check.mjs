@@ -22,12 +22,23 @@ async function started() {
   return { serve, url: line.trim().split("\n")[0].replace("listening on ", "") };
 }
 
+/** The hooks of a plugin file, as opencode 1 and opencode 2 get them. */
+async function loaded(file) {
+  const { default: definition, ...others } = await import(pathToFileURL(file));
+  assert.deepEqual(Object.keys(others), [], "opencode 1 takes other exports for plugins");
+  const second = {};
+  const hook = async (name, callback) => {
+    second[name] = callback;
+  };
+  await definition.setup({ location: { directory: "/srv/shop" }, tool: { hook } });
+  return { hooks: await definition.server({ directory: "/srv/shop" }), second };
+}
+
 /** The plugin, as it is installed with these words. */
 async function plugin(name, ...words) {
   const file = join(home, `${name}.mjs`);
   run(["hook", "install", "--agent", "opencode", "--settings", file, "--as-human", ...words]);
-  const { Countersign } = await import(pathToFileURL(file));
-  return { file, hooks: await Countersign({ directory: "/srv/shop" }) };
+  return { file, ...(await loaded(file)) };
 }
 
 const { serve, url } = await started();
@@ -39,7 +50,7 @@ try {
   const list = (statuses) => JSON.parse(run(["list", "--status", statuses, "--json"])).items;
 
   // What takes no approval runs at once, and its end is reported.
-  const { file, hooks } = await plugin("countersign", "--limit", "20");
+  const { file, hooks, second } = await plugin("countersign", "--limit", "20");
   const use = { tool: "read", sessionID: "ses_1", callID: "call_1" };
   const args = { filePath: "README.md" };
   await hooks["tool.execute.before"](use, { args });
@@ -47,6 +58,15 @@ try {
   assert.equal(list("executing").length, 1);
   await hooks["tool.execute.after"]({ ...use, args }, { title: "", output: "# Shop", metadata: {} });
   assert.equal(list("executed").length, 1);
+
+  // The same in opencode 2, which says too if a tool has failed.
+  const event = { tool: "read", sessionID: "ses_2", agent: "build", messageID: "msg_1", id: "call_1", input: { path: "a" } };
+  await second["execute.before"](event);
+  await second["execute.after"]({ ...event, status: "completed", result: { output: "text" } });
+  assert.equal(list("executed").length, 2);
+  await second["execute.before"]({ ...event, id: "call_2" });
+  await second["execute.after"]({ ...event, id: "call_2", status: "error", error: { message: "no such file" } });
+  assert.equal(list("failed").length, 1);
 
   // What takes two approvals waits for them.
   const shell = { tool: "bash", sessionID: "ses_1", callID: "call_2" };
@@ -61,22 +81,24 @@ try {
   assert.equal(list("executing").length, 1);
 
   // Whatever else happens is a refusal.
-  const refused = (hooks, reason) =>
-    assert.rejects(hooks["tool.execute.before"]({ ...shell, callID: "call_3" }, { args: { command: "false" } }), reason);
-  await refused((await plugin("pending", "--limit", "6")).hooks, /approval_pending/);
-  await refused((await plugin("down", "--limit", "20", "--url", "http://127.0.0.1:1")).hooks, /service_unavailable/);
-  const odd = (name, from, to) => {
+  const refused = async ({ hooks, second }, reason) => {
+    await assert.rejects(hooks["tool.execute.before"]({ ...shell, callID: "call_3" }, { args: { command: "false" } }), reason);
+    await assert.rejects(second["execute.before"]({ ...event, tool: "shell", id: "call_4", input: { command: "false" } }), reason);
+  };
+  await refused(await plugin("pending", "--limit", "6"), /approval_pending/);
+  await refused(await plugin("down", "--limit", "20", "--url", "http://127.0.0.1:1"), /service_unavailable/);
+  const odd = (name, to) => {
     const other = join(home, `${name}.mjs`);
     const text = readFileSync(file, "utf8").replaceAll(JSON.stringify(program), to);
     assert.notEqual(text, readFileSync(file, "utf8"));
     writeFileSync(other, text.replace(/LIMIT_SECONDS = \d+/, "LIMIT_SECONDS = 1"));
-    return import(pathToFileURL(other)).then(({ Countersign }) => Countersign({ directory: "/srv/shop" }));
+    return loaded(other);
   };
-  await refused(await odd("missing", program, '"/nonexistent/countersign"'), /cannot be started/);
-  await refused(await odd("silent", program, '"/bin/true"'), /nothing that can be read/);
-  await refused(await odd("failing", program, '"/bin/false"'), /has failed/);
-  await refused(await odd("hanging", program, '"/bin/sh", "-c", "sleep 60"'), /not answered in time/);
-  await refused(await odd("other", program, '"/bin/echo", "{}"'), /nothing that can be read|refused/);
+  await refused(await odd("missing", '"/nonexistent/countersign"'), /cannot be started/);
+  await refused(await odd("silent", '"/bin/true"'), /nothing that can be read/);
+  await refused(await odd("failing", '"/bin/false"'), /has failed/);
+  await refused(await odd("hanging", '"/bin/sh", "-c", "sleep 60"'), /not answered in time/);
+  await refused(await odd("other", '"/bin/echo", "{}"'), /nothing that can be read|refused/);
   console.log("ok: the plugin of opencode");
 } finally {
   serve.kill();

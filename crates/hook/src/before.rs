@@ -6,7 +6,7 @@ use crate::deadline::Verdict;
 use crate::refusal::Refusal;
 use crate::tool_use::ToolUse;
 use countersign_agents::notice::Notice;
-use countersign_tool_calls::{Begun, CallError, RunningCall, Standing, ToolCall, ToolCalls, WaitingCall};
+use countersign_tool_calls::{Begun, CallError, EndingCall, Standing, ToolCall, ToolCalls, WaitingCall};
 use std::time::Duration;
 
 /// How long until a service that could not be reached is asked again.
@@ -77,7 +77,7 @@ fn start(
     let running = waiting.start().map_err(|error| Box::new(error.notice()))?;
     if running.parameters() != &asked.call.parameters {
         let refusal = Refusal::unusable("the service has approved something else than it was sent");
-        take_back(running);
+        take_back(running.ending());
         return Err(refusal.notice());
     }
     // Before the agent is answered: a short tool may have ended before this process has.
@@ -93,6 +93,6 @@ fn start(
 }
 
 /// The approval is spent and nothing was run: reported as far as that goes. The service finds it out by itself otherwise.
-fn take_back(running: RunningCall) {
+fn take_back(running: EndingCall) {
     let _ = running.not_run(NOT_ANSWERED);
 }

@@ -49,27 +49,41 @@ async function decide(use) {
   }
 }
 
-export const Countersign = async ({ directory }) => {
+/** What is asked before a use, and reported after it. */
+function hooks(directory) {
   // The tool may be given other arguments by a plugin that runs later; the report names those that were asked for.
   const asked = new Map();
-  const described = (input, args) => ({
-    tool: input.tool,
-    arguments: args ?? {},
-    cwd: directory,
-    session: input.sessionID,
-    tool_use_id: input.callID,
-  });
   return {
-    "tool.execute.before": async (input, output) => {
-      const use = described(input, output.args);
+    before: async (tool, session, id, args) => {
+      const use = { tool, arguments: args ?? {}, cwd: directory, session, tool_use_id: id };
       await decide(use);
-      asked.set(input.callID, use);
+      asked.set(id, use);
     },
-    "tool.execute.after": async (input, output) => {
-      const use = asked.get(input.callID);
-      asked.delete(input.callID);
-      if (use === undefined) return;
-      await run(AFTER, { ...use, result: output?.output ?? null }, 30);
+    after: async (id, result, isError) => {
+      const use = asked.get(id);
+      asked.delete(id);
+      if (use !== undefined) await run(AFTER, { ...use, result: result ?? null, is_error: isError }, 30);
     },
   };
+}
+
+export default {
+  id: "countersign",
+  // opencode 1.17 and later.
+  server: async ({ directory }) => {
+    const { before, after } = hooks(directory);
+    return {
+      "tool.execute.before": (input, output) => before(input.tool, input.sessionID, input.callID, output.args),
+      "tool.execute.after": (input, output) => after(input.callID, output?.output, false),
+    };
+  },
+  // opencode 2, some versions of which call the id of a use `callID`.
+  setup: async (context) => {
+    const { before, after } = hooks(context.location.directory);
+    const id = (event) => event.id ?? event.callID;
+    await context.tool.hook("execute.before", (event) => before(event.tool, event.sessionID, id(event), event.input));
+    await context.tool.hook("execute.after", (event) =>
+      after(id(event), event.result ?? event.error ?? null, event.status === "error"),
+    );
+  },
 };
