@@ -25,6 +25,9 @@ use std::time::Duration;
 /// How long a call is held by default whose client hears of progress.
 pub(crate) const HOLD_SECONDS: u32 = 280;
 
+/// How long the service is waited for before anything is served.
+const START_TIME: Duration = Duration::from_secs(3);
+
 /// `countersign mcp`.
 #[derive(Debug, Clone, Args)]
 pub struct McpArguments {
@@ -135,7 +138,9 @@ pub fn run(arguments: &McpArguments) -> Result<(), CommandError> {
 }
 
 async fn serve(arguments: &McpArguments, server: Server<Profile>) -> Result<(), CommandError> {
-    if let Some(refusal) = server.refusal().await {
+    // A client waits for its first answer meanwhile. A service that does not answer now is asked with the first call of a tool.
+    let refusal = tokio::time::timeout(START_TIME, server.refusal()).await.ok().flatten();
+    if let Some(refusal) = refusal {
         let advice = "give the token of an agent, or --as-human";
         return Err(CommandError::Refused(format!("{}: {advice}", escaped_line(&refusal.message))));
     }
