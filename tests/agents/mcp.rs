@@ -178,8 +178,16 @@ fn a_higher_declaration_is_not_joined() {
 fn calls_at_the_same_time_make_one_request() {
     let place = Place::new();
     let mut clients: Vec<_> = (0..4).map(|_| place.start(INLINE, &["--hold-seconds", "3"])).collect();
-    let asked: Vec<_> =
-        clients.iter_mut().map(|client| client.ask_tool("request_approval", &snapshot())).collect();
+    let worded = |place: usize| {
+        let mut body = snapshot();
+        body["justification"] = json!(format!("in the words of caller {}", place / 2));
+        body
+    };
+    let asked: Vec<_> = clients
+        .iter_mut()
+        .enumerate()
+        .map(|(place, client)| client.ask_tool("request_approval", &worded(place)))
+        .collect();
     let ids: BTreeSet<_> = clients
         .iter_mut()
         .zip(asked)

@@ -20,15 +20,24 @@ const WORDS: [&str; 4] = ["justification", "rollback_plan", "estimated_duration"
 impl<P: Api> Calls<P> {
     /// The request for these arguments: one that is there, or a new one.
     pub(crate) async fn ask(&self, body: Value, key: Option<String>) -> Result<RequestBody, Box<Notice>> {
-        let key = match key {
-            Some(key) => key,
-            None => {
-                if let Some(earlier) = self.earlier(&body).await? {
-                    return Ok(earlier);
-                }
-                self.derived_key(&body)
-            }
-        };
+        if let Some(key) = key {
+            return self.make(body, key).await;
+        }
+        if let Some(earlier) = self.earlier(&body).await? {
+            return Ok(earlier);
+        }
+        let key = self.derived_key(&body);
+        match self.make(body.clone(), key).await {
+            // A call in other words was faster.
+            Err(notice) if notice.code == "idempotency_conflict" => match self.earlier(&body).await? {
+                Some(earlier) => Ok(earlier),
+                None => Err(notice),
+            },
+            made => made,
+        }
+    }
+
+    async fn make(&self, body: Value, key: String) -> Result<RequestBody, Box<Notice>> {
         let made = self.carry_out(Operation::Create, "", body, Some(key)).await?;
         serde_json::from_value(made).map_err(|_| unreadable())
     }
@@ -37,8 +46,12 @@ impl<P: Api> Calls<P> {
     /// with it has closed less than [`REPLAY_SECONDS`] ago, or is open.
     fn derived_key(&self, body: &Value) -> String {
         let span = self.settings.host.now().as_millisecond() / 1000 / i64::from(REPLAY_SECONDS);
-        let digest =
-            Digest::of(format!("countersign.mcp.request.v1\n{span}\n{}", CanonicalJson::of(body).as_str()));
+        let mut same = body.clone();
+        if let Some(members) = same.as_object_mut() {
+            members.retain(|name, _| !WORDS.contains(&name.as_str()));
+        }
+        let canonical = CanonicalJson::of(&same);
+        let digest = Digest::of(format!("countersign.mcp.request.v1\n{span}\n{}", canonical.as_str()));
         format!("mcp/{digest}")
     }
 
