@@ -37,9 +37,29 @@ impl Place {
 
     /// One whose configuration begins with this.
     pub(crate) fn with(configuration: &str) -> Self {
+        Self::started(configuration, "")
+    }
+
+    /// One whose policy has this too.
+    pub(crate) fn under(access: &str) -> Self {
+        Self::started("", access)
+    }
+
+    fn started(configuration: &str, access: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("server")).unwrap();
-        let program = Program::start_with(BINARY, &directory.path().join("data"), &[]);
+        let policy = directory.path().join("policy");
+        std::fs::create_dir(&policy).unwrap();
+        let access = format!("{}\n{access}\n", include_str!("../../policy/access.cedar"));
+        for (name, text) in [
+            ("operations.toml", include_str!("../../policy/operations.toml")),
+            ("people.toml", include_str!("../../policy/people.toml")),
+            ("access.cedar", &access),
+        ] {
+            std::fs::write(policy.join(name), text).unwrap();
+        }
+        let words = ["--policy-dir", policy.to_str().unwrap()];
+        let program = Program::start_with(BINARY, &directory.path().join("data"), &words);
         let agent = program.token("deploy-bot", "agent,developer");
         let approver = program.person("bob", "approver");
         let place = Self { directory, program, agent, approver };
@@ -81,7 +101,11 @@ impl Place {
 
     pub(crate) fn start_service_again(&mut self) {
         let listen = self.program.base().strip_prefix("http://").unwrap().to_owned();
-        self.program = Program::start_with(BINARY, &self.path("data"), &["--listen", &listen]);
+        self.program = Program::start_with(
+            BINARY,
+            &self.path("data"),
+            &["--listen", &listen, "--policy-dir", &self.text("policy")],
+        );
     }
 
     pub(crate) fn command(&self, words: &[&str]) -> Command {

@@ -94,7 +94,7 @@ fn dependencies_point_inward_only() {
         ("agents", &["api", "core"]),
         ("tool-calls", &["agents", "api", "app", "client", "core", "system"]),
         ("mcp", &["agents", "api", "app", "core"]),
-        ("gate", &["agents", "api", "client", "core", "system", "tool-calls"]),
+        ("gate", &["agents", "api", "app", "client", "core", "system", "tool-calls"]),
         ("hook", &["agents", "api", "client", "core", "system", "tool-calls"]),
         ("embedded", &[]),
         ("run", &[]),

@@ -120,6 +120,8 @@ impl AgentServer {
 
     fn session(&self, headers: &HeaderMap) -> Option<Result<Arc<Session>, Reply>> {
         let id = headers.get(SESSION_ID)?;
+        // A client begins anew where its session is not there any more.
+        self.forget_idle();
         let found = id.to_str().ok().and_then(|id| self.sessions().get(id).cloned());
         let found =
             found.ok_or_else(|| refusal(StatusCode::NOT_FOUND, "there is no such session (any more)"));

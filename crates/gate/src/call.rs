@@ -20,6 +20,7 @@ use countersign_tool_calls::calls::Begun;
 use countersign_tool_calls::{CallError, Standing, ToolCall, ToolCalls, WaitingCall};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Who calls, and how.
@@ -149,7 +150,9 @@ pub async fn hold(
     let token = wanted.meta.as_ref().and_then(|meta| meta.get("progressToken")).cloned();
     let hold = gate.configuration.hold(token.is_some());
     let agent = caller.aside.agent();
+    let progress = AtomicU64::new(0);
     let tell = |told: u64, message: &str| {
+        progress.store(told, Ordering::Relaxed);
         if let Some(token) = &token {
             let params = json!({ "progressToken": token, "progress": told, "message": message });
             let method = "notifications/progress".to_owned();
@@ -165,7 +168,8 @@ pub async fn hold(
                 return None;
             }
             drop(under_way);
-            return start(gate, wanted, prepared, caller, waiting, was_pending).await;
+            let aside = caller.aside.after_progress(progress.load(Ordering::Relaxed));
+            return start(gate, wanted, prepared, (&aside, &caller.gone), waiting, was_pending).await;
         }
         Waited::Decided(waiting) => waiting.notice(),
         Waited::Held(waiting) => {
@@ -199,7 +203,7 @@ async fn start(
     gate: &Arc<Gate>,
     wanted: &Wanted,
     prepared: Prepared,
-    caller: &Caller,
+    (aside, gone): (&Aside, &Gone),
     waiting: Box<WaitingCall>,
     was_pending: bool,
 ) -> Option<Answer> {
@@ -210,7 +214,7 @@ async fn start(
     }
     let identity = identity(&prepared.call);
     let (running, run) = gate.runs.begin(&identity);
-    let (gate, aside, meta) = (Arc::clone(gate), caller.aside.clone(), prepared.meta.clone());
+    let (gate, aside, meta) = (Arc::clone(gate), aside.clone(), prepared.meta.clone());
     let wanted = wanted.clone();
     let under_way = gate.busy.begin();
     tokio::spawn(async move {
@@ -222,7 +226,7 @@ async fn start(
         }
         drop(under_way);
     });
-    run.answer(&caller.gone).await
+    run.answer(gone).await
 }
 
 /// Whether a tool is still described as approvers were shown it.

@@ -16,13 +16,12 @@ use crate::source::Source;
 use crate::tasks::{self, Tasks};
 use crate::upstream::Upstream;
 use crate::waiting::Gone;
-use crate::wanted::Wanted;
+use crate::wanted::{Wanted, identity};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
@@ -46,9 +45,6 @@ const PASSING_TOO: [&str; 2] = ["logging/setLevel", "subscriptions/listen"];
 /// Notifications that pass.
 const PASSING_NOTIFICATIONS: [&str; 3] =
     ["notifications/initialized", "notifications/progress", "notifications/roots/list_changed"];
-
-/// How long the next message of an agent waits for a call that it has given up.
-const RELEASE: Duration = Duration::from_secs(2);
 
 /// What all conversations of a gate have besides the gate itself.
 #[derive(Debug, Default)]
@@ -142,8 +138,6 @@ impl Conversation {
             let id = params.as_ref().and_then(|params| params.get("requestId")).filter(|_| !self.is_shared);
             if let Some(left) = id.and_then(|id| self.under_way().get(&id.to_string()).cloned()) {
                 left.send_replace(true);
-                // A client that gives up often repeats at once: what it repeats is free by then.
-                let _ = tokio::time::timeout(RELEASE, left.closed()).await;
             }
         } else if PASSING_NOTIFICATIONS.contains(&method.as_str()) || self.passes(method) {
             self.send(Message::Notification(notification)).await;
@@ -262,6 +256,7 @@ impl Conversation {
             Ok(prepared) => prepared,
             Err((notice, form)) => return Some(call::refused(&wanted, &notice, form)),
         };
+        let _held = self.gate.holding.hold(&identity(&prepared.call), &caller.gone).await;
         match call::ask(&self.gate, &wanted, &prepared, &caller).await {
             Asked::Answer(answer) => answer,
             Asked::Waiting(waiting, _) if tasks::is_wanted(&caller, &wanted, &waiting) => {

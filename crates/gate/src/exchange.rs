@@ -1,7 +1,8 @@
 //! What is said of a request that a server gets: where what belongs to it goes, and how it fails.
 
-use crate::message::{Answer, METHOD_NOT_FOUND, Message, Request, Response};
+use crate::message::{Answer, METHOD_NOT_FOUND, Message, Notification, Request, Response};
 use crate::meta::Allowed;
+use serde_json::json;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// Takes what a server says to the agent while a request is under way, or about none. What a server asks without leave is
@@ -13,12 +14,14 @@ pub struct Aside {
     /// Back to the server.
     server: UnboundedSender<Message>,
     allowed: Allowed,
+    /// How far progress has been said to be already.
+    progress: u64,
 }
 
 impl Aside {
     /// One for an agent and a server.
     pub fn new(agent: UnboundedSender<Message>, server: UnboundedSender<Message>, allowed: Allowed) -> Self {
-        Self { agent, server, allowed }
+        Self { agent, server, allowed, progress: 0 }
     }
 
     /// One that hears nothing.
@@ -30,6 +33,12 @@ impl Aside {
     #[must_use]
     pub fn to(&self, agent: UnboundedSender<Message>) -> Self {
         Self { agent, ..self.clone() }
+    }
+
+    /// The same, where so much progress was told before: what the server says of it goes on from there, since it must rise.
+    #[must_use]
+    pub fn after_progress(&self, progress: u64) -> Self {
+        Self { progress, ..self.clone() }
     }
 
     /// Where messages to the agent go.
@@ -47,8 +56,31 @@ impl Aside {
                 );
                 self.server.send(Message::Response(Response { id, answer }))
             }
+            Message::Notification(notification) => {
+                self.agent.send(Message::Notification(self.raised(notification)))
+            }
             message => self.agent.send(message),
         };
+    }
+}
+
+impl Aside {
+    fn raised(&self, mut notification: Notification) -> Notification {
+        if self.progress == 0 || notification.method != "notifications/progress" {
+            return notification;
+        }
+        for key in ["progress", "total"] {
+            let Some(place) = notification.params.as_mut().and_then(|params| params.get_mut(key)) else {
+                continue;
+            };
+            if let Some(whole) = place.as_u64() {
+                *place = json!(whole.saturating_add(self.progress));
+            } else if let Some(part) = place.as_f64() {
+                // Exact: it is told every ten seconds.
+                *place = json!(part + self.progress as f64);
+            }
+        }
+        notification
     }
 }
 

@@ -5,6 +5,7 @@ use crate::busy::Busy;
 use crate::configuration::Configuration;
 use crate::continuations::Continuations;
 use crate::execution::blocking;
+use crate::holding::Holding;
 use crate::notes::note;
 use crate::observed::Observed;
 use crate::pins::Pins;
@@ -26,6 +27,8 @@ pub struct Gate {
     pub approvals: Arc<Approvals>,
     /// The tools as they were first seen.
     pub pins: Pins,
+    /// Calls that have callers.
+    pub holding: Holding,
     /// Calls that run.
     pub runs: Runs,
     /// Calls whose servers have asked something.

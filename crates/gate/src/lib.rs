@@ -19,6 +19,7 @@ pub mod described;
 pub mod exchange;
 pub mod execution;
 pub mod gate;
+pub mod holding;
 pub mod listing;
 pub mod message;
 pub mod meta;

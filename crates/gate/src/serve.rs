@@ -5,12 +5,15 @@ use crate::agent_stdio::{self, End};
 use crate::approvals::Approvals;
 use crate::busy::Busy;
 use crate::configuration::{Configuration, Mode};
+use crate::continuations::Continuations;
 use crate::conversation::{Conversation, Shared};
 use crate::execution::blocking;
 use crate::gate::Gate;
+use crate::holding::Holding;
 use crate::notes::note;
 use crate::observed::Observed;
 use crate::pins::Pins;
+use crate::runs::Runs;
 use crate::source::Source;
 use crate::state_directory::StateDirectory;
 use crate::status::{Registration, RunningGate};
@@ -121,8 +124,9 @@ async fn serve(options: Options, announce: impl FnOnce(SocketAddr)) -> Result<()
     let gate = Arc::new(Gate {
         approvals: Arc::new(Approvals::new(settings, signer, call_options)),
         pins: Pins::new(pins, &configuration.server),
-        runs: crate::runs::Runs::default(),
-        continuations: crate::continuations::Continuations::default(),
+        holding: Holding::default(),
+        runs: Runs::default(),
+        continuations: Continuations::default(),
         tasks: TaskDirectory::new(state.tasks()),
         observed: Observed::new(state.observed()),
         busy: Busy::default(),

@@ -51,6 +51,9 @@ pub enum AddressError {
     /// Calls could be read on the way, or it is none.
     #[error(transparent)]
     Url(#[from] agent::AgentError),
+    /// HTTP has no such address.
+    #[error("--upstream: it is no address of HTTP")]
+    Uri,
     /// The token is none that fits into a header.
     #[error("the token for the server has characters that a header cannot have")]
     Token,
@@ -65,14 +68,8 @@ impl Address {
     /// # Errors
     /// When it is none, or the token cannot be sent.
     pub fn new(url: &str, token: Option<&str>) -> Result<Self, AddressError> {
-        let named_by = "--upstream ";
-        let endpoint = agent::base(named_by, url)?;
-        let invalid = |_| agent::AgentError::Url {
-            named_by,
-            url: url.to_owned(),
-            rule: countersign_endpoint::InvalidEndpoint::Query,
-        };
-        let url = endpoint.as_str().parse::<Uri>().map_err(invalid)?;
+        let endpoint = agent::base("--upstream ", url)?;
+        let url = endpoint.as_str().parse::<Uri>().map_err(|_| AddressError::Uri)?;
         let authorization = token.map(|token| HeaderValue::from_str(&format!("Bearer {}", token.trim())));
         let mut authorization = authorization.transpose().map_err(|_| AddressError::Token)?;
         authorization.iter_mut().for_each(|value| value.set_sensitive(true));
