@@ -97,7 +97,7 @@ try {
   await refused(await odd("missing", '"/nonexistent/countersign"'), /cannot be started/);
   await refused(await odd("silent", '"/bin/true"'), /nothing that can be read/);
   await refused(await odd("failing", '"/bin/false"'), /has failed/);
-  await refused(await odd("hanging", '"/bin/sh", "-c", "sleep 60"'), /not answered in time/);
+  await refused(await odd("hanging", '"/bin/sh", "-c", "exec sleep 60"'), /not answered in time/);
   await refused(await odd("other", '"/bin/echo", "{}"'), /nothing that can be read|refused/);
   console.log("ok: the plugin of opencode");
 } finally {
