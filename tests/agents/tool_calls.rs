@@ -385,6 +385,30 @@ fn nothing_is_left_on_the_disk_of_what_is_over() {
     assert_eq!(files(), 1);
 }
 
+/// A record that names another request, such as one of an operation that takes fewer approvals.
+#[test]
+fn a_record_of_another_request_starts_nothing() {
+    let place = Place::new();
+    let calls = place.calls();
+    let client = Client::new(place.service.base(), Some(place.agent_token()));
+    let low = json!({
+        "operation_type": "read_file", "instance_id": "laptop", "environment": "production",
+        "parameters": writing("a").parameters, "justification": "A test reads",
+    });
+    let low = client.post("/v1/approvals", &low).expect(201);
+    assert_eq!(low["status"], "approved");
+    let call = waiting(calls.begin(&writing("a")));
+    let id = call.request().request_id.clone();
+    call.put_off();
+    let directory = place.directory.path().join("calls");
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let record = entries.into_iter().find(|path| path.extension().is_some_and(|end| end == "json")).unwrap();
+    let text = std::fs::read_to_string(&record).unwrap();
+    std::fs::write(&record, text.replace(&id, low["request_id"].as_str().unwrap())).unwrap();
+    let error = calls.begin(&writing("a")).unwrap_err();
+    assert_eq!(error.notice().code, "implausible_answer");
+}
+
 #[test]
 fn another_process_reports_what_was_detached() {
     let place = Place::new();

@@ -82,11 +82,11 @@ fn start(
     }
     // Before the agent is answered: a short tool may have ended before this process has.
     let name = asked.place.name(asked.tool_use);
-    running.detach(&name).map_err(|error| Box::new(error.notice()))?;
+    let key = running.detach(&name).map_err(|error| Box::new(error.notice()))?;
     if verdict.decide(Decision::Go) && verdict.is_delivered() {
         return Ok(());
     }
-    if let Ok(Some(running)) = calls.detached(&name) {
+    if let Ok(Some(running)) = calls.detached_call(&key) {
         take_back(running);
     }
     Ok(())

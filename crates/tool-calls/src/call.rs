@@ -1,7 +1,9 @@
 //! What is asked for, and what names it.
 
 use countersign_api::bodies::CreateBody;
+use countersign_api::wire::RequestBody;
 use countersign_core::canonical::CanonicalJson;
+use countersign_core::risk::Environment;
 use serde_json::{Value, json};
 use std::fmt;
 
@@ -53,6 +55,46 @@ impl ToolCall {
         });
         CanonicalJson::of(&named).digest().to_string()
     }
+}
+
+/// What a request shows of the call that it was made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Expected {
+    operation: String,
+    instance: String,
+    environment: String,
+    /// SHA-256 of the canonical JSON of the parameters, in hex.
+    parameters_digest: String,
+}
+
+impl Expected {
+    /// What the request of a call shows.
+    pub(crate) fn of(call: &ToolCall) -> Self {
+        Self {
+            operation: call.operation.clone(),
+            instance: call.instance.clone(),
+            environment: call.environment.clone(),
+            parameters_digest: digest_of(&call.parameters),
+        }
+    }
+
+    /// Whether a request is of this call. Its parameters may have been erased, where that is so of what is over.
+    pub(crate) fn is_shown_by(&self, request: &RequestBody, is_over: bool) -> bool {
+        let has_environment = request.environment == self.environment
+            || request.environment == Environment::Production.as_str();
+        let has_parameters = match &request.parameters {
+            Some(parameters) => digest_of(parameters) == self.parameters_digest,
+            None => is_over,
+        };
+        request.operation_type == self.operation
+            && request.instance_id == self.instance
+            && has_environment
+            && has_parameters
+    }
+}
+
+fn digest_of(parameters: &Value) -> String {
+    CanonicalJson::of(parameters).digest().to_string()
 }
 
 /// Names one call among those that ask for the same.

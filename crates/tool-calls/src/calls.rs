@@ -1,11 +1,11 @@
 //! Asking: a call that asks for what an earlier one has asked for goes on with that, if its caller is gone.
 
-use crate::call::{CallKey, LeftCall, ToolCall};
+use crate::call::{CallKey, Expected, LeftCall, ToolCall};
 use crate::directory::{CallDirectory, DirectoryLock, HeldCall};
 use crate::error::{CallError, OpenError};
 use crate::record::{Kept, Record, State, VERSION};
 use crate::running::{self, EndingCall};
-use crate::service::{Service, parameters_digest};
+use crate::service::Service;
 use crate::waiting::{self, Standing, WaitingCall};
 use countersign_agents::notice::Notice;
 use countersign_api::wire::{MeBody, RequestBody};
@@ -99,10 +99,10 @@ impl ToolCalls {
             return Err(CallError::TooLarge { bytes });
         }
         let digest = call.digest(self.service.connection.url(), &self.service.caller);
-        let parameters_digest = parameters_digest(&call.parameters);
+        let expected = Expected::of(call);
         loop {
             let (held, record) = self.take(&digest, call)?;
-            if let Some(begun) = self.go_on(held, record, &parameters_digest)? {
+            if let Some(begun) = self.go_on(held, record, &expected)? {
                 return Ok(begun);
             }
         }
@@ -178,7 +178,7 @@ impl ToolCalls {
         &self,
         held: HeldCall,
         mut record: Record,
-        parameters_digest: &str,
+        expected: &Expected,
     ) -> Result<Option<Begun>, CallError> {
         let service = &self.service;
         let left_at = record.left_at.take();
@@ -213,8 +213,7 @@ impl ToolCalls {
                     held.remove()?;
                     return Ok(None);
                 }
-                let digest = parameters_digest.to_owned();
-                let waiting = WaitingCall::new(service.clone(), held, record, request, digest)?;
+                let waiting = WaitingCall::new(service.clone(), held, record, request, expected.clone())?;
                 Ok(Some(Begun::Waiting(Box::new(waiting))))
             }
         }
@@ -277,29 +276,45 @@ impl ToolCalls {
                 }
             }
         }
-        let go_on = |(held, record)| self.go_on(held, record, &parameters_digest(&call.parameters));
+        let go_on = |(held, record)| self.go_on(held, record, &Expected::of(call));
         found.map_or(Ok(None), go_on)
     }
 
-    /// The call that a process has detached by this name, to be ended; the oldest if there are several.
+    /// The call that a process has detached by this name, to be ended; the newest if there are several: one that an agent has
+    /// given up without a word is older than the one that it has ended.
     ///
     /// # Errors
     /// When records cannot be read.
     pub fn detached(&self, name: &str) -> Result<Option<EndingCall>, CallError> {
-        let directory = &self.service.directory;
-        let lock = directory.lock()?;
-        for key in directory.keys(None)? {
-            let Ok(Some(record)) = directory.read(&key) else { continue };
-            if let State::Running { execution_id, detached: Some(detached) } = &record.state
-                && detached == name
-                && self.is_ours(&record)
-                && let Some(held) = directory.take(&key, &lock)?
+        let keys = self.service.directory.keys(None)?;
+        for key in keys.iter().rev() {
+            let Ok(Some(record)) = self.service.directory.read(key) else { continue };
+            if matches!(&record.state, State::Running { detached: Some(detached), .. } if detached == name)
+                && let Some(ending) = self.detached_call(key)?
             {
-                let execution_id = execution_id.clone();
-                return Ok(Some(EndingCall::of(self.service.clone(), held, record, execution_id)));
+                return Ok(Some(ending));
             }
         }
         Ok(None)
+    }
+
+    /// The same by the key that [`crate::RunningCall::detach`] has given.
+    ///
+    /// # Errors
+    /// As for [`Self::detached`].
+    pub fn detached_call(&self, key: &CallKey) -> Result<Option<EndingCall>, CallError> {
+        let directory = &self.service.directory;
+        let held = directory.take(key, &directory.lock()?)?;
+        let Some(held) = held else { return Ok(None) };
+        let record = held.read()?.filter(|record| self.is_ours(record));
+        let Some(record) = record else { return Ok(None) };
+        match &record.state {
+            State::Running { execution_id, detached: Some(_) } => {
+                let execution_id = execution_id.clone();
+                Ok(Some(EndingCall::of(self.service.clone(), held, record, execution_id)))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Whether a record is of a call that is asked of this service by this caller: no other one's token is for it.

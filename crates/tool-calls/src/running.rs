@@ -1,5 +1,6 @@
 //! A call whose approval is spent: it is run once, and reported.
 
+use crate::call::CallKey;
 use crate::directory::HeldCall;
 use crate::error::CallError;
 use crate::outcome::Outcome;
@@ -127,10 +128,11 @@ impl RunningCall {
     ///
     /// # Errors
     /// When that cannot be written down.
-    pub fn detach(self, name: &str) -> Result<(), CallError> {
+    pub fn detach(self, name: &str) -> Result<CallKey, CallError> {
         let EndingCall { held, record, execution_id, .. } = self.ending;
         let state = State::Running { execution_id, detached: Some(name.to_owned()) };
-        Ok(held.write(&Record { state, ..record })?)
+        held.write(&Record { state, ..record })?;
+        Ok(held.key)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use crate::directory::CallDirectory;
 use countersign_client::connection::Connection;
-use countersign_core::canonical::CanonicalJson;
 use countersign_system::system::SystemHost;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,9 +31,4 @@ impl Service {
     pub(crate) fn is_past(&self, at: i64, span: Duration) -> bool {
         i64::try_from(span.as_millis()).is_ok_and(|span| self.now().saturating_sub(at) > span)
     }
-}
-
-/// SHA-256 of the canonical JSON of parameters, in hex.
-pub(crate) fn parameters_digest(parameters: &serde_json::Value) -> String {
-    CanonicalJson::of(parameters).digest().to_string()
 }

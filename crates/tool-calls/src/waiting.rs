@@ -1,11 +1,11 @@
 //! A call that waits for its approvers, held by one caller.
 
-use crate::call::{CallKey, LeftCall};
+use crate::call::{CallKey, Expected, LeftCall};
 use crate::directory::HeldCall;
 use crate::error::CallError;
 use crate::record::{Record, State};
 use crate::running::RunningCall;
-use crate::service::{Service, parameters_digest};
+use crate::service::Service;
 use countersign_agents::notice::Notice;
 use countersign_api::bodies::CancelBody;
 use countersign_api::wire::RequestBody;
@@ -37,8 +37,8 @@ pub struct WaitingCall {
     held: Option<HeldCall>,
     record: Record,
     request: RequestBody,
-    /// SHA-256 of what approvers are shown.
-    parameters_digest: String,
+    /// What approvers are shown.
+    expected: Expected,
     began: Instant,
 }
 
@@ -67,20 +67,19 @@ impl WaitingCall {
         held: HeldCall,
         record: Record,
         request: RequestBody,
-        parameters_digest: String,
+        expected: Expected,
     ) -> Result<Self, CallError> {
-        let call =
-            Self { service, held: Some(held), record, request, parameters_digest, began: Instant::now() };
+        let call = Self { service, held: Some(held), record, request, expected, began: Instant::now() };
         call.shows_what_was_sent(&call.request)?;
         Ok(call)
     }
 
     fn shows_what_was_sent(&self, request: &RequestBody) -> Result<(), CallError> {
-        match &request.parameters {
-            Some(parameters) if parameters_digest(parameters) == self.parameters_digest => Ok(()),
-            // What is over was erased, perhaps, and is not run in any case.
-            None if standing_of(request, &self.record) == Standing::Over => Ok(()),
-            _ => Err(CallError::OtherParameters { request_id: request.request_id.clone() }),
+        // What is over was erased, perhaps, and is not run in any case.
+        let is_over = standing_of(request, &self.record) == Standing::Over;
+        match self.expected.is_shown_by(request, is_over) {
+            true => Ok(()),
+            false => Err(CallError::OtherParameters { request_id: request.request_id.clone() }),
         }
     }
 
