@@ -3,6 +3,7 @@
 //! What may be logged is decided where it is logged: ids, codes, counts. Never a body, a token,
 //! an e-mail, parameters or anybody's words. See docs/logging.md.
 
+use tracing::Metadata;
 use tracing_subscriber::filter::{FilterExt as _, LevelFilter, Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
@@ -24,8 +25,9 @@ const VERBOSE_TARGETS: [&str; 12] = [
     "ureq",
 ];
 
-/// Libraries that warn of what strangers send, once for each time: the connections of `serve` count it.
-const WARNS_OF_STRANGERS: [&str; 2] = ["h2", "hyper"];
+/// Libraries that warn of what strangers send, once for each time: the connections of `serve` count it. That of the Model Context
+/// Protocol warns of ids which clients choose, and prints arguments, answers and permits at finer levels.
+const WARNS_OF_STRANGERS: [&str; 3] = ["h2", "hyper", "rmcp"];
 
 /// A layer of the Lambda runtime that prints every error a function answers with: ours have been
 /// logged where they were found.
@@ -48,6 +50,16 @@ fn targets(filter: &str) -> Result<Targets, String> {
     filter.parse().map_err(|error| format!("`{}`: {error}", filter.escape_debug()))
 }
 
+/// Whether a line may be written, whatever level is asked for.
+fn is_discreet(metadata: &Metadata<'_>) -> bool {
+    let is_of = |name: &str| metadata.target().split("::").next() == Some(name);
+    metadata.target() != REPEATS
+        && (*metadata.level() <= LevelFilter::WARN
+            || (metadata.is_span() && is_of(NAMES_INVOCATIONS))
+            || !VERBOSE_TARGETS.into_iter().any(is_of))
+        && (*metadata.level() <= LevelFilter::ERROR || !WARNS_OF_STRANGERS.into_iter().any(is_of))
+}
+
 /// Starts logging with a filter: a level such as `info`, or targets with levels.
 ///
 /// # Errors
@@ -57,18 +69,10 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let targets = targets(filter)?;
-    let discretion = filter_fn(|metadata| {
-        let is_of = |name: &str| metadata.target().split("::").next() == Some(name);
-        metadata.target() != REPEATS
-            && (*metadata.level() <= LevelFilter::WARN
-                || (metadata.is_span() && is_of(NAMES_INVOCATIONS))
-                || !VERBOSE_TARGETS.into_iter().any(is_of))
-            && (*metadata.level() <= LevelFilter::ERROR || !WARNS_OF_STRANGERS.into_iter().any(is_of))
-    });
     let lines =
         tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(writer);
     tracing_subscriber::registry()
-        .with(lines.with_filter(targets.and(discretion)))
+        .with(lines.with_filter(targets.and(filter_fn(is_discreet))))
         .try_init()
         .map_err(|error| format!("logging does not start: {error}"))?;
     // A panic's own words may quote values: where it happened is enough to find it.
@@ -82,6 +86,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::{Arc, Mutex};
 
     #[test]
     fn a_misspelt_level_is_an_error_and_not_silence() {
@@ -90,6 +95,36 @@ mod tests {
         }
         for filter in ["", "inof", "info,", "countersign=loud", "countersign"] {
             assert!(targets(filter).is_err(), "{filter}");
+        }
+    }
+
+    #[test]
+    fn libraries_that_print_what_clients_send_are_held_at_error() {
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let writer = Arc::clone(&written);
+        let lines = tracing_subscriber::fmt::layer().with_writer(move || Kept(Arc::clone(&writer)));
+        let filter = targets("trace,rmcp=trace").unwrap().and(filter_fn(is_discreet));
+        let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::debug!(target: "rmcp::service", "secret argument");
+            tracing::warn!(target: "rmcp::transport::async_rw", "secret id");
+            tracing::error!(target: "rmcp", "it has failed");
+            tracing::debug!(target: "countersign_mcp", "ours");
+        });
+        let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+        assert!(!text.contains("secret"), "{text}");
+        assert!(text.contains("it has failed") && text.contains("ours"), "{text}");
+    }
+
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
         }
     }
 }
