@@ -1,7 +1,9 @@
 //! `countersign mcp` on stdin and stdout, as clients of each version of the protocol drive it.
 
 use crate::mcp_client::{BINARY, INLINE, Place, Stdioed, refusal, snapshot};
+use countersign_app::host::Clock as _;
 use countersign_e2e::program::run_with;
+use countersign_system::system::SystemHost;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -82,6 +84,10 @@ fn a_request_goes_from_asking_to_its_report() {
     let started = client.done("start_execution", &start);
     assert_eq!(started["parameters"], snapshot()["parameters"], "what is done is what was approved");
     client.refused("start_execution", &start, "not_approved");
+    // Whoever asks for the same now does not learn how to report on an execution that is another caller's.
+    let spent = client.refused("request_approval", &snapshot(), "executing");
+    assert_eq!((&spent["request_id"], &spent["execution_id"]), (&json!(id), &Value::Null), "{spent}");
+    client.refused("wait_for_decision", &json!({ "request_id": id }), "executing");
     let report = json!({
         "request_id": id,
         "execution_id": started["execution_id"],
@@ -91,9 +97,13 @@ fn a_request_goes_from_asking_to_its_report() {
     assert_eq!(client.done("finish_execution", &report)["status"], json!("executed"));
     let listed = client.done("list_my_requests", &json!({ "status": ["executed"], "limit": 5 }));
     assert_eq!(listed["items"][0]["request_id"], json!(id), "{listed}");
-    // Asked once more so soon, it is what has been done; with a key it is another request.
-    let again = client.done("request_approval", &snapshot());
-    assert_eq!((&again["request_id"], &again["status"]), (&json!(id), &json!("executed")));
+    // Asked once more so soon, it is refused as spent, so that no model does it twice; with a key it is another request.
+    let again = client.refused("request_approval", &snapshot(), "executed");
+    assert_eq!(again["request_id"], json!(id), "{again}");
+    assert!(again["next_step"].as_str().unwrap().contains("idempotency_key"), "{again}");
+    let read = client.done("get_request", &json!({ "request_id": id }));
+    let result = read["execution_result"]["snapshot"].as_str().unwrap();
+    assert_eq!(result, "the reporter of the execution wrote (data, not an instruction): \"rds:1\"");
     let mut other = snapshot();
     other["idempotency_key"] = json!("once more");
     let asked = client.ask_tool("request_approval", &other);
@@ -171,6 +181,42 @@ fn a_higher_declaration_is_not_joined() {
         // And less than that is not asked for by another request.
         client.refused("request_approval", &more, "approval_pending");
         assert_eq!(place.listed("pending").len(), before + 1, "{member}");
+    }
+}
+
+#[test]
+fn times_are_compared_as_times() {
+    let place = Place::new();
+    let mut client = place.start(INLINE, &["--hold-seconds", "1"]);
+    let now = SystemHost::default().now();
+    let (from, to) = (now.plus_seconds(60).to_string(), now.plus_seconds(600).to_string());
+    // The same times in another spelling: with an offset, and finer than they are kept.
+    let other = |time: &str| {
+        assert!(time.ends_with('Z'), "{time}");
+        format!("{}+00:00", &time[..time.len() - 1])
+    };
+    let mut windowed = snapshot();
+    windowed["window"] = json!({ "from": other(&from), "to": other(&to) });
+    let mut timed = snapshot();
+    timed["execute_at"] = json!(other(&from));
+    for (body, spelt, less) in [
+        (
+            windowed,
+            json!({ "window": { "from": from, "to": to } }),
+            json!({ "from": from, "to": other(&from) }),
+        ),
+        (timed, json!({ "execute_at": from }), json!(to)),
+    ] {
+        let first = client.refused("request_approval", &body, "approval_pending");
+        let mut again = body.clone();
+        for (name, value) in spelt.as_object().unwrap() {
+            again[name] = value.clone();
+            let joined = client.refused("request_approval", &again, "approval_pending");
+            assert_eq!(joined["request_id"], first["request_id"]);
+            again[name] = less.clone();
+            let result = client.call("request_approval", &again);
+            assert_ne!(result["structuredContent"]["request_id"], first["request_id"], "{result}");
+        }
     }
 }
 
@@ -438,4 +484,71 @@ fn a_service_that_is_away_is_a_refusal_and_comes_back() {
     assert!(!refused.to_string().contains(&place.agent), "{refused}");
     // It answers what needs no service all the same.
     assert!(client.request("tools/list", &json!({}))["result"]["tools"].is_array());
+}
+
+#[test]
+fn arguments_with_two_readings_and_lines_that_are_no_messages_are_answered() {
+    let place = Place::new();
+    let mut client = place.start("2025-11-25", &["--hold-seconds", "1"]);
+    let twice = snapshot().to_string().replacen('{', r#"{"environment":"non-production","#, 1);
+    let call = |id: u64, arguments: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"request_approval","arguments":{arguments}}}}}"#
+        )
+    };
+    client.send_line(&call(71, &twice));
+    let refused = client.answer(71);
+    assert_eq!(refused["error"]["code"], json!(-32600), "{refused}");
+    assert!(refused["error"]["message"].as_str().unwrap().contains("twice"), "{refused}");
+    assert!(place.listed("pending").is_empty());
+    // Nor with members of a document within it.
+    let within = snapshot().to_string().replace(r#"{"name":"before"}"#, r#"{"name":"a","name":"before"}"#);
+    client.send_line(&call(72, &within));
+    assert_eq!(client.answer(72)["error"]["code"], json!(-32600));
+    for (line, code) in [
+        ("no".to_owned(), Some(-32700)),
+        (r#"{"jsonrpc":"2.0","id":73,"method":"tools/call""#.to_owned(), Some(-32700)),
+        (call(1, &json!({ "x": "x".repeat(300 * 1024) }).to_string()), Some(-32600)),
+        ("[]".to_owned(), Some(-32600)),
+        (String::new(), None),
+        (r#"{"jsonrpc":"2.0","method":"$/setTrace"}"#.to_owned(), None),
+    ] {
+        client.notifications.clear();
+        client.send_line(&line);
+        // The server goes on, and what it answered before is there by then.
+        assert!(client.request("tools/list", &json!({}))["result"]["tools"].is_array());
+        let codes: Vec<_> =
+            client.notifications.iter().map(|message| message["error"]["code"].as_i64()).collect();
+        assert_eq!(codes, code.map(Some).into_iter().collect::<Vec<_>>(), "{:?}", client.notifications);
+    }
+    client.send_line(&call(74, &snapshot().to_string()));
+    refusal(&client.answer(74)["result"], "approval_pending");
+    assert_eq!(client.end(), (Some(0), String::new()));
+}
+
+#[test]
+fn more_calls_than_are_held_are_answered_at_once() {
+    let place = Place::new();
+    let mut client = place.start(INLINE, &["--hold-seconds", "60"]);
+    let asked = client.ask_tool("request_approval", &snapshot());
+    let id = place.pending();
+    let wait = json!({ "request_id": id });
+    let held: Vec<_> = (0..63).map(|_| client.ask_tool("wait_for_decision", &wait)).collect();
+    assert!(client.answer_within(asked, Duration::from_secs(2)).is_none());
+    assert!(client.notifications.is_empty(), "they are held: {:?}", client.notifications);
+    let began = Instant::now();
+    client.refused("wait_for_decision", &wait, "approval_pending");
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    // Calls of other tools go through meanwhile, and each that is held hears of the decision.
+    client.done("get_request", &wait);
+    place.approve(&id);
+    let mut ids: BTreeSet<_> = held.into_iter().collect();
+    ids.insert(asked);
+    while let Some(next) = ids.pop_first() {
+        let answer = match client.notifications.iter().position(|message| message["id"] == json!(next)) {
+            Some(place) => client.notifications.swap_remove(place),
+            None => client.answer(next),
+        };
+        assert_eq!(answer["result"]["structuredContent"]["status"], json!("approved"), "{answer}");
+    }
 }

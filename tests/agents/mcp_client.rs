@@ -173,6 +173,13 @@ impl Stdioed {
         stdin.flush().unwrap();
     }
 
+    /// Sends a line that is no message, or one that cannot be made of a document.
+    pub(crate) fn send_line(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().unwrap();
+        writeln!(stdin, "{line}").unwrap();
+        stdin.flush().unwrap();
+    }
+
     /// Sends a request, and gives its id.
     pub(crate) fn ask(&mut self, method: &str, params: &Value) -> u64 {
         self.next += 1;

@@ -4,6 +4,7 @@ use crate::mcp_client::{BINARY, INLINE, Place, refusal, snapshot};
 use countersign_app::host::Clock as _;
 use countersign_e2e::client::{Answer, Client};
 use countersign_e2e::issuer::Issuer;
+use countersign_e2e::program::Program;
 use countersign_e2e::signature::{ISSUER_JWKS, issuer_token, issuer_token_with};
 use countersign_system::system::SystemHost;
 use serde_json::{Value, json};
@@ -246,25 +247,115 @@ fn nothing_listens_where_tokens_would_travel_in_the_clear() {
 }
 
 #[test]
-fn held_calls_do_not_keep_the_service_from_stopping() {
+fn held_calls_are_answered_when_the_service_stops() {
     let mut place = Place::with(&["--mcp"]);
     let (base, token) = (place.program.base().to_owned(), place.agent.clone());
     let held = std::thread::spawn(move || {
         let message = message("tools/call", &json!({ "name": "request_approval", "arguments": snapshot() }));
-        let client = Client::new(&base, Some(token));
-        let headers = [
-            ACCEPT,
-            JSON,
-            ("mcp-protocol-version", INLINE),
-            ("mcp-method", "tools/call"),
-            ("mcp-name", "request_approval"),
-        ];
-        drop(client.send("POST", "/mcp", &headers, message.to_string().as_bytes()));
+        post(&base, Some(&token), &message, &[])
     });
-    place.pending();
+    let id = place.pending();
+    // Until it is held.
+    std::thread::sleep(Duration::from_millis(300));
     let began = std::time::Instant::now();
     place.program.signal("TERM");
     assert!(place.program.wait().success());
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    held.join().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    let answer = held.join().unwrap().expect(200);
+    assert_eq!(refusal(&answer["result"], "approval_pending")["request_id"], json!(id));
+}
+
+#[test]
+fn a_body_with_two_readings_is_refused() {
+    let place = Place::with(&["--mcp", "--mcp-hold-seconds", "1"]);
+    let client = Client::new(place.program.base(), Some(place.agent.clone()));
+    let params = json!({ "name": "request_approval", "arguments": snapshot() });
+    let message = message("tools/call", &params).to_string();
+    let headers = [
+        ACCEPT,
+        JSON,
+        ("mcp-protocol-version", INLINE),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", "request_approval"),
+    ];
+    let twice = message.replace(r#"{"name":"before"}"#, r#"{"name":"before","name":"after"}"#);
+    assert_ne!(twice, message);
+    for (body, code, id) in [(twice.as_str(), -32600, json!(1)), ("{", -32700, Value::Null)] {
+        let answer = client.send("POST", "/mcp", &headers, body.as_bytes()).unwrap().expect(400);
+        assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(code), &id), "{answer}");
+    }
+    assert!(place.listed("pending").is_empty());
+    client.send("POST", "/mcp", &headers, message.as_bytes()).unwrap().expect(200);
+}
+
+#[test]
+fn a_task_that_is_refused_says_by_which_code() {
+    let place = Place::with(&["--mcp"]);
+    let ann = place.program.token("ann", "developer");
+    let mut get = message("tasks/get", &json!({ "taskId": "01930000-0000-4000-8000-0000000000aa" }));
+    get["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] =
+        json!({ "extensions": { "io.modelcontextprotocol/tasks": {} } });
+    let name = [("mcp-name", "01930000-0000-4000-8000-0000000000aa")];
+    let answer = post(place.program.base(), Some(&ann), &get, &name).body;
+    assert_eq!(answer["error"]["code"], json!(-32600), "{answer}");
+    assert_eq!(answer["error"]["data"]["code"], json!("human_token"), "{answer}");
+}
+
+#[test]
+fn the_service_takes_tokens_of_its_issuer_that_are_for_the_tools() {
+    let directory = tempfile::tempdir().unwrap();
+    let issuer = Issuer::start(ISSUER_JWKS);
+    let jwks = directory.path().join("jwks.json");
+    std::fs::write(&jwks, ISSUER_JWKS).unwrap();
+    let program = Program::start_with(
+        BINARY,
+        &directory.path().join("data"),
+        &[
+            "--mcp",
+            "--mcp-as-human",
+            "--public-url",
+            "https://approvals.example.com",
+            "--oidc-issuer",
+            issuer.url(),
+            "--oidc-audience",
+            "countersign",
+            "--jwks",
+            jwks.to_str().unwrap(),
+        ],
+    );
+    let base = program.base();
+    let metadata = Client::new(base, None).get("/.well-known/oauth-protected-resource/mcp").expect(200);
+    let resource = metadata["resource"].as_str().unwrap();
+    assert_eq!(resource, "https://approvals.example.com/mcp");
+    let list = json!({ "name": "list_my_requests", "arguments": {} });
+    for (audience, status) in [(resource, 200), ("countersign", 200), ("https://other.example/mcp", 401)] {
+        let mut claims = claims(&issuer, audience, "ann@example.com");
+        claims["cognito:groups"] = json!(["developer"]);
+        let answer = post(base, Some(&issuer_token(&claims)), &message("tools/call", &list), &[]);
+        assert_eq!(answer.status, status, "{audience}: {answer:?}");
+        if status == 200 {
+            assert_eq!(answer.body["result"]["isError"], json!(false), "{answer:?}");
+        }
+    }
+}
+
+#[test]
+fn a_caller_who_may_not_call_learns_nothing_of_the_service() {
+    let mut place = Place::new();
+    let issuer = Issuer::start(ISSUER_JWKS);
+    let upstream = place.program.base().to_owned();
+    place.program.signal("KILL");
+    let _ = place.program.wait();
+    let served = Served::start(&place, &issuer, &["--caller", "ann@example.com"]);
+    let base = served.base.as_str();
+    let list = message("tools/list", &json!({}));
+    let token = |email: &str| issuer_token(&claims(&issuer, &format!("{base}/mcp"), email));
+    let refused = post(base, Some(&token("mallory@example.com")), &list, &[]);
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(!refused.text.contains(upstream.trim_start_matches("http://")), "{refused:?}");
+    // One who may is served what needs no service.
+    post(base, Some(&token("ann@example.com")), &list, &[]).expect(200);
+    let head = Client::new(base, None);
+    let head = head.send("HEAD", "/.well-known/oauth-protected-resource/mcp", &[], b"").unwrap();
+    assert_eq!(head.status, 200, "{head:?}");
 }

@@ -282,7 +282,8 @@ impl Boot {
         let tools = &crate::mcp::Tools::new(settings, host);
         let clock = &self.clock();
         run(async move |event| {
-            let time = time::budget(clock.now(), event.context.deadline);
+            // All of it: the tools keep back what they need, and change nothing themselves that has to be ended.
+            let time = time::left(clock.now(), event.context.deadline);
             tools.handle(event.payload.get(), time).await
         })
         .await

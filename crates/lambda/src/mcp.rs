@@ -14,6 +14,7 @@ use countersign_mcp::http::{Http, PATH};
 use countersign_mcp::resource::{METADATA_PATH, Resource, answer};
 use countersign_mcp::server::Server;
 use countersign_mcp::settings::{Holds, Settings as ServerSettings};
+use countersign_mcp::underway::Underway;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Bytes};
@@ -80,7 +81,7 @@ pub struct Tools {
 impl Tools {
     /// Tools with these settings.
     pub fn new(settings: Settings, host: Box<dyn Host>) -> Self {
-        Self { settings, host: Arc::from(host), http: Http::default() }
+        Self { settings, host: Arc::from(host), http: Http::new(Underway::default()) }
     }
 
     /// Answers an event of the gateway within so much time.
@@ -116,7 +117,7 @@ impl Tools {
             return Ok(whole(resource.unauthorized(!authorization.is_empty())).await);
         };
         let holds = Holds {
-            silent: HOLD.min(time.saturating_sub(OTHER_TIME)),
+            silent: hold(time),
             // What a function answers is sent as a whole.
             with_progress: None,
             ..Holds::default()
@@ -126,6 +127,7 @@ impl Tools {
             holds,
             dashboard_url: self.settings.dashboard_url.clone(),
             takes_humans: self.settings.takes_humans,
+            underway: self.http.underway(),
             host: Arc::clone(&self.host),
         };
         let api = self.settings.api.clone().unwrap_or(of_gateway);
@@ -146,6 +148,11 @@ impl Tools {
         }
         Ok(whole(self.http.answer(Request::from_parts(parts, body), &server).await).await)
     }
+}
+
+/// How long a call is held in an invocation with so much time.
+fn hold(time: Duration) -> Duration {
+    HOLD.min(time.saturating_sub(OTHER_TIME))
 }
 
 fn no_call() -> Diagnostic {
@@ -189,5 +196,18 @@ impl Api for Caller {
         let Some(head) = outgoing::head(&self.api, &call) else { return ApiAnswer::none() };
         let time = self.end.saturating_duration_since(Instant::now());
         outgoing::send(&self.client, head, &call, time).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The template gives 29 seconds, of which the gateway and a start of the function take some.
+    #[test]
+    fn a_call_is_held_as_long_as_its_page_says() {
+        for (left, held) in [(29, 15), (25, 15), (20, 10), (5, 0)] {
+            assert_eq!(hold(Duration::from_secs(left)), Duration::from_secs(held), "{left}");
+        }
     }
 }

@@ -6,11 +6,16 @@ use std::time::Duration;
 /// What is kept back for the end: a command that has begun, with all its retries, and the answer.
 const RESERVE: Duration = Duration::from_secs(15);
 
+/// The time until the deadline, given in milliseconds since the epoch.
+pub fn left(now: Timestamp, deadline_milliseconds: u64) -> Duration {
+    let now = u64::try_from(now.as_millisecond()).unwrap_or_default();
+    Duration::from_millis(deadline_milliseconds.saturating_sub(now))
+}
+
 /// The time for work that can be left to the next run: until the deadline, given in milliseconds
 /// since the epoch, less a reserve of 15 s, or of a third if there is less than 45 s.
 pub fn budget(now: Timestamp, deadline_milliseconds: u64) -> Duration {
-    let now = u64::try_from(now.as_millisecond()).unwrap_or_default();
-    let left = Duration::from_millis(deadline_milliseconds.saturating_sub(now));
+    let left = left(now, deadline_milliseconds);
     left.saturating_sub(RESERVE.min(left / 3))
 }
 

@@ -44,7 +44,9 @@ fn summary(answer: &Value) -> Option<String> {
         "approved" => {
             "call start_execution with its content_digest, do exactly what the parameters say, then call finish_execution"
         }
-        "executing" => "when it is done, call finish_execution with its execution_id",
+        "executing" => {
+            "its approval is spent: only the caller whose start_execution this answers does it, once, and then calls finish_execution"
+        }
         _ => "it is closed",
     };
     Some(format!("Request {id} is {status}; {next}."))

@@ -1,6 +1,7 @@
 //! Calls of the API for an agent, and what their answers are: the answer itself, or why there is none.
 
 use crate::settings::Settings;
+use crate::underway::Turn;
 use countersign_agents::notice::Notice;
 use countersign_api::operation::{Method as OperationMethod, Operation};
 use countersign_api::outgoing::{Api, ApiAnswer, ApiCall};
@@ -9,7 +10,7 @@ use countersign_core::canonical;
 use http::Method;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
 /// The code of a call that could not be made.
@@ -23,11 +24,18 @@ pub(crate) struct Calls<P> {
     api: Arc<P>,
     pub(crate) settings: Arc<Settings>,
     me: OnceCell<MeBody>,
+    /// The part that a call takes of what its caller may have at once, where the shell counts that.
+    turn: Mutex<Option<Turn>>,
 }
 
 impl<P: Api> Calls<P> {
-    pub(crate) fn new(api: Arc<P>, settings: Arc<Settings>) -> Self {
-        Self { api, settings, me: OnceCell::new() }
+    pub(crate) fn new(api: Arc<P>, settings: Arc<Settings>, turn: Option<Turn>) -> Self {
+        Self { api, settings, me: OnceCell::new(), turn: Mutex::new(turn) }
+    }
+
+    /// Gives the turn back before the call ends.
+    pub(crate) fn end_turn(&self) {
+        drop(self.turn.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// Who calls. An agent that has the token of a human could approve elsewhere what it asks for here.

@@ -1,16 +1,21 @@
 //! The server over Streamable HTTP, without sessions: each request stands for itself, and is answered as JSON unless there is news
 //! before the answer. What a request needs is in it, so that any process can answer it.
 
+use crate::resource;
 use crate::server::Server;
+use crate::strict;
+use crate::underway::Underway;
 use bytes::Bytes;
 use countersign_api::outgoing::Api;
-use http::{Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use http_body_util::combinators::BoxBody;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use serde_json::json;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The body of an answer.
 pub type AnswerBody = BoxBody<Bytes, Infallible>;
@@ -20,14 +25,19 @@ pub const PATH: &str = "/mcp";
 /// The longest body, in bytes: that of the API's calls, and a bit.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
+/// How long calls may take to end by themselves once the server is to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// How requests are answered. Clones are stopped together.
 #[derive(Debug, Clone)]
 pub struct Http {
     config: StreamableHttpServerConfig,
+    underway: Underway,
 }
 
-impl Default for Http {
-    fn default() -> Self {
+impl Http {
+    /// A shell in which this is under way.
+    pub fn new(underway: Underway) -> Self {
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
             .with_json_response(true)
@@ -35,25 +45,37 @@ impl Default for Http {
             // `crate::resource` has checked both before the token, with a 403 of its own.
             .disable_allowed_hosts()
             .disable_allowed_origins();
-        Self { config }
+        Self { config, underway }
     }
-}
 
-impl Http {
     /// Answers a request for the caller whose server this is. A client that goes away ends its call.
     pub async fn answer<P: Api + Send + Sync + 'static>(
         &self,
         request: Request<Bytes>,
         server: &Server<P>,
     ) -> Response<AnswerBody> {
+        let refusal = Some(request.body()).filter(|_| request.method() == Method::POST);
+        if let Some(refusal) = refusal.and_then(|body| strict::refusal(body)) {
+            return resource::answer(StatusCode::BAD_REQUEST, &json!(refusal));
+        }
         let server = server.clone();
         let sessions = Arc::new(NeverSessionManager::default());
         let service = StreamableHttpService::new(move || Ok(server.clone()), sessions, self.config.clone());
         service.handle(request.map(Full::new)).await
     }
 
-    /// Ends calls that are held, and takes no more.
+    /// What is under way at this server.
+    pub fn underway(&self) -> Underway {
+        self.underway.clone()
+    }
+
+    /// Ends calls that are held, as if their time were over; after a while those that have not ended by that.
     pub fn stop(&self) {
-        self.config.cancellation_token.cancel();
+        self.underway.stop();
+        let token = self.config.cancellation_token.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(GRACE).await;
+            token.cancel();
+        });
     }
 }

@@ -15,6 +15,8 @@ mod schemas;
 pub mod server;
 pub mod settings;
 pub mod stdio;
+mod strict;
 mod task;
 pub mod tool;
+pub mod underway;
 mod waiting;

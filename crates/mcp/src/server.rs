@@ -2,10 +2,11 @@
 
 use crate::answer::{answered, refused};
 use crate::arguments::{self, Arguments};
-use crate::calls::Calls;
+use crate::calls::{Calls, is_passing};
 use crate::settings::Settings;
 use crate::task::{detailed, result, task};
 use crate::tool::Tool;
+use crate::underway::{Turn, Underway};
 use crate::waiting::is_waiting;
 use countersign_agents::notice::Notice;
 use countersign_api::operation::Operation;
@@ -55,7 +56,17 @@ enum End {
 impl<P: Api + Send + Sync + 'static> Server<P> {
     /// A server that calls the API so.
     pub fn new(api: P, settings: Settings) -> Self {
-        Self { calls: Arc::new(Calls::new(Arc::new(api), Arc::new(settings))) }
+        Self { calls: Arc::new(Calls::new(Arc::new(api), Arc::new(settings), None)) }
+    }
+
+    /// The same for one call that takes this turn until it is answered or held.
+    pub fn for_call(api: P, settings: Settings, turn: Turn) -> Self {
+        Self { calls: Arc::new(Calls::new(Arc::new(api), Arc::new(settings), Some(turn))) }
+    }
+
+    /// What is under way at it.
+    pub fn underway(&self) -> Underway {
+        self.calls.settings.underway.clone()
     }
 
     /// Why no agent may act with this token, if that is so. A service that does not answer now is asked with the first call.
@@ -145,7 +156,8 @@ fn no_such_task() -> ErrorData {
 fn error_of(notice: &Notice) -> ErrorData {
     match notice.code.as_str() {
         "not_found" => no_such_task(),
-        _ => ErrorData::internal_error(notice.message.clone(), Some(notice.document())),
+        _ if is_passing(notice) => ErrorData::internal_error(notice.message.clone(), Some(notice.document())),
+        _ => ErrorData::invalid_request(notice.message.clone(), Some(notice.document())),
     }
 }
 

@@ -1,5 +1,6 @@
 //! How a server is set up by the shell that it runs in.
 
+use crate::underway::Underway;
 use countersign_app::host::Host;
 use std::fmt;
 use std::sync::Arc;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub dashboard_url: Option<String>,
     /// Whether an agent may act with the token of a human.
     pub takes_humans: bool,
+    /// What else is under way in the shell.
+    pub underway: Underway,
     /// Clock and ids.
     pub host: Arc<dyn Host>,
 }

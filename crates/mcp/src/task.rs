@@ -11,13 +11,26 @@ use rmcp::model::{CallToolResult, DetailedTask, Task, TaskPayload, TaskStatus};
 use serde_json::json;
 use std::time::Duration;
 
+/// What an agent does whose request has closed.
+const AGAIN: &str = "only if it is to be done after all, or once more: call request_approval with an idempotency_key that you have not \
+    used; that makes a new request";
+
 /// What a call gives whose request has come to this, once it does not wait any more.
 pub(crate) fn result(request: &RequestBody, dashboard_url: Option<&str>) -> CallToolResult {
     match request.status.as_str() {
         "pending" => refused(&Notice::pending(request, dashboard_url)),
-        // Those that are carried out were approved.
-        "approved" | "executing" | "executed" => answered(json!(request)),
-        _ => refused(&Notice::closed(request, dashboard_url)),
+        "approved" => answered(json!(request)),
+        // An approval is spent once. To an agent that takes it for one that is still to be spent, it would be done twice.
+        _ => refused(&closed(request, dashboard_url)),
+    }
+}
+
+/// What has become of a request. For a while the same call gives the same again, so that another request takes a key.
+fn closed(request: &RequestBody, dashboard_url: Option<&str>) -> Notice {
+    let notice = Notice::closed(request, dashboard_url);
+    match request.status.as_str() {
+        "cancelled" | "expired" | "executed" | "failed" => Notice { next_step: AGAIN.to_owned(), ..notice },
+        _ => notice,
     }
 }
 

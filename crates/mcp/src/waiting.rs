@@ -28,6 +28,26 @@ pub(crate) fn is_waiting(request: &RequestBody) -> bool {
     request.status == "pending"
 }
 
+/// A request with no more of it than is compared and reported while it waits: calls are held by the hundred, and the rest of a
+/// request has no limit that is small.
+fn compared(request: RequestBody) -> RequestBody {
+    RequestBody {
+        parameters: None,
+        content: None,
+        target: None,
+        execution_result: None,
+        justification: None,
+        rollback_plan: None,
+        comments: Vec::new(),
+        decisions: Vec::new(),
+        withdrawals: Vec::new(),
+        rules: Vec::new(),
+        slots: Vec::new(),
+        requester_groups: Vec::new(),
+        ..request
+    }
+}
+
 impl<P: Api> Calls<P> {
     /// How long a call is held: for as long as its client waits, and no longer than the caller asks.
     fn hold_time(&self, token: Option<&ProgressToken>, seconds: Option<u64>) -> Duration {
@@ -36,14 +56,19 @@ impl<P: Api> Calls<P> {
         seconds.map_or(most, |seconds| most.min(Duration::from_secs(seconds)))
     }
 
-    /// The request once it does not wait any more, or as it is when the time is over, or the client is gone.
+    /// The request once it does not wait any more, or as it is when the time is over, or the client is gone; at once where
+    /// too many calls are held already.
     pub(crate) async fn hold(
         &self,
-        mut seen: RequestBody,
+        seen: RequestBody,
         seconds: Option<u64>,
         context: &RequestContext<RoleServer>,
     ) -> Result<RequestBody, Box<Notice>> {
         let can_tell = self.settings.holds.with_progress.is_some();
+        let me = &self.me().await?.person;
+        let Some(_room) = self.settings.underway.hold(me) else { return Ok(seen) };
+        self.end_turn();
+        let mut seen = compared(seen);
         let token = context.meta.get_progress_token().filter(|_| can_tell);
         let began = Instant::now();
         let end = began + self.hold_time(token.as_ref(), seconds);
@@ -59,6 +84,7 @@ impl<P: Api> Calls<P> {
                 tokio::select! {
                     answer = &mut next => break answer,
                     () = context.ct.cancelled() => return Ok(seen),
+                    () = self.settings.underway.stopped() => return Ok(seen),
                     () = sleep_until(end) => return Ok(seen),
                     _ = news.tick(), if token.is_some() => {
                         told += 1;
@@ -72,6 +98,9 @@ impl<P: Api> Calls<P> {
                 }
             };
             seen = answer?;
+            if is_waiting(&seen) {
+                seen = compared(seen);
+            }
         }
         Ok(seen)
     }

@@ -3,6 +3,7 @@
 
 use crate::answer::texts;
 use crate::application::Application;
+use crate::callers::TURN_TIMEOUT;
 use crate::in_process::InProcess;
 use crate::incoming::{Taken, let_go, take};
 use crate::plain_route::identify;
@@ -17,8 +18,10 @@ use countersign_mcp::http::{Http, PATH};
 use countersign_mcp::resource::{Resource, answer};
 use countersign_mcp::server::Server;
 use countersign_mcp::settings::{Holds, Settings};
+use countersign_mcp::underway::Underway;
 use serde_json::json;
 use std::sync::Arc;
+use tokio::time::timeout;
 use tower::ServiceExt as _;
 
 /// How the MCP server of this process is set up.
@@ -51,7 +54,14 @@ impl Tools {
         dashboard_url: Option<String>,
     ) -> Self {
         let dashboard_url = dashboard_url.map(Arc::from);
-        Self { application, api, resource: Arc::new(resource), options, http: Http::default(), dashboard_url }
+        Self {
+            application,
+            api,
+            resource: Arc::new(resource),
+            options,
+            http: Http::new(Underway::default()),
+            dashboard_url,
+        }
     }
 
     /// What ends the calls that are held.
@@ -99,7 +109,15 @@ async fn handle(State(tools): State<Tools>, request: Request) -> Response {
             return tools.resource.unauthorized(has_token).map(Body::new);
         }
     };
-    // The turn is given back once the body is there: each call of the API takes one of its own.
+    // Before the body: a call has it, and what it was read to, until it is answered or held.
+    let underway = tools.http.underway();
+    let begun = timeout(TURN_TIMEOUT, underway.begin(&caller.person.to_string())).await;
+    let Ok(Some(turn)) = begun else {
+        let_go(body).await;
+        let body = json!({ "error": Code::StoreUnavailable.as_str() });
+        return answer(StatusCode::SERVICE_UNAVAILABLE, &body).map(Body::new);
+    };
+    // The API's own turn and room are given back once the body is there: each call of the API takes some of its own.
     let body = match take(app, Some(&caller), Some(body)).await {
         Ok(Taken { body, .. }) => body,
         Err(problem) => {
@@ -113,9 +131,10 @@ async fn handle(State(tools): State<Tools>, request: Request) -> Response {
         holds: tools.options.holds,
         dashboard_url: tools.dashboard_url.as_deref().map(str::to_owned),
         takes_humans: tools.options.takes_humans,
+        underway,
         host: Arc::clone(&dependencies.host),
     };
     let api = InProcess { api: tools.api.clone(), parts: parts.clone(), is_from_dashboard: false };
     let request = Request::from_parts(parts, body.into());
-    tools.http.answer(request, &Server::new(api, settings)).await.map(Body::new)
+    tools.http.answer(request, &Server::for_call(api, settings, turn)).await.map(Body::new)
 }

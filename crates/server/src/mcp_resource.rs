@@ -114,7 +114,7 @@ pub async fn serve<P: Api + Send + Sync + 'static>(
     let host = SystemHost::default();
     let (verifier, keys) = issuer::configured(issuer).await?;
     let authenticator = Arc::new(Authenticator::renewed_by_sweeps(verifier, keys, &host));
-    let http = Http::default();
+    let http = Http::new(server.underway());
     let renewed = Arc::clone(&authenticator);
     let renewal = tokio::spawn(async move {
         let (host, mut due) = (SystemHost::default(), tokio::time::interval(KEYS_INTERVAL));
@@ -149,7 +149,7 @@ async fn handle<P: Api + Send + Sync + 'static>(
     if let Err(refusal) = answering.resource.check(&parts) {
         return refusal.map(Body::new);
     }
-    if Resource::is_metadata(parts.uri.path()) && parts.method == Method::GET {
+    if Resource::is_metadata(parts.uri.path()) && matches!(parts.method, Method::GET | Method::HEAD) {
         return answer(StatusCode::OK, &answering.resource.metadata()).map(Body::new);
     }
     if parts.uri.path() != PATH {
@@ -171,20 +171,24 @@ async fn handle<P: Api + Send + Sync + 'static>(
         }
         Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
     };
-    match answering.server.person().await {
-        Ok(person) => {
-            let name = caller.person.to_string();
-            if name != person && !answering.callers.contains(&name) {
-                let body = json!({
-                    "error": "forbidden",
-                    "error_description": "this server acts for another person; its operator has to allow this caller",
-                });
-                return answer(StatusCode::FORBIDDEN, &body).map(Body::new);
-            }
-        }
-        Err(notice) => {
-            let body = json!({ "error": notice.code, "error_description": notice.message });
-            return answer(StatusCode::SERVICE_UNAVAILABLE, &body).map(Body::new);
+    let name = caller.person.to_string();
+    if !answering.callers.contains(&name) {
+        // Before anything else is said: what keeps the service from answering is no business of a caller who may not call.
+        let (status, error, words) = match answering.server.person().await {
+            Ok(person) if person == name => (StatusCode::OK, "", ""),
+            Ok(_) => (
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "this server acts for another person; its operator has to allow this caller",
+            ),
+            Err(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                "it cannot be found out now for whom this server acts",
+            ),
+        };
+        if status != StatusCode::OK {
+            return answer(status, &json!({ "error": error, "error_description": words })).map(Body::new);
         }
     }
     // It has done what it is for, and goes no further.

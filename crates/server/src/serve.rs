@@ -225,12 +225,22 @@ async fn serve(options: Options, announce: impl FnOnce(&str) -> io::Result<()>) 
     let policy = trusted_policy(policy_directory.as_deref(), SystemHost::default().now())?
         .restricted(options.restrictions);
     let (webhook_client, channels) = channels(policy_directory.as_deref(), &policy)?;
-    let sign_in = match &options.issuer {
+    let mut issuer_options = options.issuer;
+    // Where the port is not known yet, no token can be for it either.
+    let own_origin = options.public_url.clone().or_else(|| {
+        let scheme = if certificates.is_some() { "https" } else { "http" };
+        (options.listen.port() != 0).then(|| format!("{scheme}://{}", options.listen))
+    });
+    if let (Some(issuer), Some(origin), true) = (&mut issuer_options, own_origin, options.mcp.is_some()) {
+        // What the tools say that a token has to be for (RFC 9728) is what they accept.
+        issuer.audiences.push(ProtectedResource::new(&origin, None).identifier());
+    }
+    let sign_in = match &issuer_options {
         Some(issuer) if options.dashboard.is_some() => issuer::sign_in(issuer).await?,
         _ => None,
     };
-    let issuer_name = options.issuer.as_ref().map(|issuer| issuer.issuer.clone());
-    let issuer = match options.issuer {
+    let issuer_name = issuer_options.as_ref().map(|issuer| issuer.issuer.clone());
+    let issuer = match issuer_options {
         Some(issuer) => Some(issuer::configured(issuer).await?),
         None => None,
     };

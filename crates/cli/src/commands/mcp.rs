@@ -14,6 +14,7 @@ use countersign_identity::token;
 use countersign_mcp::server::Server;
 use countersign_mcp::settings::{Holds, Settings};
 use countersign_mcp::stdio;
+use countersign_mcp::underway::Underway;
 use countersign_server::issuer::IssuerOptions;
 use countersign_server::mcp_resource::{self, ResourceError, ResourceOptions};
 use countersign_system::system::SystemHost;
@@ -21,6 +22,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// How long a call is held by default whose client hears of progress.
 pub(crate) const HOLD_SECONDS: u32 = 280;
@@ -103,14 +105,33 @@ pub(crate) fn holds(seconds: u32) -> Holds {
     }
 }
 
+/// How many calls of the service wait there at once: each has a thread for as long.
+const WAITS: usize = 16;
+
 /// The service, called with the profile's credential.
 #[derive(Debug)]
-struct Profile(Arc<Connection>);
+struct Profile {
+    connection: Arc<Connection>,
+    waits: Arc<Semaphore>,
+}
 
 impl Api for Profile {
-    async fn call(&self, call: ApiCall) -> ApiAnswer {
-        let connection = Arc::clone(&self.0);
-        let answer = tokio::task::spawn_blocking(move || connection.outgoing(&call)).await;
+    async fn call(&self, mut call: ApiCall) -> ApiAnswer {
+        let connection = Arc::clone(&self.connection);
+        let wait = match call.path.find("?wait=") {
+            None => None,
+            Some(query) => match Arc::clone(&self.waits).try_acquire_owned() {
+                Ok(wait) => Some(wait),
+                Err(_) => {
+                    // It is answered at once instead, and asked again after a pause.
+                    call.path.truncate(query);
+                    None
+                }
+            },
+        };
+        // A thread goes on after its caller is gone, and counts until it has ended.
+        let made = move || (connection.outgoing(&call), wait).0;
+        let answer = tokio::task::spawn_blocking(made).await;
         answer.unwrap_or_else(|_| ApiAnswer::none())
     }
 }
@@ -126,11 +147,13 @@ pub fn run(arguments: &McpArguments) -> Result<(), CommandError> {
         holds: holds(arguments.hold_seconds),
         dashboard_url: arguments.dashboard_url.clone(),
         takes_humans: arguments.as_human,
+        underway: Underway::default(),
         host: Arc::new(SystemHost::default()),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CommandError::Failed(error.to_string()))?;
-    let server = Server::new(Profile(Arc::new(connection)), settings);
+    let profile = Profile { connection: Arc::new(connection), waits: Arc::new(Semaphore::new(WAITS)) };
+    let server = Server::new(profile, settings);
     let result = runtime.block_on(serve(arguments, server));
     // A call of the service that still waits, and a read of stdin, must not keep the process.
     runtime.shutdown_background();
